@@ -1,0 +1,92 @@
+//! The lifecycle action: complete it, and see what became of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Aws;
+use super::classify::{classify, code, message};
+use crate::domain::event::LifecycleAction;
+use crate::domain::ids::InstanceId;
+use crate::error::Result;
+
+/// `LifecycleActionResult` of CompleteLifecycleAction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum LifecycleActionResult {
+    /// The instance may go on.
+    Continue,
+    /// The instance is terminated, and replaced.
+    Abandon,
+}
+
+impl LifecycleActionResult {
+    /// AWS's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "CONTINUE",
+            Self::Abandon => "ABANDON",
+        }
+    }
+}
+
+/// What came of a completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completed {
+    /// It was accepted.
+    Accepted,
+    /// The lifecycle action is over: completed before, timed out, or the instance is gone.
+    NoActiveAction,
+}
+
+impl Aws {
+    /// Completes the lifecycle action by its token (CompleteLifecycleAction).
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn complete_lifecycle_action(
+        &self,
+        action: &LifecycleAction,
+        result: LifecycleActionResult,
+    ) -> Result<Completed> {
+        let answer = self
+            .autoscaling
+            .complete_lifecycle_action()
+            .auto_scaling_group_name(&action.auto_scaling_group_name)
+            .lifecycle_hook_name(&action.lifecycle_hook_name)
+            .lifecycle_action_token(&action.lifecycle_action_token)
+            .instance_id(action.ec2_instance_id.as_str())
+            .lifecycle_action_result(result.as_str())
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Completed::Accepted),
+            Err(error)
+                if code(&error) == Some("ValidationError")
+                    && message(&error).contains("No active Lifecycle Action") =>
+            {
+                Ok(Completed::NoActiveAction)
+            }
+            Err(error) => Err(classify("CompleteLifecycleAction", &error)),
+        }
+    }
+
+    /// The instance's lifecycle state, as `Pending:Wait` or `InService` (DescribeAutoScalingInstances);
+    /// `None` when no group has it any more.
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn lifecycle_state(&self, instance: &InstanceId) -> Result<Option<String>> {
+        let answer = self
+            .autoscaling
+            .describe_auto_scaling_instances()
+            .instance_ids(instance.as_str())
+            .send()
+            .await
+            .map_err(|error| classify("DescribeAutoScalingInstances", &error))?;
+        Ok(answer
+            .auto_scaling_instances()
+            .first()
+            .and_then(|instance| instance.lifecycle_state())
+            .map(str::to_owned))
+    }
+}

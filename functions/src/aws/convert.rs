@@ -1,0 +1,165 @@
+//! SDK types to the domain's. What EC2 leaves out that it always gives makes the item `None`, and so not there.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use aws_sdk_ec2::types;
+
+use super::instances::Instance;
+use crate::domain::limits::{InstanceTypeLimits, NetworkCard};
+use crate::domain::ownership;
+use crate::domain::plan::{Holding, Subnet};
+use crate::domain::wiring::{Attachment, Interface};
+
+pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<types::Tag> {
+    tags.iter()
+        .map(|(key, value)| types::Tag::builder().key(key).value(value).build())
+        .collect()
+}
+
+fn tag_map(tags: &[types::Tag]) -> BTreeMap<String, String> {
+    tags.iter()
+        .filter_map(|tag| {
+            Some((
+                tag.key()?.to_owned(),
+                tag.value().unwrap_or_default().to_owned(),
+            ))
+        })
+        .collect()
+}
+
+fn some(text: Option<&str>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// EC2 counts in signed numbers that are never negative.
+fn unsigned(number: Option<i32>) -> u32 {
+    number
+        .and_then(|number| u32::try_from(number).ok())
+        .unwrap_or(0)
+}
+
+pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
+    Some(Instance {
+        id: instance.instance_id()?.parse().ok()?,
+        instance_type: instance.instance_type()?.as_str().to_owned(),
+        availability_zone: instance.placement()?.availability_zone()?.to_owned(),
+        state: instance.state()?.name()?.as_str().to_owned(),
+        launched_at: instance.launch_time()?.secs(),
+        private_ip: some(instance.private_ip_address()),
+        private_dns_name: some(instance.private_dns_name()),
+        tags: tag_map(instance.tags()),
+    })
+}
+
+pub(super) fn subnet(subnet: &types::Subnet) -> Option<Subnet> {
+    Some(Subnet {
+        id: subnet.subnet_id()?.parse().ok()?,
+        availability_zone: subnet.availability_zone()?.to_owned(),
+        ipv4: subnet.cidr_block().and_then(|block| block.parse().ok()),
+        ipv6: subnet
+            .ipv6_cidr_block_association_set()
+            .iter()
+            .find_map(|association| association.ipv6_cidr_block()?.parse().ok()),
+        reservations: Vec::new(),
+    })
+}
+
+pub(super) fn limits(
+    instance_type: &str,
+    info: &types::InstanceTypeInfo,
+) -> Option<InstanceTypeLimits> {
+    let network = info.network_info()?;
+    Some(InstanceTypeLimits {
+        instance_type: instance_type.to_owned(),
+        maximum_network_interfaces: unsigned(network.maximum_network_interfaces()),
+        ipv4_addresses_per_interface: unsigned(network.ipv4_addresses_per_interface()),
+        ipv6_addresses_per_interface: unsigned(network.ipv6_addresses_per_interface()),
+        network_cards: network
+            .network_cards()
+            .iter()
+            .map(|card| NetworkCard {
+                index: unsigned(card.network_card_index()),
+                maximum_network_interfaces: unsigned(card.maximum_network_interfaces()),
+            })
+            .collect(),
+    })
+}
+
+fn addresses(interface: &types::NetworkInterface) -> Vec<IpAddr> {
+    let mut addresses: Vec<_> = interface.private_ip_addresses().iter().collect();
+    // The primary one first; the order of the rest is EC2's.
+    addresses.sort_by_key(|address| address.primary() != Some(true));
+    addresses
+        .into_iter()
+        .filter_map(|address| address.private_ip_address()?.parse().ok())
+        .collect()
+}
+
+pub(super) fn interface(interface: &types::NetworkInterface) -> Option<Interface> {
+    Some(Interface {
+        id: interface.network_interface_id()?.parse().ok()?,
+        subnet_id: interface.subnet_id()?.parse().ok()?,
+        availability_zone: interface.availability_zone()?.to_owned(),
+        status: interface.status()?.as_str().to_owned(),
+        attachment: interface.attachment().and_then(|on| {
+            Some(Attachment {
+                id: on.attachment_id()?.to_owned(),
+                instance_id: on.instance_id().and_then(|id| id.parse().ok()),
+                device_index: unsigned(on.device_index()),
+                network_card: unsigned(on.network_card_index()),
+                status: on.status()?.as_str().to_owned(),
+                delete_on_termination: on.delete_on_termination() == Some(true),
+            })
+        }),
+        security_group_ids: interface
+            .groups()
+            .iter()
+            .filter_map(|group| group.group_id()?.parse().ok())
+            .collect(),
+        private_ip_addresses: addresses(interface),
+        prefixes: interface
+            .ipv4_prefixes()
+            .iter()
+            .filter_map(|prefix| prefix.ipv4_prefix()?.parse().ok())
+            .collect(),
+        ipv6_addresses: interface
+            .ipv6_addresses()
+            .iter()
+            .filter_map(|address| address.ipv6_address()?.parse().ok())
+            .collect(),
+        ipv6_prefixes: interface
+            .ipv6_prefixes()
+            .iter()
+            .filter_map(|prefix| prefix.ipv6_prefix()?.parse().ok())
+            .collect(),
+        source_dest_check: interface.source_dest_check() == Some(true),
+        description: interface.description().unwrap_or_default().to_owned(),
+        tags: tag_map(interface.tag_set()),
+    })
+}
+
+pub(super) fn holding(interface: Interface) -> Holding {
+    let addresses = interface
+        .private_ip_addresses
+        .iter()
+        .chain(&interface.ipv6_addresses)
+        .map(|address| (*address).into())
+        .chain(interface.prefixes.iter().copied())
+        .chain(interface.ipv6_prefixes.iter().copied())
+        .collect();
+    Holding {
+        attached: interface
+            .attachment
+            .as_ref()
+            .is_some_and(|on| matches!(on.status.as_str(), "attaching" | "attached")),
+        owner: interface
+            .tags
+            .get(ownership::INSTANCE_ID)
+            .and_then(|id| id.parse().ok()),
+        network: interface.tags.get(ownership::NETWORK).cloned(),
+        id: interface.id,
+        subnet_id: interface.subnet_id,
+        addresses,
+    }
+}

@@ -1,0 +1,135 @@
+//! What hardly changes: subnets, their CIDR reservations, the limits of instance types. Looked up once and
+//! remembered for some minutes by each warm process, as these are a third of a cold launch's calls.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::classify::classify;
+use super::{Aws, convert};
+use crate::domain::ids::SubnetId;
+use crate::domain::limits::InstanceTypeLimits;
+use crate::domain::plan::Subnet;
+use crate::error::{Error, Result};
+
+/// How long a subnet and its reservations are remembered. A reservation made meanwhile is heeded after that.
+const REMEMBER: Duration = Duration::from_secs(300);
+
+/// What is remembered between the invocations of one process.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    subnets: Mutex<BTreeMap<SubnetId, (Instant, Subnet)>>,
+    reservations: Mutex<BTreeMap<SubnetId, (Instant, Vec<ipnet::IpNet>)>>,
+    limits: Mutex<BTreeMap<String, InstanceTypeLimits>>,
+}
+
+impl Aws {
+    /// The subnets by id (DescribeSubnets), with the CIDR reservations of those in `zone`
+    /// (GetSubnetCidrReservations, a call each).
+    ///
+    /// # Errors
+    /// [`Error::ResourceNotFound`] for a subnet that does not exist, and what every call can fail with.
+    pub async fn subnets(
+        &self,
+        ids: &[&SubnetId],
+        zone: &str,
+    ) -> Result<BTreeMap<SubnetId, Subnet>> {
+        let now = Instant::now();
+        let mut known = self.memory.subnets.lock().await;
+        known.retain(|_, (at, _)| now.duration_since(*at) < REMEMBER);
+        let missing: Vec<_> = ids.iter().filter(|id| !known.contains_key(**id)).collect();
+        if !missing.is_empty() {
+            let answer = self
+                .ec2
+                .describe_subnets()
+                .set_subnet_ids(Some(missing.iter().map(ToString::to_string).collect()))
+                .send()
+                .await
+                .map_err(|error| classify("DescribeSubnets", &error))?;
+            for subnet in answer.subnets().iter().filter_map(convert::subnet) {
+                known.insert(subnet.id.clone(), (now, subnet));
+            }
+        }
+        let mut subnets = BTreeMap::new();
+        for id in ids {
+            let (_, subnet) = known.get(*id).ok_or_else(|| Error::ResourceNotFound {
+                resource: format!("The subnet {id}"),
+            })?;
+            subnets.insert((*id).clone(), subnet.clone());
+        }
+        drop(known);
+        for subnet in subnets
+            .values_mut()
+            .filter(|subnet| subnet.availability_zone == zone)
+        {
+            subnet.reservations = self.reservations(&subnet.id).await?;
+        }
+        Ok(subnets)
+    }
+
+    async fn reservations(&self, subnet: &SubnetId) -> Result<Vec<ipnet::IpNet>> {
+        let now = Instant::now();
+        let mut known = self.memory.reservations.lock().await;
+        known.retain(|_, (at, _)| now.duration_since(*at) < REMEMBER);
+        if let Some((_, reservations)) = known.get(subnet) {
+            return Ok(reservations.clone());
+        }
+        let mut reservations: Vec<ipnet::IpNet> = Vec::new();
+        let mut next_token = None;
+        loop {
+            let answer = self
+                .ec2
+                .get_subnet_cidr_reservations()
+                .subnet_id(subnet.as_str())
+                .set_next_token(next_token)
+                .send()
+                .await
+                .map_err(|error| classify("GetSubnetCidrReservations", &error))?;
+            reservations.extend(
+                answer
+                    .subnet_ipv4_cidr_reservations()
+                    .iter()
+                    .chain(answer.subnet_ipv6_cidr_reservations())
+                    .filter_map(|reservation| reservation.cidr()?.parse::<ipnet::IpNet>().ok()),
+            );
+            next_token = answer
+                .next_token()
+                .filter(|token| !token.is_empty())
+                .map(str::to_owned);
+            if next_token.is_none() {
+                break;
+            }
+        }
+        known.insert(subnet.clone(), (now, reservations.clone()));
+        Ok(reservations)
+    }
+
+    /// The limits of an instance type (DescribeInstanceTypes).
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn limits(&self, instance_type: &str) -> Result<InstanceTypeLimits> {
+        let mut known = self.memory.limits.lock().await;
+        if let Some(limits) = known.get(instance_type) {
+            return Ok(limits.clone());
+        }
+        let answer = self
+            .ec2
+            .describe_instance_types()
+            .instance_types(instance_type.into())
+            .send()
+            .await
+            .map_err(|error| classify("DescribeInstanceTypes", &error))?;
+        let limits = answer
+            .instance_types()
+            .iter()
+            .find_map(|info| convert::limits(instance_type, info))
+            .ok_or_else(|| Error::ResourceNotFound {
+                resource: format!("The network information of instance type {instance_type}"),
+            })?;
+        known.insert(instance_type.to_owned(), limits.clone());
+        Ok(limits)
+    }
+}

@@ -1,0 +1,285 @@
+//! The EventBridge event that starts an execution, and what kind of news it brings.
+//!
+//! Shape: Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events", *EC2 Instance-launch Lifecycle Action*.
+//! Auto Scaling delivers these at best effort, so the same one may come twice, late, or not at all.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ids::InstanceId;
+use super::parse::from_value;
+use crate::error::{Error, Input, Result};
+
+const SOURCE: &str = "aws.autoscaling";
+const DETAIL_TYPE: &str = "EC2 Instance-launch Lifecycle Action";
+const LAUNCHING: &str = "autoscaling:EC2_INSTANCE_LAUNCHING";
+const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
+
+/// Auto Scaling's own limit for names of groups and hooks.
+const LONGEST_NAME: usize = 255;
+
+/// The envelope that EventBridge puts around every event.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Envelope {
+    /// Unique for each event; a duplicate delivery has the same id.
+    pub id: String,
+    /// `aws.autoscaling` for what concerns this product.
+    pub source: String,
+    /// The kind of event, as `EC2 Instance-launch Lifecycle Action`.
+    #[serde(rename = "detail-type")]
+    pub detail_type: String,
+    /// The account that the event comes from, twelve digits.
+    pub account: String,
+    /// The region that the event comes from.
+    pub region: String,
+    /// When the event happened, RFC 3339.
+    pub time: String,
+    /// The group's ARN.
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// What happened; its shape depends on the detail type.
+    pub detail: Value,
+}
+
+/// Where an instance comes from or goes to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Place {
+    /// A new instance.
+    EC2,
+    /// The group's warm pool.
+    WarmPool,
+    /// The group itself.
+    AutoScalingGroup,
+    /// A place that AWS has added since this was written.
+    #[serde(untagged)]
+    Other(String),
+}
+
+/// A launch that waits at a lifecycle hook: `detail` of the event, in AWS's own names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LifecycleAction {
+    /// Names this one wait; CompleteLifecycleAction takes it.
+    pub lifecycle_action_token: String,
+    /// The group.
+    pub auto_scaling_group_name: String,
+    /// The hook that the launch waits at.
+    pub lifecycle_hook_name: String,
+    /// The instance.
+    #[serde(rename = "EC2InstanceId")]
+    pub ec2_instance_id: InstanceId,
+    /// `autoscaling:EC2_INSTANCE_LAUNCHING`.
+    pub lifecycle_transition: String,
+    /// Free text set at the hook, at most 1,023 characters.
+    pub notification_metadata: Option<String>,
+    /// Where the instance comes from.
+    pub origin: Option<Place>,
+    /// Where the instance goes.
+    pub destination: Option<Place>,
+}
+
+/// A launch lifecycle action, with what the envelope tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// The region, from the envelope.
+    pub region: String,
+    /// The lifecycle action.
+    pub action: LifecycleAction,
+}
+
+/// What an event is news of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// An instance waits at a launch lifecycle hook.
+    Launch(Box<Launch>),
+    /// Something else that a rule may let through. Not an error, and not for us; the text says what it is.
+    Other(String),
+}
+
+impl Event {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the envelope, or the detail of a launch lifecycle action, is malformed.
+    pub fn read(value: Value) -> Result<Self> {
+        let envelope: Envelope = from_value(Input::Event, "event", value)?;
+        if envelope.source != SOURCE || envelope.detail_type != DETAIL_TYPE {
+            return Ok(Self::Other(format!(
+                "an event of source {:?} and detail-type {:?}",
+                cut(&envelope.source),
+                cut(&envelope.detail_type)
+            )));
+        }
+        // A test notification has no instance, so it is told apart before the typed reading.
+        let transition = |key: &str| envelope.detail.get(key).and_then(Value::as_str);
+        if transition("Event") == Some(TEST_NOTIFICATION)
+            || transition("LifecycleTransition") == Some(TEST_NOTIFICATION)
+        {
+            return Ok(Self::Other("a test notification".to_owned()));
+        }
+        match transition("LifecycleTransition") {
+            Some(LAUNCHING) | None => {}
+            Some(other) => {
+                return Ok(Self::Other(format!("the transition {:?}", cut(other))));
+            }
+        }
+        let action: LifecycleAction = from_value(Input::Event, "event.detail", envelope.detail)?;
+        for (field, name) in [
+            ("AutoScalingGroupName", &action.auto_scaling_group_name),
+            ("LifecycleHookName", &action.lifecycle_hook_name),
+            ("LifecycleActionToken", &action.lifecycle_action_token),
+        ] {
+            if name.is_empty() || name.chars().count() > LONGEST_NAME {
+                return Err(Error::invalid(
+                    Input::Event,
+                    format!("event.detail.{field}"),
+                    format!(
+                        "{} characters long, expected 1 to {LONGEST_NAME}",
+                        name.chars().count()
+                    ),
+                    "Start the execution with the EventBridge event as it was delivered, under `event`",
+                ));
+            }
+        }
+        Ok(Self::Launch(Box::new(Launch {
+            region: envelope.region,
+            action,
+        })))
+    }
+
+    /// The launch, where only a launch makes sense.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for any other event, besides the errors of [`Event::read`].
+    pub fn read_launch(value: Value) -> Result<Launch> {
+        match Self::read(value)? {
+            Self::Launch(launch) => Ok(*launch),
+            Self::Other(what) => Err(Error::invalid(
+                Input::Event,
+                "event",
+                format!("this is {what}, not a launch lifecycle action"),
+                "Run this state for launches only: TagNode tells them apart",
+            )),
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A launch event as AWS documents it.
+    pub(crate) fn launch_event() -> Value {
+        json!({
+            "version": "0",
+            "id": "12345678-1234-1234-1234-123456789012",
+            "detail-type": "EC2 Instance-launch Lifecycle Action",
+            "source": "aws.autoscaling",
+            "account": "123456789012",
+            "time": "2026-01-02T03:04:05Z",
+            "region": "us-west-2",
+            "resources": ["arn:aws:autoscaling:us-west-2:123456789012:autoScalingGroup:uuid:autoScalingGroupName/upf"],
+            "detail": {
+                "LifecycleActionToken": "87654321-4321-4321-4321-210987654321",
+                "AutoScalingGroupName": "upf",
+                "LifecycleHookName": "hookline-launch",
+                "EC2InstanceId": "i-0123456789abcdef0",
+                "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+                "NotificationMetadata": "additional-info",
+                "Origin": "EC2",
+                "Destination": "AutoScalingGroup"
+            }
+        })
+    }
+
+    fn with(path: &str, value: Value) -> Value {
+        let mut event = launch_event();
+        *event.pointer_mut(path).unwrap() = value;
+        event
+    }
+
+    #[test]
+    fn a_launch_is_read_whole() {
+        let launch = Event::read_launch(launch_event()).unwrap();
+        assert_eq!(launch.action.auto_scaling_group_name, "upf");
+        assert_eq!(launch.action.destination, Some(Place::AutoScalingGroup));
+        assert_eq!(
+            launch.action.notification_metadata.as_deref(),
+            Some("additional-info")
+        );
+    }
+
+    #[test]
+    fn other_news_is_told_apart_and_is_no_error() {
+        for (path, value, says) in [
+            (
+                "/detail-type",
+                json!("EC2 Instance Launch Successful"),
+                "Launch Successful",
+            ),
+            ("/source", json!("aws.ec2"), "aws.ec2"),
+            (
+                "/detail/LifecycleTransition",
+                json!("autoscaling:EC2_INSTANCE_TERMINATING"),
+                "TERMINATING",
+            ),
+            (
+                "/detail",
+                json!({"Event": "autoscaling:TEST_NOTIFICATION"}),
+                "test notification",
+            ),
+        ] {
+            match Event::read(with(path, value)).unwrap() {
+                Event::Other(what) => assert!(what.contains(says), "{what}"),
+                Event::Launch(_) => panic!("{path} should not be a launch"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_place_of_aws_does_not_stop_a_launch() {
+        let launch = Event::read_launch(with("/detail/Origin", json!("Moon"))).unwrap();
+        assert_eq!(launch.action.origin, Some(Place::Other("Moon".to_owned())));
+    }
+
+    #[test]
+    fn malformed_events_name_the_field() {
+        for (path, value, says) in [
+            (
+                "/detail/EC2InstanceId",
+                json!("42"),
+                "event.detail.EC2InstanceId: expected an instance id",
+            ),
+            (
+                "/detail/LifecycleHookName",
+                json!(7),
+                "event.detail.LifecycleHookName: invalid type",
+            ),
+            (
+                "/detail/AutoScalingGroupName",
+                json!(""),
+                "event.detail.AutoScalingGroupName: 0 characters",
+            ),
+            (
+                "/detail/AutoScalingGroupName",
+                json!("g".repeat(9000)),
+                "9000 characters",
+            ),
+            ("/detail", json!([]), "event.detail: "),
+            ("/id", json!(null), "event.id: invalid type"),
+        ] {
+            let error = Event::read(with(path, value)).unwrap_err();
+            assert_eq!(error.error_type(), "Hookline.InvalidEvent");
+            assert!(
+                error.to_string().starts_with(says) || error.to_string().contains(says),
+                "{error}"
+            );
+        }
+    }
+}

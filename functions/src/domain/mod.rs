@@ -1,0 +1,14 @@
+//! The pure part: no SDK, no clock, no I/O. What is decided here is tested without an AWS, real or simulated.
+
+pub mod addresses;
+pub mod event;
+pub mod ids;
+pub mod limits;
+pub mod naming;
+pub mod ownership;
+pub mod parse;
+pub mod plan;
+pub mod profile;
+pub mod ranges;
+pub mod validate;
+pub mod wiring;

@@ -1,0 +1,418 @@
+//! Which addresses a launch asks for: a pure function from what is seen to what to create.
+//!
+//! EC2 refuses a taken address, so creation is the compare-and-swap and no plan can do harm; a good plan
+//! only saves calls. Among the launches in flight that hold no interface yet, the r-th (by launch time, then
+//! id) plans what is left over by the r − 1 before it. Each of those does the same sum over the same listing, so
+//! no two plan the same address, and a stale view hides an address together with its owner.
+//!
+//! The plan is a state's output and so part of the execution: when the create that follows is killed or its
+//! response lost, the same plan is carried out again, with the same ClientTokens.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::addresses::Pool;
+use super::ids::{InstanceId, NetworkInterfaceId, SubnetId};
+use super::ownership::client_token;
+use super::profile::{Addressing, Ipv6, Profile, Slot};
+use super::ranges::AddressRange;
+use crate::error::{Error, Input, Result};
+
+/// After so many plans that all ended in a conflict something else is at work in the subnets.
+pub const MOST_ROUNDS: u32 = 25;
+
+/// A subnet, with what is never to be taken of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subnet {
+    /// The subnet.
+    pub id: SubnetId,
+    /// Its availability zone's name.
+    pub availability_zone: String,
+    /// Its IPv4 block; none in an IPv6-only subnet.
+    pub ipv4: Option<IpNet>,
+    /// Its IPv6 block.
+    pub ipv6: Option<IpNet>,
+    /// Its CIDR reservations, `explicit` and `prefix` alike.
+    pub reservations: Vec<IpNet>,
+}
+
+/// An interface in one of the subnets, with all that it takes there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The interface.
+    pub id: NetworkInterfaceId,
+    /// Its subnet.
+    pub subnet_id: SubnetId,
+    /// Whether it is attached, or being attached, to an instance.
+    pub attached: bool,
+    /// The instance that Hookline made it for, if it did.
+    pub owner: Option<InstanceId>,
+    /// The network that Hookline made it for, if it did.
+    pub network: Option<String>,
+    /// All its private addresses and prefixes, of both families.
+    pub addresses: Vec<AddressRange>,
+}
+
+/// A launch in flight.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InFlight {
+    /// Seconds since the epoch.
+    pub launched_at: i64,
+    /// The instance.
+    pub instance_id: InstanceId,
+}
+
+/// All that a plan is made from.
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    /// What the node must get.
+    pub profile: &'a Profile,
+    /// The node's launch.
+    pub launch: &'a InFlight,
+    /// The node's AZ.
+    pub availability_zone: &'a str,
+    /// Every subnet that the profile names.
+    pub subnets: &'a BTreeMap<SubnetId, Subnet>,
+    /// Every interface in those of the node's AZ.
+    pub holdings: &'a [Holding],
+    /// The launches of the same selector in the same AZ, in any order, with or without this one.
+    pub in_flight: &'a [InFlight],
+    /// What earlier rounds have learnt.
+    pub lessons: Lessons,
+    /// The number of this round, from 1.
+    pub round: u32,
+}
+
+/// What earlier rounds have learnt that a listing may not show yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lessons {
+    /// Addresses that EC2 said are in use.
+    #[serde(default)]
+    pub taken_addresses: Vec<IpAddr>,
+    /// Network → subnets that EC2 said are full.
+    #[serde(default)]
+    pub full_subnets: BTreeMap<String, Vec<SubnetId>>,
+    /// Network → the interface that has been made for it.
+    #[serde(default)]
+    pub made: BTreeMap<String, NetworkInterfaceId>,
+}
+
+/// What to create, for each slot.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The number of this round, from 1.
+    pub round: u32,
+    /// How long to wait before carrying it out.
+    pub wait_seconds: u32,
+    /// How many launches in flight are served before this one.
+    pub ahead: usize,
+    /// One for each slot of the profile, in its order.
+    pub slots: Vec<SlotPlan>,
+    /// Interfaces of this launch that no slot needs: a create that was done twice.
+    pub surplus: Vec<NetworkInterfaceId>,
+    /// What this round knew from the ones before.
+    pub lessons: Lessons,
+}
+
+/// What to create for one slot.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotPlan {
+    /// The slot's network.
+    pub network: String,
+    /// The interface that is already there for this slot; nothing is created then.
+    pub existing: Option<NetworkInterfaceId>,
+    /// The subnet to create it in.
+    pub subnet_id: SubnetId,
+    /// The IPv4 addresses to ask for, the primary one first; none where EC2 chooses.
+    pub private_ip_addresses: Vec<IpAddr>,
+    /// The IPv6 addresses to ask for; none where EC2 chooses, or none is wanted.
+    pub ipv6_addresses: Vec<IpAddr>,
+    /// See [`client_token`].
+    pub client_token: String,
+}
+
+impl View<'_> {
+    /// Makes the plan.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when a slot has no fitting subnet in the node's AZ, [`Error::SubnetsFull`],
+    /// [`Error::AddressContention`].
+    pub fn plan(&self) -> Result<Plan> {
+        let candidates = self.candidates()?;
+        let mut pools = self.pools(&candidates);
+        let me = &self.launch.instance_id;
+
+        let mut ahead: Vec<_> = self
+            .in_flight
+            .iter()
+            .filter(|other| *other < self.launch)
+            .collect();
+        ahead.sort();
+        let mut waiting_ahead = 0;
+        for other in ahead {
+            let mut waits = false;
+            for (slot, subnets) in self.profile.slots.iter().zip(&candidates) {
+                if self
+                    .held(&other.instance_id, &slot.network)
+                    .next()
+                    .is_none()
+                {
+                    waits = true;
+                    // Where nothing is left for that launch there is nothing to leave to it.
+                    let _ = choose(slot, subnets, &mut pools);
+                }
+            }
+            waiting_ahead += usize::from(waits);
+        }
+
+        let mut slots = Vec::new();
+        let mut surplus = Vec::new();
+        for (slot, subnets) in self.profile.slots.iter().zip(&candidates) {
+            let mine: Vec<_> = self.held(me, &slot.network).collect();
+            let made = self.lessons.made.get(&slot.network);
+            // The attached one, else the one with the lowest id: a second execution for the same launch
+            // (a duplicate event) must come to the same answer.
+            let existing = mine
+                .iter()
+                .find(|holding| holding.attached)
+                .map(|holding| &holding.id)
+                .or_else(|| mine.iter().map(|holding| &holding.id).chain(made).min())
+                .cloned();
+            if let Some(existing) = existing {
+                let subnet_id = mine
+                    .iter()
+                    .find(|holding| holding.id == existing)
+                    .map(|holding| holding.subnet_id.clone())
+                    .or_else(|| subnets.first().map(|subnet| subnet.id.clone()));
+                surplus.extend(
+                    mine.iter()
+                        .filter(|holding| holding.id != existing && !holding.attached)
+                        .map(|holding| holding.id.clone()),
+                );
+                slots.extend(subnet_id.map(|subnet_id| SlotPlan {
+                    network: slot.network.clone(),
+                    existing: Some(existing),
+                    subnet_id,
+                    private_ip_addresses: Vec::new(),
+                    ipv6_addresses: Vec::new(),
+                    client_token: String::new(),
+                }));
+                continue;
+            }
+            if self.round > MOST_ROUNDS {
+                return Err(Error::AddressContention {
+                    network: slot.network.clone(),
+                    rounds: MOST_ROUNDS,
+                });
+            }
+            let choice = choose(slot, subnets, &mut pools).ok_or_else(|| Error::SubnetsFull {
+                network: slot.network.clone(),
+                subnets: self.in_az(slot).map(|subnet| subnet.id.clone()).collect(),
+            })?;
+            let asked: Vec<IpAddr> = choice.ipv4.iter().chain(&choice.ipv6).copied().collect();
+            slots.push(SlotPlan {
+                network: slot.network.clone(),
+                existing: None,
+                client_token: client_token(me, &slot.network, &choice.subnet, &asked, self.round),
+                subnet_id: choice.subnet,
+                private_ip_addresses: choice.ipv4,
+                ipv6_addresses: choice.ipv6,
+            });
+        }
+        Ok(Plan {
+            round: self.round,
+            wait_seconds: self.wait_seconds(),
+            ahead: waiting_ahead,
+            slots,
+            surplus,
+            lessons: self.lessons.clone(),
+        })
+    }
+
+    /// The slot's subnets in the node's AZ, in the profile's order.
+    fn in_az<'s>(&'s self, slot: &'s Slot) -> impl Iterator<Item = &'s Subnet> {
+        slot.subnet_ids
+            .iter()
+            .filter_map(|id| self.subnets.get(id))
+            .filter(|subnet| subnet.availability_zone == self.availability_zone)
+    }
+
+    /// For each slot the subnets that may still serve it.
+    fn candidates(&self) -> Result<Vec<Vec<&Subnet>>> {
+        self.profile
+            .slots
+            .iter()
+            .enumerate()
+            .map(|(n, slot)| {
+                let invalid = |problem: String, remedy: &str| {
+                    Error::invalid(
+                        Input::Profile,
+                        format!("profile.slots[{n}].subnetIds"),
+                        problem,
+                        remedy,
+                    )
+                };
+                let subnets: Vec<_> = self.in_az(slot).collect();
+                if subnets.is_empty() {
+                    let zones: std::collections::BTreeSet<_> = slot
+                        .subnet_ids
+                        .iter()
+                        .filter_map(|id| self.subnets.get(id))
+                        .map(|subnet| subnet.availability_zone.as_str())
+                        .collect();
+                    return Err(invalid(
+                        format!(
+                            "no subnet of network {} in the node's AZ {}; its subnets are in {}",
+                            slot.network,
+                            self.availability_zone,
+                            zones.into_iter().collect::<Vec<_>>().join(", ")
+                        ),
+                        "Add a subnet of that AZ to the slot, or keep the group out of the AZ",
+                    ));
+                }
+                if let Some(subnet) = subnets.iter().find(|subnet| subnet.ipv4.is_none()) {
+                    return Err(invalid(
+                        format!("{} has no IPv4 block", subnet.id),
+                        "Name subnets with an IPv4 block",
+                    ));
+                }
+                if slot.ipv6 != Ipv6::None
+                    && let Some(subnet) = subnets.iter().find(|subnet| subnet.ipv6.is_none())
+                {
+                    return Err(invalid(
+                        format!("ipv6 is asked for, and {} has no IPv6 block", subnet.id),
+                        "Associate an IPv6 block with the subnet, or set ipv6 to none",
+                    ));
+                }
+                let full = self.lessons.full_subnets.get(&slot.network);
+                Ok(subnets
+                    .into_iter()
+                    .filter(|subnet| full.is_none_or(|full| !full.contains(&subnet.id)))
+                    .collect())
+            })
+            .collect()
+    }
+
+    /// What is free in each subnet that may serve a slot.
+    fn pools(&self, candidates: &[Vec<&Subnet>]) -> BTreeMap<SubnetId, Pools> {
+        let mut pools: BTreeMap<SubnetId, Pools> = BTreeMap::new();
+        for subnet in candidates.iter().flatten() {
+            pools.entry(subnet.id.clone()).or_insert_with(|| {
+                let mut both = Pools {
+                    ipv4: subnet.ipv4.map(Pool::new),
+                    ipv6: subnet.ipv6.map(Pool::new),
+                };
+                for reservation in &subnet.reservations {
+                    both.take(AddressRange::from(*reservation));
+                }
+                for address in &self.lessons.taken_addresses {
+                    both.take(AddressRange::from(*address));
+                }
+                both
+            });
+        }
+        for holding in self.holdings {
+            if let Some(both) = pools.get_mut(&holding.subnet_id) {
+                for range in &holding.addresses {
+                    both.take(*range);
+                }
+            }
+        }
+        // An excluded range of one slot is kept from every slot: two networks that share a subnet share
+        // what somebody else uses in it.
+        for slot in &self.profile.slots {
+            for subnet in &slot.subnet_ids {
+                if let Some(both) = pools.get_mut(subnet) {
+                    for range in &slot.excluded_ranges {
+                        both.take(*range);
+                    }
+                }
+            }
+        }
+        pools
+    }
+
+    fn held<'s>(
+        &'s self,
+        instance: &'s InstanceId,
+        network: &'s str,
+    ) -> impl Iterator<Item = &'s Holding> {
+        self.holdings.iter().filter(move |holding| {
+            holding.owner.as_ref() == Some(instance) && holding.network.as_deref() == Some(network)
+        })
+    }
+
+    /// The first two tries are made at once; after that something else takes addresses too, and a pause
+    /// that differs from launch to launch lets it get ahead.
+    fn wait_seconds(&self) -> u32 {
+        let doublings = self.round.saturating_sub(2).min(4);
+        if doublings == 0 {
+            return 0;
+        }
+        let spread = self
+            .launch
+            .instance_id
+            .as_str()
+            .bytes()
+            .fold(self.round, |sum, byte| {
+                sum.wrapping_mul(31).wrapping_add(byte.into())
+            });
+        1 + spread % (1 << doublings)
+    }
+}
+
+struct Pools {
+    ipv4: Option<Pool>,
+    ipv6: Option<Pool>,
+}
+
+impl Pools {
+    fn take(&mut self, range: AddressRange) {
+        for pool in [&mut self.ipv4, &mut self.ipv6].into_iter().flatten() {
+            pool.take(range);
+        }
+    }
+}
+
+struct Choice {
+    subnet: SubnetId,
+    ipv4: Vec<IpAddr>,
+    ipv6: Vec<IpAddr>,
+}
+
+/// Takes what `slot` needs from the first of `subnets` that has it.
+fn choose(
+    slot: &Slot,
+    subnets: &[&Subnet],
+    pools: &mut BTreeMap<SubnetId, Pools>,
+) -> Option<Choice> {
+    subnets.iter().find_map(|subnet| {
+        let pools = pools.get_mut(&subnet.id)?;
+        let ipv4 = match slot.addressing {
+            Addressing::SubnetAssigned => Vec::new(),
+            Addressing::LowestFree => pools
+                .ipv4
+                .as_mut()?
+                .take_lowest_many(slot.ipv4_addresses())?,
+        };
+        let ipv6 = match slot.ipv6 {
+            Ipv6::None | Ipv6::SubnetAssigned => Vec::new(),
+            Ipv6::LowestFree => pools.ipv6.as_mut()?.take_lowest_many(1)?,
+        };
+        Some(Choice {
+            subnet: subnet.id.clone(),
+            ipv4,
+            ipv6,
+        })
+    })
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

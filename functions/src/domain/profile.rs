@@ -1,0 +1,258 @@
+//! What a node of one group must get: the profile, as the rule's target hands it to the state machine.
+//!
+//! This file is the shape; [`super::validate`] is the rules. `docs/profile.md` is the reference for users.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ids::{SecurityGroupId, SubnetId};
+use super::parse::from_value;
+use super::ranges::AddressRange;
+use crate::error::{Input, Result};
+
+/// What a node of one group must get. Made by [`Profile::read`], so it has been validated.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Profile {
+    /// A name for people: logs and tags carry it.
+    pub name: String,
+    /// Which nodes this profile is for.
+    pub selector: Selector,
+    /// The launch lifecycle hook that the nodes wait at.
+    pub hook: Hook,
+    /// Tags for the instance: key → template (see [`super::naming`]).
+    #[serde(default)]
+    pub node_tags: BTreeMap<String, String>,
+    /// The security groups of every slot that names none of its own.
+    #[serde(default)]
+    pub security_group_ids: Vec<SecurityGroupId>,
+    /// The interfaces that a node gets. None at all is a profile that only names and tags.
+    #[serde(default)]
+    pub slots: Vec<Slot>,
+}
+
+/// Which nodes a profile is for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Selector {
+    /// The nodes of these Auto Scaling groups.
+    AutoScalingGroupNames(BTreeSet<String>),
+    /// The nodes that carry this tag.
+    Tag(TagSelector),
+}
+
+/// A tag that a node must carry.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TagSelector {
+    /// The tag's key.
+    pub key: String,
+    /// The tag's value; any value when absent.
+    pub value: Option<String>,
+}
+
+/// The launch lifecycle hook that the nodes wait at.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hook {
+    /// The hook's name. An event of another hook is not for this profile.
+    pub name: String,
+    /// Whether the hook is ours to complete. `false` for a hook that somebody else completes, such as the
+    /// `Launch-LC-Hook` of EKS managed node groups.
+    #[serde(default = "yes")]
+    pub complete: bool,
+}
+
+/// One interface that a node gets: one logical network at one device index.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Slot {
+    /// The logical network, as `signaling`. Unique in a profile.
+    pub network: String,
+    /// The device index, 1 or more: index 0 is the instance's primary interface.
+    pub device_index: u32,
+    /// The network card, on instance types that have several.
+    #[serde(default)]
+    pub network_card: u32,
+    /// Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is full.
+    pub subnet_ids: Vec<SubnetId>,
+    /// The security groups of this slot; the profile's when absent.
+    pub security_group_ids: Option<Vec<SecurityGroupId>>,
+    /// How the IPv4 addresses are chosen.
+    #[serde(default)]
+    pub addressing: Addressing,
+    /// Addresses never to take, IPv4 or IPv6. For `lowest-free` only: EC2 knows nothing of them.
+    #[serde(default)]
+    pub excluded_ranges: Vec<AddressRange>,
+    /// The number of secondary private IPv4 addresses.
+    #[serde(default)]
+    pub secondary_private_addresses: u32,
+    /// The number of /28 IPv4 prefixes.
+    #[serde(default)]
+    pub prefixes: u32,
+    /// Whether the interface gets an IPv6 address, and how it is chosen.
+    #[serde(default)]
+    pub ipv6: Ipv6,
+    /// Whether EC2 drops packets that are not from or to the interface's own addresses.
+    #[serde(default = "yes")]
+    pub source_dest_check: bool,
+    /// The interface's description; made from the node and the network when absent.
+    pub description: Option<String>,
+    /// More tags for the interface.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// How IPv4 addresses are chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Addressing {
+    /// The lowest free addresses of the subnet, so that a group's addresses are predictable.
+    #[default]
+    LowestFree,
+    /// EC2 chooses.
+    SubnetAssigned,
+}
+
+/// Whether an interface gets an IPv6 address, and how it is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ipv6 {
+    /// No IPv6 address.
+    #[default]
+    None,
+    /// The lowest free address of the subnet's IPv6 block.
+    LowestFree,
+    /// EC2 chooses.
+    SubnetAssigned,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Profile {
+    /// Reads and validates a profile.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] that names the field and the remedy.
+    pub fn read(value: Value) -> Result<Self> {
+        let profile: Self = from_value(Input::Profile, "profile", value)?;
+        super::validate::profile(&profile)?;
+        Ok(profile)
+    }
+
+    /// The security groups that `slot` gets.
+    #[must_use]
+    pub fn security_groups<'a>(&'a self, slot: &'a Slot) -> &'a [SecurityGroupId] {
+        slot.security_group_ids
+            .as_deref()
+            .unwrap_or(&self.security_group_ids)
+    }
+
+    /// Every subnet that any slot names, once each, in order of first mention.
+    #[must_use]
+    pub fn subnet_ids(&self) -> Vec<&SubnetId> {
+        let mut seen = BTreeSet::new();
+        self.slots
+            .iter()
+            .flat_map(|slot| &slot.subnet_ids)
+            .filter(|id| seen.insert(*id))
+            .collect()
+    }
+}
+
+impl Slot {
+    /// How many IPv4 addresses of its own the interface has: the primary and the secondaries.
+    #[must_use]
+    pub fn ipv4_addresses(&self) -> usize {
+        usize::try_from(self.secondary_private_addresses)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1)
+    }
+}
+
+impl Selector {
+    /// Whether a node of this group, with these tags, is selected.
+    #[must_use]
+    pub fn covers(&self, group: &str, tags: &BTreeMap<String, String>) -> bool {
+        match self {
+            Self::AutoScalingGroupNames(names) => names.contains(group),
+            Self::Tag(TagSelector { key, value }) => tags
+                .get(key)
+                .is_some_and(|found| value.as_ref().is_none_or(|wanted| wanted == found)),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A small profile that is right.
+    pub(crate) fn profile() -> Value {
+        json!({
+            "name": "upf",
+            "selector": {"autoScalingGroupNames": ["upf"]},
+            "hook": {"name": "hookline-launch"},
+            "nodeTags": {"Name": "upf-{{ private_ip | dashed }}"},
+            "securityGroupIds": ["sg-0123456789abcdef0"],
+            "slots": [
+                {"network": "signaling", "deviceIndex": 1, "subnetIds": ["subnet-0000000000000001a"]},
+                {"network": "user-plane", "deviceIndex": 2, "subnetIds": ["subnet-0000000000000002a"],
+                 "sourceDestCheck": false}
+            ]
+        })
+    }
+
+    #[test]
+    fn defaults() {
+        let profile = Profile::read(profile()).unwrap();
+        assert!(profile.hook.complete);
+        let slot = &profile.slots[0];
+        assert_eq!(slot.addressing, Addressing::LowestFree);
+        assert_eq!(slot.ipv6, Ipv6::None);
+        assert!(slot.source_dest_check);
+        assert_eq!(profile.security_groups(slot).len(), 1);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let read = Profile::read(profile()).unwrap();
+        let written = serde_json::to_value(&read).unwrap();
+        assert_eq!(Profile::read(written).unwrap(), read);
+    }
+
+    #[test]
+    fn a_misspelt_field_is_named() {
+        let mut value = profile();
+        value["slots"][1]["deviceindex"] = json!(3);
+        let error = Profile::read(value).unwrap_err().to_string();
+        assert!(
+            error.starts_with("profile.slots[1].deviceindex: unknown field"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn selectors() {
+        let tags = BTreeMap::from([("multus".to_owned(), "upf".to_owned())]);
+        let by_name = Selector::AutoScalingGroupNames(["upf".to_owned()].into());
+        assert!(by_name.covers("upf", &tags));
+        assert!(!by_name.covers("smf", &tags));
+        let by_tag = |key: &str, value: Option<&str>| {
+            Selector::Tag(TagSelector {
+                key: key.to_owned(),
+                value: value.map(str::to_owned),
+            })
+        };
+        assert!(by_tag("multus", None).covers("any", &tags));
+        assert!(by_tag("multus", Some("upf")).covers("any", &tags));
+        assert!(!by_tag("multus", Some("smf")).covers("any", &tags));
+        assert!(!by_tag("Multus", None).covers("any", &tags));
+    }
+}

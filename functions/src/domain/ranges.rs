@@ -1,0 +1,129 @@
+//! A range of addresses as a profile writes it: `10.0.1.0/28`, `10.0.1.20-10.0.1.40`, or one address.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// Addresses from `first` to `last`, both included, of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AddressRange {
+    first: IpAddr,
+    last: IpAddr,
+}
+
+/// Why a text is no range.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a range of addresses such as 10.0.1.0/28, 10.0.1.20-10.0.1.40 or 10.0.1.7, found {0:?}"
+)]
+pub struct InvalidRange(String);
+
+impl AddressRange {
+    /// The first address.
+    #[must_use]
+    pub fn first(&self) -> IpAddr {
+        self.first
+    }
+
+    /// The last address.
+    #[must_use]
+    pub fn last(&self) -> IpAddr {
+        self.last
+    }
+}
+
+impl From<IpNet> for AddressRange {
+    fn from(net: IpNet) -> Self {
+        Self {
+            first: net.network(),
+            last: net.broadcast(),
+        }
+    }
+}
+
+impl From<IpAddr> for AddressRange {
+    fn from(address: IpAddr) -> Self {
+        Self {
+            first: address,
+            last: address,
+        }
+    }
+}
+
+impl TryFrom<String> for AddressRange {
+    type Error = InvalidRange;
+
+    fn try_from(text: String) -> Result<Self, InvalidRange> {
+        text.parse()
+    }
+}
+
+impl std::str::FromStr for AddressRange {
+    type Err = InvalidRange;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRange> {
+        let invalid = || InvalidRange(text.chars().take(100).collect());
+        if let Ok(net) = text.parse::<IpNet>() {
+            return Ok(net.into());
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(address.into());
+        }
+        let (first, last) = text.split_once('-').ok_or_else(invalid)?;
+        let first: IpAddr = first.trim().parse().map_err(|_| invalid())?;
+        let last: IpAddr = last.trim().parse().map_err(|_| invalid())?;
+        if first.is_ipv4() != last.is_ipv4() || last < first {
+            return Err(invalid());
+        }
+        Ok(Self { first, last })
+    }
+}
+
+impl From<AddressRange> for String {
+    fn from(range: AddressRange) -> Self {
+        range.to_string()
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            return write!(f, "{}", self.first);
+        }
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_ways_to_write_a_range() {
+        for (text, means) in [
+            ("10.0.1.0/28", "10.0.1.0-10.0.1.15"),
+            ("10.0.1.20-10.0.1.40", "10.0.1.20-10.0.1.40"),
+            ("10.0.1.7", "10.0.1.7"),
+            ("2001:db8::/126", "2001:db8::-2001:db8::3"),
+        ] {
+            assert_eq!(text.parse::<AddressRange>().unwrap().to_string(), means);
+        }
+    }
+
+    #[test]
+    fn what_is_no_range_is_refused() {
+        for text in [
+            "",
+            "-",
+            "10.0.1.0/33",
+            "10.0.1.9-10.0.1.8",
+            "10.0.0.1-::1",
+            "ten",
+        ] {
+            assert!(text.parse::<AddressRange>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! `AttachInterfaces`: attaches in device-index order, sets what EC2 takes only afterwards, and proves invariant I1
+//! by looking.
+//!
+//! Attaches go one after the other, so that the operating system sees the interfaces in order; the attributes are
+//! set beside them. AttachNetworkInterface has no token, so a refusal is looked into: it may be our own attach of a
+//! run before.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tracing::{Instrument, Span, info, warn};
+
+use super::plan_interfaces::Planned;
+use super::{Allocation, Context, Node, Patience, Subject, read, write};
+use crate::aws::interfaces::Attached;
+use crate::domain::ids::NetworkInterfaceId;
+use crate::domain::ownership;
+use crate::domain::profile::Slot;
+use crate::domain::wiring::{Interface, Wired};
+use crate::error::{Error, Input, Result};
+
+#[derive(Debug, Deserialize)]
+struct Payload {
+    event: Value,
+    profile: Value,
+    node: Node,
+    plan: Planned,
+    allocation: Allocation,
+}
+
+/// What the function returns: `$.wired`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Output {
+    /// The interfaces, in device-index order.
+    pub interfaces: Vec<Wired>,
+}
+
+/// Runs the function.
+///
+/// # Errors
+/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceNotRunning`, `InstanceGone`, `InstanceTypeTooSmall`,
+/// `DeviceIndexTaken`, `NotYetAttached`, and what every call can fail with.
+pub async fn handle(context: Context, payload: Value) -> Result<Value> {
+    let payload: Payload = read(payload)?;
+    let subject = Subject::read(payload.event, payload.profile)?;
+    let mut attacher = Attacher {
+        patience: Patience::new(&context),
+        context: &context,
+        subject: &subject,
+        node: &payload.node,
+        settings: JoinSet::new(),
+    };
+    let slots = attacher.slots(&payload.allocation)?;
+    if !payload.node.running && !payload.plan.node_running {
+        attacher.wait_until_running().await?;
+    }
+    let attached = attacher.attach_all(slots).await;
+    // Whatever came of the attaches, what was begun beside them is not left to run on by itself.
+    let settings = attacher.settle().await;
+    let chosen = attached?;
+    settings?;
+    let interfaces = attacher.verify(&chosen).await?;
+    for wired in &interfaces {
+        info!(network = wired.network, device_index = wired.device_index, interface = %wired.network_interface_id, "attached");
+    }
+    write("AttachInterfaces", &Output { interfaces })
+}
+
+struct Attacher<'a> {
+    context: &'a Context,
+    subject: &'a Subject,
+    node: &'a Node,
+    patience: Patience,
+    settings: JoinSet<Result<()>>,
+}
+
+type Chosen<'a> = Vec<(&'a Slot, NetworkInterfaceId)>;
+
+impl<'a> Attacher<'a> {
+    /// The slots with their interfaces, in device-index order.
+    fn slots(&self, allocation: &Allocation) -> Result<Chosen<'a>> {
+        let made: BTreeMap<_, _> = allocation
+            .interfaces
+            .iter()
+            .map(|made| (made.network.as_str(), &made.network_interface_id))
+            .collect();
+        let mut slots = Vec::new();
+        for slot in &self.subject.profile.slots {
+            let id = made.get(slot.network.as_str()).ok_or_else(|| {
+                Error::invalid(
+                    Input::Payload,
+                    "launch.allocation.interfaces",
+                    format!("no interface for the network {:?}", slot.network),
+                    "Start the execution again: its profile was changed half-way",
+                )
+            })?;
+            slots.push((slot, (*id).clone()));
+        }
+        slots.sort_by_key(|(slot, _)| (slot.device_index, slot.network_card));
+        Ok(slots)
+    }
+
+    async fn wait_until_running(&mut self) -> Result<()> {
+        let id = &self.node.instance_id;
+        while !self.context.aws.live_instance(id).await?.is_running() {
+            if !self.patience.wait().await {
+                return Err(Error::InstanceNotRunning(id.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn attach_all(&mut self, slots: Chosen<'a>) -> Result<Chosen<'a>> {
+        let mut chosen = Vec::new();
+        for (slot, id) in slots {
+            let (id, attachment) = self.attach(slot, id).await?;
+            self.set_attributes(slot, id.clone(), attachment);
+            chosen.push((slot, id));
+        }
+        Ok(chosen)
+    }
+
+    /// Attaches one interface; gives its id and attachment id. The id is another when a second execution for the
+    /// same launch was quicker with its own.
+    async fn attach(
+        &mut self,
+        slot: &Slot,
+        id: NetworkInterfaceId,
+    ) -> Result<(NetworkInterfaceId, String)> {
+        let instance = &self.node.instance_id;
+        loop {
+            let attached = self
+                .context
+                .aws
+                .attach_interface(&id, instance, slot.device_index, slot.network_card)
+                .await?;
+            let late = match attached {
+                Attached::Attaching(attachment) => return Ok((id, attachment)),
+                Attached::InstanceNotRunning => {
+                    // EC2's own views differ for a moment, so this may say "running" at once.
+                    self.wait_until_running().await?;
+                    "the instance is not running yet"
+                }
+                Attached::InterfaceNotFoundYet => "EC2 does not know it yet",
+                Attached::Occupied => {
+                    if let Some(found) = self.occupant(slot).await? {
+                        return Ok(found);
+                    }
+                    "it, or its device index, is in use, and no listing shows by whom"
+                }
+            };
+            if !self.patience.wait().await {
+                return Err(Error::NotYetAttached(vec![format!(
+                    "{id} of network {}: {late}",
+                    slot.network
+                )]));
+            }
+        }
+    }
+
+    /// Who sits at the slot's device index: ours, with its attachment; a stranger is an error; `None` when no
+    /// listing shows anybody (yet).
+    async fn occupant(&self, slot: &Slot) -> Result<Option<(NetworkInterfaceId, String)>> {
+        let instance = &self.node.instance_id;
+        let on_instance = self.context.aws.interfaces_on(instance).await?;
+        let at_index = on_instance.into_iter().find_map(|interface| {
+            let on = interface.attachment.as_ref()?;
+            let here = on.device_index == slot.device_index && on.network_card == slot.network_card;
+            here.then(|| on.id.clone())
+                .map(|attachment| (interface, attachment))
+        });
+        match at_index {
+            None => Ok(None),
+            Some((interface, attachment)) if is_ours(&interface, self.node, slot) => {
+                Ok(Some((interface.id, attachment)))
+            }
+            Some(_) => Err(Error::DeviceIndexTaken {
+                instance: instance.clone(),
+                device_index: slot.device_index,
+                network_card: slot.network_card,
+            }),
+        }
+    }
+
+    /// Begins to set what AttachNetworkInterface and CreateNetworkInterface do not take.
+    fn set_attributes(&mut self, slot: &Slot, id: NetworkInterfaceId, attachment: String) {
+        let aws = self.context.aws.clone();
+        // True from creation, so there is a call to save.
+        if !slot.source_dest_check {
+            let (aws, id) = (aws.clone(), id.clone());
+            self.settings.spawn(
+                async move { aws.set_source_dest_check(&id, false).await }
+                    .instrument(Span::current()),
+            );
+        }
+        self.settings.spawn(
+            async move { aws.set_delete_on_termination(&id, &attachment).await }
+                .instrument(Span::current()),
+        );
+    }
+
+    async fn settle(&mut self) -> Result<()> {
+        let mut result = Ok(());
+        while let Some(done) = self.settings.join_next().await {
+            let done = done.unwrap_or_else(|error| {
+                Err(Error::AwsUnavailable {
+                    action: "ModifyNetworkInterfaceAttribute",
+                    detail: error.to_string(),
+                })
+            });
+            result = result.and(done);
+        }
+        result
+    }
+
+    /// Looks until every interface is as its slot says (invariant I1).
+    async fn verify(&mut self, chosen: &Chosen<'_>) -> Result<Vec<Wired>> {
+        let instance = &self.node.instance_id;
+        loop {
+            let ours = self.context.aws.interfaces_made_for(instance).await?;
+            let mut differences = Vec::new();
+            let mut wired = Vec::new();
+            for (slot, id) in chosen {
+                let Some(interface) = ours.iter().find(|interface| interface.id == *id) else {
+                    differences.push(format!("{id} of network {} is not listed", slot.network));
+                    continue;
+                };
+                let tags = self.subject.interface_tags(slot, self.node);
+                differences.extend(interface.differences(
+                    &self.subject.profile,
+                    slot,
+                    instance,
+                    &self.node.availability_zone,
+                    &tags,
+                ));
+                wired.push(wired_as(slot, interface));
+            }
+            if differences.is_empty() {
+                self.remove_surplus(&ours, chosen).await;
+                return Ok(wired);
+            }
+            if !self.patience.wait().await {
+                return Err(Error::NotYetAttached(differences));
+            }
+        }
+    }
+
+    /// Deletes what a second execution, or a create done twice, has made too many. Nothing hangs on it now: what
+    /// cannot be deleted is for reconcile.
+    async fn remove_surplus(&self, ours: &[Interface], chosen: &Chosen<'_>) {
+        for interface in ours {
+            if interface.attachment.is_some() || chosen.iter().any(|(_, id)| *id == interface.id) {
+                continue;
+            }
+            warn!(interface = %interface.id, "made twice for this launch: deleting the one too many");
+            if let Err(error) = self.context.aws.delete_interface(&interface.id).await {
+                warn!(interface = %interface.id, %error, "not deleted");
+            }
+        }
+    }
+}
+
+fn is_ours(interface: &Interface, node: &Node, slot: &Slot) -> bool {
+    interface
+        .tags
+        .get(ownership::INSTANCE_ID)
+        .map(String::as_str)
+        == Some(node.instance_id.as_str())
+        && interface.tags.get(ownership::NETWORK) == Some(&slot.network)
+}
+
+fn wired_as(slot: &Slot, interface: &Interface) -> Wired {
+    Wired {
+        network: slot.network.clone(),
+        device_index: slot.device_index,
+        network_card: slot.network_card,
+        network_interface_id: interface.id.clone(),
+        subnet_id: interface.subnet_id.clone(),
+        private_ip_addresses: interface.private_ip_addresses.clone(),
+        ipv6_addresses: interface.ipv6_addresses.clone(),
+    }
+}

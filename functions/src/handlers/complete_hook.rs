@@ -1,0 +1,155 @@
+//! `ContinueLaunch` and `AbandonLaunch`: completes the lifecycle action.
+//!
+//! Auto Scaling accepts one completion of an action, so this is where executions for the same launch (a duplicate
+//! event, a replay) are told apart: the first completion counts. A failing execution abandons before it
+//! releases anything, and releases only when the launch is really over.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tracing::{info, warn};
+
+use super::{Context, Patience, Subject, read, write};
+use crate::aws::autoscaling::{Completed, LifecycleActionResult};
+use crate::domain::event::LifecycleAction;
+use crate::domain::parse::from_value;
+use crate::domain::profile::Selector;
+use crate::error::{Error, Input, Result};
+
+#[derive(Debug, Deserialize)]
+struct Payload {
+    event: Value,
+    profile: Value,
+    /// There once `TagNode` has found that the profile covers the instance.
+    #[serde(default)]
+    node: Value,
+}
+
+/// What became of the lifecycle action: `$.completion.outcome`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Outcome {
+    /// Auto Scaling took this completion.
+    Completed,
+    /// It was completed the same way before: by a run of this state whose response was lost, or by another
+    /// execution for the same launch.
+    AlreadyCompleted,
+    /// ABANDON came too late: the launch went on. What hangs on the node must stay.
+    AlreadyContinued,
+}
+
+/// What the function returns: `$.completion`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    /// What was asked for.
+    pub result: LifecycleActionResult,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Auto Scaling's word for the instance's lifecycle state, where it was looked up.
+    pub lifecycle_state: Option<String>,
+}
+
+/// Runs the function.
+///
+/// # Errors
+/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `HookNotOurs`, `LaunchGone`, and what every call can fail with.
+pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
+    let result = payload.get_mut("result").map_or(Value::Null, Value::take);
+    let result: LifecycleActionResult = from_value(Input::Payload, "result", result)?;
+    let payload: Payload = read(payload)?;
+    let subject = Subject::read(payload.event, payload.profile)?;
+    let action = &subject.launch.action;
+    if !is_ours(&context, &subject, !payload.node.is_null()).await? {
+        return Err(Error::HookNotOurs {
+            hook: action.lifecycle_hook_name.clone(),
+        });
+    }
+    let output = match context
+        .aws
+        .complete_lifecycle_action(action, result)
+        .await?
+    {
+        Completed::Accepted => Output {
+            result,
+            outcome: Outcome::Completed,
+            lifecycle_state: None,
+        },
+        Completed::NoActiveAction => look(&context, action, result).await?,
+    };
+    info!(
+        result = output.result.as_str(),
+        outcome = ?output.outcome,
+        lifecycle_state = output.lifecycle_state,
+        "lifecycle action completed"
+    );
+    write("CompleteLifecycleAction", &output)
+}
+
+/// Whether the hook is this profile's to complete (invariant I3). One rule may bring the launches of many groups, so
+/// when `TagNode` failed before it knew, the selector is asked here.
+async fn is_ours(context: &Context, subject: &Subject, known_to_be_covered: bool) -> Result<bool> {
+    let (profile, action) = (&subject.profile, &subject.launch.action);
+    if !profile.hook.complete || profile.hook.name != action.lifecycle_hook_name {
+        return Ok(false);
+    }
+    if known_to_be_covered {
+        return Ok(true);
+    }
+    let tags = match profile.selector {
+        Selector::AutoScalingGroupNames(_) => BTreeMap::new(),
+        Selector::Tag(_) => {
+            context
+                .aws
+                .live_instance(&action.ec2_instance_id)
+                .await?
+                .tags
+        }
+    };
+    Ok(profile
+        .selector
+        .covers(&action.auto_scaling_group_name, &tags))
+}
+
+/// "No active Lifecycle Action": what became of the launch then?
+async fn look(
+    context: &Context,
+    action: &LifecycleAction,
+    result: LifecycleActionResult,
+) -> Result<Output> {
+    let mut patience = Patience::new(context);
+    loop {
+        let state = context.aws.lifecycle_state(&action.ec2_instance_id).await?;
+        let gone = state.as_deref().is_none_or(|state| {
+            state.starts_with("Terminat") || state.starts_with("Detach") || state == "Detached"
+        });
+        let outcome = match (result, gone) {
+            (LifecycleActionResult::Continue, true) => {
+                return Err(Error::LaunchGone {
+                    instance: action.ec2_instance_id.clone(),
+                    state: state.unwrap_or_else(|| "unknown to Auto Scaling".to_owned()),
+                });
+            }
+            (LifecycleActionResult::Continue, false) | (LifecycleActionResult::Abandon, true) => {
+                Outcome::AlreadyCompleted
+            }
+            (LifecycleActionResult::Abandon, false) => {
+                // Our own ABANDON of a moment ago may not show yet; another hook may also hold the launch.
+                if state.as_deref() == Some("Pending:Wait") && patience.wait().await {
+                    continue;
+                }
+                warn!(
+                    lifecycle_state = state,
+                    "ABANDON came too late: the launch went on"
+                );
+                Outcome::AlreadyContinued
+            }
+        };
+        return Ok(Output {
+            result,
+            outcome,
+            lifecycle_state: state,
+        });
+    }
+}

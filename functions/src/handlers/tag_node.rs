@@ -1,0 +1,113 @@
+//! `TagNode`: looks the instance up, puts the profile's tags on it, and says what the launch needs.
+//!
+//! Everything that a rule may let through and that is not for this profile ends here, without an error and, where
+//! it can be, without a call.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tracing::info;
+
+use super::{Context, Node, read, write};
+use crate::domain::event::{Event, Launch, Place};
+use crate::domain::naming::{self, NodeFacts};
+use crate::domain::profile::{Profile, Selector};
+use crate::error::Result;
+
+#[derive(Debug, Deserialize)]
+struct Payload {
+    event: Value,
+    profile: Value,
+}
+
+/// What the launch needs next: `$.node`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "next", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Next {
+    /// Interfaces, then the hook.
+    Wire(Node),
+    /// Only the hook: the profile has no slots, or the instance goes to a warm pool first.
+    Continue(Node),
+    /// Nothing: the event is not for this profile.
+    #[serde(rename_all = "camelCase")]
+    Ignore {
+        /// Why not, for people.
+        reason: String,
+    },
+}
+
+/// Runs the function.
+///
+/// # Errors
+/// `InvalidEvent`, `InvalidProfile`, `InstanceNotFoundYet`, `InstanceGone`, and what every call can fail with.
+pub async fn handle(context: Context, payload: Value) -> Result<Value> {
+    let payload: Payload = read(payload)?;
+    let profile = Profile::read(payload.profile)?;
+    let next = match Event::read(payload.event)? {
+        Event::Other(what) => ignore(what),
+        Event::Launch(launch) => prepare(&context, &launch, &profile).await?,
+    };
+    write("TagNode", &next)
+}
+
+fn ignore(what: String) -> Next {
+    info!(reason = what, "not for this profile");
+    Next::Ignore { reason: what }
+}
+
+async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Result<Next> {
+    let action = &launch.action;
+    if action.lifecycle_hook_name != profile.hook.name {
+        return Ok(ignore(format!(
+            "the hook {}; the profile {} is for the hook {}",
+            action.lifecycle_hook_name, profile.name, profile.hook.name
+        )));
+    }
+    let group = &action.auto_scaling_group_name;
+    let not_covered = || {
+        ignore(format!(
+            "an instance of the Auto Scaling group {group}, which the selector of profile {} does not cover",
+            profile.name
+        ))
+    };
+    let by_name = matches!(profile.selector, Selector::AutoScalingGroupNames(_));
+    if by_name && !profile.selector.covers(group, &BTreeMap::new()) {
+        return Ok(not_covered());
+    }
+    let instance = context.aws.live_instance(&action.ec2_instance_id).await?;
+    if !profile.selector.covers(group, &instance.tags) {
+        return Ok(not_covered());
+    }
+
+    let facts = NodeFacts {
+        instance_id: instance.id.clone(),
+        instance_type: instance.instance_type.clone(),
+        az: instance.availability_zone.clone(),
+        region: launch.region.clone(),
+        asg: group.clone(),
+        private_ip: instance.private_ip.clone(),
+        private_dns_name: instance.private_dns_name.clone(),
+        tags: instance.tags.clone(),
+    };
+    let mut tags = naming::render(&profile.node_tags, &facts)?;
+    let name = tags.get("Name").or(instance.tags.get("Name")).cloned();
+    tags.retain(|key, value| instance.tags.get(key) != Some(value));
+    context.aws.tag_instance(&instance.id, &tags).await?;
+
+    let node = Node::new(&instance, name);
+    let to_warm_pool = action.destination == Some(Place::WarmPool);
+    info!(
+        name = node.name,
+        availability_zone = node.availability_zone,
+        tags = tags.len(),
+        to_warm_pool,
+        "tagged"
+    );
+    // An instance on its way into a warm pool launches again, with an event of its own, when it leaves.
+    Ok(if to_warm_pool || profile.slots.is_empty() {
+        Next::Continue(node)
+    } else {
+        Next::Wire(node)
+    })
+}

@@ -1,0 +1,207 @@
+//! Scaling activities, and the events that Auto Scaling puts on the bus.
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::group::{LifecycleAction, Transition};
+use crate::wire::iso8601;
+use crate::world::World;
+
+const SOURCE: &str = "aws.autoscaling";
+
+/// A scaling activity: one launch or one termination.
+#[derive(Clone, Debug)]
+pub(super) struct Activity {
+    pub(super) id: String,
+    pub(super) group: String,
+    pub(super) group_arn: String,
+    pub(super) instance: Option<String>,
+    pub(super) transition: Transition,
+    pub(super) description: String,
+    pub(super) cause: String,
+    pub(super) started: OffsetDateTime,
+    pub(super) ended: Option<OffsetDateTime>,
+    pub(super) status: Status,
+    pub(super) message: String,
+    pub(super) details: Value,
+}
+
+/// How an activity stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    InProgress,
+    MidLifecycleAction,
+    Successful,
+    Failed,
+    Cancelled,
+}
+
+impl Status {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::InProgress => "InProgress",
+            Self::MidLifecycleAction => "MidLifecycleAction",
+            Self::Successful => "Successful",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+
+    pub(super) fn progress(self) -> u32 {
+        match self {
+            Self::InProgress => 30,
+            Self::MidLifecycleAction => 60,
+            Self::Successful | Self::Failed | Self::Cancelled => 100,
+        }
+    }
+}
+
+/// What an activity begins with.
+pub(super) struct Begin<'a> {
+    pub(super) group: &'a str,
+    pub(super) group_arn: &'a str,
+    pub(super) instance: Option<&'a str>,
+    pub(super) transition: Transition,
+    pub(super) cause: String,
+    pub(super) subnet: &'a str,
+    pub(super) availability_zone: &'a str,
+}
+
+/// Begins an activity and returns its id.
+pub(super) fn begin(world: &mut World, activity: Begin<'_>) -> String {
+    let id = world.new_uuid();
+    let description = match (activity.transition, activity.instance) {
+        (Transition::Launching, Some(instance)) => {
+            format!("Launching a new EC2 instance: {instance}")
+        }
+        (Transition::Launching, None) => "Launching a new EC2 instance".to_owned(),
+        (Transition::Terminating, instance) => {
+            format!("Terminating EC2 instance: {}", instance.unwrap_or_default())
+        }
+    };
+    let started = world.timestamp();
+    world.autoscaling.activities.push(Activity {
+        id: id.clone(),
+        group: activity.group.to_owned(),
+        group_arn: activity.group_arn.to_owned(),
+        instance: activity.instance.map(str::to_owned),
+        transition: activity.transition,
+        description,
+        cause: activity.cause,
+        started,
+        ended: None,
+        status: Status::InProgress,
+        message: String::new(),
+        details: json!({ "Subnet ID": activity.subnet, "Availability Zone": activity.availability_zone }),
+    });
+    id
+}
+
+/// Notes that an activity waits for hooks.
+pub(super) fn wait(world: &mut World, id: &str) {
+    if let Some(activity) = find(world, id) {
+        activity.status = Status::MidLifecycleAction;
+    }
+}
+
+/// Ends an activity, and tells the bus of it.
+pub(super) fn end(world: &mut World, id: &str, status: Status, message: &str) {
+    let now = world.timestamp();
+    let Some(activity) = find(world, id) else {
+        return;
+    };
+    if activity.ended.is_some() {
+        return;
+    }
+    activity.status = status;
+    activity.message = message.to_owned();
+    activity.ended = Some(now);
+    let activity = activity.clone();
+    announce(world, &activity);
+}
+
+fn find<'a>(world: &'a mut World, id: &str) -> Option<&'a mut Activity> {
+    // The one that is looked for is nearly always among the newest.
+    world
+        .autoscaling
+        .activities
+        .iter_mut()
+        .rev()
+        .find(|activity| activity.id == id)
+}
+
+/// "EC2 Instance Launch Successful" and its three siblings.
+fn announce(world: &mut World, activity: &Activity) {
+    let detail_type = match (activity.transition, activity.status) {
+        (Transition::Launching, Status::Successful) => "EC2 Instance Launch Successful",
+        (Transition::Launching, _) => "EC2 Instance Launch Unsuccessful",
+        (Transition::Terminating, Status::Successful) => "EC2 Instance Terminate Successful",
+        (Transition::Terminating, _) => "EC2 Instance Terminate Unsuccessful",
+    };
+    let (origin, destination) = ends(activity.transition);
+    let instance = activity.instance.as_deref().unwrap_or_default();
+    let mut resources = vec![activity.group_arn.clone()];
+    if !instance.is_empty() {
+        let settings = &world.settings;
+        resources.push(format!(
+            "arn:aws:ec2:{}:{}:instance/{instance}",
+            settings.region, settings.account
+        ));
+    }
+    let detail = json!({
+        "StatusCode": if activity.status == Status::Successful { "InProgress" } else { activity.status.name() },
+        "Description": activity.description,
+        "AutoScalingGroupName": activity.group,
+        "ActivityId": activity.id,
+        "Details": activity.details,
+        "RequestId": activity.id,
+        "StatusMessage": activity.message,
+        "EndTime": activity.ended.map(iso8601),
+        "EC2InstanceId": instance,
+        "StartTime": iso8601(activity.started),
+        "Cause": activity.cause,
+        "Origin": origin,
+        "Destination": destination,
+    });
+    world.emit(SOURCE, detail_type, resources, detail);
+}
+
+/// "EC2 Instance-launch Lifecycle Action", or the one of a termination.
+pub(super) fn announce_action(
+    world: &mut World,
+    group: &str,
+    group_arn: &str,
+    instance: &str,
+    action: &LifecycleAction,
+) {
+    let detail_type = match action.hook.transition {
+        Transition::Launching => "EC2 Instance-launch Lifecycle Action",
+        Transition::Terminating => "EC2 Instance-terminate Lifecycle Action",
+    };
+    let (origin, destination) = ends(action.hook.transition);
+    let mut detail = json!({
+        "LifecycleActionToken": action.token,
+        "AutoScalingGroupName": group,
+        "LifecycleHookName": action.hook_name,
+        "EC2InstanceId": instance,
+        "LifecycleTransition": action.hook.transition.to_string(),
+        "Origin": origin,
+        "Destination": destination,
+    });
+    if let (Some(metadata), Some(fields)) =
+        (&action.hook.notification_metadata, detail.as_object_mut())
+    {
+        fields.insert(
+            "NotificationMetadata".to_owned(),
+            Value::from(metadata.as_str()),
+        );
+    }
+    world.emit(SOURCE, detail_type, vec![group_arn.to_owned()], detail);
+}
+
+fn ends(transition: Transition) -> (&'static str, &'static str) {
+    match transition {
+        Transition::Launching => ("EC2", "AutoScalingGroup"),
+        Transition::Terminating => ("AutoScalingGroup", "EC2"),
+    }
+}

@@ -1,0 +1,222 @@
+//! What a group is: its size, its hooks, its instances, and their lifecycle actions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+/// An Auto Scaling group.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) name: String,
+    pub(super) arn: String,
+    pub(super) created: OffsetDateTime,
+    pub(super) launch_template: LaunchTemplate,
+    pub(super) min_size: u32,
+    pub(super) max_size: u32,
+    pub(super) desired_capacity: u32,
+    pub(super) default_cooldown: u32,
+    pub(super) health_check_type: String,
+    pub(super) health_check_grace_period: u32,
+    pub(super) protect_new_instances: bool,
+    pub(super) termination_policies: Vec<String>,
+    pub(super) service_linked_role_arn: String,
+    /// Each with its Availability Zone, in the order of `VPCZoneIdentifier`.
+    pub(super) subnets: Vec<(String, String)>,
+    pub(super) tags: BTreeMap<String, Tag>,
+    pub(super) hooks: BTreeMap<String, Hook>,
+    /// Oldest first.
+    pub(super) members: Vec<Member>,
+    pub(super) suspended: BTreeSet<String>,
+    /// Being deleted, with its instances.
+    pub(super) deleting: bool,
+    /// Why the next instance is launched or terminated, for its activity.
+    pub(super) cause: String,
+}
+
+/// Which launch template a group launches from.
+#[derive(Clone, Debug)]
+pub(super) struct LaunchTemplate {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// As it was said: a number, `$Latest` or `$Default`.
+    pub(super) version: String,
+}
+
+/// A tag of a group.
+#[derive(Clone, Debug)]
+pub(super) struct Tag {
+    pub(super) value: String,
+    pub(super) propagate_at_launch: bool,
+}
+
+/// A lifecycle hook.
+#[derive(Clone, Debug)]
+pub(super) struct Hook {
+    pub(super) transition: Transition,
+    pub(super) default_result: Verdict,
+    pub(super) heartbeat_timeout: Duration,
+    pub(super) notification_metadata: Option<String>,
+    pub(super) notification_target_arn: Option<String>,
+    pub(super) role_arn: Option<String>,
+}
+
+impl Hook {
+    /// However many heartbeats come, an action ends after this.
+    pub(super) fn global_timeout(&self) -> Duration {
+        (self.heartbeat_timeout * 100).min(Duration::from_secs(48 * 3600))
+    }
+}
+
+/// Which transition a hook interrupts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// `autoscaling:EC2_INSTANCE_LAUNCHING`
+    Launching,
+    /// `autoscaling:EC2_INSTANCE_TERMINATING`
+    Terminating,
+}
+
+impl Transition {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        [Self::Launching, Self::Terminating]
+            .into_iter()
+            .find(|transition| transition.to_string() == text)
+    }
+}
+
+impl fmt::Display for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Launching => "autoscaling:EC2_INSTANCE_LAUNCHING",
+            Self::Terminating => "autoscaling:EC2_INSTANCE_TERMINATING",
+        })
+    }
+}
+
+/// How a lifecycle action is completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Continue,
+    Abandon,
+}
+
+impl Verdict {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "CONTINUE" => Some(Self::Continue),
+            "ABANDON" => Some(Self::Abandon),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Continue => "CONTINUE",
+            Self::Abandon => "ABANDON",
+        })
+    }
+}
+
+/// An instance of a group.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) instance_id: String,
+    pub(super) instance_type: String,
+    pub(super) availability_zone: String,
+    pub(super) subnet_id: String,
+    pub(super) launch_template: LaunchTemplate,
+    pub(super) state: LifecycleState,
+    pub(super) healthy: bool,
+    pub(super) protected: bool,
+    /// Lifecycle actions that wait to be completed.
+    pub(super) actions: Vec<LifecycleAction>,
+    /// The activity that launched it, or that terminates it.
+    pub(super) activity_id: String,
+}
+
+/// A hook that waits for one instance.
+#[derive(Clone, Debug)]
+pub(super) struct LifecycleAction {
+    pub(super) token: String,
+    pub(super) hook_name: String,
+    /// As the hook was when the action began: later changes do not concern it.
+    pub(super) hook: Hook,
+    pub(super) global_deadline: Instant,
+    pub(super) heartbeats: u64,
+}
+
+/// An instance's state in its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LifecycleState {
+    /// Launched; no hooks, and not running yet.
+    Pending,
+    /// Hooks wait.
+    PendingWait,
+    /// All hooks said CONTINUE.
+    PendingProceed,
+    /// In service.
+    InService,
+    /// On its way out, without hooks.
+    Terminating,
+    /// On its way out, and hooks wait.
+    TerminatingWait,
+    /// On its way out; the hooks are done.
+    TerminatingProceed,
+    /// Gone.
+    Terminated,
+}
+
+impl LifecycleState {
+    /// Whether it is on its way into service, or there.
+    pub(super) fn counts(self) -> bool {
+        matches!(
+            self,
+            Self::Pending | Self::PendingWait | Self::PendingProceed | Self::InService
+        )
+    }
+}
+
+impl fmt::Display for LifecycleState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "Pending",
+            Self::PendingWait => "Pending:Wait",
+            Self::PendingProceed => "Pending:Proceed",
+            Self::InService => "InService",
+            Self::Terminating => "Terminating",
+            Self::TerminatingWait => "Terminating:Wait",
+            Self::TerminatingProceed => "Terminating:Proceed",
+            Self::Terminated => "Terminated",
+        })
+    }
+}
+
+impl Group {
+    pub(super) fn member(&self, instance: &str) -> Option<&Member> {
+        self.members
+            .iter()
+            .find(|member| member.instance_id == instance)
+    }
+
+    pub(super) fn member_mut(&mut self, instance: &str) -> Option<&mut Member> {
+        self.members
+            .iter_mut()
+            .find(|member| member.instance_id == instance)
+    }
+
+    /// How many instances count towards the desired capacity.
+    pub(super) fn capacity(&self) -> u32 {
+        u32::try_from(
+            self.members
+                .iter()
+                .filter(|member| member.state.counts())
+                .count(),
+        )
+        .unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,331 @@
+//! An instance's way through its states.
+//!
+//! ```text
+//! launch ─▶ Pending ─▶ Pending:Wait ─▶ Pending:Proceed ─▶ InService ─▶ Terminating:Wait ─▶ Terminating:Proceed ─▶ gone
+//!                          └──────────── ABANDON ─────────────────────▶ Terminating ─────────────────────────────▲
+//! ```
+//!
+//! Every hook of a transition has its own lifecycle action, token and event; the instance goes on when all of them
+//! said CONTINUE, or the first said ABANDON.
+
+use std::time::Duration;
+
+use super::activity::{self, Status};
+use super::capacity;
+use super::group::{LifecycleAction, LifecycleState, Transition, Verdict};
+use super::record::{CompletedBy, Completion};
+use super::{Timer, invalid, machines};
+use crate::wire::error::ApiError;
+use crate::world::World;
+
+/// How long an instance is seen in `Pending:Proceed` and `Terminating:Proceed`.
+const PROCEED: Duration = Duration::from_millis(100);
+
+/// Puts an instance into a state.
+pub(super) fn enter(world: &mut World, group: &str, instance: &str, state: LifecycleState) {
+    let at = world.elapsed();
+    if let Some(member) = world
+        .autoscaling
+        .groups
+        .get_mut(group)
+        .and_then(|group| group.member_mut(instance))
+    {
+        member.state = state;
+    }
+    let history = world
+        .autoscaling
+        .histories
+        .entry(instance.to_owned())
+        .or_default();
+    if history.group.is_empty() {
+        group.clone_into(&mut history.group);
+    }
+    history.states.push((at, state));
+}
+
+/// Begins the lifecycle actions of a transition. Returns whether there are any.
+pub(super) fn begin_actions(
+    world: &mut World,
+    group_name: &str,
+    instance: &str,
+    transition: Transition,
+) -> bool {
+    let (now, at) = (world.now(), world.elapsed());
+    let Some(group) = world.autoscaling.groups.get(group_name) else {
+        return false;
+    };
+    let group_arn = group.arn.clone();
+    let hooks: Vec<_> = group
+        .hooks
+        .iter()
+        .filter(|(_, hook)| hook.transition == transition)
+        .map(|(name, hook)| (name.clone(), hook.clone()))
+        .collect();
+    let mut actions = Vec::new();
+    for (hook_name, hook) in hooks {
+        let token = world.new_uuid();
+        let global_deadline = now.checked_add(hook.global_timeout()).unwrap_or(now);
+        actions.push(LifecycleAction {
+            token,
+            hook_name,
+            hook,
+            global_deadline,
+            heartbeats: 0,
+        });
+    }
+    if actions.is_empty() {
+        return false;
+    }
+    let history = world
+        .autoscaling
+        .histories
+        .entry(instance.to_owned())
+        .or_default();
+    history.actions.extend(
+        actions
+            .iter()
+            .map(|action| (at, action.hook_name.clone(), action.token.clone())),
+    );
+    let mut activity_id = String::new();
+    if let Some(member) = world
+        .autoscaling
+        .groups
+        .get_mut(group_name)
+        .and_then(|group| group.member_mut(instance))
+    {
+        member.actions = actions.clone();
+        activity_id.clone_from(&member.activity_id);
+    }
+    let waiting = match transition {
+        Transition::Launching => LifecycleState::PendingWait,
+        Transition::Terminating => LifecycleState::TerminatingWait,
+    };
+    enter(world, group_name, instance, waiting);
+    activity::wait(world, &activity_id);
+    for action in &actions {
+        set_timeout(world, group_name, instance, action);
+        activity::announce_action(world, group_name, &group_arn, instance, action);
+    }
+    true
+}
+
+fn set_timeout(world: &mut World, group: &str, instance: &str, action: &LifecycleAction) {
+    let left = action
+        .global_deadline
+        .saturating_duration_since(world.now());
+    let timer = Timer::Timeout {
+        group: group.to_owned(),
+        instance: instance.to_owned(),
+        token: action.token.clone(),
+        heartbeats: action.heartbeats,
+    };
+    world.schedule(
+        action.hook.heartbeat_timeout.min(left),
+        crate::Timer::AutoScaling(timer),
+    );
+}
+
+/// How a call names a lifecycle action.
+pub(super) struct Which {
+    pub(super) group: String,
+    pub(super) hook: String,
+    pub(super) token: Option<String>,
+    pub(super) instance: Option<String>,
+}
+
+impl Which {
+    /// The instance and token of the action, if it waits.
+    fn find(&self, world: &World) -> Result<(String, String), ApiError> {
+        let group = world.autoscaling.group(&self.group)?;
+        if !group.hooks.contains_key(&self.hook)
+            && !group
+                .members
+                .iter()
+                .flat_map(|member| &member.actions)
+                .any(|action| action.hook_name == self.hook)
+        {
+            return Err(invalid(format!(
+                "No Lifecycle Hook found with name {}",
+                self.hook
+            )));
+        }
+        let found = group
+            .members
+            .iter()
+            .flat_map(|member| member.actions.iter().map(move |action| (member, action)))
+            .filter(|(_, action)| action.hook_name == self.hook)
+            .find(|(member, action)| match (&self.token, &self.instance) {
+                (Some(token), _) => action.token == *token,
+                (None, Some(instance)) => member.instance_id == *instance,
+                (None, None) => false,
+            });
+        match (found, &self.token, &self.instance) {
+            (Some((member, action)), _, _) => {
+                Ok((member.instance_id.clone(), action.token.clone()))
+            }
+            (None, Some(token), _) => Err(invalid(format!(
+                "No active Lifecycle Action found with token {token}"
+            ))),
+            (None, None, Some(instance)) => Err(invalid(format!(
+                "No active Lifecycle Action found with instance ID {instance}"
+            ))),
+            (None, None, None) => Err(invalid(
+                "Either InstanceId or LifecycleActionToken must be specified",
+            )),
+        }
+    }
+}
+
+/// Completes a lifecycle action for a caller.
+pub(super) fn complete(world: &mut World, which: &Which, verdict: Verdict) -> Result<(), ApiError> {
+    let found = which.find(world);
+    let (instance, token) = match &found {
+        Ok((instance, token)) => (Some(instance.clone()), Some(token.clone())),
+        Err(_) => (which.instance.clone(), which.token.clone()),
+    };
+    let at = world.elapsed();
+    world.autoscaling.completions.push(Completion {
+        at,
+        group: which.group.clone(),
+        hook: which.hook.clone(),
+        instance,
+        token,
+        result: verdict.to_string(),
+        accepted: found.is_ok(),
+        by: CompletedBy::Call,
+    });
+    let (instance, token) = found?;
+    let why = format!("Lifecycle Action Completed with {verdict} Result");
+    settle(world, &which.group, &instance, &token, verdict, &why);
+    Ok(())
+}
+
+/// Gives a lifecycle action its whole heartbeat timeout again, within its global timeout.
+pub(super) fn heartbeat(world: &mut World, which: &Which) -> Result<(), ApiError> {
+    let (instance, token) = which.find(world)?;
+    let mut prolonged = None;
+    if let Some(action) = world
+        .autoscaling
+        .group_mut(&which.group)?
+        .member_mut(&instance)
+        .and_then(|member| {
+            member
+                .actions
+                .iter_mut()
+                .find(|action| action.token == token)
+        })
+    {
+        action.heartbeats += 1;
+        prolonged = Some(action.clone());
+    }
+    if let Some(action) = prolonged {
+        set_timeout(world, &which.group, &instance, &action);
+    }
+    Ok(())
+}
+
+/// The heartbeat timeout of an action, if no heartbeat came since it was set.
+pub(super) fn time_out(
+    world: &mut World,
+    group: &str,
+    instance: &str,
+    token: &str,
+    heartbeats: u64,
+) {
+    let Some(action) = world
+        .autoscaling
+        .groups
+        .get(group)
+        .and_then(|group| group.member(instance))
+        .and_then(|member| member.actions.iter().find(|action| action.token == token))
+        .filter(|action| action.heartbeats == heartbeats)
+    else {
+        return;
+    };
+    let (hook, verdict) = (action.hook_name.clone(), action.hook.default_result);
+    let at = world.elapsed();
+    world.autoscaling.completions.push(Completion {
+        at,
+        group: group.to_owned(),
+        hook,
+        instance: Some(instance.to_owned()),
+        token: Some(token.to_owned()),
+        result: verdict.to_string(),
+        accepted: true,
+        by: CompletedBy::Timeout,
+    });
+    settle(world, group, instance, token, verdict, "Heartbeat Timeout");
+}
+
+/// Ends an action with a verdict, and lets the instance go on if that was what it waited for.
+fn settle(
+    world: &mut World,
+    group: &str,
+    instance: &str,
+    token: &str,
+    verdict: Verdict,
+    why: &str,
+) {
+    let Some(member) = world
+        .autoscaling
+        .groups
+        .get_mut(group)
+        .and_then(|group| group.member_mut(instance))
+    else {
+        return;
+    };
+    member.actions.retain(|action| action.token != token);
+    if verdict == Verdict::Abandon {
+        member.actions.clear();
+    }
+    let (state, done) = (member.state, member.actions.is_empty());
+    match (state, verdict) {
+        (LifecycleState::PendingWait, Verdict::Abandon) => {
+            let message = format!(
+                "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token {token} was \
+                 abandoned: {why}"
+            );
+            capacity::abandon_launch(world, group, instance, &message);
+        }
+        (LifecycleState::PendingWait, Verdict::Continue) if done => {
+            enter(world, group, instance, LifecycleState::PendingProceed);
+            schedule_proceed(world, group, instance);
+        }
+        (LifecycleState::TerminatingWait, _) if done => {
+            enter(world, group, instance, LifecycleState::TerminatingProceed);
+            schedule_proceed(world, group, instance);
+        }
+        _ => {}
+    }
+}
+
+fn schedule_proceed(world: &mut World, group: &str, instance: &str) {
+    let timer = Timer::Proceed {
+        group: group.to_owned(),
+        instance: instance.to_owned(),
+    };
+    world.schedule(PROCEED, crate::Timer::AutoScaling(timer));
+}
+
+/// Takes an instance that waits for nothing more into service once it runs, or terminates it.
+pub(super) fn proceed(world: &mut World, group: &str, instance: &str) {
+    let Some(member) = world
+        .autoscaling
+        .groups
+        .get(group)
+        .and_then(|group| group.member(instance))
+    else {
+        return;
+    };
+    let activity_id = member.activity_id.clone();
+    match member.state {
+        LifecycleState::Pending | LifecycleState::PendingProceed
+            if machines::is_running(world, instance) =>
+        {
+            enter(world, group, instance, LifecycleState::InService);
+            activity::end(world, &activity_id, Status::Successful, "");
+        }
+        LifecycleState::TerminatingProceed => capacity::end_instance(world, group, instance),
+        _ => {}
+    }
+}

@@ -1,0 +1,57 @@
+//! What tests ask for afterwards: who completed what, and what became of each instance.
+
+use std::time::Duration;
+
+use super::group::LifecycleState;
+
+/// An attempt to complete a lifecycle action, or its timeout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// When, since the start.
+    pub at: Duration,
+    /// The group's name.
+    pub group: String,
+    /// The hook's name.
+    pub hook: String,
+    /// The instance, as far as it is known.
+    pub instance: Option<String>,
+    /// The lifecycle action's token, as far as it is known.
+    pub token: Option<String>,
+    /// `CONTINUE` or `ABANDON`.
+    pub result: String,
+    /// Whether there was such an action.
+    pub accepted: bool,
+    /// What completed it.
+    pub by: CompletedBy,
+}
+
+/// What completed a lifecycle action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompletedBy {
+    /// `CompleteLifecycleAction`.
+    Call,
+    /// No heartbeat came in time, or the global timeout was reached: the hook's default result.
+    Timeout,
+}
+
+/// What became of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstanceHistory {
+    /// The group that it was launched for.
+    pub group: String,
+    /// Every state that it was in, with when it came there, since the start.
+    pub states: Vec<(Duration, LifecycleState)>,
+    /// Every lifecycle action that was begun for it: when (which is the event's time), hook, token.
+    pub actions: Vec<(Duration, String, String)>,
+}
+
+impl InstanceHistory {
+    /// When it first came into a state.
+    #[must_use]
+    pub fn reached(&self, state: LifecycleState) -> Option<Duration> {
+        self.states
+            .iter()
+            .find(|(_, reached)| *reached == state)
+            .map(|(at, _)| *at)
+    }
+}

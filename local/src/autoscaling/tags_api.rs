@@ -1,0 +1,149 @@
+//! The calls about a group's tags.
+
+use super::group::Tag;
+use super::invalid;
+use crate::wire::error::ApiError;
+use crate::wire::query::Params;
+use crate::wire::xml::Xml;
+use crate::world::World;
+
+/// One tag of a call: the group it is for (if it says so), the key, and the tag.
+pub(super) struct Said {
+    group: Option<String>,
+    pub(super) key: String,
+    pub(super) tag: Tag,
+    has_value: bool,
+}
+
+/// Reads `Tags.member.N`.
+pub(super) fn read(params: &mut Params) -> Result<Vec<Said>, ApiError> {
+    let mut tags = Vec::new();
+    for mut tag in params.structs("Tags.member") {
+        let resource_type = tag.str("ResourceType");
+        if resource_type.is_some_and(|kind| kind != "auto-scaling-group") {
+            return Err(invalid(
+                "The resource type of a tag must be auto-scaling-group",
+            ));
+        }
+        let value = tag.str("Value");
+        let said = Said {
+            group: tag.str("ResourceId"),
+            key: tag.required_str("Key")?,
+            has_value: value.is_some(),
+            tag: Tag {
+                value: value.unwrap_or_default(),
+                propagate_at_launch: tag.bool("PropagateAtLaunch")?.unwrap_or(false),
+            },
+        };
+        tag.finish()?;
+        if said.key.starts_with("aws:") {
+            return Err(invalid(
+                "Tag keys that start with aws: are reserved for system use",
+            ));
+        }
+        tags.push(said);
+    }
+    Ok(tags)
+}
+
+fn checked(world: &World, params: &mut Params) -> Result<Vec<(String, Said)>, ApiError> {
+    let tags = read(params)?;
+    params.finish()?;
+    if tags.is_empty() {
+        return Err(params.missing("Tags"));
+    }
+    tags.into_iter()
+        .map(|said| {
+            let name = said
+                .group
+                .clone()
+                .ok_or_else(|| invalid("ResourceId is required"))?;
+            if !world.autoscaling.groups.contains_key(&name) {
+                return Err(invalid(format!(
+                    "AutoScalingGroup not found - AutoScaling Group {name} not found"
+                )));
+            }
+            Ok((name, said))
+        })
+        .collect()
+}
+
+pub(super) fn create_or_update(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    for (group, said) in checked(world, params)? {
+        world
+            .autoscaling
+            .group_mut(&group)?
+            .tags
+            .insert(said.key, said.tag);
+    }
+    Ok(String::new())
+}
+
+pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    for (group, said) in checked(world, params)? {
+        let tags = &mut world.autoscaling.group_mut(&group)?.tags;
+        if !said.has_value
+            || tags
+                .get(&said.key)
+                .is_some_and(|tag| tag.value == said.tag.value)
+        {
+            tags.remove(&said.key);
+        }
+    }
+    Ok(String::new())
+}
+
+pub(super) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    let mut filters = Vec::new();
+    for mut filter in params.structs("Filters.member") {
+        let name = filter.required_str("Name")?;
+        if !["auto-scaling-group", "key", "value", "propagate-at-launch"].contains(&name.as_str()) {
+            return Err(invalid(format!(
+                "Filter type {name} is not correct. Allowed Filter types are: auto-scaling-group key propagate-at-launch value"
+            )));
+        }
+        filters.push((name, filter.list("Values.member")));
+        filter.finish()?;
+    }
+    let window = super::describe::Window::read(params)?;
+    params.finish()?;
+    let all: Vec<_> = world
+        .autoscaling
+        .groups
+        .values()
+        .flat_map(|group| {
+            group
+                .tags
+                .iter()
+                .map(move |(key, tag)| (group.name.as_str(), key, tag))
+        })
+        .filter(|(group, key, tag)| {
+            filters.iter().all(|(name, values)| {
+                let actual = match name.as_str() {
+                    "auto-scaling-group" => (*group).to_owned(),
+                    "key" => (*key).clone(),
+                    "value" => tag.value.clone(),
+                    _ => tag.propagate_at_launch.to_string(),
+                };
+                values.contains(&actual)
+            })
+        })
+        .collect();
+    let mut xml = Xml::new();
+    let next = window.cut(all, |page| {
+        xml.members("Tags", page, |xml, (group, key, tag)| {
+            write(xml, group, key, tag)
+        });
+    });
+    xml.optional("NextToken", next);
+    Ok(xml.into_string())
+}
+
+/// Writes a `TagDescription`.
+pub(super) fn write(xml: &mut Xml, group: &str, key: &str, tag: &Tag) {
+    xml.text("ResourceId", group);
+    xml.text("ResourceType", "auto-scaling-group");
+    xml.text("Key", key);
+    xml.text("Value", &tag.value);
+    xml.text("PropagateAtLaunch", tag.propagate_at_launch);
+}

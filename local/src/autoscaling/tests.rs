@@ -1,0 +1,723 @@
+//! The Auto Scaling API over its wire format, in virtual time.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use serde_json::Value;
+
+use super::{CompletedBy, LifecycleState};
+use crate::{LocalAws, Settings};
+
+const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
+const HOOK: &str = "&LifecycleHookSpecificationList.member.1.LifecycleHookName=ours\
+                    &LifecycleHookSpecificationList.member.1.LifecycleTransition=autoscaling:EC2_INSTANCE_LAUNCHING\
+                    &LifecycleHookSpecificationList.member.1.HeartbeatTimeout=60";
+
+async fn call_version(
+    local: &LocalAws,
+    version: &str,
+    query: &str,
+) -> Result<String, (String, String)> {
+    let body = Bytes::from(format!("Version={version}&Action={query}"));
+    let response = local
+        .handle(Request::post("/").body(body).unwrap())
+        .await
+        .unwrap();
+    let text = String::from_utf8(response.body().to_vec()).unwrap();
+    if response.status() == 200 {
+        Ok(text)
+    } else {
+        Err((inner(&text, "Code"), inner(&text, "Message")))
+    }
+}
+
+async fn call(local: &LocalAws, query: &str) -> Result<String, (String, String)> {
+    call_version(local, "2011-01-01", query).await
+}
+
+async fn ec2(local: &LocalAws, query: &str) -> String {
+    call_version(local, "2016-11-15", query).await.unwrap()
+}
+
+/// The text of the first element of that name.
+fn inner(xml: &str, name: &str) -> String {
+    let (_, rest) = xml
+        .split_once(&format!("<{name}>"))
+        .unwrap_or_else(|| panic!("no {name} in {xml}"));
+    rest.split_once(&format!("</{name}>"))
+        .unwrap()
+        .0
+        .replace("&apos;", "'")
+}
+
+/// A VPC with a subnet in each of two zones, a launch template, and the group `g`.
+async fn group(desired: u32, more: &str) -> LocalAws {
+    let local = LocalAws::new(Settings::for_tests());
+    let vpc = inner(
+        &ec2(&local, "CreateVpc&CidrBlock=10.0.0.0/16").await,
+        "vpcId",
+    );
+    let mut subnets = Vec::new();
+    for (n, zone) in ["us-west-2a", "us-west-2b"].iter().enumerate() {
+        let query =
+            format!("CreateSubnet&VpcId={vpc}&CidrBlock=10.0.{n}.0/28&AvailabilityZone={zone}");
+        subnets.push(inner(&ec2(&local, &query).await, "subnetId"));
+    }
+    ec2(
+        &local,
+        "CreateLaunchTemplate&LaunchTemplateName=nodes&LaunchTemplateData.ImageId=ami-12345678\
+         &LaunchTemplateData.InstanceType=m5.large",
+    )
+    .await;
+    let query = format!(
+        "CreateAutoScalingGroup&AutoScalingGroupName=g&MinSize=0&MaxSize=20&DesiredCapacity={desired}\
+         &VPCZoneIdentifier={}&LaunchTemplate.LaunchTemplateName=nodes&Tags.member.1.Key=team&Tags.member.1.Value=net\
+         &Tags.member.1.PropagateAtLaunch=true{more}",
+        subnets.join(",")
+    );
+    call(&local, &query).await.unwrap();
+    local
+}
+
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+fn states(local: &LocalAws) -> BTreeMap<String, LifecycleState> {
+    local.with_world(|world| world.autoscaling.states("g"))
+}
+
+fn only(local: &LocalAws) -> (String, LifecycleState) {
+    let states = states(local);
+    assert_eq!(states.len(), 1, "{states:?}");
+    states.into_iter().next().unwrap()
+}
+
+/// The details of all events of that type.
+fn events(local: &LocalAws, detail_type: &str) -> Vec<Value> {
+    let events = local.eventbridge().events();
+    events
+        .iter()
+        .filter(|event| event["detail-type"] == detail_type)
+        .map(|event| event["detail"].clone())
+        .collect()
+}
+
+fn complete(which: &str, result: &str) -> String {
+    format!(
+        "CompleteLifecycleAction&AutoScalingGroupName=g&LifecycleHookName=ours&LifecycleActionResult={result}&{which}"
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_hooks_instances_are_in_service_when_they_run() {
+    let local = group(4, "").await;
+    pass(2).await;
+    assert_eq!(
+        local.with_world(|world| world.autoscaling.in_service("g")),
+        4
+    );
+    local.with_world(|world| {
+        let mut zones: BTreeMap<&str, u32> = BTreeMap::new();
+        for instance in world.ec2.instances() {
+            *zones.entry(&instance.availability_zone).or_default() += 1;
+            assert_eq!(instance.tags["team"], "net");
+            assert_eq!(instance.tags["aws:autoscaling:groupName"], "g");
+        }
+        assert_eq!(
+            zones,
+            BTreeMap::from([("us-west-2a", 2), ("us-west-2b", 2)])
+        );
+    });
+    let launched = events(&local, "EC2 Instance Launch Successful");
+    assert_eq!(launched.len(), 4);
+    assert_eq!(launched[0]["Details"]["Availability Zone"], "us-west-2a");
+    assert_eq!(
+        launched[0]["Description"],
+        format!(
+            "Launching a new EC2 instance: {}",
+            launched[0]["EC2InstanceId"].as_str().unwrap()
+        )
+    );
+    for field in [
+        "ActivityId",
+        "Cause",
+        "EndTime",
+        "RequestId",
+        "StartTime",
+        "StatusCode",
+    ] {
+        assert!(!launched[0][field].as_str().unwrap().is_empty(), "{field}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_hook_holds_an_instance_until_it_is_completed() {
+    let metadata = "&LifecycleHookSpecificationList.member.1.NotificationMetadata=gold";
+    let local = group(1, &format!("{HOOK}{metadata}")).await;
+    pass(10).await;
+    let (instance, state) = only(&local);
+    assert_eq!(state, LifecycleState::PendingWait);
+    let announced = events(&local, LAUNCH);
+    let token = announced[0]["LifecycleActionToken"].as_str().unwrap();
+    assert_eq!(token.len(), 36);
+    assert_eq!(
+        announced,
+        [serde_json::json!({
+            "LifecycleActionToken": token, "AutoScalingGroupName": "g", "LifecycleHookName": "ours",
+            "EC2InstanceId": instance, "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+            "NotificationMetadata": "gold", "Origin": "EC2", "Destination": "AutoScalingGroup",
+        })]
+    );
+    call(
+        &local,
+        &complete(&format!("LifecycleActionToken={token}"), "CONTINUE"),
+    )
+    .await
+    .unwrap();
+    assert_eq!(only(&local).1, LifecycleState::PendingProceed);
+    pass(1).await;
+    assert_eq!(only(&local).1, LifecycleState::InService);
+
+    let refused = call(
+        &local,
+        &complete(&format!("LifecycleActionToken={token}"), "CONTINUE"),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(
+        refused,
+        (
+            "ValidationError".to_owned(),
+            format!("No active Lifecycle Action found with token {token}")
+        )
+    );
+    let refused = call(
+        &local,
+        &complete(&format!("InstanceId={instance}"), "ABANDON"),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(
+        refused.1,
+        format!("No active Lifecycle Action found with instance ID {instance}")
+    );
+    local.with_world(|world| {
+        let accepted: Vec<bool> = world
+            .autoscaling
+            .completions()
+            .iter()
+            .map(|c| c.accepted)
+            .collect();
+        assert_eq!(accepted, [true, false, false]);
+        let history = &world.autoscaling.histories()[&instance];
+        assert_eq!(history.actions[0].2, token);
+        assert_eq!(
+            history.reached(LifecycleState::PendingWait),
+            Some(history.actions[0].0)
+        );
+        assert!(
+            history.reached(LifecycleState::InService)
+                > history.reached(LifecycleState::PendingProceed)
+        );
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_event_comes_while_the_instance_is_pending_and_service_waits_for_it_to_run() {
+    let local = group(1, HOOK).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (instance, state) = only(&local);
+    assert_eq!(state, LifecycleState::PendingWait);
+    call(
+        &local,
+        &complete(&format!("InstanceId={instance}"), "CONTINUE"),
+    )
+    .await
+    .unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(only(&local).1, LifecycleState::PendingProceed);
+    pass(1).await;
+    assert_eq!(only(&local).1, LifecycleState::InService);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_launch_hook_must_be_completed() {
+    let second = "&LifecycleHookSpecificationList.member.2.LifecycleHookName=Launch-LC-Hook\
+                  &LifecycleHookSpecificationList.member.2.LifecycleTransition=autoscaling:EC2_INSTANCE_LAUNCHING\
+                  &LifecycleHookSpecificationList.member.2.DefaultResult=CONTINUE\
+                  &LifecycleHookSpecificationList.member.2.HeartbeatTimeout=1800";
+    let local = group(1, &format!("{HOOK}{second}")).await;
+    pass(5).await;
+    let announced = events(&local, LAUNCH);
+    assert_eq!(announced.len(), 2);
+    assert_ne!(
+        announced[0]["LifecycleActionToken"],
+        announced[1]["LifecycleActionToken"]
+    );
+    let instance = only(&local).0;
+    call(
+        &local,
+        &complete(&format!("InstanceId={instance}"), "CONTINUE"),
+    )
+    .await
+    .unwrap();
+    pass(600).await;
+    assert_eq!(
+        only(&local).1,
+        LifecycleState::PendingWait,
+        "the other hook waits"
+    );
+    pass(1800).await;
+    assert_eq!(
+        only(&local),
+        (instance, LifecycleState::InService),
+        "its default is CONTINUE"
+    );
+    local.with_world(|world| {
+        let last = world.autoscaling.completions().last().unwrap();
+        assert_eq!(
+            (last.hook.as_str(), last.by),
+            ("Launch-LC-Hook", CompletedBy::Timeout)
+        );
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn abandon_terminates_the_instance_and_launches_another() {
+    let local = group(1, HOOK).await;
+    pass(5).await;
+    let (first, _) = only(&local);
+    call(&local, &complete(&format!("InstanceId={first}"), "ABANDON"))
+        .await
+        .unwrap();
+    assert_eq!(only(&local), (first.clone(), LifecycleState::Terminating));
+    pass(5).await;
+    let (second, state) = only(&local);
+    assert_ne!(first, second);
+    assert_eq!(state, LifecycleState::PendingWait);
+    let failed = events(&local, "EC2 Instance Launch Unsuccessful");
+    assert_eq!(failed.len(), 1);
+    assert_eq!(
+        (
+            failed[0]["EC2InstanceId"].as_str(),
+            failed[0]["StatusCode"].as_str()
+        ),
+        (Some(first.as_str()), Some("Cancelled"))
+    );
+    assert_eq!(events(&local, "EC2 Instance Terminate Successful").len(), 1);
+    assert_eq!(
+        local.with_world(|world| world.ec2.network_interfaces().count()),
+        1,
+        "the primary one of the second"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_timeout_gives_the_default_result() {
+    let local = group(1, HOOK).await;
+    pass(59).await;
+    let (first, state) = only(&local);
+    assert_eq!(state, LifecycleState::PendingWait);
+    pass(5).await;
+    assert_ne!(only(&local).0, first, "ABANDON is the default");
+    local.with_world(|world| {
+        let completion = &world.autoscaling.completions()[0];
+        assert_eq!(
+            (completion.by, completion.result.as_str()),
+            (CompletedBy::Timeout, "ABANDON")
+        );
+        assert_eq!(
+            completion.at,
+            world.autoscaling.histories()[&first].actions[0].0 + Duration::from_secs(60)
+        );
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_prolong_an_action_up_to_its_global_timeout() {
+    let local = group(1, HOOK).await;
+    pass(1).await;
+    let (instance, _) = only(&local);
+    let beat = format!(
+        "RecordLifecycleActionHeartbeat&AutoScalingGroupName=g&LifecycleHookName=ours&InstanceId={instance}"
+    );
+    for _ in 0..119 {
+        pass(50).await;
+        call(&local, &beat).await.unwrap();
+        assert_eq!(
+            only(&local),
+            (instance.clone(), LifecycleState::PendingWait)
+        );
+    }
+    // 5951 s have passed; after 100 times the heartbeat timeout, 6000 s, it is over.
+    pass(55).await;
+    let refused = call(&local, &beat).await.unwrap_err();
+    assert_eq!(
+        refused.1,
+        format!("No active Lifecycle Action found with instance ID {instance}")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaling_in_asks_the_termination_hooks() {
+    let local = group(2, "").await;
+    let hook = "PutLifecycleHook&AutoScalingGroupName=g&LifecycleHookName=out\
+                &LifecycleTransition=autoscaling:EC2_INSTANCE_TERMINATING&HeartbeatTimeout=300";
+    call(&local, hook).await.unwrap();
+    pass(5).await;
+    call(
+        &local,
+        "SetDesiredCapacity&AutoScalingGroupName=g&DesiredCapacity=1",
+    )
+    .await
+    .unwrap();
+    pass(1).await;
+    let announced = events(&local, "EC2 Instance-terminate Lifecycle Action");
+    assert_eq!(announced.len(), 1);
+    assert_eq!(
+        (
+            announced[0]["Origin"].as_str(),
+            announced[0]["Destination"].as_str()
+        ),
+        (Some("AutoScalingGroup"), Some("EC2"))
+    );
+    let leaving = announced[0]["EC2InstanceId"].as_str().unwrap();
+    assert_eq!(states(&local)[leaving], LifecycleState::TerminatingWait);
+    let token = announced[0]["LifecycleActionToken"].as_str().unwrap();
+    let query =
+        complete(&format!("LifecycleActionToken={token}"), "CONTINUE").replace("=ours", "=out");
+    call(&local, &query).await.unwrap();
+    pass(5).await;
+    assert_eq!(only(&local).1, LifecycleState::InService);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_was_terminated_from_outside_is_replaced() {
+    let local = group(1, HOOK).await;
+    pass(5).await;
+    let (first, _) = only(&local);
+    ec2(&local, &format!("TerminateInstances&InstanceId.1={first}")).await;
+    pass(5).await;
+    assert_ne!(only(&local).0, first);
+    let refused = call(
+        &local,
+        &complete(&format!("InstanceId={first}"), "CONTINUE"),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(
+        refused.1,
+        format!("No active Lifecycle Action found with instance ID {first}")
+    );
+    let (second, _) = only(&local);
+    call(
+        &local,
+        &complete(&format!("InstanceId={second}"), "CONTINUE"),
+    )
+    .await
+    .unwrap();
+    pass(1).await;
+    ec2(&local, &format!("TerminateInstances&InstanceId.1={second}")).await;
+    pass(5).await;
+    assert_ne!(only(&local).0, second, "one in service is replaced as well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_that_fails_is_told_and_tried_again() {
+    let local = group(20, "").await;
+    // Each /28 has 11 addresses: fill one.
+    pass(2).await;
+    assert_eq!(
+        local.with_world(|world| world.autoscaling.in_service("g")),
+        20
+    );
+    call(
+        &local,
+        "UpdateAutoScalingGroup&AutoScalingGroupName=g&MaxSize=30&DesiredCapacity=25",
+    )
+    .await
+    .unwrap();
+    pass(1).await;
+    let failed = events(&local, "EC2 Instance Launch Unsuccessful");
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["StatusCode"], "Failed");
+    pass(60).await;
+    assert_eq!(events(&local, "EC2 Instance Launch Unsuccessful").len(), 2);
+    call(
+        &local,
+        "SetDesiredCapacity&AutoScalingGroupName=g&DesiredCapacity=22",
+    )
+    .await
+    .unwrap();
+    pass(5).await;
+    assert_eq!(
+        local.with_world(|world| world.autoscaling.in_service("g")),
+        22
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_are_deleted_empty_or_by_force() {
+    let local = group(2, "").await;
+    pass(2).await;
+    let refused = call(&local, "DeleteAutoScalingGroup&AutoScalingGroupName=g")
+        .await
+        .unwrap_err();
+    assert_eq!(refused.0, "ResourceInUse");
+    call(
+        &local,
+        "DeleteAutoScalingGroup&AutoScalingGroupName=g&ForceDelete=true",
+    )
+    .await
+    .unwrap();
+    let described = call(&local, "DescribeAutoScalingGroups").await.unwrap();
+    assert_eq!(inner(&described, "Status"), "Delete in progress");
+    pass(5).await;
+    let described = call(&local, "DescribeAutoScalingGroups").await.unwrap();
+    assert!(
+        described.contains("<AutoScalingGroups></AutoScalingGroups>"),
+        "{described}"
+    );
+    assert!(local.with_world(|world| {
+        world
+            .ec2
+            .instances()
+            .all(|instance| instance.state.is_ending())
+    }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_can_be_terminated_with_and_without_replacement() {
+    let local = group(2, "").await;
+    pass(2).await;
+    let terminate = |instance: String, decrement: bool| {
+        let local = local.clone();
+        async move {
+            let query = format!(
+                "TerminateInstanceInAutoScalingGroup&InstanceId={instance}&ShouldDecrementDesiredCapacity={decrement}"
+            );
+            call(&local, &query).await
+        }
+    };
+    let first = states(&local).keys().next().unwrap().clone();
+    let answer = terminate(first.clone(), true).await.unwrap();
+    assert_eq!(
+        inner(&answer, "Description"),
+        format!("Terminating EC2 instance: {first}")
+    );
+    pass(5).await;
+    let (second, _) = only(&local);
+    terminate(second.clone(), false).await.unwrap();
+    pass(5).await;
+    assert_ne!(only(&local).0, second);
+    assert_eq!(
+        terminate("i-none".to_owned(), false).await.unwrap_err().0,
+        "ValidationError"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_can_be_put_read_and_deleted() {
+    let local = group(1, HOOK).await;
+    pass(2).await;
+    let described = call(&local, "DescribeLifecycleHooks&AutoScalingGroupName=g")
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            inner(&described, "GlobalTimeout"),
+            inner(&described, "DefaultResult")
+        ),
+        ("6000".into(), "ABANDON".into())
+    );
+    call(
+        &local,
+        "PutLifecycleHook&AutoScalingGroupName=g&LifecycleHookName=ours&HeartbeatTimeout=7200",
+    )
+    .await
+    .unwrap();
+    let described = call(&local, "DescribeLifecycleHooks&AutoScalingGroupName=g")
+        .await
+        .unwrap();
+    assert_eq!(inner(&described, "GlobalTimeout"), (48 * 3600).to_string());
+    call(
+        &local,
+        "DeleteLifecycleHook&AutoScalingGroupName=g&LifecycleHookName=ours",
+    )
+    .await
+    .unwrap();
+    pass(2).await;
+    assert_eq!(
+        only(&local).1,
+        LifecycleState::InService,
+        "deleting the hook let the launch go on"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_filters_and_pages() {
+    let local = group(3, "").await;
+    pass(2).await;
+    call(&local, "CreateOrUpdateTags&Tags.member.1.ResourceId=g&Tags.member.1.ResourceType=auto-scaling-group&Tags.member.1.Key=hookline&Tags.member.1.Value=gold&Tags.member.1.PropagateAtLaunch=false").await.unwrap();
+    let by_tag = |value: &'static str| {
+        let local = local.clone();
+        async move {
+            let query = format!(
+                "DescribeAutoScalingGroups&Filters.member.1.Name=tag:hookline&Filters.member.1.Values.member.1={value}"
+            );
+            call(&local, &query)
+                .await
+                .unwrap()
+                .contains("<AutoScalingGroupName>g<")
+        }
+    };
+    assert!(by_tag("gold").await);
+    assert!(!by_tag("tin").await);
+    let tags = call(
+        &local,
+        "DescribeTags&Filters.member.1.Name=key&Filters.member.1.Values.member.1=hookline",
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        (inner(&tags, "Value"), inner(&tags, "PropagateAtLaunch")),
+        ("gold".into(), "false".into())
+    );
+    call(
+        &local,
+        "DeleteTags&Tags.member.1.ResourceId=g&Tags.member.1.Key=hookline",
+    )
+    .await
+    .unwrap();
+    assert!(!by_tag("gold").await);
+
+    let page = call(&local, "DescribeAutoScalingInstances&MaxRecords=2")
+        .await
+        .unwrap();
+    assert_eq!(page.matches("<InstanceId>").count(), 2);
+    let token = inner(&page, "NextToken");
+    let page = call(
+        &local,
+        &format!("DescribeAutoScalingInstances&MaxRecords=2&NextToken={token}"),
+    )
+    .await
+    .unwrap();
+    assert_eq!(page.matches("<InstanceId>").count(), 1);
+    assert!(!page.contains("NextToken"));
+    let activities = call(&local, "DescribeScalingActivities&AutoScalingGroupName=g")
+        .await
+        .unwrap();
+    assert_eq!(activities.matches("<StatusCode>Successful<").count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_calls_are_refused() {
+    let local = group(1, HOOK).await;
+    pass(2).await;
+    let instance = only(&local).0;
+    for (query, code, message) in [
+        ("Dance".to_owned(), "InvalidAction", "Dance"),
+        (
+            "DescribeAutoScalingGroups&Oops=1".to_owned(),
+            "UnknownParameter",
+            "Oops",
+        ),
+        (
+            "CreateAutoScalingGroup&AutoScalingGroupName=g&MinSize=0&MaxSize=1".to_owned(),
+            "AlreadyExists",
+            "already exists",
+        ),
+        (
+            "CreateAutoScalingGroup&AutoScalingGroupName=h&MinSize=0&MaxSize=1".to_owned(),
+            "ValidationError",
+            "LaunchTemplate",
+        ),
+        (
+            "SetDesiredCapacity&AutoScalingGroupName=none&DesiredCapacity=1".to_owned(),
+            "ValidationError",
+            "not found",
+        ),
+        (
+            "SetDesiredCapacity&AutoScalingGroupName=g&DesiredCapacity=21".to_owned(),
+            "ValidationError",
+            "above max value 20",
+        ),
+        (
+            "SetDesiredCapacity&AutoScalingGroupName=g&DesiredCapacity=x".to_owned(),
+            "ValidationError",
+            "DesiredCapacity",
+        ),
+        (
+            "UpdateAutoScalingGroup&AutoScalingGroupName=g&MinSize=30".to_owned(),
+            "ValidationError",
+            "Max bound",
+        ),
+        (
+            "UpdateAutoScalingGroup&AutoScalingGroupName=g&VPCZoneIdentifier=subnet-1".to_owned(),
+            "ValidationError",
+            "does not exist",
+        ),
+        (
+            "PutLifecycleHook&AutoScalingGroupName=g&LifecycleHookName=n".to_owned(),
+            "ValidationError",
+            "LifecycleTransition",
+        ),
+        (
+            "PutLifecycleHook&AutoScalingGroupName=g&LifecycleHookName=ours&HeartbeatTimeout=29"
+                .to_owned(),
+            "ValidationError",
+            "between 30 and 7200",
+        ),
+        (
+            "PutLifecycleHook&AutoScalingGroupName=g&LifecycleHookName=ours&DefaultResult=MAYBE"
+                .to_owned(),
+            "ValidationError",
+            "CONTINUE or ABANDON",
+        ),
+        (
+            "DeleteLifecycleHook&AutoScalingGroupName=g&LifecycleHookName=none".to_owned(),
+            "ValidationError",
+            "none",
+        ),
+        (
+            complete(&format!("InstanceId={instance}"), "MAYBE"),
+            "ValidationError",
+            "CONTINUE or ABANDON",
+        ),
+        (
+            complete("LifecycleActionToken=short", "CONTINUE"),
+            "ValidationError",
+            "length equal to 36",
+        ),
+        (
+            complete(&format!("InstanceId={instance}"), "CONTINUE").replace("=ours", "=none"),
+            "ValidationError",
+            "none",
+        ),
+        (complete("", "CONTINUE"), "ValidationError", "InstanceId"),
+    ] {
+        let refused = call(&local, &query).await.unwrap_err();
+        assert_eq!(refused.0, code, "{query}: {}", refused.1);
+        assert!(refused.1.contains(message), "{query}: {}", refused.1);
+    }
+    assert_eq!(
+        only(&local),
+        (instance, LifecycleState::PendingWait),
+        "none had an effect"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_seed_gives_one_history() {
+    let history = || async {
+        let local = group(5, HOOK).await;
+        pass(300).await;
+        local.with_world(|world| format!("{:?}", world.autoscaling.histories()))
+    };
+    assert_eq!(history().await, history().await);
+}

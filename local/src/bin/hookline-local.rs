@@ -1,0 +1,177 @@
+//! Runs the simulated AWS until Ctrl-C.
+//!
+//! ```text
+//! hookline-local --functions-dir target/debug --python .venv/bin/python
+//! export AWS_ENDPOINT_URL=http://127.0.0.1:4599 AWS_REGION=us-west-2 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+//! aws autoscaling describe-auto-scaling-groups
+//! ```
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser;
+use hookline_local::lambda::FunctionConfig;
+use hookline_local::server::Server;
+use hookline_local::{Latency, LocalAws, Settings};
+
+/// A simulated AWS on this machine: EC2 network interfaces, Auto Scaling hooks, EventBridge, Lambda, Step Functions.
+#[derive(Debug, Parser)]
+#[command(name = "hookline-local", version)]
+struct Arguments {
+    /// The port to listen on, on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 4599)]
+    port: u16,
+    /// A folder of function programs: files, named as the functions are, or `NAME/bootstrap`. May be repeated.
+    #[arg(long, value_name = "DIR")]
+    functions_dir: Vec<PathBuf>,
+    /// Only these functions of the folders, by name. Without it, all executable files.
+    #[arg(long = "function", value_name = "NAME")]
+    functions: Vec<String>,
+    /// The timeout of every function, in seconds.
+    #[arg(long, default_value_t = 60)]
+    function_timeout: u64,
+    /// A folder for what the functions and the state machine engine log.
+    #[arg(long, value_name = "DIR")]
+    log_dir: Option<PathBuf>,
+    /// The Python interpreter of an environment with `moto[server,stepfunctions]`; without it, no Step Functions.
+    #[arg(long)]
+    python: Option<PathBuf>,
+    /// The Region; its Availability Zones are a, b and c.
+    #[arg(long, default_value = "us-west-2")]
+    region: String,
+    /// The seed of everything random.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The shortest latency of a call, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    min_latency: u64,
+    /// The longest latency of a call, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    max_latency: u64,
+    /// How far behind the truth Describe calls are, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    describe_lag: u64,
+    /// How long an instance is pending, in milliseconds.
+    #[arg(long, default_value_t = 1000)]
+    instance_pending: u64,
+    /// Refuse calls that are beyond EC2's token buckets.
+    #[arg(long)]
+    throttle: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let local = LocalAws::new(settings(&arguments));
+    let server = Server::start(&local, arguments.port)
+        .await
+        .with_context(|| format!("could not listen on port {}", arguments.port))?;
+
+    if let Some(directory) = &arguments.log_dir {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("could not make {}", directory.display()))?;
+        local.lambda().set_log_directory(directory);
+    }
+    let mut out = std::io::stdout();
+    for directory in &arguments.functions_dir {
+        for (name, program) in programs(directory)? {
+            if !arguments.functions.is_empty() && !arguments.functions.contains(&name) {
+                continue;
+            }
+            let mut function = FunctionConfig::new(name, program);
+            function.timeout = Duration::from_secs(arguments.function_timeout);
+            let arn = local.lambda().register(function);
+            writeln!(out, "function {arn}")?;
+        }
+    }
+    if let Some(python) = &arguments.python {
+        let log = arguments
+            .log_dir
+            .as_ref()
+            .map(|directory| directory.join("moto.log"));
+        local
+            .stepfunctions()
+            .start_moto(python, server.address().port(), log.as_deref())
+            .await?;
+    }
+    writeln!(out, "AWS_ENDPOINT_URL={}", server.url())?;
+    out.flush()?;
+
+    stop_signal().await.context("could not wait for Ctrl-C")?;
+    local.lambda().shutdown().await;
+    local.stepfunctions().shutdown().await;
+    Ok(())
+}
+
+/// Ctrl-C, or a polite request to end.
+async fn stop_signal() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+fn settings(arguments: &Arguments) -> Settings {
+    Settings {
+        availability_zones: ["a", "b", "c"]
+            .map(|zone| format!("{}{zone}", arguments.region))
+            .to_vec(),
+        region: arguments.region.clone(),
+        seed: arguments.seed,
+        latency: Latency::millis(
+            arguments.min_latency,
+            arguments.max_latency.max(arguments.min_latency),
+        ),
+        describe_lag: Duration::from_millis(arguments.describe_lag),
+        instance_pending_for: Duration::from_millis(arguments.instance_pending),
+        throttle: arguments.throttle,
+        ..Settings::default()
+    }
+}
+
+/// The executable files of a folder, and the `bootstrap`s in its folders, with the names of their functions.
+fn programs(directory: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    let entries = std::fs::read_dir(directory)
+        .with_context(|| format!("could not read {}", directory.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let Some(name) = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .map(str::to_owned)
+        else {
+            continue;
+        };
+        let program = if path.is_dir() {
+            path.join("bootstrap")
+        } else {
+            path
+        };
+        if is_executable(&program) && !name.contains('.') {
+            found.push((name, program.canonicalize()?));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_executable(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        path.metadata()
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    }
+    #[cfg(not(unix))]
+    path.is_file()
+}

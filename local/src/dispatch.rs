@@ -1,0 +1,226 @@
+//! From an HTTP request to the service that it is for, and what every call goes through on the way:
+//!
+//! ```text
+//! record → fault (before) → token bucket → half the latency → act → half the latency → fault (after) → answer
+//! ```
+//!
+//! What each service offers here:
+//!
+//! | service | function |
+//! |---|---|
+//! | `ec2` | `ec2::act(&mut World, action: &str, &mut Params) -> Result<String, ApiError>`: inner XML of `<ActionResponse>` |
+//! | `autoscaling` | `autoscaling::act(&mut World, action: &str, &mut Params) -> Result<String, ApiError>`: inner XML of `<ActionResult>` |
+//! | `sts` | `sts::act(&mut World, action: &str, &mut Params) -> Result<String, ApiError>`: inner XML of `<ActionResult>` |
+//! | `events` | `async eventbridge::act(&LocalAws, action: &str, serde_json::Value) -> Result<serde_json::Value, ApiError>` |
+//! | `lambda` | `async lambda::act(&LocalAws, http::Request<Bytes>) -> http::Response<Bytes>` |
+//! | `states` | `async stepfunctions::forward(&LocalAws, http::Request<Bytes>) -> http::Response<Bytes>` |
+//!
+//! Besides, the handle and the world hold and call:
+//!
+//! - `autoscaling::AutoScaling: Default + Send` (state, at `world.autoscaling`), `autoscaling::Timer: Clone + Debug`
+//!   (set with `world.schedule(after, Timer::AutoScaling(…))`), `autoscaling::fire(&mut World, autoscaling::Timer)`,
+//!   and `autoscaling::instance_changed(&mut World, instance_id: &str, ec2::InstanceState)`, which EC2 calls after
+//!   an instance's state changed;
+//! - `eventbridge::EventBridge: Default + Send + Sync` (at `local.eventbridge()`), and
+//!   `eventbridge::start(WeakLocalAws, mpsc::UnboundedReceiver<Event>)`, which spawns the delivery task;
+//! - `lambda::Lambda: Default + Send + Sync` (at `local.lambda()`);
+//! - `stepfunctions::StepFunctions: Default + Send + Sync` (at `local.stepfunctions()`).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::Value;
+
+use crate::calls::{CallRecord, Outcome};
+use crate::faults::FaultKind;
+use crate::local_aws::LocalAws;
+use crate::service::{
+    AUTO_SCALING_NAMESPACE, Body, Call, EC2_NAMESPACE, STS_NAMESPACE, Service, header,
+};
+use crate::wire::error::{ApiError, ErrorForm, respond};
+use crate::wire::xml::Xml;
+use crate::{autoscaling, ec2, eventbridge, lambda, stepfunctions, sts};
+
+/// The connection broke before the answer came: an injected fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("connection reset")]
+pub struct ConnectionReset;
+
+/// The pipeline; see the top of this file.
+pub(crate) async fn handle(
+    local: &LocalAws,
+    request: Request<Bytes>,
+) -> Result<Response<Bytes>, ConnectionReset> {
+    let request_id = local.with_world(|world| world.new_uuid());
+    let Some(service) = Service::of(&request) else {
+        let error = ApiError::with_status(
+            403,
+            "MissingAuthenticationToken",
+            "Request is missing Authentication Token, or is for a service that is not simulated",
+        );
+        return Ok(error.render(ErrorForm::Query(EC2_NAMESPACE), &request_id));
+    };
+    let user_agent = header(request.headers(), "user-agent").to_owned();
+    let call = match Call::read(service, request) {
+        Ok(call) => call,
+        Err(error) => return Ok(error.render(service.error_form(), &request_id)),
+    };
+    let record = CallRecord {
+        at: local.with_world(|world| world.elapsed()),
+        service: service.name().to_owned(),
+        action: call.action.clone(),
+        outcome: Outcome::Pending,
+        user_agent,
+        params: call.params.clone(),
+    };
+    let number = local.call_log().begin(record);
+    let answer = run(local, call, &request_id).await;
+    let outcome = match &answer {
+        Err(Refusal::Reset) => Outcome::Reset,
+        Err(Refusal::Error(error)) => Outcome::Error(error.code.to_string()),
+        Ok(response) if response.status().as_u16() < 400 => Outcome::Ok,
+        Ok(response) => Outcome::Error(code_of(response)),
+    };
+    local.call_log().end(number, outcome);
+    match answer {
+        Ok(response) => Ok(response),
+        Err(Refusal::Error(error)) => Ok(error.render(service.error_form(), &request_id)),
+        Err(Refusal::Reset) => Err(ConnectionReset),
+    }
+}
+
+/// The error code of an answer that a service rendered itself.
+fn code_of(response: &Response<Bytes>) -> String {
+    let code = header(response.headers(), "x-amzn-errortype");
+    if !code.is_empty() {
+        return code.split(':').next().unwrap_or_default().to_owned();
+    }
+    serde_json::from_slice::<Value>(response.body())
+        .ok()
+        .and_then(|body| Some(body.get("__type")?.as_str()?.to_owned()))
+        .unwrap_or_else(|| response.status().as_u16().to_string())
+}
+
+enum Refusal {
+    Error(ApiError),
+    Reset,
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error)
+    }
+}
+
+async fn run(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<Bytes>, Refusal> {
+    let service = call.service;
+    let (fault, has_token, latency) = local.with_world(|world| {
+        let fault = {
+            let mut faults = local.faults();
+            if faults.is_empty() {
+                None
+            } else {
+                faults.strike(service.name(), &call.action, &call.params, world.rng())
+            }
+        };
+        let metered = matches!(service, Service::Ec2 | Service::AutoScaling);
+        let has_token = !(world.settings.throttle && metered)
+            || local.buckets().take(
+                &world.settings,
+                service.name(),
+                &call.action,
+                &call.params,
+                world.now(),
+            );
+        let latency = world.settings.latency_of(&call.action);
+        (fault, has_token, world.draw(latency))
+    });
+    pause(latency / 2).await;
+    match &fault {
+        Some(FaultKind::Error {
+            status,
+            code,
+            message,
+        }) => {
+            pause(latency / 2).await;
+            return Err(ApiError::with_status(*status, code.clone(), message.clone()).into());
+        }
+        Some(FaultKind::Throttle) => return Err(service.throttled().into()),
+        Some(FaultKind::InternalError) => return Err(service.failed().into()),
+        Some(FaultKind::ResetBefore) => return Err(Refusal::Reset),
+        Some(FaultKind::Delay(duration)) => pause(*duration).await,
+        Some(FaultKind::ResetAfter | FaultKind::InternalErrorAfter) | None => {}
+    }
+    if !has_token {
+        return Err(service.throttled().into());
+    }
+    let result = act(local, call, request_id).await;
+    pause(latency / 2).await;
+    match fault {
+        Some(FaultKind::ResetAfter) => Err(Refusal::Reset),
+        Some(FaultKind::InternalErrorAfter) => Err(service.failed().into()),
+        _ => Ok(result?),
+    }
+}
+
+async fn pause(duration: Duration) {
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+async fn act(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<Bytes>, ApiError> {
+    let Call {
+        service,
+        action,
+        body,
+        ..
+    } = call;
+    match (service, body) {
+        (Service::Ec2, Body::Query(mut params)) => {
+            let inner = local.with_world(|world| ec2::act(world, &action, &mut params))?;
+            let mut xml = Xml::document();
+            xml.element_in(&format!("{action}Response"), EC2_NAMESPACE, |xml| {
+                xml.text("requestId", request_id);
+                xml.raw(&inner);
+            });
+            Ok(respond(
+                200,
+                "text/xml;charset=UTF-8",
+                request_id,
+                xml.into_string().into(),
+            ))
+        }
+        (Service::AutoScaling, Body::Query(mut params)) => {
+            let inner = local.with_world(|world| autoscaling::act(world, &action, &mut params))?;
+            Ok(query_response(
+                &action,
+                AUTO_SCALING_NAMESPACE,
+                request_id,
+                &inner,
+            ))
+        }
+        (Service::Sts, Body::Query(mut params)) => {
+            let inner = local.with_world(|world| sts::act(world, &action, &mut params))?;
+            Ok(query_response(&action, STS_NAMESPACE, request_id, &inner))
+        }
+        (Service::Events, Body::Json(body)) => {
+            let answer = eventbridge::act(local, &action, body).await?;
+            let body = answer.to_string().into();
+            Ok(respond(200, "application/x-amz-json-1.1", request_id, body))
+        }
+        (Service::Lambda, Body::Whole(request)) => Ok(lambda::act(local, request).await),
+        (Service::States, Body::Whole(request)) => Ok(stepfunctions::forward(local, request).await),
+        _ => Err(ApiError::internal()),
+    }
+}
+
+fn query_response(action: &str, namespace: &str, request_id: &str, inner: &str) -> Response<Bytes> {
+    let mut xml = Xml::document();
+    xml.element_in(&format!("{action}Response"), namespace, |xml| {
+        xml.element(&format!("{action}Result"), |xml| xml.raw(inner));
+        xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+    });
+    respond(200, "text/xml", request_id, xml.into_string().into())
+}

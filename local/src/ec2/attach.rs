@@ -1,0 +1,288 @@
+//! AttachNetworkInterface and DetachNetworkInterface, and what follows them in time.
+
+use super::errors::{Kind, invalid_combination, invalid_value};
+use super::instance::InstanceState;
+use super::instance_type::{self, InstanceType};
+use super::interface::{Attachment, AttachmentStatus, NetworkInterface};
+use super::{Timer, create_interface};
+use crate::wire::error::ApiError;
+use crate::wire::query::Params;
+use crate::wire::xml::Xml;
+use crate::world::World;
+
+/// Attaches a network interface to an instance, and returns the attachment's id.
+///
+/// # Errors
+/// Those of AttachNetworkInterface.
+pub fn attach_network_interface(
+    world: &mut World,
+    network_interface_id: &str,
+    instance_id: &str,
+    device_index: u32,
+    network_card_index: u32,
+) -> Result<String, ApiError> {
+    let interface = world.known_interface(network_interface_id)?;
+    let Some(instance) = world.ec2.instance(instance_id) else {
+        Kind::Instance.check(instance_id)?;
+        return Err(Kind::Instance.not_found(instance_id));
+    };
+    match instance.state {
+        InstanceState::Running | InstanceState::Stopped => {}
+        _ => {
+            return Err(ApiError::new(
+                "IncorrectInstanceState",
+                format!("Instance '{instance_id}' is not 'running' or 'stopped'."),
+            ));
+        }
+    }
+    if instance.state == InstanceState::Running && interface.interface_type.starts_with("efa") {
+        return Err(ApiError::new(
+            "IncorrectInstanceState",
+            format!(
+                "An EFA can be attached to instance '{instance_id}' only while it is 'stopped'."
+            ),
+        ));
+    }
+    if instance.availability_zone != interface.availability_zone {
+        return Err(invalid_combination(
+            "You may not attach a network interface to an instance if they are not in the same availability zone",
+        ));
+    }
+    if interface.attachment.is_some() {
+        return Err(ApiError::new(
+            "InvalidNetworkInterface.InUse",
+            format!("Interface: [{network_interface_id}] in use."),
+        ));
+    }
+    let kind = instance_type::find(&instance.instance_type)?;
+    check_room(world, instance_id, kind, device_index, network_card_index)?;
+    check_addresses(kind, interface)?;
+    Ok(begin(
+        world,
+        network_interface_id,
+        instance_id,
+        (device_index, network_card_index),
+        false,
+        AttachmentStatus::Attaching,
+    ))
+}
+
+/// Whether the device index is free and the card has room.
+pub(crate) fn check_room(
+    world: &World,
+    instance_id: &str,
+    kind: &InstanceType,
+    device_index: u32,
+    network_card_index: u32,
+) -> Result<(), ApiError> {
+    let card = usize::try_from(network_card_index)
+        .ok()
+        .and_then(|index| kind.network_cards.get(index));
+    let Some(card_limit) = card else {
+        return Err(invalid_value(format!(
+            "Network card index '{network_card_index}' is not valid for instance type '{}'.",
+            kind.name
+        )));
+    };
+    if network_card_index > 0 && device_index == 0 {
+        return Err(invalid_value(format!(
+            "Device index '0' is only valid for network card index '0', not '{network_card_index}'."
+        )));
+    }
+    let attached: Vec<&Attachment> = world
+        .ec2
+        .interfaces_of(instance_id)
+        .filter_map(|interface| interface.attachment.as_ref())
+        .collect();
+    let on_card = |a: &&&Attachment| a.network_card_index == network_card_index;
+    if attached
+        .iter()
+        .filter(on_card)
+        .any(|a| a.device_index == device_index)
+    {
+        return Err(invalid_value(format!(
+            "Instance '{instance_id}' already has an interface attached at device index '{device_index}'."
+        )));
+    }
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
+    let in_all = count(attached.len());
+    if in_all > kind.maximum_network_interfaces()
+        || count(attached.iter().filter(on_card).count()) > *card_limit
+    {
+        return Err(ApiError::new(
+            "AttachmentLimitExceeded",
+            format!(
+                "Interface count {in_all} exceeds the limit for {}",
+                kind.name
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the instance type has room for the interface's addresses.
+pub(crate) fn check_addresses(
+    kind: &InstanceType,
+    interface: &NetworkInterface,
+) -> Result<(), ApiError> {
+    let fits = |n: usize, limit: u32| u32::try_from(n).is_ok_and(|n| n <= limit);
+    if fits(interface.ipv4_slots(), kind.ipv4_per_interface)
+        && fits(interface.ipv6_addresses.len(), kind.ipv4_per_interface)
+    {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        "PrivateIpAddressLimitExceeded",
+        "Number of private addresses will exceed limit.",
+    ))
+}
+
+/// Puts the interface (that may be put there) at (device index, card).
+pub(crate) fn begin(
+    world: &mut World,
+    network_interface_id: &str,
+    instance_id: &str,
+    (device_index, network_card_index): (u32, u32),
+    delete_on_termination: bool,
+    status: AttachmentStatus,
+) -> String {
+    let attachment_id = world.new_id("eni-attach");
+    let attachment = Attachment {
+        attachment_id: attachment_id.clone(),
+        instance_id: instance_id.to_owned(),
+        device_index,
+        network_card_index,
+        status,
+        delete_on_termination,
+        attach_time: world.now(),
+    };
+    world.edit_interface(network_interface_id, |interface| {
+        interface.attachment = Some(attachment);
+    });
+    if status == AttachmentStatus::Attaching {
+        let timer = Timer::Attached(attachment_ref(network_interface_id, &attachment_id));
+        world.schedule_ec2(world.settings.attach_for, timer);
+    }
+    attachment_id
+}
+
+/// An attachment that a timer is about; the interface may be elsewhere by then.
+#[derive(Clone, Debug)]
+pub struct AttachmentRef {
+    network_interface_id: String,
+    attachment_id: String,
+}
+
+fn attachment_ref(network_interface_id: &str, attachment_id: &str) -> AttachmentRef {
+    AttachmentRef {
+        network_interface_id: network_interface_id.to_owned(),
+        attachment_id: attachment_id.to_owned(),
+    }
+}
+
+fn is_at(world: &World, at: &AttachmentRef, status: AttachmentStatus) -> bool {
+    world
+        .ec2
+        .network_interface(&at.network_interface_id)
+        .and_then(|interface| interface.attachment.as_ref())
+        .is_some_and(|a| a.attachment_id == at.attachment_id && a.status == status)
+}
+
+pub(crate) fn attached(world: &mut World, at: &AttachmentRef) {
+    if is_at(world, at, AttachmentStatus::Attaching) {
+        set_status(world, &at.network_interface_id, AttachmentStatus::Attached);
+    }
+}
+
+pub(crate) fn detached(world: &mut World, at: &AttachmentRef) {
+    if is_at(world, at, AttachmentStatus::Detaching) {
+        world.edit_interface(&at.network_interface_id, |interface| {
+            interface.attachment = None;
+        });
+    }
+}
+
+fn set_status(world: &mut World, id: &str, status: AttachmentStatus) {
+    world.edit_interface(id, |interface| {
+        if let Some(attachment) = &mut interface.attachment {
+            attachment.status = status;
+        }
+    });
+}
+
+/// Takes a terminated instance's interfaces off it: those marked so are deleted, the others are available.
+pub(crate) fn release_from(world: &mut World, instance_id: &str) {
+    let all: Vec<(String, bool)> = world
+        .ec2
+        .interfaces_of(instance_id)
+        .map(|interface| {
+            let goes = interface
+                .attachment
+                .as_ref()
+                .is_some_and(|a| a.delete_on_termination);
+            (interface.network_interface_id.clone(), goes)
+        })
+        .collect();
+    for (id, goes) in all {
+        if goes {
+            create_interface::remove(world, &id);
+        } else {
+            world.edit_interface(&id, |interface| interface.attachment = None);
+        }
+    }
+}
+
+/// Begins to take a network interface off its instance.
+///
+/// # Errors
+/// Those of DetachNetworkInterface.
+pub fn detach_network_interface(world: &mut World, attachment_id: &str) -> Result<(), ApiError> {
+    Kind::Attachment.check(attachment_id)?;
+    let found = world.ec2.network_interfaces().find_map(|interface| {
+        let attachment = interface.attachment.as_ref()?;
+        (attachment.attachment_id == attachment_id)
+            .then(|| (interface.network_interface_id.clone(), attachment.clone()))
+    });
+    let Some((id, attachment)) = found else {
+        return Err(Kind::Attachment.not_found(attachment_id));
+    };
+    if attachment.device_index == 0 && attachment.network_card_index == 0 {
+        return Err(ApiError::new(
+            "OperationNotPermitted",
+            "The network interface at device index 0 cannot be detached.",
+        ));
+    }
+    if attachment.status == AttachmentStatus::Detaching {
+        return Err(ApiError::new(
+            "IncorrectState",
+            format!(
+                "The network interface attachment '{attachment_id}' is already being detached."
+            ),
+        ));
+    }
+    set_status(world, &id, AttachmentStatus::Detaching);
+    let timer = Timer::Detached(attachment_ref(&id, attachment_id));
+    world.schedule_ec2(world.settings.detach_for, timer);
+    Ok(())
+}
+
+pub(crate) fn attach(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    let interface = params.required_str("NetworkInterfaceId")?;
+    let instance = params.required_str("InstanceId")?;
+    let device_index = params.required_u32("DeviceIndex")?;
+    let card = params.u32("NetworkCardIndex")?.unwrap_or(0);
+    params.finish()?;
+    let id = attach_network_interface(world, &interface, &instance, device_index, card)?;
+    let mut xml = Xml::new();
+    xml.text("attachmentId", id);
+    xml.text("networkCardIndex", card);
+    Ok(xml.into_string())
+}
+
+pub(crate) fn detach(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    let id = params.required_str("AttachmentId")?;
+    params.bool("Force")?;
+    params.finish()?;
+    detach_network_interface(world, &id)?;
+    Ok(super::done())
+}

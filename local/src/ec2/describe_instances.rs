@@ -1,0 +1,295 @@
+//! DescribeInstances.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::time::Instant;
+
+use super::errors::Kind;
+use super::filter::Filters;
+use super::instance::{Instance, InstanceState, write_state};
+use super::interface::{NetworkInterface, dns_name, write_in_instance};
+use super::page::{Page, next_token};
+use super::{security_group, tags, zones};
+use crate::wire::error::ApiError;
+use crate::wire::iso8601;
+use crate::wire::query::Params;
+use crate::wire::xml::Xml;
+use crate::world::World;
+
+const FILTERS: [&str; 22] = [
+    "availability-zone",
+    "availability-zone-id",
+    "image-id",
+    "instance-id",
+    "instance-state-code",
+    "instance-state-name",
+    "instance-type",
+    "instance.group-id",
+    "network-interface.addresses.private-ip-address",
+    "network-interface.attachment.attachment-id",
+    "network-interface.attachment.device-index",
+    "network-interface.attachment.status",
+    "network-interface.description",
+    "network-interface.network-interface-id",
+    "network-interface.private-ip-address",
+    "network-interface.subnet-id",
+    "owner-id",
+    "private-dns-name",
+    "private-ip-address",
+    "reservation-id",
+    "subnet-id",
+    "vpc-id",
+];
+
+type ByInstance<'a> = BTreeMap<&'a str, Vec<&'a NetworkInterface>>;
+
+pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    let ids = params.list("InstanceId");
+    let filters = Filters::parse(params, &FILTERS)?;
+    params.bool("IncludeManagedResources")?;
+    let page = Page::parse(params, 5..=1000, &ids)?;
+    params.finish()?;
+    let horizon = world.view_from();
+    let world = &*world;
+    let known_after = world.settings.instance_not_found_for;
+    let known = |instance: &&Instance| {
+        world.now().saturating_duration_since(instance.launch_time) >= known_after
+    };
+    let seen = |id: &str| world.ec2.instances.get(id)?.as_of(horizon?).filter(known);
+    let candidates: Vec<&Instance> = if ids.is_empty() {
+        let all = world.ec2.instances.keys();
+        all.filter_map(|id| seen(id)).collect()
+    } else {
+        let mut named = Vec::new();
+        let mut unknown = Vec::new();
+        for id in ids.iter().collect::<BTreeSet<_>>() {
+            Kind::Instance.check(id)?;
+            match seen(id) {
+                Some(instance) => named.push(instance),
+                None => unknown.push(id.as_str()),
+            }
+        }
+        match unknown.as_slice() {
+            [] => named,
+            [id] => return Err(Kind::Instance.not_found(id)),
+            ids => {
+                return Err(ApiError::new(
+                    "InvalidInstanceID.NotFound",
+                    format!("The instance IDs '{}' do not exist", ids.join(", ")),
+                ));
+            }
+        }
+    };
+    let interfaces = by_instance(world, horizon);
+    let passing = candidates.into_iter().filter(|instance| {
+        let own = interfaces.get(instance.instance_id.as_str());
+        filters.pass(&instance.tags, |name| {
+            values(world, instance, own.map_or(&[], Vec::as_slice), name)
+        })
+    });
+    let (instances, token) =
+        page.cut(passing.map(|instance| (instance.instance_id.clone(), instance)));
+    let mut reservations: BTreeMap<&str, Vec<&Instance>> = BTreeMap::new();
+    for instance in instances {
+        let together = reservations.entry(&instance.reservation_id).or_default();
+        together.push(instance);
+    }
+    let mut xml = Xml::new();
+    xml.items("reservationSet", reservations, |xml, (id, instances)| {
+        xml.text("reservationId", id);
+        xml.text("ownerId", &world.settings.account);
+        xml.element("groupSet", |_| ());
+        write_with(xml, world, instances, &interfaces);
+    });
+    next_token(&mut xml, token);
+    Ok(xml.into_string())
+}
+
+/// The interfaces on each instance, in the order of their places.
+fn by_instance(world: &World, horizon: Option<Instant>) -> ByInstance<'_> {
+    let mut found = ByInstance::new();
+    for interface in world.ec2.interfaces.values() {
+        if let Some(interface) = horizon.and_then(|at| interface.as_of(at))
+            && let Some(attachment) = &interface.attachment
+        {
+            found
+                .entry(&attachment.instance_id)
+                .or_default()
+                .push(interface);
+        }
+    }
+    for interfaces in found.values_mut() {
+        interfaces.sort_by_key(|interface| {
+            let attachment = interface.attachment.as_ref();
+            attachment.map(|a| (a.network_card_index, a.device_index))
+        });
+    }
+    found
+}
+
+/// `<instancesSet>` as of an instant; the truth if `None`.
+pub(crate) fn write_instances<'a>(
+    xml: &mut Xml,
+    world: &World,
+    instances: impl IntoIterator<Item = &'a Instance>,
+    horizon: Option<Instant>,
+) {
+    let interfaces = by_instance(world, horizon.or(Some(world.now())));
+    write_with(xml, world, instances, &interfaces);
+}
+
+fn write_with<'a>(
+    xml: &mut Xml,
+    world: &World,
+    instances: impl IntoIterator<Item = &'a Instance>,
+    interfaces: &ByInstance<'_>,
+) {
+    xml.items("instancesSet", instances, |xml, instance| {
+        let own = interfaces.get(instance.instance_id.as_str());
+        write(xml, world, instance, own.map_or(&[], Vec::as_slice));
+    });
+}
+
+fn write(xml: &mut Xml, world: &World, instance: &Instance, interfaces: &[&NetworkInterface]) {
+    let is_gone = instance.state == InstanceState::Terminated;
+    xml.text("instanceId", &instance.instance_id);
+    xml.text("imageId", &instance.image_id);
+    xml.element("instanceState", |xml| write_state(xml, instance.state));
+    xml.text("instanceType", &instance.instance_type);
+    xml.text(
+        "launchTime",
+        iso8601(world.timestamp_at(instance.launch_time)),
+    );
+    xml.text("amiLaunchIndex", 0);
+    xml.element("placement", |xml| {
+        xml.text("availabilityZone", &instance.availability_zone);
+        xml.text(
+            "availabilityZoneId",
+            zones::zone_id(&world.settings, &instance.availability_zone),
+        );
+        xml.text("tenancy", "default");
+    });
+    xml.element("monitoring", |xml| xml.text("state", "disabled"));
+    xml.text("architecture", "x86_64");
+    xml.text("hypervisor", "xen");
+    xml.text("virtualizationType", "hvm");
+    xml.text("enaSupport", true);
+    if !is_gone {
+        // What a terminated instance was connected to is no longer told.
+        xml.text("subnetId", &instance.subnet_id);
+        xml.text("vpcId", &instance.vpc_id);
+        xml.text("privateIpAddress", instance.private_ip_address);
+        xml.text(
+            "sourceDestCheck",
+            primary(interfaces).is_none_or(|i| i.source_dest_check),
+        );
+    }
+    let name = (!is_gone).then(|| dns_name(world, instance.private_ip_address));
+    xml.text("privateDnsName", name.unwrap_or_default());
+    xml.text("dnsName", "");
+    let groups: &[String] = if is_gone {
+        &[]
+    } else {
+        &instance.security_groups
+    };
+    security_group::write_set(xml, world, groups);
+    if let Some(ended) = instance.ended_at {
+        let at = iso8601(world.timestamp_at(ended));
+        xml.text("reason", format!("User initiated ({at})"));
+        xml.element("stateReason", |xml| {
+            xml.text("code", "Client.UserInitiatedShutdown");
+            xml.text(
+                "message",
+                "Client.UserInitiatedShutdown: User initiated shutdown",
+            );
+        });
+    }
+    tags::write(xml, &instance.tags);
+    xml.items("networkInterfaceSet", interfaces, |xml, interface| {
+        write_in_instance(xml, world, interface);
+    });
+}
+
+fn primary<'a>(interfaces: &[&'a NetworkInterface]) -> Option<&'a NetworkInterface> {
+    interfaces.first().copied()
+}
+
+fn values<'a>(
+    world: &'a World,
+    instance: &'a Instance,
+    interfaces: &[&'a NetworkInterface],
+    name: &str,
+) -> Vec<Cow<'a, str>> {
+    let attachments = || interfaces.iter().filter_map(|i| i.attachment.as_ref());
+    let one: &'a str = match name {
+        "network-interface.addresses.private-ip-address" => {
+            let all = interfaces.iter().flat_map(|i| i.private_ip_addresses());
+            return all.map(|address| Cow::Owned(address.to_string())).collect();
+        }
+        "network-interface.attachment.attachment-id" => {
+            return attachments()
+                .map(|a| Cow::Borrowed(a.attachment_id.as_str()))
+                .collect();
+        }
+        "network-interface.attachment.device-index" => {
+            return attachments()
+                .map(|a| Cow::Owned(a.device_index.to_string()))
+                .collect();
+        }
+        "network-interface.attachment.status" => {
+            return attachments()
+                .map(|a| Cow::Borrowed(a.status.as_str()))
+                .collect();
+        }
+        "network-interface.description" => {
+            return interfaces
+                .iter()
+                .map(|i| Cow::Borrowed(i.description.as_str()))
+                .collect();
+        }
+        "network-interface.network-interface-id" => {
+            let ids = interfaces.iter().map(|i| i.network_interface_id.as_str());
+            return ids.map(Cow::Borrowed).collect();
+        }
+        "network-interface.private-ip-address" => {
+            let all = interfaces.iter().map(|i| i.private_ip_address.to_string());
+            return all.map(Cow::Owned).collect();
+        }
+        "network-interface.subnet-id" => {
+            return interfaces
+                .iter()
+                .map(|i| Cow::Borrowed(i.subnet_id.as_str()))
+                .collect();
+        }
+        "availability-zone-id" => {
+            return vec![Cow::Owned(zones::zone_id(
+                &world.settings,
+                &instance.availability_zone,
+            ))];
+        }
+        "instance-state-code" => return vec![Cow::Owned(instance.state.code().to_string())],
+        "instance.group-id" => {
+            return instance
+                .security_groups
+                .iter()
+                .map(|g| Cow::Borrowed(g.as_str()))
+                .collect();
+        }
+        "private-dns-name" => {
+            return vec![Cow::Owned(dns_name(world, instance.private_ip_address))];
+        }
+        "private-ip-address" => return vec![Cow::Owned(instance.private_ip_address.to_string())],
+        "availability-zone" => &instance.availability_zone,
+        "image-id" => &instance.image_id,
+        "instance-id" => &instance.instance_id,
+        "instance-state-name" => instance.state.as_str(),
+        "instance-type" => &instance.instance_type,
+        "owner-id" => &world.settings.account,
+        "reservation-id" => &instance.reservation_id,
+        "subnet-id" => &instance.subnet_id,
+        "vpc-id" => &instance.vpc_id,
+        _ => return Vec::new(),
+    };
+    vec![Cow::Borrowed(one)]
+}

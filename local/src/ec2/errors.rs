@@ -1,0 +1,116 @@
+//! EC2's error codes, with the messages that EC2 gives them.
+
+use std::fmt::Display;
+
+use crate::wire::error::ApiError;
+
+pub(crate) fn invalid_value(message: impl Into<String>) -> ApiError {
+    ApiError::new("InvalidParameterValue", message)
+}
+
+pub(crate) fn invalid_combination(message: impl Into<String>) -> ApiError {
+    ApiError::new("InvalidParameterCombination", message)
+}
+
+/// A kind of resource, as its ids and errors name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Attachment,
+    Instance,
+    Interface,
+    LaunchTemplate,
+    Reservation,
+    SecurityGroup,
+    Subnet,
+    Vpc,
+}
+
+impl Kind {
+    const ALL: [Self; 8] = [
+        Self::Attachment,
+        Self::Instance,
+        Self::Interface,
+        Self::LaunchTemplate,
+        Self::Reservation,
+        Self::SecurityGroup,
+        Self::Subnet,
+        Self::Vpc,
+    ];
+
+    /// What ids start with, before the hyphen.
+    pub(crate) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Attachment => "eni-attach",
+            Self::Instance => "i",
+            Self::Interface => "eni",
+            Self::LaunchTemplate => "lt",
+            Self::Reservation => "scr",
+            Self::SecurityGroup => "sg",
+            Self::Subnet => "subnet",
+            Self::Vpc => "vpc",
+        }
+    }
+
+    /// The resource type in tag specifications.
+    pub(crate) const fn resource_type(self) -> &'static str {
+        match self {
+            Self::Attachment => "network-interface-attachment",
+            Self::Instance => "instance",
+            Self::Interface => "network-interface",
+            Self::LaunchTemplate => "launch-template",
+            Self::Reservation => "subnet-cidr-reservation",
+            Self::SecurityGroup => "security-group",
+            Self::Subnet => "subnet",
+            Self::Vpc => "vpc",
+        }
+    }
+
+    /// The kind that an id is of.
+    pub(crate) fn of(id: &str) -> Option<Self> {
+        let (prefix, _) = id.rsplit_once('-')?;
+        Self::ALL.into_iter().find(|kind| kind.prefix() == prefix)
+    }
+
+    const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Attachment => ("InvalidAttachmentID", "network interface attachment ID"),
+            Self::Instance => ("InvalidInstanceID", "instance ID"),
+            Self::Interface => ("InvalidNetworkInterfaceID", "networkInterface ID"),
+            Self::LaunchTemplate => ("InvalidLaunchTemplateId", "launch template ID"),
+            Self::Reservation => (
+                "InvalidSubnetCidrReservationID",
+                "subnet CIDR reservation ID",
+            ),
+            Self::SecurityGroup => ("InvalidGroup", "security group"),
+            Self::Subnet => ("InvalidSubnetID", "subnet ID"),
+            Self::Vpc => ("InvalidVpcID", "vpc ID"),
+        }
+    }
+
+    /// There is no such resource.
+    pub(crate) fn not_found(self, id: impl Display) -> ApiError {
+        let (code, name) = self.names();
+        ApiError::new(
+            format!("{code}.NotFound"),
+            format!("The {name} '{id}' does not exist"),
+        )
+    }
+
+    /// Refuses what cannot be an id of this kind.
+    pub(crate) fn check(self, id: &str) -> Result<(), ApiError> {
+        let digits = id
+            .strip_prefix(self.prefix())
+            .and_then(|rest| rest.strip_prefix('-'));
+        if digits.is_some_and(|d| {
+            (1..=32).contains(&d.len()) && d.chars().all(|c| c.is_ascii_alphanumeric())
+        }) {
+            return Ok(());
+        }
+        let (code, _) = self.names();
+        let id: String = id.chars().take(256).collect();
+        Err(ApiError::new(
+            format!("{code}.Malformed"),
+            format!("Invalid id: \"{id}\""),
+        ))
+    }
+}

@@ -1,0 +1,161 @@
+//! Filters of the Describe calls: each names an attribute and the values, with wildcards, that it may have.
+
+use std::collections::BTreeMap;
+
+use super::errors::invalid_value;
+use crate::wire::error::ApiError;
+use crate::wire::query::Params;
+
+/// How many filter values one call may have.
+const MAX_VALUES: usize = 200;
+
+/// The filters of a call. A resource must pass all of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filters(Vec<(String, Vec<String>)>);
+
+impl Filters {
+    /// Reads `Filter.N`. Names other than those known (and `tag:…` and `tag-key`) are refused.
+    pub(crate) fn parse(params: &mut Params, known: &[&str]) -> Result<Self, ApiError> {
+        let mut filters = Vec::new();
+        let mut count = 0;
+        for mut filter in params.structs("Filter") {
+            let name = filter.required_str("Name")?;
+            let values = filter.list("Value");
+            filter.finish()?;
+            count += values.len();
+            let is_tag = name == "tag-key" || name.starts_with("tag:");
+            if !is_tag && !known.contains(&name.as_str()) {
+                return Err(invalid_value(format!("The filter '{name}' is invalid")));
+            }
+            filters.push((name, values));
+        }
+        if count > MAX_VALUES {
+            return Err(ApiError::new(
+                "FilterLimitExceeded",
+                format!(
+                    "The maximum number of filter values specified on a single call is {MAX_VALUES}"
+                ),
+            ));
+        }
+        Ok(Self(filters))
+    }
+
+    /// Whether a resource with these tags, and whose attributes `values_of` names, passes.
+    pub(crate) fn pass<'a>(
+        &self,
+        tags: &BTreeMap<String, String>,
+        values_of: impl Fn(&str) -> Vec<std::borrow::Cow<'a, str>>,
+    ) -> bool {
+        self.0.iter().all(|(name, patterns)| {
+            let any = |value: &str| patterns.iter().any(|pattern| matches(pattern, value));
+            if name == "tag-key" {
+                tags.keys().any(|key| any(key))
+            } else if let Some(key) = name.strip_prefix("tag:") {
+                tags.get(key).is_some_and(|value| any(value))
+            } else {
+                values_of(name).iter().any(|value| any(value))
+            }
+        })
+    }
+}
+
+/// Whether a value matches a pattern with `*` (any text) and `?` (one character); `\` takes the next one
+/// literally.
+fn matches(pattern: &str, value: &str) -> bool {
+    if !pattern.contains(['*', '?', '\\']) {
+        return pattern == value;
+    }
+    let mut tokens = Vec::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        tokens.push(match c {
+            '*' => Token::Any,
+            '?' => Token::One,
+            '\\' => Token::Literal(chars.next().unwrap_or('\\')),
+            c => Token::Literal(c),
+        });
+    }
+    // Which prefixes of the pattern match the value read so far.
+    let mut reached = vec![false; tokens.len() + 1];
+    if let Some(start) = reached.first_mut() {
+        *start = true;
+    }
+    skip_stars(&tokens, &mut reached);
+    for c in value.chars() {
+        let mut next = vec![false; reached.len()];
+        for ((index, token), _) in tokens
+            .iter()
+            .enumerate()
+            .zip(&reached)
+            .filter(|(_, reached)| **reached)
+        {
+            let to = match token {
+                Token::Any => index,
+                Token::One => index + 1,
+                Token::Literal(literal) if *literal == c => index + 1,
+                Token::Literal(_) => continue,
+            };
+            if let Some(slot) = next.get_mut(to) {
+                *slot = true;
+            }
+        }
+        skip_stars(&tokens, &mut next);
+        reached = next;
+    }
+    reached.last().copied().unwrap_or(false)
+}
+
+enum Token {
+    Any,
+    One,
+    Literal(char),
+}
+
+/// A star also matches nothing.
+fn skip_stars(tokens: &[Token], reached: &mut [bool]) {
+    for (index, token) in tokens.iter().enumerate() {
+        if matches!(token, Token::Any)
+            && reached.get(index).copied().unwrap_or(false)
+            && let Some(next) = reached.get_mut(index + 1)
+        {
+            *next = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards() {
+        for (pattern, value) in [
+            ("a", "a"),
+            ("*", ""),
+            ("a*", "a"),
+            ("a*c", "abbc"),
+            ("?b?", "abc"),
+            ("*hookline*", "x/hookline/y"),
+            (r"\*", "*"),
+            (r"10.0.0.?", "10.0.0.4"),
+            ("**a**", "a"),
+        ] {
+            assert!(matches(pattern, value), "{pattern} {value}");
+        }
+        for (pattern, value) in [
+            ("a", "ab"),
+            ("?", ""),
+            (r"\*", "a"),
+            ("a*c", "ab"),
+            ("", "a"),
+        ] {
+            assert!(!matches(pattern, value), "{pattern} {value}");
+        }
+    }
+
+    #[test]
+    fn many_stars_take_no_time() {
+        let pattern = "*a".repeat(2_000);
+        assert!(!matches(&pattern, &"a".repeat(1_000)));
+    }
+}

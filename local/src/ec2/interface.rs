@@ -1,0 +1,353 @@
+//! Network interfaces: what one is, and how it is described.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::Ipv4Net;
+use tokio::time::Instant;
+
+use super::errors::Kind;
+use super::filter::Filters;
+use super::page::{Page, next_token};
+use super::tags::{self, Tags};
+use super::{security_group, zones};
+use crate::wire::error::ApiError;
+use crate::wire::iso8601;
+use crate::wire::query::Params;
+use crate::wire::xml::Xml;
+use crate::world::World;
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkInterface {
+    /// `eni-…`
+    pub network_interface_id: String,
+    /// Its subnet.
+    pub subnet_id: String,
+    /// Its VPC.
+    pub vpc_id: String,
+    /// The name of its zone.
+    pub availability_zone: String,
+    /// What it is for.
+    pub description: String,
+    /// Its hardware address.
+    pub mac_address: String,
+    /// `interface`, `efa`, …
+    pub interface_type: String,
+    /// Its primary private address.
+    pub private_ip_address: Ipv4Addr,
+    /// Its secondary private addresses.
+    pub secondary_private_ip_addresses: Vec<Ipv4Addr>,
+    /// Its delegated prefixes.
+    pub ipv4_prefixes: Vec<Ipv4Net>,
+    /// Its IPv6 addresses.
+    pub ipv6_addresses: Vec<Ipv6Addr>,
+    /// Ids of its security groups.
+    pub groups: Vec<String>,
+    /// Its tags.
+    pub tags: Tags,
+    /// Whether it only passes packets that are its own.
+    pub source_dest_check: bool,
+    /// The instance that it is on.
+    pub attachment: Option<Attachment>,
+    /// When it was made.
+    pub created_at: Instant,
+}
+
+/// How far an attachment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachmentStatus {
+    /// Not usable yet.
+    Attaching,
+    /// Usable.
+    Attached,
+    /// On its way out.
+    Detaching,
+}
+
+impl AttachmentStatus {
+    /// EC2's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Attaching => "attaching",
+            Self::Attached => "attached",
+            Self::Detaching => "detaching",
+        }
+    }
+}
+
+/// A network interface's place on an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attachment {
+    /// `eni-attach-…`
+    pub attachment_id: String,
+    /// The instance.
+    pub instance_id: String,
+    /// The index of the device on its network card.
+    pub device_index: u32,
+    /// The network card.
+    pub network_card_index: u32,
+    /// How far it is.
+    pub status: AttachmentStatus,
+    /// Whether the interface goes when the instance does.
+    pub delete_on_termination: bool,
+    /// Since when.
+    pub attach_time: Instant,
+}
+
+impl NetworkInterface {
+    /// EC2's word for its state: `available` or `in-use`.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        if self.attachment.is_some() {
+            "in-use"
+        } else {
+            "available"
+        }
+    }
+
+    /// Its primary address, then its secondary ones.
+    pub fn private_ip_addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        std::iter::once(self.private_ip_address)
+            .chain(self.secondary_private_ip_addresses.iter().copied())
+    }
+
+    /// How many of an instance type's addresses per interface it uses: a prefix counts as one.
+    pub(crate) fn ipv4_slots(&self) -> usize {
+        1 + self.secondary_private_ip_addresses.len() + self.ipv4_prefixes.len()
+    }
+
+    fn values<'a>(&'a self, world: &'a World, name: &str) -> Vec<Cow<'a, str>> {
+        let attachment = self.attachment.as_ref();
+        let of_attachment = |value: fn(&Attachment) -> String| -> Vec<Cow<'a, str>> {
+            attachment
+                .map(|a| Cow::Owned(value(a)))
+                .into_iter()
+                .collect()
+        };
+        let one: &'a str = match name {
+            "attachment.attachment-id" => return of_attachment(|a| a.attachment_id.clone()),
+            "attachment.delete-on-termination" => {
+                return of_attachment(|a| a.delete_on_termination.to_string());
+            }
+            "attachment.device-index" => return of_attachment(|a| a.device_index.to_string()),
+            "attachment.instance-id" => return of_attachment(|a| a.instance_id.clone()),
+            "attachment.network-card-index" => {
+                return of_attachment(|a| a.network_card_index.to_string());
+            }
+            "attachment.status" => return of_attachment(|a| a.status.as_str().to_owned()),
+            "addresses.private-ip-address" => {
+                return self
+                    .private_ip_addresses()
+                    .map(|address| Cow::Owned(address.to_string()))
+                    .collect();
+            }
+            "addresses.primary" => {
+                let secondary = !self.secondary_private_ip_addresses.is_empty();
+                return [Some("true"), secondary.then_some("false")]
+                    .into_iter()
+                    .flatten()
+                    .map(Cow::Borrowed)
+                    .collect();
+            }
+            "availability-zone-id" => {
+                return vec![Cow::Owned(zones::zone_id(
+                    &world.settings,
+                    &self.availability_zone,
+                ))];
+            }
+            "group-id" => {
+                return self
+                    .groups
+                    .iter()
+                    .map(|g| Cow::Borrowed(g.as_str()))
+                    .collect();
+            }
+            "group-name" => {
+                return self
+                    .groups
+                    .iter()
+                    .filter_map(|id| world.ec2.security_groups.get(id))
+                    .map(|group| Cow::Borrowed(group.group_name.as_str()))
+                    .collect();
+            }
+            "ipv6-addresses.ipv6-address" => {
+                return self
+                    .ipv6_addresses
+                    .iter()
+                    .map(|a| Cow::Owned(a.to_string()))
+                    .collect();
+            }
+            "private-ip-address" => return vec![Cow::Owned(self.private_ip_address.to_string())],
+            "private-dns-name" => {
+                return vec![Cow::Owned(dns_name(world, self.private_ip_address))];
+            }
+            "source-dest-check" if self.source_dest_check => "true",
+            "source-dest-check" | "requester-managed" => "false",
+            "availability-zone" => &self.availability_zone,
+            "description" => &self.description,
+            "interface-type" => &self.interface_type,
+            "mac-address" => &self.mac_address,
+            "network-interface-id" => &self.network_interface_id,
+            "owner-id" | "attachment.instance-owner-id" => &world.settings.account,
+            "status" => self.status(),
+            "subnet-id" => &self.subnet_id,
+            "vpc-id" => &self.vpc_id,
+            _ => return Vec::new(),
+        };
+        vec![Cow::Borrowed(one)]
+    }
+}
+
+const FILTERS: [&str; 26] = [
+    "addresses.primary",
+    "addresses.private-ip-address",
+    "attachment.attachment-id",
+    "attachment.delete-on-termination",
+    "attachment.device-index",
+    "attachment.instance-id",
+    "attachment.instance-owner-id",
+    "attachment.network-card-index",
+    "attachment.status",
+    "availability-zone",
+    "availability-zone-id",
+    "description",
+    "group-id",
+    "group-name",
+    "interface-type",
+    "ipv6-addresses.ipv6-address",
+    "mac-address",
+    "network-interface-id",
+    "owner-id",
+    "private-dns-name",
+    "private-ip-address",
+    "requester-managed",
+    "source-dest-check",
+    "status",
+    "subnet-id",
+    "vpc-id",
+];
+
+/// `ip-10-0-0-5.us-west-2.compute.internal`
+pub(crate) fn dns_name(world: &World, address: Ipv4Addr) -> String {
+    let host = address.to_string().replace('.', "-");
+    match world.settings.region.as_str() {
+        "us-east-1" => format!("ip-{host}.ec2.internal"),
+        region => format!("ip-{host}.{region}.compute.internal"),
+    }
+}
+
+pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    let ids = params.list("NetworkInterfaceId");
+    let filters = Filters::parse(params, &FILTERS)?;
+    params.bool("IncludeManagedResources")?;
+    let page = Page::parse(params, 5..=1000, &ids)?;
+    params.finish()?;
+    let horizon = world.view_from();
+    let world = &*world;
+    let seen = |id: &str| world.ec2.interfaces.get(id)?.as_of(horizon?);
+    let candidates: Vec<&NetworkInterface> = if ids.is_empty() {
+        let all = world.ec2.interfaces.values();
+        all.filter_map(|interface| interface.as_of(horizon?))
+            .collect()
+    } else {
+        let ids: BTreeSet<&String> = ids.iter().collect();
+        let mut named = Vec::new();
+        for id in ids {
+            Kind::Interface.check(id)?;
+            named.push(seen(id).ok_or_else(|| Kind::Interface.not_found(id))?);
+        }
+        named
+    };
+    let passing = candidates
+        .into_iter()
+        .filter(|interface| filters.pass(&interface.tags, |name| interface.values(world, name)));
+    let (interfaces, token) =
+        page.cut(passing.map(|interface| (interface.network_interface_id.clone(), interface)));
+    let mut xml = Xml::new();
+    xml.items("networkInterfaceSet", interfaces, |xml, interface| {
+        write(xml, world, interface);
+    });
+    next_token(&mut xml, token);
+    Ok(xml.into_string())
+}
+
+/// The members of a `networkInterface`.
+pub(crate) fn write(xml: &mut Xml, world: &World, interface: &NetworkInterface) {
+    write_common(xml, world, interface);
+    xml.text("availabilityZone", &interface.availability_zone);
+    xml.text(
+        "availabilityZoneId",
+        zones::zone_id(&world.settings, &interface.availability_zone),
+    );
+    xml.text("requesterManaged", false);
+    tags::write(xml, &interface.tags);
+    if let Some(attachment) = &interface.attachment {
+        xml.element("attachment", |xml| {
+            write_attachment(xml, world, attachment);
+            xml.text("instanceId", &attachment.instance_id);
+            xml.text("instanceOwnerId", &world.settings.account);
+        });
+    }
+}
+
+/// The members of an interface within a described instance.
+pub(crate) fn write_in_instance(xml: &mut Xml, world: &World, interface: &NetworkInterface) {
+    write_common(xml, world, interface);
+    if let Some(attachment) = &interface.attachment {
+        xml.element("attachment", |xml| write_attachment(xml, world, attachment));
+    }
+}
+
+fn write_common(xml: &mut Xml, world: &World, interface: &NetworkInterface) {
+    xml.text("networkInterfaceId", &interface.network_interface_id);
+    xml.text("subnetId", &interface.subnet_id);
+    xml.text("vpcId", &interface.vpc_id);
+    xml.text("description", &interface.description);
+    xml.text("ownerId", &world.settings.account);
+    xml.text("status", interface.status());
+    xml.text("macAddress", &interface.mac_address);
+    xml.text("interfaceType", &interface.interface_type);
+    xml.text("sourceDestCheck", interface.source_dest_check);
+    xml.text("privateIpAddress", interface.private_ip_address);
+    xml.text(
+        "privateDnsName",
+        dns_name(world, interface.private_ip_address),
+    );
+    security_group::write_set(xml, world, &interface.groups);
+    xml.items(
+        "privateIpAddressesSet",
+        interface.private_ip_addresses(),
+        |xml, address| {
+            xml.text("privateIpAddress", address);
+            xml.text("privateDnsName", dns_name(world, address));
+            xml.text("primary", address == interface.private_ip_address);
+        },
+    );
+    xml.items("ipv4PrefixSet", &interface.ipv4_prefixes, |xml, prefix| {
+        xml.text("ipv4Prefix", prefix);
+    });
+    xml.items(
+        "ipv6AddressesSet",
+        &interface.ipv6_addresses,
+        |xml, address| {
+            xml.text("ipv6Address", address);
+            xml.text("isPrimaryIpv6", false);
+        },
+    );
+    xml.optional("ipv6Address", interface.ipv6_addresses.first());
+}
+
+pub(crate) fn write_attachment(xml: &mut Xml, world: &World, attachment: &Attachment) {
+    xml.text("attachmentId", &attachment.attachment_id);
+    xml.text("deviceIndex", attachment.device_index);
+    xml.text("networkCardIndex", attachment.network_card_index);
+    xml.text("status", attachment.status.as_str());
+    xml.text(
+        "attachTime",
+        iso8601(world.timestamp_at(attachment.attach_time)),
+    );
+    xml.text("deleteOnTermination", attachment.delete_on_termination);
+}

@@ -1,0 +1,112 @@
+//! A value with its recent past, so that Describe calls can show the world as it was a while ago.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The versions of a value, oldest first. `None` is a time at which it did not exist (any more).
+#[derive(Clone, Debug)]
+pub(crate) struct Lagged<T> {
+    versions: VecDeque<(Instant, Option<T>)>,
+}
+
+impl<T: Clone> Lagged<T> {
+    pub(crate) fn new(now: Instant, value: T) -> Self {
+        Self {
+            versions: VecDeque::from([(now, Some(value))]),
+        }
+    }
+
+    /// The truth.
+    pub(crate) fn current(&self) -> Option<&T> {
+        self.versions.back()?.1.as_ref()
+    }
+
+    /// What somebody who lags behind sees.
+    pub(crate) fn as_of(&self, at: Instant) -> Option<&T> {
+        let (_, value) = self.versions.iter().rev().find(|(from, _)| *from <= at)?;
+        value.as_ref()
+    }
+
+    /// Changes the value, if it exists. Versions that nobody can see any more are dropped.
+    pub(crate) fn edit<R>(
+        &mut self,
+        now: Instant,
+        lag: Duration,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Option<R> {
+        let mut value = self.current()?.clone();
+        let result = change(&mut value);
+        self.push(now, lag, Some(value));
+        Some(result)
+    }
+
+    /// Ends the value; it is still seen by those who lag behind.
+    pub(crate) fn remove(&mut self, now: Instant, lag: Duration) {
+        self.push(now, lag, None);
+    }
+
+    /// Whether nobody can see it any more.
+    pub(crate) fn is_gone(&self, horizon: Option<Instant>) -> bool {
+        match (self.versions.back(), horizon) {
+            (Some((from, None)), Some(horizon)) => *from <= horizon,
+            (Some(_), _) => false,
+            (None, _) => true,
+        }
+    }
+
+    fn push(&mut self, now: Instant, lag: Duration, value: Option<T>) {
+        if self.versions.back().is_some_and(|(from, _)| *from == now) {
+            self.versions.pop_back();
+        }
+        self.versions.push_back((now, value));
+        let Some(horizon) = now.checked_sub(lag) else {
+            return;
+        };
+        // The last version from before the horizon is still what a lagging reader sees.
+        while self
+            .versions
+            .get(1)
+            .is_some_and(|(from, _)| *from <= horizon)
+        {
+            self.versions.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const LAG: Duration = Duration::from_secs(2);
+
+    #[tokio::test(start_paused = true)]
+    async fn shows_each_version_at_its_time() {
+        let start = Instant::now();
+        let second = |n| start + Duration::from_secs(n);
+        let mut value = Lagged::new(start, 'a');
+        value.edit(second(3), LAG, |v| *v = 'b').unwrap();
+        value.remove(second(4), LAG);
+        assert_eq!(value.as_of(second(0)), Some(&'a'));
+        assert_eq!(value.as_of(second(2)), Some(&'a'));
+        assert_eq!(value.as_of(second(3)), Some(&'b'));
+        assert_eq!(value.as_of(second(4)), None);
+        assert_eq!(value.current(), None);
+        assert!(value.edit(second(5), LAG, |_| ()).is_none());
+        assert!(!value.is_gone(Some(second(3))));
+        assert!(value.is_gone(Some(second(4))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn forgets_what_nobody_can_see() {
+        let start = Instant::now();
+        let mut value = Lagged::new(start, 0);
+        for n in 1..100 {
+            value.edit(start + Duration::from_secs(n), LAG, |v| *v += 1);
+        }
+        assert!(value.versions.len() <= 4, "{}", value.versions.len());
+        assert_eq!(value.as_of(start + Duration::from_secs(97)), Some(&97));
+    }
+}

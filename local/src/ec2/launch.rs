@@ -1,0 +1,364 @@
+//! Launching instances: RunInstances, and the launches that Auto Scaling makes.
+
+use super::Timer;
+use super::attach::{begin, check_addresses, check_room};
+use super::create_interface::{InterfaceSpec, create_network_interface, parse_addresses, remove};
+use super::describe_instances::write_instances;
+use super::errors::{Kind, invalid_combination, invalid_value};
+use super::instance::{Instance, InstanceState, announce};
+use super::instance_type;
+use super::interface::AttachmentStatus;
+use super::lagged::Lagged;
+use super::launch_template::{LaunchTemplateRef, resolve_launch_template};
+use super::tags::{self, Tags};
+use crate::wire::error::ApiError;
+use crate::wire::query::Params;
+use crate::wire::xml::Xml;
+use crate::world::World;
+
+/// A network interface that a launch brings with it.
+#[derive(Clone, Debug, Default)]
+pub struct InterfaceAtLaunch {
+    /// Where on the card it goes.
+    pub device_index: u32,
+    /// The card.
+    pub network_card_index: u32,
+    /// Whether it goes with the instance (`true` unless said otherwise).
+    pub delete_on_termination: Option<bool>,
+    /// What it is; without a subnet, it is in the launch's.
+    pub spec: InterfaceSpec,
+}
+
+/// What an instance is to be. What is empty here comes from the launch template, if there is one.
+#[derive(Clone, Debug, Default)]
+pub struct LaunchSpec {
+    /// The image.
+    pub image_id: String,
+    /// The name of the instance type.
+    pub instance_type: String,
+    /// The subnet of the primary interface.
+    pub subnet_id: String,
+    /// Ids of security groups.
+    pub security_groups: Vec<String>,
+    /// Tags of the instance, besides the template's.
+    pub tags: Tags,
+    /// Tags of the interfaces that are made, besides the template's.
+    pub interface_tags: Tags,
+    /// User data in base64.
+    pub user_data: Option<String>,
+    /// Interfaces to bring; one at device index 0 if there are none.
+    pub network_interfaces: Vec<InterfaceAtLaunch>,
+    /// Where the rest comes from.
+    pub launch_template: Option<LaunchTemplateRef>,
+    /// What it is launched together with; its own reservation if `None`.
+    pub reservation_id: Option<String>,
+}
+
+/// Launches one instance, and returns its id.
+///
+/// # Errors
+/// Those of RunInstances.
+pub fn launch(world: &mut World, spec: LaunchSpec) -> Result<String, ApiError> {
+    let mut spec = complete(world, spec)?;
+    let kind = instance_type::find(&spec.instance_type)?;
+    if spec.network_interfaces.is_empty() {
+        spec.network_interfaces.push(InterfaceAtLaunch::default());
+    }
+    spec.network_interfaces
+        .sort_by_key(|interface| (interface.network_card_index, interface.device_index));
+    let instance_id = world.new_id("i");
+    let mut made = Vec::new();
+    if let Err(error) = bring_interfaces(world, &spec, kind, &instance_id, &mut made) {
+        for id in made {
+            remove(world, &id);
+        }
+        return Err(error);
+    }
+    let primary = made
+        .first()
+        .and_then(|id| world.ec2.network_interface(id))
+        .cloned();
+    let Some(primary) = primary else {
+        return Err(ApiError::internal());
+    };
+    let now = world.now();
+    let instance = Instance {
+        instance_id: instance_id.clone(),
+        reservation_id: spec.reservation_id.unwrap_or_else(|| world.new_id("r")),
+        image_id: spec.image_id,
+        instance_type: spec.instance_type,
+        subnet_id: primary.subnet_id,
+        vpc_id: primary.vpc_id,
+        availability_zone: primary.availability_zone,
+        private_ip_address: primary.private_ip_address,
+        security_groups: primary.groups,
+        state: InstanceState::Pending,
+        tags: spec.tags,
+        user_data: spec.user_data,
+        launch_time: now,
+        ended_at: None,
+    };
+    world
+        .ec2
+        .instances
+        .insert(instance_id.clone(), Lagged::new(now, instance));
+    announce(world, &instance_id, InstanceState::Pending);
+    let timer = Timer::InstanceRunning(instance_id.clone());
+    world.schedule_ec2(world.settings.instance_pending_for, timer);
+    Ok(instance_id)
+}
+
+/// Adds what the launch template says, and checks that nothing is missing.
+fn complete(world: &World, mut spec: LaunchSpec) -> Result<LaunchSpec, ApiError> {
+    if let Some(reference) = &spec.launch_template {
+        let template = resolve_launch_template(world, reference)?.clone();
+        if spec.image_id.is_empty() {
+            spec.image_id = template.image_id;
+        }
+        if spec.instance_type.is_empty() {
+            spec.instance_type = template.instance_type;
+        }
+        if spec.security_groups.is_empty() {
+            spec.security_groups = template.security_groups;
+        }
+        if spec.network_interfaces.is_empty() {
+            spec.network_interfaces = template.network_interfaces;
+        }
+        spec.user_data = spec.user_data.or(template.user_data);
+        let mut tags = template.instance_tags;
+        tags.append(&mut spec.tags);
+        spec.tags = tags;
+        let mut tags = template.interface_tags;
+        tags.append(&mut spec.interface_tags);
+        spec.interface_tags = tags;
+    }
+    let missing = |name: &str| {
+        ApiError::new(
+            "MissingParameter",
+            format!("The request must contain the parameter {name}"),
+        )
+    };
+    if spec.image_id.is_empty() {
+        return Err(missing("ImageId"));
+    }
+    if spec.instance_type.is_empty() {
+        return Err(missing("InstanceType"));
+    }
+    Ok(spec)
+}
+
+fn bring_interfaces(
+    world: &mut World,
+    launch: &LaunchSpec,
+    kind: &instance_type::InstanceType,
+    instance_id: &str,
+    made: &mut Vec<String>,
+) -> Result<(), ApiError> {
+    for (position, wanted) in launch.network_interfaces.iter().enumerate() {
+        let place = (wanted.device_index, wanted.network_card_index);
+        if position == 0 && place != (0, 0) {
+            return Err(invalid_value(
+                "A network interface at device index 0 must be specified.",
+            ));
+        }
+        let mut spec = wanted.spec.clone();
+        if spec.subnet_id.is_empty() {
+            spec.subnet_id.clone_from(&launch.subnet_id);
+        }
+        if spec.subnet_id.is_empty() {
+            return Err(ApiError::new(
+                "VPCIdNotSpecified",
+                "No default VPC for this user",
+            ));
+        }
+        if spec.groups.is_empty() {
+            spec.groups.clone_from(&launch.security_groups);
+        }
+        for (key, value) in &launch.interface_tags {
+            spec.tags
+                .entry(key.clone())
+                .or_insert_with(|| value.clone());
+        }
+        check_room(world, instance_id, kind, place.0, place.1)?;
+        let id = create_network_interface(world, spec)?;
+        made.push(id.clone());
+        if let Some(interface) = world.ec2.network_interface(&id) {
+            check_addresses(kind, interface)?;
+            let zone_of = |id: &String| Some(&world.ec2.network_interface(id)?.availability_zone);
+            if made.first().and_then(zone_of) != Some(&interface.availability_zone) {
+                return Err(invalid_combination(
+                    "All network interfaces of an instance must be in the same availability zone",
+                ));
+            }
+        }
+        let goes = wanted.delete_on_termination.unwrap_or(true);
+        begin(
+            world,
+            &id,
+            instance_id,
+            place,
+            goes,
+            AttachmentStatus::Attached,
+        );
+    }
+    Ok(())
+}
+
+/// Reads `NetworkInterface.N` of a launch or of a launch template.
+pub(crate) fn parse_interfaces(params: &mut Params) -> Result<Vec<InterfaceAtLaunch>, ApiError> {
+    let mut interfaces = Vec::new();
+    for mut given in params.structs("NetworkInterface") {
+        let mut interface = InterfaceAtLaunch {
+            device_index: given.u32("DeviceIndex")?.unwrap_or(0),
+            network_card_index: given.u32("NetworkCardIndex")?.unwrap_or(0),
+            delete_on_termination: given.bool("DeleteOnTermination")?,
+            spec: InterfaceSpec {
+                subnet_id: given.str("SubnetId").unwrap_or_default(),
+                description: given.str("Description").unwrap_or_default(),
+                groups: given.list("SecurityGroupId"),
+                interface_type: given.str("InterfaceType").unwrap_or_default(),
+                ..InterfaceSpec::default()
+            },
+        };
+        given.ignore(&["AssociatePublicIpAddress"]);
+        parse_addresses(&mut given, &mut interface.spec)?;
+        given.finish()?;
+        interfaces.push(interface);
+    }
+    Ok(interfaces)
+}
+
+/// Parameters of a launch that change nothing here.
+pub(crate) const IGNORED: [&str; 12] = [
+    "BlockDeviceMapping",
+    "CapacityReservationSpecification",
+    "CpuOptions",
+    "CreditSpecification",
+    "DisableApiTermination",
+    "EbsOptimized",
+    "IamInstanceProfile",
+    "InstanceInitiatedShutdownBehavior",
+    "KeyName",
+    "MetadataOptions",
+    "Monitoring",
+    "PrivateDnsNameOptions",
+];
+
+pub(crate) fn run(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    const TAGGED: [Kind; 2] = [Kind::Instance, Kind::Interface];
+    let mut asked = params.to_map();
+    let token = params.str("ClientToken").filter(|token| !token.is_empty());
+    let min = params.required_u32("MinCount")?;
+    let max = params.required_u32("MaxCount")?;
+    let mut by_type = tags::specifications(params, &[TAGGED[0], TAGGED[1]])?;
+    let zone = params.str("Placement.AvailabilityZone");
+    let mut spec = LaunchSpec {
+        image_id: params.str("ImageId").unwrap_or_default(),
+        instance_type: params.str("InstanceType").unwrap_or_default(),
+        subnet_id: params.str("SubnetId").unwrap_or_default(),
+        security_groups: params.list("SecurityGroupId"),
+        tags: by_type
+            .remove(Kind::Instance.resource_type())
+            .unwrap_or_default(),
+        interface_tags: by_type
+            .remove(Kind::Interface.resource_type())
+            .unwrap_or_default(),
+        user_data: params.str("UserData"),
+        network_interfaces: parse_interfaces(params)?,
+        launch_template: LaunchTemplateRef::parse(params)?,
+        reservation_id: None,
+    };
+    let mut primary = InterfaceSpec::default();
+    parse_addresses(params, &mut primary)?;
+    params.ignore(&IGNORED);
+    params.ignore(&["Placement"]);
+    params.finish()?;
+    if spec.network_interfaces.is_empty() {
+        spec.network_interfaces.push(InterfaceAtLaunch {
+            spec: primary,
+            ..InterfaceAtLaunch::default()
+        });
+        if let Some(reference) = &spec.launch_template
+            && !resolve_launch_template(world, reference)?
+                .network_interfaces
+                .is_empty()
+        {
+            spec.network_interfaces.clear();
+        }
+    } else if !spec.subnet_id.is_empty() || !spec.security_groups.is_empty() {
+        return Err(invalid_combination(
+            "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request",
+        ));
+    }
+    if min == 0 || min > max || max > 1000 {
+        return Err(invalid_value(format!(
+            "Value ({max}) for parameter maxCount is invalid. Expecting at least minCount ({min}), from 1 to 1000."
+        )));
+    }
+    if let (Some(zone), Some(subnet)) = (&zone, world.ec2.subnets.get(&spec.subnet_id))
+        && subnet.availability_zone != *zone
+    {
+        return Err(invalid_combination(
+            "The subnet is not in the availability zone that the placement names",
+        ));
+    }
+    for protocol in ["Action", "Version", "ClientToken"] {
+        asked.remove(protocol);
+    }
+    if let Some(token) = &token
+        && let Some((before, reservation)) = world.ec2.run_tokens.get(token)
+    {
+        if *before != asked {
+            return Err(ApiError::new(
+                "IdempotentParameterMismatch",
+                "The client token was already used with different parameters.",
+            ));
+        }
+        return Ok(answer(world, &reservation.clone()));
+    }
+    let reservation_id = world.new_id("r");
+    spec.reservation_id = Some(reservation_id.clone());
+    for launched in 0..max {
+        match launch(world, spec.clone()) {
+            Ok(_) => {}
+            Err(_) if launched >= min => break,
+            Err(error) => {
+                undo(world, &reservation_id);
+                return Err(error);
+            }
+        }
+    }
+    if let Some(token) = token {
+        world
+            .ec2
+            .run_tokens
+            .insert(token, (asked, reservation_id.clone()));
+    }
+    Ok(answer(world, &reservation_id))
+}
+
+/// Takes back a launch of fewer than the least wanted, as if it had not been.
+fn undo(world: &mut World, reservation_id: &str) {
+    let launched: Vec<String> = world
+        .ec2
+        .instances()
+        .filter(|instance| instance.reservation_id == reservation_id)
+        .map(|instance| instance.instance_id.clone())
+        .collect();
+    for id in launched {
+        super::attach::release_from(world, &id);
+        world.ec2.instances.remove(&id);
+    }
+}
+
+fn answer(world: &World, reservation_id: &str) -> String {
+    let instances = world
+        .ec2
+        .instances()
+        .filter(|i| i.reservation_id == reservation_id);
+    let mut xml = Xml::new();
+    xml.text("reservationId", reservation_id);
+    xml.text("ownerId", &world.settings.account);
+    write_instances(&mut xml, world, instances, None);
+    xml.into_string()
+}

@@ -1,0 +1,237 @@
+//! Launch templates: what an Auto Scaling group launches. Each has one version.
+
+use std::borrow::Cow;
+
+use super::errors::{Kind, invalid_combination};
+use super::filter::Filters;
+use super::launch::{IGNORED, InterfaceAtLaunch, parse_interfaces};
+use super::page::{Page, next_token};
+use super::tags::{self, Tags};
+use crate::wire::error::ApiError;
+use crate::wire::iso8601;
+use crate::wire::query::Params;
+use crate::wire::xml::Xml;
+use crate::world::World;
+
+/// A launch template.
+#[derive(Clone, Debug)]
+pub struct LaunchTemplate {
+    /// `lt-…`
+    pub launch_template_id: String,
+    /// Its name.
+    pub launch_template_name: String,
+    /// Its only version, number 1.
+    pub data: LaunchTemplateData,
+    /// Its own tags.
+    pub tags: Tags,
+    created_at: String,
+}
+
+/// What a launch template says about instances.
+#[derive(Clone, Debug, Default)]
+pub struct LaunchTemplateData {
+    /// The image.
+    pub image_id: String,
+    /// The name of the instance type.
+    pub instance_type: String,
+    /// Ids of security groups.
+    pub security_groups: Vec<String>,
+    /// User data in base64.
+    pub user_data: Option<String>,
+    /// Tags of the instances.
+    pub instance_tags: Tags,
+    /// Tags of the interfaces made at launch.
+    pub interface_tags: Tags,
+    /// Interfaces made at launch.
+    pub network_interfaces: Vec<InterfaceAtLaunch>,
+}
+
+/// Names a version of a launch template.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaunchTemplateRef {
+    /// Its id, or
+    pub launch_template_id: Option<String>,
+    /// its name.
+    pub launch_template_name: Option<String>,
+    /// A number, `$Default` or `$Latest`; the default version if `None`.
+    pub version: Option<String>,
+}
+
+impl LaunchTemplateRef {
+    /// Reads `LaunchTemplate.*`, if it is there.
+    pub(crate) fn parse(params: &mut Params) -> Result<Option<Self>, ApiError> {
+        let mut given = params.structure("LaunchTemplate");
+        if given.is_empty() {
+            return Ok(None);
+        }
+        let reference = Self {
+            launch_template_id: given.str("LaunchTemplateId"),
+            launch_template_name: given.str("LaunchTemplateName"),
+            version: given.str("Version"),
+        };
+        given.finish()?;
+        Ok(Some(reference))
+    }
+}
+
+/// Makes a launch template, and returns its id.
+///
+/// # Errors
+/// `InvalidLaunchTemplateName.AlreadyExistsException`.
+pub fn create_launch_template(
+    world: &mut World,
+    name: &str,
+    data: LaunchTemplateData,
+    tags: Tags,
+) -> Result<String, ApiError> {
+    let mut known = world.ec2.launch_templates.values();
+    if known.any(|template| template.launch_template_name == name) {
+        return Err(ApiError::new(
+            "InvalidLaunchTemplateName.AlreadyExistsException",
+            "Launch template name already in use.",
+        ));
+    }
+    let id = world.new_id("lt");
+    let template = LaunchTemplate {
+        launch_template_id: id.clone(),
+        launch_template_name: name.to_owned(),
+        data,
+        tags,
+        created_at: iso8601(world.timestamp()),
+    };
+    world.ec2.launch_templates.insert(id.clone(), template);
+    Ok(id)
+}
+
+/// What the named version of a launch template says.
+///
+/// # Errors
+/// `InvalidLaunchTemplateId.NotFound`, `InvalidLaunchTemplateName.NotFoundException`,
+/// `InvalidLaunchTemplateId.VersionNotFound`.
+pub fn resolve_launch_template<'a>(
+    world: &'a World,
+    reference: &LaunchTemplateRef,
+) -> Result<&'a LaunchTemplateData, ApiError> {
+    let known = &world.ec2.launch_templates;
+    let template = match (
+        &reference.launch_template_id,
+        &reference.launch_template_name,
+    ) {
+        (Some(_), Some(_)) => {
+            return Err(invalid_combination(
+                "You cannot specify both launch template ID and launch template name.",
+            ));
+        }
+        (Some(id), None) => known.get(id).ok_or_else(|| {
+            let code = "InvalidLaunchTemplateId.NotFound";
+            ApiError::new(
+                code,
+                format!("The specified launch template, with template ID {id}, does not exist."),
+            )
+        })?,
+        (None, Some(name)) => known
+            .values()
+            .find(|template| template.launch_template_name == *name)
+            .ok_or_else(|| not_found_by_name(name))?,
+        (None, None) => {
+            return Err(ApiError::new(
+                "MissingParameter",
+                "Either launch template ID or launch template name must be specified.",
+            ));
+        }
+    };
+    match reference.version.as_deref() {
+        None | Some("" | "1" | "$Default" | "$Latest") => Ok(&template.data),
+        Some(version) => Err(ApiError::new(
+            "InvalidLaunchTemplateId.VersionNotFound",
+            format!("Could not find launch template version {version}."),
+        )),
+    }
+}
+
+fn not_found_by_name(name: &str) -> ApiError {
+    ApiError::new(
+        "InvalidLaunchTemplateName.NotFoundException",
+        format!("The specified launch template, with template name {name}, does not exist."),
+    )
+}
+
+pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    let name = params.required_str("LaunchTemplateName")?;
+    let mut given = params.structure("LaunchTemplateData");
+    if given.is_empty() {
+        return Err(params.missing("LaunchTemplateData"));
+    }
+    let kinds = [Kind::Instance, Kind::Interface];
+    // Volumes have tags in real templates, but there are no volumes here.
+    let mut by_type = tags::specifications(&mut given, &kinds)?;
+    let data = LaunchTemplateData {
+        image_id: given.str("ImageId").unwrap_or_default(),
+        instance_type: given.str("InstanceType").unwrap_or_default(),
+        security_groups: given.list("SecurityGroupId"),
+        user_data: given.str("UserData"),
+        instance_tags: by_type
+            .remove(Kind::Instance.resource_type())
+            .unwrap_or_default(),
+        interface_tags: by_type
+            .remove(Kind::Interface.resource_type())
+            .unwrap_or_default(),
+        network_interfaces: parse_interfaces(&mut given)?,
+    };
+    given.ignore(&IGNORED);
+    given.finish()?;
+    params.ignore(&["ClientToken", "VersionDescription"]);
+    let tags = tags::specification(params, Kind::LaunchTemplate)?;
+    params.finish()?;
+    let id = create_launch_template(world, &name, data, tags)?;
+    let mut xml = Xml::new();
+    if let Some(template) = world.ec2.launch_templates.get(&id) {
+        xml.element("launchTemplate", |xml| write(xml, template));
+    }
+    Ok(xml.into_string())
+}
+
+pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    let ids = params.list("LaunchTemplateId");
+    let names = params.list("LaunchTemplateName");
+    let filters = Filters::parse(params, &["create-time", "launch-template-name"])?;
+    let named = [ids.clone(), names.clone()].concat();
+    let page = Page::parse(params, 1..=200, &named)?;
+    params.finish()?;
+    for id in &ids {
+        if !world.ec2.launch_templates.contains_key(id) {
+            return Err(Kind::LaunchTemplate.not_found(id));
+        }
+    }
+    let known = || world.ec2.launch_templates.values();
+    for name in &names {
+        if !known().any(|template| template.launch_template_name == *name) {
+            return Err(not_found_by_name(name));
+        }
+    }
+    let passing = known().filter(|template| {
+        (named.is_empty()
+            || ids.contains(&template.launch_template_id)
+            || names.contains(&template.launch_template_name))
+            && filters.pass(&template.tags, |name| {
+                vec![Cow::Borrowed(match name {
+                    "create-time" => template.created_at.as_str(),
+                    _ => template.launch_template_name.as_str(),
+                })]
+            })
+    });
+    let (templates, token) = page.cut(passing.map(|t| (t.launch_template_id.clone(), t)));
+    let mut xml = Xml::new();
+    xml.items("launchTemplates", templates, write);
+    next_token(&mut xml, token);
+    Ok(xml.into_string())
+}
+
+fn write(xml: &mut Xml, template: &LaunchTemplate) {
+    xml.text("launchTemplateId", &template.launch_template_id);
+    xml.text("launchTemplateName", &template.launch_template_name);
+    xml.text("createTime", &template.created_at);
+    xml.text("defaultVersionNumber", 1);
+    xml.text("latestVersionNumber", 1);
+    tags::write(xml, &template.tags);
+}

@@ -1,0 +1,245 @@
+use super::*;
+
+const DESCRIBE: &str = "DescribeInstances";
+
+fn run<'a>(scene: &'a Scene, count: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("ImageId", "ami-1"),
+        ("InstanceType", "m5.large"),
+        ("SubnetId", &scene.subnet_a),
+        ("MinCount", count),
+        ("MaxCount", count),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launched_instance_runs_after_a_while_with_its_primary_interface() {
+    let scene = Scene::new();
+    let tag = [
+        ("TagSpecification.1.ResourceType", "instance"),
+        ("TagSpecification.1.Tag.1.Key", "Name"),
+        ("TagSpecification.1.Tag.1.Value", "node"),
+    ];
+    let xml = scene
+        .ok("RunInstances", &[&run(&scene, "2")[..], &tag].concat())
+        .await;
+    let ids = texts(&xml, "instanceId");
+    assert_eq!(ids.len(), 2);
+    assert_eq!(texts(&xml, "name"), ["pending", "pending"]);
+    seconds(2).await;
+    let by_tag = [("Filter.1.Name", "tag:Name"), ("Filter.1.Value.1", "node")];
+    let xml = scene.ok(DESCRIBE, &by_tag).await;
+    assert_eq!(texts(&xml, "name"), ["running", "running"]);
+    assert_eq!(texts(&xml, "deviceIndex"), ["0", "0"]);
+    assert_eq!(texts(&xml, "deleteOnTermination"), ["true", "true"]);
+    assert_eq!(texts(&xml, "reservationId").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_may_not_be_known_at_first() {
+    let scene = Scene::with(Settings {
+        instance_not_found_for: Duration::from_secs(3),
+        ..Settings::for_tests()
+    });
+    let id = scene.instance("m5.large");
+    let by_id = [("InstanceId.1", id.as_str())];
+    assert_eq!(
+        scene.code(DESCRIBE, &by_id).await,
+        "InvalidInstanceID.NotFound"
+    );
+    seconds(3).await;
+    scene.ok(DESCRIBE, &by_id).await;
+    assert_eq!(
+        scene.code(DESCRIBE, &[("InstanceId.1", "x")]).await,
+        "InvalidInstanceID.Malformed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn termination_deletes_or_frees_the_interfaces() {
+    let scene = Scene::new();
+    let instance = scene.running("m5.large").await;
+    let (goes, stays) = (scene.interface().await, scene.interface().await);
+    for (id, index) in [(&goes, "1"), (&stays, "2")] {
+        let place = [
+            ("NetworkInterfaceId", id.as_str()),
+            ("InstanceId", &instance),
+            ("DeviceIndex", index),
+        ];
+        let attachment = text(
+            &scene.ok("AttachNetworkInterface", &place).await,
+            "attachmentId",
+        );
+        if id == &goes {
+            let change = [
+                ("NetworkInterfaceId", id.as_str()),
+                ("Attachment.AttachmentId", &attachment),
+                ("Attachment.DeleteOnTermination", "true"),
+            ];
+            scene.ok("ModifyNetworkInterfaceAttribute", &change).await;
+        }
+    }
+    let xml = scene
+        .ok("TerminateInstances", &[("InstanceId.1", &instance)])
+        .await;
+    assert_eq!(texts(&xml, "name"), ["shutting-down", "running"]);
+    seconds(2).await;
+    scene.local.with_world(|world| {
+        let left: Vec<_> = world.ec2.network_interfaces().collect();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].network_interface_id, stays);
+        assert_eq!(left[0].status(), "available");
+    });
+    let by_id = [("InstanceId.1", instance.as_str())];
+    assert_eq!(
+        text(&scene.ok(DESCRIBE, &by_id).await, "name"),
+        "terminated"
+    );
+    scene.ok("TerminateInstances", &by_id).await;
+    seconds(3601).await;
+    assert_eq!(
+        scene.code(DESCRIBE, &by_id).await,
+        "InvalidInstanceID.NotFound"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn launches_are_refused_whole() {
+    let scene = Scene::new();
+    let with = |more: &[(&'static str, &'static str)], drop: &str| {
+        let mut params = run(&scene, "1");
+        params.retain(|(name, _)| *name != drop);
+        [&params[..], more].concat()
+    };
+    for (params, code) in [
+        (with(&[], "ImageId"), "MissingParameter"),
+        (with(&[], "SubnetId"), "VPCIdNotSpecified"),
+        (
+            with(&[("InstanceType", "x9.huge")], "InstanceType"),
+            "InvalidParameterValue",
+        ),
+        (
+            with(&[("MinCount", "2")], "MinCount"),
+            "InvalidParameterValue",
+        ),
+        (
+            with(&[("PrivateIpAddress", "10.0.1.1")], ""),
+            "InvalidParameterValue",
+        ),
+    ] {
+        assert_eq!(
+            scene.code("RunInstances", &params).await,
+            code,
+            "{params:?}"
+        );
+    }
+    let mut many = run(&scene, "12");
+    many[2].1 = &scene.subnet_b;
+    assert_eq!(
+        scene.code("RunInstances", &many).await,
+        "InsufficientFreeAddressesInSubnet"
+    );
+    assert_eq!(
+        scene
+            .local
+            .with_world(|world| world.ec2.instances().count()),
+        0
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_token_launches_once() {
+    let scene = Scene::new();
+    let params = [&run(&scene, "1")[..], &[("ClientToken", "t")]].concat();
+    let first = scene.ok("RunInstances", &params).await;
+    let again = scene.ok("RunInstances", &params).await;
+    assert_eq!(text(&first, "instanceId"), text(&again, "instanceId"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_template_says_the_rest() {
+    let scene = Scene::new();
+    let create = [
+        ("LaunchTemplateName", "nodes"),
+        ("LaunchTemplateData.ImageId", "ami-2"),
+        ("LaunchTemplateData.InstanceType", "p4d.24xlarge"),
+        ("LaunchTemplateData.UserData", "IyE="),
+        ("LaunchTemplateData.NetworkInterface.1.DeviceIndex", "0"),
+        ("LaunchTemplateData.NetworkInterface.2.DeviceIndex", "1"),
+        (
+            "LaunchTemplateData.NetworkInterface.2.NetworkCardIndex",
+            "1",
+        ),
+        (
+            "LaunchTemplateData.TagSpecification.1.ResourceType",
+            "instance",
+        ),
+        ("LaunchTemplateData.TagSpecification.1.Tag.1.Key", "k"),
+    ];
+    scene.ok("CreateLaunchTemplate", &create).await;
+    assert_eq!(
+        scene.code("CreateLaunchTemplate", &create).await,
+        "InvalidLaunchTemplateName.AlreadyExistsException"
+    );
+    let reference = |name: &str, version: &str| ec2::LaunchTemplateRef {
+        launch_template_name: Some(name.to_owned()),
+        version: Some(version.to_owned()),
+        ..ec2::LaunchTemplateRef::default()
+    };
+    let launch = |name: &str, version: &str| {
+        scene.local.with_world(|world| {
+            let spec = ec2::LaunchSpec {
+                subnet_id: scene.subnet_a.clone(),
+                launch_template: Some(reference(name, version)),
+                ..ec2::LaunchSpec::default()
+            };
+            ec2::launch(world, spec)
+        })
+    };
+    let id = launch("nodes", "$Latest").unwrap();
+    scene.local.with_world(|world| {
+        let instance = world.ec2.instance(&id).unwrap();
+        assert_eq!(instance.image_id, "ami-2");
+        assert!(instance.tags.contains_key("k"));
+        assert_eq!(instance.user_data.as_deref(), Some("IyE="));
+        assert_eq!(world.ec2.interfaces_of(&id).count(), 2);
+    });
+    let code = |name: &str, version: &str| launch(name, version).unwrap_err().code.into_owned();
+    assert_eq!(
+        code("none", "1"),
+        "InvalidLaunchTemplateName.NotFoundException"
+    );
+    assert_eq!(
+        code("nodes", "7"),
+        "InvalidLaunchTemplateId.VersionNotFound"
+    );
+    let by_name = [("LaunchTemplateName.1", "nodes")];
+    assert_eq!(
+        text(
+            &scene.ok("DescribeLaunchTemplates", &by_name).await,
+            "latestVersionNumber"
+        ),
+        "1"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn instance_types_have_their_true_limits() {
+    let scene = Scene::new();
+    let asked = [
+        ("InstanceType.1", "m5.4xlarge"),
+        ("InstanceType.2", "p4d.24xlarge"),
+    ];
+    let xml = scene.ok("DescribeInstanceTypes", &asked).await;
+    assert_eq!(texts(&xml, "ipv4AddressesPerInterface"), ["30", "50"]);
+    assert_eq!(
+        texts(&xml, "maximumNetworkInterfaces"),
+        ["8", "8", "60", "15", "15", "15", "15"]
+    );
+    assert_eq!(
+        scene
+            .code("DescribeInstanceTypes", &[("InstanceType.1", "x")])
+            .await,
+        "InvalidInstanceType"
+    );
+}

@@ -1,0 +1,442 @@
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn creates_with_what_was_asked_for() {
+    let scene = Scene::new();
+    let group = scene.local.with_world(|world| {
+        ec2::create_security_group(world, &scene.vpc, "multus", "m", ec2::Tags::new()).unwrap()
+    });
+    let xml = scene
+        .ok(
+            "CreateNetworkInterface",
+            &[
+                ("SubnetId", &scene.subnet_a),
+                ("Description", "signaling <1>"),
+                ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.20"),
+                ("PrivateIpAddresses.1.Primary", "true"),
+                ("PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.21"),
+                ("Ipv6Addresses.1.Ipv6Address", "2600:1f14:1:201::20"),
+                ("SecurityGroupId.1", &group),
+                ("TagSpecification.1.ResourceType", "network-interface"),
+                (
+                    "TagSpecification.1.Tag.1.Key",
+                    "node.k8s.amazonaws.com/no_manage",
+                ),
+                ("TagSpecification.1.Tag.1.Value", "true"),
+            ],
+        )
+        .await;
+    assert_eq!(text(&xml, "description"), "signaling &lt;1&gt;");
+    assert_eq!(text(&xml, "privateIpAddress"), "10.0.1.20");
+    assert_eq!(texts(&xml, "primary"), ["true", "false"]);
+    assert_eq!(text(&xml, "ipv6Address"), "2600:1f14:1:201::20");
+    assert_eq!(text(&xml, "groupId"), group);
+    assert_eq!(text(&xml, "status"), "available");
+    assert_eq!(text(&xml, "sourceDestCheck"), "true");
+    let tags = scene.with_interface(&text(&xml, "networkInterfaceId"), |i| i.tags.clone());
+    assert_eq!(tags["node.k8s.amazonaws.com/no_manage"], "true");
+    let subnets = scene
+        .ok("DescribeSubnets", &[("SubnetId.1", &scene.subnet_a)])
+        .await;
+    assert_eq!(text(&subnets, "availableIpAddressCount"), "249");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refuses_addresses_as_ec2_does() {
+    let scene = Scene::new();
+    let create = |address: &'static str| {
+        let params = [
+            ("SubnetId", scene.subnet_b.as_str()),
+            ("PrivateIpAddress", address),
+        ];
+        let scene = &scene;
+        async move { scene.call("CreateNetworkInterface", &params).await }
+    };
+    create("10.0.2.7").await.unwrap();
+    assert_eq!(
+        create("10.0.2.7").await.unwrap_err().0,
+        "InvalidIPAddress.InUse"
+    );
+    for (address, message) in [
+        (
+            "10.0.2.3",
+            "Address 10.0.2.3 is in subnet's reserved address range",
+        ),
+        (
+            "10.0.2.15",
+            "Address 10.0.2.15 is in subnet's reserved address range",
+        ),
+        (
+            "10.0.2.16",
+            "Address 10.0.2.16 does not fall within the subnet's address range",
+        ),
+        ("ten", "invalid value for parameter address: ten"),
+    ] {
+        let error = create(address).await.unwrap_err();
+        assert_eq!(
+            error,
+            ("InvalidParameterValue".to_owned(), message.to_owned())
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_subnet_says_so_and_a_failed_creation_takes_nothing() {
+    let scene = Scene::new();
+    let params = [
+        ("SubnetId", scene.subnet_b.as_str()),
+        ("SecondaryPrivateIpAddressCount", "11"),
+    ];
+    assert_eq!(
+        scene.code("CreateNetworkInterface", &params).await,
+        "InsufficientFreeAddressesInSubnet"
+    );
+    for _ in 0..11 {
+        scene.ok("CreateNetworkInterface", &params[..1]).await;
+    }
+    assert_eq!(
+        scene.code("CreateNetworkInterface", &params[..1]).await,
+        "InsufficientFreeAddressesInSubnet"
+    );
+    let prefix = [
+        ("SubnetId", scene.subnet_b.as_str()),
+        ("PrivateIpAddress", "10.0.2.9"),
+        ("Ipv4PrefixCount", "1"),
+    ];
+    assert_eq!(
+        scene.code("CreateNetworkInterface", &prefix).await,
+        "InvalidIPAddress.InUse"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn refuses_what_does_not_exist_or_does_not_go_together() {
+    let scene = Scene::new();
+    let other_vpc_group = scene.local.with_world(|world| {
+        let block = "10.9.0.0/16".parse().unwrap();
+        let vpc = ec2::create_vpc(world, block, None, ec2::Tags::new()).unwrap();
+        ec2::create_security_group(world, &vpc, "other", "o", ec2::Tags::new()).unwrap()
+    });
+    let subnet = ("SubnetId", scene.subnet_a.as_str());
+    for (params, code) in [
+        (vec![], "MissingParameter"),
+        (
+            vec![("SubnetId", "subnet-0123456789abcdef0")],
+            "InvalidSubnetID.NotFound",
+        ),
+        (vec![("SubnetId", "net")], "InvalidSubnetID.Malformed"),
+        (
+            vec![subnet, ("SecurityGroupId.1", "sg-0123456789abcdef0")],
+            "InvalidGroup.NotFound",
+        ),
+        (
+            vec![subnet, ("SecurityGroupId.1", &other_vpc_group)],
+            "InvalidParameter",
+        ),
+        (vec![subnet, ("Color", "red")], "UnknownParameter"),
+        (vec![subnet, ("DryRun", "true")], "DryRunOperation"),
+        (
+            vec![subnet, ("SecondaryPrivateIpAddressCount", "4294967295")],
+            "PrivateIpAddressLimitExceeded",
+        ),
+        (
+            vec![
+                subnet,
+                ("SecondaryPrivateIpAddressCount", "1"),
+                ("Ipv4PrefixCount", "1"),
+            ],
+            "InvalidParameterCombination",
+        ),
+        (
+            vec![
+                subnet,
+                ("PrivateIpAddress", "10.0.1.9"),
+                ("PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.10"),
+                ("PrivateIpAddresses.1.Primary", "true"),
+            ],
+            "InvalidParameterCombination",
+        ),
+        (
+            vec![subnet, ("TagSpecification.1.ResourceType", "volume")],
+            "InvalidParameterValue",
+        ),
+    ] {
+        assert_eq!(
+            scene.code("CreateNetworkInterface", &params).await,
+            code,
+            "{params:?}"
+        );
+    }
+    scene
+        .local
+        .with_world(|world| world.settings.network_interface_limit = 0);
+    assert_eq!(
+        scene.code("CreateNetworkInterface", &[subnet]).await,
+        "NetworkInterfaceLimitExceeded"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_token_makes_one_interface() {
+    let scene = Scene::new();
+    let params = |description| {
+        [
+            ("SubnetId", scene.subnet_a.as_str()),
+            ("Description", description),
+            ("ClientToken", "token-1"),
+        ]
+    };
+    let first = scene.ok("CreateNetworkInterface", &params("d")).await;
+    assert_eq!(text(&first, "clientToken"), "token-1");
+    let id = text(&first, "networkInterfaceId");
+    let instance = scene.running("m5.large").await;
+    scene
+        .ok(
+            "AttachNetworkInterface",
+            &[
+                ("NetworkInterfaceId", &id),
+                ("InstanceId", &instance),
+                ("DeviceIndex", "1"),
+            ],
+        )
+        .await;
+    let again = scene.ok("CreateNetworkInterface", &params("d")).await;
+    assert_eq!(text(&again, "networkInterfaceId"), id);
+    assert_eq!(text(&again, "status"), "in-use", "its current state");
+    assert_eq!(
+        scene.code("CreateNetworkInterface", &params("other")).await,
+        "IdempotentParameterMismatch"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_token_outlives_its_interface() {
+    let scene = Scene::new();
+    let params = [("SubnetId", scene.subnet_a.as_str()), ("ClientToken", "t")];
+    let id = text(
+        &scene.ok("CreateNetworkInterface", &params).await,
+        "networkInterfaceId",
+    );
+    scene
+        .ok("DeleteNetworkInterface", &[("NetworkInterfaceId", &id)])
+        .await;
+    let again = scene.ok("CreateNetworkInterface", &params).await;
+    assert_eq!(text(&again, "networkInterfaceId"), id);
+    assert_eq!(
+        scene
+            .code("DeleteNetworkInterface", &[("NetworkInterfaceId", &id)])
+            .await,
+        "InvalidNetworkInterfaceID.NotFound"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletion_gives_back_the_addresses_and_is_refused_in_use() {
+    let scene = Scene::new();
+    let id = scene.interface().await;
+    let instance = scene.running("m5.large").await;
+    let attach = [
+        ("NetworkInterfaceId", id.as_str()),
+        ("InstanceId", &instance),
+        ("DeviceIndex", "1"),
+    ];
+    let attachment = text(
+        &scene.ok("AttachNetworkInterface", &attach).await,
+        "attachmentId",
+    );
+    let delete = [("NetworkInterfaceId", id.as_str())];
+    let error = scene
+        .call("DeleteNetworkInterface", &delete)
+        .await
+        .unwrap_err();
+    assert_eq!(error.0, "InvalidParameterValue");
+    assert_eq!(
+        error.1,
+        format!("Network interface '{id}' is currently in use.")
+    );
+    scene
+        .ok("DetachNetworkInterface", &[("AttachmentId", &attachment)])
+        .await;
+    assert_eq!(
+        scene.code("DeleteNetworkInterface", &delete).await,
+        "InvalidParameterValue"
+    );
+    seconds(1).await;
+    scene.ok("DeleteNetworkInterface", &delete).await;
+    let address = scene.local.with_world(|world| {
+        world
+            .ec2
+            .subnet(&scene.subnet_a)
+            .unwrap()
+            .available_ip_address_count()
+    });
+    assert_eq!(address, 250, "only the instance's own is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn attributes_change_one_a_call() {
+    let scene = Scene::new();
+    let id = scene.interface().await;
+    let instance = scene.running("m5.large").await;
+    let place = [
+        ("NetworkInterfaceId", id.as_str()),
+        ("InstanceId", &instance),
+        ("DeviceIndex", "1"),
+    ];
+    let attachment = text(
+        &scene.ok("AttachNetworkInterface", &place).await,
+        "attachmentId",
+    );
+    let id = ("NetworkInterfaceId", id.as_str());
+    let modify = "ModifyNetworkInterfaceAttribute";
+    scene
+        .ok(modify, &[id, ("SourceDestCheck.Value", "false")])
+        .await;
+    let delete = ("Attachment.DeleteOnTermination", "true");
+    scene
+        .ok(
+            modify,
+            &[id, ("Attachment.AttachmentId", &attachment), delete],
+        )
+        .await;
+    scene.with_interface(id.1, |i| {
+        assert!(!i.source_dest_check);
+        assert!(i.attachment.as_ref().unwrap().delete_on_termination);
+    });
+    for (params, code) in [
+        (vec![id], "InvalidParameterCombination"),
+        (
+            vec![
+                id,
+                ("SourceDestCheck.Value", "true"),
+                ("Description.Value", "d"),
+            ],
+            "InvalidParameterCombination",
+        ),
+        (vec![id, delete], "MissingParameter"),
+        (
+            vec![id, ("Attachment.AttachmentId", "eni-attach-0123"), delete],
+            "InvalidAttachmentID.NotFound",
+        ),
+        (
+            vec![id, ("SecurityGroupId.1", "sg-0123")],
+            "InvalidGroup.NotFound",
+        ),
+        (
+            vec![
+                ("NetworkInterfaceId", "eni-0123"),
+                ("Description.Value", "d"),
+            ],
+            "InvalidNetworkInterfaceID.NotFound",
+        ),
+    ] {
+        assert_eq!(scene.code(modify, &params).await, code, "{params:?}");
+    }
+    let xml = scene
+        .ok(
+            "DescribeNetworkInterfaceAttribute",
+            &[id, ("Attribute", "sourceDestCheck")],
+        )
+        .await;
+    assert_eq!(text(&xml, "value"), "false");
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_are_assigned_within_the_types_limit() {
+    let scene = Scene::new();
+    let instance = scene.running("t3.medium").await;
+    let id = scene.local.with_world(|world| {
+        world
+            .ec2
+            .interfaces_of(&instance)
+            .next()
+            .unwrap()
+            .network_interface_id
+            .clone()
+    });
+    let id = ("NetworkInterfaceId", id.as_str());
+    let assign = "AssignPrivateIpAddresses";
+    let xml = scene
+        .ok(assign, &[id, ("SecondaryPrivateIpAddressCount", "3")])
+        .await;
+    assert_eq!(texts(&xml, "privateIpAddress").len(), 3);
+    scene
+        .ok(assign, &[id, ("PrivateIpAddress.1", "10.0.1.77")])
+        .await;
+    let one = ("SecondaryPrivateIpAddressCount", "1");
+    scene.ok(assign, &[id, one]).await;
+    assert_eq!(
+        scene.code(assign, &[id, one]).await,
+        "PrivateIpAddressLimitExceeded"
+    );
+    let address = ("PrivateIpAddress.1", "10.0.1.77");
+    scene.ok("UnassignPrivateIpAddresses", &[id, address]).await;
+    assert_eq!(
+        scene
+            .code("UnassignPrivateIpAddresses", &[id, address])
+            .await,
+        "InvalidParameterValue"
+    );
+    let xml = scene.ok(assign, &[id, ("Ipv4PrefixCount", "1")]).await;
+    assert_eq!(texts(&xml, "ipv4Prefix").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_are_set_and_removed_on_many_resources() {
+    let scene = Scene::new();
+    let id = scene.interface().await;
+    let resources = [
+        ("ResourceId.1", id.as_str()),
+        ("ResourceId.2", &scene.subnet_a),
+    ];
+    let tag = [("Tag.1.Key", "team"), ("Tag.1.Value", "blue")];
+    scene.ok("CreateTags", &[resources, tag].concat()).await;
+    let xml = scene
+        .ok(
+            "DescribeTags",
+            &[("Filter.1.Name", "key"), ("Filter.1.Value.1", "te*")],
+        )
+        .await;
+    assert_eq!(texts(&xml, "resourceType"), ["network-interface", "subnet"]);
+    scene
+        .ok(
+            "DeleteTags",
+            &[resources, [("Tag.1.Key", "team"), ("Tag.1.Value", "red")]].concat(),
+        )
+        .await;
+    assert_eq!(
+        scene.with_interface(&id, |i| i.tags.len()),
+        1,
+        "another value stays"
+    );
+    scene
+        .ok("DeleteTags", &[&resources[..], &tag[..1]].concat())
+        .await;
+    assert_eq!(scene.with_interface(&id, |i| i.tags.len()), 0);
+    for (params, code) in [
+        (
+            vec![("ResourceId.1", "i-0123"), tag[0]],
+            "InvalidInstanceID.NotFound",
+        ),
+        (vec![("ResourceId.1", "thing"), tag[0]], "InvalidID"),
+        (
+            vec![resources[0], ("Tag.1.Key", "aws:x")],
+            "InvalidParameterValue",
+        ),
+        (vec![resources[0]], "MissingParameter"),
+        (vec![tag[0]], "MissingParameter"),
+    ] {
+        assert_eq!(scene.code("CreateTags", &params).await, code, "{params:?}");
+    }
+    for n in 0..50 {
+        scene
+            .ok("CreateTags", &[resources[0], ("Tag.1.Key", &n.to_string())])
+            .await;
+    }
+    assert_eq!(
+        scene
+            .code("CreateTags", &[resources[0], ("Tag.1.Key", "more")])
+            .await,
+        "TagLimitExceeded"
+    );
+}

@@ -1,0 +1,176 @@
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn vpcs_and_subnets_are_made_over_the_wire() {
+    let scene = Scene::new();
+    let vpc = [
+        ("CidrBlock", "10.1.0.0/16"),
+        ("AmazonProvidedIpv6CidrBlock", "true"),
+    ];
+    let xml = scene.ok("CreateVpc", &vpc).await;
+    let vpc = text(&xml, "vpcId");
+    let ipv6 = text(&xml, "ipv6CidrBlock").replace("/56", "/64");
+    let base = [("VpcId", vpc.as_str()), ("CidrBlock", "10.1.0.0/24")];
+    let more = [
+        ("Ipv6CidrBlock", ipv6.as_str()),
+        ("AvailabilityZoneId", "usw2-az3"),
+    ];
+    let xml = scene.ok("CreateSubnet", &[base, more].concat()).await;
+    assert_eq!(text(&xml, "availabilityZone"), "us-west-2c");
+    assert_eq!(text(&xml, "availableIpAddressCount"), "251");
+    assert_eq!(text(&xml, "ipv6CidrBlock"), ipv6);
+    for (params, code) in [
+        (
+            vec![base[0], ("CidrBlock", "10.1.0.128/25")],
+            "InvalidSubnet.Conflict",
+        ),
+        (
+            vec![base[0], ("CidrBlock", "10.2.0.0/24")],
+            "InvalidSubnet.Range",
+        ),
+        (
+            vec![base[0], ("CidrBlock", "10.1.1.0/29")],
+            "InvalidSubnet.Range",
+        ),
+        (
+            vec![base[0], ("CidrBlock", "10.1.1.1/24")],
+            "InvalidParameterValue",
+        ),
+        (
+            vec![
+                base[0],
+                ("CidrBlock", "10.1.1.0/24"),
+                ("AvailabilityZone", "mars-1a"),
+            ],
+            "InvalidParameterValue",
+        ),
+        (
+            vec![("VpcId", "vpc-0123"), base[1]],
+            "InvalidVpcID.NotFound",
+        ),
+    ] {
+        assert_eq!(
+            scene.code("CreateSubnet", &params).await,
+            code,
+            "{params:?}"
+        );
+    }
+    let associate = [
+        ("SubnetId", scene.subnet_b.as_str()),
+        ("Ipv6CidrBlock", "2600:1f14:1:202::/64"),
+    ];
+    scene.ok("AssociateSubnetCidrBlock", &associate).await;
+    let of_vpc = [
+        ("Filter.1.Name", "vpc-id"),
+        ("Filter.1.Value.1", vpc.as_str()),
+    ];
+    assert_eq!(
+        texts(&scene.ok("DescribeSubnets", &of_vpc).await, "subnetId").len(),
+        1
+    );
+    assert_eq!(
+        scene
+            .code("DescribeSubnets", &[("SubnetId.1", "subnet-0")])
+            .await,
+        "InvalidSubnetID.NotFound"
+    );
+    assert_eq!(
+        texts(&scene.ok("DescribeVpcs", &[]).await, "cidrBlock").len(),
+        4
+    );
+    assert_eq!(
+        texts(&scene.ok("DescribeAvailabilityZones", &[]).await, "zoneId")[1],
+        "usw2-az2"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn reservations_keep_picks_away_but_not_those_who_ask() {
+    let scene = Scene::new();
+    let subnet = ("SubnetId", scene.subnet_b.as_str());
+    let reserve = |cidr: &'static str, kind: &'static str| {
+        vec![subnet, ("Cidr", cidr), ("ReservationType", kind)]
+    };
+    let create = "CreateSubnetCidrReservation";
+    let xml = scene.ok(create, &reserve("10.0.2.8/29", "explicit")).await;
+    let id = text(&xml, "subnetCidrReservationId");
+    for (params, code) in [
+        (reserve("10.0.2.8/30", "prefix"), "InvalidCidr.InUse"),
+        (reserve("10.0.3.0/28", "prefix"), "InvalidParameterValue"),
+        (reserve("10.0.2.4/30", "maybe"), "InvalidParameterValue"),
+    ] {
+        assert_eq!(scene.code(create, &params).await, code, "{params:?}");
+    }
+    for _ in 0..4 {
+        scene.ok("CreateNetworkInterface", &[subnet]).await;
+    }
+    let full = scene.code("CreateNetworkInterface", &[subnet]).await;
+    assert_eq!(full, "InsufficientFreeAddressesInSubnet");
+    scene
+        .ok(
+            "CreateNetworkInterface",
+            &[subnet, ("PrivateIpAddress", "10.0.2.8")],
+        )
+        .await;
+    let xml = scene.ok("GetSubnetCidrReservations", &[subnet]).await;
+    assert_eq!(texts(&xml, "cidr"), ["10.0.2.8/29"]);
+    scene
+        .ok(
+            "DeleteSubnetCidrReservation",
+            &[("SubnetCidrReservationId", &id)],
+        )
+        .await;
+    scene.ok("CreateNetworkInterface", &[subnet]).await;
+    assert_eq!(
+        scene
+            .code(
+                "DeleteSubnetCidrReservation",
+                &[("SubnetCidrReservationId", &id)]
+            )
+            .await,
+        "InvalidSubnetCidrReservationID.NotFound"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn security_groups_in_use_stay() {
+    let scene = Scene::new();
+    let create = [
+        ("GroupName", "g"),
+        ("GroupDescription", "d"),
+        ("VpcId", scene.vpc.as_str()),
+    ];
+    let group = text(&scene.ok("CreateSecurityGroup", &create).await, "groupId");
+    assert_eq!(
+        scene.code("CreateSecurityGroup", &create).await,
+        "InvalidGroup.Duplicate"
+    );
+    let interface = [
+        ("SubnetId", scene.subnet_a.as_str()),
+        ("SecurityGroupId.1", &group),
+    ];
+    let interface = text(
+        &scene.ok("CreateNetworkInterface", &interface).await,
+        "networkInterfaceId",
+    );
+    let delete = [("GroupId", group.as_str())];
+    assert_eq!(
+        scene.code("DeleteSecurityGroup", &delete).await,
+        "DependencyViolation"
+    );
+    scene
+        .ok(
+            "DeleteNetworkInterface",
+            &[("NetworkInterfaceId", &interface)],
+        )
+        .await;
+    scene.ok("DeleteSecurityGroup", &delete).await;
+    assert_eq!(
+        scene
+            .code("DescribeSecurityGroups", &[("GroupId.1", &group)])
+            .await,
+        "InvalidGroup.NotFound"
+    );
+    let names = texts(&scene.ok("DescribeSecurityGroups", &[]).await, "groupName");
+    assert_eq!(names, ["default"]);
+}

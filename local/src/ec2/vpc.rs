@@ -1,0 +1,155 @@
+//! VPCs: an address range that subnets are cut from.
+
+use std::borrow::Cow;
+
+use ipnet::{Ipv4Net, Ipv6Net};
+use rand::RngExt;
+
+use super::errors::{Kind, invalid_value};
+use super::filter::Filters;
+use super::page::{Page, next_token};
+use super::security_group;
+use super::tags::{self, Tags};
+use crate::wire::error::ApiError;
+use crate::wire::query::Params;
+use crate::wire::xml::Xml;
+use crate::world::World;
+
+/// A VPC.
+#[derive(Clone, Debug)]
+pub struct Vpc {
+    /// `vpc-…`
+    pub vpc_id: String,
+    /// Its IPv4 range.
+    pub cidr_block: Ipv4Net,
+    /// Its IPv6 range, if it has one.
+    pub ipv6_cidr_block: Option<Ipv6Net>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Makes a VPC with its default security group, and returns its id.
+///
+/// # Errors
+/// `InvalidVpc.Range`.
+pub fn create_vpc(
+    world: &mut World,
+    cidr_block: Ipv4Net,
+    ipv6_cidr_block: Option<Ipv6Net>,
+    tags: Tags,
+) -> Result<String, ApiError> {
+    if !(16..=28).contains(&cidr_block.prefix_len()) {
+        return Err(ApiError::new(
+            "InvalidVpc.Range",
+            format!("The CIDR '{cidr_block}' is invalid."),
+        ));
+    }
+    let vpc_id = world.new_id("vpc");
+    let vpc = Vpc {
+        vpc_id: vpc_id.clone(),
+        cidr_block,
+        ipv6_cidr_block,
+        tags,
+    };
+    world.ec2.vpcs.insert(vpc_id.clone(), vpc);
+    security_group::create_default(world, &vpc_id);
+    Ok(vpc_id)
+}
+
+pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    let cidr_block = cidr(params, "CidrBlock")?;
+    let wants_ipv6 = params.bool("AmazonProvidedIpv6CidrBlock")?.unwrap_or(false);
+    let mut ipv6: Option<Ipv6Net> = params.parsed("Ipv6CidrBlock", "an IPv6 CIDR block")?;
+    params.ignore(&["InstanceTenancy", "Ipv6Pool"]);
+    let tags = tags::specification(params, Kind::Vpc)?;
+    params.finish()?;
+    if wants_ipv6 && ipv6.is_none() {
+        // Out of 2600:1f00::/24 to look like Amazon's; a /56 as Amazon gives.
+        let part: u32 = world.rng().random();
+        let bits = (0x2600_1f00_u128 << 96) | (u128::from(part) << 72);
+        ipv6 = Ipv6Net::new(bits.into(), 56).ok();
+    }
+    let id = create_vpc(world, cidr_block, ipv6, tags)?;
+    let mut xml = Xml::new();
+    if let Some(vpc) = world.ec2.vpcs.get(&id) {
+        xml.element("vpc", |xml| write(xml, world, vpc));
+    }
+    Ok(xml.into_string())
+}
+
+pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+    const FILTERS: [&str; 5] = ["cidr", "is-default", "owner-id", "state", "vpc-id"];
+    let ids = params.list("VpcId");
+    let filters = Filters::parse(params, &FILTERS)?;
+    let page = Page::parse(params, 5..=1000, &ids)?;
+    params.finish()?;
+    for id in &ids {
+        if !world.ec2.vpcs.contains_key(id) {
+            Kind::Vpc.check(id)?;
+            return Err(Kind::Vpc.not_found(id));
+        }
+    }
+    let account = world.settings.account.as_str();
+    let passing = world.ec2.vpcs.values().filter(|vpc| {
+        (ids.is_empty() || ids.contains(&vpc.vpc_id))
+            && filters.pass(&vpc.tags, |name| {
+                vec![match name {
+                    "cidr" => Cow::Owned(vpc.cidr_block.to_string()),
+                    "is-default" => Cow::Borrowed("false"),
+                    "owner-id" => Cow::Borrowed(account),
+                    "state" => Cow::Borrowed("available"),
+                    _ => Cow::Borrowed(vpc.vpc_id.as_str()),
+                }]
+            })
+    });
+    let (vpcs, token) = page.cut(passing.map(|vpc| (vpc.vpc_id.clone(), vpc)));
+    let mut xml = Xml::new();
+    xml.items("vpcSet", vpcs, |xml, vpc| write(xml, world, vpc));
+    next_token(&mut xml, token);
+    Ok(xml.into_string())
+}
+
+fn write(xml: &mut Xml, world: &World, vpc: &Vpc) {
+    xml.text("vpcId", &vpc.vpc_id);
+    xml.text("ownerId", &world.settings.account);
+    xml.text("state", "available");
+    xml.text("cidrBlock", vpc.cidr_block);
+    xml.items("cidrBlockAssociationSet", [vpc.cidr_block], |xml, cidr| {
+        xml.text(
+            "associationId",
+            vpc.vpc_id.replace("vpc-", "vpc-cidr-assoc-"),
+        );
+        xml.text("cidrBlock", cidr);
+        xml.element("cidrBlockState", |xml| xml.text("state", "associated"));
+    });
+    xml.items(
+        "ipv6CidrBlockAssociationSet",
+        vpc.ipv6_cidr_block,
+        |xml, cidr| {
+            xml.text(
+                "associationId",
+                vpc.vpc_id.replace("vpc-", "vpc-cidr-assoc-"),
+            );
+            xml.text("ipv6CidrBlock", cidr);
+            xml.element("ipv6CidrBlockState", |xml| xml.text("state", "associated"));
+        },
+    );
+    xml.text("dhcpOptionsId", "default");
+    xml.text("instanceTenancy", "default");
+    xml.text("isDefault", false);
+    tags::write(xml, &vpc.tags);
+}
+
+/// An IPv4 CIDR block, without host bits.
+pub(crate) fn cidr(params: &mut Params, name: &str) -> Result<Ipv4Net, ApiError> {
+    let text = params.required_str(name)?;
+    text.parse::<Ipv4Net>()
+        .ok()
+        .filter(|net| net.trunc() == *net)
+        .ok_or_else(|| {
+            let text: String = text.chars().take(64).collect();
+            invalid_value(format!(
+                "Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block."
+            ))
+        })
+}

@@ -1,0 +1,389 @@
+//! From an event to the targets of the rules that want it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use rand::RngExt;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::sync::mpsc;
+
+use super::input::Context;
+use super::targets::Target;
+use crate::local_aws::lock;
+use crate::{Event, LocalAws, WeakLocalAws};
+
+/// Something that goes wrong with the delivery of an event.
+#[derive(Clone, Debug)]
+pub struct Disturbance {
+    detail_type: Option<String>,
+    contains: Option<String>,
+    skip: u32,
+    times: u32,
+    chance: f64,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Drop,
+    Delay(Duration),
+    Duplicate(u32, Duration),
+}
+
+impl Disturbance {
+    fn new(kind: Kind) -> Self {
+        Self {
+            detail_type: None,
+            contains: None,
+            skip: 0,
+            times: u32::MAX,
+            chance: 1.0,
+            kind,
+        }
+    }
+
+    /// The event is lost.
+    #[must_use]
+    pub fn drop() -> Self {
+        Self::new(Kind::Drop)
+    }
+
+    /// The event comes so much later.
+    #[must_use]
+    pub fn delay(by: Duration) -> Self {
+        Self::new(Kind::Delay(by))
+    }
+
+    /// The event comes so many more times, each `apart` after the one before, with the same id.
+    #[must_use]
+    pub fn duplicate(more: u32, apart: Duration) -> Self {
+        Self::new(Kind::Duplicate(more, apart))
+    }
+
+    /// Only events of this detail type.
+    #[must_use]
+    pub fn detail_type(mut self, detail_type: impl Into<String>) -> Self {
+        self.detail_type = Some(detail_type.into());
+        self
+    }
+
+    /// Only events whose JSON contains this text: a hook's name, an instance's id.
+    #[must_use]
+    pub fn containing(mut self, text: impl Into<String>) -> Self {
+        self.contains = Some(text.into());
+        self
+    }
+
+    /// Lets so many matching events pass first.
+    #[must_use]
+    pub fn skip(mut self, events: u32) -> Self {
+        self.skip = events;
+        self
+    }
+
+    /// Disturbs so many matching events; without this, all.
+    #[must_use]
+    pub fn times(mut self, events: u32) -> Self {
+        self.times = events;
+        self
+    }
+
+    /// Disturbs a matching event only with this probability (0 to 1).
+    #[must_use]
+    pub fn chance(mut self, probability: f64) -> Self {
+        self.chance = probability.clamp(0.0, 1.0);
+        self
+    }
+
+    fn matches(&self, event: &Value) -> bool {
+        self.detail_type
+            .as_ref()
+            .is_none_or(|wanted| event.get("detail-type").and_then(Value::as_str) == Some(wanted))
+            && self
+                .contains
+                .as_ref()
+                .is_none_or(|text| event.to_string().contains(text.as_str()))
+    }
+}
+
+/// What became of an event at one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// When it was settled, since the start.
+    pub at: Duration,
+    /// The event's id.
+    pub event_id: String,
+    /// The rule's name.
+    pub rule: String,
+    /// The target's id.
+    pub target: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// How it ended.
+    pub outcome: DeliveryOutcome,
+}
+
+/// How a delivery ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// The target took it. Holds the execution's ARN if it is a state machine.
+    Delivered(Option<String>),
+    /// It was given up; the target has a dead-letter queue, which would hold it now.
+    DeadLetter(String),
+    /// It was given up, and is lost.
+    Failed(String),
+}
+
+/// Spawns the task that delivers events, until the simulated AWS is dropped.
+pub(crate) fn start(local: WeakLocalAws, mut events: mpsc::UnboundedReceiver<Event>) {
+    tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            let Some(local) = local.upgrade() else { return };
+            let (region, account) = local.with_world(|world| {
+                (
+                    world.settings.region.clone(),
+                    world.settings.account.clone(),
+                )
+            });
+            accept(
+                &local,
+                json!({
+                    "version": "0",
+                    "id": event.id,
+                    "detail-type": event.detail_type,
+                    "source": event.source,
+                    "account": account,
+                    "time": seconds(event.time),
+                    "region": region,
+                    "resources": event.resources,
+                    "detail": event.detail,
+                }),
+            );
+        }
+    });
+}
+
+/// Takes an event onto the bus: what is to go wrong with it is decided now, once.
+pub(super) fn accept(local: &LocalAws, event: Value) {
+    // Drawn beforehand: the world must not be locked from under the bus's own lock.
+    let chances: Vec<f64> = {
+        let count = lock(&local.eventbridge().state).disturbances.len();
+        local.with_world(|world| (0..count).map(|_| world.rng().random()).collect())
+    };
+    let mut times = Vec::new();
+    {
+        let mut state = lock(&local.eventbridge().state);
+        state.events.push(event.clone());
+        let mut delay = Duration::ZERO;
+        let mut copies = vec![Duration::ZERO];
+        for (disturbance, chance) in state.disturbances.iter_mut().zip(chances) {
+            if !disturbance.matches(&event) {
+                continue;
+            }
+            if disturbance.skip > 0 {
+                disturbance.skip -= 1;
+                continue;
+            }
+            if disturbance.times == 0 || chance >= disturbance.chance {
+                continue;
+            }
+            if disturbance.times < u32::MAX {
+                disturbance.times -= 1;
+            }
+            match disturbance.kind {
+                Kind::Drop => copies.clear(),
+                Kind::Delay(by) => delay += by,
+                Kind::Duplicate(more, apart) => {
+                    copies.extend((1..=more).map(|n| apart * n));
+                }
+            }
+        }
+        times.extend(copies.into_iter().map(|after| after + delay));
+    }
+    for after in times {
+        if after.is_zero() {
+            deliver(local, &event);
+            continue;
+        }
+        let (local, event) = (local.downgrade(), event.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            if let Some(local) = local.upgrade() {
+                deliver(&local, &event);
+            }
+        });
+    }
+}
+
+/// Gives an event to every target of every enabled rule that matches.
+fn deliver(local: &LocalAws, event: &Value) {
+    let matching = {
+        let mut state = lock(&local.eventbridge().state);
+        state
+            .subscribers
+            .retain(|subscriber| subscriber.send(event.clone()).is_ok());
+        state.rules.matching(event)
+    };
+    for (rule, target) in matching {
+        give(local, &rule, target, event);
+    }
+}
+
+/// Gives an event to one target of a rule.
+pub(super) fn give(local: &LocalAws, rule: &RuleName, target: Target, event: &Value) {
+    let ingested = local.with_world(|world| seconds(world.timestamp()));
+    let context = Context {
+        rule_arn: &rule.arn,
+        rule_name: &rule.name,
+        ingestion_time: &ingested,
+    };
+    let input = target.input.render(event, &context);
+    let event_id = event
+        .get("id")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let rule_name = rule.name.clone();
+    let weak = local.downgrade();
+    tokio::spawn(async move {
+        let (attempts, outcome) = match input {
+            Ok(input) => attempt_until_settled(&weak, &target, input).await,
+            Err(error) => (0, target.given_up(error.to_string())),
+        };
+        let Some(local) = weak.upgrade() else { return };
+        let at = local.with_world(|world| world.elapsed());
+        let delivery = Delivery {
+            at,
+            event_id,
+            rule: rule_name,
+            target: target.id,
+            attempts,
+            outcome,
+        };
+        lock(&local.eventbridge().state).deliveries.push(delivery);
+    });
+}
+
+/// What delivery needs to know of a rule.
+#[derive(Clone, Debug)]
+pub(super) struct RuleName {
+    pub(super) name: String,
+    pub(super) arn: String,
+}
+
+async fn attempt_until_settled(
+    weak: &WeakLocalAws,
+    target: &Target,
+    input: String,
+) -> (u32, DeliveryOutcome) {
+    const SHORTEST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(600);
+    let mut waited = Duration::ZERO;
+    let mut backoff = SHORTEST;
+    let mut attempts = 0;
+    // One name for all attempts: a StartExecution whose answer was lost is then the same execution.
+    let mut name = None;
+    loop {
+        let Some(local) = weak.upgrade() else {
+            return (attempts, DeliveryOutcome::Failed("shut down".to_owned()));
+        };
+        attempts += 1;
+        let name = name.get_or_insert_with(|| {
+            local.with_world(|world| format!("{}_{}", world.new_uuid(), world.new_uuid()))
+        });
+        let error = match attempt(&local, target, name, &input).await {
+            Ok(execution) => return (attempts, DeliveryOutcome::Delivered(execution)),
+            Err(Failure::Final(error)) => return (attempts, target.given_up(error)),
+            Err(Failure::Transient(error)) => error,
+        };
+        let jitter = local.with_world(|world| world.rng().random_range(0.5..1.0));
+        drop(local);
+        let pause = backoff.mul_f64(jitter);
+        waited += pause;
+        if attempts > target.maximum_retry_attempts || waited > target.maximum_event_age {
+            return (attempts, target.given_up(error));
+        }
+        tokio::time::sleep(pause).await;
+        backoff = (backoff * 2).min(LONGEST);
+    }
+}
+
+enum Failure {
+    Transient(String),
+    Final(String),
+}
+
+/// One attempt, made through the front door: so it is recorded, and faults can strike it.
+async fn attempt(
+    local: &LocalAws,
+    target: &Target,
+    name: &str,
+    input: &str,
+) -> Result<Option<String>, Failure> {
+    let region = local.with_world(|world| world.settings.region.clone());
+    let (service, request, body) = match target.arn.split(':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "states", _, _, "stateMachine", ..] => (
+            "states",
+            Request::post("/")
+                .header("x-amz-target", "AWSStepFunctions.StartExecution")
+                .header("content-type", "application/x-amz-json-1.0"),
+            json!({ "stateMachineArn": target.arn, "name": name, "input": input }).to_string(),
+        ),
+        ["arn", _, "lambda", _, _, "function", ..] => (
+            "lambda",
+            Request::post(format!("/2015-03-31/functions/{}/invocations", target.arn))
+                .header("x-amz-invocation-type", "Event"),
+            input.to_owned(),
+        ),
+        _ => {
+            return Err(Failure::Final(format!(
+                "no target like {} is simulated",
+                target.arn
+            )));
+        }
+    };
+    let request = request
+        .header("host", "localhost")
+        .header("user-agent", "events.amazonaws.com")
+        .header(
+            "authorization",
+            format!("AWS4-HMAC-SHA256 Credential=test/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"),
+        )
+        .body(Bytes::from(body))
+        .map_err(|error| Failure::Final(error.to_string()))?;
+    // Boxed, because a call can lead to an event, and an event to a call.
+    let response = Box::pin(local.handle(request))
+        .await
+        .map_err(|error| Failure::Transient(error.to_string()))?;
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    if response.status().is_success() {
+        return Ok(body
+            .get("executionArn")
+            .and_then(Value::as_str)
+            .map(str::to_owned));
+    }
+    let error = format!("{} {body}", response.status().as_u16());
+    let code = body
+        .get("__type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if response.status().is_server_error()
+        || response.status().as_u16() == 429
+        || code.contains("Throttling")
+        || code.contains("LimitExceeded")
+    {
+        Err(Failure::Transient(error))
+    } else {
+        Err(Failure::Final(error))
+    }
+}
+
+/// An event's time, which EventBridge gives to the second.
+pub(super) fn seconds(at: OffsetDateTime) -> String {
+    at.replace_nanosecond(0)
+        .unwrap_or(at)
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap_or_default()
+}

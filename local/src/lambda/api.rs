@@ -1,0 +1,226 @@
+//! Lambda's public API, as far as it is needed here: `Invoke`, `ListFunctions`, `GetFunction`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::function::FunctionConfig;
+use super::host::Lambda;
+use super::outcome::{InvokeError, Outcome};
+use crate::LocalAws;
+
+const FUNCTIONS: &str = "/2015-03-31/functions";
+const REQUEST_ID: &str = "x-amzn-requestid";
+
+/// Answers one call of the Lambda API.
+pub(crate) async fn act(local: &LocalAws, request: Request<Bytes>) -> Response<Bytes> {
+    let mut response = route(local.lambda(), request).await;
+    // SDKs read it from every answer, errors included; an invocation has its own already.
+    if !response.headers().contains_key(REQUEST_ID)
+        && let Ok(id) = HeaderValue::from_str(&local.with_world(|world| world.new_uuid()))
+    {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+async fn route(lambda: &Lambda, request: Request<Bytes>) -> Response<Bytes> {
+    let (parts, body) = request.into_parts();
+    let Some(rest) = parts.uri.path().strip_prefix(FUNCTIONS) else {
+        return error(
+            StatusCode::NOT_FOUND,
+            "UnknownOperationException",
+            json!({ "message": "Unknown operation" }),
+        );
+    };
+    let segments: Vec<String> = rest
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(percent_decode)
+        .collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match (&parts.method, segments.as_slice()) {
+        (&Method::POST, [function, "invocations"]) => {
+            let qualified = match query(parts.uri.query(), "Qualifier") {
+                Some(qualifier) => format!("{function}:{qualifier}"),
+                None => (*function).to_owned(),
+            };
+            invoke(lambda, &qualified, &parts.headers, body).await
+        }
+        (&Method::GET, []) => {
+            let functions: Vec<Value> = lambda
+                .functions()
+                .iter()
+                .map(|f| describe(lambda, f))
+                .collect();
+            ok(&json!({ "Functions": functions }))
+        }
+        (&Method::GET, [function]) => match find(lambda, function) {
+            Ok(config) => ok(&json!({
+                "Configuration": describe(lambda, &config),
+                "Code": { "RepositoryType": "S3", "Location": format!("file://{}", config.program.display()) },
+                "Tags": {},
+            })),
+            Err(refusal) => refused(&refusal),
+        },
+        (&Method::GET, [function, "configuration"]) => match find(lambda, function) {
+            Ok(config) => ok(&describe(lambda, &config)),
+            Err(refusal) => refused(&refusal),
+        },
+        _ => error(
+            StatusCode::NOT_FOUND,
+            "UnknownOperationException",
+            json!({ "message": "Unknown operation" }),
+        ),
+    }
+}
+
+async fn invoke(
+    lambda: &Lambda,
+    function: &str,
+    headers: &HeaderMap,
+    payload: Bytes,
+) -> Response<Bytes> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match header("x-amz-invocation-type").unwrap_or("RequestResponse") {
+        "RequestResponse" => match lambda.invoke(function, payload).await {
+            Ok(outcome) => invoked(outcome, header("x-amz-log-type") == Some("Tail")),
+            Err(refusal) => refused(&refusal),
+        },
+        "Event" => match lambda.invoke_async(function, payload) {
+            Ok(()) => answer(StatusCode::ACCEPTED, Bytes::new(), &[]),
+            Err(refusal) => refused(&refusal),
+        },
+        "DryRun" => match lambda.resolve(function) {
+            Ok(_) => answer(StatusCode::NO_CONTENT, Bytes::new(), &[]),
+            Err(refusal) => refused(&refusal),
+        },
+        other => {
+            let message = format!(
+                "1 validation error detected: Value '{other}' at 'invocationType' failed to satisfy constraint: \
+                 Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
+            );
+            error(
+                StatusCode::BAD_REQUEST,
+                "ValidationException",
+                json!({ "message": message }),
+            )
+        }
+    }
+}
+
+fn invoked(outcome: Outcome, tail: bool) -> Response<Bytes> {
+    let mut headers = vec![
+        (REQUEST_ID, outcome.request_id),
+        ("x-amz-executed-version", "$LATEST".to_owned()),
+    ];
+    if outcome.function_error {
+        headers.push(("x-amz-function-error", "Unhandled".to_owned()));
+    }
+    if tail {
+        headers.push((
+            "x-amz-log-result",
+            BASE64.encode(outcome.log_tail.join("\n")),
+        ));
+    }
+    answer(StatusCode::OK, outcome.payload, &headers)
+}
+
+fn find(lambda: &Lambda, function: &str) -> Result<FunctionConfig, InvokeError> {
+    let name = lambda.resolve(function)?;
+    lambda
+        .functions()
+        .into_iter()
+        .find(|config| config.name == name)
+        .ok_or_else(|| InvokeError::NotFound {
+            arn: lambda.arn(&name),
+        })
+}
+
+fn describe(lambda: &Lambda, config: &FunctionConfig) -> Value {
+    json!({
+        "FunctionName": config.name,
+        "FunctionArn": lambda.arn(&config.name),
+        "Runtime": "provided.al2023",
+        "Role": "arn:aws:iam::123456789012:role/local",
+        "Handler": "bootstrap",
+        "PackageType": "Zip",
+        "Architectures": ["x86_64"],
+        "Timeout": config.timeout.as_secs().max(1),
+        "MemorySize": config.memory_mb,
+        "Version": "$LATEST",
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "Environment": { "Variables": config.environment },
+    })
+}
+
+fn refused(refusal: &InvokeError) -> Response<Bytes> {
+    let message = refusal.to_string();
+    match refusal {
+        InvokeError::NotFound { .. } => error(
+            StatusCode::NOT_FOUND,
+            "ResourceNotFoundException",
+            json!({ "Type": "User", "Message": message }),
+        ),
+        InvokeError::TooManyRequests { reason } => error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TooManyRequestsException",
+            json!({ "Reason": reason, "Type": "User", "message": message }),
+        ),
+        InvokeError::InvalidRequestContent(_) => error(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestContentException",
+            json!({ "Type": "User", "message": message }),
+        ),
+        InvokeError::RequestTooLarge => error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestTooLargeException",
+            json!({ "Type": "User", "message": message }),
+        ),
+    }
+}
+
+fn ok(body: &Value) -> Response<Bytes> {
+    answer(StatusCode::OK, Bytes::from(body.to_string()), &[])
+}
+
+fn error(status: StatusCode, code: &'static str, body: Value) -> Response<Bytes> {
+    answer(
+        status,
+        Bytes::from(body.to_string()),
+        &[("x-amzn-errortype", code.to_owned())],
+    )
+}
+
+fn answer(status: StatusCode, body: Bytes, headers: &[(&'static str, String)]) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(*name, value);
+        }
+    }
+    response
+}
+
+fn query(query: Option<&str>, name: &str) -> Option<String> {
+    form_urlencoded::parse(query?.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+/// Path segments are percent-encoded (an ARN's colons are); `+` stands for itself there.
+fn percent_decode(segment: &str) -> String {
+    let plus_kept = segment.replace('+', "%2B");
+    form_urlencoded::parse(format!("s={plus_kept}").replace('&', "%26").as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,404 @@
+//! Step Functions: calls are passed on to a real engine for the Amazon States Language, moto's.
+//!
+//! moto runs as a child process. It is told that AWS lives at this simulated AWS's port, so that what a state
+//! machine calls (Lambda, EC2, …) comes back here. In virtual time no child can take part: there a test answers
+//! `StartExecution` itself, see [`StepFunctions::on_start_execution`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+use crate::LocalAws;
+use crate::local_aws::lock;
+use crate::wire::error::{ApiError, ErrorForm, respond};
+
+/// How long the engine may take to come up: a cold Python start on a busy machine.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+/// Executions' histories can be long; nothing else is.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// The engine that state machines run on. Clones share it.
+#[derive(Clone, Default)]
+pub struct StepFunctions {
+    engine: Arc<Mutex<Engine>>,
+}
+
+#[derive(Default)]
+struct Engine {
+    address: Option<SocketAddr>,
+    /// Killed when dropped.
+    child: Option<Child>,
+    in_process: Option<InProcess>,
+    executions: BTreeMap<String, Value>,
+    client: Option<Client<HttpConnector, Full<Bytes>>>,
+}
+
+type InProcess = Arc<dyn Fn(StartExecution) + Send + Sync>;
+
+/// A call of `StartExecution` that a test answers itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartExecution {
+    /// The execution's ARN.
+    pub execution_arn: String,
+    /// The state machine's ARN.
+    pub state_machine_arn: String,
+    /// The execution's name.
+    pub name: String,
+    /// The execution's input.
+    pub input: Value,
+}
+
+/// Why the engine could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The program could not be started.
+    #[error("could not start {program} -m moto.server: {source}")]
+    Spawn {
+        /// The Python interpreter.
+        program: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The program ended, or did not answer in time.
+    #[error("moto did not come up: {0}")]
+    NotReady(String),
+}
+
+impl fmt::Debug for StepFunctions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepFunctions")
+            .field("engine", &self.address())
+            .finish_non_exhaustive()
+    }
+}
+
+impl StepFunctions {
+    /// Starts moto with this Python interpreter (of an environment with `moto[server,stepfunctions]`), waits until
+    /// it answers, and has it call this simulated AWS at `local_port`. `log` gets what it prints.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_moto(
+        &self,
+        python: &Path,
+        local_port: u16,
+        log: Option<&Path>,
+    ) -> Result<(), StartError> {
+        let spawn = |source| StartError::Spawn {
+            program: python.display().to_string(),
+            source,
+        };
+        let port = free_port().await.map_err(spawn)?;
+        let (out, err) = match log {
+            Some(path) => {
+                let file = std::fs::File::create(path).map_err(spawn)?;
+                (
+                    Stdio::from(file.try_clone().map_err(spawn)?),
+                    Stdio::from(file),
+                )
+            }
+            None => (Stdio::null(), Stdio::null()),
+        };
+        let mut child = Command::new(python)
+            .args([
+                "-m",
+                "moto.server",
+                "-H",
+                "127.0.0.1",
+                "-p",
+                &port.to_string(),
+            ])
+            .env("MOTO_PORT", local_port.to_string())
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env_remove("AWS_ENDPOINT_URL")
+            .env_remove("AWS_PROFILE")
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(spawn)?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let deadline = Instant::now() + START_DEADLINE;
+        let config = json!({ "stepfunctions": { "execute_state_machine": true } }).to_string();
+        loop {
+            if let Ok(Some(status)) = child.try_wait() {
+                return Err(StartError::NotReady(format!("it ended with {status}")));
+            }
+            match self
+                .send(
+                    Request::post(uri(address, "/moto-api/config")),
+                    Bytes::from(config.clone()),
+                )
+                .await
+            {
+                Ok(response) if response.status().is_success() => break,
+                _ if Instant::now() >= deadline => {
+                    return Err(StartError::NotReady(format!(
+                        "no answer within {START_DEADLINE:?}"
+                    )));
+                }
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+        let mut engine = lock(&self.engine);
+        engine.address = Some(address);
+        engine.child = Some(child);
+        Ok(())
+    }
+
+    /// Uses an engine that runs already.
+    pub fn use_engine(&self, address: SocketAddr) {
+        lock(&self.engine).address = Some(address);
+    }
+
+    /// Where the engine listens, once there is one.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        lock(&self.engine).address
+    }
+
+    /// Answers `StartExecution` in process, without an engine: `started` is told of each new execution. A name
+    /// that was used before with the same input is the same execution; with another, `ExecutionAlreadyExists`.
+    pub fn on_start_execution(&self, started: impl Fn(StartExecution) + Send + Sync + 'static) {
+        lock(&self.engine).in_process = Some(Arc::new(started));
+    }
+
+    /// Ends the engine, if it was started here, and waits for its end.
+    pub async fn shutdown(&self) {
+        let child = {
+            let mut engine = lock(&self.engine);
+            engine.address = None;
+            engine.child.take()
+        };
+        if let Some(mut child) = child {
+            // Already gone is as good.
+            let _ = child.kill().await;
+        }
+    }
+
+    async fn send(
+        &self,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<Response<Bytes>, String> {
+        let client = lock(&self.engine)
+            .client
+            .get_or_insert_with(|| Client::builder(TokioExecutor::new()).build_http())
+            .clone();
+        let request = request
+            .body(Full::new(body))
+            .map_err(|error| error.to_string())?;
+        let response = client
+            .request(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(Response::from_parts(parts, body.to_bytes()))
+    }
+
+    fn start_in_process(
+        &self,
+        body: &[u8],
+        new_name: impl FnOnce() -> String,
+    ) -> Option<Result<Value, ApiError>> {
+        let started = lock(&self.engine).in_process.clone()?;
+        let call: Value = match serde_json::from_slice(body) {
+            Ok(call) => call,
+            Err(error) => {
+                return Some(Err(ApiError::new(
+                    "SerializationException",
+                    error.to_string(),
+                )));
+            }
+        };
+        let text = |name: &str| call.get(name).and_then(Value::as_str).map(str::to_owned);
+        let Some(state_machine_arn) = text("stateMachineArn") else {
+            return Some(Err(ApiError::new(
+                "ValidationException",
+                "stateMachineArn must not be null",
+            )));
+        };
+        let input: Value = match serde_json::from_str(text("input").as_deref().unwrap_or("{}")) {
+            Ok(input) => input,
+            Err(error) => {
+                return Some(Err(ApiError::new(
+                    "InvalidExecutionInput",
+                    format!("Invalid State Machine Execution Input: '{error}'"),
+                )));
+            }
+        };
+        let name = text("name").unwrap_or_else(new_name);
+        let execution_arn = format!(
+            "{}:{name}",
+            state_machine_arn.replace(":stateMachine:", ":execution:")
+        );
+        let known = lock(&self.engine)
+            .executions
+            .insert(execution_arn.clone(), input.clone());
+        match known {
+            Some(known) if known != input => {
+                let message = format!("Execution Already Exists: '{execution_arn}'");
+                lock(&self.engine).executions.insert(execution_arn, known);
+                return Some(Err(ApiError::new("ExecutionAlreadyExists", message)));
+            }
+            Some(_) => {}
+            None => started(StartExecution {
+                execution_arn: execution_arn.clone(),
+                state_machine_arn,
+                name,
+                input,
+            }),
+        }
+        Some(Ok(json!({ "executionArn": execution_arn })))
+    }
+}
+
+/// Passes a Step Functions call on to the engine, and its answer back.
+pub(crate) async fn forward(local: &LocalAws, request: Request<Bytes>) -> Response<Bytes> {
+    let stepfunctions = local.stepfunctions();
+    let (parts, body) = request.into_parts();
+    let target = parts
+        .headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default();
+    let request_id = local.with_world(|world| world.new_uuid());
+    if target == "AWSStepFunctions.StartExecution"
+        && let Some(answer) =
+            stepfunctions.start_in_process(&body, || local.with_world(|world| world.new_uuid()))
+    {
+        let started = local
+            .with_world(|world| world.timestamp())
+            .unix_timestamp_nanos()
+            / 1_000_000;
+        return match answer {
+            Ok(mut answer) => {
+                if let Some(fields) = answer.as_object_mut() {
+                    let seconds = serde_json::Number::from_f64(
+                        i64::try_from(started).map_or(0.0, millis_to_seconds),
+                    );
+                    fields.insert(
+                        "startDate".to_owned(),
+                        seconds.map_or(Value::Null, Value::Number),
+                    );
+                }
+                respond(
+                    200,
+                    "application/x-amz-json-1.0",
+                    &request_id,
+                    Bytes::from(answer.to_string()),
+                )
+            }
+            Err(error) => error.render(ErrorForm::Json, &request_id),
+        };
+    }
+    let Some(address) = stepfunctions.address() else {
+        return ApiError::new(
+            "UnknownOperationException",
+            "No engine for state machines is running here.",
+        )
+        .render(ErrorForm::Json, &request_id);
+    };
+    let body = if target == "AWSStepFunctions.StartExecution" {
+        named(body, || local.with_world(|world| world.new_uuid()))
+    } else {
+        body
+    };
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut forwarded = Request::builder()
+        .method(Method::POST)
+        .uri(uri(address, path));
+    for (name, value) in &parts.headers {
+        // The body is whole and the connection another one; the rest is the caller's.
+        let ours = [
+            http::header::HOST,
+            http::header::CONTENT_LENGTH,
+            http::header::CONNECTION,
+            http::header::TRANSFER_ENCODING,
+            http::header::EXPECT,
+        ];
+        if !ours.contains(name) {
+            forwarded = forwarded.header(name, value);
+        }
+    }
+    match stepfunctions.send(forwarded, body).await {
+        Ok(response) => {
+            let (parts, body) = response.into_parts();
+            let mut answer = Response::new(body);
+            *answer.status_mut() = parts.status;
+            for name in [
+                http::header::CONTENT_TYPE.as_str(),
+                "x-amzn-requestid",
+                "x-amzn-errortype",
+            ] {
+                if let (Some(value), Ok(name)) =
+                    (parts.headers.get(name), http::HeaderName::try_from(name))
+                {
+                    answer.headers_mut().insert(name, value.clone());
+                }
+            }
+            answer
+        }
+        Err(error) => ApiError::with_status(
+            StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            "ServiceUnavailable",
+            format!("The engine for state machines does not answer: {error}"),
+        )
+        .render(ErrorForm::Json, &request_id),
+    }
+}
+
+/// A `StartExecution` with a name: AWS makes one up where there is none, which the engine does not.
+fn named(body: Bytes, new_name: impl FnOnce() -> String) -> Bytes {
+    match serde_json::from_slice::<Value>(&body) {
+        Ok(Value::Object(mut call)) if call.get("name").is_none_or(Value::is_null) => {
+            call.insert("name".to_owned(), Value::from(new_name()));
+            Bytes::from(Value::Object(call).to_string())
+        }
+        _ => body,
+    }
+}
+
+fn uri(address: SocketAddr, path: &str) -> Uri {
+    Uri::builder()
+        .scheme("http")
+        .authority(address.to_string())
+        .path_and_query(path)
+        .build()
+        .unwrap_or_default()
+}
+
+#[allow(clippy::cast_precision_loss)] // milliseconds of this millennium are far below 2^53
+fn millis_to_seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
+}
+
+/// A port that was free a moment ago: moto cannot take over a socket, nor tell which one it chose.
+async fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))
+        .await?
+        .local_addr()?
+        .port())
+}

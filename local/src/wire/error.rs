@@ -1,0 +1,155 @@
+//! AWS errors, and how each service puts them on the wire.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+
+use super::xml::Xml;
+
+/// An error that AWS answers a call with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: u16,
+    /// The code that programs match on.
+    pub code: Cow<'static, str>,
+    /// What it says to a person.
+    pub message: String,
+}
+
+/// The form of a service's errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorForm {
+    /// `<Response><Errors><Error>…`
+    Ec2,
+    /// `<ErrorResponse><Error>…`, in this XML namespace.
+    Query(&'static str),
+    /// JSON 1.1: `{"__type": …, "message": …}`
+    Json,
+    /// REST-JSON (Lambda): the code in a header, `{"Type": …, "Message": …}`
+    RestJson,
+}
+
+impl ApiError {
+    /// An error with HTTP status 400, as nearly all are.
+    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self::with_status(400, code, message)
+    }
+
+    /// An error with another HTTP status.
+    pub fn with_status(
+        status: u16,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
+    /// The service has no such action.
+    #[must_use]
+    pub fn invalid_action(action: &str) -> Self {
+        Self::new(
+            "InvalidAction",
+            format!("The action {action} is not valid for this web service."),
+        )
+    }
+
+    /// The service says that it failed.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::with_status(500, "InternalError", "An internal error has occurred")
+    }
+
+    /// The answer, in a service's form.
+    #[must_use]
+    pub fn render(&self, form: ErrorForm, request_id: &str) -> Response<Bytes> {
+        let sender = if self.status < 500 {
+            "Sender"
+        } else {
+            "Receiver"
+        };
+        let (body, content_type) = match form {
+            ErrorForm::Ec2 => (self.ec2_form(request_id), "text/xml;charset=UTF-8"),
+            ErrorForm::Query(namespace) => {
+                (self.query_form(namespace, sender, request_id), "text/xml")
+            }
+            ErrorForm::Json => (
+                serde_json::json!({"__type": self.code, "message": self.message}).to_string(),
+                "application/x-amz-json-1.1",
+            ),
+            ErrorForm::RestJson => (
+                serde_json::json!({
+                    "Type": if self.status < 500 { "User" } else { "Service" },
+                    "Message": self.message,
+                    "message": self.message,
+                })
+                .to_string(),
+                "application/json",
+            ),
+        };
+        let mut response = respond(self.status, content_type, request_id, body.into());
+        if matches!(form, ErrorForm::Json | ErrorForm::RestJson)
+            && let Ok(code) = HeaderValue::from_str(&self.code)
+        {
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static("x-amzn-errortype"), code);
+        }
+        response
+    }
+
+    fn ec2_form(&self, request_id: &str) -> String {
+        let mut xml = Xml::document();
+        xml.element("Response", |xml| {
+            xml.element("Errors", |xml| {
+                xml.element("Error", |xml| {
+                    xml.text("Code", &self.code);
+                    xml.text("Message", &self.message);
+                });
+            });
+            xml.text("RequestID", request_id);
+        });
+        xml.into_string()
+    }
+
+    fn query_form(&self, namespace: &str, sender: &str, request_id: &str) -> String {
+        let mut xml = Xml::document();
+        xml.element_in("ErrorResponse", namespace, |xml| {
+            xml.element("Error", |xml| {
+                xml.text("Type", sender);
+                xml.text("Code", &self.code);
+                xml.text("Message", &self.message);
+            });
+            xml.text("RequestId", request_id);
+        });
+        xml.into_string()
+    }
+}
+
+/// An answer with the headers that every AWS answer has.
+#[must_use]
+pub fn respond(
+    status: u16,
+    content_type: &'static str,
+    request_id: &str,
+    body: Bytes,
+) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static(content_type),
+    );
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), id);
+    }
+    response
+}

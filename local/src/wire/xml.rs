@@ -1,0 +1,158 @@
+//! A writer for the XML of the two query protocols: elements, texts and lists, nothing else.
+
+use std::fmt::{Display, Write};
+
+use quick_xml::escape::partial_escape;
+
+/// XML under construction.
+#[derive(Debug, Default)]
+pub struct Xml(String);
+
+impl Xml {
+    /// A fragment.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A document, with its declaration.
+    #[must_use]
+    pub fn document() -> Self {
+        Self("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned())
+    }
+
+    /// `<name>…</name>`, filled by `inner`.
+    pub fn element(&mut self, name: &str, inner: impl FnOnce(&mut Self)) {
+        self.open(name);
+        inner(self);
+        self.close(name);
+    }
+
+    /// `<name xmlns="…">…</name>`, filled by `inner`.
+    pub fn element_in(&mut self, name: &str, namespace: &str, inner: impl FnOnce(&mut Self)) {
+        let _ = write!(self.0, "<{name} xmlns=\"{namespace}\">");
+        inner(self);
+        self.close(name);
+    }
+
+    /// `<name>value</name>`.
+    pub fn text(&mut self, name: &str, value: impl Display) {
+        self.open(name);
+        let value = value.to_string();
+        let escaped = partial_escape(value.as_str());
+        for c in escaped.chars() {
+            self.0.push(if is_xml(c) {
+                c
+            } else {
+                char::REPLACEMENT_CHARACTER
+            });
+        }
+        self.close(name);
+    }
+
+    /// [`Xml::text`], if there is a value.
+    pub fn optional(&mut self, name: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    /// EC2's lists: `<name><item>…</item>…</name>`.
+    pub fn items<T>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        each: impl FnMut(&mut Self, T),
+    ) {
+        self.list(name, "item", items, each);
+    }
+
+    /// The query protocol's lists: `<name><member>…</member>…</name>`.
+    pub fn members<T>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        each: impl FnMut(&mut Self, T),
+    ) {
+        self.list(name, "member", items, each);
+    }
+
+    /// A list of texts: `<name><item>value</item>…</name>`.
+    pub fn texts<T: Display>(
+        &mut self,
+        name: &str,
+        item: &str,
+        values: impl IntoIterator<Item = T>,
+    ) {
+        self.element(name, |xml| {
+            for value in values {
+                xml.text(item, value);
+            }
+        });
+    }
+
+    /// Takes in a finished fragment.
+    pub fn raw(&mut self, fragment: &str) {
+        self.0.push_str(fragment);
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
+    fn list<T>(
+        &mut self,
+        name: &str,
+        item: &str,
+        items: impl IntoIterator<Item = T>,
+        mut each: impl FnMut(&mut Self, T),
+    ) {
+        self.element(name, |xml| {
+            for value in items {
+                xml.element(item, |xml| each(xml, value));
+            }
+        });
+    }
+
+    fn open(&mut self, name: &str) {
+        let _ = write!(self.0, "<{name}>");
+    }
+
+    fn close(&mut self, name: &str) {
+        let _ = write!(self.0, "</{name}>");
+    }
+}
+
+/// Whether XML 1.0 can carry the character at all, escaped or not.
+fn is_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..)
+        && !matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_text_and_drops_what_xml_cannot_carry() {
+        let mut xml = Xml::new();
+        xml.text("v", "a<b>&\"\0\r");
+        assert_eq!(xml.into_string(), "<v>a&lt;b&gt;&amp;\"\u{fffd}&#13;</v>");
+    }
+
+    #[test]
+    fn writes_lists_of_both_protocols() {
+        let mut xml = Xml::new();
+        xml.items("set", [1, 2], |xml, n| xml.text("n", n));
+        xml.members("Set", [3], |xml, n| xml.text("N", n));
+        xml.texts("names", "item", ["x"]);
+        xml.optional("none", None::<u8>);
+        assert_eq!(
+            xml.into_string(),
+            "<set><item><n>1</n></item><item><n>2</n></item></set>\
+             <Set><member><N>3</N></member></Set><names><item>x</item></names>"
+        );
+    }
+}

@@ -1,0 +1,379 @@
+//! The function host, with a real program, over the real wire: invocations, errors, timeouts, concurrency.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hookline_local::lambda::{Counters, FunctionConfig};
+use hookline_local::{LocalAws, Settings};
+use http::{Request, Response};
+use serde_json::{Value, json};
+
+fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_runtime-api-program"))
+}
+
+fn local_with(change: impl FnOnce(&mut FunctionConfig)) -> LocalAws {
+    let local = LocalAws::new(Settings::for_tests());
+    let mut config = FunctionConfig::new("f", program());
+    config.timeout = Duration::from_secs(20);
+    change(&mut config);
+    local.lambda().register(config);
+    local
+}
+
+async fn call(
+    local: &LocalAws,
+    function: &str,
+    kind: &str,
+    payload: impl Into<Bytes>,
+) -> Response<Bytes> {
+    let request = Request::post(format!("/2015-03-31/functions/{function}/invocations"))
+        .header("x-amz-invocation-type", kind)
+        .header("x-amz-log-type", "Tail")
+        .body(payload.into())
+        .unwrap();
+    local.handle(request).await.unwrap()
+}
+
+async fn invoke(local: &LocalAws, payload: &str) -> Response<Bytes> {
+    call(local, "f", "RequestResponse", payload.to_owned()).await
+}
+
+fn body(response: &Response<Bytes>) -> Value {
+    serde_json::from_slice(response.body()).unwrap()
+}
+
+fn header<'a>(response: &'a Response<Bytes>, name: &str) -> Option<&'a str> {
+    response
+        .headers()
+        .get(name)
+        .map(|value| value.to_str().unwrap())
+}
+
+fn counters(local: &LocalAws) -> Counters {
+    local.lambda().counters("f").unwrap()
+}
+
+#[tokio::test]
+async fn a_warm_sandbox_is_used_again() {
+    let local = local_with(|_| {});
+    for n in 0..3 {
+        let response = invoke(&local, &format!(r#"{{"n":{n}}}"#)).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(body(&response), json!({ "n": n }));
+        assert_eq!(header(&response, "x-amz-executed-version"), Some("$LATEST"));
+        assert_eq!(header(&response, "x-amz-function-error"), None);
+    }
+    let counters = counters(&local);
+    assert_eq!(
+        (counters.invocations, counters.cold_starts, counters.errors),
+        (3, 1, 0)
+    );
+    local.lambda().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_function_error_is_passed_on_and_leaves_the_sandbox_warm() {
+    let local = local_with(|_| {});
+    for _ in 0..2 {
+        let response = invoke(&local, r#""fail""#).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(header(&response, "x-amz-function-error"), Some("Unhandled"));
+        assert_eq!(
+            body(&response),
+            json!({ "errorType": "NoAddress", "errorMessage": "none left" })
+        );
+    }
+    assert_eq!(
+        (counters(&local).cold_starts, counters(&local).errors),
+        (1, 2)
+    );
+    local.lambda().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_crash_is_a_function_error_and_the_next_invocation_starts_cold() {
+    let local = local_with(|_| {});
+    let response = invoke(&local, r#""exit""#).await;
+    assert_eq!(header(&response, "x-amz-function-error"), Some("Unhandled"));
+    let id = header(&response, "x-amzn-requestid").unwrap();
+    assert_eq!(
+        body(&response),
+        json!({
+            "errorType": "Runtime.ExitError",
+            "errorMessage": format!("RequestId: {id} Error: Runtime exited with error: exit status 1"),
+        })
+    );
+    assert_eq!(invoke(&local, "1").await.status(), 200);
+    assert_eq!(counters(&local).cold_starts, 2);
+    local.lambda().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_timeout_kills_the_program() {
+    let local = local_with(|config| config.timeout = Duration::from_millis(250));
+    let response = invoke(&local, r#""sleep""#).await;
+    assert_eq!(response.status(), 200);
+    let id = header(&response, "x-amzn-requestid").unwrap();
+    assert_eq!(
+        body(&response),
+        json!({
+            "errorType": "Sandbox.Timedout",
+            "errorMessage": format!("RequestId: {id} Error: Task timed out after 0.25 seconds"),
+        })
+    );
+    assert_eq!(invoke(&local, "1").await.body(), "1");
+    assert_eq!(
+        (counters(&local).timeouts, counters(&local).cold_starts),
+        (1, 2)
+    );
+    local.lambda().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_come_up_is_a_function_error() {
+    for (init, error_type) in [("exit", "Runtime.ExitError"), ("error", "Init")] {
+        let local = local_with(|config| {
+            config
+                .environment
+                .insert("INIT".to_owned(), init.to_owned());
+        });
+        let response = invoke(&local, "1").await;
+        assert_eq!(
+            header(&response, "x-amz-function-error"),
+            Some("Unhandled"),
+            "{init}"
+        );
+        assert_eq!(body(&response)["errorType"], error_type);
+        local.lambda().shutdown().await;
+    }
+    let local = local_with(|config| config.program = PathBuf::from("/nowhere/bootstrap"));
+    assert_eq!(
+        body(&invoke(&local, "1").await)["errorType"],
+        "Runtime.InvalidEntrypoint"
+    );
+}
+
+#[tokio::test]
+async fn reserved_concurrency_is_kept() {
+    let local = local_with(|config| config.reserved_concurrency = Some(1));
+    let (one, other) = tokio::join!(invoke(&local, r#""sleep""#), invoke(&local, r#""sleep""#));
+    let mut statuses = [one.status().as_u16(), other.status().as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 429]);
+    let refused = if one.status() == 429 { one } else { other };
+    assert_eq!(
+        header(&refused, "x-amzn-errortype"),
+        Some("TooManyRequestsException")
+    );
+    assert_eq!(
+        body(&refused)["Reason"],
+        "ReservedFunctionConcurrentInvocationLimitExceeded"
+    );
+    assert_eq!(counters(&local).throttles, 1);
+    assert_eq!(invoke(&local, "1").await.status(), 200);
+
+    local
+        .lambda()
+        .register(FunctionConfig::new("other", program()));
+    local.lambda().set_concurrency_limit(1);
+    let refused = call(&local, "other", "RequestResponse", "1").await;
+    assert_eq!(
+        body(&refused)["Reason"],
+        "ConcurrentInvocationLimitExceeded",
+        "f reserves all there is"
+    );
+    local.lambda().shutdown().await;
+}
+
+#[tokio::test]
+async fn concurrent_invocations_have_sandboxes_of_their_own() {
+    let local = local_with(|_| {});
+    let (a, b, c) = tokio::join!(
+        invoke(&local, r#""sleep a""#),
+        invoke(&local, r#""sleep b""#),
+        invoke(&local, r#""sleep c""#)
+    );
+    assert_eq!(
+        [a.body(), b.body(), c.body()],
+        [r#""sleep a""#, r#""sleep b""#, r#""sleep c""#]
+    );
+    assert_eq!(
+        (
+            counters(&local).cold_starts,
+            counters(&local).max_concurrency
+        ),
+        (3, 3)
+    );
+    local.lambda().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_function_has_lambdas_environment_and_nothing_else() {
+    let local = local_with(|config| {
+        config.memory_mb = 256;
+        config
+            .environment
+            .insert("PROFILE".to_owned(), "gold".to_owned());
+    });
+    local.lambda().set_endpoint("http://127.0.0.1:1");
+    let response = invoke(&local, r#""environment""#).await;
+    let variables = body(&response);
+    for (name, value) in [
+        ("AWS_LAMBDA_FUNCTION_NAME", "f"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_REGION", "us-west-2"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+        ("PROFILE", "gold"),
+    ] {
+        assert_eq!(variables[name], value, "{name}");
+    }
+    assert!(variables.get("HOME").is_none(), "{variables}");
+    assert!(variables.get("CARGO_MANIFEST_DIR").is_none(), "{variables}");
+    local.lambda().shutdown().await;
+}
+
+#[tokio::test]
+async fn what_a_function_logs_is_kept() {
+    let local = local_with(|_| {});
+    let response = invoke(&local, "1").await;
+    let id = header(&response, "x-amzn-requestid").unwrap().to_owned();
+    // The line travels through a pipe of its own.
+    let line = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            if let Some(line) = local.lambda().logs("f").pop() {
+                break line;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let line = line.await.unwrap();
+    assert_eq!(line.text, r#"{"message":"working","served":1}"#);
+    assert!(line.request_id.is_none_or(|of| of == id));
+    local.lambda().shutdown().await;
+}
+
+#[tokio::test]
+async fn bad_requests_are_refused_as_lambda_does() {
+    let local = local_with(|_| {});
+    let cases: [(&str, &str, Bytes, u16, &str); 5] = [
+        (
+            "none",
+            "RequestResponse",
+            "1".into(),
+            404,
+            "ResourceNotFoundException",
+        ),
+        (
+            "f:live",
+            "RequestResponse",
+            "1".into(),
+            404,
+            "ResourceNotFoundException",
+        ),
+        (
+            "f",
+            "RequestResponse",
+            "{".into(),
+            400,
+            "InvalidRequestContentException",
+        ),
+        ("f", "Sometimes", "1".into(), 400, "ValidationException"),
+        (
+            "f",
+            "RequestResponse",
+            vec![b'1'; 6 * 1024 * 1024 + 1].into(),
+            413,
+            "RequestTooLargeException",
+        ),
+    ];
+    for (function, kind, payload, status, code) in cases {
+        let response = call(&local, function, kind, payload).await;
+        assert_eq!(response.status(), status, "{code}");
+        assert_eq!(header(&response, "x-amzn-errortype"), Some(code));
+    }
+    assert_eq!(
+        body(&call(&local, "none", "DryRun", "1").await)["Message"],
+        "Function not found: arn:aws:lambda:us-west-2:123456789012:function:none"
+    );
+    assert_eq!(counters(&local).invocations, 0);
+}
+
+#[tokio::test]
+async fn a_function_is_known_by_name_and_arns() {
+    let local = local_with(|_| {});
+    for name in [
+        "f",
+        "f:$LATEST",
+        "123456789012:function:f",
+        "arn:aws:lambda:us-west-2:123456789012:function:f",
+        "arn%3Aaws%3Alambda%3Aus-west-2%3A123456789012%3Afunction%3Af",
+    ] {
+        assert_eq!(
+            call(&local, name, "DryRun", "1").await.status(),
+            204,
+            "{name}"
+        );
+    }
+    let response = local
+        .handle(
+            Request::get("/2015-03-31/functions/f")
+                .body(Bytes::new())
+                .unwrap(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(body(&response)["Configuration"]["FunctionName"], "f");
+    let response = local
+        .handle(
+            Request::get("/2015-03-31/functions/")
+                .body(Bytes::new())
+                .unwrap(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        body(&response)["Functions"][0]["Runtime"],
+        "provided.al2023"
+    );
+}
+
+#[tokio::test]
+async fn a_response_beyond_the_limit_is_an_error() {
+    let local = local_with(|_| {});
+    let response = invoke(&local, r#""large""#).await;
+    assert_eq!(
+        body(&response)["errorType"],
+        "Function.ResponseSizeTooLarge"
+    );
+    assert_eq!(invoke(&local, "1").await.status(), 200);
+    assert_eq!(counters(&local).cold_starts, 1);
+    local.lambda().shutdown().await;
+}
+
+#[tokio::test]
+async fn events_are_invoked_without_waiting() {
+    let local = local_with(|_| {});
+    let response = call(&local, "f", "Event", r#""sleep""#).await;
+    assert_eq!(
+        (response.status().as_u16(), response.body().len()),
+        (202, 0)
+    );
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while local.lambda().logs("f").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    local.lambda().shutdown().await;
+    assert_eq!(
+        call(&local, "f", "RequestResponse", "1").await.status(),
+        429,
+        "shut down"
+    );
+}

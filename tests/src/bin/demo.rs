@@ -1,0 +1,148 @@
+//! The main job on one machine: a group is scaled from 0 to N, and every node is named, wired and proven before it is
+//! InService. `cargo xtask demo` runs it.
+//!
+//! The state machine, its engine, the function binaries and the Runtime API are the real ones; EC2, Auto Scaling and
+//! EventBridge are simulated, with latencies and a lag as AWS has them, only shorter.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use hookline::domain::profile::Profile;
+use hookline_local::{Latency, LocalAws, Settings};
+use hookline_tests::demo::{progress, report};
+use hookline_tests::deployment::{Deployment, Tools, wait_for};
+use hookline_tests::invariants;
+use hookline_tests::scene::{Scene, Size};
+
+const GROUP: &str = "upf";
+
+/// Scales a node group from 0 to N on the simulated AWS and shows how every node is wired.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How many nodes to launch at once.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=500))]
+    nodes: u16,
+    /// How many networks each node gets an interface on.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=7))]
+    networks: u16,
+    /// Over how many availability zones.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=3))]
+    azs: u16,
+    /// Where to write the same facts as JSON.
+    #[arg(long)]
+    report: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Arguments::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<bool> {
+    let tools = Tools::from_environment()?;
+    let local = LocalAws::new(Settings {
+        latency: Latency::millis(10, 60),
+        describe_lag: Duration::from_millis(300),
+        instance_not_found_for: Duration::from_millis(300),
+        instance_pending_for: Duration::from_secs(3),
+        attach_for: Duration::from_millis(700),
+        ..Settings::default()
+    });
+    let logs = PathBuf::from(".local").join("demo-logs");
+    println!("Starting the state machine's engine and the functions …");
+    let deployment = Deployment::start(local.clone(), &tools, Some(&logs)).await?;
+    let outcome = show(arguments, &deployment, &local).await;
+    deployment.shut_down().await;
+    outcome
+}
+
+async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) -> Result<bool> {
+    let scene = Scene::build(
+        local.clone(),
+        &Size {
+            azs: arguments.azs.into(),
+            networks: arguments.networks.into(),
+            ..Size::default()
+        },
+    )
+    .await?;
+    scene.group(GROUP).await?;
+    let profile_json = scene.profile(GROUP);
+    let profile = Profile::read(profile_json.clone())?;
+    deployment.rule("launch", &profile_json).await?;
+
+    let nodes = usize::from(arguments.nodes);
+    println!(
+        "Scaling {GROUP} from 0 to {nodes}: {} network(s) in {} AZ(s). Simulated AWS at {}\n",
+        arguments.networks, arguments.azs, deployment.endpoint
+    );
+    let calls_before = local.calls().len();
+    let started = tokio::time::Instant::now();
+    scene.scale(GROUP, i32::from(arguments.nodes)).await?;
+
+    let mut progress = progress::Progress::new(
+        nodes,
+        usize::from(arguments.networks),
+        local.with_world(|world| world.elapsed()),
+    );
+    // Far more than any such scale-out takes; a demo that hangs must say so.
+    let limit = Duration::from_secs(120 + u64::from(arguments.nodes) * 4);
+    let all_in_service = wait_for(
+        limit,
+        "every node to be InService and every execution to end",
+        async || {
+            progress.show(local, GROUP);
+            let in_service = local.with_world(|world| world.autoscaling.in_service(GROUP));
+            if in_service < nodes {
+                return Ok(None);
+            }
+            let statuses = deployment.statuses().await?;
+            Ok((!statuses.contains_key("RUNNING")).then_some(()))
+        },
+    )
+    .await;
+    let seconds = started.elapsed().as_secs_f64();
+    let violations = invariants::at_rest(local, std::slice::from_ref(&profile));
+    let statuses = deployment.statuses().await?;
+    let mut api_calls: BTreeMap<String, usize> = BTreeMap::new();
+    for call in local.calls().into_iter().skip(calls_before) {
+        if call.user_agent.contains("app/Hookline") {
+            *api_calls.entry(call.action).or_default() += 1;
+        }
+    }
+    let report = report::Report::new(local, GROUP, &profile, statuses, api_calls, seconds);
+    println!("\n{}", report.table(&report::calls_by_instance(local)));
+    println!("{}", report.summary());
+    if let Some(path) = &arguments.report {
+        let text = serde_json::to_string_pretty(&report)?;
+        std::fs::write(path, text + "\n")
+            .with_context(|| format!("could not write {}", path.display()))?;
+        println!("Report: {}", path.display());
+    }
+    if let Err(error) = &all_in_service {
+        println!("{error:#}");
+    }
+    for violation in &violations {
+        println!("VIOLATED {violation}");
+    }
+    let good = all_in_service.is_ok() && violations.is_empty() && report.all_succeeded();
+    if good {
+        println!(
+            "PASS: all {nodes} nodes are InService, and each has every interface that its profile asks for."
+        );
+    } else {
+        println!("FAIL: see above; the functions' logs are in .local/demo-logs.");
+    }
+    Ok(good)
+}

@@ -1,0 +1,64 @@
+//! The simulated AWS behind the real SDK: an HTTP client that hands every request to [`LocalAws::handle`].
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use hookline_local::LocalAws;
+
+/// An SDK HTTP client without a network.
+#[derive(Clone)]
+pub struct InProcess(LocalAws);
+
+impl std::fmt::Debug for InProcess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InProcess")
+    }
+}
+
+impl HttpClient for InProcess {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let local = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request
+                .try_into_http1x()
+                .map_err(|error| ConnectorError::user(error.into()))?;
+            // The calls made here have their whole body in memory.
+            let request =
+                request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
+            let response = local
+                .handle(request)
+                .await
+                .map_err(|reset| ConnectorError::io(reset.into()))?;
+            HttpResponse::try_from(response.map(SdkBody::from))
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// The SDK configuration that the product runs with, in front of `local`.
+pub async fn sdk_config(local: &LocalAws) -> SdkConfig {
+    let region = local.with_world(|world| world.settings.region.clone());
+    hookline::aws::settings(aws_config::defaults(BehaviorVersion::latest()))
+        .region(Region::new(region))
+        .credentials_provider(Credentials::from_keys("test", "test", None))
+        .http_client(InProcess(local.clone()))
+        .load()
+        .await
+}

@@ -1,0 +1,4 @@
+//! What the demo shows: progress while it runs, and what came of it.
+
+pub mod progress;
+pub mod report;

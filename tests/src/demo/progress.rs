@@ -1,0 +1,99 @@
+//! Progress, a line each time that a node gets somewhere.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hookline::domain::ownership;
+use hookline_local::{LocalAws, World};
+
+/// With more nodes than this, lines for single nodes help nobody: one line sums them up.
+const MOST_LINES: usize = 32;
+
+/// What was shown last.
+#[derive(Debug)]
+pub struct Progress {
+    nodes: usize,
+    networks: usize,
+    started: Duration,
+    shown: BTreeMap<String, String>,
+    summary: String,
+}
+
+impl Progress {
+    /// Nothing has been shown yet. `started` is the simulated AWS's clock at the start.
+    #[must_use]
+    pub fn new(nodes: usize, networks: usize, started: Duration) -> Self {
+        Self {
+            nodes,
+            networks,
+            started,
+            shown: BTreeMap::new(),
+            summary: String::new(),
+        }
+    }
+
+    /// Prints what has changed.
+    pub fn show(&mut self, local: &LocalAws, group: &str) {
+        let (elapsed, states) =
+            local.with_world(|world| (world.elapsed(), self.states(world, group)));
+        let seconds = elapsed.saturating_sub(self.started).as_secs_f64();
+        if self.nodes > MOST_LINES {
+            let count = |what: &str| {
+                states
+                    .values()
+                    .filter(|state| state.ends_with(what))
+                    .count()
+            };
+            let summary = format!(
+                "{} launched, {} InService, {} waiting at the hook",
+                states.len(),
+                count("InService"),
+                states
+                    .values()
+                    .filter(|state| state.contains("Pending"))
+                    .count(),
+            );
+            if summary != self.summary {
+                println!("{seconds:6.1} s  {summary}");
+                self.summary = summary;
+            }
+            return;
+        }
+        for (instance, state) in states {
+            if self.shown.get(&instance) != Some(&state) {
+                println!("{seconds:6.1} s  {instance}  {state}");
+                self.shown.insert(instance, state);
+            }
+        }
+    }
+
+    fn states(&self, world: &World, group: &str) -> BTreeMap<String, String> {
+        world
+            .autoscaling
+            .states(group)
+            .into_iter()
+            .map(|(id, lifecycle)| {
+                let name = world
+                    .ec2
+                    .instance(&id)
+                    .and_then(|instance| instance.tags.get("Name"))
+                    .map_or("(no name yet)", String::as_str);
+                let made = world
+                    .ec2
+                    .network_interfaces()
+                    .filter(|interface| interface.tags.get(ownership::INSTANCE_ID) == Some(&id))
+                    .count();
+                let attached = world
+                    .ec2
+                    .interfaces_of(&id)
+                    .filter(|interface| interface.tags.contains_key(ownership::INSTANCE_ID))
+                    .count();
+                let state = format!(
+                    "{name:<28} {made}/{n} made {attached}/{n} attached  {lifecycle}",
+                    n = self.networks
+                );
+                (id, state)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,217 @@
+//! What came of a scale-out, as a table for people and as JSON for programs.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{Table, presets};
+use hookline::domain::profile::Profile;
+use hookline_local::autoscaling::LifecycleState;
+use hookline_local::{LocalAws, World};
+use serde::Serialize;
+
+use crate::deployment::FUNCTIONS;
+
+/// The report, in the form of `--report`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The nodes that the group has at the end.
+    pub nodes: Vec<Node>,
+    /// Executions by status.
+    pub executions: BTreeMap<String, usize>,
+    /// Hookline's own API calls by action.
+    pub api_calls: BTreeMap<String, usize>,
+    /// From the scale-out to the end.
+    pub seconds: f64,
+}
+
+/// One node.
+#[derive(Debug, Clone, Serialize)]
+pub struct Node {
+    /// `i-…`
+    pub instance_id: String,
+    /// Its Name tag.
+    pub name: Option<String>,
+    /// Its AZ.
+    pub availability_zone: String,
+    /// Auto Scaling's word for its lifecycle state.
+    pub lifecycle_state: String,
+    /// What the hook was completed with, if it was.
+    pub hook_result: Option<String>,
+    /// From the lifecycle event to InService; absent when it did not come so far.
+    pub seconds: Option<f64>,
+    /// Its interfaces, the primary one left out.
+    pub interfaces: Vec<Interface>,
+}
+
+/// One interface.
+#[derive(Debug, Clone, Serialize)]
+pub struct Interface {
+    /// Its device index.
+    pub device_index: u32,
+    /// The network of the slot at that index.
+    pub network: String,
+    /// Its subnet.
+    pub subnet_id: String,
+    /// Its primary private address.
+    pub private_ip: String,
+    /// `attached`, …
+    pub status: String,
+}
+
+impl Report {
+    /// Looks at what came of it.
+    #[must_use]
+    pub fn new(
+        local: &LocalAws,
+        group: &str,
+        profile: &Profile,
+        executions: BTreeMap<String, usize>,
+        api_calls: BTreeMap<String, usize>,
+        seconds: f64,
+    ) -> Self {
+        let nodes = local.with_world(|world| {
+            world
+                .autoscaling
+                .states(group)
+                .into_iter()
+                .map(|(id, state)| node(world, profile, id, state))
+                .collect()
+        });
+        Self {
+            nodes,
+            executions,
+            api_calls,
+            seconds,
+        }
+    }
+
+    /// Whether no execution ended in any way but success.
+    #[must_use]
+    pub fn all_succeeded(&self) -> bool {
+        self.executions.keys().all(|status| status == "SUCCEEDED")
+    }
+
+    /// The table. `calls` says how many API calls were made for each instance.
+    #[must_use]
+    pub fn table(&self, calls: &BTreeMap<String, u64>) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_header([
+            "node",
+            "AZ",
+            "interfaces: device index, network, subnet, address",
+            "hook",
+            "s",
+            "calls",
+        ]);
+        for node in &self.nodes {
+            let name = node.name.as_deref().unwrap_or("(no name)");
+            let interfaces: Vec<_> = node
+                .interfaces
+                .iter()
+                .map(|i| {
+                    format!(
+                        "{}  {:<13} {}  {}",
+                        i.device_index, i.network, i.subnet_id, i.private_ip
+                    )
+                })
+                .collect();
+            table.add_row([
+                format!("{name}\n{}", node.instance_id),
+                format!("{}\n{}", node.availability_zone, node.lifecycle_state),
+                interfaces.join("\n"),
+                node.hook_result.clone().unwrap_or_else(|| "-".to_owned()),
+                node.seconds
+                    .map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}")),
+                calls
+                    .get(&node.instance_id)
+                    .map_or_else(|| "-".to_owned(), ToString::to_string),
+            ]);
+        }
+        table.to_string()
+    }
+
+    /// One line on the whole.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let calls: usize = self.api_calls.values().sum();
+        let executions: Vec<_> = self
+            .executions
+            .iter()
+            .map(|(status, n)| format!("{n} {status}"))
+            .collect();
+        format!(
+            "{} nodes in {:.1} s; executions: {}; {calls} API calls",
+            self.nodes.len(),
+            self.seconds,
+            executions.join(", ")
+        )
+    }
+}
+
+fn node(world: &World, profile: &Profile, id: String, state: LifecycleState) -> Node {
+    let instance = world.ec2.instance(&id);
+    let history = world.autoscaling.histories().get(&id);
+    let event = history
+        .and_then(|history| history.actions.first())
+        .map(|(at, ..)| *at);
+    let in_service = history.and_then(|history| history.reached(LifecycleState::InService));
+    let mut interfaces: Vec<Interface> = world
+        .ec2
+        .interfaces_of(&id)
+        .filter_map(|interface| {
+            let on = interface.attachment.as_ref()?;
+            let slot = profile.slots.iter().find(|slot| {
+                slot.device_index == on.device_index && slot.network_card == on.network_card_index
+            })?;
+            Some(Interface {
+                device_index: on.device_index,
+                network: slot.network.clone(),
+                subnet_id: interface.subnet_id.clone(),
+                private_ip: interface.private_ip_address.to_string(),
+                status: on.status.as_str().to_owned(),
+            })
+        })
+        .collect();
+    interfaces.sort_by_key(|interface| interface.device_index);
+    Node {
+        name: instance
+            .and_then(|instance| instance.tags.get("Name"))
+            .cloned(),
+        availability_zone: instance
+            .map(|i| i.availability_zone.clone())
+            .unwrap_or_default(),
+        lifecycle_state: state.to_string(),
+        hook_result: world
+            .autoscaling
+            .completions()
+            .iter()
+            .find(|completion| completion.accepted && completion.instance.as_deref() == Some(&id))
+            .map(|completion| completion.result.clone()),
+        seconds: event
+            .zip(in_service)
+            .map(|(event, done)| done.saturating_sub(event).as_secs_f64()),
+        interfaces,
+        instance_id: id,
+    }
+}
+
+/// How many API calls the functions made for each instance: each invocation logs its own.
+#[must_use]
+pub fn calls_by_instance(local: &LocalAws) -> BTreeMap<String, u64> {
+    let mut calls = BTreeMap::new();
+    for (function, _) in FUNCTIONS {
+        for line in local.lambda().logs(function) {
+            let Ok(line) = serde_json::from_str::<serde_json::Value>(&line.text) else {
+                continue;
+            };
+            let instance = line
+                .pointer("/spans/0/instance_id")
+                .and_then(serde_json::Value::as_str);
+            let made = line.get("api_calls").and_then(serde_json::Value::as_u64);
+            if let (Some(instance), Some(made)) = (instance, made) {
+                *calls.entry(instance.to_owned()).or_default() += made;
+            }
+        }
+    }
+    calls
+}

@@ -1,0 +1,377 @@
+//! Hookline deployed on one machine. The state machine file, the engine that runs it, the function binaries and the
+//! Runtime API are the real ones; EC2, Auto Scaling and EventBridge are simulated.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use bytes::Bytes;
+use hookline_local::LocalAws;
+use hookline_local::lambda::FunctionConfig;
+use hookline_local::server::Server;
+use serde_json::{Value, json};
+
+/// The state machine.
+pub const LAUNCH_NODE: &str = include_str!("../../statemachine/launch-node.asl.json");
+
+/// The functions, and the names by which the state machine's file speaks of them.
+pub const FUNCTIONS: [(&str, &str); 6] = [
+    ("tag-node", "TagNodeFunctionArn"),
+    ("plan-interfaces", "PlanInterfacesFunctionArn"),
+    ("create-interfaces", "CreateInterfacesFunctionArn"),
+    ("attach-interfaces", "AttachInterfacesFunctionArn"),
+    ("complete-hook", "CompleteHookFunctionArn"),
+    ("release-interfaces", "ReleaseInterfacesFunctionArn"),
+];
+
+/// The timeout of every function: below the 90 s after which the state machine gives up on a task.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where the tools are that `cargo xtask` sets up.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// The folder of the function binaries.
+    pub functions: PathBuf,
+    /// The interpreter of the Python environment.
+    pub python: PathBuf,
+}
+
+impl Tools {
+    /// From `HOOKLINE_FUNCTIONS_DIR` and `HOOKLINE_PYTHON`.
+    ///
+    /// # Errors
+    /// When either is not set: `cargo xtask test` and `cargo xtask demo` set them.
+    pub fn from_environment() -> Result<Self> {
+        let path = |name: &str| {
+            std::env::var_os(name).map(PathBuf::from).with_context(|| {
+                format!("{name} is not set: run this by `cargo xtask test` or `cargo xtask demo`")
+            })
+        };
+        Ok(Self {
+            functions: path("HOOKLINE_FUNCTIONS_DIR")?,
+            python: path("HOOKLINE_PYTHON")?,
+        })
+    }
+}
+
+/// A running deployment. [`Deployment::shut_down`] ends what it started; dropping it does so too, less tidily.
+pub struct Deployment {
+    /// The simulated AWS.
+    pub local: LocalAws,
+    /// The one endpoint.
+    pub endpoint: String,
+    /// The ARN of the state machine.
+    pub state_machine_arn: String,
+    _server: Server,
+}
+
+/// An execution, as DescribeExecution tells of it.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// Its ARN.
+    pub arn: String,
+    /// `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`.
+    pub status: String,
+    /// Its input.
+    pub input: Value,
+    /// Its output, when it succeeded.
+    pub output: Option<Value>,
+    /// Its error, when it failed.
+    pub error: Option<String>,
+    /// Its cause, when it failed.
+    pub cause: Option<String>,
+}
+
+impl Deployment {
+    /// Deploys: functions, engine, state machine.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn start(local: LocalAws, tools: &Tools, logs: Option<&Path>) -> Result<Self> {
+        Self::start_with(local, tools, logs, LAUNCH_NODE).await
+    }
+
+    /// The same with another state machine definition, such as one whose waits are shorter.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn start_with(
+        local: LocalAws,
+        tools: &Tools,
+        logs: Option<&Path>,
+        definition: &str,
+    ) -> Result<Self> {
+        let server = Server::start(&local, 0)
+            .await
+            .context("could not listen on loopback")?;
+        let endpoint = server.url();
+        if let Some(logs) = logs {
+            std::fs::create_dir_all(logs)
+                .with_context(|| format!("could not make {}", logs.display()))?;
+            local.lambda().set_log_directory(logs);
+        }
+        let mut definition = definition.to_owned();
+        for (name, placeholder) in FUNCTIONS {
+            let program = tools.functions.join(name);
+            ensure!(
+                program.is_file(),
+                "{} is not there: `cargo xtask test` and `cargo xtask demo` build it",
+                program.display()
+            );
+            let mut config = FunctionConfig::new(name, program);
+            config.timeout = FUNCTION_TIMEOUT;
+            let arn = local.lambda().register(config);
+            definition = definition.replace(&format!("${{{placeholder}}}"), &arn);
+        }
+        let log = logs.map(|logs| logs.join("moto.log"));
+        local
+            .stepfunctions()
+            .start_moto(&tools.python, server.address().port(), log.as_deref())
+            .await?;
+        let answer = json_call(
+            &local,
+            "AWSStepFunctions.CreateStateMachine",
+            &json!({
+                "name": "launch-node",
+                "definition": definition,
+                "roleArn": "arn:aws:iam::123456789012:role/launch-node",
+            }),
+        )
+        .await?;
+        let state_machine_arn = text(&answer, "stateMachineArn")?;
+        Ok(Self {
+            local,
+            endpoint,
+            state_machine_arn,
+            _server: server,
+        })
+    }
+
+    /// Puts the rule of a profile: the launches at its hook start an execution with `{ event, profile }`. The rule
+    /// matches by hook name; a selector by group name narrows it.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn rule(&self, name: &str, profile: &Value) -> Result<()> {
+        let mut detail = json!({});
+        if let Some(hook) = profile.pointer("/hook/name") {
+            detail["LifecycleHookName"] = json!([hook]);
+        }
+        if let Some(groups) = profile.pointer("/selector/autoScalingGroupNames") {
+            detail["AutoScalingGroupName"] = groups.clone();
+        }
+        let pattern = json!({
+            "source": ["aws.autoscaling"],
+            "detail-type": ["EC2 Instance-launch Lifecycle Action"],
+            "detail": detail,
+        });
+        self.rule_with_pattern(name, &pattern, profile).await
+    }
+
+    /// The same with a pattern of one's own.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn rule_with_pattern(
+        &self,
+        name: &str,
+        pattern: &Value,
+        profile: &Value,
+    ) -> Result<()> {
+        json_call(
+            &self.local,
+            "AWSEvents.PutRule",
+            &json!({"Name": name, "EventPattern": pattern.to_string()}),
+        )
+        .await?;
+        let template = format!("{{\"event\": <aws.events.event.json>, \"profile\": {profile}}}");
+        let answer = json_call(
+            &self.local,
+            "AWSEvents.PutTargets",
+            &json!({
+                "Rule": name,
+                "Targets": [{
+                    "Id": "launch-node",
+                    "Arn": self.state_machine_arn,
+                    "RoleArn": "arn:aws:iam::123456789012:role/start-launch-node",
+                    "InputTransformer": {"InputTemplate": template},
+                }],
+            }),
+        )
+        .await?;
+        ensure!(answer["FailedEntryCount"] == 0, "PutTargets: {answer}");
+        Ok(())
+    }
+
+    /// Starts an execution by hand.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn execute(&self, input: &Value) -> Result<String> {
+        let answer = json_call(
+            &self.local,
+            "AWSStepFunctions.StartExecution",
+            &json!({"stateMachineArn": self.state_machine_arn, "input": input.to_string()}),
+        )
+        .await?;
+        text(&answer, "executionArn")
+    }
+
+    /// All executions, with what became of them.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn executions(&self) -> Result<Vec<Execution>> {
+        let mut executions = Vec::new();
+        let mut token = Value::Null;
+        loop {
+            let mut call = json!({"stateMachineArn": self.state_machine_arn, "maxResults": 100});
+            if !token.is_null() {
+                call["nextToken"] = token;
+            }
+            let mut page = json_call(&self.local, "AWSStepFunctions.ListExecutions", &call).await?;
+            for execution in page["executions"].as_array().into_iter().flatten() {
+                executions.push(self.describe(&text(execution, "executionArn")?).await?);
+            }
+            token = page["nextToken"].take();
+            if token.is_null() {
+                return Ok(executions);
+            }
+        }
+    }
+
+    /// One execution.
+    ///
+    /// # Errors
+    /// When the engine does not know it.
+    pub async fn describe(&self, arn: &str) -> Result<Execution> {
+        let answer = json_call(
+            &self.local,
+            "AWSStepFunctions.DescribeExecution",
+            &json!({"executionArn": arn}),
+        )
+        .await?;
+        let parsed = |key: &str| {
+            answer[key]
+                .as_str()
+                .map(|text| serde_json::from_str(text).unwrap_or_else(|_| json!(text)))
+        };
+        Ok(Execution {
+            arn: arn.to_owned(),
+            status: text(&answer, "status")?,
+            input: parsed("input").unwrap_or_default(),
+            output: parsed("output"),
+            error: answer["error"].as_str().map(str::to_owned),
+            cause: answer["cause"].as_str().map(str::to_owned),
+        })
+    }
+
+    /// Waits until an execution has ended.
+    ///
+    /// # Errors
+    /// When it has not within `limit`.
+    pub async fn ended(&self, arn: &str, limit: Duration) -> Result<Execution> {
+        wait_for(limit, "the execution to end", async || {
+            let execution = self.describe(arn).await?;
+            Ok((execution.status != "RUNNING").then_some(execution))
+        })
+        .await
+    }
+
+    /// The names of the states that an execution has entered, in order.
+    ///
+    /// # Errors
+    /// When the engine does not know it.
+    pub async fn states(&self, arn: &str) -> Result<Vec<String>> {
+        let history = json_call(
+            &self.local,
+            "AWSStepFunctions.GetExecutionHistory",
+            &json!({"executionArn": arn, "maxResults": 1000}),
+        )
+        .await?;
+        Ok(history["events"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|event| event.pointer("/stateEnteredEventDetails/name")?.as_str())
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// The number of executions by status.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn statuses(&self) -> Result<BTreeMap<String, usize>> {
+        let mut statuses = BTreeMap::new();
+        for execution in self.executions().await? {
+            *statuses.entry(execution.status).or_default() += 1;
+        }
+        Ok(statuses)
+    }
+
+    /// Ends what was started.
+    pub async fn shut_down(self) {
+        self.local.lambda().shutdown().await;
+        self.local.stepfunctions().shutdown().await;
+    }
+}
+
+/// Asks again and again until `look` gives something.
+///
+/// # Errors
+/// When `limit` is over first, with what was waited for, or when `look` fails.
+pub async fn wait_for<T>(
+    limit: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let end = tokio::time::Instant::now() + limit;
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        if tokio::time::Instant::now() > end {
+            bail!("waited {limit:?} in vain for {what}");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// A call of one of AWS's JSON services.
+///
+/// # Errors
+/// AWS's error, as text.
+pub async fn json_call(local: &LocalAws, target: &str, body: &Value) -> Result<Value> {
+    let service = if target.starts_with("AWSStepFunctions") { "states" } else { "events" };
+    let request = http::Request::post("/")
+        // Nothing here checks a signature; its scope names the service.
+        .header(
+            "authorization",
+            format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/{service}/aws4_request"),
+        )
+        .header("x-amz-target", target)
+        .header("content-type", "application/x-amz-json-1.1")
+        .body(Bytes::from(body.to_string()))?;
+    let response = local.handle(request).await?;
+    let (parts, body) = response.into_parts();
+    ensure!(
+        parts.status.is_success(),
+        "{target}: {} {}",
+        parts.status,
+        String::from_utf8_lossy(&body)
+    );
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&body)
+        .with_context(|| format!("{target}: not JSON: {}", String::from_utf8_lossy(&body)))
+}
+
+fn text(value: &Value, key: &str) -> Result<String> {
+    value[key]
+        .as_str()
+        .map(str::to_owned)
+        .with_context(|| format!("no {key} in {value}"))
+}

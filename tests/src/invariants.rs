@@ -1,0 +1,353 @@
+//! The promises, looked at from outside: what the simulated AWS holds against what the profile asks for. Written apart
+//! from the functions' own proof, so that neither can hide a fault of the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use hookline::domain::ownership;
+use hookline::domain::profile::{Addressing, Ipv6, Profile, Slot};
+use hookline_local::autoscaling::{CompletedBy, LifecycleState};
+use hookline_local::ec2::{Instance, NetworkInterface};
+use hookline_local::{LocalAws, World};
+
+/// What is broken: the invariant's number and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    /// `I1`, `I2`, …; `model` for a contradiction in the simulated AWS itself.
+    pub invariant: &'static str,
+    /// What was found.
+    pub found: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.found)
+    }
+}
+
+/// What must hold at every moment (I1, I3, I7, I9, and the model's own books).
+#[must_use]
+pub fn always(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
+    let mut found = local.with_world(|world| {
+        let mut found = model(world);
+        for profile in profiles {
+            found.extend(in_service_is_wired(world, profile));
+            found.extend(forbidden_addresses(world, profile));
+        }
+        found.extend(completions(world, profiles));
+        found
+    });
+    found.extend(no_manage_from_creation(local));
+    found
+}
+
+/// What must hold once everything has come to rest, besides what must always hold (I2).
+#[must_use]
+pub fn at_rest(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
+    let mut found = always(local, profiles);
+    found.extend(local.with_world(|world| left_behind(world)));
+    found
+}
+
+fn model(world: &World) -> Vec<Violation> {
+    world
+        .ec2
+        .contradictions()
+        .into_iter()
+        .map(|found| Violation {
+            invariant: "model",
+            found,
+        })
+        .collect()
+}
+
+/// I1, for every instance InService that the profile covers.
+fn in_service_is_wired(world: &World, profile: &Profile) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for (id, history) in world.autoscaling.histories() {
+        let in_service = matches!(history.states.last(), Some((_, LifecycleState::InService)));
+        let Some(instance) = world.ec2.instance(id) else {
+            continue;
+        };
+        let tags: BTreeMap<String, String> = instance.tags.clone().into_iter().collect();
+        if in_service && profile.selector.covers(&history.group, &tags) {
+            found.extend(
+                differences(world, profile, instance)
+                    .into_iter()
+                    .map(|found| Violation {
+                        invariant: "I1",
+                        found: format!("{id}: {found}"),
+                    }),
+            );
+        }
+    }
+    found
+}
+
+/// Everything in which an instance is not what its profile asks for (I1).
+#[must_use]
+pub fn differences(world: &World, profile: &Profile, instance: &Instance) -> Vec<String> {
+    let id = &instance.instance_id;
+    let mut found = Vec::new();
+    for slot in &profile.slots {
+        let at_slot = world.ec2.interfaces_of(id).find(|interface| {
+            interface.attachment.as_ref().is_some_and(|on| {
+                on.device_index == slot.device_index && on.network_card_index == slot.network_card
+            })
+        });
+        match at_slot {
+            None => found.push(format!(
+                "nothing at device index {} (network {})",
+                slot.device_index, slot.network
+            )),
+            Some(interface) => {
+                found.extend(
+                    slot_differences(profile, slot, instance, interface)
+                        .into_iter()
+                        .map(|what| {
+                            format!(
+                                "{} (network {}): {what}",
+                                interface.network_interface_id, slot.network
+                            )
+                        }),
+                );
+            }
+        }
+    }
+    found
+}
+
+fn slot_differences(
+    profile: &Profile,
+    slot: &Slot,
+    instance: &Instance,
+    interface: &NetworkInterface,
+) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    let mut must = |holds: bool, what: &'static str| {
+        if !holds {
+            found.push(what);
+        }
+    };
+    if let Some(on) = &interface.attachment {
+        must(on.status.as_str() == "attached", "not attached");
+        must(on.delete_on_termination, "DeleteOnTermination is false");
+    }
+    must(
+        interface.availability_zone == instance.availability_zone,
+        "in another AZ",
+    );
+    must(
+        slot.subnet_ids
+            .iter()
+            .any(|id| id.as_str() == interface.subnet_id),
+        "in another subnet",
+    );
+    let wanted: BTreeSet<&str> = profile
+        .security_groups(slot)
+        .iter()
+        .map(|id| id.as_str())
+        .collect();
+    let groups: BTreeSet<&str> = interface.groups.iter().map(String::as_str).collect();
+    must(groups == wanted, "other security groups");
+    must(
+        interface.source_dest_check == slot.source_dest_check,
+        "SourceDestCheck",
+    );
+    must(
+        interface.private_ip_addresses().count() == slot.ipv4_addresses(),
+        "number of private addresses",
+    );
+    must(
+        u32::try_from(interface.ipv4_prefixes.len()) == Ok(slot.prefixes),
+        "number of prefixes",
+    );
+    must(
+        interface.ipv6_addresses.is_empty() == (slot.ipv6 == Ipv6::None),
+        "number of IPv6 addresses",
+    );
+    let tag = |key: &str| interface.tags.get(key).map(String::as_str);
+    must(
+        tag(ownership::NO_MANAGE) == Some("true"),
+        "no no_manage tag",
+    );
+    must(
+        tag(ownership::INSTANCE_ID) == Some(&instance.instance_id),
+        "made for another instance",
+    );
+    must(
+        tag(ownership::NETWORK) == Some(&slot.network),
+        "made for another network",
+    );
+    must(
+        slot.tags.iter().all(|(key, value)| tag(key) == Some(value)),
+        "a tag of the profile is missing",
+    );
+    found
+}
+
+/// I2: an interface of ours whose instance is gone.
+fn left_behind(world: &World) -> Vec<Violation> {
+    world
+        .ec2
+        .network_interfaces()
+        .filter_map(|interface| {
+            let owner = interface.tags.get(ownership::INSTANCE_ID)?;
+            let attached = interface
+                .attachment
+                .as_ref()
+                .is_some_and(|on| on.instance_id == *owner);
+            let instance = world.ec2.instance(owner);
+            let lives = instance.is_some_and(|instance| !instance.state.is_ending());
+            (!lives || !attached).then(|| Violation {
+                invariant: "I2",
+                found: format!(
+                    "{} was made for {owner}, which {}",
+                    interface.network_interface_id,
+                    if lives { "does not have it" } else { "is gone" }
+                ),
+            })
+        })
+        .collect()
+}
+
+/// I3: one accepted completion for each action, and only at hooks that a profile gives us.
+fn completions(world: &World, profiles: &[Profile]) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut accepted: BTreeMap<&str, usize> = BTreeMap::new();
+    for completion in world.autoscaling.completions() {
+        if completion.by != CompletedBy::Call || !completion.accepted {
+            continue;
+        }
+        if let Some(token) = &completion.token {
+            *accepted.entry(token).or_default() += 1;
+        }
+        let ours = profiles
+            .iter()
+            .any(|profile| profile.hook.complete && profile.hook.name == completion.hook);
+        if !ours {
+            found.push(Violation {
+                invariant: "I3",
+                found: format!(
+                    "the hook {} of {} is not ours",
+                    completion.hook, completion.group
+                ),
+            });
+        }
+    }
+    found.extend(
+        accepted
+            .into_iter()
+            .filter(|(_, times)| *times > 1)
+            .map(|(token, times)| Violation {
+                invariant: "I3",
+                found: format!("{times} completions of {token} were accepted"),
+            }),
+    );
+    found
+}
+
+/// I7: EC2's own five, CIDR reservations, excluded ranges.
+fn forbidden_addresses(world: &World, profile: &Profile) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for interface in world.ec2.network_interfaces() {
+        let network = interface.tags.get(ownership::NETWORK);
+        let Some(slot) = profile.slots.iter().find(|slot| {
+            Some(&slot.network) == network
+                && slot
+                    .subnet_ids
+                    .iter()
+                    .any(|id| id.as_str() == interface.subnet_id)
+        }) else {
+            continue;
+        };
+        if slot.addressing != Addressing::LowestFree {
+            continue;
+        }
+        for address in interface.private_ip_addresses() {
+            let excluded = slot
+                .excluded_ranges
+                .iter()
+                .any(|range| (range.first()..=range.last()).contains(&IpAddr::V4(address)));
+            let reserved = world.ec2.reservations().any(|r| {
+                r.subnet_id == interface.subnet_id && r.cidr.contains(&IpAddr::V4(address))
+            });
+            let own = world
+                .ec2
+                .subnet(&interface.subnet_id)
+                .is_some_and(|subnet| {
+                    let (first, last) = (
+                        u32::from(subnet.cidr_block.network()),
+                        u32::from(subnet.cidr_block.broadcast()),
+                    );
+                    let address = u32::from(address);
+                    address < first + 4 || address >= last
+                });
+            if excluded || reserved || own {
+                found.push(Violation {
+                    invariant: "I7",
+                    found: format!("{} has {address}", interface.network_interface_id),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// I9, from the log of calls: what creates an interface tags it.
+fn no_manage_from_creation(local: &LocalAws) -> Vec<Violation> {
+    local
+        .calls()
+        .iter()
+        .filter(|call| {
+            call.action == "CreateNetworkInterface" && call.user_agent.contains("app/Hookline")
+        })
+        .filter(|call| {
+            !call.params.iter().any(|(name, value)| {
+                name.starts_with("TagSpecification") && value == ownership::NO_MANAGE
+            })
+        })
+        .map(|call| Violation {
+            invariant: "I9",
+            found: format!(
+                "an interface was created without {} at {:?}",
+                ownership::NO_MANAGE,
+                call.at
+            ),
+        })
+        .collect()
+}
+
+/// The addresses of a subnet's interfaces, in order, for I8.
+#[must_use]
+pub fn addresses_in(world: &World, subnet: &str) -> Vec<Ipv4Addr> {
+    let mut addresses: Vec<_> = world
+        .ec2
+        .network_interfaces()
+        .filter(|interface| interface.subnet_id == subnet)
+        .flat_map(NetworkInterface::private_ip_addresses)
+        .collect();
+    addresses.sort();
+    addresses
+}
+
+/// I8: how many addresses below the highest one in use, in the subnets of a profile, are free that need not be.
+/// Only for subnets that nobody else uses and that have no reservations.
+#[must_use]
+pub fn holes(world: &World, profile: &Profile) -> usize {
+    profile
+        .subnet_ids()
+        .into_iter()
+        .map(|subnet| {
+            let used = addresses_in(world, subnet.as_str());
+            let first = world
+                .ec2
+                .subnet(subnet.as_str())
+                .map_or(0, |subnet| u32::from(subnet.cidr_block.network()) + 4);
+            used.last().map_or(0, |last| {
+                let span = usize::try_from(u32::from(*last).saturating_sub(first) + 1).unwrap_or(0);
+                span.saturating_sub(used.len())
+            })
+        })
+        .sum()
+}

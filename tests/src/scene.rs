@@ -1,0 +1,276 @@
+//! A scene: a VPC over some availability zones, networks with a subnet in each, a launch template and groups, made
+//! with ordinary AWS calls.
+
+use anyhow::{Context as _, Result};
+use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, LifecycleHookSpecification, Tag};
+use aws_sdk_ec2::types::{InstanceType, RequestLaunchTemplateData};
+use hookline_local::LocalAws;
+use serde_json::{Value, json};
+
+use crate::connector::sdk_config;
+
+/// The hook that the scenes' groups have.
+pub const HOOK: &str = "hookline-launch";
+/// Its heartbeat timeout: longer than the state machine's own timeout.
+pub const HOOK_SECONDS: i32 = 1800;
+
+/// How large a scene is.
+#[derive(Debug, Clone)]
+pub struct Size {
+    /// Availability zones, from the first on.
+    pub azs: usize,
+    /// Networks beside the nodes' own subnets.
+    pub networks: usize,
+    /// The prefix length of each network's subnets.
+    pub prefix: u8,
+    /// The instance type of the nodes.
+    pub instance_type: &'static str,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self {
+            azs: 3,
+            networks: 4,
+            prefix: 24,
+            instance_type: "m5.4xlarge",
+        }
+    }
+}
+
+/// A logical network: one subnet in each AZ.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Its name.
+    pub name: String,
+    /// Its subnets, in the order of the AZs.
+    pub subnets: Vec<String>,
+}
+
+/// The scene.
+pub struct Scene {
+    /// The simulated AWS that it stands in.
+    pub local: LocalAws,
+    /// EC2, as anybody calls it.
+    pub ec2: aws_sdk_ec2::Client,
+    /// Auto Scaling, as anybody calls it.
+    pub autoscaling: aws_sdk_autoscaling::Client,
+    /// The availability zones in use.
+    pub azs: Vec<String>,
+    /// The VPC.
+    pub vpc: String,
+    /// The subnets of the nodes' primary interfaces, one for each AZ.
+    pub node_subnets: Vec<String>,
+    /// The networks.
+    pub networks: Vec<Network>,
+    /// The security group of all interfaces.
+    pub security_group: String,
+}
+
+/// The networks of a 5G core, for names that mean something to the people who read the demo.
+const NETWORK_NAMES: [&str; 4] = ["signaling", "user-plane", "data-network", "management"];
+
+impl Scene {
+    /// Builds a scene in `local`.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses one of the calls.
+    pub async fn build(local: LocalAws, size: &Size) -> Result<Self> {
+        let config = sdk_config(&local).await;
+        let ec2 = aws_sdk_ec2::Client::new(&config);
+        let autoscaling = aws_sdk_autoscaling::Client::new(&config);
+        let azs: Vec<String> = local.with_world(|world| {
+            world
+                .settings
+                .availability_zones
+                .iter()
+                .take(size.azs)
+                .cloned()
+                .collect()
+        });
+        let vpc = ec2
+            .create_vpc()
+            .cidr_block("10.0.0.0/16")
+            .send()
+            .await
+            .context("CreateVpc")?
+            .vpc()
+            .and_then(|vpc| vpc.vpc_id())
+            .context("CreateVpc gave no id")?
+            .to_owned();
+        let security_group = ec2
+            .create_security_group()
+            .group_name("multus")
+            .description("All Multus interfaces")
+            .vpc_id(&vpc)
+            .send()
+            .await
+            .context("CreateSecurityGroup")?
+            .group_id()
+            .context("CreateSecurityGroup gave no id")?
+            .to_owned();
+        let mut scene = Self {
+            local,
+            ec2,
+            autoscaling,
+            azs,
+            vpc,
+            node_subnets: Vec::new(),
+            networks: Vec::new(),
+            security_group,
+        };
+        let mut blocks = Blocks::default();
+        for az in 0..scene.azs.len() {
+            let subnet = scene.subnet(az, &blocks.next(20)?).await?;
+            scene.node_subnets.push(subnet);
+        }
+        for n in 0..size.networks {
+            let mut subnets = Vec::new();
+            for az in 0..scene.azs.len() {
+                subnets.push(scene.subnet(az, &blocks.next(size.prefix)?).await?);
+            }
+            scene.networks.push(Network {
+                name: NETWORK_NAMES
+                    .get(n)
+                    .map_or_else(|| format!("network-{}", n + 1), |name| (*name).to_owned()),
+                subnets,
+            });
+        }
+        scene
+            .ec2
+            .create_launch_template()
+            .launch_template_name("node")
+            .launch_template_data(
+                RequestLaunchTemplateData::builder()
+                    .image_id("ami-0123456789abcdef0")
+                    .instance_type(InstanceType::from(size.instance_type))
+                    .build(),
+            )
+            .send()
+            .await
+            .context("CreateLaunchTemplate")?;
+        Ok(scene)
+    }
+
+    /// Makes a subnet in the AZ with this number.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn subnet(&self, az: usize, block: &str) -> Result<String> {
+        let az = self.azs.get(az).context("no such AZ")?;
+        Ok(self
+            .ec2
+            .create_subnet()
+            .vpc_id(&self.vpc)
+            .cidr_block(block)
+            .availability_zone(az)
+            .send()
+            .await
+            .with_context(|| format!("CreateSubnet {block}"))?
+            .subnet()
+            .and_then(|subnet| subnet.subnet_id())
+            .context("CreateSubnet gave no id")?
+            .to_owned())
+    }
+
+    /// Makes a group over all AZs, empty, with our launch hook and nothing in it.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn group(&self, name: &str) -> Result<()> {
+        self.autoscaling
+            .create_auto_scaling_group()
+            .auto_scaling_group_name(name)
+            .launch_template(
+                LaunchTemplateSpecification::builder()
+                    .launch_template_name("node")
+                    .version("$Latest")
+                    .build(),
+            )
+            .min_size(0)
+            .max_size(5000)
+            .desired_capacity(0)
+            .vpc_zone_identifier(self.node_subnets.join(","))
+            .lifecycle_hook_specification_list(
+                LifecycleHookSpecification::builder()
+                    .lifecycle_hook_name(HOOK)
+                    .lifecycle_transition("autoscaling:EC2_INSTANCE_LAUNCHING")
+                    .heartbeat_timeout(HOOK_SECONDS)
+                    .default_result("ABANDON")
+                    .build(),
+            )
+            .tags(
+                Tag::builder()
+                    .key("multus")
+                    .value(name)
+                    .propagate_at_launch(true)
+                    .build(),
+            )
+            .send()
+            .await
+            .with_context(|| format!("CreateAutoScalingGroup {name}"))?;
+        Ok(())
+    }
+
+    /// Sets the number of nodes that a group shall have.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn scale(&self, group: &str, nodes: i32) -> Result<()> {
+        self.autoscaling
+            .set_desired_capacity()
+            .auto_scaling_group_name(group)
+            .desired_capacity(nodes)
+            .send()
+            .await
+            .with_context(|| format!("SetDesiredCapacity {group} {nodes}"))?;
+        Ok(())
+    }
+
+    /// The profile for a group: every network, in order, from device index 1 on.
+    #[must_use]
+    pub fn profile(&self, group: &str) -> Value {
+        let slots: Vec<Value> = self
+            .networks
+            .iter()
+            .enumerate()
+            .map(|(n, network)| {
+                json!({
+                    "network": network.name,
+                    "deviceIndex": n + 1,
+                    "subnetIds": network.subnets,
+                    "sourceDestCheck": false,
+                })
+            })
+            .collect();
+        json!({
+            "name": group,
+            "selector": {"autoScalingGroupNames": [group]},
+            "hook": {"name": HOOK},
+            "nodeTags": {"Name": "{{ asg }}-ip-{{ private_ip | dashed }}"},
+            "securityGroupIds": [self.security_group],
+            "slots": slots,
+        })
+    }
+}
+
+/// Hands out the VPC's blocks one after the other.
+#[derive(Debug, Default)]
+struct Blocks {
+    used: u32,
+}
+
+impl Blocks {
+    fn next(&mut self, prefix: u8) -> Result<String> {
+        let size = 1_u32
+            .checked_shl(32 - u32::from(prefix))
+            .context("a prefix from /16 to /28")?;
+        let start = self.used.next_multiple_of(size);
+        self.used = start + size;
+        anyhow::ensure!(
+            self.used <= 1 << 16,
+            "the scene does not fit into a /16: fewer networks or AZs, or smaller subnets"
+        );
+        Ok(format!("10.0.{}.{}/{prefix}", start / 256, start % 256))
+    }
+}

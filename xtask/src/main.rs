@@ -1,0 +1,115 @@
+//! The project's commands: `cargo xtask test`, `demo`, `local`, `diagram`, `deny` and `setup`.
+//!
+//! There is no other task runner. What a command needs beyond Rust (a Python with the Step
+//! Functions engine, a Node.js tool that reads state machines) it sets up itself, in `.local/`,
+//! from locks in `tools/`. Here are the commands and their options; each file beside this one does
+//! what its name says. The commands run on Linux and macOS.
+
+mod cargo;
+mod command;
+mod deny;
+mod diagram;
+mod diagram_files;
+mod node;
+mod programs;
+mod python;
+mod stamp;
+mod state_machines;
+mod tally;
+mod test;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// The project's commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// One of the project's commands.
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run every check: format, clippy, state machines, generated docs, tests
+    ///
+    /// A check that fails does not stop the ones after it. The last line of the output is
+    /// `N passed, N failed`: each test counts as one, and so does each check that is not a test.
+    Test {
+        /// Run this check only
+        #[arg(long, value_name = "STEP")]
+        only: Option<test::Step>,
+    },
+    /// Show a scale-out from the first instance to the last hook, against the local AWS
+    Demo(programs::DemoOptions),
+    /// Start the local AWS and leave it running
+    ///
+    /// What follows is given to hookline-local as it is; `cargo xtask local -- --help` shows its
+    /// own options.
+    Local {
+        /// Arguments of hookline-local
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Draw the state machines: statemachine/NAME.md, and the marked places of README.md
+    Diagram {
+        /// Write nothing; fail when a drawing is not what its state machine says
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check the dependencies' licences, sources and duplicates with cargo-deny
+    ///
+    /// Installs cargo-deny into .local/tools the first time, which compiles it (some minutes).
+    /// Security advisories are not looked up, because they need a database from the network; for
+    /// those, run `.local/tools/bin/cargo-deny check advisories`.
+    Deny,
+    /// Set up the Python and JavaScript tools in .local/, and nothing else
+    Setup,
+}
+
+fn main() -> ExitCode {
+    run(Cli::parse().task).unwrap_or_else(|error| {
+        // Said in one line here: returned from `main`, it would come with the backtrace of this
+        // program, which nobody asked about.
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Test { only } => test::run(&workspace, only),
+        Task::Demo(options) => programs::demo(&workspace, &options),
+        Task::Local { args } => programs::local(&workspace, &args),
+        Task::Diagram { check: false } => diagram_files::write(&workspace),
+        Task::Diagram { check: true } => diagram_files::check(&workspace),
+        Task::Deny => deny::run(&workspace),
+        Task::Setup => {
+            let python = python::set_up(&workspace)?;
+            let validator = node::set_up(&workspace)?;
+            println!("Python tools: {}", python.display());
+            println!("State machine validator: {}", validator.display());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,84 @@
+//! The JavaScript tools in `.local/node`: asl-validator, which reads a state machine as Step
+//! Functions would and names what it would refuse.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::workspace::Workspace;
+use crate::{command, stamp};
+
+const REMEDY: &str = "install Node.js 18 or newer, which brings node and npm";
+
+/// What npm needs to see, from `tools/node`. It is copied, so that all state lies in `.local/`.
+const INPUTS: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
+
+/// Installs the tools if they are not there or not of the present lock, and returns the validator.
+pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
+    let _held = workspace.hold_tools()?;
+    let mut inputs = Vec::new();
+    for name in INPUTS {
+        let path = workspace.path("tools/node").join(name);
+        inputs.push(fs::read(&path).with_context(|| format!("reading {}", path.display()))?);
+    }
+    let directory = workspace.path(".local/node");
+    let validator = directory.join("node_modules/.bin/asl-validator");
+    let digest = stamp::digest(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    if stamp::is_current(&directory, &digest) && validator.exists() {
+        return Ok(validator);
+    }
+
+    let version = command::output(Command::new("node").arg("--version"), REMEDY)?.stdout;
+    let version = String::from_utf8_lossy(&version).trim().to_owned();
+    ensure!(is_new_enough(&version), "node is {version}: {REMEDY}");
+    println!(
+        "Setting up the JavaScript tools in .local/node (the first time, and when their lock changes) …"
+    );
+    stamp::clear(&directory)?;
+    for (name, content) in INPUTS.iter().zip(&inputs) {
+        let path = directory.join(name);
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    }
+    // None of these packages has a script that it needs to run when it is installed.
+    command::run(
+        Command::new("npm")
+            .args([
+                "ci",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+                "--loglevel=error",
+            ])
+            .current_dir(&directory),
+        REMEDY,
+    )
+    .context("installing tools/node/package-lock.json into .local/node")?;
+    ensure!(validator.exists(), "npm ci made no {}", validator.display());
+    stamp::write(&directory, &digest)?;
+    Ok(validator)
+}
+
+/// Whether `node --version` names a version that runs the tools.
+fn is_new_enough(version: &str) -> bool {
+    let major = version
+        .strip_prefix('v')
+        .and_then(|rest| rest.split('.').next());
+    major
+        .and_then(|major| major.parse::<u32>().ok())
+        .is_some_and(|major| major >= 18)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_new_enough;
+
+    #[test]
+    fn node_is_judged_by_its_major_version() {
+        assert!(is_new_enough("v18.0.0"));
+        assert!(is_new_enough("v24.1.0"));
+        assert!(!is_new_enough("v16.20.2"));
+        assert!(!is_new_enough(""));
+    }
+}

@@ -1,0 +1,171 @@
+//! Building the workspace's own programs, and running the demo and the local AWS with them.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::{self, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::cargo::Programs;
+use crate::workspace::Workspace;
+use crate::{command, python};
+
+/// Where a program finds the Lambda functions to run: a folder of executables.
+pub(crate) const FUNCTIONS_DIR: &str = "HOOKLINE_FUNCTIONS_DIR";
+/// Where a program finds a Python that has the Step Functions engine.
+pub(crate) const PYTHON: &str = "HOOKLINE_PYTHON";
+
+/// The build that the demo and the local AWS start from. One selection of packages for both, so
+/// that Cargo settles on one set of features for each dependency: with two, it would compile the AWS
+/// SDK twice.
+const DEVELOPMENT: [&str; 7] = [
+    "--package",
+    "hookline",
+    "--package",
+    "hookline-local",
+    "--package",
+    "hookline-tests",
+    "--bins",
+];
+
+/// What the demo is to show.
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// How many nodes to launch at once
+    #[arg(long, default_value_t = 8)]
+    nodes: u32,
+    /// How many Multus networks each node is wired to
+    #[arg(long, default_value_t = 4)]
+    networks: u32,
+    /// How many Availability Zones the nodes are spread over
+    #[arg(long, default_value_t = 3)]
+    azs: u32,
+    /// Write what happened to this file as well
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Run the functions as they are deployed: optimised (compiles them once more)
+    #[arg(long)]
+    release: bool,
+    /// More arguments for the demo, as they are
+    #[arg(last = true)]
+    args: Vec<OsString>,
+}
+
+impl DemoOptions {
+    /// The command line of the demo itself.
+    fn to_args(&self) -> Result<Vec<OsString>> {
+        let mut args: Vec<OsString> = Vec::new();
+        for (name, value) in [
+            ("--nodes", self.nodes),
+            ("--networks", self.networks),
+            ("--azs", self.azs),
+        ] {
+            args.extend([name.into(), value.to_string().into()]);
+        }
+        if let Some(report) = &self.report {
+            // Said from the caller's directory; the demo runs in the root of the workspace.
+            let report = path::absolute(report).context("finding the place of the report")?;
+            args.extend(["--report".into(), report.into()]);
+        }
+        args.extend(self.args.iter().cloned());
+        Ok(args)
+    }
+}
+
+/// Builds and runs the demo. Returns only if it could not be started.
+pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitCode> {
+    let args = options.to_args()?;
+    let python = python::set_up(workspace)?;
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
+    let optimised;
+    let functions = if options.release {
+        optimised = Programs::build(workspace, &["--package", "hookline", "--bins", "--release"])?;
+        optimised.folder(workspace, "functions")?
+    } else {
+        programs.folder(workspace, "functions")?
+    };
+    let mut demo = Command::new(programs.path(workspace, "tests", "demo")?);
+    demo.current_dir(workspace.root())
+        .args(args)
+        .env(FUNCTIONS_DIR, functions)
+        .env(PYTHON, python);
+    become_program(&mut demo)
+}
+
+/// Builds and starts the local AWS. Returns only if it could not be started.
+pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
+    let python = python::set_up(workspace)?;
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
+    let functions = programs.folder(workspace, "functions")?;
+    let mut local = Command::new(programs.path(workspace, "local", "hookline-local")?);
+    local
+        .arg("--functions-dir")
+        .arg(functions)
+        .arg("--python")
+        .arg(&python)
+        .args(args)
+        .env(FUNCTIONS_DIR, functions)
+        .env(PYTHON, &python);
+    become_program(&mut local)
+}
+
+/// Puts the program in the place of this process: Ctrl-C reaches it and only it, it takes the time
+/// it needs to stop what it started, and its exit status is the command's.
+fn become_program(program: &mut Command) -> Result<ExitCode> {
+    let error = program.exec();
+    Err(command::start_error(
+        program,
+        error,
+        "run the command again",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        demo: DemoOptions,
+    }
+
+    fn args(line: &str) -> Result<Vec<OsString>> {
+        Cli::try_parse_from(line.split(' '))?.demo.to_args()
+    }
+
+    #[test]
+    fn the_demo_is_told_every_number_and_what_follows_two_dashes() -> Result<()> {
+        assert_eq!(
+            args("demo")?,
+            ["--nodes", "8", "--networks", "4", "--azs", "3"]
+        );
+        assert_eq!(
+            args("demo --nodes 39 --release -- --seed 7")?,
+            [
+                "--nodes",
+                "39",
+                "--networks",
+                "4",
+                "--azs",
+                "3",
+                "--seed",
+                "7"
+            ]
+        );
+        assert!(args("demo --nodes many").is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn the_report_is_named_from_the_root() -> Result<()> {
+        let args = args("demo --report out.html")?;
+        let report = args.last().map(PathBuf::from);
+        assert!(report.is_some_and(|path| path.is_absolute() && path.ends_with("out.html")));
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! `cargo xtask test`: every check, one after the other, and one line that says how they ended.
+
+use std::fmt::Display;
+use std::io::{self, Read, Write};
+use std::process::{ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::ValueEnum;
+
+use crate::cargo::{Programs, REMEDY, cargo};
+use crate::programs::{FUNCTIONS_DIR, PYTHON};
+use crate::tally::{ResultLines, Tally};
+use crate::workspace::Workspace;
+use crate::{command, diagram_files, python, state_machines};
+
+/// One of the checks, in the order that they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// All Rust files are as rustfmt writes them
+    Format,
+    /// Clippy has no warning
+    Clippy,
+    /// The state machines are valid Amazon States Language
+    Asl,
+    /// The generated docs say what the state machines say
+    Docs,
+    /// The tests, with the functions built and the Step Functions engine ready
+    Tests,
+}
+
+impl Step {
+    fn headline(self) -> &'static str {
+        match self {
+            Self::Format => "format: all Rust files are as rustfmt writes them",
+            Self::Clippy => "clippy: no warnings",
+            Self::Asl => "asl: the state machines are valid",
+            Self::Docs => "docs: the diagrams are those of the state machines",
+            Self::Tests => "tests: unit, end-to-end, simulation",
+        }
+    }
+
+    fn run(self, workspace: &Workspace) -> Result<Tally> {
+        match self {
+            Self::Format => {
+                command::run(cargo(workspace).args(["fmt", "--all", "--check"]), REMEDY)
+                    .map_err(|error| anyhow!("{error}; `cargo fmt --all` puts it right"))?
+            }
+            Self::Clippy => command::run(
+                cargo(workspace)
+                    .args(["clippy", "--workspace", "--all-targets", "--locked", "--"])
+                    .args(["-D", "warnings"]),
+                REMEDY,
+            )?,
+            Self::Asl => state_machines::validate(workspace)?,
+            Self::Docs => {
+                diagram_files::check(workspace)?;
+            }
+            Self::Tests => return tests(workspace),
+        }
+        Ok(Tally::PASSED)
+    }
+}
+
+/// Runs all the checks, or one.
+pub(crate) fn run(workspace: &Workspace, only: Option<Step>) -> Result<ExitCode> {
+    let steps: Vec<Step> = match only {
+        Some(step) => vec![step],
+        None => Step::value_variants().to_vec(),
+    };
+    let mut total = Tally::default();
+    for (index, step) in steps.iter().enumerate() {
+        say(format_args!(
+            "\n=== {}/{} {}",
+            index + 1,
+            steps.len(),
+            step.headline()
+        ));
+        let start = Instant::now();
+        let tally = step.run(workspace).unwrap_or_else(|error| {
+            say(format_args!("error: {error:#}"));
+            Tally::FAILED
+        });
+        let verdict = if tally.is_success() {
+            "passed"
+        } else {
+            "FAILED"
+        };
+        say(format_args!(
+            "--- {verdict} in {:.1} s",
+            start.elapsed().as_secs_f64()
+        ));
+        total.add(tally);
+    }
+    say(format_args!("\n{total}"));
+    Ok(if total.is_success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Builds the functions, sets up Python, runs `cargo test` and adds up its results. A preparation
+/// that fails counts as one failure; the tests that can do without it are run all the same.
+fn tests(workspace: &Workspace) -> Result<Tally> {
+    let mut total = Tally::default();
+    let mut test = cargo(workspace);
+    // --no-fail-fast: a failing test program is no reason not to hear of the others.
+    test.args(["test", "--workspace", "--locked", "--no-fail-fast"])
+        .stdout(Stdio::piped());
+
+    match python::set_up(workspace) {
+        Ok(python) => {
+            test.env(PYTHON, python);
+        }
+        Err(error) => {
+            say(format_args!("error: {error:#}"));
+            total.add(Tally::FAILED);
+        }
+    }
+    // The same selection of packages and targets as `cargo test` makes, so that the features of the
+    // dependencies are the same and nothing is compiled twice. What does not compile here does not
+    // compile there either, hence the `?`.
+    let programs = Programs::build(workspace, &["--workspace", "--bins", "--tests"])?;
+    match programs.folder(workspace, "functions") {
+        Ok(folder) => {
+            test.env(FUNCTIONS_DIR, folder);
+        }
+        Err(error) => {
+            say(format_args!("error: {error:#}"));
+            total.add(Tally::FAILED);
+        }
+    }
+
+    let mut child = test
+        .spawn()
+        .map_err(|error| command::start_error(&test, error, REMEDY))?;
+    let stdout = child.stdout.take().context("cargo test has no output")?;
+    let results = pass_through(stdout).context("reading the output of cargo test")?;
+    let status = child.wait().context("waiting for cargo test")?;
+    total.add(results);
+    if !status.success() && results.failed == 0 {
+        // A test program that did not compile, or died before it could say how many failed.
+        say(format_args!("error: cargo test failed ({status})"));
+        total.add(Tally::FAILED);
+    } else if results.passed == 0 && results.failed == 0 {
+        bail!("no test ran");
+    }
+    Ok(total)
+}
+
+/// Writes the output on as it comes, and adds up the results in it.
+fn pass_through(mut output: impl Read) -> io::Result<Tally> {
+    let mut results = ResultLines::default();
+    let mut buffer = vec![0; 8192];
+    loop {
+        let length = output.read(&mut buffer)?;
+        let Some(piece) = buffer.get(..length).filter(|piece| !piece.is_empty()) else {
+            return Ok(results.finish());
+        };
+        let mut stdout = io::stdout();
+        stdout.write_all(piece)?;
+        stdout.flush()?;
+        results.push(piece);
+    }
+}
+
+/// Writes a line of our own, in its place among the lines of the programs that the checks run.
+fn say(line: impl Display) {
+    // Nobody is left to read it if this fails, and the exit status still tells.
+    let _ = writeln!(io::stdout(), "{line}").and_then(|()| io::stdout().flush());
+}
