@@ -120,8 +120,9 @@ fn init_logs() {
     let _ = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(true)
+        // The invocation's span, which holds what a search starts from; not the runtime's around it.
+        .with_current_span(true)
+        .with_span_list(false)
         .with_target(false)
         .without_time()
         .with_env_filter(filter)

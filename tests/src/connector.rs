@@ -1,6 +1,6 @@
 //! The simulated AWS behind the real SDK: an HTTP client that hands every request to [`LocalAws::handle`].
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -53,9 +53,22 @@ impl HttpConnector for InProcess {
 }
 
 /// The SDK configuration that the product runs with, in front of `local`.
-pub async fn sdk_config(local: &LocalAws) -> SdkConfig {
+pub async fn product_config(local: &LocalAws) -> SdkConfig {
+    config(
+        local,
+        hookline::aws::settings(aws_config::defaults(BehaviorVersion::latest())),
+    )
+    .await
+}
+
+/// An SDK configuration as anybody has it, in front of `local`: its calls are not taken for Hookline's.
+pub async fn plain_config(local: &LocalAws) -> SdkConfig {
+    config(local, aws_config::defaults(BehaviorVersion::latest())).await
+}
+
+async fn config(local: &LocalAws, loader: ConfigLoader) -> SdkConfig {
     let region = local.with_world(|world| world.settings.region.clone());
-    hookline::aws::settings(aws_config::defaults(BehaviorVersion::latest()))
+    loader
         .region(Region::new(region))
         .credentials_provider(Credentials::from_keys("test", "test", None))
         .http_client(InProcess(local.clone()))

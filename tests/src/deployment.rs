@@ -344,7 +344,11 @@ pub async fn wait_for<T>(
 /// # Errors
 /// AWS's error, as text.
 pub async fn json_call(local: &LocalAws, target: &str, body: &Value) -> Result<Value> {
-    let service = if target.starts_with("AWSStepFunctions") { "states" } else { "events" };
+    let service = if target.starts_with("AWSStepFunctions") {
+        "states"
+    } else {
+        "events"
+    };
     let request = http::Request::post("/")
         // Nothing here checks a signature; its scope names the service.
         .header(

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{InstanceType, RequestLaunchTemplateData};
 use hookline_local::LocalAws;
 use serde_json::{Value, json};
 
-use crate::connector::sdk_config;
+use crate::connector::plain_config;
 
 /// The hook that the scenes' groups have.
 pub const HOOK: &str = "hookline-launch";
@@ -76,7 +76,7 @@ impl Scene {
     /// # Errors
     /// When the simulated AWS refuses one of the calls.
     pub async fn build(local: LocalAws, size: &Size) -> Result<Self> {
-        let config = sdk_config(&local).await;
+        let config = plain_config(&local).await;
         let ec2 = aws_sdk_ec2::Client::new(&config);
         let autoscaling = aws_sdk_autoscaling::Client::new(&config);
         let azs: Vec<String> = local.with_world(|world| {

@@ -205,7 +205,7 @@ pub fn calls_by_instance(local: &LocalAws) -> BTreeMap<String, u64> {
                 continue;
             };
             let instance = line
-                .pointer("/spans/0/instance_id")
+                .pointer("/span/instance_id")
                 .and_then(serde_json::Value::as_str);
             let made = line.get("api_calls").and_then(serde_json::Value::as_u64);
             if let (Some(instance), Some(made)) = (instance, made) {
