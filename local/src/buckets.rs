@@ -18,6 +18,14 @@ pub struct Bucket {
     pub refill_per_second: f64,
 }
 
+impl Bucket {
+    /// The bucket of an action that says what it wants: filters, ids or pages.
+    #[must_use]
+    pub fn of(action: &str) -> Self {
+        size(action, true)
+    }
+}
+
 const fn bucket(capacity: f64, refill_per_second: f64) -> Bucket {
     Bucket {
         capacity,

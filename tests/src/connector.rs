@@ -16,6 +16,14 @@ use hookline_local::LocalAws;
 #[derive(Clone)]
 pub struct InProcess(LocalAws);
 
+impl InProcess {
+    /// A client of `local`.
+    #[must_use]
+    pub fn new(local: &LocalAws) -> Self {
+        Self(local.clone())
+    }
+}
+
 impl std::fmt::Debug for InProcess {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("InProcess")
@@ -54,24 +62,33 @@ impl HttpConnector for InProcess {
 
 /// The SDK configuration that the product runs with, in front of `local`.
 pub async fn product_config(local: &LocalAws) -> SdkConfig {
-    config(
-        local,
-        hookline::aws::settings(aws_config::defaults(BehaviorVersion::latest())),
-    )
-    .await
+    product_config_through(local, InProcess::new(local)).await
+}
+
+/// The same with an HTTP client of one's own.
+pub async fn product_config_through(
+    local: &LocalAws,
+    http: impl HttpClient + 'static,
+) -> SdkConfig {
+    let settings = hookline::aws::settings(aws_config::defaults(BehaviorVersion::latest()));
+    config(local, settings, http).await
 }
 
 /// An SDK configuration as anybody has it, in front of `local`: its calls are not taken for Hookline's.
 pub async fn plain_config(local: &LocalAws) -> SdkConfig {
-    config(local, aws_config::defaults(BehaviorVersion::latest())).await
+    config(local, aws_config::defaults(BehaviorVersion::latest()), InProcess::new(local)).await
 }
 
-async fn config(local: &LocalAws, loader: ConfigLoader) -> SdkConfig {
+async fn config(
+    local: &LocalAws,
+    loader: ConfigLoader,
+    http: impl HttpClient + 'static,
+) -> SdkConfig {
     let region = local.with_world(|world| world.settings.region.clone());
     loader
         .region(Region::new(region))
         .credentials_provider(Credentials::from_keys("test", "test", None))
-        .http_client(InProcess(local.clone()))
+        .http_client(http)
         .load()
         .await
 }

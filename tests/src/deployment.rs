@@ -38,15 +38,17 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// From `HOOKLINE_FUNCTIONS_DIR` and `HOOKLINE_PYTHON`.
+    /// From `HOOKLINE_FUNCTIONS_DIR` and `HOOKLINE_PYTHON`. What is relative is meant from the root of the workspace:
+    /// cargo runs a test in the folder of its package.
     ///
     /// # Errors
     /// When either is not set: `cargo xtask test` and `cargo xtask demo` set them.
     pub fn from_environment() -> Result<Self> {
         let path = |name: &str| {
-            std::env::var_os(name).map(PathBuf::from).with_context(|| {
+            let path = std::env::var_os(name).with_context(|| {
                 format!("{name} is not set: run this by `cargo xtask test` or `cargo xtask demo`")
-            })
+            })?;
+            anyhow::Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path))
         };
         Ok(Self {
             functions: path("HOOKLINE_FUNCTIONS_DIR")?,
@@ -148,25 +150,12 @@ impl Deployment {
         })
     }
 
-    /// Puts the rule of a profile: the launches at its hook start an execution with `{ event, profile }`. The rule
-    /// matches by hook name; a selector by group name narrows it.
+    /// Puts the rule of a profile; see [`put_rule`].
     ///
     /// # Errors
     /// When the simulated AWS refuses.
     pub async fn rule(&self, name: &str, profile: &Value) -> Result<()> {
-        let mut detail = json!({});
-        if let Some(hook) = profile.pointer("/hook/name") {
-            detail["LifecycleHookName"] = json!([hook]);
-        }
-        if let Some(groups) = profile.pointer("/selector/autoScalingGroupNames") {
-            detail["AutoScalingGroupName"] = groups.clone();
-        }
-        let pattern = json!({
-            "source": ["aws.autoscaling"],
-            "detail-type": ["EC2 Instance-launch Lifecycle Action"],
-            "detail": detail,
-        });
-        self.rule_with_pattern(name, &pattern, profile).await
+        put_rule(&self.local, &self.state_machine_arn, name, profile).await
     }
 
     /// The same with a pattern of one's own.
@@ -179,29 +168,7 @@ impl Deployment {
         pattern: &Value,
         profile: &Value,
     ) -> Result<()> {
-        json_call(
-            &self.local,
-            "AWSEvents.PutRule",
-            &json!({"Name": name, "EventPattern": pattern.to_string()}),
-        )
-        .await?;
-        let template = format!("{{\"event\": <aws.events.event.json>, \"profile\": {profile}}}");
-        let answer = json_call(
-            &self.local,
-            "AWSEvents.PutTargets",
-            &json!({
-                "Rule": name,
-                "Targets": [{
-                    "Id": "launch-node",
-                    "Arn": self.state_machine_arn,
-                    "RoleArn": "arn:aws:iam::123456789012:role/start-launch-node",
-                    "InputTransformer": {"InputTemplate": template},
-                }],
-            }),
-        )
-        .await?;
-        ensure!(answer["FailedEntryCount"] == 0, "PutTargets: {answer}");
-        Ok(())
+        put_rule_with_pattern(&self.local, &self.state_machine_arn, name, pattern, profile).await
     }
 
     /// Starts an execution by hand.
@@ -279,24 +246,60 @@ impl Deployment {
         .await
     }
 
-    /// The names of the states that an execution has entered, in order.
+    /// The events of an execution's history, in order.
     ///
     /// # Errors
     /// When the engine does not know it.
-    pub async fn states(&self, arn: &str) -> Result<Vec<String>> {
-        let history = json_call(
+    pub async fn history(&self, arn: &str) -> Result<Vec<Value>> {
+        let mut history = json_call(
             &self.local,
             "AWSStepFunctions.GetExecutionHistory",
             &json!({"executionArn": arn, "maxResults": 1000}),
         )
         .await?;
-        Ok(history["events"]
-            .as_array()
-            .into_iter()
-            .flatten()
+        ensure!(
+            history["nextToken"].is_null(),
+            "{arn}: a history of more than a page"
+        );
+        match history["events"].take() {
+            Value::Array(events) => Ok(events),
+            other => bail!("{arn}: no events but {other}"),
+        }
+    }
+
+    /// The names of the states that an execution has entered, in order.
+    ///
+    /// # Errors
+    /// When the engine does not know it.
+    pub async fn states(&self, arn: &str) -> Result<Vec<String>> {
+        Ok(self
+            .history(arn)
+            .await?
+            .iter()
             .filter_map(|event| event.pointer("/stateEnteredEventDetails/name")?.as_str())
             .map(str::to_owned)
             .collect())
+    }
+
+    /// Changes the configuration of a function for the invocations to come, as a person does in the console.
+    ///
+    /// # Errors
+    /// When there is no such function.
+    pub fn reconfigure(
+        &self,
+        function: &str,
+        change: impl FnOnce(&mut FunctionConfig),
+    ) -> Result<()> {
+        let mut config = self
+            .local
+            .lambda()
+            .functions()
+            .into_iter()
+            .find(|config| config.name == function)
+            .with_context(|| format!("no function {function}"))?;
+        change(&mut config);
+        self.local.lambda().register(config);
+        Ok(())
     }
 
     /// The number of executions by status.
@@ -316,6 +319,59 @@ impl Deployment {
         self.local.lambda().shutdown().await;
         self.local.stepfunctions().shutdown().await;
     }
+}
+
+/// Puts the rule of a profile: the launches at its hook start an execution with `{ event, profile }`. The rule matches by
+/// hook name; a selector by group name narrows it.
+///
+/// # Errors
+/// When the simulated AWS refuses.
+pub async fn put_rule(local: &LocalAws, state_machine: &str, name: &str, profile: &Value) -> Result<()> {
+    let mut detail = json!({});
+    if let Some(hook) = profile.pointer("/hook/name") {
+        detail["LifecycleHookName"] = json!([hook]);
+    }
+    if let Some(groups) = profile.pointer("/selector/autoScalingGroupNames") {
+        detail["AutoScalingGroupName"] = groups.clone();
+    }
+    let pattern = json!({
+        "source": ["aws.autoscaling"],
+        "detail-type": ["EC2 Instance-launch Lifecycle Action"],
+        "detail": detail,
+    });
+    put_rule_with_pattern(local, state_machine, name, &pattern, profile).await
+}
+
+async fn put_rule_with_pattern(
+    local: &LocalAws,
+    state_machine: &str,
+    name: &str,
+    pattern: &Value,
+    profile: &Value,
+) -> Result<()> {
+    json_call(
+        local,
+        "AWSEvents.PutRule",
+        &json!({"Name": name, "EventPattern": pattern.to_string()}),
+    )
+    .await?;
+    let template = format!("{{\"event\": <aws.events.event.json>, \"profile\": {profile}}}");
+    let answer = json_call(
+        local,
+        "AWSEvents.PutTargets",
+        &json!({
+            "Rule": name,
+            "Targets": [{
+                "Id": "launch-node",
+                "Arn": state_machine,
+                "RoleArn": "arn:aws:iam::123456789012:role/start-launch-node",
+                "InputTransformer": {"InputTemplate": template},
+            }],
+        }),
+    )
+    .await?;
+    ensure!(answer["FailedEntryCount"] == 0, "PutTargets: {answer}");
+    Ok(())
 }
 
 /// Asks again and again until `look` gives something.

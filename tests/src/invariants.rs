@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use hookline::domain::ownership;
 use hookline::domain::profile::{Addressing, Ipv6, Profile, Slot};
-use hookline_local::autoscaling::{CompletedBy, LifecycleState};
+use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{Instance, NetworkInterface};
 use hookline_local::{LocalAws, World};
 
@@ -34,9 +34,10 @@ pub fn always(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
             found.extend(in_service_is_wired(world, profile));
             found.extend(forbidden_addresses(world, profile));
         }
-        found.extend(completions(world, profiles));
+        found.extend(accepted_twice(world));
         found
     });
+    found.extend(hooks_of_others(local, profiles));
     found.extend(no_manage_from_creation(local));
     found
 }
@@ -211,40 +212,43 @@ fn left_behind(world: &World) -> Vec<Violation> {
         .collect()
 }
 
-/// I3: one accepted completion for each action, and only at hooks that a profile gives us.
-fn completions(world: &World, profiles: &[Profile]) -> Vec<Violation> {
-    let mut found = Vec::new();
+/// I3: one accepted completion for each action, whoever sent it.
+fn accepted_twice(world: &World) -> Vec<Violation> {
     let mut accepted: BTreeMap<&str, usize> = BTreeMap::new();
     for completion in world.autoscaling.completions() {
-        if completion.by != CompletedBy::Call || !completion.accepted {
-            continue;
-        }
-        if let Some(token) = &completion.token {
+        if let (true, Some(token)) = (completion.accepted, &completion.token) {
             *accepted.entry(token).or_default() += 1;
         }
-        let ours = profiles
-            .iter()
-            .any(|profile| profile.hook.complete && profile.hook.name == completion.hook);
-        if !ours {
-            found.push(Violation {
-                invariant: "I3",
-                found: format!(
-                    "the hook {} of {} is not ours",
-                    completion.hook, completion.group
-                ),
-            });
-        }
     }
-    found.extend(
-        accepted
-            .into_iter()
-            .filter(|(_, times)| *times > 1)
-            .map(|(token, times)| Violation {
-                invariant: "I3",
-                found: format!("{times} completions of {token} were accepted"),
-            }),
-    );
-    found
+    accepted
+        .into_iter()
+        .filter(|(_, times)| *times > 1)
+        .map(|(token, times)| Violation {
+            invariant: "I3",
+            found: format!("{times} completions of {token} were accepted"),
+        })
+        .collect()
+}
+
+/// I3, from the log of calls: Hookline completes only hooks that a profile gives it. Their owners complete the others.
+fn hooks_of_others(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
+    local
+        .calls()
+        .iter()
+        .filter(|call| {
+            call.action == "CompleteLifecycleAction" && call.user_agent.contains("app/Hookline")
+        })
+        .filter_map(|call| call.params.get("LifecycleHookName"))
+        .filter(|hook| {
+            !profiles
+                .iter()
+                .any(|profile| profile.hook.complete && profile.hook.name == **hook)
+        })
+        .map(|hook| Violation {
+            invariant: "I3",
+            found: format!("the hook {hook} is not ours"),
+        })
+        .collect()
 }
 
 /// I7: EC2's own five, CIDR reservations, excluded ranges.

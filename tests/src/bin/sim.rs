@@ -1,0 +1,79 @@
+//! `cargo xtask sim`: a scale-out of any size in virtual time, with the real handlers and the real SDK.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use hookline_tests::scene::Size;
+use hookline_tests::sim::run::{Scenario, simulate};
+
+/// Simulates a scale-out in virtual time: hours pass in seconds, and one seed gives one history.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Nodes launched.
+    #[arg(long, default_value_t = 500)]
+    nodes: usize,
+    /// Networks that each node gets an interface on.
+    #[arg(long, default_value_t = 4)]
+    networks: usize,
+    /// Availability zones.
+    #[arg(long, default_value_t = 1)]
+    azs: usize,
+    /// The prefix length of each network's subnets.
+    #[arg(long, default_value_t = 20)]
+    subnet_prefix: u8,
+    /// In how many waves, a minute apart.
+    #[arg(long, default_value_t = 1)]
+    waves: usize,
+    /// The seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Invocations of each function at once.
+    #[arg(long, default_value_t = 50)]
+    concurrency: usize,
+    /// Print the whole history.
+    #[arg(long)]
+    history: bool,
+    /// Where to write the report as JSON.
+    #[arg(long)]
+    report: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<bool> {
+    let size = Size {
+        azs: arguments.azs,
+        networks: arguments.networks,
+        prefix: arguments.subnet_prefix,
+        ..Size::default()
+    };
+    let mut scenario = Scenario::new(arguments.nodes, size, arguments.seed);
+    scenario.waves = arguments.waves;
+    scenario.lambda.concurrency = arguments.concurrency;
+    let began = Instant::now();
+    let (report, history) = simulate(scenario)?;
+    if arguments.history {
+        for line in &history {
+            println!("{line}");
+        }
+    }
+    let text = serde_json::to_string_pretty(&report)?;
+    println!("{text}");
+    eprintln!("{:.1} s of real time", began.elapsed().as_secs_f64());
+    if let Some(path) = &arguments.report {
+        std::fs::write(path, text + "\n").with_context(|| format!("could not write {}", path.display()))?;
+    }
+    Ok(report.in_service == report.nodes && report.violations.is_empty())
+}

@@ -1,0 +1,194 @@
+//! Lambda in virtual time: the real handlers in sandboxes with cold starts, reuse, a time limit and a limit of
+//! concurrency. A sandbox has its own clients and so its own memory, as a process has.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use hookline::aws::Aws;
+use hookline::error::Result as HandlerResult;
+use hookline::handlers::{self, Context};
+use hookline_local::LocalAws;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::tap::{Tap, Tapped};
+use super::walker::TaskError;
+use crate::connector::product_config;
+
+/// How Lambda behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a new sandbox takes.
+    pub cold_start: Duration,
+    /// What an invocation costs besides its handler.
+    pub overhead: Duration,
+    /// How long an invocation may take.
+    pub timeout: Duration,
+    /// Reserved concurrency of each function.
+    pub concurrency: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cold_start: Duration::from_millis(300),
+            overhead: Duration::from_millis(15),
+            timeout: Duration::from_secs(60),
+            concurrency: 50,
+        }
+    }
+}
+
+struct Sandbox {
+    aws: Aws,
+    killed: std::sync::Arc<tokio::sync::Notify>,
+}
+
+#[derive(Default)]
+struct Pool {
+    warm: Vec<Sandbox>,
+    running: usize,
+}
+
+/// All functions of the deployment.
+pub struct Lambda {
+    settings: Settings,
+    local: LocalAws,
+    tap: Tap,
+    base: SdkConfig,
+    pools: RefCell<BTreeMap<String, Pool>>,
+    /// Invocations refused for want of concurrency.
+    refused: RefCell<usize>,
+    cold_starts: RefCell<usize>,
+}
+
+impl Lambda {
+    /// Functions whose calls go through `tap` to `local`.
+    pub async fn new(local: &LocalAws, tap: Tap, settings: Settings) -> Self {
+        Self {
+            base: product_config(local).await,
+            local: local.clone(),
+            tap,
+            settings,
+            pools: RefCell::default(),
+            refused: RefCell::default(),
+            cold_starts: RefCell::default(),
+        }
+    }
+
+    /// Invocations refused for want of concurrency, and sandboxes started.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (*self.refused.borrow(), *self.cold_starts.borrow())
+    }
+
+    /// Invokes a function.
+    ///
+    /// # Errors
+    /// As Step Functions sees them: the function's own error, or Lambda's.
+    pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError> {
+        let _slot = Slot::take(self, function).ok_or_else(|| {
+            *self.refused.borrow_mut() += 1;
+            TaskError {
+                error: "Lambda.TooManyRequestsException".to_owned(),
+                cause: "Rate Exceeded.".to_owned(),
+            }
+        })?;
+        let warm = self.pools.borrow_mut().entry(function.to_owned()).or_default().warm.pop();
+        let sandbox = match warm {
+            Some(sandbox) => sandbox,
+            None => {
+                *self.cold_starts.borrow_mut() += 1;
+                tokio::time::sleep(self.settings.cold_start).await;
+                self.new_sandbox()
+            }
+        };
+        tokio::time::sleep(self.settings.overhead).await;
+        let context = Context {
+            aws: sandbox.aws.clone(),
+            deadline: Instant::now() + self.settings.timeout,
+        };
+        let handled = tokio::select! {
+            biased;
+            () = sandbox.killed.notified() => None,
+            handled = tokio::time::timeout(self.settings.timeout, handle(function, context, payload)) => Some(handled),
+        };
+        // A sandbox that was killed or ran out of time is not used again.
+        match handled {
+            None => Err(TaskError {
+                error: "Runtime.ExitError".to_owned(),
+                cause: "RequestId: 0 Error: Runtime exited with error: signal: killed".to_owned(),
+            }),
+            Some(Err(_)) => Err(TaskError {
+                error: "Sandbox.Timedout".to_owned(),
+                cause: format!("RequestId: 0 Error: Task timed out after {:?}", self.settings.timeout),
+            }),
+            Some(Ok(result)) => {
+                self.pools.borrow_mut().entry(function.to_owned()).or_default().warm.push(sandbox);
+                result.map_err(|error| TaskError {
+                    error: error.error_type().to_owned(),
+                    cause: serde_json::json!({
+                        "errorType": error.error_type(),
+                        "errorMessage": error.to_string(),
+                    })
+                    .to_string(),
+                })
+            }
+        }
+    }
+
+    fn new_sandbox(&self) -> Sandbox {
+        let tapped = Tapped::new(self.tap.clone(), &self.local);
+        let killed = tapped.killed();
+        let config =
+            self.base.clone().into_builder().http_client(SharedHttpClient::new(tapped)).build();
+        Sandbox { aws: Aws::new(&config), killed }
+    }
+}
+
+/// Runs the handler of a function.
+async fn handle(function: &str, context: Context, payload: Value) -> HandlerResult<Value> {
+    match function {
+        "tag-node" => handlers::tag_node::handle(context, payload).await,
+        "plan-interfaces" => handlers::plan_interfaces::handle(context, payload).await,
+        "create-interfaces" => handlers::create_interfaces::handle(context, payload).await,
+        "attach-interfaces" => handlers::attach_interfaces::handle(context, payload).await,
+        "complete-hook" => handlers::complete_hook::handle(context, payload).await,
+        "release-interfaces" => handlers::release_interfaces::handle(context, payload).await,
+        other => Err(hookline::Error::invalid(
+            hookline::error::Input::Payload,
+            "function",
+            format!("there is no function {other}"),
+            "Add it to the simulated Lambda",
+        )),
+    }
+}
+
+/// One of the function's concurrent invocations; given back when dropped.
+struct Slot<'a> {
+    lambda: &'a Lambda,
+    function: String,
+}
+
+impl<'a> Slot<'a> {
+    fn take(lambda: &'a Lambda, function: &str) -> Option<Self> {
+        let mut pools = lambda.pools.borrow_mut();
+        let pool = pools.entry(function.to_owned()).or_default();
+        if pool.running >= lambda.settings.concurrency {
+            return None;
+        }
+        pool.running += 1;
+        Some(Self { lambda, function: function.to_owned() })
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        if let Some(pool) = self.lambda.pools.borrow_mut().get_mut(&self.function) {
+            pool.running -= 1;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Hookline in virtual time: the real function handlers and the real AWS SDK against the model of the simulated AWS, on
+//! tokio's paused clock. Hours pass in seconds, and one seed gives one history.
+//!
+//! What is not real here says so: [`walker`] stands in for Step Functions (it reads the state machine's own file, and a
+//! test holds it against the real engine), [`lambda`] for Lambda's sandboxes, [`tap`] is where faults strike calls.
+
+pub mod lambda;
+pub mod paths;
+pub mod retry;
+pub mod run;
+pub mod tap;
+pub mod walker;

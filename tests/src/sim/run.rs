@@ -1,0 +1,457 @@
+//! One simulated scale-out, from the first launch to rest, and the report of it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use hookline::domain::profile::Profile;
+use hookline_local::autoscaling::LifecycleState;
+use hookline_local::stepfunctions::StartExecution;
+use hookline_local::{Bucket, Latency, LocalAws, Settings};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::lambda::{self, Lambda};
+use super::tap::Tap;
+use super::walker::{self, TaskError, TaskFuture, Verdict};
+use crate::deployment::{FUNCTIONS, LAUNCH_NODE, put_rule};
+use crate::invariants::{self, Violation};
+use crate::scene::{Scene, Size};
+
+/// The group that scales out.
+pub const GROUP: &str = "nodes";
+const MACHINE_ARN: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
+
+/// What is simulated.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Nodes to launch.
+    pub nodes: usize,
+    /// The scene.
+    pub size: Size,
+    /// In how many waves, a minute apart.
+    pub waves: usize,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// The simulated AWS.
+    pub settings: Settings,
+    /// Lambda.
+    pub lambda: lambda::Settings,
+    /// After this it is called hung.
+    pub limit: Duration,
+    /// How often the invariants are looked at.
+    pub look_every: Duration,
+}
+
+impl Scenario {
+    /// `nodes` launches at once, under latencies, a describe lag and token buckets as AWS has them.
+    #[must_use]
+    pub fn new(nodes: usize, size: Size, seed: u64) -> Self {
+        let interfaces = nodes * (size.networks + 1);
+        Self {
+            nodes,
+            size,
+            waves: 1,
+            seed,
+            settings: Settings {
+                seed,
+                latency: Latency::millis(200, 1000),
+                throttle: true,
+                describe_lag: Duration::from_secs(2),
+                instance_not_found_for: Duration::from_secs(1),
+                instance_pending_for: Duration::from_secs(10),
+                attach_for: Duration::from_secs(1),
+                detach_for: Duration::from_secs(2),
+                shutdown_for: Duration::from_secs(20),
+                network_interface_limit: interfaces * 2,
+                ..Settings::for_tests()
+            },
+            lambda: lambda::Settings::default(),
+            limit: Duration::from_secs(6 * 3600),
+            look_every: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What came of it, in the form of `--report`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Nodes asked for.
+    pub nodes: usize,
+    /// Interfaces asked for.
+    pub interfaces: usize,
+    /// Nodes InService at the end.
+    pub in_service: usize,
+    /// Launches that were abandoned.
+    pub abandoned: usize,
+    /// From the scale-out to the last node InService, in seconds of virtual time.
+    pub makespan_s: f64,
+    /// What the token buckets allow at best for this work.
+    pub bound_s: f64,
+    /// Makespan ÷ bound.
+    pub ratio: f64,
+    /// The functions' calls by action, whatever came of them.
+    pub api_calls: BTreeMap<String, usize>,
+    /// Creates refused for a taken address.
+    pub conflicts: usize,
+    /// Calls refused for want of tokens.
+    pub throttles: usize,
+    /// Throttled calls for each call that succeeded.
+    pub throttles_per_success: f64,
+    /// Hooks that timed out.
+    pub hooks_timed_out: usize,
+    /// Addresses left free below the highest one in use.
+    pub holes: usize,
+    /// Executions by how they ended.
+    pub executions: BTreeMap<String, usize>,
+    /// Invariants broken.
+    pub violations: Vec<String>,
+}
+
+/// One run, still open: for tests that interfere with it.
+pub struct Run {
+    /// The simulated AWS.
+    pub local: LocalAws,
+    /// Its scene.
+    pub scene: Scene,
+    /// Where faults strike the functions' calls.
+    pub tap: Tap,
+    /// The profile.
+    pub profile: Profile,
+    scenario: Scenario,
+    shared: Rc<Shared>,
+    started: Instant,
+    violations: Vec<Violation>,
+}
+
+struct Shared {
+    machine: Value,
+    lambda: Lambda,
+    local: LocalAws,
+    rng: RefCell<ChaCha8Rng>,
+    begun: Instant,
+    running: RefCell<usize>,
+    verdicts: RefCell<Vec<Verdict>>,
+    history: RefCell<Vec<String>>,
+}
+
+impl Shared {
+    fn note(&self, line: &str) {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        self.history.borrow_mut().push(format!("{seconds:9.3} s  {line}"));
+    }
+}
+
+impl walker::World for Shared {
+    fn task<'a>(&'a self, resource: &'a str, input: Value) -> TaskFuture<'a> {
+        Box::pin(async move {
+            if let Some(action) = resource.strip_prefix("arn:aws:states:::aws-sdk:autoscaling:") {
+                return self.auto_scaling(action, &input).await;
+            }
+            let function = FUNCTIONS
+                .iter()
+                .find(|(_, placeholder)| resource == format!("${{{placeholder}}}"))
+                .map(|(function, _)| *function)
+                .unwrap_or(resource);
+            self.lambda.invoke(function, input).await
+        })
+    }
+
+    fn random(&self) -> f64 {
+        self.rng.borrow_mut().random_range(0.0..1.0)
+    }
+
+    fn entered(&self, execution: &str, state: &str) {
+        self.note(&format!("{execution}  {state}"));
+    }
+
+    fn failed(&self, execution: &str, state: &str, error: &TaskError, again: bool) {
+        let then = if again { "again" } else { "caught or failed" };
+        self.note(&format!("{execution}  {state} failed, {then}: {} {}", error.error, error.cause));
+    }
+}
+
+impl Shared {
+    /// An `aws-sdk` integration of the state machine: the call goes to the simulated AWS as Step Functions sends it.
+    async fn auto_scaling(&self, action: &str, input: &Value) -> Result<Value, TaskError> {
+        let mut name = action.to_owned();
+        if let Some(first) = name.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        let mut body = format!("Action={name}&Version=2011-01-01");
+        for (key, value) in input.as_object().into_iter().flatten() {
+            body.push_str(&format!("&{key}={}", value.as_str().unwrap_or_default()));
+        }
+        let failed = |cause: String| TaskError {
+            error: "AutoScaling.AutoScalingException".to_owned(),
+            cause,
+        };
+        let request = http::Request::post("/")
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/autoscaling/aws4_request",
+            )
+            .header("user-agent", "states.amazonaws.com")
+            .body(body.into())
+            .map_err(|error| failed(error.to_string()))?;
+        let response = self.local.handle(request).await.map_err(|error| failed(error.to_string()))?;
+        if response.status().is_success() {
+            return Ok(json!({}));
+        }
+        Err(failed(String::from_utf8_lossy(response.body()).into_owned()))
+    }
+}
+
+impl Run {
+    /// Sets a run up; nothing has been launched yet. Must be called in a `LocalSet` on a paused clock.
+    ///
+    /// # Errors
+    /// When the scene cannot be built.
+    pub async fn new(scenario: Scenario) -> Result<Self> {
+        // The SDK's own back-off draws from here.
+        fastrand::seed(scenario.seed);
+        let local = LocalAws::new(scenario.settings.clone());
+        // What builds the scene is not what is measured.
+        local.with_world(|world| world.settings.throttle = false);
+        let scene = Scene::build(local.clone(), &scenario.size).await?;
+        scene.group(GROUP).await?;
+        let profile_json = scene.profile(GROUP);
+        let profile = Profile::read(profile_json.clone())?;
+        put_rule(&local, MACHINE_ARN, "launch", &profile_json).await?;
+        local.with_world(|world| world.settings.throttle = scenario.settings.throttle);
+
+        let tap = Tap::default();
+        let shared = Rc::new(Shared {
+            machine: serde_json::from_str(LAUNCH_NODE).context("the state machine")?,
+            lambda: Lambda::new(&local, tap.clone(), scenario.lambda.clone()).await,
+            local: local.clone(),
+            rng: RefCell::new(ChaCha8Rng::seed_from_u64(scenario.seed)),
+            begun: Instant::now(),
+            running: RefCell::default(),
+            verdicts: RefCell::default(),
+            history: RefCell::default(),
+        });
+        let (starts, started) = mpsc::unbounded_channel();
+        local.stepfunctions().on_start_execution(move |start| {
+            // Nobody listens only when the run is over.
+            let _ = starts.send(start);
+        });
+        tokio::task::spawn_local(walk_all(Rc::clone(&shared), started));
+        Ok(Self {
+            local,
+            scene,
+            tap,
+            profile,
+            scenario,
+            shared,
+            started: Instant::now(),
+            violations: Vec::new(),
+        })
+    }
+
+    /// Launches the nodes and waits until everything has come to rest.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses the scale-out.
+    pub async fn to_rest(&mut self) -> Result<Report> {
+        self.launch().await?;
+        let mut calm = 0;
+        while self.started.elapsed() < self.scenario.limit {
+            tokio::time::sleep(self.scenario.look_every).await;
+            self.look();
+            let in_service = self.local.with_world(|world| world.autoscaling.in_service(GROUP));
+            let resting = in_service >= self.scenario.nodes && *self.shared.running.borrow() == 0;
+            // Terminations and detachments of what was given up are still under way for a while.
+            calm = if resting { calm + 1 } else { 0 };
+            if calm * self.scenario.look_every > Duration::from_secs(60) {
+                break;
+            }
+        }
+        Ok(self.report())
+    }
+
+    /// Launches the nodes, in waves.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn launch(&mut self) -> Result<()> {
+        self.started = Instant::now();
+        let waves = self.scenario.waves.max(1);
+        for wave in 1..=waves {
+            let nodes = self.scenario.nodes * wave / waves;
+            self.scene.scale(GROUP, i32::try_from(nodes)?).await?;
+            if wave < waves {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the invariants that hold at every moment.
+    pub fn look(&mut self) {
+        self.violations.extend(invariants::always(&self.local, std::slice::from_ref(&self.profile)));
+        self.violations.sort();
+        self.violations.dedup();
+    }
+
+    /// Executions that have ended.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        self.shared.verdicts.borrow().clone()
+    }
+
+    /// What happened, line by line.
+    #[must_use]
+    pub fn history(&self) -> Vec<String> {
+        self.shared.history.borrow().clone()
+    }
+
+    /// The report of what has come of it so far.
+    #[must_use]
+    pub fn report(&mut self) -> Report {
+        self.violations.extend(invariants::at_rest(&self.local, std::slice::from_ref(&self.profile)));
+        self.violations.sort();
+        self.violations.dedup();
+        let mut report = Report {
+            nodes: self.scenario.nodes,
+            interfaces: self.scenario.nodes * self.profile.slots.len(),
+            in_service: 0,
+            abandoned: 0,
+            makespan_s: 0.0,
+            bound_s: 0.0,
+            ratio: 0.0,
+            api_calls: BTreeMap::new(),
+            conflicts: 0,
+            throttles: 0,
+            throttles_per_success: 0.0,
+            hooks_timed_out: 0,
+            holes: 0,
+            executions: BTreeMap::new(),
+            violations: self.violations.iter().map(ToString::to_string).collect(),
+        };
+        let began = self.started.duration_since(self.shared.begun);
+        self.local.with_world(|world| {
+            let offset = world.elapsed().saturating_sub(self.shared.begun.elapsed());
+            report.in_service = world.autoscaling.in_service(GROUP);
+            report.holes = invariants::holes(world, &self.profile);
+            let last = world
+                .autoscaling
+                .histories()
+                .values()
+                .filter_map(|history| history.reached(LifecycleState::InService))
+                .max();
+            report.makespan_s =
+                last.unwrap_or_default().saturating_sub(offset).saturating_sub(began).as_secs_f64();
+            for completion in world.autoscaling.completions() {
+                let by_timeout = completion.by == hookline_local::autoscaling::CompletedBy::Timeout;
+                report.hooks_timed_out += usize::from(by_timeout);
+                report.abandoned += usize::from(completion.accepted && completion.result == "ABANDON");
+            }
+        });
+        let mut succeeded: BTreeMap<String, usize> = BTreeMap::new();
+        for call in self.local.calls() {
+            if !call.user_agent.contains("app/Hookline") {
+                continue;
+            }
+            match &call.outcome {
+                hookline_local::Outcome::Ok => *succeeded.entry(call.action.clone()).or_default() += 1,
+                hookline_local::Outcome::Error(code) => {
+                    report.conflicts += usize::from(code == "InvalidIPAddress.InUse");
+                    report.throttles += usize::from(code == "RequestLimitExceeded" || code == "Throttling");
+                }
+                _ => {}
+            }
+            *report.api_calls.entry(call.action).or_default() += 1;
+        }
+        report.throttles_per_success =
+            ratio(as_f64(report.throttles), as_f64(succeeded.values().sum::<usize>()));
+        report.bound_s = self.bound();
+        report.ratio = ratio(report.makespan_s, report.bound_s);
+        for verdict in self.shared.verdicts.borrow().iter() {
+            *report.executions.entry(verdict.status.to_owned()).or_default() += 1;
+        }
+        report
+    }
+}
+
+impl Run {
+    /// The least time that the token buckets allow for this work, each beginning full: every node is tagged and its hook
+    /// completed once, every interface is created and attached once, and each attribute that is not as EC2 makes it
+    /// is set once.
+    fn bound(&self) -> f64 {
+        let slots = &self.profile.slots;
+        let attributes: usize = slots.iter().map(|slot| 1 + usize::from(!slot.source_dest_check)).sum();
+        [
+            ("CreateTags", 1),
+            ("CreateNetworkInterface", slots.len()),
+            ("AttachNetworkInterface", slots.len()),
+            ("ModifyNetworkInterfaceAttribute", attributes),
+            ("CompleteLifecycleAction", 1),
+        ]
+        .into_iter()
+        .map(|(action, calls)| {
+            let bucket = Bucket::of(action);
+            (as_f64(calls * self.scenario.nodes) - bucket.capacity).max(0.0) / bucket.refill_per_second
+        })
+        .fold(0.0, f64::max)
+    }
+}
+
+/// Walks every execution that is started, each in a task of its own.
+async fn walk_all(shared: Rc<Shared>, mut started: mpsc::UnboundedReceiver<StartExecution>) {
+    while let Some(start) = started.recv().await {
+        let shared = Rc::clone(&shared);
+        *shared.running.borrow_mut() += 1;
+        tokio::task::spawn_local(async move {
+            let verdict = walker::run(&shared.machine, &start.name, start.input, &*shared).await;
+            match verdict {
+                Ok(verdict) => {
+                    let why = verdict.cause.as_deref().unwrap_or_default();
+                    shared.note(&format!("{}  {} {why}", start.name, verdict.status));
+                    shared.verdicts.borrow_mut().push(verdict);
+                }
+                Err(error) => shared.note(&format!("{}  the walker gave up: {error:#}", start.name)),
+            }
+            *shared.running.borrow_mut() -= 1;
+        });
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // counts of calls are far below 2^53
+fn as_f64(count: usize) -> f64 {
+    count as f64
+}
+
+fn ratio(a: f64, b: f64) -> f64 {
+    if b > 0.0 { a / b } else { 0.0 }
+}
+
+/// Runs a scenario from an ordinary thread, on a paused clock of its own.
+///
+/// # Errors
+/// When it cannot be set up.
+pub fn simulate(scenario: Scenario) -> Result<(Report, Vec<String>)> {
+    on_paused_clock(async move {
+        let mut run = Run::new(scenario).await?;
+        let report = run.to_rest().await?;
+        Ok((report, run.history()))
+    })
+}
+
+/// Runs a future on one thread with a paused clock.
+///
+/// # Errors
+/// The future's own.
+pub fn on_paused_clock<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, future)
+}

@@ -1,0 +1,184 @@
+//! Where faults strike: between the SDK and the simulated AWS, each call of the functions passes a tap that knows its
+//! position.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use hookline_local::{Fault, FaultKind, LocalAws};
+use tokio::sync::Notify;
+
+use crate::connector::InProcess;
+
+/// What happens to one call of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strike {
+    /// Refused as EC2 refuses what is over its rate.
+    Throttle,
+    /// HTTP 500, no effect.
+    ServerError,
+    /// The connection is reset before the call took effect.
+    ResetBefore,
+    /// The call took effect; its response is lost.
+    ResponseLost,
+    /// The answer takes longer than the function may run.
+    Slow,
+    /// The function is killed before the call goes out.
+    KilledBefore,
+    /// The function is killed once the call has taken effect.
+    KilledAfter,
+}
+
+impl Strike {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Throttle,
+        Self::ServerError,
+        Self::ResetBefore,
+        Self::ResponseLost,
+        Self::Slow,
+        Self::KilledBefore,
+        Self::KilledAfter,
+    ];
+
+    /// A word for tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Throttle => "throttle",
+            Self::ServerError => "500",
+            Self::ResetBefore => "reset",
+            Self::ResponseLost => "lost",
+            Self::Slow => "slow",
+            Self::KilledBefore => "killed-before",
+            Self::KilledAfter => "killed-after",
+        }
+    }
+}
+
+/// Which calls are struck, by their position from 0, over all functions of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Tap {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    passed: usize,
+    strikes: BTreeMap<usize, Strike>,
+    struck: Vec<(usize, Strike)>,
+}
+
+impl Tap {
+    /// Strikes the call at `position`, counted from now on.
+    pub fn strike(&self, position: usize, strike: Strike) {
+        let mut inner = self.lock();
+        let position = inner.passed + position;
+        inner.strikes.insert(position, strike);
+    }
+
+    /// How many calls have passed.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.lock().passed
+    }
+
+    /// The calls that were struck.
+    #[must_use]
+    pub fn struck(&self) -> Vec<(usize, Strike)> {
+        self.lock().struck.clone()
+    }
+
+    fn next(&self) -> Option<Strike> {
+        let mut inner = self.lock();
+        let position = inner.passed;
+        inner.passed += 1;
+        let strike = inner.strikes.remove(&position)?;
+        inner.struck.push((position, strike));
+        Some(strike)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The HTTP client of one sandbox: through the tap to the simulated AWS. A kill is told to the sandbox.
+#[derive(Clone)]
+pub struct Tapped {
+    tap: Tap,
+    local: LocalAws,
+    through: InProcess,
+    killed: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Tapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tapped")
+    }
+}
+
+impl Tapped {
+    /// A client for a new sandbox.
+    #[must_use]
+    pub fn new(tap: Tap, local: &LocalAws) -> Self {
+        Self {
+            tap,
+            local: local.clone(),
+            through: InProcess::new(local),
+            killed: Arc::default(),
+        }
+    }
+
+    /// Told when a fault kills the sandbox.
+    #[must_use]
+    pub fn killed(&self) -> Arc<Notify> {
+        Arc::clone(&self.killed)
+    }
+}
+
+impl HttpClient for Tapped {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Tapped {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let this = self.clone();
+        HttpConnectorFuture::new(async move {
+            let Some(strike) = this.tap.next() else {
+                return this.through.call(request).await;
+            };
+            // Strikes the very next call that the model sees, which is this one: nothing is awaited in between.
+            let fault = |kind| this.local.inject(Fault::on("*", kind));
+            match strike {
+                Strike::Throttle => fault(FaultKind::Throttle),
+                Strike::ServerError => fault(FaultKind::InternalError),
+                Strike::ResetBefore => fault(FaultKind::ResetBefore),
+                Strike::ResponseLost => fault(FaultKind::ResetAfter),
+                // Longer than any function may run.
+                Strike::Slow => fault(FaultKind::Delay(Duration::from_secs(1000))),
+                Strike::KilledBefore => {
+                    this.killed.notify_one();
+                    return std::future::pending().await;
+                }
+                Strike::KilledAfter => {
+                    let _ = this.through.call(request).await;
+                    this.killed.notify_one();
+                    return std::future::pending().await;
+                }
+            }
+            this.through.call(request).await
+        })
+    }
+}
