@@ -76,7 +76,12 @@ pub async fn product_config_through(
 
 /// An SDK configuration as anybody has it, in front of `local`: its calls are not taken for Hookline's.
 pub async fn plain_config(local: &LocalAws) -> SdkConfig {
-    config(local, aws_config::defaults(BehaviorVersion::latest()), InProcess::new(local)).await
+    config(
+        local,
+        aws_config::defaults(BehaviorVersion::latest()),
+        InProcess::new(local),
+    )
+    .await
 }
 
 async fn config(

@@ -326,7 +326,12 @@ impl Deployment {
 ///
 /// # Errors
 /// When the simulated AWS refuses.
-pub async fn put_rule(local: &LocalAws, state_machine: &str, name: &str, profile: &Value) -> Result<()> {
+pub async fn put_rule(
+    local: &LocalAws,
+    state_machine: &str,
+    name: &str,
+    profile: &Value,
+) -> Result<()> {
     let mut detail = json!({});
     if let Some(hook) = profile.pointer("/hook/name") {
         detail["LifecycleHookName"] = json!([hook]);

@@ -34,8 +34,20 @@ impl LifecycleActionResult {
 pub enum Completed {
     /// It was accepted.
     Accepted,
-    /// The lifecycle action is over: completed before, timed out, or the instance is gone.
+    /// The lifecycle action is over: completed before, timed out, or the instance, hook or group is gone.
     NoActiveAction,
+}
+
+/// Whether Auto Scaling's words say that the lifecycle action is over. Deleting a hook completes its actions, and
+/// deleting a group ends its instances.
+fn is_over(words: &str) -> bool {
+    [
+        "No active Lifecycle Action",
+        "No Lifecycle Hook found",
+        "AutoScalingGroup name not found",
+    ]
+    .iter()
+    .any(|over| words.contains(over))
 }
 
 impl Aws {
@@ -60,10 +72,7 @@ impl Aws {
             .await;
         match answer {
             Ok(_) => Ok(Completed::Accepted),
-            Err(error)
-                if code(&error) == Some("ValidationError")
-                    && message(&error).contains("No active Lifecycle Action") =>
-            {
+            Err(error) if code(&error) == Some("ValidationError") && is_over(message(&error)) => {
                 Ok(Completed::NoActiveAction)
             }
             Err(error) => Err(classify("CompleteLifecycleAction", &error)),

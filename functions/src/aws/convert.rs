@@ -49,6 +49,21 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
         private_ip: some(instance.private_ip_address()),
         private_dns_name: some(instance.private_dns_name()),
         tags: tag_map(instance.tags()),
+        attached: instance
+            .network_interfaces()
+            .iter()
+            .filter_map(|interface| interface.attachment())
+            .filter(|on| {
+                on.status()
+                    .is_some_and(|status| status.as_str() == "attached")
+            })
+            .map(|on| {
+                (
+                    unsigned(on.network_card_index()),
+                    unsigned(on.device_index()),
+                )
+            })
+            .collect(),
     })
 }
 

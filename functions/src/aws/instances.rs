@@ -1,6 +1,6 @@
 //! Instances: one by its id, and the launches in flight of a selector.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::Filter;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,8 @@ pub struct Instance {
     pub private_dns_name: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// Where interfaces are attached: network card and device index.
+    pub attached: BTreeSet<(u32, u32)>,
 }
 
 impl Instance {
@@ -57,11 +59,19 @@ impl Instance {
 }
 
 impl Aws {
-    /// Looks the instance up (DescribeInstances).
+    /// Looks the instance up, which must be pending or running.
     ///
     /// # Errors
     /// [`Error::InstanceNotFoundYet`], [`Error::InstanceGone`], and what every call can fail with.
     pub async fn live_instance(&self, id: &InstanceId) -> Result<Instance> {
+        self.instance(id).await?.must_live()
+    }
+
+    /// Looks the instance up (DescribeInstances), in whatever state it is: a terminated one is known for an hour.
+    ///
+    /// # Errors
+    /// [`Error::InstanceNotFoundYet`], and what every call can fail with.
+    pub async fn instance(&self, id: &InstanceId) -> Result<Instance> {
         let answer = self
             .ec2
             .describe_instances()
@@ -80,15 +90,14 @@ impl Aws {
             .iter()
             .flat_map(|reservation| reservation.instances())
             .find_map(convert::instance)
-            .ok_or_else(|| Error::InstanceNotFoundYet(id.clone()))?
-            .must_live()
+            .ok_or_else(|| Error::InstanceNotFoundYet(id.clone()))
     }
 
-    /// The pending and running instances that `selector` covers in `zone` (DescribeInstances, in pages of 1,000).
+    /// The pending and running instances that `selector` covers (DescribeInstances, in pages of 1,000).
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn instances_of(&self, selector: &Selector, zone: &str) -> Result<Vec<Instance>> {
+    pub async fn instances_of(&self, selector: &Selector) -> Result<Vec<Instance>> {
         let filter = |name: &str, values: Vec<String>| {
             Filter::builder()
                 .name(name)
@@ -109,7 +118,6 @@ impl Aws {
             .ec2
             .describe_instances()
             .filters(selected)
-            .filters(filter("availability-zone", vec![zone.to_owned()]))
             .filters(filter(
                 "instance-state-name",
                 vec!["pending".to_owned(), "running".to_owned()],

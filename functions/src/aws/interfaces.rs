@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use aws_sdk_ec2::operation::modify_network_interface_attribute::ModifyNetworkInterfaceAttributeError;
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, NetworkInterfaceAttachmentChanges,
     PrivateIpAddressSpecification, ResourceType, TagSpecification,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::classify::{classify, code, message};
 use super::{Aws, convert};
@@ -258,7 +261,7 @@ impl Aws {
     /// Sets SourceDestCheck (ModifyNetworkInterfaceAttribute takes one attribute a call).
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// [`Error::NotYetAttached`], and what every call can fail with.
     pub async fn set_source_dest_check(&self, id: &NetworkInterfaceId, check: bool) -> Result<()> {
         self.ec2
             .modify_network_interface_attribute()
@@ -267,13 +270,13 @@ impl Aws {
             .send()
             .await
             .map(drop)
-            .map_err(|error| classify("ModifyNetworkInterfaceAttribute", &error))
+            .map_err(|error| not_set(id, &error))
     }
 
     /// Makes the interface go when its instance goes; it is false until somebody says so.
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// [`Error::NotYetAttached`], and what every call can fail with.
     pub async fn set_delete_on_termination(
         &self,
         id: &NetworkInterfaceId,
@@ -291,7 +294,7 @@ impl Aws {
             .send()
             .await
             .map(drop)
-            .map_err(|error| classify("ModifyNetworkInterfaceAttribute", &error))
+            .map_err(|error| not_set(id, &error))
     }
 
     /// Detaches an interface (DetachNetworkInterface).
@@ -343,6 +346,23 @@ impl Aws {
                 _ => Err(classify("DeleteNetworkInterface", &error)),
             },
         }
+    }
+}
+
+/// Why an attribute was not set. Just after the attach EC2 may not know the interface, or its attachment, everywhere.
+fn not_set(
+    id: &NetworkInterfaceId,
+    error: &SdkError<ModifyNetworkInterfaceAttributeError, HttpResponse>,
+) -> Error {
+    match code(error) {
+        Some(
+            code @ ("InvalidNetworkInterfaceID.NotFound"
+            | "InvalidAttachmentID.NotFound"
+            | "InvalidAttachment.NotFound"),
+        ) => Error::NotYetAttached(vec![format!(
+            "an attribute of {id} cannot be set yet ({code})"
+        )]),
+        _ => classify("ModifyNetworkInterfaceAttribute", error),
     }
 }
 

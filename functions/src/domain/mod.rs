@@ -6,6 +6,7 @@ pub mod ids;
 pub mod limits;
 pub mod naming;
 pub mod ownership;
+pub mod pace;
 pub mod parse;
 pub mod plan;
 pub mod profile;

@@ -8,7 +8,7 @@
 //! The plan is a state's output and so part of the execution: when the create that follows is killed or its
 //! response lost, the same plan is carried out again, with the same ClientTokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -92,10 +92,10 @@ pub struct View<'a> {
 pub struct Lessons {
     /// Addresses that EC2 said are in use.
     #[serde(default)]
-    pub taken_addresses: Vec<IpAddr>,
+    pub taken_addresses: BTreeSet<IpAddr>,
     /// Network → subnets that EC2 said are full.
     #[serde(default)]
-    pub full_subnets: BTreeMap<String, Vec<SubnetId>>,
+    pub full_subnets: BTreeMap<String, BTreeSet<SubnetId>>,
     /// Network → the interface that has been made for it.
     #[serde(default)]
     pub made: BTreeMap<String, NetworkInterfaceId>,
@@ -107,9 +107,9 @@ pub struct Lessons {
 pub struct Plan {
     /// The number of this round, from 1.
     pub round: u32,
-    /// How long to wait before carrying it out.
+    /// How long to wait; after a wait there is a new plan. 0: carry this one out.
     pub wait_seconds: u32,
-    /// How many launches in flight are served before this one.
+    /// How many launches in flight, in all AZs, are before this one and not wired yet.
     pub ahead: usize,
     /// One for each slot of the profile, in its order.
     pub slots: Vec<SlotPlan>,
@@ -154,21 +154,17 @@ impl View<'_> {
             .filter(|other| *other < self.launch)
             .collect();
         ahead.sort();
-        let mut waiting_ahead = 0;
         for other in ahead {
-            let mut waits = false;
             for (slot, subnets) in self.profile.slots.iter().zip(&candidates) {
                 if self
                     .held(&other.instance_id, &slot.network)
                     .next()
                     .is_none()
                 {
-                    waits = true;
                     // Where nothing is left for that launch there is nothing to leave to it.
                     let _ = choose(slot, subnets, &mut pools);
                 }
             }
-            waiting_ahead += usize::from(waits);
         }
 
         let mut slots = Vec::new();
@@ -227,8 +223,8 @@ impl View<'_> {
         }
         Ok(Plan {
             round: self.round,
-            wait_seconds: self.wait_seconds(),
-            ahead: waiting_ahead,
+            wait_seconds: 0,
+            ahead: 0,
             slots,
             surplus,
             lessons: self.lessons.clone(),
@@ -346,24 +342,6 @@ impl View<'_> {
         self.holdings.iter().filter(move |holding| {
             holding.owner.as_ref() == Some(instance) && holding.network.as_deref() == Some(network)
         })
-    }
-
-    /// The first two tries are made at once; after that something else takes addresses too, and a pause
-    /// that differs from launch to launch lets it get ahead.
-    fn wait_seconds(&self) -> u32 {
-        let doublings = self.round.saturating_sub(2).min(4);
-        if doublings == 0 {
-            return 0;
-        }
-        let spread = self
-            .launch
-            .instance_id
-            .as_str()
-            .bytes()
-            .fold(self.round, |sum, byte| {
-                sum.wrapping_mul(31).wrapping_add(byte.into())
-            });
-        1 + spread % (1 << doublings)
     }
 }
 

@@ -51,6 +51,8 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         subject: &subject,
         node: &payload.node,
         settings: JoinSet::new(),
+        attached_now: false,
+        seen: Vec::new(),
     };
     let slots = attacher.slots(&payload.allocation)?;
     if !payload.node.running && !payload.plan.node_running {
@@ -74,6 +76,18 @@ struct Attacher<'a> {
     node: &'a Node,
     patience: Patience,
     settings: JoinSet<Result<()>>,
+    /// Whether this run has attached anything.
+    attached_now: bool,
+    /// What the instance had when it was last looked at, after a refusal.
+    seen: Vec<Interface>,
+}
+
+/// An interface at its place, and what it has of what is to be set.
+struct AtPlace {
+    id: NetworkInterfaceId,
+    attachment: String,
+    source_dest_check: bool,
+    delete_on_termination: bool,
 }
 
 type Chosen<'a> = Vec<(&'a Slot, NetworkInterfaceId)>;
@@ -115,29 +129,38 @@ impl<'a> Attacher<'a> {
     async fn attach_all(&mut self, slots: Chosen<'a>) -> Result<Chosen<'a>> {
         let mut chosen = Vec::new();
         for (slot, id) in slots {
-            let (id, attachment) = self.attach(slot, id).await?;
-            self.set_attributes(slot, id.clone(), attachment);
-            chosen.push((slot, id));
+            let at = self.attach(slot, id).await?;
+            chosen.push((slot, at.id.clone()));
+            self.set_attributes(slot, at);
         }
         Ok(chosen)
     }
 
-    /// Attaches one interface; gives its id and attachment id. The id is another when a second execution for the
-    /// same launch was quicker with its own.
-    async fn attach(
-        &mut self,
-        slot: &Slot,
-        id: NetworkInterfaceId,
-    ) -> Result<(NetworkInterfaceId, String)> {
+    /// Attaches one interface. What it gives is another one when a second execution for the same launch was quicker
+    /// with its own.
+    async fn attach(&mut self, slot: &Slot, id: NetworkInterfaceId) -> Result<AtPlace> {
         let instance = &self.node.instance_id;
         loop {
+            // A run that is done again has met its own attach before: what it saw then saves it the next refusals.
+            if let Some(found) = self.occupant(slot)? {
+                return Ok(found);
+            }
             let attached = self
                 .context
                 .aws
                 .attach_interface(&id, instance, slot.device_index, slot.network_card)
                 .await?;
             let late = match attached {
-                Attached::Attaching(attachment) => return Ok((id, attachment)),
+                Attached::Attaching(attachment) => {
+                    self.attached_now = true;
+                    return Ok(AtPlace {
+                        id,
+                        attachment,
+                        // As EC2 makes them.
+                        source_dest_check: true,
+                        delete_on_termination: false,
+                    });
+                }
                 Attached::InstanceNotRunning => {
                     // EC2's own views differ for a moment, so this may say "running" at once.
                     self.wait_until_running().await?;
@@ -145,7 +168,8 @@ impl<'a> Attacher<'a> {
                 }
                 Attached::InterfaceNotFoundYet => "EC2 does not know it yet",
                 Attached::Occupied => {
-                    if let Some(found) = self.occupant(slot).await? {
+                    self.seen = self.context.aws.interfaces_on(instance).await?;
+                    if let Some(found) = self.occupant(slot)? {
                         return Ok(found);
                     }
                     "it, or its device index, is in use, and no listing shows by whom"
@@ -160,45 +184,53 @@ impl<'a> Attacher<'a> {
         }
     }
 
-    /// Who sits at the slot's device index: ours, with its attachment; a stranger is an error; `None` when no
-    /// listing shows anybody (yet).
-    async fn occupant(&self, slot: &Slot) -> Result<Option<(NetworkInterfaceId, String)>> {
-        let instance = &self.node.instance_id;
-        let on_instance = self.context.aws.interfaces_on(instance).await?;
-        let at_index = on_instance.into_iter().find_map(|interface| {
+    /// Who sits at the slot's place, as far as was seen: ours; a stranger is an error; `None` when nobody was seen there.
+    fn occupant(&self, slot: &Slot) -> Result<Option<AtPlace>> {
+        let at_place = self.seen.iter().find_map(|interface| {
             let on = interface.attachment.as_ref()?;
             let here = on.device_index == slot.device_index && on.network_card == slot.network_card;
-            here.then(|| on.id.clone())
-                .map(|attachment| (interface, attachment))
+            here.then_some((interface, on))
         });
-        match at_index {
+        match at_place {
             None => Ok(None),
-            Some((interface, attachment)) if is_ours(&interface, self.node, slot) => {
-                Ok(Some((interface.id, attachment)))
-            }
+            Some((interface, on)) if is_ours(interface, self.node, slot) => Ok(Some(AtPlace {
+                id: interface.id.clone(),
+                attachment: on.id.clone(),
+                source_dest_check: interface.source_dest_check,
+                delete_on_termination: on.delete_on_termination,
+            })),
             Some(_) => Err(Error::DeviceIndexTaken {
-                instance: instance.clone(),
+                instance: self.node.instance_id.clone(),
                 device_index: slot.device_index,
                 network_card: slot.network_card,
             }),
         }
     }
 
-    /// Begins to set what AttachNetworkInterface and CreateNetworkInterface do not take.
-    fn set_attributes(&mut self, slot: &Slot, id: NetworkInterfaceId, attachment: String) {
+    /// Begins to set what AttachNetworkInterface and CreateNetworkInterface do not take. Nothing is called for what is
+    /// right: these calls have the narrowest of EC2's rates.
+    fn set_attributes(&mut self, slot: &Slot, at: AtPlace) {
+        let AtPlace {
+            id,
+            attachment,
+            source_dest_check,
+            delete_on_termination,
+        } = at;
         let aws = self.context.aws.clone();
-        // True from creation, so there is a call to save.
-        if !slot.source_dest_check {
+        let wanted = slot.source_dest_check;
+        if source_dest_check != wanted {
             let (aws, id) = (aws.clone(), id.clone());
             self.settings.spawn(
-                async move { aws.set_source_dest_check(&id, false).await }
+                async move { aws.set_source_dest_check(&id, wanted).await }
                     .instrument(Span::current()),
             );
         }
-        self.settings.spawn(
-            async move { aws.set_delete_on_termination(&id, &attachment).await }
-                .instrument(Span::current()),
-        );
+        if !delete_on_termination {
+            self.settings.spawn(
+                async move { aws.set_delete_on_termination(&id, &attachment).await }
+                    .instrument(Span::current()),
+            );
+        }
     }
 
     async fn settle(&mut self) -> Result<()> {
@@ -218,6 +250,10 @@ impl<'a> Attacher<'a> {
     /// Looks until every interface is as its slot says (invariant I1).
     async fn verify(&mut self, chosen: &Chosen<'_>) -> Result<Vec<Wired>> {
         let instance = &self.node.instance_id;
+        if self.attached_now {
+            // What was attached a moment ago is still attaching: a look at once is a call for nothing.
+            self.patience.wait().await;
+        }
         loop {
             let ours = self.context.aws.interfaces_made_for(instance).await?;
             let mut differences = Vec::new();

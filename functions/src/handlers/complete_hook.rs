@@ -99,13 +99,8 @@ async fn is_ours(context: &Context, subject: &Subject, known_to_be_covered: bool
     }
     let tags = match profile.selector {
         Selector::AutoScalingGroupNames(_) => BTreeMap::new(),
-        Selector::Tag(_) => {
-            context
-                .aws
-                .live_instance(&action.ec2_instance_id)
-                .await?
-                .tags
-        }
+        // Of an instance that is gone as well: its launch is to be abandoned, not left to time out.
+        Selector::Tag(_) => context.aws.instance(&action.ec2_instance_id).await?.tags,
     };
     Ok(profile
         .selector
@@ -121,9 +116,7 @@ async fn look(
     let mut patience = Patience::new(context);
     loop {
         let state = context.aws.lifecycle_state(&action.ec2_instance_id).await?;
-        let gone = state.as_deref().is_none_or(|state| {
-            state.starts_with("Terminat") || state.starts_with("Detach") || state == "Detached"
-        });
+        let gone = is_over(state.as_deref());
         let outcome = match (result, gone) {
             (LifecycleActionResult::Continue, true) => {
                 return Err(Error::LaunchGone {
@@ -151,5 +144,49 @@ async fn look(
             outcome,
             lifecycle_state: state,
         });
+    }
+}
+
+/// Whether an instance in this lifecycle state is on its way out of its group, or of the group's warm pool; `None` is
+/// an instance that Auto Scaling does not know.
+fn is_over(lifecycle_state: Option<&str>) -> bool {
+    lifecycle_state.is_none_or(|state| {
+        let state = state.strip_prefix("Warmed:").unwrap_or(state);
+        state.starts_with("Terminat") || state.starts_with("Detach")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_on_its_way_out_is_over() {
+        for state in [
+            "Terminating",
+            "Terminating:Wait",
+            "Terminating:Proceed",
+            "Terminated",
+            "Detaching",
+            "Detached",
+            "Warmed:Terminating:Wait",
+            "Warmed:Terminated",
+        ] {
+            assert!(is_over(Some(state)), "{state}");
+        }
+        assert!(is_over(None));
+        for state in [
+            "Pending",
+            "Pending:Wait",
+            "Pending:Proceed",
+            "InService",
+            "EnteringStandby",
+            "Standby",
+            "Warmed:Pending:Wait",
+            "Warmed:Stopped",
+            "Warmed:Running",
+        ] {
+            assert!(!is_over(Some(state)), "{state}");
+        }
     }
 }

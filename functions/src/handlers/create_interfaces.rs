@@ -31,7 +31,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let subject = Subject::read(payload.event, payload.profile)?;
 
     let mut allocation = Allocation::default();
-    let mut creates = JoinSet::new();
+    let mut to_create = Vec::new();
     for (n, slot) in payload.plan.plan.slots.iter().enumerate() {
         if let Some(existing) = &slot.existing {
             allocation.interfaces.push(Made {
@@ -41,7 +41,12 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
             continue;
         }
         let wanted = wanted(&subject, &payload.node, n, slot)?;
-        let (aws, network) = (context.aws.clone(), slot.network.clone());
+        to_create.push((slot.network.clone(), wanted));
+    }
+    // Only now: a plan that does not fit its profile creates nothing.
+    let mut creates = JoinSet::new();
+    for (network, wanted) in to_create {
+        let aws = context.aws.clone();
         creates.spawn(
             async move { (aws.create_interface(&wanted).await, network, wanted) }
                 .instrument(Span::current()),

@@ -73,7 +73,8 @@ fn run(arguments: &Arguments) -> Result<bool> {
     println!("{text}");
     eprintln!("{:.1} s of real time", began.elapsed().as_secs_f64());
     if let Some(path) = &arguments.report {
-        std::fs::write(path, text + "\n").with_context(|| format!("could not write {}", path.display()))?;
+        std::fs::write(path, text + "\n")
+            .with_context(|| format!("could not write {}", path.display()))?;
     }
     Ok(report.in_service == report.nodes && report.violations.is_empty())
 }

@@ -97,7 +97,13 @@ impl Lambda {
                 cause: "Rate Exceeded.".to_owned(),
             }
         })?;
-        let warm = self.pools.borrow_mut().entry(function.to_owned()).or_default().warm.pop();
+        let warm = self
+            .pools
+            .borrow_mut()
+            .entry(function.to_owned())
+            .or_default()
+            .warm
+            .pop();
         let sandbox = match warm {
             Some(sandbox) => sandbox,
             None => {
@@ -124,10 +130,18 @@ impl Lambda {
             }),
             Some(Err(_)) => Err(TaskError {
                 error: "Sandbox.Timedout".to_owned(),
-                cause: format!("RequestId: 0 Error: Task timed out after {:?}", self.settings.timeout),
+                cause: format!(
+                    "RequestId: 0 Error: Task timed out after {:?}",
+                    self.settings.timeout
+                ),
             }),
             Some(Ok(result)) => {
-                self.pools.borrow_mut().entry(function.to_owned()).or_default().warm.push(sandbox);
+                self.pools
+                    .borrow_mut()
+                    .entry(function.to_owned())
+                    .or_default()
+                    .warm
+                    .push(sandbox);
                 result.map_err(|error| TaskError {
                     error: error.error_type().to_owned(),
                     cause: serde_json::json!({
@@ -143,9 +157,16 @@ impl Lambda {
     fn new_sandbox(&self) -> Sandbox {
         let tapped = Tapped::new(self.tap.clone(), &self.local);
         let killed = tapped.killed();
-        let config =
-            self.base.clone().into_builder().http_client(SharedHttpClient::new(tapped)).build();
-        Sandbox { aws: Aws::new(&config), killed }
+        let config = self
+            .base
+            .clone()
+            .into_builder()
+            .http_client(SharedHttpClient::new(tapped))
+            .build();
+        Sandbox {
+            aws: Aws::new(&config),
+            killed,
+        }
     }
 }
 
@@ -181,7 +202,10 @@ impl<'a> Slot<'a> {
             return None;
         }
         pool.running += 1;
-        Some(Self { lambda, function: function.to_owned() })
+        Some(Self {
+            lambda,
+            function: function.to_owned(),
+        })
     }
 }
 

@@ -50,8 +50,12 @@ fn names(rest: &str) -> Result<Vec<&str>> {
         bail!("a path of names is expected, found {rest:?}");
     };
     let names: Vec<&str> = rest.split('.').collect();
-    let plain = |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    ensure!(names.iter().all(plain), "a path of names is expected, found {rest:?}");
+    let plain =
+        |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    ensure!(
+        names.iter().all(plain),
+        "a path of names is expected, found {rest:?}"
+    );
     Ok(names)
 }
 
@@ -92,7 +96,9 @@ pub fn text(expression: &str, data: &Value, context: &Value) -> Result<String> {
             None => bail!("{path} finds nothing"),
         }
     };
-    let Some(arguments) = expression.strip_prefix("States.Format('").and_then(|rest| rest.strip_suffix(')'))
+    let Some(arguments) = expression
+        .strip_prefix("States.Format('")
+        .and_then(|rest| rest.strip_suffix(')'))
     else {
         return at(expression);
     };
@@ -125,7 +131,10 @@ mod tests {
         let context = json!({"Execution": {"Name": "x"}});
         assert_eq!(read("$.a.b", &data, &context).unwrap(), Some(&json!(1)));
         assert_eq!(read("$.a.c", &data, &context).unwrap(), None);
-        assert_eq!(read("$$.Execution.Name", &data, &context).unwrap(), Some(&json!("x")));
+        assert_eq!(
+            read("$$.Execution.Name", &data, &context).unwrap(),
+            Some(&json!("x"))
+        );
         write("$.c.d", &mut data, json!(2)).unwrap();
         assert_eq!(data["c"]["d"], 2);
     }

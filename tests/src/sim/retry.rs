@@ -56,7 +56,9 @@ impl Retriers {
     pub fn of(state: &Value) -> Result<Self> {
         let retriers = match state.get("Retry") {
             None => Vec::new(),
-            Some(retry) => serde_json::from_value::<Vec<Retrier>>(retry.clone()).context("Retry")?,
+            Some(retry) => {
+                serde_json::from_value::<Vec<Retrier>>(retry.clone()).context("Retry")?
+            }
         };
         Ok(Self {
             retriers: retriers.into_iter().map(|retrier| (retrier, 0)).collect(),
@@ -65,15 +67,19 @@ impl Retriers {
 
     /// How long to wait before the state is tried again; `None` when it is not. `random` is from 0 to 1.
     pub fn next(&mut self, error: &str, random: f64) -> Option<Duration> {
-        let (retrier, used) =
-            self.retriers.iter_mut().find(|(retrier, _)| matches(&retrier.error_equals, error))?;
+        let (retrier, used) = self
+            .retriers
+            .iter_mut()
+            .find(|(retrier, _)| matches(&retrier.error_equals, error))?;
         if *used >= retrier.max_attempts {
             return None;
         }
         let exponent = i32::try_from(*used).unwrap_or(i32::MAX);
         *used += 1;
         let delay = retrier.interval_seconds * retrier.backoff_rate.powi(exponent);
-        let delay = retrier.max_delay_seconds.map_or(delay, |most| delay.min(most));
+        let delay = retrier
+            .max_delay_seconds
+            .map_or(delay, |most| delay.min(most));
         let jittered = match retrier.jitter_strategy {
             Jitter::Full => delay * random,
             Jitter::None => delay,
@@ -112,7 +118,9 @@ pub fn catcher(state: &Value, error: &str) -> Result<Option<Catcher>> {
         return Ok(None);
     };
     let catchers: Vec<Catcher> = serde_json::from_value(catch.clone()).context("Catch")?;
-    Ok(catchers.into_iter().find(|catcher| matches(&catcher.error_equals, error)))
+    Ok(catchers
+        .into_iter()
+        .find(|catcher| matches(&catcher.error_equals, error)))
 }
 
 #[cfg(test)]
@@ -128,8 +136,9 @@ mod tests {
             "MaxAttempts": 3, "JitterStrategy": "FULL",
         }]}))
         .unwrap();
-        let seconds: Vec<_> =
-            (0..4).map(|_| retriers.next("A", 1.0).map(|d| d.as_secs())).collect();
+        let seconds: Vec<_> = (0..4)
+            .map(|_| retriers.next("A", 1.0).map(|d| d.as_secs()))
+            .collect();
         assert_eq!(seconds, [Some(2), Some(4), Some(5), None]);
         assert_eq!(retriers.next("B", 1.0), None);
     }

@@ -144,7 +144,9 @@ struct Shared {
 impl Shared {
     fn note(&self, line: &str) {
         let seconds = self.begun.elapsed().as_secs_f64();
-        self.history.borrow_mut().push(format!("{seconds:9.3} s  {line}"));
+        self.history
+            .borrow_mut()
+            .push(format!("{seconds:9.3} s  {line}"));
     }
 }
 
@@ -173,7 +175,10 @@ impl walker::World for Shared {
 
     fn failed(&self, execution: &str, state: &str, error: &TaskError, again: bool) {
         let then = if again { "again" } else { "caught or failed" };
-        self.note(&format!("{execution}  {state} failed, {then}: {} {}", error.error, error.cause));
+        self.note(&format!(
+            "{execution}  {state} failed, {then}: {} {}",
+            error.error, error.cause
+        ));
     }
 }
 
@@ -200,11 +205,17 @@ impl Shared {
             .header("user-agent", "states.amazonaws.com")
             .body(body.into())
             .map_err(|error| failed(error.to_string()))?;
-        let response = self.local.handle(request).await.map_err(|error| failed(error.to_string()))?;
+        let response = self
+            .local
+            .handle(request)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
         if response.status().is_success() {
             return Ok(json!({}));
         }
-        Err(failed(String::from_utf8_lossy(response.body()).into_owned()))
+        Err(failed(
+            String::from_utf8_lossy(response.body()).into_owned(),
+        ))
     }
 }
 
@@ -262,11 +273,13 @@ impl Run {
     pub async fn to_rest(&mut self) -> Result<Report> {
         self.launch().await?;
         let mut calm = 0;
-        while self.started.elapsed() < self.scenario.limit {
+        while !self.is_over_limit() {
             tokio::time::sleep(self.scenario.look_every).await;
             self.look();
-            let in_service = self.local.with_world(|world| world.autoscaling.in_service(GROUP));
-            let resting = in_service >= self.scenario.nodes && *self.shared.running.borrow() == 0;
+            let in_service = self
+                .local
+                .with_world(|world| world.autoscaling.in_service(GROUP));
+            let resting = in_service >= self.scenario.nodes && self.is_idle();
             // Terminations and detachments of what was given up are still under way for a while.
             calm = if resting { calm + 1 } else { 0 };
             if calm * self.scenario.look_every > Duration::from_secs(60) {
@@ -295,9 +308,36 @@ impl Run {
 
     /// Looks at the invariants that hold at every moment.
     pub fn look(&mut self) {
-        self.violations.extend(invariants::always(&self.local, std::slice::from_ref(&self.profile)));
+        self.violations.extend(invariants::always(
+            &self.local,
+            std::slice::from_ref(&self.profile),
+        ));
         self.violations.sort();
         self.violations.dedup();
+    }
+
+    /// Nodes asked for.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.scenario.nodes
+    }
+
+    /// How often the invariants are to be looked at.
+    #[must_use]
+    pub fn look_every(&self) -> Duration {
+        self.scenario.look_every
+    }
+
+    /// Whether no execution runs.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        *self.shared.running.borrow() == 0
+    }
+
+    /// Whether it has gone on for so long that it must be called hung.
+    #[must_use]
+    pub fn is_over_limit(&self) -> bool {
+        self.started.elapsed() >= self.scenario.limit
     }
 
     /// Executions that have ended.
@@ -315,7 +355,10 @@ impl Run {
     /// The report of what has come of it so far.
     #[must_use]
     pub fn report(&mut self) -> Report {
-        self.violations.extend(invariants::at_rest(&self.local, std::slice::from_ref(&self.profile)));
+        self.violations.extend(invariants::at_rest(
+            &self.local,
+            std::slice::from_ref(&self.profile),
+        ));
         self.violations.sort();
         self.violations.dedup();
         let mut report = Report {
@@ -346,12 +389,16 @@ impl Run {
                 .values()
                 .filter_map(|history| history.reached(LifecycleState::InService))
                 .max();
-            report.makespan_s =
-                last.unwrap_or_default().saturating_sub(offset).saturating_sub(began).as_secs_f64();
+            report.makespan_s = last
+                .unwrap_or_default()
+                .saturating_sub(offset)
+                .saturating_sub(began)
+                .as_secs_f64();
             for completion in world.autoscaling.completions() {
                 let by_timeout = completion.by == hookline_local::autoscaling::CompletedBy::Timeout;
                 report.hooks_timed_out += usize::from(by_timeout);
-                report.abandoned += usize::from(completion.accepted && completion.result == "ABANDON");
+                report.abandoned +=
+                    usize::from(completion.accepted && completion.result == "ABANDON");
             }
         });
         let mut succeeded: BTreeMap<String, usize> = BTreeMap::new();
@@ -360,21 +407,29 @@ impl Run {
                 continue;
             }
             match &call.outcome {
-                hookline_local::Outcome::Ok => *succeeded.entry(call.action.clone()).or_default() += 1,
+                hookline_local::Outcome::Ok => {
+                    *succeeded.entry(call.action.clone()).or_default() += 1
+                }
                 hookline_local::Outcome::Error(code) => {
                     report.conflicts += usize::from(code == "InvalidIPAddress.InUse");
-                    report.throttles += usize::from(code == "RequestLimitExceeded" || code == "Throttling");
+                    report.throttles +=
+                        usize::from(code == "RequestLimitExceeded" || code == "Throttling");
                 }
                 _ => {}
             }
             *report.api_calls.entry(call.action).or_default() += 1;
         }
-        report.throttles_per_success =
-            ratio(as_f64(report.throttles), as_f64(succeeded.values().sum::<usize>()));
+        report.throttles_per_success = ratio(
+            as_f64(report.throttles),
+            as_f64(succeeded.values().sum::<usize>()),
+        );
         report.bound_s = self.bound();
         report.ratio = ratio(report.makespan_s, report.bound_s);
         for verdict in self.shared.verdicts.borrow().iter() {
-            *report.executions.entry(verdict.status.to_owned()).or_default() += 1;
+            *report
+                .executions
+                .entry(verdict.status.to_owned())
+                .or_default() += 1;
         }
         report
     }
@@ -386,7 +441,10 @@ impl Run {
     /// is set once.
     fn bound(&self) -> f64 {
         let slots = &self.profile.slots;
-        let attributes: usize = slots.iter().map(|slot| 1 + usize::from(!slot.source_dest_check)).sum();
+        let attributes: usize = slots
+            .iter()
+            .map(|slot| 1 + usize::from(!slot.source_dest_check))
+            .sum();
         [
             ("CreateTags", 1),
             ("CreateNetworkInterface", slots.len()),
@@ -397,7 +455,8 @@ impl Run {
         .into_iter()
         .map(|(action, calls)| {
             let bucket = Bucket::of(action);
-            (as_f64(calls * self.scenario.nodes) - bucket.capacity).max(0.0) / bucket.refill_per_second
+            (as_f64(calls * self.scenario.nodes) - bucket.capacity).max(0.0)
+                / bucket.refill_per_second
         })
         .fold(0.0, f64::max)
     }
@@ -416,7 +475,9 @@ async fn walk_all(shared: Rc<Shared>, mut started: mpsc::UnboundedReceiver<Start
                     shared.note(&format!("{}  {} {why}", start.name, verdict.status));
                     shared.verdicts.borrow_mut().push(verdict);
                 }
-                Err(error) => shared.note(&format!("{}  the walker gave up: {error:#}", start.name)),
+                Err(error) => {
+                    shared.note(&format!("{}  the walker gave up: {error:#}", start.name))
+                }
             }
             *shared.running.borrow_mut() -= 1;
         });

@@ -61,17 +61,29 @@ impl Strike {
     }
 }
 
+/// What somebody else does in the middle of a run.
+pub type Interference = Box<dyn FnOnce(&LocalAws) + Send>;
+
 /// Which calls are struck, by their position from 0, over all functions of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tap {
     inner: Arc<Mutex<Inner>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
     passed: usize,
     strikes: BTreeMap<usize, Strike>,
-    struck: Vec<(usize, Strike)>,
+    interferences: BTreeMap<usize, Interference>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner")
+            .field("passed", &self.passed)
+            .field("strikes", &self.strikes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Tap {
@@ -88,19 +100,21 @@ impl Tap {
         self.lock().passed
     }
 
-    /// The calls that were struck.
-    #[must_use]
-    pub fn struck(&self) -> Vec<(usize, Strike)> {
-        self.lock().struck.clone()
+    /// Does something just before the call at `position`, counted from now on.
+    pub fn interfere(&self, position: usize, interference: Interference) {
+        let mut inner = self.lock();
+        let position = inner.passed + position;
+        inner.interferences.insert(position, interference);
     }
 
-    fn next(&self) -> Option<Strike> {
+    fn next(&self) -> (Option<Strike>, Option<Interference>) {
         let mut inner = self.lock();
         let position = inner.passed;
         inner.passed += 1;
-        let strike = inner.strikes.remove(&position)?;
-        inner.struck.push((position, strike));
-        Some(strike)
+        (
+            inner.strikes.remove(&position),
+            inner.interferences.remove(&position),
+        )
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -156,7 +170,11 @@ impl HttpConnector for Tapped {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let this = self.clone();
         HttpConnectorFuture::new(async move {
-            let Some(strike) = this.tap.next() else {
+            let (strike, interference) = this.tap.next();
+            if let Some(interfere) = interference {
+                interfere(&this.local);
+            }
+            let Some(strike) = strike else {
                 return this.through.call(request).await;
             };
             // Strikes the very next call that the model sees, which is this one: nothing is awaited in between.

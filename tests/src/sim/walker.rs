@@ -112,7 +112,9 @@ impl<W: World> Walk<'_, W> {
         let mut name = field(self.machine, "StartAt")?.to_owned();
         loop {
             let machine = self.machine;
-            let state = machine["States"].get(&name).with_context(|| format!("no state {name}"))?;
+            let state = machine["States"]
+                .get(&name)
+                .with_context(|| format!("no state {name}"))?;
             self.states.push(name.clone());
             self.world.entered(self.execution, &name);
             name = match field(state, "Type")? {
@@ -175,7 +177,10 @@ impl<W: World> Walk<'_, W> {
         data: &mut Value,
     ) -> Result<Result<String, TaskError>> {
         let resource = field(state, "Resource")?;
-        let limit = state.get("TimeoutSeconds").and_then(Value::as_u64).unwrap_or(99_999_999);
+        let limit = state
+            .get("TimeoutSeconds")
+            .and_then(Value::as_u64)
+            .unwrap_or(99_999_999);
         let mut retriers = Retriers::of(state)?;
         loop {
             let input = match state.get("Parameters") {
@@ -194,14 +199,17 @@ impl<W: World> Walk<'_, W> {
                 Ok(output) => {
                     match state.get("ResultPath") {
                         Some(Value::Null) => {}
-                        path => paths::write(path.and_then(Value::as_str).unwrap_or("$"), data, output)?,
+                        path => {
+                            paths::write(path.and_then(Value::as_str).unwrap_or("$"), data, output)?
+                        }
                     }
                     return Ok(Ok(field(state, "Next")?.to_owned()));
                 }
                 Err(error) => error,
             };
             let delay = retriers.next(&error.error, self.world.random());
-            self.world.failed(self.execution, name, &error, delay.is_some());
+            self.world
+                .failed(self.execution, name, &error, delay.is_some());
             if let Some(delay) = delay {
                 tokio::time::sleep_until(Instant::now() + delay).await;
                 continue;
@@ -256,5 +264,8 @@ impl<W: World> Walk<'_, W> {
 }
 
 fn field<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
-    value.get(name).and_then(Value::as_str).with_context(|| format!("no {name}"))
+    value
+        .get(name)
+        .and_then(Value::as_str)
+        .with_context(|| format!("no {name}"))
 }

@@ -1,0 +1,448 @@
+//! The fault matrix: one launch, and one thing that goes wrong, for every call that a launch makes and every way that it
+//! can fail, for every way that an event can go astray, and for what others may do meanwhile. Every run must end
+//! in a verdict with no invariant broken; where the fault passes, the node itself is InService.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use hookline_local::autoscaling::LifecycleState;
+use hookline_local::ec2::{self, InterfaceSpec};
+use hookline_local::eventbridge::Disturbance;
+use hookline_local::{LocalAws, World};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use super::run::{GROUP, Run, Scenario, on_paused_clock};
+use super::tap::{Interference, Strike};
+use crate::scene::Size;
+
+/// Something that goes wrong once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell {
+    /// Calls of the functions, from a position on, are struck so many times in a row.
+    Call {
+        /// The position.
+        position: usize,
+        /// How.
+        strike: Strike,
+        /// How often.
+        times: usize,
+    },
+    /// The launch's event goes astray.
+    Event(Astray),
+    /// Somebody does something just before a call.
+    Meanwhile {
+        /// What.
+        what: Meanwhile,
+        /// Before which call.
+        position: usize,
+    },
+    /// Describe calls lag by so many seconds, all by the same or each by its own part of it.
+    Lag {
+        /// At most.
+        seconds: u64,
+        /// Each by its own part.
+        varies: bool,
+    },
+}
+
+/// How an event goes astray.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Astray {
+    /// It comes twice, at once.
+    Duplicate,
+    /// It comes a second time half a minute later.
+    DuplicateLate,
+    /// It comes ten minutes late.
+    Delayed,
+    /// It never comes.
+    Lost,
+}
+
+/// What somebody else does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// The instance is terminated.
+    Terminated,
+    /// The lifecycle action ends with ABANDON, as by its timeout.
+    HookEnded,
+    /// The first network's subnet is filled.
+    SubnetFilled,
+    /// The interfaces' security group is deleted, where EC2 allows it.
+    GroupDeleted,
+}
+
+impl Meanwhile {
+    const ALL: [Self; 4] = [
+        Self::Terminated,
+        Self::HookEnded,
+        Self::SubnetFilled,
+        Self::GroupDeleted,
+    ];
+
+    fn interference(self, run: &Run) -> Interference {
+        let subnet = run
+            .scene
+            .networks
+            .first()
+            .and_then(|network| network.subnets.first())
+            .cloned();
+        let group = run.scene.security_group.clone();
+        Box::new(move |local| match self {
+            Self::Terminated => local.with_world(|world| {
+                for instance in launching(world) {
+                    // One that is on its way out already is as good.
+                    let _ = ec2::terminate(world, &instance);
+                }
+            }),
+            Self::HookEnded => {
+                let local = local.clone();
+                tokio::spawn(async move {
+                    for (instance, token) in local.with_world(|world| actions(world)) {
+                        query(
+                            &local,
+                            "autoscaling",
+                            &format!(
+                                "Action=CompleteLifecycleAction&Version=2011-01-01&AutoScalingGroupName={GROUP}&LifecycleHookName={}&LifecycleActionToken={token}&InstanceId={instance}&LifecycleActionResult=ABANDON",
+                                crate::scene::HOOK
+                            ),
+                        )
+                        .await;
+                    }
+                });
+            }
+            Self::SubnetFilled => local.with_world(|world| {
+                let subnet_id = subnet.unwrap_or_default();
+                while ec2::create_network_interface(
+                    world,
+                    InterfaceSpec {
+                        subnet_id: subnet_id.clone(),
+                        ..InterfaceSpec::default()
+                    },
+                )
+                .is_ok()
+                {}
+            }),
+            Self::GroupDeleted => {
+                let local = local.clone();
+                tokio::spawn(async move {
+                    let call =
+                        format!("Action=DeleteSecurityGroup&Version=2016-11-15&GroupId={group}");
+                    query(&local, "ec2", &call).await;
+                });
+            }
+        })
+    }
+}
+
+fn launching(world: &World) -> Vec<String> {
+    world
+        .autoscaling
+        .states(GROUP)
+        .into_iter()
+        .filter(|(_, state)| *state == LifecycleState::PendingWait)
+        .map(|(instance, _)| instance)
+        .collect()
+}
+
+fn actions(world: &World) -> Vec<(String, String)> {
+    launching(world)
+        .into_iter()
+        .filter_map(|instance| {
+            let history = world.autoscaling.histories().get(&instance)?;
+            let (_, _, token) = history.actions.last()?;
+            Some((instance, token.clone()))
+        })
+        .collect()
+}
+
+/// A call by somebody else; it may well be refused.
+async fn query(local: &LocalAws, service: &str, body: &str) {
+    let scope =
+        format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/{service}/aws4_request");
+    let request = http::Request::post("/")
+        .header("authorization", scope)
+        .body(body.to_owned().into());
+    if let Ok(request) = request {
+        let _ = local.handle(request).await;
+    }
+}
+
+impl Cell {
+    /// A name that finds it again.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Call {
+                position,
+                strike,
+                times,
+            } => {
+                format!("call {position} {} x{times}", strike.name())
+            }
+            Self::Event(astray) => format!("event {astray:?}"),
+            Self::Meanwhile { what, position } => format!("{what:?} before call {position}"),
+            Self::Lag { seconds, varies } => {
+                format!(
+                    "describe lag {seconds} s{}",
+                    if varies { ", varying" } else { "" }
+                )
+            }
+        }
+    }
+
+    /// The row of the table that it counts in.
+    #[must_use]
+    pub fn row(self) -> String {
+        match self {
+            Self::Call { strike, times, .. } => format!("call {} x{times}", strike.name()),
+            Self::Meanwhile { what, .. } => format!("{what:?} meanwhile"),
+            Self::Event(_) | Self::Lag { .. } => self.name(),
+        }
+    }
+
+    /// Whether the launched node itself must come InService: the fault passes.
+    fn is_transient(self) -> bool {
+        match self {
+            Self::Call { .. } | Self::Lag { .. } => true,
+            Self::Event(astray) => astray != Astray::Lost,
+            Self::Meanwhile { .. } => false,
+        }
+    }
+}
+
+/// What came of a cell.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// The cell.
+    pub cell: String,
+    /// Its row.
+    pub row: String,
+    /// The seed of the run.
+    pub seed: u64,
+    /// What is wrong; empty when it passed.
+    pub problems: Vec<String>,
+    /// What happened, when something is wrong.
+    pub history: Vec<String>,
+}
+
+/// Every cell, for a launch that makes `calls` calls.
+#[must_use]
+pub fn cells(calls: usize) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for position in 0..calls {
+        for strike in Strike::ALL {
+            for times in [1, 3] {
+                cells.push(Cell::Call {
+                    position,
+                    strike,
+                    times,
+                });
+            }
+        }
+        for what in Meanwhile::ALL {
+            cells.push(Cell::Meanwhile { what, position });
+        }
+    }
+    for astray in [
+        Astray::Duplicate,
+        Astray::DuplicateLate,
+        Astray::Delayed,
+        Astray::Lost,
+    ] {
+        cells.push(Cell::Event(astray));
+    }
+    for seconds in [1, 2, 5, 10] {
+        for varies in [false, true] {
+            cells.push(Cell::Lag { seconds, varies });
+        }
+    }
+    cells
+}
+
+fn scenario(nodes: usize, seed: u64) -> Scenario {
+    let size = Size {
+        azs: 1,
+        prefix: 28,
+        ..Size::default()
+    };
+    let mut scenario = Scenario::new(nodes, size, seed);
+    scenario.limit = Duration::from_secs(4 * 3600);
+    scenario.look_every = Duration::from_secs(2);
+    scenario
+}
+
+/// How many calls the functions make for one launch, on cold sandboxes, when nothing goes wrong.
+///
+/// # Errors
+/// When the scene cannot be built.
+pub fn calls_of_a_launch() -> Result<usize> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, 1)).await?;
+        run.to_rest().await?;
+        Ok(run.tap.passed())
+    })
+}
+
+/// Runs one cell.
+///
+/// # Errors
+/// When the scene cannot be built.
+pub fn run_cell(cell: Cell, seed: u64) -> Result<Outcome> {
+    on_paused_clock(async move {
+        let mut scenario = scenario(1, seed);
+        if let Cell::Lag { seconds, varies } = cell {
+            scenario.settings.describe_lag = Duration::from_secs(seconds);
+            scenario.settings.describe_lag_varies = varies;
+        }
+        let mut run = Run::new(scenario).await?;
+        match cell {
+            Cell::Call {
+                position,
+                strike,
+                times,
+            } => {
+                for n in 0..times {
+                    run.tap.strike(position + n, strike);
+                }
+            }
+            Cell::Event(astray) => {
+                let disturbance = match astray {
+                    Astray::Duplicate => Disturbance::duplicate(1, Duration::ZERO),
+                    Astray::DuplicateLate => Disturbance::duplicate(1, Duration::from_secs(30)),
+                    Astray::Delayed => Disturbance::delay(Duration::from_secs(600)),
+                    Astray::Lost => Disturbance::drop(),
+                };
+                run.local.eventbridge().disturb(
+                    disturbance
+                        .detail_type("EC2 Instance-launch Lifecycle Action")
+                        .times(1),
+                );
+            }
+            Cell::Meanwhile { what, position } => {
+                let interference = what.interference(&run);
+                run.tap.interfere(position, interference);
+            }
+            Cell::Lag { .. } => {}
+        }
+        let problems = settle(&mut run, cell.is_transient()).await?;
+        Ok(outcome(cell.name(), cell.row(), seed, problems, &run))
+    })
+}
+
+/// A random history: a few launches, several things that go wrong at random places.
+///
+/// # Errors
+/// When the scene cannot be built.
+pub fn run_random(seed: u64) -> Result<Outcome> {
+    on_paused_clock(async move {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let nodes = rng.random_range(1..=3);
+        let mut scenario = scenario(nodes, seed);
+        scenario.settings.describe_lag = Duration::from_millis(rng.random_range(0..=10_000));
+        scenario.settings.describe_lag_varies = rng.random_bool(0.5);
+        let mut run = Run::new(scenario).await?;
+        let mut name = format!("{nodes} node(s)");
+        let mut transient = true;
+        for _ in 0..rng.random_range(1..=5) {
+            let position = rng.random_range(0..60);
+            let strike = Strike::ALL[rng.random_range(0..Strike::ALL.len())];
+            let times = rng.random_range(1..=3);
+            for n in 0..times {
+                run.tap.strike(position + n, strike);
+            }
+            name.push_str(&format!(", call {position} {} x{times}", strike.name()));
+        }
+        if rng.random_bool(0.3) {
+            let late = Duration::from_secs(rng.random_range(0..60));
+            run.local
+                .eventbridge()
+                .disturb(Disturbance::duplicate(1, late));
+            name.push_str(&format!(", event again after {late:?}"));
+        }
+        if rng.random_bool(0.3) {
+            let what = Meanwhile::ALL[rng.random_range(0..Meanwhile::ALL.len())];
+            let position = rng.random_range(0..60);
+            let interference = what.interference(&run);
+            run.tap.interfere(position, interference);
+            transient = false;
+            name.push_str(&format!(", {what:?} before call {position}"));
+        }
+        let problems = settle(&mut run, transient).await?;
+        Ok(outcome(
+            name,
+            "random history".to_owned(),
+            seed,
+            problems,
+            &run,
+        ))
+    })
+}
+
+fn outcome(cell: String, row: String, seed: u64, problems: Vec<String>, run: &Run) -> Outcome {
+    let history = if problems.is_empty() {
+        Vec::new()
+    } else {
+        run.history()
+    };
+    Outcome {
+        cell,
+        row,
+        seed,
+        problems,
+        history,
+    }
+}
+
+/// Runs to rest and says what is wrong. A launch that cannot come about is replaced again and again, so when its first
+/// verdict is a failure the group is scaled in.
+async fn settle(run: &mut Run, transient: bool) -> Result<Vec<String>> {
+    run.launch().await?;
+    let nodes = run.nodes();
+    let mut calm = 0;
+    let mut scaled_in = false;
+    while calm < 60 {
+        if run.is_over_limit() {
+            break;
+        }
+        tokio::time::sleep(run.look_every()).await;
+        run.look();
+        let failed = run
+            .verdicts()
+            .iter()
+            .any(|verdict| verdict.status != "SUCCEEDED");
+        if !transient && failed && !scaled_in {
+            run.scene.scale(GROUP, 0).await?;
+            scaled_in = true;
+        }
+        let in_service = run
+            .local
+            .with_world(|world| world.autoscaling.in_service(GROUP));
+        let members = run
+            .local
+            .with_world(|world| world.autoscaling.states(GROUP).len());
+        let settled = if scaled_in {
+            members == 0
+        } else {
+            in_service == nodes
+        };
+        calm = if settled && run.is_idle() {
+            calm + 1
+        } else {
+            0
+        };
+    }
+    let report = run.report();
+    let mut problems = report.violations.clone();
+    if run.is_over_limit() {
+        problems.push("it never came to rest".to_owned());
+    }
+    if transient && (report.in_service != nodes || report.abandoned > 0) {
+        problems.push(format!(
+            "the fault passed, yet {} of {nodes} node(s) are InService and {} were given up",
+            report.in_service, report.abandoned
+        ));
+    }
+    Ok(problems)
+}

@@ -1,0 +1,246 @@
+//! A stage for one end-to-end test: a [`Deployment`], a [`Scene`] in its simulated AWS, and what such tests wait for
+//! and look at.
+//!
+//! Every wait is for a condition. Its limit is far above what it takes on a slow machine, so that a test that fails by
+//! it has found something.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use hookline::domain::profile::Profile;
+use hookline_local::{LocalAws, Settings};
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, Execution, LAUNCH_NODE, Tools, wait_for};
+use crate::invariants;
+use crate::scene::{HOOK, Scene, Size};
+
+/// The limit of every wait.
+pub const LIMIT: Duration = Duration::from_secs(90);
+
+/// A deployment with a scene.
+pub struct Stage {
+    /// The simulated AWS.
+    pub local: LocalAws,
+    /// Hookline.
+    pub deployment: Deployment,
+    /// The VPC and what is in it.
+    pub scene: Scene,
+}
+
+impl Stage {
+    /// Deploys, and builds a scene.
+    ///
+    /// # Errors
+    /// When the tools are not there (see [`Tools::from_environment`]), or a part does not start.
+    pub async fn set(settings: Settings, size: &Size) -> Result<Self> {
+        Self::set_with(settings, size, LAUNCH_NODE).await
+    }
+
+    /// The same with another state machine definition.
+    ///
+    /// # Errors
+    /// As [`Stage::set`].
+    pub async fn set_with(settings: Settings, size: &Size, definition: &str) -> Result<Self> {
+        let tools = Tools::from_environment()?;
+        let local = LocalAws::new(settings);
+        let deployment = Deployment::start_with(local.clone(), &tools, None, definition).await?;
+        let scene = Scene::build(local.clone(), size).await?;
+        Ok(Self {
+            local,
+            deployment,
+            scene,
+        })
+    }
+
+    /// Makes a group and puts the rule of its profile, as the scene has it.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn group(&self, name: &str) -> Result<Profile> {
+        self.group_with(name, self.scene.profile(name)).await
+    }
+
+    /// The same with another profile.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses, or the profile is not right.
+    pub async fn group_with(&self, name: &str, profile: Value) -> Result<Profile> {
+        self.scene.group(name).await?;
+        self.deployment.rule(name, &profile).await?;
+        Ok(Profile::read(profile)?)
+    }
+
+    /// Waits until so many instances of a group are InService.
+    ///
+    /// # Errors
+    /// When they are not within [`LIMIT`].
+    pub async fn in_service(&self, group: &str, nodes: usize) -> Result<()> {
+        let what = format!("{nodes} instances of {group} to be InService");
+        let waited = wait_for(LIMIT, &what, async || {
+            let in_service = self
+                .local
+                .with_world(|world| world.autoscaling.in_service(group));
+            Ok((in_service == nodes).then_some(()))
+        })
+        .await;
+        match waited {
+            Ok(()) => Ok(()),
+            // What became of the executions is what one wants to know then.
+            Err(error) => Err(error.context(format!(
+                "executions: {:#?}",
+                self.deployment.executions().await
+            ))),
+        }
+    }
+
+    /// Waits until there are at least so many executions and all of them have ended; gives them, oldest first.
+    ///
+    /// # Errors
+    /// When that is not so within [`LIMIT`].
+    pub async fn ended(&self, at_least: usize) -> Result<Vec<Execution>> {
+        let what = format!("{at_least} executions, and all to end");
+        wait_for(LIMIT, &what, async || {
+            let mut executions = self.deployment.executions().await?;
+            // Listed newest first.
+            executions.reverse();
+            let ended = executions.iter().all(|one| one.status != "RUNNING");
+            Ok((ended && executions.len() >= at_least).then_some(executions))
+        })
+        .await
+    }
+
+    /// Waits until a call shows in the log of calls.
+    ///
+    /// # Errors
+    /// When it does not within [`LIMIT`].
+    pub async fn called(&self, action: &str, parameter: (&str, &str)) -> Result<()> {
+        let (name, value) = parameter;
+        let what = format!("a call of {action} with {name} {value}");
+        wait_for(LIMIT, &what, async || {
+            let calls = self.local.calls();
+            let called = calls.iter().any(|call| {
+                call.action == action && call.params.get(name).map(String::as_str) == Some(value)
+            });
+            Ok(called.then_some(()))
+        })
+        .await
+    }
+
+    /// Starts one instance of a group that has no rule, and waits for its launch event at our hook.
+    ///
+    /// # Errors
+    /// When there is none within [`LIMIT`].
+    pub async fn launch(&self, group: &str) -> Result<Value> {
+        self.scene.scale(group, 1).await?;
+        wait_for(LIMIT, "the launch event", async || {
+            Ok(self.local.eventbridge().events().into_iter().find(|event| {
+                event["detail"]["AutoScalingGroupName"] == group
+                    && event["detail"]["LifecycleHookName"] == HOOK
+            }))
+        })
+        .await
+    }
+
+    /// Runs an execution by hand, to its end.
+    ///
+    /// # Errors
+    /// When the engine refuses, or the execution does not end within [`LIMIT`].
+    pub async fn run(&self, event: &Value, profile: &Value) -> Result<Execution> {
+        let input = json!({"event": event, "profile": profile});
+        let arn = self.deployment.execute(&input).await?;
+        match self.deployment.ended(&arn, LIMIT).await {
+            Ok(execution) => Ok(execution),
+            Err(error) => {
+                Err(error.context(format!("after {:?}", self.deployment.states(&arn).await)))
+            }
+        }
+    }
+
+    /// Completes the lifecycle action of an instance at a hook, as the hook's owner or a person does.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn complete(
+        &self,
+        group: &str,
+        hook: &str,
+        instance: &str,
+        result: &str,
+    ) -> Result<()> {
+        self.scene
+            .autoscaling
+            .complete_lifecycle_action()
+            .auto_scaling_group_name(group)
+            .lifecycle_hook_name(hook)
+            .instance_id(instance)
+            .lifecycle_action_result(result)
+            .send()
+            .await
+            .with_context(|| format!("CompleteLifecycleAction {hook} {result}"))?;
+        Ok(())
+    }
+
+    /// Keeps a group from launching replacements.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn no_replacements(&self, group: &str) -> Result<()> {
+        self.scene
+            .autoscaling
+            .suspend_processes()
+            .auto_scaling_group_name(group)
+            .scaling_processes("Launch")
+            .send()
+            .await
+            .context("SuspendProcesses Launch")?;
+        Ok(())
+    }
+
+    /// The instance that an execution was for.
+    ///
+    /// # Errors
+    /// When its input names none.
+    pub fn instance_of(execution: &Execution) -> Result<String> {
+        execution
+            .input
+            .pointer("/event/detail/EC2InstanceId")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .with_context(|| format!("no instance in {}", execution.input))
+    }
+
+    /// Asserts how an execution ended: its status, and the last state that it was in.
+    ///
+    /// # Errors
+    /// When it ended otherwise.
+    pub async fn expect(&self, execution: &Execution, status: &str, state: &str) -> Result<()> {
+        let states = self.deployment.states(&execution.arn).await?;
+        ensure!(
+            execution.status == status && states.last().map(String::as_str) == Some(state),
+            "{status} in {state} was expected, after {states:?}: {execution:#?}"
+        );
+        Ok(())
+    }
+
+    /// Waits until no promise is broken that holds once everything has come to rest, and no injected fault is left.
+    ///
+    /// # Errors
+    /// When something is still broken after [`LIMIT`].
+    pub async fn at_rest(&self, profiles: &[Profile]) -> Result<()> {
+        ensure!(
+            self.local.faults_left() == 0,
+            "a fault did not strike: {} left",
+            self.local.faults_left()
+        );
+        let broken = invariants::always(&self.local, profiles);
+        ensure!(broken.is_empty(), "{broken:#?}");
+        // An interface goes with its instance, which takes the instance a moment: only this is waited for.
+        let gone = wait_for(LIMIT, "interfaces to go with their instances", async || {
+            let broken = invariants::at_rest(&self.local, profiles);
+            Ok(broken.is_empty().then_some(()))
+        })
+        .await;
+        gone.with_context(|| format!("{:#?}", invariants::at_rest(&self.local, profiles)))
+    }
+}

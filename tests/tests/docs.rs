@@ -1,0 +1,253 @@
+//! What the documents say of names, states, waits and profiles is what the code and the state machine say.
+
+// JSON is indexed by name here, which gives null where nothing is.
+#![allow(clippy::indexing_slicing)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use hookline::domain::profile::Profile;
+use serde_json::Value;
+
+const LAUNCH_NODE: &str = include_str!("../../statemachine/launch-node.asl.json");
+const ERRORS: &str = include_str!("../../docs/errors.md");
+const STATES: &str = include_str!("../../docs/states.md");
+const OPERATIONS: &str = include_str!("../../docs/operations.md");
+const PROFILE: &str = include_str!("../../docs/profile.md");
+
+/// The states, by name.
+fn states() -> Result<serde_json::Map<String, Value>> {
+    let machine: Value = serde_json::from_str(LAUNCH_NODE)?;
+    Ok(machine["States"].as_object().context("no States")?.clone())
+}
+
+/// The names in the first columns of a document's tables.
+fn first_columns(document: &str) -> BTreeSet<&str> {
+    document
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// The text of each code block of a language.
+fn blocks<'a>(document: &'a str, language: &str) -> Vec<&'a str> {
+    document
+        .split("\n```")
+        .filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n'))
+        .collect()
+}
+
+#[test]
+fn every_error_is_in_errors_md_and_nothing_else() -> Result<()> {
+    let states = states()?;
+    let mut wanted: BTreeSet<&str> = hookline::Error::TYPES.iter().copied().collect();
+    wanted.extend(states.values().filter_map(|state| state["Error"].as_str()));
+    let found: BTreeSet<&str> = first_columns(ERRORS)
+        .into_iter()
+        .filter(|name| name.starts_with("Hookline."))
+        .collect();
+    assert_eq!(found, wanted);
+    Ok(())
+}
+
+#[test]
+fn errors_md_names_no_error_that_there_is_not() -> Result<()> {
+    let states = states()?;
+    for name in ERRORS
+        .split('`')
+        .filter(|text| text.starts_with("Hookline."))
+    {
+        ensure!(
+            hookline::Error::TYPES.contains(&name)
+                || states.values().any(|state| state["Error"] == name),
+            "{name}"
+        );
+    }
+    Ok(())
+}
+
+/// The longest that a retrier waits, as the row of `docs/errors.md` says it.
+fn row(retrier: &Value) -> Result<String> {
+    let number = |key: &str| {
+        retrier[key]
+            .as_f64()
+            .with_context(|| format!("no {key} in {retrier}"))
+    };
+    let (first, factor, longest) = (
+        number("IntervalSeconds")?,
+        number("BackoffRate")?,
+        number("MaxDelaySeconds")?,
+    );
+    let retries = retrier["MaxAttempts"].as_u64().context("no MaxAttempts")?;
+    let (mut interval, mut sum) = (first, 0.0);
+    for _ in 0..retries {
+        sum += interval;
+        interval = (interval * factor).min(longest);
+    }
+    Ok(format!(
+        "| {retries} | {first} s × {factor}, {longest} s | {sum:.0} s |"
+    ))
+}
+
+#[test]
+fn errors_md_says_how_long_each_retrier_waits() -> Result<()> {
+    let rows: Vec<&str> = ERRORS
+        .lines()
+        .filter(|line| line.ends_with(" s |"))
+        .collect();
+    let mut said = BTreeSet::new();
+    for (name, state) in states()? {
+        for retrier in state["Retry"].as_array().into_iter().flatten() {
+            let wanted = row(retrier)?;
+            let errors: Vec<&str> = retrier["ErrorEquals"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .filter(|error| error.starts_with("Hookline."))
+                .collect();
+            let found = rows.iter().position(|row| {
+                row.ends_with(&wanted)
+                    && errors.iter().all(|error| row.contains(error))
+                    && (row.contains(&format!("in `{name}`")) || row.contains("in each task"))
+            });
+            said.insert(found.with_context(|| format!("no row for {name} {errors:?}: {wanted}"))?);
+        }
+    }
+    assert_eq!(said.len(), rows.len(), "a row that no retrier has");
+    Ok(())
+}
+
+#[test]
+fn operations_md_says_how_long_an_execution_may_take() -> Result<()> {
+    let machine: Value = serde_json::from_str(LAUNCH_NODE)?;
+    let said = format!(
+        "state machine's `TimeoutSeconds`,\n  which is {}.",
+        machine["TimeoutSeconds"]
+    );
+    ensure!(
+        OPERATIONS.contains(&said),
+        "docs/operations.md lacks: {said}"
+    );
+    Ok(())
+}
+
+#[test]
+fn every_state_is_in_states_md_with_its_type_and_what_it_adds() -> Result<()> {
+    let states = states()?;
+    for (name, state) in &states {
+        let kind = state["Type"].as_str().context("no Type")?;
+        let start = match state["ResultPath"].as_str() {
+            Some(path) => format!("| `{name}` | {kind} | `{path}` |"),
+            None => format!("| `{name}` | {kind} | |"),
+        };
+        ensure!(
+            STATES.lines().any(|line| line.starts_with(&start)),
+            "docs/states.md has no row {start}"
+        );
+    }
+    let rows = STATES
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.matches('|').count() == 5)
+        .count();
+    assert_eq!(rows, states.len(), "a row for a state that there is not");
+    Ok(())
+}
+
+#[test]
+fn the_examples_of_states_md_are_json() -> Result<()> {
+    let blocks = blocks(STATES, "json");
+    ensure!(!blocks.is_empty(), "no example");
+    for block in blocks {
+        serde_json::from_str::<Value>(block).with_context(|| block.to_owned())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_profiles_of_profile_md_are_accepted() -> Result<()> {
+    let blocks = blocks(PROFILE, "json");
+    ensure!(blocks.len() >= 2, "{} examples", blocks.len());
+    for block in blocks {
+        Profile::read(serde_json::from_str(block)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_field_of_a_profile_is_in_profile_md() -> Result<()> {
+    let example = blocks(PROFILE, "json").into_iter().next().context("none")?;
+    let profile = Profile::read(serde_json::from_str(example)?)?;
+    let written = serde_json::to_value(profile)?;
+    let columns = first_columns(PROFILE);
+    let objects = [&written, &written["slots"][0]];
+    for field in objects
+        .iter()
+        .filter_map(|object| object.as_object())
+        .flat_map(|object| object.keys())
+    {
+        // `hook` is there by its fields.
+        ensure!(
+            columns.contains(field.as_str()) || columns.contains(format!("{field}.name").as_str()),
+            "docs/profile.md has no row for {field}"
+        );
+    }
+    Ok(())
+}
+
+/// The documents that people read.
+fn documents() -> Result<Vec<PathBuf>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = vec![root.join("README.md"), root.join("CHANGELOG.md")];
+    for folder in ["docs", "statemachine"] {
+        for entry in std::fs::read_dir(root.join(folder))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// GitHub's name of a heading's anchor.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+#[test]
+fn links_point_to_what_exists() -> Result<()> {
+    for document in documents()? {
+        let text =
+            std::fs::read_to_string(&document).with_context(|| document.display().to_string())?;
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
+            .filter(|target| !target.contains("://"))
+        {
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() {
+                document.clone()
+            } else {
+                document.with_file_name(file)
+            };
+            let there = path.exists()
+                && (heading.is_empty()
+                    || std::fs::read_to_string(&path)?
+                        .lines()
+                        .any(|line| line.starts_with('#') && anchor(line) == heading));
+            ensure!(there, "{}: {target}", document.display());
+        }
+    }
+    Ok(())
+}

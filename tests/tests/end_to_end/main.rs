@@ -1,0 +1,97 @@
+//! Launches from the event to InService: the real state machine file in a real engine, the real function binaries,
+//! and a simulated AWS. What fails on the way is injected there, or done by "somebody else" with ordinary calls.
+//!
+//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
+
+mod failures;
+mod hooks;
+mod wiring;
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use hookline_local::{Latency, Settings};
+use hookline_tests::deployment::Execution;
+use hookline_tests::invariants;
+use hookline_tests::scene::Size;
+use hookline_tests::stage::Stage;
+
+/// One AZ and three networks: enough where only one node matters.
+const SMALL: Size = Size {
+    azs: 1,
+    networks: 3,
+    prefix: 24,
+    instance_type: "m5.4xlarge",
+};
+
+/// AWS as it is: calls take a while, and what was done a moment ago does not show yet. Only shorter.
+fn as_aws_is() -> Settings {
+    Settings {
+        latency: Latency::millis(5, 40),
+        describe_lag: Duration::from_millis(200),
+        instance_not_found_for: Duration::from_millis(200),
+        interface_not_found_for: Duration::from_millis(100),
+        ..Settings::default()
+    }
+}
+
+/// The `count` lowest addresses that EC2 gives in a subnet of the scene.
+fn lowest(stage: &Stage, subnet: &str, count: u32) -> Vec<Ipv4Addr> {
+    stage.local.with_world(|world| {
+        let block = world.ec2.subnet(subnet).map(|subnet| subnet.cidr_block);
+        let first = block.map_or(0, |block| u32::from(block.network()) + 4);
+        (first..first + count).map(Ipv4Addr::from).collect()
+    })
+}
+
+fn addresses(stage: &Stage, subnet: &str) -> Vec<Ipv4Addr> {
+    stage
+        .local
+        .with_world(|world| invariants::addresses_in(world, subnet))
+}
+
+/// The subnet of a network in the scene's first AZ.
+fn subnet(stage: &Stage, network: usize) -> Result<&str> {
+    let network = stage
+        .scene
+        .networks
+        .get(network)
+        .context("no such network")?;
+    Ok(network
+        .subnets
+        .first()
+        .context("a network without subnets")?)
+}
+
+/// Creates interfaces, as somebody else, until a subnet is full.
+async fn fill(stage: &Stage, subnet: &str) -> Result<()> {
+    let free = stage.local.with_world(|world| {
+        let subnet = world.ec2.subnet(subnet);
+        subnet.map_or(0, |subnet| subnet.available_ip_address_count())
+    });
+    ensure!(free > 0, "{subnet} is full already");
+    for _ in 0..free {
+        let call = stage.scene.ec2.create_network_interface();
+        call.subnet_id(subnet).send().await?;
+    }
+    Ok(())
+}
+
+/// How many interfaces carry the ownership tag of an instance.
+fn made_for(stage: &Stage, instance: &str) -> usize {
+    stage.local.with_world(|world| {
+        let interfaces = world.ec2.network_interfaces();
+        interfaces
+            .filter(|interface| {
+                let owner = interface.tags.get(hookline::domain::ownership::INSTANCE_ID);
+                owner.is_some_and(|owner| owner == instance)
+            })
+            .count()
+    })
+}
+
+fn failed(executions: &[Execution]) -> Vec<&Execution> {
+    let failed = executions.iter().filter(|one| one.status != "SUCCEEDED");
+    failed.collect()
+}

@@ -1,0 +1,286 @@
+//! `AttachInterfaces`: strangers, limits, lost responses, and interfaces that are not what they should be.
+
+use hookline_local::{Fault, FaultKind};
+use hookline_tests::launch::{Launch, State};
+use serde_json::{Value, json};
+
+use crate::{failed, refusal};
+
+async fn created() -> Launch {
+    created_with(|_| ()).await
+}
+
+async fn created_with(change: impl FnOnce(&mut Value)) -> Launch {
+    let mut launch = Launch::running().await.unwrap().with_profile(change);
+    launch.run_to(State::CreateInterfaces).await.unwrap();
+    launch
+}
+
+/// Somebody else's interface, on the node.
+async fn attach_stranger(launch: &Launch, device_index: u32) -> String {
+    let subnet = launch.subnet(1).unwrap().to_owned();
+    let address = launch.address(&subnet, 100 + device_index).unwrap();
+    let id = launch.foreign_interface(&subnet, address).await.unwrap();
+    launch
+        .scene
+        .ec2
+        .attach_network_interface()
+        .network_interface_id(&id)
+        .instance_id(&launch.instance)
+        .device_index(i32::try_from(device_index).unwrap())
+        .send()
+        .await
+        .unwrap();
+    id
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_at_a_slots_device_index_is_left_alone_and_named() {
+    let mut launch = created().await;
+    let stranger = attach_stranger(&launch, 2).await;
+    let before = launch
+        .local()
+        .with_world(|world| world.ec2.network_interface(&stranger).cloned());
+    let says = failed(
+        launch.run(State::AttachInterfaces).await,
+        "Hookline.DeviceIndexTaken",
+    );
+    assert!(
+        says.contains("device index 2 of network card 0 is taken"),
+        "{says}"
+    );
+    let after = launch
+        .local()
+        .with_world(|world| world.ec2.network_interface(&stranger).cloned());
+    let tags_and_place = |found: Option<hookline_local::ec2::NetworkInterface>| {
+        let found = found.unwrap();
+        let on = found.attachment.unwrap();
+        (found.tags, found.source_dest_check, on.attachment_id)
+    };
+    assert_eq!(tags_and_place(after), tags_and_place(before));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_with_too_many_strangers_says_that_it_has_no_room() {
+    let mut launch = created().await;
+    // The primary interface and six of somebody else's: room for one of ours.
+    for index in 10..16 {
+        attach_stranger(&launch, index).await;
+    }
+    let says = failed(
+        launch.run(State::AttachInterfaces).await,
+        "Hookline.InstanceTypeTooSmall",
+    );
+    assert!(
+        says.starts_with("profile.slots: at device index 2 of network card 0 EC2 said:"),
+        "{says}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_response_of_an_attach_is_looked_into() {
+    for lost in [FaultKind::ResetAfter, FaultKind::InternalErrorAfter] {
+        for times in [1, 3] {
+            let mut launch = created().await;
+            launch.local().inject(
+                Fault::on("AttachNetworkInterface", lost.clone())
+                    .when("DeviceIndex", "2")
+                    .times(times),
+            );
+            launch
+                .run_until_answered(State::AttachInterfaces)
+                .await
+                .unwrap();
+            assert_eq!(launch.local().faults_left(), 0);
+            assert_eq!(launch.made().len(), 2);
+            launch.run(State::ContinueLaunch).await.unwrap();
+            launch
+                .until_lifecycle_state(hookline_local::autoscaling::LifecycleState::InService)
+                .await
+                .unwrap();
+            launch.nothing_is_broken().unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_response_of_an_attribute_is_no_matter() {
+    let mut launch = created().await;
+    launch
+        .local()
+        .inject(Fault::on("ModifyNetworkInterfaceAttribute", FaultKind::ResetAfter).times(4));
+    launch
+        .run_until_answered(State::AttachInterfaces)
+        .await
+        .unwrap();
+    assert_eq!(launch.local().faults_left(), 0);
+    launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attribute_that_cannot_be_set_yet_is_set_by_the_next_run() {
+    // What serves ModifyNetworkInterfaceAttribute may know of the interface, or of its attachment, a moment later.
+    for code in [
+        "InvalidNetworkInterfaceID.NotFound",
+        "InvalidAttachmentID.NotFound",
+    ] {
+        let mut launch = created().await;
+        launch
+            .local()
+            .inject(refusal("ModifyNetworkInterfaceAttribute", code));
+        let says = failed(
+            launch.run(State::AttachInterfaces).await,
+            "Hookline.NotYetAttached",
+        );
+        assert!(says.contains(code), "{says}");
+        launch.run(State::AttachInterfaces).await.unwrap();
+        launch.run(State::ContinueLaunch).await.unwrap();
+        launch.nothing_is_broken().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_ends_meanwhile_is_given_up() {
+    let mut launch = created().await;
+    let terminate = launch.scene.ec2.terminate_instances();
+    let terminate = terminate.instance_ids(&launch.instance);
+    terminate.send().await.unwrap();
+    let says = failed(
+        launch.run(State::AttachInterfaces).await,
+        "Hookline.InstanceGone",
+    );
+    assert!(says.contains("shutting-down"), "{says}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interface_that_is_gone_is_waited_for_and_then_named() {
+    let mut launch = created().await;
+    let gone = launch.made().remove(0).network_interface_id;
+    let delete = launch.scene.ec2.delete_network_interface();
+    let delete = delete.network_interface_id(&gone);
+    delete.send().await.unwrap();
+    let says = failed(
+        launch.run(State::AttachInterfaces).await,
+        "Hookline.NotYetAttached",
+    );
+    assert!(says.contains(&gone) && says.contains("signaling"), "{says}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_without_an_interface_is_a_payload_that_does_not_fit() {
+    let mut launch = created().await;
+    launch.data["allocation"]["interfaces"]
+        .as_array_mut()
+        .unwrap()
+        .remove(0);
+    let mark = launch.mark();
+    let says = failed(
+        launch.run(State::AttachInterfaces).await,
+        "Hookline.InvalidPayload",
+    );
+    assert!(
+        says.starts_with("launch.allocation.interfaces: no interface for the network"),
+        "{says}"
+    );
+    assert_eq!(launch.calls_since(mark).len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_has_changed_about_an_interface_is_named_and_not_continued() {
+    for tampering in ["group", "tag", "no_manage", "address"] {
+        let mut launch = created().await;
+        let id = launch.made().remove(0).network_interface_id;
+        let ec2 = &launch.scene.ec2;
+        let wanted = match tampering {
+            "group" => {
+                let group = ec2.create_security_group().group_name("other");
+                let group = group.description("other").vpc_id(&launch.scene.vpc);
+                let group = group.send().await.unwrap().group_id.unwrap();
+                let modify = ec2.modify_network_interface_attribute();
+                let modify = modify.network_interface_id(&id).groups(&group);
+                modify.send().await.unwrap();
+                format!(
+                    "security groups is {group}, wanted {}",
+                    launch.scene.security_group
+                )
+            }
+            "tag" | "no_manage" => {
+                let key = if tampering == "tag" {
+                    "hookline:network"
+                } else {
+                    "node.k8s.amazonaws.com/no_manage"
+                };
+                let tag = aws_sdk_ec2::types::Tag::builder().key(key).build();
+                let delete = ec2.delete_tags().resources(&id).tags(tag);
+                delete.send().await.unwrap();
+                format!("tag {key} is absent, wanted")
+            }
+            _ => {
+                let assign = ec2.assign_private_ip_addresses();
+                let assign = assign.network_interface_id(&id);
+                let assign = assign.secondary_private_ip_address_count(1);
+                assign.send().await.unwrap();
+                "number of private IPv4 addresses is 2, wanted 1".to_owned()
+            }
+        };
+        let says = failed(
+            launch.run(State::AttachInterfaces).await,
+            "Hookline.NotYetAttached",
+        );
+        assert!(
+            says.contains(&id) && says.contains(&wanted),
+            "wanted {wanted}\nfound {says}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn attributes_that_somebody_sets_back_are_seen() {
+    let mut launch = created_with(|profile| {
+        profile["slots"][0]["sourceDestCheck"] = json!(true);
+    })
+    .await;
+    let id = launch.made().remove(0).network_interface_id;
+    // Hookline leaves alone what EC2 sets by itself; so somebody else's change is only seen.
+    launch
+        .scene
+        .ec2
+        .modify_network_interface_attribute()
+        .network_interface_id(&id)
+        .source_dest_check(
+            aws_sdk_ec2::types::AttributeBooleanValue::builder()
+                .value(false)
+                .build(),
+        )
+        .send()
+        .await
+        .unwrap();
+    let says = failed(
+        launch.run(State::AttachInterfaces).await,
+        "Hookline.NotYetAttached",
+    );
+    assert!(
+        says.contains("SourceDestCheck is false, wanted true"),
+        "{says}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_removal_of_one_too_many_never_fails_a_node_that_is_wired() {
+    let mut launch = created().await;
+    let own = launch.made().remove(0);
+    launch.local().with_world(|world| {
+        let spec = hookline_local::ec2::InterfaceSpec {
+            subnet_id: own.subnet_id.clone(),
+            groups: own.groups.clone(),
+            tags: own.tags.clone(),
+            ..hookline_local::ec2::InterfaceSpec::default()
+        };
+        hookline_local::ec2::create_network_interface(world, spec).unwrap();
+    });
+    launch
+        .local()
+        .inject(refusal("DeleteNetworkInterface", "UnauthorizedOperation"));
+    launch.run(State::AttachInterfaces).await.unwrap();
+    assert_eq!(launch.local().faults_left(), 0, "it was tried");
+}

@@ -1,0 +1,391 @@
+//! `ContinueLaunch` and `AbandonLaunch`: one completion counts, and what became of the others is told truly.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_local::autoscaling::LifecycleState;
+use hookline_local::{Fault, FaultKind, LocalAws, Settings};
+use hookline_tests::launch::{GROUP, Launch, State, small};
+use hookline_tests::scene::Scene;
+use serde_json::{Value, json};
+
+use crate::{counts, failed};
+
+async fn wired() -> Launch {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::AttachInterfaces).await.unwrap();
+    launch
+}
+
+fn accepted(launch: &Launch) -> Vec<String> {
+    launch.local().with_world(|world| {
+        let completions = world.autoscaling.completions().iter();
+        completions
+            .filter(|completion| completion.accepted)
+            .map(|completion| completion.result.clone())
+            .collect()
+    })
+}
+
+/// The outcome and the lifecycle state that a completion gives.
+async fn outcome(launch: &mut Launch, state: State) -> (String, Value) {
+    let completion = launch.run(state).await.unwrap();
+    (
+        completion["outcome"].as_str().unwrap().to_owned(),
+        completion["lifecycleState"].clone(),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn continue_puts_the_node_into_service() {
+    let mut launch = wired().await;
+    let mark = launch.mark();
+    let completion = launch.run(State::ContinueLaunch).await.unwrap();
+    assert_eq!(
+        completion,
+        json!({"result": "CONTINUE", "outcome": "COMPLETED", "lifecycleState": null})
+    );
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([("CompleteLifecycleAction", 1)])
+    );
+    launch
+        .until_lifecycle_state(LifecycleState::InService)
+        .await
+        .unwrap();
+    launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn abandon_ends_the_instance() {
+    let mut launch = wired().await;
+    let completion = launch.run(State::AbandonLaunch).await.unwrap();
+    assert_eq!(
+        completion,
+        json!({"result": "ABANDON", "outcome": "COMPLETED", "lifecycleState": null})
+    );
+    launch
+        .until("the instance to end", |launch| {
+            launch.node().is_ok_and(|node| node.state.is_ending())
+        })
+        .await
+        .unwrap();
+    assert_eq!(accepted(&launch), ["ABANDON"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_continue_is_already_completed_on_the_way_and_in_service() {
+    let mut launch = wired().await;
+    launch.run(State::ContinueLaunch).await.unwrap();
+    assert_eq!(
+        outcome(&mut launch, State::ContinueLaunch).await,
+        ("ALREADY_COMPLETED".to_owned(), json!("Pending:Proceed"))
+    );
+    launch
+        .until_lifecycle_state(LifecycleState::InService)
+        .await
+        .unwrap();
+    assert_eq!(
+        outcome(&mut launch, State::ContinueLaunch).await,
+        ("ALREADY_COMPLETED".to_owned(), json!("InService"))
+    );
+    assert_eq!(accepted(&launch), ["CONTINUE"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abandon_after_a_continue_leaves_the_node_be() {
+    let mut launch = wired().await;
+    launch.run(State::ContinueLaunch).await.unwrap();
+    assert_eq!(
+        outcome(&mut launch, State::AbandonLaunch).await,
+        ("ALREADY_CONTINUED".to_owned(), json!("Pending:Proceed"))
+    );
+    launch
+        .until_lifecycle_state(LifecycleState::InService)
+        .await
+        .unwrap();
+    assert_eq!(
+        outcome(&mut launch, State::AbandonLaunch).await,
+        ("ALREADY_CONTINUED".to_owned(), json!("InService"))
+    );
+    assert_eq!(accepted(&launch), ["CONTINUE"]);
+    launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_continue_after_an_abandon_finds_the_launch_gone() {
+    let mut launch = wired().await;
+    launch.run(State::AbandonLaunch).await.unwrap();
+    let says = failed(
+        launch.run(State::ContinueLaunch).await,
+        "Hookline.LaunchGone",
+    );
+    assert!(says.contains("Terminating"), "{says}");
+    launch
+        .until("the group to forget it", |launch| {
+            let states = launch
+                .local()
+                .with_world(|world| world.autoscaling.states(GROUP));
+            !states.contains_key(&launch.instance)
+        })
+        .await
+        .unwrap();
+    let says = failed(
+        launch.run(State::ContinueLaunch).await,
+        "Hookline.LaunchGone",
+    );
+    assert!(says.contains("unknown to Auto Scaling"), "{says}");
+    assert_eq!(accepted(&launch), ["ABANDON"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_abandon_is_already_completed() {
+    let mut launch = wired().await;
+    launch.run(State::AbandonLaunch).await.unwrap();
+    let (first, _) = outcome(&mut launch, State::AbandonLaunch).await;
+    assert_eq!(first, "ALREADY_COMPLETED");
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(
+        outcome(&mut launch, State::AbandonLaunch).await,
+        ("ALREADY_COMPLETED".to_owned(), Value::Null)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_after_the_hooks_timeout_finds_the_launch_gone() {
+    let mut launch = wired().await;
+    tokio::time::sleep(Duration::from_secs(1801)).await;
+    failed(
+        launch.run(State::ContinueLaunch).await,
+        "Hookline.LaunchGone",
+    );
+    let (abandoned, _) = outcome(&mut launch, State::AbandonLaunch).await;
+    assert_eq!(abandoned, "ALREADY_COMPLETED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_response_is_told_from_a_completion_by_somebody_else_by_its_result() {
+    for (state, times) in [
+        (State::ContinueLaunch, 1),
+        (State::ContinueLaunch, 3),
+        (State::AbandonLaunch, 1),
+        (State::AbandonLaunch, 3),
+    ] {
+        let mut launch = wired().await;
+        launch
+            .local()
+            .inject(Fault::on("CompleteLifecycleAction", FaultKind::ResetAfter).times(times));
+        let completion = launch.run_until_answered(state).await.unwrap();
+        assert_eq!(launch.local().faults_left(), 0);
+        assert_eq!(completion["outcome"], "ALREADY_COMPLETED");
+        assert_eq!(accepted(&launch).len(), 1, "{state:?}");
+    }
+}
+
+/// Another launch hook of the same group, as a managed node group has.
+async fn with_a_second_hook() -> Launch {
+    let scene = Scene::build(LocalAws::new(Settings::for_tests()), &small())
+        .await
+        .unwrap();
+    scene.group(GROUP).await.unwrap();
+    scene
+        .autoscaling
+        .put_lifecycle_hook()
+        .auto_scaling_group_name(GROUP)
+        .lifecycle_hook_name("Launch-LC-Hook")
+        .lifecycle_transition("autoscaling:EC2_INSTANCE_LAUNCHING")
+        .heartbeat_timeout(1800)
+        .send()
+        .await
+        .unwrap();
+    let launch = Launch::more(&Arc::new(scene), 1).await.unwrap().remove(0);
+    launch.until_it_runs().await.unwrap();
+    launch
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_that_another_hook_holds_has_gone_on_for_ours() {
+    let mut launch = with_a_second_hook().await;
+    launch.run_to(State::ContinueLaunch).await.unwrap();
+    assert_eq!(
+        outcome(&mut launch, State::ContinueLaunch).await,
+        ("ALREADY_COMPLETED".to_owned(), json!("Pending:Wait"))
+    );
+    assert_eq!(
+        outcome(&mut launch, State::AbandonLaunch).await,
+        ("ALREADY_CONTINUED".to_owned(), json!("Pending:Wait"))
+    );
+    launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_is_not_ours_is_never_completed() {
+    type Change = fn(&mut Value);
+    // (I3) Each with how many calls it takes to know.
+    let cases: [(Change, usize); 5] = [
+        (
+            |launch| launch["event"]["detail"]["LifecycleHookName"] = json!("Launch-LC-Hook"),
+            0,
+        ),
+        (
+            |launch| launch["profile"]["hook"]["complete"] = json!(false),
+            0,
+        ),
+        (
+            // TagNode failed before it knew whether the profile covers the instance.
+            |launch| {
+                launch["event"]["detail"]["AutoScalingGroupName"] = json!("smf");
+                launch["node"] = Value::Null;
+            },
+            0,
+        ),
+        (
+            |launch| {
+                launch["profile"]["selector"] = json!({"tag": {"key": "multus", "value": "smf"}});
+                launch["node"] = Value::Null;
+            },
+            1,
+        ),
+        (
+            |launch| {
+                launch["profile"]["selector"] = json!({"tag": {"key": "nobody-has-this"}});
+                launch.as_object_mut().unwrap().remove("node");
+            },
+            1,
+        ),
+    ];
+    let launch = wired().await;
+    for state in [State::ContinueLaunch, State::AbandonLaunch] {
+        for (n, (change, calls)) in cases.iter().enumerate() {
+            let mut payload = launch.payload(state);
+            change(&mut payload["launch"]);
+            let mark = launch.mark();
+            failed(launch.handle(state, payload).await, "Hookline.HookNotOurs");
+            assert_eq!(launch.calls_since(mark).len(), *calls, "case {n}");
+        }
+    }
+    assert_eq!(accepted(&launch), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_selector_covers_is_completed_though_tagging_failed() {
+    for selector in [
+        json!({"autoScalingGroupNames": ["upf"]}),
+        json!({"tag": {"key": "multus", "value": "upf"}}),
+    ] {
+        let mut launch = Launch::running()
+            .await
+            .unwrap()
+            .with_profile(|profile| profile["selector"] = selector);
+        assert!(launch.data.get("node").is_none());
+        let (abandoned, _) = outcome(&mut launch, State::AbandonLaunch).await;
+        assert_eq!(abandoned, "COMPLETED");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_left_service_again_is_on_its_way_out_at_its_terminate_hook_too() {
+    let mut launch = wired().await;
+    let autoscaling = &launch.scene.autoscaling;
+    let put = autoscaling.put_lifecycle_hook();
+    let put = put.auto_scaling_group_name(GROUP);
+    put.lifecycle_hook_name("Terminate-LC-Hook")
+        .lifecycle_transition("autoscaling:EC2_INSTANCE_TERMINATING")
+        .heartbeat_timeout(1800)
+        .send()
+        .await
+        .unwrap();
+    launch.run(State::ContinueLaunch).await.unwrap();
+    launch
+        .until_lifecycle_state(LifecycleState::InService)
+        .await
+        .unwrap();
+    launch.scene.scale(GROUP, 0).await.unwrap();
+    launch
+        .until_lifecycle_state(LifecycleState::TerminatingWait)
+        .await
+        .unwrap();
+    // A second execution for the launch, very late.
+    let says = failed(
+        launch.run(State::ContinueLaunch).await,
+        "Hookline.LaunchGone",
+    );
+    assert!(says.contains("Terminating:Wait"), "{says}");
+    assert_eq!(
+        outcome(&mut launch, State::AbandonLaunch).await,
+        ("ALREADY_COMPLETED".to_owned(), json!("Terminating:Wait"))
+    );
+    assert_eq!(
+        accepted(&launch),
+        ["CONTINUE"],
+        "the other hook is not ours"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_launch_of_an_instance_that_is_gone_is_abandoned_rather_than_left_to_time_out() {
+    let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
+        profile["selector"] = json!({"tag": {"key": "multus", "value": "upf"}});
+    });
+    let terminate = launch.scene.ec2.terminate_instances();
+    let terminate = terminate.instance_ids(&launch.instance);
+    terminate.send().await.unwrap();
+    failed(launch.run(State::TagNode).await, "Hookline.InstanceGone");
+    let (abandoned, _) = outcome(&mut launch, State::AbandonLaunch).await;
+    assert_eq!(abandoned, "COMPLETED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_was_deleted_meanwhile_has_let_the_launch_go_on() {
+    let mut launch = wired().await;
+    let autoscaling = &launch.scene.autoscaling;
+    let delete = autoscaling.delete_lifecycle_hook();
+    let delete = delete.auto_scaling_group_name(GROUP);
+    let hook = hookline_tests::scene::HOOK;
+    delete.lifecycle_hook_name(hook).send().await.unwrap();
+    launch
+        .until_lifecycle_state(LifecycleState::InService)
+        .await
+        .unwrap();
+    let (continued, _) = outcome(&mut launch, State::ContinueLaunch).await;
+    assert_eq!(continued, "ALREADY_COMPLETED");
+    let (abandoned, _) = outcome(&mut launch, State::AbandonLaunch).await;
+    assert_eq!(abandoned, "ALREADY_CONTINUED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_was_deleted_meanwhile_has_no_launch_any_more() {
+    let mut launch = wired().await;
+    let delete = launch.scene.autoscaling.delete_auto_scaling_group();
+    let delete = delete.auto_scaling_group_name(GROUP).force_delete(true);
+    delete.send().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    failed(
+        launch.run(State::ContinueLaunch).await,
+        "Hookline.LaunchGone",
+    );
+    let (abandoned, _) = outcome(&mut launch, State::AbandonLaunch).await;
+    assert_eq!(abandoned, "ALREADY_COMPLETED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_is_none_is_refused() {
+    let launch = wired().await;
+    for result in [
+        json!("continue"),
+        json!("MAYBE"),
+        json!(1),
+        Value::Null,
+        json!({}),
+    ] {
+        let mut payload = launch.payload(State::ContinueLaunch);
+        payload["result"] = result.clone();
+        let mark = launch.mark();
+        let says = failed(
+            launch.handle(State::ContinueLaunch, payload).await,
+            "Hookline.InvalidPayload",
+        );
+        assert!(says.starts_with("result: "), "{result}: {says}");
+        assert_eq!(launch.calls_since(mark).len(), 0);
+    }
+}

@@ -1,0 +1,201 @@
+//! `CreateInterfaces`: full subnets, lost responses, and what is left when a create fails for good.
+
+use hookline_local::{Fault, FaultKind, Outcome};
+use hookline_tests::launch::{Launch, State};
+use serde_json::{Value, json};
+
+use crate::{failed, refusal};
+
+/// A launch whose first slot leaves the address to EC2 and names a second subnet; planned.
+async fn with_two_subnets() -> (Launch, String, String) {
+    let launch = Launch::running().await.unwrap();
+    let first = launch.subnet(0).unwrap().to_owned();
+    let second = launch.scene.subnet(0, "10.0.250.0/24").await.unwrap();
+    let mut launch = launch.with_profile(|profile| {
+        profile["slots"][0]["addressing"] = json!("subnet-assigned");
+        profile["slots"][0]["subnetIds"] = json!([first, second]);
+    });
+    launch.run_to(State::PlanInterfaces).await.unwrap();
+    (launch, first, second)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subnet_that_ec2_says_is_full_is_left_for_the_next() {
+    let insufficient = FaultKind::Error {
+        status: 400,
+        code: "InvalidParameterValue".to_owned(),
+        message: "There aren't sufficient free Ipv4 addresses or prefixes".to_owned(),
+    };
+    let kinds = [
+        refusal(
+            "CreateNetworkInterface",
+            "InsufficientFreeAddressesInSubnet",
+        ),
+        refusal("CreateNetworkInterface", "InsufficientCidrBlocks"),
+        Fault::on("CreateNetworkInterface", insufficient),
+    ];
+    for full in kinds {
+        let (mut launch, first, second) = with_two_subnets().await;
+        assert_eq!(launch.data["plan"]["slots"][0]["subnetId"], first);
+        let named = format!("{full:?}");
+        launch
+            .local()
+            .inject(full.when("SubnetId", first.clone()).always());
+        let allocation = launch.run(State::CreateInterfaces).await.unwrap();
+        assert_eq!(
+            allocation["refused"],
+            json!([{"reason": "SUBNET_FULL", "network": "signaling", "subnetId": first}]),
+            "{named}"
+        );
+        let plan = launch.run(State::PlanInterfaces).await.unwrap();
+        assert_eq!(plan["slots"][0]["subnetId"], second, "{named}");
+        let allocation = launch.run(State::CreateInterfaces).await.unwrap();
+        assert_eq!(allocation["complete"], true, "{named}");
+        assert_eq!(launch.made()[0].subnet_id, second);
+        launch.nothing_is_broken().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_last_subnet_is_full_too_the_plan_says_so() {
+    let (mut launch, first, second) = with_two_subnets().await;
+    for subnet in [&first, &second] {
+        launch.local().inject(
+            refusal(
+                "CreateNetworkInterface",
+                "InsufficientFreeAddressesInSubnet",
+            )
+            .when("SubnetId", subnet.clone())
+            .always(),
+        );
+    }
+    launch.run(State::CreateInterfaces).await.unwrap();
+    launch.run(State::PlanInterfaces).await.unwrap();
+    launch.run(State::CreateInterfaces).await.unwrap();
+    let says = failed(
+        launch.run(State::PlanInterfaces).await,
+        "Hookline.SubnetsFull",
+    );
+    assert!(
+        says.contains(&first) && says.contains(&second),
+        "both were tried: {says}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_response_makes_no_second_interface() {
+    for lost in [FaultKind::ResetAfter, FaultKind::InternalErrorAfter] {
+        // As often as the SDK tries, so that the function itself fails and is run again.
+        for times in [1, 3] {
+            let mut launch = Launch::running().await.unwrap();
+            launch.run_to(State::PlanInterfaces).await.unwrap();
+            let subnet = launch.subnet(0).unwrap().to_owned();
+            launch.local().inject(
+                Fault::on("CreateNetworkInterface", lost.clone())
+                    .when("SubnetId", subnet)
+                    .times(times),
+            );
+            if times == 3 {
+                let lost = launch.run(State::CreateInterfaces).await;
+                failed(lost, "Hookline.AwsUnavailable");
+                assert_eq!(launch.made().len(), 2, "both stay for the retry");
+            }
+            launch
+                .run_until_answered(State::CreateInterfaces)
+                .await
+                .unwrap();
+            assert_eq!(launch.local().faults_left(), 0);
+            assert_eq!(launch.data["allocation"]["complete"], true);
+            assert_eq!(launch.made().len(), 2, "{lost:?} {times} times");
+            launch.nothing_is_broken().unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_security_group_that_is_gone_leaves_nothing_behind() {
+    let launch = Launch::running().await.unwrap();
+    let group = launch
+        .scene
+        .ec2
+        .create_security_group()
+        .group_name("soon-gone")
+        .description("deleted between plan and create")
+        .vpc_id(&launch.scene.vpc)
+        .send()
+        .await
+        .unwrap()
+        .group_id
+        .unwrap();
+    // The second slot fails, the first could be made.
+    let mut launch = launch.with_profile(|profile| {
+        profile["slots"][1]["securityGroupIds"] = json!([group]);
+    });
+    launch.run_to(State::PlanInterfaces).await.unwrap();
+    let delete = launch.scene.ec2.delete_security_group();
+    delete.group_id(&group).send().await.unwrap();
+    let mark = launch.mark();
+    let says = failed(
+        launch.run(State::CreateInterfaces).await,
+        "Hookline.ResourceNotFound",
+    );
+    assert!(says.contains(&group), "{says}");
+    let created = launch
+        .calls_since(mark)
+        .into_iter()
+        .filter(|call| call.action == "CreateNetworkInterface" && call.outcome == Outcome::Ok)
+        .count();
+    assert_eq!(created, 1, "or there would be nothing to undo");
+    assert_eq!(launch.made(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_accounts_limit_of_interfaces_is_told_in_ec2s_words() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::PlanInterfaces).await.unwrap();
+    launch.local().with_world(|world| {
+        let now = world.ec2.network_interfaces().count();
+        world.settings.network_interface_limit = now + 1;
+    });
+    let says = failed(
+        launch.run(State::CreateInterfaces).await,
+        "Hookline.AwsRefused",
+    );
+    assert!(says.contains("NetworkInterfaceLimitExceeded"), "{says}");
+    assert_eq!(launch.made(), [], "the one that fitted is undone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_for_another_profile_creates_nothing() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::PlanInterfaces).await.unwrap();
+    launch = launch.with_profile(|profile: &mut Value| {
+        profile["slots"][1]["network"] = json!("renamed");
+    });
+    let mark = launch.mark();
+    let says = failed(
+        launch.run(State::CreateInterfaces).await,
+        "Hookline.InvalidPayload",
+    );
+    assert!(
+        says.starts_with("launch.plan.slots[1].network: the profile has no network \"user-plane\""),
+        "{says}"
+    );
+    assert_eq!(launch.calls_since(mark).len(), 0);
+}
+
+/// A token that was used with other parameters: the node got another name between two runs.
+#[tokio::test(start_paused = true)]
+async fn a_create_done_before_under_another_name_is_found_in_the_next_plan() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::CreateInterfaces).await.unwrap();
+    let before = launch.made();
+    launch.data["node"]["name"] = json!("renamed-meanwhile");
+    let allocation = launch.run(State::CreateInterfaces).await.unwrap();
+    assert_eq!(allocation["complete"], false);
+    assert_eq!(launch.made(), before);
+    launch.run(State::PlanInterfaces).await.unwrap();
+    let allocation = launch.run(State::CreateInterfaces).await.unwrap();
+    assert_eq!(allocation["complete"], true);
+    assert_eq!(launch.made(), before);
+}

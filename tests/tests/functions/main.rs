@@ -1,0 +1,66 @@
+//! Every function against the simulated AWS, in process and in virtual time: what it does, what it calls, and what it
+//! answers when something is not as it should be.
+
+// Tests say what must be by failing; that is what these are for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod any_input;
+mod attach;
+mod attach_failures;
+mod aws_errors;
+mod bad_input;
+mod calls;
+mod complete_hook;
+mod create;
+mod create_failures;
+mod plan;
+mod plan_refusals;
+mod release;
+mod tag_node;
+mod unknown_ids;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use hookline_local::{Fault, FaultKind};
+use serde_json::Value;
+
+/// Asserts that a function failed by this name, and gives the words that it failed with.
+#[track_caller]
+fn failed(result: hookline::Result<Value>, name: &str) -> String {
+    match result {
+        Ok(value) => panic!("wanted {name}, but it went well: {value}"),
+        Err(error) => {
+            assert_eq!(error.error_type(), name, "{error}");
+            error.to_string()
+        }
+    }
+}
+
+/// The number of calls of each action, for comparisons.
+fn counts<const N: usize>(actions: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    actions
+        .into_iter()
+        .map(|(action, times)| (action.to_owned(), times))
+        .collect()
+}
+
+/// AWS refuses `action` with this code.
+fn refusal(action: &str, code: &str) -> Fault {
+    let kind = FaultKind::Error {
+        status: 400,
+        code: code.to_owned(),
+        message: format!("injected {code}"),
+    };
+    Fault::on(action, kind)
+}
+
+/// The addresses that a plan's slot asks for.
+fn planned(plan: &Value, slot: usize) -> Vec<Ipv4Addr> {
+    serde_json::from_value(plan["slots"][slot]["privateIpAddresses"].clone()).unwrap()
+}

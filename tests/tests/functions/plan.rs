@@ -1,0 +1,284 @@
+//! `PlanInterfaces`: which subnets and addresses it chooses, from what, and with which calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookline_local::ec2::{self, InterfaceSpec, ReservationType};
+use hookline_local::{LocalAws, Settings};
+use hookline_tests::launch::{GROUP, Launch, State};
+use hookline_tests::scene::{Scene, Size};
+use serde_json::{Value, json};
+
+use crate::{counts, planned};
+
+async fn plan(launch: &mut Launch) -> Value {
+    launch.run(State::TagNode).await.unwrap();
+    launch.run(State::PlanInterfaces).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_slot_gets_the_lowest_free_address_and_nothing_is_created() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run(State::TagNode).await.unwrap();
+    let mark = launch.mark();
+    let plan = launch.run(State::PlanInterfaces).await.unwrap();
+    for slot in 0..2 {
+        let subnet = launch.subnet(slot).unwrap();
+        assert_eq!(plan["slots"][slot]["subnetId"], subnet);
+        assert_eq!(plan["slots"][slot]["existing"], Value::Null);
+        assert_eq!(
+            planned(&plan, slot),
+            [launch.address(subnet, 4).unwrap()],
+            "the first four are EC2's own"
+        );
+    }
+    assert_eq!(plan["round"], 1);
+    assert_eq!(plan["waitSeconds"], 0);
+    assert_eq!(plan["nodeRunning"], true);
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([
+            ("DescribeInstanceTypes", 1),
+            ("DescribeSubnets", 1),
+            ("GetSubnetCidrReservations", 2),
+            ("DescribeInstances", 1),
+            ("DescribeNetworkInterfaces", 1),
+        ])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_reserved_or_excluded_is_gone_around() {
+    let mut launch = Launch::running().await.unwrap();
+    let subnet = launch.subnet(0).unwrap().to_owned();
+    let at = |n| launch.address(&subnet, n).unwrap();
+    let (fourth, fifth) = (at(4), at(5));
+    let (six, seven, eight, sixteen) = (at(6), at(7), at(8), at(16));
+    launch.foreign_interface(&subnet, fourth).await.unwrap();
+    launch.foreign_interface(&subnet, seven).await.unwrap();
+    launch.local().with_world(|world| {
+        let reserve = format!("{eight}/29").parse().unwrap();
+        ec2::reserve_cidr(world, &subnet, reserve, ReservationType::Explicit).unwrap();
+        let prefixes = format!("{sixteen}/28").parse().unwrap();
+        ec2::reserve_cidr(world, &subnet, prefixes, ReservationType::Prefix).unwrap();
+    });
+    let (low, high) = (at(32), at(34));
+    launch = launch.with_profile(|profile| {
+        profile["slots"][0]["excludedRanges"] =
+            json!([format!("{fifth}/32"), format!("{low}-{high}")]);
+        // Two slots in one subnet: what is excluded for one is excluded for both.
+        profile["slots"][1]["subnetIds"] = json!([subnet]);
+        profile["slots"][1]["secondaryPrivateAddresses"] = json!(1);
+    });
+    let plan = plan(&mut launch).await;
+    assert_eq!(planned(&plan, 0), [six]);
+    let at = |n| launch.address(&subnet, n).unwrap();
+    assert_eq!(planned(&plan, 1), [at(35), at(36)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_subnet_serves_when_the_first_is_full() {
+    let scene = Scene::build(
+        LocalAws::new(Settings::for_tests()),
+        &Size {
+            azs: 1,
+            networks: 1,
+            prefix: 28,
+            ..Size::default()
+        },
+    )
+    .await
+    .unwrap();
+    scene.group(GROUP).await.unwrap();
+    let more = scene.subnet(0, "10.0.250.0/24").await.unwrap();
+    let mut launch = Launch::more(&Arc::new(scene), 1)
+        .await
+        .unwrap()
+        .remove(0)
+        .with_profile(|profile| {
+            profile["slots"][0]["subnetIds"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!(more));
+        });
+    launch.until_it_runs().await.unwrap();
+    let first = launch.subnet(0).unwrap().to_owned();
+    let before = plan(&mut launch).await;
+    assert_eq!(before["slots"][0]["subnetId"], first);
+    for n in 4..15 {
+        let address = launch.address(&first, n).unwrap();
+        launch.foreign_interface(&first, address).await.unwrap();
+    }
+    launch.data["plan"] = Value::Null;
+    let after = plan(&mut launch).await;
+    assert_eq!(after["slots"][0]["subnetId"], more);
+    assert_eq!(planned(&after, 0), [launch.address(&more, 4).unwrap()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn launches_in_flight_each_leave_the_others_their_addresses() {
+    let first = Launch::running().await.unwrap();
+    let scene = Arc::clone(&first.scene);
+    let mut launches = vec![first];
+    launches.extend(Launch::more(&scene, 3).await.unwrap());
+    // Whoever comes first, each comes to its own.
+    for (ahead, launch) in launches.iter_mut().enumerate().rev() {
+        let plan = plan(launch).await;
+        assert_eq!(plan["ahead"], ahead);
+        let rank = u32::try_from(ahead).unwrap();
+        for slot in 0..2 {
+            let subnet = launch.subnet(slot).unwrap();
+            assert_eq!(
+                planned(&plan, slot),
+                [launch.address(subnet, 4 + rank).unwrap()]
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_far_behind_waits_for_its_turn_and_the_first_for_nothing() {
+    let first = Launch::running().await.unwrap();
+    let mut launches = Launch::more(&first.scene, 60).await.unwrap();
+    let mut last = launches.pop().unwrap();
+    let mut first = first;
+    assert_eq!(plan(&mut first).await["waitSeconds"], 0);
+    let late = plan(&mut last).await;
+    assert_eq!(late["ahead"], 60);
+    assert!(late["waitSeconds"].as_u64().unwrap() > 0, "{late}");
+    // Waiting is no conflict: however often, it is the first round.
+    let again = last.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(again["round"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_launch_before_this_one_has_is_not_left_to_it_once_more() {
+    let mut first = Launch::running().await.unwrap();
+    let mut second = Launch::more(&first.scene, 1).await.unwrap().remove(0);
+    let subnet = second.subnet(0).unwrap().to_owned();
+    let next = second.address(&subnet, 5).unwrap();
+    first.run_to(State::CreateInterfaces).await.unwrap();
+    assert_eq!(planned(&plan(&mut second).await, 0), [next]);
+    first.run(State::AttachInterfaces).await.unwrap();
+    let plan = plan(&mut second.second_execution().await).await;
+    assert_eq!(planned(&plan, 0), [next]);
+    assert_eq!(plan["ahead"], 0, "it needs nothing more of EC2's rates");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_already_made_is_planned_as_it_is() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::CreateInterfaces).await.unwrap();
+    let mut second = launch.second_execution().await;
+    let plan = plan(&mut second).await;
+    for interface in launch.made() {
+        let network = &interface.tags["hookline:network"];
+        let slots = plan["slots"].as_array().unwrap();
+        let slot = slots.iter().find(|slot| slot["network"] == *network);
+        let slot = slot.unwrap();
+        assert_eq!(slot["existing"], interface.network_interface_id.as_str());
+        assert_eq!(slot["privateIpAddresses"], json!([]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_notices_that_the_instance_runs_by_now() {
+    let mut launch = Launch::begin(Settings::for_tests(), &hookline_tests::launch::small())
+        .await
+        .unwrap();
+    let node = launch.run(State::TagNode).await.unwrap();
+    assert_eq!(node["running"], false);
+    launch.until_it_runs().await.unwrap();
+    let plan = launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(plan["nodeRunning"], true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warm_process_asks_for_subnets_and_types_once() {
+    let mut launch = Launch::running().await.unwrap();
+    plan(&mut launch).await;
+    let warm = counts([("DescribeInstances", 1), ("DescribeNetworkInterfaces", 1)]);
+    let mark = launch.mark();
+    launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(launch.actions_since(mark), warm);
+    // What is changed in the subnets meanwhile is heeded some minutes later.
+    let subnet = launch.subnet(0).unwrap().to_owned();
+    let range = launch.address(&subnet, 0).unwrap();
+    launch.local().with_world(|world| {
+        let range = format!("{range}/28").parse().unwrap();
+        ec2::reserve_cidr(world, &subnet, range, ReservationType::Explicit).unwrap();
+    });
+    tokio::time::sleep(Duration::from_secs(301)).await;
+    let mark = launch.mark();
+    let plan = launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([
+            ("DescribeSubnets", 1),
+            ("GetSubnetCidrReservations", 2),
+            ("DescribeInstances", 1),
+            ("DescribeNetworkInterfaces", 1),
+        ])
+    );
+    assert_eq!(planned(&plan, 0), [launch.address(&subnet, 16).unwrap()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_interfaces_than_a_page_holds_are_all_seen() {
+    let size = Size {
+        azs: 1,
+        networks: 1,
+        prefix: 20,
+        ..Size::default()
+    };
+    let mut launch = Launch::begin(Settings::for_tests(), &size).await.unwrap();
+    let subnet = launch.subnet(0).unwrap().to_owned();
+    let first = u32::from(launch.address(&subnet, 4).unwrap());
+    launch.local().with_world(|world| {
+        for n in 0..1100 {
+            let spec = InterfaceSpec {
+                subnet_id: subnet.clone(),
+                private_ip_address: Some((first + n).into()),
+                ..InterfaceSpec::default()
+            };
+            ec2::create_network_interface(world, spec).unwrap();
+        }
+    });
+    launch.run(State::TagNode).await.unwrap();
+    let mark = launch.mark();
+    let plan = launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(
+        planned(&plan, 0),
+        [launch.address(&subnet, 4 + 1100).unwrap()]
+    );
+    assert_eq!(launch.actions_since(mark)["DescribeNetworkInterfaces"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn repeated_conflicts_make_it_wait_a_little_and_learn() {
+    let mut launch = Launch::running().await.unwrap();
+    let subnet = launch.subnet(0).unwrap().to_owned();
+    let plan_of = |n| launch.address(&subnet, n).unwrap();
+    let taken = [plan_of(4), plan_of(5), plan_of(6)];
+    plan(&mut launch).await;
+    for (n, address) in taken.iter().enumerate() {
+        launch.data["allocation"] = json!({
+            "complete": false,
+            "interfaces": [],
+            "refused": [{"reason": "ADDRESS_TAKEN", "network": "signaling", "addresses": [address]}],
+        });
+        let next = launch.address(&subnet, 5 + u32::try_from(n).unwrap());
+        let next = next.unwrap();
+        let plan = launch.run(State::PlanInterfaces).await.unwrap();
+        assert_eq!(plan["round"], 2 + n);
+        assert_eq!(planned(&plan, 0), [next]);
+        assert_eq!(plan["waitSeconds"].as_u64().unwrap() > 0, n > 0, "{plan}");
+        if n > 0 {
+            // After the wait the plan is made anew. It was not carried out, so this is no other round.
+            let plan = launch.run(State::PlanInterfaces).await.unwrap();
+            assert_eq!(plan["round"], 2 + n);
+            assert_eq!(plan["waitSeconds"], 0);
+            assert_eq!(planned(&plan, 0), [next]);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! `ReleaseInterfaces`: all that was made for the launch goes, and nothing else (I2, I4).
+
+use std::time::Duration;
+
+use hookline_local::Settings;
+use hookline_local::ec2::{self, AttachmentStatus};
+use hookline_tests::launch::{Launch, State};
+use serde_json::{Value, json};
+
+use crate::{counts, failed};
+
+fn ids(launch: &Launch) -> Vec<String> {
+    let mut ids: Vec<String> = launch
+        .made()
+        .into_iter()
+        .map(|made| made.network_interface_id)
+        .collect();
+    ids.sort();
+    ids
+}
+
+async fn launch_at(state: State) -> Launch {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(state).await.unwrap();
+    launch
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_attached_is_deleted_at_once() {
+    let mut launch = launch_at(State::CreateInterfaces).await;
+    let made = ids(&launch);
+    let mark = launch.mark();
+    let release = launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(release, json!({"released": made}));
+    assert_eq!(launch.made(), []);
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([
+            ("DescribeNetworkInterfaces", 1),
+            ("DeleteNetworkInterface", 2)
+        ])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_attached_is_detached_and_then_deleted() {
+    let mut launch = launch_at(State::AttachInterfaces).await;
+    let made = ids(&launch);
+    let release = launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(release, json!({"released": made}));
+    assert_eq!(launch.made(), []);
+    launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_being_detached_already_is_only_waited_for() {
+    let mut launch = launch_at(State::AttachInterfaces).await;
+    for interface in launch.made() {
+        let attachment = interface.attachment.unwrap().attachment_id;
+        launch.local().with_world(|world| {
+            ec2::detach_network_interface(world, &attachment).unwrap();
+        });
+    }
+    let mark = launch.mark();
+    launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(launch.made(), []);
+    assert!(
+        !launch
+            .actions_since(mark)
+            .contains_key("DetachNetworkInterface")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detach_that_takes_long_is_left_to_the_retrier() {
+    let settings = Settings {
+        detach_for: Duration::from_secs(45),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::running_in(settings).await.unwrap();
+    launch.run_to(State::AttachInterfaces).await.unwrap();
+    let made = ids(&launch);
+    let says = failed(
+        launch.run(State::ReleaseInterfaces).await,
+        "Hookline.StillDetaching",
+    );
+    assert!(made.iter().all(|id| says.contains(id)), "{says}");
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(launch.made(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_listing_shows_yet_is_remembered_by_the_execution() {
+    let settings = Settings {
+        describe_lag: Duration::from_secs(30),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::running_in(settings).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    launch.run_to(State::CreateInterfaces).await.unwrap();
+    assert_eq!(launch.made().len(), 2);
+    let release = launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(release["released"].as_array().unwrap().len(), 2);
+    assert_eq!(launch.made(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_round_made_is_remembered_in_the_plan() {
+    let settings = Settings {
+        describe_lag: Duration::from_secs(30),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::running_in(settings).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    launch.run_to(State::PlanInterfaces).await.unwrap();
+    let subnet = launch.subnet(0).unwrap().to_owned();
+    let taken = launch.address(&subnet, 4).unwrap();
+    let foreign = launch.foreign_interface(&subnet, taken).await.unwrap();
+    launch.run(State::CreateInterfaces).await.unwrap();
+    launch.run(State::PlanInterfaces).await.unwrap();
+    // The second create failed, so the state machine kept the first's result; suppose that even that is lost.
+    launch.data.as_object_mut().unwrap().remove("allocation");
+    launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(launch.made(), []);
+    let left = launch
+        .local()
+        .with_world(|world| world.ec2.network_interface(&foreign).is_some());
+    assert!(left, "somebody else's is not ours to delete");
+}
+
+#[tokio::test(start_paused = true)]
+async fn listings_that_lag_behind_a_detach_do_no_harm() {
+    for varies in [false, true] {
+        let settings = Settings {
+            describe_lag: Duration::from_secs(3),
+            describe_lag_varies: varies,
+            ..Settings::for_tests()
+        };
+        let mut launch = Launch::running_in(settings).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        launch.run_to(State::AttachInterfaces).await.unwrap();
+        launch.run(State::ReleaseInterfaces).await.unwrap();
+        assert_eq!(launch.made(), []);
+        // Again, while the listing still shows what is gone.
+        launch.run(State::ReleaseInterfaces).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn run_again_there_is_nothing_left_to_do() {
+    let mut launch = launch_at(State::AttachInterfaces).await;
+    launch.run(State::ReleaseInterfaces).await.unwrap();
+    let second = launch.run(State::ReleaseInterfaces).await.unwrap();
+    // The execution still remembers them: gone is gone.
+    assert_eq!(second["released"].as_array().unwrap().len(), 2);
+    let mut without_memory = launch.second_execution().await;
+    let mark = launch.mark();
+    let third = without_memory.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(third, json!({"released": []}));
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([("DescribeNetworkInterfaces", 1)])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_is_gone_with_its_interfaces_leaves_nothing_to_do() {
+    let mut launch = launch_at(State::AttachInterfaces).await;
+    launch.run(State::AbandonLaunch).await.unwrap();
+    launch
+        .until("the instance's end", |launch| {
+            launch
+                .node()
+                .is_ok_and(|node| node.state == ec2::InstanceState::Terminated)
+        })
+        .await
+        .unwrap();
+    assert_eq!(launch.made(), [], "DeleteOnTermination");
+    launch.run(State::ReleaseInterfaces).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_ends_meanwhile_does_no_harm() {
+    let mut launch = launch_at(State::AttachInterfaces).await;
+    launch.run(State::AbandonLaunch).await.unwrap();
+    launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(launch.made(), []);
+    launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interface_that_was_moved_to_another_instance_is_left_alone() {
+    let mut launch = launch_at(State::CreateInterfaces).await;
+    let other = Launch::more(&launch.scene, 1).await.unwrap().remove(0);
+    other.until_it_runs().await.unwrap();
+    let moved = launch.made().remove(0).network_interface_id;
+    launch.local().with_world(|world| {
+        ec2::attach_network_interface(world, &moved, &other.instance, 5, 0).unwrap();
+    });
+    let release = launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(release["released"].as_array().unwrap().len(), 1);
+    assert_eq!(ids(&launch), [moved]);
+    other
+        .until("it to be attached there", |other| {
+            other.local().with_world(|world| {
+                world
+                    .ec2
+                    .interfaces_of(&other.instance)
+                    .filter_map(|interface| interface.attachment.as_ref())
+                    .any(|on| on.device_index == 5 && on.status == AttachmentStatus::Attached)
+            })
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hookline_did_not_make_is_not_touched() {
+    let mut launch = launch_at(State::AttachInterfaces).await;
+    let mut neighbour = Launch::more(&launch.scene, 1).await.unwrap().remove(0);
+    neighbour.run_to(State::AttachInterfaces).await.unwrap();
+    let subnet = launch.subnet(0).unwrap().to_owned();
+    let address = launch.address(&subnet, 99).unwrap();
+    let foreign = launch.foreign_interface(&subnet, address).await.unwrap();
+    let on_node = launch.foreign_interface(&subnet, launch.address(&subnet, 98).unwrap());
+    let on_node = on_node.await.unwrap();
+    launch.local().with_world(|world| {
+        ec2::attach_network_interface(world, &on_node, &launch.instance, 7, 0).unwrap();
+    });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let others = |launch: &Launch| -> Vec<Value> {
+        launch.local().with_world(|world| {
+            world
+                .ec2
+                .network_interfaces()
+                .filter(|found| found.tags.get("hookline:instance-id") != Some(&launch.instance))
+                .map(|found| json!(format!("{found:?}")))
+                .collect()
+        })
+    };
+    let before = others(&launch);
+    assert!(before.len() >= 6, "{}", before.len());
+    launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(launch.made(), []);
+    assert_eq!(others(&launch), before);
+    assert!(
+        before
+            .iter()
+            .any(|found| found.to_string().contains(&foreign))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_made_is_nothing_to_release() {
+    for state in [None, Some(State::TagNode), Some(State::PlanInterfaces)] {
+        let mut launch = Launch::running().await.unwrap();
+        if let Some(state) = state {
+            launch.run_to(state).await.unwrap();
+        }
+        let release = launch.run(State::ReleaseInterfaces).await.unwrap();
+        assert_eq!(release, json!({"released": []}));
+    }
+}

@@ -1,0 +1,300 @@
+//! `TagNode`: which events are for a profile, what the node is called, and what its launch needs next.
+
+use std::time::Duration;
+
+use hookline_local::Settings;
+use hookline_local::ec2::InstanceState;
+use hookline_tests::launch::{Launch, State, small};
+use serde_json::{Value, json};
+
+use crate::{counts, failed, refusal};
+
+/// The payload of `TagNode` with another event.
+fn with_event(launch: &Launch, change: impl FnOnce(&mut Value)) -> Value {
+    let mut payload = launch.payload(State::TagNode);
+    change(&mut payload["launch"]["event"]);
+    payload
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_is_named_and_goes_on_to_its_interfaces() {
+    let mut launch = Launch::running().await.unwrap();
+    let mark = launch.mark();
+    let node = launch.run(State::TagNode).await.unwrap();
+    let instance = launch.node().unwrap();
+    let name = format!(
+        "upf-ip-{}",
+        instance.private_ip_address.to_string().replace('.', "-")
+    );
+    assert_eq!(
+        node,
+        json!({
+            "next": "WIRE",
+            "instanceId": launch.instance,
+            "name": name,
+            "instanceType": "m5.4xlarge",
+            "availabilityZone": "us-west-2a",
+            "privateIpAddress": instance.private_ip_address.to_string(),
+            "launchedAt": launch.local().with_world(|world| world.timestamp_at(instance.launch_time)).unix_timestamp(),
+            "running": true,
+        })
+    );
+    assert_eq!(instance.tags["Name"], name);
+    assert_eq!(
+        instance.tags["multus"], "upf",
+        "what others have set is left alone"
+    );
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([("DescribeInstances", 1), ("CreateTags", 1)])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_for_the_profile_is_ignored_without_a_call() {
+    let launch = Launch::running().await.unwrap();
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 7] = [
+        (
+            |event| {
+                event["detail"] =
+                    json!({"Event": "autoscaling:TEST_NOTIFICATION", "AutoScalingGroupName": "upf"})
+            },
+            "a test notification",
+        ),
+        (
+            |event| event["detail"]["LifecycleTransition"] = json!("autoscaling:TEST_NOTIFICATION"),
+            "a test notification",
+        ),
+        (
+            |event| {
+                event["detail"]["LifecycleTransition"] =
+                    json!("autoscaling:EC2_INSTANCE_TERMINATING")
+            },
+            "the transition \"autoscaling:EC2_INSTANCE_TERMINATING\"",
+        ),
+        (
+            |event| event["detail-type"] = json!("EC2 Instance Launch Successful"),
+            "detail-type \"EC2 Instance Launch Successful\"",
+        ),
+        (
+            |event| event["source"] = json!("acme.autoscaling"),
+            "source \"acme.autoscaling\"",
+        ),
+        (
+            |event| event["detail"]["LifecycleHookName"] = json!("Launch-LC-Hook"),
+            "the hook Launch-LC-Hook",
+        ),
+        (
+            |event| event["detail"]["AutoScalingGroupName"] = json!("smf"),
+            "the Auto Scaling group smf",
+        ),
+    ];
+    let mark = launch.mark();
+    for (change, says) in cases {
+        let payload = with_event(&launch, change);
+        let node = launch.handle(State::TagNode, payload).await.unwrap();
+        assert_eq!(node["next"], "IGNORE", "{says}");
+        let reason = node["reason"].as_str().unwrap();
+        assert!(reason.contains(says), "wanted {says}\nfound {reason}");
+    }
+    assert_eq!(launch.actions_since(mark), counts([]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_selector_by_tag_asks_the_instance() {
+    let launch = Launch::running().await.unwrap();
+    for (selector, next) in [
+        (json!({"tag": {"key": "multus", "value": "upf"}}), "WIRE"),
+        (json!({"tag": {"key": "multus"}}), "WIRE"),
+        (json!({"tag": {"key": "multus", "value": "smf"}}), "IGNORE"),
+        (json!({"tag": {"key": "Multus"}}), "IGNORE"),
+    ] {
+        let mut payload = launch.payload(State::TagNode);
+        payload["launch"]["profile"]["selector"] = selector.clone();
+        let mark = launch.mark();
+        let node = launch.handle(State::TagNode, payload).await.unwrap();
+        assert_eq!(node["next"], next, "{selector}");
+        if next == "IGNORE" {
+            // It must look, but it must not touch (I4).
+            assert_eq!(
+                launch.actions_since(mark),
+                counts([("DescribeInstances", 1)]),
+                "{selector}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_the_way_into_a_warm_pool_a_node_is_only_named() {
+    let launch = Launch::running().await.unwrap();
+    for (destination, next) in [
+        ("WarmPool", "CONTINUE"),
+        ("AutoScalingGroup", "WIRE"),
+        ("SomePlaceThatAwsAddsOneDay", "WIRE"),
+    ] {
+        let payload = with_event(&launch, |event| {
+            event["detail"]["Destination"] = json!(destination);
+        });
+        let node = launch.handle(State::TagNode, payload).await.unwrap();
+        assert_eq!(node["next"], next, "{destination}");
+        assert!(launch.node().unwrap().tags.contains_key("Name"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_without_slots_only_names_the_node() {
+    let mut launch = Launch::running()
+        .await
+        .unwrap()
+        .with_profile(|profile| profile["slots"] = json!([]));
+    let node = launch.run(State::TagNode).await.unwrap();
+    assert_eq!(node["next"], "CONTINUE");
+    assert!(launch.node().unwrap().tags.contains_key("Name"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hook_of_somebody_else_is_no_reason_not_to_wire_the_node() {
+    let mut launch = Launch::running()
+        .await
+        .unwrap()
+        .with_profile(|profile| profile["hook"]["complete"] = json!(false));
+    assert_eq!(launch.run(State::TagNode).await.unwrap()["next"], "WIRE");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_ec2_does_not_know_yet_is_asked_for_again() {
+    let settings = Settings {
+        instance_not_found_for: Duration::from_secs(5),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::begin(settings, &small()).await.unwrap();
+    let says = failed(
+        launch.run(State::TagNode).await,
+        "Hookline.InstanceNotFoundYet",
+    );
+    assert!(says.contains(&launch.instance), "{says}");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(launch.run(State::TagNode).await.unwrap()["next"], "WIRE");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tagging_that_lags_behind_the_describe_is_tried_again() {
+    let mut launch = Launch::running().await.unwrap();
+    launch
+        .local()
+        .inject(refusal("CreateTags", "InvalidInstanceID.NotFound"));
+    failed(
+        launch.run(State::TagNode).await,
+        "Hookline.InstanceNotFoundYet",
+    );
+    assert_eq!(launch.local().faults_left(), 0);
+    launch.run(State::TagNode).await.unwrap();
+    assert!(launch.node().unwrap().tags.contains_key("Name"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_on_its_way_out_is_not_prepared() {
+    let mut launch = Launch::running().await.unwrap();
+    launch
+        .scene
+        .ec2
+        .terminate_instances()
+        .instance_ids(&launch.instance)
+        .send()
+        .await
+        .unwrap();
+    let says = failed(launch.run(State::TagNode).await, "Hookline.InstanceGone");
+    assert!(says.contains("shutting-down"), "{says}");
+    launch
+        .until("the instance to be terminated", |launch| {
+            launch
+                .node()
+                .is_ok_and(|node| node.state == InstanceState::Terminated)
+        })
+        .await
+        .unwrap();
+    let says = failed(launch.run(State::TagNode).await, "Hookline.InstanceGone");
+    assert!(says.contains("terminated"), "{says}");
+    assert!(!launch.node().unwrap().tags.contains_key("Name"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn run_again_it_tags_nothing() {
+    let mut launch = Launch::running().await.unwrap();
+    let first = launch.run(State::TagNode).await.unwrap();
+    let mark = launch.mark();
+    assert_eq!(launch.run(State::TagNode).await.unwrap(), first);
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([("DescribeInstances", 1)])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_tags_that_differ_are_put() {
+    let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
+        profile["nodeTags"] =
+            json!({"multus": "{{ asg }}", "zone": "{{ az }}", "nothing": "{% if false %}x{% endif %}"});
+    });
+    let mark = launch.mark();
+    let node = launch.run(State::TagNode).await.unwrap();
+    let put: Vec<_> = launch
+        .calls_since(mark)
+        .into_iter()
+        .filter(|call| call.action == "CreateTags")
+        .flat_map(|call| call.params)
+        .filter(|(name, _)| name.starts_with("Tag."))
+        .map(|(_, value)| value)
+        .collect();
+    assert_eq!(put, ["zone", "us-west-2a"]);
+    assert_eq!(node["name"], Value::Null, "no tag of it is its name");
+}
+
+#[tokio::test(start_paused = true)]
+async fn templates_speak_of_all_that_is_known_of_the_node() {
+    let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
+        profile["nodeTags"] = json!({
+            "facts": "{{ instance_id }} {{ instance_type }} {{ az }} {{ region }} {{ asg }} {{ private_ip }}",
+            "tags": "{{ tags['multus'] }}-{{ tags['none'] | default('nothing') }}",
+            "octets": "{{ private_ip | octets(2) }}",
+        });
+    });
+    launch.run(State::TagNode).await.unwrap();
+    let node = launch.node().unwrap();
+    let address = node.private_ip_address;
+    assert_eq!(
+        node.tags["facts"],
+        format!(
+            "{} m5.4xlarge us-west-2a us-west-2 upf {address}",
+            launch.instance
+        )
+    );
+    assert_eq!(node.tags["tags"], "upf-nothing");
+    let [.., c, d] = address.octets();
+    assert_eq!(node.tags["octets"], format!("{c}-{d}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_speaks_of_what_is_not_there_names_no_node() {
+    for (template, says) in [
+        ("{{ tags['App'] }}", "profile.nodeTags[\"Name\"]: line 1: "),
+        (
+            "{{ instance_id.nothing }}",
+            "profile.nodeTags[\"Name\"]: line 1: ",
+        ),
+        (
+            "{% for n in instance_id %}{{ instance_id }}{% endfor %}",
+            "profile.nodeTags[\"Name\"]: ",
+        ),
+    ] {
+        let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
+            profile["nodeTags"] = json!({"Name": template, "zone": "{{ az }}"});
+        });
+        let before = launch.node().unwrap().tags;
+        let found = failed(launch.run(State::TagNode).await, "Hookline.InvalidProfile");
+        assert!(found.starts_with(says), "wanted {says}\nfound {found}");
+        assert_eq!(launch.node().unwrap().tags, before, "not half of the tags");
+    }
+}

@@ -1,0 +1,144 @@
+//! Scenes in which a rule starts the executions: a launch gets over its trouble, or is abandoned and replaced.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use hookline_local::{Fault, FaultKind};
+use hookline_tests::scene::HOOK;
+use hookline_tests::stage::Stage;
+use serde_json::json;
+
+use crate::scenes::{
+    GROUP, attach, completion, denied, error, first_create, impatient, launch_with_failures,
+    listing, trouble,
+};
+
+pub(crate) async fn got_over(
+    stage: &Stage,
+    fault: fn(&Stage, FaultKind) -> Result<Fault>,
+) -> Result<()> {
+    let profile = stage.group(GROUP).await?;
+    trouble(stage, |kind| fault(stage, kind))?;
+    launch_with_failures(stage, &profile, &[]).await.map(drop)
+}
+
+pub(crate) async fn never_known(stage: &Stage) -> Result<()> {
+    let profile = stage.group(GROUP).await?;
+    let unknown = error(
+        400,
+        "InvalidInstanceID.NotFound",
+        "The instance ID does not exist",
+    );
+    stage
+        .local
+        .inject(Fault::on("DescribeInstances", unknown).times(13));
+    let failures = [("LaunchAbandoned", "Hookline.InstanceNotFoundYet")];
+    let executions = launch_with_failures(stage, &profile, &failures).await?;
+    let first = executions.first().context("no execution")?;
+    let history = stage.deployment.history(&first.arn).await?;
+    let tries = history
+        .iter()
+        .filter(|event| event.to_string().contains("Hookline.InstanceNotFoundYet\""));
+    assert!(
+        tries.count() >= 13,
+        "the first try and twelve more: {history:#?}"
+    );
+    Ok(())
+}
+
+pub(crate) async fn slow_instance(stage: &Stage) -> Result<()> {
+    impatient(stage)?;
+    stage.local.with_world(|world| {
+        world.settings.instance_not_found_for = Duration::from_secs(1);
+        world.settings.instance_pending_for = Duration::from_secs(4);
+    });
+    let profile = stage.group(GROUP).await?;
+    launch_with_failures(stage, &profile, &[]).await.map(drop)
+}
+
+pub(crate) async fn slow_abandon(stage: &Stage) -> Result<()> {
+    impatient(stage)?;
+    stage.local.with_world(|world| {
+        world.settings.detach_for = Duration::from_secs(3);
+        // The interface would go with the instance before anybody has to wait for the detach.
+        world.settings.shutdown_for = Duration::from_secs(6);
+    });
+    let profile = stage.group(GROUP).await?;
+    stage.local.inject(attach("2", denied()));
+    trouble(stage, |kind| Ok(completion("ABANDON", kind)))?;
+    let failures = [("LaunchAbandoned", "Hookline.AccessDenied")];
+    launch_with_failures(stage, &profile, &failures)
+        .await
+        .map(drop)
+}
+
+pub(crate) async fn trouble_while_releasing(stage: &Stage) -> Result<()> {
+    let profile = stage.group(GROUP).await?;
+    stage.local.inject(attach("1", denied()));
+    trouble(stage, |kind| Ok(Fault::on("DeleteNetworkInterface", kind)))?;
+    let failures = [("LaunchAbandoned", "Hookline.AccessDenied")];
+    launch_with_failures(stage, &profile, &failures)
+        .await
+        .map(drop)
+}
+
+pub(crate) async fn refused_everywhere(stage: &Stage) -> Result<()> {
+    let profile = stage.group(GROUP).await?;
+    for fault in [
+        Fault::on("CreateTags", denied()),
+        listing(denied()),
+        first_create(stage, denied())?,
+        attach("2", denied()),
+        completion("CONTINUE", denied()),
+    ] {
+        stage.local.inject(fault);
+    }
+    let failures = [("LaunchAbandoned", "Hookline.AccessDenied"); 5];
+    let executions = launch_with_failures(stage, &profile, &failures).await?;
+    for execution in executions.iter().take(failures.len()) {
+        let cause = execution.cause.as_deref().unwrap_or_default();
+        let says = "Grant the action to the role of this function";
+        assert!(cause.contains(says), "{cause}");
+    }
+    Ok(())
+}
+
+pub(crate) async fn no_slots(stage: &Stage) -> Result<()> {
+    let mut profile = stage.scene.profile(GROUP);
+    profile["slots"] = json!([]);
+    let profile = stage.group_with(GROUP, profile).await?;
+    launch_with_failures(stage, &profile, &[]).await.map(drop)
+}
+
+pub(crate) async fn waits_for_its_turn(stage: &Stage) -> Result<()> {
+    let profile = stage.group(GROUP).await?;
+    let taken = error(
+        400,
+        "InvalidIPAddress.InUse",
+        "The specified address is already in use.",
+    );
+    stage.local.inject(first_create(stage, taken)?.times(2));
+    launch_with_failures(stage, &profile, &[]).await.map(drop)
+}
+
+pub(crate) async fn continued_too_late(stage: &Stage) -> Result<()> {
+    let profile = stage.group(GROUP).await?;
+    let slow = FaultKind::Delay(Duration::from_secs(3));
+    stage.local.inject(completion("CONTINUE", slow));
+    stage.scene.scale(GROUP, 1).await?;
+    stage
+        .called(
+            "CompleteLifecycleAction",
+            ("LifecycleActionResult", "CONTINUE"),
+        )
+        .await?;
+    let instances = stage
+        .local
+        .with_world(|world| world.autoscaling.states(GROUP));
+    let instance = instances.keys().next().context("no instance")?;
+    stage.complete(GROUP, HOOK, instance, "ABANDON").await?;
+    let failures = [("LaunchAbandoned", "Hookline.LaunchGone")];
+    launch_with_failures(stage, &profile, &failures)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,113 @@
+//! The state machine file itself: rules that it keeps, and every state, retrier, catcher and branch of it reached in
+//! a real engine with the real function binaries.
+//!
+//! The second part needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
+
+mod launches;
+mod replays;
+mod rules;
+mod scenes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use hookline_local::Settings;
+use hookline_tests::coverage::{Definition, Part, items};
+use hookline_tests::deployment::LAUNCH_NODE;
+use hookline_tests::scene::Size;
+use hookline_tests::stage::Stage;
+use serde_json::{Value, json};
+
+/// So many scenes run side by side; each has an engine of its own.
+const SIDE_BY_SIDE: usize = 3;
+
+/// The state machine with shorter pauses: every retrier waits up to a second. Names, order, counts and everything
+/// else are those of the file.
+fn with_short_pauses() -> Result<String> {
+    let mut definition: Value = serde_json::from_str(LAUNCH_NODE)?;
+    let mut shortened = 0;
+    let states = definition["States"].as_object_mut().context("no States")?;
+    for state in states.values_mut() {
+        let retriers = state.get_mut("Retry").and_then(Value::as_array_mut);
+        for retrier in retriers.into_iter().flatten() {
+            retrier["IntervalSeconds"] = json!(1);
+            retrier["MaxDelaySeconds"] = json!(1);
+            shortened += 1;
+        }
+    }
+    ensure!(shortened > 0, "no retrier was found");
+    Ok(definition.to_string())
+}
+
+/// Plays one scene; gives the parts that its executions went through.
+fn play(scene: scenes::Scene) -> Result<BTreeSet<Part>> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let size = Size {
+            azs: 1,
+            networks: 2,
+            ..Size::default()
+        };
+        let stage = Stage::set_with(Settings::default(), &size, &with_short_pauses()?).await?;
+        scene(&stage).await?;
+        let definition = Definition::read(LAUNCH_NODE)?;
+        let mut reached = BTreeSet::new();
+        for execution in stage.deployment.executions().await? {
+            let history = stage.deployment.history(&execution.arn).await?;
+            reached.extend(definition.reached(&history)?);
+        }
+        stage.deployment.shut_down().await;
+        Ok(reached)
+    })
+}
+
+#[test]
+fn every_state_retrier_catcher_and_branch_is_reached_in_a_real_engine() -> Result<()> {
+    // Said once, before a dozen scenes say the same.
+    hookline_tests::deployment::Tools::from_environment()?;
+    let waiting = Mutex::new(scenes::SCENES.to_vec());
+    let played: Mutex<BTreeMap<&str, Result<BTreeSet<Part>>>> = Mutex::default();
+    std::thread::scope(|threads| {
+        for _ in 0..SIDE_BY_SIDE {
+            threads.spawn(|| {
+                loop {
+                    let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                    let Some((name, scene)) = next else { return };
+                    let reached = play(scene);
+                    let mut played = played.lock().unwrap_or_else(PoisonError::into_inner);
+                    played.insert(name, reached);
+                }
+            });
+        }
+    });
+    let played = played.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut missing = Definition::read(LAUNCH_NODE)?.parts();
+    let mut failed = Vec::new();
+    for (name, reached) in &played {
+        match reached {
+            Ok(reached) => missing.retain(|part| !reached.contains(part)),
+            Err(error) => failed.push(format!("{name}: {error:#}")),
+        }
+    }
+    ensure!(played.len() == scenes::SCENES.len(), "a scene panicked");
+    ensure!(failed.is_empty(), "{}", failed.join("\n\n"));
+    if !missing.is_empty() {
+        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        bail!("no scene in scenes.rs reaches {}", missing.join(", "));
+    }
+    Ok(())
+}
+
+/// The states of the file, by name.
+fn states() -> Result<BTreeMap<String, Value>> {
+    Ok(Definition::read(LAUNCH_NODE)?.states().clone())
+}
+
+/// The error names of all retriers or all catchers of a state.
+fn errors<'a>(state: &'a Value, rules: &'static str) -> Vec<&'a str> {
+    items(state, rules)
+        .flat_map(|rule| items(rule, "ErrorEquals"))
+        .filter_map(Value::as_str)
+        .collect()
+}

@@ -1,0 +1,216 @@
+//! Scenes in which somebody starts the executions: with an input that is wrong, after the launch is over, or again.
+
+use anyhow::{Context as _, Result};
+use hookline::domain::profile::Profile;
+use hookline_local::Fault;
+use hookline_tests::scene::HOOK;
+use hookline_tests::stage::Stage;
+use serde_json::{Value, json};
+
+use crate::scenes::{GROUP, attach, completion, denied};
+
+/// A group without a rule and the launch event of its only instance.
+async fn launched_by_hand(stage: &Stage) -> Result<(Value, Value)> {
+    stage.scene.group(GROUP).await?;
+    let event = stage.launch(GROUP).await?;
+    Ok((event, stage.scene.profile(GROUP)))
+}
+
+/// Runs an execution that succeeds, and expects that all is well then.
+async fn succeeds(stage: &Stage, event: &Value, profile: Value, last: &str) -> Result<()> {
+    let execution = stage.run(event, &profile).await?;
+    stage.expect(&execution, "SUCCEEDED", last).await?;
+    stage.at_rest(&[Profile::read(profile)?]).await
+}
+
+async fn fails(
+    stage: &Stage,
+    (event, profile): (&Value, &Value),
+    last: &str,
+    error: &str,
+) -> Result<String> {
+    let execution = stage.run(event, profile).await?;
+    stage.expect(&execution, "FAILED", last).await?;
+    assert_eq!(execution.error.as_deref(), Some(error), "{execution:#?}");
+    execution.cause.context("no cause")
+}
+
+fn completions(stage: &Stage) -> usize {
+    stage
+        .local
+        .with_world(|world| world.autoscaling.completions().len())
+}
+
+fn interfaces_of_ours(stage: &Stage) -> usize {
+    let ours = hookline::domain::ownership::INSTANCE_ID;
+    stage.local.with_world(|world| {
+        let interfaces = world.ec2.network_interfaces();
+        interfaces
+            .filter(|interface| interface.tags.contains_key(ours))
+            .count()
+    })
+}
+
+pub(crate) async fn left_behind(stage: &Stage) -> Result<()> {
+    let (event, profile) = launched_by_hand(stage).await?;
+    stage.no_replacements(GROUP).await?;
+    stage.local.inject(attach("1", denied()));
+    stage
+        .local
+        .inject(Fault::on("DeleteNetworkInterface", denied()));
+    let cause = fails(
+        stage,
+        (&event, &profile),
+        "InterfacesLeftBehind",
+        "Hookline.InterfacesLeftBehind",
+    )
+    .await?;
+    let instance = event["detail"]["EC2InstanceId"]
+        .as_str()
+        .context("no instance")?;
+    assert!(
+        cause.contains(&format!(
+            "interfaces tagged hookline:instance-id={instance} may be left"
+        )),
+        "{cause}"
+    );
+
+    fails(
+        stage,
+        (&event, &profile),
+        "LaunchAbandoned",
+        "Hookline.InstanceGone",
+    )
+    .await?;
+    stage.at_rest(&[Profile::read(profile)?]).await
+}
+
+pub(crate) async fn input_refused(stage: &Stage) -> Result<()> {
+    let (event, mut profile) = launched_by_hand(stage).await?;
+    profile["slots"][0]["deviceIndex"] = json!(0);
+    let cause = fails(
+        stage,
+        (&event, &profile),
+        "InputRefused",
+        "Hookline.InvalidProfile",
+    )
+    .await?;
+    assert!(cause.contains("profile.slots[0].deviceIndex"), "{cause}");
+    assert_eq!(completions(stage), 0);
+
+    // "Correct the profile and start again with the same event", says the state.
+    succeeds(stage, &event, stage.scene.profile(GROUP), "NodeReady").await
+}
+
+pub(crate) async fn not_for_this_profile(stage: &Stage) -> Result<()> {
+    let (event, _) = launched_by_hand(stage).await?;
+    succeeds(
+        stage,
+        &event,
+        stage.scene.profile("smf"),
+        "NotForThisProfile",
+    )
+    .await?;
+    assert_eq!(completions(stage), 0);
+    Ok(())
+}
+
+pub(crate) async fn hook_not_ours(stage: &Stage) -> Result<()> {
+    let (event, mut profile) = launched_by_hand(stage).await?;
+    profile["hook"]["complete"] = json!(false);
+    succeeds(stage, &event, profile, "NodeReadyHookNotOurs").await?;
+    assert_eq!((interfaces_of_ours(stage), completions(stage)), (2, 0));
+    Ok(())
+}
+
+pub(crate) async fn failed_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
+    let (event, mut profile) = launched_by_hand(stage).await?;
+    profile["hook"]["complete"] = json!(false);
+    stage.local.inject(attach("2", denied()));
+    fails(
+        stage,
+        (&event, &profile),
+        "LaunchAbandoned",
+        "Hookline.AccessDenied",
+    )
+    .await?;
+    let (left, completed) = (interfaces_of_ours(stage), completions(stage));
+    assert_eq!(
+        (left, completed),
+        (0, 0),
+        "released, and the hook left to its owner"
+    );
+    Ok(())
+}
+
+pub(crate) async fn gone_before_it_is_tagged(stage: &Stage) -> Result<()> {
+    let (event, mut profile) = launched_by_hand(stage).await?;
+    stage.no_replacements(GROUP).await?;
+    // Whether the launch is this profile's to abandon is known from the instance's tags only.
+    profile["selector"] = json!({"tag": {"key": "multus", "value": GROUP}});
+    let instance = event["detail"]["EC2InstanceId"]
+        .as_str()
+        .context("no instance")?;
+    stage
+        .scene
+        .ec2
+        .terminate_instances()
+        .instance_ids(instance)
+        .send()
+        .await?;
+    fails(
+        stage,
+        (&event, &profile),
+        "LaunchAbandoned",
+        "Hookline.InstanceGone",
+    )
+    .await?;
+    stage.at_rest(&[Profile::read(profile)?]).await
+}
+
+pub(crate) async fn went_on(stage: &Stage) -> Result<()> {
+    let (event, profile) = launched_by_hand(stage).await?;
+    let instance = event["detail"]["EC2InstanceId"]
+        .as_str()
+        .context("no instance")?;
+    stage.complete(GROUP, HOOK, instance, "CONTINUE").await?;
+    stage.in_service(GROUP, 1).await?;
+    stage.local.inject(attach("2", denied()));
+    let cause = fails(
+        stage,
+        (&event, &profile),
+        "LaunchWentOn",
+        "Hookline.AccessDenied",
+    )
+    .await?;
+    assert!(
+        cause.contains("look whether it has all its interfaces"),
+        "{cause}"
+    );
+    assert_eq!(
+        interfaces_of_ours(stage),
+        2,
+        "what hangs on a node in service stays"
+    );
+
+    succeeds(stage, &event, profile, "NodeReady").await
+}
+
+pub(crate) async fn hook_not_completed(stage: &Stage) -> Result<()> {
+    let (event, profile) = launched_by_hand(stage).await?;
+    for result in ["CONTINUE", "ABANDON"] {
+        stage.local.inject(completion(result, denied()));
+    }
+    let cause = fails(
+        stage,
+        (&event, &profile),
+        "HookNotCompleted",
+        "Hookline.HookNotCompleted",
+    )
+    .await?;
+    assert!(cause.contains("its hook could not be completed"), "{cause}");
+    assert_eq!((interfaces_of_ours(stage), completions(stage)), (2, 0));
+
+    succeeds(stage, &event, profile, "NodeReady").await?;
+    stage.in_service(GROUP, 1).await
+}
