@@ -19,6 +19,8 @@ pub enum Input {
     Event,
     /// The profile, `$.profile` of the execution's input.
     Profile,
+    /// A template of the profile, which fails on this node alone: whose launch it is is clear by then.
+    Template,
     /// Anything else in the payload: what earlier states put there.
     Payload,
 }
@@ -49,12 +51,10 @@ pub enum Error {
         remedy: String,
     },
     /// A subnet or security group of the profile does not exist in this account and region.
-    #[error(
-        "{resource} does not exist in this account and region. Correct the profile, or create it"
-    )]
+    #[error("{problem}. Correct the profile, or create what it names in this account and region")]
     ResourceNotFound {
-        /// The id, or EC2's own words where it names none.
-        resource: String,
+        /// What does not exist, in EC2's words or ours.
+        problem: String,
     },
     /// None of a network's subnets in the node's AZ has a free address left.
     #[error(
@@ -168,6 +168,7 @@ impl Error {
     pub const TYPES: &'static [&'static str] = &[
         "Hookline.InvalidEvent",
         "Hookline.InvalidProfile",
+        "Hookline.InvalidTemplate",
         "Hookline.InvalidPayload",
         "Hookline.InstanceTypeTooSmall",
         "Hookline.ResourceNotFound",
@@ -199,6 +200,10 @@ impl Error {
                 input: Input::Profile,
                 ..
             } => "Hookline.InvalidProfile",
+            Self::Invalid {
+                input: Input::Template,
+                ..
+            } => "Hookline.InvalidTemplate",
             Self::Invalid {
                 input: Input::Payload,
                 ..

@@ -74,7 +74,8 @@ where
         let handled: Pin<Box<dyn Future<Output = Result<Value>>>> =
             Box::pin(handler(context, payload));
         let result = handled.await;
-        let milliseconds = started.elapsed().as_millis();
+        // A number in the logs: JSON has none of 128 bits.
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         // A Lambda process serves one invocation at a time, so what was counted meanwhile is its own.
         let api_calls = aws.calls().saturating_sub(calls);
         match &result {

@@ -126,7 +126,7 @@ impl Definition {
                 );
                 reached.insert(part(name, What::State));
                 current = Some(name);
-            } else if kind == "LambdaFunctionScheduled"
+            } else if kind.ends_with("Scheduled")
                 && let (Some(failed), Some(state)) = (error.take(), current)
             {
                 let retrier = self.first("Retry", state, failed);
@@ -169,7 +169,11 @@ impl Definition {
     /// The first retrier or catcher of a state that is for an error.
     fn first(&self, key: &str, state: &str, error: &str) -> Option<usize> {
         items(self.states.get(state)?, key).position(|rule| {
-            items(rule, "ErrorEquals").any(|name| name == error || name == "States.ALL")
+            items(rule, "ErrorEquals").any(|name| {
+                name == error
+                    || name == "States.ALL"
+                    || (name == "States.TaskFailed" && error != "States.Timeout")
+            })
         })
     }
 }

@@ -59,7 +59,9 @@ where
         "InvalidSubnetID.NotFound"
         | "InvalidSubnetId.NotFound"
         | "InvalidGroup.NotFound"
-        | "InvalidSecurityGroupID.NotFound" => Error::ResourceNotFound { resource: message },
+        | "InvalidSecurityGroupID.NotFound" => Error::ResourceNotFound {
+            problem: message.trim_end_matches('.').to_owned(),
+        },
         // Auto Scaling: another change to the group is under way.
         "ResourceContention" | "ResourceContentionFault" => Error::AwsUnavailable {
             action,

@@ -55,7 +55,7 @@ impl Aws {
         let mut subnets = BTreeMap::new();
         for id in ids {
             let (_, subnet) = known.get(*id).ok_or_else(|| Error::ResourceNotFound {
-                resource: format!("The subnet {id}"),
+                problem: format!("The subnet {id} does not exist"),
             })?;
             subnets.insert((*id).clone(), subnet.clone());
         }
@@ -127,7 +127,9 @@ impl Aws {
             .iter()
             .find_map(|info| convert::limits(instance_type, info))
             .ok_or_else(|| Error::ResourceNotFound {
-                resource: format!("The network information of instance type {instance_type}"),
+                problem: format!(
+                    "EC2 knows nothing of the network of instance type {instance_type}"
+                ),
             })?;
         known.insert(instance_type.to_owned(), limits.clone());
         Ok(limits)

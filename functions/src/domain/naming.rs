@@ -100,7 +100,7 @@ pub fn render(
     for (key, template) in templates {
         let invalid = |problem: String| {
             Error::invalid(
-                Input::Profile,
+                Input::Template,
                 format!("profile.nodeTags[{key:?}]"),
                 problem,
                 "Correct the template, or give what may be missing a default()",

@@ -31,7 +31,9 @@ fn remedy(input: Input) -> &'static str {
         Input::Event => {
             "Start the execution with the EventBridge event as it was delivered, under `event`"
         }
-        Input::Profile => "Correct the profile in the rule's target (docs/profile.md)",
+        Input::Profile | Input::Template => {
+            "Correct the profile in the rule's target (docs/profile.md)"
+        }
         Input::Payload => "Call the function with the state machine's data (docs/states.md)",
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! hookline-local --functions-dir target/debug --python .venv/bin/python
-//! export AWS_ENDPOINT_URL=http://127.0.0.1:4599 AWS_REGION=us-west-2 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+//! export AWS_ENDPOINT_URL=http://127.0.0.1:4599 AWS_DEFAULT_REGION=us-west-2 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 //! aws autoscaling describe-auto-scaling-groups
 //! ```
 

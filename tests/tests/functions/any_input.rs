@@ -92,11 +92,16 @@ fn mutate(payload: &mut Value, place: &prop::sample::Index, mutation: Mutation) 
     match mutation {
         Mutation::Replace(value) => *payload.pointer_mut(pointer).unwrap() = value,
         Mutation::Remove => {
-            let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", ""));
-            match payload.pointer_mut(parent) {
-                Some(Value::Object(map)) => drop(map.remove(key)),
-                Some(Value::Array(items)) => drop(items.remove(key.parse().unwrap())),
-                _ => {}
+            // The whole cannot be taken out of anything.
+            let Some((parent, key)) = pointer.rsplit_once('/') else {
+                return;
+            };
+            match payload.pointer_mut(parent).unwrap() {
+                Value::Array(items) => drop(items.remove(key.parse().unwrap())),
+                object => {
+                    let key = key.replace("~1", "/").replace("~0", "~");
+                    drop(object.as_object_mut().unwrap().remove(&key));
+                }
             }
         }
         Mutation::Double => {

@@ -110,15 +110,51 @@ pub(crate) async fn no_slots(stage: &Stage) -> Result<()> {
     launch_with_failures(stage, &profile, &[]).await.map(drop)
 }
 
+/// Somebody else takes two addresses under the plan's nose, after which a launch waits before it tries again.
+fn conflicts(stage: &Stage) -> Result<()> {
+    let message = "The specified address is already in use.";
+    let taken = error(400, "InvalidIPAddress.InUse", message);
+    stage.local.inject(first_create(stage, taken)?.times(2));
+    Ok(())
+}
+
+/// How many times Auto Scaling was told that a launch is still under way.
+fn heartbeats(stage: &Stage) -> usize {
+    let calls = stage.local.calls().into_iter();
+    calls
+        .filter(|call| call.action == "RecordLifecycleActionHeartbeat" && call.is_ok())
+        .count()
+}
+
 pub(crate) async fn waits_for_its_turn(stage: &Stage) -> Result<()> {
     let profile = stage.group(GROUP).await?;
-    let taken = error(
-        400,
-        "InvalidIPAddress.InUse",
-        "The specified address is already in use.",
-    );
-    stage.local.inject(first_create(stage, taken)?.times(2));
+    conflicts(stage)?;
+    launch_with_failures(stage, &profile, &[]).await?;
+    assert!(heartbeats(stage) > 0, "its hook was not extended");
+    Ok(())
+}
+
+pub(crate) async fn waits_without_a_heartbeat(stage: &Stage) -> Result<()> {
+    let profile = stage.group(GROUP).await?;
+    conflicts(stage)?;
+    let heartbeat = Fault::on("RecordLifecycleActionHeartbeat", denied());
+    stage.local.inject(heartbeat.times(5));
     launch_with_failures(stage, &profile, &[]).await.map(drop)
+}
+
+pub(crate) async fn waits_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
+    let mut profile = stage.scene.profile(GROUP);
+    profile["hook"]["complete"] = json!(false);
+    let profile = stage.group_with(GROUP, profile).await?;
+    conflicts(stage)?;
+    stage.scene.scale(GROUP, 1).await?;
+    let executions = stage.ended(1).await?;
+    let execution = executions.first().context("no execution")?;
+    stage
+        .expect(execution, "SUCCEEDED", "NodeReadyHookNotOurs")
+        .await?;
+    assert_eq!(heartbeats(stage), 0, "a hook of others was extended");
+    stage.at_rest(&[profile]).await
 }
 
 pub(crate) async fn continued_too_late(stage: &Stage) -> Result<()> {

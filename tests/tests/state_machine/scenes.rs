@@ -85,6 +85,13 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
         "after repeated conflicts a launch waits for its turn",
         |s| Box::pin(launches::waits_for_its_turn(s)),
     ),
+    (
+        "a launch that cannot extend its hook goes on all the same",
+        |s| Box::pin(launches::waits_without_a_heartbeat(s)),
+    ),
+    ("a hook that is not ours is not extended", |s| {
+        Box::pin(launches::waits_at_a_hook_not_ours(s))
+    }),
     ("interfaces stay when the launch went on without us", |s| {
         Box::pin(replays::went_on(s))
     }),
