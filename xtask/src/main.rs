@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask test`, `demo`, `local`, `diagram`, `deny` and `setup`.
+//! The project's commands: `cargo xtask test`, `demo`, `local`, `sim`, `faults`, `diagram`, `deny` and `setup`.
 //!
 //! There is no other task runner. What a command needs beyond Rust (a Python with the Step
 //! Functions engine, a Node.js tool that reads state machines) it sets up itself, in `.local/`,
@@ -58,6 +58,24 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Simulate a scale-out of any size in virtual time
+    ///
+    /// The real handlers and the real AWS SDK, on a paused clock. Compiles the SDK once more, optimised (some minutes).
+    /// `cargo xtask sim -- --help` shows its options: --nodes, --networks, --azs, --subnet-prefix, --waves, --seed,
+    /// --report and more.
+    Sim {
+        /// Arguments of the simulator
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Run every fault at every place of a launch, in virtual time
+    ///
+    /// `cargo xtask faults -- --help` shows its options: --random N, --seed, --only TEXT, --report.
+    Faults {
+        /// Arguments of the fault matrix
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Draw the state machines: statemachine/NAME.md, and the marked places of README.md
     Diagram {
         /// Write nothing; fail when a drawing is not what its state machine says
@@ -89,6 +107,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { only } => test::run(&workspace, only),
         Task::Demo(options) => programs::demo(&workspace, &options),
         Task::Local { args } => programs::local(&workspace, &args),
+        Task::Sim { args } => programs::sim(&workspace, &args),
+        Task::Faults { args } => programs::faults(&workspace, &args),
         Task::Diagram { check: false } => diagram_files::write(&workspace),
         Task::Diagram { check: true } => diagram_files::check(&workspace),
         Task::Deny => deny::run(&workspace),

@@ -111,6 +111,43 @@ pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode
     become_program(&mut local)
 }
 
+/// The simulator's own build: see `[profile.sim]` in Cargo.toml.
+const SIMULATOR: [&str; 8] = [
+    "--profile",
+    "sim",
+    "--package",
+    "hookline",
+    "--package",
+    "hookline-tests",
+    "--bin",
+    "sim",
+];
+
+/// Builds and runs the simulator. Returns only if it could not be started.
+pub(crate) fn sim(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
+    let programs = Programs::build(workspace, &SIMULATOR)?;
+    virtual_time(&programs, workspace, "sim", args)
+}
+
+/// Builds and runs the fault matrix, whose runs are small. Returns only if it could not be started.
+pub(crate) fn faults(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
+    virtual_time(&programs, workspace, "faults", args)
+}
+
+/// A program that needs nothing but itself; it runs where the caller is, so that the paths it is given mean what they
+/// mean there.
+fn virtual_time(
+    programs: &Programs,
+    workspace: &Workspace,
+    name: &str,
+    args: &[OsString],
+) -> Result<ExitCode> {
+    let mut program = Command::new(programs.path(workspace, "tests", name)?);
+    program.args(args);
+    become_program(&mut program)
+}
+
 /// Puts the program in the place of this process: Ctrl-C reaches it and only it, it takes the time
 /// it needs to stop what it started, and its exit status is the command's.
 fn become_program(program: &mut Command) -> Result<ExitCode> {

@@ -78,9 +78,10 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
     ("an instance that is gone at once is abandoned", |s| {
         Box::pin(replays::gone_before_it_is_tagged(s))
     }),
-    ("a hook that is not ours is not even abandoned", |s| {
-        Box::pin(replays::failed_at_a_hook_not_ours(s))
-    }),
+    (
+        "at a hook that is not ours a failure takes nothing away",
+        |s| Box::pin(replays::failed_at_a_hook_not_ours(s)),
+    ),
     (
         "after repeated conflicts a launch waits for its turn",
         |s| Box::pin(launches::waits_for_its_turn(s)),

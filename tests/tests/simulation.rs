@@ -1,0 +1,74 @@
+//! Scale-outs and faults in virtual time. `cargo xtask sim` and `cargo xtask faults` run larger ones.
+
+// Helpers of tests may fail as tests do.
+#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+
+use hookline_tests::scene::Size;
+use hookline_tests::sim::faults::{Outcome, calls_of_a_launch, cells, run_cell, run_random};
+use hookline_tests::sim::run::{Scenario, simulate};
+
+/// Random histories in every test run; `cargo xtask faults -- --random 10000` runs more.
+const HISTORIES: u64 = 500;
+
+fn must_pass(outcomes: impl IntoIterator<Item = Outcome>) -> usize {
+    let mut count = 0;
+    for outcome in outcomes {
+        count += 1;
+        assert!(
+            outcome.problems.is_empty(),
+            "{} (seed {}): {:#?}\n{}",
+            outcome.cell,
+            outcome.seed,
+            outcome.problems,
+            outcome.history.join("\n")
+        );
+    }
+    count
+}
+
+#[test]
+fn every_fault_at_every_call_ends_in_a_verdict_with_no_promise_broken() {
+    let calls = calls_of_a_launch().expect("a launch without faults");
+    assert!(calls > 20, "a launch with four networks makes more than {calls} calls");
+    let cells = cells(calls);
+    let run = must_pass(cells.iter().map(|cell| run_cell(*cell, 1).expect("a run")));
+    assert_eq!(run, cells.len());
+}
+
+#[test]
+fn random_histories_with_several_faults_break_no_promise() {
+    must_pass((1..=HISTORIES).map(|seed| run_random(seed).expect("a run")));
+}
+
+#[test]
+fn one_seed_is_one_history() {
+    let history = |seed| {
+        let scenario = Scenario::new(12, Size::default(), seed);
+        simulate(scenario).expect("a run").1
+    };
+    let first = history(7);
+    assert!(first.len() > 100, "a history of {} lines", first.len());
+    assert_eq!(first, history(7));
+    assert_ne!(first, history(8));
+}
+
+#[test]
+fn a_scale_out_in_waves_over_three_azs_takes_the_lowest_addresses_and_loses_no_node() {
+    let mut scenario = Scenario::new(30, Size::default(), 3);
+    scenario.waves = 3;
+    let (report, history) = simulate(scenario).expect("a run");
+    assert_eq!(report.violations, Vec::<String>::new(), "{}", history.join("\n"));
+    assert_eq!((report.in_service, report.abandoned), (30, 0));
+    assert_eq!((report.conflicts, report.holes, report.hooks_timed_out), (0, 0, 0));
+}
+
+#[test]
+fn a_launch_on_a_quiet_account_waits_for_nothing() {
+    let (report, history) = simulate(Scenario::new(1, Size::default(), 5)).expect("a run");
+    assert_eq!(report.in_service, 1);
+    assert!(
+        !history.iter().any(|line| line.contains("WaitForTurn")),
+        "{}",
+        history.join("\n")
+    );
+}
