@@ -91,6 +91,15 @@ pub enum Error {
     /// The instance is still pending; interfaces attach once it runs.
     #[error("instance {0} is still pending")]
     InstanceNotRunning(InstanceId),
+    /// An interface that had been made for this launch is not there: EC2 has had the time to show it. Somebody deleted it,
+    /// or a create with a token of before gave what had been deleted since.
+    #[error("network {network}: {interface} was made for this launch and is gone")]
+    InterfaceLost {
+        /// The logical network.
+        network: String,
+        /// The interface.
+        interface: NetworkInterfaceId,
+    },
     /// What was asked of the interfaces has been done, but EC2 does not show it yet.
     #[error("EC2 does not show the interfaces as asked yet: {}", .0.join("; "))]
     NotYetAttached(Vec<String>),
@@ -177,6 +186,7 @@ impl Error {
         "Hookline.InstanceNotFoundYet",
         "Hookline.InstanceGone",
         "Hookline.InstanceNotRunning",
+        "Hookline.InterfaceLost",
         "Hookline.NotYetAttached",
         "Hookline.StillDetaching",
         "Hookline.DeviceIndexTaken",
@@ -215,6 +225,7 @@ impl Error {
             Self::InstanceNotFoundYet(_) => "Hookline.InstanceNotFoundYet",
             Self::InstanceGone { .. } => "Hookline.InstanceGone",
             Self::InstanceNotRunning(_) => "Hookline.InstanceNotRunning",
+            Self::InterfaceLost { .. } => "Hookline.InterfaceLost",
             Self::NotYetAttached(_) => "Hookline.NotYetAttached",
             Self::StillDetaching(_) => "Hookline.StillDetaching",
             Self::DeviceIndexTaken { .. } => "Hookline.DeviceIndexTaken",

@@ -31,6 +31,7 @@ where
         let context = Context {
             aws: aws.clone(),
             deadline: Instant::now() + time_left(event.context.deadline),
+            now: i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX),
         };
         invoke(
             name,
@@ -107,10 +108,13 @@ fn short(value: Option<&Value>) -> String {
 
 /// Lambda gives the deadline in milliseconds since the epoch.
 fn time_left(deadline: u64) -> Duration {
-    let now = SystemTime::now()
+    Duration::from_millis(deadline).saturating_sub(since_epoch())
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Duration::from_millis(deadline).saturating_sub(now)
+        .unwrap_or_default()
 }
 
 /// JSON lines on stdout; `AWS_LAMBDA_LOG_LEVEL` is Lambda's own setting for the level.

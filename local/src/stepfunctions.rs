@@ -1,10 +1,14 @@
 //! Step Functions: calls are passed on to a real engine for the Amazon States Language, moto's.
 //!
 //! moto runs as a child process. It is told that AWS lives at this simulated AWS's port, so that what a state
-//! machine calls (Lambda, EC2, …) comes back here. In virtual time no child can take part: there a test answers
-//! `StartExecution` itself, see [`StepFunctions::on_start_execution`].
+//! machine calls (Lambda, EC2, …) comes back here. It puts no *Step Functions Execution Status Change* on the event bus.
+//! In virtual time no child can take part: there a test runs executions itself, see
+//! [`StepFunctions::on_start_execution`]; those do.
 
-use std::collections::BTreeMap;
+mod in_process;
+
+pub use in_process::ExecutionEnd;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -44,12 +48,9 @@ struct Engine {
     address: Option<SocketAddr>,
     /// Killed when dropped.
     child: Option<Child>,
-    in_process: Option<InProcess>,
-    executions: BTreeMap<String, Value>,
+    executions: in_process::Executions,
     client: Option<Client<HttpConnector, Full<Bytes>>>,
 }
-
-type InProcess = Arc<dyn Fn(StartExecution) + Send + Sync>;
 
 /// A call of `StartExecution` that a test answers itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,12 +176,6 @@ impl StepFunctions {
         lock(&self.engine).address
     }
 
-    /// Answers `StartExecution` in process, without an engine: `started` is told of each new execution. A name
-    /// that was used before with the same input is the same execution; with another, `ExecutionAlreadyExists`.
-    pub fn on_start_execution(&self, started: impl Fn(StartExecution) + Send + Sync + 'static) {
-        lock(&self.engine).in_process = Some(Arc::new(started));
-    }
-
     /// Ends the engine, if it was started here, and waits for its end.
     pub async fn shutdown(&self) {
         let child = {
@@ -217,62 +212,6 @@ impl StepFunctions {
             .map_err(|error| error.to_string())?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
-
-    fn start_in_process(
-        &self,
-        body: &[u8],
-        new_name: impl FnOnce() -> String,
-    ) -> Option<Result<Value, ApiError>> {
-        let started = lock(&self.engine).in_process.clone()?;
-        let call: Value = match serde_json::from_slice(body) {
-            Ok(call) => call,
-            Err(error) => {
-                return Some(Err(ApiError::new(
-                    "SerializationException",
-                    error.to_string(),
-                )));
-            }
-        };
-        let text = |name: &str| call.get(name).and_then(Value::as_str).map(str::to_owned);
-        let Some(state_machine_arn) = text("stateMachineArn") else {
-            return Some(Err(ApiError::new(
-                "ValidationException",
-                "stateMachineArn must not be null",
-            )));
-        };
-        let input: Value = match serde_json::from_str(text("input").as_deref().unwrap_or("{}")) {
-            Ok(input) => input,
-            Err(error) => {
-                return Some(Err(ApiError::new(
-                    "InvalidExecutionInput",
-                    format!("Invalid State Machine Execution Input: '{error}'"),
-                )));
-            }
-        };
-        let name = text("name").unwrap_or_else(new_name);
-        let execution_arn = format!(
-            "{}:{name}",
-            state_machine_arn.replace(":stateMachine:", ":execution:")
-        );
-        let known = lock(&self.engine)
-            .executions
-            .insert(execution_arn.clone(), input.clone());
-        match known {
-            Some(known) if known != input => {
-                let message = format!("Execution Already Exists: '{execution_arn}'");
-                lock(&self.engine).executions.insert(execution_arn, known);
-                return Some(Err(ApiError::new("ExecutionAlreadyExists", message)));
-            }
-            Some(_) => {}
-            None => started(StartExecution {
-                execution_arn: execution_arn.clone(),
-                state_machine_arn,
-                name,
-                input,
-            }),
-        }
-        Some(Ok(json!({ "executionArn": execution_arn })))
-    }
 }
 
 /// Passes a Step Functions call on to the engine, and its answer back.
@@ -285,32 +224,15 @@ pub(crate) async fn forward(local: &LocalAws, request: Request<Bytes>) -> Respon
         .and_then(|target| target.to_str().ok())
         .unwrap_or_default();
     let request_id = local.with_world(|world| world.new_uuid());
-    if target == "AWSStepFunctions.StartExecution"
-        && let Some(answer) =
-            stepfunctions.start_in_process(&body, || local.with_world(|world| world.new_uuid()))
-    {
-        let started = local
-            .with_world(|world| world.timestamp())
-            .unix_timestamp_nanos()
-            / 1_000_000;
+    let action = target.rsplit('.').next().unwrap_or_default();
+    if let Some(answer) = stepfunctions.answer_in_process(local, action, &body) {
         return match answer {
-            Ok(mut answer) => {
-                if let Some(fields) = answer.as_object_mut() {
-                    let seconds = serde_json::Number::from_f64(
-                        i64::try_from(started).map_or(0.0, millis_to_seconds),
-                    );
-                    fields.insert(
-                        "startDate".to_owned(),
-                        seconds.map_or(Value::Null, Value::Number),
-                    );
-                }
-                respond(
-                    200,
-                    "application/x-amz-json-1.0",
-                    &request_id,
-                    Bytes::from(answer.to_string()),
-                )
-            }
+            Ok(answer) => respond(
+                200,
+                "application/x-amz-json-1.0",
+                &request_id,
+                Bytes::from(answer.to_string()),
+            ),
             Err(error) => error.render(ErrorForm::Json, &request_id),
         };
     }
@@ -388,11 +310,6 @@ fn uri(address: SocketAddr, path: &str) -> Uri {
         .path_and_query(path)
         .build()
         .unwrap_or_default()
-}
-
-#[allow(clippy::cast_precision_loss)] // milliseconds of this millennium are far below 2^53
-fn millis_to_seconds(millis: i64) -> f64 {
-    millis as f64 / 1000.0
 }
 
 /// A port that was free a moment ago: moto cannot take over a socket, nor tell which one it chose.

@@ -194,6 +194,9 @@ impl Launch {
         let context = Context {
             aws: self.aws.clone(),
             deadline: Instant::now() + FUNCTION_TIMEOUT,
+            now: self
+                .local()
+                .with_world(|world| world.timestamp().unix_timestamp()),
         };
         match state {
             State::TagNode => handlers::tag_node::handle(context, payload).await,

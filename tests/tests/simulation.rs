@@ -29,7 +29,10 @@ fn must_pass(outcomes: impl IntoIterator<Item = Outcome>) -> usize {
 #[test]
 fn every_fault_at_every_call_ends_in_a_verdict_with_no_promise_broken() {
     let calls = calls_of_a_launch().expect("a launch without faults");
-    assert!(calls > 20, "a launch with four networks makes more than {calls} calls");
+    assert!(
+        calls > 20,
+        "a launch with four networks makes more than {calls} calls"
+    );
     let cells = cells(calls);
     let run = must_pass(cells.iter().map(|cell| run_cell(*cell, 1).expect("a run")));
     assert_eq!(run, cells.len());
@@ -57,9 +60,17 @@ fn a_scale_out_in_waves_over_three_azs_takes_the_lowest_addresses_and_loses_no_n
     let mut scenario = Scenario::new(30, Size::default(), 3);
     scenario.waves = 3;
     let (report, history) = simulate(scenario).expect("a run");
-    assert_eq!(report.violations, Vec::<String>::new(), "{}", history.join("\n"));
+    assert_eq!(
+        report.violations,
+        Vec::<String>::new(),
+        "{}",
+        history.join("\n")
+    );
     assert_eq!((report.in_service, report.abandoned), (30, 0));
-    assert_eq!((report.conflicts, report.holes, report.hooks_timed_out), (0, 0, 0));
+    assert_eq!(
+        (report.conflicts, report.holes, report.hooks_timed_out),
+        (0, 0, 0)
+    );
 }
 
 #[test]

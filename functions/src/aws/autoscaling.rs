@@ -51,7 +51,7 @@ fn is_over(words: &str) -> bool {
 }
 
 impl Aws {
-    /// Completes the lifecycle action by its token (CompleteLifecycleAction).
+    /// Completes the lifecycle action by its token, or by its instance where there is none (CompleteLifecycleAction).
     ///
     /// # Errors
     /// What every call can fail with.
@@ -65,7 +65,7 @@ impl Aws {
             .complete_lifecycle_action()
             .auto_scaling_group_name(&action.auto_scaling_group_name)
             .lifecycle_hook_name(&action.lifecycle_hook_name)
-            .lifecycle_action_token(&action.lifecycle_action_token)
+            .set_lifecycle_action_token(action.lifecycle_action_token.clone())
             .instance_id(action.ec2_instance_id.as_str())
             .lifecycle_action_result(result.as_str())
             .send()
@@ -76,6 +76,34 @@ impl Aws {
                 Ok(Completed::NoActiveAction)
             }
             Err(error) => Err(classify("CompleteLifecycleAction", &error)),
+        }
+    }
+
+    /// Gives the lifecycle action of an instance its whole heartbeat timeout again, and tells by that whether there is
+    /// one at this hook (RecordLifecycleActionHeartbeat): no call only looks.
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn extend_hook(
+        &self,
+        group: &str,
+        hook: &str,
+        instance: &InstanceId,
+    ) -> Result<bool> {
+        let answer = self
+            .autoscaling
+            .record_lifecycle_action_heartbeat()
+            .auto_scaling_group_name(group)
+            .lifecycle_hook_name(hook)
+            .instance_id(instance.as_str())
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) if code(&error) == Some("ValidationError") && is_over(message(&error)) => {
+                Ok(false)
+            }
+            Err(error) => Err(classify("RecordLifecycleActionHeartbeat", &error)),
         }
     }
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types;
 
 use super::instances::Instance;
 use crate::domain::limits::{InstanceTypeLimits, NetworkCard};
 use crate::domain::ownership;
 use crate::domain::plan::{Holding, Subnet};
+use crate::domain::reconcile::Waiting;
 use crate::domain::wiring::{Attachment, Interface};
 
 pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<types::Tag> {
@@ -55,7 +57,7 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
             .filter_map(|interface| interface.attachment())
             .filter(|on| {
                 on.status()
-                    .is_some_and(|status| status.as_str() == "attached")
+                    .is_some_and(|status| matches!(status.as_str(), "attaching" | "attached"))
             })
             .map(|on| {
                 (
@@ -65,6 +67,29 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
             })
             .collect(),
     })
+}
+
+/// The instances of a group that wait at a launch hook.
+pub(super) fn waiting(group: &AutoScalingGroup) -> Vec<Waiting> {
+    group
+        .instances()
+        .iter()
+        .filter(|instance| {
+            instance
+                .lifecycle_state()
+                .is_some_and(|state| state.as_str() == "Pending:Wait")
+        })
+        .filter_map(|instance| {
+            Some(Waiting {
+                instance: instance.instance_id()?.parse().ok()?,
+                group: group.auto_scaling_group_name()?.to_owned(),
+                group_arn: group
+                    .auto_scaling_group_arn()
+                    .unwrap_or_default()
+                    .to_owned(),
+            })
+        })
+        .collect()
 }
 
 pub(super) fn subnet(subnet: &types::Subnet) -> Option<Subnet> {

@@ -34,7 +34,7 @@ pub struct Instance {
     pub private_dns_name: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Where interfaces are attached: network card and device index.
+    /// Where interfaces are attached, or being attached: network card and device index.
     pub attached: BTreeSet<(u32, u32)>,
 }
 

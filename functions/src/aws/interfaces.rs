@@ -110,7 +110,11 @@ impl Aws {
             .await
     }
 
-    async fn interfaces(&self, filter: &str, values: Vec<String>) -> Result<Vec<Interface>> {
+    pub(super) async fn interfaces(
+        &self,
+        filter: &str,
+        values: Vec<String>,
+    ) -> Result<Vec<Interface>> {
         let mut pages = self
             .ec2
             .describe_network_interfaces()

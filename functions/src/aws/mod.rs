@@ -3,6 +3,8 @@
 pub mod autoscaling;
 mod classify;
 mod convert;
+pub mod executions;
+pub mod fleet;
 pub mod instances;
 pub mod interfaces;
 pub mod subnets;
@@ -30,7 +32,9 @@ const APP_NAME: &str = "Hookline";
 pub struct Aws {
     ec2: aws_sdk_ec2::Client,
     autoscaling: aws_sdk_autoscaling::Client,
+    sfn: aws_sdk_sfn::Client,
     memory: Arc<subnets::Memory>,
+    executions: Arc<executions::Memory>,
     calls: Calls,
 }
 
@@ -55,10 +59,13 @@ impl Aws {
         let ec2 = aws_sdk_ec2::config::Builder::from(config).interceptor(calls.clone());
         let autoscaling =
             aws_sdk_autoscaling::config::Builder::from(config).interceptor(calls.clone());
+        let sfn = aws_sdk_sfn::config::Builder::from(config).interceptor(calls.clone());
         Self {
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
             autoscaling: aws_sdk_autoscaling::Client::from_conf(autoscaling.build()),
+            sfn: aws_sdk_sfn::Client::from_conf(sfn.build()),
             memory: Arc::default(),
+            executions: Arc::default(),
             calls,
         }
     }

@@ -59,8 +59,9 @@ pub enum Place {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LifecycleAction {
-    /// Names this one wait; CompleteLifecycleAction takes it.
-    pub lifecycle_action_token: String,
+    /// Names this one wait. An event that reconcile made up has none: no API tells a token, and
+    /// CompleteLifecycleAction takes the instance's id as well.
+    pub lifecycle_action_token: Option<String>,
     /// The group.
     pub auto_scaling_group_name: String,
     /// The hook that the launch waits at.
@@ -124,11 +125,14 @@ impl Event {
             }
         }
         let action: LifecycleAction = from_value(Input::Event, "event.detail", envelope.detail)?;
+        let token = action.lifecycle_action_token.as_ref();
         for (field, name) in [
             ("AutoScalingGroupName", &action.auto_scaling_group_name),
             ("LifecycleHookName", &action.lifecycle_hook_name),
-            ("LifecycleActionToken", &action.lifecycle_action_token),
-        ] {
+        ]
+        .into_iter()
+        .chain(token.map(|token| ("LifecycleActionToken", token)))
+        {
             if name.is_empty() || name.chars().count() > LONGEST_NAME {
                 return Err(Error::invalid(
                     Input::Event,
@@ -246,6 +250,15 @@ pub(crate) mod tests {
     fn a_new_place_of_aws_does_not_stop_a_launch() {
         let launch = Event::read_launch(with("/detail/Origin", json!("Moon"))).unwrap();
         assert_eq!(launch.action.origin, Some(Place::Other("Moon".to_owned())));
+    }
+
+    #[test]
+    fn a_launch_needs_no_token() {
+        let mut event = launch_event();
+        let detail = event["detail"].as_object_mut().unwrap();
+        detail.remove("LifecycleActionToken");
+        let launch = Event::read_launch(event).unwrap();
+        assert_eq!(launch.action.lifecycle_action_token, None);
     }
 
     #[test]

@@ -11,5 +11,7 @@ pub mod parse;
 pub mod plan;
 pub mod profile;
 pub mod ranges;
+pub mod reconcile;
+pub mod unowned;
 pub mod validate;
 pub mod wiring;

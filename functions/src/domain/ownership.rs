@@ -46,27 +46,27 @@ pub fn tags(
 ///
 /// A token used again with other parameters is refused, so everything that a next plan may choose
 /// differently goes into it. The same plan always gives the same token: a create whose response was lost,
-/// or whose function was killed, gives the same interface when it is done again.
+/// or whose function was killed, gives the same interface when it is done again, and so does a second execution
+/// for the same launch. `attempt` tells apart what the parameters do not: where EC2 chooses the addresses, and
+/// after an interface was lost, as a token outlives its interface.
 #[must_use]
 pub fn client_token(
     instance: &InstanceId,
     network: &str,
     subnet: &SubnetId,
     addresses: &[IpAddr],
-    round: u32,
+    attempt: u32,
 ) -> String {
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let attempt = attempt.to_string();
     let mut digest = Sha256::new();
-    for part in [instance.as_str(), network, subnet.as_str()] {
+    let parts = [instance.as_str(), network, subnet.as_str(), &attempt];
+    for part in parts
+        .into_iter()
+        .chain(addresses.iter().map(String::as_str))
+    {
         digest.update(part.as_bytes());
         digest.update([0]);
-    }
-    for address in addresses {
-        digest.update(address.to_string().as_bytes());
-        digest.update([0]);
-    }
-    // Where EC2 chooses the addresses nothing else tells one try from the next.
-    if addresses.is_empty() {
-        digest.update(round.to_be_bytes());
     }
     let digest = digest.finalize();
     digest
@@ -82,23 +82,29 @@ pub fn client_token(
 mod tests {
     use super::*;
 
-    fn token(network: &str, addresses: &[&str], round: u32) -> String {
+    fn token(network: &str, addresses: &[&str], attempt: u32) -> String {
         let addresses: Vec<_> = addresses.iter().map(|a| a.parse().unwrap()).collect();
         client_token(
             &"i-0123456789abcdef0".parse().unwrap(),
             network,
             &"subnet-0123456789abcdef0".parse().unwrap(),
             &addresses,
-            round,
+            attempt,
         )
     }
 
     #[test]
     fn a_token_is_made_of_what_was_asked_for() {
-        assert_eq!(token("n6", &["10.0.0.4"], 1), token("n6", &["10.0.0.4"], 2));
-        assert_ne!(token("n6", &["10.0.0.4"], 1), token("n6", &["10.0.0.5"], 1));
-        assert_ne!(token("n6", &["10.0.0.4"], 1), token("n3", &["10.0.0.4"], 1));
-        assert_ne!(token("n6", &[], 1), token("n6", &[], 2));
-        assert!(token("n6", &[], 1).len() <= 64);
+        let token_of_one = token("n6", &["10.0.0.4"], 0);
+        assert_eq!(token_of_one, token("n6", &["10.0.0.4"], 0));
+        for other in [
+            token("n3", &["10.0.0.4"], 0),
+            token("n6", &["10.0.0.5"], 0),
+            token("n6", &[], 0),
+            token("n6", &["10.0.0.4"], 2),
+        ] {
+            assert_ne!(token_of_one, other);
+        }
+        assert!(token_of_one.len() <= 64);
     }
 }

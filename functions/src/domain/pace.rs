@@ -2,8 +2,8 @@
 //! before it can wait for its turn instead of being refused again and again.
 //!
 //! EC2's token buckets (Amazon EC2 Developer Guide, "Request throttling for the Amazon EC2 API") hold for all callers
-//! of an account and region. Launches begin at the rate at which the narrowest bucket refills; half of what it
-//! holds when full is left to everybody else.
+//! of an account and region. Launches begin at the rate at which the narrowest bucket refills; the first of them use
+//! what it holds when full, but for a tenth, which is left to everybody else.
 
 use super::profile::Profile;
 
@@ -26,14 +26,37 @@ const MODIFY: Bucket = Bucket {
     refill_per_second: 5,
 };
 
-/// A longer wait is cut to about this, so that the hook's heartbeat is extended in between and a queue that moves
-/// faster than it looked is noticed.
-const LONGEST_SECONDS: usize = 300;
+/// A longer wait is cut to about this, so that the hook's heartbeat is extended in between.
+const LONGEST_SECONDS: u32 = 300;
 
-/// How long to wait before this launch makes its calls when `ahead` launches are before it, in seconds; 0 when its turn
-/// has come. `spread`, any number that differs from launch to launch, keeps cut waits from ending together.
+/// How long to wait, in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// Now.
+    pub wait_seconds: u32,
+    /// After that.
+    pub then_seconds: u32,
+}
+
+impl Turn {
+    /// Cuts a wait. `spread`, any number that differs from launch to launch, keeps cut waits from ending together.
+    #[must_use]
+    pub fn new(seconds: u32, spread: u32) -> Self {
+        let wait_seconds = if seconds > LONGEST_SECONDS {
+            LONGEST_SECONDS - spread % (LONGEST_SECONDS / 3)
+        } else {
+            seconds
+        };
+        Self {
+            wait_seconds,
+            then_seconds: seconds - wait_seconds,
+        }
+    }
+}
+
+/// How long until this launch's turn, in seconds, when `ahead` launches are before it; 0 when its turn has come.
 #[must_use]
-pub fn wait_seconds(profile: &Profile, ahead: usize, spread: u32) -> u32 {
+pub fn seconds_until_turn(profile: &Profile, ahead: usize) -> u32 {
     let interfaces = profile.slots.len();
     // DeleteOnTermination for each; SourceDestCheck where it is not as EC2 makes it.
     let attributes: usize = profile
@@ -48,7 +71,7 @@ pub fn wait_seconds(profile: &Profile, ahead: usize, spread: u32) -> u32 {
     ]
     .into_iter()
     .map(|(bucket, calls)| {
-        let at_once = (bucket.capacity / 2)
+        let at_once = (bucket.capacity * 9 / 10)
             .checked_div(calls)
             .unwrap_or(usize::MAX)
             .max(1);
@@ -59,12 +82,6 @@ pub fn wait_seconds(profile: &Profile, ahead: usize, spread: u32) -> u32 {
     })
     .max()
     .unwrap_or(0);
-    let seconds = if seconds > LONGEST_SECONDS {
-        let spread = usize::try_from(spread).unwrap_or(0) % (LONGEST_SECONDS / 3);
-        LONGEST_SECONDS - spread
-    } else {
-        seconds
-    };
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
@@ -92,30 +109,39 @@ mod tests {
 
     #[test]
     fn the_first_launches_wait_for_nothing() {
-        for ahead in 0..6 {
-            assert_eq!(wait_seconds(&four(), ahead, 0), 0, "{ahead}");
+        // Ninety tokens for eight calls each.
+        for ahead in 0..11 {
+            assert_eq!(seconds_until_turn(&four(), ahead), 0, "{ahead}");
         }
     }
 
     #[test]
     fn the_rest_come_at_the_rate_of_the_narrowest_bucket() {
-        assert_eq!(wait_seconds(&four(), 6, 0), 2);
+        assert_eq!(seconds_until_turn(&four(), 11), 2);
         // 100 launches of eight calls at five a second are 160 s.
-        assert_eq!(wait_seconds(&four(), 105, 0), 160);
+        assert_eq!(seconds_until_turn(&four(), 110), 160);
     }
 
     #[test]
-    fn long_waits_are_cut_and_spread() {
+    fn long_waits_are_cut_and_spread_and_nothing_of_them_is_lost() {
         for spread in [0, 1, 99, 100, u32::MAX] {
-            let seconds = wait_seconds(&four(), 100_000, spread);
-            assert!((201..=300).contains(&seconds), "{seconds}");
+            let turn = Turn::new(1000, spread);
+            assert!((201..=300).contains(&turn.wait_seconds), "{turn:?}");
+            assert_eq!(turn.wait_seconds + turn.then_seconds, 1000);
         }
+        assert_eq!(
+            Turn::new(300, 7),
+            Turn {
+                wait_seconds: 300,
+                then_seconds: 0
+            }
+        );
     }
 
     #[test]
     fn no_slots_no_wait() {
         let mut profile = four();
         profile.slots.clear();
-        assert_eq!(wait_seconds(&profile, 1000, 0), 0);
+        assert_eq!(seconds_until_turn(&profile, 1000), 0);
     }
 }

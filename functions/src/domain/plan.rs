@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::addresses::Pool;
 use super::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 use super::ownership::client_token;
+use super::pace::Turn;
 use super::profile::{Addressing, Ipv6, Profile, Slot};
 use super::ranges::AddressRange;
 use crate::error::{Error, Input, Result};
@@ -84,6 +85,8 @@ pub struct View<'a> {
     pub lessons: Lessons,
     /// The number of this round, from 1.
     pub round: u32,
+    /// Whether an interface that had been made for this launch was lost.
+    pub lost: bool,
 }
 
 /// What earlier rounds have learnt that a listing may not show yet.
@@ -109,9 +112,11 @@ pub struct Plan {
     pub round: u32,
     /// How long to wait; after a wait there is a new plan. 0: carry this one out.
     pub wait_seconds: u32,
+    /// How long to wait after that, when the wait is cut to extend the hook in between.
+    pub then_seconds: u32,
     /// How many launches in flight, in all AZs, are before this one and not wired yet.
     pub ahead: usize,
-    /// One for each slot of the profile, in its order.
+    /// One for each slot of the profile, in its order; none while this launch is to wait.
     pub slots: Vec<SlotPlan>,
     /// Interfaces of this launch that no slot needs: a create that was done twice.
     pub surplus: Vec<NetworkInterfaceId>,
@@ -135,6 +140,22 @@ pub struct SlotPlan {
     pub ipv6_addresses: Vec<IpAddr>,
     /// See [`client_token`].
     pub client_token: String,
+}
+
+impl Plan {
+    /// A plan to do nothing yet but wait.
+    #[must_use]
+    pub fn wait(round: u32, turn: Turn, ahead: usize, lessons: Lessons) -> Self {
+        Self {
+            round,
+            wait_seconds: turn.wait_seconds,
+            then_seconds: turn.then_seconds,
+            ahead,
+            slots: Vec::new(),
+            surplus: Vec::new(),
+            lessons,
+        }
+    }
 }
 
 impl View<'_> {
@@ -212,10 +233,15 @@ impl View<'_> {
                 subnets: self.in_az(slot).map(|subnet| subnet.id.clone()).collect(),
             })?;
             let asked: Vec<IpAddr> = choice.ipv4.iter().chain(&choice.ipv6).copied().collect();
+            let attempt = if asked.is_empty() || self.lost {
+                self.round
+            } else {
+                0
+            };
             slots.push(SlotPlan {
                 network: slot.network.clone(),
                 existing: None,
-                client_token: client_token(me, &slot.network, &choice.subnet, &asked, self.round),
+                client_token: client_token(me, &slot.network, &choice.subnet, &asked, attempt),
                 subnet_id: choice.subnet,
                 private_ip_addresses: choice.ipv4,
                 ipv6_addresses: choice.ipv6,
@@ -224,6 +250,7 @@ impl View<'_> {
         Ok(Plan {
             round: self.round,
             wait_seconds: 0,
+            then_seconds: 0,
             ahead: 0,
             slots,
             surplus,

@@ -66,6 +66,7 @@ impl Scene {
 
     fn plan(&self, n: u32) -> Result<Plan> {
         View {
+            lost: false,
             profile: &Profile::read(self.profile.clone()).unwrap(),
             launch: &launch(n),
             availability_zone: ZONE,

@@ -41,7 +41,7 @@ pub struct Output {
 ///
 /// # Errors
 /// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceNotRunning`, `InstanceGone`, `InstanceTypeTooSmall`,
-/// `DeviceIndexTaken`, `NotYetAttached`, and what every call can fail with.
+/// `DeviceIndexTaken`, `InterfaceLost`, `NotYetAttached`, and what every call can fail with.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let payload: Payload = read(payload)?;
     let subject = Subject::read(payload.event, payload.profile)?;
@@ -166,7 +166,15 @@ impl<'a> Attacher<'a> {
                     self.wait_until_running().await?;
                     "the instance is not running yet"
                 }
-                Attached::InterfaceNotFoundYet => "EC2 does not know it yet",
+                Attached::InterfaceNotFoundYet => {
+                    if self.patience.wait().await {
+                        continue;
+                    }
+                    return Err(Error::InterfaceLost {
+                        network: slot.network.clone(),
+                        interface: id,
+                    });
+                }
                 Attached::Occupied => {
                     self.seen = self.context.aws.interfaces_on(instance).await?;
                     if let Some(found) = self.occupant(slot)? {

@@ -9,11 +9,13 @@
 //! | [`attach_interfaces`] | `AttachInterfaces` | attaches, sets attributes, proves invariant I1 |
 //! | [`complete_hook`] | `ContinueLaunch`, `AbandonLaunch` | completes the lifecycle action |
 //! | [`release_interfaces`] | `ReleaseInterfaces` | removes what was made for the launch |
+//! | [`reconcile`] | none: a schedule and an event call it | finds lost launches and interfaces that nobody owns |
 
 pub mod attach_interfaces;
 pub mod complete_hook;
 pub mod create_interfaces;
 pub mod plan_interfaces;
+pub mod reconcile;
 pub mod release_interfaces;
 pub mod tag_node;
 
@@ -40,6 +42,8 @@ pub struct Context {
     pub aws: Aws,
     /// When Lambda ends the invocation.
     pub deadline: Instant,
+    /// The time at the invocation's start, in seconds since the epoch.
+    pub now: i64,
 }
 
 /// What is known of the node, from `TagNode` on: `$.node`.

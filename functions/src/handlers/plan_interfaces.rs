@@ -7,9 +7,9 @@ use tracing::info;
 use super::{Allocation, Context, Node, Refused, Subject, read, write};
 use crate::aws::instances::Instance;
 use crate::domain::ids::{InstanceId, SubnetId};
-use crate::domain::pace;
+use crate::domain::pace::{self, Turn};
 use crate::domain::plan::{InFlight, Lessons, Plan, View};
-use crate::domain::profile::Profile;
+use crate::domain::profile::{Profile, Slot};
 use crate::error::Result;
 
 /// A launch older than this is not in flight any more: no hook waits longer without a heartbeat
@@ -27,6 +27,9 @@ struct Payload {
     /// What came of it.
     #[serde(default)]
     allocation: Option<Allocation>,
+    /// There once an interface that had been made could not be found any more.
+    #[serde(default)]
+    lost: Option<Value>,
 }
 
 /// What the function returns: `$.plan`.
@@ -47,6 +50,7 @@ pub struct Planned {
 /// `AddressContention`, and what every call can fail with.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let payload: Payload = read(payload)?;
+    let before = Before::of(&payload);
     let subject = Subject::read(payload.event, payload.profile)?;
     let (profile, node) = (&subject.profile, &payload.node);
     let zone = node.availability_zone.as_str();
@@ -62,14 +66,26 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         .filter(|subnet| subnet.availability_zone == zone)
         .map(|subnet| &subnet.id)
         .collect();
-    let instances = context.aws.instances_of(&profile.selector).await?;
-    // After the instances: a launch whose interface is seen must not be missed, or its address counts twice.
-    let holdings = if in_zone.is_empty() {
-        Vec::new()
-    } else {
-        context.aws.holdings(&in_zone).await?
-    };
+    let lost = payload.lost.is_some();
+    let lessons = learn(payload.plan, payload.allocation, lost);
+    let spread = spread(&node.instance_id);
+    if let Some(turn) = before.rest_of_wait(spread) {
+        info!(
+            round = before.round,
+            wait_seconds = turn.wait_seconds,
+            "still waiting for its turn"
+        );
+        let plan = Plan::wait(before.round, turn, before.ahead, lessons);
+        return write(
+            "PlanInterfaces",
+            &Planned {
+                plan,
+                node_running: node.running,
+            },
+        );
+    }
 
+    let instances = context.aws.instances_of(&profile.selector).await?;
     let launch = InFlight {
         launched_at: node.launched_at,
         instance_id: node.instance_id.clone(),
@@ -78,41 +94,55 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         .iter()
         .filter(|other| other.launched_at > launch.launched_at.saturating_sub(IN_FLIGHT_SECONDS))
         .collect();
+    // Counted in slots that are still to be served: of a launch that is being wired only the rest is ahead.
+    let missing: usize = in_flight
+        .iter()
+        .filter(|other| InFlight::from(**other) < launch)
+        .map(|other| missing(profile, other))
+        .sum();
+    let ahead = missing.checked_div(profile.slots.len()).unwrap_or(0);
+    let node_running = node.running
+        || instances
+            .iter()
+            .any(|instance| instance.id == node.instance_id && instance.is_running());
+    let seconds = before.seconds_to_wait(profile, ahead, spread);
+    if seconds > 0 {
+        let turn = Turn::new(seconds, spread);
+        info!(
+            round = before.round,
+            ahead,
+            wait_seconds = turn.wait_seconds,
+            "waiting for its turn"
+        );
+        let plan = Plan::wait(before.round, turn, ahead, lessons);
+        return write("PlanInterfaces", &Planned { plan, node_running });
+    }
+
+    // After the instances: a launch whose interface is seen must not be missed, or its address counts twice.
+    let holdings = if in_zone.is_empty() {
+        Vec::new()
+    } else {
+        context.aws.holdings(&in_zone).await?
+    };
     // Addresses are shared by the launches of one AZ, EC2's rates by all.
-    let in_zone: Vec<InFlight> = in_flight
-        .iter()
+    let in_flight: Vec<InFlight> = in_flight
+        .into_iter()
         .filter(|other| other.availability_zone == zone)
-        .map(|other| InFlight::from(*other))
+        .map(InFlight::from)
         .collect();
-    let ahead = in_flight
-        .iter()
-        .filter(|other| InFlight::from(**other) < launch && !has_all(profile, other))
-        .count();
-    let carried_out = payload
-        .plan
-        .as_ref()
-        .is_none_or(|before| before.plan.wait_seconds == 0);
-    let round = payload.plan.as_ref().map_or(1, |before| {
-        before.plan.round.saturating_add(u32::from(carried_out))
-    });
     let mut plan = View {
         profile,
         launch: &launch,
         availability_zone: zone,
         subnets: &subnets,
         holdings: &holdings,
-        in_flight: &in_zone,
-        lessons: learn(payload.plan, payload.allocation),
-        round,
+        in_flight: &in_flight,
+        lessons,
+        round: before.round,
+        lost,
     }
     .plan()?;
     plan.ahead = ahead;
-    plan.wait_seconds = pace::wait_seconds(profile, ahead, spread(&node.instance_id));
-    if carried_out {
-        plan.wait_seconds = plan
-            .wait_seconds
-            .max(pause_after_conflicts(round, &node.instance_id));
-    }
     for slot in &plan.slots {
         info!(
             network = slot.network,
@@ -123,26 +153,81 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         );
     }
     info!(
-        round,
-        ahead = plan.ahead,
-        wait_seconds = plan.wait_seconds,
+        round = before.round,
+        ahead,
         listed = holdings.len(),
         "plan made"
     );
-    let node_running = node.running
-        || instances
-            .iter()
-            .any(|instance| instance.id == node.instance_id && instance.is_running());
     write("PlanInterfaces", &Planned { plan, node_running })
 }
 
-/// Whether a launch needs nothing more of EC2's rates: every slot's place is taken.
-fn has_all(profile: &Profile, instance: &Instance) -> bool {
-    profile.slots.iter().all(|slot| {
+/// What the rounds before mean for this one.
+struct Before {
+    /// The number of this round: a plan that was only to wait does not count.
+    round: u32,
+    /// Whether the last plan was to wait; its turn has come then, or will after the rest.
+    waited: bool,
+    /// What is left of that wait.
+    then_seconds: u32,
+    /// How many were ahead then.
+    ahead: usize,
+    /// Whether the last plan was carried out and met an address that somebody else has.
+    address_was_taken: bool,
+}
+
+impl Before {
+    fn of(payload: &Payload) -> Self {
+        let Some(before) = payload.plan.as_ref().map(|before| &before.plan) else {
+            return Self {
+                round: 1,
+                waited: false,
+                then_seconds: 0,
+                ahead: 0,
+                address_was_taken: false,
+            };
+        };
+        let waited = before.wait_seconds > 0;
+        let taken = |refused: &Refused| matches!(refused, Refused::AddressTaken { .. });
+        Self {
+            round: before.round.saturating_add(u32::from(!waited)),
+            waited,
+            then_seconds: before.then_seconds,
+            ahead: before.ahead,
+            address_was_taken: !waited
+                && payload
+                    .allocation
+                    .as_ref()
+                    .is_some_and(|allocation| allocation.refused.iter().any(taken)),
+        }
+    }
+
+    fn rest_of_wait(&self, spread: u32) -> Option<Turn> {
+        (self.waited && self.then_seconds > 0).then(|| Turn::new(self.then_seconds, spread))
+    }
+
+    /// The turn is found once, from the place in the queue at the first look: a launch ahead that is late takes its
+    /// turn when it comes, and holds nobody up. After that only conflicts make for a pause.
+    fn seconds_to_wait(&self, profile: &Profile, ahead: usize, spread: u32) -> u32 {
+        if self.waited {
+            0
+        } else if self.address_was_taken {
+            pause_after_conflicts(self.round, spread)
+        } else if self.round == 1 {
+            pace::seconds_until_turn(profile, ahead)
+        } else {
+            0
+        }
+    }
+}
+
+/// How many slots of a launch have nothing at their place yet, and so need EC2's rates.
+fn missing(profile: &Profile, instance: &Instance) -> usize {
+    let at_place = |slot: &&Slot| {
         instance
             .attached
             .contains(&(slot.network_card, slot.device_index))
-    })
+    };
+    profile.slots.iter().filter(|slot| !at_place(slot)).count()
 }
 
 /// A number that differs from launch to launch and is the same each time for one.
@@ -152,22 +237,25 @@ fn spread(instance: &InstanceId) -> u32 {
     })
 }
 
-/// The first two tries are made at once; after that something else takes addresses too, and a pause that differs
-/// from launch to launch lets it get ahead.
-fn pause_after_conflicts(round: u32, instance: &InstanceId) -> u32 {
-    match round.saturating_sub(2).min(4) {
-        0 => 0,
-        doublings => 1 + spread(instance).wrapping_add(round) % (1 << doublings),
-    }
+/// Somebody else has an address that this launch planned. It may be another execution for this launch (a duplicate
+/// event), whose interfaces a listing shows only after a while; or something else that takes addresses, which a
+/// growing pause that differs from launch to launch lets get ahead.
+fn pause_after_conflicts(round: u32, spread: u32) -> u32 {
+    2 + spread.wrapping_add(round) % (1 << round.clamp(2, 5))
 }
 
 /// What the rounds before have learnt, and this last one.
-fn learn(before: Option<Planned>, allocation: Option<Allocation>) -> Lessons {
+fn learn(before: Option<Planned>, allocation: Option<Allocation>, lost: bool) -> Lessons {
     let mut lessons = before.map(|before| before.plan.lessons).unwrap_or_default();
     let Some(allocation) = allocation else {
         return lessons;
     };
-    for made in allocation.interfaces {
+    // After a loss the listing alone says what is there; it is no more late by then.
+    if lost {
+        lessons.made.clear();
+    }
+    let made = allocation.interfaces.into_iter().filter(|_| !lost);
+    for made in made {
         lessons.made.insert(made.network, made.network_interface_id);
     }
     for refused in allocation.refused {

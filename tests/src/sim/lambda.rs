@@ -116,6 +116,9 @@ impl Lambda {
         let context = Context {
             aws: sandbox.aws.clone(),
             deadline: Instant::now() + self.settings.timeout,
+            now: self
+                .local
+                .with_world(|world| world.timestamp().unix_timestamp()),
         };
         let handled = tokio::select! {
             biased;
@@ -179,6 +182,7 @@ async fn handle(function: &str, context: Context, payload: Value) -> HandlerResu
         "attach-interfaces" => handlers::attach_interfaces::handle(context, payload).await,
         "complete-hook" => handlers::complete_hook::handle(context, payload).await,
         "release-interfaces" => handlers::release_interfaces::handle(context, payload).await,
+        "reconcile" => handlers::reconcile::handle(context, payload).await,
         other => Err(hookline::Error::invalid(
             hookline::error::Input::Payload,
             "function",

@@ -4,9 +4,11 @@
 //! What is not real here says so: [`walker`] stands in for Step Functions (it reads the state machine's own file, and a
 //! test holds it against the real engine), [`lambda`] for Lambda's sandboxes, [`tap`] is where faults strike calls.
 
+mod executions;
 pub mod faults;
 pub mod lambda;
 pub mod paths;
+mod reconcile;
 pub mod retry;
 pub mod run;
 pub mod tap;

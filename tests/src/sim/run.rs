@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hookline::domain::profile::Profile;
 use hookline_local::autoscaling::LifecycleState;
-use hookline_local::stepfunctions::StartExecution;
 use hookline_local::{Bucket, Latency, LocalAws, Settings};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -17,7 +16,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::executions;
 use super::lambda::{self, Lambda};
+use super::reconcile;
 use super::tap::Tap;
 use super::walker::{self, TaskError, TaskFuture, Verdict};
 use crate::deployment::{FUNCTIONS, LAUNCH_NODE, put_rule};
@@ -26,7 +27,8 @@ use crate::scene::{Scene, Size};
 
 /// The group that scales out.
 pub const GROUP: &str = "nodes";
-const MACHINE_ARN: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
+/// The state machine's ARN.
+pub const MACHINE_ARN: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
 
 /// What is simulated.
 #[derive(Debug, Clone)]
@@ -47,6 +49,8 @@ pub struct Scenario {
     pub limit: Duration,
     /// How often the invariants are looked at.
     pub look_every: Duration,
+    /// Whether `reconcile` runs, every five minutes and for executions that end otherwise than well.
+    pub reconcile: bool,
 }
 
 impl Scenario {
@@ -75,6 +79,7 @@ impl Scenario {
             lambda: lambda::Settings::default(),
             limit: Duration::from_secs(6 * 3600),
             look_every: Duration::from_secs(5),
+            reconcile: true,
         }
     }
 }
@@ -130,19 +135,22 @@ pub struct Run {
     violations: Vec<Violation>,
 }
 
-struct Shared {
-    machine: Value,
-    lambda: Lambda,
-    local: LocalAws,
+pub(super) struct Shared {
+    pub(super) machine: Value,
+    pub(super) lambda: Lambda,
+    pub(super) local: LocalAws,
     rng: RefCell<ChaCha8Rng>,
     begun: Instant,
-    running: RefCell<usize>,
-    verdicts: RefCell<Vec<Verdict>>,
+    /// Executions, and invocations of `reconcile`.
+    pub(super) running: RefCell<usize>,
+    pub(super) verdicts: RefCell<Vec<Verdict>>,
+    /// What `reconcile` returned.
+    pub(super) reports: RefCell<Vec<Value>>,
     history: RefCell<Vec<String>>,
 }
 
 impl Shared {
-    fn note(&self, line: &str) {
+    pub(super) fn note(&self, line: &str) {
         let seconds = self.begun.elapsed().as_secs_f64();
         self.history
             .borrow_mut()
@@ -235,6 +243,10 @@ impl Run {
         let profile_json = scene.profile(GROUP);
         let profile = Profile::read(profile_json.clone())?;
         put_rule(&local, MACHINE_ARN, "launch", &profile_json).await?;
+        let invoked = match scenario.reconcile {
+            true => Some(reconcile::deploy(&local, MACHINE_ARN, &[profile_json]).await?),
+            false => None,
+        };
         local.with_world(|world| world.settings.throttle = scenario.settings.throttle);
 
         let tap = Tap::default();
@@ -246,6 +258,7 @@ impl Run {
             begun: Instant::now(),
             running: RefCell::default(),
             verdicts: RefCell::default(),
+            reports: RefCell::default(),
             history: RefCell::default(),
         });
         let (starts, started) = mpsc::unbounded_channel();
@@ -253,7 +266,10 @@ impl Run {
             // Nobody listens only when the run is over.
             let _ = starts.send(start);
         });
-        tokio::task::spawn_local(walk_all(Rc::clone(&shared), started));
+        tokio::task::spawn_local(executions::walk_all(Rc::clone(&shared), started));
+        if let Some(invoked) = invoked {
+            tokio::task::spawn_local(reconcile::serve(Rc::clone(&shared), invoked));
+        }
         Ok(Self {
             local,
             scene,
@@ -328,7 +344,7 @@ impl Run {
         self.scenario.look_every
     }
 
-    /// Whether no execution runs.
+    /// Whether no execution runs, nor `reconcile`.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         *self.shared.running.borrow() == 0
@@ -344,6 +360,22 @@ impl Run {
     #[must_use]
     pub fn verdicts(&self) -> Vec<Verdict> {
         self.shared.verdicts.borrow().clone()
+    }
+
+    /// Invokes `reconcile` by hand, as its schedule does, with these profiles and limits.
+    ///
+    /// # Errors
+    /// The function's.
+    pub async fn reconcile(&self, profiles: &[Value], limits: &Value) -> Result<Value, TaskError> {
+        let payload =
+            json!({"stateMachineArn": MACHINE_ARN, "profiles": profiles, "limits": limits});
+        self.shared.lambda.invoke("reconcile", payload).await
+    }
+
+    /// What `reconcile` returned, each time that it was invoked otherwise.
+    #[must_use]
+    pub fn reconcile_reports(&self) -> Vec<Value> {
+        self.shared.reports.borrow().clone()
     }
 
     /// What happened, line by line.
@@ -459,28 +491,6 @@ impl Run {
                 / bucket.refill_per_second
         })
         .fold(0.0, f64::max)
-    }
-}
-
-/// Walks every execution that is started, each in a task of its own.
-async fn walk_all(shared: Rc<Shared>, mut started: mpsc::UnboundedReceiver<StartExecution>) {
-    while let Some(start) = started.recv().await {
-        let shared = Rc::clone(&shared);
-        *shared.running.borrow_mut() += 1;
-        tokio::task::spawn_local(async move {
-            let verdict = walker::run(&shared.machine, &start.name, start.input, &*shared).await;
-            match verdict {
-                Ok(verdict) => {
-                    let why = verdict.cause.as_deref().unwrap_or_default();
-                    shared.note(&format!("{}  {} {why}", start.name, verdict.status));
-                    shared.verdicts.borrow_mut().push(verdict);
-                }
-                Err(error) => {
-                    shared.note(&format!("{}  the walker gave up: {error:#}", start.name))
-                }
-            }
-            *shared.running.borrow_mut() -= 1;
-        });
     }
 }
 

@@ -39,7 +39,7 @@ pub trait World {
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// `SUCCEEDED`, `FAILED`, `TIMED_OUT`.
+    /// `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`.
     pub status: &'static str,
     /// The error's name, when it failed.
     pub error: Option<String>,
@@ -49,6 +49,31 @@ pub struct Verdict {
     pub output: Option<Value>,
     /// The states that it entered, in order.
     pub states: Vec<String>,
+}
+
+impl Verdict {
+    fn without_output(status: &'static str, error: Option<String>, cause: Option<String>) -> Self {
+        Self {
+            status,
+            error,
+            cause,
+            output: None,
+            states: Vec::new(),
+        }
+    }
+
+    /// Of an execution that somebody stopped.
+    #[must_use]
+    pub fn aborted() -> Self {
+        Self::without_output("ABORTED", None, None)
+    }
+
+    /// Of an execution that came upon what the walker does not know, or what Step Functions cannot go on from.
+    #[must_use]
+    pub fn gave_up(error: &anyhow::Error) -> Self {
+        let cause = Some(format!("{error:#}"));
+        Self::without_output("FAILED", Some("States.Runtime".to_owned()), cause)
+    }
 }
 
 /// Walks `machine` with `input` to its end.

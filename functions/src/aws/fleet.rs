@@ -1,0 +1,179 @@
+//! What reconcile looks at: who waits in which group, what EC2 knows of them, and every interface of Hookline's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::{Filter, Tag};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+use super::classify::{classify, code};
+use super::{Aws, convert};
+use crate::domain::ids::{InstanceId, NetworkInterfaceId};
+use crate::domain::ownership;
+use crate::domain::reconcile::{Facts, Waiting};
+use crate::domain::unowned::UNOWNED_SINCE;
+use crate::domain::wiring::Interface;
+use crate::error::Result;
+
+/// DescribeAutoScalingGroups takes so many names.
+const NAMES: usize = 50;
+/// A filter takes so many values.
+const VALUES: usize = 200;
+/// CreateTags and DeleteTags take 1,000 resources; AWS advises less.
+const RESOURCES: usize = 200;
+
+/// Seconds since the epoch as RFC 3339, as events have it.
+#[must_use]
+pub fn rfc3339(seconds: i64) -> String {
+    DateTime::from_secs(seconds)
+        .fmt(Format::DateTime)
+        .unwrap_or_default()
+}
+
+impl Aws {
+    /// The instances in `Pending:Wait`, of the groups by these names or, without names, of all
+    /// (DescribeAutoScalingGroups).
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn waiting(&self, groups: Option<&BTreeSet<String>>) -> Result<Vec<Waiting>> {
+        let batches: Vec<Option<Vec<String>>> = match groups {
+            None => vec![None],
+            Some(names) => {
+                let names: Vec<String> = names.iter().cloned().collect();
+                names
+                    .chunks(NAMES)
+                    .map(|names| Some(names.to_vec()))
+                    .collect()
+            }
+        };
+        let mut waiting = Vec::new();
+        for names in batches {
+            let mut pages = self
+                .autoscaling
+                .describe_auto_scaling_groups()
+                .set_auto_scaling_group_names(names)
+                .max_records(100)
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| classify("DescribeAutoScalingGroups", &error))?;
+                waiting.extend(page.auto_scaling_groups().iter().flat_map(convert::waiting));
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// What EC2 says of those of the instances that it knows (DescribeInstances).
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn facts(&self, ids: &[&InstanceId]) -> Result<BTreeMap<InstanceId, Facts>> {
+        let mut facts = BTreeMap::new();
+        for ids in ids.chunks(VALUES) {
+            // By a filter: asked by id, EC2 refuses the whole call for one that it does not know.
+            let filter = Filter::builder()
+                .name("instance-id")
+                .set_values(Some(ids.iter().map(ToString::to_string).collect()))
+                .build();
+            let mut pages = self
+                .ec2
+                .describe_instances()
+                .filters(filter)
+                .max_results(1000)
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| classify("DescribeInstances", &error))?;
+                facts.extend(
+                    page.reservations()
+                        .iter()
+                        .flat_map(|reservation| reservation.instances())
+                        .filter_map(convert::instance)
+                        .map(|instance| {
+                            let facts = Facts {
+                                launched_at: instance.launched_at,
+                                tags: instance.tags,
+                            };
+                            (instance.id, facts)
+                        }),
+                );
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Every interface that carries Hookline's tag, whoever it was made for (DescribeNetworkInterfaces).
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn interfaces_made(&self) -> Result<Vec<Interface>> {
+        self.interfaces("tag-key", vec![ownership::INSTANCE_ID.to_owned()])
+            .await
+    }
+
+    /// Puts the tag on interfaces that were seen without an owner (CreateTags, one call for many); gives those that have
+    /// it now. One that is gone meanwhile makes EC2 refuse its whole call: the next round tries the others again.
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn mark_unowned(
+        &self,
+        ids: &[NetworkInterfaceId],
+        now: i64,
+    ) -> Result<Vec<NetworkInterfaceId>> {
+        let mut done = Vec::new();
+        for ids in ids.chunks(RESOURCES) {
+            let answer = self
+                .ec2
+                .create_tags()
+                .set_resources(Some(ids.iter().map(ToString::to_string).collect()))
+                .tags(
+                    Tag::builder()
+                        .key(UNOWNED_SINCE)
+                        .value(now.to_string())
+                        .build(),
+                )
+                .send()
+                .await;
+            match answer {
+                Ok(_) => done.extend_from_slice(ids),
+                Err(error) if code(&error) == Some("InvalidNetworkInterfaceID.NotFound") => {}
+                Err(error) => return Err(classify("CreateTags", &error)),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Takes the tag off interfaces that are owned again (DeleteTags); gives those that have lost it.
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn unmark(&self, ids: &[NetworkInterfaceId]) -> Result<Vec<NetworkInterfaceId>> {
+        let mut done = Vec::new();
+        for ids in ids.chunks(RESOURCES) {
+            let answer = self
+                .ec2
+                .delete_tags()
+                .set_resources(Some(ids.iter().map(ToString::to_string).collect()))
+                // Without a value the tag goes whatever its value is.
+                .tags(Tag::builder().key(UNOWNED_SINCE).build())
+                .send()
+                .await;
+            match answer {
+                Ok(_) => done.extend_from_slice(ids),
+                Err(error) if code(&error) == Some("InvalidNetworkInterfaceID.NotFound") => {}
+                Err(error) => return Err(classify("DeleteTags", &error)),
+            }
+        }
+        Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn times_are_as_events_have_them() {
+        assert_eq!(super::rfc3339(1_767_323_045), "2026-01-02T03:04:05Z");
+    }
+}

@@ -1,0 +1,6 @@
+//! Finds launches whose event was lost and interfaces that nobody owns. See [`hookline::handlers::reconcile`].
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    hookline::runtime::serve("reconcile", hookline::handlers::reconcile::handle).await
+}

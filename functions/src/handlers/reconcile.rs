@@ -1,0 +1,223 @@
+//! `reconcile`: what no execution can do for itself. A schedule calls it every five minutes, and EventBridge calls it with
+//! each execution that ended otherwise than well.
+//!
+//! - a launch whose event never came gets its execution ([`launches`]);
+//! - a launch whose execution ended without a verdict is given up ([`ended`]);
+//! - an interface that nobody owns any more is marked, and deleted in a later round ([`interfaces`]).
+//!
+//! It reads no configuration: what it is to look at is in its payload. Two rounds at once do no harm.
+
+pub mod ended;
+pub mod interfaces;
+pub mod launches;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{Context, write};
+use crate::domain::ids::{InstanceId, NetworkInterfaceId};
+use crate::domain::parse::from_value;
+use crate::domain::profile::Profile;
+use crate::domain::reconcile::{Ended, Given, Limits, StateMachine};
+use crate::error::{Error, Input, Result};
+
+/// The constant input of the schedule's target.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Payload {
+    state_machine_arn: String,
+    profiles: Vec<Value>,
+    #[serde(default)]
+    limits: Limits,
+}
+
+/// What the function returns: what it did, and what it left.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Launches that got an execution.
+    pub started: Vec<InstanceId>,
+    /// Launches that were given up.
+    pub abandoned: Vec<InstanceId>,
+    /// Interfaces of these launches that are gone.
+    pub released: BTreeSet<NetworkInterfaceId>,
+    /// Interfaces that were first seen without an owner.
+    pub marked: Vec<NetworkInterfaceId>,
+    /// Interfaces that are owned again.
+    pub unmarked: Vec<NetworkInterfaceId>,
+    /// Interfaces that had no owner for long enough, and are gone.
+    pub deleted: Vec<NetworkInterfaceId>,
+    /// What was looked at and not done, and why.
+    pub left: Vec<Left>,
+    /// Profiles that cannot be read. The others count.
+    pub refused_profiles: Vec<Left>,
+}
+
+/// Something that was left.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Left {
+    /// The instance, interface or profile.
+    pub id: String,
+    /// Why it was left.
+    pub reason: String,
+}
+
+impl Report {
+    fn left(&mut self, id: impl ToString, reason: impl ToString) {
+        self.left.push(Left {
+            id: id.to_string(),
+            reason: reason.to_string(),
+        });
+    }
+
+    /// One line for the logs: counts, and the ids of what is not as it should be.
+    fn log(&self) {
+        info!(
+            started = self.started.len(),
+            abandoned = self.abandoned.len(),
+            released = self.released.len(),
+            marked = self.marked.len(),
+            unmarked = self.unmarked.len(),
+            deleted = self.deleted.len(),
+            left = self.left.len(),
+            refused_profiles = self.refused_profiles.len(),
+            started_for = listed(&self.started),
+            abandoned_for = listed(&self.abandoned),
+            marked_interfaces = listed(&self.marked),
+            deleted_interfaces = listed(self.deleted.iter().chain(&self.released)),
+            left_because = listed(
+                self.left
+                    .iter()
+                    .chain(&self.refused_profiles)
+                    .map(|left| format!("{}: {}", left.id, left.reason))
+            ),
+            "reconciled"
+        );
+    }
+}
+
+/// A list for a log field, which CloudWatch cuts at some length: the first ones say what it is about.
+fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+    const MOST: usize = 50;
+    let mut items = items.into_iter();
+    let mut texts: Vec<String> = items
+        .by_ref()
+        .take(MOST)
+        .map(|item| item.to_string())
+        .collect();
+    let more = items.count();
+    if more > 0 {
+        texts.push(format!("and {more} more"));
+    }
+    texts.join(", ")
+}
+
+/// Runs the function.
+///
+/// # Errors
+/// `InvalidPayload`, `InvalidEvent`, `InvalidProfile`, and what every call can fail with. What can be done in spite of a
+/// failure has been done by then.
+pub async fn handle(context: Context, payload: Value) -> Result<Value> {
+    let mut report = Report::default();
+    let done = if Ended::is(&payload) {
+        ended::handle(&context, Ended::read(payload)?, &mut report).await
+    } else {
+        round(&context, payload, &mut report).await
+    };
+    report.log();
+    done?;
+    write("reconcile", &report)
+}
+
+async fn round(context: &Context, payload: Value, report: &mut Report) -> Result<()> {
+    let payload: Payload = from_value(Input::Payload, "payload", payload).map_err(remedied)?;
+    let machine = StateMachine::read(&payload.state_machine_arn)?;
+    let profiles = read_profiles(payload.profiles, report);
+
+    // Interfaces first, and executions after them: what an execution makes after this listing cannot be in it.
+    let interfaces = context.aws.interfaces_made().await;
+    let waiting = launches::waiting(context, &profiles).await;
+    let in_question = interfaces.as_deref().is_ok_and(interfaces::in_question);
+    let nothing_waits = waiting.as_ref().is_ok_and(Vec::is_empty);
+    // A healthy fleet needs no more calls than these two.
+    let mut in_work = if in_question || !nothing_waits {
+        let deadline = until(context);
+        context
+            .aws
+            .instances_in_work(&machine, None, deadline)
+            .await?
+    } else {
+        BTreeSet::new()
+    };
+
+    // Neither part keeps the other from its work.
+    let launches = match waiting {
+        Ok(waiting) => {
+            let scope = launches::Scope {
+                context,
+                machine: &machine,
+                profiles: &profiles,
+                limits: payload.limits,
+            };
+            scope.look_after(&waiting, &mut in_work, report).await
+        }
+        Err(error) => Err(error),
+    };
+    let interfaces = match interfaces {
+        Ok(listed) => {
+            interfaces::look_after(context, &listed, &in_work, payload.limits, report).await
+        }
+        Err(error) => Err(error),
+    };
+    launches.and(interfaces)
+}
+
+/// One profile that is wrong must not stop the others.
+fn read_profiles(values: Vec<Value>, report: &mut Report) -> Vec<Given> {
+    let mut profiles = Vec::new();
+    for (n, value) in values.into_iter().enumerate() {
+        match Profile::read(value.clone()) {
+            Ok(profile) => profiles.push(Given { value, profile }),
+            Err(error) => {
+                warn!(profile = n, %error, "profile refused");
+                report.refused_profiles.push(Left {
+                    id: format!("profiles[{n}]"),
+                    reason: error.to_string(),
+                });
+            }
+        }
+    }
+    profiles
+}
+
+/// The payload is not the state machine's, so its remedy is another.
+fn remedied(error: Error) -> Error {
+    match error {
+        Error::Invalid {
+            input,
+            field,
+            problem,
+            ..
+        } => Error::invalid(
+            input,
+            field,
+            problem,
+            "Correct the input of the schedule's target (docs/operations.md)",
+        ),
+        other => other,
+    }
+}
+
+/// Until when something new may be begun: what was begun must come to its end in this invocation.
+fn until(context: &Context) -> Instant {
+    const RESERVE: Duration = Duration::from_secs(15);
+    context
+        .deadline
+        .checked_sub(RESERVE)
+        .unwrap_or(context.deadline)
+}

@@ -1,0 +1,127 @@
+//! An execution that ended without a verdict: timed out, aborted in the console, or failed in a way that the state machine
+//! does not catch. Its hook would wait for its timeout, and its interfaces for the next rounds.
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{Report, until};
+use crate::domain::event::Event;
+use crate::domain::ids::InstanceId;
+use crate::domain::parse::from_value;
+use crate::domain::reconcile::{Ended, Next, StateMachine, after};
+use crate::error::{Error, Input, Result};
+use crate::handlers::{Context, complete_hook, release_interfaces};
+
+/// Sees to the launch of an execution that has ended.
+pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Report) -> Result<()> {
+    let machine = StateMachine::read(&ended.state_machine_arn)?;
+    // A long input is left out of the event, and some events lack the error.
+    let failed = ended.status == "FAILED" && ended.error.is_none();
+    if ended.input.is_none() || failed {
+        match context.aws.execution(&ended.execution_arn).await? {
+            // A person may have redriven it since: then it runs.
+            Some(execution) => {
+                ended.status = execution.status;
+                ended.error = execution.error;
+                ended.input = Some(execution.input);
+            }
+            None => {
+                report.left(&ended.execution_arn, "there is no such execution");
+                return Ok(());
+            }
+        }
+    }
+    if let Next::Leave(reason) = after(&ended.status, ended.error.as_deref()) {
+        report.left(&ended.execution_arn, reason);
+        return Ok(());
+    }
+    let input = ended.input.unwrap_or_default();
+    let input: Value = serde_json::from_str(&input).unwrap_or_default();
+    // What it refused itself would have ended so; an execution that was aborted before it read its input is left as well.
+    let event = input.get("event").cloned().unwrap_or_default();
+    let Ok(Event::Launch(launch)) = Event::read(event) else {
+        report.left(&ended.execution_arn, "its input is not a launch");
+        return Ok(());
+    };
+    let instance = &launch.action.ec2_instance_id;
+    let state = context.aws.lifecycle_state(instance).await?;
+    if state.as_deref() != Some("Pending:Wait") {
+        let state = state.unwrap_or_else(|| "unknown to Auto Scaling".to_owned());
+        report.left(instance, format!("it waits no more: it is {state}"));
+        return Ok(());
+    }
+    let others = context
+        .aws
+        .instances_in_work(&machine, Some(&ended.execution_arn), until(context))
+        .await?;
+    if others.contains(instance) {
+        report.left(instance, "another execution for it is running");
+        return Ok(());
+    }
+    warn!(instance = %instance, execution = ended.execution_arn, status = ended.status, "its execution ended without a verdict");
+    give_up(context, instance, input, report).await
+}
+
+/// Gives a launch up: ABANDON first, and once that is decided the release, both by the functions of the state machine. `data`
+/// is the execution's: its event and its profile.
+pub(super) async fn give_up(
+    context: &Context,
+    instance: &InstanceId,
+    data: Value,
+    report: &mut Report,
+) -> Result<()> {
+    let payload = json!({"launch": data, "result": "ABANDON"});
+    // Whose hook it is, and whether the profile covers the instance, is looked at in there.
+    let completion = match complete_hook::handle(context.clone(), payload.clone()).await {
+        Ok(completion) => completion,
+        Err(
+            error @ (Error::HookNotOurs { .. }
+            | Error::Invalid {
+                input: Input::Profile,
+                ..
+            }),
+        ) => {
+            report.left(instance, error);
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let completion: complete_hook::Output = from_value(Input::Payload, "completion", completion)?;
+    match completion.outcome {
+        complete_hook::Outcome::AlreadyContinued => {
+            report.left(instance, "it does not wait at this hook any more");
+            return Ok(());
+        }
+        complete_hook::Outcome::Completed => report.abandoned.push(instance.clone()),
+        // Somebody gave it up before; what is left of it goes all the same.
+        complete_hook::Outcome::AlreadyCompleted => {}
+    }
+    release(context, instance, payload, report).await;
+    Ok(())
+}
+
+/// Releases until all is gone or the time is over. What is left then, the rounds to come find without an owner.
+async fn release(context: &Context, instance: &InstanceId, payload: Value, report: &mut Report) {
+    let end = until(context);
+    loop {
+        match release_interfaces::handle(context.clone(), payload.clone()).await {
+            Ok(output) => {
+                let output: Result<release_interfaces::Output> =
+                    from_value(Input::Payload, "release", output);
+                report
+                    .released
+                    .extend(output.into_iter().flat_map(|output| output.released));
+                return;
+            }
+            Err(Error::StillDetaching(interfaces)) if Instant::now() < end => {
+                info!(instance = %instance, interfaces = interfaces.len(), "still detaching");
+            }
+            Err(error) => {
+                warn!(instance = %instance, %error, "given up, and not all of it released");
+                report.left(instance, error);
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Interfaces that nobody owns any more.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{Report, until};
+use crate::aws::interfaces::Undone;
+use crate::domain::ids::InstanceId;
+use crate::domain::reconcile::Limits;
+use crate::domain::unowned;
+use crate::domain::wiring::Interface;
+use crate::error::Result;
+use crate::handlers::Context;
+
+/// Whether it must be known which executions run before anything is done about these.
+pub(super) fn in_question(interfaces: &[Interface]) -> bool {
+    interfaces.iter().any(unowned::is_in_question)
+}
+
+/// Marks, unmarks and deletes.
+pub(super) async fn look_after(
+    context: &Context,
+    interfaces: &[Interface],
+    in_work: &BTreeSet<InstanceId>,
+    limits: Limits,
+    report: &mut Report,
+) -> Result<()> {
+    let (aws, now) = (&context.aws, context.now);
+    let work = unowned::sort(interfaces, in_work, now, limits);
+    // What loses its mark first: a mark that stays too long could cost an interface, one that comes late costs nothing.
+    if !work.unmark.is_empty() {
+        report.unmarked = aws.unmark(&work.unmark).await?;
+    }
+    if !work.mark.is_empty() {
+        report.marked = aws.mark_unowned(&work.mark, now).await?;
+    }
+    let end = until(context);
+    for id in &work.delete {
+        if Instant::now() >= end {
+            report.left(id, "the time was over; the next round goes on");
+            continue;
+        }
+        match aws.delete_interface(id).await? {
+            Undone::Done => {
+                info!(interface = %id, "deleted");
+                report.deleted.push(id.clone());
+            }
+            // EC2 refuses what hangs on an instance: somebody has attached it since the listing.
+            Undone::Busy => report.left(id, "it is in use"),
+        }
+    }
+    if !work.left.is_empty() {
+        warn!(
+            left = work.left.len(),
+            limit = limits.deletes_per_round,
+            "left for the next round: one round deletes no more"
+        );
+    }
+    for id in work.left {
+        report.left(id, "one round deletes no more; the next round goes on");
+    }
+    Ok(())
+}

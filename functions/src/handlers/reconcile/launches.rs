@@ -1,0 +1,136 @@
+//! Launches that wait at their hook and that no execution is working on.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::ended::give_up;
+use super::{Report, until};
+use crate::aws::fleet::rfc3339;
+use crate::domain::ids::InstanceId;
+use crate::domain::profile::Selector;
+use crate::domain::reconcile::{
+    Candidate, Given, Limits, Next, StateMachine, Waiting, after, candidates, event, execution_name,
+};
+use crate::error::Result;
+use crate::handlers::Context;
+
+/// What one round looks at.
+pub(super) struct Scope<'a> {
+    pub(super) context: &'a Context,
+    pub(super) machine: &'a StateMachine,
+    pub(super) profiles: &'a [Given],
+    pub(super) limits: Limits,
+}
+
+/// The instances that wait at a launch hook, in the groups that a profile may cover.
+pub(super) async fn waiting(context: &Context, profiles: &[Given]) -> Result<Vec<Waiting>> {
+    let mut names = Some(BTreeSet::new());
+    let mut any = false;
+    for given in profiles.iter().filter(|given| given.profile.hook.complete) {
+        any = true;
+        match (&given.profile.selector, &mut names) {
+            (Selector::AutoScalingGroupNames(more), Some(names)) => {
+                names.extend(more.iter().cloned());
+            }
+            // Tags are the instances', which a group may have from its launch template: so all groups.
+            (Selector::Tag(_), _) | (_, None) => names = None,
+        }
+    }
+    if !any {
+        return Ok(Vec::new());
+    }
+    context.aws.waiting(names.as_ref()).await
+}
+
+impl Scope<'_> {
+    /// Sees to every launch that nobody works on. Those that it works on are added to `in_work`.
+    pub(super) async fn look_after(
+        &self,
+        waiting: &[Waiting],
+        in_work: &mut BTreeSet<InstanceId>,
+        report: &mut Report,
+    ) -> Result<()> {
+        let idle: Vec<&InstanceId> = waiting
+            .iter()
+            .map(|waiting| &waiting.instance)
+            .filter(|instance| !in_work.contains(instance))
+            .collect();
+        if idle.is_empty() {
+            return Ok(());
+        }
+        let facts = self.context.aws.facts(&idle).await?;
+        let found = candidates(
+            waiting,
+            &facts,
+            self.profiles,
+            in_work,
+            self.context.now,
+            self.limits,
+        );
+        let end = until(self.context);
+        let mut failure = None;
+        for candidate in found {
+            let instance = &candidate.waiting.instance;
+            // Whatever comes of it, nobody touches its interfaces in this round.
+            in_work.insert(instance.clone());
+            if Instant::now() >= end {
+                report.left(instance, "the time was over; the next round goes on");
+                continue;
+            }
+            if let Err(error) = self.see_to(candidate, report).await {
+                warn!(instance = %instance, %error, "left for the next round");
+                report.left(instance, &error);
+                failure = Some(error);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn see_to(&self, candidate: Candidate<'_>, report: &mut Report) -> Result<()> {
+        let Candidate { waiting, given, .. } = candidate;
+        let (aws, hook) = (&self.context.aws, &given.profile.hook.name);
+        let instance = &waiting.instance;
+        let time = rfc3339(candidate.launched_at);
+        let input = json!({
+            "event": event(self.machine, waiting, hook, &time),
+            "profile": given.value,
+        });
+        let name = execution_name(instance, hook);
+        let arn = self.machine.execution(&name);
+        if let Some(execution) = aws.execution(&arn).await? {
+            return match after(&execution.status, execution.error.as_deref()) {
+                Next::Leave(reason) => {
+                    report.left(instance, reason);
+                    Ok(())
+                }
+                Next::GiveUp => {
+                    warn!(instance = %instance, execution = arn, status = execution.status, "its execution ended without a verdict");
+                    give_up(self.context, instance, input, report).await
+                }
+            };
+        }
+        // The hook may be over, and the launch wait at another one. The answer also gives the execution all the time that
+        // the hook has.
+        let group = &waiting.group;
+        if !aws.extend_hook(group, hook, instance).await? {
+            report.left(instance, format!("it does not wait at the hook {hook}"));
+            return Ok(());
+        }
+        if aws
+            .start_execution(self.machine, &name, input.to_string())
+            .await?
+        {
+            warn!(instance = %instance, auto_scaling_group = group, execution = arn, "its event was lost: started");
+            report.started.push(instance.clone());
+        } else {
+            report.left(
+                instance,
+                "its execution was started by somebody else just now",
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,322 @@
+//! Executions without an engine: somebody in this process is told of each start and says how it ended. For virtual time, in
+//! which no child process can take part.
+//!
+//! Their list, their descriptions and their stop are answered here, and the end of each is put on the event bus as
+//! *Step Functions Execution Status Change*. On AWS a start is an event of this kind too; that one is not sent here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+use super::{StartExecution, StepFunctions};
+use crate::LocalAws;
+use crate::local_aws::lock;
+use crate::wire::error::ApiError;
+
+/// An input that is longer is left out of the event (its size limit is that of all events).
+const LONGEST_IN_EVENT: usize = 248 * 1024;
+
+type Started = Arc<dyn Fn(StartExecution) + Send + Sync>;
+
+/// What is kept of executions in process.
+#[derive(Default)]
+pub(super) struct Executions {
+    started: Option<Started>,
+    known: BTreeMap<String, Execution>,
+}
+
+struct Execution {
+    start: StartExecution,
+    input: String,
+    /// The how-manyth it is, as several can start at one moment.
+    number: usize,
+    started_at: OffsetDateTime,
+    ended: Option<(OffsetDateTime, ExecutionEnd)>,
+    running: watch::Sender<bool>,
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionEnd {
+    /// `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`.
+    pub status: String,
+    /// The error's name.
+    pub error: Option<String>,
+    /// The error's cause.
+    pub cause: Option<String>,
+    /// The output.
+    pub output: Option<Value>,
+}
+
+impl StepFunctions {
+    /// Answers `StartExecution` in process, without an engine: `started` is told of each new execution. A name that was
+    /// used before is the same execution while that one runs with the same input, and else
+    /// `ExecutionAlreadyExists`.
+    pub fn on_start_execution(&self, started: impl Fn(StartExecution) + Send + Sync + 'static) {
+        lock(&self.engine).executions.started = Some(Arc::new(started));
+    }
+
+    /// Says how an execution ended; the event of it goes out. Nothing happens when it has ended before: it was
+    /// stopped.
+    pub fn end_execution(&self, local: &LocalAws, arn: &str, end: ExecutionEnd) {
+        let now = local.with_world(|world| world.timestamp());
+        let detail = {
+            let mut engine = lock(&self.engine);
+            let Some(execution) = engine
+                .executions
+                .known
+                .get_mut(arn)
+                .filter(|execution| execution.ended.is_none())
+            else {
+                return;
+            };
+            execution.ended = Some((now, end));
+            execution.running.send_replace(false);
+            execution.event_detail()
+        };
+        local.with_world(|world| {
+            world.emit(
+                "aws.states",
+                "Step Functions Execution Status Change",
+                vec![arn.to_owned()],
+                detail,
+            );
+        });
+    }
+
+    /// Waits until an execution does not run any more: whoever runs it stops then.
+    pub async fn stopped(&self, arn: &str) {
+        let running = lock(&self.engine)
+            .executions
+            .known
+            .get(arn)
+            .map(|execution| execution.running.subscribe());
+        if let Some(mut running) = running {
+            // An error says that nothing is kept of it any more.
+            let _ = running.wait_for(|running| !running).await;
+        }
+    }
+
+    /// Answers a call in process; `None` when executions are not run here, or the call is another.
+    pub(super) fn answer_in_process(
+        &self,
+        local: &LocalAws,
+        action: &str,
+        body: &[u8],
+    ) -> Option<Result<Value, ApiError>> {
+        lock(&self.engine).executions.started.as_ref()?;
+        let act = match action {
+            "StartExecution" => Self::start,
+            "DescribeExecution" => Self::describe,
+            "ListExecutions" => Self::list,
+            "StopExecution" => Self::stop,
+            _ => return None,
+        };
+        Some(
+            serde_json::from_slice(body)
+                .map_err(|error| ApiError::new("SerializationException", error.to_string()))
+                .and_then(|call: Value| act(self, local, &call)),
+        )
+    }
+
+    fn start(&self, local: &LocalAws, call: &Value) -> Result<Value, ApiError> {
+        let state_machine_arn = required(call, "stateMachineArn")?;
+        let text = text(call, "input").unwrap_or_else(|| "{}".to_owned());
+        let input: Value = serde_json::from_str(&text).map_err(|error| {
+            ApiError::new(
+                "InvalidExecutionInput",
+                format!("Invalid State Machine Execution Input: '{error}'"),
+            )
+        })?;
+        let now = local.with_world(|world| world.timestamp());
+        let name =
+            self::text(call, "name").unwrap_or_else(|| local.with_world(|world| world.new_uuid()));
+        let execution_arn = format!(
+            "{}:{name}",
+            state_machine_arn.replace(":stateMachine:", ":execution:")
+        );
+        let mut engine = lock(&self.engine);
+        if let Some(known) = engine.executions.known.get(&execution_arn) {
+            if known.ended.is_some() || known.start.input != input {
+                let message = format!("Execution Already Exists: '{execution_arn}'");
+                return Err(ApiError::new("ExecutionAlreadyExists", message));
+            }
+            let started_at = known.started_at;
+            return Ok(json!({ "executionArn": execution_arn, "startDate": seconds(started_at) }));
+        }
+        let start = StartExecution {
+            execution_arn: execution_arn.clone(),
+            state_machine_arn,
+            name,
+            input,
+        };
+        let execution = Execution {
+            start: start.clone(),
+            input: text,
+            number: engine.executions.known.len(),
+            started_at: now,
+            ended: None,
+            running: watch::Sender::new(true),
+        };
+        engine
+            .executions
+            .known
+            .insert(execution_arn.clone(), execution);
+        let started = engine.executions.started.clone();
+        drop(engine);
+        if let Some(started) = started {
+            started(start);
+        }
+        Ok(json!({ "executionArn": execution_arn, "startDate": seconds(now) }))
+    }
+
+    fn describe(&self, _: &LocalAws, call: &Value) -> Result<Value, ApiError> {
+        let arn = required(call, "executionArn")?;
+        let engine = lock(&self.engine);
+        let execution = engine.executions.get(&arn)?;
+        let mut found = execution.listed();
+        let end = execution.ended.as_ref().map(|(_, end)| end);
+        if let Some(fields) = found.as_object_mut() {
+            fields.insert("input".to_owned(), json!(execution.input));
+            fields.insert("inputDetails".to_owned(), json!({ "included": true }));
+            let error = end.and_then(|end| end.error.clone());
+            let cause = end.and_then(|end| end.cause.clone());
+            let output = end.and_then(|end| end.output.as_ref());
+            fields.insert("error".to_owned(), json!(error));
+            fields.insert("cause".to_owned(), json!(cause));
+            fields.insert("output".to_owned(), json!(output.map(Value::to_string)));
+        }
+        Ok(found)
+    }
+
+    fn list(&self, _: &LocalAws, call: &Value) -> Result<Value, ApiError> {
+        let machine = required(call, "stateMachineArn")?;
+        let status = text(call, "statusFilter");
+        let invalid = |_| ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'");
+        let from: usize = match text(call, "nextToken") {
+            Some(token) => token.parse().map_err(invalid)?,
+            None => 0,
+        };
+        let most = match call.get("maxResults").and_then(Value::as_u64) {
+            // 0 is the default.
+            None | Some(0) => 100,
+            Some(most) => usize::try_from(most.min(1000)).unwrap_or(1000),
+        };
+        let engine = lock(&self.engine);
+        let mut found: Vec<&Execution> = engine
+            .executions
+            .known
+            .values()
+            .filter(|execution| {
+                execution.start.state_machine_arn == machine
+                    && status
+                        .as_ref()
+                        .is_none_or(|status| status == execution.status())
+            })
+            .collect();
+        // The newest first.
+        found.sort_by_key(|execution| std::cmp::Reverse(execution.number));
+        let page: Vec<Value> = found
+            .iter()
+            .skip(from)
+            .take(most)
+            .map(|execution| execution.listed())
+            .collect();
+        let next = from.saturating_add(page.len());
+        let mut answer = json!({ "executions": page });
+        if let (true, Some(fields)) = (next < found.len(), answer.as_object_mut()) {
+            fields.insert("nextToken".to_owned(), json!(next.to_string()));
+        }
+        Ok(answer)
+    }
+
+    fn stop(&self, local: &LocalAws, call: &Value) -> Result<Value, ApiError> {
+        let arn = required(call, "executionArn")?;
+        lock(&self.engine).executions.get(&arn)?;
+        let end = ExecutionEnd {
+            status: "ABORTED".to_owned(),
+            error: text(call, "error"),
+            cause: text(call, "cause"),
+            output: None,
+        };
+        self.end_execution(local, &arn, end);
+        let now = local.with_world(|world| world.timestamp());
+        Ok(json!({ "stopDate": seconds(now) }))
+    }
+}
+
+impl Executions {
+    fn get(&self, arn: &str) -> Result<&Execution, ApiError> {
+        self.known.get(arn).ok_or_else(|| {
+            ApiError::new(
+                "ExecutionDoesNotExist",
+                format!("Execution Does Not Exist: '{arn}'"),
+            )
+        })
+    }
+}
+
+impl Execution {
+    fn status(&self) -> &str {
+        self.ended
+            .as_ref()
+            .map_or("RUNNING", |(_, end)| end.status.as_str())
+    }
+
+    /// As ListExecutions has it.
+    fn listed(&self) -> Value {
+        let mut listed = json!({
+            "executionArn": self.start.execution_arn,
+            "stateMachineArn": self.start.state_machine_arn,
+            "name": self.start.name,
+            "status": self.status(),
+            "startDate": seconds(self.started_at),
+        });
+        if let (Some((at, _)), Some(fields)) = (&self.ended, listed.as_object_mut()) {
+            fields.insert("stopDate".to_owned(), json!(seconds(*at)));
+        }
+        listed
+    }
+
+    fn event_detail(&self) -> Value {
+        let end = self.ended.as_ref();
+        let included = self.input.len() <= LONGEST_IN_EVENT;
+        let output = end.and_then(|(_, end)| end.output.as_ref());
+        json!({
+            "executionArn": self.start.execution_arn,
+            "stateMachineArn": self.start.state_machine_arn,
+            "name": self.start.name,
+            "status": self.status(),
+            "startDate": millis(self.started_at),
+            "stopDate": end.map(|(at, _)| millis(*at)),
+            "input": included.then_some(&self.input),
+            "inputDetails": { "included": included },
+            "output": output.map(Value::to_string),
+            "outputDetails": output.map(|_| json!({ "included": true })),
+            "error": end.and_then(|(_, end)| end.error.as_ref()),
+            "cause": end.and_then(|(_, end)| end.cause.as_ref()),
+        })
+    }
+}
+
+fn text(call: &Value, name: &str) -> Option<String> {
+    call.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn required(call: &Value, name: &str) -> Result<String, ApiError> {
+    text(call, name)
+        .ok_or_else(|| ApiError::new("ValidationException", format!("{name} must not be null")))
+}
+
+fn millis(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
+}
+
+/// The protocol's form of a time.
+#[allow(clippy::cast_precision_loss)] // milliseconds of this millennium are far below 2^53
+fn seconds(at: OffsetDateTime) -> f64 {
+    millis(at) as f64 / 1000.0
+}

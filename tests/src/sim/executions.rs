@@ -1,0 +1,45 @@
+//! The executions of a run: each is walked in a task of its own, until its end or until somebody stops it.
+
+use std::rc::Rc;
+
+use hookline_local::stepfunctions::{ExecutionEnd, StartExecution};
+use tokio::sync::mpsc;
+
+use super::run::Shared;
+use super::walker::{self, Verdict};
+
+/// Walks every execution that is started, each in a task of its own.
+pub(super) async fn walk_all(
+    shared: Rc<Shared>,
+    mut started: mpsc::UnboundedReceiver<StartExecution>,
+) {
+    while let Some(start) = started.recv().await {
+        let shared = Rc::clone(&shared);
+        *shared.running.borrow_mut() += 1;
+        tokio::task::spawn_local(async move {
+            let (arn, name) = (start.execution_arn, start.name);
+            let engine = shared.local.stepfunctions();
+            let verdict = tokio::select! {
+                biased;
+                // Whoever stops it leaves it where it is. On AWS a function that runs comes to its end all the same.
+                () = engine.stopped(&arn) => Ok(Verdict::aborted()),
+                verdict = walker::run(&shared.machine, &name, start.input, &*shared) => verdict,
+            };
+            let verdict = verdict.unwrap_or_else(|error| {
+                shared.note(&format!("{name}  the walker gave up: {error:#}"));
+                Verdict::gave_up(&error)
+            });
+            let why = verdict.cause.as_deref().unwrap_or_default();
+            shared.note(&format!("{name}  {} {why}", verdict.status));
+            let end = ExecutionEnd {
+                status: verdict.status.to_owned(),
+                error: verdict.error.clone(),
+                cause: verdict.cause.clone(),
+                output: verdict.output.clone(),
+            };
+            engine.end_execution(&shared.local, &arn, end);
+            shared.verdicts.borrow_mut().push(verdict);
+            *shared.running.borrow_mut() -= 1;
+        });
+    }
+}

@@ -1,0 +1,148 @@
+//! Executions that end without a verdict: by the event of it, and by the schedule.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use hookline_local::eventbridge::Disturbance;
+use hookline_local::stepfunctions::ExecutionEnd;
+use hookline_tests::deployment::json_call;
+use hookline_tests::sim::run::{MACHINE_ARN, Run, on_paused_clock};
+use serde_json::json;
+
+use super::{
+    ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, reported, scenario, until,
+    waiting,
+};
+
+/// That the launch was given up, by whom it may, and that its replacement came up.
+async fn replaced(run: &mut Run, instance: &str) -> Result<()> {
+    until(run, "the replacement", |run| in_service(run) == 1).await?;
+    assert_eq!(made_for(run, instance), 0);
+    let report = run.report();
+    assert_eq!(report.violations, Vec::<String>::new());
+    assert_eq!((report.abandoned, report.hooks_timed_out), (1, 0));
+    let abandoned = reported(run, "abandoned");
+    assert_eq!(
+        abandoned,
+        [json!(instance)],
+        "{:#?}",
+        run.reconcile_reports()
+    );
+    Ok(())
+}
+
+#[test]
+fn an_execution_that_ends_without_a_verdict_is_seen_to_at_once() -> Result<()> {
+    for status in ["ABORTED", "TIMED_OUT", "FAILED"] {
+        on_paused_clock(async {
+            let mut run = Run::new(scenario(1, true)).await?;
+            run.launch().await?;
+            let (instance, arn) = half_way(&mut run).await?;
+            if status == "ABORTED" {
+                abort(&run, &arn).await?;
+            } else {
+                let end = ExecutionEnd {
+                    status: status.to_owned(),
+                    error: (status == "FAILED").then(|| "States.Runtime".to_owned()),
+                    ..ExecutionEnd::default()
+                };
+                run.local
+                    .stepfunctions()
+                    .end_execution(&run.local, &arn, end);
+            }
+            let took = until(&mut run, "the release", |run| made_for(run, &instance) == 0).await?;
+            assert!(took < Duration::from_secs(60), "{took:?}");
+            replaced(&mut run, &instance).await
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn with_the_event_of_its_end_lost_too_the_schedule_sees_to_it() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, true)).await?;
+        lose(&run, LAUNCH);
+        lose(&run, ENDED);
+        run.launch().await?;
+        // By the schedule's first round.
+        let (instance, arn) = half_way(&mut run).await?;
+        assert!(arn.contains("reconcile-"), "{arn}");
+        abort(&run, &arn).await?;
+        let took = until(&mut run, "the release", |run| made_for(run, &instance) == 0).await?;
+        assert!(took < Duration::from_secs(360), "{took:?}");
+        replaced(&mut run, &instance).await
+    })
+}
+
+#[test]
+fn an_aborted_execution_of_eventbridge_whose_end_is_lost_is_begun_anew() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, true)).await?;
+        lose(&run, ENDED);
+        run.launch().await?;
+        let (instance, arn) = half_way(&mut run).await?;
+        abort(&run, &arn).await?;
+        until(&mut run, "in service", |run| in_service(run) == 1).await?;
+        pass(60).await;
+        assert_eq!(
+            made_for(&run, &instance),
+            4,
+            "the same node, and no interface too many"
+        );
+        let report = run.report();
+        assert_eq!(report.violations, Vec::<String>::new());
+        assert_eq!((report.abandoned, report.hooks_timed_out), (0, 0));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_launch_that_another_execution_works_on_is_not_given_up() -> Result<()> {
+    on_paused_clock(async {
+        let mut scenario = scenario(1, true);
+        scenario.settings.instance_pending_for = Duration::from_secs(60);
+        let mut run = Run::new(scenario).await?;
+        let twice = Disturbance::duplicate(1, Duration::from_secs(1)).detail_type(LAUNCH);
+        run.local.eventbridge().disturb(twice);
+        run.launch().await?;
+        let (instance, arn) = half_way(&mut run).await?;
+        abort(&run, &arn).await?;
+        until(&mut run, "in service", |run| in_service(run) == 1).await?;
+        pass(60).await;
+        let report = run.report();
+        assert_eq!(report.violations, Vec::<String>::new());
+        assert_eq!(report.abandoned, 0);
+        assert_eq!(reported(&run, "left")[0]["id"], json!(instance));
+        Ok(())
+    })
+}
+
+#[test]
+fn an_execution_that_refused_its_input_completes_nothing() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, true)).await?;
+        lose(&run, LAUNCH);
+        run.launch().await?;
+        until(&mut run, "a launch", |run| waiting(run).len() == 1).await?;
+        let event = run
+            .local
+            .eventbridge()
+            .events()
+            .into_iter()
+            .find(|event| event["detail-type"] == LAUNCH)
+            .context("no event")?;
+        let input = json!({"event": event, "profile": {"name": "not much of a profile"}});
+        let call = json!({"stateMachineArn": MACHINE_ARN, "input": input.to_string()});
+        json_call(&run.local, "AWSStepFunctions.StartExecution", &call).await?;
+        until(&mut run, "its end", |run| run.verdicts().len() == 1).await?;
+        pass(30).await;
+        assert_eq!(waiting(&run).len(), 1);
+        let left = reported(&run, "left");
+        assert_eq!(
+            left[0]["reason"], "its execution refused its input",
+            "{left:?}"
+        );
+        Ok(())
+    })
+}

@@ -1,0 +1,81 @@
+//! What goes wrong while `reconcile` itself is at work: every kind of fault at each of its calls.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use hookline_tests::sim::run::{Run, on_paused_clock};
+use hookline_tests::sim::tap::Strike;
+
+use super::{ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, scenario, until};
+
+/// More calls than a round makes before the execution that it starts makes its first.
+const CALLS: usize = 8;
+
+#[test]
+fn a_lost_event_is_made_up_for_whatever_fails_on_the_way() -> Result<()> {
+    for strike in Strike::ALL {
+        for position in 0..CALLS {
+            on_paused_clock(async {
+                let mut run = Run::new(scenario(1, true)).await?;
+                lose(&run, LAUNCH);
+                run.launch().await?;
+                // Until just before the first round, which finds it.
+                pass(250).await;
+                run.tap.strike(position, strike);
+                let what = format!("{strike:?} at call {position}");
+                until(&mut run, &what, |run| in_service(run) == 1).await?;
+                until(&mut run, &what, Run::is_idle).await?;
+                let report = run.report();
+                ensure!(
+                    report.violations.is_empty() && report.abandoned == 0,
+                    "{what}: {:?}\n{}",
+                    report.violations,
+                    run.history().join("\n")
+                );
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_an_aborted_execution_leaves_is_gone_in_the_end_whatever_fails_on_the_way() -> Result<()> {
+    for strike in Strike::ALL {
+        for position in 0..CALLS * 2 {
+            on_paused_clock(async {
+                let mut run = Run::new(scenario(1, true)).await?;
+                run.launch().await?;
+                let (instance, arn) = half_way(&mut run).await?;
+                // Every third time it is the schedule's work alone.
+                if position % 3 == 0 {
+                    lose(&run, ENDED);
+                }
+                run.tap.strike(position, strike);
+                abort(&run, &arn).await?;
+                let what = format!("{strike:?} at call {position}");
+                until(&mut run, &what, |run| in_service(run) == 1).await?;
+                // By two rounds with ten minutes between them, at the latest.
+                let gone = |run: &Run| {
+                    let wired = run.local.with_world(|world| {
+                        world
+                            .autoscaling
+                            .states(super::GROUP)
+                            .contains_key(&instance)
+                    });
+                    run.is_idle() && (wired || made_for(run, &instance) == 0)
+                };
+                let took = until(&mut run, &what, gone).await?;
+                let report = run.report();
+                ensure!(
+                    report.violations.is_empty() && took < Duration::from_secs(1200),
+                    "{what}: {took:?} {:?}\n{}",
+                    report.violations,
+                    run.history().join("\n")
+                );
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}

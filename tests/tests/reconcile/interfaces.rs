@@ -1,0 +1,133 @@
+//! Interfaces that nobody owns any more, and those that somebody does.
+
+use anyhow::{Context as _, Result};
+use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
+use hookline::domain::ownership::INSTANCE_ID;
+use hookline_tests::sim::run::{GROUP, Run, on_paused_clock};
+use serde_json::json;
+
+use super::{GONE, by_hand, count, made, nothing_done, pass, scenario};
+
+/// An interface as an execution leaves it behind, or somebody else's, without the tag.
+async fn interface(run: &Run, made_for: Option<&str>) -> Result<String> {
+    let tags = made_for.map(|instance| {
+        TagSpecification::builder()
+            .resource_type(ResourceType::NetworkInterface)
+            .tags(Tag::builder().key(INSTANCE_ID).value(instance).build())
+            .build()
+    });
+    run.scene
+        .ec2
+        .create_network_interface()
+        .subnet_id(&run.scene.networks[0].subnets[0])
+        .set_tag_specifications(tags.map(|tags| vec![tags]))
+        .send()
+        .await?
+        .network_interface()
+        .and_then(|interface| interface.network_interface_id())
+        .map(str::to_owned)
+        .context("no id")
+}
+
+fn exists(run: &Run, interface: &str) -> bool {
+    run.local.with_world(|world| {
+        world
+            .ec2
+            .network_interfaces()
+            .any(|one| one.network_interface_id == interface)
+    })
+}
+
+#[test]
+fn a_leaked_interface_is_marked_and_ten_minutes_later_deleted() -> Result<()> {
+    on_paused_clock(async {
+        let run = Run::new(scenario(0, false)).await?;
+        let leaked = interface(&run, Some(GONE)).await?;
+        let foreign = interface(&run, None).await?;
+        // A describe lags by two seconds.
+        pass(5).await;
+        let report = by_hand(&run).await;
+        assert_eq!(report["marked"], json!([leaked]));
+        pass(590).await;
+        nothing_done(&by_hand(&run).await);
+        pass(20).await;
+        assert!(exists(&run, &leaked));
+        let report = by_hand(&run).await;
+        assert_eq!(report["deleted"], json!([leaked]));
+        assert!(!exists(&run, &leaked) && exists(&run, &foreign));
+        Ok(())
+    })
+}
+
+#[test]
+fn one_round_deletes_no_more_than_its_limit() -> Result<()> {
+    on_paused_clock(async {
+        let run = Run::new(scenario(0, false)).await?;
+        for _ in 0..5 {
+            interface(&run, Some(GONE)).await?;
+        }
+        pass(5).await;
+        let round = async || {
+            let limits = json!({"deletesPerRound": 2, "unownedSeconds": 300});
+            run.reconcile(&[], &limits).await.expect("a round")
+        };
+        let mark = run.local.calls().len();
+        assert_eq!(count(&round().await, "marked"), 5);
+        let tagging = run.local.calls()[mark..]
+            .iter()
+            .filter(|call| call.action == "CreateTags")
+            .count();
+        assert_eq!(tagging, 1, "one call for many");
+        pass(300).await;
+        for (deleted, left) in [(2, 3), (2, 1), (1, 0), (0, 0)] {
+            let report = round().await;
+            assert_eq!(
+                (count(&report, "deleted"), count(&report, "left")),
+                (deleted, left)
+            );
+            pass(5).await;
+        }
+        assert_eq!(made(&run).len(), 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn what_is_owned_again_loses_nothing_but_the_mark() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(2, false)).await?;
+        run.to_rest().await?;
+        let nodes: Vec<String> = run
+            .local
+            .with_world(|world| world.autoscaling.states(GROUP).into_keys().collect());
+        let attach = async |interface: &str, node: &str| {
+            let call = run.scene.ec2.attach_network_interface();
+            call.network_interface_id(interface)
+                .instance_id(node)
+                .device_index(5)
+                .send()
+                .await
+        };
+        // One comes back to its node, the other is moved to the wrong one.
+        let (back, moved) = (
+            interface(&run, Some(&nodes[0])).await?,
+            interface(&run, Some(GONE)).await?,
+        );
+        pass(5).await;
+        assert_eq!(count(&by_hand(&run).await, "marked"), 2);
+        attach(&back, &nodes[0]).await?;
+        attach(&moved, &nodes[1]).await?;
+        pass(700).await;
+        let report = by_hand(&run).await;
+        assert_eq!(
+            (count(&report, "unmarked"), count(&report, "deleted")),
+            (2, 0)
+        );
+        pass(5).await;
+        assert!(made(&run).values().all(Option::is_none));
+        pass(700).await;
+        nothing_done(&by_hand(&run).await);
+        assert!(exists(&run, &back) && exists(&run, &moved));
+        Ok(())
+    })
+}

@@ -1,0 +1,199 @@
+//! Launches whose event was lost, and those that only seem so.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use hookline_local::eventbridge::Disturbance;
+use hookline_tests::sim::run::{GROUP, Run, on_paused_clock};
+use serde_json::{Value, json};
+
+use super::{
+    LAUNCH, by_hand, count, executions, in_service, lose, made, nothing_done, pass, reported,
+    scenario, until, waiting,
+};
+
+#[test]
+fn a_launch_whose_event_was_lost_goes_in_service() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(3, true)).await?;
+        lose(&run, LAUNCH);
+        run.launch().await?;
+        let took = until(&mut run, "all in service", |run| in_service(run) == 3).await?;
+        assert!(took > Duration::from_secs(120), "{took:?}");
+        assert!(took < Duration::from_secs(420), "{took:?}");
+        let report = run.report();
+        assert_eq!(report.violations, Vec::<String>::new());
+        assert_eq!((report.hooks_timed_out, report.abandoned), (0, 0));
+        assert_eq!(reported(&run, "started").len(), 1);
+        let named = executions(&run).await?;
+        let ours = named
+            .iter()
+            .filter(|(_, name, _)| name.starts_with("reconcile-i-"));
+        assert_eq!((named.len(), ours.count()), (3, 1), "{named:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn two_rounds_at_once_and_one_after_start_it_once() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(2, false)).await?;
+        run.local
+            .eventbridge()
+            .disturb(Disturbance::drop().detail_type(LAUNCH));
+        run.launch().await?;
+        pass(60).await;
+        nothing_done(&by_hand(&run).await);
+        pass(90).await;
+        let (one, two) = tokio::join!(by_hand(&run), by_hand(&run));
+        by_hand(&run).await;
+        assert!(count(&one, "started") + count(&two, "started") >= 2);
+        assert_eq!(executions(&run).await?.len(), 2);
+        until(&mut run, "all in service", |run| in_service(run) == 2).await?;
+        assert_eq!(run.report().violations, Vec::<String>::new());
+        Ok(())
+    })
+}
+
+#[test]
+fn an_event_that_comes_after_reconcile_does_no_harm() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, true)).await?;
+        let late = Disturbance::delay(Duration::from_secs(600)).detail_type(LAUNCH);
+        run.local.eventbridge().disturb(late);
+        run.launch().await?;
+        until(&mut run, "in service", |run| in_service(run) == 1).await?;
+        until(&mut run, "the late execution's end", |run| {
+            run.verdicts().len() == 2
+        })
+        .await?;
+        pass(60).await;
+        let report = run.report();
+        assert_eq!(report.violations, Vec::<String>::new());
+        assert_eq!((report.in_service, report.abandoned), (1, 0));
+        assert_eq!(report.executions.get("SUCCEEDED"), Some(&2));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_slow_execution_is_left_alone() -> Result<()> {
+    on_paused_clock(async {
+        let mut scenario = scenario(2, false);
+        scenario.settings.instance_pending_for = Duration::from_secs(200);
+        let mut run = Run::new(scenario).await?;
+        run.launch().await?;
+        pass(150).await;
+        assert_eq!((waiting(&run).len(), made(&run).len()), (2, 8));
+        nothing_done(&by_hand(&run).await);
+        // What is known of an execution is remembered: a warm process asks for its list only.
+        let mark = run.local.calls().len();
+        nothing_done(&by_hand(&run).await);
+        let described = run.local.calls()[mark..]
+            .iter()
+            .any(|call| call.action == "DescribeExecution");
+        assert!(!described);
+        until(&mut run, "all in service", |run| in_service(run) == 2).await?;
+        assert_eq!(executions(&run).await?.len(), 2);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_healthy_fleet_costs_two_calls_and_is_not_changed() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(6, false)).await?;
+        run.to_rest().await?;
+        let (before, mark) = (made(&run), run.local.calls().len());
+        let report = by_hand(&run).await;
+        nothing_done(&report);
+        assert_eq!(report["left"], json!([]));
+        let calls: Vec<String> = run.local.calls()[mark..]
+            .iter()
+            .map(|call| call.action.clone())
+            .collect();
+        assert_eq!(
+            calls,
+            ["DescribeNetworkInterfaces", "DescribeAutoScalingGroups"]
+        );
+        assert_eq!(made(&run), before);
+        Ok(())
+    })
+}
+
+#[test]
+fn one_bad_profile_does_not_stop_the_others() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, false)).await?;
+        lose(&run, LAUNCH);
+        run.launch().await?;
+        pass(150).await;
+        let mut bad = run.scene.profile(GROUP);
+        bad["slots"][0]["deviceIndex"] = json!(0);
+        let profiles = [bad, json!(7), run.scene.profile(GROUP)];
+        let report = run.reconcile(&profiles, &json!({})).await.expect("a round");
+        assert_eq!(count(&report, "refusedProfiles"), 2, "{report}");
+        assert_eq!(report["refusedProfiles"][0]["id"], "profiles[0]");
+        assert_eq!(count(&report, "started"), 1);
+        until(&mut run, "in service", |run| in_service(run) == 1).await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_hook_that_is_not_ours_is_left_alone() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, false)).await?;
+        lose(&run, LAUNCH);
+        run.launch().await?;
+        pass(150).await;
+        let profile = run.scene.profile(GROUP);
+        let with = |path: &str, value: Value| {
+            let mut profile = profile.clone();
+            *profile.pointer_mut(path).expect("a field") = value;
+            profile
+        };
+        let profiles = [
+            with(
+                "/hook",
+                json!({"name": "hookline-launch", "complete": false}),
+            ),
+            with("/selector", json!({"autoScalingGroupNames": ["another"]})),
+            with(
+                "/selector",
+                json!({"tag": {"key": "multus", "value": "another"}}),
+            ),
+            with("/hook", json!({"name": "no-such-hook"})),
+        ];
+        let report = run.reconcile(&profiles, &json!({})).await.expect("a round");
+        nothing_done(&report);
+        assert_eq!(count(&report, "left"), 1, "{report}");
+        assert_eq!(waiting(&run).len(), 1);
+        // By its tag it is found.
+        let by_tag = with(
+            "/selector",
+            json!({"tag": {"key": "multus", "value": GROUP}}),
+        );
+        let report = run.reconcile(&[by_tag], &json!({})).await.expect("a round");
+        assert_eq!(count(&report, "started"), 1, "{report}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_payload_that_cannot_be_read_says_why_and_changes_nothing() -> Result<()> {
+    on_paused_clock(async {
+        let run = Run::new(scenario(0, false)).await?;
+        let error = run
+            .reconcile(&[], &json!({"deletes": 2}))
+            .await
+            .expect_err("a misspelt limit");
+        assert_eq!(error.error, "Hookline.InvalidPayload");
+        assert!(
+            error.cause.contains("payload.limits.deletes"),
+            "{}",
+            error.cause
+        );
+        Ok(())
+    })
+}

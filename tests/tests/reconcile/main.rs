@@ -1,0 +1,183 @@
+//! `reconcile` in virtual time: lost events, executions that end without a verdict, interfaces that nobody owns.
+
+// Helpers of tests may fail as tests do, and JSON is indexed by name here.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+mod ended;
+mod faults;
+mod interfaces;
+mod launches;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use hookline::domain::ownership::INSTANCE_ID;
+use hookline::domain::unowned::UNOWNED_SINCE;
+use hookline_local::autoscaling::LifecycleState;
+use hookline_local::eventbridge::Disturbance;
+use hookline_tests::deployment::json_call;
+use hookline_tests::scene::Size;
+use hookline_tests::sim::run::{GROUP, MACHINE_ARN, Run, Scenario};
+use serde_json::{Value, json};
+
+const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
+const ENDED: &str = "Step Functions Execution Status Change";
+/// An instance that never was.
+const GONE: &str = "i-0123456789abcdef0";
+
+/// `nodes` launches to be; `reconcile` runs by itself, or else when a test says so.
+fn scenario(nodes: usize, reconcile: bool) -> Scenario {
+    let size = Size {
+        azs: 1,
+        ..Size::default()
+    };
+    let mut scenario = Scenario::new(nodes, size, 11);
+    scenario.reconcile = reconcile;
+    scenario.settings.network_interface_limit = 100;
+    scenario
+}
+
+/// Waits until `holds`, looking at the invariants meanwhile; gives how long it took.
+async fn until(run: &mut Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<Duration> {
+    let begun = tokio::time::Instant::now();
+    while !holds(run) {
+        ensure!(
+            begun.elapsed() < Duration::from_secs(3600),
+            "waited in vain for {what}:\n{}",
+            run.history().join("\n")
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        run.look();
+    }
+    Ok(begun.elapsed())
+}
+
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+fn lose(run: &Run, detail_type: &str) {
+    let lost = Disturbance::drop().detail_type(detail_type).times(1);
+    run.local.eventbridge().disturb(lost);
+}
+
+fn in_service(run: &Run) -> usize {
+    run.local
+        .with_world(|world| world.autoscaling.in_service(GROUP))
+}
+
+fn waiting(run: &Run) -> Vec<String> {
+    run.local.with_world(|world| {
+        world
+            .autoscaling
+            .states(GROUP)
+            .into_iter()
+            .filter(|(_, state)| *state == LifecycleState::PendingWait)
+            .map(|(instance, _)| instance)
+            .collect()
+    })
+}
+
+/// The interfaces of Hookline's, and when each was marked.
+fn made(run: &Run) -> BTreeMap<String, Option<String>> {
+    run.local.with_world(|world| {
+        world
+            .ec2
+            .network_interfaces()
+            .filter(|interface| interface.tags.contains_key(INSTANCE_ID))
+            .map(|interface| {
+                let since = interface.tags.get(UNOWNED_SINCE).cloned();
+                (interface.network_interface_id.clone(), since)
+            })
+            .collect()
+    })
+}
+
+fn made_for(run: &Run, instance: &str) -> usize {
+    run.local.with_world(|world| {
+        world
+            .ec2
+            .network_interfaces()
+            .filter(|interface| {
+                interface.tags.get(INSTANCE_ID).map(String::as_str) == Some(instance)
+            })
+            .count()
+    })
+}
+
+/// The executions, newest first: ARN, name and status.
+async fn executions(run: &Run) -> Result<Vec<(String, String, String)>> {
+    let answer = json_call(
+        &run.local,
+        "AWSStepFunctions.ListExecutions",
+        &json!({"stateMachineArn": MACHINE_ARN}),
+    )
+    .await?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Ok(answer["executions"]
+        .as_array()
+        .context("no executions")?
+        .iter()
+        .map(|one| {
+            (
+                text(&one["executionArn"]),
+                text(&one["name"]),
+                text(&one["status"]),
+            )
+        })
+        .collect())
+}
+
+async fn abort(run: &Run, arn: &str) -> Result<()> {
+    let call = json!({"executionArn": arn});
+    json_call(&run.local, "AWSStepFunctions.StopExecution", &call).await?;
+    Ok(())
+}
+
+/// What the reports say of one kind, all together.
+fn reported(run: &Run, kind: &str) -> Vec<Value> {
+    run.reconcile_reports()
+        .iter()
+        .flat_map(|report| report[kind].as_array().cloned().unwrap_or_default())
+        .collect()
+}
+
+fn count(report: &Value, kind: &str) -> usize {
+    report[kind].as_array().map_or(usize::MAX, Vec::len)
+}
+
+async fn by_hand(run: &Run) -> Value {
+    let profiles = [run.scene.profile(GROUP)];
+    run.reconcile(&profiles, &json!({})).await.expect("a round")
+}
+
+fn nothing_done(report: &Value) {
+    for kind in [
+        "started",
+        "abandoned",
+        "released",
+        "marked",
+        "unmarked",
+        "deleted",
+    ] {
+        assert_eq!(report[kind], json!([]), "{kind}: {report}");
+    }
+}
+
+/// Runs one launch until its interfaces are made, and gives its instance and its execution.
+async fn half_way(run: &mut Run) -> Result<(String, String)> {
+    until(run, "interfaces", |run| made(run).len() == 4).await?;
+    let instance = waiting(run).pop().context("nothing waits")?;
+    let running = executions(run).await?;
+    let (arn, ..) = running
+        .into_iter()
+        .find(|(_, _, status)| status == "RUNNING")
+        .context("no execution")?;
+    Ok((instance, arn))
+}
