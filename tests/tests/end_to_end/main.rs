@@ -5,6 +5,7 @@
 
 mod failures;
 mod hooks;
+mod reconcile;
 mod wiring;
 
 use std::net::Ipv4Addr;

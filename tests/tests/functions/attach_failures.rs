@@ -161,7 +161,7 @@ async fn an_interface_that_is_gone_is_waited_for_and_then_named() {
     delete.send().await.unwrap();
     let says = failed(
         launch.run(State::AttachInterfaces).await,
-        "Hookline.NotYetAttached",
+        "Hookline.InterfaceLost",
     );
     assert!(says.contains(&gone) && says.contains("signaling"), "{says}");
 }

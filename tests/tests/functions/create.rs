@@ -246,7 +246,7 @@ async fn an_address_that_somebody_takes_meanwhile_is_gone_around_even_while_no_l
     );
     assert_eq!(allocation["interfaces"].as_array().unwrap().len(), 1);
 
-    let plan = launch.run(State::PlanInterfaces).await.unwrap();
+    let plan = planned_after_a_pause(&mut launch).await;
     assert_eq!(
         planned(&plan, 0),
         [launch.address(&subnet, 5).unwrap()],
@@ -275,6 +275,13 @@ async fn of_several_addresses_only_the_taken_one_is_gone_around() {
     let refused: Vec<IpAddr> =
         serde_json::from_value(allocation["refused"][0]["addresses"].clone()).unwrap();
     assert_eq!(refused, [IpAddr::V4(five)]);
-    let plan = launch.run(State::PlanInterfaces).await.unwrap();
+    let plan = planned_after_a_pause(&mut launch).await;
     assert_eq!(planned(&plan, 0), [four, six, seven]);
+}
+
+/// After a conflict there is a pause, and then a plan.
+async fn planned_after_a_pause(launch: &mut Launch) -> Value {
+    let pause = launch.run(State::PlanInterfaces).await.unwrap();
+    assert!(pause["waitSeconds"].as_u64().unwrap() > 0, "{pause}");
+    launch.run(State::PlanInterfaces).await.unwrap()
 }

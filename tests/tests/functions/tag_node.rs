@@ -293,7 +293,7 @@ async fn a_template_that_speaks_of_what_is_not_there_names_no_node() {
             profile["nodeTags"] = json!({"Name": template, "zone": "{{ az }}"});
         });
         let before = launch.node().unwrap().tags;
-        let found = failed(launch.run(State::TagNode).await, "Hookline.InvalidProfile");
+        let found = failed(launch.run(State::TagNode).await, "Hookline.InvalidTemplate");
         assert!(found.starts_with(says), "wanted {says}\nfound {found}");
         assert_eq!(launch.node().unwrap().tags, before, "not half of the tags");
     }

@@ -55,7 +55,7 @@ async fn ids_that_are_well_formed_and_unknown_make_nothing() {
                 launch["allocation"]["interfaces"][0]["networkInterfaceId"] =
                     json!("eni-0123456789abcdef0");
             },
-            "Hookline.NotYetAttached",
+            "Hookline.InterfaceLost",
             "eni-0123456789abcdef0",
         ),
     ];

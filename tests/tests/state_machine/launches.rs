@@ -56,6 +56,23 @@ pub(crate) async fn slow_instance(stage: &Stage) -> Result<()> {
     launch_with_failures(stage, &profile, &[]).await.map(drop)
 }
 
+/// EC2 says that it does not know the interface for longer than any listing lags.
+pub(crate) async fn interface_lost(stage: &Stage) -> Result<()> {
+    let profile = stage.group(GROUP).await?;
+    let unknown = error(
+        400,
+        "InvalidNetworkInterfaceID.NotFound",
+        "The networkInterface ID does not exist",
+    );
+    stage.local.inject(attach("1", unknown).times(10));
+    let executions = launch_with_failures(stage, &profile, &[]).await?;
+    let first = executions.first().context("no execution")?;
+    let states = stage.deployment.states(&first.arn).await?;
+    let plans = states.iter().filter(|state| *state == "PlanInterfaces");
+    assert_eq!(plans.count(), 2, "{states:?}");
+    Ok(())
+}
+
 pub(crate) async fn slow_abandon(stage: &Stage) -> Result<()> {
     impatient(stage)?;
     stage.local.with_world(|world| {

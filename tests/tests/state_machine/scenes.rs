@@ -43,6 +43,9 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
     ("trouble while attaching is got over", |s| {
         Box::pin(launches::got_over(s, |_, kind| Ok(attach("1", kind))))
     }),
+    ("an interface that is lost is planned anew", |s| {
+        Box::pin(launches::interface_lost(s))
+    }),
     ("trouble while continuing is got over", |s| {
         Box::pin(launches::got_over(s, |_, kind| {
             Ok(completion("CONTINUE", kind))
