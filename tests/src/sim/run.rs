@@ -369,7 +369,15 @@ impl Run {
     pub async fn reconcile(&self, profiles: &[Value], limits: &Value) -> Result<Value, TaskError> {
         let payload =
             json!({"stateMachineArn": MACHINE_ARN, "profiles": profiles, "limits": limits});
-        self.shared.lambda.invoke("reconcile", payload).await
+        self.invoke("reconcile", payload).await
+    }
+
+    /// Invokes a function by hand.
+    ///
+    /// # Errors
+    /// The function's.
+    pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError> {
+        self.shared.lambda.invoke(function, payload).await
     }
 
     /// What `reconcile` returned, each time that it was invoked otherwise.

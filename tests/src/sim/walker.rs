@@ -95,9 +95,9 @@ pub async fn run(
     };
     let limit = machine.get("TimeoutSeconds").and_then(Value::as_u64);
     let end = match limit {
-        None => walk.to_end(input).await?,
+        None => walk.walk(input).await?,
         Some(seconds) => {
-            match tokio::time::timeout(Duration::from_secs(seconds), walk.to_end(input)).await {
+            match tokio::time::timeout(Duration::from_secs(seconds), walk.walk(input)).await {
                 Ok(end) => end?,
                 Err(_) => End {
                     status: "TIMED_OUT",
@@ -133,7 +133,7 @@ struct Walk<'a, W> {
 }
 
 impl<W: World> Walk<'_, W> {
-    async fn to_end(&mut self, mut data: Value) -> Result<End> {
+    async fn walk(&mut self, mut data: Value) -> Result<End> {
         let mut name = field(self.machine, "StartAt")?.to_owned();
         loop {
             let machine = self.machine;

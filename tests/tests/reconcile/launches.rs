@@ -179,21 +179,3 @@ fn a_hook_that_is_not_ours_is_left_alone() -> Result<()> {
         Ok(())
     })
 }
-
-#[test]
-fn a_payload_that_cannot_be_read_says_why_and_changes_nothing() -> Result<()> {
-    on_paused_clock(async {
-        let run = Run::new(scenario(0, false)).await?;
-        let error = run
-            .reconcile(&[], &json!({"deletes": 2}))
-            .await
-            .expect_err("a misspelt limit");
-        assert_eq!(error.error, "Hookline.InvalidPayload");
-        assert!(
-            error.cause.contains("payload.limits.deletes"),
-            "{}",
-            error.cause
-        );
-        Ok(())
-    })
-}

@@ -1,0 +1,112 @@
+//! The walker that the simulator uses, held against the real engine: the same scenarios go through the same states and
+//! come to the same verdict in both.
+//!
+//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
+
+use anyhow::{Context as _, Result};
+use hookline_local::{Fault, FaultKind, LocalAws, Settings};
+use hookline_tests::scene::Size;
+use hookline_tests::sim::run::{GROUP, Run, Scenario, on_paused_clock};
+use hookline_tests::stage::Stage;
+
+/// What goes wrong in a scenario.
+type Trouble = fn(&LocalAws);
+
+const SCENARIOS: &[(&str, Trouble)] = &[
+    ("all goes well", |_| ()),
+    ("throttled for longer than the SDK tries", |local| {
+        local.inject(Fault::on("CreateTags", FaultKind::Throttle).times(3));
+    }),
+    ("an address is refused once", |local| {
+        let kind = refused("InvalidIPAddress.InUse", "Address is in use.");
+        local.inject(Fault::on("CreateNetworkInterface", kind));
+    }),
+    ("the second attach is denied", |local| {
+        let kind = refused("UnauthorizedOperation", "You are not authorized.");
+        local.inject(Fault::on("AttachNetworkInterface", kind).when("DeviceIndex", "2"));
+    }),
+    ("tagging is denied", |local| {
+        local.inject(Fault::on(
+            "CreateTags",
+            refused("UnauthorizedOperation", "Not authorized."),
+        ));
+    }),
+];
+
+fn refused(code: &str, message: &str) -> FaultKind {
+    FaultKind::Error {
+        status: 403,
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+fn size() -> Size {
+    Size {
+        azs: 1,
+        networks: 2,
+        ..Size::default()
+    }
+}
+
+/// What both tell of an execution.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    states: Vec<String>,
+    status: String,
+    error: Option<String>,
+}
+
+fn by_the_walker(trouble: Trouble) -> Result<Told> {
+    on_paused_clock(async move {
+        let mut run = Run::new(Scenario::new(1, size(), 1)).await?;
+        trouble(&run.local);
+        run.launch().await?;
+        while run.verdicts().is_empty() {
+            tokio::time::sleep(run.look_every()).await;
+            anyhow::ensure!(!run.is_over_limit(), "no verdict: {:#?}", run.history());
+        }
+        let first = run.verdicts().into_iter().next().context("no verdict")?;
+        Ok(Told {
+            states: first.states,
+            status: first.status.to_owned(),
+            error: first.error,
+        })
+    })
+}
+
+async fn by_the_engine(trouble: Trouble) -> Result<Told> {
+    let stage = Stage::set(Settings::default(), &size()).await?;
+    stage.group(GROUP).await?;
+    trouble(&stage.local);
+    stage.scene.scale(GROUP, 1).await?;
+    let executions = stage.ended(1).await?;
+    // A replacement of a launch that was given up comes later.
+    let first = executions
+        .iter()
+        .find(|execution| execution.status != "RUNNING")
+        .context("no execution")?;
+    let told = Told {
+        states: stage.deployment.states(&first.arn).await?,
+        status: first.status.clone(),
+        error: first.error.clone(),
+    };
+    stage.deployment.shut_down().await;
+    Ok(told)
+}
+
+#[tokio::test]
+async fn the_walker_goes_the_way_of_the_real_engine() -> Result<()> {
+    for (name, trouble) in SCENARIOS {
+        let trouble = *trouble;
+        let walked = std::thread::spawn(move || by_the_walker(trouble))
+            .join()
+            .map_err(|_| anyhow::anyhow!("{name}: the walker panicked"))??;
+        let engine = by_the_engine(trouble)
+            .await
+            .with_context(|| (*name).to_owned())?;
+        assert_eq!(walked, engine, "{name}");
+        assert!(walked.states.len() > 3, "{name}: {walked:?}");
+    }
+    Ok(())
+}
