@@ -104,6 +104,16 @@ impl Programs {
             .with_context(|| format!("the package in {package}/ has no programs"))
     }
 
+    /// The names of the programs of the package in a folder of the workspace.
+    pub(crate) fn names(&self, workspace: &Workspace, package: &str) -> Vec<&str> {
+        let programs = self.of(workspace, package);
+        programs
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
     fn of(&self, workspace: &Workspace, package: &str) -> Option<&BTreeMap<String, PathBuf>> {
         self.found.get(&workspace.path(package).join("Cargo.toml"))
     }

@@ -104,7 +104,12 @@ pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode
         .arg("--functions-dir")
         .arg(functions)
         .arg("--python")
-        .arg(&python)
+        .arg(&python);
+    // Other programs of the workspace are in that folder too.
+    for name in programs.names(workspace, "functions") {
+        local.args(["--function", name]);
+    }
+    local
         .args(args)
         .env(FUNCTIONS_DIR, functions)
         .env(PYTHON, &python);

@@ -165,7 +165,8 @@ impl View<'_> {
     /// [`Error::Invalid`] when a slot has no fitting subnet in the node's AZ, [`Error::SubnetsFull`],
     /// [`Error::AddressContention`].
     pub fn plan(&self) -> Result<Plan> {
-        let candidates = self.candidates()?;
+        check_subnets(self.profile, self.availability_zone, self.subnets)?;
+        let candidates = self.candidates();
         let mut pools = self.pools(&candidates);
         let me = &self.launch.instance_id;
 
@@ -260,64 +261,19 @@ impl View<'_> {
 
     /// The slot's subnets in the node's AZ, in the profile's order.
     fn in_az<'s>(&'s self, slot: &'s Slot) -> impl Iterator<Item = &'s Subnet> {
-        slot.subnet_ids
-            .iter()
-            .filter_map(|id| self.subnets.get(id))
-            .filter(|subnet| subnet.availability_zone == self.availability_zone)
+        in_az(slot, self.availability_zone, self.subnets)
     }
 
     /// For each slot the subnets that may still serve it.
-    fn candidates(&self) -> Result<Vec<Vec<&Subnet>>> {
+    fn candidates(&self) -> Vec<Vec<&Subnet>> {
         self.profile
             .slots
             .iter()
-            .enumerate()
-            .map(|(n, slot)| {
-                let invalid = |problem: String, remedy: &str| {
-                    Error::invalid(
-                        Input::Profile,
-                        format!("profile.slots[{n}].subnetIds"),
-                        problem,
-                        remedy,
-                    )
-                };
-                let subnets: Vec<_> = self.in_az(slot).collect();
-                if subnets.is_empty() {
-                    let zones: std::collections::BTreeSet<_> = slot
-                        .subnet_ids
-                        .iter()
-                        .filter_map(|id| self.subnets.get(id))
-                        .map(|subnet| subnet.availability_zone.as_str())
-                        .collect();
-                    return Err(invalid(
-                        format!(
-                            "no subnet of network {} in the node's AZ {}; its subnets are in {}",
-                            slot.network,
-                            self.availability_zone,
-                            zones.into_iter().collect::<Vec<_>>().join(", ")
-                        ),
-                        "Add a subnet of that AZ to the slot, or keep the group out of the AZ",
-                    ));
-                }
-                if let Some(subnet) = subnets.iter().find(|subnet| subnet.ipv4.is_none()) {
-                    return Err(invalid(
-                        format!("{} has no IPv4 block", subnet.id),
-                        "Name subnets with an IPv4 block",
-                    ));
-                }
-                if slot.ipv6 != Ipv6::None
-                    && let Some(subnet) = subnets.iter().find(|subnet| subnet.ipv6.is_none())
-                {
-                    return Err(invalid(
-                        format!("ipv6 is asked for, and {} has no IPv6 block", subnet.id),
-                        "Associate an IPv6 block with the subnet, or set ipv6 to none",
-                    ));
-                }
+            .map(|slot| {
                 let full = self.lessons.full_subnets.get(&slot.network);
-                Ok(subnets
-                    .into_iter()
+                self.in_az(slot)
                     .filter(|subnet| full.is_none_or(|full| !full.contains(&subnet.id)))
-                    .collect())
+                    .collect()
             })
             .collect()
     }
@@ -370,6 +326,65 @@ impl View<'_> {
             holding.owner.as_ref() == Some(instance) && holding.network.as_deref() == Some(network)
         })
     }
+}
+
+fn in_az<'a>(
+    slot: &'a Slot,
+    zone: &'a str,
+    subnets: &'a BTreeMap<SubnetId, Subnet>,
+) -> impl Iterator<Item = &'a Subnet> {
+    slot.subnet_ids
+        .iter()
+        .filter_map(|id| subnets.get(id))
+        .filter(move |subnet| subnet.availability_zone == zone)
+}
+
+/// Checks that every slot has subnets in the node's AZ, with the blocks that it needs.
+///
+/// # Errors
+/// [`Error::Invalid`] that names the slot.
+pub fn check_subnets(
+    profile: &Profile,
+    zone: &str,
+    subnets: &BTreeMap<SubnetId, Subnet>,
+) -> Result<()> {
+    for (n, slot) in profile.slots.iter().enumerate() {
+        let invalid = |problem: String, remedy: &str| {
+            let field = format!("profile.slots[{n}].subnetIds");
+            Err(Error::invalid(Input::Profile, field, problem, remedy))
+        };
+        if in_az(slot, zone, subnets).next().is_none() {
+            let zones: BTreeSet<_> = slot
+                .subnet_ids
+                .iter()
+                .filter_map(|id| subnets.get(id))
+                .map(|subnet| subnet.availability_zone.as_str())
+                .collect();
+            return invalid(
+                format!(
+                    "no subnet of network {} in the node's AZ {zone}; its subnets are in {}",
+                    slot.network,
+                    zones.into_iter().collect::<Vec<_>>().join(", ")
+                ),
+                "Add a subnet of that AZ to the slot, or keep the group out of the AZ",
+            );
+        }
+        for subnet in in_az(slot, zone, subnets) {
+            if subnet.ipv4.is_none() {
+                return invalid(
+                    format!("{} has no IPv4 block", subnet.id),
+                    "Name subnets with an IPv4 block",
+                );
+            }
+            if slot.ipv6 != Ipv6::None && subnet.ipv6.is_none() {
+                return invalid(
+                    format!("ipv6 is asked for, and {} has no IPv6 block", subnet.id),
+                    "Associate an IPv6 block with the subnet, or set ipv6 to none",
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Pools {

@@ -8,7 +8,7 @@ use super::{Allocation, Context, Node, Refused, Subject, read, write};
 use crate::aws::instances::Instance;
 use crate::domain::ids::{InstanceId, SubnetId};
 use crate::domain::pace::{self, Turn};
-use crate::domain::plan::{InFlight, Lessons, Plan, View};
+use crate::domain::plan::{InFlight, Lessons, Plan, View, check_subnets};
 use crate::domain::profile::{Profile, Slot};
 use crate::error::Result;
 
@@ -61,6 +61,8 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         .await?
         .check(profile)?;
     let subnets = context.aws.subnets(&profile.subnet_ids(), zone).await?;
+    // Before any wait: what cannot be is said at once.
+    check_subnets(profile, zone, &subnets)?;
     let in_zone: Vec<&SubnetId> = subnets
         .values()
         .filter(|subnet| subnet.availability_zone == zone)
@@ -119,11 +121,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     }
 
     // After the instances: a launch whose interface is seen must not be missed, or its address counts twice.
-    let holdings = if in_zone.is_empty() {
-        Vec::new()
-    } else {
-        context.aws.holdings(&in_zone).await?
-    };
+    let holdings = context.aws.holdings(&in_zone).await?;
     // Addresses are shared by the launches of one AZ, EC2's rates by all.
     let in_flight: Vec<InFlight> = in_flight
         .into_iter()
