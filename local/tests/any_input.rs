@@ -149,8 +149,14 @@ async fn scene() -> LocalAws {
     local
 }
 
+/// As many as asked for by PROPTEST_CASES, for a long run; else a few.
+fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|asked| asked.parse().ok()).unwrap_or(200)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn auto_scaling(calls in prop::collection::vec(

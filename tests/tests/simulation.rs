@@ -4,8 +4,11 @@
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use hookline_tests::scene::Size;
-use hookline_tests::sim::faults::{Outcome, calls_of_a_launch, cells, run_cell, run_random};
+use hookline_tests::sim::faults::{
+    Background, Outcome, calls_of_a_launch, cells, run_cell, run_random,
+};
 use hookline_tests::sim::run::{Scenario, simulate};
+use hookline_tests::sim::strategy::Strategy;
 
 /// Random histories in every test run; `cargo xtask faults -- --random 10000` runs more.
 const HISTORIES: u64 = 500;
@@ -82,4 +85,42 @@ fn a_launch_on_a_quiet_account_waits_for_nothing() {
         "{}",
         history.join("\n")
     );
+}
+
+#[test]
+fn calls_that_go_wrong_all_the_time_cost_no_node_and_no_promise() {
+    let mut scenario = Scenario::new(10, Size::default(), 11);
+    scenario.background = Background::Heavy;
+    let (report, history) = simulate(scenario).expect("a run");
+    let all = history.join("\n");
+    assert_eq!(report.violations, Vec::<String>::new(), "{all}");
+    assert_eq!(report.in_service, 10, "{all}");
+}
+
+#[test]
+fn ranks_meet_no_conflict_where_other_strategies_do() {
+    let conflicts = |strategy| {
+        let mut scenario = Scenario::new(
+            12,
+            Size {
+                azs: 1,
+                ..Size::default()
+            },
+            2,
+        );
+        scenario.lambda.strategy = strategy;
+        let (report, history) = simulate(scenario).expect("a run");
+        assert_eq!(
+            report.violations,
+            Vec::<String>::new(),
+            "{}",
+            history.join("\n")
+        );
+        (report.conflicts, report.holes)
+    };
+    assert_eq!(conflicts(Strategy::Rank), (0, 0));
+    assert!(conflicts(Strategy::LowestFree).0 > 0);
+    let (met, holes) = conflicts(Strategy::RandomWindow);
+    assert!(met > 0 && holes > 0, "{met} conflicts, {holes} holes");
+    assert!(conflicts(Strategy::NextOnConflict).0 > 0);
 }

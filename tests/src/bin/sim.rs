@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use hookline_tests::scene::Size;
+use hookline_tests::sim::faults::Background;
 use hookline_tests::sim::run::{Scenario, simulate};
+use hookline_tests::sim::strategy::Strategy;
 
 /// Simulates a scale-out in virtual time: hours pass in seconds, and one seed gives one history.
 #[derive(Debug, Parser)]
@@ -33,6 +35,15 @@ struct Arguments {
     /// Invocations of each function at once.
     #[arg(long, default_value_t = 50)]
     concurrency: usize,
+    /// How addresses are chosen: rank (the product's way), lowest-free, random-window, next-on-conflict.
+    #[arg(long, default_value = "rank")]
+    strategy: Strategy,
+    /// How often a call of EC2 or Auto Scaling goes wrong: none, light (1 in 100) or heavy (1 in 10).
+    #[arg(long, default_value = "none")]
+    faults: Background,
+    /// Give up after so many seconds of virtual time.
+    #[arg(long, default_value_t = 6 * 3600)]
+    limit: u64,
     /// Print the whole history.
     #[arg(long)]
     history: bool,
@@ -62,6 +73,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut scenario = Scenario::new(arguments.nodes, size, arguments.seed);
     scenario.waves = arguments.waves;
     scenario.lambda.concurrency = arguments.concurrency;
+    scenario.lambda.strategy = arguments.strategy;
+    scenario.background = arguments.faults;
+    scenario.limit = Duration::from_secs(arguments.limit);
     let began = Instant::now();
     let (report, history) = simulate(scenario)?;
     if arguments.history {

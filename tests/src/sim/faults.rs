@@ -8,7 +8,7 @@ use anyhow::Result;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::eventbridge::Disturbance;
-use hookline_local::{LocalAws, World};
+use hookline_local::{Fault, FaultKind, LocalAws, World};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -16,6 +16,54 @@ use serde::Serialize;
 use super::run::{GROUP, Run, Scenario, on_paused_clock};
 use super::tap::{Interference, Strike};
 use crate::scene::Size;
+
+/// What goes wrong by chance all the time, to any call of EC2 or Auto Scaling.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Background {
+    /// Nothing.
+    #[default]
+    None,
+    /// One call in a hundred.
+    Light,
+    /// One call in ten.
+    Heavy,
+}
+
+impl std::str::FromStr for Background {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        Ok(match name {
+            "none" => Self::None,
+            "light" => Self::Light,
+            "heavy" => Self::Heavy,
+            _ => return Err("none, light or heavy".to_owned()),
+        })
+    }
+}
+
+impl Background {
+    /// From now on calls go wrong.
+    pub fn begin(self, local: &LocalAws) {
+        let chance = match self {
+            Self::None => return,
+            Self::Light => 0.01,
+            Self::Heavy => 0.1,
+        };
+        let kinds = [
+            FaultKind::Throttle,
+            FaultKind::InternalError,
+            FaultKind::ResetBefore,
+            FaultKind::ResetAfter,
+        ];
+        for kind in kinds {
+            for service in ["ec2", "autoscaling"] {
+                let fault = Fault::on("*", kind.clone()).service(service);
+                local.inject(fault.chance(chance / 4.0).always());
+            }
+        }
+    }
+}
 
 /// Something that goes wrong once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use hookline_local::LocalAws;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::strategy::Strategy;
 use super::tap::{Tap, Tapped};
 use super::walker::TaskError;
 use crate::connector::product_config;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Reserved concurrency of each function.
     pub concurrency: usize,
+    /// How addresses are chosen; anything but the product's way is for comparison.
+    pub strategy: Strategy,
 }
 
 impl Default for Settings {
@@ -38,6 +41,7 @@ impl Default for Settings {
             overhead: Duration::from_millis(15),
             timeout: Duration::from_secs(60),
             concurrency: 50,
+            strategy: Strategy::default(),
         }
     }
 }
@@ -123,7 +127,7 @@ impl Lambda {
         let handled = tokio::select! {
             biased;
             () = sandbox.killed.notified() => None,
-            handled = tokio::time::timeout(self.settings.timeout, handle(function, context, payload)) => Some(handled),
+            handled = tokio::time::timeout(self.settings.timeout, self.handle(function, context, payload)) => Some(handled),
         };
         // A sandbox that was killed or ran out of time is not used again.
         match handled {
@@ -157,6 +161,21 @@ impl Lambda {
         }
     }
 
+    /// Runs the handler of a function.
+    async fn handle(
+        &self,
+        function: &str,
+        context: Context,
+        payload: Value,
+    ) -> HandlerResult<Value> {
+        let strategy = self.settings.strategy;
+        match function {
+            "plan-interfaces" => strategy.plan(&self.local, context, payload).await,
+            "create-interfaces" => strategy.create(context, payload).await,
+            _ => handle(function, context, payload).await,
+        }
+    }
+
     fn new_sandbox(&self) -> Sandbox {
         let tapped = Tapped::new(self.tap.clone(), &self.local);
         let killed = tapped.killed();
@@ -173,12 +192,10 @@ impl Lambda {
     }
 }
 
-/// Runs the handler of a function.
+/// Runs the handler of a function that has only one way.
 async fn handle(function: &str, context: Context, payload: Value) -> HandlerResult<Value> {
     match function {
         "tag-node" => handlers::tag_node::handle(context, payload).await,
-        "plan-interfaces" => handlers::plan_interfaces::handle(context, payload).await,
-        "create-interfaces" => handlers::create_interfaces::handle(context, payload).await,
         "attach-interfaces" => handlers::attach_interfaces::handle(context, payload).await,
         "complete-hook" => handlers::complete_hook::handle(context, payload).await,
         "release-interfaces" => handlers::release_interfaces::handle(context, payload).await,

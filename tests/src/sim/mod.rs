@@ -11,5 +11,6 @@ pub mod paths;
 mod reconcile;
 pub mod retry;
 pub mod run;
+pub mod strategy;
 pub mod tap;
 pub mod walker;

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::executions;
+use super::faults::Background;
 use super::lambda::{self, Lambda};
 use super::reconcile;
 use super::tap::Tap;
@@ -49,6 +50,8 @@ pub struct Scenario {
     pub limit: Duration,
     /// How often the invariants are looked at.
     pub look_every: Duration,
+    /// What goes wrong by chance all the time.
+    pub background: Background,
     /// Whether `reconcile` runs, every five minutes and for executions that end otherwise than well.
     pub reconcile: bool,
 }
@@ -79,6 +82,7 @@ impl Scenario {
             lambda: lambda::Settings::default(),
             limit: Duration::from_secs(6 * 3600),
             look_every: Duration::from_secs(5),
+            background: Background::None,
             reconcile: true,
         }
     }
@@ -315,6 +319,10 @@ impl Run {
         for wave in 1..=waves {
             let nodes = self.scenario.nodes * wave / waves;
             self.scene.scale(GROUP, i32::try_from(nodes)?).await?;
+            if wave == 1 {
+                // Only now: the scale-out itself is to succeed.
+                self.scenario.background.begin(&self.local);
+            }
             if wave < waves {
                 tokio::time::sleep(Duration::from_secs(60)).await;
             }

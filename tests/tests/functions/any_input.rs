@@ -140,13 +140,19 @@ fn states() -> impl Strategy<Value = State> {
     prop::sample::select(State::ALL.to_vec())
 }
 
+/// As many as asked for by PROPTEST_CASES, for a long run; else `usual`.
+fn cases(usual: u32) -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|asked| asked.parse().ok()).unwrap_or(usual)
+}
+
 #[test]
 fn any_json_is_answered() {
     let runtime = virtual_time();
     let launch = runtime.block_on(Launch::running()).unwrap();
     let mark = launch.mark();
     let inputs = (states(), any_json(), any_json());
-    TestRunner::new(Config::with_cases(1_000))
+    TestRunner::new(Config::with_cases(cases(1_000)))
         .run(&inputs, |(state, whole, part)| {
             answers(&runtime, &launch, state, whole)?;
             let payload = json!({"launch": part, "result": "CONTINUE"});
@@ -167,7 +173,7 @@ fn a_payload_with_something_changed_is_answered() {
         states(),
         prop::collection::vec((any::<prop::sample::Index>(), mutation()), 1..4),
     );
-    TestRunner::new(Config::with_cases(1_500))
+    TestRunner::new(Config::with_cases(cases(1_500)))
         .run(&inputs, |(state, mutations)| {
             let mut payload = launch.payload(state);
             for (place, mutation) in mutations {

@@ -1,0 +1,169 @@
+//! Other ways to choose an address than the product's, for comparison only. Each is the product's own handlers with one
+//! thing taken away or replaced, so that nothing else differs.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::IpAddr;
+
+use hookline::error::{Error, Result};
+use hookline::handlers::{self, Context};
+use hookline_local::LocalAws;
+use serde_json::{Value, json};
+
+/// As many addresses as the public samples try from one listing.
+const CANDIDATES: usize = 15;
+/// How many of the lowest addresses a random choice is spread over.
+const WINDOW: u64 = 64;
+
+/// How an address is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// The product's: the r-th lowest free for the r-th launch in flight, which waits for its turn.
+    #[default]
+    Rank,
+    /// The lowest free; after a conflict there is a new listing. Nobody waits for a turn.
+    LowestFree,
+    /// The lowest free above a random one of the lowest; after a conflict there is a new listing.
+    RandomWindow,
+    /// The lowest free; after a conflict the next, 15 at most, all from one listing (as the public samples do).
+    NextOnConflict,
+}
+
+impl std::str::FromStr for Strategy {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        Ok(match name {
+            "rank" => Self::Rank,
+            "lowest-free" => Self::LowestFree,
+            "random-window" => Self::RandomWindow,
+            "next-on-conflict" => Self::NextOnConflict,
+            _ => return Err("rank, lowest-free, random-window or next-on-conflict".to_owned()),
+        })
+    }
+}
+
+impl Strategy {
+    /// Runs `PlanInterfaces` by this strategy.
+    ///
+    /// # Errors
+    /// The handler's own.
+    pub async fn plan(
+        self,
+        local: &LocalAws,
+        context: Context,
+        mut payload: Value,
+    ) -> Result<Value> {
+        if self != Self::Rank {
+            // A selector that covers nobody: the plan sees the interfaces, and no launch in flight.
+            payload["launch"]["profile"]["selector"] = json!({"tag": {"key": "of-no-instance"}});
+        }
+        if self == Self::RandomWindow {
+            let skipped = random_below(WINDOW, &payload);
+            for slot in payload["launch"]["profile"]["slots"]
+                .as_array_mut()
+                .into_iter()
+                .flatten()
+            {
+                let ranges: Vec<String> = skip(local, slot, skipped);
+                slot["excludedRanges"] = json!(ranges);
+            }
+        }
+        handlers::plan_interfaces::handle(context, payload).await
+    }
+
+    /// Runs `CreateInterfaces` by this strategy.
+    ///
+    /// # Errors
+    /// The handler's own; `AddressContention` when the candidates are used up.
+    pub async fn create(self, context: Context, payload: Value) -> Result<Value> {
+        let mut answer =
+            handlers::create_interfaces::handle(context.clone(), payload.clone()).await?;
+        if self != Self::NextOnConflict {
+            return Ok(answer);
+        }
+        let mut payload = payload;
+        for _ in 1..CANDIDATES {
+            if answer["complete"] == true {
+                return Ok(answer);
+            }
+            let refused = answer["refused"].clone();
+            for slot in payload["launch"]["plan"]["slots"]
+                .as_array_mut()
+                .into_iter()
+                .flatten()
+            {
+                let network = slot["network"].clone();
+                let mut made = answer["interfaces"].as_array().into_iter().flatten();
+                if let Some(made) = made.find(|made| made["network"] == network) {
+                    slot["existing"] = made["networkInterfaceId"].clone();
+                }
+                if refused
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .any(|no| no["network"] == slot["network"])
+                {
+                    next_address(slot);
+                }
+            }
+            answer = handlers::create_interfaces::handle(context.clone(), payload.clone()).await?;
+        }
+        if answer["complete"] == true {
+            return Ok(answer);
+        }
+        Err(Error::AddressContention {
+            network: answer["refused"][0]["network"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            rounds: u32::try_from(CANDIDATES).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+/// The addresses of a slot's subnets that a random choice passes over.
+fn skip(local: &LocalAws, slot: &Value, skipped: u64) -> Vec<String> {
+    let ids = slot["subnetIds"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    local.with_world(|world| {
+        ids.filter_map(|id| world.ec2.subnet(id))
+            .filter_map(|subnet| {
+                let first = u32::from(subnet.cidr_block.network()) + 4;
+                let last = first + u32::try_from(skipped).ok()?.checked_sub(1)?;
+                let address = std::net::Ipv4Addr::from;
+                Some(format!("{}-{}", address(first), address(last)))
+            })
+            .collect()
+    })
+}
+
+/// The same number for the same launch and round, another for others.
+fn random_below(most: u64, payload: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let launch = &payload["launch"];
+    launch["node"]["instanceId"].to_string().hash(&mut hasher);
+    launch["plan"]["round"].to_string().hash(&mut hasher);
+    hasher.finish() % most
+}
+
+/// The address behind a slot's planned one, with a token of its own.
+fn next_address(slot: &mut Value) {
+    let planned = slot["privateIpAddresses"][0]
+        .as_str()
+        .and_then(|text| text.parse().ok());
+    if let Some(IpAddr::V4(address)) = planned {
+        let next = std::net::Ipv4Addr::from(u32::from(address).saturating_add(1));
+        slot["privateIpAddresses"] = json!([next]);
+        // EC2 takes 64 characters; the first token's digest tells the launches apart.
+        let token: String = slot["clientToken"]
+            .as_str()
+            .unwrap_or_default()
+            .chars()
+            .take(40)
+            .collect();
+        slot["clientToken"] = json!(format!("{token}-{next}"));
+    }
+}
