@@ -273,6 +273,7 @@ pub(super) const TAG_VALUE: usize = LONGEST_TAG_VALUE;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use crate::domain::profile::{Profile, tests::profile};
@@ -429,5 +430,36 @@ mod tests {
         value["slots"] = json!(vec![slot; 1000]);
         let error = Profile::read(value).unwrap_err().to_string();
         assert!(error.starts_with("profile.slots: 1000 slots"), "{error}");
+    }
+
+    proptest! {
+        /// Against the plain way: compare every pair of slots.
+        #[test]
+        fn slots_clash_when_two_of_them_do(
+            slots in prop::collection::vec((0u32..3, 0u32..4, 0u8..6), 0..6),
+        ) {
+            let mut value = profile();
+            let slot = value["slots"][0].clone();
+            value["slots"] = slots
+                .iter()
+                .map(|(card, index, network)| {
+                    let mut slot = slot.clone();
+                    slot["networkCard"] = json!(card);
+                    slot["deviceIndex"] = json!(index);
+                    slot["network"] = json!(format!("n{network}"));
+                    slot
+                })
+                .collect();
+            let clash = slots.iter().enumerate().any(|(n, (card, index, network))| {
+                let same = |other: &(u32, u32, u8)| (other.0, other.1) == (*card, *index) || other.2 == *network;
+                *index == 0 || slots[n + 1..].iter().any(same)
+            });
+            let read = Profile::read(value);
+            prop_assert_eq!(read.is_err(), clash, "{:?}", read);
+            if let Ok(profile) = read {
+                let written = serde_json::to_value(&profile).unwrap();
+                prop_assert_eq!(Profile::read(written).unwrap(), profile);
+            }
+        }
     }
 }
