@@ -1,6 +1,11 @@
 //! The endpoint over real sockets, and the state machine engine behind it.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -124,11 +129,13 @@ async fn states(server: &Server, action: &str, body: Value) -> Value {
     serde_json::from_str(body).unwrap()
 }
 
-/// Needs Python with `moto[server,stepfunctions]`: `HOOKLINE_PYTHON=… cargo test -- --ignored`.
+/// Needs Python with `moto[server,stepfunctions]` in HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
 #[tokio::test]
-#[ignore = "needs moto; set HOOKLINE_PYTHON"]
 async fn a_state_machine_invokes_functions_and_catches_their_errors_by_name() {
-    let python = PathBuf::from(std::env::var_os("HOOKLINE_PYTHON").unwrap());
+    let python = PathBuf::from(
+        std::env::var_os("HOOKLINE_PYTHON")
+            .expect("HOOKLINE_PYTHON is not set: run this by `cargo xtask test`"),
+    );
     let (local, server) = start().await;
     let mut function = FunctionConfig::new("f", env!("CARGO_BIN_EXE_runtime-api-program"));
     function.timeout = Duration::from_secs(20);

@@ -3,6 +3,8 @@
 // Helpers of tests may fail as tests do.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
+use std::time::Duration;
+
 use hookline_tests::scene::Size;
 use hookline_tests::sim::faults::{
     Background, Outcome, calls_of_a_launch, cells, run_cell, run_random,
@@ -123,4 +125,27 @@ fn ranks_meet_no_conflict_where_other_strategies_do() {
     let (met, holes) = conflicts(Strategy::RandomWindow);
     assert!(met > 0 && holes > 0, "{met} conflicts, {holes} holes");
     assert!(conflicts(Strategy::NextOnConflict).0 > 0);
+}
+
+#[test]
+fn subnets_that_run_full_half_way_serve_as_many_nodes_as_fit_and_leave_nothing_behind() {
+    // A /27 has 27 addresses to give.
+    let size = Size {
+        azs: 1,
+        prefix: 27,
+        ..Size::default()
+    };
+    let mut scenario = Scenario::new(30, size, 4);
+    // The three that do not fit are replaced again and again.
+    scenario.limit = Duration::from_secs(1800);
+    let (report, history) = simulate(scenario).expect("a run");
+    let all = history.join("\n");
+    assert_eq!(report.violations, Vec::<String>::new(), "{all}");
+    assert_eq!(
+        (report.in_service, report.holes, report.conflicts),
+        (27, 0, 0),
+        "{all}"
+    );
+    assert!(report.abandoned >= 3, "{} were given up", report.abandoned);
+    assert!(all.contains("no free address left in subnet-"), "{all}");
 }
