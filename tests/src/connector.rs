@@ -62,38 +62,21 @@ impl HttpConnector for InProcess {
 
 /// The SDK configuration that the product runs with, in front of `local`.
 pub async fn product_config(local: &LocalAws) -> SdkConfig {
-    product_config_through(local, InProcess::new(local)).await
-}
-
-/// The same with an HTTP client of one's own.
-pub async fn product_config_through(
-    local: &LocalAws,
-    http: impl HttpClient + 'static,
-) -> SdkConfig {
     let settings = hookline::aws::settings(aws_config::defaults(BehaviorVersion::latest()));
-    config(local, settings, http).await
+    config(local, settings).await
 }
 
 /// An SDK configuration as anybody has it, in front of `local`: its calls are not taken for Hookline's.
 pub async fn plain_config(local: &LocalAws) -> SdkConfig {
-    config(
-        local,
-        aws_config::defaults(BehaviorVersion::latest()),
-        InProcess::new(local),
-    )
-    .await
+    config(local, aws_config::defaults(BehaviorVersion::latest())).await
 }
 
-async fn config(
-    local: &LocalAws,
-    loader: ConfigLoader,
-    http: impl HttpClient + 'static,
-) -> SdkConfig {
+async fn config(local: &LocalAws, loader: ConfigLoader) -> SdkConfig {
     let region = local.with_world(|world| world.settings.region.clone());
     loader
         .region(Region::new(region))
         .credentials_provider(Credentials::from_keys("test", "test", None))
-        .http_client(http)
+        .http_client(InProcess::new(local))
         .load()
         .await
 }

@@ -184,7 +184,9 @@ impl Meanwhile {
     }
 }
 
-fn launching(world: &World) -> Vec<String> {
+/// The instances that wait at a launch hook.
+#[must_use]
+pub fn launching(world: &World) -> Vec<String> {
     world
         .autoscaling
         .states(GROUP)

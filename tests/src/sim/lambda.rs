@@ -64,9 +64,6 @@ pub struct Lambda {
     tap: Tap,
     base: SdkConfig,
     pools: RefCell<BTreeMap<String, Pool>>,
-    /// Invocations refused for want of concurrency.
-    refused: RefCell<usize>,
-    cold_starts: RefCell<usize>,
 }
 
 impl Lambda {
@@ -78,15 +75,7 @@ impl Lambda {
             tap,
             settings,
             pools: RefCell::default(),
-            refused: RefCell::default(),
-            cold_starts: RefCell::default(),
         }
-    }
-
-    /// Invocations refused for want of concurrency, and sandboxes started.
-    #[must_use]
-    pub fn counts(&self) -> (usize, usize) {
-        (*self.refused.borrow(), *self.cold_starts.borrow())
     }
 
     /// Invokes a function.
@@ -94,12 +83,9 @@ impl Lambda {
     /// # Errors
     /// As Step Functions sees them: the function's own error, or Lambda's.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError> {
-        let _slot = Slot::take(self, function).ok_or_else(|| {
-            *self.refused.borrow_mut() += 1;
-            TaskError {
-                error: "Lambda.TooManyRequestsException".to_owned(),
-                cause: "Rate Exceeded.".to_owned(),
-            }
+        let _slot = Slot::take(self, function).ok_or_else(|| TaskError {
+            error: "Lambda.TooManyRequestsException".to_owned(),
+            cause: "Rate Exceeded.".to_owned(),
         })?;
         let warm = self
             .pools
@@ -111,7 +97,6 @@ impl Lambda {
         let sandbox = match warm {
             Some(sandbox) => sandbox,
             None => {
-                *self.cold_starts.borrow_mut() += 1;
                 tokio::time::sleep(self.settings.cold_start).await;
                 self.new_sandbox()
             }

@@ -20,10 +20,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use hookline::domain::ownership::INSTANCE_ID;
 use hookline::domain::unowned::UNOWNED_SINCE;
-use hookline_local::autoscaling::LifecycleState;
 use hookline_local::eventbridge::Disturbance;
 use hookline_tests::deployment::json_call;
 use hookline_tests::scene::Size;
+use hookline_tests::sim::faults::launching;
 use hookline_tests::sim::run::{GROUP, MACHINE_ARN, Run, Scenario};
 use serde_json::{Value, json};
 
@@ -74,15 +74,7 @@ fn in_service(run: &Run) -> usize {
 }
 
 fn waiting(run: &Run) -> Vec<String> {
-    run.local.with_world(|world| {
-        world
-            .autoscaling
-            .states(GROUP)
-            .into_iter()
-            .filter(|(_, state)| *state == LifecycleState::PendingWait)
-            .map(|(instance, _)| instance)
-            .collect()
-    })
+    run.local.with_world(|world| launching(world))
 }
 
 /// The interfaces of Hookline's, and when each was marked.
