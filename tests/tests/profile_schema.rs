@@ -174,6 +174,22 @@ fn put(profile: &mut Value, at: &Index, value: Value) {
     replace(profile, &mut left, &value);
 }
 
+/// Whether what became an object was written as one: Serde also takes a list of the fields' values, the schema does not.
+fn has_the_objects_of(given: &Value, read: &Value) -> bool {
+    match (given, read) {
+        (Value::Object(given), Value::Object(read)) => given.iter().all(|(name, value)| {
+            read.get(name)
+                .is_none_or(|read| has_the_objects_of(value, read))
+        }),
+        (_, Value::Object(_)) => false,
+        (Value::Array(given), Value::Array(read)) => given
+            .iter()
+            .zip(read)
+            .all(|(given, read)| has_the_objects_of(given, read)),
+        _ => true,
+    }
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let address = (any::<[u8; 4]>(), 0..34u8, any::<[u8; 4]>());
     prop_oneof![
@@ -226,7 +242,9 @@ proptest! {
         for (at, value) in changes {
             put(&mut profile, &at, value);
         }
-        if Profile::read(profile.clone()).is_ok() {
+        if let Ok(read) = Profile::read(profile.clone())
+            && has_the_objects_of(&profile, &serde_json::to_value(read).unwrap())
+        {
             let verdict = VALIDATOR.with(|validator| validator.validate(&profile).map_err(|error| error.to_string()));
             prop_assert!(verdict.is_ok(), "{verdict:?}");
         }
