@@ -7,6 +7,7 @@
 //!   binaries over the real Runtime API, and a rule that starts an execution for each launch.
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
 //! - [`sim`] runs the same handlers and the same state machine in virtual time.
+//! - [`permissions`] knows which API actions each function may call.
 //! - [`coverage`] tells which parts of a state machine an execution has been through.
 //! - [`invariants`] looks at the simulated AWS from outside and says which promises are broken.
 
@@ -19,6 +20,7 @@ pub mod demo;
 pub mod deployment;
 pub mod invariants;
 pub mod launch;
+pub mod permissions;
 pub mod scene;
 pub mod sim;
 pub mod stage;
