@@ -18,6 +18,7 @@ pub mod connector;
 pub mod coverage;
 pub mod demo;
 pub mod deployment;
+pub mod emf;
 pub mod invariants;
 pub mod launch;
 pub mod permissions;

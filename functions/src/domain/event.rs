@@ -84,6 +84,8 @@ pub struct LifecycleAction {
 pub struct Launch {
     /// The region, from the envelope.
     pub region: String,
+    /// When the event happened, from the envelope: RFC 3339, if whoever made the event kept to that.
+    pub time: String,
     /// The lifecycle action.
     pub action: LifecycleAction,
 }
@@ -147,6 +149,7 @@ impl Event {
         }
         Ok(Self::Launch(Box::new(Launch {
             region: envelope.region,
+            time: envelope.time,
             action,
         })))
     }

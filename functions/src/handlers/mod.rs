@@ -34,6 +34,7 @@ use crate::domain::ownership;
 use crate::domain::parse::from_value;
 use crate::domain::profile::{Profile, Slot};
 use crate::error::{Error, Input, Result};
+use crate::metrics::{Metrics, Of};
 
 /// What a handler runs with.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub struct Context {
     pub deadline: Instant,
     /// The time at the invocation's start, in seconds since the epoch.
     pub now: i64,
+    /// What is measured in this invocation.
+    pub metrics: Metrics,
 }
 
 /// What is known of the node, from `TagNode` on: `$.node`.
@@ -136,6 +139,11 @@ impl Subject {
             launch: Event::read_launch(event)?,
             profile: Profile::read(profile)?,
         })
+    }
+
+    /// What the launch is measured as.
+    fn measured(&self) -> Of {
+        Of::profile(&self.profile.name)
     }
 
     fn instance(&self) -> &InstanceId {

@@ -18,6 +18,7 @@ mod calls;
 mod complete_hook;
 mod create;
 mod create_failures;
+mod metrics;
 mod plan;
 mod plan_refusals;
 mod release;
