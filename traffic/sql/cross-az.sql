@@ -18,7 +18,7 @@
 --     on the way tells of the same bytes again. `instance_id` tells; interfaces without an instance (a pod's own) by their address.
 --   * A flow between two nodes is logged at both. Each byte counts once: what the source's interface logged, and only where that
 --     logged nothing at all of a pair of addresses, what the destination's did.
---   * The zone of an end is its node's. Only where that is not known, it is the zone of the interface that logged it.
+--   * The zone of an end is its node's, whether it ever sends or not. Only where no listing tells, it is that of the interface that logged.
 --   * Whoever is in no listing, at one of our nodes, is `(unknown)` there. Whoever is at none of them is outside: `scope` says
 --     whether a row is traffic of the cluster, egress or ingress. Only the first has a price here.
 --   * A reply is a flow of its own, in its own direction.
@@ -39,35 +39,45 @@ lines AS (
       CAST(replace(replace(CAST(observed_at AS varchar), 'T', ' '), 'Z', '') AS timestamp)) AS seen_s
   FROM pods
   WHERE dt BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 10)
-                                AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 10)
+               AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 10)
     AND dt || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 13)
-                                               AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 13)
+                              AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 13)
 ),
 listings AS (
   SELECT seen_s, lead(seen_s) OVER (ORDER BY seen_s) AS next_seen_s
   FROM (SELECT DISTINCT seen_s FROM lines) AS runs
 ),
-instances AS (
-  SELECT instance_id, max(az) AS az, max(az_id) AS az_id
+zones AS (
+  -- Nodes may lack the label of the zone's ID; what a zone's name means is the same for all of an account.
+  SELECT az, max(az_id) AS az_id
   FROM lines
-  WHERE kind = 'node' AND instance_id IS NOT NULL
-  GROUP BY instance_id
+  WHERE kind = 'node'
+  GROUP BY az
+),
+instances AS (
+  SELECT n.instance_id, max(n.az) AS az, max(coalesce(n.az_id, z.az_id)) AS az_id
+  FROM lines AS n
+  LEFT JOIN zones AS z ON z.az = n.az
+  WHERE n.kind = 'node' AND n.instance_id IS NOT NULL
+  GROUP BY n.instance_id
 ),
 addresses AS (
   -- `who` is namespace, kind of group and group in one text, so that they stay together whichever record they are taken from.
   SELECT
     a.ip, p.uid, p.namespace || chr(31) || p.group_kind || chr(31) || p.group_name AS who, n.instance_id,
-    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id) AS az_id, p.start_s, p.end_s, p.seen_s
+    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.end_s, p.seen_s
   FROM lines AS p
   -- Of the same listing: a node's name comes from its address, and the next instance to get the address gets the name.
   LEFT JOIN lines AS n ON n.kind = 'node' AND n.name = p.node AND n.seen_s = p.seen_s
+  LEFT JOIN zones AS z ON z.az = coalesce(p.az, n.az)
   CROSS JOIN UNNEST(p.ips) AS a (ip)
   WHERE p.kind = 'pod' AND NOT p.host_network
   UNION ALL
   SELECT
     a.ip, n.uid, chr(31) || 'Node' || chr(31) || '(nodes)' AS who, n.instance_id,
-    n.az, n.az_id, n.start_s, CAST(NULL AS bigint) AS end_s, n.seen_s
+    n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s, CAST(NULL AS bigint) AS end_s, n.seen_s
   FROM lines AS n
+  LEFT JOIN zones AS z ON z.az = n.az
   CROSS JOIN UNNEST(n.ips) AS a (ip)
   WHERE n.kind = 'node'
 ),
@@ -79,12 +89,13 @@ holders AS (
   GROUP BY ip, uid
 ),
 holders_in_time AS (
-  -- From its start, or the end of the one before where that is later: a pod has its start time before it has its address. Until its
-  -- end, or the first listing without it, or the start of the next one. A minute is added, as `start` of a record may be late by that.
+  -- From its start, but not before the one before it has been over for half a minute: a pod may have its start time before it has its
+  -- address, and the VPC CNI lets an address rest that long. Until a minute after its end, or after the first listing without it, as
+  -- `start` of a record may be late by that; but not beyond the beginning of the next one.
   SELECT
     h.ip, h.uid, h.who, h.instance_id, h.az, h.az_id,
     greatest(h.start_s, coalesce(
-      max(h.end_s) OVER (PARTITION BY h.ip ORDER BY h.start_s, h.uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+      max(h.end_s) OVER (PARTITION BY h.ip ORDER BY h.start_s, h.uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + 30,
       h.start_s)) AS from_s,
     least(
       coalesce(h.end_s, 253402300799) + 60,
@@ -92,7 +103,7 @@ holders_in_time AS (
       greatest(
         coalesce(lead(h.start_s) OVER (PARTITION BY h.ip ORDER BY h.start_s, h.uid), 253402300799),
         coalesce(
-          max(h.end_s) OVER (PARTITION BY h.ip ORDER BY h.start_s, h.uid ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
+          max(h.end_s) OVER (PARTITION BY h.ip ORDER BY h.start_s, h.uid ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) + 30,
           0))) AS until_s
   FROM holders AS h
   LEFT JOIN listings AS l ON l.seen_s = h.last_seen_s
@@ -123,14 +134,18 @@ records AS (
 ends AS (
   SELECT
     r.start - mod(r.start, 3600) AS hour_s, r.at_source, r.pkt_srcaddr, r.pkt_dstaddr, r.bytes, r.traffic_path,
-    r.az_id AS logged_az_id, n.az AS node_az, n.az_id AS node_az_id,
     s.uid AS src_uid, s.who AS src_who, s.az AS src_az, s.az_id AS src_az_id,
     d.uid AS dst_uid, d.who AS dst_who, d.az AS dst_az, d.az_id AS dst_az_id,
-    -- Whether the listings know who logged. Do they name another instance than the one that did, they are out of date.
+    -- Who logged. Where the listings name another instance for the address than the one that logged, they do not know who had it.
     CASE
-      WHEN r.at_source THEN s.uid IS NOT NULL AND coalesce(s.instance_id, r.instance_id, '') = coalesce(r.instance_id, s.instance_id, '')
-      ELSE d.uid IS NOT NULL AND coalesce(d.instance_id, r.instance_id, '') = coalesce(r.instance_id, d.instance_id, '')
-    END AS own_known
+      WHEN r.at_source AND coalesce(s.instance_id, r.instance_id, '') = coalesce(r.instance_id, s.instance_id, '') AND s.uid IS NOT NULL
+        THEN s.who
+      WHEN NOT r.at_source AND coalesce(d.instance_id, r.instance_id, '') = coalesce(r.instance_id, d.instance_id, '') AND d.uid IS NOT NULL
+        THEN d.who
+      ELSE chr(31) || 'Unknown' || chr(31) || '(unknown)'
+    END AS own_who,
+    coalesce(n.az, CASE WHEN r.at_source THEN s.az ELSE d.az END) AS own_az,
+    coalesce(n.az_id, CASE WHEN n.az IS NULL AND r.at_source THEN s.az_id WHEN n.az IS NULL THEN d.az_id END, r.az_id) AS own_az_id
   FROM records AS r
   LEFT JOIN holders_in_time AS s ON s.ip = r.pkt_srcaddr AND r.start >= s.from_s AND r.start < s.until_s
   LEFT JOIN holders_in_time AS d ON d.ip = r.pkt_dstaddr AND r.start >= d.from_s AND r.start < d.until_s
@@ -139,36 +154,31 @@ ends AS (
      OR r.instance_id IS NULL AND r.first_address AND CASE WHEN r.at_source THEN s.uid ELSE d.uid END IS NOT NULL
 ),
 pairs AS (
-  -- Of each end, what its own interface's records say of it, and what the other's do where it has none.
   SELECT
-    hour_s, pkt_srcaddr, pkt_dstaddr,
-    CAST(sum(CASE WHEN at_source THEN bytes END) AS bigint) AS source_bytes,
-    CAST(sum(CASE WHEN NOT at_source THEN bytes END) AS bigint) AS destination_bytes,
-    max(CASE WHEN at_source THEN traffic_path END) AS traffic_path,
-    coalesce(
-      max(CASE WHEN at_source THEN CASE WHEN own_known THEN src_who ELSE chr(31) || 'Unknown' || chr(31) || '(unknown)' END END),
-      max(src_who)) AS src_who,
-    coalesce(
-      max(CASE WHEN at_source THEN CASE WHEN own_known THEN src_az ELSE node_az END END),
-      max(src_az)) AS src_az,
-    coalesce(
-      max(CASE WHEN at_source THEN coalesce(CASE WHEN own_known THEN src_az_id ELSE node_az_id END, logged_az_id) END),
-      max(src_az_id)) AS src_az_id,
-    coalesce(
-      max(CASE WHEN NOT at_source THEN CASE WHEN own_known THEN dst_who ELSE chr(31) || 'Unknown' || chr(31) || '(unknown)' END END),
-      max(dst_who)) AS dst_who,
-    coalesce(
-      max(CASE WHEN NOT at_source THEN CASE WHEN own_known THEN dst_az ELSE node_az END END),
-      max(dst_az)) AS dst_az,
-    coalesce(
-      max(CASE WHEN NOT at_source THEN coalesce(CASE WHEN own_known THEN dst_az_id ELSE node_az_id END, logged_az_id) END),
-      max(dst_az_id)) AS dst_az_id
+    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id, own_who,
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes
   FROM ends
-  GROUP BY hour_s, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid
+  GROUP BY
+    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id, own_who
+),
+joined AS (
+  -- Of each end, what the record itself says when it was made there; else what the records say that were made there; else the
+  -- listings. Over all hours that were read, as of two records of one flow one may be in the next hour.
+  SELECT
+    hour_s, at_source, bytes, traffic_path,
+    CASE WHEN at_source THEN own_who ELSE coalesce(max(CASE WHEN at_source THEN own_who END) OVER flow, src_who) END AS src_who,
+    CASE WHEN at_source THEN own_az ELSE coalesce(max(CASE WHEN at_source THEN own_az END) OVER flow, src_az) END AS src_az,
+    CASE WHEN at_source THEN own_az_id ELSE coalesce(max(CASE WHEN at_source THEN own_az_id END) OVER flow, src_az_id) END AS src_az_id,
+    CASE WHEN at_source THEN coalesce(max(CASE WHEN NOT at_source THEN own_who END) OVER flow, dst_who) ELSE own_who END AS dst_who,
+    CASE WHEN at_source THEN coalesce(max(CASE WHEN NOT at_source THEN own_az END) OVER flow, dst_az) ELSE own_az END AS dst_az,
+    CASE WHEN at_source THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id) ELSE own_az_id END AS dst_az_id,
+    bool_or(at_source) OVER (PARTITION BY pkt_srcaddr, pkt_dstaddr) AS source_logs
+  FROM pairs
+  WINDOW flow AS (PARTITION BY pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid)
 ),
 counted AS (
   SELECT
-    CAST(TIMESTAMP '1970-01-01 00:00:00' + hour_s * INTERVAL '1' SECOND AS timestamp(6)) AS hour,
+    CAST(TIMESTAMP '1970-01-01 00:00:00' + hour_s * INTERVAL '1' SECOND AS timestamp(6)) AS hour, bytes,
     CASE
       WHEN src_who IS NULL THEN 'ingress'
       WHEN dst_who IS NULL THEN 'egress'
@@ -176,7 +186,7 @@ counted AS (
     END AS scope,
     coalesce(src_who, chr(31) || 'Outside' || chr(31) || '(outside)') AS src_who,
     coalesce(dst_who, chr(31) || 'Outside' || chr(31) || CASE traffic_path
-      WHEN 1 THEN '(same VPC)'
+      WHEN 1 THEN '(in or through the VPC)'
       WHEN 2 THEN '(internet or gateway endpoint)'
       WHEN 3 THEN '(virtual private gateway)'
       WHEN 4 THEN '(peering in the region)'
@@ -191,12 +201,9 @@ counted AS (
       WHEN src_who IS NULL OR dst_who IS NULL THEN NULL
       WHEN src_az_id IS NOT NULL AND dst_az_id IS NOT NULL THEN src_az_id <> dst_az_id
       WHEN src_az IS NOT NULL AND dst_az IS NOT NULL THEN src_az <> dst_az
-    END AS cross_az,
-    CASE
-      WHEN max(source_bytes) OVER (PARTITION BY pkt_srcaddr, pkt_dstaddr) IS NULL THEN destination_bytes
-      ELSE source_bytes
-    END AS bytes
-  FROM pairs
+    END AS cross_az
+  FROM joined
+  WHERE at_source = source_logs
 ),
 totals AS (
   SELECT
@@ -205,8 +212,7 @@ totals AS (
     split_part(dst_who, chr(31), 2) AS dst_group_kind, split_part(dst_who, chr(31), 3) AS dst_group, dst_az_id,
     bool_or(cross_az) AS cross_az, CAST(sum(bytes) AS bigint) AS bytes
   FROM counted
-  WHERE bytes IS NOT NULL
-    AND hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until'
+  WHERE hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until'
   GROUP BY hour, scope, src_who, src_az_id, dst_who, dst_az_id
 )
 SELECT
