@@ -11,6 +11,8 @@ export default tseslint.config(
     rules: {
       // Numbers read as they are in a text.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // The days of a log's retention are numbers in the configuration; its schema has checked them.
+      '@typescript-eslint/no-unsafe-enum-assignment': 'off',
       // A construct does its work when it is made.
       '@typescript-eslint/no-extraneous-class': 'off',
     },

@@ -2,7 +2,6 @@
 import { resolve } from 'node:path';
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { LaunchAlarms } from './alarms';
 import type { FunctionSource, HooklineConfig, LaunchHook } from './config';
@@ -45,7 +44,7 @@ export class HooklineStack extends Stack {
       ...(config.autoScalingGroupNamePatterns === undefined
         ? {}
         : { autoScalingGroupNamePatterns: config.autoScalingGroupNamePatterns }),
-      ...(logs.retentionDays === undefined ? {} : { logRetention: logs.retentionDays as RetentionDays }),
+      ...(logs.retentionDays === undefined ? {} : { logRetention: logs.retentionDays }),
       logExecutionData: logs.executionData ?? true,
       removalPolicy: (logs.keep ?? false) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
       ...(everyMinutes === undefined ? {} : { reconcileEvery: Duration.minutes(everyMinutes) }),
