@@ -8,6 +8,7 @@ pub mod fleet;
 pub mod instances;
 pub mod interfaces;
 pub mod subnets;
+pub mod tags;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ids::{SecurityGroupId, SubnetId};
+use super::naming::{ExistingTags, NamePreset, TagRules};
 use super::parse::from_value;
 use super::ranges::AddressRange;
 use crate::error::{Input, Result};
@@ -22,9 +23,20 @@ pub struct Profile {
     pub selector: Selector,
     /// The launch lifecycle hook that the nodes wait at.
     pub hook: Hook,
+    /// A ready-made template of the instance's tag Name.
+    pub name_preset: Option<NamePreset>,
     /// Tags for the instance: key → template (see [`super::naming`]).
     #[serde(default)]
     pub node_tags: BTreeMap<String, String>,
+    /// Tags for the volumes that go with the instance: key → template.
+    #[serde(default)]
+    pub volume_tags: BTreeMap<String, String>,
+    /// Tags for the interfaces that the instance was launched with: key → template. Those of slots have their own.
+    #[serde(default)]
+    pub interface_tags: BTreeMap<String, String>,
+    /// What becomes of a tag that is there already, with another value.
+    #[serde(default)]
+    pub existing_tags: ExistingTags,
     /// The security groups of every slot that names none of its own.
     #[serde(default)]
     pub security_group_ids: Vec<SecurityGroupId>,
@@ -142,6 +154,18 @@ impl Profile {
         let profile: Self = from_value(Input::Profile, "profile", value)?;
         super::validate::profile(&profile)?;
         Ok(profile)
+    }
+
+    /// What it says of tags of the instance, its volumes and its interfaces.
+    #[must_use]
+    pub fn tag_rules(&self) -> TagRules<'_> {
+        TagRules {
+            name_preset: self.name_preset,
+            node: &self.node_tags,
+            volumes: &self.volume_tags,
+            interfaces: &self.interface_tags,
+            existing: self.existing_tags,
+        }
     }
 
     /// The security groups that `slot` gets.

@@ -18,6 +18,8 @@ mod calls;
 mod complete_hook;
 mod create;
 mod create_failures;
+mod name_nodes;
+mod name_nodes_failures;
 mod plan;
 mod plan_refusals;
 mod release;
