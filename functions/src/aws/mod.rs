@@ -9,6 +9,7 @@ pub mod fleet;
 pub mod instances;
 pub mod interfaces;
 pub mod subnets;
+pub mod tags;
 
 use std::sync::Arc;
 use std::time::Duration;

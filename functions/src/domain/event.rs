@@ -3,6 +3,9 @@
 //! Shape: Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events", *EC2 Instance-launch Lifecycle Action*.
 //! Auto Scaling delivers these at best effort, so the same one may come twice, late, or not at all.
 
+pub mod cloudtrail;
+pub mod launched;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -9,15 +9,18 @@
 //! | [`attach_interfaces`] | `AttachInterfaces` | attaches, sets attributes, proves invariant I1 |
 //! | [`complete_hook`] | `ContinueLaunch`, `AbandonLaunch` | completes the lifecycle action |
 //! | [`release_interfaces`] | `ReleaseInterfaces` | removes what was made for the launch |
+//! | [`name_nodes`] | `NameNodes`, of `name-node` | names and tags the nodes of one event |
 //! | [`reconcile`] | none: a schedule and an event call it | finds lost launches and interfaces that nobody owns |
 
 pub mod attach_interfaces;
 pub mod complete_hook;
 pub mod create_interfaces;
+pub mod name_nodes;
 pub mod plan_interfaces;
 pub mod reconcile;
 pub mod release_interfaces;
 pub mod tag_node;
+mod tagging;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

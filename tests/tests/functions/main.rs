@@ -19,6 +19,8 @@ mod complete_hook;
 mod create;
 mod create_failures;
 mod metrics;
+mod name_nodes;
+mod name_nodes_failures;
 mod plan;
 mod plan_refusals;
 mod release;
