@@ -16,6 +16,7 @@ mod python;
 mod stamp;
 mod state_machines;
 mod tally;
+mod templates;
 mod test;
 mod workspace;
 
