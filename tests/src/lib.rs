@@ -8,6 +8,7 @@
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
 //! - [`ministack`] is a second AWS on this machine, for what CloudFormation deploys.
 //! - [`sim`] runs the same handlers and the same state machine in virtual time.
+//! - [`permissions`] knows which API actions each function may call.
 //! - [`coverage`] tells which parts of a state machine an execution has been through.
 //! - [`invariants`] looks at the simulated AWS from outside and says which promises are broken.
 
@@ -21,6 +22,7 @@ pub mod deployment;
 pub mod invariants;
 pub mod launch;
 pub mod ministack;
+pub mod permissions;
 pub mod scene;
 pub mod sim;
 pub mod stage;

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod profile;
 pub mod ranges;
 pub mod reconcile;
+pub mod schema;
 pub mod unowned;
 pub mod validate;
 pub mod wiring;

@@ -8,28 +8,30 @@ use super::profile::{Addressing, Ipv6, Profile, Selector, Slot};
 use crate::error::{Error, Input, Result};
 
 /// More than any instance type has.
-const MOST_SLOTS: usize = 128;
+pub(super) const MOST_SLOTS: usize = 128;
 /// EC2's limit: security groups per interface (VPC quotas; 5 by default, 16 at most).
-const MOST_SECURITY_GROUPS: usize = 16;
+pub(super) const MOST_SECURITY_GROUPS: usize = 16;
 /// EC2's limit of tags on a resource.
-const MOST_TAGS: usize = 50;
+pub(super) const MOST_TAGS: usize = 50;
 /// EC2's limit of a tag's key, in characters.
-const LONGEST_TAG_KEY: usize = 128;
+pub(super) const LONGEST_TAG_KEY: usize = 128;
 /// EC2's limit of a tag's value, in characters.
-const LONGEST_TAG_VALUE: usize = 256;
+pub(super) const LONGEST_TAG_VALUE: usize = 256;
 /// EC2's limit of a description, in characters.
-const LONGEST_DESCRIPTION: usize = 255;
+pub(super) const LONGEST_DESCRIPTION: usize = 255;
 /// Auto Scaling's limit of names, in characters.
-const LONGEST_NAME: usize = 255;
+pub(super) const LONGEST_NAME: usize = 255;
 /// What Hookline itself puts on an interface (see [`super::ownership`]), with room for more.
-const OWN_TAGS: usize = 10;
+pub(super) const OWN_TAGS: usize = 10;
 /// More secondaries, prefixes or subnets than this is a mistake in any profile.
-const MOST_COUNT: u32 = 255;
-const MOST_SUBNETS: usize = 200;
+pub(super) const MOST_COUNT: u32 = 255;
+pub(super) const MOST_SUBNETS: usize = 200;
+/// The longest name that Hookline itself gives a meaning, in characters: of a profile, of a network.
+pub(super) const LONGEST_LABEL: usize = 64;
 
 /// Checks every rule.
 pub(super) fn profile(profile: &Profile) -> Result<()> {
-    name("profile.name", &profile.name, 64)?;
+    name("profile.name", &profile.name, LONGEST_LABEL)?;
     name("profile.hook.name", &profile.hook.name, LONGEST_NAME)?;
     selector(&profile.selector)?;
     tags("profile.nodeTags", &profile.node_tags, 0)?;
@@ -87,7 +89,7 @@ pub(super) fn profile(profile: &Profile) -> Result<()> {
 }
 
 fn slot(at: &str, slot: &Slot) -> Result<()> {
-    name(&format!("{at}.network"), &slot.network, 64)?;
+    name(&format!("{at}.network"), &slot.network, LONGEST_LABEL)?;
     if slot.device_index == 0 {
         return Err(invalid(
             format!("{at}.deviceIndex"),

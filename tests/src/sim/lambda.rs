@@ -98,7 +98,7 @@ impl Lambda {
             Some(sandbox) => sandbox,
             None => {
                 tokio::time::sleep(self.settings.cold_start).await;
-                self.new_sandbox()
+                self.new_sandbox(function)
             }
         };
         tokio::time::sleep(self.settings.overhead).await;
@@ -161,8 +161,8 @@ impl Lambda {
         }
     }
 
-    fn new_sandbox(&self) -> Sandbox {
-        let tapped = Tapped::new(self.tap.clone(), &self.local);
+    fn new_sandbox(&self, function: &str) -> Sandbox {
+        let tapped = Tapped::new(self.tap.clone(), &self.local, function);
         let killed = tapped.killed();
         let config = self
             .base
