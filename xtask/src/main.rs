@@ -1,5 +1,5 @@
-//! The project's commands: `cargo xtask test`, `demo`, `local`, `sim`, `faults`, `diagram`, `schema`, `deny`
-//! and `setup`.
+//! The project's commands: `cargo xtask test`, `demo`, `local`, `sim`, `faults`, `diagram`, `schema`,
+//! `package`, `deny` and `setup`.
 //!
 //! There is no other task runner. What a command needs beyond Rust (a Python with the Step
 //! Functions engine, a Node.js tool that reads state machines) it sets up itself, in `.local/`,
@@ -11,7 +11,10 @@ mod command;
 mod deny;
 mod diagram;
 mod diagram_files;
+mod elf;
 mod node;
+mod package;
+mod package_templates;
 mod programs;
 mod python;
 mod schema;
@@ -21,6 +24,7 @@ mod tally;
 mod templates;
 mod test;
 mod workspace;
+mod zig;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -91,6 +95,10 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Build what is deployed into dist/: the functions' zips, the state machines, the templates, with checksums
+    ///
+    /// The functions are built optimised, and checked: Lambda must have their architecture, their libraries and their glibc.
+    Package(package::Options),
     /// Check the dependencies' licences, sources and duplicates with cargo-deny
     ///
     /// Installs cargo-deny into .local/tools the first time, which compiles it (some minutes).
@@ -122,6 +130,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Diagram { check: true } => diagram_files::check(&workspace),
         Task::Schema { check: false } => schema::write(&workspace),
         Task::Schema { check: true } => schema::check(&workspace),
+        Task::Package(options) => package::run(&workspace, &options),
         Task::Deny => deny::run(&workspace),
         Task::Setup => {
             let python = python::set_up(&workspace)?;
