@@ -9,6 +9,7 @@
     clippy::panic
 )]
 
+mod any_answer;
 mod any_input;
 mod attach;
 mod attach_failures;
