@@ -7,12 +7,14 @@
 //!   binaries over the real Runtime API, and a rule that starts an execution for each launch.
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
 //! - [`sim`] runs the same handlers and the same state machine in virtual time.
+//! - [`bench`] measures, and draws what it has measured.
 //! - [`coverage`] tells which parts of a state machine an execution has been through.
 //! - [`invariants`] looks at the simulated AWS from outside and says which promises are broken.
 
 // JSON is indexed by name here, which gives null where nothing is.
 #![allow(clippy::indexing_slicing)]
 
+pub mod bench;
 pub mod connector;
 pub mod coverage;
 pub mod demo;
