@@ -146,6 +146,7 @@ impl PlainGroup {
     pub async fn handle(&self, payload: Value) -> hookline::Result<Value> {
         let context = Context {
             aws: self.aws.clone(),
+            metrics: Metrics::default(),
             deadline: Instant::now() + FUNCTION_TIMEOUT,
             now: self
                 .local()

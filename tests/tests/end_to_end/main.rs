@@ -24,6 +24,7 @@ const SMALL: Size = Size {
     azs: 1,
     networks: 3,
     prefix: 24,
+    subnets_per_az: 1,
     instance_type: "m5.4xlarge",
 };
 
