@@ -5,6 +5,7 @@
 
 mod failures;
 mod hooks;
+mod naming;
 mod reconcile;
 mod wiring;
 
