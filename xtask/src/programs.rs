@@ -65,6 +65,9 @@ pub(crate) struct DemoOptions {
     /// How many Availability Zones the nodes are spread over
     #[arg(long, default_value_t = 3)]
     azs: u32,
+    /// Show plain groups, without hooks, whose nodes are only named: by the launch's event, and by CloudTrail's
+    #[arg(long)]
+    naming: bool,
     /// Write what happened to this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -86,6 +89,9 @@ impl DemoOptions {
             ("--azs", self.azs),
         ] {
             args.extend([name.into(), value.to_string().into()]);
+        }
+        if self.naming {
+            args.push("--naming".into());
         }
         if let Some(report) = &self.report {
             // Said from the caller's directory; the demo runs in the root of the workspace.
@@ -219,6 +225,7 @@ mod tests {
                 "7"
             ]
         );
+        assert!(args("demo --naming")?.contains(&"--naming".into()));
         assert!(args("demo --nodes many").is_err());
         Ok(())
     }

@@ -6,6 +6,7 @@
 mod adopt;
 mod failures;
 mod hooks;
+mod naming;
 mod reconcile;
 mod wiring;
 
