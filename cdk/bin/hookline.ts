@@ -9,9 +9,9 @@ import { ConfigurationError } from '../lib/configuration-error';
 import { FunctionCode } from '../lib/function-code';
 import { hooklineApp } from '../lib/hookline-app';
 
-/** What `-c NAME=VALUE` says. */
+/** What `-c NAME=VALUE` says. This app is only asked: synthesised in the end, it would take the place of the other. */
 function context(name: string): string | undefined {
-  const value: unknown = new App().node.tryGetContext(name);
+  const value: unknown = new App({ autoSynth: false }).node.tryGetContext(name);
   return typeof value === 'string' ? value : undefined;
 }
 
