@@ -34,7 +34,7 @@ export class LaunchDashboard extends Construct {
     const name = `${orchestrator.namePrefix}-launches`;
     const profiles = orchestrator.profiles.map((profile) => profile.name);
     const each = (metric: LaunchMetric): IMetric[] =>
-      profiles.map((profile) => launchMetric(metric, profile));
+      profiles.map((profile) => launchMetric(metric, profile).with({ label: profile }));
     const subnets = [
       ...new Set(orchestrator.profiles.flatMap((p) => (p.slots ?? []).flatMap((slot) => slot.subnetIds))),
     ];
@@ -61,7 +61,7 @@ export class LaunchDashboard extends Construct {
         title: 'From event to CONTINUE',
         left: profiles.flatMap((profile) =>
           ['p50', 'p99'].map((statistic) =>
-            launchMetric('EventToContinue', profile, statistic, `${profile} ${statistic}`),
+            launchMetric('EventToContinue', profile, statistic).with({ label: `${profile} ${statistic}` }),
           ),
         ),
         leftYAxis: { label: 'milliseconds', showUnits: false, min: 0 },

@@ -29,25 +29,19 @@ export type ReconcileMetric =
 const PERIOD = Duration.minutes(5);
 
 /** A metric of a profile's launches. */
-export function launchMetric(
-  metricName: LaunchMetric,
-  profile: string,
-  statistic = 'Sum',
-  label?: string,
-): Metric {
+export function launchMetric(metricName: LaunchMetric, profile: string, statistic = 'Sum'): Metric {
   return new Metric({
     namespace: NAMESPACE,
     metricName,
     dimensionsMap: { Profile: profile },
     statistic,
     period: PERIOD,
-    label: label ?? profile,
   });
 }
 
 /** A metric of reconcile. Each round writes for itself, and several targets make several rounds. */
 export function reconcileMetric(metricName: ReconcileMetric, statistic = 'Sum'): Metric {
-  return new Metric({ namespace: NAMESPACE, metricName, statistic, period: PERIOD, label: metricName });
+  return new Metric({ namespace: NAMESPACE, metricName, statistic, period: PERIOD });
 }
 
 /** The addresses that are free in a subnet, as the last plans saw it. */
@@ -58,6 +52,5 @@ export function freeAddresses(subnetId: string): Metric {
     dimensionsMap: { SubnetId: subnetId },
     statistic: 'Minimum',
     period: PERIOD,
-    label: subnetId,
   });
 }

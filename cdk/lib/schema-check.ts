@@ -2,10 +2,13 @@
 import Ajv2020, { type ErrorObject, type ValidateFunction } from 'ajv/dist/2020';
 import { ConfigurationError } from './configuration-error';
 
+/** So much of a key is said, in characters. */
+const LONGEST_KEY = 128;
+
 /** Compiles a schema, and those that it refers to. */
 export function compileSchema(schema: object, ...referredTo: object[]): ValidateFunction {
   const ajv = new Ajv2020({
-    allErrors: false,
+    allErrors: true,
     strict: true,
     strictRequired: false,
     allowUnionTypes: true,
@@ -28,7 +31,9 @@ export function checkSchema(validate: ValidateFunction, root: string, value: unk
   if (validate(value)) {
     return;
   }
-  const [error] = validate.errors ?? [];
+  const errors = validate.errors ?? [];
+  // A misspelt field is missing too, but that it is unknown says more.
+  const error = errors.find(({ keyword }) => keyword === 'additionalProperties') ?? errors[0];
   throw error === undefined
     ? new ConfigurationError(root, 'not valid', 'Look at docs/profile.md')
     : explained(root, value, error);
@@ -39,7 +44,7 @@ function explained(root: string, value: unknown, error: ErrorObject): Configurat
   const parameters = error.params as Record<string, unknown>;
   if (error.propertyName !== undefined) {
     return new ConfigurationError(
-      `${at}[${JSON.stringify(error.propertyName)}]`,
+      `${at}[${JSON.stringify(error.propertyName.slice(0, LONGEST_KEY))}]`,
       'this key cannot be used',
       'Use a key of 1 to 128 characters that does not begin with aws: or hookline:, and is not node.k8s.amazonaws.com/no_manage',
     );

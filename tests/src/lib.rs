@@ -3,6 +3,7 @@
 //! - [`connector`] puts the simulated AWS behind the real SDK, in process.
 //! - [`scene`] builds a VPC, subnets, networks and a group with ordinary AWS calls, and the profile for them.
 //! - [`launch`] runs the functions of one launch in process, one after the other.
+//! - [`naming`] runs the function that names the nodes of a plain group, in process.
 //! - [`deployment`] is Hookline deployed on one machine: the real state machine in a real engine, the real function
 //!   binaries over the real Runtime API, and a rule that starts an execution for each launch.
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
@@ -19,9 +20,11 @@ pub mod connector;
 pub mod coverage;
 pub mod demo;
 pub mod deployment;
+pub mod emf;
 pub mod invariants;
 pub mod launch;
 pub mod ministack;
+pub mod naming;
 pub mod permissions;
 pub mod scene;
 pub mod sim;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hookline::Error;
+use hookline::domain::naming::NamingProfile;
 use hookline::domain::profile::Profile;
 use hookline::domain::schema;
 use jsonschema::Validator;
@@ -36,10 +37,10 @@ fn yes() -> bool {
     true
 }
 
-/// The files of one kind, by name.
+/// The files of one kind, `profiles/valid`, by name.
 fn fixtures(kind: &str) -> Result<BTreeMap<String, Value>> {
     let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../functions/fixtures/profiles")
+        .join("../functions/fixtures")
         .join(kind);
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(&folder)? {
@@ -57,38 +58,82 @@ fn fixtures(kind: &str) -> Result<BTreeMap<String, Value>> {
     Ok(found)
 }
 
-fn validator() -> Result<Validator> {
-    jsonschema::draft202012::new(schema::profile().as_value())
-        .map_err(|error| anyhow::anyhow!("{error}"))
+/// A kind of profile: its fixtures, its schema, and the functions' way to read it.
+struct Kind {
+    folder: &'static str,
+    schema: Value,
+    written: &'static str,
+    read: fn(Value) -> Result<(), Error>,
+}
+
+fn kinds() -> [Kind; 2] {
+    [
+        Kind {
+            folder: "profiles",
+            schema: schema::profile().into(),
+            written: WRITTEN,
+            read: |value| Profile::read(value).map(drop),
+        },
+        Kind {
+            folder: "naming-profiles",
+            schema: schema::naming_profile().into(),
+            written: include_str!("../../functions/naming-profile.schema.json"),
+            read: |value| NamingProfile::read(value).map(drop),
+        },
+    ]
+}
+
+impl Kind {
+    fn fixtures(&self, verdict: &str) -> Result<BTreeMap<String, Value>> {
+        fixtures(&format!("{}/{verdict}", self.folder))
+    }
+
+    fn validator(&self) -> Result<Validator> {
+        jsonschema::draft202012::new(&self.schema).map_err(|error| anyhow::anyhow!("{error}"))
+    }
 }
 
 #[test]
-fn the_schema_that_is_written_down_is_that_of_the_types() -> Result<()> {
-    let written: Value = serde_json::from_str(WRITTEN)?;
-    ensure!(
-        &written == schema::profile().as_value(),
-        "functions/profile.schema.json is not what the types say; run `cargo xtask schema`"
-    );
-    jsonschema::draft202012::meta::validate(&written).map_err(|error| anyhow::anyhow!("{error}"))
+fn the_schemas_that_are_written_down_are_those_of_the_types() -> Result<()> {
+    for kind in kinds() {
+        let written: Value = serde_json::from_str(kind.written)?;
+        ensure!(
+            written == kind.schema,
+            "{}: the schema is not what the types say; run `cargo xtask schema`",
+            kind.folder
+        );
+        jsonschema::draft202012::meta::validate(&written)
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
+    }
+    Ok(())
 }
 
 #[test]
 fn what_is_right_is_accepted_by_both() -> Result<()> {
-    let validator = validator()?;
-    for (name, profile) in fixtures("valid")? {
-        validator
-            .validate(&profile)
-            .map_err(|error| anyhow::anyhow!("{name}: {}: {error}", error.instance_path()))?;
-        Profile::read(profile).context(name)?;
+    for kind in kinds() {
+        let validator = kind.validator()?;
+        for (name, profile) in kind.fixtures("valid")? {
+            validator
+                .validate(&profile)
+                .map_err(|error| anyhow::anyhow!("{name}: {}: {error}", error.instance_path()))?;
+            (kind.read)(profile).context(name)?;
+        }
     }
     Ok(())
 }
 
 #[test]
 fn what_is_wrong_is_refused_with_the_field_and_by_the_schema_where_it_can() -> Result<()> {
-    let validator = validator()?;
+    for kind in kinds() {
+        is_refused(&kind)?;
+    }
+    Ok(())
+}
+
+fn is_refused(kind: &Kind) -> Result<()> {
+    let validator = kind.validator()?;
     let mut wrong = Vec::new();
-    for (name, value) in fixtures("invalid")? {
+    for (name, value) in kind.fixtures("invalid")? {
         let fixture: Wrong = serde_json::from_value(value).context(name.clone())?;
         ensure!(!fixture.why.is_empty(), "{name}: no reason");
         if validator.is_valid(&fixture.profile) == fixture.schema {
@@ -102,7 +147,7 @@ fn what_is_wrong_is_refused_with_the_field_and_by_the_schema_where_it_can() -> R
         } else {
             format!("profile.{}", fixture.field)
         };
-        match Profile::read(fixture.profile) {
+        match (kind.read)(fixture.profile) {
             Err(Error::Invalid { field, .. }) if field == wanted => {}
             other => wrong.push(format!("{name}: wanted {wanted}, found {other:?}")),
         }
@@ -116,19 +161,22 @@ fn what_is_wrong_is_refused_with_the_field_and_by_the_schema_where_it_can() -> R
 fn every_rule_has_a_fixture_that_breaks_it() -> Result<()> {
     let rules = include_str!("../../functions/src/domain/validate.rs");
     let (rules, _) = rules.split_once("#[cfg(test)]").context("no tests")?;
+    let of_tags = include_str!("../../functions/src/domain/validate/tags.rs");
     let mut answers = Vec::new();
-    for value in fixtures("invalid")?.into_values() {
-        let fixture: Wrong = serde_json::from_value(value)?;
-        if let Err(Error::Invalid {
-            problem, remedy, ..
-        }) = Profile::read(fixture.profile)
-        {
-            answers.push((problem, remedy));
+    for kind in kinds() {
+        for value in kind.fixtures("invalid")?.into_values() {
+            let fixture: Wrong = serde_json::from_value(value)?;
+            if let Err(Error::Invalid { remedy, .. }) = (kind.read)(fixture.profile) {
+                answers.push(remedy);
+            }
         }
     }
     // A call `invalid(field, problem, "Remedy")` ends with a line that is one text, or holds it as its last argument.
     let mut found = 0;
-    for call in rules.split("invalid(").skip(1) {
+    for call in [rules, of_tags]
+        .iter()
+        .flat_map(|rules| rules.split("invalid(").skip(1))
+    {
         let Some(remedy) = call
             .split(";\n")
             .next()
@@ -139,7 +187,7 @@ fn every_rule_has_a_fixture_that_breaks_it() -> Result<()> {
         };
         found += 1;
         ensure!(
-            answers.iter().any(|(_, answer)| answer == remedy),
+            answers.iter().any(|answer| answer == remedy),
             "no fixture is answered by: {remedy}"
         );
     }
@@ -235,8 +283,8 @@ proptest! {
         changes in prop::collection::vec((any::<Index>(), value()), 1..4),
     ) {
         thread_local! {
-            static VALIDATOR: Validator = validator().unwrap();
-            static RIGHT: Value = fixtures("valid").unwrap()["everything-said"].clone();
+            static VALIDATOR: Validator = kinds()[0].validator().unwrap();
+            static RIGHT: Value = fixtures("profiles/valid").unwrap()["everything-said"].clone();
         }
         let mut profile = RIGHT.with(Value::clone);
         for (at, value) in changes {

@@ -30,6 +30,13 @@ pub fn rfc3339(seconds: i64) -> String {
         .unwrap_or_default()
 }
 
+/// The time that an event tells, in milliseconds since the epoch; `None` for what is no RFC 3339.
+#[must_use]
+pub fn epoch_milliseconds(time: &str) -> Option<i64> {
+    let time = DateTime::from_str(time, Format::DateTimeWithOffset).ok()?;
+    time.to_millis().ok()
+}
+
 impl Aws {
     /// The instances in `Pending:Wait`, of the groups by these names or, without names, of all
     /// (DescribeAutoScalingGroups).
@@ -175,5 +182,14 @@ mod tests {
     #[test]
     fn times_are_as_events_have_them() {
         assert_eq!(super::rfc3339(1_767_323_045), "2026-01-02T03:04:05Z");
+        for (time, milliseconds) in [
+            ("2026-01-02T03:04:05Z", Some(1_767_323_045_000)),
+            ("2026-01-02T04:04:05.250+01:00", Some(1_767_323_045_250)),
+            ("2026-01-02", None),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(super::epoch_milliseconds(time), milliseconds, "{time}");
+        }
     }
 }

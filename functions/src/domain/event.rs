@@ -3,6 +3,9 @@
 //! Shape: Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events", *EC2 Instance-launch Lifecycle Action*.
 //! Auto Scaling delivers these at best effort, so the same one may come twice, late, or not at all.
 
+pub mod cloudtrail;
+pub mod launched;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -84,6 +87,8 @@ pub struct LifecycleAction {
 pub struct Launch {
     /// The region, from the envelope.
     pub region: String,
+    /// When the event happened, from the envelope: RFC 3339, if whoever made the event kept to that.
+    pub time: String,
     /// The lifecycle action.
     pub action: LifecycleAction,
 }
@@ -147,6 +152,7 @@ impl Event {
         }
         Ok(Self::Launch(Box::new(Launch {
             region: envelope.region,
+            time: envelope.time,
             action,
         })))
     }

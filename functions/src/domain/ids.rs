@@ -106,6 +106,10 @@ id!(
     /// A network interface, `eni-…`.
     NetworkInterfaceId, "a", "network interface", "eni-"
 );
+id!(
+    /// An EBS volume, `vol-…`.
+    VolumeId, "a", "volume", "vol-"
+);
 
 #[cfg(test)]
 mod tests {

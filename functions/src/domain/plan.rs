@@ -165,9 +165,35 @@ impl View<'_> {
     /// [`Error::Invalid`] when a slot has no fitting subnet in the node's AZ, [`Error::SubnetsFull`],
     /// [`Error::AddressContention`].
     pub fn plan(&self) -> Result<Plan> {
-        check_subnets(self.profile, self.availability_zone, self.subnets)?;
+        self.plan_and_count().0
+    }
+
+    /// Makes the plan, and counts what is free then, whatever came of it: the IPv4 addresses of each of the profile's
+    /// subnets in the node's AZ that nobody holds, that no launch before this one will take, nor this one, and that
+    /// are neither reserved nor excluded. What EC2 chooses by itself counts once it is there.
+    #[must_use]
+    pub fn plan_and_count(&self) -> (Result<Plan>, BTreeMap<SubnetId, u64>) {
+        if let Err(error) = check_subnets(self.profile, self.availability_zone, self.subnets) {
+            return (Err(error), BTreeMap::new());
+        }
         let candidates = self.candidates();
         let mut pools = self.pools(&candidates);
+        let plan = self.plan_in(&candidates, &mut pools);
+        let free = pools.iter().filter_map(|(subnet, pools)| {
+            let free = pools.ipv4.as_ref()?.free();
+            Some((subnet.clone(), u64::try_from(free).unwrap_or(u64::MAX)))
+        });
+        let full = self.lessons.full_subnets.values().flatten();
+        // EC2's word that one is full counts for more than what is listed.
+        let free = free.chain(full.map(|subnet| (subnet.clone(), 0)));
+        (plan, free.collect())
+    }
+
+    fn plan_in(
+        &self,
+        candidates: &[Vec<&Subnet>],
+        pools: &mut BTreeMap<SubnetId, Pools>,
+    ) -> Result<Plan> {
         let me = &self.launch.instance_id;
 
         let mut ahead: Vec<_> = self
@@ -177,21 +203,21 @@ impl View<'_> {
             .collect();
         ahead.sort();
         for other in ahead {
-            for (slot, subnets) in self.profile.slots.iter().zip(&candidates) {
+            for (slot, subnets) in self.profile.slots.iter().zip(candidates) {
                 if self
                     .held(&other.instance_id, &slot.network)
                     .next()
                     .is_none()
                 {
                     // Where nothing is left for that launch there is nothing to leave to it.
-                    let _ = choose(slot, subnets, &mut pools);
+                    let _ = choose(slot, subnets, pools);
                 }
             }
         }
 
         let mut slots = Vec::new();
         let mut surplus = Vec::new();
-        for (slot, subnets) in self.profile.slots.iter().zip(&candidates) {
+        for (slot, subnets) in self.profile.slots.iter().zip(candidates) {
             let mine: Vec<_> = self.held(me, &slot.network).collect();
             let made = self.lessons.made.get(&slot.network);
             // The attached one, else the one with the lowest id: a second execution for the same launch
@@ -229,7 +255,7 @@ impl View<'_> {
                     rounds: MOST_ROUNDS,
                 });
             }
-            let choice = choose(slot, subnets, &mut pools).ok_or_else(|| Error::SubnetsFull {
+            let choice = choose(slot, subnets, pools).ok_or_else(|| Error::SubnetsFull {
                 network: slot.network.clone(),
                 subnets: self.in_az(slot).map(|subnet| subnet.id.clone()).collect(),
             })?;

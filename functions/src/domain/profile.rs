@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ids::{SecurityGroupId, SubnetId};
+use super::naming::{ExistingTags, NamePreset, TagRules};
 use super::parse::from_value;
 use super::ranges::AddressRange;
 use super::schema::{self, PRINTABLE};
@@ -32,10 +33,23 @@ pub struct Profile {
     pub selector: Selector,
     /// The launch lifecycle hook that the nodes wait at.
     pub hook: Hook,
-    /// Tags for the instance: key → template, in the language of MiniJinja (docs/profile.md, "Node tags").
+    /// A ready-made template of the instance's tag Name.
+    pub name_preset: Option<NamePreset>,
+    /// Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md, "Templates").
     #[serde(default)]
-    #[schemars(transform = schema::node_tags)]
+    #[schemars(transform = schema::templates)]
     pub node_tags: BTreeMap<String, String>,
+    /// Tags for the volumes that go with the instance: key → template.
+    #[serde(default)]
+    #[schemars(transform = schema::templates)]
+    pub volume_tags: BTreeMap<String, String>,
+    /// Tags for the interfaces that the instance was launched with: key → template. Those of slots have their own.
+    #[serde(default)]
+    #[schemars(transform = schema::templates)]
+    pub interface_tags: BTreeMap<String, String>,
+    /// What becomes of a tag that is there already, with another value.
+    #[serde(default)]
+    pub existing_tags: ExistingTags,
     /// The security groups of every slot that names none of its own.
     #[serde(default)]
     #[schemars(length(max = MOST_SECURITY_GROUPS))]
@@ -177,6 +191,18 @@ impl Profile {
         let profile: Self = from_value(Input::Profile, "profile", value)?;
         super::validate::profile(&profile)?;
         Ok(profile)
+    }
+
+    /// What it says of tags of the instance, its volumes and its interfaces.
+    #[must_use]
+    pub fn tag_rules(&self) -> TagRules<'_> {
+        TagRules {
+            name_preset: self.name_preset,
+            node: &self.node_tags,
+            volumes: &self.volume_tags,
+            interfaces: &self.interface_tags,
+            existing: self.existing_tags,
+        }
     }
 
     /// The security groups that `slot` gets.

@@ -28,6 +28,9 @@ pub struct Limits {
     pub unowned_seconds: i64,
     /// How many interfaces are deleted in one round.
     pub deletes_per_round: usize,
+    /// How long after its launch a launch that still waits is overdue: the HeartbeatTimeout of the hook, after which it
+    /// would be over had nobody extended it.
+    pub overdue_seconds: i64,
 }
 
 impl Default for Limits {
@@ -36,6 +39,7 @@ impl Default for Limits {
             launch_age_seconds: 120,
             unowned_seconds: 600,
             deletes_per_round: 50,
+            overdue_seconds: 1800,
         }
     }
 }
@@ -195,6 +199,32 @@ pub fn candidates<'a>(
         }
     }
     found
+}
+
+/// The launches that have been waiting for too long, whoever works on them: covered by a profile whose hook is Hookline's
+/// to complete. Which of its group's hooks a launch waits at, no API tells.
+#[must_use]
+pub fn overdue(
+    waiting: &[Waiting],
+    facts: &BTreeMap<InstanceId, Facts>,
+    profiles: &[Given],
+    now: i64,
+    limits: Limits,
+) -> Vec<InstanceId> {
+    let late = |waiting: &&Waiting| {
+        facts.get(&waiting.instance).is_some_and(|facts| {
+            now.saturating_sub(facts.launched_at) > limits.overdue_seconds
+                && profiles.iter().any(|given| {
+                    let Profile { hook, selector, .. } = &given.profile;
+                    hook.complete && selector.covers(&waiting.group, &facts.tags)
+                })
+        })
+    };
+    waiting
+        .iter()
+        .filter(late)
+        .map(|waiting| waiting.instance.clone())
+        .collect()
 }
 
 /// What is to be done about a launch whose execution has this status.

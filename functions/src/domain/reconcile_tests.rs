@@ -186,3 +186,26 @@ fn the_end_of_an_execution_is_read() {
     assert!(!Ended::is(&json!({"profiles": []})));
     assert!(Ended::read(json!({"detail": {"status": 7}})).is_err());
 }
+
+#[test]
+fn a_launch_is_overdue_after_its_hooks_heartbeat_timeout() {
+    let waiting = [waiting(A)];
+    let facts = Facts {
+        launched_at: 1000,
+        tags: BTreeMap::new(),
+    };
+    let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
+    let limits = Limits::default();
+    let at = |profiles: &[Given], now| overdue(&waiting, &facts, profiles, now, limits).len();
+    let profiles = [given(|_| {}), given(|_| {})];
+    assert_eq!(at(&profiles, 2800), 0);
+    assert_eq!(at(&profiles, 2801), 1);
+    assert_eq!(at(&[], 2801), 0);
+    let theirs = given(|p| p["hook"]["complete"] = json!(false));
+    assert_eq!(at(&[theirs], 2801), 0);
+    // EC2 does not show the instance yet.
+    assert_eq!(
+        overdue(&waiting, &BTreeMap::new(), &profiles, 2801, limits).len(),
+        0
+    );
+}

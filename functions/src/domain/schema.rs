@@ -10,9 +10,10 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RestrictFormats;
-use schemars::{Schema, json_schema};
+use schemars::{JsonSchema, Schema, json_schema};
 use serde_json::{Map, Value, json};
 
+use super::naming::NamingProfile;
 use super::ownership;
 use super::profile::Profile;
 use super::validate::{LONGEST_TAG_KEY, LONGEST_TAG_VALUE, MOST_TAGS, OWN_TAGS};
@@ -24,11 +25,21 @@ pub(super) const PRINTABLE: &str = r"^\P{Cc}*$";
 /// The JSON Schema of a profile, of the draft 2020-12.
 #[must_use]
 pub fn profile() -> Schema {
+    of::<Profile>()
+}
+
+/// The JSON Schema of a naming profile, of the same draft: `functions/naming-profile.schema.json`.
+#[must_use]
+pub fn naming_profile() -> Schema {
+    of::<NamingProfile>()
+}
+
+fn of<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12()
         // `uint32` is no format of JSON Schema, and validators in strict mode refuse what they do not know.
         .with_transform(RestrictFormats::default())
         .into_generator()
-        .into_root_schema_for::<Profile>()
+        .into_root_schema_for::<T>()
 }
 
 /// What the keys of tags must be, for [`super::validate`]'s rules.
@@ -55,8 +66,8 @@ fn any_case(text: &str) -> String {
         .collect()
 }
 
-/// The tags of a node. A value is a template; what it renders to is checked when it is rendered.
-pub(super) fn node_tags(schema: &mut Schema) {
+/// Tags of one kind of resource. A value is a template; what it renders to is checked when it is rendered.
+pub(super) fn templates(schema: &mut Schema) {
     schema.insert("maxProperties".to_owned(), json!(MOST_TAGS));
     schema.insert("propertyNames".to_owned(), tag_keys().into());
 }

@@ -20,6 +20,7 @@ use crate::domain::ownership;
 use crate::domain::profile::Slot;
 use crate::domain::wiring::{Interface, Wired};
 use crate::error::{Error, Input, Result};
+use crate::metrics::Metric;
 
 #[derive(Debug, Deserialize)]
 struct Payload {
@@ -64,6 +65,9 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let chosen = attached?;
     settings?;
     let interfaces = attacher.verify(&chosen).await?;
+    context
+        .metrics
+        .add(Metric::LaunchesWired, subject.measured(), 1);
     for wired in &interfaces {
         info!(network = wired.network, device_index = wired.device_index, interface = %wired.network_interface_id, "attached");
     }

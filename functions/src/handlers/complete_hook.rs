@@ -12,10 +12,12 @@ use tracing::{info, warn};
 
 use super::{Context, Patience, Subject, read, write};
 use crate::aws::autoscaling::{Completed, LifecycleActionResult};
+use crate::aws::fleet::epoch_milliseconds;
 use crate::domain::event::LifecycleAction;
 use crate::domain::parse::from_value;
 use crate::domain::profile::Selector;
 use crate::error::{Error, Input, Result};
+use crate::metrics::{Metric, Metrics};
 
 #[derive(Debug, Deserialize)]
 struct Payload {
@@ -60,24 +62,9 @@ pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
     let result: LifecycleActionResult = from_value(Input::Payload, "result", result)?;
     let payload: Payload = read(payload)?;
     let subject = Subject::read(payload.event, payload.profile)?;
-    let action = &subject.launch.action;
-    if !is_ours(&context, &subject, !payload.node.is_null()).await? {
-        return Err(Error::HookNotOurs {
-            hook: action.lifecycle_hook_name.clone(),
-        });
-    }
-    let output = match context
-        .aws
-        .complete_lifecycle_action(action, result)
-        .await?
-    {
-        Completed::Accepted => Output {
-            result,
-            outcome: Outcome::Completed,
-            lifecycle_state: None,
-        },
-        Completed::NoActiveAction => look(&context, action, result).await?,
-    };
+    let completed = complete(&context, &subject, result, !payload.node.is_null()).await;
+    measure(&context.metrics, &subject, &completed);
+    let output = completed?;
     info!(
         result = output.result.as_str(),
         outcome = ?output.outcome,
@@ -85,6 +72,61 @@ pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
         "lifecycle action completed"
     );
     write("CompleteLifecycleAction", &output)
+}
+
+async fn complete(
+    context: &Context,
+    subject: &Subject,
+    result: LifecycleActionResult,
+    known_to_be_covered: bool,
+) -> Result<Output> {
+    let action = &subject.launch.action;
+    if !is_ours(context, subject, known_to_be_covered).await? {
+        return Err(Error::HookNotOurs {
+            hook: action.lifecycle_hook_name.clone(),
+        });
+    }
+    match context
+        .aws
+        .complete_lifecycle_action(action, result)
+        .await?
+    {
+        Completed::Accepted => Ok(Output {
+            result,
+            outcome: Outcome::Completed,
+            lifecycle_state: None,
+        }),
+        Completed::NoActiveAction => look(context, action, result).await,
+    }
+}
+
+/// A launch that had ended the same way before is not late: that may have been this state itself, in a run whose response
+/// was lost, or another execution for the launch.
+fn measure(metrics: &Metrics, subject: &Subject, completed: &Result<Output>) {
+    let of = subject.measured();
+    match completed {
+        Ok(Output {
+            outcome: Outcome::Completed,
+            result,
+            ..
+        }) => match result {
+            LifecycleActionResult::Continue => {
+                let begun = epoch_milliseconds(&subject.launch.time);
+                // A clock that is behind the event's measures nothing.
+                let passed = begun.and_then(|begun| u64::try_from(metrics.now() - begun).ok());
+                if let Some(passed) = passed {
+                    metrics.set(Metric::EventToContinue, of, passed);
+                }
+            }
+            LifecycleActionResult::Abandon => metrics.add(Metric::LaunchesAbandoned, of, 1),
+        },
+        Ok(Output {
+            outcome: Outcome::AlreadyContinued,
+            ..
+        })
+        | Err(Error::LaunchGone { .. }) => metrics.add(Metric::LateVerdicts, of, 1),
+        Ok(_) | Err(_) => {}
+    }
 }
 
 /// Whether the hook is this profile's to complete (invariant I3). One rule may bring the launches of many groups, so

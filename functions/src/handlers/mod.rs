@@ -9,15 +9,18 @@
 //! | [`attach_interfaces`] | `AttachInterfaces` | attaches, sets attributes, proves invariant I1 |
 //! | [`complete_hook`] | `ContinueLaunch`, `AbandonLaunch` | completes the lifecycle action |
 //! | [`release_interfaces`] | `ReleaseInterfaces` | removes what was made for the launch |
+//! | [`name_nodes`] | `NameNodes`, of `name-node` | names and tags the nodes of one event |
 //! | [`reconcile`] | none: a schedule and an event call it | finds lost launches and interfaces that nobody owns |
 
 pub mod attach_interfaces;
 pub mod complete_hook;
 pub mod create_interfaces;
+pub mod name_nodes;
 pub mod plan_interfaces;
 pub mod reconcile;
 pub mod release_interfaces;
 pub mod tag_node;
+mod tagging;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,6 +37,7 @@ use crate::domain::ownership;
 use crate::domain::parse::from_value;
 use crate::domain::profile::{Profile, Slot};
 use crate::error::{Error, Input, Result};
+use crate::metrics::{Metrics, Of};
 
 /// What a handler runs with.
 #[derive(Debug, Clone)]
@@ -44,6 +48,8 @@ pub struct Context {
     pub deadline: Instant,
     /// The time at the invocation's start, in seconds since the epoch.
     pub now: i64,
+    /// What is measured in this invocation.
+    pub metrics: Metrics,
 }
 
 /// What is known of the node, from `TagNode` on: `$.node`.
@@ -136,6 +142,11 @@ impl Subject {
             launch: Event::read_launch(event)?,
             profile: Profile::read(profile)?,
         })
+    }
+
+    /// What the launch is measured as.
+    fn measured(&self) -> Of {
+        Of::profile(&self.profile.name)
     }
 
     fn instance(&self) -> &InstanceId {

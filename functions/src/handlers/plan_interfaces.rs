@@ -11,6 +11,7 @@ use crate::domain::pace::{self, Turn};
 use crate::domain::plan::{InFlight, Lessons, Plan, View, check_subnets};
 use crate::domain::profile::{Profile, Slot};
 use crate::error::Result;
+use crate::metrics::{Metric, Of};
 
 /// A launch older than this is not in flight any more: no hook waits longer without a heartbeat
 /// (HeartbeatTimeout is at most 7,200 s).
@@ -54,6 +55,10 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let subject = Subject::read(payload.event, payload.profile)?;
     let (profile, node) = (&subject.profile, &payload.node);
     let zone = node.availability_zone.as_str();
+    let waits = || {
+        let of = subject.measured();
+        context.metrics.add(Metric::LaunchesWaiting, of, 1);
+    };
 
     context
         .aws
@@ -77,6 +82,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
             wait_seconds = turn.wait_seconds,
             "still waiting for its turn"
         );
+        waits();
         let plan = Plan::wait(before.round, turn, before.ahead, lessons);
         return write(
             "PlanInterfaces",
@@ -116,6 +122,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
             wait_seconds = turn.wait_seconds,
             "waiting for its turn"
         );
+        waits();
         let plan = Plan::wait(before.round, turn, ahead, lessons);
         return write("PlanInterfaces", &Planned { plan, node_running });
     }
@@ -128,7 +135,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         .filter(|other| other.availability_zone == zone)
         .map(InFlight::from)
         .collect();
-    let mut plan = View {
+    let (plan, free) = View {
         profile,
         launch: &launch,
         availability_zone: zone,
@@ -139,7 +146,13 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         round: before.round,
         lost,
     }
-    .plan()?;
+    .plan_and_count();
+    for (subnet, free) in free {
+        context
+            .metrics
+            .set(Metric::FreeAddresses, Of::Subnet(subnet), free);
+    }
+    let mut plan = plan?;
     plan.ahead = ahead;
     for slot in &plan.slots {
         info!(

@@ -25,6 +25,7 @@ use crate::domain::parse::from_value;
 use crate::domain::profile::Profile;
 use crate::domain::reconcile::{Ended, Given, Limits, StateMachine};
 use crate::error::{Error, Input, Result};
+use crate::metrics::{Metric, Metrics, Of};
 
 /// The constant input of the schedule's target.
 #[derive(Debug, Deserialize)]
@@ -54,6 +55,8 @@ pub struct Report {
     pub deleted: Vec<NetworkInterfaceId>,
     /// What was looked at and not done, and why.
     pub left: Vec<Left>,
+    /// Launches that have been waiting for too long, if that was looked at.
+    pub overdue: Option<Vec<InstanceId>>,
     /// Profiles that cannot be read. The others count.
     pub refused_profiles: Vec<Left>,
 }
@@ -75,6 +78,29 @@ impl Report {
         });
     }
 
+    /// A round has its zeros measured too: sums need them, and that there are none says that no round ran. Of an execution's
+    /// end only what was done counts.
+    fn measure(&self, metrics: &Metrics, is_round: bool) {
+        for (metric, number) in [
+            (Metric::ReconcileStarted, self.started.len()),
+            (Metric::ReconcileAbandoned, self.abandoned.len()),
+            (Metric::ReconcileReleased, self.released.len()),
+            (Metric::ReconcileDeleted, self.deleted.len()),
+            (Metric::ReconcileLeft, self.left.len()),
+            (
+                Metric::ReconcileRefusedProfiles,
+                self.refused_profiles.len(),
+            ),
+        ] {
+            if is_round || number > 0 {
+                metrics.add(metric, Of::All, number);
+            }
+        }
+        if let Some(overdue) = &self.overdue {
+            metrics.add(Metric::LaunchesOverdue, Of::All, overdue.len());
+        }
+    }
+
     /// One line for the logs: counts, and the ids of what is not as it should be.
     fn log(&self) {
         info!(
@@ -86,9 +112,11 @@ impl Report {
             deleted = self.deleted.len(),
             left = self.left.len(),
             refused_profiles = self.refused_profiles.len(),
+            overdue = self.overdue.as_ref().map(Vec::len),
             started_for = listed(&self.started),
             abandoned_for = listed(&self.abandoned),
             marked_interfaces = listed(&self.marked),
+            overdue_launches = self.overdue.as_ref().map(listed),
             deleted_interfaces = listed(self.deleted.iter().chain(&self.released)),
             left_because = listed(
                 self.left
@@ -124,12 +152,14 @@ fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
 /// failure has been done by then.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let mut report = Report::default();
-    let done = if Ended::is(&payload) {
+    let is_round = !Ended::is(&payload);
+    let done = if !is_round {
         ended::handle(&context, Ended::read(payload)?, &mut report).await
     } else {
         round(&context, payload, &mut report).await
     };
     report.log();
+    report.measure(&context.metrics, is_round);
     done?;
     write("reconcile", &report)
 }

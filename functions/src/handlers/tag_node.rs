@@ -1,4 +1,5 @@
-//! `TagNode`: looks the instance up, puts the profile's tags on it, and says what the launch needs.
+//! `TagNode`: looks the instance up, puts the profile's tags on it, its volumes and its interfaces, and says what the launch
+//! needs.
 //!
 //! Everything that a rule may let through and that is not for this profile ends here, without an error and, where
 //! it can be, without a call.
@@ -9,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::info;
 
-use super::{Context, Node, read, write};
+use super::{Context, Node, read, tagging, write};
 use crate::domain::event::{Event, Launch, Place};
-use crate::domain::naming::{self, NodeFacts};
+use crate::domain::naming::rules::{self, NAME};
 use crate::domain::profile::{Profile, Selector};
 use crate::error::Result;
 
@@ -40,7 +41,7 @@ pub enum Next {
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InstanceNotFoundYet`, `InstanceGone`, and what every call can fail with.
+/// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`, `DevicesNotShownYet`, `InstanceGone`, and what every call can fail with.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let payload: Payload = read(payload)?;
     let profile = Profile::read(payload.profile)?;
@@ -80,27 +81,28 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
         return Ok(not_covered());
     }
 
-    let facts = NodeFacts {
-        instance_id: instance.id.clone(),
-        instance_type: instance.instance_type.clone(),
-        az: instance.availability_zone.clone(),
-        region: launch.region.clone(),
-        asg: group.clone(),
-        private_ip: instance.private_ip.clone(),
-        private_dns_name: instance.private_dns_name.clone(),
-        tags: instance.tags.clone(),
-    };
-    let mut tags = naming::render(&profile.node_tags, &facts)?;
-    let name = tags.get("Name").or(instance.tags.get("Name")).cloned();
-    tags.retain(|key, value| instance.tags.get(key) != Some(value));
-    context.aws.tag_instance(&instance.id, &tags).await?;
+    let rules = profile.tag_rules();
+    let wanted = rules.wanted(&instance.facts(&launch.region, group))?;
+    let devices = tagging::devices(&instance, &rules);
+    let device_tags = tagging::device_tags(&context.aws, &devices).await?;
+    let targets = tagging::targets(&instance, &device_tags, &rules, &wanted);
+    let calls = rules::calls(&targets)?;
+    let made = calls.len();
+    let ids = std::slice::from_ref(&instance.id);
+    for result in tagging::make(&context.aws, ids, &[calls]).await {
+        result?;
+    }
+    tagging::all_shown(&instance, &wanted)?;
 
+    // What the profile calls it, unless another name was there and stays.
+    let named = targets.first().and_then(|node| node.wanted.get(NAME));
+    let name = named.or(instance.tags.get(NAME)).cloned();
     let node = Node::new(&instance, name);
     let to_warm_pool = action.destination == Some(Place::WarmPool);
     info!(
         name = node.name,
         availability_zone = node.availability_zone,
-        tags = tags.len(),
+        calls = made,
         to_warm_pool,
         "tagged"
     );

@@ -396,6 +396,11 @@ impl Run {
         self.shared.lambda.invoke(function, payload).await
     }
 
+    /// What the functions have measured since this was last asked, as documents of the embedded metric format.
+    pub fn measured(&self) -> Vec<Value> {
+        self.shared.lambda.measured()
+    }
+
     /// What `reconcile` returned, each time that it was invoked otherwise.
     #[must_use]
     pub fn reconcile_reports(&self) -> Vec<Value> {

@@ -12,7 +12,8 @@ use crate::aws::fleet::rfc3339;
 use crate::domain::ids::InstanceId;
 use crate::domain::profile::Selector;
 use crate::domain::reconcile::{
-    Candidate, Given, Limits, Next, StateMachine, Waiting, after, candidates, event, execution_name,
+    Candidate, Given, Limits, Next, StateMachine, Waiting, after, candidates, event,
+    execution_name, overdue,
 };
 use crate::error::Result;
 use crate::handlers::Context;
@@ -53,15 +54,15 @@ impl Scope<'_> {
         in_work: &mut BTreeSet<InstanceId>,
         report: &mut Report,
     ) -> Result<()> {
-        let idle: Vec<&InstanceId> = waiting
-            .iter()
-            .map(|waiting| &waiting.instance)
-            .filter(|instance| !in_work.contains(instance))
-            .collect();
-        if idle.is_empty() {
-            return Ok(());
-        }
-        let facts = self.context.aws.facts(&idle).await?;
+        let ids: Vec<&InstanceId> = waiting.iter().map(|waiting| &waiting.instance).collect();
+        let facts = self.context.aws.facts(&ids).await?;
+        report.overdue = Some(overdue(
+            waiting,
+            &facts,
+            self.profiles,
+            self.context.now,
+            self.limits,
+        ));
         let found = candidates(
             waiting,
             &facts,

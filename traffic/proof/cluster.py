@@ -1,0 +1,199 @@
+"""A cluster that lives for some hours: its nodes, its pods, who holds which address when, and what the listings show of it.
+
+Nothing here knows the query. What each part of an `Endpoint` is called in the result is said where it is made.
+"""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+ZONES = (("us-east-2a", "use2-az1"), ("us-east-2b", "use2-az2"), ("us-east-2c", "use2-az3"))
+CLUSTER = "prod"
+
+#: The VPC CNI does not give a pod's address to the next one for this long.
+REST = 30
+
+
+def utc(year, month, day, hour, minute=0):
+    return datetime(year, month, day, hour, minute, tzinfo=timezone.utc)
+
+
+def seconds(time):
+    """A datetime in seconds since 1970, as flow logs have it."""
+    return int(time.timestamp())
+
+
+def rfc3339(at):
+    return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the result calls one end of a flow."""
+
+    namespace: str
+    kind: str
+    group: str
+    zone: str
+
+
+@dataclass
+class Node:
+    """A node, with the interface that the flow log names. `logged`: its subnet has a flow log."""
+
+    name: str
+    uid: str
+    address: str
+    zone: tuple
+    instance: str | None
+    start: int
+    end: int | None = None
+    logged: bool = True
+    zone_id_label: bool = True
+
+    @property
+    def interface(self):
+        return f"eni-{self.uid[:17]}"
+
+    def label(self):
+        return Label("", "Node", "(nodes)", self.zone[1] if self.zone_id_label or self.logged else self.zone[0])
+
+    def unknown(self):
+        return Label("", "Unknown", "(unknown)", self.label().zone)
+
+
+@dataclass
+class Pod:
+    """A pod, from `start` until `end` (None: for ever). `listed_end`: listings show that it is over, and when."""
+
+    namespace: str
+    name: str
+    uid: str
+    addresses: list
+    node: Node
+    group: str
+    kind: str
+    start: int
+    end: int | None = None
+    listed_end: bool = False
+    host_network: bool = False
+    #: When it began to send, where that is later than its start: a pod has a start time before it has an address.
+    holds_from: int | None = None
+
+    def holds(self):
+        return self.holds_from if self.holds_from is not None else self.start
+
+    def label(self):
+        if self.host_network:
+            return self.node.label()
+        return Label(self.namespace, self.kind, self.group, self.node.label().zone)
+
+
+@dataclass
+class Cluster:
+    """Nodes and pods, and the times at which extract-pods listed them."""
+
+    nodes: list = field(default_factory=list)
+    pods: list = field(default_factory=list)
+    listings: list = field(default_factory=list)
+
+    def is_listed(self, pod):
+        """Whether any listing shows the pod: one while it was there, or after it where it stays visible."""
+        return any(pod.start <= at and (pod.end is None or at < pod.end or pod.listed_end) for at in self.listings)
+
+    def lines(self, at):
+        """What extract-pods writes of a listing at a time: nodes, then pods."""
+        lines = []
+        for node in self.nodes:
+            if node.start <= at and (node.end is None or at < node.end):
+                lines.append(
+                    {
+                        "kind": "node",
+                        "cluster": CLUSTER,
+                        "name": node.name,
+                        "uid": node.uid,
+                        "ips": [node.address],
+                        "az": node.zone[0],
+                        "az_id": node.zone[1] if node.zone_id_label else None,
+                        "instance_id": node.instance,
+                        "start_time": rfc3339(node.start),
+                        "observed_at": rfc3339(at),
+                    }
+                )
+        for pod in self.pods:
+            over = pod.end is not None and at >= pod.end
+            if pod.start > at or (over and not pod.listed_end):
+                continue
+            lines.append(
+                {
+                    "kind": "pod",
+                    "cluster": CLUSTER,
+                    "namespace": pod.namespace,
+                    "name": pod.name,
+                    "uid": pod.uid,
+                    "ips": pod.addresses if pod.holds() <= at else [],
+                    "node": pod.node.name,
+                    "az": pod.node.zone[0],
+                    "az_id": pod.node.zone[1] if pod.node.zone_id_label else None,
+                    "host_network": pod.host_network,
+                    "phase": "Succeeded" if over else "Running" if pod.holds() <= at else "Pending",
+                    "group_name": pod.group,
+                    "group_kind": pod.kind,
+                    "start_time": rfc3339(pod.start),
+                    "end_time": rfc3339(pod.end) if over else None,
+                    "observed_at": rfc3339(at),
+                }
+            )
+        return lines
+
+
+class Builder:
+    """Makes a cluster by a seed. Times are seconds since 1970; `begin` and `end` bound its life."""
+
+    def __init__(self, seed, begin, end):
+        self.random = random.Random(seed)
+        self.begin = begin
+        self.end = end
+        self.cluster = Cluster()
+        self._addresses = {}
+
+    def uid(self):
+        return f"{self.random.getrandbits(128):032x}"
+
+    def address(self, zone):
+        """An address of the zone's subnet that nobody has had yet."""
+        number = self._addresses.get(zone, 9) + 1
+        self._addresses[zone] = number
+        return f"10.0.{16 * ZONES.index(zone) + number // 250}.{number % 250 + 4}"
+
+    def node(self, zone, **other):
+        address = other.pop("address", None) or self.address(zone)
+        values = {
+            "name": f"ip-{address.replace('.', '-')}.us-east-2.compute.internal",
+            "uid": self.uid(),
+            "address": address,
+            "zone": zone,
+            "instance": f"i-{self.random.getrandbits(68):017x}",
+            "start": self.begin - 86400,
+        }
+        values.update(other)
+        node = Node(**values)
+        self.cluster.nodes.append(node)
+        return node
+
+    def pod(self, node, namespace, group, kind="Label", **other):
+        uid = self.uid()
+        values = {
+            "namespace": namespace,
+            "name": f"{group}-{uid[:5]}",
+            "uid": uid,
+            "addresses": [node.address] if other.get("host_network") else [self.address(node.zone)],
+            "node": node,
+            "group": group,
+            "kind": kind,
+            "start": self.begin - 3600,
+        }
+        values.update(other)
+        pod = Pod(**values)
+        self.cluster.pods.append(pod)
+        return pod

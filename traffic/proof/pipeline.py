@@ -1,0 +1,108 @@
+"""The pipeline on this machine: buckets, tables and state machine as deployed, files as AWS and extract-pods would deliver them.
+
+The state machine's file, the queries and the tables' definitions are the real ones. Step Functions is moto's engine; S3, Glue and Athena
+are ministack's. Its Athena knows no Iceberg, so here the state machine runs the query itself in place of the statement that stores
+its rows (traffic/sql/store.sql), and the rows are Athena's result.
+"""
+
+import json
+import uuid
+from pathlib import Path
+
+import statement
+import tables
+from local_aws import ENDS_WITHIN, LocalAws, wait_for
+
+MACHINE = Path(__file__).resolve().parents[2] / "statemachine" / "cross-az-traffic.asl.json"
+ACCOUNT, DATABASE, WORKGROUP = "123456789012", "hookline", "hookline-traffic"
+FLOW_LOGS_BUCKET, PODS_BUCKET, RESULTS_BUCKET = "hookline-flow-logs", "hookline-pods", "hookline-athena-results"
+
+
+def table_input(name):
+    """A table's definition with its places filled in, as AWS::Glue::Table takes it."""
+    text = json.dumps(tables.definition(name))
+    for parameter, place in (
+        (":flow_logs_location", f"s3://{FLOW_LOGS_BUCKET}/{tables.FLOW_LOGS_PREFIX}"),
+        (":pods_location", f"s3://{PODS_BUCKET}/{tables.PODS_PREFIX}"),
+        (":cross_az_traffic_location", f"s3://{RESULTS_BUCKET}/cross-az-traffic/"),
+    ):
+        text = text.replace(parameter, place)
+    return json.loads(text)
+
+
+def definition(sql):
+    """The state machine's definition, with this query and the names used here."""
+    text = MACHINE.read_text(encoding="utf-8")
+    for name, value in (
+        ("ExtractPodsFunctionArn", f"arn:aws:lambda:us-east-2:{ACCOUNT}:function:extract-pods"),
+        ("StoreTrafficSql", sql),
+        ("WorkGroup", WORKGROUP),
+        ("Database", DATABASE),
+    ):
+        text = text.replace("${" + name + "}", json.dumps(value)[1:-1])
+    return text
+
+
+def query_template(usd_per_gb="0.01"):
+    """The query as the state machine's statement: {} for the window's end.
+
+    The storing statement has some more of them. moto leaves the arguments that are too many; Step Functions would refuse them.
+    """
+    return statement.with_parameters(statement.read("cross-az"), until="{}", usd_per_gb=usd_per_gb)
+
+
+def deploy(aws: LocalAws):
+    """Makes what CDK would make: buckets, database, tables, workgroup, state machine. Returns the state machine's ARN."""
+    s3, glue, athena = aws.client("s3"), aws.client("glue"), aws.client("athena")
+    for bucket in (FLOW_LOGS_BUCKET, PODS_BUCKET, RESULTS_BUCKET):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "us-east-2"})
+    glue.create_database(DatabaseInput={"Name": DATABASE})
+    for table in ("flow_logs", "pods"):
+        glue.create_table(DatabaseName=DATABASE, TableInput=table_input(table))
+    athena.create_work_group(
+        Name=WORKGROUP, Configuration={"ResultConfiguration": {"OutputLocation": f"s3://{RESULTS_BUCKET}/"}, "EnforceWorkGroupConfiguration": True}
+    )
+    machine = aws.client("stepfunctions").create_state_machine(
+        name="cross-az-traffic", definition=definition(query_template()), roleArn=f"arn:aws:iam::{ACCOUNT}:role/cross-az-traffic"
+    )
+    return machine["stateMachineArn"]
+
+
+def upload(aws: LocalAws, bucket, root, prefix):
+    """Puts the files under root/prefix into a bucket, under the same keys."""
+    s3 = aws.client("s3")
+    files = [file for file in sorted((Path(root) / prefix).rglob("*")) if file.is_file()]
+    for file in files:
+        s3.put_object(Bucket=bucket, Key=file.relative_to(root).as_posix(), Body=file.read_bytes())
+    return len(files)
+
+
+def run(aws: LocalAws, machine, until, pods=None):
+    """Starts an execution and waits for its end. Returns DescribeExecution's answer."""
+    stepfunctions = aws.client("stepfunctions")
+    pods = {"cluster": "prod", "bucket": PODS_BUCKET} if pods is None else pods
+    started = stepfunctions.start_execution(
+        stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps({"until": until, "pods": pods})
+    )
+
+    def ended():
+        described = stepfunctions.describe_execution(executionArn=started["executionArn"])
+        return described if described["status"] != "RUNNING" else None
+
+    return wait_for(f"the end of the execution for {until}", ended, ENDS_WITHIN, pause=0.5)
+
+
+def results(aws: LocalAws, query):
+    """The rows of a query that has ended, each a dictionary of texts (None where the value is null)."""
+    rows, names, token = [], None, {}
+    while True:
+        page = aws.client("athena").get_query_results(QueryExecutionId=query, **token)
+        for row in page["ResultSet"]["Rows"]:
+            values = [datum.get("VarCharValue") for datum in row["Data"]]
+            if names is None:
+                names = values
+            else:
+                rows.append(dict(zip(names, values)))
+        if "NextToken" not in page:
+            return rows
+        token = {"NextToken": page["NextToken"]}

@@ -1,0 +1,142 @@
+"""Six hours of a cluster in which all happens that makes traffic hard to attribute, by a seed.
+
+Hours are UTC. Traffic flows from 08:30 to 12:15; the hours 09, 10 and 11 are whole, and `truth` is asked for these.
+extract-pods lists at twenty past each hour.
+"""
+
+import random
+
+from cluster import REST, ZONES, Builder, seconds, utc
+from traffic import Outside, Recorder
+
+DAY = (2026, 5, 4)
+BEGIN, END = seconds(utc(*DAY, 8, 30)), seconds(utc(*DAY, 12, 15))
+FIRST_HOUR, LAST_HOUR = seconds(utc(*DAY, 9)), seconds(utc(*DAY, 11))
+LISTINGS = [seconds(utc(*DAY, hour, 20)) for hour in range(8, 15)]
+
+
+class Story:
+    """The cluster of a seed, its traffic and the truth about it."""
+
+    def __init__(self, seed, flows=3000, outside=True):
+        builder = Builder(seed, BEGIN, END)
+        self.random = random.Random(seed + 1)
+        self.cluster = builder.cluster
+        self.cluster.listings = list(LISTINGS)
+        self._people(builder)
+        recorder = Recorder(self.cluster, seed + 2)
+        self._traffic(recorder, flows, outside)
+        self.traffic = recorder.traffic
+
+    def truth(self, first_hour=FIRST_HOUR, last_hour=LAST_HOUR):
+        return self.traffic.rows_of(first_hour, last_hour)
+
+    def _people(self, builder):
+        pick = self.random.randrange
+        nodes = [builder.node(zone) for zone in ZONES for _ in range(2)]
+        # A node from before EKS put zone IDs on nodes; one whose subnet has no flow log; one that is no instance (Fargate).
+        nodes.append(builder.node(ZONES[0], zone_id_label=False))
+        self.unlogged = builder.node(ZONES[1], logged=False)
+        self.fargate = builder.node(ZONES[2], instance=None)
+        for node in nodes:
+            for daemon in ("kube-proxy", "aws-node", "node-exporter"):
+                builder.pod(node, "kube-system", daemon, "DaemonSet", host_network=True)
+        self.sinks = []
+        for number, node in enumerate([*nodes, self.unlogged, self.fargate]):
+            builder.pod(node, "shop", "cart")
+            builder.pod(node, "shop", "checkout")
+            builder.pod(node, "data", "db", "StatefulSet")
+            builder.pod(node, "scratch", "scratch", "Namespace")
+            self.sinks.append(builder.pod(node, "logging", "sink", "Deployment"))
+            if number % 2:
+                builder.pod(node, "shop", "search", "ReplicaSet", addresses=[f"2600:1f16:abc:de0{ZONES.index(node.zone)}::{number:x}"])
+        # Addresses that go from pod to pod: jobs, which stay listed when they are over, and pods that are deleted and listed no more.
+        for node in nodes:
+            address, at = builder.address(node.zone), BEGIN - pick(60, 1200)
+            neighbours = [other for other in nodes if other.zone == node.zone]
+            follows_unknown = False
+            for number in range(40):
+                end = at + pick(120, 1500)
+                if end > END:
+                    break
+                job = pick(2) == 0
+                pod = builder.pod(
+                    neighbours[pick(len(neighbours))], "batch", f"job-{number % 5}" if job else f"worker-{number % 3}",
+                    "Job" if job else "Deployment", addresses=[address], start=at, end=end, listed_end=job,
+                )
+                if follows_unknown and not self.cluster.is_listed(pod):
+                    # Nobody could say for sure that it is not the pod that was listed before it.
+                    pod.listed_end = True
+                if not self.cluster.is_listed(pod):
+                    pod.start += 60  # As above: for a minute, an address is taken to be still that of a pod that is over.
+                follows_unknown = not pod.listed_end and self.cluster.is_listed(pod)
+                at = end + REST + pick(0, 200)
+                if job and pick(3) == 0:
+                    # The next one has its start time while it waits for the address.
+                    tardy = builder.pod(
+                        node, "batch", "tardy", "Label", addresses=[address], start=end - 20, holds_from=end + REST, end=end + 3700, listed_end=True
+                    )
+                    at = tardy.end + REST + 5
+        # A node that is replaced by another at the same address, and so of the same name. Its pods go with it.
+        zone = ZONES[1]
+        swap = seconds(utc(*DAY, 10, 5)) + pick(0, 300)
+        old = builder.node(zone, end=swap)
+        new = builder.node(zone, address=old.address, start=swap + 150)
+        builder.pod(old, "shop", "cart", end=swap - 1)
+        builder.pod(new, "shop", "checkout", start=swap + 200)
+        self.nodes = [*nodes, old, new]
+
+    def _traffic(self, recorder, flows, outside):
+        pick, choice = self.random.randrange, self.random.choice
+        pods = self.cluster.pods
+        nat, balancer, database = (
+            Outside("10.0.0.220", 1, ZONES[0]), Outside("10.0.16.221", 1, ZONES[1]), Outside("10.0.32.222", 1, ZONES[2]),
+        )
+        services = [Outside(f"203.0.113.{number}", 8) for number in range(1, 6)]
+        behind_nat = [Outside(f"198.51.100.{number}", 1) for number in range(1, 6)]
+        for number in range(flows):
+            at, size = BEGIN + pick(END - BEGIN), 40 + int(self.random.paretovariate(0.9) * 1000) % 200_000_000
+            there = [pod for pod in pods if pod.holds() <= at and (pod.end is None or at < pod.end)]
+            nodes = [node for node in self.nodes if node.start <= at and (node.end is None or at < node.end)]
+            source = choice(there) if pick(12) else choice(nodes)
+            kind = pick(20)
+            if kind < 4 and outside:
+                self._outside(recorder, source, at, size, choice((nat, balancer, database, choice(services))), choice(behind_nat))
+                continue
+            destination = choice(there) if pick(12) else choice(nodes)
+            if _node(source) is _node(destination):
+                continue  # It leaves no interface, and so is in no log.
+            if source in self.sinks:
+                continue
+            if kind == 19 and _node(source).logged and _node(destination).logged and self._listed(destination):
+                recorder.rejected(source, destination, at, size)
+            elif kind == 18:
+                recorder.never_sent(source, destination, at, size)
+            else:
+                recorder.flow(source, destination, at, size)
+                if destination not in self.sinks:
+                    recorder.flow(destination, source, at, 40 + pick(size))
+            if number % 50 == 0:
+                recorder.no_flow(choice(nodes), at, choice(("NODATA", "SKIPDATA")))
+
+    def _listed(self, end):
+        return end is _node(end) or end.host_network or self.cluster.is_listed(end)
+
+    def _outside(self, recorder, pod, at, size, service, host):
+        reply = 40 + self.random.randrange(size)
+        if service.address == "10.0.0.220":  # The NAT gateway, to a host on the internet and back.
+            recorder.flow(pod, host, at, size)
+            recorder.on_the_way(pod, host, at, size, service)
+            recorder.flow(host, pod, at, reply)
+            recorder.on_the_way(host, pod, at, reply, service)
+        elif service.address == "10.0.16.221":  # A network load balancer, which lets the pods behind it see the client.
+            recorder.flow(pod, service, at, size)
+            recorder.on_the_way(host, pod, at, reply, service)
+            recorder.flow(host, pod, at, reply)
+        else:  # A database in the VPC, or a host through the internet gateway.
+            recorder.flow(pod, service, at, size)
+            recorder.flow(service, pod, at, reply)
+
+
+def _node(end):
+    return getattr(end, "node", end)

@@ -1,0 +1,212 @@
+"""Flows between the ends of a cluster, as VPC Flow Logs would record them, and what they come to.
+
+The truth is summed up while the flows are made, from who sends to whom, and not from the records.
+"""
+
+import gzip
+import json
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+
+import tables
+from cluster import REST, Builder, Cluster, Label, Node, Pod, seconds
+
+_ARROW = {"string": pyarrow.string(), "int": pyarrow.int32(), "bigint": pyarrow.int64()}
+
+#: Column names and types of a flow log file, by the Glue table.
+SCHEMA = pyarrow.schema(
+    [(column["Name"], _ARROW[column["Type"]]) for column in tables.definition("flow_logs")["StorageDescriptor"]["Columns"]]
+)
+
+#: What the query makes of the traffic path of egress records.
+IN_THE_VPC, INTERNET = "(in or through the VPC)", "(internet gateway)"
+FROM_OUTSIDE = Label("", "Outside", "(outside)", "")
+
+
+@dataclass
+class Outside:
+    """An address that is no node's and no pod's: `path` is how traffic gets there. A requester-managed interface may log at it."""
+
+    address: str
+    path: int
+    zone: tuple | None = None
+
+    def label_as_destination(self):
+        return Label("", "Outside", IN_THE_VPC if self.path == 1 else INTERNET, "")
+
+
+@dataclass
+class Traffic:
+    """Records by the time at which their file is delivered, and the truth: bytes by hour, scope, source and destination."""
+
+    records: dict = field(default_factory=lambda: defaultdict(list))
+    truth: dict = field(default_factory=lambda: defaultdict(int))
+
+    def rows_of(self, first_hour, last_hour):
+        """The truth of these hours, as the query's rows: (hour, scope, source, destination, bytes)."""
+        return {key: value for key, value in self.truth.items() if first_hour <= key[0] <= last_hour}
+
+
+class Recorder:
+    """Makes records of flows, and keeps the account of them."""
+
+    def __init__(self, cluster: Cluster, seed, late=0.03):
+        self.cluster = cluster
+        self.random = random.Random(seed)
+        self.late = late
+        self.traffic = Traffic()
+
+    def flow(self, source, destination, at, size):
+        """`size` bytes from one end to another, whose first packet is sent at `at`."""
+        seen_by_source = self._first_seen(at)
+        seen_by_destination = self._first_seen(at)
+        source_logs, destination_logs = self._logs(source), self._logs(destination)
+        if source_logs:
+            self._record("egress", source, destination, seen_by_source, size)
+        if destination_logs:
+            self._record("ingress", source, destination, seen_by_destination, size)
+        if source_logs:
+            seen = seen_by_source
+        elif destination_logs:
+            seen = seen_by_destination
+        else:
+            return  # Nobody has logged it: nobody can know.
+        hour = seen - seen % 3600
+        if isinstance(destination, Outside):
+            scope, labels = "egress", (self.label(source), destination.label_as_destination())
+        elif isinstance(source, Outside):
+            scope, labels = "ingress", (FROM_OUTSIDE, self.label(destination))
+        else:
+            scope, labels = "cluster", (self.label(source), self.label(destination))
+        self.traffic.truth[(hour, scope, *labels)] += size
+
+    def on_the_way(self, source, destination, at, size, middle: Outside, keeps_source=False):
+        """What a NAT gateway or a load balancer records of bytes that one of its sides has recorded already."""
+        seen = self._first_seen(at)
+        for direction, srcaddr, dstaddr in (
+            ("ingress", _address(source), middle.address),
+            ("egress", middle.address, _address(destination)),
+        ):
+            self._write(
+                direction, seen, size, "-", f"eni-{middle.address}", middle.zone[1], srcaddr, dstaddr, _address(source), _address(destination), 1
+            )
+
+    def rejected(self, source, destination, at, size):
+        """Packets that the destination's security group does not let in: they left, and did not arrive."""
+        seen = self._first_seen(at)
+        self._record("egress", source, destination, seen, size)
+        self._record("ingress", source, destination, seen, size, action="REJECT")
+        hour = seen - seen % 3600
+        self.traffic.truth[(hour, "cluster", self.label(source), self.label(destination))] += size
+
+    def never_sent(self, source, destination, at, size):
+        """Packets that the source's own rules do not let out."""
+        self._record("egress", source, destination, self._first_seen(at), size, action="REJECT")
+
+    def no_flow(self, node: Node, at, status):
+        """A record of status NODATA or SKIPDATA: it has no addresses and no numbers."""
+        row = {name: None for name in SCHEMA.names}
+        row.update(
+            version=5, account_id="123456789012", interface_id=node.interface, instance_id=node.instance or "-", az_id=node.zone[1],
+            subnet_id="-", flow_direction="-", srcaddr="-", dstaddr="-", pkt_srcaddr="-", pkt_dstaddr="-", action="-",
+            start=at, end=at + 60, log_status=status,
+        )
+        self._deliver(row)
+
+    def label(self, end):
+        """What the result should call a node or a pod: a pod that no listing has is unknown, at its node."""
+        if isinstance(end, Node):
+            return end.label()
+        if not end.host_network and not self.cluster.is_listed(end):
+            return end.node.unknown()
+        return end.label()
+
+    def _first_seen(self, at):
+        # Later than sent, by less than an address rests, so that the truth is never in doubt.
+        return at + self.random.randrange(0, REST - 5)
+
+    @staticmethod
+    def _logs(end):
+        if isinstance(end, Outside):
+            return False
+        return (end.node if isinstance(end, Pod) else end).logged
+
+    def _record(self, direction, source, destination, seen, size, action="ACCEPT"):
+        own, other = (source, destination) if direction == "egress" else (destination, source)
+        node = own.node if isinstance(own, Pod) else own
+        address = _address(own)
+        if isinstance(own, Pod) and node.instance is None:
+            interface, first = f"eni-{own.uid[:17]}", address  # A pod with an interface of its own, as on Fargate.
+        else:
+            interface, first = node.interface, node.address
+        path = None
+        if direction == "egress":
+            path = other.path if isinstance(other, Outside) else 1
+        srcaddr, dstaddr = (first, _address(other)) if direction == "egress" else (_address(other), first)
+        self._write(
+            direction, seen, size, node.instance or "-", interface, node.zone[1], srcaddr, dstaddr, _address(source), _address(destination),
+            path, action,
+        )
+
+    def _write(self, direction, seen, size, instance, interface, zone, srcaddr, dstaddr, pkt_srcaddr, pkt_dstaddr, path, action="ACCEPT"):
+        # A flow of a minute or less may be split where the source's and the destination's intervals end differently.
+        parts = [size] if size < 2 or self.random.random() < 0.7 else [size // 3, size - size // 3]
+        for part in parts:
+            self._deliver(
+                dict(
+                    version=5, account_id="123456789012", interface_id=interface, instance_id=instance, subnet_id="subnet-" + zone, az_id=zone,
+                    flow_direction=direction, traffic_path=path, srcaddr=srcaddr, dstaddr=dstaddr, pkt_srcaddr=pkt_srcaddr,
+                    pkt_dstaddr=pkt_dstaddr, srcport=self.random.randrange(1024, 65536), dstport=8080, protocol=6,
+                    packets=max(1, part // 1400), bytes=part, start=seen, end=seen + self.random.randrange(1, 60), action=action, log_status="OK",
+                )
+            )
+
+    def _deliver(self, row):
+        delivered = row["end"] + self.random.randrange(300, 600)
+        if self.random.random() < self.late:
+            delivered += self.random.randrange(3600, 5400)
+        self.traffic.records[delivered].append(row)
+
+
+def _address(end):
+    return end.address if isinstance(end, (Node, Outside)) else end.addresses[0]
+
+
+def write_flow_logs(root, records):
+    """Writes records as flow log files: a folder for each hour of delivery, and in it a file for each twenty minutes."""
+    files = defaultdict(list)
+    for delivered, rows in records.items():
+        files[-(-delivered // 1200) * 1200, delivered - delivered % 3600].extend(rows)
+    for (published, hour), rows in sorted(files.items()):
+        hour = datetime.fromtimestamp(hour, timezone.utc)
+        stamp = datetime.fromtimestamp(published, timezone.utc).strftime("%Y%m%dT%H%MZ")
+        folder = Path(root) / tables.FLOW_LOGS_PREFIX / hour.strftime("year=%Y/month=%m/day=%d/hour=%H")
+        folder.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(
+            pyarrow.Table.from_pylist(rows, SCHEMA),
+            folder / f"123456789012_vpcflowlogs_us-east-2_fl-0123456789abcdef0_{stamp}_0a1b2c3d.log.parquet",
+            compression="gzip",
+        )
+
+
+def write_listings(root, cluster: Cluster):
+    """Writes what extract-pods would have written: an object for each listing, under the hour it was made in."""
+    for at in cluster.listings:
+        time = datetime.fromtimestamp(at, timezone.utc)
+        folder = Path(root) / tables.PODS_PREFIX / time.strftime("dt=%Y-%m-%d/hour=%H")
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in cluster.lines(at))
+        with gzip.open(folder / f"prod-{time.strftime('%Y%m%dT%H%MZ')}.json.gz", "wt", encoding="utf-8") as file:
+            file.write(text)
+
+
+def published(file):
+    """The time at which a file of `write_flow_logs` or `write_listings` is there, in seconds since 1970."""
+    stamp = next(part for part in Path(file).name.replace("-", "_").replace(".", "_").split("_") if part[8:9] == "T")
+    return seconds(datetime.strptime(stamp, "%Y%m%dT%H%MZ").replace(tzinfo=timezone.utc))

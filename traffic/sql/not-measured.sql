@@ -1,0 +1,11 @@
+-- How much the flow logs say they missed, by hour and interface, in the last 24 hours: records of status SKIPDATA, each of which
+-- stands for an interval of which flows were not captured. No row is the good answer.
+SELECT
+  year || '-' || month || '-' || day || ' ' || hour AS delivered, interface_id, max(instance_id) AS instance_id, count(*) AS skipped
+FROM flow_logs
+WHERE log_status = 'SKIPDATA'
+  AND year IN (substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 1, 4), substr(CAST(current_timestamp AS varchar), 1, 4))
+  AND month IN (substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 6, 2), substr(CAST(current_timestamp AS varchar), 6, 2))
+  AND day IN (substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 9, 2), substr(CAST(current_timestamp AS varchar), 9, 2))
+GROUP BY year, month, day, hour, interface_id
+ORDER BY skipped DESC, delivered, interface_id

@@ -1,0 +1,44 @@
+-- Stores what cross-az.sql finds, in cross_az_traffic (an Iceberg table): the three hours before :until become what the query says
+-- now, whatever was there before. Rows that are there are updated, rows that are new are added, and rows that the query no longer
+-- has are deleted. Run twice, the second run changes nothing. One statement, and so one commit: a reader sees the hours as
+-- they were or as they are, and after a failure nothing has happened.
+--
+-- For Athena (engine version 3), where MERGE needs an Iceberg table. An INSERT would append the same hours again each time.
+-- The line `:cross_az` stands for the text of cross-az.sql; the parameters are those named there.
+MERGE INTO cross_az_traffic AS t
+USING (
+  SELECT
+    coalesce(n.hour, o.hour) AS hour, coalesce(n.scope, o.scope) AS scope,
+    coalesce(n.src_namespace, o.src_namespace) AS src_namespace, coalesce(n.src_group_kind, o.src_group_kind) AS src_group_kind,
+    coalesce(n.src_group, o.src_group) AS src_group, coalesce(n.src_az_id, o.src_az_id) AS src_az_id,
+    coalesce(n.dst_namespace, o.dst_namespace) AS dst_namespace, coalesce(n.dst_group_kind, o.dst_group_kind) AS dst_group_kind,
+    coalesce(n.dst_group, o.dst_group) AS dst_group, coalesce(n.dst_az_id, o.dst_az_id) AS dst_az_id,
+    n.cross_az, n.bytes, n.usd_out, n.usd_in, n.in_zone_share, n.hour IS NULL AS gone
+  FROM (
+:cross_az
+  ) AS n
+  FULL OUTER JOIN (
+    SELECT hour, scope, src_namespace, src_group_kind, src_group, src_az_id, dst_namespace, dst_group_kind, dst_group, dst_az_id
+    FROM cross_az_traffic
+    WHERE hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until'
+  ) AS o
+  ON n.hour = o.hour AND n.scope = o.scope
+    AND n.src_namespace = o.src_namespace AND n.src_group_kind = o.src_group_kind AND n.src_group = o.src_group
+    AND n.src_az_id = o.src_az_id
+    AND n.dst_namespace = o.dst_namespace AND n.dst_group_kind = o.dst_group_kind AND n.dst_group = o.dst_group
+    AND n.dst_az_id = o.dst_az_id
+) AS s
+ON t.hour = s.hour AND t.scope = s.scope
+  AND t.src_namespace = s.src_namespace AND t.src_group_kind = s.src_group_kind AND t.src_group = s.src_group
+  AND t.src_az_id = s.src_az_id
+  AND t.dst_namespace = s.dst_namespace AND t.dst_group_kind = s.dst_group_kind AND t.dst_group = s.dst_group
+  AND t.dst_az_id = s.dst_az_id
+WHEN MATCHED AND s.gone THEN DELETE
+WHEN MATCHED THEN UPDATE SET
+  cross_az = s.cross_az, bytes = s.bytes, usd_out = s.usd_out, usd_in = s.usd_in, in_zone_share = s.in_zone_share
+WHEN NOT MATCHED THEN INSERT (
+  hour, scope, src_namespace, src_group_kind, src_group, src_az_id, dst_namespace, dst_group_kind, dst_group, dst_az_id,
+  cross_az, bytes, usd_out, usd_in, in_zone_share)
+VALUES (
+  s.hour, s.scope, s.src_namespace, s.src_group_kind, s.src_group, s.src_az_id, s.dst_namespace, s.dst_group_kind, s.dst_group,
+  s.dst_az_id, s.cross_az, s.bytes, s.usd_out, s.usd_in, s.in_zone_share)
