@@ -18,7 +18,6 @@ mod schema;
 mod stamp;
 mod state_machines;
 mod tally;
-mod templates;
 mod test;
 mod workspace;
 
