@@ -143,6 +143,28 @@ impl Ministack {
         })
     }
 
+    /// Invokes a function and waits for its answer.
+    ///
+    /// # Errors
+    /// When it cannot be invoked, and with the function's own error when it fails.
+    pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Value> {
+        let file = self.folder.join("answer.json");
+        let answer = self
+            .aws(&[
+                "lambda",
+                "invoke",
+                "--function-name",
+                function,
+                "--payload",
+                &payload.to_string(),
+                &file.display().to_string(),
+            ])
+            .await?;
+        let text = tokio::fs::read_to_string(&file).await?;
+        ensure!(answer["FunctionError"].is_null(), "{function}: {text}");
+        serde_json::from_str(&text).with_context(|| format!("{function}: {text}"))
+    }
+
     /// Asks it to end, so that it ends its functions too, and waits for it.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ mod schema;
 mod stamp;
 mod state_machines;
 mod tally;
+mod templates;
 mod test;
 mod workspace;
 
