@@ -41,7 +41,7 @@ class Story:
         for node in nodes:
             for daemon in ("kube-proxy", "aws-node", "node-exporter"):
                 builder.pod(node, "kube-system", daemon, "DaemonSet", host_network=True)
-        self.sinks = []
+        self.sinks = []  # They only receive, and never send anything.
         for number, node in enumerate([*nodes, self.unlogged, self.fargate]):
             builder.pod(node, "shop", "cart")
             builder.pod(node, "shop", "checkout")
@@ -98,7 +98,7 @@ class Story:
             at, size = BEGIN + pick(END - BEGIN), 40 + int(self.random.paretovariate(0.9) * 1000) % 200_000_000
             there = [pod for pod in pods if pod.holds() <= at and (pod.end is None or at < pod.end)]
             nodes = [node for node in self.nodes if node.start <= at and (node.end is None or at < node.end)]
-            source = choice(there) if pick(12) else choice(nodes)
+            source = choice([pod for pod in there if pod not in self.sinks]) if pick(12) else choice(nodes)
             kind = pick(20)
             if kind < 4 and outside:
                 self._outside(recorder, source, at, size, choice((nat, balancer, database, choice(services))), choice(behind_nat))
@@ -106,8 +106,6 @@ class Story:
             destination = choice(there) if pick(12) else choice(nodes)
             if _node(source) is _node(destination):
                 continue  # It leaves no interface, and so is in no log.
-            if source in self.sinks:
-                continue
             if kind == 19 and _node(source).logged and _node(destination).logged and self._listed(destination):
                 recorder.rejected(source, destination, at, size)
             elif kind == 18:

@@ -7,6 +7,7 @@
 //! what its name says. The commands run on Linux and macOS.
 
 mod cargo;
+mod cdk;
 mod command;
 mod deny;
 mod diagram;

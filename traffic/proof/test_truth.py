@@ -1,0 +1,168 @@
+"""The query on generated flow logs, against the truth, to the byte."""
+
+import shutil
+import tempfile
+import unittest
+from collections import defaultdict
+from datetime import timedelta
+
+import duckdb
+import sqlglot
+
+import answers
+import statement
+import tables
+from cluster import rfc3339, seconds, utc
+from published import QUERY, Fleet
+from story import DAY, FIRST_HOUR, Story
+from traffic import published, write_flow_logs, write_listings
+
+SEEDS = range(1, 13)
+UNTIL = utc(*DAY, 12)
+
+
+class Truth(unittest.TestCase):
+    def test_every_seed_to_the_byte(self):
+        for seed in SEEDS:
+            story = Story(seed)
+            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
+                self.assertEqual(answers.differences(answers.measured(answers.ask(connection, UNTIL)), story.truth()), [])
+
+    def test_the_story_has_all_that_it_is_for(self):
+        story = Story(1)
+        truth = story.truth()
+        scopes = {scope for _, scope, _, _ in truth}
+        labels = {label for key in truth for label in key[2:]}
+        zones = {label.zone for label in labels if label.zone}
+        statuses = {row["log_status"] for rows in story.traffic.records.values() for row in rows}
+        actions = {row["action"] for rows in story.traffic.records.values() for row in rows}
+        pods = story.cluster.pods
+        addresses = [pod.addresses[0] for pod in pods if not pod.host_network]
+        late = [delivered for delivered, rows in story.traffic.records.items() for row in rows if delivered > row["end"] + 3600]
+        senders = {label for _, _, label, _ in truth}
+        self.assertEqual(scopes, {"cluster", "egress", "ingress"})
+        self.assertEqual(len(zones), 3)
+        self.assertEqual({"Node", "Unknown", "Outside", "Namespace", "Job", "Label"} - {label.kind for label in labels}, set())
+        self.assertEqual(statuses, {"OK", "NODATA", "SKIPDATA"})
+        self.assertEqual(actions, {"ACCEPT", "REJECT", "-"})
+        self.assertTrue(any(pod.host_network for pod in pods))
+        self.assertLess(len(set(addresses)), len(addresses), "no address is used again")
+        self.assertTrue(late, "no late file")
+        self.assertTrue(any(label.group == "sink" for label in labels))
+        self.assertFalse(any(label.group == "sink" for label in senders), "a sink sends")
+
+    def test_athenas_dialect_says_the_same(self):
+        story = Story(1)
+        with answers.opened(story) as (connection, _):
+            for dialect in ("athena", "trino"):
+                translated = sqlglot.transpile(statement.cross_az(UNTIL), read=dialect, write="duckdb")[0]
+                found = answers.measured(answers.rows(connection.execute(translated)))
+                self.assertEqual(answers.differences(found, story.truth()), [], dialect)
+
+    def test_dollars_and_share(self):
+        story = Story(2)
+        with answers.opened(story) as (connection, _):
+            found = answers.rows(connection.execute(statement.cross_az(UNTIL, usd_per_gb="0.02")))
+        sent, stayed = defaultdict(int), defaultdict(int)
+        for key, size in story.truth().items():
+            hour, scope, source, _ = key
+            if scope == "cluster":
+                group = (hour, source.namespace, source.kind, source.group)
+                sent[group] += size
+                stayed[group] += 0 if answers.crosses(key) else size
+        for row in found:
+            key = answers.key(row)
+            crosses = answers.crosses(key)
+            self.assertEqual(row["cross_az"], crosses if key[1] == "cluster" else None)
+            usd = row["bytes"] / 2**30 * 0.02 if crosses else 0
+            self.assertAlmostEqual(row["usd_out"], usd, places=12)
+            self.assertAlmostEqual(row["usd_in"], usd, places=12)
+            if key[1] == "cluster":
+                group = (key[0], key[2].namespace, key[2].kind, key[2].group)
+                self.assertAlmostEqual(row["in_zone_share"], stayed[group] / sent[group], places=12)
+            else:
+                self.assertIsNone(row["in_zone_share"])
+
+    def test_sources_of_one_label_in_two_zones_stay_apart(self):
+        with answers.opened(Story(3)) as (connection, _):
+            found = answers.ask(connection, UNTIL)
+        zones = {row["src_az_id"] for row in found if row["src_group"] == "cart"}
+        self.assertEqual(zones, {"use2-az1", "use2-az2", "use2-az3"})
+
+
+class Stored(unittest.TestCase):
+    """Run after run, each with the files that are there by then, as the schedule does it."""
+
+    def test_late_files_are_counted_and_nothing_twice(self):
+        for seed in (4, 5):
+            with self.subTest(seed=seed):
+                self._runs(Story(seed))
+
+    def _runs(self, story):
+        root = tempfile.mkdtemp(prefix="hookline-traffic-")
+        self.addCleanup(shutil.rmtree, root)
+        write_flow_logs(root, story.traffic.records)
+        write_listings(root, story.cluster)
+        connection = duckdb.connect()
+        self.addCleanup(connection.close)
+        tables.make_result_table(connection)
+        totals = []
+        for until in (utc(*DAY, hour) for hour in range(10, 15)):
+            now = seconds(until + timedelta(minutes=20))
+            tables.open_tables(connection, root, delivered=lambda file: published(file) <= now)
+            connection.execute(statement.store(until))
+            once = self._stored(connection)
+            connection.execute(statement.store(until))
+            self.assertEqual(answers.differences(self._stored(connection), once), [], "an hour that is run twice is another")
+            totals.append(sum(once.values()))
+        self.assertEqual(answers.differences(once, story.truth()), [])
+        self.assertLess(totals[2], totals[4], "no file was late, so this has shown nothing")
+
+    @staticmethod
+    def _stored(connection):
+        hours = [time.replace(tzinfo=None) for time in (utc(*DAY, 9), UNTIL)]
+        return answers.measured(answers.rows(connection.execute("SELECT * FROM cross_az_traffic WHERE hour >= ? AND hour < ?", hours)))
+
+    def test_rows_that_are_no_longer_true_go(self):
+        with answers.opened(Story(6)) as (connection, _):
+            tables.make_result_table(connection)
+            connection.execute(statement.store(UNTIL))
+            right = self._stored(connection)
+            # As if a run with worse listings had been before: another name, another number; and an hour outside the window.
+            connection.execute("UPDATE cross_az_traffic SET src_group = 'long-gone' WHERE src_group = 'cart'")
+            connection.execute("UPDATE cross_az_traffic SET bytes = bytes + 1 WHERE src_group = 'db'")
+            connection.execute("INSERT INTO cross_az_traffic SELECT * REPLACE (hour - INTERVAL '1' DAY AS hour) FROM cross_az_traffic LIMIT 1")
+            connection.execute(statement.store(UNTIL))
+            self.assertEqual(answers.differences(self._stored(connection), right), [])
+            self.assertEqual(connection.execute("SELECT count(*) FROM cross_az_traffic").fetchone()[0], len(right) + 1)
+
+
+class Published(unittest.TestCase):
+    """How far the published sample's algorithm is from the truth, on the same files."""
+
+    @staticmethod
+    def _published(connection, hour):
+        text = statement.with_parameters(QUERY, from_s=hour, listed_at=rfc3339(hour + 3600 + 1200))
+        return connection.execute(text).fetchone()[0]
+
+    def test_on_a_plain_fleet_it_counts_bytes_more_than_once(self):
+        fleet = Fleet(1)
+        with answers.opened(fleet) as (connection, _):
+            found = answers.measured(answers.ask(connection, utc(*DAY, 10)))
+            self.assertEqual(answers.differences(found, fleet.truth()), [])
+            true = sum(size for key, size in fleet.truth().items() if answers.crosses(key))
+            published_ = self._published(connection, FIRST_HOUR)
+        print(f"a plain fleet: {true} bytes crossed zones; the published algorithm finds {published_}, {published_ / true:.2f} times as many")
+        self.assertGreater(published_, 1.5 * true)
+
+    def test_on_a_difficult_cluster_it_is_wrong_for_every_seed(self):
+        hour = seconds(utc(*DAY, 11))
+        for seed in SEEDS:
+            story = Story(seed)
+            true = sum(size for key, size in story.truth(hour, hour).items() if answers.crosses(key))
+            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
+                self.assertGreater(abs(self._published(connection, hour) - true), true / 100)
+
+
+if __name__ == "__main__":
+    unittest.main()
