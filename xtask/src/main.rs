@@ -8,6 +8,7 @@
 
 mod bench;
 mod cargo;
+mod cdk;
 mod command;
 mod deny;
 mod diagram;
@@ -24,7 +25,6 @@ mod schema;
 mod stamp;
 mod state_machines;
 mod tally;
-mod templates;
 mod test;
 mod workspace;
 mod zig;

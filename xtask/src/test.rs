@@ -12,7 +12,7 @@ use crate::cargo::{Programs, REMEDY, cargo};
 use crate::programs::{FUNCTIONS_DIR, PYTHON};
 use crate::tally::{ResultLines, Tally};
 use crate::workspace::Workspace;
-use crate::{command, diagram_files, python, schema, state_machines};
+use crate::{cdk, command, diagram_files, python, schema, state_machines};
 
 /// One of the checks, in the order that they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,6 +25,8 @@ pub(crate) enum Step {
     Asl,
     /// The generated files say what the state machines and the types say
     Docs,
+    /// The CDK app: its lint and its tests
+    Cdk,
     /// The tests, with the functions built and the Step Functions engine ready
     Tests,
 }
@@ -38,6 +40,7 @@ impl Step {
             Self::Docs => {
                 "docs: the diagrams are those of the state machines, the schema that of the types"
             }
+            Self::Cdk => "cdk: lint, types and tests of the CDK app",
             Self::Tests => "tests: unit, end-to-end, simulation",
         }
     }
@@ -59,6 +62,7 @@ impl Step {
                 diagram_files::check(workspace)?;
                 schema::check(workspace)?;
             }
+            Self::Cdk => return cdk::test(workspace),
             Self::Tests => return tests(workspace),
         }
         Ok(Tally::PASSED)
