@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hookline::aws::Aws;
 use hookline::handlers::{self, Context};
+use hookline::metrics::Metrics;
 use hookline_local::ec2::{Instance, Tags};
 use hookline_local::{CallRecord, LocalAws, Settings};
 use serde_json::{Value, json};
