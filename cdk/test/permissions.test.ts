@@ -197,6 +197,23 @@ test('tag-node sets the tags that the profiles name, on instances of the profile
   }
 });
 
+test('tags of volumes and of interfaces from the launch are limited to what the profiles name', () => {
+  const { stack: tagging } = orchestrated({
+    profiles: [
+      profile({
+        volumeTags: { Disk: 'x' },
+        interfaceTags: { Net: 'y' },
+        namePreset: 'cluster-ip',
+        nodeTags: {},
+      }),
+    ],
+  });
+  const policies = JSON.stringify(Template.fromStack(tagging).findResources('AWS::IAM::Policy'));
+  for (const key of ['Disk', 'Net', 'Name']) {
+    expect(policies).toContain(`"ForAllValues:StringEquals":{"aws:TagKeys":["${key}"]}`);
+  }
+});
+
 test('reconcile sets and takes away its own tag only, on our interfaces only', () => {
   for (const action of ['ec2:CreateTags', 'ec2:DeleteTags']) {
     expect(of('reconcile', action).map((statement) => statement.Condition)).toEqual([
