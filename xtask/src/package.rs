@@ -95,7 +95,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
             &text,
         )?;
     }
-    package_templates::add(workspace, &dist)?;
+    package_templates::add(workspace, &dist, arch.name())?;
     let sums = checksums(&dist)?;
     write(&dist.join(SUMS), sums.as_bytes())?;
     println!("{DIST}/{SUMS}  {} files", sums.lines().count());
