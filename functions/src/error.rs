@@ -80,6 +80,25 @@ pub enum Error {
     /// EC2 does not know the instance (yet): describe and tagging lag behind a launch.
     #[error("EC2 does not know instance {0} yet")]
     InstanceNotFoundYet(InstanceId),
+    /// The instance's root volume or its interfaces are not shown yet, and are to have tags: what is shown has them.
+    #[error("EC2 does not show {what} of instance {instance} yet")]
+    DevicesNotShownYet {
+        /// The instance.
+        instance: InstanceId,
+        /// `the root volume`, `an interface`, or an id that it does not know yet.
+        what: String,
+    },
+    /// Nodes of one event could not be named; the rest of them were. It has the name of the error that decides: the first that
+    /// another try can mend, else the first.
+    #[error("{} of {of} nodes could not be named: {}", failures.len(), failures.join("; "))]
+    NodesNotNamed {
+        /// The error that decides.
+        decisive: Box<Error>,
+        /// How many nodes of the event the profile is for.
+        of: usize,
+        /// Each node that failed, and why.
+        failures: Vec<String>,
+    },
     /// The instance is shutting down or terminated: there is nothing left to prepare.
     #[error("instance {instance} is {state}: nothing is left to prepare")]
     InstanceGone {
@@ -184,6 +203,7 @@ impl Error {
         "Hookline.SubnetsFull",
         "Hookline.AddressContention",
         "Hookline.InstanceNotFoundYet",
+        "Hookline.DevicesNotShownYet",
         "Hookline.InstanceGone",
         "Hookline.InstanceNotRunning",
         "Hookline.InterfaceLost",
@@ -223,6 +243,8 @@ impl Error {
             Self::SubnetsFull { .. } => "Hookline.SubnetsFull",
             Self::AddressContention { .. } => "Hookline.AddressContention",
             Self::InstanceNotFoundYet(_) => "Hookline.InstanceNotFoundYet",
+            Self::DevicesNotShownYet { .. } => "Hookline.DevicesNotShownYet",
+            Self::NodesNotNamed { decisive, .. } => decisive.error_type(),
             Self::InstanceGone { .. } => "Hookline.InstanceGone",
             Self::InstanceNotRunning(_) => "Hookline.InstanceNotRunning",
             Self::InterfaceLost { .. } => "Hookline.InterfaceLost",
@@ -251,6 +273,17 @@ impl Error {
             problem: problem.into(),
             remedy: remedy.into(),
         }
+    }
+}
+
+impl Error {
+    /// The same with another remedy, for input that comes from elsewhere than from the state machine.
+    #[must_use]
+    pub fn with_remedy(mut self, words: &str) -> Self {
+        if let Self::Invalid { remedy, .. } = &mut self {
+            words.clone_into(remedy);
+        }
+        self
     }
 }
 

@@ -1,5 +1,5 @@
-//! What every function's binary shares: clients made once a process, JSON in and out, structured logs,
-//! and errors by name.
+//! What every function's binary shares: clients made once a process, JSON in and out, structured logs, metrics, and
+//! errors by name.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::aws::Aws;
 use crate::error::Result;
 use crate::handlers::Context;
+use crate::metrics::{Metric, Metrics, Of};
 
 /// Serves `handler` as the Lambda function `name` until the environment is shut down.
 ///
@@ -28,26 +29,35 @@ where
     let aws = Aws::from_environment().await;
     let (aws, handler) = (&aws, &handler);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let milliseconds = i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX);
+        let metrics = Metrics::starting_at(milliseconds);
         let context = Context {
             aws: aws.clone(),
             deadline: Instant::now() + time_left(event.context.deadline),
-            now: i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX),
+            now: milliseconds / 1000,
+            metrics: metrics.clone(),
         };
-        invoke(
+        let result = invoke(
             name,
             &event.context.request_id,
             context,
             event.payload,
             handler,
         )
-        .await
-        .map_err(Diagnostic::from)
+        .await;
+        // Whoever does not listen to stdout gets no metrics; the invocation is what it is.
+        let _ = metrics.write_to(&mut std::io::stdout().lock());
+        result.map_err(Diagnostic::from)
     }))
     .await
 }
 
-/// One invocation, in a span that carries what a search of the logs starts from.
-async fn invoke<H, F>(
+/// One invocation, in a span that carries what a search of the logs starts from. What it measures is in the context's
+/// metrics then.
+///
+/// # Errors
+/// The handler's.
+pub async fn invoke<H, F>(
     name: &'static str,
     request_id: &str,
     context: Context,
@@ -70,7 +80,12 @@ where
     );
     async {
         let started = Instant::now();
-        let (aws, calls) = (context.aws.clone(), context.aws.calls());
+        let (aws, metrics) = (context.aws.clone(), context.metrics.clone());
+        let (calls, throttled) = (aws.calls(), aws.throttled());
+        let of = match payload.pointer("/launch/profile/name") {
+            Some(Value::String(name)) => Of::profile(name),
+            _ => Of::All,
+        };
         // Boxed: the compiler gives up on the nested layout of a handler's future and the runtime's.
         let handled: Pin<Box<dyn Future<Output = Result<Value>>>> =
             Box::pin(handler(context, payload));
@@ -79,6 +94,11 @@ where
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         // A Lambda process serves one invocation at a time, so what was counted meanwhile is its own.
         let api_calls = aws.calls().saturating_sub(calls);
+        let throttled = aws.throttled().saturating_sub(throttled);
+        if throttled > 0 {
+            let throttled = usize::try_from(throttled).unwrap_or(usize::MAX);
+            metrics.add(Metric::ThrottledCalls, of, throttled);
+        }
         match &result {
             Ok(_) => info!(milliseconds, api_calls, "done"),
             Err(error) => warn!(

@@ -13,6 +13,7 @@
 pub mod autoscaling;
 mod buckets;
 mod calls;
+mod cloudtrail;
 mod dispatch;
 pub mod ec2;
 pub mod eventbridge;

@@ -67,7 +67,7 @@ pub struct Settings {
     /// Whether each Describe call lags by a random part of `describe_lag` instead of all of it, so that
     /// a later answer can be older than an earlier one.
     pub describe_lag_varies: bool,
-    /// For how long DescribeInstances does not know a launched instance (`InvalidInstanceID.NotFound`).
+    /// For how long DescribeInstances and CreateTags do not know a launched instance (`InvalidInstanceID.NotFound`).
     pub instance_not_found_for: Duration,
     /// For how long Attach, Modify, Delete and CreateTags do not know a created network interface
     /// (`InvalidNetworkInterfaceID.NotFound`).
@@ -75,6 +75,8 @@ pub struct Settings {
 
     /// How long an instance is `pending`.
     pub instance_pending_for: Duration,
+    /// How long after a launch the instance's volumes are not shown on it yet.
+    pub volume_attach_for: Duration,
     /// How long an instance is `shutting-down`.
     pub shutdown_for: Duration,
     /// For how long a terminated instance can still be described.
@@ -83,6 +85,9 @@ pub struct Settings {
     pub attach_for: Duration,
     /// How long an attachment is `detaching`.
     pub detach_for: Duration,
+    /// How long after a call CloudTrail's event comes (RunInstances by Auto Scaling); there is no trail, and so no event, when
+    /// `None`.
+    pub trail_delivers_after: Option<Duration>,
     /// How many network interfaces the account may have.
     pub network_interface_limit: usize,
 }
@@ -107,10 +112,12 @@ impl Default for Settings {
             instance_not_found_for: Duration::ZERO,
             interface_not_found_for: Duration::ZERO,
             instance_pending_for: Duration::from_secs(1),
+            volume_attach_for: Duration::ZERO,
             shutdown_for: Duration::from_secs(1),
             terminated_visible_for: Duration::from_secs(3600),
             attach_for: Duration::from_millis(500),
             detach_for: Duration::from_millis(500),
+            trail_delivers_after: None,
             network_interface_limit: 5000,
         }
     }

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::settings::{Latency, Settings};
-use crate::{autoscaling, ec2};
+use crate::{autoscaling, cloudtrail, ec2};
 
 /// What is to happen later; each service module handles its own.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub enum Timer {
     Ec2(ec2::Timer),
     /// Handled by [`autoscaling::fire`].
     AutoScaling(autoscaling::Timer),
+    /// The detail of an event that CloudTrail delivers.
+    CloudTrail(Box<serde_json::Value>),
 }
 
 /// An EventBridge event, before it is wrapped with version, account and Region.
@@ -128,6 +130,7 @@ impl World {
             match timer {
                 Timer::Ec2(timer) => ec2::fire(self, timer),
                 Timer::AutoScaling(timer) => autoscaling::fire(self, timer),
+                Timer::CloudTrail(detail) => cloudtrail::deliver(self, *detail),
             }
         }
         self.now = self.now.max(instant);

@@ -2,6 +2,7 @@
 //! Runtime API are the real ones; EC2, Auto Scaling and EventBridge are simulated.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -148,6 +149,24 @@ impl Deployment {
             state_machine_arn,
             _server: server,
         })
+    }
+
+    /// A deployment that was made by other means. Its functions and its state machine run in another engine, which
+    /// answers what `local` is asked of Step Functions; its functions call `local` by `server`.
+    #[must_use]
+    pub fn made_elsewhere(
+        local: LocalAws,
+        server: Server,
+        engine: SocketAddr,
+        state_machine_arn: String,
+    ) -> Self {
+        local.stepfunctions().use_engine(engine);
+        Self {
+            local,
+            endpoint: server.url(),
+            state_machine_arn,
+            _server: server,
+        }
     }
 
     /// Puts the rule of a profile; see [`put_rule`].

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -13,6 +13,7 @@ use hookline::aws::Aws;
 use hookline::domain::ownership;
 use hookline::domain::profile::Profile;
 use hookline::handlers::{self, Context};
+use hookline::metrics::Metrics;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{Instance, InstanceState, NetworkInterface};
 use hookline_local::{CallRecord, LocalAws, Settings};
@@ -102,6 +103,8 @@ pub struct Launch {
     /// The instance.
     pub instance: String,
     aws: Aws,
+    /// What was measured so far: documents of the embedded metric format.
+    measured: Mutex<Vec<Value>>,
 }
 
 impl Launch {
@@ -160,6 +163,7 @@ impl Launch {
                 aws: process(scene).await,
                 scene: Arc::clone(scene),
                 instance,
+                measured: Mutex::default(),
             });
         }
         Ok(launches)
@@ -173,6 +177,7 @@ impl Launch {
             data: json!({"event": self.data["event"], "profile": self.data["profile"]}),
             instance: self.instance.clone(),
             aws: process(&self.scene).await,
+            measured: Mutex::default(),
         }
     }
 
@@ -191,13 +196,32 @@ impl Launch {
     /// # Errors
     /// The function's.
     pub async fn handle(&self, state: State, payload: Value) -> hookline::Result<Value> {
-        let context = Context {
-            aws: self.aws.clone(),
-            deadline: Instant::now() + FUNCTION_TIMEOUT,
-            now: self
-                .local()
-                .with_world(|world| world.timestamp().unix_timestamp()),
-        };
+        self.invoke(async |context| Self::function(state, context, payload).await)
+            .await
+    }
+
+    /// Runs `function` in this launch's process.
+    ///
+    /// # Errors
+    /// The function's.
+    pub async fn invoke<T>(
+        &self,
+        function: impl AsyncFnOnce(Context) -> hookline::Result<T>,
+    ) -> hookline::Result<T> {
+        let context = context(self.aws.clone(), self.local(), FUNCTION_TIMEOUT);
+        let metrics = context.metrics.clone();
+        let result = function(context).await;
+        let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        measured.extend(metrics.take());
+        result
+    }
+
+    /// What the functions have measured since this was last asked.
+    pub fn measured(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.measured.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn function(state: State, context: Context, payload: Value) -> hookline::Result<Value> {
         match state {
             State::TagNode => handlers::tag_node::handle(context, payload).await,
             State::PlanInterfaces => handlers::plan_interfaces::handle(context, payload).await,
@@ -426,6 +450,19 @@ pub fn small() -> Size {
         azs: 1,
         networks: 2,
         ..Size::default()
+    }
+}
+
+/// What a handler runs with, in an invocation that begins now.
+#[must_use]
+pub fn context(aws: Aws, local: &LocalAws, timeout: Duration) -> Context {
+    let now = local.with_world(|world| world.timestamp());
+    let milliseconds = now.unix_timestamp() * 1000 + i64::from(now.millisecond());
+    Context {
+        aws,
+        deadline: Instant::now() + timeout,
+        now: now.unix_timestamp(),
+        metrics: Metrics::starting_at(milliseconds),
     }
 }
 

@@ -212,6 +212,41 @@ impl Scene {
         Ok(())
     }
 
+    /// Makes a plain group over all AZs, empty, without any hook. Its instances have these tags from their launch.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn plain_group(&self, name: &str, tags: &[(&str, &str)]) -> Result<()> {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| {
+                Tag::builder()
+                    .key(*key)
+                    .value(*value)
+                    .propagate_at_launch(true)
+                    .build()
+            })
+            .collect();
+        self.autoscaling
+            .create_auto_scaling_group()
+            .auto_scaling_group_name(name)
+            .launch_template(
+                LaunchTemplateSpecification::builder()
+                    .launch_template_name("node")
+                    .version("$Latest")
+                    .build(),
+            )
+            .min_size(0)
+            .max_size(5000)
+            .desired_capacity(0)
+            .vpc_zone_identifier(self.node_subnets.join(","))
+            .set_tags(Some(tags))
+            .send()
+            .await
+            .with_context(|| format!("CreateAutoScalingGroup {name}"))?;
+        Ok(())
+    }
+
     /// Sets the number of nodes that a group shall have.
     ///
     /// # Errors

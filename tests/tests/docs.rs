@@ -7,19 +7,30 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use hookline::domain::naming::facts::{NAME_VARIABLE, VARIABLES};
+use hookline::domain::naming::{NamePreset, NamingProfile};
 use hookline::domain::profile::Profile;
 use serde_json::Value;
 
 const LAUNCH_NODE: &str = include_str!("../../statemachine/launch-node.asl.json");
+const NAME_NODE: &str = include_str!("../../statemachine/name-node.asl.json");
 const ERRORS: &str = include_str!("../../docs/errors.md");
 const STATES: &str = include_str!("../../docs/states.md");
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 const PROFILE: &str = include_str!("../../docs/profile.md");
+const NAMING: &str = include_str!("../../docs/naming.md");
 
-/// The states, by name.
-fn states() -> Result<serde_json::Map<String, Value>> {
-    let machine: Value = serde_json::from_str(LAUNCH_NODE)?;
+/// The states of a state machine, by name.
+fn states_of(machine: &str) -> Result<serde_json::Map<String, Value>> {
+    let machine: Value = serde_json::from_str(machine)?;
     Ok(machine["States"].as_object().context("no States")?.clone())
+}
+
+/// The states of all state machines, by name.
+fn states() -> Result<serde_json::Map<String, Value>> {
+    let mut states = states_of(LAUNCH_NODE)?;
+    states.extend(states_of(NAME_NODE)?);
+    Ok(states)
 }
 
 /// The names in the first columns of a document's tables.
@@ -135,8 +146,17 @@ fn operations_md_says_how_long_an_execution_may_take() -> Result<()> {
 }
 
 #[test]
-fn every_state_is_in_states_md_with_its_type_and_what_it_adds() -> Result<()> {
-    let states = states()?;
+fn every_state_is_in_its_document_with_its_type_and_what_it_adds() -> Result<()> {
+    states_are_told(LAUNCH_NODE, STATES)?;
+    // The tables of naming.md are many; that of the states begins with its heading.
+    let (_, states) = NAMING
+        .split_once("## The state machine")
+        .context("no section")?;
+    states_are_told(NAME_NODE, states)
+}
+
+fn states_are_told(machine: &str, document: &str) -> Result<()> {
+    let states = states_of(machine)?;
     for (name, state) in &states {
         let kind = state["Type"].as_str().context("no Type")?;
         let start = match state["ResultPath"].as_str() {
@@ -144,11 +164,11 @@ fn every_state_is_in_states_md_with_its_type_and_what_it_adds() -> Result<()> {
             None => format!("| `{name}` | {kind} | |"),
         };
         ensure!(
-            STATES.lines().any(|line| line.starts_with(&start)),
-            "docs/states.md has no row {start}"
+            document.lines().any(|line| line.starts_with(&start)),
+            "no row {start}"
         );
     }
-    let rows = STATES
+    let rows = document
         .lines()
         .filter(|line| line.starts_with("| `") && line.matches('|').count() == 5)
         .count();
@@ -193,6 +213,54 @@ fn every_field_of_a_profile_is_in_profile_md() -> Result<()> {
             columns.contains(field.as_str()) || columns.contains(format!("{field}.name").as_str()),
             "docs/profile.md has no row for {field}"
         );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_profiles_of_naming_md_are_accepted_and_all_json_is_json() -> Result<()> {
+    let mut profiles = 0;
+    for block in blocks(NAMING, "json") {
+        let mut value: Value = serde_json::from_str(block).with_context(|| block.to_owned())?;
+        if value.get("profile").is_some() {
+            value = value["profile"].take();
+        }
+        if value.get("selector").is_some() {
+            NamingProfile::read(value)?;
+            profiles += 1;
+        }
+    }
+    assert_eq!(profiles, 3);
+    Ok(())
+}
+
+#[test]
+fn naming_md_has_every_field_variable_and_preset() -> Result<()> {
+    let columns = first_columns(NAMING);
+    let example = blocks(NAMING, "json").into_iter().next().context("none")?;
+    let profile = NamingProfile::read(serde_json::from_str(example)?)?;
+    let written = serde_json::to_value(profile)?;
+    for field in written
+        .as_object()
+        .into_iter()
+        .flat_map(|fields| fields.keys())
+    {
+        ensure!(columns.contains(field.as_str()), "no row for {field}");
+    }
+    for variable in VARIABLES.into_iter().chain([NAME_VARIABLE]) {
+        let is_told = columns
+            .iter()
+            .any(|column| column.split("`, `").any(|one| one == variable));
+        ensure!(is_told, "no row for the variable {variable}");
+    }
+    for preset in NamePreset::ALL {
+        let name = serde_json::to_value(preset)?;
+        let row = format!("| `{}` |", name.as_str().unwrap_or_default());
+        let template = preset.template().replace(" | ", r" \| ");
+        let is_told = NAMING
+            .lines()
+            .any(|line| line.starts_with(&row) && line.ends_with(&format!("`{template}` |")));
+        ensure!(is_told, "no row {row} with {template}");
     }
     Ok(())
 }

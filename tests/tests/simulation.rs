@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use hookline_tests::permissions::{allowed, difference, needed};
 use hookline_tests::scene::Size;
 use hookline_tests::sim::faults::{
     Background, Outcome, calls_of_a_launch, cells, run_cell, run_random,
@@ -16,9 +17,17 @@ use hookline_tests::sim::strategy::Strategy;
 const HISTORIES: u64 = 500;
 
 fn must_pass(outcomes: impl IntoIterator<Item = Outcome>) -> usize {
+    let allowed = allowed().expect("permissions");
     let mut count = 0;
     for outcome in outcomes {
         count += 1;
+        assert_eq!(
+            difference(&needed(outcome.actions), &allowed),
+            Vec::<String>::new(),
+            "{} (seed {}): not in functions/permissions.json",
+            outcome.cell,
+            outcome.seed
+        );
         assert!(
             outcome.problems.is_empty(),
             "{} (seed {}): {:#?}\n{}",

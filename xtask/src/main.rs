@@ -1,4 +1,5 @@
-//! The project's commands: `cargo xtask test`, `demo`, `local`, `sim`, `faults`, `diagram`, `deny` and `setup`.
+//! The project's commands: `cargo xtask test`, `demo`, `local`, `sim`, `faults`, `diagram`, `schema`, `deny`
+//! and `setup`.
 //!
 //! There is no other task runner. What a command needs beyond Rust (a Python with the Step
 //! Functions engine, a Node.js tool that reads state machines) it sets up itself, in `.local/`,
@@ -13,9 +14,11 @@ mod diagram_files;
 mod node;
 mod programs;
 mod python;
+mod schema;
 mod stamp;
 mod state_machines;
 mod tally;
+mod templates;
 mod test;
 mod workspace;
 
@@ -82,6 +85,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write functions/profile.schema.json, the JSON Schema of a profile, from its Rust types
+    Schema {
+        /// Write nothing; fail when the file is not what the types say
+        #[arg(long)]
+        check: bool,
+    },
     /// Check the dependencies' licences, sources and duplicates with cargo-deny
     ///
     /// Installs cargo-deny into .local/tools the first time, which compiles it (some minutes).
@@ -111,6 +120,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Faults { args } => programs::faults(&workspace, &args),
         Task::Diagram { check: false } => diagram_files::write(&workspace),
         Task::Diagram { check: true } => diagram_files::check(&workspace),
+        Task::Schema { check: false } => schema::write(&workspace),
+        Task::Schema { check: true } => schema::check(&workspace),
         Task::Deny => deny::run(&workspace),
         Task::Setup => {
             let python = python::set_up(&workspace)?;

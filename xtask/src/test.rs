@@ -12,7 +12,7 @@ use crate::cargo::{Programs, REMEDY, cargo};
 use crate::programs::{FUNCTIONS_DIR, PYTHON};
 use crate::tally::{ResultLines, Tally};
 use crate::workspace::Workspace;
-use crate::{command, diagram_files, python, state_machines};
+use crate::{command, diagram_files, python, schema, state_machines};
 
 /// One of the checks, in the order that they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,7 +23,7 @@ pub(crate) enum Step {
     Clippy,
     /// The state machines are valid Amazon States Language
     Asl,
-    /// The generated docs say what the state machines say
+    /// The generated files say what the state machines and the types say
     Docs,
     /// The tests, with the functions built and the Step Functions engine ready
     Tests,
@@ -35,7 +35,9 @@ impl Step {
             Self::Format => "format: all Rust files are as rustfmt writes them",
             Self::Clippy => "clippy: no warnings",
             Self::Asl => "asl: the state machines are valid",
-            Self::Docs => "docs: the diagrams are those of the state machines",
+            Self::Docs => {
+                "docs: the diagrams are those of the state machines, the schema that of the types"
+            }
             Self::Tests => "tests: unit, end-to-end, simulation",
         }
     }
@@ -55,6 +57,7 @@ impl Step {
             Self::Asl => state_machines::validate(workspace)?,
             Self::Docs => {
                 diagram_files::check(workspace)?;
+                schema::check(workspace)?;
             }
             Self::Tests => return tests(workspace),
         }

@@ -23,6 +23,21 @@ pub(super) fn message<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>
         .unwrap_or_default()
 }
 
+/// Whether an error code says that too many calls were made.
+pub(super) fn is_throttling(code: &str) -> bool {
+    matches!(
+        code,
+        "RequestLimitExceeded"
+            | "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "TooManyRequestsException"
+            | "EC2ThrottledException"
+    )
+}
+
 /// The error of `action`, by its code.
 pub(super) fn classify<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Error
 where
@@ -40,14 +55,7 @@ where
         .raw_response()
         .map_or(0, |response| response.status().as_u16());
     match code.as_str() {
-        "RequestLimitExceeded"
-        | "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "TooManyRequestsException"
-        | "EC2ThrottledException" => Error::Throttled { action, code },
+        throttled if is_throttling(throttled) => Error::Throttled { action, code },
         "UnauthorizedOperation"
         | "AccessDenied"
         | "AccessDeniedException"

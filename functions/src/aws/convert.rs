@@ -7,10 +7,12 @@ use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types;
 
 use super::instances::Instance;
+use crate::domain::ids::VolumeId;
 use crate::domain::limits::{InstanceTypeLimits, NetworkCard};
+use crate::domain::naming::facts::ON_DEMAND;
 use crate::domain::ownership;
 use crate::domain::plan::{Holding, Subnet};
-use crate::domain::reconcile::Waiting;
+use crate::domain::reconcile::Member;
 use crate::domain::wiring::{Attachment, Interface};
 
 pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<types::Tag> {
@@ -41,7 +43,41 @@ fn unsigned(number: Option<i32>) -> u32 {
         .unwrap_or(0)
 }
 
+/// The volumes that are shown to go with an instance; and whether its root volume is still to come.
+fn volumes(instance: &types::Instance) -> (Vec<VolumeId>, bool) {
+    let root = instance.root_device_name();
+    let on_ebs = instance
+        .root_device_type()
+        .is_some_and(|kind| kind.as_str() == "ebs");
+    let devices = instance.block_device_mappings();
+    let root_shown = devices.iter().any(|device| device.device_name() == root);
+    let volumes = devices
+        .iter()
+        .filter_map(|device| device.ebs())
+        .filter(|ebs| ebs.delete_on_termination() == Some(true))
+        .filter_map(|ebs| ebs.volume_id()?.parse().ok())
+        .collect();
+    (volumes, on_ebs && root.is_some() && !root_shown)
+}
+
 pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
+    let (volumes, root_volume_missing) = volumes(instance);
+    let is_attached = |on: &types::InstanceNetworkInterfaceAttachment| {
+        on.status()
+            .is_some_and(|status| matches!(status.as_str(), "attaching" | "attached"))
+    };
+    let mut interfaces: Vec<_> = instance
+        .network_interfaces()
+        .iter()
+        .filter_map(|interface| Some((interface.attachment()?, interface)))
+        .filter(|(on, _)| is_attached(on))
+        .collect();
+    interfaces.sort_by_key(|(on, _)| {
+        (
+            unsigned(on.network_card_index()),
+            unsigned(on.device_index()),
+        )
+    });
     Some(Instance {
         id: instance.instance_id()?.parse().ok()?,
         instance_type: instance.instance_type()?.as_str().to_owned(),
@@ -49,38 +85,51 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
         state: instance.state()?.name()?.as_str().to_owned(),
         launched_at: instance.launch_time()?.secs(),
         private_ip: some(instance.private_ip_address()),
+        ipv6_address: some(instance.ipv6_address()).or_else(|| {
+            let (_, primary) = interfaces.first()?;
+            some(primary.ipv6_addresses().first()?.ipv6_address())
+        }),
         private_dns_name: some(instance.private_dns_name()),
-        tags: tag_map(instance.tags()),
-        attached: instance
-            .network_interfaces()
+        lifecycle: instance
+            .instance_lifecycle()
+            .map_or(ON_DEMAND, |lifecycle| lifecycle.as_str())
+            .to_owned(),
+        volumes,
+        root_volume_missing,
+        adopted_at: instance
+            .tags()
             .iter()
-            .filter_map(|interface| interface.attachment())
-            .filter(|on| {
-                on.status()
-                    .is_some_and(|status| matches!(status.as_str(), "attaching" | "attached"))
-            })
-            .map(|on| {
+            .find(|tag| tag.key() == Some(ownership::ADOPTED_AT))
+            .and_then(|tag| tag.value()?.parse().ok()),
+        tags: tag_map(instance.tags()),
+        attached: interfaces
+            .iter()
+            .map(|(on, _)| {
                 (
                     unsigned(on.network_card_index()),
                     unsigned(on.device_index()),
                 )
             })
             .collect(),
+        interfaces: interfaces
+            .iter()
+            .filter_map(|(_, interface)| interface.network_interface_id()?.parse().ok())
+            .collect(),
     })
 }
 
-/// The instances of a group that wait at a launch hook.
-pub(super) fn waiting(group: &AutoScalingGroup) -> Vec<Waiting> {
+/// The instances of a group that are in a lifecycle state.
+pub(super) fn members(group: &AutoScalingGroup, lifecycle_state: &str) -> Vec<Member> {
     group
         .instances()
         .iter()
         .filter(|instance| {
             instance
                 .lifecycle_state()
-                .is_some_and(|state| state.as_str() == "Pending:Wait")
+                .is_some_and(|state| state.as_str() == lifecycle_state)
         })
         .filter_map(|instance| {
-            Some(Waiting {
+            Some(Member {
                 instance: instance.instance_id()?.parse().ok()?,
                 group: group.auto_scaling_group_name()?.to_owned(),
                 group_arn: group

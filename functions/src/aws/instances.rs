@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::classify::{classify, code};
 use super::{Aws, convert};
-use crate::domain::ids::InstanceId;
+use crate::domain::ids::{InstanceId, NetworkInterfaceId, VolumeId};
+use crate::domain::naming::NodeFacts;
 use crate::domain::plan::InFlight;
 use crate::domain::profile::{Selector, TagSelector};
 use crate::error::{Error, Result};
 
 /// Auto Scaling's tag on each of its instances.
 const GROUP_TAG: &str = "tag:aws:autoscaling:groupName";
+/// EC2's limit of values in one filter (EC2 API Reference, "List and filter using the CLI and API").
+pub(super) const FILTER_VALUES: usize = 200;
 
 /// An instance as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -28,10 +31,22 @@ pub struct Instance {
     pub state: String,
     /// Seconds since the epoch.
     pub launched_at: i64,
+    /// When `adopt` last took it up, in seconds since the epoch: the tag [`ADOPTED_AT`](crate::domain::ownership::ADOPTED_AT).
+    pub adopted_at: Option<i64>,
     /// The primary private IPv4 address.
     pub private_ip: Option<String>,
+    /// The first IPv6 address of the primary interface.
+    pub ipv6_address: Option<String>,
     /// The private DNS name.
     pub private_dns_name: Option<String>,
+    /// `spot` or `on-demand`, or what else EC2 calls it.
+    pub lifecycle: String,
+    /// The volumes that go with the instance (`DeleteOnTermination`), as far as they are attached yet.
+    pub volumes: Vec<VolumeId>,
+    /// Whether its root volume, which it has, is not shown yet.
+    pub root_volume_missing: bool,
+    /// The interfaces that are attached, or being attached.
+    pub interfaces: Vec<NetworkInterfaceId>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// Where interfaces are attached, or being attached: network card and device index.
@@ -43,6 +58,35 @@ impl Instance {
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.state == "running"
+    }
+
+    /// Whether it is on its way out for good.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        matches!(self.state.as_str(), "shutting-down" | "terminated")
+    }
+
+    /// What templates can speak of.
+    #[must_use]
+    pub fn facts(&self, region: &str, group: &str) -> NodeFacts {
+        NodeFacts {
+            instance_id: self.id.clone(),
+            instance_type: self.instance_type.clone(),
+            az: self.availability_zone.clone(),
+            region: region.to_owned(),
+            asg: group.to_owned(),
+            private_ip: self.private_ip.clone(),
+            ipv6_address: self.ipv6_address.clone(),
+            private_dns_name: self.private_dns_name.clone(),
+            lifecycle: self.lifecycle.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+
+    /// Since when it is to be prepared: from its launch, or from when it was adopted. Launches are served in this order.
+    #[must_use]
+    pub fn in_flight_since(&self) -> i64 {
+        self.launched_at.max(self.adopted_at.unwrap_or(i64::MIN))
     }
 
     /// # Errors
@@ -93,6 +137,37 @@ impl Aws {
             .ok_or_else(|| Error::InstanceNotFoundYet(id.clone()))
     }
 
+    /// The instances of these ids that EC2 knows, in whatever state (DescribeInstances, filtered: an id that it does not know
+    /// yet hides no other).
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn known_instances(&self, ids: &[InstanceId]) -> Result<Vec<Instance>> {
+        let mut instances = Vec::new();
+        for ids in ids.chunks(FILTER_VALUES) {
+            let filter = Filter::builder()
+                .name("instance-id")
+                .set_values(Some(ids.iter().map(ToString::to_string).collect()))
+                .build();
+            let answer = self
+                .ec2
+                .describe_instances()
+                .filters(filter)
+                .max_results(1000);
+            let mut pages = answer.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| classify("DescribeInstances", &error))?;
+                let found = page.reservations().iter();
+                instances.extend(
+                    found
+                        .flat_map(|reservation| reservation.instances())
+                        .filter_map(convert::instance),
+                );
+            }
+        }
+        Ok(instances)
+    }
+
     /// The pending and running instances that `selector` covers (DescribeInstances, in pages of 1,000).
     ///
     /// # Errors
@@ -137,40 +212,12 @@ impl Aws {
         }
         Ok(instances)
     }
-
-    /// Puts tags on the instance (CreateTags); calls nothing when there are none.
-    ///
-    /// # Errors
-    /// [`Error::InstanceNotFoundYet`] besides what every call can fail with.
-    pub async fn tag_instance(
-        &self,
-        id: &InstanceId,
-        tags: &BTreeMap<String, String>,
-    ) -> Result<()> {
-        if tags.is_empty() {
-            return Ok(());
-        }
-        let answer = self
-            .ec2
-            .create_tags()
-            .resources(id.as_str())
-            .set_tags(Some(convert::tags(tags)))
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) if code(&error) == Some("InvalidInstanceID.NotFound") => {
-                Err(Error::InstanceNotFoundYet(id.clone()))
-            }
-            Err(error) => Err(classify("CreateTags", &error)),
-        }
-    }
 }
 
 impl From<&Instance> for InFlight {
     fn from(instance: &Instance) -> Self {
         Self {
-            launched_at: instance.launched_at,
+            since: instance.in_flight_since(),
             instance_id: instance.id.clone(),
         }
     }

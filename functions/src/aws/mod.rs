@@ -1,6 +1,7 @@
 //! The thin part: one function a call. SDK types go no further than this folder; errors leave it sorted by name.
 
 pub mod autoscaling;
+mod calls;
 mod classify;
 mod convert;
 pub mod executions;
@@ -8,21 +9,17 @@ pub mod fleet;
 pub mod instances;
 pub mod interfaces;
 pub mod subnets;
+pub mod tags;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
-use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
+
+use calls::Calls;
 
 /// Names Hookline in the user agent of every call, and so in CloudTrail.
 const APP_NAME: &str = "Hookline";
@@ -73,7 +70,13 @@ impl Aws {
     /// How many API calls have been made so far, the SDK's own retries included.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.calls.0.load(Ordering::Relaxed)
+        self.calls.made()
+    }
+
+    /// How many of these AWS has throttled.
+    #[must_use]
+    pub fn throttled(&self) -> u64 {
+        self.calls.throttled()
     }
 }
 
@@ -93,26 +96,5 @@ pub fn settings(loader: aws_config::ConfigLoader) -> aws_config::ConfigLoader {
     match AppName::new(APP_NAME) {
         Ok(name) => loader.app_name(name),
         Err(_) => loader,
-    }
-}
-
-/// Counts the calls that go out: what a launch costs of the account's rate limits is in the logs.
-#[derive(Debug, Clone, Default)]
-struct Calls(Arc<AtomicU64>);
-
-#[dyn_dispatch_hint]
-impl Intercept for Calls {
-    fn name(&self) -> &'static str {
-        "Calls"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(())
     }
 }

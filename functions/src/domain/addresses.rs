@@ -79,6 +79,16 @@ impl Pool {
         addresses
     }
 
+    /// How many addresses are free.
+    #[must_use]
+    pub fn free(&self) -> u128 {
+        // The taken intervals lie inside the block, apart from each other; so no difference is below zero.
+        self.taken.iter().fold(
+            (self.last - self.first).saturating_add(1),
+            |free, (first, last)| free.saturating_sub((last - first).saturating_add(1)),
+        )
+    }
+
     fn insert(&mut self, start: u128, end: u128) {
         let (mut start, mut end) = (start.max(self.first), end.min(self.last));
         if start > end {
@@ -207,6 +217,7 @@ mod tests {
                 .filter(|n| !taken.contains(n))
                 .map(|n| IpAddr::from(Ipv4Addr::from(base + n)))
                 .collect();
+            prop_assert_eq!(pool.free(), free.len() as u128);
             let expected = (free.len() >= want).then(|| free[..want].to_vec());
             prop_assert_eq!(pool.take_lowest_many(want), expected.clone());
             let next = free.get(expected.map_or(0, |e| e.len())).copied();

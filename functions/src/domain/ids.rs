@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why a text is no id of the wanted kind.
@@ -45,8 +46,9 @@ fn check(
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $article:literal, $kind:literal, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = concat!("^", $prefix, "([0-9a-f]{8}|[0-9a-f]{17})$")))]
         pub struct $name(String);
 
         impl $name {
@@ -103,6 +105,10 @@ id!(
 id!(
     /// A network interface, `eni-…`.
     NetworkInterfaceId, "a", "network interface", "eni-"
+);
+id!(
+    /// An EBS volume, `vol-…`.
+    VolumeId, "a", "volume", "vol-"
 );
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Which addresses a launch asks for: a pure function from what is seen to what to create.
 //!
 //! EC2 refuses a taken address, so creation is the compare-and-swap and no plan can do harm; a good plan
-//! only saves calls. Among the launches in flight that hold no interface yet, the r-th (by launch time, then
-//! id) plans what is left over by the r − 1 before it. Each of those does the same sum over the same listing, so
+//! only saves calls. Among the launches in flight that hold no interface yet, the r-th (by launch time, or that of
+//! the adoption, then id) plans what is left over by the r − 1 before it. Each of those does the same sum over the same listing, so
 //! no two plan the same address, and a stale view hides an address together with its owner.
 //!
 //! The plan is a state's output and so part of the execution: when the create that follows is killed or its
@@ -57,11 +57,11 @@ pub struct Holding {
     pub addresses: Vec<AddressRange>,
 }
 
-/// A launch in flight.
+/// A launch in flight, or a node that is being adopted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InFlight {
-    /// Seconds since the epoch.
-    pub launched_at: i64,
+    /// Since when, in seconds since the epoch.
+    pub since: i64,
     /// The instance.
     pub instance_id: InstanceId,
 }
@@ -165,9 +165,35 @@ impl View<'_> {
     /// [`Error::Invalid`] when a slot has no fitting subnet in the node's AZ, [`Error::SubnetsFull`],
     /// [`Error::AddressContention`].
     pub fn plan(&self) -> Result<Plan> {
-        check_subnets(self.profile, self.availability_zone, self.subnets)?;
+        self.plan_and_count().0
+    }
+
+    /// Makes the plan, and counts what is free then, whatever came of it: the IPv4 addresses of each of the profile's
+    /// subnets in the node's AZ that nobody holds, that no launch before this one will take, nor this one, and that
+    /// are neither reserved nor excluded. What EC2 chooses by itself counts once it is there.
+    #[must_use]
+    pub fn plan_and_count(&self) -> (Result<Plan>, BTreeMap<SubnetId, u64>) {
+        if let Err(error) = check_subnets(self.profile, self.availability_zone, self.subnets) {
+            return (Err(error), BTreeMap::new());
+        }
         let candidates = self.candidates();
         let mut pools = self.pools(&candidates);
+        let plan = self.plan_in(&candidates, &mut pools);
+        let free = pools.iter().filter_map(|(subnet, pools)| {
+            let free = pools.ipv4.as_ref()?.free();
+            Some((subnet.clone(), u64::try_from(free).unwrap_or(u64::MAX)))
+        });
+        let full = self.lessons.full_subnets.values().flatten();
+        // EC2's word that one is full counts for more than what is listed.
+        let free = free.chain(full.map(|subnet| (subnet.clone(), 0)));
+        (plan, free.collect())
+    }
+
+    fn plan_in(
+        &self,
+        candidates: &[Vec<&Subnet>],
+        pools: &mut BTreeMap<SubnetId, Pools>,
+    ) -> Result<Plan> {
         let me = &self.launch.instance_id;
 
         let mut ahead: Vec<_> = self
@@ -177,21 +203,21 @@ impl View<'_> {
             .collect();
         ahead.sort();
         for other in ahead {
-            for (slot, subnets) in self.profile.slots.iter().zip(&candidates) {
+            for (slot, subnets) in self.profile.slots.iter().zip(candidates) {
                 if self
                     .held(&other.instance_id, &slot.network)
                     .next()
                     .is_none()
                 {
                     // Where nothing is left for that launch there is nothing to leave to it.
-                    let _ = choose(slot, subnets, &mut pools);
+                    let _ = choose(slot, subnets, pools);
                 }
             }
         }
 
         let mut slots = Vec::new();
         let mut surplus = Vec::new();
-        for (slot, subnets) in self.profile.slots.iter().zip(&candidates) {
+        for (slot, subnets) in self.profile.slots.iter().zip(candidates) {
             let mine: Vec<_> = self.held(me, &slot.network).collect();
             let made = self.lessons.made.get(&slot.network);
             // The attached one, else the one with the lowest id: a second execution for the same launch
@@ -229,7 +255,7 @@ impl View<'_> {
                     rounds: MOST_ROUNDS,
                 });
             }
-            let choice = choose(slot, subnets, &mut pools).ok_or_else(|| Error::SubnetsFull {
+            let choice = choose(slot, subnets, pools).ok_or_else(|| Error::SubnetsFull {
                 network: slot.network.clone(),
                 subnets: self.in_az(slot).map(|subnet| subnet.id.clone()).collect(),
             })?;

@@ -32,7 +32,7 @@ fn subnets() -> BTreeMap<SubnetId, Subnet> {
 
 fn launch(n: u32) -> InFlight {
     InFlight {
-        launched_at: 1_000,
+        since: 1_000,
         instance_id: format!("i-{n:017x}").parse().unwrap(),
     }
 }
@@ -65,6 +65,10 @@ impl Scene {
     }
 
     fn plan(&self, n: u32) -> Result<Plan> {
+        self.plan_and_count(n).0
+    }
+
+    fn plan_and_count(&self, n: u32) -> (Result<Plan>, BTreeMap<SubnetId, u64>) {
         View {
             lost: false,
             profile: &Profile::read(self.profile.clone()).unwrap(),
@@ -76,7 +80,7 @@ impl Scene {
             lessons: self.lessons.clone(),
             round: self.round,
         }
-        .plan()
+        .plan_and_count()
     }
 
     /// What EC2 would do with a plan.
@@ -308,4 +312,28 @@ proptest! {
             (4..4 + 60).map(|n| std::net::Ipv4Addr::new(10, 0, 2, n).into()).collect();
         prop_assert_eq!(used, lowest);
     }
+}
+
+#[test]
+fn what_is_free_is_counted_whatever_comes_of_the_plan() {
+    let free = |scene: &Scene, subnet: &str| {
+        let (_, free) = scene.plan_and_count(2);
+        free.get(&subnet.parse().unwrap()).copied()
+    };
+    let mut scene = Scene::new();
+    let (first, second) = ("subnet-0000000000000001a", "subnet-0000000000000002a");
+    // Eleven in a /28, less this launch's own address.
+    assert_eq!(free(&scene, first), Some(10));
+    assert_eq!(free(&scene, "subnet-0000000000000001b"), Some(11));
+    assert_eq!(free(&scene, "subnet-0000000000000001c"), None);
+    // One before it.
+    scene.in_flight = vec![launch(1), launch(2), launch(3)];
+    assert_eq!(free(&scene, first), Some(9));
+    let network = scene.profile["slots"][0]["network"].as_str().unwrap();
+    let full = BTreeSet::from([first.parse().unwrap()]);
+    scene.lessons.full_subnets = BTreeMap::from([(network.to_owned(), full)]);
+    assert_eq!(free(&scene, first), Some(0));
+    scene.profile["slots"][1]["excludedRanges"] = json!(["10.0.0.0/8"]);
+    assert_eq!(free(&scene, second), Some(0));
+    assert!(scene.plan(2).is_err());
 }

@@ -1,63 +1,101 @@
 //! What a node of one group must get: the profile, as the rule's target hands it to the state machine.
 //!
-//! This file is the shape; [`super::validate`] is the rules. `docs/profile.md` is the reference for users.
+//! This file is the shape; [`super::validate`] is the rules. `docs/profile.md` is the reference for users. The first
+//! sentences of the fields are also the descriptions in `functions/profile.schema.json` (see [`super::schema`]), with
+//! the rules that one field alone can break.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ids::{SecurityGroupId, SubnetId};
+use super::naming::{ExistingTags, NamePreset, TagRules};
 use super::parse::from_value;
 use super::ranges::AddressRange;
+use super::schema::{self, PRINTABLE};
+use super::validate::{
+    LONGEST_DESCRIPTION, LONGEST_LABEL, LONGEST_NAME, LONGEST_TAG_KEY, MOST_COUNT,
+    MOST_SECURITY_GROUPS, MOST_SLOTS, MOST_SUBNETS,
+};
 use crate::error::{Input, Result};
 
 /// What a node of one group must get. Made by [`Profile::read`], so it has been validated.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(description = "What a node of one Auto Scaling group must get (docs/profile.md).")]
 pub struct Profile {
     /// A name for people: logs and tags carry it.
+    #[schemars(length(min = 1, max = LONGEST_LABEL), regex(pattern = PRINTABLE))]
     pub name: String,
     /// Which nodes this profile is for.
     pub selector: Selector,
     /// The launch lifecycle hook that the nodes wait at.
     pub hook: Hook,
-    /// Tags for the instance: key → template (see [`super::naming`]).
+    /// A ready-made template of the instance's tag Name.
+    pub name_preset: Option<NamePreset>,
+    /// Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md, "Templates").
     #[serde(default)]
+    #[schemars(transform = schema::templates)]
     pub node_tags: BTreeMap<String, String>,
+    /// Tags for the volumes that go with the instance: key → template.
+    #[serde(default)]
+    #[schemars(transform = schema::templates)]
+    pub volume_tags: BTreeMap<String, String>,
+    /// Tags for the interfaces that the instance was launched with: key → template. Those of slots have their own.
+    #[serde(default)]
+    #[schemars(transform = schema::templates)]
+    pub interface_tags: BTreeMap<String, String>,
+    /// What becomes of a tag that is there already, with another value.
+    #[serde(default)]
+    pub existing_tags: ExistingTags,
     /// The security groups of every slot that names none of its own.
     #[serde(default)]
+    #[schemars(length(max = MOST_SECURITY_GROUPS))]
     pub security_group_ids: Vec<SecurityGroupId>,
     /// The interfaces that a node gets. None at all is a profile that only names and tags.
     #[serde(default)]
+    #[schemars(length(max = MOST_SLOTS))]
     pub slots: Vec<Slot>,
 }
 
-/// Which nodes a profile is for.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+/// Which nodes a profile is for: those of some groups, or those that carry a tag.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = schema::one_property)]
 pub enum Selector {
     /// The nodes of these Auto Scaling groups.
-    AutoScalingGroupNames(BTreeSet<String>),
+    AutoScalingGroupNames(
+        #[schemars(
+            length(min = 1),
+            inner(length(min = 1, max = LONGEST_NAME), regex(pattern = PRINTABLE)),
+            // A name that is there twice does no harm, and is not refused.
+            transform = schema::repeats_allowed
+        )]
+        BTreeSet<String>,
+    ),
     /// The nodes that carry this tag.
     Tag(TagSelector),
 }
 
 /// A tag that a node must carry.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TagSelector {
     /// The tag's key.
+    #[schemars(length(min = 1, max = LONGEST_TAG_KEY), regex(pattern = PRINTABLE))]
     pub key: String,
     /// The tag's value; any value when absent.
     pub value: Option<String>,
 }
 
 /// The launch lifecycle hook that the nodes wait at.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hook {
     /// The hook's name. An event of another hook is not for this profile.
+    #[schemars(length(min = 1, max = LONGEST_NAME), regex(pattern = PRINTABLE))]
     pub name: String,
     /// Whether the hook is ours to complete. `false` for a hook that somebody else completes, such as the
     /// `Launch-LC-Hook` of EKS managed node groups.
@@ -66,19 +104,24 @@ pub struct Hook {
 }
 
 /// One interface that a node gets: one logical network at one device index.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Slot {
     /// The logical network, as `signaling`. Unique in a profile.
+    #[schemars(length(min = 1, max = LONGEST_LABEL), regex(pattern = PRINTABLE))]
     pub network: String,
-    /// The device index, 1 or more: index 0 is the instance's primary interface.
+    /// The device index, 1 or more: index 0 is the instance's primary interface. Unique on its network card.
+    #[schemars(range(min = 1, max = MOST_COUNT))]
     pub device_index: u32,
     /// The network card, on instance types that have several.
     #[serde(default)]
+    #[schemars(range(max = MOST_COUNT))]
     pub network_card: u32,
     /// Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is full.
+    #[schemars(length(min = 1, max = MOST_SUBNETS), extend("uniqueItems" = true))]
     pub subnet_ids: Vec<SubnetId>,
     /// The security groups of this slot; the profile's when absent.
+    #[schemars(length(min = 1, max = MOST_SECURITY_GROUPS))]
     pub security_group_ids: Option<Vec<SecurityGroupId>>,
     /// How the IPv4 addresses are chosen.
     #[serde(default)]
@@ -88,9 +131,11 @@ pub struct Slot {
     pub excluded_ranges: Vec<AddressRange>,
     /// The number of secondary private IPv4 addresses.
     #[serde(default)]
+    #[schemars(range(max = MOST_COUNT))]
     pub secondary_private_addresses: u32,
-    /// The number of /28 IPv4 prefixes.
+    /// The number of /28 IPv4 prefixes. Not together with secondary addresses.
     #[serde(default)]
+    #[schemars(range(max = MOST_COUNT))]
     pub prefixes: u32,
     /// Whether the interface gets an IPv6 address, and how it is chosen.
     #[serde(default)]
@@ -99,15 +144,18 @@ pub struct Slot {
     #[serde(default = "yes")]
     pub source_dest_check: bool,
     /// The interface's description; made from the node and the network when absent.
+    #[schemars(length(max = LONGEST_DESCRIPTION))]
     pub description: Option<String>,
     /// More tags for the interface.
     #[serde(default)]
+    #[schemars(transform = schema::interface_tags)]
     pub tags: BTreeMap<String, String>,
 }
 
 /// How IPv4 addresses are chosen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(transform = schema::words)]
 pub enum Addressing {
     /// The lowest free addresses of the subnet, so that a group's addresses are predictable.
     #[default]
@@ -117,8 +165,9 @@ pub enum Addressing {
 }
 
 /// Whether an interface gets an IPv6 address, and how it is chosen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(transform = schema::words)]
 pub enum Ipv6 {
     /// No IPv6 address.
     #[default]
@@ -142,6 +191,18 @@ impl Profile {
         let profile: Self = from_value(Input::Profile, "profile", value)?;
         super::validate::profile(&profile)?;
         Ok(profile)
+    }
+
+    /// What it says of tags of the instance, its volumes and its interfaces.
+    #[must_use]
+    pub fn tag_rules(&self) -> TagRules<'_> {
+        TagRules {
+            name_preset: self.name_preset,
+            node: &self.node_tags,
+            volumes: &self.volume_tags,
+            interfaces: &self.interface_tags,
+            existing: self.existing_tags,
+        }
     }
 
     /// The security groups that `slot` gets.

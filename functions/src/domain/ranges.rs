@@ -4,11 +4,17 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Addresses from `first` to `last`, both included, of one family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(
+    description = "Addresses of one family: `10.0.1.0/28`, `10.0.1.20-10.0.1.40`, or one address.",
+    // What has this form may still be no range: 10.0.0.999, or a last address before the first.
+    extend("pattern" = r"^\s*[0-9A-Fa-f:.]+(/[0-9]{1,3}|\s*-\s*[0-9A-Fa-f:.]+\s*)?$")
+)]
 pub struct AddressRange {
     first: IpAddr,
     last: IpAddr,

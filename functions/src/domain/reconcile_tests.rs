@@ -6,8 +6,8 @@ use crate::domain::profile::tests::profile;
 
 const MACHINE: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
 
-fn waiting(id: &str) -> Waiting {
-    Waiting {
+fn waiting(id: &str) -> Member {
+    Member {
         instance: id.parse().unwrap(),
         group: "upf".to_owned(),
         group_arn: "arn:group".to_owned(),
@@ -120,8 +120,8 @@ fn the_made_up_event_is_a_launch() {
     );
     let launch = Event::read_launch(event).unwrap();
     assert_eq!(launch.region, "us-west-2");
-    assert_eq!(launch.action.ec2_instance_id, waiting.instance);
-    assert_eq!(launch.action.lifecycle_action_token, None);
+    assert_eq!(launch.instance_id, waiting.instance);
+    assert_eq!(launch.action.unwrap().lifecycle_action_token, None);
 }
 
 #[test]
@@ -185,4 +185,27 @@ fn the_end_of_an_execution_is_read() {
     assert_eq!((ended.status.as_str(), ended.error), ("TIMED_OUT", None));
     assert!(!Ended::is(&json!({"profiles": []})));
     assert!(Ended::read(json!({"detail": {"status": 7}})).is_err());
+}
+
+#[test]
+fn a_launch_is_overdue_after_its_hooks_heartbeat_timeout() {
+    let waiting = [waiting(A)];
+    let facts = Facts {
+        launched_at: 1000,
+        tags: BTreeMap::new(),
+    };
+    let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
+    let limits = Limits::default();
+    let at = |profiles: &[Given], now| overdue(&waiting, &facts, profiles, now, limits).len();
+    let profiles = [given(|_| {}), given(|_| {})];
+    assert_eq!(at(&profiles, 2800), 0);
+    assert_eq!(at(&profiles, 2801), 1);
+    assert_eq!(at(&[], 2801), 0);
+    let theirs = given(|p| p["hook"]["complete"] = json!(false));
+    assert_eq!(at(&[theirs], 2801), 0);
+    // EC2 does not show the instance yet.
+    assert_eq!(
+        overdue(&waiting, &BTreeMap::new(), &profiles, 2801, limits).len(),
+        0
+    );
 }

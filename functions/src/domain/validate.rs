@@ -1,47 +1,43 @@
 //! The rules of a profile that its shape alone does not hold. All of them can be checked without AWS;
 //! what needs AWS (AZs of subnets, limits of the instance type) is in [`super::plan`] and [`super::limits`].
 
+mod tags;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::naming;
 use super::profile::{Addressing, Ipv6, Profile, Selector, Slot};
 use crate::error::{Error, Input, Result};
 
+pub(super) use tags::naming_profile;
+
 /// More than any instance type has.
-const MOST_SLOTS: usize = 128;
+pub(super) const MOST_SLOTS: usize = 128;
 /// EC2's limit: security groups per interface (VPC quotas; 5 by default, 16 at most).
-const MOST_SECURITY_GROUPS: usize = 16;
+pub(super) const MOST_SECURITY_GROUPS: usize = 16;
 /// EC2's limit of tags on a resource.
-const MOST_TAGS: usize = 50;
+pub(super) const MOST_TAGS: usize = 50;
 /// EC2's limit of a tag's key, in characters.
-const LONGEST_TAG_KEY: usize = 128;
+pub(super) const LONGEST_TAG_KEY: usize = 128;
 /// EC2's limit of a tag's value, in characters.
-const LONGEST_TAG_VALUE: usize = 256;
+pub(super) const LONGEST_TAG_VALUE: usize = 256;
 /// EC2's limit of a description, in characters.
-const LONGEST_DESCRIPTION: usize = 255;
+pub(super) const LONGEST_DESCRIPTION: usize = 255;
 /// Auto Scaling's limit of names, in characters.
-const LONGEST_NAME: usize = 255;
+pub(super) const LONGEST_NAME: usize = 255;
 /// What Hookline itself puts on an interface (see [`super::ownership`]), with room for more.
-const OWN_TAGS: usize = 10;
+pub(super) const OWN_TAGS: usize = 10;
 /// More secondaries, prefixes or subnets than this is a mistake in any profile.
-const MOST_COUNT: u32 = 255;
-const MOST_SUBNETS: usize = 200;
+pub(super) const MOST_COUNT: u32 = 255;
+pub(super) const MOST_SUBNETS: usize = 200;
+/// The longest name that Hookline itself gives a meaning, in characters: of a profile, of a network.
+pub(super) const LONGEST_LABEL: usize = 64;
 
 /// Checks every rule.
 pub(super) fn profile(profile: &Profile) -> Result<()> {
-    name("profile.name", &profile.name, 64)?;
+    name("profile.name", &profile.name, LONGEST_LABEL)?;
     name("profile.hook.name", &profile.hook.name, LONGEST_NAME)?;
     selector(&profile.selector)?;
-    tags("profile.nodeTags", &profile.node_tags, 0)?;
-    for (key, template) in &profile.node_tags {
-        naming::check(template).map_err(|problem| {
-            invalid(
-                format!("profile.nodeTags[{key:?}]"),
-                problem,
-                "Correct the template (docs/profile.md, nodeTags)",
-            )
-        })?;
-    }
+    tags::tag_rules(&profile.tag_rules())?;
     security_groups("profile.securityGroupIds", profile.security_group_ids.len())?;
     if profile.slots.len() > MOST_SLOTS {
         return Err(invalid(
@@ -87,7 +83,7 @@ pub(super) fn profile(profile: &Profile) -> Result<()> {
 }
 
 fn slot(at: &str, slot: &Slot) -> Result<()> {
-    name(&format!("{at}.network"), &slot.network, 64)?;
+    name(&format!("{at}.network"), &slot.network, LONGEST_LABEL)?;
     if slot.device_index == 0 {
         return Err(invalid(
             format!("{at}.deviceIndex"),
@@ -158,7 +154,7 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
             "Shorten it",
         ));
     }
-    tags(&format!("{at}.tags"), &slot.tags, OWN_TAGS)
+    tags::of_slot(&format!("{at}.tags"), &slot.tags)
 }
 
 fn selector(selector: &Selector) -> Result<()> {
@@ -182,56 +178,6 @@ fn selector(selector: &Selector) -> Result<()> {
         }
         Selector::Tag(tag) => name("profile.selector.tag.key", &tag.key, LONGEST_TAG_KEY),
     }
-}
-
-fn tags(at: &str, tags: &BTreeMap<String, String>, own: usize) -> Result<()> {
-    if tags.len() + own > MOST_TAGS {
-        return Err(invalid(
-            at,
-            format!("{} tags, at most {}", tags.len(), MOST_TAGS - own),
-            "Remove some: EC2 takes 50 on a resource, and Hookline adds its own to interfaces",
-        ));
-    }
-    for (key, value) in tags {
-        let field = format!(
-            "{at}[{:?}]",
-            key.chars().take(LONGEST_TAG_KEY).collect::<String>()
-        );
-        tag_key(&field, key)?;
-        // A node tag's value is a template; what it renders to is checked when it is rendered.
-        if own > 0 {
-            naming::check_value(value)
-                .map_err(|problem| invalid(&field, problem, "Shorten or correct the value"))?;
-        }
-    }
-    Ok(())
-}
-
-fn tag_key(field: &str, key: &str) -> Result<()> {
-    let length = key.chars().count();
-    if length == 0 || length > LONGEST_TAG_KEY {
-        return Err(invalid(
-            field,
-            format!("a key of {length} characters, expected 1 to {LONGEST_TAG_KEY}"),
-            "Use another key",
-        ));
-    }
-    let lower = key.to_ascii_lowercase();
-    if lower.starts_with("aws:") {
-        return Err(invalid(
-            field,
-            "keys that begin with aws: are AWS's own",
-            "Use another key",
-        ));
-    }
-    if lower.starts_with(super::ownership::PREFIX) || key == super::ownership::NO_MANAGE {
-        return Err(invalid(
-            field,
-            "Hookline sets this tag itself",
-            "Use another key",
-        ));
-    }
-    Ok(())
 }
 
 fn security_groups(field: &str, count: usize) -> Result<()> {
@@ -267,9 +213,6 @@ fn name(field: &str, text: &str, longest: usize) -> Result<()> {
 fn invalid(field: impl Into<String>, problem: impl Into<String>, remedy: &str) -> Error {
     Error::invalid(Input::Profile, field, problem, remedy)
 }
-
-/// EC2's limit of a tag's value, for [`super::naming`].
-pub(super) const TAG_VALUE: usize = LONGEST_TAG_VALUE;
 
 #[cfg(test)]
 mod tests {

@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::{info, warn};
 
+use super::summary::Summary;
 use super::{Context, Patience, Subject, read, write};
 use crate::aws::autoscaling::{Completed, LifecycleActionResult};
 use crate::domain::event::LifecycleAction;
 use crate::domain::parse::from_value;
 use crate::domain::profile::Selector;
 use crate::error::{Error, Input, Result};
+use crate::metrics::Metric;
 
 #[derive(Debug, Deserialize)]
 struct Payload {
@@ -24,6 +26,9 @@ struct Payload {
     /// There once `TagNode` has found that the profile covers the instance.
     #[serde(default)]
     node: Value,
+    /// There once `AttachInterfaces` has seen all as asked.
+    #[serde(default)]
+    wired: Value,
 }
 
 /// What became of the lifecycle action: `$.completion.outcome`.
@@ -49,6 +54,9 @@ pub struct Output {
     pub outcome: Outcome,
     /// Auto Scaling's word for the instance's lifecycle state, where it was looked up.
     pub lifecycle_state: Option<String>,
+    /// With CONTINUE: what the node has.
+    #[serde(flatten)]
+    pub summary: Option<Summary>,
 }
 
 /// Runs the function.
@@ -60,24 +68,17 @@ pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
     let result: LifecycleActionResult = from_value(Input::Payload, "result", result)?;
     let payload: Payload = read(payload)?;
     let subject = Subject::read(payload.event, payload.profile)?;
-    let action = &subject.launch.action;
-    if !is_ours(&context, &subject, !payload.node.is_null()).await? {
-        return Err(Error::HookNotOurs {
-            hook: action.lifecycle_hook_name.clone(),
-        });
+    let completed = complete(&context, &subject, result, !payload.node.is_null()).await;
+    measure(&context, &subject, &completed);
+    let mut output = completed?;
+    if result == LifecycleActionResult::Continue {
+        output.summary = summarize(&subject, payload.node, payload.wired);
+        if let Some(summary) = &mut output.summary
+            && output.outcome == Outcome::Completed
+        {
+            summary.seconds.event_to_continue = subject.seconds_since_event(&context);
+        }
     }
-    let output = match context
-        .aws
-        .complete_lifecycle_action(action, result)
-        .await?
-    {
-        Completed::Accepted => Output {
-            result,
-            outcome: Outcome::Completed,
-            lifecycle_state: None,
-        },
-        Completed::NoActiveAction => look(&context, action, result).await?,
-    };
     info!(
         result = output.result.as_str(),
         outcome = ?output.outcome,
@@ -87,10 +88,81 @@ pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
     write("CompleteLifecycleAction", &output)
 }
 
+/// What the states before have told of the node. It is for people: whatever of it cannot be read is left out, and the
+/// launch goes on all the same.
+fn summarize(subject: &Subject, node: Value, wired: Value) -> Option<Summary> {
+    let of_node = |node| Some(Summary::new(subject, &node, Vec::new()));
+    serde_json::from_value(wired)
+        .ok()
+        .or_else(|| serde_json::from_value(node).ok().and_then(of_node))
+}
+
+async fn complete(
+    context: &Context,
+    subject: &Subject,
+    result: LifecycleActionResult,
+    known_to_be_covered: bool,
+) -> Result<Output> {
+    let Some(action) = &subject.launch.action else {
+        // An adopted node waits at no hook.
+        let hook = subject.profile.hook.name.clone();
+        return Err(Error::HookNotOurs { hook });
+    };
+    if !is_ours(context, subject, action, known_to_be_covered).await? {
+        let hook = action.lifecycle_hook_name.clone();
+        return Err(Error::HookNotOurs { hook });
+    }
+    match context
+        .aws
+        .complete_lifecycle_action(action, result)
+        .await?
+    {
+        Completed::Accepted => Ok(Output {
+            result,
+            outcome: Outcome::Completed,
+            lifecycle_state: None,
+            summary: None,
+        }),
+        Completed::NoActiveAction => look(context, action, result).await,
+    }
+}
+
+/// A launch that had ended the same way before is not late: that may have been this state itself, in a run whose response
+/// was lost, or another execution for the launch.
+fn measure(context: &Context, subject: &Subject, completed: &Result<Output>) {
+    let metrics = &context.metrics;
+    let of = subject.measured();
+    match completed {
+        Ok(Output {
+            outcome: Outcome::Completed,
+            result,
+            ..
+        }) => match result {
+            LifecycleActionResult::Continue => {
+                if let Some(passed) = subject.milliseconds_since_event(context) {
+                    metrics.set(Metric::EventToContinue, of, passed);
+                }
+            }
+            LifecycleActionResult::Abandon => metrics.add(Metric::LaunchesAbandoned, of, 1),
+        },
+        Ok(Output {
+            outcome: Outcome::AlreadyContinued,
+            ..
+        })
+        | Err(Error::LaunchGone { .. }) => metrics.add(Metric::LateVerdicts, of, 1),
+        Ok(_) | Err(_) => {}
+    }
+}
+
 /// Whether the hook is this profile's to complete (invariant I3). One rule may bring the launches of many groups, so
 /// when `TagNode` failed before it knew, the selector is asked here.
-async fn is_ours(context: &Context, subject: &Subject, known_to_be_covered: bool) -> Result<bool> {
-    let (profile, action) = (&subject.profile, &subject.launch.action);
+async fn is_ours(
+    context: &Context,
+    subject: &Subject,
+    action: &LifecycleAction,
+    known_to_be_covered: bool,
+) -> Result<bool> {
+    let profile = &subject.profile;
     if !profile.hook.complete || profile.hook.name != action.lifecycle_hook_name {
         return Ok(false);
     }
@@ -143,6 +215,7 @@ async fn look(
             result,
             outcome,
             lifecycle_state: state,
+            summary: None,
         });
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::ids::NetworkInterfaceId;
 use crate::domain::plan::SlotPlan;
 use crate::domain::profile::{Addressing, Ipv6};
 use crate::error::{Error, Result};
+use crate::metrics::Metric;
 
 #[derive(Debug, Deserialize)]
 struct Payload {
@@ -71,6 +72,9 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
             }
             Ok(Created::AddressTaken(addresses)) => {
                 info!(network, ?addresses, "taken by somebody else");
+                context
+                    .metrics
+                    .add(Metric::AddressConflicts, subject.measured(), 1);
                 allocation
                     .refused
                     .push(Refused::AddressTaken { network, addresses });

@@ -9,15 +9,21 @@
 //! | [`attach_interfaces`] | `AttachInterfaces` | attaches, sets attributes, proves invariant I1 |
 //! | [`complete_hook`] | `ContinueLaunch`, `AbandonLaunch` | completes the lifecycle action |
 //! | [`release_interfaces`] | `ReleaseInterfaces` | removes what was made for the launch |
+//! | [`name_nodes`] | `NameNodes`, of `name-node` | names and tags the nodes of one event |
 //! | [`reconcile`] | none: a schedule and an event call it | finds lost launches and interfaces that nobody owns |
+//! | [`adopt`] | none: a person calls it | starts executions for nodes that run already |
 
+pub mod adopt;
 pub mod attach_interfaces;
 pub mod complete_hook;
 pub mod create_interfaces;
+pub mod name_nodes;
 pub mod plan_interfaces;
 pub mod reconcile;
 pub mod release_interfaces;
+pub mod summary;
 pub mod tag_node;
+mod tagging;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,6 +40,7 @@ use crate::domain::ownership;
 use crate::domain::parse::from_value;
 use crate::domain::profile::{Profile, Slot};
 use crate::error::{Error, Input, Result};
+use crate::metrics::{Metrics, Of};
 
 /// What a handler runs with.
 #[derive(Debug, Clone)]
@@ -44,6 +51,8 @@ pub struct Context {
     pub deadline: Instant,
     /// The time at the invocation's start, in seconds since the epoch.
     pub now: i64,
+    /// What is measured in this invocation.
+    pub metrics: Metrics,
 }
 
 /// What is known of the node, from `TagNode` on: `$.node`.
@@ -60,7 +69,7 @@ pub struct Node {
     pub availability_zone: String,
     /// The primary private IPv4 address.
     pub private_ip_address: Option<String>,
-    /// When it was launched, in seconds since the epoch: launches are served in this order.
+    /// When it was launched, or adopted, in seconds since the epoch: launches are served in this order.
     pub launched_at: i64,
     /// Whether EC2 said that it runs; interfaces attach from then on.
     pub running: bool,
@@ -74,7 +83,7 @@ impl Node {
             instance_type: instance.instance_type.clone(),
             availability_zone: instance.availability_zone.clone(),
             private_ip_address: instance.private_ip.clone(),
-            launched_at: instance.launched_at,
+            launched_at: instance.in_flight_since(),
             running: instance.is_running(),
         }
     }
@@ -138,8 +147,13 @@ impl Subject {
         })
     }
 
+    /// What the launch is measured as.
+    fn measured(&self) -> Of {
+        Of::profile(&self.profile.name)
+    }
+
     fn instance(&self) -> &InstanceId {
-        &self.launch.action.ec2_instance_id
+        &self.launch.instance_id
     }
 
     /// The tags that the interface of `slot` has from creation.
@@ -155,7 +169,7 @@ impl Subject {
         }
         tags.extend(ownership::tags(
             self.instance(),
-            &self.launch.action.auto_scaling_group_name,
+            &self.launch.group,
             &self.profile.name,
             &slot.network,
         ));

@@ -11,6 +11,7 @@ use crate::domain::pace::{self, Turn};
 use crate::domain::plan::{InFlight, Lessons, Plan, View, check_subnets};
 use crate::domain::profile::{Profile, Slot};
 use crate::error::Result;
+use crate::metrics::{Metric, Of};
 
 /// A launch older than this is not in flight any more: no hook waits longer without a heartbeat
 /// (HeartbeatTimeout is at most 7,200 s).
@@ -41,6 +42,9 @@ pub struct Planned {
     pub plan: Plan,
     /// Whether EC2 says by now that the instance runs.
     pub node_running: bool,
+    /// How long after the event it was made, in whole seconds.
+    #[serde(default)]
+    pub seconds_since_event: Option<u64>,
 }
 
 /// Runs the function.
@@ -54,6 +58,18 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let subject = Subject::read(payload.event, payload.profile)?;
     let (profile, node) = (&subject.profile, &payload.node);
     let zone = node.availability_zone.as_str();
+    let planned = |plan, node_running| {
+        let planned = Planned {
+            plan,
+            node_running,
+            seconds_since_event: subject.seconds_since_event(&context),
+        };
+        write("PlanInterfaces", &planned)
+    };
+    let waits = || {
+        let of = subject.measured();
+        context.metrics.add(Metric::LaunchesWaiting, of, 1);
+    };
 
     context
         .aws
@@ -77,24 +93,24 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
             wait_seconds = turn.wait_seconds,
             "still waiting for its turn"
         );
+        waits();
         let plan = Plan::wait(before.round, turn, before.ahead, lessons);
-        return write(
-            "PlanInterfaces",
-            &Planned {
-                plan,
-                node_running: node.running,
-            },
-        );
+        return planned(plan, node.running);
     }
 
     let instances = context.aws.instances_of(&profile.selector).await?;
-    let launch = InFlight {
-        launched_at: node.launched_at,
-        instance_id: node.instance_id.clone(),
-    };
+    let listed = instances.iter().find(|other| other.id == node.instance_id);
+    // As everybody else sees it, where it is seen: when it was adopted may not have shown before.
+    let launch = listed.map_or_else(
+        || InFlight {
+            since: node.launched_at,
+            instance_id: node.instance_id.clone(),
+        },
+        InFlight::from,
+    );
     let in_flight: Vec<&Instance> = instances
         .iter()
-        .filter(|other| other.launched_at > launch.launched_at.saturating_sub(IN_FLIGHT_SECONDS))
+        .filter(|other| other.in_flight_since() > launch.since.saturating_sub(IN_FLIGHT_SECONDS))
         .collect();
     // Counted in slots that are still to be served: of a launch that is being wired only the rest is ahead.
     let missing: usize = in_flight
@@ -103,10 +119,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         .map(|other| missing(profile, other))
         .sum();
     let ahead = missing.checked_div(profile.slots.len()).unwrap_or(0);
-    let node_running = node.running
-        || instances
-            .iter()
-            .any(|instance| instance.id == node.instance_id && instance.is_running());
+    let node_running = node.running || listed.is_some_and(Instance::is_running);
     let seconds = before.seconds_to_wait(profile, ahead, spread);
     if seconds > 0 {
         let turn = Turn::new(seconds, spread);
@@ -116,8 +129,9 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
             wait_seconds = turn.wait_seconds,
             "waiting for its turn"
         );
+        waits();
         let plan = Plan::wait(before.round, turn, ahead, lessons);
-        return write("PlanInterfaces", &Planned { plan, node_running });
+        return planned(plan, node_running);
     }
 
     // After the instances: a launch whose interface is seen must not be missed, or its address counts twice.
@@ -128,7 +142,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         .filter(|other| other.availability_zone == zone)
         .map(InFlight::from)
         .collect();
-    let mut plan = View {
+    let (plan, free) = View {
         profile,
         launch: &launch,
         availability_zone: zone,
@@ -139,7 +153,13 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         round: before.round,
         lost,
     }
-    .plan()?;
+    .plan_and_count();
+    for (subnet, free) in free {
+        context
+            .metrics
+            .set(Metric::FreeAddresses, Of::Subnet(subnet), free);
+    }
+    let mut plan = plan?;
     plan.ahead = ahead;
     for slot in &plan.slots {
         info!(
@@ -156,7 +176,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         listed = holdings.len(),
         "plan made"
     );
-    write("PlanInterfaces", &Planned { plan, node_running })
+    planned(plan, node_running)
 }
 
 /// What the rounds before mean for this one.

@@ -24,7 +24,8 @@ use crate::domain::ids::{InstanceId, NetworkInterfaceId};
 use crate::domain::parse::from_value;
 use crate::domain::profile::Profile;
 use crate::domain::reconcile::{Ended, Given, Limits, StateMachine};
-use crate::error::{Error, Input, Result};
+use crate::error::{Input, Result};
+use crate::metrics::{Metric, Metrics, Of};
 
 /// The constant input of the schedule's target.
 #[derive(Debug, Deserialize)]
@@ -54,6 +55,8 @@ pub struct Report {
     pub deleted: Vec<NetworkInterfaceId>,
     /// What was looked at and not done, and why.
     pub left: Vec<Left>,
+    /// Launches that have been waiting for too long, if that was looked at.
+    pub overdue: Option<Vec<InstanceId>>,
     /// Profiles that cannot be read. The others count.
     pub refused_profiles: Vec<Left>,
 }
@@ -75,6 +78,29 @@ impl Report {
         });
     }
 
+    /// A round has its zeros measured too: sums need them, and that there are none says that no round ran. Of an execution's
+    /// end only what was done counts.
+    fn measure(&self, metrics: &Metrics, is_round: bool) {
+        for (metric, number) in [
+            (Metric::ReconcileStarted, self.started.len()),
+            (Metric::ReconcileAbandoned, self.abandoned.len()),
+            (Metric::ReconcileReleased, self.released.len()),
+            (Metric::ReconcileDeleted, self.deleted.len()),
+            (Metric::ReconcileLeft, self.left.len()),
+            (
+                Metric::ReconcileRefusedProfiles,
+                self.refused_profiles.len(),
+            ),
+        ] {
+            if is_round || number > 0 {
+                metrics.add(metric, Of::All, number);
+            }
+        }
+        if let Some(overdue) = &self.overdue {
+            metrics.add(Metric::LaunchesOverdue, Of::All, overdue.len());
+        }
+    }
+
     /// One line for the logs: counts, and the ids of what is not as it should be.
     fn log(&self) {
         info!(
@@ -86,9 +112,11 @@ impl Report {
             deleted = self.deleted.len(),
             left = self.left.len(),
             refused_profiles = self.refused_profiles.len(),
+            overdue = self.overdue.as_ref().map(Vec::len),
             started_for = listed(&self.started),
             abandoned_for = listed(&self.abandoned),
             marked_interfaces = listed(&self.marked),
+            overdue_launches = self.overdue.as_ref().map(listed),
             deleted_interfaces = listed(self.deleted.iter().chain(&self.released)),
             left_because = listed(
                 self.left
@@ -102,7 +130,7 @@ impl Report {
 }
 
 /// A list for a log field, which CloudWatch cuts at some length: the first ones say what it is about.
-fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+pub(super) fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
     const MOST: usize = 50;
     let mut items = items.into_iter();
     let mut texts: Vec<String> = items
@@ -124,20 +152,25 @@ fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
 /// failure has been done by then.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let mut report = Report::default();
-    let done = if Ended::is(&payload) {
+    let is_round = !Ended::is(&payload);
+    let done = if !is_round {
         ended::handle(&context, Ended::read(payload)?, &mut report).await
     } else {
         round(&context, payload, &mut report).await
     };
     report.log();
+    report.measure(&context.metrics, is_round);
     done?;
     write("reconcile", &report)
 }
 
 async fn round(context: &Context, payload: Value, report: &mut Report) -> Result<()> {
-    let payload: Payload = from_value(Input::Payload, "payload", payload).map_err(remedied)?;
-    let machine = StateMachine::read(&payload.state_machine_arn)?;
-    let profiles = read_profiles(payload.profiles, report);
+    const REMEDY: &str = "Correct the input of the schedule's target (docs/operations.md)";
+    let payload: Payload = from_value(Input::Payload, "payload", payload)
+        .map_err(|error| error.with_remedy(REMEDY))?;
+    let machine = StateMachine::read(&payload.state_machine_arn)
+        .map_err(|error| error.with_remedy(REMEDY))?;
+    let profiles = read_profiles(payload.profiles, &mut report.refused_profiles);
 
     // Interfaces first, and executions after them: what an execution makes after this listing cannot be in it.
     let interfaces = context.aws.interfaces_made().await;
@@ -178,14 +211,14 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
 }
 
 /// One profile that is wrong must not stop the others.
-fn read_profiles(values: Vec<Value>, report: &mut Report) -> Vec<Given> {
+pub(super) fn read_profiles(values: Vec<Value>, refused: &mut Vec<Left>) -> Vec<Given> {
     let mut profiles = Vec::new();
     for (n, value) in values.into_iter().enumerate() {
         match Profile::read(value.clone()) {
             Ok(profile) => profiles.push(Given { value, profile }),
             Err(error) => {
                 warn!(profile = n, %error, "profile refused");
-                report.refused_profiles.push(Left {
+                refused.push(Left {
                     id: format!("profiles[{n}]"),
                     reason: error.to_string(),
                 });
@@ -195,26 +228,8 @@ fn read_profiles(values: Vec<Value>, report: &mut Report) -> Vec<Given> {
     profiles
 }
 
-/// The payload is not the state machine's, so its remedy is another.
-fn remedied(error: Error) -> Error {
-    match error {
-        Error::Invalid {
-            input,
-            field,
-            problem,
-            ..
-        } => Error::invalid(
-            input,
-            field,
-            problem,
-            "Correct the input of the schedule's target (docs/operations.md)",
-        ),
-        other => other,
-    }
-}
-
 /// Until when something new may be begun: what was begun must come to its end in this invocation.
-fn until(context: &Context) -> Instant {
+pub(super) fn until(context: &Context) -> Instant {
     const RESERVE: Duration = Duration::from_secs(15);
     context
         .deadline

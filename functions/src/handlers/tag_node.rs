@@ -1,4 +1,5 @@
-//! `TagNode`: looks the instance up, puts the profile's tags on it, and says what the launch needs.
+//! `TagNode`: looks the instance up, puts the profile's tags on it, its volumes and its interfaces, and says what the launch
+//! needs.
 //!
 //! Everything that a rule may let through and that is not for this profile ends here, without an error and, where
 //! it can be, without a call.
@@ -9,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::info;
 
-use super::{Context, Node, read, write};
-use crate::domain::event::{Event, Launch, Place};
-use crate::domain::naming::{self, NodeFacts};
+use super::{Context, Node, read, tagging, write};
+use crate::domain::event::{Event, Launch};
+use crate::domain::naming::rules::{self, NAME};
 use crate::domain::profile::{Profile, Selector};
 use crate::error::Result;
 
@@ -29,6 +30,8 @@ pub enum Next {
     Wire(Node),
     /// Only the hook: the profile has no slots, or the instance goes to a warm pool first.
     Continue(Node),
+    /// No more: the same, and there is no hook that is Hookline's to complete.
+    Done(Node),
     /// Nothing: the event is not for this profile.
     #[serde(rename_all = "camelCase")]
     Ignore {
@@ -40,7 +43,7 @@ pub enum Next {
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InstanceNotFoundYet`, `InstanceGone`, and what every call can fail with.
+/// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`, `DevicesNotShownYet`, `InstanceGone`, and what every call can fail with.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let payload: Payload = read(payload)?;
     let profile = Profile::read(payload.profile)?;
@@ -57,14 +60,15 @@ fn ignore(what: String) -> Next {
 }
 
 async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Result<Next> {
-    let action = &launch.action;
-    if action.lifecycle_hook_name != profile.hook.name {
+    if let Some(action) = &launch.action
+        && action.lifecycle_hook_name != profile.hook.name
+    {
         return Ok(ignore(format!(
             "the hook {}; the profile {} is for the hook {}",
             action.lifecycle_hook_name, profile.name, profile.hook.name
         )));
     }
-    let group = &action.auto_scaling_group_name;
+    let group = &launch.group;
     let not_covered = || {
         ignore(format!(
             "an instance of the Auto Scaling group {group}, which the selector of profile {} does not cover",
@@ -75,39 +79,41 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     if by_name && !profile.selector.covers(group, &BTreeMap::new()) {
         return Ok(not_covered());
     }
-    let instance = context.aws.live_instance(&action.ec2_instance_id).await?;
+    let instance = context.aws.live_instance(&launch.instance_id).await?;
     if !profile.selector.covers(group, &instance.tags) {
         return Ok(not_covered());
     }
 
-    let facts = NodeFacts {
-        instance_id: instance.id.clone(),
-        instance_type: instance.instance_type.clone(),
-        az: instance.availability_zone.clone(),
-        region: launch.region.clone(),
-        asg: group.clone(),
-        private_ip: instance.private_ip.clone(),
-        private_dns_name: instance.private_dns_name.clone(),
-        tags: instance.tags.clone(),
-    };
-    let mut tags = naming::render(&profile.node_tags, &facts)?;
-    let name = tags.get("Name").or(instance.tags.get("Name")).cloned();
-    tags.retain(|key, value| instance.tags.get(key) != Some(value));
-    context.aws.tag_instance(&instance.id, &tags).await?;
+    let rules = profile.tag_rules();
+    let wanted = rules.wanted(&instance.facts(&launch.region, group))?;
+    let devices = tagging::devices(&instance, &rules);
+    let device_tags = tagging::device_tags(&context.aws, &devices).await?;
+    let targets = tagging::targets(&instance, &device_tags, &rules, &wanted);
+    let calls = rules::calls(&targets)?;
+    let made = calls.len();
+    let ids = std::slice::from_ref(&instance.id);
+    for result in tagging::make(&context.aws, ids, &[calls]).await {
+        result?;
+    }
+    tagging::all_shown(&instance, &wanted)?;
 
+    // What the profile calls it, unless another name was there and stays.
+    let named = targets.first().and_then(|node| node.wanted.get(NAME));
+    let name = named.or(instance.tags.get(NAME)).cloned();
     let node = Node::new(&instance, name);
-    let to_warm_pool = action.destination == Some(Place::WarmPool);
+    let to_warm_pool = launch.goes_to_warm_pool();
     info!(
         name = node.name,
         availability_zone = node.availability_zone,
-        tags = tags.len(),
+        calls = made,
         to_warm_pool,
         "tagged"
     );
-    // An instance on its way into a warm pool launches again, with an event of its own, when it leaves.
-    Ok(if to_warm_pool || profile.slots.is_empty() {
+    Ok(if !to_warm_pool && !profile.slots.is_empty() {
+        Next::Wire(node)
+    } else if profile.hook.complete && launch.action.is_some() {
         Next::Continue(node)
     } else {
-        Next::Wire(node)
+        Next::Done(node)
     })
 }

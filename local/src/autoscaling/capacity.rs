@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::activity::{self, Begin, Status};
 use super::group::{Group, LifecycleState, Member, Transition};
 use super::{Timer, lifecycle, machines};
+use crate::cloudtrail;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::world::World;
@@ -23,15 +24,24 @@ pub(super) fn schedule_evaluation(world: &mut World, group: &str, after: Duratio
 
 /// Launches or terminates until the group's capacity is the desired one.
 pub(super) fn evaluate(world: &mut World, name: &str) {
+    let mut launched = Vec::new();
+    balance(world, name, &mut launched);
+    cloudtrail::launched(world, &launched);
+}
+
+fn balance(world: &mut World, name: &str, launched: &mut Vec<String>) {
     while let Some(group) = world.autoscaling.groups.get(name) {
         let (capacity, desired) = (group.capacity(), group.desired_capacity);
         if group.deleting {
             return;
         }
         if capacity < desired && !group.suspended.contains("Launch") {
-            if launch(world, name).is_err() {
-                schedule_evaluation(world, name, RETRY_LAUNCH);
-                return;
+            match launch(world, name) {
+                Ok(instance) => launched.push(instance),
+                Err(_) => {
+                    schedule_evaluation(world, name, RETRY_LAUNCH);
+                    return;
+                }
             }
         } else if capacity > desired && !group.suspended.contains("Terminate") {
             let Some(victim) = choose_victim(group) else {
@@ -102,7 +112,7 @@ fn choose_victim(group: &Group) -> Option<String> {
         .map(|member| member.instance_id.clone())
 }
 
-fn launch(world: &mut World, name: &str) -> Result<(), ApiError> {
+fn launch(world: &mut World, name: &str) -> Result<String, ApiError> {
     let group = world.autoscaling.group_mut(name)?;
     let capacity = group.capacity();
     let (subnet, zone) = choose_subnet(group).unwrap_or_default();
@@ -139,6 +149,7 @@ fn launch(world: &mut World, name: &str) -> Result<(), ApiError> {
         Err(error) => {
             let message = format!("{} Launching EC2 instance failed.", error.message);
             activity::end(world, &activity_id, Status::Failed, &message);
+            cloudtrail::failed(world, &subnet, &error);
             return Err(error);
         }
     };
@@ -158,7 +169,7 @@ fn launch(world: &mut World, name: &str) -> Result<(), ApiError> {
     if !lifecycle::begin_actions(world, name, &instance, Transition::Launching) {
         lifecycle::proceed(world, name, &instance);
     }
-    Ok(())
+    Ok(instance)
 }
 
 /// Begins to end an instance. Its termination hooks are asked only if it was in service: to whom it was not yet

@@ -13,6 +13,7 @@ use super::{CompletedBy, LifecycleState};
 use crate::{LocalAws, Settings};
 
 mod api;
+mod cloudtrail;
 
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
 const HOOK: &str = "&LifecycleHookSpecificationList.member.1.LifecycleHookName=ours\

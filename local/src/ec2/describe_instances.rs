@@ -10,7 +10,7 @@ use super::filter::Filters;
 use super::instance::{Instance, InstanceState, write_state};
 use super::interface::{NetworkInterface, dns_name, write_in_instance};
 use super::page::{Page, next_token};
-use super::{security_group, tags, zones};
+use super::{security_group, tags, volume, zones};
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
@@ -175,6 +175,10 @@ fn write(xml: &mut Xml, world: &World, instance: &Instance, interfaces: &[&Netwo
     xml.text("hypervisor", "xen");
     xml.text("virtualizationType", "hvm");
     xml.text("enaSupport", true);
+    if instance.spot {
+        xml.text("instanceLifecycle", "spot");
+    }
+    volume::write(xml, world, instance);
     if !is_gone {
         // What a terminated instance was connected to is no longer told.
         xml.text("subnetId", &instance.subnet_id);

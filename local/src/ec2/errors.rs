@@ -22,11 +22,12 @@ pub(crate) enum Kind {
     Reservation,
     SecurityGroup,
     Subnet,
+    Volume,
     Vpc,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Attachment,
         Self::Instance,
         Self::Interface,
@@ -34,6 +35,7 @@ impl Kind {
         Self::Reservation,
         Self::SecurityGroup,
         Self::Subnet,
+        Self::Volume,
         Self::Vpc,
     ];
 
@@ -47,6 +49,7 @@ impl Kind {
             Self::Reservation => "scr",
             Self::SecurityGroup => "sg",
             Self::Subnet => "subnet",
+            Self::Volume => "vol",
             Self::Vpc => "vpc",
         }
     }
@@ -61,6 +64,7 @@ impl Kind {
             Self::Reservation => "subnet-cidr-reservation",
             Self::SecurityGroup => "security-group",
             Self::Subnet => "subnet",
+            Self::Volume => "volume",
             Self::Vpc => "vpc",
         }
     }
@@ -83,6 +87,7 @@ impl Kind {
             ),
             Self::SecurityGroup => ("InvalidGroup", "security group"),
             Self::Subnet => ("InvalidSubnetID", "subnet ID"),
+            Self::Volume => ("InvalidVolume", "volume"),
             Self::Vpc => ("InvalidVpcID", "vpc ID"),
         }
     }

@@ -5,10 +5,10 @@ use std::net::Ipv4Addr;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Timer;
 use super::attach::release_from;
 use super::errors::Kind;
 use super::tags::Tags;
+use super::{Timer, volume};
 use crate::autoscaling;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
@@ -93,6 +93,8 @@ pub struct Instance {
     pub tags: Tags,
     /// User data, as it was given (base64).
     pub user_data: Option<String>,
+    /// Whether it is a Spot Instance.
+    pub spot: bool,
     /// When it was launched.
     pub launch_time: Instant,
     /// When it left the running state for good.
@@ -169,6 +171,7 @@ pub(crate) fn stopped(world: &mut World, id: &str) {
 pub(crate) fn terminated(world: &mut World, id: &str) {
     if is_in(world, id, InstanceState::ShuttingDown) {
         release_from(world, id);
+        volume::release_from(world, id);
         set_state(world, id, InstanceState::Terminated);
         let timer = Timer::InstanceForgotten(id.to_owned());
         world.schedule_ec2(world.settings.terminated_visible_for, timer);

@@ -1,6 +1,5 @@
 //! Launching instances: RunInstances, and the launches that Auto Scaling makes.
 
-use super::Timer;
 use super::attach::{begin, check_addresses, check_room};
 use super::create_interface::{InterfaceSpec, create_network_interface, parse_addresses, remove};
 use super::describe_instances::write_instances;
@@ -11,6 +10,8 @@ use super::interface::AttachmentStatus;
 use super::lagged::Lagged;
 use super::launch_template::{LaunchTemplateRef, resolve_launch_template};
 use super::tags::{self, Tags};
+use super::volume::{VolumeAtLaunch, parse_volumes};
+use super::{Timer, volume};
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
@@ -44,6 +45,12 @@ pub struct LaunchSpec {
     pub tags: Tags,
     /// Tags of the interfaces that are made, besides the template's.
     pub interface_tags: Tags,
+    /// Tags of the volumes that are made, besides the template's.
+    pub volume_tags: Tags,
+    /// Volumes to bring, besides the template's; there is always a root volume.
+    pub volumes: Vec<VolumeAtLaunch>,
+    /// Whether it is to be a Spot Instance; the template may say so too.
+    pub spot: bool,
     /// User data in base64.
     pub user_data: Option<String>,
     /// Interfaces to bring; one at device index 0 if there are none.
@@ -95,6 +102,7 @@ pub fn launch(world: &mut World, spec: LaunchSpec) -> Result<String, ApiError> {
         state: InstanceState::Pending,
         tags: spec.tags,
         user_data: spec.user_data,
+        spot: spec.spot,
         launch_time: now,
         ended_at: None,
     };
@@ -102,6 +110,7 @@ pub fn launch(world: &mut World, spec: LaunchSpec) -> Result<String, ApiError> {
         .ec2
         .instances
         .insert(instance_id.clone(), Lagged::new(now, instance));
+    volume::bring(world, &instance_id, spec.volumes, &spec.volume_tags);
     announce(world, &instance_id, InstanceState::Pending);
     let timer = Timer::InstanceRunning(instance_id.clone());
     world.schedule_ec2(world.settings.instance_pending_for, timer);
@@ -131,6 +140,14 @@ fn complete(world: &World, mut spec: LaunchSpec) -> Result<LaunchSpec, ApiError>
         let mut tags = template.interface_tags;
         tags.append(&mut spec.interface_tags);
         spec.interface_tags = tags;
+        let mut tags = template.volume_tags;
+        tags.append(&mut spec.volume_tags);
+        spec.volume_tags = tags;
+        let named = |name: &str| spec.volumes.iter().any(|own| own.device_name == name);
+        let mut volumes = template.volumes;
+        volumes.retain(|volume| !named(&volume.device_name));
+        spec.volumes.append(&mut volumes);
+        spec.spot |= template.spot;
     }
     let missing = |name: &str| {
         ApiError::new(
@@ -228,9 +245,17 @@ pub(crate) fn parse_interfaces(params: &mut Params) -> Result<Vec<InterfaceAtLau
     Ok(interfaces)
 }
 
+/// Whether `InstanceMarketOptions` of a launch or of a launch template asks for a Spot Instance.
+pub(crate) fn parse_spot(params: &mut Params) -> Result<bool, ApiError> {
+    let mut options = params.structure("InstanceMarketOptions");
+    let market = options.str("MarketType");
+    options.ignore(&["SpotOptions"]);
+    options.finish()?;
+    Ok(market.as_deref() == Some("spot"))
+}
+
 /// Parameters of a launch that change nothing here.
-pub(crate) const IGNORED: [&str; 12] = [
-    "BlockDeviceMapping",
+pub(crate) const IGNORED: [&str; 11] = [
     "CapacityReservationSpecification",
     "CpuOptions",
     "CreditSpecification",
@@ -245,12 +270,12 @@ pub(crate) const IGNORED: [&str; 12] = [
 ];
 
 pub(crate) fn run(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    const TAGGED: [Kind; 2] = [Kind::Instance, Kind::Interface];
+    const TAGGED: [Kind; 3] = [Kind::Instance, Kind::Interface, Kind::Volume];
     let mut asked = params.to_map();
     let token = params.str("ClientToken").filter(|token| !token.is_empty());
     let min = params.required_u32("MinCount")?;
     let max = params.required_u32("MaxCount")?;
-    let mut by_type = tags::specifications(params, &[TAGGED[0], TAGGED[1]])?;
+    let mut by_type = tags::specifications(params, &TAGGED)?;
     let zone = params.str("Placement.AvailabilityZone");
     let mut spec = LaunchSpec {
         image_id: params.str("ImageId").unwrap_or_default(),
@@ -263,6 +288,11 @@ pub(crate) fn run(world: &mut World, params: &mut Params) -> Result<String, ApiE
         interface_tags: by_type
             .remove(Kind::Interface.resource_type())
             .unwrap_or_default(),
+        volume_tags: by_type
+            .remove(Kind::Volume.resource_type())
+            .unwrap_or_default(),
+        volumes: parse_volumes(params)?,
+        spot: parse_spot(params)?,
         user_data: params.str("UserData"),
         network_interfaces: parse_interfaces(params)?,
         launch_template: LaunchTemplateRef::parse(params)?,
@@ -347,6 +377,7 @@ fn undo(world: &mut World, reservation_id: &str) {
         .collect();
     for id in launched {
         super::attach::release_from(world, &id);
+        volume::release_from(world, &id);
         world.ec2.instances.remove(&id);
     }
 }

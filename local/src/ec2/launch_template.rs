@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::errors::{Kind, invalid_combination};
 use super::filter::Filters;
-use super::launch::{IGNORED, InterfaceAtLaunch, parse_interfaces};
+use super::launch::{IGNORED, InterfaceAtLaunch, parse_interfaces, parse_spot};
 use super::page::{Page, next_token};
 use super::tags::{self, Tags};
+use super::volume::{VolumeAtLaunch, parse_volumes};
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
@@ -42,6 +43,12 @@ pub struct LaunchTemplateData {
     pub instance_tags: Tags,
     /// Tags of the interfaces made at launch.
     pub interface_tags: Tags,
+    /// Tags of the volumes made at launch.
+    pub volume_tags: Tags,
+    /// Volumes made at launch.
+    pub volumes: Vec<VolumeAtLaunch>,
+    /// Whether the instances are Spot Instances.
+    pub spot: bool,
     /// Interfaces made at launch.
     pub network_interfaces: Vec<InterfaceAtLaunch>,
 }
@@ -162,8 +169,7 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
     if given.is_empty() {
         return Err(params.missing("LaunchTemplateData"));
     }
-    let kinds = [Kind::Instance, Kind::Interface];
-    // Volumes have tags in real templates, but there are no volumes here.
+    let kinds = [Kind::Instance, Kind::Interface, Kind::Volume];
     let mut by_type = tags::specifications(&mut given, &kinds)?;
     let data = LaunchTemplateData {
         image_id: given.str("ImageId").unwrap_or_default(),
@@ -176,6 +182,11 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         interface_tags: by_type
             .remove(Kind::Interface.resource_type())
             .unwrap_or_default(),
+        volume_tags: by_type
+            .remove(Kind::Volume.resource_type())
+            .unwrap_or_default(),
+        volumes: parse_volumes(&mut given)?,
+        spot: parse_spot(&mut given)?,
         network_interfaces: parse_interfaces(&mut given)?,
     };
     given.ignore(&IGNORED);

@@ -1,5 +1,5 @@
 //! EC2, as far as nodes and their network interfaces need it: VPCs, subnets with CIDR reservations, security
-//! groups, launch templates, instances, network interfaces and their attachments, tags.
+//! groups, launch templates, instances and their volumes, network interfaces and their attachments, tags.
 //!
 //! Each file holds one kind of resource with its actions. Resources that Describe calls may lag behind on
 //! (instances and network interfaces) are kept with their recent past, see `lagged`. A read through
@@ -25,6 +25,7 @@ mod subnet;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod volume;
 mod vpc;
 mod zones;
 
@@ -40,6 +41,7 @@ pub use attach::{AttachmentRef, attach_network_interface, detach_network_interfa
 pub use create_interface::{InterfaceSpec, create_network_interface};
 pub use instance::{Instance, InstanceState, terminate};
 pub use instance_type::InstanceType;
+pub(crate) use interface::dns_name;
 pub use interface::{Attachment, AttachmentStatus, NetworkInterface};
 pub use launch::{InterfaceAtLaunch, LaunchSpec, launch};
 pub use launch_template::{
@@ -50,6 +52,7 @@ pub use reservation::{CidrReservation, ReservationType, reserve_cidr};
 pub use security_group::{SecurityGroup, create_security_group};
 pub use subnet::{Subnet, SubnetSpec, create_subnet};
 pub use tags::Tags;
+pub use volume::{Volume, VolumeAtLaunch};
 pub use vpc::{Vpc, create_vpc};
 pub use zones::zone_id;
 
@@ -86,6 +89,7 @@ pub struct Ec2 {
     launch_templates: BTreeMap<String, LaunchTemplate>,
     instances: BTreeMap<String, Lagged<Instance>>,
     interfaces: BTreeMap<String, Lagged<NetworkInterface>>,
+    volumes: BTreeMap<String, Volume>,
     /// CreateNetworkInterface's ClientTokens.
     tokens: BTreeMap<String, create_interface::UsedToken>,
     /// RunInstances' ClientTokens, with the reservation made.
@@ -157,6 +161,18 @@ impl Ec2 {
         })
     }
 
+    /// The volumes of an instance, in the order of their ids.
+    pub fn volumes_of<'a>(&'a self, instance_id: &'a str) -> impl Iterator<Item = &'a Volume> {
+        let on_it = move |volume: &&Volume| volume.instance_id.as_deref() == Some(instance_id);
+        self.volumes.values().filter(on_it)
+    }
+
+    /// A volume.
+    #[must_use]
+    pub fn volume(&self, id: &str) -> Option<&Volume> {
+        self.volumes.get(id)
+    }
+
     /// Contradictions in the model's own books; there should never be any. Tests ask at their end.
     #[must_use]
     pub fn contradictions(&self) -> Vec<String> {
@@ -214,6 +230,7 @@ impl Ec2 {
             .chain(self.reservations.keys())
             .chain(self.security_groups.keys())
             .chain(self.launch_templates.keys())
+            .chain(self.volumes.keys())
             .chain(instances)
             .chain(interfaces)
             .cloned()
@@ -262,6 +279,21 @@ impl World {
             None => {
                 Kind::Interface.check(id)?;
                 Err(Kind::Interface.not_found(id))
+            }
+        }
+    }
+
+    /// Refuses an instance that a mutating call names and that is not known yet.
+    fn check_known_instance(&self, id: &str) -> Result<(), ApiError> {
+        let known_after = self.settings.instance_not_found_for;
+        let age = |instance: &&Instance| {
+            self.now().saturating_duration_since(instance.launch_time) >= known_after
+        };
+        match self.ec2.instance(id).filter(age) {
+            Some(_) => Ok(()),
+            None => {
+                Kind::Instance.check(id)?;
+                Err(Kind::Instance.not_found(id))
             }
         }
     }

@@ -104,8 +104,10 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         return Err(params.missing("Tag"));
     }
     for id in &resources {
-        if Kind::of(id) == Some(Kind::Interface) {
-            world.known_interface(id)?;
+        match Kind::of(id) {
+            Some(Kind::Interface) => drop(world.known_interface(id)?),
+            Some(Kind::Instance) => world.check_known_instance(id)?,
+            _ => {}
         }
         let mut merged = tags_of(world, id)?;
         merged.extend(tags.clone());
@@ -213,6 +215,7 @@ fn tags_of(world: &World, id: &str) -> Result<Tags, ApiError> {
         Kind::Reservation => ec2.reservations.get(id).map(|r| &r.tags),
         Kind::SecurityGroup => ec2.security_groups.get(id).map(|g| &g.tags),
         Kind::Subnet => ec2.subnets.get(id).map(|s| &s.tags),
+        Kind::Volume => ec2.volumes.get(id).map(|v| &v.tags),
         Kind::Vpc => ec2.vpcs.get(id).map(|v| &v.tags),
         Kind::Attachment => None,
     };
@@ -234,6 +237,7 @@ fn edit(world: &mut World, id: &str, change: impl FnOnce(&mut Tags)) {
                 Some(Kind::Reservation) => ec2.reservations.get_mut(id).map(|r| &mut r.tags),
                 Some(Kind::SecurityGroup) => ec2.security_groups.get_mut(id).map(|g| &mut g.tags),
                 Some(Kind::Subnet) => ec2.subnets.get_mut(id).map(|s| &mut s.tags),
+                Some(Kind::Volume) => ec2.volumes.get_mut(id).map(|v| &mut v.tags),
                 Some(Kind::Vpc) => ec2.vpcs.get_mut(id).map(|v| &mut v.tags),
                 _ => None,
             };

@@ -2,6 +2,7 @@
 //! can fail, for every way that an event can go astray, and for what others may do meanwhile. Every run must end
 //! in a verdict with no invariant broken; where the fault passes, the node itself is InService.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -275,6 +276,9 @@ pub struct Outcome {
     pub problems: Vec<String>,
     /// What happened, when something is wrong.
     pub history: Vec<String>,
+    /// The actions that each function called.
+    #[serde(skip)]
+    pub actions: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Every cell, for a launch that makes `calls` calls.
@@ -445,6 +449,7 @@ fn outcome(cell: String, row: String, seed: u64, problems: Vec<String>, run: &Ru
         seed,
         problems,
         history,
+        actions: run.tap.actions(),
     }
 }
 

@@ -12,12 +12,12 @@ use hookline::error::Result as HandlerResult;
 use hookline::handlers::{self, Context};
 use hookline_local::LocalAws;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::strategy::Strategy;
 use super::tap::{Tap, Tapped};
 use super::walker::TaskError;
 use crate::connector::product_config;
+use crate::launch::context;
 
 /// How Lambda behaves.
 #[derive(Debug, Clone)]
@@ -64,6 +64,8 @@ pub struct Lambda {
     tap: Tap,
     base: SdkConfig,
     pools: RefCell<BTreeMap<String, Pool>>,
+    /// Documents of the embedded metric format.
+    measured: RefCell<Vec<Value>>,
 }
 
 impl Lambda {
@@ -75,6 +77,7 @@ impl Lambda {
             tap,
             settings,
             pools: RefCell::default(),
+            measured: RefCell::default(),
         }
     }
 
@@ -98,22 +101,21 @@ impl Lambda {
             Some(sandbox) => sandbox,
             None => {
                 tokio::time::sleep(self.settings.cold_start).await;
-                self.new_sandbox()
+                self.new_sandbox(function)
             }
         };
         tokio::time::sleep(self.settings.overhead).await;
-        let context = Context {
-            aws: sandbox.aws.clone(),
-            deadline: Instant::now() + self.settings.timeout,
-            now: self
-                .local
-                .with_world(|world| world.timestamp().unix_timestamp()),
-        };
+        let context = context(sandbox.aws.clone(), &self.local, self.settings.timeout);
+        let metrics = context.metrics.clone();
         let handled = tokio::select! {
             biased;
             () = sandbox.killed.notified() => None,
             handled = tokio::time::timeout(self.settings.timeout, self.handle(function, context, payload)) => Some(handled),
         };
+        // What is killed, or runs out of time, writes no metrics.
+        if matches!(handled, Some(Ok(_))) {
+            self.measured.borrow_mut().extend(metrics.take());
+        }
         // A sandbox that was killed or ran out of time is not used again.
         match handled {
             None => Err(TaskError {
@@ -146,6 +148,11 @@ impl Lambda {
         }
     }
 
+    /// What was measured since this was last asked.
+    pub(super) fn measured(&self) -> Vec<Value> {
+        self.measured.take()
+    }
+
     /// Runs the handler of a function.
     async fn handle(
         &self,
@@ -161,8 +168,8 @@ impl Lambda {
         }
     }
 
-    fn new_sandbox(&self) -> Sandbox {
-        let tapped = Tapped::new(self.tap.clone(), &self.local);
+    fn new_sandbox(&self, function: &str) -> Sandbox {
+        let tapped = Tapped::new(self.tap.clone(), &self.local, function);
         let killed = tapped.killed();
         let config = self
             .base
@@ -184,6 +191,7 @@ async fn handle(function: &str, context: Context, payload: Value) -> HandlerResu
         "attach-interfaces" => handlers::attach_interfaces::handle(context, payload).await,
         "complete-hook" => handlers::complete_hook::handle(context, payload).await,
         "release-interfaces" => handlers::release_interfaces::handle(context, payload).await,
+        "adopt" => handlers::adopt::handle(context, payload).await,
         "reconcile" => handlers::reconcile::handle(context, payload).await,
         other => Err(hookline::Error::invalid(
             hookline::error::Input::Payload,

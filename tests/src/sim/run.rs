@@ -31,6 +31,9 @@ pub const GROUP: &str = "nodes";
 /// The state machine's ARN.
 pub const MACHINE_ARN: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
 
+/// The state machine, as one of those that call.
+const STATE_MACHINE: &str = "launch-node";
+
 /// What is simulated.
 #[derive(Debug, Clone)]
 pub struct Scenario {
@@ -143,6 +146,7 @@ pub(super) struct Shared {
     pub(super) machine: Value,
     pub(super) lambda: Lambda,
     pub(super) local: LocalAws,
+    tap: Tap,
     rng: RefCell<ChaCha8Rng>,
     begun: Instant,
     /// Executions, and invocations of `reconcile`.
@@ -173,6 +177,8 @@ impl walker::World for Shared {
                 .find(|(_, placeholder)| resource == format!("${{{placeholder}}}"))
                 .map(|(function, _)| *function)
                 .unwrap_or(resource);
+            self.tap
+                .note(STATE_MACHINE, "lambda:InvokeFunction".to_owned());
             self.lambda.invoke(function, input).await
         })
     }
@@ -201,6 +207,7 @@ impl Shared {
         if let Some(first) = name.get_mut(..1) {
             first.make_ascii_uppercase();
         }
+        self.tap.note(STATE_MACHINE, format!("autoscaling:{name}"));
         let mut body = format!("Action={name}&Version=2011-01-01");
         for (key, value) in input.as_object().into_iter().flatten() {
             body.push_str(&format!("&{key}={}", value.as_str().unwrap_or_default()));
@@ -258,6 +265,7 @@ impl Run {
             machine: serde_json::from_str(LAUNCH_NODE).context("the state machine")?,
             lambda: Lambda::new(&local, tap.clone(), scenario.lambda.clone()).await,
             local: local.clone(),
+            tap: tap.clone(),
             rng: RefCell::new(ChaCha8Rng::seed_from_u64(scenario.seed)),
             begun: Instant::now(),
             running: RefCell::default(),
@@ -386,6 +394,11 @@ impl Run {
     /// The function's.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError> {
         self.shared.lambda.invoke(function, payload).await
+    }
+
+    /// What the functions have measured since this was last asked, as documents of the embedded metric format.
+    pub fn measured(&self) -> Vec<Value> {
+        self.shared.lambda.measured()
     }
 
     /// What `reconcile` returned, each time that it was invoked otherwise.

@@ -1,7 +1,7 @@
 //! Where faults strike: between the SDK and the simulated AWS, each call of the functions passes a tap that knows its
-//! position.
+//! position, and whose call it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -75,6 +75,7 @@ struct Inner {
     passed: usize,
     strikes: BTreeMap<usize, Strike>,
     interferences: BTreeMap<usize, Interference>,
+    actions: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -107,6 +108,22 @@ impl Tap {
         inner.interferences.insert(position, interference);
     }
 
+    /// The actions that each function has called, as IAM names them: `ec2:CreateTags`. The state machine is one of
+    /// those that call. A call counts whatever came of it: permission is asked for first.
+    #[must_use]
+    pub fn actions(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.lock().actions.clone()
+    }
+
+    /// Notes a call.
+    pub(super) fn note(&self, caller: &str, action: String) {
+        self.lock()
+            .actions
+            .entry(caller.to_owned())
+            .or_default()
+            .insert(action);
+    }
+
     fn next(&self) -> (Option<Strike>, Option<Interference>) {
         let mut inner = self.lock();
         let position = inner.passed;
@@ -126,6 +143,7 @@ impl Tap {
 #[derive(Clone)]
 pub struct Tapped {
     tap: Tap,
+    function: String,
     local: LocalAws,
     through: InProcess,
     killed: Arc<Notify>,
@@ -138,11 +156,12 @@ impl std::fmt::Debug for Tapped {
 }
 
 impl Tapped {
-    /// A client for a new sandbox.
+    /// A client for a new sandbox of a function.
     #[must_use]
-    pub fn new(tap: Tap, local: &LocalAws) -> Self {
+    pub fn new(tap: Tap, local: &LocalAws, function: &str) -> Self {
         Self {
             tap,
+            function: function.to_owned(),
             local: local.clone(),
             through: InProcess::new(local),
             killed: Arc::default(),
@@ -170,6 +189,10 @@ impl HttpConnector for Tapped {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let this = self.clone();
         HttpConnectorFuture::new(async move {
+            // What is no call of an action is for the simulated AWS to refuse.
+            if let Some(action) = action(&request) {
+                this.tap.note(&this.function, action);
+            }
             let (strike, interference) = this.tap.next();
             if let Some(interfere) = interference {
                 interfere(&this.local);
@@ -199,4 +222,20 @@ impl HttpConnector for Tapped {
             this.through.call(request).await
         })
     }
+}
+
+/// The action of a signed request, with the prefix that IAM and the signature have in common.
+fn action(request: &HttpRequest) -> Option<String> {
+    let headers = request.headers();
+    // `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`
+    let service = headers.get("authorization")?.split('/').nth(3)?;
+    let action = match headers.get("x-amz-target") {
+        // JSON: `AWSStepFunctions.StartExecution`.
+        Some(target) => target.rsplit('.').next()?.to_owned(),
+        // Query: `Action=CreateTags&Version=…`.
+        None => form_urlencoded::parse(request.body().bytes()?)
+            .find(|(key, _)| key == "Action")
+            .map(|(_, action)| action.into_owned())?,
+    };
+    Some(format!("{service}:{action}"))
 }

@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
 /// Any JSON, with numbers at the ends of their ranges and texts that look like something.
-fn any_json() -> impl Strategy<Value = Value> {
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     let known = [
         "",
         "i-0123456789abcdef0",
@@ -53,13 +53,13 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 /// One thing done to a payload that was right.
 #[derive(Debug, Clone)]
-enum Mutation {
+pub(crate) enum Mutation {
     Replace(Value),
     Remove,
     Double,
 }
 
-fn mutation() -> impl Strategy<Value = Mutation> {
+pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
     prop_oneof![
         4 => any_json().prop_map(Mutation::Replace),
         1 => Just(Mutation::Remove),
@@ -85,7 +85,7 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-fn mutate(payload: &mut Value, place: &prop::sample::Index, mutation: Mutation) {
+pub(crate) fn mutate(payload: &mut Value, place: &prop::sample::Index, mutation: Mutation) {
     let mut found = Vec::new();
     pointers(payload, "", &mut found);
     let pointer = place.get(&found);
@@ -131,7 +131,7 @@ fn answers(
     Ok(())
 }
 
-fn virtual_time() -> tokio::runtime::Runtime {
+pub(crate) fn virtual_time() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().start_paused(true).build().unwrap()
 }
@@ -141,7 +141,7 @@ fn states() -> impl Strategy<Value = State> {
 }
 
 /// As many as asked for by PROPTEST_CASES, for a long run; else `usual`.
-fn cases(usual: u32) -> u32 {
+pub(crate) fn cases(usual: u32) -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(usual)
 }

@@ -9,6 +9,7 @@
     clippy::panic
 )]
 
+mod adopted;
 mod any_input;
 mod attach;
 mod attach_failures;
@@ -18,6 +19,9 @@ mod calls;
 mod complete_hook;
 mod create;
 mod create_failures;
+mod metrics;
+mod name_nodes;
+mod name_nodes_failures;
 mod plan;
 mod plan_refusals;
 mod release;

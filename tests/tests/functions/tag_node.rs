@@ -279,10 +279,13 @@ async fn templates_speak_of_all_that_is_known_of_the_node() {
 #[tokio::test(start_paused = true)]
 async fn a_template_that_speaks_of_what_is_not_there_names_no_node() {
     for (template, says) in [
-        ("{{ tags['App'] }}", "profile.nodeTags[\"Name\"]: line 1: "),
+        (
+            "{{ tags['App'] }}",
+            "profile.nodeTags[\"Name\"]: line 1, column ",
+        ),
         (
             "{{ instance_id.nothing }}",
-            "profile.nodeTags[\"Name\"]: line 1: ",
+            "profile.nodeTags[\"Name\"]: line 1, column ",
         ),
         (
             "{% for n in instance_id %}{{ instance_id }}{% endfor %}",
@@ -297,4 +300,81 @@ async fn a_template_that_speaks_of_what_is_not_there_names_no_node() {
         assert!(found.starts_with(says), "wanted {says}\nfound {found}");
         assert_eq!(launch.node().unwrap().tags, before, "not half of the tags");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_volumes_and_interfaces_of_the_launch_are_tagged_and_those_of_slots_left_alone() {
+    let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
+        profile["volumeTags"] = json!({"Name": "{{ name }}", "Team": "core"});
+        profile["interfaceTags"] = json!({"Name": "{{ name }}", "Team": "core"});
+    });
+    let mark = launch.mark();
+    launch.run_to(State::ContinueLaunch).await.unwrap();
+    let name = launch.node().unwrap().tags["Name"].clone();
+    assert_eq!(
+        launch.actions_since(mark)["DescribeTags"],
+        1,
+        "one call for all of them"
+    );
+    let volume = launch.local().with_world(|world| {
+        let mut volumes = world.ec2.volumes_of(&launch.instance);
+        volumes.next().unwrap().tags.clone()
+    });
+    assert_eq!(volume["Name"], name);
+    assert_eq!(volume["Team"], "core");
+    // A second execution finds the interfaces of the slots attached: they are not what the launch brought.
+    let mark = launch.mark();
+    launch
+        .second_execution()
+        .await
+        .with_profile(|profile| {
+            *profile = launch.payload(State::TagNode)["launch"]["profile"].clone()
+        })
+        .run(State::TagNode)
+        .await
+        .unwrap();
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([("DescribeInstances", 1), ("DescribeTags", 1)])
+    );
+    for interface in launch.made() {
+        assert!(!interface.tags.contains_key("Team"), "{:?}", interface.tags);
+    }
+    launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_kept_names_the_interfaces() {
+    let mut launch = Launch::running()
+        .await
+        .unwrap()
+        .with_profile(|profile| profile["existingTags"] = json!("keep"));
+    let tag = aws_sdk_ec2::types::Tag::builder().key("Name").value("mine");
+    let create = launch.scene.ec2.create_tags().resources(&launch.instance);
+    create.tags(tag.build()).send().await.unwrap();
+    let mark = launch.mark();
+    let node = launch.run(State::TagNode).await.unwrap();
+    assert_eq!(node["name"], "mine");
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([("DescribeInstances", 1)])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn volumes_that_are_not_shown_yet_are_waited_for() {
+    let settings = Settings {
+        volume_attach_for: Duration::from_secs(30),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::running_in(settings)
+        .await
+        .unwrap()
+        .with_profile(|profile| profile["volumeTags"] = json!({"Team": "core"}));
+    failed(
+        launch.run(State::TagNode).await,
+        "Hookline.DevicesNotShownYet",
+    );
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(launch.run(State::TagNode).await.unwrap()["next"], "WIRE");
 }

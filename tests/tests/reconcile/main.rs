@@ -12,6 +12,7 @@ mod ended;
 mod faults;
 mod interfaces;
 mod launches;
+mod metrics;
 mod payloads;
 
 use std::collections::BTreeMap;

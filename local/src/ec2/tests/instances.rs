@@ -31,7 +31,8 @@ async fn a_launched_instance_runs_after_a_while_with_its_primary_interface() {
     let xml = scene.ok(DESCRIBE, &by_tag).await;
     assert_eq!(texts(&xml, "name"), ["running", "running"]);
     assert_eq!(texts(&xml, "deviceIndex"), ["0", "0"]);
-    assert_eq!(texts(&xml, "deleteOnTermination"), ["true", "true"]);
+    // The root volume and the primary interface of each.
+    assert_eq!(texts(&xml, "deleteOnTermination"), ["true"; 4]);
     assert_eq!(texts(&xml, "reservationId").len(), 1);
 }
 

@@ -13,6 +13,7 @@ mod interfaces;
 mod network;
 mod pipeline;
 mod random;
+mod volumes;
 
 use std::time::Duration;
 

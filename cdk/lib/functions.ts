@@ -1,0 +1,67 @@
+/**
+ * The functions: which there are, and what each needs of Lambda. What each may call is in `functions/permissions.json`,
+ * which is also the list of those that are deployed.
+ */
+import { readFileSync } from 'node:fs';
+import { Duration } from 'aws-cdk-lib';
+import { PERMISSIONS } from './repository';
+
+/** What a function is for, and its settings. */
+export interface FunctionSettings {
+  /** For the Lambda console. */
+  readonly description: string;
+  /** How long it may run: less than the 90 s of the state machine's tasks, so that it is Lambda that ends it. */
+  readonly timeout: Duration;
+  /** MiB. A function uses about 30; Lambda gives processor time by memory. */
+  readonly memorySize: number;
+  /** Invoked by an event or by hand, and not by the state machine. */
+  readonly byItself: boolean;
+}
+
+const TASK = { timeout: Duration.seconds(60), memorySize: 128, byItself: false };
+/** A round looks at the whole fleet; what it does not do in its time is left to the next. */
+const ROUND = { timeout: Duration.seconds(300), memorySize: 256, byItself: true };
+
+/** Every function that Hookline has; those of them that `functions/permissions.json` names are deployed. */
+export const FUNCTION_SETTINGS = {
+  'tag-node': { ...TASK, description: 'Looks the instance up and puts the tags of the profile on it' },
+  'plan-interfaces': { ...TASK, description: 'Chooses a subnet and addresses for each slot' },
+  'create-interfaces': { ...TASK, description: 'Creates the network interfaces that were planned' },
+  'attach-interfaces': {
+    ...TASK,
+    description: 'Attaches the network interfaces and proves that they are there',
+  },
+  'complete-hook': { ...TASK, description: 'Completes the launch lifecycle hook' },
+  'release-interfaces': { ...TASK, description: 'Detaches and deletes what was made for a launch' },
+  reconcile: { ...ROUND, description: 'Finds lost launches and interfaces that nobody owns' },
+  adopt: { ...ROUND, description: 'Starts an execution for each running node that lacks interfaces' },
+} as const satisfies Record<string, FunctionSettings>;
+
+/** The name of a function: that of its executable. */
+export type FunctionName = keyof typeof FUNCTION_SETTINGS;
+
+/** The key of the state machine's own actions in `functions/permissions.json`. */
+export const STATE_MACHINE = 'launch-node';
+
+/** The API actions of each function and of the state machine, as `functions/permissions.json` has them. */
+export function permissions(): ReadonlyMap<string, readonly string[]> {
+  const file = JSON.parse(readFileSync(PERMISSIONS, 'utf8')) as Record<string, readonly string[]>;
+  return new Map(Object.entries(file).filter(([, actions]) => Array.isArray(actions)));
+}
+
+/** The functions that are deployed, in the order of {@link FUNCTION_SETTINGS}. */
+export function deployedFunctions(): FunctionName[] {
+  const named = [...permissions().keys()].filter((name) => name !== STATE_MACHINE);
+  const unknown = named.filter((name) => !(name in FUNCTION_SETTINGS));
+  if (unknown.length > 0) {
+    throw new Error(
+      `functions/permissions.json names ${unknown.join(', ')}, which cdk/lib/functions.ts does not: add its settings`,
+    );
+  }
+  return (Object.keys(FUNCTION_SETTINGS) as FunctionName[]).filter((name) => named.includes(name));
+}
+
+/** `tag-node` → `TagNode`: as construct ids and the state machine's placeholders have it. */
+export function pascalCase(name: string): string {
+  return name.replace(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase());
+}

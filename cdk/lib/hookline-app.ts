@@ -1,0 +1,42 @@
+/** The app: a stack for a configuration, and the rules that it must keep. */
+import { App, type AppProps, Tags, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import type { LoadedConfig } from './config';
+import type { FunctionCode } from './function-code';
+import { HooklineStack } from './hookline-stack';
+
+/** An app with its stack. */
+export interface HooklineApp {
+  /** The app. */
+  readonly app: App;
+  /** Its stack. */
+  readonly stack: HooklineStack;
+}
+
+/**
+ * The app of a configuration. Synthesising it fails on a finding of cdk-nag's AwsSolutions that nobody gave a reason for.
+ *
+ * @param loaded what to deploy
+ * @param code where the functions' code comes from; what the configuration says when absent
+ * @param props of the app
+ */
+export function hooklineApp(
+  { config, folder }: LoadedConfig,
+  code?: FunctionCode,
+  props?: AppProps,
+): HooklineApp {
+  const app = new App(props);
+  const account = config.account ?? process.env['CDK_DEFAULT_ACCOUNT'];
+  const region = config.region ?? process.env['CDK_DEFAULT_REGION'];
+  const stack = new HooklineStack(app, config.stackName, {
+    config,
+    folder,
+    ...(code === undefined ? {} : { code }),
+    env: { ...(account === undefined ? {} : { account }), ...(region === undefined ? {} : { region }) },
+  });
+  for (const [key, value] of Object.entries(config.tags ?? {})) {
+    Tags.of(stack).add(key, value);
+  }
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  return { app, stack };
+}

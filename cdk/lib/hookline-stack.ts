@@ -1,0 +1,118 @@
+/** The stack that deploys Hookline for the groups of an existing cluster. */
+import { resolve } from 'node:path';
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import { LaunchAlarms } from './alarms';
+import type { FunctionSource, HooklineConfig, LaunchHook } from './config';
+import { LaunchDashboard } from './dashboard';
+import { FunctionCode } from './function-code';
+import { pascalCase } from './functions';
+import { type HookTarget, LaunchLifecycleHook } from './launch-lifecycle-hook';
+import { acknowledgeCustomResources } from './acknowledgements';
+import { ConfigurationError } from './configuration-error';
+import { NodeLaunchOrchestrator } from './node-launch-orchestrator';
+
+/** Props of {@link HooklineStack}. */
+export interface HooklineStackProps extends StackProps {
+  /** What to deploy; it has been checked. */
+  readonly config: HooklineConfig;
+  /** Where the functions' code comes from. @default what the configuration says */
+  readonly code?: FunctionCode;
+  /** The folder that the configuration's paths begin from. @default the folder that the app runs in */
+  readonly folder?: string;
+}
+
+/** An orchestrator, its hooks, its dashboard and its alarms. */
+export class HooklineStack extends Stack {
+  /** The functions, the state machine and the rules. */
+  readonly orchestrator: NodeLaunchOrchestrator;
+
+  constructor(scope: Construct, id: string, props: HooklineStackProps) {
+    super(scope, id, {
+      description: 'Hookline: prepares EKS nodes between their launch and InService',
+      ...props,
+    });
+    const { config } = props;
+    const { logs = {}, reconcile: { everyMinutes, ...limits } = {} } = config;
+
+    this.orchestrator = new NodeLaunchOrchestrator(this, 'Orchestrator', {
+      profiles: config.profiles,
+      code: props.code ?? functionCode(config.functions, props.folder ?? process.cwd()),
+      architecture: config.architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
+      namePrefix: config.stackName,
+      ...(config.autoScalingGroupNamePatterns === undefined
+        ? {}
+        : { autoScalingGroupNamePatterns: config.autoScalingGroupNamePatterns }),
+      ...(logs.retentionDays === undefined ? {} : { logRetention: logs.retentionDays }),
+      logExecutionData: logs.executionData ?? true,
+      removalPolicy: (logs.keep ?? false) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      ...(everyMinutes === undefined ? {} : { reconcileEvery: Duration.minutes(everyMinutes) }),
+      reconcileLimits: limits,
+    });
+
+    for (const [n, hook] of (config.hooks ?? []).entries()) {
+      new LaunchLifecycleHook(this, `Hook${n + 1}`, {
+        orchestrator: this.orchestrator,
+        profile: hook.profile,
+        target: target(hook, n),
+        ...(hook.heartbeatTimeoutSeconds === undefined
+          ? {}
+          : { heartbeatTimeout: Duration.seconds(hook.heartbeatTimeoutSeconds) }),
+        observeOnly: hook.observeOnly ?? false,
+      });
+    }
+    acknowledgeCustomResources(this);
+
+    const dashboard = new LaunchDashboard(this, 'Dashboard', { orchestrator: this.orchestrator });
+    new LaunchAlarms(this, 'Alarms', {
+      orchestrator: this.orchestrator,
+      ...(config.alarms?.topicArn === undefined ? {} : { topicArn: config.alarms.topicArn }),
+      ...(config.alarms?.fewestFreeAddresses === undefined
+        ? {}
+        : { fewestFreeAddresses: config.alarms.fewestFreeAddresses }),
+    });
+
+    new CfnOutput(this, 'StateMachineArn', {
+      value: this.orchestrator.stateMachine.stateMachineArn,
+      description: 'The state machine that prepares a node',
+    });
+    new CfnOutput(this, 'DashboardUrl', { value: dashboard.url, description: 'The dashboard' });
+    new CfnOutput(this, 'DeadLetterQueueUrl', {
+      value: this.orchestrator.deadLetterQueue.queueUrl,
+      description: 'What could not be delivered',
+    });
+    for (const [name, fn] of this.orchestrator.functions) {
+      new CfnOutput(this, `${pascalCase(name)}FunctionName`, {
+        value: fn.functionName,
+        description: `The function ${name}`,
+      });
+    }
+  }
+}
+
+function target({ autoScalingGroup, managedNodeGroup }: LaunchHook, n: number): HookTarget {
+  if (managedNodeGroup !== undefined && autoScalingGroup === undefined) {
+    return { managedNodeGroup };
+  }
+  if (autoScalingGroup !== undefined && managedNodeGroup === undefined) {
+    return { autoScalingGroup };
+  }
+  throw new ConfigurationError(
+    `config.hooks[${n}]`,
+    managedNodeGroup === undefined ? 'no group' : 'two groups',
+    'Name either an autoScalingGroup or a managedNodeGroup',
+  );
+}
+
+function functionCode(source: FunctionSource | undefined, folder: string): FunctionCode {
+  if (source?.bucket !== undefined) {
+    return FunctionCode.inBucket(source.bucket.name, source.bucket.prefix);
+  }
+  if (source?.cargoLambda !== undefined) {
+    return FunctionCode.cargoLambda(resolve(folder, source.cargoLambda));
+  }
+  return source?.packaged === undefined
+    ? FunctionCode.packaged()
+    : FunctionCode.packaged(resolve(folder, source.packaged));
+}

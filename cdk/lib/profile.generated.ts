@@ -1,0 +1,148 @@
+/* Generated from functions/profile.schema.json by `npm run generate`: change the Rust types instead. */
+
+/**
+ * A security group, `sg-…`.
+ */
+export type SecurityGroupId = string;
+/**
+ * Addresses of one family: `10.0.1.0/28`, `10.0.1.20-10.0.1.40`, or one address.
+ */
+export type AddressRange = string;
+/**
+ * A subnet, `subnet-…`.
+ */
+export type SubnetId = string;
+
+/**
+ * What a node of one Auto Scaling group must get (docs/profile.md).
+ */
+export interface Profile {
+  hook: Hook;
+  /**
+   * A name for people: logs and tags carry it.
+   */
+  name: string;
+  /**
+   * Tags for the instance: key → template, in the language of MiniJinja (docs/profile.md, "Node tags").
+   */
+  nodeTags?: {
+    [k: string]: string;
+  };
+  /**
+   * The security groups of every slot that names none of its own.
+   *
+   * @maxItems 16
+   */
+  securityGroupIds?: SecurityGroupId[];
+  selector: Selector;
+  /**
+   * The interfaces that a node gets. None at all is a profile that only names and tags.
+   *
+   * @maxItems 128
+   */
+  slots?: Slot[];
+}
+/**
+ * The launch lifecycle hook that the nodes wait at.
+ */
+export interface Hook {
+  /**
+   * Whether the hook is ours to complete. `false` for a hook that somebody else completes, such as the
+   * `Launch-LC-Hook` of EKS managed node groups.
+   */
+  complete?: boolean;
+  /**
+   * The hook's name. An event of another hook is not for this profile.
+   */
+  name: string;
+}
+/**
+ * Which nodes this profile is for.
+ */
+export interface Selector {
+  /**
+   * The nodes of these Auto Scaling groups.
+   *
+   * @minItems 1
+   */
+  autoScalingGroupNames?: string[];
+  tag?: TagSelector;
+}
+/**
+ * The nodes that carry this tag.
+ */
+export interface TagSelector {
+  /**
+   * The tag's key.
+   */
+  key: string;
+  /**
+   * The tag's value; any value when absent.
+   */
+  value?: string | null;
+}
+/**
+ * One interface that a node gets: one logical network at one device index.
+ */
+export interface Slot {
+  /**
+   * How the IPv4 addresses are chosen.
+   */
+  addressing?: 'lowest-free' | 'subnet-assigned';
+  /**
+   * The interface's description; made from the node and the network when absent.
+   */
+  description?: string | null;
+  /**
+   * The device index, 1 or more: index 0 is the instance's primary interface. Unique on its network card.
+   */
+  deviceIndex: number;
+  /**
+   * Addresses never to take, IPv4 or IPv6. For `lowest-free` only: EC2 knows nothing of them.
+   */
+  excludedRanges?: AddressRange[];
+  /**
+   * Whether the interface gets an IPv6 address, and how it is chosen.
+   */
+  ipv6?: 'none' | 'lowest-free' | 'subnet-assigned';
+  /**
+   * The logical network, as `signaling`. Unique in a profile.
+   */
+  network: string;
+  /**
+   * The network card, on instance types that have several.
+   */
+  networkCard?: number;
+  /**
+   * The number of /28 IPv4 prefixes. Not together with secondary addresses.
+   */
+  prefixes?: number;
+  /**
+   * The number of secondary private IPv4 addresses.
+   */
+  secondaryPrivateAddresses?: number;
+  /**
+   * The security groups of this slot; the profile's when absent.
+   *
+   * @minItems 1
+   * @maxItems 16
+   */
+  securityGroupIds?: SecurityGroupId[] | null;
+  /**
+   * Whether EC2 drops packets that are not from or to the interface's own addresses.
+   */
+  sourceDestCheck?: boolean;
+  /**
+   * Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is full.
+   *
+   * @minItems 1
+   * @maxItems 200
+   */
+  subnetIds: SubnetId[];
+  /**
+   * More tags for the interface.
+   */
+  tags?: {
+    [k: string]: string;
+  };
+}

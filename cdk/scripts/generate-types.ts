@@ -1,0 +1,25 @@
+/**
+ * Writes `lib/*.generated.ts` from their JSON Schemas; that of a profile is generated from the Rust types in its turn.
+ * `--print` writes them to the output instead, as JSON: a test holds the files against it.
+ */
+import { writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { GENERATED, generatedTypes } from './generated-types';
+
+async function main(): Promise<void> {
+  const made = await Promise.all(
+    GENERATED.map(async (types) => [types.file, await generatedTypes(types)] as const),
+  );
+  if (process.argv.includes('--print')) {
+    console.log(JSON.stringify(Object.fromEntries(made.map(([file, text]) => [basename(file), text]))));
+    return;
+  }
+  for (const [file, text] of made) {
+    writeFileSync(file, text);
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

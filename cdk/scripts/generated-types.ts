@@ -1,0 +1,45 @@
+/** The TypeScript types that are made from JSON Schemas. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { CONFIG_SCHEMA, PROFILE_SCHEMA } from '../lib/repository';
+
+/** A file of types, and what it is made from. */
+interface GeneratedTypes {
+  /** Where it is kept. */
+  readonly file: string;
+  /** Its schema. */
+  readonly schema: string;
+  /** Its first lines. */
+  readonly banner: string;
+}
+
+const lib = join(__dirname, '..', 'lib');
+
+/** All of them. */
+export const GENERATED: readonly GeneratedTypes[] = [
+  {
+    file: join(lib, 'profile.generated.ts'),
+    schema: PROFILE_SCHEMA,
+    banner:
+      '/* Generated from functions/profile.schema.json by `npm run generate`: change the Rust types instead. */',
+  },
+  {
+    file: join(lib, 'config.generated.ts'),
+    schema: CONFIG_SCHEMA,
+    banner:
+      "/* Generated from config.schema.json by `npm run generate`. */\nimport type { Profile } from './profile.generated';",
+  },
+];
+
+/** What a file of types must hold. */
+export function generatedTypes({ schema, banner }: GeneratedTypes): Promise<string> {
+  const parsed = JSON.parse(readFileSync(schema, 'utf8')) as JSONSchema & { title: string };
+  return compile(parsed, parsed.title, {
+    bannerComment: banner,
+    additionalProperties: false,
+    // A list of 1 to 200 subnets is an array, not a union of 200 tuples.
+    ignoreMinAndMaxItems: true,
+    style: { singleQuote: true, printWidth: 110 },
+  });
+}

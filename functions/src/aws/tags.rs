@@ -1,0 +1,80 @@
+//! Tags of instances, volumes and interfaces.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::Filter;
+
+use super::classify::{classify, code};
+use super::instances::FILTER_VALUES;
+use super::{Aws, convert};
+use crate::domain::ids::InstanceId;
+use crate::domain::naming::Tags;
+use crate::error::{Error, Result};
+
+impl Aws {
+    /// Puts tags on an instance, its volumes and its interfaces (CreateTags); resources of several instances may share a call,
+    /// which then does all or nothing.
+    ///
+    /// # Errors
+    /// [`Error::InstanceNotFoundYet`] and [`Error::DevicesNotShownYet`], with `instance` for whichever it was, besides what
+    /// every call can fail with.
+    pub async fn create_tags(
+        &self,
+        instance: &InstanceId,
+        resources: &[String],
+        tags: &Tags,
+    ) -> Result<()> {
+        let answer = self
+            .ec2
+            .create_tags()
+            .set_resources(Some(resources.to_vec()))
+            .set_tags(Some(convert::tags(tags)))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) => Err(match code(&error) {
+                Some("InvalidInstanceID.NotFound") => Error::InstanceNotFoundYet(instance.clone()),
+                Some("InvalidVolume.NotFound") => Error::DevicesNotShownYet {
+                    instance: instance.clone(),
+                    what: "a volume".to_owned(),
+                },
+                Some("InvalidNetworkInterfaceID.NotFound") => Error::DevicesNotShownYet {
+                    instance: instance.clone(),
+                    what: "an interface".to_owned(),
+                },
+                _ => classify("CreateTags", &error),
+            }),
+        }
+    }
+
+    /// The tags of these resources (DescribeTags); one without tags has an empty entry.
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn tags_of(&self, resources: &[String]) -> Result<BTreeMap<String, Tags>> {
+        let mut found: BTreeMap<String, Tags> = resources
+            .iter()
+            .map(|id| (id.clone(), Tags::new()))
+            .collect();
+        for ids in resources.chunks(FILTER_VALUES) {
+            let filter = Filter::builder()
+                .name("resource-id")
+                .set_values(Some(ids.to_vec()))
+                .build();
+            let asked = self.ec2.describe_tags().filters(filter).max_results(1000);
+            let mut pages = asked.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| classify("DescribeTags", &error))?;
+                for tag in page.tags() {
+                    let (Some(id), Some(key)) = (tag.resource_id(), tag.key()) else {
+                        continue;
+                    };
+                    let tags = found.entry(id.to_owned()).or_default();
+                    tags.insert(key.to_owned(), tag.value().unwrap_or_default().to_owned());
+                }
+            }
+        }
+        Ok(found)
+    }
+}

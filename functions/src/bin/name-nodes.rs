@@ -1,0 +1,6 @@
+//! Names and tags the nodes that one event tells of. See [`hookline::handlers::name_nodes`].
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    hookline::runtime::serve("name-nodes", hookline::handlers::name_nodes::handle).await
+}

@@ -1,0 +1,181 @@
+//! CloudTrail, as far as EventBridge hears of it: *AWS API Call via CloudTrail* for the RunInstances calls of Auto Scaling.
+//!
+//! There is a trail when [`Settings::trail_delivers_after`](crate::Settings) says so. What Auto Scaling launches in one
+//! subnet at one time is one call, so an event may have several instances. The record is how things were at the call, written as
+//! CloudTrail writes it (CloudTrail User Guide, "CloudTrail record contents"): a set without elements is `{}`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::ec2::{Instance, NetworkInterface, Tags};
+use crate::wire::error::ApiError;
+use crate::world::{Timer, World};
+
+/// The calling service, wherever a record names it.
+const AUTO_SCALING: &str = "autoscaling.amazonaws.com";
+
+/// Records the launch of instances by Auto Scaling.
+pub(crate) fn launched(world: &mut World, instances: &[String]) {
+    if world.settings.trail_delivers_after.is_none() {
+        return;
+    }
+    let mut by_subnet: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for id in instances {
+        if let Some(instance) = world.ec2.instance(id) {
+            let together = by_subnet.entry(instance.subnet_id.clone()).or_default();
+            together.push(id.clone());
+        }
+    }
+    for (subnet, ids) in by_subnet {
+        let response = response(world, &ids);
+        record(world, &subnet, ids.len(), response, None);
+    }
+}
+
+/// Records a launch that EC2 refused.
+pub(crate) fn failed(world: &mut World, subnet: &str, error: &ApiError) {
+    if world.settings.trail_delivers_after.is_some() {
+        let error = (format!("Client.{}", error.code), error.message.clone());
+        record(world, subnet, 1, Value::Null, Some(error));
+    }
+}
+
+/// Puts the event of a record on the bus.
+pub(crate) fn deliver(world: &mut World, detail: Value) {
+    world.emit("aws.ec2", "AWS API Call via CloudTrail", Vec::new(), detail);
+}
+
+fn record(
+    world: &mut World,
+    subnet: &str,
+    count: usize,
+    response: Value,
+    error: Option<(String, String)>,
+) {
+    let Some(after) = world.settings.trail_delivers_after else {
+        return;
+    };
+    let (request, event) = (world.new_uuid(), world.new_uuid());
+    let settings = &world.settings;
+    let account = &settings.account;
+    let role = "AWSServiceRoleForAutoScaling";
+    let mut detail = json!({
+        "eventVersion": "1.08",
+        "userIdentity": {
+            "type": "AssumedRole",
+            "arn": format!("arn:aws:sts::{account}:assumed-role/{role}/AutoScaling"),
+            "accountId": account,
+            "invokedBy": AUTO_SCALING,
+        },
+        "eventTime": crate::wire::iso8601(world.timestamp()),
+        "eventSource": "ec2.amazonaws.com",
+        "eventName": "RunInstances",
+        "awsRegion": settings.region,
+        "sourceIPAddress": AUTO_SCALING,
+        "userAgent": AUTO_SCALING,
+        "requestParameters": {
+            "instancesSet": {"items": [{"minCount": count, "maxCount": count}]},
+            "subnetId": subnet,
+        },
+        "responseElements": response,
+        "requestID": request,
+        "eventID": event,
+        "readOnly": false,
+        "eventType": "AwsApiCall",
+        "managementEvent": true,
+        "recipientAccountId": account,
+        "eventCategory": "Management",
+    });
+    if let Some((code, message)) = error {
+        detail["errorCode"] = json!(code);
+        detail["errorMessage"] = json!(message);
+    }
+    world.schedule(after, Timer::CloudTrail(Box::new(detail)));
+}
+
+fn response(world: &World, ids: &[String]) -> Value {
+    let instances: Vec<&Instance> = ids.iter().filter_map(|id| world.ec2.instance(id)).collect();
+    let items: Vec<Value> = instances
+        .iter()
+        .enumerate()
+        .map(|(n, instance)| self::instance(world, n, instance))
+        .collect();
+    json!({
+        "reservationId": instances.first().map(|instance| &instance.reservation_id),
+        "ownerId": world.settings.account,
+        "groupSet": {},
+        "instancesSet": {"items": items},
+    })
+}
+
+fn instance(world: &World, launch_index: usize, instance: &Instance) -> Value {
+    let mut interfaces: Vec<_> = world.ec2.interfaces_of(&instance.instance_id).collect();
+    interfaces.sort_by_key(|interface| {
+        let on = interface.attachment.as_ref();
+        on.map(|on| (on.network_card_index, on.device_index))
+    });
+    let name = crate::ec2::dns_name(world, instance.private_ip_address);
+    let mut item = json!({
+        "instanceId": instance.instance_id,
+        "imageId": instance.image_id,
+        "instanceState": {"code": 0, "name": "pending"},
+        "privateDnsName": name,
+        "amiLaunchIndex": launch_index,
+        "instanceType": instance.instance_type,
+        "placement": {"availabilityZone": instance.availability_zone, "tenancy": "default"},
+        "subnetId": instance.subnet_id,
+        "vpcId": instance.vpc_id,
+        "privateIpAddress": instance.private_ip_address.to_string(),
+        "rootDeviceType": "ebs",
+        "rootDeviceName": "/dev/xvda",
+        "blockDeviceMapping": {},
+        "tagSet": tags(&instance.tags),
+        "networkInterfaceSet": items(interfaces.iter().map(|one| interface(world, one))),
+    });
+    if instance.spot {
+        item["instanceLifecycle"] = json!("spot");
+    }
+    item
+}
+
+fn interface(world: &World, interface: &NetworkInterface) -> Value {
+    let on = interface.attachment.as_ref();
+    let v6 = interface
+        .ipv6_addresses
+        .iter()
+        .map(|address| json!({"ipv6Address": address.to_string()}));
+    json!({
+        "networkInterfaceId": interface.network_interface_id,
+        "subnetId": interface.subnet_id,
+        "status": "in-use",
+        "privateIpAddress": interface.private_ip_address.to_string(),
+        "privateDnsName": crate::ec2::dns_name(world, interface.private_ip_address),
+        "attachment": {
+            "attachmentId": on.map(|on| &on.attachment_id),
+            "deviceIndex": on.map(|on| on.device_index),
+            "networkCardIndex": on.map(|on| on.network_card_index),
+            "status": "attaching",
+            "deleteOnTermination": on.map(|on| on.delete_on_termination),
+        },
+        "ipv6AddressesSet": items(v6),
+        "tagSet": tags(&interface.tags),
+    })
+}
+
+fn tags(tags: &Tags) -> Value {
+    items(
+        tags.iter()
+            .map(|(key, value)| json!({"key": key, "value": value})),
+    )
+}
+
+/// A list as CloudTrail writes it.
+fn items(all: impl Iterator<Item = Value>) -> Value {
+    let all: Vec<Value> = all.collect();
+    if all.is_empty() {
+        json!({})
+    } else {
+        json!({"items": all})
+    }
+}

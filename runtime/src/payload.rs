@@ -1,0 +1,87 @@
+//! JSON to types, with errors that say which field.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// A field that does not hold what it must.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadField {
+    /// Its path, as `group.labels[1]`; empty for the whole value.
+    pub path: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// Reads `value` as a `T`.
+///
+/// # Errors
+/// The first field that does not fit.
+pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, BadField> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = match error.path().to_string().as_str() {
+            "." | "?" => String::new(),
+            path => path.to_owned(),
+        };
+        BadField {
+            path,
+            problem: shorten(&error.into_inner().to_string(), 300),
+        }
+    })
+}
+
+/// A field of the payload for the logs: whatever came in, no more than a line of it goes out.
+#[must_use]
+pub fn log_field(payload: &Value, pointer: &str) -> String {
+    let text = payload.pointer(pointer).and_then(Value::as_str);
+    shorten(text.unwrap_or_default(), 128)
+}
+
+/// Text from outside as an error or a log quotes it: what was found may be megabytes.
+#[must_use]
+pub fn shorten(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Outer {
+        #[allow(dead_code)]
+        inner: Vec<u8>,
+    }
+
+    #[test]
+    fn the_path_of_the_field_is_named() {
+        let bad = read::<Outer>(json!({"inner": [1, "x"]})).unwrap_err();
+        assert_eq!(bad.path, "inner[1]");
+        assert!(bad.problem.starts_with("invalid type"), "{bad:?}");
+    }
+
+    #[test]
+    fn a_value_that_is_no_object_has_no_path() {
+        assert_eq!(read::<Outer>(json!(7)).unwrap_err().path, "");
+    }
+
+    #[test]
+    fn what_was_found_is_not_quoted_at_length() {
+        let bad = read::<Outer>(json!({"inner": "é".repeat(1 << 20)})).unwrap_err();
+        assert!(bad.problem.chars().count() <= 301, "{}", bad.problem.len());
+        assert_eq!(shorten("äöü", 3), "äöü");
+        assert_eq!(shorten("äöü", 2), "äö…");
+    }
+
+    #[test]
+    fn a_log_field_is_text_or_nothing() {
+        let payload = json!({"a": {"b": "c"}, "n": 1});
+        assert_eq!(log_field(&payload, "/a/b"), "c");
+        assert_eq!(log_field(&payload, "/n"), "");
+        assert_eq!(log_field(&payload, "/missing"), "");
+    }
+}

@@ -1,0 +1,259 @@
+//! A plain group, without hook and slots, whose nodes only get names and tags: its launches in process, and the function in
+//! front of the simulated AWS. Whole executions are [`crate::deployment`]'s.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use hookline::aws::Aws;
+use hookline::handlers::{self, Context};
+use hookline_local::ec2::{Instance, Tags};
+use hookline_local::{CallRecord, LocalAws, Settings};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::connector::product_config;
+use crate::deployment::wait_for;
+use crate::scene::{Scene, Size};
+
+/// The group.
+pub const GROUP: &str = "plain";
+/// The tags that its instances have from their launch: those of a managed node group, and those of a company.
+pub const TAGS: [(&str, &str); 7] = [
+    ("eks:cluster-name", "pre-eks-01"),
+    ("eks:nodegroup-name", "web"),
+    ("Region", "vg"),
+    ("App", "store"),
+    ("Layer", "web"),
+    ("Env", "release"),
+    ("Group", "a"),
+];
+/// The event of an instance that is InService.
+pub const LAUNCH_SUCCESSFUL: &str = "EC2 Instance Launch Successful";
+/// The event of a call, as CloudTrail tells of it.
+pub const CLOUDTRAIL: &str = "AWS API Call via CloudTrail";
+
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longer than anything here takes, in virtual time.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A profile for the group.
+#[must_use]
+pub fn profile() -> Value {
+    json!({
+        "name": GROUP,
+        "selector": {"autoScalingGroupNames": [GROUP]},
+        "namePreset": "cluster-nodegroup-ip",
+    })
+}
+
+/// What the preset `cluster-nodegroup-ip` calls an instance, said in another way than the product's.
+#[must_use]
+pub fn cluster_nodegroup_ip(instance: &Instance) -> String {
+    format!("pre-eks-01-web-ip-{}", instance.private_ip_address)
+}
+
+/// A plain group with some launches behind it, and a process of the function.
+pub struct PlainGroup {
+    /// The VPC and what is in it.
+    pub scene: Scene,
+    /// The instances, in the order of their ids.
+    pub instances: Vec<String>,
+    aws: Aws,
+}
+
+impl PlainGroup {
+    /// So many launches in one AZ, on an AWS with a trail; their events have come.
+    ///
+    /// # Errors
+    /// When the scene cannot be made.
+    pub async fn launched(settings: Settings, nodes: usize) -> Result<Self> {
+        let settings = Settings {
+            trail_delivers_after: Some(Duration::from_millis(100)),
+            ..settings
+        };
+        let size = Size {
+            azs: 1,
+            networks: 0,
+            ..Size::default()
+        };
+        let scene = Scene::build(LocalAws::new(settings), &size).await?;
+        scene.plain_group(GROUP, &TAGS).await?;
+        scene.scale(GROUP, i32::try_from(nodes)?).await?;
+        let mut group = Self {
+            aws: Aws::new(&product_config(&scene.local).await),
+            scene,
+            instances: Vec::new(),
+        };
+        group
+            .until("the record of the launch", |group| {
+                group.event(CLOUDTRAIL).is_some()
+            })
+            .await?;
+        group.instances = group
+            .local()
+            .with_world(|world| world.autoscaling.states(GROUP).into_keys().collect());
+        Ok(group)
+    }
+
+    /// Waits until `holds`.
+    ///
+    /// # Errors
+    /// When it never does.
+    pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<()> {
+        wait_for(LIMIT, what, async || Ok(holds(self).then_some(()))).await
+    }
+
+    /// The simulated AWS.
+    #[must_use]
+    pub fn local(&self) -> &LocalAws {
+        &self.scene.local
+    }
+
+    /// The first event of that type.
+    #[must_use]
+    pub fn event(&self, detail_type: &str) -> Option<Value> {
+        let events = self.local().eventbridge().events();
+        events
+            .into_iter()
+            .find(|event| event["detail-type"] == detail_type)
+    }
+
+    /// The event of an instance that is InService; it is waited for.
+    ///
+    /// # Errors
+    /// When it never comes.
+    pub async fn launch_successful(&self) -> Result<Value> {
+        self.until(LAUNCH_SUCCESSFUL, |group| {
+            group.event(LAUNCH_SUCCESSFUL).is_some()
+        })
+        .await?;
+        self.event(LAUNCH_SUCCESSFUL).context("no event")
+    }
+
+    /// The record of the launch, as CloudTrail tells of it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn cloudtrail(&self) -> Result<Value> {
+        self.event(CLOUDTRAIL).context("no event")
+    }
+
+    /// Runs the function with any payload.
+    ///
+    /// # Errors
+    /// The function's.
+    pub async fn handle(&self, payload: Value) -> hookline::Result<Value> {
+        let context = Context {
+            aws: self.aws.clone(),
+            deadline: Instant::now() + FUNCTION_TIMEOUT,
+            now: self
+                .local()
+                .with_world(|world| world.timestamp().unix_timestamp()),
+        };
+        handlers::name_nodes::handle(context, payload).await
+    }
+
+    /// Runs the function as the state machine does the first time.
+    ///
+    /// # Errors
+    /// The function's.
+    pub async fn name(&self, event: &Value, profile: &Value) -> hookline::Result<Value> {
+        self.try_to_name(event, profile, 0).await
+    }
+
+    /// Runs the function as the state machine does after so many tries.
+    ///
+    /// # Errors
+    /// The function's.
+    pub async fn try_to_name(
+        &self,
+        event: &Value,
+        profile: &Value,
+        tried: u32,
+    ) -> hookline::Result<Value> {
+        let launch = json!({"event": event, "profile": profile});
+        self.handle(json!({"execution": "test", "launch": launch, "tried": tried}))
+            .await
+    }
+
+    /// An instance, as it is.
+    ///
+    /// # Errors
+    /// When there is no such instance.
+    pub fn instance(&self, n: usize) -> Result<Instance> {
+        let id = self.instances.get(n).context("no such instance")?;
+        self.local()
+            .with_world(|world| world.ec2.instance(id).cloned())
+            .context("the instance is gone")
+    }
+
+    /// The names of all instances, as they are.
+    ///
+    /// # Errors
+    /// When one of them is gone.
+    pub fn names(&self) -> Result<Vec<Option<String>>> {
+        (0..self.instances.len())
+            .map(|n| Ok(self.instance(n)?.tags.get("Name").cloned()))
+            .collect()
+    }
+
+    /// The tags of an instance's volumes.
+    #[must_use]
+    pub fn volume_tags(&self, instance: &str) -> Vec<Tags> {
+        self.local().with_world(|world| {
+            let volumes = world.ec2.volumes_of(instance);
+            volumes.map(|volume| volume.tags.clone()).collect()
+        })
+    }
+
+    /// The tags of an instance's interfaces.
+    #[must_use]
+    pub fn interface_tags(&self, instance: &str) -> Vec<Tags> {
+        self.local().with_world(|world| {
+            let interfaces = world.ec2.interfaces_of(instance);
+            interfaces.map(|interface| interface.tags.clone()).collect()
+        })
+    }
+
+    /// Sets a tag, as a person does.
+    ///
+    /// # Errors
+    /// When EC2 refuses.
+    pub async fn set_tag(&self, resource: &str, key: &str, value: &str) -> Result<()> {
+        let tag = aws_sdk_ec2::types::Tag::builder();
+        self.scene
+            .ec2
+            .create_tags()
+            .resources(resource)
+            .tags(tag.key(key).value(value).build())
+            .send()
+            .await
+            .context("CreateTags")?;
+        Ok(())
+    }
+
+    /// A mark for [`PlainGroup::calls_since`].
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.local().calls().len()
+    }
+
+    /// The function's calls since `mark`.
+    #[must_use]
+    pub fn calls_since(&self, mark: usize) -> Vec<CallRecord> {
+        let mut calls = self.local().calls().split_off(mark);
+        calls.retain(|call| call.user_agent.contains("app/Hookline"));
+        calls
+    }
+
+    /// How many of the function's calls since `mark` were of each action.
+    #[must_use]
+    pub fn actions_since(&self, mark: usize) -> BTreeMap<String, usize> {
+        let mut actions = BTreeMap::new();
+        for call in self.calls_since(mark) {
+            *actions.entry(call.action).or_default() += 1;
+        }
+        actions
+    }
+}

@@ -1,0 +1,51 @@
+//! Which API actions each function may call: `functions/permissions.json`, from which the functions' roles are made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+
+/// The actions of each function, and of the state machine, as IAM names them.
+pub type Actions = BTreeMap<String, BTreeSet<String>>;
+
+const WRITTEN: &str = include_str!("../../functions/permissions.json");
+
+/// Actions that a call needs besides its own, which no log of calls shows.
+///
+/// CreateNetworkInterface with a TagSpecification is allowed only with CreateTags on the new interface (EC2 User Guide,
+/// "Grant permission to tag Amazon EC2 resources during creation").
+pub const IMPLIED: [(&str, &str); 1] = [("ec2:CreateNetworkInterface", "ec2:CreateTags")];
+
+/// What is written down.
+///
+/// # Errors
+/// When it is not of that form.
+pub fn allowed() -> Result<Actions> {
+    serde_json::from_str(WRITTEN).context("functions/permissions.json")
+}
+
+/// What must be allowed for these calls.
+#[must_use]
+pub fn needed(mut called: Actions) -> Actions {
+    for actions in called.values_mut() {
+        for (call, implied) in IMPLIED {
+            if actions.contains(call) {
+                actions.insert(implied.to_owned());
+            }
+        }
+    }
+    called
+}
+
+/// Who calls what in `some` and not in `others`, line by line.
+#[must_use]
+pub fn difference(some: &Actions, others: &Actions) -> Vec<String> {
+    some.iter()
+        .flat_map(|(caller, actions)| actions.iter().map(move |action| (caller, action)))
+        .filter(|(caller, action)| {
+            !others
+                .get(*caller)
+                .is_some_and(|actions| actions.contains(*action))
+        })
+        .map(|(caller, action)| format!("{caller}: {action}"))
+        .collect()
+}

@@ -1,0 +1,233 @@
+//! What each function measures, as CloudWatch reads it.
+
+use std::collections::BTreeMap;
+
+use hookline::runtime::invoke;
+use hookline_local::autoscaling::LifecycleState;
+use hookline_local::{Fault, FaultKind};
+use hookline_tests::emf;
+use hookline_tests::launch::{GROUP, Launch, State};
+use serde_json::{Value, json};
+
+use crate::{failed, refusal};
+
+/// What was measured since this was last asked, by name and dimensions.
+fn measured(launch: &Launch) -> BTreeMap<String, f64> {
+    let now = launch.local().with_world(|world| world.timestamp());
+    let values = emf::values(&launch.measured(), now.unix_timestamp() * 1000).unwrap();
+    for (name, (_, unit)) in &values {
+        let milliseconds = name.starts_with("EventToContinue");
+        let wanted = if milliseconds {
+            "Milliseconds"
+        } else {
+            "Count"
+        };
+        assert_eq!(unit, wanted, "{name}");
+    }
+    values
+        .into_iter()
+        .map(|(name, (value, _))| (name, value))
+        .collect()
+}
+
+fn of_profile(name: &str) -> String {
+    format!("{name} Profile={GROUP}")
+}
+
+fn only(name: &str, value: f64) -> BTreeMap<String, f64> {
+    BTreeMap::from([(of_profile(name), value)])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_without_trouble_is_wired_and_takes_its_time() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run(State::TagNode).await.unwrap();
+    assert_eq!(measured(&launch), BTreeMap::new());
+    launch.run(State::PlanInterfaces).await.unwrap();
+    // A /24 without EC2's five addresses, and the one that was planned.
+    let free = |n| format!("FreeAddresses SubnetId={}", launch.subnet(n).unwrap());
+    let expected = BTreeMap::from([(free(0), 250.0), (free(1), 250.0)]);
+    assert_eq!(measured(&launch), expected);
+    launch.run(State::CreateInterfaces).await.unwrap();
+    assert_eq!(measured(&launch), BTreeMap::new());
+    launch.run(State::AttachInterfaces).await.unwrap();
+    assert_eq!(measured(&launch), only("LaunchesWired", 1.0));
+
+    launch.run(State::ContinueLaunch).await.unwrap();
+    let events = launch.local().eventbridge().events();
+    let event = events.iter().find(|event| **event == launch.data["event"]);
+    assert!(event.is_some());
+    let passed = launch.local().with_world(|world| {
+        let instance = world.ec2.instance(&launch.instance).unwrap();
+        world.timestamp() - world.timestamp_at(instance.launch_time)
+    });
+    let values = measured(&launch);
+    let took = values[&of_profile("EventToContinue")];
+    assert_eq!(values.len(), 1, "{values:?}");
+    // The event comes after the launch; its time is in whole seconds.
+    let at_most = passed.as_seconds_f64() * 1000.0 + 1000.0;
+    assert!((1.0..=at_most).contains(&took), "{took} of {at_most}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_without_a_time_is_completed_and_not_measured() {
+    let mut launch = Launch::running().await.unwrap();
+    for time in ["soon", "2999-01-01T00:00:00Z"] {
+        launch.data["event"]["time"] = json!(time);
+        launch.run_to(State::AttachInterfaces).await.unwrap();
+        launch.measured();
+    }
+    launch.run(State::ContinueLaunch).await.unwrap();
+    assert_eq!(measured(&launch), BTreeMap::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accepted_abandon_counts_once() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::TagNode).await.unwrap();
+    launch.run(State::AbandonLaunch).await.unwrap();
+    assert_eq!(measured(&launch), only("LaunchesAbandoned", 1.0));
+    // Abandoned it is, by whomever.
+    launch.run(State::AbandonLaunch).await.unwrap();
+    assert_eq!(measured(&launch), BTreeMap::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_is_late_when_the_launch_ended_the_other_way() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::AttachInterfaces).await.unwrap();
+    launch.run(State::AbandonLaunch).await.unwrap();
+    launch.measured();
+    failed(
+        launch.run(State::ContinueLaunch).await,
+        "Hookline.LaunchGone",
+    );
+    assert_eq!(measured(&launch), only("LateVerdicts", 1.0));
+
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::ContinueLaunch).await.unwrap();
+    launch
+        .until_lifecycle_state(LifecycleState::InService)
+        .await
+        .unwrap();
+    launch.measured();
+    launch.run(State::AbandonLaunch).await.unwrap();
+    assert_eq!(measured(&launch), only("LateVerdicts", 1.0));
+    // A replay of what went well.
+    launch.run(State::ContinueLaunch).await.unwrap();
+    assert_eq!(measured(&launch), BTreeMap::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_whose_response_was_lost_is_not_late() {
+    for state in [State::ContinueLaunch, State::AbandonLaunch] {
+        let mut launch = Launch::running().await.unwrap();
+        launch.run_to(State::AttachInterfaces).await.unwrap();
+        launch.measured();
+        let lost = Fault::on("CompleteLifecycleAction", FaultKind::ResetAfter);
+        launch.local().inject(lost);
+        launch.run_until_answered(state).await.unwrap();
+        assert_eq!(measured(&launch), BTreeMap::new(), "{state:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn conflicts_are_counted_and_the_pause_after_them_is_a_wait() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::PlanInterfaces).await.unwrap();
+    launch.measured();
+    let taken = refusal("CreateNetworkInterface", "InvalidIPAddress.InUse");
+    launch.local().inject(taken.times(2));
+    launch.run(State::CreateInterfaces).await.unwrap();
+    assert_eq!(measured(&launch), only("AddressConflicts", 2.0));
+    let plan = launch.run(State::PlanInterfaces).await.unwrap();
+    assert!(plan["waitSeconds"].as_u64() > Some(0), "{plan}");
+    assert_eq!(measured(&launch), only("LaunchesWaiting", 1.0));
+    launch.run(State::PlanInterfaces).await.unwrap();
+    // Listed as free, and taken all the same.
+    let free = |n| format!("FreeAddresses SubnetId={}", launch.subnet(n).unwrap());
+    let expected = BTreeMap::from([(free(0), 249.0), (free(1), 249.0)]);
+    assert_eq!(measured(&launch), expected);
+}
+
+fn measured_of(launch: &Launch, name: &str) -> Option<f64> {
+    measured(launch).get(name).copied()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subnet_that_is_full_has_none_free_though_the_plan_fails() {
+    let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
+        profile["slots"][0]["excludedRanges"] = json!(["10.0.0.0/8"]);
+    });
+    launch.run(State::TagNode).await.unwrap();
+    failed(
+        launch.run(State::PlanInterfaces).await,
+        "Hookline.SubnetsFull",
+    );
+    let free = format!("FreeAddresses SubnetId={}", launch.subnet(0).unwrap());
+    assert_eq!(measured_of(&launch, &free), Some(0.0));
+
+    // EC2's word for it, whatever the listing says.
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::PlanInterfaces).await.unwrap();
+    let full = refusal(
+        "CreateNetworkInterface",
+        "InsufficientFreeAddressesInSubnet",
+    );
+    launch.local().inject(full.times(2));
+    launch.run(State::CreateInterfaces).await.unwrap();
+    launch.measured();
+    failed(
+        launch.run(State::PlanInterfaces).await,
+        "Hookline.SubnetsFull",
+    );
+    let free = format!("FreeAddresses SubnetId={}", launch.subnet(0).unwrap());
+    assert_eq!(measured_of(&launch, &free), Some(0.0));
+}
+
+/// Runs a state as its binary does.
+async fn as_its_binary(launch: &Launch, payload: Value) -> hookline::Result<Value> {
+    launch
+        .invoke(async |context| {
+            let handler = hookline::handlers::tag_node::handle;
+            invoke("tag-node", "request", context, payload, handler).await
+        })
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_attempts_are_counted_whether_the_invocation_fails_or_not() {
+    let launch = Launch::running().await.unwrap();
+    let payload = launch.payload(State::TagNode);
+    let throttled = |times| Fault::on("DescribeInstances", FaultKind::Throttle).times(times);
+    launch.local().inject(throttled(2));
+    as_its_binary(&launch, payload.clone()).await.unwrap();
+    assert_eq!(measured(&launch), only("ThrottledCalls", 2.0));
+    launch.local().inject(throttled(3));
+    failed(
+        as_its_binary(&launch, payload.clone()).await,
+        "Hookline.Throttled",
+    );
+    assert_eq!(measured(&launch), only("ThrottledCalls", 3.0));
+    // Another failure is none of these.
+    let denied = refusal("DescribeInstances", "UnauthorizedOperation");
+    launch.local().inject(denied);
+    failed(
+        as_its_binary(&launch, payload).await,
+        "Hookline.AccessDenied",
+    );
+    assert_eq!(measured(&launch), BTreeMap::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_of_any_name_is_a_dimension() {
+    let mut launch = Launch::running()
+        .await
+        .unwrap()
+        .with_profile(|profile| profile["name"] = json!("Zürich 1"));
+    launch.run_to(State::AttachInterfaces).await.unwrap();
+    assert_eq!(
+        measured_of(&launch, "LaunchesWired Profile=Z?rich 1"),
+        Some(1.0)
+    );
+}

@@ -1,0 +1,345 @@
+//! Each function may call the actions that it calls, no more and no fewer: `functions/permissions.json` is held against what
+//! the functions call in virtual time, in launches that go well and in those where something goes wrong. That no fault
+//! at any place leads to another action is checked by `simulation`.
+
+// JSON is indexed by name here, which gives null where nothing is.
+#![allow(clippy::indexing_slicing)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use hookline::domain::ownership::{INSTANCE_ID, NETWORK};
+use hookline_local::autoscaling::LifecycleState;
+use hookline_local::ec2::{self, InterfaceSpec};
+use hookline_local::{Fault, FaultKind};
+use hookline_tests::deployment::json_call;
+use hookline_tests::permissions::{Actions, allowed, difference, needed};
+use hookline_tests::scene::Size;
+use hookline_tests::sim::faults::{Astray, Cell, Meanwhile, launching, run_cell};
+use hookline_tests::sim::run::{GROUP, Run, Scenario, on_paused_clock};
+use serde_json::{Value, json};
+
+const OPERATIONS: &str = include_str!("../../docs/operations.md");
+/// An instance that never was.
+const GONE: &str = "i-0123456789abcdef0";
+
+fn scenario(nodes: usize) -> Scenario {
+    let size = Size {
+        azs: 1,
+        ..Size::default()
+    };
+    Scenario::new(nodes, size, 1)
+}
+
+/// Waits until `holds`.
+async fn until(run: &mut Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<()> {
+    let begun = tokio::time::Instant::now();
+    while !holds(run) {
+        ensure!(
+            begun.elapsed() < Duration::from_secs(3600),
+            "waited in vain for {what}:\n{}",
+            run.history().join("\n")
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
+}
+
+fn in_service(run: &Run) -> usize {
+    run.local
+        .with_world(|world| world.autoscaling.in_service(GROUP))
+}
+
+/// How many interfaces of Hookline's are there, and how many of them are attached.
+fn made(run: &Run) -> (usize, usize) {
+    run.local.with_world(|world| {
+        let ours = || {
+            world
+                .ec2
+                .network_interfaces()
+                .filter(|interface| interface.tags.contains_key(INSTANCE_ID))
+        };
+        let attached = ours().filter(|interface| interface.attachment.is_some());
+        (ours().count(), attached.count())
+    })
+}
+
+fn waiting(run: &Run) -> Result<String> {
+    run.local
+        .with_world(|world| launching(world))
+        .pop()
+        .context("nothing waits")
+}
+
+/// An interface as an execution for `instance` leaves it behind.
+fn leave_behind(run: &Run, instance: &str) -> Result<String> {
+    let network = run.profile.slots.first().context("no slot")?;
+    let spec = InterfaceSpec {
+        subnet_id: run.scene.networks[0].subnets[0].clone(),
+        tags: [(INSTANCE_ID, instance), (NETWORK, network.network.as_str())]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        ..InterfaceSpec::default()
+    };
+    run.local
+        .with_world(|world| ec2::create_network_interface(world, spec))
+        .map_err(|error| anyhow::anyhow!("{error:?}"))
+}
+
+/// More launches at once than EC2's rates allow: some wait for their turn, and extend their hooks.
+fn launches_that_wait_for_their_turn() -> Result<Actions> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(14)).await?;
+        let report = run.to_rest().await?;
+        ensure!(report.in_service == 14, "{report:?}");
+        Ok(run.tap.actions())
+    })
+}
+
+/// The third create is refused for good: the two before it are undone.
+fn a_create_that_is_refused() -> Result<Actions> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1)).await?;
+        let refused = FaultKind::Error {
+            status: 400,
+            code: "InvalidParameterValue".to_owned(),
+            message: "no".to_owned(),
+        };
+        run.local
+            .inject(Fault::on("CreateNetworkInterface", refused).skip(2));
+        run.launch().await?;
+        until(&mut run, "the replacement", |run| in_service(run) == 1).await?;
+        Ok(run.tap.actions())
+    })
+}
+
+/// An interface is made twice, and the second is seen only when all are attached.
+fn an_interface_too_many() -> Result<Actions> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1)).await?;
+        run.launch().await?;
+        until(&mut run, "an attachment", |run| made(run).1 > 0).await?;
+        leave_behind(&run, &waiting(&run)?)?;
+        until(&mut run, "the node", |run| in_service(run) == 1).await?;
+        ensure!(made(&run) == (4, 4), "{:?}", made(&run));
+        Ok(run.tap.actions())
+    })
+}
+
+/// TagNode fails on a launch that is selected by tag: whether the hook is ours is for its completion to find out.
+fn an_abandon_by_tag() -> Result<Actions> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1)).await?;
+        // Nobody else is to complete it.
+        let lost = hookline_local::eventbridge::Disturbance::drop().times(1);
+        run.local.eventbridge().disturb(lost);
+        run.launch().await?;
+        until(&mut run, "a launch", |run| waiting(run).is_ok()).await?;
+        let instance = waiting(&run)?;
+        let mut profile = run.scene.profile(GROUP);
+        profile["selector"] = json!({"tag": {"key": "hookline-profile"}});
+        let event = run
+            .local
+            .eventbridge()
+            .events()
+            .into_iter()
+            .find(|event| event["detail"]["EC2InstanceId"] == instance.as_str())
+            .context("no event")?;
+        let payload = json!({"execution": "test", "launch": {"event": event, "profile": profile}, "result": "ABANDON"});
+        // The instance does not carry the tag, which EC2 can tell once it knows the instance.
+        for _ in 0..60 {
+            let refused = run.invoke("complete-hook", payload.clone()).await;
+            let Err(error) = refused else {
+                bail!("{refused:?}");
+            };
+            match error.error.as_str() {
+                "Hookline.HookNotOurs" => return Ok(run.tap.actions()),
+                "Hookline.InstanceNotFoundYet" => tokio::time::sleep(Duration::from_secs(1)).await,
+                _ => bail!("{error:?}"),
+            }
+        }
+        bail!("EC2 never knew {instance}")
+    })
+}
+
+/// An execution is stopped when its node has half of its interfaces: reconcile gives the launch up and releases them.
+fn an_execution_that_is_stopped() -> Result<Actions> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1)).await?;
+        run.launch().await?;
+        until(&mut run, "an attachment", |run| made(run).1 > 0).await?;
+        let call = json!({"stateMachineArn": hookline_tests::sim::run::MACHINE_ARN});
+        let listed = json_call(&run.local, "AWSStepFunctions.ListExecutions", &call).await?;
+        let call = json!({"executionArn": listed["executions"][0]["executionArn"]});
+        json_call(&run.local, "AWSStepFunctions.StopExecution", &call).await?;
+        until(&mut run, "the replacement", |run| in_service(run) == 1).await?;
+        Ok(run.tap.actions())
+    })
+}
+
+/// Interfaces that nobody owns: one is marked and deleted, one is marked and owned again.
+fn interfaces_that_nobody_owns() -> Result<Actions> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1)).await?;
+        run.to_rest().await?;
+        let node = run
+            .local
+            .with_world(|world| world.autoscaling.states(GROUP))
+            .into_iter()
+            .find(|(_, state)| *state == LifecycleState::InService)
+            .map(|(instance, _)| instance)
+            .context("no node")?;
+        let left = leave_behind(&run, GONE)?;
+        let back = leave_behind(&run, &node)?;
+        let reported = |run: &Run, kind: &str, interface: &str| {
+            run.reconcile_reports().iter().any(|report| {
+                report[kind]
+                    .as_array()
+                    .is_some_and(|ids| ids.iter().any(|id| id == interface))
+            })
+        };
+        until(&mut run, "the mark", |run| reported(run, "marked", &back)).await?;
+        run.scene
+            .ec2
+            .attach_network_interface()
+            .network_interface_id(&back)
+            .instance_id(&node)
+            .device_index(9)
+            .send()
+            .await?;
+        until(&mut run, "the end of the mark", |run| {
+            reported(run, "unmarked", &back)
+        })
+        .await?;
+        until(&mut run, "the delete", |run| {
+            reported(run, "deleted", &left)
+        })
+        .await?;
+        Ok(run.tap.actions())
+    })
+}
+
+/// What the functions call in all of these.
+fn called() -> Result<Actions> {
+    let mut called = Actions::new();
+    let mut scenes = vec![
+        launches_that_wait_for_their_turn()?,
+        a_create_that_is_refused()?,
+        an_interface_too_many()?,
+        an_abandon_by_tag()?,
+        an_execution_that_is_stopped()?,
+        interfaces_that_nobody_owns()?,
+    ];
+    for astray in [
+        Astray::Duplicate,
+        Astray::DuplicateLate,
+        Astray::Delayed,
+        Astray::Lost,
+    ] {
+        scenes.push(run_cell(Cell::Event(astray), 1)?.actions);
+    }
+    for position in (0..32).step_by(6) {
+        for what in [Meanwhile::Terminated, Meanwhile::HookEnded] {
+            scenes.push(run_cell(Cell::Meanwhile { what, position }, 1)?.actions);
+        }
+    }
+    for (caller, actions) in scenes.into_iter().flatten() {
+        called.entry(caller).or_default().extend(actions);
+    }
+    Ok(called)
+}
+
+#[test]
+fn each_function_may_call_what_it_calls_and_nothing_else() -> Result<()> {
+    let (allowed, needed) = (allowed()?, needed(called()?));
+    let (lacking, idle) = (difference(&needed, &allowed), difference(&allowed, &needed));
+    ensure!(
+        lacking.is_empty() && idle.is_empty(),
+        "functions/permissions.json lacks {lacking:#?}, and has what nothing calls: {idle:#?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_is_lacking_and_what_is_idle_is_found() -> Result<()> {
+    let whole = allowed()?;
+    for (caller, actions) in &whole {
+        for action in actions {
+            let mut less = whole.clone();
+            less.entry(caller.clone()).or_default().remove(action);
+            assert_eq!(
+                (difference(&whole, &less), difference(&less, &whole)),
+                (vec![format!("{caller}: {action}")], Vec::new())
+            );
+        }
+    }
+    let create = BTreeSet::from(["ec2:CreateNetworkInterface".to_owned()]);
+    let needed = needed(BTreeMap::from([("a".to_owned(), create)]));
+    assert!(needed["a"].contains("ec2:CreateTags"));
+    Ok(())
+}
+
+/// The names in a cell of a table that look like actions.
+fn actions_in(text: &str) -> BTreeSet<String> {
+    text.split('`')
+        .filter(|name| {
+            name.split_once(':').is_some_and(|(service, _)| {
+                ["autoscaling", "ec2", "lambda", "states"].contains(&service)
+            })
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn operations_md_has_the_actions_of_each_function() -> Result<()> {
+    let (_, section) = OPERATIONS
+        .split_once("\n## Permissions\n")
+        .context("no heading Permissions")?;
+    let (section, _) = section.split_once("\n## ").context("no heading after it")?;
+    let mut said = Actions::new();
+    for line in section.lines() {
+        if let Some((name, cells)) = line
+            .strip_prefix("| `")
+            .and_then(|row| row.split_once("` |"))
+        {
+            said.insert(name.to_owned(), actions_in(cells));
+        }
+    }
+    let allowed = allowed()?;
+    assert_eq!(
+        difference(&said, &allowed),
+        Vec::<String>::new(),
+        "in docs/operations.md only"
+    );
+    assert_eq!(
+        difference(&allowed, &said),
+        Vec::<String>::new(),
+        "not in docs/operations.md"
+    );
+    Ok(())
+}
+
+/// The state machine's own calls are those of its file.
+#[test]
+fn the_state_machine_calls_what_its_states_say() -> Result<()> {
+    let machine: Value =
+        serde_json::from_str(include_str!("../../statemachine/launch-node.asl.json"))?;
+    let mut found = BTreeSet::new();
+    for state in machine["States"].as_object().context("no States")?.values() {
+        let Some(resource) = state["Resource"].as_str() else {
+            continue;
+        };
+        found.insert(match resource.strip_prefix("arn:aws:states:::aws-sdk:") {
+            Some(integration) => {
+                let (service, action) = integration.split_once(':').context("no action")?;
+                let first = action.get(..1).unwrap_or_default().to_uppercase();
+                format!("{service}:{first}{}", action.get(1..).unwrap_or_default())
+            }
+            None => "lambda:InvokeFunction".to_owned(),
+        });
+    }
+    assert_eq!(allowed()?.remove("launch-node"), Some(found));
+    Ok(())
+}

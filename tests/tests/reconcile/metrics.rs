@@ -1,0 +1,149 @@
+//! What `reconcile` measures.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use hookline_local::eventbridge::Disturbance;
+use hookline_tests::emf;
+use hookline_tests::sim::run::{GROUP, MACHINE_ARN, Run, on_paused_clock};
+use serde_json::{Value, json};
+
+use super::{ENDED, LAUNCH, abort, by_hand, half_way, lose, pass, scenario, until, waiting};
+
+/// What was measured since this was last asked, by name; all of it without dimensions.
+fn measured(run: &Run) -> Result<BTreeMap<String, f64>> {
+    let now = run.local.with_world(|world| world.timestamp());
+    let values = emf::values(&run.measured(), now.unix_timestamp() * 1000)?;
+    Ok(values
+        .into_iter()
+        .map(|(name, (value, _))| (name, value))
+        .collect())
+}
+
+fn expected(different: &[(&str, f64)]) -> BTreeMap<String, f64> {
+    let mut expected: BTreeMap<String, f64> = [
+        "ReconcileStarted",
+        "ReconcileAbandoned",
+        "ReconcileReleased",
+        "ReconcileDeleted",
+        "ReconcileLeft",
+        "ReconcileRefusedProfiles",
+        "LaunchesOverdue",
+    ]
+    .into_iter()
+    .map(|name| (name.to_owned(), 0.0))
+    .collect();
+    for (name, value) in different {
+        expected.insert((*name).to_owned(), *value);
+    }
+    expected
+}
+
+#[test]
+fn a_round_that_finds_nothing_measures_zeros() -> Result<()> {
+    on_paused_clock(async {
+        let run = Run::new(scenario(0, false)).await?;
+        by_hand(&run).await;
+        assert_eq!(measured(&run)?, expected(&[]));
+        Ok(())
+    })
+}
+
+#[test]
+fn what_a_round_did_and_left_is_measured() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(2, false)).await?;
+        run.local
+            .eventbridge()
+            .disturb(Disturbance::drop().detail_type(LAUNCH));
+        run.launch().await?;
+        pass(150).await;
+        let profiles = [json!(7), run.scene.profile(GROUP)];
+        run.reconcile(&profiles, &json!({})).await.expect("a round");
+        assert_eq!(
+            measured(&run)?,
+            expected(&[("ReconcileStarted", 2.0), ("ReconcileRefusedProfiles", 1.0)])
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_launch_is_overdue_once_its_heartbeat_timeout_is_over_whoever_works_on_it() -> Result<()> {
+    on_paused_clock(async {
+        let mut scenario = scenario(1, false);
+        // Nothing can be attached for as long, so the execution is at work.
+        scenario.settings.instance_pending_for = std::time::Duration::from_secs(150);
+        let mut run = Run::new(scenario).await?;
+        run.launch().await?;
+        pass(100).await;
+        assert_eq!(waiting(&run).len(), 1);
+        let profiles = [run.scene.profile(GROUP)];
+        let mut theirs = run.scene.profile(GROUP);
+        theirs["hook"]["complete"] = json!(false);
+        let mut elsewhere = run.scene.profile(GROUP);
+        elsewhere["selector"] = json!({"autoScalingGroupNames": ["another"]});
+        run.measured();
+        for (profiles, seconds, overdue) in [
+            (&profiles[..], 1800, 0.0),
+            (&profiles, 200, 0.0),
+            (&profiles, 90, 1.0),
+            (&[theirs, elsewhere], 90, 0.0),
+        ] {
+            let limits = json!({"overdueSeconds": seconds});
+            let report = run.reconcile(profiles, &limits).await.expect("a round");
+            assert_eq!(
+                measured(&run)?,
+                expected(&[("LaunchesOverdue", overdue)]),
+                "{seconds}: {report}"
+            );
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn of_an_executions_end_only_what_was_done_is_measured() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, true)).await?;
+        lose(&run, ENDED);
+        run.launch().await?;
+        let (instance, arn) = half_way(&mut run).await?;
+        abort(&run, &arn).await?;
+        run.measured();
+        let input = json!({"event": {}, "profile": {}}).to_string();
+        let event = |input: &str| {
+            json!({"detail-type": ENDED, "detail": {
+                "executionArn": arn, "stateMachineArn": MACHINE_ARN, "status": "ABORTED", "input": input,
+            }})
+        };
+        run.invoke("reconcile", event(&input)).await.expect("left");
+        assert_eq!(
+            measured(&run)?,
+            BTreeMap::from([("ReconcileLeft".to_owned(), 1.0)])
+        );
+
+        let events = run.local.eventbridge().events();
+        let launch = events.iter().find(|event| {
+            event["detail"]["EC2InstanceId"] == instance && event["detail-type"] == LAUNCH
+        });
+        let input = json!({"event": launch, "profile": run.scene.profile(GROUP)}).to_string();
+        let report = run.invoke("reconcile", event(&input)).await;
+        let report: Value = report.expect("given up");
+        assert_eq!(report["abandoned"], json!([instance]));
+        assert_eq!(
+            measured(&run)?,
+            BTreeMap::from([
+                ("ReconcileAbandoned".to_owned(), 1.0),
+                ("ReconcileReleased".to_owned(), 4.0),
+                // The same launch, as its profile's.
+                (format!("LaunchesAbandoned Profile={GROUP}"), 1.0),
+            ])
+        );
+        until(&mut run, "nothing of it", |run| {
+            super::made_for(run, &instance) == 0
+        })
+        .await?;
+        Ok(())
+    })
+}

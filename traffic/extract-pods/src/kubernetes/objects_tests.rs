@@ -1,0 +1,199 @@
+//! Nodes and pods from JSON as API servers write it.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn pod(spec: Value, status: Value) -> Pod {
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": "cart-6f7c9d8b5-x2x7p",
+            "namespace": "shop",
+            "uid": "a0c0f6cc-0a5f-4b0d-9a37-1d3a1a0c7c01",
+            "creationTimestamp": "2026-05-04T08:00:10Z",
+            "managedFields": [{"manager": "kubelet", "fieldsV1": {"f:status": {}}}],
+        },
+        "spec": spec,
+        "status": status,
+    }))
+    .unwrap()
+}
+
+fn node(provider_id: &str, addresses: Value) -> Node {
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": "ip-10-0-1-10.us-east-2.compute.internal",
+            "uid": "5d0a3b4e-7b0a-4a55-8a6e-0f1d9c7d2c11",
+            "creationTimestamp": "2026-05-04T06:12:40Z",
+            "labels": {Node::ZONE: "us-east-2a", Node::ZONE_ID: ""},
+        },
+        "spec": {"providerID": provider_id},
+        "status": {"addresses": addresses},
+    }))
+    .unwrap()
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn texts(ips: &[IpAddr]) -> Vec<String> {
+    ips.iter().map(ToString::to_string).collect()
+}
+
+fn ended(at: Option<&str>) -> Value {
+    json!({"name": "c", "state": {"terminated": {"exitCode": 0, "finishedAt": at}}})
+}
+
+#[test]
+fn every_address_of_a_pod_is_kept_once_and_in_its_short_form() {
+    let pod = pod(
+        json!({}),
+        json!({
+            "podIP": "10.0.1.57",
+            "podIPs": [{"ip": "10.0.1.57"}, {"ip": "2600:1F16:0abc:DE01:0:0:0:3d"}],
+        }),
+    );
+    assert_eq!(texts(&pod.ips()), ["10.0.1.57", "2600:1f16:abc:de01::3d"]);
+}
+
+#[test]
+fn an_address_that_stands_in_pod_ip_alone_is_kept() {
+    assert_eq!(
+        texts(&pod(json!({}), json!({"podIP": "10.0.1.57"})).ips()),
+        ["10.0.1.57"]
+    );
+}
+
+#[test]
+fn a_pod_without_an_address_has_none() {
+    for status in [
+        json!({}),
+        json!({"podIPs": null}),
+        json!({"podIPs": [], "podIP": ""}),
+        Value::Null,
+    ] {
+        assert!(pod(json!({}), status.clone()).ips().is_empty(), "{status}");
+    }
+}
+
+#[test]
+fn what_a_pod_does_not_say_is_not_so() {
+    let pod = pod(json!({"hostNetwork": null}), json!({}));
+    assert!(!pod.spec.host_network);
+    assert_eq!(pod.spec.node_name, None);
+    assert_eq!(pod.status.phase, Phase::Unknown);
+}
+
+#[test]
+fn a_phase_of_a_later_kubernetes_is_unknown() {
+    let phase = pod(json!({}), json!({"phase": "Hibernating"})).status.phase;
+    assert_eq!(phase, Phase::Unknown);
+}
+
+#[test]
+fn a_pod_starts_when_kubelet_takes_it_on_or_when_it_is_made() {
+    let taken = pod(json!({}), json!({"startTime": "2026-05-04T08:00:11Z"}));
+    assert_eq!(taken.start_time(), at("2026-05-04T08:00:11Z"));
+    assert_eq!(
+        pod(json!({}), json!({})).start_time(),
+        at("2026-05-04T08:00:10Z")
+    );
+}
+
+#[test]
+fn a_pod_ends_with_its_last_container() {
+    let status = |phase: &str| {
+        json!({
+            "phase": phase,
+            "initContainerStatuses": [ended(Some("2026-05-04T10:40:05Z"))],
+            "containerStatuses": [
+                ended(Some("2026-05-04T10:43:27Z")),
+                ended(Some("2026-05-04T10:41:00Z")),
+                ended(None),
+            ],
+        })
+    };
+    for phase in ["Succeeded", "Failed"] {
+        let end = pod(json!({}), status(phase)).end_time();
+        assert_eq!(end, Some(at("2026-05-04T10:43:27Z")), "{phase}");
+    }
+    // One container of a running pod may have ended; the pod has not.
+    for phase in ["Pending", "Running", "Unknown"] {
+        assert_eq!(pod(json!({}), status(phase)).end_time(), None, "{phase}");
+    }
+}
+
+#[test]
+fn an_end_that_kubelet_does_not_know_is_none() {
+    for containers in [
+        json!([]),
+        Value::Null,
+        json!([ended(None)]),
+        json!([ended(Some("0001-01-01T00:00:00Z"))]),
+        json!([{"state": null}, {"state": {"waiting": {"reason": "Error"}}}]),
+    ] {
+        let status = json!({"phase": "Failed", "containerStatuses": containers});
+        assert_eq!(pod(json!({}), status).end_time(), None, "{containers}");
+    }
+}
+
+#[test]
+fn only_the_owner_that_manages_counts() {
+    let mut pod = pod(json!({}), json!({}));
+    let owner = |kind: &str, controller: bool| OwnerReference {
+        kind: kind.to_owned(),
+        name: "x".to_owned(),
+        controller,
+    };
+    pod.metadata.owner_references = vec![owner("Backup", false)];
+    assert!(pod.controller().is_none());
+    pod.metadata
+        .owner_references
+        .push(owner("StatefulSet", true));
+    assert_eq!(pod.controller().unwrap().kind, "StatefulSet");
+}
+
+#[test]
+fn a_node_has_the_instance_of_its_provider_id() {
+    let instance = |provider_id: &str| {
+        node(provider_id, json!([]))
+            .instance_id()
+            .map(ToOwned::to_owned)
+    };
+    assert_eq!(
+        instance("aws:///us-east-2a/i-0a1b2c3d4e5f60718").as_deref(),
+        Some("i-0a1b2c3d4e5f60718")
+    );
+    for other in [
+        "",
+        "aws:///us-east-2a/fargate-ip-10-0-1-5.us-east-2.compute.internal",
+        "aws:///us-east-2a/i-",
+        "gce://project/zone/i-0a1b2c3d",
+        "i-0a1b2c3d4e5f60718",
+    ] {
+        assert_eq!(instance(other), None, "{other}");
+    }
+}
+
+#[test]
+fn a_node_has_its_internal_addresses_and_zone() {
+    let node = node(
+        "",
+        json!([
+            {"type": "InternalIP", "address": "10.0.1.10"},
+            {"type": "ExternalIP", "address": "3.14.15.92"},
+            {"type": "InternalIP", "address": "2600:1f16::10"},
+            {"type": "Hostname", "address": "ip-10-0-1-10"},
+        ]),
+    );
+    assert_eq!(texts(&node.internal_ips()), ["10.0.1.10", "2600:1f16::10"]);
+    assert_eq!(node.label(Node::ZONE), Some("us-east-2a"));
+    assert_eq!(node.label(Node::ZONE_ID), None, "an empty label is none");
+}
+
+#[test]
+fn the_last_page_names_no_next_one() {
+    let page: Page<Node> = serde_json::from_value(json!({"metadata": {}, "items": null})).unwrap();
+    assert!(page.items.is_empty() && page.metadata.next.is_none());
+}

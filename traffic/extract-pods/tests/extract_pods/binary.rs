@@ -1,0 +1,36 @@
+//! The executable as Lambda runs it.
+
+use serde_json::json;
+
+use crate::api_server::{Fault, What};
+use crate::cluster::{node, pod};
+use crate::runtime_api::Function;
+use crate::scene::Scene;
+
+#[tokio::test]
+async fn the_function_returns_its_result_and_its_errors_by_name() {
+    let scene = Scene::new().await;
+    let pods = (0..1203).map(|number| pod(number, 3)).collect();
+    scene.api.hold((0..3).map(node).collect(), pods);
+    let mut function = Function::start(&scene.aws.url).await;
+    let result = function.invoke(scene.payload()).await.unwrap();
+    assert_eq!(
+        (&result["pods"], &result["nodes"]),
+        (&json!(1203), &json!(3))
+    );
+    assert_eq!(scene.lines().len(), 1206);
+
+    let error = function.invoke(json!({"cluster": "prod"})).await;
+    assert_eq!(error.unwrap_err()["errorType"], "Hookline.InvalidPayload");
+
+    scene
+        .api
+        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Status(403, None)));
+    let error = function.invoke(scene.payload()).await.unwrap_err();
+    assert_eq!(error["errorType"], "Hookline.KubernetesForbidden");
+    assert!(
+        error["errorMessage"].as_str().unwrap().contains("prod"),
+        "{error}"
+    );
+    function.end().await;
+}

@@ -1,0 +1,225 @@
+//! What the API server can do to a listing, and what comes of it: nothing is written unless all of it is.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::api_server::{ApiServer, Asked, Fault, What};
+use crate::cluster::{node, pod, uid};
+use crate::scene::{Scene, all, description};
+
+async fn scene() -> Scene {
+    let scene = Scene::new().await;
+    let pods = (0..45).map(|number| pod(number, 2)).collect();
+    scene.api.hold(vec![node(0), node(1)], pods);
+    scene
+}
+
+/// Every pod is there once.
+fn assert_whole(scene: &Scene) {
+    let uids = all(&scene.lines(), "pod", "uid");
+    assert_eq!(uids.len(), 45);
+    let uids: BTreeSet<_> = uids.into_iter().collect();
+    assert_eq!(uids, (0..45).map(uid).collect());
+}
+
+fn pods_asked(scene: &Scene) -> usize {
+    let asked = scene.api.asked();
+    asked
+        .iter()
+        .filter(|asked| asked.what == What::Pods)
+        .count()
+}
+
+/// The requests for pods between these, both included.
+fn pods_between(asked: &Asked, first: usize, last: usize) -> bool {
+    asked.what == What::Pods && (first..=last).contains(&asked.nth)
+}
+
+#[tokio::test]
+async fn what_passes_does_no_harm() {
+    for fault in [
+        Fault::Status(500, None),
+        Fault::Status(503, Some(0)),
+        Fault::Status(504, None),
+        Fault::Status(429, None),
+        Fault::Cut,
+        Fault::Garbage,
+    ] {
+        let scene = scene().await;
+        // On the first page, on the third, and twice on the second.
+        let again = fault.clone();
+        scene.api.fail(move |asked| {
+            (asked.what == What::Pods && [1, 3, 4, 6].contains(&asked.nth)).then(|| again.clone())
+        });
+        scene.extract().await;
+        assert_whole(&scene);
+        assert_eq!(pods_asked(&scene), 5 + 4, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_pass_is_given_up() {
+    for (fault, error_type) in [
+        (Fault::Status(500, None), "Hookline.KubernetesUnavailable"),
+        (
+            Fault::Status(503, Some(0)),
+            "Hookline.KubernetesUnavailable",
+        ),
+        (Fault::Cut, "Hookline.KubernetesUnavailable"),
+        (Fault::Garbage, "Hookline.KubernetesUnavailable"),
+        (Fault::Status(429, Some(0)), "Hookline.Throttled"),
+    ] {
+        let scene = scene().await;
+        let always = fault.clone();
+        scene
+            .api
+            .fail(move |asked| pods_between(asked, 3, usize::MAX).then(|| always.clone()));
+        let error = scene.failure().await;
+        assert_eq!(error.error_type(), error_type, "{fault:?}: {error}");
+        assert_eq!(pods_asked(&scene), 2 + 5, "{fault:?}: five tries");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_said_by_its_field() {
+    let scene = scene().await;
+    scene
+        .api
+        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Garbage));
+    let text = scene.failure().await.to_string();
+    assert!(text.contains("items[0].metadata"), "{text}");
+}
+
+#[tokio::test]
+async fn as_long_as_the_api_server_asks_for_is_waited() {
+    let scene = scene().await;
+    scene
+        .api
+        .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Status(429, Some(1))));
+    let started = Instant::now();
+    scene.extract().await;
+    assert!(started.elapsed() >= Duration::from_secs(1));
+    assert_whole(&scene);
+}
+
+#[tokio::test]
+async fn longer_than_the_function_lives_is_not_waited() {
+    let scene = scene().await;
+    scene
+        .api
+        .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Status(429, Some(3600))));
+    let error = scene.failure().await;
+    assert_eq!(error.error_type(), "Hookline.Throttled");
+    assert_eq!(pods_asked(&scene), 2, "not asked again");
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_taken_is_made_anew_once() {
+    let scene = scene().await;
+    scene
+        .api
+        .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Status(401, None)));
+    scene.extract().await;
+    assert_whole(&scene);
+    assert!(scene.api.refused().is_empty());
+}
+
+#[tokio::test]
+async fn a_caller_that_the_cluster_does_not_know_is_told_so() {
+    let scene = scene().await;
+    scene.api.fail(|_| Some(Fault::Status(401, None)));
+    let error = scene.failure().await;
+    assert_eq!(error.error_type(), "Hookline.KubernetesUnauthorized");
+    assert!(error.to_string().contains("access entry"), "{error}");
+    assert_eq!(scene.api.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_is_for_the_cluster_that_was_named() {
+    let scene = scene().await;
+    // EKS says that `other` lives where `prod` does; the authenticator there knows better.
+    let same = description(&scene.api.url, &scene.api.certificate_authority);
+    scene.aws.hold_cluster("other", same);
+    let mut payload = scene.payload();
+    payload["cluster"] = json!("other");
+    let error = scene.run(payload).await.unwrap_err();
+    assert_eq!(error.error_type(), "Hookline.KubernetesUnauthorized");
+    let refused = scene.api.refused();
+    assert!(
+        refused.iter().all(|why| why.contains("another cluster")),
+        "{refused:?}"
+    );
+    assert_eq!((refused.len(), scene.api.asked().len()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_caller_that_may_not_list_is_told_so_at_once() {
+    let scene = scene().await;
+    scene
+        .api
+        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Status(403, None)));
+    let error = scene.failure().await;
+    assert_eq!(error.error_type(), "Hookline.KubernetesForbidden");
+    assert!(error.to_string().contains("ClusterRole"), "{error}");
+    assert_eq!(pods_asked(&scene), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_that_stays_is_not_asked_for_again() {
+    let scene = scene().await;
+    scene
+        .api
+        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Status(400, None)));
+    let error = scene.failure().await;
+    assert_eq!(error.error_type(), "Hookline.KubernetesRefused");
+    assert_eq!(pods_asked(&scene), 1);
+}
+
+#[tokio::test]
+async fn a_server_of_another_authority_gets_no_token() {
+    let scene = scene().await;
+    let other = ApiServer::start("prod", Vec::new()).await;
+    let mixed = description(&scene.api.url, &other.certificate_authority);
+    scene.aws.hold_cluster("prod", mixed);
+    let error = scene.failure().await;
+    assert_eq!(error.error_type(), "Hookline.KubernetesUnavailable");
+    assert!(error.to_string().contains("certificate"), "{error}");
+    assert!(scene.api.asked().is_empty() && scene.api.refused().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_said_to_be_so() {
+    let scene = scene().await;
+    // A port that was free a moment ago.
+    let gone = ApiServer::start("prod", Vec::new()).await;
+    let nowhere = description(&gone.url, &gone.certificate_authority);
+    drop(gone);
+    scene.aws.hold_cluster("prod", nowhere);
+    let error = scene.failure().await;
+    assert_eq!(error.error_type(), "Hookline.KubernetesUnavailable");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_not_waited_for() {
+    let mut scene = scene().await;
+    scene.settings.patience.attempt = Duration::from_millis(200);
+    scene
+        .api
+        .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Hang));
+    scene.extract().await;
+    assert_whole(&scene);
+}
+
+#[tokio::test]
+async fn a_function_whose_time_is_up_says_so() {
+    let mut scene = scene().await;
+    // 15 s are kept for the upload.
+    scene.timeout = Duration::from_millis(15_300);
+    scene
+        .api
+        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Hang));
+    let error = scene.failure().await;
+    assert_eq!(error.error_type(), "Hookline.OutOfTime");
+}

@@ -1,0 +1,14 @@
+//! `extract-pods` against a simulated API server over TLS and a simulated AWS (EKS, STS, S3), all on loopback.
+
+mod api_server;
+mod authenticator;
+mod binary;
+mod cluster;
+mod failures;
+mod listing;
+mod memory;
+mod records;
+mod runtime_api;
+mod scene;
+mod simulated_aws;
+mod upload;

@@ -1,0 +1,140 @@
+//! A cluster, an AWS and a function between them.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use flate2::read::GzDecoder;
+use hookline_runtime::{Invocation, sdk};
+use hookline_traffic::aws::Aws;
+use hookline_traffic::error::Error;
+use hookline_traffic::extract::{self, Settings};
+use hookline_traffic::kubernetes::connection::Patience;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::api_server::ApiServer;
+use crate::simulated_aws::{
+    OWN_KEY, OWN_SECRET, ROLE_KEY, ROLE_SECRET, ROLE_SESSION, SimulatedAws,
+};
+
+/// Where the object of [`Scene::payload`] goes.
+pub(crate) const OBJECT: &str = "acme-traffic/pods/dt=2026-05-04/hour=11/prod.run-1.json.gz";
+
+/// A cluster `prod` in an AWS, both simulated.
+pub(crate) struct Scene {
+    pub(crate) aws: SimulatedAws,
+    pub(crate) api: ApiServer,
+    /// How the function goes about it: small pages, short pauses.
+    pub(crate) settings: Settings,
+    /// How long the function may take.
+    pub(crate) timeout: Duration,
+}
+
+impl Scene {
+    pub(crate) async fn new() -> Self {
+        let aws = SimulatedAws::start().await;
+        let callers = vec![
+            Credentials::new(OWN_KEY, OWN_SECRET, None, None, "test"),
+            Credentials::new(
+                ROLE_KEY,
+                ROLE_SECRET,
+                Some(ROLE_SESSION.to_owned()),
+                None,
+                "test",
+            ),
+        ];
+        let api = ApiServer::start("prod", callers).await;
+        aws.hold_cluster("prod", description(&api.url, &api.certificate_authority));
+        Self {
+            aws,
+            api,
+            settings: Settings {
+                page: 10,
+                patience: Patience {
+                    pause: Duration::from_millis(5),
+                    ..Patience::default()
+                },
+                ..Settings::default()
+            },
+            timeout: Duration::from_secs(60),
+        }
+    }
+
+    /// What the function is given.
+    pub(crate) fn payload(&self) -> Value {
+        json!({
+            "execution": "run-1",
+            "cluster": "prod",
+            "bucket": "acme-traffic",
+            "hour": "2026-05-04T11:00:00Z",
+        })
+    }
+
+    /// One invocation, in this process.
+    pub(crate) async fn run(&self, payload: Value) -> Result<Value, Error> {
+        let config = sdk::settings(aws_config::defaults(BehaviorVersion::latest()))
+            .http_client(sdk::http_client())
+            .endpoint_url(&self.aws.url)
+            .region(Region::new("us-east-2"))
+            .credentials_provider(Credentials::new(OWN_KEY, OWN_SECRET, None, None, "test"))
+            .load()
+            .await;
+        let invocation = Invocation {
+            request_id: "request-1".to_owned(),
+            deadline: Instant::now() + self.timeout,
+            payload,
+        };
+        extract::handle(Aws::new(config), invocation, self.settings).await
+    }
+
+    /// One invocation that must go well.
+    pub(crate) async fn extract(&self) -> Value {
+        let result = self.run(self.payload()).await;
+        result.unwrap_or_else(|error| panic!("{error}; refused: {:?}", self.api.refused()))
+    }
+
+    /// One invocation that must fail; by then nothing has been written.
+    pub(crate) async fn failure(&self) -> Error {
+        let error = self.run(self.payload()).await.unwrap_err();
+        assert!(self.aws.objects().is_empty(), "{error}");
+        error
+    }
+
+    /// The lines of the object that a run of [`Scene::payload`] wrote.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        lines(&self.aws.objects()[OBJECT])
+    }
+}
+
+/// A cluster in EKS's JSON.
+pub(crate) fn description(url: &str, certificate_authority: &str) -> Value {
+    json!({
+        "name": "prod",
+        "status": "ACTIVE",
+        "endpoint": url,
+        "certificateAuthority": {"data": certificate_authority},
+    })
+}
+
+/// The lines of an object.
+pub(crate) fn lines(object: &[u8]) -> Vec<Value> {
+    let mut text = String::new();
+    let mut gzip = GzDecoder::new(object);
+    gzip.read_to_string(&mut text).unwrap();
+    assert!(gzip.into_inner().is_empty(), "one gzip member, and no more");
+    assert!(text.is_empty() || text.ends_with('\n'));
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The values of `field` of the lines of `kind`, in order of the lines.
+pub(crate) fn all(lines: &[Value], kind: &str, field: &str) -> Vec<String> {
+    lines
+        .iter()
+        .filter(|line| line["kind"] == kind)
+        .map(|line| line[field].as_str().unwrap().to_owned())
+        .collect()
+}

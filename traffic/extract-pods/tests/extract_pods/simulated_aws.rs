@@ -1,0 +1,207 @@
+//! EKS's `DescribeCluster`, STS's `AssumeRole` and S3's `PutObject`, simulated over HTTP.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// The role that can be assumed.
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
+/// The access key of the function's own role.
+pub(crate) const OWN_KEY: &str = "AKIDOWN";
+/// The access key of [`ROLE`]'s session.
+pub(crate) const ROLE_KEY: &str = "ASIAROLE";
+/// Their secrets.
+pub(crate) const OWN_SECRET: &str = "own-secret";
+/// See [`OWN_SECRET`].
+pub(crate) const ROLE_SECRET: &str = "role-secret";
+/// The session token of [`ROLE`]'s session.
+pub(crate) const ROLE_SESSION: &str = "a/session+token==";
+
+/// A call that came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// `eks:DescribeCluster`, `sts:AssumeRole` or `s3:PutObject`.
+    pub(crate) action: &'static str,
+    pub(crate) access_key: String,
+    pub(crate) region: String,
+}
+
+/// An answer other than the good one: status, AWS's error code and message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusal(
+    pub(crate) u16,
+    pub(crate) &'static str,
+    pub(crate) &'static str,
+);
+
+#[derive(Default)]
+struct State {
+    clusters: BTreeMap<String, Value>,
+    objects: BTreeMap<String, Bytes>,
+    refusals: BTreeMap<&'static str, Refusal>,
+    calls: Vec<Call>,
+}
+
+/// A running simulation. It ends when this is dropped.
+pub(crate) struct SimulatedAws {
+    /// `http://127.0.0.1:PORT`
+    pub(crate) url: String,
+    state: Arc<Mutex<State>>,
+    _connections: JoinSet<()>,
+}
+
+impl SimulatedAws {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        let mut connections = JoinSet::new();
+        connections.spawn(async move {
+            let mut served = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = Arc::clone(&shared);
+                served.spawn(async move {
+                    let service = service_fn(move |request| answer(Arc::clone(&state), request));
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        Self {
+            url,
+            state,
+            _connections: connections,
+        }
+    }
+
+    /// A cluster that `DescribeCluster` knows, in EKS's JSON.
+    pub(crate) fn hold_cluster(&self, name: &str, description: Value) {
+        let mut state = self.state.lock().unwrap();
+        state.clusters.insert(name.to_owned(), description);
+    }
+
+    /// Every further call of `action` is refused.
+    pub(crate) fn refuse(&self, action: &'static str, refusal: Refusal) {
+        self.state.lock().unwrap().refusals.insert(action, refusal);
+    }
+
+    /// What was stored, by `BUCKET/KEY`.
+    pub(crate) fn objects(&self) -> BTreeMap<String, Bytes> {
+        self.state.lock().unwrap().objects.clone()
+    }
+
+    /// Every call that came in.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.state.lock().unwrap().calls.clone()
+    }
+}
+
+async fn answer(
+    state: Arc<Mutex<State>>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    // An upload that broke off is none.
+    let Ok(body) = body.collect().await else {
+        return Ok(error("s3:PutObject", Refusal(400, "IncompleteBody", "")));
+    };
+    let body = body.to_bytes();
+    let action = match (&head.method, head.uri.path()) {
+        (&Method::PUT, _) => "s3:PutObject",
+        (&Method::GET, path) if path.starts_with("/clusters/") => "eks:DescribeCluster",
+        (&Method::POST, "/") => "sts:AssumeRole",
+        _ => return Ok(error("", Refusal(501, "NotImplemented", "not simulated"))),
+    };
+    let credential = head.headers.get("authorization");
+    let credential = credential
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let (_, scope) = credential.split_once("Credential=").unwrap_or_default();
+    let mut scope = scope.split('/');
+    let access_key = scope.next().unwrap_or_default().to_owned();
+    let region = scope.nth(1).unwrap_or_default().to_owned();
+    let mut state = state.lock().unwrap();
+    state.calls.push(Call {
+        action,
+        access_key,
+        region,
+    });
+    if let Some(refusal) = state.refusals.get(action) {
+        return Ok(error(action, *refusal));
+    }
+    Ok(match action {
+        "s3:PutObject" => {
+            let key = head.uri.path().trim_start_matches('/');
+            let key = percent_decoded(key);
+            state.objects.insert(key, body);
+            Response::new(Full::default())
+        }
+        "eks:DescribeCluster" => {
+            let name = head.uri.path().trim_start_matches("/clusters/");
+            match state.clusters.get(name) {
+                Some(cluster) => Response::new(Full::from(json!({"cluster": cluster}).to_string())),
+                None => error(
+                    action,
+                    Refusal(404, "ResourceNotFoundException", "No cluster found"),
+                ),
+            }
+        }
+        _ => assume_role(&body),
+    })
+}
+
+fn assume_role(body: &[u8]) -> Response<Full<Bytes>> {
+    let parameters: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
+    if parameters.get("RoleArn").map(String::as_str) != Some(ROLE) {
+        return error(
+            "sts:AssumeRole",
+            Refusal(403, "AccessDenied", "another role"),
+        );
+    }
+    Response::new(Full::from(format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
+         <AccessKeyId>{ROLE_KEY}</AccessKeyId><SecretAccessKey>{ROLE_SECRET}</SecretAccessKey>\
+         <SessionToken>{ROLE_SESSION}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>\
+         </Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    )))
+}
+
+/// An error in the protocol of the action's service.
+fn error(action: &str, Refusal(status, code, message): Refusal) -> Response<Full<Bytes>> {
+    let body = match action {
+        "eks:DescribeCluster" => json!({"__type": code, "message": message}).to_string(),
+        "sts:AssumeRole" => format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        ),
+        _ => format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"),
+    };
+    Response::builder()
+        .status(status)
+        .header("x-amzn-errortype", code)
+        .body(Full::from(body))
+        .unwrap()
+}
+
+/// S3 keys come with `=` and the like as they are or in percent.
+fn percent_decoded(text: &str) -> String {
+    let as_query = text
+        .replace('+', "%2B")
+        .replace('&', "%26")
+        .replace('=', "%3D");
+    form_urlencoded::parse(as_query.as_bytes())
+        .next()
+        .map(|(key, _)| key.into_owned())
+        .unwrap_or_default()
+}

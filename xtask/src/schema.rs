@@ -1,0 +1,63 @@
+//! `functions/profile.schema.json` and `naming-profile.schema.json`, the JSON Schemas of profiles: written from the Rust
+//! types, by a program that has them.
+
+use std::fs;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cargo::Programs;
+use crate::command;
+use crate::workspace::Workspace;
+
+/// The files, from the root of the workspace, and what the program is told to write each.
+const FILES: [(&str, &[&str]); 2] = [
+    ("functions/profile.schema.json", &[]),
+    ("functions/naming-profile.schema.json", &["naming"]),
+];
+
+/// The selection of packages and targets that the tests are built with, so that nothing is compiled twice for it.
+const SELECTION: [&str; 3] = ["--workspace", "--bins", "--tests"];
+
+/// Writes the schemas that are not what the types say.
+pub(crate) fn write(workspace: &Workspace) -> Result<ExitCode> {
+    let programs = Programs::build(workspace, &SELECTION)?;
+    for (file, arguments) in FILES {
+        let wanted = generate(workspace, &programs, arguments)?;
+        let path = workspace.path(file);
+        if fs::read(&path).ok().as_ref() != Some(&wanted) {
+            fs::write(&path, &wanted).with_context(|| format!("writing {}", path.display()))?;
+            println!("wrote {file}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fails if a schema is not what the types say.
+pub(crate) fn check(workspace: &Workspace) -> Result<ExitCode> {
+    let programs = Programs::build(workspace, &SELECTION)?;
+    for (file, arguments) in FILES {
+        let path = workspace.path(file);
+        let present = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        if present != generate(workspace, &programs, arguments)? {
+            bail!("{file}: not what the types say; run `cargo xtask schema`");
+        }
+        println!("{file} is current");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A schema, as its file should have it.
+fn generate(workspace: &Workspace, programs: &Programs, arguments: &[&str]) -> Result<Vec<u8>> {
+    let mut program = Command::new(programs.path(workspace, "tests", "profile-schema")?);
+    program.args(arguments);
+    let output = command::output(&mut program, "run the command again")?;
+    if !output.status.success() {
+        bail!(
+            "profile-schema failed ({}): {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(output.stdout)
+}
