@@ -20,6 +20,7 @@ mod state_machines;
 mod tally;
 mod templates;
 mod test;
+mod traffic;
 mod workspace;
 
 use std::ffi::OsString;
