@@ -83,9 +83,14 @@ class Pipeline(unittest.TestCase):
         self.assertAlmostEqual(usd, true, places=9)
 
     def test_input_that_cannot_be_read_asks_for_nothing(self):
-        for until, pods in (("yesterday", None), ("2026-05-04T12:20:07+02:00", None), ("2026-05-04T12:20:07Z", {"cluster": "prod"})):
+        for until, pods in (
+            ("yesterday", None),
+            ("2026-05-04T12:20:07+02:00", None),
+            ("2026-05-04T12' OR '1'='1:20:07Z", None),  # It becomes a part of the SQL.
+            ("2026-05-04T12:20:07Z", {"cluster": "prod"}),
+        ):
             ended = pipeline.run(self.aws, self.machine, until, pods)
-            self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.InvalidInput"))
+            self.assertEqual((ended["status"], ended.get("error")), ("FAILED", "Hookline.InvalidInput"), until)
         self.assertEqual(self.function.payloads, [])
 
     def test_a_listing_that_cannot_be_made_ends_it_by_its_name(self):
