@@ -5,7 +5,6 @@ import {
   type AlarmProps,
   ComparisonOperator,
   type IMetric,
-  Metric,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
@@ -116,9 +115,7 @@ export class LaunchAlarms extends Construct {
   }
 
   private add(id: string, props: AlarmProps): void {
-    // A label is for graphs. With one, an alarm becomes one on metric math.
-    const metric = props.metric instanceof Metric ? props.metric.with({ label: '' }) : props.metric;
-    const alarm = new Alarm(this, id, { ...props, metric });
+    const alarm = new Alarm(this, id, props);
     if (this.topic !== undefined) {
       const action = new SnsAction(this.topic);
       alarm.addAlarmAction(action);

@@ -8,6 +8,7 @@ import type { FunctionSource, HooklineConfig, LaunchHook } from './config';
 import { LaunchDashboard } from './dashboard';
 import { FunctionCode } from './function-code';
 import { pascalCase } from './functions';
+import { DEFAULT_HEARTBEAT } from './hook-timeouts';
 import { type HookTarget, LaunchLifecycleHook } from './launch-lifecycle-hook';
 import { acknowledgeCustomResources } from './acknowledgements';
 import { ConfigurationError } from './configuration-error';
@@ -48,7 +49,7 @@ export class HooklineStack extends Stack {
       logExecutionData: logs.executionData ?? true,
       removalPolicy: (logs.keep ?? false) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
       ...(everyMinutes === undefined ? {} : { reconcileEvery: Duration.minutes(everyMinutes) }),
-      reconcileLimits: limits,
+      reconcileLimits: { ...overdue(config.hooks ?? []), ...limits },
     });
 
     for (const [n, hook] of (config.hooks ?? []).entries()) {
@@ -89,6 +90,15 @@ export class HooklineStack extends Stack {
       });
     }
   }
+}
+
+/** A launch that still waits when the longest heartbeat timeout is over is overdue; reconcile knows the usual timeout. */
+function overdue(hooks: readonly LaunchHook[]): { overdueSeconds?: number } {
+  if (hooks.every((hook) => hook.heartbeatTimeoutSeconds === undefined)) {
+    return {};
+  }
+  const usual = DEFAULT_HEARTBEAT.toSeconds();
+  return { overdueSeconds: Math.max(...hooks.map((hook) => hook.heartbeatTimeoutSeconds ?? usual)) };
 }
 
 function target({ autoScalingGroup, managedNodeGroup }: LaunchHook, n: number): HookTarget {

@@ -14,6 +14,8 @@ import type { FunctionName, STATE_MACHINE } from './functions';
 const INSTANCE_TAG = 'hookline:instance-id';
 /** The tag by which reconcile remembers since when an interface has no owner. */
 const UNOWNED_TAG = 'hookline:unowned-since';
+/** The tag on an instance by which launches know since when it is being adopted. */
+const ADOPTED_TAG = 'hookline:adopted-at';
 /** The tag that keeps the VPC CNI's hands off. */
 const NO_MANAGE_TAG = 'node.k8s.amazonaws.com/no_manage';
 /** A policy is cut into several when it is too long, but a statement cannot be. */
@@ -154,6 +156,8 @@ function tagging(
           conditions: all(ours, onlyTheseKeys([UNOWNED_TAG])),
         }),
       ];
+    case 'adopt':
+      return instances(onlyTheseKeys([ADOPTED_TAG]));
     default:
       throw new Error(`${functionName} sets tags: say in cdk/lib/policy-statements.ts which, and on what`);
   }

@@ -19,6 +19,8 @@ const LONGEST_MACHINE_ARN = 'arn:aws-us-gov:states:ap-southeast-2:123456789012:s
 export interface ReconcileLimits {
   /** Seconds after its launch in which an instance's event may start an execution. @default 120 */
   readonly launchAgeSeconds?: number;
+  /** Seconds after its launch from which a launch that still waits is overdue. @default 1800, the usual HeartbeatTimeout */
+  readonly overdueSeconds?: number;
   /** Seconds that an interface must have been without an owner before it is deleted. @default 600 */
   readonly unownedSeconds?: number;
   /** Interfaces that one round deletes at most. @default 50 */

@@ -131,6 +131,21 @@ test('an alarm for a subnet begins below the number that was asked for', () => {
   });
 });
 
+test('reconcile knows the longest heartbeat timeout of the hooks', () => {
+  const hooks = [
+    { profile: 'upf', autoScalingGroup: 'a', heartbeatTimeoutSeconds: 3600 },
+    { profile: 'upf', autoScalingGroup: 'b' },
+  ];
+  const { stack } = hooklineApp(
+    { config: { stackName: 'hookline', profiles: [profile()], hooks }, folder: '.' },
+    code,
+  );
+  const [rule] = [...resources(Template.fromStack(stack), 'AWS::Events::Rule').values()].filter(
+    ({ Properties: properties }) => properties['ScheduleExpression'] !== undefined,
+  );
+  expect(JSON.stringify(rule?.Properties)).toContain('\\"limits\\":{\\"overdueSeconds\\":3600}');
+});
+
 describe('a configuration', () => {
   const right = { stackName: 'hookline', profiles: [profile()] };
 

@@ -40,10 +40,16 @@ pub struct Ministack {
 impl Ministack {
     /// Starts it with this Python interpreter and waits until it listens. `folder` gets its log and all that it writes.
     /// The functions that it runs are told that EC2 and Auto Scaling are at `simulated`, and all else is at ministack.
+    /// Those in JavaScript find the AWS SDK, which Lambda's Node.js runtimes bring with them, in `packages`.
     ///
     /// # Errors
     /// When it ends at once, or does not listen in time.
-    pub async fn start(python: &Path, folder: &Path, simulated: &str) -> Result<Self> {
+    pub async fn start(
+        python: &Path,
+        packages: &Path,
+        folder: &Path,
+        simulated: &str,
+    ) -> Result<Self> {
         let log = folder.join("ministack.log");
         let out = File::create(&log).with_context(|| format!("making {}", log.display()))?;
         // A port that was free a moment ago: it takes over no socket, and cannot tell which port it chose.
@@ -65,6 +71,7 @@ impl Ministack {
             .env("AWS_ENDPOINT_URL", &endpoint)
             .env("AWS_ENDPOINT_URL_EC2", simulated)
             .env("AWS_ENDPOINT_URL_AUTO_SCALING", simulated)
+            .env("NODE_PATH", packages)
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)
@@ -122,7 +129,10 @@ impl Ministack {
     /// What the CLI said, when the call is refused.
     pub async fn aws(&self, arguments: &[&str]) -> Result<Value> {
         let mut aws = self.client(self.python.with_file_name("aws"));
-        aws.args(["--output", "json"]).args(arguments);
+        // Said here too: with the endpoint in the environment alone, the CLI's first version would ask AWS itself for SQS.
+        aws.args(["--endpoint-url", &format!("http://{}", self.address)])
+            .args(["--output", "json"])
+            .args(arguments);
         let output = tokio::time::timeout(CALL, aws.output())
             .await
             .with_context(|| format!("aws {arguments:?} did not end within {CALL:?}"))?

@@ -12,6 +12,9 @@ use crate::{command, stamp};
 
 const REMEDY: &str = "install Node.js 18 or newer, which brings node and npm";
 
+/// The oldest Node.js that the tools run on.
+const OLDEST: (u32, u32) = (18, 0);
+
 /// What npm needs to see, from `tools/node`. It is copied, so that all state lies in `.local/`.
 const INPUTS: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
@@ -30,9 +33,7 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(validator);
     }
 
-    let version = command::output(Command::new("node").arg("--version"), REMEDY)?.stdout;
-    let version = String::from_utf8_lossy(&version).trim().to_owned();
-    ensure!(is_new_enough(&version), "node is {version}: {REMEDY}");
+    check_version(OLDEST, REMEDY)?;
     println!(
         "Setting up the JavaScript tools in .local/node (the first time, and when their lock changes) …"
     );
@@ -60,14 +61,25 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
     Ok(validator)
 }
 
-/// Whether `node --version` names a version that runs the tools.
-fn is_new_enough(version: &str) -> bool {
-    let major = version
+/// Checks that Node.js is there and new enough.
+pub(crate) fn check_version(oldest: (u32, u32), remedy: &str) -> Result<()> {
+    let version = command::output(Command::new("node").arg("--version"), remedy)?.stdout;
+    let version = String::from_utf8_lossy(&version).trim().to_owned();
+    ensure!(
+        is_new_enough(&version, oldest),
+        "node is {version}: {remedy}"
+    );
+    Ok(())
+}
+
+/// Whether `node --version` names a version of at least this major and minor number.
+fn is_new_enough(version: &str, oldest: (u32, u32)) -> bool {
+    let mut numbers = version
         .strip_prefix('v')
-        .and_then(|rest| rest.split('.').next());
-    major
-        .and_then(|major| major.parse::<u32>().ok())
-        .is_some_and(|major| major >= 18)
+        .unwrap_or_default()
+        .split('.')
+        .map(str::parse::<u32>);
+    matches!((numbers.next(), numbers.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= oldest)
 }
 
 #[cfg(test)]
@@ -75,10 +87,12 @@ mod tests {
     use super::is_new_enough;
 
     #[test]
-    fn node_is_judged_by_its_major_version() {
-        assert!(is_new_enough("v18.0.0"));
-        assert!(is_new_enough("v24.1.0"));
-        assert!(!is_new_enough("v16.20.2"));
-        assert!(!is_new_enough(""));
+    fn node_is_judged_by_its_major_and_minor_version() {
+        assert!(is_new_enough("v18.0.0", (18, 0)));
+        assert!(is_new_enough("v24.1.0", (20, 19)));
+        assert!(is_new_enough("v20.19.0", (20, 19)));
+        assert!(!is_new_enough("v20.18.3", (20, 19)));
+        assert!(!is_new_enough("v16.20.2", (18, 0)));
+        assert!(!is_new_enough("", (18, 0)));
     }
 }

@@ -12,7 +12,7 @@ use crate::cargo::{Programs, REMEDY, cargo};
 use crate::programs::{FUNCTIONS_DIR, PYTHON};
 use crate::tally::{ResultLines, Tally};
 use crate::workspace::Workspace;
-use crate::{command, diagram_files, python, schema, state_machines, traffic};
+use crate::{cdk, command, diagram_files, python, schema, state_machines, traffic};
 
 /// One of the checks, in the order that they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,6 +25,8 @@ pub(crate) enum Step {
     Asl,
     /// The generated files say what the state machines and the types say
     Docs,
+    /// The CDK app: its lint and its tests
+    Cdk,
     /// The cross-AZ query gives the truth of generated flow logs, and what is around it holds together
     Traffic,
     /// The tests, with the functions built and the Step Functions engine ready
@@ -40,9 +42,8 @@ impl Step {
             Self::Docs => {
                 "docs: the diagrams are those of the state machines, the schema that of the types"
             }
-            Self::Traffic => {
-                "traffic: the cross-AZ query gives the truth, its state machine runs, its manifests are valid"
-            }
+            Self::Cdk => "cdk: lint, types and tests of the CDK app",
+            Self::Traffic => "traffic: the cross-AZ query, its state machine, its manifests",
             Self::Tests => "tests: unit, end-to-end, simulation",
         }
     }
@@ -64,6 +65,7 @@ impl Step {
                 diagram_files::check(workspace)?;
                 schema::check(workspace)?;
             }
+            Self::Cdk => return cdk::test(workspace),
             Self::Traffic => return counted(traffic::tests(workspace)?, "traffic/proof/run.py"),
             Self::Tests => return tests(workspace),
         }

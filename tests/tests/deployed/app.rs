@@ -6,53 +6,86 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use hookline_tests::ministack::{ACCOUNT, Ministack, REGION};
 use serde_json::Value;
+use tokio::process::Command;
 
 /// How long one command may take. A deployment takes half a minute, most of it in the CDK.
 const COMMAND: Duration = Duration::from_secs(300);
 
-/// The app, with the files of one deployment.
+/// The folder of the app, with its packages installed: HOOKLINE_CDK. What is relative is meant from the root of the
+/// workspace.
+pub(crate) fn source() -> Result<PathBuf> {
+    from_environment("HOOKLINE_CDK")
+}
+
+/// The JavaScript packages that `cargo xtask setup` installs: HOOKLINE_NODE, which is a `node_modules`.
+pub(crate) fn packages() -> Result<PathBuf> {
+    from_environment("HOOKLINE_NODE")
+}
+
+fn from_environment(name: &str) -> Result<PathBuf> {
+    let path = std::env::var_os(name)
+        .with_context(|| format!("{name} is not set: run this by `cargo xtask test`"))?;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    path.canonicalize()
+        .with_context(|| format!("{}: `cargo xtask setup` makes it", path.display()))
+}
+
+/// Runs a program to its end, within [`COMMAND`].
+///
+/// # Errors
+/// With all that it wrote, when it fails.
+pub(crate) async fn run(command: &mut Command) -> Result<()> {
+    let name = format!("{:?}", command.as_std());
+    let output = tokio::time::timeout(COMMAND, command.kill_on_drop(true).output())
+        .await
+        .with_context(|| format!("{name} did not end within {COMMAND:?}"))?
+        .with_context(|| format!("could not start {name}"))?;
+    ensure!(
+        output.status.success(),
+        "{name}: {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+/// The app with one configuration.
 pub(crate) struct App {
-    /// The folder of the app, with its packages installed.
     source: PathBuf,
-    /// Where this deployment's files are.
+    configuration: PathBuf,
+    functions: PathBuf,
+    /// Where the CDK writes.
     folder: PathBuf,
 }
 
 impl App {
-    /// The app in the folder that HOOKLINE_CDK names; what is relative is meant from the root of the workspace. `folder` gets
-    /// the configuration and what the CDK writes.
-    pub(crate) fn new(folder: &Path, configuration: &Value) -> Result<Self> {
-        let source = std::env::var_os("HOOKLINE_CDK")
-            .context("HOOKLINE_CDK is not set: run this by `cargo xtask test`")?;
-        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("..")
-            .join(source)
-            .canonicalize()?;
-        let app = Self {
-            source,
+    /// With a configuration that is there already. `functions` is a folder as `cargo xtask package` makes one; `folder` gets
+    /// what the CDK writes.
+    pub(crate) fn of_file(configuration: &Path, functions: &Path, folder: &Path) -> Result<Self> {
+        Ok(Self {
+            source: source()?,
+            configuration: configuration.to_owned(),
+            functions: functions.to_owned(),
             folder: folder.to_owned(),
-        };
-        ensure!(
-            app.program().is_file(),
-            "{} is not there: `cargo xtask setup` installs it",
-            app.program().display()
-        );
-        std::fs::write(app.configuration(), format!("{configuration:#}"))?;
-        Ok(app)
+        })
     }
 
-    fn program(&self) -> PathBuf {
-        self.source.join("node_modules/.bin/cdk")
+    /// With a configuration of one's own, which is written into `folder`.
+    pub(crate) fn new(configuration: &Value, functions: &Path, folder: &Path) -> Result<Self> {
+        let file = folder.join("hookline.config.json");
+        std::fs::write(&file, format!("{configuration:#}"))?;
+        Self::of_file(&file, functions, folder)
     }
 
-    fn configuration(&self) -> PathBuf {
-        self.folder.join("hookline.config.json")
-    }
-
-    /// Prepares the account and the Region for the CDK, and deploys.
-    pub(crate) async fn deploy(&self, ministack: &Ministack) -> Result<()> {
+    /// Prepares the account and the Region for the CDK.
+    pub(crate) async fn bootstrap(&self, ministack: &Ministack) -> Result<()> {
         let environment = format!("aws://{ACCOUNT}/{REGION}");
-        self.cdk(ministack, &["bootstrap", &environment]).await?;
+        self.cdk(ministack, &["bootstrap", &environment]).await
+    }
+
+    /// Deploys. Fails unless every resource of the stack is there.
+    pub(crate) async fn deploy(&self, ministack: &Ministack) -> Result<()> {
         let deploy = ["deploy", "--all", "--require-approval", "never"];
         self.cdk(ministack, &deploy).await
     }
@@ -63,11 +96,12 @@ impl App {
     }
 
     async fn cdk(&self, ministack: &Ministack, arguments: &[&str]) -> Result<()> {
-        let output = ministack
-            .client(self.program())
-            .args(arguments)
+        let mut cdk = ministack.client(self.source.join("node_modules/.bin/cdk"));
+        cdk.args(arguments)
             .arg("--context")
-            .arg(format!("config={}", self.configuration().display()))
+            .arg(format!("config={}", self.configuration.display()))
+            .arg("--context")
+            .arg(format!("functions={}", self.functions.display()))
             .arg("--output")
             .arg(self.folder.join("cdk.out"))
             .args(["--ci", "--no-notices", "--no-version-reporting"])
@@ -75,19 +109,7 @@ impl App {
             // It leaves nothing behind in the home of whoever runs the tests, and calls nobody.
             .env("CDK_HOME", &self.folder)
             .env("CDK_DISABLE_CLI_TELEMETRY", "1")
-            .env("CDK_DISABLE_VERSION_CHECK", "1")
-            .output();
-        let output = tokio::time::timeout(COMMAND, output)
-            .await
-            .with_context(|| format!("cdk {arguments:?} did not end within {COMMAND:?}"))?
-            .with_context(|| format!("could not start {}", self.program().display()))?;
-        ensure!(
-            output.status.success(),
-            "cdk {arguments:?}: {}\n{}\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Ok(())
+            .env("CDK_DISABLE_VERSION_CHECK", "1");
+        run(&mut cdk).await
     }
 }

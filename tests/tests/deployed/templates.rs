@@ -1,69 +1,62 @@
-//! The templates that the CDK app makes: found, linted by AWS's own rules, and the state machines in them validated as they
-//! will be after CloudFormation's substitutions.
+//! The templates that the CDK app makes of its examples: linted by AWS's own rules, and the state machines in them validated
+//! as Step Functions will be given them, after CloudFormation's substitutions.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use hookline_tests::deployment::Tools;
 use serde_json::Value;
+use tokio::process::Command;
 
-use crate::workspace::Workspace;
-use crate::{command, node, python};
+use crate::app::{packages, run, source};
 
-const REMEDY: &str = "run `cargo xtask setup`";
-
-/// The rules that are left out.
+/// The rules of cfn-lint that are left out.
 ///
 /// W3005, a DependsOn that a reference makes needless: the CDK lets what uses a role depend on the role's policies, and
 /// names the role beside them.
 const LEFT_OUT: &str = "W3005";
 
-/// Lints every template under a folder, and validates every state machine in them.
-pub(crate) fn check(workspace: &Workspace, folder: &Path) -> Result<()> {
-    let templates = find(folder)?;
-    ensure!(
-        !templates.is_empty(),
-        "there is no *.template.json under {}",
-        folder.display()
-    );
-    let python = python::set_up(workspace)?;
-    let validator = node::set_up(workspace)?;
-    command::run(
-        Command::new(python.with_file_name("cfn-lint"))
-            .args(["--ignore-checks", LEFT_OUT, "--template"])
-            .args(&templates),
-        REMEDY,
-    )?;
-    let definitions = write_definitions(&templates, &folder.join("state-machines"))?;
-    let mut validate = Command::new(validator);
-    for definition in &definitions {
-        validate.arg("--json-path").arg(definition);
+#[tokio::test]
+async fn the_templates_of_the_examples_and_their_state_machines_are_valid() -> Result<()> {
+    let tools = Tools::from_environment()?;
+    let folder = crate::folder("templates")?;
+    let functions = crate::zip_functions(&tools, &folder).await?;
+    let source = source()?;
+    let mut synthesise = Command::new("npm");
+    synthesise
+        .args(["run", "--silent", "synth:examples", "--", "--functions"])
+        .arg(&functions)
+        .current_dir(&source);
+    run(&mut synthesise).await?;
+
+    let templates = find(&source.join("cdk.out"))?;
+    let examples = std::fs::read_dir(source.join("examples"))?.count();
+    ensure!(templates.len() == examples && examples > 0, "{templates:?}");
+    let mut lint = Command::new(tools.python.with_file_name("cfn-lint"));
+    lint.args(["--ignore-checks", LEFT_OUT, "--template"])
+        .args(&templates);
+    run(&mut lint).await?;
+
+    let machines = write_definitions(&templates, &folder)?;
+    ensure!(machines.len() == examples, "{machines:?}");
+    let mut validate = Command::new(packages()?.join(".bin/asl-validator"));
+    for machine in &machines {
+        validate.arg("--json-path").arg(machine);
     }
-    command::run(&mut validate, REMEDY)?;
-    println!(
-        "{} templates and {} state machines in them are valid",
-        templates.len(),
-        definitions.len()
-    );
-    Ok(())
+    run(&mut validate).await
 }
 
-/// The templates under a folder, in the order of their paths.
+/// The templates of the folders in a folder, in the order of their paths.
 fn find(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries =
-            fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
-        for entry in entries {
-            let path = entry
-                .with_context(|| format!("reading {}", folder.display()))?
-                .path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.to_string_lossy().ends_with(".template.json") {
-                found.push(path);
+    for example in std::fs::read_dir(folder)? {
+        let example = example?.path();
+        if example.is_dir() {
+            for file in std::fs::read_dir(example)? {
+                let file = file?.path();
+                if file.to_string_lossy().ends_with(".template.json") {
+                    found.push(file);
+                }
             }
         }
     }
@@ -73,11 +66,10 @@ fn find(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Writes each state machine of the templates as a file of its own.
 fn write_definitions(templates: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>> {
-    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let mut written = Vec::new();
     for (number, path) in templates.iter().enumerate() {
         let text =
-            fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+            std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let template: Value =
             serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
         let assets = path.parent().unwrap_or(path);
@@ -85,14 +77,11 @@ fn write_definitions(templates: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf
             .with_context(|| format!("state machines of {}", path.display()))?
         {
             let file = folder.join(format!("{number}-{id}.asl.json"));
-            fs::write(&file, definition).with_context(|| format!("writing {}", file.display()))?;
+            std::fs::write(&file, definition)
+                .with_context(|| format!("writing {}", file.display()))?;
             written.push(file);
         }
     }
-    ensure!(
-        !written.is_empty(),
-        "no template has a state machine: is that still Hookline?"
-    );
     Ok(written)
 }
 
@@ -114,7 +103,7 @@ fn definitions(template: &Value, assets: &Path) -> Result<Vec<(String, String)>>
         } else if let Some(key) = property("DefinitionS3Location/Key").and_then(Value::as_str) {
             // The CDK's assets: `HASH.json` in the bucket is `asset.HASH.json` beside the template.
             let path = assets.join(format!("asset.{key}"));
-            fs::read_to_string(&path)
+            std::fs::read_to_string(&path)
                 .with_context(|| format!("{id}: reading {}", path.display()))?
         } else {
             bail!("{id} has no definition");
@@ -199,8 +188,8 @@ mod tests {
     #[test]
     fn a_definition_among_the_assets_is_read_and_substituted() -> Result<()> {
         let folder = std::env::temp_dir().join(format!("hookline-assets-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
-        fs::write(
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(
             folder.join("asset.ab12.json"),
             "{\"Resource\": \"${TagNodeFunctionArn}\"}",
         )?;
@@ -213,7 +202,7 @@ mod tests {
         let arn = json!({"TagNodeFunctionArn": {"Fn::GetAtt": ["TagNode", "Arn"]}});
         let found = definitions(&properties(arn), &folder);
         let without = definitions(&properties(json!({})), &folder);
-        fs::remove_dir_all(&folder)?;
+        std::fs::remove_dir_all(&folder)?;
         assert_eq!(
             found?[0].1,
             "{\"Resource\": \"arn:aws:lambda:us-west-2:123456789012:function:TagNode\"}"

@@ -1,0 +1,210 @@
+//! Launches, through what `cdk deploy` made.
+
+use anyhow::{Context as _, Result, ensure};
+use hookline::domain::profile::Profile;
+use hookline_local::eventbridge::Disturbance;
+use hookline_local::server::Server;
+use hookline_local::{Fault, FaultKind, LocalAws, Settings};
+use hookline_tests::deployment::{Deployment, Tools, json_call, wait_for};
+use hookline_tests::ministack::{ACCOUNT, Ministack, REGION};
+use hookline_tests::scene::{HOOK, Scene, Size};
+use hookline_tests::stage::{LIMIT, Stage};
+use serde_json::{Value, json};
+
+use crate::app::{App, packages};
+use crate::stack::{
+    carry_over_hook, carry_over_rules, cluster, every_resource_is_there, hooks, node_group,
+    nothing_is_left, output, schedule_of_reconcile,
+};
+
+/// The stack's name.
+const STACK: &str = "hookline";
+/// A group of self-managed nodes; its profile selects by its name.
+const GROUP: &str = "upf";
+/// A managed node group; its profile selects by the tag that EKS puts on its nodes.
+const NODE_GROUP: &str = "smf";
+const CLUSTER: &str = "core";
+
+/// What was deployed, and the world that its functions see.
+struct Deployed {
+    stage: Stage,
+    ministack: Ministack,
+    app: App,
+    /// The name that EKS gave to the group of the node group.
+    managed: String,
+    /// The profiles of the two groups.
+    profiles: [Value; 2],
+}
+
+// One test, as a deployment takes half a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cdk_deploys_wires_nodes_mends_what_goes_wrong_and_can_be_removed() -> Result<()> {
+    let deployed = deploy().await?;
+    let [ours, managed] = &deployed.profiles;
+    let profiles = [
+        Profile::read(ours.clone())?,
+        Profile::read(managed.clone())?,
+    ];
+    let at_rest = async || deployed.stage.at_rest(&profiles).await;
+
+    a_launch_goes_from_its_event_to_in_service(&deployed, GROUP, ours, 1).await?;
+    at_rest().await?;
+    a_launch_goes_from_its_event_to_in_service(&deployed, &deployed.managed, managed, 2).await?;
+    at_rest().await?;
+    a_launch_without_an_event_is_found_by_reconcile(&deployed).await?;
+    at_rest().await?;
+    a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(&deployed).await?;
+    at_rest().await?;
+
+    let Deployed {
+        stage,
+        ministack,
+        app,
+        managed,
+        ..
+    } = deployed;
+    app.destroy(&ministack).await?;
+    nothing_is_left(&ministack).await?;
+    assert_eq!(hooks(&stage.scene, &managed).await?, []);
+    stage.deployment.shut_down().await;
+    ministack.shut_down().await
+}
+
+async fn deploy() -> Result<Deployed> {
+    let tools = Tools::from_environment()?;
+    let folder = crate::folder("launches")?;
+    let local = LocalAws::new(Settings::default());
+    let server = Server::start(&local, 0).await?;
+    let ministack = Ministack::start(&tools.python, &packages()?, &folder, &server.url()).await?;
+    let scene = Scene::build(local.clone(), &Size::default()).await?;
+    scene.plain_group(GROUP, &[]).await?;
+    cluster(&ministack, CLUSTER).await?;
+    let managed = node_group(&ministack, &scene, CLUSTER, NODE_GROUP).await?;
+
+    let mut profiles = [scene.profile(GROUP), scene.profile(NODE_GROUP)];
+    profiles[1]["selector"] = json!({"tag": {"key": "eks:nodegroup-name", "value": NODE_GROUP}});
+    let configuration = json!({
+        "stackName": STACK,
+        "account": ACCOUNT,
+        "region": REGION,
+        "architecture": if cfg!(target_arch = "x86_64") { "x86_64" } else { "arm64" },
+        "profiles": profiles,
+        "hooks": [
+            {"profile": GROUP, "autoScalingGroup": GROUP, "heartbeatTimeoutSeconds": 2400},
+            {"profile": NODE_GROUP,
+             "managedNodeGroup": {"clusterName": CLUSTER, "nodegroupName": NODE_GROUP}},
+        ],
+        "autoScalingGroupNamePatterns": [format!("eks-{NODE_GROUP}-*")],
+    });
+    let functions = crate::zip_functions(&tools, &folder).await?;
+    let app = App::new(&configuration, &functions, &folder)?;
+    app.bootstrap(&ministack).await?;
+    app.deploy(&ministack).await?;
+    every_resource_is_there(&ministack, STACK).await?;
+
+    carry_over_hook(&ministack, &scene, GROUP).await?;
+    let hook = |seconds| (HOOK.to_owned(), seconds, "ABANDON".to_owned());
+    assert_eq!(hooks(&scene, GROUP).await?, [hook(2400)]);
+    // Put there by the deployed custom resource itself.
+    assert_eq!(hooks(&scene, &managed).await?, [hook(1800)]);
+    assert_eq!(carry_over_rules(&ministack, &scene).await?, profiles.len());
+
+    let machine = output(&ministack, STACK, "StateMachineArn").await?;
+    let deployment =
+        Deployment::made_elsewhere(local.clone(), server, ministack.address(), machine);
+    Ok(Deployed {
+        stage: Stage {
+            local,
+            deployment,
+            scene,
+        },
+        ministack,
+        app,
+        managed,
+        profiles,
+    })
+}
+
+/// The first instance of a group; the n-th execution of all.
+async fn a_launch_goes_from_its_event_to_in_service(
+    deployed: &Deployed,
+    group: &str,
+    profile: &Value,
+    n: usize,
+) -> Result<()> {
+    let stage = &deployed.stage;
+    stage.scene.scale(group, 1).await?;
+    stage.in_service(group, 1).await?;
+    let executions = stage.ended(n).await?;
+    ensure!(executions.len() == n, "{executions:#?}");
+    let execution = executions.last().context("no execution")?;
+    ensure!(execution.input["profile"] == *profile, "{execution:#?}");
+    stage.expect(execution, "SUCCEEDED", "NodeReady").await
+}
+
+/// The event is lost. A round of the deployed reconcile, with the input of its deployed schedule, starts the execution.
+async fn a_launch_without_an_event_is_found_by_reconcile(deployed: &Deployed) -> Result<()> {
+    let stage = &deployed.stage;
+    let lost = Disturbance::drop().containing(HOOK).times(1);
+    stage.local.eventbridge().disturb(lost);
+    stage.scene.scale(GROUP, 2).await?;
+    let schedule = schedule_of_reconcile(&deployed.ministack).await?;
+    let mut payload: Value = serde_json::from_str(schedule["Input"].as_str().context("no Input")?)?;
+    // Not two minutes: nobody else starts this one.
+    payload["limits"]["launchAgeSeconds"] = json!(0);
+
+    // EC2 may not show the instance in the first rounds.
+    wait_for(LIMIT, "a round that starts the launch", async || {
+        let report = deployed
+            .ministack
+            .invoke(schedule["Arn"].as_str().context("no Arn")?, &payload)
+            .await?;
+        let started = report["started"].as_array().context("no list")?;
+        Ok((started.len() == 1).then_some(()))
+    })
+    .await?;
+    stage.in_service(GROUP, 2).await?;
+    let executions = stage.ended(3).await?;
+    ensure!(executions.len() == 3, "{executions:#?}");
+    let last = executions.last().context("no execution")?;
+    ensure!(last.arn.contains(":reconcile-i-"), "{}", last.arn);
+    stage.expect(last, "SUCCEEDED", "NodeReady").await
+}
+
+/// Somebody stops an execution while EC2 throttles it. Its end is an event of ministack's own, which the deployed rule
+/// takes to the deployed reconcile; that abandons the launch.
+async fn a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(
+    deployed: &Deployed,
+) -> Result<()> {
+    let stage = &deployed.stage;
+    stage
+        .local
+        .inject(Fault::on("CreateNetworkInterface", FaultKind::Throttle).always());
+    stage.scene.scale(GROUP, 3).await?;
+    let execution = wait_for(LIMIT, "an execution that EC2 throttles", async || {
+        let mut executions = stage.deployment.executions().await?;
+        executions.retain(|one| one.status == "RUNNING");
+        Ok(executions.pop())
+    })
+    .await?;
+    let instance = Stage::instance_of(&execution)?;
+    stage.no_replacements(GROUP).await?;
+    let stop = json!({"executionArn": execution.arn});
+    json_call(&stage.local, "AWSStepFunctions.StopExecution", &stop).await?;
+
+    stage
+        .called("CompleteLifecycleAction", ("InstanceId", &instance))
+        .await?;
+    let what = format!("{instance} to leave the group");
+    wait_for(LIMIT, &what, async || {
+        let states = stage
+            .local
+            .with_world(|world| world.autoscaling.states(GROUP));
+        Ok((!states.contains_key(&instance)).then_some(()))
+    })
+    .await?;
+    stage.local.clear_faults();
+    let execution = stage.deployment.describe(&execution.arn).await?;
+    ensure!(execution.status == "ABORTED", "{execution:#?}");
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! What was deployed, as ministack tells of it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use hookline_tests::deployment::json_call;
+use hookline_tests::ministack::Ministack;
+use hookline_tests::scene::Scene;
+use serde_json::{Value, json};
+
+/// Fails unless a stack and each of its resources is CREATE_COMPLETE. Gives the number of resources.
+pub(crate) async fn every_resource_is_there(ministack: &Ministack, stack: &str) -> Result<usize> {
+    let call = ["cloudformation", "describe-stacks", "--stack-name", stack];
+    let status = ministack.aws(&call).await?;
+    ensure!(
+        status["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE",
+        "{status:#}"
+    );
+    let call = ["cloudformation", "describe-stack-resources", "--stack-name"];
+    let answer = ministack.aws(&[&call[..], &[stack]].concat()).await?;
+    let resources = answer["StackResources"].as_array().context("no list")?;
+    let mut statuses: BTreeMap<&str, usize> = BTreeMap::new();
+    for resource in resources {
+        let status = resource["ResourceStatus"].as_str().unwrap_or_default();
+        *statuses.entry(status).or_default() += 1;
+    }
+    ensure!(
+        statuses.len() == 1 && statuses.contains_key("CREATE_COMPLETE"),
+        "{stack}: {statuses:?} {answer:#}"
+    );
+    Ok(resources.len())
+}
+
+/// An output of a stack.
+pub(crate) async fn output(ministack: &Ministack, stack: &str, name: &str) -> Result<String> {
+    let call = ["cloudformation", "describe-stacks", "--stack-name", stack];
+    let answer = ministack.aws(&call).await?;
+    let outputs = answer["Stacks"][0]["Outputs"].as_array();
+    outputs
+        .into_iter()
+        .flatten()
+        .find(|output| output["OutputKey"] == name)
+        .and_then(|output| output["OutputValue"].as_str())
+        .map(str::to_owned)
+        .with_context(|| format!("{stack} has no output {name}: {answer:#}"))
+}
+
+/// Makes a managed node group, and in the simulated Auto Scaling the group that EKS says it has, with the tag that EKS puts
+/// on its nodes. Gives the group's name.
+pub(crate) async fn node_group(
+    ministack: &Ministack,
+    scene: &Scene,
+    cluster: &str,
+    name: &str,
+) -> Result<String> {
+    let answer = ministack
+        .aws(&[
+            "eks",
+            "create-nodegroup",
+            "--cluster-name",
+            cluster,
+            "--nodegroup-name",
+            name,
+            "--subnets",
+            "subnet-0123456789abcdef0",
+            "--node-role",
+            "arn:aws:iam::123456789012:role/node",
+        ])
+        .await?;
+    let group = answer["nodegroup"]["resources"]["autoScalingGroups"][0]["name"]
+        .as_str()
+        .with_context(|| format!("no group: {answer:#}"))?
+        .to_owned();
+    let tags = [("eks:nodegroup-name", name), ("eks:cluster-name", cluster)];
+    scene.plain_group(&group, &tags).await?;
+    Ok(group)
+}
+
+/// Makes an EKS cluster.
+pub(crate) async fn cluster(ministack: &Ministack, name: &str) -> Result<()> {
+    let call = ["eks", "create-cluster", "--name", name, "--role-arn"];
+    let role = [
+        "arn:aws:iam::123456789012:role/eks",
+        "--resources-vpc-config",
+        "subnetIds=subnet-0123456789abcdef0",
+    ];
+    ministack.aws(&[&call[..], &role].concat()).await.map(drop)
+}
+
+/// The lifecycle hooks of a group in the simulated Auto Scaling: name, heartbeat timeout in seconds, default result.
+pub(crate) async fn hooks(scene: &Scene, group: &str) -> Result<Vec<(String, i32, String)>> {
+    let answer = scene
+        .autoscaling
+        .describe_lifecycle_hooks()
+        .auto_scaling_group_name(group)
+        .send()
+        .await
+        .with_context(|| format!("DescribeLifecycleHooks {group}"))?;
+    Ok(answer
+        .lifecycle_hooks()
+        .iter()
+        .map(|hook| {
+            (
+                hook.lifecycle_hook_name().unwrap_or_default().to_owned(),
+                hook.heartbeat_timeout().unwrap_or_default(),
+                hook.default_result().unwrap_or_default().to_owned(),
+            )
+        })
+        .collect())
+}
+
+/// Puts the hook that CloudFormation put on a group of ministack's, as it is, on the group of that name in the simulated
+/// Auto Scaling.
+pub(crate) async fn carry_over_hook(
+    ministack: &Ministack,
+    scene: &Scene,
+    group: &str,
+) -> Result<()> {
+    let call = ["autoscaling", "describe-lifecycle-hooks"];
+    let name = ["--auto-scaling-group-name", group];
+    let answer = ministack.aws(&[call, name].concat()).await?;
+    let hooks = answer["LifecycleHooks"].as_array().context("no list")?;
+    let [hook] = hooks.as_slice() else {
+        anyhow::bail!("not one hook on {group}: {answer:#}");
+    };
+    let text = |name: &str| hook[name].as_str().unwrap_or_default();
+    let seconds = hook["HeartbeatTimeout"].as_i64().context("no timeout")?;
+    scene
+        .autoscaling
+        .put_lifecycle_hook()
+        .auto_scaling_group_name(group)
+        .lifecycle_hook_name(text("LifecycleHookName"))
+        .lifecycle_transition(text("LifecycleTransition"))
+        .heartbeat_timeout(i32::try_from(seconds)?)
+        .default_result(text("DefaultResult"))
+        .send()
+        .await
+        .context("PutLifecycleHook")?;
+    Ok(())
+}
+
+/// Puts the deployed rules for Auto Scaling's events, with their targets, as they are, into the simulated EventBridge.
+/// Gives how many there are.
+pub(crate) async fn carry_over_rules(ministack: &Ministack, scene: &Scene) -> Result<usize> {
+    let answer = ministack.aws(&["events", "list-rules"]).await?;
+    let mut carried = 0;
+    for rule in answer["Rules"].as_array().into_iter().flatten() {
+        let Some(pattern) = rule["EventPattern"].as_str() else {
+            continue;
+        };
+        if serde_json::from_str::<Value>(pattern)?["source"] != json!(["aws.autoscaling"]) {
+            continue;
+        }
+        let name = rule["Name"].as_str().context("a rule without a name")?;
+        let put = json!({"Name": name, "EventPattern": pattern, "State": rule["State"]});
+        json_call(&scene.local, "AWSEvents.PutRule", &put).await?;
+        let targets = ministack
+            .aws(&["events", "list-targets-by-rule", "--rule", name])
+            .await?;
+        let put = json!({"Rule": name, "Targets": targets["Targets"]});
+        let answer = json_call(&scene.local, "AWSEvents.PutTargets", &put).await?;
+        ensure!(answer["FailedEntryCount"] == 0, "PutTargets: {answer}");
+        carried += 1;
+    }
+    Ok(carried)
+}
+
+/// The target of the deployed schedule.
+pub(crate) async fn schedule_of_reconcile(ministack: &Ministack) -> Result<Value> {
+    let answer = ministack.aws(&["events", "list-rules"]).await?;
+    let rule = answer["Rules"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|rule| rule["ScheduleExpression"].is_string())
+        .with_context(|| format!("no schedule: {answer:#}"))?;
+    let name = rule["Name"].as_str().context("a rule without a name")?;
+    let mut answer = ministack
+        .aws(&["events", "list-targets-by-rule", "--rule", name])
+        .await?;
+    ensure!(answer["Targets"][0]["Input"].is_string(), "{answer:#}");
+    Ok(answer["Targets"][0].take())
+}
+
+/// Fails unless no stack is there but the CDK's own, which is the account's, and with it no function, state machine, rule,
+/// queue, alarm, dashboard, role or log group.
+pub(crate) async fn nothing_is_left(ministack: &Ministack) -> Result<()> {
+    let answer = ministack
+        .aws(&["cloudformation", "describe-stacks"])
+        .await?;
+    let stacks: Vec<&Value> = answer["Stacks"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|stack| &stack["StackName"])
+        .collect();
+    ensure!(stacks == [&json!("CDKToolkit")], "{stacks:?}");
+    for (call, list) in [
+        (["lambda", "list-functions"], "Functions"),
+        (["stepfunctions", "list-state-machines"], "stateMachines"),
+        (["events", "list-rules"], "Rules"),
+        (["sqs", "list-queues"], "QueueUrls"),
+        (["cloudwatch", "describe-alarms"], "MetricAlarms"),
+        (["cloudwatch", "list-dashboards"], "DashboardEntries"),
+        (["iam", "list-roles"], "Roles"),
+        (["logs", "describe-log-groups"], "logGroups"),
+    ] {
+        let mut answer = ministack.aws(&call).await?;
+        if let Some(items) = answer[list].as_array_mut() {
+            // The CDK's own, of its bootstrap.
+            items.retain(|item| {
+                let name = item["RoleName"].as_str();
+                !name.is_some_and(|name| name.starts_with("cdk-"))
+            });
+            ensure!(items.is_empty(), "left after cdk destroy: {items:#?}");
+        }
+    }
+    Ok(())
+}
