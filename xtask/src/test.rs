@@ -43,9 +43,7 @@ impl Step {
                 "docs: the diagrams are those of the state machines, the schema that of the types"
             }
             Self::Cdk => "cdk: lint, types and tests of the CDK app",
-            Self::Traffic => {
-                "traffic: the cross-AZ query gives the truth, its state machine runs, its manifests are valid"
-            }
+            Self::Traffic => "traffic: the cross-AZ query, its state machine, its manifests",
             Self::Tests => "tests: unit, end-to-end, simulation",
         }
     }

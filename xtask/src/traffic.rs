@@ -1,6 +1,7 @@
 //! The tests of `traffic/`: the cross-AZ query on generated flow logs, its state machine, its manifests. They are Python, because
-//! the engines that run Athena's SQL on one machine are.
+//! the engines that run Athena's SQL on one machine are. And the demo of it.
 
+use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
@@ -16,5 +17,15 @@ pub(crate) fn tests(workspace: &Workspace) -> Result<Command> {
         .args(["-B", "traffic/proof/run.py"])
         .current_dir(workspace.root())
         .stdout(Stdio::piped());
+    Ok(command)
+}
+
+/// The demo: the pipeline on this machine, the table of the pairs that cost most, and the picture of the zones.
+pub(crate) fn demo(workspace: &Workspace, args: &[OsString]) -> Result<Command> {
+    let mut command = Command::new(python::set_up(workspace)?);
+    command
+        .args(["-B", "traffic/proof/demo.py"])
+        .args(args)
+        .current_dir(workspace.root());
     Ok(command)
 }
