@@ -158,7 +158,7 @@ async fn launch() -> (Launch, Changes) {
 /// As many as asked for by PROPTEST_CASES, for a long run; else some.
 fn cases() -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
-    asked.and_then(|asked| asked.parse().ok()).unwrap_or(1_000)
+    asked.and_then(|asked| asked.parse().ok()).unwrap_or(300)
 }
 
 #[test]
