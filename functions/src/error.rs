@@ -254,6 +254,17 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The same with another remedy, for input that comes from elsewhere than from the state machine.
+    #[must_use]
+    pub fn with_remedy(mut self, words: &str) -> Self {
+        if let Self::Invalid { remedy, .. } = &mut self {
+            words.clone_into(remedy);
+        }
+        self
+    }
+}
+
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
         Self {

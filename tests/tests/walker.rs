@@ -8,6 +8,7 @@ use hookline_local::{Fault, FaultKind, LocalAws, Settings};
 use hookline_tests::scene::Size;
 use hookline_tests::sim::run::{GROUP, Run, Scenario, on_paused_clock};
 use hookline_tests::stage::Stage;
+use serde_json::Value;
 
 /// What goes wrong in a scenario.
 type Trouble = fn(&LocalAws);
@@ -55,6 +56,15 @@ struct Told {
     states: Vec<String>,
     status: String,
     error: Option<String>,
+    /// What the output has: the rest differs from one simulated AWS to another.
+    output: Vec<String>,
+}
+
+fn keys(output: Option<&Value>) -> Vec<String> {
+    let keys = output.and_then(Value::as_object).into_iter().flatten();
+    let mut keys: Vec<String> = keys.map(|(key, _)| key.clone()).collect();
+    keys.sort();
+    keys
 }
 
 fn by_the_walker(trouble: Trouble) -> Result<Told> {
@@ -68,6 +78,7 @@ fn by_the_walker(trouble: Trouble) -> Result<Told> {
         }
         let first = run.verdicts().into_iter().next().context("no verdict")?;
         Ok(Told {
+            output: keys(first.output.as_ref()),
             states: first.states,
             status: first.status.to_owned(),
             error: first.error,
@@ -90,6 +101,7 @@ async fn by_the_engine(trouble: Trouble) -> Result<Told> {
         states: stage.deployment.states(&first.arn).await?,
         status: first.status.clone(),
         error: first.error.clone(),
+        output: keys(first.output.as_ref()),
     };
     stage.deployment.shut_down().await;
     Ok(told)

@@ -10,7 +10,7 @@ use super::instances::Instance;
 use crate::domain::limits::{InstanceTypeLimits, NetworkCard};
 use crate::domain::ownership;
 use crate::domain::plan::{Holding, Subnet};
-use crate::domain::reconcile::Waiting;
+use crate::domain::reconcile::Member;
 use crate::domain::wiring::{Attachment, Interface};
 
 pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<types::Tag> {
@@ -50,6 +50,11 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
         launched_at: instance.launch_time()?.secs(),
         private_ip: some(instance.private_ip_address()),
         private_dns_name: some(instance.private_dns_name()),
+        adopted_at: instance
+            .tags()
+            .iter()
+            .find(|tag| tag.key() == Some(ownership::ADOPTED_AT))
+            .and_then(|tag| tag.value()?.parse().ok()),
         tags: tag_map(instance.tags()),
         attached: instance
             .network_interfaces()
@@ -69,18 +74,18 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
     })
 }
 
-/// The instances of a group that wait at a launch hook.
-pub(super) fn waiting(group: &AutoScalingGroup) -> Vec<Waiting> {
+/// The instances of a group that are in a lifecycle state.
+pub(super) fn members(group: &AutoScalingGroup, lifecycle_state: &str) -> Vec<Member> {
     group
         .instances()
         .iter()
         .filter(|instance| {
             instance
                 .lifecycle_state()
-                .is_some_and(|state| state.as_str() == "Pending:Wait")
+                .is_some_and(|state| state.as_str() == lifecycle_state)
         })
         .filter_map(|instance| {
-            Some(Waiting {
+            Some(Member {
                 instance: instance.instance_id()?.parse().ok()?,
                 group: group.auto_scaling_group_name()?.to_owned(),
                 group_arn: group

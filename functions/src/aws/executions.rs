@@ -35,6 +35,14 @@ pub struct Execution {
     pub input: String,
 }
 
+impl Execution {
+    /// Whether it runs, or will once it is redriven.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.status.as_str(), "RUNNING" | "PENDING_REDRIVE")
+    }
+}
+
 impl Aws {
     /// The instances that a running execution is for (ListExecutions, and DescribeExecution for each that was not
     /// seen before). `except` is an execution that counts as ended whatever the list says: it lags a little.

@@ -1,4 +1,4 @@
-//! What reconcile looks at: who waits in which group, what EC2 knows of them, and every interface of Hookline's.
+//! What reconcile and `adopt` look at: who is in which group, what EC2 knows of them, and every interface of Hookline's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,11 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
 use super::classify::{classify, code};
+use super::instances::Instance;
 use super::{Aws, convert};
 use crate::domain::ids::{InstanceId, NetworkInterfaceId};
 use crate::domain::ownership;
-use crate::domain::reconcile::{Facts, Waiting};
+use crate::domain::reconcile::{Facts, Member};
 use crate::domain::unowned::UNOWNED_SINCE;
 use crate::domain::wiring::Interface;
 use crate::error::Result;
@@ -38,12 +39,16 @@ pub fn epoch_milliseconds(time: &str) -> Option<i64> {
 }
 
 impl Aws {
-    /// The instances in `Pending:Wait`, of the groups by these names or, without names, of all
+    /// The instances in a lifecycle state, as `Pending:Wait`, of the groups by these names or, without names, of all
     /// (DescribeAutoScalingGroups).
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn waiting(&self, groups: Option<&BTreeSet<String>>) -> Result<Vec<Waiting>> {
+    pub async fn members(
+        &self,
+        groups: Option<&BTreeSet<String>>,
+        lifecycle_state: &str,
+    ) -> Result<Vec<Member>> {
         let batches: Vec<Option<Vec<String>>> = match groups {
             None => vec![None],
             Some(names) => {
@@ -54,7 +59,7 @@ impl Aws {
                     .collect()
             }
         };
-        let mut waiting = Vec::new();
+        let mut members = Vec::new();
         for names in batches {
             let mut pages = self
                 .autoscaling
@@ -65,18 +70,19 @@ impl Aws {
                 .send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| classify("DescribeAutoScalingGroups", &error))?;
-                waiting.extend(page.auto_scaling_groups().iter().flat_map(convert::waiting));
+                let groups = page.auto_scaling_groups().iter();
+                members.extend(groups.flat_map(|group| convert::members(group, lifecycle_state)));
             }
         }
-        Ok(waiting)
+        Ok(members)
     }
 
-    /// What EC2 says of those of the instances that it knows (DescribeInstances).
+    /// Those of the instances that EC2 knows (DescribeInstances).
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn facts(&self, ids: &[&InstanceId]) -> Result<BTreeMap<InstanceId, Facts>> {
-        let mut facts = BTreeMap::new();
+    pub async fn known(&self, ids: &[&InstanceId]) -> Result<BTreeMap<InstanceId, Instance>> {
+        let mut known = BTreeMap::new();
         for ids in ids.chunks(VALUES) {
             // By a filter: asked by id, EC2 refuses the whole call for one that it does not know.
             let filter = Filter::builder()
@@ -92,22 +98,54 @@ impl Aws {
                 .send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| classify("DescribeInstances", &error))?;
-                facts.extend(
+                known.extend(
                     page.reservations()
                         .iter()
                         .flat_map(|reservation| reservation.instances())
                         .filter_map(convert::instance)
-                        .map(|instance| {
-                            let facts = Facts {
-                                launched_at: instance.launched_at,
-                                tags: instance.tags,
-                            };
-                            (instance.id, facts)
-                        }),
+                        .map(|instance| (instance.id.clone(), instance)),
                 );
             }
         }
-        Ok(facts)
+        Ok(known)
+    }
+
+    /// What EC2 says of those of the instances that it knows (DescribeInstances).
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn facts(&self, ids: &[&InstanceId]) -> Result<BTreeMap<InstanceId, Facts>> {
+        let facts = |instance: Instance| Facts {
+            launched_at: instance.launched_at,
+            tags: instance.tags,
+        };
+        let known = self.known(ids).await?;
+        Ok(known
+            .into_iter()
+            .map(|(id, instance)| (id, facts(instance)))
+            .collect())
+    }
+
+    /// Puts the tag on instances that are adopted now (CreateTags, one call for all; at most 200).
+    ///
+    /// # Errors
+    /// What every call can fail with; EC2 refuses the whole call when one of them is gone meanwhile.
+    pub async fn mark_adopted(&self, ids: &[&InstanceId], now: i64) -> Result<()> {
+        let answer = self
+            .ec2
+            .create_tags()
+            .set_resources(Some(ids.iter().map(ToString::to_string).collect()))
+            .tags(
+                Tag::builder()
+                    .key(ownership::ADOPTED_AT)
+                    .value(now.to_string())
+                    .build(),
+            )
+            .send()
+            .await;
+        answer
+            .map(drop)
+            .map_err(|error| classify("CreateTags", &error))
     }
 
     /// Every interface that carries Hookline's tag, whoever it was made for (DescribeNetworkInterfaces).

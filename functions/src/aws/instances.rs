@@ -28,6 +28,8 @@ pub struct Instance {
     pub state: String,
     /// Seconds since the epoch.
     pub launched_at: i64,
+    /// When `adopt` last took it up, in seconds since the epoch: the tag [`ADOPTED_AT`](crate::domain::ownership::ADOPTED_AT).
+    pub adopted_at: Option<i64>,
     /// The primary private IPv4 address.
     pub private_ip: Option<String>,
     /// The private DNS name.
@@ -43,6 +45,12 @@ impl Instance {
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.state == "running"
+    }
+
+    /// Since when it is to be prepared: from its launch, or from when it was adopted. Launches are served in this order.
+    #[must_use]
+    pub fn in_flight_since(&self) -> i64 {
+        self.launched_at.max(self.adopted_at.unwrap_or(i64::MIN))
     }
 
     /// # Errors
@@ -170,7 +178,7 @@ impl Aws {
 impl From<&Instance> for InFlight {
     fn from(instance: &Instance) -> Self {
         Self {
-            launched_at: instance.launched_at,
+            since: instance.in_flight_since(),
             instance_id: instance.id.clone(),
         }
     }

@@ -2,6 +2,9 @@
 //!
 //! Shape: Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events", *EC2 Instance-launch Lifecycle Action*.
 //! Auto Scaling delivers these at best effort, so the same one may come twice, late, or not at all.
+//!
+//! One kind is Hookline's own: [`ADOPT`], for a node that is in service already and waits at no hook. The function `adopt`
+//! makes it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,6 +16,10 @@ use crate::error::{Error, Input, Result};
 const SOURCE: &str = "aws.autoscaling";
 const DETAIL_TYPE: &str = "EC2 Instance-launch Lifecycle Action";
 const LAUNCHING: &str = "autoscaling:EC2_INSTANCE_LAUNCHING";
+/// The source of Hookline's own events. The state machine knows by it that there is no hook to complete.
+pub const OWN_SOURCE: &str = "hookline";
+/// The detail type of the event for a node that is to be adopted.
+pub const ADOPT: &str = "Hookline Adopt Node";
 const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
 
 /// Auto Scaling's own limit for names of groups and hooks.
@@ -79,21 +86,44 @@ pub struct LifecycleAction {
     pub destination: Option<Place>,
 }
 
-/// A launch lifecycle action, with what the envelope tells of it.
+/// A node that runs already: `detail` of Hookline's own event.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Adopted {
+    auto_scaling_group_name: String,
+    #[serde(rename = "EC2InstanceId")]
+    ec2_instance_id: InstanceId,
+}
+
+/// An instance that is to be prepared, with what the envelope tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// Its Auto Scaling group.
+    pub group: String,
     /// The region, from the envelope.
     pub region: String,
     /// When the event happened, from the envelope: RFC 3339, if whoever made the event kept to that.
     pub time: String,
-    /// The lifecycle action.
-    pub action: LifecycleAction,
+    /// The lifecycle action that it waits at. None for a node that is adopted: it is in service, nothing of it is
+    /// completed, and nothing that it uses is taken away.
+    pub action: Option<LifecycleAction>,
+}
+
+impl Launch {
+    /// Whether the instance goes into a warm pool: it launches again, with an event of its own, when it leaves that.
+    #[must_use]
+    pub fn goes_to_warm_pool(&self) -> bool {
+        let action = self.action.as_ref();
+        action.and_then(|action| action.destination.as_ref()) == Some(&Place::WarmPool)
+    }
 }
 
 /// What an event is news of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// An instance waits at a launch lifecycle hook.
+    /// An instance waits at a launch lifecycle hook, or is to be adopted.
     Launch(Box<Launch>),
     /// Something else that a rule may let through. Not an error, and not for us; the text says what it is.
     Other(String),
@@ -106,6 +136,9 @@ impl Event {
     /// [`Error::Invalid`] where the envelope, or the detail of a launch lifecycle action, is malformed.
     pub fn read(value: Value) -> Result<Self> {
         let envelope: Envelope = from_value(Input::Event, "event", value)?;
+        if envelope.source == OWN_SOURCE && envelope.detail_type == ADOPT {
+            return Self::adopt(envelope);
+        }
         if envelope.source != SOURCE || envelope.detail_type != DETAIL_TYPE {
             return Ok(Self::Other(format!(
                 "an event of source {:?} and detail-type {:?}",
@@ -127,30 +160,29 @@ impl Event {
             }
         }
         let action: LifecycleAction = from_value(Input::Event, "event.detail", envelope.detail)?;
-        let token = action.lifecycle_action_token.as_ref();
-        for (field, name) in [
-            ("AutoScalingGroupName", &action.auto_scaling_group_name),
-            ("LifecycleHookName", &action.lifecycle_hook_name),
-        ]
-        .into_iter()
-        .chain(token.map(|token| ("LifecycleActionToken", token)))
-        {
-            if name.is_empty() || name.chars().count() > LONGEST_NAME {
-                return Err(Error::invalid(
-                    Input::Event,
-                    format!("event.detail.{field}"),
-                    format!(
-                        "{} characters long, expected 1 to {LONGEST_NAME}",
-                        name.chars().count()
-                    ),
-                    "Start the execution with the EventBridge event as it was delivered, under `event`",
-                ));
-            }
+        check_name("AutoScalingGroupName", &action.auto_scaling_group_name)?;
+        check_name("LifecycleHookName", &action.lifecycle_hook_name)?;
+        if let Some(token) = &action.lifecycle_action_token {
+            check_name("LifecycleActionToken", token)?;
         }
         Ok(Self::Launch(Box::new(Launch {
+            instance_id: action.ec2_instance_id.clone(),
+            group: action.auto_scaling_group_name.clone(),
             region: envelope.region,
             time: envelope.time,
-            action,
+            action: Some(action),
+        })))
+    }
+
+    fn adopt(envelope: Envelope) -> Result<Self> {
+        let adopted: Adopted = from_value(Input::Event, "event.detail", envelope.detail)?;
+        check_name("AutoScalingGroupName", &adopted.auto_scaling_group_name)?;
+        Ok(Self::Launch(Box::new(Launch {
+            instance_id: adopted.ec2_instance_id,
+            group: adopted.auto_scaling_group_name,
+            region: envelope.region,
+            time: envelope.time,
+            action: None,
         })))
     }
 
@@ -169,6 +201,19 @@ impl Event {
             )),
         }
     }
+}
+
+fn check_name(field: &str, name: &str) -> Result<()> {
+    let length = name.chars().count();
+    if (1..=LONGEST_NAME).contains(&length) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        Input::Event,
+        format!("event.detail.{field}"),
+        format!("{length} characters long, expected 1 to {LONGEST_NAME}"),
+        "Start the execution with the EventBridge event as it was delivered, under `event`",
+    ))
 }
 
 fn cut(text: &str) -> String {
@@ -214,10 +259,14 @@ pub(crate) mod tests {
     #[test]
     fn a_launch_is_read_whole() {
         let launch = Event::read_launch(launch_event()).unwrap();
-        assert_eq!(launch.action.auto_scaling_group_name, "upf");
-        assert_eq!(launch.action.destination, Some(Place::AutoScalingGroup));
+        assert_eq!(launch.group, "upf");
+        assert_eq!(launch.instance_id.as_str(), "i-0123456789abcdef0");
+        assert_eq!(launch.time, "2026-01-02T03:04:05Z");
+        assert!(!launch.goes_to_warm_pool());
+        let action = launch.action.unwrap();
+        assert_eq!(action.destination, Some(Place::AutoScalingGroup));
         assert_eq!(
-            launch.action.notification_metadata.as_deref(),
+            action.notification_metadata.as_deref(),
             Some("additional-info")
         );
     }
@@ -252,7 +301,8 @@ pub(crate) mod tests {
     #[test]
     fn a_new_place_of_aws_does_not_stop_a_launch() {
         let launch = Event::read_launch(with("/detail/Origin", json!("Moon"))).unwrap();
-        assert_eq!(launch.action.origin, Some(Place::Other("Moon".to_owned())));
+        let origin = launch.action.unwrap().origin;
+        assert_eq!(origin, Some(Place::Other("Moon".to_owned())));
     }
 
     #[test]
@@ -261,7 +311,61 @@ pub(crate) mod tests {
         let detail = event["detail"].as_object_mut().unwrap();
         detail.remove("LifecycleActionToken");
         let launch = Event::read_launch(event).unwrap();
-        assert_eq!(launch.action.lifecycle_action_token, None);
+        assert_eq!(launch.action.unwrap().lifecycle_action_token, None);
+    }
+
+    /// The event for a node that runs already.
+    fn adopt_event() -> Value {
+        json!({
+            "version": "0",
+            "id": "adopt-i-0123456789abcdef0-0123456789ab-1",
+            "detail-type": "Hookline Adopt Node",
+            "source": "hookline",
+            "account": "123456789012",
+            "time": "2026-01-02T03:04:05Z",
+            "region": "us-west-2",
+            "resources": [],
+            "detail": {"EC2InstanceId": "i-0123456789abcdef0", "AutoScalingGroupName": "upf"}
+        })
+    }
+
+    #[test]
+    fn an_adopted_node_has_no_lifecycle_action() {
+        let launch = Event::read_launch(adopt_event()).unwrap();
+        assert_eq!(launch.instance_id.as_str(), "i-0123456789abcdef0");
+        assert_eq!((launch.group.as_str(), launch.action), ("upf", None));
+    }
+
+    #[test]
+    fn an_adopt_event_is_hooklines_own_and_whole() {
+        let with = |path: &str, value: Value| {
+            let mut event = adopt_event();
+            *event.pointer_mut(path).unwrap() = value;
+            Event::read(event)
+        };
+        for (path, value) in [
+            ("/source", json!("aws.autoscaling")),
+            ("/source", json!("com.example")),
+            ("/detail-type", json!("Hookline Something Else")),
+        ] {
+            assert!(matches!(with(path, value), Ok(Event::Other(_))), "{path}");
+        }
+        for (path, value, says) in [
+            (
+                "/detail/EC2InstanceId",
+                json!(7),
+                "event.detail.EC2InstanceId: ",
+            ),
+            (
+                "/detail/AutoScalingGroupName",
+                json!(""),
+                "event.detail.AutoScalingGroupName: 0 characters",
+            ),
+            ("/detail", json!({}), "event.detail: missing field"),
+        ] {
+            let error = with(path, value).unwrap_err().to_string();
+            assert!(error.starts_with(says), "{error}");
+        }
     }
 
     #[test]

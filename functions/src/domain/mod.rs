@@ -1,6 +1,7 @@
 //! The pure part: no SDK, no clock, no I/O. What is decided here is tested without an AWS, real or simulated.
 
 pub mod addresses;
+pub mod adopt;
 pub mod event;
 pub mod ids;
 pub mod limits;

@@ -17,6 +17,9 @@ pub const NETWORK: &str = "hookline:network";
 pub const PROFILE: &str = "hookline:profile";
 /// The Auto Scaling group of its instance.
 pub const AUTO_SCALING_GROUP: &str = "hookline:auto-scaling-group";
+/// On an instance: when `adopt` last took it up, in seconds since the epoch. By it, every launch knows that the node takes
+/// part in the choice of addresses and in the use of EC2's rates.
+pub const ADOPTED_AT: &str = "hookline:adopted-at";
 /// Keeps the VPC CNI's hands off the interface. It counts from the moment that the CNI sees the interface,
 /// so it must be there from creation (invariant I9).
 pub const NO_MANAGE: &str = "node.k8s.amazonaws.com/no_manage";

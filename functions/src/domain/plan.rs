@@ -1,8 +1,8 @@
 //! Which addresses a launch asks for: a pure function from what is seen to what to create.
 //!
 //! EC2 refuses a taken address, so creation is the compare-and-swap and no plan can do harm; a good plan
-//! only saves calls. Among the launches in flight that hold no interface yet, the r-th (by launch time, then
-//! id) plans what is left over by the r − 1 before it. Each of those does the same sum over the same listing, so
+//! only saves calls. Among the launches in flight that hold no interface yet, the r-th (by launch time, or that of
+//! the adoption, then id) plans what is left over by the r − 1 before it. Each of those does the same sum over the same listing, so
 //! no two plan the same address, and a stale view hides an address together with its owner.
 //!
 //! The plan is a state's output and so part of the execution: when the create that follows is killed or its
@@ -57,11 +57,11 @@ pub struct Holding {
     pub addresses: Vec<AddressRange>,
 }
 
-/// A launch in flight.
+/// A launch in flight, or a node that is being adopted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InFlight {
-    /// Seconds since the epoch.
-    pub launched_at: i64,
+    /// Since when, in seconds since the epoch.
+    pub since: i64,
     /// The instance.
     pub instance_id: InstanceId,
 }
@@ -171,7 +171,6 @@ impl View<'_> {
     /// Makes the plan, and counts what is free then, whatever came of it: the IPv4 addresses of each of the profile's
     /// subnets in the node's AZ that nobody holds, that no launch before this one will take, nor this one, and that
     /// are neither reserved nor excluded. What EC2 chooses by itself counts once it is there.
-    #[must_use]
     pub fn plan_and_count(&self) -> (Result<Plan>, BTreeMap<SubnetId, u64>) {
         if let Err(error) = check_subnets(self.profile, self.availability_zone, self.subnets) {
             return (Err(error), BTreeMap::new());

@@ -32,7 +32,7 @@ fn subnets() -> BTreeMap<SubnetId, Subnet> {
 
 fn launch(n: u32) -> InFlight {
     InFlight {
-        launched_at: 1_000,
+        since: 1_000,
         instance_id: format!("i-{n:017x}").parse().unwrap(),
     }
 }

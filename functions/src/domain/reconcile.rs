@@ -12,11 +12,13 @@ use sha2::{Digest, Sha256};
 
 use super::ids::InstanceId;
 use super::parse::from_value;
-use super::profile::Profile;
+use super::profile::{Profile, Selector};
 use crate::error::{Error, Input, Result};
 
 /// What the executions that reconcile starts are named by; the instance's id and a digest of the hook's name follow.
 const NAME: &str = "reconcile-";
+/// The same for those that `adopt` starts; the instance's id, a digest of the profile's name and a number follow.
+pub(super) const ADOPT_NAME: &str = "adopt-";
 
 /// Within what reconcile does its work: `limits` of its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -74,7 +76,7 @@ impl StateMachine {
                     "expected arn:aws:states:REGION:ACCOUNT:stateMachine:NAME, found {:?}",
                     arn.chars().take(200).collect::<String>()
                 ),
-                "Correct the input of the schedule's target (docs/operations.md)",
+                "Give the ARN of the state machine",
             )),
         }
     }
@@ -83,6 +85,18 @@ impl StateMachine {
     #[must_use]
     pub fn arn(&self) -> &str {
         &self.arn
+    }
+
+    /// The account that it is in, twelve digits.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The region that it is in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
     }
 
     /// The ARN of its execution of this name.
@@ -96,21 +110,28 @@ impl StateMachine {
 /// The name of the execution that reconcile starts for a launch: the same one whenever it looks.
 #[must_use]
 pub fn execution_name(instance: &InstanceId, hook: &str) -> String {
-    // A hook's name may be longer than an execution's, and holds characters that those must not.
-    let digest = Sha256::digest(hook.as_bytes());
-    digest
-        .iter()
-        .take(6)
-        .fold(format!("{NAME}{instance}-"), |mut name, byte| {
-            name.push_str(&format!("{byte:02x}"));
-            name
-        })
+    format!("{NAME}{instance}-{}", digest(hook))
 }
 
-/// The instance of an execution that reconcile started, by the execution's name.
+/// Twelve characters for a name that may be longer than an execution's, and holds characters that those must not.
+pub(super) fn digest(name: &str) -> String {
+    let digest = Sha256::digest(name.as_bytes());
+    digest.iter().take(6).fold(String::new(), |mut text, byte| {
+        text.push_str(&format!("{byte:02x}"));
+        text
+    })
+}
+
+/// The instance of an execution that reconcile or `adopt` started, by the execution's name.
 #[must_use]
 pub fn instance_of_name(name: &str) -> Option<InstanceId> {
-    let (instance, _) = name.strip_prefix(NAME)?.rsplit_once('-')?;
+    let instance = match name.strip_prefix(NAME) {
+        Some(rest) => rest.rsplit_once('-')?.0,
+        None => {
+            let (rest, _) = name.strip_prefix(ADOPT_NAME)?.rsplit_once('-')?;
+            rest.rsplit_once('-')?.0
+        }
+    };
     instance.parse().ok()
 }
 
@@ -122,9 +143,9 @@ pub fn instance_of_input(input: &str) -> Option<InstanceId> {
     id.as_str()?.parse().ok()
 }
 
-/// An instance in `Pending:Wait`.
+/// An instance of an Auto Scaling group, as the group lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
+pub struct Member {
     /// The instance.
     pub instance: InstanceId,
     /// Its group.
@@ -151,11 +172,37 @@ pub struct Given {
     pub profile: Profile,
 }
 
+/// The groups in which instances of some profiles may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Groups {
+    /// None: there are no such profiles.
+    None,
+    /// Those of these names.
+    Named(BTreeSet<String>),
+    /// Any: tags are the instances', which a group may have from its launch template.
+    All,
+}
+
+/// The groups that `profiles` may cover instances of.
+#[must_use]
+pub fn groups<'a>(profiles: impl IntoIterator<Item = &'a Given>) -> Groups {
+    profiles.into_iter().fold(Groups::None, |groups, given| {
+        match (groups, &given.profile.selector) {
+            (Groups::All, _) | (_, Selector::Tag(_)) => Groups::All,
+            (Groups::None, Selector::AutoScalingGroupNames(names)) => Groups::Named(names.clone()),
+            (Groups::Named(mut all), Selector::AutoScalingGroupNames(names)) => {
+                all.extend(names.iter().cloned());
+                Groups::Named(all)
+            }
+        }
+    })
+}
+
 /// A launch to look at more closely: at its profile's hook, if it still waits there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate<'a> {
     /// The instance.
-    pub waiting: &'a Waiting,
+    pub waiting: &'a Member,
     /// In seconds since the epoch.
     pub launched_at: i64,
     /// The profile that covers it.
@@ -166,7 +213,7 @@ pub struct Candidate<'a> {
 /// the work of a running execution. A hook that two profiles name is looked at once, for the first of them.
 #[must_use]
 pub fn candidates<'a>(
-    waiting: &'a [Waiting],
+    waiting: &'a [Member],
     facts: &BTreeMap<InstanceId, Facts>,
     profiles: &'a [Given],
     in_work: &BTreeSet<InstanceId>,
@@ -205,13 +252,13 @@ pub fn candidates<'a>(
 /// to complete. Which of its group's hooks a launch waits at, no API tells.
 #[must_use]
 pub fn overdue(
-    waiting: &[Waiting],
+    waiting: &[Member],
     facts: &BTreeMap<InstanceId, Facts>,
     profiles: &[Given],
     now: i64,
     limits: Limits,
 ) -> Vec<InstanceId> {
-    let late = |waiting: &&Waiting| {
+    let late = |waiting: &&Member| {
         facts.get(&waiting.instance).is_some_and(|facts| {
             now.saturating_sub(facts.launched_at) > limits.overdue_seconds
                 && profiles.iter().any(|given| {
@@ -256,7 +303,7 @@ pub fn after(status: &str, error: Option<&str>) -> Next {
 ///
 /// `time` is the launch's, as RFC 3339.
 #[must_use]
-pub fn event(machine: &StateMachine, waiting: &Waiting, hook: &str, time: &str) -> Value {
+pub fn event(machine: &StateMachine, waiting: &Member, hook: &str, time: &str) -> Value {
     json!({
         "version": "0",
         "id": execution_name(&waiting.instance, hook),

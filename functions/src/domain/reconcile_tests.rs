@@ -6,8 +6,8 @@ use crate::domain::profile::tests::profile;
 
 const MACHINE: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
 
-fn waiting(id: &str) -> Waiting {
-    Waiting {
+fn waiting(id: &str) -> Member {
+    Member {
         instance: id.parse().unwrap(),
         group: "upf".to_owned(),
         group_arn: "arn:group".to_owned(),
@@ -120,8 +120,8 @@ fn the_made_up_event_is_a_launch() {
     );
     let launch = Event::read_launch(event).unwrap();
     assert_eq!(launch.region, "us-west-2");
-    assert_eq!(launch.action.ec2_instance_id, waiting.instance);
-    assert_eq!(launch.action.lifecycle_action_token, None);
+    assert_eq!(launch.instance_id, waiting.instance);
+    assert_eq!(launch.action.unwrap().lifecycle_action_token, None);
 }
 
 #[test]

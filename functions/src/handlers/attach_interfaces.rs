@@ -7,12 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, warn};
 
 use super::plan_interfaces::Planned;
+use super::summary::Summary;
 use super::{Allocation, Context, Node, Patience, Subject, read, write};
 use crate::aws::interfaces::Attached;
 use crate::domain::ids::NetworkInterfaceId;
@@ -31,14 +32,7 @@ struct Payload {
     allocation: Allocation,
 }
 
-/// What the function returns: `$.wired`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Output {
-    /// The interfaces, in device-index order.
-    pub interfaces: Vec<Wired>,
-}
-
-/// Runs the function.
+/// Runs the function, which returns a [`Summary`]: `$.wired`.
 ///
 /// # Errors
 /// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceNotRunning`, `InstanceGone`, `InstanceTypeTooSmall`,
@@ -71,7 +65,10 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     for wired in &interfaces {
         info!(network = wired.network, device_index = wired.device_index, interface = %wired.network_interface_id, "attached");
     }
-    write("AttachInterfaces", &Output { interfaces })
+    let mut summary = Summary::new(&subject, &payload.node, interfaces);
+    summary.seconds.event_to_turn = payload.plan.seconds_since_event;
+    summary.seconds.event_to_wired = subject.seconds_since_event(&context);
+    write("AttachInterfaces", &summary)
 }
 
 struct Attacher<'a> {

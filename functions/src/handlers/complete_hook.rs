@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::{info, warn};
 
+use super::summary::Summary;
 use super::{Context, Patience, Subject, read, write};
 use crate::aws::autoscaling::{Completed, LifecycleActionResult};
-use crate::aws::fleet::epoch_milliseconds;
 use crate::domain::event::LifecycleAction;
 use crate::domain::parse::from_value;
 use crate::domain::profile::Selector;
 use crate::error::{Error, Input, Result};
-use crate::metrics::{Metric, Metrics};
+use crate::metrics::Metric;
 
 #[derive(Debug, Deserialize)]
 struct Payload {
@@ -26,6 +26,9 @@ struct Payload {
     /// There once `TagNode` has found that the profile covers the instance.
     #[serde(default)]
     node: Value,
+    /// There once `AttachInterfaces` has seen all as asked.
+    #[serde(default)]
+    wired: Value,
 }
 
 /// What became of the lifecycle action: `$.completion.outcome`.
@@ -51,6 +54,9 @@ pub struct Output {
     pub outcome: Outcome,
     /// Auto Scaling's word for the instance's lifecycle state, where it was looked up.
     pub lifecycle_state: Option<String>,
+    /// With CONTINUE: what the node has.
+    #[serde(flatten)]
+    pub summary: Option<Summary>,
 }
 
 /// Runs the function.
@@ -63,8 +69,16 @@ pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
     let payload: Payload = read(payload)?;
     let subject = Subject::read(payload.event, payload.profile)?;
     let completed = complete(&context, &subject, result, !payload.node.is_null()).await;
-    measure(&context.metrics, &subject, &completed);
-    let output = completed?;
+    measure(&context, &subject, &completed);
+    let mut output = completed?;
+    if result == LifecycleActionResult::Continue {
+        output.summary = summarize(&subject, payload.node, payload.wired);
+        if let Some(summary) = &mut output.summary
+            && output.outcome == Outcome::Completed
+        {
+            summary.seconds.event_to_continue = subject.seconds_since_event(&context);
+        }
+    }
     info!(
         result = output.result.as_str(),
         outcome = ?output.outcome,
@@ -74,17 +88,29 @@ pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
     write("CompleteLifecycleAction", &output)
 }
 
+/// What the states before have told of the node. It is for people: whatever of it cannot be read is left out, and the
+/// launch goes on all the same.
+fn summarize(subject: &Subject, node: Value, wired: Value) -> Option<Summary> {
+    let of_node = |node| Some(Summary::new(subject, &node, Vec::new()));
+    serde_json::from_value(wired)
+        .ok()
+        .or_else(|| serde_json::from_value(node).ok().and_then(of_node))
+}
+
 async fn complete(
     context: &Context,
     subject: &Subject,
     result: LifecycleActionResult,
     known_to_be_covered: bool,
 ) -> Result<Output> {
-    let action = &subject.launch.action;
-    if !is_ours(context, subject, known_to_be_covered).await? {
-        return Err(Error::HookNotOurs {
-            hook: action.lifecycle_hook_name.clone(),
-        });
+    let Some(action) = &subject.launch.action else {
+        // An adopted node waits at no hook.
+        let hook = subject.profile.hook.name.clone();
+        return Err(Error::HookNotOurs { hook });
+    };
+    if !is_ours(context, subject, action, known_to_be_covered).await? {
+        let hook = action.lifecycle_hook_name.clone();
+        return Err(Error::HookNotOurs { hook });
     }
     match context
         .aws
@@ -95,6 +121,7 @@ async fn complete(
             result,
             outcome: Outcome::Completed,
             lifecycle_state: None,
+            summary: None,
         }),
         Completed::NoActiveAction => look(context, action, result).await,
     }
@@ -102,7 +129,8 @@ async fn complete(
 
 /// A launch that had ended the same way before is not late: that may have been this state itself, in a run whose response
 /// was lost, or another execution for the launch.
-fn measure(metrics: &Metrics, subject: &Subject, completed: &Result<Output>) {
+fn measure(context: &Context, subject: &Subject, completed: &Result<Output>) {
+    let metrics = &context.metrics;
     let of = subject.measured();
     match completed {
         Ok(Output {
@@ -111,10 +139,7 @@ fn measure(metrics: &Metrics, subject: &Subject, completed: &Result<Output>) {
             ..
         }) => match result {
             LifecycleActionResult::Continue => {
-                let begun = epoch_milliseconds(&subject.launch.time);
-                // A clock that is behind the event's measures nothing.
-                let passed = begun.and_then(|begun| u64::try_from(metrics.now() - begun).ok());
-                if let Some(passed) = passed {
+                if let Some(passed) = subject.milliseconds_since_event(context) {
                     metrics.set(Metric::EventToContinue, of, passed);
                 }
             }
@@ -131,8 +156,13 @@ fn measure(metrics: &Metrics, subject: &Subject, completed: &Result<Output>) {
 
 /// Whether the hook is this profile's to complete (invariant I3). One rule may bring the launches of many groups, so
 /// when `TagNode` failed before it knew, the selector is asked here.
-async fn is_ours(context: &Context, subject: &Subject, known_to_be_covered: bool) -> Result<bool> {
-    let (profile, action) = (&subject.profile, &subject.launch.action);
+async fn is_ours(
+    context: &Context,
+    subject: &Subject,
+    action: &LifecycleAction,
+    known_to_be_covered: bool,
+) -> Result<bool> {
+    let profile = &subject.profile;
     if !profile.hook.complete || profile.hook.name != action.lifecycle_hook_name {
         return Ok(false);
     }
@@ -185,6 +215,7 @@ async fn look(
             result,
             outcome,
             lifecycle_state: state,
+            summary: None,
         });
     }
 }

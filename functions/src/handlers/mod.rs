@@ -10,13 +10,16 @@
 //! | [`complete_hook`] | `ContinueLaunch`, `AbandonLaunch` | completes the lifecycle action |
 //! | [`release_interfaces`] | `ReleaseInterfaces` | removes what was made for the launch |
 //! | [`reconcile`] | none: a schedule and an event call it | finds lost launches and interfaces that nobody owns |
+//! | [`adopt`] | none: a person calls it | starts executions for nodes that run already |
 
+pub mod adopt;
 pub mod attach_interfaces;
 pub mod complete_hook;
 pub mod create_interfaces;
 pub mod plan_interfaces;
 pub mod reconcile;
 pub mod release_interfaces;
+pub mod summary;
 pub mod tag_node;
 
 use std::collections::BTreeMap;
@@ -63,7 +66,7 @@ pub struct Node {
     pub availability_zone: String,
     /// The primary private IPv4 address.
     pub private_ip_address: Option<String>,
-    /// When it was launched, in seconds since the epoch: launches are served in this order.
+    /// When it was launched, or adopted, in seconds since the epoch: launches are served in this order.
     pub launched_at: i64,
     /// Whether EC2 said that it runs; interfaces attach from then on.
     pub running: bool,
@@ -77,7 +80,7 @@ impl Node {
             instance_type: instance.instance_type.clone(),
             availability_zone: instance.availability_zone.clone(),
             private_ip_address: instance.private_ip.clone(),
-            launched_at: instance.launched_at,
+            launched_at: instance.in_flight_since(),
             running: instance.is_running(),
         }
     }
@@ -147,7 +150,7 @@ impl Subject {
     }
 
     fn instance(&self) -> &InstanceId {
-        &self.launch.action.ec2_instance_id
+        &self.launch.instance_id
     }
 
     /// The tags that the interface of `slot` has from creation.
@@ -163,7 +166,7 @@ impl Subject {
         }
         tags.extend(ownership::tags(
             self.instance(),
-            &self.launch.action.auto_scaling_group_name,
+            &self.launch.group,
             &self.profile.name,
             &slot.network,
         ));

@@ -42,6 +42,9 @@ pub struct Planned {
     pub plan: Plan,
     /// Whether EC2 says by now that the instance runs.
     pub node_running: bool,
+    /// How long after the event it was made, in whole seconds.
+    #[serde(default)]
+    pub seconds_since_event: Option<u64>,
 }
 
 /// Runs the function.
@@ -55,6 +58,14 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let subject = Subject::read(payload.event, payload.profile)?;
     let (profile, node) = (&subject.profile, &payload.node);
     let zone = node.availability_zone.as_str();
+    let planned = |plan, node_running| {
+        let planned = Planned {
+            plan,
+            node_running,
+            seconds_since_event: subject.seconds_since_event(&context),
+        };
+        write("PlanInterfaces", &planned)
+    };
     let waits = || {
         let of = subject.measured();
         context.metrics.add(Metric::LaunchesWaiting, of, 1);
@@ -84,23 +95,22 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         );
         waits();
         let plan = Plan::wait(before.round, turn, before.ahead, lessons);
-        return write(
-            "PlanInterfaces",
-            &Planned {
-                plan,
-                node_running: node.running,
-            },
-        );
+        return planned(plan, node.running);
     }
 
     let instances = context.aws.instances_of(&profile.selector).await?;
-    let launch = InFlight {
-        launched_at: node.launched_at,
-        instance_id: node.instance_id.clone(),
-    };
+    let listed = instances.iter().find(|other| other.id == node.instance_id);
+    // As everybody else sees it, where it is seen: when it was adopted may not have shown before.
+    let launch = listed.map_or_else(
+        || InFlight {
+            since: node.launched_at,
+            instance_id: node.instance_id.clone(),
+        },
+        InFlight::from,
+    );
     let in_flight: Vec<&Instance> = instances
         .iter()
-        .filter(|other| other.launched_at > launch.launched_at.saturating_sub(IN_FLIGHT_SECONDS))
+        .filter(|other| other.in_flight_since() > launch.since.saturating_sub(IN_FLIGHT_SECONDS))
         .collect();
     // Counted in slots that are still to be served: of a launch that is being wired only the rest is ahead.
     let missing: usize = in_flight
@@ -109,10 +119,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         .map(|other| missing(profile, other))
         .sum();
     let ahead = missing.checked_div(profile.slots.len()).unwrap_or(0);
-    let node_running = node.running
-        || instances
-            .iter()
-            .any(|instance| instance.id == node.instance_id && instance.is_running());
+    let node_running = node.running || listed.is_some_and(Instance::is_running);
     let seconds = before.seconds_to_wait(profile, ahead, spread);
     if seconds > 0 {
         let turn = Turn::new(seconds, spread);
@@ -124,7 +131,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         );
         waits();
         let plan = Plan::wait(before.round, turn, ahead, lessons);
-        return write("PlanInterfaces", &Planned { plan, node_running });
+        return planned(plan, node_running);
     }
 
     // After the instances: a launch whose interface is seen must not be missed, or its address counts twice.
@@ -169,7 +176,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         listed = holdings.len(),
         "plan made"
     );
-    write("PlanInterfaces", &Planned { plan, node_running })
+    planned(plan, node_running)
 }
 
 /// What the rounds before mean for this one.

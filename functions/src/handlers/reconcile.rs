@@ -24,7 +24,7 @@ use crate::domain::ids::{InstanceId, NetworkInterfaceId};
 use crate::domain::parse::from_value;
 use crate::domain::profile::Profile;
 use crate::domain::reconcile::{Ended, Given, Limits, StateMachine};
-use crate::error::{Error, Input, Result};
+use crate::error::{Input, Result};
 use crate::metrics::{Metric, Metrics, Of};
 
 /// The constant input of the schedule's target.
@@ -130,7 +130,7 @@ impl Report {
 }
 
 /// A list for a log field, which CloudWatch cuts at some length: the first ones say what it is about.
-fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+pub(super) fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
     const MOST: usize = 50;
     let mut items = items.into_iter();
     let mut texts: Vec<String> = items
@@ -165,9 +165,12 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
 }
 
 async fn round(context: &Context, payload: Value, report: &mut Report) -> Result<()> {
-    let payload: Payload = from_value(Input::Payload, "payload", payload).map_err(remedied)?;
-    let machine = StateMachine::read(&payload.state_machine_arn)?;
-    let profiles = read_profiles(payload.profiles, report);
+    const REMEDY: &str = "Correct the input of the schedule's target (docs/operations.md)";
+    let payload: Payload = from_value(Input::Payload, "payload", payload)
+        .map_err(|error| error.with_remedy(REMEDY))?;
+    let machine = StateMachine::read(&payload.state_machine_arn)
+        .map_err(|error| error.with_remedy(REMEDY))?;
+    let profiles = read_profiles(payload.profiles, &mut report.refused_profiles);
 
     // Interfaces first, and executions after them: what an execution makes after this listing cannot be in it.
     let interfaces = context.aws.interfaces_made().await;
@@ -208,14 +211,14 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
 }
 
 /// One profile that is wrong must not stop the others.
-fn read_profiles(values: Vec<Value>, report: &mut Report) -> Vec<Given> {
+pub(super) fn read_profiles(values: Vec<Value>, refused: &mut Vec<Left>) -> Vec<Given> {
     let mut profiles = Vec::new();
     for (n, value) in values.into_iter().enumerate() {
         match Profile::read(value.clone()) {
             Ok(profile) => profiles.push(Given { value, profile }),
             Err(error) => {
                 warn!(profile = n, %error, "profile refused");
-                report.refused_profiles.push(Left {
+                refused.push(Left {
                     id: format!("profiles[{n}]"),
                     reason: error.to_string(),
                 });
@@ -225,26 +228,8 @@ fn read_profiles(values: Vec<Value>, report: &mut Report) -> Vec<Given> {
     profiles
 }
 
-/// The payload is not the state machine's, so its remedy is another.
-fn remedied(error: Error) -> Error {
-    match error {
-        Error::Invalid {
-            input,
-            field,
-            problem,
-            ..
-        } => Error::invalid(
-            input,
-            field,
-            problem,
-            "Correct the input of the schedule's target (docs/operations.md)",
-        ),
-        other => other,
-    }
-}
-
 /// Until when something new may be begun: what was begun must come to its end in this invocation.
-fn until(context: &Context) -> Instant {
+pub(super) fn until(context: &Context) -> Instant {
     const RESERVE: Duration = Duration::from_secs(15);
     context
         .deadline

@@ -15,7 +15,7 @@ use crate::aws::interfaces::Undone;
 use crate::domain::event::Event;
 use crate::domain::ids::{InstanceId, NetworkInterfaceId};
 use crate::domain::wiring::Interface;
-use crate::error::{Error, Result};
+use crate::error::{Error, Input, Result};
 
 #[derive(Debug, Deserialize)]
 struct Payload {
@@ -41,7 +41,15 @@ pub struct Output {
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let payload: Payload = read(payload)?;
     let launch = Event::read_launch(payload.event)?;
-    let instance = &launch.action.ec2_instance_id;
+    let instance = &launch.instance_id;
+    if launch.action.is_none() {
+        return Err(Error::invalid(
+            Input::Event,
+            "event",
+            format!("{instance} was adopted: it is in service and uses its interfaces"),
+            "Detach and delete one by one what is to go (docs/operations.md)",
+        ));
+    }
 
     // The execution's memory: made in this execution, so ours, though no listing may show it yet.
     let mut remembered: BTreeSet<NetworkInterfaceId> = BTreeSet::new();

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tracing::info;
 
 use super::{Context, Node, read, write};
-use crate::domain::event::{Event, Launch, Place};
+use crate::domain::event::{Event, Launch};
 use crate::domain::naming::{self, NodeFacts};
 use crate::domain::profile::{Profile, Selector};
 use crate::error::Result;
@@ -29,6 +29,8 @@ pub enum Next {
     Wire(Node),
     /// Only the hook: the profile has no slots, or the instance goes to a warm pool first.
     Continue(Node),
+    /// No more: the same, and there is no hook that is Hookline's to complete.
+    Done(Node),
     /// Nothing: the event is not for this profile.
     #[serde(rename_all = "camelCase")]
     Ignore {
@@ -57,14 +59,15 @@ fn ignore(what: String) -> Next {
 }
 
 async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Result<Next> {
-    let action = &launch.action;
-    if action.lifecycle_hook_name != profile.hook.name {
+    if let Some(action) = &launch.action
+        && action.lifecycle_hook_name != profile.hook.name
+    {
         return Ok(ignore(format!(
             "the hook {}; the profile {} is for the hook {}",
             action.lifecycle_hook_name, profile.name, profile.hook.name
         )));
     }
-    let group = &action.auto_scaling_group_name;
+    let group = &launch.group;
     let not_covered = || {
         ignore(format!(
             "an instance of the Auto Scaling group {group}, which the selector of profile {} does not cover",
@@ -75,7 +78,7 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     if by_name && !profile.selector.covers(group, &BTreeMap::new()) {
         return Ok(not_covered());
     }
-    let instance = context.aws.live_instance(&action.ec2_instance_id).await?;
+    let instance = context.aws.live_instance(&launch.instance_id).await?;
     if !profile.selector.covers(group, &instance.tags) {
         return Ok(not_covered());
     }
@@ -96,7 +99,7 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     context.aws.tag_instance(&instance.id, &tags).await?;
 
     let node = Node::new(&instance, name);
-    let to_warm_pool = action.destination == Some(Place::WarmPool);
+    let to_warm_pool = launch.goes_to_warm_pool();
     info!(
         name = node.name,
         availability_zone = node.availability_zone,
@@ -104,10 +107,11 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
         to_warm_pool,
         "tagged"
     );
-    // An instance on its way into a warm pool launches again, with an event of its own, when it leaves.
-    Ok(if to_warm_pool || profile.slots.is_empty() {
+    Ok(if !to_warm_pool && !profile.slots.is_empty() {
+        Next::Wire(node)
+    } else if profile.hook.complete && launch.action.is_some() {
         Next::Continue(node)
     } else {
-        Next::Wire(node)
+        Next::Done(node)
     })
 }

@@ -191,6 +191,7 @@ async fn handle(function: &str, context: Context, payload: Value) -> HandlerResu
         "attach-interfaces" => handlers::attach_interfaces::handle(context, payload).await,
         "complete-hook" => handlers::complete_hook::handle(context, payload).await,
         "release-interfaces" => handlers::release_interfaces::handle(context, payload).await,
+        "adopt" => handlers::adopt::handle(context, payload).await,
         "reconcile" => handlers::reconcile::handle(context, payload).await,
         other => Err(hookline::Error::invalid(
             hookline::error::Input::Payload,

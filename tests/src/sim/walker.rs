@@ -164,6 +164,12 @@ impl<W: World> Walk<'_, W> {
                     field(state, "Next")?.to_owned()
                 }
                 "Succeed" => {
+                    let data = match state.get("OutputPath").and_then(Value::as_str) {
+                        None => data,
+                        Some(path) => paths::read(path, &data, &self.context)?
+                            .with_context(|| format!("States.Runtime: {path} finds nothing"))?
+                            .clone(),
+                    };
                     return Ok(End {
                         status: "SUCCEEDED",
                         error: None,
@@ -265,6 +271,14 @@ impl<W: World> Walk<'_, W> {
                 }
             }
             return Ok(true);
+        }
+        if let Some(any) = rule.get("Or").and_then(Value::as_array) {
+            for rule in any {
+                if self.holds(rule, data)? {
+                    return Ok(true);
+                }
+            }
+            return Ok(false);
         }
         let path = field(rule, "Variable")?;
         let found = paths::read(path, data, &self.context)?;

@@ -3,6 +3,7 @@
 //!
 //! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
 
+mod adopt;
 mod failures;
 mod hooks;
 mod reconcile;

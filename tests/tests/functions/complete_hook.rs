@@ -41,10 +41,13 @@ async fn continue_puts_the_node_into_service() {
     let mut launch = wired().await;
     let mark = launch.mark();
     let completion = launch.run(State::ContinueLaunch).await.unwrap();
-    assert_eq!(
-        completion,
-        json!({"result": "CONTINUE", "outcome": "COMPLETED", "lifecycleState": null})
-    );
+    for (key, value) in [
+        ("result", json!("CONTINUE")),
+        ("outcome", json!("COMPLETED")),
+        ("lifecycleState", json!(null)),
+    ] {
+        assert_eq!(completion[key], value, "{completion}");
+    }
     assert_eq!(
         launch.actions_since(mark),
         counts([("CompleteLifecycleAction", 1)])
@@ -54,6 +57,75 @@ async fn continue_puts_the_node_into_service() {
         .await
         .unwrap();
     launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_continue_comes_what_an_operator_looks_for() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run(State::TagNode).await.unwrap();
+    launch.run(State::PlanInterfaces).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    launch.run(State::CreateInterfaces).await.unwrap();
+    let wired = launch.run(State::AttachInterfaces).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let completion = launch.run(State::ContinueLaunch).await.unwrap();
+    let node = &launch.data["node"];
+    assert_eq!(
+        completion["node"],
+        json!({
+            "instanceId": launch.instance,
+            "name": node["name"],
+            "autoScalingGroup": GROUP,
+            "availabilityZone": node["availabilityZone"],
+        })
+    );
+    assert!(node["name"].is_string(), "{node}");
+    assert_eq!(completion["interfaces"], wired["interfaces"]);
+    let made = launch.made();
+    assert_eq!(made.len(), 2);
+    for (n, interface) in completion["interfaces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .enumerate()
+    {
+        let id = interface["networkInterfaceId"].as_str().unwrap();
+        let made = made.iter().find(|made| made.network_interface_id == id);
+        assert_eq!(interface["subnetId"], made.unwrap().subnet_id);
+        assert_eq!(interface["deviceIndex"], n + 1);
+    }
+    let seconds = |name: &str| completion["seconds"][name].as_i64().unwrap();
+    let (turn, wired, over) = (
+        seconds("eventToTurn"),
+        seconds("eventToWired"),
+        seconds("eventToContinue"),
+    );
+    assert!(
+        turn >= 0 && wired >= turn + 30 && over >= wired + 30,
+        "{completion}"
+    );
+
+    // A replay completes nothing, and takes no time for it.
+    let again = launch.run(State::ContinueLaunch).await.unwrap();
+    assert_eq!(again["outcome"], "ALREADY_COMPLETED");
+    assert_eq!(again["seconds"]["eventToContinue"], json!(null));
+    assert_eq!(again["node"], completion["node"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_states_before_told_need_not_be_there_to_continue() {
+    // Of a profile without slots, and of a state machine that is older than this function.
+    for wired in [json!(null), json!({"interfaces": []}), json!(7)] {
+        let mut launch = Launch::running().await.unwrap();
+        launch.run(State::TagNode).await.unwrap();
+        launch.data["wired"] = wired;
+        launch.data["event"]["time"] = json!("some time");
+        let completion = launch.run(State::ContinueLaunch).await.unwrap();
+        assert_eq!(completion["node"]["instanceId"], launch.instance);
+        assert_eq!(completion["interfaces"], json!([]));
+        let none = json!({"eventToTurn": null, "eventToWired": null, "eventToContinue": null});
+        assert_eq!(completion["seconds"], none);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@
     clippy::panic
 )]
 
+mod adopted;
 mod any_input;
 mod attach;
 mod attach_failures;

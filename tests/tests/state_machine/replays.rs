@@ -7,7 +7,7 @@ use hookline_tests::scene::HOOK;
 use hookline_tests::stage::Stage;
 use serde_json::{Value, json};
 
-use crate::scenes::{GROUP, attach, completion, denied, listing};
+use crate::scenes::{GROUP, attach, completion, denied, error, first_create, listing};
 
 /// A group without a rule and the launch event of its only instance.
 async fn launched_by_hand(stage: &Stage) -> Result<(Value, Value)> {
@@ -121,6 +121,60 @@ pub(crate) async fn hook_not_ours(stage: &Stage) -> Result<()> {
     succeeds(stage, &event, profile, "NodeReadyHookNotOurs").await?;
     assert_eq!((interfaces_of_ours(stage), completions(stage)), (2, 0));
     Ok(())
+}
+
+pub(crate) async fn tags_only_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
+    let (event, mut profile) = launched_by_hand(stage).await?;
+    profile["hook"]["complete"] = json!(false);
+    profile["slots"] = json!([]);
+    let execution = stage.run(&event, &profile).await?;
+    stage.expect(&execution, "SUCCEEDED", "NodeTagged").await?;
+    let node = execution.output.context("no output")?;
+    assert_eq!(node["instanceId"], event["detail"]["EC2InstanceId"]);
+    assert!(node["name"].is_string(), "{node}");
+    assert_eq!(completions(stage), 0);
+    Ok(())
+}
+
+/// By the event that `adopt` makes; the profile's hook is Hookline's to complete, but this node waits at none.
+pub(crate) async fn adopted(stage: &Stage) -> Result<()> {
+    let (launch, profile) = launched_by_hand(stage).await?;
+    let instance = launch["detail"]["EC2InstanceId"]
+        .as_str()
+        .context("no instance")?;
+    stage.complete(GROUP, HOOK, instance, "CONTINUE").await?;
+    stage.in_service(GROUP, 1).await?;
+    let mut event = launch.clone();
+    event["source"] = json!("hookline");
+    event["detail-type"] = json!("Hookline Adopt Node");
+    event["detail"] = json!({"EC2InstanceId": instance, "AutoScalingGroupName": GROUP});
+
+    let taken = error(
+        400,
+        "InvalidIPAddress.InUse",
+        "The specified address is already in use.",
+    );
+    stage.local.inject(first_create(stage, taken)?);
+    stage.local.inject(attach("2", denied()));
+    let failed = (&event, &profile);
+    let cause = fails(stage, failed, "NodeNotWired", "Hookline.AccessDenied").await?;
+    assert!(cause.contains("start again with the same input"), "{cause}");
+    stage.in_service(GROUP, 1).await?;
+    assert_eq!(interfaces_of_ours(stage), 2, "nothing was taken away");
+
+    let execution = stage.run(&event, &profile).await?;
+    stage
+        .expect(&execution, "SUCCEEDED", "NodeReadyHookNotOurs")
+        .await?;
+    let output = execution.output.context("no output")?;
+    assert_eq!(output["node"]["instanceId"], instance);
+    assert_eq!(output["interfaces"][1]["deviceIndex"], 2, "{output}");
+    let heartbeat = |call: &hookline_local::CallRecord| {
+        call.action == "RecordLifecycleActionHeartbeat"
+            || call.action == "CompleteLifecycleAction" && call.user_agent.contains("app/Hookline")
+    };
+    assert!(!stage.local.calls().iter().any(heartbeat));
+    stage.at_rest(&[Profile::read(profile)?]).await
 }
 
 pub(crate) async fn failed_at_a_hook_not_ours(stage: &Stage) -> Result<()> {

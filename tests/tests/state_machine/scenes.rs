@@ -78,6 +78,13 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
     ("a hook that is not ours is left to its owner", |s| {
         Box::pin(replays::hook_not_ours(s))
     }),
+    ("tags only, at a hook that is not ours", |s| {
+        Box::pin(replays::tags_only_at_a_hook_not_ours(s))
+    }),
+    (
+        "a node in service is adopted, and a failure leaves it so",
+        |s| Box::pin(replays::adopted(s)),
+    ),
     ("an instance that is gone at once is abandoned", |s| {
         Box::pin(replays::gone_before_it_is_tagged(s))
     }),

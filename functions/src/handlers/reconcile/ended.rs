@@ -44,7 +44,14 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
         report.left(&ended.execution_arn, "its input is not a launch");
         return Ok(());
     };
-    let instance = &launch.action.ec2_instance_id;
+    let instance = &launch.instance_id;
+    if launch.action.is_none() {
+        report.left(
+            instance,
+            "it was to be adopted: it is in service, and waits at no hook",
+        );
+        return Ok(());
+    }
     let state = context.aws.lifecycle_state(instance).await?;
     if state.as_deref() != Some("Pending:Wait") {
         let state = state.unwrap_or_else(|| "unknown to Auto Scaling".to_owned());

@@ -10,13 +10,15 @@ use super::ended::give_up;
 use super::{Report, until};
 use crate::aws::fleet::rfc3339;
 use crate::domain::ids::InstanceId;
-use crate::domain::profile::Selector;
 use crate::domain::reconcile::{
-    Candidate, Given, Limits, Next, StateMachine, Waiting, after, candidates, event,
-    execution_name, overdue,
+    Candidate, Given, Groups, Limits, Member, Next, StateMachine, after, candidates, event,
+    execution_name, groups, overdue,
 };
 use crate::error::Result;
 use crate::handlers::Context;
+
+/// The lifecycle state of an instance that waits at a launch hook.
+const WAITING: &str = "Pending:Wait";
 
 /// What one round looks at.
 pub(super) struct Scope<'a> {
@@ -27,30 +29,20 @@ pub(super) struct Scope<'a> {
 }
 
 /// The instances that wait at a launch hook, in the groups that a profile may cover.
-pub(super) async fn waiting(context: &Context, profiles: &[Given]) -> Result<Vec<Waiting>> {
-    let mut names = Some(BTreeSet::new());
-    let mut any = false;
-    for given in profiles.iter().filter(|given| given.profile.hook.complete) {
-        any = true;
-        match (&given.profile.selector, &mut names) {
-            (Selector::AutoScalingGroupNames(more), Some(names)) => {
-                names.extend(more.iter().cloned());
-            }
-            // Tags are the instances', which a group may have from its launch template: so all groups.
-            (Selector::Tag(_), _) | (_, None) => names = None,
-        }
+pub(super) async fn waiting(context: &Context, profiles: &[Given]) -> Result<Vec<Member>> {
+    let ours = profiles.iter().filter(|given| given.profile.hook.complete);
+    match groups(ours) {
+        Groups::None => Ok(Vec::new()),
+        Groups::Named(names) => context.aws.members(Some(&names), WAITING).await,
+        Groups::All => context.aws.members(None, WAITING).await,
     }
-    if !any {
-        return Ok(Vec::new());
-    }
-    context.aws.waiting(names.as_ref()).await
 }
 
 impl Scope<'_> {
     /// Sees to every launch that nobody works on. Those that it works on are added to `in_work`.
     pub(super) async fn look_after(
         &self,
-        waiting: &[Waiting],
+        waiting: &[Member],
         in_work: &mut BTreeSet<InstanceId>,
         report: &mut Report,
     ) -> Result<()> {

@@ -1,0 +1,280 @@
+//! `adopt`: nodes that run already when Hookline comes, or that lack interfaces for another reason, get an execution each.
+//! A person invokes it, or a deployment.
+//!
+//! It starts executions and puts one tag on the nodes; it attaches nothing itself, and nothing of it ends an instance. A
+//! node that has an interface of somebody else's where one of its own should be is left as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::reconcile::{Left, listed, read_profiles, until};
+use super::{Context, write};
+use crate::aws::fleet::rfc3339;
+use crate::aws::instances::Instance;
+use crate::domain::adopt::{MOST_EXECUTIONS, Stand, execution_name, input, stand};
+use crate::domain::ids::InstanceId;
+use crate::domain::ownership;
+use crate::domain::parse::from_value;
+use crate::domain::reconcile::{Given, Groups, Member, StateMachine, groups};
+use crate::domain::wiring::Interface;
+use crate::error::{Error, Input, Result};
+
+/// The lifecycle state of a node that runs.
+const IN_SERVICE: &str = "InService";
+/// So many nodes are marked at once, just before their executions are started: a mark without an execution would leave
+/// addresses free for nobody.
+const MARKED_AT_ONCE: usize = 50;
+
+/// What a person invokes it with.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Payload {
+    state_machine_arn: String,
+    profiles: Vec<Value>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What the function returns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Whether this only says what would be done.
+    pub dry_run: bool,
+    /// Nodes that got an execution, or would get one.
+    pub started: BTreeSet<InstanceId>,
+    /// Nodes that have an interface of Hookline's for every slot.
+    pub already_wired: BTreeSet<InstanceId>,
+    /// Nodes that were looked at and got none, and why.
+    pub left: Vec<Left>,
+    /// Profiles that cannot be read. The others count.
+    pub refused_profiles: Vec<Left>,
+}
+
+impl Report {
+    fn left(&mut self, instance: &InstanceId, reason: impl ToString) {
+        self.left.push(Left {
+            id: instance.to_string(),
+            reason: reason.to_string(),
+        });
+    }
+
+    /// One line for the logs.
+    fn log(&self) {
+        info!(
+            dry_run = self.dry_run,
+            started = self.started.len(),
+            already_wired = self.already_wired.len(),
+            left = self.left.len(),
+            refused_profiles = self.refused_profiles.len(),
+            started_for = listed(&self.started),
+            left_because = listed(
+                self.left
+                    .iter()
+                    .chain(&self.refused_profiles)
+                    .map(|left| format!("{}: {}", left.id, left.reason))
+            ),
+            "adopted"
+        );
+    }
+}
+
+/// Runs the function.
+///
+/// # Errors
+/// `InvalidPayload`, and what every call can fail with until it is known who is to be adopted. After that, whatever
+/// fails for a node is the reason why it is left.
+pub async fn handle(context: Context, payload: Value) -> Result<Value> {
+    const REMEDY: &str = "Correct the payload (docs/operations.md, Adopt)";
+    let payload: Payload = from_value(Input::Payload, "payload", payload)
+        .map_err(|error| error.with_remedy(REMEDY))?;
+    let machine = StateMachine::read(&payload.state_machine_arn)
+        .map_err(|error| error.with_remedy(REMEDY))?;
+    let mut report = Report {
+        dry_run: payload.dry_run,
+        ..Report::default()
+    };
+    let profiles = read_profiles(payload.profiles, &mut report.refused_profiles);
+    let round = Round {
+        context: &context,
+        machine: &machine,
+        profiles: &profiles,
+    };
+    let members = round.members().await?;
+    let lacking = round.lacking(&members, &mut report).await?;
+    if payload.dry_run {
+        let instances = lacking.iter().map(|(member, _)| member.instance.clone());
+        report.started.extend(instances);
+    } else {
+        round.start_all(&lacking, &mut report).await;
+    }
+    report.log();
+    write("adopt", &report)
+}
+
+struct Round<'a> {
+    context: &'a Context,
+    machine: &'a StateMachine,
+    profiles: &'a [Given],
+}
+
+/// A node, and a profile that covers it and by which it lacks interfaces.
+type Lacking<'a> = (&'a Member, &'a Given);
+
+impl<'a> Round<'a> {
+    /// The instances in service, of the groups that a profile may cover.
+    async fn members(&self) -> Result<Vec<Member>> {
+        let aws = &self.context.aws;
+        match groups(self.profiles) {
+            Groups::None => Ok(Vec::new()),
+            Groups::Named(names) => aws.members(Some(&names), IN_SERVICE).await,
+            Groups::All => aws.members(None, IN_SERVICE).await,
+        }
+    }
+
+    /// Who lacks interfaces, and can be given them.
+    async fn lacking(
+        &self,
+        members: &'a [Member],
+        report: &mut Report,
+    ) -> Result<Vec<Lacking<'a>>> {
+        if members.is_empty() {
+            return Ok(Vec::new());
+        }
+        let aws = &self.context.aws;
+        // Executions first, and interfaces after them: what one that has ended since has attached is listed then.
+        let deadline = until(self.context);
+        let in_work = aws.instances_in_work(self.machine, None, deadline).await?;
+        let ids: Vec<&InstanceId> = members.iter().map(|member| &member.instance).collect();
+        let known = aws.known(&ids).await?;
+        let mut ours: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
+        let interfaces = aws.interfaces_made().await?;
+        for interface in &interfaces {
+            if let Some(owner) = interface.tags.get(ownership::INSTANCE_ID) {
+                ours.entry(owner).or_default().push(interface);
+            }
+        }
+
+        let mut lacking = Vec::new();
+        for member in members {
+            let id = &member.instance;
+            let Some(instance) = known.get(id) else {
+                if !self.covering(member, &BTreeMap::new()).is_empty() {
+                    report.left(id, "EC2 does not know it");
+                }
+                continue;
+            };
+            let covering = self.covering(member, &instance.tags);
+            if covering.is_empty() {
+                continue;
+            }
+            if in_work.contains(id) {
+                report.left(id, "an execution for it is running");
+                continue;
+            }
+            let ours = ours.get(id.as_str()).map_or(&[][..], Vec::as_slice);
+            lacking.extend(self.sort(member, instance, &covering, ours, report));
+        }
+        Ok(lacking)
+    }
+
+    /// The profiles that cover a node.
+    fn covering(&self, member: &Member, tags: &BTreeMap<String, String>) -> Vec<&'a Given> {
+        self.profiles
+            .iter()
+            .filter(|given| given.profile.selector.covers(&member.group, tags))
+            .collect()
+    }
+
+    /// How one node stands against the profiles that cover it.
+    fn sort(
+        &self,
+        member: &'a Member,
+        instance: &Instance,
+        covering: &[&'a Given],
+        ours: &[&Interface],
+        report: &mut Report,
+    ) -> Vec<Lacking<'a>> {
+        let id = &member.instance;
+        if !instance.is_running() {
+            report.left(id, format!("EC2 says that it is {}", instance.state));
+            return Vec::new();
+        }
+        let mut lacking = Vec::new();
+        let mut occupied = false;
+        for given in covering {
+            let ours = ours.iter().copied();
+            match stand(&given.profile, id, &instance.attached, ours) {
+                Stand::Wired => {}
+                Stand::Lacking => lacking.push((member, *given)),
+                Stand::Occupied(error) => {
+                    occupied = true;
+                    report.left(id, error);
+                }
+            }
+        }
+        if lacking.is_empty() && !occupied {
+            report.already_wired.insert(id.clone());
+        }
+        lacking
+    }
+
+    /// Starts the executions, as far as the time goes.
+    async fn start_all(&self, lacking: &[Lacking<'_>], report: &mut Report) {
+        let end = until(self.context);
+        for some in lacking.chunks(MARKED_AT_ONCE) {
+            if Instant::now() >= end {
+                for (member, _) in some {
+                    report.left(&member.instance, "the time was over; invoke it again");
+                }
+                continue;
+            }
+            // Before anything is planned: by it, the plans of all launches know of each other.
+            let ids: BTreeSet<&InstanceId> =
+                some.iter().map(|(member, _)| &member.instance).collect();
+            let ids: Vec<&InstanceId> = ids.into_iter().collect();
+            let marked = self.context.aws.mark_adopted(&ids, self.context.now).await;
+            for (member, given) in some {
+                let instance = &member.instance;
+                let started = match &marked {
+                    Ok(()) => self.start(member, given).await,
+                    Err(error) => Err(error.clone()),
+                };
+                match started {
+                    Ok(None) => drop(report.started.insert(instance.clone())),
+                    Ok(Some(reason)) => report.left(instance, reason),
+                    Err(error) => {
+                        warn!(instance = %instance, %error, "not started");
+                        report.left(instance, error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts an execution by the first name that was not used yet; gives why not, when there is a reason.
+    async fn start(&self, member: &Member, given: &Given) -> Result<Option<String>, Error> {
+        let aws = &self.context.aws;
+        let time = rfc3339(self.context.now);
+        for n in 1..=MOST_EXECUTIONS {
+            let name = execution_name(&member.instance, given, n);
+            let input = input(self.machine, member, given, &name, &time).to_string();
+            if aws.start_execution(self.machine, &name, input).await? {
+                info!(instance = %member.instance, execution = name, "started");
+                return Ok(None);
+            }
+            // It was used: by another round just now, or by one whose execution has ended since.
+            let before = aws.execution(&self.machine.execution(&name)).await?;
+            if before.is_some_and(|before| before.is_open()) {
+                return Ok(Some("an execution for it is running".to_owned()));
+            }
+        }
+        Ok(Some(format!(
+            "{MOST_EXECUTIONS} executions for it have ended without all its interfaces: see what they failed by"
+        )))
+    }
+}
