@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use hookline::Error;
 use hookline::domain::event::Event;
 use hookline::domain::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
-use hookline::domain::naming::{self, NodeFacts};
+use hookline::domain::naming::{NodeFacts, template};
 use hookline::domain::parse::from_value;
 use hookline::domain::plan::Plan;
 use hookline::domain::profile::Profile;
@@ -179,13 +179,15 @@ fn facts() -> NodeFacts {
         region: "us-west-2".to_owned(),
         asg: "upf".to_owned(),
         private_ip: Some("10.0.22.100".to_owned()),
+        ipv6_address: None,
+        lifecycle: "spot".to_owned(),
         private_dns_name: None,
         tags: BTreeMap::from([("Env".to_owned(), "prod".to_owned())]),
     }
 }
 
 /// Templates of all the language's parts, in any order.
-fn template() -> impl Strategy<Value = String> {
+fn some_template() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
         "{{",
         "}}",
@@ -322,18 +324,18 @@ proptest! {
     }
 
     #[test]
-    fn any_template_is_checked_and_rendered_or_refused(template in template()) {
-        let checked = naming::check(&template);
-        let rendered = naming::render(&BTreeMap::from([("Name".to_owned(), template)]), &facts());
-        match rendered {
-            Ok(tags) => {
-                prop_assert!(tags.values().all(|value| naming::check_value(value).is_ok()));
+    fn any_template_is_checked_and_rendered_or_refused(template in some_template()) {
+        let known: &[Option<&str>] = &[None, Some("upf-1")];
+        for name in known {
+            match template::render(&template, &facts(), *name) {
+                Ok(value) => prop_assert!(template::check_value(&value).is_ok()),
+                Err(problem) => prop_assert!(problem.chars().count() < 5_000, "{} bytes", problem.len()),
             }
-            Err(error) => readable(&error)?,
+            if let Err(problem) = template::check(&template, name.is_some()) {
+                prop_assert!(problem.chars().count() < 5_000, "{} bytes", problem.len());
+            }
         }
-        if let Err(problem) = checked {
-            prop_assert!(problem.chars().count() < 5_000, "{} bytes", problem.len());
-        }
+        let _ = template::variables(&template);
     }
 
     #[test]

@@ -186,6 +186,7 @@ impl Deployment {
             local,
             endpoint: server.url(),
             state_machine_arn,
+            functions: Vec::new(),
             _server: server,
         }
     }

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline::aws::Aws;
-use hookline::handlers::{self, Context};
-use hookline::metrics::Metrics;
+use hookline::handlers;
 use hookline_local::ec2::{Instance, Tags};
 use hookline_local::{CallRecord, LocalAws, Settings};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::connector::product_config;
 use crate::deployment::wait_for;
+use crate::launch;
 use crate::scene::{Scene, Size};
 
 /// The group.
@@ -192,14 +191,7 @@ impl PlainGroup {
     /// # Errors
     /// The function's.
     pub async fn handle(&self, payload: Value) -> hookline::Result<Value> {
-        let context = Context {
-            aws: self.aws.clone(),
-            metrics: Metrics::default(),
-            deadline: Instant::now() + FUNCTION_TIMEOUT,
-            now: self
-                .local()
-                .with_world(|world| world.timestamp().unix_timestamp()),
-        };
+        let context = launch::context(self.aws.clone(), self.local(), FUNCTION_TIMEOUT);
         handlers::name_nodes::handle(context, payload).await
     }
 

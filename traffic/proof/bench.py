@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import duckdb
+import pyarrow
 
 import statement
 import tables
@@ -26,6 +27,22 @@ from traffic import write_listings
 UNTIL = utc(*DAY, 12)
 BEGIN = seconds(utc(*DAY, 9))
 NODES, PODS_A_NODE, PEERS = 240, 40, 20
+
+
+def _connect(root, threads, memory_limit):
+    connection = duckdb.connect()
+    connection.execute(f"SET threads = {int(threads)}")
+    connection.execute(f"SET memory_limit = '{memory_limit}'")
+    connection.execute(f"SET temp_directory = '{root}/spill'")
+    return connection
+
+
+def _most_resident():
+    """The most bytes that this process had resident. Not by getrusage where there is another way: a child's begins with its parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def make(root, records, seed):
@@ -39,15 +56,15 @@ def make(root, records, seed):
         for number in range(PODS_A_NODE):
             builder.pod(node, f"team-{number % 12}", f"service-{number}")
     write_listings(root, builder.cluster)
-    connection = duckdb.connect()
-    connection.execute("SET preserve_insertion_order = false")
-    connection.execute("SET threads = 2")
-    connection.execute("CREATE TABLE pods (number INTEGER, address VARCHAR, node INTEGER, first VARCHAR, instance VARCHAR, zone VARCHAR, az VARCHAR)")
     pods = [pod for pod in builder.cluster.pods if not pod.host_network]
-    connection.executemany(
-        "INSERT INTO pods VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(number, pod.addresses[0], nodes.index(pod.node), pod.node.address, pod.node.instance, pod.node.zone[1], pod.node.zone[0]) for number, pod in enumerate(pods)],
-    )
+    numbers = {node.name: number for number, node in enumerate(nodes)}
+    connection = _connect(root, 2, "2GB")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.register("listed", pyarrow.Table.from_pylist([
+        {"number": number, "address": pod.addresses[0], "node": numbers[pod.node.name], "first": pod.node.address, "instance": pod.node.instance, "zone": pod.node.zone[1]}
+        for number, pod in enumerate(pods)
+    ]))
+    connection.execute("CREATE TABLE pods AS SELECT * FROM listed")
     # A pod talks to some twenty others; hash() makes a choice of a number and the seed, the same each time.
     connection.execute(
         f"""
@@ -86,24 +103,21 @@ def make(root, records, seed):
         """
     )
     truth = connection.execute("SELECT src_zone, dst_zone, CAST(sum(bytes) AS BIGINT) FROM flows GROUP BY ALL ORDER BY ALL").fetchall()
-    made = 2 * connection.execute("SELECT count(*) FROM flows").fetchone()[0]
+    count = 2 * connection.execute("SELECT count(*) FROM flows").fetchone()[0]
     connection.close()
-    return made, [list(row) for row in truth]
+    return {"records": count, "truth": truth}
 
 
 def query(root, threads, memory_limit):
     """Runs the query; in a process of its own, so that its memory is its own."""
-    connection = duckdb.connect()
-    connection.execute(f"SET threads = {int(threads)}")
-    connection.execute(f"SET memory_limit = '{memory_limit}'")
-    connection.execute(f"SET temp_directory = '{root}/spill'")
+    connection = _connect(root, threads, memory_limit)
     tables.open_tables(connection, root)
     begin = time.monotonic()
     connection.execute(f"CREATE TABLE found AS {statement.cross_az(UNTIL)}")
     took = time.monotonic() - begin
     rows = connection.execute("SELECT count(*) FROM found").fetchone()[0]
     found = connection.execute("SELECT src_az_id, dst_az_id, CAST(sum(bytes) AS BIGINT) FROM found WHERE scope = 'cluster' GROUP BY ALL ORDER BY ALL").fetchall()
-    return {"seconds": took, "resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024), "rows": rows, "found": found}
+    return {"seconds": took, "cpu": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), "resident": _most_resident(), "rows": rows, "found": found}
 
 
 def arguments():
@@ -115,30 +129,34 @@ def arguments():
     parser.add_argument("--below", type=float, default=3 * 2**30, help="bytes that its process may have resident")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path, help="writes the figures as JSON")
-    parser.add_argument("--query", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--step", choices=("make", "query"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def _in_a_process(step, folder):
+    """A step in a process of its own, so that its memory is its own; with the arguments of this one."""
+    child = subprocess.run([sys.executable, __file__, *sys.argv[1:], "--step", step, "--folder", folder], stdout=subprocess.PIPE, check=True)
+    return json.loads(child.stdout)
 
 
 def main():
     asked = arguments()
-    if asked.query:
-        print(json.dumps(query(asked.query, asked.threads, asked.memory_limit)))
+    if asked.step:
+        print(json.dumps(make(asked.folder, asked.records, asked.seed) if asked.step == "make" else query(asked.folder, asked.threads, asked.memory_limit)))
         return 0
     with tempfile.TemporaryDirectory(prefix="hookline-traffic-") as root:
-        begin = time.monotonic()
-        records, truth = make(root, asked.records, asked.seed)
+        made = _in_a_process("make", root)
         size = sum(file.stat().st_size for file in Path(root).rglob("*.parquet"))
-        print(f"{records} records in {size / 2**20:.0f} MB of Parquet, made in {time.monotonic() - begin:.0f} s", flush=True)
-        child = subprocess.run(
-            [sys.executable, __file__, "--query", root, "--threads", str(asked.threads), "--memory-limit", asked.memory_limit],
-            stdout=subprocess.PIPE, check=True,
-        )
-    answer = json.loads(child.stdout)
+        records = made["records"]
+        print(f"{records} records in {size / 2**20:.0f} MB of Parquet", flush=True)
+        answer = _in_a_process("query", root)
+    truth = made["truth"]
     right = answer["found"] == truth
-    print(f"{answer['rows']} rows in {answer['seconds']:.1f} s, {answer['resident'] / 2**20:.0f} MB resident; {'right to the byte' if right else 'WRONG'}")
+    print(f"{answer['rows']} rows in {answer['seconds']:.1f} s ({answer['cpu']:.1f} s of CPU), {answer['resident'] / 2**20:.0f} MB resident; {'right to the byte' if right else 'WRONG'}")
     if asked.report:
         figures = {"records": records, "parquetBytes": size, "threads": asked.threads, "memoryLimit": asked.memory_limit}
-        figures.update(seconds=answer["seconds"], residentBytes=answer["resident"], rows=answer["rows"], right=right)
+        figures.update(seconds=answer["seconds"], cpuSeconds=answer["cpu"], residentBytes=answer["resident"], rows=answer["rows"], right=right)
         asked.report.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     if not right:
         print(f"found {answer['found']}\ntrue  {truth}")

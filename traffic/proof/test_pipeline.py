@@ -1,6 +1,5 @@
 """The state machine from its input to its end, on this machine: moto's engine, ministack's Athena, a simulated extract-pods."""
 
-import gzip
 import json
 import tempfile
 import unittest
@@ -10,29 +9,11 @@ import answers
 import pipeline
 from cluster import seconds, utc
 from local_aws import FunctionError, LocalAws
+from simulated import SimulatedExtractPods
 from story import DAY, Story
 from traffic import write_flow_logs, write_listings
 
 ASKED_FOR = seconds(utc(*DAY, 12, 20))
-
-
-class SimulatedExtractPods:
-    """Writes the story's listing of the time, as the real function writes what it lists."""
-
-    def __init__(self, cluster):
-        self.cluster, self.aws, self.payloads, self.failures = cluster, None, [], []
-
-    def __call__(self, payload):
-        self.payloads.append(payload)
-        if self.failures:
-            raise self.failures.pop(0)
-        hour = datetime.strptime(payload["hour"], "%Y-%m-%dT%H:%M:%SZ")
-        key = hour.strftime(f"pods/dt=%Y-%m-%d/hour=%H/{payload['cluster']}-{payload['execution']}.json.gz")
-        lines = self.cluster.lines(ASKED_FOR)
-        body = gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
-        self.aws.client("s3").put_object(Bucket=payload["bucket"], Key=key, Body=body)
-        kinds = [line["kind"] for line in lines]
-        return {"bucket": payload["bucket"], "key": key, "pods": kinds.count("pod"), "nodes": kinds.count("node"), "bytes": len(body)}
 
 
 class Pipeline(unittest.TestCase):
@@ -42,7 +23,7 @@ class Pipeline(unittest.TestCase):
         # Earlier listings were written by earlier executions; this one writes the last.
         listings = list(cls.story.cluster.listings)
         cls.story.cluster.listings = [at for at in listings if at <= ASKED_FOR]
-        cls.function = SimulatedExtractPods(cls.story.cluster)
+        cls.function = SimulatedExtractPods(cls.story.cluster, ASKED_FOR)
         cls.aws = LocalAws({"extract-pods": cls.function})
         cls.aws.__enter__()
         cls.addClassCleanup(cls.aws.__exit__, None, None, None)
@@ -83,9 +64,14 @@ class Pipeline(unittest.TestCase):
         self.assertAlmostEqual(usd, true, places=9)
 
     def test_input_that_cannot_be_read_asks_for_nothing(self):
-        for until, pods in (("yesterday", None), ("2026-05-04T12:20:07+02:00", None), ("2026-05-04T12:20:07Z", {"cluster": "prod"})):
+        for until, pods in (
+            ("yesterday", None),
+            ("2026-05-04T12:20:07+02:00", None),
+            ("2026-05-04T12' OR '1'='1:20:07Z", None),  # It becomes a part of the SQL.
+            ("2026-05-04T12:20:07Z", {"cluster": "prod"}),
+        ):
             ended = pipeline.run(self.aws, self.machine, until, pods)
-            self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.InvalidInput"))
+            self.assertEqual((ended["status"], ended.get("error")), ("FAILED", "Hookline.InvalidInput"), until)
         self.assertEqual(self.function.payloads, [])
 
     def test_a_listing_that_cannot_be_made_ends_it_by_its_name(self):

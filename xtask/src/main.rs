@@ -26,6 +26,7 @@ mod stamp;
 mod state_machines;
 mod tally;
 mod test;
+mod traffic;
 mod workspace;
 mod zig;
 

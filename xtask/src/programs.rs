@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::cargo::Programs;
 use crate::workspace::Workspace;
-use crate::{command, python};
+use crate::{command, python, traffic};
 
 /// Where a program finds the Lambda functions to run: a folder of executables.
 pub(crate) const FUNCTIONS_DIR: &str = "HOOKLINE_FUNCTIONS_DIR";
@@ -68,6 +68,9 @@ pub(crate) struct DemoOptions {
     /// Show plain groups, without hooks, whose nodes are only named: by the launch's event, and by CloudTrail's
     #[arg(long)]
     naming: bool,
+    /// Show the traffic across Availability Zones instead, of three hours of a generated cluster; `-- --help` shows its options
+    #[arg(long, conflicts_with = "naming")]
+    traffic: bool,
     /// Write what happened to this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -105,6 +108,9 @@ impl DemoOptions {
 
 /// Builds and runs the demo. Returns only if it could not be started.
 pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitCode> {
+    if options.traffic {
+        return become_program(&mut traffic::demo(workspace, &options.args)?);
+    }
     let args = options.to_args()?;
     let python = python::set_up(workspace)?;
     let programs = Programs::build(workspace, &development())?;

@@ -197,6 +197,8 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, runtime: Arc<Runt
     });
     // A connection that breaks off is the program's end, which is noticed elsewhere.
     let _ = hyper::server::conn::http1::Builder::new()
+        // A program that has said all that it has to say may still be waiting for the answer.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }

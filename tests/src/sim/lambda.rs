@@ -12,6 +12,7 @@ use hookline::error::Result as HandlerResult;
 use hookline::handlers::{self, Context};
 use hookline_local::LocalAws;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::strategy::Strategy;
 use super::tap::{Tap, Tapped};

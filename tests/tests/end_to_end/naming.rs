@@ -19,6 +19,7 @@ use crate::as_aws_is;
 const SIZE: Size = Size {
     azs: 2,
     networks: 0,
+    subnets_per_az: 1,
     prefix: 24,
     instance_type: "m5.4xlarge",
 };
