@@ -14,7 +14,11 @@ export function acknowledge(construct: IConstruct, reasons: Readonly<Record<stri
 const WILDCARDS: readonly (readonly [RegExp, string])[] = [
   [
     /:network-interface\/\*$/,
-    'Interfaces come and go: a condition limits the statement to those that carry the tag hookline:instance-id.',
+    'Interfaces come and go: a condition limits the statement to those that carry the tag hookline:instance-id, or to the tags that the profiles name.',
+  ],
+  [
+    /:volume\/\*$/,
+    'Volumes come and go: a condition limits the statement to the tags that the profiles name.',
   ],
   [
     /:instance\/\*$/,

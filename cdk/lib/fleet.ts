@@ -21,7 +21,21 @@ export class Fleet {
 
   /** The tag keys that the profiles put on instances. */
   get nodeTagKeys(): string[] {
-    return unique(this.profiles.flatMap((profile) => Object.keys(profile.nodeTags ?? {}))).sort();
+    const preset = this.profiles.some(({ namePreset }) => typeof namePreset === 'string') ? ['Name'] : [];
+    return unique([
+      ...preset,
+      ...this.profiles.flatMap((profile) => Object.keys(profile.nodeTags ?? {})),
+    ]).sort();
+  }
+
+  /** The tag keys that the profiles put on the volumes that go with an instance. */
+  get volumeTagKeys(): string[] {
+    return unique(this.profiles.flatMap((profile) => Object.keys(profile.volumeTags ?? {}))).sort();
+  }
+
+  /** The tag keys that the profiles put on the interfaces that an instance was launched with. */
+  get interfaceTagKeys(): string[] {
+    return unique(this.profiles.flatMap((profile) => Object.keys(profile.interfaceTags ?? {}))).sort();
   }
 
   /** The subnets of all slots. */

@@ -29,6 +29,7 @@ const UNLIMITED_READS: ReadonlySet<string> = new Set([
   'ec2:DescribeInstanceTypes',
   'ec2:DescribeNetworkInterfaces',
   'ec2:DescribeSubnets',
+  'ec2:DescribeTags',
   'ec2:GetSubnetCidrReservations',
 ]);
 
@@ -137,8 +138,13 @@ function tagging(
 ): PolicyStatement[] {
   switch (functionName) {
     case 'tag-node':
-      // No profile has node tags: nothing is ever set.
-      return fleet.nodeTagKeys.length === 0 ? [] : instances(onlyTheseKeys(fleet.nodeTagKeys));
+      // Nothing is allowed where no profile has tags. Volumes, and the interfaces that an instance was launched with, have
+      // nothing to know them by: only which tags is limited.
+      return [
+        ...(fleet.nodeTagKeys.length === 0 ? [] : instances(onlyTheseKeys(fleet.nodeTagKeys))),
+        ...tagsOn(actions, [fleet.ec2Arn('volume', '*')], fleet.volumeTagKeys),
+        ...tagsOn(actions, interfaces, fleet.interfaceTagKeys),
+      ];
     case 'create-interfaces':
       // The tags of an interface that is being created, and never of one that is there.
       return [
@@ -161,6 +167,12 @@ function tagging(
     default:
       throw new Error(`${functionName} sets tags: say in cdk/lib/policy-statements.ts which, and on what`);
   }
+}
+
+function tagsOn(actions: string[], resources: string[], keys: string[]): PolicyStatement[] {
+  return keys.length === 0
+    ? []
+    : [new PolicyStatement({ actions, resources, conditions: onlyTheseKeys(keys) })];
 }
 
 /** The request names these tag keys and no others, and at least one. */

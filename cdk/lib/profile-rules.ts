@@ -13,21 +13,17 @@ import { templateProblem } from './templates';
  * @throws ConfigurationError that names the field and the remedy
  */
 export function checkRules(profile: Profile, field: string): void {
-  for (const [key, template] of Object.entries(profile.nodeTags ?? {})) {
-    const wrong = templateProblem(template);
-    if (wrong !== undefined) {
-      const place = [
-        wrong.line === undefined ? [] : [`line ${wrong.line}`],
-        wrong.column === undefined ? [] : [`column ${wrong.column}`],
-      ]
-        .flat()
-        .join(', ');
-      throw new ConfigurationError(
-        `${field}.nodeTags[${JSON.stringify(key)}]`,
-        place === '' ? wrong.problem : `${place}: ${wrong.problem}`,
-        'Correct the template (docs/profile.md, nodeTags)',
-      );
+  for (const name of ['nodeTags', 'volumeTags', 'interfaceTags'] as const) {
+    for (const [key, template] of Object.entries(profile[name] ?? {})) {
+      checkTemplate(`${field}.${name}[${JSON.stringify(key)}]`, template);
     }
+  }
+  if (typeof profile.namePreset === 'string' && profile.nodeTags?.['Name'] !== undefined) {
+    throw new ConfigurationError(
+      `${field}.nodeTags["Name"]`,
+      'namePreset makes the name',
+      'Remove one of the two',
+    );
   }
   const places = new Map<string, number>();
   const networks = new Map<string, number>();
@@ -61,6 +57,24 @@ export function checkRules(profile: Profile, field: string): void {
     }
     networks.set(slot.network, n);
   }
+}
+
+function checkTemplate(field: string, template: string): void {
+  const wrong = templateProblem(template);
+  if (wrong === undefined) {
+    return;
+  }
+  const place = [
+    wrong.line === undefined ? [] : [`line ${wrong.line}`],
+    wrong.column === undefined ? [] : [`column ${wrong.column}`],
+  ]
+    .flat()
+    .join(', ');
+  throw new ConfigurationError(
+    field,
+    place === '' ? wrong.problem : `${place}: ${wrong.problem}`,
+    'Correct the template (docs/naming.md, "Templates")',
+  );
 }
 
 function checkSlot(slot: Slot, at: string): void {

@@ -1,6 +1,13 @@
 /* Generated from functions/profile.schema.json by `npm run generate`: change the Rust types instead. */
 
 /**
+ * A ready-made template of the tag `Name`.
+ * - `cluster-nodegroup-ip`: `test-test2-ip-172.31.25.27`: cluster, node group and private address of an EKS node.
+ * - `cluster-ip`: `pre-eks-01.ip-10-0-22-100`: cluster and private address of an EKS node.
+ * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private address's last two octets.
+ */
+export type NamePreset = 'cluster-nodegroup-ip' | 'cluster-ip' | 'tags-ip';
+/**
  * A security group, `sg-…`.
  */
 export type SecurityGroupId = string;
@@ -17,13 +24,27 @@ export type SubnetId = string;
  * What a node of one Auto Scaling group must get (docs/profile.md).
  */
 export interface Profile {
+  /**
+   * What becomes of a tag that is there already, with another value.
+   */
+  existingTags?: 'replace' | 'keep';
   hook: Hook;
+  /**
+   * Tags for the interfaces that the instance was launched with: key → template. Those of slots have their own.
+   */
+  interfaceTags?: {
+    [k: string]: string;
+  };
   /**
    * A name for people: logs and tags carry it.
    */
   name: string;
   /**
-   * Tags for the instance: key → template, in the language of MiniJinja (docs/profile.md, "Node tags").
+   * A ready-made template of the instance's tag Name.
+   */
+  namePreset?: NamePreset | null;
+  /**
+   * Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md, "Templates").
    */
   nodeTags?: {
     [k: string]: string;
@@ -41,6 +62,12 @@ export interface Profile {
    * @maxItems 128
    */
   slots?: Slot[];
+  /**
+   * Tags for the volumes that go with the instance: key → template.
+   */
+  volumeTags?: {
+    [k: string]: string;
+  };
 }
 /**
  * The launch lifecycle hook that the nodes wait at.

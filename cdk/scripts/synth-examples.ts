@@ -1,11 +1,12 @@
 /**
  * Synthesises each of `examples/` into `cdk.out/EXAMPLE`. `--functions FOLDER` takes the functions' zip files from there
- * and not from `dist/functions`.
+ * and not from `dist/functions`; `--architecture` those of one architecture, whatever the example says; `--out FOLDER`
+ * writes elsewhere.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../lib/config';
+import { checkConfig, loadConfig } from '../lib/config';
 import { ConfigurationError } from '../lib/configuration-error';
 import { FunctionCode } from '../lib/function-code';
 import { hooklineApp } from '../lib/hookline-app';
@@ -13,8 +14,11 @@ import { hooklineApp } from '../lib/hookline-app';
 const CDK = join(__dirname, '..');
 
 function main(): void {
-  const { values } = parseArgs({ options: { functions: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { functions: { type: 'string' }, architecture: { type: 'string' }, out: { type: 'string' } },
+  });
   const code = values.functions === undefined ? undefined : FunctionCode.packaged(resolve(values.functions));
+  const out = values.out === undefined ? join(CDK, 'cdk.out') : resolve(values.out);
   for (const example of readdirSync(join(CDK, 'examples')).sort()) {
     const file = ['hookline.config.json', 'hookline.config.ts']
       .map((name) => join(CDK, 'examples', example, name))
@@ -22,8 +26,12 @@ function main(): void {
     if (file === undefined) {
       continue;
     }
-    const outdir = join(CDK, 'cdk.out', example);
-    const { app, stack } = hooklineApp(loadConfig(file), code, { outdir });
+    const outdir = join(out, example);
+    const { config, folder } = loadConfig(file);
+    const architecture: unknown = values.architecture ?? config.architecture;
+    const changed: unknown = architecture === undefined ? config : { ...config, architecture };
+    checkConfig(changed);
+    const { app, stack } = hooklineApp({ config: changed, folder }, code, { outdir });
     app.synth();
     console.log(join(outdir, stack.templateFile));
   }

@@ -1,7 +1,9 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { Fleet } from '../lib/fleet';
 import { STATE_MACHINE, deployedFunctions, pascalCase, permissions } from '../lib/functions';
+import { statements } from '../lib/policy-statements';
 import { type Resource, orchestrated, profile, resources, slot, text } from './support';
 
 interface Statement {
@@ -197,6 +199,23 @@ test('tag-node sets the tags that the profiles name, on instances of the profile
   }
 });
 
+test('tags of volumes and of interfaces from the launch are limited to what the profiles name', () => {
+  const { stack: tagging } = orchestrated({
+    profiles: [
+      profile({
+        volumeTags: { Disk: 'x' },
+        interfaceTags: { Net: 'y' },
+        namePreset: 'cluster-ip',
+        nodeTags: {},
+      }),
+    ],
+  });
+  const policies = JSON.stringify(Template.fromStack(tagging).findResources('AWS::IAM::Policy'));
+  for (const key of ['Disk', 'Net', 'Name']) {
+    expect(policies).toContain(`"ForAllValues:StringEquals":{"aws:TagKeys":["${key}"]}`);
+  }
+});
+
 test('reconcile sets and takes away its own tag only, on our interfaces only', () => {
   for (const action of ['ec2:CreateTags', 'ec2:DeleteTags']) {
     expect(of('reconcile', action).map((statement) => statement.Condition)).toEqual([
@@ -271,4 +290,40 @@ describe('cdk-nag, AwsSolutions', () => {
       .violations.map(({ ruleName }) => ruleName);
     expect(rules).toContain('AwsSolutions-SQS4');
   });
+});
+
+test('adopt, where it is deployed, marks instances of the profiles and starts executions', () => {
+  const { stack: adopting, orchestrator } = orchestrated();
+  const allowed = statements(adopting, {
+    functionName: 'adopt',
+    actions: ['ec2:DescribeInstances', 'ec2:CreateTags', 'states:StartExecution', 'states:DescribeExecution'],
+    fleet: new Fleet(adopting, [profile()], ['*']),
+    stateMachine: orchestrator.stateMachine,
+  }).map((statement) => adopting.resolve(statement.toStatementJson()) as Statement);
+  expect(allowed.filter(({ Action: action }) => action === 'ec2:CreateTags')).toEqual([
+    {
+      Effect: 'Allow',
+      Action: 'ec2:CreateTags',
+      Resource: expect.anything() as unknown,
+      Condition: {
+        StringEquals: { 'aws:ResourceTag/aws:autoscaling:groupName': ['upf'] },
+        'ForAllValues:StringEquals': { 'aws:TagKeys': ['hookline:adopted-at'] },
+        Null: { 'aws:TagKeys': 'false' },
+      },
+    },
+  ]);
+  const executions = allowed.find(({ Action: action }) => action === 'states:DescribeExecution');
+  expect(text(executions?.Resource)).toMatch(
+    /^arn:aws:states:us-west-2:123456789012:execution:<\w+\.Name>:\*$/,
+  );
+});
+
+test('an action that nobody thought of is no permission, but an error', () => {
+  const { stack: unknown } = orchestrated();
+  const fleet = new Fleet(unknown, [profile()], ['*']);
+  expect(() =>
+    statements(unknown, { functionName: 'tag-node', actions: ['ec2:TerminateInstances'], fleet }),
+  ).toThrow(
+    'tag-node calls ec2:TerminateInstances: say in cdk/lib/policy-statements.ts what it is allowed on',
+  );
 });

@@ -3,13 +3,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use hookline_runtime::Invocation;
+use hookline_runtime::payload::log_field;
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{Instrument, info, info_span, warn};
-use tracing_subscriber::EnvFilter;
 
 use crate::aws::Aws;
 use crate::error::Result;
@@ -25,30 +25,32 @@ where
     H: Fn(Context, Value) -> F,
     F: Future<Output = Result<Value>> + 'static,
 {
-    init_logs();
+    hookline_runtime::init_logs();
     let aws = Aws::from_environment().await;
     let (aws, handler) = (&aws, &handler);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let milliseconds = i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX);
+    hookline_runtime::serve(move |invocation: Invocation| async move {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let milliseconds =
+            i64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
         let metrics = Metrics::starting_at(milliseconds);
         let context = Context {
             aws: aws.clone(),
-            deadline: Instant::now() + time_left(event.context.deadline),
+            deadline: invocation.deadline,
             now: milliseconds / 1000,
             metrics: metrics.clone(),
         };
         let result = invoke(
             name,
-            &event.context.request_id,
+            &invocation.request_id,
             context,
-            event.payload,
+            invocation.payload,
             handler,
         )
         .await;
         // Whoever does not listen to stdout gets no metrics; the invocation is what it is.
         let _ = metrics.write_to(&mut std::io::stdout().lock());
-        result.map_err(Diagnostic::from)
-    }))
+        result
+    })
     .await
 }
 
@@ -68,7 +70,7 @@ where
     H: Fn(Context, Value) -> F,
     F: Future<Output = Result<Value>> + 'static,
 {
-    let at = |pointer: &str| short(payload.pointer(pointer));
+    let at = |pointer| log_field(&payload, pointer);
     let span = info_span!(
         "invocation",
         function = name,
@@ -113,43 +115,4 @@ where
     }
     .instrument(span)
     .await
-}
-
-/// A log field from the payload: whatever came in, no more than a line of it goes out.
-fn short(value: Option<&Value>) -> String {
-    const LONGEST: usize = 128;
-    value
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .chars()
-        .take(LONGEST)
-        .collect()
-}
-
-/// Lambda gives the deadline in milliseconds since the epoch.
-fn time_left(deadline: u64) -> Duration {
-    Duration::from_millis(deadline).saturating_sub(since_epoch())
-}
-
-fn since_epoch() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-}
-
-/// JSON lines on stdout; `AWS_LAMBDA_LOG_LEVEL` is Lambda's own setting for the level.
-fn init_logs() {
-    let filter =
-        EnvFilter::try_from_env("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
-    // A second subscriber in one process would be a test's own; it stays.
-    let _ = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        // The invocation's span, which holds what a search starts from; not the runtime's around it.
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_target(false)
-        .without_time()
-        .with_env_filter(filter)
-        .try_init();
 }

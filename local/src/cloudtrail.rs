@@ -14,6 +14,8 @@ use crate::world::{Timer, World};
 
 /// The calling service, wherever a record names it.
 const AUTO_SCALING: &str = "autoscaling.amazonaws.com";
+/// What is larger is left out of a record (CloudTrail User Guide, "CloudTrail record contents").
+const LARGEST_FIELD: usize = 100 * 1024;
 
 /// Records the launch of instances by Auto Scaling.
 pub(crate) fn launched(world: &mut World, instances: &[String]) {
@@ -28,8 +30,21 @@ pub(crate) fn launched(world: &mut World, instances: &[String]) {
         }
     }
     for (subnet, ids) in by_subnet {
-        let response = response(world, &ids);
-        record(world, &subnet, ids.len(), response, None);
+        let token = world.new_uuid();
+        for id in &ids {
+            world.edit_instance(id, |instance| instance.client_token = Some(token.clone()));
+        }
+        let mut response = response(world, &ids);
+        let size = response.to_string().len();
+        if size > LARGEST_FIELD {
+            response = json!({"omitted": true, "originalSize": size, "reason": "responseElements too large"});
+        }
+        let call = Call {
+            subnet: &subnet,
+            count: ids.len(),
+            token,
+        };
+        record(world, &call, response, None);
     }
 }
 
@@ -37,7 +52,13 @@ pub(crate) fn launched(world: &mut World, instances: &[String]) {
 pub(crate) fn failed(world: &mut World, subnet: &str, error: &ApiError) {
     if world.settings.trail_delivers_after.is_some() {
         let error = (format!("Client.{}", error.code), error.message.clone());
-        record(world, subnet, 1, Value::Null, Some(error));
+        let token = world.new_uuid();
+        let call = Call {
+            subnet,
+            count: 1,
+            token,
+        };
+        record(world, &call, Value::Null, Some(error));
     }
 }
 
@@ -46,13 +67,14 @@ pub(crate) fn deliver(world: &mut World, detail: Value) {
     world.emit("aws.ec2", "AWS API Call via CloudTrail", Vec::new(), detail);
 }
 
-fn record(
-    world: &mut World,
-    subnet: &str,
+/// What a call of RunInstances asked for.
+struct Call<'a> {
+    subnet: &'a str,
     count: usize,
-    response: Value,
-    error: Option<(String, String)>,
-) {
+    token: String,
+}
+
+fn record(world: &mut World, call: &Call<'_>, response: Value, error: Option<(String, String)>) {
     let Some(after) = world.settings.trail_delivers_after else {
         return;
     };
@@ -75,8 +97,9 @@ fn record(
         "sourceIPAddress": AUTO_SCALING,
         "userAgent": AUTO_SCALING,
         "requestParameters": {
-            "instancesSet": {"items": [{"minCount": count, "maxCount": count}]},
-            "subnetId": subnet,
+            "instancesSet": {"items": [{"minCount": call.count, "maxCount": call.count}]},
+            "subnetId": call.subnet,
+            "clientToken": call.token,
         },
         "responseElements": response,
         "requestID": request,

@@ -42,6 +42,23 @@ pub fn settings(loader: ConfigLoader) -> ConfigLoader {
     }
 }
 
+/// Whether an AWS error code says that too many calls were made.
+#[must_use]
+pub fn is_throttling(code: &str) -> bool {
+    matches!(
+        code,
+        "RequestLimitExceeded"
+            | "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "TooManyRequestsException"
+            | "EC2ThrottledException"
+            | "SlowDown"
+    )
+}
+
 /// What a call failed with, as far as it is the same for every AWS service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
@@ -86,15 +103,7 @@ impl Failure {
             .raw_response()
             .map_or(0, |response| response.status().as_u16());
         match code.as_str() {
-            "RequestLimitExceeded"
-            | "Throttling"
-            | "ThrottlingException"
-            | "ThrottledException"
-            | "RequestThrottled"
-            | "RequestThrottledException"
-            | "TooManyRequestsException"
-            | "EC2ThrottledException"
-            | "SlowDown" => Self::Throttled { code },
+            throttled if is_throttling(throttled) => Self::Throttled { code },
             "UnauthorizedOperation"
             | "AccessDenied"
             | "AccessDeniedException"

@@ -16,14 +16,18 @@ use serde_json::{Value, json};
 /// The state machine.
 pub const LAUNCH_NODE: &str = include_str!("../../statemachine/launch-node.asl.json");
 
-/// The functions, and the names by which the state machine's file speaks of them.
-pub const FUNCTIONS: [(&str, &str); 6] = [
+/// The state machine that names the nodes of groups without a hook.
+pub const NAME_NODE: &str = include_str!("../../statemachine/name-node.asl.json");
+
+/// The functions, and the names by which the state machines' files speak of them.
+pub const FUNCTIONS: [(&str, &str); 7] = [
     ("tag-node", "TagNodeFunctionArn"),
     ("plan-interfaces", "PlanInterfacesFunctionArn"),
     ("create-interfaces", "CreateInterfacesFunctionArn"),
     ("attach-interfaces", "AttachInterfacesFunctionArn"),
     ("complete-hook", "CompleteHookFunctionArn"),
     ("release-interfaces", "ReleaseInterfacesFunctionArn"),
+    ("name-nodes", "NameNodesFunctionArn"),
 ];
 
 /// The timeout of every function: below the 90 s after which the state machine gives up on a task.
@@ -64,8 +68,10 @@ pub struct Deployment {
     pub local: LocalAws,
     /// The one endpoint.
     pub endpoint: String,
-    /// The ARN of the state machine.
+    /// The ARN of the state machine that this speaks of: `launch-node`, unless [`Deployment::turn_to`] said otherwise.
     pub state_machine_arn: String,
+    /// What stands in the state machines' files, and the ARN in its place.
+    functions: Vec<(String, String)>,
     _server: Server,
 }
 
@@ -114,7 +120,7 @@ impl Deployment {
                 .with_context(|| format!("could not make {}", logs.display()))?;
             local.lambda().set_log_directory(logs);
         }
-        let mut definition = definition.to_owned();
+        let mut functions = Vec::new();
         for (name, placeholder) in FUNCTIONS {
             let program = tools.functions.join(name);
             ensure!(
@@ -125,30 +131,45 @@ impl Deployment {
             let mut config = FunctionConfig::new(name, program);
             config.timeout = FUNCTION_TIMEOUT;
             let arn = local.lambda().register(config);
-            definition = definition.replace(&format!("${{{placeholder}}}"), &arn);
+            functions.push((format!("${{{placeholder}}}"), arn));
         }
         let log = logs.map(|logs| logs.join("moto.log"));
         local
             .stepfunctions()
             .start_moto(&tools.python, server.address().port(), log.as_deref())
             .await?;
+        let mut deployment = Self {
+            local,
+            endpoint,
+            state_machine_arn: String::new(),
+            functions,
+            _server: server,
+        };
+        deployment.turn_to("launch-node", definition).await?;
+        Ok(deployment)
+    }
+
+    /// Makes another state machine, and speaks of that from now on. Those before it stay, and their rules.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn turn_to(&mut self, name: &str, definition: &str) -> Result<()> {
+        let mut definition = definition.to_owned();
+        for (placeholder, arn) in &self.functions {
+            definition = definition.replace(placeholder, arn);
+        }
         let answer = json_call(
-            &local,
+            &self.local,
             "AWSStepFunctions.CreateStateMachine",
             &json!({
-                "name": "launch-node",
+                "name": name,
                 "definition": definition,
-                "roleArn": "arn:aws:iam::123456789012:role/launch-node",
+                "roleArn": format!("arn:aws:iam::123456789012:role/{name}"),
             }),
         )
         .await?;
-        let state_machine_arn = text(&answer, "stateMachineArn")?;
-        Ok(Self {
-            local,
-            endpoint,
-            state_machine_arn,
-            _server: server,
-        })
+        self.state_machine_arn = text(&answer, "stateMachineArn")?;
+        Ok(())
     }
 
     /// A deployment that was made by other means. Its functions and its state machine run in another engine, which
@@ -165,6 +186,7 @@ impl Deployment {
             local,
             endpoint: server.url(),
             state_machine_arn,
+            functions: Vec::new(),
             _server: server,
         }
     }

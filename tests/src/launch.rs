@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use hookline::Error;
 use hookline::aws::Aws;
 use hookline::domain::ownership;
@@ -272,6 +273,13 @@ impl Launch {
             }
         }
         Ok(())
+    }
+
+    /// Another process of the functions, whose calls go through this HTTP client.
+    pub async fn with_http_client(mut self, client: SharedHttpClient) -> Self {
+        let config = product_config(self.local()).await;
+        self.aws = Aws::new(&config.into_builder().http_client(client).build());
+        self
     }
 
     /// Changes the profile, as a user does before anything starts.

@@ -9,6 +9,7 @@
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
 //! - [`ministack`] is a second AWS on this machine, for what CloudFormation deploys.
 //! - [`sim`] runs the same handlers and the same state machine in virtual time.
+//! - [`bench`] measures, and draws what it has measured.
 //! - [`permissions`] knows which API actions each function may call.
 //! - [`coverage`] tells which parts of a state machine an execution has been through.
 //! - [`invariants`] looks at the simulated AWS from outside and says which promises are broken.
@@ -16,6 +17,7 @@
 // JSON is indexed by name here, which gives null where nothing is.
 #![allow(clippy::indexing_slicing)]
 
+pub mod bench;
 pub mod connector;
 pub mod coverage;
 pub mod demo;

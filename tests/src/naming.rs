@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline::aws::Aws;
-use hookline::handlers::{self, Context};
+use hookline::handlers;
 use hookline_local::ec2::{Instance, Tags};
 use hookline_local::{CallRecord, LocalAws, Settings};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::connector::product_config;
 use crate::deployment::wait_for;
+use crate::launch;
 use crate::scene::{Scene, Size};
 
 /// The group.
@@ -36,6 +36,53 @@ pub const CLOUDTRAIL: &str = "AWS API Call via CloudTrail";
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longer than anything here takes, in virtual time.
 const LIMIT: Duration = Duration::from_secs(300);
+
+/// By which event a rule hears of launches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewsBy {
+    /// *EC2 Instance Launch Successful*
+    LaunchSuccessful,
+    /// RunInstances, as CloudTrail tells of it
+    CloudTrail,
+}
+
+impl NewsBy {
+    /// The event pattern for the launches of a group (`docs/naming.md`).
+    #[must_use]
+    pub fn pattern(self, group: &str) -> Value {
+        match self {
+            Self::LaunchSuccessful => json!({
+                "source": ["aws.autoscaling"],
+                "detail-type": [LAUNCH_SUCCESSFUL],
+                "detail": {"AutoScalingGroupName": [group]},
+            }),
+            Self::CloudTrail => {
+                let tag = json!({"key": ["aws:autoscaling:groupName"], "value": [group]});
+                let instances = json!({"items": {"tagSet": {"items": tag}}});
+                json!({
+                    "source": ["aws.ec2"],
+                    "detail-type": [CLOUDTRAIL],
+                    "detail": {
+                        "eventSource": ["ec2.amazonaws.com"],
+                        "eventName": ["RunInstances"],
+                        "sourceIPAddress": ["autoscaling.amazonaws.com"],
+                        "errorCode": [{"exists": false}],
+                        "responseElements": {"instancesSet": instances},
+                    },
+                })
+            }
+        }
+    }
+}
+
+/// A profile for a group that names by the preset `cluster-nodegroup-ip`.
+#[must_use]
+pub fn profile_of(group: &str) -> Value {
+    let mut profile = profile();
+    profile["name"] = json!(group);
+    profile["selector"]["autoScalingGroupNames"] = json!([group]);
+    profile
+}
 
 /// A profile for the group.
 #[must_use]
@@ -144,13 +191,7 @@ impl PlainGroup {
     /// # Errors
     /// The function's.
     pub async fn handle(&self, payload: Value) -> hookline::Result<Value> {
-        let context = Context {
-            aws: self.aws.clone(),
-            deadline: Instant::now() + FUNCTION_TIMEOUT,
-            now: self
-                .local()
-                .with_world(|world| world.timestamp().unix_timestamp()),
-        };
+        let context = launch::context(self.aws.clone(), self.local(), FUNCTION_TIMEOUT);
         handlers::name_nodes::handle(context, payload).await
     }
 

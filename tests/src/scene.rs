@@ -23,6 +23,8 @@ pub struct Size {
     pub networks: usize,
     /// The prefix length of each network's subnets.
     pub prefix: u8,
+    /// Subnets of each network in each AZ; one that is full leaves the rest to the next.
+    pub subnets_per_az: usize,
     /// The instance type of the nodes.
     pub instance_type: &'static str,
 }
@@ -33,17 +35,18 @@ impl Default for Size {
             azs: 3,
             networks: 4,
             prefix: 24,
+            subnets_per_az: 1,
             instance_type: "m5.4xlarge",
         }
     }
 }
 
-/// A logical network: one subnet in each AZ.
+/// A logical network: a subnet in each AZ, or several.
 #[derive(Debug, Clone)]
 pub struct Network {
     /// Its name.
     pub name: String,
-    /// Its subnets, in the order of the AZs.
+    /// Its subnets: one in each AZ, in the order of the AZs; then the second of each, and so on.
     pub subnets: Vec<String>,
 }
 
@@ -126,8 +129,10 @@ impl Scene {
         }
         for n in 0..size.networks {
             let mut subnets = Vec::new();
-            for az in 0..scene.azs.len() {
-                subnets.push(scene.subnet(az, &blocks.next(size.prefix)?).await?);
+            for _ in 0..size.subnets_per_az {
+                for az in 0..scene.azs.len() {
+                    subnets.push(scene.subnet(az, &blocks.next(size.prefix)?).await?);
+                }
             }
             scene.networks.push(Network {
                 name: NETWORK_NAMES

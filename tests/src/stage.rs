@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, Execution, LAUNCH_NODE, Tools, wait_for};
 use crate::invariants;
+use crate::naming;
 use crate::scene::{HOOK, Scene, Size};
 
 /// The limit of every wait.
@@ -51,6 +52,30 @@ impl Stage {
             deployment,
             scene,
         })
+    }
+
+    /// Turns to the state machine that names nodes.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn turn_to_naming(&mut self, definition: &str) -> Result<()> {
+        self.deployment.turn_to("name-node", definition).await
+    }
+
+    /// Makes a plain group, without any hook, and the rule that names its nodes by one kind of event.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses.
+    pub async fn plain_group(
+        &self,
+        name: &str,
+        news: naming::NewsBy,
+        profile: &Value,
+    ) -> Result<()> {
+        self.scene.plain_group(name, &naming::TAGS).await?;
+        self.deployment
+            .rule_with_pattern(name, &news.pattern(name), profile)
+            .await
     }
 
     /// Makes a group and puts the rule of its profile, as the scene has it.

@@ -39,29 +39,33 @@ fn scenario(nodes: usize) -> Scenario {
 async fn nodes_of_before(scenario: Scenario) -> Result<Run> {
     let nodes = scenario.nodes;
     let events = u32::try_from(nodes)?;
-    let mut run = Run::new(scenario).await?;
+    let run = Run::new(scenario).await?;
     let nobody = Disturbance::drop().detail_type(LAUNCH).times(events);
     run.local.eventbridge().disturb(nobody);
     // Who builds the scene is not who is measured.
     run.local
         .with_world(|world| world.settings.throttle = false);
-    run.launch().await?;
-    until(&run, "all to wait", |run| {
-        run.local.with_world(|world| launching(world)).len() == nodes
-    })
-    .await?;
-    for instance in run.local.with_world(|world| launching(world)) {
-        let call = run.scene.autoscaling.complete_lifecycle_action();
-        call.auto_scaling_group_name(GROUP)
-            .lifecycle_hook_name(HOOK)
-            .instance_id(instance)
-            .lifecycle_action_result("CONTINUE")
-            .send()
-            .await?;
+    // The first half long before the second.
+    for nodes in [nodes / 2, nodes] {
+        run.scene.scale(GROUP, i32::try_from(nodes)?).await?;
+        let arrived = |run: &Run| {
+            let waiting = run.local.with_world(|world| launching(world)).len();
+            waiting + in_service(run).len() == nodes
+        };
+        until(&run, "all to wait", arrived).await?;
+        for instance in run.local.with_world(|world| launching(world)) {
+            let call = run.scene.autoscaling.complete_lifecycle_action();
+            call.auto_scaling_group_name(GROUP)
+                .lifecycle_hook_name(HOOK)
+                .instance_id(instance)
+                .lifecycle_action_result("CONTINUE")
+                .send()
+                .await?;
+        }
+        until(&run, "all in service", |run| in_service(run).len() == nodes).await?;
+        tokio::time::sleep(LONG_AGO).await;
     }
-    until(&run, "all in service", |run| in_service(run).len() == nodes).await?;
     run.local.with_world(|world| world.settings.throttle = true);
-    tokio::time::sleep(LONG_AGO).await;
     Ok(run)
 }
 

@@ -22,7 +22,7 @@ REGION = "us-east-2"
 _KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
 #: How long a server may take to answer for the first time, and an execution or a query to end.
-STARTS_WITHIN, ENDS_WITHIN = 60, 180
+STARTS_WITHIN, ENDS_WITHIN = 120, 600
 
 
 class TimedOut(Exception):

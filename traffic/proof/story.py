@@ -16,16 +16,16 @@ LISTINGS = [seconds(utc(*DAY, hour, 20)) for hour in range(8, 15)]
 
 
 class Story:
-    """The cluster of a seed, its traffic and the truth about it."""
+    """The cluster of a seed, its traffic and the truth about it. `scale` makes each flow so many times as large."""
 
-    def __init__(self, seed, flows=3000, outside=True):
+    def __init__(self, seed, flows=3000, scale=1):
         builder = Builder(seed, BEGIN, END)
         self.random = random.Random(seed + 1)
         self.cluster = builder.cluster
         self.cluster.listings = list(LISTINGS)
         self._people(builder)
         recorder = Recorder(self.cluster, seed + 2)
-        self._traffic(recorder, flows, outside)
+        self._traffic(recorder, flows, scale)
         self.traffic = recorder.traffic
 
     def truth(self, first_hour=FIRST_HOUR, last_hour=LAST_HOUR):
@@ -86,7 +86,7 @@ class Story:
         builder.pod(new, "shop", "checkout", start=swap + 200)
         self.nodes = [*nodes, old, new]
 
-    def _traffic(self, recorder, flows, outside):
+    def _traffic(self, recorder, flows, scale):
         pick, choice = self.random.randrange, self.random.choice
         pods = self.cluster.pods
         nat, balancer, database = (
@@ -95,12 +95,12 @@ class Story:
         services = [Outside(f"203.0.113.{number}", 8) for number in range(1, 6)]
         behind_nat = [Outside(f"198.51.100.{number}", 1) for number in range(1, 6)]
         for number in range(flows):
-            at, size = BEGIN + pick(END - BEGIN), 40 + int(self.random.paretovariate(0.9) * 1000) % 200_000_000
+            at, size = BEGIN + pick(END - BEGIN), scale * (40 + int(self.random.paretovariate(0.9) * 1000) % 200_000_000)
             there = [pod for pod in pods if pod.holds() <= at and (pod.end is None or at < pod.end)]
             nodes = [node for node in self.nodes if node.start <= at and (node.end is None or at < node.end)]
             source = choice([pod for pod in there if pod not in self.sinks]) if pick(12) else choice(nodes)
             kind = pick(20)
-            if kind < 4 and outside:
+            if kind < 4:
                 self._outside(recorder, source, at, size, choice((nat, balancer, database, choice(services))), choice(behind_nat))
                 continue
             destination = choice(there) if pick(12) else choice(nodes)

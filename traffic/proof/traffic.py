@@ -15,7 +15,7 @@ import pyarrow
 import pyarrow.parquet
 
 import tables
-from cluster import REST, Builder, Cluster, Label, Node, Pod, seconds
+from cluster import REST, Cluster, Label, Node, Pod, seconds
 
 _ARROW = {"string": pyarrow.string(), "int": pyarrow.int32(), "bigint": pyarrow.int64()}
 
@@ -86,7 +86,7 @@ class Recorder:
             scope, labels = "cluster", (self.label(source), self.label(destination))
         self.traffic.truth[(hour, scope, *labels)] += size
 
-    def on_the_way(self, source, destination, at, size, middle: Outside, keeps_source=False):
+    def on_the_way(self, source, destination, at, size, middle: Outside):
         """What a NAT gateway or a load balancer records of bytes that one of its sides has recorded already."""
         seen = self._first_seen(at)
         for direction, srcaddr, dstaddr in (
@@ -195,9 +195,9 @@ def write_flow_logs(root, records):
         )
 
 
-def write_listings(root, cluster: Cluster):
-    """Writes what extract-pods would have written: an object for each listing, under the hour it was made in."""
-    for at in cluster.listings:
+def write_listings(root, cluster: Cluster, times=None):
+    """Writes what extract-pods would have written: an object for each listing, or those of these times, under the hour it was made in."""
+    for at in cluster.listings if times is None else times:
         time = datetime.fromtimestamp(at, timezone.utc)
         folder = Path(root) / tables.PODS_PREFIX / time.strftime("dt=%Y-%m-%d/hour=%H")
         folder.mkdir(parents=True, exist_ok=True)

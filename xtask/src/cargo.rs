@@ -44,13 +44,14 @@ impl Programs {
     /// already made. Progress and errors are shown as cargo shows them.
     pub(crate) fn build(workspace: &Workspace, args: &[&str]) -> Result<Self> {
         let mut build = cargo(workspace);
+        build.arg("build").args(args);
+        Self::of_build(build)
+    }
+
+    /// The same for a cargo command that builds.
+    pub(crate) fn of_build(mut build: Command) -> Result<Self> {
         build
-            .args([
-                "build",
-                "--locked",
-                "--message-format=json-render-diagnostics",
-            ])
-            .args(args)
+            .args(["--locked", "--message-format=json-render-diagnostics"])
             .stdout(Stdio::piped());
         let mut child = build
             .spawn()
@@ -65,7 +66,8 @@ impl Programs {
         }
         let status = child.wait().context("waiting for cargo build")?;
         if !status.success() {
-            bail!("cargo build {} failed ({status})", args.join(" "));
+            let args: Vec<_> = build.get_args().map(|arg| arg.to_string_lossy()).collect();
+            bail!("cargo {} failed ({status})", args.join(" "));
         }
         Ok(programs)
     }

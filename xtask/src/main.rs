@@ -1,18 +1,24 @@
-//! The project's commands: `cargo xtask test`, `demo`, `local`, `sim`, `faults`, `diagram`, `schema`, `deny`
-//! and `setup`.
+//! The project's commands: `cargo xtask test`, `demo`, `local`, `sim`, `faults`, `plot`, `bench`, `fuzz`, `diagram`, `schema`,
+//! `package`, `deny` and `setup`.
 //!
 //! There is no other task runner. What a command needs beyond Rust (a Python with the Step
 //! Functions engine, a Node.js tool that reads state machines) it sets up itself, in `.local/`,
 //! from locks in `tools/`. Here are the commands and their options; each file beside this one does
 //! what its name says. The commands run on Linux and macOS.
 
+mod bench;
 mod cargo;
 mod cdk;
 mod command;
 mod deny;
 mod diagram;
 mod diagram_files;
+mod elf;
+mod fuzz;
 mod node;
+mod package;
+mod package_templates;
+mod plot;
 mod programs;
 mod python;
 mod schema;
@@ -20,7 +26,9 @@ mod stamp;
 mod state_machines;
 mod tally;
 mod test;
+mod traffic;
 mod workspace;
+mod zig;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -63,9 +71,9 @@ enum Task {
     },
     /// Simulate a scale-out of any size in virtual time
     ///
-    /// The real handlers and the real AWS SDK, on a paused clock. Compiles the SDK once more, optimised (some minutes).
-    /// `cargo xtask sim -- --help` shows its options: --nodes, --networks, --azs, --subnet-prefix, --waves, --seed,
-    /// --report and more.
+    /// The real handlers and the real AWS SDK, on a paused clock. The first optimised build compiles the SDK (some minutes).
+    /// `cargo xtask sim -- --help` shows its options: --nodes, --networks, --azs, --subnet-prefix,
+    /// --subnets-per-az, --waves, --seed, --report and more.
     Sim {
         /// Arguments of the simulator
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -79,6 +87,19 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Draw how scale-outs grow: docs/scale.svg and docs/scale.json
+    ///
+    /// Simulates scale-outs of 1 to 500 nodes for each way to choose an address. `cargo xtask plot -- --help` shows its
+    /// options: --nodes, --seed, --limit, --most-nodes-of-others, --draw-only and more.
+    Plot {
+        /// Arguments of the plot
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Measure, and write the results to docs/performance.md
+    Bench(bench::BenchOptions),
+    /// Give every parser of input from outside a million random cases
+    Fuzz(fuzz::FuzzOptions),
     /// Draw the state machines: statemachine/NAME.md, and the marked places of README.md
     Diagram {
         /// Write nothing; fail when a drawing is not what its state machine says
@@ -91,6 +112,10 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Build what is deployed into dist/: the functions' zips, the state machines, the templates, with checksums
+    ///
+    /// The functions are built optimised, and checked: Lambda must have their architecture, their libraries and their glibc.
+    Package(package::Options),
     /// Check the dependencies' licences, sources and duplicates with cargo-deny
     ///
     /// Installs cargo-deny into .local/tools the first time, which compiles it (some minutes).
@@ -118,10 +143,14 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Local { args } => programs::local(&workspace, &args),
         Task::Sim { args } => programs::sim(&workspace, &args),
         Task::Faults { args } => programs::faults(&workspace, &args),
+        Task::Plot { args } => plot::run(&workspace, &args),
+        Task::Bench(options) => bench::run(&workspace, &options),
+        Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Diagram { check: false } => diagram_files::write(&workspace),
         Task::Diagram { check: true } => diagram_files::check(&workspace),
         Task::Schema { check: false } => schema::write(&workspace),
         Task::Schema { check: true } => schema::check(&workspace),
+        Task::Package(options) => package::run(&workspace, &options),
         Task::Deny => deny::run(&workspace),
         Task::Setup => {
             let python = python::set_up(&workspace)?;

@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::cargo::Programs;
 use crate::workspace::Workspace;
-use crate::{command, python};
+use crate::{command, python, traffic};
 
 /// Where a program finds the Lambda functions to run: a folder of executables.
 pub(crate) const FUNCTIONS_DIR: &str = "HOOKLINE_FUNCTIONS_DIR";
@@ -21,17 +21,40 @@ pub(crate) const NODE: &str = "HOOKLINE_NODE";
 /// Where a test finds the CDK app, with its packages installed.
 pub(crate) const CDK: &str = "HOOKLINE_CDK";
 
-/// The build that the demo and the local AWS start from. One selection of packages for both, so
-/// that Cargo settles on one set of features for each dependency: with two, it would compile the AWS
-/// SDK twice.
-const DEVELOPMENT: [&str; 7] = [
+/// One selection of packages for all that is built to be run, so that Cargo settles on one set of features for each
+/// dependency: with two, it would compile the AWS SDK twice.
+const PACKAGES: [&str; 6] = [
     "--package",
     "hookline",
     "--package",
     "hookline-local",
     "--package",
     "hookline-tests",
-    "--bins",
+];
+
+/// The build that the demo and the local AWS start from.
+fn development() -> Vec<&'static str> {
+    let mut args = PACKAGES.to_vec();
+    args.push("--bins");
+    args
+}
+
+/// The functions' executables, by cargo's names for them.
+pub(crate) const FUNCTIONS: [&str; 14] = [
+    "--bin",
+    "tag-node",
+    "--bin",
+    "plan-interfaces",
+    "--bin",
+    "create-interfaces",
+    "--bin",
+    "attach-interfaces",
+    "--bin",
+    "complete-hook",
+    "--bin",
+    "release-interfaces",
+    "--bin",
+    "reconcile",
 ];
 
 /// What the demo is to show.
@@ -46,6 +69,12 @@ pub(crate) struct DemoOptions {
     /// How many Availability Zones the nodes are spread over
     #[arg(long, default_value_t = 3)]
     azs: u32,
+    /// Show plain groups, without hooks, whose nodes are only named: by the launch's event, and by CloudTrail's
+    #[arg(long)]
+    naming: bool,
+    /// Show the traffic across Availability Zones instead, of three hours of a generated cluster; `-- --help` shows its options
+    #[arg(long, conflicts_with = "naming")]
+    traffic: bool,
     /// Write what happened to this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -68,6 +97,9 @@ impl DemoOptions {
         ] {
             args.extend([name.into(), value.to_string().into()]);
         }
+        if self.naming {
+            args.push("--naming".into());
+        }
         if let Some(report) = &self.report {
             // Said from the caller's directory; the demo runs in the root of the workspace.
             let report = path::absolute(report).context("finding the place of the report")?;
@@ -80,13 +112,16 @@ impl DemoOptions {
 
 /// Builds and runs the demo. Returns only if it could not be started.
 pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitCode> {
+    if options.traffic {
+        return become_program(&mut traffic::demo(workspace, &options.args)?);
+    }
     let args = options.to_args()?;
     let python = python::set_up(workspace)?;
-    let programs = Programs::build(workspace, &DEVELOPMENT)?;
-    let optimised;
+    let programs = Programs::build(workspace, &development())?;
+    let release;
     let functions = if options.release {
-        optimised = Programs::build(workspace, &["--package", "hookline", "--bins", "--release"])?;
-        optimised.folder(workspace, "functions")?
+        release = Programs::build(workspace, &optimised(&FUNCTIONS))?;
+        release.folder(workspace, "functions")?
     } else {
         programs.folder(workspace, "functions")?
     };
@@ -101,7 +136,7 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
 /// Builds and starts the local AWS. Returns only if it could not be started.
 pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
     let python = python::set_up(workspace)?;
-    let programs = Programs::build(workspace, &DEVELOPMENT)?;
+    let programs = Programs::build(workspace, &development())?;
     let functions = programs.folder(workspace, "functions")?;
     let mut local = Command::new(programs.path(workspace, "local", "hookline-local")?);
     local
@@ -120,27 +155,24 @@ pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode
     become_program(&mut local)
 }
 
-/// The simulator's own build: see `[profile.sim]` in Cargo.toml.
-const SIMULATOR: [&str; 8] = [
-    "--profile",
-    "sim",
-    "--package",
-    "hookline",
-    "--package",
-    "hookline-tests",
-    "--bin",
-    "sim",
-];
+/// The optimised build: the same selection, so that all that runs optimised shares one build of the AWS SDK. `targets` are what
+/// is made of it, as `--bin NAME`.
+pub(crate) fn optimised<'a>(targets: &[&'a str]) -> Vec<&'a str> {
+    let mut args = vec!["--release"];
+    args.extend(PACKAGES);
+    args.extend(targets);
+    args
+}
 
 /// Builds and runs the simulator. Returns only if it could not be started.
 pub(crate) fn sim(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
-    let programs = Programs::build(workspace, &SIMULATOR)?;
+    let programs = Programs::build(workspace, &optimised(&["--bin", "sim"]))?;
     virtual_time(&programs, workspace, "sim", args)
 }
 
 /// Builds and runs the fault matrix, whose runs are small. Returns only if it could not be started.
 pub(crate) fn faults(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
-    let programs = Programs::build(workspace, &DEVELOPMENT)?;
+    let programs = Programs::build(workspace, &development())?;
     virtual_time(&programs, workspace, "faults", args)
 }
 
@@ -159,7 +191,7 @@ fn virtual_time(
 
 /// Puts the program in the place of this process: Ctrl-C reaches it and only it, it takes the time
 /// it needs to stop what it started, and its exit status is the command's.
-fn become_program(program: &mut Command) -> Result<ExitCode> {
+pub(crate) fn become_program(program: &mut Command) -> Result<ExitCode> {
     let error = program.exec();
     Err(command::start_error(
         program,
@@ -203,6 +235,7 @@ mod tests {
                 "7"
             ]
         );
+        assert!(args("demo --naming")?.contains(&"--naming".into()));
         assert!(args("demo --nodes many").is_err());
         Ok(())
     }

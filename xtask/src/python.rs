@@ -1,5 +1,5 @@
-//! The private Python environment in `.local/python`: the Step Functions engine, and the AWS clients
-//! that the tests drive.
+//! The private Python environments: `.local/python`, with the Step Functions engine and the AWS clients
+//! that the tests drive, and `.local/zig`, with what links for other machines.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,12 +30,23 @@ print(sys.version_info[0], sys.version_info[1])
 print(" ".join(m for m in ("venv", "ensurepip") if importlib.util.find_spec(m) is None))
 "#;
 
-/// Makes the environment if it is not there or not of the present lock, and returns its Python.
+/// Makes `.local/python` if it is not there or not of the present lock, and returns its Python.
 pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
+    environment(workspace, "python", "Python tools")
+}
+
+/// The same for `.local/zig`.
+pub(crate) fn set_up_zig(workspace: &Workspace) -> Result<PathBuf> {
+    environment(workspace, "zig", "Zig tools")
+}
+
+/// Makes the environment `.local/NAME` of `tools/NAME/requirements.txt`.
+fn environment(workspace: &Workspace, name: &str, what: &str) -> Result<PathBuf> {
     let _held = workspace.hold_tools()?;
-    let lock_path = workspace.path("tools/python/requirements.txt");
+    let lock_name = format!("tools/{name}/requirements.txt");
+    let lock_path = workspace.path(&lock_name);
     let lock = fs::read(&lock_path).with_context(|| format!("reading {}", lock_path.display()))?;
-    let directory = workspace.path(".local/python");
+    let directory = workspace.path(&format!(".local/{name}"));
     let python = directory.join("bin/python");
     if digest(&lock, &directory).is_some_and(|digest| stamp::is_current(&directory, &digest)) {
         return Ok(python);
@@ -43,7 +54,7 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
 
     let base = find()?;
     println!(
-        "Setting up the Python tools in .local/python (the first time, and when their lock changes) …"
+        "Setting up the {what} in .local/{name} (the first time, and when their lock changes) …"
     );
     stamp::clear(&directory)?;
     command::run(
@@ -64,7 +75,7 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
             .arg(&lock_path),
         "run the command again",
     )
-    .context("installing tools/python/requirements.txt into .local/python")?;
+    .with_context(|| format!("installing {lock_name} into .local/{name}"))?;
     let digest = digest(&lock, &directory).context("the new environment has no Python")?;
     stamp::write(&directory, &digest)?;
     Ok(python)

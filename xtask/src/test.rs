@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Read, Write};
-use std::process::{ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -12,7 +12,7 @@ use crate::cargo::{Programs, REMEDY, cargo};
 use crate::programs::{CDK, FUNCTIONS_DIR, NODE, PYTHON};
 use crate::tally::{ResultLines, Tally};
 use crate::workspace::Workspace;
-use crate::{cdk, command, diagram_files, node, python, schema, state_machines};
+use crate::{cdk, command, diagram_files, node, python, schema, state_machines, traffic};
 
 /// One of the checks, in the order that they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,6 +27,8 @@ pub(crate) enum Step {
     Docs,
     /// The CDK app: its lint and its tests
     Cdk,
+    /// The cross-AZ query gives the truth of generated flow logs, and what is around it holds together
+    Traffic,
     /// The tests, with the functions built and the Step Functions engine ready
     Tests,
 }
@@ -41,6 +43,7 @@ impl Step {
                 "docs: the diagrams are those of the state machines, the schema that of the types"
             }
             Self::Cdk => "cdk: lint, types and tests of the CDK app",
+            Self::Traffic => "traffic: the cross-AZ query, its state machine, its manifests",
             Self::Tests => "tests: unit, end-to-end, simulation",
         }
     }
@@ -63,6 +66,7 @@ impl Step {
                 schema::check(workspace)?;
             }
             Self::Cdk => return cdk::test(workspace),
+            Self::Traffic => return counted(traffic::tests(workspace)?, "traffic/proof/run.py"),
             Self::Tests => return tests(workspace),
         }
         Ok(Tally::PASSED)
@@ -146,21 +150,32 @@ fn tests(workspace: &Workspace) -> Result<Tally> {
         }
     }
 
-    let mut child = test
+    total.add(counted(test, "cargo test")?);
+    Ok(total)
+}
+
+/// Runs a program that writes result lines as `cargo test` does, and adds them up.
+fn counted(mut program: Command, name: &str) -> Result<Tally> {
+    let mut child = program
         .spawn()
-        .map_err(|error| command::start_error(&test, error, REMEDY))?;
-    let stdout = child.stdout.take().context("cargo test has no output")?;
-    let results = pass_through(stdout).context("reading the output of cargo test")?;
-    let status = child.wait().context("waiting for cargo test")?;
-    total.add(results);
+        .map_err(|error| command::start_error(&program, error, REMEDY))?;
+    let stdout = child
+        .stdout
+        .take()
+        .with_context(|| format!("{name} has no output"))?;
+    let mut results =
+        pass_through(stdout).with_context(|| format!("reading the output of {name}"))?;
+    let status = child
+        .wait()
+        .with_context(|| format!("waiting for {name}"))?;
     if !status.success() && results.failed == 0 {
         // A test program that did not compile, or died before it could say how many failed.
-        say(format_args!("error: cargo test failed ({status})"));
-        total.add(Tally::FAILED);
+        say(format_args!("error: {name} failed ({status})"));
+        results.add(Tally::FAILED);
     } else if results.passed == 0 && results.failed == 0 {
         bail!("no test ran");
     }
-    Ok(total)
+    Ok(results)
 }
 
 /// Writes the output on as it comes, and adds up the results in it.

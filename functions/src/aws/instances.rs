@@ -145,25 +145,42 @@ impl Aws {
     pub async fn known_instances(&self, ids: &[InstanceId]) -> Result<Vec<Instance>> {
         let mut instances = Vec::new();
         for ids in ids.chunks(FILTER_VALUES) {
-            let filter = Filter::builder()
-                .name("instance-id")
-                .set_values(Some(ids.iter().map(ToString::to_string).collect()))
-                .build();
-            let answer = self
-                .ec2
-                .describe_instances()
-                .filters(filter)
-                .max_results(1000);
-            let mut pages = answer.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| classify("DescribeInstances", &error))?;
-                let found = page.reservations().iter();
-                instances.extend(
-                    found
-                        .flat_map(|reservation| reservation.instances())
-                        .filter_map(convert::instance),
-                );
-            }
+            let ids = ids.iter().map(ToString::to_string).collect();
+            instances.extend(self.instances_by("instance-id", ids).await?);
+        }
+        Ok(instances)
+    }
+
+    /// The instances that a call of RunInstances with this ClientToken launched, as far as EC2 shows them yet
+    /// (DescribeInstances).
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn instances_of_token(&self, client_token: &str) -> Result<Vec<Instance>> {
+        let token = vec![client_token.to_owned()];
+        self.instances_by("client-token", token).await
+    }
+
+    async fn instances_by(&self, filter: &str, values: Vec<String>) -> Result<Vec<Instance>> {
+        let mut instances = Vec::new();
+        let filter = Filter::builder()
+            .name(filter)
+            .set_values(Some(values))
+            .build();
+        let answer = self
+            .ec2
+            .describe_instances()
+            .filters(filter)
+            .max_results(1000);
+        let mut pages = answer.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| classify("DescribeInstances", &error))?;
+            let found = page.reservations().iter();
+            instances.extend(
+                found
+                    .flat_map(|reservation| reservation.instances())
+                    .filter_map(convert::instance),
+            );
         }
         Ok(instances)
     }

@@ -12,17 +12,12 @@ pub mod subnets;
 pub mod tags;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-
+use aws_config::{BehaviorVersion, SdkConfig};
 use calls::Calls;
+use hookline_runtime::sdk;
 
-/// Names Hookline in the user agent of every call, and so in CloudTrail.
-const APP_NAME: &str = "Hookline";
+pub use hookline_runtime::sdk::settings;
 
 /// The clients, and what is remembered between invocations. Made once a process; clones share it.
 #[derive(Debug, Clone)]
@@ -38,11 +33,8 @@ pub struct Aws {
 impl Aws {
     /// Clients from what Lambda puts into the environment: region, credentials, endpoint.
     pub async fn from_environment() -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
         let config = settings(aws_config::defaults(BehaviorVersion::latest()))
-            .http_client(http)
+            .http_client(sdk::http_client())
             .load()
             .await;
         Self::new(&config)
@@ -77,24 +69,5 @@ impl Aws {
     #[must_use]
     pub fn throttled(&self) -> u64 {
         self.calls.throttled()
-    }
-}
-
-/// The SDK settings that the product runs with, in production and in tests.
-#[must_use]
-pub fn settings(loader: aws_config::ConfigLoader) -> aws_config::ConfigLoader {
-    let loader = loader
-        // Few tries here: the state machine's retriers wait without paying for a running function.
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(3))
-                .operation_attempt_timeout(Duration::from_secs(10))
-                .operation_timeout(Duration::from_secs(30))
-                .build(),
-        );
-    match AppName::new(APP_NAME) {
-        Ok(name) => loader.app_name(name),
-        Err(_) => loader,
     }
 }

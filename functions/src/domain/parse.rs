@@ -10,18 +10,12 @@ use crate::error::{Error, Input, Result};
 /// # Errors
 /// [`Error::Invalid`] with the path of the first field that does not fit.
 pub fn from_value<T: DeserializeOwned>(input: Input, root: &str, value: Value) -> Result<T> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        let field = match path.as_str() {
-            "." | "?" => root.to_owned(),
-            path => format!("{root}.{path}"),
+    hookline_runtime::payload::read(value).map_err(|bad| {
+        let field = match bad.path.is_empty() {
+            true => root.to_owned(),
+            false => format!("{root}.{}", bad.path),
         };
-        Error::invalid(
-            input,
-            field,
-            shorten(&error.into_inner().to_string()),
-            remedy(input),
-        )
+        Error::invalid(input, field, bad.problem, remedy(input))
     })
 }
 
@@ -36,17 +30,6 @@ fn remedy(input: Input) -> &'static str {
         }
         Input::Payload => "Call the function with the state machine's data (docs/states.md)",
     }
-}
-
-/// Serde quotes what it found; what was found may be megabytes.
-fn shorten(message: &str) -> String {
-    const LONGEST: usize = 300;
-    if message.chars().count() <= LONGEST {
-        return message.to_owned();
-    }
-    let mut short: String = message.chars().take(LONGEST).collect();
-    short.push('…');
-    short
 }
 
 #[cfg(test)]

@@ -171,7 +171,6 @@ impl View<'_> {
     /// Makes the plan, and counts what is free then, whatever came of it: the IPv4 addresses of each of the profile's
     /// subnets in the node's AZ that nobody holds, that no launch before this one will take, nor this one, and that
     /// are neither reserved nor excluded. What EC2 chooses by itself counts once it is there.
-    #[must_use]
     pub fn plan_and_count(&self) -> (Result<Plan>, BTreeMap<SubnetId, u64>) {
         if let Err(error) = check_subnets(self.profile, self.availability_zone, self.subnets) {
             return (Err(error), BTreeMap::new());

@@ -13,9 +13,10 @@ use tracing::{info, warn};
 
 use super::{Context, read, tagging, write};
 use crate::aws::instances::Instance;
-use crate::domain::event::launched::{LaunchedInstance, News, Told};
+use crate::domain::event::launched::{LaunchedInstance, News, Omitted, Told};
 use crate::domain::ids::InstanceId;
 use crate::domain::naming::calls::{Call, Target};
+use crate::domain::naming::facts::GROUP_TAG;
 use crate::domain::naming::rules::{self, NAME};
 use crate::domain::naming::{ExistingTags, NamingProfile, TagRules, Tags};
 use crate::domain::parse::from_value;
@@ -98,6 +99,10 @@ pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
     let naming = match News::read(payload.event)? {
         News::Other(what) => ignored(what),
         News::Launched(launched) => name(&context, launched, &profile, again).await?,
+        News::Omitted(omitted) => {
+            let launched = find(&context, &omitted).await?;
+            name(&context, launched, &profile, again).await?
+        }
     };
     write("NameNodes", &naming)
 }
@@ -105,6 +110,34 @@ pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
 fn ignored(what: String) -> Naming {
     info!(reason = what, "not for this profile");
     Naming::Ignored { reason: what }
+}
+
+/// The instances of a call whose record is too large to hold them.
+async fn find(context: &Context, omitted: &Omitted) -> Result<Vec<Result<LaunchedInstance>>> {
+    let found = context
+        .aws
+        .instances_of_token(&omitted.client_token)
+        .await?;
+    if found.len() < omitted.at_least.max(1) {
+        return Err(Error::AwsUnavailable {
+            action: "DescribeInstances",
+            detail: format!(
+                "{} of {} instances are shown yet for the ClientToken {}",
+                found.len(),
+                omitted.at_least,
+                omitted.client_token
+            ),
+        });
+    }
+    let of_groups = found.into_iter().filter_map(|instance| {
+        Some(Ok(LaunchedInstance {
+            group: instance.tags.get(GROUP_TAG)?.clone(),
+            id: instance.id,
+            region: omitted.region.clone(),
+            told: None,
+        }))
+    });
+    Ok(of_groups.collect())
 }
 
 async fn name(

@@ -56,6 +56,9 @@ struct Arguments {
     /// How long an instance is pending, in milliseconds.
     #[arg(long, default_value_t = 1000)]
     instance_pending: u64,
+    /// How long after a launch CloudTrail's event comes, in milliseconds; without it, there is no trail.
+    #[arg(long, value_name = "MILLISECONDS")]
+    trail: Option<u64>,
     /// Refuse calls that are beyond EC2's token buckets.
     #[arg(long)]
     throttle: bool,
@@ -133,6 +136,7 @@ fn settings(arguments: &Arguments) -> Settings {
         ),
         describe_lag: Duration::from_millis(arguments.describe_lag),
         instance_pending_for: Duration::from_millis(arguments.instance_pending),
+        trail_delivers_after: arguments.trail.map(Duration::from_millis),
         throttle: arguments.throttle,
         ..Settings::default()
     }

@@ -17,9 +17,10 @@ use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 use crate::world::World;
 
-const FILTERS: [&str; 22] = [
+const FILTERS: [&str; 23] = [
     "availability-zone",
     "availability-zone-id",
+    "client-token",
     "image-id",
     "instance-id",
     "instance-state-code",
@@ -178,6 +179,9 @@ fn write(xml: &mut Xml, world: &World, instance: &Instance, interfaces: &[&Netwo
     if instance.spot {
         xml.text("instanceLifecycle", "spot");
     }
+    if let Some(token) = &instance.client_token {
+        xml.text("clientToken", token);
+    }
     volume::write(xml, world, instance);
     if !is_gone {
         // What a terminated instance was connected to is no longer told.
@@ -285,6 +289,7 @@ fn values<'a>(
         }
         "private-ip-address" => return vec![Cow::Owned(instance.private_ip_address.to_string())],
         "availability-zone" => &instance.availability_zone,
+        "client-token" => instance.client_token.as_deref().unwrap_or_default(),
         "image-id" => &instance.image_id,
         "instance-id" => &instance.instance_id,
         "instance-state-name" => instance.state.as_str(),

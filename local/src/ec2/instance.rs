@@ -93,6 +93,8 @@ pub struct Instance {
     pub tags: Tags,
     /// User data, as it was given (base64).
     pub user_data: Option<String>,
+    /// The ClientToken of the call that launched it.
+    pub client_token: Option<String>,
     /// Whether it is a Spot Instance.
     pub spot: bool,
     /// When it was launched.

@@ -47,6 +47,8 @@ pub struct LaunchSpec {
     pub interface_tags: Tags,
     /// Tags of the volumes that are made, besides the template's.
     pub volume_tags: Tags,
+    /// The ClientToken of the call.
+    pub client_token: Option<String>,
     /// Volumes to bring, besides the template's; there is always a root volume.
     pub volumes: Vec<VolumeAtLaunch>,
     /// Whether it is to be a Spot Instance; the template may say so too.
@@ -102,6 +104,7 @@ pub fn launch(world: &mut World, spec: LaunchSpec) -> Result<String, ApiError> {
         state: InstanceState::Pending,
         tags: spec.tags,
         user_data: spec.user_data,
+        client_token: spec.client_token,
         spot: spec.spot,
         launch_time: now,
         ended_at: None,
@@ -296,6 +299,7 @@ pub(crate) fn run(world: &mut World, params: &mut Params) -> Result<String, ApiE
         user_data: params.str("UserData"),
         network_interfaces: parse_interfaces(params)?,
         launch_template: LaunchTemplateRef::parse(params)?,
+        client_token: token.clone(),
         reservation_id: None,
     };
     let mut primary = InterfaceSpec::default();

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -183,19 +184,23 @@ impl Runtime {
 pub(super) async fn serve(listener: TcpListener, runtime: Arc<Runtime>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let runtime = Arc::clone(&runtime);
-        connections.spawn(async move {
-            let service = service_fn(|request| {
-                let runtime = Arc::clone(&runtime);
-                async move { Ok::<_, Infallible>(runtime.handle(request).await) }
-            });
-            // A connection that breaks off is the program's end, which is noticed elsewhere.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
+        connections.spawn(converse(stream, Arc::clone(&runtime)));
         while connections.try_join_next().is_some() {}
     }
+}
+
+/// Serves one connection to its end.
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, runtime: Arc<Runtime>) {
+    let service = service_fn(|request| {
+        let runtime = Arc::clone(&runtime);
+        async move { Ok::<_, Infallible>(runtime.handle(request).await) }
+    });
+    // A connection that breaks off is the program's end, which is noticed elsewhere.
+    let _ = hyper::server::conn::http1::Builder::new()
+        // A program that has said all that it has to say may still be waiting for the answer.
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 async fn read(request: Request<Incoming>) -> Option<Bytes> {
@@ -218,3 +223,7 @@ fn refuse(status: StatusCode, error_type: &str, message: &str) -> Response<Full<
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+#[path = "runtime_api_tests.rs"]
+mod tests;

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use hookline::domain::profile::Profile;
 use hookline_local::{Latency, LocalAws, Settings};
-use hookline_tests::demo::{progress, report};
+use hookline_tests::demo::{naming, progress, report};
 use hookline_tests::deployment::{Deployment, Tools, wait_for};
 use hookline_tests::invariants;
 use hookline_tests::scene::{Scene, Size};
@@ -32,6 +32,9 @@ struct Arguments {
     /// Over how many availability zones.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=3))]
     azs: u16,
+    /// Show plain groups, without hooks, whose nodes are named by either event; so many nodes in each of two groups.
+    #[arg(long, conflicts_with = "report")]
+    naming: bool,
     /// Where to write the same facts as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -57,12 +60,18 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         instance_not_found_for: Duration::from_millis(300),
         instance_pending_for: Duration::from_secs(3),
         attach_for: Duration::from_millis(700),
+        volume_attach_for: Duration::from_millis(700),
+        trail_delivers_after: arguments.naming.then_some(naming::TRAIL_DELIVERS_AFTER),
         ..Settings::default()
     });
     let logs = PathBuf::from(".local").join("demo-logs");
     println!("Starting the state machine's engine and the functions …");
-    let deployment = Deployment::start(local.clone(), &tools, Some(&logs)).await?;
-    let outcome = show(arguments, &deployment, &local).await;
+    let mut deployment = Deployment::start(local.clone(), &tools, Some(&logs)).await?;
+    let outcome = if arguments.naming {
+        naming::show(&mut deployment, &local, arguments.nodes).await
+    } else {
+        show(arguments, &deployment, &local).await
+    };
     deployment.shut_down().await;
     outcome
 }

@@ -26,6 +26,9 @@ struct Arguments {
     /// The prefix length of each network's subnets.
     #[arg(long, default_value_t = 20)]
     subnet_prefix: u8,
+    /// Subnets of each network in each AZ: one that is full leaves the rest to the next.
+    #[arg(long, default_value_t = 1)]
+    subnets_per_az: usize,
     /// In how many waves, a minute apart.
     #[arg(long, default_value_t = 1)]
     waves: usize,
@@ -68,6 +71,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         azs: arguments.azs,
         networks: arguments.networks,
         prefix: arguments.subnet_prefix,
+        subnets_per_az: arguments.subnets_per_az,
         ..Size::default()
     };
     let mut scenario = Scenario::new(arguments.nodes, size, arguments.seed);

@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use hookline_local::stepfunctions::{ExecutionEnd, StartExecution};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::run::Shared;
+use super::run::{Shared, Timing};
 use super::walker::{self, Verdict};
 
 /// Walks every execution that is started, each in a task of its own.
@@ -16,6 +17,7 @@ pub(super) async fn walk_all(
     while let Some(start) = started.recv().await {
         let shared = Rc::clone(&shared);
         *shared.running.borrow_mut() += 1;
+        let began = Instant::now();
         tokio::task::spawn_local(async move {
             let (arn, name) = (start.execution_arn, start.name);
             let engine = shared.local.stepfunctions();
@@ -38,6 +40,10 @@ pub(super) async fn walk_all(
                 output: verdict.output.clone(),
             };
             engine.end_execution(&shared.local, &arn, end);
+            shared.timings.borrow_mut().push(Timing {
+                began,
+                took: began.elapsed(),
+            });
             shared.verdicts.borrow_mut().push(verdict);
             *shared.running.borrow_mut() -= 1;
         });

@@ -12,6 +12,7 @@ use hookline::error::Result as HandlerResult;
 use hookline::handlers::{self, Context};
 use hookline_local::LocalAws;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::strategy::Strategy;
 use super::tap::{Tap, Tapped};
@@ -51,10 +52,22 @@ struct Sandbox {
     killed: std::sync::Arc<tokio::sync::Notify>,
 }
 
+/// What a function has used so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Invocations, cold ones included; not those that were refused.
+    pub invocations: usize,
+    /// New sandboxes.
+    pub cold_starts: usize,
+    /// The time that Lambda bills for: cold starts, overhead and handlers.
+    pub billed: Duration,
+}
+
 #[derive(Default)]
 struct Pool {
     warm: Vec<Sandbox>,
     running: usize,
+    usage: Usage,
 }
 
 /// All functions of the deployment.
@@ -81,6 +94,15 @@ impl Lambda {
         }
     }
 
+    /// What each function has used so far.
+    pub fn usage(&self) -> BTreeMap<String, Usage> {
+        self.pools
+            .borrow()
+            .iter()
+            .map(|(function, pool)| (function.clone(), pool.usage))
+            .collect()
+    }
+
     /// Invokes a function.
     ///
     /// # Errors
@@ -90,13 +112,15 @@ impl Lambda {
             error: "Lambda.TooManyRequestsException".to_owned(),
             cause: "Rate Exceeded.".to_owned(),
         })?;
-        let warm = self
-            .pools
-            .borrow_mut()
-            .entry(function.to_owned())
-            .or_default()
-            .warm
-            .pop();
+        let began = Instant::now();
+        let warm = {
+            let mut pools = self.pools.borrow_mut();
+            let pool = pools.entry(function.to_owned()).or_default();
+            let warm = pool.warm.pop();
+            pool.usage.invocations += 1;
+            pool.usage.cold_starts += usize::from(warm.is_none());
+            warm
+        };
         let sandbox = match warm {
             Some(sandbox) => sandbox,
             None => {
@@ -115,6 +139,9 @@ impl Lambda {
         // What is killed, or runs out of time, writes no metrics.
         if matches!(handled, Some(Ok(_))) {
             self.measured.borrow_mut().extend(metrics.take());
+        }
+        if let Some(pool) = self.pools.borrow_mut().get_mut(function) {
+            pool.usage.billed += began.elapsed();
         }
         // A sandbox that was killed or ran out of time is not used again.
         match handled {

@@ -1,6 +1,6 @@
 //! One simulated scale-out, from the first launch to rest, and the report of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::executions;
 use super::faults::Background;
-use super::lambda::{self, Lambda};
+use super::lambda::{self, Lambda, Usage};
 use super::reconcile;
 use super::tap::Tap;
 use super::walker::{self, TaskError, TaskFuture, Verdict};
@@ -142,6 +142,15 @@ pub struct Run {
     violations: Vec<Violation>,
 }
 
+/// When an execution ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Its start, in virtual time.
+    pub began: Instant,
+    /// How long it took.
+    pub took: Duration,
+}
+
 pub(super) struct Shared {
     pub(super) machine: Value,
     pub(super) lambda: Lambda,
@@ -152,6 +161,10 @@ pub(super) struct Shared {
     /// Executions, and invocations of `reconcile`.
     pub(super) running: RefCell<usize>,
     pub(super) verdicts: RefCell<Vec<Verdict>>,
+    /// In the order of the verdicts.
+    pub(super) timings: RefCell<Vec<Timing>>,
+    /// Tasks done again by a retrier.
+    retries: Cell<usize>,
     /// What `reconcile` returned.
     pub(super) reports: RefCell<Vec<Value>>,
     history: RefCell<Vec<String>>,
@@ -192,6 +205,7 @@ impl walker::World for Shared {
     }
 
     fn failed(&self, execution: &str, state: &str, error: &TaskError, again: bool) {
+        self.retries.set(self.retries.get() + usize::from(again));
         let then = if again { "again" } else { "caught or failed" };
         self.note(&format!(
             "{execution}  {state} failed, {then}: {} {}",
@@ -270,6 +284,8 @@ impl Run {
             begun: Instant::now(),
             running: RefCell::default(),
             verdicts: RefCell::default(),
+            timings: RefCell::default(),
+            retries: Cell::default(),
             reports: RefCell::default(),
             history: RefCell::default(),
         });
@@ -376,6 +392,24 @@ impl Run {
     #[must_use]
     pub fn verdicts(&self) -> Vec<Verdict> {
         self.shared.verdicts.borrow().clone()
+    }
+
+    /// When the executions ran that have ended, in the order of [`Run::verdicts`].
+    #[must_use]
+    pub fn timings(&self) -> Vec<Timing> {
+        self.shared.timings.borrow().clone()
+    }
+
+    /// How often a retrier of the state machine did a task again, over all executions.
+    #[must_use]
+    pub fn retries(&self) -> usize {
+        self.shared.retries.get()
+    }
+
+    /// What the functions have used of Lambda, by function.
+    #[must_use]
+    pub fn lambda_usage(&self) -> BTreeMap<String, Usage> {
+        self.shared.lambda.usage()
     }
 
     /// Invokes `reconcile` by hand, as its schedule does, with these profiles and limits.

@@ -32,17 +32,33 @@ impl std::str::FromStr for Strategy {
     type Err = String;
 
     fn from_str(name: &str) -> std::result::Result<Self, String> {
-        Ok(match name {
-            "rank" => Self::Rank,
-            "lowest-free" => Self::LowestFree,
-            "random-window" => Self::RandomWindow,
-            "next-on-conflict" => Self::NextOnConflict,
-            _ => return Err("rank, lowest-free, random-window or next-on-conflict".to_owned()),
-        })
+        Self::ALL
+            .into_iter()
+            .find(|strategy| strategy.name() == name)
+            .ok_or_else(|| "rank, lowest-free, random-window or next-on-conflict".to_owned())
     }
 }
 
 impl Strategy {
+    /// All of them, the product's first.
+    pub const ALL: [Self; 4] = [
+        Self::Rank,
+        Self::RandomWindow,
+        Self::LowestFree,
+        Self::NextOnConflict,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rank => "rank",
+            Self::LowestFree => "lowest-free",
+            Self::RandomWindow => "random-window",
+            Self::NextOnConflict => "next-on-conflict",
+        }
+    }
+
     /// Runs `PlanInterfaces` by this strategy.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 mod adopt;
 mod failures;
 mod hooks;
+mod naming;
 mod reconcile;
 mod wiring;
 
@@ -24,6 +25,7 @@ const SMALL: Size = Size {
     azs: 1,
     networks: 3,
     prefix: 24,
+    subnets_per_az: 1,
     instance_type: "m5.4xlarge",
 };
 

@@ -10,6 +10,7 @@
 )]
 
 mod adopted;
+mod any_answer;
 mod any_input;
 mod attach;
 mod attach_failures;

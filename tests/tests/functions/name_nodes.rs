@@ -384,6 +384,33 @@ async fn a_record_without_interface_is_looked_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_is_too_large_names_what_its_call_launched() {
+    let group = group(120).await;
+    let event = group.cloudtrail().unwrap();
+    assert_eq!(event["detail"]["responseElements"]["omitted"], true);
+    let mut profile = named("node");
+    profile["nodeTags"] = json!({"Team": "core"});
+    let mark = group.mark();
+    let naming = group.name(&event, &profile).await.unwrap();
+    assert_eq!(outcomes(&naming), ["TAGGED"; 120]);
+    assert_eq!(
+        group.actions_since(mark),
+        counts([("DescribeInstances", 2), ("CreateTags", 1)])
+    );
+    let tagged = |n| group.instance(n).unwrap().tags.contains_key("Team");
+    assert!((0..120).all(tagged));
+    // Not all of them are shown yet.
+    let mut early = event.clone();
+    let count = &mut early["detail"]["requestParameters"]["instancesSet"]["items"][0];
+    count["minCount"] = json!(121);
+    let says = failed(
+        group.name(&early, &profile).await,
+        "Hookline.AwsUnavailable",
+    );
+    assert!(says.contains("120 of 121 instances"), "{says}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_ipv6_only_node_is_named_by_what_it_has() {
     let group = group(1).await;
     let event = fixture(

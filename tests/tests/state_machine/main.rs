@@ -1,4 +1,4 @@
-//! The state machine file itself: rules that it keeps, and every state, retrier, catcher and branch of it reached in
+//! The state machines' files themselves: rules that they keep, and every state, retrier, catcher and branch of it reached in
 //! a real engine with the real function binaries.
 //!
 //! The second part needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
@@ -7,6 +7,7 @@
 #![allow(clippy::indexing_slicing)]
 
 mod launches;
+mod naming;
 mod replays;
 mod rules;
 mod scenes;
@@ -17,18 +18,20 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, Result, bail, ensure};
 use hookline_local::Settings;
 use hookline_tests::coverage::{Definition, Part, items};
-use hookline_tests::deployment::LAUNCH_NODE;
+use hookline_tests::deployment::{LAUNCH_NODE, NAME_NODE};
 use hookline_tests::scene::Size;
 use hookline_tests::stage::Stage;
 use serde_json::{Value, json};
 
 /// So many scenes run side by side; each has an engine of its own.
 const SIDE_BY_SIDE: usize = 3;
+/// One state machine after the other, so that it stays at that.
+static ONE_MACHINE: Mutex<()> = Mutex::new(());
 
-/// The state machine with shorter pauses: every retrier waits up to a second. Names, order, counts and everything
+/// A state machine with shorter pauses: every retrier waits up to a second. Names, order, counts and everything
 /// else are those of the file.
-fn with_short_pauses() -> Result<String> {
-    let mut definition: Value = serde_json::from_str(LAUNCH_NODE)?;
+fn with_short_pauses(definition: &str) -> Result<String> {
+    let mut definition: Value = serde_json::from_str(definition)?;
     let mut shortened = 0;
     let states = definition["States"].as_object_mut().context("no States")?;
     for state in states.values_mut() {
@@ -43,8 +46,8 @@ fn with_short_pauses() -> Result<String> {
     Ok(definition.to_string())
 }
 
-/// Plays one scene; gives the parts that its executions went through.
-fn play(scene: scenes::Scene) -> Result<BTreeSet<Part>> {
+/// Plays one scene; gives the parts of `machine` that its executions went through.
+fn play(machine: &str, scene: scenes::Scene) -> Result<BTreeSet<Part>> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let size = Size {
@@ -52,9 +55,14 @@ fn play(scene: scenes::Scene) -> Result<BTreeSet<Part>> {
             networks: 2,
             ..Size::default()
         };
-        let stage = Stage::set_with(Settings::default(), &size, &with_short_pauses()?).await?;
+        let short = with_short_pauses(machine)?;
+        let stage = if machine == LAUNCH_NODE {
+            Stage::set_with(Settings::default(), &size, &short).await?
+        } else {
+            naming::stage(&size, &short).await?
+        };
         scene(&stage).await?;
-        let definition = Definition::read(LAUNCH_NODE)?;
+        let definition = Definition::read(machine)?;
         let mut reached = BTreeSet::new();
         for execution in stage.deployment.executions().await? {
             let history = stage.deployment.history(&execution.arn).await?;
@@ -67,9 +75,19 @@ fn play(scene: scenes::Scene) -> Result<BTreeSet<Part>> {
 
 #[test]
 fn every_state_retrier_catcher_and_branch_is_reached_in_a_real_engine() -> Result<()> {
+    every_part_is_reached(LAUNCH_NODE, scenes::SCENES)
+}
+
+#[test]
+fn every_part_of_name_node_is_reached_in_a_real_engine() -> Result<()> {
+    every_part_is_reached(NAME_NODE, naming::SCENES)
+}
+
+fn every_part_is_reached(machine: &str, scenes: &[(&'static str, scenes::Scene)]) -> Result<()> {
     // Said once, before a dozen scenes say the same.
     hookline_tests::deployment::Tools::from_environment()?;
-    let waiting = Mutex::new(scenes::SCENES.to_vec());
+    let _one = ONE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let waiting = Mutex::new(scenes.to_vec());
     let played: Mutex<BTreeMap<&str, Result<BTreeSet<Part>>>> = Mutex::default();
     std::thread::scope(|threads| {
         for _ in 0..SIDE_BY_SIDE {
@@ -77,7 +95,7 @@ fn every_state_retrier_catcher_and_branch_is_reached_in_a_real_engine() -> Resul
                 loop {
                     let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
                     let Some((name, scene)) = next else { return };
-                    let reached = play(scene);
+                    let reached = play(machine, scene);
                     let mut played = played.lock().unwrap_or_else(PoisonError::into_inner);
                     played.insert(name, reached);
                 }
@@ -85,7 +103,7 @@ fn every_state_retrier_catcher_and_branch_is_reached_in_a_real_engine() -> Resul
         }
     });
     let played = played.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut missing = Definition::read(LAUNCH_NODE)?.parts();
+    let mut missing = Definition::read(machine)?.parts();
     let mut failed = Vec::new();
     for (name, reached) in &played {
         match reached {
@@ -93,18 +111,22 @@ fn every_state_retrier_catcher_and_branch_is_reached_in_a_real_engine() -> Resul
             Err(error) => failed.push(format!("{name}: {error:#}")),
         }
     }
-    ensure!(played.len() == scenes::SCENES.len(), "a scene panicked");
+    ensure!(played.len() == scenes.len(), "a scene panicked");
     ensure!(failed.is_empty(), "{}", failed.join("\n\n"));
     if !missing.is_empty() {
         let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        bail!("no scene in scenes.rs reaches {}", missing.join(", "));
+        bail!("no scene reaches {}", missing.join(", "));
     }
     Ok(())
 }
 
-/// The states of the file, by name.
-fn states() -> Result<BTreeMap<String, Value>> {
-    Ok(Definition::read(LAUNCH_NODE)?.states().clone())
+/// The states of all files, with their names.
+fn states() -> Result<Vec<(String, Value)>> {
+    let mut states = Vec::new();
+    for machine in [LAUNCH_NODE, NAME_NODE] {
+        states.extend(Definition::read(machine)?.states().clone());
+    }
+    Ok(states)
 }
 
 /// The error names of all retriers or all catchers of a state.

@@ -27,8 +27,9 @@ const OF_AWS: [&str; 10] = [
 ];
 
 /// What another try can mend. Everything else is for a catcher at once.
-const TRANSIENT: [&str; 6] = [
+const TRANSIENT: [&str; 7] = [
     "Hookline.AwsUnavailable",
+    "Hookline.DevicesNotShownYet",
     "Hookline.InstanceNotFoundYet",
     "Hookline.InstanceNotRunning",
     "Hookline.NotYetAttached",

@@ -235,3 +235,30 @@ impl From<Error> for Diagnostic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_documented_and_no_other() {
+        let documented: Vec<&str> = include_str!("../README.md")
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `Hookline."))
+            .filter_map(|line| line.split('`').next())
+            .collect();
+        let names: Vec<&str> = Error::TYPES
+            .iter()
+            .filter_map(|name| name.strip_prefix("Hookline."))
+            .collect();
+        assert_eq!(documented, names);
+    }
+
+    #[test]
+    fn an_error_reaches_the_state_machine_by_its_name() {
+        let diagnostic = Diagnostic::from(Error::OutOfTime { doing: "test" });
+        assert_eq!(diagnostic.error_type, "Hookline.OutOfTime");
+        assert!(Error::TYPES.contains(&diagnostic.error_type.as_str()));
+        assert!(diagnostic.error_message.contains("timeout"));
+    }
+}

@@ -2,18 +2,19 @@
 //!
 //! EventBridge delivers it only where a trail logs management events (EventBridge User Guide, "AWS service events delivered
 //! via AWS CloudTrail"). The record is the call's request and response (CloudTrail User Guide, "CloudTrail record contents"); a set
-//! without elements is `{}`. One call may launch several instances. `responseElements` is null when it failed.
+//! without elements is `{}`. One call may launch several instances. `responseElements` is null when it failed, and has `omitted` in
+//! place of what it holds when that is too large (100 KB, which is some twenty instances).
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::cut;
-use super::launched::{LaunchedInstance, News, Told};
+use super::launched::{LaunchedInstance, News, Omitted, Told};
 use crate::domain::ids::{InstanceId, NetworkInterfaceId};
 use crate::domain::naming::facts::{GROUP_TAG, ON_DEMAND};
 use crate::domain::naming::{NodeFacts, Tags};
 use crate::domain::parse::from_value;
-use crate::error::{Input, Result};
+use crate::error::{Error, Input, Result};
 
 pub(super) const SOURCE: &str = "aws.ec2";
 pub(super) const DETAIL_TYPE: &str = "AWS API Call via CloudTrail";
@@ -25,12 +26,29 @@ const RUN_INSTANCES: &str = "RunInstances";
 struct Record {
     event_name: String,
     error_code: Option<String>,
+    request_parameters: Option<Request>,
     response_elements: Option<Response>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    client_token: Option<String>,
+    #[serde(default)]
+    instances_set: Items<Count>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Count {
+    min_count: usize,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Response {
+    #[serde(default)]
+    omitted: bool,
     #[serde(default)]
     instances_set: Items<Value>,
 }
@@ -124,6 +142,9 @@ pub(super) fn read(region: &str, detail: Value) -> Result<News> {
         let code = cut(record.error_code.as_deref().unwrap_or("no error code"));
         return Ok(News::Other(format!("a launch that failed ({code})")));
     };
+    if response.omitted {
+        return omitted(region, record.request_parameters.unwrap_or_default()).map(News::Omitted);
+    }
     let launched: Vec<_> = response
         .instances_set
         .items
@@ -140,6 +161,24 @@ pub(super) fn read(region: &str, detail: Value) -> Result<News> {
         News::Other("a launch for no Auto Scaling group".to_owned())
     } else {
         News::Launched(launched)
+    })
+}
+
+/// What can be found again without the answer.
+fn omitted(region: &str, request: Request) -> Result<Omitted> {
+    let client_token = some(request.client_token).ok_or_else(|| {
+        Error::invalid(
+            Input::Event,
+            "event.detail.responseElements",
+            "CloudTrail left out the instances, and the request has no clientToken to find them by",
+            "Name these nodes by EC2 Instance Launch Successful (docs/naming.md)",
+        )
+    })?;
+    let counts = request.instances_set.items.iter();
+    Ok(Omitted {
+        region: region.to_owned(),
+        client_token,
+        at_least: counts.map(|count| count.min_count).sum(),
     })
 }
 
@@ -208,14 +247,14 @@ mod tests {
     fn read(event: Value) -> Vec<Result<LaunchedInstance>> {
         match News::read(event).unwrap() {
             News::Launched(launched) => launched,
-            News::Other(what) => panic!("{what}"),
+            news => panic!("{news:?}"),
         }
     }
 
     fn other(event: Value) -> String {
         match News::read(event).unwrap() {
             News::Other(what) => what,
-            News::Launched(launched) => panic!("{launched:?}"),
+            news => panic!("{news:?}"),
         }
     }
 
@@ -292,6 +331,26 @@ mod tests {
         assert_eq!(
             other(failed),
             "a launch that failed (Server.InsufficientInstanceCapacity)"
+        );
+    }
+
+    #[test]
+    fn a_record_that_is_too_large_tells_how_to_find_its_instances() {
+        let mut event = one();
+        let omitted = json!({"omitted": true, "originalSize": 119_898, "reason": "responseElements too large"});
+        event["detail"]["responseElements"] = omitted;
+        let found = News::read(event.clone()).unwrap();
+        let wanted = Omitted {
+            region: "ap-southeast-1".to_owned(),
+            client_token: "fleet-1fb4718e-e78e-4e3e-0c18-ad80e56dbf97-0".to_owned(),
+            at_least: 1,
+        };
+        assert_eq!(found, News::Omitted(wanted));
+        event["detail"]["requestParameters"] = json!({"omitted": true});
+        let error = News::read(event).unwrap_err().to_string();
+        assert!(
+            error.starts_with("event.detail.responseElements: CloudTrail left out"),
+            "{error}"
         );
     }
 

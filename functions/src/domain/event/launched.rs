@@ -46,8 +46,21 @@ pub struct Told {
 pub enum News {
     /// Instances of Auto Scaling groups were launched. One that cannot be read does not hide the others.
     Launched(Vec<Result<LaunchedInstance>>),
+    /// Instances were launched, and the record is too large to hold them: they have to be found.
+    Omitted(Omitted),
     /// Something else that a rule may let through. Not an error, and not for us; the text says what it is.
     Other(String),
+}
+
+/// A call of RunInstances without its answer: CloudTrail leaves out a field that is too large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Omitted {
+    /// The region, from the envelope.
+    pub region: String,
+    /// The call's ClientToken, by which EC2 tells what it launched.
+    pub client_token: String,
+    /// How many instances it launched at least.
+    pub at_least: usize,
 }
 
 /// *EC2 Instance Launch Successful*: `detail`.
@@ -138,7 +151,7 @@ mod tests {
             event[field] = json!(value);
             match News::read(event).unwrap() {
                 News::Other(what) => assert!(what.contains(value), "{what}"),
-                News::Launched(_) => panic!("{value} is no launch"),
+                news => panic!("{value} is no launch: {news:?}"),
             }
         }
     }

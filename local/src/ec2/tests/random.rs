@@ -142,8 +142,14 @@ fn paused<F: Future>(future: F) -> F::Output {
         .block_on(future)
 }
 
+/// As many as asked for by PROPTEST_CASES, for a long run; else a few.
+fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|asked| asked.parse().ok()).unwrap_or(200)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_parameters_get_an_answer(calls in prop::collection::vec(call(), 1..20)) {

@@ -43,6 +43,8 @@ pub(crate) struct Asked {
     pub(crate) limit: usize,
     /// Whose token it has.
     pub(crate) access_key: String,
+    /// The token, after `Bearer`.
+    pub(crate) token: String,
 }
 
 /// What happens instead of an answer.
@@ -226,6 +228,7 @@ impl State {
                 .and_then(|limit| limit.parse().ok())
                 .unwrap_or(usize::MAX),
             access_key,
+            token: authorization.unwrap_or_default().to_owned(),
         };
         let fault = (self.rule)(&asked);
         self.asked.push(asked.clone());

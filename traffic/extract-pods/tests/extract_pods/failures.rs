@@ -117,13 +117,20 @@ async fn longer_than_the_function_lives_is_not_waited() {
 
 #[tokio::test]
 async fn a_token_that_is_not_taken_is_made_anew_once() {
-    let scene = scene().await;
+    let mut scene = scene().await;
+    // Two tokens of one second are the same.
+    scene.settings.patience.pause = Duration::from_millis(1_100);
     scene
         .api
         .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Status(401, None)));
     scene.extract().await;
     assert_whole(&scene);
     assert!(scene.api.refused().is_empty());
+    let tokens = scene.api.asked().into_iter();
+    let tokens: Vec<_> = tokens.map(|asked| asked.token).collect();
+    // One of nodes, then one of pods, the one refused, and the same page again.
+    assert_eq!(tokens[1], tokens[2]);
+    assert_ne!(tokens[2], tokens[3]);
 }
 
 #[tokio::test]
@@ -204,7 +211,7 @@ async fn a_server_that_is_not_there_is_said_to_be_so() {
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_not_waited_for() {
     let mut scene = scene().await;
-    scene.settings.patience.attempt = Duration::from_millis(200);
+    scene.settings.patience.attempt = Duration::from_secs(2);
     scene
         .api
         .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Hang));

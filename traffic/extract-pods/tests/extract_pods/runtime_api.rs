@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use crate::simulated_aws::{OWN_KEY, OWN_SECRET};
 
 /// How long an invocation may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A process of the function, and what it is asked and answers.
 pub(crate) struct Function {

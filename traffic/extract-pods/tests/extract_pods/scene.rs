@@ -58,7 +58,7 @@ impl Scene {
                 },
                 ..Settings::default()
             },
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_secs(600),
         }
     }
 

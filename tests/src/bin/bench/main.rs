@@ -1,0 +1,31 @@
+//! What `cargo xtask bench` and `cargo xtask plot` run. One program: linking it, optimised, takes minutes.
+
+mod measure;
+mod plot;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Measures Hookline in virtual time and on this machine.
+#[derive(Debug, Parser)]
+enum Command {
+    /// Measure, and write the results to the marked places of a document
+    Measure(measure::Arguments),
+    /// Simulate scale-outs, and draw makespan and calls for each interface against nodes
+    Plot(plot::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Measure(arguments) => measure::run(&arguments),
+        Command::Plot(arguments) => plot::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

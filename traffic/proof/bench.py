@@ -1,0 +1,171 @@
+"""Ten million records: how long the query takes and how much memory, in DuckDB on this machine, and that it is right to the byte.
+
+`python bench.py [--records N] [--threads N] [--memory-limit 2GB] [--within SECONDS] [--below BYTES] [--report FILE]` exits with 1 when the answer
+is not the truth, or when it took longer or more memory than asked for. The files are made by DuckDB from a seed; the query runs in a process
+of its own, and memory is the most that this process ever had resident. What Athena takes is another matter: it is billed
+by the bytes that it scans, which the report gives too.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+import pyarrow
+
+import statement
+import tables
+from cluster import ZONES, Builder, seconds, utc
+from story import DAY, LISTINGS
+from traffic import write_listings
+
+UNTIL = utc(*DAY, 12)
+BEGIN = seconds(utc(*DAY, 9))
+NODES, PODS_A_NODE, PEERS = 240, 40, 20
+
+
+def _connect(root, threads, memory_limit):
+    connection = duckdb.connect()
+    connection.execute(f"SET threads = {int(threads)}")
+    connection.execute(f"SET memory_limit = '{memory_limit}'")
+    connection.execute(f"SET temp_directory = '{root}/spill'")
+    return connection
+
+
+def _most_resident():
+    """The most bytes that this process had resident. Not by getrusage where there is another way: a child's begins with its parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def make(root, records, seed):
+    """Writes files with so many records: two of each flow, over three hours. Returns the truth: bytes by zones."""
+    builder = Builder(seed, BEGIN, BEGIN + 3 * 3600)
+    builder.cluster.listings = [at for at in LISTINGS if BEGIN - 3600 < at]
+    nodes = [builder.node(ZONES[number % 3]) for number in range(NODES)]
+    for node in nodes:
+        for daemon in ("kube-proxy", "aws-node", "node-exporter"):
+            builder.pod(node, "kube-system", daemon, "DaemonSet", host_network=True)
+        for number in range(PODS_A_NODE):
+            builder.pod(node, f"team-{number % 12}", f"service-{number}")
+    write_listings(root, builder.cluster)
+    pods = [pod for pod in builder.cluster.pods if not pod.host_network]
+    numbers = {node.name: number for number, node in enumerate(nodes)}
+    connection = _connect(root, 2, "2GB")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.register("listed", pyarrow.Table.from_pylist([
+        {"number": number, "address": pod.addresses[0], "node": numbers[pod.node.name], "first": pod.node.address, "instance": pod.node.instance, "zone": pod.node.zone[1]}
+        for number, pod in enumerate(pods)
+    ]))
+    connection.execute("CREATE TABLE pods AS SELECT * FROM listed")
+    # A pod talks to some twenty others; hash() makes a choice of a number and the seed, the same each time.
+    connection.execute(
+        f"""
+        CREATE TABLE flows AS
+        SELECT made.number, s.address AS src, s.first AS src_first, s.instance AS src_instance, s.zone AS src_zone, s.node AS src_node,
+          d.address AS dst, d.first AS dst_first, d.instance AS dst_instance, d.zone AS dst_zone, d.node AS dst_node,
+          CAST(40 + hash(made.number, {seed}, 3) % 1000000 AS BIGINT) AS bytes, CAST({BEGIN} + hash(made.number, {seed}, 4) % 10740 AS BIGINT) AS start
+        FROM (
+          SELECT number, CAST(hash(number, {seed}, 1) % {len(pods)} AS INTEGER) AS source, CAST(hash(number, {seed}, 2) % {PEERS} AS INTEGER) AS peer
+          FROM (SELECT unnest(range({records // 2})) AS number) AS numbers
+        ) AS made
+        JOIN pods AS s ON s.number = source
+        JOIN pods AS d ON d.number = (source + 1 + CAST(hash(source, peer, {seed}) % {len(pods) - PODS_A_NODE} AS INTEGER)) % {len(pods)}
+        """
+    )
+    # Pods of one node talk within it, and no interface sees that.
+    connection.execute("DELETE FROM flows WHERE src_node = dst_node")
+    record = """
+        SELECT 5 AS version, '123456789012' AS account_id, 'eni-' || {own}_instance[3:] AS interface_id, {own}_instance AS instance_id,
+          'subnet-' || {own}_zone AS subnet_id, {own}_zone AS az_id, '{direction}' AS flow_direction, {path} AS traffic_path,
+          {srcaddr} AS srcaddr, {dstaddr} AS dstaddr, src AS pkt_srcaddr, dst AS pkt_dstaddr, CAST(32768 + number % 28000 AS INTEGER) AS srcport,
+          8080 AS dstport, CAST(6 AS BIGINT) AS protocol, bytes // 1400 + 1 AS packets, bytes, start + {later} AS start, start + {later} + 30 AS "end",
+          'ACCEPT' AS action, 'OK' AS log_status
+        FROM flows"""
+    source = record.format(own="src", direction="egress", path="CAST(1 AS INTEGER)", srcaddr="src_first", dstaddr="dst", later=0)
+    destination = record.format(own="dst", direction="ingress", path="CAST(NULL AS INTEGER)", srcaddr="src", dstaddr="dst_first", later=3)
+    folder = Path(root) / tables.FLOW_LOGS_PREFIX
+    folder.mkdir(parents=True)
+    connection.execute(
+        f"""
+        COPY (
+          SELECT *, strftime(make_timestamp((start + 600) * 1000000), '%Y') AS year, strftime(make_timestamp((start + 600) * 1000000), '%m') AS month,
+            strftime(make_timestamp((start + 600) * 1000000), '%d') AS day, strftime(make_timestamp((start + 600) * 1000000), '%H') AS hour
+          FROM ({source} UNION ALL {destination})
+        ) TO '{folder}' (FORMAT parquet, COMPRESSION gzip, PARTITION_BY (year, month, day, hour), OVERWRITE_OR_IGNORE)
+        """
+    )
+    truth = connection.execute("SELECT src_zone, dst_zone, CAST(sum(bytes) AS BIGINT) FROM flows GROUP BY ALL ORDER BY ALL").fetchall()
+    count = 2 * connection.execute("SELECT count(*) FROM flows").fetchone()[0]
+    connection.close()
+    return {"records": count, "truth": truth}
+
+
+def query(root, threads, memory_limit):
+    """Runs the query; in a process of its own, so that its memory is its own."""
+    connection = _connect(root, threads, memory_limit)
+    tables.open_tables(connection, root)
+    begin = time.monotonic()
+    connection.execute(f"CREATE TABLE found AS {statement.cross_az(UNTIL)}")
+    took = time.monotonic() - begin
+    rows = connection.execute("SELECT count(*) FROM found").fetchone()[0]
+    found = connection.execute("SELECT src_az_id, dst_az_id, CAST(sum(bytes) AS BIGINT) FROM found WHERE scope = 'cluster' GROUP BY ALL ORDER BY ALL").fetchall()
+    return {"seconds": took, "cpu": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), "resident": _most_resident(), "rows": rows, "found": found}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=10_000_000)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--memory-limit", default="2GB", help="DuckDB's own limit; beyond it, it writes to disk")
+    parser.add_argument("--within", type=float, default=120, help="seconds that the query may take")
+    parser.add_argument("--below", type=float, default=3 * 2**30, help="bytes that its process may have resident")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", type=Path, help="writes the figures as JSON")
+    parser.add_argument("--step", choices=("make", "query"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _in_a_process(step, folder):
+    """A step in a process of its own, so that its memory is its own; with the arguments of this one."""
+    child = subprocess.run([sys.executable, __file__, *sys.argv[1:], "--step", step, "--folder", folder], stdout=subprocess.PIPE, check=True)
+    return json.loads(child.stdout)
+
+
+def main():
+    asked = arguments()
+    if asked.step:
+        print(json.dumps(make(asked.folder, asked.records, asked.seed) if asked.step == "make" else query(asked.folder, asked.threads, asked.memory_limit)))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="hookline-traffic-") as root:
+        made = _in_a_process("make", root)
+        size = sum(file.stat().st_size for file in Path(root).rglob("*.parquet"))
+        records = made["records"]
+        print(f"{records} records in {size / 2**20:.0f} MB of Parquet", flush=True)
+        answer = _in_a_process("query", root)
+    truth = made["truth"]
+    right = answer["found"] == truth
+    print(f"{answer['rows']} rows in {answer['seconds']:.1f} s ({answer['cpu']:.1f} s of CPU), {answer['resident'] / 2**20:.0f} MB resident; {'right to the byte' if right else 'WRONG'}")
+    if asked.report:
+        figures = {"records": records, "parquetBytes": size, "threads": asked.threads, "memoryLimit": asked.memory_limit}
+        figures.update(seconds=answer["seconds"], cpuSeconds=answer["cpu"], residentBytes=answer["resident"], rows=answer["rows"], right=right)
+        asked.report.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if not right:
+        print(f"found {answer['found']}\ntrue  {truth}")
+    for what, value, bound in (("seconds", answer["seconds"], asked.within), ("bytes resident", answer["resident"], asked.below)):
+        if value > bound:
+            print(f"{value:.0f} {what} is over the bound of {bound:.0f}")
+            right = False
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

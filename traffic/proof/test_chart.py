@@ -1,0 +1,52 @@
+"""The picture of the zone-to-zone matrix."""
+
+import unittest
+from xml.etree import ElementTree
+
+import chart
+
+ROWS = [
+    {"src_az_id": "use2-az1", "dst_az_id": "use2-az1", "bytes": 3 * 2**30, "usd": 0.0},
+    {"src_az_id": "use2-az1", "dst_az_id": "use2-az2", "bytes": 2**30, "usd": 0.02},
+    {"src_az_id": "use2-az2", "dst_az_id": "use2-az1", "bytes": str(2**20), "usd": "0.0000195"},
+    {"src_az_id": "use2-az1", "dst_az_id": "use2-az2", "bytes": 2**30, "usd": 0.02},
+    {"src_az_id": "<&>", "dst_az_id": "", "bytes": 1, "usd": 0.0},
+]
+
+
+class Chart(unittest.TestCase):
+    def setUp(self):
+        self.svg = ElementTree.fromstring(chart.svg(ROWS, "An hour & more"))
+        self.texts = [element.text for element in self.svg.iter("{http://www.w3.org/2000/svg}text")]
+        self.tips = [element.text for element in self.svg.iter("{http://www.w3.org/2000/svg}title")]
+
+    def test_there_is_a_square_for_each_pair_of_zones(self):
+        self.assertEqual(len(self.tips) - 1, 16)
+        for zone in ("use2-az1", "use2-az2", "<&>", "(not known)"):
+            self.assertEqual(self.texts.count(zone), 2)
+
+    def test_rows_of_a_pair_are_summed(self):
+        self.assertIn(f"use2-az1 to use2-az2: {2 * 2**30} bytes, $0.04", self.tips)
+        self.assertIn("use2-az2 to use2-az1: 1048576 bytes, under $0.01", self.tips)
+        self.assertIn("use2-az2 to use2-az2: 0 bytes, $0.00", self.tips)
+
+    def test_the_more_bytes_the_stronger(self):
+        strength = {
+            group.find("{*}title").text.split(":")[0]: float(group.find("{*}rect").get("fill-opacity"))
+            for group in self.svg.iter("{http://www.w3.org/2000/svg}g")
+        }
+        self.assertGreater(strength["use2-az1 to use2-az1"], strength["use2-az1 to use2-az2"])
+        self.assertGreater(strength["use2-az1 to use2-az2"], strength["use2-az2 to use2-az1"])
+
+    def test_the_sum_is_said(self):
+        self.assertTrue(any(text.startswith("60.0% stay in their zone; 2.0 GB cross, $0.04") for text in self.texts), self.texts)
+
+    def test_no_rows(self):
+        ElementTree.fromstring(chart.svg([], "Nothing"))
+
+    def test_sizes(self):
+        self.assertEqual([chart.human(size) for size in (0, 1023, 1024, 5 * 2**40, 2**60)], ["0 B", "1023 B", "1.0 KB", "5.0 TB", "1048576.0 TB"])
+
+
+if __name__ == "__main__":
+    unittest.main()

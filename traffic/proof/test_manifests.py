@@ -1,0 +1,68 @@
+"""The Kubernetes manifests, against Kubernetes' own schemas."""
+
+import unittest
+from pathlib import Path
+
+import kubernetes_validate
+import yaml
+
+FOLDER = Path(__file__).resolve().parent.parent / "kubernetes"
+
+
+def objects():
+    for file in sorted(FOLDER.glob("*.yaml")):
+        for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+            yield file.name, document
+
+
+class Manifests(unittest.TestCase):
+    def test_each_object_is_valid_in_every_version_that_eks_has(self):
+        # The oldest in extended support, and newer; of which kubernetes-validate has the schemas.
+        known = sorted({version.rsplit(".", 1)[0] if version.count(".") > 1 else version for version in _versions()}, key=_number)
+        wanted = [version for version in known if _number(version) >= (1, 29)]
+        self.assertGreaterEqual(len(wanted), 3, known)
+        for version in wanted:
+            for name, document in objects():
+                with self.subTest(version=version, file=name, object=document["metadata"]["name"]):
+                    kubernetes_validate.validate(document, version, strict=True)
+
+    def test_a_wrong_field_is_found(self):
+        _, role = next(objects_of("ClusterRole"))
+        role["rules"][0]["verb"] = ["get"]
+        with self.assertRaises(kubernetes_validate.ValidationError):
+            kubernetes_validate.validate(role, kubernetes_validate.latest_version(), strict=True)
+
+    def test_the_function_may_only_read_nodes_and_pods(self):
+        _, role = next(objects_of("ClusterRole"))
+        self.assertEqual(role["rules"], [{"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list"]}])
+        _, binding = next(objects_of("ClusterRoleBinding"))
+        self.assertEqual(binding["roleRef"]["name"], role["metadata"]["name"])
+        self.assertEqual([subject["kind"] for subject in binding["subjects"]], ["Group"])
+        self.assertFalse(binding["subjects"][0]["name"].startswith("system:"), "EKS refuses such a group in an access entry")
+
+    def test_the_demo_is_spread_over_zones(self):
+        deployments = dict((document["metadata"]["name"], document) for _, document in objects_of("Deployment"))
+        self.assertEqual(set(deployments), {"client", "server"})
+        for deployment in deployments.values():
+            spec = deployment["spec"]["template"]["spec"]
+            (constraint,) = spec["topologySpreadConstraints"]
+            self.assertEqual(constraint["topologyKey"], "topology.kubernetes.io/zone")
+            self.assertEqual(constraint["labelSelector"]["matchLabels"], deployment["spec"]["template"]["metadata"]["labels"])
+            self.assertEqual(deployment["spec"]["selector"]["matchLabels"], deployment["spec"]["template"]["metadata"]["labels"])
+
+
+def objects_of(kind):
+    return ((name, document) for name, document in objects() if document["kind"] == kind)
+
+
+def _versions():
+    folder = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
+    return [entry.name.removeprefix("v").split("-")[0] for entry in folder.iterdir() if entry.name.startswith("v")]
+
+
+def _number(version):
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,191 @@
+"""What the SQL texts, the tables, the schema and the state machine say of each other."""
+
+import json
+import re
+import unittest
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import duckdb
+import jsonschema
+import sqlglot
+from sqlglot import exp
+
+import pipeline
+import statement
+import tables
+from cluster import utc
+from story import DAY, LISTINGS, Story
+
+SCHEMA = Path(__file__).resolve().parent.parent / "schema"
+NAMED = ("top-talkers", "in-zone-share-by-namespace", "cost-by-day", "zone-matrix", "not-measured")
+
+
+def pods_schema():
+    return jsonschema.Draft202012Validator(json.loads((SCHEMA / "pods.schema.json").read_text(encoding="utf-8")))
+
+
+class Statements(unittest.TestCase):
+    def test_each_is_athenas_sql(self):
+        for dialect in ("athena", "trino"):
+            for name in ("cross-az", "store", *NAMED):
+                text = statement.store(utc(*DAY, 12)) if name == "store" else statement.read(name)
+                text = text.replace(":until", "2026-05-04 12:00:00").replace(":usd_per_gb", "0.01")
+                with self.subTest(name=name, dialect=dialect):
+                    self.assertEqual(len(sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)), 1)
+
+    def test_flow_logs_are_read_once(self):
+        # A second mention would be a second scan, and Athena charges by what is scanned.
+        query = sqlglot.parse_one(statement.cross_az(utc(*DAY, 12)), read="athena")
+        self.assertEqual([table.name for table in query.find_all(exp.Table)].count("flow_logs"), 1)
+
+    def test_no_parameter_is_left(self):
+        for text in (statement.cross_az(utc(*DAY, 12)), statement.store(utc(*DAY, 12)), statement.store_template().replace("{}", "")):
+            self.assertIsNone(re.search(r"(?<![:\d]):[a-z_]+", text))
+
+    def test_an_unknown_parameter_is_refused(self):
+        with self.assertRaisesRegex(ValueError, ":until"):
+            statement.with_parameters("SELECT 1", until="now")
+
+    def test_all_fits_into_a_query(self):
+        self.assertLess(len(statement.store(utc(*DAY, 12))), 262_144)
+
+    def test_the_state_machine_fills_every_place(self):
+        machine = json.loads(pipeline.MACHINE.read_text(encoding="utf-8"))
+        call = machine["States"]["StartQuery"]["Parameters"]["QueryString.$"]
+        arguments = re.fullmatch(r"States\.Format\(\$\.statement, (.*)\)", call)[1].split(", ")
+        self.assertEqual(set(arguments), {"$.window.until"})
+        self.assertEqual(len(arguments), statement.store_template().count("{}"))
+        # Nothing else in the text may look like a place, or like an escape.
+        self.assertNotRegex(statement.store_template().replace("{}", ""), r"[{}\\]")
+
+    def test_the_named_queries_run_on_the_stored_table(self):
+        connection = duckdb.connect()
+        self.addCleanup(connection.close)
+        tables.make_result_table(connection)
+        now = datetime.now(timezone.utc).replace(tzinfo=None, minute=0, second=0, microsecond=0)
+        row = (now, "cluster", "shop", "Label", "cart", "use2-az1", "data", "StatefulSet", "db")
+        for zone, crosses, usd in (("use2-az1", False, 0.0), ("use2-az2", True, 0.01)):
+            connection.execute(f"INSERT INTO cross_az_traffic VALUES ({', '.join('?' * 15)})", [*row, zone, crosses, 2**30, usd, usd, 0.5])
+        old = (now - timedelta(days=60), *row[1:])
+        connection.execute(f"INSERT INTO cross_az_traffic VALUES ({', '.join('?' * 15)})", [*old, "use2-az2", True, 2**30, 0.01, 0.01, 0.0])
+        found = {name: connection.execute(statement.read(name)).fetchall() for name in NAMED if name != "not-measured"}
+        self.assertEqual(found["top-talkers"], [("shop", "cart", "data", "db", 2**30, 0.02)])
+        self.assertEqual(found["in-zone-share-by-namespace"], [("shop", 2**31, 2**30, 0.5, 0.02)])
+        self.assertEqual(found["cost-by-day"], [(now.date(), 2**30, 0.01, 0.01, 0.02)])
+        self.assertEqual(found["zone-matrix"], [("use2-az1", "use2-az1", 2**30, 0.0), ("use2-az1", "use2-az2", 2**30, 0.02)])
+
+    def test_skipped_records_are_found(self):
+        connection = duckdb.connect()
+        self.addCleanup(connection.close)
+        fields = ", ".join(f'"{name}" {type_}' for name, type_ in tables.columns("flow_logs"))
+        connection.execute(f"CREATE TABLE flow_logs ({fields}, year VARCHAR, month VARCHAR, day VARCHAR, hour VARCHAR)")
+        now = datetime.now(timezone.utc)
+        for status in ("OK", "NODATA", "SKIPDATA", "SKIPDATA"):
+            connection.execute(
+                "INSERT INTO flow_logs (interface_id, instance_id, log_status, year, month, day, hour) VALUES ('eni-1', 'i-1', ?, ?, ?, ?, ?)",
+                [status, *now.strftime("%Y %m %d %H").split()],
+            )
+        found = connection.execute(statement.read("not-measured")).fetchall()
+        self.assertEqual(found, [(now.strftime("%Y-%m-%d %H"), "eni-1", "i-1", 2)])
+
+
+class Partitions(unittest.TestCase):
+    """The conditions on partitions let through the hours that they should, at every edge of a calendar."""
+
+    def test_hours_of_flow_logs(self):
+        condition = re.search(r"WHERE (year IN .*?)\n    AND start >=", statement.read("cross-az"), re.DOTALL)[1]
+        for until in self._edges():
+            wanted = {until + timedelta(hours=hour) for hour in range(-3, 3)}
+            let_through = self._let_through(condition, until, "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day")
+            self.assertLessEqual(wanted, let_through, until)
+            if 3 <= until.hour <= 21:
+                self.assertEqual(let_through, wanted)
+            # Lists for each column let through all their combinations: about midnight the hours of two days, and where a month ends
+            # of four, where a year does of eight.
+            self.assertLessEqual(len(let_through), 8 * len(wanted), until)
+
+    def test_hours_of_listings(self):
+        condition = re.search(r"WHERE (dt BETWEEN .*?)\n\),", statement.read("cross-az"), re.DOTALL)[1]
+        for until in self._edges():
+            wanted = {until + timedelta(hours=hour) for hour in range(-4, 3)}
+            self.assertEqual(self._let_through(condition, until, "strftime(h, '%Y-%m-%d') AS dt"), wanted, until)
+
+    @staticmethod
+    def _edges():
+        return [
+            datetime(*time)
+            for time in ((2026, 5, 4, 12), (2026, 5, 4, 0), (2026, 5, 4, 2), (2026, 5, 3, 23), (2026, 3, 1, 1), (2028, 2, 29, 23), (2027, 1, 1, 0), (2026, 12, 31, 22))
+        ]
+
+    @staticmethod
+    def _let_through(condition, until, columns):
+        hours = f"SELECT h, {columns}, strftime(h, '%H') AS hour FROM (SELECT unnest(range(TIMESTAMP '2025-12-01', TIMESTAMP '2028-04-01', INTERVAL 1 HOUR)) AS h)"
+        condition = condition.replace(":until", until.strftime(statement.UNTIL_FORMAT))
+        with duckdb.connect() as connection:
+            return {row[0] for row in connection.execute(f"SELECT h FROM ({hours}) WHERE {condition}").fetchall()}
+
+
+class Tables(unittest.TestCase):
+    def test_the_stored_table_has_the_querys_columns(self):
+        query = sqlglot.parse_one(statement.cross_az(utc(*DAY, 12)), read="athena")
+        self.assertEqual(query.named_selects, [name for name, _ in tables.columns("cross_az_traffic")])
+
+    def test_the_statement_that_makes_it_says_the_same_as_its_definition(self):
+        text = statement.read("create-table")
+        made = re.findall(r"^  `?(\w+)`? (\w+),?$", text, re.MULTILINE)
+        columns = tables.definition("cross_az_traffic")["StorageDescriptor"]["Columns"]
+        self.assertEqual(made, [(column["Name"], column["Type"]) for column in columns])
+
+    def test_projections_are_for_the_partitions(self):
+        for table in ("flow_logs", "pods"):
+            definition = tables.definition(table)
+            keys = [key["Name"] for key in definition["PartitionKeys"]]
+            parameters = definition["Parameters"]
+            template = parameters["storage.location.template"]
+            self.assertEqual(parameters["projection.enabled"], "true")
+            self.assertEqual(re.findall(r"\$\{(\w+)\}", template), keys)
+            self.assertEqual({name.split(".")[1] for name in parameters if name.startswith("projection.")} - {"enabled"}, set(keys))
+            self.assertTrue(template.startswith(definition["StorageDescriptor"]["Location"]))
+            for key in keys:
+                self.assertIn(f"{key}=${{{key}}}/", template)
+
+    def test_flow_logs_have_what_the_query_asks_for(self):
+        known = {name for name, _ in tables.columns("flow_logs")}
+        self.assertLessEqual(
+            {"flow_direction", "pkt_srcaddr", "pkt_dstaddr", "srcaddr", "dstaddr", "start", "end", "bytes", "instance_id", "az_id", "traffic_path", "log_status", "action"},
+            known,
+        )
+
+    def test_comments_are_as_long_as_glue_takes_them(self):
+        for table in ("flow_logs", "pods", "cross_az_traffic"):
+            definition = tables.definition(table)
+            self.assertLessEqual(len(definition["Description"]), 2048)
+            for column in [*definition["StorageDescriptor"]["Columns"], *definition.get("PartitionKeys", [])]:
+                self.assertLessEqual(len(column["Comment"]), 255, column["Name"])
+
+
+class Listings(unittest.TestCase):
+    def test_the_table_has_every_field_of_the_schema(self):
+        kinds = pods_schema().schema["$defs"]
+        fields = set(kinds["node"]["properties"]) | set(kinds["pod"]["properties"])
+        self.assertEqual({name for name, _ in tables.columns("pods")}, fields)
+
+    def test_the_example_is_valid(self):
+        for line in (SCHEMA / "pods.example.jsonl").read_text(encoding="utf-8").splitlines():
+            pods_schema().validate(json.loads(line))
+
+    def test_what_the_proof_uses_is_valid(self):
+        validator, story = pods_schema(), Story(1, flows=0)
+        for at in LISTINGS:
+            for line in story.cluster.lines(at):
+                validator.validate(line)
+
+    def test_the_schema_refuses(self):
+        pod = json.loads((SCHEMA / "pods.example.jsonl").read_text(encoding="utf-8").splitlines()[1])
+        for change in ({"ips": ["10.0.1.57/32"]}, {"start_time": "2026-05-04 08:00:11"}, {"uid": ""}, {"phase": "running"}, {"azId": "use2-az1"}):
+            self.assertFalse(pods_schema().is_valid({**pod, **change}), change)
+
+
+if __name__ == "__main__":
+    unittest.main()

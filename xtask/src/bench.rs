@@ -1,0 +1,150 @@
+//! `cargo xtask bench`: builds what is measured, runs criterion's benchmark, and has the rest measured and written to
+//! docs/performance.md by the program `bench` of the tests.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use crate::cargo::{Programs, REMEDY, cargo};
+use crate::command;
+use crate::programs::{FUNCTIONS, become_program, optimised};
+use crate::workspace::Workspace;
+
+/// Where criterion leaves what it has measured; it reads the variable itself.
+const CRITERION_HOME: &str = "CRITERION_HOME";
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The choice of an address among 60,000 taken ones, by criterion
+    Allocator,
+    /// From event to CONTINUE for one node, in virtual time
+    Launch,
+    /// The functions' start, memory and size
+    ColdStart,
+    /// Calls, state transitions and dollars
+    Cost,
+    /// Large scale-outs in virtual time; only when asked for, as they take an hour
+    ScaleOuts,
+}
+
+/// What is to be measured.
+#[derive(Debug, Args)]
+pub(crate) struct BenchOptions {
+    /// Measure this only; may be given several times. All but scale-outs unless told
+    #[arg(long, value_enum, value_name = "PART")]
+    only: Vec<Part>,
+    /// More arguments for the program that measures, as they are: --print, --trace, --seeds N, --starts N
+    #[arg(last = true)]
+    args: Vec<OsString>,
+}
+
+impl BenchOptions {
+    fn includes(&self, part: Part) -> bool {
+        if self.only.is_empty() {
+            part != Part::ScaleOuts
+        } else {
+            self.only.contains(&part)
+        }
+    }
+
+    /// The parts, in the order of their declaration, as arguments of the program.
+    fn to_args(&self) -> Vec<OsString> {
+        Part::value_variants()
+            .iter()
+            .filter(|part| self.includes(**part))
+            .filter_map(ValueEnum::to_possible_value)
+            .flat_map(|part| ["--only".into(), part.get_name().into()])
+            .collect()
+    }
+}
+
+/// Measures. Returns only if something could not be built or started.
+pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<ExitCode> {
+    let mut targets = vec!["--bin", "bench"];
+    if options.includes(Part::ColdStart) {
+        targets.extend(FUNCTIONS);
+    }
+    let programs = Programs::build(workspace, &optimised(&targets))?;
+    let mut bench = Command::new(programs.path(workspace, "tests", "bench")?);
+    // It writes to docs/.
+    bench
+        .current_dir(workspace.root())
+        .arg("measure")
+        .args(options.to_args());
+    if options.includes(Part::ColdStart) {
+        bench
+            .arg("--functions")
+            .arg(programs.folder(workspace, "functions")?);
+    }
+    if options.includes(Part::Allocator) {
+        let home = target(workspace)?.join("criterion");
+        let mut criterion = cargo(workspace);
+        // Cargo's `bench` is `build --release` with the same selection.
+        criterion
+            .args(["bench", "--locked"])
+            .args(optimised(&["--bench", "allocator"]).iter().skip(1))
+            .env(CRITERION_HOME, &home);
+        command::run(&mut criterion, REMEDY)?;
+        bench.arg("--criterion").arg(home);
+    }
+    bench.args(&options.args);
+    become_program(&mut bench)
+}
+
+/// Cargo's target folder.
+fn target(workspace: &Workspace) -> Result<PathBuf> {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => std::path::absolute(folder).context("finding the target folder"),
+        None => Ok(workspace.path("target")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        bench: BenchOptions,
+    }
+
+    fn args(line: &str) -> Result<Vec<OsString>> {
+        Ok(Cli::try_parse_from(line.split(' '))?.bench.to_args())
+    }
+
+    #[test]
+    fn all_is_measured_but_what_takes_an_hour() -> Result<()> {
+        assert_eq!(
+            args("bench")?,
+            [
+                "--only",
+                "allocator",
+                "--only",
+                "launch",
+                "--only",
+                "cold-start",
+                "--only",
+                "cost"
+            ]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn or_what_is_asked_for() -> Result<()> {
+        assert_eq!(
+            args("bench --only scale-outs --only launch")?,
+            ["--only", "launch", "--only", "scale-outs"]
+        );
+        assert!(args("bench --only speed").is_err());
+        Ok(())
+    }
+}

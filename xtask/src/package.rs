@@ -1,0 +1,249 @@
+//! `cargo xtask package`: what is deployed, as files. The functions as zips, the state machines and the synthesised templates, with
+//! a checksum for each, in `dist/`.
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::{self, Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use sha2::{Digest, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use crate::cargo::Programs;
+use crate::elf::{Arch, Needs};
+use crate::workspace::Workspace;
+use crate::{package_templates, zig};
+
+/// Where it all goes, from the root of the workspace.
+const DIST: &str = "dist";
+
+/// The name that Lambda's OS-only runtimes look for (AWS Lambda Developer Guide, "OS-only runtimes").
+const BOOTSTRAP: &str = "bootstrap";
+
+/// How the functions are built: as `cargo xtask demo --release` builds them.
+pub(crate) const SELECTION: [&str; 4] = ["--package", "hookline", "--bins", "--release"];
+
+/// What is to be packaged.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The architecture of the Lambda functions [default: this machine's]
+    #[arg(long)]
+    arch: Option<Arch>,
+    /// Take the functions' programs from this folder, and build nothing
+    #[arg(long, value_name = "DIR", conflicts_with = "zig")]
+    from: Option<PathBuf>,
+    /// Link with Zig, for Lambda's glibc, on this machine's architecture too
+    ///
+    /// For another architecture this is always so. Needed here where this machine's glibc is newer than Lambda's and a
+    /// function asks for something of it.
+    #[arg(long)]
+    zig: bool,
+}
+
+/// Builds, checks and packages.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
+    let here = Arch::of_this_machine();
+    let arch = options
+        .arch
+        .or(here)
+        .context("Lambda has no such machine as this one; say --arch x86_64 or --arch arm64")?;
+    let folder = match &options.from {
+        Some(folder) => path::absolute(folder).context("finding the folder")?,
+        None if !options.zig && here == Some(arch) && cfg!(target_os = "linux") => {
+            let programs = Programs::build(workspace, &SELECTION)?;
+            programs.folder(workspace, "functions")?.to_path_buf()
+        }
+        None => zig::build(workspace, arch)?,
+    };
+
+    // All are checked before any is written.
+    let mut zips = Vec::new();
+    for name in functions(workspace)? {
+        let path = folder.join(&name);
+        let program = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let needs = Needs::read(&program).with_context(|| path.display().to_string())?;
+        needs
+            .check(arch)
+            .and_then(|()| needs.check_stripped())
+            .with_context(|| path.display().to_string())?;
+        let glibc = needs
+            .glibc()
+            .map_or("none".to_owned(), |version| version.to_string());
+        zips.push((name, glibc, zip(&program)?));
+    }
+
+    let dist = workspace.path(DIST);
+    let functions = dist.join("functions").join(arch.name());
+    empty(&functions)?;
+    for (name, glibc, zip) in &zips {
+        write(&functions.join(format!("{name}.zip")), zip)?;
+        println!(
+            "{DIST}/functions/{}/{name}.zip  {} KiB, glibc {glibc}",
+            arch.name(),
+            zip.len().div_ceil(1024)
+        );
+    }
+    let machines = dist.join("statemachine");
+    empty(&machines)?;
+    for machine in workspace.state_machines()? {
+        let text = fs::read(&machine).with_context(|| format!("reading {}", machine.display()))?;
+        write(
+            &machines.join(machine.file_name().unwrap_or_default()),
+            &text,
+        )?;
+    }
+    package_templates::add(workspace, &dist, arch.name())?;
+    let sums = checksums(&dist)?;
+    write(&dist.join(SUMS), sums.as_bytes())?;
+    println!("{DIST}/{SUMS}  {} files", sums.lines().count());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The functions' names: one program each.
+pub(crate) fn functions(workspace: &Workspace) -> Result<Vec<String>> {
+    let folder = workspace.path("functions/src/bin");
+    let mut names = Vec::new();
+    for path in files(&folder)? {
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            names.push(name.into_owned());
+        }
+    }
+    ensure!(!names.is_empty(), "no function in {}", folder.display());
+    Ok(names)
+}
+
+/// The deployment package of a program: the same bytes for the same program, whenever and wherever it is made.
+fn zip(program: &[u8]) -> Result<Vec<u8>> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(9))
+        // The first moment that the format can say.
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o755);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file(BOOTSTRAP, options)?;
+    zip.write_all(program)?;
+    Ok(zip.finish()?.into_inner())
+}
+
+/// The file of checksums, in `dist/`; `sha256sum --check SHA256SUMS` there reads it.
+const SUMS: &str = "SHA256SUMS";
+
+/// A line for each file under `dist`, in the order of their names.
+fn checksums(dist: &Path) -> Result<String> {
+    let mut folders = vec![dist.to_path_buf()];
+    let mut lines = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in files(&folder)? {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path
+                .strip_prefix(dist)
+                .unwrap_or(&path)
+                .display()
+                .to_string();
+            if name == SUMS {
+                continue;
+            }
+            let file = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+            let sum: String = Sha256::digest(&file)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            lines.push((name, sum));
+        }
+    }
+    lines.sort();
+    Ok(lines
+        .iter()
+        .map(|(name, sum)| format!("{sum}  {name}\n"))
+        .collect())
+}
+
+/// What is in a folder, in the order of the names.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let context = || format!("reading {}", folder.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).with_context(context)? {
+        paths.push(entry.with_context(context)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Makes the folder, without anything of before.
+pub(crate) fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    fs::write(path, content).with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_zip_is_one_executable_and_the_same_each_time() -> Result<()> {
+        let program = b"\x7fELF and more".repeat(1000);
+        let made = zip(&program)?;
+        assert!(made.len() < program.len());
+        assert_eq!(made, zip(&program)?);
+        let mut archive = zip::ZipArchive::new(Cursor::new(made))?;
+        assert_eq!(archive.len(), 1);
+        let mut file = archive.by_name(BOOTSTRAP)?;
+        assert_eq!(file.unix_mode(), Some(0o100_755));
+        assert_eq!(
+            file.last_modified()
+                .map(|time| (time.year(), time.month(), time.day())),
+            Some((1980, 1, 1))
+        );
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        assert_eq!(content, program);
+        Ok(())
+    }
+
+    #[test]
+    fn every_file_but_the_sums_themselves_has_a_checksum() -> Result<()> {
+        let dist = std::env::temp_dir().join(format!("hookline-xtask-{}-sums", std::process::id()));
+        empty(&dist)?;
+        fs::create_dir_all(dist.join("functions/arm64"))?;
+        for name in [
+            "functions/arm64/b.zip",
+            "functions/arm64/a.zip",
+            "z.json",
+            SUMS,
+        ] {
+            fs::write(dist.join(name), "")?;
+        }
+        let sums = checksums(&dist)?;
+        fs::remove_dir_all(&dist)?;
+        let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let wanted: String = ["functions/arm64/a.zip", "functions/arm64/b.zip", "z.json"]
+            .map(|name| format!("{nothing}  {name}\n"))
+            .concat();
+        assert_eq!(sums, wanted);
+        Ok(())
+    }
+
+    #[test]
+    fn the_functions_are_the_programs_of_their_package() -> Result<()> {
+        let names = functions(&Workspace::find()?)?;
+        assert!(names.len() >= 7, "{names:?}");
+        assert!(names.contains(&"tag-node".to_owned()));
+        Ok(())
+    }
+}
