@@ -110,9 +110,9 @@ fn record(world: &mut World, call: &Call<'_>, response: Value, error: Option<(St
         "recipientAccountId": account,
         "eventCategory": "Management",
     });
-    if let Some((code, message)) = error {
-        detail["errorCode"] = json!(code);
-        detail["errorMessage"] = json!(message);
+    if let (Some((code, message)), Some(fields)) = (error, detail.as_object_mut()) {
+        fields.insert("errorCode".to_owned(), json!(code));
+        fields.insert("errorMessage".to_owned(), json!(message));
     }
     world.schedule(after, Timer::CloudTrail(Box::new(detail)));
 }
@@ -156,8 +156,8 @@ fn instance(world: &World, launch_index: usize, instance: &Instance) -> Value {
         "tagSet": tags(&instance.tags),
         "networkInterfaceSet": items(interfaces.iter().map(|one| interface(world, one))),
     });
-    if instance.spot {
-        item["instanceLifecycle"] = json!("spot");
+    if let (true, Some(fields)) = (instance.spot, item.as_object_mut()) {
+        fields.insert("instanceLifecycle".to_owned(), json!("spot"));
     }
     item
 }

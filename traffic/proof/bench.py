@@ -126,7 +126,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory-limit", default="2GB", help="DuckDB's own limit; beyond it, it writes to disk")
     parser.add_argument("--within", type=float, default=120, help="seconds that the query may take")
-    parser.add_argument("--below", type=float, default=3 * 2**30, help="bytes that its process may have resident")
+    parser.add_argument("--below", type=float, default=2**30, help="bytes that its process may have resident")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path, help="writes the figures as JSON")
     parser.add_argument("--step", choices=("make", "query"), help=argparse.SUPPRESS)

@@ -28,7 +28,9 @@ USING (
     AND n.dst_namespace = o.dst_namespace AND n.dst_group_kind = o.dst_group_kind AND n.dst_group = o.dst_group
     AND n.dst_az_id = o.dst_az_id
 ) AS s
-ON t.hour = s.hour AND t.scope = s.scope
+-- The window again, as constants, so that no more of the table is read than it.
+ON t.hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND t.hour < TIMESTAMP ':until'
+  AND t.hour = s.hour AND t.scope = s.scope
   AND t.src_namespace = s.src_namespace AND t.src_group_kind = s.src_group_kind AND t.src_group = s.src_group
   AND t.src_az_id = s.src_az_id
   AND t.dst_namespace = s.dst_namespace AND t.dst_group_kind = s.dst_group_kind AND t.dst_group = s.dst_group

@@ -112,11 +112,26 @@ async fn complete(
         let hook = action.lifecycle_hook_name.clone();
         return Err(Error::HookNotOurs { hook });
     }
-    match context
+    let mut completed = context
         .aws
         .complete_lifecycle_action(action, result)
-        .await?
+        .await?;
+    // A token of another wait, as of an event that was replayed from elsewhere: the action of this instance at this hook is
+    // meant all the same. Not on the way into a warm pool: the next wait is another launch, which needs interfaces.
+    if completed == Completed::NoActiveAction
+        && action.lifecycle_action_token.is_some()
+        && !subject.launch.goes_to_warm_pool()
     {
+        let by_instance = LifecycleAction {
+            lifecycle_action_token: None,
+            ..action.clone()
+        };
+        completed = context
+            .aws
+            .complete_lifecycle_action(&by_instance, result)
+            .await?;
+    }
+    match completed {
         Completed::Accepted => Ok(Output {
             result,
             outcome: Outcome::Completed,

@@ -66,6 +66,8 @@ async fn converse_with(bytes: Vec<u8>) -> (Vec<u8>, Option<Answer>) {
     let (mut read, mut write) = tokio::io::split(program);
     // The API may close before it has read all: that is its right.
     let _ = write.write_all(&bytes).await;
+    // The paused clock goes on when nothing else can: the API has read all by then. It answers nobody who has closed.
+    tokio::time::sleep(Duration::from_millis(1)).await;
     let _ = write.shutdown().await;
     let mut back = Vec::new();
     let reading = read.read_to_end(&mut back);

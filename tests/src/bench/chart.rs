@@ -118,7 +118,7 @@ fn paint_panel(
         .axis_desc_style(text(13))
         .label_style(text(12))
         .bold_line_style(INK.mix(0.35))
-        .light_line_style(INK.mix(0.1))
+        .max_light_lines(0)
         .x_label_formatter(&|nodes| number(*nodes))
         .y_label_formatter(&|value| number(*value))
         .draw()?;

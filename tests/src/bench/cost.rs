@@ -1,7 +1,7 @@
 //! What a launch costs: calls, state transitions, and dollars.
 //!
-//! The prices are AWS's list prices in us-west-2 (Oregon), without free tiers and discounts, as read on
-//! [`PRICES_OF`].
+//! The prices are AWS's list prices in us-west-2 (Oregon), without free tiers and discounts. They were looked up on
+//! [`PRICES_OF`], in stored copies of AWS's pages and of articles that quote them, which may be older.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::launch::{Functions, Situation, product};
 use crate::scene::Size;
 use crate::sim::run::{GROUP, Run, Scenario, on_paused_clock};
 
-/// When the prices were read.
+/// When the prices were looked up.
 pub const PRICES_OF: &str = "2026-11-21";
 /// Dollars for a state transition of a Standard workflow: $0.025 per 1,000
 /// (<https://aws.amazon.com/step-functions/pricing/>, US West (Oregon)).

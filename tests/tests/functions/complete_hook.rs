@@ -290,6 +290,35 @@ async fn a_launch_that_another_hook_holds_has_gone_on_for_ours() {
     launch.nothing_is_broken().unwrap();
 }
 
+/// A token of another wait, while another hook holds the launch too: ours is completed all the same, not taken for over.
+#[tokio::test(start_paused = true)]
+async fn a_token_of_another_wait_does_not_keep_our_hook_from_its_completion() {
+    for (state, result) in [
+        (State::ContinueLaunch, "CONTINUE"),
+        (State::AbandonLaunch, "ABANDON"),
+    ] {
+        let mut launch = with_a_second_hook().await;
+        launch.run_to(State::AttachInterfaces).await.unwrap();
+        launch.data["event"]["detail"]["LifecycleActionToken"] =
+            json!("12345678-1234-1234-1234-123456789012");
+        let (found, _) = outcome(&mut launch, state).await;
+        assert_eq!(found, "COMPLETED");
+        assert_eq!(accepted(&launch), [result]);
+    }
+}
+
+/// On the way into a warm pool the next wait is another launch, which has no interfaces yet.
+#[tokio::test(start_paused = true)]
+async fn a_token_of_another_wait_completes_nothing_on_the_way_into_a_warm_pool() {
+    let mut launch = wired().await;
+    launch.data["event"]["detail"]["LifecycleActionToken"] =
+        json!("12345678-1234-1234-1234-123456789012");
+    launch.data["event"]["detail"]["Destination"] = json!("WarmPool");
+    let (found, _) = outcome(&mut launch, State::ContinueLaunch).await;
+    assert_eq!(found, "ALREADY_COMPLETED");
+    assert_eq!(accepted(&launch), [""; 0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_is_not_ours_is_never_completed() {
     type Change = fn(&mut Value);

@@ -22,6 +22,28 @@ pub(crate) async fn got_over(
     launch_with_failures(stage, &profile, &[]).await.map(drop)
 }
 
+/// Planning, creating and attaching are throttled until each state's tries are used up.
+pub(crate) async fn throttled_for_long(stage: &Stage) -> Result<()> {
+    // A first try and twelve more, each of them three of the SDK's.
+    const CALLS: u32 = 3 * 13;
+    let profile = stage.group(GROUP).await?;
+    for fault in [
+        listing(FaultKind::Throttle),
+        first_create(stage, FaultKind::Throttle)?,
+        attach("1", FaultKind::Throttle),
+    ] {
+        stage.local.inject(fault.times(CALLS));
+    }
+    launch_with_failures(stage, &profile, &[]).await?;
+    assert_eq!(stage.local.faults_left(), 0);
+    let calls = stage.local.calls();
+    let heartbeats = calls
+        .iter()
+        .filter(|call| call.action == "RecordLifecycleActionHeartbeat" && call.is_ok());
+    assert_eq!(heartbeats.count(), 3);
+    Ok(())
+}
+
 pub(crate) async fn never_known(stage: &Stage) -> Result<()> {
     let profile = stage.group(GROUP).await?;
     let unknown = error(

@@ -43,6 +43,10 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
     ("trouble while attaching is got over", |s| {
         Box::pin(launches::got_over(s, |_, kind| Ok(attach("1", kind))))
     }),
+    (
+        "throttling that lasts extends the hook, and is got over",
+        |s| Box::pin(launches::throttled_for_long(s)),
+    ),
     ("an interface that is lost is planned anew", |s| {
         Box::pin(launches::interface_lost(s))
     }),

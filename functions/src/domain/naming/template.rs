@@ -68,7 +68,8 @@ pub fn check(template: &str, has_name: bool) -> Result<(), String> {
     let mut unknown: Vec<String> = compiled.undeclared_variables(false).into_iter().collect();
     unknown.retain(|variable| {
         let known = VARIABLES.contains(&variable.as_str());
-        !known && !(has_name && variable == NAME_VARIABLE)
+        let is_name = has_name && variable == NAME_VARIABLE;
+        !(known || is_name)
     });
     unknown.sort();
     if let Some(variable) = unknown.first() {
