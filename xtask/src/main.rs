@@ -154,9 +154,11 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Deny => deny::run(&workspace),
         Task::Setup => {
             let python = python::set_up(&workspace)?;
-            let validator = node::set_up(&workspace)?;
+            let node = node::set_up(&workspace)?;
+            cdk::set_up(&workspace)?;
             println!("Python tools: {}", python.display());
-            println!("State machine validator: {}", validator.display());
+            println!("JavaScript tools: {}", node.packages.display());
+            println!("CDK app: {}", workspace.path("cdk").display());
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -1,5 +1,5 @@
 //! The JavaScript tools in `.local/node`: asl-validator, which reads a state machine as Step
-//! Functions would and names what it would refuse.
+//! Functions would and names what it would refuse; and the AWS SDK, as Lambda's Node.js runtimes have it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,8 +18,17 @@ const OLDEST: (u32, u32) = (18, 0);
 /// What npm needs to see, from `tools/node`. It is copied, so that all state lies in `.local/`.
 const INPUTS: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
-/// Installs the tools if they are not there or not of the present lock, and returns the validator.
-pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
+/// The tools.
+#[derive(Debug)]
+pub(crate) struct Tools {
+    /// All packages: a `node_modules`.
+    pub(crate) packages: PathBuf,
+    /// The program asl-validator.
+    pub(crate) validator: PathBuf,
+}
+
+/// Installs the tools if they are not there or not of the present lock, and says where they are.
+pub(crate) fn set_up(workspace: &Workspace) -> Result<Tools> {
     let _held = workspace.hold_tools()?;
     let mut inputs = Vec::new();
     for name in INPUTS {
@@ -27,10 +36,15 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
         inputs.push(fs::read(&path).with_context(|| format!("reading {}", path.display()))?);
     }
     let directory = workspace.path(".local/node");
-    let validator = directory.join("node_modules/.bin/asl-validator");
+    let packages = directory.join("node_modules");
+    let validator = packages.join(".bin/asl-validator");
+    let tools = Tools {
+        packages,
+        validator: validator.clone(),
+    };
     let digest = stamp::digest(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
     if stamp::is_current(&directory, &digest) && validator.exists() {
-        return Ok(validator);
+        return Ok(tools);
     }
 
     check_version(OLDEST, REMEDY)?;
@@ -58,7 +72,7 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
     .context("installing tools/node/package-lock.json into .local/node")?;
     ensure!(validator.exists(), "npm ci made no {}", validator.display());
     stamp::write(&directory, &digest)?;
-    Ok(validator)
+    Ok(tools)
 }
 
 /// Checks that Node.js is there and new enough.

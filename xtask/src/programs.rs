@@ -16,6 +16,10 @@ use crate::{command, python, traffic};
 pub(crate) const FUNCTIONS_DIR: &str = "HOOKLINE_FUNCTIONS_DIR";
 /// Where a program finds a Python that has the Step Functions engine.
 pub(crate) const PYTHON: &str = "HOOKLINE_PYTHON";
+/// Where a test finds the packages of `tools/node`: a `node_modules`.
+pub(crate) const NODE: &str = "HOOKLINE_NODE";
+/// Where a test finds the CDK app, with its packages installed.
+pub(crate) const CDK: &str = "HOOKLINE_CDK";
 
 /// One selection of packages for all that is built to be run, so that Cargo settles on one set of features for each
 /// dependency: with two, it would compile the AWS SDK twice.

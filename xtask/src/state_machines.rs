@@ -10,8 +10,7 @@ use crate::{command, node};
 /// Runs asl-validator over every state machine. It names what is wrong in which file.
 pub(crate) fn validate(workspace: &Workspace) -> Result<()> {
     let machines = workspace.state_machines()?;
-    let validator = node::set_up(workspace)?;
-    let mut validate = Command::new(validator);
+    let mut validate = Command::new(node::set_up(workspace)?.validator);
     for machine in &machines {
         validate
             .arg("--json-path")

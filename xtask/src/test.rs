@@ -9,10 +9,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use crate::cargo::{Programs, REMEDY, cargo};
-use crate::programs::{FUNCTIONS_DIR, PYTHON};
+use crate::programs::{CDK, FUNCTIONS_DIR, NODE, PYTHON};
 use crate::tally::{ResultLines, Tally};
 use crate::workspace::Workspace;
-use crate::{cdk, command, diagram_files, python, schema, state_machines, traffic};
+use crate::{cdk, command, diagram_files, node, python, schema, state_machines, traffic};
 
 /// One of the checks, in the order that they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -111,7 +111,7 @@ pub(crate) fn run(workspace: &Workspace, only: Option<Step>) -> Result<ExitCode>
     })
 }
 
-/// Builds the functions, sets up Python, runs `cargo test` and adds up its results. A preparation
+/// Builds the functions, sets up the tools, runs `cargo test` and adds up its results. A preparation
 /// that fails counts as one failure; the tests that can do without it are run all the same.
 fn tests(workspace: &Workspace) -> Result<Tally> {
     let mut total = Tally::default();
@@ -120,13 +120,20 @@ fn tests(workspace: &Workspace) -> Result<Tally> {
     test.args(["test", "--workspace", "--locked", "--no-fail-fast"])
         .stdout(Stdio::piped());
 
-    match python::set_up(workspace) {
-        Ok(python) => {
-            test.env(PYTHON, python);
-        }
-        Err(error) => {
-            say(format_args!("error: {error:#}"));
-            total.add(Tally::FAILED);
+    let tools = [
+        (PYTHON, python::set_up(workspace)),
+        (NODE, node::set_up(workspace).map(|tools| tools.packages)),
+        (CDK, cdk::set_up(workspace).map(|()| workspace.path("cdk"))),
+    ];
+    for (name, place) in tools {
+        match place {
+            Ok(place) => {
+                test.env(name, place);
+            }
+            Err(error) => {
+                say(format_args!("error: {error:#}"));
+                total.add(Tally::FAILED);
+            }
         }
     }
     // The same selection of packages and targets as `cargo test` makes, so that the features of the

@@ -8,8 +8,9 @@ use hookline_tests::ministack::{ACCOUNT, Ministack, REGION};
 use serde_json::Value;
 use tokio::process::Command;
 
-/// How long one command may take. A deployment takes half a minute, most of it in the CDK.
-const COMMAND: Duration = Duration::from_secs(300);
+/// How long one command may take. A deployment takes half a minute, most of it in the CDK, and far more where the processors
+/// are busy otherwise.
+const COMMAND: Duration = Duration::from_secs(600);
 
 /// The folder of the app, with its packages installed: HOOKLINE_CDK. What is relative is meant from the root of the
 /// workspace.
@@ -81,35 +82,46 @@ impl App {
     /// Prepares the account and the Region for the CDK.
     pub(crate) async fn bootstrap(&self, ministack: &Ministack) -> Result<()> {
         let environment = format!("aws://{ACCOUNT}/{REGION}");
-        self.cdk(ministack, &["bootstrap", &environment]).await
+        // Not in the app's folder: for this it need not be synthesised.
+        run(self
+            .cdk(ministack, &["bootstrap", &environment])
+            .current_dir(&self.folder))
+        .await
     }
 
-    /// Deploys. Fails unless every resource of the stack is there.
+    /// Synthesises and deploys.
     pub(crate) async fn deploy(&self, ministack: &Ministack) -> Result<()> {
         let deploy = ["deploy", "--all", "--require-approval", "never"];
-        self.cdk(ministack, &deploy).await
-    }
-
-    /// Removes what was deployed.
-    pub(crate) async fn destroy(&self, ministack: &Ministack) -> Result<()> {
-        self.cdk(ministack, &["destroy", "--all", "--force"]).await
-    }
-
-    async fn cdk(&self, ministack: &Ministack, arguments: &[&str]) -> Result<()> {
-        let mut cdk = ministack.client(self.source.join("node_modules/.bin/cdk"));
-        cdk.args(arguments)
-            .arg("--context")
+        let mut cdk = self.cdk(ministack, &deploy);
+        cdk.arg("--context")
             .arg(format!("config={}", self.configuration.display()))
             .arg("--context")
             .arg(format!("functions={}", self.functions.display()))
             .arg("--output")
-            .arg(self.folder.join("cdk.out"))
+            .arg(self.assembly())
+            .current_dir(&self.source);
+        run(&mut cdk).await
+    }
+
+    /// What was synthesised: a folder with the template and its assets.
+    pub(crate) fn assembly(&self) -> PathBuf {
+        self.folder.join("cdk.out")
+    }
+
+    /// Removes what was deployed.
+    pub(crate) async fn destroy(&self, ministack: &Ministack) -> Result<()> {
+        let mut cdk = self.cdk(ministack, &["destroy", "--all", "--force", "--app"]);
+        run(cdk.arg(self.assembly()).current_dir(&self.folder)).await
+    }
+
+    fn cdk(&self, ministack: &Ministack, arguments: &[&str]) -> Command {
+        let mut cdk = ministack.client(self.source.join("node_modules/.bin/cdk"));
+        cdk.args(arguments)
             .args(["--ci", "--no-notices", "--no-version-reporting"])
-            .current_dir(&self.source)
             // It leaves nothing behind in the home of whoever runs the tests, and calls nobody.
             .env("CDK_HOME", &self.folder)
             .env("CDK_DISABLE_CLI_TELEMETRY", "1")
             .env("CDK_DISABLE_VERSION_CHECK", "1");
-        run(&mut cdk).await
+        cdk
     }
 }

@@ -1,4 +1,6 @@
-//! The examples, deployed as they are.
+//! The examples, linted and deployed as they are.
+
+use std::path::Path;
 
 use anyhow::{Result, ensure};
 use hookline_local::server::Server;
@@ -9,9 +11,11 @@ use hookline_tests::scene::{HOOK, Scene, Size};
 
 use crate::app::{App, packages, source};
 use crate::stack::{cluster, every_resource_is_there, hooks, node_group, nothing_is_left};
+use crate::templates;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_resource_of_the_examples_is_created_and_removed() -> Result<()> {
+async fn the_examples_have_valid_templates_and_every_resource_is_created_and_removed() -> Result<()>
+{
     let tools = Tools::from_environment()?;
     let folder = crate::folder("examples")?;
     let local = LocalAws::new(Settings::default());
@@ -27,14 +31,21 @@ async fn every_resource_of_the_examples_is_created_and_removed() -> Result<()> {
 
     let functions = crate::zip_functions(&tools, &folder).await?;
     let examples = source()?.join("examples");
-    let app = |file: &str| App::of_file(&examples.join(file), &functions, &folder);
+    let app = |file: &str| {
+        let file = examples.join(file);
+        let own = folder.join(file.parent().and_then(Path::file_name).unwrap_or_default());
+        std::fs::create_dir(&own)?;
+        App::of_file(&file, &functions, &own)
+    };
     let over_three = app("one-group-over-three-azs/hookline.config.json")?;
     let per_az = app("one-group-per-az/hookline.config.ts")?;
     over_three.bootstrap(&ministack).await?;
     over_three.deploy(&ministack).await?;
     every_resource_is_there(&ministack, "hookline-smf").await?;
+    templates::check(&tools, &over_three.assembly()).await?;
     per_az.deploy(&ministack).await?;
     every_resource_is_there(&ministack, "hookline-upf").await?;
+    templates::check(&tools, &per_az.assembly()).await?;
     for group in &managed {
         let hooks = hooks(&scene, group).await?;
         ensure!(hooks.len() == 1 && hooks[0].0 == HOOK, "{group}: {hooks:?}");

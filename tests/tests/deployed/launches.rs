@@ -16,6 +16,7 @@ use crate::stack::{
     carry_over_hook, carry_over_rules, cluster, every_resource_is_there, hooks, node_group,
     nothing_is_left, output, schedule_of_reconcile,
 };
+use crate::templates;
 
 /// The stack's name.
 const STACK: &str = "hookline";
@@ -101,6 +102,7 @@ async fn deploy() -> Result<Deployed> {
     app.bootstrap(&ministack).await?;
     app.deploy(&ministack).await?;
     every_resource_is_there(&ministack, STACK).await?;
+    templates::check(&tools, &app.assembly()).await?;
 
     carry_over_hook(&ministack, &scene, GROUP).await?;
     let hook = |seconds| (HOOK.to_owned(), seconds, "ABANDON".to_owned());

@@ -1,4 +1,4 @@
-//! The templates that the CDK app makes of its examples: linted by AWS's own rules, and the state machines in them validated
+//! The templates that the CDK app makes: linted by AWS's own rules, and the state machines in them validated
 //! as Step Functions will be given them, after CloudFormation's substitutions.
 
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use hookline_tests::deployment::Tools;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::app::{packages, run, source};
+use crate::app::{packages, run};
 
 /// The rules of cfn-lint that are left out.
 ///
@@ -16,29 +16,20 @@ use crate::app::{packages, run, source};
 /// names the role beside them.
 const LEFT_OUT: &str = "W3005";
 
-#[tokio::test]
-async fn the_templates_of_the_examples_and_their_state_machines_are_valid() -> Result<()> {
-    let tools = Tools::from_environment()?;
-    let folder = crate::folder("templates")?;
-    let functions = crate::zip_functions(&tools, &folder).await?;
-    let source = source()?;
-    let mut synthesise = Command::new("npm");
-    synthesise
-        .args(["run", "--silent", "synth:examples", "--", "--functions"])
-        .arg(&functions)
-        .current_dir(&source);
-    run(&mut synthesise).await?;
-
-    let templates = find(&source.join("cdk.out"))?;
-    let examples = std::fs::read_dir(source.join("examples"))?.count();
-    ensure!(templates.len() == examples && examples > 0, "{templates:?}");
+/// Lints the template of an assembly, which is a folder that the CDK wrote, and validates the state machine in it.
+///
+/// # Errors
+/// With what cfn-lint or asl-validator said.
+pub(crate) async fn check(tools: &Tools, assembly: &Path) -> Result<()> {
+    let templates = find(assembly)?;
+    ensure!(templates.len() == 1, "in {assembly:?}: {templates:?}");
     let mut lint = Command::new(tools.python.with_file_name("cfn-lint"));
     lint.args(["--ignore-checks", LEFT_OUT, "--template"])
         .args(&templates);
     run(&mut lint).await?;
 
-    let machines = write_definitions(&templates, &folder)?;
-    ensure!(machines.len() == examples, "{machines:?}");
+    let machines = write_definitions(&templates, assembly)?;
+    ensure!(!machines.is_empty(), "no state machine in {templates:?}");
     let mut validate = Command::new(packages()?.join(".bin/asl-validator"));
     for machine in &machines {
         validate.arg("--json-path").arg(machine);
@@ -46,21 +37,15 @@ async fn the_templates_of_the_examples_and_their_state_machines_are_valid() -> R
     run(&mut validate).await
 }
 
-/// The templates of the folders in a folder, in the order of their paths.
+/// The templates in a folder.
 fn find(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for example in std::fs::read_dir(folder)? {
-        let example = example?.path();
-        if example.is_dir() {
-            for file in std::fs::read_dir(example)? {
-                let file = file?.path();
-                if file.to_string_lossy().ends_with(".template.json") {
-                    found.push(file);
-                }
-            }
+    for file in std::fs::read_dir(folder)? {
+        let file = file?.path();
+        if file.to_string_lossy().ends_with(".template.json") {
+            found.push(file);
         }
     }
-    found.sort();
     Ok(found)
 }
 
