@@ -35,6 +35,12 @@ export const FUNCTION_SETTINGS = {
   'release-interfaces': { ...TASK, description: 'Detaches and deletes what was made for a launch' },
   reconcile: { ...ROUND, description: 'Finds lost launches and interfaces that nobody owns' },
   adopt: { ...ROUND, description: 'Starts an execution for each running node that lacks interfaces' },
+  // Its actions are not in the file: CrossAzTraffic deploys it, and no orchestrator does.
+  'extract-pods': {
+    ...ROUND,
+    description: 'Lists the nodes and pods of a cluster and writes them to S3',
+    byItself: false,
+  },
 } as const satisfies Record<string, FunctionSettings>;
 
 /** The name of a function: that of its executable. */

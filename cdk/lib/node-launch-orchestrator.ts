@@ -1,8 +1,8 @@
 /** The heart of Hookline: the functions, the state machine, and the rules that start it. */
-import { ArnFormat, Aws, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture, type Function, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -22,6 +22,7 @@ import {
   permissions,
 } from './functions';
 import { LaunchRule } from './launch-rule';
+import { logKey } from './log-key';
 import { statements } from './policy-statements';
 import { type Profile, checkProfile } from './profile';
 import { type ReconcileLimits, ReconcileRules } from './reconcile-rules';
@@ -90,7 +91,7 @@ export class NodeLaunchOrchestrator extends Construct {
     this.profiles = checked(props.profiles);
     this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(this).stackName);
     this.fleet = new Fleet(this, this.profiles, props.autoScalingGroupNamePatterns ?? ['*']);
-    this.encryptionKey = props.encryptionKey ?? this.ownKey();
+    this.encryptionKey = props.encryptionKey ?? logKey(this, props.removalPolicy ?? RemovalPolicy.DESTROY);
     this.deadLetterQueue = new Queue(this, 'DeadLetters', {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
@@ -164,35 +165,6 @@ export class NodeLaunchOrchestrator extends Construct {
     const name = `/aws/lambda/${this.namePrefix}-custom-resources`;
     this.customResourceLogGroup ??= this.makeLogGroup(this, 'CustomResourceLogs', name);
     return this.customResourceLogGroup;
-  }
-
-  private ownKey(): Key {
-    const key = new Key(this, 'LogKey', {
-      description: 'Encrypts the logs of Hookline',
-      enableKeyRotation: true,
-      pendingWindow: Duration.days(7),
-      removalPolicy: this.props.removalPolicy ?? RemovalPolicy.DESTROY,
-    });
-    // CloudWatch Logs may use it for the log groups of this account and region only (CloudWatch Logs User Guide,
-    // "Encrypt log data using AWS KMS").
-    key.addToResourcePolicy(
-      new PolicyStatement({
-        principals: [new ServicePrincipal(`logs.${Stack.of(this).region}.${Aws.URL_SUFFIX}`)],
-        actions: ['kms:Encrypt*', 'kms:Decrypt*', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
-        resources: ['*'],
-        conditions: {
-          ArnLike: {
-            'kms:EncryptionContext:aws:logs:arn': Stack.of(this).formatArn({
-              service: 'logs',
-              resource: 'log-group',
-              resourceName: '*',
-              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-            }),
-          },
-        },
-      }),
-    );
-    return key;
   }
 
   private makeFunction(
