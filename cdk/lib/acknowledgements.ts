@@ -29,6 +29,11 @@ const WILDCARDS: readonly (readonly [RegExp, string])[] = [
     'A part of a group’s ARN is an id that only AWS knows. Groups of profiles that select by a tag have no name that is known here.',
   ],
   [/:execution:.*:\*$/, 'Executions come and go: those of the one state machine.'],
+  [
+    /\.Arn>(\/[A-Za-z-]+)*\/\*$/,
+    'Objects come and go: those of one bucket of the stack, or of one folder of it.',
+  ],
+  [/^<[^/]+\.Arn>:\*$/, 'Versions of a function come and go: those of the one function.'],
   [/:nodegroup\/.+\/\*$/, 'The last part of a node group’s ARN is an id that only EKS knows.'],
 ];
 
@@ -74,4 +79,16 @@ export function acknowledgeCustomResources(stack: Stack): void {
       'The function is CDK’s own: it may write logs, and no other policy can be given to it.',
     'AwsSolutions-L1': 'The function is CDK’s own, and so is the choice of its runtime.',
   });
+}
+
+/** The findings in the function that CDK brings to empty buckets that go with their stack, if the stack has one. */
+export function acknowledgeTrafficProviders(stack: Stack): void {
+  const provider = stack.node.tryFindChild('Custom::S3AutoDeleteObjectsCustomResourceProvider');
+  if (provider !== undefined) {
+    acknowledge(provider, {
+      'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]':
+        'The function is CDK’s own: it may write logs.',
+      'AwsSolutions-L1': 'The function is CDK’s own, and so is the choice of its runtime.',
+    });
+  }
 }

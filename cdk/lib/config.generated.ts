@@ -50,6 +50,7 @@ export interface HooklineConfig {
   alarms?: Alarms;
   logs?: Logs;
   reconcile?: Reconcile;
+  traffic?: Traffic;
   /**
    * Tags of every resource of the stack.
    */
@@ -206,4 +207,61 @@ export interface Reconcile {
    * How many interfaces one round deletes.
    */
   deletesPerRound?: number;
+}
+/**
+ * The traffic of pods across Availability Zones (docs/cross-az-traffic.md): a second stack, `STACKNAME-traffic`. Either `vpcId` or `subnetIds` says where.
+ */
+export interface Traffic {
+  /**
+   * The cluster's name.
+   */
+  clusterName: string;
+  /**
+   * The cluster's region. Without it, the stack's.
+   */
+  clusterRegion?: string;
+  /**
+   * A role to read the cluster with, in another account say. Without it, the function's own.
+   */
+  assumeRoleArn?: string;
+  /**
+   * Whether the stack makes the access entry of the function's role. Without it, it does where the cluster is in the stack's region and read with the function's own role.
+   */
+  accessEntry?: boolean;
+  /**
+   * The VPC that the cluster is in; all of it gets a flow log.
+   */
+  vpcId?: string;
+  /**
+   * The subnets that the nodes are in; each gets a flow log.
+   *
+   * @minItems 1
+   *
+   * Items: A subnet's ID.
+   */
+  subnetIds?: string[];
+  /**
+   * The labels that name a pod's group: the first of them that it has. Without it, `app.kubernetes.io/name`, then `app`; with `[]`, its owner.
+   */
+  groupLabels?: string[];
+  /**
+   * US dollars for a GB that leaves a zone, and again for one that enters another.
+   */
+  usdPerGb?: number;
+  /**
+   * The most that one query may scan.
+   */
+  scanLimitGiB?: number;
+  /**
+   * How long flow logs and listings are kept: that far back an hour can be computed again.
+   */
+  keepInputsDays?: number;
+  /**
+   * The minute of each hour at which it begins.
+   */
+  minute?: number;
+  /**
+   * Whether the buckets, with what is in them, and the database stay when the stack is removed.
+   */
+  keep?: boolean;
 }

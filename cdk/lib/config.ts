@@ -14,6 +14,7 @@ export type {
   Logs,
   Naming,
   Reconcile,
+  Traffic,
 } from './config.generated';
 
 /** The files that are looked for when none is named, in this order. */

@@ -7,7 +7,7 @@ import { RustFunction } from 'cargo-lambda-cdk';
 import type { Construct } from 'constructs';
 import { ConfigurationError } from './configuration-error';
 import type { FunctionName } from './functions';
-import { FUNCTIONS_MANIFEST, PACKAGED_FUNCTIONS } from './repository';
+import { EXTRACT_PODS_MANIFEST, FUNCTIONS_MANIFEST, PACKAGED_FUNCTIONS } from './repository';
 
 /** What a function is made with, wherever its code comes from. */
 export interface FunctionCodeOptions extends FunctionOptions {
@@ -92,7 +92,8 @@ class RustFunctionCode extends FunctionCode {
     return new RustFunction(scope, id, {
       ...options,
       runtime: 'provided.al2023',
-      manifestPath: this.manifestPath,
+      // extract-pods is a crate of its own beside the functions'.
+      manifestPath: name === 'extract-pods' ? EXTRACT_PODS_MANIFEST : this.manifestPath,
       binaryName: name,
       // Every binary of the workspace shares its dependencies; the lock decides them.
       bundling: { cargoLambdaFlags: ['--locked'] },

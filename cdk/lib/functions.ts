@@ -54,6 +54,12 @@ export const FUNCTION_SETTINGS = {
     of: NAMING_STATE_MACHINE,
     description: 'Puts the tags of a naming profile on the nodes of an event',
   },
+  // Its actions are not in the file: CrossAzTraffic deploys it, and no orchestrator does.
+  'extract-pods': {
+    ...ROUND,
+    description: 'Lists the nodes and pods of a cluster and writes them to S3',
+    byItself: false,
+  },
 } as const satisfies Record<string, FunctionSettings>;
 
 /** The name of a function: that of its executable. */

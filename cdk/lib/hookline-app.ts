@@ -3,7 +3,8 @@ import { App, type AppProps, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { LoadedConfig } from './config';
 import type { FunctionCode } from './function-code';
-import { HooklineStack } from './hookline-stack';
+import { CrossAzTrafficStack } from './cross-az-traffic-stack';
+import { HooklineStack, functionCode } from './hookline-stack';
 
 /** An app with its stack. */
 export interface HooklineApp {
@@ -11,6 +12,8 @@ export interface HooklineApp {
   readonly app: App;
   /** Its stack. */
   readonly stack: HooklineStack;
+  /** The stack of the traffic across Availability Zones, where the configuration has it. */
+  readonly trafficStack?: CrossAzTrafficStack;
 }
 
 /**
@@ -28,15 +31,25 @@ export function hooklineApp(
   const app = new App(props);
   const account = config.account ?? process.env['CDK_DEFAULT_ACCOUNT'];
   const region = config.region ?? process.env['CDK_DEFAULT_REGION'];
+  const env = { ...(account === undefined ? {} : { account }), ...(region === undefined ? {} : { region }) };
   const stack = new HooklineStack(app, config.stackName, {
     config,
     folder,
     ...(code === undefined ? {} : { code }),
-    env: { ...(account === undefined ? {} : { account }), ...(region === undefined ? {} : { region }) },
+    env,
   });
+  const trafficStack =
+    config.traffic === undefined
+      ? undefined
+      : new CrossAzTrafficStack(app, `${config.stackName}-traffic`, {
+          traffic: config.traffic,
+          config,
+          code: code ?? functionCode(config.functions, folder),
+          env,
+        });
   for (const [key, value] of Object.entries(config.tags ?? {})) {
-    Tags.of(stack).add(key, value);
+    Tags.of(app).add(key, value);
   }
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  return { app, stack };
+  return { app, stack, ...(trafficStack === undefined ? {} : { trafficStack }) };
 }

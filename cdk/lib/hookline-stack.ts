@@ -144,7 +144,8 @@ function target({ autoScalingGroup, managedNodeGroup }: LaunchHook, n: number): 
   );
 }
 
-function functionCode(source: FunctionSource | undefined, folder: string): FunctionCode {
+/** Where a configuration says that the functions' code comes from. */
+export function functionCode(source: FunctionSource | undefined, folder: string): FunctionCode {
   if (source?.bucket !== undefined) {
     return FunctionCode.inBucket(source.bucket.name, source.bucket.prefix);
   }

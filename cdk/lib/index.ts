@@ -1,7 +1,10 @@
 /** The constructs of Hookline. */
 export { LaunchAlarms, type LaunchAlarmsProps } from './alarms';
 export { ConfigurationError } from './configuration-error';
+export { CrossAzTraffic, type CrossAzTrafficProps } from './cross-az-traffic';
+export { CrossAzTrafficStack, type CrossAzTrafficStackProps } from './cross-az-traffic-stack';
 export { LaunchDashboard, type LaunchDashboardProps } from './dashboard';
+export { ExtractPods, type ExtractPodsProps, KUBERNETES_GROUP, type ListedCluster } from './extract-pods';
 export { FunctionCode, type FunctionCodeOptions } from './function-code';
 export type { FunctionName } from './functions';
 export { HooklineStack, type HooklineStackProps } from './hookline-stack';
@@ -17,3 +20,5 @@ export { NodeLaunchOrchestrator, type NodeLaunchOrchestratorProps } from './node
 export { NodeNaming, type NodeNamingProps } from './node-naming';
 export { type Profile, type Slot, checkProfile } from './profile';
 export type { ReconcileLimits } from './reconcile-rules';
+export { TrafficAlarms, type TrafficAlarmsProps } from './traffic-alarms';
+export { type TrafficSource, TrafficStore, type TrafficStoreProps } from './traffic-store';

@@ -19,3 +19,13 @@ export const PACKAGED_FUNCTIONS = join(ROOT, 'dist', 'functions');
 export const FUNCTIONS_MANIFEST = join(ROOT, 'functions', 'Cargo.toml');
 /** The JSON Schema of the app's configuration. */
 export const CONFIG_SCHEMA = join(__dirname, 'config.schema.json');
+/** The manifest of extract-pods' crate. */
+export const EXTRACT_PODS_MANIFEST = join(ROOT, 'traffic', 'extract-pods', 'Cargo.toml');
+/** The state machine of the traffic across Availability Zones. */
+export const CROSS_AZ_TRAFFIC = join(ROOT, 'statemachine', 'cross-az-traffic.asl.json');
+/** The SQL of the traffic across Availability Zones. */
+export const TRAFFIC_SQL = join(ROOT, 'traffic', 'sql');
+/** The Glue tables of it. */
+export const TRAFFIC_TABLES = join(ROOT, 'traffic', 'glue');
+/** The code of the custom resource that makes the Iceberg table. */
+export const CREATE_TABLE = join(__dirname, 'create-table');

@@ -1,0 +1,96 @@
+/** The stack of the traffic across Availability Zones. It is one of its own: its data may outlive the rest. */
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import { acknowledgeTrafficProviders } from './acknowledgements';
+import type { HooklineConfig, Traffic } from './config';
+import { ConfigurationError } from './configuration-error';
+import { CrossAzTraffic } from './cross-az-traffic';
+import type { FunctionCode } from './function-code';
+import { TrafficAlarms } from './traffic-alarms';
+import type { TrafficSource } from './traffic-store';
+
+/** Props of {@link CrossAzTrafficStack}. */
+export interface CrossAzTrafficStackProps extends StackProps {
+  /** What to deploy: `traffic` of a configuration, which has been checked. */
+  readonly traffic: Traffic;
+  /** The rest of the configuration, as far as it counts here too. */
+  readonly config: Pick<HooklineConfig, 'architecture' | 'alarms' | 'logs' | 'stackName'>;
+  /** Where the function's code comes from. */
+  readonly code: FunctionCode;
+}
+
+/** The traffic across Availability Zones, and its alarms. */
+export class CrossAzTrafficStack extends Stack {
+  /** What makes the table. */
+  readonly traffic: CrossAzTraffic;
+
+  constructor(scope: Construct, id: string, props: CrossAzTrafficStackProps) {
+    super(scope, id, {
+      description: 'Hookline: the traffic of pods across Availability Zones',
+      ...props,
+    });
+    const { traffic, config } = props;
+    const { logs = {}, alarms = {} } = config;
+    this.traffic = new CrossAzTraffic(this, 'Traffic', {
+      cluster: {
+        clusterName: traffic.clusterName,
+        ...(traffic.clusterRegion === undefined ? {} : { region: traffic.clusterRegion }),
+        ...(traffic.assumeRoleArn === undefined ? {} : { assumeRoleArn: traffic.assumeRoleArn }),
+        ...(traffic.accessEntry === undefined ? {} : { accessEntry: traffic.accessEntry }),
+      },
+      source: source(traffic),
+      code: props.code,
+      architecture: config.architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
+      namePrefix: config.stackName,
+      ...(traffic.groupLabels === undefined ? {} : { groupLabels: traffic.groupLabels }),
+      ...(traffic.usdPerGb === undefined ? {} : { usdPerGb: traffic.usdPerGb }),
+      ...(traffic.scanLimitGiB === undefined ? {} : { scanLimitGiB: traffic.scanLimitGiB }),
+      ...(traffic.keepInputsDays === undefined ? {} : { keepInputs: Duration.days(traffic.keepInputsDays) }),
+      ...(traffic.minute === undefined ? {} : { minute: traffic.minute }),
+      removalPolicy: (traffic.keep ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      logRemovalPolicy: (logs.keep ?? false) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      ...(logs.retentionDays === undefined ? {} : { logRetention: logs.retentionDays }),
+    });
+    new TrafficAlarms(this, 'Alarms', {
+      traffic: this.traffic,
+      ...(alarms.topicArn === undefined ? {} : { topicArn: alarms.topicArn }),
+    });
+    acknowledgeTrafficProviders(this);
+    this.outputs();
+  }
+
+  private outputs(): void {
+    const { store, stateMachine, extractPods, deadLetterQueue } = this.traffic;
+    for (const [id, value, description] of [
+      ['StateMachineArn', stateMachine.stateMachineArn, 'The state machine: start it for hours of the past'],
+      ['WorkGroup', store.workGroupName, 'Athena’s workgroup, with the named queries'],
+      ['Database', store.databaseName, 'Glue’s database'],
+      [
+        'TrafficBucket',
+        store.trafficBucket.bucketName,
+        'The listings and the table: pods.bucket of the input',
+      ],
+      ['FlowLogsBucket', store.flowLogsBucket.bucketName, 'The flow logs'],
+      ['QueryResultsBucket', store.resultsBucket.bucketName, 'What queries found'],
+      ['ExtractPodsRoleArn', extractPods.role.roleArn, 'Whom the cluster must let list nodes and pods'],
+      ['DeadLetterQueueUrl', deadLetterQueue.queueUrl, 'What the schedule could not start'],
+    ] as const) {
+      new CfnOutput(this, id, { value, description });
+    }
+  }
+}
+
+function source({ vpcId, subnetIds }: Traffic): TrafficSource {
+  if (vpcId !== undefined && subnetIds === undefined) {
+    return { vpcId };
+  }
+  if (subnetIds !== undefined && vpcId === undefined) {
+    return { subnetIds };
+  }
+  throw new ConfigurationError(
+    'config.traffic',
+    vpcId === undefined ? 'no network' : 'two networks',
+    'Name either a vpcId or subnetIds',
+  );
+}
