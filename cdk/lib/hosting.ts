@@ -1,7 +1,7 @@
 /** How functions and state machines are made: with a role and a log group each, one prefix of their names, one key. */
-import { ArnFormat, Aws, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
+import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture, type Function, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -19,6 +19,7 @@ import {
   pascalCase,
   permissions,
 } from './functions';
+import { logKey } from './log-key';
 import { statements } from './policy-statements';
 import { placeholders } from './state-machine-definition';
 
@@ -59,7 +60,7 @@ export class Hosting {
     private readonly fleet: Fleet,
   ) {
     this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(scope).stackName);
-    this.encryptionKey = props.encryptionKey ?? this.ownKey();
+    this.encryptionKey = props.encryptionKey ?? logKey(scope, props.removalPolicy ?? RemovalPolicy.DESTROY);
     this.deadLetterQueue = new Queue(scope, 'DeadLetters', {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
@@ -177,35 +178,6 @@ export class Hosting {
         'Step Functions needs the log delivery actions and those of X-Ray on all resources: neither can be limited.',
     });
     return machine;
-  }
-
-  private ownKey(): Key {
-    const key = new Key(this.scope, 'LogKey', {
-      description: 'Encrypts the logs of Hookline',
-      enableKeyRotation: true,
-      pendingWindow: Duration.days(7),
-      removalPolicy: this.props.removalPolicy ?? RemovalPolicy.DESTROY,
-    });
-    // CloudWatch Logs may use it for the log groups of this account and region only (CloudWatch Logs User Guide,
-    // "Encrypt log data using AWS KMS").
-    key.addToResourcePolicy(
-      new PolicyStatement({
-        principals: [new ServicePrincipal(`logs.${Stack.of(this.scope).region}.${Aws.URL_SUFFIX}`)],
-        actions: ['kms:Encrypt*', 'kms:Decrypt*', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
-        resources: ['*'],
-        conditions: {
-          ArnLike: {
-            'kms:EncryptionContext:aws:logs:arn': Stack.of(this.scope).formatArn({
-              service: 'logs',
-              resource: 'log-group',
-              resourceName: '*',
-              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-            }),
-          },
-        },
-      }),
-    );
-    return key;
   }
 }
 
