@@ -12,11 +12,14 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { freeAddresses, launchMetric, reconcileMetric } from './metrics';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
+import type { NodeNaming } from './node-naming';
 
 /** Props of {@link LaunchAlarms}. */
 export interface LaunchAlarmsProps {
   /** What is watched. */
   readonly orchestrator: NodeLaunchOrchestrator;
+  /** What names the nodes of groups without a hook, watched as well. @default nothing does */
+  readonly naming?: NodeNaming;
   /** The topic that is told when an alarm begins and ends. It must let CloudWatch publish. @default nobody is told */
   readonly topicArn?: string;
   /** A subnet with fewer free addresses than this raises an alarm. @default 16 */
@@ -78,6 +81,9 @@ export class LaunchAlarms extends Construct {
       metric: reconcileMetric('ReconcileRefusedProfiles', 'Maximum'),
       alarmDescription: 'Reconcile cannot read a profile, so its launches are not looked after.',
     });
+    if (props.naming !== undefined) {
+      this.watchNaming(props.naming, period);
+    }
     const subnets = new Set(
       orchestrator.profiles.flatMap((p) => (p.slots ?? []).flatMap((s) => s.subnetIds)),
     );
@@ -95,6 +101,25 @@ export class LaunchAlarms extends Construct {
       });
     }
     this.alarms = this.made;
+  }
+
+  private watchNaming(naming: NodeNaming, period: Duration): void {
+    this.above('NamingFailed', 'naming-failed', {
+      metric: naming.stateMachine.metricFailed({ period }),
+      alarmDescription: 'A node of a group without a hook did not get its name and tags.',
+    });
+    this.above('NamingTimedOut', 'naming-timed-out', {
+      metric: naming.stateMachine.metricTimedOut({ period }),
+      alarmDescription:
+        'Naming nodes took longer than its TimeoutSeconds. Start it again with the same input.',
+    });
+    this.above('NamingDeadLetters', 'naming-dead-letters', {
+      metric: naming.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+        period,
+        statistic: 'Maximum',
+      }),
+      alarmDescription: 'An event of a node to be named could not be delivered. Look at the queue.',
+    });
   }
 
   /** An alarm for anything above zero. */

@@ -1,4 +1,5 @@
 /* Generated from config.schema.json by `npm run generate`. */
+import type {NamingProfile} from './naming-profile.generated';
 import type {Profile} from './profile.generated';
 
 /**
@@ -36,6 +37,10 @@ export interface HooklineConfig {
    * The launch hooks that the stack puts on groups. A hook that is put elsewhere, or that is observed only, need not be here.
    */
   hooks?: LaunchHook[];
+  /**
+   * How the nodes of groups without a hook are named and tagged (docs/naming.md).
+   */
+  naming?: Naming[];
   /**
    * For profiles that select by a tag: what the names of the groups look like whose hooks may be completed; `*` stands for any text. EKS names a managed node group's `eks-NODEGROUP-…`. Without it, any group of the account and region.
    *
@@ -111,6 +116,23 @@ export interface LaunchHook {
    * No hook is put: the profile's is somebody else's, and is not completed.
    */
   observeOnly?: boolean;
+}
+/**
+ * A naming profile, and the events that bring its nodes: at least one of the two.
+ */
+export interface Naming {
+  /**
+   * What the nodes are called and tagged.
+   */
+  profile: NamingProfile;
+  /**
+   * A rule for `EC2 Instance Launch Successful`, which Auto Scaling sends when the node is InService.
+   */
+  onLaunchSuccessful?: boolean;
+  /**
+   * A rule for RunInstances as CloudTrail tells of it. It needs a trail that logs management events: without one the event never comes, and nothing says so.
+   */
+  onRunInstances?: boolean;
 }
 /**
  * Who is told, and when.

@@ -6,7 +6,15 @@ import { ConfigurationError } from './configuration-error';
 import { CONFIG_SCHEMA } from './repository';
 import { checkSchema, compileSchema } from './schema-check';
 
-export type { Alarms, FunctionSource, HooklineConfig, LaunchHook, Logs, Reconcile } from './config.generated';
+export type {
+  Alarms,
+  FunctionSource,
+  HooklineConfig,
+  LaunchHook,
+  Logs,
+  Naming,
+  Reconcile,
+} from './config.generated';
 
 /** The files that are looked for when none is named, in this order. */
 const DEFAULT_FILES = ['hookline.config.json', 'hookline.config.ts'];

@@ -8,9 +8,12 @@ import {
   SingleValueWidget,
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { type LaunchMetric, freeAddresses, launchMetric, reconcileMetric } from './metrics';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
+import type { NodeNaming } from './node-naming';
 
 /** CloudWatch takes so many metrics in one graph. */
 const METRICS_PER_GRAPH = 500;
@@ -19,6 +22,8 @@ const METRICS_PER_GRAPH = 500;
 export interface LaunchDashboardProps {
   /** What is shown. */
   readonly orchestrator: NodeLaunchOrchestrator;
+  /** What names the nodes of groups without a hook, in a row of its own. @default nothing does */
+  readonly naming?: NodeNaming;
 }
 
 /** The dashboard of an orchestrator. */
@@ -28,7 +33,7 @@ export class LaunchDashboard extends Construct {
   /** Where it is in the console. */
   readonly url: string;
 
-  constructor(scope: Construct, id: string, { orchestrator }: LaunchDashboardProps) {
+  constructor(scope: Construct, id: string, { orchestrator, naming }: LaunchDashboardProps) {
     super(scope, id);
     const stack = Stack.of(this);
     const name = `${orchestrator.namePrefix}-launches`;
@@ -81,13 +86,7 @@ export class LaunchDashboard extends Construct {
       );
     }
     this.dashboard.addWidgets(
-      graph('Executions', [
-        orchestrator.stateMachine.metricStarted({ label: 'started' }),
-        orchestrator.stateMachine.metricSucceeded({ label: 'succeeded' }),
-        orchestrator.stateMachine.metricFailed({ label: 'failed' }),
-        orchestrator.stateMachine.metricTimedOut({ label: 'timed out' }),
-        orchestrator.stateMachine.metricAborted({ label: 'stopped' }),
-      ]),
+      graph('Executions', executions(orchestrator.stateMachine)),
       graph('Verdicts that came after the hook was over', each('LateVerdicts')),
       ...free,
     );
@@ -111,17 +110,39 @@ export class LaunchDashboard extends Construct {
         'Functions that failed',
         [...orchestrator.functions].map(([name, fn]) => fn.metricErrors({ label: name })),
       ),
-      new SingleValueWidget({
-        title: 'Dead letters',
-        metrics: [
-          orchestrator.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),
-        ],
-        width: 8,
-        height: 6,
-      }),
+      deadLetters('Dead letters', orchestrator.deadLetterQueue),
     );
+    if (naming !== undefined) {
+      this.dashboard.addWidgets(
+        graph('Naming: executions', executions(naming.stateMachine)),
+        graph(
+          'Naming: functions that failed',
+          [...naming.functions].map(([name, fn]) => fn.metricErrors({ label: name })),
+        ),
+        deadLetters('Naming: dead letters', naming.deadLetterQueue),
+      );
+    }
     this.url = `https://${stack.region}.console.aws.amazon.com/cloudwatch/home?region=${stack.region}#dashboards/dashboard/${name}`;
   }
+}
+
+function executions(machine: StateMachine): IMetric[] {
+  return [
+    machine.metricStarted({ label: 'started' }),
+    machine.metricSucceeded({ label: 'succeeded' }),
+    machine.metricFailed({ label: 'failed' }),
+    machine.metricTimedOut({ label: 'timed out' }),
+    machine.metricAborted({ label: 'stopped' }),
+  ];
+}
+
+function deadLetters(title: string, queue: Queue): SingleValueWidget {
+  return new SingleValueWidget({
+    title,
+    metrics: [queue.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' })],
+    width: 8,
+    height: 6,
+  });
 }
 
 function graph(title: string, left: IMetric[], unit = 'count'): GraphWidget {

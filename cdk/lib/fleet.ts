@@ -1,10 +1,11 @@
 /** What the profiles of a deployment name, together: the limits of what its functions may touch. */
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import type { NamingProfile } from './naming-profile';
 import type { Profile } from './profile';
 
 /** The instance tag that Auto Scaling itself puts on what it launches. Nobody else can set a tag that begins with `aws:`. */
-const GROUP_TAG = 'aws:autoscaling:groupName';
+export const GROUP_TAG = 'aws:autoscaling:groupName';
 
 /** The Condition of an IAM statement: operator → key → values. */
 export type Conditions = Record<string, Record<string, string | string[]>>;
@@ -13,11 +14,16 @@ export type Conditions = Record<string, Record<string, string | string[]>>;
 export class Fleet {
   constructor(
     private readonly scope: Construct,
-    /** The profiles. */
-    readonly profiles: readonly Profile[],
+    /** The profiles, of either kind. */
+    readonly profiles: readonly (Profile | NamingProfile)[],
     /** The names of groups whose hooks may be completed for profiles that select by a tag; `*` stands for any text. */
     private readonly groupNamePatterns: readonly string[],
   ) {}
+
+  /** The profiles of nodes that wait at a hook. */
+  private get waiting(): Profile[] {
+    return this.profiles.filter((profile): profile is Profile => 'hook' in profile);
+  }
 
   /** The tag keys that the profiles put on instances. */
   get nodeTagKeys(): string[] {
@@ -33,22 +39,20 @@ export class Fleet {
     return unique(this.profiles.flatMap((profile) => Object.keys(profile.volumeTags ?? {}))).sort();
   }
 
-  /** The tag keys that the profiles put on the interfaces that an instance was launched with. */
+  /** The tag keys that the profiles put on the interfaces that an instance has without Hookline. */
   get interfaceTagKeys(): string[] {
     return unique(this.profiles.flatMap((profile) => Object.keys(profile.interfaceTags ?? {}))).sort();
   }
 
   /** The subnets of all slots. */
   get subnetIds(): string[] {
-    return unique(
-      this.profiles.flatMap((profile) => (profile.slots ?? []).flatMap((slot) => slot.subnetIds)),
-    );
+    return unique(this.waiting.flatMap((profile) => (profile.slots ?? []).flatMap((slot) => slot.subnetIds)));
   }
 
   /** The security groups of all slots. */
   get securityGroupIds(): string[] {
     return unique(
-      this.profiles.flatMap((profile) =>
+      this.waiting.flatMap((profile) =>
         (profile.slots ?? []).flatMap((slot) => slot.securityGroupIds ?? profile.securityGroupIds ?? []),
       ),
     );
@@ -83,7 +87,7 @@ export class Fleet {
 
   /** The ARNs of the groups whose hooks are Hookline's to complete. */
   get groupArns(): string[] {
-    const names = this.profiles
+    const names = this.waiting
       .filter(({ hook }) => hook.complete ?? true)
       .flatMap(({ selector }) => selector.autoScalingGroupNames ?? this.groupNamePatterns);
     return unique(names).map((name) => groupArn(this.scope, name));

@@ -16,11 +16,25 @@ export interface FunctionSettings {
   readonly memorySize: number;
   /** Invoked by an event or by hand, and not by the state machine. */
   readonly byItself: boolean;
+  /** The state machine that it belongs to. */
+  readonly of: StateMachineName;
 }
 
-const TASK = { timeout: Duration.seconds(60), memorySize: 128, byItself: false };
+/** The state machine of a launch; the key of its own actions in `functions/permissions.json`. */
+export const STATE_MACHINE = 'launch-node';
+/** The state machine that names the nodes of groups without a hook. */
+export const NAMING_STATE_MACHINE = 'name-node';
+/** The state machines. */
+export type StateMachineName = typeof STATE_MACHINE | typeof NAMING_STATE_MACHINE;
+
+const TASK = {
+  timeout: Duration.seconds(60),
+  memorySize: 128,
+  byItself: false,
+  of: STATE_MACHINE,
+} as const;
 /** A round looks at the whole fleet; what it does not do in its time is left to the next. */
-const ROUND = { timeout: Duration.seconds(300), memorySize: 256, byItself: true };
+const ROUND = { timeout: Duration.seconds(300), memorySize: 256, byItself: true, of: STATE_MACHINE } as const;
 
 /** Every function that Hookline has; those of them that `functions/permissions.json` names are deployed. */
 export const FUNCTION_SETTINGS = {
@@ -35,27 +49,28 @@ export const FUNCTION_SETTINGS = {
   'release-interfaces': { ...TASK, description: 'Detaches and deletes what was made for a launch' },
   reconcile: { ...ROUND, description: 'Finds lost launches and interfaces that nobody owns' },
   adopt: { ...ROUND, description: 'Starts an execution for each running node that lacks interfaces' },
+  'name-nodes': {
+    ...TASK,
+    of: NAMING_STATE_MACHINE,
+    description: 'Puts the tags of a naming profile on the nodes of an event',
+  },
 } as const satisfies Record<string, FunctionSettings>;
 
 /** The name of a function: that of its executable. */
 export type FunctionName = keyof typeof FUNCTION_SETTINGS;
 
-/** The key of the state machine's own actions in `functions/permissions.json`. */
-export const STATE_MACHINE = 'launch-node';
-
-/** The API actions of each function and of the state machine, as `functions/permissions.json` has them. */
+/** The API actions of each function and of the state machines, as `functions/permissions.json` has them. */
 export function permissions(): ReadonlyMap<string, readonly string[]> {
   const file = JSON.parse(readFileSync(PERMISSIONS, 'utf8')) as Record<string, readonly string[]>;
   return new Map(Object.entries(file).filter(([, actions]) => Array.isArray(actions)));
 }
 
-/**
- * The functions that are deployed: those of {@link FUNCTION_SETTINGS} whose actions are known. What else the file names
- * belongs to other state machines.
- */
-export function deployedFunctions(): FunctionName[] {
+/** The functions that are deployed with a state machine: those of {@link FUNCTION_SETTINGS} whose actions are known. */
+export function deployedFunctions(of: StateMachineName = STATE_MACHINE): FunctionName[] {
   const known = permissions();
-  return (Object.keys(FUNCTION_SETTINGS) as FunctionName[]).filter((name) => known.has(name));
+  return (Object.keys(FUNCTION_SETTINGS) as FunctionName[]).filter(
+    (name) => known.has(name) && FUNCTION_SETTINGS[name].of === of,
+  );
 }
 
 /** `tag-node` → `TagNode`: as construct ids and the state machine's placeholders have it. */

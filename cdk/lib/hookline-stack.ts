@@ -13,6 +13,7 @@ import { type HookTarget, LaunchLifecycleHook } from './launch-lifecycle-hook';
 import { acknowledgeCustomResources } from './acknowledgements';
 import { ConfigurationError } from './configuration-error';
 import { NodeLaunchOrchestrator } from './node-launch-orchestrator';
+import { NodeNaming } from './node-naming';
 
 /** Props of {@link HooklineStack}. */
 export interface HooklineStackProps extends StackProps {
@@ -24,10 +25,12 @@ export interface HooklineStackProps extends StackProps {
   readonly folder?: string;
 }
 
-/** An orchestrator, its hooks, its dashboard and its alarms. */
+/** An orchestrator, its hooks, what names the nodes of other groups, the dashboard and the alarms. */
 export class HooklineStack extends Stack {
   /** The functions, the state machine and the rules. */
   readonly orchestrator: NodeLaunchOrchestrator;
+  /** What names the nodes of groups without a hook, where the configuration has any. */
+  readonly naming: NodeNaming | undefined;
 
   constructor(scope: Construct, id: string, props: HooklineStackProps) {
     super(scope, id, {
@@ -37,17 +40,20 @@ export class HooklineStack extends Stack {
     const { config } = props;
     const { logs = {}, reconcile: { everyMinutes, ...limits } = {} } = config;
 
-    this.orchestrator = new NodeLaunchOrchestrator(this, 'Orchestrator', {
-      profiles: config.profiles,
+    const hosting = {
       code: props.code ?? functionCode(config.functions, props.folder ?? process.cwd()),
       architecture: config.architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
       namePrefix: config.stackName,
-      ...(config.autoScalingGroupNamePatterns === undefined
-        ? {}
-        : { autoScalingGroupNamePatterns: config.autoScalingGroupNamePatterns }),
       ...(logs.retentionDays === undefined ? {} : { logRetention: logs.retentionDays }),
       logExecutionData: logs.executionData ?? true,
       removalPolicy: (logs.keep ?? false) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    };
+    this.orchestrator = new NodeLaunchOrchestrator(this, 'Orchestrator', {
+      ...hosting,
+      profiles: config.profiles,
+      ...(config.autoScalingGroupNamePatterns === undefined
+        ? {}
+        : { autoScalingGroupNamePatterns: config.autoScalingGroupNamePatterns }),
       ...(everyMinutes === undefined ? {} : { reconcileEvery: Duration.minutes(everyMinutes) }),
       reconcileLimits: { ...overdue(config.hooks ?? []), ...limits },
     });
@@ -65,9 +71,22 @@ export class HooklineStack extends Stack {
     }
     acknowledgeCustomResources(this);
 
-    const dashboard = new LaunchDashboard(this, 'Dashboard', { orchestrator: this.orchestrator });
-    new LaunchAlarms(this, 'Alarms', {
+    const naming = config.naming ?? [];
+    this.naming =
+      naming.length === 0
+        ? undefined
+        : new NodeNaming(this, 'Naming', {
+            ...hosting,
+            naming,
+            encryptionKey: this.orchestrator.encryptionKey,
+          });
+    const watched = {
       orchestrator: this.orchestrator,
+      ...(this.naming === undefined ? {} : { naming: this.naming }),
+    };
+    const dashboard = new LaunchDashboard(this, 'Dashboard', watched);
+    new LaunchAlarms(this, 'Alarms', {
+      ...watched,
       ...(config.alarms?.topicArn === undefined ? {} : { topicArn: config.alarms.topicArn }),
       ...(config.alarms?.fewestFreeAddresses === undefined
         ? {}
@@ -83,7 +102,17 @@ export class HooklineStack extends Stack {
       value: this.orchestrator.deadLetterQueue.queueUrl,
       description: 'What could not be delivered',
     });
-    for (const [name, fn] of this.orchestrator.functions) {
+    if (this.naming !== undefined) {
+      new CfnOutput(this, 'NamingStateMachineArn', {
+        value: this.naming.stateMachine.stateMachineArn,
+        description: 'The state machine that names the nodes of groups without a hook',
+      });
+      new CfnOutput(this, 'NamingDeadLetterQueueUrl', {
+        value: this.naming.deadLetterQueue.queueUrl,
+        description: 'Events of nodes to be named that could not be delivered',
+      });
+    }
+    for (const [name, fn] of [...this.orchestrator.functions, ...(this.naming?.functions ?? [])]) {
       new CfnOutput(this, `${pascalCase(name)}FunctionName`, {
         value: fn.functionName,
         description: `The function ${name}`,

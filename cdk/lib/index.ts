@@ -11,6 +11,9 @@ export {
   LaunchLifecycleHook,
   type LaunchLifecycleHookProps,
 } from './launch-lifecycle-hook';
+export { type NamingProfile, checkNamingProfile } from './naming-profile';
+export type { Naming } from './naming-rules';
 export { NodeLaunchOrchestrator, type NodeLaunchOrchestratorProps } from './node-launch-orchestrator';
+export { NodeNaming, type NodeNamingProps } from './node-naming';
 export { type Profile, type Slot, checkProfile } from './profile';
 export type { ReconcileLimits } from './reconcile-rules';

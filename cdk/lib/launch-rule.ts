@@ -7,6 +7,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { ConfigurationError } from './configuration-error';
+import type { NamingProfile } from './naming-profile';
 import { type Profile, withLongestIds } from './profile';
 
 /** The longest constant input, and the longest InputTemplate, that EventBridge takes (PutTargets, Target). */
@@ -50,7 +51,11 @@ export class LaunchRule extends Construct {
       },
       targets: [
         new SfnStateMachine(props.stateMachine, {
-          input: new LaunchInput(profile, props.field),
+          input: new LaunchInput(
+            profile,
+            props.field,
+            'Divide it into profiles with fewer slots or subnets each, say one for each group',
+          ),
           role: props.role,
           deadLetterQueue: props.deadLetterQueue,
           // What is older than this is found by reconcile long before.
@@ -63,17 +68,23 @@ export class LaunchRule extends Construct {
 }
 
 /** `{ "event": …the whole event…, "profile": … }`. */
-class LaunchInput extends RuleTargetInput {
+export class LaunchInput extends RuleTargetInput {
   private readonly template: string;
 
-  constructor(profile: Profile, field: string) {
+  /**
+   * @param profile a profile of either kind; it has been checked
+   * @param field what it is called in an error
+   * @param remedy what to do about one that is too long
+   * @throws ConfigurationError when EventBridge would refuse it
+   */
+  constructor(profile: Profile | NamingProfile, field: string, remedy: string) {
     super();
     const length = inputTemplate(withLongestIds(profile)).length;
     if (length > LONGEST_INPUT) {
       throw new ConfigurationError(
         field,
         `the InputTemplate of its rule would have ${length} characters, EventBridge takes ${LONGEST_INPUT}`,
-        'Divide it into profiles with fewer slots or subnets each, say one for each group',
+        remedy,
       );
     }
     this.template = inputTemplate(profile);
@@ -85,7 +96,7 @@ class LaunchInput extends RuleTargetInput {
 }
 
 /** Ids that are tokens stay tokens: they have no character that JSON would write otherwise. */
-function inputTemplate(profile: Profile): string {
+function inputTemplate(profile: Profile | NamingProfile): string {
   // EventBridge would take `<…>` in a profile for a variable of the template.
   const json = JSON.stringify(profile).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e');
   return `{"event":<aws.events.event.json>,"profile":${json}}`;

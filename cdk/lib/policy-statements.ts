@@ -8,7 +8,7 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { Conditions, Fleet } from './fleet';
-import type { FunctionName, STATE_MACHINE } from './functions';
+import type { FunctionName, StateMachineName } from './functions';
 
 /** The tag that says for which instance Hookline made an interface. */
 const INSTANCE_TAG = 'hookline:instance-id';
@@ -36,7 +36,7 @@ const UNLIMITED_READS: ReadonlySet<string> = new Set([
 /** Who is allowed something, and on what. */
 export interface Grant {
   /** The function, or the state machine. */
-  readonly functionName: FunctionName | typeof STATE_MACHINE;
+  readonly functionName: FunctionName | StateMachineName;
   /** Its actions. */
   readonly actions: readonly string[];
   /** What the profiles name. */
@@ -138,6 +138,7 @@ function tagging(
 ): PolicyStatement[] {
   switch (functionName) {
     case 'tag-node':
+    case 'name-nodes':
       // Nothing is allowed where no profile has tags. Volumes, and the interfaces that an instance was launched with, have
       // nothing to know them by: only which tags is limited.
       return [

@@ -1,11 +1,17 @@
 /**
  * The rules of a profile that a JSON Schema cannot say: those of `functions/src/domain/validate.rs`. Both sides are held
- * against the same fixtures, `functions/fixtures/profiles`.
+ * against the same fixtures, `functions/fixtures/profiles` and `naming-profiles`.
  */
 import { BlockList, isIP } from 'node:net';
 import { ConfigurationError } from './configuration-error';
+import type { NamingProfile } from './naming-profile.generated';
 import type { Profile, Slot } from './profile.generated';
 import { templateProblem } from './templates';
+
+/** The fields of a profile of either kind that ask for tags. */
+const TAG_FIELDS = ['nodeTags', 'volumeTags', 'interfaceTags'] as const;
+/** EC2's limit of a resource's tags, those of AWS not counted (EC2 User Guide, "Tag restrictions"). */
+const MOST_TAGS = 50;
 
 /**
  * Checks a profile of the right shape.
@@ -13,18 +19,7 @@ import { templateProblem } from './templates';
  * @throws ConfigurationError that names the field and the remedy
  */
 export function checkRules(profile: Profile, field: string): void {
-  for (const name of ['nodeTags', 'volumeTags', 'interfaceTags'] as const) {
-    for (const [key, template] of Object.entries(profile[name] ?? {})) {
-      checkTemplate(`${field}.${name}[${JSON.stringify(key)}]`, template);
-    }
-  }
-  if (typeof profile.namePreset === 'string' && profile.nodeTags?.['Name'] !== undefined) {
-    throw new ConfigurationError(
-      `${field}.nodeTags["Name"]`,
-      'namePreset makes the name',
-      'Remove one of the two',
-    );
-  }
+  checkTags(profile, field);
   const places = new Map<string, number>();
   const networks = new Map<string, number>();
   for (const [n, slot] of (profile.slots ?? []).entries()) {
@@ -56,6 +51,52 @@ export function checkRules(profile: Profile, field: string): void {
       );
     }
     networks.set(slot.network, n);
+  }
+}
+
+/**
+ * Checks a naming profile of the right shape.
+ *
+ * @throws ConfigurationError that names the field and the remedy
+ */
+export function checkNamingRules(profile: NamingProfile, field: string): void {
+  const asksForNothing = TAG_FIELDS.every((name) => Object.keys(profile[name] ?? {}).length === 0);
+  if (typeof profile.namePreset !== 'string' && asksForNothing) {
+    throw new ConfigurationError(
+      `${field}.nodeTags`,
+      'nothing to name or tag',
+      'Set namePreset, nodeTags, volumeTags or interfaceTags',
+    );
+  }
+  checkTags(profile, field);
+}
+
+/** What a profile of either kind says of tags. */
+function checkTags(profile: Profile | NamingProfile, field: string): void {
+  const hasPreset = typeof profile.namePreset === 'string';
+  if (hasPreset && profile.nodeTags?.['Name'] !== undefined) {
+    throw new ConfigurationError(
+      `${field}.nodeTags["Name"]`,
+      'namePreset makes the name already',
+      'Remove one of the two',
+    );
+  }
+  const count = Object.keys(profile.nodeTags ?? {}).length + (hasPreset ? 1 : 0);
+  if (count > MOST_TAGS) {
+    throw new ConfigurationError(
+      `${field}.nodeTags`,
+      `${count} tags, at most ${MOST_TAGS}`,
+      'Remove some: namePreset makes one more, and EC2 takes 50 on a resource',
+    );
+  }
+  for (const name of TAG_FIELDS) {
+    for (const [key, template] of Object.entries(profile[name] ?? {})) {
+      const at = `${field}.${name}[${JSON.stringify(key)}]`;
+      if (/\p{Cc}/u.test(key)) {
+        throw new ConfigurationError(at, 'control characters in the key', 'Use printable characters');
+      }
+      checkTemplate(at, template);
+    }
   }
 }
 

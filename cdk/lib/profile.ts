@@ -41,12 +41,12 @@ export function checkProfile(profile: unknown, field = 'profile'): asserts profi
 }
 
 /** The profile, with ids as long as any that its tokens can become. */
-export function withLongestIds(profile: Profile): Profile {
-  return withStandIns(profile, 'profile', new Map()) as Profile;
+export function withLongestIds<P extends object>(profile: P): P {
+  return withStandIns(profile, 'profile', new Map()) as P;
 }
 
 /** Ids that are tokens become ids of the right form, another one for each token, so that the rules can be checked. */
-function withStandIns(value: unknown, field: string, known: Map<string, string>): unknown {
+export function withStandIns(value: unknown, field: string, known: Map<string, string>): unknown {
   if (typeof value === 'string') {
     return Token.isUnresolved(value) ? standIn(value, field, known) : value;
   }

@@ -1,5 +1,5 @@
 /**
- * Writes `lib/*.generated.ts` from their JSON Schemas; that of a profile is generated from the Rust types in its turn.
+ * Writes `lib/*.generated.ts` from their JSON Schemas; those of profiles are generated from the Rust types in their turn.
  * `--print` writes them to the output instead, as JSON: a test holds the files against it.
  */
 import { writeFileSync } from 'node:fs';

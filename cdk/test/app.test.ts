@@ -3,12 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { checkConfig, loadConfig } from '../lib/config';
-import { FunctionCode } from '../lib/function-code';
 import { deployedFunctions, pascalCase } from '../lib/functions';
 import { hooklineApp } from '../lib/hookline-app';
-import { packagedFunctions, profile, resources, text } from './support';
-
-const code = FunctionCode.packaged(packagedFunctions());
+import type { Naming } from '../lib/naming-rules';
+import { code, namingProfile, profile, resources, text } from './support';
 
 /** An example's template; synthesising it fails on a finding of cdk-nag. */
 function example(file: string): Template {
@@ -121,6 +119,27 @@ test('one group over three AZs: a hook on the group, x86-64, and somebody who is
   overAzs.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
 });
 
+test('one group over three AZs: another group without a hook is named, and that is watched', () => {
+  const { Outputs: outputs } = overAzs.toJSON() as { Outputs: Record<string, unknown> };
+  expect(Object.keys(outputs)).toEqual(
+    expect.arrayContaining(['NamingStateMachineArn', 'NamingDeadLetterQueueUrl', 'NameNodesFunctionName']),
+  );
+  overAzs.hasResourceProperties('AWS::StepFunctions::StateMachine', {
+    StateMachineName: 'hookline-smf-name-node',
+  });
+  const alarms = [...resources(overAzs, 'AWS::CloudWatch::Alarm').values()].map(
+    ({ Properties: properties }) => properties['AlarmName'],
+  );
+  for (const name of ['naming-failed', 'naming-timed-out', 'naming-dead-letters']) {
+    expect(alarms).toContain(`hookline-smf-${name}`);
+  }
+  const [dashboard] = [...resources(overAzs, 'AWS::CloudWatch::Dashboard').values()];
+  expect(text(dashboard?.Properties['DashboardBody'])).toContain('Naming: executions');
+  // One key for all logs of the stack.
+  overAzs.resourceCountIs('AWS::KMS::Key', 1);
+  perAz.resourceCountIs('AWS::StepFunctions::StateMachine', 1);
+});
+
 test('an alarm for a subnet begins below the number that was asked for', () => {
   perAz.hasResourceProperties('AWS::CloudWatch::Alarm', {
     MetricName: 'FreeAddresses',
@@ -161,6 +180,11 @@ describe('a configuration', () => {
       { ...right, hooks: [{ profile: 'upf', heartbeatTimeoutSeconds: 5 }] },
       'config.hooks[0].heartbeatTimeoutSeconds: ',
     ],
+    [{ ...right, naming: [{}] }, 'config.naming[0]: missing field `profile`. Add it'],
+    [
+      { ...right, naming: [{ profile: {}, onCloudTrail: true }] },
+      'config.naming[0].onCloudTrail: unknown field, expected one of `onLaunchSuccessful`, `onRunInstances`, `profile`',
+    ],
     [{ ...right, logs: { retentionDays: 42 } }, 'config.logs.retentionDays: expected one of 1, 3, 5, '],
   ])('is refused with the field and the remedy', (config, says) => {
     expect(() => {
@@ -177,6 +201,14 @@ describe('a configuration', () => {
     expect(() =>
       app({ autoScalingGroup: 'a', managedNodeGroup: { clusterName: 'c', nodegroupName: 'n' } }),
     ).toThrow('config.hooks[0]: two groups. ');
+  });
+
+  test('is refused when a naming profile is wrong', () => {
+    const app = (naming: Naming): unknown =>
+      hooklineApp({ config: { ...right, naming: [naming] }, folder: '.' }, code);
+    expect(() => app({ profile: namingProfile({ nodeTags: { Name: 'a\n{{ asg' } }) })).toThrow(
+      /^naming\[0\]\.profile\.nodeTags\["Name"\]: line 2, column \d+: syntax error/,
+    );
   });
 
   test('names the file that it is looked for in', () => {

@@ -10,7 +10,7 @@ const printed = execFileSync(
 );
 const made = JSON.parse(printed) as Record<string, string>;
 
-test.each(['profile.generated.ts', 'config.generated.ts'])(
+test.each(['profile.generated.ts', 'naming-profile.generated.ts', 'config.generated.ts'])(
   '%s is what its schema says; `npm run generate` writes it',
   (name) => {
     expect(readFileSync(join(__dirname, '..', 'lib', name), 'utf8')).toBe(made[name]);

@@ -2,9 +2,16 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { Fleet } from '../lib/fleet';
-import { STATE_MACHINE, deployedFunctions, pascalCase, permissions } from '../lib/functions';
+import {
+  NAMING_STATE_MACHINE,
+  STATE_MACHINE,
+  deployedFunctions,
+  pascalCase,
+  permissions,
+} from '../lib/functions';
+import { NodeNaming } from '../lib/node-naming';
 import { statements } from '../lib/policy-statements';
-import { type Resource, orchestrated, profile, resources, slot, text } from './support';
+import { type Resource, code, namingProfile, orchestrated, profile, resources, slot, text } from './support';
 
 interface Statement {
   readonly Effect: string;
@@ -26,6 +33,23 @@ const { app, stack } = orchestrated({
     profile({ name: 'amf', selector: { tag: { key: 'amf' } }, slots: [] }),
   ],
   autoScalingGroupNamePatterns: ['eks-smf-*'],
+});
+new NodeNaming(stack, 'Naming', {
+  code,
+  naming: [
+    {
+      profile: namingProfile({
+        namePreset: 'cluster-ip',
+        nodeTags: { Team: 'web' },
+        volumeTags: { Disk: '{{ name }}', Team: 'web' },
+        interfaceTags: { Net: '{{ name }}' },
+      }),
+      onRunInstances: true,
+    },
+    {
+      profile: namingProfile({ name: 'prod', selector: { tag: { key: 'Env', value: 'prod' } } }),
+    },
+  ],
 });
 const template = Template.fromStack(stack);
 
@@ -60,7 +84,7 @@ const HARMLESS = /:(Describe|Get|List)|^(logs|xray):/;
 /** The policies that are attached to a role, however many there are. */
 function statementsOf(name: string): Statement[] {
   const role = [...resources(template, 'AWS::IAM::Role').keys()].find((id) =>
-    new RegExp(`^Orchestrator${pascalCase(name)}Role[0-9A-F]{8}$`).test(id),
+    new RegExp(`^(Orchestrator|Naming)${pascalCase(name)}Role[0-9A-F]{8}$`).test(id),
   );
   expect(role).toBeDefined();
   const attached = (policy: Resource): boolean =>
@@ -83,26 +107,31 @@ function of(name: string, action: string): Statement[] {
   return statementsOf(name).filter((statement) => list(statement.Action).includes(action));
 }
 
-const roles = [...deployedFunctions(), STATE_MACHINE];
+const machines: readonly string[] = [STATE_MACHINE, NAMING_STATE_MACHINE];
+const functions = [...deployedFunctions(), ...deployedFunctions(NAMING_STATE_MACHINE)];
+const roles = [...functions, ...machines];
 
-test('each function and the state machine is deployed with a role of its own', () => {
-  template.resourceCountIs('AWS::Lambda::Function', deployedFunctions().length);
+test('functions/permissions.json speaks of nothing else', () => {
+  expect([...permissions().keys()].sort()).toEqual([...roles].sort());
+});
+
+test('each function and each state machine is deployed with a role of its own', () => {
+  template.resourceCountIs('AWS::Lambda::Function', functions.length);
   const used = [...resources(template, 'AWS::Lambda::Function').values()].map((fn) =>
     text(fn.Properties['Role']),
   );
-  expect(new Set(used).size).toBe(deployedFunctions().length);
-  // And one for EventBridge to start executions by.
-  template.resourceCountIs('AWS::IAM::Role', roles.length + 1);
+  expect(new Set(used).size).toBe(functions.length);
+  // And one for EventBridge to start the executions of each machine by.
+  template.resourceCountIs('AWS::IAM::Role', roles.length + machines.length);
 });
 
 test.each(roles)('%s may do what functions/permissions.json says, no more and no less', (name) => {
-  const more =
-    name === STATE_MACHINE
-      ? INFRASTRUCTURE.stateMachine
-      : [
-          ...INFRASTRUCTURE.function,
-          ...(name === 'reconcile' || name === 'adopt' ? INFRASTRUCTURE.byItself : []),
-        ];
+  const more = machines.includes(name)
+    ? INFRASTRUCTURE.stateMachine
+    : [
+        ...INFRASTRUCTURE.function,
+        ...(name === 'reconcile' || name === 'adopt' ? INFRASTRUCTURE.byItself : []),
+      ];
   expect(actionsOf(statementsOf(name))).toEqual([...(permissions().get(name) ?? []), ...more].sort());
 });
 
@@ -197,6 +226,37 @@ test('tag-node sets the tags that the profiles name, on instances of the profile
     expect(condition?.['Null']?.['aws:TagKeys']).toBe('false');
     expect(JSON.stringify(condition)).toContain('aws:ResourceTag/');
   }
+});
+
+test('name-nodes sets the tags that the naming profiles name, each kind of resource its own', () => {
+  const onlyKeys = (keys: string[]): object => ({
+    'ForAllValues:StringEquals': { 'aws:TagKeys': keys },
+    Null: { 'aws:TagKeys': 'false' },
+  });
+  const allowed = of('name-nodes', 'ec2:CreateTags').map(({ Resource: resource, Condition: condition }) => [
+    list(resource).map(text),
+    condition,
+  ]);
+  const arn = (resource: string): string[] => [`arn:aws:ec2:us-west-2:123456789012:${resource}/*`];
+  expect(allowed).toEqual([
+    [
+      arn('instance'),
+      {
+        ...onlyKeys(['Name', 'Team']),
+        StringEquals: { 'aws:ResourceTag/aws:autoscaling:groupName': ['web'] },
+      },
+    ],
+    [arn('instance'), { ...onlyKeys(['Name', 'Team']), StringEquals: { 'aws:ResourceTag/Env': ['prod'] } }],
+    [arn('volume'), onlyKeys(['Disk', 'Team'])],
+    [arn('network-interface'), onlyKeys(['Net'])],
+  ]);
+});
+
+test('name-node invokes name-nodes, and nothing else', () => {
+  const invoked = of(NAMING_STATE_MACHINE, 'lambda:InvokeFunction').flatMap((statement) =>
+    list(statement.Resource).map(text),
+  );
+  expect(invoked).toEqual([expect.stringMatching(/^<NamingNameNodes[0-9A-F]{8}\.Arn>$/)]);
 });
 
 test('tags of volumes and of interfaces from the launch are limited to what the profiles name', () => {

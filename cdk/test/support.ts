@@ -6,6 +6,7 @@ import { App, Stack, type StackProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { FunctionCode } from '../lib/function-code';
 import { FUNCTION_SETTINGS } from '../lib/functions';
+import type { NamingProfile } from '../lib/naming-profile';
 import { NodeLaunchOrchestrator, type NodeLaunchOrchestratorProps } from '../lib/node-launch-orchestrator';
 import type { Profile, Slot } from '../lib/profile';
 
@@ -24,11 +25,22 @@ export function packagedFunctions(): string {
   return folder;
 }
 
-const code = FunctionCode.packaged(packagedFunctions());
+/** The functions' code of all tests. */
+export const code = FunctionCode.packaged(packagedFunctions());
 
 /** A slot that is right. */
 export function slot(more: Partial<Slot> = {}): Slot {
   return { network: 'signaling', deviceIndex: 1, subnetIds: ['subnet-0123456789abcdef0'], ...more };
+}
+
+/** A naming profile that is right. */
+export function namingProfile(more: Partial<NamingProfile> = {}): NamingProfile {
+  return {
+    name: 'web',
+    selector: { autoScalingGroupNames: ['web'] },
+    nodeTags: { Name: 'web-{{ private_ip | dashed }}' },
+    ...more,
+  };
 }
 
 /** A profile that is right. */

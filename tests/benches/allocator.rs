@@ -99,7 +99,7 @@ impl Scene {
             .collect();
         let in_flight: Vec<InFlight> = (0..=BEFORE)
             .map(|n| InFlight {
-                launched_at: i64::from(n),
+                since: i64::from(n),
                 instance_id: format!("i-{n:017x}").parse::<InstanceId>().unwrap(),
             })
             .collect();

@@ -247,38 +247,68 @@ fn launch_event(run: &Run) -> Result<Value> {
         .context("no event")
 }
 
-/// A node that went in service before there was a Hookline is adopted, and looked at once more while that is under way.
+/// A node in service without interfaces: one that nobody heard of, or one whose execution is under way while a person has
+/// let it go on.
+async fn node_in_service(heard_of: bool) -> Result<Run> {
+    let mut scenario = scenario(1);
+    scenario.reconcile = false;
+    let mut run = Run::new(scenario).await?;
+    if !heard_of {
+        let nobody = hookline_local::eventbridge::Disturbance::drop()
+            .detail_type("EC2 Instance-launch Lifecycle Action")
+            .times(1);
+        run.local.eventbridge().disturb(nobody);
+    }
+    run.launch().await?;
+    until(&mut run, "a launch", |run| waiting(run).is_ok()).await?;
+    run.scene
+        .autoscaling
+        .complete_lifecycle_action()
+        .auto_scaling_group_name(GROUP)
+        .lifecycle_hook_name(HOOK)
+        .instance_id(waiting(&run)?)
+        .lifecycle_action_result("CONTINUE")
+        .send()
+        .await?;
+    until(&mut run, "the node", |run| in_service(run) == 1).await?;
+    Ok(run)
+}
+
+async fn adopt(run: &Run) -> Result<Value> {
+    let payload = json!({
+        "stateMachineArn": hookline_tests::sim::run::MACHINE_ARN,
+        "profiles": [run.scene.profile(GROUP)],
+    });
+    let round = run.invoke("adopt", payload).await;
+    round.map_err(|error| anyhow::anyhow!("{error:?}"))
+}
+
 fn a_node_that_is_adopted() -> Result<Actions> {
     on_paused_clock(async {
-        let mut before = scenario(1);
-        before.reconcile = false;
-        let mut run = Run::new(before).await?;
-        let nobody = hookline_local::eventbridge::Disturbance::drop().times(1);
-        run.local.eventbridge().disturb(nobody);
-        run.launch().await?;
-        until(&mut run, "a launch", |run| waiting(run).is_ok()).await?;
-        run.scene
-            .autoscaling
-            .complete_lifecycle_action()
-            .auto_scaling_group_name(GROUP)
-            .lifecycle_hook_name(HOOK)
-            .instance_id(waiting(&run)?)
-            .lifecycle_action_result("CONTINUE")
-            .send()
-            .await?;
-        until(&mut run, "the node", |run| in_service(run) == 1).await?;
-        let payload = json!({
-            "stateMachineArn": hookline_tests::sim::run::MACHINE_ARN,
-            "profiles": [run.scene.profile(GROUP)],
-        });
-        for _ in 0..2 {
-            run.invoke("adopt", payload.clone())
-                .await
-                .map_err(|error| anyhow::anyhow!("{error:?}"))?;
-            tokio::time::sleep(Duration::from_secs(5)).await;
-        }
+        let mut run = node_in_service(false).await?;
+        // Until every view of EC2 shows it running.
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        let round = adopt(&run).await?;
+        ensure!(
+            round["started"]
+                .as_array()
+                .is_some_and(|ids| ids.len() == 1),
+            "{round:#}"
+        );
         until(&mut run, "the interfaces", |run| made(run) == (4, 4)).await?;
         until(&mut run, "the execution's end", Run::is_idle).await?;
+        Ok(run.tap.actions())
+    })
+}
+
+fn a_node_that_is_not_adopted_as_its_execution_is_under_way() -> Result<Actions> {
+    on_paused_clock(async {
+        let run = node_in_service(true).await?;
+        let round = adopt(&run).await?;
+        ensure!(
+            round["left"].as_array().is_some_and(|ids| ids.len() == 1),
+            "{round:#}"
+        );
         Ok(run.tap.actions())
     })
 }
@@ -320,6 +350,7 @@ fn called() -> Result<Actions> {
         interfaces_that_nobody_owns()?,
         a_launch_whose_volumes_are_tagged()?,
         a_node_that_is_adopted()?,
+        a_node_that_is_not_adopted_as_its_execution_is_under_way()?,
         nodes_without_a_hook()?,
     ];
     for astray in [

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use super::classify::classify;
 use super::{Aws, convert};
@@ -60,21 +62,38 @@ impl Aws {
             subnets.insert((*id).clone(), subnet.clone());
         }
         drop(known);
+        // Side by side: on a cold function this is what a plan would wait for most.
+        let mut asked = JoinSet::new();
         for subnet in subnets
-            .values_mut()
+            .values()
             .filter(|subnet| subnet.availability_zone == zone)
         {
-            subnet.reservations = self.reservations(&subnet.id).await?;
+            let (aws, id) = (self.clone(), subnet.id.clone());
+            asked.spawn(
+                async move { (aws.reservations(&id).await, id) }.instrument(Span::current()),
+            );
+        }
+        while let Some(answered) = asked.join_next().await {
+            let (reservations, id) = answered.map_err(|error| Error::AwsUnavailable {
+                action: "GetSubnetCidrReservations",
+                detail: error.to_string(),
+            })?;
+            let reservations = reservations?;
+            if let Some(subnet) = subnets.get_mut(&id) {
+                subnet.reservations = reservations;
+            }
         }
         Ok(subnets)
     }
 
     async fn reservations(&self, subnet: &SubnetId) -> Result<Vec<ipnet::IpNet>> {
         let now = Instant::now();
-        let mut known = self.memory.reservations.lock().await;
-        known.retain(|_, (at, _)| now.duration_since(*at) < REMEMBER);
-        if let Some((_, reservations)) = known.get(subnet) {
-            return Ok(reservations.clone());
+        {
+            let mut known = self.memory.reservations.lock().await;
+            known.retain(|_, (at, _)| now.duration_since(*at) < REMEMBER);
+            if let Some((_, reservations)) = known.get(subnet) {
+                return Ok(reservations.clone());
+            }
         }
         let mut reservations: Vec<ipnet::IpNet> = Vec::new();
         let mut next_token = None;
@@ -102,6 +121,7 @@ impl Aws {
                 break;
             }
         }
+        let mut known = self.memory.reservations.lock().await;
         known.insert(subnet.clone(), (now, reservations.clone()));
         Ok(reservations)
     }

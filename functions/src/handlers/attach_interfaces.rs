@@ -259,6 +259,8 @@ impl<'a> Attacher<'a> {
     /// Looks until every interface is as its slot says (invariant I1).
     async fn verify(&mut self, chosen: &Chosen<'_>) -> Result<Vec<Wired>> {
         let instance = &self.node.instance_id;
+        // Another wait: what the one for the instance has grown to would make the first look here a late one.
+        self.patience = Patience::new(self.context);
         if self.attached_now {
             // What was attached a moment ago is still attaching: a look at once is a call for nothing.
             self.patience.wait().await;

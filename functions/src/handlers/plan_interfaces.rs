@@ -71,12 +71,13 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         context.metrics.add(Metric::LaunchesWaiting, of, 1);
     };
 
-    context
-        .aws
-        .limits(&node.instance_type)
-        .await?
-        .check(profile)?;
-    let subnets = context.aws.subnets(&profile.subnet_ids(), zone).await?;
+    let subnet_ids = profile.subnet_ids();
+    let (limits, subnets) = tokio::join!(
+        context.aws.limits(&node.instance_type),
+        context.aws.subnets(&subnet_ids, zone)
+    );
+    limits?.check(profile)?;
+    let subnets = subnets?;
     // Before any wait: what cannot be is said at once.
     check_subnets(profile, zone, &subnets)?;
     let in_zone: Vec<&SubnetId> = subnets
