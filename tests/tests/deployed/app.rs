@@ -110,8 +110,9 @@ impl App {
 
     /// Removes what was deployed.
     pub(crate) async fn destroy(&self, ministack: &Ministack) -> Result<()> {
-        let mut cdk = self.cdk(ministack, &["destroy", "--all", "--force", "--app"]);
-        run(cdk.arg(self.assembly()).current_dir(&self.folder)).await
+        let mut cdk = self.cdk(ministack, &["destroy", "--all", "--force"]);
+        cdk.arg("--app").arg(self.assembly());
+        run(cdk.current_dir(&self.folder)).await
     }
 
     fn cdk(&self, ministack: &Ministack, arguments: &[&str]) -> Command {

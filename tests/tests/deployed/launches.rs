@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use hookline::domain::profile::Profile;
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::server::Server;
-use hookline_local::{Fault, FaultKind, LocalAws, Settings};
+use hookline_local::{Fault, FaultKind, LocalAws, Outcome, Settings};
 use hookline_tests::deployment::{Deployment, Tools, json_call, wait_for};
 use hookline_tests::ministack::{ACCOUNT, Ministack, REGION};
 use hookline_tests::scene::{HOOK, Scene, Size};
@@ -48,9 +48,10 @@ async fn what_cdk_deploys_wires_nodes_mends_what_goes_wrong_and_can_be_removed()
     ];
     let at_rest = async || deployed.stage.at_rest(&profiles).await;
 
-    a_launch_goes_from_its_event_to_in_service(&deployed, GROUP, ours, 1).await?;
+    a_launch_goes_from_its_event_to_in_service(&deployed, GROUP, ours, (0, 2)).await?;
     at_rest().await?;
-    a_launch_goes_from_its_event_to_in_service(&deployed, &deployed.managed, managed, 2).await?;
+    a_launch_goes_from_its_event_to_in_service(&deployed, &deployed.managed, managed, (2, 1))
+        .await?;
     at_rest().await?;
     a_launch_without_an_event_is_found_by_reconcile(&deployed).await?;
     at_rest().await?;
@@ -78,7 +79,7 @@ async fn deploy() -> Result<Deployed> {
     let server = Server::start(&local, 0).await?;
     let ministack = Ministack::start(&tools.python, &packages()?, &folder, &server.url()).await?;
     let scene = Scene::build(local.clone(), &Size::default()).await?;
-    scene.plain_group(GROUP, &[]).await?;
+    scene.plain_group(GROUP, &[("app", GROUP)]).await?;
     cluster(&ministack, CLUSTER).await?;
     let managed = node_group(&ministack, &scene, CLUSTER, NODE_GROUP).await?;
 
@@ -127,21 +128,31 @@ async fn deploy() -> Result<Deployed> {
     })
 }
 
-/// The first instance of a group; the n-th execution of all.
+/// The first instance of a group. `rules` of the deployed rules want its event: that of its own profile, and perhaps one that
+/// knows its nodes by a tag, which no event has; `before` executions are there already.
 async fn a_launch_goes_from_its_event_to_in_service(
     deployed: &Deployed,
     group: &str,
     profile: &Value,
-    n: usize,
+    (before, rules): (usize, usize),
 ) -> Result<()> {
     let stage = &deployed.stage;
     stage.scene.scale(group, 1).await?;
     stage.in_service(group, 1).await?;
-    let executions = stage.ended(n).await?;
-    ensure!(executions.len() == n, "{executions:#?}");
-    let execution = executions.last().context("no execution")?;
-    ensure!(execution.input["profile"] == *profile, "{execution:#?}");
-    stage.expect(execution, "SUCCEEDED", "NodeReady").await
+    let executions = stage.ended(before + rules).await?;
+    ensure!(executions.len() == before + rules, "{executions:#?}");
+    let mut wired = 0;
+    for execution in executions.iter().skip(before) {
+        if execution.input["profile"] == *profile {
+            wired += 1;
+            stage.expect(execution, "SUCCEEDED", "NodeReady").await?;
+        } else {
+            let state = "NotForThisProfile";
+            stage.expect(execution, "SUCCEEDED", state).await?;
+        }
+    }
+    ensure!(wired == 1, "{executions:#?}");
+    Ok(())
 }
 
 /// The event is lost. A round of the deployed reconcile, with the input of its deployed schedule, starts the execution.
@@ -166,8 +177,8 @@ async fn a_launch_without_an_event_is_found_by_reconcile(deployed: &Deployed) ->
     })
     .await?;
     stage.in_service(GROUP, 2).await?;
-    let executions = stage.ended(3).await?;
-    ensure!(executions.len() == 3, "{executions:#?}");
+    let executions = stage.ended(4).await?;
+    ensure!(executions.len() == 4, "{executions:#?}");
     let last = executions.last().context("no execution")?;
     ensure!(last.arn.contains(":reconcile-i-"), "{}", last.arn);
     stage.expect(last, "SUCCEEDED", "NodeReady").await
@@ -183,12 +194,18 @@ async fn a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(
         .local
         .inject(Fault::on("CreateNetworkInterface", FaultKind::Throttle).always());
     stage.scene.scale(GROUP, 3).await?;
-    let execution = wait_for(LIMIT, "an execution that EC2 throttles", async || {
-        let mut executions = stage.deployment.executions().await?;
-        executions.retain(|one| one.status == "RUNNING");
-        Ok(executions.pop())
+    // The execution by the other profile's rule has to end first: reconcile gives nothing up while an execution runs for it.
+    let what = "one execution, which EC2 throttles";
+    let execution = wait_for(LIMIT, what, async || {
+        let throttled = stage.local.calls().iter().any(|call| {
+            call.action == "CreateNetworkInterface" && matches!(call.outcome, Outcome::Error(_))
+        });
+        let mut running = stage.deployment.executions().await?;
+        running.retain(|one| one.status == "RUNNING");
+        Ok(running.pop().filter(|_| throttled && running.is_empty()))
     })
     .await?;
+    ensure!(execution.input["profile"] == deployed.profiles[0]);
     let instance = Stage::instance_of(&execution)?;
     stage.no_replacements(GROUP).await?;
     let stop = json!({"executionArn": execution.arn});

@@ -53,10 +53,13 @@ async fn zip_functions(tools: &Tools, folder: &Path) -> Result<PathBuf> {
     let mut zip = Command::new(&tools.python);
     zip.arg(script).arg(&zips);
     for name in permissions::allowed()?.keys() {
-        let program = tools.functions.join(name);
-        // The state machine has actions of its own, and no program.
-        if name != "launch-node" {
-            zip.arg(program);
+        // A state machine has actions of its own, and no program.
+        let machine = format!("../statemachine/{name}.asl.json");
+        if !Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(machine)
+            .is_file()
+        {
+            zip.arg(tools.functions.join(name));
         }
     }
     app::run(&mut zip).await?;
