@@ -222,7 +222,7 @@ impl Scene {
     /// # Errors
     /// When the simulated AWS refuses.
     pub async fn plain_group(&self, name: &str, tags: &[(&str, &str)]) -> Result<()> {
-        let tags = tags
+        let tags: Vec<_> = tags
             .iter()
             .map(|(key, value)| {
                 Tag::builder()
@@ -245,7 +245,7 @@ impl Scene {
             .max_size(5000)
             .desired_capacity(0)
             .vpc_zone_identifier(self.node_subnets.join(","))
-            .set_tags(Some(tags))
+            .set_tags((!tags.is_empty()).then_some(tags))
             .send()
             .await
             .with_context(|| format!("CreateAutoScalingGroup {name}"))?;

@@ -24,7 +24,17 @@ const DIST: &str = "dist";
 const BOOTSTRAP: &str = "bootstrap";
 
 /// How the functions are built: as `cargo xtask demo --release` builds them.
-pub(crate) const SELECTION: [&str; 4] = ["--package", "hookline", "--bins", "--release"];
+pub(crate) const SELECTION: [&str; 6] = [
+    "--package",
+    "hookline",
+    "--package",
+    "hookline-traffic",
+    "--bins",
+    "--release",
+];
+
+/// The folders with a file for each function's program.
+const PROGRAMS: [&str; 2] = ["functions/src/bin", "traffic/extract-pods/src/bin"];
 
 /// What is to be packaged.
 #[derive(Debug, Args)]
@@ -104,15 +114,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
 
 /// The functions' names: one program each.
 pub(crate) fn functions(workspace: &Workspace) -> Result<Vec<String>> {
-    let folder = workspace.path("functions/src/bin");
     let mut names = Vec::new();
-    for path in files(&folder)? {
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            names.push(name.into_owned());
+    for folder in PROGRAMS {
+        let before = names.len();
+        for path in files(&workspace.path(folder))? {
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.file_stem().unwrap_or_default().to_string_lossy();
+                names.push(name.into_owned());
+            }
         }
+        ensure!(names.len() > before, "no function in {folder}");
     }
-    ensure!(!names.is_empty(), "no function in {}", folder.display());
     Ok(names)
 }
 

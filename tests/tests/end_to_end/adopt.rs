@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::{Fault, FaultKind};
-use hookline_tests::deployment::Tools;
+use hookline_tests::deployment::{Tools, wait_for};
 use hookline_tests::scene::HOOK;
 use hookline_tests::stage::Stage;
 use hookline_tests::{emf, invariants};
@@ -64,7 +64,15 @@ async fn a_running_node_gets_its_interfaces_and_a_failure_leaves_it_in_service()
     };
     let second = Fault::on("AttachNetworkInterface", denied).when("DeviceIndex", "2");
     stage.local.inject(second);
-    let report = adopt(&stage, &profile).await?;
+    // EC2 may be the last to show that it runs.
+    let report = wait_for(Duration::from_secs(60), "the node to run", async || {
+        let report = adopt(&stage, &profile).await?;
+        Ok(report["left"]
+            .as_array()
+            .is_some_and(Vec::is_empty)
+            .then_some(report))
+    })
+    .await?;
     assert_eq!(report["started"], json!([instance]), "{report}");
     let executions = stage.ended(1).await?;
     stage
