@@ -1,5 +1,7 @@
 //! Launches, through what `cdk deploy` made.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, ensure};
 use hookline::domain::profile::Profile;
 use hookline_local::eventbridge::Disturbance;
@@ -57,6 +59,7 @@ async fn what_cdk_deploys_wires_nodes_mends_what_goes_wrong_and_can_be_removed()
     at_rest().await?;
     a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(&deployed).await?;
     at_rest().await?;
+    nobody_calls(&deployed.stage).await?;
 
     let Deployed {
         stage,
@@ -70,6 +73,21 @@ async fn what_cdk_deploys_wires_nodes_mends_what_goes_wrong_and_can_be_removed()
     assert_eq!(hooks(&stage.scene, &managed).await?, []);
     stage.deployment.shut_down().await;
     ministack.shut_down().await
+}
+
+/// Waits until no function runs any more: one of an execution that was stopped does, and ministack makes its log group
+/// anew for its last lines (on AWS no function may). The SDK's longest pause between two tries is shorter than this.
+async fn nobody_calls(stage: &Stage) -> Result<()> {
+    const QUIET: Duration = Duration::from_secs(10);
+    let mut last = (stage.local.calls().len(), Instant::now());
+    wait_for(LIMIT, "the functions to be quiet", async || {
+        let calls = stage.local.calls().len();
+        if calls != last.0 {
+            last = (calls, Instant::now());
+        }
+        Ok((last.1.elapsed() > QUIET).then_some(()))
+    })
+    .await
 }
 
 async fn deploy() -> Result<Deployed> {
