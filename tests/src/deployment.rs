@@ -441,11 +441,43 @@ pub async fn wait_for<T>(
     }
 }
 
-/// A call of one of AWS's JSON services.
+/// A call of one of AWS's JSON services. One that only reads is tried again when the service fails, as AWS's own clients do:
+/// moto answers with status 500 when an execution begins or ends while it walks through its list of them.
 ///
 /// # Errors
 /// AWS's error, as text.
 pub async fn json_call(local: &LocalAws, target: &str, body: &Value) -> Result<Value> {
+    const TRIES: usize = 5;
+    let (_, action) = target.split_once('.').context("not SERVICE.ACTION")?;
+    let reads = ["List", "Describe", "Get"]
+        .iter()
+        .any(|verb| action.starts_with(verb));
+    let mut tries = if reads { TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let (status, answer) = answer_of(local, target, body).await?;
+        if status.is_server_error() && tries > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        }
+        ensure!(
+            status.is_success(),
+            "{target}: {status} {}",
+            String::from_utf8_lossy(&answer)
+        );
+        if answer.is_empty() {
+            return Ok(Value::Null);
+        }
+        return serde_json::from_slice(&answer)
+            .with_context(|| format!("{target}: not JSON: {}", String::from_utf8_lossy(&answer)));
+    }
+}
+
+async fn answer_of(
+    local: &LocalAws,
+    target: &str,
+    body: &Value,
+) -> Result<(http::StatusCode, Bytes)> {
     let service = if target.starts_with("AWSStepFunctions") {
         "states"
     } else {
@@ -462,17 +494,7 @@ pub async fn json_call(local: &LocalAws, target: &str, body: &Value) -> Result<V
         .body(Bytes::from(body.to_string()))?;
     let response = local.handle(request).await?;
     let (parts, body) = response.into_parts();
-    ensure!(
-        parts.status.is_success(),
-        "{target}: {} {}",
-        parts.status,
-        String::from_utf8_lossy(&body)
-    );
-    if body.is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_slice(&body)
-        .with_context(|| format!("{target}: not JSON: {}", String::from_utf8_lossy(&body)))
+    Ok((parts.status, body))
 }
 
 fn text(value: &Value, key: &str) -> Result<String> {
