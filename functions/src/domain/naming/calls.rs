@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Tags;
+use crate::domain::validate::MOST_TAGS;
 
 /// More kinds of resources than this are not tried out: each has a call of its own. It takes volumes or interfaces of one
 /// instance whose tags somebody set differently.
@@ -187,10 +188,7 @@ pub fn shared(by_instance: &[Vec<Call>]) -> Vec<Shared> {
     all
 }
 
-/// EC2's limit of tags on a resource; those of AWS do not count (EC2 User Guide, "Tag restrictions").
-const MOST_TAGS: usize = 50;
-
-/// Says what has no room for its tags.
+/// Says what has no room for its tags; those of AWS do not count (EC2 User Guide, "Tag restrictions").
 ///
 /// # Errors
 /// The problem, in words.
