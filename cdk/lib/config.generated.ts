@@ -249,6 +249,10 @@ export interface Traffic {
    */
   usdPerGb?: number;
   /**
+   * How many pairs of groups of each hour, those with most bytes across zones, become metrics of CloudWatch.
+   */
+  topPairs?: number;
+  /**
    * The most that one query may scan.
    */
   scanLimitGiB?: number;

@@ -8,6 +8,7 @@ import { ConfigurationError } from './configuration-error';
 import { CrossAzTraffic } from './cross-az-traffic';
 import type { FunctionCode } from './function-code';
 import { TrafficAlarms } from './traffic-alarms';
+import { TrafficDashboard } from './traffic-dashboard';
 import type { TrafficSource } from './traffic-store';
 
 /** Props of {@link CrossAzTrafficStack}. */
@@ -20,7 +21,7 @@ export interface CrossAzTrafficStackProps extends StackProps {
   readonly code: FunctionCode;
 }
 
-/** The traffic across Availability Zones, and its alarms. */
+/** The traffic across Availability Zones, its alarms and its dashboard. */
 export class CrossAzTrafficStack extends Stack {
   /** What makes the table. */
   readonly traffic: CrossAzTraffic;
@@ -45,6 +46,7 @@ export class CrossAzTrafficStack extends Stack {
       namePrefix: config.stackName,
       ...(traffic.groupLabels === undefined ? {} : { groupLabels: traffic.groupLabels }),
       ...(traffic.usdPerGb === undefined ? {} : { usdPerGb: traffic.usdPerGb }),
+      ...(traffic.topPairs === undefined ? {} : { topPairs: traffic.topPairs }),
       ...(traffic.scanLimitGiB === undefined ? {} : { scanLimitGiB: traffic.scanLimitGiB }),
       ...(traffic.keepInputsDays === undefined ? {} : { keepInputs: Duration.days(traffic.keepInputsDays) }),
       ...(traffic.minute === undefined ? {} : { minute: traffic.minute }),
@@ -56,14 +58,19 @@ export class CrossAzTrafficStack extends Stack {
       traffic: this.traffic,
       ...(alarms.topicArn === undefined ? {} : { topicArn: alarms.topicArn }),
     });
+    const { url } = new TrafficDashboard(this, 'Dashboard', {
+      traffic: this.traffic,
+      clusterName: traffic.clusterName,
+    });
     acknowledgeTrafficProviders(this);
-    this.outputs();
+    this.outputs(url);
   }
 
-  private outputs(): void {
+  private outputs(dashboardUrl: string): void {
     const { store, stateMachine, extractPods, deadLetterQueue } = this.traffic;
     for (const [id, value, description] of [
       ['StateMachineArn', stateMachine.stateMachineArn, 'The state machine: start it for hours of the past'],
+      ['DashboardUrl', dashboardUrl, 'What crosses zones, by hour'],
       ['WorkGroup', store.workGroupName, 'Athena’s workgroup, with the named queries'],
       ['Database', store.databaseName, 'Glue’s database'],
       [

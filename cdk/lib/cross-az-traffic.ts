@@ -1,5 +1,5 @@
 /** The traffic across Availability Zones (docs/cross-az-traffic.md): what makes the table, each hour. */
-import { Duration, RemovalPolicy, Stack, TimeZone, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, TimeZone } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
@@ -19,13 +19,14 @@ import { ConfigurationError } from './configuration-error';
 import { ExtractPods, type ListedCluster } from './extract-pods';
 import type { FunctionCode } from './function-code';
 import { logKey } from './log-key';
-import { mayQuery, mayStoreTraffic } from './traffic-statements';
+import { checkedPrefix } from './name-prefix';
+import { mayPutMetrics, mayQuery, mayStoreTraffic } from './traffic-statements';
 import { type TrafficSource, TrafficStore } from './traffic-store';
 import { TrafficTable } from './traffic-table';
-import { machineDefinition, storeStatement } from './traffic-texts';
+import { machineDefinition, metricsStatement, storeStatement } from './traffic-texts';
 
-/** The longest name here is that of extract-pods' function, of which Lambda takes 64 characters. */
-const LONGEST_PREFIX = 64 - '-extract-pods'.length;
+/** The functions, by what their names end with. */
+const FUNCTIONS = ['extract-pods', 'traffic-table'];
 /** Flow logs of an hour are delivered some ten minutes after it. */
 const EARLIEST_MINUTE = 10;
 
@@ -45,6 +46,8 @@ export interface CrossAzTrafficProps {
   readonly groupLabels?: readonly string[];
   /** US dollars for a GB that leaves a zone, and again for one that enters another. @default 0.01 */
   readonly usdPerGb?: number;
+  /** How many pairs of groups of each hour, those with most bytes across zones, become metrics of CloudWatch. @default 10 */
+  readonly topPairs?: number;
   /** The most that one query may scan, in GiB. @default 100 */
   readonly scanLimitGiB?: number;
   /** How long flow logs and listings are kept: that far back an hour can be computed again. @default 30 days */
@@ -89,7 +92,7 @@ export class CrossAzTraffic extends Construct {
   ) {
     super(scope, id);
     check(props);
-    this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(this).stackName);
+    this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(this).stackName, FUNCTIONS);
     this.logRemovalPolicy = props.logRemovalPolicy ?? RemovalPolicy.DESTROY;
     this.encryptionKey = props.encryptionKey ?? logKey(this, this.logRemovalPolicy);
     this.store = new TrafficStore(this, 'Store', {
@@ -143,6 +146,7 @@ export class CrossAzTraffic extends Construct {
       new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [functionArn] }),
       ...mayQuery(this.store),
       ...mayStoreTraffic(this.store),
+      mayPutMetrics(),
     ];
     allowed.forEach((statement) => role.addToPolicy(statement));
     acknowledgeWildcards(role, allowed);
@@ -150,9 +154,12 @@ export class CrossAzTraffic extends Construct {
       stateMachineName: name,
       stateMachineType: StateMachineType.STANDARD,
       comment: 'Computes the traffic across Availability Zones of three hours (Hookline)',
-      // The statement is put in here and not by CloudFormation, which would not escape its line breaks for JSON.
+      // The statements are put in here and not by CloudFormation, which would not escape their line breaks for JSON.
       definitionBody: DefinitionBody.fromString(
-        machineDefinition(storeStatement(this.props.usdPerGb ?? 0.01)),
+        machineDefinition({
+          store: storeStatement(this.props.usdPerGb ?? 0.01),
+          metrics: metricsStatement(this.props.topPairs ?? 10),
+        }),
       ),
       definitionSubstitutions: {
         ExtractPodsFunctionArn: functionArn,
@@ -169,7 +176,7 @@ export class CrossAzTraffic extends Construct {
     });
     acknowledge(role, {
       'AwsSolutions-IAM5[Resource::*]':
-        'Step Functions needs the log delivery actions and those of X-Ray on all resources: neither can be limited.',
+        'Step Functions needs the log delivery actions and those of X-Ray on all resources: neither can be limited. A condition limits PutMetricData to the namespace.',
     });
     return machine;
   }
@@ -200,12 +207,14 @@ export class CrossAzTraffic extends Construct {
   }
 }
 
-function check({ source, usdPerGb, scanLimitGiB, minute, keepInputs }: CrossAzTrafficProps): void {
+function check({ source, usdPerGb, topPairs, scanLimitGiB, minute, keepInputs }: CrossAzTrafficProps): void {
   if ('subnetIds' in source && source.subnetIds.length === 0) {
     throw new ConfigurationError('source.subnetIds', 'no subnet', 'Name those that the nodes are in');
   }
   for (const [field, value, least, most] of [
     ['usdPerGb', usdPerGb, 0, 1000],
+    // All that one execution puts must fit into its input, 256 KiB, and each pair costs what a metric does.
+    ['topPairs', topPairs, 0, 50],
     // Athena's own least is 10 MB.
     ['scanLimitGiB', scanLimitGiB, 1, 100_000],
     ['minute', minute, EARLIEST_MINUTE, 59],
@@ -216,15 +225,4 @@ function check({ source, usdPerGb, scanLimitGiB, minute, keepInputs }: CrossAzTr
       throw new ConfigurationError(field, `${value} is not possible`, `Give ${least} to ${most}`);
     }
   }
-}
-
-function checkedPrefix(prefix: string): string {
-  if (Token.isUnresolved(prefix) || !/^[A-Za-z0-9-]+$/.test(prefix) || prefix.length > LONGEST_PREFIX) {
-    throw new ConfigurationError(
-      'namePrefix',
-      `${JSON.stringify(prefix)} cannot begin the names of functions and workgroups`,
-      `Give 1 to ${LONGEST_PREFIX} letters, digits and -`,
-    );
-  }
-  return prefix;
 }

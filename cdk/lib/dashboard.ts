@@ -35,7 +35,6 @@ export class LaunchDashboard extends Construct {
 
   constructor(scope: Construct, id: string, { orchestrator, naming }: LaunchDashboardProps) {
     super(scope, id);
-    const stack = Stack.of(this);
     const name = `${orchestrator.namePrefix}-launches`;
     const profiles = orchestrator.profiles.map((profile) => profile.name);
     const each = (metric: LaunchMetric): IMetric[] =>
@@ -122,8 +121,14 @@ export class LaunchDashboard extends Construct {
         deadLetters('Naming: dead letters', naming.deadLetterQueue),
       );
     }
-    this.url = `https://${stack.region}.console.aws.amazon.com/cloudwatch/home?region=${stack.region}#dashboards/dashboard/${name}`;
+    this.url = dashboardUrl(this, name);
   }
+}
+
+/** Where a dashboard of this stack's region is in the console. */
+export function dashboardUrl(scope: Construct, name: string): string {
+  const { region } = Stack.of(scope);
+  return `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}#dashboards/dashboard/${name}`;
 }
 
 function executions(machine: StateMachine): IMetric[] {

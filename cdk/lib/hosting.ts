@@ -1,5 +1,5 @@
 /** How functions and state machines are made: with a role and a log group each, one prefix of their names, one key. */
-import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture, type Function, Tracing } from 'aws-cdk-lib/aws-lambda';
@@ -9,7 +9,6 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from './acknowledgements';
-import { ConfigurationError } from './configuration-error';
 import type { Fleet } from './fleet';
 import type { FunctionCode } from './function-code';
 import {
@@ -20,6 +19,7 @@ import {
   permissions,
 } from './functions';
 import { logKey } from './log-key';
+import { checkedPrefix } from './name-prefix';
 import { statements } from './policy-statements';
 import { placeholders } from './state-machine-definition';
 
@@ -59,7 +59,10 @@ export class Hosting {
     private readonly props: HostingProps,
     private readonly fleet: Fleet,
   ) {
-    this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(scope).stackName);
+    this.namePrefix = checkedPrefix(
+      props.namePrefix ?? Stack.of(scope).stackName,
+      Object.keys(FUNCTION_SETTINGS),
+    );
     this.encryptionKey = props.encryptionKey ?? logKey(scope, props.removalPolicy ?? RemovalPolicy.DESTROY);
     this.deadLetterQueue = new Queue(scope, 'DeadLetters', {
       encryption: QueueEncryption.SQS_MANAGED,
@@ -179,17 +182,4 @@ export class Hosting {
     });
     return machine;
   }
-}
-
-/** A function's name has up to 64 characters, a state machine's up to 80. */
-function checkedPrefix(prefix: string): string {
-  const longest = 64 - 1 - Math.max(...Object.keys(FUNCTION_SETTINGS).map((name) => name.length));
-  if (Token.isUnresolved(prefix) || !/^[A-Za-z0-9_-]+$/.test(prefix) || prefix.length > longest) {
-    throw new ConfigurationError(
-      'namePrefix',
-      `${JSON.stringify(prefix)} cannot begin the names of functions`,
-      `Give 1 to ${longest} letters, digits, - and _`,
-    );
-  }
-  return prefix;
 }

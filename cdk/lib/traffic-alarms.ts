@@ -33,13 +33,13 @@ export class TrafficAlarms extends Construct {
       ...above,
       alarmName: `${namePrefix}-cross-az-traffic-failed`,
       alarmDescription:
-        'An execution failed: its three hours are as they were. The next two runs compute them too.',
+        'An execution failed: its three hours are as they were, or lack their metrics. The next two runs compute them too.',
       metric: stateMachine.metricFailed({ period }),
     });
     this.add('ExecutionTimedOut', {
       ...above,
       alarmName: `${namePrefix}-cross-az-traffic-timed-out`,
-      alarmDescription: 'An execution took 55 minutes: look at its query in Athena.',
+      alarmDescription: 'An execution took 55 minutes: look at its queries in Athena.',
       metric: stateMachine.metricTimedOut({ period }),
     });
     this.add('DeadLetters', {
@@ -50,7 +50,8 @@ export class TrafficAlarms extends Construct {
     });
     this.add('NothingStored', {
       alarmName: `${namePrefix}-cross-az-traffic-nothing-stored`,
-      alarmDescription: 'No execution succeeded for three hours: from now on hours are missing in the table.',
+      alarmDescription:
+        'No execution succeeded for three hours: from now on hours are missing, in the table or in CloudWatch.',
       metric: stateMachine.metricSucceeded({ period: Duration.hours(1), statistic: 'Sum' }),
       threshold: 1,
       evaluationPeriods: 3,

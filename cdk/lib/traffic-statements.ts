@@ -6,13 +6,14 @@ import { Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { NAMESPACE } from './metrics';
 import { RESULT_TABLE, TABLE_FOLDER, PODS_FOLDER, type TrafficStore } from './traffic-store';
 
 /** The statements that let somebody run queries in the store's workgroup, and have the results written. */
 export function mayQuery(store: TrafficStore): PolicyStatement[] {
   return [
     new PolicyStatement({
-      actions: ['athena:GetQueryExecution', 'athena:StartQueryExecution'],
+      actions: ['athena:GetQueryExecution', 'athena:GetQueryResults', 'athena:StartQueryExecution'],
       resources: [arn(store, 'athena', 'workgroup', store.workGroupName)],
     }),
     new PolicyStatement({
@@ -68,6 +69,18 @@ export function mayStoreTraffic(store: TrafficStore): PolicyStatement[] {
     }),
     ...onTableFiles(store),
   ];
+}
+
+/**
+ * The statement that lets somebody put values of Hookline's metrics. The action knows no resource; the namespace limits it
+ * (CloudWatch User Guide, "Using condition keys to limit access to CloudWatch namespaces").
+ */
+export function mayPutMetrics(): PolicyStatement {
+  return new PolicyStatement({
+    actions: ['cloudwatch:PutMetricData'],
+    resources: ['*'],
+    conditions: { StringEquals: { 'cloudwatch:namespace': NAMESPACE } },
+  });
 }
 
 function onTableFiles({ trafficBucket: bucket }: { trafficBucket: IBucket }): PolicyStatement[] {

@@ -14,7 +14,7 @@ export const NAMED_QUERIES = [
 ] as const;
 
 /** The name of a text in `traffic/sql`. */
-export type SqlName = (typeof NAMED_QUERIES)[number] | 'cross-az' | 'store' | 'create-table';
+export type SqlName = (typeof NAMED_QUERIES)[number] | 'cross-az' | 'store' | 'metrics' | 'create-table';
 
 interface Column {
   readonly Name: string;
@@ -55,6 +55,18 @@ export function storeStatement(usdPerGb: number): string {
   return withParameters(text, { until: '{}', usd_per_gb: String(usdPerGb) });
 }
 
+/** CloudWatch takes values that are up to two weeks old. A day less, as a run may be long and a clock wrong. */
+const METRIC_DAYS = 13;
+
+/**
+ * The query whose rows become metrics, with `{}` wherever it names the window's end.
+ *
+ * @param pairs how many pairs of each hour
+ */
+export function metricsStatement(pairs: number): string {
+  return withParameters(sql('metrics'), { until: '{}', pairs: String(pairs), days: String(METRIC_DAYS) });
+}
+
 /**
  * The statement that makes the table of the results.
  *
@@ -64,22 +76,25 @@ export function createTableStatement(location: string): string {
   return withParameters(sql('create-table'), { location });
 }
 
-/** The state machine's definition, with the statement in it. Its other placeholders are left to CloudFormation. */
-export function machineDefinition(statement: string): string {
-  const place = '${StoreTrafficSql}';
-  let places = 0;
+/** The state machine's definition, with its two statements in it. Its other placeholders are left to CloudFormation. */
+export function machineDefinition(statements: { readonly store: string; readonly metrics: string }): string {
+  const left = new Map([
+    ['${StoreTrafficSql}', statements.store],
+    ['${TrafficMetricsSql}', statements.metrics],
+  ]);
   const definition: unknown = JSON.parse(
     readFileSync(CROSS_AZ_TRAFFIC, 'utf8'),
     (_, value: unknown): unknown => {
-      if (value !== place) {
+      const statement = typeof value === 'string' ? left.get(value) : undefined;
+      if (statement === undefined) {
         return value;
       }
-      places += 1;
+      left.delete(String(value));
       return statement;
     },
   );
-  if (places !== 1) {
-    throw new Error(`${CROSS_AZ_TRAFFIC} has ${places} places for the statement, and must have one`);
+  if (left.size > 0) {
+    throw new Error(`${CROSS_AZ_TRAFFIC} has no place for ${[...left.keys()].join(' and ')}`);
   }
   return JSON.stringify(definition);
 }

@@ -8,7 +8,13 @@ import { KUBERNETES_GROUP } from '../lib/extract-pods';
 import { FunctionCode } from '../lib/function-code';
 import { hooklineApp } from '../lib/hookline-app';
 import { CROSS_AZ_TRAFFIC, TRAFFIC_SQL, TRAFFIC_TABLES } from '../lib/repository';
-import { NAMED_QUERIES, createTableStatement, sql, storeStatement } from '../lib/traffic-texts';
+import {
+  NAMED_QUERIES,
+  createTableStatement,
+  metricsStatement,
+  sql,
+  storeStatement,
+} from '../lib/traffic-texts';
 import { packagedFunctions, profile, resources, text } from './support';
 
 const code = FunctionCode.packaged(packagedFunctions());
@@ -195,25 +201,31 @@ describe('Athena', () => {
   });
 });
 
-describe('the statement that is stored', () => {
-  test('has no comment and no parameter left, and a place for each argument of the state machine', () => {
-    const statement = storeStatement(0.02);
+describe('the statements of the state machine', () => {
+  test.each([
+    ['AskToStore', storeStatement(0.02), "CAST('0.02' AS double)"],
+    ['AskForMetrics', metricsStatement(7), 'place <= 7'],
+  ])('%s: no comment and no parameter left, and a place for each argument', (state, statement, parameter) => {
     expect(statement).not.toMatch(/^\s*--/m);
     expect(statement.replaceAll('{}', '')).not.toMatch(/(?<![:\d]):[a-z_]+|[{}\\]/);
-    expect(statement).toContain("CAST('0.02' AS double)");
-    const call = /"QueryString\.\$": "States\.Format\(\$\.statement, ([^)]*)\)"/.exec(
-      readFileSync(CROSS_AZ_TRAFFIC, 'utf8'),
+    expect(statement).toContain(parameter);
+    const { States: states } = JSON.parse(readFileSync(CROSS_AZ_TRAFFIC, 'utf8')) as {
+      States: Record<string, { Parameters: Record<string, string> }>;
+    };
+    const call = /^States\.Format\(\$\.statement, (.*)\)$/.exec(
+      states[state]?.Parameters['statement.$'] ?? '',
     )?.[1];
     expect(statement.split('{}').length - 1).toBe(call?.split(', ').length);
   });
 
-  test('is in the state machine, whose other placeholders CloudFormation fills', () => {
+  test('are in it; CloudFormation fills its other placeholders', () => {
     const [machine] = [...resources(template, 'AWS::StepFunctions::StateMachine').values()];
     const definition = text(machine?.Properties['DefinitionString']);
     const { States: states } = JSON.parse(definition) as {
       States: Record<string, { Result?: string }>;
     };
     expect(states['WriteStatement']?.Result).toBe(storeStatement(0.01));
+    expect(states['WriteMetricsStatement']?.Result).toBe(metricsStatement(10));
     const left = new Set([...definition.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name));
     expect([...left].sort()).toEqual(
       Object.keys(machine?.Properties['DefinitionSubstitutions'] as object).sort(),
@@ -224,7 +236,7 @@ describe('the statement that is stored', () => {
     });
   });
 
-  test('is refused when it lacks a parameter', () => {
+  test('fill the parameters of the table’s', () => {
     expect(createTableStatement('s3://a/b/')).toContain("LOCATION 's3://a/b/'");
     expect(createTableStatement('s3://a/b/')).not.toContain(':location');
   });
@@ -299,7 +311,10 @@ describe('permissions', () => {
     for (const policy of resources(template, 'AWS::IAM::Policy').values()) {
       for (const statement of (policy.Properties['PolicyDocument'] as { Statement: Statement[] }).Statement) {
         if (list(statement.Action).some((action) => !HARMLESS.test(action))) {
-          expect(list(statement.Resource).map(text)).not.toContain('*');
+          // What knows no resource is limited by a condition.
+          expect(list(statement.Resource).map(text).includes('*') && statement.Condition === undefined).toBe(
+            false,
+          );
         }
       }
     }
@@ -333,6 +348,14 @@ describe('permissions', () => {
     for (const action of called) {
       expect(resourcesOf(machine, action)).not.toEqual([]);
     }
+  });
+
+  test('it puts metrics of Hookline’s namespace only', () => {
+    const [put] = machine.filter(({ Action: action }) => list(action).includes('cloudwatch:PutMetricData'));
+    expect(put).toMatchObject({
+      Action: 'cloudwatch:PutMetricData',
+      Condition: { StringEquals: { 'cloudwatch:namespace': 'Hookline' } },
+    });
   });
 
   test('extract-pods describes the cluster, and writes listings', () => {
@@ -461,6 +484,24 @@ describe('a stack of the app', () => {
     });
   });
 
+  test('shows what the state machine puts, by the names that it has there', () => {
+    const [dashboard] = [...resources(deployed(), 'AWS::CloudWatch::Dashboard').values()];
+    const body = text(dashboard?.Properties['DashboardBody']);
+    const names = [...sql('metrics').matchAll(/'(\w+)' AS metric/g)].map(([, name = '']) => name);
+    expect([...new Set(names)].sort()).toEqual(['CrossAzBytes', 'CrossAzUsd', 'InZoneBytes']);
+    const cluster = '"Cluster","prod","Destination","(all)","Source","(all)"';
+    for (const name of names) {
+      expect(body).toContain(`"Hookline","${name}",${cluster}`);
+    }
+    expect(body).toContain(
+      String.raw`SORT(SEARCH('{Hookline,Cluster,Destination,Source} MetricName=\"CrossAzBytes\" Cluster=\"prod\" NOT Source=\"(all)\"', 'Maximum', 3600), SUM, DESC, 10)`,
+    );
+    const data = readFileSync(CROSS_AZ_TRAFFIC, 'utf8');
+    for (const dimension of ['Cluster', 'Source', 'Destination']) {
+      expect(data).toContain(`"Name": "${dimension}"`);
+    }
+  });
+
   test('is refused where it cannot be', () => {
     expect(() => deployed({ vpcId: undefined })).toThrow(
       'config.traffic: no network. Name either a vpcId or subnetIds',
@@ -470,6 +511,8 @@ describe('a stack of the app', () => {
     );
     expect(() => deployed({ minute: 5 })).toThrow('config.traffic.minute: ');
     expect(() => made({ minute: 5 })).toThrow('minute: 5 is not possible. Give 10 to 59');
+    expect(() => deployed({ topPairs: 51 })).toThrow('config.traffic.topPairs: ');
+    expect(() => made({ topPairs: -1 })).toThrow('topPairs: -1 is not possible. Give 0 to 50');
     expect(() => made({ usdPerGb: NaN })).toThrow('usdPerGb: NaN is not possible');
     expect(() => made({ source: { subnetIds: [] } })).toThrow('source.subnetIds: no subnet');
     expect(() => made({ namePrefix: 'a_b' })).toThrow(/^namePrefix: /);

@@ -50,7 +50,7 @@ def main():
         output = json.loads(ended["output"])
         listing = output["listing"]
         print(f"extract-pods (simulated): {listing['nodes']} nodes and {listing['pods']} pods to {listing['key'].rsplit('/', 1)[0]}/")
-        rows = pipeline.results(aws, output["queryExecutionId"])
+        rows = pipeline.results(aws, output["traffic"]["queryExecutionId"])
     print_pairs(rows)
     found = {answers.key({**row, "hour": datetime.strptime(row["hour"][:19], "%Y-%m-%d %H:%M:%S")}): int(row["bytes"]) for row in rows}
     asked.svg.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,9 @@
 """The pipeline on this machine: buckets, tables and state machine as deployed, files as AWS and extract-pods would deliver them.
 
-The state machine's file, the queries and the tables' definitions are the real ones. Step Functions is moto's engine; S3, Glue and Athena
-are ministack's. Its Athena knows no Iceberg, so here the state machine runs the query itself in place of the statement that stores
-its rows (traffic/sql/store.sql), and the rows are Athena's result.
+The state machine's file, the queries and the tables' definitions are the real ones. Step Functions is moto's engine; S3, Glue, Athena
+and CloudWatch are ministack's. Its Athena knows no Iceberg, so here the state machine runs the query itself in place of the statement
+that stores its rows (traffic/sql/store.sql), the rows are Athena's result, and the query for the metrics has that query in place of
+the table.
 """
 
 import json
@@ -30,12 +31,13 @@ def table_input(name):
     return json.loads(text)
 
 
-def definition(sql):
-    """The state machine's definition, with this query and the names used here."""
+def definition(sql, metrics_sql):
+    """The state machine's definition, with these two queries and the names used here."""
     text = MACHINE.read_text(encoding="utf-8")
     for name, value in (
         ("ExtractPodsFunctionArn", f"arn:aws:lambda:us-east-2:{ACCOUNT}:function:extract-pods"),
         ("StoreTrafficSql", sql),
+        ("TrafficMetricsSql", metrics_sql),
         ("WorkGroup", WORKGROUP),
         ("Database", DATABASE),
     ):
@@ -51,6 +53,15 @@ def query_template(usd_per_gb="0.01"):
     return statement.with_parameters(statement.read("cross-az"), until="{}", usd_per_gb=usd_per_gb)
 
 
+def metrics_template(days=36_500):
+    """The query for the metrics as the state machine's statement, with the other query under the name of the table.
+
+    The day of the generated cluster may be long ago. It has more places than the state machine has arguments. They are all the same, and numbered: moto fills them as Python does.
+    """
+    text = statement.metrics_template(days=days).replace("WITH\n", f"WITH\ncross_az_traffic AS (\n{query_template()}\n),\n", 1)
+    return text.replace("{}", "{0}")
+
+
 def deploy(aws: LocalAws):
     """Makes what CDK would make: buckets, database, tables, workgroup, state machine. Returns the state machine's ARN."""
     s3, glue, athena = aws.client("s3"), aws.client("glue"), aws.client("athena")
@@ -63,7 +74,7 @@ def deploy(aws: LocalAws):
         Name=WORKGROUP, Configuration={"ResultConfiguration": {"OutputLocation": f"s3://{RESULTS_BUCKET}/"}, "EnforceWorkGroupConfiguration": True}
     )
     machine = aws.client("stepfunctions").create_state_machine(
-        name="cross-az-traffic", definition=definition(query_template()), roleArn=f"arn:aws:iam::{ACCOUNT}:role/cross-az-traffic"
+        name="cross-az-traffic", definition=definition(query_template(), metrics_template()), roleArn=f"arn:aws:iam::{ACCOUNT}:role/cross-az-traffic"
     )
     return machine["stateMachineArn"]
 

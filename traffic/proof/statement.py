@@ -42,3 +42,12 @@ def store_template(usd_per_gb="0.01"):
     """That statement as the state machine has it: {} for the window's end, filled in by States.Format."""
     text = read("store").replace(":cross_az\n", read("cross-az") + "\n")
     return with_parameters(text, until="{}", usd_per_gb=usd_per_gb)
+
+
+#: How many pairs of an hour become metrics, and how old an hour may be, in days; cdk/lib/traffic-texts.ts has the same.
+PAIRS, DAYS = 10, 13
+
+
+def metrics_template(pairs=PAIRS, days=DAYS):
+    """The query for the metrics, as the state machine has it."""
+    return with_parameters(read("metrics"), until="{}", pairs=pairs, days=days)

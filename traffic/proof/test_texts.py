@@ -28,9 +28,9 @@ def pods_schema():
 class Statements(unittest.TestCase):
     def test_each_is_athenas_sql(self):
         for dialect in ("athena", "trino"):
-            for name in ("cross-az", "store", *NAMED):
+            for name in ("cross-az", "store", "metrics", *NAMED):
                 text = statement.store(utc(*DAY, 12)) if name == "store" else statement.read(name)
-                text = text.replace(":until", "2026-05-04 12:00:00").replace(":usd_per_gb", "0.01")
+                text = text.replace(":until", "2026-05-04 12:00:00").replace(":usd_per_gb", "0.01").replace(":pairs", "10").replace(":days", "13")
                 with self.subTest(name=name, dialect=dialect):
                     self.assertEqual(len(sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)), 1)
 
@@ -40,7 +40,7 @@ class Statements(unittest.TestCase):
         self.assertEqual([table.name for table in query.find_all(exp.Table)].count("flow_logs"), 1)
 
     def test_no_parameter_is_left(self):
-        for text in (statement.cross_az(utc(*DAY, 12)), statement.store(utc(*DAY, 12)), statement.store_template().replace("{}", "")):
+        for text in (statement.cross_az(utc(*DAY, 12)), statement.store(utc(*DAY, 12)), statement.store_template().replace("{}", ""), statement.metrics_template().replace("{}", "")):
             self.assertIsNone(re.search(r"(?<![:\d]):[a-z_]+", text))
 
     def test_an_unknown_parameter_is_refused(self):
@@ -52,12 +52,57 @@ class Statements(unittest.TestCase):
 
     def test_the_state_machine_fills_every_place(self):
         machine = json.loads(pipeline.MACHINE.read_text(encoding="utf-8"))
-        call = machine["States"]["StartQuery"]["Parameters"]["QueryString.$"]
-        arguments = re.fullmatch(r"States\.Format\(\$\.statement, (.*)\)", call)[1].split(", ")
-        self.assertEqual(set(arguments), {"$.window.until"})
-        self.assertEqual(len(arguments), statement.store_template().count("{}"))
-        # Nothing else in the text may look like a place, or like an escape.
-        self.assertNotRegex(statement.store_template().replace("{}", ""), r"[{}\\]")
+        for state, template in (("AskToStore", statement.store_template()), ("AskForMetrics", statement.metrics_template())):
+            call = machine["States"][state]["Parameters"]["statement.$"]
+            arguments = re.fullmatch(r"States\.Format\(\$\.statement, (.*)\)", call)[1].split(", ")
+            self.assertEqual(set(arguments), {"$.window.until"})
+            self.assertEqual(len(arguments), template.count("{}"), state)
+            # Nothing else in the text may look like a place, or like an escape.
+            self.assertNotRegex(template.replace("{}", ""), r"[{}\\]")
+
+    def test_the_metrics_of_the_stored_table(self):
+        connection = duckdb.connect()
+        self.addCleanup(connection.close)
+        tables.make_result_table(connection)
+
+        def store(hour, source, destination, crosses, size, scope="cluster"):
+            usd = 0.5 if crosses else 0.0
+            connection.execute(
+                f"INSERT INTO cross_az_traffic VALUES ({', '.join('?' * 15)})",
+                [datetime(*DAY, hour), scope, source[0], "Label", source[1], "a", destination[0], "Label", destination[1], "b", crosses, size, usd, usd, None],
+            )
+
+        cart, db, nodes = ("shop", "cart"), ("data", "db"), ("", "(nodes)")
+        store(9, cart, db, True, 2**40)
+        store(9, cart, db, False, 7)
+        store(9, db, cart, True, 5)
+        store(11, nodes, db, True, 3)
+        store(11, nodes, db, None, 100)
+        store(11, cart, ("", "(internet gateway)"), None, 100, scope="egress")
+        store(8, cart, db, True, 1)
+        store(12, cart, db, True, 1)
+        text = statement.metrics_template(pairs=1, days=36_500).replace("{}", datetime(*DAY, 12).strftime(statement.UNTIL_FORMAT))
+        found = {(at[11:13], metric, source, destination): (float(value), unit) for at, metric, unit, value, source, destination in connection.execute(text).fetchall()}
+        total = ("(all)", "(all)")
+        self.assertEqual(
+            found,
+            {
+                ("09", "CrossAzBytes", *total): (2**40 + 5, "Bytes"),
+                ("09", "InZoneBytes", *total): (7, "Bytes"),
+                ("09", "CrossAzUsd", *total): (2.0, "None"),
+                ("09", "CrossAzBytes", "shop/cart", "data/db"): (2**40, "Bytes"),
+                ("10", "CrossAzBytes", *total): (0, "Bytes"),
+                ("10", "InZoneBytes", *total): (0, "Bytes"),
+                ("10", "CrossAzUsd", *total): (0, "None"),
+                ("11", "CrossAzBytes", *total): (3, "Bytes"),
+                ("11", "InZoneBytes", *total): (0, "Bytes"),
+                ("11", "CrossAzUsd", *total): (1.0, "None"),
+                ("11", "CrossAzBytes", "(nodes)", "data/db"): (3, "Bytes"),
+            },
+        )
+        # CloudWatch would refuse them.
+        long_ago = statement.metrics_template().replace("{}", "2026-01-01 12:00:00")
+        self.assertEqual(connection.execute(long_ago).fetchall(), [])
 
     def test_the_named_queries_run_on_the_stored_table(self):
         connection = duckdb.connect()

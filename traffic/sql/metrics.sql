@@ -1,0 +1,60 @@
+-- What the state machine gives to CloudWatch: of each of the three hours before :until, the bytes that crossed Availability Zones
+-- and those that did not, what that cost, and the :pairs pairs of groups with most bytes across zones.
+--
+-- A row is a datum of PutMetricData. Its values are the hour's own sums, so whoever stores them again after a later run stores
+-- the same or, when late files have come, more: the statistic to look at is Maximum. An hour without traffic has zeros, so that a
+-- graph shows it and no gap. Hours that are too old have no row: CloudWatch refuses values that are older than two weeks.
+--
+-- Parameters, put into the text before it is run
+--   :until   the end of the window, a full hour in UTC, as 2026-05-04 12:00:00
+--   :pairs   how many pairs of each hour
+--   :days    how old an hour may be, in days
+--
+-- One statement for Athena (engine version 3) and DuckDB: it keeps to what both know. It scans three hours of the table.
+WITH
+traffic AS (
+  SELECT
+    hour, cross_az, bytes, usd_out + usd_in AS usd,
+    CASE WHEN src_namespace = '' THEN src_group ELSE src_namespace || '/' || src_group END AS source,
+    CASE WHEN dst_namespace = '' THEN dst_group ELSE dst_namespace || '/' || dst_group END AS destination
+  FROM cross_az_traffic
+  WHERE hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until' AND scope = 'cluster'
+),
+hours AS (
+  SELECT CAST(TIMESTAMP ':until' - ago * INTERVAL '1' HOUR AS timestamp(6)) AS hour
+  FROM (VALUES (1), (2), (3)) AS window_hours (ago)
+  WHERE TIMESTAMP ':until' - ago * INTERVAL '1' HOUR > CAST(current_timestamp AS timestamp) - INTERVAL ':days' DAY
+),
+totals AS (
+  SELECT
+    hours.hour,
+    CAST(coalesce(sum(CASE WHEN cross_az THEN bytes END), 0) AS bigint) AS cross_az_bytes,
+    CAST(coalesce(sum(CASE WHEN NOT cross_az THEN bytes END), 0) AS bigint) AS in_zone_bytes,
+    coalesce(sum(usd), CAST(0 AS double)) AS usd
+  FROM hours
+  LEFT JOIN traffic ON traffic.hour = hours.hour
+  GROUP BY hours.hour
+),
+pairs AS (
+  SELECT
+    hour, source, destination, bytes,
+    row_number() OVER (PARTITION BY hour ORDER BY bytes DESC, source, destination) AS place
+  FROM (
+    SELECT hour, source, destination, CAST(sum(bytes) AS bigint) AS bytes
+    FROM traffic
+    WHERE cross_az AND hour IN (SELECT hour FROM hours)
+    GROUP BY hour, source, destination
+  ) AS sums
+),
+data AS (
+  SELECT hour, 'CrossAzBytes' AS metric, 'Bytes' AS unit, CAST(cross_az_bytes AS varchar) AS value, '(all)' AS source, '(all)' AS destination FROM totals
+  UNION ALL
+  SELECT hour, 'InZoneBytes' AS metric, 'Bytes' AS unit, CAST(in_zone_bytes AS varchar) AS value, '(all)' AS source, '(all)' AS destination FROM totals
+  UNION ALL
+  SELECT hour, 'CrossAzUsd' AS metric, 'None' AS unit, CAST(usd AS varchar) AS value, '(all)' AS source, '(all)' AS destination FROM totals
+  UNION ALL
+  SELECT hour, 'CrossAzBytes' AS metric, 'Bytes' AS unit, CAST(bytes AS varchar) AS value, source, destination FROM pairs WHERE place <= :pairs
+)
+SELECT replace(substr(CAST(hour AS varchar), 1, 19), ' ', 'T') || 'Z' AS at, metric, unit, value, source, destination
+FROM data
+ORDER BY hour, metric, source, destination
