@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// One call of the function.
 #[derive(Debug)]
@@ -52,8 +52,6 @@ fn time_left(deadline: u64) -> Duration {
 
 /// JSON lines on stdout; `AWS_LAMBDA_LOG_LEVEL` is Lambda's own setting for the level.
 pub fn init_logs() {
-    let filter =
-        EnvFilter::try_from_env("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     // A second subscriber in one process would be a test's own; it stays.
     let _ = tracing_subscriber::fmt()
         .json()
@@ -63,6 +61,34 @@ pub fn init_logs() {
         .with_span_list(false)
         .with_target(false)
         .without_time()
-        .with_env_filter(filter)
+        .with_max_level(level(std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref()))
         .try_init();
+}
+
+/// Lambda's levels (Lambda Developer Guide, "Log-level filtering") are tracing's and FATAL, in capitals or not; INFO if it is none.
+fn level(name: Option<&str>) -> LevelFilter {
+    match name {
+        Some(name) if name.eq_ignore_ascii_case("fatal") => LevelFilter::ERROR,
+        Some(name) => name.parse().unwrap_or(LevelFilter::INFO),
+        None => LevelFilter::INFO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lambdas_levels_are_known() {
+        for (name, expected) in [
+            ("TRACE", LevelFilter::TRACE),
+            ("debug", LevelFilter::DEBUG),
+            ("WARN", LevelFilter::WARN),
+            ("FATAL", LevelFilter::ERROR),
+            ("loud", LevelFilter::INFO),
+        ] {
+            assert_eq!(level(Some(name)), expected, "{name}");
+        }
+        assert_eq!(level(None), LevelFilter::INFO);
+    }
 }

@@ -11,7 +11,8 @@ use clap::{Args, ValueEnum};
 
 use crate::cargo::{Programs, REMEDY, cargo};
 use crate::command;
-use crate::programs::{FUNCTIONS, become_program, optimised};
+use crate::package;
+use crate::programs::{become_program, optimised};
 use crate::workspace::Workspace;
 
 /// Where criterion leaves what it has measured; it reads the variable itself.
@@ -65,11 +66,7 @@ impl BenchOptions {
 
 /// Measures. Returns only if something could not be built or started.
 pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<ExitCode> {
-    let mut targets = vec!["--bin", "bench"];
-    if options.includes(Part::ColdStart) {
-        targets.extend(FUNCTIONS);
-    }
-    let programs = Programs::build(workspace, &optimised(&targets))?;
+    let programs = Programs::build(workspace, &optimised(&["--bin", "bench"]))?;
     let mut bench = Command::new(programs.path(workspace, "tests", "bench")?);
     // It writes to docs/.
     bench
@@ -77,17 +74,17 @@ pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<ExitC
         .arg("measure")
         .args(options.to_args());
     if options.includes(Part::ColdStart) {
+        let deployed = Programs::build(workspace, &package::SELECTION)?;
         bench
             .arg("--functions")
-            .arg(programs.folder(workspace, "functions")?);
+            .arg(deployed.folder(workspace, "functions")?);
     }
     if options.includes(Part::Allocator) {
         let home = target(workspace)?.join("criterion");
         let mut criterion = cargo(workspace);
-        // Cargo's `bench` is `build --release` with the same selection.
         criterion
             .args(["bench", "--locked"])
-            .args(optimised(&["--bench", "allocator"]).iter().skip(1))
+            .args(optimised(&["--bench", "allocator"]))
             .env(CRITERION_HOME, &home);
         command::run(&mut criterion, REMEDY)?;
         bench.arg("--criterion").arg(home);

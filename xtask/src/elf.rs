@@ -1,8 +1,8 @@
 //! What a function's program asks of the system that it runs on, read from its ELF file: whether Lambda can run it.
 //!
-//! Lambda's `provided.al2023` is Amazon Linux 2023, with glibc 2.34 (AWS Lambda Developer Guide, "OS-only runtimes"; AWS Compute
-//! Blog, "Introducing the Amazon Linux 2023 runtime for AWS Lambda"). A program that was linked against a newer glibc may ask
-//! for more, and is then refused by the loader at each cold start.
+//! Lambda's `provided.al2023` is Amazon Linux 2023 (AWS Lambda Developer Guide, "OS-only runtimes"), with glibc 2.34. A program that
+//! was linked against a newer glibc may ask for more, and is then refused by the loader at each cold start (as in
+//! awslabs/aws-lambda-rust-runtime, issue 932).
 
 use std::fmt;
 

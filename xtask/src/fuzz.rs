@@ -61,7 +61,7 @@ impl Selection {
         match self {
             Self::All(targets) => optimised(targets),
             Self::Local(targets) => {
-                let mut args = vec!["--release", "--package", "hookline-local"];
+                let mut args = vec!["--profile", "bench", "--package", "hookline-local"];
                 args.extend(targets);
                 args
             }

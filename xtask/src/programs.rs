@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::cargo::Programs;
 use crate::workspace::Workspace;
-use crate::{command, python, traffic};
+use crate::{command, package, python, traffic};
 
 /// Where a program finds the Lambda functions to run: a folder of executables.
 pub(crate) const FUNCTIONS_DIR: &str = "HOOKLINE_FUNCTIONS_DIR";
@@ -38,24 +38,6 @@ fn development() -> Vec<&'static str> {
     args.push("--bins");
     args
 }
-
-/// The functions' executables, by cargo's names for them.
-pub(crate) const FUNCTIONS: [&str; 14] = [
-    "--bin",
-    "tag-node",
-    "--bin",
-    "plan-interfaces",
-    "--bin",
-    "create-interfaces",
-    "--bin",
-    "attach-interfaces",
-    "--bin",
-    "complete-hook",
-    "--bin",
-    "release-interfaces",
-    "--bin",
-    "reconcile",
-];
 
 /// What the demo is to show.
 #[derive(Debug, Args)]
@@ -120,7 +102,7 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
     let programs = Programs::build(workspace, &development())?;
     let release;
     let functions = if options.release {
-        release = Programs::build(workspace, &optimised(&FUNCTIONS))?;
+        release = Programs::build(workspace, &package::SELECTION)?;
         release.folder(workspace, "functions")?
     } else {
         programs.folder(workspace, "functions")?
@@ -155,10 +137,10 @@ pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode
     become_program(&mut local)
 }
 
-/// The optimised build: the same selection, so that all that runs optimised shares one build of the AWS SDK. `targets` are what
-/// is made of it, as `--bin NAME`.
+/// The optimised build of what is not deployed: the same selection and profile, so that all of it shares one build of the AWS
+/// SDK. `targets` are what is made of it, as `--bin NAME`.
 pub(crate) fn optimised<'a>(targets: &[&'a str]) -> Vec<&'a str> {
-    let mut args = vec!["--release"];
+    let mut args = vec!["--profile", "bench"];
     args.extend(PACKAGES);
     args.extend(targets);
     args
