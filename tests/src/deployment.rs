@@ -231,10 +231,18 @@ impl Deployment {
     /// # Errors
     /// When the engine does not answer.
     pub async fn executions(&self) -> Result<Vec<Execution>> {
+        self.executions_of(&self.state_machine_arn).await
+    }
+
+    /// The same of another state machine in the same engine.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn executions_of(&self, state_machine_arn: &str) -> Result<Vec<Execution>> {
         let mut executions = Vec::new();
         let mut token = Value::Null;
         loop {
-            let mut call = json!({"stateMachineArn": self.state_machine_arn, "maxResults": 100});
+            let mut call = json!({"stateMachineArn": state_machine_arn, "maxResults": 100});
             if !token.is_null() {
                 call["nextToken"] = token;
             }

@@ -183,38 +183,14 @@ impl Scene {
     /// # Errors
     /// When the simulated AWS refuses.
     pub async fn group(&self, name: &str) -> Result<()> {
-        self.autoscaling
-            .create_auto_scaling_group()
-            .auto_scaling_group_name(name)
-            .launch_template(
-                LaunchTemplateSpecification::builder()
-                    .launch_template_name("node")
-                    .version("$Latest")
-                    .build(),
-            )
-            .min_size(0)
-            .max_size(5000)
-            .desired_capacity(0)
-            .vpc_zone_identifier(self.node_subnets.join(","))
-            .lifecycle_hook_specification_list(
-                LifecycleHookSpecification::builder()
-                    .lifecycle_hook_name(HOOK)
-                    .lifecycle_transition("autoscaling:EC2_INSTANCE_LAUNCHING")
-                    .heartbeat_timeout(HOOK_SECONDS)
-                    .default_result("ABANDON")
-                    .build(),
-            )
-            .tags(
-                Tag::builder()
-                    .key("multus")
-                    .value(name)
-                    .propagate_at_launch(true)
-                    .build(),
-            )
-            .send()
+        let hook = LifecycleHookSpecification::builder()
+            .lifecycle_hook_name(HOOK)
+            .lifecycle_transition("autoscaling:EC2_INSTANCE_LAUNCHING")
+            .heartbeat_timeout(HOOK_SECONDS)
+            .default_result("ABANDON")
+            .build();
+        self.create_group(name, Some(hook), &[("multus", name)])
             .await
-            .with_context(|| format!("CreateAutoScalingGroup {name}"))?;
-        Ok(())
     }
 
     /// Makes a plain group over all AZs, empty, without any hook. Its instances have these tags from their launch.
@@ -222,6 +198,15 @@ impl Scene {
     /// # Errors
     /// When the simulated AWS refuses.
     pub async fn plain_group(&self, name: &str, tags: &[(&str, &str)]) -> Result<()> {
+        self.create_group(name, None, tags).await
+    }
+
+    async fn create_group(
+        &self,
+        name: &str,
+        hook: Option<LifecycleHookSpecification>,
+        tags: &[(&str, &str)],
+    ) -> Result<()> {
         let tags: Vec<_> = tags
             .iter()
             .map(|(key, value)| {
@@ -245,6 +230,7 @@ impl Scene {
             .max_size(5000)
             .desired_capacity(0)
             .vpc_zone_identifier(self.node_subnets.join(","))
+            .set_lifecycle_hook_specification_list(hook.map(|hook| vec![hook]))
             .set_tags((!tags.is_empty()).then_some(tags))
             .send()
             .await

@@ -9,6 +9,7 @@ use hookline_local::server::Server;
 use hookline_local::{Fault, FaultKind, LocalAws, Outcome, Settings};
 use hookline_tests::deployment::{Deployment, Tools, json_call, wait_for};
 use hookline_tests::ministack::{ACCOUNT, Ministack, REGION};
+use hookline_tests::naming;
 use hookline_tests::scene::{HOOK, Scene, Size};
 use hookline_tests::stage::{LIMIT, Stage};
 use serde_json::{Value, json};
@@ -55,6 +56,7 @@ async fn what_cdk_deploys_wires_nodes_mends_what_goes_wrong_and_can_be_removed()
     a_launch_goes_from_its_event_to_in_service(&deployed, &deployed.managed, managed, (2, 1))
         .await?;
     at_rest().await?;
+    a_node_of_a_plain_group_is_named(&deployed).await?;
     a_launch_without_an_event_is_found_by_reconcile(&deployed).await?;
     at_rest().await?;
     a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(&deployed).await?;
@@ -98,6 +100,7 @@ async fn deploy() -> Result<Deployed> {
     let ministack = Ministack::start(&tools.python, &packages()?, &folder, &server.url()).await?;
     let scene = Scene::build(local.clone(), &Size::default()).await?;
     scene.plain_group(GROUP, &[("app", GROUP)]).await?;
+    scene.plain_group(naming::GROUP, &naming::TAGS).await?;
     cluster(&ministack, CLUSTER).await?;
     let managed = node_group(&ministack, &scene, CLUSTER, NODE_GROUP).await?;
 
@@ -109,6 +112,7 @@ async fn deploy() -> Result<Deployed> {
         "region": REGION,
         "architecture": if cfg!(target_arch = "x86_64") { "x86_64" } else { "arm64" },
         "profiles": profiles,
+        "naming": [{"profile": naming::profile()}],
         "hooks": [
             {"profile": GROUP, "autoScalingGroup": GROUP, "heartbeatTimeoutSeconds": 2400},
             {"profile": NODE_GROUP,
@@ -128,7 +132,9 @@ async fn deploy() -> Result<Deployed> {
     assert_eq!(hooks(&scene, GROUP).await?, [hook(2400)]);
     // Put there by the deployed custom resource itself.
     assert_eq!(hooks(&scene, &managed).await?, [hook(1800)]);
-    assert_eq!(carry_over_rules(&ministack, &scene).await?, profiles.len());
+    // One for each profile, and one for the naming profile.
+    let rules = carry_over_rules(&ministack, &scene).await?;
+    assert_eq!(rules, profiles.len() + 1);
 
     let machine = output(&ministack, STACK, "StateMachineArn").await?;
     let deployment =
@@ -171,6 +177,33 @@ async fn a_launch_goes_from_its_event_to_in_service(
     }
     ensure!(wired == 1, "{executions:#?}");
     Ok(())
+}
+
+/// An instance of a group without a hook: the deployed naming rule starts the deployed machine `name-node`, which names it.
+async fn a_node_of_a_plain_group_is_named(deployed: &Deployed) -> Result<()> {
+    let stage = &deployed.stage;
+    let machine = output(&deployed.ministack, STACK, "NamingStateMachineArn").await?;
+    stage.scene.scale(naming::GROUP, 1).await?;
+    let execution = wait_for(LIMIT, "the execution that names the node", async || {
+        let mut executions = stage.deployment.executions_of(&machine).await?;
+        executions.retain(|one| one.status != "RUNNING");
+        Ok(executions.pop())
+    })
+    .await?;
+    stage.expect(&execution, "SUCCEEDED", "NodesNamed").await?;
+    stage.local.with_world(|world| {
+        let members = world.autoscaling.states(naming::GROUP);
+        ensure!(members.len() == 1, "{members:?}");
+        for id in members.keys() {
+            let instance = world.ec2.instance(id).context("no instance")?;
+            let name = instance.tags.get("Name").map(String::as_str);
+            ensure!(
+                name == Some(&naming::cluster_nodegroup_ip(instance)),
+                "{name:?}"
+            );
+        }
+        Ok(())
+    })
 }
 
 /// The event is lost. A round of the deployed reconcile, with the input of its deployed schedule, starts the execution.
