@@ -1,7 +1,7 @@
 """The pipeline on this machine: buckets, tables and state machine as deployed, files as AWS and extract-pods would deliver them.
 
-The state machine's file, the queries and the tables' definitions are the real ones. Step Functions is moto's engine; S3, Glue and Athena
-are ministack's. Its Athena knows no Iceberg, so here the state machine runs the query itself in place of the statement that stores
+The state machine's file, the queries and the tables' definitions are the real ones, and so is extract-pods. Step Functions is moto's engine;
+S3, Glue and Athena are ministack's. Its Athena knows no Iceberg, so here the state machine runs the query itself in place of the statement that stores
 its rows (traffic/sql/store.sql), and the rows are Athena's result.
 """
 
@@ -77,19 +77,29 @@ def upload(aws: LocalAws, bucket, root, prefix):
     return len(files)
 
 
-def run(aws: LocalAws, machine, until, pods=None):
-    """Starts an execution and waits for its end. Returns DescribeExecution's answer."""
-    stepfunctions = aws.client("stepfunctions")
+def start(aws: LocalAws, machine, until, pods=None):
+    """Starts an execution, and returns its ARN."""
     pods = {"cluster": "prod", "bucket": PODS_BUCKET} if pods is None else pods
-    started = stepfunctions.start_execution(
+    started = aws.client("stepfunctions").start_execution(
         stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps({"until": until, "pods": pods})
     )
+    return started["executionArn"]
+
+
+def end(aws: LocalAws, execution):
+    """Waits for the end of an execution. Returns DescribeExecution's answer."""
+    stepfunctions = aws.client("stepfunctions")
 
     def ended():
-        described = stepfunctions.describe_execution(executionArn=started["executionArn"])
+        described = stepfunctions.describe_execution(executionArn=execution)
         return described if described["status"] != "RUNNING" else None
 
-    return wait_for(f"the end of the execution for {until}", ended, ENDS_WITHIN, pause=0.5)
+    return wait_for(f"the end of {execution}", ended, ENDS_WITHIN, pause=0.5)
+
+
+def run(aws: LocalAws, machine, until, pods=None):
+    """Starts an execution and waits for its end. Returns DescribeExecution's answer."""
+    return end(aws, start(aws, machine, until, pods))
 
 
 def results(aws: LocalAws, query):
