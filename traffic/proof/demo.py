@@ -8,6 +8,7 @@ with 1 when a byte is missing.
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,8 @@ def main():
     parser.add_argument("--svg", type=Path, default=Path("target/cross-az-traffic.svg"), help="where the picture goes")
     asked = parser.parse_args()
 
+    # As Ctrl-C does: what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return run(asked.seed, asked.svg)
     except (NotStarted, TimedOut) as error:
