@@ -14,6 +14,8 @@
 //! | `events` | `async eventbridge::act(&LocalAws, action: &str, serde_json::Value) -> Result<serde_json::Value, ApiError>` |
 //! | `lambda` | `async lambda::act(&LocalAws, http::Request<Bytes>) -> http::Response<Bytes>` |
 //! | `states` | `async stepfunctions::forward(&LocalAws, http::Request<Bytes>) -> http::Response<Bytes>` |
+//! | `eks` | `eks::act(&LocalAws, &http::Request<Bytes>, request_id: &str) -> Result<http::Response<Bytes>, ApiError>` |
+//! | one that is handed on | `async forward::Forwarding::forward(&self, service: &str, http::Request<Bytes>) -> Result<http::Response<Bytes>, ApiError>` |
 //!
 //! Besides, the handle and the world hold and call:
 //!
@@ -40,7 +42,7 @@ use crate::service::{
 };
 use crate::wire::error::{ApiError, ErrorForm, respond};
 use crate::wire::xml::Xml;
-use crate::{autoscaling, ec2, eventbridge, lambda, stepfunctions, sts};
+use crate::{autoscaling, ec2, eks, eventbridge, lambda, stepfunctions, sts};
 
 /// The connection broke before the answer came: an injected fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,16 +55,16 @@ pub(crate) async fn handle(
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, ConnectionReset> {
     let request_id = local.with_world(|world| world.new_uuid());
-    let Some(service) = Service::of(&request) else {
+    let Some(service) = Service::of(&request, local.forwarding()) else {
         let error = ApiError::with_status(
             403,
             "MissingAuthenticationToken",
-            "Request is missing Authentication Token, or is for a service that is not simulated",
+            "Request is missing Authentication Token, or is for a service that is neither simulated nor forwarded",
         );
         return Ok(error.render(ErrorForm::Query(EC2_NAMESPACE), &request_id));
     };
     let user_agent = header(request.headers(), "user-agent").to_owned();
-    let call = match Call::read(service, request) {
+    let call = match Call::read(service.clone(), request) {
         Ok(call) => call,
         Err(error) => return Ok(error.render(service.error_form(), &request_id)),
     };
@@ -96,9 +98,17 @@ fn code_of(response: &Response<Bytes>) -> String {
     if !code.is_empty() {
         return code.split(':').next().unwrap_or_default().to_owned();
     }
-    serde_json::from_slice::<Value>(response.body())
-        .ok()
-        .and_then(|body| Some(body.get("__type")?.as_str()?.to_owned()))
+    let in_json = || {
+        let body: Value = serde_json::from_slice(response.body()).ok()?;
+        Some(body.get("__type")?.as_str()?.to_owned())
+    };
+    let in_xml = || {
+        let body = std::str::from_utf8(response.body()).ok()?;
+        let (_, code) = body.split_once("<Code>")?;
+        Some(code.split_once("</Code>")?.0.to_owned())
+    };
+    in_json()
+        .or_else(in_xml)
         .unwrap_or_else(|| response.status().as_u16().to_string())
 }
 
@@ -114,7 +124,7 @@ impl From<ApiError> for Refusal {
 }
 
 async fn run(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<Bytes>, Refusal> {
-    let service = call.service;
+    let service = call.service.clone();
     let (fault, has_token, latency) = local.with_world(|world| {
         let fault = {
             let mut faults = local.faults();
@@ -212,6 +222,10 @@ async fn act(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
         }
         (Service::Lambda, Body::Whole(request)) => Ok(lambda::act(local, request).await),
         (Service::States, Body::Whole(request)) => Ok(stepfunctions::forward(local, request).await),
+        (Service::Eks, Body::Whole(request)) => eks::act(local, &request, request_id),
+        (Service::Forwarded(service), Body::Whole(request)) => {
+            local.forwarding().forward(&service, request).await
+        }
         _ => Err(ApiError::internal()),
     }
 }

@@ -1,5 +1,6 @@
 //! A simulated AWS for one machine: EC2 network interfaces and instances, Auto Scaling groups with
-//! lifecycle hooks, EventBridge rules, and a host for Lambda function binaries.
+//! lifecycle hooks, EventBridge rules, a host for Lambda function binaries, and EKS clusters of which nodes and pods can be
+//! listed. What it does not simulate it can hand on to a server that does ([`forward`]).
 //!
 //! It speaks the real wire protocols, so the AWS SDKs, the AWS CLI and boto3 work against it unchanged:
 //! over TCP (`server`), or in process by handing requests to [`LocalAws::handle`] from an SDK HTTP
@@ -16,8 +17,10 @@ mod calls;
 mod cloudtrail;
 mod dispatch;
 pub mod ec2;
+pub mod eks;
 pub mod eventbridge;
 mod faults;
+pub mod forward;
 pub mod lambda;
 mod local_aws;
 pub mod server;

@@ -13,7 +13,7 @@ use crate::dispatch::{self, ConnectionReset};
 use crate::faults::{Fault, Faults};
 use crate::settings::Settings;
 use crate::world::{Event, World};
-use crate::{eventbridge, lambda, stepfunctions};
+use crate::{eks, eventbridge, forward, lambda, stepfunctions};
 
 /// A running simulated AWS: one account in one Region. Clones are handles to the same one.
 #[derive(Clone)]
@@ -47,6 +47,8 @@ struct Shared {
     eventbridge: eventbridge::EventBridge,
     lambda: lambda::Lambda,
     stepfunctions: stepfunctions::StepFunctions,
+    eks: eks::Eks,
+    forwarding: forward::Forwarding,
 }
 
 impl Drop for Shared {
@@ -79,6 +81,8 @@ impl LocalAws {
             eventbridge: eventbridge::EventBridge::default(),
             lambda,
             stepfunctions: stepfunctions::StepFunctions::default(),
+            eks: eks::Eks::default(),
+            forwarding: forward::Forwarding::default(),
         });
         let local = Self { shared };
         tokio::spawn(run_timers(local.downgrade(), rescheduled));
@@ -155,6 +159,18 @@ impl LocalAws {
     #[must_use]
     pub fn stepfunctions(&self) -> &stepfunctions::StepFunctions {
         &self.shared.stepfunctions
+    }
+
+    /// The clusters.
+    #[must_use]
+    pub fn eks(&self) -> &eks::Eks {
+        &self.shared.eks
+    }
+
+    /// The services that are not simulated, and where their requests go.
+    #[must_use]
+    pub fn forwarding(&self) -> &forward::Forwarding {
+        &self.shared.forwarding
     }
 
     /// A handle that does not keep this one alive.

@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::forward::MAX_FORWARDED;
 use crate::{ConnectionReset, LocalAws, WeakLocalAws};
 
 /// A little over the largest payload that any service takes (Lambda's 6 MB), so that the service can refuse it.
@@ -97,7 +98,12 @@ async fn answer(
         return Ok(plain(StatusCode::SERVICE_UNAVAILABLE));
     };
     let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, MAX_BODY).collect().await {
+    let most = if local.forwarding().takes(&parts) {
+        MAX_FORWARDED
+    } else {
+        MAX_BODY
+    };
+    let body = match Limited::new(body, most).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE));

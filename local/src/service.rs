@@ -1,15 +1,19 @@
 //! Which service a request is for, what it asks of it, and how that service refuses.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Uri};
 use serde_json::Value;
 
+use crate::eks;
+use crate::forward::Forwarding;
 use crate::wire::error::{ApiError, ErrorForm};
 use crate::wire::query::{Dialect, Params};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Ec2,
     AutoScaling,
@@ -17,11 +21,29 @@ pub(crate) enum Service {
     Events,
     Lambda,
     States,
+    Eks,
+    /// One that is not simulated: its requests go on to a server that has it.
+    Forwarded(Arc<str>),
 }
 
 impl Service {
+    /// The service of this name that is simulated here.
+    pub(crate) fn simulated(name: &str) -> Option<Self> {
+        [
+            Self::Ec2,
+            Self::AutoScaling,
+            Self::Sts,
+            Self::Events,
+            Self::Lambda,
+            Self::States,
+            Self::Eks,
+        ]
+        .into_iter()
+        .find(|known| known.name() == name)
+    }
+
     /// The service's name in a SigV4 credential scope.
-    pub(crate) const fn name(self) -> &'static str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Ec2 => "ec2",
             Self::AutoScaling => "autoscaling",
@@ -29,35 +51,41 @@ impl Service {
             Self::Events => "events",
             Self::Lambda => "lambda",
             Self::States => "states",
+            Self::Eks => "eks",
+            Self::Forwarded(name) => name,
         }
     }
 
-    pub(crate) const fn error_form(self) -> ErrorForm {
+    pub(crate) fn error_form(&self) -> ErrorForm {
         match self {
             Self::Ec2 => ErrorForm::Ec2,
             Self::AutoScaling => ErrorForm::Query(AUTO_SCALING_NAMESPACE),
             Self::Sts => ErrorForm::Query(STS_NAMESPACE),
             Self::Events | Self::States => ErrorForm::Json,
-            Self::Lambda => ErrorForm::RestJson,
+            Self::Lambda | Self::Eks => ErrorForm::RestJson,
+            Self::Forwarded(name) if **name == *"s3" => ErrorForm::RestXml,
+            Self::Forwarded(_) => ErrorForm::Json,
         }
     }
 
-    pub(crate) fn throttled(self) -> ApiError {
+    pub(crate) fn throttled(&self) -> ApiError {
         match self {
             Self::Ec2 => {
                 ApiError::with_status(503, "RequestLimitExceeded", "Request limit exceeded.")
             }
             Self::AutoScaling | Self::Sts => ApiError::new("Throttling", "Rate exceeded"),
-            Self::Events | Self::States => ApiError::new("ThrottlingException", "Rate exceeded"),
-            Self::Lambda => {
+            Self::Events | Self::States | Self::Forwarded(_) => {
+                ApiError::new("ThrottlingException", "Rate exceeded")
+            }
+            Self::Lambda | Self::Eks => {
                 ApiError::with_status(429, "TooManyRequestsException", "Rate Exceeded.")
             }
         }
     }
 
-    pub(crate) fn failed(self) -> ApiError {
+    pub(crate) fn failed(&self) -> ApiError {
         match self {
-            Self::Ec2 | Self::Sts => ApiError::internal(),
+            Self::Ec2 | Self::Sts | Self::Forwarded(_) => ApiError::internal(),
             Self::AutoScaling => ApiError::with_status(
                 500,
                 "InternalFailure",
@@ -66,22 +94,15 @@ impl Service {
             Self::Events => ApiError::with_status(500, "InternalException", "Internal failure"),
             Self::States => ApiError::with_status(500, "InternalFailure", "Internal failure"),
             Self::Lambda => ApiError::with_status(500, "ServiceException", "Internal failure"),
+            Self::Eks => ApiError::with_status(500, "ServerException", "Internal failure"),
         }
     }
 
     /// Reads the service off the request: SigV4 scope first, then what only one service can mean.
-    pub(crate) fn of(request: &Request<Bytes>) -> Option<Self> {
-        if let Some(service) = scope_service(request.headers()) {
-            return [
-                Self::Ec2,
-                Self::AutoScaling,
-                Self::Sts,
-                Self::Events,
-                Self::Lambda,
-                Self::States,
-            ]
-            .into_iter()
-            .find(|known| known.name() == service);
+    pub(crate) fn of(request: &Request<Bytes>, forwarding: &Forwarding) -> Option<Self> {
+        if let Some(name) = scope_service(request.headers(), request.uri()) {
+            return Self::simulated(&name)
+                .or_else(|| Some(Self::Forwarded(forwarding.service(&name)?)));
         }
         let target = header(request.headers(), "x-amz-target");
         if target.starts_with("AWSEvents.") {
@@ -118,10 +139,16 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// The service in `Credential=KEY/20260101/us-west-2/SERVICE/aws4_request`.
-fn scope_service(headers: &HeaderMap) -> Option<&str> {
-    let (_, credential) = header(headers, "authorization").split_once("Credential=")?;
-    credential.split([',', ' ']).next()?.split('/').nth(3)
+/// The service in `Credential=KEY/20260101/us-west-2/SERVICE/aws4_request`; or, of a presigned URL, in `X-Amz-Credential`.
+pub(crate) fn scope_service<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
+    if let Some((_, credential)) = header(headers, "authorization").split_once("Credential=") {
+        let service = credential.split([',', ' ']).next()?.split('/').nth(3)?;
+        return Some(Cow::Borrowed(service));
+    }
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let (_, credential) =
+        form_urlencoded::parse(query).find(|(name, _)| name == "X-Amz-Credential")?;
+    Some(Cow::Owned(credential.split('/').nth(3)?.to_owned()))
 }
 
 /// A request, read as far as the pipeline must know it.
@@ -143,7 +170,7 @@ impl Call {
         let query = request.uri().query().unwrap_or_default();
         let target = header(request.headers(), "x-amz-target");
         let target_action = target.rsplit('.').next().unwrap_or_default().to_owned();
-        match service {
+        match &service {
             Service::Ec2 | Service::AutoScaling | Service::Sts => {
                 let dialect = match service {
                     Service::Ec2 => Dialect::Ec2,
@@ -180,6 +207,18 @@ impl Call {
                     .unwrap_or_default(),
                 body: Body::Whole(request),
             }),
+            Service::Eks | Service::Forwarded(_) => {
+                let (action, params) = match service {
+                    Service::Eks => eks::call(&request),
+                    _ => forwarded_call(&request),
+                };
+                Ok(Self {
+                    service,
+                    action,
+                    params,
+                    body: Body::Whole(request),
+                })
+            }
             Service::Lambda => {
                 let (action, params) = lambda_call(&request);
                 Ok(Self {
@@ -236,4 +275,35 @@ fn lambda_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
         );
     }
     (action.to_owned(), params)
+}
+
+/// What a call of a service that is not simulated is: its action, where its protocol has one at a known place. A REST call, as
+/// S3's are, has none: that is its method, with `Path` and `Query` among the parameters.
+fn forwarded_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
+    let target = header(request.headers(), "x-amz-target");
+    if let Some((_, action)) = target.rsplit_once('.') {
+        let body = serde_json::from_slice(request.body());
+        let params = body.map(|body| top_level(&body)).unwrap_or_default();
+        return (action.to_owned(), params);
+    }
+    let path = request.uri().path();
+    // Smithy's RPC v2, whose body is CBOR.
+    if let Some((_, action)) = path.rsplit_once("/operation/")
+        && path.starts_with("/service/")
+    {
+        return (action.to_owned(), BTreeMap::new());
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let content_type = header(request.headers(), "content-type");
+    if content_type.starts_with("application/x-www-form-urlencoded") {
+        let mut params = Params::parse(Dialect::Query, query, request.body());
+        if let Some(action) = params.str("Action") {
+            return (action, params.to_map());
+        }
+    }
+    let params = BTreeMap::from([
+        ("Path".to_owned(), path.to_owned()),
+        ("Query".to_owned(), query.to_owned()),
+    ]);
+    (request.method().to_string(), params)
 }

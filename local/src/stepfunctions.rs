@@ -18,29 +18,26 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http::uri::Authority;
+use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use crate::LocalAws;
+use crate::forward::Http;
 use crate::local_aws::lock;
 use crate::wire::error::{ApiError, ErrorForm, respond};
 
 /// How long the engine may take to come up: a cold Python start on a busy machine.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// Executions' histories can be long; nothing else is.
-const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
 /// The engine that state machines run on. Clones share it.
 #[derive(Clone, Default)]
 pub struct StepFunctions {
     engine: Arc<Mutex<Engine>>,
+    http: Http,
 }
 
 #[derive(Default)]
@@ -49,7 +46,6 @@ struct Engine {
     /// Killed when dropped.
     child: Option<Child>,
     executions: in_process::Executions,
-    client: Option<Client<HttpConnector, Full<Bytes>>>,
 }
 
 /// A call of `StartExecution` that a test answers itself.
@@ -143,13 +139,9 @@ impl StepFunctions {
             if let Ok(Some(status)) = child.try_wait() {
                 return Err(StartError::NotReady(format!("it ended with {status}")));
             }
-            match self
-                .send(
-                    Request::post(uri(address, "/moto-api/config")),
-                    Bytes::from(config.clone()),
-                )
-                .await
-            {
+            let configure = Request::post("/moto-api/config");
+            let configure = configure.body(Bytes::from(config.clone()));
+            match self.send(address, configure).await {
                 Ok(response) if response.status().is_success() => break,
                 _ if Instant::now() >= deadline => {
                     return Err(StartError::NotReady(format!(
@@ -191,26 +183,12 @@ impl StepFunctions {
 
     async fn send(
         &self,
-        request: http::request::Builder,
-        body: Bytes,
+        engine: SocketAddr,
+        request: http::Result<Request<Bytes>>,
     ) -> Result<Response<Bytes>, String> {
-        let client = lock(&self.engine)
-            .client
-            .get_or_insert_with(|| Client::builder(TokioExecutor::new()).build_http())
-            .clone();
-        let request = request
-            .body(Full::new(body))
-            .map_err(|error| error.to_string())?;
-        let response = client
-            .request(request)
-            .await
-            .map_err(|error| error.to_string())?;
-        let (parts, body) = response.into_parts();
-        let body = Limited::new(body, MAX_ANSWER)
-            .collect()
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(Response::from_parts(parts, body.to_bytes()))
+        let request = request.map_err(|error| error.to_string())?;
+        let engine = Authority::try_from(engine.to_string()).map_err(|error| error.to_string())?;
+        self.http.hand_on(&engine, request).await
     }
 }
 
@@ -248,41 +226,9 @@ pub(crate) async fn forward(local: &LocalAws, request: Request<Bytes>) -> Respon
     } else {
         body
     };
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut forwarded = Request::builder()
-        .method(Method::POST)
-        .uri(uri(address, path));
-    for (name, value) in &parts.headers {
-        // The body is whole and the connection another one; the rest is the caller's.
-        let ours = [
-            http::header::HOST,
-            http::header::CONTENT_LENGTH,
-            http::header::CONNECTION,
-            http::header::TRANSFER_ENCODING,
-            http::header::EXPECT,
-        ];
-        if !ours.contains(name) {
-            forwarded = forwarded.header(name, value);
-        }
-    }
-    match stepfunctions.send(forwarded, body).await {
-        Ok(response) => {
-            let (parts, body) = response.into_parts();
-            let mut answer = Response::new(body);
-            *answer.status_mut() = parts.status;
-            for name in [
-                http::header::CONTENT_TYPE.as_str(),
-                "x-amzn-requestid",
-                "x-amzn-errortype",
-            ] {
-                if let (Some(value), Ok(name)) =
-                    (parts.headers.get(name), http::HeaderName::try_from(name))
-                {
-                    answer.headers_mut().insert(name, value.clone());
-                }
-            }
-            answer
-        }
+    let request = Request::from_parts(parts, body);
+    match stepfunctions.send(address, Ok(request)).await {
+        Ok(answer) => answer,
         Err(error) => ApiError::with_status(
             StatusCode::SERVICE_UNAVAILABLE.as_u16(),
             "ServiceUnavailable",
@@ -301,15 +247,6 @@ fn named(body: Bytes, new_name: impl FnOnce() -> String) -> Bytes {
         }
         _ => body,
     }
-}
-
-fn uri(address: SocketAddr, path: &str) -> Uri {
-    Uri::builder()
-        .scheme("http")
-        .authority(address.to_string())
-        .path_and_query(path)
-        .build()
-        .unwrap_or_default()
 }
 
 /// A port that was free a moment ago: moto cannot take over a socket, nor tell which one it chose.

@@ -116,6 +116,7 @@ fn any_request_is_answered() {
         "events",
         "lambda",
         "states",
+        "eks",
         "s3",
         "",
     ]);
@@ -130,6 +131,7 @@ fn any_request_is_answered() {
         Just("/".to_owned()),
         Just("/2015-03-31/functions".to_owned()),
         "/2015-03-31/functions/[a-z:%0-9]{0,20}/invocations",
+        "/clusters/[a-zA-Z0-9/%]{0,10}",
         "/[a-zA-Z0-9/?&=%.]{0,30}",
     ];
     let body = prop_oneof![

@@ -83,6 +83,16 @@ class Pod:
     def holds(self):
         return self.holds_from if self.holds_from is not None else self.start
 
+    def is_over(self, at):
+        return self.end is not None and at >= self.end
+
+    def addresses_at(self, at):
+        """What a list shows of its addresses: none before it has them."""
+        return self.addresses if self.holds() <= at else []
+
+    def phase_at(self, at):
+        return "Succeeded" if self.is_over(at) else "Running" if self.holds() <= at else "Pending"
+
     def label(self):
         if self.host_network:
             return self.node.label()
@@ -101,29 +111,33 @@ class Cluster:
         """Whether any listing shows the pod: one while it was there, or after it where it stays visible."""
         return any(pod.start <= at and (pod.end is None or at < pod.end or pod.listed_end) for at in self.listings)
 
+    def nodes_at(self, at):
+        """The nodes that are there at a time."""
+        return [node for node in self.nodes if node.start <= at and (node.end is None or at < node.end)]
+
+    def pods_at(self, at):
+        """The pods that a list shows at a time."""
+        return [pod for pod in self.pods if pod.start <= at and (pod.listed_end or not pod.is_over(at))]
+
     def lines(self, at):
         """What extract-pods writes of a listing at a time: nodes, then pods."""
         lines = []
-        for node in self.nodes:
-            if node.start <= at and (node.end is None or at < node.end):
-                lines.append(
-                    {
-                        "kind": "node",
-                        "cluster": CLUSTER,
-                        "name": node.name,
-                        "uid": node.uid,
-                        "ips": [node.address],
-                        "az": node.zone[0],
-                        "az_id": node.zone[1] if node.zone_id_label else None,
-                        "instance_id": node.instance,
-                        "start_time": rfc3339(node.start),
-                        "observed_at": rfc3339(at),
-                    }
-                )
-        for pod in self.pods:
-            over = pod.end is not None and at >= pod.end
-            if pod.start > at or (over and not pod.listed_end):
-                continue
+        for node in self.nodes_at(at):
+            lines.append(
+                {
+                    "kind": "node",
+                    "cluster": CLUSTER,
+                    "name": node.name,
+                    "uid": node.uid,
+                    "ips": [node.address],
+                    "az": node.zone[0],
+                    "az_id": node.zone[1] if node.zone_id_label else None,
+                    "instance_id": node.instance,
+                    "start_time": rfc3339(node.start),
+                    "observed_at": rfc3339(at),
+                }
+            )
+        for pod in self.pods_at(at):
             lines.append(
                 {
                     "kind": "pod",
@@ -131,16 +145,16 @@ class Cluster:
                     "namespace": pod.namespace,
                     "name": pod.name,
                     "uid": pod.uid,
-                    "ips": pod.addresses if pod.holds() <= at else [],
+                    "ips": pod.addresses_at(at),
                     "node": pod.node.name,
                     "az": pod.node.zone[0],
                     "az_id": pod.node.zone[1] if pod.node.zone_id_label else None,
                     "host_network": pod.host_network,
-                    "phase": "Succeeded" if over else "Running" if pod.holds() <= at else "Pending",
+                    "phase": pod.phase_at(at),
                     "group_name": pod.group,
                     "group_kind": pod.kind,
                     "start_time": rfc3339(pod.start),
-                    "end_time": rfc3339(pod.end) if over else None,
+                    "end_time": rfc3339(pod.end) if pod.is_over(at) else None,
                     "observed_at": rfc3339(at),
                 }
             )

@@ -1,25 +1,28 @@
 """The pipeline on this machine, and what comes of it: a table of the pairs that cost most, and the picture of the zones.
 
-`python demo.py [--seed N] [--svg FILE]`. Three hours of a generated cluster. The state machine, the query and the tables are the real ones; Step
-Functions is moto's engine, S3, Glue and Athena are ministack's, and extract-pods is simulated. Exits with 1 when a byte is missing.
+`python demo.py [--seed N] [--svg FILE]`. Three hours of a generated cluster, the last three before now. The state machine, the query, the tables
+and extract-pods are the real ones. AWS is simulated: hookline-local has the cluster, with an API server over TLS, and the host of extract-pods;
+Step Functions is moto's engine; S3, Glue and Athena are ministack's. `cargo xtask demo --traffic` builds what it needs and says where that is. Exits
+with 1 when a byte is missing.
 """
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 import answers
 import chart
+import kubernetes_objects
 import pipeline
-from cluster import seconds, utc
-from local_aws import LocalAws
-from simulated import SimulatedExtractPods
-from story import DAY, Story
+from cluster import CLUSTER, rfc3339
+from local_aws import LocalAws, NotStarted, TimedOut
+from story import Story, hours_until
 from traffic import write_flow_logs, write_listings
 
 
@@ -29,34 +32,47 @@ def main():
     parser.add_argument("--svg", type=Path, default=Path("target/cross-az-traffic.svg"), help="where the picture goes")
     asked = parser.parse_args()
 
-    begin = time.monotonic()
-    at = seconds(utc(*DAY, 12, 20))
-    story = Story(asked.seed, scale=10_000)
-    cluster = story.cluster
+    # As Ctrl-C does: what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return run(asked.seed, asked.svg)
+    except (NotStarted, TimedOut) as error:
+        print(f"FAIL: {error}")
+        return 1
+
+
+def run(seed, svg):
+    begin, now = time.monotonic(), int(time.time())
+    # extract-pods lists what is there now, so the story is put to where now is shortly after it. What was listed before is there already.
+    story = Story(seed, scale=10_000, hours_later=hours_until(now))
+    cluster, until = story.cluster, story.at(12, 20)
+    present = kubernetes_objects.contents(cluster, now)
     records = sum(len(rows) for rows in story.traffic.records.values())
-    function = SimulatedExtractPods(cluster, at)
-    with LocalAws({"extract-pods": function}) as aws, tempfile.TemporaryDirectory(prefix="hookline-traffic-") as root:
-        function.aws = aws
+    with LocalAws({CLUSTER: present}) as aws, tempfile.TemporaryDirectory(prefix="hookline-traffic-") as root:
         machine = pipeline.deploy(aws)
         write_flow_logs(root, story.traffic.records)
-        write_listings(root, cluster, [listing for listing in cluster.listings if listing < at])
+        write_listings(root, cluster, [listing for listing in cluster.listings if listing < until])
         pipeline.upload(aws, pipeline.FLOW_LOGS_BUCKET, root, "AWSLogs/")
         pipeline.upload(aws, pipeline.PODS_BUCKET, root, "pods/")
-        print(f"{len(cluster.nodes)} nodes, {len(cluster.pods)} pods, {records} flow log records in S3, with files up to two hours late")
-        ended = pipeline.run(aws, machine, "2026-05-04T12:20:00Z")
+        print(f"Simulated AWS at {aws.url}: S3, Glue and Athena are ministack's, Step Functions moto's, all else hookline-local's")
+        print(f"Simulated cluster {CLUSTER}, now: {len(present['nodes'])} nodes and {len(present['pods'])} pods; {records} flow log records in S3, with files up to two hours late")
+        ended = pipeline.run(aws, machine, rfc3339(until))
         if ended["status"] != "SUCCEEDED":
             print(f"FAIL: the execution ended as {ended['status']}: {ended.get('error')}: {ended.get('cause')}")
             return 1
         output = json.loads(ended["output"])
         listing = output["listing"]
-        print(f"extract-pods (simulated): {listing['nodes']} nodes and {listing['pods']} pods to {listing['key'].rsplit('/', 1)[0]}/")
+        print(f"extract-pods, over the Lambda Runtime API: {listing['nodes']} nodes and {listing['pods']} pods to {listing['key'].rsplit('/', 1)[0]}/")
+        print(f"{output['metrics']['values']} values of metrics to CloudWatch")
         rows = pipeline.results(aws, output["traffic"]["queryExecutionId"])
     print_pairs(rows)
     found = {answers.key({**row, "hour": datetime.strptime(row["hour"][:19], "%Y-%m-%d %H:%M:%S")}): int(row["bytes"]) for row in rows}
-    asked.svg.parent.mkdir(parents=True, exist_ok=True)
+    svg.parent.mkdir(parents=True, exist_ok=True)
     inside = [{**row, "usd": float(row["usd_out"]) + float(row["usd_in"])} for row in rows if row["scope"] == "cluster"]
-    asked.svg.write_text(chart.svg(inside, "Bytes between Availability Zones, 4 May 2026, 09:00 to 12:00"), encoding="utf-8")
-    print(f"The picture of the zones: {asked.svg}")
+    first, last = (datetime.fromtimestamp(story.at(hour), timezone.utc) for hour in (9, 12))
+    title = f"Bytes between Availability Zones, {first.day} {first:%B %Y, %H:%M} to {last:%H:%M} UTC"
+    svg.write_text(chart.svg(inside, title), encoding="utf-8")
+    print(f"The picture of the zones: {svg}")
     wrong = answers.differences(found, story.truth())
     print(f"{len(rows)} rows, {sum(found.values())} bytes, in {time.monotonic() - begin:.1f} s")
     for line in wrong:

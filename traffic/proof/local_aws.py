@@ -1,25 +1,28 @@
-"""AWS on this machine for the pipeline: ministack (S3, Glue, Athena by DuckDB), and moto's engine for the state machine.
+"""AWS on this machine for the pipeline: hookline-local, and ministack behind it.
 
-moto makes the calls of a task to the address in MOTO_PORT. A small server stands there: it answers Lambda invocations with a Python
-function, and hands all else on to ministack. Everything listens on loopback, at ports of its own, and ends with the `with` block.
+hookline-local is the one endpoint. It hosts the real extract-pods over the Lambda Runtime API, simulates the EKS cluster that extract-pods
+lists over TLS, and runs the state machine on moto's engine. S3, Glue, Athena and CloudWatch it hands on to ministack, whose Athena is
+DuckDB. Everything listens on loopback, at ports of its own, and ends with the `with` block.
 """
 
-import http.client
 import json
 import os
 import socket
 import subprocess
 import sys
-import threading
+import tempfile
 import time
 import urllib.request
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import boto3
 
 REGION = "us-east-2"
 _KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+
+#: What ministack has, by the services' names in a SigV4 scope: monitoring is CloudWatch.
+FORWARDED = "s3,glue,athena,monitoring"
 
 #: How long a server may take to answer for the first time, and an execution or a query to end.
 STARTS_WITHIN, ENDS_WITHIN = 120, 600
@@ -27,6 +30,10 @@ STARTS_WITHIN, ENDS_WITHIN = 120, 600
 
 class TimedOut(Exception):
     """Something did not happen in its time; the message says what was waited for."""
+
+
+class NotStarted(Exception):
+    """A server did not come up; the message has what it said."""
 
 
 def wait_for(what, look, within, pause=0.1):
@@ -47,28 +54,42 @@ def free_port():
         return found.getsockname()[1]
 
 
+def built(variable, what):
+    """A path that `cargo xtask` says in the environment, as it builds what is there."""
+    path = os.environ.get(variable)
+    if not path:
+        raise NotStarted(f"{variable} is not set. It is to be the path of {what}; `cargo xtask demo --traffic` and `cargo xtask test` set it")
+    # Programs are started from elsewhere, too.
+    return Path(path).resolve()
+
+
 class Process:
-    """A server of another program, in a process of its own, that is ended by its id."""
+    """A server of another program, in a process of its own, that is ended by its id. `log` gets what it prints."""
 
-    def __init__(self, name, command, port, health, **environment):
-        self.name, self.port = name, port
-        self._process = subprocess.Popen(
-            command, env={**os.environ, **_KEYS, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            wait_for(f"the first answer of {name}", lambda: self._answers(health), STARTS_WITHIN)
-        except BaseException:
-            self.stop()
-            raise
+    def __init__(self, name, command, log, **environment):
+        self.name, self.log = name, Path(log)
+        with self.log.open("wb") as file:
+            try:
+                self._process = subprocess.Popen(command, env={**os.environ, **_KEYS, **environment}, stdout=file, stderr=subprocess.STDOUT)
+            except OSError as error:
+                raise NotStarted(f"{name}: {error}") from error
 
-    def _answers(self, path):
-        if self._process.poll() is not None:
-            raise RuntimeError(f"{self.name} ended with status {self._process.returncode} before it answered")
+    def wait_until(self, ready):
+        """Waits for what `ready` returns, while the process is there."""
+
+        def look():
+            found = ready()
+            if not found and self._process.poll() is not None:
+                raise NotStarted(f"{self.name} ended with status {self._process.returncode}: {self.said().strip()}")
+            return found
+
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
+            return wait_for(f"the first answer of {self.name}", look, STARTS_WITHIN)
+        except TimedOut as error:
+            raise NotStarted(f"{error}. It said: {self.said().strip()}") from error
+
+    def said(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
 
     def stop(self):
         self._process.terminate()
@@ -79,106 +100,56 @@ class Process:
             self._process.wait()
 
 
-class LocalAws:
-    """ministack, and where asked for the engine, for the length of a `with` block."""
+def _answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
-    def __init__(self, functions=None):
-        #: Function name → a Python function from payload to result. A raised `FunctionError` is the function's error.
-        self._functions = functions
+
+class LocalAws:
+    """hookline-local and ministack, for the length of a `with` block. `clusters`: by name, what each EKS cluster holds."""
+
+    def __init__(self, clusters):
+        self._clusters = clusters
         self._stack = ExitStack()
+        #: What belongs in AWS_ENDPOINT_URL.
+        self.url = None
 
     def __enter__(self):
+        local, functions = built("HOOKLINE_LOCAL", "the program hookline-local"), built("HOOKLINE_FUNCTIONS_DIR", "the folder of the functions' programs")
         with ExitStack() as stack:
+            root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hookline-local-")))
             port = free_port()
-            self.ministack = Process(
-                "ministack", [sys.executable, "-m", "ministack"], port, "/_ministack/health",
+            ministack = Process(
+                "ministack", [sys.executable, "-m", "ministack"], root / "ministack.log",
                 GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1", ATHENA_ENGINE="duckdb",
             )
-            stack.callback(self.ministack.stop)
-            if self._functions is not None:
-                self._start_engine(stack)
+            stack.callback(ministack.stop)
+            command = [
+                local, "--port", "0", "--region", REGION, "--functions-dir", functions, "--function", "extract-pods",
+                "--python", sys.executable, "--log-dir", root / "logs", "--forward", f"{FORWARDED}=http://127.0.0.1:{port}",
+            ]
+            for name, contents in self._clusters.items():
+                file = root / f"{name}.json"
+                file.write_text(json.dumps(contents), encoding="utf-8")
+                command += ["--cluster", f"{name}={file}"]
+            hookline = Process("hookline-local", command, root / "hookline-local.log")
+            stack.callback(hookline.stop)
+            ministack.wait_until(lambda: _answers(f"http://127.0.0.1:{port}/_ministack/health"))
+            self.url = hookline.wait_until(lambda: _endpoint(hookline.said()))
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *exception):
         self._stack.close()
 
-    def _start_engine(self, stack):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.ministack.port, self._functions))
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        stack.callback(server.server_close)
-        stack.callback(server.shutdown)
-        port = free_port()
-        self.engine = Process(
-            "moto", [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port, "/moto-api/",
-            MOTO_PORT=str(server.server_address[1]),
-        )
-        stack.callback(self.engine.stop)
-        configure = urllib.request.Request(
-            f"http://127.0.0.1:{port}/moto-api/config", json.dumps({"stepfunctions": {"execute_state_machine": True}}).encode(), method="POST"
-        )
-        urllib.request.urlopen(configure, timeout=10).close()
-
     def client(self, service):
-        port = self.engine.port if service == "stepfunctions" else self.ministack.port
-        return boto3.client(
-            service, endpoint_url=f"http://127.0.0.1:{port}", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
-        )
+        return boto3.client(service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
 
 
-class FunctionError(Exception):
-    """What a Lambda function fails with: an error type and a message."""
-
-    def __init__(self, error_type, message):
-        super().__init__(message)
-        self.error_type = error_type
-
-
-def _handler(port, functions):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            parts = self.path.split("/")
-            if len(parts) > 3 and parts[2] == "functions":
-                self._invoke(parts[3], body)
-            else:
-                self._hand_on(body)
-
-        def _invoke(self, name, body):
-            name = name.replace("%3A", ":").rsplit(":", 1)[-1]
-            headers, status = {}, 200
-            try:
-                answer = functions[name](json.loads(body))
-            except FunctionError as error:
-                headers["X-Amz-Function-Error"] = "Unhandled"
-                answer = {"errorType": error.error_type, "errorMessage": str(error)}
-            except KeyError:
-                status, answer = 404, {"Type": "User", "Message": f"Function not found: {name}"}
-                headers["X-Amzn-Errortype"] = "ResourceNotFoundException"
-            self._answer(status, json.dumps(answer).encode(), headers)
-
-        def _hand_on(self, body):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ENDS_WITHIN)
-            try:
-                connection.request("POST", self.path, body, {name: value for name, value in self.headers.items() if name.lower() != "host"})
-                answer = connection.getresponse()
-                kept = {name: value for name, value in answer.getheaders() if name.lower().startswith(("content-type", "x-amz"))}
-                self._answer(answer.status, answer.read(), kept)
-            finally:
-                connection.close()
-
-        def _answer(self, status, body, headers):
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    return Handler
+def _endpoint(said):
+    """The address in the line that hookline-local prints when it is ready."""
+    lines = said.splitlines(keepends=True)
+    return next((line.split("=", 1)[1].strip() for line in lines if line.startswith("AWS_ENDPOINT_URL=") and line.endswith("\n")), None)

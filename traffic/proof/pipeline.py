@@ -1,9 +1,9 @@
 """The pipeline on this machine: buckets, tables and state machine as deployed, files as AWS and extract-pods would deliver them.
 
-The state machine's file, the queries and the tables' definitions are the real ones. Step Functions is moto's engine; S3, Glue, Athena
-and CloudWatch are ministack's. Its Athena knows no Iceberg, so here the state machine runs the query itself in place of the statement
-that stores its rows (traffic/sql/store.sql), the rows are Athena's result, and the query for the metrics has that query in place of
-the table.
+The state machine's file, the queries and the tables' definitions are the real ones, and so is extract-pods. Step Functions is moto's engine;
+S3, Glue, Athena and CloudWatch are ministack's. Its Athena knows no Iceberg, so here the state machine runs the query itself in place of
+the statement that stores its rows (traffic/sql/store.sql), the rows are Athena's result, and the query for the metrics has that query in
+place of the table.
 """
 
 import json
@@ -53,12 +53,12 @@ def query_template(usd_per_gb="0.01"):
     return statement.with_parameters(statement.read("cross-az"), until="{}", usd_per_gb=usd_per_gb)
 
 
-def metrics_template(days=36_500):
+def metrics_template():
     """The query for the metrics as the state machine's statement, with the other query under the name of the table.
 
-    The day of the generated cluster may be long ago. It has more places than the state machine has arguments. They are all the same, and numbered: moto fills them as Python does.
+    It has more places than the state machine has arguments. They are all the same, and numbered: moto fills them as Python does.
     """
-    text = statement.metrics_template(days=days).replace("WITH\n", f"WITH\ncross_az_traffic AS (\n{query_template()}\n),\n", 1)
+    text = statement.metrics_template().replace("WITH\n", f"WITH\ncross_az_traffic AS (\n{query_template()}\n),\n", 1)
     return text.replace("{}", "{0}")
 
 
@@ -88,19 +88,29 @@ def upload(aws: LocalAws, bucket, root, prefix):
     return len(files)
 
 
-def run(aws: LocalAws, machine, until, pods=None):
-    """Starts an execution and waits for its end. Returns DescribeExecution's answer."""
-    stepfunctions = aws.client("stepfunctions")
+def start(aws: LocalAws, machine, until, pods=None):
+    """Starts an execution, and returns its ARN."""
     pods = {"cluster": "prod", "bucket": PODS_BUCKET} if pods is None else pods
-    started = stepfunctions.start_execution(
+    started = aws.client("stepfunctions").start_execution(
         stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps({"until": until, "pods": pods})
     )
+    return started["executionArn"]
+
+
+def end(aws: LocalAws, execution):
+    """Waits for the end of an execution. Returns DescribeExecution's answer."""
+    stepfunctions = aws.client("stepfunctions")
 
     def ended():
-        described = stepfunctions.describe_execution(executionArn=started["executionArn"])
+        described = stepfunctions.describe_execution(executionArn=execution)
         return described if described["status"] != "RUNNING" else None
 
-    return wait_for(f"the end of the execution for {until}", ended, ENDS_WITHIN, pause=0.5)
+    return wait_for(f"the end of {execution}", ended, ENDS_WITHIN, pause=0.5)
+
+
+def run(aws: LocalAws, machine, until, pods=None):
+    """Starts an execution and waits for its end. Returns DescribeExecution's answer."""
+    return end(aws, start(aws, machine, until, pods))
 
 
 def results(aws: LocalAws, query):

@@ -1,7 +1,7 @@
 """Six hours of a cluster in which all happens that makes traffic hard to attribute, by a seed.
 
 Hours are UTC. Traffic flows from 08:30 to 12:15; the hours 09, 10 and 11 are whole, and `truth` is asked for these.
-extract-pods lists at twenty past each hour.
+extract-pods lists at twenty past each hour. All of it can be some hours later: the real extract-pods lists what is there now.
 """
 
 import random
@@ -15,21 +15,33 @@ FIRST_HOUR, LAST_HOUR = seconds(utc(*DAY, 9)), seconds(utc(*DAY, 11))
 LISTINGS = [seconds(utc(*DAY, hour, 20)) for hour in range(8, 15)]
 
 
+def hours_until(now):
+    """How many hours later a story must be for `now` to be from 12:20 to 13:20 in it: after its traffic, at the next listing."""
+    return (int(now) - seconds(utc(*DAY, 12, 20))) // 3600
+
+
 class Story:
     """The cluster of a seed, its traffic and the truth about it. `scale` makes each flow so many times as large."""
 
-    def __init__(self, seed, flows=3000, scale=1):
-        builder = Builder(seed, BEGIN, END)
+    def __init__(self, seed, flows=3000, scale=1, hours_later=0):
+        self.later = 3600 * hours_later
+        self.begin, self.end = BEGIN + self.later, END + self.later
+        builder = Builder(seed, self.begin, self.end)
         self.random = random.Random(seed + 1)
         self.cluster = builder.cluster
-        self.cluster.listings = list(LISTINGS)
+        self.cluster.listings = [at + self.later for at in LISTINGS]
         self._people(builder)
         recorder = Recorder(self.cluster, seed + 2)
         self._traffic(recorder, flows, scale)
         self.traffic = recorder.traffic
 
-    def truth(self, first_hour=FIRST_HOUR, last_hour=LAST_HOUR):
-        return self.traffic.rows_of(first_hour, last_hour)
+    def at(self, hour, minute=0):
+        """A time of the story's day, in seconds since 1970."""
+        return seconds(utc(*DAY, hour, minute)) + self.later
+
+    def truth(self, first_hour=None, last_hour=None):
+        first_hour = FIRST_HOUR + self.later if first_hour is None else first_hour
+        return self.traffic.rows_of(first_hour, LAST_HOUR + self.later if last_hour is None else last_hour)
 
     def _people(self, builder):
         pick = self.random.randrange
@@ -52,12 +64,12 @@ class Story:
                 builder.pod(node, "shop", "search", "ReplicaSet", addresses=[f"2600:1f16:abc:de0{ZONES.index(node.zone)}::{number:x}"])
         # Addresses that go from pod to pod: jobs, which stay listed when they are over, and pods that are deleted and listed no more.
         for node in nodes:
-            address, at = builder.address(node.zone), BEGIN - pick(60, 1200)
+            address, at = builder.address(node.zone), self.begin - pick(60, 1200)
             neighbours = [other for other in nodes if other.zone == node.zone]
             follows_unknown = False
             for number in range(40):
                 end = at + pick(120, 1500)
-                if end > END:
+                if end > self.end:
                     break
                 job = pick(2) == 0
                 pod = builder.pod(
@@ -79,7 +91,7 @@ class Story:
                     at = tardy.end + REST + 5
         # A node that is replaced by another at the same address, and so of the same name. Its pods go with it.
         zone = ZONES[1]
-        swap = seconds(utc(*DAY, 10, 5)) + pick(0, 300)
+        swap = self.at(10, 5) + pick(0, 300)
         old = builder.node(zone, end=swap)
         new = builder.node(zone, address=old.address, start=swap + 150)
         builder.pod(old, "shop", "cart", end=swap - 1)
@@ -95,7 +107,7 @@ class Story:
         services = [Outside(f"203.0.113.{number}", 8) for number in range(1, 6)]
         behind_nat = [Outside(f"198.51.100.{number}", 1) for number in range(1, 6)]
         for number in range(flows):
-            at, size = BEGIN + pick(END - BEGIN), scale * (40 + int(self.random.paretovariate(0.9) * 1000) % 200_000_000)
+            at, size = self.begin + pick(END - BEGIN), scale * (40 + int(self.random.paretovariate(0.9) * 1000) % 200_000_000)
             there = [pod for pod in pods if pod.holds() <= at and (pod.end is None or at < pod.end)]
             nodes = [node for node in self.nodes if node.start <= at and (node.end is None or at < node.end)]
             source = choice([pod for pod in there if pod not in self.sinks]) if pick(12) else choice(nodes)

@@ -1,59 +1,70 @@
-"""The state machine from its input to its end, on this machine: moto's engine, ministack's Athena, a simulated extract-pods."""
+"""The state machine from its input to its end, on this machine: moto's engine, ministack's Athena, the real extract-pods on a simulated cluster."""
 
+import gzip
 import json
 import tempfile
+import time
 import unittest
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timezone
 
 import answers
+import kubernetes_objects
 import pipeline
-from cluster import seconds, utc
-from local_aws import FunctionError, LocalAws
-from simulated import SimulatedExtractPods
-from story import DAY, Story
+from cluster import CLUSTER, rfc3339
+from local_aws import ENDS_WITHIN, LocalAws, wait_for
+from story import Story, hours_until
 from traffic import write_flow_logs, write_listings
-
-ASKED_FOR = seconds(utc(*DAY, 12, 20))
 
 
 class Pipeline(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.story = Story(8, flows=1500)
-        # Earlier listings were written by earlier executions; this one writes the last.
-        listings = list(cls.story.cluster.listings)
-        cls.story.cluster.listings = [at for at in listings if at <= ASKED_FOR]
-        cls.function = SimulatedExtractPods(cls.story.cluster, ASKED_FOR)
-        cls.aws = LocalAws({"extract-pods": cls.function})
+        now = int(time.time())
+        cls.story = Story(8, flows=1500, hours_later=hours_until(now))
+        cluster, asked_for = cls.story.cluster, cls.story.at(12, 20)
+        cls.until, cls.hour = rfc3339(asked_for + 7), rfc3339(cls.story.at(12))
+        cls.lines = cluster.lines(now)
+        cls.aws = LocalAws({CLUSTER: kubernetes_objects.contents(cluster, now)})
         cls.aws.__enter__()
         cls.addClassCleanup(cls.aws.__exit__, None, None, None)
-        cls.function.aws = cls.aws
         cls.machine = pipeline.deploy(cls.aws)
         with tempfile.TemporaryDirectory() as root:
             write_flow_logs(root, cls.story.traffic.records)
             pipeline.upload(cls.aws, pipeline.FLOW_LOGS_BUCKET, root, "AWSLogs/")
-            write_listings(root, cls.story.cluster, [at for at in listings if at < ASKED_FOR])
+            # Earlier listings were written by earlier executions; the real extract-pods lists what is there now.
+            write_listings(root, cluster, [at for at in cluster.listings if at < asked_for])
             pipeline.upload(cls.aws, pipeline.PODS_BUCKET, root, "pods/")
 
-    def setUp(self):
-        self.function.payloads.clear()
-        self.function.failures.clear()
+    def listings(self, bucket=pipeline.PODS_BUCKET):
+        """The keys of what extract-pods has written."""
+        objects = self.aws.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
+        return {found["Key"] for found in objects}
+
+    def tries(self, execution):
+        """How often the execution has invoked extract-pods, and the errors of those that failed."""
+        stepfunctions = self.aws.client("stepfunctions")
+        events = stepfunctions.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+        failures = [event["lambdaFunctionFailedEventDetails"]["error"] for event in events if event["type"] == "LambdaFunctionFailed"]
+        return sum(event["type"] == "LambdaFunctionScheduled" for event in events), failures
 
     def test_an_hour_by_the_schedule(self):
-        self.function.failures.append(FunctionError("Hookline.KubernetesUnavailable", "simulated: HTTP 503"))
-        ended = pipeline.run(self.aws, self.machine, "2026-05-04T12:20:07Z")
+        ended = pipeline.run(self.aws, self.machine, self.until)
         self.assertEqual(ended["status"], "SUCCEEDED", ended.get("cause"))
         output = json.loads(ended["output"])
-        self.assertEqual(output["until"], "2026-05-04 12:00:00")
-        self.assertEqual(output["listing"]["key"].split("/")[:3], ["pods", "dt=2026-05-04", "hour=12"])
-        self.assertEqual(len(self.function.payloads), 2, "a failed listing is tried again")
-        payload = self.function.payloads[0]
-        self.assertEqual(
-            {name: payload[name] for name in ("cluster", "bucket", "hour")},
-            {"cluster": "prod", "bucket": pipeline.PODS_BUCKET, "hour": "2026-05-04T12:00:00Z"},
-        )
-        self.assertTrue(payload["execution"])
+        self.assertEqual(output["until"], self.hour.replace("T", " ").removesuffix("Z"))
+        listing = output["listing"]
+        folder = f"pods/dt={self.hour[:10]}/hour={self.hour[11:13]}"
+        self.assertEqual((listing["bucket"], listing["key"]), (pipeline.PODS_BUCKET, f"{folder}/prod.{ended['name']}.json.gz"))
+        self.assertEqual(self.tries(ended["executionArn"]), (1, []))
+        # What the real function writes of the cluster's objects is what the proof takes it to write.
+        body = self.aws.client("s3").get_object(Bucket=listing["bucket"], Key=listing["key"])["Body"].read()
+        written = [json.loads(line) for line in gzip.decompress(body).splitlines()]
+        observed = {line.pop("observed_at") for line in written}
+        self.assertEqual(len(observed), 1, "one listing, one moment")
+        self.assertGreaterEqual(observed.pop(), self.lines[0]["observed_at"])
+        expected = [{name: value for name, value in line.items() if name != "observed_at"} for line in self.lines]
+        self.assertEqual(*(sorted(lines, key=lambda line: line["uid"]) for lines in (written, expected)))
         rows = pipeline.results(self.aws, output["traffic"]["queryExecutionId"])
         found = {
             answers.key({**row, "hour": datetime.strptime(row["hour"][:19], "%Y-%m-%d %H:%M:%S")}): int(row["bytes"]) for row in rows
@@ -63,30 +74,31 @@ class Pipeline(unittest.TestCase):
         usd = sum(float(row["usd_out"]) + float(row["usd_in"]) for row in rows)
         true = sum(size for key, size in self.story.truth().items() if answers.crosses(key)) / 2**30 * 0.02
         self.assertAlmostEqual(usd, true, places=9)
-        data = json.loads(self.inputs_of(ended, "PutMetrics")[0])["metrics"]["data"]
-        self.assertEqual(output["metrics"]["values"], len(data))
-        found = {}
-        for datum in data:
-            names = {dimension["Name"]: dimension["Value"] for dimension in datum["Dimensions"]}
-            self.assertEqual(names["Cluster"], "prod")
-            self.assertEqual(datum["Unit"], "None" if datum["MetricName"] == "CrossAzUsd" else "Bytes")
-            found[(datum["Timestamp"], datum["MetricName"], names["Source"], names["Destination"])] = round(datum["Value"], 12)
-        self.assertEqual(found, self.metrics_of(rows))
+        metrics = self.metrics_of(rows)
+        self.assertEqual(self.metrics_in_cloudwatch(), metrics)
+        self.assertEqual(output["metrics"]["values"], len(metrics))
 
-    def inputs_of(self, execution, state):
-        """What a state of an execution began with, each time."""
-        events = self.aws.client("stepfunctions").get_execution_history(executionArn=execution["executionArn"], maxResults=1000)["events"]
-        entered = (event.get("stateEnteredEventDetails", {}) for event in events)
-        return [details["input"] for details in entered if details.get("name") == state]
+    def metrics_in_cloudwatch(self):
+        """The greatest value that CloudWatch has, by hour, metric, source and destination."""
+        cloudwatch, found = self.aws.client("cloudwatch"), {}
+        period = {"StartTime": self.story.at(9), "EndTime": self.story.at(12), "Period": 3600, "Statistics": ["Maximum"]}
+        for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace="Hookline"):
+            for metric in page["Metrics"]:
+                names = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+                self.assertEqual(names["Cluster"], "prod")
+                for point in cloudwatch.get_metric_statistics(**metric, **period)["Datapoints"]:
+                    self.assertEqual(point["Unit"], "None" if metric["MetricName"] == "CrossAzUsd" else "Bytes")
+                    key = (int(point["Timestamp"].timestamp()), metric["MetricName"], names["Source"], names["Destination"])
+                    found[key] = round(point["Maximum"], 12)
+        return found
 
-    @staticmethod
-    def metrics_of(rows):
+    def metrics_of(self, rows):
         """The metrics of these rows: of each hour the sums, and the ten pairs that send most across zones."""
-        hours = [f"2026-05-04T{hour}:00:00Z" for hour in ("09", "10", "11")]
+        hours = [self.story.at(hour) for hour in (9, 10, 11)]
         sums = Counter({(hour, name, "(all)", "(all)"): 0 for hour in hours for name in ("CrossAzBytes", "InZoneBytes")})
         pairs = Counter()
         for row in (row for row in rows if row["scope"] == "cluster"):
-            size, hour = int(row["bytes"]), f"{row['hour'][:10]}T{row['hour'][11:13]}:00:00Z"
+            size, hour = int(row["bytes"]), int(datetime.strptime(row["hour"][:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp())
             if row["cross_az"] == "true":
                 ends = ((row[f"{end}_namespace"], row[f"{end}_group"]) for end in ("src", "dst"))
                 pairs[(hour, "CrossAzBytes", *("/".join(filter(None, end)) for end in ends))] += size
@@ -102,15 +114,13 @@ class Pipeline(unittest.TestCase):
         return metrics
 
     def test_hours_that_are_too_old_for_cloudwatch_have_no_metrics(self):
-        machine = self.machine_with("too-old", pipeline.metrics_template(days=13))
-        ended = pipeline.run(self.aws, machine, "2026-05-04T12:20:07Z")
+        ended = pipeline.run(self.aws, self.machine, "2026-01-04T12:20:07Z")
         self.assertEqual(ended["status"], "SUCCEEDED", ended.get("cause"))
         self.assertEqual(json.loads(ended["output"])["metrics"]["values"], 0)
-        self.assertEqual(self.inputs_of(ended, "PutMetrics"), [])
 
     def test_metrics_that_cannot_be_read_end_it_and_the_traffic_is_stored(self):
         machine = self.machine_with("no-metrics", "SELECT 1 AS one UNION ALL SELECT 2")
-        ended = pipeline.run(self.aws, machine, "2026-05-04T12:20:07Z")
+        ended = pipeline.run(self.aws, machine, self.until)
         self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.MetricsNotPut"))
         self.assertIn("The traffic is stored, its metrics are not", ended["cause"])
 
@@ -124,26 +134,37 @@ class Pipeline(unittest.TestCase):
         return made["stateMachineArn"]
 
     def test_input_that_cannot_be_read_asks_for_nothing(self):
+        before = self.listings()
         for until, pods in (
             ("yesterday", None),
             ("2026-05-04T12:20:07+02:00", None),
             ("2026-05-04T12' OR '1'='1:20:07Z", None),  # It becomes a part of the SQL.
-            ("2026-05-04T12:20:07Z", {"cluster": "prod"}),
+            (self.until, {"cluster": "prod"}),
         ):
             ended = pipeline.run(self.aws, self.machine, until, pods)
             self.assertEqual((ended["status"], ended.get("error")), ("FAILED", "Hookline.InvalidInput"), until)
-        self.assertEqual(self.function.payloads, [])
+            self.assertEqual(self.tries(ended["executionArn"]), (0, []), until)
+        self.assertEqual(self.listings(), before)
+
+    def test_a_listing_that_fails_is_tried_again(self):
+        bucket = "hookline-pods-made-late"
+        execution = pipeline.start(self.aws, self.machine, self.until, {"cluster": "prod", "bucket": bucket})
+        _, failures = wait_for("a listing that failed", lambda: (found := self.tries(execution))[1] and found, ENDS_WITHIN)
+        self.assertEqual(set(failures), {"Hookline.UploadFailed"})
+        self.aws.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "us-east-2"})
+        self.assertEqual(pipeline.end(self.aws, execution)["status"], "SUCCEEDED")
+        self.assertEqual(len(self.listings(bucket)), 1)
 
     def test_a_listing_that_cannot_be_made_ends_it_by_its_name(self):
-        self.function.failures.append(FunctionError("Hookline.KubernetesUnauthorized", "simulated: HTTP 401"))
-        ended = pipeline.run(self.aws, self.machine, "2026-05-04T12:20:07Z")
-        self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.KubernetesUnauthorized"))
-        self.assertIn("simulated: HTTP 401", ended["cause"])
-        self.assertEqual(len(self.function.payloads), 1, "what will not get better is not tried again")
+        ended = pipeline.run(self.aws, self.machine, self.until, {"cluster": "another", "bucket": pipeline.PODS_BUCKET})
+        self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.ClusterNotFound"))
+        self.assertIn("another", ended["cause"])
+        tries, _ = self.tries(ended["executionArn"])
+        self.assertEqual(tries, 1, "what will not get better is not tried again")
 
     def test_a_query_that_fails_ends_it_with_athenas_reason(self):
         machine = self.machine_with("broken", "SELECT 1", sql="SELECT no_such_column FROM flow_logs -- {}")
-        ended = pipeline.run(self.aws, machine, "2026-05-04T12:20:07Z")
+        ended = pipeline.run(self.aws, machine, self.until)
         self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.QueryFailed"))
         self.assertIn("no_such_column", ended["cause"])
         self.assertIn("for the traffic", ended["cause"])

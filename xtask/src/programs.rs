@@ -21,7 +21,10 @@ pub(crate) const NODE: &str = "HOOKLINE_NODE";
 /// Where a test finds the CDK app, with its packages installed.
 pub(crate) const CDK: &str = "HOOKLINE_CDK";
 
-/// One selection of packages for all that is built to be run, so that Cargo settles on one set of features for each
+/// Where the demo of the traffic finds the local AWS: the program hookline-local.
+pub(crate) const LOCAL: &str = "HOOKLINE_LOCAL";
+
+/// One selection of packages for all that runs optimised, so that Cargo settles on one set of features for each
 /// dependency: with two, it would compile the AWS SDK twice.
 const PACKAGES: [&str; 6] = [
     "--package",
@@ -32,12 +35,10 @@ const PACKAGES: [&str; 6] = [
     "hookline-tests",
 ];
 
-/// The build that the demo and the local AWS start from.
-fn development() -> Vec<&'static str> {
-    let mut args = PACKAGES.to_vec();
-    args.push("--bins");
-    args
-}
+/// The build that the tests, the demos and the local AWS share: all packages, and the tests with them. Cargo counts the
+/// features that tests' own dependencies ask for only where tests are built; without them here, it would compile the AWS SDK
+/// and most of the rest once for the tests, and once more for the demos.
+pub(crate) const DEVELOPMENT: [&str; 3] = ["--workspace", "--bins", "--tests"];
 
 /// What the demo is to show.
 #[derive(Debug, Args)]
@@ -99,7 +100,7 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
     }
     let args = options.to_args()?;
     let python = python::set_up(workspace)?;
-    let programs = Programs::build(workspace, &development())?;
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
     let release;
     let functions = if options.release {
         release = Programs::build(workspace, &package::SELECTION)?;
@@ -118,7 +119,7 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
 /// Builds and starts the local AWS. Returns only if it could not be started.
 pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
     let python = python::set_up(workspace)?;
-    let programs = Programs::build(workspace, &development())?;
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
     let functions = programs.folder(workspace, "functions")?;
     let mut local = Command::new(programs.path(workspace, "local", "hookline-local")?);
     local
@@ -154,7 +155,7 @@ pub(crate) fn sim(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> 
 
 /// Builds and runs the fault matrix, whose runs are small. Returns only if it could not be started.
 pub(crate) fn faults(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
-    let programs = Programs::build(workspace, &development())?;
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
     virtual_time(&programs, workspace, "faults", args)
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use crate::cargo::{Programs, REMEDY, cargo};
-use crate::programs::{CDK, FUNCTIONS_DIR, NODE, PYTHON};
+use crate::programs::{CDK, DEVELOPMENT, FUNCTIONS_DIR, NODE, PYTHON};
 use crate::tally::{ResultLines, Tally};
 use crate::workspace::Workspace;
 use crate::{cdk, command, diagram_files, node, python, schema, state_machines, traffic};
@@ -136,10 +136,8 @@ fn tests(workspace: &Workspace) -> Result<Tally> {
             }
         }
     }
-    // The same selection of packages and targets as `cargo test` makes, so that the features of the
-    // dependencies are the same and nothing is compiled twice. What does not compile here does not
-    // compile there either, hence the `?`.
-    let programs = Programs::build(workspace, &["--workspace", "--bins", "--tests"])?;
+    // What does not compile here does not compile there either, hence the `?`.
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
     match programs.folder(workspace, "functions") {
         Ok(folder) => {
             test.env(FUNCTIONS_DIR, folder);

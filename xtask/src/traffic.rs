@@ -1,31 +1,44 @@
 //! The tests of `traffic/`: the cross-AZ query on generated flow logs, its state machine, its manifests. They are Python, because
-//! the engines that run Athena's SQL on one machine are. And the demo of it.
+//! the engines that run Athena's SQL on one machine are. And the demo of it. Both run the pipeline with the local AWS and the
+//! real extract-pods.
 
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
+use crate::cargo::Programs;
+use crate::programs::{DEVELOPMENT, FUNCTIONS_DIR, LOCAL};
 use crate::python;
 use crate::workspace::Workspace;
 
 /// The command that runs them. It writes a result line as `cargo test` does.
 pub(crate) fn tests(workspace: &Workspace) -> Result<Command> {
-    let mut command = Command::new(python::set_up(workspace)?);
-    command
-        // Nothing but the tests' own files is to lie beside them.
-        .args(["-B", "traffic/proof/run.py"])
-        .current_dir(workspace.root())
-        .stdout(Stdio::piped());
+    let mut command = script(workspace, "traffic/proof/run.py")?;
+    command.stdout(Stdio::piped());
     Ok(command)
 }
 
 /// The demo: the pipeline on this machine, the table of the pairs that cost most, and the picture of the zones.
 pub(crate) fn demo(workspace: &Workspace, args: &[OsString]) -> Result<Command> {
-    let mut command = Command::new(python::set_up(workspace)?);
+    let mut command = script(workspace, "traffic/proof/demo.py")?;
+    command.args(args);
+    Ok(command)
+}
+
+/// A Python program, told where the local AWS and extract-pods are. Builds them.
+fn script(workspace: &Workspace, path: &str) -> Result<Command> {
+    let python = python::set_up(workspace)?;
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
+    let mut command = Command::new(python);
     command
-        .args(["-B", "traffic/proof/demo.py"])
-        .args(args)
-        .current_dir(workspace.root());
+        // Nothing but the folder's own files is to lie beside them.
+        .args(["-B", path])
+        .current_dir(workspace.root())
+        .env(LOCAL, programs.path(workspace, "local", "hookline-local")?)
+        .env(
+            FUNCTIONS_DIR,
+            programs.folder(workspace, "traffic/extract-pods")?,
+        );
     Ok(command)
 }

@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
+use hookline_local::eks::Contents;
+use hookline_local::forward::Route;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::server::Server;
 use hookline_local::{Latency, LocalAws, Settings};
 
-/// A simulated AWS on this machine: EC2 network interfaces, Auto Scaling hooks, EventBridge, Lambda, Step Functions.
+/// A simulated AWS on this machine: EC2 network interfaces, Auto Scaling hooks, EventBridge, Lambda, Step Functions, EKS.
 #[derive(Debug, Parser)]
 #[command(name = "hookline-local", version)]
 struct Arguments {
@@ -38,6 +40,14 @@ struct Arguments {
     /// The Python interpreter of an environment with `moto[server,stepfunctions]`; without it, no Step Functions.
     #[arg(long)]
     python: Option<PathBuf>,
+    /// Hand the requests for these services on to a server that has them, as `s3,glue,athena,monitoring=http://127.0.0.1:4566`:
+    /// names as in a SigV4 scope. May be repeated.
+    #[arg(long = "forward", value_name = "SERVICES=URL")]
+    routes: Vec<Route>,
+    /// An EKS cluster with these nodes and pods, whose API server lists them to functions: a file with
+    /// `{"nodes": […], "pods": […]}`, as `kubectl get -o json` writes them. May be repeated.
+    #[arg(long = "cluster", value_name = "NAME=FILE", value_parser = cluster)]
+    clusters: Vec<(String, PathBuf)>,
     /// The Region; its Availability Zones are a, b and c.
     #[arg(long, default_value = "us-west-2")]
     region: String,
@@ -68,6 +78,9 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let local = LocalAws::new(settings(&arguments));
+    for route in &arguments.routes {
+        local.forwarding().add(route.clone()).context("--forward")?;
+    }
     let server = Server::start(&local, arguments.port)
         .await
         .with_context(|| format!("could not listen on port {}", arguments.port))?;
@@ -88,6 +101,16 @@ async fn main() -> anyhow::Result<()> {
             let arn = local.lambda().register(function);
             writeln!(out, "function {arn}")?;
         }
+    }
+    for (name, file) in &arguments.clusters {
+        let asked = || format!("--cluster {name}={}", file.display());
+        let contents = Contents::read(file).with_context(asked)?;
+        let url = local
+            .eks()
+            .start(name, contents)
+            .await
+            .with_context(asked)?;
+        writeln!(out, "cluster {name} {url}")?;
     }
     if let Some(python) = &arguments.python {
         let log = arguments
@@ -139,6 +162,16 @@ fn settings(arguments: &Arguments) -> Settings {
         trail_delivers_after: arguments.trail.map(Duration::from_millis),
         throttle: arguments.throttle,
         ..Settings::default()
+    }
+}
+
+/// Reads `NAME=FILE`.
+fn cluster(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok((name.to_owned(), PathBuf::from(file)))
+        }
+        _ => Err("give NAME=FILE, as prod=cluster.json".to_owned()),
     }
 }
 

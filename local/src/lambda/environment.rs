@@ -2,7 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use aws_credential_types::Credentials;
+
 use super::function::FunctionConfig;
+
+/// The access key's id, its secret, and the session's token: all the same, and no secret.
+const CREDENTIAL: &str = "test";
+
+/// The credentials that every function's program has in its environment, unless its configuration has others.
+#[must_use]
+pub fn credentials() -> Credentials {
+    Credentials::new(
+        CREDENTIAL,
+        CREDENTIAL,
+        Some(CREDENTIAL.to_owned()),
+        None,
+        "hookline-local",
+    )
+}
 
 /// The environment of a function's program: Lambda's variables, then the function's own.
 pub(super) fn environment(
@@ -17,9 +34,9 @@ pub(super) fn environment(
         .map(|path| path.display().to_string())
         .unwrap_or_default();
     let mut environment: BTreeMap<String, String> = [
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_SESSION_TOKEN", "test"),
+        ("AWS_ACCESS_KEY_ID", CREDENTIAL),
+        ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
+        ("AWS_SESSION_TOKEN", CREDENTIAL),
         ("AWS_REGION", region),
         ("AWS_DEFAULT_REGION", region),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),

@@ -19,6 +19,7 @@ mod outcome;
 mod runtime_api;
 mod sandbox;
 
+pub use environment::credentials;
 pub use function::{Counters, FunctionConfig, LogLine};
 pub use host::Lambda;
 pub use outcome::{InvokeError, Outcome};

@@ -28,8 +28,10 @@ pub enum ErrorForm {
     Query(&'static str),
     /// JSON 1.1: `{"__type": …, "message": …}`
     Json,
-    /// REST-JSON (Lambda): the code in a header, `{"Type": …, "Message": …}`
+    /// REST-JSON (Lambda, EKS): the code in a header, `{"Type": …, "Message": …}`
     RestJson,
+    /// REST-XML (S3): `<Error><Code>…`
+    RestXml,
 }
 
 impl ApiError {
@@ -79,6 +81,7 @@ impl ApiError {
             ErrorForm::Query(namespace) => {
                 (self.query_form(namespace, sender, request_id), "text/xml")
             }
+            ErrorForm::RestXml => (self.rest_xml_form(request_id), "application/xml"),
             ErrorForm::Json => (
                 serde_json::json!({"__type": self.code, "message": self.message}).to_string(),
                 "application/x-amz-json-1.1",
@@ -102,6 +105,16 @@ impl ApiError {
                 .insert(HeaderName::from_static("x-amzn-errortype"), code);
         }
         response
+    }
+
+    fn rest_xml_form(&self, request_id: &str) -> String {
+        let mut xml = Xml::document();
+        xml.element("Error", |xml| {
+            xml.text("Code", &self.code);
+            xml.text("Message", &self.message);
+            xml.text("RequestId", request_id);
+        });
+        xml.into_string()
     }
 
     fn ec2_form(&self, request_id: &str) -> String {

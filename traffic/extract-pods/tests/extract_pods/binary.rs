@@ -1,8 +1,8 @@
 //! The executable as Lambda runs it.
 
+use hookline_local::eks::{Contents, Fault, What};
 use serde_json::json;
 
-use crate::api_server::{Fault, What};
 use crate::cluster::{node, pod};
 use crate::runtime_api::Function;
 use crate::scene::Scene;
@@ -11,7 +11,8 @@ use crate::scene::Scene;
 async fn the_function_returns_its_result_and_its_errors_by_name() {
     let scene = Scene::new().await;
     let pods = (0..1203).map(|number| pod(number, 3)).collect();
-    scene.api.hold((0..3).map(node).collect(), pods);
+    let nodes = (0..3).map(node).collect();
+    scene.api.hold(Contents { nodes, pods });
     let mut function = Function::start(&scene.aws.url).await;
     let result = function.invoke(scene.payload()).await.unwrap();
     assert_eq!(

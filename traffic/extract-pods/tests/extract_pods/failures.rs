@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use hookline_local::eks::{ApiServer, Asked, Contents, Fault, What, description};
 use serde_json::json;
 
-use crate::api_server::{ApiServer, Asked, Fault, What};
 use crate::cluster::{node, pod, uid};
-use crate::scene::{Scene, all, description};
+use crate::scene::{Scene, all};
 
 async fn scene() -> Scene {
     let scene = Scene::new().await;
     let pods = (0..45).map(|number| pod(number, 2)).collect();
-    scene.api.hold(vec![node(0), node(1)], pods);
+    let nodes = vec![node(0), node(1)];
+    scene.api.hold(Contents { nodes, pods });
     scene
 }
 
@@ -147,8 +148,7 @@ async fn a_caller_that_the_cluster_does_not_know_is_told_so() {
 async fn a_token_is_for_the_cluster_that_was_named() {
     let scene = scene().await;
     // EKS says that `other` lives where `prod` does; the authenticator there knows better.
-    let same = description(&scene.api.url, &scene.api.certificate_authority);
-    scene.aws.hold_cluster("other", same);
+    scene.aws.hold_cluster("other", scene.api.description());
     let mut payload = scene.payload();
     payload["cluster"] = json!("other");
     let error = scene.run(payload).await.unwrap_err();
@@ -187,8 +187,8 @@ async fn a_refusal_that_stays_is_not_asked_for_again() {
 #[tokio::test]
 async fn a_server_of_another_authority_gets_no_token() {
     let scene = scene().await;
-    let other = ApiServer::start("prod", Vec::new()).await;
-    let mixed = description(&scene.api.url, &other.certificate_authority);
+    let other = ApiServer::start("prod", Vec::new()).await.unwrap();
+    let mixed = description("prod", scene.api.url(), other.certificate_authority());
     scene.aws.hold_cluster("prod", mixed);
     let error = scene.failure().await;
     assert_eq!(error.error_type(), "Hookline.KubernetesUnavailable");
@@ -200,8 +200,8 @@ async fn a_server_of_another_authority_gets_no_token() {
 async fn a_server_that_is_not_there_is_said_to_be_so() {
     let scene = scene().await;
     // A port that was free a moment ago.
-    let gone = ApiServer::start("prod", Vec::new()).await;
-    let nowhere = description(&gone.url, &gone.certificate_authority);
+    let gone = ApiServer::start("prod", Vec::new()).await.unwrap();
+    let nowhere = gone.description();
     drop(gone);
     scene.aws.hold_cluster("prod", nowhere);
     let error = scene.failure().await;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use hookline_local::eks::{Contents, Fault, What};
 use serde_json::{Value, json};
 
-use crate::api_server::{Changes, Fault, What};
 use crate::cluster::{node, node_name, pod, uid};
 use crate::scene::{OBJECT, Scene, all};
 
@@ -32,7 +32,10 @@ fn assert_same(found: Vec<String>, expected: Vec<String>) {
 async fn every_node_and_pod_is_written_once() {
     let scene = Scene::new().await;
     // Both lists end in a page that is not full; the limit is 10.
-    scene.api.hold(nodes(23), pods(0..137, 23));
+    scene.api.hold(Contents {
+        nodes: nodes(23),
+        pods: pods(0..137, 23),
+    });
     let result = scene.extract().await;
     let object = &scene.aws.objects()[OBJECT];
     assert_eq!(
@@ -65,7 +68,10 @@ async fn every_node_and_pod_is_written_once() {
 #[tokio::test]
 async fn pages_that_end_with_the_list_are_followed_by_none() {
     let scene = Scene::new().await;
-    scene.api.hold(nodes(10), pods(0..20, 10));
+    scene.api.hold(Contents {
+        nodes: nodes(10),
+        pods: pods(0..20, 10),
+    });
     let result = scene.extract().await;
     assert_eq!(
         (&result["nodes"], &result["pods"]),
@@ -86,9 +92,12 @@ async fn an_empty_cluster_makes_an_empty_object() {
 async fn an_expired_list_begins_again_without_duplicates_or_losses() {
     for page in [2, 3, 5] {
         let scene = Scene::new().await;
-        scene.api.hold(nodes(12), pods(0..45, 12));
+        scene.api.hold(Contents {
+            nodes: nodes(12),
+            pods: pods(0..45, 12),
+        });
         // Pods went, pods came, and a node with them: at the front, in the middle and at the end of the list.
-        let changed = Changes {
+        let changed = Contents {
             nodes: (1..14).map(node).collect(),
             pods: pods((90..99).chain(5..20).chain(23..60), 14),
         };
@@ -115,8 +124,11 @@ async fn an_expired_list_begins_again_without_duplicates_or_losses() {
 #[tokio::test]
 async fn an_expired_list_of_nodes_begins_again_as_well() {
     let scene = Scene::new().await;
-    scene.api.hold(nodes(25), pods(0..5, 25));
-    let changed = Changes {
+    scene.api.hold(Contents {
+        nodes: nodes(25),
+        pods: pods(0..5, 25),
+    });
+    let changed = Contents {
         nodes: (3..30).map(node).collect(),
         pods: pods(0..5, 25),
     };
@@ -133,9 +145,12 @@ async fn an_expired_list_of_nodes_begins_again_as_well() {
 #[tokio::test]
 async fn a_list_that_expires_each_time_is_given_up() {
     let scene = Scene::new().await;
-    scene.api.hold(nodes(3), pods(0..45, 3));
+    scene.api.hold(Contents {
+        nodes: nodes(3),
+        pods: pods(0..45, 3),
+    });
     scene.api.fail(|asked| {
-        let same = Changes {
+        let same = Contents {
             nodes: nodes(3),
             pods: pods(0..45, 3),
         };
@@ -150,7 +165,10 @@ async fn a_list_that_expires_each_time_is_given_up() {
 async fn the_zone_of_a_node_that_joined_after_the_list_is_asked_for() {
     let scene = Scene::new().await;
     // Pods 0 to 7 on nodes 0 to 3, of which the list has two and the cluster three.
-    scene.api.hold(nodes(2), pods(0..8, 4));
+    scene.api.hold(Contents {
+        nodes: nodes(2),
+        pods: pods(0..8, 4),
+    });
     scene.api.hold_late(vec![node(2)]);
     let result = scene.extract().await;
     assert_eq!(result["nodes"], json!(3));
@@ -212,9 +230,15 @@ async fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
 #[tokio::test]
 async fn a_retry_of_an_execution_writes_the_same_object() {
     let scene = Scene::new().await;
-    scene.api.hold(nodes(1), pods(0..3, 1));
+    scene.api.hold(Contents {
+        nodes: nodes(1),
+        pods: pods(0..3, 1),
+    });
     scene.extract().await;
-    scene.api.hold(nodes(1), pods(0..4, 1));
+    scene.api.hold(Contents {
+        nodes: nodes(1),
+        pods: pods(0..4, 1),
+    });
     scene.extract().await;
     assert_eq!(scene.aws.objects().len(), 1);
     assert_eq!(all(&scene.lines(), "pod", "uid").len(), 4);

@@ -8,8 +8,6 @@
     clippy::panic
 )]
 
-mod api_server;
-mod authenticator;
 mod binary;
 mod cluster;
 mod failures;

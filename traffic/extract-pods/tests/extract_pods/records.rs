@@ -1,5 +1,6 @@
 //! What stands in the lines, and that the schema takes it.
 
+use hookline_local::eks::Contents;
 use serde_json::{Value, json};
 
 use crate::cluster::{node, pod};
@@ -67,7 +68,10 @@ async fn a_line_has_what_the_query_needs() {
     let scene = Scene::new().await;
     let mut pods = vec![pod(7, 1)];
     pods.extend(unusual_pods());
-    scene.api.hold(vec![node(0)], pods);
+    scene.api.hold(Contents {
+        nodes: vec![node(0)],
+        pods,
+    });
     scene.extract().await;
     let mut lines = scene.lines();
     assert_fits(&lines);
@@ -155,7 +159,10 @@ async fn a_node_that_is_no_instance_and_has_no_zone_fits_the_schema() {
     bare["metadata"]["labels"] = json!({});
     bare["spec"] = json!({});
     bare["status"] = json!({});
-    scene.api.hold(vec![bare], vec![pod(0, 1)]);
+    scene.api.hold(Contents {
+        nodes: vec![bare],
+        pods: vec![pod(0, 1)],
+    });
     scene.extract().await;
     let lines = scene.lines();
     assert_fits(&lines);
@@ -171,7 +178,10 @@ async fn the_payload_says_what_the_group_is() {
     let labelled = pod_with(0, |pod| {
         pod["metadata"]["labels"]["team"] = json!("checkout")
     });
-    scene.api.hold(vec![node(0)], vec![labelled, pod(1, 1)]);
+    scene.api.hold(Contents {
+        nodes: vec![node(0)],
+        pods: vec![labelled, pod(1, 1)],
+    });
     let groups = async |labels: Value| {
         let mut payload = scene.payload();
         payload["group"] = json!({"labels": labels});

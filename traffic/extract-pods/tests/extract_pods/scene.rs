@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use flate2::read::GzDecoder;
+use hookline_local::eks::ApiServer;
 use hookline_runtime::{Invocation, sdk};
 use hookline_traffic::aws::Aws;
 use hookline_traffic::error::Error;
@@ -14,7 +15,6 @@ use hookline_traffic::kubernetes::connection::Patience;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::api_server::ApiServer;
 use crate::simulated_aws::{
     OWN_KEY, OWN_SECRET, ROLE_KEY, ROLE_SECRET, ROLE_SESSION, SimulatedAws,
 };
@@ -45,8 +45,8 @@ impl Scene {
                 "test",
             ),
         ];
-        let api = ApiServer::start("prod", callers).await;
-        aws.hold_cluster("prod", description(&api.url, &api.certificate_authority));
+        let api = ApiServer::start("prod", callers).await.unwrap();
+        aws.hold_cluster("prod", api.description());
         Self {
             aws,
             api,
@@ -106,16 +106,6 @@ impl Scene {
     pub(crate) fn lines(&self) -> Vec<Value> {
         lines(&self.aws.objects()[OBJECT])
     }
-}
-
-/// A cluster in EKS's JSON.
-pub(crate) fn description(url: &str, certificate_authority: &str) -> Value {
-    json!({
-        "name": "prod",
-        "status": "ACTIVE",
-        "endpoint": url,
-        "certificateAuthority": {"data": certificate_authority},
-    })
 }
 
 /// The lines of an object.

@@ -1,10 +1,11 @@
-//! EKS's `DescribeCluster`, STS's `AssumeRole` and S3's `PutObject`, simulated over HTTP.
+//! EKS's `DescribeCluster`, which is that of the local AWS, STS's `AssumeRole` and S3's `PutObject`, simulated over HTTP.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use hookline_local::{LocalAws, Settings};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -46,7 +47,6 @@ pub(crate) struct Refusal(
 
 #[derive(Default)]
 struct State {
-    clusters: BTreeMap<String, Value>,
     objects: BTreeMap<String, Bytes>,
     refusals: BTreeMap<&'static str, Refusal>,
     calls: Vec<Call>,
@@ -56,6 +56,7 @@ struct State {
 pub(crate) struct SimulatedAws {
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
+    eks: LocalAws,
     state: Arc<Mutex<State>>,
     _connections: JoinSet<()>,
 }
@@ -65,14 +66,16 @@ impl SimulatedAws {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
+        let eks = LocalAws::new(Settings::for_tests());
+        let shared = (eks.clone(), Arc::clone(&state));
         let mut connections = JoinSet::new();
         connections.spawn(async move {
             let mut served = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let state = Arc::clone(&shared);
+                let (eks, state) = shared.clone();
                 served.spawn(async move {
-                    let service = service_fn(move |request| answer(Arc::clone(&state), request));
+                    let service =
+                        service_fn(move |request| answer(eks.clone(), Arc::clone(&state), request));
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
@@ -81,6 +84,7 @@ impl SimulatedAws {
         });
         Self {
             url,
+            eks,
             state,
             _connections: connections,
         }
@@ -88,8 +92,7 @@ impl SimulatedAws {
 
     /// A cluster that `DescribeCluster` knows, in EKS's JSON.
     pub(crate) fn hold_cluster(&self, name: &str, description: Value) {
-        let mut state = self.state.lock().unwrap();
-        state.clusters.insert(name.to_owned(), description);
+        self.eks.eks().hold(name, description);
     }
 
     /// Every further call of `action` is refused.
@@ -109,6 +112,7 @@ impl SimulatedAws {
 }
 
 async fn answer(
+    eks: LocalAws,
     state: Arc<Mutex<State>>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -132,31 +136,27 @@ async fn answer(
     let mut scope = scope.split('/');
     let access_key = scope.next().unwrap_or_default().to_owned();
     let region = scope.nth(1).unwrap_or_default().to_owned();
-    let mut state = state.lock().unwrap();
-    state.calls.push(Call {
-        action,
-        access_key,
-        region,
-    });
-    if let Some(refusal) = state.refusals.get(action) {
-        return Ok(error(action, *refusal));
+    {
+        let mut state = state.lock().unwrap();
+        state.calls.push(Call {
+            action,
+            access_key,
+            region,
+        });
+        if let Some(refusal) = state.refusals.get(action) {
+            return Ok(error(action, *refusal));
+        }
     }
     Ok(match action {
         "s3:PutObject" => {
             let key = head.uri.path().trim_start_matches('/');
             let key = percent_decoded(key);
-            state.objects.insert(key, body);
+            state.lock().unwrap().objects.insert(key, body);
             Response::new(Full::default())
         }
         "eks:DescribeCluster" => {
-            let name = head.uri.path().trim_start_matches("/clusters/");
-            match state.clusters.get(name) {
-                Some(cluster) => Response::new(Full::from(json!({"cluster": cluster}).to_string())),
-                None => error(
-                    action,
-                    Refusal(404, "ResourceNotFoundException", "No cluster found"),
-                ),
-            }
+            let request = Request::from_parts(head, body);
+            eks.handle(request).await.unwrap().map(Full::new)
         }
         _ => assume_role(&body),
     })

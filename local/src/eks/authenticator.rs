@@ -1,7 +1,8 @@
 //! What EKS's authenticator and STS do with a token, as far as it decides who may come in.
 //!
 //! The checks are aws-iam-authenticator's (`pkg/token/token.go`, `Verify`). The signature is made again with the secret
-//! that STS would know, and with this cluster's name as the header, whatever the caller put there.
+//! that STS would know, and with this cluster's name as the header, whatever the caller put there. The authenticator calls
+//! STS in any Region of its partition; the signature must be for that Region.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -13,9 +14,13 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
+
+/// As in `X-Amz-Date`.
+const DATE: &[BorrowedFormatItem<'_>] =
+    format_description!("[year][month][day]T[hour][minute][second]Z");
 
 /// Parameters that a token may have.
 const ALLOWED: [&str; 9] = [
@@ -30,12 +35,21 @@ const ALLOWED: [&str; 9] = [
     "x-amz-signedheaders",
 ];
 
-/// The access key id of the caller whose token this is, or what is wrong with it.
-pub(crate) fn verify(
+/// Whose token it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// The caller's access key id.
+    pub(super) access_key: String,
+    /// The Region of the STS that the token is for.
+    pub(super) region: String,
+}
+
+/// The caller whose token this is, or what is wrong with it.
+pub(super) fn verify(
     authorization: &str,
     cluster: &str,
     callers: &[Credentials],
-) -> Result<String, String> {
+) -> Result<Caller, String> {
     let token = authorization
         .strip_prefix("Bearer ")
         .ok_or("no bearer token")?;
@@ -47,8 +61,10 @@ pub(crate) fn verify(
         .decode(encoded)
         .map_err(|error| error.to_string())?;
     let url = String::from_utf8(url).map_err(|error| error.to_string())?;
-    let query = url
-        .strip_prefix("https://sts.us-east-2.amazonaws.com/?")
+    let (region, query) = url
+        .strip_prefix("https://sts.")
+        .and_then(|rest| rest.split_once(".amazonaws.com/?"))
+        .filter(|(region, _)| is_region(region))
         .ok_or_else(|| format!("unexpected scheme, host or path in {url}"))?;
     let mut parameters = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -78,11 +94,11 @@ pub(crate) fn verify(
     if expires != "60" {
         return Err(format!("expires in {expires} s"));
     }
-    let date = DateTime::strptime("%Y%m%dT%H%M%SZ", parameter("x-amz-date")?)
-        .and_then(|date| date.to_zoned(TimeZone::UTC))
+    let date = PrimitiveDateTime::parse(parameter("x-amz-date")?, DATE)
         .map_err(|error| error.to_string())?
-        .timestamp();
-    let age = Timestamp::now().as_second() - date.as_second();
+        .assume_utc()
+        .unix_timestamp();
+    let age = OffsetDateTime::now_utc().unix_timestamp() - date;
     if !(-5..60).contains(&age) {
         return Err(format!("signed {age} s ago"));
     }
@@ -94,33 +110,53 @@ pub(crate) fn verify(
         .iter()
         .find(|caller| caller.access_key_id() == access_key)
         .ok_or_else(|| format!("nobody has the access key {access_key}"))?;
-    let now = SystemTime::UNIX_EPOCH
-        + Duration::from_secs(u64::try_from(date.as_second()).map_err(|error| error.to_string())?);
-    if signature(cluster, caller, now) != *parameter("x-amz-signature")? {
-        return Err("the signature does not match: another secret, or another cluster".to_owned());
+    let date = u64::try_from(date).map_err(|error| error.to_string())?;
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(date);
+    if signature(cluster, region, caller, now)? != *parameter("x-amz-signature")? {
+        return Err(
+            "the signature does not match: another secret, another Region, or another cluster"
+                .to_owned(),
+        );
     }
-    Ok(access_key.to_owned())
+    Ok(Caller {
+        access_key: access_key.to_owned(),
+        region: region.to_owned(),
+    })
 }
 
-fn signature(cluster: &str, caller: &Credentials, now: SystemTime) -> String {
+fn is_region(text: &str) -> bool {
+    let named = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !text.is_empty() && text.bytes().all(named)
+}
+
+fn signature(
+    cluster: &str,
+    region: &str,
+    caller: &Credentials,
+    now: SystemTime,
+) -> Result<String, String> {
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(Duration::from_secs(60));
     let identity = caller.clone().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
-        .region("us-east-2")
+        .region(region)
         .name("sts")
         .time(now)
         .settings(settings)
         .build()
-        .unwrap()
+        .map_err(|error| error.to_string())?
         .into();
+    let url =
+        format!("https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15");
     let request = SignableRequest::new(
         "GET",
-        "https://sts.us-east-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
+        url,
         std::iter::once(("x-k8s-aws-id", cluster)),
         SignableBody::Bytes(&[]),
-    );
-    sign(request.unwrap(), &params).unwrap().into_parts().1
+    )
+    .map_err(|error| error.to_string())?;
+    let signed = sign(request, &params).map_err(|error| error.to_string())?;
+    Ok(signed.into_parts().1)
 }

@@ -1,0 +1,319 @@
+//! A simulated API server over TLS: it looks at the token, lists nodes and pods in pages of one moment, and fails when
+//! it is told to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Request;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use super::answer::Answer;
+use super::authenticator::{self, Caller};
+use super::contents::Contents;
+use super::lists::{Lists, NoPage, Objects};
+use crate::local_aws::lock;
+
+/// What is asked of an API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// A page of the list of nodes.
+    Nodes,
+    /// A page of the list of the pods of all namespaces.
+    Pods,
+    /// One node, by its name.
+    Node,
+}
+
+/// A request of a caller that may come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What it asks for.
+    pub what: What,
+    /// The how manieth of its kind, from 1.
+    pub nth: usize,
+    /// Whether it asks for a page after the first.
+    pub continued: bool,
+    /// How many objects the page may have: `usize::MAX` without a limit.
+    pub limit: usize,
+    /// Whose token it has: the access key id.
+    pub access_key: String,
+    /// The Region of the STS that the token is for.
+    pub region: String,
+    /// The token: the whole of the `Authorization` header.
+    pub token: String,
+}
+
+/// What happens instead of an answer.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// This status, with this `Retry-After` in seconds.
+    Status(u16, Option<u64>),
+    /// The connection ends in the middle of the answer.
+    Cut,
+    /// No answer comes.
+    Hang,
+    /// An answer that is no list.
+    Garbage,
+    /// The moment that the continue token stands for is forgotten, and the cluster has changed since.
+    Expire(Contents),
+}
+
+type Rule = Box<dyn Fn(&Asked) -> Option<Fault> + Send>;
+
+struct State {
+    cluster: String,
+    callers: Vec<Credentials>,
+    lists: Lists,
+    rule: Rule,
+    asked: Vec<Asked>,
+    refused: Vec<String>,
+}
+
+/// Why an API server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no port for it.
+    #[error("could not listen on a port of 127.0.0.1: {0}")]
+    Listen(#[from] io::Error),
+    /// There is no certificate for it.
+    #[error("could not make a certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// TLS does not take the certificate.
+    #[error("could not set up TLS: {0}")]
+    Tls(String),
+}
+
+/// A running API server of one cluster. It ends when this is dropped.
+pub struct ApiServer {
+    cluster: String,
+    url: String,
+    certificate_authority: String,
+    state: Arc<Mutex<State>>,
+    task: AbortHandle,
+}
+
+impl ApiServer {
+    /// Starts the API server of an empty cluster, which lets these callers in.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub async fn start(cluster: &str, callers: Vec<Credentials>) -> Result<Self, StartError> {
+        let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])?;
+        let private = PrivateKeyDer::try_from(key.signing_key.serialize_der())
+            .map_err(|error| StartError::Tls(error.to_owned()))?;
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![key.cert.der().clone()], private)
+            .map_err(|error| StartError::Tls(error.to_string()))?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("https://{}", listener.local_addr()?);
+        let state = Arc::new(Mutex::new(State {
+            cluster: cluster.to_owned(),
+            callers,
+            lists: Lists::default(),
+            rule: Box::new(|_| None),
+            asked: Vec::new(),
+            refused: Vec::new(),
+        }));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let task = tokio::spawn(serve(listener, acceptor, Arc::clone(&state))).abort_handle();
+        Ok(Self {
+            cluster: cluster.to_owned(),
+            url,
+            certificate_authority: STANDARD.encode(key.cert.pem()),
+            state,
+            task,
+        })
+    }
+
+    /// `https://127.0.0.1:PORT`
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its certificate authority, as `DescribeCluster` gives it: PEM, in base64.
+    #[must_use]
+    pub fn certificate_authority(&self) -> &str {
+        &self.certificate_authority
+    }
+
+    /// Its cluster in EKS's JSON.
+    #[must_use]
+    pub fn description(&self) -> Value {
+        super::description(&self.cluster, &self.url, &self.certificate_authority)
+    }
+
+    /// Puts these nodes and pods in place of what was there.
+    pub fn hold(&self, contents: Contents) {
+        lock(&self.state).lists.hold(contents);
+    }
+
+    /// As [`ApiServer::hold`], with `count` pods whose JSON is made when they are listed.
+    pub fn hold_many(
+        &self,
+        nodes: Vec<Value>,
+        count: usize,
+        pod: impl Fn(usize) -> String + Send + Sync + 'static,
+    ) {
+        let lists = &mut lock(&self.state).lists;
+        lists.nodes = nodes.into();
+        lists.pods = Objects::Made(count, Arc::new(pod));
+    }
+
+    /// Nodes that can be got and are on no list.
+    pub fn hold_late(&self, nodes: Vec<Value>) {
+        lock(&self.state).lists.late_nodes = nodes;
+    }
+
+    /// Fails as `rule` says: for a test.
+    pub fn fail(&self, rule: impl Fn(&Asked) -> Option<Fault> + Send + 'static) {
+        lock(&self.state).rule = Box::new(rule);
+    }
+
+    /// Every request that came in with a good token.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        lock(&self.state).asked.clone()
+    }
+
+    /// Why the others were not let in.
+    #[must_use]
+    pub fn refused(&self) -> Vec<String> {
+        lock(&self.state).refused.clone()
+    }
+}
+
+impl fmt::Debug for ApiServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiServer")
+            .field("cluster", &self.cluster)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Mutex<State>>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely: let some connections end first.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
+        connections.spawn(async move {
+            // A client that does not trust this server ends here.
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let service = service_fn(move |request| {
+                let answer = lock(&state).answer(&request);
+                answer.send()
+            });
+            // An error here is a connection that broke off, or was to.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+impl State {
+    fn answer<B>(&mut self, request: &Request<B>) -> Answer {
+        let authorization = request.headers().get("authorization");
+        let authorization = authorization.and_then(|value| value.to_str().ok());
+        let token = authorization.unwrap_or_default();
+        let Caller { access_key, region } =
+            match authenticator::verify(token, &self.cluster, &self.callers) {
+                Ok(caller) => caller,
+                Err(why) => {
+                    self.refused.push(why);
+                    return Answer::status(401, "Unauthorized", None);
+                }
+            };
+        let (what, name) = match request.uri().path() {
+            "/api/v1/nodes" => (What::Nodes, ""),
+            "/api/v1/pods" => (What::Pods, ""),
+            path => match path.strip_prefix("/api/v1/nodes/") {
+                Some(name) => (What::Node, name),
+                None => return Answer::status(404, "not found", None),
+            },
+        };
+        let query = request.uri().query().unwrap_or_default();
+        let parameters: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let next = parameters.get("continue").filter(|next| !next.is_empty());
+        let limit = parameters.get("limit").and_then(|limit| limit.parse().ok());
+        let asked = Asked {
+            what,
+            nth: self.asked.iter().filter(|asked| asked.what == what).count() + 1,
+            continued: next.is_some(),
+            // 0 is none.
+            limit: limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX),
+            access_key,
+            region,
+            token: token.to_owned(),
+        };
+        let limit = asked.limit;
+        let fault = (self.rule)(&asked);
+        self.asked.push(asked);
+        let cut = matches!(fault, Some(Fault::Cut));
+        match fault {
+            Some(Fault::Status(status, retry_after)) => {
+                return Answer::status(status, "as the test wants it", retry_after);
+            }
+            Some(Fault::Hang) => return Answer::Hang,
+            Some(Fault::Garbage) => {
+                return Answer::json(json!({ "items": [{ "metadata": 7 }] }).to_string());
+            }
+            Some(Fault::Expire(contents)) => {
+                self.lists.forget();
+                self.lists.hold(contents);
+            }
+            Some(Fault::Cut) | None => {}
+        }
+        let page = match (what, next) {
+            (What::Node, _) => {
+                return match self.lists.node(name) {
+                    Some(node) => Answer::json(node.to_string()),
+                    None => Answer::status(404, "nodes not found", None),
+                };
+            }
+            (_, Some(token)) => self.lists.go_on(token, limit),
+            (What::Nodes, None) => Ok(self.lists.begin(self.lists.nodes.clone(), limit)),
+            (What::Pods, None) => Ok(self.lists.begin(self.lists.pods.clone(), limit)),
+        };
+        match page {
+            Ok(page) if cut => Answer::Cut(page.into()),
+            Ok(page) => Answer::json(page),
+            Err(NoPage::NotAToken) => Answer::status(400, "continue key is not valid", None),
+            Err(NoPage::Expired) => Answer::status(
+                410,
+                "The provided continue parameter is too old to display a consistent list result.",
+                None,
+            ),
+        }
+    }
+}

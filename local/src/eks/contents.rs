@@ -1,0 +1,75 @@
+//! What a cluster holds; and a file that says so.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Nodes and pods, as the Kubernetes API writes them (`v1/Node`, `v1/Pod`).
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contents {
+    /// Its nodes.
+    pub nodes: Vec<Value>,
+    /// The pods of all namespaces.
+    pub pods: Vec<Value>,
+}
+
+/// Why a file is no cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentsError {
+    /// It cannot be read.
+    #[error("could not read it: {0}")]
+    Unreadable(#[from] std::io::Error),
+    /// It is not JSON, or has other fields.
+    #[error(
+        "{0}; a cluster is {{\"nodes\": […], \"pods\": […]}}, each an object as `kubectl get -o json` writes it"
+    )]
+    Form(#[from] serde_json::Error),
+    /// An object lacks what all objects have.
+    #[error("{list}[{at}].{field} is not a text: give each object its {field}")]
+    Field {
+        /// `nodes` or `pods`.
+        list: &'static str,
+        /// The object's place in it, from 0.
+        at: usize,
+        /// `metadata.name`, say.
+        field: &'static str,
+    },
+}
+
+impl Contents {
+    /// Reads a file: JSON, `{"nodes": […], "pods": […]}`.
+    ///
+    /// # Errors
+    /// [`ContentsError`]
+    pub fn read(file: &Path) -> Result<Self, ContentsError> {
+        Self::parse(&std::fs::read(file)?)
+    }
+
+    /// The same of a text.
+    ///
+    /// # Errors
+    /// [`ContentsError`], but for [`ContentsError::Unreadable`].
+    pub fn parse(json: &[u8]) -> Result<Self, ContentsError> {
+        let contents: Self = serde_json::from_slice(json)?;
+        let node = [("/metadata/name", "metadata.name")];
+        let pod = [
+            ("/metadata/name", "metadata.name"),
+            ("/metadata/namespace", "metadata.namespace"),
+        ];
+        for (list, objects, required) in [
+            ("nodes", &contents.nodes, node.as_slice()),
+            ("pods", &contents.pods, pod.as_slice()),
+        ] {
+            for (at, object) in objects.iter().enumerate() {
+                for (pointer, field) in required {
+                    if !object.pointer(pointer).is_some_and(Value::is_string) {
+                        return Err(ContentsError::Field { list, at, field });
+                    }
+                }
+            }
+        }
+        Ok(contents)
+    }
+}

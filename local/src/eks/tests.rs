@@ -1,0 +1,125 @@
+//! `DescribeCluster` by its wire protocol, lists of one moment, and files that are no cluster.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::contents::Contents;
+use super::lists::{Lists, NoPage};
+use super::*;
+use crate::{Outcome, Settings};
+
+/// A call of EKS; its status, error code and body.
+async fn get(local: &LocalAws, path: &str) -> (u16, String, Value) {
+    let request = Request::get(path)
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=test/20260504/us-west-2/eks/aws4_request, SignedHeaders=host, Signature=0",
+        )
+        .body(Bytes::new())
+        .unwrap();
+    let response = local.handle(request).await.unwrap();
+    let code = response.headers().get("x-amzn-errortype");
+    let code = code.map_or("", |code| code.to_str().unwrap()).to_owned();
+    let body = serde_json::from_slice(response.body()).unwrap();
+    (response.status().as_u16(), code, body)
+}
+
+#[tokio::test]
+async fn a_cluster_is_described_with_what_its_callers_need() {
+    let local = LocalAws::new(Settings::for_tests());
+    let url = local.eks().start("prod", Contents::default()).await;
+    let url = url.unwrap();
+    let (status, _, body) = get(&local, "/clusters/prod").await;
+    assert_eq!(status, 200);
+    let cluster = &body["cluster"];
+    assert_eq!(
+        (&cluster["name"], &cluster["status"], &cluster["endpoint"]),
+        (&json!("prod"), &json!("ACTIVE"), &json!(url))
+    );
+    assert!(cluster["certificateAuthority"]["data"].is_string());
+    let calls = local.calls();
+    assert_eq!(
+        (calls[0].service.as_str(), calls[0].action.as_str()),
+        ("eks", "DescribeCluster")
+    );
+    assert_eq!(calls[0].params["name"], "prod");
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_there_is_not_found() {
+    let local = LocalAws::new(Settings::for_tests());
+    let (status, code, body) = get(&local, "/clusters/nope").await;
+    assert_eq!((status, code.as_str()), (404, "ResourceNotFoundException"));
+    assert_eq!(body["message"], "No cluster found for name: nope.");
+    let error = Outcome::Error("ResourceNotFoundException".to_owned());
+    assert_eq!(local.calls()[0].outcome, error);
+}
+
+#[tokio::test]
+async fn what_is_not_simulated_is_said_to_be_so() {
+    let local = LocalAws::new(Settings::for_tests());
+    for path in ["/clusters", "/clusters/", "/clusters/prod/node-groups"] {
+        let (status, code, _) = get(&local, path).await;
+        assert_eq!((status, code.as_str()), (404, "UnknownOperationException"));
+    }
+}
+
+fn names(numbers: impl IntoIterator<Item = usize>) -> Vec<Value> {
+    let node = |number| json!({ "metadata": { "name": format!("n{number}") } });
+    numbers.into_iter().map(node).collect()
+}
+
+#[test]
+fn a_list_goes_on_as_it_was_when_it_began_until_it_is_forgotten() {
+    let mut lists = Lists::default();
+    let hold = |lists: &mut Lists, nodes| {
+        lists.hold(Contents {
+            nodes,
+            pods: Vec::new(),
+        });
+    };
+    let read = |page: &str| -> (Vec<Value>, String) {
+        let page: Value = serde_json::from_str(page).unwrap();
+        let next = page["metadata"]["continue"].as_str().unwrap().to_owned();
+        (page["items"].as_array().unwrap().clone(), next)
+    };
+    hold(&mut lists, names(0..5));
+    let nodes = lists.nodes.clone();
+    let (mut items, next) = read(&lists.begin(nodes, 2));
+    hold(&mut lists, names(7..9));
+    let (more, next) = read(&lists.go_on(&next, 2).unwrap());
+    items.extend(more);
+    let (more, end) = read(&lists.go_on(&next, 2).unwrap());
+    items.extend(more);
+    assert_eq!((items, end.as_str()), (names(0..5), ""));
+    assert_eq!(lists.go_on("7:0", 2), Err(NoPage::NotAToken));
+    lists.forget();
+    assert_eq!(lists.go_on(&next, 2), Err(NoPage::Expired));
+}
+
+#[test]
+fn a_file_that_is_no_cluster_says_what_is_wrong_and_what_to_give() {
+    for (text, said) in [
+        ("nodes: []", "at line 1 column 2"),
+        (r#"{"nodes": []}"#, "missing field `pods`"),
+        (
+            r#"{"nodes": [], "pods": [], "services": []}"#,
+            "unknown field `services`",
+        ),
+        (r#"{"nodes": {}, "pods": []}"#, "expected a sequence"),
+        (
+            r#"{"nodes": [{}], "pods": []}"#,
+            "nodes[0].metadata.name is not a text",
+        ),
+        (
+            r#"{"nodes": [], "pods": [{"metadata": {"name": "a", "namespace": "b"}}, {"metadata": {"name": "c"}}]}"#,
+            "pods[1].metadata.namespace is not a text",
+        ),
+    ] {
+        let error = Contents::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(said), "{text}: {error}");
+    }
+    let error = Contents::read(Path::new("/nowhere/cluster.json")).unwrap_err();
+    assert!(error.to_string().contains("could not read it"), "{error}");
+}
