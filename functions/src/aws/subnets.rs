@@ -73,14 +73,10 @@ impl Aws {
                 async move { (aws.reservations(&id).await, id) }.instrument(Span::current()),
             );
         }
-        while let Some(answered) = asked.join_next().await {
-            let (reservations, id) = answered.map_err(|error| Error::AwsUnavailable {
-                action: "GetSubnetCidrReservations",
-                detail: error.to_string(),
-            })?;
-            let reservations = reservations?;
+        // All of them, also after one has failed: what the others learn is remembered, and need not be asked for again.
+        for (reservations, id) in asked.join_all().await {
             if let Some(subnet) = subnets.get_mut(&id) {
-                subnet.reservations = reservations;
+                subnet.reservations = reservations?;
             }
         }
         Ok(subnets)

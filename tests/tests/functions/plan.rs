@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_local::ec2::{self, InterfaceSpec, ReservationType};
-use hookline_local::{LocalAws, Settings};
+use hookline_local::{Fault, FaultKind, LocalAws, Settings};
 use hookline_tests::launch::{GROUP, Launch, State};
 use hookline_tests::scene::{Scene, Size};
 use serde_json::{Value, json};
@@ -221,6 +221,26 @@ async fn a_warm_process_asks_for_subnets_and_types_once() {
         ])
     );
     assert_eq!(planned(&plan, 0), [launch.address(&subnet, 16).unwrap()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_subnet_is_asked_is_kept_when_another_is_throttled() {
+    const ACTION: &str = "GetSubnetCidrReservations";
+    let mut launch = Launch::running().await.unwrap();
+    launch.run(State::TagNode).await.unwrap();
+    let [throttled, slow] = [0, 1].map(|slot| launch.subnet(slot).unwrap().to_owned());
+    let throttle = Fault::on(ACTION, FaultKind::Throttle);
+    let delay = Fault::on(ACTION, FaultKind::Delay(Duration::from_secs(20)));
+    launch
+        .local()
+        .inject(throttle.when("SubnetId", throttled).always());
+    launch.local().inject(delay.when("SubnetId", slow));
+    let error = launch.run(State::PlanInterfaces).await.unwrap_err();
+    assert!(error.to_string().contains("throttled"), "{error}");
+    launch.local().clear_faults();
+    let mark = launch.mark();
+    launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(launch.actions_since(mark).get(ACTION), Some(&1));
 }
 
 #[tokio::test(start_paused = true)]
