@@ -178,7 +178,7 @@ pub fn table(rows: &[(String, Use)]) -> String {
     }
     table
         + &format!(
-            "\nAWS's list prices in us-west-2, read on {PRICES_OF}: ${:.3} per 1,000 state transitions (Standard), ${:.2} per million \
+            "\nAWS's list prices in us-west-2, as copies of AWS's pages and articles about them had them on {PRICES_OF}: ${:.3} per 1,000 state transitions (Standard), ${:.2} per million \
          requests and ${GB_SECOND:.10} per GB-second (x86, functions of {:.0} MB), ${LOG_GB:.2} per GB of logs. The logs are an \
          estimate: {LINE_BYTES:.0} bytes a line, and {PLATFORM_BYTES:.0} for what Lambda writes of each invocation. A call to EC2 or \
          Auto Scaling costs nothing.\n",
