@@ -56,7 +56,7 @@ pub(crate) struct DemoOptions {
     #[arg(long)]
     naming: bool,
     /// Show the traffic across Availability Zones instead, of three hours of a generated cluster; `-- --help` shows its options
-    #[arg(long, conflicts_with = "naming")]
+    #[arg(long, conflicts_with_all = ["naming", "release"])]
     traffic: bool,
     /// Write what happened to this file as well
     #[arg(long, value_name = "FILE")]

@@ -3,7 +3,9 @@
 //!
 //! EC2's token buckets (Amazon EC2 Developer Guide, "Request throttling for the Amazon EC2 API") hold for all callers
 //! of an account and region. Launches begin at the rate at which the narrowest bucket refills; the first of them use
-//! what it holds when full, but for a tenth, which is left to everybody else.
+//! what it holds when full, but for four tenths. That is for everybody else, and for launches themselves: one takes some seconds
+//! more or less than another, and what comes early then finds a token instead of a refusal, whose repetition costs more
+//! time than the tokens would have saved (docs/performance.md, "Scale-out").
 
 use super::profile::Profile;
 
@@ -71,7 +73,7 @@ pub fn seconds_until_turn(profile: &Profile, ahead: usize) -> u32 {
     ]
     .into_iter()
     .map(|(bucket, calls)| {
-        let at_once = (bucket.capacity * 9 / 10)
+        let at_once = (bucket.capacity * 6 / 10)
             .checked_div(calls)
             .unwrap_or(usize::MAX)
             .max(1);
@@ -109,17 +111,17 @@ mod tests {
 
     #[test]
     fn the_first_launches_wait_for_nothing() {
-        // Ninety tokens for eight calls each.
-        for ahead in 0..11 {
+        // Sixty tokens for eight calls each.
+        for ahead in 0..7 {
             assert_eq!(seconds_until_turn(&four(), ahead), 0, "{ahead}");
         }
     }
 
     #[test]
     fn the_rest_come_at_the_rate_of_the_narrowest_bucket() {
-        assert_eq!(seconds_until_turn(&four(), 11), 2);
+        assert_eq!(seconds_until_turn(&four(), 7), 2);
         // 100 launches of eight calls at five a second are 160 s.
-        assert_eq!(seconds_until_turn(&four(), 110), 160);
+        assert_eq!(seconds_until_turn(&four(), 106), 160);
     }
 
     #[test]
