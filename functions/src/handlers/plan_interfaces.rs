@@ -88,7 +88,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let lost = payload.lost.is_some();
     let lessons = learn(payload.plan, payload.allocation, lost);
     let spread = spread(&node.instance_id);
-    if let Some(turn) = before.rest_of_wait(spread) {
+    if let Some(turn) = before.rest_of_wait(subject.seconds_since_event(&context), spread) {
         info!(
             round = before.round,
             wait_seconds = turn.wait_seconds,
@@ -186,8 +186,11 @@ struct Before {
     round: u32,
     /// Whether the last plan was to wait; its turn has come then, or will after the rest.
     waited: bool,
-    /// What is left of that wait.
+    /// How long that wait was, and what is left after it.
+    wait_seconds: u32,
     then_seconds: u32,
+    /// When the last plan was made, in seconds since the event.
+    planned_at: Option<u64>,
     /// How many were ahead then.
     ahead: usize,
     /// Whether the last plan was carried out and met an address that somebody else has.
@@ -196,11 +199,18 @@ struct Before {
 
 impl Before {
     fn of(payload: &Payload) -> Self {
-        let Some(before) = payload.plan.as_ref().map(|before| &before.plan) else {
+        let Some(Planned {
+            plan: before,
+            seconds_since_event: planned_at,
+            ..
+        }) = &payload.plan
+        else {
             return Self {
                 round: 1,
                 waited: false,
+                wait_seconds: 0,
                 then_seconds: 0,
+                planned_at: None,
                 ahead: 0,
                 address_was_taken: false,
             };
@@ -210,7 +220,9 @@ impl Before {
         Self {
             round: before.round.saturating_add(u32::from(!waited)),
             waited,
+            wait_seconds: before.wait_seconds,
             then_seconds: before.then_seconds,
+            planned_at: *planned_at,
             ahead: before.ahead,
             address_was_taken: !waited
                 && payload
@@ -220,8 +232,19 @@ impl Before {
         }
     }
 
-    fn rest_of_wait(&self, spread: u32) -> Option<Turn> {
-        (self.waited && self.then_seconds > 0).then(|| Turn::new(self.then_seconds, spread))
+    /// What is left of the wait, `now` seconds after the event. What the heartbeat and the calls took besides counts as waited: a
+    /// launch that waits in several parts would else begin later than its turn, and all behind it too.
+    fn rest_of_wait(&self, now: Option<u64>, spread: u32) -> Option<Turn> {
+        if !self.waited {
+            return None;
+        }
+        let besides = self.planned_at.zip(now).map_or(0, |(planned_at, now)| {
+            now.saturating_sub(planned_at)
+                .saturating_sub(self.wait_seconds.into())
+        });
+        let besides = u32::try_from(besides).unwrap_or(u32::MAX);
+        let rest = self.then_seconds.saturating_sub(besides);
+        (rest > 0).then(|| Turn::new(rest, spread))
     }
 
     /// The turn is found once, from the place in the queue at the first look: a launch ahead that is late takes its

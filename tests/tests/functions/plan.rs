@@ -152,6 +152,24 @@ async fn a_launch_far_behind_waits_for_its_turn_and_the_first_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_passes_between_two_parts_of_a_wait_is_a_part_of_it() {
+    let mut launch = Launch::running().await.unwrap();
+    plan(&mut launch).await;
+    launch.data["plan"]["waitSeconds"] = json!(250);
+    launch.data["plan"]["thenSeconds"] = json!(200);
+    tokio::time::sleep(Duration::from_secs(250 + 30)).await;
+    let rest = launch.run(State::PlanInterfaces).await.unwrap();
+    let seconds = rest["waitSeconds"].as_u64().unwrap();
+    assert!((169..=171).contains(&seconds), "{rest}");
+    assert_eq!(rest["thenSeconds"], 0);
+
+    // Later than the whole of it: the turn has come.
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let turn = launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(turn["waitSeconds"], 0, "{turn}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_launch_before_this_one_has_is_not_left_to_it_once_more() {
     let mut first = Launch::running().await.unwrap();
     let mut second = Launch::more(&first.scene, 1).await.unwrap().remove(0);
