@@ -54,8 +54,9 @@ pub struct Planned {
 /// `AddressContention`, and what every call can fail with.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let payload: Payload = read(payload)?;
-    let before = Before::of(&payload);
     let subject = Subject::read(payload.event, payload.profile)?;
+    let now = subject.seconds_since_event(&context);
+    let before = Before::of(payload.plan.as_ref(), payload.allocation.as_ref(), now);
     let (profile, node) = (&subject.profile, &payload.node);
     let zone = node.availability_zone.as_str();
     let planned = |plan, node_running| {
@@ -88,7 +89,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let lost = payload.lost.is_some();
     let lessons = learn(payload.plan, payload.allocation, lost);
     let spread = spread(&node.instance_id);
-    if let Some(turn) = before.rest_of_wait(subject.seconds_since_event(&context), spread) {
+    if let Some(turn) = before.rest_of_wait(spread) {
         info!(
             round = before.round,
             wait_seconds = turn.wait_seconds,
@@ -186,11 +187,8 @@ struct Before {
     round: u32,
     /// Whether the last plan was to wait; its turn has come then, or will after the rest.
     waited: bool,
-    /// How long that wait was, and what is left after it.
-    wait_seconds: u32,
-    then_seconds: u32,
-    /// When the last plan was made, in seconds since the event.
-    planned_at: Option<u64>,
+    /// What is left of that wait.
+    rest_seconds: u32,
     /// How many were ahead then.
     ahead: usize,
     /// Whether the last plan was carried out and met an address that somebody else has.
@@ -198,53 +196,41 @@ struct Before {
 }
 
 impl Before {
-    fn of(payload: &Payload) -> Self {
-        let Some(Planned {
-            plan: before,
-            seconds_since_event: planned_at,
-            ..
-        }) = &payload.plan
-        else {
+    /// `now` is in seconds since the event, as the plan's own time is.
+    fn of(plan: Option<&Planned>, allocation: Option<&Allocation>, now: Option<u64>) -> Self {
+        let Some(planned) = plan else {
             return Self {
                 round: 1,
                 waited: false,
-                wait_seconds: 0,
-                then_seconds: 0,
-                planned_at: None,
+                rest_seconds: 0,
                 ahead: 0,
                 address_was_taken: false,
             };
         };
+        let before = &planned.plan;
         let waited = before.wait_seconds > 0;
         let taken = |refused: &Refused| matches!(refused, Refused::AddressTaken { .. });
+        // What the heartbeat and the calls took besides counts as waited: a launch that waits in several parts would else begin
+        // later than its turn.
+        let passed = planned
+            .seconds_since_event
+            .zip(now)
+            .map_or(0, |(planned_at, now)| now.saturating_sub(planned_at));
+        let besides = passed.saturating_sub(before.wait_seconds.into());
         Self {
             round: before.round.saturating_add(u32::from(!waited)),
             waited,
-            wait_seconds: before.wait_seconds,
-            then_seconds: before.then_seconds,
-            planned_at: *planned_at,
+            rest_seconds: before
+                .then_seconds
+                .saturating_sub(u32::try_from(besides).unwrap_or(u32::MAX)),
             ahead: before.ahead,
             address_was_taken: !waited
-                && payload
-                    .allocation
-                    .as_ref()
-                    .is_some_and(|allocation| allocation.refused.iter().any(taken)),
+                && allocation.is_some_and(|allocation| allocation.refused.iter().any(taken)),
         }
     }
 
-    /// What is left of the wait, `now` seconds after the event. What the heartbeat and the calls took besides counts as waited: a
-    /// launch that waits in several parts would else begin later than its turn, and all behind it too.
-    fn rest_of_wait(&self, now: Option<u64>, spread: u32) -> Option<Turn> {
-        if !self.waited {
-            return None;
-        }
-        let besides = self.planned_at.zip(now).map_or(0, |(planned_at, now)| {
-            now.saturating_sub(planned_at)
-                .saturating_sub(self.wait_seconds.into())
-        });
-        let besides = u32::try_from(besides).unwrap_or(u32::MAX);
-        let rest = self.then_seconds.saturating_sub(besides);
-        (rest > 0).then(|| Turn::new(rest, spread))
+    fn rest_of_wait(&self, spread: u32) -> Option<Turn> {
+        (self.waited && self.rest_seconds > 0).then(|| Turn::new(self.rest_seconds, spread))
     }
 
     /// The turn is found once, from the place in the queue at the first look: a launch ahead that is late takes its
