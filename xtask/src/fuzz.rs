@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cargo::{REMEDY, cargo};
 use crate::command;
-use crate::programs::optimised;
+use crate::programs::{OPTIMISED, optimised};
 use crate::workspace::Workspace;
 
 /// How many cases each property test runs; the tests read it themselves.
@@ -61,7 +61,8 @@ impl Selection {
         match self {
             Self::All(targets) => optimised(targets),
             Self::Local(targets) => {
-                let mut args = vec!["--profile", "bench", "--package", "hookline-local"];
+                let mut args = OPTIMISED.to_vec();
+                args.extend(["--package", "hookline-local"]);
                 args.extend(targets);
                 args
             }

@@ -138,10 +138,13 @@ pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode
     become_program(&mut local)
 }
 
+/// The profile of what runs optimised and is not deployed.
+pub(crate) const OPTIMISED: [&str; 2] = ["--profile", "bench"];
+
 /// The optimised build of what is not deployed: the same selection and profile, so that all of it shares one build of the AWS
 /// SDK. `targets` are what is made of it, as `--bin NAME`.
 pub(crate) fn optimised<'a>(targets: &[&'a str]) -> Vec<&'a str> {
-    let mut args = vec!["--profile", "bench"];
+    let mut args = OPTIMISED.to_vec();
     args.extend(PACKAGES);
     args.extend(targets);
     args

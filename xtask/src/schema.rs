@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::Programs;
 use crate::command;
+use crate::programs::DEVELOPMENT;
 use crate::workspace::Workspace;
 
 /// The files, from the root of the workspace, and what the program is told to write each.
@@ -16,12 +17,9 @@ const FILES: [(&str, &[&str]); 2] = [
     ("functions/naming-profile.schema.json", &["naming"]),
 ];
 
-/// The selection of packages and targets that the tests are built with, so that nothing is compiled twice for it.
-const SELECTION: [&str; 3] = ["--workspace", "--bins", "--tests"];
-
 /// Writes the schemas that are not what the types say.
 pub(crate) fn write(workspace: &Workspace) -> Result<ExitCode> {
-    let programs = Programs::build(workspace, &SELECTION)?;
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
     for (file, arguments) in FILES {
         let wanted = generate(workspace, &programs, arguments)?;
         let path = workspace.path(file);
@@ -35,7 +33,7 @@ pub(crate) fn write(workspace: &Workspace) -> Result<ExitCode> {
 
 /// Fails if a schema is not what the types say.
 pub(crate) fn check(workspace: &Workspace) -> Result<ExitCode> {
-    let programs = Programs::build(workspace, &SELECTION)?;
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
     for (file, arguments) in FILES {
         let path = workspace.path(file);
         let present = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
