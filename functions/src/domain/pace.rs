@@ -6,7 +6,11 @@
 //! what it holds when full, but for four tenths. That is for everybody else, and for launches themselves: one takes some seconds
 //! more or less than another, and what comes early then finds a token instead of a refusal, whose repetition costs more
 //! time than the tokens would have saved (docs/performance.md, "Scale-out").
+//!
+//! The bucket is followed from the times of the launches, not from the time of a look: looks are throttled too, and come up to a
+//! minute apart when hundreds of launches begin at once. So all of them find one timetable, whenever they look.
 
+use super::plan::InFlight;
 use super::profile::Profile;
 
 /// A token bucket: how much it holds, and how fast it refills.
@@ -56,9 +60,37 @@ impl Turn {
     }
 }
 
-/// How long until this launch's turn, in seconds, when `ahead` launches are before it; 0 when its turn has come.
+/// The looks of launches: each asks for its own instance, and then for all of them.
+const LOOKS: Bucket = Bucket {
+    capacity: 100,
+    refill_per_second: 20,
+};
+const LOOKS_OF_A_LAUNCH: usize = 2;
+
+/// Launches so near to one another, in seconds, come at once.
+const AT_ONCE_SECONDS: u64 = 30;
+
+/// A launch that has waited for so long and still misses an interface needs it now, whatever was before.
+const LATE_AFTER_SECONDS: i64 = 30;
+
+/// A launch that draws on the same buckets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// Its place among the launches.
+    pub launch: InFlight,
+    /// Whether it has every interface.
+    pub wired: bool,
+}
+
+/// How long until the turn of `launch`, in seconds; 0 when its turn has come. `others` are the launches in flight, in any
+/// order, whether before or after this one; `now` is in seconds since the epoch.
 #[must_use]
-pub fn seconds_until_turn(profile: &Profile, ahead: usize) -> u32 {
+pub fn seconds_until_turn(
+    profile: &Profile,
+    launch: &InFlight,
+    others: &[Queued],
+    now: i64,
+) -> u32 {
     let interfaces = profile.slots.len();
     // DeleteOnTermination for each; SourceDestCheck where it is not as EC2 makes it.
     let attributes: usize = profile
@@ -66,25 +98,75 @@ pub fn seconds_until_turn(profile: &Profile, ahead: usize) -> u32 {
         .iter()
         .map(|slot| 1 + usize::from(!slot.source_dest_check))
         .sum();
-    let seconds = [
+    // What is missing is needed now, however long ago the launch was, unless its turn is just over.
+    let missing_at = |launch: &InFlight| launch.since.max(now.saturating_sub(LATE_AFTER_SECONDS));
+    let mine = missing_at(launch);
+    let mut before: Vec<i64> = others
+        .iter()
+        .filter(|other| other.wired || other.launch < *launch)
+        .map(|other| {
+            if other.wired {
+                other.launch.since
+            } else {
+                missing_at(&other.launch)
+            }
+        })
+        .filter(|at| *at <= mine)
+        .collect();
+    before.sort_unstable();
+    let begins = [
         (CREATE, interfaces),
         (ATTACH, interfaces),
         (MODIFY, attributes),
     ]
     .into_iter()
-    .map(|(bucket, calls)| {
-        let at_once = (bucket.capacity * 6 / 10)
+    .map(|(bucket, calls)| bucket.begins(calls, &before, mine))
+    .fold(mine, i64::max);
+    if begins == mine {
+        return 0;
+    }
+    let seconds = begins
+        .saturating_add(lead_seconds(launch, others))
+        .saturating_sub(now);
+    u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
+}
+
+/// How long after the launches the timetable begins. Launches at once ask more often than EC2 answers, and so do not
+/// find their turns in their order: those whose turn is early may find it late. Were the turns to begin at once, these would all begin
+/// together as they find them. A third of the time until all have looked is enough that none is refused (docs/performance.md).
+fn lead_seconds(launch: &InFlight, others: &[Queued]) -> i64 {
+    let at_once = others
+        .iter()
+        .filter(|other| other.launch.since.abs_diff(launch.since) <= AT_ONCE_SECONDS)
+        .count();
+    let looks = (at_once + 1) * LOOKS_OF_A_LAUNCH;
+    let all_have_looked = looks.saturating_sub(LOOKS.capacity) / LOOKS.refill_per_second;
+    i64::try_from(all_have_looked / 3).unwrap_or(i64::MAX)
+}
+
+impl Bucket {
+    /// When a launch that needs `calls` at the time `mine` has them, in seconds, rounded up: the generic cell rate algorithm, with
+    /// one launch for a cell. `before` are the times of the launches that come first, in order.
+    fn begins(&self, calls: usize, before: &[i64], mine: i64) -> i64 {
+        let milliseconds = |seconds: i64| seconds.saturating_mul(1000);
+        let at_once = (self.capacity * 6 / 10)
             .checked_div(calls)
             .unwrap_or(usize::MAX)
             .max(1);
-        let behind = (ahead.saturating_add(1)).saturating_sub(at_once);
-        behind
-            .saturating_mul(calls)
-            .div_ceil(bucket.refill_per_second)
-    })
-    .max()
-    .unwrap_or(0);
-    u32::try_from(seconds).unwrap_or(u32::MAX)
+        let interval = (calls * 1000).div_ceil(self.refill_per_second);
+        let interval = i64::try_from(interval).unwrap_or(i64::MAX);
+        let burst = i64::try_from(at_once - 1)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(interval);
+        // When the bucket would be full again.
+        let full_at = before.iter().fold(i64::MIN, |full_at, at| {
+            full_at.max(milliseconds(*at)).saturating_add(interval)
+        });
+        let wait = full_at
+            .saturating_sub(burst)
+            .saturating_sub(milliseconds(mine));
+        mine.saturating_add(wait.max(0).saturating_add(999) / 1000)
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +174,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::ids::InstanceId;
     use crate::domain::profile::tests::profile;
 
     /// Four slots that need two attributes each: eight ModifyNetworkInterfaceAttribute calls a launch.
@@ -109,19 +192,107 @@ mod tests {
         Profile::read(value).unwrap()
     }
 
+    const NOW: i64 = 1_800_000_000;
+
+    /// The launch that looks: the last of those at its time.
+    fn at(since: i64) -> InFlight {
+        InFlight {
+            since,
+            instance_id: "i-ffffffffffffffff1".parse().unwrap(),
+        }
+    }
+
+    /// So many other launches of that time.
+    fn others(count: usize, since: i64, wired: bool) -> Vec<Queued> {
+        let instance_id: InstanceId = "i-00000000000000001".parse().unwrap();
+        let launch = InFlight { since, instance_id };
+        vec![Queued { launch, wired }; count]
+    }
+
+    /// The wait of a launch of just now that has so many others before it, of just now too.
+    fn wait_behind(ahead: usize) -> u32 {
+        seconds_until_turn(&four(), &at(NOW), &others(ahead, NOW, false), NOW)
+    }
+
     #[test]
     fn the_first_launches_wait_for_nothing() {
         // Sixty tokens for eight calls each.
         for ahead in 0..7 {
-            assert_eq!(seconds_until_turn(&four(), ahead), 0, "{ahead}");
+            assert_eq!(wait_behind(ahead), 0, "{ahead}");
         }
     }
 
     #[test]
     fn the_rest_come_at_the_rate_of_the_narrowest_bucket() {
-        assert_eq!(seconds_until_turn(&four(), 7), 2);
-        // 100 launches of eight calls at five a second are 160 s.
-        assert_eq!(seconds_until_turn(&four(), 106), 160);
+        assert_eq!(wait_behind(7), 2);
+        assert_eq!(wait_behind(46), 64);
+        // 494 times eight calls at five a second are 790 s, and 1,002 looks are answered after 45 s.
+        assert_eq!(wait_behind(500), 791 + 15);
+    }
+
+    #[test]
+    fn the_turn_is_the_same_whenever_it_is_looked_for() {
+        let turn = i64::from(wait_behind(200)) + NOW;
+        for passed in [1, 10, 30, 60, 120] {
+            // Those whose turn was 15 s ago are wired, and are seen to be.
+            let wired = usize::try_from((passed - 20).max(0) * 5 / 8).unwrap();
+            let mut seen = others(wired, NOW, true);
+            seen.extend(others(200 - wired, NOW, false));
+            let now = NOW + passed;
+            let wait = seconds_until_turn(&four(), &at(NOW), &seen, now);
+            assert_eq!(now + i64::from(wait), turn, "{passed}");
+        }
+    }
+
+    #[test]
+    fn who_looks_after_its_turn_waits_for_nothing() {
+        let seen = others(20, NOW, true);
+        assert_eq!(seconds_until_turn(&four(), &at(NOW), &seen, NOW + 40), 0);
+    }
+
+    #[test]
+    fn launches_of_long_ago_that_are_wired_hold_nobody_up() {
+        let seen = others(500, NOW - 1000, true);
+        assert_eq!(seconds_until_turn(&four(), &at(NOW), &seen, NOW + 5), 0);
+    }
+
+    #[test]
+    fn launches_of_long_ago_that_are_not_wired_count_from_now() {
+        // Something else takes the tokens: none of a hundred launches is wired after ten minutes.
+        let seen = others(100, NOW - 600, false);
+        let wait = seconds_until_turn(&four(), &at(NOW), &seen, NOW);
+        let all = 94 * 8 / 5;
+        assert!((all - 30..=all).contains(&wait), "{wait}");
+    }
+
+    #[test]
+    fn one_that_never_gets_wired_holds_nobody_up() {
+        let mut seen = others(500, NOW - 1000, true);
+        seen.extend(others(1, NOW - 2000, false));
+        seen.extend(others(5, NOW, false));
+        assert_eq!(seconds_until_turn(&four(), &at(NOW), &seen, NOW + 5), 0);
+    }
+
+    #[test]
+    fn those_behind_a_launch_are_none_of_its_business() {
+        let mut seen = others(60, NOW, true);
+        let mut behind = others(40, NOW + 1, false);
+        seen.append(&mut behind);
+        assert_eq!(seconds_until_turn(&four(), &at(NOW), &seen, NOW + 120), 0);
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_no_panic() {
+        let times = [i64::MIN, i64::MIN + 1, 0, i64::MAX];
+        for since in times {
+            for now in times {
+                let seen = times
+                    .into_iter()
+                    .flat_map(|since| [false, true].map(|wired| others(3, since, wired)));
+                let seen: Vec<Queued> = seen.flatten().collect();
+                let _ = seconds_until_turn(&four(), &at(since), &seen, now);
+            }
+        }
     }
 
     #[test]
@@ -144,6 +315,7 @@ mod tests {
     fn no_slots_no_wait() {
         let mut profile = four();
         profile.slots.clear();
-        assert_eq!(seconds_until_turn(&profile, 1000), 0);
+        let seen = others(1000, NOW, false);
+        assert_eq!(seconds_until_turn(&profile, &at(NOW), &seen, NOW), 0);
     }
 }

@@ -7,7 +7,7 @@ use tracing::info;
 use super::{Allocation, Context, Node, Refused, Subject, read, write};
 use crate::aws::instances::Instance;
 use crate::domain::ids::{InstanceId, SubnetId};
-use crate::domain::pace::{self, Turn};
+use crate::domain::pace::{self, Queued, Turn};
 use crate::domain::plan::{InFlight, Lessons, Plan, View, check_subnets};
 use crate::domain::profile::{Profile, Slot};
 use crate::error::Result;
@@ -114,15 +114,21 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         .iter()
         .filter(|other| other.in_flight_since() > launch.since.saturating_sub(IN_FLIGHT_SECONDS))
         .collect();
-    // Counted in slots that are still to be served: of a launch that is being wired only the rest is ahead.
-    let missing: usize = in_flight
+    let others: Vec<Queued> = in_flight
         .iter()
-        .filter(|other| InFlight::from(**other) < launch)
-        .map(|other| missing(profile, other))
-        .sum();
-    let ahead = missing.checked_div(profile.slots.len()).unwrap_or(0);
+        .filter(|other| other.id != node.instance_id)
+        .filter_map(|other| queued(profile, other))
+        .collect();
+    let is_ahead = |other: &&Queued| !other.wired && other.launch < launch;
+    let ahead = others.iter().filter(is_ahead).count();
+    let until_turn = || {
+        if listed.is_some_and(|node| is_wired(profile, node)) {
+            return 0;
+        }
+        pace::seconds_until_turn(profile, &launch, &others, context.now)
+    };
     let node_running = node.running || listed.is_some_and(Instance::is_running);
-    let seconds = before.seconds_to_wait(profile, ahead, spread);
+    let seconds = before.seconds_to_wait(until_turn, spread);
     if seconds > 0 {
         let turn = Turn::new(seconds, spread);
         info!(
@@ -235,27 +241,34 @@ impl Before {
 
     /// The turn is found once, from the place in the queue at the first look: a launch ahead that is late takes its
     /// turn when it comes, and holds nobody up. After that only conflicts make for a pause.
-    fn seconds_to_wait(&self, profile: &Profile, ahead: usize, spread: u32) -> u32 {
+    fn seconds_to_wait(&self, until_turn: impl FnOnce() -> u32, spread: u32) -> u32 {
         if self.waited {
             0
         } else if self.address_was_taken {
             pause_after_conflicts(self.round, spread)
         } else if self.round == 1 {
-            pace::seconds_until_turn(profile, ahead)
+            until_turn()
         } else {
             0
         }
     }
 }
 
-/// How many slots of a launch have nothing at their place yet, and so need EC2's rates.
-fn missing(profile: &Profile, instance: &Instance) -> usize {
-    let at_place = |slot: &&Slot| {
+/// Whether something is at the place of each slot, so that EC2's rates are needed no more.
+fn is_wired(profile: &Profile, instance: &Instance) -> bool {
+    let at_place = |slot: &Slot| {
         instance
             .attached
             .contains(&(slot.network_card, slot.device_index))
     };
-    profile.slots.iter().filter(|slot| !at_place(slot)).count()
+    profile.slots.iter().all(at_place)
+}
+
+/// What an instance means for the turns of others; nothing when it was adopted, and may have been wired long before.
+fn queued(profile: &Profile, instance: &Instance) -> Option<Queued> {
+    let wired = is_wired(profile, instance);
+    let launch = InFlight::from(instance);
+    (!wired || instance.adopted_at.is_none()).then_some(Queued { launch, wired })
 }
 
 /// A number that differs from launch to launch and is the same each time for one.

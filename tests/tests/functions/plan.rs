@@ -152,6 +152,36 @@ async fn a_launch_far_behind_waits_for_its_turn_and_the_first_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_launch_that_looks_late_has_the_same_turn() {
+    let first = Launch::running().await.unwrap();
+    let mut launches = Launch::more(&first.scene, 60).await.unwrap();
+    let mut last = launches.pop().unwrap();
+    let at_once = plan(&mut last).await["waitSeconds"].as_u64().unwrap();
+    last.data["plan"] = Value::Null;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let later = plan(&mut last).await["waitSeconds"].as_u64().unwrap();
+    assert!(
+        (later + 19..=later + 21).contains(&at_once),
+        "{at_once}, {later}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_all_interfaces_waits_for_nothing() {
+    let first = Launch::running().await.unwrap();
+    let mut launches = Launch::more(&first.scene, 60).await.unwrap();
+    let mut last = launches.pop().unwrap();
+    assert!(plan(&mut last).await["waitSeconds"].as_u64() > Some(0));
+    // After its wait; the others never come.
+    last.run_to(State::AttachInterfaces).await.unwrap();
+    last.data["plan"] = Value::Null;
+    let again = plan(&mut last).await;
+    assert_eq!(again["ahead"], 60);
+    assert_eq!(again["waitSeconds"], 0);
+    assert!(again["slots"][0]["existing"].is_string(), "{again}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_passes_between_two_parts_of_a_wait_is_a_part_of_it() {
     let mut launch = Launch::running().await.unwrap();
     plan(&mut launch).await;
