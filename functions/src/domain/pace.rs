@@ -70,7 +70,7 @@ const LOOKS_OF_A_LAUNCH: usize = 2;
 /// Launches so near to one another, in seconds, come at once.
 const AT_ONCE_SECONDS: u64 = 30;
 
-/// A launch that has waited for so long and still misses an interface needs it now, whatever was before.
+/// A launch whose turn was so long ago and that still misses an interface needs it now, whatever was before.
 const LATE_AFTER_SECONDS: i64 = 30;
 
 /// A launch that draws on the same buckets.
@@ -98,8 +98,10 @@ pub fn seconds_until_turn(
         .iter()
         .map(|slot| 1 + usize::from(!slot.source_dest_check))
         .sum();
+    let lead = lead_seconds(launch, others);
     // What is missing is needed now, however long ago the launch was, unless its turn is just over.
-    let missing_at = |launch: &InFlight| launch.since.max(now.saturating_sub(LATE_AFTER_SECONDS));
+    let due = now.saturating_sub(lead).saturating_sub(LATE_AFTER_SECONDS);
+    let missing_at = |launch: &InFlight| launch.since.max(due);
     let mine = missing_at(launch);
     let mut before: Vec<i64> = others
         .iter()
@@ -125,9 +127,7 @@ pub fn seconds_until_turn(
     if begins == mine {
         return 0;
     }
-    let seconds = begins
-        .saturating_add(lead_seconds(launch, others))
-        .saturating_sub(now);
+    let seconds = begins.saturating_add(lead).saturating_sub(now);
     u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
 }
 
@@ -232,15 +232,22 @@ mod tests {
 
     #[test]
     fn the_turn_is_the_same_whenever_it_is_looked_for() {
-        let turn = i64::from(wait_behind(200)) + NOW;
-        for passed in [1, 10, 30, 60, 120] {
-            // Those whose turn was 15 s ago are wired, and are seen to be.
-            let wired = usize::try_from((passed - 20).max(0) * 5 / 8).unwrap();
-            let mut seen = others(wired, NOW, true);
-            seen.extend(others(200 - wired, NOW, false));
-            let now = NOW + passed;
-            let wait = seconds_until_turn(&four(), &at(NOW), &seen, now);
-            assert_eq!(now + i64::from(wait), turn, "{passed}");
+        for all in [50, 200, 2000] {
+            let turn = i64::from(wait_behind(all)) + NOW;
+            let first_turn = turn - i64::try_from(all * 8 / 5).unwrap();
+            for passed in [1, 10, 30, 60, 120, 300] {
+                let now = NOW + passed;
+                if now > turn {
+                    continue;
+                }
+                // Those whose turn was 15 s ago are wired, and are seen to be.
+                let wired = (now - first_turn - 15).max(0) * 5 / 8;
+                let wired = usize::try_from(wired).unwrap();
+                let mut seen = others(wired, NOW, true);
+                seen.extend(others(all - wired, NOW, false));
+                let wait = seconds_until_turn(&four(), &at(NOW), &seen, now);
+                assert_eq!(now + i64::from(wait), turn, "{all} after {passed} s");
+            }
         }
     }
 
