@@ -49,6 +49,7 @@ export interface Profile {
   nodeTags?: {
     [k: string]: string;
   };
+  requestRates?: RequestRates;
   /**
    * The security groups of every slot that names none of its own.
    *
@@ -82,6 +83,53 @@ export interface Hook {
    * The hook's name. An event of another hook is not for this profile.
    */
   name: string;
+}
+/**
+ * EC2's rates for the account, where they are not those that it publishes. Launches begin at these.
+ */
+export interface RequestRates {
+  attachNetworkInterface?: TokenBucket;
+  createNetworkInterface?: TokenBucket1;
+  modifyNetworkInterfaceAttribute?: TokenBucket2;
+}
+/**
+ * That of AttachNetworkInterface; 50 and 5 a second unless told.
+ */
+export interface TokenBucket {
+  /**
+   * How many calls it allows at once, when it is full.
+   */
+  capacity: number;
+  /**
+   * How many more each second.
+   */
+  refillPerSecond: number;
+}
+/**
+ * That of CreateNetworkInterface; 100 and 5 a second unless told.
+ */
+export interface TokenBucket1 {
+  /**
+   * How many calls it allows at once, when it is full.
+   */
+  capacity: number;
+  /**
+   * How many more each second.
+   */
+  refillPerSecond: number;
+}
+/**
+ * That of ModifyNetworkInterfaceAttribute; 100 and 5 a second unless told.
+ */
+export interface TokenBucket2 {
+  /**
+   * How many calls it allows at once, when it is full.
+   */
+  capacity: number;
+  /**
+   * How many more each second.
+   */
+  refillPerSecond: number;
 }
 /**
  * Which nodes this profile is for.

@@ -197,27 +197,6 @@ fn the_profiles_of_profile_md_are_accepted() -> Result<()> {
 }
 
 #[test]
-fn every_field_of_a_profile_is_in_profile_md() -> Result<()> {
-    let example = blocks(PROFILE, "json").into_iter().next().context("none")?;
-    let profile = Profile::read(serde_json::from_str(example)?)?;
-    let written = serde_json::to_value(profile)?;
-    let columns = first_columns(PROFILE);
-    let objects = [&written, &written["slots"][0]];
-    for field in objects
-        .iter()
-        .filter_map(|object| object.as_object())
-        .flat_map(|object| object.keys())
-    {
-        // `hook` is there by its fields.
-        ensure!(
-            columns.contains(field.as_str()) || columns.contains(format!("{field}.name").as_str()),
-            "docs/profile.md has no row for {field}"
-        );
-    }
-    Ok(())
-}
-
-#[test]
 fn the_profiles_of_naming_md_are_accepted_and_all_json_is_json() -> Result<()> {
     let mut profiles = 0;
     for block in blocks(NAMING, "json") {

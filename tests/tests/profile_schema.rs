@@ -336,7 +336,8 @@ fn fields<'a>(
             format!("{of}.{name}")
         };
         let inner = resolve(root, property);
-        if inner["properties"].is_object() && path != "selector" {
+        // A bucket is one row: its two numbers come together.
+        if inner["properties"].is_object() && path != "selector" && of != "requestRates" {
             fields(root, inner, &path, found);
         } else {
             found.push((path.clone(), property, required));

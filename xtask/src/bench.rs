@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::cargo::{Programs, REMEDY, cargo};
 use crate::command;
 use crate::package;
-use crate::programs::{become_program, optimised};
+use crate::programs::{become_program, optimised, optimised_program};
 use crate::workspace::Workspace;
 
 /// Where criterion leaves what it has measured; it reads the variable itself.
@@ -66,8 +66,7 @@ impl BenchOptions {
 
 /// Measures. Returns only if something could not be built or started.
 pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<ExitCode> {
-    let programs = Programs::build(workspace, &optimised(&["--bin", "bench"]))?;
-    let mut bench = Command::new(programs.path(workspace, "tests", "bench")?);
+    let mut bench = Command::new(optimised_program(workspace, "bench")?);
     // It writes to docs/.
     bench
         .current_dir(workspace.root())

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::{self, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
@@ -142,7 +142,7 @@ pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode
 pub(crate) const OPTIMISED: [&str; 2] = ["--profile", "bench"];
 
 /// The optimised build of what is not deployed: the same selection and profile, so that all of it shares one build of the AWS
-/// SDK. `targets` are what is made of it, as `--bin NAME`.
+/// SDK. `targets` are what is made of it, as `--test NAME`.
 pub(crate) fn optimised<'a>(targets: &[&'a str]) -> Vec<&'a str> {
     let mut args = OPTIMISED.to_vec();
     args.extend(PACKAGES);
@@ -150,27 +150,32 @@ pub(crate) fn optimised<'a>(targets: &[&'a str]) -> Vec<&'a str> {
     args
 }
 
+/// Builds one of the programs of the tests optimised, and says where it is.
+pub(crate) fn optimised_program(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    // The benchmark, so that what only tests depend on counts here too: without it, Cargo would compile the SDK once for
+    // programs and once more for tests and benchmarks.
+    let targets = ["--bin", name, "--bench", "allocator"];
+    let programs = Programs::build(workspace, &optimised(&targets))?;
+    programs
+        .path(workspace, "tests", name)
+        .map(Path::to_path_buf)
+}
+
 /// Builds and runs the simulator. Returns only if it could not be started.
 pub(crate) fn sim(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
-    let programs = Programs::build(workspace, &optimised(&["--bin", "sim"]))?;
-    virtual_time(&programs, workspace, "sim", args)
+    virtual_time(&optimised_program(workspace, "sim")?, args)
 }
 
 /// Builds and runs the fault matrix, whose runs are small. Returns only if it could not be started.
 pub(crate) fn faults(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
     let programs = Programs::build(workspace, &DEVELOPMENT)?;
-    virtual_time(&programs, workspace, "faults", args)
+    virtual_time(programs.path(workspace, "tests", "faults")?, args)
 }
 
 /// A program that needs nothing but itself; it runs where the caller is, so that the paths it is given mean what they
 /// mean there.
-fn virtual_time(
-    programs: &Programs,
-    workspace: &Workspace,
-    name: &str,
-    args: &[OsString],
-) -> Result<ExitCode> {
-    let mut program = Command::new(programs.path(workspace, "tests", name)?);
+fn virtual_time(program: &Path, args: &[OsString]) -> Result<ExitCode> {
+    let mut program = Command::new(program);
     program.args(args);
     become_program(&mut program)
 }

@@ -12,6 +12,7 @@ pub mod parse;
 pub mod plan;
 pub mod profile;
 pub mod ranges;
+pub mod rates;
 pub mod reconcile;
 pub mod schema;
 pub mod unowned;

@@ -1,8 +1,7 @@
 //! When a launch's turn comes: EC2 gives each account so many calls a second, and a launch that knows how many are
 //! before it can wait for its turn instead of being refused again and again.
 //!
-//! EC2's token buckets (Amazon EC2 Developer Guide, "Request throttling for the Amazon EC2 API") hold for all callers
-//! of an account and region. Launches begin at the rate at which the narrowest bucket refills; the first of them use
+//! EC2's token buckets ([`super::rates`]) hold for all callers of an account and region. Launches begin at the rate at which the narrowest bucket refills; the first of them use
 //! what it holds when full, but for four tenths. That is for everybody else, and for launches themselves: one takes some seconds
 //! more or less than another, and what comes early then finds a token instead of a refusal, whose repetition costs more
 //! time than the tokens would have saved (docs/performance.md, "Scale-out").
@@ -12,25 +11,7 @@
 
 use super::plan::InFlight;
 use super::profile::Profile;
-
-/// A token bucket: how much it holds, and how fast it refills.
-struct Bucket {
-    capacity: usize,
-    refill_per_second: usize,
-}
-
-const CREATE: Bucket = Bucket {
-    capacity: 100,
-    refill_per_second: 5,
-};
-const ATTACH: Bucket = Bucket {
-    capacity: 50,
-    refill_per_second: 5,
-};
-const MODIFY: Bucket = Bucket {
-    capacity: 100,
-    refill_per_second: 5,
-};
+use super::rates::TokenBucket;
 
 /// A longer wait is cut to about this, so that the hook's heartbeat is extended in between.
 const LONGEST_SECONDS: u32 = 300;
@@ -60,12 +41,10 @@ impl Turn {
     }
 }
 
-/// The looks of launches: each asks for its own instance, and then for all of them.
-const LOOKS: Bucket = Bucket {
-    capacity: 100,
-    refill_per_second: 20,
-};
+/// The looks of launches (DescribeInstances): each asks for its own instance, and then for all of them. EC2's bucket for them.
 const LOOKS_OF_A_LAUNCH: usize = 2;
+const LOOKS_AT_ONCE: usize = 100;
+const LOOKS_PER_SECOND: usize = 20;
 
 /// Launches so near to one another, in seconds, come at once.
 const AT_ONCE_SECONDS: u64 = 30;
@@ -116,13 +95,14 @@ pub fn seconds_until_turn(
         .filter(|at| *at <= mine)
         .collect();
     before.sort_unstable();
+    let rates = profile.request_rates;
     let begins = [
-        (CREATE, interfaces),
-        (ATTACH, interfaces),
-        (MODIFY, attributes),
+        (rates.create_network_interface, interfaces),
+        (rates.attach_network_interface, interfaces),
+        (rates.modify_network_interface_attribute, attributes),
     ]
     .into_iter()
-    .map(|(bucket, calls)| bucket.begins(calls, &before, mine))
+    .map(|(bucket, calls)| begins(bucket, calls, &before, mine))
     .fold(mine, i64::max);
     if begins == mine {
         return 0;
@@ -140,33 +120,30 @@ fn lead_seconds(launch: &InFlight, others: &[Queued]) -> i64 {
         .filter(|other| other.launch.since.abs_diff(launch.since) <= AT_ONCE_SECONDS)
         .count();
     let looks = (at_once + 1) * LOOKS_OF_A_LAUNCH;
-    let all_have_looked = looks.saturating_sub(LOOKS.capacity) / LOOKS.refill_per_second;
+    let all_have_looked = looks.saturating_sub(LOOKS_AT_ONCE) / LOOKS_PER_SECOND;
     i64::try_from(all_have_looked / 3).unwrap_or(i64::MAX)
 }
 
-impl Bucket {
-    /// When a launch that needs `calls` at the time `mine` has them, in seconds, rounded up: the generic cell rate algorithm, with
-    /// one launch for a cell. `before` are the times of the launches that come first, in order.
-    fn begins(&self, calls: usize, before: &[i64], mine: i64) -> i64 {
-        let milliseconds = |seconds: i64| seconds.saturating_mul(1000);
-        let at_once = (self.capacity * 6 / 10)
-            .checked_div(calls)
-            .unwrap_or(usize::MAX)
-            .max(1);
-        let interval = (calls * 1000).div_ceil(self.refill_per_second);
-        let interval = i64::try_from(interval).unwrap_or(i64::MAX);
-        let burst = i64::try_from(at_once - 1)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(interval);
-        // When the bucket would be full again.
-        let full_at = before.iter().fold(i64::MIN, |full_at, at| {
-            full_at.max(milliseconds(*at)).saturating_add(interval)
-        });
-        let wait = full_at
-            .saturating_sub(burst)
-            .saturating_sub(milliseconds(mine));
-        mine.saturating_add(wait.max(0).saturating_add(999) / 1000)
-    }
+/// When a launch that needs `calls` of a bucket at the time `mine` has them, in seconds, rounded up: the generic cell rate
+/// algorithm, with one launch for a cell. `before` are the times of the launches that come first, in order.
+fn begins(bucket: TokenBucket, calls: usize, before: &[i64], mine: i64) -> i64 {
+    let milliseconds = |seconds: i64| seconds.saturating_mul(1000);
+    let calls = i64::try_from(calls).unwrap_or(i64::MAX);
+    let at_once = (i64::from(bucket.capacity) * 6 / 10)
+        .checked_div(calls)
+        .unwrap_or(i64::MAX)
+        .max(1);
+    let refill = i64::from(bucket.refill_per_second).max(1);
+    let interval = milliseconds(calls).saturating_add(refill - 1) / refill;
+    let burst = interval.saturating_mul(at_once - 1);
+    // When the bucket would be full again.
+    let full_at = before.iter().fold(i64::MIN, |full_at, at| {
+        full_at.max(milliseconds(*at)).saturating_add(interval)
+    });
+    let wait = full_at
+        .saturating_sub(burst)
+        .saturating_sub(milliseconds(mine));
+    mine.saturating_add(wait.max(0).saturating_add(999) / 1000)
 }
 
 #[cfg(test)]
@@ -228,6 +205,16 @@ mod tests {
         assert_eq!(wait_behind(46), 64);
         // 494 times eight calls at five a second are 790 s, and 1,002 looks are answered after 45 s.
         assert_eq!(wait_behind(500), 791 + 15);
+    }
+
+    #[test]
+    fn an_account_with_higher_rates_waits_less() {
+        let mut profile = four();
+        let bucket = &mut profile.request_rates.modify_network_interface_attribute;
+        (bucket.capacity, bucket.refill_per_second) = (400, 20);
+        // Creates and attaches are the narrowest now: four of each.
+        let wait = seconds_until_turn(&profile, &at(NOW), &others(46, NOW, false), NOW);
+        assert_eq!(wait, 40 * 4 / 5);
     }
 
     #[test]

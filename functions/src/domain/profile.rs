@@ -14,6 +14,7 @@ use super::ids::{SecurityGroupId, SubnetId};
 use super::naming::{ExistingTags, NamePreset, TagRules};
 use super::parse::from_value;
 use super::ranges::AddressRange;
+use super::rates::RequestRates;
 use super::schema::{self, PRINTABLE};
 use super::validate::{
     LONGEST_DESCRIPTION, LONGEST_LABEL, LONGEST_NAME, LONGEST_TAG_KEY, MOST_COUNT,
@@ -58,6 +59,9 @@ pub struct Profile {
     #[serde(default)]
     #[schemars(length(max = MOST_SLOTS))]
     pub slots: Vec<Slot>,
+    /// EC2's rates for the account, where they are not those that it publishes. Launches begin at these.
+    #[serde(default)]
+    pub request_rates: RequestRates,
 }
 
 /// Which nodes a profile is for: those of some groups, or those that carry a tag.

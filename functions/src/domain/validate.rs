@@ -6,6 +6,7 @@ mod tags;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::profile::{Addressing, Ipv6, Profile, Selector, Slot};
+use super::rates::{MOST_TOKENS, RequestRates, TokenBucket};
 use crate::error::{Error, Input, Result};
 
 pub(super) use tags::naming_profile;
@@ -46,6 +47,7 @@ pub(super) fn profile(profile: &Profile) -> Result<()> {
             "Remove slots: no instance type has so many interfaces",
         ));
     }
+    request_rates(&profile.request_rates)?;
     let mut places = BTreeMap::new();
     let mut networks = BTreeMap::new();
     for (n, slot) in profile.slots.iter().enumerate() {
@@ -155,6 +157,31 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
         ));
     }
     tags::of_slot(&format!("{at}.tags"), &slot.tags)
+}
+
+fn request_rates(rates: &RequestRates) -> Result<()> {
+    for (
+        bucket,
+        TokenBucket {
+            capacity,
+            refill_per_second,
+        },
+    ) in rates.by_field()
+    {
+        for (field, found) in [
+            ("capacity", capacity),
+            ("refillPerSecond", refill_per_second),
+        ] {
+            if !(1..=MOST_TOKENS).contains(&found) {
+                return Err(invalid(
+                    format!("profile.requestRates.{bucket}.{field}"),
+                    format!("{found}, expected 1 to {MOST_TOKENS}"),
+                    "Say what EC2 grants the account, or leave it out for what EC2 publishes",
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn selector(selector: &Selector) -> Result<()> {

@@ -1,0 +1,60 @@
+//! The rates at which EC2 answers the calls of a launch: those that it publishes, or what a profile says of an account.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// More than EC2 grants anybody: a mistake.
+pub(super) const MOST_TOKENS: u32 = 1_000_000;
+
+/// A token bucket of EC2, for one action and all callers of an account in a region (Amazon EC2 Developer Guide, "Request
+/// throttling for the Amazon EC2 API").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenBucket {
+    /// How many calls it allows at once, when it is full.
+    #[schemars(range(min = 1, max = MOST_TOKENS))]
+    pub capacity: u32,
+    /// How many more each second.
+    #[schemars(range(min = 1, max = MOST_TOKENS))]
+    pub refill_per_second: u32,
+}
+
+/// The token buckets that a launch draws most on; what EC2 gives every account unless told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct RequestRates {
+    /// That of CreateNetworkInterface; 100 and 5 a second unless told.
+    pub create_network_interface: TokenBucket,
+    /// That of AttachNetworkInterface; 50 and 5 a second unless told.
+    pub attach_network_interface: TokenBucket,
+    /// That of ModifyNetworkInterfaceAttribute; 100 and 5 a second unless told.
+    pub modify_network_interface_attribute: TokenBucket,
+}
+
+impl Default for RequestRates {
+    fn default() -> Self {
+        let bucket = |capacity| TokenBucket {
+            capacity,
+            refill_per_second: 5,
+        };
+        Self {
+            create_network_interface: bucket(100),
+            attach_network_interface: bucket(50),
+            modify_network_interface_attribute: bucket(100),
+        }
+    }
+}
+
+impl RequestRates {
+    /// Each bucket, by its field in a profile.
+    pub(super) fn by_field(&self) -> [(&'static str, TokenBucket); 3] {
+        [
+            ("createNetworkInterface", self.create_network_interface),
+            ("attachNetworkInterface", self.attach_network_interface),
+            (
+                "modifyNetworkInterfaceAttribute",
+                self.modify_network_interface_attribute,
+            ),
+        ]
+    }
+}
