@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 use ipnet::IpNet;
 
@@ -56,27 +57,30 @@ impl Pool {
 
     /// Takes the lowest free address; `None` when the block is full.
     pub fn take_lowest(&mut self) -> Option<IpAddr> {
-        // Intervals are merged, so the first free address is right behind the first interval, or at the
-        // start where that interval begins later.
-        let free = match self.taken.first_key_value() {
-            Some((&start, &end)) if start == self.first => end.checked_add(1)?,
-            _ => self.first,
-        };
-        if free > self.last {
-            return None;
-        }
-        self.insert(free, free);
-        Some(self.address(free))
+        self.take_lowest_many(1)?.pop()
     }
 
     /// Takes the `count` lowest free addresses, or none at all when there are fewer.
     pub fn take_lowest_many(&mut self, count: usize) -> Option<Vec<IpAddr>> {
-        let before = self.taken.clone();
-        let addresses: Option<Vec<_>> = (0..count).map(|_| self.take_lowest()).collect();
-        if addresses.is_none() {
-            self.taken = before;
+        let free: Vec<u128> = self.gaps().flatten().take(count).collect();
+        if free.len() < count {
+            return None;
         }
-        addresses
+        for number in &free {
+            self.insert(*number, *number);
+        }
+        Some(free.into_iter().map(|free| self.address(free)).collect())
+    }
+
+    /// What is free before each taken interval, from the lowest on. The block's last address is always taken, so
+    /// nothing is free behind the last interval.
+    fn gaps(&self) -> impl Iterator<Item = Range<u128>> {
+        let mut behind = Some(self.first);
+        self.taken.iter().map_while(move |(&first, &last)| {
+            let start = behind?;
+            behind = last.checked_add(1);
+            Some(start..first)
+        })
     }
 
     /// How many addresses are free.

@@ -194,6 +194,7 @@ impl View<'_> {
         pools: &mut BTreeMap<SubnetId, Pools>,
     ) -> Result<Plan> {
         let me = &self.launch.instance_id;
+        let held = self.held();
 
         let mut ahead: Vec<_> = self
             .in_flight
@@ -203,11 +204,7 @@ impl View<'_> {
         ahead.sort();
         for other in ahead {
             for (slot, subnets) in self.profile.slots.iter().zip(candidates) {
-                if self
-                    .held(&other.instance_id, &slot.network)
-                    .next()
-                    .is_none()
-                {
+                if !held.contains_key(&(&other.instance_id, slot.network.as_str())) {
                     // Where nothing is left for that launch there is nothing to leave to it.
                     let _ = choose(slot, subnets, pools);
                 }
@@ -217,7 +214,9 @@ impl View<'_> {
         let mut slots = Vec::new();
         let mut surplus = Vec::new();
         for (slot, subnets) in self.profile.slots.iter().zip(candidates) {
-            let mine: Vec<_> = self.held(me, &slot.network).collect();
+            let mine = held
+                .get(&(me, slot.network.as_str()))
+                .map_or_else(Default::default, Vec::as_slice);
             let made = self.lessons.made.get(&slot.network);
             // The attached one, else the one with the lowest id: a second execution for the same launch
             // (a duplicate event) must come to the same answer.
@@ -342,14 +341,17 @@ impl View<'_> {
         pools
     }
 
-    fn held<'s>(
-        &'s self,
-        instance: &'s InstanceId,
-        network: &'s str,
-    ) -> impl Iterator<Item = &'s Holding> {
-        self.holdings.iter().filter(move |holding| {
-            holding.owner.as_ref() == Some(instance) && holding.network.as_deref() == Some(network)
-        })
+    /// What Hookline made for the slots of launches, by instance and network.
+    fn held(&self) -> BTreeMap<(&InstanceId, &str), Vec<&Holding>> {
+        let mut held: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for holding in self.holdings {
+            if let (Some(owner), Some(network)) = (&holding.owner, &holding.network) {
+                held.entry((owner, network.as_str()))
+                    .or_default()
+                    .push(holding);
+            }
+        }
+        held
     }
 }
 
