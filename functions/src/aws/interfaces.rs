@@ -83,7 +83,7 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn holdings(&self, subnets: &[&SubnetId]) -> Result<Vec<Holding>> {
+    pub async fn holdings(&self, subnets: &[SubnetId]) -> Result<Vec<Holding>> {
         let ids = subnets.iter().map(ToString::to_string).collect();
         let interfaces = self.interfaces("subnet-id", ids).await?;
         Ok(interfaces.into_iter().map(convert::holding).collect())

@@ -14,6 +14,7 @@ pub mod tags;
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_ec2::config::retry::RetryPartition;
 use calls::Calls;
 use hookline_runtime::sdk;
 
@@ -45,10 +46,18 @@ impl Aws {
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let calls = Calls::default();
-        let ec2 = aws_sdk_ec2::config::Builder::from(config).interceptor(calls.clone());
-        let autoscaling =
-            aws_sdk_autoscaling::config::Builder::from(config).interceptor(calls.clone());
-        let sfn = aws_sdk_sfn::config::Builder::from(config).interceptor(calls.clone());
+        // The SDK limits retries by a quota for each service and process. Here it is one for each service and `Aws`, which is the
+        // same in production, and is what keeps many of them in one process apart: the simulator's sandboxes.
+        let retries = || RetryPartition::custom("hookline").build();
+        let ec2 = aws_sdk_ec2::config::Builder::from(config)
+            .interceptor(calls.clone())
+            .retry_partition(retries());
+        let autoscaling = aws_sdk_autoscaling::config::Builder::from(config)
+            .interceptor(calls.clone())
+            .retry_partition(retries());
+        let sfn = aws_sdk_sfn::config::Builder::from(config)
+            .interceptor(calls.clone())
+            .retry_partition(retries());
         Self {
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
             autoscaling: aws_sdk_autoscaling::Client::from_conf(autoscaling.build()),

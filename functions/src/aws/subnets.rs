@@ -28,16 +28,11 @@ pub(super) struct Memory {
 }
 
 impl Aws {
-    /// The subnets by id (DescribeSubnets), with the CIDR reservations of those in `zone`
-    /// (GetSubnetCidrReservations, a call each).
+    /// The subnets by id (DescribeSubnets), without their CIDR reservations.
     ///
     /// # Errors
     /// [`Error::ResourceNotFound`] for a subnet that does not exist, and what every call can fail with.
-    pub async fn subnets(
-        &self,
-        ids: &[&SubnetId],
-        zone: &str,
-    ) -> Result<BTreeMap<SubnetId, Subnet>> {
+    pub async fn subnets(&self, ids: &[&SubnetId]) -> Result<BTreeMap<SubnetId, Subnet>> {
         let now = Instant::now();
         let mut known = self.memory.subnets.lock().await;
         known.retain(|_, (at, _)| now.duration_since(*at) < REMEMBER);
@@ -61,28 +56,33 @@ impl Aws {
             })?;
             subnets.insert((*id).clone(), subnet.clone());
         }
-        drop(known);
-        // Side by side: on a cold function this is what a plan would wait for most.
-        let mut asked = JoinSet::new();
-        for subnet in subnets
-            .values()
-            .filter(|subnet| subnet.availability_zone == zone)
-        {
-            let (aws, id) = (self.clone(), subnet.id.clone());
-            asked.spawn(
-                async move { (aws.reservations(&id).await, id) }.instrument(Span::current()),
-            );
-        }
-        // All of them, also after one has failed: what the others learn is remembered, and need not be asked for again.
-        for (reservations, id) in asked.join_all().await {
-            if let Some(subnet) = subnets.get_mut(&id) {
-                subnet.reservations = reservations?;
-            }
-        }
         Ok(subnets)
     }
 
-    async fn reservations(&self, subnet: &SubnetId) -> Result<Vec<ipnet::IpNet>> {
+    /// The CIDR reservations of subnets (GetSubnetCidrReservations, a call each).
+    ///
+    /// # Errors
+    /// What every call can fail with.
+    pub async fn reservations(
+        &self,
+        ids: &[SubnetId],
+    ) -> Result<BTreeMap<SubnetId, Vec<ipnet::IpNet>>> {
+        // Side by side: on a cold function this is what a plan would wait for most.
+        let mut asked = JoinSet::new();
+        for id in ids.iter().cloned() {
+            let aws = self.clone();
+            asked.spawn(
+                async move { (aws.reservations_of(&id).await, id) }.instrument(Span::current()),
+            );
+        }
+        // All of them, also after one has failed: what the others learn is remembered, and need not be asked for again.
+        let answers = asked.join_all().await.into_iter();
+        answers
+            .map(|(reservations, id)| Ok((id, reservations?)))
+            .collect()
+    }
+
+    async fn reservations_of(&self, subnet: &SubnetId) -> Result<Vec<ipnet::IpNet>> {
         let now = Instant::now();
         {
             let mut known = self.memory.reservations.lock().await;

@@ -73,23 +73,30 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     };
 
     let subnet_ids = profile.subnet_ids();
-    let (limits, subnets) = tokio::join!(
+    let spread = spread(&node.instance_id);
+    let rest = before.rest_of_wait(spread);
+    let (limits, subnets, instances) = tokio::join!(
         context.aws.limits(&node.instance_type),
-        context.aws.subnets(&subnet_ids, zone)
+        context.aws.subnets(&subnet_ids),
+        async {
+            match rest {
+                Some(_) => Ok(Vec::new()),
+                None => context.aws.instances_of(&profile.selector).await,
+            }
+        }
     );
     limits?.check(profile)?;
-    let subnets = subnets?;
+    let mut subnets = subnets?;
     // Before any wait: what cannot be is said at once.
     check_subnets(profile, zone, &subnets)?;
-    let in_zone: Vec<&SubnetId> = subnets
+    let in_zone: Vec<SubnetId> = subnets
         .values()
         .filter(|subnet| subnet.availability_zone == zone)
-        .map(|subnet| &subnet.id)
+        .map(|subnet| subnet.id.clone())
         .collect();
     let lost = payload.lost.is_some();
     let lessons = learn(payload.plan, payload.allocation, lost);
-    let spread = spread(&node.instance_id);
-    if let Some(turn) = before.rest_of_wait(spread) {
+    if let Some(turn) = rest {
         info!(
             round = before.round,
             wait_seconds = turn.wait_seconds,
@@ -100,7 +107,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         return planned(plan, node.running);
     }
 
-    let instances = context.aws.instances_of(&profile.selector).await?;
+    let instances = instances?;
     let listed = instances.iter().find(|other| other.id == node.instance_id);
     // As everybody else sees it, where it is seen: when it was adopted may not have shown before.
     let launch = listed.map_or_else(
@@ -143,7 +150,16 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     }
 
     // After the instances: a launch whose interface is seen must not be missed, or its address counts twice.
-    let holdings = context.aws.holdings(&in_zone).await?;
+    let (holdings, reservations) = tokio::join!(
+        context.aws.holdings(&in_zone),
+        context.aws.reservations(&in_zone)
+    );
+    let holdings = holdings?;
+    for (id, reservations) in reservations? {
+        if let Some(subnet) = subnets.get_mut(&id) {
+            subnet.reservations = reservations;
+        }
+    }
     // Addresses are shared by the launches of one AZ, EC2's rates by all.
     let in_flight: Vec<InFlight> = in_flight
         .into_iter()
