@@ -1,9 +1,13 @@
 //! Instances: one by its id, and the launches in flight of a selector.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_ec2::types::Filter;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::classify::{classify, code};
 use super::{Aws, convert};
@@ -17,6 +21,9 @@ use crate::error::{Error, Result};
 const GROUP_TAG: &str = "tag:aws:autoscaling:groupName";
 /// EC2's limit of values in one filter (EC2 API Reference, "List and filter using the CLI and API").
 pub(super) const FILTER_VALUES: usize = 200;
+
+/// The last listing of a selector's instances, and when it was asked for.
+pub(super) type Listing = Mutex<Option<(Instant, Selector, Arc<Vec<Instance>>)>>;
 
 /// An instance as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -185,11 +192,34 @@ impl Aws {
         Ok(instances)
     }
 
+    /// What [`instances_of`](Self::instances_of) last told this process of `selector`, if that is not longer ago than
+    /// `within` and `instance` is among them.
+    pub async fn instances_seen(
+        &self,
+        selector: &Selector,
+        within: Duration,
+        instance: &InstanceId,
+    ) -> Option<Arc<Vec<Instance>>> {
+        let listing = self.listing.lock().await;
+        let (at, of, instances) = listing.as_ref()?;
+        let is_told = at.elapsed() <= within
+            && of == selector
+            && instances.iter().any(|listed| listed.id == *instance);
+        is_told.then(|| Arc::clone(instances))
+    }
+
     /// The pending and running instances that `selector` covers (DescribeInstances, in pages of 1,000).
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn instances_of(&self, selector: &Selector) -> Result<Vec<Instance>> {
+    pub async fn instances_of(&self, selector: &Selector) -> Result<Arc<Vec<Instance>>> {
+        let at = Instant::now();
+        let instances = Arc::new(self.list_instances_of(selector).await?);
+        *self.listing.lock().await = Some((at, selector.clone(), Arc::clone(&instances)));
+        Ok(instances)
+    }
+
+    async fn list_instances_of(&self, selector: &Selector) -> Result<Vec<Instance>> {
         let filter = |name: &str, values: Vec<String>| {
             Filter::builder()
                 .name(name)

@@ -27,6 +27,7 @@ pub struct Aws {
     autoscaling: aws_sdk_autoscaling::Client,
     sfn: aws_sdk_sfn::Client,
     memory: Arc<subnets::Memory>,
+    listing: Arc<instances::Listing>,
     executions: Arc<executions::Memory>,
     calls: Calls,
 }
@@ -63,6 +64,7 @@ impl Aws {
             autoscaling: aws_sdk_autoscaling::Client::from_conf(autoscaling.build()),
             sfn: aws_sdk_sfn::Client::from_conf(sfn.build()),
             memory: Arc::default(),
+            listing: Arc::default(),
             executions: Arc::default(),
             calls,
         }

@@ -1,5 +1,10 @@
 //! `PlanInterfaces`: one listing for all slots of a node, and from it what to create where. Creates nothing.
 
+mod queue;
+
+use std::sync::Arc;
+
+use queue::Queue;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::info;
@@ -7,15 +12,10 @@ use tracing::info;
 use super::{Allocation, Context, Node, Refused, Subject, read, write};
 use crate::aws::instances::Instance;
 use crate::domain::ids::{InstanceId, SubnetId};
-use crate::domain::pace::{self, Queued, Turn};
+use crate::domain::pace::Turn;
 use crate::domain::plan::{InFlight, Lessons, Plan, View, check_subnets};
-use crate::domain::profile::{Profile, Slot};
 use crate::error::Result;
 use crate::metrics::{Metric, Of};
-
-/// A launch older than this is not in flight any more: no hook waits longer without a heartbeat
-/// (HeartbeatTimeout is at most 7,200 s).
-const IN_FLIGHT_SECONDS: i64 = 7_200;
 
 #[derive(Debug, Deserialize)]
 struct Payload {
@@ -80,8 +80,8 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         context.aws.subnets(&subnet_ids),
         async {
             match rest {
-                Some(_) => Ok(Vec::new()),
-                None => context.aws.instances_of(&profile.selector).await,
+                Some(_) => Ok(Arc::default()),
+                None => queue::instances(&context, profile, node, before.is_first_look()).await,
             }
         }
     );
@@ -108,34 +108,15 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     }
 
     let instances = instances?;
-    let listed = instances.iter().find(|other| other.id == node.instance_id);
-    // As everybody else sees it, where it is seen: when it was adopted may not have shown before.
-    let launch = listed.map_or_else(
-        || InFlight {
-            since: node.launched_at,
-            instance_id: node.instance_id.clone(),
-        },
-        InFlight::from,
-    );
-    let in_flight: Vec<&Instance> = instances
-        .iter()
-        .filter(|other| other.in_flight_since() > launch.since.saturating_sub(IN_FLIGHT_SECONDS))
-        .collect();
-    let others: Vec<Queued> = in_flight
-        .iter()
-        .filter(|other| other.id != node.instance_id)
-        .filter_map(|other| queued(profile, other))
-        .collect();
-    let is_ahead = |other: &&Queued| !other.wired && other.launch < launch;
-    let ahead = others.iter().filter(is_ahead).count();
-    let until_turn = || {
-        if listed.is_some_and(|node| is_wired(profile, node)) {
-            return 0;
-        }
-        pace::seconds_until_turn(profile, &launch, &others, context.now)
-    };
+    let Queue {
+        listed,
+        launch,
+        in_flight,
+        ahead,
+        seconds_until_turn,
+    } = Queue::of(profile, node, &instances, context.now);
     let node_running = node.running || listed.is_some_and(Instance::is_running);
-    let seconds = before.seconds_to_wait(until_turn, spread);
+    let seconds = before.seconds_to_wait(seconds_until_turn, spread);
     if seconds > 0 {
         let turn = Turn::new(seconds, spread);
         info!(
@@ -251,40 +232,28 @@ impl Before {
         }
     }
 
+    /// Whether this launch has not looked for its turn yet.
+    fn is_first_look(&self) -> bool {
+        self.round == 1 && !self.waited
+    }
+
     fn rest_of_wait(&self, spread: u32) -> Option<Turn> {
         (self.waited && self.rest_seconds > 0).then(|| Turn::new(self.rest_seconds, spread))
     }
 
     /// The turn is found once, from the place in the queue at the first look: a launch ahead that is late takes its
     /// turn when it comes, and holds nobody up. After that only conflicts make for a pause.
-    fn seconds_to_wait(&self, until_turn: impl FnOnce() -> u32, spread: u32) -> u32 {
+    fn seconds_to_wait(&self, until_turn: u32, spread: u32) -> u32 {
         if self.waited {
             0
         } else if self.address_was_taken {
             pause_after_conflicts(self.round, spread)
-        } else if self.round == 1 {
-            until_turn()
+        } else if self.is_first_look() {
+            until_turn
         } else {
             0
         }
     }
-}
-
-/// Whether something is at the place of each slot, so that EC2's rates are needed no more.
-fn is_wired(profile: &Profile, instance: &Instance) -> bool {
-    let at_place = |slot: &Slot| {
-        instance
-            .attached
-            .contains(&(slot.network_card, slot.device_index))
-    };
-    profile.slots.iter().all(at_place)
-}
-
-/// What an instance means for the turns of others; nothing when it was adopted, and may have been wired long before.
-fn queued(profile: &Profile, instance: &Instance) -> Option<Queued> {
-    let wired = is_wired(profile, instance);
-    let launch = InFlight::from(instance);
-    (!wired || instance.adopted_at.is_none()).then_some(Queued { launch, wired })
 }
 
 /// A number that differs from launch to launch and is the same each time for one.
