@@ -282,6 +282,13 @@ impl Launch {
         self
     }
 
+    /// Runs in the process that another launch runs in.
+    #[must_use]
+    pub fn in_process_of(mut self, other: &Self) -> Self {
+        self.aws = other.aws.clone();
+        self
+    }
+
     /// Changes the profile, as a user does before anything starts.
     #[must_use]
     pub fn with_profile(mut self, change: impl FnOnce(&mut Value)) -> Self {

@@ -167,6 +167,37 @@ async fn a_launch_that_looks_late_has_the_same_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_seen_some_seconds_ago_is_enough_to_wait_by_and_not_to_plan_by() {
+    const LOOK: &str = "DescribeInstances";
+    let first = Launch::running().await.unwrap();
+    let mut launches = Launch::more(&first.scene, 60).await.unwrap();
+    let mut last = launches.pop().unwrap();
+    let mut others = Vec::new();
+    for launch in [launches.pop().unwrap(), launches.pop().unwrap(), first] {
+        let mut other = launch.in_process_of(&last);
+        other.run(State::TagNode).await.unwrap();
+        others.push(other);
+    }
+    let [mut soon, mut later, mut first] = <[Launch; 3]>::try_from(others).ok().unwrap();
+    plan(&mut last).await;
+
+    let mark = soon.mark();
+    let waits = soon.run(State::PlanInterfaces).await.unwrap();
+    assert!(waits["waitSeconds"].as_u64() > Some(0), "{waits}");
+    assert_eq!(soon.actions_since(mark).get(LOOK), None);
+
+    let mark = first.mark();
+    let planned = first.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(planned["waitSeconds"], 0);
+    assert_eq!(first.actions_since(mark).get(LOOK), Some(&1));
+
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let mark = later.mark();
+    later.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(later.actions_since(mark).get(LOOK), Some(&1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_has_all_interfaces_waits_for_nothing() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
@@ -175,6 +206,8 @@ async fn a_node_that_has_all_interfaces_waits_for_nothing() {
     // After its wait; the others never come.
     last.run_to(State::AttachInterfaces).await.unwrap();
     last.data["plan"] = Value::Null;
+    // Longer than a first look may be old.
+    tokio::time::sleep(Duration::from_secs(6)).await;
     let again = plan(&mut last).await;
     assert_eq!(again["ahead"], 60);
     assert_eq!(again["waitSeconds"], 0);
