@@ -1,10 +1,11 @@
 //! When a launch's turn comes: EC2 gives each account so many calls a second, and a launch that knows how many are
 //! before it can wait for its turn instead of being refused again and again.
 //!
-//! EC2's token buckets ([`super::rates`]) hold for all callers of an account and region. Launches begin at the rate at which the narrowest bucket refills; the first of them use
-//! what it holds when full, but for four tenths. That is for everybody else, and for launches themselves: one takes some seconds
-//! more or less than another, and what comes early then finds a token instead of a refusal, whose repetition costs more
-//! time than the tokens would have saved (docs/performance.md, "Scale-out").
+//! EC2's token buckets ([`super::rates`]) hold for all callers of an account and region. Launches begin at the rate at
+//! which the narrowest bucket refills; the first of them use what it holds when full, but for four tenths. That is for
+//! everybody else, and for launches themselves: one takes some seconds more or less than another, and what comes early then
+//! finds a token instead of a refusal, whose repetition costs more time than the tokens would have saved
+//! (docs/performance.md, "Scale-out").
 //!
 //! The bucket is followed from the times of the launches, not from the time of a look: looks are throttled too, and come up to a
 //! minute apart when hundreds of launches begin at once. So all of them find one timetable, whenever they look.
@@ -111,9 +112,10 @@ pub fn seconds_until_turn(
     u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
 }
 
-/// How long after the launches the timetable begins. Launches at once ask more often than EC2 answers, and so do not
-/// find their turns in their order: those whose turn is early may find it late. Were the turns to begin at once, these would all begin
-/// together as they find them. A third of the time until all have looked is enough that none is refused (docs/performance.md).
+/// How long after the launches the timetable begins. Launches at once ask more often than EC2 answers, and so do not find
+/// their turns in their order: those whose turn is early may find it late. Were the turns to begin at once, these would
+/// begin together, as they find them. A third of the time until all have looked is enough that none is refused
+/// (docs/performance.md).
 fn lead_seconds(launch: &InFlight, others: &[Queued]) -> i64 {
     let at_once = others
         .iter()
