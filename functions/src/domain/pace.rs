@@ -10,6 +10,8 @@
 //! The bucket is followed from the times of the launches, not from the time of a look: looks are throttled too, and come up to a
 //! minute apart when hundreds of launches begin at once. So all of them find one timetable, whenever they look.
 
+use std::cmp::Reverse;
+
 use super::plan::InFlight;
 use super::profile::Profile;
 use super::rates::TokenBucket;
@@ -78,7 +80,18 @@ pub fn seconds_until_turn(
         .iter()
         .map(|slot| 1 + usize::from(!slot.source_dest_check))
         .sum();
-    let lead = lead_seconds(launch, others);
+    let rates = profile.request_rates;
+    let buckets = [
+        (rates.create_network_interface, interfaces),
+        (rates.attach_network_interface, interfaces),
+        (rates.modify_network_interface_attribute, attributes),
+    ];
+    // The one that takes longest for a launch's calls; of two alike the smaller one.
+    let narrowest = buckets.into_iter().max_by_key(|(bucket, calls)| {
+        let interval = calls * 1000 / usize::try_from(bucket.refill_per_second.max(1)).unwrap_or(1);
+        (interval, Reverse(bucket.capacity))
+    });
+    let lead = narrowest.map_or(0, |(bucket, _)| lead_seconds(bucket, launch, others));
     // What is missing is needed now, however long ago the launch was, unless its turn is just over.
     let due = now.saturating_sub(lead).saturating_sub(LATE_AFTER_SECONDS);
     let missing_at = |launch: &InFlight| launch.since.max(due);
@@ -96,15 +109,10 @@ pub fn seconds_until_turn(
         .filter(|at| *at <= mine)
         .collect();
     before.sort_unstable();
-    let rates = profile.request_rates;
-    let begins = [
-        (rates.create_network_interface, interfaces),
-        (rates.attach_network_interface, interfaces),
-        (rates.modify_network_interface_attribute, attributes),
-    ]
-    .into_iter()
-    .map(|(bucket, calls)| begins(bucket, calls, &before, mine))
-    .fold(mine, i64::max);
+    let begins = buckets
+        .into_iter()
+        .map(|(bucket, calls)| begins(bucket, calls, &before, mine))
+        .fold(mine, i64::max);
     if begins == mine {
         return 0;
     }
@@ -114,16 +122,24 @@ pub fn seconds_until_turn(
 
 /// How long after the launches the timetable begins. Launches at once ask more often than EC2 answers, and so do not find
 /// their turns in their order: those whose turn is early may find it late. Were the turns to begin at once, these would
-/// begin together, as they find them. A third of the time until all have looked is enough that none is refused
-/// (docs/performance.md).
-fn lead_seconds(launch: &InFlight, others: &[Queued]) -> i64 {
+/// begin together, as they find them, and need more tokens than a full bucket has.
+///
+/// With looks evenly spread over `all` seconds, and the turns from `lead` on, the late ones need refill × (all − lead)² ÷
+/// (4 × all) tokens more than come in meanwhile. This is the lead with which they need three of the four tenths of a bucket
+/// that the first launches leave.
+fn lead_seconds(narrowest: TokenBucket, launch: &InFlight, others: &[Queued]) -> i64 {
     let at_once = others
         .iter()
         .filter(|other| other.launch.since.abs_diff(launch.since) <= AT_ONCE_SECONDS)
         .count();
     let looks = (at_once + 1) * LOOKS_OF_A_LAUNCH;
-    let all_have_looked = looks.saturating_sub(LOOKS_AT_ONCE) / LOOKS_PER_SECOND;
-    i64::try_from(all_have_looked / 3).unwrap_or(i64::MAX)
+    let all = looks.saturating_sub(LOOKS_AT_ONCE) / LOOKS_PER_SECOND;
+    let all = i64::try_from(all).unwrap_or(i64::MAX);
+    // What is left for them, in the seconds in which as much is refilled.
+    let left =
+        i64::from(narrowest.capacity) * 3 / 10 / i64::from(narrowest.refill_per_second.max(1));
+    all.saturating_sub(all.saturating_mul(4 * left).isqrt())
+        .max(0)
 }
 
 /// When a launch that needs `calls` of a bucket at the time `mine` has them, in seconds, rounded up: the generic cell rate
@@ -205,8 +221,9 @@ mod tests {
     fn the_rest_come_at_the_rate_of_the_narrowest_bucket() {
         assert_eq!(wait_behind(7), 2);
         assert_eq!(wait_behind(46), 64);
-        // 494 times eight calls at five a second are 790 s, and 1,002 looks are answered after 45 s.
-        assert_eq!(wait_behind(500), 791 + 15);
+        // 494 times eight calls at five a second are 790 s. 1,002 looks are answered after 45 s, and 30 tokens are left for
+        // those that look late, which are 6 s: 45 - √(45 × 24).
+        assert_eq!(wait_behind(500), 791 + 13);
     }
 
     #[test]
