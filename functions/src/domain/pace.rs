@@ -44,6 +44,11 @@ impl Turn {
     }
 }
 
+/// How much of a full bucket the first launches use at once, in tenths.
+const FIRST_LAUNCHES_TENTHS: i64 = 6;
+/// How much of it those may use that find their turn late, in tenths. The rest is for others, and for chance.
+const LATE_LOOKS_TENTHS: i64 = 3;
+
 /// The looks of launches (DescribeInstances): each asks for its own instance, and then for all of them. EC2's bucket for them.
 const LOOKS_OF_A_LAUNCH: usize = 2;
 const LOOKS_AT_ONCE: usize = 100;
@@ -136,8 +141,9 @@ fn lead_seconds(narrowest: TokenBucket, launch: &InFlight, others: &[Queued]) ->
     let all = looks.saturating_sub(LOOKS_AT_ONCE) / LOOKS_PER_SECOND;
     let all = i64::try_from(all).unwrap_or(i64::MAX);
     // What is left for them, in the seconds in which as much is refilled.
-    let left =
-        i64::from(narrowest.capacity) * 3 / 10 / i64::from(narrowest.refill_per_second.max(1));
+    let left = i64::from(narrowest.capacity) * LATE_LOOKS_TENTHS
+        / 10
+        / i64::from(narrowest.refill_per_second.max(1));
     all.saturating_sub(all.saturating_mul(4 * left).isqrt())
         .max(0)
 }
@@ -147,7 +153,7 @@ fn lead_seconds(narrowest: TokenBucket, launch: &InFlight, others: &[Queued]) ->
 fn begins(bucket: TokenBucket, calls: usize, before: &[i64], mine: i64) -> i64 {
     let milliseconds = |seconds: i64| seconds.saturating_mul(1000);
     let calls = i64::try_from(calls).unwrap_or(i64::MAX);
-    let at_once = (i64::from(bucket.capacity) * 6 / 10)
+    let at_once = (i64::from(bucket.capacity) * FIRST_LAUNCHES_TENTHS / 10)
         .checked_div(calls)
         .unwrap_or(i64::MAX)
         .max(1);
