@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use hookline_local::Bucket;
 use hookline_tests::permissions::{allowed, difference, needed};
 use hookline_tests::scene::Size;
 use hookline_tests::sim::faults::{
     Background, Outcome, calls_of_a_launch, cells, run_cell, run_random,
 };
-use hookline_tests::sim::run::{Scenario, simulate};
+use hookline_tests::sim::others::Others;
+use hookline_tests::sim::run::{Run, Scenario, on_paused_clock, simulate};
 use hookline_tests::sim::strategy::Strategy;
 
 /// Random histories in every test run; `cargo xtask faults -- --random 10000` runs more.
@@ -106,6 +108,32 @@ fn calls_that_go_wrong_all_the_time_cost_no_node_and_no_promise() {
     let all = history.join("\n");
     assert_eq!(report.violations, Vec::<String>::new(), "{all}");
     assert_eq!(report.in_service, 10, "{all}");
+}
+
+#[test]
+fn others_who_use_up_the_rates_cost_time_and_no_create_twice() {
+    let mut scenario = Scenario::new(10, Size::default(), 6);
+    scenario.others = Others::VpcCni;
+    // So narrow that the launches, which know of EC2's own rates only, find it empty again and again.
+    let narrow = Bucket {
+        capacity: 4.0,
+        refill_per_second: 1.0,
+    };
+    let action = "CreateNetworkInterface";
+    scenario.settings.buckets.insert(action.to_owned(), narrow);
+    let (report, history, made) = on_paused_clock(async move {
+        let mut run = Run::new(scenario).await?;
+        let report = run.to_rest().await?;
+        let calls = run.local.calls().into_iter();
+        let made = calls.filter(|call| call.action == action && call.is_ok());
+        Ok((report, run.history(), made.count()))
+    })
+    .expect("a run");
+    let all = history.join("\n");
+    assert_eq!(report.violations, Vec::<String>::new(), "{all}");
+    assert_eq!((report.in_service, report.abandoned), (10, 0), "{all}");
+    assert!(report.throttles > 40, "{} throttled", report.throttles);
+    assert_eq!(made, report.interfaces, "a repeated create takes a token");
 }
 
 #[test]

@@ -18,6 +18,19 @@ const SCENARIOS: &[(&str, Trouble)] = &[
     ("throttled for longer than the SDK tries", |local| {
         local.inject(Fault::on("CreateTags", FaultKind::Throttle).times(3));
     }),
+    (
+        "one create is throttled for longer than the SDK tries",
+        |local| {
+            let subnet = local.with_world(|world| {
+                let subnets = world.ec2.subnets();
+                let last = subnets.max_by_key(|subnet| subnet.cidr_block);
+                last.map(|subnet| subnet.subnet_id.clone())
+            });
+            let throttle = Fault::on("CreateNetworkInterface", FaultKind::Throttle);
+            let one = throttle.when("SubnetId", subnet.unwrap_or_default());
+            local.inject(one.times(3));
+        },
+    ),
     ("an address is refused once", |local| {
         let kind = refused("InvalidIPAddress.InUse", "Address is in use.");
         local.inject(Fault::on("CreateNetworkInterface", kind));

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types;
 
-use super::instances::Instance;
+use super::instances::{Attributes, Instance};
 use crate::domain::ids::VolumeId;
 use crate::domain::limits::{InstanceTypeLimits, NetworkCard};
 use crate::domain::naming::facts::ON_DEMAND;
@@ -104,11 +104,16 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
         tags: tag_map(instance.tags()),
         attached: interfaces
             .iter()
-            .map(|(on, _)| {
-                (
+            .map(|(on, interface)| {
+                let place = (
                     unsigned(on.network_card_index()),
                     unsigned(on.device_index()),
-                )
+                );
+                let attributes = Attributes {
+                    delete_on_termination: on.delete_on_termination() == Some(true),
+                    source_dest_check: interface.source_dest_check() == Some(true),
+                };
+                (place, attributes)
             })
             .collect(),
         interfaces: interfaces

@@ -1,11 +1,10 @@
 //! Instances: one by its id, and the launches in flight of a selector.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ec2::types::Filter;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -26,7 +25,7 @@ pub(super) const FILTER_VALUES: usize = 200;
 pub(super) type Listing = Mutex<Option<(Instant, Selector, Arc<Vec<Instance>>)>>;
 
 /// An instance as EC2 describes it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     /// The instance.
     pub id: InstanceId,
@@ -56,8 +55,17 @@ pub struct Instance {
     pub interfaces: Vec<NetworkInterfaceId>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Where interfaces are attached, or being attached: network card and device index.
-    pub attached: BTreeSet<(u32, u32)>,
+    /// Where interfaces are attached, or being attached, by network card and device index, and what they have there.
+    pub attached: BTreeMap<(u32, u32), Attributes>,
+}
+
+/// What EC2 sets on an interface once it is attached (ModifyNetworkInterfaceAttribute).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Whether it goes when the instance goes.
+    pub delete_on_termination: bool,
+    /// Whether EC2 checks source and destination.
+    pub source_dest_check: bool,
 }
 
 impl Instance {

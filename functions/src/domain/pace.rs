@@ -60,6 +60,9 @@ const AT_ONCE_SECONDS: u64 = 30;
 /// A launch whose turn was so long ago and that still misses an interface needs it now, whatever was before.
 const LATE_AFTER_SECONDS: i64 = 30;
 
+/// How long a launch takes from its turn until it is seen to be wired, when all goes well.
+const WIRING_MILLISECONDS: i64 = 8_000;
+
 /// A launch that draws on the same buckets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queued {
@@ -78,25 +81,8 @@ pub fn seconds_until_turn(
     others: &[Queued],
     now: i64,
 ) -> u32 {
-    let interfaces = profile.slots.len();
-    // DeleteOnTermination for each; SourceDestCheck where it is not as EC2 makes it.
-    let attributes: usize = profile
-        .slots
-        .iter()
-        .map(|slot| 1 + usize::from(!slot.source_dest_check))
-        .sum();
-    let rates = profile.request_rates;
-    let buckets = [
-        (rates.create_network_interface, interfaces),
-        (rates.attach_network_interface, interfaces),
-        (rates.modify_network_interface_attribute, attributes),
-    ];
-    // The one that takes longest for a launch's calls; of two alike the smaller one.
-    let narrowest = buckets.into_iter().max_by_key(|(bucket, calls)| {
-        let interval = calls * 1000 / usize::try_from(bucket.refill_per_second.max(1)).unwrap_or(1);
-        (interval, Reverse(bucket.capacity))
-    });
-    let lead = narrowest.map_or(0, |(bucket, _)| lead_seconds(bucket, launch, others));
+    let shares = shares(profile);
+    let lead = narrowest(&shares).map_or(0, |share| lead_seconds(share.bucket, launch, others));
     // What is missing is needed now, however long ago the launch was, unless its turn is just over.
     let due = now.saturating_sub(lead).saturating_sub(LATE_AFTER_SECONDS);
     let missing_at = |launch: &InFlight| launch.since.max(due);
@@ -114,9 +100,9 @@ pub fn seconds_until_turn(
         .filter(|at| *at <= mine)
         .collect();
     before.sort_unstable();
-    let begins = buckets
-        .into_iter()
-        .map(|(bucket, calls)| begins(bucket, calls, &before, mine))
+    let begins = shares
+        .iter()
+        .map(|share| share.begins(&before, mine))
         .fold(mine, i64::max);
     if begins == mine {
         return 0;
@@ -148,26 +134,101 @@ fn lead_seconds(narrowest: TokenBucket, launch: &InFlight, others: &[Queued]) ->
         .max(0)
 }
 
-/// When a launch that needs `calls` of a bucket at the time `mine` has them, in seconds, rounded up: the generic cell rate
-/// algorithm, with one launch for a cell. `before` are the times of the launches that come first, in order.
-fn begins(bucket: TokenBucket, calls: usize, before: &[i64], mine: i64) -> i64 {
-    let milliseconds = |seconds: i64| seconds.saturating_mul(1000);
-    let calls = i64::try_from(calls).unwrap_or(i64::MAX);
-    let at_once = (i64::from(bucket.capacity) * FIRST_LAUNCHES_TENTHS / 10)
-        .checked_div(calls)
-        .unwrap_or(i64::MAX)
-        .max(1);
-    let refill = i64::from(bucket.refill_per_second).max(1);
-    let interval = milliseconds(calls).saturating_add(refill - 1) / refill;
-    let burst = interval.saturating_mul(at_once - 1);
-    // When the bucket would be full again.
-    let full_at = before.iter().fold(i64::MIN, |full_at, at| {
-        full_at.max(milliseconds(*at)).saturating_add(interval)
-    });
-    let wait = full_at
-        .saturating_sub(burst)
-        .saturating_sub(milliseconds(mine));
-    mine.saturating_add(wait.max(0).saturating_add(999) / 1000)
+/// How long, in seconds, to let a backlog of `ahead` launches go first; 0 when there is none.
+///
+/// A timetable does not get rid of a backlog by itself, as it uses the buckets at their rate: once others have emptied one, every
+/// launch after that finds it empty, and asks again and again until the scale-out ends. When all goes well, as many launches
+/// are being wired as begin in the time that one takes. With so many more that they need what the first launches left in the
+/// bucket, it is empty; those that come then wait until there are no more than when all goes well.
+#[must_use]
+pub fn seconds_of_backlog(profile: &Profile, ahead: usize) -> u32 {
+    let shares = shares(profile);
+    let Some(share) = narrowest(&shares) else {
+        return 0;
+    };
+    let (ahead, interval) = (i64::try_from(ahead).unwrap_or(i64::MAX), share.interval());
+    let under_way = WIRING_MILLISECONDS
+        .checked_div(interval)
+        .unwrap_or(i64::MAX);
+    let left = share.launches_of_tenths(10 - FIRST_LAUNCHES_TENTHS);
+    if ahead <= under_way.saturating_add(left) {
+        return 0;
+    }
+    let wait = ahead.saturating_sub(under_way).saturating_mul(interval);
+    u32::try_from(wait.saturating_add(999) / 1000).unwrap_or(u32::MAX)
+}
+
+/// What a launch takes of a token bucket.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    bucket: TokenBucket,
+    /// How many calls.
+    calls: usize,
+}
+
+/// What a launch takes of the buckets that are narrow enough to matter.
+fn shares(profile: &Profile) -> [Share; 3] {
+    let interfaces = profile.slots.len();
+    // DeleteOnTermination for each; SourceDestCheck where it is not as EC2 makes it.
+    let attributes: usize = profile
+        .slots
+        .iter()
+        .map(|slot| 1 + usize::from(!slot.source_dest_check))
+        .sum();
+    let rates = profile.request_rates;
+    [
+        (rates.create_network_interface, interfaces),
+        (rates.attach_network_interface, interfaces),
+        (rates.modify_network_interface_attribute, attributes),
+    ]
+    .map(|(bucket, calls)| Share { bucket, calls })
+}
+
+/// The one that takes longest for a launch's calls; of two alike the smaller one.
+fn narrowest(shares: &[Share]) -> Option<&Share> {
+    shares
+        .iter()
+        .max_by_key(|share| (share.interval(), Reverse(share.bucket.capacity)))
+}
+
+impl Share {
+    fn calls(&self) -> i64 {
+        i64::try_from(self.calls).unwrap_or(i64::MAX)
+    }
+
+    /// How long the bucket takes to refill by one launch's calls, in milliseconds, rounded up.
+    fn interval(&self) -> i64 {
+        let refill = i64::from(self.bucket.refill_per_second).max(1);
+        milliseconds(self.calls()).saturating_add(refill - 1) / refill
+    }
+
+    /// How many launches so many tenths of a full bucket serve, at least one.
+    fn launches_of_tenths(&self, tenths: i64) -> i64 {
+        (i64::from(self.bucket.capacity) * tenths / 10)
+            .checked_div(self.calls())
+            .unwrap_or(i64::MAX)
+            .max(1)
+    }
+
+    /// When a launch that needs its calls at the time `mine` has them, in seconds, rounded up: the generic cell rate
+    /// algorithm, with one launch for a cell. `before` are the times of the launches that come first, in order.
+    fn begins(&self, before: &[i64], mine: i64) -> i64 {
+        let interval = self.interval();
+        let at_once = self.launches_of_tenths(FIRST_LAUNCHES_TENTHS);
+        let burst = interval.saturating_mul(at_once - 1);
+        // When the bucket would be full again.
+        let full_at = before.iter().fold(i64::MIN, |full_at, at| {
+            full_at.max(milliseconds(*at)).saturating_add(interval)
+        });
+        let wait = full_at
+            .saturating_sub(burst)
+            .saturating_sub(milliseconds(mine));
+        mine.saturating_add(wait.max(0).saturating_add(999) / 1000)
+    }
+}
+
+const fn milliseconds(seconds: i64) -> i64 {
+    seconds.saturating_mul(1000)
 }
 
 #[cfg(test)]
@@ -331,10 +392,31 @@ mod tests {
     }
 
     #[test]
+    fn a_backlog_is_more_than_the_bucket_serves_and_waited_for_until_it_is_gone() {
+        // A launch takes 1.6 s of the bucket. Five begin in the time that one takes; five more empty it.
+        assert_eq!(seconds_of_backlog(&four(), 0), 0);
+        assert_eq!(seconds_of_backlog(&four(), 10), 0);
+        assert_eq!(seconds_of_backlog(&four(), 11), 10);
+        assert_eq!(seconds_of_backlog(&four(), 505), 800);
+        assert!(seconds_of_backlog(&four(), usize::MAX) > 1_000_000);
+    }
+
+    #[test]
+    fn where_launches_take_longer_at_the_buckets_rate_than_by_themselves_a_few_may_still_be_wired()
+    {
+        let mut profile = four();
+        let bucket = &mut profile.request_rates.modify_network_interface_attribute;
+        (bucket.capacity, bucket.refill_per_second) = (10, 1);
+        assert_eq!(seconds_of_backlog(&profile, 2), 0);
+        assert_eq!(seconds_of_backlog(&profile, 3), 16);
+    }
+
+    #[test]
     fn no_slots_no_wait() {
         let mut profile = four();
         profile.slots.clear();
         let seen = others(1000, NOW, false);
         assert_eq!(seconds_until_turn(&profile, &at(NOW), &seen, NOW), 0);
+        assert_eq!(seconds_of_backlog(&profile, 1000), 0);
     }
 }

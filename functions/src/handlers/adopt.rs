@@ -208,7 +208,8 @@ impl<'a> Round<'a> {
         let mut occupied = false;
         for given in covering {
             let ours = ours.iter().copied();
-            match stand(&given.profile, id, &instance.attached, ours) {
+            let attached = instance.attached.keys().copied().collect();
+            match stand(&given.profile, id, &attached, ours) {
                 Stand::Wired => {}
                 Stand::Lacking => lacking.push((member, *given)),
                 Stand::Occupied(error) => {

@@ -1,5 +1,5 @@
 //! `CreateInterfaces`: carries a plan out, all slots side by side. Done again it gives the same interfaces, as each
-//! create has the plan's ClientToken.
+//! create has the plan's ClientToken. Where EC2 throttles some of the creates, what was made counts, and the plan goes on.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -31,7 +31,10 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let payload: Payload = read(payload)?;
     let subject = Subject::read(payload.event, payload.profile)?;
 
-    let mut allocation = Allocation::default();
+    let mut allocation = Allocation {
+        round: payload.plan.plan.round,
+        ..Allocation::default()
+    };
     let mut to_create = Vec::new();
     for (n, slot) in payload.plan.plan.slots.iter().enumerate() {
         if let Some(existing) = &slot.existing {
@@ -55,6 +58,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     }
 
     let mut failure = None;
+    let mut throttled = None;
     let mut made_now = Vec::new();
     while let Some(done) = creates.join_next().await {
         let (created, network, wanted) = done.map_err(|error| Error::AwsUnavailable {
@@ -86,10 +90,16 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
                     subnet_id: wanted.subnet_id,
                 });
             }
+            Err(error @ Error::Throttled { .. }) => throttled = Some(error),
             Err(error) => failure = Some(error),
         }
     }
-    if let Some(error) = failure {
+    if failure.is_none() && !made_now.is_empty() && allocation.refused.is_empty() {
+        // To fail would be to ask again for what has just been made: each repeated create takes a token, and so keeps empty the
+        // bucket that it waits for.
+        allocation.throttled = throttled.take().is_some();
+    }
+    if let Some(error) = failure.or(throttled) {
         undo(&context, &error, &made_now).await;
         return Err(error);
     }
@@ -100,7 +110,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     allocation
         .interfaces
         .sort_by(|a, b| a.network.cmp(&b.network));
-    allocation.complete = allocation.refused.is_empty();
+    allocation.complete = allocation.refused.is_empty() && !allocation.throttled;
     write("CreateInterfaces", &allocation)
 }
 

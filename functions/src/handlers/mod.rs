@@ -131,6 +131,13 @@ pub struct Allocation {
     pub interfaces: Vec<Made>,
     /// The slots that have none, and why.
     pub refused: Vec<Refused>,
+    /// Whether the only thing that some slots lack is their create, for which EC2 had no token left. The same plan goes on
+    /// then, and asks only for what is missing.
+    #[serde(default)]
+    pub throttled: bool,
+    /// The round of the plan that was carried out; 0 where that was not recorded.
+    #[serde(default)]
+    pub round: u32,
 }
 
 /// `$.event` and `$.profile`, read and checked.

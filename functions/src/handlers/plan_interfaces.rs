@@ -72,6 +72,22 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         context.metrics.add(Metric::LaunchesWaiting, of, 1);
     };
 
+    if let Some(plan) = goes_on(
+        payload.plan.as_ref(),
+        payload.allocation.as_ref(),
+        before.round,
+    ) {
+        info!(
+            round = plan.round,
+            ahead = plan.ahead,
+            "plan goes on: creates were throttled"
+        );
+        return planned(
+            plan,
+            node.running || payload.plan.is_some_and(|before| before.node_running),
+        );
+    }
+
     let subnet_ids = profile.subnet_ids();
     let spread = spread(&node.instance_id);
     let rest = before.rest_of_wait(spread);
@@ -114,15 +130,22 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         in_flight,
         ahead,
         seconds_until_turn,
+        seconds_of_backlog,
     } = Queue::of(profile, node, &instances, context.now);
     let node_running = node.running || listed.is_some_and(Instance::is_running);
-    let seconds = before.seconds_to_wait(seconds_until_turn, spread);
+    let until_turn = before.seconds_to_wait(seconds_until_turn, spread);
+    let lets_backlog_go = until_turn == 0 && before.backlog_shrinks(ahead);
+    let seconds = match lets_backlog_go {
+        true => seconds_of_backlog,
+        false => until_turn,
+    };
     if seconds > 0 {
         let turn = Turn::new(seconds, spread);
         info!(
             round = before.round,
             ahead,
             wait_seconds = turn.wait_seconds,
+            lets_backlog_go,
             "waiting for its turn"
         );
         waits();
@@ -237,6 +260,12 @@ impl Before {
         self.round == 1 && !self.waited
     }
 
+    /// Whether to let a backlog go ahead makes sense: at the first look, and as long as there is less of it at each.
+    /// Launches that are stuck hold nobody up.
+    fn backlog_shrinks(&self, ahead: usize) -> bool {
+        self.is_first_look() || ahead < self.ahead
+    }
+
     fn rest_of_wait(&self, spread: u32) -> Option<Turn> {
         (self.waited && self.rest_seconds > 0).then(|| Turn::new(self.rest_seconds, spread))
     }
@@ -254,6 +283,28 @@ impl Before {
             0
         }
     }
+}
+
+/// The plan that was carried out in part, when all that it lacks is a token for the rest. It is the same, down to its
+/// ClientTokens, as a refused create may follow one that took effect and whose answer was lost.
+fn goes_on(before: Option<&Planned>, allocation: Option<&Allocation>, round: u32) -> Option<Plan> {
+    let (before, allocation) = (before?, allocation?);
+    if !allocation.throttled || allocation.round != before.plan.round {
+        return None;
+    }
+    let mut plan = before.plan.clone();
+    plan.round = round;
+    plan.surplus.clear(); // deleted by then
+    for slot in &mut plan.slots {
+        let made = allocation
+            .interfaces
+            .iter()
+            .find(|made| made.network == slot.network);
+        if let Some(made) = made {
+            slot.existing = Some(made.network_interface_id.clone());
+        }
+    }
+    Some(plan)
 }
 
 /// A number that differs from launch to launch and is the same each time for one.

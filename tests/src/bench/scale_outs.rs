@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::cold_start::high_water_mark_of_this_process;
 use crate::scene::Size;
-use crate::sim::run::{Report, Scenario, simulate};
+use crate::sim::run::{Report, Scenario, each_minute, simulate_watched};
 
 /// A scale-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,9 +116,10 @@ pub struct Outcome {
 pub fn run() -> Result<Vec<Outcome>> {
     ALL.into_iter()
         .map(|scale_out| {
+            eprintln!("{}:", scale_out.what);
             let began = Instant::now();
-            let (report, _) = simulate(scale_out.scenario())?;
-            eprintln!("{}: {report:?}", scale_out.what);
+            let (report, _) = simulate_watched(scale_out.scenario(), each_minute())?;
+            eprintln!("{report:?}");
             Ok(Outcome {
                 scale_out,
                 report,
@@ -167,6 +168,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::run::simulate;
 
     #[test]
     fn each_has_a_command_that_repeats_it() {

@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use hookline_tests::scene::Size;
 use hookline_tests::sim::faults::Background;
-use hookline_tests::sim::run::{Scenario, simulate};
+use hookline_tests::sim::others::Others;
+use hookline_tests::sim::run::{Scenario, each_minute, simulate_watched};
 use hookline_tests::sim::strategy::Strategy;
 
 /// Simulates a scale-out in virtual time: hours pass in seconds, and one seed gives one history.
@@ -44,6 +45,9 @@ struct Arguments {
     /// How often a call of EC2 or Auto Scaling goes wrong: none, light (1 in 100) or heavy (1 in 10).
     #[arg(long, default_value = "none")]
     faults: Background,
+    /// Who else calls EC2 in the account: nobody, or vpc-cni (the Amazon VPC CNI of each node, three calls each).
+    #[arg(long, default_value = "nobody")]
+    others: Others,
     /// Give up after so many seconds of virtual time.
     #[arg(long, default_value_t = 6 * 3600)]
     limit: u64,
@@ -79,9 +83,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
     scenario.lambda.concurrency = arguments.concurrency;
     scenario.lambda.strategy = arguments.strategy;
     scenario.background = arguments.faults;
+    scenario.others = arguments.others;
     scenario.limit = Duration::from_secs(arguments.limit);
     let began = Instant::now();
-    let (report, history) = simulate(scenario)?;
+    let (report, history) = simulate_watched(scenario, each_minute())?;
     if arguments.history {
         for line in &history {
             println!("{line}");

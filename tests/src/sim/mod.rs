@@ -7,6 +7,7 @@
 mod executions;
 pub mod faults;
 pub mod lambda;
+pub mod others;
 pub mod paths;
 mod reconcile;
 pub mod retry;

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use super::executions;
 use super::faults::Background;
 use super::lambda::{self, Lambda, Usage};
+use super::others::Others;
 use super::reconcile;
 use super::tap::Tap;
 use super::walker::{self, TaskError, TaskFuture, Verdict};
@@ -55,6 +57,8 @@ pub struct Scenario {
     pub look_every: Duration,
     /// What goes wrong by chance all the time.
     pub background: Background,
+    /// Who else calls EC2.
+    pub others: Others,
     /// Whether `reconcile` runs, every five minutes and for executions that end otherwise than well.
     pub reconcile: bool,
 }
@@ -86,6 +90,7 @@ impl Scenario {
             limit: Duration::from_secs(6 * 3600),
             look_every: Duration::from_secs(5),
             background: Background::None,
+            others: Others::Nobody,
             reconcile: true,
         }
     }
@@ -124,6 +129,35 @@ pub struct Report {
     pub executions: BTreeMap<String, usize>,
     /// Invariants broken.
     pub violations: Vec<String>,
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Since the scale-out, in virtual time.
+    pub elapsed: Duration,
+    /// Nodes InService.
+    pub in_service: usize,
+    /// Nodes asked for.
+    pub nodes: usize,
+    /// Executions under way, and invocations of `reconcile`.
+    pub running: usize,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            elapsed,
+            in_service,
+            nodes,
+            running,
+        } = self;
+        let seconds = elapsed.as_secs();
+        write!(
+            f,
+            "after {seconds} s: {in_service} of {nodes} InService, {running} running"
+        )
+    }
 }
 
 /// One run, still open: for tests that interfere with it.
@@ -315,6 +349,14 @@ impl Run {
     /// # Errors
     /// When the simulated AWS refuses the scale-out.
     pub async fn to_rest(&mut self) -> Result<Report> {
+        self.to_rest_watched(|_| ()).await
+    }
+
+    /// As [`Run::to_rest`]; `watch` is told how far it has come, at each look at the invariants.
+    ///
+    /// # Errors
+    /// When the simulated AWS refuses the scale-out.
+    pub async fn to_rest_watched(&mut self, mut watch: impl FnMut(Progress)) -> Result<Report> {
         self.launch().await?;
         let mut calm = 0;
         while !self.is_over_limit() {
@@ -323,6 +365,12 @@ impl Run {
             let in_service = self
                 .local
                 .with_world(|world| world.autoscaling.in_service(GROUP));
+            watch(Progress {
+                elapsed: self.started.elapsed(),
+                in_service,
+                nodes: self.scenario.nodes,
+                running: *self.shared.running.borrow(),
+            });
             let resting = in_service >= self.scenario.nodes && self.is_idle();
             // Terminations and detachments of what was given up are still under way for a while.
             calm = if resting { calm + 1 } else { 0 };
@@ -340,9 +388,14 @@ impl Run {
     pub async fn launch(&mut self) -> Result<()> {
         self.started = Instant::now();
         let waves = self.scenario.waves.max(1);
+        let mut before = 0;
         for wave in 1..=waves {
             let nodes = self.scenario.nodes * wave / waves;
             self.scene.scale(GROUP, i32::try_from(nodes)?).await?;
+            let seed = self.scenario.seed.wrapping_add(u64::try_from(wave)?);
+            let others = self.scenario.others;
+            others.begin(&self.scene.ec2, nodes - before, seed);
+            before = nodes;
             if wave == 1 {
                 // Only now: the scale-out itself is to succeed.
                 self.scenario.background.begin(&self.local);
@@ -533,7 +586,7 @@ impl Run {
 impl Run {
     /// The least time that the token buckets allow for this work, each beginning full: every node is tagged and its hook
     /// completed once, every interface is created and attached once, and each attribute that is not as EC2 makes it
-    /// is set once.
+    /// is set once; and what others call for each node.
     fn bound(&self) -> f64 {
         let slots = &self.profile.slots;
         let attributes: usize = slots
@@ -550,6 +603,7 @@ impl Run {
         .into_iter()
         .map(|(action, calls)| {
             let bucket = Bucket::of(action);
+            let calls = calls + self.scenario.others.calls_per_node(action);
             (as_f64(calls * self.scenario.nodes) - bucket.capacity).max(0.0)
                 / bucket.refill_per_second
         })
@@ -571,11 +625,33 @@ fn ratio(a: f64, b: f64) -> f64 {
 /// # Errors
 /// When it cannot be set up.
 pub fn simulate(scenario: Scenario) -> Result<(Report, Vec<String>)> {
+    simulate_watched(scenario, |_| ())
+}
+
+/// As [`simulate`]; `watch` is told how far it has come.
+///
+/// # Errors
+/// When it cannot be set up.
+pub fn simulate_watched(
+    scenario: Scenario,
+    watch: impl FnMut(Progress),
+) -> Result<(Report, Vec<String>)> {
     on_paused_clock(async move {
         let mut run = Run::new(scenario).await?;
-        let report = run.to_rest().await?;
+        let report = run.to_rest_watched(watch).await?;
         Ok((report, run.history()))
     })
+}
+
+/// Says on standard error how far a run has come, each minute of virtual time.
+pub fn each_minute() -> impl FnMut(Progress) {
+    let mut said = None;
+    move |progress: Progress| {
+        let minute = progress.elapsed.as_secs() / 60;
+        if said.replace(minute) != Some(minute) {
+            eprintln!("{progress}");
+        }
+    }
 }
 
 /// Runs a future on one thread with a paused clock.

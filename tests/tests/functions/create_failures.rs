@@ -1,5 +1,7 @@
 //! `CreateInterfaces`: full subnets, lost responses, and what is left when a create fails for good.
 
+use std::collections::BTreeMap;
+
 use hookline_local::{Fault, FaultKind, Outcome};
 use hookline_tests::launch::{Launch, State};
 use serde_json::{Value, json};
@@ -110,6 +112,62 @@ async fn a_lost_response_makes_no_second_interface() {
             launch.nothing_is_broken().unwrap();
         }
     }
+}
+
+/// A launch whose first slot has been throttled for as long as the SDK tries; the second has its interface.
+async fn throttled_in_part() -> Launch {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::PlanInterfaces).await.unwrap();
+    let subnet = launch.subnet(0).unwrap().to_owned();
+    let throttle = Fault::on("CreateNetworkInterface", FaultKind::Throttle);
+    // A second create is throttled as long too.
+    launch
+        .local()
+        .inject(throttle.when("SubnetId", subnet).times(6));
+    let allocation = launch.run(State::CreateInterfaces).await.unwrap();
+    assert_eq!(allocation["complete"], false);
+    assert_eq!(allocation["throttled"], true);
+    assert_eq!(allocation["refused"], json!([]));
+    assert_eq!(launch.made().len(), 1);
+    launch
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_was_throttled_in_part_goes_on_and_asks_for_nothing_twice() {
+    let mut launch = throttled_in_part().await;
+    launch.local().clear_faults();
+    let before = launch.data["plan"].clone();
+    let mark = launch.mark();
+    let plan = launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(launch.actions_since(mark), BTreeMap::new());
+    assert_eq!(plan["round"], 2);
+    assert_eq!(plan["waitSeconds"], 0);
+    assert_eq!(plan["slots"][0], before["slots"][0], "the token too");
+    let made = launch.made().remove(0).network_interface_id;
+    assert_eq!(plan["slots"][1]["existing"], made);
+
+    let allocation = launch.run(State::CreateInterfaces).await.unwrap();
+    assert_eq!(allocation["complete"], true);
+    let creates = BTreeMap::from([("CreateNetworkInterface".to_owned(), 1)]);
+    assert_eq!(launch.actions_since(mark), creates);
+    launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttling_that_lets_nothing_through_is_an_error_and_then_a_new_plan() {
+    let mut launch = throttled_in_part().await;
+    launch.run(State::PlanInterfaces).await.unwrap();
+    let throttled = launch.run(State::CreateInterfaces).await;
+    failed(throttled, "Hookline.Throttled");
+    // The state machine comes here when its tries are used up. What is known of the allocation is of the plan before.
+    let mark = launch.mark();
+    let plan = launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(plan["round"], 3);
+    assert_eq!(launch.actions_since(mark)["DescribeNetworkInterfaces"], 1);
+    assert!(plan["slots"][1]["existing"].is_string(), "{plan}");
+    let allocation = launch.run(State::CreateInterfaces).await.unwrap();
+    assert_eq!(allocation["complete"], true);
+    launch.nothing_is_broken().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -167,6 +167,26 @@ async fn a_launch_that_looks_late_has_the_same_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_launch_lets_a_backlog_go_ahead_as_long_as_it_shrinks() {
+    let first = Launch::running().await.unwrap();
+    let mut launches = Launch::more(&first.scene, 60).await.unwrap();
+    let mut last = launches.pop().unwrap();
+    plan(&mut last).await;
+    // Its turn has come, and none of those ahead is wired: some have gone, the others are stuck.
+    let gone = launches.drain(..20).map(|launch| launch.instance.clone());
+    let gone: Vec<String> = gone.collect();
+    let terminate = last.scene.ec2.terminate_instances();
+    let terminated = terminate.set_instance_ids(Some(gone)).send().await;
+    terminated.unwrap();
+    let waits = last.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(waits["ahead"], 40);
+    assert!(waits["waitSeconds"].as_u64() > Some(0), "{waits}");
+    let goes = last.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(goes["ahead"], 40);
+    assert_eq!(goes["waitSeconds"], 0, "they hold nobody up");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_seen_some_seconds_ago_is_enough_to_wait_by_and_not_to_plan_by() {
     const LOOK: &str = "DescribeInstances";
     let first = Launch::running().await.unwrap();

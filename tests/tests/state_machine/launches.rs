@@ -27,12 +27,17 @@ pub(crate) async fn throttled_for_long(stage: &Stage) -> Result<()> {
     // A first try and twelve more, each of them three of the SDK's.
     const CALLS: u32 = 3 * 13;
     let profile = stage.group(GROUP).await?;
-    for fault in [
-        listing(FaultKind::Throttle),
-        first_create(stage, FaultKind::Throttle)?,
-        attach("1", FaultKind::Throttle),
+    // The other creates are not throttled, so the plan goes on with this one.
+    let first_tried = 3;
+    for (fault, calls) in [
+        (listing(FaultKind::Throttle), CALLS),
+        (
+            first_create(stage, FaultKind::Throttle)?,
+            first_tried + CALLS,
+        ),
+        (attach("1", FaultKind::Throttle), CALLS),
     ] {
-        stage.local.inject(fault.times(CALLS));
+        stage.local.inject(fault.times(calls));
     }
     launch_with_failures(stage, &profile, &[]).await?;
     assert_eq!(stage.local.faults_left(), 0);
@@ -40,7 +45,7 @@ pub(crate) async fn throttled_for_long(stage: &Stage) -> Result<()> {
     let heartbeats = calls
         .iter()
         .filter(|call| call.action == "RecordLifecycleActionHeartbeat" && call.is_ok());
-    assert_eq!(heartbeats.count(), 3);
+    assert_eq!(heartbeats.count(), 4);
     Ok(())
 }
 

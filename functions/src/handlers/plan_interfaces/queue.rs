@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::{Context, Node};
-use crate::aws::instances::Instance;
+use crate::aws::instances::{Attributes, Instance};
 use crate::domain::pace::{self, Queued};
 use crate::domain::plan::InFlight;
 use crate::domain::profile::{Profile, Slot};
@@ -50,6 +50,8 @@ pub(super) struct Queue<'a> {
     pub(super) ahead: usize,
     /// 0 when its turn has come.
     pub(super) seconds_until_turn: u32,
+    /// How long those ahead take until no more of them are being wired than EC2's rates serve; 0 as long as all goes well.
+    pub(super) seconds_of_backlog: u32,
 }
 
 impl<'a> Queue<'a> {
@@ -75,29 +77,37 @@ impl<'a> Queue<'a> {
             .collect();
         let is_ahead = |other: &&Queued| !other.wired && other.launch < launch;
         let ahead = others.iter().filter(is_ahead).count();
-        let seconds_until_turn = if listed.is_some_and(|node| is_wired(profile, node)) {
-            0
-        } else {
-            pace::seconds_until_turn(profile, &launch, &others, now)
-        };
+        let (seconds_until_turn, seconds_of_backlog) =
+            if listed.is_some_and(|node| is_wired(profile, node)) {
+                (0, 0)
+            } else {
+                (
+                    pace::seconds_until_turn(profile, &launch, &others, now),
+                    pace::seconds_of_backlog(profile, ahead),
+                )
+            };
         Self {
             listed,
             launch,
             in_flight,
             ahead,
             seconds_until_turn,
+            seconds_of_backlog,
         }
     }
 }
 
-/// Whether something is at the place of each slot, so that EC2's rates are needed no more.
+/// Whether each slot has its interface and its attributes, so that EC2's rates are needed no more.
 fn is_wired(profile: &Profile, instance: &Instance) -> bool {
-    let at_place = |slot: &Slot| {
-        instance
-            .attached
-            .contains(&(slot.network_card, slot.device_index))
+    let is_done = |slot: &Slot| {
+        let place = (slot.network_card, slot.device_index);
+        let wanted = Attributes {
+            delete_on_termination: true,
+            source_dest_check: slot.source_dest_check,
+        };
+        instance.attached.get(&place) == Some(&wanted)
     };
-    profile.slots.iter().all(at_place)
+    profile.slots.iter().all(is_done)
 }
 
 /// What an instance means for the turns of others; nothing when it was adopted, and may have been wired long before.
