@@ -1,5 +1,5 @@
-//! Large scale-outs in virtual time, for docs/performance.md: one at once, one over three AZs, one in waves, and one
-//! whose subnets run full half-way.
+//! Large scale-outs in virtual time, for docs/performance.md: one at once, one in waves, one whose subnets run full half-way, one
+//! while others use EC2's rates, and one over three AZs.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::cold_start::high_water_mark_of_this_process;
 use crate::scene::Size;
+use crate::sim::others::Others;
 use crate::sim::run::{Report, Scenario, each_minute, simulate_watched};
 
 /// A scale-out.
@@ -24,41 +25,45 @@ pub struct ScaleOut {
     pub subnets_per_az: usize,
     /// Waves, a minute apart.
     pub waves: usize,
+    /// Who else calls EC2.
+    pub others: Others,
 }
 
+/// 500 at once, in one AZ.
+const AT_ONCE: ScaleOut = ScaleOut {
+    what: "500 at once, one AZ",
+    nodes: 500,
+    azs: 1,
+    prefix: 20,
+    subnets_per_az: 1,
+    waves: 1,
+    others: Others::Nobody,
+};
+
 /// All of them; the seed of each is 1.
-pub const ALL: [ScaleOut; 4] = [
-    ScaleOut {
-        what: "500 at once, one AZ",
-        nodes: 500,
-        azs: 1,
-        prefix: 20,
-        subnets_per_az: 1,
-        waves: 1,
-    },
+pub const ALL: [ScaleOut; 5] = [
+    AT_ONCE,
     ScaleOut {
         what: "500 in five waves, a minute apart",
-        nodes: 500,
-        azs: 1,
-        prefix: 20,
-        subnets_per_az: 1,
         waves: 5,
+        ..AT_ONCE
     },
     ScaleOut {
         what: "500 into /24 subnets, which are full after 251; each network has a second one",
-        nodes: 500,
-        azs: 1,
         prefix: 24,
         subnets_per_az: 2,
-        waves: 1,
+        ..AT_ONCE
+    },
+    ScaleOut {
+        what: "500 at once, and the VPC CNI of each makes three calls of its own",
+        others: Others::VpcCni,
+        ..AT_ONCE
     },
     ScaleOut {
         what: "2,000 at once over three AZs",
         nodes: 2_000,
         azs: 3,
-        prefix: 20,
-        subnets_per_az: 1,
-        waves: 1,
+        ..AT_ONCE
     },
 ];
 
@@ -80,6 +85,9 @@ impl ScaleOut {
                 command += &format!(" {name} {value}");
             }
         }
+        if self.others == Others::VpcCni {
+            command += " --others vpc-cni";
+        }
         command
     }
 
@@ -92,6 +100,7 @@ impl ScaleOut {
         };
         let mut scenario = Scenario::new(self.nodes, size, 1);
         scenario.waves = self.waves;
+        scenario.others = self.others;
         scenario
     }
 }
@@ -179,6 +188,7 @@ mod tests {
                 "cargo xtask sim -- --nodes 500 --azs 1",
                 "cargo xtask sim -- --nodes 500 --azs 1 --waves 5",
                 "cargo xtask sim -- --nodes 500 --azs 1 --subnet-prefix 24 --subnets-per-az 2",
+                "cargo xtask sim -- --nodes 500 --azs 1 --others vpc-cni",
                 "cargo xtask sim -- --nodes 2000 --azs 3",
             ]
         );
@@ -190,10 +200,9 @@ mod tests {
         let small = ScaleOut {
             what: "20 into /28 subnets",
             nodes: 20,
-            azs: 1,
             prefix: 28,
             subnets_per_az: 2,
-            waves: 1,
+            ..AT_ONCE
         };
         let (report, history) = simulate(small.scenario()).unwrap();
         assert_eq!(report.in_service, 20, "{}", history.join("\n"));

@@ -36,6 +36,9 @@ struct Arguments {
     /// The seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How long a launched instance is pending, in seconds.
+    #[arg(long, default_value_t = 10)]
+    pending: u64,
     /// Invocations of each function at once.
     #[arg(long, default_value_t = 50)]
     concurrency: usize,
@@ -80,6 +83,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     };
     let mut scenario = Scenario::new(arguments.nodes, size, arguments.seed);
     scenario.waves = arguments.waves;
+    scenario.settings.instance_pending_for = Duration::from_secs(arguments.pending);
     scenario.lambda.concurrency = arguments.concurrency;
     scenario.lambda.strategy = arguments.strategy;
     scenario.background = arguments.faults;
