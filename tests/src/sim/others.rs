@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::error::ProvideErrorMetadata as _;
+use aws_sdk_ec2::error::ProvideErrorMetadata;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -78,35 +78,25 @@ async fn node(ec2: Client, after: Duration, mut rng: ChaCha8Rng) {
 
 /// Makes a call, as a dry run; whether it is refused for its rate.
 async fn is_throttled(ec2: &Client, action: &str) -> bool {
-    let code = match action {
+    const INTERFACE: &str = "eni-00000000000000001";
+    match action {
         "CreateNetworkInterface" => {
             let call = ec2.create_network_interface().dry_run(true);
-            let answer = call.subnet_id("subnet-00000000000000001").send().await;
-            answer
-                .err()
-                .and_then(|error| error.code().map(str::to_owned))
+            refused_for_its_rate(&call.subnet_id("subnet-00000000000000001").send().await)
         }
         "AttachNetworkInterface" => {
             let call = ec2.attach_network_interface().dry_run(true);
             let call = call.instance_id("i-00000000000000001").device_index(1);
-            let answer = call
-                .network_interface_id("eni-00000000000000001")
-                .send()
-                .await;
-            answer
-                .err()
-                .and_then(|error| error.code().map(str::to_owned))
+            refused_for_its_rate(&call.network_interface_id(INTERFACE).send().await)
         }
         _ => {
             let call = ec2.modify_network_interface_attribute().dry_run(true);
-            let answer = call
-                .network_interface_id("eni-00000000000000001")
-                .send()
-                .await;
-            answer
-                .err()
-                .and_then(|error| error.code().map(str::to_owned))
+            refused_for_its_rate(&call.network_interface_id(INTERFACE).send().await)
         }
-    };
-    code.as_deref() == Some("RequestLimitExceeded")
+    }
+}
+
+fn refused_for_its_rate<T, E: ProvideErrorMetadata>(answer: &Result<T, E>) -> bool {
+    let code = answer.as_ref().err().and_then(E::code);
+    code == Some("RequestLimitExceeded")
 }
