@@ -3,7 +3,7 @@ import { Duration, RemovalPolicy, Stack, TimeZone } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import {
   ContextAttribute,
   Schedule,
@@ -11,14 +11,15 @@ import {
   ScheduleTargetInput,
 } from 'aws-cdk-lib/aws-scheduler';
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from './acknowledgements';
 import { ConfigurationError } from './configuration-error';
+import { deadLetters } from './dead-letters';
 import { ExtractPods, type ListedCluster } from './extract-pods';
 import type { FunctionCode } from './function-code';
-import { logKey } from './log-key';
+import { Logs } from './logs';
 import { checkedPrefix } from './name-prefix';
 import { mayPutMetrics, mayQuery, mayStoreTraffic } from './traffic-statements';
 import { type TrafficSource, TrafficStore } from './traffic-store';
@@ -82,8 +83,7 @@ export class CrossAzTraffic extends Construct {
   /** What names begin with. */
   readonly namePrefix: string;
 
-  private readonly encryptionKey: IKey;
-  private readonly logRemovalPolicy: RemovalPolicy;
+  private readonly logs: Logs;
 
   constructor(
     scope: Construct,
@@ -93,8 +93,11 @@ export class CrossAzTraffic extends Construct {
     super(scope, id);
     check(props);
     this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(this).stackName, FUNCTIONS);
-    this.logRemovalPolicy = props.logRemovalPolicy ?? RemovalPolicy.DESTROY;
-    this.encryptionKey = props.encryptionKey ?? logKey(this, this.logRemovalPolicy);
+    this.logs = new Logs(this, {
+      retention: props.logRetention,
+      encryptionKey: props.encryptionKey,
+      removalPolicy: props.logRemovalPolicy,
+    });
     this.store = new TrafficStore(this, 'Store', {
       namePrefix: this.namePrefix,
       source: props.source,
@@ -109,30 +112,16 @@ export class CrossAzTraffic extends Construct {
       code: props.code,
       architecture: props.architecture ?? Architecture.ARM_64,
       functionName,
-      logGroup: this.makeLogGroup('ExtractPodsLogs', `/aws/lambda/${functionName}`),
+      logGroup: this.logs.group(this, 'ExtractPodsLogs', `/aws/lambda/${functionName}`),
     });
     const table = new TrafficTable(this, 'Table', {
       store: this.store,
-      logGroup: this.makeLogGroup('TableLogs', `/aws/lambda/${this.namePrefix}-traffic-table`),
+      logGroup: this.logs.group(this, 'TableLogs', `/aws/lambda/${this.namePrefix}-traffic-table`),
     });
     this.stateMachine = this.makeStateMachine();
-    this.deadLetterQueue = new Queue(this, 'DeadLetters', {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
-    });
-    acknowledge(this.deadLetterQueue, { 'AwsSolutions-SQS3': 'This is the dead-letter queue itself.' });
+    this.deadLetterQueue = deadLetters(this);
     this.schedule = this.makeSchedule();
     this.schedule.node.addDependency(table);
-  }
-
-  private makeLogGroup(id: string, logGroupName: string): LogGroup {
-    return new LogGroup(this, id, {
-      logGroupName,
-      retention: this.props.logRetention ?? RetentionDays.THREE_MONTHS,
-      encryptionKey: this.encryptionKey,
-      removalPolicy: this.logRemovalPolicy,
-    });
   }
 
   private makeStateMachine(): StateMachine {
@@ -168,7 +157,7 @@ export class CrossAzTraffic extends Construct {
       },
       role,
       logs: {
-        destination: this.makeLogGroup('StateMachineLogs', `/aws/vendedlogs/states/${name}`),
+        destination: this.logs.group(this, 'StateMachineLogs', `/aws/vendedlogs/states/${name}`),
         level: LogLevel.ALL,
         includeExecutionData: true,
       },

@@ -1,14 +1,15 @@
 /** How functions and state machines are made: with a role and a log group each, one prefix of their names, one key. */
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture, type Function, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from './acknowledgements';
+import { deadLetters } from './dead-letters';
 import type { Fleet } from './fleet';
 import type { FunctionCode } from './function-code';
 import {
@@ -18,7 +19,7 @@ import {
   pascalCase,
   permissions,
 } from './functions';
-import { logKey } from './log-key';
+import { Logs } from './logs';
 import { checkedPrefix } from './name-prefix';
 import { statements } from './policy-statements';
 import { placeholders } from './state-machine-definition';
@@ -47,8 +48,8 @@ export interface HostingProps {
 export class Hosting {
   /** What the names of its resources begin with. */
   readonly namePrefix: string;
-  /** Encrypts the logs. */
-  readonly encryptionKey: IKey;
+  /** How the logs are kept. */
+  readonly logs: Logs;
   /** Takes what could not be delivered. */
   readonly deadLetterQueue: Queue;
   /** The log groups of the functions and of the state machine, by name. */
@@ -63,25 +64,12 @@ export class Hosting {
       props.namePrefix ?? Stack.of(scope).stackName,
       Object.keys(FUNCTION_SETTINGS),
     );
-    this.encryptionKey = props.encryptionKey ?? logKey(scope, props.removalPolicy ?? RemovalPolicy.DESTROY);
-    this.deadLetterQueue = new Queue(scope, 'DeadLetters', {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
+    this.logs = new Logs(scope, {
+      retention: props.logRetention,
+      encryptionKey: props.encryptionKey,
+      removalPolicy: props.removalPolicy,
     });
-    acknowledge(this.deadLetterQueue, {
-      'AwsSolutions-SQS3': 'This is the dead-letter queue itself.',
-    });
-  }
-
-  /** A log group with the retention, the key and the removal policy that were asked for. */
-  makeLogGroup(scope: Construct, id: string, logGroupName: string): LogGroup {
-    return new LogGroup(scope, id, {
-      logGroupName,
-      retention: this.props.logRetention ?? RetentionDays.THREE_MONTHS,
-      encryptionKey: this.encryptionKey,
-      removalPolicy: this.props.removalPolicy ?? RemovalPolicy.DESTROY,
-    });
+    this.deadLetterQueue = deadLetters(scope);
   }
 
   /** A function; `stateMachine` is for one that looks at the state machine, and is not invoked by it. */
@@ -89,7 +77,7 @@ export class Hosting {
     const settings = FUNCTION_SETTINGS[name];
     const id = pascalCase(name);
     const functionName = `${this.namePrefix}-${name}`;
-    const logGroup = this.makeLogGroup(this.scope, `${id}Logs`, `/aws/lambda/${functionName}`);
+    const logGroup = this.logs.group(this.scope, `${id}Logs`, `/aws/lambda/${functionName}`);
     this.logGroups.set(name, logGroup);
     const role = new Role(this.scope, `${id}Role`, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
@@ -160,7 +148,7 @@ export class Hosting {
     acknowledgeWildcards(role, allowed);
     // Step Functions adds to a resource policy for each log group whose name does not begin so, and that policy is soon
     // full (Step Functions Developer Guide, "CloudWatch Logs resource policy size limits").
-    const logGroup = this.makeLogGroup(this.scope, `${id}Logs`, `/aws/vendedlogs/states/${name}`);
+    const logGroup = this.logs.group(this.scope, `${id}Logs`, `/aws/vendedlogs/states/${name}`);
     this.logGroups.set(machineName, logGroup);
     const machine = new StateMachine(this.scope, id, {
       stateMachineName: name,

@@ -59,7 +59,7 @@ export class NodeLaunchOrchestrator extends Construct {
     const fleet = new Fleet(this, this.profiles, props.autoScalingGroupNamePatterns ?? ['*']);
     this.hosting = new Hosting(this, props, fleet);
     this.namePrefix = this.hosting.namePrefix;
-    this.encryptionKey = this.hosting.encryptionKey;
+    this.encryptionKey = this.hosting.logs.encryptionKey;
     this.deadLetterQueue = this.hosting.deadLetterQueue;
 
     const deployed = deployedFunctions();
@@ -116,7 +116,7 @@ export class NodeLaunchOrchestrator extends Construct {
 
   /** A log group with the retention, the key and the removal policy of this orchestrator. */
   makeLogGroup(scope: Construct, id: string, logGroupName: string): LogGroup {
-    return this.hosting.makeLogGroup(scope, id, logGroupName);
+    return this.hosting.logs.group(scope, id, logGroupName);
   }
 
   /** The logs of the function that AwsCustomResource brings: one for all hooks of the stack. */

@@ -51,7 +51,7 @@ export class NodeNaming extends Construct {
     );
     this.hosting = new Hosting(this, props, fleet);
     this.namePrefix = this.hosting.namePrefix;
-    this.encryptionKey = this.hosting.encryptionKey;
+    this.encryptionKey = this.hosting.logs.encryptionKey;
     this.deadLetterQueue = this.hosting.deadLetterQueue;
     this.functions = new Map(
       deployedFunctions(NAMING_STATE_MACHINE).map((name) => [name, this.hosting.makeFunction(name)]),
