@@ -62,6 +62,8 @@ const LATE_AFTER_SECONDS: i64 = 30;
 
 /// How long a launch takes from its turn until it is seen to be wired, when all goes well.
 const WIRING_MILLISECONDS: i64 = 8_000;
+/// For so long after their launch, those that begin at once may be under way: EC2 has to start them first.
+const START_SECONDS: i64 = 30;
 
 /// A launch that draws on the same buckets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,27 +136,33 @@ fn lead_seconds(narrowest: TokenBucket, launch: &InFlight, others: &[Queued]) ->
         .max(0)
 }
 
-/// How long, in seconds, to let a backlog of `ahead` launches go first; 0 when there is none.
+/// How long, in seconds, to let a backlog go first; 0 when there is none. `being_wired` are the times of the launches before
+/// this one that run and are not wired yet; those that are pending need no tokens of the narrowest bucket yet.
 ///
 /// A timetable does not get rid of a backlog by itself, as it uses the buckets at their rate: once others have emptied one, every
 /// launch after that finds it empty, and asks again and again until the scale-out ends. When all goes well, as many launches
-/// are being wired as begin in the time that one takes. With so many more that they need what the first launches left in the
-/// bucket, it is empty; those that come then wait until there are no more than when all goes well.
+/// are being wired as begin in the time that one takes, and at the start those that begin at once. With so many more that they
+/// need what these left in the bucket, it is empty; those that come then wait until there are no more than when all goes well.
 #[must_use]
-pub fn seconds_of_backlog(profile: &Profile, ahead: usize) -> u32 {
+pub fn seconds_of_backlog(profile: &Profile, being_wired: &[i64], now: i64) -> u32 {
     let shares = shares(profile);
-    let Some(share) = narrowest(&shares) else {
+    let (Some(share), Some(oldest)) = (narrowest(&shares), being_wired.iter().min()) else {
         return 0;
     };
-    let (ahead, interval) = (i64::try_from(ahead).unwrap_or(i64::MAX), share.interval());
+    let count = i64::try_from(being_wired.len()).unwrap_or(i64::MAX);
+    let interval = share.interval();
     let under_way = WIRING_MILLISECONDS
         .checked_div(interval)
         .unwrap_or(i64::MAX);
+    let at_once = match now.saturating_sub(*oldest) <= START_SECONDS {
+        true => share.launches_of_tenths(FIRST_LAUNCHES_TENTHS),
+        false => 0,
+    };
     let left = share.launches_of_tenths(10 - FIRST_LAUNCHES_TENTHS);
-    if ahead <= under_way.saturating_add(left) {
+    if count <= under_way.saturating_add(at_once).saturating_add(left) {
         return 0;
     }
-    let wait = ahead.saturating_sub(under_way).saturating_mul(interval);
+    let wait = count.saturating_sub(under_way).saturating_mul(interval);
     u32::try_from(wait.saturating_add(999) / 1000).unwrap_or(u32::MAX)
 }
 
@@ -371,6 +379,7 @@ mod tests {
                     .flat_map(|since| [false, true].map(|wired| others(3, since, wired)));
                 let seen: Vec<Queued> = seen.flatten().collect();
                 let _ = seconds_until_turn(&four(), &at(since), &seen, now);
+                let _ = seconds_of_backlog(&four(), &vec![since; 30], now);
             }
         }
     }
@@ -391,14 +400,27 @@ mod tests {
         );
     }
 
+    /// The wait for so many before it that run and are not wired, launched so many seconds ago.
+    fn wait_for_backlog(profile: &Profile, count: usize, seconds_ago: i64) -> u32 {
+        seconds_of_backlog(profile, &vec![NOW - seconds_ago; count], NOW)
+    }
+
     #[test]
     fn a_backlog_is_more_than_the_bucket_serves_and_waited_for_until_it_is_gone() {
         // A launch takes 1.6 s of the bucket. Five begin in the time that one takes; five more empty it.
-        assert_eq!(seconds_of_backlog(&four(), 0), 0);
-        assert_eq!(seconds_of_backlog(&four(), 10), 0);
-        assert_eq!(seconds_of_backlog(&four(), 11), 10);
-        assert_eq!(seconds_of_backlog(&four(), 505), 800);
-        assert!(seconds_of_backlog(&four(), usize::MAX) > 1_000_000);
+        assert_eq!(wait_for_backlog(&four(), 0, 60), 0);
+        assert_eq!(wait_for_backlog(&four(), 10, 60), 0);
+        assert_eq!(wait_for_backlog(&four(), 11, 60), 10);
+        assert_eq!(wait_for_backlog(&four(), 505, 60), 800);
+    }
+
+    #[test]
+    fn those_that_begin_at_once_are_no_backlog_at_the_start() {
+        assert_eq!(wait_for_backlog(&four(), 17, 20), 0);
+        assert_eq!(wait_for_backlog(&four(), 18, 20), 21);
+        let mut one_is_old = vec![NOW - 20; 16];
+        one_is_old.push(NOW - 31);
+        assert_eq!(seconds_of_backlog(&four(), &one_is_old, NOW), 20);
     }
 
     #[test]
@@ -407,8 +429,8 @@ mod tests {
         let mut profile = four();
         let bucket = &mut profile.request_rates.modify_network_interface_attribute;
         (bucket.capacity, bucket.refill_per_second) = (10, 1);
-        assert_eq!(seconds_of_backlog(&profile, 2), 0);
-        assert_eq!(seconds_of_backlog(&profile, 3), 16);
+        assert_eq!(wait_for_backlog(&profile, 2, 60), 0);
+        assert_eq!(wait_for_backlog(&profile, 3, 60), 16);
     }
 
     #[test]
@@ -417,6 +439,6 @@ mod tests {
         profile.slots.clear();
         let seen = others(1000, NOW, false);
         assert_eq!(seconds_until_turn(&profile, &at(NOW), &seen, NOW), 0);
-        assert_eq!(seconds_of_backlog(&profile, 1000), 0);
+        assert_eq!(wait_for_backlog(&profile, 1000, 60), 0);
     }
 }

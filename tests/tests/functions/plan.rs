@@ -173,6 +173,7 @@ async fn a_launch_lets_a_backlog_go_ahead_as_long_as_it_shrinks() {
     let mut last = launches.pop().unwrap();
     plan(&mut last).await;
     // Its turn has come, and none of those ahead is wired: some have gone, the others are stuck.
+    tokio::time::sleep(Duration::from_secs(40)).await;
     let gone = launches.drain(..20).map(|launch| launch.instance.clone());
     let gone: Vec<String> = gone.collect();
     let terminate = last.scene.ec2.terminate_instances();

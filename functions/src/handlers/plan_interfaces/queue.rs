@@ -77,15 +77,22 @@ impl<'a> Queue<'a> {
             .collect();
         let is_ahead = |other: &&Queued| !other.wired && other.launch < launch;
         let ahead = others.iter().filter(is_ahead).count();
-        let (seconds_until_turn, seconds_of_backlog) =
-            if listed.is_some_and(|node| is_wired(profile, node)) {
-                (0, 0)
-            } else {
-                (
-                    pace::seconds_until_turn(profile, &launch, &others, now),
-                    pace::seconds_of_backlog(profile, ahead),
-                )
-            };
+        let needs_nothing = listed.is_some_and(|node| is_wired(profile, node));
+        let (seconds_until_turn, seconds_of_backlog) = if needs_nothing {
+            (0, 0)
+        } else {
+            let being_wired: Vec<i64> = in_flight
+                .iter()
+                .filter(|other| other.is_running() && !is_wired(profile, other))
+                .map(|other| InFlight::from(*other))
+                .filter(|other| *other < launch)
+                .map(|other| other.since)
+                .collect();
+            (
+                pace::seconds_until_turn(profile, &launch, &others, now),
+                pace::seconds_of_backlog(profile, &being_wired, now),
+            )
+        };
         Self {
             listed,
             launch,
