@@ -39,7 +39,7 @@ pub(crate) struct BenchOptions {
     /// Measure this only; may be given several times. All but scale-outs unless told
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
-    /// More arguments for the program that measures, as they are: --print, --trace, --seeds N, --starts N
+    /// More arguments for the program that measures, as they are: --print, --trace, --seeds N, --starts N, --most-nodes N
     #[arg(last = true)]
     args: Vec<OsString>,
 }

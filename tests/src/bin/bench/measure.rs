@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// Starts of each function, for cold-start.
     #[arg(long, default_value_t = 51)]
     starts: usize,
+    /// Leave out larger ones, for scale-outs.
+    #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
+    most_nodes: usize,
     /// Print every call of one launch of each kind, for launch.
     #[arg(long)]
     trace: bool,
@@ -98,7 +101,7 @@ impl Part {
                 ),
             ]),
             Self::ScaleOuts => {
-                let outcomes = scale_outs::run()?;
+                let outcomes = scale_outs::run(arguments.most_nodes)?;
                 format!(
                     "{}\n{}",
                     scale_outs::table(&outcomes),
