@@ -7,7 +7,8 @@ use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 
 use crate::scene::Size;
-use crate::sim::run::{Report, Scenario, simulate};
+use crate::sim::report::Report;
+use crate::sim::run::{Scenario, simulate};
 use crate::sim::strategy::Strategy;
 
 /// What is run.

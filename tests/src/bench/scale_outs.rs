@@ -8,7 +8,9 @@ use anyhow::Result;
 use super::cold_start::high_water_mark_of_this_process;
 use crate::scene::Size;
 use crate::sim::others::Others;
-use crate::sim::run::{Report, Scenario, each_minute, simulate_watched};
+use crate::sim::progress::each_minute;
+use crate::sim::report::Report;
+use crate::sim::run::{Scenario, simulate_watched};
 
 /// A scale-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

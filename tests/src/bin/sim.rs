@@ -9,7 +9,8 @@ use clap::Parser;
 use hookline_tests::scene::Size;
 use hookline_tests::sim::faults::Background;
 use hookline_tests::sim::others::Others;
-use hookline_tests::sim::run::{Scenario, each_minute, simulate_watched};
+use hookline_tests::sim::progress::each_minute;
+use hookline_tests::sim::run::{Scenario, simulate_watched};
 use hookline_tests::sim::strategy::Strategy;
 
 /// Simulates a scale-out in virtual time: hours pass in seconds, and one seed gives one history.

@@ -2,14 +2,17 @@
 //! tokio's paused clock. Hours pass in seconds, and one seed gives one history.
 //!
 //! What is not real here says so: [`walker`] stands in for Step Functions (it reads the state machine's own file, and a
-//! test holds it against the real engine), [`lambda`] for Lambda's sandboxes, [`tap`] is where faults strike calls.
+//! test holds it against the real engine), [`lambda`] for Lambda's sandboxes, [`others`] for who else calls EC2, [`tap`] is where
+//! faults strike calls.
 
 mod executions;
 pub mod faults;
 pub mod lambda;
 pub mod others;
 pub mod paths;
+pub mod progress;
 mod reconcile;
+pub mod report;
 pub mod retry;
 pub mod run;
 pub mod strategy;

@@ -1,18 +1,15 @@
-//! One simulated scale-out, from the first launch to rest, and the report of it.
+//! One simulated scale-out, from the first launch to rest.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline::domain::profile::Profile;
-use hookline_local::autoscaling::LifecycleState;
-use hookline_local::{Bucket, Latency, LocalAws, Settings};
+use hookline_local::{Latency, LocalAws, Settings};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -21,7 +18,9 @@ use super::executions;
 use super::faults::Background;
 use super::lambda::{self, Lambda, Usage};
 use super::others::Others;
+use super::progress::Progress;
 use super::reconcile;
+use super::report::Report;
 use super::tap::Tap;
 use super::walker::{self, TaskError, TaskFuture, Verdict};
 use crate::deployment::{FUNCTIONS, LAUNCH_NODE, put_rule};
@@ -96,70 +95,6 @@ impl Scenario {
     }
 }
 
-/// What came of it, in the form of `--report`.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// Nodes asked for.
-    pub nodes: usize,
-    /// Interfaces asked for.
-    pub interfaces: usize,
-    /// Nodes InService at the end.
-    pub in_service: usize,
-    /// Launches that were abandoned.
-    pub abandoned: usize,
-    /// From the scale-out to the last node InService, in seconds of virtual time.
-    pub makespan_s: f64,
-    /// What the token buckets allow at best for this work.
-    pub bound_s: f64,
-    /// Makespan ÷ bound.
-    pub ratio: f64,
-    /// The functions' calls by action, whatever came of them.
-    pub api_calls: BTreeMap<String, usize>,
-    /// Creates refused for a taken address.
-    pub conflicts: usize,
-    /// Calls refused for want of tokens.
-    pub throttles: usize,
-    /// Throttled calls for each call that succeeded.
-    pub throttles_per_success: f64,
-    /// Hooks that timed out.
-    pub hooks_timed_out: usize,
-    /// Addresses left free below the highest one in use.
-    pub holes: usize,
-    /// Executions by how they ended.
-    pub executions: BTreeMap<String, usize>,
-    /// Invariants broken.
-    pub violations: Vec<String>,
-}
-
-/// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Since the scale-out, in virtual time.
-    pub elapsed: Duration,
-    /// Nodes InService.
-    pub in_service: usize,
-    /// Nodes asked for.
-    pub nodes: usize,
-    /// Executions under way, and invocations of `reconcile`.
-    pub running: usize,
-}
-
-impl fmt::Display for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            elapsed,
-            in_service,
-            nodes,
-            running,
-        } = self;
-        let seconds = elapsed.as_secs();
-        write!(
-            f,
-            "after {seconds} s: {in_service} of {nodes} InService, {running} running"
-        )
-    }
-}
-
 /// One run, still open: for tests that interfere with it.
 pub struct Run {
     /// The simulated AWS.
@@ -170,10 +105,10 @@ pub struct Run {
     pub tap: Tap,
     /// The profile.
     pub profile: Profile,
-    scenario: Scenario,
-    shared: Rc<Shared>,
-    started: Instant,
-    violations: Vec<Violation>,
+    pub(super) scenario: Scenario,
+    pub(super) shared: Rc<Shared>,
+    pub(super) started: Instant,
+    pub(super) violations: Vec<Violation>,
 }
 
 /// When an execution ran.
@@ -191,7 +126,7 @@ pub(super) struct Shared {
     pub(super) local: LocalAws,
     tap: Tap,
     rng: RefCell<ChaCha8Rng>,
-    begun: Instant,
+    pub(super) begun: Instant,
     /// Executions, and invocations of `reconcile`.
     pub(super) running: RefCell<usize>,
     pub(super) verdicts: RefCell<Vec<Verdict>>,
@@ -499,125 +434,6 @@ impl Run {
     pub fn history(&self) -> Vec<String> {
         self.shared.history.borrow().clone()
     }
-
-    /// The report of what has come of it so far.
-    #[must_use]
-    pub fn report(&mut self) -> Report {
-        self.violations.extend(invariants::at_rest(
-            &self.local,
-            std::slice::from_ref(&self.profile),
-        ));
-        self.violations.sort();
-        self.violations.dedup();
-        let mut report = Report {
-            nodes: self.scenario.nodes,
-            interfaces: self.scenario.nodes * self.profile.slots.len(),
-            in_service: 0,
-            abandoned: 0,
-            makespan_s: 0.0,
-            bound_s: 0.0,
-            ratio: 0.0,
-            api_calls: BTreeMap::new(),
-            conflicts: 0,
-            throttles: 0,
-            throttles_per_success: 0.0,
-            hooks_timed_out: 0,
-            holes: 0,
-            executions: BTreeMap::new(),
-            violations: self.violations.iter().map(ToString::to_string).collect(),
-        };
-        let began = self.started.duration_since(self.shared.begun);
-        self.local.with_world(|world| {
-            let offset = world.elapsed().saturating_sub(self.shared.begun.elapsed());
-            report.in_service = world.autoscaling.in_service(GROUP);
-            report.holes = invariants::holes(world, &self.profile);
-            let last = world
-                .autoscaling
-                .histories()
-                .values()
-                .filter_map(|history| history.reached(LifecycleState::InService))
-                .max();
-            report.makespan_s = last
-                .unwrap_or_default()
-                .saturating_sub(offset)
-                .saturating_sub(began)
-                .as_secs_f64();
-            for completion in world.autoscaling.completions() {
-                let by_timeout = completion.by == hookline_local::autoscaling::CompletedBy::Timeout;
-                report.hooks_timed_out += usize::from(by_timeout);
-                report.abandoned +=
-                    usize::from(completion.accepted && completion.result == "ABANDON");
-            }
-        });
-        let mut succeeded: BTreeMap<String, usize> = BTreeMap::new();
-        for call in self.local.calls() {
-            if !call.user_agent.contains("app/Hookline") {
-                continue;
-            }
-            match &call.outcome {
-                hookline_local::Outcome::Ok => {
-                    *succeeded.entry(call.action.clone()).or_default() += 1
-                }
-                hookline_local::Outcome::Error(code) => {
-                    report.conflicts += usize::from(code == "InvalidIPAddress.InUse");
-                    report.throttles +=
-                        usize::from(code == "RequestLimitExceeded" || code == "Throttling");
-                }
-                _ => {}
-            }
-            *report.api_calls.entry(call.action).or_default() += 1;
-        }
-        report.throttles_per_success = ratio(
-            as_f64(report.throttles),
-            as_f64(succeeded.values().sum::<usize>()),
-        );
-        report.bound_s = self.bound();
-        report.ratio = ratio(report.makespan_s, report.bound_s);
-        for verdict in self.shared.verdicts.borrow().iter() {
-            *report
-                .executions
-                .entry(verdict.status.to_owned())
-                .or_default() += 1;
-        }
-        report
-    }
-}
-
-impl Run {
-    /// The least time that the token buckets allow for this work, each beginning full: every node is tagged and its hook
-    /// completed once, every interface is created and attached once, and each attribute that is not as EC2 makes it
-    /// is set once; and what others call for each node.
-    fn bound(&self) -> f64 {
-        let slots = &self.profile.slots;
-        let attributes: usize = slots
-            .iter()
-            .map(|slot| 1 + usize::from(!slot.source_dest_check))
-            .sum();
-        [
-            ("CreateTags", 1),
-            ("CreateNetworkInterface", slots.len()),
-            ("AttachNetworkInterface", slots.len()),
-            ("ModifyNetworkInterfaceAttribute", attributes),
-            ("CompleteLifecycleAction", 1),
-        ]
-        .into_iter()
-        .map(|(action, calls)| {
-            let bucket = Bucket::of(action);
-            let calls = calls + self.scenario.others.calls_per_node(action);
-            (as_f64(calls * self.scenario.nodes) - bucket.capacity).max(0.0)
-                / bucket.refill_per_second
-        })
-        .fold(0.0, f64::max)
-    }
-}
-
-#[allow(clippy::cast_precision_loss)] // counts of calls are far below 2^53
-fn as_f64(count: usize) -> f64 {
-    count as f64
-}
-
-fn ratio(a: f64, b: f64) -> f64 {
-    if b > 0.0 { a / b } else { 0.0 }
 }
 
 /// Runs a scenario from an ordinary thread, on a paused clock of its own.
@@ -641,17 +457,6 @@ pub fn simulate_watched(
         let report = run.to_rest_watched(watch).await?;
         Ok((report, run.history()))
     })
-}
-
-/// Says on standard error how far a run has come, each minute of virtual time.
-pub fn each_minute() -> impl FnMut(Progress) {
-    let mut said = None;
-    move |progress: Progress| {
-        let minute = progress.elapsed.as_secs() / 60;
-        if said.replace(minute) != Some(minute) {
-            eprintln!("{progress}");
-        }
-    }
 }
 
 /// Runs a future on one thread with a paused clock.
