@@ -70,7 +70,7 @@ const START_SECONDS: i64 = 30;
 pub struct Queued {
     /// Its place among the launches.
     pub launch: InFlight,
-    /// Whether it has every interface.
+    /// Whether it has every interface, with its attributes.
     pub wired: bool,
 }
 

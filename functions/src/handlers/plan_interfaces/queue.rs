@@ -75,18 +75,19 @@ impl<'a> Queue<'a> {
             .filter(|other| other.id != node.instance_id)
             .filter_map(|other| queued(profile, other))
             .collect();
-        let is_ahead = |other: &&Queued| !other.wired && other.launch < launch;
-        let ahead = others.iter().filter(is_ahead).count();
+        let ahead: Vec<&Instance> = in_flight
+            .iter()
+            .copied()
+            .filter(|other| InFlight::from(*other) < launch && !is_wired(profile, other))
+            .collect();
         let needs_nothing = listed.is_some_and(|node| is_wired(profile, node));
         let (seconds_until_turn, seconds_of_backlog) = if needs_nothing {
             (0, 0)
         } else {
-            let being_wired: Vec<i64> = in_flight
+            let being_wired: Vec<i64> = ahead
                 .iter()
-                .filter(|other| other.is_running() && !is_wired(profile, other))
-                .map(|other| InFlight::from(*other))
-                .filter(|other| *other < launch)
-                .map(|other| other.since)
+                .filter(|other| other.is_running())
+                .map(|other| other.in_flight_since())
                 .collect();
             (
                 pace::seconds_until_turn(profile, &launch, &others, now),
@@ -96,8 +97,8 @@ impl<'a> Queue<'a> {
         Self {
             listed,
             launch,
+            ahead: ahead.len(),
             in_flight,
-            ahead,
             seconds_until_turn,
             seconds_of_backlog,
         }
