@@ -66,7 +66,7 @@ impl BenchOptions {
 
 /// Measures. Returns only if something could not be built or started.
 pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<ExitCode> {
-    let mut bench = Command::new(optimised_program(workspace, "bench")?);
+    let mut bench = Command::new(optimised_program(workspace, "tests/bench", "bench")?);
     // It writes to docs/.
     bench
         .current_dir(workspace.root())

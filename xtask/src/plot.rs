@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 
 /// Builds and runs the plot. Returns only if it could not be started.
 pub(crate) fn run(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
-    let mut plot = Command::new(optimised_program(workspace, "bench")?);
+    let mut plot = Command::new(optimised_program(workspace, "tests/bench", "bench")?);
     // It writes to docs/.
     plot.current_dir(workspace.root()).arg("plot").args(args);
     become_program(&mut plot)

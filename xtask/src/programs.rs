@@ -26,13 +26,19 @@ pub(crate) const LOCAL: &str = "HOOKLINE_LOCAL";
 
 /// One selection of packages for all that runs optimised, so that Cargo settles on one set of features for each
 /// dependency: with two, it would compile the AWS SDK twice.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 12] = [
     "--package",
     "hookline",
     "--package",
     "hookline-local",
     "--package",
-    "hookline-tests",
+    "hookline-testkit",
+    "--package",
+    "hookline-simulator",
+    "--package",
+    "hookline-bench",
+    "--package",
+    "hookline-suites",
 ];
 
 /// The build that the tests, the demos and the local AWS share: all packages, and the tests with them. Cargo counts the
@@ -108,7 +114,7 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
     } else {
         programs.folder(workspace, "functions")?
     };
-    let mut demo = Command::new(programs.path(workspace, "tests", "demo")?);
+    let mut demo = Command::new(programs.path(workspace, "tests/demo", "demo")?);
     demo.current_dir(workspace.root())
         .args(args)
         .env(FUNCTIONS_DIR, functions)
@@ -151,25 +157,32 @@ pub(crate) fn optimised<'a>(targets: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// Builds one of the programs of the tests optimised, and says where it is.
-pub(crate) fn optimised_program(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+pub(crate) fn optimised_program(
+    workspace: &Workspace,
+    package: &str,
+    name: &str,
+) -> Result<PathBuf> {
     // The benchmark, so that what only tests depend on counts here too: without it, Cargo would compile the SDK once for
     // programs and once more for tests and benchmarks.
     let targets = ["--bin", name, "--bench", "allocator"];
     let programs = Programs::build(workspace, &optimised(&targets))?;
     programs
-        .path(workspace, "tests", name)
+        .path(workspace, package, name)
         .map(Path::to_path_buf)
 }
 
 /// Builds and runs the simulator. Returns only if it could not be started.
 pub(crate) fn sim(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
-    virtual_time(&optimised_program(workspace, "sim")?, args)
+    virtual_time(
+        &optimised_program(workspace, "tests/simulator", "sim")?,
+        args,
+    )
 }
 
 /// Builds and runs the fault matrix, whose runs are small. Returns only if it could not be started.
 pub(crate) fn faults(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
     let programs = Programs::build(workspace, &DEVELOPMENT)?;
-    virtual_time(programs.path(workspace, "tests", "faults")?, args)
+    virtual_time(programs.path(workspace, "tests/simulator", "faults")?, args)
 }
 
 /// A program that needs nothing but itself; it runs where the caller is, so that the paths it is given mean what they

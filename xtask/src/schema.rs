@@ -47,7 +47,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<ExitCode> {
 
 /// A schema, as its file should have it.
 fn generate(workspace: &Workspace, programs: &Programs, arguments: &[&str]) -> Result<Vec<u8>> {
-    let mut program = Command::new(programs.path(workspace, "tests", "profile-schema")?);
+    let mut program = Command::new(programs.path(workspace, "tests/testkit", "profile-schema")?);
     program.args(arguments);
     let output = command::output(&mut program, "run the command again")?;
     if !output.status.success() {

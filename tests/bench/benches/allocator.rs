@@ -12,7 +12,7 @@ use hookline::domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 use hookline::domain::plan::{Holding, InFlight, Lessons, Subnet, View};
 use hookline::domain::profile::Profile;
 use hookline::domain::ranges::AddressRange;
-use hookline_tests::bench::allocator::GROUP;
+use hookline_bench::allocator::GROUP;
 use ipnet::IpNet;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};

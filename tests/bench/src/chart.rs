@@ -9,8 +9,8 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
 
-use super::scale::{Point, Scale};
-use crate::sim::strategy::Strategy;
+use crate::scale::{Point, Scale};
+use hookline_simulator::strategy::Strategy;
 
 const SIZE: (u32, u32) = (1000, 480);
 /// Room for the notes below both panels.

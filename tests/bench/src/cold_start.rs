@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-use super::launch::median;
+use crate::launch::median;
 
 /// The functions of the deployment.
 pub const FUNCTIONS: [&str; 7] = [

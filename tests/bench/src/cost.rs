@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::launch::{Functions, Situation, product};
-use crate::scene::Size;
-use crate::sim::run::{GROUP, Run, Scenario, on_paused_clock};
+use crate::launch::{Functions, Situation, product};
+use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
+use hookline_testkit::scene::Size;
 
 /// When the prices were looked up.
 pub const PRICES_OF: &str = "2026-11-21";

@@ -13,12 +13,12 @@ use rand_chacha::ChaCha8Rng;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::critical_path::{Delays, Work, critical_path};
-use super::sequential::{self, Ended};
-use crate::deployment::put_rule;
-use crate::scene::{Scene, Size};
-use crate::sim::lambda::Usage;
-use crate::sim::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
+use crate::critical_path::{Delays, Work, critical_path};
+use crate::sequential::{self, Ended};
+use hookline_simulator::lambda::Usage;
+use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
+use hookline_testkit::deployment::put_rule;
+use hookline_testkit::scene::{Scene, Size};
 
 /// Networks of the node.
 pub const NETWORKS: usize = 4;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 
-use crate::scene::Size;
-use crate::sim::report::Report;
-use crate::sim::run::{Scenario, simulate};
-use crate::sim::strategy::Strategy;
+use hookline_simulator::report::Report;
+use hookline_simulator::run::{Scenario, simulate};
+use hookline_simulator::strategy::Strategy;
+use hookline_testkit::scene::Size;
 
 /// What is run.
 #[derive(Debug, Clone)]

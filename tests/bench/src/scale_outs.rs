@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::cold_start::high_water_mark_of_this_process;
-use crate::scene::Size;
-use crate::sim::others::Others;
-use crate::sim::progress::each_minute;
-use crate::sim::report::Report;
-use crate::sim::run::{Scenario, simulate_watched};
+use crate::cold_start::high_water_mark_of_this_process;
+use hookline_simulator::others::Others;
+use hookline_simulator::progress::each_minute;
+use hookline_simulator::report::Report;
+use hookline_simulator::run::{Scenario, simulate_watched};
+use hookline_testkit::scene::Size;
 
 /// A scale-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +180,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::run::simulate;
+    use hookline_simulator::run::simulate;
 
     #[test]
     fn each_has_a_command_that_repeats_it() {

@@ -15,7 +15,7 @@ use aws_sdk_ec2::types::{
     TagSpecification,
 };
 
-use crate::scene::{HOOK, Scene};
+use hookline_testkit::scene::{HOOK, Scene};
 
 /// Slept between the create and the attach of each interface.
 pub const SLEEP: Duration = Duration::from_secs(2);

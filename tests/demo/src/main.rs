@@ -4,6 +4,10 @@
 //! The state machine, its engine, the function binaries and the Runtime API are the real ones; EC2, Auto Scaling and
 //! EventBridge are simulated, with latencies and a lag as AWS has them, only shorter.
 
+mod naming;
+mod progress;
+mod report;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,10 +17,9 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use hookline::domain::profile::Profile;
 use hookline_local::{Latency, LocalAws, Settings};
-use hookline_tests::demo::{naming, progress, report};
-use hookline_tests::deployment::{Deployment, Tools, wait_for};
-use hookline_tests::invariants;
-use hookline_tests::scene::{Scene, Size};
+use hookline_testkit::deployment::{Deployment, Tools, wait_for};
+use hookline_testkit::invariants;
+use hookline_testkit::scene::{Scene, Size};
 
 const GROUP: &str = "upf";
 

@@ -9,12 +9,12 @@ use hookline_local::LocalAws;
 use hookline_local::autoscaling::LifecycleState;
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, NAME_NODE, wait_for};
-use crate::naming::{NewsBy, TAGS, cluster_nodegroup_ip, profile_of};
-use crate::scene::{Scene, Size};
+use hookline_testkit::deployment::{Deployment, NAME_NODE, wait_for};
+use hookline_testkit::naming::{NewsBy, TAGS, cluster_nodegroup_ip, profile_of};
+use hookline_testkit::scene::{Scene, Size};
 
 /// How long after a launch the simulated trail delivers; AWS's takes seconds to minutes.
-pub const TRAIL_DELIVERS_AFTER: Duration = Duration::from_secs(2);
+pub(crate) const TRAIL_DELIVERS_AFTER: Duration = Duration::from_secs(2);
 
 /// The groups, and the event that names the nodes of each.
 const GROUPS: [(&str, NewsBy, &str); 2] = [
@@ -43,7 +43,11 @@ fn profile(group: &str) -> Value {
 ///
 /// # Errors
 /// When a part does not start, or nothing comes of it in time.
-pub async fn show(deployment: &mut Deployment, local: &LocalAws, nodes: u16) -> Result<bool> {
+pub(crate) async fn show(
+    deployment: &mut Deployment,
+    local: &LocalAws,
+    nodes: u16,
+) -> Result<bool> {
     deployment.turn_to("name-node", NAME_NODE).await?;
     let size = Size {
         networks: 0,

@@ -11,7 +11,7 @@ const MOST_LINES: usize = 32;
 
 /// What was shown last.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     nodes: usize,
     networks: usize,
     started: Duration,
@@ -22,7 +22,7 @@ pub struct Progress {
 impl Progress {
     /// Nothing has been shown yet. `started` is the simulated AWS's clock at the start.
     #[must_use]
-    pub fn new(nodes: usize, networks: usize, started: Duration) -> Self {
+    pub(crate) fn new(nodes: usize, networks: usize, started: Duration) -> Self {
         Self {
             nodes,
             networks,
@@ -33,7 +33,7 @@ impl Progress {
     }
 
     /// Prints what has changed.
-    pub fn show(&mut self, local: &LocalAws, group: &str) {
+    pub(crate) fn show(&mut self, local: &LocalAws, group: &str) {
         let (elapsed, states) =
             local.with_world(|world| (world.elapsed(), self.states(world, group)));
         let seconds = elapsed.saturating_sub(self.started).as_secs_f64();

@@ -8,59 +8,59 @@ use hookline_local::autoscaling::LifecycleState;
 use hookline_local::{LocalAws, World};
 use serde::Serialize;
 
-use crate::deployment::FUNCTIONS;
+use hookline_testkit::deployment::FUNCTIONS;
 
 /// The report, in the form of `--report`.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// The nodes that the group has at the end.
-    pub nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     /// Executions by status.
-    pub executions: BTreeMap<String, usize>,
+    pub(crate) executions: BTreeMap<String, usize>,
     /// Hookline's own API calls by action.
-    pub api_calls: BTreeMap<String, usize>,
+    pub(crate) api_calls: BTreeMap<String, usize>,
     /// From the scale-out to the end.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 /// One node.
 #[derive(Debug, Clone, Serialize)]
-pub struct Node {
+pub(crate) struct Node {
     /// `i-…`
-    pub instance_id: String,
+    pub(crate) instance_id: String,
     /// Its Name tag.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Its AZ.
-    pub availability_zone: String,
+    pub(crate) availability_zone: String,
     /// Auto Scaling's word for its lifecycle state.
-    pub lifecycle_state: String,
+    pub(crate) lifecycle_state: String,
     /// What the hook was completed with, if it was.
-    pub hook_result: Option<String>,
+    pub(crate) hook_result: Option<String>,
     /// From the lifecycle event to InService; absent when it did not come so far.
-    pub seconds: Option<f64>,
+    pub(crate) seconds: Option<f64>,
     /// Its interfaces, the primary one left out.
-    pub interfaces: Vec<Interface>,
+    pub(crate) interfaces: Vec<Interface>,
 }
 
 /// One interface.
 #[derive(Debug, Clone, Serialize)]
-pub struct Interface {
+pub(crate) struct Interface {
     /// Its device index.
-    pub device_index: u32,
+    pub(crate) device_index: u32,
     /// The network of the slot at that index.
-    pub network: String,
+    pub(crate) network: String,
     /// Its subnet.
-    pub subnet_id: String,
+    pub(crate) subnet_id: String,
     /// Its primary private address.
-    pub private_ip: String,
+    pub(crate) private_ip: String,
     /// `attached`, …
-    pub status: String,
+    pub(crate) status: String,
 }
 
 impl Report {
     /// Looks at what came of it.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         local: &LocalAws,
         group: &str,
         profile: &Profile,
@@ -86,13 +86,13 @@ impl Report {
 
     /// Whether no execution ended in any way but success.
     #[must_use]
-    pub fn all_succeeded(&self) -> bool {
+    pub(crate) fn all_succeeded(&self) -> bool {
         self.executions.keys().all(|status| status == "SUCCEEDED")
     }
 
     /// The table. `calls` says how many API calls were made for each instance.
     #[must_use]
-    pub fn table(&self, calls: &BTreeMap<String, u64>) -> String {
+    pub(crate) fn table(&self, calls: &BTreeMap<String, u64>) -> String {
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);
         table.set_header([
@@ -132,7 +132,7 @@ impl Report {
 
     /// One line on the whole.
     #[must_use]
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let calls: usize = self.api_calls.values().sum();
         let executions: Vec<_> = self
             .executions
@@ -197,7 +197,7 @@ fn node(world: &World, profile: &Profile, id: String, state: LifecycleState) -> 
 
 /// How many API calls the functions made for each instance: each invocation logs its own.
 #[must_use]
-pub fn calls_by_instance(local: &LocalAws) -> BTreeMap<String, u64> {
+pub(crate) fn calls_by_instance(local: &LocalAws) -> BTreeMap<String, u64> {
     let mut calls = BTreeMap::new();
     for (function, _) in FUNCTIONS {
         for line in local.lambda().logs(function) {

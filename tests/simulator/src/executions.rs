@@ -6,8 +6,8 @@ use hookline_local::stepfunctions::{ExecutionEnd, StartExecution};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::run::{Shared, Timing};
-use super::walker::{self, Verdict};
+use crate::run::{Shared, Timing};
+use crate::walker::{self, Verdict};
 
 /// Walks every execution that is started, each in a task of its own.
 pub(super) async fn walk_all(

@@ -14,9 +14,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::run::{GROUP, Run, Scenario, on_paused_clock};
-use super::tap::{Interference, Strike};
-use crate::scene::Size;
+use crate::run::{GROUP, Run, Scenario, on_paused_clock};
+use crate::tap::{Interference, Strike};
+use hookline_testkit::scene::Size;
 
 /// What goes wrong by chance all the time, to any call of EC2 or Auto Scaling.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -154,7 +154,7 @@ impl Meanwhile {
                             "autoscaling",
                             &format!(
                                 "Action=CompleteLifecycleAction&Version=2011-01-01&AutoScalingGroupName={GROUP}&LifecycleHookName={}&LifecycleActionToken={token}&InstanceId={instance}&LifecycleActionResult=ABANDON",
-                                crate::scene::HOOK
+                                hookline_testkit::scene::HOOK
                             ),
                         )
                         .await;

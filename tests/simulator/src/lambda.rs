@@ -14,11 +14,11 @@ use hookline_local::LocalAws;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::strategy::Strategy;
-use super::tap::{Tap, Tapped};
-use super::walker::TaskError;
-use crate::connector::product_config;
-use crate::launch::context;
+use crate::strategy::Strategy;
+use crate::tap::{Tap, Tapped};
+use crate::walker::TaskError;
+use hookline_testkit::connector::product_config;
+use hookline_testkit::launch::context;
 
 /// How Lambda behaves.
 #[derive(Debug, Clone)]

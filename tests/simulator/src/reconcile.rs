@@ -11,8 +11,8 @@ use hookline_local::lambda::FunctionConfig;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::run::Shared;
-use crate::deployment::json_call;
+use crate::run::Shared;
+use hookline_testkit::deployment::json_call;
 
 const NAME: &str = "reconcile";
 

@@ -6,8 +6,8 @@ use hookline_local::Bucket;
 use hookline_local::autoscaling::LifecycleState;
 use serde::Serialize;
 
-use super::run::{GROUP, Run};
-use crate::invariants;
+use crate::run::{GROUP, Run};
+use hookline_testkit::invariants;
 
 /// What came of it, in the form of `--report`.
 #[derive(Debug, Clone, Serialize)]

@@ -14,18 +14,18 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::executions;
-use super::faults::Background;
-use super::lambda::{self, Lambda, Usage};
-use super::others::Others;
-use super::progress::Progress;
-use super::reconcile;
-use super::report::Report;
-use super::tap::Tap;
-use super::walker::{self, TaskError, TaskFuture, Verdict};
-use crate::deployment::{FUNCTIONS, LAUNCH_NODE, put_rule};
-use crate::invariants::{self, Violation};
-use crate::scene::{Scene, Size};
+use crate::executions;
+use crate::faults::Background;
+use crate::lambda::{self, Lambda, Usage};
+use crate::others::Others;
+use crate::progress::Progress;
+use crate::reconcile;
+use crate::report::Report;
+use crate::tap::Tap;
+use crate::walker::{self, TaskError, TaskFuture, Verdict};
+use hookline_testkit::deployment::{FUNCTIONS, LAUNCH_NODE, put_rule};
+use hookline_testkit::invariants::{self, Violation};
+use hookline_testkit::scene::{Scene, Size};
 
 /// The group that scales out.
 pub const GROUP: &str = "nodes";

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use hookline_local::{Fault, FaultKind, LocalAws};
 use tokio::sync::Notify;
 
-use crate::connector::InProcess;
+use hookline_testkit::connector::InProcess;
 
 /// What happens to one call of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::paths;
-use super::retry::{Retriers, catcher};
+use crate::paths;
+use crate::retry::{Retriers, catcher};
 
 /// Why a task failed: the error's name and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]

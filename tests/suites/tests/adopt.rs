@@ -11,11 +11,11 @@ use hookline::domain::ownership::ADOPTED_AT;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::{Fault, FaultKind};
-use hookline_tests::deployment::json_call;
-use hookline_tests::invariants;
-use hookline_tests::scene::{HOOK, Size};
-use hookline_tests::sim::faults::launching;
-use hookline_tests::sim::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
+use hookline_simulator::faults::launching;
+use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
+use hookline_testkit::deployment::json_call;
+use hookline_testkit::invariants;
+use hookline_testkit::scene::{HOOK, Size};
 use serde_json::{Value, json};
 
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";

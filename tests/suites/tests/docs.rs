@@ -12,13 +12,13 @@ use hookline::domain::naming::{NamePreset, NamingProfile};
 use hookline::domain::profile::Profile;
 use serde_json::Value;
 
-const LAUNCH_NODE: &str = include_str!("../../statemachine/launch-node.asl.json");
-const NAME_NODE: &str = include_str!("../../statemachine/name-node.asl.json");
-const ERRORS: &str = include_str!("../../docs/errors.md");
-const STATES: &str = include_str!("../../docs/states.md");
-const OPERATIONS: &str = include_str!("../../docs/operations.md");
-const PROFILE: &str = include_str!("../../docs/profile.md");
-const NAMING: &str = include_str!("../../docs/naming.md");
+const LAUNCH_NODE: &str = include_str!("../../../statemachine/launch-node.asl.json");
+const NAME_NODE: &str = include_str!("../../../statemachine/name-node.asl.json");
+const ERRORS: &str = include_str!("../../../docs/errors.md");
+const STATES: &str = include_str!("../../../docs/states.md");
+const OPERATIONS: &str = include_str!("../../../docs/operations.md");
+const PROFILE: &str = include_str!("../../../docs/profile.md");
+const NAMING: &str = include_str!("../../../docs/naming.md");
 
 /// The states of a state machine, by name.
 fn states_of(machine: &str) -> Result<serde_json::Map<String, Value>> {
@@ -246,7 +246,7 @@ fn naming_md_has_every_field_variable_and_preset() -> Result<()> {
 
 /// The documents that people read.
 fn documents() -> Result<Vec<PathBuf>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut found = vec![root.join("README.md"), root.join("CHANGELOG.md")];
     for folder in ["docs", "statemachine"] {
         for entry in std::fs::read_dir(root.join(folder))? {

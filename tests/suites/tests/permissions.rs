@@ -13,15 +13,15 @@ use hookline::domain::ownership::{INSTANCE_ID, NETWORK};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{Fault, FaultKind, Settings};
-use hookline_tests::deployment::{LAUNCH_NODE, NAME_NODE, json_call};
-use hookline_tests::naming::{self, PlainGroup};
-use hookline_tests::permissions::{Actions, allowed, difference, needed};
-use hookline_tests::scene::{HOOK, Size};
-use hookline_tests::sim::faults::{Astray, Cell, Meanwhile, launching, run_cell};
-use hookline_tests::sim::run::{GROUP, Run, Scenario, on_paused_clock};
+use hookline_simulator::faults::{Astray, Cell, Meanwhile, launching, run_cell};
+use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
+use hookline_testkit::deployment::{LAUNCH_NODE, NAME_NODE, json_call};
+use hookline_testkit::naming::{self, PlainGroup};
+use hookline_testkit::permissions::{Actions, allowed, difference, needed};
+use hookline_testkit::scene::{HOOK, Size};
 use serde_json::{Value, json};
 
-const OPERATIONS: &str = include_str!("../../docs/operations.md");
+const OPERATIONS: &str = include_str!("../../../docs/operations.md");
 /// An instance that never was.
 const GONE: &str = "i-0123456789abcdef0";
 
@@ -170,7 +170,7 @@ fn an_execution_that_is_stopped() -> Result<Actions> {
         let mut run = Run::new(scenario(1)).await?;
         run.launch().await?;
         until(&mut run, "an attachment", |run| made(run).1 > 0).await?;
-        let call = json!({"stateMachineArn": hookline_tests::sim::run::MACHINE_ARN});
+        let call = json!({"stateMachineArn": hookline_simulator::run::MACHINE_ARN});
         let listed = json_call(&run.local, "AWSStepFunctions.ListExecutions", &call).await?;
         let call = json!({"executionArn": listed["executions"][0]["executionArn"]});
         json_call(&run.local, "AWSStepFunctions.StopExecution", &call).await?;
@@ -276,7 +276,7 @@ async fn node_in_service(heard_of: bool) -> Result<Run> {
 
 async fn adopt(run: &Run) -> Result<Value> {
     let payload = json!({
-        "stateMachineArn": hookline_tests::sim::run::MACHINE_ARN,
+        "stateMachineArn": hookline_simulator::run::MACHINE_ARN,
         "profiles": [run.scene.profile(GROUP)],
     });
     let round = run.invoke("adopt", payload).await;

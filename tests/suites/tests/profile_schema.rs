@@ -18,8 +18,8 @@ use proptest::sample::Index;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-const WRITTEN: &str = include_str!("../../functions/profile.schema.json");
-const PROFILE: &str = include_str!("../../docs/profile.md");
+const WRITTEN: &str = include_str!("../../../functions/profile.schema.json");
+const PROFILE: &str = include_str!("../../../docs/profile.md");
 
 /// A profile that breaks one rule (see `functions/fixtures/profiles/README.md`).
 #[derive(Debug, Deserialize)]
@@ -40,7 +40,7 @@ fn yes() -> bool {
 /// The files of one kind, `profiles/valid`, by name.
 fn fixtures(kind: &str) -> Result<BTreeMap<String, Value>> {
     let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../functions/fixtures")
+        .join("../../functions/fixtures")
         .join(kind);
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(&folder)? {
@@ -77,7 +77,7 @@ fn kinds() -> [Kind; 2] {
         Kind {
             folder: "naming-profiles",
             schema: schema::naming_profile().into(),
-            written: include_str!("../../functions/naming-profile.schema.json"),
+            written: include_str!("../../../functions/naming-profile.schema.json"),
             read: |value| NamingProfile::read(value).map(drop),
         },
     ]
@@ -159,9 +159,9 @@ fn is_refused(kind: &Kind) -> Result<()> {
 /// Every rule of `domain/validate.rs` has a wrong profile that it refuses: its remedy is among the answers.
 #[test]
 fn every_rule_has_a_fixture_that_breaks_it() -> Result<()> {
-    let rules = include_str!("../../functions/src/domain/validate.rs");
+    let rules = include_str!("../../../functions/src/domain/validate.rs");
     let (rules, _) = rules.split_once("#[cfg(test)]").context("no tests")?;
-    let of_tags = include_str!("../../functions/src/domain/validate/tags.rs");
+    let of_tags = include_str!("../../../functions/src/domain/validate/tags.rs");
     let mut answers = Vec::new();
     for kind in kinds() {
         for value in kind.fixtures("invalid")?.into_values() {

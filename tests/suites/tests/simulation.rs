@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use hookline_local::Bucket;
-use hookline_tests::permissions::{allowed, difference, needed};
-use hookline_tests::scene::Size;
-use hookline_tests::sim::faults::{
+use hookline_simulator::faults::{
     Background, Outcome, calls_of_a_launch, cells, run_cell, run_random,
 };
-use hookline_tests::sim::others::Others;
-use hookline_tests::sim::run::{Run, Scenario, on_paused_clock, simulate};
-use hookline_tests::sim::strategy::Strategy;
+use hookline_simulator::others::Others;
+use hookline_simulator::run::{Run, Scenario, on_paused_clock, simulate};
+use hookline_simulator::strategy::Strategy;
+use hookline_testkit::permissions::{allowed, difference, needed};
+use hookline_testkit::scene::Size;
 
 /// Random histories in every test run; `cargo xtask faults -- --random 10000` runs more.
 const HISTORIES: u64 = 500;

@@ -5,9 +5,9 @@
 
 use anyhow::{Context as _, Result};
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};
-use hookline_tests::scene::Size;
-use hookline_tests::sim::run::{GROUP, Run, Scenario, on_paused_clock};
-use hookline_tests::stage::Stage;
+use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
+use hookline_testkit::scene::Size;
+use hookline_testkit::stage::Stage;
 use serde_json::Value;
 
 /// What goes wrong in a scenario.

@@ -14,10 +14,10 @@ use hookline_local::server::Server;
 use serde_json::{Value, json};
 
 /// The state machine.
-pub const LAUNCH_NODE: &str = include_str!("../../statemachine/launch-node.asl.json");
+pub const LAUNCH_NODE: &str = include_str!("../../../statemachine/launch-node.asl.json");
 
 /// The state machine that names the nodes of groups without a hook.
-pub const NAME_NODE: &str = include_str!("../../statemachine/name-node.asl.json");
+pub const NAME_NODE: &str = include_str!("../../../statemachine/name-node.asl.json");
 
 /// The functions, and the names by which the state machines' files speak of them.
 pub const FUNCTIONS: [(&str, &str); 7] = [
@@ -53,7 +53,11 @@ impl Tools {
             let path = std::env::var_os(name).with_context(|| {
                 format!("{name} is not set: run this by `cargo xtask test` or `cargo xtask demo`")
             })?;
-            anyhow::Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path))
+            anyhow::Ok(
+                Path::new(env!("CARGO_MANIFEST_DIR"))
+                    .join("../..")
+                    .join(path),
+            )
         };
         Ok(Self {
             functions: path("HOOKLINE_FUNCTIONS_DIR")?,

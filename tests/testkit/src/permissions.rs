@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 /// The actions of each function, and of the state machine, as IAM names them.
 pub type Actions = BTreeMap<String, BTreeSet<String>>;
 
-const WRITTEN: &str = include_str!("../../functions/permissions.json");
+const WRITTEN: &str = include_str!("../../../functions/permissions.json");
 
 /// Actions that a call needs besides its own, which no log of calls shows.
 ///

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use comfy_table::{Table, presets};
-use hookline_tests::sim::faults::{Outcome, calls_of_a_launch, cells, run_cell, run_random};
+use hookline_simulator::faults::{Outcome, calls_of_a_launch, cells, run_cell, run_random};
 use serde_json::json;
 
 /// Runs every fault at every place of a launch, in virtual time.

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use hookline_tests::scene::Size;
-use hookline_tests::sim::faults::Background;
-use hookline_tests::sim::others::Others;
-use hookline_tests::sim::progress::each_minute;
-use hookline_tests::sim::run::{Scenario, simulate_watched};
-use hookline_tests::sim::strategy::Strategy;
+use hookline_simulator::faults::Background;
+use hookline_simulator::others::Others;
+use hookline_simulator::progress::each_minute;
+use hookline_simulator::run::{Scenario, simulate_watched};
+use hookline_simulator::strategy::Strategy;
+use hookline_testkit::scene::Size;
 
 /// Simulates a scale-out in virtual time: hours pass in seconds, and one seed gives one history.
 #[derive(Debug, Parser)]

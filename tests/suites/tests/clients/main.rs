@@ -7,9 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::Settings;
-use hookline_tests::deployment::Tools;
-use hookline_tests::scene::Size;
-use hookline_tests::stage::Stage;
+use hookline_testkit::deployment::Tools;
+use hookline_testkit::scene::Size;
+use hookline_testkit::stage::Stage;
 use serde_json::{Value, json};
 use tokio::process::Command;
 

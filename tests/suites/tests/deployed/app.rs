@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline_tests::ministack::{ACCOUNT, Ministack, REGION};
+use hookline_testkit::ministack::{ACCOUNT, Ministack, REGION};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -26,7 +26,9 @@ pub(crate) fn packages() -> Result<PathBuf> {
 fn from_environment(name: &str) -> Result<PathBuf> {
     let path = std::env::var_os(name)
         .with_context(|| format!("{name} is not set: run this by `cargo xtask test`"))?;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path);
     path.canonicalize()
         .with_context(|| format!("{}: `cargo xtask setup` makes it", path.display()))
 }

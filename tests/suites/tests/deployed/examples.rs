@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use hookline_local::server::Server;
 use hookline_local::{LocalAws, Settings};
-use hookline_tests::deployment::Tools;
-use hookline_tests::ministack::Ministack;
-use hookline_tests::scene::{HOOK, Scene, Size};
+use hookline_testkit::deployment::Tools;
+use hookline_testkit::ministack::Ministack;
+use hookline_testkit::scene::{HOOK, Scene, Size};
 
 use crate::app::{App, packages, source};
 use crate::stack::{cluster, every_resource_is_there, hooks, node_group, nothing_is_left};

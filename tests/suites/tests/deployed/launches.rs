@@ -7,11 +7,11 @@ use hookline::domain::profile::Profile;
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::server::Server;
 use hookline_local::{Fault, FaultKind, LocalAws, Outcome, Settings};
-use hookline_tests::deployment::{Deployment, Tools, json_call, wait_for};
-use hookline_tests::ministack::{ACCOUNT, Ministack, REGION};
-use hookline_tests::naming;
-use hookline_tests::scene::{HOOK, Scene, Size};
-use hookline_tests::stage::{LIMIT, Stage};
+use hookline_testkit::deployment::{Deployment, Tools, json_call, wait_for};
+use hookline_testkit::ministack::{ACCOUNT, Ministack, REGION};
+use hookline_testkit::naming;
+use hookline_testkit::scene::{HOOK, Scene, Size};
+use hookline_testkit::stage::{LIMIT, Stage};
 use serde_json::{Value, json};
 
 use crate::app::{App, packages};

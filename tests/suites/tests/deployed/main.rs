@@ -27,8 +27,8 @@ mod templates;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use hookline_tests::deployment::Tools;
-use hookline_tests::permissions;
+use hookline_testkit::deployment::Tools;
+use hookline_testkit::permissions;
 use tokio::process::Command;
 
 /// An empty folder for one test; what an earlier run left there is removed.
@@ -54,7 +54,7 @@ async fn zip_functions(tools: &Tools, folder: &Path) -> Result<PathBuf> {
     zip.arg(script).arg(&zips);
     for name in permissions::allowed()?.keys() {
         // A state machine has actions of its own, and no program.
-        let machine = format!("../statemachine/{name}.asl.json");
+        let machine = format!("../../statemachine/{name}.asl.json");
         if !Path::new(env!("CARGO_MANIFEST_DIR"))
             .join(machine)
             .is_file()

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline_tests::deployment::json_call;
-use hookline_tests::ministack::Ministack;
-use hookline_tests::scene::Scene;
+use hookline_testkit::deployment::json_call;
+use hookline_testkit::ministack::Ministack;
+use hookline_testkit::scene::Scene;
 use serde_json::{Value, json};
 
 /// Fails unless a stack and each of its resources is CREATE_COMPLETE. Gives the number of resources.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use hookline_tests::deployment::Tools;
+use hookline_testkit::deployment::Tools;
 use serde_json::Value;
 use tokio::process::Command;
 

@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result, ensure};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::{Fault, FaultKind};
-use hookline_tests::deployment::{Tools, wait_for};
-use hookline_tests::scene::HOOK;
-use hookline_tests::stage::Stage;
-use hookline_tests::{emf, invariants};
+use hookline_testkit::deployment::{Tools, wait_for};
+use hookline_testkit::scene::HOOK;
+use hookline_testkit::stage::Stage;
+use hookline_testkit::{emf, invariants};
 use serde_json::{Value, json};
 
 use crate::{SMALL, addresses, as_aws_is, lowest, subnet};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::{Fault, FaultKind};
-use hookline_tests::stage::Stage;
+use hookline_testkit::stage::Stage;
 use serde_json::Value;
 
 use crate::{SMALL, as_aws_is, failed, made_for, subnet};

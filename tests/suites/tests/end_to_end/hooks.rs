@@ -3,9 +3,9 @@
 use anyhow::{Context as _, Result};
 use hookline::domain::profile::Profile;
 use hookline_local::autoscaling::LifecycleState;
-use hookline_tests::invariants;
-use hookline_tests::scene::{HOOK, HOOK_SECONDS};
-use hookline_tests::stage::Stage;
+use hookline_testkit::invariants;
+use hookline_testkit::scene::{HOOK, HOOK_SECONDS};
+use hookline_testkit::stage::Stage;
 use serde_json::json;
 
 use crate::{SMALL, as_aws_is};

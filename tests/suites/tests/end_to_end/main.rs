@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::{Latency, Settings};
-use hookline_tests::deployment::Execution;
-use hookline_tests::invariants;
-use hookline_tests::scene::Size;
-use hookline_tests::stage::Stage;
+use hookline_testkit::deployment::Execution;
+use hookline_testkit::invariants;
+use hookline_testkit::scene::Size;
+use hookline_testkit::stage::Stage;
 
 /// One AZ and three networks: enough where only one node matters.
 const SMALL: Size = Size {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hookline_local::Settings;
 use hookline_local::eventbridge::Disturbance;
-use hookline_tests::deployment::{NAME_NODE, wait_for};
-use hookline_tests::naming::{
+use hookline_testkit::deployment::{NAME_NODE, wait_for};
+use hookline_testkit::naming::{
     CLOUDTRAIL, LAUNCH_SUCCESSFUL, NewsBy, cluster_nodegroup_ip, profile_of,
 };
-use hookline_tests::scene::Size;
-use hookline_tests::stage::{LIMIT, Stage};
+use hookline_testkit::scene::Size;
+use hookline_testkit::stage::{LIMIT, Stage};
 use serde_json::{Value, json};
 
 use crate::as_aws_is;
@@ -160,7 +160,7 @@ async fn only_groups_of_the_selector_are_touched_however_wide_the_rule() -> Resu
     for group in ["web", "other"] {
         stage
             .scene
-            .plain_group(group, &hookline_tests::naming::TAGS)
+            .plain_group(group, &hookline_testkit::naming::TAGS)
             .await?;
         stage.scene.scale(group, 1).await?;
     }
@@ -191,7 +191,7 @@ async fn a_node_that_cannot_be_named_does_not_keep_the_others_from_their_names()
     let stage = stage().await?;
     stage
         .scene
-        .plain_group("web", &hookline_tests::naming::TAGS)
+        .plain_group("web", &hookline_testkit::naming::TAGS)
         .await?;
     stage.scene.scale("web", 4).await?;
     let record = wait_for(LIMIT, "a record", async || {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hookline_local::eventbridge::Disturbance;
-use hookline_tests::invariants;
-use hookline_tests::scene::{HOOK, Size};
-use hookline_tests::stage::Stage;
+use hookline_testkit::invariants;
+use hookline_testkit::scene::{HOOK, Size};
+use hookline_testkit::stage::Stage;
 use serde_json::json;
 
 use crate::{SMALL, addresses, as_aws_is, fill, lowest, made_for, subnet};

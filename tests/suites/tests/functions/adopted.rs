@@ -1,7 +1,7 @@
 //! The functions of an execution for a node that is in service already.
 
 use hookline_local::autoscaling::LifecycleState;
-use hookline_tests::launch::{GROUP, Launch, State};
+use hookline_testkit::launch::{GROUP, Launch, State};
 use serde_json::json;
 
 use crate::failed;

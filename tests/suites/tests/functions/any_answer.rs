@@ -13,8 +13,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use hookline::Error;
-use hookline_tests::connector::InProcess;
-use hookline_tests::launch::{Launch, State};
+use hookline_testkit::connector::InProcess;
+use hookline_testkit::launch::{Launch, State};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

@@ -1,7 +1,7 @@
 //! Whatever a function is given, it answers with a value or with a typed error, and never panics.
 
 use hookline::Error;
-use hookline_tests::launch::{Launch, State};
+use hookline_testkit::launch::{Launch, State};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hookline_local::Settings;
 use hookline_local::ec2::{self, AttachmentStatus, InterfaceSpec};
-use hookline_tests::invariants;
-use hookline_tests::launch::{Launch, State, small};
+use hookline_testkit::invariants;
+use hookline_testkit::launch::{Launch, State, small};
 use serde_json::json;
 
 use crate::{counts, failed};
@@ -87,7 +87,7 @@ async fn interfaces_are_attached_in_the_order_of_their_device_indexes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_network_card_is_used_where_the_type_has_one() {
-    let size = hookline_tests::scene::Size {
+    let size = hookline_testkit::scene::Size {
         instance_type: "c6in.32xlarge",
         ..small()
     };

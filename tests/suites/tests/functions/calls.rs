@@ -1,8 +1,8 @@
 //! What one launch costs of the account's rate limits.
 
 use hookline_local::Settings;
-use hookline_tests::launch::{Launch, State};
-use hookline_tests::scene::Size;
+use hookline_testkit::launch::{Launch, State};
+use hookline_testkit::scene::Size;
 
 /// EC2 and Auto Scaling calls of a launch with four networks, tagging and completion included, when the instance
 /// already runs: 2 to tag, 2 to plan, 4 + 4 + 8 to create, attach and set attributes, 1 to look, 1 to complete.

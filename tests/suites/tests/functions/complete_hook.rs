@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};
-use hookline_tests::launch::{GROUP, Launch, State, small};
-use hookline_tests::scene::Scene;
+use hookline_testkit::launch::{GROUP, Launch, State, small};
+use hookline_testkit::scene::Scene;
 use serde_json::{Value, json};
 
 use crate::{counts, failed};
@@ -442,7 +442,7 @@ async fn a_hook_that_was_deleted_meanwhile_has_let_the_launch_go_on() {
     let autoscaling = &launch.scene.autoscaling;
     let delete = autoscaling.delete_lifecycle_hook();
     let delete = delete.auto_scaling_group_name(GROUP);
-    let hook = hookline_tests::scene::HOOK;
+    let hook = hookline_testkit::scene::HOOK;
     delete.lifecycle_hook_name(hook).send().await.unwrap();
     launch
         .until_lifecycle_state(LifecycleState::InService)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hookline_local::{Fault, FaultKind, Outcome};
-use hookline_tests::launch::{Launch, State};
+use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
 use crate::{failed, refusal};

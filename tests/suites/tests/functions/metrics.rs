@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hookline::runtime::invoke;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::{Fault, FaultKind};
-use hookline_tests::emf;
-use hookline_tests::launch::{GROUP, Launch, State};
+use hookline_testkit::emf;
+use hookline_testkit::launch::{GROUP, Launch, State};
 use serde_json::{Value, json};
 
 use crate::{failed, refusal};

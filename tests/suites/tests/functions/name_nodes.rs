@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hookline_local::Settings;
-use hookline_tests::naming::{PlainGroup, cluster_nodegroup_ip, profile};
+use hookline_testkit::naming::{PlainGroup, cluster_nodegroup_ip, profile};
 use serde_json::{Value, json};
 
 use crate::{counts, failed};
@@ -352,14 +352,14 @@ async fn a_record_as_aws_writes_it_names_the_node() {
     let mark = group.mark();
     let one = fixture(
         &group,
-        include_str!("../../fixtures/events/run-instances.json"),
+        include_str!("../../../fixtures/events/run-instances.json"),
     );
     let naming = group.name(&one, &profile()).await.unwrap();
     assert_eq!(naming["nodes"][0]["name"], "test-test2-ip-172.31.25.27");
     assert_eq!(group.actions_since(mark), counts([("CreateTags", 1)]));
     let fleet = fixture(
         &group,
-        include_str!("../../fixtures/events/run-instances-fleet.json"),
+        include_str!("../../../fixtures/events/run-instances-fleet.json"),
     );
     let profile = named("{{ lifecycle }}-{{ private_ip | octets(1) }}");
     group.name(&fleet, &profile).await.unwrap();
@@ -372,7 +372,7 @@ async fn a_record_without_interface_is_looked_up() {
     let group = group(1).await;
     let event = fixture(
         &group,
-        include_str!("../../fixtures/events/run-instances-no-interface.json"),
+        include_str!("../../../fixtures/events/run-instances-no-interface.json"),
     );
     let mark = group.mark();
     let profile = with(json!({"interfaceTags": {"Team": "core"}}));
@@ -415,7 +415,7 @@ async fn an_ipv6_only_node_is_named_by_what_it_has() {
     let group = group(1).await;
     let event = fixture(
         &group,
-        include_str!("../../fixtures/events/run-instances-ipv6-only.json"),
+        include_str!("../../../fixtures/events/run-instances-ipv6-only.json"),
     );
     let mark = group.mark();
     let profile = named("{{ cluster }}-{{ ipv6_address | dashed }}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hookline::Error;
 use hookline_local::{Fault, FaultKind, Settings};
-use hookline_tests::naming::{PlainGroup, cluster_nodegroup_ip, profile};
+use hookline_testkit::naming::{PlainGroup, cluster_nodegroup_ip, profile};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use hookline_local::ec2::{self, InterfaceSpec, ReservationType};
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};
-use hookline_tests::launch::{GROUP, Launch, State};
-use hookline_tests::scene::{Scene, Size};
+use hookline_testkit::launch::{GROUP, Launch, State};
+use hookline_testkit::scene::{Scene, Size};
 use serde_json::{Value, json};
 
 use crate::{counts, planned};
@@ -285,7 +285,7 @@ async fn what_is_already_made_is_planned_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn it_notices_that_the_instance_runs_by_now() {
-    let mut launch = Launch::begin(Settings::for_tests(), &hookline_tests::launch::small())
+    let mut launch = Launch::begin(Settings::for_tests(), &hookline_testkit::launch::small())
         .await
         .unwrap();
     let node = launch.run(State::TagNode).await.unwrap();

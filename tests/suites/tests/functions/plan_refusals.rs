@@ -1,8 +1,8 @@
 //! `PlanInterfaces`: what cannot be served is refused before anything is created, in words that say what to mend.
 
 use hookline_local::Settings;
-use hookline_tests::launch::{Launch, State};
-use hookline_tests::scene::Size;
+use hookline_testkit::launch::{Launch, State};
+use hookline_testkit::scene::Size;
 use serde_json::{Value, json};
 
 use crate::failed;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookline_local::Settings;
 use hookline_local::ec2::InstanceState;
-use hookline_tests::launch::{Launch, State, small};
+use hookline_testkit::launch::{Launch, State, small};
 use serde_json::{Value, json};
 
 use crate::{counts, failed, refusal};

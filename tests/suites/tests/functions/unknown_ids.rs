@@ -1,6 +1,6 @@
 //! Ids that are well-formed and that AWS does not know: each function says which, and nothing has been made.
 
-use hookline_tests::launch::{Launch, State};
+use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
 use crate::failed;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::stepfunctions::ExecutionEnd;
-use hookline_tests::deployment::json_call;
-use hookline_tests::sim::run::{MACHINE_ARN, Run, on_paused_clock};
+use hookline_simulator::run::{MACHINE_ARN, Run, on_paused_clock};
+use hookline_testkit::deployment::json_call;
 use serde_json::json;
 
 use super::{

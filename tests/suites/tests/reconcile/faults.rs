@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use hookline_tests::sim::run::{Run, on_paused_clock};
-use hookline_tests::sim::tap::Strike;
+use hookline_simulator::run::{Run, on_paused_clock};
+use hookline_simulator::tap::Strike;
 
 use super::{ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, scenario, until};
 

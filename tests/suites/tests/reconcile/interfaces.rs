@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 use hookline::domain::ownership::INSTANCE_ID;
-use hookline_tests::sim::run::{GROUP, Run, on_paused_clock};
+use hookline_simulator::run::{GROUP, Run, on_paused_clock};
 use serde_json::json;
 
 use super::{GONE, by_hand, count, made, nothing_done, pass, scenario};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hookline_local::eventbridge::Disturbance;
-use hookline_tests::sim::run::{GROUP, Run, on_paused_clock};
+use hookline_simulator::run::{GROUP, Run, on_paused_clock};
 use serde_json::{Value, json};
 
 use super::{

@@ -22,10 +22,10 @@ use anyhow::{Context as _, Result, ensure};
 use hookline::domain::ownership::INSTANCE_ID;
 use hookline::domain::unowned::UNOWNED_SINCE;
 use hookline_local::eventbridge::Disturbance;
-use hookline_tests::deployment::json_call;
-use hookline_tests::scene::Size;
-use hookline_tests::sim::faults::launching;
-use hookline_tests::sim::run::{GROUP, MACHINE_ARN, Run, Scenario};
+use hookline_simulator::faults::launching;
+use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario};
+use hookline_testkit::deployment::json_call;
+use hookline_testkit::scene::Size;
 use serde_json::{Value, json};
 
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use hookline_local::eventbridge::Disturbance;
-use hookline_tests::emf;
-use hookline_tests::sim::run::{GROUP, MACHINE_ARN, Run, on_paused_clock};
+use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, on_paused_clock};
+use hookline_testkit::emf;
 use serde_json::{Value, json};
 
 use super::{ENDED, LAUNCH, abort, by_hand, half_way, lose, pass, scenario, until, waiting};

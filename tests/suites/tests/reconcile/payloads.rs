@@ -1,7 +1,7 @@
 //! Payloads that are not right: each says what is wrong with it, or is left, and nothing is changed.
 
 use anyhow::Result;
-use hookline_tests::sim::run::{MACHINE_ARN, Run, on_paused_clock};
+use hookline_simulator::run::{MACHINE_ARN, Run, on_paused_clock};
 use serde_json::{Value, json};
 
 use super::{GONE, nothing_done, scenario};

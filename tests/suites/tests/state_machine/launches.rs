@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline_local::{Fault, FaultKind};
-use hookline_tests::scene::HOOK;
-use hookline_tests::stage::Stage;
+use hookline_testkit::scene::HOOK;
+use hookline_testkit::stage::Stage;
 use serde_json::json;
 
 use crate::scenes::{

@@ -17,10 +17,10 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hookline_local::Settings;
-use hookline_tests::coverage::{Definition, Part, items};
-use hookline_tests::deployment::{LAUNCH_NODE, NAME_NODE};
-use hookline_tests::scene::Size;
-use hookline_tests::stage::Stage;
+use hookline_testkit::coverage::{Definition, Part, items};
+use hookline_testkit::deployment::{LAUNCH_NODE, NAME_NODE};
+use hookline_testkit::scene::Size;
+use hookline_testkit::stage::Stage;
 use serde_json::{Value, json};
 
 /// So many scenes run side by side; each has an engine of its own.
@@ -85,7 +85,7 @@ fn every_part_of_name_node_is_reached_in_a_real_engine() -> Result<()> {
 
 fn every_part_is_reached(machine: &str, scenes: &[(&'static str, scenes::Scene)]) -> Result<()> {
     // Said once, before a dozen scenes say the same.
-    hookline_tests::deployment::Tools::from_environment()?;
+    hookline_testkit::deployment::Tools::from_environment()?;
     let _one = ONE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let waiting = Mutex::new(scenes.to_vec());
     let played: Mutex<BTreeMap<&str, Result<BTreeSet<Part>>>> = Mutex::default();

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline_local::{Fault, Settings, World};
-use hookline_tests::deployment::wait_for;
-use hookline_tests::naming::{NewsBy, profile_of};
-use hookline_tests::scene::Size;
-use hookline_tests::stage::{LIMIT, Stage};
+use hookline_testkit::deployment::wait_for;
+use hookline_testkit::naming::{NewsBy, profile_of};
+use hookline_testkit::scene::Size;
+use hookline_testkit::stage::{LIMIT, Stage};
 use serde_json::json;
 
 use crate::scenes::{Scene, error, trouble};

@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result};
 use hookline::domain::profile::Profile;
 use hookline_local::Fault;
-use hookline_tests::scene::HOOK;
-use hookline_tests::stage::Stage;
+use hookline_testkit::scene::HOOK;
+use hookline_testkit::stage::Stage;
 use serde_json::{Value, json};
 
 use crate::scenes::{GROUP, attach, completion, denied, error, first_create, listing};

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline::Error;
-use hookline_tests::coverage::items;
-use hookline_tests::deployment::LAUNCH_NODE;
-use hookline_tests::scene::HOOK_SECONDS;
+use hookline_testkit::coverage::items;
+use hookline_testkit::deployment::LAUNCH_NODE;
+use hookline_testkit::scene::HOOK_SECONDS;
 use serde_json::{Value, json};
 
 use crate::{errors, states};

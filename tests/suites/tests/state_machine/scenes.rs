@@ -14,9 +14,9 @@ use anyhow::{Context as _, Result};
 use crate::{launches, replays};
 use hookline::domain::profile::Profile;
 use hookline_local::{Fault, FaultKind};
-use hookline_tests::deployment::{Execution, FUNCTIONS};
+use hookline_testkit::deployment::{Execution, FUNCTIONS};
 
-use hookline_tests::stage::Stage;
+use hookline_testkit::stage::Stage;
 
 /// Plays in a stage of its own: prepares it, waits until it has come to rest, and looks.
 pub(crate) type Scene = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;

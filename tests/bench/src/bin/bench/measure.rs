@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use hookline_tests::bench::launch::{Functions, Situation};
-use hookline_tests::bench::{allocator, cold_start, cost, launch, machine, scale_outs, section};
+use hookline_bench::launch::{Functions, Situation};
+use hookline_bench::{allocator, cold_start, cost, launch, machine, scale_outs, section};
 
 /// What is measured, and where the results go.
 #[derive(Debug, Args)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use hookline_tests::bench::chart;
-use hookline_tests::bench::scale::{self, Grid, Scale};
+use hookline_bench::chart;
+use hookline_bench::scale::{self, Grid, Scale};
 
 /// What is run and drawn.
 #[derive(Debug, Args)]
