@@ -1,5 +1,5 @@
 /**
- * The rules of a profile that a JSON Schema cannot say: those of `functions/src/domain/validate.rs`. Both sides are held
+ * The rules of a profile that a JSON Schema cannot say: those of `functions/domain/src/profile/validation.rs`. Both sides are held
  * against the same fixtures, `functions/fixtures/profiles` and `naming-profiles`.
  */
 import { BlockList, isIP } from 'node:net';

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use crate::domain::ids::SubnetId;
+use hookline_domain::ids::SubnetId;
 
 /// The namespace of all of them.
 pub const NAMESPACE: &str = "Hookline";

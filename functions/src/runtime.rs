@@ -7,14 +7,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hookline_runtime::Invocation;
 use hookline_runtime::payload::log_field;
+use lambda_runtime::Diagnostic;
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::aws::Aws;
-use crate::error::Result;
 use crate::handlers::Context;
 use crate::metrics::{Metric, Metrics, Of};
+use hookline_domain::error::Result;
 
 /// Serves `handler` as the Lambda function `name` until the environment is shut down.
 ///
@@ -49,9 +50,22 @@ where
         .await;
         // Whoever does not listen to stdout gets no metrics; the invocation is what it is.
         let _ = metrics.write_to(&mut std::io::stdout().lock());
-        result
+        result.map_err(Failure)
     })
     .await
+}
+
+/// An [`Error`](hookline_domain::Error) on its way to the Runtime API.
+#[derive(Debug)]
+struct Failure(hookline_domain::Error);
+
+impl From<Failure> for Diagnostic {
+    fn from(Failure(error): Failure) -> Self {
+        Self {
+            error_type: error.error_type().to_owned(),
+            error_message: error.to_string(),
+        }
+    }
 }
 
 /// One invocation, in a span that carries what a search of the logs starts from. What it measures is in the context's

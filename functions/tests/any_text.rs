@@ -6,16 +6,16 @@
 
 use std::collections::BTreeMap;
 
-use hookline::Error;
-use hookline::domain::event::Event;
-use hookline::domain::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
-use hookline::domain::naming::{NodeFacts, template};
-use hookline::domain::parse::from_value;
-use hookline::domain::plan::Plan;
-use hookline::domain::profile::Profile;
-use hookline::domain::ranges::AddressRange;
-use hookline::error::Input;
 use hookline::handlers::{Allocation, Node};
+use hookline_domain::Error;
+use hookline_domain::addresses::plan::Plan;
+use hookline_domain::addresses::range::AddressRange;
+use hookline_domain::error::Input;
+use hookline_domain::event::Event;
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
+use hookline_domain::parse::from_value;
+use hookline_domain::profile::Profile;
+use hookline_domain::tags::{NodeFacts, template};
 use proptest::prelude::*;
 use proptest::string::string_regex;
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@
 //! Nothing here knows what a function is for, nor which AWS services it calls: a crate that depends on this one does
 //! not compile the SDK of a service that it has no use for.
 
-pub mod payload;
 pub mod sdk;
 mod serve;
 
+pub use hookline_payload as payload;
 pub use serve::{Invocation, init_logs, serve};

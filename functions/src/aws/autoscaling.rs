@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Aws;
 use super::classify::{classify, code, message};
-use crate::domain::event::LifecycleAction;
-use crate::domain::ids::InstanceId;
-use crate::error::Result;
+use hookline_domain::error::Result;
+use hookline_domain::event::LifecycleAction;
+use hookline_domain::ids::InstanceId;
 
 /// `LifecycleActionResult` of CompleteLifecycleAction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]

@@ -8,7 +8,7 @@ use hookline_runtime::sdk::Failure;
 
 pub(super) use hookline_runtime::sdk::is_throttling;
 
-use crate::error::Error;
+use hookline_domain::error::Error;
 
 /// AWS's error code, where the service answered with one.
 pub(super) fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {

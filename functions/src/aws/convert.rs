@@ -7,13 +7,13 @@ use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types;
 
 use super::instances::{Attributes, Instance};
-use crate::domain::ids::VolumeId;
-use crate::domain::limits::{InstanceTypeLimits, NetworkCard};
-use crate::domain::naming::facts::ON_DEMAND;
-use crate::domain::ownership;
-use crate::domain::plan::{Holding, Subnet};
-use crate::domain::reconcile::Member;
-use crate::domain::wiring::{Attachment, Interface};
+use hookline_domain::addresses::plan::{Holding, Subnet};
+use hookline_domain::ids::VolumeId;
+use hookline_domain::instance_type::{InstanceTypeLimits, NetworkCard};
+use hookline_domain::interface::{Attachment, Interface};
+use hookline_domain::reconcile::Member;
+use hookline_domain::tags::facts::ON_DEMAND;
+use hookline_domain::tags::own;
 
 pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<types::Tag> {
     tags.iter()
@@ -99,7 +99,7 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
         adopted_at: instance
             .tags()
             .iter()
-            .find(|tag| tag.key() == Some(ownership::ADOPTED_AT))
+            .find(|tag| tag.key() == Some(own::ADOPTED_AT))
             .and_then(|tag| tag.value()?.parse().ok()),
         tags: tag_map(instance.tags()),
         attached: interfaces
@@ -249,9 +249,9 @@ pub(super) fn holding(interface: Interface) -> Holding {
             .is_some_and(|on| matches!(on.status.as_str(), "attaching" | "attached")),
         owner: interface
             .tags
-            .get(ownership::INSTANCE_ID)
+            .get(own::INSTANCE_ID)
             .and_then(|id| id.parse().ok()),
-        network: interface.tags.get(ownership::NETWORK).cloned(),
+        network: interface.tags.get(own::NETWORK).cloned(),
         id: interface.id,
         subnet_id: interface.subnet_id,
         addresses,

@@ -9,12 +9,12 @@ use aws_smithy_types::date_time::Format;
 use super::classify::{classify, code};
 use super::instances::Instance;
 use super::{Aws, convert};
-use crate::domain::ids::{InstanceId, NetworkInterfaceId};
-use crate::domain::ownership;
-use crate::domain::reconcile::{Facts, Member};
-use crate::domain::unowned::UNOWNED_SINCE;
-use crate::domain::wiring::Interface;
-use crate::error::Result;
+use hookline_domain::error::Result;
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
+use hookline_domain::interface::Interface;
+use hookline_domain::reconcile::orphans::UNOWNED_SINCE;
+use hookline_domain::reconcile::{Facts, Member};
+use hookline_domain::tags::own;
 
 /// DescribeAutoScalingGroups takes so many names.
 const NAMES: usize = 50;
@@ -137,7 +137,7 @@ impl Aws {
             .set_resources(Some(ids.iter().map(ToString::to_string).collect()))
             .tags(
                 Tag::builder()
-                    .key(ownership::ADOPTED_AT)
+                    .key(own::ADOPTED_AT)
                     .value(now.to_string())
                     .build(),
             )
@@ -153,7 +153,7 @@ impl Aws {
     /// # Errors
     /// What every call can fail with.
     pub async fn interfaces_made(&self) -> Result<Vec<Interface>> {
-        self.interfaces("tag-key", vec![ownership::INSTANCE_ID.to_owned()])
+        self.interfaces("tag-key", vec![own::INSTANCE_ID.to_owned()])
             .await
     }
 

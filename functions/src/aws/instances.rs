@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use super::classify::{classify, code};
 use super::{Aws, convert};
-use crate::domain::ids::{InstanceId, NetworkInterfaceId, VolumeId};
-use crate::domain::naming::NodeFacts;
-use crate::domain::plan::InFlight;
-use crate::domain::profile::{Selector, TagSelector};
-use crate::error::{Error, Result};
+use hookline_domain::addresses::plan::InFlight;
+use hookline_domain::error::{Error, Result};
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId, VolumeId};
+use hookline_domain::profile::{Selector, TagSelector};
+use hookline_domain::tags::NodeFacts;
 
 /// Auto Scaling's tag on each of its instances.
 const GROUP_TAG: &str = "tag:aws:autoscaling:groupName";
@@ -37,7 +37,7 @@ pub struct Instance {
     pub state: String,
     /// Seconds since the epoch.
     pub launched_at: i64,
-    /// When `adopt` last took it up, in seconds since the epoch: the tag [`ADOPTED_AT`](crate::domain::ownership::ADOPTED_AT).
+    /// When `adopt` last took it up, in seconds since the epoch: the tag [`ADOPTED_AT`](hookline_domain::tags::own::ADOPTED_AT).
     pub adopted_at: Option<i64>,
     /// The primary private IPv4 address.
     pub private_ip: Option<String>,

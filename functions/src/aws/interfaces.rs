@@ -14,11 +14,11 @@ use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::classify::{classify, code, message};
 use super::{Aws, convert};
-use crate::domain::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
-use crate::domain::ownership;
-use crate::domain::plan::Holding;
-use crate::domain::wiring::Interface;
-use crate::error::{Error, Result};
+use hookline_domain::addresses::plan::Holding;
+use hookline_domain::error::{Error, Result};
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
+use hookline_domain::interface::Interface;
+use hookline_domain::tags::own;
 
 /// What to create.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ pub struct CreateInterface {
     pub description: String,
     /// The tags, there from creation.
     pub tags: BTreeMap<String, String>,
-    /// See [`ownership::client_token`].
+    /// See [`own::client_token`].
     pub client_token: String,
 }
 
@@ -95,7 +95,7 @@ impl Aws {
     /// What every call can fail with.
     pub async fn interfaces_made_for(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
         self.interfaces(
-            &format!("tag:{}", ownership::INSTANCE_ID),
+            &format!("tag:{}", own::INSTANCE_ID),
             vec![instance.to_string()],
         )
         .await

@@ -11,10 +11,10 @@ use tracing::{Instrument as _, Span};
 
 use super::classify::classify;
 use super::{Aws, convert};
-use crate::domain::ids::SubnetId;
-use crate::domain::limits::InstanceTypeLimits;
-use crate::domain::plan::Subnet;
-use crate::error::{Error, Result};
+use hookline_domain::addresses::plan::Subnet;
+use hookline_domain::error::{Error, Result};
+use hookline_domain::ids::SubnetId;
+use hookline_domain::instance_type::InstanceTypeLimits;
 
 /// How long a subnet and its reservations are remembered. A reservation made meanwhile is heeded after that.
 const REMEMBER: Duration = Duration::from_secs(300);

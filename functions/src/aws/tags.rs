@@ -7,9 +7,9 @@ use aws_sdk_ec2::types::Filter;
 use super::classify::{classify, code};
 use super::instances::FILTER_VALUES;
 use super::{Aws, convert};
-use crate::domain::ids::InstanceId;
-use crate::domain::naming::Tags;
-use crate::error::{Error, Result};
+use hookline_domain::error::{Error, Result};
+use hookline_domain::ids::InstanceId;
+use hookline_domain::tags::Tags;
 
 impl Aws {
     /// Puts tags on an instance, its volumes and its interfaces (CreateTags); resources of several instances may share a call,

@@ -15,13 +15,13 @@ use super::reconcile::{Left, listed, read_profiles, until};
 use super::{Context, write};
 use crate::aws::fleet::rfc3339;
 use crate::aws::instances::Instance;
-use crate::domain::adopt::{MOST_EXECUTIONS, Stand, execution_name, input, stand};
-use crate::domain::ids::InstanceId;
-use crate::domain::ownership;
-use crate::domain::parse::from_value;
-use crate::domain::reconcile::{Given, Groups, Member, StateMachine, groups};
-use crate::domain::wiring::Interface;
-use crate::error::{Error, Input, Result};
+use hookline_domain::adopt::{MOST_EXECUTIONS, Stand, execution_name, input, stand};
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::ids::InstanceId;
+use hookline_domain::interface::Interface;
+use hookline_domain::parse::from_value;
+use hookline_domain::reconcile::{Given, Groups, Member, StateMachine, groups};
+use hookline_domain::tags::own;
 
 /// The lifecycle state of a node that runs.
 const IN_SERVICE: &str = "InService";
@@ -154,7 +154,7 @@ impl<'a> Round<'a> {
         let mut ours: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
         let interfaces = aws.interfaces_made().await?;
         for interface in &interfaces {
-            if let Some(owner) = interface.tags.get(ownership::INSTANCE_ID) {
+            if let Some(owner) = interface.tags.get(own::INSTANCE_ID) {
                 ours.entry(owner).or_default().push(interface);
             }
         }

@@ -16,12 +16,12 @@ use super::plan_interfaces::Planned;
 use super::summary::Summary;
 use super::{Allocation, Context, Node, Patience, Subject, read, write};
 use crate::aws::interfaces::Attached;
-use crate::domain::ids::NetworkInterfaceId;
-use crate::domain::ownership;
-use crate::domain::profile::Slot;
-use crate::domain::wiring::{Interface, Wired};
-use crate::error::{Error, Input, Result};
 use crate::metrics::Metric;
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::ids::NetworkInterfaceId;
+use hookline_domain::interface::{Interface, Wired};
+use hookline_domain::profile::Slot;
+use hookline_domain::tags::own;
 
 #[derive(Debug, Deserialize)]
 struct Payload {
@@ -310,12 +310,8 @@ impl<'a> Attacher<'a> {
 }
 
 fn is_ours(interface: &Interface, node: &Node, slot: &Slot) -> bool {
-    interface
-        .tags
-        .get(ownership::INSTANCE_ID)
-        .map(String::as_str)
-        == Some(node.instance_id.as_str())
-        && interface.tags.get(ownership::NETWORK) == Some(&slot.network)
+    interface.tags.get(own::INSTANCE_ID).map(String::as_str) == Some(node.instance_id.as_str())
+        && interface.tags.get(own::NETWORK) == Some(&slot.network)
 }
 
 fn wired_as(slot: &Slot, interface: &Interface) -> Wired {

@@ -13,11 +13,11 @@ use tracing::{info, warn};
 use super::summary::Summary;
 use super::{Context, Patience, Subject, read, write};
 use crate::aws::autoscaling::{Completed, LifecycleActionResult};
-use crate::domain::event::LifecycleAction;
-use crate::domain::parse::from_value;
-use crate::domain::profile::Selector;
-use crate::error::{Error, Input, Result};
 use crate::metrics::Metric;
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::event::LifecycleAction;
+use hookline_domain::parse::from_value;
+use hookline_domain::profile::Selector;
 
 #[derive(Debug, Deserialize)]
 struct Payload {

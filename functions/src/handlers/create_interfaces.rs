@@ -9,11 +9,11 @@ use tracing::{Instrument, Span, info, warn};
 use super::plan_interfaces::Planned;
 use super::{Allocation, Context, Made, Node, Refused, Subject, read, write};
 use crate::aws::interfaces::{CreateInterface, Created};
-use crate::domain::ids::NetworkInterfaceId;
-use crate::domain::plan::SlotPlan;
-use crate::domain::profile::{Addressing, Ipv6};
-use crate::error::{Error, Result};
 use crate::metrics::Metric;
+use hookline_domain::addresses::plan::SlotPlan;
+use hookline_domain::error::{Error, Result};
+use hookline_domain::ids::NetworkInterfaceId;
+use hookline_domain::profile::{Addressing, Ipv6};
 
 #[derive(Debug, Deserialize)]
 struct Payload {

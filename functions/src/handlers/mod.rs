@@ -34,13 +34,13 @@ use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::aws::instances::Instance;
-use crate::domain::event::{Event, Launch};
-use crate::domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
-use crate::domain::ownership;
-use crate::domain::parse::from_value;
-use crate::domain::profile::{Profile, Slot};
-use crate::error::{Error, Input, Result};
 use crate::metrics::{Metrics, Of};
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::event::{Event, Launch};
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
+use hookline_domain::parse::from_value;
+use hookline_domain::profile::{Profile, Slot};
+use hookline_domain::tags::own;
 
 /// What a handler runs with.
 #[derive(Debug, Clone)]
@@ -174,7 +174,7 @@ impl Subject {
                 .collect();
             tags.entry("Name".to_owned()).or_insert(name);
         }
-        tags.extend(ownership::tags(
+        tags.extend(own::tags(
             self.instance(),
             &self.launch.group,
             &self.profile.name,

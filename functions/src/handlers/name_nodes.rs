@@ -13,15 +13,16 @@ use tracing::{info, warn};
 
 use super::{Context, read, tagging, write};
 use crate::aws::instances::Instance;
-use crate::domain::event::launched::{LaunchedInstance, News, Omitted, Told};
-use crate::domain::ids::InstanceId;
-use crate::domain::naming::calls::{Call, Target};
-use crate::domain::naming::facts::GROUP_TAG;
-use crate::domain::naming::rules::{self, NAME};
-use crate::domain::naming::{ExistingTags, NamingProfile, TagRules, Tags};
-use crate::domain::parse::from_value;
-use crate::domain::profile::Selector;
-use crate::error::{Error, Input, Result};
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::event::launched::{LaunchedInstance, News, Omitted, Told};
+use hookline_domain::ids::InstanceId;
+use hookline_domain::parse::from_value;
+use hookline_domain::profile::NamingProfile;
+use hookline_domain::profile::Selector;
+use hookline_domain::tags::calls::{Call, Target};
+use hookline_domain::tags::facts::GROUP_TAG;
+use hookline_domain::tags::rules::{self, NAME};
+use hookline_domain::tags::{ExistingTags, TagRules, Tags};
 
 #[derive(Debug, Deserialize)]
 struct Payload {

@@ -11,11 +11,11 @@ use tracing::info;
 
 use super::{Allocation, Context, Node, Refused, Subject, read, write};
 use crate::aws::instances::Instance;
-use crate::domain::ids::{InstanceId, SubnetId};
-use crate::domain::pace::Turn;
-use crate::domain::plan::{InFlight, Lessons, Plan, View, check_subnets};
-use crate::error::Result;
 use crate::metrics::{Metric, Of};
+use hookline_domain::addresses::plan::{InFlight, Lessons, Plan, View, check_subnets};
+use hookline_domain::admission::Turn;
+use hookline_domain::error::Result;
+use hookline_domain::ids::{InstanceId, SubnetId};
 
 #[derive(Debug, Deserialize)]
 struct Payload {

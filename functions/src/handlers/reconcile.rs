@@ -20,12 +20,12 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Context, write};
-use crate::domain::ids::{InstanceId, NetworkInterfaceId};
-use crate::domain::parse::from_value;
-use crate::domain::profile::Profile;
-use crate::domain::reconcile::{Ended, Given, Limits, StateMachine};
-use crate::error::{Input, Result};
 use crate::metrics::{Metric, Metrics, Of};
+use hookline_domain::error::{Input, Result};
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
+use hookline_domain::parse::from_value;
+use hookline_domain::profile::Profile;
+use hookline_domain::reconcile::{Ended, Given, Limits, StateMachine};
 
 /// The constant input of the schedule's target.
 #[derive(Debug, Deserialize)]

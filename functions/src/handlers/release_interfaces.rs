@@ -12,10 +12,10 @@ use tracing::{info, warn};
 use super::plan_interfaces::Planned;
 use super::{Allocation, Context, Patience, read, write};
 use crate::aws::interfaces::Undone;
-use crate::domain::event::Event;
-use crate::domain::ids::{InstanceId, NetworkInterfaceId};
-use crate::domain::wiring::Interface;
-use crate::error::{Error, Input, Result};
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::event::Event;
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
+use hookline_domain::interface::Interface;
 
 #[derive(Debug, Deserialize)]
 struct Payload {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Node, Subject};
 use crate::aws::fleet::epoch_milliseconds;
-use crate::domain::ids::InstanceId;
-use crate::domain::wiring::Wired;
+use hookline_domain::ids::InstanceId;
+use hookline_domain::interface::Wired;
 
 /// The summary: `$.wired`, and with the hook's completion the output of an execution that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]

@@ -11,10 +11,10 @@ use serde_json::Value;
 use tracing::info;
 
 use super::{Context, Node, read, tagging, write};
-use crate::domain::event::{Event, Launch};
-use crate::domain::naming::rules::{self, NAME};
-use crate::domain::profile::{Profile, Selector};
-use crate::error::Result;
+use hookline_domain::error::Result;
+use hookline_domain::event::{Event, Launch};
+use hookline_domain::profile::{Profile, Selector};
+use hookline_domain::tags::rules::{self, NAME};
 
 #[derive(Debug, Deserialize)]
 struct Payload {

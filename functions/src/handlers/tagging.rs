@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::aws::Aws;
 use crate::aws::instances::Instance;
-use crate::domain::ids::InstanceId;
-use crate::domain::naming::calls::{Call, Shared, Target, shared};
-use crate::domain::naming::{TagRules, Tags, Wanted};
-use crate::domain::ownership;
-use crate::error::{Error, Result};
+use hookline_domain::error::{Error, Result};
+use hookline_domain::ids::InstanceId;
+use hookline_domain::tags::calls::{Call, Shared, Target, shared};
+use hookline_domain::tags::own;
+use hookline_domain::tags::{TagRules, Tags, Wanted};
 
 /// The ids of an instance's volumes and interfaces that `rules` have tags for.
 pub(super) fn devices(instance: &Instance, rules: &TagRules<'_>) -> Vec<String> {
@@ -47,7 +47,7 @@ pub(super) fn targets(
         .interfaces
         .iter()
         .filter_map(|id| device(id.to_string(), &wanted.interfaces))
-        .filter(|target| !target.current.contains_key(ownership::INSTANCE_ID));
+        .filter(|target| !target.current.contains_key(own::INSTANCE_ID));
     std::iter::once(rules.target(instance.id.as_str(), instance.tags.clone(), &wanted.node))
         .chain(volumes)
         .chain(interfaces)

@@ -7,12 +7,12 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use hookline::domain::addresses::Pool;
-use hookline::domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
-use hookline::domain::plan::{Holding, InFlight, Lessons, Subnet, View};
-use hookline::domain::profile::Profile;
-use hookline::domain::ranges::AddressRange;
 use hookline_bench::allocator::GROUP;
+use hookline_domain::addresses::Pool;
+use hookline_domain::addresses::plan::{Holding, InFlight, Lessons, Subnet, View};
+use hookline_domain::addresses::range::AddressRange;
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
+use hookline_domain::profile::Profile;
 use ipnet::IpNet;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use hookline::domain::profile::Profile;
+use hookline_domain::profile::Profile;
 use hookline_local::{Latency, LocalAws, Settings};
 use hookline_testkit::deployment::{Deployment, Tools, wait_for};
 use hookline_testkit::invariants;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hookline::domain::ownership;
+use hookline_domain::tags::own;
 use hookline_local::{LocalAws, World};
 
 /// With more nodes than this, lines for single nodes help nobody: one line sums them up.
@@ -81,12 +81,12 @@ impl Progress {
                 let made = world
                     .ec2
                     .network_interfaces()
-                    .filter(|interface| interface.tags.get(ownership::INSTANCE_ID) == Some(&id))
+                    .filter(|interface| interface.tags.get(own::INSTANCE_ID) == Some(&id))
                     .count();
                 let attached = world
                     .ec2
                     .interfaces_of(&id)
-                    .filter(|interface| interface.tags.contains_key(ownership::INSTANCE_ID))
+                    .filter(|interface| interface.tags.contains_key(own::INSTANCE_ID))
                     .count();
                 let state = format!(
                     "{name:<28} {made}/{n} made {attached}/{n} attached  {lifecycle}",

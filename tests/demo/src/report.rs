@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{Table, presets};
-use hookline::domain::profile::Profile;
+use hookline_domain::profile::Profile;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::{LocalAws, World};
 use serde::Serialize;

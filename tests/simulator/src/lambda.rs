@@ -8,8 +8,8 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use hookline::aws::Aws;
-use hookline::error::Result as HandlerResult;
 use hookline::handlers::{self, Context};
+use hookline_domain::error::Result as HandlerResult;
 use hookline_local::LocalAws;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -220,8 +220,8 @@ async fn handle(function: &str, context: Context, payload: Value) -> HandlerResu
         "release-interfaces" => handlers::release_interfaces::handle(context, payload).await,
         "adopt" => handlers::adopt::handle(context, payload).await,
         "reconcile" => handlers::reconcile::handle(context, payload).await,
-        other => Err(hookline::Error::invalid(
-            hookline::error::Input::Payload,
+        other => Err(hookline_domain::Error::invalid(
+            hookline_domain::error::Input::Payload,
             "function",
             format!("there is no function {other}"),
             "Add it to the simulated Lambda",

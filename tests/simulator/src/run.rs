@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use hookline::domain::profile::Profile;
+use hookline_domain::profile::Profile;
 use hookline_local::{Latency, LocalAws, Settings};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;

@@ -4,8 +4,8 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
-use hookline::error::{Error, Result};
 use hookline::handlers::{self, Context};
+use hookline_domain::error::{Error, Result};
 use hookline_local::LocalAws;
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline::domain::ownership::ADOPTED_AT;
+use hookline_domain::tags::own::ADOPTED_AT;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::{Fault, FaultKind};

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use hookline::domain::naming::facts::{NAME_VARIABLE, VARIABLES};
-use hookline::domain::naming::{NamePreset, NamingProfile};
-use hookline::domain::profile::Profile;
+use hookline_domain::profile::NamingProfile;
+use hookline_domain::profile::Profile;
+use hookline_domain::tags::NamePreset;
+use hookline_domain::tags::facts::{NAME_VARIABLE, VARIABLES};
 use serde_json::Value;
 
 const LAUNCH_NODE: &str = include_str!("../../../statemachine/launch-node.asl.json");
@@ -53,7 +54,7 @@ fn blocks<'a>(document: &'a str, language: &str) -> Vec<&'a str> {
 #[test]
 fn every_error_is_in_errors_md_and_nothing_else() -> Result<()> {
     let states = states()?;
-    let mut wanted: BTreeSet<&str> = hookline::Error::TYPES.iter().copied().collect();
+    let mut wanted: BTreeSet<&str> = hookline_domain::Error::TYPES.iter().copied().collect();
     wanted.extend(states.values().filter_map(|state| state["Error"].as_str()));
     let found: BTreeSet<&str> = first_columns(ERRORS)
         .into_iter()
@@ -71,7 +72,7 @@ fn errors_md_names_no_error_that_there_is_not() -> Result<()> {
         .filter(|text| text.starts_with("Hookline."))
     {
         ensure!(
-            hookline::Error::TYPES.contains(&name)
+            hookline_domain::Error::TYPES.contains(&name)
                 || states.values().any(|state| state["Error"] == name),
             "{name}"
         );

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use hookline::domain::ownership::{INSTANCE_ID, NETWORK};
+use hookline_domain::tags::own::{INSTANCE_ID, NETWORK};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{Fault, FaultKind, Settings};

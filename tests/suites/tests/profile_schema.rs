@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use hookline::Error;
-use hookline::domain::naming::NamingProfile;
-use hookline::domain::profile::Profile;
-use hookline::domain::schema;
+use hookline_domain::Error;
+use hookline_domain::profile::NamingProfile;
+use hookline_domain::profile::Profile;
+use hookline_domain::profile::schema;
 use jsonschema::Validator;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -156,12 +156,12 @@ fn is_refused(kind: &Kind) -> Result<()> {
     Ok(())
 }
 
-/// Every rule of `domain/validate.rs` has a wrong profile that it refuses: its remedy is among the answers.
+/// Every rule of `profile/validation.rs` has a wrong profile that it refuses: its remedy is among the answers.
 #[test]
 fn every_rule_has_a_fixture_that_breaks_it() -> Result<()> {
-    let rules = include_str!("../../../functions/src/domain/validate.rs");
+    let rules = include_str!("../../../functions/domain/src/profile/validation.rs");
     let (rules, _) = rules.split_once("#[cfg(test)]").context("no tests")?;
-    let of_tags = include_str!("../../../functions/src/domain/validate/tags.rs");
+    let of_tags = include_str!("../../../functions/domain/src/profile/validation/tags.rs");
     let mut answers = Vec::new();
     for kind in kinds() {
         for value in kind.fixtures("invalid")?.into_values() {
@@ -191,7 +191,7 @@ fn every_rule_has_a_fixture_that_breaks_it() -> Result<()> {
             "no fixture is answered by: {remedy}"
         );
     }
-    ensure!(found >= 15, "{found} rules found in validate.rs");
+    ensure!(found >= 15, "{found} rules found in validation.rs");
     Ok(())
 }
 

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use hookline::domain::ownership;
-use hookline::domain::profile::{Addressing, Ipv6, Profile, Slot};
+use hookline_domain::profile::{Addressing, Ipv6, Profile, Slot};
+use hookline_domain::tags::own;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{Instance, NetworkInterface};
 use hookline_local::{LocalAws, World};
@@ -168,16 +168,13 @@ fn slot_differences(
         "number of IPv6 addresses",
     );
     let tag = |key: &str| interface.tags.get(key).map(String::as_str);
+    must(tag(own::NO_MANAGE) == Some("true"), "no no_manage tag");
     must(
-        tag(ownership::NO_MANAGE) == Some("true"),
-        "no no_manage tag",
-    );
-    must(
-        tag(ownership::INSTANCE_ID) == Some(&instance.instance_id),
+        tag(own::INSTANCE_ID) == Some(&instance.instance_id),
         "made for another instance",
     );
     must(
-        tag(ownership::NETWORK) == Some(&slot.network),
+        tag(own::NETWORK) == Some(&slot.network),
         "made for another network",
     );
     must(
@@ -193,7 +190,7 @@ fn left_behind(world: &World) -> Vec<Violation> {
         .ec2
         .network_interfaces()
         .filter_map(|interface| {
-            let owner = interface.tags.get(ownership::INSTANCE_ID)?;
+            let owner = interface.tags.get(own::INSTANCE_ID)?;
             let attached = interface
                 .attachment
                 .as_ref()
@@ -255,7 +252,7 @@ fn hooks_of_others(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
 fn forbidden_addresses(world: &World, profile: &Profile) -> Vec<Violation> {
     let mut found = Vec::new();
     for interface in world.ec2.network_interfaces() {
-        let network = interface.tags.get(ownership::NETWORK);
+        let network = interface.tags.get(own::NETWORK);
         let Some(slot) = profile.slots.iter().find(|slot| {
             Some(&slot.network) == network
                 && slot
@@ -308,14 +305,14 @@ fn no_manage_from_creation(local: &LocalAws) -> Vec<Violation> {
         })
         .filter(|call| {
             !call.params.iter().any(|(name, value)| {
-                name.starts_with("TagSpecification") && value == ownership::NO_MANAGE
+                name.starts_with("TagSpecification") && value == own::NO_MANAGE
             })
         })
         .map(|call| Violation {
             invariant: "I9",
             found: format!(
                 "an interface was created without {} at {:?}",
-                ownership::NO_MANAGE,
+                own::NO_MANAGE,
                 call.at
             ),
         })

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use hookline::Error;
 use hookline::aws::Aws;
-use hookline::domain::ownership;
-use hookline::domain::profile::Profile;
 use hookline::handlers::{self, Context};
 use hookline::metrics::Metrics;
+use hookline_domain::Error;
+use hookline_domain::profile::Profile;
+use hookline_domain::tags::own;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{Instance, InstanceState, NetworkInterface};
 use hookline_local::{CallRecord, LocalAws, Settings};
@@ -196,7 +196,7 @@ impl Launch {
     ///
     /// # Errors
     /// The function's.
-    pub async fn handle(&self, state: State, payload: Value) -> hookline::Result<Value> {
+    pub async fn handle(&self, state: State, payload: Value) -> hookline_domain::Result<Value> {
         self.invoke(async |context| Self::function(state, context, payload).await)
             .await
     }
@@ -207,8 +207,8 @@ impl Launch {
     /// The function's.
     pub async fn invoke<T>(
         &self,
-        function: impl AsyncFnOnce(Context) -> hookline::Result<T>,
-    ) -> hookline::Result<T> {
+        function: impl AsyncFnOnce(Context) -> hookline_domain::Result<T>,
+    ) -> hookline_domain::Result<T> {
         let context = context(self.aws.clone(), self.local(), FUNCTION_TIMEOUT);
         let metrics = context.metrics.clone();
         let result = function(context).await;
@@ -222,7 +222,11 @@ impl Launch {
         std::mem::take(&mut *self.measured.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn function(state: State, context: Context, payload: Value) -> hookline::Result<Value> {
+    async fn function(
+        state: State,
+        context: Context,
+        payload: Value,
+    ) -> hookline_domain::Result<Value> {
         match state {
             State::TagNode => handlers::tag_node::handle(context, payload).await,
             State::PlanInterfaces => handlers::plan_interfaces::handle(context, payload).await,
@@ -241,7 +245,7 @@ impl Launch {
     ///
     /// # Errors
     /// The function's.
-    pub async fn run(&mut self, state: State) -> hookline::Result<Value> {
+    pub async fn run(&mut self, state: State) -> hookline_domain::Result<Value> {
         let result = self.handle(state, self.payload(state)).await?;
         self.data[state.result_key()] = result.clone();
         Ok(result)
@@ -251,7 +255,7 @@ impl Launch {
     ///
     /// # Errors
     /// The function's, of another kind or for the tenth time.
-    pub async fn run_until_answered(&mut self, state: State) -> hookline::Result<Value> {
+    pub async fn run_until_answered(&mut self, state: State) -> hookline_domain::Result<Value> {
         for _ in 0..9 {
             match self.run(state).await {
                 Err(Error::Throttled { .. } | Error::AwsUnavailable { .. }) => {}
@@ -265,7 +269,7 @@ impl Launch {
     ///
     /// # Errors
     /// The first function's that fails.
-    pub async fn run_to(&mut self, last: State) -> hookline::Result<()> {
+    pub async fn run_to(&mut self, last: State) -> hookline_domain::Result<()> {
         for state in State::WAY {
             self.run(state).await?;
             if state == last {
@@ -300,7 +304,7 @@ impl Launch {
     ///
     /// # Errors
     /// When it is not right.
-    pub fn profile(&self) -> hookline::Result<Profile> {
+    pub fn profile(&self) -> hookline_domain::Result<Profile> {
         Profile::read(self.data["profile"].clone())
     }
 
@@ -374,17 +378,11 @@ impl Launch {
             world
                 .ec2
                 .network_interfaces()
-                .filter(|interface| {
-                    interface.tags.get(ownership::INSTANCE_ID) == Some(&self.instance)
-                })
+                .filter(|interface| interface.tags.get(own::INSTANCE_ID) == Some(&self.instance))
                 .cloned()
                 .collect()
         });
-        made.sort_by(|a, b| {
-            a.tags
-                .get(ownership::NETWORK)
-                .cmp(&b.tags.get(ownership::NETWORK))
-        });
+        made.sort_by(|a, b| a.tags.get(own::NETWORK).cmp(&b.tags.get(own::NETWORK)));
         made
     }
 

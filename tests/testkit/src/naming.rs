@@ -190,7 +190,7 @@ impl PlainGroup {
     ///
     /// # Errors
     /// The function's.
-    pub async fn handle(&self, payload: Value) -> hookline::Result<Value> {
+    pub async fn handle(&self, payload: Value) -> hookline_domain::Result<Value> {
         let context = launch::context(self.aws.clone(), self.local(), FUNCTION_TIMEOUT);
         handlers::name_nodes::handle(context, payload).await
     }
@@ -199,7 +199,7 @@ impl PlainGroup {
     ///
     /// # Errors
     /// The function's.
-    pub async fn name(&self, event: &Value, profile: &Value) -> hookline::Result<Value> {
+    pub async fn name(&self, event: &Value, profile: &Value) -> hookline_domain::Result<Value> {
         self.try_to_name(event, profile, 0).await
     }
 
@@ -212,7 +212,7 @@ impl PlainGroup {
         event: &Value,
         profile: &Value,
         tried: u32,
-    ) -> hookline::Result<Value> {
+    ) -> hookline_domain::Result<Value> {
         let launch = json!({"event": event, "profile": profile});
         self.handle(json!({"execution": "test", "launch": launch, "tried": tried}))
             .await

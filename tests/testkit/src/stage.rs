@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline::domain::profile::Profile;
+use hookline_domain::profile::Profile;
 use hookline_local::{LocalAws, Settings};
 use serde_json::{Value, json};
 

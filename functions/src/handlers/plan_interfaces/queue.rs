@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::super::{Context, Node};
 use crate::aws::instances::{Attributes, Instance};
-use crate::domain::pace::{self, Queued};
-use crate::domain::plan::InFlight;
-use crate::domain::profile::{Profile, Slot};
-use crate::error::Result;
+use hookline_domain::addresses::plan::InFlight;
+use hookline_domain::admission::{self, Queued};
+use hookline_domain::error::Result;
+use hookline_domain::profile::{Profile, Slot};
 
 /// A launch older than this is not in flight any more: no hook waits longer without a heartbeat
 /// (HeartbeatTimeout is at most 7,200 s).
@@ -90,8 +90,8 @@ impl<'a> Queue<'a> {
                 .map(|other| other.in_flight_since())
                 .collect();
             (
-                pace::seconds_until_turn(profile, &launch, &others, now),
-                pace::seconds_of_backlog(profile, &being_wired, now),
+                admission::seconds_until_turn(profile, &launch, &others, now),
+                admission::seconds_of_backlog(profile, &being_wired, now),
             )
         };
         Self {

@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Report, until};
-use crate::domain::event::Event;
-use crate::domain::ids::InstanceId;
-use crate::domain::parse::from_value;
-use crate::domain::reconcile::{Ended, Next, StateMachine, after};
-use crate::error::{Error, Input, Result};
 use crate::handlers::{Context, complete_hook, release_interfaces};
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::event::Event;
+use hookline_domain::ids::InstanceId;
+use hookline_domain::parse::from_value;
+use hookline_domain::reconcile::{Ended, Next, StateMachine, after};
 
 /// Sees to the launch of an execution that has ended.
 pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Report) -> Result<()> {

@@ -7,16 +7,16 @@ use tracing::{info, warn};
 
 use super::{Report, until};
 use crate::aws::interfaces::Undone;
-use crate::domain::ids::InstanceId;
-use crate::domain::reconcile::Limits;
-use crate::domain::unowned;
-use crate::domain::wiring::Interface;
-use crate::error::Result;
 use crate::handlers::Context;
+use hookline_domain::error::Result;
+use hookline_domain::ids::InstanceId;
+use hookline_domain::interface::Interface;
+use hookline_domain::reconcile::Limits;
+use hookline_domain::reconcile::orphans;
 
 /// Whether it must be known which executions run before anything is done about these.
 pub(super) fn in_question(interfaces: &[Interface]) -> bool {
-    interfaces.iter().any(unowned::is_in_question)
+    interfaces.iter().any(orphans::is_in_question)
 }
 
 /// Marks, unmarks and deletes.
@@ -28,7 +28,7 @@ pub(super) async fn look_after(
     report: &mut Report,
 ) -> Result<()> {
     let (aws, now) = (&context.aws, context.now);
-    let work = unowned::sort(interfaces, in_work, now, limits);
+    let work = orphans::sort(interfaces, in_work, now, limits);
     // What loses its mark first: a mark that stays too long could cost an interface, one that comes late costs nothing.
     if !work.unmark.is_empty() {
         report.unmarked = aws.unmark(&work.unmark).await?;

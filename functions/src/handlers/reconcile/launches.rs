@@ -9,13 +9,13 @@ use tracing::warn;
 use super::ended::give_up;
 use super::{Report, until};
 use crate::aws::fleet::rfc3339;
-use crate::domain::ids::InstanceId;
-use crate::domain::reconcile::{
+use crate::handlers::Context;
+use hookline_domain::error::Result;
+use hookline_domain::ids::InstanceId;
+use hookline_domain::reconcile::{
     Candidate, Given, Groups, Limits, Member, Next, StateMachine, after, candidates, event,
     execution_name, groups, overdue,
 };
-use crate::error::Result;
-use crate::handlers::Context;
 
 /// The lifecycle state of an instance that waits at a launch hook.
 const WAITING: &str = "Pending:Wait";

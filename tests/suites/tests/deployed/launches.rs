@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use hookline::domain::profile::Profile;
+use hookline_domain::profile::Profile;
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::server::Server;
 use hookline_local::{Fault, FaultKind, LocalAws, Outcome, Settings};

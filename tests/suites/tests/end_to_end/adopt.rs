@@ -105,7 +105,7 @@ async fn a_running_node_gets_its_interfaces_and_a_failure_leaves_it_in_service()
     let report = adopt(&stage, &profile).await?;
     assert_eq!(report["alreadyWired"], json!([instance]), "{report}");
     assert_eq!(stage.ended(2).await?.len(), 2);
-    let profile = hookline::domain::profile::Profile::read(profile)?;
+    let profile = hookline_domain::profile::Profile::read(profile)?;
     stage.local.with_world(|world| {
         let node = world.ec2.instance(instance).context("no instance")?;
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Hooks and groups that are somebody else's.
 
 use anyhow::{Context as _, Result};
-use hookline::domain::profile::Profile;
+use hookline_domain::profile::Profile;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_testkit::invariants;
 use hookline_testkit::scene::{HOOK, HOOK_SECONDS};

@@ -88,7 +88,7 @@ fn made_for(stage: &Stage, instance: &str) -> usize {
         let interfaces = world.ec2.network_interfaces();
         interfaces
             .filter(|interface| {
-                let owner = interface.tags.get(hookline::domain::ownership::INSTANCE_ID);
+                let owner = interface.tags.get(hookline_domain::tags::own::INSTANCE_ID);
                 owner.is_some_and(|owner| owner == instance)
             })
             .count()

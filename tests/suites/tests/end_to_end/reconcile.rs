@@ -50,7 +50,7 @@ async fn a_launch_without_an_event_gets_its_execution_once() -> Result<()> {
     let report = round(&stage, &profile).await?;
     assert_eq!(report["started"], json!([]), "{report}");
     assert_eq!(stage.ended(1).await?.len(), 1);
-    let profile = hookline::domain::profile::Profile::read(profile)?;
+    let profile = hookline_domain::profile::Profile::read(profile)?;
     stage.at_rest(&[profile]).await?;
     stage.deployment.shut_down().await;
     Ok(())

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use hookline::Error;
+use hookline_domain::Error;
 use hookline_testkit::connector::InProcess;
 use hookline_testkit::launch::{Launch, State};
 use proptest::prelude::*;

@@ -37,7 +37,7 @@ use serde_json::Value;
 
 /// Asserts that a function failed by this name, and gives the words that it failed with.
 #[track_caller]
-fn failed(result: hookline::Result<Value>, name: &str) -> String {
+fn failed(result: hookline_domain::Result<Value>, name: &str) -> String {
     match result {
         Ok(value) => panic!("wanted {name}, but it went well: {value}"),
         Err(error) => {

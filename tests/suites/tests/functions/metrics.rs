@@ -186,7 +186,7 @@ async fn a_subnet_that_is_full_has_none_free_though_the_plan_fails() {
 }
 
 /// Runs a state as its binary does.
-async fn as_its_binary(launch: &Launch, payload: Value) -> hookline::Result<Value> {
+async fn as_its_binary(launch: &Launch, payload: Value) -> hookline_domain::Result<Value> {
     launch
         .invoke(async |context| {
             let handler = hookline::handlers::tag_node::handle;

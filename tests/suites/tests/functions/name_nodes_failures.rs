@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hookline::Error;
+use hookline_domain::Error;
 use hookline_local::{Fault, FaultKind, Settings};
 use hookline_testkit::naming::{PlainGroup, cluster_nodegroup_ip, profile};
 use proptest::prelude::*;

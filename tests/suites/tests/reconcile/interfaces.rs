@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
-use hookline::domain::ownership::INSTANCE_ID;
+use hookline_domain::tags::own::INSTANCE_ID;
 use hookline_simulator::run::{GROUP, Run, on_paused_clock};
 use serde_json::json;
 

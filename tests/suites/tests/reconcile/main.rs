@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline::domain::ownership::INSTANCE_ID;
-use hookline::domain::unowned::UNOWNED_SINCE;
+use hookline_domain::reconcile::orphans::UNOWNED_SINCE;
+use hookline_domain::tags::own::INSTANCE_ID;
 use hookline_local::eventbridge::Disturbance;
 use hookline_simulator::faults::launching;
 use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario};

@@ -1,7 +1,7 @@
 //! Scenes in which somebody starts the executions: with an input that is wrong, after the launch is over, or again.
 
 use anyhow::{Context as _, Result};
-use hookline::domain::profile::Profile;
+use hookline_domain::profile::Profile;
 use hookline_local::Fault;
 use hookline_testkit::scene::HOOK;
 use hookline_testkit::stage::Stage;
@@ -42,7 +42,7 @@ fn completions(stage: &Stage) -> usize {
 }
 
 fn interfaces_of_ours(stage: &Stage) -> usize {
-    let ours = hookline::domain::ownership::INSTANCE_ID;
+    let ours = hookline_domain::tags::own::INSTANCE_ID;
     stage.local.with_world(|world| {
         let interfaces = world.ec2.network_interfaces();
         interfaces

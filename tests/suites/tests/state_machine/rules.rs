@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline::Error;
+use hookline_domain::Error;
 use hookline_testkit::coverage::items;
 use hookline_testkit::deployment::LAUNCH_NODE;
 use hookline_testkit::scene::HOOK_SECONDS;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::{launches, replays};
-use hookline::domain::profile::Profile;
+use hookline_domain::profile::Profile;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::deployment::{Execution, FUNCTIONS};
 

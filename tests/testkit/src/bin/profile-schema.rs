@@ -4,7 +4,7 @@
 use std::io::Write as _;
 
 use anyhow::{Result, bail};
-use hookline::domain::schema;
+use hookline_domain::profile::schema;
 
 fn main() -> Result<()> {
     let schema = match std::env::args().nth(1).as_deref() {

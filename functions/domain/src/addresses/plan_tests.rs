@@ -1,0 +1,339 @@
+//! Plans, one rule at a time, and the property that many launches at once take the lowest addresses.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::fixtures::profile;
+
+const ZONE: &str = "us-west-2a";
+
+fn subnet(id: &str, zone: &str, ipv4: &str) -> (SubnetId, Subnet) {
+    let id: SubnetId = id.parse().unwrap();
+    let subnet = Subnet {
+        id: id.clone(),
+        availability_zone: zone.to_owned(),
+        ipv4: Some(ipv4.parse().unwrap()),
+        ipv6: Some("2001:db8::/64".parse().unwrap()),
+        reservations: Vec::new(),
+    };
+    (id, subnet)
+}
+
+/// Two networks with one subnet each; the first has a second, small one, and one in another AZ.
+fn subnets() -> BTreeMap<SubnetId, Subnet> {
+    BTreeMap::from([
+        subnet("subnet-0000000000000001a", ZONE, "10.0.1.0/28"),
+        subnet("subnet-0000000000000001b", ZONE, "10.0.11.0/28"),
+        subnet("subnet-0000000000000001c", "us-west-2c", "10.0.21.0/28"),
+        subnet("subnet-0000000000000002a", ZONE, "10.0.2.0/24"),
+    ])
+}
+
+fn launch(n: u32) -> InFlight {
+    InFlight {
+        since: 1_000,
+        instance_id: format!("i-{n:017x}").parse().unwrap(),
+    }
+}
+
+struct Scene {
+    profile: Value,
+    subnets: BTreeMap<SubnetId, Subnet>,
+    holdings: Vec<Holding>,
+    in_flight: Vec<InFlight>,
+    lessons: Lessons,
+    round: u32,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let mut profile = profile();
+        profile["slots"][0]["subnetIds"] = json!([
+            "subnet-0000000000000001c",
+            "subnet-0000000000000001a",
+            "subnet-0000000000000001b"
+        ]);
+        Self {
+            profile,
+            subnets: subnets(),
+            holdings: Vec::new(),
+            in_flight: Vec::new(),
+            lessons: Lessons::default(),
+            round: 1,
+        }
+    }
+
+    fn plan(&self, n: u32) -> Result<Plan> {
+        self.plan_and_count(n).0
+    }
+
+    fn plan_and_count(&self, n: u32) -> (Result<Plan>, BTreeMap<SubnetId, u64>) {
+        View {
+            lost: false,
+            profile: &Profile::read(self.profile.clone()).unwrap(),
+            launch: &launch(n),
+            availability_zone: ZONE,
+            subnets: &self.subnets,
+            holdings: &self.holdings,
+            in_flight: &self.in_flight,
+            lessons: self.lessons.clone(),
+            round: self.round,
+        }
+        .plan_and_count()
+    }
+
+    /// What EC2 would do with a plan.
+    fn carry_out(&mut self, n: u32, plan: &Plan) {
+        for slot in plan.slots.iter().filter(|slot| slot.existing.is_none()) {
+            let id = format!("eni-{:017x}", self.holdings.len()).parse().unwrap();
+            let addresses: Vec<AddressRange> = slot
+                .private_ip_addresses
+                .iter()
+                .map(|a| (*a).into())
+                .collect();
+            for address in &addresses {
+                assert!(
+                    self.holdings
+                        .iter()
+                        .all(|other| !other.addresses.contains(address)),
+                    "{address} is given twice"
+                );
+            }
+            self.holdings.push(Holding {
+                id,
+                subnet_id: slot.subnet_id.clone(),
+                attached: false,
+                owner: Some(launch(n).instance_id),
+                network: Some(slot.network.clone()),
+                addresses,
+            });
+        }
+    }
+}
+
+fn first_addresses(plan: &Plan) -> Vec<String> {
+    plan.slots
+        .iter()
+        .map(|slot| slot.private_ip_addresses[0].to_string())
+        .collect()
+}
+
+#[test]
+fn one_launch_takes_the_lowest() {
+    let plan = Scene::new().plan(1).unwrap();
+    assert_eq!(first_addresses(&plan), ["10.0.1.4", "10.0.2.4"]);
+}
+
+#[test]
+fn the_third_launch_in_flight_leaves_room_for_two() {
+    let mut scene = Scene::new();
+    scene.in_flight = (1..=5).map(launch).collect();
+    let plan = scene.plan(3).unwrap();
+    assert_eq!(first_addresses(&plan), ["10.0.1.6", "10.0.2.6"]);
+}
+
+#[test]
+fn a_target_stands_still_as_the_ones_before_finish() {
+    let mut scene = Scene::new();
+    scene.in_flight = (1..=3).map(launch).collect();
+    let before = scene.plan(3).unwrap();
+    let first = scene.plan(1).unwrap();
+    scene.carry_out(1, &first);
+    assert_eq!(scene.plan(3).unwrap().slots, before.slots);
+}
+
+#[test]
+fn everything_that_is_taken_counts() {
+    let mut scene = Scene::new();
+    scene.profile["slots"][1]["excludedRanges"] = json!(["10.0.2.4-10.0.2.6"]);
+    let wide = scene
+        .subnets
+        .get_mut(&"subnet-0000000000000002a".parse().unwrap())
+        .unwrap();
+    wide.reservations = vec!["10.0.2.16/28".parse().unwrap()];
+    scene.lessons.taken_addresses = ["10.0.2.7".parse().unwrap()].into();
+    scene.holdings = vec![Holding {
+        id: "eni-00000000000000009".parse().unwrap(),
+        subnet_id: "subnet-0000000000000002a".parse().unwrap(),
+        attached: true,
+        owner: None,
+        network: None,
+        // A primary, a secondary and a /28 prefix.
+        addresses: vec![
+            "10.0.2.8".parse().unwrap(),
+            "10.0.2.9-10.0.2.15".parse().unwrap(),
+            "10.0.2.32/28".parse().unwrap(),
+        ],
+    }];
+    assert_eq!(first_addresses(&scene.plan(1).unwrap())[1], "10.0.2.48");
+}
+
+#[test]
+fn secondaries_come_in_one_row_and_ipv6_beside_them() {
+    let mut scene = Scene::new();
+    scene.profile["slots"][1]["secondaryPrivateAddresses"] = json!(2);
+    scene.profile["slots"][1]["ipv6"] = json!("lowest-free");
+    scene.in_flight = (1..=2).map(launch).collect();
+    let slot = &scene.plan(2).unwrap().slots[1];
+    let text: Vec<_> = slot
+        .private_ip_addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(text, ["10.0.2.7", "10.0.2.8", "10.0.2.9"]);
+    assert_eq!(slot.ipv6_addresses[0].to_string(), "2001:db8::5");
+}
+
+#[test]
+fn the_next_subnet_of_the_az_serves_when_one_is_full() {
+    let mut scene = Scene::new();
+    // Eleven fit into the first /28, so the twelfth begins the second.
+    scene.in_flight = (1..=12).map(launch).collect();
+    assert_eq!(first_addresses(&scene.plan(11).unwrap())[0], "10.0.1.14");
+    assert_eq!(first_addresses(&scene.plan(12).unwrap())[0], "10.0.11.4");
+}
+
+#[test]
+fn a_subnet_that_ec2_called_full_is_left_out() {
+    let mut scene = Scene::new();
+    scene.lessons.full_subnets = BTreeMap::from([(
+        "signaling".to_owned(),
+        ["subnet-0000000000000001a".parse().unwrap()].into(),
+    )]);
+    assert_eq!(first_addresses(&scene.plan(1).unwrap())[0], "10.0.11.4");
+}
+
+#[test]
+fn all_full_is_an_error_that_names_them() {
+    let mut scene = Scene::new();
+    scene.in_flight = (1..=23).map(launch).collect();
+    let error = scene.plan(23).unwrap_err();
+    assert_eq!(error.error_type(), "Hookline.SubnetsFull");
+    let text = error.to_string();
+    assert!(
+        text.contains("subnet-0000000000000001a, subnet-0000000000000001b"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("1c"),
+        "a subnet of another AZ was not tried: {text}"
+    );
+}
+
+#[test]
+fn what_is_there_is_kept_and_what_is_twice_is_surplus() {
+    let mut scene = Scene::new();
+    let mine = |n: u32, attached: bool| Holding {
+        id: format!("eni-{n:017x}").parse().unwrap(),
+        subnet_id: "subnet-0000000000000002a".parse().unwrap(),
+        attached,
+        owner: Some(launch(1).instance_id),
+        network: Some("user-plane".to_owned()),
+        addresses: vec!["10.0.2.4".parse().unwrap()],
+    };
+    scene.holdings = vec![mine(1, false), mine(2, true), mine(3, false)];
+    let plan = scene.plan(1).unwrap();
+    assert_eq!(plan.slots[1].existing, Some(mine(2, true).id));
+    assert_eq!(plan.surplus, [mine(1, false).id, mine(3, false).id]);
+    assert_eq!(plan.slots[0].existing, None);
+}
+
+#[test]
+fn an_interface_made_a_moment_ago_is_kept_though_no_listing_shows_it() {
+    let mut scene = Scene::new();
+    let made: NetworkInterfaceId = "eni-00000000000000007".parse().unwrap();
+    scene.lessons.made = BTreeMap::from([("signaling".to_owned(), made.clone())]);
+    assert_eq!(scene.plan(1).unwrap().slots[0].existing, Some(made));
+}
+
+#[test]
+fn an_az_without_a_subnet_is_a_fault_of_the_profile() {
+    let mut scene = Scene::new();
+    scene.profile["slots"][0]["subnetIds"] = json!(["subnet-0000000000000001c"]);
+    let error = scene.plan(1).unwrap_err().to_string();
+    assert!(
+        error.starts_with("profile.slots[0].subnetIds: no subnet of network signaling in the node's AZ us-west-2a; its subnets are in us-west-2c"),
+        "{error}"
+    );
+}
+
+#[test]
+fn ipv6_without_a_block_is_a_fault_of_the_profile() {
+    let mut scene = Scene::new();
+    scene.profile["slots"][1]["ipv6"] = json!("subnet-assigned");
+    scene
+        .subnets
+        .get_mut(&"subnet-0000000000000002a".parse().unwrap())
+        .unwrap()
+        .ipv6 = None;
+    let error = scene.plan(1).unwrap_err().to_string();
+    assert!(
+        error.starts_with("profile.slots[1].subnetIds: ipv6 is asked for"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_rounds_end() {
+    let mut scene = Scene::new();
+    scene.round = MOST_ROUNDS + 1;
+    assert_eq!(
+        scene.plan(1).unwrap_err().error_type(),
+        "Hookline.AddressContention"
+    );
+}
+
+proptest! {
+    /// Plans made from one listing and carried out in any order never clash, and N launches end up with
+    /// the N lowest addresses (invariant I8).
+    #[test]
+    fn launches_at_once_take_the_lowest_and_never_clash(
+        order in Just((1..=20u32).collect::<Vec<_>>()).prop_shuffle(),
+        done_first in 0usize..20,
+    ) {
+        let mut scene = Scene::new();
+        scene.profile["slots"][0]["subnetIds"] = json!(["subnet-0000000000000002a"]);
+        scene.profile["slots"][0]["secondaryPrivateAddresses"] = json!(1);
+        scene.in_flight = (1..=20).map(launch).collect();
+        // Some finish first, the others plan from the listing that this leaves.
+        for n in &order[..done_first] {
+            let plan = scene.plan(*n).unwrap();
+            scene.carry_out(*n, &plan);
+        }
+        let plans: Vec<_> = order[done_first..].iter().map(|n| (*n, scene.plan(*n).unwrap())).collect();
+        for (n, plan) in plans {
+            scene.carry_out(n, &plan);
+        }
+        let mut used: Vec<IpAddr> =
+            scene.holdings.iter().flat_map(|h| &h.addresses).map(AddressRange::first).collect();
+        used.sort();
+        let lowest: Vec<IpAddr> =
+            (4..4 + 60).map(|n| std::net::Ipv4Addr::new(10, 0, 2, n).into()).collect();
+        prop_assert_eq!(used, lowest);
+    }
+}
+
+#[test]
+fn what_is_free_is_counted_whatever_comes_of_the_plan() {
+    let free = |scene: &Scene, subnet: &str| {
+        let (_, free) = scene.plan_and_count(2);
+        free.get(&subnet.parse().unwrap()).copied()
+    };
+    let mut scene = Scene::new();
+    let (first, second) = ("subnet-0000000000000001a", "subnet-0000000000000002a");
+    // Eleven in a /28, less this launch's own address.
+    assert_eq!(free(&scene, first), Some(10));
+    assert_eq!(free(&scene, "subnet-0000000000000001b"), Some(11));
+    assert_eq!(free(&scene, "subnet-0000000000000001c"), None);
+    // One before it.
+    scene.in_flight = vec![launch(1), launch(2), launch(3)];
+    assert_eq!(free(&scene, first), Some(9));
+    let network = scene.profile["slots"][0]["network"].as_str().unwrap();
+    let full = BTreeSet::from([first.parse().unwrap()]);
+    scene.lessons.full_subnets = BTreeMap::from([(network.to_owned(), full)]);
+    assert_eq!(free(&scene, first), Some(0));
+    scene.profile["slots"][1]["excludedRanges"] = json!(["10.0.0.0/8"]);
+    assert_eq!(free(&scene, second), Some(0));
+    assert!(scene.plan(2).is_err());
+}

@@ -1,0 +1,231 @@
+//! The lowest free addresses of a subnet.
+//!
+//! A [`Pool`] knows a subnet's bounds and what is taken in it, as merged intervals. Work grows with the
+//! number of taken intervals, not with the size of the subnet: an IPv6 /64 is as quick as a /28.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+use ipnet::IpNet;
+
+use super::range::AddressRange;
+
+/// EC2 keeps the first four addresses of every subnet, and the last, for itself
+/// (VPC User Guide, "Subnet CIDR blocks"); of an IPv6 block as of an IPv4 one.
+const RESERVED_FIRST: u128 = 4;
+
+/// One CIDR block of a subnet, and what is taken of it.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    family: Family,
+    first: u128,
+    last: u128,
+    /// Merged intervals, first → last, none touching another.
+    taken: BTreeMap<u128, u128>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    V4,
+    V6,
+}
+
+impl Pool {
+    /// A pool over `block` in which only EC2's own five addresses are taken.
+    #[must_use]
+    pub fn new(block: IpNet) -> Self {
+        let (first, last) = (number(block.network()), number(block.broadcast()));
+        let mut pool = Self {
+            family: family(block.network()),
+            first,
+            last,
+            taken: BTreeMap::new(),
+        };
+        pool.insert(first, first.saturating_add(RESERVED_FIRST - 1));
+        pool.insert(last, last);
+        pool
+    }
+
+    /// Marks `range` as taken. What lies outside the block, or is of the other family, does not matter.
+    pub fn take(&mut self, range: impl Into<AddressRange>) {
+        let range = range.into();
+        if family(range.first()) == self.family {
+            self.insert(number(range.first()), number(range.last()));
+        }
+    }
+
+    /// Takes the lowest free address; `None` when the block is full.
+    pub fn take_lowest(&mut self) -> Option<IpAddr> {
+        self.take_lowest_many(1)?.pop()
+    }
+
+    /// Takes the `count` lowest free addresses, or none at all when there are fewer.
+    pub fn take_lowest_many(&mut self, count: usize) -> Option<Vec<IpAddr>> {
+        let free: Vec<u128> = self.gaps().flatten().take(count).collect();
+        if free.len() < count {
+            return None;
+        }
+        for number in &free {
+            self.insert(*number, *number);
+        }
+        Some(free.into_iter().map(|free| self.address(free)).collect())
+    }
+
+    /// What is free before each taken interval, from the lowest on. The block's last address is always taken, so
+    /// nothing is free behind the last interval.
+    fn gaps(&self) -> impl Iterator<Item = Range<u128>> {
+        let mut behind = Some(self.first);
+        self.taken.iter().map_while(move |(&first, &last)| {
+            let start = behind?;
+            behind = last.checked_add(1);
+            Some(start..first)
+        })
+    }
+
+    /// How many addresses are free.
+    #[must_use]
+    pub fn free(&self) -> u128 {
+        // The taken intervals lie inside the block, apart from each other; so no difference is below zero.
+        self.taken.iter().fold(
+            (self.last - self.first).saturating_add(1),
+            |free, (first, last)| free.saturating_sub((last - first).saturating_add(1)),
+        )
+    }
+
+    fn insert(&mut self, start: u128, end: u128) {
+        let (mut start, mut end) = (start.max(self.first), end.min(self.last));
+        if start > end {
+            return;
+        }
+        // Merge with the interval before, when it reaches here …
+        if let Some((&before, &reach)) = self.taken.range(..=start).next_back()
+            && reach.saturating_add(1) >= start
+        {
+            if reach >= end {
+                return;
+            }
+            start = before;
+        }
+        // … and with every one that begins inside, or right behind.
+        while let Some((&next, &reach)) = self.taken.range(start..=end.saturating_add(1)).next() {
+            end = end.max(reach);
+            self.taken.remove(&next);
+        }
+        self.taken.insert(start, end);
+    }
+
+    fn address(&self, number: u128) -> IpAddr {
+        match self.family {
+            // The number came from an IPv4 block, so it fits.
+            Family::V4 => Ipv4Addr::from(u32::try_from(number).unwrap_or(u32::MAX)).into(),
+            Family::V6 => Ipv6Addr::from(number).into(),
+        }
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    }
+}
+
+fn family(address: IpAddr) -> Family {
+    match address {
+        IpAddr::V4(_) => Family::V4,
+        IpAddr::V6(_) => Family::V6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pool(block: &str) -> Pool {
+        Pool::new(block.parse().unwrap())
+    }
+
+    #[test]
+    fn the_first_free_address_is_the_fifth() {
+        assert_eq!(
+            pool("10.0.0.0/24").take_lowest().unwrap().to_string(),
+            "10.0.0.4"
+        );
+        assert_eq!(
+            pool("2001:db8::/64").take_lowest().unwrap().to_string(),
+            "2001:db8::4"
+        );
+    }
+
+    #[test]
+    fn the_smallest_subnet_has_eleven() {
+        let mut pool = pool("10.0.0.0/28");
+        assert_eq!(std::iter::from_fn(|| pool.take_lowest()).count(), 11);
+    }
+
+    #[test]
+    fn all_or_none_of_many() {
+        let mut pool = pool("10.0.0.0/28");
+        assert_eq!(pool.take_lowest_many(12), None);
+        assert_eq!(pool.take_lowest_many(11).unwrap().len(), 11);
+        assert_eq!(pool.take_lowest(), None);
+    }
+
+    #[test]
+    fn a_64_with_a_taken_half_is_instant() {
+        let mut pool = pool("2001:db8::/64");
+        pool.take("2001:db8::/65".parse::<IpNet>().unwrap());
+        assert_eq!(
+            pool.take_lowest().unwrap().to_string(),
+            "2001:db8:0:0:8000::"
+        );
+    }
+
+    #[test]
+    fn blocks_at_the_ends_of_the_number_line() {
+        assert_eq!(
+            pool("0.0.0.0/28").take_lowest().unwrap().to_string(),
+            "0.0.0.4"
+        );
+        let mut top = pool("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff0/124");
+        assert_eq!(std::iter::from_fn(|| top.take_lowest()).count(), 11);
+        let mut top = pool("255.255.255.240/28");
+        assert_eq!(std::iter::from_fn(|| top.take_lowest()).count(), 11);
+    }
+
+    proptest! {
+        /// Against the plain way: walk the subnet and look every address up in a set.
+        #[test]
+        fn the_same_as_brute_force(
+            prefix in 22u8..=28,
+            ranges in prop::collection::vec((0u32..1100, 0u32..40), 0..60),
+            want in 0usize..40,
+        ) {
+            let base = u32::from(Ipv4Addr::new(10, 0, 0, 0));
+            let block = IpNet::new(Ipv4Addr::from(base).into(), prefix).unwrap();
+            let size = 1u32 << (32 - prefix);
+            let mut pool = Pool::new(block);
+            let mut taken: BTreeSet<u32> = [0, 1, 2, 3, size - 1].into();
+            for (start, length) in ranges {
+                // Some of these reach beyond the subnet, as an excluded range may.
+                let range = format!("{}-{}", Ipv4Addr::from(base + start), Ipv4Addr::from(base + start + length));
+                pool.take(range.parse::<AddressRange>().unwrap());
+                taken.extend(start..=start + length);
+            }
+            let free: Vec<IpAddr> = (0..size)
+                .filter(|n| !taken.contains(n))
+                .map(|n| IpAddr::from(Ipv4Addr::from(base + n)))
+                .collect();
+            prop_assert_eq!(pool.free(), free.len() as u128);
+            let expected = (free.len() >= want).then(|| free[..want].to_vec());
+            prop_assert_eq!(pool.take_lowest_many(want), expected.clone());
+            let next = free.get(expected.map_or(0, |e| e.len())).copied();
+            prop_assert_eq!(pool.take_lowest(), next);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! How nodes stand, and the names and inputs of their executions.
+
+use serde_json::json;
+
+use super::*;
+use crate::event::Event;
+use crate::fixtures::profile;
+use crate::interface::Attachment;
+use crate::reconcile::instance_of_name;
+
+const NODE: &str = "i-0123456789abcdef0";
+
+fn node() -> InstanceId {
+    NODE.parse().unwrap()
+}
+
+fn given() -> Given {
+    Given {
+        value: profile(),
+        profile: Profile::read(profile()).unwrap(),
+    }
+}
+
+/// An interface of Hookline's for a network, at a device index.
+fn ours(network: &str, device_index: u32) -> Interface {
+    Interface {
+        id: "eni-00000000000000001".parse().unwrap(),
+        subnet_id: "subnet-00000000".parse().unwrap(),
+        availability_zone: "us-west-2a".to_owned(),
+        status: "in-use".to_owned(),
+        attachment: Some(Attachment {
+            id: "eni-attach-0".to_owned(),
+            instance_id: Some(node()),
+            device_index,
+            network_card: 0,
+            status: "attached".to_owned(),
+            delete_on_termination: true,
+        }),
+        security_group_ids: BTreeSet::new(),
+        private_ip_addresses: Vec::new(),
+        prefixes: Vec::new(),
+        ipv6_addresses: Vec::new(),
+        ipv6_prefixes: Vec::new(),
+        source_dest_check: true,
+        description: String::new(),
+        tags: BTreeMap::from([(own::NETWORK.to_owned(), network.to_owned())]),
+    }
+}
+
+/// How a node stands that has its primary interface, something at `others`, and interfaces of Hookline's.
+fn stands(others: &[u32], ours: &[Interface]) -> Stand {
+    let attached = [0]
+        .iter()
+        .chain(others)
+        .copied()
+        .chain(ours.iter().filter_map(|interface| {
+            let on = interface.attachment.as_ref()?;
+            (on.instance_id == Some(node())).then_some(on.device_index)
+        }))
+        .map(|device_index| (0, device_index))
+        .collect();
+    stand(&given().profile, &node(), &attached, ours)
+}
+
+#[test]
+fn a_node_is_wired_when_every_slot_has_its_interface() {
+    let (first, second) = (ours("signaling", 1), ours("user-plane", 2));
+    assert_eq!(stands(&[], &[first.clone(), second.clone()]), Stand::Wired);
+    assert_eq!(stands(&[], &[first]), Stand::Lacking);
+    assert_eq!(stands(&[], &[]), Stand::Lacking);
+    // What others have elsewhere does not matter.
+    assert_eq!(stands(&[3, 4], &[second]), Stand::Lacking);
+}
+
+#[test]
+fn what_hangs_nowhere_or_on_another_does_not_count() {
+    let mut free = ours("signaling", 1);
+    free.attachment = None;
+    let mut elsewhere = ours("user-plane", 2);
+    let other = "i-0fedcba9876543210".parse().unwrap();
+    elsewhere.attachment.as_mut().unwrap().instance_id = Some(other);
+    assert_eq!(stands(&[], &[free, elsewhere]), Stand::Lacking);
+}
+
+#[test]
+fn a_place_that_is_anothers_is_said_by_name() {
+    let says = |stand: Stand| match stand {
+        Stand::Occupied(error) => (error.error_type(), error.to_string()),
+        other => panic!("{other:?}"),
+    };
+    // Somebody else's, though the other slot is served.
+    let (name, words) = says(stands(&[2], &[ours("signaling", 1)]));
+    assert_eq!(name, "Hookline.DeviceIndexTaken");
+    assert!(
+        words.contains("device index 2 of network card 0"),
+        "{words}"
+    );
+    // Hookline's own, of another network.
+    let (name, _) = says(stands(&[], &[ours("user-plane", 1)]));
+    assert_eq!(name, "Hookline.DeviceIndexTaken");
+}
+
+#[test]
+fn a_name_tells_its_instance_and_differs_by_profile_and_number() {
+    let given = given();
+    let name = execution_name(&node(), &given, 1);
+    assert!(name.len() <= 80, "{name}");
+    assert_eq!(instance_of_name(&name), Some(node()));
+    assert_ne!(name, execution_name(&node(), &given, 2));
+    let mut other = given.clone();
+    other.profile.name = "Zürich *".to_owned();
+    let of_other = execution_name(&node(), &other, 1);
+    assert_ne!(name, of_other);
+    assert!(
+        of_other
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-')
+    );
+    for other in [
+        "adopt-",
+        "adopt-x-1",
+        "adopt-i-x-y-z",
+        &format!("adopt-{NODE}"),
+    ] {
+        assert_eq!(instance_of_name(other), None, "{other}");
+    }
+}
+
+#[test]
+fn the_input_is_an_adoption_with_the_profile_as_it_was_given() {
+    let machine = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
+    let machine = StateMachine::read(machine).unwrap();
+    let member = Member {
+        instance: node(),
+        group: "upf".to_owned(),
+        group_arn: "arn:group".to_owned(),
+    };
+    let given = given();
+    let input = input(&machine, &member, &given, "n", "2026-01-02T03:04:05Z");
+    assert_eq!(input["profile"], given.value);
+    assert_eq!(input["event"]["resources"], json!(["arn:group"]));
+    let launch = Event::read_launch(input["event"].clone()).unwrap();
+    assert_eq!((launch.instance_id, launch.action), (node(), None));
+    assert_eq!(launch.region, "us-west-2");
+    assert_eq!(launch.group, "upf");
+}

@@ -1,0 +1,392 @@
+//! RunInstances, as CloudTrail tells of it: *AWS API Call via CloudTrail*.
+//!
+//! EventBridge delivers it only where a trail logs management events (EventBridge User Guide, "AWS service events delivered
+//! via AWS CloudTrail"). The record is the call's request and response (CloudTrail User Guide, "CloudTrail record contents"); a set
+//! without elements is `{}`. One call may launch several instances. `responseElements` is null when it failed, and has `omitted` in
+//! place of what it holds when that is too large (100 KB, which is some twenty instances).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::envelope::cut;
+use super::launched::{LaunchedInstance, News, Omitted, Told};
+use crate::error::{Error, Input, Result};
+use crate::ids::{InstanceId, NetworkInterfaceId};
+use crate::parse::from_value;
+use crate::tags::facts::NodeFacts;
+use crate::tags::facts::{GROUP_TAG, ON_DEMAND};
+use crate::tags::own::Tags;
+
+pub(super) const SOURCE: &str = "aws.ec2";
+pub(super) const DETAIL_TYPE: &str = "AWS API Call via CloudTrail";
+const RUN_INSTANCES: &str = "RunInstances";
+
+/// `detail`, as far as it is read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    event_name: String,
+    error_code: Option<String>,
+    request_parameters: Option<Request>,
+    response_elements: Option<Response>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    client_token: Option<String>,
+    #[serde(default)]
+    instances_set: Items<Count>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Count {
+    min_count: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    #[serde(default)]
+    omitted: bool,
+    #[serde(default)]
+    instances_set: Items<Value>,
+}
+
+/// A list of the API, as CloudTrail writes it.
+#[derive(Debug, Deserialize)]
+struct Items<T> {
+    #[serde(default = "Vec::new", alias = "item")]
+    items: Vec<T>,
+}
+
+impl<T> Default for Items<T> {
+    fn default() -> Self {
+        Self { items: Vec::new() }
+    }
+}
+
+/// An element of `instancesSet`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Instance {
+    instance_id: InstanceId,
+    instance_type: String,
+    placement: Placement,
+    private_ip_address: Option<String>,
+    private_dns_name: Option<String>,
+    instance_lifecycle: Option<String>,
+    #[serde(default)]
+    tag_set: Items<Tag>,
+    #[serde(default)]
+    network_interface_set: Items<Interface>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Placement {
+    availability_zone: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tag {
+    key: String,
+    value: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Interface {
+    network_interface_id: NetworkInterfaceId,
+    private_ip_address: Option<String>,
+    private_dns_name: Option<String>,
+    attachment: Option<Attachment>,
+    #[serde(default)]
+    ipv6_addresses_set: Items<Ipv6Address>,
+    #[serde(default)]
+    tag_set: Items<Tag>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Attachment {
+    device_index: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ipv6Address {
+    ipv6_address: String,
+}
+
+fn tags(set: Items<Tag>) -> Tags {
+    set.items
+        .into_iter()
+        .map(|tag| (tag.key, tag.value.unwrap_or_default()))
+        .collect()
+}
+
+/// Empty is absent, as in EC2's answers.
+fn some(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// Reads the record of a call.
+pub(super) fn read(region: &str, detail: Value) -> Result<News> {
+    let record: Record = from_value(Input::Event, "event.detail", detail)?;
+    if record.event_name != RUN_INSTANCES {
+        let name = cut(&record.event_name);
+        return Ok(News::Other(format!("a call of {name:?}")));
+    }
+    let Some(response) = record.response_elements else {
+        let code = cut(record.error_code.as_deref().unwrap_or("no error code"));
+        return Ok(News::Other(format!("a launch that failed ({code})")));
+    };
+    if response.omitted {
+        return omitted(region, record.request_parameters.unwrap_or_default()).map(News::Omitted);
+    }
+    let launched: Vec<_> = response
+        .instances_set
+        .items
+        .into_iter()
+        .enumerate()
+        .filter_map(|(n, item)| {
+            let at = format!("event.detail.responseElements.instancesSet.items[{n}]");
+            from_value(Input::Event, &at, item)
+                .map(|instance| launched(region, instance))
+                .transpose()
+        })
+        .collect();
+    Ok(if launched.is_empty() {
+        News::Other("a launch for no Auto Scaling group".to_owned())
+    } else {
+        News::Launched(launched)
+    })
+}
+
+/// What can be found again without the answer.
+fn omitted(region: &str, request: Request) -> Result<Omitted> {
+    let client_token = some(request.client_token).ok_or_else(|| {
+        Error::invalid(
+            Input::Event,
+            "event.detail.responseElements",
+            "CloudTrail left out the instances, and the request has no clientToken to find them by",
+            "Name these nodes by EC2 Instance Launch Successful (docs/naming.md)",
+        )
+    })?;
+    let counts = request.instances_set.items.iter();
+    Ok(Omitted {
+        region: region.to_owned(),
+        client_token,
+        at_least: counts.map(|count| count.min_count).sum(),
+    })
+}
+
+/// An instance, if Auto Scaling launched it: nobody else can set its tag.
+fn launched(region: &str, instance: Instance) -> Option<LaunchedInstance> {
+    let tags_at_launch = tags(instance.tag_set);
+    let group = tags_at_launch.get(GROUP_TAG)?.clone();
+    let mut interfaces = instance.network_interface_set.items;
+    interfaces.sort_by_key(|interface| {
+        interface
+            .attachment
+            .as_ref()
+            .and_then(|on| on.device_index)
+            .unwrap_or(u32::MAX)
+    });
+    let primary = interfaces.first();
+    let of_primary = |get: fn(&Interface) -> Option<String>| some(primary.and_then(get));
+    let facts = NodeFacts {
+        instance_id: instance.instance_id.clone(),
+        instance_type: instance.instance_type,
+        az: instance.placement.availability_zone,
+        region: region.to_owned(),
+        asg: group.clone(),
+        private_ip: some(instance.private_ip_address)
+            .or_else(|| of_primary(|interface| interface.private_ip_address.clone())),
+        ipv6_address: of_primary(|interface| {
+            let first = interface.ipv6_addresses_set.items.first();
+            first.map(|address| address.ipv6_address.clone())
+        }),
+        private_dns_name: some(instance.private_dns_name)
+            .or_else(|| of_primary(|interface| interface.private_dns_name.clone())),
+        lifecycle: some(instance.instance_lifecycle).unwrap_or_else(|| ON_DEMAND.to_owned()),
+        tags: tags_at_launch,
+    };
+    Some(LaunchedInstance {
+        id: instance.instance_id,
+        group,
+        region: region.to_owned(),
+        told: Some(Told {
+            facts,
+            interfaces: interfaces
+                .into_iter()
+                .map(|interface| (interface.network_interface_id, tags(interface.tag_set)))
+                .collect(),
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The events of `tests/fixtures/events`, by name.
+    fn fixture(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn one() -> Value {
+        fixture(include_str!(
+            "../../../../tests/fixtures/events/run-instances.json"
+        ))
+    }
+
+    fn read(event: Value) -> Vec<Result<LaunchedInstance>> {
+        match News::read(event).unwrap() {
+            News::Launched(launched) => launched,
+            news => panic!("{news:?}"),
+        }
+    }
+
+    fn other(event: Value) -> String {
+        match News::read(event).unwrap() {
+            News::Other(what) => what,
+            news => panic!("{news:?}"),
+        }
+    }
+
+    #[test]
+    fn the_record_of_a_launch_tells_all_that_a_name_needs() {
+        let launched = read(one());
+        assert_eq!(launched.len(), 1);
+        let instance = launched[0].clone().unwrap();
+        assert_eq!(instance.id.as_str(), "i-0a3c844322fab4955");
+        assert_eq!(
+            instance.group,
+            "eks-test2-06c5c4f3-8ec0-78ca-429c-84bcfac2302e"
+        );
+        assert_eq!(instance.region, "ap-southeast-1");
+        let told = instance.told.unwrap();
+        assert_eq!(told.facts.az, "ap-southeast-1b");
+        assert_eq!(told.facts.instance_type, "t3.medium");
+        assert_eq!(told.facts.private_ip.as_deref(), Some("172.31.25.27"));
+        assert_eq!(told.facts.lifecycle, "on-demand");
+        assert_eq!(told.facts.tags["eks:cluster-name"], "test");
+        assert_eq!(told.facts.tags["eks:nodegroup-name"], "test2");
+        assert_eq!(told.interfaces[0].0.as_str(), "eni-0b81851d495d06d0a");
+        assert!(told.interfaces[0].1.is_empty());
+    }
+
+    #[test]
+    fn a_fleet_launch_brings_several_instances() {
+        let launched = read(fixture(include_str!(
+            "../../../../tests/fixtures/events/run-instances-fleet.json"
+        )));
+        let told: Vec<_> = launched
+            .into_iter()
+            .map(|instance| instance.unwrap().told.unwrap().facts)
+            .collect();
+        assert_eq!(told.len(), 3);
+        let ids: std::collections::BTreeSet<_> = told
+            .iter()
+            .map(|facts| facts.instance_id.as_str())
+            .collect();
+        assert_eq!(ids.len(), 3);
+        assert!(told.iter().all(|facts| facts.lifecycle == "spot"));
+    }
+
+    #[test]
+    fn a_launch_without_interface_lacks_its_addresses() {
+        let launched = read(fixture(include_str!(
+            "../../../../tests/fixtures/events/run-instances-no-interface.json"
+        )));
+        let told = launched[0].clone().unwrap().told.unwrap();
+        assert_eq!(told.facts.private_ip, None);
+        assert_eq!(told.facts.private_dns_name, None);
+        assert_eq!(told.interfaces, []);
+        assert!(told.facts.lacks(&["private_ip".to_owned()]));
+    }
+
+    #[test]
+    fn an_ipv6_only_launch_has_no_private_ipv4_address() {
+        let launched = read(fixture(include_str!(
+            "../../../../tests/fixtures/events/run-instances-ipv6-only.json"
+        )));
+        let told = launched[0].clone().unwrap().told.unwrap();
+        assert_eq!(told.facts.private_ip, None);
+        assert_eq!(
+            told.facts.ipv6_address.as_deref(),
+            Some("2406:da18:77c:6100:1f2e:3d4c:5b6a:7988")
+        );
+    }
+
+    #[test]
+    fn a_launch_that_failed_is_no_news() {
+        let failed = fixture(include_str!(
+            "../../../../tests/fixtures/events/run-instances-failed.json"
+        ));
+        assert_eq!(
+            other(failed),
+            "a launch that failed (Server.InsufficientInstanceCapacity)"
+        );
+    }
+
+    #[test]
+    fn a_record_that_is_too_large_tells_how_to_find_its_instances() {
+        let mut event = one();
+        let omitted = json!({"omitted": true, "originalSize": 119_898, "reason": "responseElements too large"});
+        event["detail"]["responseElements"] = omitted;
+        let found = News::read(event.clone()).unwrap();
+        let wanted = Omitted {
+            region: "ap-southeast-1".to_owned(),
+            client_token: "fleet-1fb4718e-e78e-4e3e-0c18-ad80e56dbf97-0".to_owned(),
+            at_least: 1,
+        };
+        assert_eq!(found, News::Omitted(wanted));
+        event["detail"]["requestParameters"] = json!({"omitted": true});
+        let error = News::read(event).unwrap_err().to_string();
+        assert!(
+            error.starts_with("event.detail.responseElements: CloudTrail left out"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn who_else_launches_instances_is_left_alone() {
+        let mut event = one();
+        let tags = "/detail/responseElements/instancesSet/items/0/tagSet/items";
+        event
+            .pointer_mut(tags)
+            .unwrap()
+            .as_array_mut()
+            .unwrap()
+            .retain(|tag| tag["key"] != GROUP_TAG);
+        assert_eq!(other(event), "a launch for no Auto Scaling group");
+        let mut event = one();
+        event["detail"]["eventName"] = json!("TerminateInstances");
+        assert_eq!(other(event), "a call of \"TerminateInstances\"");
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_does_not_hide_the_others() {
+        let mut event = fixture(include_str!(
+            "../../../../tests/fixtures/events/run-instances-fleet.json"
+        ));
+        event["detail"]["responseElements"]["instancesSet"]["items"][1]["instanceId"] = json!(7);
+        let launched = read(event);
+        assert_eq!(launched.len(), 3);
+        assert!(launched[0].is_ok() && launched[2].is_ok());
+        let error = launched[1].clone().unwrap_err();
+        assert_eq!(error.error_type(), "Hookline.InvalidEvent");
+        assert!(
+            error
+                .to_string()
+                .starts_with("event.detail.responseElements.instancesSet.items[1].instanceId: "),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,354 @@
+//! The EventBridge event that starts an execution, and what kind of news it brings.
+//!
+//! Shape: Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events", *EC2 Instance-launch Lifecycle Action*.
+//! Auto Scaling delivers these at best effort, so the same one may come twice, late, or not at all.
+//!
+//! One kind is Hookline's own: [`ADOPT`], for a node that is in service already and waits at no hook. The function `adopt`
+//! makes it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::envelope::{Envelope, cut};
+use crate::error::{Error, Input, Result};
+use crate::ids::InstanceId;
+use crate::parse::from_value;
+use crate::quotas::LONGEST_NAME;
+
+const SOURCE: &str = "aws.autoscaling";
+const DETAIL_TYPE: &str = "EC2 Instance-launch Lifecycle Action";
+const LAUNCHING: &str = "autoscaling:EC2_INSTANCE_LAUNCHING";
+/// The source of Hookline's own events. The state machine knows by it that there is no hook to complete.
+pub const OWN_SOURCE: &str = "hookline";
+/// The detail type of the event for a node that is to be adopted.
+pub const ADOPT: &str = "Hookline Adopt Node";
+const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
+
+/// Where an instance comes from or goes to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Place {
+    /// A new instance.
+    EC2,
+    /// The group's warm pool.
+    WarmPool,
+    /// The group itself.
+    AutoScalingGroup,
+    /// A place that AWS has added since this was written.
+    #[serde(untagged)]
+    Other(String),
+}
+
+/// A launch that waits at a lifecycle hook: `detail` of the event, in AWS's own names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LifecycleAction {
+    /// Names this one wait. An event that reconcile made up has none: no API tells a token, and
+    /// CompleteLifecycleAction takes the instance's id as well.
+    pub lifecycle_action_token: Option<String>,
+    /// The group.
+    pub auto_scaling_group_name: String,
+    /// The hook that the launch waits at.
+    pub lifecycle_hook_name: String,
+    /// The instance.
+    #[serde(rename = "EC2InstanceId")]
+    pub ec2_instance_id: InstanceId,
+    /// `autoscaling:EC2_INSTANCE_LAUNCHING`.
+    pub lifecycle_transition: String,
+    /// Free text set at the hook, at most 1,023 characters.
+    pub notification_metadata: Option<String>,
+    /// Where the instance comes from.
+    pub origin: Option<Place>,
+    /// Where the instance goes.
+    pub destination: Option<Place>,
+}
+
+/// A node that runs already: `detail` of Hookline's own event.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Adopted {
+    auto_scaling_group_name: String,
+    #[serde(rename = "EC2InstanceId")]
+    ec2_instance_id: InstanceId,
+}
+
+/// An instance that is to be prepared, with what the envelope tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// Its Auto Scaling group.
+    pub group: String,
+    /// The region, from the envelope.
+    pub region: String,
+    /// When the event happened, from the envelope: RFC 3339, if whoever made the event kept to that.
+    pub time: String,
+    /// The lifecycle action that it waits at. None for a node that is adopted: it is in service, nothing of it is
+    /// completed, and nothing that it uses is taken away.
+    pub action: Option<LifecycleAction>,
+}
+
+impl Launch {
+    /// Whether the instance goes into a warm pool: it launches again, with an event of its own, when it leaves that.
+    #[must_use]
+    pub fn goes_to_warm_pool(&self) -> bool {
+        let action = self.action.as_ref();
+        action.and_then(|action| action.destination.as_ref()) == Some(&Place::WarmPool)
+    }
+}
+
+/// What an event is news of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// An instance waits at a launch lifecycle hook, or is to be adopted.
+    Launch(Box<Launch>),
+    /// Something else that a rule may let through. Not an error, and not for us; the text says what it is.
+    Other(String),
+}
+
+impl Event {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the envelope, or the detail of a launch lifecycle action, is malformed.
+    pub fn read(value: Value) -> Result<Self> {
+        let envelope: Envelope = from_value(Input::Event, "event", value)?;
+        if envelope.source == OWN_SOURCE && envelope.detail_type == ADOPT {
+            return Self::adopt(envelope);
+        }
+        if envelope.source != SOURCE || envelope.detail_type != DETAIL_TYPE {
+            return Ok(Self::Other(format!(
+                "an event of source {:?} and detail-type {:?}",
+                cut(&envelope.source),
+                cut(&envelope.detail_type)
+            )));
+        }
+        // A test notification has no instance, so it is told apart before the typed reading.
+        let transition = |key: &str| envelope.detail.get(key).and_then(Value::as_str);
+        if transition("Event") == Some(TEST_NOTIFICATION)
+            || transition("LifecycleTransition") == Some(TEST_NOTIFICATION)
+        {
+            return Ok(Self::Other("a test notification".to_owned()));
+        }
+        match transition("LifecycleTransition") {
+            Some(LAUNCHING) | None => {}
+            Some(other) => {
+                return Ok(Self::Other(format!("the transition {:?}", cut(other))));
+            }
+        }
+        let action: LifecycleAction = from_value(Input::Event, "event.detail", envelope.detail)?;
+        check_name("AutoScalingGroupName", &action.auto_scaling_group_name)?;
+        check_name("LifecycleHookName", &action.lifecycle_hook_name)?;
+        if let Some(token) = &action.lifecycle_action_token {
+            check_name("LifecycleActionToken", token)?;
+        }
+        Ok(Self::Launch(Box::new(Launch {
+            instance_id: action.ec2_instance_id.clone(),
+            group: action.auto_scaling_group_name.clone(),
+            region: envelope.region,
+            time: envelope.time,
+            action: Some(action),
+        })))
+    }
+
+    fn adopt(envelope: Envelope) -> Result<Self> {
+        let adopted: Adopted = from_value(Input::Event, "event.detail", envelope.detail)?;
+        check_name("AutoScalingGroupName", &adopted.auto_scaling_group_name)?;
+        Ok(Self::Launch(Box::new(Launch {
+            instance_id: adopted.ec2_instance_id,
+            group: adopted.auto_scaling_group_name,
+            region: envelope.region,
+            time: envelope.time,
+            action: None,
+        })))
+    }
+
+    /// The launch, where only a launch makes sense.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for any other event, besides the errors of [`Event::read`].
+    pub fn read_launch(value: Value) -> Result<Launch> {
+        match Self::read(value)? {
+            Self::Launch(launch) => Ok(*launch),
+            Self::Other(what) => Err(Error::invalid(
+                Input::Event,
+                "event",
+                format!("this is {what}, not a launch lifecycle action"),
+                "Run this state for launches only: TagNode tells them apart",
+            )),
+        }
+    }
+}
+
+fn check_name(field: &str, name: &str) -> Result<()> {
+    let length = name.chars().count();
+    if (1..=LONGEST_NAME).contains(&length) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        Input::Event,
+        format!("event.detail.{field}"),
+        format!("{length} characters long, expected 1 to {LONGEST_NAME}"),
+        "Start the execution with the EventBridge event as it was delivered, under `event`",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::launch_event;
+
+    fn with(path: &str, value: Value) -> Value {
+        let mut event = launch_event();
+        *event.pointer_mut(path).unwrap() = value;
+        event
+    }
+
+    #[test]
+    fn a_launch_is_read_whole() {
+        let launch = Event::read_launch(launch_event()).unwrap();
+        assert_eq!(launch.group, "upf");
+        assert_eq!(launch.instance_id.as_str(), "i-0123456789abcdef0");
+        assert_eq!(launch.time, "2026-01-02T03:04:05Z");
+        assert!(!launch.goes_to_warm_pool());
+        let action = launch.action.unwrap();
+        assert_eq!(action.destination, Some(Place::AutoScalingGroup));
+        assert_eq!(
+            action.notification_metadata.as_deref(),
+            Some("additional-info")
+        );
+    }
+
+    #[test]
+    fn other_news_is_told_apart_and_is_no_error() {
+        for (path, value, says) in [
+            (
+                "/detail-type",
+                json!("EC2 Instance Launch Successful"),
+                "Launch Successful",
+            ),
+            ("/source", json!("aws.ec2"), "aws.ec2"),
+            (
+                "/detail/LifecycleTransition",
+                json!("autoscaling:EC2_INSTANCE_TERMINATING"),
+                "TERMINATING",
+            ),
+            (
+                "/detail",
+                json!({"Event": "autoscaling:TEST_NOTIFICATION"}),
+                "test notification",
+            ),
+        ] {
+            match Event::read(with(path, value)).unwrap() {
+                Event::Other(what) => assert!(what.contains(says), "{what}"),
+                Event::Launch(_) => panic!("{path} should not be a launch"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_place_of_aws_does_not_stop_a_launch() {
+        let launch = Event::read_launch(with("/detail/Origin", json!("Moon"))).unwrap();
+        let origin = launch.action.unwrap().origin;
+        assert_eq!(origin, Some(Place::Other("Moon".to_owned())));
+    }
+
+    #[test]
+    fn a_launch_needs_no_token() {
+        let mut event = launch_event();
+        let detail = event["detail"].as_object_mut().unwrap();
+        detail.remove("LifecycleActionToken");
+        let launch = Event::read_launch(event).unwrap();
+        assert_eq!(launch.action.unwrap().lifecycle_action_token, None);
+    }
+
+    /// The event for a node that runs already.
+    fn adopt_event() -> Value {
+        json!({
+            "version": "0",
+            "id": "adopt-i-0123456789abcdef0-0123456789ab-1",
+            "detail-type": "Hookline Adopt Node",
+            "source": "hookline",
+            "account": "123456789012",
+            "time": "2026-01-02T03:04:05Z",
+            "region": "us-west-2",
+            "resources": [],
+            "detail": {"EC2InstanceId": "i-0123456789abcdef0", "AutoScalingGroupName": "upf"}
+        })
+    }
+
+    #[test]
+    fn an_adopted_node_has_no_lifecycle_action() {
+        let launch = Event::read_launch(adopt_event()).unwrap();
+        assert_eq!(launch.instance_id.as_str(), "i-0123456789abcdef0");
+        assert_eq!((launch.group.as_str(), launch.action), ("upf", None));
+    }
+
+    #[test]
+    fn an_adopt_event_is_hooklines_own_and_whole() {
+        let with = |path: &str, value: Value| {
+            let mut event = adopt_event();
+            *event.pointer_mut(path).unwrap() = value;
+            Event::read(event)
+        };
+        for (path, value) in [
+            ("/source", json!("aws.autoscaling")),
+            ("/source", json!("com.example")),
+            ("/detail-type", json!("Hookline Something Else")),
+        ] {
+            assert!(matches!(with(path, value), Ok(Event::Other(_))), "{path}");
+        }
+        for (path, value, says) in [
+            (
+                "/detail/EC2InstanceId",
+                json!(7),
+                "event.detail.EC2InstanceId: ",
+            ),
+            (
+                "/detail/AutoScalingGroupName",
+                json!(""),
+                "event.detail.AutoScalingGroupName: 0 characters",
+            ),
+            ("/detail", json!({}), "event.detail: missing field"),
+        ] {
+            let error = with(path, value).unwrap_err().to_string();
+            assert!(error.starts_with(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn malformed_events_name_the_field() {
+        for (path, value, says) in [
+            (
+                "/detail/EC2InstanceId",
+                json!("42"),
+                "event.detail.EC2InstanceId: expected an instance id",
+            ),
+            (
+                "/detail/LifecycleHookName",
+                json!(7),
+                "event.detail.LifecycleHookName: invalid type",
+            ),
+            (
+                "/detail/AutoScalingGroupName",
+                json!(""),
+                "event.detail.AutoScalingGroupName: 0 characters",
+            ),
+            (
+                "/detail/AutoScalingGroupName",
+                json!("g".repeat(9000)),
+                "9000 characters",
+            ),
+            ("/detail", json!([]), "event.detail: "),
+            ("/id", json!(null), "event.id: invalid type"),
+        ] {
+            let error = Event::read(with(path, value)).unwrap_err();
+            assert_eq!(error.error_type(), "Hookline.InvalidEvent");
+            assert!(
+                error.to_string().starts_with(says) || error.to_string().contains(says),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The events that start the state machine `name-node`.
+//!
+//! | event | delivered | says |
+//! |---|---|---|
+//! | *EC2 Instance Launch Successful* (Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events") | when the instance is `InService` | group and instance, nothing else |
+//! | *AWS API Call via CloudTrail*, RunInstances ([`super::cloudtrail`]) | seconds to minutes after the launch, and only where there is a trail | nearly all that EC2 knows, of one or several instances |
+//!
+//! Both are delivered at best effort, so the same one may come twice, late, or not at all.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::cloudtrail;
+use super::envelope::{Envelope, cut};
+use super::launched::{LaunchedInstance, News};
+use crate::error::{Input, Result};
+use crate::ids::InstanceId;
+use crate::parse::from_value;
+
+const AUTO_SCALING: &str = "aws.autoscaling";
+const LAUNCH_SUCCESSFUL: &str = "EC2 Instance Launch Successful";
+
+/// *EC2 Instance Launch Successful*: `detail`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LaunchSuccessful {
+    auto_scaling_group_name: String,
+    #[serde(rename = "EC2InstanceId")]
+    ec2_instance_id: InstanceId,
+}
+
+impl News {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] where the envelope or the detail of a launch is malformed.
+    pub fn read(event: Value) -> Result<Self> {
+        let envelope: Envelope = from_value(Input::Event, "event", event)?;
+        match (envelope.source.as_str(), envelope.detail_type.as_str()) {
+            (AUTO_SCALING, LAUNCH_SUCCESSFUL) => {
+                let detail: LaunchSuccessful =
+                    from_value(Input::Event, "event.detail", envelope.detail)?;
+                Ok(Self::Launched(vec![Ok(LaunchedInstance {
+                    id: detail.ec2_instance_id,
+                    group: detail.auto_scaling_group_name,
+                    region: envelope.region,
+                    told: None,
+                })]))
+            }
+            (cloudtrail::SOURCE, cloudtrail::DETAIL_TYPE) => {
+                cloudtrail::read(&envelope.region, envelope.detail)
+            }
+            (source, detail_type) => Ok(Self::Other(format!(
+                "an event of source {:?} and detail-type {:?}",
+                cut(source),
+                cut(detail_type)
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn launch_successful() -> Value {
+        json!({
+            "version": "0",
+            "id": "12345678-1234-1234-1234-123456789012",
+            "detail-type": "EC2 Instance Launch Successful",
+            "source": "aws.autoscaling",
+            "account": "123456789012",
+            "time": "2026-01-02T03:04:05Z",
+            "region": "us-west-2",
+            "resources": [],
+            "detail": {
+                "StatusCode": "InProgress",
+                "AutoScalingGroupName": "plain",
+                "EC2InstanceId": "i-0123456789abcdef0",
+                "Details": {"Availability Zone": "us-west-2b", "Subnet ID": "subnet-12345678"},
+                "Origin": "EC2",
+                "Destination": "AutoScalingGroup"
+            }
+        })
+    }
+
+    #[test]
+    fn launch_successful_names_group_and_instance() {
+        let News::Launched(launched) = News::read(launch_successful()).unwrap() else {
+            panic!("a launch");
+        };
+        let instance = launched[0].as_ref().unwrap();
+        assert_eq!(instance.id.as_str(), "i-0123456789abcdef0");
+        assert_eq!(instance.group, "plain");
+        assert_eq!(instance.told, None);
+    }
+
+    #[test]
+    fn other_news_is_told_apart_and_is_no_error() {
+        for (field, value) in [
+            ("detail-type", "EC2 Instance Launch Unsuccessful"),
+            ("detail-type", "EC2 Instance-launch Lifecycle Action"),
+            ("source", "acme.autoscaling"),
+        ] {
+            let mut event = launch_successful();
+            event[field] = json!(value);
+            match News::read(event).unwrap() {
+                News::Other(what) => assert!(what.contains(value), "{what}"),
+                news => panic!("{value} is no launch: {news:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn malformed_events_name_the_field() {
+        let mut event = launch_successful();
+        event["detail"]["EC2InstanceId"] = json!("");
+        let error = News::read(event).unwrap_err();
+        assert_eq!(error.error_type(), "Hookline.InvalidEvent");
+        assert!(
+            error
+                .to_string()
+                .starts_with("event.detail.EC2InstanceId: expected an instance id"),
+            "{error}"
+        );
+        assert!(News::read(json!([])).is_err());
+    }
+}

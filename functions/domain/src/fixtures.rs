@@ -1,0 +1,69 @@
+//! Inputs that are right, for unit tests to change.
+
+use serde_json::{Value, json};
+
+use crate::tags::facts::{CLUSTER_TAG, NODEGROUP_TAG, NodeFacts, ON_DEMAND};
+
+/// A small profile that is right.
+pub(crate) fn profile() -> Value {
+    json!({
+        "name": "upf",
+        "selector": {"autoScalingGroupNames": ["upf"]},
+        "hook": {"name": "hookline-launch"},
+        "nodeTags": {"Name": "upf-{{ private_ip | dashed }}"},
+        "securityGroupIds": ["sg-0123456789abcdef0"],
+        "slots": [
+            {"network": "signaling", "deviceIndex": 1, "subnetIds": ["subnet-0000000000000001a"]},
+            {"network": "user-plane", "deviceIndex": 2, "subnetIds": ["subnet-0000000000000002a"],
+             "sourceDestCheck": false}
+        ]
+    })
+}
+
+/// A launch event as AWS documents it.
+pub(crate) fn launch_event() -> Value {
+    json!({
+        "version": "0",
+        "id": "12345678-1234-1234-1234-123456789012",
+        "detail-type": "EC2 Instance-launch Lifecycle Action",
+        "source": "aws.autoscaling",
+        "account": "123456789012",
+        "time": "2026-01-02T03:04:05Z",
+        "region": "us-west-2",
+        "resources": ["arn:aws:autoscaling:us-west-2:123456789012:autoScalingGroup:uuid:autoScalingGroupName/upf"],
+        "detail": {
+            "LifecycleActionToken": "87654321-4321-4321-4321-210987654321",
+            "AutoScalingGroupName": "upf",
+            "LifecycleHookName": "hookline-launch",
+            "EC2InstanceId": "i-0123456789abcdef0",
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+            "NotificationMetadata": "additional-info",
+            "Origin": "EC2",
+            "Destination": "AutoScalingGroup"
+        }
+    })
+}
+
+/// A node of a managed node group.
+pub(crate) fn facts() -> NodeFacts {
+    let tags = [
+        (CLUSTER_TAG, "pre-eks-01"),
+        (NODEGROUP_TAG, "web"),
+        ("Env", "pre"),
+        ("empty", ""),
+    ];
+    NodeFacts {
+        instance_id: "i-0123456789abcdef0".parse().unwrap(),
+        instance_type: "m5.4xlarge".to_owned(),
+        az: "us-west-2a".to_owned(),
+        region: "us-west-2".to_owned(),
+        asg: "upf".to_owned(),
+        private_ip: Some("10.0.22.100".to_owned()),
+        ipv6_address: None,
+        private_dns_name: None,
+        lifecycle: ON_DEMAND.to_owned(),
+        tags: tags
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+    }
+}

@@ -1,0 +1,323 @@
+//! Whether an interface is as its slot says: invariant I1 as a pure function.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::addresses::range::AddressRange;
+use crate::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
+use crate::profile::{Addressing, Ipv6, Profile, Slot};
+
+/// An interface as EC2 describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// The interface.
+    pub id: NetworkInterfaceId,
+    /// Its subnet.
+    pub subnet_id: SubnetId,
+    /// Its availability zone's name.
+    pub availability_zone: String,
+    /// `available`, `in-use`, …
+    pub status: String,
+    /// Its attachment, while it has one.
+    pub attachment: Option<Attachment>,
+    /// Its security groups.
+    pub security_group_ids: BTreeSet<SecurityGroupId>,
+    /// Its private IPv4 addresses, the primary one first.
+    pub private_ip_addresses: Vec<std::net::IpAddr>,
+    /// Its IPv4 prefixes.
+    pub prefixes: Vec<AddressRange>,
+    /// Its IPv6 addresses.
+    pub ipv6_addresses: Vec<std::net::IpAddr>,
+    /// Its IPv6 prefixes.
+    pub ipv6_prefixes: Vec<AddressRange>,
+    /// Whether EC2 checks source and destination.
+    pub source_dest_check: bool,
+    /// Its description.
+    pub description: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// How an interface is attached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// `eni-attach-…`
+    pub id: String,
+    /// The instance.
+    pub instance_id: Option<InstanceId>,
+    /// The device index.
+    pub device_index: u32,
+    /// The network card.
+    pub network_card: u32,
+    /// `attaching`, `attached`, `detaching`, `detached`.
+    pub status: String,
+    /// Whether it goes when the instance goes.
+    pub delete_on_termination: bool,
+}
+
+/// A wired interface, as the execution's output shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wired {
+    /// The slot's network.
+    pub network: String,
+    /// The slot's device index.
+    pub device_index: u32,
+    /// The slot's network card.
+    pub network_card: u32,
+    /// The interface.
+    pub network_interface_id: NetworkInterfaceId,
+    /// Its subnet.
+    pub subnet_id: SubnetId,
+    /// Its private IPv4 addresses, the primary one first.
+    pub private_ip_addresses: Vec<std::net::IpAddr>,
+    /// Its IPv6 addresses.
+    pub ipv6_addresses: Vec<std::net::IpAddr>,
+}
+
+impl Interface {
+    /// Whether it is attached, or being attached, to `instance`.
+    #[must_use]
+    pub fn is_on(&self, instance: &InstanceId) -> bool {
+        self.attachment.as_ref().is_some_and(|attachment| {
+            attachment.instance_id.as_ref() == Some(instance)
+                && matches!(attachment.status.as_str(), "attaching" | "attached")
+        })
+    }
+
+    /// Everything in which the interface is not (yet) what `slot` of `profile` asks for on `instance` in `zone`.
+    #[must_use]
+    pub fn differences(
+        &self,
+        profile: &Profile,
+        slot: &Slot,
+        instance: &InstanceId,
+        zone: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut differ = |what: &str, is: String, wanted: String| {
+            if is != wanted {
+                found.push(format!(
+                    "{} of network {}: {what} is {is}, wanted {wanted}",
+                    self.id, slot.network
+                ));
+            }
+        };
+        let place = |instance: &str, status: &str, card: u32, index: u32| {
+            format!("{status} to {instance} at device index {index} of network card {card}")
+        };
+        let attachment = match &self.attachment {
+            None => "none".to_owned(),
+            Some(on) => place(
+                on.instance_id.as_ref().map_or("?", InstanceId::as_str),
+                &on.status,
+                on.network_card,
+                on.device_index,
+            ),
+        };
+        differ(
+            "attachment",
+            attachment,
+            place(
+                instance.as_str(),
+                "attached",
+                slot.network_card,
+                slot.device_index,
+            ),
+        );
+        differ(
+            "DeleteOnTermination",
+            self.attachment
+                .as_ref()
+                .is_some_and(|on| on.delete_on_termination)
+                .to_string(),
+            "true".to_owned(),
+        );
+        differ(
+            "SourceDestCheck",
+            self.source_dest_check.to_string(),
+            slot.source_dest_check.to_string(),
+        );
+        differ(
+            "availability zone",
+            self.availability_zone.clone(),
+            zone.to_owned(),
+        );
+        let groups: BTreeSet<_> = profile.security_groups(slot).iter().cloned().collect();
+        differ(
+            "security groups",
+            join(&self.security_group_ids),
+            join(&groups),
+        );
+        if !slot.subnet_ids.contains(&self.subnet_id) {
+            differ("subnet", self.subnet_id.to_string(), join(&slot.subnet_ids));
+        }
+        differ(
+            "number of private IPv4 addresses",
+            self.private_ip_addresses.len().to_string(),
+            slot.ipv4_addresses().to_string(),
+        );
+        differ(
+            "number of IPv4 prefixes",
+            self.prefixes.len().to_string(),
+            slot.prefixes.to_string(),
+        );
+        let ipv6 = usize::from(slot.ipv6 != Ipv6::None);
+        differ(
+            "number of IPv6 addresses",
+            self.ipv6_addresses.len().to_string(),
+            ipv6.to_string(),
+        );
+        for range in &slot.excluded_ranges {
+            let chosen_here = [
+                (slot.addressing == Addressing::LowestFree).then_some(&self.private_ip_addresses),
+                (slot.ipv6 == Ipv6::LowestFree).then_some(&self.ipv6_addresses),
+            ];
+            for address in chosen_here.into_iter().flatten().flatten() {
+                if (range.first()..=range.last()).contains(address) {
+                    differ(
+                        "address",
+                        address.to_string(),
+                        format!("one outside {range}"),
+                    );
+                }
+            }
+        }
+        for (key, wanted) in tags {
+            let is = self
+                .tags
+                .get(key)
+                .map_or_else(|| "absent".to_owned(), |value| format!("{value:?}"));
+            differ(&format!("tag {key}"), is, format!("{wanted:?}"));
+        }
+        found
+    }
+}
+
+fn join<'a, T: ToString + 'a>(items: impl IntoIterator<Item = &'a T>) -> String {
+    items
+        .into_iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::profile;
+
+    fn right() -> (Profile, Interface, InstanceId) {
+        let instance: InstanceId = "i-0123456789abcdef0".parse().unwrap();
+        let interface = Interface {
+            id: "eni-0123456789abcdef0".parse().unwrap(),
+            subnet_id: "subnet-0000000000000001a".parse().unwrap(),
+            availability_zone: "us-west-2a".to_owned(),
+            status: "in-use".to_owned(),
+            attachment: Some(Attachment {
+                id: "eni-attach-1".to_owned(),
+                instance_id: Some(instance.clone()),
+                device_index: 1,
+                network_card: 0,
+                status: "attached".to_owned(),
+                delete_on_termination: true,
+            }),
+            security_group_ids: ["sg-0123456789abcdef0".parse().unwrap()].into(),
+            private_ip_addresses: vec!["10.0.1.4".parse().unwrap()],
+            prefixes: Vec::new(),
+            ipv6_addresses: Vec::new(),
+            ipv6_prefixes: Vec::new(),
+            source_dest_check: true,
+            description: String::new(),
+            tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
+        };
+        (Profile::read(profile()).unwrap(), interface, instance)
+    }
+
+    fn differences(change: impl FnOnce(&mut Interface)) -> Vec<String> {
+        let (profile, mut interface, instance) = right();
+        change(&mut interface);
+        let tags = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
+        interface.differences(&profile, &profile.slots[0], &instance, "us-west-2a", &tags)
+    }
+
+    #[test]
+    fn what_is_right_has_no_differences() {
+        assert_eq!(differences(|_| ()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_part_of_i1_is_looked_at() {
+        type Change = fn(&mut Interface);
+        fn on(interface: &mut Interface) -> &mut Attachment {
+            interface.attachment.as_mut().unwrap()
+        }
+        let cases: [(Change, &str); 13] = [
+            (
+                |i| on(i).status = "attaching".to_owned(),
+                "attachment is attaching to",
+            ),
+            (|i| on(i).device_index = 2, "at device index 2"),
+            (|i| on(i).network_card = 1, "of network card 1"),
+            (
+                |i| on(i).instance_id = Some("i-00000000".parse().unwrap()),
+                "attached to i-00000000",
+            ),
+            (
+                |i| on(i).delete_on_termination = false,
+                "DeleteOnTermination is false",
+            ),
+            (|i| i.source_dest_check = false, "SourceDestCheck is false"),
+            (
+                |i| i.availability_zone = "us-west-2b".to_owned(),
+                "availability zone is us-west-2b",
+            ),
+            (
+                |i| i.security_group_ids.clear(),
+                "security groups is , wanted sg-",
+            ),
+            (
+                |i| i.subnet_id = "subnet-00000000".parse().unwrap(),
+                "subnet is subnet-00000000",
+            ),
+            (
+                |i| i.private_ip_addresses.clear(),
+                "number of private IPv4 addresses is 0",
+            ),
+            (
+                |i| i.prefixes.push("10.0.0.0/28".parse().unwrap()),
+                "number of IPv4 prefixes is 1",
+            ),
+            (
+                |i| i.ipv6_addresses.push("::1".parse().unwrap()),
+                "number of IPv6 addresses is 1",
+            ),
+            (|i| i.tags.clear(), "tag k is absent, wanted \"v\""),
+        ];
+        for (change, says) in cases {
+            let found = differences(change);
+            assert_eq!(found.len(), 1, "{says}: {found:?}");
+            assert!(found[0].contains(says), "{says}: {found:?}");
+        }
+        assert_eq!(differences(|i| i.attachment = None).len(), 2);
+    }
+
+    #[test]
+    fn an_excluded_address_is_a_difference() {
+        let (mut profile, interface, instance) = right();
+        profile.slots[0].excluded_ranges = vec!["10.0.1.0/24".parse().unwrap()];
+        let found = interface.differences(
+            &profile,
+            &profile.slots[0],
+            &instance,
+            "us-west-2a",
+            &BTreeMap::new(),
+        );
+        assert!(
+            found[0].contains("address is 10.0.1.4, wanted one outside"),
+            "{found:?}"
+        );
+    }
+}

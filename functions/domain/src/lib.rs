@@ -1,0 +1,21 @@
+//! What Hookline decides, as pure functions: no SDK, no clock, no I/O. What is decided here is tested without an AWS, real or
+//! fake.
+
+pub mod addresses;
+pub mod admission;
+pub mod adopt;
+pub mod error;
+pub mod event;
+#[cfg(test)]
+mod fixtures;
+pub mod ids;
+pub mod instance_type;
+pub mod interface;
+mod json_schema;
+pub mod parse;
+pub mod profile;
+pub mod quotas;
+pub mod reconcile;
+pub mod tags;
+
+pub use error::{Error, Result};

@@ -1,0 +1,69 @@
+//! JSON to types, with errors that say which field.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{Error, Input, Result};
+
+/// Reads `value` as a `T`. `root` is what the value is called in error messages, as `profile`.
+///
+/// # Errors
+/// [`Error::Invalid`] with the path of the first field that does not fit.
+pub fn from_value<T: DeserializeOwned>(input: Input, root: &str, value: Value) -> Result<T> {
+    hookline_payload::read(value).map_err(|bad| {
+        let field = match bad.path.is_empty() {
+            true => root.to_owned(),
+            false => format!("{root}.{}", bad.path),
+        };
+        Error::invalid(input, field, bad.problem, remedy(input))
+    })
+}
+
+/// What to do about bad input, by where it comes from.
+fn remedy(input: Input) -> &'static str {
+    match input {
+        Input::Event => {
+            "Start the execution with the EventBridge event as it was delivered, under `event`"
+        }
+        Input::Profile | Input::Template => {
+            "Correct the profile in the rule's target (docs/profile.md)"
+        }
+        Input::Payload => "Call the function with the state machine's data (docs/states.md)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Outer {
+        #[allow(dead_code)]
+        inner: Vec<u8>,
+    }
+
+    #[test]
+    fn the_path_of_the_field_is_named() {
+        let error =
+            from_value::<Outer>(Input::Profile, "profile", json!({"inner": [1, "x"]})).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("profile.inner[1]: invalid type"), "{text}");
+        assert_eq!(error.error_type(), "Hookline.InvalidProfile");
+    }
+
+    #[test]
+    fn a_value_that_is_no_object_is_named_by_its_root() {
+        let error = from_value::<Outer>(Input::Event, "event", json!(7)).unwrap_err();
+        assert!(error.to_string().starts_with("event: "), "{error}");
+    }
+
+    #[test]
+    fn what_was_found_is_not_quoted_at_length() {
+        let error =
+            from_value::<Outer>(Input::Event, "event", json!({"inner": "x".repeat(1 << 20)}))
+                .unwrap_err();
+        assert!(error.to_string().len() < 600);
+    }
+}

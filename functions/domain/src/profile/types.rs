@@ -1,0 +1,296 @@
+//! What a node of one group must get: the profile, as the rule's target hands it to the state machine.
+//!
+//! This file is the shape; [`super::validate`] is the rules. `docs/profile.md` is the reference for users. The first
+//! sentences of the fields are also the descriptions in `functions/profile.schema.json` (see [`super::schema`]), with
+//! the rules that one field alone can break.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::request_rates::RequestRates;
+use crate::addresses::range::AddressRange;
+use crate::ids::{SecurityGroupId, SubnetId};
+use crate::json_schema::{self, PRINTABLE};
+use crate::quotas::{
+    LONGEST_DESCRIPTION, LONGEST_LABEL, LONGEST_NAME, LONGEST_TAG_KEY, MOST_COUNT,
+    MOST_SECURITY_GROUPS, MOST_SLOTS, MOST_SUBNETS,
+};
+use crate::tags::preset::NamePreset;
+use crate::tags::rules::{ExistingTags, TagRules};
+
+/// What a node of one group must get. Made by [`Profile::read`], so it has been validated.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(description = "What a node of one Auto Scaling group must get (docs/profile.md).")]
+pub struct Profile {
+    /// A name for people: logs and tags carry it.
+    #[schemars(length(min = 1, max = LONGEST_LABEL), regex(pattern = PRINTABLE))]
+    pub name: String,
+    /// Which nodes this profile is for.
+    pub selector: Selector,
+    /// The launch lifecycle hook that the nodes wait at.
+    pub hook: Hook,
+    /// A ready-made template of the instance's tag Name.
+    pub name_preset: Option<NamePreset>,
+    /// Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md, "Templates").
+    #[serde(default)]
+    #[schemars(transform = json_schema::templates)]
+    pub node_tags: BTreeMap<String, String>,
+    /// Tags for the volumes that go with the instance: key → template.
+    #[serde(default)]
+    #[schemars(transform = json_schema::templates)]
+    pub volume_tags: BTreeMap<String, String>,
+    /// Tags for the interfaces that the instance was launched with: key → template. Those of slots have their own.
+    #[serde(default)]
+    #[schemars(transform = json_schema::templates)]
+    pub interface_tags: BTreeMap<String, String>,
+    /// What becomes of a tag that is there already, with another value.
+    #[serde(default)]
+    pub existing_tags: ExistingTags,
+    /// The security groups of every slot that names none of its own.
+    #[serde(default)]
+    #[schemars(length(max = MOST_SECURITY_GROUPS))]
+    pub security_group_ids: Vec<SecurityGroupId>,
+    /// The interfaces that a node gets. None at all is a profile that only names and tags.
+    #[serde(default)]
+    #[schemars(length(max = MOST_SLOTS))]
+    pub slots: Vec<Slot>,
+    /// EC2's rates for the account, where they are not those that it publishes. Launches begin at these.
+    #[serde(default)]
+    pub request_rates: RequestRates,
+}
+
+/// Which nodes a profile is for: those of some groups, or those that carry a tag.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = json_schema::one_property)]
+pub enum Selector {
+    /// The nodes of these Auto Scaling groups.
+    AutoScalingGroupNames(
+        #[schemars(
+            length(min = 1),
+            inner(length(min = 1, max = LONGEST_NAME), regex(pattern = PRINTABLE)),
+            // A name that is there twice does no harm, and is not refused.
+            transform = json_schema::repeats_allowed
+        )]
+        BTreeSet<String>,
+    ),
+    /// The nodes that carry this tag.
+    Tag(TagSelector),
+}
+
+/// A tag that a node must carry.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TagSelector {
+    /// The tag's key.
+    #[schemars(length(min = 1, max = LONGEST_TAG_KEY), regex(pattern = PRINTABLE))]
+    pub key: String,
+    /// The tag's value; any value when absent.
+    pub value: Option<String>,
+}
+
+/// The launch lifecycle hook that the nodes wait at.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hook {
+    /// The hook's name. An event of another hook is not for this profile.
+    #[schemars(length(min = 1, max = LONGEST_NAME), regex(pattern = PRINTABLE))]
+    pub name: String,
+    /// Whether the hook is ours to complete. `false` for a hook that somebody else completes, such as the
+    /// `Launch-LC-Hook` of EKS managed node groups.
+    #[serde(default = "yes")]
+    pub complete: bool,
+}
+
+/// One interface that a node gets: one logical network at one device index.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Slot {
+    /// The logical network, as `signaling`. Unique in a profile.
+    #[schemars(length(min = 1, max = LONGEST_LABEL), regex(pattern = PRINTABLE))]
+    pub network: String,
+    /// The device index, 1 or more: index 0 is the instance's primary interface. Unique on its network card.
+    #[schemars(range(min = 1, max = MOST_COUNT))]
+    pub device_index: u32,
+    /// The network card, on instance types that have several.
+    #[serde(default)]
+    #[schemars(range(max = MOST_COUNT))]
+    pub network_card: u32,
+    /// Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is full.
+    #[schemars(length(min = 1, max = MOST_SUBNETS), extend("uniqueItems" = true))]
+    pub subnet_ids: Vec<SubnetId>,
+    /// The security groups of this slot; the profile's when absent.
+    #[schemars(length(min = 1, max = MOST_SECURITY_GROUPS))]
+    pub security_group_ids: Option<Vec<SecurityGroupId>>,
+    /// How the IPv4 addresses are chosen.
+    #[serde(default)]
+    pub addressing: Addressing,
+    /// Addresses never to take, IPv4 or IPv6. For `lowest-free` only: EC2 knows nothing of them.
+    #[serde(default)]
+    pub excluded_ranges: Vec<AddressRange>,
+    /// The number of secondary private IPv4 addresses.
+    #[serde(default)]
+    #[schemars(range(max = MOST_COUNT))]
+    pub secondary_private_addresses: u32,
+    /// The number of /28 IPv4 prefixes. Not together with secondary addresses.
+    #[serde(default)]
+    #[schemars(range(max = MOST_COUNT))]
+    pub prefixes: u32,
+    /// Whether the interface gets an IPv6 address, and how it is chosen.
+    #[serde(default)]
+    pub ipv6: Ipv6,
+    /// Whether EC2 drops packets that are not from or to the interface's own addresses.
+    #[serde(default = "yes")]
+    pub source_dest_check: bool,
+    /// The interface's description; made from the node and the network when absent.
+    #[schemars(length(max = LONGEST_DESCRIPTION))]
+    pub description: Option<String>,
+    /// More tags for the interface.
+    #[serde(default)]
+    #[schemars(transform = json_schema::interface_tags)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// How IPv4 addresses are chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(transform = json_schema::words)]
+pub enum Addressing {
+    /// The lowest free addresses of the subnet, so that a group's addresses are predictable.
+    #[default]
+    LowestFree,
+    /// EC2 chooses.
+    SubnetAssigned,
+}
+
+/// Whether an interface gets an IPv6 address, and how it is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(transform = json_schema::words)]
+pub enum Ipv6 {
+    /// No IPv6 address.
+    #[default]
+    None,
+    /// The lowest free address of the subnet's IPv6 block.
+    LowestFree,
+    /// EC2 chooses.
+    SubnetAssigned,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Profile {
+    /// What it says of tags of the instance, its volumes and its interfaces.
+    #[must_use]
+    pub fn tag_rules(&self) -> TagRules<'_> {
+        TagRules {
+            name_preset: self.name_preset,
+            node: &self.node_tags,
+            volumes: &self.volume_tags,
+            interfaces: &self.interface_tags,
+            existing: self.existing_tags,
+        }
+    }
+
+    /// The security groups that `slot` gets.
+    #[must_use]
+    pub fn security_groups<'a>(&'a self, slot: &'a Slot) -> &'a [SecurityGroupId] {
+        slot.security_group_ids
+            .as_deref()
+            .unwrap_or(&self.security_group_ids)
+    }
+
+    /// Every subnet that any slot names, once each, in order of first mention.
+    #[must_use]
+    pub fn subnet_ids(&self) -> Vec<&SubnetId> {
+        let mut seen = BTreeSet::new();
+        self.slots
+            .iter()
+            .flat_map(|slot| &slot.subnet_ids)
+            .filter(|id| seen.insert(*id))
+            .collect()
+    }
+}
+
+impl Slot {
+    /// How many IPv4 addresses of its own the interface has: the primary and the secondaries.
+    #[must_use]
+    pub fn ipv4_addresses(&self) -> usize {
+        usize::try_from(self.secondary_private_addresses)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1)
+    }
+}
+
+impl Selector {
+    /// Whether a node of this group, with these tags, is selected.
+    #[must_use]
+    pub fn covers(&self, group: &str, tags: &BTreeMap<String, String>) -> bool {
+        match self {
+            Self::AutoScalingGroupNames(names) => names.contains(group),
+            Self::Tag(TagSelector { key, value }) => tags
+                .get(key)
+                .is_some_and(|found| value.as_ref().is_none_or(|wanted| wanted == found)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::profile;
+
+    #[test]
+    fn defaults() {
+        let profile = Profile::read(profile()).unwrap();
+        assert!(profile.hook.complete);
+        let slot = &profile.slots[0];
+        assert_eq!(slot.addressing, Addressing::LowestFree);
+        assert_eq!(slot.ipv6, Ipv6::None);
+        assert!(slot.source_dest_check);
+        assert_eq!(profile.security_groups(slot).len(), 1);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let read = Profile::read(profile()).unwrap();
+        let written = serde_json::to_value(&read).unwrap();
+        assert_eq!(Profile::read(written).unwrap(), read);
+    }
+
+    #[test]
+    fn a_misspelt_field_is_named() {
+        let mut value = profile();
+        value["slots"][1]["deviceindex"] = json!(3);
+        let error = Profile::read(value).unwrap_err().to_string();
+        assert!(
+            error.starts_with("profile.slots[1].deviceindex: unknown field"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn selectors() {
+        let tags = BTreeMap::from([("multus".to_owned(), "upf".to_owned())]);
+        let by_name = Selector::AutoScalingGroupNames(["upf".to_owned()].into());
+        assert!(by_name.covers("upf", &tags));
+        assert!(!by_name.covers("smf", &tags));
+        let by_tag = |key: &str, value: Option<&str>| {
+            Selector::Tag(TagSelector {
+                key: key.to_owned(),
+                value: value.map(str::to_owned),
+            })
+        };
+        assert!(by_tag("multus", None).covers("any", &tags));
+        assert!(by_tag("multus", Some("upf")).covers("any", &tags));
+        assert!(!by_tag("multus", Some("smf")).covers("any", &tags));
+        assert!(!by_tag("Multus", None).covers("any", &tags));
+    }
+}

@@ -1,0 +1,129 @@
+//! The rules of tags and their templates (EC2 User Guide, "Tag restrictions"), and of a profile that has no more than these.
+
+use std::collections::BTreeMap;
+
+use super::{invalid, name, selector};
+use crate::error::Result;
+use crate::profile::naming::NamingProfile;
+use crate::quotas::{LONGEST_LABEL, LONGEST_TAG_KEY, MOST_TAGS, OWN_TAGS};
+use crate::tags::own;
+use crate::tags::rules::{self, TagRules};
+use crate::tags::template;
+
+/// Checks every rule of a profile that only names.
+pub(super) fn naming_profile(profile: &NamingProfile) -> Result<()> {
+    name("profile.name", &profile.name, LONGEST_LABEL)?;
+    selector(&profile.selector)?;
+    let rules = profile.tag_rules();
+    let tags = [rules.node, rules.volumes, rules.interfaces];
+    if rules.name_preset.is_none() && tags.iter().all(|tags| tags.is_empty()) {
+        return Err(invalid(
+            "profile.nodeTags",
+            "nothing to name or tag",
+            "Set namePreset, nodeTags, volumeTags or interfaceTags",
+        ));
+    }
+    tag_rules(&rules)
+}
+
+/// What a profile of either kind says of tags.
+pub(super) fn tag_rules(rules: &TagRules<'_>) -> Result<()> {
+    let preset = usize::from(rules.name_preset.is_some());
+    if preset > 0 && rules.node.contains_key(rules::NAME) {
+        return Err(invalid(
+            "profile.nodeTags[\"Name\"]",
+            "namePreset makes the name already",
+            "Remove one of the two",
+        ));
+    }
+    templates("nodeTags", rules.node, preset, false)?;
+    templates("volumeTags", rules.volumes, 0, true)?;
+    templates("interfaceTags", rules.interfaces, 0, true)
+}
+
+fn templates(
+    field: &str,
+    templates: &BTreeMap<String, String>,
+    more: usize,
+    has_name: bool,
+) -> Result<()> {
+    let at = format!("profile.{field}");
+    let count = templates.len() + more;
+    if count > MOST_TAGS {
+        return Err(invalid(
+            at,
+            format!("{count} tags, at most {MOST_TAGS}"),
+            "Remove some: EC2 takes 50 on a resource",
+        ));
+    }
+    for (key, text) in templates {
+        let field = tag_field(&at, key);
+        tag_key(&field, key)?;
+        // What it renders to is checked when it is rendered.
+        template::check(text, has_name).map_err(|problem| {
+            invalid(
+                field,
+                problem,
+                "Correct the template (docs/naming.md, Templates)",
+            )
+        })?;
+    }
+    Ok(())
+}
+
+fn tag_field(at: &str, key: &str) -> String {
+    let key: String = key.chars().take(LONGEST_TAG_KEY).collect();
+    format!("{at}[{key:?}]")
+}
+
+/// The tags of a slot's interface.
+pub(super) fn of_slot(at: &str, tags: &BTreeMap<String, String>) -> Result<()> {
+    if tags.len() + OWN_TAGS > MOST_TAGS {
+        return Err(invalid(
+            at,
+            format!("{} tags, at most {}", tags.len(), MOST_TAGS - OWN_TAGS),
+            "Remove some: EC2 takes 50 on a resource, and Hookline adds its own to interfaces",
+        ));
+    }
+    for (key, value) in tags {
+        let field = tag_field(at, key);
+        tag_key(&field, key)?;
+        template::check_value(value)
+            .map_err(|problem| invalid(&field, problem, "Shorten or correct the value"))?;
+    }
+    Ok(())
+}
+
+fn tag_key(field: &str, key: &str) -> Result<()> {
+    let length = key.chars().count();
+    if length == 0 || length > LONGEST_TAG_KEY {
+        return Err(invalid(
+            field,
+            format!("a key of {length} characters, expected 1 to {LONGEST_TAG_KEY}"),
+            "Use another key",
+        ));
+    }
+    if key.chars().any(char::is_control) {
+        return Err(invalid(
+            field,
+            "control characters in the key",
+            "Use printable characters",
+        ));
+    }
+    let lower = key.to_ascii_lowercase();
+    if lower.starts_with("aws:") {
+        return Err(invalid(
+            field,
+            "keys that begin with aws: are AWS's own",
+            "Use another key",
+        ));
+    }
+    if lower.starts_with(own::PREFIX) || key == own::NO_MANAGE {
+        return Err(invalid(
+            field,
+            "Hookline sets this tag itself",
+            "Use another key",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! Which launches reconcile finds, what it makes of how their executions stand, and what it makes up.
+
+use super::*;
+use crate::event::Event;
+use crate::fixtures::profile;
+
+const MACHINE: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
+
+fn waiting(id: &str) -> Member {
+    Member {
+        instance: id.parse().unwrap(),
+        group: "upf".to_owned(),
+        group_arn: "arn:group".to_owned(),
+    }
+}
+
+fn given(change: impl FnOnce(&mut Value)) -> Given {
+    let mut value = profile();
+    change(&mut value);
+    Given {
+        profile: Profile::read(value.clone()).unwrap(),
+        value,
+    }
+}
+
+const A: &str = "i-0123456789abcdef0";
+
+fn found(profiles: &[Given], in_work: &[&str], age: i64) -> usize {
+    let waiting = [waiting(A)];
+    let facts = Facts {
+        launched_at: 1000,
+        tags: BTreeMap::from([("multus".to_owned(), "upf".to_owned())]),
+    };
+    let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
+    let in_work = in_work.iter().map(|id| id.parse().unwrap()).collect();
+    candidates(
+        &waiting,
+        &facts,
+        profiles,
+        &in_work,
+        1000 + age,
+        Limits::default(),
+    )
+    .len()
+}
+
+#[test]
+fn a_launch_that_nobody_works_on_is_found_after_two_minutes() {
+    let profiles = [given(|_| {})];
+    assert_eq!(found(&profiles, &[], 119), 0);
+    assert_eq!(found(&profiles, &[], 120), 1);
+    assert_eq!(found(&profiles, &["i-00000000"], 120), 1);
+    assert_eq!(found(&profiles, &[A], 120), 0);
+    assert_eq!(found(&[], &[], 120), 0);
+}
+
+#[test]
+fn only_hooks_of_ours_in_covered_groups_and_each_once() {
+    let foreign = given(|p| p["hook"]["complete"] = json!(false));
+    let elsewhere = given(|p| p["selector"] = json!({"autoScalingGroupNames": ["smf"]}));
+    let by_tag = given(|p| p["selector"] = json!({"tag": {"key": "multus"}}));
+    let other_hook = given(|p| p["hook"]["name"] = json!("second"));
+    assert_eq!(found(&[foreign, elsewhere], &[], 500), 0);
+    assert_eq!(found(&[by_tag.clone(), given(|_| {})], &[], 500), 1);
+    assert_eq!(found(&[by_tag, other_hook], &[], 500), 2);
+}
+
+#[test]
+fn an_instance_that_ec2_does_not_show_is_left_for_later() {
+    let profiles = [given(|_| {})];
+    let waiting = [waiting(A)];
+    let none = candidates(
+        &waiting,
+        &BTreeMap::new(),
+        &profiles,
+        &BTreeSet::new(),
+        9999,
+        Limits::default(),
+    );
+    assert!(none.is_empty());
+}
+
+#[test]
+fn names_are_step_functions_and_tell_the_instance() {
+    let instance: InstanceId = A.parse().unwrap();
+    let name = execution_name(&instance, &format!("{}/hook_é", "h".repeat(240)));
+    assert!(name.len() <= 80);
+    assert!(
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')),
+        "{name}"
+    );
+    assert_eq!(instance_of_name(&name), Some(instance.clone()));
+    assert_ne!(
+        execution_name(&instance, "a"),
+        execution_name(&instance, "b")
+    );
+    assert_eq!(instance_of_name("5e-4_77"), None);
+    assert_eq!(instance_of_name("reconcile-by-hand"), None);
+}
+
+#[test]
+fn the_instance_of_an_input() {
+    let input = json!({"event": {"detail": {"EC2InstanceId": A}}}).to_string();
+    assert_eq!(instance_of_input(&input), Some(A.parse().unwrap()));
+    for other in ["", "7", "{}", r#"{"event":{"detail":{"EC2InstanceId":7}}}"#] {
+        assert_eq!(instance_of_input(other), None);
+    }
+}
+
+#[test]
+fn the_made_up_event_is_a_launch() {
+    let machine = StateMachine::read(MACHINE).unwrap();
+    let waiting = waiting(A);
+    let event = event(
+        &machine,
+        &waiting,
+        "hookline-launch",
+        "2026-01-02T03:04:05Z",
+    );
+    let launch = Event::read_launch(event).unwrap();
+    assert_eq!(launch.region, "us-west-2");
+    assert_eq!(launch.instance_id, waiting.instance);
+    assert_eq!(launch.action.unwrap().lifecycle_action_token, None);
+}
+
+#[test]
+fn arns() {
+    let machine = StateMachine::read(MACHINE).unwrap();
+    assert_eq!(
+        machine.execution("n"),
+        "arn:aws:states:us-west-2:123456789012:execution:launch-node:n"
+    );
+    for bad in [
+        "",
+        "launch-node",
+        &format!("{MACHINE}:3"),
+        "arn:aws:states:r:a:stateMachine:",
+    ] {
+        let error = StateMachine::read(bad).unwrap_err();
+        assert!(
+            error.to_string().starts_with("stateMachineArn: "),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_launch_is_given_up_only_after_an_end_without_a_verdict() {
+    for (status, error) in [
+        ("TIMED_OUT", None),
+        ("ABORTED", None),
+        ("FAILED", None),
+        ("FAILED", Some("States.Runtime")),
+        ("FAILED", Some("Hookline.HookNotCompleted")),
+        ("FAILED", Some("Hookline.InvalidTemplate")),
+    ] {
+        assert_eq!(after(status, error), Next::GiveUp, "{status} {error:?}");
+    }
+    for (status, error) in [
+        ("FAILED", Some("Hookline.InvalidEvent")),
+        ("FAILED", Some("Hookline.InvalidProfile")),
+        ("FAILED", Some("Hookline.InvalidPayload")),
+        ("SUCCEEDED", None),
+        ("RUNNING", None),
+        ("PENDING_REDRIVE", None),
+        ("A_NEW_STATUS", None),
+    ] {
+        assert!(matches!(after(status, error), Next::Leave(_)), "{status}");
+    }
+}
+
+#[test]
+fn the_end_of_an_execution_is_read() {
+    let event = json!({
+        "detail-type": Ended::DETAIL_TYPE, "source": "aws.states",
+        "detail": {
+            "executionArn": "e", "stateMachineArn": MACHINE, "name": "n", "status": "TIMED_OUT",
+            "startDate": 1, "stopDate": 2, "input": "{}", "inputDetails": {"included": true},
+            "output": null, "outputDetails": null,
+        },
+    });
+    assert!(Ended::is(&event));
+    let ended = Ended::read(event).unwrap();
+    assert_eq!((ended.status.as_str(), ended.error), ("TIMED_OUT", None));
+    assert!(!Ended::is(&json!({"profiles": []})));
+    assert!(Ended::read(json!({"detail": {"status": 7}})).is_err());
+}
+
+#[test]
+fn a_launch_is_overdue_after_its_hooks_heartbeat_timeout() {
+    let waiting = [waiting(A)];
+    let facts = Facts {
+        launched_at: 1000,
+        tags: BTreeMap::new(),
+    };
+    let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
+    let limits = Limits::default();
+    let at = |profiles: &[Given], now| overdue(&waiting, &facts, profiles, now, limits).len();
+    let profiles = [given(|_| {}), given(|_| {})];
+    assert_eq!(at(&profiles, 2800), 0);
+    assert_eq!(at(&profiles, 2801), 1);
+    assert_eq!(at(&[], 2801), 0);
+    let theirs = given(|p| p["hook"]["complete"] = json!(false));
+    assert_eq!(at(&[theirs], 2801), 0);
+    // EC2 does not show the instance yet.
+    assert_eq!(
+        overdue(&waiting, &BTreeMap::new(), &profiles, 2801, limits).len(),
+        0
+    );
+}

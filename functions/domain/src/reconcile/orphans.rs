@@ -1,0 +1,218 @@
+//! Interfaces that nobody owns any more: what is to be done about those that Hookline made and that hang nowhere.
+//!
+//! A listing may be older than the truth, so one look proves nothing. The first sighting only puts a tag with the time on
+//! the interface; a later one deletes it, when it has been so for long enough (invariants I2 and I4).
+
+use std::collections::BTreeSet;
+
+use super::launches::Limits;
+use crate::ids::{InstanceId, NetworkInterfaceId};
+use crate::interface::Interface;
+use crate::tags::own;
+
+/// When the interface was first seen without an owner, in seconds since the epoch.
+pub const UNOWNED_SINCE: &str = "hookline:unowned-since";
+
+/// What is to be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Seen without an owner for the first time: these get the tag.
+    pub mark: Vec<NetworkInterfaceId>,
+    /// Owned again: these lose the tag.
+    pub unmark: Vec<NetworkInterfaceId>,
+    /// Without an owner for long enough: these are deleted, those that wait longest first.
+    pub delete: Vec<NetworkInterfaceId>,
+    /// The same, but one round deletes no more than its limit.
+    pub left: Vec<NetworkInterfaceId>,
+}
+
+/// Whether an execution may be at work on the interface, if one runs for its instance: then it must be asked for.
+#[must_use]
+pub fn is_in_question(interface: &Interface) -> bool {
+    owner(interface).is_some() && !hangs(interface)
+}
+
+/// Sorts the interfaces that carry Hookline's tag.
+///
+/// One that hangs on an instance is owned: by the instance it was made for, until EC2 takes it off or deletes it with the
+/// instance, or by whoever moved it elsewhere. One that hangs nowhere is owned while an execution for its instance
+/// runs. Whether the instance itself still lives makes no difference then.
+#[must_use]
+pub fn sort(
+    interfaces: &[Interface],
+    in_work: &BTreeSet<InstanceId>,
+    now: i64,
+    limits: Limits,
+) -> Work {
+    let mut work = Work::default();
+    let mut due = Vec::new();
+    for interface in interfaces {
+        let Some(owner) = owner(interface) else {
+            continue;
+        };
+        let tag = interface.tags.get(UNOWNED_SINCE);
+        if hangs(interface) || in_work.contains(&owner) {
+            if tag.is_some() {
+                work.unmark.push(interface.id.clone());
+            }
+            continue;
+        }
+        // On its way to being made, attached or detached: the next round sees where it ended.
+        if interface.status != "available" {
+            continue;
+        }
+        match tag.and_then(|since| since.parse::<i64>().ok()) {
+            Some(since) if now.saturating_sub(since) >= limits.unowned_seconds => {
+                due.push((since, interface.id.clone()));
+            }
+            // A time to come is nobody's sighting.
+            Some(since) if since <= now => {}
+            _ => work.mark.push(interface.id.clone()),
+        }
+    }
+    due.sort();
+    work.delete = due.into_iter().map(|(_, id)| id).collect();
+    work.left = work
+        .delete
+        .split_off(limits.deletes_per_round.min(work.delete.len()));
+    work
+}
+
+/// The instance that the interface was made for; none is not one of Hookline's.
+fn owner(interface: &Interface) -> Option<InstanceId> {
+    interface.tags.get(own::INSTANCE_ID)?.parse().ok()
+}
+
+/// Whether it is attached, or changing. What EC2 shows as detached hangs nowhere.
+fn hangs(interface: &Interface) -> bool {
+    interface
+        .attachment
+        .as_ref()
+        .is_some_and(|on| on.status != "detached")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::interface::Attachment;
+
+    const OWNER: &str = "i-0123456789abcdef0";
+    const NOW: i64 = 10_000;
+
+    fn interface(n: u32, since: Option<&str>) -> Interface {
+        let mut tags = BTreeMap::from([(own::INSTANCE_ID.to_owned(), OWNER.to_owned())]);
+        if let Some(since) = since {
+            tags.insert(UNOWNED_SINCE.to_owned(), since.to_owned());
+        }
+        Interface {
+            id: format!("eni-{n:017x}").parse().unwrap(),
+            subnet_id: "subnet-00000000".parse().unwrap(),
+            availability_zone: "us-west-2a".to_owned(),
+            status: "available".to_owned(),
+            attachment: None,
+            security_group_ids: BTreeSet::new(),
+            private_ip_addresses: Vec::new(),
+            prefixes: Vec::new(),
+            ipv6_addresses: Vec::new(),
+            ipv6_prefixes: Vec::new(),
+            source_dest_check: true,
+            description: String::new(),
+            tags,
+        }
+    }
+
+    fn on(mut interface: Interface, instance: &str, status: &str) -> Interface {
+        interface.status = "in-use".to_owned();
+        interface.attachment = Some(Attachment {
+            id: "eni-attach-0".to_owned(),
+            instance_id: Some(instance.parse().unwrap()),
+            device_index: 1,
+            network_card: 0,
+            status: status.to_owned(),
+            delete_on_termination: false,
+        });
+        interface
+    }
+
+    fn work(interfaces: &[Interface]) -> Work {
+        sort(interfaces, &BTreeSet::new(), NOW, Limits::default())
+    }
+
+    #[test]
+    fn the_first_sighting_only_marks() {
+        let one = interface(1, None);
+        let expected = Work {
+            mark: vec![one.id.clone()],
+            ..Work::default()
+        };
+        assert_eq!(work(&[one]), expected);
+    }
+
+    #[test]
+    fn it_is_deleted_once_it_has_been_so_for_ten_minutes() {
+        assert_eq!(work(&[interface(1, Some("9401"))]), Work::default());
+        assert_eq!(work(&[interface(1, Some("9400"))]).delete.len(), 1);
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_is_written_anew() {
+        for since in ["", "yesterday", "2026-01-01T00:00:00Z", "10001"] {
+            assert_eq!(work(&[interface(1, Some(since))]).mark.len(), 1, "{since}");
+        }
+        let longest = i64::MIN.to_string();
+        assert_eq!(work(&[interface(1, Some(&longest))]).delete.len(), 1);
+    }
+
+    #[test]
+    fn what_is_owned_loses_nothing_but_the_tag() {
+        let marked = || interface(1, Some("1"));
+        let other = "i-0fedcba9876543210";
+        for owned in [
+            on(marked(), OWNER, "attached"),
+            on(marked(), OWNER, "attaching"),
+            on(marked(), OWNER, "detaching"),
+            on(marked(), other, "attached"),
+        ] {
+            assert!(!is_in_question(&owned));
+            let expected = Work {
+                unmark: vec![owned.id.clone()],
+                ..Work::default()
+            };
+            assert_eq!(work(&[owned]), expected);
+        }
+        let in_work = BTreeSet::from([OWNER.parse().unwrap()]);
+        let sorted = sort(&[marked()], &in_work, NOW, Limits::default());
+        assert_eq!((sorted.unmark.len(), sorted.delete.len()), (1, 0));
+        assert_eq!(
+            work(&[on(interface(1, None), OWNER, "attached")]),
+            Work::default()
+        );
+    }
+
+    #[test]
+    fn what_is_changing_or_not_ours_is_left_alone() {
+        let mut pending = interface(1, Some("1"));
+        pending.status = "pending".to_owned();
+        let mut untagged = interface(2, Some("1"));
+        untagged.tags.remove(own::INSTANCE_ID);
+        let mut foreign = interface(3, Some("1"));
+        foreign
+            .tags
+            .insert(own::INSTANCE_ID.to_owned(), "mine".to_owned());
+        assert!(!is_in_question(&untagged));
+        assert_eq!(work(&[pending, untagged, foreign]), Work::default());
+    }
+
+    #[test]
+    fn a_round_deletes_the_longest_waiting_and_leaves_the_rest() {
+        let interfaces: Vec<_> = (0..60)
+            .map(|n| interface(n, Some(&(1000 - i64::from(n)).to_string())))
+            .collect();
+        let sorted = work(&interfaces);
+        assert_eq!((sorted.delete.len(), sorted.left.len()), (50, 10));
+        assert_eq!(sorted.delete.first(), Some(&interfaces[59].id));
+        assert_eq!(sorted.left.last(), Some(&interfaces[0].id));
+    }
+}

@@ -1,0 +1,374 @@
+//! Which CreateTags calls are left to make, as few as can be.
+//!
+//! CreateTags puts the same tags on each of its resources. A tag that is right already does no harm when it is written
+//! again, so one call may serve resources that lack different tags, as long as all of them are to have all of it. For one
+//! instance there are mostly three kinds of resources (itself, its volumes, its interfaces), so the fewest calls are found
+//! by trying.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::own::Tags;
+use crate::quotas::MOST_TAGS;
+
+/// More kinds of resources than this are not tried out: each has a call of its own. It takes volumes or interfaces of one
+/// instance whose tags somebody set differently.
+const MOST_KINDS: usize = 4;
+
+/// Something that is to have tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// `i-…`, `vol-…`, `eni-…`
+    pub resource: String,
+    /// The tags that it has.
+    pub current: Tags,
+    /// The tags that it is to have.
+    pub wanted: Tags,
+}
+
+/// One CreateTags call.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// CreateTags `ResourceId`.
+    pub resources: Vec<String>,
+    /// CreateTags `Tag`.
+    pub tags: Tags,
+}
+
+/// Resources that lack the same and are to have the same.
+struct Kind<'a> {
+    resources: Vec<&'a str>,
+    wanted: &'a Tags,
+    missing: Tags,
+}
+
+fn kinds(targets: &[Target]) -> Vec<Kind<'_>> {
+    let mut kinds: Vec<Kind<'_>> = Vec::new();
+    for target in targets {
+        let mut missing = target.wanted.clone();
+        missing.retain(|key, value| target.current.get(key) != Some(value));
+        if missing.is_empty() {
+            continue;
+        }
+        match kinds
+            .iter_mut()
+            .find(|kind| kind.missing == missing && *kind.wanted == target.wanted)
+        {
+            Some(kind) => kind.resources.push(&target.resource),
+            None => kinds.push(Kind {
+                resources: vec![&target.resource],
+                wanted: &target.wanted,
+                missing,
+            }),
+        }
+    }
+    kinds
+}
+
+/// The calls after which every target has what it is to have: as few as can be, and of these the ones that write the fewest
+/// tags. None when all is right.
+#[must_use]
+pub fn fewest(targets: &[Target]) -> Vec<Call> {
+    let kinds = kinds(targets);
+    let one_each = || kinds.iter().map(|kind| together(&[kind])).collect();
+    if kinds.len() > MOST_KINDS {
+        return one_each();
+    }
+    // Every group of kinds, with the most that one call may write to all of them.
+    let groups: Vec<Vec<&Kind<'_>>> = (1_u32..1 << kinds.len())
+        .map(|set| {
+            let in_it = |n: &usize| set & (1 << n) != 0;
+            (0..kinds.len())
+                .filter(in_it)
+                .filter_map(|n| kinds.get(n))
+                .collect()
+        })
+        .collect();
+    let groups: Vec<(Vec<&Kind<'_>>, Call)> = groups
+        .into_iter()
+        .map(|group| {
+            let call = together(&group);
+            (group, call)
+        })
+        .collect();
+    for count in 0..kinds.len() {
+        let serving = choices(groups.len(), count)
+            .into_iter()
+            .map(|choice| {
+                choice
+                    .into_iter()
+                    .filter_map(|n| groups.get(n))
+                    .collect::<Vec<_>>()
+            })
+            .filter(|choice| kinds.iter().all(|kind| is_served(kind, choice)))
+            .min_by_key(|choice| {
+                choice
+                    .iter()
+                    .map(|(_, call)| call.tags.len() * call.resources.len())
+                    .sum::<usize>()
+            });
+        if let Some(choice) = serving {
+            return choice.into_iter().map(|(_, call)| call.clone()).collect();
+        }
+    }
+    one_each()
+}
+
+/// One call for several kinds: what any of them lacks and all of them are to have.
+fn together(group: &[&Kind<'_>]) -> Call {
+    let mut tags: Tags = group.iter().flat_map(|kind| kind.missing.clone()).collect();
+    tags.retain(|key, value| group.iter().all(|kind| kind.wanted.get(key) == Some(value)));
+    Call {
+        resources: group
+            .iter()
+            .flat_map(|kind| kind.resources.iter().map(|id| (*id).to_owned()))
+            .collect(),
+        tags,
+    }
+}
+
+fn is_served(kind: &Kind<'_>, calls: &[&(Vec<&Kind<'_>>, Call)]) -> bool {
+    kind.missing.iter().all(|(key, value)| {
+        calls.iter().any(|(group, call)| {
+            group.iter().any(|served| std::ptr::eq(*served, kind))
+                && call.tags.get(key) == Some(value)
+        })
+    })
+}
+
+/// Every way to choose `count` of the first `of` numbers.
+fn choices(of: usize, count: usize) -> Vec<Vec<usize>> {
+    let mut found = vec![Vec::new()];
+    for _ in 0..count {
+        found = found
+            .into_iter()
+            .flat_map(|choice: Vec<usize>| {
+                let next = choice.last().map_or(0, |last| last + 1);
+                (next..of).map(move |n| [choice.as_slice(), &[n]].concat())
+            })
+            .collect();
+    }
+    found
+}
+
+/// A call that may serve several instances, with what of it is whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// The call.
+    pub call: Call,
+    /// The same, for each instance alone: instance (by its number) and resources.
+    pub parts: BTreeMap<usize, Vec<String>>,
+}
+
+/// EC2's limit of resources in one CreateTags (EC2 API Reference, CreateTags).
+const MOST_RESOURCES: usize = 1000;
+
+/// Calls of several instances, one list for each, where calls that write the same tags become one.
+#[must_use]
+pub fn shared(by_instance: &[Vec<Call>]) -> Vec<Shared> {
+    let mut all: Vec<Shared> = Vec::new();
+    for (instance, calls) in by_instance.iter().enumerate() {
+        for call in calls {
+            let same = all.iter_mut().find(|shared| {
+                shared.call.tags == call.tags
+                    && shared.call.resources.len() + call.resources.len() <= MOST_RESOURCES
+            });
+            match same {
+                Some(shared) => {
+                    shared.call.resources.extend(call.resources.iter().cloned());
+                    let part = shared.parts.entry(instance).or_default();
+                    part.extend(call.resources.iter().cloned());
+                }
+                None => all.push(Shared {
+                    call: call.clone(),
+                    parts: BTreeMap::from([(instance, call.resources.clone())]),
+                }),
+            }
+        }
+    }
+    all
+}
+
+/// Says what has no room for its tags; those of AWS do not count (EC2 User Guide, "Tag restrictions").
+///
+/// # Errors
+/// The problem, in words.
+pub fn check_room(targets: &[Target]) -> Result<(), String> {
+    for target in targets {
+        let keys: BTreeSet<&String> = target
+            .current
+            .keys()
+            .filter(|key| !key.starts_with("aws:"))
+            .chain(target.wanted.keys())
+            .collect();
+        if keys.len() > MOST_TAGS {
+            return Err(format!(
+                "{} would have {} tags, at most {MOST_TAGS}",
+                target.resource,
+                keys.len()
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tags(text: &str) -> Tags {
+        text.split_whitespace()
+            .map(|pair| {
+                let (key, value) = pair.split_once('=').unwrap();
+                (key.to_owned(), value.to_owned())
+            })
+            .collect()
+    }
+
+    fn target(resource: &str, current: &str, wanted: &str) -> Target {
+        Target {
+            resource: resource.to_owned(),
+            current: tags(current),
+            wanted: tags(wanted),
+        }
+    }
+
+    fn call(resources: &[&str], written: &str) -> Call {
+        Call {
+            resources: resources.iter().map(|id| (*id).to_owned()).collect(),
+            tags: tags(written),
+        }
+    }
+
+    #[test]
+    fn nothing_is_called_when_all_is_right() {
+        let targets = [
+            target("i-1", "Name=a Env=x", "Name=a"),
+            target("vol-1", "", ""),
+        ];
+        assert_eq!(fewest(&targets), []);
+        assert_eq!(fewest(&[]), []);
+    }
+
+    #[test]
+    fn a_different_name_is_replaced_by_one_call() {
+        let targets = [target("i-1", "Name=old Env=x", "Name=new Env=x")];
+        assert_eq!(fewest(&targets), [call(&["i-1"], "Name=new")]);
+    }
+
+    #[test]
+    fn the_same_tags_are_one_call_for_instance_volumes_and_interfaces() {
+        let targets = [
+            target("i-1", "", "Name=a Team=core"),
+            target("vol-1", "", "Name=a Team=core"),
+            target("vol-2", "Team=core", "Name=a Team=core"),
+            target("eni-1", "Name=b", "Name=a Team=core"),
+        ];
+        let calls = fewest(&targets);
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        assert_eq!(calls[0].tags, tags("Name=a Team=core"));
+        assert_eq!(calls[0].resources.len(), 4);
+    }
+
+    #[test]
+    fn what_only_some_are_to_have_takes_a_second_call() {
+        let targets = [
+            target("i-1", "", "Name=a Team=core"),
+            target("vol-1", "", "Team=core"),
+            target("eni-1", "", "Name=a"),
+        ];
+        assert_eq!(fewest(&targets).len(), 2);
+        let targets = [
+            target("i-1", "", "Name=a Team=core"),
+            target("vol-1", "", "Name=b Team=core"),
+        ];
+        assert_eq!(fewest(&targets).len(), 2);
+    }
+
+    #[test]
+    fn instances_with_the_same_tags_share_a_call() {
+        let one = |id: &str, name: &str| {
+            vec![
+                call(&[id], "Team=core"),
+                call(&[id], &format!("Name={name}")),
+            ]
+        };
+        let found = shared(&[one("i-1", "a"), Vec::new(), one("i-3", "c")]);
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0].call, call(&["i-1", "i-3"], "Team=core"));
+        assert_eq!(found[0].parts[&2], ["i-3"]);
+    }
+
+    #[test]
+    fn fifty_tags_and_no_more_are_checked_before_the_call() {
+        let many = |n: usize| {
+            (0..n)
+                .map(|n| format!("k{n}=v"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let with =
+            |n: usize, wanted: &str| [target("i-1", &format!("{} aws:x=y", many(n)), wanted)];
+        assert_eq!(check_room(&with(49, "Name=a")), Ok(()));
+        assert_eq!(check_room(&with(50, "k3=other")), Ok(()));
+        assert_eq!(
+            check_room(&with(50, "Name=a")).unwrap_err(),
+            "i-1 would have 51 tags, at most 50"
+        );
+    }
+
+    fn some_tags() -> impl Strategy<Value = Tags> {
+        prop::collection::btree_map("[ABC]", "[xy]", 0..3)
+    }
+
+    /// Whether so many calls of any kind can be enough: every call is a set of resources and, of the tags that all of these
+    /// are to have, all.
+    fn can_do(targets: &[Target], calls: usize) -> bool {
+        let sets: Vec<u32> = (1..1 << targets.len()).collect();
+        choices(sets.len(), calls).iter().any(|choice| {
+            targets.iter().enumerate().all(|(n, target)| {
+                target.wanted.iter().all(|(key, value)| {
+                    target.current.get(key) == Some(value)
+                        || choice.iter().any(|set| {
+                            let set = sets[*set];
+                            let all_want = targets.iter().enumerate().all(|(m, other)| {
+                                set & (1 << m) == 0 || other.wanted.get(key) == Some(value)
+                            });
+                            set & (1 << n) != 0 && all_want
+                        })
+                })
+            })
+        })
+    }
+
+    proptest! {
+        /// Against the plain way: every target is right afterwards, nothing else was written, and fewer calls cannot do it.
+        #[test]
+        fn the_calls_do_it_and_fewer_cannot(
+            parts in prop::collection::vec((some_tags(), some_tags()), 0..5)
+        ) {
+            let targets: Vec<Target> = parts
+                .into_iter()
+                .enumerate()
+                .map(|(n, (current, wanted))| Target { resource: format!("r{n}"), current, wanted })
+                .collect();
+            let calls = fewest(&targets);
+            for target in &targets {
+                let mut after = target.current.clone();
+                for call in calls.iter().filter(|call| call.resources.contains(&target.resource)) {
+                    for (key, value) in &call.tags {
+                        prop_assert_eq!(target.wanted.get(key), Some(value), "{:?}", calls);
+                    }
+                    after.extend(call.tags.clone());
+                }
+                for (key, value) in &target.wanted {
+                    prop_assert_eq!(after.get(key), Some(value), "{:?}", calls);
+                }
+            }
+            if !calls.is_empty() {
+                prop_assert!(!can_do(&targets, calls.len() - 1), "{:?}", calls);
+            }
+        }
+    }
+}

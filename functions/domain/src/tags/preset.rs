@@ -1,0 +1,130 @@
+//! Names that many teams use, ready-made.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::facts::{CLUSTER_TAG, NODEGROUP_TAG, NodeFacts};
+use crate::json_schema;
+
+/// A ready-made template of the tag `Name`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(transform = json_schema::words)]
+pub enum NamePreset {
+    /// `test-test2-ip-172.31.25.27`: cluster, node group and private address of an EKS node.
+    ClusterNodegroupIp,
+    /// `pre-eks-01.ip-10-0-22-100`: cluster and private address of an EKS node.
+    ClusterIp,
+    /// `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private address's last two octets.
+    TagsIp,
+}
+
+impl NamePreset {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ClusterNodegroupIp, Self::ClusterIp, Self::TagsIp];
+
+    /// The template that it stands for.
+    #[must_use]
+    pub const fn template(self) -> &'static str {
+        match self {
+            Self::ClusterNodegroupIp => "{{ cluster }}-{{ nodegroup }}-ip-{{ private_ip }}",
+            Self::ClusterIp => "{{ cluster }}.ip-{{ private_ip | dashed }}",
+            Self::TagsIp => {
+                "{{ tags['Region'] }}-{{ tags['App'] }}-{{ tags['Layer'] }}-{{ tags['Env'] }}-{{ tags['Group'] }}-{{ private_ip | octets(2) }}"
+            }
+        }
+    }
+
+    /// The tags that it makes the name of.
+    #[must_use]
+    pub const fn tags(self) -> &'static [&'static str] {
+        match self {
+            Self::ClusterNodegroupIp => &[CLUSTER_TAG, NODEGROUP_TAG],
+            Self::ClusterIp => &[CLUSTER_TAG],
+            Self::TagsIp => &["Region", "App", "Layer", "Env", "Group"],
+        }
+    }
+
+    /// Refuses a node for which the name would be half-made: an empty tag counts as missing.
+    ///
+    /// # Errors
+    /// The problem, in words, with every tag that is missing.
+    pub(super) fn check(self, facts: &NodeFacts) -> Result<(), String> {
+        let missing: Vec<_> = self
+            .tags()
+            .iter()
+            .filter(|key| facts.tags.get(**key).is_none_or(|value| value.is_empty()))
+            .map(|key| format!("{key:?}"))
+            .collect();
+        if !missing.is_empty() {
+            let tags = missing.join(", ");
+            return Err(format!("the instance has no tag {tags}, or an empty one"));
+        }
+        if facts.private_ip.is_none() {
+            return Err("the instance has no private IPv4 address".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::template;
+    use super::*;
+    use crate::fixtures::facts;
+
+    #[test]
+    fn the_names_letter_for_letter() {
+        let mut node = facts();
+        for (key, value) in [
+            ("Region", "vg"),
+            ("App", "store"),
+            ("Layer", "web"),
+            ("Env", "release"),
+            ("Group", "a"),
+        ] {
+            node.tags.insert(key.to_owned(), value.to_owned());
+        }
+        let mut name = |preset: NamePreset, ip: &str| {
+            node.private_ip = Some(ip.to_owned());
+            preset.check(&node).unwrap();
+            template::render(preset.template(), &node, None).unwrap()
+        };
+        assert_eq!(
+            name(NamePreset::TagsIp, "10.10.12.34"),
+            "vg-store-web-release-a-12-34"
+        );
+        assert_eq!(
+            name(NamePreset::ClusterIp, "10.0.22.100"),
+            "pre-eks-01.ip-10-0-22-100"
+        );
+        assert_eq!(
+            name(NamePreset::ClusterNodegroupIp, "172.31.25.27"),
+            "pre-eks-01-web-ip-172.31.25.27"
+        );
+    }
+
+    #[test]
+    fn all_are_good_templates_and_have_names_of_their_own() {
+        for preset in NamePreset::ALL {
+            assert_eq!(template::check(preset.template(), false), Ok(()));
+            let name = serde_json::to_value(preset).unwrap();
+            assert_eq!(serde_json::from_value::<NamePreset>(name).unwrap(), preset);
+        }
+    }
+
+    #[test]
+    fn a_name_is_never_half_made() {
+        let mut node = facts();
+        node.tags.insert("Region".to_owned(), String::new());
+        assert_eq!(
+            NamePreset::TagsIp.check(&node).unwrap_err(),
+            "the instance has no tag \"Region\", \"App\", \"Layer\", \"Group\", or an empty one"
+        );
+        node.private_ip = None;
+        assert_eq!(
+            NamePreset::ClusterIp.check(&node).unwrap_err(),
+            "the instance has no private IPv4 address"
+        );
+    }
+}

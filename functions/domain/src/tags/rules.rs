@@ -1,0 +1,251 @@
+//! What a profile says of tags, and what that comes to for one instance.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::calls::{Call, Target, check_room, fewest};
+use super::facts::NodeFacts;
+use super::own::Tags;
+use super::preset::NamePreset;
+use super::template;
+use crate::error::{Error, Input, Result};
+use crate::json_schema;
+
+/// The tag that is a resource's name in the console.
+pub const NAME: &str = "Name";
+
+/// What becomes of a tag that is there already, with another value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(transform = json_schema::words)]
+pub enum ExistingTags {
+    /// It gets the profile's value, whoever set it.
+    #[default]
+    Replace,
+    /// It stays, whoever set it: a person, the group, the launch template.
+    Keep,
+}
+
+/// What a profile says of tags; see `docs/naming.md`.
+#[derive(Debug, Clone, Copy)]
+pub struct TagRules<'a> {
+    /// `profile.namePreset`
+    pub name_preset: Option<NamePreset>,
+    /// `profile.nodeTags`: key → template
+    pub node: &'a Tags,
+    /// `profile.volumeTags`
+    pub volumes: &'a Tags,
+    /// `profile.interfaceTags`
+    pub interfaces: &'a Tags,
+    /// `profile.existingTags`
+    pub existing: ExistingTags,
+}
+
+/// The tags of one instance and of what is its own, as its profile asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The instance's.
+    pub node: Tags,
+    /// Each of its volumes'.
+    pub volumes: Tags,
+    /// Each of its interfaces'.
+    pub interfaces: Tags,
+}
+
+impl TagRules<'_> {
+    /// The variables that the templates speak of.
+    #[must_use]
+    pub fn variables(&self) -> BTreeSet<String> {
+        [self.node, self.volumes, self.interfaces]
+            .into_iter()
+            .flat_map(Tags::values)
+            .map(String::as_str)
+            .chain(self.name_preset.map(NamePreset::template))
+            .flat_map(template::variables)
+            .collect()
+    }
+
+    /// Renders the templates. One that renders to nothing sets no tag.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] that names the tag, where a template speaks of what the node does not have.
+    pub fn wanted(&self, facts: &NodeFacts) -> Result<Wanted> {
+        let mut node = rendered("nodeTags", self.node, facts, None)?;
+        if let Some(preset) = self.name_preset {
+            let name = preset
+                .check(facts)
+                .and_then(|()| template::render(preset.template(), facts, None))
+                .map_err(|problem| failed("profile.namePreset".to_owned(), problem))?;
+            node.insert(NAME.to_owned(), name);
+        }
+        // What the node is called in the end.
+        let kept = facts
+            .tags
+            .get(NAME)
+            .filter(|_| self.existing == ExistingTags::Keep);
+        let name = kept.or(node.get(NAME)).or(facts.tags.get(NAME)).cloned();
+        let name = name.as_deref();
+        Ok(Wanted {
+            volumes: rendered("volumeTags", self.volumes, facts, name)?,
+            interfaces: rendered("interfaceTags", self.interfaces, facts, name)?,
+            node,
+        })
+    }
+
+    /// A resource with the tags that it has and those that it is to have.
+    #[must_use]
+    pub fn target(&self, resource: &str, current: Tags, wanted: &Tags) -> Target {
+        let mut wanted = wanted.clone();
+        if self.existing == ExistingTags::Keep {
+            wanted.retain(|key, value| current.get(key).is_none_or(|found| found == value));
+        }
+        Target {
+            resource: resource.to_owned(),
+            current,
+            wanted,
+        }
+    }
+}
+
+/// The calls that are left to make for the targets of one instance; none when all is right.
+///
+/// # Errors
+/// [`Error::Invalid`] when a resource has no room for its tags.
+pub fn calls(targets: &[Target]) -> Result<Vec<Call>> {
+    check_room(targets).map_err(|problem| {
+        Error::invalid(
+            Input::Template,
+            "profile.nodeTags",
+            problem,
+            "Ask for fewer tags, or take some off",
+        )
+    })?;
+    Ok(fewest(targets))
+}
+
+fn rendered(field: &str, templates: &Tags, facts: &NodeFacts, name: Option<&str>) -> Result<Tags> {
+    let mut tags = Tags::new();
+    for (key, text) in templates {
+        let value = template::render(text, facts, name)
+            .map_err(|problem| failed(format!("profile.{field}[{key:?}]"), problem))?;
+        if !value.is_empty() {
+            tags.insert(key.clone(), value);
+        }
+    }
+    Ok(tags)
+}
+
+fn failed(field: String, problem: String) -> Error {
+    Error::invalid(
+        Input::Template,
+        field,
+        problem,
+        "Correct the template, or give what may be missing a default()",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::facts;
+
+    fn tags<const N: usize>(pairs: [(&str, &str); N]) -> Tags {
+        pairs
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into()
+    }
+
+    struct Said {
+        preset: Option<NamePreset>,
+        node: Tags,
+        volumes: Tags,
+        existing: ExistingTags,
+    }
+
+    impl Said {
+        fn rules(&self) -> TagRules<'_> {
+            static NONE: Tags = Tags::new();
+            TagRules {
+                name_preset: self.preset,
+                node: &self.node,
+                volumes: &self.volumes,
+                interfaces: &NONE,
+                existing: self.existing,
+            }
+        }
+    }
+
+    fn said() -> Said {
+        Said {
+            preset: Some(NamePreset::ClusterIp),
+            node: tags([
+                ("Zone", "{{ az }}"),
+                ("Nothing", "{% if az == '' %}x{% endif %}"),
+            ]),
+            volumes: tags([("Name", "{{ name }}-root")]),
+            existing: ExistingTags::Replace,
+        }
+    }
+
+    #[test]
+    fn templates_and_preset_make_the_tags() {
+        let wanted = said().rules().wanted(&facts()).unwrap();
+        let name = "pre-eks-01.ip-10-0-22-100";
+        assert_eq!(wanted.node, tags([("Name", name), ("Zone", "us-west-2a")]));
+        assert_eq!(wanted.volumes["Name"], format!("{name}-root"));
+        assert_eq!(wanted.interfaces, Tags::new());
+    }
+
+    #[test]
+    fn the_name_of_the_volumes_is_what_the_node_is_called_in_the_end() {
+        let mut node = facts();
+        node.tags.insert("Name".to_owned(), "mine".to_owned());
+        let mut said = said();
+        said.existing = ExistingTags::Keep;
+        let wanted = said.rules().wanted(&node).unwrap();
+        assert_eq!(wanted.volumes["Name"], "mine-root");
+        let target = said.rules().target("i-1", node.tags.clone(), &wanted.node);
+        assert!(!target.wanted.contains_key("Name"), "kept");
+        assert_eq!(target.wanted["Zone"], "us-west-2a");
+        said.existing = ExistingTags::Replace;
+        said.preset = None;
+        assert_eq!(
+            said.rules().wanted(&node).unwrap().volumes["Name"],
+            "mine-root",
+            "no rule names the node, so its name stays"
+        );
+    }
+
+    #[test]
+    fn the_field_that_fails_is_named() {
+        let mut node = facts();
+        node.private_ip = None;
+        let error = said().rules().wanted(&node).unwrap_err();
+        assert_eq!(error.error_type(), "Hookline.InvalidTemplate");
+        assert!(
+            error
+                .to_string()
+                .starts_with("profile.namePreset: the instance has no private"),
+            "{error}"
+        );
+        let mut said = said();
+        said.preset = None;
+        said.node = Tags::new();
+        let error = said.rules().wanted(&node).unwrap_err().to_string();
+        assert!(
+            error.starts_with(
+                "profile.volumeTags[\"Name\"]: line 1, column 4: undefined value: `name`"
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_variables_of_all_templates() {
+        let found = said().rules().variables();
+        let found: Vec<_> = found.iter().map(String::as_str).collect();
+        assert_eq!(found, ["az", "cluster", "name", "private_ip"]);
+    }
+}

@@ -1,0 +1,332 @@
+//! The templates of tags: what is wrong with one, and what it renders to.
+//!
+//! The language is that of minijinja. An undefined variable is an error, so a name is never half-made;
+//! `default()` is there for those who want one.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use minijinja::value::{Object, Serde};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use super::facts::{NAME_VARIABLE, NodeFacts, VARIABLES, tag_behind};
+use crate::quotas::LONGEST_TAG_VALUE;
+
+/// Longer than any template a person writes.
+const LONGEST_TEMPLATE: usize = 4096;
+
+fn environment<'a>() -> Environment<'a> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // The same in each build: an error says which variable was undefined.
+    environment.set_debug(true);
+    environment.add_filter("default", minijinja::filters::default);
+    environment.add_filter("lower", minijinja::filters::lower);
+    environment.add_filter("upper", minijinja::filters::upper);
+    environment.add_filter("replace", minijinja::filters::replace);
+    environment.add_filter("dashed", dashed);
+    environment.add_filter("octets", octets);
+    environment
+}
+
+/// `10.0.22.100` → `10-0-22-100`
+fn dashed(address: String) -> String {
+    address.replace(['.', ':'], "-")
+}
+
+/// `10.0.22.100 | octets(2)` → `22-100`
+fn octets(address: String, last: usize) -> Result<String, Error> {
+    let wrong = |problem: String| Error::new(ErrorKind::InvalidOperation, problem);
+    let octets = address
+        .parse::<Ipv4Addr>()
+        .map_err(|_| wrong("octets is for an IPv4 address".to_owned()))?
+        .octets();
+    let first = octets
+        .len()
+        .checked_sub(last)
+        .filter(|_| last > 0)
+        .ok_or_else(|| wrong(format!("octets({last}): expected 1 to 4")))?;
+    let last: Vec<_> = octets.iter().skip(first).map(ToString::to_string).collect();
+    Ok(last.join("-"))
+}
+
+/// Says what is wrong with a template, with line and column where the language gives them. `has_name` is for the
+/// templates that can speak of the node's own name.
+///
+/// # Errors
+/// The problem, in words.
+pub fn check(template: &str, has_name: bool) -> Result<(), String> {
+    if template.len() > LONGEST_TEMPLATE {
+        return Err(format!("a template longer than {LONGEST_TEMPLATE} bytes"));
+    }
+    let environment = environment();
+    let compiled = environment
+        .template_from_str(template)
+        .map_err(|error| explain(template, &error))?;
+    let mut unknown: Vec<String> = compiled.undeclared_variables(false).into_iter().collect();
+    unknown.retain(|variable| {
+        let known = VARIABLES.contains(&variable.as_str());
+        let is_name = has_name && variable == NAME_VARIABLE;
+        !(known || is_name)
+    });
+    unknown.sort();
+    if let Some(variable) = unknown.first() {
+        let place = template
+            .find(variable.as_str())
+            .map(|offset| place(template, offset))
+            .unwrap_or_default();
+        return Err(format!(
+            "{place}there is no variable `{variable}`; there are {}",
+            VARIABLES.join(", ")
+        ));
+    }
+    // A filter that there is not shows when it is used. What a sample does not come to, a node may.
+    match compiled.render(Value::from_object(Sample)) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::UnknownFilter
+                    | ErrorKind::UnknownFunction
+                    | ErrorKind::UnknownMethod
+                    | ErrorKind::UnknownTest
+            ) =>
+        {
+            Err(explain(template, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A node that has everything, to try templates on.
+#[derive(Debug)]
+struct Sample;
+
+/// An instance that has every tag.
+#[derive(Debug)]
+struct AnyTag;
+
+impl Object for Sample {
+    fn get_value(self: &Arc<Self>, variable: &Value) -> Option<Value> {
+        Some(match variable.as_str()? {
+            "tags" => Value::from_object(AnyTag),
+            "private_ip" => Value::from("10.0.22.100"),
+            _ => Value::from("sample"),
+        })
+    }
+}
+
+impl Object for AnyTag {
+    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
+        Some(Value::from("sample"))
+    }
+}
+
+/// Says what is wrong with a tag's value. EC2 takes any characters (EC2 User Guide, "Tag restrictions"); those that no console
+/// shows are refused here.
+///
+/// # Errors
+/// The problem, in words.
+pub fn check_value(value: &str) -> Result<(), String> {
+    let length = value.chars().count();
+    if length > LONGEST_TAG_VALUE {
+        return Err(format!(
+            "a value of {length} characters, at most {LONGEST_TAG_VALUE}"
+        ));
+    }
+    if value.chars().any(char::is_control) {
+        return Err("control characters in the value".to_owned());
+    }
+    Ok(())
+}
+
+/// The variables that a template speaks of; none when it cannot be read.
+#[must_use]
+pub fn variables(template: &str) -> BTreeSet<String> {
+    environment()
+        .template_from_str(template)
+        .map(|template| template.undeclared_variables(false).into_iter().collect())
+        .unwrap_or_default()
+}
+
+/// Renders a template: what it gives is trimmed, and can be a tag's value. `name` is the node's own, for the templates that
+/// can speak of it.
+///
+/// # Errors
+/// The problem, in words: what the template speaks of and the node has not, or what no tag can hold.
+pub fn render(template: &str, facts: &NodeFacts, name: Option<&str>) -> Result<String, String> {
+    let value = environment()
+        .render_str(template, Serde(facts.variables(name)))
+        .map_err(|error| explain(template, &error))?;
+    let value = value.trim();
+    check_value(value)?;
+    Ok(value.to_owned())
+}
+
+/// `line 1, column 4: ` of a byte offset.
+fn place(template: &str, offset: usize) -> String {
+    let before = template.get(..offset).unwrap_or(template);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("line {line}, column {column}: ")
+}
+
+fn explain(template: &str, error: &Error) -> String {
+    let place = match (error.range(), error.line()) {
+        (Some(range), _) => place(template, range.start),
+        (None, Some(line)) => format!("line {line}: "),
+        (None, None) => String::new(),
+    };
+    let detail = error
+        .detail()
+        .map(|detail| format!(": {detail}"))
+        .unwrap_or_default();
+    let tag = ["cluster", "nodegroup"]
+        .into_iter()
+        .filter(|variable| detail.contains(&format!("`{variable}` is undefined")))
+        .find_map(tag_behind)
+        .map(|tag| format!(" (the instance has no tag {tag:?})"))
+        .unwrap_or_default();
+    format!("{place}{}{detail}{tag}", error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::facts;
+
+    fn rendered(template: &str) -> Result<String, String> {
+        render(template, &facts(), None)
+    }
+
+    #[test]
+    fn what_templates_render_to() {
+        for (template, renders) in [
+            ("node", "node"),
+            (
+                "{{ asg }}-ip-{{ private_ip | dashed }}",
+                "upf-ip-10-0-22-100",
+            ),
+            (
+                "{{ tags['Env'] }}-{{ private_ip | octets(2) }}",
+                "pre-22-100",
+            ),
+            ("{{ private_ip | octets(4) }}", "10-0-22-100"),
+            ("{{ tags.Env | upper }}", "PRE"),
+            ("{{ tags['App'] | default('none') }}", "none"),
+            (
+                "{{ private_dns_name | default(private_ip) }}",
+                "10.0.22.100",
+            ),
+            (
+                "{{ cluster }}/{{ nodegroup }}/{{ lifecycle }}",
+                "pre-eks-01/web/on-demand",
+            ),
+            ("  {{ region }}\n", "us-west-2"),
+            ("{% if tags['Env'] == 'prod' %}x{% endif %}", ""),
+        ] {
+            assert_eq!(rendered(template).as_deref(), Ok(renders), "{template}");
+            assert_eq!(check(template, false), Ok(()), "{template}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_an_error_that_names_it() {
+        let mut bare = facts();
+        bare.tags.clear();
+        for (template, says) in [
+            (
+                "{{ tags['App'] }}",
+                "line 1, column 4: undefined value: `tags['App']` is undefined",
+            ),
+            (
+                "a\n  {{ asg }}-{{ tags.App }}",
+                "line 2, column 16: undefined value: `tags.App` is undefined",
+            ),
+            (
+                "{{ private_dns_name }}",
+                "line 1, column 4: undefined value: `private_dns_name` is undefined",
+            ),
+            (
+                "{{ ipv6_address | dashed }}",
+                "line 1, column 19: undefined value: `ipv6_address` is undefined",
+            ),
+            (
+                "{{ cluster }}",
+                "line 1, column 4: undefined value: `cluster` is undefined (the instance has no tag \"eks:cluster-name\")",
+            ),
+            (
+                "{{ nodegroup }}",
+                "line 1, column 4: undefined value: `nodegroup` is undefined (the instance has no tag \"eks:nodegroup-name\")",
+            ),
+        ] {
+            let found = render(template, &bare, None).unwrap_err();
+            assert!(found.starts_with(says), "wanted {says}\nfound  {found}");
+            assert_eq!(
+                check(template, false),
+                Ok(()),
+                "not an error before there is a node"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_node_can_mend_is_found_before_there_is_one() {
+        for (template, says) in [
+            ("{{ private_ip", "line 1, column "),
+            ("x\n{% if az %}", "line 2, column "),
+            (
+                "{{ private_ip | dahsed }}",
+                "line 1, column 17: unknown filter: filter dahsed is unknown",
+            ),
+            (
+                "{{ range(3) }}",
+                "line 1, column 4: there is no variable `range`",
+            ),
+            (
+                "\n {{ privat_ip }}",
+                "line 2, column 5: there is no variable `privat_ip`; there are asg, az, ",
+            ),
+            (
+                "{{ name }}",
+                "line 1, column 4: there is no variable `name`",
+            ),
+            ("{{ az.upper() }}", "line 1, column "),
+        ] {
+            let found = check(template, false).unwrap_err();
+            assert!(found.starts_with(says), "wanted {says}\nfound  {found}");
+        }
+        assert_eq!(check("{{ name }}", true), Ok(()));
+    }
+
+    #[test]
+    fn octets_are_those_of_an_ipv4_address() {
+        for template in [
+            "{{ private_ip | octets(0) }}",
+            "{{ private_ip | octets(5) }}",
+            "{{ private_ip | octets(18446744073709551615) }}",
+            "{{ asg | octets(2) }}",
+        ] {
+            let found = rendered(template).unwrap_err();
+            assert!(found.starts_with("line 1, column "), "{found}");
+            assert!(found.contains("octets"), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_value_fits_into_a_tag() {
+        assert!(rendered(&"é".repeat(256)).is_ok());
+        assert!(rendered(&"é".repeat(257)).is_err());
+        assert!(rendered("a{{ '\\t' }}b").is_err());
+        assert!(check(&"x".repeat(5000), false).is_err());
+    }
+
+    #[test]
+    fn the_variables_of_a_template() {
+        let found = variables("{% set x = az %}{{ x }}{{ tags['Env'] }}{{ private_ip | dashed }}");
+        assert_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            ["az", "private_ip", "tags"]
+        );
+    }
+}
