@@ -50,9 +50,20 @@ impl Retrier {
         takes(&self.error_equals, error)
     }
 
-    /// The longest wait before the next retry, after so many; `None` if there is no other.
+    /// The wait before the next retry, after so many; `None` if there is no other. `random` is from 0 to 1, and is what a
+    /// random wait is of its full length.
     #[must_use]
-    pub fn delay(&self, retries: u32) -> Option<Duration> {
+    pub fn delay(&self, retries: u32, random: f64) -> Option<Duration> {
+        let full = self.full_delay(retries)?;
+        Some(match self.jitter_strategy {
+            Some(JitterStrategy::Full) => full.mul_f64(random.clamp(0.0, 1.0)),
+            Some(JitterStrategy::None) | None => full,
+        })
+    }
+
+    /// The full length of the wait before the next retry, after so many; `None` if there is no other.
+    #[must_use]
+    pub fn full_delay(&self, retries: u32) -> Option<Duration> {
         if retries >= self.max_attempts.unwrap_or(3) {
             return None;
         }
@@ -121,7 +132,7 @@ mod tests {
 
     fn seconds(retrier: &Retrier) -> Vec<Option<u64>> {
         (0..4)
-            .map(|n| retrier.delay(n).map(|delay| delay.as_secs()))
+            .map(|n| retrier.full_delay(n).map(|delay| delay.as_secs()))
             .collect()
     }
 
@@ -137,6 +148,15 @@ mod tests {
     fn absent_fields_have_the_defaults_of_the_specification() {
         let retrier = retrier(json!({"ErrorEquals": ["A"]}));
         assert_eq!(seconds(&retrier), [Some(1), Some(2), Some(4), None]);
+    }
+
+    #[test]
+    fn jitter_shortens_a_delay_and_only_full_does() {
+        for (strategy, expected) in [(json!("FULL"), 0.25), (json!("NONE"), 1.0)] {
+            let retrier = retrier(json!({"ErrorEquals": ["A"], "JitterStrategy": strategy}));
+            let delay = retrier.delay(0, 0.25).unwrap();
+            assert_eq!(delay.as_secs_f64(), expected);
+        }
     }
 
     #[test]

@@ -313,6 +313,20 @@ impl State {
         }
     }
 
+    /// The retrier that is used for an error, and its index: the first that is for it.
+    #[must_use]
+    pub fn retrier(&self, error: &str) -> Option<(usize, &Retrier)> {
+        let mut retriers = self.retry().iter().enumerate();
+        retriers.find(|(_, retrier)| retrier.takes(error))
+    }
+
+    /// The catcher that is used for an error, and its index: the first that is for it.
+    #[must_use]
+    pub fn catcher(&self, error: &str) -> Option<(usize, &Catcher)> {
+        let mut catchers = self.catch().iter().enumerate();
+        catchers.find(|(_, catcher)| catcher.takes(error))
+    }
+
     /// Its rules, if it is a choice.
     #[must_use]
     pub fn choices(&self) -> &[ChoiceRule] {

@@ -183,3 +183,24 @@ fn what_is_no_state_machine_is_refused() {
         assert!(StateMachine::read(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn the_first_retrier_and_the_first_catcher_for_an_error_are_used() {
+    let mut task = machine()["States"]["Task"].clone();
+    task["Retry"] = json!([{"ErrorEquals": ["A"]}, {"ErrorEquals": ["B", "A"]}]);
+    task["Catch"] = json!([
+        {"ErrorEquals": ["A"], "Next": "One"},
+        {"ErrorEquals": ["States.ALL"], "Next": "Two"},
+    ]);
+    let task = serde_json::from_value::<State>(task).unwrap();
+    let index = |error| task.retrier(error).map(|(index, _)| index);
+    assert_eq!(
+        [index("A"), index("B"), index("C")],
+        [Some(0), Some(1), None]
+    );
+    let next = |error| {
+        task.catcher(error)
+            .map(|(_, catcher)| catcher.next.as_str())
+    };
+    assert_eq!([next("A"), next("B")], [Some("One"), Some("Two")]);
+}

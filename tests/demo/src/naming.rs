@@ -9,7 +9,8 @@ use hookline_local::LocalAws;
 use hookline_local::autoscaling::LifecycleState;
 use serde_json::{Value, json};
 
-use hookline_testkit::deployment::{Deployment, NAME_NODE, wait_for};
+use hookline_statemachine::NAME_NODE;
+use hookline_testkit::deployment::{Deployment, wait_for};
 use hookline_testkit::naming::{NewsBy, TAGS, cluster_nodegroup_ip, profile_of};
 use hookline_testkit::scene::{Scene, Size};
 

@@ -19,13 +19,13 @@ pub(super) async fn walk_all(
         *shared.running.borrow_mut() += 1;
         let began = Instant::now();
         tokio::task::spawn_local(async move {
-            let (arn, name) = (start.execution_arn, start.name);
+            let (arn, name) = (&start.execution_arn, &start.name);
             let engine = shared.local.stepfunctions();
             let verdict = tokio::select! {
                 biased;
                 // Whoever stops it leaves it where it is. On AWS a function that runs comes to its end all the same.
-                () = engine.stopped(&arn) => Ok(Verdict::aborted()),
-                verdict = walker::run(&shared.machine, &name, start.input, &*shared) => verdict,
+                () = engine.stopped(arn) => Ok(Verdict::aborted()),
+                verdict = walker::run(&shared.machine, &start, &*shared) => verdict,
             };
             let verdict = verdict.unwrap_or_else(|error| {
                 shared.note(&format!("{name}  the walker gave up: {error:#}"));
@@ -39,7 +39,7 @@ pub(super) async fn walk_all(
                 cause: verdict.cause.clone(),
                 output: verdict.output.clone(),
             };
-            engine.end_execution(&shared.local, &arn, end);
+            engine.end_execution(&shared.local, arn, end);
             shared.timings.borrow_mut().push(Timing {
                 began,
                 took: began.elapsed(),

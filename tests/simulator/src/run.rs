@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hookline_domain::profile::Profile;
 use hookline_local::{Latency, LocalAws, Settings};
+use hookline_statemachine::{LAUNCH_NODE, StateMachine};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ use crate::reconcile;
 use crate::report::Report;
 use crate::tap::Tap;
 use crate::walker::{self, TaskError, TaskFuture, Verdict};
-use hookline_testkit::deployment::{FUNCTIONS, LAUNCH_NODE, put_rule};
+use hookline_testkit::deployment::{FUNCTIONS, put_rule};
 use hookline_testkit::invariants::{self, Violation};
 use hookline_testkit::scene::{Scene, Size};
 
@@ -121,7 +122,7 @@ pub struct Timing {
 }
 
 pub(super) struct Shared {
-    pub(super) machine: Value,
+    pub(super) machine: StateMachine,
     pub(super) lambda: Lambda,
     pub(super) local: LocalAws,
     tap: Tap,
@@ -245,7 +246,7 @@ impl Run {
 
         let tap = Tap::default();
         let shared = Rc::new(Shared {
-            machine: serde_json::from_str(LAUNCH_NODE).context("the state machine")?,
+            machine: StateMachine::read(LAUNCH_NODE).context("launch-node.asl.json")?,
             lambda: Lambda::new(&local, tap.clone(), scenario.lambda.clone()).await,
             local: local.clone(),
             tap: tap.clone(),

@@ -1,16 +1,20 @@
-//! A small stand-in for Step Functions in virtual time: it walks the state machine's own file. It knows what that file
-//! uses, refuses what it does not know, and a test holds it against the real engine.
+//! The walker of state machines: it takes the place of Step Functions in virtual time. It walks the state machine's own
+//! file and refuses what it does not know. A test compares it with the real engine.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use hookline_local::stepfunctions::StartExecution;
+use hookline_statemachine::StateMachine;
+use hookline_statemachine::state::{Choice, Fail, Pass, State, Task, Wait};
+use hookline_statemachine::template::Expression;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use crate::paths;
-use crate::retry::{Retriers, catcher};
+/// Step Functions' own limit of a task, in seconds. Step Functions Developer Guide, "Task workflow state".
+const TASK_LIMIT: u64 = 99_999_999;
 
 /// Why a task failed: the error's name and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +30,7 @@ pub type TaskFuture<'a> = Pin<Box<dyn Future<Output = Result<Value, TaskError>> 
 
 /// Where tasks are done, and chance comes from.
 pub trait World {
-    /// Does a task: `resource` is as the file has it, `${TagNodeFunctionArn}`.
+    /// Does a task. `resource` is as the file has it: `${TagNodeFunctionArn}`.
     fn task<'a>(&'a self, resource: &'a str, input: Value) -> TaskFuture<'a>;
     /// A number from 0 to 1.
     fn random(&self) -> f64;
@@ -41,11 +45,11 @@ pub trait World {
 pub struct Verdict {
     /// `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`.
     pub status: &'static str,
-    /// The error's name, when it failed.
+    /// The error's name, if it failed.
     pub error: Option<String>,
-    /// The cause, when it failed.
+    /// The cause, if it failed.
     pub cause: Option<String>,
-    /// The output, when it succeeded.
+    /// The output, if it succeeded.
     pub output: Option<Value>,
     /// The states that it entered, in order.
     pub states: Vec<String>,
@@ -62,13 +66,20 @@ impl Verdict {
         }
     }
 
-    /// Of an execution that somebody stopped.
+    fn succeeded(output: Value) -> Self {
+        Self {
+            output: Some(output),
+            ..Self::without_output("SUCCEEDED", None, None)
+        }
+    }
+
+    /// The verdict of an execution that was stopped.
     #[must_use]
     pub fn aborted() -> Self {
         Self::without_output("ABORTED", None, None)
     }
 
-    /// Of an execution that came upon what the walker does not know, or what Step Functions cannot go on from.
+    /// The verdict of an execution that reached something that the walker does not know, or that Step Functions fails on.
     #[must_use]
     pub fn gave_up(error: &anyhow::Error) -> Self {
         let cause = Some(format!("{error:#}"));
@@ -76,235 +87,206 @@ impl Verdict {
     }
 }
 
-/// Walks `machine` with `input` to its end.
+/// Walks `machine` to the end of an execution.
 ///
 /// # Errors
-/// When the file uses what the walker does not know.
+/// If the state machine uses something that the walker does not know, or there is nothing at a path.
 pub async fn run(
-    machine: &Value,
-    execution: &str,
-    input: Value,
+    machine: &StateMachine,
+    execution: &StartExecution,
     world: &impl World,
 ) -> Result<Verdict> {
     let mut walk = Walk {
         machine,
-        context: json!({"Execution": {"Name": execution}}),
-        execution,
+        context: json!({
+            "Execution": {
+                "Id": execution.execution_arn,
+                "Name": execution.name,
+                "Input": execution.input,
+            },
+        }),
+        execution: &execution.name,
         world,
         states: Vec::new(),
     };
-    let limit = machine.get("TimeoutSeconds").and_then(Value::as_u64);
-    let end = match limit {
-        None => walk.walk(input).await?,
-        Some(seconds) => {
-            match tokio::time::timeout(Duration::from_secs(seconds), walk.walk(input)).await {
-                Ok(end) => end?,
-                Err(_) => End {
-                    status: "TIMED_OUT",
-                    error: None,
-                    cause: None,
-                    output: None,
-                },
-            }
-        }
+    let end = walk.walk(execution.input.clone());
+    let verdict = match machine.timeout_seconds {
+        None => end.await?,
+        Some(seconds) => match tokio::time::timeout(Duration::from_secs(seconds), end).await {
+            Ok(end) => end?,
+            Err(_) => Verdict::without_output("TIMED_OUT", None, None),
+        },
     };
     Ok(Verdict {
-        status: end.status,
-        error: end.error,
-        cause: end.cause,
-        output: end.output,
         states: walk.states,
+        ..verdict
     })
 }
 
-struct End {
-    status: &'static str,
-    error: Option<String>,
-    cause: Option<String>,
-    output: Option<Value>,
-}
-
 struct Walk<'a, W> {
-    machine: &'a Value,
+    machine: &'a StateMachine,
+    /// The context object.
     context: Value,
     execution: &'a str,
     world: &'a W,
+    /// The states entered so far.
     states: Vec<String>,
 }
 
-impl<W: World> Walk<'_, W> {
-    async fn walk(&mut self, mut data: Value) -> Result<End> {
-        let mut name = field(self.machine, "StartAt")?.to_owned();
+/// What follows a state.
+enum Step<'a> {
+    /// The state with this name, or the end of the execution; and the data.
+    On(Option<&'a str>, Value),
+    /// An end that the state itself decides.
+    End(Verdict),
+}
+
+impl<'a, W: World> Walk<'a, W> {
+    async fn walk(&mut self, mut data: Value) -> Result<Verdict> {
+        let mut name = self.machine.start_at.as_str();
         loop {
-            let machine = self.machine;
-            let state = machine["States"]
-                .get(&name)
-                .with_context(|| format!("no state {name}"))?;
-            self.states.push(name.clone());
-            self.world.entered(self.execution, &name);
-            name = match field(state, "Type")? {
-                "Task" => match self.task(&name, state, &mut data).await? {
-                    Ok(next) => next,
-                    Err(error) => {
-                        return Ok(End {
-                            status: "FAILED",
-                            error: Some(error.error),
-                            cause: Some(error.cause),
-                            output: None,
-                        });
-                    }
-                },
-                "Choice" => self.choose(state, &data)?,
-                "Wait" => {
-                    let path = field(state, "SecondsPath")?;
-                    let seconds = paths::read(path, &data, &self.context)?
-                        .and_then(Value::as_u64)
-                        .with_context(|| format!("{name}: no number of seconds at {path}"))?;
-                    tokio::time::sleep(Duration::from_secs(seconds)).await;
-                    field(state, "Next")?.to_owned()
+            let state = self.machine.states.get(name);
+            let state = state.with_context(|| format!("there is no state {name}"))?;
+            self.states.push(name.to_owned());
+            self.world.entered(self.execution, name);
+            self.context["State"] = json!({"Name": name, "RetryCount": 0});
+            let step = self.step(name, state, data).await;
+            match step.with_context(|| name.to_owned())? {
+                Step::On(Some(next), output) => {
+                    name = next;
+                    data = output;
                 }
-                "Succeed" => {
-                    let data = match state.get("OutputPath").and_then(Value::as_str) {
-                        None => data,
-                        Some(path) => paths::read(path, &data, &self.context)?
-                            .with_context(|| format!("States.Runtime: {path} finds nothing"))?
-                            .clone(),
-                    };
-                    return Ok(End {
-                        status: "SUCCEEDED",
-                        error: None,
-                        cause: None,
-                        output: Some(data),
-                    });
-                }
-                "Fail" => {
-                    let text = |plain: &str, path: &str| -> Result<Option<String>> {
-                        if let Some(text) = state.get(plain).and_then(Value::as_str) {
-                            return Ok(Some(text.to_owned()));
-                        }
-                        state
-                            .get(path)
-                            .and_then(Value::as_str)
-                            .map(|path| paths::text(path, &data, &self.context))
-                            .transpose()
-                    };
-                    return Ok(End {
-                        status: "FAILED",
-                        error: text("Error", "ErrorPath")?,
-                        cause: text("Cause", "CausePath")?,
-                        output: None,
-                    });
-                }
-                other => bail!("{name}: the walker does not know the type {other}"),
-            };
+                Step::On(None, output) => return Ok(Verdict::succeeded(output)),
+                Step::End(verdict) => return Ok(verdict),
+            }
         }
     }
 
-    /// Does a task with its retriers and catchers; gives the next state, or the error that nothing caught.
+    async fn step(&mut self, name: &str, state: &'a State, data: Value) -> Result<Step<'a>> {
+        let context = &self.context;
+        Ok(match state {
+            State::Task(task) => self.task(name, state, task, data).await?,
+            State::Pass(pass) => {
+                let next = pass.next.as_deref();
+                Step::On(next, self.pass(pass, data)?)
+            }
+            State::Choice(choice) => {
+                let next = self.choose(choice, &data)?;
+                Step::On(Some(next), data)
+            }
+            State::Wait(wait) => {
+                let seconds = self.seconds(wait, &data)?;
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                Step::On(wait.next.as_deref(), data)
+            }
+            State::Succeed(succeed) => Step::On(None, succeed.output_path.select(data, context)?),
+            State::Fail(fail) => Step::End(self.fail(fail, &data)?),
+            State::Map(_) | State::Parallel(_) => {
+                bail!("the walker does not know the type {}", state.kind())
+            }
+        })
+    }
+
+    /// Does a task with its retriers and catchers.
     async fn task(
-        &self,
+        &mut self,
         name: &str,
-        state: &Value,
-        data: &mut Value,
-    ) -> Result<Result<String, TaskError>> {
-        let resource = field(state, "Resource")?;
-        let limit = state
-            .get("TimeoutSeconds")
-            .and_then(Value::as_u64)
-            .unwrap_or(99_999_999);
-        let mut retriers = Retriers::of(state)?;
+        state: &'a State,
+        task: &'a Task,
+        data: Value,
+    ) -> Result<Step<'a>> {
+        let limit = Duration::from_secs(task.timeout_seconds.unwrap_or(TASK_LIMIT));
+        // How often each retrier was used in this visit of the state.
+        let mut used: BTreeMap<usize, u32> = BTreeMap::new();
         loop {
-            let input = match state.get("Parameters") {
-                None => data.clone(),
-                Some(parameters) => paths::template(parameters, data, &self.context)?,
-            };
-            let task = self.world.task(resource, input);
-            let result = match tokio::time::timeout(Duration::from_secs(limit), task).await {
-                Ok(result) => result,
-                Err(_) => Err(TaskError {
+            self.context["State"]["RetryCount"] = json!(used.values().sum::<u32>());
+            let mut input = task.input_path.select(data.clone(), &self.context)?;
+            if let Some(parameters) = &task.parameters {
+                input = parameters.evaluate(&input, &self.context)?;
+            }
+            let called = self.world.task(&task.resource, input);
+            let called = tokio::time::timeout(limit, called).await;
+            let error = match called {
+                Ok(Ok(answer)) => {
+                    let result = match &task.result_selector {
+                        None => answer,
+                        Some(selector) => selector.evaluate(&answer, &self.context)?,
+                    };
+                    let output = task.result_path.combine(data, result)?;
+                    let output = task.output_path.select(output, &self.context)?;
+                    return Ok(Step::On(task.next.as_deref(), output));
+                }
+                Ok(Err(error)) => error,
+                Err(_) => TaskError {
                     error: "States.Timeout".to_owned(),
                     cause: String::new(),
-                }),
+                },
             };
-            let error = match result {
-                Ok(output) => {
-                    match state.get("ResultPath") {
-                        Some(Value::Null) => {}
-                        path => {
-                            paths::write(path.and_then(Value::as_str).unwrap_or("$"), data, output)?
-                        }
-                    }
-                    return Ok(Ok(field(state, "Next")?.to_owned()));
-                }
-                Err(error) => error,
-            };
-            let delay = retriers.next(&error.error, self.world.random());
+            let random = self.world.random();
+            let delay = state.retrier(&error.error).and_then(|(index, retrier)| {
+                let used = used.entry(index).or_default();
+                let delay = retrier.delay(*used, random);
+                *used += u32::from(delay.is_some());
+                delay
+            });
             self.world
                 .failed(self.execution, name, &error, delay.is_some());
             if let Some(delay) = delay {
-                tokio::time::sleep_until(Instant::now() + delay).await;
+                tokio::time::sleep(delay).await;
                 continue;
             }
-            let Some(catcher) = catcher(state, &error.error)? else {
-                return Ok(Err(error));
+            let Some((_, catcher)) = state.catcher(&error.error) else {
+                let (error, cause) = (Some(error.error), Some(error.cause));
+                return Ok(Step::End(Verdict::without_output("FAILED", error, cause)));
             };
-            let output = json!({"Error": error.error, "Cause": error.cause});
-            paths::write(catcher.result_path.as_deref().unwrap_or("$"), data, output)?;
-            return Ok(Ok(catcher.next));
+            let result = json!({"Error": error.error, "Cause": error.cause});
+            let output = catcher.result_path.combine(data, result)?;
+            return Ok(Step::On(Some(&catcher.next), output));
         }
     }
 
-    fn choose(&self, state: &Value, data: &Value) -> Result<String> {
-        for rule in state["Choices"].as_array().into_iter().flatten() {
-            if self.holds(rule, data)? {
-                return Ok(field(rule, "Next")?.to_owned());
-            }
-        }
-        Ok(field(state, "Default")?.to_owned())
-    }
-
-    fn holds(&self, rule: &Value, data: &Value) -> Result<bool> {
-        if let Some(all) = rule.get("And").and_then(Value::as_array) {
-            for rule in all {
-                if !self.holds(rule, data)? {
-                    return Ok(false);
-                }
-            }
-            return Ok(true);
-        }
-        if let Some(any) = rule.get("Or").and_then(Value::as_array) {
-            for rule in any {
-                if self.holds(rule, data)? {
-                    return Ok(true);
-                }
-            }
-            return Ok(false);
-        }
-        let path = field(rule, "Variable")?;
-        let found = paths::read(path, data, &self.context)?;
-        let Some((operator, wanted)) = rule
-            .as_object()
-            .into_iter()
-            .flatten()
-            .find(|(key, _)| !matches!(key.as_str(), "Variable" | "Next" | "Comment"))
-        else {
-            bail!("a rule without an operator: {rule}");
+    fn pass(&self, pass: &Pass, data: Value) -> Result<Value> {
+        let input = pass.input_path.select(data.clone(), &self.context)?;
+        let result = match (&pass.result, &pass.parameters) {
+            (Some(result), _) => result.clone(),
+            (None, Some(parameters)) => parameters.evaluate(&input, &self.context)?,
+            (None, None) => input,
         };
-        if operator == "IsPresent" {
-            return Ok(Some(found.is_some()) == wanted.as_bool());
-        }
-        let found = found.with_context(|| format!("States.Runtime: {path} finds nothing"))?;
-        Ok(match operator.as_str() {
-            "StringEquals" | "BooleanEquals" => found == wanted,
-            "NumericGreaterThan" => found.as_f64() > wanted.as_f64(),
-            other => bail!("the walker does not know the operator {other}"),
-        })
+        let output = pass.result_path.combine(data, result)?;
+        Ok(pass.output_path.select(output, &self.context)?)
     }
-}
 
-fn field<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
-    value
-        .get(name)
-        .and_then(Value::as_str)
-        .with_context(|| format!("no {name}"))
+    fn choose(&self, choice: &'a Choice, data: &Value) -> Result<&'a str> {
+        for rule in &choice.choices {
+            if rule.condition.holds(data, &self.context)? {
+                return Ok(&rule.next);
+            }
+        }
+        let default = choice.default.as_deref();
+        default.context("States.NoChoiceMatched: no rule holds, and there is no Default")
+    }
+
+    fn seconds(&self, wait: &Wait, data: &Value) -> Result<u64> {
+        match (&wait.seconds, &wait.seconds_path) {
+            (Some(seconds), _) => Ok(*seconds),
+            (None, Some(path)) => path
+                .value(data, &self.context)?
+                .as_u64()
+                .with_context(|| format!("no number of seconds at {path}")),
+            (None, None) => bail!("it does not say how long"),
+        }
+    }
+
+    fn fail(&self, fail: &Fail, data: &Value) -> Result<Verdict> {
+        let text = |plain: &Option<String>, path: &Option<Expression>| match (plain, path) {
+            (Some(text), _) => Ok(Some(text.clone())),
+            (None, Some(path)) => path.text(data, &self.context).map(Some),
+            (None, None) => Ok(None),
+        };
+        Ok(Verdict::without_output(
+            "FAILED",
+            text(&fail.error, &fail.error_path)?,
+            text(&fail.cause, &fail.cause_path)?,
+        ))
+    }
 }

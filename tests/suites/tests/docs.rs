@@ -5,33 +5,40 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use hookline_domain::profile::NamingProfile;
 use hookline_domain::profile::Profile;
 use hookline_domain::tags::NamePreset;
 use hookline_domain::tags::facts::{NAME_VARIABLE, VARIABLES};
+use hookline_statemachine::retry::Retrier;
+use hookline_statemachine::state::State;
+use hookline_statemachine::{LAUNCH_NODE, NAME_NODE, StateMachine, States};
 use serde_json::Value;
 
-const LAUNCH_NODE: &str = include_str!("../../../statemachine/launch-node.asl.json");
-const NAME_NODE: &str = include_str!("../../../statemachine/name-node.asl.json");
 const ERRORS: &str = include_str!("../../../docs/errors.md");
 const STATES: &str = include_str!("../../../docs/states.md");
 const OPERATIONS: &str = include_str!("../../../docs/operations.md");
 const PROFILE: &str = include_str!("../../../docs/profile.md");
 const NAMING: &str = include_str!("../../../docs/naming.md");
 
-/// The states of a state machine, by name.
-fn states_of(machine: &str) -> Result<serde_json::Map<String, Value>> {
-    let machine: Value = serde_json::from_str(machine)?;
-    Ok(machine["States"].as_object().context("no States")?.clone())
+/// The states of the launch's and the naming's state machine, by name.
+fn states() -> Result<States> {
+    let mut states = StateMachine::read(LAUNCH_NODE)?.states;
+    states.extend(StateMachine::read(NAME_NODE)?.states);
+    Ok(states)
 }
 
-/// The states of all state machines, by name.
-fn states() -> Result<serde_json::Map<String, Value>> {
-    let mut states = states_of(LAUNCH_NODE)?;
-    states.extend(states_of(NAME_NODE)?);
-    Ok(states)
+/// The errors that the state machines themselves end with.
+fn errors_of(states: &States) -> BTreeSet<&str> {
+    let mut errors = BTreeSet::new();
+    for state in states.values() {
+        if let State::Fail(fail) = state {
+            errors.extend(fail.error.as_deref());
+        }
+    }
+    errors
 }
 
 /// The names in the first columns of a document's tables.
@@ -55,7 +62,7 @@ fn blocks<'a>(document: &'a str, language: &str) -> Vec<&'a str> {
 fn every_error_is_in_errors_md_and_nothing_else() -> Result<()> {
     let states = states()?;
     let mut wanted: BTreeSet<&str> = hookline_domain::Error::TYPES.iter().copied().collect();
-    wanted.extend(states.values().filter_map(|state| state["Error"].as_str()));
+    wanted.extend(errors_of(&states));
     let found: BTreeSet<&str> = first_columns(ERRORS)
         .into_iter()
         .filter(|name| name.starts_with("Hookline."))
@@ -67,13 +74,13 @@ fn every_error_is_in_errors_md_and_nothing_else() -> Result<()> {
 #[test]
 fn errors_md_names_no_error_that_there_is_not() -> Result<()> {
     let states = states()?;
+    let errors = errors_of(&states);
     for name in ERRORS
         .split('`')
         .filter(|text| text.starts_with("Hookline."))
     {
         ensure!(
-            hookline_domain::Error::TYPES.contains(&name)
-                || states.values().any(|state| state["Error"] == name),
+            hookline_domain::Error::TYPES.contains(&name) || errors.contains(name),
             "{name}"
         );
     }
@@ -81,23 +88,17 @@ fn errors_md_names_no_error_that_there_is_not() -> Result<()> {
 }
 
 /// The longest that a retrier waits, as the row of `docs/errors.md` says it.
-fn row(retrier: &Value) -> Result<String> {
-    let number = |key: &str| {
-        retrier[key]
-            .as_f64()
-            .with_context(|| format!("no {key} in {retrier}"))
+fn row(retrier: &Retrier) -> Result<String> {
+    let (Some(retries), Some(first), Some(factor), Some(longest)) = (
+        retrier.max_attempts,
+        retrier.interval_seconds,
+        retrier.backoff_rate,
+        retrier.max_delay_seconds,
+    ) else {
+        bail!("a default is used in {retrier:?}");
     };
-    let (first, factor, longest) = (
-        number("IntervalSeconds")?,
-        number("BackoffRate")?,
-        number("MaxDelaySeconds")?,
-    );
-    let retries = retrier["MaxAttempts"].as_u64().context("no MaxAttempts")?;
-    let (mut interval, mut sum) = (first, 0.0);
-    for _ in 0..retries {
-        sum += interval;
-        interval = (interval * factor).min(longest);
-    }
+    let delays = (0..).map_while(|retry| retrier.full_delay(retry));
+    let sum = delays.sum::<Duration>().as_secs_f64();
     Ok(format!(
         "| {retries} | {first} s × {factor}, {longest} s | {sum:.0} s |"
     ))
@@ -111,18 +112,16 @@ fn errors_md_says_how_long_each_retrier_waits() -> Result<()> {
         .collect();
     let mut said = BTreeSet::new();
     for (name, state) in states()? {
-        for retrier in state["Retry"].as_array().into_iter().flatten() {
+        for retrier in state.retry() {
             let wanted = row(retrier)?;
-            let errors: Vec<&str> = retrier["ErrorEquals"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
+            let errors: Vec<&String> = retrier
+                .error_equals
+                .iter()
                 .filter(|error| error.starts_with("Hookline."))
                 .collect();
             let found = rows.iter().position(|row| {
                 row.ends_with(&wanted)
-                    && errors.iter().all(|error| row.contains(error))
+                    && errors.iter().all(|error| row.contains(error.as_str()))
                     && (row.contains(&format!("in `{name}`")) || row.contains("in each task"))
             });
             said.insert(found.with_context(|| format!("no row for {name} {errors:?}: {wanted}"))?);
@@ -134,10 +133,10 @@ fn errors_md_says_how_long_each_retrier_waits() -> Result<()> {
 
 #[test]
 fn operations_md_says_how_long_an_execution_may_take() -> Result<()> {
-    let machine: Value = serde_json::from_str(LAUNCH_NODE)?;
+    let limit = StateMachine::read(LAUNCH_NODE)?.timeout_seconds;
     let said = format!(
         "state machine's `TimeoutSeconds`,\n  which is {}.",
-        machine["TimeoutSeconds"]
+        limit.context("no TimeoutSeconds")?
     );
     ensure!(
         OPERATIONS.contains(&said),
@@ -157,10 +156,10 @@ fn every_state_is_in_its_document_with_its_type_and_what_it_adds() -> Result<()>
 }
 
 fn states_are_told(machine: &str, document: &str) -> Result<()> {
-    let states = states_of(machine)?;
+    let states = StateMachine::read(machine)?.states;
     for (name, state) in &states {
-        let kind = state["Type"].as_str().context("no Type")?;
-        let start = match state["ResultPath"].as_str() {
+        let kind = state.kind();
+        let start = match state.result_path() {
             Some(path) => format!("| `{name}` | {kind} | `{path}` |"),
             None => format!("| `{name}` | {kind} | |"),
         };

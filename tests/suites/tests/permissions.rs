@@ -15,7 +15,9 @@ use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{Fault, FaultKind, Settings};
 use hookline_simulator::faults::{Astray, Cell, Meanwhile, launching, run_cell};
 use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
-use hookline_testkit::deployment::{LAUNCH_NODE, NAME_NODE, json_call};
+use hookline_statemachine::state::State;
+use hookline_statemachine::{LAUNCH_NODE, NAME_NODE, StateMachine};
+use hookline_testkit::deployment::json_call;
 use hookline_testkit::naming::{self, PlainGroup};
 use hookline_testkit::permissions::{Actions, allowed, difference, needed};
 use hookline_testkit::scene::{HOOK, Size};
@@ -455,20 +457,22 @@ fn the_state_machines_call_what_their_states_say() -> Result<()> {
 }
 
 fn calls_of(file: &str) -> Result<BTreeSet<String>> {
-    let machine: Value = serde_json::from_str(file)?;
+    let machine = StateMachine::read(file)?;
     let mut found = BTreeSet::new();
-    for state in machine["States"].as_object().context("no States")?.values() {
-        let Some(resource) = state["Resource"].as_str() else {
+    for state in machine.states.values() {
+        let State::Task(task) = state else {
             continue;
         };
-        found.insert(match resource.strip_prefix("arn:aws:states:::aws-sdk:") {
-            Some(integration) => {
-                let (service, action) = integration.split_once(':').context("no action")?;
-                let first = action.get(..1).unwrap_or_default().to_uppercase();
-                format!("{service}:{first}{}", action.get(1..).unwrap_or_default())
-            }
-            None => "lambda:InvokeFunction".to_owned(),
-        });
+        found.insert(
+            match task.resource.strip_prefix("arn:aws:states:::aws-sdk:") {
+                Some(integration) => {
+                    let (service, action) = integration.split_once(':').context("no action")?;
+                    let first = action.get(..1).unwrap_or_default().to_uppercase();
+                    format!("{service}:{first}{}", action.get(1..).unwrap_or_default())
+                }
+                None => "lambda:InvokeFunction".to_owned(),
+            },
+        );
     }
     Ok(found)
 }

@@ -4,9 +4,11 @@
 //! some test must reach. The history names states and errors, not the rule that was applied; which one it was follows
 //! from the definition, as the Amazon States Language says: the first whose ErrorEquals has the error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use hookline_statemachine::state::State;
+use hookline_statemachine::{StateMachine, States};
 use serde_json::Value;
 
 /// A state, a retrier, a catcher, or a branch of a choice.
@@ -49,56 +51,44 @@ impl std::fmt::Display for Part {
 /// A state machine's definition.
 #[derive(Debug)]
 pub struct Definition {
-    states: BTreeMap<String, Value>,
+    machine: StateMachine,
 }
 
 impl Definition {
     /// Reads a definition.
     ///
     /// # Errors
-    /// When it is no JSON object with States, or a choice has two branches to one state: the history does not tell
-    /// these apart.
+    /// If it is not a state machine, or a choice has two branches to one state: the history does not tell these apart.
     pub fn read(text: &str) -> Result<Self> {
-        let whole: Value = serde_json::from_str(text)?;
-        let states: BTreeMap<String, Value> = whole["States"]
-            .as_object()
-            .context("no States")?
-            .clone()
-            .into_iter()
-            .collect();
-        for (name, state) in &states {
-            let targets: Vec<&Value> = items(state, "Choices")
-                .map(|choice| &choice["Next"])
-                .chain(state.get("Default"))
-                .collect();
-            let different: BTreeSet<String> = targets.iter().map(ToString::to_string).collect();
+        let machine = StateMachine::read(text)?;
+        for (name, state) in &machine.states {
+            let targets = branches(state);
+            let different: BTreeSet<&str> = targets.iter().copied().collect();
             ensure!(
                 targets.len() == different.len(),
                 "{name}: two branches lead to the same state"
             );
         }
-        Ok(Self { states })
+        Ok(Self { machine })
     }
 
     /// The states, by name.
     #[must_use]
-    pub fn states(&self) -> &BTreeMap<String, Value> {
-        &self.states
+    pub fn states(&self) -> &States {
+        &self.machine.states
     }
 
     /// Every part.
     #[must_use]
     pub fn parts(&self) -> BTreeSet<Part> {
         let mut parts = BTreeSet::new();
-        for (name, state) in &self.states {
-            let numbered = |key: &'static str, what: fn(usize) -> What| {
-                (0..items(state, key).count()).map(what)
-            };
+        for (name, state) in self.states() {
+            let numbered = |count: usize, what: fn(usize) -> What| (0..count).map(what);
             let whats = std::iter::once(What::State)
-                .chain(numbered("Retry", What::Retry))
-                .chain(numbered("Catch", What::Catch))
-                .chain(numbered("Choices", What::Choice))
-                .chain(state.get("Default").map(|_| What::Default));
+                .chain(numbered(state.retry().len(), What::Retry))
+                .chain(numbered(state.catch().len(), What::Catch))
+                .chain(numbered(state.choices().len(), What::Choice))
+                .chain(state.default_choice().map(|_| What::Default));
             parts.extend(whats.map(|what| part(name, what)));
         }
         parts
@@ -120,17 +110,14 @@ impl Definition {
                 if let Some(before) = current {
                     reached.extend(self.way(before, error.take(), name)?);
                 }
-                ensure!(
-                    self.states.contains_key(name),
-                    "a state {name} is not in it"
-                );
+                self.state(name)?;
                 reached.insert(part(name, What::State));
                 current = Some(name);
             } else if kind.ends_with("Scheduled")
                 && let (Some(failed), Some(state)) = (error.take(), current)
             {
-                let retrier = self.first("Retry", state, failed);
-                let retrier =
+                let retrier = self.state(state)?.retrier(failed);
+                let (retrier, _) =
                     retrier.with_context(|| format!("{state} was tried again on {failed}"))?;
                 reached.insert(part(state, What::Retry(retrier)));
             } else if let Some(failed) = failure(event, kind) {
@@ -142,40 +129,35 @@ impl Definition {
 
     /// By which part an execution came from one state to another.
     fn way(&self, from: &str, error: Option<&str>, to: &str) -> Result<Option<Part>> {
-        let state = self.states.get(from).context("a state is not in it")?;
+        let state = self.state(from)?;
         if let Some(error) = error {
-            let catcher = self.first("Catch", from, error);
-            let catcher = catcher.with_context(|| format!("{from} did not end on {error}"))?;
-            let next = items(state, "Catch")
-                .nth(catcher)
-                .map(|catcher| &catcher["Next"]);
-            ensure!(
-                next.and_then(Value::as_str) == Some(to),
-                "{from} went to {to} on {error}"
-            );
-            return Ok(Some(part(from, What::Catch(catcher))));
+            let (index, catcher) = state
+                .catcher(error)
+                .with_context(|| format!("{from} did not end on {error}"))?;
+            ensure!(catcher.next == to, "{from} went to {to} on {error}");
+            return Ok(Some(part(from, What::Catch(index))));
         }
-        if state["Type"] != "Choice" {
+        let State::Choice(choice) = state else {
             return Ok(None);
-        }
-        let choice = items(state, "Choices").position(|choice| choice["Next"] == to);
-        Ok(Some(match choice {
+        };
+        let rule = choice.choices.iter().position(|rule| rule.next == to);
+        Ok(Some(match rule {
             Some(n) => part(from, What::Choice(n)),
-            None if state["Default"] == to => part(from, What::Default),
+            None if choice.default.as_deref() == Some(to) => part(from, What::Default),
             None => bail!("{from} went to {to}"),
         }))
     }
 
-    /// The first retrier or catcher of a state that is for an error.
-    fn first(&self, key: &str, state: &str, error: &str) -> Option<usize> {
-        items(self.states.get(state)?, key).position(|rule| {
-            items(rule, "ErrorEquals").any(|name| {
-                name == error
-                    || name == "States.ALL"
-                    || (name == "States.TaskFailed" && error != "States.Timeout")
-            })
-        })
+    fn state(&self, name: &str) -> Result<&State> {
+        let state = self.states().get(name);
+        state.with_context(|| format!("a state {name} is not in it"))
     }
+}
+
+/// The states that a choice leads to; none for another state.
+fn branches(state: &State) -> Vec<&str> {
+    let rules = state.choices().iter().map(|rule| rule.next.as_str());
+    rules.chain(state.default_choice()).collect()
 }
 
 fn part(state: &str, what: What) -> Part {
@@ -183,15 +165,6 @@ fn part(state: &str, what: What) -> Part {
         state: state.to_owned(),
         what,
     }
-}
-
-/// The items of an array in an object; none when it is not there.
-pub fn items<'a>(object: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    object
-        .get(key)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
 }
 
 /// The error that an event tells of, if it is one of a task.
@@ -214,12 +187,12 @@ mod tests {
     fn definition() -> Definition {
         let text = json!({"StartAt": "A", "States": {
             "A": {
-                "Type": "Task",
+                "Type": "Task", "Resource": "a",
                 "Retry": [{"ErrorEquals": ["X"]}, {"ErrorEquals": ["Y", "Z"]}],
                 "Catch": [{"ErrorEquals": ["X"], "Next": "C"}, {"ErrorEquals": ["States.ALL"], "Next": "B"}],
                 "Next": "B"
             },
-            "B": {"Type": "Choice", "Choices": [{"Next": "A"}], "Default": "C"},
+            "B": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsPresent": true, "Next": "A"}], "Default": "C"},
             "C": {"Type": "Succeed"}
         }});
         Definition::read(&text.to_string()).unwrap()

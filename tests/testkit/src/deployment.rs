@@ -11,13 +11,8 @@ use bytes::Bytes;
 use hookline_local::LocalAws;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::server::Server;
+use hookline_statemachine::LAUNCH_NODE;
 use serde_json::{Value, json};
-
-/// The state machine.
-pub const LAUNCH_NODE: &str = include_str!("../../../statemachine/launch-node.asl.json");
-
-/// The state machine that names the nodes of groups without a hook.
-pub const NAME_NODE: &str = include_str!("../../../statemachine/name-node.asl.json");
 
 /// The functions, and the names by which the state machines' files speak of them.
 pub const FUNCTIONS: [(&str, &str); 7] = [

@@ -9,9 +9,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use hookline_domain::profile::Profile;
 use hookline_local::{LocalAws, Settings};
+use hookline_statemachine::LAUNCH_NODE;
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, Execution, LAUNCH_NODE, Tools, wait_for};
+use crate::deployment::{Deployment, Execution, Tools, wait_for};
 use crate::invariants;
 use crate::naming;
 use crate::scene::{HOOK, Scene, Size};

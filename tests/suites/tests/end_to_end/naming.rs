@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hookline_local::Settings;
 use hookline_local::eventbridge::Disturbance;
-use hookline_testkit::deployment::{NAME_NODE, wait_for};
+use hookline_statemachine::NAME_NODE;
+use hookline_testkit::deployment::wait_for;
 use hookline_testkit::naming::{
     CLOUDTRAIL, LAUNCH_SUCCESSFUL, NewsBy, cluster_nodegroup_ip, profile_of,
 };

@@ -15,13 +15,14 @@ mod scenes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use hookline_local::Settings;
-use hookline_testkit::coverage::{Definition, Part, items};
-use hookline_testkit::deployment::{LAUNCH_NODE, NAME_NODE};
+use hookline_statemachine::retry::{Catcher, Retrier};
+use hookline_statemachine::state::State;
+use hookline_statemachine::{LAUNCH_NODE, NAME_NODE, StateMachine};
+use hookline_testkit::coverage::{Definition, Part};
 use hookline_testkit::scene::Size;
 use hookline_testkit::stage::Stage;
-use serde_json::{Value, json};
 
 /// So many scenes run side by side; each has an engine of its own.
 const SIDE_BY_SIDE: usize = 3;
@@ -31,19 +32,19 @@ static ONE_MACHINE: Mutex<()> = Mutex::new(());
 /// A state machine with shorter pauses: every retrier waits up to a second. Names, order, counts and everything
 /// else are those of the file.
 fn with_short_pauses(definition: &str) -> Result<String> {
-    let mut definition: Value = serde_json::from_str(definition)?;
+    let mut machine = StateMachine::read(definition)?;
     let mut shortened = 0;
-    let states = definition["States"].as_object_mut().context("no States")?;
-    for state in states.values_mut() {
-        let retriers = state.get_mut("Retry").and_then(Value::as_array_mut);
-        for retrier in retriers.into_iter().flatten() {
-            retrier["IntervalSeconds"] = json!(1);
-            retrier["MaxDelaySeconds"] = json!(1);
-            shortened += 1;
+    for state in machine.states.values_mut() {
+        if let State::Task(task) = state {
+            for retrier in &mut task.retry {
+                retrier.interval_seconds = Some(1);
+                retrier.max_delay_seconds = Some(1);
+                shortened += 1;
+            }
         }
     }
     ensure!(shortened > 0, "no retrier was found");
-    Ok(definition.to_string())
+    Ok(machine.to_json().to_string())
 }
 
 /// Plays one scene; gives the parts of `machine` that its executions went through.
@@ -120,19 +121,23 @@ fn every_part_is_reached(machine: &str, scenes: &[(&'static str, scenes::Scene)]
     Ok(())
 }
 
-/// The states of all files, with their names.
-fn states() -> Result<Vec<(String, Value)>> {
+/// The states of both files, with their names.
+fn states() -> Result<Vec<(String, State)>> {
     let mut states = Vec::new();
     for machine in [LAUNCH_NODE, NAME_NODE] {
-        states.extend(Definition::read(machine)?.states().clone());
+        states.extend(StateMachine::read(machine)?.states);
     }
     Ok(states)
 }
 
-/// The error names of all retriers or all catchers of a state.
-fn errors<'a>(state: &'a Value, rules: &'static str) -> Vec<&'a str> {
-    items(state, rules)
-        .flat_map(|rule| items(rule, "ErrorEquals"))
-        .filter_map(Value::as_str)
-        .collect()
+/// The error names of all retriers.
+fn retried(retriers: &[Retrier]) -> impl Iterator<Item = &str> {
+    let names = retriers.iter().flat_map(|retrier| &retrier.error_equals);
+    names.map(String::as_str)
+}
+
+/// The error names of all catchers.
+fn caught(catchers: &[Catcher]) -> impl Iterator<Item = &str> {
+    let names = catchers.iter().flat_map(|catcher| &catcher.error_equals);
+    names.map(String::as_str)
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_domain::Error;
-use hookline_testkit::coverage::items;
-use hookline_testkit::deployment::LAUNCH_NODE;
+use hookline_statemachine::retry::JitterStrategy;
+use hookline_statemachine::state::{State, Task};
+use hookline_statemachine::{LAUNCH_NODE, StateMachine};
 use hookline_testkit::scene::HOOK_SECONDS;
-use serde_json::{Value, json};
 
-use crate::{errors, states};
+use crate::{caught, retried, states};
 
 /// What AWS reports by itself: Lambda's own errors (Step Functions Developer Guide, "Handle transient Lambda service
 /// exceptions"), how a function's environment ends (Lambda Developer Guide, "Runtime API"), and the States language's.
@@ -37,11 +37,12 @@ const TRANSIENT: [&str; 7] = [
     "Hookline.Throttled",
 ];
 
-fn tasks() -> Result<Vec<(String, Value)>> {
-    let tasks: Vec<_> = states()?
-        .into_iter()
-        .filter(|(_, state)| state["Type"] == "Task")
-        .collect();
+fn tasks() -> Result<Vec<(String, Task)>> {
+    let task = |(name, state)| match state {
+        State::Task(task) => Some((name, task)),
+        _ => None,
+    };
+    let tasks: Vec<_> = states()?.into_iter().filter_map(task).collect();
     ensure!(!tasks.is_empty(), "no task");
     Ok(tasks)
 }
@@ -49,10 +50,7 @@ fn tasks() -> Result<Vec<(String, Value)>> {
 #[test]
 fn every_error_name_is_one_of_hookline_or_of_aws() -> Result<()> {
     for (name, state) in states()? {
-        for error in errors(&state, "Retry")
-            .into_iter()
-            .chain(errors(&state, "Catch"))
-        {
+        for error in retried(state.retry()).chain(caught(state.catch())) {
             let known = Error::TYPES.contains(&error) || OF_AWS.contains(&error);
             assert!(known, "{name}: nothing reports {error}");
         }
@@ -63,8 +61,8 @@ fn every_error_name_is_one_of_hookline_or_of_aws() -> Result<()> {
 #[test]
 fn every_error_of_the_functions_is_tried_again_exactly_if_that_can_mend_it() -> Result<()> {
     let mut tried_again = BTreeSet::new();
-    for (_, state) in tasks()? {
-        tried_again.extend(errors(&state, "Retry").into_iter().map(str::to_owned));
+    for (_, task) in tasks()? {
+        tried_again.extend(retried(&task.retry).map(str::to_owned));
     }
     for error in Error::TYPES {
         assert_eq!(
@@ -79,15 +77,13 @@ fn every_error_of_the_functions_is_tried_again_exactly_if_that_can_mend_it() -> 
 #[test]
 fn every_task_catches_whatever_comes() -> Result<()> {
     for (name, task) in tasks()? {
-        let last = items(&task, "Catch")
-            .last()
-            .with_context(|| format!("{name}: no Catch"))?;
-        assert_eq!(last["ErrorEquals"], json!(["States.ALL"]), "{name}");
-        for catcher in items(&task, "Catch") {
+        let last = task.catch.last();
+        let last = last.with_context(|| format!("{name}: no Catch"))?;
+        assert_eq!(last.error_equals, ["States.ALL"], "{name}");
+        for catcher in &task.catch {
             // Else the event and the profile would be gone where they are needed.
-            let kept = catcher["ResultPath"]
-                .as_str()
-                .is_some_and(|path| path.starts_with("$."));
+            let path = catcher.result_path.path();
+            let kept = path.is_some_and(|path| path.as_str().starts_with("$."));
             assert!(kept, "{name}: a catcher overwrites what was there");
         }
     }
@@ -97,24 +93,24 @@ fn every_task_catches_whatever_comes() -> Result<()> {
 #[test]
 fn every_task_tries_throttling_and_outages_again_with_a_bounded_and_jittered_pause() -> Result<()> {
     for (name, task) in tasks()? {
-        for retrier in items(&task, "Retry") {
-            let number = |key: &str| {
-                let number = retrier[key].as_f64();
-                number.with_context(|| format!("{name}: no {key} in {retrier}"))
-            };
-            assert_eq!(retrier["JitterStrategy"], "FULL", "{name}");
-            assert!(
-                number("MaxDelaySeconds")? > number("IntervalSeconds")?,
+        for retrier in &task.retry {
+            let default = || format!("{name}: a default is used in {retrier:?}");
+            assert_eq!(
+                retrier.jitter_strategy,
+                Some(JitterStrategy::Full),
                 "{name}"
             );
-            assert!(number("BackoffRate")? > 1.0, "{name}");
-            assert!(number("MaxAttempts")? >= 1.0, "{name}");
+            assert!(
+                retrier.max_delay_seconds.with_context(default)?
+                    > retrier.interval_seconds.with_context(default)?,
+                "{name}"
+            );
+            assert!(retrier.backoff_rate.with_context(default)? > 1.0, "{name}");
+            assert!(retrier.max_attempts.with_context(default)? >= 1, "{name}");
         }
-        let tried_again = errors(&task, "Retry");
+        let tried_again: Vec<&str> = retried(&task.retry).collect();
         // A function's errors have names of their own; those of an AWS service are taken together.
-        let is_function = task["Resource"]
-            .as_str()
-            .is_some_and(|arn| arn.starts_with("${"));
+        let is_function = task.resource.starts_with("${");
         let of_functions = ["Hookline.Throttled", "Hookline.AwsUnavailable"]
             .into_iter()
             .chain(OF_AWS)
@@ -143,17 +139,17 @@ fn every_task_tries_throttling_and_outages_again_with_a_bounded_and_jittered_pau
 
 #[test]
 fn an_execution_ends_before_the_global_timeout_of_its_hook() -> Result<()> {
-    let whole: Value = serde_json::from_str(LAUNCH_NODE)?;
-    let limit = whole["TimeoutSeconds"].as_i64();
+    let limit = StateMachine::read(LAUNCH_NODE)?.timeout_seconds;
     let limit = limit.context("no TimeoutSeconds")?;
+    let heartbeat = u64::try_from(HOOK_SECONDS)?;
     // However many heartbeats come: a hundred heartbeat timeouts, but no more than 48 hours.
-    let global = (i64::from(HOOK_SECONDS) * 100).min(48 * 3600);
+    let global = (heartbeat * 100).min(48 * 3600);
     assert!(limit < global, "{limit} s");
     for (name, task) in tasks()? {
-        let of_task = task["TimeoutSeconds"].as_i64();
+        let of_task = task.timeout_seconds;
         let of_task = of_task.with_context(|| format!("{name}: no TimeoutSeconds"))?;
         assert!(
-            of_task < i64::from(HOOK_SECONDS),
+            of_task < heartbeat,
             "{name}: {of_task} s without a heartbeat"
         );
     }
@@ -163,7 +159,7 @@ fn an_execution_ends_before_the_global_timeout_of_its_hook() -> Result<()> {
 #[test]
 fn every_state_says_what_it_does() -> Result<()> {
     for (name, state) in states()? {
-        let comment = state["Comment"].as_str().unwrap_or_default();
+        let comment = state.comment();
         assert!(
             comment.ends_with('.'),
             "{name}: its Comment is no sentence: {comment:?}"
@@ -174,15 +170,14 @@ fn every_state_says_what_it_does() -> Result<()> {
 
 #[test]
 fn a_failed_execution_has_a_named_error_and_a_cause() -> Result<()> {
-    let states = states()?;
-    let mut failing = states
-        .iter()
-        .filter(|(_, state)| state["Type"] == "Fail")
-        .peekable();
-    assert!(failing.peek().is_some());
-    for (name, state) in failing {
-        assert!(state["CausePath"].is_string(), "{name}: no cause");
-        match state["Error"].as_str() {
+    let mut failing = 0;
+    for (name, state) in states()? {
+        let State::Fail(fail) = state else {
+            continue;
+        };
+        failing += 1;
+        assert!(fail.cause_path.is_some(), "{name}: no cause");
+        match fail.error.as_deref() {
             // The state machine's own; a function cannot report it, or nobody could tell the two apart.
             Some(error) => {
                 assert!(error.starts_with("Hookline."), "{name}: {error}");
@@ -191,8 +186,12 @@ fn a_failed_execution_has_a_named_error_and_a_cause() -> Result<()> {
                     "{name}: {error} is a function's"
                 );
             }
-            None => assert_eq!(state["ErrorPath"], "$.failure.Error", "{name}"),
+            None => {
+                let path = fail.error_path.map(String::from);
+                assert_eq!(path.as_deref(), Some("$.failure.Error"), "{name}");
+            }
         }
     }
+    assert!(failing > 0);
     Ok(())
 }
