@@ -93,7 +93,7 @@ impl std::fmt::Display for Metric {
 
 /// What a value is about: none or one dimension.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Of {
+pub enum Dimension {
     /// Everything.
     All,
     /// `Profile`: the launches of the profile by this name.
@@ -102,7 +102,7 @@ pub enum Of {
     Subnet(SubnetId),
 }
 
-impl Of {
+impl Dimension {
     /// A profile, by its name.
     #[must_use]
     pub fn profile(name: &str) -> Self {
@@ -140,7 +140,7 @@ pub struct Metrics {
     /// The invocation's start, by two clocks.
     started: Instant,
     started_at: i64,
-    values: Arc<Mutex<BTreeMap<Of, BTreeMap<Metric, u64>>>>,
+    values: Arc<Mutex<BTreeMap<Dimension, BTreeMap<Metric, u64>>>>,
 }
 
 impl Metrics {
@@ -162,7 +162,7 @@ impl Metrics {
     }
 
     /// Adds to a number of things, from 0. Adding 0 makes CloudWatch get a 0.
-    pub fn add(&self, metric: Metric, of: Of, number: usize) {
+    pub fn add(&self, metric: Metric, of: Dimension, number: usize) {
         let number = u64::try_from(number).unwrap_or(u64::MAX);
         let mut values = self.values();
         let value = values.entry(of).or_default().entry(metric).or_default();
@@ -170,7 +170,7 @@ impl Metrics {
     }
 
     /// Sets a value; the last one counts.
-    pub fn set(&self, metric: Metric, of: Of, value: u64) {
+    pub fn set(&self, metric: Metric, of: Dimension, value: u64) {
         self.values().entry(of).or_default().insert(metric, value);
     }
 
@@ -196,14 +196,14 @@ impl Metrics {
         out.flush()
     }
 
-    fn values(&self) -> MutexGuard<'_, BTreeMap<Of, BTreeMap<Metric, u64>>> {
+    fn values(&self) -> MutexGuard<'_, BTreeMap<Dimension, BTreeMap<Metric, u64>>> {
         // Numbers are whole whoever panicked meanwhile.
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One document: the values that share their dimensions.
-fn document(of: &Of, values: &BTreeMap<Metric, u64>, now: i64) -> Value {
+fn document(of: &Dimension, values: &BTreeMap<Metric, u64>, now: i64) -> Value {
     let dimension = of.dimension();
     let keys: Vec<&str> = dimension.iter().map(|(key, _)| *key).collect();
     let metrics: Vec<Value> = values
@@ -249,12 +249,12 @@ mod tests {
     #[test]
     fn a_document_for_each_set_of_dimensions() {
         let metrics = Metrics::starting_at(1_795_252_521_000);
-        metrics.add(Metric::AddressConflicts, Of::profile("upf"), 1);
+        metrics.add(Metric::AddressConflicts, Dimension::profile("upf"), 1);
         metrics
             .clone()
-            .add(Metric::AddressConflicts, Of::profile("upf"), 2);
-        metrics.set(Metric::EventToContinue, Of::profile("upf"), 7_040);
-        metrics.add(Metric::ReconcileLeft, Of::All, 0);
+            .add(Metric::AddressConflicts, Dimension::profile("upf"), 2);
+        metrics.set(Metric::EventToContinue, Dimension::profile("upf"), 7_040);
+        metrics.add(Metric::ReconcileLeft, Dimension::All, 0);
         assert_eq!(
             at(7, &metrics),
             [
@@ -300,7 +300,7 @@ mod tests {
     fn each_document_is_a_line() {
         let metrics = Metrics::starting_at(0);
         for name in ["a", "b\nc"] {
-            metrics.add(Metric::LaunchesWired, Of::profile(name), 1);
+            metrics.add(Metric::LaunchesWired, Dimension::profile(name), 1);
         }
         let mut written = Vec::new();
         metrics.write_to(&mut written).unwrap();

@@ -2,11 +2,13 @@
 //! errors by name.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hookline_runtime::Invocation;
-use hookline_runtime::payload::log_field;
+use hookline_runtime::payload::{log_field, shorten};
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -14,8 +16,8 @@ use tracing::{Instrument, info, info_span, warn};
 
 use crate::aws::Aws;
 use crate::handlers::Context;
-use crate::metrics::{Metric, Metrics, Of};
-use hookline_domain::error::Result;
+use crate::metrics::{Dimension, Metric, Metrics};
+use hookline_domain::error::{Error, Result};
 
 /// Serves `handler` as the Lambda function `name` until the environment is shut down.
 ///
@@ -55,6 +57,22 @@ where
     .await
 }
 
+/// The result of a handler; a panic is [`Error::Internal`], which the state machine can catch by its name.
+async fn caught(mut handled: Pin<Box<dyn Future<Output = Result<Value>>>>) -> Result<Value> {
+    std::future::poll_fn(|context| {
+        let poll = AssertUnwindSafe(|| handled.as_mut().poll(context));
+        catch_unwind(poll).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<&str>().copied();
+            let text = text.or(panic.downcast_ref::<String>().map(String::as_str));
+            Poll::Ready(Err(Error::Internal {
+                doing: "the function",
+                detail: shorten(text.unwrap_or("a panic without a message"), 300),
+            }))
+        })
+    })
+    .await
+}
+
 /// An [`Error`](hookline_domain::Error) on its way to the Runtime API.
 #[derive(Debug)]
 struct Failure(hookline_domain::Error);
@@ -84,28 +102,47 @@ where
     H: Fn(Context, Value) -> F,
     F: Future<Output = Result<Value>> + 'static,
 {
-    let at = |pointer| log_field(&payload, pointer);
+    // The first of these that is there: what TagNode is given, or a later state, or a state that gives the launch up.
+    let at = |pointers: &[&str]| {
+        let mut found = pointers.iter().map(|pointer| log_field(&payload, pointer));
+        found.find(|text| !text.is_empty()).unwrap_or_default()
+    };
+    let profile = at(&[
+        "/profile/name",
+        "/input/profile/name",
+        "/launch/profile/name",
+    ]);
     let span = info_span!(
         "invocation",
         function = name,
         request_id,
-        execution = at("/execution"),
-        instance_id = at("/launch/event/detail/EC2InstanceId"),
-        auto_scaling_group = at("/launch/event/detail/AutoScalingGroupName"),
-        profile = at("/launch/profile/name"),
+        execution = at(&["/execution"]),
+        instance_id = at(&[
+            "/launch/instanceId",
+            "/event/detail/EC2InstanceId",
+            "/input/event/detail/EC2InstanceId",
+            "/launch/event/detail/EC2InstanceId",
+        ]),
+        auto_scaling_group = at(&[
+            "/launch/autoScalingGroup",
+            "/event/detail/AutoScalingGroupName",
+            "/input/event/detail/AutoScalingGroupName",
+            "/launch/event/detail/AutoScalingGroupName",
+        ]),
+        profile,
     );
     async {
         let started = Instant::now();
         let (aws, metrics) = (context.aws.clone(), context.metrics.clone());
         let (calls, throttled) = (aws.calls(), aws.throttled());
-        let of = match payload.pointer("/launch/profile/name") {
-            Some(Value::String(name)) => Of::profile(name),
-            _ => Of::All,
+        let of = match profile.is_empty() {
+            true => Dimension::All,
+            false => Dimension::profile(&profile),
         };
         // Boxed: the compiler gives up on the nested layout of a handler's future and the runtime's.
         let handled: Pin<Box<dyn Future<Output = Result<Value>>>> =
             Box::pin(handler(context, payload));
-        let result = handled.await;
+        let result = caught(handled).await;
         // A number in the logs: JSON has none of 128 bits.
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         // A Lambda process serves one invocation at a time, so what was counted meanwhile is its own.

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::*;
 use crate::event::Event;
+use crate::execution::names::{adoption_name, instance_of_name};
 use crate::fixtures::profile;
 use crate::interface::Attachment;
-use crate::reconcile::instance_of_name;
 
 const NODE: &str = "i-0123456789abcdef0";
 
@@ -57,7 +57,10 @@ fn stands(others: &[u32], ours: &[Interface]) -> Stand {
             let on = interface.attachment.as_ref()?;
             (on.instance_id == Some(node())).then_some(on.device_index)
         }))
-        .map(|device_index| (0, device_index))
+        .map(|device_index| AttachmentPoint {
+            network_card: 0,
+            device_index,
+        })
         .collect();
     stand(&given().profile, &node(), &attached, ours)
 }
@@ -103,13 +106,13 @@ fn a_place_that_is_anothers_is_said_by_name() {
 #[test]
 fn a_name_tells_its_instance_and_differs_by_profile_and_number() {
     let given = given();
-    let name = execution_name(&node(), &given, 1);
+    let name = adoption_name(&node(), &given.profile.name, 1);
     assert!(name.len() <= 80, "{name}");
     assert_eq!(instance_of_name(&name), Some(node()));
-    assert_ne!(name, execution_name(&node(), &given, 2));
+    assert_ne!(name, adoption_name(&node(), &given.profile.name, 2));
     let mut other = given.clone();
     other.profile.name = "Zürich *".to_owned();
-    let of_other = execution_name(&node(), &other, 1);
+    let of_other = adoption_name(&node(), &other.profile.name, 1);
     assert_ne!(name, of_other);
     assert!(
         of_other

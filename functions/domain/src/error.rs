@@ -146,13 +146,10 @@ pub enum Error {
         state: String,
     },
     /// The payload asks to complete a hook that the profile does not give to Hookline. Nothing was called.
-    #[error(
-        "the hook {hook} is not Hookline's to complete under this profile: the state machine must not come here"
-    )]
-    HookNotOurs {
-        /// The hook's name.
-        hook: String,
-    },
+    ///
+    /// Only for executions that began under release 0.1: their state machine knows no outcome for it.
+    #[error("the lifecycle hook is not Hookline's to complete under this profile")]
+    HookNotOurs,
     /// The API's token bucket is empty; the SDK's own retries did not help.
     #[error("{action}: throttled ({code})")]
     Throttled {
@@ -175,6 +172,16 @@ pub enum Error {
         /// The API action.
         action: &'static str,
         /// AWS's words.
+        detail: String,
+    },
+    /// A fault of Hookline itself: a task panicked, or a result cannot be written as JSON.
+    #[error(
+        "{doing} failed by a fault of Hookline: {detail}. Report it with the execution's input"
+    )]
+    Internal {
+        /// What was being done.
+        doing: &'static str,
+        /// What went wrong.
         detail: String,
     },
     /// AWS refused a call for a reason that trying again does not change.
@@ -214,6 +221,7 @@ impl Error {
         "Hookline.AwsUnavailable",
         "Hookline.AccessDenied",
         "Hookline.AwsRefused",
+        "Hookline.Internal",
     ];
 
     /// The stable name by which the state machine retries or catches this.
@@ -250,11 +258,12 @@ impl Error {
             Self::StillDetaching(_) => "Hookline.StillDetaching",
             Self::DeviceIndexTaken { .. } => "Hookline.DeviceIndexTaken",
             Self::LaunchGone { .. } => "Hookline.LaunchGone",
-            Self::HookNotOurs { .. } => "Hookline.HookNotOurs",
+            Self::HookNotOurs => "Hookline.HookNotOurs",
             Self::Throttled { .. } => "Hookline.Throttled",
             Self::AwsUnavailable { .. } => "Hookline.AwsUnavailable",
             Self::AccessDenied { .. } => "Hookline.AccessDenied",
             Self::AwsRefused { .. } => "Hookline.AwsRefused",
+            Self::Internal { .. } => "Hookline.Internal",
         }
     }
 

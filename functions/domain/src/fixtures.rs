@@ -1,7 +1,13 @@
 //! Inputs that are right, for unit tests to change.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use crate::admission::ObservedLaunch;
+use crate::execution::Node;
+use crate::instance::{Instance, LaunchOrder};
+use crate::profile::Profile;
 use crate::tags::facts::{CLUSTER_TAG, NODEGROUP_TAG, NodeFacts, ON_DEMAND};
 
 /// A small profile that is right.
@@ -66,4 +72,73 @@ pub(crate) fn facts() -> NodeFacts {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),
     }
+}
+
+/// A time, in seconds since the epoch.
+pub(crate) const NOW: i64 = 1_800_000_000;
+
+/// A running instance of a launch.
+pub(crate) fn instance() -> Instance {
+    Instance {
+        id: "i-0123456789abcdef0".parse().unwrap(),
+        instance_type: "m5.4xlarge".to_owned(),
+        availability_zone: "us-west-2a".to_owned(),
+        state: "running".to_owned(),
+        launched_at: NOW,
+        adopted_at: None,
+        private_ip: Some("10.0.22.100".to_owned()),
+        ipv6_address: None,
+        private_dns_name: None,
+        lifecycle: ON_DEMAND.to_owned(),
+        volumes: Vec::new(),
+        root_volume_missing: false,
+        interfaces: Vec::new(),
+        tags: BTreeMap::new(),
+        attached: BTreeMap::new(),
+    }
+}
+
+/// The node of that instance.
+pub(crate) fn node() -> Node {
+    Node::new(&instance(), Some("upf-1".to_owned()))
+}
+
+/// A profile of four slots that need two attributes each: eight ModifyNetworkInterfaceAttribute calls a launch.
+pub(crate) fn four_slots() -> Profile {
+    let mut value = profile();
+    let slot = value["slots"][1].clone();
+    value["slots"] = (1..=4)
+        .map(|n| {
+            let mut slot = slot.clone();
+            slot["deviceIndex"] = json!(n);
+            slot["network"] = json!(format!("n{n}"));
+            slot
+        })
+        .collect();
+    Profile::read(value).unwrap()
+}
+
+/// The launch that looks: the last of those at its time.
+pub(crate) fn me(since: i64) -> LaunchOrder {
+    LaunchOrder {
+        since,
+        instance_id: "i-ffffffffffffffff1".parse().unwrap(),
+    }
+}
+
+/// So many other launches of that time, which run.
+pub(crate) fn launches(count: usize, since: i64, wired: bool) -> Vec<ObservedLaunch> {
+    let order = LaunchOrder {
+        since,
+        instance_id: "i-00000000000000001".parse().unwrap(),
+    };
+    vec![
+        ObservedLaunch {
+            order,
+            running: true,
+            wired,
+            adopted: false,
+        };
+        count
+    ]
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use crate::addresses::range::AddressRange;
+use crate::execution::WiredInterface;
 use crate::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
+use crate::instance::AttachmentPoint;
 use crate::profile::{Addressing, Ipv6, Profile, Slot};
+use crate::tags::own;
 
 /// An interface as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,27 +57,36 @@ pub struct Attachment {
     pub delete_on_termination: bool,
 }
 
-/// A wired interface, as the execution's output shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Wired {
-    /// The slot's network.
-    pub network: String,
-    /// The slot's device index.
-    pub device_index: u32,
-    /// The slot's network card.
-    pub network_card: u32,
-    /// The interface.
-    pub network_interface_id: NetworkInterfaceId,
-    /// Its subnet.
-    pub subnet_id: SubnetId,
-    /// Its private IPv4 addresses, the primary one first.
-    pub private_ip_addresses: Vec<std::net::IpAddr>,
-    /// Its IPv6 addresses.
-    pub ipv6_addresses: Vec<std::net::IpAddr>,
-}
-
 impl Interface {
+    /// Whether Hookline created it for this instance and network.
+    #[must_use]
+    pub fn is_for(&self, instance: &InstanceId, network: &str) -> bool {
+        self.tags.get(own::INSTANCE_ID).map(String::as_str) == Some(instance.as_str())
+            && self.tags.get(own::NETWORK).map(String::as_str) == Some(network)
+    }
+
+    /// Whether it is attached to this point.
+    #[must_use]
+    pub fn is_at(&self, point: AttachmentPoint) -> bool {
+        self.attachment.as_ref().is_some_and(|on| {
+            (on.network_card, on.device_index) == (point.network_card, point.device_index)
+        })
+    }
+
+    /// As the execution's output shows it.
+    #[must_use]
+    pub fn wired_for(&self, slot: &Slot) -> WiredInterface {
+        WiredInterface {
+            network: slot.network.clone(),
+            device_index: slot.device_index,
+            network_card: slot.network_card,
+            network_interface_id: self.id.clone(),
+            subnet_id: self.subnet_id.clone(),
+            private_ip_addresses: self.private_ip_addresses.clone(),
+            ipv6_addresses: self.ipv6_addresses.clone(),
+        }
+    }
+
     /// Whether it is attached, or being attached, to `instance`.
     #[must_use]
     pub fn is_on(&self, instance: &InstanceId) -> bool {

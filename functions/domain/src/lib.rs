@@ -4,18 +4,23 @@
 pub mod addresses;
 pub mod admission;
 pub mod adopt;
+pub mod create_network_interface;
 pub mod error;
 pub mod event;
+pub mod execution;
 #[cfg(test)]
 mod fixtures;
 pub mod ids;
+pub mod instance;
 pub mod instance_type;
 pub mod interface;
 mod json_schema;
+pub mod lifecycle;
 pub mod parse;
 pub mod profile;
 pub mod quotas;
 pub mod reconcile;
 pub mod tags;
+pub mod time;
 
 pub use error::{Error, Result};

@@ -1,33 +1,11 @@
 //! The lifecycle action: complete it, and see what became of it.
 
-use serde::{Deserialize, Serialize};
-
 use super::Aws;
 use super::classify::{classify, code, message};
 use hookline_domain::error::Result;
 use hookline_domain::event::LifecycleAction;
+use hookline_domain::execution::LifecycleActionResult;
 use hookline_domain::ids::InstanceId;
-
-/// `LifecycleActionResult` of CompleteLifecycleAction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum LifecycleActionResult {
-    /// The instance may go on.
-    Continue,
-    /// The instance is terminated, and replaced.
-    Abandon,
-}
-
-impl LifecycleActionResult {
-    /// AWS's word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Continue => "CONTINUE",
-            Self::Abandon => "ABANDON",
-        }
-    }
-}
 
 /// What came of a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types;
 
-use super::instances::{Attributes, Instance};
-use hookline_domain::addresses::plan::{Holding, Subnet};
+use hookline_domain::addresses::Subnet;
 use hookline_domain::ids::VolumeId;
+use hookline_domain::instance::{AttachmentPoint, Attributes, Instance};
 use hookline_domain::instance_type::{InstanceTypeLimits, NetworkCard};
 use hookline_domain::interface::{Attachment, Interface};
 use hookline_domain::reconcile::Member;
@@ -105,15 +105,15 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
         attached: interfaces
             .iter()
             .map(|(on, interface)| {
-                let place = (
-                    unsigned(on.network_card_index()),
-                    unsigned(on.device_index()),
-                );
+                let point = AttachmentPoint {
+                    network_card: unsigned(on.network_card_index()),
+                    device_index: unsigned(on.device_index()),
+                };
                 let attributes = Attributes {
                     delete_on_termination: on.delete_on_termination() == Some(true),
                     source_dest_check: interface.source_dest_check() == Some(true),
                 };
-                (place, attributes)
+                (point, attributes)
             })
             .collect(),
         interfaces: interfaces
@@ -231,29 +231,4 @@ pub(super) fn interface(interface: &types::NetworkInterface) -> Option<Interface
         description: interface.description().unwrap_or_default().to_owned(),
         tags: tag_map(interface.tag_set()),
     })
-}
-
-pub(super) fn holding(interface: Interface) -> Holding {
-    let addresses = interface
-        .private_ip_addresses
-        .iter()
-        .chain(&interface.ipv6_addresses)
-        .map(|address| (*address).into())
-        .chain(interface.prefixes.iter().copied())
-        .chain(interface.ipv6_prefixes.iter().copied())
-        .collect();
-    Holding {
-        attached: interface
-            .attachment
-            .as_ref()
-            .is_some_and(|on| matches!(on.status.as_str(), "attaching" | "attached")),
-        owner: interface
-            .tags
-            .get(own::INSTANCE_ID)
-            .and_then(|id| id.parse().ok()),
-        network: interface.tags.get(own::NETWORK).cloned(),
-        id: interface.id,
-        subnet_id: interface.subnet_id,
-        addresses,
-    }
 }

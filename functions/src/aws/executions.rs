@@ -11,8 +11,8 @@ use tracing::{Instrument, Span};
 use super::Aws;
 use super::classify::{classify, code};
 use hookline_domain::error::{Error, Result};
+use hookline_domain::execution::names::{StateMachine, instance_of_input, instance_of_name};
 use hookline_domain::ids::InstanceId;
-use hookline_domain::reconcile::{StateMachine, instance_of_input, instance_of_name};
 
 /// DescribeExecution calls at once.
 const AT_ONCE: usize = 20;

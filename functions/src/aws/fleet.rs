@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, Tag};
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 
 use super::classify::{classify, code};
-use super::instances::Instance;
 use super::{Aws, convert};
 use hookline_domain::error::Result;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
+use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
 use hookline_domain::reconcile::orphans::UNOWNED_SINCE;
 use hookline_domain::reconcile::{Facts, Member};
@@ -22,21 +20,6 @@ const NAMES: usize = 50;
 const VALUES: usize = 200;
 /// CreateTags and DeleteTags take 1,000 resources; AWS advises less.
 const RESOURCES: usize = 200;
-
-/// Seconds since the epoch as RFC 3339, as events have it.
-#[must_use]
-pub fn rfc3339(seconds: i64) -> String {
-    DateTime::from_secs(seconds)
-        .fmt(Format::DateTime)
-        .unwrap_or_default()
-}
-
-/// The time that an event tells, in milliseconds since the epoch; `None` for what is no RFC 3339.
-#[must_use]
-pub fn epoch_milliseconds(time: &str) -> Option<i64> {
-    let time = DateTime::from_str(time, Format::DateTimeWithOffset).ok()?;
-    time.to_millis().ok()
-}
 
 impl Aws {
     /// The instances in a lifecycle state, as `Pending:Wait`, of the groups by these names or, without names, of all
@@ -212,22 +195,5 @@ impl Aws {
             }
         }
         Ok(done)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn times_are_as_events_have_them() {
-        assert_eq!(super::rfc3339(1_767_323_045), "2026-01-02T03:04:05Z");
-        for (time, milliseconds) in [
-            ("2026-01-02T03:04:05Z", Some(1_767_323_045_000)),
-            ("2026-01-02T04:04:05.250+01:00", Some(1_767_323_045_250)),
-            ("2026-01-02", None),
-            ("yesterday", None),
-            ("", None),
-        ] {
-            assert_eq!(super::epoch_milliseconds(time), milliseconds, "{time}");
-        }
     }
 }

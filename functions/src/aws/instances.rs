@@ -1,6 +1,5 @@
 //! Instances: one by its id, and the launches in flight of a selector.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +9,10 @@ use tokio::time::Instant;
 
 use super::classify::{classify, code};
 use super::{Aws, convert};
-use hookline_domain::addresses::plan::InFlight;
 use hookline_domain::error::{Error, Result};
-use hookline_domain::ids::{InstanceId, NetworkInterfaceId, VolumeId};
+use hookline_domain::ids::InstanceId;
+use hookline_domain::instance::Instance;
 use hookline_domain::profile::{Selector, TagSelector};
-use hookline_domain::tags::NodeFacts;
 
 /// Auto Scaling's tag on each of its instances.
 const GROUP_TAG: &str = "tag:aws:autoscaling:groupName";
@@ -23,99 +21,6 @@ pub(super) const FILTER_VALUES: usize = 200;
 
 /// The last listing of a selector's instances, and when it was asked for.
 pub(super) type Listing = Mutex<Option<(Instant, Selector, Arc<Vec<Instance>>)>>;
-
-/// An instance as EC2 describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instance {
-    /// The instance.
-    pub id: InstanceId,
-    /// As `m5.4xlarge`.
-    pub instance_type: String,
-    /// The availability zone's name.
-    pub availability_zone: String,
-    /// `pending`, `running`, …
-    pub state: String,
-    /// Seconds since the epoch.
-    pub launched_at: i64,
-    /// When `adopt` last took it up, in seconds since the epoch: the tag [`ADOPTED_AT`](hookline_domain::tags::own::ADOPTED_AT).
-    pub adopted_at: Option<i64>,
-    /// The primary private IPv4 address.
-    pub private_ip: Option<String>,
-    /// The first IPv6 address of the primary interface.
-    pub ipv6_address: Option<String>,
-    /// The private DNS name.
-    pub private_dns_name: Option<String>,
-    /// `spot` or `on-demand`, or what else EC2 calls it.
-    pub lifecycle: String,
-    /// The volumes that go with the instance (`DeleteOnTermination`), as far as they are attached yet.
-    pub volumes: Vec<VolumeId>,
-    /// Whether its root volume, which it has, is not shown yet.
-    pub root_volume_missing: bool,
-    /// The interfaces that are attached, or being attached.
-    pub interfaces: Vec<NetworkInterfaceId>,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-    /// Where interfaces are attached, or being attached, by network card and device index, and what they have there.
-    pub attached: BTreeMap<(u32, u32), Attributes>,
-}
-
-/// What EC2 sets on an interface once it is attached (ModifyNetworkInterfaceAttribute).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attributes {
-    /// Whether it goes when the instance goes.
-    pub delete_on_termination: bool,
-    /// Whether EC2 checks source and destination.
-    pub source_dest_check: bool,
-}
-
-impl Instance {
-    /// Whether interfaces can be attached.
-    #[must_use]
-    pub fn is_running(&self) -> bool {
-        self.state == "running"
-    }
-
-    /// Whether it is on its way out for good.
-    #[must_use]
-    pub fn is_ending(&self) -> bool {
-        matches!(self.state.as_str(), "shutting-down" | "terminated")
-    }
-
-    /// What templates can speak of.
-    #[must_use]
-    pub fn facts(&self, region: &str, group: &str) -> NodeFacts {
-        NodeFacts {
-            instance_id: self.id.clone(),
-            instance_type: self.instance_type.clone(),
-            az: self.availability_zone.clone(),
-            region: region.to_owned(),
-            asg: group.to_owned(),
-            private_ip: self.private_ip.clone(),
-            ipv6_address: self.ipv6_address.clone(),
-            private_dns_name: self.private_dns_name.clone(),
-            lifecycle: self.lifecycle.clone(),
-            tags: self.tags.clone(),
-        }
-    }
-
-    /// Since when it is to be prepared: from its launch, or from when it was adopted. Launches are served in this order.
-    #[must_use]
-    pub fn in_flight_since(&self) -> i64 {
-        self.launched_at.max(self.adopted_at.unwrap_or(i64::MIN))
-    }
-
-    /// # Errors
-    /// [`Error::InstanceGone`] when it is on its way out. A stopped one counts: it was not stopped by a launch.
-    fn must_live(self) -> Result<Self> {
-        match self.state.as_str() {
-            "pending" | "running" => Ok(self),
-            _ => Err(Error::InstanceGone {
-                instance: self.id,
-                state: self.state,
-            }),
-        }
-    }
-}
 
 impl Aws {
     /// Looks the instance up, which must be pending or running.
@@ -266,14 +171,5 @@ impl Aws {
             );
         }
         Ok(instances)
-    }
-}
-
-impl From<&Instance> for InFlight {
-    fn from(instance: &Instance) -> Self {
-        Self {
-            since: instance.in_flight_since(),
-            instance_id: instance.id.clone(),
-        }
     }
 }

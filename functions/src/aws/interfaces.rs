@@ -1,7 +1,6 @@
 //! Network interfaces: list, create, attach, modify, detach, delete. The refusals that a caller decides on are
 //! values here, not errors.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use aws_sdk_ec2::operation::modify_network_interface_attribute::ModifyNetworkInterfaceAttributeError;
@@ -14,42 +13,18 @@ use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::classify::{classify, code, message};
 use super::{Aws, convert};
-use hookline_domain::addresses::plan::Holding;
+use hookline_domain::addresses::AllocatedInterface;
+use hookline_domain::create_network_interface::CreateNetworkInterface;
 use hookline_domain::error::{Error, Result};
-use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 use hookline_domain::interface::Interface;
 use hookline_domain::tags::own;
 
-/// What to create.
-#[derive(Debug, Clone)]
-pub struct CreateInterface {
-    /// The subnet.
-    pub subnet_id: SubnetId,
-    /// The security groups.
-    pub security_group_ids: Vec<SecurityGroupId>,
-    /// IPv4 addresses to ask for, the primary one first; EC2 chooses when there are none.
-    pub private_ip_addresses: Vec<IpAddr>,
-    /// The number of secondary addresses that EC2 chooses.
-    pub secondary_count: u32,
-    /// The number of /28 prefixes that EC2 chooses.
-    pub prefix_count: u32,
-    /// IPv6 addresses to ask for.
-    pub ipv6_addresses: Vec<IpAddr>,
-    /// The number of IPv6 addresses that EC2 chooses.
-    pub ipv6_count: u32,
-    /// The description.
-    pub description: String,
-    /// The tags, there from creation.
-    pub tags: BTreeMap<String, String>,
-    /// See [`own::client_token`].
-    pub client_token: String,
-}
-
 /// What came of a create.
 #[derive(Debug, Clone)]
-pub enum Created {
+pub enum CreateOutcome {
     /// The interface is there, from this call or from the same one before.
-    Made(Box<Interface>),
+    Created(Box<Interface>),
     /// Somebody else has the addresses: EC2 named these, or else all that were asked for.
     AddressTaken(Vec<IpAddr>),
     /// The subnet has no room.
@@ -71,7 +46,7 @@ pub enum Attached {
 
 /// What came of a detach or a delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Undone {
+pub enum RemovalOutcome {
     /// It is done, or there was nothing to do.
     Done,
     /// Not now: it is in use, or changing.
@@ -83,10 +58,16 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn holdings(&self, subnets: &[SubnetId]) -> Result<Vec<Holding>> {
+    pub async fn allocated_interfaces(
+        &self,
+        subnets: &[SubnetId],
+    ) -> Result<Vec<AllocatedInterface>> {
         let ids = subnets.iter().map(ToString::to_string).collect();
         let interfaces = self.interfaces("subnet-id", ids).await?;
-        Ok(interfaces.into_iter().map(convert::holding).collect())
+        Ok(interfaces
+            .into_iter()
+            .map(AllocatedInterface::from)
+            .collect())
     }
 
     /// The interfaces that Hookline made for `instance`, attached or not.
@@ -143,7 +124,11 @@ impl Aws {
     ///
     /// # Errors
     /// [`Error::ResourceNotFound`] for a subnet or security group, and what every call can fail with.
-    pub async fn create_interface(&self, wanted: &CreateInterface) -> Result<Created> {
+    pub async fn create_interface(
+        &self,
+        wanted: &CreateNetworkInterface,
+        client_token: &str,
+    ) -> Result<CreateOutcome> {
         let mut call = self
             .ec2
             .create_network_interface()
@@ -156,7 +141,7 @@ impl Aws {
                     .collect(),
             ))
             .description(&wanted.description)
-            .client_token(&wanted.client_token)
+            .client_token(client_token)
             .tag_specifications(
                 TagSpecification::builder()
                     .resource_type(ResourceType::NetworkInterface)
@@ -193,22 +178,22 @@ impl Aws {
             Ok(answer) => answer
                 .network_interface()
                 .and_then(convert::interface)
-                .map(|interface| Created::Made(Box::new(interface)))
+                .map(|interface| CreateOutcome::Created(Box::new(interface)))
                 .ok_or_else(|| Error::AwsUnavailable {
                     action: "CreateNetworkInterface",
                     detail: "an answer without an interface".to_owned(),
                 }),
             Err(error) => match code(&error) {
-                // A mismatch says that this launch has made the interface before, with other parameters:
-                // the next listing shows it, and until then its address is taken.
+                // A token is a digest of the request, so a mismatch can only be with a token of another release. This launch
+                // has an interface then: the next listing shows it, and until then its address is taken.
                 Some("InvalidIPAddress.InUse" | "IdempotentParameterMismatch") => {
-                    Ok(Created::AddressTaken(taken(wanted, message(&error))))
+                    Ok(CreateOutcome::AddressTaken(taken(wanted, message(&error))))
                 }
                 Some("InsufficientFreeAddressesInSubnet" | "InsufficientCidrBlocks") => {
-                    Ok(Created::SubnetFull)
+                    Ok(CreateOutcome::SubnetFull)
                 }
                 Some("InvalidParameterValue") if message(&error).contains("sufficient") => {
-                    Ok(Created::SubnetFull)
+                    Ok(CreateOutcome::SubnetFull)
                 }
                 _ => Err(classify("CreateNetworkInterface", &error)),
             },
@@ -305,7 +290,7 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn detach_interface(&self, attachment: &str) -> Result<Undone> {
+    pub async fn detach_interface(&self, attachment: &str) -> Result<RemovalOutcome> {
         match self
             .ec2
             .detach_network_interface()
@@ -313,13 +298,13 @@ impl Aws {
             .send()
             .await
         {
-            Ok(_) => Ok(Undone::Busy),
+            Ok(_) => Ok(RemovalOutcome::Busy),
             Err(error) => match code(&error) {
                 Some("InvalidAttachmentID.NotFound" | "InvalidAttachment.NotFound") => {
-                    Ok(Undone::Done)
+                    Ok(RemovalOutcome::Done)
                 }
                 Some("IncorrectState" | "IncorrectInstanceState" | "InvalidParameterValue") => {
-                    Ok(Undone::Busy)
+                    Ok(RemovalOutcome::Busy)
                 }
                 _ => Err(classify("DetachNetworkInterface", &error)),
             },
@@ -330,7 +315,7 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn delete_interface(&self, id: &NetworkInterfaceId) -> Result<Undone> {
+    pub async fn delete_interface(&self, id: &NetworkInterfaceId) -> Result<RemovalOutcome> {
         match self
             .ec2
             .delete_network_interface()
@@ -338,15 +323,15 @@ impl Aws {
             .send()
             .await
         {
-            Ok(_) => Ok(Undone::Done),
+            Ok(_) => Ok(RemovalOutcome::Done),
             Err(error) => match code(&error) {
-                Some("InvalidNetworkInterfaceID.NotFound") => Ok(Undone::Done),
+                Some("InvalidNetworkInterfaceID.NotFound") => Ok(RemovalOutcome::Done),
                 Some(
                     "InvalidNetworkInterface.InUse"
                     | "InvalidParameterValue"
                     | "IncorrectState"
                     | "OperationNotPermitted",
-                ) => Ok(Undone::Busy),
+                ) => Ok(RemovalOutcome::Busy),
                 _ => Err(classify("DeleteNetworkInterface", &error)),
             },
         }
@@ -371,7 +356,7 @@ fn not_set(
 }
 
 /// The addresses that EC2's words name, among those asked for; all of these when it names none.
-fn taken(wanted: &CreateInterface, words: &str) -> Vec<IpAddr> {
+fn taken(wanted: &CreateNetworkInterface, words: &str) -> Vec<IpAddr> {
     let asked = || {
         wanted
             .private_ip_addresses
@@ -395,8 +380,8 @@ fn taken(wanted: &CreateInterface, words: &str) -> Vec<IpAddr> {
 mod tests {
     use super::*;
 
-    fn wanted(addresses: &[&str]) -> CreateInterface {
-        CreateInterface {
+    fn wanted(addresses: &[&str]) -> CreateNetworkInterface {
+        CreateNetworkInterface {
             subnet_id: "subnet-00000000".parse().unwrap(),
             security_group_ids: Vec::new(),
             private_ip_addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
@@ -405,8 +390,7 @@ mod tests {
             ipv6_addresses: Vec::new(),
             ipv6_count: 0,
             description: String::new(),
-            tags: BTreeMap::new(),
-            client_token: String::new(),
+            tags: std::collections::BTreeMap::new(),
         }
     }
 

@@ -11,7 +11,7 @@ use tracing::{Instrument as _, Span};
 
 use super::classify::classify;
 use super::{Aws, convert};
-use hookline_domain::addresses::plan::Subnet;
+use hookline_domain::addresses::Subnet;
 use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::SubnetId;
 use hookline_domain::instance_type::InstanceTypeLimits;

@@ -13,15 +13,16 @@ use tracing::{info, warn};
 
 use super::reconcile::{Left, listed, read_profiles, until};
 use super::{Context, write};
-use crate::aws::fleet::rfc3339;
-use crate::aws::instances::Instance;
-use hookline_domain::adopt::{MOST_EXECUTIONS, Stand, execution_name, input, stand};
+use hookline_domain::adopt::{Stand, input, stand};
 use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::execution::names::{MAX_ADOPTIONS, StateMachine, adoption_name};
 use hookline_domain::ids::InstanceId;
+use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
 use hookline_domain::parse::from_value;
-use hookline_domain::reconcile::{Given, Groups, Member, StateMachine, groups};
+use hookline_domain::reconcile::{Given, Groups, Member, groups};
 use hookline_domain::tags::own;
+use hookline_domain::time::rfc3339;
 
 /// The lifecycle state of a node that runs.
 const IN_SERVICE: &str = "InService";
@@ -261,8 +262,8 @@ impl<'a> Round<'a> {
     async fn start(&self, member: &Member, given: &Given) -> Result<Option<String>, Error> {
         let aws = &self.context.aws;
         let time = rfc3339(self.context.now);
-        for n in 1..=MOST_EXECUTIONS {
-            let name = execution_name(&member.instance, given, n);
+        for n in 1..=MAX_ADOPTIONS {
+            let name = adoption_name(&member.instance, &given.profile.name, n);
             let input = input(self.machine, member, given, &name, &time).to_string();
             if aws.start_execution(self.machine, &name, input).await? {
                 info!(instance = %member.instance, execution = name, "started");
@@ -275,7 +276,7 @@ impl<'a> Round<'a> {
             }
         }
         Ok(Some(format!(
-            "{MOST_EXECUTIONS} executions for it have ended without all its interfaces: see what they failed by"
+            "{MAX_ADOPTIONS} executions for it have ended without all its interfaces: see what they failed by"
         )))
     }
 }

@@ -5,32 +5,20 @@
 //! set beside them. AttachNetworkInterface has no token, so a refusal is looked into: it may be our own attach of a
 //! run before.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::execution::{Allocation, AttachRequest, Node, Summary, WiredInterface};
+use hookline_domain::ids::NetworkInterfaceId;
+use hookline_domain::instance::AttachmentPoint;
+use hookline_domain::interface::Interface;
+use hookline_domain::profile::Slot;
+use hookline_domain::tags::interface::interface_tags;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, warn};
 
-use super::plan_interfaces::Planned;
-use super::summary::Summary;
-use super::{Allocation, Context, Node, Patience, Subject, read, write};
+use super::{Backoff, Context, answer};
 use crate::aws::interfaces::Attached;
-use crate::metrics::Metric;
-use hookline_domain::error::{Error, Input, Result};
-use hookline_domain::ids::NetworkInterfaceId;
-use hookline_domain::interface::{Interface, Wired};
-use hookline_domain::profile::Slot;
-use hookline_domain::tags::own;
-
-#[derive(Debug, Deserialize)]
-struct Payload {
-    event: Value,
-    profile: Value,
-    node: Node,
-    plan: Planned,
-    allocation: Allocation,
-}
+use crate::metrics::{Dimension, Metric};
 
 /// Runs the function, which returns a [`Summary`]: `$.wired`.
 ///
@@ -38,44 +26,45 @@ struct Payload {
 /// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceNotRunning`, `InstanceGone`, `InstanceTypeTooSmall`,
 /// `DeviceIndexTaken`, `InterfaceLost`, `NotYetAttached`, and what every call can fail with.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
-    let payload: Payload = read(payload)?;
-    let subject = Subject::read(payload.event, payload.profile)?;
+    answer(context, payload, attach_interfaces).await
+}
+
+async fn attach_interfaces(context: Context, request: AttachRequest) -> Result<Summary> {
     let mut attacher = Attacher {
-        patience: Patience::new(&context),
+        backoff: Backoff::new(&context),
         context: &context,
-        subject: &subject,
-        node: &payload.node,
+        request: &request,
+        node: &request.node,
         settings: JoinSet::new(),
         attached_now: false,
         seen: Vec::new(),
     };
-    let slots = attacher.slots(&payload.allocation)?;
-    if !payload.node.running && !payload.plan.node_running {
+    let slots = attacher.slots(&request.allocation)?;
+    if !request.node.running && !request.plan.node_running {
         attacher.wait_until_running().await?;
     }
     let attached = attacher.attach_all(slots).await;
-    // Whatever came of the attaches, what was begun beside them is not left to run on by itself.
+    // Whatever came of the attaches: what was begun beside them is awaited.
     let settings = attacher.settle().await;
     let chosen = attached?;
     settings?;
     let interfaces = attacher.verify(&chosen).await?;
-    context
-        .metrics
-        .add(Metric::LaunchesWired, subject.measured(), 1);
+    let of = Dimension::profile(&request.profile.name);
+    context.metrics.add(Metric::LaunchesWired, of, 1);
     for wired in &interfaces {
         info!(network = wired.network, device_index = wired.device_index, interface = %wired.network_interface_id, "attached");
     }
-    let mut summary = Summary::new(&subject, &payload.node, interfaces);
-    summary.seconds.event_to_turn = payload.plan.seconds_since_event;
-    summary.seconds.event_to_wired = subject.seconds_since_event(&context);
-    write("AttachInterfaces", &summary)
+    let mut summary = Summary::new(&request.launch.group, &request.node, interfaces);
+    summary.seconds.event_to_turn = request.plan.seconds_since_event;
+    summary.seconds.event_to_wired = context.seconds_since(&request.launch);
+    Ok(summary)
 }
 
 struct Attacher<'a> {
     context: &'a Context,
-    subject: &'a Subject,
+    request: &'a AttachRequest,
     node: &'a Node,
-    patience: Patience,
+    backoff: Backoff,
     settings: JoinSet<Result<()>>,
     /// Whether this run has attached anything.
     attached_now: bool,
@@ -96,22 +85,17 @@ type Chosen<'a> = Vec<(&'a Slot, NetworkInterfaceId)>;
 impl<'a> Attacher<'a> {
     /// The slots with their interfaces, in device-index order.
     fn slots(&self, allocation: &Allocation) -> Result<Chosen<'a>> {
-        let made: BTreeMap<_, _> = allocation
-            .interfaces
-            .iter()
-            .map(|made| (made.network.as_str(), &made.network_interface_id))
-            .collect();
         let mut slots = Vec::new();
-        for slot in &self.subject.profile.slots {
-            let id = made.get(slot.network.as_str()).ok_or_else(|| {
+        for slot in &self.request.profile.slots {
+            let id = allocation.interface_of(&slot.network).ok_or_else(|| {
                 Error::invalid(
                     Input::Payload,
-                    "launch.allocation.interfaces",
+                    "allocation.interfaces",
                     format!("no interface for the network {:?}", slot.network),
-                    "Start the execution again: its profile was changed half-way",
+                    "Start a new execution with the same event",
                 )
             })?;
-            slots.push((slot, (*id).clone()));
+            slots.push((slot, id.clone()));
         }
         slots.sort_by_key(|(slot, _)| (slot.device_index, slot.network_card));
         Ok(slots)
@@ -120,7 +104,7 @@ impl<'a> Attacher<'a> {
     async fn wait_until_running(&mut self) -> Result<()> {
         let id = &self.node.instance_id;
         while !self.context.aws.live_instance(id).await?.is_running() {
-            if !self.patience.wait().await {
+            if !self.backoff.wait().await {
                 return Err(Error::InstanceNotRunning(id.clone()));
             }
         }
@@ -168,7 +152,7 @@ impl<'a> Attacher<'a> {
                     "the instance is not running yet"
                 }
                 Attached::InterfaceNotFoundYet => {
-                    if self.patience.wait().await {
+                    if self.backoff.wait().await {
                         continue;
                     }
                     return Err(Error::InterfaceLost {
@@ -184,7 +168,7 @@ impl<'a> Attacher<'a> {
                     "it, or its device index, is in use, and no listing shows by whom"
                 }
             };
-            if !self.patience.wait().await {
+            if !self.backoff.wait().await {
                 return Err(Error::NotYetAttached(vec![format!(
                     "{id} of network {}: {late}",
                     slot.network
@@ -195,21 +179,21 @@ impl<'a> Attacher<'a> {
 
     /// Who sits at the slot's place, as far as was seen: ours; a stranger is an error; `None` when nobody was seen there.
     fn occupant(&self, slot: &Slot) -> Result<Option<AtPlace>> {
-        let at_place = self.seen.iter().find_map(|interface| {
-            let on = interface.attachment.as_ref()?;
-            let here = on.device_index == slot.device_index && on.network_card == slot.network_card;
-            here.then_some((interface, on))
-        });
-        match at_place {
+        let point = AttachmentPoint::of(slot);
+        let instance = &self.node.instance_id;
+        let at_point = self.seen.iter().find(|interface| interface.is_at(point));
+        match at_point.and_then(|interface| Some((interface, interface.attachment.as_ref()?))) {
             None => Ok(None),
-            Some((interface, on)) if is_ours(interface, self.node, slot) => Ok(Some(AtPlace {
-                id: interface.id.clone(),
-                attachment: on.id.clone(),
-                source_dest_check: interface.source_dest_check,
-                delete_on_termination: on.delete_on_termination,
-            })),
+            Some((interface, on)) if interface.is_for(instance, &slot.network) => {
+                Ok(Some(AtPlace {
+                    id: interface.id.clone(),
+                    attachment: on.id.clone(),
+                    source_dest_check: interface.source_dest_check,
+                    delete_on_termination: on.delete_on_termination,
+                }))
+            }
             Some(_) => Err(Error::DeviceIndexTaken {
-                instance: self.node.instance_id.clone(),
+                instance: instance.clone(),
                 device_index: slot.device_index,
                 network_card: slot.network_card,
             }),
@@ -246,8 +230,8 @@ impl<'a> Attacher<'a> {
         let mut result = Ok(());
         while let Some(done) = self.settings.join_next().await {
             let done = done.unwrap_or_else(|error| {
-                Err(Error::AwsUnavailable {
-                    action: "ModifyNetworkInterfaceAttribute",
+                Err(Error::Internal {
+                    doing: "ModifyNetworkInterfaceAttribute",
                     detail: error.to_string(),
                 })
             });
@@ -257,13 +241,13 @@ impl<'a> Attacher<'a> {
     }
 
     /// Looks until every interface is as its slot says (invariant I1).
-    async fn verify(&mut self, chosen: &Chosen<'_>) -> Result<Vec<Wired>> {
+    async fn verify(&mut self, chosen: &Chosen<'_>) -> Result<Vec<WiredInterface>> {
         let instance = &self.node.instance_id;
         // Another wait: what the one for the instance has grown to would make the first look here a late one.
-        self.patience = Patience::new(self.context);
+        self.backoff = Backoff::new(self.context);
         if self.attached_now {
             // What was attached a moment ago is still attaching: a look at once is a call for nothing.
-            self.patience.wait().await;
+            self.backoff.wait().await;
         }
         loop {
             let ours = self.context.aws.interfaces_made_for(instance).await?;
@@ -274,21 +258,22 @@ impl<'a> Attacher<'a> {
                     differences.push(format!("{id} of network {} is not listed", slot.network));
                     continue;
                 };
-                let tags = self.subject.interface_tags(slot, self.node);
+                let request = self.request;
+                let tags = interface_tags(&request.launch, &request.profile, self.node, slot);
                 differences.extend(interface.differences(
-                    &self.subject.profile,
+                    &request.profile,
                     slot,
                     instance,
                     &self.node.availability_zone,
                     &tags,
                 ));
-                wired.push(wired_as(slot, interface));
+                wired.push(interface.wired_for(slot));
             }
             if differences.is_empty() {
                 self.remove_surplus(&ours, chosen).await;
                 return Ok(wired);
             }
-            if !self.patience.wait().await {
+            if !self.backoff.wait().await {
                 return Err(Error::NotYetAttached(differences));
             }
         }
@@ -306,22 +291,5 @@ impl<'a> Attacher<'a> {
                 warn!(interface = %interface.id, %error, "not deleted");
             }
         }
-    }
-}
-
-fn is_ours(interface: &Interface, node: &Node, slot: &Slot) -> bool {
-    interface.tags.get(own::INSTANCE_ID).map(String::as_str) == Some(node.instance_id.as_str())
-        && interface.tags.get(own::NETWORK) == Some(&slot.network)
-}
-
-fn wired_as(slot: &Slot, interface: &Interface) -> Wired {
-    Wired {
-        network: slot.network.clone(),
-        device_index: slot.device_index,
-        network_card: slot.network_card,
-        network_interface_id: interface.id.clone(),
-        subnet_id: interface.subnet_id.clone(),
-        private_ip_addresses: interface.private_ip_addresses.clone(),
-        ipv6_addresses: interface.ipv6_addresses.clone(),
     }
 }

@@ -6,112 +6,69 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use hookline_domain::error::{Error, Result};
+use hookline_domain::event::{Launch, LifecycleAction};
+use hookline_domain::execution::{
+    CompleteRequest, Completion, CompletionOutcome, HookOwner, LifecycleActionResult,
+};
+use hookline_domain::lifecycle::AfterNoActiveAction;
+use hookline_domain::profile::{Profile, Selector};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::summary::Summary;
-use super::{Context, Patience, Subject, read, write};
-use crate::aws::autoscaling::{Completed, LifecycleActionResult};
-use crate::metrics::Metric;
-use hookline_domain::error::{Error, Input, Result};
-use hookline_domain::event::LifecycleAction;
-use hookline_domain::parse::from_value;
-use hookline_domain::profile::Selector;
-
-#[derive(Debug, Deserialize)]
-struct Payload {
-    event: Value,
-    profile: Value,
-    /// There once `TagNode` has found that the profile covers the instance.
-    #[serde(default)]
-    node: Value,
-    /// There once `AttachInterfaces` has seen all as asked.
-    #[serde(default)]
-    wired: Value,
-}
-
-/// What became of the lifecycle action: `$.completion.outcome`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Outcome {
-    /// Auto Scaling took this completion.
-    Completed,
-    /// It was completed the same way before: by a run of this state whose response was lost, or by another
-    /// execution for the same launch.
-    AlreadyCompleted,
-    /// ABANDON came too late: the launch went on. What hangs on the node must stay.
-    AlreadyContinued,
-}
-
-/// What the function returns: `$.completion`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Output {
-    /// What was asked for.
-    pub result: LifecycleActionResult,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Auto Scaling's word for the instance's lifecycle state, where it was looked up.
-    pub lifecycle_state: Option<String>,
-    /// With CONTINUE: what the node has.
-    #[serde(flatten)]
-    pub summary: Option<Summary>,
-}
+use super::{Backoff, Context, answer};
+use crate::aws::autoscaling::Completed;
+use crate::metrics::{Dimension, Metric};
 
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `HookNotOurs`, `LaunchGone`, and what every call can fail with.
-pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
-    let result = payload.get_mut("result").map_or(Value::Null, Value::take);
-    let result: LifecycleActionResult = from_value(Input::Payload, "result", result)?;
-    let payload: Payload = read(payload)?;
-    let subject = Subject::read(payload.event, payload.profile)?;
-    let completed = complete(&context, &subject, result, !payload.node.is_null()).await;
-    measure(&context, &subject, &completed);
-    let mut output = completed?;
-    if result == LifecycleActionResult::Continue {
-        output.summary = summarize(&subject, payload.node, payload.wired);
-        if let Some(summary) = &mut output.summary
-            && output.outcome == Outcome::Completed
+/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `LaunchGone`, and what every call can fail with.
+pub async fn handle(context: Context, payload: Value) -> Result<Value> {
+    answer(context, payload, complete_hook).await
+}
+
+/// Completes the lifecycle action of a launch, unless its hook is not Hookline's.
+///
+/// # Errors
+/// Those of [`handle`].
+pub(super) async fn complete_hook(
+    context: Context,
+    mut request: CompleteRequest,
+) -> Result<Completion> {
+    let (launch, profile) = request.subject()?;
+    let covered = !request.node.is_null();
+    let completed = complete(&context, &launch, &profile, request.result, covered).await;
+    measure(&context, &launch, &profile, &completed);
+    let mut completion = completed?;
+    if completion.result == LifecycleActionResult::Continue {
+        completion.summary = request.summary(&launch.group);
+        if let Some(summary) = &mut completion.summary
+            && completion.outcome == CompletionOutcome::Completed
         {
-            summary.seconds.event_to_continue = subject.seconds_since_event(&context);
+            summary.seconds.event_to_continue = context.seconds_since(&launch);
         }
     }
     info!(
-        result = output.result.as_str(),
-        outcome = ?output.outcome,
-        lifecycle_state = output.lifecycle_state,
+        result = completion.result.as_str(),
+        outcome = ?completion.outcome,
+        lifecycle_state = completion.lifecycle_state,
         "lifecycle action completed"
     );
-    write("CompleteLifecycleAction", &output)
-}
-
-/// What the states before have told of the node. It is for people: whatever of it cannot be read is left out, and the
-/// launch goes on all the same.
-fn summarize(subject: &Subject, node: Value, wired: Value) -> Option<Summary> {
-    let of_node = |node| Some(Summary::new(subject, &node, Vec::new()));
-    serde_json::from_value(wired)
-        .ok()
-        .or_else(|| serde_json::from_value(node).ok().and_then(of_node))
+    Ok(completion)
 }
 
 async fn complete(
     context: &Context,
-    subject: &Subject,
+    launch: &Launch,
+    profile: &Profile,
     result: LifecycleActionResult,
-    known_to_be_covered: bool,
-) -> Result<Output> {
-    let Some(action) = &subject.launch.action else {
-        // An adopted node waits at no hook.
-        let hook = subject.profile.hook.name.clone();
-        return Err(Error::HookNotOurs { hook });
+    covered: bool,
+) -> Result<Completion> {
+    let action = match &launch.action {
+        Some(action) if is_ours(context, launch, action, profile, covered).await? => action,
+        _ => return Ok(completion(result, CompletionOutcome::NotOurs, None)),
     };
-    if !is_ours(context, subject, action, known_to_be_covered).await? {
-        let hook = action.lifecycle_hook_name.clone();
-        return Err(Error::HookNotOurs { hook });
-    }
     let mut completed = context
         .aws
         .complete_lifecycle_action(action, result)
@@ -120,7 +77,7 @@ async fn complete(
     // meant all the same. Not on the way into a warm pool: the next wait is another launch, which needs interfaces.
     if completed == Completed::NoActiveAction
         && action.lifecycle_action_token.is_some()
-        && !subject.launch.goes_to_warm_pool()
+        && !launch.goes_to_warm_pool()
     {
         let by_instance = LifecycleAction {
             lifecycle_action_token: None,
@@ -132,36 +89,44 @@ async fn complete(
             .await?;
     }
     match completed {
-        Completed::Accepted => Ok(Output {
-            result,
-            outcome: Outcome::Completed,
-            lifecycle_state: None,
-            summary: None,
-        }),
+        Completed::Accepted => Ok(completion(result, CompletionOutcome::Completed, None)),
         Completed::NoActiveAction => look(context, action, result).await,
+    }
+}
+
+fn completion(
+    result: LifecycleActionResult,
+    outcome: CompletionOutcome,
+    lifecycle_state: Option<String>,
+) -> Completion {
+    Completion {
+        result,
+        outcome,
+        lifecycle_state,
+        summary: None,
     }
 }
 
 /// A launch that had ended the same way before is not late: that may have been this state itself, in a run whose response
 /// was lost, or another execution for the launch.
-fn measure(context: &Context, subject: &Subject, completed: &Result<Output>) {
+fn measure(context: &Context, launch: &Launch, profile: &Profile, completed: &Result<Completion>) {
     let metrics = &context.metrics;
-    let of = subject.measured();
+    let of = Dimension::profile(&profile.name);
     match completed {
-        Ok(Output {
-            outcome: Outcome::Completed,
+        Ok(Completion {
+            outcome: CompletionOutcome::Completed,
             result,
             ..
         }) => match result {
             LifecycleActionResult::Continue => {
-                if let Some(passed) = subject.milliseconds_since_event(context) {
+                if let Some(passed) = context.milliseconds_since(launch) {
                     metrics.set(Metric::EventToContinue, of, passed);
                 }
             }
             LifecycleActionResult::Abandon => metrics.add(Metric::LaunchesAbandoned, of, 1),
         },
-        Ok(Output {
-            outcome: Outcome::AlreadyContinued,
+        Ok(Completion {
+            outcome: CompletionOutcome::AlreadyContinued,
             ..
         })
         | Err(Error::LaunchGone { .. }) => metrics.add(Metric::LateVerdicts, of, 1),
@@ -169,19 +134,21 @@ fn measure(context: &Context, subject: &Subject, completed: &Result<Output>) {
     }
 }
 
-/// Whether the hook is this profile's to complete (invariant I3). One rule may bring the launches of many groups, so
-/// when `TagNode` failed before it knew, the selector is asked here.
+/// Whether the hook is this profile's to complete (invariant I3). One rule may deliver the launches of many groups, so the selector
+/// is asked here where `TagNode` failed before it knew.
 async fn is_ours(
     context: &Context,
-    subject: &Subject,
+    launch: &Launch,
     action: &LifecycleAction,
-    known_to_be_covered: bool,
+    profile: &Profile,
+    covered: bool,
 ) -> Result<bool> {
-    let profile = &subject.profile;
-    if !profile.hook.complete || profile.hook.name != action.lifecycle_hook_name {
+    if HookOwner::of(launch, profile) != HookOwner::Hookline
+        || profile.hook.name != action.lifecycle_hook_name
+    {
         return Ok(false);
     }
-    if known_to_be_covered {
+    if covered {
         return Ok(true);
     }
     let tags = match profile.selector {
@@ -194,87 +161,32 @@ async fn is_ours(
         .covers(&action.auto_scaling_group_name, &tags))
 }
 
-/// "No active Lifecycle Action": what became of the launch then?
+/// Auto Scaling knows of no active lifecycle action: looks what became of the launch.
 async fn look(
     context: &Context,
     action: &LifecycleAction,
     result: LifecycleActionResult,
-) -> Result<Output> {
-    let mut patience = Patience::new(context);
+) -> Result<Completion> {
+    let mut backoff = Backoff::new(context);
     loop {
         let state = context.aws.lifecycle_state(&action.ec2_instance_id).await?;
-        let gone = is_over(state.as_deref());
-        let outcome = match (result, gone) {
-            (LifecycleActionResult::Continue, true) => {
+        let outcome = match AfterNoActiveAction::of(result, state.as_deref()) {
+            AfterNoActiveAction::TooLate => {
                 return Err(Error::LaunchGone {
                     instance: action.ec2_instance_id.clone(),
                     state: state.unwrap_or_else(|| "unknown to Auto Scaling".to_owned()),
                 });
             }
-            (LifecycleActionResult::Continue, false) | (LifecycleActionResult::Abandon, true) => {
-                Outcome::AlreadyCompleted
-            }
-            (LifecycleActionResult::Abandon, false) => {
-                // Our own ABANDON of a moment ago may not show yet; another hook may also hold the launch.
-                if state.as_deref() == Some("Pending:Wait") && patience.wait().await {
-                    continue;
-                }
-                warn!(
-                    lifecycle_state = state,
-                    "ABANDON came too late: the launch went on"
-                );
-                Outcome::AlreadyContinued
-            }
+            AfterNoActiveAction::LookAgain if backoff.wait().await => continue,
+            AfterNoActiveAction::LookAgain => CompletionOutcome::AlreadyContinued,
+            AfterNoActiveAction::Ended(outcome) => outcome,
         };
-        return Ok(Output {
-            result,
-            outcome,
-            lifecycle_state: state,
-            summary: None,
-        });
-    }
-}
-
-/// Whether an instance in this lifecycle state is on its way out of its group, or of the group's warm pool; `None` is
-/// an instance that Auto Scaling does not know.
-fn is_over(lifecycle_state: Option<&str>) -> bool {
-    lifecycle_state.is_none_or(|state| {
-        let state = state.strip_prefix("Warmed:").unwrap_or(state);
-        state.starts_with("Terminat") || state.starts_with("Detach")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_on_its_way_out_is_over() {
-        for state in [
-            "Terminating",
-            "Terminating:Wait",
-            "Terminating:Proceed",
-            "Terminated",
-            "Detaching",
-            "Detached",
-            "Warmed:Terminating:Wait",
-            "Warmed:Terminated",
-        ] {
-            assert!(is_over(Some(state)), "{state}");
+        if outcome == CompletionOutcome::AlreadyContinued {
+            warn!(
+                lifecycle_state = state,
+                "ABANDON came too late: the launch went on"
+            );
         }
-        assert!(is_over(None));
-        for state in [
-            "Pending",
-            "Pending:Wait",
-            "Pending:Proceed",
-            "InService",
-            "EnteringStandby",
-            "Standby",
-            "Warmed:Pending:Wait",
-            "Warmed:Stopped",
-            "Warmed:Running",
-        ] {
-            assert!(!is_over(Some(state)), "{state}");
-        }
+        return Ok(completion(result, outcome, state));
     }
 }

@@ -1,59 +1,64 @@
 //! `CreateInterfaces`: carries a plan out, all slots side by side. Done again it gives the same interfaces, as each
 //! create has the plan's ClientToken. Where EC2 throttles some of the creates, what was made counts, and the plan goes on.
 
-use serde::Deserialize;
+use hookline_domain::create_network_interface::CreateNetworkInterface;
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::execution::requests::slot;
+use hookline_domain::execution::{
+    Allocation, CreateRequest, CreatedInterface, PlannedInterface, RefusedCreate, Step,
+};
+use hookline_domain::ids::NetworkInterfaceId;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, warn};
 
-use super::plan_interfaces::Planned;
-use super::{Allocation, Context, Made, Node, Refused, Subject, read, write};
-use crate::aws::interfaces::{CreateInterface, Created};
-use crate::metrics::Metric;
-use hookline_domain::addresses::plan::SlotPlan;
-use hookline_domain::error::{Error, Result};
-use hookline_domain::ids::NetworkInterfaceId;
-use hookline_domain::profile::{Addressing, Ipv6};
-
-#[derive(Debug, Deserialize)]
-struct Payload {
-    event: Value,
-    profile: Value,
-    node: Node,
-    plan: Planned,
-}
+use super::{Context, answer};
+use crate::aws::interfaces::CreateOutcome;
+use crate::metrics::{Dimension, Metric};
 
 /// Runs the function.
 ///
 /// # Errors
 /// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `ResourceNotFound`, and what every call can fail with.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
-    let payload: Payload = read(payload)?;
-    let subject = Subject::read(payload.event, payload.profile)?;
+    answer(context, payload, create_interfaces).await
+}
 
-    let mut allocation = Allocation {
-        round: payload.plan.plan.round,
-        ..Allocation::default()
+async fn create_interfaces(context: Context, request: CreateRequest) -> Result<Allocation> {
+    let Step::Create { slots, surplus } = &request.plan.step else {
+        return Err(Error::invalid(
+            Input::Payload,
+            "plan.step",
+            "the plan is to wait",
+            "Wait, and plan again",
+        ));
     };
+    let mut interfaces = Vec::new();
+    let mut refused = Vec::new();
     let mut to_create = Vec::new();
-    for (n, slot) in payload.plan.plan.slots.iter().enumerate() {
-        if let Some(existing) = &slot.existing {
-            allocation.interfaces.push(Made {
-                network: slot.network.clone(),
+    for (n, planned) in slots.iter().enumerate() {
+        if let Some(existing) = &planned.existing {
+            interfaces.push(CreatedInterface {
+                network: planned.network.clone(),
                 network_interface_id: existing.clone(),
             });
             continue;
         }
-        let wanted = wanted(&subject, &payload.node, n, slot)?;
-        to_create.push((slot.network.clone(), wanted));
+        to_create.push(create_request(&request, n, planned)?);
     }
     // Only now: a plan that does not fit its profile creates nothing.
     let mut creates = JoinSet::new();
-    for (network, wanted) in to_create {
+    for create in to_create {
         let aws = context.aws.clone();
         creates.spawn(
-            async move { (aws.create_interface(&wanted).await, network, wanted) }
-                .instrument(Span::current()),
+            async move {
+                (
+                    aws.create_interface(&create.request, &create.client_token)
+                        .await,
+                    create,
+                )
+            }
+            .instrument(Span::current()),
         );
     }
 
@@ -61,57 +66,86 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let mut throttled = None;
     let mut made_now = Vec::new();
     while let Some(done) = creates.join_next().await {
-        let (created, network, wanted) = done.map_err(|error| Error::AwsUnavailable {
-            action: "CreateNetworkInterface",
+        let (
+            created,
+            Create {
+                network,
+                request: create,
+                ..
+            },
+        ) = done.map_err(|error| Error::Internal {
+            doing: "CreateNetworkInterface",
             detail: error.to_string(),
         })?;
         match created {
-            Ok(Created::Made(interface)) => {
+            Ok(CreateOutcome::Created(interface)) => {
                 info!(network, interface = %interface.id, subnet = %interface.subnet_id, addresses = ?interface.private_ip_addresses, "created");
                 made_now.push(interface.id.clone());
-                allocation.interfaces.push(Made {
+                interfaces.push(CreatedInterface {
                     network,
                     network_interface_id: interface.id,
                 });
             }
-            Ok(Created::AddressTaken(addresses)) => {
+            Ok(CreateOutcome::AddressTaken(addresses)) => {
                 info!(network, ?addresses, "taken by somebody else");
-                context
-                    .metrics
-                    .add(Metric::AddressConflicts, subject.measured(), 1);
-                allocation
-                    .refused
-                    .push(Refused::AddressTaken { network, addresses });
+                let of = Dimension::profile(&request.profile.name);
+                context.metrics.add(Metric::AddressConflicts, of, 1);
+                refused.push(RefusedCreate::AddressTaken { network, addresses });
             }
-            Ok(Created::SubnetFull) => {
-                warn!(network, subnet = %wanted.subnet_id, "subnet is full");
-                allocation.refused.push(Refused::SubnetFull {
+            Ok(CreateOutcome::SubnetFull) => {
+                warn!(network, subnet = %create.subnet_id, "subnet is full");
+                refused.push(RefusedCreate::SubnetFull {
                     network,
-                    subnet_id: wanted.subnet_id,
+                    subnet_id: create.subnet_id,
                 });
             }
             Err(error @ Error::Throttled { .. }) => throttled = Some(error),
             Err(error) => failure = Some(error),
         }
     }
-    if failure.is_none() && !made_now.is_empty() && allocation.refused.is_empty() {
-        // To fail would be to ask again for what has just been made: each repeated create takes a token, and so keeps empty the
-        // bucket that it waits for.
-        allocation.throttled = throttled.take().is_some();
-    }
+    // To fail would be to ask again for what was created a moment ago. Each repeated create takes a token, and so keeps empty the
+    // bucket that it waits for.
+    let goes_on = failure.is_none() && !made_now.is_empty() && refused.is_empty();
+    let is_throttled = goes_on && throttled.take().is_some();
     if let Some(error) = failure.or(throttled) {
         undo(&context, &error, &made_now).await;
         return Err(error);
     }
-    for surplus in &payload.plan.plan.surplus {
-        warn!(interface = %surplus, "made twice for this launch: deleting the one too many");
-        context.aws.delete_interface(surplus).await?;
+    for id in surplus {
+        warn!(interface = %id, "created twice for this launch: deleting the surplus one");
+        context.aws.delete_interface(id).await?;
     }
-    allocation
-        .interfaces
-        .sort_by(|a, b| a.network.cmp(&b.network));
-    allocation.complete = allocation.refused.is_empty() && !allocation.throttled;
-    write("CreateInterfaces", &allocation)
+    Ok(Allocation::new(
+        request.plan.round,
+        interfaces,
+        refused,
+        is_throttled,
+    ))
+}
+
+/// A create that is left to do.
+struct Create {
+    network: String,
+    request: CreateNetworkInterface,
+    client_token: String,
+}
+
+fn create_request(request: &CreateRequest, n: usize, planned: &PlannedInterface) -> Result<Create> {
+    let field = format!("plan.step.slots[{n}].network");
+    let slot = slot(&request.profile, &field, &planned.network)?;
+    let (launch, profile, node) = (&request.launch, &request.profile, &request.node);
+    let create = CreateNetworkInterface::new(launch, profile, node, slot, planned);
+    let client_token = create
+        .client_token(planned.attempt)
+        .map_err(|error| Error::Internal {
+            doing: "making a ClientToken",
+            detail: error.to_string(),
+        })?;
+    Ok(Create {
+        network: planned.network.clone(),
+        request: create,
+        client_token,
+    })
 }
 
 /// An error that no retry mends is followed by the release, whose listing may not show what was made a moment
@@ -128,30 +162,4 @@ async fn undo(context: &Context, error: &Error, made: &[NetworkInterfaceId]) {
             warn!(interface = %id, %error, "left for the release");
         }
     }
-}
-
-fn wanted(subject: &Subject, node: &Node, n: usize, plan: &SlotPlan) -> Result<CreateInterface> {
-    let slot = subject.slot(&format!("launch.plan.slots[{n}].network"), &plan.network)?;
-    let chosen_here = slot.addressing == Addressing::LowestFree;
-    Ok(CreateInterface {
-        subnet_id: plan.subnet_id.clone(),
-        security_group_ids: subject.profile.security_groups(slot).to_vec(),
-        private_ip_addresses: plan.private_ip_addresses.clone(),
-        secondary_count: if chosen_here {
-            0
-        } else {
-            slot.secondary_private_addresses
-        },
-        prefix_count: slot.prefixes,
-        ipv6_addresses: plan.ipv6_addresses.clone(),
-        ipv6_count: u32::from(slot.ipv6 == Ipv6::SubnetAssigned),
-        description: slot.description.clone().unwrap_or_else(|| {
-            format!(
-                "{} of {} (Hookline, profile {})",
-                slot.network, node.instance_id, subject.profile.name
-            )
-        }),
-        tags: subject.interface_tags(slot, node),
-        client_token: plan.client_token.clone(),
-    })
 }

@@ -1,5 +1,5 @@
-//! One module a Lambda function. A handler takes its state's data as JSON and returns what the state machine
-//! keeps; it can be run again at any point and finds what is already there.
+//! One module a Lambda function. A handler is given what its state names (`hookline_domain::execution`), observes AWS, lets
+//! the domain decide, and writes. It can run again at any point: it finds what is there already.
 //!
 //! | function | state | does |
 //! |---|---|---|
@@ -10,7 +10,7 @@
 //! | [`complete_hook`] | `ContinueLaunch`, `AbandonLaunch` | completes the lifecycle action |
 //! | [`release_interfaces`] | `ReleaseInterfaces` | removes what was made for the launch |
 //! | [`name_nodes`] | `NameNodes`, of `name-node` | names and tags the nodes of one event |
-//! | [`reconcile`] | none: a schedule and an event call it | finds lost launches and interfaces that nobody owns |
+//! | [`reconcile`] | none: a schedule and an event call it | finds lost launches and orphaned interfaces |
 //! | [`adopt`] | none: a person calls it | starts executions for nodes that run already |
 
 pub mod adopt;
@@ -21,26 +21,24 @@ pub mod name_nodes;
 pub mod plan_interfaces;
 pub mod reconcile;
 pub mod release_interfaces;
-pub mod summary;
 pub mod tag_node;
 mod tagging;
 
-use std::collections::BTreeMap;
+use std::future::Future;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::event::Launch;
+use hookline_domain::execution::previous::{self, Answer};
+use hookline_domain::parse::from_value;
+use hookline_domain::time::epoch_milliseconds;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::aws::Aws;
-use crate::aws::instances::Instance;
-use crate::metrics::{Metrics, Of};
-use hookline_domain::error::{Error, Input, Result};
-use hookline_domain::event::{Event, Launch};
-use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
-use hookline_domain::parse::from_value;
-use hookline_domain::profile::{Profile, Slot};
-use hookline_domain::tags::own;
+use crate::metrics::Metrics;
 
 /// What a handler runs with.
 #[derive(Debug, Clone)]
@@ -55,178 +53,64 @@ pub struct Context {
     pub metrics: Metrics,
 }
 
-/// What is known of the node, from `TagNode` on: `$.node`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Node {
-    /// The instance.
-    pub instance_id: InstanceId,
-    /// Its Name tag, once it has one.
-    pub name: Option<String>,
-    /// As `m5.4xlarge`.
-    pub instance_type: String,
-    /// The availability zone's name.
-    pub availability_zone: String,
-    /// The primary private IPv4 address.
-    pub private_ip_address: Option<String>,
-    /// When it was launched, or adopted, in seconds since the epoch: launches are served in this order.
-    pub launched_at: i64,
-    /// Whether EC2 said that it runs; interfaces attach from then on.
-    pub running: bool,
-}
+impl Context {
+    /// Milliseconds since the launch's event; `None` if the event's time is not known, or is to come.
+    fn milliseconds_since(&self, launch: &Launch) -> Option<u64> {
+        let begun = epoch_milliseconds(&launch.time)?;
+        u64::try_from(self.metrics.now().checked_sub(begun)?).ok()
+    }
 
-impl Node {
-    fn new(instance: &Instance, name: Option<String>) -> Self {
-        Self {
-            instance_id: instance.id.clone(),
-            name,
-            instance_type: instance.instance_type.clone(),
-            availability_zone: instance.availability_zone.clone(),
-            private_ip_address: instance.private_ip.clone(),
-            launched_at: instance.in_flight_since(),
-            running: instance.is_running(),
-        }
+    /// The same in whole seconds.
+    fn seconds_since(&self, launch: &Launch) -> Option<u64> {
+        Some(self.milliseconds_since(launch)? / 1000)
     }
 }
 
-/// An interface that has been made for a slot: an element of `$.allocation.interfaces`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Made {
-    /// The slot's network.
-    pub network: String,
-    /// The interface.
-    pub network_interface_id: NetworkInterfaceId,
-}
-
-/// A slot whose create was refused: an element of `$.allocation.refused`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", tag = "reason")]
-pub enum Refused {
-    /// Somebody else has these addresses.
-    #[serde(rename = "ADDRESS_TAKEN", rename_all = "camelCase")]
-    AddressTaken {
-        /// The slot's network.
-        network: String,
-        /// The addresses.
-        addresses: Vec<std::net::IpAddr>,
-    },
-    /// The subnet has no room.
-    #[serde(rename = "SUBNET_FULL", rename_all = "camelCase")]
-    SubnetFull {
-        /// The slot's network.
-        network: String,
-        /// The subnet.
-        subnet_id: SubnetId,
-    },
-}
-
-/// What `CreateInterfaces` returns: `$.allocation`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Allocation {
-    /// Whether every slot has its interface.
-    pub complete: bool,
-    /// The interfaces, one for each slot that has one.
-    pub interfaces: Vec<Made>,
-    /// The slots that have none, and why.
-    pub refused: Vec<Refused>,
-    /// Whether the only thing that some slots lack is their create, for which EC2 had no token left. The same plan goes on
-    /// then, and asks only for what is missing.
-    #[serde(default)]
-    pub throttled: bool,
-    /// The round of the plan that was carried out; 0 where that was not recorded.
-    #[serde(default)]
-    pub round: u32,
-}
-
-/// `$.event` and `$.profile`, read and checked.
-struct Subject {
-    launch: Launch,
-    profile: Profile,
-}
-
-impl Subject {
-    fn read(event: Value, profile: Value) -> Result<Self> {
-        Ok(Self {
-            launch: Event::read_launch(event)?,
-            profile: Profile::read(profile)?,
-        })
+/// Runs a function of the state machine: reads its payload as what it is given, and writes what it returns. An execution that
+/// began under an earlier release is answered in the shape of that release.
+async fn answer<Request, Returns, Handled>(
+    context: Context,
+    payload: Value,
+    handler: impl FnOnce(Context, Request) -> Handled,
+) -> Result<Value>
+where
+    Request: DeserializeOwned,
+    Returns: Answer,
+    Handled: Future<Output = Result<Returns>>,
+{
+    let is_previous = previous::is_previous(&payload);
+    let payload = match is_previous {
+        true => previous::request(payload)?,
+        false => payload,
+    };
+    let request = from_value(Input::Payload, "payload", payload)?;
+    let returns = handler(context, request).await?;
+    match is_previous {
+        true => returns.previous(),
+        false => write("returning the result", &returns),
     }
-
-    /// What the launch is measured as.
-    fn measured(&self) -> Of {
-        Of::profile(&self.profile.name)
-    }
-
-    fn instance(&self) -> &InstanceId {
-        &self.launch.instance_id
-    }
-
-    /// The tags that the interface of `slot` has from creation.
-    fn interface_tags(&self, slot: &Slot, node: &Node) -> BTreeMap<String, String> {
-        let mut tags = slot.tags.clone();
-        if let Some(name) = &node.name {
-            // As many characters as EC2 takes in a tag.
-            let name = format!("{name}-{}", slot.network)
-                .chars()
-                .take(256)
-                .collect();
-            tags.entry("Name".to_owned()).or_insert(name);
-        }
-        tags.extend(own::tags(
-            self.instance(),
-            &self.launch.group,
-            &self.profile.name,
-            &slot.network,
-        ));
-        tags
-    }
-
-    /// The slot of `network`; a payload that names another does not fit its profile.
-    fn slot(&self, field: &str, network: &str) -> Result<&Slot> {
-        self.profile
-            .slots
-            .iter()
-            .find(|slot| slot.network == network)
-            .ok_or_else(|| {
-                Error::invalid(
-                    Input::Payload,
-                    field,
-                    format!("the profile has no network {network:?}"),
-                    "Start the execution again: its profile was changed half-way",
-                )
-            })
-    }
-}
-
-/// Reads what a function needs of `$.launch`: the data of the execution so far. The rest of the payload is the
-/// execution's name, for the logs, and what a state adds.
-fn read<T: serde::de::DeserializeOwned>(mut payload: Value) -> Result<T> {
-    let launch = payload.get_mut("launch").map_or(Value::Null, Value::take);
-    from_value(Input::Payload, "launch", launch)
 }
 
 /// Writes a result.
-fn write<T: Serialize>(action: &'static str, value: &T) -> Result<Value> {
-    serde_json::to_value(value).map_err(|error| Error::AwsUnavailable {
-        action,
+fn write<T: Serialize>(doing: &'static str, value: &T) -> Result<Value> {
+    serde_json::to_value(value).map_err(|error| Error::Internal {
+        doing,
         detail: error.to_string(),
     })
 }
 
-/// Patience with what EC2 shows late: growing pauses, until the function's time is used up.
+/// Growing pauses between looks at what EC2 shows late, until the function's time is used up.
 #[derive(Debug)]
-struct Patience {
+struct Backoff {
     until: Instant,
     pause: Duration,
 }
 
-impl Patience {
-    const FIRST: Duration = Duration::from_millis(500);
-    const LONGEST: Duration = Duration::from_secs(4);
-    /// What one invocation waits at most: a retrier of the state machine waits longer, and costs nothing.
-    const MOST: Duration = Duration::from_secs(20);
+impl Backoff {
+    const FIRST_PAUSE: Duration = Duration::from_millis(500);
+    const MAX_PAUSE: Duration = Duration::from_secs(4);
+    /// The longest that one invocation waits in all. A retrier of the state machine waits longer, and costs nothing.
+    const MAX_TOTAL: Duration = Duration::from_secs(20);
     /// Kept for the calls that follow the last pause.
     const RESERVE: Duration = Duration::from_secs(10);
 
@@ -234,18 +118,18 @@ impl Patience {
         let now = Instant::now();
         let reserved = context.deadline.checked_sub(Self::RESERVE).unwrap_or(now);
         Self {
-            until: reserved.min(now + Self::MOST),
-            pause: Self::FIRST,
+            until: reserved.min(now + Self::MAX_TOTAL),
+            pause: Self::FIRST_PAUSE,
         }
     }
 
-    /// Waits a little; `false` when there is no time left.
+    /// Waits, a little longer each time; `false` if no time is left.
     async fn wait(&mut self) -> bool {
         if Instant::now() + self.pause > self.until {
             return false;
         }
         tokio::time::sleep(self.pause).await;
-        self.pause = self.pause.mul_f32(1.6).min(Self::LONGEST);
+        self.pause = self.pause.mul_f32(1.6).min(Self::MAX_PAUSE);
         true
     }
 }

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::{Context, read, tagging, write};
-use crate::aws::instances::Instance;
+use super::{Context, tagging, write};
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::launched::{LaunchedInstance, News, Omitted, Told};
 use hookline_domain::ids::InstanceId;
+use hookline_domain::instance::Instance;
 use hookline_domain::parse::from_value;
 use hookline_domain::profile::NamingProfile;
 use hookline_domain::profile::Selector;
@@ -28,6 +28,16 @@ use hookline_domain::tags::{ExistingTags, TagRules, Tags};
 struct Payload {
     event: Value,
     profile: Value,
+}
+
+/// Reads the execution's input from a payload. Executions that began under release 0.1 give it as `launch`.
+fn read_input(mut payload: Value) -> Result<Payload> {
+    let key = match payload.get("input") {
+        Some(_) => "input",
+        None => "launch",
+    };
+    let input = payload.get_mut(key).map_or(Value::Null, Value::take);
+    from_value(Input::Payload, key, input)
 }
 
 /// What became of the event: `$.naming`.
@@ -95,7 +105,7 @@ pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
     // Another try looks everything up: what the tries before have done is not in the event.
     let again = from_value::<Option<u64>>(Input::Payload, "tried", tried.unwrap_or_default())?
         .is_some_and(|tried| tried > 0);
-    let payload: Payload = read(payload)?;
+    let payload: Payload = read_input(payload)?;
     let profile = NamingProfile::read(payload.profile)?;
     let naming = match News::read(payload.event)? {
         News::Other(what) => ignored(what),

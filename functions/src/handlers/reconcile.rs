@@ -20,12 +20,13 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Context, write};
-use crate::metrics::{Metric, Metrics, Of};
+use crate::metrics::{Dimension, Metric, Metrics};
 use hookline_domain::error::{Input, Result};
+use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::parse::from_value;
 use hookline_domain::profile::Profile;
-use hookline_domain::reconcile::{Ended, Given, Limits, StateMachine};
+use hookline_domain::reconcile::{Ended, Given, Limits};
 
 /// The constant input of the schedule's target.
 #[derive(Debug, Deserialize)]
@@ -93,11 +94,11 @@ impl Report {
             ),
         ] {
             if is_round || number > 0 {
-                metrics.add(metric, Of::All, number);
+                metrics.add(metric, Dimension::All, number);
             }
         }
         if let Some(overdue) = &self.overdue {
-            metrics.add(Metric::LaunchesOverdue, Of::All, overdue.len());
+            metrics.add(Metric::LaunchesOverdue, Dimension::All, overdue.len());
         }
     }
 

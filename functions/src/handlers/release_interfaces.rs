@@ -5,42 +5,34 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::event::Event;
+use hookline_domain::execution::{Release, ReleaseRequest};
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
+use hookline_domain::interface::Interface;
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::plan_interfaces::Planned;
-use super::{Allocation, Context, Patience, read, write};
-use crate::aws::interfaces::Undone;
-use hookline_domain::error::{Error, Input, Result};
-use hookline_domain::event::Event;
-use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
-use hookline_domain::interface::Interface;
-
-#[derive(Debug, Deserialize)]
-struct Payload {
-    event: Value,
-    #[serde(default)]
-    plan: Option<Planned>,
-    #[serde(default)]
-    allocation: Option<Allocation>,
-}
-
-/// What the function returns: `$.release`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Output {
-    /// The interfaces that are gone now.
-    pub released: BTreeSet<NetworkInterfaceId>,
-}
+use super::{Backoff, Context, answer};
+use crate::aws::interfaces::RemovalOutcome;
 
 /// Runs the function.
 ///
 /// # Errors
 /// `InvalidEvent`, `InvalidPayload`, `StillDetaching`, and what every call can fail with.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
-    let payload: Payload = read(payload)?;
-    let launch = Event::read_launch(payload.event)?;
+    answer(context, payload, release_interfaces).await
+}
+
+/// Removes the interfaces that were created for the launch.
+///
+/// # Errors
+/// Those of [`handle`].
+pub(super) async fn release_interfaces(
+    context: Context,
+    request: ReleaseRequest,
+) -> Result<Release> {
+    let launch = Event::read_launch(request.event)?;
     let instance = &launch.instance_id;
     if launch.action.is_none() {
         return Err(Error::invalid(
@@ -54,20 +46,20 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     // The execution's memory: made in this execution, so ours, though no listing may show it yet.
     let mut remembered: BTreeSet<NetworkInterfaceId> = BTreeSet::new();
     remembered.extend(
-        payload
+        request
             .plan
             .into_iter()
-            .flat_map(|plan| plan.plan.lessons.made.into_values()),
+            .flat_map(|plan| plan.observations.created.into_values()),
     );
     remembered.extend(
-        payload
+        request
             .allocation
             .into_iter()
             .flat_map(|allocation| allocation.interfaces)
-            .map(|made| made.network_interface_id),
+            .map(|created| created.network_interface_id),
     );
 
-    let mut patience = Patience::new(&context);
+    let mut backoff = Backoff::new(&context);
     let mut released = BTreeSet::new();
     loop {
         let listed = context.aws.interfaces_made_for(instance).await?;
@@ -87,20 +79,20 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
                 continue;
             }
             match context.aws.delete_interface(id).await? {
-                Undone::Done => drop(released.insert(id.clone())),
+                RemovalOutcome::Done => drop(released.insert(id.clone())),
                 // Attached, says EC2: the next listing shows how.
-                Undone::Busy => busy.push(id.clone()),
+                RemovalOutcome::Busy => busy.push(id.clone()),
             }
         }
         if busy.is_empty() {
             break;
         }
-        if !patience.wait().await {
+        if !backoff.wait().await {
             return Err(Error::StillDetaching(busy));
         }
     }
     info!(released = released.len(), "released");
-    write("ReleaseInterfaces", &Output { released })
+    Ok(Release { released })
 }
 
 /// Takes one step with an interface; `true` when it is gone.
@@ -114,7 +106,7 @@ async fn remove(context: &Context, interface: &Interface) -> Result<bool> {
         }
         return Ok(false);
     }
-    let gone = context.aws.delete_interface(&interface.id).await? == Undone::Done;
+    let gone = context.aws.delete_interface(&interface.id).await? == RemovalOutcome::Done;
     if gone {
         info!(interface = %interface.id, "deleted");
     }

@@ -6,71 +6,61 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use hookline_domain::error::Result;
+use hookline_domain::event::{Event, Launch};
+use hookline_domain::execution::requests::ExecutionInput;
+use hookline_domain::execution::{Execution, Node, TagNodeRequest};
+use hookline_domain::profile::{Profile, Selector};
+use hookline_domain::tags::rules::{self, NAME};
 use serde_json::Value;
 use tracing::info;
 
-use super::{Context, Node, read, tagging, write};
-use hookline_domain::error::Result;
-use hookline_domain::event::{Event, Launch};
-use hookline_domain::profile::{Profile, Selector};
-use hookline_domain::tags::rules::{self, NAME};
-
-#[derive(Debug, Deserialize)]
-struct Payload {
-    event: Value,
-    profile: Value,
-}
-
-/// What the launch needs next: `$.node`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(tag = "next", rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Next {
-    /// Interfaces, then the hook.
-    Wire(Node),
-    /// Only the hook: the profile has no slots, or the instance goes to a warm pool first.
-    Continue(Node),
-    /// No more: the same, and there is no hook that is Hookline's to complete.
-    Done(Node),
-    /// Nothing: the event is not for this profile.
-    #[serde(rename_all = "camelCase")]
-    Ignore {
-        /// Why not, for people.
-        reason: String,
-    },
-}
+use super::{Context, answer, tagging};
 
 /// Runs the function.
 ///
 /// # Errors
 /// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`, `DevicesNotShownYet`, `InstanceGone`, and what every call can fail with.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
-    let payload: Payload = read(payload)?;
-    let profile = Profile::read(payload.profile)?;
-    let next = match Event::read(payload.event)? {
-        Event::Other(what) => ignore(what),
-        Event::Launch(launch) => prepare(&context, &launch, &profile).await?,
+    answer(context, payload, tag_node).await
+}
+
+async fn tag_node(context: Context, request: TagNodeRequest) -> Result<Execution> {
+    let ExecutionInput { event, profile } = request.input;
+    let profile = Profile::read(profile)?;
+    let launch = match Event::read(event.clone())? {
+        Event::Other(what) => return Ok(ignore(event, profile, what)),
+        Event::Launch(launch) => *launch,
     };
-    write("TagNode", &next)
+    match prepare(&context, &launch, &profile).await? {
+        Prepared::NotCovered(reason) => Ok(ignore(event, profile, reason)),
+        Prepared::Tagged(node) => Ok(Execution::tagged(event, profile, launch, node)),
+    }
 }
 
-fn ignore(what: String) -> Next {
-    info!(reason = what, "not for this profile");
-    Next::Ignore { reason: what }
+fn ignore(event: Value, profile: Profile, reason: String) -> Execution {
+    info!(reason, "not for this profile");
+    Execution::ignored(event, profile, reason)
 }
 
-async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Result<Next> {
+enum Prepared {
+    Tagged(Node),
+    /// The profile is not for this launch, for this reason.
+    NotCovered(String),
+}
+
+async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Result<Prepared> {
     if let Some(action) = &launch.action
         && action.lifecycle_hook_name != profile.hook.name
     {
-        return Ok(ignore(format!(
+        return Ok(Prepared::NotCovered(format!(
             "the hook {}; the profile {} is for the hook {}",
             action.lifecycle_hook_name, profile.name, profile.hook.name
         )));
     }
     let group = &launch.group;
     let not_covered = || {
-        ignore(format!(
+        Prepared::NotCovered(format!(
             "an instance of the Auto Scaling group {group}, which the selector of profile {} does not cover",
             profile.name
         ))
@@ -101,19 +91,12 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     let named = targets.first().and_then(|node| node.wanted.get(NAME));
     let name = named.or(instance.tags.get(NAME)).cloned();
     let node = Node::new(&instance, name);
-    let to_warm_pool = launch.goes_to_warm_pool();
     info!(
         name = node.name,
         availability_zone = node.availability_zone,
         calls = made,
-        to_warm_pool,
+        to_warm_pool = launch.goes_to_warm_pool(),
         "tagged"
     );
-    Ok(if !to_warm_pool && !profile.slots.is_empty() {
-        Next::Wire(node)
-    } else if profile.hook.complete && launch.action.is_some() {
-        Next::Continue(node)
-    } else {
-        Next::Done(node)
-    })
+    Ok(Prepared::Tagged(node))
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::aws::Aws;
-use crate::aws::instances::Instance;
 use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::InstanceId;
+use hookline_domain::instance::Instance;
 use hookline_domain::tags::calls::{Call, Shared, Target, shared};
 use hookline_domain::tags::own;
 use hookline_domain::tags::{TagRules, Tags, Wanted};

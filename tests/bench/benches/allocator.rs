@@ -9,9 +9,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hookline_bench::allocator::GROUP;
 use hookline_domain::addresses::Pool;
-use hookline_domain::addresses::plan::{Holding, InFlight, Lessons, Subnet, View};
 use hookline_domain::addresses::range::AddressRange;
+use hookline_domain::addresses::{AddressPlanner, AllocatedInterface, Subnet};
+use hookline_domain::execution::Observations;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
+use hookline_domain::instance::LaunchOrder;
 use hookline_domain::profile::Profile;
 use ipnet::IpNet;
 use rand::seq::SliceRandom as _;
@@ -63,8 +65,8 @@ fn scattered_ipv6() -> Vec<IpAddr> {
 struct Scene {
     profile: Profile,
     subnets: BTreeMap<SubnetId, Subnet>,
-    in_flight: Vec<InFlight>,
-    holdings: Vec<Holding>,
+    in_flight: Vec<LaunchOrder>,
+    allocated: Vec<AllocatedInterface>,
 }
 
 impl Scene {
@@ -97,16 +99,16 @@ impl Scene {
                 (id, subnet)
             })
             .collect();
-        let in_flight: Vec<InFlight> = (0..=BEFORE)
-            .map(|n| InFlight {
+        let in_flight: Vec<LaunchOrder> = (0..=BEFORE)
+            .map(|n| LaunchOrder {
                 since: i64::from(n),
                 instance_id: format!("i-{n:017x}").parse::<InstanceId>().unwrap(),
             })
             .collect();
         // Somebody else's: 1,000 interfaces in each subnet.
-        let holdings = (1..=4)
+        let allocated = (1..=4)
             .flat_map(|n| (0..1_000_u32).map(move |host| (n, host)))
-            .map(|(n, host)| Holding {
+            .map(|(n, host)| AllocatedInterface {
                 id: format!("eni-{:017x}", n * 10_000 + host)
                     .parse::<NetworkInterfaceId>()
                     .unwrap(),
@@ -123,19 +125,19 @@ impl Scene {
             profile,
             subnets,
             in_flight,
-            holdings,
+            allocated,
         }
     }
 
-    fn last(&self) -> View<'_> {
-        View {
+    fn last(&self) -> AddressPlanner<'_> {
+        AddressPlanner {
             profile: &self.profile,
             launch: self.in_flight.last().unwrap(),
             availability_zone: "us-west-2a",
             subnets: &self.subnets,
-            holdings: &self.holdings,
+            allocated: &self.allocated,
             in_flight: &self.in_flight,
-            lessons: Lessons::default(),
+            observations: Observations::default(),
             round: 1,
             lost: false,
         }

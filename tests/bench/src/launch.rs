@@ -392,7 +392,7 @@ mod tests {
         );
         assert_eq!((cold.usage.cold_starts, warm.usage.cold_starts), (5, 0));
         assert_eq!(warm.usage.invocations, 5);
-        assert_eq!(warm.transitions, 10, "five tasks, four choices, the end");
+        assert_eq!(warm.transitions, 9, "five tasks, three choices, the end");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
+use hookline_statemachine::LAUNCH_NODE;
+
 use crate::run::{GROUP, Run, Scenario, on_paused_clock};
 use crate::tap::{Interference, Strike};
 use hookline_testkit::scene::Size;
@@ -347,8 +349,17 @@ pub fn calls_of_a_launch() -> Result<usize> {
 /// # Errors
 /// When the scene cannot be built.
 pub fn run_cell(cell: Cell, seed: u64) -> Result<Outcome> {
+    run_cell_of(LAUNCH_NODE, cell, seed)
+}
+
+/// Runs one cell with another definition of the state machine.
+///
+/// # Errors
+/// When the scene cannot be built.
+pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Outcome> {
     on_paused_clock(async move {
         let mut scenario = scenario(1, seed);
+        scenario.definition = definition;
         if let Cell::Lag { seconds, varies } = cell {
             scenario.settings.describe_lag = Duration::from_secs(seconds);
             scenario.settings.describe_lag_varies = varies;

@@ -59,6 +59,8 @@ pub struct Scenario {
     pub background: Background,
     /// Who else calls EC2.
     pub others: Others,
+    /// The definition of the state machine: today's file unless told.
+    pub definition: &'static str,
     /// Whether `reconcile` runs, every five minutes and for executions that end otherwise than well.
     pub reconcile: bool,
 }
@@ -91,6 +93,7 @@ impl Scenario {
             look_every: Duration::from_secs(5),
             background: Background::None,
             others: Others::Nobody,
+            definition: LAUNCH_NODE,
             reconcile: true,
         }
     }
@@ -246,7 +249,7 @@ impl Run {
 
         let tap = Tap::default();
         let shared = Rc::new(Shared {
-            machine: StateMachine::read(LAUNCH_NODE).context("launch-node.asl.json")?,
+            machine: StateMachine::read(scenario.definition).context("the state machine")?,
             lambda: Lambda::new(&local, tap.clone(), scenario.lambda.clone()).await,
             local: local.clone(),
             tap: tap.clone(),

@@ -71,11 +71,11 @@ impl Strategy {
     ) -> Result<Value> {
         if self != Self::Rank {
             // A selector that covers nobody: the plan sees the interfaces, and no launch in flight.
-            payload["launch"]["profile"]["selector"] = json!({"tag": {"key": "of-no-instance"}});
+            payload["profile"]["selector"] = json!({"tag": {"key": "of-no-instance"}});
         }
         if self == Self::RandomWindow {
             let skipped = random_below(WINDOW, &payload);
-            for slot in payload["launch"]["profile"]["slots"]
+            for slot in payload["profile"]["slots"]
                 .as_array_mut()
                 .into_iter()
                 .flatten()
@@ -99,11 +99,11 @@ impl Strategy {
         }
         let mut payload = payload;
         for _ in 1..CANDIDATES {
-            if answer["complete"] == true {
+            if answer["outcome"] == "COMPLETE" {
                 return Ok(answer);
             }
             let refused = answer["refused"].clone();
-            for slot in payload["launch"]["plan"]["slots"]
+            for slot in payload["plan"]["step"]["slots"]
                 .as_array_mut()
                 .into_iter()
                 .flatten()
@@ -124,7 +124,7 @@ impl Strategy {
             }
             answer = handlers::create_interfaces::handle(context.clone(), payload.clone()).await?;
         }
-        if answer["complete"] == true {
+        if answer["outcome"] == "COMPLETE" {
             return Ok(answer);
         }
         Err(Error::AddressContention {
@@ -159,13 +159,12 @@ fn skip(local: &LocalAws, slot: &Value, skipped: u64) -> Vec<String> {
 /// The same number for the same launch and round, another for others.
 fn random_below(most: u64, payload: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let launch = &payload["launch"];
-    launch["node"]["instanceId"].to_string().hash(&mut hasher);
-    launch["plan"]["round"].to_string().hash(&mut hasher);
+    payload["node"]["instanceId"].to_string().hash(&mut hasher);
+    payload["plan"]["round"].to_string().hash(&mut hasher);
     hasher.finish() % most
 }
 
-/// The address behind a slot's planned one, with a token of its own.
+/// The address after a slot's planned one.
 fn next_address(slot: &mut Value) {
     let planned = slot["privateIpAddresses"][0]
         .as_str()
@@ -173,13 +172,5 @@ fn next_address(slot: &mut Value) {
     if let Some(IpAddr::V4(address)) = planned {
         let next = std::net::Ipv4Addr::from(u32::from(address).saturating_add(1));
         slot["privateIpAddresses"] = json!([next]);
-        // EC2 takes 64 characters; the first token's digest tells the launches apart.
-        let token: String = slot["clientToken"]
-            .as_str()
-            .unwrap_or_default()
-            .chars()
-            .take(40)
-            .collect();
-        slot["clientToken"] = json!(format!("{token}-{next}"));
     }
 }

@@ -186,7 +186,7 @@ fn nodes_of_long_ago_get_the_lowest_addresses_without_a_conflict_and_stay_in_ser
         to_rest(&run).await?;
         assert_eq!(differences(&run), Vec::<String>::new());
         assert_eq!(in_service(&run), nodes);
-        let ready = ("SUCCEEDED", Some("NodeReadyHookNotOurs".to_owned()));
+        let ready = ("SUCCEEDED", Some("NodeReady".to_owned()));
         assert_eq!(statuses(&run), vec![ready; 30]);
         let report = run.report();
         assert_eq!((report.holes, report.conflicts), (0, 0));

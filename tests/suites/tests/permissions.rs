@@ -149,17 +149,18 @@ fn an_abandon_by_tag() -> Result<Actions> {
             .into_iter()
             .find(|event| event["detail"]["EC2InstanceId"] == instance.as_str())
             .context("no event")?;
-        let payload = json!({"execution": "test", "launch": {"event": event, "profile": profile}, "result": "ABANDON"});
+        let payload =
+            json!({"execution": "test", "event": event, "profile": profile, "result": "ABANDON"});
         // The instance does not carry the tag, which EC2 can tell once it knows the instance.
         for _ in 0..60 {
-            let refused = run.invoke("complete-hook", payload.clone()).await;
-            let Err(error) = refused else {
-                bail!("{refused:?}");
-            };
-            match error.error.as_str() {
-                "Hookline.HookNotOurs" => return Ok(run.tap.actions()),
-                "Hookline.InstanceNotFoundYet" => tokio::time::sleep(Duration::from_secs(1)).await,
-                _ => bail!("{error:?}"),
+            match run.invoke("complete-hook", payload.clone()).await {
+                Ok(completion) if completion["outcome"] == "NOT_OURS" => {
+                    return Ok(run.tap.actions());
+                }
+                Err(error) if error.error == "Hookline.InstanceNotFoundYet" => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                other => bail!("{other:?}"),
             }
         }
         bail!("EC2 never knew {instance}")
@@ -232,7 +233,7 @@ fn a_launch_whose_volumes_are_tagged() -> Result<Actions> {
         let mut profile = run.scene.profile(GROUP);
         profile["volumeTags"] = json!({"Name": "{{ name }}"});
         let launch = json!({"event": event, "profile": profile});
-        let payload = json!({"execution": "test", "launch": launch});
+        let payload = json!({"execution": "test", "input": launch});
         run.invoke("tag-node", payload)
             .await
             .map_err(|error| anyhow::anyhow!("{error:?}"))?;

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -18,6 +18,8 @@ use hookline_domain::tags::own;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{Instance, InstanceState, NetworkInterface};
 use hookline_local::{CallRecord, LocalAws, Settings};
+use hookline_statemachine::StateMachine;
+use hookline_statemachine::state::{self as asl, Task};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -36,7 +38,7 @@ const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
 /// A Task state of the state machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// `$.node`
+    /// `$`
     TagNode,
     /// `$.plan`
     PlanInterfaces,
@@ -72,28 +74,20 @@ impl State {
         Self::ContinueLaunch,
     ];
 
-    /// Where the state machine puts the result.
-    #[must_use]
-    pub fn result_key(self) -> &'static str {
-        match self {
-            Self::TagNode => "node",
-            Self::PlanInterfaces => "plan",
-            Self::CreateInterfaces => "allocation",
-            Self::AttachInterfaces => "wired",
-            Self::ContinueLaunch | Self::AbandonLaunch => "completion",
-            Self::ReleaseInterfaces => "release",
-        }
-    }
-
-    /// What the state adds to the payload.
-    fn verdict(self) -> Option<&'static str> {
-        match self {
-            Self::ContinueLaunch => Some("CONTINUE"),
-            Self::AbandonLaunch => Some("ABANDON"),
-            _ => None,
+    /// The state of this name in the state machine's file.
+    fn task(self) -> &'static Task {
+        match MACHINE.states.get(&format!("{self:?}")) {
+            Some(asl::State::Task(task)) => task,
+            _ => unreachable!("{self:?} is a Task state of launch-node.asl.json"),
         }
     }
 }
+
+/// The state machine's file, read once.
+static MACHINE: LazyLock<StateMachine> = LazyLock::new(|| {
+    StateMachine::read(hookline_statemachine::LAUNCH_NODE)
+        .unwrap_or_else(|error| unreachable!("launch-node.asl.json: {error}"))
+});
 
 /// One execution for one launch, and the process that its functions run in.
 pub struct Launch {
@@ -185,11 +179,18 @@ impl Launch {
     /// The payload that the state machine gives a state's function now.
     #[must_use]
     pub fn payload(&self, state: State) -> Value {
-        let mut payload = json!({"execution": "test", "launch": self.data});
-        if let Some(verdict) = state.verdict() {
-            payload["result"] = json!(verdict);
+        let mut data = self.data.clone();
+        if data.get("node").is_none() && state != State::TagNode {
+            data = nothing_made_yet(&data);
         }
-        payload
+        let context = json!({"Execution": {"Name": "test"}});
+        match &state.task().parameters {
+            None => data,
+            // What cannot be made is no payload: the function refuses it, and says why.
+            Some(parameters) => parameters
+                .evaluate(&data, &context)
+                .unwrap_or_else(|error| json!(error.to_string())),
+        }
     }
 
     /// Runs a state's function with a payload of one's own; the execution's data stays as it is.
@@ -247,7 +248,11 @@ impl Launch {
     /// The function's.
     pub async fn run(&mut self, state: State) -> hookline_domain::Result<Value> {
         let result = self.handle(state, self.payload(state)).await?;
-        self.data[state.result_key()] = result.clone();
+        let data = std::mem::take(&mut self.data);
+        match state.task().result_path.combine(data, result.clone()) {
+            Ok(data) => self.data = data,
+            Err(error) => unreachable!("{state:?}: {error}"),
+        }
         Ok(result)
     }
 
@@ -512,4 +517,18 @@ fn event_of(local: &LocalAws, instance: &str) -> Option<Value> {
             && event["detail"]["EC2InstanceId"] == instance
             && event["detail"]["LifecycleHookName"] == HOOK
     })
+}
+
+/// The data of an execution whose `TagNode` failed, as the Pass state `NothingMadeYet` makes it.
+fn nothing_made_yet(data: &Value) -> Value {
+    let mut data = data.clone();
+    data["failure"] = json!({"Error": "Hookline.Throttled", "Cause": "test"});
+    match MACHINE.states.get("NothingMadeYet") {
+        Some(asl::State::Pass(pass)) => pass
+            .parameters
+            .as_ref()
+            .and_then(|parameters| parameters.evaluate(&data, &json!({})).ok())
+            .unwrap_or(data),
+        _ => unreachable!("NothingMadeYet is a Pass state of launch-node.asl.json"),
+    }
 }

@@ -214,7 +214,7 @@ impl PlainGroup {
         tried: u32,
     ) -> hookline_domain::Result<Value> {
         let launch = json!({"event": event, "profile": profile});
-        self.handle(json!({"execution": "test", "launch": launch, "tried": tried}))
+        self.handle(json!({"execution": "test", "input": launch, "tried": tried}))
             .await
     }
 

@@ -3,6 +3,9 @@
 pub mod plan;
 pub mod pool;
 pub mod range;
+pub mod subnet;
 
+pub use plan::{AddressPlan, AddressPlanner};
 pub use pool::Pool;
 pub use range::AddressRange;
+pub use subnet::{AllocatedInterface, Subnet, check_subnets};

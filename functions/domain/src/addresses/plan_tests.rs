@@ -1,6 +1,8 @@
 //! Plans, one rule at a time, and the property that many launches at once take the lowest addresses.
 
 use proptest::prelude::*;
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -30,8 +32,8 @@ fn subnets() -> BTreeMap<SubnetId, Subnet> {
     ])
 }
 
-fn launch(n: u32) -> InFlight {
-    InFlight {
+fn launch(n: u32) -> LaunchOrder {
+    LaunchOrder {
         since: 1_000,
         instance_id: format!("i-{n:017x}").parse().unwrap(),
     }
@@ -40,9 +42,9 @@ fn launch(n: u32) -> InFlight {
 struct Scene {
     profile: Value,
     subnets: BTreeMap<SubnetId, Subnet>,
-    holdings: Vec<Holding>,
-    in_flight: Vec<InFlight>,
-    lessons: Lessons,
+    allocated: Vec<AllocatedInterface>,
+    in_flight: Vec<LaunchOrder>,
+    observations: Observations,
     round: u32,
 }
 
@@ -57,36 +59,38 @@ impl Scene {
         Self {
             profile,
             subnets: subnets(),
-            holdings: Vec::new(),
+            allocated: Vec::new(),
             in_flight: Vec::new(),
-            lessons: Lessons::default(),
+            observations: Observations::default(),
             round: 1,
         }
     }
 
-    fn plan(&self, n: u32) -> Result<Plan> {
+    fn plan(&self, n: u32) -> Result<AddressPlan> {
         self.plan_and_count(n).0
     }
 
-    fn plan_and_count(&self, n: u32) -> (Result<Plan>, BTreeMap<SubnetId, u64>) {
-        View {
+    fn plan_and_count(&self, n: u32) -> (Result<AddressPlan>, BTreeMap<SubnetId, u64>) {
+        AddressPlanner {
             lost: false,
             profile: &Profile::read(self.profile.clone()).unwrap(),
             launch: &launch(n),
             availability_zone: ZONE,
             subnets: &self.subnets,
-            holdings: &self.holdings,
+            allocated: &self.allocated,
             in_flight: &self.in_flight,
-            lessons: self.lessons.clone(),
+            observations: self.observations.clone(),
             round: self.round,
         }
         .plan_and_count()
     }
 
     /// What EC2 would do with a plan.
-    fn carry_out(&mut self, n: u32, plan: &Plan) {
+    fn carry_out(&mut self, n: u32, plan: &AddressPlan) {
         for slot in plan.slots.iter().filter(|slot| slot.existing.is_none()) {
-            let id = format!("eni-{:017x}", self.holdings.len()).parse().unwrap();
+            let id = format!("eni-{:017x}", self.allocated.len())
+                .parse()
+                .unwrap();
             let addresses: Vec<AddressRange> = slot
                 .private_ip_addresses
                 .iter()
@@ -94,13 +98,13 @@ impl Scene {
                 .collect();
             for address in &addresses {
                 assert!(
-                    self.holdings
+                    self.allocated
                         .iter()
                         .all(|other| !other.addresses.contains(address)),
                     "{address} is given twice"
                 );
             }
-            self.holdings.push(Holding {
+            self.allocated.push(AllocatedInterface {
                 id,
                 subnet_id: slot.subnet_id.clone(),
                 attached: false,
@@ -112,7 +116,7 @@ impl Scene {
     }
 }
 
-fn first_addresses(plan: &Plan) -> Vec<String> {
+fn first_addresses(plan: &AddressPlan) -> Vec<String> {
     plan.slots
         .iter()
         .map(|slot| slot.private_ip_addresses[0].to_string())
@@ -152,8 +156,8 @@ fn everything_that_is_taken_counts() {
         .get_mut(&"subnet-0000000000000002a".parse().unwrap())
         .unwrap();
     wide.reservations = vec!["10.0.2.16/28".parse().unwrap()];
-    scene.lessons.taken_addresses = ["10.0.2.7".parse().unwrap()].into();
-    scene.holdings = vec![Holding {
+    scene.observations.taken_addresses = ["10.0.2.7".parse().unwrap()].into();
+    scene.allocated = vec![AllocatedInterface {
         id: "eni-00000000000000009".parse().unwrap(),
         subnet_id: "subnet-0000000000000002a".parse().unwrap(),
         attached: true,
@@ -197,7 +201,7 @@ fn the_next_subnet_of_the_az_serves_when_one_is_full() {
 #[test]
 fn a_subnet_that_ec2_called_full_is_left_out() {
     let mut scene = Scene::new();
-    scene.lessons.full_subnets = BTreeMap::from([(
+    scene.observations.full_subnets = BTreeMap::from([(
         "signaling".to_owned(),
         ["subnet-0000000000000001a".parse().unwrap()].into(),
     )]);
@@ -224,7 +228,7 @@ fn all_full_is_an_error_that_names_them() {
 #[test]
 fn what_is_there_is_kept_and_what_is_twice_is_surplus() {
     let mut scene = Scene::new();
-    let mine = |n: u32, attached: bool| Holding {
+    let mine = |n: u32, attached: bool| AllocatedInterface {
         id: format!("eni-{n:017x}").parse().unwrap(),
         subnet_id: "subnet-0000000000000002a".parse().unwrap(),
         attached,
@@ -232,7 +236,7 @@ fn what_is_there_is_kept_and_what_is_twice_is_surplus() {
         network: Some("user-plane".to_owned()),
         addresses: vec!["10.0.2.4".parse().unwrap()],
     };
-    scene.holdings = vec![mine(1, false), mine(2, true), mine(3, false)];
+    scene.allocated = vec![mine(1, false), mine(2, true), mine(3, false)];
     let plan = scene.plan(1).unwrap();
     assert_eq!(plan.slots[1].existing, Some(mine(2, true).id));
     assert_eq!(plan.surplus, [mine(1, false).id, mine(3, false).id]);
@@ -243,7 +247,7 @@ fn what_is_there_is_kept_and_what_is_twice_is_surplus() {
 fn an_interface_made_a_moment_ago_is_kept_though_no_listing_shows_it() {
     let mut scene = Scene::new();
     let made: NetworkInterfaceId = "eni-00000000000000007".parse().unwrap();
-    scene.lessons.made = BTreeMap::from([("signaling".to_owned(), made.clone())]);
+    scene.observations.created = BTreeMap::from([("signaling".to_owned(), made.clone())]);
     assert_eq!(scene.plan(1).unwrap().slots[0].existing, Some(made));
 }
 
@@ -277,7 +281,7 @@ fn ipv6_without_a_block_is_a_fault_of_the_profile() {
 #[test]
 fn the_rounds_end() {
     let mut scene = Scene::new();
-    scene.round = MOST_ROUNDS + 1;
+    scene.round = MAX_ROUNDS + 1;
     assert_eq!(
         scene.plan(1).unwrap_err().error_type(),
         "Hookline.AddressContention"
@@ -306,7 +310,7 @@ proptest! {
             scene.carry_out(n, &plan);
         }
         let mut used: Vec<IpAddr> =
-            scene.holdings.iter().flat_map(|h| &h.addresses).map(AddressRange::first).collect();
+            scene.allocated.iter().flat_map(|h| &h.addresses).map(AddressRange::first).collect();
         used.sort();
         let lowest: Vec<IpAddr> =
             (4..4 + 60).map(|n| std::net::Ipv4Addr::new(10, 0, 2, n).into()).collect();
@@ -331,7 +335,7 @@ fn what_is_free_is_counted_whatever_comes_of_the_plan() {
     assert_eq!(free(&scene, first), Some(9));
     let network = scene.profile["slots"][0]["network"].as_str().unwrap();
     let full = BTreeSet::from([first.parse().unwrap()]);
-    scene.lessons.full_subnets = BTreeMap::from([(network.to_owned(), full)]);
+    scene.observations.full_subnets = BTreeMap::from([(network.to_owned(), full)]);
     assert_eq!(free(&scene, first), Some(0));
     scene.profile["slots"][1]["excludedRanges"] = json!(["10.0.0.0/8"]);
     assert_eq!(free(&scene, second), Some(0));

@@ -6,6 +6,7 @@
 //! One kind is Hookline's own: [`ADOPT`], for a node that is in service already and waits at no hook. The function `adopt`
 //! makes it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,7 +26,7 @@ pub const ADOPT: &str = "Hookline Adopt Node";
 const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
 
 /// Where an instance comes from or goes to.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Place {
     /// A new instance.
     EC2,
@@ -39,7 +40,7 @@ pub enum Place {
 }
 
 /// A launch that waits at a lifecycle hook: `detail` of the event, in AWS's own names.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct LifecycleAction {
     /// Names this one wait. An event that reconcile made up has none: no API tells a token, and
@@ -72,18 +73,22 @@ struct Adopted {
 }
 
 /// An instance that is to be prepared, with what the envelope tells of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Launch {
     /// The instance.
     pub instance_id: InstanceId,
     /// Its Auto Scaling group.
+    #[serde(rename = "autoScalingGroup")]
     pub group: String,
     /// The region, from the envelope.
     pub region: String,
     /// When the event happened, from the envelope: RFC 3339, if whoever made the event kept to that.
+    #[serde(rename = "eventTime")]
     pub time: String,
     /// The lifecycle action that it waits at. None for a node that is adopted: it is in service, nothing of it is
     /// completed, and nothing that it uses is taken away.
+    #[serde(rename = "lifecycleAction")]
     pub action: Option<LifecycleAction>,
 }
 

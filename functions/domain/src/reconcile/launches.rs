@@ -6,142 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-
-use crate::error::{Error, Input, Result};
+use super::limits::Limits;
+use crate::error::{Input, Result};
+use crate::execution::names::{StateMachine, execution_name};
 use crate::ids::InstanceId;
 use crate::parse::from_value;
 use crate::profile::{Profile, Selector};
-
-/// What the executions that reconcile starts are named by; the instance's id and a digest of the hook's name follow.
-const NAME: &str = "reconcile-";
-/// The same for those that `adopt` starts; the instance's id, a digest of the profile's name and a number follow.
-pub(crate) const ADOPT_NAME: &str = "adopt-";
-
-/// Within what reconcile does its work: `limits` of its payload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Limits {
-    /// How long after its launch an instance's event may take to start an execution.
-    pub launch_age_seconds: i64,
-    /// How long an interface must have been seen without an owner before it is deleted.
-    pub unowned_seconds: i64,
-    /// How many interfaces are deleted in one round.
-    pub deletes_per_round: usize,
-    /// How long after its launch a launch that still waits is overdue: the HeartbeatTimeout of the hook, after which it
-    /// would be over had nobody extended it.
-    pub overdue_seconds: i64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            launch_age_seconds: 120,
-            unowned_seconds: 600,
-            deletes_per_round: 50,
-            overdue_seconds: 1800,
-        }
-    }
-}
-
-/// The ARN of a state machine, read into what is needed of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateMachine {
-    arn: String,
-    region: String,
-    account: String,
-}
-
-impl StateMachine {
-    /// Reads `arn:aws:states:REGION:ACCOUNT:stateMachine:NAME`, in any partition.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for anything else, the ARN of a version or an alias included: executions are named within
-    /// the state machine.
-    pub fn read(arn: &str) -> Result<Self> {
-        match arn.split(':').collect::<Vec<_>>().as_slice() {
-            ["arn", _, "states", region, account, "stateMachine", name] if !name.is_empty() => {
-                Ok(Self {
-                    arn: arn.to_owned(),
-                    region: (*region).to_owned(),
-                    account: (*account).to_owned(),
-                })
-            }
-            _ => Err(Error::invalid(
-                Input::Payload,
-                "stateMachineArn",
-                format!(
-                    "expected arn:aws:states:REGION:ACCOUNT:stateMachine:NAME, found {:?}",
-                    arn.chars().take(200).collect::<String>()
-                ),
-                "Give the ARN of the state machine",
-            )),
-        }
-    }
-
-    /// The ARN.
-    #[must_use]
-    pub fn arn(&self) -> &str {
-        &self.arn
-    }
-
-    /// The account that it is in, twelve digits.
-    #[must_use]
-    pub fn account(&self) -> &str {
-        &self.account
-    }
-
-    /// The region that it is in.
-    #[must_use]
-    pub fn region(&self) -> &str {
-        &self.region
-    }
-
-    /// The ARN of its execution of this name.
-    #[must_use]
-    pub fn execution(&self, name: &str) -> String {
-        let machine = self.arn.replacen(":stateMachine:", ":execution:", 1);
-        format!("{machine}:{name}")
-    }
-}
-
-/// The name of the execution that reconcile starts for a launch: the same one whenever it looks.
-#[must_use]
-pub fn execution_name(instance: &InstanceId, hook: &str) -> String {
-    format!("{NAME}{instance}-{}", digest(hook))
-}
-
-/// Twelve characters for a name that may be longer than an execution's, and holds characters that those must not.
-pub(crate) fn digest(name: &str) -> String {
-    let digest = Sha256::digest(name.as_bytes());
-    digest.iter().take(6).fold(String::new(), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
-        text
-    })
-}
-
-/// The instance of an execution that reconcile or `adopt` started, by the execution's name.
-#[must_use]
-pub fn instance_of_name(name: &str) -> Option<InstanceId> {
-    let instance = match name.strip_prefix(NAME) {
-        Some(rest) => rest.rsplit_once('-')?.0,
-        None => {
-            let (rest, _) = name.strip_prefix(ADOPT_NAME)?.rsplit_once('-')?;
-            rest.rsplit_once('-')?.0
-        }
-    };
-    instance.parse().ok()
-}
-
-/// The instance of an execution, by its input.
-#[must_use]
-pub fn instance_of_input(input: &str) -> Option<InstanceId> {
-    let input: Value = serde_json::from_str(input).ok()?;
-    let id = input.pointer("/event/detail/EC2InstanceId")?;
-    id.as_str()?.parse().ok()
-}
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// An instance of an Auto Scaling group, as the group lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -309,9 +181,9 @@ pub fn event(machine: &StateMachine, waiting: &Member, hook: &str, time: &str) -
         "id": execution_name(&waiting.instance, hook),
         "detail-type": "EC2 Instance-launch Lifecycle Action",
         "source": "aws.autoscaling",
-        "account": machine.account,
+        "account": machine.account(),
         "time": time,
-        "region": machine.region,
+        "region": machine.region(),
         "resources": [waiting.group_arn],
         "detail": {
             "AutoScalingGroupName": waiting.group,

@@ -81,34 +81,6 @@ fn an_instance_that_ec2_does_not_show_is_left_for_later() {
 }
 
 #[test]
-fn names_are_step_functions_and_tell_the_instance() {
-    let instance: InstanceId = A.parse().unwrap();
-    let name = execution_name(&instance, &format!("{}/hook_é", "h".repeat(240)));
-    assert!(name.len() <= 80);
-    assert!(
-        name.chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')),
-        "{name}"
-    );
-    assert_eq!(instance_of_name(&name), Some(instance.clone()));
-    assert_ne!(
-        execution_name(&instance, "a"),
-        execution_name(&instance, "b")
-    );
-    assert_eq!(instance_of_name("5e-4_77"), None);
-    assert_eq!(instance_of_name("reconcile-by-hand"), None);
-}
-
-#[test]
-fn the_instance_of_an_input() {
-    let input = json!({"event": {"detail": {"EC2InstanceId": A}}}).to_string();
-    assert_eq!(instance_of_input(&input), Some(A.parse().unwrap()));
-    for other in ["", "7", "{}", r#"{"event":{"detail":{"EC2InstanceId":7}}}"#] {
-        assert_eq!(instance_of_input(other), None);
-    }
-}
-
-#[test]
 fn the_made_up_event_is_a_launch() {
     let machine = StateMachine::read(MACHINE).unwrap();
     let waiting = waiting(A);
@@ -122,27 +94,6 @@ fn the_made_up_event_is_a_launch() {
     assert_eq!(launch.region, "us-west-2");
     assert_eq!(launch.instance_id, waiting.instance);
     assert_eq!(launch.action.unwrap().lifecycle_action_token, None);
-}
-
-#[test]
-fn arns() {
-    let machine = StateMachine::read(MACHINE).unwrap();
-    assert_eq!(
-        machine.execution("n"),
-        "arn:aws:states:us-west-2:123456789012:execution:launch-node:n"
-    );
-    for bad in [
-        "",
-        "launch-node",
-        &format!("{MACHINE}:3"),
-        "arn:aws:states:r:a:stateMachine:",
-    ] {
-        let error = StateMachine::read(bad).unwrap_err();
-        assert!(
-            error.to_string().starts_with("stateMachineArn: "),
-            "{error}"
-        );
-    }
 }
 
 #[test]

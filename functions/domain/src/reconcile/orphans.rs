@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::launches::Limits;
+use super::limits::Limits;
 use crate::ids::{InstanceId, NetworkInterfaceId};
 use crate::interface::Interface;
 use crate::tags::own;

@@ -8,10 +8,12 @@
 //! | [`preset`] | names that many teams use, ready-made |
 //! | [`rules`] | what a profile says of tags, and what that comes to for one instance |
 //! | [`calls`] | which CreateTags calls are left to make, as few as can be |
+//! | [`interface`] | the tags of a slot's interface, from its creation |
 //! | [`own`] | the tags that are Hookline's own |
 
 pub mod calls;
 pub mod facts;
+pub mod interface;
 pub mod own;
 pub mod preset;
 pub mod rules;

@@ -1,17 +1,20 @@
 //! An execution that ended without a verdict: timed out, aborted in the console, or failed in a way that the state machine
 //! does not catch. Its hook would wait for its timeout, and its interfaces for the next rounds.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Report, until};
-use crate::handlers::{Context, complete_hook, release_interfaces};
+use crate::handlers::Context;
+use crate::handlers::complete_hook::complete_hook;
+use crate::handlers::release_interfaces::release_interfaces;
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Event;
+use hookline_domain::execution::names::StateMachine;
+use hookline_domain::execution::{CompleteRequest, CompletionOutcome, ReleaseRequest};
 use hookline_domain::ids::InstanceId;
-use hookline_domain::parse::from_value;
-use hookline_domain::reconcile::{Ended, Next, StateMachine, after};
+use hookline_domain::reconcile::{Ended, Next, after};
 
 /// Sees to the launch of an execution that has ended.
 pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Report) -> Result<()> {
@@ -78,47 +81,58 @@ pub(super) async fn give_up(
     data: Value,
     report: &mut Report,
 ) -> Result<()> {
-    let payload = json!({"launch": data, "result": "ABANDON"});
+    let mut data = data;
+    let mut field = |name| data.get_mut(name).map_or(Value::Null, Value::take);
+    let (event, profile) = (field("event"), field("profile"));
     // Whose hook it is, and whether the profile covers the instance, is looked at in there.
-    let completion = match complete_hook::handle(context.clone(), payload.clone()).await {
+    let request = CompleteRequest::abandon(event.clone(), profile);
+    let completion = match complete_hook(context.clone(), request).await {
         Ok(completion) => completion,
         Err(
-            error @ (Error::HookNotOurs { .. }
-            | Error::Invalid {
+            error @ Error::Invalid {
                 input: Input::Profile,
                 ..
-            }),
+            },
         ) => {
             report.left(instance, error);
             return Ok(());
         }
         Err(error) => return Err(error),
     };
-    let completion: complete_hook::Output = from_value(Input::Payload, "completion", completion)?;
     match completion.outcome {
-        complete_hook::Outcome::AlreadyContinued => {
+        CompletionOutcome::NotOurs => {
+            report.left(instance, "its hook is not Hookline's to complete");
+            return Ok(());
+        }
+        CompletionOutcome::AlreadyContinued => {
             report.left(instance, "it does not wait at this hook any more");
             return Ok(());
         }
-        complete_hook::Outcome::Completed => report.abandoned.push(instance.clone()),
-        // Somebody gave it up before; what is left of it goes all the same.
-        complete_hook::Outcome::AlreadyCompleted => {}
+        CompletionOutcome::Completed => report.abandoned.push(instance.clone()),
+        // Another execution or a person abandoned it before. What is left of it is released all the same.
+        CompletionOutcome::AlreadyCompleted => {}
     }
-    release(context, instance, payload, report).await;
+    let request = ReleaseRequest {
+        event,
+        plan: None,
+        allocation: None,
+    };
+    release(context, instance, &request, report).await;
     Ok(())
 }
 
 /// Releases until all is gone or the time is over. What is left then, the rounds to come find without an owner.
-async fn release(context: &Context, instance: &InstanceId, payload: Value, report: &mut Report) {
+async fn release(
+    context: &Context,
+    instance: &InstanceId,
+    request: &ReleaseRequest,
+    report: &mut Report,
+) {
     let end = until(context);
     loop {
-        match release_interfaces::handle(context.clone(), payload.clone()).await {
-            Ok(output) => {
-                let output: Result<release_interfaces::Output> =
-                    from_value(Input::Payload, "release", output);
-                report
-                    .released
-                    .extend(output.into_iter().flat_map(|output| output.released));
+        match release_interfaces(context.clone(), request.clone()).await {
+            Ok(release) => {
+                report.released.extend(release.released);
                 return;
             }
             Err(Error::StillDetaching(interfaces)) if Instant::now() < end => {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Report, until};
-use crate::aws::interfaces::Undone;
+use crate::aws::interfaces::RemovalOutcome;
 use crate::handlers::Context;
 use hookline_domain::error::Result;
 use hookline_domain::ids::InstanceId;
@@ -43,12 +43,12 @@ pub(super) async fn look_after(
             continue;
         }
         match aws.delete_interface(id).await? {
-            Undone::Done => {
+            RemovalOutcome::Done => {
                 info!(interface = %id, "deleted");
                 report.deleted.push(id.clone());
             }
             // EC2 refuses what hangs on an instance: somebody has attached it since the listing.
-            Undone::Busy => report.left(id, "it is in use"),
+            RemovalOutcome::Busy => report.left(id, "it is in use"),
         }
     }
     if !work.left.is_empty() {

@@ -8,14 +8,14 @@ use tracing::warn;
 
 use super::ended::give_up;
 use super::{Report, until};
-use crate::aws::fleet::rfc3339;
 use crate::handlers::Context;
 use hookline_domain::error::Result;
+use hookline_domain::execution::names::{StateMachine, execution_name};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{
-    Candidate, Given, Groups, Limits, Member, Next, StateMachine, after, candidates, event,
-    execution_name, groups, overdue,
+    Candidate, Given, Groups, Limits, Member, Next, after, candidates, event, groups, overdue,
 };
+use hookline_domain::time::rfc3339;
 
 /// The lifecycle state of an instance that waits at a launch hook.
 const WAITING: &str = "Pending:Wait";

@@ -94,9 +94,7 @@ async fn a_running_node_gets_its_interfaces_and_a_failure_leaves_it_in_service()
     assert_eq!(report["started"], json!([instance]), "{report}");
     let executions = stage.ended(2).await?;
     let last = executions.last().context("no execution")?;
-    stage
-        .expect(last, "SUCCEEDED", "NodeReadyHookNotOurs")
-        .await?;
+    stage.expect(last, "SUCCEEDED", "NodeReady").await?;
     let output = last.output.as_ref().context("no output")?;
     assert_eq!(output["node"]["instanceId"], instance, "{output}");
     assert_eq!(output["interfaces"].as_array().map(Vec::len), Some(3));

@@ -62,9 +62,7 @@ async fn a_hook_that_is_not_ours_is_left_to_its_owner_once_the_node_is_wired() -
     stage.scene.scale("upf", 1).await?;
     let executions = stage.ended(1).await?;
     let execution = executions.first().context("no execution")?;
-    stage
-        .expect(execution, "SUCCEEDED", "NodeReadyHookNotOurs")
-        .await?;
+    stage.expect(execution, "SUCCEEDED", "NodeReady").await?;
     let instance = Stage::instance_of(execution)?;
     stage.local.with_world(|world| {
         assert_eq!(world.autoscaling.completions(), []);

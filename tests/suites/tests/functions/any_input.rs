@@ -155,7 +155,9 @@ fn any_json_is_answered() {
     TestRunner::new(Config::with_cases(cases(1_000)))
         .run(&inputs, |(state, whole, part)| {
             answers(&runtime, &launch, state, whole)?;
-            let payload = json!({"launch": part, "result": "CONTINUE"});
+            let payload = json!({"launch": part.clone(), "result": "CONTINUE"});
+            answers(&runtime, &launch, state, payload)?;
+            let payload = json!({"event": part.clone(), "input": part, "result": "CONTINUE"});
             answers(&runtime, &launch, state, payload)
         })
         .unwrap();

@@ -179,7 +179,7 @@ async fn a_slot_without_an_interface_is_a_payload_that_does_not_fit() {
         "Hookline.InvalidPayload",
     );
     assert!(
-        says.starts_with("launch.allocation.interfaces: no interface for the network"),
+        says.starts_with("allocation.interfaces: no interface for the network"),
         "{says}"
     );
     assert_eq!(launch.calls_since(mark).len(), 0);

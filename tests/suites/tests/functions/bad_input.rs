@@ -6,25 +6,42 @@ use serde_json::{Value, json};
 
 use crate::failed;
 
-/// The part of `launch` that a function must have, beside `event`.
-fn needs(state: State) -> &'static [&'static str] {
+/// The typed parts that a function is given, beside the event and the profile as they came.
+fn reads(state: State) -> &'static [&'static str] {
     match state {
-        State::TagNode | State::ContinueLaunch | State::AbandonLaunch => &["profile"],
-        State::PlanInterfaces => &["profile", "node"],
-        State::CreateInterfaces => &["profile", "node", "plan"],
-        State::AttachInterfaces => &["profile", "node", "plan", "allocation"],
-        State::ReleaseInterfaces => &[],
+        State::TagNode | State::AbandonLaunch => &[],
+        State::PlanInterfaces => &["launch", "profile", "node", "plan", "allocation"],
+        State::CreateInterfaces => &["launch", "profile", "node", "plan"],
+        State::AttachInterfaces => &["launch", "profile", "node", "plan", "allocation"],
+        State::ContinueLaunch => &["launch"],
+        State::ReleaseInterfaces => &["plan", "allocation"],
     }
 }
 
-/// What a function reads of `launch`, needed or not.
-fn reads(state: State) -> &'static [&'static str] {
+/// Those of them that may be null or missing, as an earlier state may not have been reached.
+fn may_lack(state: State) -> &'static [&'static str] {
     match state {
-        State::PlanInterfaces => &["node", "plan", "allocation"],
-        State::CreateInterfaces => &["node", "plan"],
-        State::AttachInterfaces => &["node", "plan", "allocation"],
-        State::ReleaseInterfaces => &["plan", "allocation"],
-        State::TagNode | State::ContinueLaunch | State::AbandonLaunch => &[],
+        State::PlanInterfaces | State::ReleaseInterfaces => &["plan", "allocation"],
+        State::ContinueLaunch => &["launch"],
+        _ => &[],
+    }
+}
+
+/// Where a payload has the event as it came, if it has.
+fn event_at(state: State) -> Option<&'static str> {
+    match state {
+        State::TagNode => Some("/input/event"),
+        State::AbandonLaunch | State::ReleaseInterfaces => Some("/event"),
+        _ => None,
+    }
+}
+
+/// Where a payload has a profile that the function checks, if it has.
+fn profile_at(state: State) -> Option<&'static str> {
+    match state {
+        State::TagNode => Some("/input/profile"),
+        State::AbandonLaunch | State::ContinueLaunch => Some("/profile"),
+        _ => None,
     }
 }
 
@@ -81,73 +98,85 @@ fn wrong_types() -> [Value; 6] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_of_another_type_is_refused() {
+async fn payload_of_another_type_is_refused() {
     let launch = whole().await;
     for state in State::ALL {
-        for wrong in wrong_types() {
-            refused(
-                &launch,
-                state,
-                "Hookline.InvalidPayload",
-                "launch: ",
-                |payload| payload["launch"] = wrong,
-            )
-            .await;
-        }
         for wrong in wrong_types() {
             let says = failed(
                 launch.handle(state, wrong.clone()).await,
                 "Hookline.InvalidPayload",
             );
-            assert!(
-                says.starts_with("launch: ") || says.starts_with("result: "),
-                "{wrong}: {says}"
-            );
+            assert!(says.starts_with("payload: "), "{state:?} {wrong}: {says}");
         }
+    }
+    for wrong in wrong_types() {
+        refused(
+            &launch,
+            State::TagNode,
+            "Hookline.InvalidPayload",
+            "payload.input: ",
+            |payload| payload["input"] = wrong,
+        )
+        .await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_that_is_missing_is_named() {
+async fn part_that_is_missing_is_named() {
     let launch = whole().await;
     for state in State::ALL {
-        for part in ["event"].iter().chain(needs(state)) {
+        for part in reads(state) {
+            if may_lack(state).contains(part) {
+                continue;
+            }
             let mut payload = launch.payload(state);
-            payload["launch"].as_object_mut().unwrap().remove(*part);
+            payload.as_object_mut().unwrap().remove(*part);
             let says = failed(
                 launch.handle(state, payload).await,
                 "Hookline.InvalidPayload",
             );
             assert!(
-                says.starts_with(&format!("launch: missing field `{part}`")),
+                says.starts_with(&format!("payload: missing field `{part}`")),
                 "{state:?}: {says}"
             );
         }
     }
+    for part in ["event", "profile"] {
+        let mut payload = launch.payload(State::TagNode);
+        payload["input"].as_object_mut().unwrap().remove(part);
+        let says = failed(
+            launch.handle(State::TagNode, payload).await,
+            "Hookline.InvalidPayload",
+        );
+        assert!(
+            says.starts_with(&format!("payload.input: missing field `{part}`")),
+            "{says}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_of_another_type_is_refused_by_its_own_name() {
+async fn part_of_another_type_is_refused_by_its_own_name() {
     let launch = whole().await;
     for state in State::ALL {
         for wrong in wrong_types() {
-            let change = |payload: &mut Value| payload["launch"]["event"] = wrong.clone();
-            refused(&launch, state, "Hookline.InvalidEvent", "event: ", change).await;
-            if needs(state).contains(&"profile") {
-                let change = |payload: &mut Value| payload["launch"]["profile"] = wrong.clone();
+            if let Some(at) = event_at(state) {
+                let change = |payload: &mut Value| put(payload, at, wrong.clone());
+                refused(&launch, state, "Hookline.InvalidEvent", "event: ", change).await;
+            }
+            if let Some(at) = profile_at(state) {
+                let change = |payload: &mut Value| put(payload, at, wrong.clone());
                 let name = "Hookline.InvalidProfile";
                 refused(&launch, state, name, "profile: ", change).await;
             }
         }
         for part in reads(state) {
-            // What came of a state that has not been reached is null, or absent.
-            let optional = !needs(state).contains(part);
             for wrong in wrong_types() {
-                if optional && wrong.is_null() {
+                if wrong.is_null() && may_lack(state).contains(part) {
                     continue;
                 }
-                let field = format!("launch.{part}");
-                let change = |payload: &mut Value| payload["launch"][part] = wrong.clone();
+                let field = format!("payload.{part}");
+                let change = |payload: &mut Value| payload[part] = wrong.clone();
                 refused(&launch, state, "Hookline.InvalidPayload", &field, change).await;
             }
         }
@@ -155,7 +184,7 @@ async fn a_part_of_another_type_is_refused_by_its_own_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_field_of_the_event_that_is_wrong_is_named_by_its_path() {
+async fn field_of_the_event_that_is_wrong_is_named_by_its_path() {
     let launch = whole().await;
     let cases = [
         ("/detail/EC2InstanceId", json!("sg-0123456789abcdef0")),
@@ -180,9 +209,12 @@ async fn a_field_of_the_event_that_is_wrong_is_named_by_its_path() {
     ];
     for state in State::ALL {
         for (pointer, wrong) in &cases {
+            let Some(at) = event_at(state) else {
+                continue;
+            };
             let field = format!("event{}", pointer.replace('/', "."));
             refused(&launch, state, "Hookline.InvalidEvent", &field, |payload| {
-                put(&mut payload["launch"]["event"], pointer, wrong.clone())
+                put(payload, &format!("{at}{pointer}"), wrong.clone())
             })
             .await;
         }
@@ -190,20 +222,20 @@ async fn a_field_of_the_event_that_is_wrong_is_named_by_its_path() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_is_no_launch_is_refused_after_tag_node() {
+async fn event_that_is_no_launch_is_refused_after_tag_node() {
     let launch = whole().await;
     for state in State::ALL {
-        if state == State::TagNode {
+        let Some(at) = event_at(state).filter(|_| state != State::TagNode) else {
             continue;
-        }
+        };
         refused(
             &launch,
             state,
             "Hookline.InvalidEvent",
             "event: this is a test notification, not a launch lifecycle action",
             |payload| {
-                payload["launch"]["event"]["detail"] =
-                    json!({"Event": "autoscaling:TEST_NOTIFICATION"});
+                let detail = json!({"Event": "autoscaling:TEST_NOTIFICATION"});
+                put(payload, &format!("{at}/detail"), detail);
             },
         )
         .await;
@@ -211,7 +243,7 @@ async fn an_event_that_is_no_launch_is_refused_after_tag_node() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_field_of_the_profile_that_is_wrong_is_named_by_its_path() {
+async fn field_of_the_profile_that_is_wrong_is_named_by_its_path() {
     let launch = whole().await;
     let many = |n: usize| json!(vec![json!("subnet-0123456789abcdef0"); n]);
     let slot = launch.data["profile"]["slots"][0].clone();
@@ -286,16 +318,16 @@ async fn a_field_of_the_profile_that_is_wrong_is_named_by_its_path() {
         ),
     ];
     for state in State::ALL {
-        if !needs(state).contains(&"profile") {
+        let Some(at) = profile_at(state) else {
             continue;
-        }
+        };
         for (pointer, wrong, field) in &cases {
             refused(
                 &launch,
                 state,
                 "Hookline.InvalidProfile",
                 field,
-                |payload| put(&mut payload["launch"]["profile"], pointer, wrong.clone()),
+                |payload| put(payload, &format!("{at}{pointer}"), wrong.clone()),
             )
             .await;
         }
@@ -305,8 +337,8 @@ async fn a_field_of_the_profile_that_is_wrong_is_named_by_its_path() {
             "Hookline.InvalidProfile",
             "profile.slots[0].secondaryPrivateAddresses: 4294967295 is more than",
             |payload| {
-                payload["launch"]["profile"]["slots"][0]["secondaryPrivateAddresses"] =
-                    json!(u32::MAX);
+                let at = format!("{at}/slots/0/secondaryPrivateAddresses");
+                put(payload, &at, json!(u32::MAX));
             },
         )
         .await;
@@ -315,68 +347,107 @@ async fn a_field_of_the_profile_that_is_wrong_is_named_by_its_path() {
             state,
             "Hookline.InvalidProfile",
             "profile.slot: unknown field",
-            |payload| payload["launch"]["profile"]["slot"] = json!([]),
+            |payload| put(payload, &format!("{at}/slot"), json!([])),
         )
         .await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_field_of_what_earlier_states_found_is_named_by_its_path() {
+async fn field_of_what_earlier_states_found_is_named_by_its_path() {
     let launch = whole().await;
     let cases = [
+        (
+            "launch",
+            "/launch/instanceId",
+            json!("eni-0123456789abcdef0"),
+            "payload.launch.instanceId",
+        ),
+        (
+            "launch",
+            "/launch/autoScalingGroup",
+            json!(7),
+            "payload.launch.autoScalingGroup",
+        ),
+        (
+            "profile",
+            "/profile/slots/0/subnetIds",
+            json!(["vpc-1"]),
+            "payload.profile.slots[0].subnetIds[0]",
+        ),
         (
             "node",
             "/node/instanceId",
             json!("eni-0123456789abcdef0"),
-            "launch.node.instanceId",
+            "payload.node.instanceId",
         ),
         (
             "node",
             "/node/launchedAt",
             json!("yesterday"),
-            "launch.node.launchedAt",
+            "payload.node.launchedAt",
         ),
         (
             "node",
             "/node/launchedAt",
             json!(1e300),
-            "launch.node.launchedAt",
+            "payload.node.launchedAt",
         ),
-        ("node", "/node/running", json!("yes"), "launch.node.running"),
-        ("plan", "/plan/nodeRunning", json!("yes"), "launch.plan"),
-        ("plan", "/plan/round", json!(-1), "launch.plan"),
-        ("plan", "/plan/slots", json!({}), "launch.plan"),
+        (
+            "node",
+            "/node/running",
+            json!("yes"),
+            "payload.node.running",
+        ),
         (
             "plan",
-            "/plan/slots/0/subnetId",
+            "/plan/nodeRunning",
+            json!("yes"),
+            "payload.plan.nodeRunning",
+        ),
+        ("plan", "/plan/round", json!(-1), "payload.plan.round"),
+        (
+            "plan",
+            "/plan/step/action",
+            json!("SLEEP"),
+            "payload.plan.step",
+        ),
+        ("plan", "/plan/step/slots", json!({}), "payload.plan.step"),
+        (
+            "plan",
+            "/plan/step/slots/0/subnetId",
             json!("vpc-1"),
-            "launch.plan",
+            "payload.plan.step",
         ),
         (
             "plan",
-            "/plan/slots/0/privateIpAddresses",
+            "/plan/step/slots/0/privateIpAddresses",
             json!(["10.0.0.999"]),
-            "launch.plan",
+            "payload.plan.step",
         ),
-        ("plan", "/plan/lessons", json!([7]), "launch.plan"),
+        (
+            "plan",
+            "/plan/observations",
+            json!([7]),
+            "payload.plan.observations",
+        ),
         (
             "allocation",
-            "/allocation/complete",
+            "/allocation/outcome",
             json!("true"),
-            "launch.allocation.complete",
+            "payload.allocation.outcome",
         ),
         (
             "allocation",
             "/allocation/interfaces/0/networkInterfaceId",
             json!("i-0123456789abcdef0"),
-            "launch.allocation.interfaces[0].networkInterfaceId",
+            "payload.allocation.interfaces[0].networkInterfaceId",
         ),
         (
             "allocation",
             "/allocation/refused",
             json!([{"reason": "NO_REASON"}]),
-            "launch.allocation.refused[0]",
+            "payload.allocation.refused[0]",
         ),
     ];
     for state in State::ALL {
@@ -386,7 +457,7 @@ async fn a_field_of_what_earlier_states_found_is_named_by_its_path() {
             }
             let name = "Hookline.InvalidPayload";
             refused(&launch, state, name, field, |payload| {
-                put(&mut payload["launch"], pointer, wrong.clone());
+                put(payload, pointer, wrong.clone());
             })
             .await;
         }

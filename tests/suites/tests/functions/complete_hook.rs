@@ -119,7 +119,7 @@ async fn what_the_states_before_told_need_not_be_there_to_continue() {
         let mut launch = Launch::running().await.unwrap();
         launch.run(State::TagNode).await.unwrap();
         launch.data["wired"] = wired;
-        launch.data["event"]["time"] = json!("some time");
+        launch.data["launch"]["eventTime"] = json!("some time");
         let completion = launch.run(State::ContinueLaunch).await.unwrap();
         assert_eq!(completion["node"]["instanceId"], launch.instance);
         assert_eq!(completion["interfaces"], json!([]));
@@ -299,8 +299,10 @@ async fn a_token_of_another_wait_does_not_keep_our_hook_from_its_completion() {
     ] {
         let mut launch = with_a_second_hook().await;
         launch.run_to(State::AttachInterfaces).await.unwrap();
-        launch.data["event"]["detail"]["LifecycleActionToken"] =
-            json!("12345678-1234-1234-1234-123456789012");
+        for action in ["/event/detail", "/launch/lifecycleAction"] {
+            let action = launch.data.pointer_mut(action).unwrap();
+            action["LifecycleActionToken"] = json!("12345678-1234-1234-1234-123456789012");
+        }
         let (found, _) = outcome(&mut launch, state).await;
         assert_eq!(found, "COMPLETED");
         assert_eq!(accepted(&launch), [result]);
@@ -311,12 +313,21 @@ async fn a_token_of_another_wait_does_not_keep_our_hook_from_its_completion() {
 #[tokio::test(start_paused = true)]
 async fn a_token_of_another_wait_completes_nothing_on_the_way_into_a_warm_pool() {
     let mut launch = wired().await;
-    launch.data["event"]["detail"]["LifecycleActionToken"] =
-        json!("12345678-1234-1234-1234-123456789012");
-    launch.data["event"]["detail"]["Destination"] = json!("WarmPool");
+    let action = &mut launch.data["launch"]["lifecycleAction"];
+    action["LifecycleActionToken"] = json!("12345678-1234-1234-1234-123456789012");
+    action["Destination"] = json!("WarmPool");
     let (found, _) = outcome(&mut launch, State::ContinueLaunch).await;
     assert_eq!(found, "ALREADY_COMPLETED");
     assert_eq!(accepted(&launch), [""; 0]);
+}
+
+/// Changes the lifecycle action in a payload of `ContinueLaunch` or `AbandonLaunch`.
+fn action(payload: &mut Value, field: &str, value: &str) {
+    for at in ["/event/detail", "/launch/lifecycleAction"] {
+        if let Some(action) = payload.pointer_mut(at) {
+            action[field] = json!(value);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -325,32 +336,32 @@ async fn a_hook_that_is_not_ours_is_never_completed() {
     // (I3) Each with how many calls it takes to know.
     let cases: [(Change, usize); 5] = [
         (
-            |launch| launch["event"]["detail"]["LifecycleHookName"] = json!("Launch-LC-Hook"),
+            |payload| action(payload, "LifecycleHookName", "Launch-LC-Hook"),
             0,
         ),
         (
-            |launch| launch["profile"]["hook"]["complete"] = json!(false),
+            |payload| payload["profile"]["hook"]["complete"] = json!(false),
             0,
         ),
         (
             // TagNode failed before it knew whether the profile covers the instance.
-            |launch| {
-                launch["event"]["detail"]["AutoScalingGroupName"] = json!("smf");
-                launch["node"] = Value::Null;
+            |payload| {
+                action(payload, "AutoScalingGroupName", "smf");
+                payload["node"] = Value::Null;
             },
             0,
         ),
         (
-            |launch| {
-                launch["profile"]["selector"] = json!({"tag": {"key": "multus", "value": "smf"}});
-                launch["node"] = Value::Null;
+            |payload| {
+                payload["profile"]["selector"] = json!({"tag": {"key": "multus", "value": "smf"}});
+                payload["node"] = Value::Null;
             },
             1,
         ),
         (
-            |launch| {
-                launch["profile"]["selector"] = json!({"tag": {"key": "nobody-has-this"}});
-                launch.as_object_mut().unwrap().remove("node");
+            |payload| {
+                payload["profile"]["selector"] = json!({"tag": {"key": "nobody-has-this"}});
+                payload.as_object_mut().unwrap().remove("node");
             },
             1,
         ),
@@ -359,9 +370,10 @@ async fn a_hook_that_is_not_ours_is_never_completed() {
     for state in [State::ContinueLaunch, State::AbandonLaunch] {
         for (n, (change, calls)) in cases.iter().enumerate() {
             let mut payload = launch.payload(state);
-            change(&mut payload["launch"]);
+            change(&mut payload);
             let mark = launch.mark();
-            failed(launch.handle(state, payload).await, "Hookline.HookNotOurs");
+            let completion = launch.handle(state, payload).await.unwrap();
+            assert_eq!(completion["outcome"], "NOT_OURS", "{state:?}, case {n}");
             assert_eq!(launch.calls_since(mark).len(), *calls, "case {n}");
         }
     }
@@ -486,7 +498,7 @@ async fn a_result_that_is_none_is_refused() {
             launch.handle(State::ContinueLaunch, payload).await,
             "Hookline.InvalidPayload",
         );
-        assert!(says.starts_with("result: "), "{result}: {says}");
+        assert!(says.starts_with("payload.result: "), "{result}: {says}");
         assert_eq!(launch.calls_since(mark).len(), 0);
     }
 }

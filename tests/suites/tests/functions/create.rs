@@ -9,12 +9,12 @@ use hookline_local::ec2::{self, NetworkInterface, ReservationType, SubnetSpec};
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
-use crate::{counts, planned};
+use crate::{counts, planned, wait_seconds};
 
 async fn made_with(change: impl FnOnce(&mut Value)) -> (Launch, NetworkInterface) {
     let mut launch = Launch::running().await.unwrap().with_profile(change);
     launch.run_to(State::CreateInterfaces).await.unwrap();
-    assert_eq!(launch.data["allocation"]["complete"], true);
+    assert_eq!(launch.data["allocation"]["outcome"], "COMPLETE");
     launch.nothing_is_broken().unwrap();
     let signaling = launch.made().remove(0);
     (launch, signaling)
@@ -126,7 +126,7 @@ async fn what_is_made_twice_is_deleted_down_to_one() {
     second.run_to(State::PlanInterfaces).await.unwrap();
     let kept = interface.network_interface_id.clone().min(twin.clone());
     let surplus = interface.network_interface_id.clone().max(twin);
-    assert_eq!(second.data["plan"]["surplus"], json!([surplus]));
+    assert_eq!(second.data["plan"]["step"]["surplus"], json!([surplus]));
     let allocation = second.run(State::CreateInterfaces).await.unwrap();
     assert_eq!(
         allocation["interfaces"][0]["networkInterfaceId"],
@@ -239,7 +239,7 @@ async fn an_address_that_somebody_takes_meanwhile_is_gone_around_even_while_no_l
     launch.foreign_interface(&subnet, taken).await.unwrap();
 
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();
-    assert_eq!(allocation["complete"], false);
+    assert_eq!(allocation["outcome"], "REFUSED");
     assert_eq!(
         allocation["refused"],
         json!([{"reason": "ADDRESS_TAKEN", "network": "signaling", "addresses": [taken]}])
@@ -253,11 +253,11 @@ async fn an_address_that_somebody_takes_meanwhile_is_gone_around_even_while_no_l
         "learnt from EC2's refusal"
     );
     assert_eq!(
-        plan["slots"][1]["existing"], allocation["interfaces"][0]["networkInterfaceId"],
+        plan["step"]["slots"][1]["existing"], allocation["interfaces"][0]["networkInterfaceId"],
         "remembered, though not listed"
     );
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();
-    assert_eq!(allocation["complete"], true);
+    assert_eq!(allocation["outcome"], "COMPLETE");
     assert_eq!(launch.made().len(), 2);
 }
 
@@ -282,6 +282,6 @@ async fn of_several_addresses_only_the_taken_one_is_gone_around() {
 /// After a conflict there is a pause, and then a plan.
 async fn planned_after_a_pause(launch: &mut Launch) -> Value {
     let pause = launch.run(State::PlanInterfaces).await.unwrap();
-    assert!(pause["waitSeconds"].as_u64().unwrap() > 0, "{pause}");
+    assert!(wait_seconds(&pause) > 0, "{pause}");
     launch.run(State::PlanInterfaces).await.unwrap()
 }

@@ -6,7 +6,7 @@ use hookline_local::{Fault, FaultKind, Outcome};
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
-use crate::{failed, refusal};
+use crate::{failed, refusal, wait_seconds};
 
 /// A launch whose first slot leaves the address to EC2 and names a second subnet; planned.
 async fn with_two_subnets() -> (Launch, String, String) {
@@ -38,7 +38,7 @@ async fn a_subnet_that_ec2_says_is_full_is_left_for_the_next() {
     ];
     for full in kinds {
         let (mut launch, first, second) = with_two_subnets().await;
-        assert_eq!(launch.data["plan"]["slots"][0]["subnetId"], first);
+        assert_eq!(launch.data["plan"]["step"]["slots"][0]["subnetId"], first);
         let named = format!("{full:?}");
         launch
             .local()
@@ -50,9 +50,9 @@ async fn a_subnet_that_ec2_says_is_full_is_left_for_the_next() {
             "{named}"
         );
         let plan = launch.run(State::PlanInterfaces).await.unwrap();
-        assert_eq!(plan["slots"][0]["subnetId"], second, "{named}");
+        assert_eq!(plan["step"]["slots"][0]["subnetId"], second, "{named}");
         let allocation = launch.run(State::CreateInterfaces).await.unwrap();
-        assert_eq!(allocation["complete"], true, "{named}");
+        assert_eq!(allocation["outcome"], "COMPLETE", "{named}");
         assert_eq!(launch.made()[0].subnet_id, second);
         launch.nothing_is_broken().unwrap();
     }
@@ -107,7 +107,7 @@ async fn a_lost_response_makes_no_second_interface() {
                 .await
                 .unwrap();
             assert_eq!(launch.local().faults_left(), 0);
-            assert_eq!(launch.data["allocation"]["complete"], true);
+            assert_eq!(launch.data["allocation"]["outcome"], "COMPLETE");
             assert_eq!(launch.made().len(), 2, "{lost:?} {times} times");
             launch.nothing_is_broken().unwrap();
         }
@@ -125,8 +125,7 @@ async fn throttled_in_part() -> Launch {
         .local()
         .inject(throttle.when("SubnetId", subnet).times(6));
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();
-    assert_eq!(allocation["complete"], false);
-    assert_eq!(allocation["throttled"], true);
+    assert_eq!(allocation["outcome"], "THROTTLED");
     assert_eq!(allocation["refused"], json!([]));
     assert_eq!(launch.made().len(), 1);
     launch
@@ -141,13 +140,16 @@ async fn a_plan_that_was_throttled_in_part_goes_on_and_asks_for_nothing_twice() 
     let plan = launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(launch.actions_since(mark), BTreeMap::new());
     assert_eq!(plan["round"], 2);
-    assert_eq!(plan["waitSeconds"], 0);
-    assert_eq!(plan["slots"][0], before["slots"][0], "the token too");
+    assert_eq!(wait_seconds(&plan), 0);
+    assert_eq!(
+        plan["step"]["slots"][0], before["step"]["slots"][0],
+        "with the same token"
+    );
     let made = launch.made().remove(0).network_interface_id;
-    assert_eq!(plan["slots"][1]["existing"], made);
+    assert_eq!(plan["step"]["slots"][1]["existing"], made);
 
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();
-    assert_eq!(allocation["complete"], true);
+    assert_eq!(allocation["outcome"], "COMPLETE");
     let creates = BTreeMap::from([("CreateNetworkInterface".to_owned(), 1)]);
     assert_eq!(launch.actions_since(mark), creates);
     launch.nothing_is_broken().unwrap();
@@ -164,9 +166,9 @@ async fn throttling_that_lets_nothing_through_is_an_error_and_then_a_new_plan() 
     let plan = launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(plan["round"], 3);
     assert_eq!(launch.actions_since(mark)["DescribeNetworkInterfaces"], 1);
-    assert!(plan["slots"][1]["existing"].is_string(), "{plan}");
+    assert!(plan["step"]["slots"][1]["existing"].is_string(), "{plan}");
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();
-    assert_eq!(allocation["complete"], true);
+    assert_eq!(allocation["outcome"], "COMPLETE");
     launch.nothing_is_broken().unwrap();
 }
 
@@ -236,13 +238,13 @@ async fn a_plan_for_another_profile_creates_nothing() {
         "Hookline.InvalidPayload",
     );
     assert!(
-        says.starts_with("launch.plan.slots[1].network: the profile has no network \"user-plane\""),
+        says.starts_with("plan.step.slots[1].network: the profile has no network \"user-plane\""),
         "{says}"
     );
     assert_eq!(launch.calls_since(mark).len(), 0);
 }
 
-/// A token that was used with other parameters: the node got another name between two runs.
+/// The node got another name between two runs: the request differs, and so does its token.
 #[tokio::test(start_paused = true)]
 async fn a_create_done_before_under_another_name_is_found_in_the_next_plan() {
     let mut launch = Launch::running().await.unwrap();
@@ -250,10 +252,12 @@ async fn a_create_done_before_under_another_name_is_found_in_the_next_plan() {
     let before = launch.made();
     launch.data["node"]["name"] = json!("renamed-meanwhile");
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();
-    assert_eq!(allocation["complete"], false);
+    assert_eq!(allocation["outcome"], "REFUSED");
     assert_eq!(launch.made(), before);
+    // After a conflict there is a pause, and then a plan.
+    launch.run(State::PlanInterfaces).await.unwrap();
     launch.run(State::PlanInterfaces).await.unwrap();
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();
-    assert_eq!(allocation["complete"], true);
+    assert_eq!(allocation["outcome"], "COMPLETE");
     assert_eq!(launch.made(), before);
 }

@@ -67,5 +67,14 @@ fn refusal(action: &str, code: &str) -> Fault {
 
 /// The addresses that a plan's slot asks for.
 fn planned(plan: &Value, slot: usize) -> Vec<Ipv4Addr> {
-    serde_json::from_value(plan["slots"][slot]["privateIpAddresses"].clone()).unwrap()
+    serde_json::from_value(plan["step"]["slots"][slot]["privateIpAddresses"].clone()).unwrap()
+}
+
+/// How long a plan waits, in seconds; 0 for a plan to create.
+fn wait_seconds(plan: &Value) -> u64 {
+    match plan["step"]["action"].as_str() {
+        Some("CREATE") => 0,
+        Some("WAIT") => plan["step"]["seconds"].as_u64().unwrap(),
+        _ => panic!("neither wait nor create: {plan}"),
+    }
 }

@@ -9,7 +9,7 @@ use hookline_testkit::emf;
 use hookline_testkit::launch::{GROUP, Launch, State};
 use serde_json::{Value, json};
 
-use crate::{failed, refusal};
+use crate::{failed, refusal, wait_seconds};
 
 /// What was measured since this was last asked, by name and dimensions.
 fn measured(launch: &Launch) -> BTreeMap<String, f64> {
@@ -141,7 +141,7 @@ async fn conflicts_are_counted_and_the_pause_after_them_is_a_wait() {
     launch.run(State::CreateInterfaces).await.unwrap();
     assert_eq!(measured(&launch), only("AddressConflicts", 2.0));
     let plan = launch.run(State::PlanInterfaces).await.unwrap();
-    assert!(plan["waitSeconds"].as_u64() > Some(0), "{plan}");
+    assert!(wait_seconds(&plan) > 0, "{plan}");
     assert_eq!(measured(&launch), only("LaunchesWaiting", 1.0));
     launch.run(State::PlanInterfaces).await.unwrap();
     // Listed as free, and taken all the same.
@@ -193,6 +193,19 @@ async fn as_its_binary(launch: &Launch, payload: Value) -> hookline_domain::Resu
             invoke("tag-node", "request", context, payload, handler).await
         })
         .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn handler_that_panics_is_a_fault_of_hookline_by_name() {
+    let launch = Launch::running().await.unwrap();
+    let answer = launch
+        .invoke(async |context| {
+            let handler = |_, _| async { panic!("index out of bounds") };
+            invoke("tag-node", "request", context, json!({}), handler).await
+        })
+        .await;
+    let says = crate::failed(answer, "Hookline.Internal");
+    assert!(says.contains("index out of bounds"), "{says}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -287,11 +287,11 @@ async fn input_that_cannot_be_read_is_refused_without_a_call() {
     ] {
         let mut launch = good.clone();
         *launch.pointer_mut(pointer).unwrap() = wrong;
-        let payload = json!({"launch": launch, "tried": 0});
+        let payload = json!({"input": launch, "tried": 0});
         let says = failed(group.handle(payload).await, name);
         assert!(says.starts_with(field), "wanted {field}\nfound  {says}");
     }
-    let payload = json!({"launch": good, "tried": "often"});
+    let payload = json!({"input": good, "tried": "often"});
     failed(group.handle(payload).await, "Hookline.InvalidPayload");
     assert_eq!(group.actions_since(mark), counts([]));
 }
@@ -344,7 +344,7 @@ fn any_input_is_answered() {
     TestRunner::new(Config::with_cases(cases(800)))
         .run(&inputs, |(event, mutations, any)| {
             let launch = json!({"event": event, "profile": profile});
-            let mut payload = json!({"launch": launch, "tried": 0});
+            let mut payload = json!({"input": launch, "tried": 0});
             for (place, mutation) in mutations {
                 mutate(&mut payload, &place, mutation);
             }

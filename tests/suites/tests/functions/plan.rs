@@ -9,7 +9,7 @@ use hookline_testkit::launch::{GROUP, Launch, State};
 use hookline_testkit::scene::{Scene, Size};
 use serde_json::{Value, json};
 
-use crate::{counts, planned};
+use crate::{counts, planned, wait_seconds};
 
 async fn plan(launch: &mut Launch) -> Value {
     launch.run(State::TagNode).await.unwrap();
@@ -24,8 +24,8 @@ async fn every_slot_gets_the_lowest_free_address_and_nothing_is_created() {
     let plan = launch.run(State::PlanInterfaces).await.unwrap();
     for slot in 0..2 {
         let subnet = launch.subnet(slot).unwrap();
-        assert_eq!(plan["slots"][slot]["subnetId"], subnet);
-        assert_eq!(plan["slots"][slot]["existing"], Value::Null);
+        assert_eq!(plan["step"]["slots"][slot]["subnetId"], subnet);
+        assert_eq!(plan["step"]["slots"][slot]["existing"], Value::Null);
         assert_eq!(
             planned(&plan, slot),
             [launch.address(subnet, 4).unwrap()],
@@ -33,7 +33,7 @@ async fn every_slot_gets_the_lowest_free_address_and_nothing_is_created() {
         );
     }
     assert_eq!(plan["round"], 1);
-    assert_eq!(plan["waitSeconds"], 0);
+    assert_eq!(wait_seconds(&plan), 0);
     assert_eq!(plan["nodeRunning"], true);
     assert_eq!(
         launch.actions_since(mark),
@@ -104,14 +104,14 @@ async fn the_second_subnet_serves_when_the_first_is_full() {
     launch.until_it_runs().await.unwrap();
     let first = launch.subnet(0).unwrap().to_owned();
     let before = plan(&mut launch).await;
-    assert_eq!(before["slots"][0]["subnetId"], first);
+    assert_eq!(before["step"]["slots"][0]["subnetId"], first);
     for n in 4..15 {
         let address = launch.address(&first, n).unwrap();
         launch.foreign_interface(&first, address).await.unwrap();
     }
     launch.data["plan"] = Value::Null;
     let after = plan(&mut launch).await;
-    assert_eq!(after["slots"][0]["subnetId"], more);
+    assert_eq!(after["step"]["slots"][0]["subnetId"], more);
     assert_eq!(planned(&after, 0), [launch.address(&more, 4).unwrap()]);
 }
 
@@ -142,10 +142,10 @@ async fn a_launch_far_behind_waits_for_its_turn_and_the_first_for_nothing() {
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
     let mut first = first;
-    assert_eq!(plan(&mut first).await["waitSeconds"], 0);
+    assert_eq!(wait_seconds(&plan(&mut first).await), 0);
     let late = plan(&mut last).await;
     assert_eq!(late["ahead"], 60);
-    assert!(late["waitSeconds"].as_u64().unwrap() > 0, "{late}");
+    assert!(wait_seconds(&late) > 0, "{late}");
     // Waiting is no conflict: however often, it is the first round.
     let again = last.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(again["round"], 1);
@@ -156,10 +156,10 @@ async fn a_launch_that_looks_late_has_the_same_turn() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
-    let at_once = plan(&mut last).await["waitSeconds"].as_u64().unwrap();
+    let at_once = wait_seconds(&plan(&mut last).await);
     last.data["plan"] = Value::Null;
     tokio::time::sleep(Duration::from_secs(20)).await;
-    let later = plan(&mut last).await["waitSeconds"].as_u64().unwrap();
+    let later = wait_seconds(&plan(&mut last).await);
     assert!(
         (later + 19..=later + 21).contains(&at_once),
         "{at_once}, {later}"
@@ -181,10 +181,10 @@ async fn a_launch_lets_a_backlog_go_ahead_as_long_as_it_shrinks() {
     terminated.unwrap();
     let waits = last.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(waits["ahead"], 40);
-    assert!(waits["waitSeconds"].as_u64() > Some(0), "{waits}");
+    assert!(wait_seconds(&waits) > 0, "{waits}");
     let goes = last.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(goes["ahead"], 40);
-    assert_eq!(goes["waitSeconds"], 0, "they hold nobody up");
+    assert_eq!(wait_seconds(&goes), 0, "they hold nobody up");
 }
 
 #[tokio::test(start_paused = true)]
@@ -204,12 +204,12 @@ async fn what_was_seen_some_seconds_ago_is_enough_to_wait_by_and_not_to_plan_by(
 
     let mark = soon.mark();
     let waits = soon.run(State::PlanInterfaces).await.unwrap();
-    assert!(waits["waitSeconds"].as_u64() > Some(0), "{waits}");
+    assert!(wait_seconds(&waits) > 0, "{waits}");
     assert_eq!(soon.actions_since(mark).get(LOOK), None);
 
     let mark = first.mark();
     let planned = first.run(State::PlanInterfaces).await.unwrap();
-    assert_eq!(planned["waitSeconds"], 0);
+    assert_eq!(wait_seconds(&planned), 0);
     assert_eq!(first.actions_since(mark).get(LOOK), Some(&1));
 
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -223,34 +223,40 @@ async fn a_node_that_has_all_interfaces_waits_for_nothing() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
-    assert!(plan(&mut last).await["waitSeconds"].as_u64() > Some(0));
+    assert!(wait_seconds(&plan(&mut last).await) > 0);
     // After its wait; the others never come.
-    last.run_to(State::AttachInterfaces).await.unwrap();
+    for state in [
+        State::PlanInterfaces,
+        State::CreateInterfaces,
+        State::AttachInterfaces,
+    ] {
+        last.run(state).await.unwrap();
+    }
     last.data["plan"] = Value::Null;
     // Longer than a first look may be old.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let again = plan(&mut last).await;
     assert_eq!(again["ahead"], 60);
-    assert_eq!(again["waitSeconds"], 0);
-    assert!(again["slots"][0]["existing"].is_string(), "{again}");
+    assert_eq!(wait_seconds(&again), 0);
+    assert!(again["step"]["slots"][0]["existing"].is_string(), "{again}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_passes_between_two_parts_of_a_wait_is_a_part_of_it() {
     let mut launch = Launch::running().await.unwrap();
     plan(&mut launch).await;
-    launch.data["plan"]["waitSeconds"] = json!(250);
-    launch.data["plan"]["thenSeconds"] = json!(200);
+    launch.data["plan"]["step"] =
+        json!({"action": "WAIT", "seconds": 250, "reason": "TURN", "thenSeconds": 200});
     tokio::time::sleep(Duration::from_secs(250 + 30)).await;
     let rest = launch.run(State::PlanInterfaces).await.unwrap();
-    let seconds = rest["waitSeconds"].as_u64().unwrap();
+    let seconds = wait_seconds(&rest);
     assert!((169..=171).contains(&seconds), "{rest}");
-    assert_eq!(rest["thenSeconds"], 0);
+    assert_eq!(rest["step"]["thenSeconds"], 0);
 
     // Later than the whole of it: the turn has come.
     tokio::time::sleep(Duration::from_secs(300)).await;
     let turn = launch.run(State::PlanInterfaces).await.unwrap();
-    assert_eq!(turn["waitSeconds"], 0, "{turn}");
+    assert_eq!(wait_seconds(&turn), 0, "{turn}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +281,7 @@ async fn what_is_already_made_is_planned_as_it_is() {
     let plan = plan(&mut second).await;
     for interface in launch.made() {
         let network = &interface.tags["hookline:network"];
-        let slots = plan["slots"].as_array().unwrap();
+        let slots = plan["step"]["slots"].as_array().unwrap();
         let slot = slots.iter().find(|slot| slot["network"] == *network);
         let slot = slot.unwrap();
         assert_eq!(slot["existing"], interface.network_interface_id.as_str());
@@ -289,7 +295,7 @@ async fn it_notices_that_the_instance_runs_by_now() {
         .await
         .unwrap();
     let node = launch.run(State::TagNode).await.unwrap();
-    assert_eq!(node["running"], false);
+    assert_eq!(node["node"]["running"], false);
     launch.until_it_runs().await.unwrap();
     let plan = launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(plan["nodeRunning"], true);
@@ -385,7 +391,8 @@ async fn repeated_conflicts_make_it_wait_a_little_and_learn() {
     plan(&mut launch).await;
     for (n, address) in taken.iter().enumerate() {
         launch.data["allocation"] = json!({
-            "complete": false,
+            "outcome": "REFUSED",
+            "round": 1,
             "interfaces": [],
             "refused": [{"reason": "ADDRESS_TAKEN", "network": "signaling", "addresses": [address]}],
         });
@@ -393,12 +400,12 @@ async fn repeated_conflicts_make_it_wait_a_little_and_learn() {
         let next = next.unwrap();
         let pause = launch.run(State::PlanInterfaces).await.unwrap();
         assert_eq!(pause["round"], 2 + n);
-        assert!(pause["waitSeconds"].as_u64().unwrap() > 0, "{pause}");
-        assert_eq!(pause["slots"], json!([]), "nothing to do but wait");
+        assert!(wait_seconds(&pause) > 0, "{pause}");
+        assert_eq!(pause["step"]["reason"], "ADDRESS_CONFLICT");
         // The plan comes after the pause. That was not carried out, so this is no other round.
         let plan = launch.run(State::PlanInterfaces).await.unwrap();
         assert_eq!(plan["round"], 2 + n);
-        assert_eq!(plan["waitSeconds"], 0);
+        assert_eq!(wait_seconds(&plan), 0);
         assert_eq!(planned(&plan, 0), [next]);
     }
 }

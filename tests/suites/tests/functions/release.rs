@@ -120,7 +120,7 @@ async fn what_an_earlier_round_made_is_remembered_in_the_plan() {
     launch.run(State::CreateInterfaces).await.unwrap();
     launch.run(State::PlanInterfaces).await.unwrap();
     // The second create failed, so the state machine kept the first's result; suppose that even that is lost.
-    launch.data.as_object_mut().unwrap().remove("allocation");
+    launch.data["allocation"] = Value::Null;
     launch.run(State::ReleaseInterfaces).await.unwrap();
     assert_eq!(launch.made(), []);
     let left = launch

@@ -12,7 +12,7 @@ use crate::{counts, failed, refusal};
 /// The payload of `TagNode` with another event.
 fn with_event(launch: &Launch, change: impl FnOnce(&mut Value)) -> Value {
     let mut payload = launch.payload(State::TagNode);
-    change(&mut payload["launch"]["event"]);
+    change(&mut payload["input"]["event"]);
     payload
 }
 
@@ -26,10 +26,12 @@ async fn a_launch_is_named_and_goes_on_to_its_interfaces() {
         "upf-ip-{}",
         instance.private_ip_address.to_string().replace('.', "-")
     );
+    assert_eq!(node["next"], "WIRE");
+    assert_eq!(node["hook"], "HOOKLINE");
+    assert_eq!(node["launch"]["instanceId"], launch.instance);
     assert_eq!(
-        node,
+        node["node"],
         json!({
-            "next": "WIRE",
             "instanceId": launch.instance,
             "name": name,
             "instanceType": "m5.4xlarge",
@@ -111,7 +113,7 @@ async fn a_selector_by_tag_asks_the_instance() {
         (json!({"tag": {"key": "Multus"}}), "IGNORE"),
     ] {
         let mut payload = launch.payload(State::TagNode);
-        payload["launch"]["profile"]["selector"] = selector.clone();
+        payload["input"]["profile"]["selector"] = selector.clone();
         let mark = launch.mark();
         let node = launch.handle(State::TagNode, payload).await.unwrap();
         assert_eq!(node["next"], next, "{selector}");
@@ -130,7 +132,7 @@ async fn a_selector_by_tag_asks_the_instance() {
 async fn on_the_way_into_a_warm_pool_a_node_is_only_named() {
     let launch = Launch::running().await.unwrap();
     for (destination, next) in [
-        ("WarmPool", "CONTINUE"),
+        ("WarmPool", "COMPLETE"),
         ("AutoScalingGroup", "WIRE"),
         ("SomePlaceThatAwsAddsOneDay", "WIRE"),
     ] {
@@ -150,7 +152,7 @@ async fn a_profile_without_slots_only_names_the_node() {
         .unwrap()
         .with_profile(|profile| profile["slots"] = json!([]));
     let node = launch.run(State::TagNode).await.unwrap();
-    assert_eq!(node["next"], "CONTINUE");
+    assert_eq!(node["next"], "COMPLETE");
     assert!(launch.node().unwrap().tags.contains_key("Name"));
 }
 
@@ -160,7 +162,9 @@ async fn the_hook_of_somebody_else_is_no_reason_not_to_wire_the_node() {
         .await
         .unwrap()
         .with_profile(|profile| profile["hook"]["complete"] = json!(false));
-    assert_eq!(launch.run(State::TagNode).await.unwrap()["next"], "WIRE");
+    let execution = launch.run(State::TagNode).await.unwrap();
+    assert_eq!(execution["next"], "WIRE");
+    assert_eq!(execution["hook"], "ANOTHER");
 }
 
 #[tokio::test(start_paused = true)]
@@ -328,7 +332,7 @@ async fn the_volumes_and_interfaces_of_the_launch_are_tagged_and_those_of_slots_
         .second_execution()
         .await
         .with_profile(|profile| {
-            *profile = launch.payload(State::TagNode)["launch"]["profile"].clone()
+            *profile = launch.payload(State::TagNode)["input"]["profile"].clone()
         })
         .run(State::TagNode)
         .await
@@ -354,7 +358,7 @@ async fn a_name_that_is_kept_names_the_interfaces() {
     create.tags(tag.build()).send().await.unwrap();
     let mark = launch.mark();
     let node = launch.run(State::TagNode).await.unwrap();
-    assert_eq!(node["name"], "mine");
+    assert_eq!(node["node"]["name"], "mine");
     assert_eq!(
         launch.actions_since(mark),
         counts([("DescribeInstances", 1)])

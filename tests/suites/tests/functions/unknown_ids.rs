@@ -13,36 +13,36 @@ async fn ids_that_are_well_formed_and_unknown_make_nothing() {
     let cases: [(State, Change, &str, &str); 6] = [
         (
             State::TagNode,
-            |launch| launch["event"]["detail"]["EC2InstanceId"] = json!(INSTANCE),
+            |payload| payload["input"]["event"]["detail"]["EC2InstanceId"] = json!(INSTANCE),
             "Hookline.InstanceNotFoundYet",
             INSTANCE,
         ),
         (
             State::PlanInterfaces,
-            |launch| {
-                launch["profile"]["slots"][0]["subnetIds"] = json!(["subnet-0123456789abcdef0"])
+            |payload| {
+                payload["profile"]["slots"][0]["subnetIds"] = json!(["subnet-0123456789abcdef0"])
             },
             "Hookline.ResourceNotFound",
             "subnet-0123456789abcdef0",
         ),
         (
             State::PlanInterfaces,
-            |launch| launch["node"]["instanceType"] = json!("z9.enormous"),
+            |payload| payload["node"]["instanceType"] = json!("z9.enormous"),
             "Hookline.AwsRefused",
             "z9.enormous",
         ),
         (
             State::CreateInterfaces,
-            |launch| {
-                launch["profile"]["securityGroupIds"] = json!(["sg-0123456789abcdef0"]);
+            |payload| {
+                payload["profile"]["securityGroupIds"] = json!(["sg-0123456789abcdef0"]);
             },
             "Hookline.ResourceNotFound",
             "sg-0123456789abcdef0",
         ),
         (
             State::CreateInterfaces,
-            |launch| {
-                for slot in launch["plan"]["slots"].as_array_mut().unwrap() {
+            |payload| {
+                for slot in payload["plan"]["step"]["slots"].as_array_mut().unwrap() {
                     slot["subnetId"] = json!("subnet-0123456789abcdef0");
                 }
             },
@@ -51,8 +51,8 @@ async fn ids_that_are_well_formed_and_unknown_make_nothing() {
         ),
         (
             State::AttachInterfaces,
-            |launch| {
-                launch["allocation"]["interfaces"][0]["networkInterfaceId"] =
+            |payload| {
+                payload["allocation"]["interfaces"][0]["networkInterfaceId"] =
                     json!("eni-0123456789abcdef0");
             },
             "Hookline.InterfaceLost",
@@ -68,7 +68,7 @@ async fn ids_that_are_well_formed_and_unknown_make_nothing() {
             launch.run(before).await.unwrap();
         }
         let mut payload = launch.payload(state);
-        change(&mut payload["launch"]);
+        change(&mut payload);
         let before = launch
             .local()
             .with_world(|world| world.ec2.network_interfaces().count());
@@ -87,7 +87,7 @@ async fn an_unknown_instance_is_told_by_every_function_that_asks_for_it() {
     launch.run_to(State::CreateInterfaces).await.unwrap();
     // Attach: what another instance's payload would do.
     let mut payload = launch.payload(State::AttachInterfaces);
-    payload["launch"]["node"]["instanceId"] = json!(INSTANCE);
+    payload["node"]["instanceId"] = json!(INSTANCE);
     let says = failed(
         launch.handle(State::AttachInterfaces, payload).await,
         "Hookline.InstanceNotFoundYet",
@@ -95,8 +95,9 @@ async fn an_unknown_instance_is_told_by_every_function_that_asks_for_it() {
     assert!(says.contains(INSTANCE), "{says}");
     // Continue: a token that nobody waits with.
     let mut payload = launch.payload(State::ContinueLaunch);
-    payload["launch"]["event"]["detail"]["EC2InstanceId"] = json!(INSTANCE);
-    payload["launch"]["event"]["detail"]["LifecycleActionToken"] =
+    payload["launch"]["instanceId"] = json!(INSTANCE);
+    payload["launch"]["lifecycleAction"]["EC2InstanceId"] = json!(INSTANCE);
+    payload["launch"]["lifecycleAction"]["LifecycleActionToken"] =
         json!("00000000-0000-4000-8000-000000000000");
     let says = failed(
         launch.handle(State::ContinueLaunch, payload).await,
@@ -108,7 +109,7 @@ async fn an_unknown_instance_is_told_by_every_function_that_asks_for_it() {
         .second_execution()
         .await
         .payload(State::ReleaseInterfaces);
-    payload["launch"]["event"]["detail"]["EC2InstanceId"] = json!(INSTANCE);
+    payload["event"]["detail"]["EC2InstanceId"] = json!(INSTANCE);
     let release = launch.handle(State::ReleaseInterfaces, payload).await;
     assert_eq!(release.unwrap(), json!({"released": []}));
     assert_eq!(launch.made().len(), 2);

@@ -194,9 +194,7 @@ pub(crate) async fn waits_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
     stage.scene.scale(GROUP, 1).await?;
     let executions = stage.ended(1).await?;
     let execution = executions.first().context("no execution")?;
-    stage
-        .expect(execution, "SUCCEEDED", "NodeReadyHookNotOurs")
-        .await?;
+    stage.expect(execution, "SUCCEEDED", "NodeReady").await?;
     assert_eq!(heartbeats(stage), 0, "a hook of others was extended");
     stage.at_rest(&[profile]).await
 }

@@ -118,7 +118,7 @@ pub(crate) async fn not_for_this_profile(stage: &Stage) -> Result<()> {
 pub(crate) async fn hook_not_ours(stage: &Stage) -> Result<()> {
     let (event, mut profile) = launched_by_hand(stage).await?;
     profile["hook"]["complete"] = json!(false);
-    succeeds(stage, &event, profile, "NodeReadyHookNotOurs").await?;
+    succeeds(stage, &event, profile, "NodeReady").await?;
     assert_eq!((interfaces_of_ours(stage), completions(stage)), (2, 0));
     Ok(())
 }
@@ -128,8 +128,10 @@ pub(crate) async fn tags_only_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
     profile["hook"]["complete"] = json!(false);
     profile["slots"] = json!([]);
     let execution = stage.run(&event, &profile).await?;
-    stage.expect(&execution, "SUCCEEDED", "NodeTagged").await?;
-    let node = execution.output.context("no output")?;
+    stage.expect(&execution, "SUCCEEDED", "NodeReady").await?;
+    let output = execution.output.context("no output")?;
+    assert_eq!(output["outcome"], "NOT_OURS");
+    let node = &output["node"];
     assert_eq!(node["instanceId"], event["detail"]["EC2InstanceId"]);
     assert!(node["name"].is_string(), "{node}");
     assert_eq!(completions(stage), 0);
@@ -163,9 +165,7 @@ pub(crate) async fn adopted(stage: &Stage) -> Result<()> {
     assert_eq!(interfaces_of_ours(stage), 2, "nothing was taken away");
 
     let execution = stage.run(&event, &profile).await?;
-    stage
-        .expect(&execution, "SUCCEEDED", "NodeReadyHookNotOurs")
-        .await?;
+    stage.expect(&execution, "SUCCEEDED", "NodeReady").await?;
     let output = execution.output.context("no output")?;
     assert_eq!(output["node"]["instanceId"], instance);
     assert_eq!(output["interfaces"][1]["deviceIndex"], 2, "{output}");
@@ -195,7 +195,7 @@ pub(crate) async fn failed_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
         anyhow::Ok(())
     };
     denied_once(attach("2", denied())).await?;
-    succeeds(stage, &event, profile.clone(), "NodeReadyHookNotOurs").await?;
+    succeeds(stage, &event, profile.clone(), "NodeReady").await?;
     denied_once(listing(denied())).await?;
     stage.at_rest(&[Profile::read(profile.clone())?]).await
 }
@@ -241,7 +241,7 @@ pub(crate) async fn went_on(stage: &Stage) -> Result<()> {
     )
     .await?;
     assert!(
-        cause.contains("look whether it has all its interfaces"),
+        cause.contains("check whether it has all its interfaces"),
         "{cause}"
     );
     assert_eq!(

@@ -6,12 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use hookline::handlers::{Allocation, Node};
 use hookline_domain::Error;
-use hookline_domain::addresses::plan::Plan;
 use hookline_domain::addresses::range::AddressRange;
 use hookline_domain::error::Input;
 use hookline_domain::event::Event;
+use hookline_domain::execution::{Allocation, Node, Plan};
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
 use hookline_domain::parse::from_value;
 use hookline_domain::profile::Profile;
@@ -149,19 +148,23 @@ fn payload() -> Value {
             "availabilityZone": "us-west-2a", "privateIpAddress": "10.0.0.4", "launchedAt": 1_767_225_600, "running": true,
         },
         "plan": {
-            "round": 1, "waitSeconds": 0, "thenSeconds": 0, "ahead": 0, "surplus": ["eni-0123456789abcdef9"],
-            "slots": [{
-                "network": "signaling", "existing": null, "subnetId": "subnet-0123456789abcdef0",
-                "privateIpAddresses": ["10.0.48.4"], "ipv6Addresses": ["2001:db8::4"], "clientToken": "token",
-            }],
-            "lessons": {
+            "round": 1, "ahead": 0, "nodeRunning": true, "secondsSinceEvent": 7,
+            "step": {
+                "action": "CREATE",
+                "slots": [{
+                    "network": "signaling", "existing": null, "subnetId": "subnet-0123456789abcdef0",
+                    "privateIpAddresses": ["10.0.48.4"], "ipv6Addresses": ["2001:db8::4"], "attempt": 0,
+                }],
+                "surplus": ["eni-0123456789abcdef9"],
+            },
+            "observations": {
                 "takenAddresses": ["10.0.48.5"],
                 "fullSubnets": {"signaling": ["subnet-0123456789abcdef1"]},
-                "made": {"signaling": "eni-0123456789abcdef0"},
+                "created": {"signaling": "eni-0123456789abcdef0"},
             },
         },
         "allocation": {
-            "complete": false,
+            "outcome": "REFUSED", "round": 1,
             "interfaces": [{"network": "signaling", "networkInterfaceId": "eni-0123456789abcdef0"}],
             "refused": [
                 {"reason": "ADDRESS_TAKEN", "network": "signaling", "addresses": ["10.0.48.4"]},
@@ -315,9 +318,9 @@ proptest! {
         let Ok(value) = serde_json::from_str::<Value>(&text) else { return Ok(()) };
         let part = |name: &str| value.get(name).cloned().unwrap_or_default();
         for error in [
-            from_value::<Node>(Input::Payload, "launch.node", part("node")).err(),
-            from_value::<Plan>(Input::Payload, "launch.plan", part("plan")).err(),
-            from_value::<Allocation>(Input::Payload, "launch.allocation", part("allocation")).err(),
+            from_value::<Node>(Input::Payload, "node", part("node")).err(),
+            from_value::<Plan>(Input::Payload, "plan", part("plan")).err(),
+            from_value::<Allocation>(Input::Payload, "allocation", part("allocation")).err(),
         ].into_iter().flatten() {
             readable(&error)?;
         }

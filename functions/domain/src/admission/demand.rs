@@ -1,0 +1,182 @@
+//! One token bucket of EC2 and what a launch takes of it, as the generic cell rate algorithm sees them, with a launch for a cell.
+//!
+//! The algorithm (ITU-T Recommendation I.371, annex A) has three terms. The *emission interval* is the time between two cells at
+//! the rate of the bucket. The *burst tolerance* is how much earlier than its *theoretical arrival time* a cell may come.
+
+use std::cmp::Reverse;
+
+use crate::profile::{Profile, TokenBucket};
+
+/// How much of a full bucket the first launches of a burst use, in tenths. The rest is for other callers of the account, and for
+/// launches that take some seconds more or less than others: one that comes early then finds a token instead of a refusal, whose
+/// repetition costs more time than the tokens would have saved (docs/performance.md, "Scale-out").
+const BURST_TENTHS: i64 = 6;
+
+/// A token bucket, and how many of its tokens a launch takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// The bucket.
+    pub bucket: TokenBucket,
+    /// How many calls a launch makes.
+    pub calls: usize,
+}
+
+impl Demand {
+    /// What a launch of `profile` takes of the buckets that are narrow enough to matter.
+    #[must_use]
+    pub fn of(profile: &Profile) -> [Self; 3] {
+        let interfaces = profile.slots.len();
+        // DeleteOnTermination for each; SourceDestCheck where it is not as EC2 creates it.
+        let attributes: usize = profile
+            .slots
+            .iter()
+            .map(|slot| 1 + usize::from(!slot.source_dest_check))
+            .sum();
+        let rates = profile.request_rates;
+        [
+            (rates.create_network_interface, interfaces),
+            (rates.attach_network_interface, interfaces),
+            (rates.modify_network_interface_attribute, attributes),
+        ]
+        .map(|(bucket, calls)| Self { bucket, calls })
+    }
+
+    /// The demand that takes longest to serve; of two alike the one with the smaller bucket.
+    #[must_use]
+    pub fn narrowest(demands: &[Self]) -> Option<&Self> {
+        demands
+            .iter()
+            .max_by_key(|demand| (demand.emission_interval(), Reverse(demand.bucket.capacity)))
+    }
+
+    /// How long the bucket takes to refill by the calls of one launch, in milliseconds, rounded up.
+    #[must_use]
+    pub fn emission_interval(&self) -> i64 {
+        let refill = i64::from(self.bucket.refill_per_second).max(1);
+        milliseconds(self.calls()).saturating_add(refill - 1) / refill
+    }
+
+    /// How many launches of a burst may go at once.
+    #[must_use]
+    pub fn burst(&self) -> i64 {
+        self.launches_served_by(BURST_TENTHS)
+    }
+
+    /// How many launches are served by what a burst leaves in the bucket.
+    #[must_use]
+    pub fn reserve(&self) -> i64 {
+        self.launches_served_by(10 - BURST_TENTHS)
+    }
+
+    /// When a launch that comes at `arrival` conforms, in seconds, rounded up. `before` are the arrivals of the launches that come
+    /// first, in order, in seconds since the epoch.
+    #[must_use]
+    pub fn conforming_time(&self, before: &[i64], arrival: i64) -> i64 {
+        let interval = self.emission_interval();
+        let burst_tolerance = interval.saturating_mul(self.burst() - 1);
+        let theoretical_arrival_time = before.iter().fold(i64::MIN, |time, arrival| {
+            time.max(milliseconds(*arrival)).saturating_add(interval)
+        });
+        let wait = theoretical_arrival_time
+            .saturating_sub(burst_tolerance)
+            .saturating_sub(milliseconds(arrival));
+        arrival.saturating_add(wait.max(0).saturating_add(999) / 1000)
+    }
+
+    fn calls(&self) -> i64 {
+        i64::try_from(self.calls).unwrap_or(i64::MAX)
+    }
+
+    /// How many launches so many tenths of a full bucket serve, at least one.
+    fn launches_served_by(&self, tenths: i64) -> i64 {
+        (i64::from(self.bucket.capacity) * tenths / 10)
+            .checked_div(self.calls())
+            .unwrap_or(i64::MAX)
+            .max(1)
+    }
+}
+
+const fn milliseconds(seconds: i64) -> i64 {
+    seconds.saturating_mul(1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::four_slots;
+
+    /// Eight calls a launch of a bucket of 100 tokens that gets five a second.
+    fn demand() -> Demand {
+        Demand {
+            bucket: TokenBucket {
+                capacity: 100,
+                refill_per_second: 5,
+            },
+            calls: 8,
+        }
+    }
+
+    #[test]
+    fn emission_interval_is_calls_divided_by_rate_rounded_up() {
+        assert_eq!(demand().emission_interval(), 1_600);
+        let odd = Demand {
+            bucket: TokenBucket {
+                capacity: 1,
+                refill_per_second: 3,
+            },
+            calls: 1,
+        };
+        assert_eq!(odd.emission_interval(), 334);
+    }
+
+    #[test]
+    fn burst_and_reserve_are_six_and_four_tenths_of_the_bucket() {
+        assert_eq!(demand().burst(), 60 / 8);
+        assert_eq!(demand().reserve(), 40 / 8);
+        let tiny = Demand {
+            calls: 1_000,
+            ..demand()
+        };
+        assert_eq!((tiny.burst(), tiny.reserve()), (1, 1));
+        let nothing = Demand {
+            calls: 0,
+            ..demand()
+        };
+        assert_eq!(nothing.burst(), i64::MAX);
+    }
+
+    #[test]
+    fn launch_of_a_burst_conforms_at_once_and_the_next_one_an_interval_later() {
+        for (before, wanted) in [(0, 0), (6, 0), (7, 2), (8, 4), (12, 10)] {
+            let arrivals = vec![1_000; before];
+            assert_eq!(
+                demand().conforming_time(&arrivals, 1_000),
+                1_000 + wanted,
+                "{before}"
+            );
+        }
+    }
+
+    #[test]
+    fn bucket_that_had_time_to_refill_serves_a_burst_again() {
+        let arrivals = vec![0; 100];
+        // A hundred launches take 160 s of refill.
+        assert_eq!(demand().conforming_time(&arrivals, 160), 160);
+        assert_eq!(demand().conforming_time(&arrivals, 100), 151);
+    }
+
+    #[test]
+    fn narrowest_demand_takes_longest_and_of_two_alike_has_the_smaller_bucket() {
+        let mut profile = four_slots();
+        let demands = Demand::of(&profile);
+        assert_eq!(demands.map(|demand| demand.calls), [4, 4, 8]);
+        assert_eq!(Demand::narrowest(&demands).unwrap().calls, 8);
+        for slot in &mut profile.slots {
+            slot.source_dest_check = true;
+        }
+        let demands = Demand::of(&profile);
+        assert_eq!(demands.map(|demand| demand.calls), [4, 4, 4]);
+        // AttachNetworkInterface has 50 tokens, the others 100.
+        assert_eq!(Demand::narrowest(&demands).unwrap().bucket.capacity, 50);
+    }
+}

@@ -1,0 +1,235 @@
+//! When a launch's turn comes.
+//!
+//! Launches begin at the rate at which the narrowest bucket refills, after a burst that uses what the bucket holds when it is full
+//! ([`Demand`]).
+//!
+//! The bucket is followed from the times of the launches, not from the time of a look. Looks are throttled too, and come up to a
+//! minute apart when hundreds of launches begin at once. This way all launches compute one timetable, whenever they look.
+
+use super::demand::Demand;
+use super::queue::ObservedLaunch;
+use crate::instance::LaunchOrder;
+use crate::profile::{Profile, TokenBucket};
+
+/// How much of a full bucket launches may use that compute their turn after it has come, in tenths. It is part of what a burst
+/// leaves.
+const LATE_TENTHS: i64 = 3;
+
+/// The DescribeInstances calls of one launch: for its own instance, and for all of the group.
+const DESCRIBES_OF_A_LAUNCH: usize = 2;
+/// EC2's bucket for calls such as DescribeInstances with filters: what it holds when full, and gets each second.
+const DESCRIBES_AT_ONCE: usize = 100;
+const DESCRIBES_PER_SECOND: usize = 20;
+
+/// Launches within this many seconds count as simultaneous.
+const SIMULTANEOUS_SECONDS: u64 = 30;
+
+/// A launch whose turn was this many seconds ago and that still lacks an interface needs it now, whatever was before.
+const LATE_AFTER_SECONDS: i64 = 30;
+
+/// How long until the turn of the launch at `me`, in seconds; 0 if its turn has come. `others` are the launches in flight, in any
+/// order, before or after it. `now` is in seconds since the epoch.
+#[must_use]
+pub fn seconds_until_turn(
+    profile: &Profile,
+    me: &LaunchOrder,
+    others: &[ObservedLaunch],
+    now: i64,
+) -> u32 {
+    let demands = Demand::of(profile);
+    let lead =
+        Demand::narrowest(&demands).map_or(0, |demand| lead_seconds(demand.bucket, me, others));
+    // A launch that is not wired needs its calls now, however long ago it began, unless its turn is just over.
+    let due = now.saturating_sub(lead).saturating_sub(LATE_AFTER_SECONDS);
+    let arrival_of = |order: &LaunchOrder| order.since.max(due);
+    let my_arrival = arrival_of(me);
+    let mut before: Vec<i64> = others
+        .iter()
+        // One that was adopted and is wired may have been so long before.
+        .filter(|other| !(other.wired && other.adopted))
+        .filter(|other| other.wired || other.order < *me)
+        .map(|other| {
+            if other.wired {
+                other.order.since
+            } else {
+                arrival_of(&other.order)
+            }
+        })
+        .filter(|arrival| *arrival <= my_arrival)
+        .collect();
+    before.sort_unstable();
+    let conforms = demands
+        .iter()
+        .map(|demand| demand.conforming_time(&before, my_arrival))
+        .fold(my_arrival, i64::max);
+    if conforms == my_arrival {
+        return 0;
+    }
+    let seconds = conforms.saturating_add(lead).saturating_sub(now);
+    u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
+}
+
+/// How long after the launches the timetable begins, in seconds. Simultaneous launches make more DescribeInstances calls than EC2
+/// answers, and so do not compute their turns in order: a launch with an early turn may compute it late. Without a lead, all of
+/// those would begin together, and need more tokens than a full bucket holds.
+///
+/// With calls spread evenly over `all` seconds, and turns from `lead` on, the late launches need refill × (all − lead)² ÷ (4 × all)
+/// tokens more than the bucket gets meanwhile. This is the lead with which they need [`LATE_TENTHS`] of a full bucket.
+fn lead_seconds(narrowest: TokenBucket, me: &LaunchOrder, others: &[ObservedLaunch]) -> i64 {
+    let simultaneous = others
+        .iter()
+        .filter(|other| !(other.wired && other.adopted))
+        .filter(|other| other.order.since.abs_diff(me.since) <= SIMULTANEOUS_SECONDS)
+        .count();
+    let describes = (simultaneous + 1) * DESCRIBES_OF_A_LAUNCH;
+    let all = describes.saturating_sub(DESCRIBES_AT_ONCE) / DESCRIBES_PER_SECOND;
+    let all = i64::try_from(all).unwrap_or(i64::MAX);
+    // What is left for the late launches, in the seconds in which as much is refilled.
+    let left = i64::from(narrowest.capacity) * LATE_TENTHS
+        / 10
+        / i64::from(narrowest.refill_per_second.max(1));
+    all.saturating_sub(all.saturating_mul(4 * left).isqrt())
+        .max(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{NOW, four_slots, launches, me};
+
+    /// The wait of a launch of just now that has so many others before it, of just now too.
+    fn wait_behind(ahead: usize) -> u32 {
+        seconds_until_turn(&four_slots(), &me(NOW), &launches(ahead, NOW, false), NOW)
+    }
+
+    #[test]
+    fn first_launches_wait_for_nothing() {
+        // Sixty tokens for eight calls each.
+        for ahead in 0..7 {
+            assert_eq!(wait_behind(ahead), 0, "{ahead}");
+        }
+    }
+
+    #[test]
+    fn later_launches_come_at_the_rate_of_the_narrowest_bucket() {
+        assert_eq!(wait_behind(7), 2);
+        assert_eq!(wait_behind(46), 64);
+        // 494 times eight calls at five a second are 790 s. 1,002 looks are answered after 45 s, and 30 tokens are left for
+        // those that look late, which are 6 s: 45 - √(45 × 24).
+        assert_eq!(wait_behind(500), 791 + 13);
+    }
+
+    #[test]
+    fn launch_waits_less_in_an_account_with_higher_rates() {
+        let mut profile = four_slots();
+        let bucket = &mut profile.request_rates.modify_network_interface_attribute;
+        (bucket.capacity, bucket.refill_per_second) = (400, 20);
+        // Creates and attaches are the narrowest now: four of each.
+        let wait = seconds_until_turn(&profile, &me(NOW), &launches(46, NOW, false), NOW);
+        assert_eq!(wait, 40 * 4 / 5);
+    }
+
+    #[test]
+    fn turn_is_the_same_whenever_it_is_computed() {
+        for all in [50, 200, 2000] {
+            let turn = i64::from(wait_behind(all)) + NOW;
+            let first_turn = turn - i64::try_from(all * 8 / 5).unwrap();
+            for passed in [1, 10, 30, 60, 120, 300] {
+                let now = NOW + passed;
+                if now > turn {
+                    continue;
+                }
+                // Those whose turn was 15 s ago are wired, and are seen to be.
+                let wired = (now - first_turn - 15).max(0) * 5 / 8;
+                let wired = usize::try_from(wired).unwrap();
+                let mut seen = launches(wired, NOW, true);
+                seen.extend(launches(all - wired, NOW, false));
+                let wait = seconds_until_turn(&four_slots(), &me(NOW), &seen, now);
+                assert_eq!(now + i64::from(wait), turn, "{all} after {passed} s");
+            }
+        }
+    }
+
+    #[test]
+    fn launch_that_looks_after_its_turn_waits_for_nothing() {
+        let seen = launches(20, NOW, true);
+        assert_eq!(
+            seconds_until_turn(&four_slots(), &me(NOW), &seen, NOW + 40),
+            0
+        );
+    }
+
+    #[test]
+    fn wired_launches_of_long_ago_delay_nobody() {
+        let seen = launches(500, NOW - 1000, true);
+        assert_eq!(
+            seconds_until_turn(&four_slots(), &me(NOW), &seen, NOW + 5),
+            0
+        );
+    }
+
+    #[test]
+    fn unwired_launches_of_long_ago_count_from_now() {
+        // Something else takes the tokens: none of a hundred launches is wired after ten minutes.
+        let seen = launches(100, NOW - 600, false);
+        let wait = seconds_until_turn(&four_slots(), &me(NOW), &seen, NOW);
+        let all = 94 * 8 / 5;
+        assert!((all - 30..=all).contains(&wait), "{wait}");
+    }
+
+    #[test]
+    fn launch_that_never_gets_wired_delays_nobody() {
+        let mut seen = launches(500, NOW - 1000, true);
+        seen.extend(launches(1, NOW - 2000, false));
+        seen.extend(launches(5, NOW, false));
+        assert_eq!(
+            seconds_until_turn(&four_slots(), &me(NOW), &seen, NOW + 5),
+            0
+        );
+    }
+
+    #[test]
+    fn later_launches_delay_nobody() {
+        let mut seen = launches(60, NOW, true);
+        seen.extend(launches(40, NOW + 1, false));
+        assert_eq!(
+            seconds_until_turn(&four_slots(), &me(NOW), &seen, NOW + 120),
+            0
+        );
+    }
+
+    #[test]
+    fn adopted_node_counts_until_it_is_wired() {
+        let adopted = |wired| {
+            let mut all = launches(60, NOW, wired);
+            for launch in &mut all {
+                launch.adopted = true;
+            }
+            seconds_until_turn(&four_slots(), &me(NOW), &all, NOW)
+        };
+        assert_eq!(adopted(true), 0);
+        assert_eq!(adopted(false), wait_behind(60));
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_no_panic() {
+        let times = [i64::MIN, i64::MIN + 1, 0, i64::MAX];
+        for since in times {
+            for now in times {
+                let seen = times
+                    .into_iter()
+                    .flat_map(|since| [false, true].map(|wired| launches(3, since, wired)));
+                let seen: Vec<ObservedLaunch> = seen.flatten().collect();
+                let _ = seconds_until_turn(&four_slots(), &me(since), &seen, now);
+            }
+        }
+    }
+
+    #[test]
+    fn profile_without_slots_never_waits() {
+        let mut profile = four_slots();
+        profile.slots.clear();
+        let seen = launches(1000, NOW, false);
+        assert_eq!(seconds_until_turn(&profile, &me(NOW), &seen, NOW), 0);
+    }
+}

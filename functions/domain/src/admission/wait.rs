@@ -1,0 +1,96 @@
+//! Waits: how long ones are cut, and pauses after an address conflict.
+
+use crate::execution::{Step, WaitReason};
+use crate::ids::InstanceId;
+
+/// The longest wait in one piece, in seconds. The state machine extends the hook between two pieces.
+const MAX_SECONDS: u32 = 300;
+
+/// How long to wait, and for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// How long to wait now, in seconds.
+    pub seconds: u32,
+    /// What for.
+    pub reason: WaitReason,
+    /// How long to wait after that, in seconds.
+    pub then_seconds: u32,
+}
+
+impl Wait {
+    /// Cuts a wait into pieces. `jitter` keeps the cut waits of many launches from ending together.
+    #[must_use]
+    pub fn new(total_seconds: u32, reason: WaitReason, jitter: u32) -> Self {
+        let seconds = if total_seconds > MAX_SECONDS {
+            MAX_SECONDS - jitter % (MAX_SECONDS / 3)
+        } else {
+            total_seconds
+        };
+        Self {
+            seconds,
+            reason,
+            then_seconds: total_seconds - seconds,
+        }
+    }
+}
+
+impl From<Wait> for Step {
+    fn from(wait: Wait) -> Self {
+        Self::Wait {
+            seconds: wait.seconds,
+            reason: wait.reason,
+            then_seconds: wait.then_seconds,
+        }
+    }
+}
+
+/// A number that differs from launch to launch, and is always the same for one.
+#[must_use]
+pub fn jitter(instance: &InstanceId) -> u32 {
+    instance.as_str().bytes().fold(0, |sum: u32, byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.into())
+    })
+}
+
+/// How long to pause, in seconds, after somebody else took an address that this launch had planned.
+///
+/// That may be another execution for this launch (a duplicate event), whose interfaces a listing shows only after a while; or
+/// something else that takes addresses. A pause that grows and differs from launch to launch lets either finish.
+#[must_use]
+pub fn pause_after_conflict(round: u32, jitter: u32) -> u32 {
+    2 + jitter.wrapping_add(round) % (1 << round.clamp(2, 5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_wait_is_cut_and_spread_and_its_pieces_add_up() {
+        for jitter in [0, 1, 99, 100, u32::MAX] {
+            let wait = Wait::new(1000, WaitReason::Turn, jitter);
+            assert!((201..=300).contains(&wait.seconds), "{wait:?}");
+            assert_eq!(wait.seconds + wait.then_seconds, 1000);
+        }
+        let whole = Wait::new(300, WaitReason::Turn, 7);
+        assert_eq!((whole.seconds, whole.then_seconds), (300, 0));
+    }
+
+    #[test]
+    fn pause_after_a_conflict_grows_with_the_rounds_and_is_bounded() {
+        for (round, longest) in [(1, 5), (2, 5), (3, 9), (4, 17), (5, 33), (25, 33)] {
+            let pauses: Vec<u32> = (0..64)
+                .map(|jitter| pause_after_conflict(round, jitter))
+                .collect();
+            assert_eq!(pauses.iter().min(), Some(&2), "{round}");
+            assert_eq!(pauses.iter().max(), Some(&longest), "{round}");
+        }
+    }
+
+    #[test]
+    fn jitter_tells_instances_apart() {
+        let of = |id: &str| jitter(&id.parse().unwrap());
+        assert_eq!(of("i-0000000000000000a"), of("i-0000000000000000a"));
+        assert_ne!(of("i-0000000000000000a"), of("i-0000000000000000b"));
+    }
+}

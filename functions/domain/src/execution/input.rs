@@ -1,0 +1,117 @@
+//! What an execution knows once `TagNode` has read its input: the whole of its data, `$`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::node::Node;
+use crate::event::Launch;
+use crate::profile::Profile;
+
+/// What `TagNode` returns. The fields of later states are null until these have run, so that every state can name what it is
+/// given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Execution {
+    /// The event as it came. The states that give a launch up rest on it alone.
+    pub event: Value,
+    /// The profile, read and checked, with every default filled in.
+    pub profile: Profile,
+    /// What the launch needs next.
+    pub next: NextStep,
+    /// Why the execution is not for this profile, for people; null unless `next` is `IGNORE`.
+    pub reason: Option<String>,
+    /// The launch, read from the event; null if `next` is `IGNORE`.
+    pub launch: Option<Launch>,
+    /// Who completes the lifecycle hook.
+    pub hook: HookOwner,
+    /// The node; null if `next` is `IGNORE`.
+    pub node: Option<Node>,
+    /// Null until `PlanInterfaces` has run.
+    pub plan: (),
+    /// Null until `CreateInterfaces` has run.
+    pub allocation: (),
+    /// Null unless an interface of this launch was lost: then the error and its cause.
+    pub lost: (),
+    /// Null until `AttachInterfaces` has run.
+    pub wired: (),
+}
+
+/// What a launch needs after `TagNode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum NextStep {
+    /// Interfaces, and then its hook.
+    Wire,
+    /// Only its hook: the profile has no slots, or the instance goes into a warm pool first.
+    Complete,
+    /// Nothing: the event is not for this profile.
+    Ignore,
+}
+
+/// Who completes the lifecycle hook that the launch waits at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum HookOwner {
+    /// Hookline. It extends the hook while the launch waits, and completes it.
+    Hookline,
+    /// Somebody else (`profile.hook.complete` is false).
+    Another,
+    /// Nobody: the node is in service and was adopted, or the event is no launch.
+    Nobody,
+}
+
+impl HookOwner {
+    /// Who completes the hook of `launch` under `profile`.
+    #[must_use]
+    pub fn of(launch: &Launch, profile: &Profile) -> Self {
+        match &launch.action {
+            None => Self::Nobody,
+            Some(_) if profile.hook.complete => Self::Hookline,
+            Some(_) => Self::Another,
+        }
+    }
+}
+
+impl Execution {
+    /// The data of an execution whose event is not for this profile.
+    #[must_use]
+    pub fn ignored(event: Value, profile: Profile, reason: String) -> Self {
+        Self {
+            event,
+            profile,
+            next: NextStep::Ignore,
+            reason: Some(reason),
+            launch: None,
+            hook: HookOwner::Nobody,
+            node: None,
+            plan: (),
+            allocation: (),
+            lost: (),
+            wired: (),
+        }
+    }
+
+    /// The data of an execution for `launch`, whose node has its tags.
+    #[must_use]
+    pub fn tagged(event: Value, profile: Profile, launch: Launch, node: Node) -> Self {
+        let wire = !launch.goes_to_warm_pool() && !profile.slots.is_empty();
+        Self {
+            next: if wire {
+                NextStep::Wire
+            } else {
+                NextStep::Complete
+            },
+            reason: None,
+            hook: HookOwner::of(&launch, &profile),
+            event,
+            profile,
+            launch: Some(launch),
+            node: Some(node),
+            plan: (),
+            allocation: (),
+            lost: (),
+            wired: (),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The data of an execution: all that passes between the states of `statemachine/launch-node.asl.json`.
+//!
+//! An execution starts with an event and a profile. [`TagNode`](input) reads and checks both once, and returns an [`Execution`];
+//! every later state takes what it needs of that, by name, and adds its own result to it:
+//!
+//! | state | is given | returns | at |
+//! |---|---|---|---|
+//! | `TagNode` | [`TagNodeRequest`] | [`Execution`] | `$` |
+//! | `PlanInterfaces` | [`PlanRequest`] | [`Plan`] | `$.plan` |
+//! | `CreateInterfaces` | [`CreateRequest`] | [`Allocation`] | `$.allocation` |
+//! | `AttachInterfaces` | [`AttachRequest`] | [`Summary`] | `$.wired` |
+//! | `ContinueLaunch`, `AbandonLaunch` | [`CompleteRequest`] | [`Completion`] | `$.completion` |
+//! | `ReleaseInterfaces` | [`ReleaseRequest`] | [`Release`] | `$.release` |
+//!
+//! `docs/states.md` is made from these types and from a run. An execution that began under the first release has data of another
+//! shape; [`previous`] reads and writes that.
+
+pub mod allocation;
+pub mod completion;
+pub mod input;
+pub mod names;
+pub mod node;
+pub mod plan;
+pub mod previous;
+pub mod requests;
+pub mod summary;
+
+pub use allocation::{Allocation, AllocationOutcome, CreatedInterface, RefusedCreate};
+pub use completion::{Completion, CompletionOutcome, LifecycleActionResult, Release};
+pub use input::{Execution, HookOwner, NextStep};
+pub use node::Node;
+pub use plan::{Observations, Plan, PlannedInterface, Step, WaitReason};
+pub use requests::{
+    AttachRequest, CompleteRequest, CreateRequest, PlanRequest, ReleaseRequest, TagNodeRequest,
+};
+pub use summary::{NodeRef, Seconds, Summary, WiredInterface};

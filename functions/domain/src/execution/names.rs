@@ -1,0 +1,182 @@
+//! The names of executions, and how an execution tells its instance.
+//!
+//! No API looks a lifecycle action token up. So an execution that reconcile starts is named after the instance and the hook: Step
+//! Functions takes each name once in 90 days (Step Functions API Reference, *StartExecution*), and so starts it exactly once.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Input, Result};
+use crate::ids::InstanceId;
+
+/// What the executions that reconcile starts are named by; the instance's id and a digest of the hook's name follow.
+const RECONCILE_NAME: &str = "reconcile-";
+/// The same for those that `adopt` starts; the instance's id, a digest of the profile's name and a number follow.
+const ADOPT_NAME: &str = "adopt-";
+
+/// The most executions that `adopt` starts for a node and a profile in the 90 days for which Step Functions keeps a name.
+pub const MAX_ADOPTIONS: u32 = 20;
+
+/// The ARN of a state machine, read into what is needed of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateMachine {
+    arn: String,
+    region: String,
+    account: String,
+}
+
+impl StateMachine {
+    /// Reads `arn:aws:states:REGION:ACCOUNT:stateMachine:NAME`, in any partition.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for anything else, the ARN of a version or an alias included: executions are named within
+    /// the state machine.
+    pub fn read(arn: &str) -> Result<Self> {
+        match arn.split(':').collect::<Vec<_>>().as_slice() {
+            ["arn", _, "states", region, account, "stateMachine", name] if !name.is_empty() => {
+                Ok(Self {
+                    arn: arn.to_owned(),
+                    region: (*region).to_owned(),
+                    account: (*account).to_owned(),
+                })
+            }
+            _ => Err(Error::invalid(
+                Input::Payload,
+                "stateMachineArn",
+                format!(
+                    "expected arn:aws:states:REGION:ACCOUNT:stateMachine:NAME, found {:?}",
+                    arn.chars().take(200).collect::<String>()
+                ),
+                "Give the ARN of the state machine",
+            )),
+        }
+    }
+
+    /// The ARN.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// The account that it is in, twelve digits.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The region that it is in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The ARN of its execution of this name.
+    #[must_use]
+    pub fn execution(&self, name: &str) -> String {
+        let machine = self.arn.replacen(":stateMachine:", ":execution:", 1);
+        format!("{machine}:{name}")
+    }
+}
+
+/// The name of the execution that reconcile starts for a launch: the same one whenever it looks.
+#[must_use]
+pub fn execution_name(instance: &InstanceId, hook: &str) -> String {
+    format!("{RECONCILE_NAME}{instance}-{}", digest(hook))
+}
+
+/// Twelve characters for a name that may be longer than an execution's, and holds characters that those must not.
+fn digest(name: &str) -> String {
+    let digest = Sha256::digest(name.as_bytes());
+    digest.iter().take(6).fold(String::new(), |mut text, byte| {
+        text.push_str(&format!("{byte:02x}"));
+        text
+    })
+}
+
+/// The instance of an execution that reconcile or `adopt` started, by the execution's name.
+#[must_use]
+pub fn instance_of_name(name: &str) -> Option<InstanceId> {
+    let instance = match name.strip_prefix(RECONCILE_NAME) {
+        Some(rest) => rest.rsplit_once('-')?.0,
+        None => {
+            let (rest, _) = name.strip_prefix(ADOPT_NAME)?.rsplit_once('-')?;
+            rest.rsplit_once('-')?.0
+        }
+    };
+    instance.parse().ok()
+}
+
+/// The instance of an execution, by its input.
+#[must_use]
+pub fn instance_of_input(input: &str) -> Option<InstanceId> {
+    let input: Value = serde_json::from_str(input).ok()?;
+    let id = input.pointer("/event/detail/EC2InstanceId")?;
+    id.as_str()?.parse().ok()
+}
+
+/// The name of the n-th execution for a node and a profile, from 1. Rounds at the same time come to the same name, and
+/// Step Functions takes each only once.
+#[must_use]
+pub fn adoption_name(instance: &InstanceId, profile: &str, n: u32) -> String {
+    let of_profile = digest(profile);
+    format!("{ADOPT_NAME}{instance}-{of_profile}-{n}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const MACHINE: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
+    const A: &str = "i-0123456789abcdef0";
+
+    #[test]
+    fn names_are_step_functions_and_tell_the_instance() {
+        let instance: InstanceId = A.parse().unwrap();
+        let name = execution_name(&instance, &format!("{}/hook_é", "h".repeat(240)));
+        assert!(name.len() <= 80);
+        assert!(
+            name.chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')),
+            "{name}"
+        );
+        assert_eq!(instance_of_name(&name), Some(instance.clone()));
+        assert_ne!(
+            execution_name(&instance, "a"),
+            execution_name(&instance, "b")
+        );
+        assert_eq!(instance_of_name("5e-4_77"), None);
+        assert_eq!(instance_of_name("reconcile-by-hand"), None);
+    }
+
+    #[test]
+    fn the_instance_of_an_input() {
+        let input = json!({"event": {"detail": {"EC2InstanceId": A}}}).to_string();
+        assert_eq!(instance_of_input(&input), Some(A.parse().unwrap()));
+        for other in ["", "7", "{}", r#"{"event":{"detail":{"EC2InstanceId":7}}}"#] {
+            assert_eq!(instance_of_input(other), None);
+        }
+    }
+
+    #[test]
+    fn arns() {
+        let machine = StateMachine::read(MACHINE).unwrap();
+        assert_eq!(
+            machine.execution("n"),
+            "arn:aws:states:us-west-2:123456789012:execution:launch-node:n"
+        );
+        for bad in [
+            "",
+            "launch-node",
+            &format!("{MACHINE}:3"),
+            "arn:aws:states:r:a:stateMachine:",
+        ] {
+            let error = StateMachine::read(bad).unwrap_err();
+            assert!(
+                error.to_string().starts_with("stateMachineArn: "),
+                "{error}"
+            );
+        }
+    }
+}

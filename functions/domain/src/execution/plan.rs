@@ -1,0 +1,167 @@
+//! What `PlanInterfaces` decides: `$.plan`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::allocation::{Allocation, RefusedCreate};
+use crate::ids::{NetworkInterfaceId, SubnetId};
+
+/// What to do next for a launch, and what the next plan must know.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// What to do.
+    pub step: Step,
+    /// The number of this round, from 1. A plan that only waits does not count.
+    pub round: u32,
+    /// How many launches, in all Availability Zones, come before this one and are not wired yet.
+    pub ahead: usize,
+    /// What earlier rounds have learned.
+    pub observations: Observations,
+    /// Whether EC2 showed the instance as running by the time of this plan.
+    pub node_running: bool,
+    /// How long after the event the plan was made, in whole seconds; null if the event's time is not known.
+    pub seconds_since_event: Option<u64>,
+}
+
+/// What a launch does next.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(
+    tag = "action",
+    rename_all = "SCREAMING_SNAKE_CASE",
+    rename_all_fields = "camelCase"
+)]
+pub enum Step {
+    /// Wait, and plan again.
+    Wait {
+        /// How long to wait, in seconds.
+        seconds: u32,
+        /// What the launch waits for.
+        reason: WaitReason,
+        /// How long to wait after that, in seconds: a long wait is cut, so that the hook is extended in between.
+        then_seconds: u32,
+    },
+    /// Create the interfaces.
+    Create {
+        /// One for each slot of the profile, in its order.
+        slots: Vec<PlannedInterface>,
+        /// Interfaces of this launch that no slot needs, as a create was carried out twice. They are deleted.
+        surplus: Vec<NetworkInterfaceId>,
+    },
+}
+
+/// What a launch waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WaitReason {
+    /// Its turn: EC2's request rates serve the launches before it first.
+    Turn,
+    /// Fewer launches under way: those before it use all that EC2's request rates give.
+    Backlog,
+    /// A pause: somebody else took an address that it had planned.
+    AddressConflict,
+}
+
+/// One interface of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedInterface {
+    /// The slot's network.
+    pub network: String,
+    /// The interface that this slot has already; null if it is to be created.
+    pub existing: Option<NetworkInterfaceId>,
+    /// The subnet.
+    pub subnet_id: SubnetId,
+    /// The IPv4 addresses to ask for, the primary one first; none where EC2 chooses.
+    pub private_ip_addresses: Vec<IpAddr>,
+    /// The IPv6 addresses to ask for; none where EC2 chooses, or where the slot has none.
+    pub ipv6_addresses: Vec<IpAddr>,
+    /// Part of the create's ClientToken, for what the request does not tell apart: where EC2 chooses the addresses, and after an
+    /// interface was lost.
+    #[serde(default)]
+    pub attempt: u32,
+}
+
+/// What the rounds of one execution have learned and a listing may not show yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Observations {
+    /// Addresses that EC2 refused as taken.
+    #[serde(default)]
+    pub taken_addresses: BTreeSet<IpAddr>,
+    /// Network → subnets that EC2 refused as full.
+    #[serde(default)]
+    pub full_subnets: BTreeMap<String, BTreeSet<SubnetId>>,
+    /// Network → the interface created for it.
+    #[serde(default)]
+    pub created: BTreeMap<String, NetworkInterfaceId>,
+}
+
+impl Observations {
+    /// These, and what came of the last plan. After an interface was lost (`lost`), only a listing says which interfaces
+    /// there are: it has caught up by then.
+    #[must_use]
+    pub fn and(mut self, allocation: Option<&Allocation>, lost: bool) -> Self {
+        let Some(allocation) = allocation else {
+            return self;
+        };
+        if lost {
+            self.created.clear();
+        } else {
+            self.created
+                .extend(allocation.interfaces.iter().map(|created| {
+                    (
+                        created.network.clone(),
+                        created.network_interface_id.clone(),
+                    )
+                }));
+        }
+        for refused in &allocation.refused {
+            match refused {
+                RefusedCreate::AddressTaken { addresses, .. } => {
+                    self.taken_addresses.extend(addresses);
+                }
+                RefusedCreate::SubnetFull { network, subnet_id } => {
+                    self.full_subnets
+                        .entry(network.clone())
+                        .or_default()
+                        .insert(subnet_id.clone());
+                }
+            }
+        }
+        self
+    }
+}
+
+impl Plan {
+    /// The same plan again, for what EC2 throttled of it; `None` where the allocation is of another plan, or anything else than
+    /// throttling stands in the way.
+    ///
+    /// It is the same down to the ClientTokens: a throttled create may follow one that took effect and whose response was lost.
+    #[must_use]
+    pub fn resumed(&self, allocation: &Allocation, round: u32) -> Option<Self> {
+        let Step::Create { slots, .. } = &self.step else {
+            return None;
+        };
+        if !allocation.is_throttled() || allocation.round != self.round {
+            return None;
+        }
+        let mut slots = slots.clone();
+        for slot in &mut slots {
+            if let Some(id) = allocation.interface_of(&slot.network) {
+                slot.existing = Some(id.clone());
+            }
+        }
+        Some(Self {
+            step: Step::Create {
+                slots,
+                surplus: Vec::new(), // deleted by then
+            },
+            round,
+            ..self.clone()
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! What each function is given: the `Parameters` of its states.
+//!
+//! Each payload also has `execution`, the execution's name, for the logs.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::allocation::Allocation;
+use super::completion::LifecycleActionResult;
+use super::node::Node;
+use super::plan::Plan;
+use super::summary::Summary;
+use crate::error::{Error, Input, Result};
+use crate::event::{Event, Launch};
+use crate::profile::{Profile, Slot};
+
+/// What `TagNode` is given: the execution's input.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct TagNodeRequest {
+    /// `$`
+    pub input: ExecutionInput,
+}
+
+/// What an execution starts with. A replay is: start again with the same.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ExecutionInput {
+    /// The EventBridge event.
+    pub event: Value,
+    /// The profile.
+    pub profile: Value,
+}
+
+/// What `PlanInterfaces` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct PlanRequest {
+    /// `$.launch`
+    pub launch: Launch,
+    /// `$.profile`
+    pub profile: Profile,
+    /// `$.node`
+    pub node: Node,
+    /// `$.plan`: the plan before this one, if there was one.
+    pub plan: Option<Plan>,
+    /// `$.allocation`: what came of an earlier plan.
+    pub allocation: Option<Allocation>,
+    /// `$.lost`: set by the catcher of `InterfaceLost`.
+    pub lost: Option<Value>,
+}
+
+/// What `CreateInterfaces` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct CreateRequest {
+    /// `$.launch`
+    pub launch: Launch,
+    /// `$.profile`
+    pub profile: Profile,
+    /// `$.node`
+    pub node: Node,
+    /// `$.plan`
+    pub plan: Plan,
+}
+
+/// What `AttachInterfaces` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct AttachRequest {
+    /// `$.launch`
+    pub launch: Launch,
+    /// `$.profile`
+    pub profile: Profile,
+    /// `$.node`
+    pub node: Node,
+    /// `$.plan`
+    pub plan: Plan,
+    /// `$.allocation`
+    pub allocation: Allocation,
+}
+
+/// What `ContinueLaunch` and `AbandonLaunch` are given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct CompleteRequest {
+    /// CONTINUE or ABANDON.
+    pub result: LifecycleActionResult,
+    /// `$.launch`, from `ContinueLaunch`.
+    pub launch: Option<Launch>,
+    /// `$.event`, from `AbandonLaunch`: `TagNode` may have failed before it knew the launch.
+    pub event: Option<Value>,
+    /// `$.profile`
+    pub profile: Value,
+    /// `$.node`: null if `TagNode` did not find that the profile covers the instance.
+    #[serde(default)]
+    pub node: Value,
+    /// `$.wired`: null for a profile without slots.
+    #[serde(default)]
+    pub wired: Value,
+}
+
+/// What `ReleaseInterfaces` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ReleaseRequest {
+    /// `$.event`
+    pub event: Value,
+    /// `$.plan`
+    pub plan: Option<Plan>,
+    /// `$.allocation`
+    pub allocation: Option<Allocation>,
+}
+
+impl CompleteRequest {
+    /// To give up the launch of `event` under `profile`, both as an execution's input has them.
+    #[must_use]
+    pub fn abandon(event: Value, profile: Value) -> Self {
+        Self {
+            result: LifecycleActionResult::Abandon,
+            launch: None,
+            event: Some(event),
+            profile,
+            node: Value::Null,
+            wired: Value::Null,
+        }
+    }
+
+    /// The launch and the profile.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the event is not a launch's, or the profile is not valid.
+    pub fn subject(&mut self) -> Result<(Launch, Profile)> {
+        let launch = match self.launch.take() {
+            Some(launch) => launch,
+            None => Event::read_launch(self.event.take().unwrap_or_default())?,
+        };
+        Ok((launch, Profile::read(self.profile.take())?))
+    }
+
+    /// What the states before have told of the node. It is for people: what cannot be read of it is left out, and the launch
+    /// goes on.
+    #[must_use]
+    pub fn summary(&mut self, group: &str) -> Option<Summary> {
+        let node = self.node.take();
+        serde_json::from_value(self.wired.take()).ok().or_else(|| {
+            let node: Node = serde_json::from_value(node).ok()?;
+            Some(Summary::new(group, &node, Vec::new()))
+        })
+    }
+}
+
+/// The slot of `network`.
+///
+/// # Errors
+/// [`Error::Invalid`], which names `field`, if the profile has no such network.
+pub fn slot<'a>(profile: &'a Profile, field: &str, network: &str) -> Result<&'a Slot> {
+    profile
+        .slots
+        .iter()
+        .find(|slot| slot.network == network)
+        .ok_or_else(|| {
+            Error::invalid(
+                Input::Payload,
+                field,
+                format!("the profile has no network {network:?}"),
+                "Start a new execution with the same event",
+            )
+        })
+}

@@ -1,0 +1,85 @@
+//! What an operator looks for in the output of an execution: the node, its interfaces, and how long it took.
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::node::Node;
+use crate::ids::{InstanceId, NetworkInterfaceId, SubnetId};
+
+/// The node, its interfaces, and how long it took: `$.wired`, and part of the output of an execution that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub struct Summary {
+    /// The node.
+    pub node: NodeRef,
+    /// Its interfaces as EC2 showed them when all were as the profile asks, in device-index order. None for a profile without
+    /// slots.
+    pub interfaces: Vec<WiredInterface>,
+    /// How long it took.
+    pub seconds: Seconds,
+}
+
+/// Which node.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeRef {
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// Its Name tag.
+    pub name: Option<String>,
+    /// Its Auto Scaling group.
+    pub auto_scaling_group: String,
+    /// The name of its Availability Zone.
+    pub availability_zone: String,
+}
+
+/// An interface that is as its slot asks.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WiredInterface {
+    /// The slot's network.
+    pub network: String,
+    /// The slot's device index.
+    pub device_index: u32,
+    /// The slot's network card.
+    pub network_card: u32,
+    /// The interface.
+    pub network_interface_id: NetworkInterfaceId,
+    /// Its subnet.
+    pub subnet_id: SubnetId,
+    /// Its private IPv4 addresses, the primary one first.
+    pub private_ip_addresses: Vec<IpAddr>,
+    /// Its IPv6 addresses.
+    pub ipv6_addresses: Vec<IpAddr>,
+}
+
+/// How long it took, in whole seconds since the event's time. Null for what has not happened, and where the event's time is not
+/// known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Seconds {
+    /// Until the plan that was carried out. The node waited for its turn until then.
+    pub event_to_turn: Option<u64>,
+    /// Until EC2 showed every interface as the profile asks.
+    pub event_to_wired: Option<u64>,
+    /// Until Auto Scaling accepted CONTINUE.
+    pub event_to_continue: Option<u64>,
+}
+
+impl Summary {
+    /// Of a node of `group` that has these interfaces.
+    #[must_use]
+    pub fn new(group: &str, node: &Node, interfaces: Vec<WiredInterface>) -> Self {
+        Self {
+            node: NodeRef {
+                instance_id: node.instance_id.clone(),
+                name: node.name.clone(),
+                auto_scaling_group: group.to_owned(),
+                availability_zone: node.availability_zone.clone(),
+            },
+            interfaces,
+            seconds: Seconds::default(),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The tags of the interface of a slot, from its creation.
+
+use super::own::{self, Tags};
+use crate::event::Launch;
+use crate::execution::Node;
+use crate::profile::{Profile, Slot};
+use crate::quotas::LONGEST_TAG_VALUE;
+
+/// The tags of the interface of `slot`: the slot's, a Name made from the node's unless the slot has one, and Hookline's own.
+#[must_use]
+pub fn interface_tags(launch: &Launch, profile: &Profile, node: &Node, slot: &Slot) -> Tags {
+    let mut tags = slot.tags.clone();
+    if let Some(name) = &node.name {
+        let name = format!("{name}-{}", slot.network)
+            .chars()
+            .take(LONGEST_TAG_VALUE)
+            .collect();
+        tags.entry("Name".to_owned()).or_insert(name);
+    }
+    tags.extend(own::tags(
+        &launch.instance_id,
+        &launch.group,
+        &profile.name,
+        &slot.network,
+    ));
+    tags
+}
