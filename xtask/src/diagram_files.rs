@@ -1,5 +1,5 @@
 //! The files that hold drawings: `statemachine/NAME.md` for each state machine, and the places in
-//! README.md between `<!-- diagram:NAME begin -->` and `<!-- diagram:NAME end -->`.
+//! docs/launch.md between `<!-- diagram:NAME begin -->` and `<!-- diagram:NAME end -->`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use crate::diagram;
 use crate::workspace::Workspace;
+
+/// The page with marked places for drawings.
+const PAGE: &str = "docs/launch.md";
 
 /// A file as it is, and as it should be.
 struct Page {
@@ -98,12 +101,12 @@ fn pages(workspace: &Workspace) -> Result<Vec<Page>> {
         drawings.push((name, drawing));
     }
 
-    let path = workspace.path("README.md");
-    if let Some(readme) = read(&path)? {
-        let wanted = fill(&readme, &drawings).context("README.md")?;
+    let path = workspace.path(PAGE);
+    if let Some(text) = read(&path)? {
+        let wanted = fill(&text, &drawings).context(PAGE)?;
         pages.push(Page {
             path,
-            present: Some(readme),
+            present: Some(text),
             wanted,
         });
     }

@@ -100,7 +100,7 @@ enum Task {
     Bench(bench::BenchOptions),
     /// Give every parser of input from outside a million random cases
     Fuzz(fuzz::FuzzOptions),
-    /// Draw the state machines: statemachine/NAME.md, and the marked places of README.md
+    /// Draw the state machines: statemachine/NAME.md, and the marked place of docs/launch.md
     Diagram {
         /// Write nothing; fail when a drawing is not what its state machine says
         #[arg(long)]

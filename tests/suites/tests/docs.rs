@@ -19,7 +19,7 @@ use serde_json::Value;
 
 const ERRORS: &str = include_str!("../../../docs/errors.md");
 const STATES: &str = include_str!("../../../docs/states.md");
-const OPERATIONS: &str = include_str!("../../../docs/operations.md");
+const HOOK: &str = include_str!("../../../docs/operations/hook.md");
 const PROFILE: &str = include_str!("../../../docs/profile.md");
 const NAMING: &str = include_str!("../../../docs/naming.md");
 
@@ -132,15 +132,15 @@ fn errors_md_says_how_long_each_retrier_waits() -> Result<()> {
 }
 
 #[test]
-fn operations_md_says_how_long_an_execution_may_take() -> Result<()> {
+fn hook_md_says_how_long_an_execution_may_take() -> Result<()> {
     let limit = StateMachine::read(LAUNCH_NODE)?.timeout_seconds;
     let said = format!(
         "state machine's `TimeoutSeconds`,\n  which is {}.",
         limit.context("no TimeoutSeconds")?
     );
     ensure!(
-        OPERATIONS.contains(&said),
-        "docs/operations.md lacks: {said}"
+        HOOK.contains(&said),
+        "docs/operations/hook.md lacks: {said}"
     );
     Ok(())
 }
@@ -248,7 +248,7 @@ fn naming_md_has_every_field_variable_and_preset() -> Result<()> {
 fn documents() -> Result<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut found = vec![root.join("README.md"), root.join("CHANGELOG.md")];
-    for folder in ["docs", "statemachine"] {
+    for folder in ["docs", "docs/adr", "docs/operations", "statemachine"] {
         for entry in std::fs::read_dir(root.join(folder))? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "md") {

@@ -23,7 +23,7 @@ use hookline_testkit::permissions::{Actions, allowed, difference, needed};
 use hookline_testkit::scene::{HOOK, Size};
 use serde_json::{Value, json};
 
-const OPERATIONS: &str = include_str!("../../../docs/operations.md");
+const IAM: &str = include_str!("../../../docs/iam.md");
 /// An instance that never was.
 const GONE: &str = "i-0123456789abcdef0";
 
@@ -420,10 +420,10 @@ fn actions_in(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn operations_md_has_the_actions_of_each_function() -> Result<()> {
-    let (_, section) = OPERATIONS
-        .split_once("\n## Permissions\n")
-        .context("no heading Permissions")?;
+fn iam_md_has_the_actions_of_each_function() -> Result<()> {
+    let (_, section) = IAM
+        .split_once("\n## The actions of each function\n")
+        .context("no heading The actions of each function")?;
     let (section, _) = section.split_once("\n## ").context("no heading after it")?;
     let mut said = Actions::new();
     for line in section.lines() {
@@ -438,12 +438,12 @@ fn operations_md_has_the_actions_of_each_function() -> Result<()> {
     assert_eq!(
         difference(&said, &allowed),
         Vec::<String>::new(),
-        "in docs/operations.md only"
+        "in docs/iam.md only"
     );
     assert_eq!(
         difference(&allowed, &said),
         Vec::<String>::new(),
-        "not in docs/operations.md"
+        "not in docs/iam.md"
     );
     Ok(())
 }
