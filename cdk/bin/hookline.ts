@@ -4,9 +4,9 @@
  * `-c config=FILE` names. `-c functions=FOLDER` takes the functions' zip files from another folder.
  */
 import { App } from 'aws-cdk-lib';
-import { loadConfig } from '../lib/config';
-import { ConfigurationError } from '../lib/configuration-error';
-import { FunctionCode } from '../lib/function-code';
+import { loadConfig } from '../lib/shared/config';
+import { ConfigurationError } from '../lib/shared/configuration-error';
+import { FunctionCode } from '../lib/shared/function-code';
 import { hooklineApp } from '../lib/hookline-app';
 
 /** What `-c NAME=VALUE` says. This app is only asked: synthesised in the end, it would take the place of the other. */

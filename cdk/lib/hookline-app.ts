@@ -1,9 +1,9 @@
 /** The app: a stack for a configuration, and the rules that it must keep. */
 import { App, type AppProps, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import type { LoadedConfig } from './config';
-import type { FunctionCode } from './function-code';
-import { CrossAzTrafficStack } from './cross-az-traffic-stack';
+import type { LoadedConfig } from './shared/config';
+import type { FunctionCode } from './shared/function-code';
+import { CrossAzTrafficStack } from './traffic/cross-az-traffic-stack';
 import { HooklineStack, functionCode } from './hookline-stack';
 
 /** An app with its stack. */

@@ -3,17 +3,17 @@ import { resolve } from 'node:path';
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { LaunchAlarms } from './alarms';
-import type { FunctionSource, HooklineConfig, LaunchHook } from './config';
-import { LaunchDashboard } from './dashboard';
-import { FunctionCode } from './function-code';
-import { pascalCase } from './functions';
-import { DEFAULT_HEARTBEAT } from './hook-timeouts';
-import { type HookTarget, LaunchLifecycleHook } from './launch-lifecycle-hook';
-import { acknowledgeCustomResources } from './acknowledgements';
-import { ConfigurationError } from './configuration-error';
-import { NodeLaunchOrchestrator } from './node-launch-orchestrator';
-import { NodeNaming } from './node-naming';
+import { LaunchAlarms } from './launch/alarms';
+import type { FunctionSource, HooklineConfig, LaunchHook } from './shared/config';
+import { LaunchDashboard } from './launch/dashboard';
+import { FunctionCode } from './shared/function-code';
+import { pascalCase } from './shared/functions';
+import { DEFAULT_HEARTBEAT } from './launch/hook-timeouts';
+import { type HookTarget, LaunchLifecycleHook } from './launch/launch-lifecycle-hook';
+import { acknowledgeCustomResources } from './shared/acknowledgements';
+import { ConfigurationError } from './shared/configuration-error';
+import { NodeLaunchOrchestrator } from './launch/node-launch-orchestrator';
+import { NodeNaming } from './naming/node-naming';
 
 /** Props of {@link HooklineStack}. */
 export interface HooklineStackProps extends StackProps {

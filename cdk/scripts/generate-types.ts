@@ -1,5 +1,5 @@
 /**
- * Writes `lib/*.generated.ts` from their JSON Schemas; those of profiles are generated from the Rust types in their turn.
+ * Writes `lib/shared/*.generated.ts` from their JSON Schemas; those of profiles are generated from the Rust types in their turn.
  * `--print` writes them to the output instead, as JSON: a test holds the files against it.
  */
 import { writeFileSync } from 'node:fs';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
-import { CONFIG_SCHEMA, NAMING_PROFILE_SCHEMA, PROFILE_SCHEMA } from '../lib/repository';
+import { CONFIG_SCHEMA, NAMING_PROFILE_SCHEMA, PROFILE_SCHEMA } from '../lib/shared/repository';
 
 /** A file of types, and what it is made from. */
 interface GeneratedTypes {
@@ -14,24 +14,24 @@ interface GeneratedTypes {
   readonly banner: string;
 }
 
-const lib = join(__dirname, '..', 'lib');
+const SHARED = join(__dirname, '..', 'lib', 'shared');
 
 /** All of them. */
 export const GENERATED: readonly GeneratedTypes[] = [
   {
-    file: join(lib, 'profile.generated.ts'),
+    file: join(SHARED, 'profile.generated.ts'),
     schema: PROFILE_SCHEMA,
     banner:
       '/* Generated from functions/profile.schema.json by `npm run generate`: change the Rust types instead. */',
   },
   {
-    file: join(lib, 'naming-profile.generated.ts'),
+    file: join(SHARED, 'naming-profile.generated.ts'),
     schema: NAMING_PROFILE_SCHEMA,
     banner:
       '/* Generated from functions/naming-profile.schema.json by `npm run generate`: change the Rust types instead. */',
   },
   {
-    file: join(lib, 'config.generated.ts'),
+    file: join(SHARED, 'config.generated.ts'),
     schema: CONFIG_SCHEMA,
     banner:
       "/* Generated from config.schema.json by `npm run generate`. */\nimport type { NamingProfile } from './naming-profile.generated';\nimport type { Profile } from './profile.generated';",

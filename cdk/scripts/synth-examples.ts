@@ -6,9 +6,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkConfig, loadConfig } from '../lib/config';
-import { ConfigurationError } from '../lib/configuration-error';
-import { FunctionCode } from '../lib/function-code';
+import { checkConfig, loadConfig } from '../lib/shared/config';
+import { ConfigurationError } from '../lib/shared/configuration-error';
+import { FunctionCode } from '../lib/shared/function-code';
 import { hooklineApp } from '../lib/hookline-app';
 
 const CDK = join(__dirname, '..');

@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack, type StackProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { FunctionCode } from '../lib/function-code';
-import { FUNCTION_SETTINGS } from '../lib/functions';
-import type { NamingProfile } from '../lib/naming-profile';
-import { NodeLaunchOrchestrator, type NodeLaunchOrchestratorProps } from '../lib/node-launch-orchestrator';
-import type { Profile, Slot } from '../lib/profile';
+import { FunctionCode } from '../lib/shared/function-code';
+import { FUNCTION_SETTINGS } from '../lib/shared/functions';
+import type { NamingProfile } from '../lib/naming/naming-profile';
+import {
+  NodeLaunchOrchestrator,
+  type NodeLaunchOrchestratorProps,
+} from '../lib/launch/node-launch-orchestrator';
+import type { Profile, Slot } from '../lib/launch/profile';
 
 /** A folder as `cargo xtask package` makes it, of files that are no functions: synthesising reads their bytes only. */
 export function packagedFunctions(): string {

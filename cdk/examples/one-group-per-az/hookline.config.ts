@@ -5,8 +5,8 @@
  * The groups are there already, in the cluster `core`. EKS names their Auto Scaling groups, so each profile selects its
  * nodes by the tag that EKS puts on them, and Hookline's hook is put on the group that EKS tells.
  */
-import type { HooklineConfig } from '../../lib/config';
-import type { Profile } from '../../lib/profile';
+import type { HooklineConfig } from '../../lib/shared/config';
+import type { Profile } from '../../lib/launch/profile';
 
 /** The subnets of an AZ: one for each network. */
 interface Zone {
