@@ -8,15 +8,15 @@ import { hooklineApp } from '../lib/hookline-app';
 import type { Naming } from '../lib/naming/naming-rules';
 import { code, namingProfile, profile, resources, text } from './support';
 
-/** An example's template; synthesising it fails on a finding of cdk-nag. */
-function example(file: string): Template {
+/** Synthesises an example, and returns its template. It fails on a finding of cdk-nag. */
+function exampleTemplate(file: string): Template {
   const { app, stack } = hooklineApp(loadConfig(join(__dirname, '..', 'examples', file)), code);
   app.synth();
   return Template.fromStack(stack);
 }
 
-const perAz = example('one-group-per-az/hookline.config.ts');
-const overAzs = example('one-group-over-three-azs/hookline.config.json');
+const perAz = exampleTemplate('one-group-per-az/hookline.config.ts');
+const overAzs = exampleTemplate('one-group-over-three-azs/hookline.config.json');
 
 describe.each([
   ['one group per AZ', perAz, ['upf-us-west-2a', 'upf-us-west-2b']],
@@ -24,7 +24,7 @@ describe.each([
 ])('%s', (_, template, profiles) => {
   const { Outputs: outputs } = template.toJSON() as { Outputs: Record<string, { Value: unknown }> };
 
-  test('tells where things are', () => {
+  test('has outputs for its resources', () => {
     expect(Object.keys(outputs)).toEqual(
       expect.arrayContaining([
         'StateMachineArn',
@@ -35,7 +35,7 @@ describe.each([
     );
   });
 
-  test('shows each metric of each profile on its dashboard', () => {
+  test('shows each metric of each profile on the dashboard', () => {
     const [dashboard] = [...resources(template, 'AWS::CloudWatch::Dashboard').values()];
     const body = text(dashboard?.Properties['DashboardBody']);
     const { widgets } = JSON.parse(body) as { widgets: { properties: { metrics?: unknown[][] } }[] };
@@ -74,12 +74,12 @@ describe.each([
     expect(text(outputs['DashboardUrl']?.Value)).toContain(String(dashboard?.Properties['DashboardName']));
   });
 
-  test('raises an alarm for what a person must see', () => {
+  test('has an alarm for each failure that needs an operator', () => {
     const alarms = [...resources(template, 'AWS::CloudWatch::Alarm').values()].map(({ Properties: p }) => [
       p['Namespace'],
       p['MetricName'],
     ]);
-    for (const wanted of [
+    for (const metric of [
       ['AWS/States', 'ExecutionsFailed'],
       ['AWS/States', 'ExecutionsTimedOut'],
       ['AWS/SQS', 'ApproximateNumberOfMessagesVisible'],
@@ -88,28 +88,28 @@ describe.each([
       ['Hookline', 'LaunchesOverdue'],
       ['Hookline', 'FreeAddresses'],
     ]) {
-      expect(alarms).toContainEqual(wanted);
+      expect(alarms).toContainEqual(metric);
     }
   });
 
-  test('leaves nothing behind but its key’s last days', () => {
+  test('keeps nothing when it is deleted, except its key for 7 days', () => {
     const { Resources: all } = template.toJSON() as {
       Resources: Record<string, { DeletionPolicy?: string }>;
     };
-    const kept = Object.entries(all).filter(
+    const retained = Object.entries(all).filter(
       ([, { DeletionPolicy: policy }]) => policy?.startsWith('Retain') ?? false,
     );
-    expect(kept).toEqual([]);
+    expect(retained).toEqual([]);
     template.hasResourceProperties('AWS::KMS::Key', { PendingWindowInDays: 7 });
   });
 });
 
-test('one group per AZ: a hook on each managed node group', () => {
+test('one group per AZ: each managed node group has a hook', () => {
   perAz.resourceCountIs('Custom::HooklineLifecycleHook', 2);
   perAz.resourceCountIs('AWS::AutoScaling::LifecycleHook', 0);
 });
 
-test('one group over three AZs: a hook on the group, x86-64, and somebody who is told', () => {
+test('one group over three AZs: the group has a hook, the functions are x86-64, and the alarms notify a topic', () => {
   overAzs.resourceCountIs('AWS::AutoScaling::LifecycleHook', 1);
   overAzs.allResourcesProperties('AWS::Lambda::Function', { Architectures: ['x86_64'] });
   overAzs.allResourcesProperties('AWS::CloudWatch::Alarm', {
@@ -119,7 +119,7 @@ test('one group over three AZs: a hook on the group, x86-64, and somebody who is
   overAzs.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
 });
 
-test('one group over three AZs: another group without a hook is named, and that is watched', () => {
+test('one group over three AZs: the naming of another group has outputs, alarms and a dashboard row', () => {
   const { Outputs: outputs } = overAzs.toJSON() as { Outputs: Record<string, unknown> };
   expect(Object.keys(outputs)).toEqual(
     expect.arrayContaining(['NamingStateMachineArn', 'NamingDeadLetterQueueUrl', 'NameNodesFunctionName']),
@@ -135,12 +135,12 @@ test('one group over three AZs: another group without a hook is named, and that 
   }
   const [dashboard] = [...resources(overAzs, 'AWS::CloudWatch::Dashboard').values()];
   expect(text(dashboard?.Properties['DashboardBody'])).toContain('Naming: executions');
-  // One key for all logs of the stack.
+  // The stack has one key for all its logs.
   overAzs.resourceCountIs('AWS::KMS::Key', 1);
   perAz.resourceCountIs('AWS::StepFunctions::StateMachine', 1);
 });
 
-test('an alarm for a subnet begins below the number that was asked for', () => {
+test('the alarm of a subnet starts below alarms.fewestFreeAddresses', () => {
   perAz.hasResourceProperties('AWS::CloudWatch::Alarm', {
     MetricName: 'FreeAddresses',
     Dimensions: [{ Name: 'SubnetId', Value: 'subnet-0aaaaaaaaaaaaaaa1' }],
@@ -150,7 +150,7 @@ test('an alarm for a subnet begins below the number that was asked for', () => {
   });
 });
 
-test('reconcile knows the longest heartbeat timeout of the hooks', () => {
+test('reconcile gets the longest heartbeat timeout of the hooks', () => {
   const hooks = [
     { profile: 'upf', autoScalingGroup: 'a', heartbeatTimeoutSeconds: 3600 },
     { profile: 'upf', autoScalingGroup: 'b' },
@@ -166,54 +166,57 @@ test('reconcile knows the longest heartbeat timeout of the hooks', () => {
 });
 
 describe('a configuration', () => {
-  const right = { stackName: 'hookline', profiles: [profile()] };
+  const valid = { stackName: 'hookline', profiles: [profile()] };
 
   test.each([
-    [{ ...right, stackname: 'x' }, 'config.stackname: unknown field, expected one of `$schema`, `account`, '],
-    [{ profiles: [profile()] }, 'config: missing field `stackName`. Add it'],
-    [{ ...right, stackName: '1st' }, 'config.stackName: "1st" is not of its form'],
+    [{ ...valid, stackname: 'x' }, 'config.stackname: unknown field, expected one of `$schema`, `account`, '],
+    [{ profiles: [profile()] }, 'config: missing field `stackName`. Add the field'],
     [
-      { ...right, architecture: 'arm' },
+      { ...valid, stackName: '1st' },
+      'config.stackName: "1st" does not match ^[A-Za-z][A-Za-z0-9-]{0,39}$ (The stack\'s name. ',
+    ],
+    [
+      { ...valid, architecture: 'arm' },
       'config.architecture: expected one of "arm64", "x86_64", found "arm"',
     ],
     [
-      { ...right, hooks: [{ profile: 'upf', heartbeatTimeoutSeconds: 5 }] },
+      { ...valid, hooks: [{ profile: 'upf', heartbeatTimeoutSeconds: 5 }] },
       'config.hooks[0].heartbeatTimeoutSeconds: ',
     ],
-    [{ ...right, naming: [{}] }, 'config.naming[0]: missing field `profile`. Add it'],
+    [{ ...valid, naming: [{}] }, 'config.naming[0]: missing field `profile`. Add the field'],
     [
-      { ...right, naming: [{ profile: {}, onCloudTrail: true }] },
+      { ...valid, naming: [{ profile: {}, onCloudTrail: true }] },
       'config.naming[0].onCloudTrail: unknown field, expected one of `onLaunchSuccessful`, `onRunInstances`, `profile`',
     ],
-    [{ ...right, logs: { retentionDays: 42 } }, 'config.logs.retentionDays: expected one of 1, 3, 5, '],
-  ])('is refused with the field and the remedy', (config, says) => {
+    [{ ...valid, logs: { retentionDays: 42 } }, 'config.logs.retentionDays: expected one of 1, 3, 5, '],
+  ])('is rejected with the field and the remedy', (config, message) => {
     expect(() => {
       checkConfig(config);
-    }).toThrow(says);
+    }).toThrow(message);
   });
 
-  test('is refused when it names two groups for a hook, or none', () => {
+  test('is rejected if a hook has two groups or none', () => {
     const app = (hook: object): unknown =>
-      hooklineApp({ config: { ...right, hooks: [{ profile: 'upf', ...hook }] }, folder: '.' }, code);
+      hooklineApp({ config: { ...valid, hooks: [{ profile: 'upf', ...hook }] }, folder: '.' }, code);
     expect(() => app({})).toThrow(
-      'config.hooks[0]: no group. Name either an autoScalingGroup or a managedNodeGroup',
+      'config.hooks[0]: no group. Set either autoScalingGroup or managedNodeGroup',
     );
     expect(() =>
       app({ autoScalingGroup: 'a', managedNodeGroup: { clusterName: 'c', nodegroupName: 'n' } }),
     ).toThrow('config.hooks[0]: two groups. ');
   });
 
-  test('is refused when a naming profile is wrong', () => {
+  test('is rejected if a naming profile is invalid', () => {
     const app = (naming: Naming): unknown =>
-      hooklineApp({ config: { ...right, naming: [naming] }, folder: '.' }, code);
+      hooklineApp({ config: { ...valid, naming: [naming] }, folder: '.' }, code);
     expect(() => app({ profile: namingProfile({ nodeTags: { Name: 'a\n{{ asg' } }) })).toThrow(
       /^naming\[0\]\.profile\.nodeTags\["Name"\]: line 2, column \d+: syntax error/,
     );
   });
 
-  test('names the file that it is looked for in', () => {
+  test('is rejected with the path of a missing or invalid file', () => {
     expect(() => loadConfig('/nowhere/hookline.config.json')).toThrow(
-      'config: /nowhere/hookline.config.json does not exist. Name a file that does: -c config=FILE',
+      'config: /nowhere/hookline.config.json does not exist. Give the path of an existing file: -c config=FILE',
     );
     const folder = mkdtempSync(join(tmpdir(), 'hookline-cdk-'));
     try {

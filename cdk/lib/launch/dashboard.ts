@@ -1,46 +1,43 @@
-/** The CloudWatch dashboard: what a person on call looks at first. */
-import { Duration, Stack } from 'aws-cdk-lib';
-import {
-  Dashboard,
-  GraphWidget,
-  type IMetric,
-  type IWidget,
-  SingleValueWidget,
-  TextWidget,
-} from 'aws-cdk-lib/aws-cloudwatch';
-import type { Queue } from 'aws-cdk-lib/aws-sqs';
-import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+/** The CloudWatch dashboard of launches and of reconcile. */
+import { Duration } from 'aws-cdk-lib';
+import { Dashboard, GraphWidget, type IMetric, type IWidget, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
+import {
+  dashboardUrl,
+  deadLettersWidget,
+  executionsGraph,
+  functionErrorsGraph,
+  graph,
+} from '../shared/dashboard-widgets';
 import { type LaunchMetric, freeAddresses, launchMetric, reconcileMetric } from './metrics';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
-import type { NodeNaming } from '../naming/node-naming';
 
-/** CloudWatch takes so many metrics in one graph. */
-const METRICS_PER_GRAPH = 500;
+/** CloudWatch's limit of the metrics in a graph. */
+const MAX_METRICS_PER_GRAPH = 500;
 
 /** Props of {@link LaunchDashboard}. */
 export interface LaunchDashboardProps {
-  /** What is shown. */
+  /** The orchestrator that the dashboard shows. */
   readonly orchestrator: NodeLaunchOrchestrator;
-  /** What names the nodes of groups without a hook, in a row of its own. @default nothing does */
-  readonly naming?: NodeNaming;
 }
 
 /** The dashboard of an orchestrator. */
 export class LaunchDashboard extends Construct {
   /** The dashboard. */
   readonly dashboard: Dashboard;
-  /** Where it is in the console. */
+  /** The dashboard's URL in the console. */
   readonly url: string;
 
-  constructor(scope: Construct, id: string, { orchestrator, naming }: LaunchDashboardProps) {
+  constructor(scope: Construct, id: string, { orchestrator }: LaunchDashboardProps) {
     super(scope, id);
     const name = `${orchestrator.namePrefix}-launches`;
     const profiles = orchestrator.profiles.map((profile) => profile.name);
-    const each = (metric: LaunchMetric): IMetric[] =>
+    const byProfile = (metric: LaunchMetric): IMetric[] =>
       profiles.map((profile) => launchMetric(metric, profile).with({ label: profile }));
     const subnets = [
-      ...new Set(orchestrator.profiles.flatMap((p) => (p.slots ?? []).flatMap((slot) => slot.subnetIds))),
+      ...new Set(
+        orchestrator.profiles.flatMap((profile) => (profile.slots ?? []).flatMap((slot) => slot.subnetIds)),
+      ),
     ];
 
     this.dashboard = new Dashboard(this, 'Dashboard', {
@@ -50,19 +47,19 @@ export class LaunchDashboard extends Construct {
     this.dashboard.addWidgets(
       new TextWidget({
         markdown:
-          '**Hookline** prepares nodes between their launch and InService. docs/operations.md says what to do when a scale-out hangs.',
+          '**Hookline** prepares nodes between their launch and InService. docs/operations.md describes what to do when a scale-out stops.',
         width: 24,
         height: 1,
       }),
     );
     this.dashboard.addWidgets(
-      graph('Launches wired', each('LaunchesWired')),
-      graph('Launches abandoned', each('LaunchesAbandoned')),
-      graph('Launches that waited for their turn', each('LaunchesWaiting')),
+      graph('Launches completed', byProfile('LaunchesWired')),
+      graph('Launches abandoned', byProfile('LaunchesAbandoned')),
+      graph('Launches queued', byProfile('LaunchesWaiting')),
     );
     this.dashboard.addWidgets(
       new GraphWidget({
-        title: 'From event to CONTINUE',
+        title: 'Time from event to CONTINUE',
         left: profiles.flatMap((profile) =>
           ['p50', 'p99'].map((statistic) =>
             launchMetric('EventToContinue', profile, statistic).with({ label: `${profile} ${statistic}` }),
@@ -71,23 +68,23 @@ export class LaunchDashboard extends Construct {
         leftYAxis: { label: 'milliseconds', showUnits: false, min: 0 },
         width: 8,
       }),
-      graph('Calls that AWS throttled', each('ThrottledCalls')),
-      graph('Addresses that somebody else took first', each('AddressConflicts')),
+      graph('Throttled API calls', byProfile('ThrottledCalls')),
+      graph('Address conflicts', byProfile('AddressConflicts')),
     );
-    const free: IWidget[] = [];
-    for (let first = 0; first < subnets.length; first += METRICS_PER_GRAPH) {
-      free.push(
+    const freeAddressGraphs: IWidget[] = [];
+    for (let first = 0; first < subnets.length; first += MAX_METRICS_PER_GRAPH) {
+      freeAddressGraphs.push(
         graph(
           'Free addresses',
-          subnets.slice(first, first + METRICS_PER_GRAPH).map(freeAddresses),
+          subnets.slice(first, first + MAX_METRICS_PER_GRAPH).map(freeAddresses),
           'addresses',
         ),
       );
     }
     this.dashboard.addWidgets(
-      graph('Executions', executions(orchestrator.stateMachine)),
-      graph('Verdicts that came after the hook was over', each('LateVerdicts')),
-      ...free,
+      executionsGraph('Executions', orchestrator.stateMachine),
+      graph('Hooks completed too late', byProfile('LateVerdicts')),
+      ...freeAddressGraphs,
     );
     this.dashboard.addWidgets(
       graph('Reconcile: launches', [
@@ -98,58 +95,16 @@ export class LaunchDashboard extends Construct {
         reconcileMetric('ReconcileReleased'),
         reconcileMetric('ReconcileDeleted'),
       ]),
-      graph('Reconcile: left to a person', [
+      graph('Reconcile: needs an operator', [
         reconcileMetric('ReconcileLeft'),
         reconcileMetric('ReconcileRefusedProfiles'),
         reconcileMetric('LaunchesOverdue', 'Maximum'),
       ]),
     );
     this.dashboard.addWidgets(
-      graph(
-        'Functions that failed',
-        [...orchestrator.functions].map(([name, fn]) => fn.metricErrors({ label: name })),
-      ),
-      deadLetters('Dead letters', orchestrator.deadLetterQueue),
+      functionErrorsGraph('Function errors', orchestrator.functions),
+      deadLettersWidget('Dead letters', orchestrator.deadLetterQueue),
     );
-    if (naming !== undefined) {
-      this.dashboard.addWidgets(
-        graph('Naming: executions', executions(naming.stateMachine)),
-        graph(
-          'Naming: functions that failed',
-          [...naming.functions].map(([name, fn]) => fn.metricErrors({ label: name })),
-        ),
-        deadLetters('Naming: dead letters', naming.deadLetterQueue),
-      );
-    }
     this.url = dashboardUrl(this, name);
   }
-}
-
-/** Where a dashboard of this stack's region is in the console. */
-export function dashboardUrl(scope: Construct, name: string): string {
-  const { region } = Stack.of(scope);
-  return `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}#dashboards/dashboard/${name}`;
-}
-
-function executions(machine: StateMachine): IMetric[] {
-  return [
-    machine.metricStarted({ label: 'started' }),
-    machine.metricSucceeded({ label: 'succeeded' }),
-    machine.metricFailed({ label: 'failed' }),
-    machine.metricTimedOut({ label: 'timed out' }),
-    machine.metricAborted({ label: 'stopped' }),
-  ];
-}
-
-function deadLetters(title: string, queue: Queue): SingleValueWidget {
-  return new SingleValueWidget({
-    title,
-    metrics: [queue.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' })],
-    width: 8,
-    height: 6,
-  });
-}
-
-function graph(title: string, left: IMetric[], unit = 'count'): GraphWidget {
-  return new GraphWidget({ title, left, leftYAxis: { label: unit, showUnits: false, min: 0 }, width: 8 });
 }

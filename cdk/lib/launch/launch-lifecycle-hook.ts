@@ -1,26 +1,26 @@
-/** The launch lifecycle hook of a profile, put on the group whose nodes it prepares. */
+/** The launch lifecycle hook of a profile, on the group whose nodes the profile prepares. */
 import { type Duration, Stack } from 'aws-cdk-lib';
 import { CfnLifecycleHook, type IAutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { AwsCustomResource, AwsCustomResourcePolicy, PhysicalResourceId } from 'aws-cdk-lib/custom-resources';
 import { Construct } from 'constructs';
-import { acknowledgeWildcards } from '../shared/acknowledgements';
+import { acknowledgeCdkFunction, acknowledgeWildcards } from '../shared/acknowledgements';
 import { ConfigurationError } from '../shared/configuration-error';
-import { groupArn } from '../shared/fleet';
+import { groupArn } from '../shared/profile-resources';
 import { DEFAULT_HEARTBEAT, checkHeartbeat } from './hook-timeouts';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
 
-/** The launch hook that EKS puts on the group of each managed node group. It is EKS's to complete. */
+/** The launch hook that EKS puts on the group of each managed node group. EKS completes it. */
 export const EKS_LAUNCH_HOOK = 'Launch-LC-Hook';
 
 /** The group that a hook is put on. */
 export type HookTarget =
   | {
-      /** A group, of this app or by its name: that of self-managed nodes, say. */
+      /** An Auto Scaling group, or its name; for example the group of self-managed nodes. */
       readonly autoScalingGroup: IAutoScalingGroup | string;
     }
   | {
-      /** An EKS managed node group: its cluster and its name, which may be tokens. */
+      /** An EKS managed node group. The names may be tokens. */
       readonly managedNodeGroup: {
         /** The cluster's name. */
         readonly clusterName: string;
@@ -31,33 +31,41 @@ export type HookTarget =
 
 /** Props of {@link LaunchLifecycleHook}. */
 export interface LaunchLifecycleHookProps {
-  /** Whose state machine prepares the nodes. The hook is put when all of it is there, and taken away before it. */
+  /** The orchestrator that prepares the nodes. The hook is created after all of it, and deleted before it. */
   readonly orchestrator: NodeLaunchOrchestrator;
-  /** The profile's name; its `hook.name` is the hook's. */
+  /** The name of the profile. The profile's `hook.name` is the name of the hook. */
   readonly profile: string;
-  /** The group. */
+  /** The group to put the hook on. */
   readonly target: HookTarget;
-  /** How long Auto Scaling waits for a heartbeat; held against the state machine's timeout. @default 1800 seconds */
+  /**
+   * How long Auto Scaling waits for a heartbeat. It must fit the timeouts of the state machine.
+   *
+   * @default Duration.seconds(1800)
+   */
   readonly heartbeatTimeout?: Duration;
   /**
-   * For who may not touch the group's hooks: no hook is put. The profile names a hook that is there already, EKS's own
-   * `Launch-LC-Hook` on a managed node group, and has `hook.complete` false.
+   * Whether to use a hook that exists already, for deployments that may not change the group's hooks. The profile's `hook.name`
+   * is its name, on a managed node group EKS's own `Launch-LC-Hook`. The profile's `hook.complete` must be false.
+   *
    * @default false
    */
   readonly observeOnly?: boolean;
 }
 
 /**
- * Puts the hook of a profile on a group: its default result is ABANDON, so that no node goes in service unprepared when
- * its event is lost.
+ * Puts the hook of a profile on a group. The hook's default result is ABANDON, so that a node whose event is lost does not go
+ * in service without its interfaces.
  *
- * An instance that is launched before the hook is there is not prepared: put the hook on before the group grows, or use
- * `adopt` for the nodes that it has already.
+ * An instance that is launched before the hook exists is not prepared. Deploy the hook before the group scales out, or use
+ * `adopt` for its running nodes.
  */
 export class LaunchLifecycleHook extends Construct {
   /** The hook's name. */
   readonly hookName: string;
-  /** The group's name, where it is known: of a managed node group, EKS tells it while the stack is deployed. */
+  /**
+   * The group's name; absent for a hook that is only observed. For a managed node group it is a token: EKS returns the name
+   * during the deployment.
+   */
   readonly autoScalingGroupName?: string;
 
   constructor(scope: Construct, id: string, props: LaunchLifecycleHookProps) {
@@ -68,21 +76,21 @@ export class LaunchLifecycleHook extends Construct {
     const managed = 'managedNodeGroup' in props.target;
 
     if (props.observeOnly ?? false) {
-      this.checkObserved(props.profile, hook.complete ?? true, managed);
+      this.checkObservedHook(props.profile, hook.complete ?? true, managed);
       return;
     }
     if (!(hook.complete ?? true)) {
       throw new ConfigurationError(
         `profile ${props.profile}: hook.complete`,
-        'false, so nobody would complete the hook that is put here, and each node would be abandoned',
-        'Leave hook.complete out, or set observeOnly',
+        'with false, nothing completes this hook, and Auto Scaling abandons each node',
+        'Remove hook.complete from the profile, or set observeOnly',
       );
     }
     if (managed && hook.name === EKS_LAUNCH_HOOK) {
       throw new ConfigurationError(
         `profile ${props.profile}: hook.name`,
-        `${EKS_LAUNCH_HOOK} is the hook of EKS, which would be overwritten`,
-        'Use a name of your own, as hookline-launch, or set observeOnly',
+        `${EKS_LAUNCH_HOOK} is the name of EKS's hook, which would be overwritten`,
+        'Use another name, for example hookline-launch, or set observeOnly',
       );
     }
     checkHeartbeat(heartbeat);
@@ -94,7 +102,7 @@ export class LaunchLifecycleHook extends Construct {
       heartbeatTimeout: heartbeat.toSeconds(),
     };
     if ('managedNodeGroup' in props.target) {
-      this.autoScalingGroupName = this.onManagedNodeGroup(props, settings);
+      this.autoScalingGroupName = this.createOnManagedNodeGroup(props, settings);
     } else {
       const { autoScalingGroup } = props.target;
       this.autoScalingGroupName =
@@ -104,11 +112,11 @@ export class LaunchLifecycleHook extends Construct {
     this.node.addDependency(props.orchestrator);
   }
 
-  private checkObserved(profile: string, complete: boolean, managed: boolean): void {
+  private checkObservedHook(profile: string, complete: boolean, managed: boolean): void {
     if (complete) {
       throw new ConfigurationError(
         `profile ${profile}: hook.complete`,
-        'true, but the hook that is observed is somebody else’s to complete',
+        'with true, Hookline would complete a hook that it only observes',
         'Set hook.complete to false',
       );
     }
@@ -122,11 +130,11 @@ export class LaunchLifecycleHook extends Construct {
   }
 
   /**
-   * CloudFormation cannot put a hook on a managed node group's group: EKS makes the group, and tells its name once the
-   * node group is there. The first custom resource asks EKS for the name, the second puts the hook. When the name
-   * changes the second is replaced: the new group gets its hook, and then the old one loses it.
+   * CloudFormation does not know the Auto Scaling group of a managed node group: EKS creates it, and returns its name once the
+   * node group exists. The first custom resource reads the name from EKS, the second puts the hook. When the name changes, the
+   * second is replaced: the new group gets the hook, then the hook of the old group is deleted.
    */
-  private onManagedNodeGroup(
+  private createOnManagedNodeGroup(
     { orchestrator, target }: LaunchLifecycleHookProps,
     { lifecycleHookName, lifecycleTransition, defaultResult, heartbeatTimeout }: HookSettings,
   ): string {
@@ -178,7 +186,7 @@ export class LaunchLifecycleHook extends Construct {
     };
     const mayPut = new PolicyStatement({
       actions: ['autoscaling:PutLifecycleHook', 'autoscaling:DeleteLifecycleHook'],
-      // EKS names the groups of its managed node groups eks-…; the one that is replaced must be reached too.
+      // EKS names the groups of managed node groups eks-…. The pattern also includes the old group of a replacement.
       resources: [groupArn(this, 'eks-*')],
     });
     new AwsCustomResource(this, 'Hook', {
@@ -189,7 +197,7 @@ export class LaunchLifecycleHook extends Construct {
         service: 'AutoScaling',
         action: 'deleteLifecycleHook',
         parameters: { AutoScalingGroupName: groupName, LifecycleHookName: lifecycleHookName },
-        // The group or its hook is gone already.
+        // The group or its hook was deleted before.
         ignoreErrorCodesMatching: 'ValidationError',
       },
       policy: AwsCustomResourcePolicy.fromStatements([mayPut]),
@@ -198,6 +206,20 @@ export class LaunchLifecycleHook extends Construct {
     });
     acknowledgeWildcards(this, [mayDescribe, mayPut]);
     return groupName;
+  }
+}
+
+/** The function of AwsCustomResource. CDK creates one for each stack, with this id. */
+const CUSTOM_RESOURCE_FUNCTION = 'AWS679f53fac002430cb0da5b7982bd2287';
+
+/** Acknowledges the findings of the function of AwsCustomResource, if the stack has hooks on managed node groups. */
+export function acknowledgeCustomResources(stack: Stack): void {
+  const provider = stack.node.tryFindChild(CUSTOM_RESOURCE_FUNCTION);
+  if (provider !== undefined) {
+    acknowledgeCdkFunction(
+      provider,
+      'CDK creates the function. It may write logs, and its policy cannot be changed.',
+    );
   }
 }
 

@@ -1,11 +1,9 @@
-/** The metrics that the functions write (docs/operations.md, "Metrics"), by their names in CloudWatch. */
+/** The CloudWatch metrics that the functions of a launch write (docs/operations.md, "Metrics"). */
 import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { METRIC_NAMESPACE } from '../shared/metric-namespace';
 
-/** The namespace of all of them. */
-export const NAMESPACE = 'Hookline';
-
-/** Metrics of a profile's launches; their dimension is `Profile`. */
+/** A metric of the launches of a profile. Its dimension is `Profile`. */
 export type LaunchMetric =
   | 'LaunchesWired'
   | 'LaunchesAbandoned'
@@ -15,7 +13,7 @@ export type LaunchMetric =
   | 'AddressConflicts'
   | 'ThrottledCalls';
 
-/** Metrics of reconcile; they have no dimension. */
+/** A metric of reconcile. It has no dimension. */
 export type ReconcileMetric =
   | 'ReconcileStarted'
   | 'ReconcileAbandoned'
@@ -25,13 +23,13 @@ export type ReconcileMetric =
   | 'ReconcileRefusedProfiles'
   | 'LaunchesOverdue';
 
-/** How long a point of a graph stands for. */
+/** The period of a data point. */
 const PERIOD = Duration.minutes(5);
 
-/** A metric of a profile's launches. */
+/** A metric of the launches of a profile. */
 export function launchMetric(metricName: LaunchMetric, profile: string, statistic = 'Sum'): Metric {
   return new Metric({
-    namespace: NAMESPACE,
+    namespace: METRIC_NAMESPACE,
     metricName,
     dimensionsMap: { Profile: profile },
     statistic,
@@ -39,15 +37,15 @@ export function launchMetric(metricName: LaunchMetric, profile: string, statisti
   });
 }
 
-/** A metric of reconcile. Each round writes for itself, and several targets make several rounds. */
+/** A metric of reconcile. Each target of the schedule is a round of its own, and each round writes its own value. */
 export function reconcileMetric(metricName: ReconcileMetric, statistic = 'Sum'): Metric {
-  return new Metric({ namespace: NAMESPACE, metricName, statistic, period: PERIOD });
+  return new Metric({ namespace: METRIC_NAMESPACE, metricName, statistic, period: PERIOD });
 }
 
-/** The addresses that are free in a subnet, as the last plans saw it. */
+/** The free addresses of a subnet, as plan-interfaces last counted them. */
 export function freeAddresses(subnetId: string): Metric {
   return new Metric({
-    namespace: NAMESPACE,
+    namespace: METRIC_NAMESPACE,
     metricName: 'FreeAddresses',
     dimensionsMap: { SubnetId: subnetId },
     statistic: 'Minimum',

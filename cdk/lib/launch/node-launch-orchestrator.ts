@@ -1,4 +1,4 @@
-/** The heart of Hookline: the functions, the state machine, and the rules that start it. */
+/** The functions, the state machine and the rules that prepare nodes between their launch and InService. */
 import { Duration } from 'aws-cdk-lib';
 import type { Rule } from 'aws-cdk-lib/aws-events';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -9,45 +9,60 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { ConfigurationError } from '../shared/configuration-error';
-import { Fleet } from '../shared/fleet';
-import { FUNCTION_SETTINGS, type FunctionName, STATE_MACHINE, deployedFunctions } from '../shared/functions';
+import {
+  FUNCTION_SETTINGS,
+  type FunctionName,
+  LAUNCH_STATE_MACHINE,
+  deployedFunctions,
+} from '../shared/functions';
 import { Hosting, type HostingProps } from '../shared/hosting';
+import { ProfileResources } from '../shared/profile-resources';
+import { LAUNCH_NODE } from '../shared/repository';
+import { checkUniqueNames } from '../shared/unique-names';
 import { LaunchRule } from './launch-rule';
 import { type Profile, checkProfile } from './profile';
 import { type ReconcileLimits, ReconcileRules } from './reconcile-rules';
-import { LAUNCH_NODE } from '../shared/repository';
 
 /** Props of {@link NodeLaunchOrchestrator}. */
 export interface NodeLaunchOrchestratorProps extends HostingProps {
-  /** What the nodes of each group must get (docs/profile.md). Ids of subnets and security groups may be tokens. */
+  /** The profiles of the groups (docs/profile.md). The ids of subnets and security groups may be tokens. */
   readonly profiles: readonly Profile[];
   /**
-   * For profiles that select by a tag, as their groups are not known: what the names of the groups look like whose hooks
-   * Hookline may complete; `*` stands for any text. EKS names a managed node group's `eks-NODEGROUP-…`.
-   * @default `*`, any group of the account and region
+   * For profiles that select by a tag: patterns of the names of the Auto Scaling groups whose hooks Hookline may complete.
+   * `*` matches any text. The group of a managed node group is named `eks-NODEGROUP-…` by EKS.
+   *
+   * @default ['*'] - any group of the account and Region
    */
   readonly autoScalingGroupNamePatterns?: readonly string[];
-  /** How often a round of reconcile begins, at least a minute. @default 5 minutes */
+  /**
+   * The time between two rounds of reconcile, at least one minute.
+   *
+   * @default Duration.minutes(5)
+   */
   readonly reconcileEvery?: Duration;
-  /** How reconcile decides. @default the defaults of docs/operations.md */
+  /**
+   * The thresholds of reconcile.
+   *
+   * @default - the defaults of docs/operations.md
+   */
   readonly reconcileLimits?: ReconcileLimits;
 }
 
-/** The functions, the state machine, the rule of each profile, and reconcile. */
+/** The functions, the state machine, a rule for each profile, and the rules of reconcile. */
 export class NodeLaunchOrchestrator extends Construct {
   /** The state machine that prepares a node. */
   readonly stateMachine: StateMachine;
-  /** Takes what could not be delivered: launch events, rounds of reconcile. */
+  /** Receives undelivered events: launch events and rounds of reconcile. */
   readonly deadLetterQueue: Queue;
-  /** The functions, by name. */
+  /** The functions by name, without the prefix. */
   readonly functions: ReadonlyMap<FunctionName, Function>;
   /** The rule of each profile, by the profile's name. */
   readonly rules: ReadonlyMap<string, Rule>;
-  /** The profiles, checked. */
+  /** The checked profiles. */
   readonly profiles: readonly Profile[];
-  /** What the names of this orchestrator's resources begin with. */
+  /** The prefix of the resources' names. */
   readonly namePrefix: string;
-  /** Encrypts the logs. */
+  /** The key that encrypts the logs. */
   readonly encryptionKey: IKey;
 
   private readonly hosting: Hosting;
@@ -55,30 +70,31 @@ export class NodeLaunchOrchestrator extends Construct {
 
   constructor(scope: Construct, id: string, props: NodeLaunchOrchestratorProps) {
     super(scope, id);
-    this.profiles = checked(props.profiles);
-    const fleet = new Fleet(this, this.profiles, props.autoScalingGroupNamePatterns ?? ['*']);
-    this.hosting = new Hosting(this, props, fleet);
+    checkProfiles(props.profiles);
+    this.profiles = props.profiles;
+    const resources = new ProfileResources(this, this.profiles, props.autoScalingGroupNamePatterns ?? ['*']);
+    this.hosting = new Hosting(this, props, resources);
     this.namePrefix = this.hosting.namePrefix;
-    this.encryptionKey = this.hosting.logs.encryptionKey;
+    this.encryptionKey = this.hosting.logGroups.encryptionKey;
     this.deadLetterQueue = this.hosting.deadLetterQueue;
 
     const deployed = deployedFunctions();
     const functions = new Map<FunctionName, Function>();
-    for (const name of deployed.filter((name) => !FUNCTION_SETTINGS[name].byItself)) {
-      functions.set(name, this.hosting.makeFunction(name));
+    for (const name of deployed.filter((name) => !FUNCTION_SETTINGS[name].invokedDirectly)) {
+      functions.set(name, this.hosting.createFunction(name));
     }
-    this.stateMachine = this.hosting.makeStateMachine(
-      STATE_MACHINE,
+    this.stateMachine = this.hosting.createStateMachine(
+      LAUNCH_STATE_MACHINE,
       LAUNCH_NODE,
-      'Prepares one instance between its launch and InService (Hookline)',
+      'Prepares an instance between its launch and InService (Hookline)',
       functions,
     );
-    for (const name of deployed.filter((name) => FUNCTION_SETTINGS[name].byItself)) {
-      functions.set(name, this.hosting.makeFunction(name, this.stateMachine));
+    for (const name of deployed.filter((name) => FUNCTION_SETTINGS[name].invokedDirectly)) {
+      functions.set(name, this.hosting.createFunction(name, this.stateMachine));
     }
     this.functions = functions;
 
-    this.rules = this.makeRules();
+    this.rules = this.createRules();
     const reconcile = functions.get('reconcile');
     if (reconcile !== undefined) {
       new ReconcileRules(this, 'ReconcileRules', {
@@ -92,44 +108,44 @@ export class NodeLaunchOrchestrator extends Construct {
     }
   }
 
-  /** The profile of this name. */
+  /**
+   * Returns the profile with a name.
+   *
+   * @throws ConfigurationError if no profile has the name
+   */
   profile(name: string): Profile {
     const found = this.profiles.find((profile) => profile.name === name);
     if (found === undefined) {
       throw new ConfigurationError(
         `profile ${name}`,
         'no profile has this name',
-        `Name one of ${this.profiles.map((profile) => profile.name).join(', ')}`,
+        `Use one of ${this.profiles.map((profile) => profile.name).join(', ')}`,
       );
     }
     return found;
   }
 
-  /** The log group of a function, or of the state machine. */
-  logGroup(name: FunctionName | typeof STATE_MACHINE): LogGroup {
-    const found = this.hosting.logGroups.get(name);
-    if (found === undefined) {
-      throw new Error(`${name} is not deployed`);
-    }
-    return found;
+  /** Returns the log group of a function or of the state machine. */
+  logGroup(name: FunctionName | typeof LAUNCH_STATE_MACHINE): LogGroup {
+    return this.hosting.logGroup(name);
   }
 
-  /** A log group with the retention, the key and the removal policy of this orchestrator. */
-  makeLogGroup(scope: Construct, id: string, logGroupName: string): LogGroup {
-    return this.hosting.logs.group(scope, id, logGroupName);
+  /** Creates a log group with the retention, the key and the removal policy of this orchestrator. */
+  createLogGroup(scope: Construct, id: string, logGroupName: string): LogGroup {
+    return this.hosting.logGroups.create(scope, id, logGroupName);
   }
 
-  /** The logs of the function that AwsCustomResource brings: one for all hooks of the stack. */
+  /** Returns the log group of the function of AwsCustomResource. The stack has one, for all its hooks. */
   customResourceLogs(): LogGroup {
     const name = `/aws/lambda/${this.namePrefix}-custom-resources`;
-    this.customResourceLogGroup ??= this.makeLogGroup(this, 'CustomResourceLogs', name);
+    this.customResourceLogGroup ??= this.createLogGroup(this, 'CustomResourceLogs', name);
     return this.customResourceLogGroup;
   }
 
-  private makeRules(): Map<string, Rule> {
+  private createRules(): Map<string, Rule> {
     const role = new Role(this, 'StartLaunchRole', {
       assumedBy: new ServicePrincipal('events.amazonaws.com'),
-      description: 'Lets the rules of Hookline start executions',
+      description: 'EventBridge starts executions of launches with this role (Hookline)',
     });
     const rules = new Map<string, Rule>();
     for (const [n, profile] of this.profiles.entries()) {
@@ -146,19 +162,10 @@ export class NodeLaunchOrchestrator extends Construct {
   }
 }
 
-function checked(profiles: readonly Profile[]): readonly Profile[] {
-  const names = new Map<string, number>();
+function checkProfiles(profiles: readonly Profile[]): void {
+  const field = (n: number): string => `profiles[${n}]`;
   for (const [n, profile] of profiles.entries()) {
-    checkProfile(profile, `profiles[${n}]`);
-    const other = names.get(profile.name);
-    if (other !== undefined) {
-      throw new ConfigurationError(
-        `profiles[${n}].name`,
-        `${JSON.stringify(profile.name)} is also the name of profiles[${other}]`,
-        'Give each profile a name of its own',
-      );
-    }
-    names.set(profile.name, n);
+    checkProfile(profile, field(n));
   }
-  return profiles;
+  checkUniqueNames(profiles, field);
 }

@@ -1,4 +1,4 @@
-/** What invokes reconcile: a schedule with the profiles, and each execution that ends otherwise than well. */
+/** The EventBridge rules that invoke reconcile: a schedule, and the end of each execution that did not succeed. */
 import { Duration } from 'aws-cdk-lib';
 import { Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
@@ -7,23 +7,40 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { ConfigurationError } from '../shared/configuration-error';
-import { LONGEST_INPUT } from './launch-rule';
-import { type Profile, withLongestIds } from './profile';
+import { MAX_INPUT_LENGTH } from '../shared/execution-input';
+import { withLongestIds } from '../shared/tokens';
+import type { Profile } from './profile';
 
-/** EventBridge takes so many targets on a rule. */
-const TARGETS_PER_RULE = 5;
-/** The longest ARN of a state machine: the partition, region and account, and a name of 80 characters. */
-const LONGEST_MACHINE_ARN = 'arn:aws-us-gov:states:ap-southeast-2:123456789012:stateMachine:'.length + 80;
+/** EventBridge's limit of the targets of a rule. */
+const MAX_TARGETS_PER_RULE = 5;
+/** The length of the longest ARN of a state machine: its partition, Region and account, and a name of 80 characters. */
+const MAX_MACHINE_ARN_LENGTH = 'arn:aws-us-gov:states:ap-southeast-2:123456789012:stateMachine:'.length + 80;
 
-/** How reconcile decides; what is left out has its default (docs/operations.md, "Reconcile"). */
+/** The thresholds of reconcile (docs/operations.md, "Reconcile"). */
 export interface ReconcileLimits {
-  /** Seconds after its launch in which an instance's event may start an execution. @default 120 */
+  /**
+   * The time in seconds, after an instance's launch, in which its event may still start an execution.
+   *
+   * @default 120
+   */
   readonly launchAgeSeconds?: number;
-  /** Seconds after its launch from which a launch that still waits is overdue. @default 1800, the usual HeartbeatTimeout */
+  /**
+   * The time in seconds, after an instance's launch, from which a launch that still waits is overdue.
+   *
+   * @default 1800 - the recommended HeartbeatTimeout
+   */
   readonly overdueSeconds?: number;
-  /** Seconds that an interface must have been without an owner before it is deleted. @default 600 */
+  /**
+   * The time in seconds that an interface must be orphaned before reconcile deletes it.
+   *
+   * @default 600
+   */
   readonly unownedSeconds?: number;
-  /** Interfaces that one round deletes at most. @default 50 */
+  /**
+   * The maximum number of interfaces that one round deletes.
+   *
+   * @default 50
+   */
   readonly deletesPerRound?: number;
 }
 
@@ -31,15 +48,15 @@ export interface ReconcileLimits {
 export interface ReconcileRulesProps {
   /** The function. */
   readonly reconcile: IFunction;
-  /** The state machine that it looks after. */
+  /** The state machine whose executions reconcile checks. */
   readonly stateMachine: IStateMachine;
-  /** The profiles; they have been checked. */
+  /** The checked profiles. */
   readonly profiles: readonly Profile[];
-  /** How it decides. */
+  /** The thresholds. */
   readonly limits: ReconcileLimits;
-  /** How often a round begins. */
+  /** The time between two rounds. */
   readonly every: Duration;
-  /** Takes the events that could not be delivered. */
+  /** Receives the events that could not be delivered. */
   readonly deadLetterQueue: IQueue;
 }
 
@@ -54,7 +71,7 @@ export class ReconcileRules extends Construct {
     };
 
     new Rule(this, 'Ended', {
-      description: 'Reconcile sees to each execution that ended otherwise than well (Hookline)',
+      description: 'Invokes reconcile for each execution that failed, timed out or was stopped (Hookline)',
       eventPattern: {
         source: ['aws.states'],
         detailType: ['Step Functions Execution Status Change'],
@@ -66,17 +83,17 @@ export class ReconcileRules extends Construct {
       targets: [new LambdaFunction(props.reconcile, delivery)],
     });
 
-    const inputs = divided(props.profiles, props.limits);
-    for (let first = 0; first < inputs.length; first += TARGETS_PER_RULE) {
-      const number = first / TARGETS_PER_RULE;
+    const inputs = splitByInputLength(props.profiles, props.limits);
+    for (let first = 0; first < inputs.length; first += MAX_TARGETS_PER_RULE) {
+      const number = first / MAX_TARGETS_PER_RULE;
       new Rule(this, number === 0 ? 'Schedule' : `Schedule${number + 1}`, {
-        description: 'Begins rounds of reconcile (Hookline)',
+        description: 'Starts the rounds of reconcile (Hookline)',
         schedule: Schedule.rate(props.every),
-        targets: inputs.slice(first, first + TARGETS_PER_RULE).map(
+        targets: inputs.slice(first, first + MAX_TARGETS_PER_RULE).map(
           (profiles) =>
             new LambdaFunction(props.reconcile, {
               ...delivery,
-              // The next round comes soon enough.
+              // The next round replaces a round that is late.
               maxEventAge: Duration.minutes(5),
               event: RuleTargetInput.fromObject({
                 stateMachineArn: props.stateMachine.stateMachineArn,
@@ -90,23 +107,26 @@ export class ReconcileRules extends Construct {
   }
 }
 
-/** The profiles in parts that each fit a constant input. An empty list is one part: interfaces are looked after all the same. */
-function divided(profiles: readonly Profile[], limits: ReconcileLimits): Profile[][] {
+/**
+ * Splits the profiles into parts that each fit the constant input of a target. Without profiles there is one empty part, as
+ * reconcile deletes orphaned interfaces also then.
+ */
+function splitByInputLength(profiles: readonly Profile[], limits: ReconcileLimits): Profile[][] {
   const length = (part: readonly Profile[]): number =>
     JSON.stringify({ stateMachineArn: '', profiles: part.map(withLongestIds), limits }).length +
-    LONGEST_MACHINE_ARN;
+    MAX_MACHINE_ARN_LENGTH;
   const parts: Profile[][] = [[]];
   for (const profile of profiles) {
     const last = parts.at(-1) ?? [];
-    if (length([...last, profile]) <= LONGEST_INPUT) {
+    if (length([...last, profile]) <= MAX_INPUT_LENGTH) {
       last.push(profile);
-    } else if (length([profile]) <= LONGEST_INPUT) {
+    } else if (length([profile]) <= MAX_INPUT_LENGTH) {
       parts.push([profile]);
     } else {
       throw new ConfigurationError(
         `profile ${profile.name}`,
-        `reconcile's input would have ${length([profile])} characters, EventBridge takes ${LONGEST_INPUT}`,
-        'Divide it into profiles with fewer slots or subnets each, say one for each group',
+        `the input of reconcile would have ${length([profile])} characters; EventBridge's limit is ${MAX_INPUT_LENGTH}`,
+        'Split it into profiles with fewer slots or subnets each, for example one for each group',
       );
     }
   }

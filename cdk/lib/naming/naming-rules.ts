@@ -1,4 +1,4 @@
-/** The EventBridge rules of a naming profile: each event that brings its nodes starts an execution with `{ event, profile }`. */
+/** The EventBridge rules of a naming profile: each launch event of its nodes starts an execution with `{ event, profile }`. */
 import { Duration } from 'aws-cdk-lib';
 import { type EventPattern, Rule } from 'aws-cdk-lib/aws-events';
 import { SfnStateMachine } from 'aws-cdk-lib/aws-events-targets';
@@ -7,27 +7,33 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { ConfigurationError } from '../shared/configuration-error';
-import { GROUP_TAG } from '../shared/fleet';
-import { LaunchInput } from '../launch/launch-rule';
+import { ExecutionInput } from '../shared/execution-input';
+import { GROUP_TAG } from '../shared/profile-resources';
+import { withLongestIds } from '../shared/tokens';
 import type { NamingProfile } from './naming-profile';
-import { withLongestIds } from '../launch/profile';
 
-/** The longest event pattern, in characters (EventBridge User Guide, "Amazon EventBridge quotas"). */
-const LONGEST_PATTERN = 2048;
+/** EventBridge's limit of an event pattern, in characters (EventBridge User Guide, "Amazon EventBridge quotas"). */
+const MAX_PATTERN_LENGTH = 2048;
 
-/** A naming profile, and the events that bring its nodes: at least one of the two. */
+/** A naming profile and the events that start its executions. At least one of the two events must be enabled. */
 export interface Naming {
-  /** What the nodes are called and tagged (docs/naming.md). The names of groups may be tokens. */
+  /** The naming profile (docs/naming.md). The names of groups may be tokens. */
   readonly profile: NamingProfile;
-  /** A rule for *EC2 Instance Launch Successful*, which Auto Scaling sends when the node is `InService`. @default true */
+  /**
+   * Whether to create a rule for the event *EC2 Instance Launch Successful*, which Auto Scaling sends when the node is
+   * `InService`.
+   *
+   * @default true
+   */
   readonly onLaunchSuccessful?: boolean;
   /**
-   * A rule for RunInstances as CloudTrail tells of it, which comes seconds to minutes after the launch.
+   * Whether to create a rule for the API call RunInstances, which CloudTrail reports seconds to minutes after the launch.
    *
-   * It needs a trail in this account and region that logs management events (of type write at least): without one the event
-   * never comes, and nothing says so. A trail costs money of its own where it is not the account's first. A pattern that names
-   * groups does not match a record that is too large to tell of its instances: keep `onLaunchSuccessful` on for groups that
-   * launch some twenty nodes with one call.
+   * The event needs a CloudTrail trail in this account and Region that logs management events (write events at least). Without
+   * a trail the event never arrives, and nothing reports it. A trail has a cost if it is not the account's first. CloudTrail
+   * omits the instances from a record that is too large, and a pattern with group names does not match such a record: keep
+   * `onLaunchSuccessful` enabled for groups that launch about twenty nodes in one call.
+   *
    * @default false
    */
   readonly onRunInstances?: boolean;
@@ -35,41 +41,41 @@ export interface Naming {
 
 /** Props of {@link NamingRules}. */
 export interface NamingRulesProps {
-  /** The profile, which has been checked, and its events. */
+  /** The checked profile and its events. */
   readonly naming: Naming;
-  /** What it is called in an error. */
+  /** The name of `naming` in an error. */
   readonly field: string;
   /** The state machine that the rules start. */
   readonly stateMachine: IStateMachine;
-  /** The role that EventBridge starts it by. */
+  /** The role that EventBridge assumes to start it. */
   readonly role: IRole;
-  /** Takes the events that could not be delivered. */
+  /** Receives the events that could not be delivered. */
   readonly deadLetterQueue: IQueue;
 }
 
-/** The rules of one naming profile. */
+/** The rules of a naming profile. */
 export class NamingRules extends Construct {
-  /** The rules. */
+  /** The rules: one or two. */
   readonly rules: readonly Rule[];
 
   constructor(scope: Construct, id: string, props: NamingRulesProps) {
     super(scope, id);
     const { profile, onLaunchSuccessful = true, onRunInstances = false } = props.naming;
-    const input = new LaunchInput(
+    const input = new ExecutionInput(
       profile,
       `${props.field}.profile`,
-      'Shorten its templates, or divide its groups among profiles',
+      'Shorten its templates, or split its groups among several profiles',
     );
-    const rule = (ruleId: string, what: string, eventPattern: EventPattern): Rule =>
+    const createRule = (ruleId: string, eventName: string, eventPattern: EventPattern): Rule =>
       new Rule(this, ruleId, {
-        description: `Names the nodes of ${profile.name} on ${what} (Hookline)`,
+        description: `Names the nodes of ${profile.name} on ${eventName} (Hookline)`,
         eventPattern,
         targets: [
           new SfnStateMachine(props.stateMachine, {
             input,
             role: props.role,
             deadLetterQueue: props.deadLetterQueue,
-            // Nothing else names a node whose event is lost, and a name that comes late is better than none.
+            // Nothing else names a node whose event is lost, so EventBridge retries for as long as it can.
             maxEventAge: Duration.hours(24),
             retryAttempts: 185,
           }),
@@ -77,30 +83,30 @@ export class NamingRules extends Construct {
       });
     this.rules = [
       ...(onLaunchSuccessful
-        ? [rule('LaunchSuccessful', 'EC2 Instance Launch Successful', launchSuccessful(profile))]
+        ? [createRule('LaunchSuccessful', 'EC2 Instance Launch Successful', launchSuccessfulPattern(profile))]
         : []),
-      ...(onRunInstances ? [rule('RunInstances', 'RunInstances', runInstances(profile))] : []),
+      ...(onRunInstances ? [createRule('RunInstances', 'RunInstances', runInstancesPattern(profile))] : []),
     ];
     if (this.rules.length === 0) {
       throw new ConfigurationError(
         props.field,
-        'no event brings its nodes',
-        'Set onLaunchSuccessful or onRunInstances',
+        'no event starts its executions',
+        'Set onLaunchSuccessful or onRunInstances to true',
       );
     }
   }
 }
 
-function launchSuccessful(profile: NamingProfile): EventPattern {
-  return narrowest(profile, (groups) => ({
+function launchSuccessfulPattern(profile: NamingProfile): EventPattern {
+  return withGroupsIfShort(profile, (groups) => ({
     source: ['aws.autoscaling'],
     detailType: ['EC2 Instance Launch Successful'],
     ...(groups === undefined ? {} : { detail: { AutoScalingGroupName: groups } }),
   }));
 }
 
-function runInstances(profile: NamingProfile): EventPattern {
-  return narrowest(profile, (groups) => ({
+function runInstancesPattern(profile: NamingProfile): EventPattern {
+  return withGroupsIfShort(profile, (groups) => ({
     source: ['aws.ec2'],
     detailType: ['AWS API Call via CloudTrail'],
     detail: {
@@ -120,15 +126,15 @@ function runInstances(profile: NamingProfile): EventPattern {
 }
 
 /**
- * The pattern with the profile's groups, or without when they are too many, or not known: a pattern only saves executions,
- * as the function asks the selector again.
+ * Returns the pattern with the profile's groups. If the profile names no groups, or if the pattern would be too long, it
+ * returns the pattern without them: the function checks the selector again, so the groups only save executions.
  */
-function narrowest(
+function withGroupsIfShort(
   profile: NamingProfile,
   pattern: (groups: string[] | undefined) => EventPattern,
 ): EventPattern {
   const longest = withLongestIds(profile).selector.autoScalingGroupNames;
-  return JSON.stringify(pattern(longest)).length <= LONGEST_PATTERN
+  return JSON.stringify(pattern(longest)).length <= MAX_PATTERN_LENGTH
     ? pattern(profile.selector.autoScalingGroupNames)
     : pattern(undefined);
 }

@@ -3,46 +3,46 @@ import type {NamingProfile} from './naming-profile.generated';
 import type {Profile} from './profile.generated';
 
 /**
- * What the app deploys: one stack for the groups of an existing cluster (docs/deploy.md).
+ * The configuration of the app: one stack for the groups of an existing cluster (docs/deploy.md).
  */
 export interface HooklineConfig {
   /**
-   * For editors.
+   * The JSON Schema of this file, for editors.
    */
   $schema?: string;
   /**
-   * The stack's name. The names of the functions, the state machine, the dashboard and the alarms begin with it.
+   * The stack's name. It is also the prefix of the names of the functions, the state machine, the dashboard and the alarms.
    */
   stackName: string;
   /**
-   * The account. Without it, that of the credentials at hand.
+   * The AWS account. Default: the account of the current credentials.
    */
   account?: string;
   /**
-   * The region. Without it, that of the credentials at hand.
+   * The AWS Region. Default: the Region of the current credentials.
    */
   region?: string;
   functions?: FunctionSource;
   /**
-   * The processor that the functions run on.
+   * The functions' processor architecture.
    */
   architecture?: 'arm64' | 'x86_64';
   /**
-   * What the nodes of each group must get (docs/profile.md).
+   * The profiles of the groups (docs/profile.md).
    *
    * @minItems 1
    */
   profiles: Profile[];
   /**
-   * The launch hooks that the stack puts on groups. A hook that is put elsewhere, or that is observed only, need not be here.
+   * The launch hooks that the stack creates. A hook that another stack creates, or that Hookline only observes, may be omitted.
    */
   hooks?: LaunchHook[];
   /**
-   * How the nodes of groups without a hook are named and tagged (docs/naming.md).
+   * The names and tags of the nodes of groups without a hook (docs/naming.md).
    */
   naming?: Naming[];
   /**
-   * For profiles that select by a tag: what the names of the groups look like whose hooks may be completed; `*` stands for any text. EKS names a managed node group's `eks-NODEGROUP-…`. Without it, any group of the account and region.
+   * For profiles that select by a tag: patterns of the names of the Auto Scaling groups whose hooks Hookline may complete. `*` matches any text. EKS names the group of a managed node group `eks-NODEGROUP-…`. Default: any group of the account and Region.
    *
    * @minItems 1
    */
@@ -52,22 +52,22 @@ export interface HooklineConfig {
   reconcile?: Reconcile;
   traffic?: Traffic;
   /**
-   * Tags of every resource of the stack.
+   * The tags of every resource of the stack.
    */
   tags?: {
     [k: string]: string;
   };
 }
 /**
- * Where the functions' code comes from, one of these. Without it, `dist/functions` of the repository.
+ * The source of the functions' code: one of these fields. Default: `dist/functions` of the repository.
  */
 export interface FunctionSource {
   /**
-   * A folder that `cargo xtask package` made, from this file's folder.
+   * A folder that `cargo xtask package` wrote, relative to this file.
    */
   packaged?: string;
   /**
-   * The same zip files in a bucket of the stack's region.
+   * The same zip files in a bucket of the stack's Region.
    */
   bucket?: {
     /**
@@ -75,25 +75,25 @@ export interface FunctionSource {
      */
     name: string;
     /**
-     * What comes before `arm64/tag-node.zip`; another one for each version.
+     * The prefix of the keys, before `arm64/tag-node.zip`. Use a different prefix for each version.
      */
     prefix: string;
   };
   /**
-   * A Cargo.toml, from this file's folder, that cargo-lambda builds while the app is synthesised.
+   * The path of a Cargo.toml, relative to this file. cargo-lambda builds it while the app is synthesised.
    */
   cargoLambda?: string;
 }
 /**
- * A launch hook on a group; either `autoScalingGroup` or `managedNodeGroup` says which.
+ * A launch hook on a group. Set either `autoScalingGroup` or `managedNodeGroup`.
  */
 export interface LaunchHook {
   /**
-   * The profile's name; its `hook.name` is the hook's.
+   * The name of the profile. The profile's `hook.name` is the name of the hook.
    */
   profile: string;
   /**
-   * The group's name.
+   * The name of the Auto Scaling group.
    */
   autoScalingGroup?: string;
   /**
@@ -110,50 +110,50 @@ export interface LaunchHook {
     nodegroupName: string;
   };
   /**
-   * How long Auto Scaling waits for a heartbeat.
+   * How long Auto Scaling waits for a heartbeat, in seconds.
    */
   heartbeatTimeoutSeconds?: number;
   /**
-   * No hook is put: the profile's is somebody else's, and is not completed.
+   * Create no hook: the profile's hook exists already, and Hookline does not complete it.
    */
   observeOnly?: boolean;
 }
 /**
- * A naming profile, and the events that bring its nodes: at least one of the two.
+ * A naming profile and the events that start its executions. At least one of the two events must be enabled.
  */
 export interface Naming {
   /**
-   * What the nodes are called and tagged.
+   * The naming profile.
    */
   profile: NamingProfile;
   /**
-   * A rule for `EC2 Instance Launch Successful`, which Auto Scaling sends when the node is InService.
+   * Create a rule for the event `EC2 Instance Launch Successful`, which Auto Scaling sends when the node is InService.
    */
   onLaunchSuccessful?: boolean;
   /**
-   * A rule for RunInstances as CloudTrail tells of it. It needs a trail that logs management events: without one the event never comes, and nothing says so.
+   * Create a rule for the API call RunInstances, which CloudTrail reports. It needs a trail that logs management events. Without a trail the event never arrives, and nothing reports it.
    */
   onRunInstances?: boolean;
 }
 /**
- * Who is told, and when.
+ * The alarms.
  */
 export interface Alarms {
   /**
-   * The SNS topic that is told when an alarm begins and ends. Without it, nobody is.
+   * The ARN of the SNS topic to notify when an alarm starts and when it ends. The topic's policy must let CloudWatch publish. Default: no notifications.
    */
   topicArn?: string;
   /**
-   * A subnet with fewer free addresses raises an alarm.
+   * The minimum number of free addresses of a subnet. An alarm starts when a subnet has fewer.
    */
   fewestFreeAddresses?: number;
 }
 /**
- * What becomes of the logs.
+ * The logs.
  */
 export interface Logs {
   /**
-   * How long they are kept.
+   * How long logs are kept, in days.
    */
   retentionDays?:
     | 1
@@ -179,37 +179,37 @@ export interface Logs {
     | 3288
     | 3653;
   /**
-   * Whether the state machine's logs have the input and output of each state.
+   * Whether the state machine's logs contain the input and output of each state.
    */
   executionData?: boolean;
   /**
-   * Whether the logs, and the key that encrypts them, stay when the stack is removed.
+   * Whether the logs, and the key that encrypts them, are kept when the stack is deleted.
    */
   keep?: boolean;
 }
 /**
- * How reconcile decides (docs/operations.md, "Reconcile").
+ * The thresholds of reconcile (docs/operations.md, "Reconcile").
  */
 export interface Reconcile {
   /**
-   * How often a round begins.
+   * The time between two rounds, in minutes.
    */
   everyMinutes?: number;
   /**
-   * How long after a launch its event may take.
+   * The time in seconds, after an instance's launch, in which its event may still start an execution.
    */
   launchAgeSeconds?: number;
   /**
-   * How long an interface must have been without an owner before it is deleted.
+   * The time in seconds that an interface must be orphaned before reconcile deletes it.
    */
   unownedSeconds?: number;
   /**
-   * How many interfaces one round deletes.
+   * The maximum number of interfaces that one round deletes.
    */
   deletesPerRound?: number;
 }
 /**
- * The traffic of pods across Availability Zones (docs/cross-az-traffic.md): a second stack, `STACKNAME-traffic`. Either `vpcId` or `subnetIds` says where.
+ * The cross-AZ traffic of pods (docs/cross-az-traffic.md), which is a second stack, `STACKNAME-traffic`. Set either `vpcId` or `subnetIds`.
  */
 export interface Traffic {
   /**
@@ -217,55 +217,55 @@ export interface Traffic {
    */
   clusterName: string;
   /**
-   * The cluster's region. Without it, the stack's.
+   * The cluster's Region. Default: the stack's Region.
    */
   clusterRegion?: string;
   /**
-   * A role to read the cluster with, in another account say. Without it, the function's own.
+   * The ARN of a role to read the cluster with, for example a role of another account. Default: the function's own role.
    */
   assumeRoleArn?: string;
   /**
-   * Whether the stack makes the access entry of the function's role. Without it, it does where the cluster is in the stack's region and read with the function's own role.
+   * Whether the stack creates the access entry of the function's role. Default: true if the cluster is in the stack's Region and the function reads it with its own role.
    */
   accessEntry?: boolean;
   /**
-   * The VPC that the cluster is in; all of it gets a flow log.
+   * The id of the VPC of the cluster. The stack creates a flow log of the whole VPC.
    */
   vpcId?: string;
   /**
-   * The subnets that the nodes are in; each gets a flow log.
+   * The ids of all subnets of the nodes. The stack creates a flow log of each subnet.
    *
    * @minItems 1
    *
-   * Items: A subnet's ID.
+   * Items: A subnet's id.
    */
   subnetIds?: string[];
   /**
-   * The labels that name a pod's group: the first of them that it has. Without it, `app.kubernetes.io/name`, then `app`; with `[]`, its owner.
+   * The label keys that name a pod's group. The first key that the pod has applies. With `[]`, the pod's owner names its group. Default: `app.kubernetes.io/name`, then `app`.
    */
   groupLabels?: string[];
   /**
-   * US dollars for a GB that leaves a zone, and again for one that enters another.
+   * The price in US dollars of a GB that leaves a zone. A GB that enters a zone has the same price.
    */
   usdPerGb?: number;
   /**
-   * How many pairs of groups of each hour, those with most bytes across zones, become metrics of CloudWatch.
+   * The number of pairs of groups, those with the most bytes across zones, that get CloudWatch metrics each hour.
    */
   topPairs?: number;
   /**
-   * The most that one query may scan.
+   * The maximum amount of data that a query may scan, in GiB.
    */
   scanLimitGiB?: number;
   /**
-   * How long flow logs and listings are kept: that far back an hour can be computed again.
+   * How long flow logs and listings are kept, in days. An hour can be computed again for as long.
    */
   keepInputsDays?: number;
   /**
-   * The minute of each hour at which it begins.
+   * The minute of each hour at which the execution starts.
    */
   minute?: number;
   /**
-   * Whether the buckets, with what is in them, and the database stay when the stack is removed.
+   * Whether the buckets, their objects and the database are kept when the stack is deleted.
    */
   keep?: boolean;
 }

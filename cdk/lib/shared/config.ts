@@ -1,4 +1,4 @@
-/** The app's configuration: a file that says what to deploy, read and checked. */
+/** The app's configuration file, which defines what is deployed: read it and check it. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import type { HooklineConfig } from './config.generated';
@@ -17,24 +17,24 @@ export type {
   Traffic,
 } from './config.generated';
 
-/** The files that are looked for when none is named, in this order. */
+/** The default file names, in the order in which they are tried. */
 const DEFAULT_FILES = ['hookline.config.json', 'hookline.config.ts'];
 
 const validate = compileSchema(JSON.parse(readFileSync(CONFIG_SCHEMA, 'utf8')) as object);
 
-/** A configuration, and the folder that its paths begin from. */
+/** A configuration and its folder. */
 export interface LoadedConfig {
-  /** What to deploy. Its profiles are checked when their constructs are made. */
+  /** The configuration. Its constructs check the profiles. */
   readonly config: HooklineConfig;
-  /** The folder of its file. */
+  /** The folder of the configuration file. Paths in the configuration are relative to it. */
   readonly folder: string;
 }
 
 /**
- * Reads the configuration: JSON, or a TypeScript file whose default export it is.
+ * Reads the configuration from a JSON file, or from the default export of a TypeScript file.
  *
- * @param file the file, from the folder that `cdk` runs in; without it, `hookline.config.json` or `hookline.config.ts`
- * @throws ConfigurationError that says what is wrong, and what to do
+ * @param file the path, relative to the working directory. Default: `hookline.config.json`, else `hookline.config.ts`
+ * @throws ConfigurationError that names the field and the remedy
  */
 export function loadConfig(file?: string): LoadedConfig {
   const path =
@@ -43,11 +43,15 @@ export function loadConfig(file?: string): LoadedConfig {
     throw new ConfigurationError(
       'config',
       `there is no ${DEFAULT_FILES.join(' or ')} in ${process.cwd()}`,
-      'Write one (docs/deploy.md), or name one: cdk synth -c config=examples/one-group-over-three-azs/hookline.config.json',
+      'Create one (docs/deploy.md), or give the path of another file: cdk synth -c config=examples/one-group-over-three-azs/hookline.config.json',
     );
   }
   if (!existsSync(path)) {
-    throw new ConfigurationError('config', `${path} does not exist`, 'Name a file that does: -c config=FILE');
+    throw new ConfigurationError(
+      'config',
+      `${path} does not exist`,
+      'Give the path of an existing file: -c config=FILE',
+    );
   }
   const config = read(path);
   checkConfig(config);
@@ -55,8 +59,9 @@ export function loadConfig(file?: string): LoadedConfig {
 }
 
 /**
- * Checks a configuration, less its profiles.
+ * Checks a configuration, except its profiles.
  *
+ * @param config the value to check
  * @throws ConfigurationError that names the field and the remedy
  */
 export function checkConfig(config: unknown): asserts config is HooklineConfig {
@@ -71,7 +76,7 @@ function read(path: string): unknown {
       throw new ConfigurationError('config', `${path}: ${String(error)}`, 'Correct the JSON');
     }
   }
-  // The app runs under tsx, which reads TypeScript where Node.js asks for a module.
+  // The app runs under tsx, which lets `require` load TypeScript.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const module = require(path) as { default?: unknown };
   if (module.default === undefined) {

@@ -1,11 +1,11 @@
-/** What is said of a profile, a configuration or a construct's props that cannot be. */
+/** The error of a wrong configuration, a wrong profile or wrong props of a construct. */
 
-/** Something in the configuration is wrong: where, what, and what to do. `cdk synth` fails with it. */
+/** Reports a wrong value: its field, the problem and the remedy. `cdk synth` fails with it. */
 export class ConfigurationError extends Error {
   /**
-   * @param field where it is, as `profile.slots[0].deviceIndex`
+   * @param field the path of the field, as `profile.slots[0].deviceIndex`
    * @param problem what is wrong
-   * @param remedy what to do about it
+   * @param remedy how to correct it
    */
   constructor(
     readonly field: string,

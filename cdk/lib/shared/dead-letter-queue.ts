@@ -1,11 +1,11 @@
-/** Where goes what could not be delivered. */
+/** The queue that receives undelivered events. */
 import { Duration } from 'aws-cdk-lib';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { acknowledge } from './acknowledgements';
 
-/** The dead-letter queue of a construct. SQS keeps no message for longer than 14 days. */
-export function deadLetters(scope: Construct): Queue {
+/** Creates the dead-letter queue of a construct. It keeps messages for 14 days, SQS's maximum. */
+export function deadLetterQueue(scope: Construct): Queue {
   const queue = new Queue(scope, 'DeadLetters', {
     encryption: QueueEncryption.SQS_MANAGED,
     enforceSSL: true,

@@ -1,4 +1,4 @@
-/** Where the functions' code comes from. */
+/** The source of the functions' code. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Architecture, Code, Function, type FunctionOptions, Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -9,19 +9,19 @@ import { ConfigurationError } from './configuration-error';
 import type { FunctionName } from './functions';
 import { EXTRACT_PODS_MANIFEST, FUNCTIONS_MANIFEST, PACKAGED_FUNCTIONS } from './repository';
 
-/** What a function is made with, wherever its code comes from. */
+/** The options of a function, without its code. */
 export interface FunctionCodeOptions extends FunctionOptions {
-  /** The processor that the function is built for. */
+  /** The processor architecture that the function is built for. */
   readonly architecture: Architecture;
 }
 
-/** Where the functions' code comes from: built before, in a bucket, or built while the app is synthesised. */
+/** The source of the functions' code: packaged zip files, zip files in a bucket, or a build during synthesis. */
 export abstract class FunctionCode {
   /**
-   * Zip files that `cargo xtask package` made: `DIRECTORY/ARCHITECTURE/NAME.zip`, with `ARCHITECTURE` as `cargo xtask
-   * package --arch` names it, `arm64` or `x86_64`.
+   * Zip files that `cargo xtask package` wrote: `DIRECTORY/ARCHITECTURE/NAME.zip`. `ARCHITECTURE` is `arm64` or `x86_64`, as
+   * for `cargo xtask package --arch`.
    *
-   * @param directory the default is `dist/functions` of this repository
+   * @param directory the folder with the zip files. Default: `dist/functions` of this repository
    */
   static packaged(directory: string = PACKAGED_FUNCTIONS): FunctionCode {
     return new ZipFunctionCode((name, architecture) => {
@@ -30,7 +30,7 @@ export abstract class FunctionCode {
         throw new ConfigurationError(
           'functions',
           `${zip} does not exist`,
-          `Build the functions: cargo xtask package --arch ${architecture.name}`,
+          `Package the functions: cargo xtask package --arch ${architecture.name}`,
         );
       }
       return Code.fromAsset(zip);
@@ -38,8 +38,11 @@ export abstract class FunctionCode {
   }
 
   /**
-   * The same zip files in a bucket of the stack's region: `s3://BUCKET/PREFIX/ARCHITECTURE/NAME.zip`. A new version must
-   * have a new prefix, as Lambda takes new code only from a new key.
+   * The same zip files in a bucket of the stack's Region: `s3://BUCKET/PREFIX/ARCHITECTURE/NAME.zip`. Use a different prefix
+   * for each version: CloudFormation updates a function's code only when its key changes.
+   *
+   * @param bucketName the bucket's name
+   * @param prefix the prefix of the keys
    */
   static inBucket(bucketName: string, prefix: string): FunctionCode {
     return new ZipFunctionCode((name, architecture, scope) =>
@@ -53,16 +56,23 @@ export abstract class FunctionCode {
   }
 
   /**
-   * Built by cargo-lambda while the app is synthesised. Needs Rust and cargo-lambda (with Zig for the other
-   * architecture) on the machine that synthesises; without cargo-lambda, cargo-lambda-cdk builds in Docker.
+   * Functions that cargo-lambda builds while the app is synthesised. The machine needs Rust and cargo-lambda, and Zig to build
+   * for another architecture. Without cargo-lambda, cargo-lambda-cdk builds in Docker.
    *
-   * @param manifestPath the default is `functions/Cargo.toml` of this repository
+   * @param manifestPath the path of a Cargo.toml. Default: `functions/Cargo.toml` of this repository
    */
   static cargoLambda(manifestPath: string = FUNCTIONS_MANIFEST): FunctionCode {
     return new RustFunctionCode(manifestPath);
   }
 
-  /** Makes the function's resource. */
+  /**
+   * Creates a function with this code.
+   *
+   * @param scope the construct's scope
+   * @param id the construct's id
+   * @param name the function's name, without the prefix
+   * @param options the other settings of the function
+   */
   abstract create(scope: Construct, id: string, name: FunctionName, options: FunctionCodeOptions): Function;
 }
 
@@ -92,10 +102,10 @@ class RustFunctionCode extends FunctionCode {
     return new RustFunction(scope, id, {
       ...options,
       runtime: 'provided.al2023',
-      // extract-pods is a crate of its own beside the functions'.
+      // The function extract-pods is in a crate of its own.
       manifestPath: name === 'extract-pods' ? EXTRACT_PODS_MANIFEST : this.manifestPath,
       binaryName: name,
-      // Every binary of the workspace shares its dependencies; the lock decides them.
+      // Build with the versions of Cargo.lock.
       bundling: { cargoLambdaFlags: ['--locked'] },
     });
   }

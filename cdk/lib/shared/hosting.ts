@@ -1,4 +1,7 @@
-/** How functions and state machines are made: with a role and a log group each, one prefix of their names, one key. */
+/**
+ * The functions and the state machine of a construct: each has a role and a log group of its own. All share a name prefix, a
+ * dead-letter queue, and the key that encrypts the logs.
+ */
 import { Duration, type RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -9,8 +12,7 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from './acknowledgements';
-import { deadLetters } from './dead-letter-queue';
-import type { Fleet } from './fleet';
+import { deadLetterQueue } from './dead-letter-queue';
 import type { FunctionCode } from './function-code';
 import {
   FUNCTION_SETTINGS,
@@ -19,81 +21,115 @@ import {
   pascalCase,
   permissions,
 } from './functions';
-import { Logs } from './log-groups';
+import { LogGroups } from './log-groups';
 import { checkedPrefix } from './name-prefix';
 import { statements } from './policy-statements';
-import { placeholders } from './state-machine-definition';
+import type { ProfileResources } from './profile-resources';
+import { placeholders } from './state-machine-placeholders';
 
-/** What a construct with functions and a state machine is told about them. */
+/** Props of a construct with functions and a state machine. */
 export interface HostingProps {
-  /** Where the functions' code comes from. */
+  /** The source of the functions' code. */
   readonly code: FunctionCode;
-  /** The processor that the functions run on. @default Architecture.ARM_64 */
+  /**
+   * The functions' processor architecture.
+   *
+   * @default Architecture.ARM_64
+   */
   readonly architecture?: Architecture;
-  /** What the names of the functions, the state machine and its logs begin with. @default the stack's name */
+  /**
+   * The prefix of the names of the functions, the state machine and the log groups.
+   *
+   * @default - the stack's name
+   */
   readonly namePrefix?: string;
-  /** How long logs are kept. @default RetentionDays.THREE_MONTHS */
+  /**
+   * How long logs are kept.
+   *
+   * @default RetentionDays.THREE_MONTHS
+   */
   readonly logRetention?: RetentionDays;
-  /** Whether the state machine's logs have the input and output of each state: the event, the profile, addresses, tags. @default true */
+  /**
+   * Whether the state machine's logs contain the input and output of each state: the event, the profile, addresses and tags.
+   *
+   * @default true
+   */
   readonly logExecutionData?: boolean;
-  /** Encrypts the logs. @default a key of the construct's own, rotated each year */
+  /**
+   * The key that encrypts the logs.
+   *
+   * @default - a key that the construct creates; KMS rotates it each year
+   */
   readonly encryptionKey?: IKey;
-  /** What becomes of the logs, and of the construct's own key, when the construct is removed. @default RemovalPolicy.DESTROY */
+  /**
+   * What happens to the logs, and to a key that the construct creates, when the construct is removed.
+   *
+   * @default RemovalPolicy.DESTROY
+   */
   readonly removalPolicy?: RemovalPolicy;
-  /** Executions that each function keeps free for itself; without it they share the account's. @default none */
+  /**
+   * Reserved concurrent executions by function.
+   *
+   * @default - no reserved concurrency: the functions share the account's concurrency
+   */
   readonly reservedConcurrentExecutions?: Partial<Record<FunctionName, number>>;
 }
 
-/** Makes the functions and the state machine of one construct. */
+/** Creates the functions and the state machine of one construct. */
 export class Hosting {
-  /** What the names of its resources begin with. */
+  /** The prefix of the resources' names. */
   readonly namePrefix: string;
-  /** How the logs are kept. */
-  readonly logs: Logs;
-  /** Takes what could not be delivered. */
+  /** Creates the log groups. */
+  readonly logGroups: LogGroups;
+  /** Receives undelivered events. */
   readonly deadLetterQueue: Queue;
-  /** The log groups of the functions and of the state machine, by name. */
-  readonly logGroups = new Map<string, LogGroup>();
+
+  private readonly logGroupsByName = new Map<string, LogGroup>();
 
   constructor(
     private readonly scope: Construct,
     private readonly props: HostingProps,
-    private readonly fleet: Fleet,
+    private readonly resources: ProfileResources,
   ) {
     this.namePrefix = checkedPrefix(
       props.namePrefix ?? Stack.of(scope).stackName,
       Object.keys(FUNCTION_SETTINGS),
     );
-    this.logs = new Logs(scope, {
+    this.logGroups = new LogGroups(scope, {
       retention: props.logRetention,
       encryptionKey: props.encryptionKey,
       removalPolicy: props.removalPolicy,
     });
-    this.deadLetterQueue = deadLetters(scope);
+    this.deadLetterQueue = deadLetterQueue(scope);
   }
 
-  /** A function; `stateMachine` is for one that looks at the state machine, and is not invoked by it. */
-  makeFunction(name: FunctionName, stateMachine?: StateMachine): Function {
+  /**
+   * Creates a function.
+   *
+   * @param name the function's name, without the prefix
+   * @param stateMachine the state machine that the function lists and starts executions of; only for a function that the
+   * state machine does not invoke
+   */
+  createFunction(name: FunctionName, stateMachine?: StateMachine): Function {
     const settings = FUNCTION_SETTINGS[name];
     const id = pascalCase(name);
     const functionName = `${this.namePrefix}-${name}`;
-    const logGroup = this.logs.group(this.scope, `${id}Logs`, `/aws/lambda/${functionName}`);
-    this.logGroups.set(name, logGroup);
+    const logGroup = this.createLogGroup(name, `/aws/lambda/${functionName}`);
     const role = new Role(this.scope, `${id}Role`, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-      description: `What ${functionName} may do (Hookline)`,
+      description: `Permissions of ${functionName} (Hookline)`,
     });
     logGroup.grantWrite(role);
     const allowed = statements(this.scope, {
-      functionName: name,
+      grantee: name,
       actions: permissions().get(name) ?? [],
-      fleet: this.fleet,
+      resources: this.resources,
       ...(stateMachine === undefined ? {} : { stateMachine }),
     });
     allowed.forEach((statement) => role.addToPolicy(statement));
     acknowledgeWildcards(role, allowed);
     const reserved = this.props.reservedConcurrentExecutions?.[name];
-    const made = this.props.code.create(this.scope, id, name, {
+    const created = this.props.code.create(this.scope, id, name, {
       functionName,
       description: `${settings.description} (Hookline)`,
       architecture: this.props.architecture ?? Architecture.ARM_64,
@@ -103,7 +139,7 @@ export class Hosting {
       logGroup,
       tracing: Tracing.ACTIVE,
       ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
-      ...(settings.byItself
+      ...(settings.invokedDirectly
         ? {
             retryAttempts: 2,
             maxEventAge: Duration.hours(1),
@@ -113,13 +149,20 @@ export class Hosting {
     });
     acknowledge(role, {
       'AwsSolutions-IAM5[Resource::*]':
-        'EC2 and Auto Scaling let nobody limit Describe and Get actions to a resource, nor X-Ray the writing of segments.',
+        'Describe and Get actions of EC2 and Auto Scaling, and X-Ray’s actions that write segments, do not support resource-level permissions.',
     });
-    return made;
+    return created;
   }
 
-  /** The state machine of a file, with a function for each of its placeholders. */
-  makeStateMachine(
+  /**
+   * Creates a state machine.
+   *
+   * @param machineName the state machine's name, without the prefix
+   * @param file the file of its definition
+   * @param comment its description
+   * @param functions the functions that its placeholders name
+   */
+  createStateMachine(
     machineName: StateMachineName,
     file: string,
     comment: string,
@@ -129,7 +172,7 @@ export class Hosting {
     const name = `${this.namePrefix}-${machineName}`;
     const role = new Role(this.scope, `${id}Role`, {
       assumedBy: new ServicePrincipal('states.amazonaws.com'),
-      description: `What the state machine ${name} may do (Hookline)`,
+      description: `Permissions of the state machine ${name} (Hookline)`,
     });
     const substitutions: Record<string, string> = {};
     const invoked: string[] = [];
@@ -139,17 +182,16 @@ export class Hosting {
       invoked.push(arn);
     }
     const allowed = statements(this.scope, {
-      functionName: machineName,
+      grantee: machineName,
       actions: permissions().get(machineName) ?? [],
-      fleet: this.fleet,
+      resources: this.resources,
       invoked,
     });
     allowed.forEach((statement) => role.addToPolicy(statement));
     acknowledgeWildcards(role, allowed);
-    // Step Functions adds to a resource policy for each log group whose name does not begin so, and that policy is soon
-    // full (Step Functions Developer Guide, "CloudWatch Logs resource policy size limits").
-    const logGroup = this.logs.group(this.scope, `${id}Logs`, `/aws/vendedlogs/states/${name}`);
-    this.logGroups.set(machineName, logGroup);
+    // For a log group without the prefix /aws/vendedlogs/, Step Functions adds to a resource policy, whose size is limited
+    // (Step Functions Developer Guide, "CloudWatch Logs resource policy size limits").
+    const destination = this.createLogGroup(machineName, `/aws/vendedlogs/states/${name}`);
     const machine = new StateMachine(this.scope, id, {
       stateMachineName: name,
       stateMachineType: StateMachineType.STANDARD,
@@ -158,7 +200,7 @@ export class Hosting {
       definitionSubstitutions: substitutions,
       role,
       logs: {
-        destination: logGroup,
+        destination,
         level: LogLevel.ALL,
         includeExecutionData: this.props.logExecutionData ?? true,
       },
@@ -166,8 +208,23 @@ export class Hosting {
     });
     acknowledge(role, {
       'AwsSolutions-IAM5[Resource::*]':
-        'Step Functions needs the log delivery actions and those of X-Ray on all resources: neither can be limited.',
+        'The log delivery actions and X-Ray’s actions that Step Functions needs do not support resource-level permissions.',
     });
     return machine;
+  }
+
+  /** Returns the log group of a function or of the state machine. */
+  logGroup(name: FunctionName | StateMachineName): LogGroup {
+    const found = this.logGroupsByName.get(name);
+    if (found === undefined) {
+      throw new Error(`${name} is not deployed by this construct`);
+    }
+    return found;
+  }
+
+  private createLogGroup(name: FunctionName | StateMachineName, logGroupName: string): LogGroup {
+    const logGroup = this.logGroups.create(this.scope, `${pascalCase(name)}Logs`, logGroupName);
+    this.logGroupsByName.set(name, logGroup);
+    return logGroup;
   }
 }

@@ -1,35 +1,47 @@
-/** The log groups of a construct, and the key that encrypts them. */
+/** The log groups of a construct, and the KMS key that encrypts them. */
 import { ArnFormat, Aws, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 
-/** How logs are kept. */
-export interface LogSettings {
-  /** For how long. @default RetentionDays.THREE_MONTHS */
+/** The settings of {@link LogGroups}. */
+export interface LogGroupSettings {
+  /**
+   * How long logs are kept.
+   *
+   * @default RetentionDays.THREE_MONTHS
+   */
   readonly retention?: RetentionDays | undefined;
-  /** Encrypts them. @default a key of the construct's own, rotated each year */
+  /**
+   * The key that encrypts the logs.
+   *
+   * @default - a key that the construct creates; KMS rotates it each year
+   */
   readonly encryptionKey?: IKey | undefined;
-  /** What becomes of them, and of the construct's own key, when the construct is removed. @default RemovalPolicy.DESTROY */
+  /**
+   * What happens to the logs, and to a key that the construct creates, when the construct is removed.
+   *
+   * @default RemovalPolicy.DESTROY
+   */
   readonly removalPolicy?: RemovalPolicy | undefined;
 }
 
-/** The log groups of a construct: alike but for their names. */
-export class Logs {
-  /** Encrypts them. */
+/** Creates the log groups of a construct, all with the same settings. */
+export class LogGroups {
+  /** The key that encrypts the logs. */
   readonly encryptionKey: IKey;
   private readonly retention: RetentionDays;
   private readonly removalPolicy: RemovalPolicy;
 
-  constructor(scope: Construct, settings: LogSettings) {
+  constructor(scope: Construct, settings: LogGroupSettings) {
     this.retention = settings.retention ?? RetentionDays.THREE_MONTHS;
     this.removalPolicy = settings.removalPolicy ?? RemovalPolicy.DESTROY;
-    this.encryptionKey = settings.encryptionKey ?? logKey(scope, this.removalPolicy);
+    this.encryptionKey = settings.encryptionKey ?? createKey(scope, this.removalPolicy);
   }
 
-  /** Another one of them. */
-  group(scope: Construct, id: string, logGroupName: string): LogGroup {
+  /** Creates a log group. */
+  create(scope: Construct, id: string, logGroupName: string): LogGroup {
     return new LogGroup(scope, id, {
       logGroupName,
       retention: this.retention,
@@ -39,8 +51,8 @@ export class Logs {
   }
 }
 
-/** A key for the log groups of a construct. CloudWatch Logs may use it for those of this account and region only. */
-function logKey(scope: Construct, removalPolicy: RemovalPolicy): Key {
+/** Creates a key that CloudWatch Logs may use for the log groups of this account and Region only. */
+function createKey(scope: Construct, removalPolicy: RemovalPolicy): Key {
   const key = new Key(scope, 'LogKey', {
     description: 'Encrypts the logs of Hookline',
     enableKeyRotation: true,

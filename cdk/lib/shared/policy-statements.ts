@@ -1,28 +1,28 @@
 /**
- * IAM statements for the API actions of `functions/permissions.json`: each action is allowed on as little as AWS lets an
- * action be limited to (Service Authorization Reference, "Actions, resources, and condition keys", of EC2, EC2 Auto
- * Scaling, and Step Functions). docs/deploy.md explains them to users.
+ * IAM statements for the API actions of `functions/permissions.json`. Each action is limited by resource and condition as far
+ * as AWS supports it (Service Authorization Reference, "Actions, resources, and condition keys", of EC2, EC2 Auto Scaling, and
+ * Step Functions). docs/deploy.md explains the statements to users.
  */
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { Conditions, Fleet } from './fleet';
 import type { FunctionName, StateMachineName } from './functions';
+import type { Conditions, ProfileResources } from './profile-resources';
 
-/** The tag that says for which instance Hookline made an interface. */
+/** The tag on an interface that Hookline created: the id of its instance. */
 const INSTANCE_TAG = 'hookline:instance-id';
-/** The tag by which reconcile remembers since when an interface has no owner. */
+/** The tag that reconcile sets on an orphaned interface: the time at which it was found to be orphaned. */
 const UNOWNED_TAG = 'hookline:unowned-since';
-/** The tag on an instance by which launches know since when it is being adopted. */
+/** The tag that adopt sets on an instance: the time at which its adoption started. Launches read it. */
 const ADOPTED_TAG = 'hookline:adopted-at';
-/** The tag that keeps the VPC CNI's hands off. */
+/** The tag that makes the VPC CNI ignore an interface. */
 const NO_MANAGE_TAG = 'node.k8s.amazonaws.com/no_manage';
-/** A policy is cut into several when it is too long, but a statement cannot be. */
-const ARNS_PER_STATEMENT = 50;
+/** The maximum number of ARNs in a statement. CDK splits a policy that is too long, but it cannot split a statement. */
+const MAX_ARNS_PER_STATEMENT = 50;
 
-/** Actions that AWS lets nobody limit to a resource: they read, and their Resource must be `*`. */
-const UNLIMITED_READS: ReadonlySet<string> = new Set([
+/** Read actions without resource-level permissions: their Resource must be `*`. */
+const READS_OF_ALL_RESOURCES: ReadonlySet<string> = new Set([
   'autoscaling:DescribeAutoScalingGroups',
   'autoscaling:DescribeAutoScalingInstances',
   'ec2:DescribeInstances',
@@ -33,49 +33,57 @@ const UNLIMITED_READS: ReadonlySet<string> = new Set([
   'ec2:GetSubnetCidrReservations',
 ]);
 
-/** Who is allowed something, and on what. */
+/** The actions that a function or a state machine may call, and the resources that limit them. */
 export interface Grant {
-  /** The function, or the state machine. */
-  readonly functionName: FunctionName | StateMachineName;
-  /** Its actions. */
+  /** The function or the state machine. */
+  readonly grantee: FunctionName | StateMachineName;
+  /** The API actions. */
   readonly actions: readonly string[];
-  /** What the profiles name. */
-  readonly fleet: Fleet;
-  /** The state machine of a launch; absent for the functions that it invokes. */
+  /** The resources that the profiles name. */
+  readonly resources: ProfileResources;
+  /**
+   * The state machine of a launch.
+   *
+   * @default - none, for the functions that the state machine invokes
+   */
   readonly stateMachine?: StateMachine;
-  /** The ARNs of the functions that the state machine invokes. */
+  /**
+   * The ARNs of the functions that the state machine invokes.
+   *
+   * @default - none, for functions
+   */
   readonly invoked?: readonly string[];
 }
 
-/** The statements that allow a function its actions, and nothing else. */
+/** Returns the statements that allow the actions of a grant, and no others. */
 export function statements(scope: Construct, grant: Grant): PolicyStatement[] {
-  const reads = grant.actions.filter((action) => UNLIMITED_READS.has(action));
-  const others = grant.actions.filter((action) => !UNLIMITED_READS.has(action));
+  const reads = grant.actions.filter((action) => READS_OF_ALL_RESOURCES.has(action));
+  const limited = grant.actions.filter((action) => !READS_OF_ALL_RESOURCES.has(action));
   return [
     ...(reads.length > 0 ? [new PolicyStatement({ actions: [...reads], resources: ['*'] })] : []),
-    ...others.flatMap((action) => limited(scope, action, grant)),
+    ...limited.flatMap((action) => limitedStatements(scope, action, grant)),
   ];
 }
 
-function limited(scope: Construct, action: string, grant: Grant): PolicyStatement[] {
-  const { fleet } = grant;
+function limitedStatements(scope: Construct, action: string, grant: Grant): PolicyStatement[] {
+  const named = grant.resources;
   const actions = [action];
-  const interfaces = [fleet.ec2Arn('network-interface', '*')];
-  const ours = { StringLike: { [`aws:ResourceTag/${INSTANCE_TAG}`]: 'i-*' } };
+  const interfaces = [named.ec2Arn('network-interface', '*')];
+  const ownInterface = { StringLike: { [`aws:ResourceTag/${INSTANCE_TAG}`]: 'i-*' } };
   const instances = (more: Conditions = {}): PolicyStatement[] =>
-    fleet.instanceConditions.map(
+    named.instanceConditions.map(
       (conditions) =>
         new PolicyStatement({
           actions,
-          resources: [fleet.ec2Arn('instance', '*')],
-          conditions: all(conditions, more),
+          resources: [named.ec2Arn('instance', '*')],
+          conditions: allOf(conditions, more),
         }),
     );
 
   switch (action) {
     case 'ec2:CreateNetworkInterface':
       return [
-        // The new interface: only with the tags that make it Hookline's, and keep the VPC CNI away, from the beginning.
+        // The new interface. The request must set the tag of its instance, and the tag that makes the VPC CNI ignore it.
         new PolicyStatement({
           actions,
           resources: interfaces,
@@ -86,34 +94,31 @@ function limited(scope: Construct, action: string, grant: Grant): PolicyStatemen
         }),
         ...onArns(
           actions,
-          fleet.subnetIds.map((id) => fleet.ec2Arn('subnet', id)),
+          named.subnetIds.map((id) => named.ec2Arn('subnet', id)),
         ),
         ...onArns(
           actions,
-          fleet.securityGroupIds.map((id) => fleet.ec2Arn('security-group', id)),
+          named.securityGroupIds.map((id) => named.ec2Arn('security-group', id)),
         ),
       ];
     case 'ec2:CreateTags':
-      return tagging(actions, grant, interfaces, instances, ours);
+      return taggingStatements(actions, grant, interfaces, instances, ownInterface);
     case 'ec2:DeleteTags':
-      return [
-        new PolicyStatement({
-          actions,
-          resources: interfaces,
-          conditions: all(ours, onlyTheseKeys([UNOWNED_TAG])),
-        }),
-      ];
+      return unownedTagStatements(actions, interfaces, ownInterface);
     case 'ec2:DeleteNetworkInterface':
-      return [new PolicyStatement({ actions, resources: interfaces, conditions: ours })];
+      return [new PolicyStatement({ actions, resources: interfaces, conditions: ownInterface })];
     case 'ec2:AttachNetworkInterface':
     case 'ec2:DetachNetworkInterface':
     case 'ec2:ModifyNetworkInterfaceAttribute':
-      // Both the interface and its instance must be allowed. The instance cannot carry our tag when it is launched, so
-      // it is known by its group, or by the tag that the profile selects it by.
-      return [new PolicyStatement({ actions, resources: interfaces, conditions: ours }), ...instances()];
+      // IAM checks the interface and its instance. The instance has no tag of Hookline when it is launched, so a condition
+      // selects it by its group, or by the tag of the profile's selector.
+      return [
+        new PolicyStatement({ actions, resources: interfaces, conditions: ownInterface }),
+        ...instances(),
+      ];
     case 'autoscaling:CompleteLifecycleAction':
     case 'autoscaling:RecordLifecycleActionHeartbeat':
-      return onArns(actions, fleet.groupArns);
+      return onArns(actions, named.groupArns);
     case 'lambda:InvokeFunction':
       return [new PolicyStatement({ actions, resources: [...(grant.invoked ?? [])] })];
     case 'states:ListExecutions':
@@ -123,31 +128,31 @@ function limited(scope: Construct, action: string, grant: Grant): PolicyStatemen
       return [new PolicyStatement({ actions, resources: [executionsOf(scope, machineOf(grant))] })];
     default:
       throw new Error(
-        `${grant.functionName} calls ${action}: say in cdk/lib/shared/policy-statements.ts what it is allowed on`,
+        `${grant.grantee} calls ${action}, which has no statement. Add one to cdk/lib/shared/policy-statements.ts`,
       );
   }
 }
 
-/** Each function that sets tags sets other ones, on other things. */
-function tagging(
+/** The statements for `ec2:CreateTags`. Each function may set its own tag keys, on its own kinds of resources. */
+function taggingStatements(
   actions: string[],
-  { functionName, fleet }: Grant,
+  { grantee, resources: named }: Grant,
   interfaces: string[],
   instances: (more: Conditions) => PolicyStatement[],
-  ours: Conditions,
+  ownInterface: Conditions,
 ): PolicyStatement[] {
-  switch (functionName) {
+  switch (grantee) {
     case 'tag-node':
     case 'name-nodes':
-      // Nothing is allowed where no profile has tags. Volumes, and the interfaces that an instance was launched with, have
-      // nothing to know them by: only which tags is limited.
+      // Profiles without tags need no statement. The volumes and interfaces that an instance is launched with have no tag
+      // that a condition could select, so only the tag keys are limited.
       return [
-        ...(fleet.nodeTagKeys.length === 0 ? [] : instances(onlyTheseKeys(fleet.nodeTagKeys))),
-        ...tagsOn(actions, [fleet.ec2Arn('volume', '*')], fleet.volumeTagKeys),
-        ...tagsOn(actions, interfaces, fleet.interfaceTagKeys),
+        ...(named.nodeTagKeys.length === 0 ? [] : instances(onlyTagKeys(named.nodeTagKeys))),
+        ...onlyKeysOn(actions, [named.ec2Arn('volume', '*')], named.volumeTagKeys),
+        ...onlyKeysOn(actions, interfaces, named.interfaceTagKeys),
       ];
     case 'create-interfaces':
-      // The tags of an interface that is being created, and never of one that is there.
+      // Only the tags of the request that creates an interface, and not the tags of an existing interface.
       return [
         new PolicyStatement({
           actions,
@@ -156,62 +161,70 @@ function tagging(
         }),
       ];
     case 'reconcile':
-      return [
-        new PolicyStatement({
-          actions,
-          resources: interfaces,
-          conditions: all(ours, onlyTheseKeys([UNOWNED_TAG])),
-        }),
-      ];
+      return unownedTagStatements(actions, interfaces, ownInterface);
     case 'adopt':
-      return instances(onlyTheseKeys([ADOPTED_TAG]));
+      return instances(onlyTagKeys([ADOPTED_TAG]));
     default:
       throw new Error(
-        `${functionName} sets tags: say in cdk/lib/shared/policy-statements.ts which, and on what`,
+        `${grantee} calls ec2:CreateTags, which has no statement for it. Add one to cdk/lib/shared/policy-statements.ts`,
       );
   }
 }
 
-function tagsOn(actions: string[], resources: string[], keys: string[]): PolicyStatement[] {
-  return keys.length === 0
-    ? []
-    : [new PolicyStatement({ actions, resources, conditions: onlyTheseKeys(keys) })];
+/** Reconcile sets and deletes one tag key, on interfaces that Hookline created. */
+function unownedTagStatements(
+  actions: string[],
+  interfaces: string[],
+  ownInterface: Conditions,
+): PolicyStatement[] {
+  return [
+    new PolicyStatement({
+      actions,
+      resources: interfaces,
+      conditions: allOf(ownInterface, onlyTagKeys([UNOWNED_TAG])),
+    }),
+  ];
 }
 
-/** The request names these tag keys and no others, and at least one. */
-function onlyTheseKeys(keys: string[]): Conditions {
+function onlyKeysOn(actions: string[], resources: string[], keys: string[]): PolicyStatement[] {
+  return keys.length === 0
+    ? []
+    : [new PolicyStatement({ actions, resources, conditions: onlyTagKeys(keys) })];
+}
+
+/** The request has at least one tag key, and no key outside this list. */
+function onlyTagKeys(keys: string[]): Conditions {
   return { 'ForAllValues:StringEquals': { 'aws:TagKeys': keys }, Null: { 'aws:TagKeys': 'false' } };
 }
 
-/** Two conditions at once. IAM wants all operators of a statement, and all keys of an operator, to hold. */
-function all(one: Conditions, other: Conditions): Conditions {
-  const both = { ...one };
-  for (const [operator, keys] of Object.entries(other)) {
-    both[operator] = { ...both[operator], ...keys };
+/** Merges two conditions. IAM requires all operators of a statement, and all keys of an operator, to match. */
+function allOf(first: Conditions, second: Conditions): Conditions {
+  const merged = { ...first };
+  for (const [operator, keys] of Object.entries(second)) {
+    merged[operator] = { ...merged[operator], ...keys };
   }
-  return both;
+  return merged;
 }
 
 function onArns(actions: string[], arns: string[]): PolicyStatement[] {
   const statements: PolicyStatement[] = [];
-  for (let first = 0; first < arns.length; first += ARNS_PER_STATEMENT) {
+  for (let first = 0; first < arns.length; first += MAX_ARNS_PER_STATEMENT) {
     statements.push(
-      new PolicyStatement({ actions, resources: arns.slice(first, first + ARNS_PER_STATEMENT) }),
+      new PolicyStatement({ actions, resources: arns.slice(first, first + MAX_ARNS_PER_STATEMENT) }),
     );
   }
   return statements;
 }
 
-function machineOf({ stateMachine, functionName }: Grant): StateMachine {
+function machineOf({ stateMachine, grantee }: Grant): StateMachine {
   if (stateMachine === undefined) {
-    throw new Error(`${functionName} is invoked by the state machine, and cannot be allowed to look at it`);
+    throw new Error(`the statements of ${grantee} need the state machine, which is created after ${grantee}`);
   }
   return stateMachine;
 }
 
 function executionsOf(scope: Construct, machine: StateMachine): string {
-  const stack = Stack.of(scope);
-  return stack.formatArn({
+  return Stack.of(scope).formatArn({
     service: 'states',
     resource: 'execution',
     resourceName: `${machine.stateMachineName}:*`,

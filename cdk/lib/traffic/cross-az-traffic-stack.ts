@@ -1,8 +1,8 @@
-/** The stack of the traffic across Availability Zones. It is one of its own: its data may outlive the rest. */
+/** The stack of the cross-AZ traffic. It is a stack of its own, so that its data can outlive the other stack. */
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { acknowledgeTrafficProviders } from '../shared/acknowledgements';
+import { acknowledgeCdkFunction } from '../shared/acknowledgements';
 import type { HooklineConfig, Traffic } from '../shared/config';
 import { ConfigurationError } from '../shared/configuration-error';
 import { CrossAzTraffic } from './cross-az-traffic';
@@ -13,17 +13,17 @@ import type { TrafficSource } from './traffic-store';
 
 /** Props of {@link CrossAzTrafficStack}. */
 export interface CrossAzTrafficStackProps extends StackProps {
-  /** What to deploy: `traffic` of a configuration, which has been checked. */
+  /** `traffic` of a checked configuration. */
   readonly traffic: Traffic;
-  /** The rest of the configuration, as far as it counts here too. */
+  /** The fields of the configuration that apply to this stack too. */
   readonly config: Pick<HooklineConfig, 'architecture' | 'alarms' | 'logs' | 'stackName'>;
-  /** Where the function's code comes from. */
+  /** The source of the function's code. */
   readonly code: FunctionCode;
 }
 
-/** The traffic across Availability Zones, its alarms and its dashboard. */
+/** The construct of the cross-AZ traffic, with its alarms and its dashboard. */
 export class CrossAzTrafficStack extends Stack {
-  /** What makes the table. */
+  /** The flow logs, the table, and the state machine that computes it. */
   readonly traffic: CrossAzTraffic;
 
   constructor(scope: Construct, id: string, props: CrossAzTrafficStackProps) {
@@ -40,7 +40,7 @@ export class CrossAzTrafficStack extends Stack {
         ...(traffic.assumeRoleArn === undefined ? {} : { assumeRoleArn: traffic.assumeRoleArn }),
         ...(traffic.accessEntry === undefined ? {} : { accessEntry: traffic.accessEntry }),
       },
-      source: source(traffic),
+      source: trafficSource(traffic),
       code: props.code,
       architecture: config.architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
       namePrefix: config.stackName,
@@ -62,33 +62,33 @@ export class CrossAzTrafficStack extends Stack {
       traffic: this.traffic,
       clusterName: traffic.clusterName,
     });
-    acknowledgeTrafficProviders(this);
-    this.outputs(url);
+    acknowledgeAutoDelete(this);
+    this.createOutputs(url);
   }
 
-  private outputs(dashboardUrl: string): void {
+  private createOutputs(dashboardUrl: string): void {
     const { store, stateMachine, extractPods, deadLetterQueue } = this.traffic;
     for (const [id, value, description] of [
-      ['StateMachineArn', stateMachine.stateMachineArn, 'The state machine: start it for hours of the past'],
-      ['DashboardUrl', dashboardUrl, 'What crosses zones, by hour'],
-      ['WorkGroup', store.workGroupName, 'Athena’s workgroup, with the named queries'],
-      ['Database', store.databaseName, 'Glue’s database'],
+      ['StateMachineArn', stateMachine.stateMachineArn, 'The state machine. Start it to compute past hours'],
+      ['DashboardUrl', dashboardUrl, 'The dashboard'],
+      ['WorkGroup', store.workGroupName, 'The Athena workgroup, with named queries'],
+      ['Database', store.databaseName, 'The Glue database'],
       [
         'TrafficBucket',
         store.trafficBucket.bucketName,
-        'The listings and the table: pods.bucket of the input',
+        'The bucket of the listings and the table: pods.bucket of the input of the state machine',
       ],
-      ['FlowLogsBucket', store.flowLogsBucket.bucketName, 'The flow logs'],
-      ['QueryResultsBucket', store.resultsBucket.bucketName, 'What queries found'],
-      ['ExtractPodsRoleArn', extractPods.role.roleArn, 'Whom the cluster must let list nodes and pods'],
-      ['DeadLetterQueueUrl', deadLetterQueue.queueUrl, 'What the schedule could not start'],
+      ['FlowLogsBucket', store.flowLogsBucket.bucketName, 'The bucket of the flow logs'],
+      ['QueryResultsBucket', store.resultsBucket.bucketName, 'The bucket of the query results'],
+      ['ExtractPodsRoleArn', extractPods.role.roleArn, 'The role that lists nodes and pods of the cluster'],
+      ['DeadLetterQueueUrl', deadLetterQueue.queueUrl, 'The dead-letter queue of the schedule'],
     ] as const) {
       new CfnOutput(this, id, { value, description });
     }
   }
 }
 
-function source({ vpcId, subnetIds }: Traffic): TrafficSource {
+function trafficSource({ vpcId, subnetIds }: Traffic): TrafficSource {
   if (vpcId !== undefined && subnetIds === undefined) {
     return { vpcId };
   }
@@ -98,6 +98,14 @@ function source({ vpcId, subnetIds }: Traffic): TrafficSource {
   throw new ConfigurationError(
     'config.traffic',
     vpcId === undefined ? 'no network' : 'two networks',
-    'Name either a vpcId or subnetIds',
+    'Set either vpcId or subnetIds',
   );
+}
+
+/** Acknowledges the findings of the function that empties the buckets, if the buckets are deleted with the stack. */
+function acknowledgeAutoDelete(stack: Stack): void {
+  const provider = stack.node.tryFindChild('Custom::S3AutoDeleteObjectsCustomResourceProvider');
+  if (provider !== undefined) {
+    acknowledgeCdkFunction(provider, 'CDK creates the function. It may write logs.');
+  }
 }

@@ -1,4 +1,4 @@
-/** The traffic across Availability Zones (docs/cross-az-traffic.md): what makes the table, each hour. */
+/** The cross-AZ traffic (docs/cross-az-traffic.md): everything that computes the table, each hour. */
 import { Duration, RemovalPolicy, Stack, TimeZone } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -16,74 +16,120 @@ import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cd
 import { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from '../shared/acknowledgements';
 import { ConfigurationError } from '../shared/configuration-error';
-import { deadLetters } from '../shared/dead-letter-queue';
+import { deadLetterQueue } from '../shared/dead-letter-queue';
 import { ExtractPods, type ListedCluster } from './extract-pods';
 import type { FunctionCode } from '../shared/function-code';
-import { Logs } from '../shared/log-groups';
+import { LogGroups } from '../shared/log-groups';
 import { checkedPrefix } from '../shared/name-prefix';
-import { mayPutMetrics, mayQuery, mayStoreTraffic } from './policy-statements';
+import { putMetricsStatement, queryStatements, storeTrafficStatements } from './policy-statements';
 import { type TrafficSource, TrafficStore } from './traffic-store';
 import { TrafficTable } from './traffic-table';
 import { machineDefinition, metricsStatement, storeStatement } from './definitions';
 
-/** The functions, by what their names end with. */
+/** The names of the functions, without the prefix. */
 const FUNCTIONS = ['extract-pods', 'traffic-table'];
-/** Flow logs of an hour are delivered some ten minutes after it. */
-const EARLIEST_MINUTE = 10;
+/** The flow logs of an hour are delivered about ten minutes after its end. */
+const MIN_MINUTE = 10;
 
 /** Props of {@link CrossAzTraffic}. */
 export interface CrossAzTrafficProps {
-  /** The cluster whose pods are looked at. */
+  /** The cluster whose traffic is measured. */
   readonly cluster: ListedCluster;
-  /** The network that the cluster is in. */
+  /** The network of the cluster. */
   readonly source: TrafficSource;
-  /** Where the function's code comes from. */
+  /** The source of the function's code. */
   readonly code: FunctionCode;
-  /** The processor that the function runs on. @default Architecture.ARM_64 */
+  /**
+   * The function's processor architecture.
+   *
+   * @default Architecture.ARM_64
+   */
   readonly architecture?: Architecture;
-  /** What names begin with. @default the stack's name */
+  /**
+   * The prefix of the resources' names.
+   *
+   * @default - the stack's name
+   */
   readonly namePrefix?: string;
-  /** The labels that name a pod's group: the first of them that it has. @default those of extract-pods */
+  /**
+   * The label keys that name a pod's group. The first key that the pod has applies. With an empty list, the pod's owner names
+   * its group.
+   *
+   * @default - `app.kubernetes.io/name`, then `app`
+   */
   readonly groupLabels?: readonly string[];
-  /** US dollars for a GB that leaves a zone, and again for one that enters another. @default 0.01 */
+  /**
+   * The price in US dollars of a GB that leaves a zone. A GB that enters a zone has the same price.
+   *
+   * @default 0.01
+   */
   readonly usdPerGb?: number;
-  /** How many pairs of groups of each hour, those with most bytes across zones, become metrics of CloudWatch. @default 10 */
+  /**
+   * The number of pairs of groups, those with the most bytes across zones, that get CloudWatch metrics each hour.
+   *
+   * @default 10
+   */
   readonly topPairs?: number;
-  /** The most that one query may scan, in GiB. @default 100 */
+  /**
+   * The maximum amount of data that a query may scan, in GiB.
+   *
+   * @default 100
+   */
   readonly scanLimitGiB?: number;
-  /** How long flow logs and listings are kept: that far back an hour can be computed again. @default 30 days */
+  /**
+   * How long flow logs and listings are kept. An hour can be computed again for as long.
+   *
+   * @default Duration.days(30)
+   */
   readonly keepInputs?: Duration;
-  /** The minute of each hour at which it begins, from 10 to 59. @default 20 */
+  /**
+   * The minute of each hour at which the execution starts, from 10 to 59.
+   *
+   * @default 20
+   */
   readonly minute?: number;
   /**
-   * What becomes of the buckets, with what is in them, and of the database when the construct is removed: RETAIN or
-   * DESTROY. @default RemovalPolicy.RETAIN, as nobody can have the traffic of the past recorded again
+   * What happens to the buckets, their objects and the database when the construct is removed: RETAIN or DESTROY.
+   *
+   * @default RemovalPolicy.RETAIN - past traffic cannot be recorded again
    */
   readonly removalPolicy?: RemovalPolicy.RETAIN | RemovalPolicy.DESTROY;
-  /** What becomes of the logs, and of the construct's own key. @default RemovalPolicy.DESTROY */
+  /**
+   * What happens to the logs, and to a key that the construct creates, when the construct is removed.
+   *
+   * @default RemovalPolicy.DESTROY
+   */
   readonly logRemovalPolicy?: RemovalPolicy;
-  /** How long logs are kept. @default RetentionDays.THREE_MONTHS */
+  /**
+   * How long logs are kept.
+   *
+   * @default RetentionDays.THREE_MONTHS
+   */
   readonly logRetention?: RetentionDays;
-  /** Encrypts the logs. @default a key of the construct's own, rotated each year */
+  /**
+   * The key that encrypts the logs.
+   *
+   * @default - a key that the construct creates; KMS rotates it each year
+   */
   readonly encryptionKey?: IKey;
 }
 
-/** Flow logs, the function that lists pods, the state machine that asks Athena, and the schedule that starts it. */
+/** The flow logs, the function that lists pods, the state machine that queries Athena, and the schedule that starts it. */
 export class CrossAzTraffic extends Construct {
-  /** Buckets, tables, workgroup and queries. */
+  /** The buckets, tables, workgroup and queries. */
   readonly store: TrafficStore;
   /** The function extract-pods and its role. */
   readonly extractPods: ExtractPods;
-  /** The state machine. */
+  /** The state machine that computes the traffic of three hours. */
   readonly stateMachine: StateMachine;
-  /** Starts it each hour. */
+  /** Starts the state machine each hour. */
   readonly schedule: Schedule;
-  /** Takes what the schedule could not start. */
+  /** Receives the executions that the schedule could not start. */
   readonly deadLetterQueue: Queue;
-  /** What names begin with. */
+  /** The prefix of the resources' names. */
   readonly namePrefix: string;
 
-  private readonly logs: Logs;
+  private readonly logGroups: LogGroups;
 
   constructor(
     scope: Construct,
@@ -91,9 +137,9 @@ export class CrossAzTraffic extends Construct {
     private readonly props: CrossAzTrafficProps,
   ) {
     super(scope, id);
-    check(props);
+    checkProps(props);
     this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(this).stackName, FUNCTIONS);
-    this.logs = new Logs(this, {
+    this.logGroups = new LogGroups(this, {
       retention: props.logRetention,
       encryptionKey: props.encryptionKey,
       removalPolicy: props.logRemovalPolicy,
@@ -112,38 +158,38 @@ export class CrossAzTraffic extends Construct {
       code: props.code,
       architecture: props.architecture ?? Architecture.ARM_64,
       functionName,
-      logGroup: this.logs.group(this, 'ExtractPodsLogs', `/aws/lambda/${functionName}`),
+      logGroup: this.logGroups.create(this, 'ExtractPodsLogs', `/aws/lambda/${functionName}`),
     });
     const table = new TrafficTable(this, 'Table', {
       store: this.store,
-      logGroup: this.logs.group(this, 'TableLogs', `/aws/lambda/${this.namePrefix}-traffic-table`),
+      logGroup: this.logGroups.create(this, 'TableLogs', `/aws/lambda/${this.namePrefix}-traffic-table`),
     });
-    this.stateMachine = this.makeStateMachine();
-    this.deadLetterQueue = deadLetters(this);
-    this.schedule = this.makeSchedule();
+    this.stateMachine = this.createStateMachine();
+    this.deadLetterQueue = deadLetterQueue(this);
+    this.schedule = this.createSchedule();
     this.schedule.node.addDependency(table);
   }
 
-  private makeStateMachine(): StateMachine {
+  private createStateMachine(): StateMachine {
     const name = `${this.namePrefix}-cross-az-traffic`;
     const role = new Role(this, 'StateMachineRole', {
       assumedBy: new ServicePrincipal('states.amazonaws.com'),
-      description: `What the state machine ${name} may do (Hookline)`,
+      description: `Permissions of the state machine ${name} (Hookline)`,
     });
     const { functionArn } = this.extractPods.function;
     const allowed = [
       new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [functionArn] }),
-      ...mayQuery(this.store),
-      ...mayStoreTraffic(this.store),
-      mayPutMetrics(),
+      ...queryStatements(this.store),
+      ...storeTrafficStatements(this.store),
+      putMetricsStatement(),
     ];
     allowed.forEach((statement) => role.addToPolicy(statement));
     acknowledgeWildcards(role, allowed);
     const machine = new StateMachine(this, 'StateMachine', {
       stateMachineName: name,
       stateMachineType: StateMachineType.STANDARD,
-      comment: 'Computes the traffic across Availability Zones of three hours (Hookline)',
-      // The statements are put in here and not by CloudFormation, which would not escape their line breaks for JSON.
+      comment: 'Computes the cross-AZ traffic of three hours (Hookline)',
+      // Not a substitution of CloudFormation, which would not escape the line breaks of the SQL for JSON.
       definitionBody: DefinitionBody.fromString(
         machineDefinition({
           store: storeStatement(this.props.usdPerGb ?? 0.01),
@@ -157,7 +203,7 @@ export class CrossAzTraffic extends Construct {
       },
       role,
       logs: {
-        destination: this.logs.group(this, 'StateMachineLogs', `/aws/vendedlogs/states/${name}`),
+        destination: this.logGroups.create(this, 'StateMachineLogs', `/aws/vendedlogs/states/${name}`),
         level: LogLevel.ALL,
         includeExecutionData: true,
       },
@@ -165,16 +211,16 @@ export class CrossAzTraffic extends Construct {
     });
     acknowledge(role, {
       'AwsSolutions-IAM5[Resource::*]':
-        'Step Functions needs the log delivery actions and those of X-Ray on all resources: neither can be limited. A condition limits PutMetricData to the namespace.',
+        'The log delivery actions and X-Ray’s actions that Step Functions needs do not support resource-level permissions. A condition limits PutMetricData to the namespace.',
     });
     return machine;
   }
 
-  private makeSchedule(): Schedule {
+  private createSchedule(): Schedule {
     const { cluster, groupLabels, minute = 20 } = this.props;
     return new Schedule(this, 'Schedule', {
       scheduleName: `${this.namePrefix}-cross-az-traffic`,
-      description: 'Computes the traffic across Availability Zones of the three hours before (Hookline)',
+      description: 'Computes the cross-AZ traffic of the last three hours (Hookline)',
       schedule: ScheduleExpression.cron({ minute: String(minute), timeZone: TimeZone.ETC_UTC }),
       target: new StepFunctionsStartExecution(this.stateMachine, {
         input: ScheduleTargetInput.fromObject({
@@ -187,7 +233,7 @@ export class CrossAzTraffic extends Construct {
             ...(groupLabels === undefined ? {} : { group: { labels: groupLabels } }),
           },
         }),
-        // The two runs after compute the same hours.
+        // The next two executions compute the same hours.
         maxEventAge: Duration.minutes(30),
         retryAttempts: 10,
         deadLetterQueue: this.deadLetterQueue,
@@ -196,22 +242,29 @@ export class CrossAzTraffic extends Construct {
   }
 }
 
-function check({ source, usdPerGb, topPairs, scanLimitGiB, minute, keepInputs }: CrossAzTrafficProps): void {
+function checkProps({
+  source,
+  usdPerGb,
+  topPairs,
+  scanLimitGiB,
+  minute,
+  keepInputs,
+}: CrossAzTrafficProps): void {
   if ('subnetIds' in source && source.subnetIds.length === 0) {
-    throw new ConfigurationError('source.subnetIds', 'no subnet', 'Name those that the nodes are in');
+    throw new ConfigurationError('source.subnetIds', 'no subnet', 'Add the subnets of the nodes');
   }
-  for (const [field, value, least, most] of [
+  for (const [field, value, min, max] of [
     ['usdPerGb', usdPerGb, 0, 1000],
-    // All that one execution puts must fit into its input, 256 KiB, and each pair costs what a metric does.
+    // The metrics of an execution must fit the payload limit of a state (256 KiB), and each pair costs as a custom metric.
     ['topPairs', topPairs, 0, 50],
-    // Athena's own least is 10 MB.
+    // Athena's minimum is 10 MB.
     ['scanLimitGiB', scanLimitGiB, 1, 100_000],
-    ['minute', minute, EARLIEST_MINUTE, 59],
-    // A run reads the hours before, and those of the day before shortly after midnight.
+    ['minute', minute, MIN_MINUTE, 59],
+    // An execution reads the last hours. Shortly after midnight these are hours of the day before.
     ['keepInputs', keepInputs?.toDays(), 2, 3650],
   ] as const) {
-    if (value !== undefined && !(value >= least && value <= most)) {
-      throw new ConfigurationError(field, `${value} is not possible`, `Give ${least} to ${most}`);
+    if (value !== undefined && !(value >= min && value <= max)) {
+      throw new ConfigurationError(field, `${value} is out of range`, `Use a value from ${min} to ${max}`);
     }
   }
 }

@@ -1,25 +1,25 @@
-/** The dashboard of the traffic across Availability Zones: how much crosses, what it costs, and whose it is. */
+/** The dashboard of the cross-AZ traffic: its bytes, its cost, and the groups of pods that cause it. */
 import { Duration } from 'aws-cdk-lib';
 import { Dashboard, GraphWidget, GraphWidgetView, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
+import { dashboardUrl } from '../shared/dashboard-widgets';
 import type { CrossAzTraffic } from './cross-az-traffic';
-import { dashboardUrl } from '../launch/dashboard';
 import { inZoneShare, topPairs, trafficMetric } from './metrics';
 
-/** As many pairs as a person can tell from one another. */
+/** The number of pairs in the graph. More lines would be hard to tell apart. */
 const PAIRS_SHOWN = 10;
 
 /** Props of {@link TrafficDashboard}. */
 export interface TrafficDashboardProps {
-  /** What is shown. */
+  /** The construct that the dashboard shows. */
   readonly traffic: CrossAzTraffic;
-  /** The cluster, as the schedule names it. */
+  /** The cluster's name, which is a dimension of the metrics. */
   readonly clusterName: string;
 }
 
 /** The dashboard of a {@link CrossAzTraffic}. */
 export class TrafficDashboard extends Construct {
-  /** Where it is in the console. */
+  /** The dashboard's URL in the console. */
   readonly url: string;
 
   constructor(scope: Construct, id: string, { traffic, clusterName }: TrafficDashboardProps) {
@@ -31,14 +31,14 @@ export class TrafficDashboard extends Construct {
     });
     dashboard.addWidgets(
       new TextWidget({
-        markdown: `**Hookline**: traffic of the pods of ${clusterName} across Availability Zones, by hour. docs/cross-az-traffic.md says how to read it; the table has more than the pairs with most bytes.`,
+        markdown: `**Hookline**: traffic of the pods of ${clusterName} across Availability Zones, by hour. docs/cross-az-traffic.md explains it. The table contains all pairs of groups.`,
         width: 24,
         height: 1,
       }),
     );
     dashboard.addWidgets(
       new GraphWidget({
-        title: 'Bytes across zones, and within',
+        title: 'Bytes across zones and in zone',
         left: [
           trafficMetric('CrossAzBytes', clusterName).with({ label: 'across zones' }),
           trafficMetric('InZoneBytes', clusterName).with({ label: 'in zone' }),
@@ -48,14 +48,14 @@ export class TrafficDashboard extends Construct {
         width: 8,
       }),
       new GraphWidget({
-        title: 'Share that stays in its zone',
+        title: 'Share of traffic in zone',
         left: [inZoneShare(clusterName)],
         leftYAxis: { label: 'percent', showUnits: false, min: 0, max: 100 },
         width: 8,
       }),
       new GraphWidget({
-        title: 'What crossing zones costs',
-        left: [trafficMetric('CrossAzUsd', clusterName).with({ label: 'US dollars an hour' })],
+        title: 'Cost of traffic across zones',
+        left: [trafficMetric('CrossAzUsd', clusterName).with({ label: 'US dollars per hour' })],
         leftYAxis: { label: 'US dollars', showUnits: false, min: 0 },
         view: GraphWidgetView.BAR,
         width: 8,
@@ -63,7 +63,7 @@ export class TrafficDashboard extends Construct {
     );
     dashboard.addWidgets(
       new GraphWidget({
-        title: 'The pairs of groups with most bytes across zones',
+        title: 'Pairs of groups with the most bytes across zones',
         left: [topPairs(clusterName, PAIRS_SHOWN)],
         leftYAxis: { min: 0 },
         width: 24,

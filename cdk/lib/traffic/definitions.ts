@@ -1,10 +1,10 @@
-/** The SQL texts and table definitions of `traffic/`, put together as traffic/README.md says. */
+/** The SQL, the Glue tables and the state machine of the cross-AZ traffic, assembled as traffic/README.md describes. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CfnTable } from 'aws-cdk-lib/aws-glue';
 import { CROSS_AZ_TRAFFIC, TRAFFIC_SQL, TRAFFIC_TABLES } from '../shared/repository';
 
-/** The queries that people want: `traffic/sql/NAME.sql`. */
+/** The named queries of the workgroup: `traffic/sql/NAME.sql`. */
 export const NAMED_QUERIES = [
   'top-talkers',
   'in-zone-share-by-namespace',
@@ -13,7 +13,7 @@ export const NAMED_QUERIES = [
   'not-measured',
 ] as const;
 
-/** The name of a text in `traffic/sql`. */
+/** The name of a file in `traffic/sql`. */
 export type SqlName = (typeof NAMED_QUERIES)[number] | 'cross-az' | 'store' | 'metrics' | 'create-table';
 
 interface Column {
@@ -21,13 +21,13 @@ interface Column {
   readonly Type: string;
 }
 
-/** A definition in `traffic/glue`: a TableInput of Glue's API, as far as it is looked at here. */
+/** A table in `traffic/glue`: the fields of Glue's TableInput that this file reads. */
 interface TableInput {
   readonly Name: string;
   readonly StorageDescriptor: { readonly Columns: readonly Column[] };
 }
 
-/** The text of a query, without the lines that are comments. */
+/** Returns the SQL of a file, without its comment lines. */
 export function sql(name: SqlName): string {
   return lines(name)
     .filter((line) => !line.trimStart().startsWith('--'))
@@ -35,7 +35,7 @@ export function sql(name: SqlName): string {
     .trim();
 }
 
-/** What a query is for: the comment that it begins with. */
+/** Returns the purpose of a query: the comment at the start of its file. */
 export function purpose(name: SqlName): string {
   const all = lines(name);
   const end = all.findIndex((line) => !line.startsWith('--'));
@@ -46,63 +46,65 @@ export function purpose(name: SqlName): string {
 }
 
 /**
- * The statement that stores a window's rows, as the state machine wants it: `{}` wherever it names the window's end.
+ * Returns the statement that stores the rows of a window of hours. It has `{}` in each place where the state machine inserts
+ * the window's end.
  *
- * @param usdPerGb US dollars for a GB (2^30 bytes) that leaves a zone, and again for one that enters another
+ * @param usdPerGb the price in US dollars of a GB (2^30 bytes) that leaves a zone, and of a GB that enters a zone
  */
 export function storeStatement(usdPerGb: number): string {
   const text = sql('store').replace(':cross_az\n', () => `${sql('cross-az')}\n`);
   return withParameters(text, { until: '{}', usd_per_gb: String(usdPerGb) });
 }
 
-/** CloudWatch takes values that are up to two weeks old. A day less, as a run may be long and a clock wrong. */
+/** CloudWatch accepts values that are up to two weeks old. One day less allows for long executions and clock differences. */
 const METRIC_DAYS = 13;
 
 /**
- * The query whose rows become metrics, with `{}` wherever it names the window's end.
+ * Returns the query whose rows become metrics. It has `{}` in each place where the state machine inserts the window's end.
  *
- * @param pairs how many pairs of each hour
+ * @param pairs the number of pairs in each hour
  */
 export function metricsStatement(pairs: number): string {
   return withParameters(sql('metrics'), { until: '{}', pairs: String(pairs), days: String(METRIC_DAYS) });
 }
 
 /**
- * The statement that makes the table of the results.
+ * Returns the statement that creates the result table.
  *
- * @param location where its files go, `s3://BUCKET/FOLDER/`; may be a token
+ * @param location the location of its files, `s3://BUCKET/FOLDER/`; may be a token
  */
 export function createTableStatement(location: string): string {
   return withParameters(sql('create-table'), { location });
 }
 
-/** The state machine's definition, with its two statements in it. Its other placeholders are left to CloudFormation. */
+/** Returns the state machine's definition with the two SQL statements. CloudFormation replaces its other placeholders. */
 export function machineDefinition(statements: { readonly store: string; readonly metrics: string }): string {
-  const left = new Map([
+  const remaining = new Map([
     ['${StoreTrafficSql}', statements.store],
     ['${TrafficMetricsSql}', statements.metrics],
   ]);
   const definition: unknown = JSON.parse(
     readFileSync(CROSS_AZ_TRAFFIC, 'utf8'),
     (_, value: unknown): unknown => {
-      const statement = typeof value === 'string' ? left.get(value) : undefined;
+      const statement = typeof value === 'string' ? remaining.get(value) : undefined;
       if (statement === undefined) {
         return value;
       }
-      left.delete(String(value));
+      remaining.delete(String(value));
       return statement;
     },
   );
-  if (left.size > 0) {
-    throw new Error(`${CROSS_AZ_TRAFFIC} has no place for ${[...left.keys()].join(' and ')}`);
+  if (remaining.size > 0) {
+    throw new Error(`${CROSS_AZ_TRAFFIC} does not contain ${[...remaining.keys()].join(' and ')}`);
   }
   return JSON.stringify(definition);
 }
 
 /**
- * A table of `traffic/glue`, as CloudFormation takes it.
+ * Returns a table of `traffic/glue` as a TableInput of CloudFormation.
  *
- * @param locations what stands for its parameters, as `flow_logs_location`; may be tokens
+ * @param name the table's name
+ * @param locations the values of its parameters, as `flow_logs_location`; may be tokens
  */
 export function tableInput(
   name: 'flow_logs' | 'pods',
@@ -111,7 +113,7 @@ export function tableInput(
   return camelCased(readTable(name), locations) as CfnTable.TableInputProperty;
 }
 
-/** The LogFormat of the flow log: the columns of its table in their order, `az_id` as `${az-id}`. */
+/** Returns the LogFormat of the flow log: the columns of its table in the same order, with `az_id` as `${az-id}`. */
 export function flowLogFormat(): string {
   const { Columns: columns } = readTable('flow_logs').StorageDescriptor;
   return columns.map(({ Name: name }) => `\${${name.replaceAll('_', '-')}}`).join(' ');
@@ -128,13 +130,16 @@ function readTable(name: string): TableInput {
 function withParameters(text: string, values: Readonly<Record<string, string>>): string {
   return Object.entries(values).reduce((done, [name, value]) => {
     if (!done.includes(`:${name}`)) {
-      throw new Error(`the text has no parameter :${name}`);
+      throw new Error(`the SQL has no parameter :${name}`);
     }
     return done.replaceAll(`:${name}`, () => value);
   }, text);
 }
 
-/** CloudFormation's constructs have `storageDescriptor` for `StorageDescriptor`; the keys of Parameters are nobody's to change. */
+/**
+ * Converts keys to the names of the CDK, `StorageDescriptor` to `storageDescriptor`, and inserts the locations. The keys of
+ * `Parameters` are data and stay as they are.
+ */
 function camelCased(value: unknown, locations: Readonly<Record<string, string>>, keep = false): unknown {
   if (typeof value === 'string') {
     return Object.entries(locations).reduce(

@@ -1,4 +1,4 @@
-/** The function extract-pods: its role, and how the cluster knows it. traffic/extract-pods/README.md says what it needs. */
+/** The function extract-pods, its role, and its access to the cluster. traffic/extract-pods/README.md lists what it needs. */
 import { Duration, Stack } from 'aws-cdk-lib';
 import { CfnAccessEntry } from 'aws-cdk-lib/aws-eks';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -11,42 +11,48 @@ import type { FunctionCode } from '../shared/function-code';
 import { FUNCTION_SETTINGS } from '../shared/functions';
 import { PODS_FOLDER } from './traffic-store';
 
-/** The Kubernetes group that `traffic/kubernetes/extract-pods-role.yaml` binds to the role that may list nodes and pods. */
+/** The Kubernetes group that `traffic/kubernetes/extract-pods-role.yaml` binds to the ClusterRole that lists nodes and pods. */
 export const KUBERNETES_GROUP = 'hookline-extract-pods';
 
-/** The cluster whose pods are listed, and how. */
+/** The cluster whose pods the function lists, and the access to it. */
 export interface ListedCluster {
-  /** Its name. */
+  /** The cluster's name. */
   readonly clusterName: string;
-  /** Its region. @default the stack's */
+  /**
+   * The cluster's Region.
+   *
+   * @default - the stack's Region
+   */
   readonly region?: string;
   /**
-   * A role to read the cluster with, in another account say. The access entry is then that role's, and is made where the
-   * cluster is, not here.
-   * @default the function's own
+   * The ARN of a role to read the cluster with, for example a role of another account. The cluster needs an access entry for
+   * that role; this construct does not create it.
+   *
+   * @default - the function's own role
    */
   readonly assumeRoleArn?: string;
   /**
-   * Whether an access entry is made for the function's role. False for a cluster whose authentication mode is `CONFIG_MAP`:
-   * an entry in the ConfigMap aws-auth takes its place (docs/cross-az-traffic.md).
-   * @default true, where the cluster is in the stack's region and read with the function's own role
+   * Whether to create an access entry for the function's role. Set it to false for a cluster with the authentication mode
+   * `CONFIG_MAP`, which needs an entry in the ConfigMap aws-auth instead (docs/cross-az-traffic.md).
+   *
+   * @default - true if the cluster is in the stack's Region and the function reads it with its own role
    */
   readonly accessEntry?: boolean;
 }
 
 /** Props of {@link ExtractPods}. */
 export interface ExtractPodsProps {
-  /** The cluster. */
+  /** The cluster whose pods the function lists. */
   readonly cluster: ListedCluster;
-  /** Where the listings go, under `pods/`. */
+  /** The bucket that the function writes the listings to, in the folder `pods/`. */
   readonly bucket: IBucket;
-  /** Where the function's code comes from. */
+  /** The source of the function's code. */
   readonly code: FunctionCode;
-  /** The processor that it runs on. */
+  /** The function's processor architecture. */
   readonly architecture: Architecture;
   /** The function's name. */
   readonly functionName: string;
-  /** Its logs. */
+  /** The function's log group. */
   readonly logGroup: LogGroup;
 }
 
@@ -54,7 +60,7 @@ export interface ExtractPodsProps {
 export class ExtractPods extends Construct {
   /** The function. */
   readonly function: Function;
-  /** Its role: that which the cluster must know, unless it assumes another. */
+  /** The function's role. The cluster must give it access, unless the function assumes another role. */
   readonly role: Role;
 
   constructor(scope: Construct, id: string, props: ExtractPodsProps) {
@@ -63,7 +69,7 @@ export class ExtractPods extends Construct {
     const settings = FUNCTION_SETTINGS['extract-pods'];
     this.role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-      description: `What ${functionName} may do (Hookline)`,
+      description: `Permissions of ${functionName} (Hookline)`,
     });
     props.logGroup.grantWrite(this.role);
     const allowed = [
@@ -86,12 +92,13 @@ export class ExtractPods extends Construct {
       role: this.role,
       logGroup: props.logGroup,
       tracing: Tracing.ACTIVE,
-      // The state machine does it again; nobody invokes it without waiting for the answer.
+      // The state machine retries a failed invocation, and nothing invokes the function asynchronously.
       retryAttempts: 0,
       maxEventAge: Duration.minutes(1),
     });
     acknowledge(this.role, {
-      'AwsSolutions-IAM5[Resource::*]': 'X-Ray lets nobody limit the writing of segments to a resource.',
+      'AwsSolutions-IAM5[Resource::*]':
+        'X-Ray’s actions that write segments do not support resource-level permissions.',
     });
     if (cluster.accessEntry ?? (cluster.assumeRoleArn === undefined && cluster.region === undefined)) {
       new CfnAccessEntry(this, 'AccessEntry', {

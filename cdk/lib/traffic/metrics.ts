@@ -1,22 +1,22 @@
-/** The metrics of the traffic across Availability Zones (traffic/sql/metrics.sql), by their names in CloudWatch. */
+/** The CloudWatch metrics of the cross-AZ traffic (traffic/sql/metrics.sql). */
 import { Duration } from 'aws-cdk-lib';
 import { type IMetric, MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { NAMESPACE } from '../launch/metrics';
+import { METRIC_NAMESPACE } from '../shared/metric-namespace';
 
-/** Metrics of all the traffic of a cluster's hour. */
+/** A metric of a cluster's traffic in an hour. */
 export type TrafficMetric = 'CrossAzBytes' | 'InZoneBytes' | 'CrossAzUsd';
 
-/** The source and the destination of what is the sum of all. */
+/** The value of the dimensions Source and Destination in a total. */
 const ALL = '(all)';
-/** Each value is an hour's, with the time at which the hour begins. */
+/** Each value covers an hour and has the timestamp of its start. */
 const PERIOD = Duration.hours(1);
-/** An hour is computed several times, and late files only add to it: the greatest value is the last. */
+/** An hour is computed several times. Flow logs that arrive late only add to it, so the latest value is the greatest. */
 const STATISTIC = 'Maximum';
 
-/** A metric of all traffic within a cluster, hour by hour. */
+/** The hourly total of a cluster's traffic. */
 export function trafficMetric(metricName: TrafficMetric, clusterName: string): Metric {
   return new Metric({
-    namespace: NAMESPACE,
+    namespace: METRIC_NAMESPACE,
     metricName,
     dimensionsMap: { Cluster: clusterName, Source: ALL, Destination: ALL },
     statistic: STATISTIC,
@@ -24,7 +24,7 @@ export function trafficMetric(metricName: TrafficMetric, clusterName: string): M
   });
 }
 
-/** Of all traffic within a cluster, the share that stays in its zone, in percent. */
+/** The share of a cluster's traffic that stays in its zone, in percent. */
 export function inZoneShare(clusterName: string): IMetric {
   return new MathExpression({
     expression: '100 * inZone / (inZone + crossing)',
@@ -37,17 +37,23 @@ export function inZoneShare(clusterName: string): IMetric {
   });
 }
 
-/** The pairs of groups with most bytes across zones, whichever those are: a search, as nobody knows their names before. */
-export function topPairs(clusterName: string, most: number): IMetric {
+/**
+ * The pairs of groups with the most bytes across zones. It is a search expression, as the names of the groups are not known
+ * before the deployment.
+ *
+ * @param clusterName the cluster's name
+ * @param limit the number of pairs
+ */
+export function topPairs(clusterName: string, limit: number): IMetric {
   const terms = [
-    `{${NAMESPACE},Cluster,Destination,Source}`,
+    `{${METRIC_NAMESPACE},Cluster,Destination,Source}`,
     'MetricName="CrossAzBytes"',
     `Cluster="${clusterName}"`,
     `NOT Source="${ALL}"`,
   ].join(' ');
   const search = `SEARCH('${terms}', '${STATISTIC}', ${PERIOD.toSeconds()})`;
   return new MathExpression({
-    expression: `SORT(${search}, SUM, DESC, ${most})`,
+    expression: `SORT(${search}, SUM, DESC, ${limit})`,
     label: '',
     period: PERIOD,
   });

@@ -1,16 +1,16 @@
 /**
- * IAM statements for those who ask Athena: what a query reads and writes is read and written in the name of who started it
- * (Athena User Guide, "Configure access to databases and tables in the AWS Glue Data Catalog").
+ * IAM statements for principals that run Athena queries. Athena reads and writes a query's data with the permissions of the
+ * principal that started the query (Athena User Guide, "Configure access to databases and tables in the AWS Glue Data Catalog").
  */
 import { Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { NAMESPACE } from '../launch/metrics';
+import { METRIC_NAMESPACE } from '../shared/metric-namespace';
 import { RESULT_TABLE, TABLE_FOLDER, PODS_FOLDER, type TrafficStore } from './traffic-store';
 
-/** The statements that let somebody run queries in the store's workgroup, and have the results written. */
-export function mayQuery(store: TrafficStore): PolicyStatement[] {
+/** The statements to run queries in the store's workgroup and to write their results. */
+export function queryStatements(store: TrafficStore): PolicyStatement[] {
   return [
     new PolicyStatement({
       actions: ['athena:GetQueryExecution', 'athena:GetQueryResults', 'athena:StartQueryExecution'],
@@ -24,7 +24,7 @@ export function mayQuery(store: TrafficStore): PolicyStatement[] {
       actions: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:ListMultipartUploadParts', 's3:PutObject'],
       resources: [store.resultsBucket.arnForObjects('*')],
     }),
-    // Athena asks for the database `default` too, whatever the query is about.
+    // Athena reads the database `default` as well, for every query.
     new PolicyStatement({
       actions: ['glue:GetDatabase'],
       resources: [...databaseArns(store), arn(store, 'glue', 'database', 'default')],
@@ -32,26 +32,26 @@ export function mayQuery(store: TrafficStore): PolicyStatement[] {
   ];
 }
 
-/** The statements that let somebody make the table of the results. */
-export function mayMakeTable(store: TrafficStore): PolicyStatement[] {
+/** The statements to create the result table. */
+export function createTableStatements(store: TrafficStore): PolicyStatement[] {
   return [
     new PolicyStatement({
       actions: ['glue:CreateTable', 'glue:GetTable', 'glue:UpdateTable'],
       resources: [...databaseArns(store), tableArn(store, RESULT_TABLE)],
     }),
-    ...onTableFiles(store),
+    ...tableFileStatements(store),
   ];
 }
 
-/** The statements that let the state machine read the flow logs and listings, and replace rows of the results. */
-export function mayStoreTraffic(store: TrafficStore): PolicyStatement[] {
+/** The statements to read the flow logs and the listings, and to replace rows of the result table. */
+export function storeTrafficStatements(store: TrafficStore): PolicyStatement[] {
   const tables = ['flow_logs', 'pods', RESULT_TABLE].map((name) => tableArn(store, name));
   return [
     new PolicyStatement({
       actions: ['glue:BatchGetPartition', 'glue:GetPartition', 'glue:GetPartitions', 'glue:GetTable'],
       resources: [...databaseArns(store), ...tables],
     }),
-    // A commit to an Iceberg table is a new version of its definition.
+    // A commit to an Iceberg table updates the table's definition in Glue.
     new PolicyStatement({
       actions: ['glue:UpdateTable'],
       resources: [...databaseArns(store), tableArn(store, RESULT_TABLE)],
@@ -67,23 +67,23 @@ export function mayStoreTraffic(store: TrafficStore): PolicyStatement[] {
         store.trafficBucket.arnForObjects(`${PODS_FOLDER}*`),
       ],
     }),
-    ...onTableFiles(store),
+    ...tableFileStatements(store),
   ];
 }
 
 /**
- * The statement that lets somebody put values of Hookline's metrics. The action knows no resource; the namespace limits it
- * (CloudWatch User Guide, "Using condition keys to limit access to CloudWatch namespaces").
+ * The statement to put values of Hookline's metrics. The action has no resource-level permissions; a condition limits it to
+ * the namespace (CloudWatch User Guide, "Using condition keys to limit access to CloudWatch namespaces").
  */
-export function mayPutMetrics(): PolicyStatement {
+export function putMetricsStatement(): PolicyStatement {
   return new PolicyStatement({
     actions: ['cloudwatch:PutMetricData'],
     resources: ['*'],
-    conditions: { StringEquals: { 'cloudwatch:namespace': NAMESPACE } },
+    conditions: { StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE } },
   });
 }
 
-function onTableFiles({ trafficBucket: bucket }: { trafficBucket: IBucket }): PolicyStatement[] {
+function tableFileStatements({ trafficBucket: bucket }: { trafficBucket: IBucket }): PolicyStatement[] {
   return [
     new PolicyStatement({
       actions: ['s3:GetBucketLocation', 's3:ListBucket'],
@@ -102,7 +102,7 @@ function onTableFiles({ trafficBucket: bucket }: { trafficBucket: IBucket }): Po
   ];
 }
 
-/** Glue wants an action on a table to be allowed on its database and on the catalog too. */
+/** Glue checks an action on a table on the catalog and on the database as well. */
 function databaseArns(store: TrafficStore): string[] {
   return [
     Stack.of(store).formatArn({ service: 'glue', resource: 'catalog' }),

@@ -1,4 +1,4 @@
-/** Where the traffic is kept and asked for: buckets, the flow logs, Glue's tables, and Athena's workgroup with its queries. */
+/** The storage of the cross-AZ traffic: buckets, flow logs, Glue tables, and the Athena workgroup with its named queries. */
 import { Aws, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { CfnNamedQuery, CfnWorkGroup } from 'aws-cdk-lib/aws-athena';
 import { CfnFlowLog } from 'aws-cdk-lib/aws-ec2';
@@ -15,53 +15,54 @@ import { Construct } from 'constructs';
 import { acknowledge } from '../shared/acknowledgements';
 import { NAMED_QUERIES, flowLogFormat, purpose, sql, tableInput } from './definitions';
 
-/** The folder of the listings. */
+/** The folder of the listings in the traffic bucket. */
 export const PODS_FOLDER = 'pods/';
-/** The folder of the files of the Iceberg table. */
+/** The folder of the Iceberg table's files in the traffic bucket. */
 export const TABLE_FOLDER = 'cross-az-traffic/';
-/** The Iceberg table. */
+/** The name of the Iceberg table. */
 export const RESULT_TABLE = 'cross_az_traffic';
 const GIB = 2 ** 30;
 
-/** The network whose traffic is looked at. */
+/** The network whose traffic is measured. */
 export type TrafficSource =
   | {
-      /** A whole VPC. May be a token. */
+      /** The id of a VPC. It may be a token. */
       readonly vpcId: string;
     }
   | {
-      /** Some of its subnets: all that the cluster's nodes are in. May be tokens. */
+      /** The ids of all subnets of the cluster's nodes. They may be tokens. */
       readonly subnetIds: readonly string[];
     };
 
 /** Props of {@link TrafficStore}. */
 export interface TrafficStoreProps {
-  /** What the names of the database and the workgroup begin with. */
+  /** The prefix of the names of the database and the workgroup. */
   readonly namePrefix: string;
-  /** The network whose traffic is looked at. */
+  /** The network whose traffic is measured. */
   readonly source: TrafficSource;
-  /** How long flow logs and listings are kept: that far back an hour can be computed again. */
+  /** How long flow logs and listings are kept. An hour can be computed again for as long. */
   readonly keepInputs: Duration;
-  /** The most that a query may scan, in GiB. */
+  /** The maximum amount of data that a query may scan, in GiB. */
   readonly scanLimitGiB: number;
-  /** What becomes of the buckets with what is in them, and of the database. RETAIN or DESTROY. */
+  /** What happens to the buckets, their objects and the database when the construct is removed: RETAIN or DESTROY. */
   readonly removalPolicy: RemovalPolicy;
 }
 
-/** Buckets, flow logs, tables, workgroup and queries. */
+/** The buckets, flow logs, tables, workgroup and named queries. */
 export class TrafficStore extends Construct {
-  /** Where the flow logs are delivered. */
+  /** The bucket of the flow logs. */
   readonly flowLogsBucket: Bucket;
-  /** The listings, and the files of the Iceberg table. */
+  /** The bucket of the listings and of the Iceberg table. */
   readonly trafficBucket: Bucket;
-  /** What Athena's queries found. */
+  /** The bucket of the query results. */
   readonly resultsBucket: Bucket;
-  /** Glue's database. */
+  /** The name of the Glue database. */
   readonly databaseName: string;
-  /** Athena's workgroup. */
+  /** The name of the Athena workgroup. */
   readonly workGroupName: string;
-  /** The database and the workgroup: what a query needs. */
+  /** The Glue database. */
   readonly database: CfnDatabase;
+  /** The Athena workgroup. */
   readonly workGroup: CfnWorkGroup;
 
   constructor(
@@ -72,23 +73,25 @@ export class TrafficStore extends Construct {
     super(scope, id);
     this.databaseName = `${props.namePrefix.toLowerCase().replaceAll('-', '_')}_traffic`;
     this.workGroupName = `${props.namePrefix}-traffic`;
-    this.flowLogsBucket = this.makeBucket('FlowLogs', [{ expiration: props.keepInputs }]);
-    // No rule for the table's files: which of them are in use only the table knows.
-    this.trafficBucket = this.makeBucket('Traffic', [{ prefix: PODS_FOLDER, expiration: props.keepInputs }]);
-    this.resultsBucket = this.makeBucket('QueryResults', [{ expiration: Duration.days(7) }]);
-    this.makeFlowLogs();
-    this.database = this.makeDatabase();
-    this.workGroup = this.makeWorkGroup();
+    this.flowLogsBucket = this.createBucket('FlowLogs', [{ expiration: props.keepInputs }]);
+    // The table's files have no expiration: only the table's metadata knows which files are in use.
+    this.trafficBucket = this.createBucket('Traffic', [
+      { prefix: PODS_FOLDER, expiration: props.keepInputs },
+    ]);
+    this.resultsBucket = this.createBucket('QueryResults', [{ expiration: Duration.days(7) }]);
+    this.createFlowLogs();
+    this.database = this.createDatabase();
+    this.workGroup = this.createWorkGroup();
   }
 
-  /** Where the files of the Iceberg table go. */
+  /** The location of the Iceberg table's files. */
   get tableLocation(): string {
     return this.trafficBucket.s3UrlForObject(TABLE_FOLDER);
   }
 
-  private makeBucket(id: string, rules: LifecycleRule[]): Bucket {
+  private createBucket(id: string, rules: LifecycleRule[]): Bucket {
     const bucket = new Bucket(this, id, {
-      // Flow logs can be delivered to it without a key policy, and reading costs no calls of KMS.
+      // With S3-managed keys, the delivery of flow logs needs no key policy, and reads cause no KMS calls.
       encryption: BucketEncryption.S3_MANAGED,
       enforceSSL: true,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
@@ -99,13 +102,13 @@ export class TrafficStore extends Construct {
     });
     acknowledge(bucket, {
       'AwsSolutions-S1':
-        'Access logs would be objects without end for what Athena reads each hour. CloudTrail’s data events tell who reads, where that is wanted.',
+        'Athena reads many objects each hour, and each read would add to the access logs. Use CloudTrail data events to audit reads.',
     });
     return bucket;
   }
 
-  private makeFlowLogs(): void {
-    this.allowDelivery();
+  private createFlowLogs(): void {
+    this.allowFlowLogDelivery();
     const { source } = this.props;
     const [resourceType, ids] =
       'vpcId' in source ? (['VPC', [source.vpcId]] as const) : (['Subnet', source.subnetIds] as const);
@@ -113,13 +116,13 @@ export class TrafficStore extends Construct {
       const flowLog = new CfnFlowLog(this, `FlowLog${n + 1}`, {
         resourceType,
         resourceId,
-        // Records of what was skipped have no action, and AWS does not say that a filter by action keeps them.
+        // Records with the log status SKIPDATA have no action. AWS does not document that a filter by action keeps them.
         trafficType: 'ALL',
         logDestinationType: 's3',
         logDestination: this.flowLogsBucket.bucketArn,
         logFormat: flowLogFormat(),
         maxAggregationInterval: 60,
-        // CloudFormation's own names: the construct takes them as they are.
+        // The L1 construct does not convert these keys, so they are CloudFormation's names.
         destinationOptions: { FileFormat: 'parquet', HiveCompatiblePartitions: true, PerHourPartition: true },
       });
       if (this.flowLogsBucket.policy !== undefined) {
@@ -128,10 +131,10 @@ export class TrafficStore extends Construct {
     }
   }
 
-  /** As the VPC User Guide has it ("Amazon S3 bucket permissions for flow logs"), with the folder that this account's logs go to. */
-  private allowDelivery(): void {
+  /** The policy of the VPC User Guide ("Amazon S3 bucket permissions for flow logs"), limited to the folder of this account. */
+  private allowFlowLogDelivery(): void {
     const principals = [new ServicePrincipal('delivery.logs.amazonaws.com')];
-    const ours = {
+    const fromThisAccount = {
       StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
       ArnLike: { 'aws:SourceArn': Stack.of(this).formatArn({ service: 'logs', resource: '*' }) },
     };
@@ -142,8 +145,8 @@ export class TrafficStore extends Construct {
         actions: ['s3:PutObject'],
         resources: [this.flowLogsBucket.arnForObjects(`AWSLogs/aws-account-id=${Aws.ACCOUNT_ID}/*`)],
         conditions: {
-          ...ours,
-          StringEquals: { ...ours.StringEquals, 's3:x-amz-acl': 'bucket-owner-full-control' },
+          ...fromThisAccount,
+          StringEquals: { ...fromThisAccount.StringEquals, 's3:x-amz-acl': 'bucket-owner-full-control' },
         },
       }),
     );
@@ -153,17 +156,17 @@ export class TrafficStore extends Construct {
         principals,
         actions: ['s3:GetBucketAcl', 's3:ListBucket'],
         resources: [this.flowLogsBucket.bucketArn],
-        conditions: ours,
+        conditions: fromThisAccount,
       }),
     );
   }
 
-  private makeDatabase(): CfnDatabase {
+  private createDatabase(): CfnDatabase {
     const database = new CfnDatabase(this, 'Database', {
       catalogId: Aws.ACCOUNT_ID,
       databaseInput: {
         name: this.databaseName,
-        description: 'Traffic across Availability Zones (Hookline)',
+        description: 'Cross-AZ traffic (Hookline)',
       },
     });
     database.applyRemovalPolicy(this.props.removalPolicy);
@@ -184,11 +187,11 @@ export class TrafficStore extends Construct {
     return database;
   }
 
-  private makeWorkGroup(): CfnWorkGroup {
+  private createWorkGroup(): CfnWorkGroup {
     const workGroup = new CfnWorkGroup(this, 'WorkGroup', {
       name: this.workGroupName,
-      description: 'Queries about traffic across Availability Zones (Hookline)',
-      // Without it, a workgroup that was ever used cannot be removed.
+      description: 'Queries of the cross-AZ traffic (Hookline)',
+      // Without this option, a workgroup that has run queries cannot be deleted.
       recursiveDeleteOption: true,
       workGroupConfiguration: {
         bytesScannedCutoffPerQuery: this.props.scanLimitGiB * GIB,

@@ -1,41 +1,47 @@
-/** The Iceberg table of the results. CloudFormation does not make it: `traffic/sql/create-table.sql` does, run in Athena. */
+/**
+ * The Iceberg table of the results. CloudFormation does not create it: a custom resource runs `traffic/sql/create-table.sql`
+ * in Athena.
+ */
+import { join } from 'node:path';
 import { CustomResource, Duration } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Provider } from 'aws-cdk-lib/custom-resources';
 import { Construct } from 'constructs';
-import { acknowledge, acknowledgeWildcards } from '../shared/acknowledgements';
-import { CREATE_TABLE } from '../shared/repository';
-import { mayMakeTable, mayQuery } from './policy-statements';
+import { acknowledge, acknowledgeCdkFunction, acknowledgeWildcards } from '../shared/acknowledgements';
+import { createTableStatements, queryStatements } from './policy-statements';
 import { RESULT_TABLE, type TrafficStore } from './traffic-store';
 import { createTableStatement } from './definitions';
 
+/** The folder with the code of the custom resource. */
+export const CREATE_TABLE = join(__dirname, 'create-table');
+
 /** Props of {@link TrafficTable}. */
 export interface TrafficTableProps {
-  /** Where it goes. */
+  /** The store that the table belongs to. */
   readonly store: TrafficStore;
-  /** The logs of the custom resource's two functions. */
+  /** The log group of the custom resource's two functions. */
   readonly logGroup: LogGroup;
 }
 
 /**
- * Makes the table, if it is not there, and waits until it is. It takes no table away: that goes or stays with its database.
- * Nor does it change one that is there, as its statement says IF NOT EXISTS.
+ * Creates the table if it does not exist, and waits until it exists. It does not change an existing table, as its statement
+ * contains IF NOT EXISTS. It does not delete a table: the table is deleted, or kept, with its database.
  */
 export class TrafficTable extends Construct {
   constructor(scope: Construct, id: string, { store, logGroup }: TrafficTableProps) {
     super(scope, id);
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-      description: `Makes the table ${RESULT_TABLE} (Hookline)`,
+      description: `Permissions of the function that creates the table ${RESULT_TABLE} (Hookline)`,
     });
     logGroup.grantWrite(role);
-    const allowed = [...mayQuery(store), ...mayMakeTable(store)];
+    const allowed = [...queryStatements(store), ...createTableStatements(store)];
     allowed.forEach((statement) => role.addToPolicy(statement));
     acknowledgeWildcards(role, allowed);
     const handler = new Function(this, 'Function', {
-      description: `Makes the table ${RESULT_TABLE} (Hookline)`,
+      description: `Creates the table ${RESULT_TABLE} (Hookline)`,
       runtime: Runtime.NODEJS_22_X,
       handler: 'index.handler',
       code: Code.fromAsset(CREATE_TABLE),
@@ -44,15 +50,14 @@ export class TrafficTable extends Construct {
       logGroup,
     });
     acknowledge(handler, {
-      'AwsSolutions-L1': 'It runs when the stack is deployed only, and Node.js 22 is in support.',
+      'AwsSolutions-L1': 'The function runs only during a deployment, and Lambda supports Node.js 22.',
     });
     const provider = new Provider(this, 'Provider', { onEventHandler: handler, logGroup });
-    acknowledge(provider, {
-      'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]':
-        'The function is CDK’s own: it may write logs, and invoke the one function.',
-      'AwsSolutions-L1': 'The function is CDK’s own, and so is the choice of its runtime.',
-    });
-    // What the framework's function may invoke, as the CDK writes it.
+    acknowledgeCdkFunction(
+      provider,
+      'CDK creates the function. It may write logs and invoke one other function.',
+    );
+    // The resource of the statement with which the provider's function invokes the handler.
     acknowledgeWildcards(provider, [new PolicyStatement({ resources: [`${handler.functionArn}:*`] })]);
     const table = new CustomResource(this, 'Table', {
       resourceType: 'Custom::HooklineTrafficTable',
@@ -64,7 +69,7 @@ export class TrafficTable extends Construct {
         Table: RESULT_TABLE,
       },
     });
-    // With all that Athena does in the role's name, which is allowed by the bucket's policy and the role's own.
+    // Athena uses the role's permissions, which the role's policy and the bucket's policy define.
     table.node.addDependency(store, role);
   }
 }

@@ -6,13 +6,13 @@ import {
   type LaunchLifecycleHookProps,
 } from '../../lib/launch/launch-lifecycle-hook';
 import type { Profile } from '../../lib/launch/profile';
-import { orchestrated, profile, resources, text } from '../support';
+import { orchestratorStack, profile, resources, text } from '../support';
 
-function hooked(
+function hookStack(
   props: Omit<LaunchLifecycleHookProps, 'orchestrator' | 'profile'>,
-  of: Partial<Profile> = {},
+  profileFields: Partial<Profile> = {},
 ): { app: App; stack: Stack; hook: LaunchLifecycleHook } {
-  const { app, stack, orchestrator } = orchestrated({ profiles: [profile(of)] });
+  const { app, stack, orchestrator } = orchestratorStack({ profiles: [profile(profileFields)] });
   const hook = new LaunchLifecycleHook(stack, 'Hook', { orchestrator, profile: 'upf', ...props });
   return { app, stack, hook };
 }
@@ -20,10 +20,10 @@ function hooked(
 const group: HookTarget = { autoScalingGroup: 'upf' };
 const managed: HookTarget = { managedNodeGroup: { clusterName: 'core', nodegroupName: 'upf' } };
 
-describe('on a group of one’s own', () => {
-  const template = Template.fromStack(hooked({ target: group }).stack);
+describe('the hook on an Auto Scaling group', () => {
+  const template = Template.fromStack(hookStack({ target: group }).stack);
 
-  test('is the profile’s, and abandons by default', () => {
+  test('has the name of the profile’s hook and the default result ABANDON', () => {
     template.hasResourceProperties('AWS::AutoScaling::LifecycleHook', {
       AutoScalingGroupName: 'upf',
       LifecycleHookName: 'hookline-launch',
@@ -33,31 +33,31 @@ describe('on a group of one’s own', () => {
     });
   });
 
-  test('comes after all that answers it, and goes before', () => {
+  test('depends on everything that completes it', () => {
     const [hook] = [...resources(template, 'AWS::AutoScaling::LifecycleHook').values()];
-    const answering = [
+    const types = [
       'AWS::Events::Rule',
       'AWS::StepFunctions::StateMachine',
       'AWS::Lambda::Function',
       'AWS::IAM::Policy',
     ];
-    const ids = answering.flatMap((type) => [...resources(template, type).keys()]);
+    const ids = types.flatMap((type) => [...resources(template, type).keys()]);
     expect(hook?.DependsOn).toEqual(expect.arrayContaining(ids));
   });
 });
 
-describe('on a managed node group', () => {
-  const { stack, hook } = hooked({ target: managed });
+describe('the hook on a managed node group', () => {
+  const { stack, hook } = hookStack({ target: managed });
   const template = Template.fromStack(stack);
   const call = (type: string, on: string): Record<string, unknown> => {
     const [resource] = [...resources(template, type).values()];
     return JSON.parse(
-      // The name that EKS tells stands in the text of the call.
+      // The text of the call contains the name of the group as an intrinsic function.
       text(resource?.Properties[on]).replace(/<[^>]*>/g, 'GROUP'),
     ) as Record<string, unknown>;
   };
 
-  test('asks EKS for the group', () => {
+  test('reads the name of the group from EKS', () => {
     for (const on of ['Create', 'Update']) {
       expect(call('Custom::HooklineNodegroup', on)).toMatchObject({
         service: 'EKS',
@@ -71,7 +71,7 @@ describe('on a managed node group', () => {
     );
   });
 
-  test('puts the hook on that group, again when something changes', () => {
+  test('is put on that group on creation and on each update', () => {
     for (const on of ['Create', 'Update']) {
       expect(call('Custom::HooklineLifecycleHook', on)).toMatchObject({
         service: 'AutoScaling',
@@ -83,13 +83,13 @@ describe('on a managed node group', () => {
           DefaultResult: 'ABANDON',
           HeartbeatTimeout: 1800,
         },
-        // Another group is another resource: the old one loses its hook.
+        // With another group the resource is replaced, which deletes the hook of the old group.
         physicalResourceId: { id: 'GROUP/hookline-launch' },
       });
     }
   });
 
-  test('takes it away again, if it is still there', () => {
+  test('is deleted with the stack if it still exists', () => {
     expect(call('Custom::HooklineLifecycleHook', 'Delete')).toMatchObject({
       action: 'deleteLifecycleHook',
       parameters: { AutoScalingGroupName: 'GROUP', LifecycleHookName: 'hookline-launch' },
@@ -97,7 +97,7 @@ describe('on a managed node group', () => {
     });
   });
 
-  test('may do that, and no more', () => {
+  test('has only the permissions for these calls', () => {
     for (const [action, resource] of [
       ['eks:DescribeNodegroup', 'eks:us-west-2:123456789012:nodegroup/core/upf/*'],
       [
@@ -120,9 +120,9 @@ describe('on a managed node group', () => {
   });
 });
 
-describe('observed only', () => {
-  test('is not put', () => {
-    const { stack } = hooked(
+describe('a hook that is only observed', () => {
+  test('is not created', () => {
+    const { stack } = hookStack(
       { target: managed, observeOnly: true },
       { hook: { name: 'Launch-LC-Hook', complete: false } },
     );
@@ -134,44 +134,44 @@ describe('observed only', () => {
     });
   });
 
-  test('must be EKS’s own on a managed node group, and not completed', () => {
-    expect(() => hooked({ target: managed, observeOnly: true })).toThrow(
-      'profile upf: hook.complete: true, but the hook that is observed is somebody else’s to complete. Set hook.complete to false',
+  test('must be EKS’s hook on a managed node group, with hook.complete false', () => {
+    expect(() => hookStack({ target: managed, observeOnly: true })).toThrow(
+      'profile upf: hook.complete: with true, Hookline would complete a hook that it only observes. Set hook.complete to false',
     );
     expect(() =>
-      hooked({ target: managed, observeOnly: true }, { hook: { name: 'other', complete: false } }),
+      hookStack({ target: managed, observeOnly: true }, { hook: { name: 'other', complete: false } }),
     ).toThrow(
       'profile upf: hook.name: "other" is not the hook that EKS puts on a managed node group. Use Launch-LC-Hook',
     );
   });
 });
 
-describe('is refused', () => {
-  test('when nobody would complete it', () => {
-    expect(() => hooked({ target: group }, { hook: { name: 'h', complete: false } })).toThrow(
-      /^profile upf: hook\.complete: false, so nobody would complete/,
+describe('a hook is rejected', () => {
+  test('if nothing would complete it', () => {
+    expect(() => hookStack({ target: group }, { hook: { name: 'h', complete: false } })).toThrow(
+      /^profile upf: hook\.complete: with false, nothing completes this hook/,
     );
   });
 
-  test('when it would overwrite that of EKS', () => {
-    expect(() => hooked({ target: managed }, { hook: { name: 'Launch-LC-Hook' } })).toThrow(
-      /^profile upf: hook\.name: Launch-LC-Hook is the hook of EKS/,
+  test('if it would overwrite EKS’s hook', () => {
+    expect(() => hookStack({ target: managed }, { hook: { name: 'Launch-LC-Hook' } })).toThrow(
+      /^profile upf: hook\.name: Launch-LC-Hook is the name of EKS's hook/,
     );
   });
 
-  test('for a profile that is not there', () => {
-    const { stack, orchestrator } = orchestrated();
+  test('if its profile does not exist', () => {
+    const { stack, orchestrator } = orchestratorStack();
     expect(
       () => new LaunchLifecycleHook(stack, 'H', { orchestrator, profile: 'smf', target: group }),
-    ).toThrow('profile smf: no profile has this name. Name one of upf');
+    ).toThrow('profile smf: no profile has this name. Use one of upf');
   });
 
   test.each([
-    [10, 'Auto Scaling takes 30 to 7200'],
-    [7201, 'Auto Scaling takes 30 to 7200'],
-    [140, 'a launch could wait for 14000 s in all, and an execution may take 14400 s'],
-    [1000, 'a launch that EC2 throttles can take 1491 s between two heartbeats'],
-  ])('with a heartbeat timeout of %i s: %s', (seconds, says) => {
-    expect(() => hooked({ target: group, heartbeatTimeout: Duration.seconds(seconds) })).toThrow(says);
+    [10, "10 s is outside Auto Scaling's limits of 30 s to 7200 s"],
+    [7201, "7201 s is outside Auto Scaling's limits of 30 s to 7200 s"],
+    [140, 'with 140 s, Auto Scaling ends the wait after 14000 s, but an execution can take 14400 s'],
+    [1000, '1000 s is too short: when EC2 throttles, a launch can take 1491 s between two heartbeats'],
+  ])('with a HeartbeatTimeout of %i s: %s', (seconds, message) => {
+    expect(() => hookStack({ target: group, heartbeatTimeout: Duration.seconds(seconds) })).toThrow(message);
   });
 });

@@ -5,47 +5,36 @@ import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { FunctionCode } from '../../lib/shared/function-code';
 import { FUNCTION_SETTINGS, type FunctionName, deployedFunctions } from '../../lib/shared/functions';
 import { LAUNCH_NODE } from '../../lib/shared/repository';
-import { type Resource, orchestrated, profile, resources, slot, text } from '../support';
+import {
+  type Resource,
+  deliveredInput,
+  orchestratorStack,
+  profile,
+  resources,
+  rules,
+  slot,
+  subnetIds,
+  targets,
+  text,
+} from '../support';
 
-const { stack } = orchestrated({
+const { stack } = orchestratorStack({
   profiles: [profile(), profile({ name: 'smf', selector: { tag: { key: 'app', value: 'smf' } } })],
   architecture: Architecture.X86_64,
   reconcileLimits: { deletesPerRound: 10 },
 });
 const template = Template.fromStack(stack);
 
-interface Target {
-  readonly Input?: unknown;
-  readonly InputTransformer?: { readonly InputTemplate: unknown; readonly InputPathsMap?: unknown };
-  readonly DeadLetterConfig?: unknown;
-  readonly RetryPolicy?: { readonly MaximumEventAgeInSeconds: number; readonly MaximumRetryAttempts: number };
-}
-
-function targets(rule: Resource): Target[] {
-  return rule.Properties['Targets'] as Target[];
-}
-
-function rules(from: Template): Resource[] {
-  return [...resources(from, 'AWS::Events::Rule').values()];
-}
-
 function launchRules(from: Template): Resource[] {
   return rules(from).filter((rule) => targets(rule).some((target) => target.InputTransformer !== undefined));
 }
 
-function scheduled(from: Template): Resource[] {
+function scheduledRules(from: Template): Resource[] {
   return rules(from).filter((rule) => rule.Properties['ScheduleExpression'] !== undefined);
 }
 
-/** What EventBridge makes of a template for an event. */
-function delivered(target: Target | undefined): unknown {
-  return JSON.parse(
-    text(target?.InputTransformer?.InputTemplate).replace('<aws.events.event.json>', '{"id":"1"}'),
-  );
-}
-
-describe('functions', () => {
-  test('are what the Rust side builds, for the architecture that was asked for', () => {
+describe('the functions', () => {
+  test('are those of functions/permissions.json, with the configured architecture', () => {
     const functions = [...resources(template, 'AWS::Lambda::Function').values()];
     expect(functions.map((fn) => fn.Properties['FunctionName']).sort()).toEqual(
       deployedFunctions()
@@ -59,13 +48,13 @@ describe('functions', () => {
         Architectures: ['x86_64'],
         TracingConfig: { Mode: 'Active' },
       });
-      // A function reads no configuration.
+      // The functions read no environment variables.
       expect(properties['Environment']).toBeUndefined();
       expect(properties['ReservedConcurrentExecutions']).toBeUndefined();
     }
   });
 
-  test('of the state machine end before its tasks do', () => {
+  test('that a task invokes have a shorter timeout than the task', () => {
     const definition = JSON.parse(readFileSync(LAUNCH_NODE, 'utf8')) as {
       States: Record<string, { Resource?: string; TimeoutSeconds?: number }>;
     };
@@ -76,20 +65,20 @@ describe('functions', () => {
     );
     for (const { Properties: properties } of resources(template, 'AWS::Lambda::Function').values()) {
       const name = String(properties['FunctionName']).replace('hookline-', '') as FunctionName;
-      const longest = FUNCTION_SETTINGS[name].byItself ? 301 : shortest;
-      expect(Number(properties['Timeout'])).toBeLessThan(longest);
+      const limit = FUNCTION_SETTINGS[name].invokedDirectly ? 301 : shortest;
+      expect(Number(properties['Timeout'])).toBeLessThan(limit);
     }
   });
 
-  test('that are not packaged are missed, with the command that packages them', () => {
-    expect(() => orchestrated({ code: FunctionCode.packaged('/nowhere') })).toThrow(
-      'functions: /nowhere/arm64/tag-node.zip does not exist. Build the functions: cargo xtask package --arch arm64',
+  test('without zip files are reported with the command that packages them', () => {
+    expect(() => orchestratorStack({ code: FunctionCode.packaged('/nowhere') })).toThrow(
+      'functions: /nowhere/arm64/tag-node.zip does not exist. Package the functions: cargo xtask package --arch arm64',
     );
   });
 
-  test('can lie in a bucket', () => {
+  test('may have their code in a bucket', () => {
     const inBucket = Template.fromStack(
-      orchestrated({ code: FunctionCode.inBucket('artefacts', 'hookline/1.0.0/') }).stack,
+      orchestratorStack({ code: FunctionCode.inBucket('artefacts', 'hookline/1.0.0/') }).stack,
     );
     inBucket.hasResourceProperties('AWS::Lambda::Function', {
       FunctionName: 'hookline-tag-node',
@@ -97,9 +86,9 @@ describe('functions', () => {
     });
   });
 
-  test('can have executions of their own', () => {
+  test('may have reserved concurrent executions', () => {
     Template.fromStack(
-      orchestrated({ reservedConcurrentExecutions: { reconcile: 2 } }).stack,
+      orchestratorStack({ reservedConcurrentExecutions: { reconcile: 2 } }).stack,
     ).hasResourceProperties('AWS::Lambda::Function', {
       FunctionName: 'hookline-reconcile',
       ReservedConcurrentExecutions: 2,
@@ -108,7 +97,7 @@ describe('functions', () => {
 });
 
 describe('the state machine', () => {
-  test('is the file, with a function for each of its placeholders', () => {
+  test('gets a function for each placeholder of its file', () => {
     const [machine] = [...resources(template, 'AWS::StepFunctions::StateMachine').values()];
     const substitutions = machine?.Properties['DefinitionSubstitutions'] as Record<string, unknown>;
     const placeholders = [...readFileSync(LAUNCH_NODE, 'utf8').matchAll(/\$\{(\w+)\}/g)].map(
@@ -122,7 +111,7 @@ describe('the state machine', () => {
     }
   });
 
-  test('logs everything, and is traced', () => {
+  test('logs all events with data, and is traced', () => {
     template.hasResourceProperties('AWS::StepFunctions::StateMachine', {
       StateMachineName: 'hookline-launch-node',
       StateMachineType: 'STANDARD',
@@ -131,8 +120,8 @@ describe('the state machine', () => {
     });
   });
 
-  test('can keep the data of executions out of its logs', () => {
-    Template.fromStack(orchestrated({ logExecutionData: false }).stack).hasResourceProperties(
+  test('omits execution data from its logs if logExecutionData is false', () => {
+    Template.fromStack(orchestratorStack({ logExecutionData: false }).stack).hasResourceProperties(
       'AWS::StepFunctions::StateMachine',
       { LoggingConfiguration: { IncludeExecutionData: false } },
     );
@@ -140,7 +129,7 @@ describe('the state machine', () => {
 });
 
 describe('the rule of a profile', () => {
-  test('matches launches of its groups at its hook', () => {
+  test('matches the launch events of its groups at its hook', () => {
     template.hasResourceProperties('AWS::Events::Rule', {
       EventPattern: {
         source: ['aws.autoscaling'],
@@ -150,7 +139,7 @@ describe('the rule of a profile', () => {
     });
   });
 
-  test('matches by the hook alone when the profile selects by tag', () => {
+  test('matches by the hook only if the profile selects by tag', () => {
     template.hasResourceProperties('AWS::Events::Rule', {
       Description: Match.stringLikeRegexp('smf'),
       EventPattern: {
@@ -159,13 +148,13 @@ describe('the rule of a profile', () => {
     });
   });
 
-  test('starts the execution with the event and the profile as it was given', () => {
+  test('starts an execution with the event and the unchanged profile', () => {
     const [upf, smf] = launchRules(template).flatMap(targets);
-    expect(delivered(upf)).toEqual({ event: { id: '1' }, profile: profile() });
-    expect(delivered(smf)).toMatchObject({ event: { id: '1' }, profile: { name: 'smf' } });
+    expect(deliveredInput(upf)).toEqual({ event: { id: '1' }, profile: profile() });
+    expect(deliveredInput(smf)).toMatchObject({ event: { id: '1' }, profile: { name: 'smf' } });
   });
 
-  test('retries, and keeps what could not be delivered', () => {
+  test('retries for up to 30 minutes and then uses the dead-letter queue', () => {
     const queue = [...resources(template, 'AWS::SQS::Queue').keys()][0];
     for (const target of rules(template).flatMap(targets)) {
       expect(target.DeadLetterConfig).toEqual({ Arn: { 'Fn::GetAtt': [queue, 'Arn'] } });
@@ -174,7 +163,7 @@ describe('the rule of a profile', () => {
     }
   });
 
-  test('may be sent to the queue by its rules only', () => {
+  test('is the only sender that the queue allows', () => {
     for (const policy of resources(template, 'AWS::SQS::QueuePolicy').values()) {
       const { Statement: statements } = policy.Properties['PolicyDocument'] as {
         Statement: { Effect: string; Condition?: Record<string, Record<string, unknown>> }[];
@@ -186,52 +175,52 @@ describe('the rule of a profile', () => {
     }
   });
 
-  test('does not take a < in a profile for a variable of its template', () => {
-    const odd = profile({ nodeTags: { Name: "{% if tags['n'] | default(0) < 3 %}<few>{% endif %}" } });
-    const [rule] = launchRules(Template.fromStack(orchestrated({ profiles: [odd] }).stack));
-    const [target] = rule === undefined ? [] : targets(rule);
+  test('does not read < in a profile as a variable of its template', () => {
+    const withAngleBrackets = profile({
+      nodeTags: { Name: "{% if tags['n'] | default(0) < 3 %}<few>{% endif %}" },
+    });
+    const [rule] = launchRules(
+      Template.fromStack(orchestratorStack({ profiles: [withAngleBrackets] }).stack),
+    );
+    const [target] = targets(rule);
     expect(text(target?.InputTransformer?.InputTemplate).match(/<[^>]*>/g)).toEqual([
       '<aws.events.event.json>',
     ]);
-    expect(delivered(target)).toMatchObject({ profile: odd });
+    expect(deliveredInput(target)).toMatchObject({ profile: withAngleBrackets });
   });
 
-  test('takes the ids of constructs of the same app', () => {
+  test('contains the ids of constructs of the same app', () => {
     const subnet = Lazy.string({ produce: () => 'subnet-00000000000000abc' });
     const [rule] = launchRules(
       Template.fromStack(
-        orchestrated({ profiles: [profile({ slots: [slot({ subnetIds: [subnet] })] })] }).stack,
+        orchestratorStack({ profiles: [profile({ slots: [slot({ subnetIds: [subnet] })] })] }).stack,
       ),
     );
-    expect(text(rule === undefined ? '' : targets(rule)[0]?.InputTransformer?.InputTemplate)).toContain(
+    expect(text(targets(rule)[0]?.InputTransformer?.InputTemplate)).toContain(
       '"subnetIds":["subnet-00000000000000abc"]',
     );
   });
 
-  test('is refused when its input would be longer than EventBridge takes', () => {
+  test('is rejected if its input exceeds EventBridge’s limit', () => {
     const slots = Array.from({ length: 3 }, (_, n) =>
       slot({
         network: `n${n}`,
         deviceIndex: n + 1,
-        subnetIds: Array.from(
-          { length: 110 },
-          (_, m) => `subnet-${(200 * n + m).toString(16).padStart(17, '0')}`,
-        ),
+        subnetIds: subnetIds(110, 200 * n),
       }),
     );
-    expect(() => orchestrated({ profiles: [profile(), profile({ name: 'wide', slots })] })).toThrow(
-      /^profiles\[1\]: the InputTemplate of its rule would have \d+ characters, EventBridge takes 8192\. /,
+    expect(() => orchestratorStack({ profiles: [profile(), profile({ name: 'wide', slots })] })).toThrow(
+      /^profiles\[1\]: the InputTemplate of its rule would have \d+ characters; EventBridge's limit is 8192\. Split /,
     );
   });
 });
 
 describe('reconcile', () => {
-  test('has its rounds every five minutes, with the state machine, the profiles and the limits', () => {
-    const [rule, ...others] = scheduled(template);
+  test('runs every five minutes with the state machine, the profiles and the limits', () => {
+    const [rule, ...others] = scheduledRules(template);
     expect(others).toEqual([]);
     expect(rule?.Properties['ScheduleExpression']).toBe('rate(5 minutes)');
-    const inputs =
-      rule === undefined ? [] : targets(rule).map((target) => JSON.parse(text(target.Input)) as object);
+    const inputs = targets(rule).map((target) => JSON.parse(text(target.Input)) as object);
     expect(inputs).toEqual([
       {
         stateMachineArn: expect.stringMatching(/^<OrchestratorLaunchNode/) as string,
@@ -241,21 +230,11 @@ describe('reconcile', () => {
     ]);
   });
 
-  test('divides its profiles among targets, and these among rules', () => {
-    const wide = (n: number): ReturnType<typeof profile> =>
-      profile({
-        name: `p${n}`,
-        slots: [
-          slot({
-            subnetIds: Array.from(
-              { length: 200 },
-              (_, m) => `subnet-${(1000 * n + m).toString(16).padStart(17, '0')}`,
-            ),
-          }),
-        ],
-      });
-    const profiles = Array.from({ length: 7 }, (_, n) => wide(n));
-    const found = scheduled(Template.fromStack(orchestrated({ profiles }).stack));
+  test('splits many profiles among several targets and rules', () => {
+    const profiles = Array.from({ length: 7 }, (_, n) =>
+      profile({ name: `p${n}`, slots: [slot({ subnetIds: subnetIds(200, 1000 * n) })] }),
+    );
+    const found = scheduledRules(Template.fromStack(orchestratorStack({ profiles }).stack));
     expect(found.map((rule) => targets(rule).length)).toEqual([5, 2]);
     const inputs = found.flatMap(targets).map((target) => text(target.Input));
     for (const input of inputs) {
@@ -266,7 +245,7 @@ describe('reconcile', () => {
     ).toEqual(profiles);
   });
 
-  test('sees to each execution that ended otherwise than well', () => {
+  test('is invoked by each execution that failed, timed out or was stopped', () => {
     template.hasResourceProperties('AWS::Events::Rule', {
       EventPattern: {
         source: ['aws.states'],
@@ -277,7 +256,7 @@ describe('reconcile', () => {
     });
   });
 
-  test('is done again twice when it fails, and then kept, as adopt is', () => {
+  test('and adopt are retried twice, and then their event goes to the dead-letter queue', () => {
     template.resourceCountIs('AWS::Lambda::EventInvokeConfig', 2);
     template.allResourcesProperties('AWS::Lambda::EventInvokeConfig', {
       MaximumRetryAttempts: 2,
@@ -286,8 +265,8 @@ describe('reconcile', () => {
   });
 });
 
-describe('what is written', () => {
-  test('is encrypted, and kept for three months', () => {
+describe('logs and messages', () => {
+  test('are encrypted, and logs are kept for three months', () => {
     const groups = [...resources(template, 'AWS::Logs::LogGroup').values()];
     expect(groups.length).toBe(deployedFunctions().length + 1);
     for (const { Properties: properties } of groups) {
@@ -298,7 +277,7 @@ describe('what is written', () => {
     template.hasResourceProperties('AWS::SQS::Queue', { SqsManagedSseEnabled: true });
   });
 
-  test('goes when the stack goes', () => {
+  test('are deleted with the stack', () => {
     for (const type of ['AWS::Logs::LogGroup', 'AWS::KMS::Key', 'AWS::SQS::Queue', 'AWS::Lambda::Function']) {
       for (const resource of resources(template, type).values()) {
         expect(resource.DeletionPolicy ?? 'Delete').toBe('Delete');
@@ -306,8 +285,8 @@ describe('what is written', () => {
     }
   });
 
-  test('stays, with its key, when it is to be kept', () => {
-    const kept = Template.fromStack(orchestrated({ removalPolicy: RemovalPolicy.RETAIN }).stack);
+  test('are kept, with their key, if the removal policy is RETAIN', () => {
+    const kept = Template.fromStack(orchestratorStack({ removalPolicy: RemovalPolicy.RETAIN }).stack);
     for (const type of ['AWS::Logs::LogGroup', 'AWS::KMS::Key']) {
       for (const resource of resources(kept, type).values()) {
         expect(resource.DeletionPolicy).toBe('Retain');
@@ -316,22 +295,22 @@ describe('what is written', () => {
   });
 });
 
-describe('refused, when the construct is made:', () => {
-  test('a profile that is wrong', () => {
-    const wrong = profile({ slots: [slot(), slot()] });
-    expect(() => orchestrated({ profiles: [profile(), { ...wrong, name: 'b' }] })).toThrow(
-      'profiles[1].slots[1].deviceIndex: device index 1 of network card 0 is also that of profiles[1].slots[0]. ' +
-        'Give each slot of a network card a device index of its own',
+describe('the orchestrator rejects', () => {
+  test('an invalid profile', () => {
+    const invalid = profile({ slots: [slot(), slot()] });
+    expect(() => orchestratorStack({ profiles: [profile(), { ...invalid, name: 'b' }] })).toThrow(
+      'profiles[1].slots[1].deviceIndex: profiles[1].slots[0] also has device index 1 on network card 0. ' +
+        'Give each slot of a network card a different device index',
     );
   });
 
-  test('two profiles of one name', () => {
-    expect(() => orchestrated({ profiles: [profile(), profile()] })).toThrow(
-      'profiles[1].name: "upf" is also the name of profiles[0]. Give each profile a name of its own',
+  test('two profiles with the same name', () => {
+    expect(() => orchestratorStack({ profiles: [profile(), profile()] })).toThrow(
+      'profiles[1].name: "upf" is also the name of profiles[0]. Give each profile a different name',
     );
   });
 
-  test('a prefix that makes names too long', () => {
-    expect(() => orchestrated({ namePrefix: 'x'.repeat(60) })).toThrow(/^namePrefix: /);
+  test('a prefix that makes a function’s name too long', () => {
+    expect(() => orchestratorStack({ namePrefix: 'x'.repeat(60) })).toThrow(/^namePrefix: /);
   });
 });

@@ -2,17 +2,19 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-// In a process of its own: the generator loads modules in a way that Jest does not offer.
+const CDK = join(__dirname, '..', '..');
+
+// In a process of its own: the generator loads modules in a way that Jest does not support.
 const printed = execFileSync(
   process.execPath,
-  ['--import', 'tsx', join(__dirname, '..', '..', 'scripts', 'generate-types.ts'), '--print'],
+  ['--import', 'tsx', join(CDK, 'scripts', 'generate-types.ts'), '--print'],
   { encoding: 'utf8' },
 );
-const made = JSON.parse(printed) as Record<string, string>;
+const generated = JSON.parse(printed) as Record<string, string>;
 
 test.each(['profile.generated.ts', 'naming-profile.generated.ts', 'config.generated.ts'])(
-  '%s is what its schema says; `npm run generate` writes it',
+  '%s matches its schema (`npm run generate` writes it)',
   (name) => {
-    expect(readFileSync(join(__dirname, '..', '..', 'lib', 'shared', name), 'utf8')).toBe(made[name]);
+    expect(readFileSync(join(CDK, 'lib', 'shared', name), 'utf8')).toBe(generated[name]);
   },
 );

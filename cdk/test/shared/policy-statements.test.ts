@@ -1,27 +1,34 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { Fleet } from '../../lib/shared/fleet';
 import {
+  LAUNCH_STATE_MACHINE,
   NAMING_STATE_MACHINE,
-  STATE_MACHINE,
   deployedFunctions,
   pascalCase,
   permissions,
 } from '../../lib/shared/functions';
 import { NodeNaming } from '../../lib/naming/node-naming';
 import { statements } from '../../lib/shared/policy-statements';
-import { type Resource, code, namingProfile, orchestrated, profile, resources, slot, text } from '../support';
+import { ProfileResources } from '../../lib/shared/profile-resources';
+import {
+  HARMLESS_ACTION,
+  type Statement,
+  code,
+  list,
+  namingProfile,
+  orchestratorStack,
+  profile,
+  resources,
+  resourcesOfAction,
+  slot,
+  statementsOfRole,
+  subnetIds,
+  text,
+} from '../support';
 
-interface Statement {
-  readonly Effect: string;
-  readonly Action: string | string[];
-  readonly Resource: unknown;
-  readonly Condition?: Record<string, Record<string, string | string[]>>;
-}
-
-// Profiles of each kind, so that each function has all of its statements.
-const { app, stack } = orchestrated({
+// Profiles with each kind of selector and tag, so that the template has all kinds of statements.
+const { app, stack } = orchestratorStack({
   profiles: [
     profile(),
     profile({
@@ -53,7 +60,7 @@ new NodeNaming(stack, 'Naming', {
 });
 const template = Template.fromStack(stack);
 
-/** Beside the actions of `functions/permissions.json`: what Lambda and Step Functions do in a role's name. */
+/** The actions that Lambda and Step Functions need in a role, in addition to those of `functions/permissions.json`. */
 const INFRASTRUCTURE = {
   function: [
     'logs:CreateLogStream',
@@ -61,8 +68,8 @@ const INFRASTRUCTURE = {
     'xray:PutTelemetryRecords',
     'xray:PutTraceSegments',
   ],
-  // What is invoked by an event has a destination for what failed.
-  byItself: ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:SendMessage'],
+  // A function that an event invokes has a destination for failed invocations.
+  invokedDirectly: ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:SendMessage'],
   stateMachine: [
     'logs:CreateLogDelivery',
     'logs:DeleteLogDelivery',
@@ -78,77 +85,69 @@ const INFRASTRUCTURE = {
     'xray:PutTraceSegments',
   ],
 };
-/** These do not change anything, or only write what is being watched. */
-const HARMLESS = /:(Describe|Get|List)|^(logs|xray):/;
-
-/** The policies that are attached to a role, however many there are. */
+/** The statements of a function or a state machine. */
 function statementsOf(name: string): Statement[] {
-  const role = [...resources(template, 'AWS::IAM::Role').keys()].find((id) =>
-    new RegExp(`^(Orchestrator|Naming)${pascalCase(name)}Role[0-9A-F]{8}$`).test(id),
-  );
-  expect(role).toBeDefined();
-  const attached = (policy: Resource): boolean =>
-    (policy.Properties['Roles'] as { Ref: string }[]).some((ref) => ref.Ref === role);
-  return ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy']
-    .flatMap((type) => [...resources(template, type).values()])
-    .filter(attached)
-    .flatMap((policy) => (policy.Properties['PolicyDocument'] as { Statement: Statement[] }).Statement);
-}
-
-function list<T>(value: T | T[]): T[] {
-  return Array.isArray(value) ? value : [value];
+  return statementsOfRole(template, new RegExp(`^(Orchestrator|Naming)${pascalCase(name)}Role[0-9A-F]{8}$`));
 }
 
 function actionsOf(statements: Statement[]): string[] {
   return [...new Set(statements.flatMap((statement) => list(statement.Action)))].sort();
 }
 
-function of(name: string, action: string): Statement[] {
+/** The statements for an action of a function or a state machine. */
+function statementsFor(name: string, action: string): Statement[] {
   return statementsOf(name).filter((statement) => list(statement.Action).includes(action));
 }
 
-const machines: readonly string[] = [STATE_MACHINE, NAMING_STATE_MACHINE];
+/** The conditions of the statements for an action that apply to a kind of EC2 resource. */
+function conditionsFor(name: string, action: string, kind: string): Statement['Condition'][] {
+  return statementsFor(name, action)
+    .filter((statement) => list(statement.Resource).some((arn) => text(arn).endsWith(`:${kind}/*`)))
+    .map((statement) => statement.Condition);
+}
+
+const machines: readonly string[] = [LAUNCH_STATE_MACHINE, NAMING_STATE_MACHINE];
 const functions = [...deployedFunctions(), ...deployedFunctions(NAMING_STATE_MACHINE)];
 const roles = [...functions, ...machines];
 
-test('functions/permissions.json speaks of nothing else', () => {
+test('functions/permissions.json lists the deployed functions and state machines only', () => {
   expect([...permissions().keys()].sort()).toEqual([...roles].sort());
 });
 
-test('each function and each state machine is deployed with a role of its own', () => {
+test('each function and each state machine has a role of its own', () => {
   template.resourceCountIs('AWS::Lambda::Function', functions.length);
   const used = [...resources(template, 'AWS::Lambda::Function').values()].map((fn) =>
     text(fn.Properties['Role']),
   );
   expect(new Set(used).size).toBe(functions.length);
-  // And one for EventBridge to start the executions of each machine by.
+  // EventBridge has a role for each state machine that it starts.
   template.resourceCountIs('AWS::IAM::Role', roles.length + machines.length);
 });
 
-test.each(roles)('%s may do what functions/permissions.json says, no more and no less', (name) => {
+test.each(roles)('%s is allowed exactly the actions of functions/permissions.json', (name) => {
   const more = machines.includes(name)
     ? INFRASTRUCTURE.stateMachine
     : [
         ...INFRASTRUCTURE.function,
-        ...(name === 'reconcile' || name === 'adopt' ? INFRASTRUCTURE.byItself : []),
+        ...(name === 'reconcile' || name === 'adopt' ? INFRASTRUCTURE.invokedDirectly : []),
       ];
   expect(actionsOf(statementsOf(name))).toEqual([...(permissions().get(name) ?? []), ...more].sort());
 });
 
-test('no role has a managed policy of AWS or an inline policy beside', () => {
+test('no role has an AWS managed policy or an inline policy', () => {
   for (const role of resources(template, 'AWS::IAM::Role').values()) {
     expect(role.Properties['ManagedPolicyArns']).toBeUndefined();
     expect(role.Properties['Policies']).toBeUndefined();
   }
 });
 
-test.each(roles)('what %s may change is limited by resource, or by a condition', (name) => {
+test.each(roles)('the write actions of %s are limited by resource or by condition', (name) => {
   for (const statement of statementsOf(name)) {
-    const changes = list(statement.Action).filter((action) => !HARMLESS.test(action));
-    if (changes.length > 0) {
+    const writes = list(statement.Action).filter((action) => !HARMLESS_ACTION.test(action));
+    if (writes.length > 0) {
       const arns = list(statement.Resource).map(text);
       expect(arns).not.toContain('*');
-      // All of a kind is too much without a condition on which.
+      // A statement on all resources of a kind needs a condition.
       if (arns.some((arn) => arn.endsWith('/*'))) {
         expect(statement.Condition).toBeDefined();
       }
@@ -156,8 +155,8 @@ test.each(roles)('what %s may change is limited by resource, or by a condition',
   }
 });
 
-test('interfaces are created in the subnets and security groups of the profiles, and with our tags only', () => {
-  const statements = of('create-interfaces', 'ec2:CreateNetworkInterface');
+test('interfaces are created only in the subnets and security groups of the profiles, and only with Hookline’s tags', () => {
+  const statements = statementsFor('create-interfaces', 'ec2:CreateNetworkInterface');
   const arns = statements.flatMap((statement) => list(statement.Resource).map(text)).sort();
   expect(arns).toEqual(
     [
@@ -168,19 +167,19 @@ test('interfaces are created in the subnets and security groups of the profiles,
       'subnet/subnet-0123456789abcdef1',
     ].map((resource) => `arn:aws:ec2:us-west-2:123456789012:${resource}`),
   );
-  const [ofInterface] = statements.filter((statement) =>
+  const [interfaceStatement] = statements.filter((statement) =>
     text(list(statement.Resource)[0]).endsWith('interface/*'),
   );
-  expect(ofInterface?.Condition).toEqual({
+  expect(interfaceStatement?.Condition).toEqual({
     StringLike: { 'aws:RequestTag/hookline:instance-id': 'i-*' },
     StringEquals: { 'aws:RequestTag/node.k8s.amazonaws.com/no_manage': 'true' },
   });
 });
 
-test('tags are set by CreateNetworkInterface, and on no interface that is there', () => {
-  expect(of('create-interfaces', 'ec2:CreateTags').map((statement) => statement.Condition)).toEqual([
-    { StringEquals: { 'ec2:CreateAction': 'CreateNetworkInterface' } },
-  ]);
+test('create-interfaces sets tags only when it creates an interface', () => {
+  expect(
+    statementsFor('create-interfaces', 'ec2:CreateTags').map((statement) => statement.Condition),
+  ).toEqual([{ StringEquals: { 'ec2:CreateAction': 'CreateNetworkInterface' } }]);
 });
 
 test.each([
@@ -192,11 +191,8 @@ test.each([
   ['release-interfaces', 'ec2:DeleteNetworkInterface'],
   ['reconcile', 'ec2:DetachNetworkInterface'],
   ['reconcile', 'ec2:DeleteNetworkInterface'],
-])('%s: %s only on interfaces that carry our tag', (name, action) => {
-  const onInterfaces = of(name, action).filter((statement) =>
-    list(statement.Resource).some((arn) => text(arn).endsWith(':network-interface/*')),
-  );
-  expect(onInterfaces.map((statement) => statement.Condition)).toEqual([
+])('%s: %s is limited to interfaces with Hookline’s tag', (name, action) => {
+  expect(conditionsFor(name, action, 'network-interface')).toEqual([
     { StringLike: { 'aws:ResourceTag/hookline:instance-id': 'i-*' } },
   ]);
 });
@@ -205,38 +201,34 @@ test.each([
   ['attach-interfaces', 'ec2:AttachNetworkInterface'],
   ['attach-interfaces', 'ec2:ModifyNetworkInterfaceAttribute'],
   ['release-interfaces', 'ec2:DetachNetworkInterface'],
-])('%s: %s only on instances of the profiles', (name, action) => {
-  const onInstances = of(name, action).filter((statement) =>
-    list(statement.Resource).some((arn) => text(arn).endsWith(':instance/*')),
-  );
-  expect(onInstances.map((statement) => statement.Condition)).toEqual([
+])('%s: %s is limited to instances of the profiles', (name, action) => {
+  expect(conditionsFor(name, action, 'instance')).toEqual([
     { StringEquals: { 'aws:ResourceTag/aws:autoscaling:groupName': ['upf'] } },
     { StringEquals: { 'aws:ResourceTag/eks:nodegroup-name': ['smf'] } },
     { Null: { 'aws:ResourceTag/amf': 'false' } },
   ]);
 });
 
-test('tag-node sets the tags that the profiles name, on instances of the profiles', () => {
-  const statements = of('tag-node', 'ec2:CreateTags');
+test('tag-node sets only the tag keys of the profiles, on instances of the profiles', () => {
+  const statements = statementsFor('tag-node', 'ec2:CreateTags');
   expect(statements).toHaveLength(3);
   for (const { Condition: condition, Resource: resource } of statements) {
     expect(text(resource)).toBe('arn:aws:ec2:us-west-2:123456789012:instance/*');
     expect(condition?.['ForAllValues:StringEquals']).toEqual({ 'aws:TagKeys': ['Name', 'Zone'] });
-    // ForAllValues holds for a request without tags as well.
+    // ForAllValues also matches a request without tags.
     expect(condition?.['Null']?.['aws:TagKeys']).toBe('false');
     expect(JSON.stringify(condition)).toContain('aws:ResourceTag/');
   }
 });
 
-test('name-nodes sets the tags that the naming profiles name, each kind of resource its own', () => {
+test('name-nodes sets only the tag keys of the naming profiles, by kind of resource', () => {
   const onlyKeys = (keys: string[]): object => ({
     'ForAllValues:StringEquals': { 'aws:TagKeys': keys },
     Null: { 'aws:TagKeys': 'false' },
   });
-  const allowed = of('name-nodes', 'ec2:CreateTags').map(({ Resource: resource, Condition: condition }) => [
-    list(resource).map(text),
-    condition,
-  ]);
+  const allowed = statementsFor('name-nodes', 'ec2:CreateTags').map(
+    ({ Resource: resource, Condition: condition }) => [list(resource).map(text), condition],
+  );
   const arn = (resource: string): string[] => [`arn:aws:ec2:us-west-2:123456789012:${resource}/*`];
   expect(allowed).toEqual([
     [
@@ -252,15 +244,13 @@ test('name-nodes sets the tags that the naming profiles name, each kind of resou
   ]);
 });
 
-test('name-node invokes name-nodes, and nothing else', () => {
-  const invoked = of(NAMING_STATE_MACHINE, 'lambda:InvokeFunction').flatMap((statement) =>
-    list(statement.Resource).map(text),
-  );
+test('name-node invokes name-nodes only', () => {
+  const invoked = resourcesOfAction(statementsOf(NAMING_STATE_MACHINE), 'lambda:InvokeFunction');
   expect(invoked).toEqual([expect.stringMatching(/^<NamingNameNodes[0-9A-F]{8}\.Arn>$/)]);
 });
 
-test('tags of volumes and of interfaces from the launch are limited to what the profiles name', () => {
-  const { stack: tagging } = orchestrated({
+test('tag-node sets only the tag keys of the profiles on volumes and on interfaces of the launch', () => {
+  const { stack: tagging } = orchestratorStack({
     profiles: [
       profile({
         volumeTags: { Disk: 'x' },
@@ -276,9 +266,9 @@ test('tags of volumes and of interfaces from the launch are limited to what the 
   }
 });
 
-test('reconcile sets and takes away its own tag only, on our interfaces only', () => {
+test('reconcile sets and deletes only its own tag key, on Hookline’s interfaces', () => {
   for (const action of ['ec2:CreateTags', 'ec2:DeleteTags']) {
-    expect(of('reconcile', action).map((statement) => statement.Condition)).toEqual([
+    expect(statementsFor('reconcile', action).map((statement) => statement.Condition)).toEqual([
       {
         StringLike: { 'aws:ResourceTag/hookline:instance-id': 'i-*' },
         'ForAllValues:StringEquals': { 'aws:TagKeys': ['hookline:unowned-since'] },
@@ -288,10 +278,8 @@ test('reconcile sets and takes away its own tag only, on our interfaces only', (
   }
 });
 
-test('hooks are completed on the groups of the profiles', () => {
-  const arns = of('complete-hook', 'autoscaling:CompleteLifecycleAction').flatMap((statement) =>
-    list(statement.Resource).map(text),
-  );
+test('complete-hook completes hooks of the profiles’ groups only', () => {
+  const arns = resourcesOfAction(statementsOf('complete-hook'), 'autoscaling:CompleteLifecycleAction');
   expect(arns).toEqual(
     ['upf', 'eks-smf-*'].map(
       (name) => `arn:aws:autoscaling:us-west-2:123456789012:autoScalingGroup:*:autoScalingGroupName/${name}`,
@@ -299,8 +287,8 @@ test('hooks are completed on the groups of the profiles', () => {
   );
 });
 
-test('a hook that is somebody else’s may not be completed', () => {
-  const observed = orchestrated({
+test('a hook with hook.complete false may not be completed', () => {
+  const observed = orchestratorStack({
     profiles: [
       profile(),
       profile({
@@ -315,49 +303,49 @@ test('a hook that is somebody else’s may not be completed', () => {
   expect(policies).not.toContain('autoScalingGroupName/theirs');
 });
 
-test('a policy that is too long is divided', () => {
-  const subnetIds = Array.from({ length: 200 }, (_, n) => `subnet-${n.toString(16).padStart(17, '0')}`);
-  const large = orchestrated({
+test('a policy that is too long is split', () => {
+  const ids = subnetIds(200);
+  const large = orchestratorStack({
     profiles: [0, 1].map((n) =>
-      profile({ name: `p${n}`, slots: [slot({ subnetIds: subnetIds.slice(100 * n, 100 * n + 100) })] }),
+      profile({ name: `p${n}`, slots: [slot({ subnetIds: ids.slice(100 * n, 100 * n + 100) })] }),
     ),
   });
   const synthesised = Template.fromStack(large.stack);
   for (const type of ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy']) {
     for (const policy of resources(synthesised, type).values()) {
-      // IAM counts without white space, and intrinsics are longer than what they become.
-      const longest = type === 'AWS::IAM::Policy' ? 10_240 : 6_144;
+      // IAM does not count white space. Intrinsic functions are longer than their values.
+      const limit = type === 'AWS::IAM::Policy' ? 10_240 : 6_144;
       const document = JSON.stringify(policy.Properties['PolicyDocument'], (_, value: unknown) =>
         typeof value === 'object' && value !== null && 'Fn::Join' in value ? text(value) : value,
       );
-      expect(document.length).toBeLessThanOrEqual(longest);
+      expect(document.length).toBeLessThanOrEqual(limit);
     }
   }
   const all = JSON.stringify(synthesised.toJSON());
-  expect(subnetIds.filter((id) => !all.includes(`subnet/${id}`))).toEqual([]);
+  expect(ids.filter((id) => !all.includes(`subnet/${id}`))).toEqual([]);
 });
 
 describe('cdk-nag, AwsSolutions', () => {
-  test('has no finding that nobody gave a reason for', () => {
+  test('reports no finding without an acknowledgement', () => {
     expect(new AwsSolutionsChecks(app).validateScope(app).violations).toEqual([]);
   });
 
-  test('would have one for something that is not as it should be', () => {
-    const worse = orchestrated();
-    new Queue(worse.stack, 'Open');
-    const rules = new AwsSolutionsChecks(worse.app)
-      .validateScope(worse.app)
+  test('reports a finding for a queue that does not require TLS', () => {
+    const unsafe = orchestratorStack();
+    new Queue(unsafe.stack, 'Open');
+    const rules = new AwsSolutionsChecks(unsafe.app)
+      .validateScope(unsafe.app)
       .violations.map(({ ruleName }) => ruleName);
     expect(rules).toContain('AwsSolutions-SQS4');
   });
 });
 
-test('adopt, where it is deployed, marks instances of the profiles and starts executions', () => {
-  const { stack: adopting, orchestrator } = orchestrated();
+test('adopt tags instances of the profiles and reads executions of the state machine', () => {
+  const { stack: adopting, orchestrator } = orchestratorStack();
   const allowed = statements(adopting, {
-    functionName: 'adopt',
+    grantee: 'adopt',
     actions: ['ec2:DescribeInstances', 'ec2:CreateTags', 'states:StartExecution', 'states:DescribeExecution'],
-    fleet: new Fleet(adopting, [profile()], ['*']),
+    resources: new ProfileResources(adopting, [profile()], ['*']),
     stateMachine: orchestrator.stateMachine,
   }).map((statement) => adopting.resolve(statement.toStatementJson()) as Statement);
   expect(allowed.filter(({ Action: action }) => action === 'ec2:CreateTags')).toEqual([
@@ -378,12 +366,12 @@ test('adopt, where it is deployed, marks instances of the profiles and starts ex
   );
 });
 
-test('an action that nobody thought of is no permission, but an error', () => {
-  const { stack: unknown } = orchestrated();
-  const fleet = new Fleet(unknown, [profile()], ['*']);
+test('an action without a statement is an error', () => {
+  const { stack: unknown } = orchestratorStack();
+  const named = new ProfileResources(unknown, [profile()], ['*']);
   expect(() =>
-    statements(unknown, { functionName: 'tag-node', actions: ['ec2:TerminateInstances'], fleet }),
+    statements(unknown, { grantee: 'tag-node', actions: ['ec2:TerminateInstances'], resources: named }),
   ).toThrow(
-    'tag-node calls ec2:TerminateInstances: say in cdk/lib/shared/policy-statements.ts what it is allowed on',
+    'tag-node calls ec2:TerminateInstances, which has no statement. Add one to cdk/lib/shared/policy-statements.ts',
   );
 });

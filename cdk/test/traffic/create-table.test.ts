@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CREATE_TABLE } from '../../lib/shared/repository';
+import { CREATE_TABLE } from '../../lib/traffic/traffic-table';
 
 interface Query {
   readonly QueryExecution: {
@@ -11,7 +11,7 @@ interface Handler {
   run(athena: object, event: object, milliseconds: number): Promise<object>;
 }
 
-// What Lambda runs, as it is.
+// The file that Lambda runs.
 // eslint-disable-next-line @typescript-eslint/no-require-imports
 const handler = require(join(CREATE_TABLE, 'index.js')) as Handler;
 
@@ -26,12 +26,15 @@ const event = {
   },
 };
 
-/** An Athena whose query is in these states, one after another. */
-function athena(...states: Query['QueryExecution']['Status'][]): { started: object[]; left: () => number } {
+/** A client of Athena whose query has these states, one after another. */
+function athena(...states: Query['QueryExecution']['Status'][]): {
+  started: object[];
+  remainingStates: () => number;
+} {
   const started: object[] = [];
   const client = {
     started,
-    left: () => states.length,
+    remainingStates: () => states.length,
     startQueryExecution: (input: object) => {
       started.push(input);
       return Promise.resolve({ QueryExecutionId: 'q' });
@@ -39,17 +42,17 @@ function athena(...states: Query['QueryExecution']['Status'][]): { started: obje
     getQueryExecution: (): Promise<Query> => {
       const next = states.shift();
       return next === undefined
-        ? Promise.reject(new Error('asked too often'))
+        ? Promise.reject(new Error('too many calls of GetQueryExecution'))
         : Promise.resolve({ QueryExecution: { Status: next } });
     },
   };
   return client;
 }
 
-test('waits until the table is there', async () => {
+test('a create request waits until the query succeeded', async () => {
   const client = athena({ State: 'QUEUED' }, { State: 'RUNNING' }, { State: 'SUCCEEDED' });
   expect(await handler.run(client, event, 0)).toEqual({ PhysicalResourceId: 'd.cross_az_traffic' });
-  expect(client.left()).toBe(0);
+  expect(client.remainingStates()).toBe(0);
   expect(client.started).toEqual([
     {
       QueryString: 'CREATE TABLE …',
@@ -60,14 +63,19 @@ test('waits until the table is there', async () => {
   ]);
 });
 
-test.each(['FAILED', 'CANCELLED'])('fails with Athena’s reason when the query is %s', async (State) => {
-  const client = athena({ State: 'RUNNING' }, { State, StateChangeReason: 'no permission' });
-  await expect(handler.run(client, event, 0)).rejects.toThrow(`Query q ended as ${State}: no permission`);
-});
+test.each(['FAILED', 'CANCELLED'])(
+  'a create request fails with Athena’s reason when the query is %s',
+  async (State) => {
+    const client = athena({ State: 'RUNNING' }, { State, StateChangeReason: 'no permission' });
+    await expect(handler.run(client, event, 0)).rejects.toThrow(
+      `Query q ended in state ${State}: no permission`,
+    );
+  },
+);
 
-test('takes no table away', async () => {
+test('a delete request runs no statement', async () => {
   const client = athena();
-  const gone = { ...event, RequestType: 'Delete', PhysicalResourceId: 'd.cross_az_traffic' };
-  expect(await handler.run(client, gone, 0)).toEqual({ PhysicalResourceId: 'd.cross_az_traffic' });
+  const deletion = { ...event, RequestType: 'Delete', PhysicalResourceId: 'd.cross_az_traffic' };
+  expect(await handler.run(client, deletion, 0)).toEqual({ PhysicalResourceId: 'd.cross_az_traffic' });
   expect(client.started).toEqual([]);
 });

@@ -1,31 +1,34 @@
-/** What the profiles of a deployment name, together: the limits of what its functions may touch. */
+/** The AWS resources that the profiles of a deployment name. The functions' permissions are limited to them. */
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { NamingProfile } from '../naming/naming-profile';
-import type { Profile } from '../launch/profile';
+import type { NamingProfile } from './naming-profile.generated';
+import type { Profile } from './profile.generated';
 
-/** The instance tag that Auto Scaling itself puts on what it launches. Nobody else can set a tag that begins with `aws:`. */
+/** The tag that Auto Scaling sets on the instances that it launches. Only AWS can set a tag with the prefix `aws:`. */
 export const GROUP_TAG = 'aws:autoscaling:groupName';
 
 /** The Condition of an IAM statement: operator → key → values. */
 export type Conditions = Record<string, Record<string, string | string[]>>;
 
-/** What the profiles of a deployment name. */
-export class Fleet {
+/** The AWS resources that the profiles of a deployment name. */
+export class ProfileResources {
   constructor(
     private readonly scope: Construct,
     /** The profiles, of either kind. */
     readonly profiles: readonly (Profile | NamingProfile)[],
-    /** The names of groups whose hooks may be completed for profiles that select by a tag; `*` stands for any text. */
+    /**
+     * For profiles that select by a tag: patterns of the names of the groups whose hooks may be completed. `*` matches any
+     * text.
+     */
     private readonly groupNamePatterns: readonly string[],
   ) {}
 
   /** The profiles of nodes that wait at a hook. */
-  private get waiting(): Profile[] {
+  private get hookProfiles(): Profile[] {
     return this.profiles.filter((profile): profile is Profile => 'hook' in profile);
   }
 
-  /** The tag keys that the profiles put on instances. */
+  /** The tag keys that the profiles set on instances. */
   get nodeTagKeys(): string[] {
     const preset = this.profiles.some(({ namePreset }) => typeof namePreset === 'string') ? ['Name'] : [];
     return unique([
@@ -34,25 +37,27 @@ export class Fleet {
     ]).sort();
   }
 
-  /** The tag keys that the profiles put on the volumes that go with an instance. */
+  /** The tag keys that the profiles set on the volumes of an instance. */
   get volumeTagKeys(): string[] {
     return unique(this.profiles.flatMap((profile) => Object.keys(profile.volumeTags ?? {}))).sort();
   }
 
-  /** The tag keys that the profiles put on the interfaces that an instance has without Hookline. */
+  /** The tag keys that the profiles set on the interfaces that an instance is launched with. */
   get interfaceTagKeys(): string[] {
     return unique(this.profiles.flatMap((profile) => Object.keys(profile.interfaceTags ?? {}))).sort();
   }
 
   /** The subnets of all slots. */
   get subnetIds(): string[] {
-    return unique(this.waiting.flatMap((profile) => (profile.slots ?? []).flatMap((slot) => slot.subnetIds)));
+    return unique(
+      this.hookProfiles.flatMap((profile) => (profile.slots ?? []).flatMap((slot) => slot.subnetIds)),
+    );
   }
 
   /** The security groups of all slots. */
   get securityGroupIds(): string[] {
     return unique(
-      this.waiting.flatMap((profile) =>
+      this.hookProfiles.flatMap((profile) =>
         (profile.slots ?? []).flatMap((slot) => slot.securityGroupIds ?? profile.securityGroupIds ?? []),
       ),
     );
@@ -63,43 +68,43 @@ export class Fleet {
     return unique(this.profiles.flatMap((profile) => profile.selector.autoScalingGroupNames ?? []));
   }
 
-  /** Conditions on instances of which each node of the fleet meets one: by the group that launched it, or by its tag. */
+  /** Conditions that select instances by their group or their tag. Every node of the profiles meets at least one of them. */
   get instanceConditions(): Conditions[] {
-    const byGroup = this.groupNames;
-    const byTag = new Map<string, Set<string>>();
+    const groupNames = this.groupNames;
+    const tagValues = new Map<string, Set<string>>();
     for (const { selector } of this.profiles) {
       if (selector.tag !== undefined) {
-        const values = byTag.get(selector.tag.key) ?? new Set<string>();
+        const values = tagValues.get(selector.tag.key) ?? new Set<string>();
         values.add(selector.tag.value ?? '*');
-        byTag.set(selector.tag.key, values);
+        tagValues.set(selector.tag.key, values);
       }
     }
     return [
-      ...(byGroup.length > 0 ? [{ StringEquals: { [`aws:ResourceTag/${GROUP_TAG}`]: byGroup } }] : []),
-      ...[...byTag].map(([key, values]): Conditions =>
+      ...(groupNames.length > 0 ? [{ StringEquals: { [`aws:ResourceTag/${GROUP_TAG}`]: groupNames } }] : []),
+      ...[...tagValues].map(([key, values]): Conditions =>
         values.has('*')
-          ? // Any value, and the tag must be there.
+          ? // The tag must exist; its value may be any.
             { Null: { [`aws:ResourceTag/${key}`]: 'false' } }
           : { StringEquals: { [`aws:ResourceTag/${key}`]: [...values].sort() } },
       ),
     ];
   }
 
-  /** The ARNs of the groups whose hooks are Hookline's to complete. */
+  /** The ARNs of the groups whose hooks Hookline completes. */
   get groupArns(): string[] {
-    const names = this.waiting
+    const names = this.hookProfiles
       .filter(({ hook }) => hook.complete ?? true)
       .flatMap(({ selector }) => selector.autoScalingGroupNames ?? this.groupNamePatterns);
     return unique(names).map((name) => groupArn(this.scope, name));
   }
 
-  /** The ARN of an EC2 resource of the stack's region and account. */
+  /** The ARN of an EC2 resource in the stack's Region and account. */
   ec2Arn(resource: string, id: string): string {
     return Stack.of(this.scope).formatArn({ service: 'ec2', resource, resourceName: id });
   }
 }
 
-/** The ARN of an Auto Scaling group. Its middle part is an id that only AWS knows. */
+/** The ARN of an Auto Scaling group. It has a wildcard for the id that only AWS knows. */
 export function groupArn(scope: Construct, name: string): string {
   return `${Stack.of(scope).formatArn({ service: 'autoscaling', resource: 'autoScalingGroup' })}:*:autoScalingGroupName/${name}`;
 }
