@@ -6,10 +6,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { hooklineApp } from '../lib/hookline-app';
 import { checkConfig, loadConfig } from '../lib/shared/config';
 import { ConfigurationError } from '../lib/shared/configuration-error';
 import { FunctionCode } from '../lib/shared/function-code';
-import { hooklineApp } from '../lib/hookline-app';
 
 const CDK = join(__dirname, '..');
 

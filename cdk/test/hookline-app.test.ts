@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { checkConfig, loadConfig } from '../lib/shared/config';
-import { deployedFunctions, pascalCase } from '../lib/shared/functions';
 import { hooklineApp } from '../lib/hookline-app';
 import type { Naming } from '../lib/naming/naming-rules';
+import { checkConfig, loadConfig } from '../lib/shared/config';
+import { deployedFunctions, pascalCase } from '../lib/shared/functions';
 import { code, namingProfile, profile, resources, text } from './support';
 
 /** Synthesises an example, and returns its template. It fails on a finding of cdk-nag. */

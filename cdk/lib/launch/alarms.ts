@@ -40,14 +40,12 @@ export class LaunchAlarms extends AlarmSet {
       metric: orchestrator.stateMachine.metricTimedOut({ period }),
       alarmDescription: 'An execution exceeded its TimeoutSeconds. Reconcile abandons its launch.',
     });
-    this.addAboveZeroAlarm('DeadLetters', 'dead-letters', {
-      metric: orchestrator.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
-        period,
-        statistic: 'Maximum',
-      }),
-      alarmDescription:
-        'An event could not be delivered, or reconcile failed three times. Read the messages of the dead-letter queue.',
-    });
+    this.addDeadLettersAlarm(
+      'DeadLetters',
+      'dead-letters',
+      orchestrator.deadLetterQueue,
+      'An event could not be delivered, or reconcile failed three times. Read the messages of the dead-letter queue.',
+    );
     for (const { name } of orchestrator.profiles) {
       this.addAboveZeroAlarm(`LateVerdict-${name}`, `late-verdicts-${name}`, {
         metric: launchMetric('LateVerdicts', name),

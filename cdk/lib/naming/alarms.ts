@@ -20,12 +20,10 @@ export function addNamingAlarms(alarms: AlarmSet, naming: NodeNaming): void {
     alarmDescription:
       'A naming execution exceeded its TimeoutSeconds. Start a new execution with the same input.',
   });
-  alarms.addAboveZeroAlarm('NamingDeadLetters', 'naming-dead-letters', {
-    metric: naming.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
-      period,
-      statistic: 'Maximum',
-    }),
-    alarmDescription:
-      'The event of a node to name could not be delivered. Read the messages of the dead-letter queue.',
-  });
+  alarms.addDeadLettersAlarm(
+    'NamingDeadLetters',
+    'naming-dead-letters',
+    naming.deadLetterQueue,
+    'The launch event of a node could not be delivered, so the node has no name. Read the messages of the dead-letter queue.',
+  );
 }

@@ -1,4 +1,5 @@
 /** CloudWatch alarms that share a name prefix and an SNS topic. */
+import { Duration } from 'aws-cdk-lib';
 import {
   Alarm,
   type AlarmProps,
@@ -8,6 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 
 /** Props of {@link AlarmSet}. */
@@ -86,6 +88,24 @@ export class AlarmSet extends Construct {
       evaluationPeriods: props.evaluationPeriods ?? 1,
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+  }
+
+  /**
+   * Adds an alarm that starts when a dead-letter queue has messages.
+   *
+   * @param id the construct's id
+   * @param name the alarm's name, without the prefix
+   * @param queue the dead-letter queue
+   * @param alarmDescription what the alarm means for an operator
+   */
+  addDeadLettersAlarm(id: string, name: string, queue: IQueue, alarmDescription: string): Alarm {
+    return this.addAboveZeroAlarm(id, name, {
+      alarmDescription,
+      metric: queue.metricApproximateNumberOfMessagesVisible({
+        period: Duration.minutes(5),
+        statistic: 'Maximum',
+      }),
     });
   }
 }

@@ -32,11 +32,12 @@ export class TrafficAlarms extends AlarmSet {
       alarmDescription: 'An execution timed out after 55 minutes. Check its queries in Athena.',
       metric: stateMachine.metricTimedOut({ period }),
     });
-    this.addAboveZeroAlarm('DeadLetters', 'dead-letters', {
-      alarmDescription:
-        'The schedule could not start an execution. Read the messages of the dead-letter queue.',
-      metric: deadLetterQueue.metricApproximateNumberOfMessagesVisible({ period, statistic: 'Maximum' }),
-    });
+    this.addDeadLettersAlarm(
+      'DeadLetters',
+      'dead-letters',
+      deadLetterQueue,
+      'The schedule could not start an execution. Read the messages of the dead-letter queue.',
+    );
     this.addAlarm('NothingStored', 'nothing-stored', {
       alarmDescription:
         'No execution succeeded for three hours. From now on, hours are missing in the table or in CloudWatch.',

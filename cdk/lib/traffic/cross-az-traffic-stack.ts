@@ -5,9 +5,9 @@ import type { Construct } from 'constructs';
 import { acknowledgeCdkFunction } from '../shared/acknowledgements';
 import type { HooklineConfig, Traffic } from '../shared/config';
 import { ConfigurationError } from '../shared/configuration-error';
-import { CrossAzTraffic } from './cross-az-traffic';
 import type { FunctionCode } from '../shared/function-code';
 import { TrafficAlarms } from './alarms';
+import { CrossAzTraffic } from './cross-az-traffic';
 import { TrafficDashboard } from './dashboard';
 import type { TrafficSource } from './traffic-store';
 

@@ -17,14 +17,14 @@ import { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from '../shared/acknowledgements';
 import { ConfigurationError } from '../shared/configuration-error';
 import { deadLetterQueue } from '../shared/dead-letter-queue';
-import { ExtractPods, type ListedCluster } from './extract-pods';
 import type { FunctionCode } from '../shared/function-code';
 import { LogGroups } from '../shared/log-groups';
 import { checkedPrefix } from '../shared/name-prefix';
+import { machineDefinition, metricsStatement, storeStatement } from './definitions';
+import { ExtractPods, type ListedCluster } from './extract-pods';
 import { putMetricsStatement, queryStatements, storeTrafficStatements } from './policy-statements';
 import { type TrafficSource, TrafficStore } from './traffic-store';
 import { TrafficTable } from './traffic-table';
-import { machineDefinition, metricsStatement, storeStatement } from './definitions';
 
 /** The names of the functions, without the prefix. */
 const FUNCTIONS = ['extract-pods', 'traffic-table'];

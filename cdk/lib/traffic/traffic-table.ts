@@ -10,9 +10,9 @@ import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Provider } from 'aws-cdk-lib/custom-resources';
 import { Construct } from 'constructs';
 import { acknowledge, acknowledgeCdkFunction, acknowledgeWildcards } from '../shared/acknowledgements';
+import { createTableStatement } from './definitions';
 import { createTableStatements, queryStatements } from './policy-statements';
 import { RESULT_TABLE, type TrafficStore } from './traffic-store';
-import { createTableStatement } from './definitions';
 
 /** The folder with the code of the custom resource. */
 export const CREATE_TABLE = join(__dirname, 'create-table');

@@ -1,6 +1,7 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { NodeNaming } from '../../lib/naming/node-naming';
 import {
   LAUNCH_STATE_MACHINE,
   NAMING_STATE_MACHINE,
@@ -8,7 +9,6 @@ import {
   pascalCase,
   permissions,
 } from '../../lib/shared/functions';
-import { NodeNaming } from '../../lib/naming/node-naming';
 import { statements } from '../../lib/shared/policy-statements';
 import { ProfileResources } from '../../lib/shared/profile-resources';
 import {

@@ -1,5 +1,5 @@
-import { Template } from 'aws-cdk-lib/assertions';
 import { readFileSync } from 'node:fs';
+import { Template } from 'aws-cdk-lib/assertions';
 import { hooklineApp } from '../../lib/hookline-app';
 import { checkConfig } from '../../lib/shared/config';
 import { CROSS_AZ_TRAFFIC } from '../../lib/shared/repository';
