@@ -188,7 +188,7 @@ describe('the buckets', () => {
     });
   });
 
-  test('and the database are kept with the stack’s deletion, unless the removal policy is DESTROY', () => {
+  test('and the database are kept when the stack is deleted, unless the removal policy is DESTROY', () => {
     const kinds = ['AWS::S3::Bucket', 'AWS::Glue::Database', 'AWS::Glue::Table'];
     const policies = (from: Template): Set<string | undefined> =>
       new Set(
