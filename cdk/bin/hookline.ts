@@ -1,15 +1,15 @@
 #!/usr/bin/env -S npx tsx
 /**
- * The CDK app. What it deploys is in `hookline.config.json` or `hookline.config.ts`, or in the file that
- * `-c config=FILE` names. `-c functions=FOLDER` takes the functions' zip files from another folder.
+ * The CDK app. It reads `hookline.config.json` or `hookline.config.ts`, or the file of `-c config=FILE`. With
+ * `-c functions=FOLDER` it takes the functions' zip files from that folder.
  */
 import { App } from 'aws-cdk-lib';
-import { loadConfig } from '../lib/config';
-import { ConfigurationError } from '../lib/configuration-error';
-import { FunctionCode } from '../lib/function-code';
 import { hooklineApp } from '../lib/hookline-app';
+import { loadConfig } from '../lib/shared/config';
+import { ConfigurationError } from '../lib/shared/configuration-error';
+import { FunctionCode } from '../lib/shared/function-code';
 
-/** What `-c NAME=VALUE` says. This app is only asked: synthesised in the end, it would take the place of the other. */
+/** Returns the value of `-c NAME=VALUE`. It comes from a temporary app, which must not write an assembly of its own. */
 function context(name: string): string | undefined {
   const value: unknown = new App({ autoSynth: false }).node.tryGetContext(name);
   return typeof value === 'string' ? value : undefined;
@@ -25,7 +25,7 @@ try {
   if (!(error instanceof ConfigurationError)) {
     throw error;
   }
-  // A mistake in the configuration is said in one line: where the app stood when it found it helps nobody.
+  // The message names the field and the remedy; a stack trace would not help.
   console.error(error.message);
   process.exitCode = 1;
 }

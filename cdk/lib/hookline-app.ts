@@ -1,27 +1,28 @@
-/** The app: a stack for a configuration, and the rules that it must keep. */
+/** The app: the stacks of a configuration, and the checks of cdk-nag. */
 import { App, type AppProps, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import type { LoadedConfig } from './config';
-import type { FunctionCode } from './function-code';
-import { CrossAzTrafficStack } from './cross-az-traffic-stack';
 import { HooklineStack, functionCode } from './hookline-stack';
+import type { LoadedConfig } from './shared/config';
+import type { FunctionCode } from './shared/function-code';
+import { CrossAzTrafficStack } from './traffic/cross-az-traffic-stack';
 
-/** An app with its stack. */
+/** An app with its stacks. */
 export interface HooklineApp {
   /** The app. */
   readonly app: App;
-  /** Its stack. */
+  /** The stack of launches and of node naming. */
   readonly stack: HooklineStack;
-  /** The stack of the traffic across Availability Zones, where the configuration has it. */
+  /** The stack of the cross-AZ traffic; absent if the configuration has no `traffic`. */
   readonly trafficStack?: CrossAzTrafficStack;
 }
 
 /**
- * The app of a configuration. Synthesising it fails on a finding of cdk-nag's AwsSolutions that nobody gave a reason for.
+ * Creates the app of a configuration. Synthesis fails if cdk-nag's AwsSolutions rules report a finding that has no
+ * acknowledgement.
  *
- * @param loaded what to deploy
- * @param code where the functions' code comes from; what the configuration says when absent
- * @param props of the app
+ * @param loaded the configuration
+ * @param code the source of the functions' code. Default: `functions` of the configuration
+ * @param props the props of the app
  */
 export function hooklineApp(
   { config, folder }: LoadedConfig,

@@ -1,35 +1,49 @@
-/** The stack that deploys Hookline for the groups of an existing cluster. */
+/** The stack of launches and of node naming, for the groups of an existing cluster. */
 import { resolve } from 'node:path';
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { LaunchAlarms } from './alarms';
-import type { FunctionSource, HooklineConfig, LaunchHook } from './config';
-import { LaunchDashboard } from './dashboard';
-import { FunctionCode } from './function-code';
-import { pascalCase } from './functions';
-import { DEFAULT_HEARTBEAT } from './hook-timeouts';
-import { type HookTarget, LaunchLifecycleHook } from './launch-lifecycle-hook';
-import { acknowledgeCustomResources } from './acknowledgements';
-import { ConfigurationError } from './configuration-error';
-import { NodeLaunchOrchestrator } from './node-launch-orchestrator';
-import { NodeNaming } from './node-naming';
+import { LaunchAlarms } from './launch/alarms';
+import { LaunchDashboard } from './launch/dashboard';
+import { DEFAULT_HEARTBEAT } from './launch/hook-timeouts';
+import {
+  type HookTarget,
+  LaunchLifecycleHook,
+  acknowledgeCustomResources,
+} from './launch/launch-lifecycle-hook';
+import { NodeLaunchOrchestrator } from './launch/node-launch-orchestrator';
+import { addNamingAlarms } from './naming/alarms';
+import { addNamingWidgets } from './naming/dashboard';
+import { NodeNaming } from './naming/node-naming';
+import type { FunctionSource, HooklineConfig, LaunchHook } from './shared/config';
+import { ConfigurationError } from './shared/configuration-error';
+import { FunctionCode } from './shared/function-code';
+import { pascalCase } from './shared/functions';
+import type { HostingProps } from './shared/hosting';
 
 /** Props of {@link HooklineStack}. */
 export interface HooklineStackProps extends StackProps {
-  /** What to deploy; it has been checked. */
+  /** The checked configuration. */
   readonly config: HooklineConfig;
-  /** Where the functions' code comes from. @default what the configuration says */
+  /**
+   * The source of the functions' code.
+   *
+   * @default - `functions` of the configuration
+   */
   readonly code?: FunctionCode;
-  /** The folder that the configuration's paths begin from. @default the folder that the app runs in */
+  /**
+   * The folder that the configuration's paths are relative to.
+   *
+   * @default - the working directory
+   */
   readonly folder?: string;
 }
 
-/** An orchestrator, its hooks, what names the nodes of other groups, the dashboard and the alarms. */
+/** The orchestrator with its hooks, the naming of nodes of groups without a hook, the dashboard and the alarms. */
 export class HooklineStack extends Stack {
-  /** The functions, the state machine and the rules. */
+  /** The functions, the state machine and the rules of launches. */
   readonly orchestrator: NodeLaunchOrchestrator;
-  /** What names the nodes of groups without a hook, where the configuration has any. */
+  /** The naming of nodes of groups without a hook; undefined if the configuration has no `naming`. */
   readonly naming: NodeNaming | undefined;
 
   constructor(scope: Construct, id: string, props: HooklineStackProps) {
@@ -38,16 +52,8 @@ export class HooklineStack extends Stack {
       ...props,
     });
     const { config } = props;
-    const { logs = {}, reconcile: { everyMinutes, ...limits } = {} } = config;
-
-    const hosting = {
-      code: props.code ?? functionCode(config.functions, props.folder ?? process.cwd()),
-      architecture: config.architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
-      namePrefix: config.stackName,
-      ...(logs.retentionDays === undefined ? {} : { logRetention: logs.retentionDays }),
-      logExecutionData: logs.executionData ?? true,
-      removalPolicy: (logs.keep ?? false) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
-    };
+    const hosting = hostingProps(config, props.code ?? functionCode(config.functions, props.folder ?? '.'));
+    const { everyMinutes, ...limits } = config.reconcile ?? {};
     this.orchestrator = new NodeLaunchOrchestrator(this, 'Orchestrator', {
       ...hosting,
       profiles: config.profiles,
@@ -55,14 +61,32 @@ export class HooklineStack extends Stack {
         ? {}
         : { autoScalingGroupNamePatterns: config.autoScalingGroupNamePatterns }),
       ...(everyMinutes === undefined ? {} : { reconcileEvery: Duration.minutes(everyMinutes) }),
-      reconcileLimits: { ...overdue(config.hooks ?? []), ...limits },
+      reconcileLimits: { ...overdueLimit(config.hooks ?? []), ...limits },
     });
+    this.createHooks(config.hooks ?? []);
+    this.naming =
+      config.naming === undefined || config.naming.length === 0
+        ? undefined
+        : new NodeNaming(this, 'Naming', {
+            ...hosting,
+            naming: config.naming,
+            encryptionKey: this.orchestrator.encryptionKey,
+          });
+    const dashboard = new LaunchDashboard(this, 'Dashboard', { orchestrator: this.orchestrator });
+    const alarms = new LaunchAlarms(this, 'Alarms', { orchestrator: this.orchestrator, ...config.alarms });
+    if (this.naming !== undefined) {
+      addNamingWidgets(dashboard.dashboard, this.naming);
+      addNamingAlarms(alarms, this.naming);
+    }
+    this.createOutputs(dashboard.url);
+  }
 
-    for (const [n, hook] of (config.hooks ?? []).entries()) {
+  private createHooks(hooks: readonly LaunchHook[]): void {
+    for (const [n, hook] of hooks.entries()) {
       new LaunchLifecycleHook(this, `Hook${n + 1}`, {
         orchestrator: this.orchestrator,
         profile: hook.profile,
-        target: target(hook, n),
+        target: hookTarget(hook, n),
         ...(hook.heartbeatTimeoutSeconds === undefined
           ? {}
           : { heartbeatTimeout: Duration.seconds(hook.heartbeatTimeoutSeconds) }),
@@ -70,67 +94,68 @@ export class HooklineStack extends Stack {
       });
     }
     acknowledgeCustomResources(this);
+  }
 
-    const naming = config.naming ?? [];
-    this.naming =
-      naming.length === 0
-        ? undefined
-        : new NodeNaming(this, 'Naming', {
-            ...hosting,
-            naming,
-            encryptionKey: this.orchestrator.encryptionKey,
-          });
-    const watched = {
-      orchestrator: this.orchestrator,
-      ...(this.naming === undefined ? {} : { naming: this.naming }),
-    };
-    const dashboard = new LaunchDashboard(this, 'Dashboard', watched);
-    new LaunchAlarms(this, 'Alarms', {
-      ...watched,
-      ...(config.alarms?.topicArn === undefined ? {} : { topicArn: config.alarms.topicArn }),
-      ...(config.alarms?.fewestFreeAddresses === undefined
-        ? {}
-        : { fewestFreeAddresses: config.alarms.fewestFreeAddresses }),
-    });
-
-    new CfnOutput(this, 'StateMachineArn', {
-      value: this.orchestrator.stateMachine.stateMachineArn,
-      description: 'The state machine that prepares a node',
-    });
-    new CfnOutput(this, 'DashboardUrl', { value: dashboard.url, description: 'The dashboard' });
-    new CfnOutput(this, 'DeadLetterQueueUrl', {
-      value: this.orchestrator.deadLetterQueue.queueUrl,
-      description: 'What could not be delivered',
-    });
-    if (this.naming !== undefined) {
-      new CfnOutput(this, 'NamingStateMachineArn', {
-        value: this.naming.stateMachine.stateMachineArn,
-        description: 'The state machine that names the nodes of groups without a hook',
-      });
-      new CfnOutput(this, 'NamingDeadLetterQueueUrl', {
-        value: this.naming.deadLetterQueue.queueUrl,
-        description: 'Events of nodes to be named that could not be delivered',
-      });
+  private createOutputs(dashboardUrl: string): void {
+    const { orchestrator, naming } = this;
+    const output = (id: string, value: string, description: string): CfnOutput =>
+      new CfnOutput(this, id, { value, description });
+    output(
+      'StateMachineArn',
+      orchestrator.stateMachine.stateMachineArn,
+      'The state machine that prepares a node',
+    );
+    output('DashboardUrl', dashboardUrl, 'The dashboard');
+    output(
+      'DeadLetterQueueUrl',
+      orchestrator.deadLetterQueue.queueUrl,
+      'The dead-letter queue of launches and reconcile',
+    );
+    if (naming !== undefined) {
+      output(
+        'NamingStateMachineArn',
+        naming.stateMachine.stateMachineArn,
+        'The state machine that names the nodes of groups without a hook',
+      );
+      output(
+        'NamingDeadLetterQueueUrl',
+        naming.deadLetterQueue.queueUrl,
+        'The dead-letter queue of node naming',
+      );
     }
-    for (const [name, fn] of [...this.orchestrator.functions, ...(this.naming?.functions ?? [])]) {
-      new CfnOutput(this, `${pascalCase(name)}FunctionName`, {
-        value: fn.functionName,
-        description: `The function ${name}`,
-      });
+    for (const [name, fn] of [...orchestrator.functions, ...(naming?.functions ?? [])]) {
+      output(`${pascalCase(name)}FunctionName`, fn.functionName, `The function ${name}`);
     }
   }
 }
 
-/** A launch that still waits when the longest heartbeat timeout is over is overdue; reconcile knows the usual timeout. */
-function overdue(hooks: readonly LaunchHook[]): { overdueSeconds?: number } {
+function hostingProps(
+  { architecture, stackName, logs = {} }: HooklineConfig,
+  code: FunctionCode,
+): HostingProps {
+  return {
+    code,
+    architecture: architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
+    namePrefix: stackName,
+    ...(logs.retentionDays === undefined ? {} : { logRetention: logs.retentionDays }),
+    logExecutionData: logs.executionData ?? true,
+    removalPolicy: (logs.keep ?? false) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+  };
+}
+
+/**
+ * A launch is overdue when it still waits after the longest heartbeat timeout of the hooks. Without a configured timeout,
+ * reconcile's own default applies.
+ */
+function overdueLimit(hooks: readonly LaunchHook[]): { overdueSeconds?: number } {
   if (hooks.every((hook) => hook.heartbeatTimeoutSeconds === undefined)) {
     return {};
   }
-  const usual = DEFAULT_HEARTBEAT.toSeconds();
-  return { overdueSeconds: Math.max(...hooks.map((hook) => hook.heartbeatTimeoutSeconds ?? usual)) };
+  const timeouts = hooks.map((hook) => hook.heartbeatTimeoutSeconds ?? DEFAULT_HEARTBEAT.toSeconds());
+  return { overdueSeconds: Math.max(...timeouts) };
 }
 
-function target({ autoScalingGroup, managedNodeGroup }: LaunchHook, n: number): HookTarget {
+function hookTarget({ autoScalingGroup, managedNodeGroup }: LaunchHook, n: number): HookTarget {
   if (managedNodeGroup !== undefined && autoScalingGroup === undefined) {
     return { managedNodeGroup };
   }
@@ -140,11 +165,16 @@ function target({ autoScalingGroup, managedNodeGroup }: LaunchHook, n: number): 
   throw new ConfigurationError(
     `config.hooks[${n}]`,
     managedNodeGroup === undefined ? 'no group' : 'two groups',
-    'Name either an autoScalingGroup or a managedNodeGroup',
+    'Set either autoScalingGroup or managedNodeGroup',
   );
 }
 
-/** Where a configuration says that the functions' code comes from. */
+/**
+ * Returns the source of the functions' code that a configuration defines.
+ *
+ * @param source `functions` of the configuration
+ * @param folder the folder that its paths are relative to
+ */
 export function functionCode(source: FunctionSource | undefined, folder: string): FunctionCode {
   if (source?.bucket !== undefined) {
     return FunctionCode.inBucket(source.bucket.name, source.bucket.prefix);

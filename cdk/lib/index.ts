@@ -1,24 +1,37 @@
-/** The constructs of Hookline. */
-export { LaunchAlarms, type LaunchAlarmsProps } from './alarms';
-export { ConfigurationError } from './configuration-error';
-export { CrossAzTraffic, type CrossAzTrafficProps } from './cross-az-traffic';
-export { CrossAzTrafficStack, type CrossAzTrafficStackProps } from './cross-az-traffic-stack';
-export { LaunchDashboard, type LaunchDashboardProps } from './dashboard';
-export { ExtractPods, type ExtractPodsProps, KUBERNETES_GROUP, type ListedCluster } from './extract-pods';
-export { FunctionCode, type FunctionCodeOptions } from './function-code';
-export type { FunctionName } from './functions';
+/**
+ * The constructs and stacks of Hookline. `launch/`, `naming/` and `traffic/` are independent of one another; `shared/` holds
+ * what more than one of them uses. `hookline-stack.ts` and `hookline-app.ts` combine them.
+ */
 export { HooklineStack, type HooklineStackProps } from './hookline-stack';
+export { LaunchAlarms, type LaunchAlarmsProps } from './launch/alarms';
+export { LaunchDashboard, type LaunchDashboardProps } from './launch/dashboard';
 export {
   EKS_LAUNCH_HOOK,
   type HookTarget,
   LaunchLifecycleHook,
   type LaunchLifecycleHookProps,
-} from './launch-lifecycle-hook';
-export { type NamingProfile, checkNamingProfile } from './naming-profile';
-export type { Naming } from './naming-rules';
-export { NodeLaunchOrchestrator, type NodeLaunchOrchestratorProps } from './node-launch-orchestrator';
-export { NodeNaming, type NodeNamingProps } from './node-naming';
-export { type Profile, type Slot, checkProfile } from './profile';
-export type { ReconcileLimits } from './reconcile-rules';
-export { TrafficAlarms, type TrafficAlarmsProps } from './traffic-alarms';
-export { type TrafficSource, TrafficStore, type TrafficStoreProps } from './traffic-store';
+} from './launch/launch-lifecycle-hook';
+export { NodeLaunchOrchestrator, type NodeLaunchOrchestratorProps } from './launch/node-launch-orchestrator';
+export { type Profile, type Slot, checkProfile } from './launch/profile';
+export type { ReconcileLimits } from './launch/reconcile-rules';
+export { addNamingAlarms } from './naming/alarms';
+export { addNamingWidgets } from './naming/dashboard';
+export { type NamingProfile, checkNamingProfile } from './naming/naming-profile';
+export type { Naming } from './naming/naming-rules';
+export { NodeNaming, type NodeNamingProps } from './naming/node-naming';
+export { type AboveZeroAlarmProps, AlarmSet, type AlarmSetProps } from './shared/alarm-set';
+export type { HooklineConfig } from './shared/config';
+export { ConfigurationError } from './shared/configuration-error';
+export { FunctionCode, type FunctionCodeOptions } from './shared/function-code';
+export type { FunctionName } from './shared/functions';
+export type { HostingProps } from './shared/hosting';
+export { TrafficAlarms, type TrafficAlarmsProps } from './traffic/alarms';
+export { CrossAzTraffic, type CrossAzTrafficProps } from './traffic/cross-az-traffic';
+export { CrossAzTrafficStack, type CrossAzTrafficStackProps } from './traffic/cross-az-traffic-stack';
+export {
+  ExtractPods,
+  type ExtractPodsProps,
+  KUBERNETES_GROUP,
+  type ListedCluster,
+} from './traffic/extract-pods';
+export { type TrafficSource, TrafficStore, type TrafficStoreProps } from './traffic/traffic-store';

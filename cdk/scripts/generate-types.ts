@@ -1,20 +1,20 @@
 /**
- * Writes `lib/*.generated.ts` from their JSON Schemas; those of profiles are generated from the Rust types in their turn.
- * `--print` writes them to the output instead, as JSON: a test holds the files against it.
+ * Generates `lib/shared/*.generated.ts` from JSON Schemas. The schemas of profiles are themselves generated from the Rust types.
+ * With `--print` the script prints the files as JSON and writes none; a test compares this output with the files.
  */
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { GENERATED, generatedTypes } from './generated-types';
 
 async function main(): Promise<void> {
-  const made = await Promise.all(
+  const files = await Promise.all(
     GENERATED.map(async (types) => [types.file, await generatedTypes(types)] as const),
   );
   if (process.argv.includes('--print')) {
-    console.log(JSON.stringify(Object.fromEntries(made.map(([file, text]) => [basename(file), text]))));
+    console.log(JSON.stringify(Object.fromEntries(files.map(([file, text]) => [basename(file), text]))));
     return;
   }
-  for (const [file, text] of made) {
+  for (const [file, text] of files) {
     writeFileSync(file, text);
   }
 }

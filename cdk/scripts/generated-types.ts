@@ -1,44 +1,44 @@
-/** The TypeScript types that are made from JSON Schemas. */
+/** The TypeScript types that are generated from JSON Schemas. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
-import { CONFIG_SCHEMA, NAMING_PROFILE_SCHEMA, PROFILE_SCHEMA } from '../lib/repository';
+import { CONFIG_SCHEMA, NAMING_PROFILE_SCHEMA, PROFILE_SCHEMA } from '../lib/shared/repository';
 
-/** A file of types, and what it is made from. */
+/** A file of generated types. */
 interface GeneratedTypes {
-  /** Where it is kept. */
+  /** The path of the file. */
   readonly file: string;
-  /** Its schema. */
+  /** The path of its JSON Schema. */
   readonly schema: string;
-  /** Its first lines. */
+  /** The first lines of the file. */
   readonly banner: string;
 }
 
-const lib = join(__dirname, '..', 'lib');
+const SHARED = join(__dirname, '..', 'lib', 'shared');
 
-/** All of them. */
+/** All files of generated types. */
 export const GENERATED: readonly GeneratedTypes[] = [
   {
-    file: join(lib, 'profile.generated.ts'),
+    file: join(SHARED, 'profile.generated.ts'),
     schema: PROFILE_SCHEMA,
     banner:
       '/* Generated from functions/profile.schema.json by `npm run generate`: change the Rust types instead. */',
   },
   {
-    file: join(lib, 'naming-profile.generated.ts'),
+    file: join(SHARED, 'naming-profile.generated.ts'),
     schema: NAMING_PROFILE_SCHEMA,
     banner:
       '/* Generated from functions/naming-profile.schema.json by `npm run generate`: change the Rust types instead. */',
   },
   {
-    file: join(lib, 'config.generated.ts'),
+    file: join(SHARED, 'config.generated.ts'),
     schema: CONFIG_SCHEMA,
     banner:
       "/* Generated from config.schema.json by `npm run generate`. */\nimport type { NamingProfile } from './naming-profile.generated';\nimport type { Profile } from './profile.generated';",
   },
 ];
 
-/** What a file of types must hold. */
+/** Returns the text of a file of generated types. */
 export function generatedTypes({ schema, banner }: GeneratedTypes): Promise<string> {
   const parsed = JSON.parse(readFileSync(schema, 'utf8')) as JSONSchema & { title: string };
   return compile(parsed, parsed.title, {

@@ -1,15 +1,15 @@
 /**
- * Synthesises each of `examples/` into `cdk.out/EXAMPLE`. `--functions FOLDER` takes the functions' zip files from there
- * and not from `dist/functions`; `--architecture` those of one architecture, whatever the example says; `--out FOLDER`
- * writes elsewhere.
+ * Synthesises each example of `examples/` into `cdk.out/EXAMPLE`. `--out FOLDER` replaces `cdk.out`. `--functions FOLDER` takes
+ * the functions' zip files from that folder instead of `dist/functions`. `--architecture arm64|x86_64` replaces the
+ * architecture of the examples.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkConfig, loadConfig } from '../lib/config';
-import { ConfigurationError } from '../lib/configuration-error';
-import { FunctionCode } from '../lib/function-code';
 import { hooklineApp } from '../lib/hookline-app';
+import { checkConfig, loadConfig } from '../lib/shared/config';
+import { ConfigurationError } from '../lib/shared/configuration-error';
+import { FunctionCode } from '../lib/shared/function-code';
 
 const CDK = join(__dirname, '..');
 

@@ -44,7 +44,7 @@ def store_template(usd_per_gb="0.01"):
     return with_parameters(text, until="{}", usd_per_gb=usd_per_gb)
 
 
-#: How many pairs of an hour become metrics, and how old an hour may be, in days; cdk/lib/traffic-texts.ts has the same.
+#: How many pairs of an hour become metrics, and how old an hour may be, in days; cdk/lib/traffic/definitions.ts has the same.
 PAIRS, DAYS = 10, 13
 
 

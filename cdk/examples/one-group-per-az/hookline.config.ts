@@ -1,18 +1,17 @@
 /**
- * One managed node group for each AZ, and one profile for each group: its subnets are all in the group's AZ. A pod chooses
- * a group by `eks.amazonaws.com/nodegroup`.
+ * One managed node group for each AZ, and one profile for each group: the subnets of a profile are in the group's AZ. Pods
+ * select a group by the node label `eks.amazonaws.com/nodegroup`.
  *
- * The groups are there already, in the cluster `core`. EKS names their Auto Scaling groups, so each profile selects its
- * nodes by the tag that EKS puts on them, and Hookline's hook is put on the group that EKS tells.
+ * The node groups exist already, in the cluster `core`. EKS chooses the names of their Auto Scaling groups. Each profile
+ * therefore selects its nodes by a tag that EKS sets, and the stack reads the name of the group for the hook from EKS.
  */
-import type { HooklineConfig } from '../../lib/config';
-import type { Profile } from '../../lib/profile';
+import type { HooklineConfig, Profile } from '../../lib';
 
-/** The subnets of an AZ: one for each network. */
+/** The subnets of an AZ, by network. */
 interface Zone {
   readonly name: string;
   readonly signaling: string;
-  /** Two: the second is used when the first is full. */
+  /** Two subnets: Hookline uses the second when the first is full. */
   readonly userPlane: readonly [string, string];
 }
 

@@ -1,0 +1,110 @@
+/** The CloudWatch dashboard of launches and of reconcile. */
+import { Duration } from 'aws-cdk-lib';
+import { Dashboard, GraphWidget, type IMetric, type IWidget, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
+import { Construct } from 'constructs';
+import {
+  dashboardUrl,
+  deadLettersWidget,
+  executionsGraph,
+  functionErrorsGraph,
+  graph,
+} from '../shared/dashboard-widgets';
+import { type LaunchMetric, freeAddresses, launchMetric, reconcileMetric } from './metrics';
+import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
+
+/** CloudWatch's limit of the metrics in a graph. */
+const MAX_METRICS_PER_GRAPH = 500;
+
+/** Props of {@link LaunchDashboard}. */
+export interface LaunchDashboardProps {
+  /** The orchestrator that the dashboard shows. */
+  readonly orchestrator: NodeLaunchOrchestrator;
+}
+
+/** The dashboard of an orchestrator. */
+export class LaunchDashboard extends Construct {
+  /** The dashboard. */
+  readonly dashboard: Dashboard;
+  /** The dashboard's URL in the console. */
+  readonly url: string;
+
+  constructor(scope: Construct, id: string, { orchestrator }: LaunchDashboardProps) {
+    super(scope, id);
+    const name = `${orchestrator.namePrefix}-launches`;
+    const profiles = orchestrator.profiles.map((profile) => profile.name);
+    const byProfile = (metric: LaunchMetric): IMetric[] =>
+      profiles.map((profile) => launchMetric(metric, profile).with({ label: profile }));
+    const subnets = [
+      ...new Set(
+        orchestrator.profiles.flatMap((profile) => (profile.slots ?? []).flatMap((slot) => slot.subnetIds)),
+      ),
+    ];
+
+    this.dashboard = new Dashboard(this, 'Dashboard', {
+      dashboardName: name,
+      defaultInterval: Duration.hours(3),
+    });
+    this.dashboard.addWidgets(
+      new TextWidget({
+        markdown:
+          '**Hookline** prepares nodes between their launch and InService. docs/operations.md describes what to do when a scale-out stops.',
+        width: 24,
+        height: 1,
+      }),
+    );
+    this.dashboard.addWidgets(
+      graph('Launches completed', byProfile('LaunchesWired')),
+      graph('Launches abandoned', byProfile('LaunchesAbandoned')),
+      graph('Launches queued', byProfile('LaunchesWaiting')),
+    );
+    this.dashboard.addWidgets(
+      new GraphWidget({
+        title: 'Time from event to CONTINUE',
+        left: profiles.flatMap((profile) =>
+          ['p50', 'p99'].map((statistic) =>
+            launchMetric('EventToContinue', profile, statistic).with({ label: `${profile} ${statistic}` }),
+          ),
+        ),
+        leftYAxis: { label: 'milliseconds', showUnits: false, min: 0 },
+        width: 8,
+      }),
+      graph('Throttled API calls', byProfile('ThrottledCalls')),
+      graph('Address conflicts', byProfile('AddressConflicts')),
+    );
+    const freeAddressGraphs: IWidget[] = [];
+    for (let first = 0; first < subnets.length; first += MAX_METRICS_PER_GRAPH) {
+      freeAddressGraphs.push(
+        graph(
+          'Free addresses',
+          subnets.slice(first, first + MAX_METRICS_PER_GRAPH).map(freeAddresses),
+          'addresses',
+        ),
+      );
+    }
+    this.dashboard.addWidgets(
+      executionsGraph('Executions', orchestrator.stateMachine),
+      graph('Hooks completed too late', byProfile('LateVerdicts')),
+      ...freeAddressGraphs,
+    );
+    this.dashboard.addWidgets(
+      graph('Reconcile: launches', [
+        reconcileMetric('ReconcileStarted'),
+        reconcileMetric('ReconcileAbandoned'),
+      ]),
+      graph('Reconcile: interfaces', [
+        reconcileMetric('ReconcileReleased'),
+        reconcileMetric('ReconcileDeleted'),
+      ]),
+      graph('Reconcile: needs an operator', [
+        reconcileMetric('ReconcileLeft'),
+        reconcileMetric('ReconcileRefusedProfiles'),
+        reconcileMetric('LaunchesOverdue', 'Maximum'),
+      ]),
+    );
+    this.dashboard.addWidgets(
+      functionErrorsGraph('Function errors', orchestrator.functions),
+      deadLettersWidget('Dead letters', orchestrator.deadLetterQueue),
+    );
+    this.url = dashboardUrl(this, name);
+  }
+}

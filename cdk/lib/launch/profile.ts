@@ -1,0 +1,30 @@
+/**
+ * A profile defines the interfaces and tags of the nodes of a group. Its type is generated from the Rust types of the
+ * functions. A construct checks it by the same JSON Schema and the same rules as the functions.
+ */
+import { readFileSync } from 'node:fs';
+import type { Profile } from '../shared/profile.generated';
+import { PROFILE_SCHEMA } from '../shared/repository';
+import { checkSchema, compileSchema } from '../shared/schema-check';
+import { withPlaceholderIds } from '../shared/tokens';
+import { checkRules } from './profile-rules';
+
+export type { Hook, Profile, Selector, Slot, TagSelector } from '../shared/profile.generated';
+
+const validate = compileSchema(JSON.parse(readFileSync(PROFILE_SCHEMA, 'utf8')) as object);
+
+/**
+ * Checks a profile: its JSON Schema, its tag templates, and the rules between its fields.
+ *
+ * The ids of subnets and security groups and the names of groups may be tokens, as the ids of constructs of the same app are.
+ * A token in any other field is an error, as its value could not be checked.
+ *
+ * @param profile the value to check
+ * @param field the profile's name in an error
+ * @throws ConfigurationError that names the field and the remedy
+ */
+export function checkProfile(profile: unknown, field = 'profile'): asserts profile is Profile {
+  const resolved = withPlaceholderIds(profile, field);
+  checkSchema(validate, field, resolved);
+  checkRules(resolved as Profile, field);
+}

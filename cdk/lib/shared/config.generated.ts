@@ -1,0 +1,271 @@
+/* Generated from config.schema.json by `npm run generate`. */
+import type {NamingProfile} from './naming-profile.generated';
+import type {Profile} from './profile.generated';
+
+/**
+ * The configuration of the app: one stack for the groups of an existing cluster (docs/deploy.md).
+ */
+export interface HooklineConfig {
+  /**
+   * The JSON Schema of this file, for editors.
+   */
+  $schema?: string;
+  /**
+   * The stack's name. It is also the prefix of the names of the functions, the state machine, the dashboard and the alarms.
+   */
+  stackName: string;
+  /**
+   * The AWS account. Default: the account of the current credentials.
+   */
+  account?: string;
+  /**
+   * The AWS Region. Default: the Region of the current credentials.
+   */
+  region?: string;
+  functions?: FunctionSource;
+  /**
+   * The functions' processor architecture.
+   */
+  architecture?: 'arm64' | 'x86_64';
+  /**
+   * The profiles of the groups (docs/profile.md).
+   *
+   * @minItems 1
+   */
+  profiles: Profile[];
+  /**
+   * The launch hooks that the stack creates. A hook that another stack creates, or that Hookline only observes, may be omitted.
+   */
+  hooks?: LaunchHook[];
+  /**
+   * The names and tags of the nodes of groups without a hook (docs/naming.md).
+   */
+  naming?: Naming[];
+  /**
+   * For profiles that select by a tag: patterns of the names of the Auto Scaling groups whose hooks Hookline may complete. `*` matches any text. EKS names the group of a managed node group `eks-NODEGROUP-…`. Default: any group of the account and Region.
+   *
+   * @minItems 1
+   */
+  autoScalingGroupNamePatterns?: string[];
+  alarms?: Alarms;
+  logs?: Logs;
+  reconcile?: Reconcile;
+  traffic?: Traffic;
+  /**
+   * The tags of every resource of the stack.
+   */
+  tags?: {
+    [k: string]: string;
+  };
+}
+/**
+ * The source of the functions' code: one of these fields. Default: `dist/functions` of the repository.
+ */
+export interface FunctionSource {
+  /**
+   * A folder that `cargo xtask package` wrote, relative to this file.
+   */
+  packaged?: string;
+  /**
+   * The same zip files in a bucket of the stack's Region.
+   */
+  bucket?: {
+    /**
+     * The bucket's name.
+     */
+    name: string;
+    /**
+     * The prefix of the keys, before `arm64/tag-node.zip`. Use a different prefix for each version.
+     */
+    prefix: string;
+  };
+  /**
+   * The path of a Cargo.toml, relative to this file. cargo-lambda builds it while the app is synthesised.
+   */
+  cargoLambda?: string;
+}
+/**
+ * A launch hook on a group. Set either `autoScalingGroup` or `managedNodeGroup`.
+ */
+export interface LaunchHook {
+  /**
+   * The name of the profile. The profile's `hook.name` is the name of the hook.
+   */
+  profile: string;
+  /**
+   * The name of the Auto Scaling group.
+   */
+  autoScalingGroup?: string;
+  /**
+   * An EKS managed node group.
+   */
+  managedNodeGroup?: {
+    /**
+     * The cluster's name.
+     */
+    clusterName: string;
+    /**
+     * The node group's name.
+     */
+    nodegroupName: string;
+  };
+  /**
+   * How long Auto Scaling waits for a heartbeat, in seconds.
+   */
+  heartbeatTimeoutSeconds?: number;
+  /**
+   * Create no hook: the profile's hook exists already, and Hookline does not complete it.
+   */
+  observeOnly?: boolean;
+}
+/**
+ * A naming profile and the events that start its executions. At least one of the two events must be enabled.
+ */
+export interface Naming {
+  /**
+   * The naming profile.
+   */
+  profile: NamingProfile;
+  /**
+   * Create a rule for the event `EC2 Instance Launch Successful`, which Auto Scaling sends when the node is InService.
+   */
+  onLaunchSuccessful?: boolean;
+  /**
+   * Create a rule for the API call RunInstances, which CloudTrail reports. It needs a trail that logs management events. Without a trail the event never arrives, and nothing reports it.
+   */
+  onRunInstances?: boolean;
+}
+/**
+ * The alarms.
+ */
+export interface Alarms {
+  /**
+   * The ARN of the SNS topic to notify when an alarm starts and when it ends. The topic's policy must let CloudWatch publish. Default: no notifications.
+   */
+  topicArn?: string;
+  /**
+   * The minimum number of free addresses of a subnet. An alarm starts when a subnet has fewer.
+   */
+  fewestFreeAddresses?: number;
+}
+/**
+ * The logs.
+ */
+export interface Logs {
+  /**
+   * How long logs are kept, in days.
+   */
+  retentionDays?:
+    | 1
+    | 3
+    | 5
+    | 7
+    | 14
+    | 30
+    | 60
+    | 90
+    | 120
+    | 150
+    | 180
+    | 365
+    | 400
+    | 545
+    | 731
+    | 1096
+    | 1827
+    | 2192
+    | 2557
+    | 2922
+    | 3288
+    | 3653;
+  /**
+   * Whether the state machine's logs contain the input and output of each state.
+   */
+  executionData?: boolean;
+  /**
+   * Whether the logs, and the key that encrypts them, are kept when the stack is deleted.
+   */
+  keep?: boolean;
+}
+/**
+ * The thresholds of reconcile (docs/operations.md, "Reconcile").
+ */
+export interface Reconcile {
+  /**
+   * The time between two rounds, in minutes.
+   */
+  everyMinutes?: number;
+  /**
+   * The time in seconds, after an instance's launch, in which its event may still start an execution.
+   */
+  launchAgeSeconds?: number;
+  /**
+   * The time in seconds that an interface must be orphaned before reconcile deletes it.
+   */
+  unownedSeconds?: number;
+  /**
+   * The maximum number of interfaces that one round deletes.
+   */
+  deletesPerRound?: number;
+}
+/**
+ * The cross-AZ traffic of pods (docs/cross-az-traffic.md), which is a second stack, `STACKNAME-traffic`. Set either `vpcId` or `subnetIds`.
+ */
+export interface Traffic {
+  /**
+   * The cluster's name.
+   */
+  clusterName: string;
+  /**
+   * The cluster's Region. Default: the stack's Region.
+   */
+  clusterRegion?: string;
+  /**
+   * The ARN of a role to read the cluster with, for example a role of another account. Default: the function's own role.
+   */
+  assumeRoleArn?: string;
+  /**
+   * Whether the stack creates the access entry of the function's role. Default: true if the cluster is in the stack's Region and the function reads it with its own role.
+   */
+  accessEntry?: boolean;
+  /**
+   * The id of the VPC of the cluster. The stack creates a flow log of the whole VPC.
+   */
+  vpcId?: string;
+  /**
+   * The ids of all subnets of the nodes. The stack creates a flow log of each subnet.
+   *
+   * @minItems 1
+   *
+   * Items: A subnet's id.
+   */
+  subnetIds?: string[];
+  /**
+   * The label keys that name a pod's group. The first key that the pod has applies. With `[]`, the pod's owner names its group. Default: `app.kubernetes.io/name`, then `app`.
+   */
+  groupLabels?: string[];
+  /**
+   * The price in US dollars of a GB that leaves a zone. A GB that enters a zone has the same price.
+   */
+  usdPerGb?: number;
+  /**
+   * The number of pairs of groups, those with the most bytes across zones, that get CloudWatch metrics each hour.
+   */
+  topPairs?: number;
+  /**
+   * The maximum amount of data that a query may scan, in GiB.
+   */
+  scanLimitGiB?: number;
+  /**
+   * How long flow logs and listings are kept, in days. An hour can be computed again for as long.
+   */
+  keepInputsDays?: number;
+  /**
+   * The minute of each hour at which the execution starts.
+   */
+  minute?: number;
+  /**
+   * Whether the buckets, their objects and the database are kept when the stack is deleted.
+   */
+  keep?: boolean;
+}

@@ -1,0 +1,230 @@
+/**
+ * The functions and the state machine of a construct: each has a role and a log group of its own. All share a name prefix, a
+ * dead-letter queue, and the key that encrypts the logs.
+ */
+import { Duration, type RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Architecture, type Function, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
+import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import { acknowledge, acknowledgeWildcards } from './acknowledgements';
+import { deadLetterQueue } from './dead-letter-queue';
+import type { FunctionCode } from './function-code';
+import {
+  FUNCTION_SETTINGS,
+  type FunctionName,
+  type StateMachineName,
+  pascalCase,
+  permissions,
+} from './functions';
+import { LogGroups } from './log-groups';
+import { checkedPrefix } from './name-prefix';
+import { statements } from './policy-statements';
+import type { ProfileResources } from './profile-resources';
+import { placeholders } from './state-machine-placeholders';
+
+/** Props of a construct with functions and a state machine. */
+export interface HostingProps {
+  /** The source of the functions' code. */
+  readonly code: FunctionCode;
+  /**
+   * The functions' processor architecture.
+   *
+   * @default Architecture.ARM_64
+   */
+  readonly architecture?: Architecture;
+  /**
+   * The prefix of the names of the functions, the state machine and the log groups.
+   *
+   * @default - the stack's name
+   */
+  readonly namePrefix?: string;
+  /**
+   * How long logs are kept.
+   *
+   * @default RetentionDays.THREE_MONTHS
+   */
+  readonly logRetention?: RetentionDays;
+  /**
+   * Whether the state machine's logs contain the input and output of each state: the event, the profile, addresses and tags.
+   *
+   * @default true
+   */
+  readonly logExecutionData?: boolean;
+  /**
+   * The key that encrypts the logs.
+   *
+   * @default - a key that the construct creates; KMS rotates it each year
+   */
+  readonly encryptionKey?: IKey;
+  /**
+   * What happens to the logs, and to a key that the construct creates, when the construct is removed.
+   *
+   * @default RemovalPolicy.DESTROY
+   */
+  readonly removalPolicy?: RemovalPolicy;
+  /**
+   * Reserved concurrent executions by function.
+   *
+   * @default - no reserved concurrency: the functions share the account's concurrency
+   */
+  readonly reservedConcurrentExecutions?: Partial<Record<FunctionName, number>>;
+}
+
+/** Creates the functions and the state machine of one construct. */
+export class Hosting {
+  /** The prefix of the resources' names. */
+  readonly namePrefix: string;
+  /** Creates the log groups. */
+  readonly logGroups: LogGroups;
+  /** Receives undelivered events. */
+  readonly deadLetterQueue: Queue;
+
+  private readonly logGroupsByName = new Map<string, LogGroup>();
+
+  constructor(
+    private readonly scope: Construct,
+    private readonly props: HostingProps,
+    private readonly resources: ProfileResources,
+  ) {
+    this.namePrefix = checkedPrefix(
+      props.namePrefix ?? Stack.of(scope).stackName,
+      Object.keys(FUNCTION_SETTINGS),
+    );
+    this.logGroups = new LogGroups(scope, {
+      retention: props.logRetention,
+      encryptionKey: props.encryptionKey,
+      removalPolicy: props.removalPolicy,
+    });
+    this.deadLetterQueue = deadLetterQueue(scope);
+  }
+
+  /**
+   * Creates a function.
+   *
+   * @param name the function's name, without the prefix
+   * @param stateMachine the state machine that the function lists and starts executions of; only for a function that the
+   * state machine does not invoke
+   */
+  createFunction(name: FunctionName, stateMachine?: StateMachine): Function {
+    const settings = FUNCTION_SETTINGS[name];
+    const id = pascalCase(name);
+    const functionName = `${this.namePrefix}-${name}`;
+    const logGroup = this.createLogGroup(name, `/aws/lambda/${functionName}`);
+    const role = new Role(this.scope, `${id}Role`, {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: `Permissions of ${functionName} (Hookline)`,
+    });
+    logGroup.grantWrite(role);
+    const allowed = statements(this.scope, {
+      grantee: name,
+      actions: permissions().get(name) ?? [],
+      resources: this.resources,
+      ...(stateMachine === undefined ? {} : { stateMachine }),
+    });
+    allowed.forEach((statement) => role.addToPolicy(statement));
+    acknowledgeWildcards(role, allowed);
+    const reserved = this.props.reservedConcurrentExecutions?.[name];
+    const created = this.props.code.create(this.scope, id, name, {
+      functionName,
+      description: `${settings.description} (Hookline)`,
+      architecture: this.props.architecture ?? Architecture.ARM_64,
+      timeout: settings.timeout,
+      memorySize: settings.memorySize,
+      role,
+      logGroup,
+      tracing: Tracing.ACTIVE,
+      ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
+      ...(settings.invokedDirectly
+        ? {
+            retryAttempts: 2,
+            maxEventAge: Duration.hours(1),
+            onFailure: new SqsDestination(this.deadLetterQueue),
+          }
+        : {}),
+    });
+    acknowledge(role, {
+      'AwsSolutions-IAM5[Resource::*]':
+        'Describe and Get actions of EC2 and Auto Scaling, and X-Ray’s actions that write segments, do not support resource-level permissions.',
+    });
+    return created;
+  }
+
+  /**
+   * Creates a state machine.
+   *
+   * @param machineName the state machine's name, without the prefix
+   * @param file the file of its definition
+   * @param comment its description
+   * @param functions the functions that its placeholders name
+   */
+  createStateMachine(
+    machineName: StateMachineName,
+    file: string,
+    comment: string,
+    functions: ReadonlyMap<FunctionName, Function>,
+  ): StateMachine {
+    const id = pascalCase(machineName);
+    const name = `${this.namePrefix}-${machineName}`;
+    const role = new Role(this.scope, `${id}Role`, {
+      assumedBy: new ServicePrincipal('states.amazonaws.com'),
+      description: `Permissions of the state machine ${name} (Hookline)`,
+    });
+    const substitutions: Record<string, string> = {};
+    const invoked: string[] = [];
+    for (const [placeholder, functionName] of placeholders([...functions.keys()], file)) {
+      const arn = functions.get(functionName)?.functionArn ?? '';
+      substitutions[placeholder] = arn;
+      invoked.push(arn);
+    }
+    const allowed = statements(this.scope, {
+      grantee: machineName,
+      actions: permissions().get(machineName) ?? [],
+      resources: this.resources,
+      invoked,
+    });
+    allowed.forEach((statement) => role.addToPolicy(statement));
+    acknowledgeWildcards(role, allowed);
+    // For a log group without the prefix /aws/vendedlogs/, Step Functions adds to a resource policy, whose size is limited
+    // (Step Functions Developer Guide, "CloudWatch Logs resource policy size limits").
+    const destination = this.createLogGroup(machineName, `/aws/vendedlogs/states/${name}`);
+    const machine = new StateMachine(this.scope, id, {
+      stateMachineName: name,
+      stateMachineType: StateMachineType.STANDARD,
+      comment,
+      definitionBody: DefinitionBody.fromFile(file),
+      definitionSubstitutions: substitutions,
+      role,
+      logs: {
+        destination,
+        level: LogLevel.ALL,
+        includeExecutionData: this.props.logExecutionData ?? true,
+      },
+      tracingEnabled: true,
+    });
+    acknowledge(role, {
+      'AwsSolutions-IAM5[Resource::*]':
+        'The log delivery actions and X-Ray’s actions that Step Functions needs do not support resource-level permissions.',
+    });
+    return machine;
+  }
+
+  /** Returns the log group of a function or of the state machine. */
+  logGroup(name: FunctionName | StateMachineName): LogGroup {
+    const found = this.logGroupsByName.get(name);
+    if (found === undefined) {
+      throw new Error(`${name} is not deployed by this construct`);
+    }
+    return found;
+  }
+
+  private createLogGroup(name: FunctionName | StateMachineName, logGroupName: string): LogGroup {
+    const logGroup = this.logGroups.create(this.scope, `${pascalCase(name)}Logs`, logGroupName);
+    this.logGroupsByName.set(name, logGroup);
+    return logGroup;
+  }
+}

@@ -1,0 +1,25 @@
+/** The placeholders of a state machine's file, which CloudFormation replaces by the functions' ARNs. */
+import { readFileSync } from 'node:fs';
+import { type FunctionName, pascalCase } from './functions';
+
+/**
+ * Reads which functions a state machine's file invokes: a function's placeholder is its name, as `${TagNodeFunctionArn}`.
+ *
+ * @param functions the functions that are deployed
+ * @param file the state machine's file
+ * @returns the function of each placeholder
+ */
+export function placeholders(functions: readonly FunctionName[], file: string): Map<string, FunctionName> {
+  const functionOf = new Map(functions.map((name) => [`${pascalCase(name)}FunctionArn`, name]));
+  const found = new Map<string, FunctionName>();
+  for (const [, placeholder = ''] of readFileSync(file, 'utf8').matchAll(/\$\{(\w+)\}/g)) {
+    const name = functionOf.get(placeholder);
+    if (name === undefined) {
+      throw new Error(
+        `${file} has the placeholder \${${placeholder}}, but functions/permissions.json lists no function for it`,
+      );
+    }
+    found.set(placeholder, name);
+  }
+  return found;
+}

@@ -1,0 +1,162 @@
+/** The SQL, the Glue tables and the state machine of the cross-AZ traffic, assembled as traffic/README.md describes. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CfnTable } from 'aws-cdk-lib/aws-glue';
+import { CROSS_AZ_TRAFFIC, TRAFFIC_SQL, TRAFFIC_TABLES } from '../shared/repository';
+
+/** The named queries of the workgroup: `traffic/sql/NAME.sql`. */
+export const NAMED_QUERIES = [
+  'top-talkers',
+  'in-zone-share-by-namespace',
+  'cost-by-day',
+  'zone-matrix',
+  'not-measured',
+] as const;
+
+/** The name of a file in `traffic/sql`. */
+export type SqlName = (typeof NAMED_QUERIES)[number] | 'cross-az' | 'store' | 'metrics' | 'create-table';
+
+interface Column {
+  readonly Name: string;
+  readonly Type: string;
+}
+
+/** A table in `traffic/glue`: the fields of Glue's TableInput that this file reads. */
+interface TableInput {
+  readonly Name: string;
+  readonly StorageDescriptor: { readonly Columns: readonly Column[] };
+}
+
+/** Returns the SQL of a file, without its comment lines. */
+export function sql(name: SqlName): string {
+  return lines(name)
+    .filter((line) => !line.trimStart().startsWith('--'))
+    .join('\n')
+    .trim();
+}
+
+/** Returns the purpose of a query: the comment at the start of its file. */
+export function purpose(name: SqlName): string {
+  const all = lines(name);
+  const end = all.findIndex((line) => !line.startsWith('--'));
+  return all
+    .slice(0, end)
+    .map((line) => line.replace(/^--\s*/, ''))
+    .join(' ');
+}
+
+/**
+ * Returns the statement that stores the rows of a window of hours. It has `{}` in each place where the state machine inserts
+ * the window's end.
+ *
+ * @param usdPerGb the price in US dollars of a GB (2^30 bytes) that leaves a zone, and of a GB that enters a zone
+ */
+export function storeStatement(usdPerGb: number): string {
+  const text = sql('store').replace(':cross_az\n', () => `${sql('cross-az')}\n`);
+  return withParameters(text, { until: '{}', usd_per_gb: String(usdPerGb) });
+}
+
+/** CloudWatch accepts values that are up to two weeks old. One day less allows for long executions and clock differences. */
+const METRIC_DAYS = 13;
+
+/**
+ * Returns the query whose rows become metrics. It has `{}` in each place where the state machine inserts the window's end.
+ *
+ * @param pairs the number of pairs in each hour
+ */
+export function metricsStatement(pairs: number): string {
+  return withParameters(sql('metrics'), { until: '{}', pairs: String(pairs), days: String(METRIC_DAYS) });
+}
+
+/**
+ * Returns the statement that creates the result table.
+ *
+ * @param location the location of its files, `s3://BUCKET/FOLDER/`; may be a token
+ */
+export function createTableStatement(location: string): string {
+  return withParameters(sql('create-table'), { location });
+}
+
+/** Returns the state machine's definition with the two SQL statements. CloudFormation replaces its other placeholders. */
+export function machineDefinition(statements: { readonly store: string; readonly metrics: string }): string {
+  const remaining = new Map([
+    ['${StoreTrafficSql}', statements.store],
+    ['${TrafficMetricsSql}', statements.metrics],
+  ]);
+  const definition: unknown = JSON.parse(
+    readFileSync(CROSS_AZ_TRAFFIC, 'utf8'),
+    (_, value: unknown): unknown => {
+      const statement = typeof value === 'string' ? remaining.get(value) : undefined;
+      if (statement === undefined) {
+        return value;
+      }
+      remaining.delete(String(value));
+      return statement;
+    },
+  );
+  if (remaining.size > 0) {
+    throw new Error(`${CROSS_AZ_TRAFFIC} does not contain ${[...remaining.keys()].join(' and ')}`);
+  }
+  return JSON.stringify(definition);
+}
+
+/**
+ * Returns a table of `traffic/glue` as a TableInput of CloudFormation.
+ *
+ * @param name the table's name
+ * @param locations the values of its parameters, as `flow_logs_location`; may be tokens
+ */
+export function tableInput(
+  name: 'flow_logs' | 'pods',
+  locations: Readonly<Record<string, string>>,
+): CfnTable.TableInputProperty {
+  return camelCased(readTable(name), locations) as CfnTable.TableInputProperty;
+}
+
+/** Returns the LogFormat of the flow log: the columns of its table in the same order, with `az_id` as `${az-id}`. */
+export function flowLogFormat(): string {
+  const { Columns: columns } = readTable('flow_logs').StorageDescriptor;
+  return columns.map(({ Name: name }) => `\${${name.replaceAll('_', '-')}}`).join(' ');
+}
+
+function lines(name: SqlName): string[] {
+  return readFileSync(join(TRAFFIC_SQL, `${name}.sql`), 'utf8').split('\n');
+}
+
+function readTable(name: string): TableInput {
+  return JSON.parse(readFileSync(join(TRAFFIC_TABLES, `${name}.json`), 'utf8')) as TableInput;
+}
+
+function withParameters(text: string, values: Readonly<Record<string, string>>): string {
+  return Object.entries(values).reduce((done, [name, value]) => {
+    if (!done.includes(`:${name}`)) {
+      throw new Error(`the SQL has no parameter :${name}`);
+    }
+    return done.replaceAll(`:${name}`, () => value);
+  }, text);
+}
+
+/**
+ * Converts keys to the names of the CDK, `StorageDescriptor` to `storageDescriptor`, and inserts the locations. The keys of
+ * `Parameters` are data and stay as they are.
+ */
+function camelCased(value: unknown, locations: Readonly<Record<string, string>>, keep = false): unknown {
+  if (typeof value === 'string') {
+    return Object.entries(locations).reduce(
+      (text, [name, location]) => text.replaceAll(`:${name}`, () => location),
+      value,
+    );
+  }
+  if (Array.isArray(value)) {
+    return value.map((item) => camelCased(item, locations));
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [
+        keep ? key : key.charAt(0).toLowerCase() + key.slice(1),
+        camelCased(item, locations, key === 'Parameters'),
+      ]),
+    );
+  }
+  return value;
+}

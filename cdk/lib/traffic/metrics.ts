@@ -1,0 +1,60 @@
+/** The CloudWatch metrics of the cross-AZ traffic (traffic/sql/metrics.sql). */
+import { Duration } from 'aws-cdk-lib';
+import { type IMetric, MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { METRIC_NAMESPACE } from '../shared/metric-namespace';
+
+/** A metric of a cluster's traffic in an hour. */
+export type TrafficMetric = 'CrossAzBytes' | 'InZoneBytes' | 'CrossAzUsd';
+
+/** The value of the dimensions Source and Destination in a total. */
+const ALL = '(all)';
+/** Each value covers an hour and has the timestamp of its start. */
+const PERIOD = Duration.hours(1);
+/** An hour is computed several times. Flow logs that arrive late only add to it, so the latest value is the greatest. */
+const STATISTIC = 'Maximum';
+
+/** The hourly total of a cluster's traffic. */
+export function trafficMetric(metricName: TrafficMetric, clusterName: string): Metric {
+  return new Metric({
+    namespace: METRIC_NAMESPACE,
+    metricName,
+    dimensionsMap: { Cluster: clusterName, Source: ALL, Destination: ALL },
+    statistic: STATISTIC,
+    period: PERIOD,
+  });
+}
+
+/** The share of a cluster's traffic that stays in its zone, in percent. */
+export function inZoneShare(clusterName: string): IMetric {
+  return new MathExpression({
+    expression: '100 * inZone / (inZone + crossing)',
+    usingMetrics: {
+      inZone: trafficMetric('InZoneBytes', clusterName),
+      crossing: trafficMetric('CrossAzBytes', clusterName),
+    },
+    label: 'in zone',
+    period: PERIOD,
+  });
+}
+
+/**
+ * The pairs of groups with the most bytes across zones. It is a search expression, as the names of the groups are not known
+ * before the deployment.
+ *
+ * @param clusterName the cluster's name
+ * @param limit the number of pairs
+ */
+export function topPairs(clusterName: string, limit: number): IMetric {
+  const terms = [
+    `{${METRIC_NAMESPACE},Cluster,Destination,Source}`,
+    'MetricName="CrossAzBytes"',
+    `Cluster="${clusterName}"`,
+    `NOT Source="${ALL}"`,
+  ].join(' ');
+  const search = `SEARCH('${terms}', '${STATISTIC}', ${PERIOD.toSeconds()})`;
+  return new MathExpression({
+    expression: `SORT(${search}, SUM, DESC, ${limit})`,
+    label: '',
+    period: PERIOD,
+  });
+}

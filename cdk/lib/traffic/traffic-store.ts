@@ -1,0 +1,222 @@
+/** The storage of the cross-AZ traffic: buckets, flow logs, Glue tables, and the Athena workgroup with its named queries. */
+import { Aws, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { CfnNamedQuery, CfnWorkGroup } from 'aws-cdk-lib/aws-athena';
+import { CfnFlowLog } from 'aws-cdk-lib/aws-ec2';
+import { CfnDatabase, CfnTable } from 'aws-cdk-lib/aws-glue';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type LifecycleRule,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { acknowledge } from '../shared/acknowledgements';
+import { NAMED_QUERIES, flowLogFormat, purpose, sql, tableInput } from './definitions';
+
+/** The folder of the listings in the traffic bucket. */
+export const PODS_FOLDER = 'pods/';
+/** The folder of the Iceberg table's files in the traffic bucket. */
+export const TABLE_FOLDER = 'cross-az-traffic/';
+/** The name of the Iceberg table. */
+export const RESULT_TABLE = 'cross_az_traffic';
+const GIB = 2 ** 30;
+
+/** The network whose traffic is measured. */
+export type TrafficSource =
+  | {
+      /** The id of a VPC. It may be a token. */
+      readonly vpcId: string;
+    }
+  | {
+      /** The ids of all subnets of the cluster's nodes. They may be tokens. */
+      readonly subnetIds: readonly string[];
+    };
+
+/** Props of {@link TrafficStore}. */
+export interface TrafficStoreProps {
+  /** The prefix of the names of the database and the workgroup. */
+  readonly namePrefix: string;
+  /** The network whose traffic is measured. */
+  readonly source: TrafficSource;
+  /** How long flow logs and listings are kept. An hour can be computed again for as long. */
+  readonly keepInputs: Duration;
+  /** The maximum amount of data that a query may scan, in GiB. */
+  readonly scanLimitGiB: number;
+  /** What happens to the buckets, their objects and the database when the construct is removed: RETAIN or DESTROY. */
+  readonly removalPolicy: RemovalPolicy;
+}
+
+/** The buckets, flow logs, tables, workgroup and named queries. */
+export class TrafficStore extends Construct {
+  /** The bucket of the flow logs. */
+  readonly flowLogsBucket: Bucket;
+  /** The bucket of the listings and of the Iceberg table. */
+  readonly trafficBucket: Bucket;
+  /** The bucket of the query results. */
+  readonly resultsBucket: Bucket;
+  /** The name of the Glue database. */
+  readonly databaseName: string;
+  /** The name of the Athena workgroup. */
+  readonly workGroupName: string;
+  /** The Glue database. */
+  readonly database: CfnDatabase;
+  /** The Athena workgroup. */
+  readonly workGroup: CfnWorkGroup;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: TrafficStoreProps,
+  ) {
+    super(scope, id);
+    this.databaseName = `${props.namePrefix.toLowerCase().replaceAll('-', '_')}_traffic`;
+    this.workGroupName = `${props.namePrefix}-traffic`;
+    this.flowLogsBucket = this.createBucket('FlowLogs', [{ expiration: props.keepInputs }]);
+    // The table's files have no expiration: only the table's metadata knows which files are in use.
+    this.trafficBucket = this.createBucket('Traffic', [
+      { prefix: PODS_FOLDER, expiration: props.keepInputs },
+    ]);
+    this.resultsBucket = this.createBucket('QueryResults', [{ expiration: Duration.days(7) }]);
+    this.createFlowLogs();
+    this.database = this.createDatabase();
+    this.workGroup = this.createWorkGroup();
+  }
+
+  /** The location of the Iceberg table's files. */
+  get tableLocation(): string {
+    return this.trafficBucket.s3UrlForObject(TABLE_FOLDER);
+  }
+
+  private createBucket(id: string, rules: LifecycleRule[]): Bucket {
+    const bucket = new Bucket(this, id, {
+      // With S3-managed keys, the delivery of flow logs needs no key policy, and reads cause no KMS calls.
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      lifecycleRules: [...rules, { abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+      removalPolicy: this.props.removalPolicy,
+      autoDeleteObjects: this.props.removalPolicy === RemovalPolicy.DESTROY,
+    });
+    acknowledge(bucket, {
+      'AwsSolutions-S1':
+        'Athena reads many objects each hour, and each read would add to the access logs. Use CloudTrail data events to audit reads.',
+    });
+    return bucket;
+  }
+
+  private createFlowLogs(): void {
+    this.allowFlowLogDelivery();
+    const { source } = this.props;
+    const [resourceType, ids] =
+      'vpcId' in source ? (['VPC', [source.vpcId]] as const) : (['Subnet', source.subnetIds] as const);
+    for (const [n, resourceId] of ids.entries()) {
+      const flowLog = new CfnFlowLog(this, `FlowLog${n + 1}`, {
+        resourceType,
+        resourceId,
+        // Records with the log status SKIPDATA have no action. AWS does not document that a filter by action keeps them.
+        trafficType: 'ALL',
+        logDestinationType: 's3',
+        logDestination: this.flowLogsBucket.bucketArn,
+        logFormat: flowLogFormat(),
+        maxAggregationInterval: 60,
+        // The L1 construct does not convert these keys, so they are CloudFormation's names.
+        destinationOptions: { FileFormat: 'parquet', HiveCompatiblePartitions: true, PerHourPartition: true },
+      });
+      if (this.flowLogsBucket.policy !== undefined) {
+        flowLog.node.addDependency(this.flowLogsBucket.policy);
+      }
+    }
+  }
+
+  /** The policy of the VPC User Guide ("Amazon S3 bucket permissions for flow logs"), limited to the folder of this account. */
+  private allowFlowLogDelivery(): void {
+    const principals = [new ServicePrincipal('delivery.logs.amazonaws.com')];
+    const fromThisAccount = {
+      StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
+      ArnLike: { 'aws:SourceArn': Stack.of(this).formatArn({ service: 'logs', resource: '*' }) },
+    };
+    this.flowLogsBucket.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AWSLogDeliveryWrite',
+        principals,
+        actions: ['s3:PutObject'],
+        resources: [this.flowLogsBucket.arnForObjects(`AWSLogs/aws-account-id=${Aws.ACCOUNT_ID}/*`)],
+        conditions: {
+          ...fromThisAccount,
+          StringEquals: { ...fromThisAccount.StringEquals, 's3:x-amz-acl': 'bucket-owner-full-control' },
+        },
+      }),
+    );
+    this.flowLogsBucket.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AWSLogDeliveryAclCheck',
+        principals,
+        actions: ['s3:GetBucketAcl', 's3:ListBucket'],
+        resources: [this.flowLogsBucket.bucketArn],
+        conditions: fromThisAccount,
+      }),
+    );
+  }
+
+  private createDatabase(): CfnDatabase {
+    const database = new CfnDatabase(this, 'Database', {
+      catalogId: Aws.ACCOUNT_ID,
+      databaseInput: {
+        name: this.databaseName,
+        description: 'Cross-AZ traffic (Hookline)',
+      },
+    });
+    database.applyRemovalPolicy(this.props.removalPolicy);
+    const folder = `AWSLogs/aws-account-id=${Aws.ACCOUNT_ID}/aws-service=vpcflowlogs/aws-region=${Stack.of(this).region}/`;
+    const tables = {
+      flow_logs: { flow_logs_location: this.flowLogsBucket.s3UrlForObject(folder) },
+      pods: { pods_location: this.trafficBucket.s3UrlForObject(PODS_FOLDER) },
+    };
+    for (const name of ['flow_logs', 'pods'] as const) {
+      const table = new CfnTable(this, name === 'pods' ? 'PodsTable' : 'FlowLogsTable', {
+        catalogId: Aws.ACCOUNT_ID,
+        databaseName: this.databaseName,
+        tableInput: tableInput(name, tables[name]),
+      });
+      table.addResourceDependency(database);
+      table.applyRemovalPolicy(this.props.removalPolicy);
+    }
+    return database;
+  }
+
+  private createWorkGroup(): CfnWorkGroup {
+    const workGroup = new CfnWorkGroup(this, 'WorkGroup', {
+      name: this.workGroupName,
+      description: 'Queries of the cross-AZ traffic (Hookline)',
+      // Without this option, a workgroup that has run queries cannot be deleted.
+      recursiveDeleteOption: true,
+      workGroupConfiguration: {
+        bytesScannedCutoffPerQuery: this.props.scanLimitGiB * GIB,
+        enforceWorkGroupConfiguration: true,
+        engineVersion: { selectedEngineVersion: 'Athena engine version 3' },
+        publishCloudWatchMetricsEnabled: true,
+        requesterPaysEnabled: false,
+        resultConfiguration: {
+          outputLocation: this.resultsBucket.s3UrlForObject('queries/'),
+          encryptionConfiguration: { encryptionOption: 'SSE_S3' },
+          expectedBucketOwner: Aws.ACCOUNT_ID,
+        },
+      },
+    });
+    for (const name of NAMED_QUERIES) {
+      const query = new CfnNamedQuery(this, `Query-${name}`, {
+        name,
+        description: purpose(name).slice(0, 1024),
+        database: this.databaseName,
+        queryString: sql(name),
+        workGroup: this.workGroupName,
+      });
+      query.addResourceDependency(workGroup);
+      query.addResourceDependency(this.database);
+    }
+    return workGroup;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The Iceberg table of the results. CloudFormation does not create it: a custom resource runs `traffic/sql/create-table.sql`
+ * in Athena.
+ */
+import { join } from 'node:path';
+import { CustomResource, Duration } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Provider } from 'aws-cdk-lib/custom-resources';
+import { Construct } from 'constructs';
+import { acknowledge, acknowledgeCdkFunction, acknowledgeWildcards } from '../shared/acknowledgements';
+import { createTableStatement } from './definitions';
+import { createTableStatements, queryStatements } from './policy-statements';
+import { RESULT_TABLE, type TrafficStore } from './traffic-store';
+
+/** The folder with the code of the custom resource. */
+export const CREATE_TABLE = join(__dirname, 'create-table');
+
+/** Props of {@link TrafficTable}. */
+export interface TrafficTableProps {
+  /** The store that the table belongs to. */
+  readonly store: TrafficStore;
+  /** The log group of the custom resource's two functions. */
+  readonly logGroup: LogGroup;
+}
+
+/**
+ * Creates the table if it does not exist, and waits until it exists. It does not change an existing table, as its statement
+ * contains IF NOT EXISTS. It does not delete a table: the table is deleted, or kept, with its database.
+ */
+export class TrafficTable extends Construct {
+  constructor(scope: Construct, id: string, { store, logGroup }: TrafficTableProps) {
+    super(scope, id);
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: `Permissions of the function that creates the table ${RESULT_TABLE} (Hookline)`,
+    });
+    logGroup.grantWrite(role);
+    const allowed = [...queryStatements(store), ...createTableStatements(store)];
+    allowed.forEach((statement) => role.addToPolicy(statement));
+    acknowledgeWildcards(role, allowed);
+    const handler = new Function(this, 'Function', {
+      description: `Creates the table ${RESULT_TABLE} (Hookline)`,
+      runtime: Runtime.NODEJS_22_X,
+      handler: 'index.handler',
+      code: Code.fromAsset(CREATE_TABLE),
+      timeout: Duration.minutes(5),
+      role,
+      logGroup,
+    });
+    acknowledge(handler, {
+      'AwsSolutions-L1': 'The function runs only during a deployment, and Lambda supports Node.js 22.',
+    });
+    const provider = new Provider(this, 'Provider', { onEventHandler: handler, logGroup });
+    acknowledgeCdkFunction(
+      provider,
+      'CDK creates the function. It may write logs and invoke one other function.',
+    );
+    // The resource of the statement with which the provider's function invokes the handler.
+    acknowledgeWildcards(provider, [new PolicyStatement({ resources: [`${handler.functionArn}:*`] })]);
+    const table = new CustomResource(this, 'Table', {
+      resourceType: 'Custom::HooklineTrafficTable',
+      serviceToken: provider.serviceToken,
+      properties: {
+        Statement: createTableStatement(store.tableLocation),
+        WorkGroup: store.workGroupName,
+        Database: store.databaseName,
+        Table: RESULT_TABLE,
+      },
+    });
+    // Athena uses the role's permissions, which the role's policy and the bucket's policy define.
+    table.node.addDependency(store, role);
+  }
+}

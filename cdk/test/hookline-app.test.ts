@@ -1,0 +1,230 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { hooklineApp } from '../lib/hookline-app';
+import type { Naming } from '../lib/naming/naming-rules';
+import { checkConfig, loadConfig } from '../lib/shared/config';
+import { deployedFunctions, pascalCase } from '../lib/shared/functions';
+import { code, namingProfile, profile, resources, text } from './support';
+
+/** Synthesises an example, and returns its template. It fails on a finding of cdk-nag. */
+function exampleTemplate(file: string): Template {
+  const { app, stack } = hooklineApp(loadConfig(join(__dirname, '..', 'examples', file)), code);
+  app.synth();
+  return Template.fromStack(stack);
+}
+
+const perAz = exampleTemplate('one-group-per-az/hookline.config.ts');
+const overAzs = exampleTemplate('one-group-over-three-azs/hookline.config.json');
+
+describe.each([
+  ['one group per AZ', perAz, ['upf-us-west-2a', 'upf-us-west-2b']],
+  ['one group over three AZs', overAzs, ['smf']],
+])('%s', (_, template, profiles) => {
+  const { Outputs: outputs } = template.toJSON() as { Outputs: Record<string, { Value: unknown }> };
+
+  test('has outputs for its resources', () => {
+    expect(Object.keys(outputs)).toEqual(
+      expect.arrayContaining([
+        'StateMachineArn',
+        'DashboardUrl',
+        'DeadLetterQueueUrl',
+        ...deployedFunctions().map((name) => `${pascalCase(name)}FunctionName`),
+      ]),
+    );
+  });
+
+  test('shows each metric of each profile on the dashboard', () => {
+    const [dashboard] = [...resources(template, 'AWS::CloudWatch::Dashboard').values()];
+    const body = text(dashboard?.Properties['DashboardBody']);
+    const { widgets } = JSON.parse(body) as { widgets: { properties: { metrics?: unknown[][] } }[] };
+    const shown = widgets
+      .flatMap(({ properties }) => properties.metrics ?? [])
+      .map((metric) => JSON.stringify(metric));
+    for (const name of profiles) {
+      for (const metric of [
+        'LaunchesWired',
+        'LaunchesAbandoned',
+        'LaunchesWaiting',
+        'EventToContinue',
+        'LateVerdicts',
+        'AddressConflicts',
+        'ThrottledCalls',
+      ]) {
+        expect(shown.some((text) => text.startsWith(`["Hookline","${metric}","Profile","${name}"`))).toBe(
+          true,
+        );
+      }
+    }
+    expect(shown.filter((text) => text.includes('EventToContinue') && /"p(50|99)"/.test(text)).length).toBe(
+      2 * profiles.length,
+    );
+    for (const metric of [
+      'ReconcileStarted',
+      'ReconcileAbandoned',
+      'ReconcileReleased',
+      'ReconcileDeleted',
+      'ReconcileLeft',
+      'ReconcileRefusedProfiles',
+      'LaunchesOverdue',
+    ]) {
+      expect(shown.some((text) => text.startsWith(`["Hookline","${metric}"`))).toBe(true);
+    }
+    expect(text(outputs['DashboardUrl']?.Value)).toContain(String(dashboard?.Properties['DashboardName']));
+  });
+
+  test('has an alarm for each failure that needs an operator', () => {
+    const alarms = [...resources(template, 'AWS::CloudWatch::Alarm').values()].map(({ Properties: p }) => [
+      p['Namespace'],
+      p['MetricName'],
+    ]);
+    for (const metric of [
+      ['AWS/States', 'ExecutionsFailed'],
+      ['AWS/States', 'ExecutionsTimedOut'],
+      ['AWS/SQS', 'ApproximateNumberOfMessagesVisible'],
+      ['AWS/Lambda', 'Errors'],
+      ['Hookline', 'LateVerdicts'],
+      ['Hookline', 'LaunchesOverdue'],
+      ['Hookline', 'FreeAddresses'],
+    ]) {
+      expect(alarms).toContainEqual(metric);
+    }
+  });
+
+  test('keeps nothing when it is deleted, except its key for 7 days', () => {
+    const { Resources: all } = template.toJSON() as {
+      Resources: Record<string, { DeletionPolicy?: string }>;
+    };
+    const retained = Object.entries(all).filter(
+      ([, { DeletionPolicy: policy }]) => policy?.startsWith('Retain') ?? false,
+    );
+    expect(retained).toEqual([]);
+    template.hasResourceProperties('AWS::KMS::Key', { PendingWindowInDays: 7 });
+  });
+});
+
+test('one group per AZ: each managed node group has a hook', () => {
+  perAz.resourceCountIs('Custom::HooklineLifecycleHook', 2);
+  perAz.resourceCountIs('AWS::AutoScaling::LifecycleHook', 0);
+});
+
+test('one group over three AZs: the group has a hook, the functions are x86-64, and the alarms notify a topic', () => {
+  overAzs.resourceCountIs('AWS::AutoScaling::LifecycleHook', 1);
+  overAzs.allResourcesProperties('AWS::Lambda::Function', { Architectures: ['x86_64'] });
+  overAzs.allResourcesProperties('AWS::CloudWatch::Alarm', {
+    AlarmActions: ['arn:aws:sns:us-west-2:123456789012:on-call'],
+    OKActions: Match.anyValue(),
+  });
+  overAzs.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
+});
+
+test('one group over three AZs: the naming of another group has outputs, alarms and a dashboard row', () => {
+  const { Outputs: outputs } = overAzs.toJSON() as { Outputs: Record<string, unknown> };
+  expect(Object.keys(outputs)).toEqual(
+    expect.arrayContaining(['NamingStateMachineArn', 'NamingDeadLetterQueueUrl', 'NameNodesFunctionName']),
+  );
+  overAzs.hasResourceProperties('AWS::StepFunctions::StateMachine', {
+    StateMachineName: 'hookline-smf-name-node',
+  });
+  const alarms = [...resources(overAzs, 'AWS::CloudWatch::Alarm').values()].map(
+    ({ Properties: properties }) => properties['AlarmName'],
+  );
+  for (const name of ['naming-failed', 'naming-timed-out', 'naming-dead-letters']) {
+    expect(alarms).toContain(`hookline-smf-${name}`);
+  }
+  const [dashboard] = [...resources(overAzs, 'AWS::CloudWatch::Dashboard').values()];
+  expect(text(dashboard?.Properties['DashboardBody'])).toContain('Naming: executions');
+  // The stack has one key for all its logs.
+  overAzs.resourceCountIs('AWS::KMS::Key', 1);
+  perAz.resourceCountIs('AWS::StepFunctions::StateMachine', 1);
+});
+
+test('the alarm of a subnet starts below alarms.fewestFreeAddresses', () => {
+  perAz.hasResourceProperties('AWS::CloudWatch::Alarm', {
+    MetricName: 'FreeAddresses',
+    Dimensions: [{ Name: 'SubnetId', Value: 'subnet-0aaaaaaaaaaaaaaa1' }],
+    Threshold: 20,
+    ComparisonOperator: 'LessThanThreshold',
+    Statistic: 'Minimum',
+  });
+});
+
+test('reconcile gets the longest heartbeat timeout of the hooks', () => {
+  const hooks = [
+    { profile: 'upf', autoScalingGroup: 'a', heartbeatTimeoutSeconds: 3600 },
+    { profile: 'upf', autoScalingGroup: 'b' },
+  ];
+  const { stack } = hooklineApp(
+    { config: { stackName: 'hookline', profiles: [profile()], hooks }, folder: '.' },
+    code,
+  );
+  const [rule] = [...resources(Template.fromStack(stack), 'AWS::Events::Rule').values()].filter(
+    ({ Properties: properties }) => properties['ScheduleExpression'] !== undefined,
+  );
+  expect(JSON.stringify(rule?.Properties)).toContain('\\"limits\\":{\\"overdueSeconds\\":3600}');
+});
+
+describe('a configuration', () => {
+  const valid = { stackName: 'hookline', profiles: [profile()] };
+
+  test.each([
+    [{ ...valid, stackname: 'x' }, 'config.stackname: unknown field, expected one of `$schema`, `account`, '],
+    [{ profiles: [profile()] }, 'config: missing field `stackName`. Add the field'],
+    [
+      { ...valid, stackName: '1st' },
+      'config.stackName: "1st" does not match ^[A-Za-z][A-Za-z0-9-]{0,39}$ (The stack\'s name. ',
+    ],
+    [
+      { ...valid, architecture: 'arm' },
+      'config.architecture: expected one of "arm64", "x86_64", found "arm"',
+    ],
+    [
+      { ...valid, hooks: [{ profile: 'upf', heartbeatTimeoutSeconds: 5 }] },
+      'config.hooks[0].heartbeatTimeoutSeconds: ',
+    ],
+    [{ ...valid, naming: [{}] }, 'config.naming[0]: missing field `profile`. Add the field'],
+    [
+      { ...valid, naming: [{ profile: {}, onCloudTrail: true }] },
+      'config.naming[0].onCloudTrail: unknown field, expected one of `onLaunchSuccessful`, `onRunInstances`, `profile`',
+    ],
+    [{ ...valid, logs: { retentionDays: 42 } }, 'config.logs.retentionDays: expected one of 1, 3, 5, '],
+  ])('is rejected with the field and the remedy', (config, message) => {
+    expect(() => {
+      checkConfig(config);
+    }).toThrow(message);
+  });
+
+  test('is rejected if a hook has two groups or none', () => {
+    const app = (hook: object): unknown =>
+      hooklineApp({ config: { ...valid, hooks: [{ profile: 'upf', ...hook }] }, folder: '.' }, code);
+    expect(() => app({})).toThrow(
+      'config.hooks[0]: no group. Set either autoScalingGroup or managedNodeGroup',
+    );
+    expect(() =>
+      app({ autoScalingGroup: 'a', managedNodeGroup: { clusterName: 'c', nodegroupName: 'n' } }),
+    ).toThrow('config.hooks[0]: two groups. ');
+  });
+
+  test('is rejected if a naming profile is invalid', () => {
+    const app = (naming: Naming): unknown =>
+      hooklineApp({ config: { ...valid, naming: [naming] }, folder: '.' }, code);
+    expect(() => app({ profile: namingProfile({ nodeTags: { Name: 'a\n{{ asg' } }) })).toThrow(
+      /^naming\[0\]\.profile\.nodeTags\["Name"\]: line 2, column \d+: syntax error/,
+    );
+  });
+
+  test('is rejected with the path of a missing or invalid file', () => {
+    expect(() => loadConfig('/nowhere/hookline.config.json')).toThrow(
+      'config: /nowhere/hookline.config.json does not exist. Give the path of an existing file: -c config=FILE',
+    );
+    const folder = mkdtempSync(join(tmpdir(), 'hookline-cdk-'));
+    try {
+      const file = join(folder, 'hookline.config.json');
+      writeFileSync(file, '{ "stackName": ');
+      expect(() => loadConfig(file)).toThrow(/hookline\.config\.json: SyntaxError: .+\. Correct the JSON$/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { Template } from 'aws-cdk-lib/assertions';
+import { hooklineApp } from '../../lib/hookline-app';
+import { checkConfig } from '../../lib/shared/config';
+import { CROSS_AZ_TRAFFIC } from '../../lib/shared/repository';
+import { sql } from '../../lib/traffic/definitions';
+import { ENV, code, profile, resources, text } from '../support';
+
+/**
+ * Synthesises the traffic stack of a configuration, and returns its template. It fails on a finding of cdk-nag.
+ *
+ * @param more fields of `traffic`
+ * @param rest other fields of the configuration
+ */
+function stackTemplate(more: object = {}, rest: object = {}): Template {
+  const config: unknown = {
+    stackName: 'hookline',
+    ...ENV,
+    profiles: [profile()],
+    ...rest,
+    traffic: { clusterName: 'prod', vpcId: 'vpc-0123456789abcdef0', ...more },
+  };
+  checkConfig(config);
+  const { app, trafficStack } = hooklineApp({ config, folder: '.' }, code);
+  app.synth();
+  if (trafficStack === undefined) {
+    throw new Error('the app has no traffic stack');
+  }
+  return Template.fromStack(trafficStack);
+}
+
+describe('the traffic stack', () => {
+  test.each([
+    ['with kept data', {}],
+    ['with data that is deleted with the stack', { keep: false }],
+    ['with a role of another account', { assumeRoleArn: 'arn:aws:iam::210987654321:role/pods' }],
+  ])('%s has its outputs and no finding of cdk-nag', (_, more) => {
+    const outputs = stackTemplate(more).toJSON() as { Outputs: object };
+    expect(Object.keys(outputs.Outputs)).toEqual(
+      expect.arrayContaining(['StateMachineArn', 'WorkGroup', 'TrafficBucket', 'ExtractPodsRoleArn']),
+    );
+  });
+
+  test('notifies the topic if an execution fails or none succeeds', () => {
+    const topicArn = 'arn:aws:sns:us-west-2:123456789012:on-call';
+    const alarming = stackTemplate({}, { alarms: { topicArn } });
+    const alarms = [...resources(alarming, 'AWS::CloudWatch::Alarm').values()].map((a) => a.Properties);
+    expect(alarms.map((alarm) => alarm['MetricName'])).toEqual(
+      expect.arrayContaining([
+        'ExecutionsFailed',
+        'ExecutionsTimedOut',
+        'ExecutionsSucceeded',
+        'ApproximateNumberOfMessagesVisible',
+      ]),
+    );
+    alarming.allResourcesProperties('AWS::CloudWatch::Alarm', { AlarmActions: [topicArn] });
+    alarming.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'ExecutionsSucceeded',
+      TreatMissingData: 'breaching',
+    });
+  });
+
+  test('shows the metrics that the state machine writes', () => {
+    const [dashboard] = [...resources(stackTemplate(), 'AWS::CloudWatch::Dashboard').values()];
+    const body = text(dashboard?.Properties['DashboardBody']);
+    const names = [...sql('metrics').matchAll(/'(\w+)' AS metric/g)].map(([, name = '']) => name);
+    expect([...new Set(names)].sort()).toEqual(['CrossAzBytes', 'CrossAzUsd', 'InZoneBytes']);
+    const cluster = '"Cluster","prod","Destination","(all)","Source","(all)"';
+    for (const name of names) {
+      expect(body).toContain(`"Hookline","${name}",${cluster}`);
+    }
+    expect(body).toContain(
+      String.raw`SORT(SEARCH('{Hookline,Cluster,Destination,Source} MetricName=\"CrossAzBytes\" Cluster=\"prod\" NOT Source=\"(all)\"', 'Maximum', 3600), SUM, DESC, 10)`,
+    );
+    const data = readFileSync(CROSS_AZ_TRAFFIC, 'utf8');
+    for (const dimension of ['Cluster', 'Source', 'Destination']) {
+      expect(data).toContain(`"Name": "${dimension}"`);
+    }
+  });
+
+  test('rejects an invalid configuration', () => {
+    expect(() => stackTemplate({ vpcId: undefined })).toThrow(
+      'config.traffic: no network. Set either vpcId or subnetIds',
+    );
+    expect(() => stackTemplate({ subnetIds: ['subnet-0123456789abcdef0'] })).toThrow(
+      'config.traffic: two networks',
+    );
+    expect(() => stackTemplate({ minute: 5 })).toThrow('config.traffic.minute: ');
+    expect(() => stackTemplate({ topPairs: 51 })).toThrow('config.traffic.topPairs: ');
+  });
+});

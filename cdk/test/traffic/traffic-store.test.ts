@@ -1,0 +1,204 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { REPOSITORY, TRAFFIC_SQL, TRAFFIC_TABLES } from '../../lib/shared/repository';
+import { NAMED_QUERIES, sql } from '../../lib/traffic/definitions';
+import { resources, text } from '../support';
+import { trafficTemplate } from './support';
+
+interface Table {
+  readonly Name: string;
+  readonly Parameters: Record<string, unknown>;
+  readonly PartitionKeys: readonly { readonly Name: string }[];
+  readonly StorageDescriptor: {
+    readonly Location: unknown;
+    readonly Columns: readonly { readonly Name: string }[];
+  };
+}
+
+const template = trafficTemplate();
+const [flowLog] = [...resources(template, 'AWS::EC2::FlowLog').values()];
+
+function table(name: string): Table {
+  const found = [...resources(template, 'AWS::Glue::Table').values()]
+    .map(({ Properties: properties }) => properties['TableInput'] as Table)
+    .find(({ Name }) => Name === name);
+  if (found === undefined) {
+    throw new Error(`no table ${name}`);
+  }
+  return found;
+}
+
+describe('the flow log', () => {
+  test('has the fields of its table in the same order', () => {
+    const fields = String(flowLog?.Properties['LogFormat'])
+      .split(' ')
+      .map((field) => /^\$\{([a-z-]+)\}$/.exec(field)?.[1]?.replaceAll('-', '_'));
+    expect(fields).toEqual(table('flow_logs').StorageDescriptor.Columns.map(({ Name }) => Name));
+    expect(fields).toHaveLength(21);
+  });
+
+  test('has the LogFormat of docs/cross-az-traffic.md', () => {
+    const document = readFileSync(join(REPOSITORY, 'docs', 'cross-az-traffic.md'), 'utf8');
+    expect(document).toContain(`\n${String(flowLog?.Properties['LogFormat'])}\n`);
+  });
+
+  test('writes Parquet in Hive-compatible hourly partitions, aggregated by minute', () => {
+    expect(flowLog?.Properties).toMatchObject({
+      ResourceType: 'VPC',
+      ResourceId: 'vpc-0123456789abcdef0',
+      TrafficType: 'ALL',
+      LogDestinationType: 's3',
+      MaxAggregationInterval: 60,
+      DestinationOptions: { FileFormat: 'parquet', HiveCompatiblePartitions: true, PerHourPartition: true },
+    });
+  });
+
+  test('is created for each subnet if the source names subnets', () => {
+    const subnetIds = ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'];
+    const logs = [...resources(trafficTemplate({ source: { subnetIds } }), 'AWS::EC2::FlowLog').values()];
+    expect(logs.map(({ Properties: p }) => [p['ResourceType'], p['ResourceId']])).toEqual(
+      subnetIds.map((id) => ['Subnet', id]),
+    );
+  });
+
+  test('is delivered for this account only, and is created after the bucket policy', () => {
+    template.hasResourceProperties('AWS::S3::BucketPolicy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Sid: 'AWSLogDeliveryWrite',
+            Action: 's3:PutObject',
+            Principal: { Service: 'delivery.logs.amazonaws.com' },
+            Condition: {
+              StringEquals: {
+                'aws:SourceAccount': { Ref: 'AWS::AccountId' },
+                's3:x-amz-acl': 'bucket-owner-full-control',
+              },
+              ArnLike: { 'aws:SourceArn': Match.anyValue() },
+            },
+          }),
+        ]),
+      },
+    });
+    expect(flowLog?.DependsOn?.some((id) => id.startsWith('TrafficStoreFlowLogsPolicy'))).toBe(true);
+  });
+});
+
+describe('the Glue tables', () => {
+  test.each(['flow_logs', 'pods'])(
+    '%s: the partitions are projected onto the location of the files',
+    (name) => {
+      const { Parameters: parameters, PartitionKeys: keys, StorageDescriptor: storage } = table(name);
+      const location = text(parameters['storage.location.template']);
+      expect(parameters['projection.enabled']).toBe('true');
+      for (const { Name: key } of keys) {
+        expect(parameters[`projection.${key}.type`]).toBeDefined();
+        expect(location).toContain(`${key}=\${${key}}/`);
+      }
+      expect(location.startsWith(text(storage.Location))).toBe(true);
+      expect(text(storage.Location)).toMatch(
+        name === 'pods'
+          ? /^s3:\/\/<TrafficStoreTraffic\w+>\/pods\/$/
+          : /^s3:\/\/<TrafficStoreFlowLogs\w+>\/AWSLogs\/aws-account-id=<AWS::AccountId>\/aws-service=vpcflowlogs\/aws-region=us-west-2\/$/,
+      );
+    },
+  );
+
+  test('have all columns and settings of their files, and no unresolved parameter', () => {
+    for (const name of ['flow_logs', 'pods']) {
+      const file = JSON.parse(readFileSync(join(TRAFFIC_TABLES, `${name}.json`), 'utf8')) as Table;
+      const { Parameters: parameters, ...rest } = table(name);
+      expect(Object.keys(parameters)).toEqual(Object.keys(file.Parameters));
+      expect(rest.PartitionKeys).toEqual(file.PartitionKeys);
+      expect(rest.StorageDescriptor).toEqual({
+        ...file.StorageDescriptor,
+        Location: rest.StorageDescriptor.Location,
+      });
+      expect(JSON.stringify(table(name))).not.toContain('_location');
+    }
+  });
+});
+
+describe('the Athena workgroup', () => {
+  test('enforces a scan limit, engine version 3, encrypted results and metrics', () => {
+    trafficTemplate({ scanLimitGiB: 7 }).hasResourceProperties('AWS::Athena::WorkGroup', {
+      WorkGroupConfiguration: {
+        BytesScannedCutoffPerQuery: 7 * 1024 ** 3,
+        EnforceWorkGroupConfiguration: true,
+        EngineVersion: { SelectedEngineVersion: 'Athena engine version 3' },
+        PublishCloudWatchMetricsEnabled: true,
+        ResultConfiguration: { EncryptionConfiguration: { EncryptionOption: 'SSE_S3' } },
+      },
+    });
+  });
+
+  test('has the named queries, each with its purpose', () => {
+    const queries = [...resources(template, 'AWS::Athena::NamedQuery').values()].map((q) => q.Properties);
+    expect(queries.map((query) => query['Name'])).toEqual([...NAMED_QUERIES]);
+    for (const query of queries) {
+      const name = String(query['Name']);
+      expect(query['QueryString']).toBe(sql(name as (typeof NAMED_QUERIES)[number]));
+      expect(readFileSync(join(TRAFFIC_SQL, `${name}.sql`), 'utf8')).toContain(
+        String(query['Description']).slice(0, 40),
+      );
+    }
+  });
+});
+
+describe('the buckets', () => {
+  test('are encrypted, block public access and require TLS', () => {
+    template.resourceCountIs('AWS::S3::Bucket', 3);
+    template.resourceCountIs('AWS::S3::BucketPolicy', 3);
+    template.allResourcesProperties('AWS::S3::Bucket', {
+      BucketEncryption: Match.anyValue(),
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+    });
+    for (const { Properties: properties } of resources(template, 'AWS::S3::BucketPolicy').values()) {
+      expect(JSON.stringify(properties['PolicyDocument'])).toContain('"aws:SecureTransport":"false"');
+    }
+  });
+
+  test('expire their objects, except the table’s files', () => {
+    const expirations = new Map(
+      [...resources(trafficTemplate({ keepInputs: Duration.days(9) }), 'AWS::S3::Bucket')].map(
+        ([id, bucket]) => [
+          id.replace(/^TrafficStore|[0-9A-F]{8}$/g, ''),
+          (
+            bucket.Properties['LifecycleConfiguration'] as {
+              Rules: { ExpirationInDays?: number; Prefix?: string }[];
+            }
+          ).Rules.filter((rule) => rule.ExpirationInDays !== undefined).map((rule) => [
+            rule.Prefix,
+            rule.ExpirationInDays,
+          ]),
+        ],
+      ),
+    );
+    expect(Object.fromEntries(expirations)).toEqual({
+      FlowLogs: [[undefined, 9]],
+      Traffic: [['pods/', 9]],
+      QueryResults: [[undefined, 7]],
+    });
+  });
+
+  test('and the database are kept when the stack is deleted, unless the removal policy is DESTROY', () => {
+    const kinds = ['AWS::S3::Bucket', 'AWS::Glue::Database', 'AWS::Glue::Table'];
+    const policies = (from: Template): Set<string | undefined> =>
+      new Set(
+        kinds.flatMap((kind) =>
+          [...resources(from, kind).values()].map((resource) => resource.DeletionPolicy),
+        ),
+      );
+    expect([...policies(template)]).toEqual(['Retain']);
+    const destroyed = trafficTemplate({ removalPolicy: RemovalPolicy.DESTROY });
+    expect([...policies(destroyed)]).toEqual(['Delete']);
+    destroyed.resourceCountIs('Custom::S3AutoDeleteObjects', 3);
+  });
+});
