@@ -3,7 +3,7 @@
 use hookline_runtime::payload::shorten;
 
 use crate::error::{Error, Result};
-use crate::kubernetes::objects::Pod;
+use crate::objects::Pod;
 
 /// Which labels name a pod's group, the first that a pod has. A pod that has none of them is counted under its owner,
 /// and one without an owner under its namespace.

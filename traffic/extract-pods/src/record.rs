@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::grouping::Grouping;
-use crate::kubernetes::objects::{Node, Phase, Pod};
+use crate::objects::{Node, Phase, Pod};
 
 /// An Availability Zone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

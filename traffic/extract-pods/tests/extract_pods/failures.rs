@@ -120,7 +120,7 @@ async fn longer_than_the_function_lives_is_not_waited() {
 async fn a_token_that_is_not_taken_is_made_anew_once() {
     let mut scene = scene().await;
     // Two tokens of one second are the same.
-    scene.settings.patience.pause = Duration::from_millis(1_100);
+    scene.settings.backoff.initial_pause = Duration::from_millis(1_100);
     scene
         .api
         .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Status(401, None)));
@@ -211,7 +211,7 @@ async fn a_server_that_is_not_there_is_said_to_be_so() {
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_not_waited_for() {
     let mut scene = scene().await;
-    scene.settings.patience.attempt = Duration::from_secs(2);
+    scene.settings.backoff.attempt_timeout = Duration::from_secs(2);
     scene
         .api
         .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Hang));

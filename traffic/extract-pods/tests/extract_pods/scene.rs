@@ -6,12 +6,12 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use flate2::read::GzDecoder;
+use hookline_kubernetes::Backoff;
 use hookline_local::eks::ApiServer;
 use hookline_runtime::{Invocation, sdk};
 use hookline_traffic::aws::Aws;
 use hookline_traffic::error::Error;
 use hookline_traffic::extract::{self, Settings};
-use hookline_traffic::kubernetes::connection::Patience;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -51,10 +51,10 @@ impl Scene {
             aws,
             api,
             settings: Settings {
-                page: 10,
-                patience: Patience {
-                    pause: Duration::from_millis(5),
-                    ..Patience::default()
+                page_size: 10,
+                backoff: Backoff {
+                    initial_pause: Duration::from_millis(5),
+                    ..Backoff::default()
                 },
                 ..Settings::default()
             },

@@ -191,9 +191,3 @@ fn a_node_has_its_internal_addresses_and_zone() {
     assert_eq!(node.label(Node::ZONE), Some("us-east-2a"));
     assert_eq!(node.label(Node::ZONE_ID), None, "an empty label is none");
 }
-
-#[test]
-fn the_last_page_names_no_next_one() {
-    let page: Page<Node> = serde_json::from_value(json!({"metadata": {}, "items": null})).unwrap();
-    assert!(page.items.is_empty() && page.metadata.next.is_none());
-}

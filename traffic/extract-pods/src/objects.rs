@@ -6,25 +6,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use hookline_kubernetes::{Object, null_is_default};
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
-
-/// One page of a list.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Page<T> {
-    #[serde(default)]
-    pub(crate) metadata: PageMetadata,
-    #[serde(deserialize_with = "null_is_default", bound = "T: Deserialize<'de>")]
-    pub(crate) items: Vec<T>,
-}
-
-/// Where the next page is.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct PageMetadata {
-    /// Empty or absent on the last page.
-    #[serde(rename = "continue")]
-    pub(crate) next: Option<String>,
-}
+use k8s_openapi::api::core::v1;
+use serde::Deserialize;
 
 /// What every object has.
 #[derive(Debug, Clone, Deserialize)]
@@ -97,6 +82,10 @@ pub struct NodeAddress {
     pub kind: String,
     /// The address, or the name.
     pub address: String,
+}
+
+impl Object for Node {
+    type Full = v1::Node;
 }
 
 impl Node {
@@ -227,6 +216,10 @@ pub struct Terminated {
     pub finished_at: Option<Timestamp>,
 }
 
+impl Object for Pod {
+    type Full = v1::Pod;
+}
+
 impl Pod {
     /// The value of a label, where there is one and it is not empty.
     #[must_use]
@@ -292,15 +285,6 @@ fn distinct(ips: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
         }
     }
     distinct
-}
-
-/// Go writes what is empty as null, or not at all.
-fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]
