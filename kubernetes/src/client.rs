@@ -1,4 +1,5 @@
-//! The connection to an API server: TLS by the cluster's own certificate authority, and a token with each request.
+//! The connection to an API server: TLS by the cluster's own certificate authority, and a token
+//! with each request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,8 @@ fn config(endpoint: &Endpoint) -> Result<kube::Config, String> {
     let mut config = kube::Config::new(url);
     config.root_cert = Some(certificates);
     config.connect_timeout = Some(Duration::from_secs(5));
-    // The Reader retries: it also sees the body, the deadline, and every status that a retry can help with.
+    // The Reader retries: it also sees the body, the deadline, and every status that a retry can
+    // help with.
     config.default_retry = false;
     Ok(config)
 }

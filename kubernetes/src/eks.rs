@@ -23,8 +23,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A caller with the credentials of `config`, for clusters in its Region. `principal` names the caller in error
-    /// messages, as in "Grant the action to {principal}".
+    /// A caller with the credentials of `config`, for clusters in its Region. `principal` names the
+    /// caller in error messages, as in "Grant the action to {principal}".
     ///
     /// # Errors
     /// Returns [`Error::IncompleteConfig`] if `config` has no Region or no credentials.
@@ -88,8 +88,8 @@ impl Caller {
             cluster: cluster.to_owned(),
             problem: format!("STS has no endpoint in {}: {detail}", self.region),
         };
-        // This is always AWS's own endpoint, even if the configuration sends calls elsewhere: the cluster's authenticator
-        // calls the URL in the token, and accepts no other host.
+        // This is always AWS's own endpoint, even if the configuration sends calls elsewhere: the
+        // cluster's authenticator calls the URL in the token, and accepts no other host.
         let params = Params::builder()
             .region(&self.region)
             .build()
@@ -115,12 +115,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Looks the cluster up by its name, and prepares a client that calls it as `caller`. The client connects on its first
-    /// request.
+    /// Looks the cluster up by its name, and prepares a client that calls it as `caller`. The
+    /// client connects on its first request.
     ///
     /// # Errors
-    /// Returns [`Error::ClusterNotFound`], [`Error::ClusterNotReady`], [`Error::UnusableEndpoint`], [`Error::TokenNotSigned`],
-    /// or [`Error::Aws`] if `DescribeCluster` fails for another reason.
+    /// Returns [`Error::ClusterNotFound`], [`Error::ClusterNotReady`], [`Error::UnusableEndpoint`],
+    /// [`Error::TokenNotSigned`], or [`Error::Aws`] if `DescribeCluster` fails for another reason.
     pub async fn find(name: &str, caller: &Caller) -> Result<Self> {
         let endpoint = caller.describe(name).await?;
         let tokens = caller.tokens(name).await?;
@@ -148,8 +148,8 @@ impl Cluster {
         Reader::new(self.clone(), backoff, deadline)
     }
 
-    /// The error of a call that was made with [`Cluster::client`]. `action` says what the call was to do, for example
-    /// `patch Node node-1`.
+    /// The error of a call that was made with [`Cluster::client`]. `action` says what the call was
+    /// to do, for example `patch Node node-1`.
     #[must_use]
     pub fn error(&self, action: &str, error: kube::Error) -> Error {
         let failure = match error {

@@ -32,7 +32,8 @@ pub enum Error {
         /// What `DescribeCluster` did not return.
         missing: &'static str,
     },
-    /// `DescribeCluster` returned an endpoint or a certificate authority that no safe connection can be made with.
+    /// `DescribeCluster` returned an endpoint or a certificate authority that no safe connection
+    /// can be made with.
     #[error("cluster {cluster}: {problem}")]
     UnusableEndpoint {
         /// The cluster's name.
@@ -40,7 +41,8 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// The token for the cluster cannot be signed, for example because the credentials cannot be loaded.
+    /// The token for the cluster cannot be signed, for example because the credentials cannot be
+    /// loaded.
     #[error("cannot sign a token for cluster {cluster}: {problem}")]
     TokenNotSigned {
         /// The cluster's name.
@@ -66,7 +68,8 @@ pub enum Error {
 /// Why a request to an API server failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestFailure {
-    /// HTTP 401: the cluster does not know the caller. A [`Reader`](crate::Reader) has tried again with a new token.
+    /// HTTP 401: the cluster does not know the caller. A [`Reader`](crate::Reader) has tried again
+    /// with a new token.
     #[error("the cluster does not know the caller: {detail}")]
     Unauthorized {
         /// The API server's message.
@@ -90,7 +93,8 @@ pub enum RequestFailure {
         /// The API server's message.
         detail: String,
     },
-    /// HTTP 410: the API server no longer has the version of the list that a continue token stands for.
+    /// HTTP 410: the API server no longer has the version of the list that a continue token stands
+    /// for.
     #[error("the list expired: {detail}")]
     Expired {
         /// The API server's message.

@@ -1,5 +1,5 @@
-//! A client for the Kubernetes API of an EKS cluster. It needs the cluster's name and AWS credentials: no kubeconfig,
-//! no CLI.
+//! A client for the Kubernetes API of an EKS cluster. It needs the cluster's name and AWS
+//! credentials: no kubeconfig, no CLI.
 //!
 //! ```no_run
 //! # async fn example(config: aws_config::SdkConfig) -> Result<(), Box<dyn std::error::Error>> {
@@ -30,8 +30,8 @@
 //! ```
 //!
 //! - [`Caller`] and [`Cluster`]: find the cluster with EKS's `DescribeCluster`, and connect to it.
-//! - [`Reader`] and [`List`]: read objects. An [`Object`] is a type that holds as much of a Kubernetes object as its
-//!   user needs.
+//! - [`Reader`] and [`List`]: read objects. An [`Object`] is a type that holds as much of a
+//!   Kubernetes object as its user needs.
 //! - [`Error`]: what failed, and in which cluster.
 
 mod client;

@@ -1,5 +1,5 @@
-//! Lists in pages. All pages of a list show the cluster at one moment: the continue token names it. After some minutes
-//! the API server forgets that moment (HTTP 410), and the list must start again.
+//! Lists in pages. All pages of a list show the cluster at one moment: the continue token names it.
+//! After some minutes the API server forgets that moment (HTTP 410), and the list must start again.
 
 use std::marker::PhantomData;
 
@@ -54,9 +54,9 @@ impl<'a, T: Object> List<'a, T> {
     /// A page that is larger than a [`Reader`] reads is read again in smaller pages.
     ///
     /// # Errors
-    /// Returns [`Error::Request`](crate::Error::Request) if the API server does not answer well, and
-    /// [`Error::TokenNotSigned`](crate::Error::TokenNotSigned) without a token. If the
-    /// failure is [`RequestFailure::Expired`], start a new list and drop what came from this one.
+    /// Returns [`Error::Request`](crate::Error::Request) if the API server does not answer well,
+    /// and [`Error::TokenNotSigned`](crate::Error::TokenNotSigned) without a token. If the failure
+    /// is [`RequestFailure::Expired`], start a new list and drop what came from this one.
     pub async fn next_page(&mut self) -> Result<Option<Vec<T>>> {
         if self.done {
             return Ok(None);

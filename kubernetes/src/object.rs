@@ -6,8 +6,9 @@ use serde::{Deserialize, Deserializer};
 
 /// A Kubernetes object, or as much of it as the implementing type holds.
 ///
-/// The full types of `k8s-openapi` are objects. They have some hundred fields, and a page of them takes several times the
-/// memory of its JSON. A type with only the fields that its user needs skips the others:
+/// The full types of `k8s-openapi` are objects. They have some hundred fields, and a page of them
+/// takes several times the memory of its JSON. A type with only the fields that its user needs
+/// skips the others:
 ///
 /// ```
 /// #[derive(serde::Deserialize)]
@@ -33,8 +34,8 @@ impl<T: Resource<DynamicType = ()> + DeserializeOwned> Object for T {
     type Full = T;
 }
 
-/// Reads `null` as the default value, for `#[serde(deserialize_with = …)]`. API servers are written in Go, which writes
-/// an empty value as `null`, or leaves it out.
+/// Reads `null` as the default value, for `#[serde(deserialize_with = …)]`. API servers are written
+/// in Go, which writes an empty value as `null`, or leaves it out.
 ///
 /// # Errors
 /// Returns an error if the value is neither `null` nor a `T`.

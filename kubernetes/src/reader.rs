@@ -44,7 +44,8 @@ impl Default for Backoff {
     }
 }
 
-/// The largest response that is read, in bytes. What is held at a time fits the memory of a small function.
+/// The largest response that is read, in bytes. What is held at a time fits the memory of a small
+/// function.
 const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 /// The longest pause between two attempts, unless the API server asks for a longer one.
 const MAX_PAUSE: Duration = Duration::from_secs(8);
@@ -73,18 +74,19 @@ impl Reader {
         }
     }
 
-    /// The list of all objects of a kind, in all namespaces. A page has `page_size` objects at most. Nothing is read
-    /// before [`List::next_page`].
+    /// The list of all objects of a kind, in all namespaces. A page has `page_size` objects at
+    /// most. Nothing is read before [`List::next_page`].
     #[must_use]
     pub fn list<T: Object>(&self, page_size: u32) -> List<'_, T> {
         List::new(self, page_size)
     }
 
-    /// Reads one object of a kind that has no namespaces, for example a Node. Returns `None` if there is no object of this
-    /// name.
+    /// Reads one object of a kind that has no namespaces, for example a Node. Returns `None` if
+    /// there is no object of this name.
     ///
     /// # Errors
-    /// Returns [`Error::Request`] if the API server does not answer well, and [`Error::TokenNotSigned`] without a token.
+    /// Returns [`Error::Request`] if the API server does not answer well, and
+    /// [`Error::TokenNotSigned`] without a token.
     pub async fn get<T>(&self, name: &str) -> Result<Option<T>>
     where
         T: Object,
@@ -203,10 +205,12 @@ impl Reader {
     }
 }
 
-/// Returns `true` if another attempt may succeed where `attempts` failed, the last one with `error`.
+/// Returns `true` if another attempt may succeed where `attempts` failed, the last one with
+/// `error`.
 fn may_pass(error: &Error, attempts: u32) -> bool {
     match error.failure() {
-        // Once more, with a new token: the authenticator also refuses a good token while it cannot reach STS.
+        // Once more, with a new token: the authenticator also refuses a good token while it cannot
+        // reach STS.
         Some(RequestFailure::Unauthorized { .. }) => attempts == 1,
         Some(RequestFailure::Throttled { .. } | RequestFailure::Unavailable { .. }) => true,
         _ => false,

@@ -1,9 +1,11 @@
-//! Tokens that authenticate an AWS caller to an EKS cluster. A token is a presigned URL of STS's `GetCallerIdentity`.
-//! The cluster's authenticator calls this URL, and so learns who the caller is.
+//! Tokens that authenticate an AWS caller to an EKS cluster. A token is a presigned URL of STS's
+//! `GetCallerIdentity`. The cluster's authenticator calls this URL, and so learns who the caller
+//! is.
 //!
-//! The format is that of aws-iam-authenticator (`pkg/token/token.go`): `k8s-aws-v1.`, then the URL in base64url without
-//! padding. The cluster's name is a signed header, so that a token is valid for one cluster only. The URL has an STS host
-//! of the partition, the path `/`, and only the query parameters of the operation and of the signature.
+//! The format is that of aws-iam-authenticator (`pkg/token/token.go`): `k8s-aws-v1.`, then the URL
+//! in base64url without padding. The cluster's name is a signed header, so that a token is valid
+//! for one cluster only. The URL has an STS host of the partition, the path `/`, and only the query
+//! parameters of the operation and of the signature.
 
 use std::time::{Duration, SystemTime};
 
@@ -61,7 +63,8 @@ impl TokenSource {
         }
     }
 
-    /// The value of the `Authorization` header. It has the current token, or a new one if that is about to expire.
+    /// The value of the `Authorization` header. It has the current token, or a new one if that is
+    /// about to expire.
     ///
     /// # Errors
     /// Returns [`Error::TokenNotSigned`] if the credentials cannot be loaded.

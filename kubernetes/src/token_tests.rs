@@ -1,4 +1,5 @@
-//! Compares tokens with URLs that botocore (`SigV4QueryAuth`) signed for the same caller, moment and cluster.
+//! Compares tokens with URLs that botocore (`SigV4QueryAuth`) signed for the same caller, moment
+//! and cluster.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,8 @@ fn url(token: &str) -> String {
     String::from_utf8(URL_SAFE_NO_PAD.decode(encoded).unwrap()).unwrap()
 }
 
-/// The base of a URL, and its parameters. Their order does not matter: the signature does not depend on it.
+/// The base of a URL, and its parameters. Their order does not matter: the signature does not
+/// depend on it.
 fn parts(url: &str) -> (String, BTreeMap<String, String>) {
     let (base, query) = url.split_once('?').unwrap();
     let pairs = query.split('&').map(|pair| {

@@ -1,8 +1,10 @@
-//! The failures that are the same for every AWS service: throttling, a missing permission, an outage, a refusal.
+//! The failures that are the same for every AWS service: throttling, a missing permission, an
+//! outage, a refusal.
 //!
-//! [`Failure`] is the kind of a failure, by AWS's error code. [`AwsError`] adds which call failed and whose permission
-//! it needed; its text and its name are what the logs and the state machine show. The error type of a product holds an
-//! [`AwsError`] as one of its variants, and first takes out the codes that mean something to this product.
+//! [`Failure`] is the kind of a failure, by AWS's error code. [`AwsError`] adds which call failed
+//! and whose permission it needed; its text and its name are what the logs and the state machine
+//! show. The error type of a product holds an [`AwsError`] as one of its variants, and first takes
+//! out the codes that mean something to this product.
 
 use std::fmt;
 
@@ -130,7 +132,8 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Classifies `error` by AWS's error code, and by the HTTP status if the code is not a known one.
+    /// Classifies `error` by AWS's error code, and by the HTTP status if the code is not a known
+    /// one.
     ///
     /// Sources: EC2 API Reference, "Error codes"; Auto Scaling API Reference, "Common Errors".
     pub fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
@@ -164,7 +167,8 @@ impl Failure {
             throttled if is_throttling(throttled) || status == 429 => Self::Throttled {
                 code: code.to_owned(),
             },
-            // Auto Scaling: another change to the group is under way. It comes with status 500 or 400.
+            // Auto Scaling: another change to the group is under way. It comes with status 500 or
+            // 400.
             "ResourceContention" | "ResourceContentionFault" => Self::unavailable(code, message),
             _ if status >= 500 => Self::unavailable(code, message),
             _ => Self::Refused {

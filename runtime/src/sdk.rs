@@ -25,7 +25,8 @@ pub fn http_client() -> SharedHttpClient {
 #[must_use]
 pub fn settings(loader: ConfigLoader) -> ConfigLoader {
     let loader = loader
-        // Few attempts: a retrier of the state machine waits at no cost, a running function does not.
+        // Few attempts: a retrier of the state machine waits at no cost, a running function does
+        // not.
         .retry_config(RetryConfig::standard().with_max_attempts(3))
         .timeout_config(
             TimeoutConfig::builder()

@@ -42,7 +42,8 @@ where
     .await
 }
 
-/// The time until `deadline`, which Lambda gives in milliseconds since the Unix epoch. Zero if it has passed.
+/// The time until `deadline`, which Lambda gives in milliseconds since the Unix epoch. Zero if it
+/// has passed.
 fn time_left(deadline: u64) -> Duration {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -56,7 +57,8 @@ pub fn init_logs() {
     let _ = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
-        // The invocation's span has the fields that people search by. The list of spans would add those of lambda_runtime.
+        // The invocation's span has the fields that people search by. The list of spans would add
+        // those of lambda_runtime.
         .with_current_span(true)
         .with_span_list(false)
         .with_target(false)
@@ -65,8 +67,8 @@ pub fn init_logs() {
         .try_init();
 }
 
-/// Lambda's levels (Lambda Developer Guide, "Log-level filtering") are those of tracing, and FATAL. Case does not matter.
-/// Returns INFO if the level is unknown or not set.
+/// Lambda's levels (Lambda Developer Guide, "Log-level filtering") are those of tracing, and FATAL.
+/// Case does not matter. Returns INFO if the level is unknown or not set.
 fn level(name: Option<&str>) -> LevelFilter {
     match name {
         Some(name) if name.eq_ignore_ascii_case("fatal") => LevelFilter::ERROR,

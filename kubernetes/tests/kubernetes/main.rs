@@ -1,4 +1,5 @@
-//! The client against a fake EKS: `DescribeCluster` over HTTP, and the API server of a cluster over TLS.
+//! The client against a fake EKS: `DescribeCluster` over HTTP, and the API server of a cluster over
+//! TLS.
 
 // A test fails by a panic.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]

@@ -29,14 +29,16 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, BadField> {
     })
 }
 
-/// The text of a field of the payload, for the logs: at most 128 characters, and empty if the field is not text.
+/// The text of a field of the payload, for the logs: at most 128 characters, and empty if the field
+/// is not text.
 #[must_use]
 pub fn log_field(payload: &Value, pointer: &str) -> String {
     let text = payload.pointer(pointer).and_then(Value::as_str);
     shorten(text.unwrap_or_default(), 128)
 }
 
-/// Shortens text from outside for an error or a log: at most `characters`, then `…`. The input may have megabytes.
+/// Shortens text from outside for an error or a log: at most `characters`, then `…`. The input may
+/// have megabytes.
 #[must_use]
 pub fn shorten(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {

@@ -31,11 +31,13 @@ impl Aws {
         Self::new(config)
     }
 
-    /// Clients from `config`. It should come from [`sdk::settings`], which has the product's retries and time-outs.
+    /// Clients from `config`. It should come from [`sdk::settings`], which has the product's
+    /// retries and time-outs.
     #[must_use]
     pub fn new(config: SdkConfig) -> Self {
         let s3 = aws_sdk_s3::config::Builder::from(&config)
-            // The upload of a large object takes longer than other calls: a small function has little CPU.
+            // The upload of a large object takes longer than other calls: a small function has
+            // little CPU.
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(3))

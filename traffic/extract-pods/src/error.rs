@@ -1,6 +1,7 @@
 //! The errors of `extract-pods`, by name.
 //!
-//! [`Error::error_type`] reaches the state machine's `ErrorEquals`, so these names are an interface.
+//! [`Error::error_type`] reaches the state machine's `ErrorEquals`, so these names are an
+//! interface.
 
 use hookline_kubernetes::RequestFailure;
 use hookline_runtime::aws_errors::AwsError;
@@ -26,7 +27,8 @@ pub enum Error {
     /// The cluster cannot be found, or its API server did not answer a request well.
     #[error("{0}{remedy}", remedy = remedy(.0))]
     Kubernetes(hookline_kubernetes::Error),
-    /// The API server forgot the moment that a list shows before the list was read to its end, in every listing.
+    /// The API server forgot the moment that a list shows before the list was read to its end, in
+    /// every listing.
     #[error(
         "cannot list nodes and pods in cluster {cluster}: the list expired {listings} times before its end: {detail}"
     )]
@@ -38,7 +40,8 @@ pub enum Error {
         /// The API server's message.
         detail: String,
     },
-    /// The object could not be written. An object that was there before under the same key is still there, whole.
+    /// The object could not be written. An object that was there before under the same key is still
+    /// there, whole.
     #[error("s3://{bucket}/{key} could not be written: {detail}")]
     UploadFailed {
         /// The bucket.
@@ -131,7 +134,8 @@ fn kubernetes_error_type(error: &hookline_kubernetes::Error) -> &'static str {
     }
 }
 
-/// What to do about an error of the cluster, as the end of its message. Empty if only the message can tell.
+/// What to do about an error of the cluster, as the end of its message. Empty if only the message
+/// can tell.
 fn remedy(error: &hookline_kubernetes::Error) -> &'static str {
     use hookline_kubernetes::Error as E;
     match error {

@@ -25,7 +25,8 @@ use crate::record::{NodeRecord, PodRecord, Record, Zone, node_of};
 pub struct Settings {
     /// How many objects a page has at most. kubectl uses 500 as well: some 4 MB of pods.
     pub page_size: u32,
-    /// How many listings are started at most. Each one after the first follows a list that expired before its end.
+    /// How many listings are started at most. Each one after the first follows a list that expired
+    /// before its end.
     pub max_listings: u32,
     /// The retries of one request.
     pub backoff: Backoff,
@@ -154,7 +155,8 @@ async fn list_cluster(
     }
 }
 
-/// One listing. The next one starts with an empty object, so that a listing that ends early leaves no records behind.
+/// One listing. The next one starts with an empty object, so that a listing that ends early leaves
+/// no records behind.
 struct Listing<'a> {
     reader: &'a Reader,
     payload: &'a Payload,

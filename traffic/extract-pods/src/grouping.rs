@@ -1,12 +1,13 @@
-//! The group that a pod is counted under, besides its namespace: a label, its owner, or the namespace alone.
+//! The group that a pod is counted under, besides its namespace: a label, its owner, or the
+//! namespace alone.
 
 use hookline_runtime::payload::shorten;
 
 use crate::error::{Error, Result};
 use crate::objects::Pod;
 
-/// The labels that name a pod's group: the first label that the pod has. A pod with none of these labels is counted
-/// under its owner. A pod without an owner is counted under its namespace.
+/// The labels that name a pod's group: the first label that the pod has. A pod with none of these
+/// labels is counted under its owner. A pod without an owner is counted under its namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grouping {
     labels: Vec<String>,
@@ -34,7 +35,8 @@ impl Grouping {
     /// Groups by these labels, in this order. Without labels, every pod is counted under its owner.
     ///
     /// # Errors
-    /// Returns [`Error::Invalid`] for too many labels, and for a text that is not a valid label key.
+    /// Returns [`Error::Invalid`] for too many labels, and for a text that is not a valid label
+    /// key.
     pub fn by_labels(labels: Vec<String>) -> Result<Self> {
         const MAX_LABELS: usize = 16;
         if labels.len() > MAX_LABELS {
@@ -78,9 +80,9 @@ impl Group {
     }
 }
 
-/// The owner that people know: a Deployment instead of the ReplicaSet of one of its revisions, a CronJob instead of the
-/// Job of one of its runs. Kubernetes' own controllers put the owner's name into the name of a ReplicaSet or a Job, so
-/// neither has to be listed.
+/// The owner that people know: a Deployment instead of the ReplicaSet of one of its revisions, a
+/// CronJob instead of the Job of one of its runs. Kubernetes' own controllers put the owner's name
+/// into the name of a ReplicaSet or a Job, so neither has to be listed.
 fn owner(pod: &Pod) -> Option<Group> {
     let owner = pod.controller().filter(|owner| !owner.name.is_empty())?;
     let above = match owner.kind.as_str() {
@@ -91,17 +93,20 @@ fn owner(pod: &Pod) -> Option<Group> {
     Some(above.unwrap_or_else(|| Group::new(&owner.name, &owner.kind)))
 }
 
-/// The Deployment of a ReplicaSet. A Deployment names its ReplicaSets `NAME-HASH`, and labels their pods with the hash.
+/// The Deployment of a ReplicaSet. A Deployment names its ReplicaSets `NAME-HASH`, and labels their
+/// pods with the hash.
 fn deployment<'a>(pod: &Pod, replica_set: &'a str) -> Option<&'a str> {
     let hash = pod.label("pod-template-hash")?;
     let name = replica_set.strip_suffix(hash)?.strip_suffix('-')?;
     (!name.is_empty()).then_some(name)
 }
 
-/// The CronJob of a Job. A CronJob names its Jobs `NAME-MINUTES`: when the run was due, in minutes since the Unix epoch.
-/// The name of another Job may also end in a number, but not in a time shortly before its pod was created.
+/// The CronJob of a Job. A CronJob names its Jobs `NAME-MINUTES`: when the run was due, in minutes
+/// since the Unix epoch. The name of another Job may also end in a number, but not in a time
+/// shortly before its pod was created.
 fn cron_job<'a>(pod: &Pod, job: &'a str) -> Option<&'a str> {
-    /// A run may start late, and its Job may create pods for a long time after. This bound is generous.
+    /// A run may start late, and its Job may create pods for a long time after. This bound is
+    /// generous.
     const DAYS: i64 = 30;
     let (name, minutes) = job.rsplit_once('-')?;
     if name.is_empty() || !minutes.bytes().all(|b| b.is_ascii_digit()) {
@@ -113,9 +118,9 @@ fn cron_job<'a>(pod: &Pod, job: &'a str) -> Option<&'a str> {
     (0..=DAYS * 24 * 60).contains(&since).then_some(name)
 }
 
-/// Returns `true` for a valid label key (Kubernetes documentation, "Labels and Selectors"): optionally a DNS subdomain
-/// and a slash, then up to 63 letters,
-/// digits, `-`, `_` and `.`, with a letter or a digit at both ends.
+/// Returns `true` for a valid label key (Kubernetes documentation, "Labels and Selectors"):
+/// optionally a DNS subdomain and a slash, then up to 63 letters, digits, `-`, `_` and `.`, with a
+/// letter or a digit at both ends.
 fn is_label_key(key: &str) -> bool {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),

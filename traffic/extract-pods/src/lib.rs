@@ -1,9 +1,11 @@
-//! `extract-pods`: which pod had which address, on which node, in which Availability Zone. One run lists the nodes and
-//! the pods of one EKS cluster, and writes them as one object to S3. The query on VPC Flow Logs reads these objects.
+//! `extract-pods`: which pod had which address, on which node, in which Availability Zone. One run
+//! lists the nodes and the pods of one EKS cluster, and writes them as one object to S3. The query
+//! on VPC Flow Logs reads these objects.
 //!
-//! [`extract`] is the function. It takes a [`payload`], reads [`objects`] from the cluster, and turns them into lines
-//! ([`record`]) of one [`object`]. [`grouping`] chooses what a pod is counted under, [`aws`] calls AWS, and
-//! [`error::Error`] is everything that can fail. The client of the cluster is the crate `hookline-kubernetes`.
+//! [`extract`] is the function. It takes a [`payload`], reads [`objects`] from the cluster, and
+//! turns them into lines ([`record`]) of one [`object`]. [`grouping`] chooses what a pod is counted
+//! under, [`aws`] calls AWS, and [`error::Error`] is everything that can fail. The client of the
+//! cluster is the crate `hookline-kubernetes`.
 
 pub mod aws;
 pub mod error;

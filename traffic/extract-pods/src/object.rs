@@ -1,5 +1,5 @@
-//! The object of a run: JSON lines in gzip, encoded line by line. Memory holds the compressed bytes only, some 60 bytes
-//! per pod.
+//! The object of a run: JSON lines in gzip, encoded line by line. Memory holds the compressed bytes
+//! only, some 60 bytes per pod.
 
 use std::io::{self, Write};
 
@@ -42,7 +42,8 @@ impl Object {
     /// Adds a line.
     ///
     /// # Errors
-    /// Returns an error if the record cannot be encoded. The writer is memory, so it does not fail itself.
+    /// Returns an error if the record cannot be encoded. The writer is memory, so it does not fail
+    /// itself.
     pub fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
         serde_json::to_writer(&mut self.gzip, record)?;
         self.gzip.write_all(b"\n")?;

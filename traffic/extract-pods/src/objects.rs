@@ -1,7 +1,8 @@
 //! Nodes and pods, with the fields that a record needs. These types skip all other fields.
 //!
-//! The full types of `k8s-openapi` have some hundred fields per pod, and a page of them takes several times the memory of
-//! its JSON. The `ObjectList` of kube also holds a whole page as generic values while it reads it.
+//! The full types of `k8s-openapi` have some hundred fields per pod, and a page of them takes
+//! several times the memory of its JSON. The `ObjectList` of kube also holds a whole page as
+//! generic values while it reads it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -252,8 +253,8 @@ impl Pod {
             .unwrap_or(self.metadata.creation_timestamp)
     }
 
-    /// When the pod gave up its addresses: when its last container ended. Returns `None` if the pod has not ended, or if
-    /// the time is not known.
+    /// When the pod gave up its addresses: when its last container ended. Returns `None` if the pod
+    /// has not ended, or if the time is not known.
     #[must_use]
     pub fn end_time(&self) -> Option<Timestamp> {
         if !matches!(self.status.phase, Phase::Succeeded | Phase::Failed) {

@@ -39,12 +39,13 @@ pub struct Payload {
     pub region: Option<String>,
     /// The bucket of the object.
     pub bucket: String,
-    /// The object's key. It contains the cluster and the execution: a retry of an execution writes the same object again,
-    /// another execution never does.
+    /// The object's key. It contains the cluster and the execution: a retry of an execution writes
+    /// the same object again, another execution never does.
     pub key: String,
     /// The groups that pods are counted under.
     pub grouping: Grouping,
-    /// The role that reads the cluster. `None` stands for the function's own role, which always writes the object.
+    /// The role that reads the cluster. `None` stands for the function's own role, which always
+    /// writes the object.
     pub assume_role_arn: Option<String>,
 }
 
@@ -105,7 +106,8 @@ fn partition(hour: &str) -> Result<String> {
     Ok(time.strftime("dt=%Y-%m-%d/hour=%H").to_string())
 }
 
-/// Step Functions accepts 1 to 80 characters, without those below (Step Functions API Reference, `StartExecution`, `name`).
+/// Step Functions accepts 1 to 80 characters, without those below (Step Functions API Reference,
+/// `StartExecution`, `name`).
 fn check_execution(name: &str) -> Result<()> {
     const FORBIDDEN: &str = "?*<>{}[]:;,\\|^~$#%&`\"/";
     let fits = (1..=80).contains(&name.chars().count())
@@ -168,7 +170,8 @@ fn check_bucket(bucket: &str) -> Result<()> {
     )
 }
 
-/// Allows safe characters (S3 User Guide, "Naming Amazon S3 objects"), and leaves room for the rest of the key.
+/// Allows safe characters (S3 User Guide, "Naming Amazon S3 objects"), and leaves room for the rest
+/// of the key.
 fn check_prefix(prefix: &str) -> Result<()> {
     let fits = prefix.len() <= 512
         && !prefix.starts_with('/')

@@ -1,4 +1,5 @@
-//! The lines of an object. The schema is `traffic/schema/pods.schema.json`. The fields are the columns of a Glue table.
+//! The lines of an object. The schema is `traffic/schema/pods.schema.json`. The fields are the
+//! columns of a Glue table.
 
 use std::net::IpAddr;
 

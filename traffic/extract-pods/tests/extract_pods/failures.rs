@@ -147,7 +147,8 @@ async fn a_caller_that_the_cluster_does_not_know_is_unauthorized() {
 #[tokio::test]
 async fn a_token_is_valid_for_its_own_cluster_only() {
     let scene = scene().await;
-    // EKS returns the endpoint of `prod` for `other`. The authenticator of `prod` refuses the token.
+    // EKS returns the endpoint of `prod` for `other`. The authenticator of `prod` refuses the
+    // token.
     scene.aws.hold_cluster("other", scene.api.description());
     let mut payload = scene.payload();
     payload["cluster"] = json!("other");

@@ -1,5 +1,5 @@
-//! A fake AWS over HTTP: `DescribeCluster` as the crate `hookline-local` answers it, STS's `AssumeRole`, and S3's
-//! `PutObject`.
+//! A fake AWS over HTTP: `DescribeCluster` as the crate `hookline-local` answers it, STS's
+//! `AssumeRole`, and S3's `PutObject`.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -96,7 +96,8 @@ async fn an_expired_list_starts_again_without_duplicates_or_losses() {
             nodes: nodes(12),
             pods: pods(0..45, 12),
         });
-        // Pods and a node are deleted and created: at the start, in the middle and at the end of the list.
+        // Pods and a node are deleted and created: at the start, in the middle and at the end of
+        // the list.
         let changed = Contents {
             nodes: (1..14).map(node).collect(),
             pods: pods((90..99).chain(5..20).chain(23..60), 14),

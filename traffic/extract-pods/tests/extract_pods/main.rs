@@ -1,4 +1,5 @@
-//! `extract-pods` against a fake API server over TLS and a fake AWS (EKS, STS, S3), all on loopback.
+//! `extract-pods` against a fake API server over TLS and a fake AWS (EKS, STS, S3), all on
+//! loopback.
 
 // A test fails by a panic.
 #![allow(
