@@ -1,9 +1,15 @@
-//! What the process of a Lambda function shares with every other, whatever it does: the Runtime API and the logs
-//! ([`serve`], [`init_logs`]), reading what it is given ([`payload`]), and the AWS SDK as Hookline runs it ([`sdk`]).
+//! What every Lambda function of Hookline shares, whatever its task:
 //!
-//! Nothing here knows what a function is for, nor which AWS services it calls: a crate that depends on this one does
-//! not compile the SDK of a service that it has no use for.
+//! - [`serve`] and [`init_logs`]: the Lambda Runtime API, and logs as JSON lines.
+//! - [`payload`]: reads JSON into types, with errors that name the field.
+//! - [`sdk`]: the settings of the AWS SDK.
+//! - [`aws_errors`]: the failures that are the same for every AWS service, with their texts and
+//!   names.
+//!
+//! This crate does not know what a function does, nor which AWS services it calls. A crate that
+//! depends on it compiles the SDKs of its own services only.
 
+pub mod aws_errors;
 pub mod sdk;
 mod serve;
 

@@ -1,4 +1,4 @@
-//! The Lambda Runtime API: JSON in and out, errors by name, logs that say which invocation they are of.
+//! The Lambda Runtime API: JSON in, JSON out, errors by name, and logs as JSON lines.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,21 +8,21 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing_subscriber::filter::LevelFilter;
 
-/// One call of the function.
+/// One invocation of the function.
 #[derive(Debug)]
 pub struct Invocation {
-    /// Lambda's id of it.
+    /// Lambda's request id.
     pub request_id: String,
-    /// When Lambda ends it, whether it is done or not.
+    /// When Lambda ends the invocation, even if the function still runs.
     pub deadline: Instant,
-    /// What the function was given.
+    /// The payload, as JSON.
     pub payload: Value,
 }
 
-/// Serves `handler` until the environment is shut down.
+/// Calls `handler` for every invocation, until Lambda shuts the execution environment down.
 ///
 /// # Errors
-/// When the Runtime API cannot be reached.
+/// Returns an error if the Runtime API cannot be reached.
 pub async fn serve<H, F, E>(handler: H) -> Result<(), lambda_runtime::Error>
 where
     H: Fn(Invocation) -> F,
@@ -42,7 +42,8 @@ where
     .await
 }
 
-/// Lambda gives the deadline in milliseconds since the epoch.
+/// The time until `deadline`, which Lambda gives in milliseconds since the Unix epoch. Zero if it
+/// has passed.
 fn time_left(deadline: u64) -> Duration {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -50,13 +51,14 @@ fn time_left(deadline: u64) -> Duration {
     Duration::from_millis(deadline).saturating_sub(now)
 }
 
-/// JSON lines on stdout; `AWS_LAMBDA_LOG_LEVEL` is Lambda's own setting for the level.
+/// Writes logs as JSON lines to stdout. Lambda sets the level in `AWS_LAMBDA_LOG_LEVEL`.
 pub fn init_logs() {
-    // A second subscriber in one process would be a test's own; it stays.
+    // This fails if a test has set a subscriber of its own, which then stays.
     let _ = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
-        // The invocation's span, which holds what a search starts from; not the runtime's around it.
+        // The invocation's span has the fields that people search by. The list of spans would add
+        // those of lambda_runtime.
         .with_current_span(true)
         .with_span_list(false)
         .with_target(false)
@@ -65,7 +67,8 @@ pub fn init_logs() {
         .try_init();
 }
 
-/// Lambda's levels (Lambda Developer Guide, "Log-level filtering") are tracing's and FATAL, in capitals or not; INFO if it is none.
+/// Lambda's levels (Lambda Developer Guide, "Log-level filtering") are those of tracing, and FATAL.
+/// Case does not matter. Returns INFO if the level is unknown or not set.
 fn level(name: Option<&str>) -> LevelFilter {
     match name {
         Some(name) if name.eq_ignore_ascii_case("fatal") => LevelFilter::ERROR,
@@ -79,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lambdas_levels_are_known() {
+    fn levels_of_lambda_map_to_levels_of_tracing() {
         for (name, expected) in [
             ("TRACE", LevelFilter::TRACE),
             ("debug", LevelFilter::DEBUG),

@@ -1,4 +1,4 @@
-"""The query's rows in the form of the truth, and the truth's sums."""
+"""Runs the query, and brings its rows into the form of the truth, so that they can be compared."""
 
 import tempfile
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from traffic import write_flow_logs, write_listings
 
 @contextmanager
 def opened(*stories):
-    """A DuckDB connection with the tables over the files of a story; and the folder of the files."""
+    """A DuckDB connection with tables over the files of stories, and the folder of the files."""
     with tempfile.TemporaryDirectory(prefix="hookline-traffic-") as root:
         for story in stories:
             write_flow_logs(root, story.traffic.records)
@@ -28,13 +28,13 @@ def opened(*stories):
 
 
 def rows(cursor):
-    """What a query has found, each row a dictionary."""
+    """The rows of a query, each a dictionary."""
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row)) for row in cursor.fetchall()]
 
 
 def key(row):
-    """A row's hour, scope and ends: what the truth is kept by."""
+    """The hour, scope and ends of a row: the key of the truth."""
     return (
         int(row["hour"].replace(tzinfo=timezone.utc).timestamp()),
         row["scope"],
@@ -44,7 +44,7 @@ def key(row):
 
 
 def measured(found):
-    """Rows by their keys, as bytes. No key comes twice."""
+    """The bytes of each row, by its key. It is an error if two rows have the same key."""
     by_key = {key(row): row["bytes"] for row in found}
     if len(by_key) != len(found):
         raise AssertionError(f"{len(found)} rows have only {len(by_key)} different keys")
@@ -52,7 +52,7 @@ def measured(found):
 
 
 def differences(found, truth):
-    """What is not the same, in a few lines: empty when all is."""
+    """The differences, in a few lines. Empty if there are none."""
     keys = [key for key in {**found, **truth} if found.get(key) != truth.get(key)]
     lines = [f"{key}: found {found.get(key)}, true is {truth.get(key)}" for key in sorted(keys, key=str)[:10]]
     return lines + ([f"… and {len(keys) - 10} more"] if len(keys) > 10 else [])
@@ -64,6 +64,6 @@ def ask(connection, until):
 
 
 def crosses(truth_key):
-    """Whether the truth of this key is traffic of the cluster between two zones."""
+    """Returns True if the key is of traffic within the cluster, between two zones."""
     _, scope, source, destination = truth_key
     return scope == "cluster" and source.zone != destination.zone

@@ -1,9 +1,9 @@
-"""Ten million records: how long the query takes and how much memory, in DuckDB on this machine, and that it is right to the byte.
+"""Measures the query on ten million records: time and memory in DuckDB on this machine. Checks that the result is right to the byte.
 
-`python bench.py [--records N] [--threads N] [--memory-limit 2GB] [--within SECONDS] [--below BYTES] [--report FILE]` exits with 1 when the answer
-is not the truth, or when it took longer or more memory than asked for. The files are made by DuckDB from a seed; the query runs in a process
-of its own, and memory is the most that this process ever had resident. What Athena takes is another matter: it is billed
-by the bytes that it scans, which the report gives too.
+`python bench.py [--records N] [--threads N] [--memory-limit 2GB] [--within SECONDS] [--below BYTES] [--report FILE]` exits with 1 if the result
+is wrong, or if the query took more time or memory than the limits. DuckDB generates the files from a seed. The query runs in a process
+of its own; its memory is the peak resident memory of that process. This does not measure Athena, which bills
+the bytes that it scans. The report has these bytes too.
 """
 
 import argparse
@@ -37,8 +37,8 @@ def _connect(root, threads, memory_limit):
     return connection
 
 
-def _most_resident():
-    """The most bytes that this process had resident. Not by getrusage where there is another way: a child's begins with its parent's."""
+def _peak_resident():
+    """The peak resident memory of this process, in bytes. getrusage is the second choice: the value of a child starts with its parent's."""
     status = Path("/proc/self/status")
     if status.exists():
         return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
@@ -46,7 +46,7 @@ def _most_resident():
 
 
 def make(root, records, seed):
-    """Writes files with so many records: two of each flow, over three hours. Returns the truth: bytes by zones."""
+    """Writes files with so many records: two for each flow, over three hours. Returns the truth: bytes by zones."""
     builder = Builder(seed, BEGIN, BEGIN + 3 * 3600)
     builder.cluster.listings = [at for at in LISTINGS if BEGIN - 3600 < at]
     nodes = [builder.node(ZONES[number % 3]) for number in range(NODES)]
@@ -65,7 +65,7 @@ def make(root, records, seed):
         for number, pod in enumerate(pods)
     ]))
     connection.execute("CREATE TABLE pods AS SELECT * FROM listed")
-    # A pod talks to some twenty others; hash() makes a choice of a number and the seed, the same each time.
+    # A pod sends to some twenty others. hash() of a number and the seed chooses them, the same in each run.
     connection.execute(
         f"""
         CREATE TABLE flows AS
@@ -80,7 +80,7 @@ def make(root, records, seed):
         JOIN pods AS d ON d.number = (source + 1 + CAST(hash(source, peer, {seed}) % {len(pods) - PODS_A_NODE} AS INTEGER)) % {len(pods)}
         """
     )
-    # Pods of one node talk within it, and no interface sees that.
+    # No interface sees the traffic between pods of one node.
     connection.execute("DELETE FROM flows WHERE src_node = dst_node")
     record = """
         SELECT 5 AS version, '123456789012' AS account_id, 'eni-' || {own}_instance[3:] AS interface_id, {own}_instance AS instance_id,
@@ -109,7 +109,7 @@ def make(root, records, seed):
 
 
 def query(root, threads, memory_limit):
-    """Runs the query; in a process of its own, so that its memory is its own."""
+    """Runs the query. main() calls it in a process of its own, to measure its memory alone."""
     connection = _connect(root, threads, memory_limit)
     tables.open_tables(connection, root)
     begin = time.monotonic()
@@ -117,33 +117,33 @@ def query(root, threads, memory_limit):
     took = time.monotonic() - begin
     rows = connection.execute("SELECT count(*) FROM found").fetchone()[0]
     found = connection.execute("SELECT src_az_id, dst_az_id, CAST(sum(bytes) AS BIGINT) FROM found WHERE scope = 'cluster' GROUP BY ALL ORDER BY ALL").fetchall()
-    return {"seconds": took, "cpu": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), "resident": _most_resident(), "rows": rows, "found": found}
+    return {"seconds": took, "cpu": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), "resident": _peak_resident(), "rows": rows, "found": found}
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--records", type=int, default=10_000_000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--memory-limit", default="2GB", help="DuckDB's own limit; beyond it, it writes to disk")
-    parser.add_argument("--within", type=float, default=120, help="seconds that the query may take")
-    parser.add_argument("--below", type=float, default=2**30, help="bytes that its process may have resident")
+    parser.add_argument("--memory-limit", default="2GB", help="DuckDB's own limit; above it, DuckDB writes to disk")
+    parser.add_argument("--within", type=float, default=120, help="the most seconds that the query may take")
+    parser.add_argument("--below", type=float, default=2**30, help="the most bytes of resident memory that its process may take")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--report", type=Path, help="writes the figures as JSON")
+    parser.add_argument("--report", type=Path, help="a file for the results, as JSON")
     parser.add_argument("--step", choices=("make", "query"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def _in_a_process(step, folder):
-    """A step in a process of its own, so that its memory is its own; with the arguments of this one."""
+    """Runs a step in a process of its own, with the arguments of this process. Returns its result."""
     child = subprocess.run([sys.executable, __file__, *sys.argv[1:], "--step", step, "--folder", folder], stdout=subprocess.PIPE, check=True)
     return json.loads(child.stdout)
 
 
 def main():
-    asked = arguments()
-    if asked.step:
-        print(json.dumps(make(asked.folder, asked.records, asked.seed) if asked.step == "make" else query(asked.folder, asked.threads, asked.memory_limit)))
+    options = arguments()
+    if options.step:
+        print(json.dumps(make(options.folder, options.records, options.seed) if options.step == "make" else query(options.folder, options.threads, options.memory_limit)))
         return 0
     with tempfile.TemporaryDirectory(prefix="hookline-traffic-") as root:
         made = _in_a_process("make", root)
@@ -154,13 +154,13 @@ def main():
     truth = made["truth"]
     right = answer["found"] == truth
     print(f"{answer['rows']} rows in {answer['seconds']:.1f} s ({answer['cpu']:.1f} s of CPU), {answer['resident'] / 2**20:.0f} MB resident; {'right to the byte' if right else 'WRONG'}")
-    if asked.report:
-        figures = {"records": records, "parquetBytes": size, "threads": asked.threads, "memoryLimit": asked.memory_limit}
+    if options.report:
+        figures = {"records": records, "parquetBytes": size, "threads": options.threads, "memoryLimit": options.memory_limit}
         figures.update(seconds=answer["seconds"], cpuSeconds=answer["cpu"], residentBytes=answer["resident"], rows=answer["rows"], right=right)
-        asked.report.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        options.report.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     if not right:
         print(f"found {answer['found']}\ntrue  {truth}")
-    for what, value, bound in (("seconds", answer["seconds"], asked.within), ("bytes resident", answer["resident"], asked.below)):
+    for what, value, bound in (("seconds", answer["seconds"], options.within), ("bytes resident", answer["resident"], options.below)):
         if value > bound:
             print(f"{value:.0f} {what} is over the bound of {bound:.0f}")
             right = False

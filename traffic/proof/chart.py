@@ -1,6 +1,6 @@
-"""The zone-to-zone matrix as an SVG picture: a row for each source's zone, a column for each destination's, a square for the bytes.
+"""Draws the zone-to-zone matrix as SVG: a row for each source zone, a column for each destination zone, a square for the bytes.
 
-`python chart.py < rows.json > matrix.svg` draws what sql/zone-matrix.sql finds, as a JSON list of objects.
+`python chart.py < rows.json > matrix.svg` draws the rows of sql/zone-matrix.sql, as a JSON list of objects.
 """
 
 import json
@@ -11,7 +11,7 @@ CELL, LEFT, TOP, RIGHT, BOTTOM = 132, 120, 84, 24, 64
 
 
 def human(size):
-    """Bytes as a person says them: 2^10 to a KB, as the price of a GB is for 2^30."""
+    """Bytes for people. A KB has 2^10 bytes, because the price of a GB is for 2^30 bytes."""
     for unit in ("B", "KB", "MB", "GB", "TB"):
         if size < 1024 or unit == "TB":
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
@@ -33,7 +33,7 @@ def matrix(rows):
 
 
 def svg(rows, title):
-    """The picture. Squares of the diagonal stay in their zone and are grey; the more bytes, the stronger the colour."""
+    """The chart. The squares of the diagonal are traffic within a zone, and grey. The more bytes, the stronger the colour."""
     zones, cells = matrix(rows)
     largest = max((size for size, _ in cells.values()), default=0)
     width, height = LEFT + CELL * max(len(zones), 2) + RIGHT, TOP + CELL * len(zones) + BOTTOM
@@ -68,7 +68,7 @@ def svg(rows, title):
             )
     share = f"{(total - crossing) / total:.1%} stay in their zone; " if total else ""
     parts.append(f'<text x="16" y="{height - 34}">{share}{human(crossing)} cross, {_money(usd)} for both directions.</text>')
-    parts.append(f'<text x="16" y="{height - 14}" fill="#555555">Traffic within a node is in no flow log, and so not in the picture.</text>')
+    parts.append(f'<text x="16" y="{height - 14}" fill="#555555">No flow log has traffic within a node, so the chart does not show it.</text>')
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
 

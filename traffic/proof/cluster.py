@@ -1,6 +1,6 @@
-"""A cluster that lives for some hours: its nodes, its pods, who holds which address when, and what the listings show of it.
+"""A generated cluster over some hours: its nodes, its pods, which pod holds which address when, and what the listings show.
 
-Nothing here knows the query. What each part of an `Endpoint` is called in the result is said where it is made.
+This module does not know the query. `label()` of a node or a pod is the name that the result must give it.
 """
 
 import random
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 ZONES = (("us-east-2a", "use2-az1"), ("us-east-2b", "use2-az2"), ("us-east-2c", "use2-az3"))
 CLUSTER = "prod"
 
-#: The VPC CNI does not give a pod's address to the next one for this long.
+#: How long the VPC CNI keeps an address before it gives it to another pod, in seconds.
 REST = 30
 
 
@@ -19,7 +19,7 @@ def utc(year, month, day, hour, minute=0):
 
 
 def seconds(time):
-    """A datetime in seconds since 1970, as flow logs have it."""
+    """A datetime in seconds since 1970, as flow logs have times."""
     return int(time.timestamp())
 
 
@@ -29,7 +29,7 @@ def rfc3339(at):
 
 @dataclass(frozen=True)
 class Label:
-    """What the result calls one end of a flow."""
+    """The name of one end of a flow in the result."""
 
     namespace: str
     kind: str
@@ -39,7 +39,7 @@ class Label:
 
 @dataclass
 class Node:
-    """A node, with the interface that the flow log names. `logged`: its subnet has a flow log."""
+    """A node. `logged`: its subnet has a flow log, which names `interface`."""
 
     name: str
     uid: str
@@ -64,7 +64,7 @@ class Node:
 
 @dataclass
 class Pod:
-    """A pod, from `start` until `end` (None: for ever). `listed_end`: listings show that it is over, and when."""
+    """A pod, from `start` until `end` (None: it does not end). `listed_end`: after its end, listings still have it, with the time."""
 
     namespace: str
     name: str
@@ -77,7 +77,7 @@ class Pod:
     end: int | None = None
     listed_end: bool = False
     host_network: bool = False
-    #: When it began to send, where that is later than its start: a pod has a start time before it has an address.
+    #: When it first held its address, if that is later than its start: a pod has a start time before it has an address.
     holds_from: int | None = None
 
     def holds(self):
@@ -87,7 +87,7 @@ class Pod:
         return self.end is not None and at >= self.end
 
     def addresses_at(self, at):
-        """What a list shows of its addresses: none before it has them."""
+        """The addresses that a list shows: none before the pod has them."""
         return self.addresses if self.holds() <= at else []
 
     def phase_at(self, at):
@@ -108,11 +108,11 @@ class Cluster:
     listings: list = field(default_factory=list)
 
     def is_listed(self, pod):
-        """Whether any listing shows the pod: one while it was there, or after it where it stays visible."""
+        """Returns True if a listing has the pod: while it existed, or after its end if it stays listed."""
         return any(pod.start <= at and (pod.end is None or at < pod.end or pod.listed_end) for at in self.listings)
 
     def nodes_at(self, at):
-        """The nodes that are there at a time."""
+        """The nodes that exist at a time."""
         return [node for node in self.nodes if node.start <= at and (node.end is None or at < node.end)]
 
     def pods_at(self, at):
@@ -120,7 +120,7 @@ class Cluster:
         return [pod for pod in self.pods if pod.start <= at and (pod.listed_end or not pod.is_over(at))]
 
     def lines(self, at):
-        """What extract-pods writes of a listing at a time: nodes, then pods."""
+        """The lines that extract-pods writes for a listing at a time: nodes, then pods."""
         lines = []
         for node in self.nodes_at(at):
             lines.append(
@@ -162,7 +162,7 @@ class Cluster:
 
 
 class Builder:
-    """Makes a cluster by a seed. Times are seconds since 1970; `begin` and `end` bound its life."""
+    """Generates a cluster from a seed. It exists from `begin` to `end`, in seconds since 1970."""
 
     def __init__(self, seed, begin, end):
         self.random = random.Random(seed)
@@ -175,7 +175,7 @@ class Builder:
         return f"{self.random.getrandbits(128):032x}"
 
     def address(self, zone):
-        """An address of the zone's subnet that nobody has had yet."""
+        """An unused address of the zone's subnet."""
         number = self._addresses.get(zone, 9) + 1
         self._addresses[zone] = number
         return f"10.0.{16 * ZONES.index(zone) + number // 250}.{number % 250 + 4}"

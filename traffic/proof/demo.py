@@ -1,9 +1,9 @@
-"""The pipeline on this machine, and what comes of it: a table of the pairs that cost most, and the picture of the zones.
+"""Runs the pipeline on this machine. Prints the pairs that cost most, and draws the chart of the zones.
 
-`python demo.py [--seed N] [--svg FILE]`. Three hours of a generated cluster, the last three before now. The state machine, the query, the tables
-and extract-pods are the real ones. AWS is simulated: hookline-local has the cluster, with an API server over TLS, and the host of extract-pods;
-Step Functions is moto's engine; S3, Glue and Athena are ministack's. `cargo xtask demo --traffic` builds what it needs and says where that is. Exits
-with 1 when a byte is missing.
+`python demo.py [--seed N] [--svg FILE]`. It measures three hours of a generated cluster, the last three before now. The state machine, the query, the tables
+and extract-pods are the real ones. AWS is a fake: hookline-local has the cluster, with an API server over TLS, and runs extract-pods;
+Step Functions is moto's engine; S3, Glue and Athena are ministack's. `cargo xtask demo --traffic` builds what it needs, and passes the paths. It exits
+with 1 if the result is not the truth.
 """
 
 import argparse
@@ -28,14 +28,14 @@ from traffic import write_flow_logs, write_listings
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=1, help="of the generated cluster and its traffic")
-    parser.add_argument("--svg", type=Path, default=Path("target/cross-az-traffic.svg"), help="where the picture goes")
-    asked = parser.parse_args()
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the generated cluster and its traffic")
+    parser.add_argument("--svg", type=Path, default=Path("target/cross-az-traffic.svg"), help="the file of the chart")
+    options = parser.parse_args()
 
-    # As Ctrl-C does: what was started is ended.
+    # End the servers on SIGTERM, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        return run(asked.seed, asked.svg)
+        return run(options.seed, options.svg)
     except (NotStarted, TimedOut) as error:
         print(f"FAIL: {error}")
         return 1
@@ -43,7 +43,7 @@ def main():
 
 def run(seed, svg):
     begin, now = time.monotonic(), int(time.time())
-    # extract-pods lists what is there now, so the story is put to where now is shortly after it. What was listed before is there already.
+    # extract-pods lists the present, so the story is moved to end shortly before now. The earlier listings are written to S3 beforehand.
     story = Story(seed, scale=10_000, hours_later=hours_until(now))
     cluster, until = story.cluster, story.at(12, 20)
     present = kubernetes_objects.contents(cluster, now)
@@ -54,16 +54,16 @@ def run(seed, svg):
         write_listings(root, cluster, [listing for listing in cluster.listings if listing < until])
         pipeline.upload(aws, pipeline.FLOW_LOGS_BUCKET, root, "AWSLogs/")
         pipeline.upload(aws, pipeline.PODS_BUCKET, root, "pods/")
-        print(f"Simulated AWS at {aws.url}: S3, Glue and Athena are ministack's, Step Functions moto's, all else hookline-local's")
-        print(f"Simulated cluster {CLUSTER}, now: {len(present['nodes'])} nodes and {len(present['pods'])} pods; {records} flow log records in S3, with files up to two hours late")
+        print(f"Fake AWS at {aws.url}: S3, Glue and Athena are ministack's, Step Functions is moto's, the rest is hookline-local's")
+        print(f"Fake cluster {CLUSTER}, now: {len(present['nodes'])} nodes and {len(present['pods'])} pods; {records} flow log records in S3, with files up to two hours late")
         ended = pipeline.run(aws, machine, rfc3339(until))
         if ended["status"] != "SUCCEEDED":
             print(f"FAIL: the execution ended as {ended['status']}: {ended.get('error')}: {ended.get('cause')}")
             return 1
         output = json.loads(ended["output"])
         listing = output["listing"]
-        print(f"extract-pods, over the Lambda Runtime API: {listing['nodes']} nodes and {listing['pods']} pods to {listing['key'].rsplit('/', 1)[0]}/")
-        print(f"{output['metrics']['values']} values of metrics to CloudWatch")
+        print(f"extract-pods, over the Lambda Runtime API: wrote {listing['nodes']} nodes and {listing['pods']} pods to {listing['key'].rsplit('/', 1)[0]}/")
+        print(f"CloudWatch: {output['metrics']['values']} values of metrics")
         rows = pipeline.results(aws, output["traffic"]["queryExecutionId"])
     print_pairs(rows)
     found = {answers.key({**row, "hour": datetime.strptime(row["hour"][:19], "%Y-%m-%d %H:%M:%S")}): int(row["bytes"]) for row in rows}
@@ -72,17 +72,17 @@ def run(seed, svg):
     first, last = (datetime.fromtimestamp(story.at(hour), timezone.utc) for hour in (9, 12))
     title = f"Bytes between Availability Zones, {first.day} {first:%B %Y, %H:%M} to {last:%H:%M} UTC"
     svg.write_text(chart.svg(inside, title), encoding="utf-8")
-    print(f"The picture of the zones: {svg}")
+    print(f"Chart of the zones: {svg}")
     wrong = answers.differences(found, story.truth())
     print(f"{len(rows)} rows, {sum(found.values())} bytes, in {time.monotonic() - begin:.1f} s")
     for line in wrong:
         print(line)
-    print("FAIL: that is not the truth." if wrong else "PASS: each byte is where it was sent from and to, and counted once.")
+    print("FAIL: the result is not the truth." if wrong else "PASS: the result has each byte once, with its source and destination.")
     return 1 if wrong else 0
 
 
-def print_pairs(rows, most=12):
-    """A table of the pairs of groups that move most across zones, with what stays in the zone."""
+def print_pairs(rows, limit=12):
+    """Prints the pairs of groups with the most bytes across zones, and the share that stays in the zone."""
     pairs = defaultdict(lambda: [0, 0, 0.0])
     for row in rows:
         if row["scope"] != "cluster":
@@ -93,7 +93,7 @@ def print_pairs(rows, most=12):
             pair[1] += int(row["bytes"])
         pair[2] += float(row["usd_out"]) + float(row["usd_in"])
     print(f"\n{'from':<24}{'to':<24}{'across zones':>14}{'in zone':>10}{'USD':>12}")
-    for (src_namespace, src, dst_namespace, dst), (size, crossing, usd) in sorted(pairs.items(), key=lambda pair: (-pair[1][1], pair[0]))[:most]:
+    for (src_namespace, src, dst_namespace, dst), (size, crossing, usd) in sorted(pairs.items(), key=lambda pair: (-pair[1][1], pair[0]))[:limit]:
         ends = (f"{namespace}/{group}" if namespace else group for namespace, group in ((src_namespace, src), (dst_namespace, dst)))
         print("".join(f"{end:<24}" for end in ends) + f"{chart.human(crossing):>14}{(size - crossing) / size:>10.0%}{usd:>12.4f}")
     print()

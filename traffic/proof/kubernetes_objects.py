@@ -1,13 +1,13 @@
-"""The cluster of a story as Kubernetes objects: what its API server lists at a time. The real extract-pods reads them."""
+"""The cluster of a story as Kubernetes objects, as its API server lists them at a time. The real extract-pods reads them."""
 
 from cluster import rfc3339
 
-#: The template's hash in the name of a Deployment's ReplicaSet.
+#: The hash of the pod template, in the name of a Deployment's ReplicaSet.
 _HASH = "6f7c9d8b5"
 
 
 def contents(cluster, at):
-    """Nodes and pods, as `hookline-local --cluster NAME=FILE` takes them."""
+    """Nodes and pods, in the format of `hookline-local --cluster NAME=FILE`."""
     return {"nodes": [_node(node) for node in cluster.nodes_at(at)], "pods": [_pod(pod, at) for pod in cluster.pods_at(at)]}
 
 
@@ -15,7 +15,7 @@ def _node(node):
     labels = {"kubernetes.io/hostname": node.name, "topology.kubernetes.io/zone": node.zone[0]}
     if node.zone_id_label:
         labels["topology.k8s.aws/zone-id"] = node.zone[1]
-    # A Fargate node is no instance: its last part is a name.
+    # A Fargate node is not an instance: the last part of its provider ID is a name.
     provider = node.instance or f"fargate-{node.name}"
     return {
         "apiVersion": "v1",
@@ -57,7 +57,7 @@ def _pod(pod, at):
 
 
 def _labels_and_owner(pod):
-    """What makes extract-pods count the pod under its group."""
+    """The labels and the owner by which extract-pods counts the pod under its group."""
     if pod.kind == "Label":
         return {"app": pod.group}, None
     if pod.kind == "Namespace":

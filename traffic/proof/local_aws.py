@@ -1,8 +1,8 @@
-"""AWS on this machine for the pipeline: hookline-local, and ministack behind it.
+"""The fake AWS of the pipeline, on this machine: hookline-local, and ministack behind it.
 
-hookline-local is the one endpoint. It hosts the real extract-pods over the Lambda Runtime API, simulates the EKS cluster that extract-pods
-lists over TLS, and runs the state machine on moto's engine. S3, Glue, Athena and CloudWatch it hands on to ministack, whose Athena is
-DuckDB. Everything listens on loopback, at ports of its own, and ends with the `with` block.
+hookline-local is the only endpoint. It runs the real extract-pods over the Lambda Runtime API, serves the fake EKS cluster that extract-pods
+lists over TLS, and runs the state machine on moto's engine. It forwards S3, Glue, Athena and CloudWatch to ministack, whose Athena uses
+DuckDB. All servers listen on loopback, on free ports, and end with the `with` block.
 """
 
 import json
@@ -21,23 +21,23 @@ import boto3
 REGION = "us-east-2"
 _KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
-#: What ministack has, by the services' names in a SigV4 scope: monitoring is CloudWatch.
+#: The services of ministack, by their names in a SigV4 scope. monitoring is CloudWatch.
 FORWARDED = "s3,glue,athena,monitoring"
 
-#: How long a server may take to answer for the first time, and an execution or a query to end.
+#: How long a server may take until its first answer, and an execution or a query until its end, in seconds.
 STARTS_WITHIN, ENDS_WITHIN = 120, 600
 
 
 class TimedOut(Exception):
-    """Something did not happen in its time; the message says what was waited for."""
+    """Something did not happen in time. The message names it."""
 
 
 class NotStarted(Exception):
-    """A server did not come up; the message has what it said."""
+    """A server did not start. The message has its output."""
 
 
 def wait_for(what, look, within, pause=0.1):
-    """Looks until there is something, and returns it."""
+    """Calls `look` until it returns something, and returns that."""
     end = time.monotonic() + within
     while True:
         found = look()
@@ -55,16 +55,16 @@ def free_port():
 
 
 def built(variable, what):
-    """A path that `cargo xtask` says in the environment, as it builds what is there."""
+    """The path of something that `cargo xtask` has built. It passes the path in an environment variable."""
     path = os.environ.get(variable)
     if not path:
-        raise NotStarted(f"{variable} is not set. It is to be the path of {what}; `cargo xtask demo --traffic` and `cargo xtask test` set it")
-    # Programs are started from elsewhere, too.
+        raise NotStarted(f"{variable} is not set. It must be the path of {what}; `cargo xtask demo --traffic` and `cargo xtask test` set it")
+    # Programs may start in another folder.
     return Path(path).resolve()
 
 
 class Process:
-    """A server of another program, in a process of its own, that is ended by its id. `log` gets what it prints."""
+    """A server in a process of its own. `log` is the file of its output."""
 
     def __init__(self, name, command, log, **environment):
         self.name, self.log = name, Path(log)
@@ -75,20 +75,20 @@ class Process:
                 raise NotStarted(f"{name}: {error}") from error
 
     def wait_until(self, ready):
-        """Waits for what `ready` returns, while the process is there."""
+        """Waits until `ready` returns something, and returns that. It is an error if the process ends first."""
 
         def look():
             found = ready()
             if not found and self._process.poll() is not None:
-                raise NotStarted(f"{self.name} ended with status {self._process.returncode}: {self.said().strip()}")
+                raise NotStarted(f"{self.name} ended with status {self._process.returncode}: {self.output().strip()}")
             return found
 
         try:
             return wait_for(f"the first answer of {self.name}", look, STARTS_WITHIN)
         except TimedOut as error:
-            raise NotStarted(f"{error}. It said: {self.said().strip()}") from error
+            raise NotStarted(f"{error}. Its output: {self.output().strip()}") from error
 
-    def said(self):
+    def output(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def stop(self):
@@ -109,12 +109,12 @@ def _answers(url):
 
 
 class LocalAws:
-    """hookline-local and ministack, for the length of a `with` block. `clusters`: by name, what each EKS cluster holds."""
+    """hookline-local and ministack, for the duration of a `with` block. `clusters`: the contents of each EKS cluster, by its name."""
 
     def __init__(self, clusters):
         self._clusters = clusters
         self._stack = ExitStack()
-        #: What belongs in AWS_ENDPOINT_URL.
+        #: The value for AWS_ENDPOINT_URL.
         self.url = None
 
     def __enter__(self):
@@ -138,7 +138,7 @@ class LocalAws:
             hookline = Process("hookline-local", command, root / "hookline-local.log")
             stack.callback(hookline.stop)
             ministack.wait_until(lambda: _answers(f"http://127.0.0.1:{port}/_ministack/health"))
-            self.url = hookline.wait_until(lambda: _endpoint(hookline.said()))
+            self.url = hookline.wait_until(lambda: _endpoint(hookline.output()))
             self._stack = stack.pop_all()
         return self
 
@@ -149,7 +149,7 @@ class LocalAws:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
 
 
-def _endpoint(said):
-    """The address in the line that hookline-local prints when it is ready."""
-    lines = said.splitlines(keepends=True)
+def _endpoint(output):
+    """The URL in the line that hookline-local prints when it is ready."""
+    lines = output.splitlines(keepends=True)
     return next((line.split("=", 1)[1].strip() for line in lines if line.startswith("AWS_ENDPOINT_URL=") and line.endswith("\n")), None)

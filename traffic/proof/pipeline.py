@@ -1,9 +1,9 @@
-"""The pipeline on this machine: buckets, tables and state machine as deployed, files as AWS and extract-pods would deliver them.
+"""The pipeline on this machine: buckets, tables and state machine as CDK deploys them, files as AWS and extract-pods deliver them.
 
-The state machine's file, the queries and the tables' definitions are the real ones, and so is extract-pods. Step Functions is moto's engine;
-S3, Glue, Athena and CloudWatch are ministack's. Its Athena knows no Iceberg, so here the state machine runs the query itself in place of
-the statement that stores its rows (traffic/sql/store.sql), the rows are Athena's result, and the query for the metrics has that query in
-place of the table.
+The state machine's file, the queries, the tables' definitions and extract-pods are the real ones. Step Functions is moto's engine;
+S3, Glue, Athena and CloudWatch are ministack's. The Athena of ministack does not have Iceberg. So the state machine runs the query itself
+here, instead of the statement that stores its rows (traffic/sql/store.sql). The rows are Athena's result, and the query for the metrics
+contains that query instead of the table.
 """
 
 import json
@@ -20,7 +20,7 @@ FLOW_LOGS_BUCKET, PODS_BUCKET, RESULTS_BUCKET = "hookline-flow-logs", "hookline-
 
 
 def table_input(name):
-    """A table's definition with its places filled in, as AWS::Glue::Table takes it."""
+    """A table's definition with its locations filled in: a TableInput of AWS::Glue::Table."""
     text = json.dumps(tables.definition(name))
     for parameter, place in (
         (":flow_logs_location", f"s3://{FLOW_LOGS_BUCKET}/{tables.FLOW_LOGS_PREFIX}"),
@@ -32,7 +32,7 @@ def table_input(name):
 
 
 def definition(sql, metrics_sql):
-    """The state machine's definition, with these two queries and the names used here."""
+    """The state machine's definition, with these two queries and the names of this module."""
     text = MACHINE.read_text(encoding="utf-8")
     for name, value in (
         ("ExtractPodsFunctionArn", f"arn:aws:lambda:us-east-2:{ACCOUNT}:function:extract-pods"),
@@ -46,9 +46,9 @@ def definition(sql, metrics_sql):
 
 
 def query_template(usd_per_gb="0.01"):
-    """The query as the state machine's statement: {} for the window's end.
+    """The query as the state machine's statement, with {} for the window's end.
 
-    The storing statement has some more of them. moto leaves the arguments that are too many; Step Functions would refuse them.
+    The statement that stores the rows has more of them. moto ignores the arguments that are too many; Step Functions would refuse them.
     """
     return statement.with_parameters(statement.read("cross-az"), until="{}", usd_per_gb=usd_per_gb)
 
@@ -56,14 +56,14 @@ def query_template(usd_per_gb="0.01"):
 def metrics_template():
     """The query for the metrics as the state machine's statement, with the other query under the name of the table.
 
-    It has more places than the state machine has arguments. They are all the same, and numbered: moto fills them as Python does.
+    It has more placeholders than the state machine has arguments. All are {0}: moto fills them in as Python does.
     """
     text = statement.metrics_template().replace("WITH\n", f"WITH\ncross_az_traffic AS (\n{query_template()}\n),\n", 1)
     return text.replace("{}", "{0}")
 
 
 def deploy(aws: LocalAws):
-    """Makes what CDK would make: buckets, database, tables, workgroup, state machine. Returns the state machine's ARN."""
+    """Creates what CDK creates: buckets, database, tables, workgroup, state machine. Returns the state machine's ARN."""
     s3, glue, athena = aws.client("s3"), aws.client("glue"), aws.client("athena")
     for bucket in (FLOW_LOGS_BUCKET, PODS_BUCKET, RESULTS_BUCKET):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "us-east-2"})
@@ -80,7 +80,7 @@ def deploy(aws: LocalAws):
 
 
 def upload(aws: LocalAws, bucket, root, prefix):
-    """Puts the files under root/prefix into a bucket, under the same keys."""
+    """Uploads the files under root/prefix to a bucket, with the same keys. Returns how many."""
     s3 = aws.client("s3")
     files = [file for file in sorted((Path(root) / prefix).rglob("*")) if file.is_file()]
     for file in files:
@@ -89,7 +89,7 @@ def upload(aws: LocalAws, bucket, root, prefix):
 
 
 def start(aws: LocalAws, machine, until, pods=None):
-    """Starts an execution, and returns its ARN."""
+    """Starts an execution. Returns its ARN."""
     pods = {"cluster": "prod", "bucket": PODS_BUCKET} if pods is None else pods
     started = aws.client("stepfunctions").start_execution(
         stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps({"until": until, "pods": pods})
@@ -98,7 +98,7 @@ def start(aws: LocalAws, machine, until, pods=None):
 
 
 def end(aws: LocalAws, execution):
-    """Waits for the end of an execution. Returns DescribeExecution's answer."""
+    """Waits for the end of an execution. Returns the answer of DescribeExecution."""
     stepfunctions = aws.client("stepfunctions")
 
     def ended():
@@ -109,12 +109,12 @@ def end(aws: LocalAws, execution):
 
 
 def run(aws: LocalAws, machine, until, pods=None):
-    """Starts an execution and waits for its end. Returns DescribeExecution's answer."""
+    """Starts an execution and waits for its end. Returns the answer of DescribeExecution."""
     return end(aws, start(aws, machine, until, pods))
 
 
 def results(aws: LocalAws, query):
-    """The rows of a query that has ended, each a dictionary of texts (None where the value is null)."""
+    """The rows of a query that has ended, each a dictionary of texts (None for null)."""
     rows, names, token = [], None, {}
     while True:
         page = aws.client("athena").get_query_results(QueryExecutionId=query, **token)

@@ -1,7 +1,7 @@
-"""The algorithm of the published sample (aws-samples/amazon-eks-inter-az-traffic-visibility), in words of our own, and a cluster to try it on.
+"""The algorithm of the published sample (aws-samples/amazon-eks-inter-az-traffic-visibility), rewritten here, and a cluster to run it on.
 
-The sample joins flow logs with one listing of the pods by address alone, takes the last sixty minutes of `start`, knows only pods with the
-label, and takes a destination's zone from the flow logs that it has sent. It sums bytes where the two zones differ.
+The sample joins flow logs with one listing of the pods, by address alone. It takes the last sixty minutes of `start`, and only pods with the
+label. It takes a destination's zone from the flow logs that the destination has sent. It sums the bytes if the two zones differ.
 """
 
 import random
@@ -10,7 +10,7 @@ from cluster import REST, ZONES, Builder
 from story import BEGIN, FIRST_HOUR, LISTINGS
 from traffic import Recorder
 
-#: Bytes across zones in the hour from :from_s on, by the sample's algorithm, with the listing at ':listed_at'.
+#: Bytes across zones in the hour that starts at :from_s, by the sample's algorithm, with the listing of ':listed_at'.
 QUERY = """
 WITH listed AS (
   SELECT a.ip, az_id
@@ -33,9 +33,9 @@ WHERE f.flow_direction = 'egress' AND f.az_id <> z.az_id
 
 
 class Fleet:
-    """An hour of nine nodes in three zones, with three hostNetwork pods each and twenty pods whose addresses five finished pods had before.
+    """An hour of nine nodes in three zones. Each node has three hostNetwork pods and twenty other pods; five finished pods had their addresses before.
 
-    Flows go between pods chosen at random, all of one size. `truth` and `traffic` are those of a `Story`.
+    The flows are between random pods, and all of one size. `truth` and `traffic` are as in a `Story`.
     """
 
     def __init__(self, seed, flows=20_000):

@@ -1,6 +1,6 @@
-"""Runs the tests of this folder, and says how they ended in the form of `cargo test`, for `cargo xtask test` to add up.
+"""Runs the tests of this folder. Prints the result in the format of `cargo test`, so that `cargo xtask test` can add it up.
 
-`python run.py [PATTERN]`: PATTERN is that of file names, test_*.py unless told.
+`python run.py [PATTERN]`: PATTERN matches file names. Default: test_*.py.
 """
 
 import sys
@@ -11,10 +11,10 @@ from pathlib import Path
 def main():
     here = Path(__file__).resolve().parent
     pattern = sys.argv[1] if len(sys.argv) > 1 else "test_*.py"
-    # A test file that cannot be imported is a test that fails.
+    # A test file that cannot be imported counts as a test that fails.
     tests = unittest.defaultTestLoader.discover(str(here), pattern, str(here))
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(tests)
-    # A test fails once, however many of its sub-tests do. What failed in a class's preparation counts as one, and its tests never ran.
+    # A test counts as failed once, even if several of its sub-tests fail. A class that fails in setUpClass counts as one; its tests did not run.
     failed = {getattr(test, "test_case", test).id() for test, _ in [*result.failures, *result.errors]}
     failed |= {test.id() for test in result.unexpectedSuccesses}
     skipped = len(result.skipped)

@@ -1,15 +1,15 @@
-"""The SQL texts of traffic/sql, put together as traffic/README.md says."""
+"""The SQL texts of traffic/sql, assembled as traffic/README.md describes."""
 
 from pathlib import Path
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 
-#: The end of a window as the texts want it: a full hour, UTC.
+#: The format of the end of a window in the texts: a full hour, UTC.
 UNTIL_FORMAT = "%Y-%m-%d %H:00:00"
 
 
 def without_comments(text):
-    """The text without its lines that begin with --. Parameters are named in them too, and must not be replaced there."""
+    """The text without the lines that begin with --. They also name parameters, which must not be replaced there."""
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
 
 
@@ -19,10 +19,10 @@ def read(name):
 
 
 def with_parameters(text, **parameters):
-    """The text with each :name replaced by its value. A parameter that the text does not have is an error."""
+    """The text with each :name replaced by its value. It is an error if the text does not have the parameter."""
     for name, value in parameters.items():
         if f":{name}" not in text:
-            raise ValueError(f"the statement has no parameter :{name}; parameters are those named in the head of its file")
+            raise ValueError(f"the statement has no parameter :{name}; the head of its file names its parameters")
         text = text.replace(f":{name}", str(value))
     return text
 
@@ -39,15 +39,15 @@ def store(until, usd_per_gb="0.01"):
 
 
 def store_template(usd_per_gb="0.01"):
-    """That statement as the state machine has it: {} for the window's end, filled in by States.Format."""
+    """The same statement for the state machine: with {} for the window's end, which States.Format fills in."""
     text = read("store").replace(":cross_az\n", read("cross-az") + "\n")
     return with_parameters(text, until="{}", usd_per_gb=usd_per_gb)
 
 
-#: How many pairs of an hour become metrics, and how old an hour may be, in days; cdk/lib/traffic/definitions.ts has the same.
+#: How many pairs of an hour become metrics, and the greatest age of an hour, in days. cdk/lib/traffic/definitions.ts has the same values.
 PAIRS, DAYS = 10, 13
 
 
 def metrics_template(pairs=PAIRS, days=DAYS):
-    """The query for the metrics, as the state machine has it."""
+    """The query for the metrics, for the state machine: with {} for the window's end."""
     return with_parameters(read("metrics"), until="{}", pairs=pairs, days=days)

@@ -1,7 +1,7 @@
-"""Six hours of a cluster in which all happens that makes traffic hard to attribute, by a seed.
+"""Six hours of a generated cluster, with everything that makes traffic hard to attribute. A seed chooses the details.
 
-Hours are UTC. Traffic flows from 08:30 to 12:15; the hours 09, 10 and 11 are whole, and `truth` is asked for these.
-extract-pods lists at twenty past each hour. All of it can be some hours later: the real extract-pods lists what is there now.
+Hours are UTC. Traffic flows from 08:30 to 12:15. The hours 09, 10 and 11 are whole; `truth` is for these by default.
+extract-pods lists at twenty past each hour. The story can be moved by some hours, because the real extract-pods lists the present.
 """
 
 import random
@@ -16,12 +16,12 @@ LISTINGS = [seconds(utc(*DAY, hour, 20)) for hour in range(8, 15)]
 
 
 def hours_until(now):
-    """How many hours later a story must be for `now` to be from 12:20 to 13:20 in it: after its traffic, at the next listing."""
+    """By how many hours a story must be moved so that `now` is from 12:20 to 13:20 in it: after its traffic, at the next listing."""
     return (int(now) - seconds(utc(*DAY, 12, 20))) // 3600
 
 
 class Story:
-    """The cluster of a seed, its traffic and the truth about it. `scale` makes each flow so many times as large."""
+    """The cluster of a seed, its traffic, and the truth about the traffic. `scale` multiplies the size of each flow."""
 
     def __init__(self, seed, flows=3000, scale=1, hours_later=0):
         self.later = 3600 * hours_later
@@ -30,7 +30,7 @@ class Story:
         self.random = random.Random(seed + 1)
         self.cluster = builder.cluster
         self.cluster.listings = [at + self.later for at in LISTINGS]
-        self._people(builder)
+        self._populate(builder)
         recorder = Recorder(self.cluster, seed + 2)
         self._traffic(recorder, flows, scale)
         self.traffic = recorder.traffic
@@ -43,17 +43,17 @@ class Story:
         first_hour = FIRST_HOUR + self.later if first_hour is None else first_hour
         return self.traffic.rows_of(first_hour, LAST_HOUR + self.later if last_hour is None else last_hour)
 
-    def _people(self, builder):
+    def _populate(self, builder):
         pick = self.random.randrange
         nodes = [builder.node(zone) for zone in ZONES for _ in range(2)]
-        # A node from before EKS put zone IDs on nodes; one whose subnet has no flow log; one that is no instance (Fargate).
+        # A node without a label of the zone ID, as before EKS set it; one whose subnet has no flow log; one that is not an instance (Fargate).
         nodes.append(builder.node(ZONES[0], zone_id_label=False))
         self.unlogged = builder.node(ZONES[1], logged=False)
         self.fargate = builder.node(ZONES[2], instance=None)
         for node in nodes:
             for daemon in ("kube-proxy", "aws-node", "node-exporter"):
                 builder.pod(node, "kube-system", daemon, "DaemonSet", host_network=True)
-        self.sinks = []  # They only receive, and never send anything.
+        self.sinks = []  # Pods that receive and never send.
         for number, node in enumerate([*nodes, self.unlogged, self.fargate]):
             builder.pod(node, "shop", "cart")
             builder.pod(node, "shop", "checkout")
@@ -62,7 +62,7 @@ class Story:
             self.sinks.append(builder.pod(node, "logging", "sink", "Deployment"))
             if number % 2:
                 builder.pod(node, "shop", "search", "ReplicaSet", addresses=[f"2600:1f16:abc:de0{ZONES.index(node.zone)}::{number:x}"])
-        # Addresses that go from pod to pod: jobs, which stay listed when they are over, and pods that are deleted and listed no more.
+        # Addresses that pass from pod to pod: jobs, which stay listed after their end, and pods that are deleted and not listed any more.
         for node in nodes:
             address, at = builder.address(node.zone), self.begin - pick(60, 1200)
             neighbours = [other for other in nodes if other.zone == node.zone]
@@ -77,19 +77,19 @@ class Story:
                     "Job" if job else "Deployment", addresses=[address], start=at, end=end, listed_end=job,
                 )
                 if follows_unknown and not self.cluster.is_listed(pod):
-                    # Nobody could say for sure that it is not the pod that was listed before it.
+                    # Without this, no evidence shows that it is not the pod that was listed before it.
                     pod.listed_end = True
                 if not self.cluster.is_listed(pod):
-                    pod.start += 60  # As above: for a minute, an address is taken to be still that of a pod that is over.
+                    pod.start += 60  # As above: for a minute after a pod's end, its address still counts as its own.
                 follows_unknown = not pod.listed_end and self.cluster.is_listed(pod)
                 at = end + REST + pick(0, 200)
                 if job and pick(3) == 0:
-                    # The next one has its start time while it waits for the address.
+                    # The start time of the next pod is before the pod has the address.
                     tardy = builder.pod(
                         node, "batch", "tardy", "Label", addresses=[address], start=end - 20, holds_from=end + REST, end=end + 3700, listed_end=True
                     )
                     at = tardy.end + REST + 5
-        # A node that is replaced by another at the same address, and so of the same name. Its pods go with it.
+        # A node that is replaced by another with the same address, and so with the same name. Its pods end with it.
         zone = ZONES[1]
         swap = self.at(10, 5) + pick(0, 300)
         old = builder.node(zone, end=swap)
@@ -117,7 +117,7 @@ class Story:
                 continue
             destination = choice(there) if pick(12) else choice(nodes)
             if _node(source) is _node(destination):
-                continue  # It leaves no interface, and so is in no log.
+                continue  # Traffic within a node passes no interface, so no log has it.
             if kind == 19 and _node(source).logged and _node(destination).logged and self._listed(destination):
                 recorder.rejected(source, destination, at, size)
             elif kind == 18:
@@ -134,12 +134,12 @@ class Story:
 
     def _outside(self, recorder, pod, at, size, service, host):
         reply = 40 + self.random.randrange(size)
-        if service.address == "10.0.0.220":  # The NAT gateway, to a host on the internet and back.
+        if service.address == "10.0.0.220":  # Through the NAT gateway, to a host on the internet and back.
             recorder.flow(pod, host, at, size)
             recorder.on_the_way(pod, host, at, size, service)
             recorder.flow(host, pod, at, reply)
             recorder.on_the_way(host, pod, at, reply, service)
-        elif service.address == "10.0.16.221":  # A network load balancer, which lets the pods behind it see the client.
+        elif service.address == "10.0.16.221":  # A network load balancer that preserves the client's address.
             recorder.flow(pod, service, at, size)
             recorder.on_the_way(host, pod, at, reply, service)
             recorder.flow(host, pod, at, reply)

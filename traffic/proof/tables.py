@@ -1,11 +1,11 @@
-"""The tables of traffic/glue in DuckDB, over files that lie in a folder as they lie in the buckets."""
+"""The tables of traffic/glue in DuckDB, over files in a folder with the same paths as in the buckets."""
 
 import json
 from pathlib import Path
 
 GLUE = Path(__file__).resolve().parent.parent / "glue"
 
-#: Where the files of a table are, under the folder that stands for the buckets; with the account and the region of the examples.
+#: Where the files of a table are in this folder. The account and the Region are those of the examples.
 FLOW_LOGS_PREFIX = "AWSLogs/aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=us-east-2/"
 PODS_PREFIX = "pods/"
 
@@ -40,11 +40,11 @@ def _list(files):
 
 
 def open_tables(connection, root, delivered=lambda _file: True):
-    """Makes the views flow_logs and pods over the files under `root` for which `delivered(path)` holds."""
+    """Creates the views flow_logs and pods over the files under `root` for which `delivered(path)` is true."""
     root = Path(root)
     flow_logs = [file for file in sorted((root / FLOW_LOGS_PREFIX).rglob("*.parquet")) if delivered(file)]
     pods = [file for file in sorted((root / PODS_PREFIX).rglob("*.json.gz")) if delivered(file)]
-    # By the columns' names and types of the Glue table: a file that lacks one, or has it otherwise, is an error here.
+    # With the names and types of the Glue table's columns: a file without a column, or with another type, is an error.
     casts = ", ".join(f'CAST("{name}" AS {type_}) AS "{name}"' for name, type_ in columns("flow_logs"))
     connection.execute(
         f"CREATE OR REPLACE VIEW flow_logs AS SELECT {casts}, year, month, day, hour FROM read_parquet({_list(flow_logs)}, "
@@ -57,7 +57,7 @@ def open_tables(connection, root, delivered=lambda _file: True):
     )
 
 
-def make_result_table(connection):
-    """Makes cross_az_traffic, empty, with the columns of its Glue definition."""
+def create_result_table(connection):
+    """Creates cross_az_traffic, empty, with the columns of its Glue definition."""
     fields = ", ".join(f'"{name}" {type_}' for name, type_ in columns("cross_az_traffic"))
     connection.execute(f"CREATE OR REPLACE TABLE cross_az_traffic ({fields})")

@@ -1,4 +1,4 @@
-"""The picture of the zone-to-zone matrix."""
+"""The chart of the zone-to-zone matrix."""
 
 import unittest
 from xml.etree import ElementTree
@@ -20,7 +20,7 @@ class Chart(unittest.TestCase):
         self.texts = [element.text for element in self.svg.iter("{http://www.w3.org/2000/svg}text")]
         self.tips = [element.text for element in self.svg.iter("{http://www.w3.org/2000/svg}title")]
 
-    def test_there_is_a_square_for_each_pair_of_zones(self):
+    def test_each_pair_of_zones_has_a_square(self):
         self.assertEqual(len(self.tips) - 1, 16)
         for zone in ("use2-az1", "use2-az2", "<&>", "(not known)"):
             self.assertEqual(self.texts.count(zone), 2)
@@ -30,7 +30,7 @@ class Chart(unittest.TestCase):
         self.assertIn("use2-az2 to use2-az1: 1048576 bytes, under $0.01", self.tips)
         self.assertIn("use2-az2 to use2-az2: 0 bytes, $0.00", self.tips)
 
-    def test_the_more_bytes_the_stronger(self):
+    def test_more_bytes_give_a_stronger_colour(self):
         strength = {
             group.find("{*}title").text.split(":")[0]: float(group.find("{*}rect").get("fill-opacity"))
             for group in self.svg.iter("{http://www.w3.org/2000/svg}g")
@@ -38,13 +38,13 @@ class Chart(unittest.TestCase):
         self.assertGreater(strength["use2-az1 to use2-az1"], strength["use2-az1 to use2-az2"])
         self.assertGreater(strength["use2-az1 to use2-az2"], strength["use2-az2 to use2-az1"])
 
-    def test_the_sum_is_said(self):
+    def test_the_chart_has_the_sum(self):
         self.assertTrue(any(text.startswith("60.0% stay in their zone; 2.0 GB cross, $0.04") for text in self.texts), self.texts)
 
-    def test_no_rows(self):
+    def test_no_rows_give_an_empty_chart(self):
         ElementTree.fromstring(chart.svg([], "Nothing"))
 
-    def test_sizes(self):
+    def test_sizes_have_units(self):
         self.assertEqual([chart.human(size) for size in (0, 1023, 1024, 5 * 2**40, 2**60)], ["0 B", "1023 B", "1.0 KB", "5.0 TB", "1048576.0 TB"])
 
 

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests, against Kubernetes' own schemas."""
+"""Validates the Kubernetes manifests with Kubernetes' own schemas."""
 
 import unittest
 from pathlib import Path
@@ -16,8 +16,8 @@ def objects():
 
 
 class Manifests(unittest.TestCase):
-    def test_each_object_is_valid_in_every_version_that_eks_has(self):
-        # The oldest in extended support, and newer; of which kubernetes-validate has the schemas.
+    def test_each_object_is_valid_in_every_version_of_eks(self):
+        # From the oldest version in extended support, as far as kubernetes-validate has the schemas.
         known = sorted({version.rsplit(".", 1)[0] if version.count(".") > 1 else version for version in _versions()}, key=_number)
         wanted = [version for version in known if _number(version) >= (1, 29)]
         self.assertGreaterEqual(len(wanted), 3, known)
@@ -32,7 +32,7 @@ class Manifests(unittest.TestCase):
         with self.assertRaises(kubernetes_validate.ValidationError):
             kubernetes_validate.validate(role, kubernetes_validate.latest_version(), strict=True)
 
-    def test_the_function_may_only_read_nodes_and_pods(self):
+    def test_the_role_allows_only_get_and_list_of_nodes_and_pods(self):
         _, role = next(objects_of("ClusterRole"))
         self.assertEqual(role["rules"], [{"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list"]}])
         _, binding = next(objects_of("ClusterRoleBinding"))
@@ -40,7 +40,7 @@ class Manifests(unittest.TestCase):
         self.assertEqual([subject["kind"] for subject in binding["subjects"]], ["Group"])
         self.assertFalse(binding["subjects"][0]["name"].startswith("system:"), "EKS refuses such a group in an access entry")
 
-    def test_the_demo_is_spread_over_zones(self):
+    def test_the_demo_application_is_spread_over_zones(self):
         deployments = dict((document["metadata"]["name"], document) for _, document in objects_of("Deployment"))
         self.assertEqual(set(deployments), {"client", "server"})
         for deployment in deployments.values():

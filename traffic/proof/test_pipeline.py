@@ -1,4 +1,4 @@
-"""The state machine from its input to its end, on this machine: moto's engine, ministack's Athena, the real extract-pods on a simulated cluster."""
+"""Executions of the state machine on this machine: moto's engine, ministack's Athena, the real extract-pods with a fake cluster."""
 
 import gzip
 import json
@@ -32,23 +32,23 @@ class Pipeline(unittest.TestCase):
         with tempfile.TemporaryDirectory() as root:
             write_flow_logs(root, cls.story.traffic.records)
             pipeline.upload(cls.aws, pipeline.FLOW_LOGS_BUCKET, root, "AWSLogs/")
-            # Earlier listings were written by earlier executions; the real extract-pods lists what is there now.
+            # Earlier executions wrote the earlier listings. The real extract-pods lists the present.
             write_listings(root, cluster, [at for at in cluster.listings if at < asked_for])
             pipeline.upload(cls.aws, pipeline.PODS_BUCKET, root, "pods/")
 
     def listings(self, bucket=pipeline.PODS_BUCKET):
-        """The keys of what extract-pods has written."""
+        """The keys of the objects that extract-pods has written."""
         objects = self.aws.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
         return {found["Key"] for found in objects}
 
-    def tries(self, execution):
-        """How often the execution has invoked extract-pods, and the errors of those that failed."""
+    def attempts(self, execution):
+        """How often the execution has invoked extract-pods, and the errors of the invocations that failed."""
         stepfunctions = self.aws.client("stepfunctions")
         events = stepfunctions.get_execution_history(executionArn=execution, maxResults=1000)["events"]
         failures = [event["lambdaFunctionFailedEventDetails"]["error"] for event in events if event["type"] == "LambdaFunctionFailed"]
         return sum(event["type"] == "LambdaFunctionScheduled" for event in events), failures
 
-    def test_an_hour_by_the_schedule(self):
+    def test_a_scheduled_execution_stores_the_truth(self):
         ended = pipeline.run(self.aws, self.machine, self.until)
         self.assertEqual(ended["status"], "SUCCEEDED", ended.get("cause"))
         output = json.loads(ended["output"])
@@ -56,8 +56,8 @@ class Pipeline(unittest.TestCase):
         listing = output["listing"]
         folder = f"pods/dt={self.hour[:10]}/hour={self.hour[11:13]}"
         self.assertEqual((listing["bucket"], listing["key"]), (pipeline.PODS_BUCKET, f"{folder}/prod.{ended['name']}.json.gz"))
-        self.assertEqual(self.tries(ended["executionArn"]), (1, []))
-        # What the real function writes of the cluster's objects is what the proof takes it to write.
+        self.assertEqual(self.attempts(ended["executionArn"]), (1, []))
+        # The real function writes what the proof assumes that it writes.
         body = self.aws.client("s3").get_object(Bucket=listing["bucket"], Key=listing["key"])["Body"].read()
         written = [json.loads(line) for line in gzip.decompress(body).splitlines()]
         observed = {line.pop("observed_at") for line in written}
@@ -69,7 +69,7 @@ class Pipeline(unittest.TestCase):
         found = {
             answers.key({**row, "hour": datetime.strptime(row["hour"][:19], "%Y-%m-%d %H:%M:%S")}): int(row["bytes"]) for row in rows
         }
-        # Files that come later than 12:20 lie here already, so all is found at once.
+        # The files that arrive after 12:20 are in the bucket already, so the query finds everything at once.
         self.assertEqual(answers.differences(found, self.story.truth()), [])
         usd = sum(float(row["usd_out"]) + float(row["usd_in"]) for row in rows)
         true = sum(size for key, size in self.story.truth().items() if answers.crosses(key)) / 2**30 * 0.02
@@ -79,7 +79,7 @@ class Pipeline(unittest.TestCase):
         self.assertEqual(output["metrics"]["values"], len(metrics))
 
     def metrics_in_cloudwatch(self):
-        """The greatest value that CloudWatch has, by hour, metric, source and destination."""
+        """The largest value in CloudWatch, by hour, metric, source and destination."""
         cloudwatch, found = self.aws.client("cloudwatch"), {}
         period = {"StartTime": self.story.at(9), "EndTime": self.story.at(12), "Period": 3600, "Statistics": ["Maximum"]}
         for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace="Hookline"):
@@ -93,7 +93,7 @@ class Pipeline(unittest.TestCase):
         return found
 
     def metrics_of(self, rows):
-        """The metrics of these rows: of each hour the sums, and the ten pairs that send most across zones."""
+        """The metrics of these rows: for each hour the sums, and the ten pairs with the most bytes across zones."""
         hours = [self.story.at(hour) for hour in (9, 10, 11)]
         sums = Counter({(hour, name, "(all)", "(all)"): 0 for hour in hours for name in ("CrossAzBytes", "InZoneBytes")})
         pairs = Counter()
@@ -118,14 +118,14 @@ class Pipeline(unittest.TestCase):
         self.assertEqual(ended["status"], "SUCCEEDED", ended.get("cause"))
         self.assertEqual(json.loads(ended["output"])["metrics"]["values"], 0)
 
-    def test_metrics_that_cannot_be_read_end_it_and_the_traffic_is_stored(self):
+    def test_metrics_that_cannot_be_read_fail_the_execution_after_the_traffic_is_stored(self):
         machine = self.machine_with("no-metrics", "SELECT 1 AS one UNION ALL SELECT 2")
         ended = pipeline.run(self.aws, machine, self.until)
         self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.MetricsNotPut"))
         self.assertIn("The traffic is stored, its metrics are not", ended["cause"])
 
     def machine_with(self, name, metrics_sql, sql=None):
-        """The state machine with another query for the metrics, or for both."""
+        """Creates the state machine with another query for the metrics, or with both queries replaced. Returns its ARN."""
         made = self.aws.client("stepfunctions").create_state_machine(
             name=name,
             definition=pipeline.definition(pipeline.query_template() if sql is None else sql, metrics_sql),
@@ -133,36 +133,36 @@ class Pipeline(unittest.TestCase):
         )
         return made["stateMachineArn"]
 
-    def test_input_that_cannot_be_read_asks_for_nothing(self):
+    def test_invalid_input_fails_before_any_call(self):
         before = self.listings()
         for until, pods in (
             ("yesterday", None),
             ("2026-05-04T12:20:07+02:00", None),
-            ("2026-05-04T12' OR '1'='1:20:07Z", None),  # It becomes a part of the SQL.
+            ("2026-05-04T12' OR '1'='1:20:07Z", None),  # It would become part of the SQL.
             (self.until, {"cluster": "prod"}),
         ):
             ended = pipeline.run(self.aws, self.machine, until, pods)
             self.assertEqual((ended["status"], ended.get("error")), ("FAILED", "Hookline.InvalidInput"), until)
-            self.assertEqual(self.tries(ended["executionArn"]), (0, []), until)
+            self.assertEqual(self.attempts(ended["executionArn"]), (0, []), until)
         self.assertEqual(self.listings(), before)
 
-    def test_a_listing_that_fails_is_tried_again(self):
+    def test_a_failed_listing_is_retried(self):
         bucket = "hookline-pods-made-late"
         execution = pipeline.start(self.aws, self.machine, self.until, {"cluster": "prod", "bucket": bucket})
-        _, failures = wait_for("a listing that failed", lambda: (found := self.tries(execution))[1] and found, ENDS_WITHIN)
+        _, failures = wait_for("a listing that failed", lambda: (found := self.attempts(execution))[1] and found, ENDS_WITHIN)
         self.assertEqual(set(failures), {"Hookline.UploadFailed"})
         self.aws.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "us-east-2"})
         self.assertEqual(pipeline.end(self.aws, execution)["status"], "SUCCEEDED")
         self.assertEqual(len(self.listings(bucket)), 1)
 
-    def test_a_listing_that_cannot_be_made_ends_it_by_its_name(self):
+    def test_a_listing_that_cannot_succeed_fails_the_execution_with_its_error(self):
         ended = pipeline.run(self.aws, self.machine, self.until, {"cluster": "another", "bucket": pipeline.PODS_BUCKET})
         self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.ClusterNotFound"))
         self.assertIn("another", ended["cause"])
-        tries, _ = self.tries(ended["executionArn"])
-        self.assertEqual(tries, 1, "what will not get better is not tried again")
+        attempts, _ = self.attempts(ended["executionArn"])
+        self.assertEqual(attempts, 1, "an error that stays is not retried")
 
-    def test_a_query_that_fails_ends_it_with_athenas_reason(self):
+    def test_a_failed_query_fails_the_execution_with_the_reason_of_athena(self):
         machine = self.machine_with("broken", "SELECT 1", sql="SELECT no_such_column FROM flow_logs -- {}")
         ended = pipeline.run(self.aws, machine, self.until)
         self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.QueryFailed"))

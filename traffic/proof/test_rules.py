@@ -1,4 +1,4 @@
-"""One rule of the query at a time: small clusters, made for the rule; and that no rule can be left out."""
+"""Tests one rule of the query at a time, on a small cluster. Also tests that no rule can be left out."""
 
 import unittest
 
@@ -14,7 +14,7 @@ UNTIL = utc(*DAY, 12)
 
 
 class Scene:
-    """A cluster of one node a zone, for flows told one by one. No file is late."""
+    """A cluster with one node per zone, for flows that a test adds one by one. No file is late."""
 
     def __init__(self):
         self.builder = Builder(1, BEGIN, END)
@@ -31,7 +31,7 @@ class Scene:
         return self.builder.pod(node, "shop", group, **other)
 
     def found(self):
-        """What the query finds: {(scope, source group, source zone, destination group, destination zone): bytes}."""
+        """The result of the query: {(scope, source group, source zone, destination group, destination zone): bytes}."""
         with answers.opened(self) as (connection, _):
             found = answers.measured(answers.ask(connection, UNTIL))
         summed = {}
@@ -45,12 +45,12 @@ class Rules(unittest.TestCase):
     def setUp(self):
         self.scene = Scene()
 
-    def test_a_silent_receiver_has_a_zone(self):
+    def test_a_receiver_that_never_sends_has_a_zone(self):
         sender, sink = self.scene.pod(self.scene.a, "sender"), self.scene.pod(self.scene.b, "sink")
         self.scene.recorder.flow(sender, sink, TEN, 1000)
         self.assertEqual(self.scene.found(), {("cluster", "sender", A[1], "sink", B[1]): 1000})
 
-    def test_host_network_pods_are_their_node_once(self):
+    def test_host_network_pods_count_once_as_their_node(self):
         sender = self.scene.pod(self.scene.a, "sender")
         daemons = [self.scene.pod(self.scene.b, f"daemon-{number}", host_network=True) for number in range(5)]
         self.scene.recorder.flow(sender, daemons[0], TEN, 1000)
@@ -69,26 +69,26 @@ class Rules(unittest.TestCase):
             {("cluster", "client", A[1], "server", B[1]): 300, ("cluster", "server", B[1], "client", A[1]): 9000},
         )
 
-    def test_the_destinations_records_count_where_the_source_has_none(self):
+    def test_the_destinations_records_count_if_the_source_has_none(self):
         dark = self.scene.builder.node(A, logged=False)
         sender, receiver = self.scene.pod(dark, "sender"), self.scene.pod(self.scene.b, "receiver")
         self.scene.recorder.flow(sender, receiver, TEN, 1000)
         self.assertEqual(self.scene.found(), {("cluster", "sender", A[1], "receiver", B[1]): 1000})
 
-    def test_two_records_on_two_sides_of_the_hour_are_one_flow(self):
+    def test_two_records_on_two_sides_of_the_full_hour_count_once(self):
         sender, receiver = self.scene.pod(self.scene.a, "sender"), self.scene.pod(self.scene.b, "receiver")
         self.scene.recorder._record("egress", sender, receiver, TEN - 3, 1000)
         self.scene.recorder._record("ingress", sender, receiver, TEN + 4, 1000)
         self.assertEqual(self.scene.found(), {("cluster", "sender", A[1], "receiver", B[1]): 1000})
 
-    def test_and_so_they_are_where_the_window_begins(self):
+    def test_two_records_on_two_sides_of_the_windows_start_count_in_the_hour_before(self):
         sender, receiver = self.scene.pod(self.scene.a, "sender"), self.scene.pod(self.scene.b, "receiver")
         begin = TEN - 3600
         self.scene.recorder._record("egress", sender, receiver, begin - 3, 1000)
         self.scene.recorder._record("ingress", sender, receiver, begin + 4, 1000)
         self.assertEqual(self.scene.found(), {})
 
-    def test_an_address_goes_from_pod_to_pod_in_time(self):
+    def test_an_address_belongs_to_the_pod_that_holds_it_at_the_time(self):
         server = self.scene.pod(self.scene.b, "server")
         first = self.scene.pod(self.scene.a, "first", start=BEGIN, end=TEN - 1800, listed_end=True)
         second = self.scene.pod(self.scene.c, "second", start=TEN - 1700, addresses=first.addresses)
@@ -99,8 +99,8 @@ class Rules(unittest.TestCase):
             {("cluster", "first", A[1], "server", B[1]): 1, ("cluster", "second", C[1], "server", B[1]): 20},
         )
 
-    def test_a_pod_that_listings_no_longer_have_holds_nothing(self):
-        # Deleted at 09:30, in no listing from 10:20 on; at 11:00 somebody whom no listing has ever had sends from its address.
+    def test_a_pod_that_is_no_longer_listed_holds_no_address(self):
+        # The pod is deleted at 09:30; no listing has it from 10:20 on. At 11:00 a pod that no listing ever has sends from its address.
         server = self.scene.pod(self.scene.b, "server")
         first = self.scene.pod(self.scene.a, "first", start=BEGIN, end=TEN - 1800)
         unseen = self.scene.pod(self.scene.a, "unseen", start=TEN + 3600 - 60, end=TEN + 3600 + 600, addresses=first.addresses)
@@ -111,8 +111,8 @@ class Rules(unittest.TestCase):
             {("cluster", "first", A[1], "server", B[1]): 1, ("cluster", "(unknown)", A[1], "server", B[1]): 20},
         )
 
-    def test_an_instance_that_logs_knows_better_than_an_old_listing(self):
-        # The same, but still before the next listing: only the instance tells that it is not the first one.
+    def test_the_instance_that_logs_overrides_an_old_listing(self):
+        # As above, but before the next listing: only the instance tells that it is not the first pod.
         server = self.scene.pod(self.scene.b, "server")
         first = self.scene.pod(self.scene.a, "first", start=BEGIN, end=TEN - 1800)
         unseen = self.scene.pod(self.scene.c, "unseen", start=TEN - 1200, end=TEN + 600, addresses=first.addresses)
@@ -124,13 +124,13 @@ class Rules(unittest.TestCase):
             {("cluster", "(unknown)", C[1], "server", B[1]): 20, ("cluster", "server", B[1], "(unknown)", C[1]): 300},
         )
 
-    def test_a_load_balancer_that_passes_the_client_on_counts_nothing_itself(self):
+    def test_the_records_of_a_load_balancer_that_preserves_the_client_do_not_count(self):
         client, server = self.scene.pod(self.scene.a, "client"), self.scene.pod(self.scene.b, "server")
         balancer = Outside("10.0.32.9", 1, C)
         self.scene.recorder.on_the_way(client, server, TEN, 1000, balancer)
         self.assertEqual(self.scene.found(), {})
 
-    def test_no_zone_ids_at_all(self):
+    def test_zone_ids_come_from_the_records_if_no_node_has_them(self):
         scene = self.scene
         for node in scene.cluster.nodes:
             node.zone_id_label = False
@@ -138,10 +138,10 @@ class Rules(unittest.TestCase):
         scene.recorder.flow(sender, sink, TEN, 1000)
         with answers.opened(scene) as (connection, _):
             (row,) = answers.ask(connection, UNTIL)
-        # By what the interfaces logged: both ends did.
+        # The zones are those that the interfaces logged. Both ends logged.
         self.assertEqual((row["src_az_id"], row["dst_az_id"], row["cross_az"]), (A[1], B[1], True))
 
-    def test_zone_names_where_there_is_nothing_else(self):
+    def test_a_zone_without_an_id_has_its_name(self):
         scene = self.scene
         for node in scene.cluster.nodes:
             node.zone_id_label = False
@@ -152,7 +152,7 @@ class Rules(unittest.TestCase):
             (row,) = answers.ask(connection, UNTIL)
         self.assertEqual((row["src_az_id"], row["dst_az_id"], row["cross_az"]), (A[1], B[0], True))
 
-    def test_the_way_out_is_named(self):
+    def test_the_traffic_path_names_the_destination_of_egress(self):
         pod = self.scene.pod(self.scene.a, "pod")
         for path in range(1, 9):
             self.scene.recorder.flow(pod, Outside(f"203.0.113.{path}", path), TEN, path)
@@ -171,7 +171,7 @@ class Rules(unittest.TestCase):
             },
         )
 
-    def test_both_addresses_of_a_pod_are_its_own(self):
+    def test_both_addresses_of_a_pod_belong_to_it(self):
         server = self.scene.pod(self.scene.b, "server")
         pod = self.scene.pod(self.scene.a, "pod", addresses=["10.0.0.99", "2600:1f16:abc:de01::3d"])
         self.scene.recorder.flow(pod, server, TEN, 1)
@@ -180,24 +180,24 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.scene.found(), {("cluster", "pod", A[1], "server", B[1]): 21})
 
 
-#: A rule, and the query without it: (text of the query, what stands there instead). Each makes a difference in some story.
+#: The rules, each with the change that removes it from the query: (text, replacement). Each makes a difference in some story.
 WITHOUT = {
     "the source's address in time": ("s.ip = r.pkt_srcaddr AND r.start >= s.from_s AND r.start < s.until_s", "s.ip = r.pkt_srcaddr"),
     "the destination's address in time": ("d.ip = r.pkt_dstaddr AND r.start >= d.from_s AND r.start < d.until_s", "d.ip = r.pkt_dstaddr"),
     "hostNetwork is the node": ("p.kind = 'pod' AND NOT p.host_network", "p.kind = 'pod'"),
     "the source's address in the packet": ("s.ip = r.pkt_srcaddr", "s.ip = r.srcaddr"),
-    "a record at one of its ends": ("WHERE n.instance_id IS NOT NULL\n", "WHERE true\n"),
+    "only records made at an end": ("WHERE n.instance_id IS NOT NULL\n", "WHERE true\n"),
     "pods with an interface of their own": ("OR r.instance_id IS NULL AND r.first_address", "OR false AND r.first_address"),
-    "the source counts, else the destination": ("WHERE at_source = source_logs", "WHERE true"),
-    "the destination where the source logs nothing": ("WHERE at_source = source_logs", "WHERE at_source"),
-    "what was refused did not pass": ("AND action = 'ACCEPT' ", ""),
+    "the source's records, else the destination's": ("WHERE at_source = source_logs", "WHERE true"),
+    "the destination's records if the source has none": ("WHERE at_source = source_logs", "WHERE at_source"),
+    "rejected packets do not count": ("AND action = 'ACCEPT' ", ""),
     "a node of the same listing": (" AND n.seen_s = p.seen_s", ""),
     "zones of nodes without the ID": ("coalesce(n.az_id, z.az_id) AS az_id, n.start_s", "n.az_id, n.start_s"),
-    "an address rests": ("ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + 30", "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"),
+    "an address is not reused for half a minute": ("ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + 30", "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"),
     "the start of a record is late": ("coalesce(h.end_s, 253402300799) + 60", "coalesce(h.end_s, 253402300799)"),
     "files of the hour that begins at the end": ("substr(CAST(TIMESTAMP ':until' AS varchar), 12, 2),", ""),
     "files that are an hour late": ("substr(CAST(TIMESTAMP ':until' + INTERVAL '1' HOUR AS varchar), 12, 2),", ""),
-    "hours and no more": ("WHERE hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until'", "WHERE true"),
+    "only the three hours": ("WHERE hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until'", "WHERE true"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What the SQL texts, the tables, the schema and the state machine say of each other."""
+"""Tests that the SQL texts, the tables, the schema and the state machine agree with each other."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def pods_schema():
 
 
 class Statements(unittest.TestCase):
-    def test_each_is_athenas_sql(self):
+    def test_each_statement_parses_in_athenas_dialect(self):
         for dialect in ("athena", "trino"):
             for name in ("cross-az", "store", "metrics", *NAMED):
                 text = statement.store(utc(*DAY, 12)) if name == "store" else statement.read(name)
@@ -35,7 +35,7 @@ class Statements(unittest.TestCase):
                     self.assertEqual(len(sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)), 1)
 
     def test_flow_logs_are_read_once(self):
-        # A second mention would be a second scan, and Athena charges by what is scanned.
+        # A second mention would be a second scan. Athena bills the bytes that it scans.
         query = sqlglot.parse_one(statement.cross_az(utc(*DAY, 12)), read="athena")
         self.assertEqual([table.name for table in query.find_all(exp.Table)].count("flow_logs"), 1)
 
@@ -47,23 +47,23 @@ class Statements(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, ":until"):
             statement.with_parameters("SELECT 1", until="now")
 
-    def test_all_fits_into_a_query(self):
+    def test_the_longest_statement_fits_into_a_query_of_athena(self):
         self.assertLess(len(statement.store(utc(*DAY, 12))), 262_144)
 
-    def test_the_state_machine_fills_every_place(self):
+    def test_the_state_machine_fills_every_placeholder(self):
         machine = json.loads(pipeline.MACHINE.read_text(encoding="utf-8"))
         for state, template in (("AskToStore", statement.store_template()), ("AskForMetrics", statement.metrics_template())):
             call = machine["States"][state]["Parameters"]["statement.$"]
             arguments = re.fullmatch(r"States\.Format\(\$\.statement, (.*)\)", call)[1].split(", ")
             self.assertEqual(set(arguments), {"$.window.until"})
             self.assertEqual(len(arguments), template.count("{}"), state)
-            # Nothing else in the text may look like a place, or like an escape.
+            # Nothing else in the text may look like a placeholder or an escape.
             self.assertNotRegex(template.replace("{}", ""), r"[{}\\]")
 
-    def test_the_metrics_of_the_stored_table(self):
+    def test_metrics_are_computed_from_the_stored_table(self):
         connection = duckdb.connect()
         self.addCleanup(connection.close)
-        tables.make_result_table(connection)
+        tables.create_result_table(connection)
 
         def store(hour, source, destination, crosses, size, scope="cluster"):
             usd = 0.5 if crosses else 0.0
@@ -100,14 +100,14 @@ class Statements(unittest.TestCase):
                 ("11", "CrossAzBytes", "(nodes)", "data/db"): (3, "Bytes"),
             },
         )
-        # CloudWatch would refuse them.
+        # CloudWatch would refuse hours that are this old.
         long_ago = statement.metrics_template().replace("{}", "2026-01-01 12:00:00")
         self.assertEqual(connection.execute(long_ago).fetchall(), [])
 
     def test_the_named_queries_run_on_the_stored_table(self):
         connection = duckdb.connect()
         self.addCleanup(connection.close)
-        tables.make_result_table(connection)
+        tables.create_result_table(connection)
         now = datetime.now(timezone.utc).replace(tzinfo=None, minute=0, second=0, microsecond=0)
         row = (now, "cluster", "shop", "Label", "cart", "use2-az1", "data", "StatefulSet", "db")
         for zone, crosses, usd in (("use2-az1", False, 0.0), ("use2-az2", True, 0.01)):
@@ -136,25 +136,25 @@ class Statements(unittest.TestCase):
 
 
 class Partitions(unittest.TestCase):
-    """The conditions on partitions let through the hours that they should, at every edge of a calendar."""
+    """The conditions on partitions select the right hours, also where a day, a month or a year ends."""
 
-    def test_hours_of_flow_logs(self):
+    def test_the_condition_on_flow_logs_selects_their_hours(self):
         condition = re.search(r"WHERE (year IN .*?)\n    AND start >=", statement.read("cross-az"), re.DOTALL)[1]
         for until in self._edges():
             wanted = {until + timedelta(hours=hour) for hour in range(-3, 3)}
-            let_through = self._let_through(condition, until, "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day")
-            self.assertLessEqual(wanted, let_through, until)
+            selected = self._selected(condition, until, "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day")
+            self.assertLessEqual(wanted, selected, until)
             if 3 <= until.hour <= 21:
-                self.assertEqual(let_through, wanted)
-            # Lists for each column let through all their combinations: about midnight the hours of two days, and where a month ends
-            # of four, where a year does of eight.
-            self.assertLessEqual(len(let_through), 8 * len(wanted), until)
+                self.assertEqual(selected, wanted)
+            # One list per column selects all combinations: the hours of two days at midnight, of four where a month ends, of eight
+            # where a year ends.
+            self.assertLessEqual(len(selected), 8 * len(wanted), until)
 
-    def test_hours_of_listings(self):
+    def test_the_condition_on_listings_selects_their_hours(self):
         condition = re.search(r"WHERE (dt BETWEEN .*?)\n\),", statement.read("cross-az"), re.DOTALL)[1]
         for until in self._edges():
             wanted = {until + timedelta(hours=hour) for hour in range(-4, 3)}
-            self.assertEqual(self._let_through(condition, until, "strftime(h, '%Y-%m-%d') AS dt"), wanted, until)
+            self.assertEqual(self._selected(condition, until, "strftime(h, '%Y-%m-%d') AS dt"), wanted, until)
 
     @staticmethod
     def _edges():
@@ -164,7 +164,7 @@ class Partitions(unittest.TestCase):
         ]
 
     @staticmethod
-    def _let_through(condition, until, columns):
+    def _selected(condition, until, columns):
         hours = f"SELECT h, {columns}, strftime(h, '%H') AS hour FROM (SELECT unnest(range(TIMESTAMP '2025-12-01', TIMESTAMP '2028-04-01', INTERVAL 1 HOUR)) AS h)"
         condition = condition.replace(":until", until.strftime(statement.UNTIL_FORMAT))
         with duckdb.connect() as connection:
@@ -176,13 +176,13 @@ class Tables(unittest.TestCase):
         query = sqlglot.parse_one(statement.cross_az(utc(*DAY, 12)), read="athena")
         self.assertEqual(query.named_selects, [name for name, _ in tables.columns("cross_az_traffic")])
 
-    def test_the_statement_that_makes_it_says_the_same_as_its_definition(self):
+    def test_the_statement_that_creates_the_table_matches_its_definition(self):
         text = statement.read("create-table")
         made = re.findall(r"^  `?(\w+)`? (\w+),?$", text, re.MULTILINE)
         columns = tables.definition("cross_az_traffic")["StorageDescriptor"]["Columns"]
         self.assertEqual(made, [(column["Name"], column["Type"]) for column in columns])
 
-    def test_projections_are_for_the_partitions(self):
+    def test_partition_projection_has_every_partition_key(self):
         for table in ("flow_logs", "pods"):
             definition = tables.definition(table)
             keys = [key["Name"] for key in definition["PartitionKeys"]]
@@ -195,14 +195,14 @@ class Tables(unittest.TestCase):
             for key in keys:
                 self.assertIn(f"{key}=${{{key}}}/", template)
 
-    def test_flow_logs_have_what_the_query_asks_for(self):
+    def test_flow_logs_have_the_columns_of_the_query(self):
         known = {name for name, _ in tables.columns("flow_logs")}
         self.assertLessEqual(
             {"flow_direction", "pkt_srcaddr", "pkt_dstaddr", "srcaddr", "dstaddr", "start", "end", "bytes", "instance_id", "az_id", "traffic_path", "log_status", "action"},
             known,
         )
 
-    def test_comments_are_as_long_as_glue_takes_them(self):
+    def test_comments_are_within_the_limits_of_glue(self):
         for table in ("flow_logs", "pods", "cross_az_traffic"):
             definition = tables.definition(table)
             self.assertLessEqual(len(definition["Description"]), 2048)
@@ -220,13 +220,13 @@ class Listings(unittest.TestCase):
         for line in (SCHEMA / "pods.example.jsonl").read_text(encoding="utf-8").splitlines():
             pods_schema().validate(json.loads(line))
 
-    def test_what_the_proof_uses_is_valid(self):
+    def test_the_lines_of_the_proof_are_valid(self):
         validator, story = pods_schema(), Story(1, flows=0)
         for at in LISTINGS:
             for line in story.cluster.lines(at):
                 validator.validate(line)
 
-    def test_the_schema_refuses(self):
+    def test_the_schema_refuses_invalid_lines(self):
         pod = json.loads((SCHEMA / "pods.example.jsonl").read_text(encoding="utf-8").splitlines()[1])
         for change in ({"ips": ["10.0.1.57/32"]}, {"start_time": "2026-05-04 08:00:11"}, {"uid": ""}, {"phase": "running"}, {"azId": "use2-az1"}):
             self.assertFalse(pods_schema().is_valid({**pod, **change}), change)

@@ -1,4 +1,4 @@
-"""The query on generated flow logs, against the truth, to the byte."""
+"""Compares the query on generated flow logs with the truth, to the byte."""
 
 import shutil
 import tempfile
@@ -22,13 +22,13 @@ UNTIL = utc(*DAY, 12)
 
 
 class Truth(unittest.TestCase):
-    def test_every_seed_to_the_byte(self):
+    def test_the_query_finds_the_truth_of_every_seed(self):
         for seed in SEEDS:
             story = Story(seed)
             with self.subTest(seed=seed), answers.opened(story) as (connection, _):
                 self.assertEqual(answers.differences(answers.measured(answers.ask(connection, UNTIL)), story.truth()), [])
 
-    def test_the_story_has_all_that_it_is_for(self):
+    def test_a_story_has_every_difficulty(self):
         story = Story(1)
         truth = story.truth()
         scopes = {scope for _, scope, _, _ in truth}
@@ -51,7 +51,7 @@ class Truth(unittest.TestCase):
         self.assertTrue(any(label.group == "sink" for label in labels))
         self.assertFalse(any(label.group == "sink" for label in senders), "a sink sends")
 
-    def test_athenas_dialect_says_the_same(self):
+    def test_athenas_dialect_gives_the_same_result(self):
         story = Story(1)
         with answers.opened(story) as (connection, _):
             for dialect in ("athena", "trino"):
@@ -59,7 +59,7 @@ class Truth(unittest.TestCase):
                 found = answers.measured(answers.rows(connection.execute(translated)))
                 self.assertEqual(answers.differences(found, story.truth()), [], dialect)
 
-    def test_dollars_and_share(self):
+    def test_dollars_and_share_follow_from_the_bytes(self):
         story = Story(2)
         with answers.opened(story) as (connection, _):
             found = answers.rows(connection.execute(statement.cross_az(UNTIL, usd_per_gb="0.02")))
@@ -83,7 +83,7 @@ class Truth(unittest.TestCase):
             else:
                 self.assertIsNone(row["in_zone_share"])
 
-    def test_sources_of_one_label_in_two_zones_stay_apart(self):
+    def test_sources_with_one_label_in_several_zones_have_a_row_each(self):
         with answers.opened(Story(3)) as (connection, _):
             found = answers.ask(connection, UNTIL)
         zones = {row["src_az_id"] for row in found if row["src_group"] == "cart"}
@@ -91,9 +91,9 @@ class Truth(unittest.TestCase):
 
 
 class Stored(unittest.TestCase):
-    """Run after run, each with the files that are there by then, as the schedule does it."""
+    """Runs one after another, as the schedule does, each with the files that are published by then."""
 
-    def test_late_files_are_counted_and_nothing_twice(self):
+    def test_late_files_are_counted_and_no_byte_twice(self):
         for seed in (4, 5):
             with self.subTest(seed=seed):
                 self._runs(Story(seed))
@@ -105,7 +105,7 @@ class Stored(unittest.TestCase):
         write_listings(root, story.cluster)
         connection = duckdb.connect()
         self.addCleanup(connection.close)
-        tables.make_result_table(connection)
+        tables.create_result_table(connection)
         totals = []
         for until in (utc(*DAY, hour) for hour in range(10, 15)):
             now = seconds(until + timedelta(minutes=20))
@@ -113,22 +113,22 @@ class Stored(unittest.TestCase):
             connection.execute(statement.store(until))
             once = self._stored(connection)
             connection.execute(statement.store(until))
-            self.assertEqual(answers.differences(self._stored(connection), once), [], "an hour that is run twice is another")
+            self.assertEqual(answers.differences(self._stored(connection), once), [], "a second run changes the hours")
             totals.append(sum(once.values()))
         self.assertEqual(answers.differences(once, story.truth()), [])
-        self.assertLess(totals[2], totals[4], "no file was late, so this has shown nothing")
+        self.assertLess(totals[2], totals[4], "no file was late, so the test shows nothing")
 
     @staticmethod
     def _stored(connection):
         hours = [time.replace(tzinfo=None) for time in (utc(*DAY, 9), UNTIL)]
         return answers.measured(answers.rows(connection.execute("SELECT * FROM cross_az_traffic WHERE hour >= ? AND hour < ?", hours)))
 
-    def test_rows_that_are_no_longer_true_go(self):
+    def test_rows_that_are_no_longer_true_are_deleted(self):
         with answers.opened(Story(6)) as (connection, _):
-            tables.make_result_table(connection)
+            tables.create_result_table(connection)
             connection.execute(statement.store(UNTIL))
             right = self._stored(connection)
-            # As if a run with worse listings had been before: another name, another number; and an hour outside the window.
+            # As after a run with worse listings: another name, another number. Also a row of an hour outside the window.
             connection.execute("UPDATE cross_az_traffic SET src_group = 'long-gone' WHERE src_group = 'cart'")
             connection.execute("UPDATE cross_az_traffic SET bytes = bytes + 1 WHERE src_group = 'db'")
             connection.execute("INSERT INTO cross_az_traffic SELECT * REPLACE (hour - INTERVAL '1' DAY AS hour) FROM cross_az_traffic LIMIT 1")
@@ -138,7 +138,7 @@ class Stored(unittest.TestCase):
 
 
 class Published(unittest.TestCase):
-    """How far the published sample's algorithm is from the truth, on the same files."""
+    """The difference between the published sample's algorithm and the truth, on the same files."""
 
     @staticmethod
     def _published(connection, hour):

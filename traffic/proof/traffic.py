@@ -1,6 +1,6 @@
-"""Flows between the ends of a cluster, as VPC Flow Logs would record them, and what they come to.
+"""Flows between the ends of a cluster, as VPC Flow Logs record them, and the truth about them.
 
-The truth is summed up while the flows are made, from who sends to whom, and not from the records.
+The truth is added up while the flows are generated, from their ends, and not from the records.
 """
 
 import gzip
@@ -24,14 +24,14 @@ SCHEMA = pyarrow.schema(
     [(column["Name"], _ARROW[column["Type"]]) for column in tables.definition("flow_logs")["StorageDescriptor"]["Columns"]]
 )
 
-#: What the query makes of the traffic path of egress records.
+#: The names that the query gives to the traffic path of egress records.
 IN_THE_VPC, INTERNET = "(in or through the VPC)", "(internet gateway)"
 FROM_OUTSIDE = Label("", "Outside", "(outside)", "")
 
 
 @dataclass
 class Outside:
-    """An address that is no node's and no pod's: `path` is how traffic gets there. A requester-managed interface may log at it."""
+    """An address of neither a node nor a pod. `path` is the traffic path to it. A requester-managed interface may log there."""
 
     address: str
     path: int
@@ -43,7 +43,7 @@ class Outside:
 
 @dataclass
 class Traffic:
-    """Records by the time at which their file is delivered, and the truth: bytes by hour, scope, source and destination."""
+    """Records, by the delivery time of their file, and the truth: bytes by hour, scope, source and destination."""
 
     records: dict = field(default_factory=lambda: defaultdict(list))
     truth: dict = field(default_factory=lambda: defaultdict(int))
@@ -54,7 +54,7 @@ class Traffic:
 
 
 class Recorder:
-    """Makes records of flows, and keeps the account of them."""
+    """Generates the records of flows, and adds up the truth."""
 
     def __init__(self, cluster: Cluster, seed, late=0.03):
         self.cluster = cluster
@@ -76,7 +76,7 @@ class Recorder:
         elif destination_logs:
             seen = seen_by_destination
         else:
-            return  # Nobody has logged it: nobody can know.
+            return  # No interface logged it, so no query can find it.
         hour = seen - seen % 3600
         if isinstance(destination, Outside):
             scope, labels = "egress", (self.label(source), destination.label_as_destination())
@@ -87,7 +87,7 @@ class Recorder:
         self.traffic.truth[(hour, scope, *labels)] += size
 
     def on_the_way(self, source, destination, at, size, middle: Outside):
-        """What a NAT gateway or a load balancer records of bytes that one of its sides has recorded already."""
+        """The records of a NAT gateway or a load balancer, for bytes that the interface of an end has recorded already."""
         seen = self._first_seen(at)
         for direction, srcaddr, dstaddr in (
             ("ingress", _address(source), middle.address),
@@ -98,7 +98,7 @@ class Recorder:
             )
 
     def rejected(self, source, destination, at, size):
-        """Packets that the destination's security group does not let in: they left, and did not arrive."""
+        """Packets that the source sends and the destination's security group rejects."""
         seen = self._first_seen(at)
         self._record("egress", source, destination, seen, size)
         self._record("ingress", source, destination, seen, size, action="REJECT")
@@ -106,11 +106,11 @@ class Recorder:
         self.traffic.truth[(hour, "cluster", self.label(source), self.label(destination))] += size
 
     def never_sent(self, source, destination, at, size):
-        """Packets that the source's own rules do not let out."""
+        """Packets that the source's own rules reject."""
         self._record("egress", source, destination, self._first_seen(at), size, action="REJECT")
 
     def no_flow(self, node: Node, at, status):
-        """A record of status NODATA or SKIPDATA: it has no addresses and no numbers."""
+        """A record of status NODATA or SKIPDATA, which has no addresses and no numbers."""
         row = {name: None for name in SCHEMA.names}
         row.update(
             version=5, account_id="123456789012", interface_id=node.interface, instance_id=node.instance or "-", az_id=node.zone[1],
@@ -120,7 +120,7 @@ class Recorder:
         self._deliver(row)
 
     def label(self, end):
-        """What the result should call a node or a pod: a pod that no listing has is unknown, at its node."""
+        """The name that the result must give a node or a pod. A pod that no listing has is unknown, at its node."""
         if isinstance(end, Node):
             return end.label()
         if not end.host_network and not self.cluster.is_listed(end):
@@ -128,7 +128,7 @@ class Recorder:
         return end.label()
 
     def _first_seen(self, at):
-        # Later than sent, by less than an address rests, so that the truth is never in doubt.
+        # Later than the packet was sent, but before the address can pass to another pod, so that the truth is certain.
         return at + self.random.randrange(0, REST - 5)
 
     @staticmethod
@@ -142,7 +142,7 @@ class Recorder:
         node = own.node if isinstance(own, Pod) else own
         address = _address(own)
         if isinstance(own, Pod) and node.instance is None:
-            interface, first = f"eni-{own.uid[:17]}", address  # A pod with an interface of its own, as on Fargate.
+            interface, first = f"eni-{own.uid[:17]}", address  # A pod with its own interface, as on Fargate.
         else:
             interface, first = node.interface, node.address
         path = None
@@ -155,7 +155,7 @@ class Recorder:
         )
 
     def _write(self, direction, seen, size, instance, interface, zone, srcaddr, dstaddr, pkt_srcaddr, pkt_dstaddr, path, action="ACCEPT"):
-        # A flow of a minute or less may be split where the source's and the destination's intervals end differently.
+        # A flow of a minute or less may be split, because the intervals of source and destination end at different times.
         parts = [size] if size < 2 or self.random.random() < 0.7 else [size // 3, size - size // 3]
         for part in parts:
             self._deliver(
@@ -179,7 +179,7 @@ def _address(end):
 
 
 def write_flow_logs(root, records):
-    """Writes records as flow log files: a folder for each hour of delivery, and in it a file for each twenty minutes."""
+    """Writes records as flow log files: one folder for each hour of delivery, with one file for each twenty minutes."""
     files = defaultdict(list)
     for delivered, rows in records.items():
         files[-(-delivered // 1200) * 1200, delivered - delivered % 3600].extend(rows)
@@ -196,7 +196,7 @@ def write_flow_logs(root, records):
 
 
 def write_listings(root, cluster: Cluster, times=None):
-    """Writes what extract-pods would have written: an object for each listing, or those of these times, under the hour it was made in."""
+    """Writes the objects of extract-pods: one for each listing, or for the listings at `times`, under the hour of the listing."""
     for at in cluster.listings if times is None else times:
         time = datetime.fromtimestamp(at, timezone.utc)
         folder = Path(root) / tables.PODS_PREFIX / time.strftime("dt=%Y-%m-%d/hour=%H")
@@ -207,6 +207,6 @@ def write_listings(root, cluster: Cluster, times=None):
 
 
 def published(file):
-    """The time at which a file of `write_flow_logs` or `write_listings` is there, in seconds since 1970."""
+    """When a file of `write_flow_logs` or `write_listings` is published, in seconds since 1970."""
     stamp = next(part for part in Path(file).name.replace("-", "_").replace(".", "_").split("_") if part[8:9] == "T")
     return seconds(datetime.strptime(stamp, "%Y%m%dT%H%MZ").replace(tzinfo=timezone.utc))

@@ -1,5 +1,5 @@
--- What traffic across Availability Zones costs by day, in the last thirty days: both directions, at the price that the hours were
--- stored with.
+-- The cost of traffic across Availability Zones by day, in the last thirty days: both directions, at the price with which each hour
+-- was stored.
 SELECT
   CAST(hour AS date) AS day,
   sum(CASE WHEN cross_az THEN bytes ELSE 0 END) AS cross_az_bytes,

@@ -1,6 +1,6 @@
--- The table that store.sql keeps: an Iceberg table, so that an hour can be replaced in one commit. Run once, at deployment.
---   :location   where its files go, as s3://BUCKET/cross-az-traffic/
--- traffic/glue/cross_az_traffic.json says what each column is.
+-- Creates the table that store.sql writes: an Iceberg table, so that one commit can replace an hour. Runs once, at deployment.
+--   :location   where its files go, such as s3://BUCKET/cross-az-traffic/
+-- traffic/glue/cross_az_traffic.json describes each column.
 CREATE TABLE IF NOT EXISTS cross_az_traffic (
   `hour` timestamp,
   scope string,

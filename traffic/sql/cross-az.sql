@@ -1,32 +1,33 @@
--- Who talked to whom across Availability Zones, how much, and what it costs: the three hours before :until, a row for each
+-- Who sends how many bytes to whom across Availability Zones, and what it costs: the three hours before :until, one row for each
 -- hour, source and destination.
 --
 -- Tables (traffic/glue has their columns)
 --   flow_logs   VPC Flow Logs of the cluster's subnets
---   pods        what extract-pods wrote: each object a whole listing of the cluster's nodes and pods
--- Parameters, put into the text before it is run
---   :until        the end of the window, a full hour in UTC, as 2026-05-04 12:00:00
---   :usd_per_gb   the price of a GB (2^30 bytes) that leaves an AZ, and again of one that enters another, as 0.01
+--   pods        the listings of extract-pods. Each object is a whole listing of the cluster's nodes and pods
+-- Parameters, replaced in the text before it runs
+--   :until        the end of the window, a full hour in UTC, such as 2026-05-04 12:00:00
+--   :usd_per_gb   the price of a GB (2^30 bytes) that leaves an AZ, and again of a GB that enters another, such as 0.01
 --
--- What it goes by, each held by a test in traffic/proof:
---   * A record belongs to the pod that held the address when the record's first packet was seen (`start`), by the pods' start and
---     end times and by the listings that have it or no longer have it. An address has one holder at any time: `holders_in_time`
+-- The rules. A test in traffic/proof covers each one:
+--   * A record belongs to the pod that held the address when the record's first packet was seen (`start`). The pods' start and end times
+--     tell, and the listings that have the pod or no longer have it. An address has one holder at any time: the rows of `holders_in_time`
 --     cannot overlap, so no join multiplies a byte.
---   * Pods with hostNetwork hold no address. Their node does, and is a group of its own.
---   * pkt_srcaddr and pkt_dstaddr are asked: srcaddr and dstaddr show an interface's first address where a pod has another one.
---   * A record counts only where it was made at the interface of one of its two ends: one made at a NAT gateway or a load balancer
---     on the way tells of the same bytes again. `instance_id` tells; interfaces without an instance (a pod's own) by their address.
---   * A flow between two nodes is logged at both. Each byte counts once: what the source's interface logged, and only where that
---     logged nothing at all of a pair of addresses, what the destination's did.
---   * The zone of an end is its node's, whether it ever sends or not. Only where no listing tells, it is that of the interface that logged.
---   * Whoever is in no listing, at one of our nodes, is `(unknown)` there. Whoever is at none of them is outside: `scope` says
---     whether a row is traffic of the cluster, egress or ingress. Only the first has a price here.
+--   * A pod with hostNetwork holds no address. Its node does, and is a group of its own.
+--   * The query reads pkt_srcaddr and pkt_dstaddr. srcaddr and dstaddr have the first address of an interface, even if the pod has another.
+--   * A record counts only if the interface of one of its two ends made it. A record of a NAT gateway or a load balancer between
+--     the ends repeats the same bytes. `instance_id` tells; for an interface without an instance (a pod's own), its address tells.
+--   * Both nodes log a flow between them. Each byte counts once: by the records of the source's interface. If that interface has no
+--     record at all of a pair of addresses, the records of the destination's interface count.
+--   * The zone of an end is the zone of its node, whether the end ever sends or not. If no listing tells, it is the zone of the interface
+--     that logged.
+--   * An address at one of the cluster's nodes that is in no listing is `(unknown)` at that node. An address at none of the nodes is outside.
+--     `scope` says whether a row is traffic of the cluster, egress or ingress. Only traffic of the cluster has a price here.
 --   * A reply is a flow of its own, in its own direction.
 --
--- One statement for Athena (engine version 3) and DuckDB: it keeps to what both know. Each mention of a table is a scan of it, so
--- flow_logs stands here once. The partition conditions are constants when the statement is planned, a list for each column,
--- because only such lists keep partition projection from listing everything. They reach two hours beyond :until: records are filed by
--- the time of delivery, not of the traffic.
+-- One statement for Athena (engine version 3) and DuckDB: it uses only what both have. Athena scans a table once for each mention, so the
+-- query mentions flow_logs once. The partition conditions are constants when the statement is planned, one list for each column: only
+-- then does partition projection not list every partition. The conditions reach two hours beyond :until, because partitions are by the
+-- time of delivery, not by the time of the traffic.
 WITH
 lines AS (
   SELECT
@@ -48,7 +49,7 @@ listings AS (
   FROM (SELECT DISTINCT seen_s FROM lines) AS runs
 ),
 zones AS (
-  -- Nodes may lack the label of the zone's ID; what a zone's name means is the same for all of an account.
+  -- A node may lack the label with the zone's ID. Within one account, a zone's name always stands for the same zone.
   SELECT az, max(az_id) AS az_id
   FROM lines
   WHERE kind = 'node'
@@ -62,12 +63,12 @@ instances AS (
   GROUP BY n.instance_id
 ),
 addresses AS (
-  -- `who` is namespace, kind of group and group in one text, so that they stay together whichever record they are taken from.
+  -- `who` is the namespace, the kind of group and the group in one text, so that all three come from the same record.
   SELECT
     a.ip, p.uid, p.namespace || chr(31) || p.group_kind || chr(31) || p.group_name AS who, n.instance_id,
     coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.end_s, p.seen_s
   FROM lines AS p
-  -- Of the same listing: a node's name comes from its address, and the next instance to get the address gets the name.
+  -- The node is from the same listing: a node's name comes from its address, and the next instance with the address has the same name.
   LEFT JOIN lines AS n ON n.kind = 'node' AND n.name = p.node AND n.seen_s = p.seen_s
   LEFT JOIN zones AS z ON z.az = coalesce(p.az, n.az)
   CROSS JOIN UNNEST(p.ips) AS a (ip)
@@ -89,9 +90,9 @@ holders AS (
   GROUP BY ip, uid
 ),
 holders_in_time AS (
-  -- From its start, but not before the one before it has been over for half a minute: a pod may have its start time before it has its
-  -- address, and the VPC CNI lets an address rest that long. Until a minute after its end, or after the first listing without it, as
-  -- `start` of a record may be late by that; but not beyond the beginning of the next one.
+  -- A holder begins at its start, but not within half a minute after the end of the previous holder: a pod may have a start time before it
+  -- has its address, and the VPC CNI does not reuse an address for that long. A holder ends a minute after its end, or after the first
+  -- listing without it, because `start` of a record may be late by a minute; but it ends no later than the next holder begins.
   SELECT
     h.ip, h.uid, h.who, h.instance_id, h.az, h.az_id,
     greatest(h.start_s, coalesce(
@@ -126,7 +127,7 @@ records AS (
                  substr(CAST(TIMESTAMP ':until' AS varchar), 12, 2),
                  substr(CAST(TIMESTAMP ':until' + INTERVAL '1' HOUR AS varchar), 12, 2),
                  substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 12, 2))
-    -- Ten minutes more at both ends: the two records of one flow may stand on two sides of the full hour.
+    -- Ten minutes more at both ends: the two records of one flow may be on two sides of the full hour.
     AND start >= date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - 11400
     AND start < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') + 600
     AND log_status = 'OK' AND action = 'ACCEPT' AND flow_direction IN ('egress', 'ingress')
@@ -136,7 +137,7 @@ ends AS (
     r.start - mod(r.start, 3600) AS hour_s, r.at_source, r.pkt_srcaddr, r.pkt_dstaddr, r.bytes, r.traffic_path,
     s.uid AS src_uid, s.who AS src_who, s.az AS src_az, s.az_id AS src_az_id,
     d.uid AS dst_uid, d.who AS dst_who, d.az AS dst_az, d.az_id AS dst_az_id,
-    -- Who logged. Where the listings name another instance for the address than the one that logged, they do not know who had it.
+    -- Which end logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
     CASE
       WHEN r.at_source AND coalesce(s.instance_id, r.instance_id, '') = coalesce(r.instance_id, s.instance_id, '') AND s.uid IS NOT NULL
         THEN s.who
@@ -162,8 +163,8 @@ pairs AS (
     hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id, own_who
 ),
 joined AS (
-  -- Of each end, what the record itself says when it was made there; else what the records say that were made there; else the
-  -- listings. Over all hours that were read, as of two records of one flow one may be in the next hour.
+  -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
+  -- listings. This covers all hours that were read, because one of the two records of a flow may be in the next hour.
   SELECT
     hour_s, at_source, bytes, traffic_path,
     CASE WHEN at_source THEN own_who ELSE coalesce(max(CASE WHEN at_source THEN own_who END) OVER flow, src_who) END AS src_who,
@@ -218,10 +219,10 @@ totals AS (
 SELECT
   hour, scope, src_namespace, src_group_kind, src_group, src_az_id, dst_namespace, dst_group_kind, dst_group, dst_az_id,
   cross_az, bytes,
-  -- Doubles throughout: a product of decimals would be cut to as many digits as its factors have.
+  -- All values are doubles: a product of decimals would be cut to as many digits as its factors have.
   CASE WHEN cross_az THEN CAST(bytes AS double) / 1073741824 * CAST(':usd_per_gb' AS double) ELSE CAST(0 AS double) END AS usd_out,
   CASE WHEN cross_az THEN CAST(bytes AS double) / 1073741824 * CAST(':usd_per_gb' AS double) ELSE CAST(0 AS double) END AS usd_in,
-  -- Of all that the source's group sent within the cluster in this hour, the part that stayed in its zone.
+  -- The share that stayed in its zone, of all bytes that the source's group sent within the cluster in this hour.
   CASE WHEN scope = 'cluster' THEN
     CAST(sum(CASE WHEN scope = 'cluster' AND NOT cross_az THEN bytes ELSE 0 END)
       OVER (PARTITION BY hour, src_namespace, src_group_kind, src_group) AS double)

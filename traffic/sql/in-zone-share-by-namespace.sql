@@ -1,5 +1,5 @@
--- Of what each namespace's pods sent to the cluster's pods and nodes in the last seven days, the share that stayed in its zone. Traffic
--- within a node is in no flow log, and so not in the share.
+-- By namespace, for the last seven days: the share that stayed in its zone, of all bytes that the pods sent to the cluster's pods and
+-- nodes. No flow log has traffic within a node, so the share does not count it.
 SELECT
   src_namespace AS namespace,
   sum(bytes) AS bytes,

@@ -1,16 +1,16 @@
--- What the state machine gives to CloudWatch: of each of the three hours before :until, the bytes that crossed Availability Zones
--- and those that did not, what that cost, and the :pairs pairs of groups with most bytes across zones.
+-- The values that the state machine puts into CloudWatch. For each of the three hours before :until: the bytes that crossed Availability
+-- Zones, the bytes that did not, the cost, and the :pairs pairs of groups with the most bytes across zones.
 --
--- A row is a datum of PutMetricData. Its values are the hour's own sums, so whoever stores them again after a later run stores
--- the same or, when late files have come, more: the statistic to look at is Maximum. An hour without traffic has zeros, so that a
--- graph shows it and no gap. Hours that are too old have no row: CloudWatch refuses values that are older than two weeks.
+-- A row is a datum of PutMetricData. Its value is the sum of the hour. A later run puts the same value again, or a larger one if late
+-- files have arrived: use the statistic Maximum. An hour without traffic has zeros, so that a graph has no gap. An hour that is too old
+-- has no row: CloudWatch refuses values that are older than two weeks.
 --
--- Parameters, put into the text before it is run
---   :until   the end of the window, a full hour in UTC, as 2026-05-04 12:00:00
---   :pairs   how many pairs of each hour
---   :days    how old an hour may be, in days
+-- Parameters, replaced in the text before it runs
+--   :until   the end of the window, a full hour in UTC, such as 2026-05-04 12:00:00
+--   :pairs   how many pairs for each hour
+--   :days    the greatest age of an hour, in days
 --
--- One statement for Athena (engine version 3) and DuckDB: it keeps to what both know. It scans three hours of the table.
+-- One statement for Athena (engine version 3) and DuckDB: it uses only what both have. It scans three hours of the table.
 WITH
 traffic AS (
   SELECT

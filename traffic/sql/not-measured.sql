@@ -1,5 +1,5 @@
--- How much the flow logs say they missed, by hour and interface, in the last 24 hours: records of status SKIPDATA, each of which
--- stands for an interval of which flows were not captured. No row is the good answer.
+-- What the flow logs report as not captured, by hour and interface, in the last 24 hours: records of status SKIPDATA. Each stands for an
+-- interval with flows that were not captured. No row means that nothing was missed.
 SELECT
   year || '-' || month || '-' || day || ' ' || hour AS delivered, interface_id, max(instance_id) AS instance_id, count(*) AS skipped
 FROM flow_logs

@@ -1,10 +1,9 @@
--- Stores what cross-az.sql finds, in cross_az_traffic (an Iceberg table): the three hours before :until become what the query says
--- now, whatever was there before. Rows that are there are updated, rows that are new are added, and rows that the query no longer
--- has are deleted. Run twice, the second run changes nothing. One statement, and so one commit: a reader sees the hours as
--- they were or as they are, and after a failure nothing has happened.
+-- Stores the rows of cross-az.sql in cross_az_traffic (an Iceberg table). It replaces the three hours before :until: it updates rows that
+-- exist, inserts new rows, and deletes rows that the query no longer returns. A second run changes nothing. It is one statement, and
+-- so one commit: a reader sees the hours either before or after it, and a failure leaves them as they were.
 --
--- For Athena (engine version 3), where MERGE needs an Iceberg table. An INSERT would append the same hours again each time.
--- The line `:cross_az` stands for the text of cross-az.sql; the parameters are those named there.
+-- For Athena (engine version 3), where MERGE needs an Iceberg table. An INSERT would append the same hours again in each run.
+-- The line `:cross_az` stands for the text of cross-az.sql. The parameters are those of that text.
 MERGE INTO cross_az_traffic AS t
 USING (
   SELECT
@@ -28,7 +27,7 @@ USING (
     AND n.dst_namespace = o.dst_namespace AND n.dst_group_kind = o.dst_group_kind AND n.dst_group = o.dst_group
     AND n.dst_az_id = o.dst_az_id
 ) AS s
--- The window again, as constants, so that no more of the table is read than it.
+-- The window again, as constants, so that Athena reads no more of the table.
 ON t.hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND t.hour < TIMESTAMP ':until'
   AND t.hour = s.hour AND t.scope = s.scope
   AND t.src_namespace = s.src_namespace AND t.src_group_kind = s.src_group_kind AND t.src_group = s.src_group

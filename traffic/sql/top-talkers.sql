@@ -1,4 +1,4 @@
--- The pairs of groups that cost most across Availability Zones, in the last seven days.
+-- The pairs of groups with the highest cost across Availability Zones, in the last seven days.
 SELECT
   src_namespace, src_group, dst_namespace, dst_group,
   sum(bytes) AS cross_az_bytes,

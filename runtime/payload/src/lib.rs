@@ -1,12 +1,12 @@
-//! JSON to types, with errors that say which field.
+//! Reads JSON into types. An error names the field.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// A field that does not hold what it must.
+/// A field with a value that its type does not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadField {
-    /// Its path, as `group.labels[1]`; empty for the whole value.
+    /// Its path, for example `group.labels[1]`. Empty for the whole value.
     pub path: String,
     /// What is wrong with it.
     pub problem: String,
@@ -15,7 +15,7 @@ pub struct BadField {
 /// Reads `value` as a `T`.
 ///
 /// # Errors
-/// The first field that does not fit.
+/// Returns the first field that does not fit.
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, BadField> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = match error.path().to_string().as_str() {
@@ -29,14 +29,16 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, BadField> {
     })
 }
 
-/// A field of the payload for the logs: whatever came in, no more than a line of it goes out.
+/// The text of a field of the payload, for the logs: at most 128 characters, and empty if the field
+/// is not text.
 #[must_use]
 pub fn log_field(payload: &Value, pointer: &str) -> String {
     let text = payload.pointer(pointer).and_then(Value::as_str);
     shorten(text.unwrap_or_default(), 128)
 }
 
-/// Text from outside as an error or a log quotes it: what was found may be megabytes.
+/// Shortens text from outside for an error or a log: at most `characters`, then `…`. The input may
+/// have megabytes.
 #[must_use]
 pub fn shorten(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
@@ -58,19 +60,19 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_the_field_is_named() {
+    fn an_error_names_the_path_of_the_field() {
         let bad = read::<Outer>(json!({"inner": [1, "x"]})).unwrap_err();
         assert_eq!(bad.path, "inner[1]");
         assert!(bad.problem.starts_with("invalid type"), "{bad:?}");
     }
 
     #[test]
-    fn a_value_that_is_no_object_has_no_path() {
+    fn an_error_of_the_whole_value_has_no_path() {
         assert_eq!(read::<Outer>(json!(7)).unwrap_err().path, "");
     }
 
     #[test]
-    fn what_was_found_is_not_quoted_at_length() {
+    fn an_error_quotes_a_long_value_in_short() {
         let bad = read::<Outer>(json!({"inner": "é".repeat(1 << 20)})).unwrap_err();
         assert!(bad.problem.chars().count() <= 301, "{}", bad.problem.len());
         assert_eq!(shorten("äöü", 3), "äöü");
@@ -78,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_field_is_text_or_nothing() {
+    fn a_log_field_is_text_or_empty() {
         let payload = json!({"a": {"b": "c"}, "n": 1});
         assert_eq!(log_field(&payload, "/a/b"), "c");
         assert_eq!(log_field(&payload, "/n"), "");

@@ -1,150 +1,71 @@
-//! Everything that can go wrong in `extract-pods`, by name.
+//! The errors of `extract-pods`, by name.
 //!
-//! A variant's [`Error::error_type`] reaches the state machine's `ErrorEquals`, so these names are an interface.
+//! [`Error::error_type`] reaches the state machine's `ErrorEquals`, so these names are an
+//! interface.
 
+use hookline_kubernetes::RequestFailure;
+use hookline_runtime::aws_errors::AwsError;
 use hookline_runtime::payload::BadField;
-use hookline_runtime::sdk::Failure;
 use lambda_runtime::Diagnostic;
 
 /// The result of everything that can fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, with what a person needs to mend it.
+/// What went wrong, and what a person can do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A field of the payload does not hold what it must. Nothing has been called or written.
+    /// A field of the payload has an invalid value. Nothing was called or written.
     #[error("{field}: {problem}. {remedy}")]
     Invalid {
-        /// The path of the field, as `group.labels[1]`.
+        /// The path of the field, for example `group.labels[1]`.
         field: String,
         /// What is wrong with it.
         problem: String,
         /// What to do about it, as a sentence.
         remedy: String,
     },
-    /// EKS knows no such cluster in this account and region.
+    /// The cluster cannot be found, or its API server did not answer a request well.
+    #[error("{0}{remedy}", remedy = remedy(.0))]
+    Kubernetes(hookline_kubernetes::Error),
+    /// The API server forgot the moment that a list shows before the list was read to its end, in
+    /// every listing.
     #[error(
-        "EKS has no cluster {cluster} in {region}. Correct cluster or region, or name a role of the cluster's account under assumeRoleArn"
+        "cannot list nodes and pods in cluster {cluster}: the list expired {listings} times before its end: {detail}"
     )]
-    ClusterNotFound {
+    ListExpired {
         /// The cluster's name.
         cluster: String,
-        /// The region that was asked.
-        region: String,
-    },
-    /// The cluster has no API server that could be asked: it is being made, or its making failed.
-    #[error("cluster {cluster} is {status} and has no {missing} yet. Wait until it is ACTIVE")]
-    ClusterNotReady {
-        /// The cluster's name.
-        cluster: String,
-        /// EKS's word for its status.
-        status: String,
-        /// What `DescribeCluster` did not give.
-        missing: &'static str,
-    },
-    /// The API server does not know the caller (HTTP 401).
-    #[error(
-        "cluster {cluster} does not know the caller: {detail}. Make an access entry for the role of this function (or for assumeRoleArn), or map it in aws-auth"
-    )]
-    KubernetesUnauthorized {
-        /// The cluster's name.
-        cluster: String,
-        /// The API server's words.
+        /// How many listings were started.
+        listings: u32,
+        /// The API server's message.
         detail: String,
     },
-    /// The API server knows the caller, who may not read nodes and pods (HTTP 403).
-    #[error(
-        "cluster {cluster} does not let the caller {action}: {detail}. Bind the caller's Kubernetes group to a ClusterRole that may get and list nodes and pods"
-    )]
-    KubernetesForbidden {
-        /// The cluster's name.
-        cluster: String,
-        /// What was asked.
-        action: &'static str,
-        /// The API server's words.
-        detail: String,
-    },
-    /// The API server cannot be reached, answers with a server error, or with what cannot be read. Also when lists
-    /// expire again and again before they are read to their end.
-    #[error("{action}: the API server of cluster {cluster} did not answer as it should: {detail}")]
-    KubernetesUnavailable {
-        /// The cluster's name.
-        cluster: String,
-        /// What was asked.
-        action: &'static str,
-        /// What came back, or did not.
-        detail: String,
-    },
-    /// The API server refused a request for a reason that trying again does not change.
-    #[error("{action}: the API server of cluster {cluster} refused: HTTP {status}: {detail}")]
-    KubernetesRefused {
-        /// The cluster's name.
-        cluster: String,
-        /// What was asked.
-        action: &'static str,
-        /// The HTTP status.
-        status: u16,
-        /// The API server's words.
-        detail: String,
-    },
-    /// The object could not be written. What stood under its key before, if anything, still stands there whole.
+    /// The object could not be written. An object that was there before under the same key is still
+    /// there, whole.
     #[error("s3://{bucket}/{key} could not be written: {detail}")]
     UploadFailed {
         /// The bucket.
         bucket: String,
         /// The object's key.
         key: String,
-        /// S3's words.
+        /// S3's message.
         detail: String,
     },
-    /// The function's time was up before the object was written.
+    /// The function's time was nearly up before the object was written.
     #[error(
-        "the function's time was up while it was about to {doing}. Give it a longer timeout, or more memory, which brings more CPU"
+        "the function's time is up, and it has yet to {step}. Give the function a longer timeout, or more memory, which brings more CPU"
     )]
     OutOfTime {
-        /// What was under way.
-        doing: &'static str,
+        /// What the function was doing.
+        step: &'static str,
     },
-    /// Too many calls, to an AWS API or to the API server.
-    #[error("{action}: throttled ({code})")]
-    Throttled {
-        /// What was asked.
-        action: &'static str,
-        /// AWS's error code, or the HTTP status.
-        code: String,
-    },
-    /// AWS answered with a server error, or did not answer.
-    #[error("{action}: AWS did not answer as it should: {detail}")]
-    AwsUnavailable {
-        /// The API action.
-        action: &'static str,
-        /// What came back, or did not.
-        detail: String,
-    },
-    /// The function's role, or the assumed one, may not do this.
-    #[error("{action}: not allowed ({detail}). Grant the action to {role}")]
-    AccessDenied {
-        /// The API action.
-        action: &'static str,
-        /// AWS's words.
-        detail: String,
-        /// Whose permission is missing.
-        role: String,
-    },
-    /// AWS refused a call for a reason that trying again does not change.
-    #[error("{action} was refused: {code}: {message}")]
-    AwsRefused {
-        /// The API action.
-        action: &'static str,
-        /// AWS's error code.
-        code: String,
-        /// AWS's words.
-        message: String,
-    },
+    /// A call to AWS failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
 }
 
 impl Error {
-    /// Every name that [`Error::error_type`] can give.
+    /// Every name that [`Error::error_type`] returns.
     pub const TYPES: &'static [&'static str] = &[
         "Hookline.InvalidPayload",
         "Hookline.ClusterNotFound",
@@ -166,18 +87,11 @@ impl Error {
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "Hookline.InvalidPayload",
-            Self::ClusterNotFound { .. } => "Hookline.ClusterNotFound",
-            Self::ClusterNotReady { .. } => "Hookline.ClusterNotReady",
-            Self::KubernetesUnauthorized { .. } => "Hookline.KubernetesUnauthorized",
-            Self::KubernetesForbidden { .. } => "Hookline.KubernetesForbidden",
-            Self::KubernetesUnavailable { .. } => "Hookline.KubernetesUnavailable",
-            Self::KubernetesRefused { .. } => "Hookline.KubernetesRefused",
+            Self::Kubernetes(error) => kubernetes_error_type(error),
+            Self::ListExpired { .. } => "Hookline.KubernetesUnavailable",
             Self::UploadFailed { .. } => "Hookline.UploadFailed",
             Self::OutOfTime { .. } => "Hookline.OutOfTime",
-            Self::Throttled { .. } => "Hookline.Throttled",
-            Self::AwsUnavailable { .. } => "Hookline.AwsUnavailable",
-            Self::AccessDenied { .. } => "Hookline.AccessDenied",
-            Self::AwsRefused { .. } => "Hookline.AwsRefused",
+            Self::Aws(error) => error.error_type(),
         }
     }
 
@@ -193,23 +107,58 @@ impl Error {
             remedy: remedy.into(),
         }
     }
+}
 
-    /// A failed call to AWS, made as `role`.
-    pub(crate) fn aws(action: &'static str, role: &str, failure: Failure) -> Self {
-        match failure {
-            Failure::Throttled { code } => Self::Throttled { action, code },
-            Failure::AccessDenied { detail } => Self::AccessDenied {
-                action,
-                detail,
-                role: role.to_owned(),
-            },
-            Failure::Unavailable { detail } => Self::AwsUnavailable { action, detail },
-            Failure::Refused { code, message } => Self::AwsRefused {
-                action,
-                code,
-                message,
-            },
+fn kubernetes_error_type(error: &hookline_kubernetes::Error) -> &'static str {
+    use hookline_kubernetes::Error as E;
+    match error {
+        E::ClusterNotFound { .. } => "Hookline.ClusterNotFound",
+        E::ClusterNotReady { .. } => "Hookline.ClusterNotReady",
+        // What AWS returned, or did not return, is of no use.
+        E::IncompleteConfig { .. } | E::UnusableEndpoint { .. } | E::TokenNotSigned { .. } => {
+            "Hookline.AwsUnavailable"
         }
+        E::Aws(error) => error.error_type(),
+        E::Request { failure, .. } => match failure {
+            RequestFailure::Unauthorized { .. } => "Hookline.KubernetesUnauthorized",
+            RequestFailure::Forbidden { .. } => "Hookline.KubernetesForbidden",
+            RequestFailure::Throttled { .. } => "Hookline.Throttled",
+            RequestFailure::Unavailable { .. } => "Hookline.KubernetesUnavailable",
+            RequestFailure::NotFound { .. }
+            | RequestFailure::Conflict { .. }
+            | RequestFailure::Expired { .. }
+            | RequestFailure::TooLarge { .. }
+            | RequestFailure::Refused { .. }
+            | RequestFailure::Invalid { .. } => "Hookline.KubernetesRefused",
+        },
+    }
+}
+
+/// What to do about an error of the cluster, as the end of its message. Empty if only the message
+/// can tell.
+fn remedy(error: &hookline_kubernetes::Error) -> &'static str {
+    use hookline_kubernetes::Error as E;
+    match error {
+        E::ClusterNotFound { .. } => {
+            ". Correct cluster or region, or name a role of the cluster's account in assumeRoleArn"
+        }
+        E::ClusterNotReady { .. } => ". Wait until it is ACTIVE",
+        E::Request { failure, .. } => match failure {
+            RequestFailure::Unauthorized { .. } => {
+                ". Create an access entry for the role of this function (or for assumeRoleArn), or map the role in aws-auth"
+            }
+            RequestFailure::Forbidden { .. } => {
+                ". Bind the caller's Kubernetes group to a ClusterRole that allows get and list of nodes and pods"
+            }
+            _ => "",
+        },
+        _ => "",
+    }
+}
+
+impl From<hookline_kubernetes::Error> for Error {
+    fn from(error: hookline_kubernetes::Error) -> Self {
+        Self::Kubernetes(error)
     }
 }
 
@@ -238,10 +187,12 @@ impl From<Error> for Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use hookline_runtime::aws_errors::Failure;
+
     use super::*;
 
     #[test]
-    fn every_error_is_documented_and_no_other() {
+    fn the_readme_documents_every_error_in_order() {
         let documented: Vec<&str> = include_str!("../README.md")
             .lines()
             .filter_map(|line| line.strip_prefix("| `Hookline."))
@@ -255,10 +206,70 @@ mod tests {
     }
 
     #[test]
+    fn the_errors_common_to_all_aws_services_keep_their_names() {
+        for name in AwsError::TYPES {
+            assert!(Error::TYPES.contains(name), "{name}");
+        }
+    }
+
+    #[test]
     fn an_error_reaches_the_state_machine_by_its_name() {
-        let diagnostic = Diagnostic::from(Error::OutOfTime { doing: "test" });
+        let diagnostic = Diagnostic::from(Error::OutOfTime { step: "test" });
         assert_eq!(diagnostic.error_type, "Hookline.OutOfTime");
         assert!(Error::TYPES.contains(&diagnostic.error_type.as_str()));
         assert!(diagnostic.error_message.contains("timeout"));
+    }
+
+    #[test]
+    fn an_error_of_the_cluster_has_a_name_and_a_remedy() {
+        use hookline_kubernetes::Error as E;
+        let cluster = || "prod".to_owned();
+        let problem = || "the problem".to_owned();
+        let request = |status| E::Request {
+            cluster: cluster(),
+            action: "list pods".to_owned(),
+            failure: RequestFailure::of_status(status, problem()),
+        };
+        let not_found = E::ClusterNotFound {
+            cluster: cluster(),
+            region: "us-east-2".to_owned(),
+        };
+        let not_ready = E::ClusterNotReady {
+            cluster: cluster(),
+            status: "CREATING".to_owned(),
+            missing: "endpoint",
+        };
+        let unusable = E::UnusableEndpoint {
+            cluster: cluster(),
+            problem: problem(),
+        };
+        let not_signed = E::TokenNotSigned {
+            cluster: cluster(),
+            problem: problem(),
+        };
+        let denied = E::Aws(AwsError {
+            action: "eks:DescribeCluster",
+            principal: "arn:aws:iam::123456789012:role/reader".to_owned(),
+            failure: Failure::AccessDenied { detail: problem() },
+        });
+        for (error, error_type, end) in [
+            (not_found, "ClusterNotFound", "assumeRoleArn"),
+            (not_ready, "ClusterNotReady", "Wait until it is ACTIVE"),
+            (unusable, "AwsUnavailable", "the problem"),
+            (not_signed, "AwsUnavailable", "the problem"),
+            (denied, "AccessDenied", ":role/reader"),
+            (request(401), "KubernetesUnauthorized", "in aws-auth"),
+            (request(403), "KubernetesForbidden", "nodes and pods"),
+            (request(404), "KubernetesRefused", "the problem"),
+            (request(409), "KubernetesRefused", "the problem"),
+            (request(429), "Throttled", "the problem"),
+            (request(503), "KubernetesUnavailable", "the problem"),
+            (request(400), "KubernetesRefused", "the problem"),
+        ] {
+            let error = Error::from(error);
+            assert_eq!(error.error_type(), format!("Hookline.{error_type}"));
+            assert!(Error::TYPES.contains(&error.error_type()));
+            assert!(error.to_string().ends_with(end), "{error}");
+        }
     }
 }

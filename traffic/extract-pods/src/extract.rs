@@ -1,8 +1,10 @@
-//! The function: one listing of a cluster's nodes and pods, written as one object.
+//! The function: lists a cluster's nodes and pods, and writes them as one object.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use hookline_kubernetes::Error::Request;
+use hookline_kubernetes::{Backoff, Cluster, Reader, RequestFailure};
 use hookline_runtime::Invocation;
 use hookline_runtime::payload::log_field;
 use jiff::Timestamp;
@@ -13,35 +15,34 @@ use tracing::{Instrument, info, info_span, warn};
 
 use crate::aws::Aws;
 use crate::error::{Error, Result};
-use crate::kubernetes::connection::{Connection, Patience};
-use crate::kubernetes::list::{self, Interrupted, List};
-use crate::kubernetes::objects::{Node, Pod};
 use crate::object::{Finished, Object};
+use crate::objects::{Node, Pod};
 use crate::payload::Payload;
 use crate::record::{NodeRecord, PodRecord, Record, Zone, node_of};
 
-/// How a run goes about it.
+/// The limits of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// How many objects a page has at most. kubectl's own is 500: some 4 MB of pods.
-    pub page: u32,
-    /// How often a listing is begun. Each beginning but the first follows a list that expired on the way.
-    pub beginnings: u32,
-    /// With a single request.
-    pub patience: Patience,
+    /// How many objects a page has at most. kubectl uses 500 as well: some 4 MB of pods.
+    pub page_size: u32,
+    /// How many listings are started at most. Each one after the first follows a list that expired
+    /// before its end.
+    pub max_listings: u32,
+    /// The retries of one request.
+    pub backoff: Backoff,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            page: 500,
-            beginnings: 3,
-            patience: Patience::default(),
+            page_size: 500,
+            max_listings: 3,
+            backoff: Backoff::default(),
         }
     }
 }
 
-/// What the state machine gets.
+/// What the function returns to the state machine.
 #[derive(Debug, Serialize)]
 struct Outcome<'a> {
     bucket: &'a str,
@@ -51,15 +52,15 @@ struct Outcome<'a> {
     bytes: usize,
 }
 
-/// Of the function's time, kept for what comes after the listing.
-const FOR_STORING: Duration = Duration::from_secs(15);
-/// Kept to report what went wrong.
-const FOR_REPORTING: Duration = Duration::from_secs(1);
+/// The part of the function's time that is reserved for the upload.
+const FOR_UPLOAD: Duration = Duration::from_secs(15);
+/// The part of the function's time that is reserved to report an error.
+const FOR_REPORT: Duration = Duration::from_secs(1);
 
 /// Handles one invocation.
 ///
 /// # Errors
-/// Whatever keeps the object from being written; then nothing was written.
+/// Returns an [`Error`] if the object is not written.
 pub async fn handle(aws: Aws, invocation: Invocation, settings: Settings) -> Result<Value> {
     let payload = &invocation.payload;
     let span = info_span!(
@@ -73,7 +74,7 @@ pub async fn handle(aws: Aws, invocation: Invocation, settings: Settings) -> Res
     async {
         let started = Instant::now();
         let result = run(&aws, invocation.payload, invocation.deadline, settings).await;
-        // A number in the logs: JSON has none of 128 bits.
+        // The logs have numbers of 64 bits at most.
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(_) => info!(milliseconds, "done"),
@@ -93,19 +94,19 @@ pub async fn handle(aws: Aws, invocation: Invocation, settings: Settings) -> Res
 async fn run(aws: &Aws, payload: Value, deadline: Instant, settings: Settings) -> Result<Value> {
     let payload = Payload::read(payload)?;
     let before = |reserve| deadline.checked_sub(reserve).unwrap_or(deadline);
-    let until = before(FOR_STORING);
+    let until = before(FOR_UPLOAD);
     let listing = Box::pin(list_cluster(aws, &payload, settings, until));
     let finished = timeout_at(until, listing)
         .await
         .unwrap_or(Err(Error::OutOfTime {
-            doing: "list nodes and pods",
+            step: "list nodes and pods",
         }))?;
     let (nodes, pods, bytes) = (finished.nodes, finished.pods, finished.bytes.len());
     let storing = Box::pin(aws.store(&payload, finished.bytes));
-    timeout_at(before(FOR_REPORTING), storing)
+    timeout_at(before(FOR_REPORT), storing)
         .await
         .unwrap_or(Err(Error::OutOfTime {
-            doing: "write the object",
+            step: "write the object",
         }))?;
     info!(nodes, pods, bytes, key = payload.key, "written");
     let outcome = Outcome {
@@ -115,7 +116,7 @@ async fn run(aws: &Aws, payload: Value, deadline: Instant, settings: Settings) -
         nodes,
         bytes,
     };
-    serde_json::to_value(outcome).map_err(|error| not_made(&payload, &error))
+    serde_json::to_value(outcome).map_err(|error| not_encoded(&payload, &error))
 }
 
 async fn list_cluster(
@@ -124,45 +125,51 @@ async fn list_cluster(
     settings: Settings,
     until: Instant,
 ) -> Result<Finished> {
-    let reader = aws.reader(payload).await?;
-    let endpoint = reader.endpoint(&payload.cluster).await?;
-    let tokens = reader.tokens(&payload.cluster).await?;
-    let connection = Connection::new(&endpoint, tokens, settings.patience, until)?;
-    let mut beginnings = 1;
+    let caller = aws.caller(payload).await?;
+    let cluster = Cluster::find(&payload.cluster, &caller).await?;
+    let reader = cluster.reader(settings.backoff, until);
+    let mut listings = 1;
     loop {
-        let listing = Listing::new(&connection, payload);
-        match listing.run(settings.page).await {
-            Ok(object) => return object.finish().map_err(|error| not_made(payload, &error)),
-            Err(Interrupted::Failed(error)) => return Err(error),
-            Err(Interrupted::Expired(detail)) if beginnings < settings.beginnings => {
-                warn!(beginnings, detail, "the list expired, and begins again");
-                beginnings += 1;
+        let listing = Listing::new(&reader, payload);
+        let detail = match listing.run(settings.page_size).await {
+            Ok(object) => {
+                return object
+                    .finish()
+                    .map_err(|error| not_encoded(payload, &error));
             }
-            Err(Interrupted::Expired(detail)) => {
-                return Err(Error::KubernetesUnavailable {
-                    cluster: payload.cluster.clone(),
-                    action: "list nodes and pods",
-                    detail: format!("the list expired {beginnings} times before its end: {detail}"),
-                });
-            }
+            Err(Error::Kubernetes(Request {
+                failure: RequestFailure::Expired { detail },
+                ..
+            })) => detail,
+            Err(error) => return Err(error),
+        };
+        if listings >= settings.max_listings {
+            return Err(Error::ListExpired {
+                cluster: payload.cluster.clone(),
+                listings,
+                detail,
+            });
         }
+        warn!(listings, detail, "the list expired and starts again");
+        listings += 1;
     }
 }
 
-/// One listing. What it has written is its own: one that is broken off leaves nothing to the next.
+/// One listing. The next one starts with an empty object, so that a listing that ends early leaves
+/// no records behind.
 struct Listing<'a> {
-    connection: &'a Connection,
+    reader: &'a Reader,
     payload: &'a Payload,
     observed_at: Timestamp,
-    /// Where the nodes are; none for one that is not there.
+    /// The zone of each node, by the name of the node. `None` for a node that does not exist.
     zones: HashMap<String, Option<Zone>>,
     object: Object,
 }
 
 impl<'a> Listing<'a> {
-    fn new(connection: &'a Connection, payload: &'a Payload) -> Self {
+    fn new(reader: &'a Reader, payload: &'a Payload) -> Self {
         Self {
-            connection,
+            reader,
             payload,
             observed_at: Timestamp::now(),
             zones: HashMap::new(),
@@ -170,15 +177,15 @@ impl<'a> Listing<'a> {
         }
     }
 
-    async fn run(mut self, page: u32) -> Result<Object, Interrupted> {
-        let mut nodes = List::<Node>::new(self.connection, page);
-        while let Some(page) = nodes.page().await? {
+    async fn run(mut self, page_size: u32) -> Result<Object> {
+        let mut nodes = self.reader.list::<Node>(page_size);
+        while let Some(page) = nodes.next_page().await? {
             for node in &page {
                 self.node(node)?;
             }
         }
-        let mut pods = List::<Pod>::new(self.connection, page);
-        while let Some(page) = pods.page().await? {
+        let mut pods = self.reader.list::<Pod>(page_size);
+        while let Some(page) = pods.next_page().await? {
             for pod in &page {
                 self.pod(pod).await?;
             }
@@ -192,15 +199,15 @@ impl<'a> Listing<'a> {
         let record = NodeRecord::of(&self.payload.cluster, node, self.observed_at);
         self.object
             .write(&Record::Node(record))
-            .map_err(|error| not_made(self.payload, &error))
+            .map_err(|error| not_encoded(self.payload, &error))
     }
 
     async fn pod(&mut self, pod: &Pod) -> Result<()> {
-        // The list of pods is of a later moment than that of the nodes: a node may have joined in between.
+        // The list of pods is newer than the list of nodes. A node may have joined in between.
         if let Some(name) = node_of(pod)
             && !self.zones.contains_key(name)
         {
-            match list::node(self.connection, name).await? {
+            match self.reader.get::<Node>(name).await? {
                 Some(node) => self.node(&node)?,
                 None => {
                     self.zones.insert(name.to_owned(), None);
@@ -217,14 +224,14 @@ impl<'a> Listing<'a> {
         );
         self.object
             .write(&Record::Pod(record))
-            .map_err(|error| not_made(self.payload, &error))
+            .map_err(|error| not_encoded(self.payload, &error))
     }
 }
 
-fn not_made(payload: &Payload, error: &dyn std::fmt::Display) -> Error {
+fn not_encoded(payload: &Payload, error: &dyn std::fmt::Display) -> Error {
     Error::UploadFailed {
         bucket: payload.bucket.clone(),
         key: payload.key.clone(),
-        detail: format!("it could not be made: {error}"),
+        detail: format!("its content could not be encoded: {error}"),
     }
 }

@@ -1,12 +1,13 @@
-//! What a pod is counted under, beside its namespace: a label, its owner, or nothing but the namespace.
+//! The group that a pod is counted under, besides its namespace: a label, its owner, or the
+//! namespace alone.
 
 use hookline_runtime::payload::shorten;
 
 use crate::error::{Error, Result};
-use crate::kubernetes::objects::Pod;
+use crate::objects::Pod;
 
-/// Which labels name a pod's group, the first that a pod has. A pod that has none of them is counted under its owner,
-/// and one without an owner under its namespace.
+/// The labels that name a pod's group: the first label that the pod has. A pod with none of these
+/// labels is counted under its owner. A pod without an owner is counted under its namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grouping {
     labels: Vec<String>,
@@ -15,13 +16,13 @@ pub struct Grouping {
 impl Default for Grouping {
     fn default() -> Self {
         Self {
-            // Kubernetes documentation, "Recommended Labels"; and what most manifests have from before them.
+            // Kubernetes documentation, "Recommended Labels". Most older manifests have `app`.
             labels: vec!["app.kubernetes.io/name".to_owned(), "app".to_owned()],
         }
     }
 }
 
-/// A group and where its name is from.
+/// A group, and where its name comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// A label's value, an owner's name, or a namespace.
@@ -31,25 +32,29 @@ pub struct Group {
 }
 
 impl Grouping {
-    /// By these labels, in this order. None at all: every pod is counted under its owner.
+    /// Groups by these labels, in this order. Without labels, every pod is counted under its owner.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a text that no label can have as its key.
+    /// Returns [`Error::Invalid`] for too many labels, and for a text that is not a valid label
+    /// key.
     pub fn by_labels(labels: Vec<String>) -> Result<Self> {
-        const MOST: usize = 16;
-        if labels.len() > MOST {
+        const MAX_LABELS: usize = 16;
+        if labels.len() > MAX_LABELS {
             return Err(Error::invalid(
                 "group.labels",
                 format!("has {} labels", labels.len()),
-                format!("Name {MOST} at most"),
+                format!("Name {MAX_LABELS} at most"),
             ));
         }
         for (index, label) in labels.iter().enumerate() {
             if !is_label_key(label) {
                 return Err(Error::invalid(
                     format!("group.labels[{index}]"),
-                    format!("{:?} is no key of a Kubernetes label", shorten(label, 128)),
-                    "Give one as app or app.kubernetes.io/name",
+                    format!(
+                        "{:?} is not a key of a Kubernetes label",
+                        shorten(label, 128)
+                    ),
+                    "Give a key such as app or app.kubernetes.io/name",
                 ));
             }
         }
@@ -75,9 +80,9 @@ impl Group {
     }
 }
 
-/// The owner that a person knows: a Deployment rather than the ReplicaSet of one of its revisions, a CronJob rather
-/// than the Job of one of its runs. Both are read from the names that Kubernetes' own controllers give, so that no
-/// ReplicaSet or Job need be listed.
+/// The owner that people know: a Deployment instead of the ReplicaSet of one of its revisions, a
+/// CronJob instead of the Job of one of its runs. Kubernetes' own controllers put the owner's name
+/// into the name of a ReplicaSet or a Job, so neither has to be listed.
 fn owner(pod: &Pod) -> Option<Group> {
     let owner = pod.controller().filter(|owner| !owner.name.is_empty())?;
     let above = match owner.kind.as_str() {
@@ -88,30 +93,34 @@ fn owner(pod: &Pod) -> Option<Group> {
     Some(above.unwrap_or_else(|| Group::new(&owner.name, &owner.kind)))
 }
 
-/// A Deployment names its ReplicaSets `NAME-HASH`, and puts the hash on their pods as a label.
+/// The Deployment of a ReplicaSet. A Deployment names its ReplicaSets `NAME-HASH`, and labels their
+/// pods with the hash.
 fn deployment<'a>(pod: &Pod, replica_set: &'a str) -> Option<&'a str> {
     let hash = pod.label("pod-template-hash")?;
     let name = replica_set.strip_suffix(hash)?.strip_suffix('-')?;
     (!name.is_empty()).then_some(name)
 }
 
-/// A CronJob names its Jobs `NAME-MINUTES`, the time a run was due in minutes since the epoch. A Job that was only
-/// named with a number at its end was not due shortly before its pod was made.
+/// The CronJob of a Job. A CronJob names its Jobs `NAME-MINUTES`: when the run was due, in minutes
+/// since the Unix epoch. The name of another Job may also end in a number, but not in a time
+/// shortly before its pod was created.
 fn cron_job<'a>(pod: &Pod, job: &'a str) -> Option<&'a str> {
-    /// A run that is due may start late, and its Job may make pods again for long; this is generous.
+    /// A run may start late, and its Job may create pods for a long time after. This bound is
+    /// generous.
     const DAYS: i64 = 30;
     let (name, minutes) = job.rsplit_once('-')?;
     if name.is_empty() || !minutes.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     let due = minutes.parse::<i64>().ok()?;
-    let made = pod.metadata.creation_timestamp.as_second() / 60;
-    let since = made.checked_sub(due)?;
+    let created = pod.metadata.creation_timestamp.as_second() / 60;
+    let since = created.checked_sub(due)?;
     (0..=DAYS * 24 * 60).contains(&since).then_some(name)
 }
 
-/// Kubernetes documentation, "Labels and Selectors": an optional DNS subdomain and a slash, then up to 63 letters,
-/// digits, `-`, `_` and `.`, with a letter or a digit at both ends.
+/// Returns `true` for a valid label key (Kubernetes documentation, "Labels and Selectors"):
+/// optionally a DNS subdomain and a slash, then up to 63 letters, digits, `-`, `_` and `.`, with a
+/// letter or a digit at both ends.
 fn is_label_key(key: &str) -> bool {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
@@ -135,8 +144,8 @@ mod tests {
 
     use super::*;
 
-    const MADE: &str = "2026-05-04T11:01:20Z";
-    const MADE_MINUTE: i64 = 29_631_541;
+    const CREATED: &str = "2026-05-04T11:01:20Z";
+    const CREATED_MINUTE: i64 = 29_631_541;
 
     fn pod(labels: Value, owner: Option<(&str, &str)>) -> Pod {
         let owners: Vec<Value> = owner
@@ -145,7 +154,7 @@ mod tests {
             .collect();
         serde_json::from_value(json!({
             "metadata": {
-                "name": "pod", "namespace": "shop", "uid": "u", "creationTimestamp": MADE,
+                "name": "pod", "namespace": "shop", "uid": "u", "creationTimestamp": CREATED,
                 "labels": labels, "ownerReferences": owners,
             },
         }))
@@ -162,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recommended_label_goes_before_app() {
+    fn the_recommended_label_takes_precedence_over_app() {
         let by = Grouping::default();
         let both = json!({"app": "old", "app.kubernetes.io/name": "cart"});
         assert_eq!(group(&by, &pod(both, None)), is("Label", "cart"));
@@ -174,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_label_is_none() {
+    fn an_empty_label_is_ignored() {
         let empty = json!({"app.kubernetes.io/name": "", "app": "cart"});
         assert_eq!(
             group(&Grouping::default(), &pod(empty, None)),
@@ -183,11 +192,11 @@ mod tests {
     }
 
     #[test]
-    fn any_label_can_be_the_group() {
+    fn a_label_of_the_payload_names_the_group() {
         let by = Grouping::by_labels(vec!["team".to_owned()]).unwrap();
         let labels = json!({"team": "checkout", "app": "cart"});
         assert_eq!(group(&by, &pod(labels, None)), is("Label", "checkout"));
-        // Not app: what was not asked for does not name a group.
+        // `app` is not in the list, so it does not name a group.
         let other = pod(json!({"app": "cart"}), Some(("StatefulSet", "cart-db")));
         assert_eq!(group(&by, &other), is("StatefulSet", "cart-db"));
     }
@@ -201,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_that_a_person_knows() {
+    fn the_owner_of_a_replica_set_is_its_deployment() {
         let by = Grouping::default();
         let hash = json!({"pod-template-hash": "6f7c9d8b5"});
         for (labels, owner, expected) in [
@@ -210,7 +219,7 @@ mod tests {
                 ("ReplicaSet", "my-app-6f7c9d8b5"),
                 is("Deployment", "my-app"),
             ),
-            // Made by hand: no Deployment names it.
+            // Created by hand: no Deployment owns it.
             (
                 &json!({}),
                 ("ReplicaSet", "my-app-6f7c9d8b5"),
@@ -241,29 +250,29 @@ mod tests {
     }
 
     #[test]
-    fn the_runs_of_a_cron_job_are_one_group() {
-        let made = MADE.parse::<jiff::Timestamp>().unwrap().as_second() / 60;
-        assert_eq!(made, MADE_MINUTE);
+    fn the_jobs_of_a_cron_job_are_one_group() {
+        let created = CREATED.parse::<jiff::Timestamp>().unwrap().as_second() / 60;
+        assert_eq!(created, CREATED_MINUTE);
         let by = Grouping::default();
         let of = |job: &str| group(&by, &pod(json!({}), Some(("Job", job))));
-        for due in [MADE_MINUTE, MADE_MINUTE - 1, MADE_MINUTE - 60 * 24] {
+        for due in [CREATED_MINUTE, CREATED_MINUTE - 1, CREATED_MINUTE - 60 * 24] {
             assert_eq!(of(&format!("report-{due}")), is("CronJob", "report"));
         }
-        // Numbers that are no time before this pod was made, or far from it.
+        // Numbers that are not a time before this pod was created, or a time long before.
         for job in [
-            format!("report-{}", MADE_MINUTE + 1),
-            format!("report-{}", MADE_MINUTE - 60 * 24 * 31),
+            format!("report-{}", CREATED_MINUTE + 1),
+            format!("report-{}", CREATED_MINUTE - 60 * 24 * 31),
             "report-2026".to_owned(),
             "report-99999999999999999999".to_owned(),
             "report-".to_owned(),
-            format!("-{MADE_MINUTE}"),
+            format!("-{CREATED_MINUTE}"),
         ] {
             assert_eq!(of(&job), is("Job", &job));
         }
     }
 
     #[test]
-    fn a_pod_that_nobody_owns_is_counted_under_its_namespace() {
+    fn a_pod_without_an_owner_is_counted_under_its_namespace() {
         assert_eq!(
             group(&Grouping::default(), &pod(Value::Null, None)),
             is("Namespace", "shop")
@@ -271,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_labels() {
+    fn label_keys_are_checked() {
         for key in ["app", "app.kubernetes.io/name", "a", "A_b.c-9", "x/y"] {
             assert!(is_label_key(key), "{key}");
         }
@@ -284,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn more_labels_than_anybody_has_are_refused() {
+    fn more_than_16_labels_are_refused() {
         let error = Grouping::by_labels(vec!["a".to_owned(); 17]).unwrap_err();
         assert!(error.to_string().starts_with("group.labels: "), "{error}");
     }

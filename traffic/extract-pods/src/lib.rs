@@ -1,15 +1,17 @@
-//! `extract-pods`: which pod had which address, on which node, in which Availability Zone. One run lists the nodes and
-//! the pods of one EKS cluster and writes them as one object to S3, where the query on VPC Flow Logs finds them.
+//! `extract-pods`: which pod had which address, on which node, in which Availability Zone. One run
+//! lists the nodes and the pods of one EKS cluster, and writes them as one object to S3. The query
+//! on VPC Flow Logs reads these objects.
 //!
-//! [`extract`] is the function; what it is given is a [`payload`], what it writes is in [`record`] and [`object`], and
-//! what it can fail with is an [`error::Error`]. [`kubernetes`] asks the cluster, [`aws`] asks AWS, [`grouping`] says
-//! what a pod is counted under.
+//! [`extract`] is the function. It takes a [`payload`], reads [`objects`] from the cluster, and
+//! turns them into lines ([`record`]) of one [`object`]. [`grouping`] chooses what a pod is counted
+//! under, [`aws`] calls AWS, and [`error::Error`] is everything that can fail. The client of the
+//! cluster is the crate `hookline-kubernetes`.
 
 pub mod aws;
 pub mod error;
 pub mod extract;
 pub mod grouping;
-pub mod kubernetes;
 pub mod object;
+pub mod objects;
 pub mod payload;
 pub mod record;

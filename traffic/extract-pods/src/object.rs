@@ -1,4 +1,5 @@
-//! The object of a run: JSON lines in gzip, made line by line. Only what is compressed is held, some 60 bytes a pod.
+//! The object of a run: JSON lines in gzip, encoded line by line. Memory holds the compressed bytes
+//! only, some 60 bytes per pod.
 
 use std::io::{self, Write};
 
@@ -7,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use crate::record::Record;
 
-/// An object in the making.
+/// An object that lines can be added to.
 #[derive(Debug)]
 pub struct Object {
     gzip: GzEncoder<Vec<u8>>,
@@ -15,23 +16,23 @@ pub struct Object {
     pods: u64,
 }
 
-/// An object that is done.
+/// A complete object.
 #[derive(Debug)]
 pub struct Finished {
-    /// What is to be stored.
+    /// The content, to be written to S3.
     pub bytes: Vec<u8>,
-    /// How many node records it has.
+    /// The number of node records.
     pub nodes: u64,
-    /// How many pod records it has.
+    /// The number of pod records.
     pub pods: u64,
 }
 
 impl Object {
-    /// One without a line.
+    /// An object without lines.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            // The time in gzip's header stays 0: the same records make the same bytes.
+            // The time in gzip's header is 0, so the same records give the same bytes.
             gzip: GzEncoder::new(Vec::new(), Compression::default()),
             nodes: 0,
             pods: 0,
@@ -41,7 +42,8 @@ impl Object {
     /// Adds a line.
     ///
     /// # Errors
-    /// When memory cannot be had; there is no device to fail.
+    /// Returns an error if the record cannot be encoded. The writer is memory, so it does not fail
+    /// itself.
     pub fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
         serde_json::to_writer(&mut self.gzip, record)?;
         self.gzip.write_all(b"\n")?;
@@ -52,10 +54,10 @@ impl Object {
         Ok(())
     }
 
-    /// Ends the last block.
+    /// Completes the object.
     ///
     /// # Errors
-    /// As [`Object::write`].
+    /// The same as [`Object::write`].
     pub fn finish(self) -> io::Result<Finished> {
         Ok(Finished {
             bytes: self.gzip.finish()?,

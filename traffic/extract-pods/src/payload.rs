@@ -1,6 +1,6 @@
-//! What one run is asked for: read, checked, and turned into what is meant.
+//! The payload of a run: reads it, checks it, and fills in the defaults.
 //!
-//! Everything comes in the payload, so that a run can be repeated from the execution's input alone.
+//! All settings are in the payload, so that the input of an execution is enough to repeat the run.
 
 use hookline_runtime::payload::shorten;
 use jiff::Timestamp;
@@ -10,92 +10,93 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::grouping::Grouping;
 
-/// The payload as it is said.
+/// The payload as JSON has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Said {
+struct PayloadInput {
     execution: String,
     cluster: String,
     region: Option<String>,
     bucket: String,
     prefix: Option<String>,
     hour: String,
-    group: Option<SaidGroup>,
+    group: Option<GroupInput>,
     assume_role_arn: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SaidGroup {
+struct GroupInput {
     labels: Option<Vec<String>>,
 }
 
-/// The payload as it is meant.
+/// A checked payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
     /// The cluster's name.
     pub cluster: String,
-    /// The cluster's region; the function's own when `None`.
+    /// The cluster's Region. `None` stands for the function's own.
     pub region: Option<String>,
-    /// Where the object goes.
+    /// The bucket of the object.
     pub bucket: String,
-    /// The object's key. It has the cluster and the execution in it: a retry of the same execution writes the same
-    /// object again, another execution never does.
+    /// The object's key. It contains the cluster and the execution: a retry of an execution writes
+    /// the same object again, another execution never does.
     pub key: String,
-    /// What a pod is counted under.
+    /// The groups that pods are counted under.
     pub grouping: Grouping,
-    /// The role to read the cluster with; the function's own when `None`. The object is always written with the latter.
+    /// The role that reads the cluster. `None` stands for the function's own role, which always
+    /// writes the object.
     pub assume_role_arn: Option<String>,
 }
 
-/// The folder of the objects when the payload names none.
+/// The folder of the objects, if the payload names none.
 pub const DEFAULT_PREFIX: &str = "pods/";
 
 impl Payload {
     /// Reads and checks a payload.
     ///
     /// # Errors
-    /// [`Error::Invalid`], for the first field that cannot be used.
+    /// Returns [`Error::Invalid`] for the first field that cannot be used.
     pub fn read(payload: Value) -> Result<Self> {
-        let said: Said = hookline_runtime::payload::read(payload)?;
-        check_execution(&said.execution)?;
-        check_cluster(&said.cluster)?;
-        if let Some(region) = &said.region {
+        let input: PayloadInput = hookline_runtime::payload::read(payload)?;
+        check_execution(&input.execution)?;
+        check_cluster(&input.cluster)?;
+        if let Some(region) = &input.region {
             check_region(region)?;
         }
-        check_bucket(&said.bucket)?;
-        let prefix = said.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
+        check_bucket(&input.bucket)?;
+        let prefix = input.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
         check_prefix(prefix)?;
         let slash = match prefix.is_empty() || prefix.ends_with('/') {
             true => "",
             false => "/",
         };
-        if let Some(role) = &said.assume_role_arn {
+        if let Some(role) = &input.assume_role_arn {
             check_role(role)?;
         }
         let key = format!(
             "{prefix}{slash}{}/{}.{}.json.gz",
-            partition(&said.hour)?,
-            said.cluster,
-            said.execution
+            partition(&input.hour)?,
+            input.cluster,
+            input.execution
         );
         Ok(Self {
-            cluster: said.cluster,
-            region: said.region,
-            bucket: said.bucket,
+            cluster: input.cluster,
+            region: input.region,
+            bucket: input.bucket,
             key,
-            grouping: match said.group.and_then(|group| group.labels) {
+            grouping: match input.group.and_then(|group| group.labels) {
                 Some(labels) => Grouping::by_labels(labels)?,
                 None => Grouping::default(),
             },
-            assume_role_arn: said.assume_role_arn,
+            assume_role_arn: input.assume_role_arn,
         })
     }
 }
 
 /// `dt=YYYY-MM-DD/hour=HH` of an instant, in UTC.
 fn partition(hour: &str) -> Result<String> {
-    let remedy = "Give an instant in RFC 3339 with its offset, as 2026-05-04T11:00:00Z";
+    let remedy = "Give an instant in RFC 3339 with its offset, such as 2026-05-04T11:00:00Z";
     let time: Timestamp = hour
         .parse()
         .map_err(|error: jiff::Error| Error::invalid("hour", error.to_string(), remedy))?;
@@ -105,7 +106,8 @@ fn partition(hour: &str) -> Result<String> {
     Ok(time.strftime("dt=%Y-%m-%d/hour=%H").to_string())
 }
 
-/// Step Functions takes 1 to 80 characters, without the ones below (`StartExecution`, `name`).
+/// Step Functions accepts 1 to 80 characters, without those below (Step Functions API Reference,
+/// `StartExecution`, `name`).
 fn check_execution(name: &str) -> Result<()> {
     const FORBIDDEN: &str = "?*<>{}[]:;,\\|^~$#%&`\"/";
     let fits = (1..=80).contains(&name.chars().count())
@@ -116,7 +118,7 @@ fn check_execution(name: &str) -> Result<()> {
         fits,
         "execution",
         name,
-        "is no name of an execution",
+        "is not the name of an execution",
         "Give $$.Execution.Name",
     )
 }
@@ -132,7 +134,7 @@ fn check_cluster(name: &str) -> Result<()> {
         fits,
         "cluster",
         name,
-        "is no name of an EKS cluster",
+        "is not the name of an EKS cluster",
         "Give the name, not the ARN",
     )
 }
@@ -146,8 +148,8 @@ fn check_region(region: &str) -> Result<()> {
         fits,
         "region",
         region,
-        "is no AWS region",
-        "Give its code, as us-east-2",
+        "is not an AWS Region",
+        "Give its code, such as us-east-2",
     )
 }
 
@@ -163,12 +165,13 @@ fn check_bucket(bucket: &str) -> Result<()> {
         fits,
         "bucket",
         bucket,
-        "is no name of an S3 bucket",
+        "is not the name of an S3 bucket",
         "Give the name, not the ARN or URL",
     )
 }
 
-/// Safe characters (S3 User Guide, "Naming Amazon S3 objects"), and short enough for what follows it in the key.
+/// Allows safe characters (S3 User Guide, "Naming Amazon S3 objects"), and leaves room for the rest
+/// of the key.
 fn check_prefix(prefix: &str) -> Result<()> {
     let fits = prefix.len() <= 512
         && !prefix.starts_with('/')
@@ -180,8 +183,8 @@ fn check_prefix(prefix: &str) -> Result<()> {
         fits,
         "prefix",
         prefix,
-        "is no folder of S3 keys",
-        "Give one as pods/, of letters, digits and !-_.*'()=, that does not begin with a slash",
+        "is not a folder of S3 keys",
+        "Give a folder such as pods/, of letters, digits and !-_.*'()=, that does not begin with a slash",
     )
 }
 
@@ -203,8 +206,8 @@ fn check_role(arn: &str) -> Result<()> {
         fits,
         "assumeRoleArn",
         arn,
-        "is no ARN of an IAM role",
-        "Give one as arn:aws:iam::123456789012:role/NAME",
+        "is not the ARN of an IAM role",
+        "Give an ARN such as arn:aws:iam::123456789012:role/NAME",
     )
 }
 
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_has_a_default() {
+    fn a_field_that_is_missing_or_null_has_its_default() {
         let read = Payload::read(payload()).unwrap();
         assert_eq!(
             read,
@@ -265,7 +268,7 @@ mod tests {
                 assume_role_arn: None,
             }
         );
-        // A state machine that passes on what its input does not have gives null.
+        // A state machine passes on null for what its input does not have.
         for field in ["region", "prefix", "group", "assumeRoleArn"] {
             assert_eq!(with(field, Value::Null).unwrap(), read, "{field}");
         }
@@ -273,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hour_is_one_of_utc() {
+    fn the_partition_is_the_hour_in_utc() {
         let key = |hour: &str| with("hour", hour).unwrap().key;
         assert!(key("2026-05-04T01:30:00+02:00").starts_with("pods/dt=2026-05-03/hour=23/"));
         assert!(key("2026-12-31T23:00:00-05:00").starts_with("pods/dt=2027-01-01/hour=04/"));
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_that_is_no_instant_is_refused() {
+    fn an_hour_that_is_not_an_instant_is_refused() {
         for hour in [
             "2026-05-04T11:00:00",
             "2026-05-04",
@@ -295,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_a_folder() {
+    fn a_prefix_is_used_as_a_folder() {
         let key = |prefix: &str| with("prefix", prefix).unwrap().key;
         assert!(key("eks/pods").starts_with("eks/pods/dt="));
         assert!(key("eks/pods/").starts_with("eks/pods/dt="));
@@ -307,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_cannot_be_are_refused() {
+    fn invalid_names_are_refused() {
         refused("cluster", "arn:aws:eks:us-east-2:123456789012:cluster/prod");
         refused("cluster", "../etc");
         refused("cluster", "");
@@ -328,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_missing_or_unknown_is_named() {
+    fn an_error_names_a_missing_or_unknown_field() {
         let mut lacking = payload();
         lacking.as_object_mut().unwrap().remove("bucket");
         let text = Payload::read(lacking).unwrap_err().to_string();
@@ -342,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_of_every_partition_are_taken() {
+    fn roles_of_every_partition_are_accepted() {
         for role in [
             "arn:aws:iam::123456789012:role/reader",
             "arn:aws-cn:iam::123456789012:role/path/reader",
@@ -359,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_cannot_be_is_refused_by_its_place() {
+    fn an_invalid_label_is_refused_with_its_index() {
         let error = with("group", json!({"labels": ["team", "not a label"]})).unwrap_err();
         assert!(error.to_string().starts_with("group.labels[1]"), "{error}");
     }

@@ -1,4 +1,5 @@
-//! The lines of an object, by the schema `traffic/schema/pods.schema.json`. They are also the columns of a Glue table.
+//! The lines of an object. The schema is `traffic/schema/pods.schema.json`. The fields are the
+//! columns of a Glue table.
 
 use std::net::IpAddr;
 
@@ -6,19 +7,19 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::grouping::Grouping;
-use crate::kubernetes::objects::{Node, Phase, Pod};
+use crate::objects::{Node, Phase, Pod};
 
 /// An Availability Zone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Zone {
-    /// As `us-east-2a`: another place in another account.
+    /// The name, for example `us-east-2a`. It stands for another zone in another account.
     pub name: Option<String>,
-    /// As `use2-az1`: the same place in every account.
+    /// The ID, for example `use2-az1`. It stands for the same zone in every account.
     pub id: Option<String>,
 }
 
 impl Zone {
-    /// Where a node is.
+    /// The zone of a node.
     #[must_use]
     pub fn of(node: &Node) -> Self {
         let label = |key| node.label(key).map(ToOwned::to_owned);
@@ -39,7 +40,7 @@ pub enum Record<'a> {
     Pod(PodRecord<'a>),
 }
 
-/// A node, as one run saw it.
+/// A node, as one run listed it.
 #[derive(Debug, Serialize)]
 pub struct NodeRecord<'a> {
     /// The EKS cluster's name.
@@ -50,21 +51,21 @@ pub struct NodeRecord<'a> {
     pub uid: &'a str,
     /// Every address of type InternalIP.
     pub ips: Vec<IpAddr>,
-    /// The AZ's name.
+    /// The name of the AZ.
     pub az: Option<&'a str>,
-    /// The AZ's id.
+    /// The ID of the AZ.
     pub az_id: Option<&'a str>,
     /// The EC2 instance.
     pub instance_id: Option<&'a str>,
-    /// When it joined.
+    /// When it joined the cluster.
     #[serde(serialize_with = "whole_seconds")]
     pub start_time: Timestamp,
-    /// When the run began to list.
+    /// When the run started to list.
     #[serde(serialize_with = "whole_seconds")]
     pub observed_at: Timestamp,
 }
 
-/// A pod, as one run saw it.
+/// A pod, as one run listed it.
 #[derive(Debug, Serialize)]
 pub struct PodRecord<'a> {
     /// The EKS cluster's name.
@@ -75,29 +76,29 @@ pub struct PodRecord<'a> {
     pub name: &'a str,
     /// `metadata.uid`
     pub uid: &'a str,
-    /// Every address; with `host_network` the node's.
+    /// Every address. With `host_network`, these are the addresses of its node.
     pub ips: Vec<IpAddr>,
     /// `spec.nodeName`
     pub node: Option<&'a str>,
-    /// The AZ's name of its node.
+    /// The name of its node's AZ.
     pub az: Option<&'a str>,
-    /// The AZ's id of its node.
+    /// The ID of its node's AZ.
     pub az_id: Option<&'a str>,
     /// `spec.hostNetwork`
     pub host_network: bool,
     /// `status.phase`
     pub phase: Phase,
-    /// What it is counted under.
+    /// The name of the group that it is counted under.
     pub group_name: String,
-    /// Where that name is from.
+    /// Where that name comes from: [`Group::kind`](crate::grouping::Group::kind).
     pub group_kind: String,
-    /// From when on it may have held its addresses.
+    /// The earliest time at which it can have had its addresses.
     #[serde(serialize_with = "whole_seconds")]
     pub start_time: Timestamp,
-    /// When it let go of them, if that is over and known.
-    #[serde(serialize_with = "maybe_whole_seconds")]
+    /// When it gave them up, if the pod has ended and the time is known.
+    #[serde(serialize_with = "optional_whole_seconds")]
     pub end_time: Option<Timestamp>,
-    /// When the run began to list.
+    /// When the run started to list.
     #[serde(serialize_with = "whole_seconds")]
     pub observed_at: Timestamp,
 }
@@ -160,12 +161,12 @@ pub fn node_of(pod: &Pod) -> Option<&str> {
         .filter(|name| !name.is_empty())
 }
 
-/// RFC 3339 in UTC, as Kubernetes writes it: fractions are cut off.
+/// Writes RFC 3339 in UTC, as Kubernetes does. Fractions of a second are cut off.
 fn whole_seconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&time.strftime("%Y-%m-%dT%H:%M:%SZ"))
 }
 
-fn maybe_whole_seconds<S: Serializer>(
+fn optional_whole_seconds<S: Serializer>(
     time: &Option<Timestamp>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -1,4 +1,4 @@
-//! Lists the pods of a cluster into S3. See [`hookline_traffic::extract`].
+//! Lists the nodes and pods of a cluster into S3. See [`hookline_traffic::extract`].
 
 use hookline_runtime::Invocation;
 use hookline_traffic::aws::Aws;

@@ -1,4 +1,4 @@
-//! The executable as Lambda runs it.
+//! The executable, run as Lambda runs it.
 
 use hookline_local::eks::{Contents, Fault, What};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What a simulated cluster holds: nodes and pods as API servers write them, with what a real one carries besides.
+//! Nodes and pods of the fake cluster, as API servers write them.
 
 use serde_json::{Value, json};
 
@@ -57,9 +57,9 @@ pub(crate) fn pod(number: usize, nodes: usize) -> Value {
     })
 }
 
-/// The uid of [`pod`]: as random as a real one, since it is most of what does not compress.
+/// The UID of [`pod`]. It is as random as a real one: UIDs are most of what does not compress.
 pub(crate) fn uid(number: usize) -> String {
-    // SplitMix64, two draws: the numbers are spread, and the same each time.
+    // Two draws of SplitMix64: the numbers are spread, and the same in every run.
     let mix = |seed: u64| {
         let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! What the API server can do to a listing, and what comes of it: nothing is written unless all of it is.
+//! Failures of the API server during a listing. An object is written whole or not at all.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ async fn scene() -> Scene {
     scene
 }
 
-/// Every pod is there once.
+/// Asserts that the object has every pod once.
 fn assert_whole(scene: &Scene) {
     let uids = all(&scene.lines(), "pod", "uid");
     assert_eq!(uids.len(), 45);
@@ -33,13 +33,13 @@ fn pods_asked(scene: &Scene) -> usize {
         .count()
 }
 
-/// The requests for pods between these, both included.
+/// Returns `true` for requests for pods from the `first` to the `last`, both included.
 fn pods_between(asked: &Asked, first: usize, last: usize) -> bool {
     asked.what == What::Pods && (first..=last).contains(&asked.nth)
 }
 
 #[tokio::test]
-async fn what_passes_does_no_harm() {
+async fn a_failure_that_passes_is_retried() {
     for fault in [
         Fault::Status(500, None),
         Fault::Status(503, Some(0)),
@@ -61,7 +61,7 @@ async fn what_passes_does_no_harm() {
 }
 
 #[tokio::test]
-async fn what_does_not_pass_is_given_up() {
+async fn a_failure_that_does_not_pass_ends_the_run_after_five_attempts() {
     for (fault, error_type) in [
         (Fault::Status(500, None), "Hookline.KubernetesUnavailable"),
         (
@@ -79,12 +79,12 @@ async fn what_does_not_pass_is_given_up() {
             .fail(move |asked| pods_between(asked, 3, usize::MAX).then(|| always.clone()));
         let error = scene.failure().await;
         assert_eq!(error.error_type(), error_type, "{fault:?}: {error}");
-        assert_eq!(pods_asked(&scene), 2 + 5, "{fault:?}: five tries");
+        assert_eq!(pods_asked(&scene), 2 + 5, "{fault:?}: five attempts");
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_is_said_by_its_field() {
+async fn an_answer_that_cannot_be_read_is_reported_with_its_field() {
     let scene = scene().await;
     scene
         .api
@@ -94,7 +94,7 @@ async fn an_answer_that_cannot_be_read_is_said_by_its_field() {
 }
 
 #[tokio::test]
-async fn as_long_as_the_api_server_asks_for_is_waited() {
+async fn a_retry_waits_as_long_as_retry_after_says() {
     let scene = scene().await;
     scene
         .api
@@ -106,21 +106,21 @@ async fn as_long_as_the_api_server_asks_for_is_waited() {
 }
 
 #[tokio::test]
-async fn longer_than_the_function_lives_is_not_waited() {
+async fn a_retry_after_beyond_the_deadline_ends_the_run() {
     let scene = scene().await;
     scene
         .api
         .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Status(429, Some(3600))));
     let error = scene.failure().await;
     assert_eq!(error.error_type(), "Hookline.Throttled");
-    assert_eq!(pods_asked(&scene), 2, "not asked again");
+    assert_eq!(pods_asked(&scene), 2, "no retry");
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_taken_is_made_anew_once() {
+async fn a_token_that_is_refused_is_replaced_once() {
     let mut scene = scene().await;
-    // Two tokens of one second are the same.
-    scene.settings.patience.pause = Duration::from_millis(1_100);
+    // Two tokens that are signed within one second are equal.
+    scene.settings.backoff.initial_pause = Duration::from_millis(1_100);
     scene
         .api
         .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Status(401, None)));
@@ -129,13 +129,13 @@ async fn a_token_that_is_not_taken_is_made_anew_once() {
     assert!(scene.api.refused().is_empty());
     let tokens = scene.api.asked().into_iter();
     let tokens: Vec<_> = tokens.map(|asked| asked.token).collect();
-    // One of nodes, then one of pods, the one refused, and the same page again.
+    // A page of nodes, a page of pods, the refused request, and the same page again.
     assert_eq!(tokens[1], tokens[2]);
     assert_ne!(tokens[2], tokens[3]);
 }
 
 #[tokio::test]
-async fn a_caller_that_the_cluster_does_not_know_is_told_so() {
+async fn a_caller_that_the_cluster_does_not_know_is_unauthorized() {
     let scene = scene().await;
     scene.api.fail(|_| Some(Fault::Status(401, None)));
     let error = scene.failure().await;
@@ -145,9 +145,10 @@ async fn a_caller_that_the_cluster_does_not_know_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_token_is_for_the_cluster_that_was_named() {
+async fn a_token_is_valid_for_its_own_cluster_only() {
     let scene = scene().await;
-    // EKS says that `other` lives where `prod` does; the authenticator there knows better.
+    // EKS returns the endpoint of `prod` for `other`. The authenticator of `prod` refuses the
+    // token.
     scene.aws.hold_cluster("other", scene.api.description());
     let mut payload = scene.payload();
     payload["cluster"] = json!("other");
@@ -162,7 +163,7 @@ async fn a_token_is_for_the_cluster_that_was_named() {
 }
 
 #[tokio::test]
-async fn a_caller_that_may_not_list_is_told_so_at_once() {
+async fn a_caller_that_may_not_list_is_forbidden_without_a_retry() {
     let scene = scene().await;
     scene
         .api
@@ -174,7 +175,7 @@ async fn a_caller_that_may_not_list_is_told_so_at_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_stays_is_not_asked_for_again() {
+async fn a_refused_request_is_not_retried() {
     let scene = scene().await;
     scene
         .api
@@ -185,7 +186,7 @@ async fn a_refusal_that_stays_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_server_of_another_authority_gets_no_token() {
+async fn a_server_with_another_certificate_authority_gets_no_token() {
     let scene = scene().await;
     let other = ApiServer::start("prod", Vec::new()).await.unwrap();
     let mixed = description("prod", scene.api.url(), other.certificate_authority());
@@ -197,7 +198,7 @@ async fn a_server_of_another_authority_gets_no_token() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_said_to_be_so() {
+async fn an_api_server_that_is_not_there_is_unavailable() {
     let scene = scene().await;
     // A port that was free a moment ago.
     let gone = ApiServer::start("prod", Vec::new()).await.unwrap();
@@ -209,9 +210,9 @@ async fn a_server_that_is_not_there_is_said_to_be_so() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_is_not_waited_for() {
+async fn an_attempt_without_an_answer_is_retried() {
     let mut scene = scene().await;
-    scene.settings.patience.attempt = Duration::from_secs(2);
+    scene.settings.backoff.attempt_timeout = Duration::from_secs(2);
     scene
         .api
         .fail(|asked| pods_between(asked, 2, 2).then_some(Fault::Hang));
@@ -220,7 +221,7 @@ async fn an_answer_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_function_whose_time_is_up_says_so() {
+async fn a_listing_that_takes_too_long_is_out_of_time() {
     let mut scene = scene().await;
     // 15 s are kept for the upload.
     scene.timeout = Duration::from_millis(15_300);

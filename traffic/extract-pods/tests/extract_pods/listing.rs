@@ -1,4 +1,4 @@
-//! Lists in pages: every node and pod of one moment, once.
+//! Lists in pages: the object has every node and pod of one moment, once.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ fn pods(numbers: impl IntoIterator<Item = usize>, nodes: usize) -> Vec<Value> {
         .collect()
 }
 
-/// Each of them, and each once.
+/// Asserts that `found` has each of the expected texts once, and no others.
 fn assert_same(found: Vec<String>, expected: Vec<String>) {
     assert_eq!(found.len(), expected.len());
     assert_eq!(
@@ -31,7 +31,7 @@ fn assert_same(found: Vec<String>, expected: Vec<String>) {
 #[tokio::test]
 async fn every_node_and_pod_is_written_once() {
     let scene = Scene::new().await;
-    // Both lists end in a page that is not full; the limit is 10.
+    // Both lists end in a page that is not full. A page has 10 objects at most.
     scene.api.hold(Contents {
         nodes: nodes(23),
         pods: pods(0..137, 23),
@@ -66,7 +66,7 @@ async fn every_node_and_pod_is_written_once() {
 }
 
 #[tokio::test]
-async fn pages_that_end_with_the_list_are_followed_by_none() {
+async fn a_full_last_page_is_followed_by_no_other() {
     let scene = Scene::new().await;
     scene.api.hold(Contents {
         nodes: nodes(10),
@@ -89,14 +89,15 @@ async fn an_empty_cluster_makes_an_empty_object() {
 }
 
 #[tokio::test]
-async fn an_expired_list_begins_again_without_duplicates_or_losses() {
+async fn an_expired_list_starts_again_without_duplicates_or_losses() {
     for page in [2, 3, 5] {
         let scene = Scene::new().await;
         scene.api.hold(Contents {
             nodes: nodes(12),
             pods: pods(0..45, 12),
         });
-        // Pods went, pods came, and a node with them: at the front, in the middle and at the end of the list.
+        // Pods and a node are deleted and created: at the start, in the middle and at the end of
+        // the list.
         let changed = Contents {
             nodes: (1..14).map(node).collect(),
             pods: pods((90..99).chain(5..20).chain(23..60), 14),
@@ -122,7 +123,7 @@ async fn an_expired_list_begins_again_without_duplicates_or_losses() {
 }
 
 #[tokio::test]
-async fn an_expired_list_of_nodes_begins_again_as_well() {
+async fn an_expired_list_of_nodes_starts_again() {
     let scene = Scene::new().await;
     scene.api.hold(Contents {
         nodes: nodes(25),
@@ -143,7 +144,7 @@ async fn an_expired_list_of_nodes_begins_again_as_well() {
 }
 
 #[tokio::test]
-async fn a_list_that_expires_each_time_is_given_up() {
+async fn a_list_that_expires_in_every_listing_ends_the_run() {
     let scene = Scene::new().await;
     scene.api.hold(Contents {
         nodes: nodes(3),
@@ -164,7 +165,7 @@ async fn a_list_that_expires_each_time_is_given_up() {
 #[tokio::test]
 async fn the_zone_of_a_node_that_joined_after_the_list_is_asked_for() {
     let scene = Scene::new().await;
-    // Pods 0 to 7 on nodes 0 to 3, of which the list has two and the cluster three.
+    // Pods 0 to 7 run on nodes 0 to 3. The list has two of these nodes, the cluster has three.
     scene.api.hold(Contents {
         nodes: nodes(2),
         pods: pods(0..8, 4),
@@ -189,9 +190,9 @@ async fn the_zone_of_a_node_that_joined_after_the_list_is_asked_for() {
     assert_eq!(
         [zone(3), zone(7)],
         [Value::Null, Value::Null],
-        "one that went"
+        "a node that is gone"
     );
-    // A node's line stands before those of its pods.
+    // The line of a node comes before the lines of its pods.
     let at = |wanted: &str| lines.iter().position(|line| line["name"] == wanted);
     let late = at(&node_name(2)).unwrap();
     assert!(
@@ -201,15 +202,15 @@ async fn the_zone_of_a_node_that_joined_after_the_list_is_asked_for() {
     );
     let got = scene.api.asked();
     let got = got.iter().filter(|asked| asked.what == What::Node).count();
-    assert_eq!(got, 2, "each of the two once");
+    assert_eq!(got, 2, "each of the two nodes once");
 }
 
 #[tokio::test]
-async fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
+async fn a_page_that_is_too_large_is_read_in_smaller_pages() {
     let scene = Scene::new().await;
     let annotations = format!(r#"{{"annotations":{{"huge":"{}"}},"#, "x".repeat(4 << 20));
     let large = move |number| pod(number, 1).to_string().replacen('{', &annotations, 1);
-    // 40 MB in one page; 16 are read at most.
+    // One page has 40 MB. 16 MiB are read at most.
     scene.api.hold_many(nodes(1), 10, large);
     let result = scene.extract().await;
     assert_eq!(result["pods"], json!(10));

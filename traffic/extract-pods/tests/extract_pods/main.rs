@@ -1,6 +1,7 @@
-//! `extract-pods` against a simulated API server over TLS and a simulated AWS (EKS, STS, S3), all on loopback.
+//! `extract-pods` against a fake API server over TLS and a fake AWS (EKS, STS, S3), all on
+//! loopback.
 
-// Tests say what must be by failing; that is what these are for.
+// A test fails by a panic.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,10 +12,10 @@
 mod binary;
 mod cluster;
 mod failures;
+mod fake_aws;
 mod listing;
 mod memory;
 mod records;
 mod runtime_api;
 mod scene;
-mod simulated_aws;
 mod upload;

@@ -1,4 +1,4 @@
-//! 50,000 pods within the memory of the smallest function there is.
+//! 50,000 pods within the memory of the smallest Lambda function.
 
 #![cfg(target_os = "linux")]
 
@@ -11,9 +11,9 @@ use crate::scene::Scene;
 const PODS: usize = 50_000;
 const NODES: usize = 2_000;
 /// 128 MB, in KiB.
-const MOST: u64 = 128 * 1024;
+const MAX_MEMORY: u64 = 128 * 1024;
 
-/// What a real pod carries and no record needs.
+/// Fields that a real pod has and no record needs.
 fn ballast() -> String {
     let entry = json!({
         "name": "SOME_SETTING",
@@ -48,12 +48,12 @@ async fn fifty_thousand_pods_fit_into_128_mb() {
         (&result["pods"], &result["nodes"]),
         (&json!(PODS), &json!(NODES))
     );
-    let most = function.most_memory();
+    let peak = function.peak_memory();
     function.end().await;
     println!(
-        "{PODS} pods of {size} bytes, {NODES} nodes: {most} KiB at most, an object of {} bytes",
+        "{PODS} pods of {size} bytes, {NODES} nodes: {peak} KiB at most, an object of {} bytes",
         result["bytes"]
     );
-    assert!(most < MOST, "{most} KiB");
+    assert!(peak < MAX_MEMORY, "{peak} KiB");
     assert_eq!(scene.lines().len(), PODS + NODES);
 }

@@ -1,4 +1,4 @@
-//! What stands in the lines, and that the schema takes it.
+//! The content of the lines, and that it conforms to the schema.
 
 use hookline_local::eks::Contents;
 use serde_json::{Value, json};
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use crate::cluster::{node, pod};
 use crate::scene::Scene;
 
-/// Every line fits `traffic/schema/pods.schema.json`.
+/// Asserts that every line conforms to `traffic/schema/pods.schema.json`.
 fn assert_fits(lines: &[Value]) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../schema/pods.schema.json");
     let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
     let mut wrong = lines[0].clone();
     wrong["observed_at"] = json!("yesterday");
-    assert!(!schema.is_valid(&wrong), "a schema that refuses nothing");
+    assert!(!schema.is_valid(&wrong), "the schema refuses nothing");
     for line in lines {
         if let Err(error) = schema.validate(line) {
             panic!("{error}: {line}");
@@ -21,7 +21,7 @@ fn assert_fits(lines: &[Value]) {
     }
 }
 
-/// A pod of its own kind: what it changes of a usual one.
+/// A usual pod, with a change.
 fn pod_with(number: usize, change: impl FnOnce(&mut Value)) -> Value {
     let mut pod = pod(number, 1);
     change(&mut pod);
@@ -64,7 +64,7 @@ fn unusual_pods() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_line_has_what_the_query_needs() {
+async fn a_line_has_the_fields_that_the_query_needs() {
     let scene = Scene::new().await;
     let mut pods = vec![pod(7, 1)];
     pods.extend(unusual_pods());
@@ -153,7 +153,7 @@ async fn a_line_has_what_the_query_needs() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_no_instance_and_has_no_zone_fits_the_schema() {
+async fn a_node_without_an_instance_and_a_zone_conforms_to_the_schema() {
     let scene = Scene::new().await;
     let mut bare = node(0);
     bare["metadata"]["labels"] = json!({});
@@ -173,7 +173,7 @@ async fn a_node_that_is_no_instance_and_has_no_zone_fits_the_schema() {
 }
 
 #[tokio::test]
-async fn the_payload_says_what_the_group_is() {
+async fn the_labels_of_the_payload_name_the_group() {
     let scene = Scene::new().await;
     let labelled = pod_with(0, |pod| {
         pod["metadata"]["labels"]["team"] = json!("checkout")

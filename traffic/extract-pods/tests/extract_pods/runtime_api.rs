@@ -1,4 +1,4 @@
-//! The real executable, served by a Lambda Runtime API of the test's own.
+//! Runs the real executable with a fake Lambda Runtime API.
 
 use std::convert::Infallible;
 use std::process::Stdio;
@@ -17,12 +17,12 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use crate::simulated_aws::{OWN_KEY, OWN_SECRET};
+use crate::fake_aws::{OWN_KEY, OWN_SECRET};
 
-/// How long an invocation may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long an invocation may take.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A process of the function, and what it is asked and answers.
+/// A process of the function, with its payloads and answers.
 pub(crate) struct Function {
     process: Child,
     payloads: mpsc::Sender<Value>,
@@ -78,18 +78,18 @@ impl Function {
         }
     }
 
-    /// One invocation: what the function returns, or the error it reports.
+    /// Invokes the function. Returns its result, or the error that it reports.
     pub(crate) async fn invoke(&mut self, payload: Value) -> Result<Value, Value> {
         self.payloads.send(payload).await.unwrap();
-        tokio::time::timeout(PATIENCE, self.answers.recv())
+        tokio::time::timeout(TIMEOUT, self.answers.recv())
             .await
-            .expect("an answer in time")
-            .expect("the Runtime API is there")
+            .expect("no answer in time")
+            .expect("the Runtime API has ended")
     }
 
-    /// The most memory that the process has held so far, in KiB.
+    /// The peak memory of the process so far, in KiB.
     #[cfg(target_os = "linux")]
-    pub(crate) fn most_memory(&self) -> u64 {
+    pub(crate) fn peak_memory(&self) -> u64 {
         let path = format!("/proc/{}/status", self.process.id().unwrap());
         let status = std::fs::read_to_string(path).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM:"));
@@ -114,7 +114,7 @@ async fn serve(
             std::future::pending().await
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let deadline = (now + PATIENCE).as_millis();
+        let deadline = (now + TIMEOUT).as_millis();
         return Ok(Response::builder()
             .header("lambda-runtime-aws-request-id", "request-1")
             .header("lambda-runtime-deadline-ms", deadline.to_string())
@@ -131,12 +131,12 @@ async fn serve(
     }
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let body: Value = serde_json::from_slice(&body).unwrap();
-    let said = match path.ends_with("/response") {
+    let answered = match path.ends_with("/response") {
         true => Ok(body),
         false => Err(body),
     };
-    // The test may have ended meanwhile.
-    let _ = answer.send(said).await;
+    // The test may have ended in the meantime.
+    let _ = answer.send(answered).await;
     Ok(Response::builder()
         .status(202)
         .body(Full::default())

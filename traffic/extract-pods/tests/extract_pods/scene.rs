@@ -1,4 +1,4 @@
-//! A cluster, an AWS and a function between them.
+//! A fake cluster, a fake AWS, and the function.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -6,27 +6,25 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use flate2::read::GzDecoder;
+use hookline_kubernetes::Backoff;
 use hookline_local::eks::ApiServer;
 use hookline_runtime::{Invocation, sdk};
 use hookline_traffic::aws::Aws;
 use hookline_traffic::error::Error;
 use hookline_traffic::extract::{self, Settings};
-use hookline_traffic::kubernetes::connection::Patience;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::simulated_aws::{
-    OWN_KEY, OWN_SECRET, ROLE_KEY, ROLE_SECRET, ROLE_SESSION, SimulatedAws,
-};
+use crate::fake_aws::{FakeAws, OWN_KEY, OWN_SECRET, ROLE_KEY, ROLE_SECRET, ROLE_SESSION};
 
-/// Where the object of [`Scene::payload`] goes.
+/// The bucket and key of the object of [`Scene::payload`].
 pub(crate) const OBJECT: &str = "acme-traffic/pods/dt=2026-05-04/hour=11/prod.run-1.json.gz";
 
-/// A cluster `prod` in an AWS, both simulated.
+/// The fake cluster `prod` in a fake AWS.
 pub(crate) struct Scene {
-    pub(crate) aws: SimulatedAws,
+    pub(crate) aws: FakeAws,
     pub(crate) api: ApiServer,
-    /// How the function goes about it: small pages, short pauses.
+    /// The limits of the function: small pages, short pauses.
     pub(crate) settings: Settings,
     /// How long the function may take.
     pub(crate) timeout: Duration,
@@ -34,7 +32,7 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new() -> Self {
-        let aws = SimulatedAws::start().await;
+        let aws = FakeAws::start().await;
         let callers = vec![
             Credentials::new(OWN_KEY, OWN_SECRET, None, None, "test"),
             Credentials::new(
@@ -51,10 +49,10 @@ impl Scene {
             aws,
             api,
             settings: Settings {
-                page: 10,
-                patience: Patience {
-                    pause: Duration::from_millis(5),
-                    ..Patience::default()
+                page_size: 10,
+                backoff: Backoff {
+                    initial_pause: Duration::from_millis(5),
+                    ..Backoff::default()
                 },
                 ..Settings::default()
             },
@@ -62,7 +60,7 @@ impl Scene {
         }
     }
 
-    /// What the function is given.
+    /// The payload of the function.
     pub(crate) fn payload(&self) -> Value {
         json!({
             "execution": "run-1",
@@ -72,7 +70,7 @@ impl Scene {
         })
     }
 
-    /// One invocation, in this process.
+    /// Invokes the function in this process.
     pub(crate) async fn run(&self, payload: Value) -> Result<Value, Error> {
         let config = sdk::settings(aws_config::defaults(BehaviorVersion::latest()))
             .http_client(sdk::http_client())
@@ -89,20 +87,20 @@ impl Scene {
         extract::handle(Aws::new(config), invocation, self.settings).await
     }
 
-    /// One invocation that must go well.
+    /// Invokes the function, which must succeed.
     pub(crate) async fn extract(&self) -> Value {
         let result = self.run(self.payload()).await;
         result.unwrap_or_else(|error| panic!("{error}; refused: {:?}", self.api.refused()))
     }
 
-    /// One invocation that must fail; by then nothing has been written.
+    /// Invokes the function, which must fail and write nothing.
     pub(crate) async fn failure(&self) -> Error {
         let error = self.run(self.payload()).await.unwrap_err();
         assert!(self.aws.objects().is_empty(), "{error}");
         error
     }
 
-    /// The lines of the object that a run of [`Scene::payload`] wrote.
+    /// The lines of the object that a run with [`Scene::payload`] wrote.
     pub(crate) fn lines(&self) -> Vec<Value> {
         lines(&self.aws.objects()[OBJECT])
     }
@@ -113,7 +111,10 @@ pub(crate) fn lines(object: &[u8]) -> Vec<Value> {
     let mut text = String::new();
     let mut gzip = GzDecoder::new(object);
     gzip.read_to_string(&mut text).unwrap();
-    assert!(gzip.into_inner().is_empty(), "one gzip member, and no more");
+    assert!(
+        gzip.into_inner().is_empty(),
+        "there is more than one gzip member"
+    );
     assert!(text.is_empty() || text.ends_with('\n'));
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())

@@ -1,11 +1,11 @@
-//! What AWS can answer, and as whom it is asked.
+//! Who calls AWS, and the errors that AWS answers.
 
 use hookline_local::eks::Contents;
 use serde_json::json;
 
 use crate::cluster::{node, pod};
+use crate::fake_aws::{Call, OWN_KEY, ROLE, ROLE_KEY, Refusal};
 use crate::scene::{OBJECT, Scene};
-use crate::simulated_aws::{Call, OWN_KEY, ROLE, ROLE_KEY, Refusal};
 
 async fn scene() -> Scene {
     let scene = Scene::new().await;
@@ -58,7 +58,7 @@ async fn a_role_reads_the_cluster_and_the_function_writes_the_object() {
 }
 
 #[tokio::test]
-async fn the_cluster_is_looked_for_in_the_region_that_was_named() {
+async fn the_cluster_is_found_in_the_region_of_the_payload() {
     let scene = scene().await;
     let mut payload = scene.payload();
     payload["region"] = json!("eu-west-1");
@@ -73,12 +73,12 @@ async fn the_cluster_is_looked_for_in_the_region_that_was_named() {
     let asked = scene.api.asked();
     assert!(
         asked.iter().all(|asked| asked.region == "eu-west-1"),
-        "tokens for STS of that region: {asked:?}"
+        "a token for STS of another Region: {asked:?}"
     );
 }
 
 #[tokio::test]
-async fn a_role_that_cannot_be_assumed_is_named() {
+async fn a_role_that_cannot_be_assumed_ends_the_run() {
     let scene = scene().await;
     let mut payload = scene.payload();
     payload["assumeRoleArn"] = json!("arn:aws:iam::123456789012:role/another");
@@ -89,7 +89,7 @@ async fn a_role_that_cannot_be_assumed_is_named() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_not_there_or_not_ready() {
+async fn a_cluster_that_is_missing_or_not_ready_ends_the_run() {
     let scene = scene().await;
     let mut payload = scene.payload();
     payload["cluster"] = json!("staging");
@@ -103,7 +103,7 @@ async fn a_cluster_that_is_not_there_or_not_ready() {
 }
 
 #[tokio::test]
-async fn what_describe_cluster_fails_with_is_sorted() {
+async fn an_error_of_describe_cluster_is_classified() {
     for (refusal, error_type) in [
         (
             Refusal(403, "AccessDeniedException", "no"),
@@ -131,8 +131,8 @@ async fn what_describe_cluster_fails_with_is_sorted() {
 }
 
 #[tokio::test]
-async fn an_upload_that_fails_fails_the_function() {
-    for (refusal, said) in [
+async fn a_failed_upload_ends_the_run() {
+    for (refusal, expected) in [
         (Refusal(403, "AccessDenied", "no"), "Grant s3:PutObject"),
         (
             Refusal(404, "NoSuchBucket", "no such bucket"),
@@ -146,12 +146,12 @@ async fn an_upload_that_fails_fails_the_function() {
         let error = scene.failure().await;
         assert_eq!(error.error_type(), "Hookline.UploadFailed");
         let text = error.to_string();
-        assert!(text.contains(OBJECT) && text.contains(said), "{text}");
+        assert!(text.contains(OBJECT) && text.contains(expected), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_bad_payload_calls_nobody() {
+async fn an_invalid_payload_makes_no_call() {
     let scene = scene().await;
     let mut payload = scene.payload();
     payload["hour"] = json!("yesterday");

@@ -1,4 +1,4 @@
-//! Nodes and pods from JSON as API servers write it.
+//! Reads nodes and pods from JSON as API servers write it.
 
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ fn ended(at: Option<&str>) -> Value {
 }
 
 #[test]
-fn every_address_of_a_pod_is_kept_once_and_in_its_short_form() {
+fn each_address_of_a_pod_is_kept_once_in_its_short_form() {
     let pod = pod(
         json!({}),
         json!({
@@ -58,7 +58,7 @@ fn every_address_of_a_pod_is_kept_once_and_in_its_short_form() {
 }
 
 #[test]
-fn an_address_that_stands_in_pod_ip_alone_is_kept() {
+fn an_address_in_pod_ip_alone_is_kept() {
     assert_eq!(
         texts(&pod(json!({}), json!({"podIP": "10.0.1.57"})).ips()),
         ["10.0.1.57"]
@@ -66,7 +66,7 @@ fn an_address_that_stands_in_pod_ip_alone_is_kept() {
 }
 
 #[test]
-fn a_pod_without_an_address_has_none() {
+fn a_pod_without_an_address_has_an_empty_list() {
     for status in [
         json!({}),
         json!({"podIPs": null}),
@@ -78,7 +78,7 @@ fn a_pod_without_an_address_has_none() {
 }
 
 #[test]
-fn what_a_pod_does_not_say_is_not_so() {
+fn a_field_that_is_missing_or_null_has_its_default() {
     let pod = pod(json!({"hostNetwork": null}), json!({}));
     assert!(!pod.spec.host_network);
     assert_eq!(pod.spec.node_name, None);
@@ -86,15 +86,15 @@ fn what_a_pod_does_not_say_is_not_so() {
 }
 
 #[test]
-fn a_phase_of_a_later_kubernetes_is_unknown() {
+fn a_phase_of_a_newer_kubernetes_is_unknown() {
     let phase = pod(json!({}), json!({"phase": "Hibernating"})).status.phase;
     assert_eq!(phase, Phase::Unknown);
 }
 
 #[test]
-fn a_pod_starts_when_kubelet_takes_it_on_or_when_it_is_made() {
-    let taken = pod(json!({}), json!({"startTime": "2026-05-04T08:00:11Z"}));
-    assert_eq!(taken.start_time(), at("2026-05-04T08:00:11Z"));
+fn a_pod_starts_when_kubelet_accepts_it_or_else_at_its_creation() {
+    let accepted = pod(json!({}), json!({"startTime": "2026-05-04T08:00:11Z"}));
+    assert_eq!(accepted.start_time(), at("2026-05-04T08:00:11Z"));
     assert_eq!(
         pod(json!({}), json!({})).start_time(),
         at("2026-05-04T08:00:10Z")
@@ -118,14 +118,14 @@ fn a_pod_ends_with_its_last_container() {
         let end = pod(json!({}), status(phase)).end_time();
         assert_eq!(end, Some(at("2026-05-04T10:43:27Z")), "{phase}");
     }
-    // One container of a running pod may have ended; the pod has not.
+    // A container of a running pod may have ended. The pod has not.
     for phase in ["Pending", "Running", "Unknown"] {
         assert_eq!(pod(json!({}), status(phase)).end_time(), None, "{phase}");
     }
 }
 
 #[test]
-fn an_end_that_kubelet_does_not_know_is_none() {
+fn an_end_time_that_kubelet_does_not_know_is_none() {
     for containers in [
         json!([]),
         Value::Null,
@@ -139,7 +139,7 @@ fn an_end_that_kubelet_does_not_know_is_none() {
 }
 
 #[test]
-fn only_the_owner_that_manages_counts() {
+fn the_controller_is_the_owner_that_manages_the_pod() {
     let mut pod = pod(json!({}), json!({}));
     let owner = |kind: &str, controller: bool| OwnerReference {
         kind: kind.to_owned(),
@@ -155,7 +155,7 @@ fn only_the_owner_that_manages_counts() {
 }
 
 #[test]
-fn a_node_has_the_instance_of_its_provider_id() {
+fn the_instance_of_a_node_comes_from_its_provider_id() {
     let instance = |provider_id: &str| {
         node(provider_id, json!([]))
             .instance_id()
@@ -177,7 +177,7 @@ fn a_node_has_the_instance_of_its_provider_id() {
 }
 
 #[test]
-fn a_node_has_its_internal_addresses_and_zone() {
+fn a_node_has_its_internal_addresses_and_its_zone() {
     let node = node(
         "",
         json!([
@@ -189,11 +189,9 @@ fn a_node_has_its_internal_addresses_and_zone() {
     );
     assert_eq!(texts(&node.internal_ips()), ["10.0.1.10", "2600:1f16::10"]);
     assert_eq!(node.label(Node::ZONE), Some("us-east-2a"));
-    assert_eq!(node.label(Node::ZONE_ID), None, "an empty label is none");
-}
-
-#[test]
-fn the_last_page_names_no_next_one() {
-    let page: Page<Node> = serde_json::from_value(json!({"metadata": {}, "items": null})).unwrap();
-    assert!(page.items.is_empty() && page.metadata.next.is_none());
+    assert_eq!(
+        node.label(Node::ZONE_ID),
+        None,
+        "an empty label does not count"
+    );
 }

@@ -1,4 +1,5 @@
-//! Tokens against URLs that botocore (`SigV4QueryAuth`) signed for the same caller, moment and cluster.
+//! Compares tokens with URLs that botocore (`SigV4QueryAuth`) signed for the same caller, moment
+//! and cluster.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,8 @@ fn url(token: &str) -> String {
     String::from_utf8(URL_SAFE_NO_PAD.decode(encoded).unwrap()).unwrap()
 }
 
-/// A URL without the order of its parameters, which the signature does not depend on.
+/// The base of a URL, and its parameters. Their order does not matter: the signature does not
+/// depend on it.
 fn parts(url: &str) -> (String, BTreeMap<String, String>) {
     let (base, query) = url.split_once('?').unwrap();
     let pairs = query.split('&').map(|pair| {
@@ -33,14 +35,24 @@ fn parts(url: &str) -> (String, BTreeMap<String, String>) {
     (base.to_owned(), pairs.collect())
 }
 
+fn source(cluster: &str) -> TokenSource {
+    TokenSource::new(
+        cluster,
+        "us-east-2",
+        "https://sts.us-east-2.amazonaws.com",
+        SharedCredentialsProvider::new(credentials(None)),
+    )
+}
+
 fn signed(cluster: &str, session_token: Option<&str>) -> String {
-    let sts = "https://sts.us-east-2.amazonaws.com";
     let now = SystemTime::UNIX_EPOCH + NOW;
-    token(sts, "us-east-2", cluster, credentials(session_token), now).unwrap()
+    source(cluster)
+        .token(credentials(session_token), now)
+        .unwrap()
 }
 
 #[test]
-fn a_token_is_the_url_that_another_signer_makes() {
+fn a_token_holds_the_url_that_botocore_signs() {
     let by_botocore = "https://sts.us-east-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15\
         &X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20260504%2Fus-east-2%2Fsts%2Faws4_request\
         &X-Amz-Date=20260504T112003Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id\
@@ -49,7 +61,7 @@ fn a_token_is_the_url_that_another_signer_makes() {
 }
 
 #[test]
-fn a_session_token_is_part_of_the_signature() {
+fn a_session_token_is_signed() {
     let by_botocore = "https://sts.us-east-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15\
         &X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20260504%2Fus-east-2%2Fsts%2Faws4_request\
         &X-Amz-Date=20260504T112003Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id\
@@ -60,7 +72,7 @@ fn a_session_token_is_part_of_the_signature() {
 }
 
 #[test]
-fn a_token_has_no_padding_and_is_for_one_cluster() {
+fn a_token_has_no_padding_and_names_one_cluster() {
     for cluster in ["a", "ab", "abc"] {
         let token = signed(cluster, None);
         assert!(!token.contains('='), "{token}");
@@ -68,46 +80,36 @@ fn a_token_has_no_padding_and_is_for_one_cluster() {
     }
 }
 
-fn tokens() -> Tokens {
-    Tokens {
-        cluster: "prod".to_owned(),
-        region: "us-east-2".to_owned(),
-        sts: "https://sts.us-east-2.amazonaws.com".to_owned(),
-        credentials: SharedCredentialsProvider::new(credentials(None)),
-        current: Mutex::default(),
-    }
-}
-
-/// When the token in `current` was made.
-async fn made(tokens: &Tokens) -> Instant {
+/// When the token that `tokens` returns now was signed.
+async fn signed_at(tokens: &TokenSource) -> Instant {
     tokens.bearer().await.unwrap();
     tokens.current.lock().await.as_ref().unwrap().0
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_made_anew_before_it_expires() {
-    let tokens = tokens();
-    let first = made(&tokens).await;
+async fn a_token_is_replaced_before_it_expires() {
+    let tokens = source("prod");
+    let first = signed_at(&tokens).await;
     tokio::time::advance(RENEW_AFTER - Duration::from_secs(1)).await;
-    assert_eq!(made(&tokens).await, first);
+    assert_eq!(signed_at(&tokens).await, first);
     tokio::time::advance(Duration::from_secs(1)).await;
-    let second = made(&tokens).await;
+    let second = signed_at(&tokens).await;
     assert!(second > first);
     assert!(second - first < EXPIRES);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_forgotten_is_made_anew() {
-    let tokens = tokens();
-    let first = made(&tokens).await;
+async fn a_discarded_token_is_replaced() {
+    let tokens = source("prod");
+    let first = signed_at(&tokens).await;
     tokio::time::advance(Duration::from_secs(1)).await;
-    tokens.forget().await;
-    assert!(made(&tokens).await > first);
+    tokens.discard().await;
+    assert!(signed_at(&tokens).await > first);
 }
 
 #[tokio::test]
-async fn a_token_does_not_show_in_logs() {
-    let bearer = tokens().bearer().await.unwrap();
+async fn a_token_is_not_shown_in_logs() {
+    let bearer = source("prod").bearer().await.unwrap();
     assert!(bearer.to_str().unwrap().starts_with("Bearer k8s-aws-v1."));
     assert!(!format!("{bearer:?}").contains("k8s-aws-v1"));
 }

@@ -1,4 +1,5 @@
-//! EKS's `DescribeCluster`, which is that of the local AWS, STS's `AssumeRole` and S3's `PutObject`, simulated over HTTP.
+//! A fake AWS over HTTP: `DescribeCluster` as the crate `hookline-local` answers it, STS's
+//! `AssumeRole`, and S3's `PutObject`.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -21,14 +22,14 @@ pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
 pub(crate) const OWN_KEY: &str = "AKIDOWN";
 /// The access key of [`ROLE`]'s session.
 pub(crate) const ROLE_KEY: &str = "ASIAROLE";
-/// Their secrets.
+/// The secret of [`OWN_KEY`].
 pub(crate) const OWN_SECRET: &str = "own-secret";
-/// See [`OWN_SECRET`].
+/// The secret of [`ROLE_KEY`].
 pub(crate) const ROLE_SECRET: &str = "role-secret";
 /// The session token of [`ROLE`]'s session.
 pub(crate) const ROLE_SESSION: &str = "a/session+token==";
 
-/// A call that came in.
+/// A call that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
     /// `eks:DescribeCluster`, `sts:AssumeRole` or `s3:PutObject`.
@@ -37,7 +38,7 @@ pub(crate) struct Call {
     pub(crate) region: String,
 }
 
-/// An answer other than the good one: status, AWS's error code and message.
+/// An error answer: status, AWS's error code, message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refusal(
     pub(crate) u16,
@@ -52,8 +53,8 @@ struct State {
     calls: Vec<Call>,
 }
 
-/// A running simulation. It ends when this is dropped.
-pub(crate) struct SimulatedAws {
+/// A running server. It ends when this is dropped.
+pub(crate) struct FakeAws {
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
     eks: LocalAws,
@@ -61,7 +62,7 @@ pub(crate) struct SimulatedAws {
     _connections: JoinSet<()>,
 }
 
-impl SimulatedAws {
+impl FakeAws {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -90,22 +91,22 @@ impl SimulatedAws {
         }
     }
 
-    /// A cluster that `DescribeCluster` knows, in EKS's JSON.
+    /// Adds a cluster to `DescribeCluster`, in EKS's JSON.
     pub(crate) fn hold_cluster(&self, name: &str, description: Value) {
         self.eks.eks().hold(name, description);
     }
 
-    /// Every further call of `action` is refused.
+    /// Refuses every further call of `action`.
     pub(crate) fn refuse(&self, action: &'static str, refusal: Refusal) {
         self.state.lock().unwrap().refusals.insert(action, refusal);
     }
 
-    /// What was stored, by `BUCKET/KEY`.
+    /// The stored objects, by `BUCKET/KEY`.
     pub(crate) fn objects(&self) -> BTreeMap<String, Bytes> {
         self.state.lock().unwrap().objects.clone()
     }
 
-    /// Every call that came in.
+    /// Every call that was received.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.state.lock().unwrap().calls.clone()
     }
@@ -117,7 +118,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    // An upload that broke off is none.
+    // An upload that broke off stores nothing.
     let Ok(body) = body.collect().await else {
         return Ok(error("s3:PutObject", Refusal(400, "IncompleteBody", "")));
     };
@@ -126,7 +127,12 @@ async fn answer(
         (&Method::PUT, _) => "s3:PutObject",
         (&Method::GET, path) if path.starts_with("/clusters/") => "eks:DescribeCluster",
         (&Method::POST, "/") => "sts:AssumeRole",
-        _ => return Ok(error("", Refusal(501, "NotImplemented", "not simulated"))),
+        _ => {
+            return Ok(error(
+                "",
+                Refusal(501, "NotImplemented", "the fake AWS does not have it"),
+            ));
+        }
     };
     let credential = head.headers.get("authorization");
     let credential = credential
@@ -178,7 +184,7 @@ fn assume_role(body: &[u8]) -> Response<Full<Bytes>> {
     )))
 }
 
-/// An error in the protocol of the action's service.
+/// An error, in the protocol of the action's service.
 fn error(action: &str, Refusal(status, code, message): Refusal) -> Response<Full<Bytes>> {
     let body = match action {
         "eks:DescribeCluster" => json!({"__type": code, "message": message}).to_string(),
@@ -194,7 +200,7 @@ fn error(action: &str, Refusal(status, code, message): Refusal) -> Response<Full
         .unwrap()
 }
 
-/// S3 keys come with `=` and the like as they are or in percent.
+/// Decodes an S3 key. Characters such as `=` may be percent-encoded or not.
 fn percent_decoded(text: &str) -> String {
     let as_query = text
         .replace('+', "%2B")

@@ -1,48 +1,34 @@
-//! Nodes and pods, as much of them as a record needs.
+//! Nodes and pods, with the fields that a record needs. These types skip all other fields.
 //!
-//! The full types of `k8s-openapi` would hold some hundred fields a pod, and a page of them several times its JSON;
-//! kube's `ObjectList` keeps a whole page as generic values on its way. These types skip what they do not name.
+//! The full types of `k8s-openapi` have some hundred fields per pod, and a page of them takes
+//! several times the memory of its JSON. The `ObjectList` of kube also holds a whole page as
+//! generic values while it reads it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use hookline_kubernetes::{Object, null_is_default};
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use k8s_openapi::api::core::v1;
+use serde::Deserialize;
 
-/// One page of a list.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Page<T> {
-    #[serde(default)]
-    pub(crate) metadata: PageMetadata,
-    #[serde(deserialize_with = "null_is_default", bound = "T: Deserialize<'de>")]
-    pub(crate) items: Vec<T>,
-}
-
-/// Where the next page is.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct PageMetadata {
-    /// Empty or absent on the last page.
-    #[serde(rename = "continue")]
-    pub(crate) next: Option<String>,
-}
-
-/// What every object has.
+/// The metadata of an object.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
-    /// The name, unique in its namespace at one time.
+    /// The name. At one time it is unique in its namespace.
     pub name: String,
-    /// The namespace; empty for a node.
+    /// The namespace. Empty for a node.
     #[serde(default)]
     pub namespace: String,
-    /// Unique over all time.
+    /// The UID. No other object ever has it.
     pub uid: String,
-    /// When it was made.
+    /// When the object was created.
     pub creation_timestamp: Timestamp,
     /// The labels.
     #[serde(default, deserialize_with = "null_is_default")]
     pub labels: BTreeMap<String, String>,
-    /// Whose it is.
+    /// The owners of the object.
     #[serde(default, deserialize_with = "null_is_default")]
     pub owner_references: Vec<OwnerReference>,
 }
@@ -50,11 +36,11 @@ pub struct Metadata {
 /// An owner of an object.
 #[derive(Debug, Clone, Deserialize)]
 pub struct OwnerReference {
-    /// As `ReplicaSet`.
+    /// The owner's kind, for example `ReplicaSet`.
     pub kind: String,
     /// The owner's name.
     pub name: String,
-    /// Whether this is the one that manages the object. At most one does.
+    /// `true` for the owner that manages the object. There is at most one.
     #[serde(default, deserialize_with = "null_is_default")]
     pub controller: bool,
 }
@@ -76,7 +62,7 @@ pub struct Node {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeSpec {
-    /// As `aws:///us-east-2a/i-0123456789abcdef0`.
+    /// For example `aws:///us-east-2a/i-0123456789abcdef0`.
     #[serde(rename = "providerID")]
     pub provider_id: Option<String>,
 }
@@ -89,29 +75,33 @@ pub struct NodeStatus {
     pub addresses: Vec<NodeAddress>,
 }
 
-/// One of a node's addresses, which may be a name.
+/// One address of a node. It may be a host name.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NodeAddress {
     /// `InternalIP`, `ExternalIP`, `Hostname`, `InternalDNS` or `ExternalDNS`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The address, or the name.
+    /// The address, or the host name.
     pub address: String,
 }
 
+impl Object for Node {
+    type Full = v1::Node;
+}
+
 impl Node {
-    /// The label of the AZ's name.
+    /// The label with the name of the AZ.
     pub const ZONE: &str = "topology.kubernetes.io/zone";
-    /// The label of the AZ's id, which EKS's cloud controller puts on nodes.
+    /// The label with the ID of the AZ. EKS's cloud controller sets it.
     pub const ZONE_ID: &str = "topology.k8s.aws/zone-id";
 
-    /// The value of a label, where there is one and it is not empty.
+    /// The value of a label. Returns `None` if there is no such label, or if it is empty.
     #[must_use]
     pub fn label(&self, key: &str) -> Option<&str> {
         label(&self.metadata, key)
     }
 
-    /// Every internal address, in the node's order.
+    /// Every internal address, once each, in the order of the node.
     #[must_use]
     pub fn internal_ips(&self) -> Vec<IpAddr> {
         let internal = self.status.addresses.iter();
@@ -119,7 +109,7 @@ impl Node {
         distinct(internal.filter_map(|address| address.address.parse().ok()))
     }
 
-    /// The EC2 instance; none on Fargate, say.
+    /// The EC2 instance. Returns `None` if the node is not an instance, for example on Fargate.
     #[must_use]
     pub fn instance_id(&self) -> Option<&str> {
         let provider_id = self.spec.provider_id.as_deref()?;
@@ -147,9 +137,9 @@ pub struct Pod {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodSpec {
-    /// None until the pod is bound to a node.
+    /// The node. `None` until the pod is bound to a node.
     pub node_name: Option<String>,
-    /// Whether the pod has the node's addresses.
+    /// `true` if the pod uses the addresses of its node.
     #[serde(default, deserialize_with = "null_is_default")]
     pub host_network: bool,
 }
@@ -158,12 +148,12 @@ pub struct PodSpec {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodStatus {
-    /// Where it is in its life.
+    /// The phase of its life.
     #[serde(default)]
     pub phase: Phase,
-    /// When kubelet took it on.
+    /// When kubelet accepted the pod.
     pub start_time: Option<Timestamp>,
-    /// The first of [`PodStatus::pod_ips`].
+    /// The first address of [`PodStatus::pod_ips`].
     #[serde(rename = "podIP")]
     pub pod_ip: Option<String>,
     /// At most one address of each family.
@@ -180,42 +170,42 @@ pub struct PodStatus {
     pub ephemeral_container_statuses: Vec<ContainerStatus>,
 }
 
-/// Where a pod is in its life.
+/// The phase of a pod's life.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
 pub enum Phase {
-    /// Not all of its containers run yet.
+    /// Not all containers run yet.
     Pending,
-    /// They do.
+    /// The containers run.
     Running,
-    /// They have ended, and well.
+    /// All containers have ended with success.
     Succeeded,
-    /// They have ended, and not well.
+    /// All containers have ended, at least one with a failure.
     Failed,
-    /// Kubernetes does not know, or this code does not know what it says.
+    /// Kubernetes does not know the phase, or names one that this code does not know.
     #[default]
     #[serde(other)]
     Unknown,
 }
 
-/// One of a pod's addresses.
+/// One address of a pod.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PodIp {
     /// The address.
     pub ip: String,
 }
 
-/// How one container of a pod is.
+/// The status of one container.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ContainerStatus {
-    /// What it does now.
+    /// Its state now.
     #[serde(default, deserialize_with = "null_is_default")]
     pub state: ContainerState,
 }
 
-/// What a container does; of its three states the one that is over.
+/// The state of a container. Of the three states, only `terminated` is read.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct ContainerState {
-    /// It has ended.
+    /// Set if the container has ended.
     pub terminated: Option<Terminated>,
 }
 
@@ -223,18 +213,22 @@ pub struct ContainerState {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Terminated {
-    /// When it ended. Null when kubelet does not know.
+    /// When it ended. `None` if kubelet does not know.
     pub finished_at: Option<Timestamp>,
 }
 
+impl Object for Pod {
+    type Full = v1::Pod;
+}
+
 impl Pod {
-    /// The value of a label, where there is one and it is not empty.
+    /// The value of a label. Returns `None` if there is no such label, or if it is empty.
     #[must_use]
     pub fn label(&self, key: &str) -> Option<&str> {
         label(&self.metadata, key)
     }
 
-    /// The owner that manages the pod.
+    /// The owner that manages the pod. Returns `None` if there is none.
     #[must_use]
     pub fn controller(&self) -> Option<&OwnerReference> {
         self.metadata
@@ -243,7 +237,7 @@ impl Pod {
             .find(|owner| owner.controller)
     }
 
-    /// Every address of the pod; none before it has one.
+    /// Every address of the pod, once each. Empty before the pod has one.
     #[must_use]
     pub fn ips(&self) -> Vec<IpAddr> {
         let all = self.status.pod_ips.iter().map(|pod_ip| pod_ip.ip.as_str());
@@ -251,7 +245,7 @@ impl Pod {
         distinct(all.filter_map(|ip| ip.parse().ok()))
     }
 
-    /// From when on the pod may have held its addresses.
+    /// The earliest time at which the pod can have had its addresses.
     #[must_use]
     pub fn start_time(&self) -> Timestamp {
         self.status
@@ -259,7 +253,8 @@ impl Pod {
             .unwrap_or(self.metadata.creation_timestamp)
     }
 
-    /// When a pod that has ended let go of its addresses, as far as is known: when its last container ended.
+    /// When the pod gave up its addresses: when its last container ended. Returns `None` if the pod
+    /// has not ended, or if the time is not known.
     #[must_use]
     pub fn end_time(&self) -> Option<Timestamp> {
         if !matches!(self.status.phase, Phase::Succeeded | Phase::Failed) {
@@ -274,7 +269,7 @@ impl Pod {
             .into_iter()
             .flatten()
             .filter_map(|container| container.state.terminated.as_ref()?.finished_at);
-        // Go's zero time stands for one that kubelet does not know.
+        // The zero time of Go stands for a time that kubelet does not know.
         ends.filter(|end| *end > Timestamp::UNIX_EPOCH).max()
     }
 }
@@ -292,15 +287,6 @@ fn distinct(ips: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
         }
     }
     distinct
-}
-
-/// Go writes what is empty as null, or not at all.
-fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]
