@@ -42,7 +42,7 @@ use crate::service::{
 };
 use crate::wire::error::{ApiError, ErrorForm, respond};
 use crate::wire::xml::Xml;
-use crate::{autoscaling, ec2, eks, eventbridge, lambda, stepfunctions, sts};
+use crate::{eks, eventbridge, lambda, stepfunctions, sts};
 
 /// The connection broke before the answer came: an injected fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +54,7 @@ pub(crate) async fn handle(
     local: &LocalAws,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, ConnectionReset> {
-    let request_id = local.with_world(|world| world.new_uuid());
+    let request_id = local.with_world(|world| world.kernel.new_uuid());
     let Some(service) = Service::of(&request, local.forwarding()) else {
         let error = ApiError::with_status(
             403,
@@ -69,7 +69,7 @@ pub(crate) async fn handle(
         Err(error) => return Ok(error.render(service.error_form(), &request_id)),
     };
     let record = CallRecord {
-        at: local.with_world(|world| world.elapsed()),
+        at: local.with_world(|world| world.kernel.elapsed()),
         service: service.name().to_owned(),
         action: call.action.clone(),
         outcome: Outcome::Pending,
@@ -131,20 +131,25 @@ async fn run(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
             if faults.is_empty() {
                 None
             } else {
-                faults.strike(service.name(), &call.action, &call.params, world.rng())
+                faults.strike(
+                    service.name(),
+                    &call.action,
+                    &call.params,
+                    world.kernel.rng(),
+                )
             }
         };
         let metered = matches!(service, Service::Ec2 | Service::AutoScaling);
-        let has_token = !(world.settings.throttle && metered)
+        let has_token = !(world.kernel.settings.throttle && metered)
             || local.buckets().take(
-                &world.settings,
+                &world.kernel.settings,
                 service.name(),
                 &call.action,
                 &call.params,
-                world.now(),
+                world.kernel.now(),
             );
-        let latency = world.settings.latency_of(&call.action);
-        (fault, has_token, world.draw(latency))
+        let latency = world.kernel.settings.latency_of(&call.action);
+        (fault, has_token, world.kernel.draw(latency))
     });
     pause(latency / 2).await;
     match &fault {
@@ -189,7 +194,7 @@ async fn act(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
     } = call;
     match (service, body) {
         (Service::Ec2, Body::Query(mut params)) => {
-            let inner = local.with_world(|world| ec2::act(world, &action, &mut params))?;
+            let inner = local.with_world(|world| world.ec2_call(&action, &mut params))?;
             let mut xml = Xml::document();
             xml.element_in(&format!("{action}Response"), EC2_NAMESPACE, |xml| {
                 xml.text("requestId", request_id);
@@ -203,7 +208,7 @@ async fn act(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
             ))
         }
         (Service::AutoScaling, Body::Query(mut params)) => {
-            let inner = local.with_world(|world| autoscaling::act(world, &action, &mut params))?;
+            let inner = local.with_world(|world| world.autoscaling_call(&action, &mut params))?;
             Ok(query_response(
                 &action,
                 AUTO_SCALING_NAMESPACE,
@@ -212,7 +217,8 @@ async fn act(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
             ))
         }
         (Service::Sts, Body::Query(mut params)) => {
-            let inner = local.with_world(|world| sts::act(world, &action, &mut params))?;
+            let inner =
+                local.with_world(|world| sts::act(&world.kernel.settings, &action, &mut params))?;
             Ok(query_response(&action, STS_NAMESPACE, request_id, &inner))
         }
         (Service::Events, Body::Json(body)) => {

@@ -11,8 +11,9 @@ use crate::buckets::Buckets;
 use crate::calls::{CallLog, CallRecord};
 use crate::dispatch::{self, ConnectionReset};
 use crate::faults::{Fault, Faults};
+use crate::kernel::Event;
 use crate::settings::Settings;
-use crate::world::{Event, World};
+use crate::world::World;
 use crate::{eks, eventbridge, forward, lambda, stepfunctions};
 
 /// A running simulated AWS: one account in one Region. Clones are handles to the same one.
@@ -116,7 +117,7 @@ impl LocalAws {
         let result = f(&mut world);
         let due_after = world.next_due();
         // Sent while the lock is held: the order of events is the order of what happened.
-        for event in world.take_events() {
+        for event in world.kernel.take_events() {
             // Nobody listens only while the runtime shuts down.
             let _ = self.shared.events.send(event);
         }

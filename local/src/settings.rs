@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use time::OffsetDateTime;
+use jiff::Timestamp;
 
 use crate::buckets::Bucket;
 
@@ -49,7 +49,7 @@ pub struct Settings {
     /// The seed of everything random.
     pub seed: u64,
     /// The date and time at the start; the machine's own when `None`.
-    pub started_at: Option<OffsetDateTime>,
+    pub started_at: Option<Timestamp>,
 
     /// How long a call takes: half before it takes effect, half after.
     pub latency: Latency,
@@ -128,7 +128,7 @@ impl Settings {
     #[must_use]
     pub fn for_tests() -> Self {
         Self {
-            started_at: Some(time::macros::datetime!(2026-01-01 00:00:00 UTC)),
+            started_at: Some(Timestamp::constant(1_767_225_600, 0)),
             ..Self::default()
         }
     }

@@ -201,7 +201,7 @@ pub(crate) async fn forward(local: &LocalAws, request: Request<Bytes>) -> Respon
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok())
         .unwrap_or_default();
-    let request_id = local.with_world(|world| world.new_uuid());
+    let request_id = local.with_world(|world| world.kernel.new_uuid());
     let action = target.rsplit('.').next().unwrap_or_default();
     if let Some(answer) = stepfunctions.answer_in_process(local, action, &body) {
         return match answer {
@@ -222,7 +222,7 @@ pub(crate) async fn forward(local: &LocalAws, request: Request<Bytes>) -> Respon
         .render(ErrorForm::Json, &request_id);
     };
     let body = if target == "AWSStepFunctions.StartExecution" {
-        named(body, || local.with_world(|world| world.new_uuid()))
+        named(body, || local.with_world(|world| world.kernel.new_uuid()))
     } else {
         body
     };

@@ -1,11 +1,12 @@
 //! Scaling activities, and the events that Auto Scaling puts on the bus.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
+use super::AutoScaling;
 use super::group::{LifecycleAction, Transition};
+use crate::kernel::Kernel;
 use crate::wire::iso8601;
-use crate::world::World;
 
 const SOURCE: &str = "aws.autoscaling";
 
@@ -19,8 +20,8 @@ pub(super) struct Activity {
     pub(super) transition: Transition,
     pub(super) description: String,
     pub(super) cause: String,
-    pub(super) started: OffsetDateTime,
-    pub(super) ended: Option<OffsetDateTime>,
+    pub(super) started: Timestamp,
+    pub(super) ended: Option<Timestamp>,
     pub(super) status: Status,
     pub(super) message: String,
     pub(super) details: Value,
@@ -68,8 +69,12 @@ pub(super) struct Begin<'a> {
 }
 
 /// Begins an activity and returns its id.
-pub(super) fn begin(world: &mut World, activity: Begin<'_>) -> String {
-    let id = world.new_uuid();
+pub(super) fn begin(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    activity: Begin<'_>,
+) -> String {
+    let id = kernel.new_uuid();
     let description = match (activity.transition, activity.instance) {
         (Transition::Launching, Some(instance)) => {
             format!("Launching a new EC2 instance: {instance}")
@@ -79,8 +84,8 @@ pub(super) fn begin(world: &mut World, activity: Begin<'_>) -> String {
             format!("Terminating EC2 instance: {}", instance.unwrap_or_default())
         }
     };
-    let started = world.timestamp();
-    world.autoscaling.activities.push(Activity {
+    let started = kernel.timestamp();
+    autoscaling.activities.push(Activity {
         id: id.clone(),
         group: activity.group.to_owned(),
         group_arn: activity.group_arn.to_owned(),
@@ -98,16 +103,22 @@ pub(super) fn begin(world: &mut World, activity: Begin<'_>) -> String {
 }
 
 /// Notes that an activity waits for hooks.
-pub(super) fn wait(world: &mut World, id: &str) {
-    if let Some(activity) = find(world, id) {
+pub(super) fn wait(autoscaling: &mut AutoScaling, id: &str) {
+    if let Some(activity) = find(autoscaling, id) {
         activity.status = Status::MidLifecycleAction;
     }
 }
 
 /// Ends an activity, and tells the bus of it.
-pub(super) fn end(world: &mut World, id: &str, status: Status, message: &str) {
-    let now = world.timestamp();
-    let Some(activity) = find(world, id) else {
+pub(super) fn end(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    id: &str,
+    status: Status,
+    message: &str,
+) {
+    let now = kernel.timestamp();
+    let Some(activity) = find(autoscaling, id) else {
         return;
     };
     if activity.ended.is_some() {
@@ -117,13 +128,12 @@ pub(super) fn end(world: &mut World, id: &str, status: Status, message: &str) {
     activity.message = message.to_owned();
     activity.ended = Some(now);
     let activity = activity.clone();
-    announce(world, &activity);
+    announce(kernel, &activity);
 }
 
-fn find<'a>(world: &'a mut World, id: &str) -> Option<&'a mut Activity> {
+fn find<'a>(autoscaling: &'a mut AutoScaling, id: &str) -> Option<&'a mut Activity> {
     // The one that is looked for is nearly always among the newest.
-    world
-        .autoscaling
+    autoscaling
         .activities
         .iter_mut()
         .rev()
@@ -131,7 +141,7 @@ fn find<'a>(world: &'a mut World, id: &str) -> Option<&'a mut Activity> {
 }
 
 /// "EC2 Instance Launch Successful" and its three siblings.
-fn announce(world: &mut World, activity: &Activity) {
+fn announce(kernel: &mut Kernel, activity: &Activity) {
     let detail_type = match (activity.transition, activity.status) {
         (Transition::Launching, Status::Successful) => "EC2 Instance Launch Successful",
         (Transition::Launching, _) => "EC2 Instance Launch Unsuccessful",
@@ -142,7 +152,7 @@ fn announce(world: &mut World, activity: &Activity) {
     let instance = activity.instance.as_deref().unwrap_or_default();
     let mut resources = vec![activity.group_arn.clone()];
     if !instance.is_empty() {
-        let settings = &world.settings;
+        let settings = &kernel.settings;
         resources.push(format!(
             "arn:aws:ec2:{}:{}:instance/{instance}",
             settings.region, settings.account
@@ -163,12 +173,12 @@ fn announce(world: &mut World, activity: &Activity) {
         "Origin": origin,
         "Destination": destination,
     });
-    world.emit(SOURCE, detail_type, resources, detail);
+    kernel.emit(SOURCE, detail_type, resources, detail);
 }
 
 /// "EC2 Instance-launch Lifecycle Action", or the one of a termination.
 pub(super) fn announce_action(
-    world: &mut World,
+    kernel: &mut Kernel,
     group: &str,
     group_arn: &str,
     instance: &str,
@@ -196,7 +206,7 @@ pub(super) fn announce_action(
             Value::from(metadata.as_str()),
         );
     }
-    world.emit(SOURCE, detail_type, vec![group_arn.to_owned()], detail);
+    kernel.emit(SOURCE, detail_type, vec![group_arn.to_owned()], detail);
 }
 
 fn ends(transition: Transition) -> (&'static str, &'static str) {

@@ -5,41 +5,45 @@ use std::time::Duration;
 
 use super::activity::{self, Begin, Status};
 use super::group::{Group, LifecycleState, Member, Transition};
-use super::{Timer, lifecycle, machines};
-use crate::cloudtrail;
+use super::{AutoScaling, Context, Timer, lifecycle};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
-use crate::world::World;
 
 /// How long a group waits after a launch that failed.
 const RETRY_LAUNCH: Duration = Duration::from_secs(60);
 
 /// Has a group compared with its desired capacity, once the call that changed it is over.
-pub(super) fn schedule_evaluation(world: &mut World, group: &str, after: Duration) {
+pub(super) fn schedule_evaluation(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    group: &str,
+    after: Duration,
+) {
     let timer = Timer::Evaluate {
         group: group.to_owned(),
     };
-    world.schedule(after, crate::Timer::AutoScaling(timer));
+    kernel.schedule(&mut autoscaling.timers, after, timer);
 }
 
 /// Launches or terminates until the group's capacity is the desired one.
-pub(super) fn evaluate(world: &mut World, name: &str) {
+pub(super) fn evaluate(context: &mut Context<'_>, name: &str) {
     let mut launched = Vec::new();
-    balance(world, name, &mut launched);
-    cloudtrail::launched(world, &launched);
+    balance(context, name, &mut launched);
+    context.machines.record_launch(context.kernel, &launched);
 }
 
-fn balance(world: &mut World, name: &str, launched: &mut Vec<String>) {
-    while let Some(group) = world.autoscaling.groups.get(name) {
+fn balance(context: &mut Context<'_>, name: &str, launched: &mut Vec<String>) {
+    while let Some(group) = context.autoscaling.groups.get(name) {
         let (capacity, desired) = (group.capacity(), group.desired_capacity);
         if group.deleting {
             return;
         }
         if capacity < desired && !group.suspended.contains("Launch") {
-            match launch(world, name) {
+            match launch(context, name) {
                 Ok(instance) => launched.push(instance),
                 Err(_) => {
-                    schedule_evaluation(world, name, RETRY_LAUNCH);
+                    schedule_evaluation(context.autoscaling, context.kernel, name, RETRY_LAUNCH);
                     return;
                 }
             }
@@ -47,24 +51,23 @@ fn balance(world: &mut World, name: &str, launched: &mut Vec<String>) {
             let Some(victim) = choose_victim(group) else {
                 return;
             };
-            let now = iso8601(world.timestamp());
+            let now = iso8601(context.kernel.timestamp());
             let cause = format!(
                 "{} At {now} an instance was taken out of service in response to a difference between desired and \
                  actual capacity, shrinking the capacity from {capacity} to {}. At {now} instance {victim} was \
                  selected for termination.",
-                reason(world, name),
+                reason(context.autoscaling, name),
                 capacity - 1
             );
-            begin_termination(world, name, &victim, cause);
+            begin_termination(context, name, &victim, cause);
         } else {
             return;
         }
     }
 }
 
-fn reason(world: &World, group: &str) -> String {
-    world
-        .autoscaling
+fn reason(autoscaling: &AutoScaling, group: &str) -> String {
+    autoscaling
         .groups
         .get(group)
         .map(|group| group.cause.clone())
@@ -112,8 +115,8 @@ fn choose_victim(group: &Group) -> Option<String> {
         .map(|member| member.instance_id.clone())
 }
 
-fn launch(world: &mut World, name: &str) -> Result<String, ApiError> {
-    let group = world.autoscaling.group_mut(name)?;
+fn launch(context: &mut Context<'_>, name: &str) -> Result<String, ApiError> {
+    let group = context.autoscaling.group_mut(name)?;
     let capacity = group.capacity();
     let (subnet, zone) = choose_subnet(group).unwrap_or_default();
     // A copy without its instances: a large group must not be copied for each of them.
@@ -121,16 +124,17 @@ fn launch(world: &mut World, name: &str) -> Result<String, ApiError> {
     let copy = group.clone();
     group.members = members;
     let group = copy;
-    let now = iso8601(world.timestamp());
+    let now = iso8601(context.kernel.timestamp());
     let cause = format!(
         "{} At {now} an instance was started in response to a difference between desired and actual capacity, \
          increasing the capacity from {capacity} to {}.",
         group.cause,
         capacity + 1
     );
-    let launched = machines::launch(world, &group, &subnet);
+    let launched = context.machines.launch(context.kernel, &group, &subnet);
     let activity_id = activity::begin(
-        world,
+        context.autoscaling,
+        context.kernel,
         Begin {
             group: name,
             group_arn: &group.arn,
@@ -148,12 +152,20 @@ fn launch(world: &mut World, name: &str) -> Result<String, ApiError> {
         Ok(launched) => launched,
         Err(error) => {
             let message = format!("{} Launching EC2 instance failed.", error.message);
-            activity::end(world, &activity_id, Status::Failed, &message);
-            cloudtrail::failed(world, &subnet, &error);
+            activity::end(
+                context.autoscaling,
+                context.kernel,
+                &activity_id,
+                Status::Failed,
+                &message,
+            );
+            context
+                .machines
+                .record_failure(context.kernel, &subnet, &error);
             return Err(error);
         }
     };
-    world.autoscaling.group_mut(name)?.members.push(Member {
+    context.autoscaling.group_mut(name)?.members.push(Member {
         instance_id: instance.clone(),
         instance_type,
         availability_zone: zone,
@@ -165,9 +177,21 @@ fn launch(world: &mut World, name: &str) -> Result<String, ApiError> {
         actions: Vec::new(),
         activity_id,
     });
-    lifecycle::enter(world, name, &instance, LifecycleState::Pending);
-    if !lifecycle::begin_actions(world, name, &instance, Transition::Launching) {
-        lifecycle::proceed(world, name, &instance);
+    lifecycle::enter(
+        context.autoscaling,
+        context.kernel,
+        name,
+        &instance,
+        LifecycleState::Pending,
+    );
+    if !lifecycle::begin_actions(
+        context.autoscaling,
+        context.kernel,
+        name,
+        &instance,
+        Transition::Launching,
+    ) {
+        lifecycle::proceed(context, name, &instance);
     }
     Ok(instance)
 }
@@ -175,12 +199,12 @@ fn launch(world: &mut World, name: &str) -> Result<String, ApiError> {
 /// Begins to end an instance. Its termination hooks are asked only if it was in service: to whom it was not yet
 /// given, from them it need not be taken.
 pub(super) fn begin_termination(
-    world: &mut World,
+    context: &mut Context<'_>,
     group_name: &str,
     instance: &str,
     cause: String,
 ) {
-    let Some(group) = world.autoscaling.groups.get_mut(group_name) else {
+    let Some(group) = context.autoscaling.groups.get_mut(group_name) else {
         return;
     };
     let group_arn = group.arn.clone();
@@ -196,10 +220,17 @@ pub(super) fn begin_termination(
     let (subnet, zone) = (member.subnet_id.clone(), member.availability_zone.clone());
     if was != LifecycleState::InService {
         let message = "Instance was terminated while waiting for it to be in InService state";
-        activity::end(world, &launch_activity, Status::Cancelled, message);
+        activity::end(
+            context.autoscaling,
+            context.kernel,
+            &launch_activity,
+            Status::Cancelled,
+            message,
+        );
     }
     let activity_id = activity::begin(
-        world,
+        context.autoscaling,
+        context.kernel,
         Begin {
             group: group_name,
             group_arn: &group_arn,
@@ -210,7 +241,7 @@ pub(super) fn begin_termination(
             availability_zone: &zone,
         },
     );
-    if let Some(member) = world
+    if let Some(member) = context
         .autoscaling
         .groups
         .get_mut(group_name)
@@ -219,17 +250,29 @@ pub(super) fn begin_termination(
         member.activity_id = activity_id;
     }
     let hooks_wait = was == LifecycleState::InService
-        && lifecycle::begin_actions(world, group_name, instance, Transition::Terminating);
+        && lifecycle::begin_actions(
+            context.autoscaling,
+            context.kernel,
+            group_name,
+            instance,
+            Transition::Terminating,
+        );
     if !hooks_wait {
-        lifecycle::enter(world, group_name, instance, LifecycleState::Terminating);
-        end_instance(world, group_name, instance);
+        lifecycle::enter(
+            context.autoscaling,
+            context.kernel,
+            group_name,
+            instance,
+            LifecycleState::Terminating,
+        );
+        end_instance(context, group_name, instance);
     }
 }
 
 /// Ends an instance without asking any hook, whatever it is in the middle of.
-pub(super) fn end_now(world: &mut World, group: &str, instance: &str, cause: String) {
-    begin_termination(world, group, instance, cause);
-    let Some(member) = world
+pub(super) fn end_now(context: &mut Context<'_>, group: &str, instance: &str, cause: String) {
+    begin_termination(context, group, instance, cause);
+    let Some(member) = context
         .autoscaling
         .groups
         .get_mut(group)
@@ -242,14 +285,25 @@ pub(super) fn end_now(world: &mut World, group: &str, instance: &str, cause: Str
         LifecycleState::TerminatingWait | LifecycleState::TerminatingProceed
     ) {
         member.actions.clear();
-        lifecycle::enter(world, group, instance, LifecycleState::Terminating);
-        end_instance(world, group, instance);
+        lifecycle::enter(
+            context.autoscaling,
+            context.kernel,
+            group,
+            instance,
+            LifecycleState::Terminating,
+        );
+        end_instance(context, group, instance);
     }
 }
 
 /// Ends an instance whose launch was abandoned; the group launches another once it is gone.
-pub(super) fn abandon_launch(world: &mut World, group: &str, instance: &str, message: &str) {
-    let Some(member) = world
+pub(super) fn abandon_launch(
+    context: &mut Context<'_>,
+    group: &str,
+    instance: &str,
+    message: &str,
+) {
+    let Some(member) = context
         .autoscaling
         .groups
         .get(group)
@@ -258,16 +312,22 @@ pub(super) fn abandon_launch(world: &mut World, group: &str, instance: &str, mes
         return;
     };
     let launch_activity = member.activity_id.clone();
-    activity::end(world, &launch_activity, Status::Cancelled, message);
-    let now = iso8601(world.timestamp());
+    activity::end(
+        context.autoscaling,
+        context.kernel,
+        &launch_activity,
+        Status::Cancelled,
+        message,
+    );
+    let now = iso8601(context.kernel.timestamp());
     let cause =
         format!("At {now} an instance was taken out of service because its launch was abandoned.");
-    begin_termination(world, group, instance, cause);
+    begin_termination(context, group, instance, cause);
 }
 
 /// A health check found an instance that is ending or gone, though the group did not end it.
-pub(super) fn replace_missing(world: &mut World, group: &str, instance: &str) {
-    let Some(member) = world
+pub(super) fn replace_missing(context: &mut Context<'_>, group: &str, instance: &str) {
+    let Some(member) = context
         .autoscaling
         .groups
         .get_mut(group)
@@ -279,24 +339,24 @@ pub(super) fn replace_missing(world: &mut World, group: &str, instance: &str) {
         return;
     }
     member.healthy = false;
-    let now = iso8601(world.timestamp());
+    let now = iso8601(context.kernel.timestamp());
     let cause = format!(
         "At {now} an instance was taken out of service in response to an EC2 health check indicating it has been \
          terminated or stopped."
     );
-    begin_termination(world, group, instance, cause);
+    begin_termination(context, group, instance, cause);
 }
 
 /// Has EC2 terminate an instance, which may be gone already.
-pub(super) fn end_instance(world: &mut World, group: &str, instance: &str) {
-    if machines::is_gone(world, instance) || machines::terminate(world, instance).is_err() {
-        finish(world, group, instance);
+pub(super) fn end_instance(context: &mut Context<'_>, group: &str, instance: &str) {
+    if context.machines.is_gone(instance) || context.terminate(instance).is_err() {
+        finish(context, group, instance);
     }
 }
 
 /// EC2 says that an instance is terminated.
-pub(super) fn terminated(world: &mut World, group: &str, instance: &str) {
-    let state = world
+pub(super) fn terminated(context: &mut Context<'_>, group: &str, instance: &str) {
+    let state = context
         .autoscaling
         .groups
         .get(group)
@@ -307,14 +367,20 @@ pub(super) fn terminated(world: &mut World, group: &str, instance: &str) {
         state,
         Some(LifecycleState::Terminating | LifecycleState::TerminatingProceed)
     ) {
-        finish(world, group, instance);
+        finish(context, group, instance);
     }
 }
 
 /// Takes a terminated instance out of its group.
-fn finish(world: &mut World, group_name: &str, instance: &str) {
-    lifecycle::enter(world, group_name, instance, LifecycleState::Terminated);
-    let Some(group) = world.autoscaling.groups.get_mut(group_name) else {
+fn finish(context: &mut Context<'_>, group_name: &str, instance: &str) {
+    lifecycle::enter(
+        context.autoscaling,
+        context.kernel,
+        group_name,
+        instance,
+        LifecycleState::Terminated,
+    );
+    let Some(group) = context.autoscaling.groups.get_mut(group_name) else {
         return;
     };
     let Some(index) = group
@@ -326,10 +392,21 @@ fn finish(world: &mut World, group_name: &str, instance: &str) {
     };
     let member = group.members.remove(index);
     let remove_group = group.deleting && group.members.is_empty();
-    activity::end(world, &member.activity_id, Status::Successful, "");
+    activity::end(
+        context.autoscaling,
+        context.kernel,
+        &member.activity_id,
+        Status::Successful,
+        "",
+    );
     if remove_group {
-        world.autoscaling.groups.remove(group_name);
+        context.autoscaling.groups.remove(group_name);
     } else {
-        schedule_evaluation(world, group_name, Duration::ZERO);
+        schedule_evaluation(
+            context.autoscaling,
+            context.kernel,
+            group_name,
+            Duration::ZERO,
+        );
     }
 }

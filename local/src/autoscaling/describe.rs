@@ -2,12 +2,11 @@
 
 use super::activity::Activity;
 use super::group::{Group, LaunchTemplate, Member};
-use super::{invalid, tags_api};
+use super::{AutoScaling, invalid, tags_api};
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// A page of a list: from where, and how long.
 pub(super) struct Window {
@@ -46,7 +45,7 @@ impl Window {
     }
 }
 
-pub(super) fn groups(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn groups(autoscaling: &AutoScaling, params: &mut Params) -> Result<String, ApiError> {
     let names = params.list("AutoScalingGroupNames.member");
     let mut filters = Vec::new();
     for mut filter in params.structs("Filters.member") {
@@ -75,8 +74,7 @@ pub(super) fn groups(world: &mut World, params: &mut Params) -> Result<String, A
                     None => group.tags.values().any(|tag| values.contains(&tag.value)),
                 })
     };
-    let all: Vec<_> = world
-        .autoscaling
+    let all: Vec<_> = autoscaling
         .groups
         .values()
         .filter(|group| passes(group))
@@ -167,12 +165,14 @@ fn write_launch_template(xml: &mut Xml, template: &LaunchTemplate) {
     xml.text("Version", &template.version);
 }
 
-pub(super) fn instances(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn instances(
+    autoscaling: &AutoScaling,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let ids = params.list("InstanceIds.member");
     let window = Window::read(params)?;
     params.finish()?;
-    let all: Vec<_> = world
-        .autoscaling
+    let all: Vec<_> = autoscaling
         .groups
         .values()
         .flat_map(|group| group.members.iter().map(move |member| (group, member)))
@@ -198,13 +198,15 @@ pub(super) fn instances(world: &mut World, params: &mut Params) -> Result<String
     Ok(xml.into_string())
 }
 
-pub(super) fn activities(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn activities(
+    autoscaling: &AutoScaling,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let ids = params.list("ActivityIds.member");
     let group = params.str("AutoScalingGroupName");
     let include_deleted = params.bool("IncludeDeletedGroups")?.unwrap_or(false);
     let window = Window::read(params)?;
     params.finish()?;
-    let autoscaling = &world.autoscaling;
     if let Some(name) = group.as_ref().filter(|_| !include_deleted) {
         autoscaling.group(name)?;
     }

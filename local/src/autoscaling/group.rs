@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use time::OffsetDateTime;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 /// An Auto Scaling group.
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub(super) struct Group {
     pub(super) name: String,
     pub(super) arn: String,
-    pub(super) created: OffsetDateTime,
+    pub(super) created: Timestamp,
     pub(super) launch_template: LaunchTemplate,
     pub(super) min_size: u32,
     pub(super) max_size: u32,

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use super::group::{Group, LaunchTemplate, Transition};
 use super::hooks_api::Said;
-use super::{capacity, describe, invalid, machines, tags_api};
+use super::{Context, Machines, capacity, describe, invalid, tags_api};
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// What `CreateAutoScalingGroup` and `UpdateAutoScalingGroup` have in common.
 struct Shape {
@@ -28,7 +27,7 @@ struct Shape {
 }
 
 impl Shape {
-    fn read(world: &World, params: &mut Params) -> Result<Self, ApiError> {
+    fn read(machines: &Machines<'_>, params: &mut Params) -> Result<Self, ApiError> {
         // Known, and without a meaning here.
         for ignored in [
             "CapacityRebalance",
@@ -38,10 +37,10 @@ impl Shape {
         ] {
             let _ = params.str(ignored);
         }
-        let launch_template = read_launch_template(world, params)?;
+        let launch_template = read_launch_template(machines, params)?;
         let zones = params.list("AvailabilityZones.member");
         let subnets = match params.str("VPCZoneIdentifier") {
-            Some(text) => Some(read_subnets(world, &text, &zones)?),
+            Some(text) => Some(read_subnets(machines, &text, &zones)?),
             None => None,
         };
         Ok(Self {
@@ -61,13 +60,14 @@ impl Shape {
 }
 
 fn read_subnets(
-    world: &World,
+    machines: &Machines<'_>,
     text: &str,
     zones: &[String],
 ) -> Result<Vec<(String, String)>, ApiError> {
     let mut subnets = Vec::new();
     for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
-        let zone = machines::subnet_zone(world, id)
+        let zone = machines
+            .subnet_zone(id)
             .ok_or_else(|| invalid(format!("The subnet ID '{id}' does not exist")))?;
         if !zones.is_empty() && !zones.contains(&zone) {
             return Err(invalid(
@@ -86,7 +86,7 @@ fn read_subnets(
 
 /// Finds the launch template by id or name; the version is resolved at each launch, as AWS does.
 fn read_launch_template(
-    world: &World,
+    machines: &Machines<'_>,
     params: &mut Params,
 ) -> Result<Option<LaunchTemplate>, ApiError> {
     let id = params.str("LaunchTemplate.LaunchTemplateId");
@@ -95,9 +95,9 @@ fn read_launch_template(
     if id.is_none() && name.is_none() {
         return Ok(None);
     }
-    let (id, name) =
-        machines::find_launch_template(world, id.as_deref(), name.as_deref(), version.as_deref())
-            .map_err(|error| {
+    let (id, name) = machines
+        .find_launch_template(id.as_deref(), name.as_deref(), version.as_deref())
+        .map_err(|error| {
             invalid(format!(
                 "You must use a valid fully-formed launch template. {}",
                 error.message
@@ -124,9 +124,9 @@ fn check_sizes(min: u32, max: u32, desired: u32) -> Result<(), ApiError> {
     Ok(())
 }
 
-pub(super) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn create(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
-    let shape = Shape::read(world, params)?;
+    let shape = Shape::read(&context.machines, params)?;
     let tags = tags_api::read(params)?;
     let mut hooks = BTreeMap::new();
     for mut specification in params.structs("LifecycleHookSpecificationList.member") {
@@ -141,7 +141,7 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Result<String, A
             "Group name must have 1 to 255 characters, and no colon",
         ));
     }
-    if world.autoscaling.groups.contains_key(&name) {
+    if context.autoscaling.groups.contains_key(&name) {
         return Err(ApiError::new(
             "AlreadyExists",
             format!(
@@ -163,11 +163,11 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         .subnets
         .ok_or_else(|| invalid("At least one Availability Zone or VPC Subnet is required."))?;
     let (region, account) = (
-        world.settings.region.clone(),
-        world.settings.account.clone(),
+        context.kernel.settings.region.clone(),
+        context.kernel.settings.account.clone(),
     );
-    let uuid = world.new_uuid();
-    let now = world.timestamp();
+    let uuid = context.kernel.new_uuid();
+    let now = context.kernel.timestamp();
     let group = Group {
         arn: format!("arn:aws:autoscaling:{region}:{account}:autoScalingGroup:{uuid}:autoScalingGroupName/{name}"),
         created: now,
@@ -198,8 +198,8 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         ),
         name: name.clone(),
     };
-    world.autoscaling.groups.insert(name.clone(), group);
-    capacity::schedule_evaluation(world, &name, Duration::ZERO);
+    context.autoscaling.groups.insert(name.clone(), group);
+    capacity::schedule_evaluation(context.autoscaling, context.kernel, &name, Duration::ZERO);
     Ok(String::new())
 }
 
@@ -207,12 +207,12 @@ fn non_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-pub(super) fn update(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn update(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
-    let shape = Shape::read(world, params)?;
+    let shape = Shape::read(&context.machines, params)?;
     params.finish()?;
-    let now = iso8601(world.timestamp());
-    let group = world.autoscaling.group_mut(&name)?;
+    let now = iso8601(context.kernel.timestamp());
+    let group = context.autoscaling.group_mut(&name)?;
     let min_size = shape.min_size.unwrap_or(group.min_size);
     let max_size = shape.max_size.unwrap_or(group.max_size);
     // Bounds that leave out the desired capacity move it; one that was asked for must fit.
@@ -254,17 +254,17 @@ pub(super) fn update(world: &mut World, params: &mut Params) -> Result<String, A
     if let Some(role) = shape.service_linked_role_arn {
         group.service_linked_role_arn = role;
     }
-    capacity::schedule_evaluation(world, &name, Duration::ZERO);
+    capacity::schedule_evaluation(context.autoscaling, context.kernel, &name, Duration::ZERO);
     Ok(String::new())
 }
 
-pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn delete(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
     let force = params.bool("ForceDelete")?.unwrap_or(false);
     params.finish()?;
-    let group = world.autoscaling.group_mut(&name)?;
+    let group = context.autoscaling.group_mut(&name)?;
     if group.members.is_empty() {
-        world.autoscaling.groups.remove(&name);
+        context.autoscaling.groups.remove(&name);
         return Ok(String::new());
     }
     if !force {
@@ -285,16 +285,16 @@ pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, A
         .iter()
         .map(|member| member.instance_id.clone())
         .collect();
-    let now = iso8601(world.timestamp());
+    let now = iso8601(context.kernel.timestamp());
     for instance in instances {
         let cause = format!("At {now} a user request deleted the AutoScalingGroup.");
-        capacity::end_now(world, &name, &instance, cause);
+        capacity::end_now(context, &name, &instance, cause);
     }
     Ok(String::new())
 }
 
 pub(super) fn set_desired_capacity(
-    world: &mut World,
+    context: &mut Context<'_>,
     params: &mut Params,
 ) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
@@ -302,8 +302,8 @@ pub(super) fn set_desired_capacity(
     // There are no cooldowns here to honour.
     let _ = params.bool("HonorCooldown")?;
     params.finish()?;
-    let now = iso8601(world.timestamp());
-    let group = world.autoscaling.group_mut(&name)?;
+    let now = iso8601(context.kernel.timestamp());
+    let group = context.autoscaling.group_mut(&name)?;
     if desired > group.max_size {
         return Err(invalid(format!(
             "New SetDesiredCapacity value {desired} is above max value {} for the AutoScalingGroup.",
@@ -322,12 +322,12 @@ pub(super) fn set_desired_capacity(
         group.desired_capacity
     );
     group.desired_capacity = desired;
-    capacity::schedule_evaluation(world, &name, Duration::ZERO);
+    capacity::schedule_evaluation(context.autoscaling, context.kernel, &name, Duration::ZERO);
     Ok(String::new())
 }
 
 pub(super) fn terminate_instance(
-    world: &mut World,
+    context: &mut Context<'_>,
     params: &mut Params,
 ) -> Result<String, ApiError> {
     let instance = params.required_str("InstanceId")?;
@@ -335,8 +335,8 @@ pub(super) fn terminate_instance(
         .bool("ShouldDecrementDesiredCapacity")?
         .ok_or_else(|| params.missing("ShouldDecrementDesiredCapacity"))?;
     params.finish()?;
-    let now = iso8601(world.timestamp());
-    let group = world
+    let now = iso8601(context.kernel.timestamp());
+    let group = context
         .autoscaling
         .groups
         .values_mut()
@@ -365,19 +365,25 @@ pub(super) fn terminate_instance(
     let cause = format!(
         "At {now} instance {instance} was taken out of service in response to a user request."
     );
-    capacity::begin_termination(world, &name, &instance, cause);
+    capacity::begin_termination(context, &name, &instance, cause);
     let mut xml = Xml::new();
-    if let Some(activity) = world.autoscaling.activities.iter().rev().find(|activity| {
-        activity.transition == Transition::Terminating
-            && activity.instance.as_ref() == Some(&instance)
-    }) {
+    if let Some(activity) = context
+        .autoscaling
+        .activities
+        .iter()
+        .rev()
+        .find(|activity| {
+            activity.transition == Transition::Terminating
+                && activity.instance.as_ref() == Some(&instance)
+        })
+    {
         xml.element("Activity", |xml| describe::write_activity(xml, activity));
     }
     Ok(xml.into_string())
 }
 
 pub(super) fn suspend(
-    world: &mut World,
+    context: &mut Context<'_>,
     params: &mut Params,
     suspended: bool,
 ) -> Result<String, ApiError> {
@@ -406,7 +412,7 @@ pub(super) fn suspend(
     if processes.is_empty() {
         processes = PROCESSES.map(str::to_owned).to_vec();
     }
-    let group = world.autoscaling.group_mut(&name)?;
+    let group = context.autoscaling.group_mut(&name)?;
     for process in processes {
         if suspended {
             group.suspended.insert(process);
@@ -414,6 +420,6 @@ pub(super) fn suspend(
             group.suspended.remove(&process);
         }
     }
-    capacity::schedule_evaluation(world, &name, Duration::ZERO);
+    capacity::schedule_evaluation(context.autoscaling, context.kernel, &name, Duration::ZERO);
     Ok(String::new())
 }

@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use super::group::{Hook, Transition, Verdict};
-use super::invalid;
 use super::lifecycle::{self, Which};
+use super::{AutoScaling, Context, invalid};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 const MAX_HOOKS: usize = 50;
 
-pub(super) fn put(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn put(autoscaling: &mut AutoScaling, params: &mut Params) -> Result<String, ApiError> {
     let group_name = params.required_str("AutoScalingGroupName")?;
     let said = Said::read(params)?;
     params.finish()?;
-    let group = world.autoscaling.group_mut(&group_name)?;
+    let group = autoscaling.group_mut(&group_name)?;
     let hook = said.resolve(group.hooks.get(&said.name))?;
     if group.hooks.len() >= MAX_HOOKS && !group.hooks.contains_key(&said.name) {
         return Err(ApiError::new(
@@ -126,11 +126,11 @@ impl Said {
     }
 }
 
-pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn delete(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let group = params.required_str("AutoScalingGroupName")?;
     let hook = params.required_str("LifecycleHookName")?;
     params.finish()?;
-    let group_state = world.autoscaling.group_mut(&group)?;
+    let group_state = context.autoscaling.group_mut(&group)?;
     if group_state.hooks.remove(&hook).is_none() {
         return Err(invalid(format!("No Lifecycle Hook found with name {hook}")));
     }
@@ -153,16 +153,16 @@ pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, A
             token: Some(token),
             instance: None,
         };
-        lifecycle::complete(world, &which, verdict)?;
+        lifecycle::complete(context, &which, verdict)?;
     }
     Ok(String::new())
 }
 
-pub(super) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn describe(autoscaling: &AutoScaling, params: &mut Params) -> Result<String, ApiError> {
     let group_name = params.required_str("AutoScalingGroupName")?;
     let names = params.list("LifecycleHookNames.member");
     params.finish()?;
-    let group = world.autoscaling.group(&group_name)?;
+    let group = autoscaling.group(&group_name)?;
     for name in &names {
         if !group.hooks.contains_key(name) {
             return Err(invalid(format!("No Lifecycle Hook found with name {name}")));
@@ -207,19 +207,23 @@ fn which(params: &mut Params) -> Result<Which, ApiError> {
     Ok(which)
 }
 
-pub(super) fn complete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn complete(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let which = which(params)?;
     let result = params.required_str("LifecycleActionResult")?;
     params.finish()?;
     let verdict = Verdict::parse(&result)
         .ok_or_else(|| invalid("Lifecycle Action Result must be either CONTINUE or ABANDON"))?;
-    lifecycle::complete(world, &which, verdict)?;
+    lifecycle::complete(context, &which, verdict)?;
     Ok(String::new())
 }
 
-pub(super) fn heartbeat(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn heartbeat(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let which = which(params)?;
     params.finish()?;
-    lifecycle::heartbeat(world, &which)?;
+    lifecycle::heartbeat(autoscaling, kernel, &which)?;
     Ok(String::new())
 }

@@ -1,11 +1,10 @@
 //! The calls about a group's tags.
 
 use super::group::Tag;
-use super::invalid;
+use super::{AutoScaling, invalid};
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// One tag of a call: the group it is for (if it says so), the key, and the tag.
 pub(super) struct Said {
@@ -46,7 +45,10 @@ pub(super) fn read(params: &mut Params) -> Result<Vec<Said>, ApiError> {
     Ok(tags)
 }
 
-fn checked(world: &World, params: &mut Params) -> Result<Vec<(String, Said)>, ApiError> {
+fn checked(
+    autoscaling: &AutoScaling,
+    params: &mut Params,
+) -> Result<Vec<(String, Said)>, ApiError> {
     let tags = read(params)?;
     params.finish()?;
     if tags.is_empty() {
@@ -58,7 +60,7 @@ fn checked(world: &World, params: &mut Params) -> Result<Vec<(String, Said)>, Ap
                 .group
                 .clone()
                 .ok_or_else(|| invalid("ResourceId is required"))?;
-            if !world.autoscaling.groups.contains_key(&name) {
+            if !autoscaling.groups.contains_key(&name) {
                 return Err(invalid(format!(
                     "AutoScalingGroup not found - AutoScaling Group {name} not found"
                 )));
@@ -68,10 +70,12 @@ fn checked(world: &World, params: &mut Params) -> Result<Vec<(String, Said)>, Ap
         .collect()
 }
 
-pub(super) fn create_or_update(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    for (group, said) in checked(world, params)? {
-        world
-            .autoscaling
+pub(super) fn create_or_update(
+    autoscaling: &mut AutoScaling,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    for (group, said) in checked(autoscaling, params)? {
+        autoscaling
             .group_mut(&group)?
             .tags
             .insert(said.key, said.tag);
@@ -79,9 +83,12 @@ pub(super) fn create_or_update(world: &mut World, params: &mut Params) -> Result
     Ok(String::new())
 }
 
-pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    for (group, said) in checked(world, params)? {
-        let tags = &mut world.autoscaling.group_mut(&group)?.tags;
+pub(super) fn delete(
+    autoscaling: &mut AutoScaling,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    for (group, said) in checked(autoscaling, params)? {
+        let tags = &mut autoscaling.group_mut(&group)?.tags;
         if !said.has_value
             || tags
                 .get(&said.key)
@@ -93,7 +100,7 @@ pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, A
     Ok(String::new())
 }
 
-pub(super) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn describe(autoscaling: &AutoScaling, params: &mut Params) -> Result<String, ApiError> {
     let mut filters = Vec::new();
     for mut filter in params.structs("Filters.member") {
         let name = filter.required_str("Name")?;
@@ -107,8 +114,7 @@ pub(super) fn describe(world: &mut World, params: &mut Params) -> Result<String,
     }
     let window = super::describe::Window::read(params)?;
     params.finish()?;
-    let all: Vec<_> = world
-        .autoscaling
+    let all: Vec<_> = autoscaling
         .groups
         .values()
         .flat_map(|group| {

@@ -6,16 +6,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::Ipv4Net;
 use rand::Rng;
 
+use super::Ec2;
 use super::address::no_free_addresses;
 use super::errors::{Kind, invalid_combination, invalid_value};
 use super::interface::{NetworkInterface, write};
 use super::lagged::Lagged;
 use super::security_group;
 use super::tags::{self, Tags};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// More addresses than any instance type has room for.
 const MAX_ADDRESSES: u32 = 256;
@@ -63,23 +64,24 @@ pub(crate) struct UsedToken {
 /// # Errors
 /// Those of CreateNetworkInterface.
 pub fn create_network_interface(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     spec: InterfaceSpec,
 ) -> Result<String, ApiError> {
-    let Some(subnet) = world.ec2.subnets.get(&spec.subnet_id) else {
+    let Some(subnet) = ec2.subnets.get(&spec.subnet_id) else {
         Kind::Subnet.check(&spec.subnet_id)?;
         return Err(Kind::Subnet.not_found(&spec.subnet_id));
     };
     let (vpc_id, zone) = (subnet.vpc_id.clone(), subnet.availability_zone.clone());
-    let groups = security_group::resolve(world, &spec.groups, &vpc_id, &spec.subnet_id)?;
-    if world.ec2.network_interfaces().count() >= world.settings.network_interface_limit {
+    let groups = security_group::resolve(ec2, &spec.groups, &vpc_id, &spec.subnet_id)?;
+    if ec2.network_interfaces().count() >= kernel.settings.network_interface_limit {
         return Err(ApiError::new(
             "NetworkInterfaceLimitExceeded",
             "The maximum number of network interfaces has been reached.",
         ));
     }
-    let id = world.new_id("eni");
-    let mac = world.rng().next_u64().to_be_bytes();
+    let id = kernel.new_id("eni");
+    let mac = kernel.rng().next_u64().to_be_bytes();
     let [a, b, c, d, e, ..] = mac;
     let mut interface = NetworkInterface {
         network_interface_id: id.clone(),
@@ -101,35 +103,34 @@ pub fn create_network_interface(
         tags: spec.tags.clone(),
         source_dest_check: true,
         attachment: None,
-        created_at: world.now(),
+        created_at: kernel.now(),
     };
-    if let Err(error) = assign(world, &spec, &mut interface) {
+    if let Err(error) = assign(ec2, kernel, &spec, &mut interface) {
         // All or nothing.
-        if let Some(subnet) = world.ec2.subnets.get_mut(&spec.subnet_id) {
+        if let Some(subnet) = ec2.subnets.get_mut(&spec.subnet_id) {
             subnet.addresses.release_all(&id);
         }
         return Err(error);
     }
-    let now = world.now();
-    world.ec2.forget(world.settings.describe_lag, now);
-    world
-        .ec2
-        .interfaces
+    let now = kernel.now();
+    ec2.forget(kernel.settings.describe_lag, now);
+    ec2.interfaces
         .insert(id.clone(), Lagged::new(now, interface));
     Ok(id)
 }
 
 /// Takes the addresses: those asked for first, so that none of them is picked for another.
 fn assign(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     spec: &InterfaceSpec,
     interface: &mut NetworkInterface,
 ) -> Result<(), ApiError> {
     let id = interface.network_interface_id.clone();
-    let Some((subnet, rng)) = world.subnet_and_rng(&spec.subnet_id) else {
+    let Some(subnet) = ec2.subnets.get_mut(&spec.subnet_id) else {
         return Err(Kind::Subnet.not_found(&spec.subnet_id));
     };
-    let addresses = &mut subnet.addresses;
+    let (addresses, rng) = (&mut subnet.addresses, kernel.rng());
     if let Some(primary) = spec.private_ip_address {
         addresses.take(IpAddr::V4(primary), &id)?;
         interface.private_ip_address = primary;
@@ -264,7 +265,11 @@ pub(crate) fn parse_addresses(
     Ok(())
 }
 
-pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn create(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let mut asked = params.to_map();
     let token = params.str("ClientToken").filter(|token| !token.is_empty());
     let mut spec = InterfaceSpec {
@@ -292,8 +297,8 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         ));
     }
     let Some(token) = token else {
-        let id = create_network_interface(world, spec)?;
-        return Ok(answer(world, world.ec2.network_interface(&id), None));
+        let id = create_network_interface(ec2, kernel, spec)?;
+        return Ok(answer(ec2, kernel, ec2.network_interface(&id), None));
     };
     if token.len() > 64 || !token.is_ascii() {
         return Err(invalid_value(
@@ -303,65 +308,80 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
     for protocol in ["Action", "Version", "ClientToken"] {
         asked.remove(protocol);
     }
-    if let Some(used) = world.ec2.tokens.get(&token) {
+    if let Some(used) = ec2.tokens.get(&token) {
         if used.params != asked {
             return Err(ApiError::new(
                 "IdempotentParameterMismatch",
                 format!("The client token '{token}' was already used with different parameters."),
             ));
         }
-        let current = world.ec2.network_interface(&used.network_interface_id);
-        return Ok(answer(world, current.or(Some(&used.made)), Some(&token)));
+        let current = ec2.network_interface(&used.network_interface_id);
+        return Ok(answer(
+            ec2,
+            kernel,
+            current.or(Some(&used.made)),
+            Some(&token),
+        ));
     }
-    let id = create_network_interface(world, spec)?;
-    if let Some(made) = world.ec2.network_interface(&id).cloned() {
+    let id = create_network_interface(ec2, kernel, spec)?;
+    if let Some(made) = ec2.network_interface(&id).cloned() {
         let used = UsedToken {
             params: asked,
             network_interface_id: id.clone(),
             made,
         };
-        world.ec2.tokens.insert(token.clone(), used);
+        ec2.tokens.insert(token.clone(), used);
     }
     Ok(answer(
-        world,
-        world.ec2.network_interface(&id),
+        ec2,
+        kernel,
+        ec2.network_interface(&id),
         Some(&token),
     ))
 }
 
-fn answer(world: &World, interface: Option<&NetworkInterface>, token: Option<&str>) -> String {
+fn answer(
+    ec2: &Ec2,
+    kernel: &Kernel,
+    interface: Option<&NetworkInterface>,
+    token: Option<&str>,
+) -> String {
     let mut xml = Xml::new();
     if let Some(interface) = interface {
-        xml.element("networkInterface", |xml| write(xml, world, interface));
+        xml.element("networkInterface", |xml| write(xml, ec2, kernel, interface));
     }
     xml.optional("clientToken", token);
     xml.into_string()
 }
 
-pub(crate) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn delete(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let id = params.required_str("NetworkInterfaceId")?;
     params.finish()?;
-    if world.known_interface(&id)?.attachment.is_some() {
+    if ec2.known_interface(kernel, &id)?.attachment.is_some() {
         return Err(invalid_value(format!(
             "Network interface '{id}' is currently in use."
         )));
     }
-    remove(world, &id);
+    remove(ec2, kernel, &id);
     Ok(super::done())
 }
 
 /// Ends an interface and gives back its addresses.
-pub(crate) fn remove(world: &mut World, id: &str) {
-    let (now, lag) = (world.now(), world.settings.describe_lag);
-    let Some(interface) = world.ec2.network_interface(id) else {
+pub(crate) fn remove(ec2: &mut Ec2, kernel: &mut Kernel, id: &str) {
+    let (now, lag) = (kernel.now(), kernel.settings.describe_lag);
+    let Some(interface) = ec2.network_interface(id) else {
         return;
     };
     let subnet_id = interface.subnet_id.clone();
-    if let Some(lagged) = world.ec2.interfaces.get_mut(id) {
+    if let Some(lagged) = ec2.interfaces.get_mut(id) {
         lagged.remove(now, lag);
     }
-    if let Some(subnet) = world.ec2.subnets.get_mut(&subnet_id) {
+    if let Some(subnet) = ec2.subnets.get_mut(&subnet_id) {
         subnet.addresses.release_all(id);
     }
-    world.ec2.forget(lag, now);
+    ec2.forget(lag, now);
 }

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
+use super::Ec2;
 use super::errors::invalid_value;
 use super::filter::Filters;
 use super::page::{Page, next_token};
 use super::tags::Tags;
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// An instance type.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +131,11 @@ pub(crate) fn find(name: &str) -> Result<&'static InstanceType, ApiError> {
     })
 }
 
-pub(crate) fn describe(_: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    _: &mut Ec2,
+    _: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     const FILTERS: [&str; 8] = [
         "bare-metal",
         "current-generation",

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use rand::RngExt;
 use tokio::time::Instant;
+
+use crate::kernel::Kernel;
 
 /// The versions of a value, oldest first. `None` is a time at which it did not exist (any more).
 #[derive(Clone, Debug)]
@@ -73,6 +76,15 @@ impl<T: Clone> Lagged<T> {
             self.versions.pop_front();
         }
     }
+}
+
+/// The instant whose state a Describe call shows. `None` is before everything.
+pub(crate) fn describe_time(kernel: &mut Kernel) -> Option<Instant> {
+    let mut lag = kernel.settings.describe_lag;
+    if kernel.settings.describe_lag_varies && !lag.is_zero() {
+        lag = kernel.rng().random_range(Duration::ZERO..=lag);
+    }
+    kernel.now().checked_sub(lag)
 }
 
 #[cfg(test)]

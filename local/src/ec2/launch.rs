@@ -11,11 +11,11 @@ use super::lagged::Lagged;
 use super::launch_template::{LaunchTemplateRef, resolve_launch_template};
 use super::tags::{self, Tags};
 use super::volume::{VolumeAtLaunch, parse_volumes};
-use super::{Timer, volume};
+use super::{Ec2, Timer, volume};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// A network interface that a launch brings with it.
 #[derive(Clone, Debug, Default)]
@@ -67,33 +67,33 @@ pub struct LaunchSpec {
 ///
 /// # Errors
 /// Those of RunInstances.
-pub fn launch(world: &mut World, spec: LaunchSpec) -> Result<String, ApiError> {
-    let mut spec = complete(world, spec)?;
+pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<String, ApiError> {
+    let mut spec = complete(ec2, spec)?;
     let kind = instance_type::find(&spec.instance_type)?;
     if spec.network_interfaces.is_empty() {
         spec.network_interfaces.push(InterfaceAtLaunch::default());
     }
     spec.network_interfaces
         .sort_by_key(|interface| (interface.network_card_index, interface.device_index));
-    let instance_id = world.new_id("i");
+    let instance_id = kernel.new_id("i");
     let mut made = Vec::new();
-    if let Err(error) = bring_interfaces(world, &spec, kind, &instance_id, &mut made) {
+    if let Err(error) = bring_interfaces(ec2, kernel, &spec, kind, &instance_id, &mut made) {
         for id in made {
-            remove(world, &id);
+            remove(ec2, kernel, &id);
         }
         return Err(error);
     }
     let primary = made
         .first()
-        .and_then(|id| world.ec2.network_interface(id))
+        .and_then(|id| ec2.network_interface(id))
         .cloned();
     let Some(primary) = primary else {
         return Err(ApiError::internal());
     };
-    let now = world.now();
+    let now = kernel.now();
     let instance = Instance {
         instance_id: instance_id.clone(),
-        reservation_id: spec.reservation_id.unwrap_or_else(|| world.new_id("r")),
+        reservation_id: spec.reservation_id.unwrap_or_else(|| kernel.new_id("r")),
         image_id: spec.image_id,
         instance_type: spec.instance_type,
         subnet_id: primary.subnet_id,
@@ -109,21 +109,19 @@ pub fn launch(world: &mut World, spec: LaunchSpec) -> Result<String, ApiError> {
         launch_time: now,
         ended_at: None,
     };
-    world
-        .ec2
-        .instances
+    ec2.instances
         .insert(instance_id.clone(), Lagged::new(now, instance));
-    volume::bring(world, &instance_id, spec.volumes, &spec.volume_tags);
-    announce(world, &instance_id, InstanceState::Pending);
+    volume::bring(ec2, kernel, &instance_id, spec.volumes, &spec.volume_tags);
+    announce(kernel, &instance_id, InstanceState::Pending);
     let timer = Timer::InstanceRunning(instance_id.clone());
-    world.schedule_ec2(world.settings.instance_pending_for, timer);
+    kernel.schedule(&mut ec2.timers, kernel.settings.instance_pending_for, timer);
     Ok(instance_id)
 }
 
 /// Adds what the launch template says, and checks that nothing is missing.
-fn complete(world: &World, mut spec: LaunchSpec) -> Result<LaunchSpec, ApiError> {
+fn complete(ec2: &Ec2, mut spec: LaunchSpec) -> Result<LaunchSpec, ApiError> {
     if let Some(reference) = &spec.launch_template {
-        let template = resolve_launch_template(world, reference)?.clone();
+        let template = resolve_launch_template(ec2, reference)?.clone();
         if spec.image_id.is_empty() {
             spec.image_id = template.image_id;
         }
@@ -168,7 +166,8 @@ fn complete(world: &World, mut spec: LaunchSpec) -> Result<LaunchSpec, ApiError>
 }
 
 fn bring_interfaces(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     launch: &LaunchSpec,
     kind: &instance_type::InstanceType,
     instance_id: &str,
@@ -199,12 +198,12 @@ fn bring_interfaces(
                 .entry(key.clone())
                 .or_insert_with(|| value.clone());
         }
-        check_room(world, instance_id, kind, place.0, place.1)?;
-        let id = create_network_interface(world, spec)?;
+        check_room(ec2, instance_id, kind, place.0, place.1)?;
+        let id = create_network_interface(ec2, kernel, spec)?;
         made.push(id.clone());
-        if let Some(interface) = world.ec2.network_interface(&id) {
+        if let Some(interface) = ec2.network_interface(&id) {
             check_addresses(kind, interface)?;
-            let zone_of = |id: &String| Some(&world.ec2.network_interface(id)?.availability_zone);
+            let zone_of = |id: &String| Some(&ec2.network_interface(id)?.availability_zone);
             if made.first().and_then(zone_of) != Some(&interface.availability_zone) {
                 return Err(invalid_combination(
                     "All network interfaces of an instance must be in the same availability zone",
@@ -213,7 +212,8 @@ fn bring_interfaces(
         }
         let goes = wanted.delete_on_termination.unwrap_or(true);
         begin(
-            world,
+            ec2,
+            kernel,
             &id,
             instance_id,
             place,
@@ -272,7 +272,11 @@ pub(crate) const IGNORED: [&str; 11] = [
     "PrivateDnsNameOptions",
 ];
 
-pub(crate) fn run(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn run(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     const TAGGED: [Kind; 3] = [Kind::Instance, Kind::Interface, Kind::Volume];
     let mut asked = params.to_map();
     let token = params.str("ClientToken").filter(|token| !token.is_empty());
@@ -313,7 +317,7 @@ pub(crate) fn run(world: &mut World, params: &mut Params) -> Result<String, ApiE
             ..InterfaceAtLaunch::default()
         });
         if let Some(reference) = &spec.launch_template
-            && !resolve_launch_template(world, reference)?
+            && !resolve_launch_template(ec2, reference)?
                 .network_interfaces
                 .is_empty()
         {
@@ -329,7 +333,7 @@ pub(crate) fn run(world: &mut World, params: &mut Params) -> Result<String, ApiE
             "Value ({max}) for parameter maxCount is invalid. Expecting at least minCount ({min}), from 1 to 1000."
         )));
     }
-    if let (Some(zone), Some(subnet)) = (&zone, world.ec2.subnets.get(&spec.subnet_id))
+    if let (Some(zone), Some(subnet)) = (&zone, ec2.subnets.get(&spec.subnet_id))
         && subnet.availability_zone != *zone
     {
         return Err(invalid_combination(
@@ -340,7 +344,7 @@ pub(crate) fn run(world: &mut World, params: &mut Params) -> Result<String, ApiE
         asked.remove(protocol);
     }
     if let Some(token) = &token
-        && let Some((before, reservation)) = world.ec2.run_tokens.get(token)
+        && let Some((before, reservation)) = ec2.run_tokens.get(token)
     {
         if *before != asked {
             return Err(ApiError::new(
@@ -348,52 +352,48 @@ pub(crate) fn run(world: &mut World, params: &mut Params) -> Result<String, ApiE
                 "The client token was already used with different parameters.",
             ));
         }
-        return Ok(answer(world, &reservation.clone()));
+        return Ok(answer(ec2, kernel, &reservation.clone()));
     }
-    let reservation_id = world.new_id("r");
+    let reservation_id = kernel.new_id("r");
     spec.reservation_id = Some(reservation_id.clone());
     for launched in 0..max {
-        match launch(world, spec.clone()) {
+        match launch(ec2, kernel, spec.clone()) {
             Ok(_) => {}
             Err(_) if launched >= min => break,
             Err(error) => {
-                undo(world, &reservation_id);
+                undo(ec2, kernel, &reservation_id);
                 return Err(error);
             }
         }
     }
     if let Some(token) = token {
-        world
-            .ec2
-            .run_tokens
+        ec2.run_tokens
             .insert(token, (asked, reservation_id.clone()));
     }
-    Ok(answer(world, &reservation_id))
+    Ok(answer(ec2, kernel, &reservation_id))
 }
 
 /// Takes back a launch of fewer than the least wanted, as if it had not been.
-fn undo(world: &mut World, reservation_id: &str) {
-    let launched: Vec<String> = world
-        .ec2
+fn undo(ec2: &mut Ec2, kernel: &mut Kernel, reservation_id: &str) {
+    let launched: Vec<String> = ec2
         .instances()
         .filter(|instance| instance.reservation_id == reservation_id)
         .map(|instance| instance.instance_id.clone())
         .collect();
     for id in launched {
-        super::attach::release_from(world, &id);
-        volume::release_from(world, &id);
-        world.ec2.instances.remove(&id);
+        super::attach::release_from(ec2, kernel, &id);
+        volume::release_from(ec2, &id);
+        ec2.instances.remove(&id);
     }
 }
 
-fn answer(world: &World, reservation_id: &str) -> String {
-    let instances = world
-        .ec2
+fn answer(ec2: &Ec2, kernel: &Kernel, reservation_id: &str) -> String {
+    let instances = ec2
         .instances()
         .filter(|i| i.reservation_id == reservation_id);
     let mut xml = Xml::new();
     xml.text("reservationId", reservation_id);
-    xml.text("ownerId", &world.settings.account);
-    write_instances(&mut xml, world, instances, None);
+    xml.text("ownerId", &kernel.settings.account);
+    write_instances(&mut xml, ec2, kernel, instances, None);
     xml.into_string()
 }

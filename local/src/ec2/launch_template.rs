@@ -2,17 +2,18 @@
 
 use std::borrow::Cow;
 
+use super::Ec2;
 use super::errors::{Kind, invalid_combination};
 use super::filter::Filters;
 use super::launch::{IGNORED, InterfaceAtLaunch, parse_interfaces, parse_spot};
 use super::page::{Page, next_token};
 use super::tags::{self, Tags};
 use super::volume::{VolumeAtLaunch, parse_volumes};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// A launch template.
 #[derive(Clone, Debug)]
@@ -86,27 +87,28 @@ impl LaunchTemplateRef {
 /// # Errors
 /// `InvalidLaunchTemplateName.AlreadyExistsException`.
 pub fn create_launch_template(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     name: &str,
     data: LaunchTemplateData,
     tags: Tags,
 ) -> Result<String, ApiError> {
-    let mut known = world.ec2.launch_templates.values();
+    let mut known = ec2.launch_templates.values();
     if known.any(|template| template.launch_template_name == name) {
         return Err(ApiError::new(
             "InvalidLaunchTemplateName.AlreadyExistsException",
             "Launch template name already in use.",
         ));
     }
-    let id = world.new_id("lt");
+    let id = kernel.new_id("lt");
     let template = LaunchTemplate {
         launch_template_id: id.clone(),
         launch_template_name: name.to_owned(),
         data,
         tags,
-        created_at: iso8601(world.timestamp()),
+        created_at: iso8601(kernel.timestamp()),
     };
-    world.ec2.launch_templates.insert(id.clone(), template);
+    ec2.launch_templates.insert(id.clone(), template);
     Ok(id)
 }
 
@@ -116,10 +118,10 @@ pub fn create_launch_template(
 /// `InvalidLaunchTemplateId.NotFound`, `InvalidLaunchTemplateName.NotFoundException`,
 /// `InvalidLaunchTemplateId.VersionNotFound`.
 pub fn resolve_launch_template<'a>(
-    world: &'a World,
+    ec2: &'a Ec2,
     reference: &LaunchTemplateRef,
 ) -> Result<&'a LaunchTemplateData, ApiError> {
-    let known = &world.ec2.launch_templates;
+    let known = &ec2.launch_templates;
     let template = match (
         &reference.launch_template_id,
         &reference.launch_template_name,
@@ -163,7 +165,11 @@ fn not_found_by_name(name: &str) -> ApiError {
     )
 }
 
-pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn create(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let name = params.required_str("LaunchTemplateName")?;
     let mut given = params.structure("LaunchTemplateData");
     if given.is_empty() {
@@ -194,15 +200,19 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
     params.ignore(&["ClientToken", "VersionDescription"]);
     let tags = tags::specification(params, Kind::LaunchTemplate)?;
     params.finish()?;
-    let id = create_launch_template(world, &name, data, tags)?;
+    let id = create_launch_template(ec2, kernel, &name, data, tags)?;
     let mut xml = Xml::new();
-    if let Some(template) = world.ec2.launch_templates.get(&id) {
+    if let Some(template) = ec2.launch_templates.get(&id) {
         xml.element("launchTemplate", |xml| write(xml, template));
     }
     Ok(xml.into_string())
 }
 
-pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    ec2: &mut Ec2,
+    _: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let ids = params.list("LaunchTemplateId");
     let names = params.list("LaunchTemplateName");
     let filters = Filters::parse(params, &["create-time", "launch-template-name"])?;
@@ -210,11 +220,11 @@ pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String,
     let page = Page::parse(params, 1..=200, &named)?;
     params.finish()?;
     for id in &ids {
-        if !world.ec2.launch_templates.contains_key(id) {
+        if !ec2.launch_templates.contains_key(id) {
             return Err(Kind::LaunchTemplate.not_found(id));
         }
     }
-    let known = || world.ec2.launch_templates.values();
+    let known = || ec2.launch_templates.values();
     for name in &names {
         if !known().any(|template| template.launch_template_name == *name) {
             return Err(not_found_by_name(name));

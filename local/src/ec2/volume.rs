@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Ec2;
 use super::instance::Instance;
 use super::tags::Tags;
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// The root device of every image here.
 const ROOT_DEVICE: &str = "/dev/xvda";
@@ -69,7 +70,8 @@ pub(crate) fn parse_volumes(params: &mut Params) -> Result<Vec<VolumeAtLaunch>, 
 
 /// Makes the volumes of an instance: the root volume, and the wanted ones.
 pub(super) fn bring(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     instance_id: &str,
     mut wanted: Vec<VolumeAtLaunch>,
     tags: &Tags,
@@ -86,7 +88,7 @@ pub(super) fn bring(
             },
         );
     }
-    let attach_time = world.now();
+    let attach_time = kernel.now();
     for (n, volume) in wanted.into_iter().enumerate() {
         let volume_id = id(instance_id, n);
         let volume = Volume {
@@ -97,7 +99,7 @@ pub(super) fn bring(
             tags: tags.clone(),
             attach_time,
         };
-        world.ec2.volumes.insert(volume_id, volume);
+        ec2.volumes.insert(volume_id, volume);
     }
 }
 
@@ -116,13 +118,11 @@ fn id(instance_id: &str, n: usize) -> String {
 }
 
 /// The instance is gone, and with it the volumes that go with it.
-pub(super) fn release_from(world: &mut World, instance_id: &str) {
+pub(super) fn release_from(ec2: &mut Ec2, instance_id: &str) {
     let on_it = |volume: &Volume| volume.instance_id.as_deref() == Some(instance_id);
-    world
-        .ec2
-        .volumes
+    ec2.volumes
         .retain(|_, volume| !(on_it(volume) && volume.delete_on_termination));
-    for volume in world.ec2.volumes.values_mut() {
+    for volume in ec2.volumes.values_mut() {
         if on_it(volume) {
             volume.instance_id = None;
         }
@@ -130,14 +130,13 @@ pub(super) fn release_from(world: &mut World, instance_id: &str) {
 }
 
 /// `<rootDeviceType>`, `<rootDeviceName>` and `<blockDeviceMapping>`. A volume is shown once it is attached, which takes a while.
-pub(super) fn write(xml: &mut Xml, world: &World, instance: &Instance) {
-    let shown_after: Duration = world.settings.volume_attach_for;
+pub(super) fn write(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, instance: &Instance) {
+    let shown_after: Duration = kernel.settings.volume_attach_for;
     xml.text("rootDeviceType", "ebs");
     xml.text("rootDeviceName", ROOT_DEVICE);
-    let shown = world
-        .ec2
+    let shown = ec2
         .volumes_of(&instance.instance_id)
-        .filter(|volume| world.now().saturating_duration_since(volume.attach_time) >= shown_after);
+        .filter(|volume| kernel.now().saturating_duration_since(volume.attach_time) >= shown_after);
     xml.items("blockDeviceMapping", shown, |xml, volume| {
         xml.text("deviceName", &volume.device_name);
         xml.element("ebs", |xml| {
@@ -145,7 +144,7 @@ pub(super) fn write(xml: &mut Xml, world: &World, instance: &Instance) {
             xml.text("status", "attached");
             xml.text(
                 "attachTime",
-                iso8601(world.timestamp_at(volume.attach_time)),
+                iso8601(kernel.timestamp_at(volume.attach_time)),
             );
             xml.text("deleteOnTermination", volume.delete_on_termination);
         });

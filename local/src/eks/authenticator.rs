@@ -14,13 +14,12 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 /// As in `X-Amz-Date`.
-const DATE: &[BorrowedFormatItem<'_>] =
-    format_description!("[year][month][day]T[hour][minute][second]Z");
+const DATE: &str = "%Y%m%dT%H%M%SZ";
 
 /// Parameters that a token may have.
 const ALLOWED: [&str; 9] = [
@@ -94,11 +93,12 @@ pub(super) fn verify(
     if expires != "60" {
         return Err(format!("expires in {expires} s"));
     }
-    let date = PrimitiveDateTime::parse(parameter("x-amz-date")?, DATE)
+    let date = DateTime::strptime(DATE, parameter("x-amz-date")?)
+        .and_then(|date| date.to_zoned(TimeZone::UTC))
         .map_err(|error| error.to_string())?
-        .assume_utc()
-        .unix_timestamp();
-    let age = OffsetDateTime::now_utc().unix_timestamp() - date;
+        .timestamp()
+        .as_second();
+    let age = Timestamp::now().as_second() - date;
     if !(-5..60).contains(&age) {
         return Err(format!("signed {age} s ago"));
     }

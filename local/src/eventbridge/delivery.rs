@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
+use jiff::Timestamp;
 use rand::RngExt;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use super::input::Context;
@@ -143,8 +143,8 @@ pub(crate) fn start(local: WeakLocalAws, mut events: mpsc::UnboundedReceiver<Eve
             let Some(local) = local.upgrade() else { return };
             let (region, account) = local.with_world(|world| {
                 (
-                    world.settings.region.clone(),
-                    world.settings.account.clone(),
+                    world.kernel.settings.region.clone(),
+                    world.kernel.settings.account.clone(),
                 )
             });
             accept(
@@ -170,7 +170,7 @@ pub(super) fn accept(local: &LocalAws, event: Value) {
     // Drawn beforehand: the world must not be locked from under the bus's own lock.
     let chances: Vec<f64> = {
         let count = lock(&local.eventbridge().state).disturbances.len();
-        local.with_world(|world| (0..count).map(|_| world.rng().random()).collect())
+        local.with_world(|world| (0..count).map(|_| world.kernel.rng().random()).collect())
     };
     let mut times = Vec::new();
     {
@@ -233,7 +233,7 @@ fn deliver(local: &LocalAws, event: &Value) {
 
 /// Gives an event to one target of a rule.
 pub(super) fn give(local: &LocalAws, rule: &RuleName, target: Target, event: &Value) {
-    let ingested = local.with_world(|world| seconds(world.timestamp()));
+    let ingested = local.with_world(|world| seconds(world.kernel.timestamp()));
     let context = Context {
         rule_arn: &rule.arn,
         rule_name: &rule.name,
@@ -253,7 +253,7 @@ pub(super) fn give(local: &LocalAws, rule: &RuleName, target: Target, event: &Va
             Err(error) => (0, target.given_up(error.to_string())),
         };
         let Some(local) = weak.upgrade() else { return };
-        let at = local.with_world(|world| world.elapsed());
+        let at = local.with_world(|world| world.kernel.elapsed());
         let delivery = Delivery {
             at,
             event_id,
@@ -291,14 +291,16 @@ async fn attempt_until_settled(
         };
         attempts += 1;
         let name = name.get_or_insert_with(|| {
-            local.with_world(|world| format!("{}_{}", world.new_uuid(), world.new_uuid()))
+            local.with_world(|world| {
+                format!("{}_{}", world.kernel.new_uuid(), world.kernel.new_uuid())
+            })
         });
         let error = match attempt(&local, target, name, &input).await {
             Ok(execution) => return (attempts, DeliveryOutcome::Delivered(execution)),
             Err(Failure::Final(error)) => return (attempts, target.given_up(error)),
             Err(Failure::Transient(error)) => error,
         };
-        let jitter = local.with_world(|world| world.rng().random_range(0.5..1.0));
+        let jitter = local.with_world(|world| world.kernel.rng().random_range(0.5..1.0));
         drop(local);
         let pause = backoff.mul_f64(jitter);
         waited += pause;
@@ -322,7 +324,7 @@ async fn attempt(
     name: &str,
     input: &str,
 ) -> Result<Option<String>, Failure> {
-    let region = local.with_world(|world| world.settings.region.clone());
+    let region = local.with_world(|world| world.kernel.settings.region.clone());
     let (service, request, body) = match target.arn.split(':').collect::<Vec<_>>().as_slice() {
         ["arn", _, "states", _, _, "stateMachine", ..] => (
             "states",
@@ -381,9 +383,6 @@ async fn attempt(
 }
 
 /// An event's time, which EventBridge gives to the second.
-pub(super) fn seconds(at: OffsetDateTime) -> String {
-    at.replace_nanosecond(0)
-        .unwrap_or(at)
-        .format(&time::format_description::well_known::Rfc3339)
-        .unwrap_or_default()
+pub(super) fn seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

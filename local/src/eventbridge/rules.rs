@@ -180,7 +180,7 @@ fn put_rule(local: &LocalAws, call: PutRule) -> Result<Value, ApiError> {
     let arn = local.with_world(|world| {
         format!(
             "arn:aws:events:{}:{}:rule/{}",
-            world.settings.region, world.settings.account, call.name
+            world.kernel.settings.region, world.kernel.settings.account, call.name
         )
     });
     let version = {
@@ -249,7 +249,7 @@ fn delete_rule(bus: &EventBridge, call: &OneRule) -> Result<Value, ApiError> {
 
 fn describe_rule(local: &LocalAws, call: &OneRule) -> Result<Value, ApiError> {
     on_default_bus(call.event_bus_name.as_ref())?;
-    let account = local.with_world(|world| world.settings.account.clone());
+    let account = local.with_world(|world| world.kernel.settings.account.clone());
     let mut state = lock(&local.eventbridge().state);
     let mut description = state.rules.get(&call.name)?.describe(&call.name);
     if let Some(fields) = description.as_object_mut() {

@@ -41,11 +41,11 @@ pub(super) fn start(local: WeakLocalAws, rule: RuleName, version: u64, every: Du
                 }
             };
             let (id, time, account, region) = local.with_world(|world| {
-                let settings = &world.settings;
+                let settings = &world.kernel.settings;
                 let (account, region) = (settings.account.clone(), settings.region.clone());
                 (
-                    world.new_uuid(),
-                    seconds(world.timestamp()),
+                    world.kernel.new_uuid(),
+                    seconds(world.kernel.timestamp()),
                     account,
                     region,
                 )

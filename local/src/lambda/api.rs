@@ -19,7 +19,7 @@ pub(crate) async fn act(local: &LocalAws, request: Request<Bytes>) -> Response<B
     let mut response = route(local.lambda(), request).await;
     // SDKs read it from every answer, errors included; an invocation has its own already.
     if !response.headers().contains_key(REQUEST_ID)
-        && let Ok(id) = HeaderValue::from_str(&local.with_world(|world| world.new_uuid()))
+        && let Ok(id) = HeaderValue::from_str(&local.with_world(|world| world.kernel.new_uuid()))
     {
         response.headers_mut().insert(REQUEST_ID, id);
     }

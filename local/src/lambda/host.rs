@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use time::OffsetDateTime;
+use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use super::environment::environment;
@@ -404,8 +404,7 @@ impl Lambda {
         sandbox.dispatch(Invocation {
             request_id: request_id.to_owned(),
             function_arn: self.arn(&config.name),
-            deadline_ms: (OffsetDateTime::now_utc() + config.timeout).unix_timestamp_nanos()
-                / 1_000_000,
+            deadline_ms: (Timestamp::now() + config.timeout).as_millisecond(),
             trace_id: trace,
             payload,
             answer,

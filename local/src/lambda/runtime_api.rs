@@ -30,7 +30,7 @@ const MAX_BODY: usize = MAX_PAYLOAD + 64 * 1024;
 pub(super) struct Invocation {
     pub(super) request_id: String,
     pub(super) function_arn: String,
-    pub(super) deadline_ms: i128,
+    pub(super) deadline_ms: i64,
     pub(super) trace_id: String,
     pub(super) payload: Bytes,
     pub(super) answer: oneshot::Sender<Answer>,

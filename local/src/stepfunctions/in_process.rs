@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use super::{StartExecution, StepFunctions};
@@ -33,8 +33,8 @@ struct Execution {
     input: String,
     /// The how-manyth it is, as several can start at one moment.
     number: usize,
-    started_at: OffsetDateTime,
-    ended: Option<(OffsetDateTime, ExecutionEnd)>,
+    started_at: Timestamp,
+    ended: Option<(Timestamp, ExecutionEnd)>,
     running: watch::Sender<bool>,
 }
 
@@ -62,7 +62,7 @@ impl StepFunctions {
     /// Says how an execution ended; the event of it goes out. Nothing happens when it has ended before: it was
     /// stopped.
     pub fn end_execution(&self, local: &LocalAws, arn: &str, end: ExecutionEnd) {
-        let now = local.with_world(|world| world.timestamp());
+        let now = local.with_world(|world| world.kernel.timestamp());
         let detail = {
             let mut engine = lock(&self.engine);
             let Some(execution) = engine
@@ -78,7 +78,7 @@ impl StepFunctions {
             execution.event_detail()
         };
         local.with_world(|world| {
-            world.emit(
+            world.kernel.emit(
                 "aws.states",
                 "Step Functions Execution Status Change",
                 vec![arn.to_owned()],
@@ -131,9 +131,9 @@ impl StepFunctions {
                 format!("Invalid State Machine Execution Input: '{error}'"),
             )
         })?;
-        let now = local.with_world(|world| world.timestamp());
-        let name =
-            self::text(call, "name").unwrap_or_else(|| local.with_world(|world| world.new_uuid()));
+        let now = local.with_world(|world| world.kernel.timestamp());
+        let name = self::text(call, "name")
+            .unwrap_or_else(|| local.with_world(|world| world.kernel.new_uuid()));
         let execution_arn = format!(
             "{}:{name}",
             state_machine_arn.replace(":stateMachine:", ":execution:")
@@ -243,7 +243,7 @@ impl StepFunctions {
             output: None,
         };
         self.end_execution(local, &arn, end);
-        let now = local.with_world(|world| world.timestamp());
+        let now = local.with_world(|world| world.kernel.timestamp());
         Ok(json!({ "stopDate": seconds(now) }))
     }
 }
@@ -311,12 +311,12 @@ fn required(call: &Value, name: &str) -> Result<String, ApiError> {
         .ok_or_else(|| ApiError::new("ValidationException", format!("{name} must not be null")))
 }
 
-fn millis(at: OffsetDateTime) -> i64 {
-    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
+fn millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
 }
 
 /// The protocol's form of a time.
 #[allow(clippy::cast_precision_loss)] // milliseconds of this millennium are far below 2^53
-fn seconds(at: OffsetDateTime) -> f64 {
+fn seconds(at: Timestamp) -> f64 {
     millis(at) as f64 / 1000.0
 }

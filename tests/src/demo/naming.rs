@@ -61,7 +61,7 @@ pub async fn show(deployment: &mut Deployment, local: &LocalAws, nodes: u16) -> 
         GROUPS.len(),
         deployment.endpoint
     );
-    let begun = local.with_world(|world| world.elapsed());
+    let begun = local.with_world(|world| world.kernel.elapsed());
     let calls_before = local.calls().len();
     for (group, ..) in GROUPS {
         scene.scale(group, i32::from(nodes)).await?;
@@ -132,7 +132,7 @@ fn progress(local: &LocalAws, begun: Duration, shown: &mut BTreeMap<String, Show
                 lines.push((id, Shown { line, is_done }));
             }
         }
-        (world.elapsed(), lines)
+        (world.kernel.elapsed(), lines)
     });
     let seconds = elapsed.saturating_sub(begun).as_secs_f64();
     for (id, node) in lines {

@@ -6,7 +6,7 @@ const RECORD: &str = "AWS API Call via CloudTrail";
 
 async fn scaled(desired: u32, trail: Option<Duration>) -> LocalAws {
     let local = group(0, "").await;
-    local.with_world(|world| world.settings.trail_delivers_after = trail);
+    local.with_world(|world| world.kernel.settings.trail_delivers_after = trail);
     let scale = format!("SetDesiredCapacity&AutoScalingGroupName=g&DesiredCapacity={desired}");
     call(&local, &scale).await.unwrap();
     local
@@ -60,8 +60,8 @@ async fn what_is_launched_in_one_subnet_at_once_is_one_record() {
 async fn a_launch_that_ec2_refuses_has_no_response() {
     let local = group(0, "").await;
     local.with_world(|world| {
-        world.settings.trail_delivers_after = Some(Duration::ZERO);
-        world.settings.network_interface_limit = 1;
+        world.kernel.settings.trail_delivers_after = Some(Duration::ZERO);
+        world.kernel.settings.network_interface_limit = 1;
     });
     let scale = "SetDesiredCapacity&AutoScalingGroupName=g&DesiredCapacity=2";
     call(&local, scale).await.unwrap();

@@ -194,7 +194,7 @@ async fn a_launch_template_says_the_rest() {
                 launch_template: Some(reference(name, version)),
                 ..ec2::LaunchSpec::default()
             };
-            ec2::launch(world, spec)
+            ec2::launch(&mut world.ec2, &mut world.kernel, spec)
         })
     };
     let id = launch("nodes", "$Latest").unwrap();

@@ -4,7 +4,15 @@ use super::*;
 async fn creates_with_what_was_asked_for() {
     let scene = Scene::new();
     let group = scene.local.with_world(|world| {
-        ec2::create_security_group(world, &scene.vpc, "multus", "m", ec2::Tags::new()).unwrap()
+        ec2::create_security_group(
+            &mut world.ec2,
+            &mut world.kernel,
+            &scene.vpc,
+            "multus",
+            "m",
+            ec2::Tags::new(),
+        )
+        .unwrap()
     });
     let xml = scene
         .ok(
@@ -114,8 +122,23 @@ async fn refuses_what_does_not_exist_or_does_not_go_together() {
     let scene = Scene::new();
     let other_vpc_group = scene.local.with_world(|world| {
         let block = "10.9.0.0/16".parse().unwrap();
-        let vpc = ec2::create_vpc(world, block, None, ec2::Tags::new()).unwrap();
-        ec2::create_security_group(world, &vpc, "other", "o", ec2::Tags::new()).unwrap()
+        let vpc = ec2::create_vpc(
+            &mut world.ec2,
+            &mut world.kernel,
+            block,
+            None,
+            ec2::Tags::new(),
+        )
+        .unwrap();
+        ec2::create_security_group(
+            &mut world.ec2,
+            &mut world.kernel,
+            &vpc,
+            "other",
+            "o",
+            ec2::Tags::new(),
+        )
+        .unwrap()
     });
     let subnet = ("SubnetId", scene.subnet_a.as_str());
     for (params, code) in [
@@ -169,7 +192,7 @@ async fn refuses_what_does_not_exist_or_does_not_go_together() {
     }
     scene
         .local
-        .with_world(|world| world.settings.network_interface_limit = 0);
+        .with_world(|world| world.kernel.settings.network_interface_limit = 0);
     assert_eq!(
         scene.code("CreateNetworkInterface", &[subnet]).await,
         "NetworkInterfaceLimitExceeded"

@@ -40,7 +40,8 @@ impl Scene {
             let tags = ec2::Tags::new;
             let block = "10.0.0.0/16".parse().unwrap();
             let ipv6 = "2600:1f14:1:200::/56".parse().ok();
-            let vpc = ec2::create_vpc(world, block, ipv6, tags()).unwrap();
+            let vpc =
+                ec2::create_vpc(&mut world.ec2, &mut world.kernel, block, ipv6, tags()).unwrap();
             let mut subnet = |zone: &str, cidr: &str, ipv6: Option<&str>| {
                 let spec = ec2::SubnetSpec {
                     vpc_id: vpc.clone(),
@@ -49,7 +50,7 @@ impl Scene {
                     ipv6_cidr_block: ipv6.map(|text| text.parse().unwrap()),
                     tags: tags(),
                 };
-                ec2::create_subnet(world, spec).unwrap()
+                ec2::create_subnet(&mut world.ec2, &mut world.kernel, spec).unwrap()
             };
             let a = subnet("us-west-2a", "10.0.1.0/24", Some("2600:1f14:1:201::/64"));
             let b = subnet("us-west-2b", "10.0.2.0/28", None);
@@ -101,7 +102,7 @@ impl Scene {
                 subnet_id: self.subnet_a.clone(),
                 ..ec2::LaunchSpec::default()
             };
-            ec2::launch(world, spec).unwrap()
+            ec2::launch(&mut world.ec2, &mut world.kernel, spec).unwrap()
         })
     }
 
