@@ -28,7 +28,7 @@ use crate::wire::error::ApiError;
 pub(crate) const MAX_FORWARDED: usize = 64 * 1024 * 1024;
 
 /// Headers of one connection, which end with it (RFC 9110, 7.6.1), and the length, which the body tells.
-const OF_THE_CONNECTION: [HeaderName; 9] = [
+const HOP_BY_HOP_HEADERS: [HeaderName; 9] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
     header::EXPECT,
@@ -58,10 +58,10 @@ pub enum RouteError {
     Service(String),
     /// A service that is simulated here.
     #[error("{0} is simulated here: leave it out")]
-    Simulated(String),
+    Implemented(String),
     /// A service that goes elsewhere already.
     #[error("{0} is forwarded already: name it once")]
-    Twice(String),
+    Duplicate(String),
     /// Not a server over plain HTTP.
     #[error("`{0}` is no server to forward to: give http://HOST:PORT, without a path")]
     Url(String),
@@ -81,8 +81,8 @@ impl FromStr for Route {
             if service.is_empty() || !service.bytes().all(named) {
                 return Err(RouteError::Service(service.clone()));
             }
-            if Service::simulated(service).is_some() {
-                return Err(RouteError::Simulated(service.clone()));
+            if Service::implemented(service).is_some() {
+                return Err(RouteError::Implemented(service.clone()));
             }
         }
         let parts = Uri::try_from(url).map(Uri::into_parts);
@@ -109,14 +109,14 @@ impl Forwarding {
     /// Hands on the requests of these services from now on.
     ///
     /// # Errors
-    /// [`RouteError::Twice`]; then nothing is changed.
+    /// [`RouteError::Duplicate`]; then nothing is changed.
     pub fn add(&self, route: Route) -> Result<(), RouteError> {
         let mut servers = lock(&self.servers);
         let mut changed = servers.clone();
         for service in route.services {
             let name = Arc::from(service.as_str());
             if changed.insert(name, route.server.clone()).is_some() {
-                return Err(RouteError::Twice(service));
+                return Err(RouteError::Duplicate(service));
             }
         }
         *servers = changed;
@@ -143,7 +143,7 @@ impl Forwarding {
     ) -> Result<Response<Bytes>, ApiError> {
         let server = lock(&self.servers).get(service).cloned();
         let server = server.ok_or_else(ApiError::internal)?;
-        let answer = self.http.hand_on(&server, request).await;
+        let answer = self.http.forward_to(&server, request).await;
         answer.map_err(|error| {
             ApiError::with_status(
                 503,
@@ -168,7 +168,7 @@ pub(crate) struct Http {
 
 impl Http {
     /// The same request to another server, and that server's answer.
-    pub(crate) async fn hand_on(
+    pub(crate) async fn forward_to(
         &self,
         server: &Authority,
         request: Request<Bytes>,
@@ -186,14 +186,14 @@ impl Http {
         head.uri = Uri::from_parts(uri).map_err(|error| error.to_string())?;
         head.version = http::Version::HTTP_11;
         head.extensions = http::Extensions::default();
-        end_to_end(&mut head.headers);
+        remove_hop_by_hop_headers(&mut head.headers);
         let is_head = head.method == Method::HEAD;
         let request = Request::from_parts(head, Full::new(body));
         let response = self.client().request(request).await;
         let (mut head, body) = response.map_err(|error| causes(&error))?.into_parts();
         // Of an answer without a body, the length is of the body that there would be.
         let length = head.headers.get(header::CONTENT_LENGTH).cloned();
-        end_to_end(&mut head.headers);
+        remove_hop_by_hop_headers(&mut head.headers);
         if let (true, Some(length)) = (is_head, length) {
             head.headers.insert(header::CONTENT_LENGTH, length);
         }
@@ -218,7 +218,7 @@ impl Http {
 }
 
 /// Takes away the headers of the connection: those that are always, and those that `Connection` names.
-fn end_to_end(headers: &mut HeaderMap) {
+fn remove_hop_by_hop_headers(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -226,7 +226,7 @@ fn end_to_end(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in OF_THE_CONNECTION.iter().chain(&named) {
+    for name in HOP_BY_HOP_HEADERS.iter().chain(&named) {
         headers.remove(name);
     }
 }

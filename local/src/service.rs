@@ -28,7 +28,7 @@ pub(crate) enum Service {
 
 impl Service {
     /// The service of this name that is simulated here.
-    pub(crate) fn simulated(name: &str) -> Option<Self> {
+    pub(crate) fn implemented(name: &str) -> Option<Self> {
         [
             Self::Ec2,
             Self::AutoScaling,
@@ -101,7 +101,7 @@ impl Service {
     /// Reads the service off the request: SigV4 scope first, then what only one service can mean.
     pub(crate) fn of(request: &Request<Bytes>, forwarding: &Forwarding) -> Option<Self> {
         if let Some(name) = scope_service(request.headers(), request.uri()) {
-            return Self::simulated(&name)
+            return Self::implemented(&name)
                 .or_else(|| Some(Self::Forwarded(forwarding.service(&name)?)));
         }
         let target = header(request.headers(), "x-amz-target");
@@ -249,7 +249,7 @@ fn top_level(body: &Value) -> BTreeMap<String, String> {
 }
 
 /// How much of a payload the record of a Lambda call keeps.
-const PAYLOAD_KEPT: usize = 64 * 1024;
+const MAX_RECORDED_PAYLOAD: usize = 64 * 1024;
 
 fn lambda_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
     let path = request.uri().path();
@@ -268,7 +268,7 @@ fn lambda_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
         let kind = header(request.headers(), "x-amz-invocation-type");
         params.insert("InvocationType".to_owned(), kind.to_owned());
         let payload = request.body();
-        let kept = payload.get(..PAYLOAD_KEPT).unwrap_or(payload);
+        let kept = payload.get(..MAX_RECORDED_PAYLOAD).unwrap_or(payload);
         params.insert(
             "Payload".to_owned(),
             String::from_utf8_lossy(kept).into_owned(),

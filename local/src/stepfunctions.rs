@@ -31,7 +31,7 @@ use crate::local_aws::lock;
 use crate::wire::error::{ApiError, ErrorForm, respond};
 
 /// How long the engine may take to come up: a cold Python start on a busy machine.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The engine that state machines run on. Clones share it.
 #[derive(Clone, Default)]
@@ -133,7 +133,7 @@ impl StepFunctions {
             .spawn()
             .map_err(spawn)?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let deadline = Instant::now() + START_DEADLINE;
+        let deadline = Instant::now() + START_TIMEOUT;
         let config = json!({ "stepfunctions": { "execute_state_machine": true } }).to_string();
         loop {
             if let Ok(Some(status)) = child.try_wait() {
@@ -145,7 +145,7 @@ impl StepFunctions {
                 Ok(response) if response.status().is_success() => break,
                 _ if Instant::now() >= deadline => {
                     return Err(StartError::NotReady(format!(
-                        "no answer within {START_DEADLINE:?}"
+                        "no answer within {START_TIMEOUT:?}"
                     )));
                 }
                 _ => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -188,7 +188,7 @@ impl StepFunctions {
     ) -> Result<Response<Bytes>, String> {
         let request = request.map_err(|error| error.to_string())?;
         let engine = Authority::try_from(engine.to_string()).map_err(|error| error.to_string())?;
-        self.http.hand_on(&engine, request).await
+        self.http.forward_to(&engine, request).await
     }
 }
 

@@ -148,7 +148,7 @@ fn announce(kernel: &mut Kernel, activity: &Activity) {
         (Transition::Terminating, Status::Successful) => "EC2 Instance Terminate Successful",
         (Transition::Terminating, _) => "EC2 Instance Terminate Unsuccessful",
     };
-    let (origin, destination) = ends(activity.transition);
+    let (origin, destination) = origin_and_destination(activity.transition);
     let instance = activity.instance.as_deref().unwrap_or_default();
     let mut resources = vec![activity.group_arn.clone()];
     if !instance.is_empty() {
@@ -188,7 +188,7 @@ pub(super) fn announce_action(
         Transition::Launching => "EC2 Instance-launch Lifecycle Action",
         Transition::Terminating => "EC2 Instance-terminate Lifecycle Action",
     };
-    let (origin, destination) = ends(action.hook.transition);
+    let (origin, destination) = origin_and_destination(action.hook.transition);
     let mut detail = json!({
         "LifecycleActionToken": action.token,
         "AutoScalingGroupName": group,
@@ -209,7 +209,7 @@ pub(super) fn announce_action(
     kernel.emit(SOURCE, detail_type, vec![group_arn.to_owned()], detail);
 }
 
-fn ends(transition: Transition) -> (&'static str, &'static str) {
+fn origin_and_destination(transition: Transition) -> (&'static str, &'static str) {
     match transition {
         Transition::Launching => ("EC2", "AutoScalingGroup"),
         Transition::Terminating => ("AutoScalingGroup", "EC2"),

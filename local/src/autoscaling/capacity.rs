@@ -48,7 +48,7 @@ fn balance(context: &mut Context<'_>, name: &str, launched: &mut Vec<String>) {
                 }
             }
         } else if capacity > desired && !group.suspended.contains("Terminate") {
-            let Some(victim) = choose_victim(group) else {
+            let Some(victim) = choose_instance_to_terminate(group) else {
                 return;
             };
             let now = iso8601(context.kernel.timestamp());
@@ -96,7 +96,7 @@ fn choose_subnet(group: &Group) -> Option<(String, String)> {
 }
 
 /// The instance to end when there is one too many: of the zone with the most, the oldest.
-fn choose_victim(group: &Group) -> Option<String> {
+fn choose_instance_to_terminate(group: &Group) -> Option<String> {
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
     for member in group.members.iter().filter(|member| member.state.counts()) {
         *zones.entry(&member.availability_zone).or_default() += 1;
@@ -241,12 +241,7 @@ pub(super) fn begin_termination(
             availability_zone: &zone,
         },
     );
-    if let Some(member) = context
-        .autoscaling
-        .groups
-        .get_mut(group_name)
-        .and_then(|group| group.member_mut(instance))
-    {
+    if let Some(member) = context.autoscaling.member_mut(group_name, instance) {
         member.activity_id = activity_id;
     }
     let hooks_wait = was == LifecycleState::InService
@@ -265,19 +260,19 @@ pub(super) fn begin_termination(
             instance,
             LifecycleState::Terminating,
         );
-        end_instance(context, group_name, instance);
+        terminate_in_ec2(context, group_name, instance);
     }
 }
 
 /// Ends an instance without asking any hook, whatever it is in the middle of.
-pub(super) fn end_now(context: &mut Context<'_>, group: &str, instance: &str, cause: String) {
+pub(super) fn terminate_without_hooks(
+    context: &mut Context<'_>,
+    group: &str,
+    instance: &str,
+    cause: String,
+) {
     begin_termination(context, group, instance, cause);
-    let Some(member) = context
-        .autoscaling
-        .groups
-        .get_mut(group)
-        .and_then(|group| group.member_mut(instance))
-    else {
+    let Some(member) = context.autoscaling.member_mut(group, instance) else {
         return;
     };
     if matches!(
@@ -292,7 +287,7 @@ pub(super) fn end_now(context: &mut Context<'_>, group: &str, instance: &str, ca
             instance,
             LifecycleState::Terminating,
         );
-        end_instance(context, group, instance);
+        terminate_in_ec2(context, group, instance);
     }
 }
 
@@ -303,12 +298,7 @@ pub(super) fn abandon_launch(
     instance: &str,
     message: &str,
 ) {
-    let Some(member) = context
-        .autoscaling
-        .groups
-        .get(group)
-        .and_then(|group| group.member(instance))
-    else {
+    let Some(member) = context.autoscaling.member(group, instance) else {
         return;
     };
     let launch_activity = member.activity_id.clone();
@@ -327,12 +317,7 @@ pub(super) fn abandon_launch(
 
 /// A health check found an instance that is ending or gone, though the group did not end it.
 pub(super) fn replace_missing(context: &mut Context<'_>, group: &str, instance: &str) {
-    let Some(member) = context
-        .autoscaling
-        .groups
-        .get_mut(group)
-        .and_then(|group| group.member_mut(instance))
-    else {
+    let Some(member) = context.autoscaling.member_mut(group, instance) else {
         return;
     };
     if !member.state.counts() {
@@ -348,7 +333,7 @@ pub(super) fn replace_missing(context: &mut Context<'_>, group: &str, instance: 
 }
 
 /// Has EC2 terminate an instance, which may be gone already.
-pub(super) fn end_instance(context: &mut Context<'_>, group: &str, instance: &str) {
+pub(super) fn terminate_in_ec2(context: &mut Context<'_>, group: &str, instance: &str) {
     if context.machines.is_gone(instance) || context.terminate(instance).is_err() {
         finish(context, group, instance);
     }
@@ -356,12 +341,7 @@ pub(super) fn end_instance(context: &mut Context<'_>, group: &str, instance: &st
 
 /// EC2 says that an instance is terminated.
 pub(super) fn terminated(context: &mut Context<'_>, group: &str, instance: &str) {
-    let state = context
-        .autoscaling
-        .groups
-        .get(group)
-        .and_then(|group| group.member(instance))
-        .map(|m| m.state);
+    let state = context.autoscaling.member(group, instance).map(|m| m.state);
     // In every other state it is a surprise, which the health check will find.
     if matches!(
         state,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::group::{Group, LaunchTemplate, Transition};
-use super::hooks_api::Said;
+use super::hooks_api::HookRequest;
 use super::{Context, Machines, capacity, describe, invalid, tags_api};
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
@@ -12,7 +12,7 @@ use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
 /// What `CreateAutoScalingGroup` and `UpdateAutoScalingGroup` have in common.
-struct Shape {
+struct GroupRequest {
     launch_template: Option<LaunchTemplate>,
     min_size: Option<u32>,
     max_size: Option<u32>,
@@ -26,7 +26,7 @@ struct Shape {
     subnets: Option<Vec<(String, String)>>,
 }
 
-impl Shape {
+impl GroupRequest {
     fn read(machines: &Machines<'_>, params: &mut Params) -> Result<Self, ApiError> {
         // Known, and without a meaning here.
         for ignored in [
@@ -126,14 +126,14 @@ fn check_sizes(min: u32, max: u32, desired: u32) -> Result<(), ApiError> {
 
 pub(super) fn create(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
-    let shape = Shape::read(&context.machines, params)?;
+    let request = GroupRequest::read(&context.machines, params)?;
     let tags = tags_api::read(params)?;
     let mut hooks = BTreeMap::new();
     for mut specification in params.structs("LifecycleHookSpecificationList.member") {
-        let said = Said::read(&mut specification)?;
+        let hook_request = HookRequest::read(&mut specification)?;
         specification.finish()?;
-        let hook = said.resolve(None)?;
-        hooks.insert(said.name, hook);
+        let hook = hook_request.resolve(None)?;
+        hooks.insert(hook_request.name, hook);
     }
     params.finish()?;
     if name.len() > 255 || name.contains(':') {
@@ -149,17 +149,17 @@ pub(super) fn create(context: &mut Context<'_>, params: &mut Params) -> Result<S
             ),
         ));
     }
-    let min_size = shape.min_size.ok_or_else(|| params.missing("MinSize"))?;
-    let max_size = shape.max_size.ok_or_else(|| params.missing("MaxSize"))?;
-    let desired_capacity = shape.desired_capacity.unwrap_or(min_size);
+    let min_size = request.min_size.ok_or_else(|| params.missing("MinSize"))?;
+    let max_size = request.max_size.ok_or_else(|| params.missing("MaxSize"))?;
+    let desired_capacity = request.desired_capacity.unwrap_or(min_size);
     check_sizes(min_size, max_size, desired_capacity)?;
-    let launch_template = shape.launch_template.ok_or_else(|| {
+    let launch_template = request.launch_template.ok_or_else(|| {
         invalid(
             "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or \
              MixedInstancesPolicy parameter.",
         )
     })?;
-    let subnets = shape
+    let subnets = request
         .subnets
         .ok_or_else(|| invalid("At least one Availability Zone or VPC Subnet is required."))?;
     let (region, account) = (
@@ -175,18 +175,18 @@ pub(super) fn create(context: &mut Context<'_>, params: &mut Params) -> Result<S
         min_size,
         max_size,
         desired_capacity,
-        default_cooldown: shape.default_cooldown.unwrap_or(300),
-        health_check_type: shape.health_check_type.unwrap_or_else(|| "EC2".to_owned()),
-        health_check_grace_period: shape.health_check_grace_period.unwrap_or(0),
-        protect_new_instances: shape.protect_new_instances.unwrap_or(false),
-        termination_policies: non_empty(shape.termination_policies).unwrap_or_else(|| vec!["Default".to_owned()]),
-        service_linked_role_arn: shape.service_linked_role_arn.unwrap_or_else(|| {
+        default_cooldown: request.default_cooldown.unwrap_or(300),
+        health_check_type: request.health_check_type.unwrap_or_else(|| "EC2".to_owned()),
+        health_check_grace_period: request.health_check_grace_period.unwrap_or(0),
+        protect_new_instances: request.protect_new_instances.unwrap_or(false),
+        termination_policies: non_empty(request.termination_policies).unwrap_or_else(|| vec!["Default".to_owned()]),
+        service_linked_role_arn: request.service_linked_role_arn.unwrap_or_else(|| {
             format!(
                 "arn:aws:iam::{account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
             )
         }),
         subnets,
-        tags: tags.into_iter().map(|said| (said.key, said.tag)).collect(),
+        tags: tags.into_iter().map(|tag| (tag.key, tag.tag)).collect(),
         hooks,
         members: Vec::new(),
         suspended: BTreeSet::new(),
@@ -209,14 +209,14 @@ fn non_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
 
 pub(super) fn update(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
-    let shape = Shape::read(&context.machines, params)?;
+    let request = GroupRequest::read(&context.machines, params)?;
     params.finish()?;
     let now = iso8601(context.kernel.timestamp());
     let group = context.autoscaling.group_mut(&name)?;
-    let min_size = shape.min_size.unwrap_or(group.min_size);
-    let max_size = shape.max_size.unwrap_or(group.max_size);
+    let min_size = request.min_size.unwrap_or(group.min_size);
+    let max_size = request.max_size.unwrap_or(group.max_size);
     // Bounds that leave out the desired capacity move it; one that was asked for must fit.
-    let desired = match shape.desired_capacity {
+    let desired = match request.desired_capacity {
         Some(desired) => desired,
         None if min_size <= max_size => group.desired_capacity.clamp(min_size, max_size),
         None => group.desired_capacity,
@@ -232,26 +232,26 @@ pub(super) fn update(context: &mut Context<'_>, params: &mut Params) -> Result<S
     group.min_size = min_size;
     group.max_size = max_size;
     group.desired_capacity = desired;
-    if let Some(launch_template) = shape.launch_template {
+    if let Some(launch_template) = request.launch_template {
         group.launch_template = launch_template;
     }
-    if let Some(subnets) = shape.subnets {
+    if let Some(subnets) = request.subnets {
         group.subnets = subnets;
     }
-    if let Some(policies) = non_empty(shape.termination_policies) {
+    if let Some(policies) = non_empty(request.termination_policies) {
         group.termination_policies = policies;
     }
-    group.default_cooldown = shape.default_cooldown.unwrap_or(group.default_cooldown);
-    group.health_check_grace_period = shape
+    group.default_cooldown = request.default_cooldown.unwrap_or(group.default_cooldown);
+    group.health_check_grace_period = request
         .health_check_grace_period
         .unwrap_or(group.health_check_grace_period);
-    group.protect_new_instances = shape
+    group.protect_new_instances = request
         .protect_new_instances
         .unwrap_or(group.protect_new_instances);
-    if let Some(kind) = shape.health_check_type {
+    if let Some(kind) = request.health_check_type {
         group.health_check_type = kind;
     }
-    if let Some(role) = shape.service_linked_role_arn {
+    if let Some(role) = request.service_linked_role_arn {
         group.service_linked_role_arn = role;
     }
     capacity::schedule_evaluation(context.autoscaling, context.kernel, &name, Duration::ZERO);
@@ -288,7 +288,7 @@ pub(super) fn delete(context: &mut Context<'_>, params: &mut Params) -> Result<S
     let now = iso8601(context.kernel.timestamp());
     for instance in instances {
         let cause = format!("At {now} a user request deleted the AutoScalingGroup.");
-        capacity::end_now(context, &name, &instance, cause);
+        capacity::terminate_without_hooks(context, &name, &instance, cause);
     }
     Ok(String::new())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::group::{Hook, Transition, Verdict};
-use super::lifecycle::{self, Which};
+use super::lifecycle::{self, ActionRef};
 use super::{AutoScaling, Context, invalid};
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
@@ -14,22 +14,22 @@ const MAX_HOOKS: usize = 50;
 
 pub(super) fn put(autoscaling: &mut AutoScaling, params: &mut Params) -> Result<String, ApiError> {
     let group_name = params.required_str("AutoScalingGroupName")?;
-    let said = Said::read(params)?;
+    let hook_request = HookRequest::read(params)?;
     params.finish()?;
     let group = autoscaling.group_mut(&group_name)?;
-    let hook = said.resolve(group.hooks.get(&said.name))?;
-    if group.hooks.len() >= MAX_HOOKS && !group.hooks.contains_key(&said.name) {
+    let hook = hook_request.resolve(group.hooks.get(&hook_request.name))?;
+    if group.hooks.len() >= MAX_HOOKS && !group.hooks.contains_key(&hook_request.name) {
         return Err(ApiError::new(
             "LimitExceeded",
             "You have reached the limit of lifecycle hooks for this group",
         ));
     }
-    group.hooks.insert(said.name, hook);
+    group.hooks.insert(hook_request.name, hook);
     Ok(String::new())
 }
 
 /// What a call says about a hook; the rest is the hook's that it changes, or a default.
-pub(super) struct Said {
+pub(super) struct HookRequest {
     pub(super) name: String,
     transition: Option<Transition>,
     default_result: Option<Verdict>,
@@ -39,7 +39,7 @@ pub(super) struct Said {
     role_arn: Option<String>,
 }
 
-impl Said {
+impl HookRequest {
     /// Reads the parameters of `PutLifecycleHook`, which are also those of a `LifecycleHookSpecification`.
     pub(super) fn read(params: &mut Params) -> Result<Self, ApiError> {
         let name = params.required_str("LifecycleHookName")?;
@@ -97,8 +97,9 @@ impl Said {
                 "The lifecycle transition of a lifecycle hook cannot be changed",
             ));
         }
-        let text = |said: &Option<String>, known: Option<&Option<String>>| {
-            said.clone()
+        let text = |requested: &Option<String>, known: Option<&Option<String>>| {
+            requested
+                .clone()
                 .or_else(|| known.cloned().flatten())
                 .filter(|text| !text.is_empty())
         };
@@ -147,13 +148,13 @@ pub(super) fn delete(context: &mut Context<'_>, params: &mut Params) -> Result<S
             Transition::Launching => Verdict::Continue,
             Transition::Terminating => Verdict::Abandon,
         };
-        let which = Which {
+        let action = ActionRef {
             group: group.clone(),
             hook: hook.clone(),
             token: Some(token),
             instance: None,
         };
-        lifecycle::complete(context, &which, verdict)?;
+        lifecycle::complete(context, &action, verdict)?;
     }
     Ok(String::new())
 }
@@ -190,30 +191,30 @@ pub(super) fn describe(autoscaling: &AutoScaling, params: &mut Params) -> Result
     Ok(xml.into_string())
 }
 
-fn which(params: &mut Params) -> Result<Which, ApiError> {
-    let which = Which {
+fn action_ref(params: &mut Params) -> Result<ActionRef, ApiError> {
+    let action = ActionRef {
         group: params.required_str("AutoScalingGroupName")?,
         hook: params.required_str("LifecycleHookName")?,
         token: params.str("LifecycleActionToken"),
         instance: params.str("InstanceId"),
     };
-    if let Some(token) = which.token.as_ref().filter(|token| token.len() != 36) {
+    if let Some(token) = action.token.as_ref().filter(|token| token.len() != 36) {
         return Err(invalid(format!(
             "1 validation error detected: Value '{}' at 'lifecycleActionToken' failed to satisfy constraint: Member \
              must have length equal to 36",
             token.chars().take(256).collect::<String>()
         )));
     }
-    Ok(which)
+    Ok(action)
 }
 
 pub(super) fn complete(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
-    let which = which(params)?;
+    let action = action_ref(params)?;
     let result = params.required_str("LifecycleActionResult")?;
     params.finish()?;
     let verdict = Verdict::parse(&result)
         .ok_or_else(|| invalid("Lifecycle Action Result must be either CONTINUE or ABANDON"))?;
-    lifecycle::complete(context, &which, verdict)?;
+    lifecycle::complete(context, &action, verdict)?;
     Ok(String::new())
 }
 
@@ -222,8 +223,8 @@ pub(super) fn heartbeat(
     kernel: &mut Kernel,
     params: &mut Params,
 ) -> Result<String, ApiError> {
-    let which = which(params)?;
+    let action = action_ref(params)?;
     params.finish()?;
-    lifecycle::heartbeat(autoscaling, kernel, &which)?;
+    lifecycle::heartbeat(autoscaling, kernel, &action)?;
     Ok(String::new())
 }

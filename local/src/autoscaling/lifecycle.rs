@@ -30,11 +30,7 @@ pub(super) fn enter(
     state: LifecycleState,
 ) {
     let at = kernel.elapsed();
-    if let Some(member) = autoscaling
-        .groups
-        .get_mut(group)
-        .and_then(|group| group.member_mut(instance))
-    {
+    if let Some(member) = autoscaling.member_mut(group, instance) {
         member.state = state;
     }
     let history = autoscaling
@@ -91,11 +87,7 @@ pub(super) fn begin_actions(
             .map(|action| (at, action.hook_name.clone(), action.token.clone())),
     );
     let mut activity_id = String::new();
-    if let Some(member) = autoscaling
-        .groups
-        .get_mut(group_name)
-        .and_then(|group| group.member_mut(instance))
-    {
+    if let Some(member) = autoscaling.member_mut(group_name, instance) {
         member.actions = actions.clone();
         activity_id.clone_from(&member.activity_id);
     }
@@ -136,14 +128,14 @@ fn set_timeout(
 }
 
 /// How a call names a lifecycle action.
-pub(super) struct Which {
+pub(super) struct ActionRef {
     pub(super) group: String,
     pub(super) hook: String,
     pub(super) token: Option<String>,
     pub(super) instance: Option<String>,
 }
 
-impl Which {
+impl ActionRef {
     /// The instance and token of the action, if it waits.
     fn find(&self, autoscaling: &AutoScaling) -> Result<(String, String), ApiError> {
         let group = autoscaling.group(&self.group)?;
@@ -189,19 +181,19 @@ impl Which {
 /// Completes a lifecycle action for a caller.
 pub(super) fn complete(
     context: &mut Context<'_>,
-    which: &Which,
+    action: &ActionRef,
     verdict: Verdict,
 ) -> Result<(), ApiError> {
-    let found = which.find(context.autoscaling);
+    let found = action.find(context.autoscaling);
     let (instance, token) = match &found {
         Ok((instance, token)) => (Some(instance.clone()), Some(token.clone())),
-        Err(_) => (which.instance.clone(), which.token.clone()),
+        Err(_) => (action.instance.clone(), action.token.clone()),
     };
     let at = context.kernel.elapsed();
     context.autoscaling.completions.push(Completion {
         at,
-        group: which.group.clone(),
-        hook: which.hook.clone(),
+        group: action.group.clone(),
+        hook: action.hook.clone(),
         instance,
         token,
         result: verdict.to_string(),
@@ -210,7 +202,7 @@ pub(super) fn complete(
     });
     let (instance, token) = found?;
     let why = format!("Lifecycle Action Completed with {verdict} Result");
-    settle(context, &which.group, &instance, &token, verdict, &why);
+    settle(context, &action.group, &instance, &token, verdict, &why);
     Ok(())
 }
 
@@ -218,12 +210,12 @@ pub(super) fn complete(
 pub(super) fn heartbeat(
     autoscaling: &mut AutoScaling,
     kernel: &mut Kernel,
-    which: &Which,
+    action_ref: &ActionRef,
 ) -> Result<(), ApiError> {
-    let (instance, token) = which.find(autoscaling)?;
+    let (instance, token) = action_ref.find(autoscaling)?;
     let mut prolonged = None;
     if let Some(action) = autoscaling
-        .group_mut(&which.group)?
+        .group_mut(&action_ref.group)?
         .member_mut(&instance)
         .and_then(|member| {
             member
@@ -236,7 +228,7 @@ pub(super) fn heartbeat(
         prolonged = Some(action.clone());
     }
     if let Some(action) = prolonged {
-        set_timeout(autoscaling, kernel, &which.group, &instance, &action);
+        set_timeout(autoscaling, kernel, &action_ref.group, &instance, &action);
     }
     Ok(())
 }
@@ -251,9 +243,7 @@ pub(super) fn time_out(
 ) {
     let Some(action) = context
         .autoscaling
-        .groups
-        .get(group)
-        .and_then(|group| group.member(instance))
+        .member(group, instance)
         .and_then(|member| member.actions.iter().find(|action| action.token == token))
         .filter(|action| action.heartbeats == heartbeats)
     else {
@@ -290,12 +280,7 @@ fn settle(
     verdict: Verdict,
     why: &str,
 ) {
-    let Some(member) = context
-        .autoscaling
-        .groups
-        .get_mut(group)
-        .and_then(|group| group.member_mut(instance))
-    else {
+    let Some(member) = context.autoscaling.member_mut(group, instance) else {
         return;
     };
     member.actions.retain(|action| action.token != token);
@@ -350,12 +335,7 @@ fn schedule_proceed(
 
 /// Takes an instance that waits for nothing more into service once it runs, or terminates it.
 pub(super) fn proceed(context: &mut Context<'_>, group: &str, instance: &str) {
-    let Some(member) = context
-        .autoscaling
-        .groups
-        .get(group)
-        .and_then(|group| group.member(instance))
-    else {
+    let Some(member) = context.autoscaling.member(group, instance) else {
         return;
     };
     let activity_id = member.activity_id.clone();
@@ -378,7 +358,7 @@ pub(super) fn proceed(context: &mut Context<'_>, group: &str, instance: &str) {
                 "",
             );
         }
-        LifecycleState::TerminatingProceed => capacity::end_instance(context, group, instance),
+        LifecycleState::TerminatingProceed => capacity::terminate_in_ec2(context, group, instance),
         _ => {}
     }
 }

@@ -31,7 +31,7 @@ use crate::kernel::{Kernel, TimerQueue};
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use activity::Activity;
-use group::Group;
+use group::{Group, Member};
 
 /// The state of Auto Scaling.
 #[derive(Debug, Default)]
@@ -118,6 +118,15 @@ impl AutoScaling {
             .values()
             .filter(|state| **state == LifecycleState::InService)
             .count()
+    }
+
+    /// An instance in its group.
+    fn member(&self, group: &str, instance: &str) -> Option<&Member> {
+        self.groups.get(group)?.member(instance)
+    }
+
+    fn member_mut(&mut self, group: &str, instance: &str) -> Option<&mut Member> {
+        self.groups.get_mut(group)?.member_mut(instance)
     }
 
     fn group(&self, name: &str) -> Result<&Group, ApiError> {

@@ -7,7 +7,7 @@ use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
 /// One tag of a call: the group it is for (if it says so), the key, and the tag.
-pub(super) struct Said {
+pub(super) struct TagRequest {
     group: Option<String>,
     pub(super) key: String,
     pub(super) tag: Tag,
@@ -15,7 +15,7 @@ pub(super) struct Said {
 }
 
 /// Reads `Tags.member.N`.
-pub(super) fn read(params: &mut Params) -> Result<Vec<Said>, ApiError> {
+pub(super) fn read(params: &mut Params) -> Result<Vec<TagRequest>, ApiError> {
     let mut tags = Vec::new();
     for mut tag in params.structs("Tags.member") {
         let resource_type = tag.str("ResourceType");
@@ -25,7 +25,7 @@ pub(super) fn read(params: &mut Params) -> Result<Vec<Said>, ApiError> {
             ));
         }
         let value = tag.str("Value");
-        let said = Said {
+        let request = TagRequest {
             group: tag.str("ResourceId"),
             key: tag.required_str("Key")?,
             has_value: value.is_some(),
@@ -35,12 +35,12 @@ pub(super) fn read(params: &mut Params) -> Result<Vec<Said>, ApiError> {
             },
         };
         tag.finish()?;
-        if said.key.starts_with("aws:") {
+        if request.key.starts_with("aws:") {
             return Err(invalid(
                 "Tag keys that start with aws: are reserved for system use",
             ));
         }
-        tags.push(said);
+        tags.push(request);
     }
     Ok(tags)
 }
@@ -48,15 +48,15 @@ pub(super) fn read(params: &mut Params) -> Result<Vec<Said>, ApiError> {
 fn checked(
     autoscaling: &AutoScaling,
     params: &mut Params,
-) -> Result<Vec<(String, Said)>, ApiError> {
+) -> Result<Vec<(String, TagRequest)>, ApiError> {
     let tags = read(params)?;
     params.finish()?;
     if tags.is_empty() {
         return Err(params.missing("Tags"));
     }
     tags.into_iter()
-        .map(|said| {
-            let name = said
+        .map(|request| {
+            let name = request
                 .group
                 .clone()
                 .ok_or_else(|| invalid("ResourceId is required"))?;
@@ -65,7 +65,7 @@ fn checked(
                     "AutoScalingGroup not found - AutoScaling Group {name} not found"
                 )));
             }
-            Ok((name, said))
+            Ok((name, request))
         })
         .collect()
 }
@@ -74,11 +74,11 @@ pub(super) fn create_or_update(
     autoscaling: &mut AutoScaling,
     params: &mut Params,
 ) -> Result<String, ApiError> {
-    for (group, said) in checked(autoscaling, params)? {
+    for (group, request) in checked(autoscaling, params)? {
         autoscaling
             .group_mut(&group)?
             .tags
-            .insert(said.key, said.tag);
+            .insert(request.key, request.tag);
     }
     Ok(String::new())
 }
@@ -87,14 +87,14 @@ pub(super) fn delete(
     autoscaling: &mut AutoScaling,
     params: &mut Params,
 ) -> Result<String, ApiError> {
-    for (group, said) in checked(autoscaling, params)? {
+    for (group, request) in checked(autoscaling, params)? {
         let tags = &mut autoscaling.group_mut(&group)?.tags;
-        if !said.has_value
+        if !request.has_value
             || tags
-                .get(&said.key)
-                .is_some_and(|tag| tag.value == said.tag.value)
+                .get(&request.key)
+                .is_some_and(|tag| tag.value == request.tag.value)
         {
-            tags.remove(&said.key);
+            tags.remove(&request.key);
         }
     }
     Ok(String::new())

@@ -85,7 +85,7 @@ impl Addresses {
                 "Address {address} does not fall within the subnet's address range"
             )));
         }
-        if self.is_kept_by_ec2(address) {
+        if self.is_reserved_by_ec2(address) {
             return Err(invalid_value(format!(
                 "Address {address} is in subnet's reserved address range"
             )));
@@ -134,7 +134,7 @@ impl Addresses {
             let bits = u128::from(rng.next_u64()) & u128::from(net.hostmask());
             let address = Ipv6Addr::from(network | bits);
             let any = IpAddr::V6(address);
-            if !self.is_taken(any) && !self.is_reserved(any) && !self.is_kept_by_ec2(any) {
+            if !self.is_taken(any) && !self.is_reserved(any) && !self.is_reserved_by_ec2(any) {
                 self.taken.insert(any, interface.to_owned());
                 return Ok(address);
             }
@@ -239,7 +239,7 @@ impl Addresses {
     }
 
     /// The first four and the last.
-    fn is_kept_by_ec2(&self, address: IpAddr) -> bool {
+    fn is_reserved_by_ec2(&self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(address) => {
                 let offset = u32::from(address).saturating_sub(u32::from(self.v4.network()));
@@ -254,8 +254,8 @@ impl Addresses {
 
     fn is_prefix_free(&self, prefix: Ipv4Net) -> bool {
         let (first, last) = (IpAddr::V4(prefix.network()), IpAddr::V4(prefix.broadcast()));
-        !self.is_kept_by_ec2(first)
-            && !self.is_kept_by_ec2(last)
+        !self.is_reserved_by_ec2(first)
+            && !self.is_reserved_by_ec2(last)
             && !self.prefixes.contains_key(&prefix)
             && self.taken.range(first..=last).next().is_none()
     }

@@ -56,9 +56,9 @@ pub fn attach_network_interface(
         ));
     }
     let kind = instance_type::find(&instance.instance_type)?;
-    check_room(ec2, instance_id, kind, device_index, network_card_index)?;
+    check_free_slot(ec2, instance_id, kind, device_index, network_card_index)?;
     check_addresses(kind, interface)?;
-    Ok(begin(
+    Ok(begin_attachment(
         ec2,
         kernel,
         network_interface_id,
@@ -70,7 +70,7 @@ pub fn attach_network_interface(
 }
 
 /// Whether the device index is free and the card has room.
-pub(crate) fn check_room(
+pub(crate) fn check_free_slot(
     ec2: &Ec2,
     instance_id: &str,
     kind: &InstanceType,
@@ -139,7 +139,7 @@ pub(crate) fn check_addresses(
 }
 
 /// Puts the interface (that may be put there) at (device index, card).
-pub(crate) fn begin(
+pub(crate) fn begin_attachment(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
     network_interface_id: &str,
@@ -220,15 +220,15 @@ pub(crate) fn release_from(ec2: &mut Ec2, kernel: &mut Kernel, instance_id: &str
     let all: Vec<(String, bool)> = ec2
         .interfaces_of(instance_id)
         .map(|interface| {
-            let goes = interface
+            let delete_with_instance = interface
                 .attachment
                 .as_ref()
                 .is_some_and(|a| a.delete_on_termination);
-            (interface.network_interface_id.clone(), goes)
+            (interface.network_interface_id.clone(), delete_with_instance)
         })
         .collect();
-    for (id, goes) in all {
-        if goes {
+    for (id, delete_with_instance) in all {
+        if delete_with_instance {
             create_interface::remove(ec2, kernel, &id);
         } else {
             ec2.edit_interface(kernel, &id, |interface| interface.attachment = None);

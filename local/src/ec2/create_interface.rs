@@ -270,7 +270,7 @@ pub(crate) fn create(
     kernel: &mut Kernel,
     params: &mut Params,
 ) -> Result<String, ApiError> {
-    let mut asked = params.to_map();
+    let mut request = params.to_map();
     let token = params.str("ClientToken").filter(|token| !token.is_empty());
     let mut spec = InterfaceSpec {
         subnet_id: params.required_str("SubnetId")?,
@@ -306,10 +306,10 @@ pub(crate) fn create(
         ));
     }
     for protocol in ["Action", "Version", "ClientToken"] {
-        asked.remove(protocol);
+        request.remove(protocol);
     }
     if let Some(used) = ec2.tokens.get(&token) {
-        if used.params != asked {
+        if used.params != request {
             return Err(ApiError::new(
                 "IdempotentParameterMismatch",
                 format!("The client token '{token}' was already used with different parameters."),
@@ -326,7 +326,7 @@ pub(crate) fn create(
     let id = create_network_interface(ec2, kernel, spec)?;
     if let Some(made) = ec2.network_interface(&id).cloned() {
         let used = UsedToken {
-            params: asked,
+            params: request,
             network_interface_id: id.clone(),
             made,
         };

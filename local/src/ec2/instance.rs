@@ -25,7 +25,7 @@ pub enum InstanceState {
     Stopping,
     /// It can be started again.
     Stopped,
-    /// It goes for good.
+    /// It delete_with_instance for good.
     ShuttingDown,
     /// It is gone, but can still be described for a while.
     Terminated,

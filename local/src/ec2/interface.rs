@@ -93,7 +93,7 @@ pub struct Attachment {
     pub network_card_index: u32,
     /// How far it is.
     pub status: AttachmentStatus,
-    /// Whether the interface goes when the instance does.
+    /// Whether the interface delete_with_instance when the instance does.
     pub delete_on_termination: bool,
     /// Since when.
     pub attach_time: Instant,

@@ -1,6 +1,6 @@
 //! Launching instances: RunInstances, and the launches that Auto Scaling makes.
 
-use super::attach::{begin, check_addresses, check_room};
+use super::attach::{begin_attachment, check_addresses, check_free_slot};
 use super::create_interface::{InterfaceSpec, create_network_interface, parse_addresses, remove};
 use super::describe_instances::write_instances;
 use super::errors::{Kind, invalid_combination, invalid_value};
@@ -20,11 +20,11 @@ use crate::wire::xml::Xml;
 /// A network interface that a launch brings with it.
 #[derive(Clone, Debug, Default)]
 pub struct InterfaceAtLaunch {
-    /// Where on the card it goes.
+    /// Where on the card it delete_with_instance.
     pub device_index: u32,
     /// The card.
     pub network_card_index: u32,
-    /// Whether it goes with the instance (`true` unless said otherwise).
+    /// Whether it delete_with_instance with the instance (`true` unless said otherwise).
     pub delete_on_termination: Option<bool>,
     /// What it is; without a subnet, it is in the launch's.
     pub spec: InterfaceSpec,
@@ -77,7 +77,7 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
         .sort_by_key(|interface| (interface.network_card_index, interface.device_index));
     let instance_id = kernel.new_id("i");
     let mut made = Vec::new();
-    if let Err(error) = bring_interfaces(ec2, kernel, &spec, kind, &instance_id, &mut made) {
+    if let Err(error) = create_interfaces(ec2, kernel, &spec, kind, &instance_id, &mut made) {
         for id in made {
             remove(ec2, kernel, &id);
         }
@@ -111,7 +111,7 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
     };
     ec2.instances
         .insert(instance_id.clone(), Lagged::new(now, instance));
-    volume::bring(ec2, kernel, &instance_id, spec.volumes, &spec.volume_tags);
+    volume::create_all(ec2, kernel, &instance_id, spec.volumes, &spec.volume_tags);
     announce(kernel, &instance_id, InstanceState::Pending);
     let timer = Timer::InstanceRunning(instance_id.clone());
     kernel.schedule(&mut ec2.timers, kernel.settings.instance_pending_for, timer);
@@ -165,7 +165,7 @@ fn complete(ec2: &Ec2, mut spec: LaunchSpec) -> Result<LaunchSpec, ApiError> {
     Ok(spec)
 }
 
-fn bring_interfaces(
+fn create_interfaces(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
     launch: &LaunchSpec,
@@ -198,7 +198,7 @@ fn bring_interfaces(
                 .entry(key.clone())
                 .or_insert_with(|| value.clone());
         }
-        check_room(ec2, instance_id, kind, place.0, place.1)?;
+        check_free_slot(ec2, instance_id, kind, place.0, place.1)?;
         let id = create_network_interface(ec2, kernel, spec)?;
         made.push(id.clone());
         if let Some(interface) = ec2.network_interface(&id) {
@@ -210,14 +210,14 @@ fn bring_interfaces(
                 ));
             }
         }
-        let goes = wanted.delete_on_termination.unwrap_or(true);
-        begin(
+        let delete_with_instance = wanted.delete_on_termination.unwrap_or(true);
+        begin_attachment(
             ec2,
             kernel,
             &id,
             instance_id,
             place,
-            goes,
+            delete_with_instance,
             AttachmentStatus::Attached,
         );
     }
@@ -227,22 +227,22 @@ fn bring_interfaces(
 /// Reads `NetworkInterface.N` of a launch or of a launch template.
 pub(crate) fn parse_interfaces(params: &mut Params) -> Result<Vec<InterfaceAtLaunch>, ApiError> {
     let mut interfaces = Vec::new();
-    for mut given in params.structs("NetworkInterface") {
+    for mut fields in params.structs("NetworkInterface") {
         let mut interface = InterfaceAtLaunch {
-            device_index: given.u32("DeviceIndex")?.unwrap_or(0),
-            network_card_index: given.u32("NetworkCardIndex")?.unwrap_or(0),
-            delete_on_termination: given.bool("DeleteOnTermination")?,
+            device_index: fields.u32("DeviceIndex")?.unwrap_or(0),
+            network_card_index: fields.u32("NetworkCardIndex")?.unwrap_or(0),
+            delete_on_termination: fields.bool("DeleteOnTermination")?,
             spec: InterfaceSpec {
-                subnet_id: given.str("SubnetId").unwrap_or_default(),
-                description: given.str("Description").unwrap_or_default(),
-                groups: given.list("SecurityGroupId"),
-                interface_type: given.str("InterfaceType").unwrap_or_default(),
+                subnet_id: fields.str("SubnetId").unwrap_or_default(),
+                description: fields.str("Description").unwrap_or_default(),
+                groups: fields.list("SecurityGroupId"),
+                interface_type: fields.str("InterfaceType").unwrap_or_default(),
                 ..InterfaceSpec::default()
             },
         };
-        given.ignore(&["AssociatePublicIpAddress"]);
-        parse_addresses(&mut given, &mut interface.spec)?;
-        given.finish()?;
+        fields.ignore(&["AssociatePublicIpAddress"]);
+        parse_addresses(&mut fields, &mut interface.spec)?;
+        fields.finish()?;
         interfaces.push(interface);
     }
     Ok(interfaces)
@@ -278,7 +278,7 @@ pub(crate) fn run(
     params: &mut Params,
 ) -> Result<String, ApiError> {
     const TAGGED: [Kind; 3] = [Kind::Instance, Kind::Interface, Kind::Volume];
-    let mut asked = params.to_map();
+    let mut request = params.to_map();
     let token = params.str("ClientToken").filter(|token| !token.is_empty());
     let min = params.required_u32("MinCount")?;
     let max = params.required_u32("MaxCount")?;
@@ -341,12 +341,12 @@ pub(crate) fn run(
         ));
     }
     for protocol in ["Action", "Version", "ClientToken"] {
-        asked.remove(protocol);
+        request.remove(protocol);
     }
     if let Some(token) = &token
         && let Some((before, reservation)) = ec2.run_tokens.get(token)
     {
-        if *before != asked {
+        if *before != request {
             return Err(ApiError::new(
                 "IdempotentParameterMismatch",
                 "The client token was already used with different parameters.",
@@ -368,7 +368,7 @@ pub(crate) fn run(
     }
     if let Some(token) = token {
         ec2.run_tokens
-            .insert(token, (asked, reservation_id.clone()));
+            .insert(token, (request, reservation_id.clone()));
     }
     Ok(answer(ec2, kernel, &reservation_id))
 }

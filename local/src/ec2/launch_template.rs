@@ -68,16 +68,16 @@ pub struct LaunchTemplateRef {
 impl LaunchTemplateRef {
     /// Reads `LaunchTemplate.*`, if it is there.
     pub(crate) fn parse(params: &mut Params) -> Result<Option<Self>, ApiError> {
-        let mut given = params.structure("LaunchTemplate");
-        if given.is_empty() {
+        let mut fields = params.structure("LaunchTemplate");
+        if fields.is_empty() {
             return Ok(None);
         }
         let reference = Self {
-            launch_template_id: given.str("LaunchTemplateId"),
-            launch_template_name: given.str("LaunchTemplateName"),
-            version: given.str("Version"),
+            launch_template_id: fields.str("LaunchTemplateId"),
+            launch_template_name: fields.str("LaunchTemplateName"),
+            version: fields.str("Version"),
         };
-        given.finish()?;
+        fields.finish()?;
         Ok(Some(reference))
     }
 }
@@ -171,17 +171,17 @@ pub(crate) fn create(
     params: &mut Params,
 ) -> Result<String, ApiError> {
     let name = params.required_str("LaunchTemplateName")?;
-    let mut given = params.structure("LaunchTemplateData");
-    if given.is_empty() {
+    let mut fields = params.structure("LaunchTemplateData");
+    if fields.is_empty() {
         return Err(params.missing("LaunchTemplateData"));
     }
     let kinds = [Kind::Instance, Kind::Interface, Kind::Volume];
-    let mut by_type = tags::specifications(&mut given, &kinds)?;
+    let mut by_type = tags::specifications(&mut fields, &kinds)?;
     let data = LaunchTemplateData {
-        image_id: given.str("ImageId").unwrap_or_default(),
-        instance_type: given.str("InstanceType").unwrap_or_default(),
-        security_groups: given.list("SecurityGroupId"),
-        user_data: given.str("UserData"),
+        image_id: fields.str("ImageId").unwrap_or_default(),
+        instance_type: fields.str("InstanceType").unwrap_or_default(),
+        security_groups: fields.list("SecurityGroupId"),
+        user_data: fields.str("UserData"),
         instance_tags: by_type
             .remove(Kind::Instance.resource_type())
             .unwrap_or_default(),
@@ -191,12 +191,12 @@ pub(crate) fn create(
         volume_tags: by_type
             .remove(Kind::Volume.resource_type())
             .unwrap_or_default(),
-        volumes: parse_volumes(&mut given)?,
-        spot: parse_spot(&mut given)?,
-        network_interfaces: parse_interfaces(&mut given)?,
+        volumes: parse_volumes(&mut fields)?,
+        spot: parse_spot(&mut fields)?,
+        network_interfaces: parse_interfaces(&mut fields)?,
     };
-    given.ignore(&IGNORED);
-    given.finish()?;
+    fields.ignore(&IGNORED);
+    fields.finish()?;
     params.ignore(&["ClientToken", "VersionDescription"]);
     let tags = tags::specification(params, Kind::LaunchTemplate)?;
     params.finish()?;

@@ -60,14 +60,15 @@ pub(crate) fn modify(
     }
     let change = match change {
         Change::DeleteOnTermination(_) => {
-            let asked = attachment_id.ok_or_else(|| params.missing("Attachment.AttachmentId"))?;
-            Kind::Attachment.check(&asked)?;
+            let requested =
+                attachment_id.ok_or_else(|| params.missing("Attachment.AttachmentId"))?;
+            Kind::Attachment.check(&requested)?;
             if interface
                 .attachment
                 .as_ref()
-                .is_none_or(|a| a.attachment_id != asked)
+                .is_none_or(|a| a.attachment_id != requested)
             {
-                return Err(Kind::Attachment.not_found(asked));
+                return Err(Kind::Attachment.not_found(requested));
             }
             change
         }
@@ -148,9 +149,9 @@ pub(crate) fn assign_addresses(
     params: &mut Params,
 ) -> Result<String, ApiError> {
     let id = params.required_str("NetworkInterfaceId")?;
-    let asked: Vec<Ipv4Addr> = parse_all(params.list("PrivateIpAddress"))?;
+    let requested: Vec<Ipv4Addr> = parse_all(params.list("PrivateIpAddress"))?;
     let count = limited_count(params, "SecondaryPrivateIpAddressCount")?;
-    let asked_prefixes: Vec<Ipv4Net> = parse_all(params.list("Ipv4Prefix"))?;
+    let requested_prefixes: Vec<Ipv4Net> = parse_all(params.list("Ipv4Prefix"))?;
     let prefix_count = limited_count(params, "Ipv4PrefixCount")?;
     if params.bool("AllowReassignment")? == Some(true) {
         return Err(ApiError::new(
@@ -160,9 +161,9 @@ pub(crate) fn assign_addresses(
     }
     params.finish()?;
     let kinds = [
-        !asked.is_empty(),
+        !requested.is_empty(),
         count > 0,
-        !asked_prefixes.is_empty(),
+        !requested_prefixes.is_empty(),
         prefix_count > 0,
     ];
     match kinds.into_iter().filter(|given| *given).count() {
@@ -176,16 +177,16 @@ pub(crate) fn assign_addresses(
     }
     let before = ec2.known_interface(kernel, &id)?.clone();
     let mut after = before.clone();
-    let result = take_all(
+    let result = take_addresses(
         ec2,
         kernel,
         &mut after,
-        (&asked, count),
-        (&asked_prefixes, prefix_count),
+        (&requested, count),
+        (&requested_prefixes, prefix_count),
     )
     .and_then(|()| check_limit(ec2, &after));
     if let Err(error) = result {
-        give_back(ec2, &before, &after);
+        release_new_addresses(ec2, &before, &after);
         return Err(error);
     }
     let known = before.secondary_private_ip_addresses.len();
@@ -205,19 +206,19 @@ pub(crate) fn assign_addresses(
     Ok(xml.into_string())
 }
 
-fn take_all(
+fn take_addresses(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
     interface: &mut NetworkInterface,
-    (asked, count): (&[Ipv4Addr], u32),
-    (asked_prefixes, prefix_count): (&[Ipv4Net], u32),
+    (requested, count): (&[Ipv4Addr], u32),
+    (requested_prefixes, prefix_count): (&[Ipv4Net], u32),
 ) -> Result<(), ApiError> {
     let id = interface.network_interface_id.clone();
     let Some(subnet) = ec2.subnets.get_mut(&interface.subnet_id) else {
         return Err(Kind::Subnet.not_found(&interface.subnet_id));
     };
     let rng = kernel.rng();
-    for address in asked {
+    for address in requested {
         subnet.addresses.take(IpAddr::V4(*address), &id)?;
         interface.secondary_private_ip_addresses.push(*address);
     }
@@ -225,7 +226,7 @@ fn take_all(
         let address = subnet.addresses.pick_v4(rng, &id)?;
         interface.secondary_private_ip_addresses.push(address);
     }
-    for prefix in asked_prefixes {
+    for prefix in requested_prefixes {
         subnet.addresses.take_prefix(*prefix, &id)?;
         interface.ipv4_prefixes.push(*prefix);
     }
@@ -248,7 +249,7 @@ fn check_limit(ec2: &Ec2, interface: &NetworkInterface) -> Result<(), ApiError> 
     }
 }
 
-fn give_back(ec2: &mut Ec2, before: &NetworkInterface, after: &NetworkInterface) {
+fn release_new_addresses(ec2: &mut Ec2, before: &NetworkInterface, after: &NetworkInterface) {
     let Some(subnet) = ec2.subnets.get_mut(&before.subnet_id) else {
         return;
     };

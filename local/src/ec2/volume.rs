@@ -26,7 +26,7 @@ pub struct Volume {
     pub instance_id: Option<String>,
     /// Where it is on the instance, as `/dev/xvda`.
     pub device_name: String,
-    /// Whether it goes when the instance does.
+    /// Whether it delete_with_instance when the instance does.
     pub delete_on_termination: bool,
     /// Its tags.
     pub tags: Tags,
@@ -37,9 +37,9 @@ pub struct Volume {
 /// A volume that a launch brings with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeAtLaunch {
-    /// Where it goes.
+    /// Where it delete_with_instance.
     pub device_name: String,
-    /// Whether it goes with the instance (`true` unless said otherwise).
+    /// Whether it delete_with_instance with the instance (`true` unless said otherwise).
     pub delete_on_termination: bool,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn parse_volumes(params: &mut Params) -> Result<Vec<VolumeAtLaunch>, 
 }
 
 /// Makes the volumes of an instance: the root volume, and the wanted ones.
-pub(super) fn bring(
+pub(super) fn create_all(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
     instance_id: &str,

@@ -1,4 +1,4 @@
-//! A simulated API server over TLS: it looks at the token, lists nodes and pods in pages of one moment, and fails when
+//! A simulated API server over TLS: it looks at the token, lists nodes and pods in pages of one snapshot, and fails when
 //! it is told to.
 
 use std::collections::BTreeMap;
@@ -23,12 +23,12 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use super::answer::Answer;
 use super::authenticator::{self, Caller};
 use super::contents::Contents;
-use super::lists::{Lists, NoPage, Objects};
+use super::lists::{Lists, Objects, PageError};
 use crate::local_aws::lock;
 
 /// What is asked of an API server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
+pub enum Resource {
     /// A page of the list of nodes.
     Nodes,
     /// A page of the list of the pods of all namespaces.
@@ -39,9 +39,9 @@ pub enum What {
 
 /// A request of a caller that may come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct ApiRequest {
     /// What it asks for.
-    pub what: What,
+    pub resource: Resource,
     /// The how manieth of its kind, from 1.
     pub nth: usize,
     /// Whether it asks for a page after the first.
@@ -71,14 +71,14 @@ pub enum Fault {
     Expire(Contents),
 }
 
-type Rule = Box<dyn Fn(&Asked) -> Option<Fault> + Send>;
+type Rule = Box<dyn Fn(&ApiRequest) -> Option<Fault> + Send>;
 
 struct State {
     cluster: String,
     callers: Vec<Credentials>,
     lists: Lists,
     rule: Rule,
-    asked: Vec<Asked>,
+    requests: Vec<ApiRequest>,
     refused: Vec<String>,
 }
 
@@ -125,7 +125,7 @@ impl ApiServer {
             callers,
             lists: Lists::default(),
             rule: Box::new(|_| None),
-            asked: Vec::new(),
+            requests: Vec::new(),
             refused: Vec::new(),
         }));
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -158,12 +158,12 @@ impl ApiServer {
     }
 
     /// Puts these nodes and pods in place of what was there.
-    pub fn hold(&self, contents: Contents) {
-        lock(&self.state).lists.hold(contents);
+    pub fn set_contents(&self, contents: Contents) {
+        lock(&self.state).lists.set_contents(contents);
     }
 
-    /// As [`ApiServer::hold`], with `count` pods whose JSON is made when they are listed.
-    pub fn hold_many(
+    /// As [`ApiServer::set_contents`], with `count` pods whose JSON is made when they are listed.
+    pub fn set_generated_pods(
         &self,
         nodes: Vec<Value>,
         count: usize,
@@ -171,23 +171,23 @@ impl ApiServer {
     ) {
         let lists = &mut lock(&self.state).lists;
         lists.nodes = nodes.into();
-        lists.pods = Objects::Made(count, Arc::new(pod));
+        lists.pods = Objects::Generated(count, Arc::new(pod));
     }
 
     /// Nodes that can be got and are on no list.
-    pub fn hold_late(&self, nodes: Vec<Value>) {
-        lock(&self.state).lists.late_nodes = nodes;
+    pub fn set_unlisted_nodes(&self, nodes: Vec<Value>) {
+        lock(&self.state).lists.unlisted_nodes = nodes;
     }
 
     /// Fails as `rule` says: for a test.
-    pub fn fail(&self, rule: impl Fn(&Asked) -> Option<Fault> + Send + 'static) {
+    pub fn fail(&self, rule: impl Fn(&ApiRequest) -> Option<Fault> + Send + 'static) {
         lock(&self.state).rule = Box::new(rule);
     }
 
     /// Every request that came in with a good token.
     #[must_use]
-    pub fn asked(&self) -> Vec<Asked> {
-        lock(&self.state).asked.clone()
+    pub fn requests(&self) -> Vec<ApiRequest> {
+        lock(&self.state).requests.clone()
     }
 
     /// Why the others were not let in.
@@ -252,11 +252,11 @@ impl State {
                     return Answer::status(401, "Unauthorized", None);
                 }
             };
-        let (what, name) = match request.uri().path() {
-            "/api/v1/nodes" => (What::Nodes, ""),
-            "/api/v1/pods" => (What::Pods, ""),
+        let (resource, name) = match request.uri().path() {
+            "/api/v1/nodes" => (Resource::Nodes, ""),
+            "/api/v1/pods" => (Resource::Pods, ""),
             path => match path.strip_prefix("/api/v1/nodes/") {
-                Some(name) => (What::Node, name),
+                Some(name) => (Resource::Node, name),
                 None => return Answer::status(404, "not found", None),
             },
         };
@@ -266,9 +266,14 @@ impl State {
             .collect();
         let next = parameters.get("continue").filter(|next| !next.is_empty());
         let limit = parameters.get("limit").and_then(|limit| limit.parse().ok());
-        let asked = Asked {
-            what,
-            nth: self.asked.iter().filter(|asked| asked.what == what).count() + 1,
+        let request = ApiRequest {
+            resource,
+            nth: self
+                .requests
+                .iter()
+                .filter(|request| request.resource == resource)
+                .count()
+                + 1,
             continued: next.is_some(),
             // 0 is none.
             limit: limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX),
@@ -276,9 +281,9 @@ impl State {
             region,
             token: token.to_owned(),
         };
-        let limit = asked.limit;
-        let fault = (self.rule)(&asked);
-        self.asked.push(asked);
+        let limit = request.limit;
+        let fault = (self.rule)(&request);
+        self.requests.push(request);
         let cut = matches!(fault, Some(Fault::Cut));
         match fault {
             Some(Fault::Status(status, retry_after)) => {
@@ -289,27 +294,27 @@ impl State {
                 return Answer::json(json!({ "items": [{ "metadata": 7 }] }).to_string());
             }
             Some(Fault::Expire(contents)) => {
-                self.lists.forget();
-                self.lists.hold(contents);
+                self.lists.forget_snapshots();
+                self.lists.set_contents(contents);
             }
             Some(Fault::Cut) | None => {}
         }
-        let page = match (what, next) {
-            (What::Node, _) => {
+        let page = match (resource, next) {
+            (Resource::Node, _) => {
                 return match self.lists.node(name) {
                     Some(node) => Answer::json(node.to_string()),
                     None => Answer::status(404, "nodes not found", None),
                 };
             }
-            (_, Some(token)) => self.lists.go_on(token, limit),
-            (What::Nodes, None) => Ok(self.lists.begin(self.lists.nodes.clone(), limit)),
-            (What::Pods, None) => Ok(self.lists.begin(self.lists.pods.clone(), limit)),
+            (_, Some(token)) => self.lists.next_page(token, limit),
+            (Resource::Nodes, None) => Ok(self.lists.first_page(self.lists.nodes.clone(), limit)),
+            (Resource::Pods, None) => Ok(self.lists.first_page(self.lists.pods.clone(), limit)),
         };
         match page {
             Ok(page) if cut => Answer::Cut(page.into()),
             Ok(page) => Answer::json(page),
-            Err(NoPage::NotAToken) => Answer::status(400, "continue key is not valid", None),
-            Err(NoPage::Expired) => Answer::status(
+            Err(PageError::InvalidToken) => Answer::status(400, "continue key is not valid", None),
+            Err(PageError::Expired) => Answer::status(
                 410,
                 "The provided continue parameter is too old to display a consistent list result.",
                 None,

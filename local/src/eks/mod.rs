@@ -26,7 +26,7 @@ use crate::LocalAws;
 use crate::local_aws::lock;
 use crate::wire::error::{ApiError, respond};
 
-pub use api_server::{ApiServer, Asked, Fault, StartError, What};
+pub use api_server::{ApiRequest, ApiServer, Fault, Resource, StartError};
 pub use contents::{Contents, ContentsError};
 
 /// The clusters of the account.
@@ -38,7 +38,7 @@ pub struct Eks {
 
 impl Eks {
     /// A cluster that `DescribeCluster` knows from now on: the `cluster` of its answer, in EKS's JSON.
-    pub fn hold(&self, name: &str, description: Value) {
+    pub fn add_cluster(&self, name: &str, description: Value) {
         lock(&self.clusters).insert(name.to_owned(), description);
     }
 
@@ -49,8 +49,8 @@ impl Eks {
     /// When the API server cannot be started.
     pub async fn start(&self, name: &str, contents: Contents) -> Result<String, StartError> {
         let server = ApiServer::start(name, vec![crate::lambda::credentials()]).await?;
-        server.hold(contents);
-        self.hold(name, server.description());
+        server.set_contents(contents);
+        self.add_cluster(name, server.description());
         let url = server.url().to_owned();
         lock(&self.servers).push(server);
         Ok(url)

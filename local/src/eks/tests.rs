@@ -1,11 +1,11 @@
-//! `DescribeCluster` by its wire protocol, lists of one moment, and files that are no cluster.
+//! `DescribeCluster` by its wire protocol, lists of one snapshot, and files that are no cluster.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::contents::Contents;
-use super::lists::{Lists, NoPage};
+use super::lists::{Lists, PageError};
 use super::*;
 use crate::{Outcome, Settings};
 
@@ -74,7 +74,7 @@ fn names(numbers: impl IntoIterator<Item = usize>) -> Vec<Value> {
 fn a_list_goes_on_as_it_was_when_it_began_until_it_is_forgotten() {
     let mut lists = Lists::default();
     let hold = |lists: &mut Lists, nodes| {
-        lists.hold(Contents {
+        lists.set_contents(Contents {
             nodes,
             pods: Vec::new(),
         });
@@ -86,16 +86,16 @@ fn a_list_goes_on_as_it_was_when_it_began_until_it_is_forgotten() {
     };
     hold(&mut lists, names(0..5));
     let nodes = lists.nodes.clone();
-    let (mut items, next) = read(&lists.begin(nodes, 2));
+    let (mut items, next) = read(&lists.first_page(nodes, 2));
     hold(&mut lists, names(7..9));
-    let (more, next) = read(&lists.go_on(&next, 2).unwrap());
+    let (more, next) = read(&lists.next_page(&next, 2).unwrap());
     items.extend(more);
-    let (more, end) = read(&lists.go_on(&next, 2).unwrap());
+    let (more, end) = read(&lists.next_page(&next, 2).unwrap());
     items.extend(more);
     assert_eq!((items, end.as_str()), (names(0..5), ""));
-    assert_eq!(lists.go_on("7:0", 2), Err(NoPage::NotAToken));
-    lists.forget();
-    assert_eq!(lists.go_on(&next, 2), Err(NoPage::Expired));
+    assert_eq!(lists.next_page("7:0", 2), Err(PageError::InvalidToken));
+    lists.forget_snapshots();
+    assert_eq!(lists.next_page(&next, 2), Err(PageError::Expired));
 }
 
 #[test]

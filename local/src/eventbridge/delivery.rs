@@ -227,12 +227,12 @@ fn deliver(local: &LocalAws, event: &Value) {
         state.rules.matching(event)
     };
     for (rule, target) in matching {
-        give(local, &rule, target, event);
+        deliver_to_target(local, &rule, target, event);
     }
 }
 
 /// Gives an event to one target of a rule.
-pub(super) fn give(local: &LocalAws, rule: &RuleName, target: Target, event: &Value) {
+pub(super) fn deliver_to_target(local: &LocalAws, rule: &RuleName, target: Target, event: &Value) {
     let ingested = local.with_world(|world| seconds(world.kernel.timestamp()));
     let context = Context {
         rule_arn: &rule.arn,
@@ -278,10 +278,10 @@ async fn attempt_until_settled(
     target: &Target,
     input: String,
 ) -> (u32, DeliveryOutcome) {
-    const SHORTEST: Duration = Duration::from_secs(1);
-    const LONGEST: Duration = Duration::from_secs(600);
+    const MIN_BACKOFF: Duration = Duration::from_secs(1);
+    const MAX_BACKOFF: Duration = Duration::from_secs(600);
     let mut waited = Duration::ZERO;
-    let mut backoff = SHORTEST;
+    let mut backoff = MIN_BACKOFF;
     let mut attempts = 0;
     // One name for all attempts: a StartExecution whose answer was lost is then the same execution.
     let mut name = None;
@@ -308,7 +308,7 @@ async fn attempt_until_settled(
             return (attempts, target.given_up(error));
         }
         tokio::time::sleep(pause).await;
-        backoff = (backoff * 2).min(LONGEST);
+        backoff = (backoff * 2).min(MAX_BACKOFF);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::delivery::{RuleName, give, seconds};
+use super::delivery::{RuleName, deliver_to_target, seconds};
 use crate::WeakLocalAws;
 use crate::local_aws::lock;
 
@@ -62,7 +62,7 @@ pub(super) fn start(local: WeakLocalAws, rule: RuleName, version: u64, every: Du
                 "detail": {},
             });
             for target in targets {
-                give(&local, &rule, target, &event);
+                deliver_to_target(&local, &rule, target, &event);
             }
         }
     });

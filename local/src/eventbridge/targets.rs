@@ -27,7 +27,7 @@ pub(super) struct Target {
     pub(super) maximum_event_age: Duration,
     has_dead_letter_queue: bool,
     /// As it was put, for ListTargetsByRule.
-    as_put: Value,
+    as_requested: Value,
 }
 
 impl Target {
@@ -110,8 +110,8 @@ pub(super) fn put(bus: &EventBridge, call: PutTargets) -> Result<Value, ApiError
     Ok(json!({ "FailedEntryCount": 0, "FailedEntries": [] }))
 }
 
-fn read_target(as_put: Value) -> Result<Target, ApiError> {
-    let target: PutTarget = read(as_put.clone())?;
+fn read_target(as_requested: Value) -> Result<Target, ApiError> {
+    let target: PutTarget = read(as_requested.clone())?;
     let id_fits = (1..=64).contains(&target.id.len())
         && target
             .id
@@ -165,7 +165,7 @@ fn read_target(as_put: Value) -> Result<Target, ApiError> {
         has_dead_letter_queue: target
             .dead_letter_config
             .is_some_and(|config| config.arn.is_some()),
-        as_put,
+        as_requested,
     })
 }
 
@@ -216,7 +216,7 @@ pub(super) fn list(bus: &EventBridge, call: &ListTargets) -> Result<Value, ApiEr
         .get(&call.rule)?
         .targets
         .iter()
-        .map(|target| target.as_put.clone())
+        .map(|target| target.as_requested.clone())
         .collect();
     page("Targets", targets, call.next_token.as_ref(), call.limit)
 }

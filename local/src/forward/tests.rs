@@ -296,6 +296,6 @@ fn a_route_that_cannot_be_is_said_to_be_so() {
     forwarding.add(route).unwrap();
     let route: Route = "athena,glue=http://127.0.0.1:2/".parse().unwrap();
     let error = forwarding.add(route).unwrap_err();
-    assert_eq!(error, RouteError::Twice("glue".to_owned()));
+    assert_eq!(error, RouteError::Duplicate("glue".to_owned()));
     assert!(forwarding.service("athena").is_none());
 }

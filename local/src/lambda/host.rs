@@ -194,10 +194,10 @@ impl Lambda {
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Outcome, InvokeError> {
         let name = self.resolve(function)?;
         let payload = checked(payload)?;
-        let begun = self.begin(&name)?;
-        let request_id = begun.request_id.clone();
+        let invocation = self.begin(&name)?;
+        let request_id = invocation.request_id.clone();
         let host = self.clone();
-        match tokio::spawn(async move { host.run(begun, payload).await }).await {
+        match tokio::spawn(async move { host.run(invocation, payload).await }).await {
             Ok(outcome) => Ok(outcome),
             Err(_) => Ok(failed(
                 &request_id,
@@ -272,8 +272,8 @@ impl Lambda {
         .await;
     }
 
-    /// Takes a place among the concurrent invocations, and a warm sandbox if there is one.
-    fn begin(&self, name: &str) -> Result<Begun, InvokeError> {
+    /// Takes a slot among the concurrent invocations, and a warm sandbox if there is one.
+    fn begin(&self, name: &str) -> Result<StartedInvocation, InvokeError> {
         let mut state = lock(&self.inner.state);
         let reserved: u32 = state
             .functions
@@ -329,8 +329,8 @@ impl Lambda {
             function.counters.cold_starts += 1;
         }
         let config = function.config.clone();
-        Ok(Begun {
-            place: Place {
+        Ok(StartedInvocation {
+            slot: ConcurrencySlot {
                 host: self.clone(),
                 name: name.to_owned(),
             },
@@ -340,13 +340,13 @@ impl Lambda {
         })
     }
 
-    async fn run(&self, begun: Begun, payload: Bytes) -> Outcome {
-        let Begun {
-            place,
+    async fn run(&self, invocation: StartedInvocation, payload: Bytes) -> Outcome {
+        let StartedInvocation {
+            slot,
             request_id,
             config,
             warm,
-        } = begun;
+        } = invocation;
         let mut closed = self.inner.closed.subscribe();
         let outcome = tokio::select! {
             outcome = self.run_in_sandbox(&config, &request_id, warm, payload) => outcome,
@@ -355,7 +355,7 @@ impl Lambda {
         if let Some(function) = lock(&self.inner.state).functions.get_mut(&config.name) {
             function.counters.errors += u64::from(outcome.function_error);
         }
-        drop(place);
+        drop(slot);
         outcome
     }
 
@@ -503,21 +503,21 @@ impl Lambda {
     }
 }
 
-/// An invocation that has its place.
-struct Begun {
-    place: Place,
+/// An invocation that has its slot.
+struct StartedInvocation {
+    slot: ConcurrencySlot,
     request_id: String,
     config: FunctionConfig,
     warm: Option<(u64, Sandbox)>,
 }
 
 /// One of the concurrent invocations; its drop makes room for the next.
-struct Place {
+struct ConcurrencySlot {
     host: Lambda,
     name: String,
 }
 
-impl Drop for Place {
+impl Drop for ConcurrencySlot {
     fn drop(&mut self) {
         if let Some(function) = lock(&self.host.inner.state).functions.get_mut(&self.name) {
             function.in_flight = function.in_flight.saturating_sub(1);

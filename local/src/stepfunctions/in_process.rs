@@ -17,7 +17,7 @@ use crate::local_aws::lock;
 use crate::wire::error::ApiError;
 
 /// An input that is longer is left out of the event (its size limit is that of all events).
-const LONGEST_IN_EVENT: usize = 248 * 1024;
+const MAX_INPUT_IN_EVENT: usize = 248 * 1024;
 
 type Started = Arc<dyn Fn(StartExecution) + Send + Sync>;
 
@@ -283,7 +283,7 @@ impl Execution {
 
     fn event_detail(&self) -> Value {
         let end = self.ended.as_ref();
-        let included = self.input.len() <= LONGEST_IN_EVENT;
+        let included = self.input.len() <= MAX_INPUT_IN_EVENT;
         let output = end.and_then(|(_, end)| end.output.as_ref());
         json!({
             "executionArn": self.start.execution_arn,

@@ -92,7 +92,7 @@ impl SimulatedAws {
 
     /// A cluster that `DescribeCluster` knows, in EKS's JSON.
     pub(crate) fn hold_cluster(&self, name: &str, description: Value) {
-        self.eks.eks().hold(name, description);
+        self.eks.eks().add_cluster(name, description);
     }
 
     /// Every further call of `action` is refused.

@@ -9,7 +9,7 @@ use crate::simulated_aws::{Call, OWN_KEY, ROLE, ROLE_KEY, Refusal};
 
 async fn scene() -> Scene {
     let scene = Scene::new().await;
-    scene.api.hold(Contents {
+    scene.api.set_contents(Contents {
         nodes: vec![node(0)],
         pods: vec![pod(0, 1)],
     });
@@ -35,7 +35,11 @@ async fn a_run_calls_eks_and_s3_once_as_the_function() {
             call("s3:PutObject", OWN_KEY, "us-east-2"),
         ]
     );
-    let mut callers = scene.api.asked().into_iter().map(|asked| asked.access_key);
+    let mut callers = scene
+        .api
+        .requests()
+        .into_iter()
+        .map(|asked| asked.access_key);
     assert!(callers.all(|caller| caller == OWN_KEY));
 }
 
@@ -53,7 +57,11 @@ async fn a_role_reads_the_cluster_and_the_function_writes_the_object() {
             call("s3:PutObject", OWN_KEY, "us-east-2"),
         ]
     );
-    let mut callers = scene.api.asked().into_iter().map(|asked| asked.access_key);
+    let mut callers = scene
+        .api
+        .requests()
+        .into_iter()
+        .map(|asked| asked.access_key);
     assert!(callers.all(|caller| caller == ROLE_KEY));
 }
 
@@ -70,7 +78,7 @@ async fn the_cluster_is_looked_for_in_the_region_that_was_named() {
             call("s3:PutObject", OWN_KEY, "us-east-2"),
         ]
     );
-    let asked = scene.api.asked();
+    let asked = scene.api.requests();
     assert!(
         asked.iter().all(|asked| asked.region == "eu-west-1"),
         "tokens for STS of that region: {asked:?}"
@@ -85,7 +93,7 @@ async fn a_role_that_cannot_be_assumed_is_named() {
     let error = scene.run(payload).await.unwrap_err();
     assert_eq!(error.error_type(), "Hookline.AccessDenied");
     assert!(error.to_string().starts_with("sts:AssumeRole"), "{error}");
-    assert!(scene.api.asked().is_empty());
+    assert!(scene.api.requests().is_empty());
 }
 
 #[tokio::test]
@@ -126,7 +134,7 @@ async fn what_describe_cluster_fails_with_is_sorted() {
         scene.aws.refuse("eks:DescribeCluster", refusal);
         let error = scene.failure().await;
         assert_eq!(error.error_type(), error_type, "{error}");
-        assert!(scene.api.asked().is_empty());
+        assert!(scene.api.requests().is_empty());
     }
 }
 
@@ -157,5 +165,5 @@ async fn a_bad_payload_calls_nobody() {
     payload["hour"] = json!("yesterday");
     let error = scene.run(payload).await.unwrap_err();
     assert_eq!(error.error_type(), "Hookline.InvalidPayload");
-    assert!(scene.aws.calls().is_empty() && scene.api.asked().is_empty());
+    assert!(scene.aws.calls().is_empty() && scene.api.requests().is_empty());
 }
