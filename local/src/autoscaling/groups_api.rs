@@ -3,112 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::group::{Group, LaunchTemplate, Transition};
+use super::group::{Group, Transition};
+use super::group_request::GroupRequest;
 use super::hooks_api::HookRequest;
-use super::{Context, Machines, capacity, describe, invalid, tags_api};
+use super::{Context, capacity, describe, invalid, tags_api, termination};
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-
-/// What `CreateAutoScalingGroup` and `UpdateAutoScalingGroup` have in common.
-struct GroupRequest {
-    launch_template: Option<LaunchTemplate>,
-    min_size: Option<u32>,
-    max_size: Option<u32>,
-    desired_capacity: Option<u32>,
-    default_cooldown: Option<u32>,
-    health_check_type: Option<String>,
-    health_check_grace_period: Option<u32>,
-    protect_new_instances: Option<bool>,
-    termination_policies: Vec<String>,
-    service_linked_role_arn: Option<String>,
-    subnets: Option<Vec<(String, String)>>,
-}
-
-impl GroupRequest {
-    fn read(machines: &Machines<'_>, params: &mut Params) -> Result<Self, ApiError> {
-        // Known, and without a meaning here.
-        for ignored in [
-            "CapacityRebalance",
-            "DefaultInstanceWarmup",
-            "DesiredCapacityType",
-            "MaxInstanceLifetime",
-        ] {
-            let _ = params.str(ignored);
-        }
-        let launch_template = read_launch_template(machines, params)?;
-        let zones = params.list("AvailabilityZones.member");
-        let subnets = match params.str("VPCZoneIdentifier") {
-            Some(text) => Some(read_subnets(machines, &text, &zones)?),
-            None => None,
-        };
-        Ok(Self {
-            launch_template,
-            min_size: params.u32("MinSize")?,
-            max_size: params.u32("MaxSize")?,
-            desired_capacity: params.u32("DesiredCapacity")?,
-            default_cooldown: params.u32("DefaultCooldown")?,
-            health_check_type: params.str("HealthCheckType"),
-            health_check_grace_period: params.u32("HealthCheckGracePeriod")?,
-            protect_new_instances: params.bool("NewInstancesProtectedFromScaleIn")?,
-            termination_policies: params.list("TerminationPolicies.member"),
-            service_linked_role_arn: params.str("ServiceLinkedRoleARN"),
-            subnets,
-        })
-    }
-}
-
-fn read_subnets(
-    machines: &Machines<'_>,
-    text: &str,
-    zones: &[String],
-) -> Result<Vec<(String, String)>, ApiError> {
-    let mut subnets = Vec::new();
-    for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
-        let zone = machines
-            .subnet_zone(id)
-            .ok_or_else(|| invalid(format!("The subnet ID '{id}' does not exist")))?;
-        if !zones.is_empty() && !zones.contains(&zone) {
-            return Err(invalid(
-                "The availability zones of the specified subnets and the Auto Scaling group do not match",
-            ));
-        }
-        subnets.push((id.to_owned(), zone));
-    }
-    if subnets.is_empty() {
-        return Err(invalid(
-            "At least one Availability Zone or VPC Subnet is required.",
-        ));
-    }
-    Ok(subnets)
-}
-
-/// Finds the launch template by id or name; the version is resolved at each launch, as AWS does.
-fn read_launch_template(
-    machines: &Machines<'_>,
-    params: &mut Params,
-) -> Result<Option<LaunchTemplate>, ApiError> {
-    let id = params.str("LaunchTemplate.LaunchTemplateId");
-    let name = params.str("LaunchTemplate.LaunchTemplateName");
-    let version = params.str("LaunchTemplate.Version");
-    if id.is_none() && name.is_none() {
-        return Ok(None);
-    }
-    let (id, name) = machines
-        .find_launch_template(id.as_deref(), name.as_deref(), version.as_deref())
-        .map_err(|error| {
-            invalid(format!(
-                "You must use a valid fully-formed launch template. {}",
-                error.message
-            ))
-        })?;
-    Ok(Some(LaunchTemplate {
-        id,
-        name,
-        version: version.unwrap_or_else(|| "$Default".to_owned()),
-    }))
-}
 
 fn check_sizes(min: u32, max: u32, desired: u32) -> Result<(), ApiError> {
     if min > max {
@@ -288,7 +190,7 @@ pub(super) fn delete(context: &mut Context<'_>, params: &mut Params) -> Result<S
     let now = iso8601(context.kernel.timestamp());
     for instance in instances {
         let cause = format!("At {now} a user request deleted the AutoScalingGroup.");
-        capacity::terminate_without_hooks(context, &name, &instance, cause);
+        termination::terminate_without_hooks(context, &name, &instance, cause);
     }
     Ok(String::new())
 }
@@ -365,7 +267,7 @@ pub(super) fn terminate_instance(
     let cause = format!(
         "At {now} instance {instance} was taken out of service in response to a user request."
     );
-    capacity::begin_termination(context, &name, &instance, cause);
+    termination::begin_termination(context, &name, &instance, cause);
     let mut xml = Xml::new();
     if let Some(activity) = context
         .autoscaling

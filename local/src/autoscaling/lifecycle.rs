@@ -11,10 +11,9 @@
 use std::time::Duration;
 
 use super::activity::{self, Status};
-use super::capacity;
 use super::group::{LifecycleAction, LifecycleState, Transition, Verdict};
 use super::record::{CompletedBy, Completion};
-use super::{AutoScaling, Context, Timer, invalid};
+use super::{AutoScaling, Context, Timer, invalid, termination};
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 
@@ -294,7 +293,7 @@ fn settle(
                 "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token {token} was \
                  abandoned: {why}"
             );
-            capacity::abandon_launch(context, group, instance, &message);
+            termination::abandon_launch(context, group, instance, &message);
         }
         (LifecycleState::PendingWait, Verdict::Continue) if done => {
             enter(
@@ -358,7 +357,9 @@ pub(super) fn proceed(context: &mut Context<'_>, group: &str, instance: &str) {
                 "",
             );
         }
-        LifecycleState::TerminatingProceed => capacity::terminate_in_ec2(context, group, instance),
+        LifecycleState::TerminatingProceed => {
+            termination::terminate_in_ec2(context, group, instance)
+        }
         _ => {}
     }
 }

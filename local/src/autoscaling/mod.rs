@@ -11,12 +11,14 @@ mod activity;
 mod capacity;
 mod describe;
 mod group;
+mod group_request;
 mod groups_api;
 mod hooks_api;
 mod lifecycle;
 mod machines;
 mod record;
 mod tags_api;
+mod termination;
 
 pub use group::{LifecycleState, Transition};
 pub(crate) use machines::Machines;
@@ -239,7 +241,7 @@ pub(crate) fn run_next_timer(context: &mut Context<'_>) {
         }
         Some(Timer::Proceed { group, instance }) => lifecycle::proceed(context, &group, &instance),
         Some(Timer::HealthCheck { group, instance }) => {
-            capacity::replace_missing(context, &group, &instance);
+            termination::replace_missing(context, &group, &instance);
         }
     }
 }
@@ -259,7 +261,7 @@ fn instance_changed(context: &mut Context<'_>, instance: &str, state: ec2::Insta
     };
     match state {
         ec2::InstanceState::Running => lifecycle::proceed(context, &group, instance),
-        ec2::InstanceState::Terminated => capacity::terminated(context, &group, instance),
+        ec2::InstanceState::Terminated => termination::terminated(context, &group, instance),
         ec2::InstanceState::Pending => {}
         _ => {
             let timer = Timer::HealthCheck {

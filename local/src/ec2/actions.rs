@@ -2,8 +2,9 @@
 
 use super::instance::{self, StateObserver};
 use super::{
-    Ec2, Timer, attach, create_interface, describe_instances, instance_type, interface, launch,
-    launch_template, modify_interface, reservation, security_group, subnet, tags, vpc, zones,
+    Ec2, Timer, attach, create_interface, describe_instances, instance_type, interface,
+    launch_template, modify_interface, reservation, run_instances, security_group, subnet, tags,
+    vpc, zones,
 };
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
@@ -58,7 +59,7 @@ pub(crate) fn act(
         "DetachNetworkInterface" => attach::detach,
         "GetSubnetCidrReservations" => reservation::get,
         "ModifyNetworkInterfaceAttribute" => modify_interface::modify,
-        "RunInstances" => launch::run,
+        "RunInstances" => run_instances::run,
         "UnassignPrivateIpAddresses" => modify_interface::unassign_addresses,
         _ => return Err(ApiError::invalid_action(action)),
     };

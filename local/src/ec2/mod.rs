@@ -22,6 +22,7 @@ mod launch_template;
 mod modify_interface;
 mod page;
 mod reservation;
+mod run_instances;
 mod security_group;
 mod subnet;
 mod tags;

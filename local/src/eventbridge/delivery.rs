@@ -9,104 +9,11 @@ use rand::RngExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::disturbance::Kind;
 use super::input::Context;
 use super::targets::Target;
 use crate::local_aws::lock;
 use crate::{Event, LocalAws, WeakLocalAws};
-
-/// Something that goes wrong with the delivery of an event.
-#[derive(Clone, Debug)]
-pub struct Disturbance {
-    detail_type: Option<String>,
-    contains: Option<String>,
-    skip: u32,
-    times: u32,
-    chance: f64,
-    kind: Kind,
-}
-
-#[derive(Clone, Debug)]
-enum Kind {
-    Drop,
-    Delay(Duration),
-    Duplicate(u32, Duration),
-}
-
-impl Disturbance {
-    fn new(kind: Kind) -> Self {
-        Self {
-            detail_type: None,
-            contains: None,
-            skip: 0,
-            times: u32::MAX,
-            chance: 1.0,
-            kind,
-        }
-    }
-
-    /// The event is lost.
-    #[must_use]
-    pub fn drop() -> Self {
-        Self::new(Kind::Drop)
-    }
-
-    /// The event comes so much later.
-    #[must_use]
-    pub fn delay(by: Duration) -> Self {
-        Self::new(Kind::Delay(by))
-    }
-
-    /// The event comes so many more times, each `apart` after the one before, with the same id.
-    #[must_use]
-    pub fn duplicate(more: u32, apart: Duration) -> Self {
-        Self::new(Kind::Duplicate(more, apart))
-    }
-
-    /// Only events of this detail type.
-    #[must_use]
-    pub fn detail_type(mut self, detail_type: impl Into<String>) -> Self {
-        self.detail_type = Some(detail_type.into());
-        self
-    }
-
-    /// Only events whose JSON contains this text: a hook's name, an instance's id.
-    #[must_use]
-    pub fn containing(mut self, text: impl Into<String>) -> Self {
-        self.contains = Some(text.into());
-        self
-    }
-
-    /// Lets so many matching events pass first.
-    #[must_use]
-    pub fn skip(mut self, events: u32) -> Self {
-        self.skip = events;
-        self
-    }
-
-    /// Disturbs so many matching events; without this, all.
-    #[must_use]
-    pub fn times(mut self, events: u32) -> Self {
-        self.times = events;
-        self
-    }
-
-    /// Disturbs a matching event only with this probability (0 to 1).
-    #[must_use]
-    pub fn chance(mut self, probability: f64) -> Self {
-        self.chance = probability.clamp(0.0, 1.0);
-        self
-    }
-
-    fn matches(&self, event: &Value) -> bool {
-        self.detail_type
-            .as_ref()
-            .is_none_or(|wanted| event.get("detail-type").and_then(Value::as_str) == Some(wanted))
-            && self
-                .contains
-                .as_ref()
-                .is_none_or(|text| event.to_string().contains(text.as_str()))
-    }
-}
 
 /// What became of an event at one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,18 +86,8 @@ pub(super) fn accept(local: &LocalAws, event: Value) {
         let mut delay = Duration::ZERO;
         let mut copies = vec![Duration::ZERO];
         for (disturbance, chance) in state.disturbances.iter_mut().zip(chances) {
-            if !disturbance.matches(&event) {
+            if !disturbance.applies(&event, chance) {
                 continue;
-            }
-            if disturbance.skip > 0 {
-                disturbance.skip -= 1;
-                continue;
-            }
-            if disturbance.times == 0 || chance >= disturbance.chance {
-                continue;
-            }
-            if disturbance.times < u32::MAX {
-                disturbance.times -= 1;
             }
             match disturbance.kind {
                 Kind::Drop => copies.clear(),

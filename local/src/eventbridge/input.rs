@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::json_path::Path;
+
 /// The target's choice, found valid.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
@@ -23,7 +25,7 @@ pub(crate) enum Input {
 /// What is wrong with a target's input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct InvalidInput(String);
+pub(crate) struct InvalidInput(pub(super) String);
 
 /// What templates can say about the rule and the moment, beside the event.
 #[derive(Clone, Debug)]
@@ -221,77 +223,6 @@ fn inside(json: &str) -> &str {
         .unwrap_or(json)
 }
 
-/// A path into an event: EventBridge's part of JSONPath (`$.detail.instance-id`, `$.resources[0]`, `$['a b'][*]`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Path(Vec<Step>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Field(String),
-    Index(usize),
-    All,
-}
-
-impl Path {
-    /// Reads a path.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidInput> {
-        let invalid = || InvalidInput(format!("Invalid JSON path: {text}"));
-        let mut rest = text.strip_prefix('$').ok_or_else(invalid)?;
-        let mut steps = Vec::new();
-        while !rest.is_empty() {
-            if let Some(after) = rest.strip_prefix("['") {
-                let (name, after) = after.split_once("']").ok_or_else(invalid)?;
-                steps.push(Step::Field(name.to_owned()));
-                rest = after;
-            } else if let Some(after) = rest.strip_prefix('[') {
-                let (index, after) = after.split_once(']').ok_or_else(invalid)?;
-                steps.push(match index {
-                    "*" => Step::All,
-                    number => Step::Index(number.parse().map_err(|_| invalid())?),
-                });
-                rest = after;
-            } else if let Some(after) = rest.strip_prefix('.') {
-                let end = after.find(['.', '[']).unwrap_or(after.len());
-                let (name, after) = after.split_at_checked(end).ok_or_else(invalid)?;
-                steps.push(match name {
-                    "" => return Err(invalid()),
-                    "*" => Step::All,
-                    name => Step::Field(name.to_owned()),
-                });
-                rest = after;
-            } else {
-                return Err(invalid());
-            }
-        }
-        Ok(Self(steps))
-    }
-
-    /// What the path leads to; a list if it branched.
-    pub(crate) fn find(&self, event: &Value) -> Option<Value> {
-        let mut found = vec![event];
-        let mut branched = false;
-        for step in &self.0 {
-            found = found
-                .into_iter()
-                .flat_map(|value| match step {
-                    Step::Field(name) => value.get(name).into_iter().collect::<Vec<_>>(),
-                    Step::Index(index) => value.get(index).into_iter().collect(),
-                    Step::All => match value {
-                        Value::Array(elements) => elements.iter().collect(),
-                        Value::Object(fields) => fields.values().collect(),
-                        _ => Vec::new(),
-                    },
-                })
-                .collect();
-            branched |= *step == Step::All;
-        }
-        if branched {
-            return Some(Value::Array(found.into_iter().cloned().collect()));
-        }
-        found.first().map(|value| (*value).clone())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -316,19 +247,6 @@ mod tests {
             .map(|(name, path)| ((*name).to_owned(), (*path).to_owned()))
             .collect();
         Input::transformer(&paths, template)?.render(&event(), &CONTEXT)
-    }
-
-    #[test]
-    fn paths_lead_to_parts() {
-        let find = |path: &str| Path::parse(path).unwrap().find(&event());
-        assert_eq!(find("$"), Some(event()));
-        assert_eq!(find("$.detail.EC2InstanceId"), Some(json!("i-1")));
-        assert_eq!(find("$.resources[1]"), Some(json!("b")));
-        assert_eq!(find("$['resources'][*]"), Some(json!(["a", "b"])));
-        assert_eq!(find("$.detail.none"), None);
-        for bad in ["", "detail", "$.", "$[", "$['x'", "$[x]", "$x"] {
-            assert!(Path::parse(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

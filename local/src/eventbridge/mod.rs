@@ -9,7 +9,9 @@
 //! Delivery is at least once and best effort on AWS. [`EventBridge::disturb`] makes it as bad as a test wants.
 
 mod delivery;
+mod disturbance;
 mod input;
+mod json_path;
 mod pattern;
 mod put_events;
 mod rules;
@@ -17,7 +19,8 @@ mod schedule;
 mod targets;
 
 pub(crate) use delivery::start;
-pub use delivery::{Delivery, DeliveryOutcome, Disturbance};
+pub use delivery::{Delivery, DeliveryOutcome};
+pub use disturbance::Disturbance;
 pub(crate) use rules::act;
 
 use std::sync::Mutex;

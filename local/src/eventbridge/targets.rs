@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::EventBridge;
 use super::delivery::DeliveryOutcome;
-use super::input::{Input, Path};
+use super::input::Input;
+use super::json_path::Path;
 use super::rules::{invalid, on_default_bus, page, read};
 use crate::local_aws::lock;
 use crate::wire::error::ApiError;

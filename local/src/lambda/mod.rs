@@ -15,6 +15,7 @@ mod api;
 mod environment;
 mod function;
 mod host;
+mod invocation;
 mod outcome;
 mod runtime_api;
 mod sandbox;

@@ -10,6 +10,7 @@ mod attach;
 mod describe;
 mod instances;
 mod interfaces;
+mod modify;
 mod network;
 mod pipeline;
 mod random;
