@@ -28,7 +28,8 @@ pub(super) fn put(autoscaling: &mut AutoScaling, params: &mut Params) -> Result<
     Ok(String::new())
 }
 
-/// What a call says about a hook; the rest is the hook's that it changes, or a default.
+/// The parameters of a hook. What is missing stays as it is in an existing hook, else it is the
+/// default.
 pub(super) struct HookRequest {
     pub(super) name: String,
     transition: Option<Transition>,
@@ -40,7 +41,8 @@ pub(super) struct HookRequest {
 }
 
 impl HookRequest {
-    /// Reads the parameters of `PutLifecycleHook`, which are also those of a `LifecycleHookSpecification`.
+    /// Reads the parameters of `PutLifecycleHook`, which are also those of a
+    /// `LifecycleHookSpecification`.
     pub(super) fn read(params: &mut Params) -> Result<Self, ApiError> {
         let name = params.required_str("LifecycleHookName")?;
         let fits = name.len() <= 255
@@ -135,7 +137,8 @@ pub(super) fn delete(context: &mut Context<'_>, params: &mut Params) -> Result<S
     if group_state.hooks.remove(&hook).is_none() {
         return Err(invalid(format!("No Lifecycle Hook found with name {hook}")));
     }
-    // Deleting a hook completes what waits for it: CONTINUE when launching, ABANDON when terminating.
+    // AWS completes the outstanding actions first: ABANDON for launching instances, CONTINUE for
+    // terminating ones (Auto Scaling API Reference, DeleteLifecycleHook).
     let waiting: Vec<_> = group_state
         .members
         .iter()
@@ -145,8 +148,8 @@ pub(super) fn delete(context: &mut Context<'_>, params: &mut Params) -> Result<S
         .collect();
     for (token, transition) in waiting {
         let verdict = match transition {
-            Transition::Launching => Verdict::Continue,
-            Transition::Terminating => Verdict::Abandon,
+            Transition::Launching => Verdict::Abandon,
+            Transition::Terminating => Verdict::Continue,
         };
         let action = ActionRef {
             group: group.clone(),
