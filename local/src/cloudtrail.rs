@@ -1,8 +1,9 @@
-//! CloudTrail, as far as EventBridge hears of it: *AWS API Call via CloudTrail* for the RunInstances calls of Auto Scaling.
+//! CloudTrail: the *AWS API Call via CloudTrail* events of Auto Scaling's RunInstances calls.
 //!
-//! There is a trail when [`Settings::trail_delivers_after`](crate::Settings) says so. What Auto Scaling launches in one
-//! subnet at one time is one call, so an event may have several instances. The record is how things were at the call, written as
-//! CloudTrail writes it (CloudTrail User Guide, "CloudTrail record contents"): a set without elements is `{}`.
+//! There is a trail if [`Settings::trail_delivers_after`](crate::Settings) is set. Instances that
+//! Auto Scaling launches in one subnet at one time are one call, so an event may name several
+//! instances. A record shows the state at the call, written as CloudTrail writes it (CloudTrail
+//! User Guide, "CloudTrail record contents"): a set without elements is `{}`.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +14,10 @@ use crate::kernel::{Kernel, TimerQueue};
 use crate::settings::Settings;
 use crate::wire::error::ApiError;
 
-/// The calling service, wherever a record names it.
+/// The name of the calling service in a record.
 const AUTO_SCALING: &str = "autoscaling.amazonaws.com";
-/// What is larger is left out of a record (CloudTrail User Guide, "CloudTrail record contents").
+/// The maximum size in bytes of a field. CloudTrail omits a larger one (CloudTrail User Guide,
+/// "CloudTrail record contents").
 const MAX_FIELD: usize = 100 * 1024;
 
 /// The trail: events that are on their way to EventBridge.
@@ -30,7 +32,8 @@ impl CloudTrail {
         &self.timers
     }
 
-    /// Records the launch of instances by Auto Scaling. The instances launched in one subnet are one call of RunInstances.
+    /// Records the launch of instances by Auto Scaling. The instances launched in one subnet are
+    /// one call of RunInstances.
     pub(crate) fn record_launch(
         &mut self,
         kernel: &mut Kernel,
@@ -139,7 +142,7 @@ impl CloudTrail {
     }
 }
 
-/// What a call of RunInstances asked for.
+/// The request of a RunInstances call.
 struct Call<'a> {
     subnet: &'a str,
     count: usize,

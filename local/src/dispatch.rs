@@ -1,32 +1,28 @@
-//! From an HTTP request to the service that it is for, and what every call goes through on the way:
+//! The pipeline of a call, from the HTTP request to the service and back:
 //!
 //! ```text
 //! record → fault (before) → token bucket → half the latency → act → half the latency → fault (after) → answer
 //! ```
 //!
-//! What each service offers here:
+//! What answers a call:
 //!
-//! | service | function |
-//! |---|---|
-//! | `ec2` | `ec2::act(&mut World, action: &str, &mut Params) -> Result<String, ApiError>`: inner XML of `<ActionResponse>` |
-//! | `autoscaling` | `autoscaling::act(&mut World, action: &str, &mut Params) -> Result<String, ApiError>`: inner XML of `<ActionResult>` |
-//! | `sts` | `sts::act(&mut World, action: &str, &mut Params) -> Result<String, ApiError>`: inner XML of `<ActionResult>` |
-//! | `events` | `async eventbridge::act(&LocalAws, action: &str, serde_json::Value) -> Result<serde_json::Value, ApiError>` |
-//! | `lambda` | `async lambda::act(&LocalAws, http::Request<Bytes>) -> http::Response<Bytes>` |
-//! | `states` | `async stepfunctions::forward(&LocalAws, http::Request<Bytes>) -> http::Response<Bytes>` |
-//! | `eks` | `eks::act(&LocalAws, &http::Request<Bytes>, request_id: &str) -> Result<http::Response<Bytes>, ApiError>` |
-//! | one that is handed on | `async forward::Forwarding::forward(&self, service: &str, http::Request<Bytes>) -> Result<http::Response<Bytes>, ApiError>` |
+//! | service | function | answer |
+//! |---|---|---|
+//! | `ec2` | `World::ec2_call` | inner XML of `<ActionResponse>` |
+//! | `autoscaling` | `World::autoscaling_call` | inner XML of `<ActionResult>` |
+//! | `sts` | `sts::act` | inner XML of `<ActionResult>` |
+//! | `events` | `eventbridge::act` | JSON |
+//! | `lambda` | `lambda::act` | the whole response |
+//! | `states` | `stepfunctions::forward` | the whole response |
+//! | `eks` | `eks::act` | the whole response |
+//! | a forwarded one | `Forwarding::forward` | the whole response |
 //!
-//! Besides, the handle and the world hold and call:
+//! State and timers:
 //!
-//! - `autoscaling::AutoScaling: Default + Send` (state, at `world.autoscaling`), `autoscaling::Timer: Clone + Debug`
-//!   (set with `world.schedule(after, Timer::AutoScaling(…))`), `autoscaling::fire(&mut World, autoscaling::Timer)`,
-//!   and `autoscaling::instance_changed(&mut World, instance_id: &str, ec2::InstanceState)`, which EC2 calls after
-//!   an instance's state changed;
-//! - `eventbridge::EventBridge: Default + Send + Sync` (at `local.eventbridge()`), and
-//!   `eventbridge::start(WeakLocalAws, mpsc::UnboundedReceiver<Event>)`, which spawns the delivery task;
-//! - `lambda::Lambda: Default + Send + Sync` (at `local.lambda()`);
-//! - `stepfunctions::StepFunctions: Default + Send + Sync` (at `local.stepfunctions()`).
+//! - EC2, Auto Scaling and CloudTrail keep their state in [`World`](crate::World), which also runs
+//!   their timers;
+//! - EventBridge, Lambda, Step Functions and EKS keep theirs behind [`LocalAws`]. They work in
+//!   tasks of their own: `eventbridge::start` spawns the one that delivers events.
 
 use std::time::Duration;
 
@@ -44,7 +40,7 @@ use crate::wire::error::{ApiError, ErrorForm, respond};
 use crate::wire::xml::Xml;
 use crate::{eks, eventbridge, lambda, stepfunctions, sts};
 
-/// The connection broke before the answer came: an injected fault.
+/// The connection was reset before the answer: an injected fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("connection reset")]
 pub struct ConnectionReset;
@@ -59,7 +55,7 @@ pub(crate) async fn handle(
         let error = ApiError::with_status(
             403,
             "MissingAuthenticationToken",
-            "Request is missing Authentication Token, or is for a service that is neither simulated nor forwarded",
+            "Request is missing Authentication Token, or is for a service that the fake AWS neither has nor forwards",
         );
         return Ok(error.render(ErrorForm::Query(EC2_NAMESPACE), &request_id));
     };
@@ -92,7 +88,7 @@ pub(crate) async fn handle(
     }
 }
 
-/// The error code of an answer that a service rendered itself.
+/// The error code in a response that the service rendered itself.
 fn code_of(response: &Response<Bytes>) -> String {
     let code = header(response.headers(), "x-amzn-errortype");
     if !code.is_empty() {
@@ -131,7 +127,7 @@ async fn run(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
             if faults.is_empty() {
                 None
             } else {
-                faults.strike(
+                faults.hit(
                     service.name(),
                     &call.action,
                     &call.params,

@@ -1,4 +1,4 @@
-//! STS, as far as programs ask it who they are.
+//! STS: GetCallerIdentity only.
 
 use crate::settings::Settings;
 use crate::wire::error::ApiError;

@@ -1,8 +1,10 @@
 //! The composition: one kernel, and the services that share it.
 //!
-//! The services know the kernel and not each other. Where one needs another, that is a seam with a name:
+//! The services know the kernel and not each other. Where one needs another, that is a seam with a
+//! name:
 //! - [`ec2::StateObserver`]: EC2 tells Auto Scaling at once that an instance changed its state;
-//! - `autoscaling::Machines`: Auto Scaling launches and terminates EC2 instances, and CloudTrail records the launches.
+//! - `autoscaling::Machines`: Auto Scaling launches and terminates EC2 instances, and CloudTrail
+//!   records the launches.
 
 use tokio::time::Instant;
 

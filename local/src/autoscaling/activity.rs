@@ -1,4 +1,5 @@
-//! Scaling activities, and the events that Auto Scaling puts on the bus.
+//! Scaling activities, and the events of Auto Scaling (Auto Scaling User Guide, "Amazon EC2 Auto
+//! Scaling event reference").
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ pub(super) struct Activity {
     pub(super) details: Value,
 }
 
-/// How an activity stands.
+/// The status of an activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
     InProgress,
@@ -57,7 +58,7 @@ impl Status {
     }
 }
 
-/// What an activity begins with.
+/// The data of a new activity.
 pub(super) struct Begin<'a> {
     pub(super) group: &'a str,
     pub(super) group_arn: &'a str,
@@ -102,14 +103,14 @@ pub(super) fn begin(
     id
 }
 
-/// Notes that an activity waits for hooks.
+/// Sets an activity to MidLifecycleAction: it waits for hooks.
 pub(super) fn wait(autoscaling: &mut AutoScaling, id: &str) {
     if let Some(activity) = find(autoscaling, id) {
         activity.status = Status::MidLifecycleAction;
     }
 }
 
-/// Ends an activity, and tells the bus of it.
+/// Ends an activity, and puts its event on the bus.
 pub(super) fn end(
     autoscaling: &mut AutoScaling,
     kernel: &mut Kernel,
@@ -132,7 +133,7 @@ pub(super) fn end(
 }
 
 fn find<'a>(autoscaling: &'a mut AutoScaling, id: &str) -> Option<&'a mut Activity> {
-    // The one that is looked for is nearly always among the newest.
+    // The activity is nearly always among the newest.
     autoscaling
         .activities
         .iter_mut()
@@ -140,7 +141,7 @@ fn find<'a>(autoscaling: &'a mut AutoScaling, id: &str) -> Option<&'a mut Activi
         .find(|activity| activity.id == id)
 }
 
-/// "EC2 Instance Launch Successful" and its three siblings.
+/// Puts "EC2 Instance Launch Successful" or one of the three like it on the bus.
 fn announce(kernel: &mut Kernel, activity: &Activity) {
     let detail_type = match (activity.transition, activity.status) {
         (Transition::Launching, Status::Successful) => "EC2 Instance Launch Successful",
@@ -176,7 +177,8 @@ fn announce(kernel: &mut Kernel, activity: &Activity) {
     kernel.emit(SOURCE, detail_type, resources, detail);
 }
 
-/// "EC2 Instance-launch Lifecycle Action", or the one of a termination.
+/// Puts "EC2 Instance-launch Lifecycle Action" or "EC2 Instance-terminate Lifecycle Action" on the
+/// bus.
 pub(super) fn announce_action(
     kernel: &mut Kernel,
     group: &str,

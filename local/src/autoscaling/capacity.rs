@@ -1,4 +1,4 @@
-//! Launching and ending instances until a group has as many as it wants.
+//! Launches and terminates instances until a group has its desired capacity.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 
-/// How long a group waits after a launch that failed.
+/// How long a group waits after a failed launch before it tries again.
 const RETRY_LAUNCH: Duration = Duration::from_secs(60);
 
-/// Has a group compared with its desired capacity, once the call that changed it is over.
+/// Schedules the comparison of a group with its desired capacity, after the call that changed it.
 pub(super) fn schedule_evaluation(
     autoscaling: &mut AutoScaling,
     kernel: &mut Kernel,
@@ -74,7 +74,8 @@ fn reason(autoscaling: &AutoScaling, group: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The subnet for the next instance: of the zone with the fewest instances, the one with the fewest.
+/// The subnet for the next instance: the one with the fewest instances in the zone with the fewest
+/// (Auto Scaling User Guide, "Availability Zones").
 fn choose_subnet(group: &Group) -> Option<(String, String)> {
     let count = |matches: &dyn Fn(&Member) -> bool| {
         group
@@ -95,7 +96,8 @@ fn choose_subnet(group: &Group) -> Option<(String, String)> {
         .cloned()
 }
 
-/// The instance to end when there is one too many: of the zone with the most, the oldest.
+/// The instance to terminate when the group has too many: the oldest in the zone with the most. A
+/// short form of the default policy (Auto Scaling User Guide, "Configure termination policies").
 fn choose_instance_to_terminate(group: &Group) -> Option<String> {
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
     for member in group.members.iter().filter(|member| member.state.counts()) {
@@ -119,7 +121,8 @@ fn launch(context: &mut Context<'_>, name: &str) -> Result<String, ApiError> {
     let group = context.autoscaling.group_mut(name)?;
     let capacity = group.capacity();
     let (subnet, zone) = choose_subnet(group).unwrap_or_default();
-    // A copy without its instances: a large group must not be copied for each of them.
+    // Copies the group without its instances, because a large group would be copied for each
+    // launch.
     let members = std::mem::take(&mut group.members);
     let copy = group.clone();
     group.members = members;

@@ -8,7 +8,7 @@ use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
-/// A page of a list: from where, and how long.
+/// A page of a list: its start and its length.
 pub(super) struct Window {
     from: usize,
     limit: usize,
@@ -36,7 +36,7 @@ impl Window {
         Ok(Self { from, limit })
     }
 
-    /// Hands on the page, and returns the token of the next one.
+    /// Passes the page to `write`, and returns the token of the next one.
     pub(super) fn cut<T>(&self, all: Vec<T>, write: impl FnOnce(Vec<T>)) -> Option<String> {
         let end = self.from.saturating_add(self.limit);
         let next = (end < all.len()).then(|| end.to_string());
@@ -57,7 +57,7 @@ pub(super) fn groups(autoscaling: &AutoScaling, params: &mut Params) -> Result<S
         filters.push((name, filter.list("Values.member")));
         filter.finish()?;
     }
-    // Accepted; instances are always included.
+    // Accepted without effect: instances are always included.
     let _ = params.bool("IncludeInstances")?;
     let window = Window::read(params)?;
     params.finish()?;
@@ -147,7 +147,7 @@ fn write_group(xml: &mut Xml, group: &Group) {
     xml.element("TrafficSources", |_| {});
 }
 
-/// What a group's instance and a described instance have in common.
+/// The fields that DescribeAutoScalingGroups and DescribeAutoScalingInstances share.
 fn write_member(xml: &mut Xml, member: &Member) {
     xml.text("InstanceId", &member.instance_id);
     xml.text("InstanceType", &member.instance_type);
@@ -183,7 +183,7 @@ pub(super) fn instances(
         xml.members("AutoScalingInstances", page, |xml, (group, member)| {
             xml.text("AutoScalingGroupName", &group.name);
             write_member(xml, member);
-            // Upper case here, capitalised in a group's list: as AWS has it.
+            // As on AWS: upper case here, capitalised in the list of a group.
             xml.text(
                 "HealthStatus",
                 if member.healthy {

@@ -1,11 +1,11 @@
-//! What a call says about a group.
+//! The parameters of a call that creates or changes a group.
 
 use super::group::LaunchTemplate;
 use super::{Machines, invalid};
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 
-/// What `CreateAutoScalingGroup` and `UpdateAutoScalingGroup` have in common.
+/// The parameters that `CreateAutoScalingGroup` and `UpdateAutoScalingGroup` share.
 pub(super) struct GroupRequest {
     pub(super) launch_template: Option<LaunchTemplate>,
     pub(super) min_size: Option<u32>,
@@ -22,7 +22,7 @@ pub(super) struct GroupRequest {
 
 impl GroupRequest {
     pub(super) fn read(machines: &Machines<'_>, params: &mut Params) -> Result<Self, ApiError> {
-        // Known, and without a meaning here.
+        // Accepted without effect in the fake AWS.
         for ignored in [
             "CapacityRebalance",
             "DefaultInstanceWarmup",
@@ -78,7 +78,7 @@ fn read_subnets(
     Ok(subnets)
 }
 
-/// Finds the launch template by id or name; the version is resolved at each launch, as AWS does.
+/// Finds the launch template by id or name. The version is resolved at each launch, as on AWS.
 fn read_launch_template(
     machines: &Machines<'_>,
     params: &mut Params,

@@ -117,7 +117,8 @@ pub(super) fn update(context: &mut Context<'_>, params: &mut Params) -> Result<S
     let group = context.autoscaling.group_mut(&name)?;
     let min_size = request.min_size.unwrap_or(group.min_size);
     let max_size = request.max_size.unwrap_or(group.max_size);
-    // Bounds that leave out the desired capacity move it; one that was asked for must fit.
+    // New bounds move the desired capacity into them; a requested one must fit (Auto Scaling API
+    // Reference, UpdateAutoScalingGroup).
     let desired = match request.desired_capacity {
         Some(desired) => desired,
         None if min_size <= max_size => group.desired_capacity.clamp(min_size, max_size),
@@ -176,7 +177,7 @@ pub(super) fn delete(context: &mut Context<'_>, params: &mut Params) -> Result<S
              still in the group.",
         ));
     }
-    // By force, no hook is asked.
+    // ForceDelete skips the hooks (Auto Scaling API Reference, DeleteAutoScalingGroup).
     group.deleting = true;
     group.desired_capacity = 0;
     group
@@ -201,7 +202,7 @@ pub(super) fn set_desired_capacity(
 ) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
     let desired = params.required_u32("DesiredCapacity")?;
-    // There are no cooldowns here to honour.
+    // Accepted without effect: the fake AWS has no cooldowns.
     let _ = params.bool("HonorCooldown")?;
     params.finish()?;
     let now = iso8601(context.kernel.timestamp());

@@ -1,12 +1,13 @@
-//! An instance's way through its states.
+//! The states of an instance, and its lifecycle actions.
 //!
 //! ```text
 //! launch ─▶ Pending ─▶ Pending:Wait ─▶ Pending:Proceed ─▶ InService ─▶ Terminating:Wait ─▶ Terminating:Proceed ─▶ gone
 //!                          └──────────── ABANDON ─────────────────────▶ Terminating ─────────────────────────────▲
 //! ```
 //!
-//! Every hook of a transition has its own lifecycle action, token and event; the instance goes on when all of them
-//! said CONTINUE, or the first said ABANDON.
+//! Every hook of a transition has a lifecycle action, token and event of its own. The instance goes
+//! on when all of them are completed with CONTINUE, or one with ABANDON (Auto Scaling User Guide,
+//! "How lifecycle hooks work").
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::{AutoScaling, Context, Timer, invalid, termination};
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 
-/// How long an instance is seen in `Pending:Proceed` and `Terminating:Proceed`.
+/// How long an instance stays in `Pending:Proceed` and `Terminating:Proceed`.
 const PROCEED: Duration = Duration::from_millis(100);
 
 /// Puts an instance into a state.
@@ -126,7 +127,7 @@ fn set_timeout(
     );
 }
 
-/// How a call names a lifecycle action.
+/// The lifecycle action that a call names.
 pub(super) struct ActionRef {
     pub(super) group: String,
     pub(super) hook: String,
@@ -135,7 +136,7 @@ pub(super) struct ActionRef {
 }
 
 impl ActionRef {
-    /// The instance and token of the action, if it waits.
+    /// The instance and token of the action, if it is not completed yet.
     fn find(&self, autoscaling: &AutoScaling) -> Result<(String, String), ApiError> {
         let group = autoscaling.group(&self.group)?;
         if !group.hooks.contains_key(&self.hook)
@@ -205,7 +206,7 @@ pub(super) fn complete(
     Ok(())
 }
 
-/// Gives a lifecycle action its whole heartbeat timeout again, within its global timeout.
+/// Restarts the heartbeat timeout of a lifecycle action, within its global timeout.
 pub(super) fn heartbeat(
     autoscaling: &mut AutoScaling,
     kernel: &mut Kernel,
@@ -232,7 +233,8 @@ pub(super) fn heartbeat(
     Ok(())
 }
 
-/// The heartbeat timeout of an action, if no heartbeat came since it was set.
+/// Completes an action with the hook's default result, unless a heartbeat came since the timer was
+/// set.
 pub(super) fn time_out(
     context: &mut Context<'_>,
     group: &str,
@@ -270,7 +272,7 @@ pub(super) fn time_out(
     );
 }
 
-/// Ends an action with a verdict, and lets the instance go on if that was what it waited for.
+/// Ends an action, and lets the instance go on if it waits for no other.
 fn settle(
     context: &mut Context<'_>,
     group: &str,
@@ -332,7 +334,7 @@ fn schedule_proceed(
     kernel.schedule(&mut autoscaling.timers, PROCEED, timer);
 }
 
-/// Takes an instance that waits for nothing more into service once it runs, or terminates it.
+/// Puts an instance without open actions into service once it is running, or terminates it.
 pub(super) fn proceed(context: &mut Context<'_>, group: &str, instance: &str) {
     let Some(member) = context.autoscaling.member(group, instance) else {
         return;

@@ -1,4 +1,5 @@
-//! The seam to EC2: all that Auto Scaling asks of EC2 and of CloudTrail. No other file here reads or changes EC2's state.
+//! The seam to EC2: all calls from Auto Scaling to EC2 and CloudTrail. No other file of Auto
+//! Scaling reads or changes EC2's state.
 
 use super::group::Group;
 use crate::cloudtrail::CloudTrail;

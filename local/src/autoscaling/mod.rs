@@ -1,11 +1,14 @@
-//! Auto Scaling: groups that keep their number of instances, and the lifecycle hooks between an instance's launch
-//! and its service.
+//! Auto Scaling: groups that keep a number of instances, and the lifecycle hooks between launch and
+//! InService.
 //!
-//! - `group`: what a group, its hooks, its instances and their lifecycle actions are;
-//! - `capacity`: launching and ending instances until there are as many as are desired;
-//! - `lifecycle`: an instance's way through its states, and what completes, prolongs or ends a lifecycle action;
-//! - `activity`: scaling activities, and the events that Auto Scaling puts on the bus;
-//! - `groups_api`, `hooks_api`, `tags_api`, `describe`: the calls.
+//! - `group`: the types of a group, its hooks, its instances and their lifecycle actions;
+//! - `capacity`: launches and terminates instances until the group has its desired capacity;
+//! - `termination`: how an instance leaves its group;
+//! - `machines`: the calls to EC2;
+//! - `lifecycle`: the states of an instance, and what completes, prolongs or ends a lifecycle
+//!   action;
+//! - `activity`: scaling activities, and the events of Auto Scaling;
+//! - `groups_api`, `group_request`, `hooks_api`, `tags_api`, `describe`: the calls.
 
 mod activity;
 mod capacity;
@@ -40,7 +43,7 @@ use group::{Group, Member};
 pub struct AutoScaling {
     timers: TimerQueue<Timer>,
     groups: BTreeMap<String, Group>,
-    /// Newest last; those of deleted groups stay.
+    /// Newest last. The activities of deleted groups stay.
     activities: Vec<Activity>,
     completions: Vec<Completion>,
     histories: BTreeMap<String, InstanceHistory>,
@@ -54,7 +57,7 @@ pub enum Timer {
         /// The group's name.
         group: String,
     },
-    /// A lifecycle action ran out of time, unless a heartbeat came since.
+    /// A lifecycle action times out, unless a heartbeat came since.
     Timeout {
         /// The group's name.
         group: String,
@@ -65,7 +68,7 @@ pub enum Timer {
         /// How many heartbeats there were when this was set.
         heartbeats: u64,
     },
-    /// An instance's hooks are done: take it into service, or terminate it.
+    /// An instance's hooks are completed: put it into service, or terminate it.
     Proceed {
         /// The group's name.
         group: String,
@@ -86,13 +89,14 @@ impl AutoScaling {
         &self.timers
     }
 
-    /// Every attempt to complete a lifecycle action, accepted or refused, and every timeout that completed one.
+    /// Every attempt to complete a lifecycle action, accepted or refused, and every timeout that
+    /// completed one.
     #[must_use]
     pub fn completions(&self) -> &[Completion] {
         &self.completions
     }
 
-    /// What became of every instance that was ever launched for a group, by instance id.
+    /// The history of every instance that was launched for a group, by instance id.
     #[must_use]
     pub fn histories(&self) -> &BTreeMap<String, InstanceHistory> {
         &self.histories
@@ -140,7 +144,7 @@ impl AutoScaling {
     }
 }
 
-/// AWS's message says no more than this.
+/// AWS's message names no group.
 fn no_such_group() -> ApiError {
     invalid("AutoScalingGroup name not found - null")
 }
@@ -149,8 +153,8 @@ fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationError", message)
 }
 
-/// What Auto Scaling works with when it may launch or terminate instances: its own state, the kernel, and EC2 behind
-/// [`Machines`].
+/// What Auto Scaling works with when it may launch or terminate instances: its own state, the
+/// kernel, and EC2 behind [`Machines`].
 pub(crate) struct Context<'a> {
     pub(crate) autoscaling: &'a mut AutoScaling,
     pub(crate) kernel: &'a mut Kernel,
@@ -168,7 +172,7 @@ impl Context<'_> {
     }
 }
 
-/// Auto Scaling as EC2 sees it: somebody who learns that an instance changed its state.
+/// Auto Scaling as the observer of EC2's instances.
 pub(crate) struct InstanceObserver<'a> {
     pub(crate) autoscaling: &'a mut AutoScaling,
     pub(crate) cloudtrail: &'a mut CloudTrail,

@@ -6,7 +6,7 @@ use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
-/// One tag of a call: the group it is for (if it says so), the key, and the tag.
+/// One tag of a call: its group (if named), its key, and the tag.
 pub(super) struct TagRequest {
     group: Option<String>,
     pub(super) key: String,

@@ -8,8 +8,8 @@ use super::group::{LifecycleState, Transition};
 use super::{Context, lifecycle};
 use crate::wire::iso8601;
 
-/// Begins to end an instance. Its termination hooks are asked only if it was in service: to whom it was not yet
-/// given, from them it need not be taken.
+/// Begins to terminate an instance. Its termination hooks run only if it was InService: an instance
+/// that never was has nothing to drain.
 pub(super) fn begin_termination(
     context: &mut Context<'_>,
     group_name: &str,
@@ -76,7 +76,7 @@ pub(super) fn begin_termination(
     }
 }
 
-/// Ends an instance without asking any hook, whatever it is in the middle of.
+/// Terminates an instance without its hooks, whatever its state.
 pub(super) fn terminate_without_hooks(
     context: &mut Context<'_>,
     group: &str,
@@ -103,7 +103,8 @@ pub(super) fn terminate_without_hooks(
     }
 }
 
-/// Ends an instance whose launch was abandoned; the group launches another once it is gone.
+/// Terminates an instance whose launch was abandoned. The group launches another one afterwards
+/// (Auto Scaling User Guide, "How lifecycle hooks work").
 pub(super) fn abandon_launch(
     context: &mut Context<'_>,
     group: &str,
@@ -127,7 +128,7 @@ pub(super) fn abandon_launch(
     begin_termination(context, group, instance, cause);
 }
 
-/// A health check found an instance that is ending or gone, though the group did not end it.
+/// Replaces an instance that was stopped or terminated from outside, as a health check finds it.
 pub(super) fn replace_missing(context: &mut Context<'_>, group: &str, instance: &str) {
     let Some(member) = context.autoscaling.member_mut(group, instance) else {
         return;
@@ -144,17 +145,17 @@ pub(super) fn replace_missing(context: &mut Context<'_>, group: &str, instance: 
     begin_termination(context, group, instance, cause);
 }
 
-/// Has EC2 terminate an instance, which may be gone already.
+/// Has EC2 terminate an instance. It may be gone already.
 pub(super) fn terminate_in_ec2(context: &mut Context<'_>, group: &str, instance: &str) {
     if context.machines.is_gone(instance) || context.terminate(instance).is_err() {
         finish(context, group, instance);
     }
 }
 
-/// EC2 says that an instance is terminated.
+/// EC2 reports that an instance is terminated.
 pub(super) fn terminated(context: &mut Context<'_>, group: &str, instance: &str) {
     let state = context.autoscaling.member(group, instance).map(|m| m.state);
-    // In every other state it is a surprise, which the health check will find.
+    // In every other state, the group did not terminate it: the health check finds it.
     if matches!(
         state,
         Some(LifecycleState::Terminating | LifecycleState::TerminatingProceed)
@@ -163,7 +164,7 @@ pub(super) fn terminated(context: &mut Context<'_>, group: &str, instance: &str)
     }
 }
 
-/// Takes a terminated instance out of its group.
+/// Removes a terminated instance from its group.
 fn finish(context: &mut Context<'_>, group_name: &str, instance: &str) {
     lifecycle::enter(
         context.autoscaling,

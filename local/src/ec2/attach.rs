@@ -1,4 +1,4 @@
-//! AttachNetworkInterface and DetachNetworkInterface, and what follows them in time.
+//! AttachNetworkInterface and DetachNetworkInterface, and the changes of state that follow.
 
 use super::errors::{Kind, invalid_combination, invalid_value};
 use super::instance::InstanceState;
@@ -13,7 +13,7 @@ use crate::wire::xml::Xml;
 /// Attaches a network interface to an instance, and returns the attachment's id.
 ///
 /// # Errors
-/// Those of AttachNetworkInterface.
+/// The errors of AttachNetworkInterface.
 pub fn attach_network_interface(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
@@ -69,7 +69,8 @@ pub fn attach_network_interface(
     ))
 }
 
-/// Whether the device index is free and the card has room.
+/// Checks that the device index is free and that the card and the instance type allow one more
+/// interface.
 pub(crate) fn check_free_slot(
     ec2: &Ec2,
     instance_id: &str,
@@ -121,7 +122,7 @@ pub(crate) fn check_free_slot(
     Ok(())
 }
 
-/// Whether the instance type has room for the interface's addresses.
+/// Checks that the instance type allows the interface's number of addresses.
 pub(crate) fn check_addresses(
     kind: &InstanceType,
     interface: &NetworkInterface,
@@ -138,7 +139,7 @@ pub(crate) fn check_addresses(
     ))
 }
 
-/// Puts the interface (that may be put there) at (device index, card).
+/// Attaches the interface at (device index, card). The caller has checked that it may.
 pub(crate) fn begin_attachment(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
@@ -168,7 +169,7 @@ pub(crate) fn begin_attachment(
     attachment_id
 }
 
-/// An attachment that a timer is about; the interface may be elsewhere by then.
+/// The attachment that a timer concerns. By then the interface may have another one.
 #[derive(Clone, Debug)]
 pub struct AttachmentRef {
     network_interface_id: String,
@@ -215,7 +216,8 @@ fn set_status(ec2: &mut Ec2, kernel: &mut Kernel, id: &str, status: AttachmentSt
     });
 }
 
-/// Takes a terminated instance's interfaces off it: those marked so are deleted, the others are available.
+/// Deletes the interfaces of a terminated instance that have DeleteOnTermination, and detaches the
+/// others.
 pub(crate) fn release_from(ec2: &mut Ec2, kernel: &mut Kernel, instance_id: &str) {
     let all: Vec<(String, bool)> = ec2
         .interfaces_of(instance_id)
@@ -236,10 +238,10 @@ pub(crate) fn release_from(ec2: &mut Ec2, kernel: &mut Kernel, instance_id: &str
     }
 }
 
-/// Begins to take a network interface off its instance.
+/// Begins to detach a network interface.
 ///
 /// # Errors
-/// Those of DetachNetworkInterface.
+/// The errors of DetachNetworkInterface.
 pub fn detach_network_interface(
     ec2: &mut Ec2,
     kernel: &mut Kernel,

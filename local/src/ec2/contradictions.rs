@@ -1,4 +1,4 @@
-//! A check of the model itself: contradictions between what it keeps in two places.
+//! A check of the fake AWS itself: contradictions between facts that it keeps in two places.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{Ec2, InstanceState};
 
 impl Ec2 {
-    /// Contradictions in the model's own books; there should never be any. Tests ask at their end.
+    /// Contradictions in EC2's state. There should never be any; tests check this at their end.
     #[must_use]
     pub fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();

@@ -18,31 +18,31 @@ use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
-/// More addresses than any instance type has room for.
+/// More addresses than any instance type allows per interface.
 const MAX_ADDRESSES: u32 = 256;
 
-/// What a network interface is to be.
+/// The properties of a network interface to create.
 #[derive(Clone, Debug, Default)]
 pub struct InterfaceSpec {
     /// Its subnet.
     pub subnet_id: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
-    /// Its primary private address; EC2 picks one when `None`.
+    /// Its primary private address. `None`: EC2 picks one.
     pub private_ip_address: Option<Ipv4Addr>,
-    /// Secondary addresses asked for.
+    /// Secondary addresses, by name.
     pub secondary_private_ip_addresses: Vec<Ipv4Addr>,
     /// How many more secondary addresses EC2 picks.
     pub secondary_private_ip_address_count: u32,
-    /// Prefixes asked for.
+    /// Prefixes, by name.
     pub ipv4_prefixes: Vec<Ipv4Net>,
     /// How many more prefixes EC2 picks.
     pub ipv4_prefix_count: u32,
-    /// IPv6 addresses asked for.
+    /// IPv6 addresses, by name.
     pub ipv6_addresses: Vec<Ipv6Addr>,
     /// How many more IPv6 addresses EC2 picks.
     pub ipv6_address_count: u32,
-    /// Ids of its security groups; the VPC's default one if there are none.
+    /// Ids of its security groups. If empty, the VPC's default group.
     pub groups: Vec<String>,
     /// Its tags.
     pub tags: Tags,
@@ -50,19 +50,21 @@ pub struct InterfaceSpec {
     pub interface_type: String,
 }
 
-/// What a ClientToken was used for.
+/// The request that a ClientToken was used for (EC2 Developer Guide, "Ensuring idempotency in
+/// Amazon EC2 API requests").
 #[derive(Clone, Debug)]
 pub(crate) struct UsedToken {
     params: BTreeMap<String, String>,
     network_interface_id: String,
-    /// As it was made: a token outlives its interface, and answers with this then.
+    /// The interface as it was created. The token outlives the interface, and a repeated request
+    /// returns this.
     made: NetworkInterface,
 }
 
-/// Makes a network interface, and returns its id.
+/// Creates a network interface, and returns its id.
 ///
 /// # Errors
-/// Those of CreateNetworkInterface.
+/// The errors of CreateNetworkInterface.
 pub fn create_network_interface(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
@@ -119,7 +121,7 @@ pub fn create_network_interface(
     Ok(id)
 }
 
-/// Takes the addresses: those asked for first, so that none of them is picked for another.
+/// Takes the addresses. Those requested by name come first, so that EC2 does not pick one of them.
 fn assign(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
@@ -168,7 +170,7 @@ fn assign(
     Ok(())
 }
 
-/// A count of addresses that no interface has room for is refused before anything is taken.
+/// Refuses a number of addresses that no interface allows, before any is taken.
 pub(crate) fn limited_count(params: &mut Params, name: &str) -> Result<u32, ApiError> {
     let count = params.u32(name)?.unwrap_or(0);
     if count > MAX_ADDRESSES {
@@ -180,7 +182,7 @@ pub(crate) fn limited_count(params: &mut Params, name: &str) -> Result<u32, ApiE
     Ok(count)
 }
 
-/// A list of texts that must all be addresses or prefixes.
+/// Parses a list of addresses or prefixes.
 pub(crate) fn parse_all<T: std::str::FromStr>(texts: Vec<String>) -> Result<Vec<T>, ApiError> {
     if texts.len() > usize::try_from(MAX_ADDRESSES).unwrap_or(usize::MAX) {
         return Err(ApiError::new(
@@ -199,7 +201,8 @@ pub(crate) fn parse_all<T: std::str::FromStr>(texts: Vec<String>) -> Result<Vec<
         .collect()
 }
 
-/// Reads what CreateNetworkInterface and a launch's `NetworkInterface.N` have in common.
+/// Reads the address parameters that CreateNetworkInterface and a launch's `NetworkInterface.N`
+/// share.
 pub(crate) fn parse_addresses(
     params: &mut Params,
     spec: &mut InterfaceSpec,
@@ -370,7 +373,7 @@ pub(crate) fn delete(
     Ok(super::done())
 }
 
-/// Ends an interface and gives back its addresses.
+/// Deletes an interface and releases its addresses.
 pub(crate) fn remove(ec2: &mut Ec2, kernel: &mut Kernel, id: &str) {
     let (now, lag) = (kernel.now(), kernel.settings.describe_lag);
     let Some(interface) = ec2.network_interface(id) else {

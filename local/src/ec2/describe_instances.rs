@@ -118,7 +118,7 @@ pub(crate) fn describe(
     Ok(xml.into_string())
 }
 
-/// The interfaces on each instance, in the order of their places.
+/// The interfaces of each instance, by network card and device index.
 fn by_instance(ec2: &Ec2, horizon: Option<Instant>) -> ByInstance<'_> {
     let mut found = ByInstance::new();
     for interface in ec2.interfaces.values() {
@@ -140,7 +140,7 @@ fn by_instance(ec2: &Ec2, horizon: Option<Instant>) -> ByInstance<'_> {
     found
 }
 
-/// `<instancesSet>` as of an instant; the truth if `None`.
+/// `<instancesSet>` as of an instant. `None`: the current state.
 pub(crate) fn write_instances<'a>(
     xml: &mut Xml,
     ec2: &Ec2,
@@ -203,7 +203,7 @@ fn write(
     }
     volume::write(xml, ec2, kernel, instance);
     if !is_gone {
-        // What a terminated instance was connected to is no longer told.
+        // EC2 no longer describes the network of a terminated instance.
         xml.text("subnetId", &instance.subnet_id);
         xml.text("vpcId", &instance.vpc_id);
         xml.text("privateIpAddress", instance.private_ip_address);

@@ -17,22 +17,22 @@ use crate::wire::xml::Xml;
 /// The state of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstanceState {
-    /// It starts.
+    /// It is starting.
     Pending,
-    /// It runs.
+    /// It is running.
     Running,
-    /// It stops.
+    /// It is stopping.
     Stopping,
     /// It can be started again.
     Stopped,
-    /// It delete_with_instance for good.
+    /// It is shutting down.
     ShuttingDown,
-    /// It is gone, but can still be described for a while.
+    /// It is terminated. It is still described for a while.
     Terminated,
 }
 
 impl InstanceState {
-    /// EC2's word.
+    /// EC2's name for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl InstanceState {
         }
     }
 
-    /// EC2's number.
+    /// EC2's code for it.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -58,14 +58,14 @@ impl InstanceState {
         }
     }
 
-    /// Whether it is on its way out, or gone.
+    /// Whether it is shutting down or terminated.
     #[must_use]
     pub const fn is_ending(self) -> bool {
         matches!(self, Self::ShuttingDown | Self::Terminated)
     }
 }
 
-/// Who learns at once that an instance changed its state. Auto Scaling is the only one.
+/// Learns at once that an instance changed its state. The only observer is Auto Scaling.
 pub trait StateObserver {
     /// Called after the state changed and its event was put on the bus.
     fn instance_changed(
@@ -82,7 +82,7 @@ pub trait StateObserver {
 pub struct Instance {
     /// `i-…`
     pub instance_id: String,
-    /// `r-…`: what was launched with it.
+    /// `r-…`: the reservation, which instances of one launch share.
     pub reservation_id: String,
     /// Its image.
     pub image_id: String,
@@ -102,7 +102,7 @@ pub struct Instance {
     pub state: InstanceState,
     /// Its tags.
     pub tags: Tags,
-    /// User data, as it was given (base64).
+    /// User data in base64, as in the request.
     pub user_data: Option<String>,
     /// The ClientToken of the call that launched it.
     pub client_token: Option<String>,
@@ -110,11 +110,12 @@ pub struct Instance {
     pub spot: bool,
     /// When it was launched.
     pub launch_time: Instant,
-    /// When it left the running state for good.
+    /// When its termination began.
     pub ended_at: Option<Instant>,
 }
 
-/// Begins to terminate an instance. An instance that is already shutting down or terminated stays as it is.
+/// Begins to terminate an instance. An instance that is already shutting down or terminated stays
+/// as it is.
 ///
 /// # Errors
 /// `InvalidInstanceID.NotFound`.
@@ -210,7 +211,8 @@ pub(crate) fn stopped(
     }
 }
 
-/// An instance that was shutting down is terminated now: its interfaces and volumes are released or deleted.
+/// An instance that was shutting down is terminated now: its interfaces and volumes are released or
+/// deleted.
 pub(crate) fn terminated(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
@@ -302,7 +304,8 @@ fn cannot(id: &str, what: &str) -> ApiError {
     )
 }
 
-/// The instances that a call names, with their states. All are checked before the call changes any of them.
+/// The instances that a call names, with their states. All are checked before the call changes any
+/// of them.
 fn instances_named(
     ec2: &Ec2,
     params: &mut Params,

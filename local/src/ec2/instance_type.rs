@@ -1,4 +1,5 @@
-//! Instance types and their network limits, as EC2 publishes them.
+//! Instance types and their network limits (EC2 User Guide, "Maximum IP addresses per network
+//! interface", and DescribeInstanceTypes).
 
 use std::borrow::Cow;
 
@@ -28,13 +29,13 @@ pub struct InstanceType {
 }
 
 impl InstanceType {
-    /// How many interfaces there can be on all cards.
+    /// How many interfaces all cards can have together.
     #[must_use]
     pub fn maximum_network_interfaces(&self) -> u32 {
         self.network_cards.iter().sum()
     }
 
-    /// The type with this name, if it is one of those modelled.
+    /// The type with this name, if the fake AWS has it.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         TYPES.iter().find(|kind| kind.name == name)
@@ -123,7 +124,7 @@ const TYPES: [InstanceType; 62] = [
     kind("t3.xlarge", 4, 16, &[4], 15),
 ];
 
-/// The type that a launch or an instance names.
+/// The type with this name.
 pub(crate) fn find(name: &str) -> Result<&'static InstanceType, ApiError> {
     InstanceType::named(name).ok_or_else(|| {
         let name: String = name.chars().take(64).collect();
@@ -258,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_order() {
+    fn the_table_of_types_is_sorted() {
         assert!(TYPES.is_sorted_by_key(|kind| kind.name));
     }
 }

@@ -31,7 +31,7 @@ pub struct NetworkInterface {
     pub vpc_id: String,
     /// The name of its zone.
     pub availability_zone: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
     /// Its hardware address.
     pub mac_address: String,
@@ -49,27 +49,27 @@ pub struct NetworkInterface {
     pub groups: Vec<String>,
     /// Its tags.
     pub tags: Tags,
-    /// Whether it only passes packets that are its own.
+    /// SourceDestCheck: whether it passes only packets from or to its own addresses.
     pub source_dest_check: bool,
-    /// The instance that it is on.
+    /// Its attachment to an instance.
     pub attachment: Option<Attachment>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Instant,
 }
 
-/// How far an attachment is.
+/// The status of an attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttachmentStatus {
     /// Not usable yet.
     Attaching,
     /// Usable.
     Attached,
-    /// On its way out.
+    /// Being detached.
     Detaching,
 }
 
 impl AttachmentStatus {
-    /// EC2's word.
+    /// EC2's name for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -91,16 +91,16 @@ pub struct Attachment {
     pub device_index: u32,
     /// The network card.
     pub network_card_index: u32,
-    /// How far it is.
+    /// Its status.
     pub status: AttachmentStatus,
-    /// Whether the interface delete_with_instance when the instance does.
+    /// Whether the interface is deleted when the instance terminates.
     pub delete_on_termination: bool,
-    /// Since when.
+    /// When the attachment began.
     pub attach_time: Instant,
 }
 
 impl NetworkInterface {
-    /// EC2's word for its state: `available` or `in-use`.
+    /// EC2's name for its state: `available` or `in-use`.
     #[must_use]
     pub fn status(&self) -> &'static str {
         if self.attachment.is_some() {
@@ -116,7 +116,8 @@ impl NetworkInterface {
             .chain(self.secondary_private_ip_addresses.iter().copied())
     }
 
-    /// How many of an instance type's addresses per interface it uses: a prefix counts as one.
+    /// How many of the instance type's addresses per interface it uses. A prefix counts as one (EC2
+    /// User Guide, "Prefix delegation for Amazon EC2 network interfaces").
     pub(crate) fn ipv4_slots(&self) -> usize {
         1 + self.secondary_private_ip_addresses.len() + self.ipv4_prefixes.len()
     }

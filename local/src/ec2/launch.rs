@@ -14,20 +14,21 @@ use super::{Ec2, Timer, volume};
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 
-/// A network interface that a launch brings with it.
+/// A network interface that a launch creates.
 #[derive(Clone, Debug, Default)]
 pub struct InterfaceAtLaunch {
-    /// Where on the card it delete_with_instance.
+    /// Its device index on the card.
     pub device_index: u32,
     /// The card.
     pub network_card_index: u32,
-    /// Whether it delete_with_instance with the instance (`true` unless said otherwise).
+    /// Whether it is deleted with the instance (`true` if `None`).
     pub delete_on_termination: Option<bool>,
-    /// What it is; without a subnet, it is in the launch's.
+    /// Its properties. Without a subnet, it is in the launch's subnet.
     pub spec: InterfaceSpec,
 }
 
-/// What an instance is to be. What is empty here comes from the launch template, if there is one.
+/// The properties of an instance to launch. What is empty comes from the launch template, if there
+/// is one.
 #[derive(Clone, Debug, Default)]
 pub struct LaunchSpec {
     /// The image.
@@ -40,30 +41,30 @@ pub struct LaunchSpec {
     pub security_groups: Vec<String>,
     /// Tags of the instance, besides the template's.
     pub tags: Tags,
-    /// Tags of the interfaces that are made, besides the template's.
+    /// Tags of the created interfaces, besides the template's.
     pub interface_tags: Tags,
-    /// Tags of the volumes that are made, besides the template's.
+    /// Tags of the created volumes, besides the template's.
     pub volume_tags: Tags,
     /// The ClientToken of the call.
     pub client_token: Option<String>,
-    /// Volumes to bring, besides the template's; there is always a root volume.
+    /// Volumes to create, besides the template's. There is always a root volume.
     pub volumes: Vec<VolumeAtLaunch>,
-    /// Whether it is to be a Spot Instance; the template may say so too.
+    /// Whether it is a Spot Instance. The template can set this too.
     pub spot: bool,
     /// User data in base64.
     pub user_data: Option<String>,
-    /// Interfaces to bring; one at device index 0 if there are none.
+    /// Interfaces to create. If empty, one at device index 0.
     pub network_interfaces: Vec<InterfaceAtLaunch>,
-    /// Where the rest comes from.
+    /// The template that provides the rest.
     pub launch_template: Option<LaunchTemplateRef>,
-    /// What it is launched together with; its own reservation if `None`.
+    /// The reservation of the launch. `None`: a new one.
     pub reservation_id: Option<String>,
 }
 
 /// Launches one instance, and returns its id.
 ///
 /// # Errors
-/// Those of RunInstances.
+/// The errors of RunInstances.
 pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<String, ApiError> {
     let mut spec = complete(ec2, spec)?;
     let kind = instance_type::find(&spec.instance_type)?;
@@ -115,7 +116,7 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
     Ok(instance_id)
 }
 
-/// Adds what the launch template says, and checks that nothing is missing.
+/// Adds the launch template's properties, and checks that nothing is missing.
 fn complete(ec2: &Ec2, mut spec: LaunchSpec) -> Result<LaunchSpec, ApiError> {
     if let Some(reference) = &spec.launch_template {
         let template = resolve_launch_template(ec2, reference)?.clone();

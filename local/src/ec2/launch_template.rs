@@ -1,4 +1,5 @@
-//! Launch templates: what an Auto Scaling group launches. Each has one version.
+//! Launch templates: the properties of instances that an Auto Scaling group launches. Each has one
+//! version.
 
 use std::borrow::Cow;
 
@@ -30,7 +31,7 @@ pub struct LaunchTemplate {
     created_at: String,
 }
 
-/// What a launch template says about instances.
+/// The properties of instances that a launch template holds.
 #[derive(Clone, Debug, Default)]
 pub struct LaunchTemplateData {
     /// The image.
@@ -43,26 +44,26 @@ pub struct LaunchTemplateData {
     pub user_data: Option<String>,
     /// Tags of the instances.
     pub instance_tags: Tags,
-    /// Tags of the interfaces made at launch.
+    /// Tags of the interfaces created at launch.
     pub interface_tags: Tags,
-    /// Tags of the volumes made at launch.
+    /// Tags of the volumes created at launch.
     pub volume_tags: Tags,
-    /// Volumes made at launch.
+    /// Volumes created at launch.
     pub volumes: Vec<VolumeAtLaunch>,
     /// Whether the instances are Spot Instances.
     pub spot: bool,
-    /// Interfaces made at launch.
+    /// Interfaces created at launch.
     pub network_interfaces: Vec<InterfaceAtLaunch>,
 }
 
-/// Names a version of a launch template.
+/// A reference to a version of a launch template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaunchTemplateRef {
     /// Its id, or
     pub launch_template_id: Option<String>,
     /// its name.
     pub launch_template_name: Option<String>,
-    /// A number, `$Default` or `$Latest`; the default version if `None`.
+    /// A number, `$Default` or `$Latest`. `None`: the default version.
     pub version: Option<String>,
 }
 
@@ -83,7 +84,7 @@ impl LaunchTemplateRef {
     }
 }
 
-/// Makes a launch template, and returns its id.
+/// Creates a launch template, and returns its id.
 ///
 /// # Errors
 /// `InvalidLaunchTemplateName.AlreadyExistsException`.
@@ -113,7 +114,7 @@ pub fn create_launch_template(
     Ok(id)
 }
 
-/// What the named version of a launch template says.
+/// The properties in the version that the reference names.
 ///
 /// # Errors
 /// `InvalidLaunchTemplateId.NotFound`, `InvalidLaunchTemplateName.NotFoundException`,

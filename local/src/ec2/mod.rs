@@ -1,9 +1,10 @@
-//! EC2, as far as nodes and their network interfaces need it: VPCs, subnets with CIDR reservations, security
-//! groups, launch templates, instances and their volumes, network interfaces and their attachments, tags.
+//! EC2, as far as nodes and their network interfaces need it: VPCs, subnets with CIDR reservations,
+//! security groups, launch templates, instances and their volumes, network interfaces and their
+//! attachments, tags.
 //!
-//! Each file holds one kind of resource with its actions. Resources that Describe calls may lag behind on
-//! (instances and network interfaces) are kept with their recent past, see `lagged`. A read through
-//! [`Ec2`] is always the truth.
+//! Each file holds one kind of resource with its actions. Every action takes the state ([`Ec2`]),
+//! the kernel and its parameters. Instances and network interfaces keep their recent past, because
+//! Describe calls may lag behind (see `lagged`). A read through [`Ec2`] shows the current state.
 
 mod actions;
 mod address;
@@ -62,20 +63,20 @@ use crate::wire::error::ApiError;
 use errors::Kind;
 use lagged::Lagged;
 
-/// What happens later in EC2.
+/// What EC2 does later.
 #[derive(Clone, Debug)]
 pub enum Timer {
     /// An instance has started.
     InstanceRunning(String),
     /// An instance has stopped.
     InstanceStopped(String),
-    /// An instance has shut down for good.
+    /// An instance has shut down.
     InstanceTerminated(String),
     /// A terminated instance is no longer described.
     InstanceForgotten(String),
-    /// An interface is usable on its instance.
+    /// An attachment is complete.
     Attached(AttachmentRef),
-    /// An interface is off its instance.
+    /// A detachment is complete.
     Detached(AttachmentRef),
 }
 
@@ -93,7 +94,7 @@ pub struct Ec2 {
     volumes: BTreeMap<String, Volume>,
     /// CreateNetworkInterface's ClientTokens.
     tokens: BTreeMap<String, create_interface::UsedToken>,
-    /// RunInstances' ClientTokens, with the reservation made.
+    /// RunInstances' ClientTokens: the request and the reservation of each.
     run_tokens: BTreeMap<String, (BTreeMap<String, String>, String)>,
 }
 
@@ -133,7 +134,8 @@ impl Ec2 {
         self.security_groups.values()
     }
 
-    /// All instances, terminated ones among them for a while.
+    /// All instances. Terminated ones stay for
+    /// [`Settings::terminated_visible_for`](crate::Settings::terminated_visible_for).
     pub fn instances(&self) -> impl Iterator<Item = &Instance> {
         self.instances.values().filter_map(Lagged::current)
     }
@@ -178,7 +180,7 @@ impl Ec2 {
         self.volumes.get(id)
     }
 
-    /// Ids of everything that can have tags.
+    /// The ids of all resources that can have tags.
     fn ids(&self) -> Vec<String> {
         let instances = self.instances().map(|i| &i.instance_id);
         let interfaces = self.network_interfaces().map(|i| &i.network_interface_id);
@@ -195,7 +197,7 @@ impl Ec2 {
             .collect()
     }
 
-    /// Drops what is gone and cannot be seen by those who lag behind either.
+    /// Drops resources that are gone and that no lagging Describe call can show any more.
     fn forget(&mut self, lag: Duration, now: Instant) {
         let horizon = now.checked_sub(lag);
         self.interfaces
@@ -227,8 +229,9 @@ impl Ec2 {
     }
 
     /// The network interface that a mutating call names. A new interface is unknown for
-    /// [`Settings::interface_not_found_for`](crate::Settings::interface_not_found_for): EC2's API is eventually consistent (EC2
-    /// Developer Guide, "Eventual consistency in the Amazon EC2 API").
+    /// [`Settings::interface_not_found_for`](crate::Settings::interface_not_found_for): EC2's API
+    /// is eventually consistent (EC2 Developer Guide, "Eventual consistency in the Amazon EC2
+    /// API").
     fn known_interface(&self, kernel: &Kernel, id: &str) -> Result<&NetworkInterface, ApiError> {
         let known_after = kernel.settings.interface_not_found_for;
         let age = |interface: &&NetworkInterface| {

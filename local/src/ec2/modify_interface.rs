@@ -1,4 +1,4 @@
-//! What can be changed about a network interface: its attributes, one a call, and its addresses.
+//! Changes to a network interface: one attribute a call, and its addresses.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -156,7 +156,7 @@ pub(crate) fn assign_addresses(
     if params.bool("AllowReassignment")? == Some(true) {
         return Err(ApiError::new(
             "UnsupportedOperation",
-            "Reassigning private IP addresses is not simulated.",
+            "The fake AWS does not reassign private IP addresses.",
         ));
     }
     params.finish()?;
@@ -237,7 +237,7 @@ fn take_addresses(
     Ok(())
 }
 
-/// An attached interface is held to its instance type's limit.
+/// Checks an attached interface against the limit of the instance type.
 fn check_limit(ec2: &Ec2, interface: &NetworkInterface) -> Result<(), ApiError> {
     let instance = interface
         .attachment

@@ -1,4 +1,5 @@
-//! Subnet CIDR reservations: ranges that EC2 does not pick addresses from.
+//! Subnet CIDR reservations: ranges that EC2 does not pick addresses from (VPC User Guide, "Subnet
+//! CIDR reservations").
 
 use std::borrow::Cow;
 
@@ -15,12 +16,12 @@ use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
-/// What a range is set aside for.
+/// The type of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReservationType {
     /// For prefix delegation.
     Prefix,
-    /// For addresses that are asked for by name.
+    /// For addresses that requests name.
     Explicit,
 }
 
@@ -38,13 +39,13 @@ impl ReservationType {
 pub struct CidrReservation {
     /// `scr-…`
     pub reservation_id: String,
-    /// The subnet that the range is of.
+    /// The subnet of the range.
     pub subnet_id: String,
     /// The range.
     pub cidr: IpNet,
-    /// What for.
+    /// Its type.
     pub reservation_type: ReservationType,
-    /// In words.
+    /// Its description.
     pub description: Option<String>,
     /// Its tags.
     pub tags: Tags,
@@ -104,7 +105,7 @@ fn insert(ec2: &mut Ec2, reservation: CidrReservation) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The subnet's addresses keep their own list of ranges.
+/// Tells the subnet's addresses which ranges are reserved.
 fn update_subnet(ec2: &mut Ec2, subnet_id: &str) {
     let reserved = ec2
         .reservations

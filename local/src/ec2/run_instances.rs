@@ -37,7 +37,7 @@ pub(crate) fn parse_interfaces(params: &mut Params) -> Result<Vec<InterfaceAtLau
     Ok(interfaces)
 }
 
-/// Whether `InstanceMarketOptions` of a launch or of a launch template asks for a Spot Instance.
+/// Whether the `InstanceMarketOptions` of a launch or a launch template request a Spot Instance.
 pub(crate) fn parse_spot(params: &mut Params) -> Result<bool, ApiError> {
     let mut options = params.structure("InstanceMarketOptions");
     let market = options.str("MarketType");
@@ -46,7 +46,7 @@ pub(crate) fn parse_spot(params: &mut Params) -> Result<bool, ApiError> {
     Ok(market.as_deref() == Some("spot"))
 }
 
-/// Parameters of a launch that change nothing here.
+/// Parameters of a launch that have no effect in the fake AWS.
 pub(crate) const IGNORED: [&str; 11] = [
     "CapacityReservationSpecification",
     "CpuOptions",
@@ -162,7 +162,8 @@ pub(crate) fn run(
     Ok(answer(ec2, kernel, &reservation_id))
 }
 
-/// Takes back a launch of fewer than the least wanted, as if it had not been.
+/// Reverts a launch that could not reach `MinCount`: RunInstances launches at least that many or
+/// none (EC2 API Reference, RunInstances).
 fn undo(ec2: &mut Ec2, kernel: &mut Kernel, reservation_id: &str) {
     let launched: Vec<String> = ec2
         .instances()

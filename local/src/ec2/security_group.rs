@@ -1,4 +1,4 @@
-//! Security groups: names that interfaces belong to. Their rules are not modelled.
+//! Security groups: names that interfaces belong to. The fake AWS has no rules for them.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ pub struct SecurityGroup {
     pub group_id: String,
     /// Its name, unique in its VPC.
     pub group_name: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
     /// Its VPC.
     pub vpc_id: String,
@@ -39,7 +39,7 @@ pub(crate) fn create_default(ec2: &mut Ec2, kernel: &mut Kernel, vpc_id: &str) {
     ec2.security_groups.insert(group.group_id.clone(), group);
 }
 
-/// Makes a security group, and returns its id.
+/// Creates a security group, and returns its id.
 ///
 /// # Errors
 /// `InvalidVpcID.NotFound`, `InvalidGroup.Duplicate`.
@@ -74,7 +74,8 @@ pub fn create_security_group(
     Ok(group_id)
 }
 
-/// The groups asked for, all in this VPC; the VPC's default group if none is.
+/// The requested groups, which must all be in this VPC. If none is requested, the VPC's default
+/// group.
 pub(crate) fn resolve(
     ec2: &Ec2,
     groups: &[String],

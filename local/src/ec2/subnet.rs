@@ -1,4 +1,4 @@
-//! Subnets: the part of a VPC's range that lies in one Availability Zone.
+//! Subnets: parts of a VPC's range, each in one Availability Zone.
 
 use std::borrow::Cow;
 
@@ -34,14 +34,14 @@ pub struct Subnet {
 }
 
 impl Subnet {
-    /// How many IPv4 addresses nobody has.
+    /// How many IPv4 addresses are free.
     #[must_use]
     pub fn available_ip_address_count(&self) -> u32 {
         self.addresses.available()
     }
 }
 
-/// What a subnet is to be.
+/// The properties of a subnet to create.
 #[derive(Clone, Debug)]
 pub struct SubnetSpec {
     /// Its VPC.
@@ -56,10 +56,11 @@ pub struct SubnetSpec {
     pub tags: Tags,
 }
 
-/// Makes a subnet, and returns its id.
+/// Creates a subnet, and returns its id.
 ///
 /// # Errors
-/// `InvalidVpcID.NotFound`, `InvalidSubnet.Range`, `InvalidSubnet.Conflict`, `InvalidParameterValue`.
+/// `InvalidVpcID.NotFound`, `InvalidSubnet.Range`, `InvalidSubnet.Conflict`,
+/// `InvalidParameterValue`.
 pub fn create_subnet(
     ec2: &mut Ec2,
     kernel: &mut Kernel,

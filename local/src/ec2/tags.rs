@@ -17,7 +17,7 @@ pub type Tags = BTreeMap<String, String>;
 
 const MAX_TAGS: usize = 50;
 
-/// Reads `TagSpecification.N`: the tags for each resource type. Types other than those allowed are refused.
+/// Reads `TagSpecification.N`: the tags for each resource type. Refuses types that are not allowed.
 pub(crate) fn specifications(
     params: &mut Params,
     allowed: &[Kind],

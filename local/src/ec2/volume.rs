@@ -1,5 +1,5 @@
-//! Volumes, as far as an instance brings them with it: the root volume, and those of its block device mapping. Nothing else is
-//! done with a volume than to tag it.
+//! Volumes that a launch creates: the root volume, and those of the block device mapping. The only
+//! thing that calls can do with a volume is to tag it.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
-/// The root device of every image here.
+/// The root device of every image in the fake AWS.
 const ROOT_DEVICE: &str = "/dev/xvda";
 
 /// A volume.
@@ -22,28 +22,29 @@ const ROOT_DEVICE: &str = "/dev/xvda";
 pub struct Volume {
     /// `vol-…`
     pub volume_id: String,
-    /// The instance that it is on; none once that is gone.
+    /// The instance that it is attached to. `None` once that instance is terminated.
     pub instance_id: Option<String>,
-    /// Where it is on the instance, as `/dev/xvda`.
+    /// Its device name on the instance, such as `/dev/xvda`.
     pub device_name: String,
-    /// Whether it delete_with_instance when the instance does.
+    /// Whether it is deleted when the instance terminates.
     pub delete_on_termination: bool,
     /// Its tags.
     pub tags: Tags,
-    /// Since when it is on the instance.
+    /// When it was attached.
     pub attach_time: Instant,
 }
 
-/// A volume that a launch brings with it.
+/// A volume that a launch creates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeAtLaunch {
-    /// Where it delete_with_instance.
+    /// Its device name.
     pub device_name: String,
-    /// Whether it delete_with_instance with the instance (`true` unless said otherwise).
+    /// Whether it is deleted with the instance (`true` by default).
     pub delete_on_termination: bool,
 }
 
-/// Reads `BlockDeviceMapping.N` of a launch or of a launch template. What a volume is like changes nothing here.
+/// Reads the `BlockDeviceMapping.N` of a launch or a launch template. The properties of a volume
+/// have no effect in the fake AWS.
 pub(crate) fn parse_volumes(params: &mut Params) -> Result<Vec<VolumeAtLaunch>, ApiError> {
     let mut volumes = Vec::new();
     for mut mapping in params.structs("BlockDeviceMapping") {
@@ -68,7 +69,7 @@ pub(crate) fn parse_volumes(params: &mut Params) -> Result<Vec<VolumeAtLaunch>, 
     Ok(volumes)
 }
 
-/// Makes the volumes of an instance: the root volume, and the wanted ones.
+/// Creates the volumes of an instance: the root volume, and the requested ones.
 pub(super) fn create_all(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
@@ -103,7 +104,8 @@ pub(super) fn create_all(
     }
 }
 
-/// The id of an instance's n-th volume. Made from the instance's: drawn, it would change what all seeds give.
+/// The id of an instance's n-th volume. It is derived from the instance's id: a random one would
+/// change the history of every seed.
 fn id(instance_id: &str, n: usize) -> String {
     let digits = instance_id.trim_start_matches("i-");
     let turned: String = digits
@@ -117,7 +119,8 @@ fn id(instance_id: &str, n: usize) -> String {
     format!("vol-{own}{:02x}", n % 256)
 }
 
-/// The instance is gone, and with it the volumes that go with it.
+/// Deletes the volumes of a terminated instance that have DeleteOnTermination, and detaches the
+/// others.
 pub(super) fn release_from(ec2: &mut Ec2, instance_id: &str) {
     let on_it = |volume: &Volume| volume.instance_id.as_deref() == Some(instance_id);
     ec2.volumes
@@ -129,7 +132,8 @@ pub(super) fn release_from(ec2: &mut Ec2, instance_id: &str) {
     }
 }
 
-/// `<rootDeviceType>`, `<rootDeviceName>` and `<blockDeviceMapping>`. A volume is shown once it is attached, which takes a while.
+/// `<rootDeviceType>`, `<rootDeviceName>` and `<blockDeviceMapping>`. A volume is shown after
+/// [`Settings::volume_attach_for`](crate::Settings::volume_attach_for).
 pub(super) fn write(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, instance: &Instance) {
     let shown_after: Duration = kernel.settings.volume_attach_for;
     xml.text("rootDeviceType", "ebs");

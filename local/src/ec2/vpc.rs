@@ -1,4 +1,4 @@
-//! VPCs: an address range that subnets are cut from.
+//! VPCs: address ranges that subnets are part of.
 
 use std::borrow::Cow;
 
@@ -29,7 +29,7 @@ pub struct Vpc {
     pub tags: Tags,
 }
 
-/// Makes a VPC with its default security group, and returns its id.
+/// Creates a VPC with its default security group, and returns its id.
 ///
 /// # Errors
 /// `InvalidVpc.Range`.
@@ -70,7 +70,7 @@ pub(crate) fn create(
     let tags = tags::specification(params, Kind::Vpc)?;
     params.finish()?;
     if wants_ipv6 && ipv6.is_none() {
-        // Out of 2600:1f00::/24 to look like Amazon's; a /56 as Amazon gives.
+        // Amazon assigns a /56 from its own ranges; this one is within 2600:1f00::/24.
         let part: u32 = kernel.rng().random();
         let bits = (0x2600_1f00_u128 << 96) | (u128::from(part) << 72);
         ipv6 = Ipv6Net::new(bits.into(), 56).ok();

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zone_ids_are_formed_as_aws_does() {
+    fn zone_ids_have_the_form_of_aws() {
         let mut settings = Settings::for_tests();
         assert_eq!(zone_id(&settings, "us-west-2b"), "usw2-az2");
         settings.region = "ap-southeast-1".to_owned();

@@ -13,7 +13,8 @@ use super::contents::Contents;
 #[derive(Clone)]
 pub(super) enum Objects {
     Stored(Arc<Vec<Value>>),
-    /// So many, each made when it is listed: a large cluster need not be held.
+    /// A number of objects, each generated when it is listed, so that a large cluster needs no
+    /// memory.
     Generated(usize, Arc<dyn Fn(usize) -> String + Send + Sync>),
 }
 
@@ -25,7 +26,7 @@ impl Objects {
         }
     }
 
-    /// The JSON of the objects at these places.
+    /// The JSON of the objects at these positions.
     fn page(&self, from: usize, to: usize) -> Vec<String> {
         match self {
             Self::Stored(objects) => {
@@ -43,19 +44,19 @@ impl From<Vec<Value>> for Objects {
     }
 }
 
-/// Why there is no page.
+/// Why there is no next page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PageError {
-    /// The continue token is none of this server's.
+    /// The continue token is not valid.
     InvalidToken,
-    /// Its moment is forgotten.
+    /// The snapshot has expired.
     Expired,
 }
 
-/// The nodes and pods of a cluster, and the lists that continue tokens stand for.
+/// The nodes and pods of a cluster, and the snapshots of its lists.
 pub(super) struct Lists {
     pub(super) nodes: Objects,
-    /// Nodes that are there, but joined too late for the list.
+    /// Nodes that exist, but joined too late for the list.
     pub(super) unlisted_nodes: Vec<Value>,
     pub(super) pods: Objects,
     snapshots: BTreeMap<u64, Objects>,
@@ -75,18 +76,18 @@ impl Default for Lists {
 }
 
 impl Lists {
-    /// Puts these nodes and pods in place of what was there. Lists that have begun go on as they were.
+    /// Replaces the nodes and pods. Lists that have begun keep their snapshot.
     pub(super) fn set_contents(&mut self, contents: Contents) {
         self.nodes = contents.nodes.into();
         self.pods = contents.pods.into();
     }
 
-    /// Forgets the moments of all lists that have begun.
+    /// Expires all snapshots.
     pub(super) fn forget_snapshots(&mut self) {
         self.snapshots.clear();
     }
 
-    /// The node of this name, listed or late.
+    /// The node with this name, listed or not.
     pub(super) fn node(&self, name: &str) -> Option<&Value> {
         let listed: &[Value] = match &self.nodes {
             Objects::Stored(nodes) => nodes,
@@ -96,7 +97,7 @@ impl Lists {
         listed.iter().chain(&self.unlisted_nodes).find(named)
     }
 
-    /// The first page of a list of `objects`, as they are now.
+    /// The first page of a list of the current `objects`.
     pub(super) fn first_page(&mut self, objects: Objects, limit: usize) -> String {
         let snapshot = self.next_snapshot;
         self.next_snapshot += 1;
@@ -107,7 +108,7 @@ impl Lists {
         page
     }
 
-    /// The page that a continue token stands for.
+    /// The page of a continue token.
     pub(super) fn next_page(&self, token: &str, limit: usize) -> Result<String, PageError> {
         let (snapshot, from) = read_token(token).ok_or(PageError::InvalidToken)?;
         let objects = self.snapshots.get(&snapshot).ok_or(PageError::Expired)?;
@@ -129,7 +130,7 @@ fn page(objects: &Objects, snapshot: u64, from: usize, limit: usize) -> String {
     )
 }
 
-/// A continue token; with characters that a URL cannot have as they are.
+/// A continue token. It contains characters that a URL must encode.
 fn write_token(snapshot: u64, from: usize) -> String {
     format!("{}+/=&", STANDARD.encode(format!("{snapshot}:{from}")))
 }

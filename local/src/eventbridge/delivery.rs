@@ -1,4 +1,4 @@
-//! From an event to the targets of the rules that want it.
+//! The delivery of an event to the targets of the rules that match it.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use super::targets::Target;
 use crate::local_aws::lock;
 use crate::{Event, LocalAws, WeakLocalAws};
 
-/// What became of an event at one target.
+/// The result of the delivery of an event to one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// When it was settled, since the start.
+    /// When it ended, since the start.
     pub at: Duration,
     /// The event's id.
     pub event_id: String,
@@ -26,7 +26,7 @@ pub struct Delivery {
     pub rule: String,
     /// The target's id.
     pub target: String,
-    /// How often it was tried.
+    /// How many attempts there were.
     pub attempts: u32,
     /// How it ended.
     pub outcome: DeliveryOutcome,
@@ -35,15 +35,15 @@ pub struct Delivery {
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// The target took it. Holds the execution's ARN if it is a state machine.
+    /// The target accepted it. Holds the execution's ARN if the target is a state machine.
     Delivered(Option<String>),
-    /// It was given up; the target has a dead-letter queue, which would hold it now.
+    /// All attempts failed. The target has a dead-letter queue, which would hold the event now.
     DeadLetter(String),
-    /// It was given up, and is lost.
+    /// All attempts failed, and the event is lost.
     Failed(String),
 }
 
-/// Spawns the task that delivers events, until the simulated AWS is dropped.
+/// Spawns the task that delivers events until the fake AWS is dropped.
 pub(crate) fn start(local: WeakLocalAws, mut events: mpsc::UnboundedReceiver<Event>) {
     tokio::spawn(async move {
         while let Some(event) = events.recv().await {
@@ -72,9 +72,9 @@ pub(crate) fn start(local: WeakLocalAws, mut events: mpsc::UnboundedReceiver<Eve
     });
 }
 
-/// Takes an event onto the bus: what is to go wrong with it is decided now, once.
+/// Accepts an event on the bus. Its disturbances are decided now, once.
 pub(super) fn accept(local: &LocalAws, event: Value) {
-    // Drawn beforehand: the world must not be locked from under the bus's own lock.
+    // Drawn first, because the world must not be locked while the bus is.
     let chances: Vec<f64> = {
         let count = lock(&local.eventbridge().state).disturbances.len();
         local.with_world(|world| (0..count).map(|_| world.kernel.rng().random()).collect())
@@ -114,7 +114,7 @@ pub(super) fn accept(local: &LocalAws, event: Value) {
     }
 }
 
-/// Gives an event to every target of every enabled rule that matches.
+/// Delivers an event to every target of every enabled rule that matches.
 fn deliver(local: &LocalAws, event: &Value) {
     let matching = {
         let mut state = lock(&local.eventbridge().state);
@@ -128,7 +128,7 @@ fn deliver(local: &LocalAws, event: &Value) {
     }
 }
 
-/// Gives an event to one target of a rule.
+/// Delivers an event to one target of a rule.
 pub(super) fn deliver_to_target(local: &LocalAws, rule: &RuleName, target: Target, event: &Value) {
     let ingested = local.with_world(|world| seconds(world.kernel.timestamp()));
     let context = Context {
@@ -163,7 +163,7 @@ pub(super) fn deliver_to_target(local: &LocalAws, rule: &RuleName, target: Targe
     });
 }
 
-/// What delivery needs to know of a rule.
+/// The name and ARN of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct RuleName {
     pub(super) name: String,
@@ -180,7 +180,8 @@ async fn attempt_until_settled(
     let mut waited = Duration::ZERO;
     let mut backoff = MIN_BACKOFF;
     let mut attempts = 0;
-    // One name for all attempts: a StartExecution whose answer was lost is then the same execution.
+    // All attempts use one name, so a StartExecution whose answer was lost starts no second
+    // execution.
     let mut name = None;
     loop {
         let Some(local) = weak.upgrade() else {
@@ -214,7 +215,7 @@ enum Failure {
     Final(String),
 }
 
-/// One attempt, made through the front door: so it is recorded, and faults can strike it.
+/// One attempt. It is a call like any other, so that it is recorded and faults can hit it.
 async fn attempt(
     local: &LocalAws,
     target: &Target,
@@ -238,7 +239,7 @@ async fn attempt(
         ),
         _ => {
             return Err(Failure::Final(format!(
-                "no target like {} is simulated",
+                "the fake AWS has no target like {}",
                 target.arn
             )));
         }
@@ -279,7 +280,7 @@ async fn attempt(
     }
 }
 
-/// An event's time, which EventBridge gives to the second.
+/// An event's time. EventBridge writes it to the second.
 pub(super) fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

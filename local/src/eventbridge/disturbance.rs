@@ -1,10 +1,10 @@
-//! Disturbances: what a test lets go wrong with the delivery of events.
+//! Disturbances: faults that a test injects into the delivery of events.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// Something that goes wrong with the delivery of an event.
+/// A fault in the delivery of events.
 #[derive(Clone, Debug)]
 pub struct Disturbance {
     detail_type: Option<String>,
@@ -40,13 +40,13 @@ impl Disturbance {
         Self::new(Kind::Drop)
     }
 
-    /// The event comes so much later.
+    /// The event comes later by this duration.
     #[must_use]
     pub fn delay(by: Duration) -> Self {
         Self::new(Kind::Delay(by))
     }
 
-    /// The event comes so many more times, each `apart` after the one before, with the same id.
+    /// The event comes `more` additional times with the same id, each `apart` after the one before.
     #[must_use]
     pub fn duplicate(more: u32, apart: Duration) -> Self {
         Self::new(Kind::Duplicate(more, apart))
@@ -66,21 +66,21 @@ impl Disturbance {
         self
     }
 
-    /// Lets so many matching events pass first.
+    /// Lets this many matching events pass first.
     #[must_use]
     pub fn skip(mut self, events: u32) -> Self {
         self.skip = events;
         self
     }
 
-    /// Disturbs so many matching events; without this, all.
+    /// Disturbs this many matching events; without this, all.
     #[must_use]
     pub fn times(mut self, events: u32) -> Self {
         self.times = events;
         self
     }
 
-    /// Disturbs a matching event only with this probability (0 to 1).
+    /// Disturbs a matching event with this probability (0 to 1).
     #[must_use]
     pub fn chance(mut self, probability: f64) -> Self {
         self.chance = probability.clamp(0.0, 1.0);
@@ -97,7 +97,8 @@ impl Disturbance {
                 .is_none_or(|text| event.to_string().contains(text.as_str()))
     }
 
-    /// Whether this event is disturbed, and counts it if so. `chance` is a number drawn for it, from 0 to 1.
+    /// Whether this event is disturbed, and counts it if so. `chance` is a number drawn for it,
+    /// from 0 to 1.
     pub(super) fn applies(&mut self, event: &Value, chance: f64) -> bool {
         if !self.matches(event) {
             return false;

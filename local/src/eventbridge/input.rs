@@ -1,4 +1,5 @@
-//! What a target is given: the event itself, a part of it, a constant, or a template filled from it.
+//! The input of a target: the event itself, a part of it, a constant, or a filled template
+//! (EventBridge User Guide, "Amazon EventBridge input transformation").
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use serde_json::Value;
 
 use super::json_path::Path;
 
-/// The target's choice, found valid.
+/// A target's valid input.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     /// The event.
@@ -22,12 +23,12 @@ pub(crate) enum Input {
     },
 }
 
-/// What is wrong with a target's input.
+/// Why a target's input is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct InvalidInput(pub(super) String);
 
-/// What templates can say about the rule and the moment, beside the event.
+/// The predefined variables of a template, besides the event.
 #[derive(Clone, Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) rule_arn: &'a str,
@@ -61,7 +62,7 @@ impl Input {
         }
     }
 
-    /// A template with its variables; every placeholder must be one of them, or predefined.
+    /// A template with its variables. Every placeholder must be a variable or predefined.
     pub(crate) fn transformer(
         paths: &BTreeMap<String, String>,
         template: &str,
@@ -182,8 +183,9 @@ fn placeholders(template: &str) -> Vec<(usize, &str, usize)> {
     found
 }
 
-/// Fills the placeholders. Inside a JSON string a value becomes a part of that string; elsewhere it stands as JSON.
-/// A value that the event does not have leaves a string as it is around it, and is an empty string elsewhere.
+/// Fills the placeholders. Inside a JSON string, a value becomes part of that string; elsewhere it
+/// is written as JSON. A value that the event lacks leaves a string unchanged, and is an empty
+/// string elsewhere.
 fn fill(template: &str, value_of: impl Fn(&str) -> Option<Value>) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut quoted = false;
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_carries_the_whole_event_beside_a_constant() {
+    fn a_template_holds_the_whole_event_and_a_constant() {
         let text = transform(
             &[],
             r#"{"event": <aws.events.event.json>, "profile": {"name": "gold"}}"#,
@@ -264,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_stand_bare_or_in_strings() {
+    fn variables_are_filled_alone_and_inside_strings() {
         let paths = [
             ("id", "$.detail.EC2InstanceId"),
             ("text", "$.detail.Text"),
@@ -287,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn predefined_variables() {
+    fn predefined_variables_are_filled() {
         let text = transform(
             &[],
             r#"{"r": "<aws.events.rule-arn>", "n": <aws.events.rule-name>, "t": "<aws.events.event.ingestion-time>", "e": <aws.events.event>}"#,
@@ -310,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_less_than_sign_is_no_placeholder() {
+    fn a_less_than_sign_alone_is_not_a_placeholder() {
         assert_eq!(
             transform(&[("n", "$.detail.n")], r#""1 < <n> <é>""#).unwrap(),
             r#""1 < 5 <é>""#

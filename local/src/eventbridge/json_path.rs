@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::input::InvalidInput;
 
-/// A path into an event: EventBridge's part of JSONPath (`$.detail.instance-id`, `$.resources[0]`, `$['a b'][*]`).
+/// A path into an event: EventBridge's part of JSONPath (`$.detail.instance-id`, `$.resources[0]`,
+/// `$['a b'][*]`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path(Vec<Step>);
 
@@ -49,7 +50,7 @@ impl Path {
         Ok(Self(steps))
     }
 
-    /// What the path leads to; a list if it branched.
+    /// The value at the path. A path with `*` gives a list.
     pub(crate) fn find(&self, event: &Value) -> Option<Value> {
         let mut found = vec![event];
         let mut branched = false;
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_lead_to_parts() {
+    fn a_path_finds_its_part_of_the_event() {
         let event = json!({ "resources": ["a", "b"], "detail": { "EC2InstanceId": "i-1" } });
         let find = |path: &str| Path::parse(path).unwrap().find(&event);
         assert_eq!(find("$"), Some(event.clone()));

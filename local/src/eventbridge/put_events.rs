@@ -1,4 +1,4 @@
-//! The calls that bring events of one's own, and try out patterns.
+//! PutEvents and TestEventPattern.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;

@@ -18,7 +18,7 @@ const MAX_TARGETS: usize = 5;
 const MAX_RETRIES: u32 = 185;
 const MAX_EVENT_AGE: u64 = 86400;
 
-/// A target, found valid.
+/// A valid target.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) id: String,
@@ -27,12 +27,12 @@ pub(super) struct Target {
     pub(super) maximum_retry_attempts: u32,
     pub(super) maximum_event_age: Duration,
     has_dead_letter_queue: bool,
-    /// As it was put, for ListTargetsByRule.
+    /// The target as in the request, for ListTargetsByRule.
     as_requested: Value,
 }
 
 impl Target {
-    /// What becomes of an event that this target cannot be given.
+    /// The outcome for an event that could not be delivered to this target.
     pub(super) fn given_up(&self, error: String) -> DeliveryOutcome {
         if self.has_dead_letter_queue {
             DeliveryOutcome::DeadLetter(error)

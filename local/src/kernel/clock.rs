@@ -1,7 +1,8 @@
 //! The clock.
 //!
-//! The fake AWS never reads the wall clock after its start. Its time is tokio's, and while a timer runs, the time is exactly the
-//! instant at which that timer was due. So a history does not depend on how promptly a task woke up.
+//! The fake AWS never reads the wall clock after its start. Its time is tokio's, and while a timer
+//! runs, the time is exactly the instant at which that timer was due. So a history does not depend
+//! on how promptly a task woke up.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
-//! What every service of the fake AWS runs on: the settings, the clock, the seeded randomness, the timers and the events to
-//! deliver.
+//! What every service of the fake AWS runs on: the settings, the clock, the seeded randomness, the
+//! timers and the events to deliver.
 //!
-//! The kernel knows no service. A service is its own state plus functions that take that state and `&mut Kernel`; what a service
-//! does later it keeps in a [`TimerQueue`] of its own. [`World`](crate::World) puts the services together and runs their timers
-//! in one order.
+//! The kernel knows no service. A service is its own state plus functions that take that state and
+//! `&mut Kernel`; what a service does later it keeps in a [`TimerQueue`] of its own.
+//! [`World`](crate::World) puts the services together and runs their timers in one order.
 
 mod clock;
 mod events;
@@ -23,7 +23,8 @@ use tokio::time::Instant;
 
 use crate::settings::{Latency, Settings};
 
-/// The settings, the clock, the randomness, the order of the timers, and the events that wait to be delivered.
+/// The settings, the clock, the randomness, the order of the timers, and the events that wait to be
+/// delivered.
 pub struct Kernel {
     /// The settings at the start. A test may change them while the fake AWS runs.
     pub settings: Settings,
@@ -73,8 +74,8 @@ impl Kernel {
         self.clock.advance_to(instant);
     }
 
-    /// Sets a timer in a service's queue. Timers for the same instant run in the order in which they were set, whatever queues
-    /// they are in.
+    /// Sets a timer in a service's queue. Timers for the same instant run in the order in which
+    /// they were set, whatever queues they are in.
     pub fn schedule<T>(&mut self, queue: &mut TimerQueue<T>, after: Duration, timer: T) {
         let at = self.now().checked_add(after).unwrap_or(self.now());
         self.timers_set += 1;

@@ -1,4 +1,5 @@
-//! The seeded randomness: the same seed gives the same ids, addresses and delays, on every platform.
+//! The seeded randomness: the same seed gives the same ids, addresses and delays, on every
+//! platform.
 
 use std::time::Duration;
 

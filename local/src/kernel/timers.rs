@@ -1,7 +1,8 @@
 //! Timers: what a service does later.
 //!
-//! Each service has a queue of its own, of its own type. [`Kernel::schedule`](super::Kernel::schedule) numbers the timers of all
-//! queues in one sequence, so the timers of several services have one order.
+//! Each service has a queue of its own, of its own type.
+//! [`Kernel::schedule`](super::Kernel::schedule) numbers the timers of all queues in one sequence,
+//! so the timers of several services have one order.
 
 use std::collections::BTreeMap;
 

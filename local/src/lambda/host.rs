@@ -1,7 +1,7 @@
-//! Which functions there are, and how an invocation finds a sandbox, runs, and ends.
+//! The host of Lambda functions: its functions, limits, counters and logs.
 //!
-//! Programs take real time, so the host belongs on a running clock: on tokio's paused clock every timeout would
-//! come at once.
+//! Programs take real time, so the host needs a running clock. On tokio's paused clock every
+//! timeout would pass at once.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,8 @@ use super::outcome::{InvokeError, Outcome, checked, failed};
 use super::sandbox::Sandbox;
 use crate::local_aws::lock;
 
-/// Lambda's quota of concurrent executions, per account and region, unless it is raised.
+/// Lambda's default quota of concurrent executions per account and Region (Lambda Developer Guide,
+/// "Lambda quotas").
 const ACCOUNT_CONCURRENCY: u32 = 1000;
 
 /// The host of Lambda functions. Clones share it.
@@ -31,7 +32,7 @@ pub(super) struct Inner {
     pub(super) account: String,
     pub(super) state: Mutex<State>,
     pub(super) closed: watch::Sender<bool>,
-    /// How many programs run.
+    /// How many programs are running.
     pub(super) programs: watch::Sender<usize>,
 }
 
@@ -45,7 +46,7 @@ pub(super) struct State {
     in_process: Option<InProcess>,
 }
 
-/// Told of the invocations that nobody waits for: the function's name and the payload.
+/// Receives asynchronous invocations: the function's name and the payload.
 type InProcess = Arc<dyn Fn(&str, Bytes) + Send + Sync>;
 
 pub(super) struct Function {
@@ -102,7 +103,7 @@ impl Lambda {
         arn
     }
 
-    /// The ARN that a function of this name has here.
+    /// The ARN of a function with this name.
     pub fn arn(&self, name: &str) -> String {
         format!(
             "arn:aws:lambda:{}:{}:function:{name}",
@@ -110,17 +111,18 @@ impl Lambda {
         )
     }
 
-    /// The endpoint of the simulated AWS, which functions find in `AWS_ENDPOINT_URL`.
+    /// Sets the endpoint of the fake AWS, which functions get in `AWS_ENDPOINT_URL`.
     pub fn set_endpoint(&self, url: impl Into<String>) {
         lock(&self.inner.state).endpoint = Some(url.into());
     }
 
-    /// How many invocations may run at once in the account: 1000, unless set; a young account on AWS has 10.
+    /// Sets how many invocations may run at once in the account: 1000 by default. A new account on
+    /// AWS may have 10.
     pub fn set_concurrency_limit(&self, limit: u32) {
         lock(&self.inner.state).concurrency = limit;
     }
 
-    /// Also appends what functions log to `DIRECTORY/FUNCTION.log`.
+    /// Also appends the functions' logs to `DIRECTORY/FUNCTION.log`.
     pub fn set_log_directory(&self, directory: impl Into<PathBuf>) {
         lock(&self.inner.state).log_directory = Some(directory.into());
     }
@@ -134,7 +136,7 @@ impl Lambda {
             .collect()
     }
 
-    /// What happened to a function so far; `None` if there is no such function.
+    /// The counters of a function. `None` if there is no such function.
     pub fn counters(&self, name: &str) -> Option<Counters> {
         lock(&self.inner.state)
             .functions
@@ -151,7 +153,8 @@ impl Lambda {
             .unwrap_or_default()
     }
 
-    /// Resolves what `Invoke` takes for a function (name, ARN or partial ARN, with `$LATEST` or without).
+    /// The name of the function that `Invoke` names: by name, ARN or partial ARN, with or without
+    /// `$LATEST`.
     pub(super) fn resolve(&self, function: &str) -> Result<String, InvokeError> {
         let parts: Vec<&str> = function.split(':').collect();
         let (region, account) = (self.inner.region.as_str(), self.inner.account.as_str());
@@ -184,7 +187,8 @@ impl Lambda {
         Err(InvokeError::NotFound { arn })
     }
 
-    /// Invokes a function and waits for its end. The invocation runs to its end even if the caller stops waiting.
+    /// Invokes a function and waits for the outcome. The invocation runs to its end even if the
+    /// caller stops waiting.
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Outcome, InvokeError> {
         let name = self.resolve(function)?;
         let payload = checked(payload)?;
@@ -201,8 +205,9 @@ impl Lambda {
         }
     }
 
-    /// Queues an invocation (`InvocationType` Event): errors of the function are retried twice, throttling for as
-    /// long as it lasts, as Lambda's own queue does.
+    /// Queues an invocation (`InvocationType` Event). Function errors are retried twice, throttling
+    /// as long as it lasts, as by Lambda's own queue (Lambda Developer Guide, "How Lambda handles
+    /// errors and retries with asynchronous invocation").
     pub fn invoke_async(&self, function: &str, payload: Bytes) -> Result<(), InvokeError> {
         let name = self.resolve(function)?;
         let payload = checked(payload)?;
@@ -239,13 +244,14 @@ impl Lambda {
         Ok(())
     }
 
-    /// Runs no program for the invocations that nobody waits for: `invoked` is told of each, with the function's name and
-    /// the payload. For virtual time; what Lambda does about a function that fails is the caller's then.
+    /// Runs no program for asynchronous invocations: `invoked` receives the function's name and the
+    /// payload instead. This is for virtual time. Lambda's retries are then up to the caller.
     pub fn on_invoke_async(&self, invoked: impl Fn(&str, Bytes) + Send + Sync + 'static) {
         lock(&self.inner.state).in_process = Some(Arc::new(invoked));
     }
 
-    /// Ends all sandboxes, running invocations included, and begins no more. Returns when every program is gone.
+    /// Ends all sandboxes, including running invocations, and starts no more. Returns when every
+    /// program has ended.
     pub async fn shutdown(&self) {
         self.inner.closed.send_replace(true);
         let idle: Vec<_> = {
@@ -258,7 +264,8 @@ impl Lambda {
         };
         drop(idle);
         let mut programs = self.inner.programs.subscribe();
-        // A killed program is gone at once, unless the kernel holds it: no reason to hang.
+        // A killed program ends at once, unless the operating system holds it. Do not wait for
+        // ever.
         let _ = tokio::time::timeout(
             Duration::from_secs(5),
             programs.wait_for(|programs| *programs == 0),

@@ -21,7 +21,7 @@ use crate::local_aws::lock;
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Lambda {
-    /// Takes a slot among the concurrent invocations, and a warm sandbox if there is one.
+    /// Takes a concurrency slot, and a warm sandbox if there is one.
     pub(super) fn begin(&self, name: &str) -> Result<StartedInvocation, InvokeError> {
         let mut state = lock(&self.inner.state);
         let reserved: u32 = state
@@ -37,7 +37,8 @@ impl Lambda {
             .sum();
         let concurrency = state.concurrency;
         state.requests += 1;
-        // Made, not drawn: an id must be unique, and the same in each run as far as the order of calls is.
+        // Counted, not random: an id is unique, and the same in each run with the same order of
+        // calls.
         let request_id = format!(
             "{:08x}-0000-4000-8000-{:012x}",
             state.requests, state.requests
@@ -62,7 +63,7 @@ impl Lambda {
             function.counters.throttles += 1;
             return Err(InvokeError::TooManyRequests { reason });
         }
-        // The one that worked last comes first: so the others grow idle, as on AWS.
+        // The sandbox that was used last is used first, so that the others become idle, as on AWS.
         let mut warm = None;
         while let Some((number, sandbox)) = function.idle.pop() {
             if sandbox.is_alive() {
@@ -206,7 +207,7 @@ impl Lambda {
     }
 
     fn log_sink(&self, config: &FunctionConfig, sandbox: u64) -> super::sandbox::LogSink {
-        // Weak: a program that lives on must not keep the host.
+        // Weak, because a running program must not keep the host alive.
         let inner = Arc::downgrade(&self.inner);
         let name = config.name.clone();
         Arc::new(move |request_id, text| {
@@ -217,7 +218,7 @@ impl Lambda {
                     .create(true)
                     .append(true)
                     .open(directory.join(format!("{name}.log")));
-                // A log that cannot be written is no reason to fail the function.
+                // A log file that cannot be written does not fail the function.
                 if let Ok(mut file) = file {
                     let _ = writeln!(file, "{text}");
                 }
@@ -252,7 +253,7 @@ impl Lambda {
     }
 }
 
-/// An invocation that has its slot.
+/// An invocation with its concurrency slot.
 pub(super) struct StartedInvocation {
     slot: ConcurrencySlot,
     pub(super) request_id: String,
@@ -260,7 +261,7 @@ pub(super) struct StartedInvocation {
     warm: Option<(u64, Sandbox)>,
 }
 
-/// One of the concurrent invocations; its drop makes room for the next.
+/// One of the concurrent invocations. Dropping it frees the slot.
 struct ConcurrencySlot {
     host: Lambda,
     name: String,

@@ -1,5 +1,5 @@
-//! The wire formats of the AWS protocols: form-encoded requests, XML answers, and errors in the form
-//! that each service gives them.
+//! The wire formats of the AWS protocols: form-encoded requests, XML answers, and the errors of
+//! each service.
 
 pub mod error;
 pub mod query;
@@ -7,7 +7,7 @@ pub mod xml;
 
 use jiff::Timestamp;
 
-/// A date and time as EC2 and Auto Scaling write them: UTC, to the millisecond.
+/// A date and time as EC2 and Auto Scaling write it: UTC, to the millisecond.
 #[must_use]
 pub fn iso8601(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()

@@ -1,4 +1,4 @@
-//! RunInstances by Auto Scaling, as CloudTrail tells of it.
+//! CloudTrail's records of RunInstances by Auto Scaling.
 
 use super::*;
 
@@ -13,14 +13,14 @@ async fn scaled(desired: u32, trail: Option<Duration>) -> LocalAws {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_trail_there_are_no_records() {
+async fn without_a_trail_there_are_no_cloudtrail_events() {
     let local = scaled(2, None).await;
     pass(600).await;
     assert_eq!(events(&local, RECORD), Vec::<Value>::new());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_launched_in_one_subnet_at_once_is_one_record() {
+async fn instances_launched_together_in_a_subnet_are_one_record() {
     let local = scaled(5, Some(Duration::from_secs(5))).await;
     pass(4).await;
     assert_eq!(events(&local, RECORD).len(), 0, "it takes its time");
@@ -57,7 +57,7 @@ async fn what_is_launched_in_one_subnet_at_once_is_one_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_that_ec2_refuses_has_no_response() {
+async fn the_record_of_a_refused_launch_has_no_response() {
     let local = group(0, "").await;
     local.with_world(|world| {
         world.kernel.settings.trail_delivers_after = Some(Duration::ZERO);

@@ -1,4 +1,4 @@
-//! Lifecycle hooks: how they hold an instance, and how that ends.
+//! Lifecycle hooks: how an instance waits for them, and how the wait ends.
 
 use super::*;
 
@@ -75,7 +75,7 @@ async fn a_launch_hook_holds_an_instance_until_it_is_completed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_event_comes_while_the_instance_is_pending_and_service_waits_for_it_to_run() {
+async fn a_continued_instance_is_in_service_only_once_it_is_running() {
     let local = group(1, HOOK).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let (instance, state) = only(&local);
@@ -201,7 +201,7 @@ async fn heartbeats_prolong_an_action_up_to_its_global_timeout() {
             (instance.clone(), LifecycleState::PendingWait)
         );
     }
-    // 5951 s have passed; after 100 times the heartbeat timeout, 6000 s, it is over.
+    // 5951 s have passed. The action ends after 100 times the heartbeat timeout, 6000 s.
     pass(55).await;
     let refused = call(&local, &beat).await.unwrap_err();
     assert_eq!(

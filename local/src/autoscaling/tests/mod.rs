@@ -118,7 +118,7 @@ fn complete(which: &str, result: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_hooks_instances_are_in_service_when_they_run() {
+async fn without_hooks_a_running_instance_is_in_service() {
     let local = group(4, "").await;
     pass(2).await;
     assert_eq!(
@@ -160,7 +160,7 @@ async fn without_hooks_instances_are_in_service_when_they_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scaling_in_asks_the_termination_hooks() {
+async fn scale_in_waits_for_the_termination_hooks() {
     let local = group(2, "").await;
     let hook = "PutLifecycleHook&AutoScalingGroupName=g&LifecycleHookName=out\
                 &LifecycleTransition=autoscaling:EC2_INSTANCE_TERMINATING&HeartbeatTimeout=300";
@@ -193,7 +193,7 @@ async fn scaling_in_asks_the_termination_hooks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_was_terminated_from_outside_is_replaced() {
+async fn an_instance_terminated_from_outside_is_replaced() {
     let local = group(1, HOOK).await;
     pass(5).await;
     let (first, _) = only(&local);
@@ -224,7 +224,7 @@ async fn an_instance_that_was_terminated_from_outside_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_that_fails_is_told_and_tried_again() {
+async fn a_failed_launch_emits_an_event_and_is_retried() {
     let local = group(20, "").await;
     // Each /28 has 11 addresses: fill one.
     pass(2).await;

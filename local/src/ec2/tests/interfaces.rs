@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn creates_with_what_was_asked_for() {
+async fn an_interface_is_created_as_requested() {
     let scene = Scene::new();
     let group = scene.local.with_world(|world| {
         ec2::create_security_group(
@@ -50,7 +50,7 @@ async fn creates_with_what_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_addresses_as_ec2_does() {
+async fn unusable_addresses_are_refused_with_ec2s_codes() {
     let scene = Scene::new();
     let create = |address: &'static str| {
         let params = [
@@ -89,7 +89,7 @@ async fn refuses_addresses_as_ec2_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_subnet_says_so_and_a_failed_creation_takes_nothing() {
+async fn a_creation_in_a_full_subnet_fails_and_takes_no_address() {
     let scene = Scene::new();
     let params = [
         ("SubnetId", scene.subnet_b.as_str()),
@@ -118,7 +118,7 @@ async fn a_full_subnet_says_so_and_a_failed_creation_takes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_what_does_not_exist_or_does_not_go_together() {
+async fn missing_resources_and_conflicting_parameters_are_refused() {
     let scene = Scene::new();
     let other_vpc_group = scene.local.with_world(|world| {
         let block = "10.9.0.0/16".parse().unwrap();
@@ -200,7 +200,7 @@ async fn refuses_what_does_not_exist_or_does_not_go_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_token_makes_one_interface() {
+async fn a_client_token_creates_one_interface() {
     let scene = Scene::new();
     let params = |description| {
         [
@@ -254,7 +254,7 @@ async fn a_client_token_outlives_its_interface() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deletion_gives_back_the_addresses_and_is_refused_in_use() {
+async fn deletion_releases_the_addresses_and_is_refused_in_use() {
     let scene = Scene::new();
     let id = scene.interface().await;
     let instance = scene.running("m5.large").await;

@@ -1,4 +1,4 @@
-//! EC2 as its callers see it: form-encoded requests through the one door, answers in XML.
+//! EC2 as its callers see it: form-encoded requests to the fake AWS, answers in XML.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +22,7 @@ use bytes::Bytes;
 
 use crate::{LocalAws, Settings, ec2};
 
-/// A VPC with a subnet in each of two zones, and the ways to call.
+/// A VPC with a subnet in each of two zones, and functions to call EC2.
 struct Scene {
     local: LocalAws,
     vpc: String,

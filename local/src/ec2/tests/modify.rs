@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn attributes_change_one_a_call() {
+async fn a_call_changes_one_attribute() {
     let scene = Scene::new();
     let id = scene.interface().await;
     let instance = scene.running("m5.large").await;

@@ -1,7 +1,9 @@
-//! Event patterns: which events a rule wants.
+//! Event patterns: which events a rule matches (EventBridge User Guide, "Amazon EventBridge event
+//! patterns").
 //!
-//! A pattern has the shape of an event. Its leaves are lists of alternatives; a field matches if any alternative
-//! does, an object if all of its fields do. Where the event holds a list, one matching element is enough.
+//! A pattern has the shape of an event. Its leaves are lists of alternatives. A field matches if
+//! one alternative does, an object if all of its fields do. If the event holds a list, one matching
+//! element is enough.
 
 mod parse;
 #[cfg(test)]
@@ -11,13 +13,13 @@ use serde_json::{Number, Value};
 
 use parse::parse_fields;
 
-/// A pattern that was found valid.
+/// A valid pattern.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     root: Fields,
 }
 
-/// What is wrong with a pattern, in words for its author.
+/// Why a pattern is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Event pattern is not valid. Reason: {0}")]
 pub(crate) struct InvalidPattern(String);
@@ -25,7 +27,7 @@ pub(crate) struct InvalidPattern(String);
 #[derive(Clone, Debug)]
 struct Fields {
     all: Vec<(String, Node)>,
-    /// Every `$or`: one of its alternatives must match.
+    /// The `$or` fields. One alternative of each must match.
     any: Vec<Vec<Fields>>,
 }
 
@@ -65,7 +67,7 @@ enum Comparison {
 }
 
 impl Pattern {
-    /// Reads a pattern as a rule has it: a JSON text.
+    /// Reads a pattern: a JSON text.
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidPattern> {
         let value: Value =
             serde_json::from_str(text).map_err(|error| InvalidPattern(error.to_string()))?;
@@ -77,7 +79,7 @@ impl Pattern {
         })
     }
 
-    /// Whether the rule wants this event.
+    /// Whether the event matches.
     pub(crate) fn matches(&self, event: &Value) -> bool {
         self.root.matches(Some(event))
     }
@@ -105,7 +107,8 @@ impl Matcher {
     fn matches_field(&self, field: Option<&Value>) -> bool {
         match (self, field) {
             (Self::Exists(wanted), _) => {
-                // Only leaves exist: an object is known by its fields.
+                // Only leaves exist. An object does not count (EventBridge User Guide, "Comparison
+                // operators").
                 let exists = field.is_some_and(|value| !value.is_object());
                 exists == *wanted
             }
@@ -164,7 +167,7 @@ impl Text {
     }
 }
 
-/// Whether the numbers are equal, however they are written (`1`, `1.0`).
+/// Whether the numbers are equal, in any notation (`1`, `1.0`).
 fn same(a: &Number, b: &Number) -> bool {
     a == b
         || a.as_f64()

@@ -140,7 +140,7 @@ fn parse_anything_but(argument: &Value) -> Result<Matcher, InvalidPattern> {
 }
 
 fn parse_numeric(argument: &Value) -> Result<Matcher, InvalidPattern> {
-    /// The range that EventBridge compares numbers in.
+    /// The range of numbers that EventBridge compares.
     const LIMIT: f64 = 5.0e9;
     let Some(parts) = argument.as_array() else {
         return invalid("Value of numeric must be an array.");

@@ -40,7 +40,7 @@ fn exact_values_are_alternatives_and_all_fields_must_match() {
 }
 
 #[test]
-fn text_matchers() {
+fn text_matchers_compare_strings() {
     let one =
         |matcher: Value, value: &str| matches(json!({ "a": [matcher] }), json!({ "a": value }));
     assert!(one(json!({ "prefix": "eks-" }), "eks-blue"));
@@ -62,7 +62,7 @@ fn text_matchers() {
 }
 
 #[test]
-fn anything_but_wants_a_value() {
+fn anything_but_needs_a_value() {
     let one = |matcher: Value, event: Value| {
         matches(json!({ "a": [{ "anything-but": matcher }] }), event)
     };
@@ -75,7 +75,7 @@ fn anything_but_wants_a_value() {
 }
 
 #[test]
-fn exists_looks_at_leaves() {
+fn exists_matches_leaves_only() {
     let exists = |wanted: bool, event: Value| {
         matches(json!({ "a": { "b": [{ "exists": wanted }] } }), event)
     };
@@ -86,7 +86,7 @@ fn exists_looks_at_leaves() {
 }
 
 #[test]
-fn numeric_ranges_and_cidr() {
+fn numeric_and_cidr_matchers_compare_ranges() {
     let range = json!({ "a": [{ "numeric": [">", 0, "<=", 5] }] });
     assert!(matches(range.clone(), json!({ "a": 5 })));
     assert!(!matches(range.clone(), json!({ "a": 0 })));
@@ -98,7 +98,7 @@ fn numeric_ranges_and_cidr() {
 }
 
 #[test]
-fn or_is_one_of_several() {
+fn or_matches_one_alternative() {
     let pattern = json!({ "source": ["s"], "$or": [{ "a": [1] }, { "b": { "c": [2] } }] });
     assert!(matches(pattern.clone(), json!({ "source": "s", "a": 1 })));
     assert!(matches(
