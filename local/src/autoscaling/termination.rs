@@ -65,15 +65,15 @@ pub(super) fn begin_termination(
             Transition::Terminating,
         );
     if !hooks_wait {
-        lifecycle::enter(
-            context.autoscaling,
-            context.kernel,
-            group_name,
-            instance,
-            LifecycleState::Terminating,
-        );
-        terminate_in_ec2(context, group_name, instance);
+        enter_terminating(context, group_name, instance);
     }
+}
+
+/// Puts an instance into Terminating, where no hook holds it, and has EC2 terminate it.
+fn enter_terminating(context: &mut Context<'_>, group: &str, instance: &str) {
+    let state = LifecycleState::Terminating;
+    lifecycle::enter(context.autoscaling, context.kernel, group, instance, state);
+    terminate_in_ec2(context, group, instance);
 }
 
 /// Terminates an instance without its hooks, whatever its state.
@@ -92,14 +92,7 @@ pub(super) fn terminate_without_hooks(
         LifecycleState::TerminatingWait | LifecycleState::TerminatingProceed
     ) {
         member.actions.clear();
-        lifecycle::enter(
-            context.autoscaling,
-            context.kernel,
-            group,
-            instance,
-            LifecycleState::Terminating,
-        );
-        terminate_in_ec2(context, group, instance);
+        enter_terminating(context, group, instance);
     }
 }
 

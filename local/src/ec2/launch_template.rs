@@ -9,7 +9,7 @@ use super::filter::Filters;
 use super::launch::InterfaceAtLaunch;
 use super::page::{Page, next_token};
 use super::run_instances::{IGNORED, parse_interfaces, parse_spot};
-use super::tags::{self, Tags};
+use super::tags::{self, LaunchTags, Tags};
 use super::volume::{VolumeAtLaunch, parse_volumes};
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
@@ -177,22 +177,15 @@ pub(crate) fn create(
     if fields.is_empty() {
         return Err(params.missing("LaunchTemplateData"));
     }
-    let kinds = [Kind::Instance, Kind::Interface, Kind::Volume];
-    let mut by_type = tags::specifications(&mut fields, &kinds)?;
+    let launch_tags = LaunchTags::parse(&mut fields)?;
     let data = LaunchTemplateData {
         image_id: fields.str("ImageId").unwrap_or_default(),
         instance_type: fields.str("InstanceType").unwrap_or_default(),
         security_groups: fields.list("SecurityGroupId"),
         user_data: fields.str("UserData"),
-        instance_tags: by_type
-            .remove(Kind::Instance.resource_type())
-            .unwrap_or_default(),
-        interface_tags: by_type
-            .remove(Kind::Interface.resource_type())
-            .unwrap_or_default(),
-        volume_tags: by_type
-            .remove(Kind::Volume.resource_type())
-            .unwrap_or_default(),
+        instance_tags: launch_tags.instance,
+        interface_tags: launch_tags.interface,
+        volume_tags: launch_tags.volume,
         volumes: parse_volumes(&mut fields)?,
         spot: parse_spot(&mut fields)?,
         network_interfaces: parse_interfaces(&mut fields)?,

@@ -2,10 +2,10 @@
 
 use super::create_interface::{InterfaceSpec, parse_addresses};
 use super::describe_instances::write_instances;
-use super::errors::{Kind, invalid_combination, invalid_value};
+use super::errors::{invalid_combination, invalid_value};
 use super::launch::{InterfaceAtLaunch, LaunchSpec, launch};
 use super::launch_template::{LaunchTemplateRef, resolve_launch_template};
-use super::tags;
+use super::tags::LaunchTags;
 use super::volume::parse_volumes;
 use super::{Ec2, volume};
 use crate::kernel::Kernel;
@@ -66,27 +66,20 @@ pub(crate) fn run(
     kernel: &mut Kernel,
     params: &mut Params,
 ) -> Result<String, ApiError> {
-    const TAGGED: [Kind; 3] = [Kind::Instance, Kind::Interface, Kind::Volume];
     let mut request = params.to_map();
     let token = params.str("ClientToken").filter(|token| !token.is_empty());
     let min = params.required_u32("MinCount")?;
     let max = params.required_u32("MaxCount")?;
-    let mut by_type = tags::specifications(params, &TAGGED)?;
+    let launch_tags = LaunchTags::parse(params)?;
     let zone = params.str("Placement.AvailabilityZone");
     let mut spec = LaunchSpec {
         image_id: params.str("ImageId").unwrap_or_default(),
         instance_type: params.str("InstanceType").unwrap_or_default(),
         subnet_id: params.str("SubnetId").unwrap_or_default(),
         security_groups: params.list("SecurityGroupId"),
-        tags: by_type
-            .remove(Kind::Instance.resource_type())
-            .unwrap_or_default(),
-        interface_tags: by_type
-            .remove(Kind::Interface.resource_type())
-            .unwrap_or_default(),
-        volume_tags: by_type
-            .remove(Kind::Volume.resource_type())
-            .unwrap_or_default(),
+        tags: launch_tags.instance,
+        interface_tags: launch_tags.interface,
+        volume_tags: launch_tags.volume,
         volumes: parse_volumes(params)?,
         spot: parse_spot(params)?,
         user_data: params.str("UserData"),

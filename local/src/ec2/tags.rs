@@ -18,7 +18,7 @@ pub type Tags = BTreeMap<String, String>;
 const MAX_TAGS: usize = 50;
 
 /// Reads `TagSpecification.N`: the tags for each resource type. Refuses types that are not allowed.
-pub(crate) fn specifications(
+fn specifications(
     params: &mut Params,
     allowed: &[Kind],
 ) -> Result<BTreeMap<&'static str, Tags>, ApiError> {
@@ -39,6 +39,27 @@ pub(crate) fn specifications(
         known.extend(tags);
     }
     Ok(by_type)
+}
+
+/// The tags that a launch or a launch template sets, by the type of the created resource.
+pub(crate) struct LaunchTags {
+    pub(crate) instance: Tags,
+    pub(crate) interface: Tags,
+    pub(crate) volume: Tags,
+}
+
+impl LaunchTags {
+    /// Reads `TagSpecification.N`.
+    pub(crate) fn parse(params: &mut Params) -> Result<Self, ApiError> {
+        let kinds = [Kind::Instance, Kind::Interface, Kind::Volume];
+        let mut by_type = specifications(params, &kinds)?;
+        let mut take = |kind: Kind| by_type.remove(kind.resource_type()).unwrap_or_default();
+        Ok(Self {
+            instance: take(Kind::Instance),
+            interface: take(Kind::Interface),
+            volume: take(Kind::Volume),
+        })
+    }
 }
 
 /// The tags of [`specifications`] for one kind.

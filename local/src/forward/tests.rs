@@ -282,11 +282,11 @@ fn an_invalid_route_is_refused() {
         ("s3,=http://127.0.0.1:1", "is not a service name"),
         ("S3=http://127.0.0.1:1", "is not a service name"),
         ("s3,ec2=http://127.0.0.1:1", "ec2 is part of the fake AWS"),
-        ("s3=127.0.0.1:1", "give http://HOST:PORT"),
-        ("s3=https://127.0.0.1:1", "give http://HOST:PORT"),
-        ("s3=http://127.0.0.1:1/path", "give http://HOST:PORT"),
-        ("s3=http://127.0.0.1:1/?q", "give http://HOST:PORT"),
-        ("s3=", "give http://HOST:PORT"),
+        ("s3=127.0.0.1:1", "use http://HOST:PORT"),
+        ("s3=https://127.0.0.1:1", "use http://HOST:PORT"),
+        ("s3=http://127.0.0.1:1/path", "use http://HOST:PORT"),
+        ("s3=http://127.0.0.1:1/?q", "use http://HOST:PORT"),
+        ("s3=", "use http://HOST:PORT"),
     ] {
         let error = text.parse::<Route>().unwrap_err().to_string();
         assert!(error.contains(said), "{text}: {error}");
