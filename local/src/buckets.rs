@@ -1,7 +1,7 @@
 //! Token buckets: how AWS limits the rate of API calls, per action, account and Region.
 //!
-//! EC2's sizes are those of its developer guide ("Request throttling for the Amazon EC2 API"). Auto Scaling
-//! publishes none; its calls get the sizes of EC2's classes.
+//! EC2's sizes are those of the EC2 Developer Guide ("Request throttling for the Amazon EC2 API").
+//! Auto Scaling publishes none, so its calls get the sizes of EC2's classes.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use crate::settings::Settings;
 /// The size of a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
-    /// How many calls can come at once.
+    /// How many calls may come in a burst.
     pub capacity: f64,
-    /// How many a second in the long run.
+    /// How many calls a second are allowed in the long run.
     pub refill_per_second: f64,
 }
 
 impl Bucket {
-    /// The bucket of an action that says what it wants: filters, ids or pages.
+    /// The bucket of an action that is called with filters, ids or pages.
     #[must_use]
     pub fn of(action: &str) -> Self {
         size(action, true)
@@ -60,7 +60,7 @@ fn is_read(action: &str) -> bool {
         .any(|prefix| action.starts_with(prefix))
 }
 
-/// Whether a Describe call says what it wants, or asks for pages.
+/// Whether a Describe call has filters, ids or pages. Others have a smaller bucket.
 fn is_narrowed(params: &BTreeMap<String, String>) -> bool {
     params
         .keys()
@@ -86,7 +86,7 @@ impl Buckets {
         }
     }
 
-    /// Takes a token for a call; false when there is none.
+    /// Takes a token for a call. Returns false if the bucket is empty.
     pub(crate) fn take(
         &mut self,
         settings: &Settings,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_filtered_describe_has_the_larger_bucket_and_sizes_can_be_set() {
+    async fn a_filtered_describe_has_a_larger_bucket_and_settings_override_sizes() {
         let mut settings = Settings::for_tests();
         settings
             .buckets

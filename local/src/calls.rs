@@ -1,4 +1,4 @@
-//! The record of calls, for tests and measurements.
+//! The call log, for tests and measurements.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 /// How a call ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has not ended, or the caller went away first.
+    /// It has not ended, or the caller left first.
     Pending,
-    /// It was done.
+    /// It succeeded.
     Ok,
     /// It was refused with this code.
     Error(String),
@@ -29,13 +29,13 @@ pub struct CallRecord {
     pub outcome: Outcome,
     /// The caller's User-Agent.
     pub user_agent: String,
-    /// The parameters as they were on the wire (of JSON: the top level; of a Lambda call: what the path and
-    /// headers say).
+    /// The parameters as they were on the wire. For JSON these are the top-level fields; for a
+    /// Lambda call, what its path and headers say.
     pub params: BTreeMap<String, String>,
 }
 
 impl CallRecord {
-    /// Whether it was done.
+    /// Whether it succeeded.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.outcome == Outcome::Ok
@@ -63,7 +63,7 @@ impl CallLog {
         self.calls.iter().cloned().collect()
     }
 
-    /// Returns the number under which to tell the outcome.
+    /// Adds a call, and returns its number for [`CallLog::end`].
     pub(crate) fn begin(&mut self, call: CallRecord) -> usize {
         if self.calls.len() >= self.limit {
             self.calls.pop_front();

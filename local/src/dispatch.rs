@@ -1,32 +1,28 @@
-//! From an HTTP request to the service that it is for, and what every call goes through on the way:
+//! The pipeline of a call, from the HTTP request to the service and back:
 //!
 //! ```text
 //! record → fault (before) → token bucket → half the latency → act → half the latency → fault (after) → answer
 //! ```
 //!
-//! What each service offers here:
+//! What answers a call:
 //!
-//! | service | function |
-//! |---|---|
-//! | `ec2` | `ec2::act(&mut World, action: &str, &mut Params) -> Result<String, ApiError>`: inner XML of `<ActionResponse>` |
-//! | `autoscaling` | `autoscaling::act(&mut World, action: &str, &mut Params) -> Result<String, ApiError>`: inner XML of `<ActionResult>` |
-//! | `sts` | `sts::act(&mut World, action: &str, &mut Params) -> Result<String, ApiError>`: inner XML of `<ActionResult>` |
-//! | `events` | `async eventbridge::act(&LocalAws, action: &str, serde_json::Value) -> Result<serde_json::Value, ApiError>` |
-//! | `lambda` | `async lambda::act(&LocalAws, http::Request<Bytes>) -> http::Response<Bytes>` |
-//! | `states` | `async stepfunctions::forward(&LocalAws, http::Request<Bytes>) -> http::Response<Bytes>` |
-//! | `eks` | `eks::act(&LocalAws, &http::Request<Bytes>, request_id: &str) -> Result<http::Response<Bytes>, ApiError>` |
-//! | one that is handed on | `async forward::Forwarding::forward(&self, service: &str, http::Request<Bytes>) -> Result<http::Response<Bytes>, ApiError>` |
+//! | service | function | answer |
+//! |---|---|---|
+//! | `ec2` | `World::ec2_call` | inner XML of `<ActionResponse>` |
+//! | `autoscaling` | `World::autoscaling_call` | inner XML of `<ActionResult>` |
+//! | `sts` | `sts::act` | inner XML of `<ActionResult>` |
+//! | `events` | `eventbridge::act` | JSON |
+//! | `lambda` | `lambda::act` | the whole response |
+//! | `states` | `stepfunctions::forward` | the whole response |
+//! | `eks` | `eks::act` | the whole response |
+//! | a forwarded one | `Forwarding::forward` | the whole response |
 //!
-//! Besides, the handle and the world hold and call:
+//! State and timers:
 //!
-//! - `autoscaling::AutoScaling: Default + Send` (state, at `world.autoscaling`), `autoscaling::Timer: Clone + Debug`
-//!   (set with `world.schedule(after, Timer::AutoScaling(…))`), `autoscaling::fire(&mut World, autoscaling::Timer)`,
-//!   and `autoscaling::instance_changed(&mut World, instance_id: &str, ec2::InstanceState)`, which EC2 calls after
-//!   an instance's state changed;
-//! - `eventbridge::EventBridge: Default + Send + Sync` (at `local.eventbridge()`), and
-//!   `eventbridge::start(WeakLocalAws, mpsc::UnboundedReceiver<Event>)`, which spawns the delivery task;
-//! - `lambda::Lambda: Default + Send + Sync` (at `local.lambda()`);
-//! - `stepfunctions::StepFunctions: Default + Send + Sync` (at `local.stepfunctions()`).
+//! - EC2, Auto Scaling and CloudTrail keep their state in [`World`](crate::World), which also runs
+//!   their timers;
+//! - EventBridge, Lambda, Step Functions and EKS keep theirs behind [`LocalAws`]. They work in
+//!   tasks of their own: `eventbridge::start` spawns the one that delivers events.
 
 use std::time::Duration;
 
@@ -42,9 +38,9 @@ use crate::service::{
 };
 use crate::wire::error::{ApiError, ErrorForm, respond};
 use crate::wire::xml::Xml;
-use crate::{autoscaling, ec2, eks, eventbridge, lambda, stepfunctions, sts};
+use crate::{eks, eventbridge, lambda, stepfunctions, sts};
 
-/// The connection broke before the answer came: an injected fault.
+/// The connection was reset before the answer: an injected fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("connection reset")]
 pub struct ConnectionReset;
@@ -54,12 +50,12 @@ pub(crate) async fn handle(
     local: &LocalAws,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, ConnectionReset> {
-    let request_id = local.with_world(|world| world.new_uuid());
+    let request_id = local.with_world(|world| world.kernel.new_uuid());
     let Some(service) = Service::of(&request, local.forwarding()) else {
         let error = ApiError::with_status(
             403,
             "MissingAuthenticationToken",
-            "Request is missing Authentication Token, or is for a service that is neither simulated nor forwarded",
+            "Request is missing Authentication Token, or is for a service that the fake AWS neither has nor forwards",
         );
         return Ok(error.render(ErrorForm::Query(EC2_NAMESPACE), &request_id));
     };
@@ -69,7 +65,7 @@ pub(crate) async fn handle(
         Err(error) => return Ok(error.render(service.error_form(), &request_id)),
     };
     let record = CallRecord {
-        at: local.with_world(|world| world.elapsed()),
+        at: local.with_world(|world| world.kernel.elapsed()),
         service: service.name().to_owned(),
         action: call.action.clone(),
         outcome: Outcome::Pending,
@@ -92,7 +88,7 @@ pub(crate) async fn handle(
     }
 }
 
-/// The error code of an answer that a service rendered itself.
+/// The error code in a response that the service rendered itself.
 fn code_of(response: &Response<Bytes>) -> String {
     let code = header(response.headers(), "x-amzn-errortype");
     if !code.is_empty() {
@@ -131,20 +127,25 @@ async fn run(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
             if faults.is_empty() {
                 None
             } else {
-                faults.strike(service.name(), &call.action, &call.params, world.rng())
+                faults.hit(
+                    service.name(),
+                    &call.action,
+                    &call.params,
+                    world.kernel.rng(),
+                )
             }
         };
         let metered = matches!(service, Service::Ec2 | Service::AutoScaling);
-        let has_token = !(world.settings.throttle && metered)
+        let has_token = !(world.kernel.settings.throttle && metered)
             || local.buckets().take(
-                &world.settings,
+                &world.kernel.settings,
                 service.name(),
                 &call.action,
                 &call.params,
-                world.now(),
+                world.kernel.now(),
             );
-        let latency = world.settings.latency_of(&call.action);
-        (fault, has_token, world.draw(latency))
+        let latency = world.kernel.settings.latency_of(&call.action);
+        (fault, has_token, world.kernel.draw(latency))
     });
     pause(latency / 2).await;
     match &fault {
@@ -189,7 +190,7 @@ async fn act(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
     } = call;
     match (service, body) {
         (Service::Ec2, Body::Query(mut params)) => {
-            let inner = local.with_world(|world| ec2::act(world, &action, &mut params))?;
+            let inner = local.with_world(|world| world.ec2_call(&action, &mut params))?;
             let mut xml = Xml::document();
             xml.element_in(&format!("{action}Response"), EC2_NAMESPACE, |xml| {
                 xml.text("requestId", request_id);
@@ -203,7 +204,7 @@ async fn act(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
             ))
         }
         (Service::AutoScaling, Body::Query(mut params)) => {
-            let inner = local.with_world(|world| autoscaling::act(world, &action, &mut params))?;
+            let inner = local.with_world(|world| world.autoscaling_call(&action, &mut params))?;
             Ok(query_response(
                 &action,
                 AUTO_SCALING_NAMESPACE,
@@ -212,7 +213,8 @@ async fn act(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
             ))
         }
         (Service::Sts, Body::Query(mut params)) => {
-            let inner = local.with_world(|world| sts::act(world, &action, &mut params))?;
+            let inner =
+                local.with_world(|world| sts::act(&world.kernel.settings, &action, &mut params))?;
             Ok(query_response(&action, STS_NAMESPACE, request_id, &inner))
         }
         (Service::Events, Body::Json(body)) => {

@@ -1,4 +1,4 @@
-//! Faults that a test injects: which call they strike, and what they do to it.
+//! Faults that a test injects: which calls they hit, and what happens to those.
 
 use rand::RngExt;
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
-/// What happens to a call that a fault strikes.
+/// What happens to a call that a fault hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// Refused with this error; no effect.
@@ -18,7 +18,7 @@ pub enum FaultKind {
         /// The message.
         message: String,
     },
-    /// Refused as the service does when it throttles; no effect.
+    /// Refused with the service's throttling error; no effect.
     Throttle,
     /// HTTP 500; no effect.
     InternalError,
@@ -28,11 +28,11 @@ pub enum FaultKind {
     ResetBefore,
     /// The connection is reset, but the call took effect: a lost response.
     ResetAfter,
-    /// The call takes so much longer (before it takes effect).
+    /// The call takes longer by this duration, before it takes effect.
     Delay(Duration),
 }
 
-/// A fault: strikes calls that match, after letting some pass, a number of times.
+/// A fault. It hits matching calls: a number of times, after letting some pass.
 #[derive(Clone, Debug)]
 pub struct Fault {
     action: String,
@@ -45,7 +45,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Strikes the first call of an action (`"*"`: any action), once.
+    /// Hits the first call of an action (`"*"`: any action), once.
     pub fn on(action: impl Into<String>, kind: FaultKind) -> Self {
         Self {
             action: action.into(),
@@ -58,41 +58,41 @@ impl Fault {
         }
     }
 
-    /// Only calls of this service (`ec2`, `autoscaling`, `events`, `lambda`, `states`, `sts`).
+    /// Hits only calls of this service (`ec2`, `autoscaling`, `events`, `lambda`, `states`, `sts`).
     #[must_use]
     pub fn service(mut self, service: impl Into<String>) -> Self {
         self.service = Some(service.into());
         self
     }
 
-    /// Only calls with this parameter, as it is on the wire: `("DeviceIndex", "2")`.
+    /// Hits only calls with this parameter, as it is on the wire: `("DeviceIndex", "2")`.
     #[must_use]
     pub fn when(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameter = Some((name.into(), value.into()));
         self
     }
 
-    /// Lets so many matching calls pass first.
+    /// Lets this many matching calls pass first.
     #[must_use]
     pub fn skip(mut self, calls: u32) -> Self {
         self.skip = calls;
         self
     }
 
-    /// Strikes so many matching calls.
+    /// Hits this many matching calls.
     #[must_use]
     pub fn times(mut self, calls: u32) -> Self {
         self.times = calls;
         self
     }
 
-    /// Strikes every matching call.
+    /// Hits every matching call.
     #[must_use]
     pub fn always(self) -> Self {
         self.times(u32::MAX)
     }
 
-    /// Strikes a matching call only with this probability (0 to 1).
+    /// Hits a matching call with this probability (0 to 1).
     #[must_use]
     pub fn chance(mut self, probability: f64) -> Self {
         self.chance = probability.clamp(0.0, 1.0);
@@ -128,15 +128,15 @@ impl Faults {
         self.faults.is_empty()
     }
 
-    /// The fault that strikes this call, if any: the first that matches and is not letting it pass.
-    pub(crate) fn strike(
+    /// The fault that hits this call, if any: the first one that matches and does not let it pass.
+    pub(crate) fn hit(
         &mut self,
         service: &str,
         action: &str,
         params: &BTreeMap<String, String>,
         rng: &mut ChaCha8Rng,
     ) -> Option<FaultKind> {
-        let mut struck = None;
+        let mut hit = None;
         for fault in &mut self.faults {
             if !fault.matches(service, action, params) {
                 continue;
@@ -151,11 +151,11 @@ impl Faults {
             if fault.times < u32::MAX {
                 fault.times -= 1;
             }
-            struck = Some(fault.kind.clone());
+            hit = Some(fault.kind.clone());
             break;
         }
         self.faults.retain(|fault| fault.times > 0);
-        struck
+        hit
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
     use rand::SeedableRng;
 
     #[test]
-    fn strikes_the_occurrences_that_were_asked_for() {
+    fn a_fault_hits_the_requested_calls() {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mut faults = Faults::default();
         faults.add(
@@ -176,31 +176,27 @@ mod tests {
                 .times(2),
         );
         let matching = BTreeMap::from([("X".to_owned(), "1".to_owned())]);
-        let mut struck = |service: &str, action: &str, params: &BTreeMap<String, String>| {
-            faults.strike(service, action, params, &mut rng).is_some()
+        let mut hit = |service: &str, action: &str, params: &BTreeMap<String, String>| {
+            faults.hit(service, action, params, &mut rng).is_some()
         };
-        assert!(!struck("ec2", "A", &BTreeMap::new()));
-        assert!(!struck("ec2", "B", &matching));
-        assert!(!struck("sts", "A", &matching));
-        assert!(!struck("ec2", "A", &matching), "skipped");
-        assert!(struck("ec2", "A", &matching));
-        assert!(struck("ec2", "A", &matching));
-        assert!(!struck("ec2", "A", &matching), "run out");
+        assert!(!hit("ec2", "A", &BTreeMap::new()));
+        assert!(!hit("ec2", "B", &matching));
+        assert!(!hit("sts", "A", &matching));
+        assert!(!hit("ec2", "A", &matching), "skipped");
+        assert!(hit("ec2", "A", &matching));
+        assert!(hit("ec2", "A", &matching));
+        assert!(!hit("ec2", "A", &matching), "run out");
         assert_eq!(faults.left(), 0);
     }
 
     #[test]
-    fn a_fault_by_chance_strikes_some() {
+    fn a_fault_with_a_probability_hits_some_calls() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut faults = Faults::default();
         faults.add(Fault::on("*", FaultKind::ResetAfter).chance(0.5).always());
-        let struck = (0..100)
-            .filter(|_| {
-                faults
-                    .strike("ec2", "A", &BTreeMap::new(), &mut rng)
-                    .is_some()
-            })
+        let hit = (0..100)
+            .filter(|_| faults.hit("ec2", "A", &BTreeMap::new(), &mut rng).is_some())
             .count();
-        assert!((20..80).contains(&struck), "{struck}");
+        assert!((20..80).contains(&hit), "{hit}");
     }
 }

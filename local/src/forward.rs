@@ -1,11 +1,12 @@
-//! Services that are not simulated here: their requests go on, as they are, to a server that has them.
+//! Forwarding: requests for services that the fake AWS does not have go to a server that has them.
 //!
 //! ```text
 //! hookline-local --forward s3,glue,athena,monitoring=http://127.0.0.1:4566
 //! ```
 //!
-//! A request is for the service that its SigV4 scope names. It keeps its method, path and query byte for byte, its body, and its
-//! headers but those of the connection; `Host` too, which the signature covers. Step Functions' engine is called by the same means.
+//! The SigV4 scope of a request names its service. The request keeps its method, its path and query
+//! byte for byte, its body, and its end-to-end headers, including `Host`, which the signature
+//! covers. Calls to the Step Functions engine go the same way.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,11 +25,13 @@ use crate::local_aws::lock;
 use crate::service::{Service, scope_service};
 use crate::wire::error::ApiError;
 
-/// The most that a request to, or an answer of, another server may hold: an execution's history, an object.
+/// The maximum size in bytes of a forwarded request or its answer, such as an execution's history
+/// or an object.
 pub(crate) const MAX_FORWARDED: usize = 64 * 1024 * 1024;
 
-/// Headers of one connection, which end with it (RFC 9110, 7.6.1), and the length, which the body tells.
-const OF_THE_CONNECTION: [HeaderName; 9] = [
+/// Headers that concern one connection only (RFC 9110, 7.6.1), and the length, which the body
+/// determines.
+const HOP_BY_HOP_HEADERS: [HeaderName; 9] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
     header::EXPECT,
@@ -40,30 +43,30 @@ const OF_THE_CONNECTION: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-/// Where requests for some services go.
+/// The server for some services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     services: Vec<String>,
     server: Authority,
 }
 
-/// What is wrong with a [`Route`].
+/// Why a [`Route`] is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// There is no `=`.
-    #[error("`{0}` is not SERVICE=URL, as s3,glue=http://127.0.0.1:4566")]
+    #[error("`{0}` is not SERVICE=URL, such as s3,glue=http://127.0.0.1:4566")]
     Form(String),
-    /// A service's name is none that a SigV4 scope can have.
-    #[error("`{0}` is no service: name it as a SigV4 scope does, as s3 or monitoring")]
+    /// The text is not a service name of a SigV4 scope.
+    #[error("`{0}` is not a service name: use the name in a SigV4 scope, such as s3 or monitoring")]
     Service(String),
-    /// A service that is simulated here.
-    #[error("{0} is simulated here: leave it out")]
-    Simulated(String),
-    /// A service that goes elsewhere already.
-    #[error("{0} is forwarded already: name it once")]
-    Twice(String),
-    /// Not a server over plain HTTP.
-    #[error("`{0}` is no server to forward to: give http://HOST:PORT, without a path")]
+    /// The fake AWS has this service itself.
+    #[error("{0} is part of the fake AWS: remove it from the list")]
+    Implemented(String),
+    /// The service has a route already.
+    #[error("{0} is already forwarded: name it once")]
+    Duplicate(String),
+    /// The URL is not a plain HTTP server.
+    #[error("`{0}` is not a server URL: use http://HOST:PORT without a path")]
     Url(String),
 }
 
@@ -81,8 +84,8 @@ impl FromStr for Route {
             if service.is_empty() || !service.bytes().all(named) {
                 return Err(RouteError::Service(service.clone()));
             }
-            if Service::simulated(service).is_some() {
-                return Err(RouteError::Simulated(service.clone()));
+            if Service::implemented(service).is_some() {
+                return Err(RouteError::Implemented(service.clone()));
             }
         }
         let parts = Uri::try_from(url).map(Uri::into_parts);
@@ -98,7 +101,7 @@ impl FromStr for Route {
     }
 }
 
-/// The services that are handed on, and where to.
+/// The forwarded services and their servers.
 #[derive(Default)]
 pub struct Forwarding {
     servers: Mutex<BTreeMap<Arc<str>, Authority>>,
@@ -106,36 +109,36 @@ pub struct Forwarding {
 }
 
 impl Forwarding {
-    /// Hands on the requests of these services from now on.
+    /// Forwards the requests of these services from now on.
     ///
     /// # Errors
-    /// [`RouteError::Twice`]; then nothing is changed.
+    /// [`RouteError::Duplicate`]; then nothing is changed.
     pub fn add(&self, route: Route) -> Result<(), RouteError> {
         let mut servers = lock(&self.servers);
         let mut changed = servers.clone();
         for service in route.services {
             let name = Arc::from(service.as_str());
             if changed.insert(name, route.server.clone()).is_some() {
-                return Err(RouteError::Twice(service));
+                return Err(RouteError::Duplicate(service));
             }
         }
         *servers = changed;
         Ok(())
     }
 
-    /// The service, if its requests are handed on.
+    /// The service, if it is forwarded.
     pub(crate) fn service(&self, name: &str) -> Option<Arc<str>> {
         let servers = lock(&self.servers);
         let (service, _) = servers.get_key_value(name)?;
         Some(Arc::clone(service))
     }
 
-    /// Whether a request with this head is to be handed on.
+    /// Whether a request with this head is forwarded.
     pub(crate) fn takes(&self, head: &http::request::Parts) -> bool {
         scope_service(&head.headers, &head.uri).is_some_and(|name| self.service(&name).is_some())
     }
 
-    /// Hands a request on, and its answer back.
+    /// Forwards a request, and returns the answer.
     pub(crate) async fn forward(
         &self,
         service: &str,
@@ -143,7 +146,7 @@ impl Forwarding {
     ) -> Result<Response<Bytes>, ApiError> {
         let server = lock(&self.servers).get(service).cloned();
         let server = server.ok_or_else(ApiError::internal)?;
-        let answer = self.http.hand_on(&server, request).await;
+        let answer = self.http.forward_to(&server, request).await;
         answer.map_err(|error| {
             ApiError::with_status(
                 503,
@@ -167,8 +170,8 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    /// The same request to another server, and that server's answer.
-    pub(crate) async fn hand_on(
+    /// Sends the request to another server, and returns its answer.
+    pub(crate) async fn forward_to(
         &self,
         server: &Authority,
         request: Request<Bytes>,
@@ -186,14 +189,14 @@ impl Http {
         head.uri = Uri::from_parts(uri).map_err(|error| error.to_string())?;
         head.version = http::Version::HTTP_11;
         head.extensions = http::Extensions::default();
-        end_to_end(&mut head.headers);
+        remove_hop_by_hop_headers(&mut head.headers);
         let is_head = head.method == Method::HEAD;
         let request = Request::from_parts(head, Full::new(body));
         let response = self.client().request(request).await;
         let (mut head, body) = response.map_err(|error| causes(&error))?.into_parts();
-        // Of an answer without a body, the length is of the body that there would be.
+        // The answer to HEAD has no body. Its length is that of the body for GET.
         let length = head.headers.get(header::CONTENT_LENGTH).cloned();
-        end_to_end(&mut head.headers);
+        remove_hop_by_hop_headers(&mut head.headers);
         if let (true, Some(length)) = (is_head, length) {
             head.headers.insert(header::CONTENT_LENGTH, length);
         }
@@ -207,18 +210,19 @@ impl Http {
     fn client(&self) -> &Client<HttpConnector, Full<Bytes>> {
         self.client.get_or_init(|| {
             let mut connector = HttpConnector::new();
-            // A small body must not wait for the acknowledgement of its head.
+            // Without this, a small body waits for the acknowledgement of its head.
             connector.set_nodelay(true);
             Client::builder(TokioExecutor::new())
-                // Each call has a connection of its own: one that was kept may be closed at the moment that it is used again.
+                // Each call has a new connection, because the server may close a kept one just when
+                // it is used again.
                 .pool_max_idle_per_host(0)
                 .build(connector)
         })
     }
 }
 
-/// Takes away the headers of the connection: those that are always, and those that `Connection` names.
-fn end_to_end(headers: &mut HeaderMap) {
+/// Removes the hop-by-hop headers: the fixed ones, and those that `Connection` names.
+fn remove_hop_by_hop_headers(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -226,12 +230,12 @@ fn end_to_end(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in OF_THE_CONNECTION.iter().chain(&named) {
+    for name in HOP_BY_HOP_HEADERS.iter().chain(&named) {
         headers.remove(name);
     }
 }
 
-/// An error with what is behind it: hyper's own says little.
+/// An error with its causes. hyper's own message says little.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,15 +1,18 @@
-//! A simulated AWS for one machine: EC2 network interfaces and instances, Auto Scaling groups with
-//! lifecycle hooks, EventBridge rules, a host for Lambda function binaries, and EKS clusters of which nodes and pods can be
-//! listed. What it does not simulate it can hand on to a server that does ([`forward`]).
+//! The fake AWS: EC2 network interfaces and instances, Auto Scaling groups with lifecycle hooks,
+//! EventBridge rules, a host for Lambda function binaries, and EKS clusters with an API server that
+//! lists nodes and pods. Requests for any other service can go to a server that has it
+//! ([`forward`]).
 //!
-//! It speaks the real wire protocols, so the AWS SDKs, the AWS CLI and boto3 work against it unchanged:
-//! over TCP (`server`), or in process by handing requests to [`LocalAws::handle`] from an SDK HTTP
-//! connector. Everything in it runs on tokio's clock and on one seeded random generator: with the clock
-//! paused, hours pass in milliseconds and one seed replays one history.
+//! It speaks AWS's own wire protocols, so the AWS SDKs, the AWS CLI and boto3 work against it
+//! unchanged: over TCP (`server`), or in process, when an SDK's HTTP connector hands its requests
+//! to [`LocalAws::handle`]. Everything runs on tokio's clock and one seeded random generator. With
+//! the clock paused, hours pass in milliseconds, and one seed gives one history.
 //!
 //! ```text
-//! request ──▶ dispatch (record, fault, token bucket, latency) ──▶ ec2 | autoscaling | … ──▶ World
+//! request ──▶ dispatch (record, fault, token bucket, latency) ──▶ ec2 | autoscaling | … ──▶ kernel
 //! ```
+//!
+//! Read [`kernel`] first: every service runs on it. [`World`] puts the services together.
 
 pub mod autoscaling;
 mod buckets;
@@ -21,6 +24,7 @@ pub mod eks;
 pub mod eventbridge;
 mod faults;
 pub mod forward;
+pub mod kernel;
 pub mod lambda;
 mod local_aws;
 pub mod server;
@@ -35,7 +39,8 @@ pub use buckets::Bucket;
 pub use calls::{CallRecord, Outcome};
 pub use dispatch::ConnectionReset;
 pub use faults::{Fault, FaultKind};
+pub use kernel::{Event, Kernel};
 pub use local_aws::{LocalAws, WeakLocalAws};
 pub use settings::{Latency, Settings};
 pub use wire::error::ApiError;
-pub use world::{Event, Timer, World};
+pub use world::World;

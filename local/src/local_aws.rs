@@ -1,5 +1,5 @@
-//! The handle that everything holds: one shared world behind a lock, and the task that lets its
-//! timers fall due while nobody calls.
+//! The handle to a running fake AWS: the world behind a lock, and the task that runs its timers
+//! while no call comes in.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -11,24 +11,25 @@ use crate::buckets::Buckets;
 use crate::calls::{CallLog, CallRecord};
 use crate::dispatch::{self, ConnectionReset};
 use crate::faults::{Fault, Faults};
+use crate::kernel::Event;
 use crate::settings::Settings;
-use crate::world::{Event, World};
+use crate::world::World;
 use crate::{eks, eventbridge, forward, lambda, stepfunctions};
 
-/// A running simulated AWS: one account in one Region. Clones are handles to the same one.
+/// A running fake AWS: one account in one Region. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct LocalAws {
     shared: Arc<Shared>,
 }
 
-/// A handle that does not keep the simulated AWS alive; for tasks that serve it.
+/// A handle that does not keep the fake AWS alive. The tasks that serve it hold this one.
 #[derive(Clone)]
 pub struct WeakLocalAws {
     shared: Weak<Shared>,
 }
 
 impl WeakLocalAws {
-    /// The simulated AWS, if somebody still holds it.
+    /// The fake AWS, if a handle still exists.
     #[must_use]
     pub fn upgrade(&self) -> Option<LocalAws> {
         self.shared.upgrade().map(|shared| LocalAws { shared })
@@ -37,8 +38,8 @@ impl WeakLocalAws {
 
 struct Shared {
     world: Mutex<World>,
-    /// Told when a timer was set that falls due before the one that the timer task sleeps for.
-    /// In its own Arc, so that the sleeping task need not hold the world.
+    /// Notified when the next timer changes. In an Arc of its own, so that the sleeping task does
+    /// not hold the world.
     rescheduled: Arc<Notify>,
     events: mpsc::UnboundedSender<Event>,
     faults: Mutex<Faults>,
@@ -58,14 +59,14 @@ impl Drop for Shared {
     }
 }
 
-/// A poisoned lock is taken all the same: the panic that poisoned it is reported by its own test.
+/// Locks a mutex, poisoned or not. The test that panicked reports its own panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LocalAws {
-    /// Starts a simulated AWS. Must be called within a tokio runtime: two tasks serve it (timers and
-    /// event delivery), and both end when the last handle is dropped.
+    /// Starts a fake AWS. Call it within a tokio runtime: two tasks serve it (timers and event
+    /// delivery). Both end when the last handle is dropped.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let (events, delivered) = mpsc::unbounded_channel();
@@ -90,10 +91,11 @@ impl LocalAws {
         local
     }
 
-    /// The one door for every AWS call, whether it came over TCP or from an SDK's HTTP connector.
+    /// Handles an AWS call. Every call comes this way, over TCP or from an SDK's HTTP connector.
     ///
     /// # Errors
-    /// [`ConnectionReset`] when an injected fault says so; AWS's own errors are responses.
+    /// [`ConnectionReset`] if an injected fault resets the connection. AWS's own errors are
+    /// responses.
     pub async fn handle(
         &self,
         request: http::Request<Bytes>,
@@ -107,17 +109,17 @@ impl LocalAws {
         lock(&self.shared.calls).all()
     }
 
-    /// Looks at, or changes, the world behind the API. Timers that are due run first; events that
-    /// `f` caused are delivered afterwards. `f` runs under the lock: it must not call this handle again.
+    /// Reads or changes the state behind the API. Timers that are due run first. Events that `f`
+    /// emits are delivered afterwards. `f` runs under the lock: it must not call this handle again.
     pub fn with_world<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
         let mut world = lock(&self.shared.world);
         let due_before = world.next_due();
         world.advance_to(Instant::now());
         let result = f(&mut world);
         let due_after = world.next_due();
-        // Sent while the lock is held: the order of events is the order of what happened.
-        for event in world.take_events() {
-            // Nobody listens only while the runtime shuts down.
+        // Sent under the lock, so that events arrive in the order in which they happened.
+        for event in world.kernel.take_events() {
+            // The receiver is gone only while the runtime shuts down.
             let _ = self.shared.events.send(event);
         }
         drop(world);
@@ -132,7 +134,8 @@ impl LocalAws {
         lock(&self.shared.faults).add(fault);
     }
 
-    /// How many injected faults have not run out yet: a test that injected one asks for zero at its end.
+    /// How many injected faults have not run out. A test that injects a fault expects zero at its
+    /// end.
     #[must_use]
     pub fn faults_left(&self) -> usize {
         lock(&self.shared.faults).left()
@@ -167,7 +170,7 @@ impl LocalAws {
         &self.shared.eks
     }
 
-    /// The services that are not simulated, and where their requests go.
+    /// The services that go to another server, and which server that is.
     #[must_use]
     pub fn forwarding(&self) -> &forward::Forwarding {
         &self.shared.forwarding

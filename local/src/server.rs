@@ -1,4 +1,4 @@
-//! The simulated AWS over TCP: one HTTP endpoint on the loopback interface for all services.
+//! The fake AWS over TCP: one HTTP endpoint on the loopback interface for all services.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,10 +15,11 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::forward::MAX_FORWARDED;
 use crate::{ConnectionReset, LocalAws, WeakLocalAws};
 
-/// A little over the largest payload that any service takes (Lambda's 6 MB), so that the service can refuse it.
+/// Slightly more than the largest payload of any service (Lambda's 6 MB), so that the service
+/// itself refuses it.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
-/// A running endpoint. It closes when this is dropped, and its connections with it.
+/// A running endpoint. Dropping it closes the port and its connections.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -26,10 +27,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on a port of 127.0.0.1; on one that is free for port 0. Functions are told of this endpoint.
+    /// Listens on a port of 127.0.0.1; port 0 takes a free one. Functions get this endpoint in
+    /// `AWS_ENDPOINT_URL`.
     ///
     /// # Errors
-    /// When the port cannot be had.
+    /// If the port is not available.
     pub async fn start(local: &LocalAws, port: u16) -> io::Result<Self> {
         Self::serve(local, TcpListener::bind(("127.0.0.1", port)).await?)
     }
@@ -37,7 +39,7 @@ impl Server {
     /// Serves on a listener.
     ///
     /// # Errors
-    /// When the listener has no address.
+    /// If the listener has no address.
     pub fn serve(local: &LocalAws, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let task = tokio::spawn(accept(local.downgrade(), listener)).abort_handle();
@@ -46,13 +48,13 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What belongs in `AWS_ENDPOINT_URL`.
+    /// The value for `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -71,17 +73,17 @@ async fn accept(local: WeakLocalAws, listener: TcpListener) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(_) => {
-                // Out of file descriptors, most likely: let some connections end first.
+                // Most likely there are no file descriptors left. Wait for connections to end.
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 continue;
             }
         };
-        // Small answers must not wait for the client's acknowledgement of the one before.
+        // Without this, a small answer waits for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let local = local.clone();
         connections.spawn(async move {
             let service = service_fn(|request| answer(local.clone(), request));
-            // An error here is a connection that broke off, or one that was reset on purpose.
+            // An error means a broken connection, or one that a fault reset.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -110,7 +112,7 @@ async fn answer(
         }
         Err(_) => return Ok(plain(StatusCode::BAD_REQUEST)),
     };
-    // A call that was received is carried out, even if its client hangs up: as AWS does.
+    // As on AWS, a received call takes effect even if its client disconnects.
     let call = tokio::spawn(async move { local.handle(Request::from_parts(parts, body)).await });
     match call.await {
         Ok(answer) => answer.map(|response| response.map(Full::new)),

@@ -1,4 +1,4 @@
-//! Which service a request is for, what it asks of it, and how that service refuses.
+//! The service and the action of a request, and the form of that service's errors.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,13 +22,13 @@ pub(crate) enum Service {
     Lambda,
     States,
     Eks,
-    /// One that is not simulated: its requests go on to a server that has it.
+    /// A service of another server: its requests are forwarded.
     Forwarded(Arc<str>),
 }
 
 impl Service {
-    /// The service of this name that is simulated here.
-    pub(crate) fn simulated(name: &str) -> Option<Self> {
+    /// The service with this name, if the fake AWS has it.
+    pub(crate) fn implemented(name: &str) -> Option<Self> {
         [
             Self::Ec2,
             Self::AutoScaling,
@@ -98,10 +98,11 @@ impl Service {
         }
     }
 
-    /// Reads the service off the request: SigV4 scope first, then what only one service can mean.
+    /// The service of a request. Read from the SigV4 scope, else from a header, path or version
+    /// that only one service uses.
     pub(crate) fn of(request: &Request<Bytes>, forwarding: &Forwarding) -> Option<Self> {
         if let Some(name) = scope_service(request.headers(), request.uri()) {
-            return Self::simulated(&name)
+            return Self::implemented(&name)
                 .or_else(|| Some(Self::Forwarded(forwarding.service(&name)?)));
         }
         let target = header(request.headers(), "x-amz-target");
@@ -139,7 +140,8 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// The service in `Credential=KEY/20260101/us-west-2/SERVICE/aws4_request`; or, of a presigned URL, in `X-Amz-Credential`.
+/// The service in `Credential=KEY/20260101/us-west-2/SERVICE/aws4_request`; or, of a presigned URL,
+/// in `X-Amz-Credential`.
 pub(crate) fn scope_service<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
     if let Some((_, credential)) = header(headers, "authorization").split_once("Credential=") {
         let service = credential.split([',', ' ']).next()?.split('/').nth(3)?;
@@ -151,7 +153,7 @@ pub(crate) fn scope_service<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<
     Some(Cow::Owned(credential.split('/').nth(3)?.to_owned()))
 }
 
-/// A request, read as far as the pipeline must know it.
+/// A request, with the parts that the pipeline needs.
 pub(crate) struct Call {
     pub(crate) service: Service,
     pub(crate) action: String,
@@ -248,8 +250,8 @@ fn top_level(body: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// How much of a payload the record of a Lambda call keeps.
-const PAYLOAD_KEPT: usize = 64 * 1024;
+/// How many bytes of the payload the record of a Lambda call keeps.
+const MAX_RECORDED_PAYLOAD: usize = 64 * 1024;
 
 fn lambda_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
     let path = request.uri().path();
@@ -268,7 +270,7 @@ fn lambda_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
         let kind = header(request.headers(), "x-amz-invocation-type");
         params.insert("InvocationType".to_owned(), kind.to_owned());
         let payload = request.body();
-        let kept = payload.get(..PAYLOAD_KEPT).unwrap_or(payload);
+        let kept = payload.get(..MAX_RECORDED_PAYLOAD).unwrap_or(payload);
         params.insert(
             "Payload".to_owned(),
             String::from_utf8_lossy(kept).into_owned(),
@@ -277,8 +279,9 @@ fn lambda_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
     (action.to_owned(), params)
 }
 
-/// What a call of a service that is not simulated is: its action, where its protocol has one at a known place. A REST call, as
-/// S3's are, has none: that is its method, with `Path` and `Query` among the parameters.
+/// The action and parameters of a call to a forwarded service. The action is known if the protocol
+/// has a fixed place for it. A REST call, such as S3's, has none: its action is the method, and
+/// `Path` and `Query` are parameters.
 fn forwarded_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
     let target = header(request.headers(), "x-amz-target");
     if let Some((_, action)) = target.rsplit_once('.') {

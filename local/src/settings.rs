@@ -1,13 +1,14 @@
-//! What can be set about the simulated AWS: who and where it is, how fast it is, and how awkward.
+//! The settings of the fake AWS: its account and Region, its delays, and how far it deviates from
+//! the ideal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use time::OffsetDateTime;
+use jiff::Timestamp;
 
 use crate::buckets::Bucket;
 
-/// A range of durations that one is drawn from, evenly.
+/// A range of durations. Each call draws one evenly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
     /// At least this long.
@@ -36,8 +37,8 @@ impl Latency {
     }
 }
 
-/// The settings of a simulated AWS. The defaults are quick and well-behaved: nothing lags, nothing is
-/// throttled, and what takes minutes in AWS takes a second.
+/// The settings of a fake AWS. By default nothing lags, nothing is throttled, and what takes
+/// minutes in AWS takes a second.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The Region's name.
@@ -49,46 +50,50 @@ pub struct Settings {
     /// The seed of everything random.
     pub seed: u64,
     /// The date and time at the start; the machine's own when `None`.
-    pub started_at: Option<OffsetDateTime>,
+    pub started_at: Option<Timestamp>,
 
     /// How long a call takes: half before it takes effect, half after.
     pub latency: Latency,
     /// Other latencies for single actions, by name.
     pub latency_of: BTreeMap<String, Latency>,
-    /// Whether calls take tokens from buckets and are refused when there are none.
+    /// Whether calls are throttled by token buckets (EC2 Developer Guide, "Request throttling for
+    /// the Amazon EC2 API").
     pub throttle: bool,
     /// Other buckets for single actions, by name.
     pub buckets: BTreeMap<String, Bucket>,
-    /// How many calls are remembered; the oldest are forgotten first.
+    /// How many calls the call log keeps. The oldest leave it first.
     pub call_log_limit: usize,
 
-    /// How far behind the truth EC2's Describe calls are, for instances and network interfaces.
+    /// How far EC2's Describe calls lag behind the current state, for instances and network
+    /// interfaces (EC2 Developer Guide, "Eventual consistency in the Amazon EC2 API").
     pub describe_lag: Duration,
-    /// Whether each Describe call lags by a random part of `describe_lag` instead of all of it, so that
-    /// a later answer can be older than an earlier one.
+    /// Whether each Describe call lags by a random part of `describe_lag` instead of all of it. A
+    /// later answer can then be older than an earlier one.
     pub describe_lag_varies: bool,
-    /// For how long DescribeInstances and CreateTags do not know a launched instance (`InvalidInstanceID.NotFound`).
+    /// For how long after a launch DescribeInstances and CreateTags answer
+    /// `InvalidInstanceID.NotFound`.
     pub instance_not_found_for: Duration,
-    /// For how long Attach, Modify, Delete and CreateTags do not know a created network interface
-    /// (`InvalidNetworkInterfaceID.NotFound`).
+    /// For how long after a creation Attach, Modify, Delete and CreateTags answer
+    /// `InvalidNetworkInterfaceID.NotFound`.
     pub interface_not_found_for: Duration,
 
     /// How long an instance is `pending`.
     pub instance_pending_for: Duration,
-    /// How long after a launch the instance's volumes are not shown on it yet.
+    /// How long after a launch DescribeInstances does not show the instance's volumes yet.
     pub volume_attach_for: Duration,
     /// How long an instance is `shutting-down`.
     pub shutdown_for: Duration,
-    /// For how long a terminated instance can still be described.
+    /// For how long a terminated instance is still described. On AWS it is about an hour (EC2 User
+    /// Guide, "Terminate Amazon EC2 instances").
     pub terminated_visible_for: Duration,
     /// How long an attachment is `attaching`.
     pub attach_for: Duration,
     /// How long an attachment is `detaching`.
     pub detach_for: Duration,
-    /// How long after a call CloudTrail's event comes (RunInstances by Auto Scaling); there is no trail, and so no event, when
-    /// `None`.
+    /// How long after a RunInstances call by Auto Scaling CloudTrail's event comes. `None`: there
+    /// is no trail, and so no event.
     pub trail_delivers_after: Option<Duration>,
-    /// How many network interfaces the account may have.
+    /// The account's quota of network interfaces per Region (5,000 by default on AWS).
     pub network_interface_limit: usize,
 }
 
@@ -124,11 +129,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// A fixed date (2026-01-01) instead of the machine's, for histories that are compared.
+    /// The defaults, with a fixed start (2026-01-01) so that histories can be compared.
     #[must_use]
     pub fn for_tests() -> Self {
         Self {
-            started_at: Some(time::macros::datetime!(2026-01-01 00:00:00 UTC)),
+            started_at: Some(Timestamp::constant(1_767_225_600, 0)),
             ..Self::default()
         }
     }

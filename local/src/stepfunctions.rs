@@ -1,9 +1,9 @@
-//! Step Functions: calls are passed on to a real engine for the Amazon States Language, moto's.
+//! Step Functions: calls go to an engine for the Amazon States Language, moto's.
 //!
-//! moto runs as a child process. It is told that AWS lives at this simulated AWS's port, so that what a state
-//! machine calls (Lambda, EC2, …) comes back here. It puts no *Step Functions Execution Status Change* on the event bus.
-//! In virtual time no child can take part: there a test runs executions itself, see
-//! [`StepFunctions::on_start_execution`]; those do.
+//! moto runs as a child process. Its AWS endpoint is the fake AWS, so the calls of a state machine
+//! (Lambda, EC2, …) come back here. It puts no *Step Functions Execution Status Change* on the
+//! event bus. A child process cannot take part in virtual time. There a test runs executions
+//! itself, see [`StepFunctions::on_start_execution`]; those put the event on the bus.
 
 mod in_process;
 
@@ -30,8 +30,8 @@ use crate::forward::Http;
 use crate::local_aws::lock;
 use crate::wire::error::{ApiError, ErrorForm, respond};
 
-/// How long the engine may take to come up: a cold Python start on a busy machine.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+/// How long the engine may take to start. A cold Python start on a busy machine is slow.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The engine that state machines run on. Clones share it.
 #[derive(Clone, Default)]
@@ -61,7 +61,7 @@ pub struct StartExecution {
     pub input: Value,
 }
 
-/// Why the engine could not be started.
+/// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The program could not be started.
@@ -72,8 +72,8 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The program ended, or did not answer in time.
-    #[error("moto did not come up: {0}")]
+    /// The program ended or did not answer in time.
+    #[error("moto did not start: {0}")]
     NotReady(String),
 }
 
@@ -86,8 +86,9 @@ impl fmt::Debug for StepFunctions {
 }
 
 impl StepFunctions {
-    /// Starts moto with this Python interpreter (of an environment with `moto[server,stepfunctions]`), waits until
-    /// it answers, and has it call this simulated AWS at `local_port`. `log` gets what it prints.
+    /// Starts moto with this Python interpreter (of an environment with
+    /// `moto[server,stepfunctions]`), waits until it answers, and points it to the fake AWS at
+    /// `local_port`. Its output goes to `log`.
     ///
     /// # Errors
     /// [`StartError`].
@@ -133,7 +134,7 @@ impl StepFunctions {
             .spawn()
             .map_err(spawn)?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let deadline = Instant::now() + START_DEADLINE;
+        let deadline = Instant::now() + START_TIMEOUT;
         let config = json!({ "stepfunctions": { "execute_state_machine": true } }).to_string();
         loop {
             if let Ok(Some(status)) = child.try_wait() {
@@ -145,7 +146,7 @@ impl StepFunctions {
                 Ok(response) if response.status().is_success() => break,
                 _ if Instant::now() >= deadline => {
                     return Err(StartError::NotReady(format!(
-                        "no answer within {START_DEADLINE:?}"
+                        "no answer within {START_TIMEOUT:?}"
                     )));
                 }
                 _ => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -157,18 +158,18 @@ impl StepFunctions {
         Ok(())
     }
 
-    /// Uses an engine that runs already.
+    /// Uses a running engine.
     pub fn use_engine(&self, address: SocketAddr) {
         lock(&self.engine).address = Some(address);
     }
 
-    /// Where the engine listens, once there is one.
+    /// The engine's address, if there is an engine.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         lock(&self.engine).address
     }
 
-    /// Ends the engine, if it was started here, and waits for its end.
+    /// Ends the engine that `start_moto` started, and waits for its end.
     pub async fn shutdown(&self) {
         let child = {
             let mut engine = lock(&self.engine);
@@ -176,7 +177,7 @@ impl StepFunctions {
             engine.child.take()
         };
         if let Some(mut child) = child {
-            // Already gone is as good.
+            // It may have ended already.
             let _ = child.kill().await;
         }
     }
@@ -188,11 +189,11 @@ impl StepFunctions {
     ) -> Result<Response<Bytes>, String> {
         let request = request.map_err(|error| error.to_string())?;
         let engine = Authority::try_from(engine.to_string()).map_err(|error| error.to_string())?;
-        self.http.hand_on(&engine, request).await
+        self.http.forward_to(&engine, request).await
     }
 }
 
-/// Passes a Step Functions call on to the engine, and its answer back.
+/// Sends a Step Functions call to the engine, and returns its answer.
 pub(crate) async fn forward(local: &LocalAws, request: Request<Bytes>) -> Response<Bytes> {
     let stepfunctions = local.stepfunctions();
     let (parts, body) = request.into_parts();
@@ -201,7 +202,7 @@ pub(crate) async fn forward(local: &LocalAws, request: Request<Bytes>) -> Respon
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok())
         .unwrap_or_default();
-    let request_id = local.with_world(|world| world.new_uuid());
+    let request_id = local.with_world(|world| world.kernel.new_uuid());
     let action = target.rsplit('.').next().unwrap_or_default();
     if let Some(answer) = stepfunctions.answer_in_process(local, action, &body) {
         return match answer {
@@ -217,12 +218,12 @@ pub(crate) async fn forward(local: &LocalAws, request: Request<Bytes>) -> Respon
     let Some(address) = stepfunctions.address() else {
         return ApiError::new(
             "UnknownOperationException",
-            "No engine for state machines is running here.",
+            "The fake AWS runs no state machine engine: start it with --python.",
         )
         .render(ErrorForm::Json, &request_id);
     };
     let body = if target == "AWSStepFunctions.StartExecution" {
-        named(body, || local.with_world(|world| world.new_uuid()))
+        named(body, || local.with_world(|world| world.kernel.new_uuid()))
     } else {
         body
     };
@@ -232,13 +233,13 @@ pub(crate) async fn forward(local: &LocalAws, request: Request<Bytes>) -> Respon
         Err(error) => ApiError::with_status(
             StatusCode::SERVICE_UNAVAILABLE.as_u16(),
             "ServiceUnavailable",
-            format!("The engine for state machines does not answer: {error}"),
+            format!("The state machine engine does not answer: {error}"),
         )
         .render(ErrorForm::Json, &request_id),
     }
 }
 
-/// A `StartExecution` with a name: AWS makes one up where there is none, which the engine does not.
+/// Adds a name to a `StartExecution` without one, as AWS does. The engine does not.
 fn named(body: Bytes, new_name: impl FnOnce() -> String) -> Bytes {
     match serde_json::from_slice::<Value>(&body) {
         Ok(Value::Object(mut call)) if call.get("name").is_none_or(Value::is_null) => {
@@ -249,7 +250,8 @@ fn named(body: Bytes, new_name: impl FnOnce() -> String) -> Bytes {
     }
 }
 
-/// A port that was free a moment ago: moto cannot take over a socket, nor tell which one it chose.
+/// A port that was free a moment ago. moto cannot take over a socket, nor report which port it
+/// chose.
 async fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))
         .await?

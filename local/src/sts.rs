@@ -1,20 +1,20 @@
-//! STS, as far as programs ask it who they are.
+//! STS: GetCallerIdentity only.
 
+use crate::settings::Settings;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// Answers one call with the inner XML of its result element.
 pub(crate) fn act(
-    world: &mut World,
+    settings: &Settings,
     action: &str,
     params: &mut Params,
 ) -> Result<String, ApiError> {
     match action {
         "GetCallerIdentity" => {
             params.finish()?;
-            let account = &world.settings.account;
+            let account = &settings.account;
             let mut xml = Xml::new();
             xml.text("Arn", format_args!("arn:aws:iam::{account}:user/local"));
             xml.text("UserId", "AIDALOCALUSER00000000");

@@ -1,4 +1,5 @@
-//! Whatever bytes come over the wire, they are read or refused: the query protocol, JSON, and what goes back as XML.
+//! Any bytes over the wire are read or refused: the query protocol, JSON, and the XML of the
+//! answers.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -11,13 +12,13 @@ use proptest::prelude::*;
 use proptest::string::string_regex;
 use proptest::test_runner::{Config, TestRunner};
 
-/// As many as asked for by PROPTEST_CASES, for a long run; else some.
+/// The number of cases: PROPTEST_CASES, for a long run; else a few.
 fn cases() -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(1_000)
 }
 
-/// Names that nest and count, as the query protocol has them, and any other.
+/// Parameter names: nested and numbered, as in the query protocol, and any other.
 fn name() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
         "Filter",
@@ -51,7 +52,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Asks for everything that a request can hold, at every depth.
+/// Reads everything that a request can hold, at every depth.
 fn read_all(params: &mut Params, name: &str, depth: u8) {
     let _ = params.str(name);
     let _ = params.u32(name);
@@ -71,7 +72,7 @@ fn read_all(params: &mut Params, name: &str, depth: u8) {
     let _ = params.finish().map_err(|error| error.to_string());
 }
 
-/// The characters that XML 1.0 can carry (its production 2); a carriage return comes back as a line's end.
+/// The characters that XML 1.0 allows (its production 2). A carriage return is read as a line end.
 fn is_carried(c: &char) -> bool {
     matches!(*c, '\t' | '\n' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
@@ -91,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_comes_out_of_xml_as_it_went_in(text in any::<String>()) {
+    fn text_written_as_xml_is_read_back_unchanged(text in any::<String>()) {
         let mut xml = Xml::new();
         xml.text("t", &text);
         let written = xml.into_string();
@@ -155,7 +156,7 @@ fn any_request_is_answered() {
                 .header("authorization", scope)
                 .header("x-amz-target", target)
                 .body(Bytes::from(body));
-            // What is no request in HTTP does not come so far.
+            // HTTP cannot carry this as a request.
             let Ok(request) = request else { return Ok(()) };
             let response = runtime.block_on(local.handle(request)).unwrap();
             prop_assert!(response.status().as_u16() < 500, "{response:?}");

@@ -1,4 +1,4 @@
-//! Whatever Auto Scaling, EventBridge, Lambda and Step Functions are sent, the answer is a 2xx or a 4xx.
+//! Auto Scaling, EventBridge, Lambda and Step Functions answer any request with a 2xx or a 4xx.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -100,7 +100,7 @@ fn paused<F: Future>(future: F) -> F::Output {
 async fn status(local: &LocalAws, request: http::request::Builder, body: impl Into<Bytes>) -> u16 {
     match request.body(body.into()) {
         Ok(request) => local.handle(request).await.unwrap().status().as_u16(),
-        // Not a request that HTTP can carry.
+        // HTTP cannot carry this as a request.
         Err(_) => 400,
     }
 }
@@ -149,7 +149,7 @@ async fn scene() -> LocalAws {
     local
 }
 
-/// As many as asked for by PROPTEST_CASES, for a long run; else a few.
+/// The number of cases: PROPTEST_CASES, for a long run; else a few.
 fn cases() -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(200)
@@ -159,7 +159,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn auto_scaling(calls in prop::collection::vec(
+    fn auto_scaling_answers_any_call(calls in prop::collection::vec(
         (prop::sample::select(&ACTIONS[..]), prop::collection::vec((prop::sample::select(&NAMES[..]), value()), 0..7)),
         1..20,
     )) {
@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn event_patterns_and_templates(pattern in r#"[\[\]{}":,a$*0-9 \\]{0,40}"#, template in r#"[<>{}":a-z.\\ é]{0,40}"#, path in r"[$.\[\]'*a0é]{0,20}") {
+    fn eventbridge_answers_any_pattern_and_template(pattern in r#"[\[\]{}":,a$*0-9 \\]{0,40}"#, template in r#"[<>{}":a-z.\\ é]{0,40}"#, path in r"[$.\[\]'*a0é]{0,20}") {
         paused(async {
             let local = LocalAws::new(Settings::for_tests());
             let call = |action: &'static str, body: serde_json::Value| {
@@ -197,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn lambda_and_step_functions(path in "[a-z:%/0-9$+]{0,30}", body in prop::collection::vec(any::<u8>(), 0..60), target in "[A-Za-z.]{0,20}") {
+    fn lambda_and_step_functions_answer_any_call(path in "[a-z:%/0-9$+]{0,30}", body in prop::collection::vec(any::<u8>(), 0..60), target in "[A-Za-z.]{0,20}") {
         paused(async {
             let local = LocalAws::new(Settings::for_tests());
             for method in [Method::GET, Method::POST, Method::DELETE] {

@@ -1,4 +1,5 @@
-//! The function host, with a real program, over the real wire: invocations, errors, timeouts, concurrency.
+//! The function host, with a real program, over the real wire: invocations, errors, timeouts,
+//! concurrency.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -76,7 +77,7 @@ async fn a_warm_sandbox_is_used_again() {
 }
 
 #[tokio::test]
-async fn a_function_error_is_passed_on_and_leaves_the_sandbox_warm() {
+async fn a_function_error_is_returned_and_leaves_the_sandbox_warm() {
     let local = local_with(|_| {});
     for _ in 0..2 {
         let response = invoke(&local, r#""fail""#).await;
@@ -134,7 +135,7 @@ async fn a_timeout_kills_the_program() {
 }
 
 #[tokio::test]
-async fn a_program_that_does_not_come_up_is_a_function_error() {
+async fn a_program_that_does_not_start_is_a_function_error() {
     for (init, error_type) in [("exit", "Runtime.ExitError"), ("error", "Init")] {
         let local = local_with(|config| {
             config
@@ -158,7 +159,7 @@ async fn a_program_that_does_not_come_up_is_a_function_error() {
 }
 
 #[tokio::test]
-async fn reserved_concurrency_is_kept() {
+async fn reserved_concurrency_limits_invocations() {
     let local = local_with(|config| config.reserved_concurrency = Some(1));
     let (one, other) = tokio::join!(invoke(&local, r#""sleep""#), invoke(&local, r#""sleep""#));
     let mut statuses = [one.status().as_u16(), other.status().as_u16()];
@@ -190,7 +191,7 @@ async fn reserved_concurrency_is_kept() {
 }
 
 #[tokio::test]
-async fn concurrent_invocations_have_sandboxes_of_their_own() {
+async fn each_concurrent_invocation_has_its_own_sandbox() {
     let local = local_with(|_| {});
     let (a, b, c) = tokio::join!(
         invoke(&local, r#""sleep a""#),
@@ -212,7 +213,7 @@ async fn concurrent_invocations_have_sandboxes_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_function_has_lambdas_environment_and_nothing_else() {
+async fn a_function_gets_lambdas_environment_only() {
     let local = local_with(|config| {
         config.memory_mb = 256;
         config
@@ -238,11 +239,11 @@ async fn a_function_has_lambdas_environment_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_a_function_logs_is_kept() {
+async fn the_log_of_a_function_is_kept() {
     let local = local_with(|_| {});
     let response = invoke(&local, "1").await;
     let id = header(&response, "x-amzn-requestid").unwrap().to_owned();
-    // The line travels through a pipe of its own.
+    // The line comes through a pipe of its own, so it may be late.
     let line = tokio::time::timeout(Duration::from_secs(10), async {
         loop {
             if let Some(line) = local.lambda().logs("f").pop() {
@@ -304,7 +305,7 @@ async fn bad_requests_are_refused_as_lambda_does() {
 }
 
 #[tokio::test]
-async fn a_function_is_known_by_name_and_arns() {
+async fn a_function_is_found_by_name_and_arn() {
     let local = local_with(|_| {});
     for name in [
         "f",
@@ -343,7 +344,7 @@ async fn a_function_is_known_by_name_and_arns() {
 }
 
 #[tokio::test]
-async fn a_response_beyond_the_limit_is_an_error() {
+async fn a_response_over_the_limit_is_a_function_error() {
     let local = local_with(|_| {});
     let response = invoke(&local, r#""large""#).await;
     assert_eq!(
@@ -356,7 +357,7 @@ async fn a_response_beyond_the_limit_is_an_error() {
 }
 
 #[tokio::test]
-async fn events_are_invoked_without_waiting() {
+async fn an_event_invocation_does_not_wait() {
     let local = local_with(|_| {});
     let response = call(&local, "f", "Event", r#""sleep""#).await;
     assert_eq!(

@@ -1,5 +1,6 @@
-//! The whole way of a launch, in process and in virtual time: a group scales out, its event matches a rule, the
-//! rule starts an execution, and the execution (a task of this test's) completes the lifecycle action.
+//! A launch from end to end, in process and in virtual time: a group scales out, the event matches
+//! a rule, the rule starts an execution, and the execution (a task of this test) completes the
+//! lifecycle action.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -96,7 +97,7 @@ async fn execute(local: LocalAws, execution: StartExecution) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn five_hundred_nodes_come_into_service_though_events_are_late_doubled_and_lost() {
+async fn five_hundred_nodes_reach_in_service_despite_late_duplicate_and_lost_events() {
     let local = LocalAws::new(Settings::for_tests());
     let weak = local.downgrade();
     local.stepfunctions().on_start_execution(move |execution| {
@@ -142,7 +143,8 @@ async fn five_hundred_nodes_come_into_service_though_events_are_late_doubled_and
             "all but those whose event was lost"
         );
     });
-    // The lost ones time out, are abandoned and replaced; the replacements' events arrive.
+    // The launches whose event was lost time out, are abandoned and replaced. The events of the
+    // replacements arrive.
     tokio::time::sleep(Duration::from_secs(300)).await;
     local.with_world(|world| {
         assert_eq!(world.autoscaling.in_service("nodes"), 500);

@@ -1,4 +1,4 @@
-//! The program's options: what is wrong with one is said by its name, before anything runs.
+//! The program's options: an invalid one is named in the error, before anything runs.
 
 #![allow(
     missing_docs,
@@ -10,7 +10,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// What the program says when it is started like this and ends by itself, badly.
+/// The error output of the program, which must fail with these arguments.
 fn refusal(args: &[&str]) -> String {
     let program = Command::new(env!("CARGO_BIN_EXE_hookline-local"))
         .args(["--port", "0"])
@@ -22,7 +22,7 @@ fn refusal(args: &[&str]) -> String {
 }
 
 #[test]
-fn a_cluster_that_cannot_be_read_is_named_with_its_file_and_field() {
+fn an_unreadable_cluster_is_named_with_its_file_and_field() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster-without-names.json");
     std::fs::write(&file, r#"{"nodes": [{"metadata": {}}], "pods": []}"#).unwrap();
     let option = format!("prod={}", file.display());
@@ -32,17 +32,17 @@ fn a_cluster_that_cannot_be_read_is_named_with_its_file_and_field() {
     }
     let said = refusal(&["--cluster", "prod=/nowhere/cluster.json"]);
     assert!(said.contains("could not read it"), "{said}");
-    assert!(refusal(&["--cluster", "prod"]).contains("give NAME=FILE"));
+    assert!(refusal(&["--cluster", "prod"]).contains("use NAME=FILE"));
 }
 
 #[test]
-fn a_route_that_cannot_be_is_named() {
+fn an_invalid_route_is_named() {
     let said = refusal(&["--forward", "s3,lambda=http://127.0.0.1:1"]);
-    assert!(said.contains("lambda is simulated here"), "{said}");
+    assert!(said.contains("lambda is part of the fake AWS"), "{said}");
     let route = "s3=http://127.0.0.1:1";
     let said = refusal(&["--forward", route, "--forward", route]);
     assert!(
-        said.contains("--forward") && said.contains("s3 is forwarded already"),
+        said.contains("--forward") && said.contains("s3 is already forwarded"),
         "{said}"
     );
 }

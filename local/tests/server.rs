@@ -23,10 +23,10 @@ async fn start() -> (LocalAws, Server) {
     (local, server)
 }
 
-/// Sends bytes, and returns all that comes back until the connection is closed.
+/// Sends bytes, and returns the answer up to the end of the connection.
 async fn exchange(server: &Server, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    // The server may close before it has read all: that is its right.
+    // The server may close before it has read everything.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
     let reading = stream.read_to_end(&mut answer);
@@ -44,7 +44,7 @@ fn post(headers: &str, body: &str) -> Vec<u8> {
 const WHO: &str = "Version=2011-06-15&Action=GetCallerIdentity";
 
 #[tokio::test]
-async fn answers_over_tcp() {
+async fn calls_are_answered_over_tcp() {
     let (_local, server) = start().await;
     let answer = exchange(&server, &post("", WHO)).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -75,7 +75,7 @@ async fn a_reset_closes_the_connection_without_an_answer() {
 }
 
 #[tokio::test]
-async fn bad_requests_do_no_harm() {
+async fn the_server_survives_bad_requests() {
     let (_local, server) = start().await;
     assert!(
         exchange(&server, b"\0\xff\r\n\r\n")
@@ -129,7 +129,8 @@ async fn states(server: &Server, action: &str, body: Value) -> Value {
     serde_json::from_str(body).unwrap()
 }
 
-/// Needs Python with `moto[server,stepfunctions]` in HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
+/// Needs Python with `moto[server,stepfunctions]` in HOOKLINE_PYTHON, which `cargo xtask test`
+/// sets. Fails without it.
 #[tokio::test]
 async fn a_state_machine_invokes_functions_and_catches_their_errors_by_name() {
     let python = PathBuf::from(

@@ -12,7 +12,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use hookline_kubernetes::{Backoff, Caller, Cluster, Error, Reader, RequestFailure};
-use hookline_local::eks::{ApiServer, Contents, Fault, What};
+use hookline_local::eks::{ApiServer, Contents, Fault, Resource};
 use hookline_local::server::Server;
 use hookline_local::{LocalAws, Settings};
 use hookline_runtime::sdk;
@@ -41,11 +41,11 @@ impl Scene {
         let aws = LocalAws::new(Settings::for_tests());
         let server = Server::start(&aws, 0).await.unwrap();
         let api = ApiServer::start("prod", vec![credentials()]).await.unwrap();
-        api.hold(Contents {
+        api.set_contents(Contents {
             nodes: vec![object("node-1")],
             pods: ["a", "b", "c"].map(object).to_vec(),
         });
-        aws.eks().hold("prod", api.description());
+        aws.eks().add_cluster("prod", api.description());
         Self { aws, server, api }
     }
 
@@ -84,7 +84,7 @@ async fn the_client_of_kube_is_authenticated() {
     let nodes = Api::<Node>::all(cluster.client());
     let node = nodes.get("node-1").await.unwrap();
     assert_eq!(node.metadata.name.as_deref(), Some("node-1"));
-    assert_eq!(scene.api.asked()[0].access_key, "AKIDEXAMPLE");
+    assert_eq!(scene.api.requests()[0].access_key, "AKIDEXAMPLE");
     assert!(scene.api.refused().is_empty());
 }
 
@@ -119,7 +119,7 @@ async fn the_client_of_kube_signs_a_new_token_after_a_401() {
     next_second().await;
     nodes.get("node-1").await.unwrap();
     nodes.get("node-1").await.unwrap();
-    let asked = scene.api.asked();
+    let asked = scene.api.requests();
     assert_ne!(asked[0].token, asked[1].token);
     assert_eq!(asked[1].token, asked[2].token);
 }
@@ -175,7 +175,7 @@ async fn a_token_that_cannot_be_signed_is_an_error_of_its_own() {
         assert!(matches!(error, Error::TokenNotSigned { .. }), "{error:?}");
         assert!(error.to_string().contains("no credentials"), "{error}");
     }
-    assert!(scene.api.asked().is_empty() && scene.api.refused().is_empty());
+    assert!(scene.api.requests().is_empty() && scene.api.refused().is_empty());
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn a_reader_names_the_list_that_it_may_not_read() {
     let cluster = scene.prod().await;
     scene
         .api
-        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Status(403, None)));
+        .fail(|asked| (asked.resource == Resource::Pods).then_some(Fault::Status(403, None)));
     let error = reader(&cluster)
         .list::<Pod>(2)
         .next_page()
@@ -217,7 +217,7 @@ async fn a_reader_names_the_list_that_it_may_not_read() {
     let text = error.to_string();
     let start = "cannot list pods in cluster prod: the caller is not allowed to";
     assert!(text.starts_with(start), "{text}");
-    assert_eq!(scene.api.asked().len(), 1);
+    assert_eq!(scene.api.requests().len(), 1);
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn an_unknown_cluster_is_not_found() {
 async fn a_cluster_that_is_being_created_is_not_ready() {
     let scene = Scene::new().await;
     let creating = json!({"name": "new", "status": "CREATING", "certificateAuthority": {}});
-    scene.aws.eks().hold("new", creating);
+    scene.aws.eks().add_cluster("new", creating);
     let error = scene.find("new").await.map(|_| ()).unwrap_err();
     let expected = Error::ClusterNotReady {
         cluster: "new".to_owned(),

@@ -1,11 +1,13 @@
-//! Scaling activities, and the events that Auto Scaling puts on the bus.
+//! Scaling activities, and the events of Auto Scaling (Auto Scaling User Guide, "Amazon EC2 Auto
+//! Scaling event reference").
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
+use super::AutoScaling;
 use super::group::{LifecycleAction, Transition};
+use crate::kernel::Kernel;
 use crate::wire::iso8601;
-use crate::world::World;
 
 const SOURCE: &str = "aws.autoscaling";
 
@@ -19,14 +21,14 @@ pub(super) struct Activity {
     pub(super) transition: Transition,
     pub(super) description: String,
     pub(super) cause: String,
-    pub(super) started: OffsetDateTime,
-    pub(super) ended: Option<OffsetDateTime>,
+    pub(super) started: Timestamp,
+    pub(super) ended: Option<Timestamp>,
     pub(super) status: Status,
     pub(super) message: String,
     pub(super) details: Value,
 }
 
-/// How an activity stands.
+/// The status of an activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
     InProgress,
@@ -56,7 +58,7 @@ impl Status {
     }
 }
 
-/// What an activity begins with.
+/// The data of a new activity.
 pub(super) struct Begin<'a> {
     pub(super) group: &'a str,
     pub(super) group_arn: &'a str,
@@ -68,8 +70,12 @@ pub(super) struct Begin<'a> {
 }
 
 /// Begins an activity and returns its id.
-pub(super) fn begin(world: &mut World, activity: Begin<'_>) -> String {
-    let id = world.new_uuid();
+pub(super) fn begin(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    activity: Begin<'_>,
+) -> String {
+    let id = kernel.new_uuid();
     let description = match (activity.transition, activity.instance) {
         (Transition::Launching, Some(instance)) => {
             format!("Launching a new EC2 instance: {instance}")
@@ -79,8 +85,8 @@ pub(super) fn begin(world: &mut World, activity: Begin<'_>) -> String {
             format!("Terminating EC2 instance: {}", instance.unwrap_or_default())
         }
     };
-    let started = world.timestamp();
-    world.autoscaling.activities.push(Activity {
+    let started = kernel.timestamp();
+    autoscaling.activities.push(Activity {
         id: id.clone(),
         group: activity.group.to_owned(),
         group_arn: activity.group_arn.to_owned(),
@@ -97,17 +103,23 @@ pub(super) fn begin(world: &mut World, activity: Begin<'_>) -> String {
     id
 }
 
-/// Notes that an activity waits for hooks.
-pub(super) fn wait(world: &mut World, id: &str) {
-    if let Some(activity) = find(world, id) {
+/// Sets an activity to MidLifecycleAction: it waits for hooks.
+pub(super) fn wait(autoscaling: &mut AutoScaling, id: &str) {
+    if let Some(activity) = find(autoscaling, id) {
         activity.status = Status::MidLifecycleAction;
     }
 }
 
-/// Ends an activity, and tells the bus of it.
-pub(super) fn end(world: &mut World, id: &str, status: Status, message: &str) {
-    let now = world.timestamp();
-    let Some(activity) = find(world, id) else {
+/// Ends an activity, and puts its event on the bus.
+pub(super) fn end(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    id: &str,
+    status: Status,
+    message: &str,
+) {
+    let now = kernel.timestamp();
+    let Some(activity) = find(autoscaling, id) else {
         return;
     };
     if activity.ended.is_some() {
@@ -117,32 +129,31 @@ pub(super) fn end(world: &mut World, id: &str, status: Status, message: &str) {
     activity.message = message.to_owned();
     activity.ended = Some(now);
     let activity = activity.clone();
-    announce(world, &activity);
+    announce(kernel, &activity);
 }
 
-fn find<'a>(world: &'a mut World, id: &str) -> Option<&'a mut Activity> {
-    // The one that is looked for is nearly always among the newest.
-    world
-        .autoscaling
+fn find<'a>(autoscaling: &'a mut AutoScaling, id: &str) -> Option<&'a mut Activity> {
+    // The activity is nearly always among the newest.
+    autoscaling
         .activities
         .iter_mut()
         .rev()
         .find(|activity| activity.id == id)
 }
 
-/// "EC2 Instance Launch Successful" and its three siblings.
-fn announce(world: &mut World, activity: &Activity) {
+/// Puts "EC2 Instance Launch Successful" or one of the three like it on the bus.
+fn announce(kernel: &mut Kernel, activity: &Activity) {
     let detail_type = match (activity.transition, activity.status) {
         (Transition::Launching, Status::Successful) => "EC2 Instance Launch Successful",
         (Transition::Launching, _) => "EC2 Instance Launch Unsuccessful",
         (Transition::Terminating, Status::Successful) => "EC2 Instance Terminate Successful",
         (Transition::Terminating, _) => "EC2 Instance Terminate Unsuccessful",
     };
-    let (origin, destination) = ends(activity.transition);
+    let (origin, destination) = origin_and_destination(activity.transition);
     let instance = activity.instance.as_deref().unwrap_or_default();
     let mut resources = vec![activity.group_arn.clone()];
     if !instance.is_empty() {
-        let settings = &world.settings;
+        let settings = &kernel.settings;
         resources.push(format!(
             "arn:aws:ec2:{}:{}:instance/{instance}",
             settings.region, settings.account
@@ -163,12 +174,13 @@ fn announce(world: &mut World, activity: &Activity) {
         "Origin": origin,
         "Destination": destination,
     });
-    world.emit(SOURCE, detail_type, resources, detail);
+    kernel.emit(SOURCE, detail_type, resources, detail);
 }
 
-/// "EC2 Instance-launch Lifecycle Action", or the one of a termination.
+/// Puts "EC2 Instance-launch Lifecycle Action" or "EC2 Instance-terminate Lifecycle Action" on the
+/// bus.
 pub(super) fn announce_action(
-    world: &mut World,
+    kernel: &mut Kernel,
     group: &str,
     group_arn: &str,
     instance: &str,
@@ -178,7 +190,7 @@ pub(super) fn announce_action(
         Transition::Launching => "EC2 Instance-launch Lifecycle Action",
         Transition::Terminating => "EC2 Instance-terminate Lifecycle Action",
     };
-    let (origin, destination) = ends(action.hook.transition);
+    let (origin, destination) = origin_and_destination(action.hook.transition);
     let mut detail = json!({
         "LifecycleActionToken": action.token,
         "AutoScalingGroupName": group,
@@ -196,10 +208,10 @@ pub(super) fn announce_action(
             Value::from(metadata.as_str()),
         );
     }
-    world.emit(SOURCE, detail_type, vec![group_arn.to_owned()], detail);
+    kernel.emit(SOURCE, detail_type, vec![group_arn.to_owned()], detail);
 }
 
-fn ends(transition: Transition) -> (&'static str, &'static str) {
+fn origin_and_destination(transition: Transition) -> (&'static str, &'static str) {
     match transition {
         Transition::Launching => ("EC2", "AutoScalingGroup"),
         Transition::Terminating => ("AutoScalingGroup", "EC2"),

@@ -1,77 +1,81 @@
-//! Launching and ending instances until a group has as many as it wants.
+//! Launches and terminates instances until a group has its desired capacity.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::activity::{self, Begin, Status};
 use super::group::{Group, LifecycleState, Member, Transition};
-use super::{Timer, lifecycle, machines};
-use crate::cloudtrail;
+use super::{AutoScaling, Context, Timer, lifecycle, termination};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
-use crate::world::World;
 
-/// How long a group waits after a launch that failed.
+/// How long a group waits after a failed launch before it tries again.
 const RETRY_LAUNCH: Duration = Duration::from_secs(60);
 
-/// Has a group compared with its desired capacity, once the call that changed it is over.
-pub(super) fn schedule_evaluation(world: &mut World, group: &str, after: Duration) {
+/// Schedules the comparison of a group with its desired capacity, after the call that changed it.
+pub(super) fn schedule_evaluation(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    group: &str,
+    after: Duration,
+) {
     let timer = Timer::Evaluate {
         group: group.to_owned(),
     };
-    world.schedule(after, crate::Timer::AutoScaling(timer));
+    kernel.schedule(&mut autoscaling.timers, after, timer);
 }
 
 /// Launches or terminates until the group's capacity is the desired one.
-pub(super) fn evaluate(world: &mut World, name: &str) {
+pub(super) fn evaluate(context: &mut Context<'_>, name: &str) {
     let mut launched = Vec::new();
-    balance(world, name, &mut launched);
-    cloudtrail::launched(world, &launched);
+    balance(context, name, &mut launched);
+    context.machines.record_launch(context.kernel, &launched);
 }
 
-fn balance(world: &mut World, name: &str, launched: &mut Vec<String>) {
-    while let Some(group) = world.autoscaling.groups.get(name) {
+fn balance(context: &mut Context<'_>, name: &str, launched: &mut Vec<String>) {
+    while let Some(group) = context.autoscaling.groups.get(name) {
         let (capacity, desired) = (group.capacity(), group.desired_capacity);
         if group.deleting {
             return;
         }
         if capacity < desired && !group.suspended.contains("Launch") {
-            match launch(world, name) {
+            match launch(context, name) {
                 Ok(instance) => launched.push(instance),
                 Err(_) => {
-                    schedule_evaluation(world, name, RETRY_LAUNCH);
+                    schedule_evaluation(context.autoscaling, context.kernel, name, RETRY_LAUNCH);
                     return;
                 }
             }
         } else if capacity > desired && !group.suspended.contains("Terminate") {
-            let Some(victim) = choose_victim(group) else {
+            let Some(victim) = choose_instance_to_terminate(group) else {
                 return;
             };
-            let now = iso8601(world.timestamp());
+            let now = iso8601(context.kernel.timestamp());
             let cause = format!(
                 "{} At {now} an instance was taken out of service in response to a difference between desired and \
                  actual capacity, shrinking the capacity from {capacity} to {}. At {now} instance {victim} was \
                  selected for termination.",
-                reason(world, name),
+                reason(context.autoscaling, name),
                 capacity - 1
             );
-            begin_termination(world, name, &victim, cause);
+            termination::begin_termination(context, name, &victim, cause);
         } else {
             return;
         }
     }
 }
 
-fn reason(world: &World, group: &str) -> String {
-    world
-        .autoscaling
+fn reason(autoscaling: &AutoScaling, group: &str) -> String {
+    autoscaling
         .groups
         .get(group)
         .map(|group| group.cause.clone())
         .unwrap_or_default()
 }
 
-/// The subnet for the next instance: of the zone with the fewest instances, the one with the fewest.
+/// The subnet for the next instance: the one with the fewest instances in the zone with the fewest
+/// (Auto Scaling User Guide, "Availability Zones").
 fn choose_subnet(group: &Group) -> Option<(String, String)> {
     let count = |matches: &dyn Fn(&Member) -> bool| {
         group
@@ -92,8 +96,9 @@ fn choose_subnet(group: &Group) -> Option<(String, String)> {
         .cloned()
 }
 
-/// The instance to end when there is one too many: of the zone with the most, the oldest.
-fn choose_victim(group: &Group) -> Option<String> {
+/// The instance to terminate when the group has too many: the oldest in the zone with the most. A
+/// short form of the default policy (Auto Scaling User Guide, "Configure termination policies").
+fn choose_instance_to_terminate(group: &Group) -> Option<String> {
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
     for member in group.members.iter().filter(|member| member.state.counts()) {
         *zones.entry(&member.availability_zone).or_default() += 1;
@@ -112,25 +117,27 @@ fn choose_victim(group: &Group) -> Option<String> {
         .map(|member| member.instance_id.clone())
 }
 
-fn launch(world: &mut World, name: &str) -> Result<String, ApiError> {
-    let group = world.autoscaling.group_mut(name)?;
+fn launch(context: &mut Context<'_>, name: &str) -> Result<String, ApiError> {
+    let group = context.autoscaling.group_mut(name)?;
     let capacity = group.capacity();
     let (subnet, zone) = choose_subnet(group).unwrap_or_default();
-    // A copy without its instances: a large group must not be copied for each of them.
+    // Copies the group without its instances, because a large group would be copied for each
+    // launch.
     let members = std::mem::take(&mut group.members);
     let copy = group.clone();
     group.members = members;
     let group = copy;
-    let now = iso8601(world.timestamp());
+    let now = iso8601(context.kernel.timestamp());
     let cause = format!(
         "{} At {now} an instance was started in response to a difference between desired and actual capacity, \
          increasing the capacity from {capacity} to {}.",
         group.cause,
         capacity + 1
     );
-    let launched = machines::launch(world, &group, &subnet);
+    let launched = context.machines.launch(context.kernel, &group, &subnet);
     let activity_id = activity::begin(
-        world,
+        context.autoscaling,
+        context.kernel,
         Begin {
             group: name,
             group_arn: &group.arn,
@@ -148,12 +155,20 @@ fn launch(world: &mut World, name: &str) -> Result<String, ApiError> {
         Ok(launched) => launched,
         Err(error) => {
             let message = format!("{} Launching EC2 instance failed.", error.message);
-            activity::end(world, &activity_id, Status::Failed, &message);
-            cloudtrail::failed(world, &subnet, &error);
+            activity::end(
+                context.autoscaling,
+                context.kernel,
+                &activity_id,
+                Status::Failed,
+                &message,
+            );
+            context
+                .machines
+                .record_failure(context.kernel, &subnet, &error);
             return Err(error);
         }
     };
-    world.autoscaling.group_mut(name)?.members.push(Member {
+    context.autoscaling.group_mut(name)?.members.push(Member {
         instance_id: instance.clone(),
         instance_type,
         availability_zone: zone,
@@ -165,171 +180,21 @@ fn launch(world: &mut World, name: &str) -> Result<String, ApiError> {
         actions: Vec::new(),
         activity_id,
     });
-    lifecycle::enter(world, name, &instance, LifecycleState::Pending);
-    if !lifecycle::begin_actions(world, name, &instance, Transition::Launching) {
-        lifecycle::proceed(world, name, &instance);
+    lifecycle::enter(
+        context.autoscaling,
+        context.kernel,
+        name,
+        &instance,
+        LifecycleState::Pending,
+    );
+    if !lifecycle::begin_actions(
+        context.autoscaling,
+        context.kernel,
+        name,
+        &instance,
+        Transition::Launching,
+    ) {
+        lifecycle::proceed(context, name, &instance);
     }
     Ok(instance)
-}
-
-/// Begins to end an instance. Its termination hooks are asked only if it was in service: to whom it was not yet
-/// given, from them it need not be taken.
-pub(super) fn begin_termination(
-    world: &mut World,
-    group_name: &str,
-    instance: &str,
-    cause: String,
-) {
-    let Some(group) = world.autoscaling.groups.get_mut(group_name) else {
-        return;
-    };
-    let group_arn = group.arn.clone();
-    let Some(member) = group.member_mut(instance) else {
-        return;
-    };
-    let was = member.state;
-    if !was.counts() {
-        return;
-    }
-    member.actions.clear();
-    let launch_activity = member.activity_id.clone();
-    let (subnet, zone) = (member.subnet_id.clone(), member.availability_zone.clone());
-    if was != LifecycleState::InService {
-        let message = "Instance was terminated while waiting for it to be in InService state";
-        activity::end(world, &launch_activity, Status::Cancelled, message);
-    }
-    let activity_id = activity::begin(
-        world,
-        Begin {
-            group: group_name,
-            group_arn: &group_arn,
-            instance: Some(instance),
-            transition: Transition::Terminating,
-            cause,
-            subnet: &subnet,
-            availability_zone: &zone,
-        },
-    );
-    if let Some(member) = world
-        .autoscaling
-        .groups
-        .get_mut(group_name)
-        .and_then(|group| group.member_mut(instance))
-    {
-        member.activity_id = activity_id;
-    }
-    let hooks_wait = was == LifecycleState::InService
-        && lifecycle::begin_actions(world, group_name, instance, Transition::Terminating);
-    if !hooks_wait {
-        lifecycle::enter(world, group_name, instance, LifecycleState::Terminating);
-        end_instance(world, group_name, instance);
-    }
-}
-
-/// Ends an instance without asking any hook, whatever it is in the middle of.
-pub(super) fn end_now(world: &mut World, group: &str, instance: &str, cause: String) {
-    begin_termination(world, group, instance, cause);
-    let Some(member) = world
-        .autoscaling
-        .groups
-        .get_mut(group)
-        .and_then(|group| group.member_mut(instance))
-    else {
-        return;
-    };
-    if matches!(
-        member.state,
-        LifecycleState::TerminatingWait | LifecycleState::TerminatingProceed
-    ) {
-        member.actions.clear();
-        lifecycle::enter(world, group, instance, LifecycleState::Terminating);
-        end_instance(world, group, instance);
-    }
-}
-
-/// Ends an instance whose launch was abandoned; the group launches another once it is gone.
-pub(super) fn abandon_launch(world: &mut World, group: &str, instance: &str, message: &str) {
-    let Some(member) = world
-        .autoscaling
-        .groups
-        .get(group)
-        .and_then(|group| group.member(instance))
-    else {
-        return;
-    };
-    let launch_activity = member.activity_id.clone();
-    activity::end(world, &launch_activity, Status::Cancelled, message);
-    let now = iso8601(world.timestamp());
-    let cause =
-        format!("At {now} an instance was taken out of service because its launch was abandoned.");
-    begin_termination(world, group, instance, cause);
-}
-
-/// A health check found an instance that is ending or gone, though the group did not end it.
-pub(super) fn replace_missing(world: &mut World, group: &str, instance: &str) {
-    let Some(member) = world
-        .autoscaling
-        .groups
-        .get_mut(group)
-        .and_then(|group| group.member_mut(instance))
-    else {
-        return;
-    };
-    if !member.state.counts() {
-        return;
-    }
-    member.healthy = false;
-    let now = iso8601(world.timestamp());
-    let cause = format!(
-        "At {now} an instance was taken out of service in response to an EC2 health check indicating it has been \
-         terminated or stopped."
-    );
-    begin_termination(world, group, instance, cause);
-}
-
-/// Has EC2 terminate an instance, which may be gone already.
-pub(super) fn end_instance(world: &mut World, group: &str, instance: &str) {
-    if machines::is_gone(world, instance) || machines::terminate(world, instance).is_err() {
-        finish(world, group, instance);
-    }
-}
-
-/// EC2 says that an instance is terminated.
-pub(super) fn terminated(world: &mut World, group: &str, instance: &str) {
-    let state = world
-        .autoscaling
-        .groups
-        .get(group)
-        .and_then(|group| group.member(instance))
-        .map(|m| m.state);
-    // In every other state it is a surprise, which the health check will find.
-    if matches!(
-        state,
-        Some(LifecycleState::Terminating | LifecycleState::TerminatingProceed)
-    ) {
-        finish(world, group, instance);
-    }
-}
-
-/// Takes a terminated instance out of its group.
-fn finish(world: &mut World, group_name: &str, instance: &str) {
-    lifecycle::enter(world, group_name, instance, LifecycleState::Terminated);
-    let Some(group) = world.autoscaling.groups.get_mut(group_name) else {
-        return;
-    };
-    let Some(index) = group
-        .members
-        .iter()
-        .position(|member| member.instance_id == instance)
-    else {
-        return;
-    };
-    let member = group.members.remove(index);
-    let remove_group = group.deleting && group.members.is_empty();
-    activity::end(world, &member.activity_id, Status::Successful, "");
-    if remove_group {
-        world.autoscaling.groups.remove(group_name);
-    } else {
-        schedule_evaluation(world, group_name, Duration::ZERO);
-    }
 }

@@ -2,14 +2,13 @@
 
 use super::activity::Activity;
 use super::group::{Group, LaunchTemplate, Member};
-use super::{invalid, tags_api};
+use super::{AutoScaling, invalid, tags_api};
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
-/// A page of a list: from where, and how long.
+/// A page of a list: its start and its length.
 pub(super) struct Window {
     from: usize,
     limit: usize,
@@ -37,7 +36,7 @@ impl Window {
         Ok(Self { from, limit })
     }
 
-    /// Hands on the page, and returns the token of the next one.
+    /// Passes the page to `write`, and returns the token of the next one.
     pub(super) fn cut<T>(&self, all: Vec<T>, write: impl FnOnce(Vec<T>)) -> Option<String> {
         let end = self.from.saturating_add(self.limit);
         let next = (end < all.len()).then(|| end.to_string());
@@ -46,7 +45,7 @@ impl Window {
     }
 }
 
-pub(super) fn groups(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn groups(autoscaling: &AutoScaling, params: &mut Params) -> Result<String, ApiError> {
     let names = params.list("AutoScalingGroupNames.member");
     let mut filters = Vec::new();
     for mut filter in params.structs("Filters.member") {
@@ -58,7 +57,7 @@ pub(super) fn groups(world: &mut World, params: &mut Params) -> Result<String, A
         filters.push((name, filter.list("Values.member")));
         filter.finish()?;
     }
-    // Accepted; instances are always included.
+    // Accepted without effect: instances are always included.
     let _ = params.bool("IncludeInstances")?;
     let window = Window::read(params)?;
     params.finish()?;
@@ -75,8 +74,7 @@ pub(super) fn groups(world: &mut World, params: &mut Params) -> Result<String, A
                     None => group.tags.values().any(|tag| values.contains(&tag.value)),
                 })
     };
-    let all: Vec<_> = world
-        .autoscaling
+    let all: Vec<_> = autoscaling
         .groups
         .values()
         .filter(|group| passes(group))
@@ -149,7 +147,7 @@ fn write_group(xml: &mut Xml, group: &Group) {
     xml.element("TrafficSources", |_| {});
 }
 
-/// What a group's instance and a described instance have in common.
+/// The fields that DescribeAutoScalingGroups and DescribeAutoScalingInstances share.
 fn write_member(xml: &mut Xml, member: &Member) {
     xml.text("InstanceId", &member.instance_id);
     xml.text("InstanceType", &member.instance_type);
@@ -167,12 +165,14 @@ fn write_launch_template(xml: &mut Xml, template: &LaunchTemplate) {
     xml.text("Version", &template.version);
 }
 
-pub(super) fn instances(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn instances(
+    autoscaling: &AutoScaling,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let ids = params.list("InstanceIds.member");
     let window = Window::read(params)?;
     params.finish()?;
-    let all: Vec<_> = world
-        .autoscaling
+    let all: Vec<_> = autoscaling
         .groups
         .values()
         .flat_map(|group| group.members.iter().map(move |member| (group, member)))
@@ -183,7 +183,7 @@ pub(super) fn instances(world: &mut World, params: &mut Params) -> Result<String
         xml.members("AutoScalingInstances", page, |xml, (group, member)| {
             xml.text("AutoScalingGroupName", &group.name);
             write_member(xml, member);
-            // Upper case here, capitalised in a group's list: as AWS has it.
+            // As on AWS: upper case here, capitalised in the list of a group.
             xml.text(
                 "HealthStatus",
                 if member.healthy {
@@ -198,13 +198,15 @@ pub(super) fn instances(world: &mut World, params: &mut Params) -> Result<String
     Ok(xml.into_string())
 }
 
-pub(super) fn activities(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn activities(
+    autoscaling: &AutoScaling,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let ids = params.list("ActivityIds.member");
     let group = params.str("AutoScalingGroupName");
     let include_deleted = params.bool("IncludeDeletedGroups")?.unwrap_or(false);
     let window = Window::read(params)?;
     params.finish()?;
-    let autoscaling = &world.autoscaling;
     if let Some(name) = group.as_ref().filter(|_| !include_deleted) {
         autoscaling.group(name)?;
     }

@@ -1,10 +1,10 @@
-//! What a group is: its size, its hooks, its instances, and their lifecycle actions.
+//! The types of a group: its size, its hooks, its instances, and their lifecycle actions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use time::OffsetDateTime;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 /// An Auto Scaling group.
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub(super) struct Group {
     pub(super) name: String,
     pub(super) arn: String,
-    pub(super) created: OffsetDateTime,
+    pub(super) created: Timestamp,
     pub(super) launch_template: LaunchTemplate,
     pub(super) min_size: u32,
     pub(super) max_size: u32,
@@ -30,18 +30,18 @@ pub(super) struct Group {
     /// Oldest first.
     pub(super) members: Vec<Member>,
     pub(super) suspended: BTreeSet<String>,
-    /// Being deleted, with its instances.
+    /// Whether it is being deleted, with its instances.
     pub(super) deleting: bool,
-    /// Why the next instance is launched or terminated, for its activity.
+    /// The cause in the activity of the next launch or termination.
     pub(super) cause: String,
 }
 
-/// Which launch template a group launches from.
+/// The launch template of a group.
 #[derive(Clone, Debug)]
 pub(super) struct LaunchTemplate {
     pub(super) id: String,
     pub(super) name: String,
-    /// As it was said: a number, `$Latest` or `$Default`.
+    /// As in the request: a number, `$Latest` or `$Default`.
     pub(super) version: String,
 }
 
@@ -64,13 +64,14 @@ pub(super) struct Hook {
 }
 
 impl Hook {
-    /// However many heartbeats come, an action ends after this.
+    /// An action ends after this time, however many heartbeats come: 100 times the heartbeat
+    /// timeout, at most 48 hours (Auto Scaling API Reference, LifecycleHook, `GlobalTimeout`).
     pub(super) fn global_timeout(&self) -> Duration {
         (self.heartbeat_timeout * 100).min(Duration::from_secs(48 * 3600))
     }
 }
 
-/// Which transition a hook interrupts.
+/// The transition that a hook interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
     /// `autoscaling:EC2_INSTANCE_LAUNCHING`
@@ -96,7 +97,7 @@ impl fmt::Display for Transition {
     }
 }
 
-/// How a lifecycle action is completed.
+/// The result of a lifecycle action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Continue,
@@ -135,16 +136,16 @@ pub(super) struct Member {
     pub(super) protected: bool,
     /// Lifecycle actions that wait to be completed.
     pub(super) actions: Vec<LifecycleAction>,
-    /// The activity that launched it, or that terminates it.
+    /// The activity of its launch, or of its termination.
     pub(super) activity_id: String,
 }
 
-/// A hook that waits for one instance.
+/// A hook that one instance waits for.
 #[derive(Clone, Debug)]
 pub(super) struct LifecycleAction {
     pub(super) token: String,
     pub(super) hook_name: String,
-    /// As the hook was when the action began: later changes do not concern it.
+    /// The hook as it was when the action began. Later changes have no effect on the action.
     pub(super) hook: Hook,
     pub(super) global_deadline: Instant,
     pub(super) heartbeats: u64,
@@ -153,26 +154,26 @@ pub(super) struct LifecycleAction {
 /// An instance's state in its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LifecycleState {
-    /// Launched; no hooks, and not running yet.
+    /// Launched, without hooks, and not running yet.
     Pending,
-    /// Hooks wait.
+    /// Waits for its hooks.
     PendingWait,
-    /// All hooks said CONTINUE.
+    /// All hooks were completed with CONTINUE.
     PendingProceed,
     /// In service.
     InService,
-    /// On its way out, without hooks.
+    /// Being terminated, without hooks.
     Terminating,
-    /// On its way out, and hooks wait.
+    /// Being terminated, and waits for its hooks.
     TerminatingWait,
-    /// On its way out; the hooks are done.
+    /// Being terminated; its hooks are completed.
     TerminatingProceed,
     /// Gone.
     Terminated,
 }
 
 impl LifecycleState {
-    /// Whether it is on its way into service, or there.
+    /// Whether it counts towards the capacity: pending or in service.
     pub(super) fn counts(self) -> bool {
         matches!(
             self,

@@ -3,112 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::group::{Group, LaunchTemplate, Transition};
-use super::hooks_api::Said;
-use super::{capacity, describe, invalid, machines, tags_api};
+use super::group::{Group, Transition};
+use super::group_request::GroupRequest;
+use super::hooks_api::HookRequest;
+use super::{Context, capacity, describe, invalid, tags_api, termination};
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
-
-/// What `CreateAutoScalingGroup` and `UpdateAutoScalingGroup` have in common.
-struct Shape {
-    launch_template: Option<LaunchTemplate>,
-    min_size: Option<u32>,
-    max_size: Option<u32>,
-    desired_capacity: Option<u32>,
-    default_cooldown: Option<u32>,
-    health_check_type: Option<String>,
-    health_check_grace_period: Option<u32>,
-    protect_new_instances: Option<bool>,
-    termination_policies: Vec<String>,
-    service_linked_role_arn: Option<String>,
-    subnets: Option<Vec<(String, String)>>,
-}
-
-impl Shape {
-    fn read(world: &World, params: &mut Params) -> Result<Self, ApiError> {
-        // Known, and without a meaning here.
-        for ignored in [
-            "CapacityRebalance",
-            "DefaultInstanceWarmup",
-            "DesiredCapacityType",
-            "MaxInstanceLifetime",
-        ] {
-            let _ = params.str(ignored);
-        }
-        let launch_template = read_launch_template(world, params)?;
-        let zones = params.list("AvailabilityZones.member");
-        let subnets = match params.str("VPCZoneIdentifier") {
-            Some(text) => Some(read_subnets(world, &text, &zones)?),
-            None => None,
-        };
-        Ok(Self {
-            launch_template,
-            min_size: params.u32("MinSize")?,
-            max_size: params.u32("MaxSize")?,
-            desired_capacity: params.u32("DesiredCapacity")?,
-            default_cooldown: params.u32("DefaultCooldown")?,
-            health_check_type: params.str("HealthCheckType"),
-            health_check_grace_period: params.u32("HealthCheckGracePeriod")?,
-            protect_new_instances: params.bool("NewInstancesProtectedFromScaleIn")?,
-            termination_policies: params.list("TerminationPolicies.member"),
-            service_linked_role_arn: params.str("ServiceLinkedRoleARN"),
-            subnets,
-        })
-    }
-}
-
-fn read_subnets(
-    world: &World,
-    text: &str,
-    zones: &[String],
-) -> Result<Vec<(String, String)>, ApiError> {
-    let mut subnets = Vec::new();
-    for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
-        let zone = machines::subnet_zone(world, id)
-            .ok_or_else(|| invalid(format!("The subnet ID '{id}' does not exist")))?;
-        if !zones.is_empty() && !zones.contains(&zone) {
-            return Err(invalid(
-                "The availability zones of the specified subnets and the Auto Scaling group do not match",
-            ));
-        }
-        subnets.push((id.to_owned(), zone));
-    }
-    if subnets.is_empty() {
-        return Err(invalid(
-            "At least one Availability Zone or VPC Subnet is required.",
-        ));
-    }
-    Ok(subnets)
-}
-
-/// Finds the launch template by id or name; the version is resolved at each launch, as AWS does.
-fn read_launch_template(
-    world: &World,
-    params: &mut Params,
-) -> Result<Option<LaunchTemplate>, ApiError> {
-    let id = params.str("LaunchTemplate.LaunchTemplateId");
-    let name = params.str("LaunchTemplate.LaunchTemplateName");
-    let version = params.str("LaunchTemplate.Version");
-    if id.is_none() && name.is_none() {
-        return Ok(None);
-    }
-    let (id, name) =
-        machines::find_launch_template(world, id.as_deref(), name.as_deref(), version.as_deref())
-            .map_err(|error| {
-            invalid(format!(
-                "You must use a valid fully-formed launch template. {}",
-                error.message
-            ))
-        })?;
-    Ok(Some(LaunchTemplate {
-        id,
-        name,
-        version: version.unwrap_or_else(|| "$Default".to_owned()),
-    }))
-}
 
 fn check_sizes(min: u32, max: u32, desired: u32) -> Result<(), ApiError> {
     if min > max {
@@ -124,16 +26,16 @@ fn check_sizes(min: u32, max: u32, desired: u32) -> Result<(), ApiError> {
     Ok(())
 }
 
-pub(super) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn create(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
-    let shape = Shape::read(world, params)?;
+    let request = GroupRequest::read(&context.machines, params)?;
     let tags = tags_api::read(params)?;
     let mut hooks = BTreeMap::new();
     for mut specification in params.structs("LifecycleHookSpecificationList.member") {
-        let said = Said::read(&mut specification)?;
+        let hook_request = HookRequest::read(&mut specification)?;
         specification.finish()?;
-        let hook = said.resolve(None)?;
-        hooks.insert(said.name, hook);
+        let hook = hook_request.resolve(None)?;
+        hooks.insert(hook_request.name, hook);
     }
     params.finish()?;
     if name.len() > 255 || name.contains(':') {
@@ -141,7 +43,7 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Result<String, A
             "Group name must have 1 to 255 characters, and no colon",
         ));
     }
-    if world.autoscaling.groups.contains_key(&name) {
+    if context.autoscaling.groups.contains_key(&name) {
         return Err(ApiError::new(
             "AlreadyExists",
             format!(
@@ -149,25 +51,25 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Result<String, A
             ),
         ));
     }
-    let min_size = shape.min_size.ok_or_else(|| params.missing("MinSize"))?;
-    let max_size = shape.max_size.ok_or_else(|| params.missing("MaxSize"))?;
-    let desired_capacity = shape.desired_capacity.unwrap_or(min_size);
+    let min_size = request.min_size.ok_or_else(|| params.missing("MinSize"))?;
+    let max_size = request.max_size.ok_or_else(|| params.missing("MaxSize"))?;
+    let desired_capacity = request.desired_capacity.unwrap_or(min_size);
     check_sizes(min_size, max_size, desired_capacity)?;
-    let launch_template = shape.launch_template.ok_or_else(|| {
+    let launch_template = request.launch_template.ok_or_else(|| {
         invalid(
             "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or \
              MixedInstancesPolicy parameter.",
         )
     })?;
-    let subnets = shape
+    let subnets = request
         .subnets
         .ok_or_else(|| invalid("At least one Availability Zone or VPC Subnet is required."))?;
     let (region, account) = (
-        world.settings.region.clone(),
-        world.settings.account.clone(),
+        context.kernel.settings.region.clone(),
+        context.kernel.settings.account.clone(),
     );
-    let uuid = world.new_uuid();
-    let now = world.timestamp();
+    let uuid = context.kernel.new_uuid();
+    let now = context.kernel.timestamp();
     let group = Group {
         arn: format!("arn:aws:autoscaling:{region}:{account}:autoScalingGroup:{uuid}:autoScalingGroupName/{name}"),
         created: now,
@@ -175,18 +77,18 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         min_size,
         max_size,
         desired_capacity,
-        default_cooldown: shape.default_cooldown.unwrap_or(300),
-        health_check_type: shape.health_check_type.unwrap_or_else(|| "EC2".to_owned()),
-        health_check_grace_period: shape.health_check_grace_period.unwrap_or(0),
-        protect_new_instances: shape.protect_new_instances.unwrap_or(false),
-        termination_policies: non_empty(shape.termination_policies).unwrap_or_else(|| vec!["Default".to_owned()]),
-        service_linked_role_arn: shape.service_linked_role_arn.unwrap_or_else(|| {
+        default_cooldown: request.default_cooldown.unwrap_or(300),
+        health_check_type: request.health_check_type.unwrap_or_else(|| "EC2".to_owned()),
+        health_check_grace_period: request.health_check_grace_period.unwrap_or(0),
+        protect_new_instances: request.protect_new_instances.unwrap_or(false),
+        termination_policies: non_empty(request.termination_policies).unwrap_or_else(|| vec!["Default".to_owned()]),
+        service_linked_role_arn: request.service_linked_role_arn.unwrap_or_else(|| {
             format!(
                 "arn:aws:iam::{account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
             )
         }),
         subnets,
-        tags: tags.into_iter().map(|said| (said.key, said.tag)).collect(),
+        tags: tags.into_iter().map(|tag| (tag.key, tag.tag)).collect(),
         hooks,
         members: Vec::new(),
         suspended: BTreeSet::new(),
@@ -198,8 +100,8 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         ),
         name: name.clone(),
     };
-    world.autoscaling.groups.insert(name.clone(), group);
-    capacity::schedule_evaluation(world, &name, Duration::ZERO);
+    context.autoscaling.groups.insert(name.clone(), group);
+    capacity::schedule_evaluation(context.autoscaling, context.kernel, &name, Duration::ZERO);
     Ok(String::new())
 }
 
@@ -207,16 +109,17 @@ fn non_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-pub(super) fn update(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn update(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
-    let shape = Shape::read(world, params)?;
+    let request = GroupRequest::read(&context.machines, params)?;
     params.finish()?;
-    let now = iso8601(world.timestamp());
-    let group = world.autoscaling.group_mut(&name)?;
-    let min_size = shape.min_size.unwrap_or(group.min_size);
-    let max_size = shape.max_size.unwrap_or(group.max_size);
-    // Bounds that leave out the desired capacity move it; one that was asked for must fit.
-    let desired = match shape.desired_capacity {
+    let now = iso8601(context.kernel.timestamp());
+    let group = context.autoscaling.group_mut(&name)?;
+    let min_size = request.min_size.unwrap_or(group.min_size);
+    let max_size = request.max_size.unwrap_or(group.max_size);
+    // New bounds move the desired capacity into them; a requested one must fit (Auto Scaling API
+    // Reference, UpdateAutoScalingGroup).
+    let desired = match request.desired_capacity {
         Some(desired) => desired,
         None if min_size <= max_size => group.desired_capacity.clamp(min_size, max_size),
         None => group.desired_capacity,
@@ -232,39 +135,39 @@ pub(super) fn update(world: &mut World, params: &mut Params) -> Result<String, A
     group.min_size = min_size;
     group.max_size = max_size;
     group.desired_capacity = desired;
-    if let Some(launch_template) = shape.launch_template {
+    if let Some(launch_template) = request.launch_template {
         group.launch_template = launch_template;
     }
-    if let Some(subnets) = shape.subnets {
+    if let Some(subnets) = request.subnets {
         group.subnets = subnets;
     }
-    if let Some(policies) = non_empty(shape.termination_policies) {
+    if let Some(policies) = non_empty(request.termination_policies) {
         group.termination_policies = policies;
     }
-    group.default_cooldown = shape.default_cooldown.unwrap_or(group.default_cooldown);
-    group.health_check_grace_period = shape
+    group.default_cooldown = request.default_cooldown.unwrap_or(group.default_cooldown);
+    group.health_check_grace_period = request
         .health_check_grace_period
         .unwrap_or(group.health_check_grace_period);
-    group.protect_new_instances = shape
+    group.protect_new_instances = request
         .protect_new_instances
         .unwrap_or(group.protect_new_instances);
-    if let Some(kind) = shape.health_check_type {
+    if let Some(kind) = request.health_check_type {
         group.health_check_type = kind;
     }
-    if let Some(role) = shape.service_linked_role_arn {
+    if let Some(role) = request.service_linked_role_arn {
         group.service_linked_role_arn = role;
     }
-    capacity::schedule_evaluation(world, &name, Duration::ZERO);
+    capacity::schedule_evaluation(context.autoscaling, context.kernel, &name, Duration::ZERO);
     Ok(String::new())
 }
 
-pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn delete(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
     let force = params.bool("ForceDelete")?.unwrap_or(false);
     params.finish()?;
-    let group = world.autoscaling.group_mut(&name)?;
+    let group = context.autoscaling.group_mut(&name)?;
     if group.members.is_empty() {
-        world.autoscaling.groups.remove(&name);
+        context.autoscaling.groups.remove(&name);
         return Ok(String::new());
     }
     if !force {
@@ -274,7 +177,7 @@ pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, A
              still in the group.",
         ));
     }
-    // By force, no hook is asked.
+    // ForceDelete skips the hooks (Auto Scaling API Reference, DeleteAutoScalingGroup).
     group.deleting = true;
     group.desired_capacity = 0;
     group
@@ -285,25 +188,25 @@ pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, A
         .iter()
         .map(|member| member.instance_id.clone())
         .collect();
-    let now = iso8601(world.timestamp());
+    let now = iso8601(context.kernel.timestamp());
     for instance in instances {
         let cause = format!("At {now} a user request deleted the AutoScalingGroup.");
-        capacity::end_now(world, &name, &instance, cause);
+        termination::terminate_without_hooks(context, &name, &instance, cause);
     }
     Ok(String::new())
 }
 
 pub(super) fn set_desired_capacity(
-    world: &mut World,
+    context: &mut Context<'_>,
     params: &mut Params,
 ) -> Result<String, ApiError> {
     let name = params.required_str("AutoScalingGroupName")?;
     let desired = params.required_u32("DesiredCapacity")?;
-    // There are no cooldowns here to honour.
+    // Accepted without effect: the fake AWS has no cooldowns.
     let _ = params.bool("HonorCooldown")?;
     params.finish()?;
-    let now = iso8601(world.timestamp());
-    let group = world.autoscaling.group_mut(&name)?;
+    let now = iso8601(context.kernel.timestamp());
+    let group = context.autoscaling.group_mut(&name)?;
     if desired > group.max_size {
         return Err(invalid(format!(
             "New SetDesiredCapacity value {desired} is above max value {} for the AutoScalingGroup.",
@@ -322,12 +225,12 @@ pub(super) fn set_desired_capacity(
         group.desired_capacity
     );
     group.desired_capacity = desired;
-    capacity::schedule_evaluation(world, &name, Duration::ZERO);
+    capacity::schedule_evaluation(context.autoscaling, context.kernel, &name, Duration::ZERO);
     Ok(String::new())
 }
 
 pub(super) fn terminate_instance(
-    world: &mut World,
+    context: &mut Context<'_>,
     params: &mut Params,
 ) -> Result<String, ApiError> {
     let instance = params.required_str("InstanceId")?;
@@ -335,8 +238,8 @@ pub(super) fn terminate_instance(
         .bool("ShouldDecrementDesiredCapacity")?
         .ok_or_else(|| params.missing("ShouldDecrementDesiredCapacity"))?;
     params.finish()?;
-    let now = iso8601(world.timestamp());
-    let group = world
+    let now = iso8601(context.kernel.timestamp());
+    let group = context
         .autoscaling
         .groups
         .values_mut()
@@ -365,19 +268,25 @@ pub(super) fn terminate_instance(
     let cause = format!(
         "At {now} instance {instance} was taken out of service in response to a user request."
     );
-    capacity::begin_termination(world, &name, &instance, cause);
+    termination::begin_termination(context, &name, &instance, cause);
     let mut xml = Xml::new();
-    if let Some(activity) = world.autoscaling.activities.iter().rev().find(|activity| {
-        activity.transition == Transition::Terminating
-            && activity.instance.as_ref() == Some(&instance)
-    }) {
+    if let Some(activity) = context
+        .autoscaling
+        .activities
+        .iter()
+        .rev()
+        .find(|activity| {
+            activity.transition == Transition::Terminating
+                && activity.instance.as_ref() == Some(&instance)
+        })
+    {
         xml.element("Activity", |xml| describe::write_activity(xml, activity));
     }
     Ok(xml.into_string())
 }
 
 pub(super) fn suspend(
-    world: &mut World,
+    context: &mut Context<'_>,
     params: &mut Params,
     suspended: bool,
 ) -> Result<String, ApiError> {
@@ -406,7 +315,7 @@ pub(super) fn suspend(
     if processes.is_empty() {
         processes = PROCESSES.map(str::to_owned).to_vec();
     }
-    let group = world.autoscaling.group_mut(&name)?;
+    let group = context.autoscaling.group_mut(&name)?;
     for process in processes {
         if suspended {
             group.suspended.insert(process);
@@ -414,6 +323,6 @@ pub(super) fn suspend(
             group.suspended.remove(&process);
         }
     }
-    capacity::schedule_evaluation(world, &name, Duration::ZERO);
+    capacity::schedule_evaluation(context.autoscaling, context.kernel, &name, Duration::ZERO);
     Ok(String::new())
 }

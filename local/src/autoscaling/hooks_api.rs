@@ -3,33 +3,34 @@
 use std::time::Duration;
 
 use super::group::{Hook, Transition, Verdict};
-use super::invalid;
-use super::lifecycle::{self, Which};
+use super::lifecycle::{self, ActionRef};
+use super::{AutoScaling, Context, invalid};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 const MAX_HOOKS: usize = 50;
 
-pub(super) fn put(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn put(autoscaling: &mut AutoScaling, params: &mut Params) -> Result<String, ApiError> {
     let group_name = params.required_str("AutoScalingGroupName")?;
-    let said = Said::read(params)?;
+    let hook_request = HookRequest::read(params)?;
     params.finish()?;
-    let group = world.autoscaling.group_mut(&group_name)?;
-    let hook = said.resolve(group.hooks.get(&said.name))?;
-    if group.hooks.len() >= MAX_HOOKS && !group.hooks.contains_key(&said.name) {
+    let group = autoscaling.group_mut(&group_name)?;
+    let hook = hook_request.resolve(group.hooks.get(&hook_request.name))?;
+    if group.hooks.len() >= MAX_HOOKS && !group.hooks.contains_key(&hook_request.name) {
         return Err(ApiError::new(
             "LimitExceeded",
             "You have reached the limit of lifecycle hooks for this group",
         ));
     }
-    group.hooks.insert(said.name, hook);
+    group.hooks.insert(hook_request.name, hook);
     Ok(String::new())
 }
 
-/// What a call says about a hook; the rest is the hook's that it changes, or a default.
-pub(super) struct Said {
+/// The parameters of a hook. What is missing stays as it is in an existing hook, else it is the
+/// default.
+pub(super) struct HookRequest {
     pub(super) name: String,
     transition: Option<Transition>,
     default_result: Option<Verdict>,
@@ -39,8 +40,9 @@ pub(super) struct Said {
     role_arn: Option<String>,
 }
 
-impl Said {
-    /// Reads the parameters of `PutLifecycleHook`, which are also those of a `LifecycleHookSpecification`.
+impl HookRequest {
+    /// Reads the parameters of `PutLifecycleHook`, which are also those of a
+    /// `LifecycleHookSpecification`.
     pub(super) fn read(params: &mut Params) -> Result<Self, ApiError> {
         let name = params.required_str("LifecycleHookName")?;
         let fits = name.len() <= 255
@@ -97,8 +99,9 @@ impl Said {
                 "The lifecycle transition of a lifecycle hook cannot be changed",
             ));
         }
-        let text = |said: &Option<String>, known: Option<&Option<String>>| {
-            said.clone()
+        let text = |requested: &Option<String>, known: Option<&Option<String>>| {
+            requested
+                .clone()
                 .or_else(|| known.cloned().flatten())
                 .filter(|text| !text.is_empty())
         };
@@ -126,15 +129,16 @@ impl Said {
     }
 }
 
-pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn delete(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
     let group = params.required_str("AutoScalingGroupName")?;
     let hook = params.required_str("LifecycleHookName")?;
     params.finish()?;
-    let group_state = world.autoscaling.group_mut(&group)?;
+    let group_state = context.autoscaling.group_mut(&group)?;
     if group_state.hooks.remove(&hook).is_none() {
         return Err(invalid(format!("No Lifecycle Hook found with name {hook}")));
     }
-    // Deleting a hook completes what waits for it: CONTINUE when launching, ABANDON when terminating.
+    // AWS completes the outstanding actions first: ABANDON for launching instances, CONTINUE for
+    // terminating ones (Auto Scaling API Reference, DeleteLifecycleHook).
     let waiting: Vec<_> = group_state
         .members
         .iter()
@@ -144,25 +148,25 @@ pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, A
         .collect();
     for (token, transition) in waiting {
         let verdict = match transition {
-            Transition::Launching => Verdict::Continue,
-            Transition::Terminating => Verdict::Abandon,
+            Transition::Launching => Verdict::Abandon,
+            Transition::Terminating => Verdict::Continue,
         };
-        let which = Which {
+        let action = ActionRef {
             group: group.clone(),
             hook: hook.clone(),
             token: Some(token),
             instance: None,
         };
-        lifecycle::complete(world, &which, verdict)?;
+        lifecycle::complete(context, &action, verdict)?;
     }
     Ok(String::new())
 }
 
-pub(super) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn describe(autoscaling: &AutoScaling, params: &mut Params) -> Result<String, ApiError> {
     let group_name = params.required_str("AutoScalingGroupName")?;
     let names = params.list("LifecycleHookNames.member");
     params.finish()?;
-    let group = world.autoscaling.group(&group_name)?;
+    let group = autoscaling.group(&group_name)?;
     for name in &names {
         if !group.hooks.contains_key(name) {
             return Err(invalid(format!("No Lifecycle Hook found with name {name}")));
@@ -190,36 +194,40 @@ pub(super) fn describe(world: &mut World, params: &mut Params) -> Result<String,
     Ok(xml.into_string())
 }
 
-fn which(params: &mut Params) -> Result<Which, ApiError> {
-    let which = Which {
+fn action_ref(params: &mut Params) -> Result<ActionRef, ApiError> {
+    let action = ActionRef {
         group: params.required_str("AutoScalingGroupName")?,
         hook: params.required_str("LifecycleHookName")?,
         token: params.str("LifecycleActionToken"),
         instance: params.str("InstanceId"),
     };
-    if let Some(token) = which.token.as_ref().filter(|token| token.len() != 36) {
+    if let Some(token) = action.token.as_ref().filter(|token| token.len() != 36) {
         return Err(invalid(format!(
             "1 validation error detected: Value '{}' at 'lifecycleActionToken' failed to satisfy constraint: Member \
              must have length equal to 36",
             token.chars().take(256).collect::<String>()
         )));
     }
-    Ok(which)
+    Ok(action)
 }
 
-pub(super) fn complete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    let which = which(params)?;
+pub(super) fn complete(context: &mut Context<'_>, params: &mut Params) -> Result<String, ApiError> {
+    let action = action_ref(params)?;
     let result = params.required_str("LifecycleActionResult")?;
     params.finish()?;
     let verdict = Verdict::parse(&result)
         .ok_or_else(|| invalid("Lifecycle Action Result must be either CONTINUE or ABANDON"))?;
-    lifecycle::complete(world, &which, verdict)?;
+    lifecycle::complete(context, &action, verdict)?;
     Ok(String::new())
 }
 
-pub(super) fn heartbeat(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    let which = which(params)?;
+pub(super) fn heartbeat(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    let action = action_ref(params)?;
     params.finish()?;
-    lifecycle::heartbeat(world, &which)?;
+    lifecycle::heartbeat(autoscaling, kernel, &action)?;
     Ok(String::new())
 }

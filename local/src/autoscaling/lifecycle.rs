@@ -1,39 +1,39 @@
-//! An instance's way through its states.
+//! The states of an instance, and its lifecycle actions.
 //!
 //! ```text
 //! launch ─▶ Pending ─▶ Pending:Wait ─▶ Pending:Proceed ─▶ InService ─▶ Terminating:Wait ─▶ Terminating:Proceed ─▶ gone
 //!                          └──────────── ABANDON ─────────────────────▶ Terminating ─────────────────────────────▲
 //! ```
 //!
-//! Every hook of a transition has its own lifecycle action, token and event; the instance goes on when all of them
-//! said CONTINUE, or the first said ABANDON.
+//! Every hook of a transition has a lifecycle action, token and event of its own. The instance goes
+//! on when all of them are completed with CONTINUE, or one with ABANDON (Auto Scaling User Guide,
+//! "How lifecycle hooks work").
 
 use std::time::Duration;
 
 use super::activity::{self, Status};
-use super::capacity;
 use super::group::{LifecycleAction, LifecycleState, Transition, Verdict};
 use super::record::{CompletedBy, Completion};
-use super::{Timer, invalid, machines};
+use super::{AutoScaling, Context, Timer, invalid, termination};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
-use crate::world::World;
 
-/// How long an instance is seen in `Pending:Proceed` and `Terminating:Proceed`.
+/// How long an instance stays in `Pending:Proceed` and `Terminating:Proceed`.
 const PROCEED: Duration = Duration::from_millis(100);
 
 /// Puts an instance into a state.
-pub(super) fn enter(world: &mut World, group: &str, instance: &str, state: LifecycleState) {
-    let at = world.elapsed();
-    if let Some(member) = world
-        .autoscaling
-        .groups
-        .get_mut(group)
-        .and_then(|group| group.member_mut(instance))
-    {
+pub(super) fn enter(
+    autoscaling: &mut AutoScaling,
+    kernel: &Kernel,
+    group: &str,
+    instance: &str,
+    state: LifecycleState,
+) {
+    let at = kernel.elapsed();
+    if let Some(member) = autoscaling.member_mut(group, instance) {
         member.state = state;
     }
-    let history = world
-        .autoscaling
+    let history = autoscaling
         .histories
         .entry(instance.to_owned())
         .or_default();
@@ -45,13 +45,14 @@ pub(super) fn enter(world: &mut World, group: &str, instance: &str, state: Lifec
 
 /// Begins the lifecycle actions of a transition. Returns whether there are any.
 pub(super) fn begin_actions(
-    world: &mut World,
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
     group_name: &str,
     instance: &str,
     transition: Transition,
 ) -> bool {
-    let (now, at) = (world.now(), world.elapsed());
-    let Some(group) = world.autoscaling.groups.get(group_name) else {
+    let (now, at) = (kernel.now(), kernel.elapsed());
+    let Some(group) = autoscaling.groups.get(group_name) else {
         return false;
     };
     let group_arn = group.arn.clone();
@@ -63,7 +64,7 @@ pub(super) fn begin_actions(
         .collect();
     let mut actions = Vec::new();
     for (hook_name, hook) in hooks {
-        let token = world.new_uuid();
+        let token = kernel.new_uuid();
         let global_deadline = now.checked_add(hook.global_timeout()).unwrap_or(now);
         actions.push(LifecycleAction {
             token,
@@ -76,8 +77,7 @@ pub(super) fn begin_actions(
     if actions.is_empty() {
         return false;
     }
-    let history = world
-        .autoscaling
+    let history = autoscaling
         .histories
         .entry(instance.to_owned())
         .or_default();
@@ -87,12 +87,7 @@ pub(super) fn begin_actions(
             .map(|action| (at, action.hook_name.clone(), action.token.clone())),
     );
     let mut activity_id = String::new();
-    if let Some(member) = world
-        .autoscaling
-        .groups
-        .get_mut(group_name)
-        .and_then(|group| group.member_mut(instance))
-    {
+    if let Some(member) = autoscaling.member_mut(group_name, instance) {
         member.actions = actions.clone();
         activity_id.clone_from(&member.activity_id);
     }
@@ -100,43 +95,50 @@ pub(super) fn begin_actions(
         Transition::Launching => LifecycleState::PendingWait,
         Transition::Terminating => LifecycleState::TerminatingWait,
     };
-    enter(world, group_name, instance, waiting);
-    activity::wait(world, &activity_id);
+    enter(autoscaling, kernel, group_name, instance, waiting);
+    activity::wait(autoscaling, &activity_id);
     for action in &actions {
-        set_timeout(world, group_name, instance, action);
-        activity::announce_action(world, group_name, &group_arn, instance, action);
+        set_timeout(autoscaling, kernel, group_name, instance, action);
+        activity::announce_action(kernel, group_name, &group_arn, instance, action);
     }
     true
 }
 
-fn set_timeout(world: &mut World, group: &str, instance: &str, action: &LifecycleAction) {
+fn set_timeout(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    group: &str,
+    instance: &str,
+    action: &LifecycleAction,
+) {
     let left = action
         .global_deadline
-        .saturating_duration_since(world.now());
+        .saturating_duration_since(kernel.now());
     let timer = Timer::Timeout {
         group: group.to_owned(),
         instance: instance.to_owned(),
         token: action.token.clone(),
         heartbeats: action.heartbeats,
     };
-    world.schedule(
+    kernel.schedule(
+        &mut autoscaling.timers,
         action.hook.heartbeat_timeout.min(left),
-        crate::Timer::AutoScaling(timer),
+        timer,
     );
 }
 
-/// How a call names a lifecycle action.
-pub(super) struct Which {
+/// The lifecycle action that a call names.
+pub(super) struct ActionRef {
     pub(super) group: String,
     pub(super) hook: String,
     pub(super) token: Option<String>,
     pub(super) instance: Option<String>,
 }
 
-impl Which {
-    /// The instance and token of the action, if it waits.
-    fn find(&self, world: &World) -> Result<(String, String), ApiError> {
-        let group = world.autoscaling.group(&self.group)?;
+impl ActionRef {
+    /// The instance and token of the action, if it is not completed yet.
+    fn find(&self, autoscaling: &AutoScaling) -> Result<(String, String), ApiError> {
+        let group = autoscaling.group(&self.group)?;
         if !group.hooks.contains_key(&self.hook)
             && !group
                 .members
@@ -177,17 +179,21 @@ impl Which {
 }
 
 /// Completes a lifecycle action for a caller.
-pub(super) fn complete(world: &mut World, which: &Which, verdict: Verdict) -> Result<(), ApiError> {
-    let found = which.find(world);
+pub(super) fn complete(
+    context: &mut Context<'_>,
+    action: &ActionRef,
+    verdict: Verdict,
+) -> Result<(), ApiError> {
+    let found = action.find(context.autoscaling);
     let (instance, token) = match &found {
         Ok((instance, token)) => (Some(instance.clone()), Some(token.clone())),
-        Err(_) => (which.instance.clone(), which.token.clone()),
+        Err(_) => (action.instance.clone(), action.token.clone()),
     };
-    let at = world.elapsed();
-    world.autoscaling.completions.push(Completion {
+    let at = context.kernel.elapsed();
+    context.autoscaling.completions.push(Completion {
         at,
-        group: which.group.clone(),
-        hook: which.hook.clone(),
+        group: action.group.clone(),
+        hook: action.hook.clone(),
         instance,
         token,
         result: verdict.to_string(),
@@ -196,17 +202,20 @@ pub(super) fn complete(world: &mut World, which: &Which, verdict: Verdict) -> Re
     });
     let (instance, token) = found?;
     let why = format!("Lifecycle Action Completed with {verdict} Result");
-    settle(world, &which.group, &instance, &token, verdict, &why);
+    settle(context, &action.group, &instance, &token, verdict, &why);
     Ok(())
 }
 
-/// Gives a lifecycle action its whole heartbeat timeout again, within its global timeout.
-pub(super) fn heartbeat(world: &mut World, which: &Which) -> Result<(), ApiError> {
-    let (instance, token) = which.find(world)?;
+/// Restarts the heartbeat timeout of a lifecycle action, within its global timeout.
+pub(super) fn heartbeat(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    action_ref: &ActionRef,
+) -> Result<(), ApiError> {
+    let (instance, token) = action_ref.find(autoscaling)?;
     let mut prolonged = None;
-    if let Some(action) = world
-        .autoscaling
-        .group_mut(&which.group)?
+    if let Some(action) = autoscaling
+        .group_mut(&action_ref.group)?
         .member_mut(&instance)
         .and_then(|member| {
             member
@@ -219,32 +228,31 @@ pub(super) fn heartbeat(world: &mut World, which: &Which) -> Result<(), ApiError
         prolonged = Some(action.clone());
     }
     if let Some(action) = prolonged {
-        set_timeout(world, &which.group, &instance, &action);
+        set_timeout(autoscaling, kernel, &action_ref.group, &instance, &action);
     }
     Ok(())
 }
 
-/// The heartbeat timeout of an action, if no heartbeat came since it was set.
+/// Completes an action with the hook's default result, unless a heartbeat came since the timer was
+/// set.
 pub(super) fn time_out(
-    world: &mut World,
+    context: &mut Context<'_>,
     group: &str,
     instance: &str,
     token: &str,
     heartbeats: u64,
 ) {
-    let Some(action) = world
+    let Some(action) = context
         .autoscaling
-        .groups
-        .get(group)
-        .and_then(|group| group.member(instance))
+        .member(group, instance)
         .and_then(|member| member.actions.iter().find(|action| action.token == token))
         .filter(|action| action.heartbeats == heartbeats)
     else {
         return;
     };
     let (hook, verdict) = (action.hook_name.clone(), action.hook.default_result);
-    let at = world.elapsed();
-    world.autoscaling.completions.push(Completion {
+    let at = context.kernel.elapsed();
+    context.autoscaling.completions.push(Completion {
         at,
         group: group.to_owned(),
         hook,
@@ -254,24 +262,26 @@ pub(super) fn time_out(
         accepted: true,
         by: CompletedBy::Timeout,
     });
-    settle(world, group, instance, token, verdict, "Heartbeat Timeout");
+    settle(
+        context,
+        group,
+        instance,
+        token,
+        verdict,
+        "Heartbeat Timeout",
+    );
 }
 
-/// Ends an action with a verdict, and lets the instance go on if that was what it waited for.
+/// Ends an action, and lets the instance go on if it waits for no other.
 fn settle(
-    world: &mut World,
+    context: &mut Context<'_>,
     group: &str,
     instance: &str,
     token: &str,
     verdict: Verdict,
     why: &str,
 ) {
-    let Some(member) = world
-        .autoscaling
-        .groups
-        .get_mut(group)
-        .and_then(|group| group.member_mut(instance))
-    else {
+    let Some(member) = context.autoscaling.member_mut(group, instance) else {
         return;
     };
     member.actions.retain(|action| action.token != token);
@@ -285,47 +295,73 @@ fn settle(
                 "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token {token} was \
                  abandoned: {why}"
             );
-            capacity::abandon_launch(world, group, instance, &message);
+            termination::abandon_launch(context, group, instance, &message);
         }
         (LifecycleState::PendingWait, Verdict::Continue) if done => {
-            enter(world, group, instance, LifecycleState::PendingProceed);
-            schedule_proceed(world, group, instance);
+            enter(
+                context.autoscaling,
+                context.kernel,
+                group,
+                instance,
+                LifecycleState::PendingProceed,
+            );
+            schedule_proceed(context.autoscaling, context.kernel, group, instance);
         }
         (LifecycleState::TerminatingWait, _) if done => {
-            enter(world, group, instance, LifecycleState::TerminatingProceed);
-            schedule_proceed(world, group, instance);
+            enter(
+                context.autoscaling,
+                context.kernel,
+                group,
+                instance,
+                LifecycleState::TerminatingProceed,
+            );
+            schedule_proceed(context.autoscaling, context.kernel, group, instance);
         }
         _ => {}
     }
 }
 
-fn schedule_proceed(world: &mut World, group: &str, instance: &str) {
+fn schedule_proceed(
+    autoscaling: &mut AutoScaling,
+    kernel: &mut Kernel,
+    group: &str,
+    instance: &str,
+) {
     let timer = Timer::Proceed {
         group: group.to_owned(),
         instance: instance.to_owned(),
     };
-    world.schedule(PROCEED, crate::Timer::AutoScaling(timer));
+    kernel.schedule(&mut autoscaling.timers, PROCEED, timer);
 }
 
-/// Takes an instance that waits for nothing more into service once it runs, or terminates it.
-pub(super) fn proceed(world: &mut World, group: &str, instance: &str) {
-    let Some(member) = world
-        .autoscaling
-        .groups
-        .get(group)
-        .and_then(|group| group.member(instance))
-    else {
+/// Puts an instance without open actions into service once it is running, or terminates it.
+pub(super) fn proceed(context: &mut Context<'_>, group: &str, instance: &str) {
+    let Some(member) = context.autoscaling.member(group, instance) else {
         return;
     };
     let activity_id = member.activity_id.clone();
     match member.state {
         LifecycleState::Pending | LifecycleState::PendingProceed
-            if machines::is_running(world, instance) =>
+            if context.machines.is_running(instance) =>
         {
-            enter(world, group, instance, LifecycleState::InService);
-            activity::end(world, &activity_id, Status::Successful, "");
+            enter(
+                context.autoscaling,
+                context.kernel,
+                group,
+                instance,
+                LifecycleState::InService,
+            );
+            activity::end(
+                context.autoscaling,
+                context.kernel,
+                &activity_id,
+                Status::Successful,
+                "",
+            );
         }
-        LifecycleState::TerminatingProceed => capacity::end_instance(world, group, instance),
+        LifecycleState::TerminatingProceed => {
+            termination::terminate_in_ec2(context, group, instance)
+        }
         _ => {}
     }
 }

@@ -1,41 +1,49 @@
-//! Auto Scaling: groups that keep their number of instances, and the lifecycle hooks between an instance's launch
-//! and its service.
+//! Auto Scaling: groups that keep a number of instances, and the lifecycle hooks between launch and
+//! InService.
 //!
-//! - `group`: what a group, its hooks, its instances and their lifecycle actions are;
-//! - `capacity`: launching and ending instances until there are as many as are desired;
-//! - `lifecycle`: an instance's way through its states, and what completes, prolongs or ends a lifecycle action;
-//! - `activity`: scaling activities, and the events that Auto Scaling puts on the bus;
-//! - `groups_api`, `hooks_api`, `tags_api`, `describe`: the calls.
+//! - `group`: the types of a group, its hooks, its instances and their lifecycle actions;
+//! - `capacity`: launches and terminates instances until the group has its desired capacity;
+//! - `termination`: how an instance leaves its group;
+//! - `machines`: the calls to EC2;
+//! - `lifecycle`: the states of an instance, and what completes, prolongs or ends a lifecycle
+//!   action;
+//! - `activity`: scaling activities, and the events of Auto Scaling;
+//! - `groups_api`, `group_request`, `hooks_api`, `tags_api`, `describe`: the calls.
 
 mod activity;
 mod capacity;
 mod describe;
 mod group;
+mod group_request;
 mod groups_api;
 mod hooks_api;
 mod lifecycle;
 mod machines;
 mod record;
 mod tags_api;
+mod termination;
 
 pub use group::{LifecycleState, Transition};
+pub(crate) use machines::Machines;
 pub use record::{CompletedBy, Completion, InstanceHistory};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::ec2;
+use crate::cloudtrail::CloudTrail;
+use crate::ec2::{self, Ec2};
+use crate::kernel::{Kernel, TimerQueue};
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
-use crate::world::World;
 use activity::Activity;
-use group::Group;
+use group::{Group, Member};
 
 /// The state of Auto Scaling.
 #[derive(Debug, Default)]
 pub struct AutoScaling {
+    timers: TimerQueue<Timer>,
     groups: BTreeMap<String, Group>,
-    /// Newest last; those of deleted groups stay.
+    /// Newest last. The activities of deleted groups stay.
     activities: Vec<Activity>,
     completions: Vec<Completion>,
     histories: BTreeMap<String, InstanceHistory>,
@@ -49,7 +57,7 @@ pub enum Timer {
         /// The group's name.
         group: String,
     },
-    /// A lifecycle action ran out of time, unless a heartbeat came since.
+    /// A lifecycle action times out, unless a heartbeat came since.
     Timeout {
         /// The group's name.
         group: String,
@@ -60,7 +68,7 @@ pub enum Timer {
         /// How many heartbeats there were when this was set.
         heartbeats: u64,
     },
-    /// An instance's hooks are done: take it into service, or terminate it.
+    /// An instance's hooks are completed: put it into service, or terminate it.
     Proceed {
         /// The group's name.
         group: String,
@@ -77,13 +85,18 @@ pub enum Timer {
 }
 
 impl AutoScaling {
-    /// Every attempt to complete a lifecycle action, accepted or refused, and every timeout that completed one.
+    pub(crate) fn timers(&self) -> &TimerQueue<Timer> {
+        &self.timers
+    }
+
+    /// Every attempt to complete a lifecycle action, accepted or refused, and every timeout that
+    /// completed one.
     #[must_use]
     pub fn completions(&self) -> &[Completion] {
         &self.completions
     }
 
-    /// What became of every instance that was ever launched for a group, by instance id.
+    /// The history of every instance that was launched for a group, by instance id.
     #[must_use]
     pub fn histories(&self) -> &BTreeMap<String, InstanceHistory> {
         &self.histories
@@ -113,6 +126,15 @@ impl AutoScaling {
             .count()
     }
 
+    /// An instance in its group.
+    fn member(&self, group: &str, instance: &str) -> Option<&Member> {
+        self.groups.get(group)?.member(instance)
+    }
+
+    fn member_mut(&mut self, group: &str, instance: &str) -> Option<&mut Member> {
+        self.groups.get_mut(group)?.member_mut(instance)
+    }
+
     fn group(&self, name: &str) -> Result<&Group, ApiError> {
         self.groups.get(name).ok_or_else(no_such_group)
     }
@@ -122,7 +144,7 @@ impl AutoScaling {
     }
 }
 
-/// AWS's message says no more than this.
+/// AWS's message names no group.
 fn no_such_group() -> ApiError {
     invalid("AutoScalingGroup name not found - null")
 }
@@ -131,59 +153,108 @@ fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationError", message)
 }
 
+/// What Auto Scaling works with when it may launch or terminate instances: its own state, the
+/// kernel, and EC2 behind [`Machines`].
+pub(crate) struct Context<'a> {
+    pub(crate) autoscaling: &'a mut AutoScaling,
+    pub(crate) kernel: &'a mut Kernel,
+    pub(crate) machines: Machines<'a>,
+}
+
+impl Context<'_> {
+    /// Begins to terminate an instance. EC2 reports the change of state back at once.
+    fn terminate(&mut self, instance: &str) -> Result<(), ApiError> {
+        let mut observer = InstanceObserver {
+            autoscaling: self.autoscaling,
+            cloudtrail: self.machines.cloudtrail,
+        };
+        ec2::terminate(self.machines.ec2, self.kernel, &mut observer, instance)
+    }
+}
+
+/// Auto Scaling as the observer of EC2's instances.
+pub(crate) struct InstanceObserver<'a> {
+    pub(crate) autoscaling: &'a mut AutoScaling,
+    pub(crate) cloudtrail: &'a mut CloudTrail,
+}
+
+impl ec2::StateObserver for InstanceObserver<'_> {
+    fn instance_changed(
+        &mut self,
+        ec2: &mut Ec2,
+        kernel: &mut Kernel,
+        instance: &str,
+        state: ec2::InstanceState,
+    ) {
+        let mut context = Context {
+            autoscaling: self.autoscaling,
+            kernel,
+            machines: Machines {
+                ec2,
+                cloudtrail: self.cloudtrail,
+            },
+        };
+        instance_changed(&mut context, instance, state);
+    }
+}
+
 /// Answers one call with the inner XML of its result element.
 pub(crate) fn act(
-    world: &mut World,
+    context: &mut Context<'_>,
     action: &str,
     params: &mut Params,
 ) -> Result<String, ApiError> {
+    let autoscaling = &mut *context.autoscaling;
     match action {
-        "CreateAutoScalingGroup" => groups_api::create(world, params),
-        "UpdateAutoScalingGroup" => groups_api::update(world, params),
-        "DeleteAutoScalingGroup" => groups_api::delete(world, params),
-        "SetDesiredCapacity" => groups_api::set_desired_capacity(world, params),
-        "TerminateInstanceInAutoScalingGroup" => groups_api::terminate_instance(world, params),
-        "SuspendProcesses" => groups_api::suspend(world, params, true),
-        "ResumeProcesses" => groups_api::suspend(world, params, false),
-        "PutLifecycleHook" => hooks_api::put(world, params),
-        "DeleteLifecycleHook" => hooks_api::delete(world, params),
-        "DescribeLifecycleHooks" => hooks_api::describe(world, params),
-        "CompleteLifecycleAction" => hooks_api::complete(world, params),
-        "RecordLifecycleActionHeartbeat" => hooks_api::heartbeat(world, params),
-        "DescribeAutoScalingGroups" => describe::groups(world, params),
-        "DescribeAutoScalingInstances" => describe::instances(world, params),
-        "DescribeScalingActivities" => describe::activities(world, params),
-        "CreateOrUpdateTags" => tags_api::create_or_update(world, params),
-        "DeleteTags" => tags_api::delete(world, params),
-        "DescribeTags" => tags_api::describe(world, params),
+        "CreateAutoScalingGroup" => groups_api::create(context, params),
+        "UpdateAutoScalingGroup" => groups_api::update(context, params),
+        "DeleteAutoScalingGroup" => groups_api::delete(context, params),
+        "SetDesiredCapacity" => groups_api::set_desired_capacity(context, params),
+        "TerminateInstanceInAutoScalingGroup" => groups_api::terminate_instance(context, params),
+        "SuspendProcesses" => groups_api::suspend(context, params, true),
+        "ResumeProcesses" => groups_api::suspend(context, params, false),
+        "PutLifecycleHook" => hooks_api::put(autoscaling, params),
+        "DeleteLifecycleHook" => hooks_api::delete(context, params),
+        "DescribeLifecycleHooks" => hooks_api::describe(autoscaling, params),
+        "CompleteLifecycleAction" => hooks_api::complete(context, params),
+        "RecordLifecycleActionHeartbeat" => {
+            hooks_api::heartbeat(autoscaling, context.kernel, params)
+        }
+        "DescribeAutoScalingGroups" => describe::groups(autoscaling, params),
+        "DescribeAutoScalingInstances" => describe::instances(autoscaling, params),
+        "DescribeScalingActivities" => describe::activities(autoscaling, params),
+        "CreateOrUpdateTags" => tags_api::create_or_update(autoscaling, params),
+        "DeleteTags" => tags_api::delete(autoscaling, params),
+        "DescribeTags" => tags_api::describe(autoscaling, params),
         _ => Err(ApiError::invalid_action(action)),
     }
 }
 
-/// Does what a timer was set for.
-pub(crate) fn fire(world: &mut World, timer: Timer) {
-    match timer {
-        Timer::Evaluate { group } => capacity::evaluate(world, &group),
-        Timer::Timeout {
+/// Runs Auto Scaling's next timer.
+pub(crate) fn run_next_timer(context: &mut Context<'_>) {
+    match context.autoscaling.timers.pop() {
+        None => {}
+        Some(Timer::Evaluate { group }) => capacity::evaluate(context, &group),
+        Some(Timer::Timeout {
             group,
             instance,
             token,
             heartbeats,
-        } => {
-            lifecycle::time_out(world, &group, &instance, &token, heartbeats);
+        }) => {
+            lifecycle::time_out(context, &group, &instance, &token, heartbeats);
         }
-        Timer::Proceed { group, instance } => lifecycle::proceed(world, &group, &instance),
-        Timer::HealthCheck { group, instance } => {
-            capacity::replace_missing(world, &group, &instance)
+        Some(Timer::Proceed { group, instance }) => lifecycle::proceed(context, &group, &instance),
+        Some(Timer::HealthCheck { group, instance }) => {
+            termination::replace_missing(context, &group, &instance);
         }
     }
 }
 
-/// Takes note of an instance whose EC2 state changed.
-pub(crate) fn instance_changed(world: &mut World, instance: &str, state: ec2::InstanceState) {
+/// Reacts to an instance whose EC2 state changed.
+fn instance_changed(context: &mut Context<'_>, instance: &str, state: ec2::InstanceState) {
     /// On AWS a health check can take minutes; nothing here depends on how long.
     const HEALTH_CHECK: Duration = Duration::from_secs(1);
-    let Some(group) = world
+    let Some(group) = context
         .autoscaling
         .groups
         .values()
@@ -193,15 +264,16 @@ pub(crate) fn instance_changed(world: &mut World, instance: &str, state: ec2::In
         return;
     };
     match state {
-        ec2::InstanceState::Running => lifecycle::proceed(world, &group, instance),
-        ec2::InstanceState::Terminated => capacity::terminated(world, &group, instance),
+        ec2::InstanceState::Running => lifecycle::proceed(context, &group, instance),
+        ec2::InstanceState::Terminated => termination::terminated(context, &group, instance),
         ec2::InstanceState::Pending => {}
         _ => {
             let timer = Timer::HealthCheck {
                 group,
                 instance: instance.to_owned(),
             };
-            world.schedule(HEALTH_CHECK, crate::Timer::AutoScaling(timer));
+            let timers = &mut context.autoscaling.timers;
+            context.kernel.schedule(timers, HEALTH_CHECK, timer);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What tests ask for afterwards: who completed what, and what became of each instance.
+//! The record for tests: who completed which action, and the history of each instance.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ pub struct Completion {
     pub group: String,
     /// The hook's name.
     pub hook: String,
-    /// The instance, as far as it is known.
+    /// The instance, if known.
     pub instance: Option<String>,
-    /// The lifecycle action's token, as far as it is known.
+    /// The lifecycle action's token, if known.
     pub token: Option<String>,
     /// `CONTINUE` or `ABANDON`.
     pub result: String,
@@ -28,25 +28,25 @@ pub struct Completion {
 /// What completed a lifecycle action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompletedBy {
-    /// `CompleteLifecycleAction`.
+    /// A `CompleteLifecycleAction` call.
     Call,
-    /// No heartbeat came in time, or the global timeout was reached: the hook's default result.
+    /// The heartbeat timeout or the global timeout: the hook's default result.
     Timeout,
 }
 
-/// What became of an instance.
+/// The history of an instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstanceHistory {
     /// The group that it was launched for.
     pub group: String,
-    /// Every state that it was in, with when it came there, since the start.
+    /// Every state, and when it entered it, since the start.
     pub states: Vec<(Duration, LifecycleState)>,
-    /// Every lifecycle action that was begun for it: when (which is the event's time), hook, token.
+    /// Every lifecycle action that began for it: when (which is the event's time), hook, token.
     pub actions: Vec<(Duration, String, String)>,
 }
 
 impl InstanceHistory {
-    /// When it first came into a state.
+    /// When it first entered a state.
     #[must_use]
     pub fn reached(&self, state: LifecycleState) -> Option<Duration> {
         self.states

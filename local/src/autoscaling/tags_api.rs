@@ -1,14 +1,13 @@
 //! The calls about a group's tags.
 
 use super::group::Tag;
-use super::invalid;
+use super::{AutoScaling, invalid};
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
-/// One tag of a call: the group it is for (if it says so), the key, and the tag.
-pub(super) struct Said {
+/// One tag of a call: its group (if named), its key, and the tag.
+pub(super) struct TagRequest {
     group: Option<String>,
     pub(super) key: String,
     pub(super) tag: Tag,
@@ -16,7 +15,7 @@ pub(super) struct Said {
 }
 
 /// Reads `Tags.member.N`.
-pub(super) fn read(params: &mut Params) -> Result<Vec<Said>, ApiError> {
+pub(super) fn read(params: &mut Params) -> Result<Vec<TagRequest>, ApiError> {
     let mut tags = Vec::new();
     for mut tag in params.structs("Tags.member") {
         let resource_type = tag.str("ResourceType");
@@ -26,7 +25,7 @@ pub(super) fn read(params: &mut Params) -> Result<Vec<Said>, ApiError> {
             ));
         }
         let value = tag.str("Value");
-        let said = Said {
+        let request = TagRequest {
             group: tag.str("ResourceId"),
             key: tag.required_str("Key")?,
             has_value: value.is_some(),
@@ -36,64 +35,72 @@ pub(super) fn read(params: &mut Params) -> Result<Vec<Said>, ApiError> {
             },
         };
         tag.finish()?;
-        if said.key.starts_with("aws:") {
+        if request.key.starts_with("aws:") {
             return Err(invalid(
                 "Tag keys that start with aws: are reserved for system use",
             ));
         }
-        tags.push(said);
+        tags.push(request);
     }
     Ok(tags)
 }
 
-fn checked(world: &World, params: &mut Params) -> Result<Vec<(String, Said)>, ApiError> {
+fn checked(
+    autoscaling: &AutoScaling,
+    params: &mut Params,
+) -> Result<Vec<(String, TagRequest)>, ApiError> {
     let tags = read(params)?;
     params.finish()?;
     if tags.is_empty() {
         return Err(params.missing("Tags"));
     }
     tags.into_iter()
-        .map(|said| {
-            let name = said
+        .map(|request| {
+            let name = request
                 .group
                 .clone()
                 .ok_or_else(|| invalid("ResourceId is required"))?;
-            if !world.autoscaling.groups.contains_key(&name) {
+            if !autoscaling.groups.contains_key(&name) {
                 return Err(invalid(format!(
                     "AutoScalingGroup not found - AutoScaling Group {name} not found"
                 )));
             }
-            Ok((name, said))
+            Ok((name, request))
         })
         .collect()
 }
 
-pub(super) fn create_or_update(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    for (group, said) in checked(world, params)? {
-        world
-            .autoscaling
+pub(super) fn create_or_update(
+    autoscaling: &mut AutoScaling,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    for (group, request) in checked(autoscaling, params)? {
+        autoscaling
             .group_mut(&group)?
             .tags
-            .insert(said.key, said.tag);
+            .insert(request.key, request.tag);
     }
     Ok(String::new())
 }
 
-pub(super) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    for (group, said) in checked(world, params)? {
-        let tags = &mut world.autoscaling.group_mut(&group)?.tags;
-        if !said.has_value
+pub(super) fn delete(
+    autoscaling: &mut AutoScaling,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    for (group, request) in checked(autoscaling, params)? {
+        let tags = &mut autoscaling.group_mut(&group)?.tags;
+        if !request.has_value
             || tags
-                .get(&said.key)
-                .is_some_and(|tag| tag.value == said.tag.value)
+                .get(&request.key)
+                .is_some_and(|tag| tag.value == request.tag.value)
         {
-            tags.remove(&said.key);
+            tags.remove(&request.key);
         }
     }
     Ok(String::new())
 }
 
-pub(super) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(super) fn describe(autoscaling: &AutoScaling, params: &mut Params) -> Result<String, ApiError> {
     let mut filters = Vec::new();
     for mut filter in params.structs("Filters.member") {
         let name = filter.required_str("Name")?;
@@ -107,8 +114,7 @@ pub(super) fn describe(world: &mut World, params: &mut Params) -> Result<String,
     }
     let window = super::describe::Window::read(params)?;
     params.finish()?;
-    let all: Vec<_> = world
-        .autoscaling
+    let all: Vec<_> = autoscaling
         .groups
         .values()
         .flat_map(|group| {

@@ -1,4 +1,4 @@
-//! Runs the simulated AWS until Ctrl-C.
+//! Runs the fake AWS until Ctrl-C.
 //!
 //! ```text
 //! hookline-local --functions-dir target/debug --python .venv/bin/python
@@ -18,58 +18,63 @@ use hookline_local::lambda::FunctionConfig;
 use hookline_local::server::Server;
 use hookline_local::{Latency, LocalAws, Settings};
 
-/// A simulated AWS on this machine: EC2 network interfaces, Auto Scaling hooks, EventBridge, Lambda, Step Functions, EKS.
+/// The fake AWS on this machine: EC2 network interfaces, Auto Scaling hooks, EventBridge, Lambda,
+/// Step Functions, EKS.
 #[derive(Debug, Parser)]
 #[command(name = "hookline-local", version)]
 struct Arguments {
-    /// The port to listen on, on 127.0.0.1; 0 takes a free one.
+    /// The port to listen on, on 127.0.0.1. 0 takes a free port.
     #[arg(long, default_value_t = 4599)]
     port: u16,
-    /// A folder of function programs: files, named as the functions are, or `NAME/bootstrap`. May be repeated.
+    /// A folder of function programs: files with the names of the functions, or `NAME/bootstrap`.
+    /// Repeatable.
     #[arg(long, value_name = "DIR")]
     functions_dir: Vec<PathBuf>,
-    /// Only these functions of the folders, by name. Without it, all executable files.
+    /// Use only this function of the folders. Repeatable. Default: all executable files.
     #[arg(long = "function", value_name = "NAME")]
     functions: Vec<String>,
     /// The timeout of every function, in seconds.
     #[arg(long, default_value_t = 60)]
     function_timeout: u64,
-    /// A folder for what the functions and the state machine engine log.
+    /// A folder for the logs of the functions and of the state machine engine.
     #[arg(long, value_name = "DIR")]
     log_dir: Option<PathBuf>,
-    /// The Python interpreter of an environment with `moto[server,stepfunctions]`; without it, no Step Functions.
+    /// The Python interpreter of an environment with `moto[server,stepfunctions]`. Without it,
+    /// there is no Step Functions.
     #[arg(long)]
     python: Option<PathBuf>,
-    /// Hand the requests for these services on to a server that has them, as `s3,glue,athena,monitoring=http://127.0.0.1:4566`:
-    /// names as in a SigV4 scope. May be repeated.
+    /// Forward the requests for these services to another server, such as
+    /// `s3,glue,athena,monitoring=http://127.0.0.1:4566`. Use the names of SigV4 scopes.
+    /// Repeatable.
     #[arg(long = "forward", value_name = "SERVICES=URL")]
     routes: Vec<Route>,
-    /// An EKS cluster with these nodes and pods, whose API server lists them to functions: a file with
-    /// `{"nodes": […], "pods": […]}`, as `kubectl get -o json` writes them. May be repeated.
+    /// An EKS cluster with an API server that lists these nodes and pods. The file holds `{"nodes":
+    /// […], "pods": […]}`, as `kubectl get -o json` writes them. Repeatable.
     #[arg(long = "cluster", value_name = "NAME=FILE", value_parser = cluster)]
     clusters: Vec<(String, PathBuf)>,
-    /// The Region; its Availability Zones are a, b and c.
+    /// The Region. Its Availability Zones are a, b and c.
     #[arg(long, default_value = "us-west-2")]
     region: String,
     /// The seed of everything random.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The shortest latency of a call, in milliseconds.
+    /// The minimum latency of a call, in milliseconds.
     #[arg(long, default_value_t = 0)]
     min_latency: u64,
-    /// The longest latency of a call, in milliseconds.
+    /// The maximum latency of a call, in milliseconds.
     #[arg(long, default_value_t = 0)]
     max_latency: u64,
-    /// How far behind the truth Describe calls are, in milliseconds.
+    /// How far Describe calls lag behind the current state, in milliseconds.
     #[arg(long, default_value_t = 0)]
     describe_lag: u64,
     /// How long an instance is pending, in milliseconds.
     #[arg(long, default_value_t = 1000)]
     instance_pending: u64,
-    /// How long after a launch CloudTrail's event comes, in milliseconds; without it, there is no trail.
+    /// How long after a launch CloudTrail's event comes, in milliseconds. Without it, there is no
+    /// trail.
     #[arg(long, value_name = "MILLISECONDS")]
     trail: Option<u64>,
-    /// Refuse calls that are beyond EC2's token buckets.
+    /// Throttle calls by EC2's token buckets.
     #[arg(long)]
     throttle: bool,
 }
@@ -87,7 +92,7 @@ async fn main() -> anyhow::Result<()> {
 
     if let Some(directory) = &arguments.log_dir {
         std::fs::create_dir_all(directory)
-            .with_context(|| format!("could not make {}", directory.display()))?;
+            .with_context(|| format!("could not create {}", directory.display()))?;
         local.lambda().set_log_directory(directory);
     }
     let mut out = std::io::stdout();
@@ -131,7 +136,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ctrl-C, or a polite request to end.
+/// Waits for Ctrl-C or SIGTERM.
 async fn stop_signal() -> std::io::Result<()> {
     #[cfg(unix)]
     {
@@ -171,11 +176,11 @@ fn cluster(text: &str) -> Result<(String, PathBuf), String> {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => {
             Ok((name.to_owned(), PathBuf::from(file)))
         }
-        _ => Err("give NAME=FILE, as prod=cluster.json".to_owned()),
+        _ => Err("use NAME=FILE, such as prod=cluster.json".to_owned()),
     }
 }
 
-/// The executable files of a folder, and the `bootstrap`s in its folders, with the names of their functions.
+/// The executable files of a folder, and the `bootstrap` files in its folders, by function name.
 fn programs(directory: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     let entries = std::fs::read_dir(directory)

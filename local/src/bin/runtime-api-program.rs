@@ -1,8 +1,8 @@
-//! The smallest Lambda function there is: a program that speaks the Runtime API by plain TCP, without any crate.
+//! A minimal Lambda function: it speaks the Runtime API over plain TCP, without any crate.
 //!
-//! It is what the tests of the function host run. Its payload says what it is to do: a JSON text that contains one
-//! of `fail`, `exit`, `sleep`, `environment`, `large`; anything else is returned as it came. With `INIT=exit` or
-//! `INIT=error` in its environment it does not come up.
+//! The tests of the function host run it. Its payload tells it what to do: a JSON text that
+//! contains one of `fail`, `exit`, `sleep`, `environment`, `large`. It returns any other payload.
+//! With `INIT=exit` or `INIT=error` in its environment, it does not start.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -51,7 +51,7 @@ fn main() -> io::Result<()> {
         } else {
             ("response", payload)
         };
-        // A refusal (a response that is too large) is the host's affair.
+        // The host may refuse the response as too large. That is part of the test.
         let _ = call("POST", &format!("invocation/{id}/{route}"), &answer);
     }
 }

@@ -1,7 +1,9 @@
-//! Which addresses of a subnet are taken, reserved and free, and how EC2 picks one.
+//! The addresses of a subnet: which are taken, reserved and free, and how EC2 picks one.
 //!
-//! EC2 keeps a subnet's first four addresses and its last. Ranges set aside by CIDR reservations are never
-//! picked, but can be asked for by address. A picked address is a random free one: nobody may rely on order.
+//! EC2 reserves a subnet's first four addresses and its last (VPC User Guide, "Subnet CIDR
+//! blocks"). It never picks an address from a CIDR reservation, but gives one that is requested by
+//! name (VPC User Guide, "Subnet CIDR reservations"). A picked address is a random free one, so
+//! that nothing relies on an order.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -23,9 +25,9 @@ const PREFIX_SIZE: u32 = 16;
 pub(crate) struct Addresses {
     v4: Ipv4Net,
     v6: Option<Ipv6Net>,
-    /// By address, the interface that has it.
+    /// The interface of each address.
     taken: BTreeMap<IpAddr, String>,
-    /// By /28, the interface that has it.
+    /// The interface of each /28.
     prefixes: BTreeMap<Ipv4Net, String>,
     /// Ranges of the subnet's CIDR reservations.
     reserved: Vec<(IpNet, ReservationType)>,
@@ -50,13 +52,13 @@ impl Addresses {
         self.reserved = reserved;
     }
 
-    /// By address, the interface that has it.
+    /// The interface of each address.
     pub(crate) fn taken(&self) -> &BTreeMap<IpAddr, String> {
         &self.taken
     }
 
-    /// EC2's AvailableIpAddressCount: IPv4 addresses that nobody has. Those in CIDR reservations count as
-    /// available, since they can be had by asking.
+    /// EC2's AvailableIpAddressCount: the IPv4 addresses without an interface. Addresses in CIDR
+    /// reservations count as available, because a request can name them.
     pub(crate) fn available(&self) -> u32 {
         let last = u32::from(self.v4.broadcast());
         let size = (last - u32::from(self.v4.network())).saturating_add(1);
@@ -74,7 +76,7 @@ impl Addresses {
             )
     }
 
-    /// Takes the address asked for.
+    /// Takes the requested address.
     pub(crate) fn take(&mut self, address: IpAddr, interface: &str) -> Result<(), ApiError> {
         let within = match address {
             IpAddr::V4(address) => self.v4.contains(&address),
@@ -85,7 +87,7 @@ impl Addresses {
                 "Address {address} does not fall within the subnet's address range"
             )));
         }
-        if self.is_kept_by_ec2(address) {
+        if self.is_reserved_by_ec2(address) {
             return Err(invalid_value(format!(
                 "Address {address} is in subnet's reserved address range"
             )));
@@ -129,12 +131,12 @@ impl Addresses {
     ) -> Result<Ipv6Addr, ApiError> {
         let net = self.v6.ok_or_else(no_ipv6)?;
         let network = u128::from(net.network());
-        // A /64 does not fill up; give up rather than loop if somebody makes it tiny and full.
+        // A /64 does not fill up. The limit ends the loop for a tiny range that is full.
         for _ in 0..1000 {
             let bits = u128::from(rng.next_u64()) & u128::from(net.hostmask());
             let address = Ipv6Addr::from(network | bits);
             let any = IpAddr::V6(address);
-            if !self.is_taken(any) && !self.is_reserved(any) && !self.is_kept_by_ec2(any) {
+            if !self.is_taken(any) && !self.is_reserved(any) && !self.is_reserved_by_ec2(any) {
                 self.taken.insert(any, interface.to_owned());
                 return Ok(address);
             }
@@ -142,7 +144,7 @@ impl Addresses {
         Err(no_free_addresses())
     }
 
-    /// Takes the prefix asked for.
+    /// Takes the requested prefix.
     pub(crate) fn take_prefix(&mut self, prefix: Ipv4Net, interface: &str) -> Result<(), ApiError> {
         if prefix.prefix_len() != PREFIX_LENGTH || prefix.trunc() != prefix {
             return Err(invalid_value(format!(
@@ -164,7 +166,8 @@ impl Addresses {
         Ok(())
     }
 
-    /// Takes a free prefix: from a `prefix` reservation first, then from what is not reserved.
+    /// Takes a free prefix: from a `prefix` reservation first, else from the part of the subnet
+    /// that is not reserved (VPC User Guide, "Subnet CIDR reservations").
     pub(crate) fn pick_prefix(
         &mut self,
         rng: &mut ChaCha8Rng,
@@ -207,17 +210,17 @@ impl Addresses {
         Ok(prefix)
     }
 
-    /// Gives back one address.
+    /// Releases one address.
     pub(crate) fn release(&mut self, address: IpAddr) {
         self.taken.remove(&address);
     }
 
-    /// Gives back one prefix.
+    /// Releases one prefix.
     pub(crate) fn release_prefix(&mut self, prefix: &Ipv4Net) {
         self.prefixes.remove(prefix);
     }
 
-    /// Gives back all that an interface has.
+    /// Releases all addresses and prefixes of an interface.
     pub(crate) fn release_all(&mut self, interface: &str) {
         self.taken.retain(|_, holder| holder != interface);
         self.prefixes.retain(|_, holder| holder != interface);
@@ -238,8 +241,8 @@ impl Addresses {
             .any(|(range, _)| range.contains(&address))
     }
 
-    /// The first four and the last.
-    fn is_kept_by_ec2(&self, address: IpAddr) -> bool {
+    /// Whether EC2 reserves the address: the first four and the last of a subnet.
+    fn is_reserved_by_ec2(&self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(address) => {
                 let offset = u32::from(address).saturating_sub(u32::from(self.v4.network()));
@@ -254,8 +257,8 @@ impl Addresses {
 
     fn is_prefix_free(&self, prefix: Ipv4Net) -> bool {
         let (first, last) = (IpAddr::V4(prefix.network()), IpAddr::V4(prefix.broadcast()));
-        !self.is_kept_by_ec2(first)
-            && !self.is_kept_by_ec2(last)
+        !self.is_reserved_by_ec2(first)
+            && !self.is_reserved_by_ec2(last)
             && !self.prefixes.contains_key(&prefix)
             && self.taken.range(first..=last).next().is_none()
     }
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn picks_every_free_address_once_and_none_that_is_reserved() {
+    fn every_free_address_is_picked_once_and_no_reserved_one() {
         let (mut addresses, mut rng) = small();
         addresses.set_reserved(vec![(
             "10.0.0.8/30".parse().unwrap(),

@@ -1,28 +1,29 @@
-//! AttachNetworkInterface and DetachNetworkInterface, and what follows them in time.
+//! AttachNetworkInterface and DetachNetworkInterface, and the changes of state that follow.
 
 use super::errors::{Kind, invalid_combination, invalid_value};
 use super::instance::InstanceState;
 use super::instance_type::{self, InstanceType};
 use super::interface::{Attachment, AttachmentStatus, NetworkInterface};
-use super::{Timer, create_interface};
+use super::{Ec2, Timer, create_interface};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// Attaches a network interface to an instance, and returns the attachment's id.
 ///
 /// # Errors
-/// Those of AttachNetworkInterface.
+/// The errors of AttachNetworkInterface.
 pub fn attach_network_interface(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     network_interface_id: &str,
     instance_id: &str,
     device_index: u32,
     network_card_index: u32,
 ) -> Result<String, ApiError> {
-    let interface = world.known_interface(network_interface_id)?;
-    let Some(instance) = world.ec2.instance(instance_id) else {
+    let interface = ec2.known_interface(kernel, network_interface_id)?;
+    let Some(instance) = ec2.instance(instance_id) else {
         Kind::Instance.check(instance_id)?;
         return Err(Kind::Instance.not_found(instance_id));
     };
@@ -55,10 +56,11 @@ pub fn attach_network_interface(
         ));
     }
     let kind = instance_type::find(&instance.instance_type)?;
-    check_room(world, instance_id, kind, device_index, network_card_index)?;
+    check_free_slot(ec2, instance_id, kind, device_index, network_card_index)?;
     check_addresses(kind, interface)?;
-    Ok(begin(
-        world,
+    Ok(begin_attachment(
+        ec2,
+        kernel,
         network_interface_id,
         instance_id,
         (device_index, network_card_index),
@@ -67,9 +69,10 @@ pub fn attach_network_interface(
     ))
 }
 
-/// Whether the device index is free and the card has room.
-pub(crate) fn check_room(
-    world: &World,
+/// Checks that the device index is free and that the card and the instance type allow one more
+/// interface.
+pub(crate) fn check_free_slot(
+    ec2: &Ec2,
     instance_id: &str,
     kind: &InstanceType,
     device_index: u32,
@@ -89,8 +92,7 @@ pub(crate) fn check_room(
             "Device index '0' is only valid for network card index '0', not '{network_card_index}'."
         )));
     }
-    let attached: Vec<&Attachment> = world
-        .ec2
+    let attached: Vec<&Attachment> = ec2
         .interfaces_of(instance_id)
         .filter_map(|interface| interface.attachment.as_ref())
         .collect();
@@ -120,7 +122,7 @@ pub(crate) fn check_room(
     Ok(())
 }
 
-/// Whether the instance type has room for the interface's addresses.
+/// Checks that the instance type allows the interface's number of addresses.
 pub(crate) fn check_addresses(
     kind: &InstanceType,
     interface: &NetworkInterface,
@@ -137,16 +139,17 @@ pub(crate) fn check_addresses(
     ))
 }
 
-/// Puts the interface (that may be put there) at (device index, card).
-pub(crate) fn begin(
-    world: &mut World,
+/// Attaches the interface at (device index, card). The caller has checked that it may.
+pub(crate) fn begin_attachment(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     network_interface_id: &str,
     instance_id: &str,
     (device_index, network_card_index): (u32, u32),
     delete_on_termination: bool,
     status: AttachmentStatus,
 ) -> String {
-    let attachment_id = world.new_id("eni-attach");
+    let attachment_id = kernel.new_id("eni-attach");
     let attachment = Attachment {
         attachment_id: attachment_id.clone(),
         instance_id: instance_id.to_owned(),
@@ -154,19 +157,19 @@ pub(crate) fn begin(
         network_card_index,
         status,
         delete_on_termination,
-        attach_time: world.now(),
+        attach_time: kernel.now(),
     };
-    world.edit_interface(network_interface_id, |interface| {
+    ec2.edit_interface(kernel, network_interface_id, |interface| {
         interface.attachment = Some(attachment);
     });
     if status == AttachmentStatus::Attaching {
         let timer = Timer::Attached(attachment_ref(network_interface_id, &attachment_id));
-        world.schedule_ec2(world.settings.attach_for, timer);
+        kernel.schedule(&mut ec2.timers, kernel.settings.attach_for, timer);
     }
     attachment_id
 }
 
-/// An attachment that a timer is about; the interface may be elsewhere by then.
+/// The attachment that a timer concerns. By then the interface may have another one.
 #[derive(Clone, Debug)]
 pub struct AttachmentRef {
     network_interface_id: String,
@@ -180,65 +183,72 @@ fn attachment_ref(network_interface_id: &str, attachment_id: &str) -> Attachment
     }
 }
 
-fn is_at(world: &World, at: &AttachmentRef, status: AttachmentStatus) -> bool {
-    world
-        .ec2
-        .network_interface(&at.network_interface_id)
+fn is_at(ec2: &Ec2, at: &AttachmentRef, status: AttachmentStatus) -> bool {
+    ec2.network_interface(&at.network_interface_id)
         .and_then(|interface| interface.attachment.as_ref())
         .is_some_and(|a| a.attachment_id == at.attachment_id && a.status == status)
 }
 
-pub(crate) fn attached(world: &mut World, at: &AttachmentRef) {
-    if is_at(world, at, AttachmentStatus::Attaching) {
-        set_status(world, &at.network_interface_id, AttachmentStatus::Attached);
+pub(crate) fn attached(ec2: &mut Ec2, kernel: &mut Kernel, at: &AttachmentRef) {
+    if is_at(ec2, at, AttachmentStatus::Attaching) {
+        set_status(
+            ec2,
+            kernel,
+            &at.network_interface_id,
+            AttachmentStatus::Attached,
+        );
     }
 }
 
-pub(crate) fn detached(world: &mut World, at: &AttachmentRef) {
-    if is_at(world, at, AttachmentStatus::Detaching) {
-        world.edit_interface(&at.network_interface_id, |interface| {
+pub(crate) fn detached(ec2: &mut Ec2, kernel: &mut Kernel, at: &AttachmentRef) {
+    if is_at(ec2, at, AttachmentStatus::Detaching) {
+        ec2.edit_interface(kernel, &at.network_interface_id, |interface| {
             interface.attachment = None;
         });
     }
 }
 
-fn set_status(world: &mut World, id: &str, status: AttachmentStatus) {
-    world.edit_interface(id, |interface| {
+fn set_status(ec2: &mut Ec2, kernel: &mut Kernel, id: &str, status: AttachmentStatus) {
+    ec2.edit_interface(kernel, id, |interface| {
         if let Some(attachment) = &mut interface.attachment {
             attachment.status = status;
         }
     });
 }
 
-/// Takes a terminated instance's interfaces off it: those marked so are deleted, the others are available.
-pub(crate) fn release_from(world: &mut World, instance_id: &str) {
-    let all: Vec<(String, bool)> = world
-        .ec2
+/// Deletes the interfaces of a terminated instance that have DeleteOnTermination, and detaches the
+/// others.
+pub(crate) fn release_from(ec2: &mut Ec2, kernel: &mut Kernel, instance_id: &str) {
+    let all: Vec<(String, bool)> = ec2
         .interfaces_of(instance_id)
         .map(|interface| {
-            let goes = interface
+            let delete_with_instance = interface
                 .attachment
                 .as_ref()
                 .is_some_and(|a| a.delete_on_termination);
-            (interface.network_interface_id.clone(), goes)
+            (interface.network_interface_id.clone(), delete_with_instance)
         })
         .collect();
-    for (id, goes) in all {
-        if goes {
-            create_interface::remove(world, &id);
+    for (id, delete_with_instance) in all {
+        if delete_with_instance {
+            create_interface::remove(ec2, kernel, &id);
         } else {
-            world.edit_interface(&id, |interface| interface.attachment = None);
+            ec2.edit_interface(kernel, &id, |interface| interface.attachment = None);
         }
     }
 }
 
-/// Begins to take a network interface off its instance.
+/// Begins to detach a network interface.
 ///
 /// # Errors
-/// Those of DetachNetworkInterface.
-pub fn detach_network_interface(world: &mut World, attachment_id: &str) -> Result<(), ApiError> {
+/// The errors of DetachNetworkInterface.
+pub fn detach_network_interface(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    attachment_id: &str,
+) -> Result<(), ApiError> {
     Kind::Attachment.check(attachment_id)?;
-    let found = world.ec2.network_interfaces().find_map(|interface| {
+    let found = ec2.network_interfaces().find_map(|interface| {
         let attachment = interface.attachment.as_ref()?;
         (attachment.attachment_id == attachment_id)
             .then(|| (interface.network_interface_id.clone(), attachment.clone()))
@@ -260,29 +270,37 @@ pub fn detach_network_interface(world: &mut World, attachment_id: &str) -> Resul
             ),
         ));
     }
-    set_status(world, &id, AttachmentStatus::Detaching);
+    set_status(ec2, kernel, &id, AttachmentStatus::Detaching);
     let timer = Timer::Detached(attachment_ref(&id, attachment_id));
-    world.schedule_ec2(world.settings.detach_for, timer);
+    kernel.schedule(&mut ec2.timers, kernel.settings.detach_for, timer);
     Ok(())
 }
 
-pub(crate) fn attach(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn attach(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let interface = params.required_str("NetworkInterfaceId")?;
     let instance = params.required_str("InstanceId")?;
     let device_index = params.required_u32("DeviceIndex")?;
     let card = params.u32("NetworkCardIndex")?.unwrap_or(0);
     params.finish()?;
-    let id = attach_network_interface(world, &interface, &instance, device_index, card)?;
+    let id = attach_network_interface(ec2, kernel, &interface, &instance, device_index, card)?;
     let mut xml = Xml::new();
     xml.text("attachmentId", id);
     xml.text("networkCardIndex", card);
     Ok(xml.into_string())
 }
 
-pub(crate) fn detach(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn detach(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let id = params.required_str("AttachmentId")?;
     params.bool("Force")?;
     params.finish()?;
-    detach_network_interface(world, &id)?;
+    detach_network_interface(ec2, kernel, &id)?;
     Ok(super::done())
 }

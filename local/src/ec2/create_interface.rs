@@ -6,42 +6,43 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::Ipv4Net;
 use rand::Rng;
 
+use super::Ec2;
 use super::address::no_free_addresses;
 use super::errors::{Kind, invalid_combination, invalid_value};
 use super::interface::{NetworkInterface, write};
 use super::lagged::Lagged;
 use super::security_group;
 use super::tags::{self, Tags};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
-/// More addresses than any instance type has room for.
+/// More addresses than any instance type allows per interface.
 const MAX_ADDRESSES: u32 = 256;
 
-/// What a network interface is to be.
+/// The properties of a network interface to create.
 #[derive(Clone, Debug, Default)]
 pub struct InterfaceSpec {
     /// Its subnet.
     pub subnet_id: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
-    /// Its primary private address; EC2 picks one when `None`.
+    /// Its primary private address. `None`: EC2 picks one.
     pub private_ip_address: Option<Ipv4Addr>,
-    /// Secondary addresses asked for.
+    /// Secondary addresses, by name.
     pub secondary_private_ip_addresses: Vec<Ipv4Addr>,
     /// How many more secondary addresses EC2 picks.
     pub secondary_private_ip_address_count: u32,
-    /// Prefixes asked for.
+    /// Prefixes, by name.
     pub ipv4_prefixes: Vec<Ipv4Net>,
     /// How many more prefixes EC2 picks.
     pub ipv4_prefix_count: u32,
-    /// IPv6 addresses asked for.
+    /// IPv6 addresses, by name.
     pub ipv6_addresses: Vec<Ipv6Addr>,
     /// How many more IPv6 addresses EC2 picks.
     pub ipv6_address_count: u32,
-    /// Ids of its security groups; the VPC's default one if there are none.
+    /// Ids of its security groups. If empty, the VPC's default group.
     pub groups: Vec<String>,
     /// Its tags.
     pub tags: Tags,
@@ -49,37 +50,40 @@ pub struct InterfaceSpec {
     pub interface_type: String,
 }
 
-/// What a ClientToken was used for.
+/// The request that a ClientToken was used for (EC2 Developer Guide, "Ensuring idempotency in
+/// Amazon EC2 API requests").
 #[derive(Clone, Debug)]
 pub(crate) struct UsedToken {
     params: BTreeMap<String, String>,
     network_interface_id: String,
-    /// As it was made: a token outlives its interface, and answers with this then.
+    /// The interface as it was created. The token outlives the interface, and a repeated request
+    /// returns this.
     made: NetworkInterface,
 }
 
-/// Makes a network interface, and returns its id.
+/// Creates a network interface, and returns its id.
 ///
 /// # Errors
-/// Those of CreateNetworkInterface.
+/// The errors of CreateNetworkInterface.
 pub fn create_network_interface(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     spec: InterfaceSpec,
 ) -> Result<String, ApiError> {
-    let Some(subnet) = world.ec2.subnets.get(&spec.subnet_id) else {
+    let Some(subnet) = ec2.subnets.get(&spec.subnet_id) else {
         Kind::Subnet.check(&spec.subnet_id)?;
         return Err(Kind::Subnet.not_found(&spec.subnet_id));
     };
     let (vpc_id, zone) = (subnet.vpc_id.clone(), subnet.availability_zone.clone());
-    let groups = security_group::resolve(world, &spec.groups, &vpc_id, &spec.subnet_id)?;
-    if world.ec2.network_interfaces().count() >= world.settings.network_interface_limit {
+    let groups = security_group::resolve(ec2, &spec.groups, &vpc_id, &spec.subnet_id)?;
+    if ec2.network_interfaces().count() >= kernel.settings.network_interface_limit {
         return Err(ApiError::new(
             "NetworkInterfaceLimitExceeded",
             "The maximum number of network interfaces has been reached.",
         ));
     }
-    let id = world.new_id("eni");
-    let mac = world.rng().next_u64().to_be_bytes();
+    let id = kernel.new_id("eni");
+    let mac = kernel.rng().next_u64().to_be_bytes();
     let [a, b, c, d, e, ..] = mac;
     let mut interface = NetworkInterface {
         network_interface_id: id.clone(),
@@ -101,35 +105,34 @@ pub fn create_network_interface(
         tags: spec.tags.clone(),
         source_dest_check: true,
         attachment: None,
-        created_at: world.now(),
+        created_at: kernel.now(),
     };
-    if let Err(error) = assign(world, &spec, &mut interface) {
+    if let Err(error) = assign(ec2, kernel, &spec, &mut interface) {
         // All or nothing.
-        if let Some(subnet) = world.ec2.subnets.get_mut(&spec.subnet_id) {
+        if let Some(subnet) = ec2.subnets.get_mut(&spec.subnet_id) {
             subnet.addresses.release_all(&id);
         }
         return Err(error);
     }
-    let now = world.now();
-    world.ec2.forget(world.settings.describe_lag, now);
-    world
-        .ec2
-        .interfaces
+    let now = kernel.now();
+    ec2.forget(kernel.settings.describe_lag, now);
+    ec2.interfaces
         .insert(id.clone(), Lagged::new(now, interface));
     Ok(id)
 }
 
-/// Takes the addresses: those asked for first, so that none of them is picked for another.
+/// Takes the addresses. Those requested by name come first, so that EC2 does not pick one of them.
 fn assign(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     spec: &InterfaceSpec,
     interface: &mut NetworkInterface,
 ) -> Result<(), ApiError> {
     let id = interface.network_interface_id.clone();
-    let Some((subnet, rng)) = world.subnet_and_rng(&spec.subnet_id) else {
+    let Some(subnet) = ec2.subnets.get_mut(&spec.subnet_id) else {
         return Err(Kind::Subnet.not_found(&spec.subnet_id));
     };
-    let addresses = &mut subnet.addresses;
+    let (addresses, rng) = (&mut subnet.addresses, kernel.rng());
     if let Some(primary) = spec.private_ip_address {
         addresses.take(IpAddr::V4(primary), &id)?;
         interface.private_ip_address = primary;
@@ -167,7 +170,7 @@ fn assign(
     Ok(())
 }
 
-/// A count of addresses that no interface has room for is refused before anything is taken.
+/// Refuses a number of addresses that no interface allows, before any is taken.
 pub(crate) fn limited_count(params: &mut Params, name: &str) -> Result<u32, ApiError> {
     let count = params.u32(name)?.unwrap_or(0);
     if count > MAX_ADDRESSES {
@@ -179,7 +182,7 @@ pub(crate) fn limited_count(params: &mut Params, name: &str) -> Result<u32, ApiE
     Ok(count)
 }
 
-/// A list of texts that must all be addresses or prefixes.
+/// Parses a list of addresses or prefixes.
 pub(crate) fn parse_all<T: std::str::FromStr>(texts: Vec<String>) -> Result<Vec<T>, ApiError> {
     if texts.len() > usize::try_from(MAX_ADDRESSES).unwrap_or(usize::MAX) {
         return Err(ApiError::new(
@@ -198,7 +201,8 @@ pub(crate) fn parse_all<T: std::str::FromStr>(texts: Vec<String>) -> Result<Vec<
         .collect()
 }
 
-/// Reads what CreateNetworkInterface and a launch's `NetworkInterface.N` have in common.
+/// Reads the address parameters that CreateNetworkInterface and a launch's `NetworkInterface.N`
+/// share.
 pub(crate) fn parse_addresses(
     params: &mut Params,
     spec: &mut InterfaceSpec,
@@ -264,8 +268,12 @@ pub(crate) fn parse_addresses(
     Ok(())
 }
 
-pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    let mut asked = params.to_map();
+pub(crate) fn create(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    let mut request = params.to_map();
     let token = params.str("ClientToken").filter(|token| !token.is_empty());
     let mut spec = InterfaceSpec {
         subnet_id: params.required_str("SubnetId")?,
@@ -292,8 +300,8 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         ));
     }
     let Some(token) = token else {
-        let id = create_network_interface(world, spec)?;
-        return Ok(answer(world, world.ec2.network_interface(&id), None));
+        let id = create_network_interface(ec2, kernel, spec)?;
+        return Ok(answer(ec2, kernel, ec2.network_interface(&id), None));
     };
     if token.len() > 64 || !token.is_ascii() {
         return Err(invalid_value(
@@ -301,67 +309,82 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         ));
     }
     for protocol in ["Action", "Version", "ClientToken"] {
-        asked.remove(protocol);
+        request.remove(protocol);
     }
-    if let Some(used) = world.ec2.tokens.get(&token) {
-        if used.params != asked {
+    if let Some(used) = ec2.tokens.get(&token) {
+        if used.params != request {
             return Err(ApiError::new(
                 "IdempotentParameterMismatch",
                 format!("The client token '{token}' was already used with different parameters."),
             ));
         }
-        let current = world.ec2.network_interface(&used.network_interface_id);
-        return Ok(answer(world, current.or(Some(&used.made)), Some(&token)));
+        let current = ec2.network_interface(&used.network_interface_id);
+        return Ok(answer(
+            ec2,
+            kernel,
+            current.or(Some(&used.made)),
+            Some(&token),
+        ));
     }
-    let id = create_network_interface(world, spec)?;
-    if let Some(made) = world.ec2.network_interface(&id).cloned() {
+    let id = create_network_interface(ec2, kernel, spec)?;
+    if let Some(made) = ec2.network_interface(&id).cloned() {
         let used = UsedToken {
-            params: asked,
+            params: request,
             network_interface_id: id.clone(),
             made,
         };
-        world.ec2.tokens.insert(token.clone(), used);
+        ec2.tokens.insert(token.clone(), used);
     }
     Ok(answer(
-        world,
-        world.ec2.network_interface(&id),
+        ec2,
+        kernel,
+        ec2.network_interface(&id),
         Some(&token),
     ))
 }
 
-fn answer(world: &World, interface: Option<&NetworkInterface>, token: Option<&str>) -> String {
+fn answer(
+    ec2: &Ec2,
+    kernel: &Kernel,
+    interface: Option<&NetworkInterface>,
+    token: Option<&str>,
+) -> String {
     let mut xml = Xml::new();
     if let Some(interface) = interface {
-        xml.element("networkInterface", |xml| write(xml, world, interface));
+        xml.element("networkInterface", |xml| write(xml, ec2, kernel, interface));
     }
     xml.optional("clientToken", token);
     xml.into_string()
 }
 
-pub(crate) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn delete(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let id = params.required_str("NetworkInterfaceId")?;
     params.finish()?;
-    if world.known_interface(&id)?.attachment.is_some() {
+    if ec2.known_interface(kernel, &id)?.attachment.is_some() {
         return Err(invalid_value(format!(
             "Network interface '{id}' is currently in use."
         )));
     }
-    remove(world, &id);
+    remove(ec2, kernel, &id);
     Ok(super::done())
 }
 
-/// Ends an interface and gives back its addresses.
-pub(crate) fn remove(world: &mut World, id: &str) {
-    let (now, lag) = (world.now(), world.settings.describe_lag);
-    let Some(interface) = world.ec2.network_interface(id) else {
+/// Deletes an interface and releases its addresses.
+pub(crate) fn remove(ec2: &mut Ec2, kernel: &mut Kernel, id: &str) {
+    let (now, lag) = (kernel.now(), kernel.settings.describe_lag);
+    let Some(interface) = ec2.network_interface(id) else {
         return;
     };
     let subnet_id = interface.subnet_id.clone();
-    if let Some(lagged) = world.ec2.interfaces.get_mut(id) {
+    if let Some(lagged) = ec2.interfaces.get_mut(id) {
         lagged.remove(now, lag);
     }
-    if let Some(subnet) = world.ec2.subnets.get_mut(&subnet_id) {
+    if let Some(subnet) = ec2.subnets.get_mut(&subnet_id) {
         subnet.addresses.release_all(id);
     }
-    world.ec2.forget(lag, now);
+    ec2.forget(lag, now);
 }

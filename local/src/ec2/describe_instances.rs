@@ -9,13 +9,15 @@ use super::errors::Kind;
 use super::filter::Filters;
 use super::instance::{Instance, InstanceState, write_state};
 use super::interface::{NetworkInterface, dns_name, write_in_instance};
+use super::lagged::describe_time;
 use super::page::{Page, next_token};
-use super::{security_group, tags, volume, zones};
+use super::{Ec2, security_group, tags, volume, zones};
+use crate::kernel::Kernel;
+use crate::settings::Settings;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 const FILTERS: [&str; 23] = [
     "availability-zone",
@@ -45,21 +47,25 @@ const FILTERS: [&str; 23] = [
 
 type ByInstance<'a> = BTreeMap<&'a str, Vec<&'a NetworkInterface>>;
 
-pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let ids = params.list("InstanceId");
     let filters = Filters::parse(params, &FILTERS)?;
     params.bool("IncludeManagedResources")?;
     let page = Page::parse(params, 5..=1000, &ids)?;
     params.finish()?;
-    let horizon = world.view_from();
-    let world = &*world;
-    let known_after = world.settings.instance_not_found_for;
+    let horizon = describe_time(kernel);
+    let (ec2, kernel) = (&*ec2, &*kernel);
+    let known_after = kernel.settings.instance_not_found_for;
     let known = |instance: &&Instance| {
-        world.now().saturating_duration_since(instance.launch_time) >= known_after
+        kernel.now().saturating_duration_since(instance.launch_time) >= known_after
     };
-    let seen = |id: &str| world.ec2.instances.get(id)?.as_of(horizon?).filter(known);
+    let seen = |id: &str| ec2.instances.get(id)?.as_of(horizon?).filter(known);
     let candidates: Vec<&Instance> = if ids.is_empty() {
-        let all = world.ec2.instances.keys();
+        let all = ec2.instances.keys();
         all.filter_map(|id| seen(id)).collect()
     } else {
         let mut named = Vec::new();
@@ -82,11 +88,16 @@ pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String,
             }
         }
     };
-    let interfaces = by_instance(world, horizon);
+    let interfaces = by_instance(ec2, horizon);
     let passing = candidates.into_iter().filter(|instance| {
         let own = interfaces.get(instance.instance_id.as_str());
         filters.pass(&instance.tags, |name| {
-            values(world, instance, own.map_or(&[], Vec::as_slice), name)
+            values(
+                &kernel.settings,
+                instance,
+                own.map_or(&[], Vec::as_slice),
+                name,
+            )
         })
     });
     let (instances, token) =
@@ -99,18 +110,18 @@ pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String,
     let mut xml = Xml::new();
     xml.items("reservationSet", reservations, |xml, (id, instances)| {
         xml.text("reservationId", id);
-        xml.text("ownerId", &world.settings.account);
+        xml.text("ownerId", &kernel.settings.account);
         xml.element("groupSet", |_| ());
-        write_with(xml, world, instances, &interfaces);
+        write_with(xml, ec2, kernel, instances, &interfaces);
     });
     next_token(&mut xml, token);
     Ok(xml.into_string())
 }
 
-/// The interfaces on each instance, in the order of their places.
-fn by_instance(world: &World, horizon: Option<Instant>) -> ByInstance<'_> {
+/// The interfaces of each instance, by network card and device index.
+fn by_instance(ec2: &Ec2, horizon: Option<Instant>) -> ByInstance<'_> {
     let mut found = ByInstance::new();
-    for interface in world.ec2.interfaces.values() {
+    for interface in ec2.interfaces.values() {
         if let Some(interface) = horizon.and_then(|at| interface.as_of(at))
             && let Some(attachment) = &interface.attachment
         {
@@ -129,30 +140,38 @@ fn by_instance(world: &World, horizon: Option<Instant>) -> ByInstance<'_> {
     found
 }
 
-/// `<instancesSet>` as of an instant; the truth if `None`.
+/// `<instancesSet>` as of an instant. `None`: the current state.
 pub(crate) fn write_instances<'a>(
     xml: &mut Xml,
-    world: &World,
+    ec2: &Ec2,
+    kernel: &Kernel,
     instances: impl IntoIterator<Item = &'a Instance>,
     horizon: Option<Instant>,
 ) {
-    let interfaces = by_instance(world, horizon.or(Some(world.now())));
-    write_with(xml, world, instances, &interfaces);
+    let interfaces = by_instance(ec2, horizon.or(Some(kernel.now())));
+    write_with(xml, ec2, kernel, instances, &interfaces);
 }
 
 fn write_with<'a>(
     xml: &mut Xml,
-    world: &World,
+    ec2: &Ec2,
+    kernel: &Kernel,
     instances: impl IntoIterator<Item = &'a Instance>,
     interfaces: &ByInstance<'_>,
 ) {
     xml.items("instancesSet", instances, |xml, instance| {
         let own = interfaces.get(instance.instance_id.as_str());
-        write(xml, world, instance, own.map_or(&[], Vec::as_slice));
+        write(xml, ec2, kernel, instance, own.map_or(&[], Vec::as_slice));
     });
 }
 
-fn write(xml: &mut Xml, world: &World, instance: &Instance, interfaces: &[&NetworkInterface]) {
+fn write(
+    xml: &mut Xml,
+    ec2: &Ec2,
+    kernel: &Kernel,
+    instance: &Instance,
+    interfaces: &[&NetworkInterface],
+) {
     let is_gone = instance.state == InstanceState::Terminated;
     xml.text("instanceId", &instance.instance_id);
     xml.text("imageId", &instance.image_id);
@@ -160,14 +179,14 @@ fn write(xml: &mut Xml, world: &World, instance: &Instance, interfaces: &[&Netwo
     xml.text("instanceType", &instance.instance_type);
     xml.text(
         "launchTime",
-        iso8601(world.timestamp_at(instance.launch_time)),
+        iso8601(kernel.timestamp_at(instance.launch_time)),
     );
     xml.text("amiLaunchIndex", 0);
     xml.element("placement", |xml| {
         xml.text("availabilityZone", &instance.availability_zone);
         xml.text(
             "availabilityZoneId",
-            zones::zone_id(&world.settings, &instance.availability_zone),
+            zones::zone_id(&kernel.settings, &instance.availability_zone),
         );
         xml.text("tenancy", "default");
     });
@@ -182,9 +201,9 @@ fn write(xml: &mut Xml, world: &World, instance: &Instance, interfaces: &[&Netwo
     if let Some(token) = &instance.client_token {
         xml.text("clientToken", token);
     }
-    volume::write(xml, world, instance);
+    volume::write(xml, ec2, kernel, instance);
     if !is_gone {
-        // What a terminated instance was connected to is no longer told.
+        // EC2 no longer describes the network of a terminated instance.
         xml.text("subnetId", &instance.subnet_id);
         xml.text("vpcId", &instance.vpc_id);
         xml.text("privateIpAddress", instance.private_ip_address);
@@ -193,7 +212,7 @@ fn write(xml: &mut Xml, world: &World, instance: &Instance, interfaces: &[&Netwo
             primary(interfaces).is_none_or(|i| i.source_dest_check),
         );
     }
-    let name = (!is_gone).then(|| dns_name(world, instance.private_ip_address));
+    let name = (!is_gone).then(|| dns_name(&kernel.settings, instance.private_ip_address));
     xml.text("privateDnsName", name.unwrap_or_default());
     xml.text("dnsName", "");
     let groups: &[String] = if is_gone {
@@ -201,9 +220,9 @@ fn write(xml: &mut Xml, world: &World, instance: &Instance, interfaces: &[&Netwo
     } else {
         &instance.security_groups
     };
-    security_group::write_set(xml, world, groups);
+    security_group::write_set(xml, ec2, groups);
     if let Some(ended) = instance.ended_at {
-        let at = iso8601(world.timestamp_at(ended));
+        let at = iso8601(kernel.timestamp_at(ended));
         xml.text("reason", format!("User initiated ({at})"));
         xml.element("stateReason", |xml| {
             xml.text("code", "Client.UserInitiatedShutdown");
@@ -215,7 +234,7 @@ fn write(xml: &mut Xml, world: &World, instance: &Instance, interfaces: &[&Netwo
     }
     tags::write(xml, &instance.tags);
     xml.items("networkInterfaceSet", interfaces, |xml, interface| {
-        write_in_instance(xml, world, interface);
+        write_in_instance(xml, ec2, kernel, interface);
     });
 }
 
@@ -224,7 +243,7 @@ fn primary<'a>(interfaces: &[&'a NetworkInterface]) -> Option<&'a NetworkInterfa
 }
 
 fn values<'a>(
-    world: &'a World,
+    settings: &'a Settings,
     instance: &'a Instance,
     interfaces: &[&'a NetworkInterface],
     name: &str,
@@ -272,7 +291,7 @@ fn values<'a>(
         }
         "availability-zone-id" => {
             return vec![Cow::Owned(zones::zone_id(
-                &world.settings,
+                settings,
                 &instance.availability_zone,
             ))];
         }
@@ -285,7 +304,7 @@ fn values<'a>(
                 .collect();
         }
         "private-dns-name" => {
-            return vec![Cow::Owned(dns_name(world, instance.private_ip_address))];
+            return vec![Cow::Owned(dns_name(settings, instance.private_ip_address))];
         }
         "private-ip-address" => return vec![Cow::Owned(instance.private_ip_address.to_string())],
         "availability-zone" => &instance.availability_zone,
@@ -294,7 +313,7 @@ fn values<'a>(
         "instance-id" => &instance.instance_id,
         "instance-state-name" => instance.state.as_str(),
         "instance-type" => &instance.instance_type,
-        "owner-id" => &world.settings.account,
+        "owner-id" => &settings.account,
         "reservation-id" => &instance.reservation_id,
         "subnet-id" => &instance.subnet_id,
         "vpc-id" => &instance.vpc_id,

@@ -1,4 +1,4 @@
-//! EC2's error codes, with the messages that EC2 gives them.
+//! EC2's error codes and messages (EC2 Developer Guide, "Error codes for the Amazon EC2 API").
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ pub(crate) fn invalid_combination(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameterCombination", message)
 }
 
-/// A kind of resource, as its ids and errors name it.
+/// A type of resource, with the prefix of its ids and the names in its errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Attachment,
@@ -39,7 +39,7 @@ impl Kind {
         Self::Vpc,
     ];
 
-    /// What ids start with, before the hyphen.
+    /// The prefix of the ids, before the hyphen.
     pub(crate) const fn prefix(self) -> &'static str {
         match self {
             Self::Attachment => "eni-attach",
@@ -69,7 +69,7 @@ impl Kind {
         }
     }
 
-    /// The kind that an id is of.
+    /// The type of the resource with this id.
     pub(crate) fn of(id: &str) -> Option<Self> {
         let (prefix, _) = id.rsplit_once('-')?;
         Self::ALL.into_iter().find(|kind| kind.prefix() == prefix)
@@ -92,7 +92,7 @@ impl Kind {
         }
     }
 
-    /// There is no such resource.
+    /// The error for a resource that does not exist.
     pub(crate) fn not_found(self, id: impl Display) -> ApiError {
         let (code, name) = self.names();
         ApiError::new(
@@ -101,7 +101,7 @@ impl Kind {
         )
     }
 
-    /// Refuses what cannot be an id of this kind.
+    /// Refuses a text that cannot be an id of this type.
     pub(crate) fn check(self, id: &str) -> Result<(), ApiError> {
         let digits = id
             .strip_prefix(self.prefix())

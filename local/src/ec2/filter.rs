@@ -1,4 +1,5 @@
-//! Filters of the Describe calls: each names an attribute and the values, with wildcards, that it may have.
+//! Filters of the Describe calls. Each names an attribute and its accepted values, with wildcards
+//! (EC2 API Reference, Filter).
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use super::errors::invalid_value;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 
-/// How many filter values one call may have.
+/// The maximum number of filter values in one call.
 const MAX_VALUES: usize = 200;
 
 /// The filters of a call. A resource must pass all of them.
@@ -14,7 +15,7 @@ const MAX_VALUES: usize = 200;
 pub(crate) struct Filters(Vec<(String, Vec<String>)>);
 
 impl Filters {
-    /// Reads `Filter.N`. Names other than those known (and `tag:…` and `tag-key`) are refused.
+    /// Reads `Filter.N`. Refuses names other than the known ones, `tag:…` and `tag-key`.
     pub(crate) fn parse(params: &mut Params, known: &[&str]) -> Result<Self, ApiError> {
         let mut filters = Vec::new();
         let mut count = 0;
@@ -40,7 +41,7 @@ impl Filters {
         Ok(Self(filters))
     }
 
-    /// Whether a resource with these tags, and whose attributes `values_of` names, passes.
+    /// Whether a resource passes. `values_of` returns the values of an attribute.
     pub(crate) fn pass<'a>(
         &self,
         tags: &BTreeMap<String, String>,
@@ -59,8 +60,8 @@ impl Filters {
     }
 }
 
-/// Whether a value matches a pattern with `*` (any text) and `?` (one character); `\` takes the next one
-/// literally.
+/// Whether a value matches a pattern: `*` is any text, `?` one character, and `\` makes the next
+/// character literal.
 fn matches(pattern: &str, value: &str) -> bool {
     if !pattern.contains(['*', '?', '\\']) {
         return pattern == value;
@@ -75,7 +76,7 @@ fn matches(pattern: &str, value: &str) -> bool {
             c => Token::Literal(c),
         });
     }
-    // Which prefixes of the pattern match the value read so far.
+    // Which prefixes of the pattern match the part of the value that was read so far.
     let mut reached = vec![false; tokens.len() + 1];
     if let Some(start) = reached.first_mut() {
         *start = true;
@@ -111,7 +112,7 @@ enum Token {
     Literal(char),
 }
 
-/// A star also matches nothing.
+/// A star also matches the empty text.
 fn skip_stars(tokens: &[Token], reached: &mut [bool]) {
     for (index, token) in tokens.iter().enumerate() {
         if matches!(token, Token::Any)
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards() {
+    fn wildcards_match_any_text_or_one_character() {
         for (pattern, value) in [
             ("a", "a"),
             ("*", ""),
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_take_no_time() {
+    fn a_pattern_of_many_stars_is_matched_in_linear_time() {
         let pattern = "*a".repeat(2_000);
         assert!(!matches(&pattern, &"a".repeat(1_000)));
     }

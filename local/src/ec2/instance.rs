@@ -8,32 +8,31 @@ use tokio::time::Instant;
 use super::attach::release_from;
 use super::errors::Kind;
 use super::tags::Tags;
-use super::{Timer, volume};
-use crate::autoscaling;
+use super::{Ec2, Timer, volume};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// The state of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstanceState {
-    /// It starts.
+    /// It is starting.
     Pending,
-    /// It runs.
+    /// It is running.
     Running,
-    /// It stops.
+    /// It is stopping.
     Stopping,
     /// It can be started again.
     Stopped,
-    /// It goes for good.
+    /// It is shutting down.
     ShuttingDown,
-    /// It is gone, but can still be described for a while.
+    /// It is terminated. It is still described for a while.
     Terminated,
 }
 
 impl InstanceState {
-    /// EC2's word.
+    /// EC2's name for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +45,7 @@ impl InstanceState {
         }
     }
 
-    /// EC2's number.
+    /// EC2's code for it.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -59,11 +58,23 @@ impl InstanceState {
         }
     }
 
-    /// Whether it is on its way out, or gone.
+    /// Whether it is shutting down or terminated.
     #[must_use]
     pub const fn is_ending(self) -> bool {
         matches!(self, Self::ShuttingDown | Self::Terminated)
     }
+}
+
+/// Learns at once that an instance changed its state. The only observer is Auto Scaling.
+pub trait StateObserver {
+    /// Called after the state changed and its event was put on the bus.
+    fn instance_changed(
+        &mut self,
+        ec2: &mut Ec2,
+        kernel: &mut Kernel,
+        instance_id: &str,
+        state: InstanceState,
+    );
 }
 
 /// An instance.
@@ -71,7 +82,7 @@ impl InstanceState {
 pub struct Instance {
     /// `i-…`
     pub instance_id: String,
-    /// `r-…`: what was launched with it.
+    /// `r-…`: the reservation, which instances of one launch share.
     pub reservation_id: String,
     /// Its image.
     pub image_id: String,
@@ -91,7 +102,7 @@ pub struct Instance {
     pub state: InstanceState,
     /// Its tags.
     pub tags: Tags,
-    /// User data, as it was given (base64).
+    /// User data in base64, as in the request.
     pub user_data: Option<String>,
     /// The ClientToken of the call that launched it.
     pub client_token: Option<String>,
@@ -99,28 +110,42 @@ pub struct Instance {
     pub spot: bool,
     /// When it was launched.
     pub launch_time: Instant,
-    /// When it left the running state for good.
+    /// When its termination began.
     pub ended_at: Option<Instant>,
 }
 
-/// Begins to terminate an instance. One that is already on its way out is left alone.
+/// Begins to terminate an instance. An instance that is already shutting down or terminated stays
+/// as it is.
 ///
 /// # Errors
 /// `InvalidInstanceID.NotFound`.
-pub fn terminate(world: &mut World, instance_id: &str) -> Result<(), ApiError> {
-    let state = state_of(world, instance_id)?;
+pub fn terminate(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    observer: &mut dyn StateObserver,
+    instance_id: &str,
+) -> Result<(), ApiError> {
+    let state = state_of(ec2, instance_id)?;
     if !state.is_ending() {
-        let now = world.now();
-        world.edit_instance(instance_id, |instance| instance.ended_at = Some(now));
-        set_state(world, instance_id, InstanceState::ShuttingDown);
+        let now = kernel.now();
+        ec2.edit_instance(kernel, instance_id, |instance| {
+            instance.ended_at = Some(now);
+        });
+        set_state(
+            ec2,
+            kernel,
+            observer,
+            instance_id,
+            InstanceState::ShuttingDown,
+        );
         let timer = Timer::InstanceTerminated(instance_id.to_owned());
-        world.schedule_ec2(world.settings.shutdown_for, timer);
+        kernel.schedule(&mut ec2.timers, kernel.settings.shutdown_for, timer);
     }
     Ok(())
 }
 
-fn state_of(world: &World, instance_id: &str) -> Result<InstanceState, ApiError> {
-    match world.ec2.instance(instance_id) {
+fn state_of(ec2: &Ec2, instance_id: &str) -> Result<InstanceState, ApiError> {
+    match ec2.instance(instance_id) {
         Some(instance) => Ok(instance.state),
         None => {
             Kind::Instance.check(instance_id)?;
@@ -129,28 +154,32 @@ fn state_of(world: &World, instance_id: &str) -> Result<InstanceState, ApiError>
     }
 }
 
-fn is_in(world: &World, id: &str, state: InstanceState) -> bool {
-    world
-        .ec2
-        .instance(id)
+fn is_in(ec2: &Ec2, id: &str, state: InstanceState) -> bool {
+    ec2.instance(id)
         .is_some_and(|instance| instance.state == state)
 }
 
-fn set_state(world: &mut World, id: &str, state: InstanceState) {
-    world.edit_instance(id, |instance| instance.state = state);
-    announce(world, id, state);
-    autoscaling::instance_changed(world, id, state);
+fn set_state(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    observer: &mut dyn StateObserver,
+    id: &str,
+    state: InstanceState,
+) {
+    ec2.edit_instance(kernel, id, |instance| instance.state = state);
+    announce(kernel, id, state);
+    observer.instance_changed(ec2, kernel, id, state);
 }
 
 /// Puts the event of a state change on the bus.
-pub(crate) fn announce(world: &mut World, id: &str, state: InstanceState) {
-    let settings = &world.settings;
+pub(crate) fn announce(kernel: &mut Kernel, id: &str, state: InstanceState) {
+    let settings = &kernel.settings;
     let arn = format!(
         "arn:aws:ec2:{}:{}:instance/{id}",
         settings.region, settings.account
     );
     let detail = json!({"instance-id": id, "state": state.as_str()});
-    world.emit(
+    kernel.emit(
         "aws.ec2",
         "EC2 Instance State-change Notification",
         vec![arn],
@@ -158,77 +187,114 @@ pub(crate) fn announce(world: &mut World, id: &str, state: InstanceState) {
     );
 }
 
-pub(crate) fn running(world: &mut World, id: &str) {
-    if is_in(world, id, InstanceState::Pending) {
-        set_state(world, id, InstanceState::Running);
+/// A pending instance is running now.
+pub(crate) fn running(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    observer: &mut dyn StateObserver,
+    id: &str,
+) {
+    if is_in(ec2, id, InstanceState::Pending) {
+        set_state(ec2, kernel, observer, id, InstanceState::Running);
     }
 }
 
-pub(crate) fn stopped(world: &mut World, id: &str) {
-    if is_in(world, id, InstanceState::Stopping) {
-        set_state(world, id, InstanceState::Stopped);
+/// A stopping instance is stopped now.
+pub(crate) fn stopped(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    observer: &mut dyn StateObserver,
+    id: &str,
+) {
+    if is_in(ec2, id, InstanceState::Stopping) {
+        set_state(ec2, kernel, observer, id, InstanceState::Stopped);
     }
 }
 
-pub(crate) fn terminated(world: &mut World, id: &str) {
-    if is_in(world, id, InstanceState::ShuttingDown) {
-        release_from(world, id);
-        volume::release_from(world, id);
-        set_state(world, id, InstanceState::Terminated);
+/// An instance that was shutting down is terminated now: its interfaces and volumes are released or
+/// deleted.
+pub(crate) fn terminated(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    observer: &mut dyn StateObserver,
+    id: &str,
+) {
+    if is_in(ec2, id, InstanceState::ShuttingDown) {
+        release_from(ec2, kernel, id);
+        volume::release_from(ec2, id);
+        set_state(ec2, kernel, observer, id, InstanceState::Terminated);
         let timer = Timer::InstanceForgotten(id.to_owned());
-        world.schedule_ec2(world.settings.terminated_visible_for, timer);
+        kernel.schedule(
+            &mut ec2.timers,
+            kernel.settings.terminated_visible_for,
+            timer,
+        );
     }
 }
 
-pub(crate) fn forgotten(world: &mut World, id: &str) {
-    let (now, lag) = (world.now(), world.settings.describe_lag);
-    if is_in(world, id, InstanceState::Terminated)
-        && let Some(instance) = world.ec2.instances.get_mut(id)
+/// A terminated instance is no longer described.
+pub(crate) fn forgotten(ec2: &mut Ec2, kernel: &Kernel, id: &str) {
+    let (now, lag) = (kernel.now(), kernel.settings.describe_lag);
+    if is_in(ec2, id, InstanceState::Terminated)
+        && let Some(instance) = ec2.instances.get_mut(id)
     {
         instance.remove(now, lag);
     }
-    world.ec2.forget(lag, now);
+    ec2.forget(lag, now);
 }
 
-pub(crate) fn terminate_all(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    change_all(
-        world,
-        params,
-        |_, _| Ok(()),
-        |world, id, _| {
-            // It exists: that was checked for all before any was touched.
-            let _ = terminate(world, id);
-        },
-    )
+pub(crate) fn terminate_all(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    observer: &mut dyn StateObserver,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    let before = instances_named(ec2, params, |_, _| Ok(()))?;
+    for (id, _) in &before {
+        terminate(ec2, kernel, observer, id)?;
+    }
+    Ok(state_changes(ec2, before))
 }
 
-pub(crate) fn stop_all(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn stop_all(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    observer: &mut dyn StateObserver,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     params.bool("Force")?;
-    let allowed = |id: &str, state| match state {
+    let before = instances_named(ec2, params, |id, state| match state {
         InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped => Ok(()),
         _ => Err(cannot(id, "stopped")),
-    };
-    change_all(world, params, allowed, |world, id, state| {
-        if state == InstanceState::Running {
-            set_state(world, id, InstanceState::Stopping);
-            let timer = Timer::InstanceStopped(id.to_owned());
-            world.schedule_ec2(world.settings.shutdown_for, timer);
+    })?;
+    for (id, state) in &before {
+        if *state == InstanceState::Running {
+            set_state(ec2, kernel, observer, id, InstanceState::Stopping);
+            let timer = Timer::InstanceStopped(id.clone());
+            kernel.schedule(&mut ec2.timers, kernel.settings.shutdown_for, timer);
         }
-    })
+    }
+    Ok(state_changes(ec2, before))
 }
 
-pub(crate) fn start_all(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    let allowed = |id: &str, state| match state {
+pub(crate) fn start_all(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    observer: &mut dyn StateObserver,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    let before = instances_named(ec2, params, |id, state| match state {
         InstanceState::Stopped | InstanceState::Running | InstanceState::Pending => Ok(()),
         _ => Err(cannot(id, "started")),
-    };
-    change_all(world, params, allowed, |world, id, state| {
-        if state == InstanceState::Stopped {
-            set_state(world, id, InstanceState::Pending);
-            let timer = Timer::InstanceRunning(id.to_owned());
-            world.schedule_ec2(world.settings.instance_pending_for, timer);
+    })?;
+    for (id, state) in &before {
+        if *state == InstanceState::Stopped {
+            set_state(ec2, kernel, observer, id, InstanceState::Pending);
+            let timer = Timer::InstanceRunning(id.clone());
+            kernel.schedule(&mut ec2.timers, kernel.settings.instance_pending_for, timer);
         }
-    })
+    }
+    Ok(state_changes(ec2, before))
 }
 
 fn cannot(id: &str, what: &str) -> ApiError {
@@ -238,35 +304,37 @@ fn cannot(id: &str, what: &str) -> ApiError {
     )
 }
 
-/// Checks all the instances that a call names, then changes each.
-fn change_all(
-    world: &mut World,
+/// The instances that a call names, with their states. All are checked before the call changes any
+/// of them.
+fn instances_named(
+    ec2: &Ec2,
     params: &mut Params,
     allowed: impl Fn(&str, InstanceState) -> Result<(), ApiError>,
-    change: impl Fn(&mut World, &str, InstanceState),
-) -> Result<String, ApiError> {
+) -> Result<Vec<(String, InstanceState)>, ApiError> {
     let ids = params.list("InstanceId");
     params.finish()?;
     if ids.is_empty() {
         return Err(params.missing("InstanceId"));
     }
-    let mut before = Vec::new();
+    let mut named = Vec::new();
     for id in ids {
-        let state = state_of(world, &id)?;
+        let state = state_of(ec2, &id)?;
         allowed(&id, state)?;
-        before.push((id, state));
+        named.push((id, state));
     }
-    for (id, state) in &before {
-        change(world, id, *state);
-    }
+    Ok(named)
+}
+
+/// `<instancesSet>`: each instance with its current and its previous state.
+fn state_changes(ec2: &Ec2, before: Vec<(String, InstanceState)>) -> String {
     let mut xml = Xml::new();
     xml.items("instancesSet", before, |xml, (id, previous)| {
-        let current = world.ec2.instance(&id).map_or(previous, |i| i.state);
+        let current = ec2.instance(&id).map_or(previous, |i| i.state);
         xml.text("instanceId", id);
         xml.element("currentState", |xml| write_state(xml, current));
         xml.element("previousState", |xml| write_state(xml, previous));
     });
-    Ok(xml.into_string())
+    xml.into_string()
 }
 
 pub(crate) fn write_state(xml: &mut Xml, state: InstanceState) {

@@ -1,15 +1,17 @@
-//! Instance types and their network limits, as EC2 publishes them.
+//! Instance types and their network limits (EC2 User Guide, "Maximum IP addresses per network
+//! interface", and DescribeInstanceTypes).
 
 use std::borrow::Cow;
 
+use super::Ec2;
 use super::errors::invalid_value;
 use super::filter::Filters;
 use super::page::{Page, next_token};
 use super::tags::Tags;
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// An instance type.
 #[derive(Clone, Copy, Debug)]
@@ -27,13 +29,13 @@ pub struct InstanceType {
 }
 
 impl InstanceType {
-    /// How many interfaces there can be on all cards.
+    /// How many interfaces all cards can have together.
     #[must_use]
     pub fn maximum_network_interfaces(&self) -> u32 {
         self.network_cards.iter().sum()
     }
 
-    /// The type with this name, if it is one of those modelled.
+    /// The type with this name, if the fake AWS has it.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         TYPES.iter().find(|kind| kind.name == name)
@@ -122,7 +124,7 @@ const TYPES: [InstanceType; 62] = [
     kind("t3.xlarge", 4, 16, &[4], 15),
 ];
 
-/// The type that a launch or an instance names.
+/// The type with this name.
 pub(crate) fn find(name: &str) -> Result<&'static InstanceType, ApiError> {
     InstanceType::named(name).ok_or_else(|| {
         let name: String = name.chars().take(64).collect();
@@ -130,7 +132,11 @@ pub(crate) fn find(name: &str) -> Result<&'static InstanceType, ApiError> {
     })
 }
 
-pub(crate) fn describe(_: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    _: &mut Ec2,
+    _: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     const FILTERS: [&str; 8] = [
         "bare-metal",
         "current-generation",
@@ -253,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_order() {
+    fn the_table_of_types_is_sorted() {
         assert!(TYPES.is_sorted_by_key(|kind| kind.name));
     }
 }

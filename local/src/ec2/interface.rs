@@ -9,14 +9,16 @@ use tokio::time::Instant;
 
 use super::errors::Kind;
 use super::filter::Filters;
+use super::lagged::describe_time;
 use super::page::{Page, next_token};
 use super::tags::{self, Tags};
-use super::{security_group, zones};
+use super::{Ec2, security_group, zones};
+use crate::kernel::Kernel;
+use crate::settings::Settings;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +31,7 @@ pub struct NetworkInterface {
     pub vpc_id: String,
     /// The name of its zone.
     pub availability_zone: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
     /// Its hardware address.
     pub mac_address: String,
@@ -47,27 +49,27 @@ pub struct NetworkInterface {
     pub groups: Vec<String>,
     /// Its tags.
     pub tags: Tags,
-    /// Whether it only passes packets that are its own.
+    /// SourceDestCheck: whether it passes only packets from or to its own addresses.
     pub source_dest_check: bool,
-    /// The instance that it is on.
+    /// Its attachment to an instance.
     pub attachment: Option<Attachment>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Instant,
 }
 
-/// How far an attachment is.
+/// The status of an attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttachmentStatus {
     /// Not usable yet.
     Attaching,
     /// Usable.
     Attached,
-    /// On its way out.
+    /// Being detached.
     Detaching,
 }
 
 impl AttachmentStatus {
-    /// EC2's word.
+    /// EC2's name for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -89,16 +91,16 @@ pub struct Attachment {
     pub device_index: u32,
     /// The network card.
     pub network_card_index: u32,
-    /// How far it is.
+    /// Its status.
     pub status: AttachmentStatus,
-    /// Whether the interface goes when the instance does.
+    /// Whether the interface is deleted when the instance terminates.
     pub delete_on_termination: bool,
-    /// Since when.
+    /// When the attachment began.
     pub attach_time: Instant,
 }
 
 impl NetworkInterface {
-    /// EC2's word for its state: `available` or `in-use`.
+    /// EC2's name for its state: `available` or `in-use`.
     #[must_use]
     pub fn status(&self) -> &'static str {
         if self.attachment.is_some() {
@@ -114,12 +116,13 @@ impl NetworkInterface {
             .chain(self.secondary_private_ip_addresses.iter().copied())
     }
 
-    /// How many of an instance type's addresses per interface it uses: a prefix counts as one.
+    /// How many of the instance type's addresses per interface it uses. A prefix counts as one (EC2
+    /// User Guide, "Prefix delegation for Amazon EC2 network interfaces").
     pub(crate) fn ipv4_slots(&self) -> usize {
         1 + self.secondary_private_ip_addresses.len() + self.ipv4_prefixes.len()
     }
 
-    fn values<'a>(&'a self, world: &'a World, name: &str) -> Vec<Cow<'a, str>> {
+    fn values<'a>(&'a self, ec2: &'a Ec2, kernel: &'a Kernel, name: &str) -> Vec<Cow<'a, str>> {
         let attachment = self.attachment.as_ref();
         let of_attachment = |value: fn(&Attachment) -> String| -> Vec<Cow<'a, str>> {
             attachment
@@ -154,7 +157,7 @@ impl NetworkInterface {
             }
             "availability-zone-id" => {
                 return vec![Cow::Owned(zones::zone_id(
-                    &world.settings,
+                    &kernel.settings,
                     &self.availability_zone,
                 ))];
             }
@@ -169,7 +172,7 @@ impl NetworkInterface {
                 return self
                     .groups
                     .iter()
-                    .filter_map(|id| world.ec2.security_groups.get(id))
+                    .filter_map(|id| ec2.security_groups.get(id))
                     .map(|group| Cow::Borrowed(group.group_name.as_str()))
                     .collect();
             }
@@ -182,7 +185,10 @@ impl NetworkInterface {
             }
             "private-ip-address" => return vec![Cow::Owned(self.private_ip_address.to_string())],
             "private-dns-name" => {
-                return vec![Cow::Owned(dns_name(world, self.private_ip_address))];
+                return vec![Cow::Owned(dns_name(
+                    &kernel.settings,
+                    self.private_ip_address,
+                ))];
             }
             "source-dest-check" if self.source_dest_check => "true",
             "source-dest-check" | "requester-managed" => "false",
@@ -191,7 +197,7 @@ impl NetworkInterface {
             "interface-type" => &self.interface_type,
             "mac-address" => &self.mac_address,
             "network-interface-id" => &self.network_interface_id,
-            "owner-id" | "attachment.instance-owner-id" => &world.settings.account,
+            "owner-id" | "attachment.instance-owner-id" => &kernel.settings.account,
             "status" => self.status(),
             "subnet-id" => &self.subnet_id,
             "vpc-id" => &self.vpc_id,
@@ -231,25 +237,29 @@ const FILTERS: [&str; 26] = [
 ];
 
 /// `ip-10-0-0-5.us-west-2.compute.internal`
-pub(crate) fn dns_name(world: &World, address: Ipv4Addr) -> String {
+pub(crate) fn dns_name(settings: &Settings, address: Ipv4Addr) -> String {
     let host = address.to_string().replace('.', "-");
-    match world.settings.region.as_str() {
+    match settings.region.as_str() {
         "us-east-1" => format!("ip-{host}.ec2.internal"),
         region => format!("ip-{host}.{region}.compute.internal"),
     }
 }
 
-pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let ids = params.list("NetworkInterfaceId");
     let filters = Filters::parse(params, &FILTERS)?;
     params.bool("IncludeManagedResources")?;
     let page = Page::parse(params, 5..=1000, &ids)?;
     params.finish()?;
-    let horizon = world.view_from();
-    let world = &*world;
-    let seen = |id: &str| world.ec2.interfaces.get(id)?.as_of(horizon?);
+    let horizon = describe_time(kernel);
+    let (ec2, kernel) = (&*ec2, &*kernel);
+    let seen = |id: &str| ec2.interfaces.get(id)?.as_of(horizon?);
     let candidates: Vec<&NetworkInterface> = if ids.is_empty() {
-        let all = world.ec2.interfaces.values();
+        let all = ec2.interfaces.values();
         all.filter_map(|interface| interface.as_of(horizon?))
             .collect()
     } else {
@@ -261,52 +271,59 @@ pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String,
         }
         named
     };
-    let passing = candidates
-        .into_iter()
-        .filter(|interface| filters.pass(&interface.tags, |name| interface.values(world, name)));
+    let passing = candidates.into_iter().filter(|interface| {
+        filters.pass(&interface.tags, |name| interface.values(ec2, kernel, name))
+    });
     let (interfaces, token) =
         page.cut(passing.map(|interface| (interface.network_interface_id.clone(), interface)));
     let mut xml = Xml::new();
     xml.items("networkInterfaceSet", interfaces, |xml, interface| {
-        write(xml, world, interface);
+        write(xml, ec2, kernel, interface);
     });
     next_token(&mut xml, token);
     Ok(xml.into_string())
 }
 
 /// The members of a `networkInterface`.
-pub(crate) fn write(xml: &mut Xml, world: &World, interface: &NetworkInterface) {
-    write_common(xml, world, interface);
+pub(crate) fn write(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, interface: &NetworkInterface) {
+    write_common(xml, ec2, kernel, interface);
     xml.text("availabilityZone", &interface.availability_zone);
     xml.text(
         "availabilityZoneId",
-        zones::zone_id(&world.settings, &interface.availability_zone),
+        zones::zone_id(&kernel.settings, &interface.availability_zone),
     );
     xml.text("requesterManaged", false);
     tags::write(xml, &interface.tags);
     if let Some(attachment) = &interface.attachment {
         xml.element("attachment", |xml| {
-            write_attachment(xml, world, attachment);
+            write_attachment(xml, kernel, attachment);
             xml.text("instanceId", &attachment.instance_id);
-            xml.text("instanceOwnerId", &world.settings.account);
+            xml.text("instanceOwnerId", &kernel.settings.account);
         });
     }
 }
 
 /// The members of an interface within a described instance.
-pub(crate) fn write_in_instance(xml: &mut Xml, world: &World, interface: &NetworkInterface) {
-    write_common(xml, world, interface);
+pub(crate) fn write_in_instance(
+    xml: &mut Xml,
+    ec2: &Ec2,
+    kernel: &Kernel,
+    interface: &NetworkInterface,
+) {
+    write_common(xml, ec2, kernel, interface);
     if let Some(attachment) = &interface.attachment {
-        xml.element("attachment", |xml| write_attachment(xml, world, attachment));
+        xml.element("attachment", |xml| {
+            write_attachment(xml, kernel, attachment)
+        });
     }
 }
 
-fn write_common(xml: &mut Xml, world: &World, interface: &NetworkInterface) {
+fn write_common(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, interface: &NetworkInterface) {
     xml.text("networkInterfaceId", &interface.network_interface_id);
     xml.text("subnetId", &interface.subnet_id);
     xml.text("vpcId", &interface.vpc_id);
     xml.text("description", &interface.description);
-    xml.text("ownerId", &world.settings.account);
+    xml.text("ownerId", &kernel.settings.account);
     xml.text("status", interface.status());
     xml.text("macAddress", &interface.mac_address);
     xml.text("interfaceType", &interface.interface_type);
@@ -314,15 +331,15 @@ fn write_common(xml: &mut Xml, world: &World, interface: &NetworkInterface) {
     xml.text("privateIpAddress", interface.private_ip_address);
     xml.text(
         "privateDnsName",
-        dns_name(world, interface.private_ip_address),
+        dns_name(&kernel.settings, interface.private_ip_address),
     );
-    security_group::write_set(xml, world, &interface.groups);
+    security_group::write_set(xml, ec2, &interface.groups);
     xml.items(
         "privateIpAddressesSet",
         interface.private_ip_addresses(),
         |xml, address| {
             xml.text("privateIpAddress", address);
-            xml.text("privateDnsName", dns_name(world, address));
+            xml.text("privateDnsName", dns_name(&kernel.settings, address));
             xml.text("primary", address == interface.private_ip_address);
         },
     );
@@ -340,14 +357,14 @@ fn write_common(xml: &mut Xml, world: &World, interface: &NetworkInterface) {
     xml.optional("ipv6Address", interface.ipv6_addresses.first());
 }
 
-pub(crate) fn write_attachment(xml: &mut Xml, world: &World, attachment: &Attachment) {
+pub(crate) fn write_attachment(xml: &mut Xml, kernel: &Kernel, attachment: &Attachment) {
     xml.text("attachmentId", &attachment.attachment_id);
     xml.text("deviceIndex", attachment.device_index);
     xml.text("networkCardIndex", attachment.network_card_index);
     xml.text("status", attachment.status.as_str());
     xml.text(
         "attachTime",
-        iso8601(world.timestamp_at(attachment.attach_time)),
+        iso8601(kernel.timestamp_at(attachment.attach_time)),
     );
     xml.text("deleteOnTermination", attachment.delete_on_termination);
 }

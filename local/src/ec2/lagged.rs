@@ -1,11 +1,14 @@
-//! A value with its recent past, so that Describe calls can show the world as it was a while ago.
+//! A value with its recent past, so that Describe calls can show it as it was a while ago.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use rand::RngExt;
 use tokio::time::Instant;
 
-/// The versions of a value, oldest first. `None` is a time at which it did not exist (any more).
+use crate::kernel::Kernel;
+
+/// The versions of a value, oldest first. `None`: it did not exist, or no longer.
 #[derive(Clone, Debug)]
 pub(crate) struct Lagged<T> {
     versions: VecDeque<(Instant, Option<T>)>,
@@ -18,18 +21,18 @@ impl<T: Clone> Lagged<T> {
         }
     }
 
-    /// The truth.
+    /// The current value.
     pub(crate) fn current(&self) -> Option<&T> {
         self.versions.back()?.1.as_ref()
     }
 
-    /// What somebody who lags behind sees.
+    /// The value at an instant in the past.
     pub(crate) fn as_of(&self, at: Instant) -> Option<&T> {
         let (_, value) = self.versions.iter().rev().find(|(from, _)| *from <= at)?;
         value.as_ref()
     }
 
-    /// Changes the value, if it exists. Versions that nobody can see any more are dropped.
+    /// Changes the value, if it exists. Drops versions that are older than the lag.
     pub(crate) fn edit<R>(
         &mut self,
         now: Instant,
@@ -42,12 +45,12 @@ impl<T: Clone> Lagged<T> {
         Some(result)
     }
 
-    /// Ends the value; it is still seen by those who lag behind.
+    /// Removes the value. Lagging Describe calls still show it.
     pub(crate) fn remove(&mut self, now: Instant, lag: Duration) {
         self.push(now, lag, None);
     }
 
-    /// Whether nobody can see it any more.
+    /// Whether no Describe call can show it any more.
     pub(crate) fn is_gone(&self, horizon: Option<Instant>) -> bool {
         match (self.versions.back(), horizon) {
             (Some((from, None)), Some(horizon)) => *from <= horizon,
@@ -75,6 +78,15 @@ impl<T: Clone> Lagged<T> {
     }
 }
 
+/// The instant whose state a Describe call shows. `None` is before everything.
+pub(crate) fn describe_time(kernel: &mut Kernel) -> Option<Instant> {
+    let mut lag = kernel.settings.describe_lag;
+    if kernel.settings.describe_lag_varies && !lag.is_zero() {
+        lag = kernel.rng().random_range(Duration::ZERO..=lag);
+    }
+    kernel.now().checked_sub(lag)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -83,7 +95,7 @@ mod tests {
     const LAG: Duration = Duration::from_secs(2);
 
     #[tokio::test(start_paused = true)]
-    async fn shows_each_version_at_its_time() {
+    async fn each_version_is_shown_at_its_time() {
         let start = Instant::now();
         let second = |n| start + Duration::from_secs(n);
         let mut value = Lagged::new(start, 'a');
@@ -100,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn forgets_what_nobody_can_see() {
+    async fn versions_older_than_the_lag_are_dropped() {
         let start = Instant::now();
         let mut value = Lagged::new(start, 0);
         for n in 1..100 {

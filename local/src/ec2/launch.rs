@@ -1,36 +1,34 @@
 //! Launching instances: RunInstances, and the launches that Auto Scaling makes.
 
-use super::attach::{begin, check_addresses, check_room};
-use super::create_interface::{InterfaceSpec, create_network_interface, parse_addresses, remove};
-use super::describe_instances::write_instances;
-use super::errors::{Kind, invalid_combination, invalid_value};
+use super::attach::{begin_attachment, check_addresses, check_free_slot};
+use super::create_interface::{InterfaceSpec, create_network_interface, remove};
+use super::errors::{invalid_combination, invalid_value};
 use super::instance::{Instance, InstanceState, announce};
 use super::instance_type;
 use super::interface::AttachmentStatus;
 use super::lagged::Lagged;
 use super::launch_template::{LaunchTemplateRef, resolve_launch_template};
-use super::tags::{self, Tags};
-use super::volume::{VolumeAtLaunch, parse_volumes};
-use super::{Timer, volume};
+use super::tags::Tags;
+use super::volume::VolumeAtLaunch;
+use super::{Ec2, Timer, volume};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
-use crate::wire::query::Params;
-use crate::wire::xml::Xml;
-use crate::world::World;
 
-/// A network interface that a launch brings with it.
+/// A network interface that a launch creates.
 #[derive(Clone, Debug, Default)]
 pub struct InterfaceAtLaunch {
-    /// Where on the card it goes.
+    /// Its device index on the card.
     pub device_index: u32,
     /// The card.
     pub network_card_index: u32,
-    /// Whether it goes with the instance (`true` unless said otherwise).
+    /// Whether it is deleted with the instance (`true` if `None`).
     pub delete_on_termination: Option<bool>,
-    /// What it is; without a subnet, it is in the launch's.
+    /// Its properties. Without a subnet, it is in the launch's subnet.
     pub spec: InterfaceSpec,
 }
 
-/// What an instance is to be. What is empty here comes from the launch template, if there is one.
+/// The properties of an instance to launch. What is empty comes from the launch template, if there
+/// is one.
 #[derive(Clone, Debug, Default)]
 pub struct LaunchSpec {
     /// The image.
@@ -43,57 +41,57 @@ pub struct LaunchSpec {
     pub security_groups: Vec<String>,
     /// Tags of the instance, besides the template's.
     pub tags: Tags,
-    /// Tags of the interfaces that are made, besides the template's.
+    /// Tags of the created interfaces, besides the template's.
     pub interface_tags: Tags,
-    /// Tags of the volumes that are made, besides the template's.
+    /// Tags of the created volumes, besides the template's.
     pub volume_tags: Tags,
     /// The ClientToken of the call.
     pub client_token: Option<String>,
-    /// Volumes to bring, besides the template's; there is always a root volume.
+    /// Volumes to create, besides the template's. There is always a root volume.
     pub volumes: Vec<VolumeAtLaunch>,
-    /// Whether it is to be a Spot Instance; the template may say so too.
+    /// Whether it is a Spot Instance. The template can set this too.
     pub spot: bool,
     /// User data in base64.
     pub user_data: Option<String>,
-    /// Interfaces to bring; one at device index 0 if there are none.
+    /// Interfaces to create. If empty, one at device index 0.
     pub network_interfaces: Vec<InterfaceAtLaunch>,
-    /// Where the rest comes from.
+    /// The template that provides the rest.
     pub launch_template: Option<LaunchTemplateRef>,
-    /// What it is launched together with; its own reservation if `None`.
+    /// The reservation of the launch. `None`: a new one.
     pub reservation_id: Option<String>,
 }
 
 /// Launches one instance, and returns its id.
 ///
 /// # Errors
-/// Those of RunInstances.
-pub fn launch(world: &mut World, spec: LaunchSpec) -> Result<String, ApiError> {
-    let mut spec = complete(world, spec)?;
+/// The errors of RunInstances.
+pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<String, ApiError> {
+    let mut spec = complete(ec2, spec)?;
     let kind = instance_type::find(&spec.instance_type)?;
     if spec.network_interfaces.is_empty() {
         spec.network_interfaces.push(InterfaceAtLaunch::default());
     }
     spec.network_interfaces
         .sort_by_key(|interface| (interface.network_card_index, interface.device_index));
-    let instance_id = world.new_id("i");
+    let instance_id = kernel.new_id("i");
     let mut made = Vec::new();
-    if let Err(error) = bring_interfaces(world, &spec, kind, &instance_id, &mut made) {
+    if let Err(error) = create_interfaces(ec2, kernel, &spec, kind, &instance_id, &mut made) {
         for id in made {
-            remove(world, &id);
+            remove(ec2, kernel, &id);
         }
         return Err(error);
     }
     let primary = made
         .first()
-        .and_then(|id| world.ec2.network_interface(id))
+        .and_then(|id| ec2.network_interface(id))
         .cloned();
     let Some(primary) = primary else {
         return Err(ApiError::internal());
     };
-    let now = world.now();
+    let now = kernel.now();
     let instance = Instance {
         instance_id: instance_id.clone(),
-        reservation_id: spec.reservation_id.unwrap_or_else(|| world.new_id("r")),
+        reservation_id: spec.reservation_id.unwrap_or_else(|| kernel.new_id("r")),
         image_id: spec.image_id,
         instance_type: spec.instance_type,
         subnet_id: primary.subnet_id,
@@ -109,21 +107,19 @@ pub fn launch(world: &mut World, spec: LaunchSpec) -> Result<String, ApiError> {
         launch_time: now,
         ended_at: None,
     };
-    world
-        .ec2
-        .instances
+    ec2.instances
         .insert(instance_id.clone(), Lagged::new(now, instance));
-    volume::bring(world, &instance_id, spec.volumes, &spec.volume_tags);
-    announce(world, &instance_id, InstanceState::Pending);
+    volume::create_all(ec2, kernel, &instance_id, spec.volumes, &spec.volume_tags);
+    announce(kernel, &instance_id, InstanceState::Pending);
     let timer = Timer::InstanceRunning(instance_id.clone());
-    world.schedule_ec2(world.settings.instance_pending_for, timer);
+    kernel.schedule(&mut ec2.timers, kernel.settings.instance_pending_for, timer);
     Ok(instance_id)
 }
 
-/// Adds what the launch template says, and checks that nothing is missing.
-fn complete(world: &World, mut spec: LaunchSpec) -> Result<LaunchSpec, ApiError> {
+/// Adds the launch template's properties, and checks that nothing is missing.
+fn complete(ec2: &Ec2, mut spec: LaunchSpec) -> Result<LaunchSpec, ApiError> {
     if let Some(reference) = &spec.launch_template {
-        let template = resolve_launch_template(world, reference)?.clone();
+        let template = resolve_launch_template(ec2, reference)?.clone();
         if spec.image_id.is_empty() {
             spec.image_id = template.image_id;
         }
@@ -167,8 +163,9 @@ fn complete(world: &World, mut spec: LaunchSpec) -> Result<LaunchSpec, ApiError>
     Ok(spec)
 }
 
-fn bring_interfaces(
-    world: &mut World,
+fn create_interfaces(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     launch: &LaunchSpec,
     kind: &instance_type::InstanceType,
     instance_id: &str,
@@ -199,201 +196,28 @@ fn bring_interfaces(
                 .entry(key.clone())
                 .or_insert_with(|| value.clone());
         }
-        check_room(world, instance_id, kind, place.0, place.1)?;
-        let id = create_network_interface(world, spec)?;
+        check_free_slot(ec2, instance_id, kind, place.0, place.1)?;
+        let id = create_network_interface(ec2, kernel, spec)?;
         made.push(id.clone());
-        if let Some(interface) = world.ec2.network_interface(&id) {
+        if let Some(interface) = ec2.network_interface(&id) {
             check_addresses(kind, interface)?;
-            let zone_of = |id: &String| Some(&world.ec2.network_interface(id)?.availability_zone);
+            let zone_of = |id: &String| Some(&ec2.network_interface(id)?.availability_zone);
             if made.first().and_then(zone_of) != Some(&interface.availability_zone) {
                 return Err(invalid_combination(
                     "All network interfaces of an instance must be in the same availability zone",
                 ));
             }
         }
-        let goes = wanted.delete_on_termination.unwrap_or(true);
-        begin(
-            world,
+        let delete_with_instance = wanted.delete_on_termination.unwrap_or(true);
+        begin_attachment(
+            ec2,
+            kernel,
             &id,
             instance_id,
             place,
-            goes,
+            delete_with_instance,
             AttachmentStatus::Attached,
         );
     }
     Ok(())
-}
-
-/// Reads `NetworkInterface.N` of a launch or of a launch template.
-pub(crate) fn parse_interfaces(params: &mut Params) -> Result<Vec<InterfaceAtLaunch>, ApiError> {
-    let mut interfaces = Vec::new();
-    for mut given in params.structs("NetworkInterface") {
-        let mut interface = InterfaceAtLaunch {
-            device_index: given.u32("DeviceIndex")?.unwrap_or(0),
-            network_card_index: given.u32("NetworkCardIndex")?.unwrap_or(0),
-            delete_on_termination: given.bool("DeleteOnTermination")?,
-            spec: InterfaceSpec {
-                subnet_id: given.str("SubnetId").unwrap_or_default(),
-                description: given.str("Description").unwrap_or_default(),
-                groups: given.list("SecurityGroupId"),
-                interface_type: given.str("InterfaceType").unwrap_or_default(),
-                ..InterfaceSpec::default()
-            },
-        };
-        given.ignore(&["AssociatePublicIpAddress"]);
-        parse_addresses(&mut given, &mut interface.spec)?;
-        given.finish()?;
-        interfaces.push(interface);
-    }
-    Ok(interfaces)
-}
-
-/// Whether `InstanceMarketOptions` of a launch or of a launch template asks for a Spot Instance.
-pub(crate) fn parse_spot(params: &mut Params) -> Result<bool, ApiError> {
-    let mut options = params.structure("InstanceMarketOptions");
-    let market = options.str("MarketType");
-    options.ignore(&["SpotOptions"]);
-    options.finish()?;
-    Ok(market.as_deref() == Some("spot"))
-}
-
-/// Parameters of a launch that change nothing here.
-pub(crate) const IGNORED: [&str; 11] = [
-    "CapacityReservationSpecification",
-    "CpuOptions",
-    "CreditSpecification",
-    "DisableApiTermination",
-    "EbsOptimized",
-    "IamInstanceProfile",
-    "InstanceInitiatedShutdownBehavior",
-    "KeyName",
-    "MetadataOptions",
-    "Monitoring",
-    "PrivateDnsNameOptions",
-];
-
-pub(crate) fn run(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
-    const TAGGED: [Kind; 3] = [Kind::Instance, Kind::Interface, Kind::Volume];
-    let mut asked = params.to_map();
-    let token = params.str("ClientToken").filter(|token| !token.is_empty());
-    let min = params.required_u32("MinCount")?;
-    let max = params.required_u32("MaxCount")?;
-    let mut by_type = tags::specifications(params, &TAGGED)?;
-    let zone = params.str("Placement.AvailabilityZone");
-    let mut spec = LaunchSpec {
-        image_id: params.str("ImageId").unwrap_or_default(),
-        instance_type: params.str("InstanceType").unwrap_or_default(),
-        subnet_id: params.str("SubnetId").unwrap_or_default(),
-        security_groups: params.list("SecurityGroupId"),
-        tags: by_type
-            .remove(Kind::Instance.resource_type())
-            .unwrap_or_default(),
-        interface_tags: by_type
-            .remove(Kind::Interface.resource_type())
-            .unwrap_or_default(),
-        volume_tags: by_type
-            .remove(Kind::Volume.resource_type())
-            .unwrap_or_default(),
-        volumes: parse_volumes(params)?,
-        spot: parse_spot(params)?,
-        user_data: params.str("UserData"),
-        network_interfaces: parse_interfaces(params)?,
-        launch_template: LaunchTemplateRef::parse(params)?,
-        client_token: token.clone(),
-        reservation_id: None,
-    };
-    let mut primary = InterfaceSpec::default();
-    parse_addresses(params, &mut primary)?;
-    params.ignore(&IGNORED);
-    params.ignore(&["Placement"]);
-    params.finish()?;
-    if spec.network_interfaces.is_empty() {
-        spec.network_interfaces.push(InterfaceAtLaunch {
-            spec: primary,
-            ..InterfaceAtLaunch::default()
-        });
-        if let Some(reference) = &spec.launch_template
-            && !resolve_launch_template(world, reference)?
-                .network_interfaces
-                .is_empty()
-        {
-            spec.network_interfaces.clear();
-        }
-    } else if !spec.subnet_id.is_empty() || !spec.security_groups.is_empty() {
-        return Err(invalid_combination(
-            "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request",
-        ));
-    }
-    if min == 0 || min > max || max > 1000 {
-        return Err(invalid_value(format!(
-            "Value ({max}) for parameter maxCount is invalid. Expecting at least minCount ({min}), from 1 to 1000."
-        )));
-    }
-    if let (Some(zone), Some(subnet)) = (&zone, world.ec2.subnets.get(&spec.subnet_id))
-        && subnet.availability_zone != *zone
-    {
-        return Err(invalid_combination(
-            "The subnet is not in the availability zone that the placement names",
-        ));
-    }
-    for protocol in ["Action", "Version", "ClientToken"] {
-        asked.remove(protocol);
-    }
-    if let Some(token) = &token
-        && let Some((before, reservation)) = world.ec2.run_tokens.get(token)
-    {
-        if *before != asked {
-            return Err(ApiError::new(
-                "IdempotentParameterMismatch",
-                "The client token was already used with different parameters.",
-            ));
-        }
-        return Ok(answer(world, &reservation.clone()));
-    }
-    let reservation_id = world.new_id("r");
-    spec.reservation_id = Some(reservation_id.clone());
-    for launched in 0..max {
-        match launch(world, spec.clone()) {
-            Ok(_) => {}
-            Err(_) if launched >= min => break,
-            Err(error) => {
-                undo(world, &reservation_id);
-                return Err(error);
-            }
-        }
-    }
-    if let Some(token) = token {
-        world
-            .ec2
-            .run_tokens
-            .insert(token, (asked, reservation_id.clone()));
-    }
-    Ok(answer(world, &reservation_id))
-}
-
-/// Takes back a launch of fewer than the least wanted, as if it had not been.
-fn undo(world: &mut World, reservation_id: &str) {
-    let launched: Vec<String> = world
-        .ec2
-        .instances()
-        .filter(|instance| instance.reservation_id == reservation_id)
-        .map(|instance| instance.instance_id.clone())
-        .collect();
-    for id in launched {
-        super::attach::release_from(world, &id);
-        volume::release_from(world, &id);
-        world.ec2.instances.remove(&id);
-    }
-}
-
-fn answer(world: &World, reservation_id: &str) -> String {
-    let instances = world
-        .ec2
-        .instances()
-        .filter(|i| i.reservation_id == reservation_id);
-    let mut xml = Xml::new();
-    xml.text("reservationId", reservation_id);
-    xml.text("ownerId", &world.settings.account);
-    write_instances(&mut xml, world, instances, None);
-    xml.into_string()
 }

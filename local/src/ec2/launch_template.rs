@@ -1,18 +1,21 @@
-//! Launch templates: what an Auto Scaling group launches. Each has one version.
+//! Launch templates: the properties of instances that an Auto Scaling group launches. Each has one
+//! version.
 
 use std::borrow::Cow;
 
+use super::Ec2;
 use super::errors::{Kind, invalid_combination};
 use super::filter::Filters;
-use super::launch::{IGNORED, InterfaceAtLaunch, parse_interfaces, parse_spot};
+use super::launch::InterfaceAtLaunch;
 use super::page::{Page, next_token};
-use super::tags::{self, Tags};
+use super::run_instances::{IGNORED, parse_interfaces, parse_spot};
+use super::tags::{self, LaunchTags, Tags};
 use super::volume::{VolumeAtLaunch, parse_volumes};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// A launch template.
 #[derive(Clone, Debug)]
@@ -28,7 +31,7 @@ pub struct LaunchTemplate {
     created_at: String,
 }
 
-/// What a launch template says about instances.
+/// The properties of instances that a launch template holds.
 #[derive(Clone, Debug, Default)]
 pub struct LaunchTemplateData {
     /// The image.
@@ -41,85 +44,86 @@ pub struct LaunchTemplateData {
     pub user_data: Option<String>,
     /// Tags of the instances.
     pub instance_tags: Tags,
-    /// Tags of the interfaces made at launch.
+    /// Tags of the interfaces created at launch.
     pub interface_tags: Tags,
-    /// Tags of the volumes made at launch.
+    /// Tags of the volumes created at launch.
     pub volume_tags: Tags,
-    /// Volumes made at launch.
+    /// Volumes created at launch.
     pub volumes: Vec<VolumeAtLaunch>,
     /// Whether the instances are Spot Instances.
     pub spot: bool,
-    /// Interfaces made at launch.
+    /// Interfaces created at launch.
     pub network_interfaces: Vec<InterfaceAtLaunch>,
 }
 
-/// Names a version of a launch template.
+/// A reference to a version of a launch template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaunchTemplateRef {
     /// Its id, or
     pub launch_template_id: Option<String>,
     /// its name.
     pub launch_template_name: Option<String>,
-    /// A number, `$Default` or `$Latest`; the default version if `None`.
+    /// A number, `$Default` or `$Latest`. `None`: the default version.
     pub version: Option<String>,
 }
 
 impl LaunchTemplateRef {
     /// Reads `LaunchTemplate.*`, if it is there.
     pub(crate) fn parse(params: &mut Params) -> Result<Option<Self>, ApiError> {
-        let mut given = params.structure("LaunchTemplate");
-        if given.is_empty() {
+        let mut fields = params.structure("LaunchTemplate");
+        if fields.is_empty() {
             return Ok(None);
         }
         let reference = Self {
-            launch_template_id: given.str("LaunchTemplateId"),
-            launch_template_name: given.str("LaunchTemplateName"),
-            version: given.str("Version"),
+            launch_template_id: fields.str("LaunchTemplateId"),
+            launch_template_name: fields.str("LaunchTemplateName"),
+            version: fields.str("Version"),
         };
-        given.finish()?;
+        fields.finish()?;
         Ok(Some(reference))
     }
 }
 
-/// Makes a launch template, and returns its id.
+/// Creates a launch template, and returns its id.
 ///
 /// # Errors
 /// `InvalidLaunchTemplateName.AlreadyExistsException`.
 pub fn create_launch_template(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     name: &str,
     data: LaunchTemplateData,
     tags: Tags,
 ) -> Result<String, ApiError> {
-    let mut known = world.ec2.launch_templates.values();
+    let mut known = ec2.launch_templates.values();
     if known.any(|template| template.launch_template_name == name) {
         return Err(ApiError::new(
             "InvalidLaunchTemplateName.AlreadyExistsException",
             "Launch template name already in use.",
         ));
     }
-    let id = world.new_id("lt");
+    let id = kernel.new_id("lt");
     let template = LaunchTemplate {
         launch_template_id: id.clone(),
         launch_template_name: name.to_owned(),
         data,
         tags,
-        created_at: iso8601(world.timestamp()),
+        created_at: iso8601(kernel.timestamp()),
     };
-    world.ec2.launch_templates.insert(id.clone(), template);
+    ec2.launch_templates.insert(id.clone(), template);
     Ok(id)
 }
 
-/// What the named version of a launch template says.
+/// The properties in the version that the reference names.
 ///
 /// # Errors
 /// `InvalidLaunchTemplateId.NotFound`, `InvalidLaunchTemplateName.NotFoundException`,
 /// `InvalidLaunchTemplateId.VersionNotFound`.
 pub fn resolve_launch_template<'a>(
-    world: &'a World,
+    ec2: &'a Ec2,
     reference: &LaunchTemplateRef,
 ) -> Result<&'a LaunchTemplateData, ApiError> {
-    let known = &world.ec2.launch_templates;
+    let known = &ec2.launch_templates;
     let template = match (
         &reference.launch_template_id,
         &reference.launch_template_name,
@@ -163,46 +167,47 @@ fn not_found_by_name(name: &str) -> ApiError {
     )
 }
 
-pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn create(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let name = params.required_str("LaunchTemplateName")?;
-    let mut given = params.structure("LaunchTemplateData");
-    if given.is_empty() {
+    let mut fields = params.structure("LaunchTemplateData");
+    if fields.is_empty() {
         return Err(params.missing("LaunchTemplateData"));
     }
-    let kinds = [Kind::Instance, Kind::Interface, Kind::Volume];
-    let mut by_type = tags::specifications(&mut given, &kinds)?;
+    let launch_tags = LaunchTags::parse(&mut fields)?;
     let data = LaunchTemplateData {
-        image_id: given.str("ImageId").unwrap_or_default(),
-        instance_type: given.str("InstanceType").unwrap_or_default(),
-        security_groups: given.list("SecurityGroupId"),
-        user_data: given.str("UserData"),
-        instance_tags: by_type
-            .remove(Kind::Instance.resource_type())
-            .unwrap_or_default(),
-        interface_tags: by_type
-            .remove(Kind::Interface.resource_type())
-            .unwrap_or_default(),
-        volume_tags: by_type
-            .remove(Kind::Volume.resource_type())
-            .unwrap_or_default(),
-        volumes: parse_volumes(&mut given)?,
-        spot: parse_spot(&mut given)?,
-        network_interfaces: parse_interfaces(&mut given)?,
+        image_id: fields.str("ImageId").unwrap_or_default(),
+        instance_type: fields.str("InstanceType").unwrap_or_default(),
+        security_groups: fields.list("SecurityGroupId"),
+        user_data: fields.str("UserData"),
+        instance_tags: launch_tags.instance,
+        interface_tags: launch_tags.interface,
+        volume_tags: launch_tags.volume,
+        volumes: parse_volumes(&mut fields)?,
+        spot: parse_spot(&mut fields)?,
+        network_interfaces: parse_interfaces(&mut fields)?,
     };
-    given.ignore(&IGNORED);
-    given.finish()?;
+    fields.ignore(&IGNORED);
+    fields.finish()?;
     params.ignore(&["ClientToken", "VersionDescription"]);
     let tags = tags::specification(params, Kind::LaunchTemplate)?;
     params.finish()?;
-    let id = create_launch_template(world, &name, data, tags)?;
+    let id = create_launch_template(ec2, kernel, &name, data, tags)?;
     let mut xml = Xml::new();
-    if let Some(template) = world.ec2.launch_templates.get(&id) {
+    if let Some(template) = ec2.launch_templates.get(&id) {
         xml.element("launchTemplate", |xml| write(xml, template));
     }
     Ok(xml.into_string())
 }
 
-pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    ec2: &mut Ec2,
+    _: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let ids = params.list("LaunchTemplateId");
     let names = params.list("LaunchTemplateName");
     let filters = Filters::parse(params, &["create-time", "launch-template-name"])?;
@@ -210,11 +215,11 @@ pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String,
     let page = Page::parse(params, 1..=200, &named)?;
     params.finish()?;
     for id in &ids {
-        if !world.ec2.launch_templates.contains_key(id) {
+        if !ec2.launch_templates.contains_key(id) {
             return Err(Kind::LaunchTemplate.not_found(id));
         }
     }
-    let known = || world.ec2.launch_templates.values();
+    let known = || ec2.launch_templates.values();
     for name in &names {
         if !known().any(|template| template.launch_template_name == *name) {
             return Err(not_found_by_name(name));

@@ -1,12 +1,15 @@
-//! EC2, as far as nodes and their network interfaces need it: VPCs, subnets with CIDR reservations, security
-//! groups, launch templates, instances and their volumes, network interfaces and their attachments, tags.
+//! EC2, as far as nodes and their network interfaces need it: VPCs, subnets with CIDR reservations,
+//! security groups, launch templates, instances and their volumes, network interfaces and their
+//! attachments, tags.
 //!
-//! Each file holds one kind of resource with its actions. Resources that Describe calls may lag behind on
-//! (instances and network interfaces) are kept with their recent past, see `lagged`. A read through
-//! [`Ec2`] is always the truth.
+//! Each file holds one kind of resource with its actions. Every action takes the state ([`Ec2`]),
+//! the kernel and its parameters. Instances and network interfaces keep their recent past, because
+//! Describe calls may lag behind (see `lagged`). A read through [`Ec2`] shows the current state.
 
+mod actions;
 mod address;
 mod attach;
+mod contradictions;
 mod create_interface;
 mod describe_instances;
 mod errors;
@@ -20,6 +23,7 @@ mod launch_template;
 mod modify_interface;
 mod page;
 mod reservation;
+mod run_instances;
 mod security_group;
 mod subnet;
 mod tags;
@@ -30,16 +34,14 @@ mod vpc;
 mod zones;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
 use tokio::time::Instant;
 
+pub(crate) use actions::{act, run_next_timer};
 pub use attach::{AttachmentRef, attach_network_interface, detach_network_interface};
 pub use create_interface::{InterfaceSpec, create_network_interface};
-pub use instance::{Instance, InstanceState, terminate};
+pub use instance::{Instance, InstanceState, StateObserver, terminate};
 pub use instance_type::InstanceType;
 pub(crate) use interface::dns_name;
 pub use interface::{Attachment, AttachmentStatus, NetworkInterface};
@@ -56,32 +58,32 @@ pub use volume::{Volume, VolumeAtLaunch};
 pub use vpc::{Vpc, create_vpc};
 pub use zones::zone_id;
 
+use crate::kernel::{Kernel, TimerQueue};
 use crate::wire::error::ApiError;
-use crate::wire::query::Params;
-use crate::world::{self, World};
 use errors::Kind;
 use lagged::Lagged;
 
-/// What happens later in EC2.
+/// What EC2 does later.
 #[derive(Clone, Debug)]
 pub enum Timer {
     /// An instance has started.
     InstanceRunning(String),
     /// An instance has stopped.
     InstanceStopped(String),
-    /// An instance has shut down for good.
+    /// An instance has shut down.
     InstanceTerminated(String),
     /// A terminated instance is no longer described.
     InstanceForgotten(String),
-    /// An interface is usable on its instance.
+    /// An attachment is complete.
     Attached(AttachmentRef),
-    /// An interface is off its instance.
+    /// A detachment is complete.
     Detached(AttachmentRef),
 }
 
 /// EC2's resources, by id.
 #[derive(Default)]
 pub struct Ec2 {
+    timers: TimerQueue<Timer>,
     vpcs: BTreeMap<String, Vpc>,
     subnets: BTreeMap<String, Subnet>,
     reservations: BTreeMap<String, CidrReservation>,
@@ -92,11 +94,15 @@ pub struct Ec2 {
     volumes: BTreeMap<String, Volume>,
     /// CreateNetworkInterface's ClientTokens.
     tokens: BTreeMap<String, create_interface::UsedToken>,
-    /// RunInstances' ClientTokens, with the reservation made.
+    /// RunInstances' ClientTokens: the request and the reservation of each.
     run_tokens: BTreeMap<String, (BTreeMap<String, String>, String)>,
 }
 
 impl Ec2 {
+    pub(crate) fn timers(&self) -> &TimerQueue<Timer> {
+        &self.timers
+    }
+
     /// The VPCs.
     pub fn vpcs(&self) -> impl Iterator<Item = &Vpc> {
         self.vpcs.values()
@@ -128,7 +134,8 @@ impl Ec2 {
         self.security_groups.values()
     }
 
-    /// All instances, terminated ones among them for a while.
+    /// All instances. Terminated ones stay for
+    /// [`Settings::terminated_visible_for`](crate::Settings::terminated_visible_for).
     pub fn instances(&self) -> impl Iterator<Item = &Instance> {
         self.instances.values().filter_map(Lagged::current)
     }
@@ -173,54 +180,7 @@ impl Ec2 {
         self.volumes.get(id)
     }
 
-    /// Contradictions in the model's own books; there should never be any. Tests ask at their end.
-    #[must_use]
-    pub fn contradictions(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut held: BTreeMap<(String, IpAddr), String> = BTreeMap::new();
-        let mut places: BTreeMap<(String, u32, u32), String> = BTreeMap::new();
-        for interface in self.network_interfaces() {
-            let id = &interface.network_interface_id;
-            let v4 = interface.private_ip_addresses().map(IpAddr::V4);
-            let v6 = interface.ipv6_addresses.iter().copied().map(IpAddr::V6);
-            for address in v4.chain(v6) {
-                let key = (interface.subnet_id.clone(), address);
-                if let Some(other) = held.insert(key, id.clone()) {
-                    found.push(format!("{address} is on both {other} and {id}"));
-                }
-            }
-            if let Some(attachment) = &interface.attachment {
-                let place = (
-                    attachment.instance_id.clone(),
-                    attachment.network_card_index,
-                    attachment.device_index,
-                );
-                if let Some(other) = places.insert(place.clone(), id.clone()) {
-                    found.push(format!("{other} and {id} are both at {place:?}"));
-                }
-                let instance = self.instance(&attachment.instance_id);
-                if instance.is_none_or(|i| i.state == InstanceState::Terminated) {
-                    found.push(format!(
-                        "{id} is on {}, which is gone",
-                        attachment.instance_id
-                    ));
-                }
-            }
-        }
-        for subnet in self.subnets() {
-            for (address, id) in subnet.addresses.taken() {
-                if held.remove(&(subnet.subnet_id.clone(), *address)).as_ref() != Some(id) {
-                    found.push(format!("{address} of {} is not on {id}", subnet.subnet_id));
-                }
-            }
-        }
-        for ((subnet, address), id) in held {
-            found.push(format!("{address} on {id} is not taken from {subnet}"));
-        }
-        found
-    }
-
-    /// Ids of everything that can have tags.
+    /// The ids of all resources that can have tags.
     fn ids(&self) -> Vec<String> {
         let instances = self.instances().map(|i| &i.instance_id);
         let interfaces = self.network_interfaces().map(|i| &i.network_interface_id);
@@ -237,7 +197,7 @@ impl Ec2 {
             .collect()
     }
 
-    /// Drops what is gone and cannot be seen by those who lag behind either.
+    /// Drops resources that are gone and that no lagging Describe call can show any more.
     fn forget(&mut self, lag: Duration, now: Instant) {
         let horizon = now.checked_sub(lag);
         self.interfaces
@@ -245,36 +205,39 @@ impl Ec2 {
         self.instances
             .retain(|_, instance| !instance.is_gone(horizon));
     }
-}
 
-impl World {
     /// Changes a network interface, if it exists.
     pub(crate) fn edit_interface<R>(
         &mut self,
+        kernel: &Kernel,
         id: &str,
         change: impl FnOnce(&mut NetworkInterface) -> R,
     ) -> Option<R> {
-        let (now, lag) = (self.now(), self.settings.describe_lag);
-        self.ec2.interfaces.get_mut(id)?.edit(now, lag, change)
+        let (now, lag) = (kernel.now(), kernel.settings.describe_lag);
+        self.interfaces.get_mut(id)?.edit(now, lag, change)
     }
 
     /// Changes an instance, if it exists.
     pub(crate) fn edit_instance<R>(
         &mut self,
+        kernel: &Kernel,
         id: &str,
         change: impl FnOnce(&mut Instance) -> R,
     ) -> Option<R> {
-        let (now, lag) = (self.now(), self.settings.describe_lag);
-        self.ec2.instances.get_mut(id)?.edit(now, lag, change)
+        let (now, lag) = (kernel.now(), kernel.settings.describe_lag);
+        self.instances.get_mut(id)?.edit(now, lag, change)
     }
 
-    /// The interface that a mutating call names: one just made may not be known yet.
-    fn known_interface(&self, id: &str) -> Result<&NetworkInterface, ApiError> {
-        let known_after = self.settings.interface_not_found_for;
+    /// The network interface that a mutating call names. A new interface is unknown for
+    /// [`Settings::interface_not_found_for`](crate::Settings::interface_not_found_for): EC2's API
+    /// is eventually consistent (EC2 Developer Guide, "Eventual consistency in the Amazon EC2
+    /// API").
+    fn known_interface(&self, kernel: &Kernel, id: &str) -> Result<&NetworkInterface, ApiError> {
+        let known_after = kernel.settings.interface_not_found_for;
         let age = |interface: &&NetworkInterface| {
-            self.now().saturating_duration_since(interface.created_at) >= known_after
+            kernel.now().saturating_duration_since(interface.created_at) >= known_after
         };
-        match self.ec2.network_interface(id).filter(age) {
+        match self.network_interface(id).filter(age) {
             Some(interface) => Ok(interface),
             None => {
                 Kind::Interface.check(id)?;
@@ -283,13 +246,14 @@ impl World {
         }
     }
 
-    /// Refuses an instance that a mutating call names and that is not known yet.
-    fn check_known_instance(&self, id: &str) -> Result<(), ApiError> {
-        let known_after = self.settings.instance_not_found_for;
+    /// Refuses an instance that a mutating call names and that is not known yet; see
+    /// [`Settings::instance_not_found_for`](crate::Settings::instance_not_found_for).
+    fn check_known_instance(&self, kernel: &Kernel, id: &str) -> Result<(), ApiError> {
+        let known_after = kernel.settings.instance_not_found_for;
         let age = |instance: &&Instance| {
-            self.now().saturating_duration_since(instance.launch_time) >= known_after
+            kernel.now().saturating_duration_since(instance.launch_time) >= known_after
         };
-        match self.ec2.instance(id).filter(age) {
+        match self.instance(id).filter(age) {
             Some(_) => Ok(()),
             None => {
                 Kind::Instance.check(id)?;
@@ -297,91 +261,9 @@ impl World {
             }
         }
     }
-
-    /// A subnet to take addresses from, and the randomness to pick them with.
-    fn subnet_and_rng(&mut self, id: &str) -> Option<(&mut Subnet, &mut ChaCha8Rng)> {
-        let (ec2, rng) = self.ec2_and_rng();
-        Some((ec2.subnets.get_mut(id)?, rng))
-    }
-
-    /// The instant whose state a Describe call shows; `None` is before everything.
-    fn view_from(&mut self) -> Option<Instant> {
-        let mut lag = self.settings.describe_lag;
-        if self.settings.describe_lag_varies && !lag.is_zero() {
-            lag = self.rng().random_range(Duration::ZERO..=lag);
-        }
-        self.now().checked_sub(lag)
-    }
-
-    fn schedule_ec2(&mut self, after: Duration, timer: Timer) {
-        self.schedule(after, world::Timer::Ec2(timer));
-    }
 }
 
 /// What EC2 answers to most actions that change something.
 fn done() -> String {
     "<return>true</return>".to_owned()
-}
-
-/// Does an action; the answer is what stands within `<ActionResponse>`.
-pub(crate) fn act(
-    world: &mut World,
-    action: &str,
-    params: &mut Params,
-) -> Result<String, ApiError> {
-    let handler: fn(&mut World, &mut Params) -> Result<String, ApiError> = match action {
-        "AssignPrivateIpAddresses" => modify_interface::assign_addresses,
-        "AssociateSubnetCidrBlock" => subnet::associate_cidr,
-        "AttachNetworkInterface" => attach::attach,
-        "CreateLaunchTemplate" => launch_template::create,
-        "CreateNetworkInterface" => create_interface::create,
-        "CreateSecurityGroup" => security_group::create,
-        "CreateSubnet" => subnet::create,
-        "CreateSubnetCidrReservation" => reservation::create,
-        "CreateTags" => tags::create,
-        "CreateVpc" => vpc::create,
-        "DeleteNetworkInterface" => create_interface::delete,
-        "DeleteSecurityGroup" => security_group::delete,
-        "DeleteSubnetCidrReservation" => reservation::delete,
-        "DeleteTags" => tags::delete,
-        "DescribeAvailabilityZones" => zones::describe,
-        "DescribeInstanceTypes" => instance_type::describe,
-        "DescribeInstances" => describe_instances::describe,
-        "DescribeLaunchTemplates" => launch_template::describe,
-        "DescribeNetworkInterfaceAttribute" => modify_interface::describe_attribute,
-        "DescribeNetworkInterfaces" => interface::describe,
-        "DescribeSecurityGroups" => security_group::describe,
-        "DescribeSubnets" => subnet::describe,
-        "DescribeTags" => tags::describe,
-        "DescribeVpcs" => vpc::describe,
-        "DetachNetworkInterface" => attach::detach,
-        "GetSubnetCidrReservations" => reservation::get,
-        "ModifyNetworkInterfaceAttribute" => modify_interface::modify,
-        "RunInstances" => launch::run,
-        "StartInstances" => instance::start_all,
-        "StopInstances" => instance::stop_all,
-        "TerminateInstances" => instance::terminate_all,
-        "UnassignPrivateIpAddresses" => modify_interface::unassign_addresses,
-        _ => return Err(ApiError::invalid_action(action)),
-    };
-    if params.bool("DryRun")? == Some(true) {
-        return Err(ApiError::with_status(
-            412,
-            "DryRunOperation",
-            "Request would have succeeded, but DryRun flag is set.",
-        ));
-    }
-    handler(world, params)
-}
-
-/// Does what was set to happen now.
-pub(crate) fn fire(world: &mut World, timer: Timer) {
-    match timer {
-        Timer::InstanceRunning(id) => instance::running(world, &id),
-        Timer::InstanceStopped(id) => instance::stopped(world, &id),
-        Timer::InstanceTerminated(id) => instance::terminated(world, &id),
-        Timer::InstanceForgotten(id) => instance::forgotten(world, &id),
-        Timer::Attached(at) => attach::attached(world, &at),
-        Timer::Detached(at) => attach::detached(world, &at),
-    }
 }

@@ -1,4 +1,4 @@
-//! What can be changed about a network interface: its attributes, one a call, and its addresses.
+//! Changes to a network interface: one attribute a call, and its addresses.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,11 +8,12 @@ use super::attach::check_addresses;
 use super::create_interface::{limited_count, parse_all};
 use super::errors::{Kind, invalid_combination, invalid_value};
 use super::interface::{NetworkInterface, write_attachment};
-use super::{instance_type, security_group};
+use super::lagged::describe_time;
+use super::{Ec2, instance_type, security_group};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 enum Change {
     Description(String),
@@ -21,7 +22,11 @@ enum Change {
     DeleteOnTermination(bool),
 }
 
-pub(crate) fn modify(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn modify(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let id = params.required_str("NetworkInterfaceId")?;
     let mut changes = Vec::new();
     if let Some(text) = params
@@ -44,7 +49,7 @@ pub(crate) fn modify(world: &mut World, params: &mut Params) -> Result<String, A
         let delete = delete.ok_or_else(|| params.missing("Attachment.DeleteOnTermination"))?;
         changes.push(Change::DeleteOnTermination(delete));
     }
-    let interface = world.known_interface(&id)?;
+    let interface = ec2.known_interface(kernel, &id)?;
     let Some(change) = changes.pop() else {
         return Err(invalid_combination("No attributes specified."));
     };
@@ -55,19 +60,20 @@ pub(crate) fn modify(world: &mut World, params: &mut Params) -> Result<String, A
     }
     let change = match change {
         Change::DeleteOnTermination(_) => {
-            let asked = attachment_id.ok_or_else(|| params.missing("Attachment.AttachmentId"))?;
-            Kind::Attachment.check(&asked)?;
+            let requested =
+                attachment_id.ok_or_else(|| params.missing("Attachment.AttachmentId"))?;
+            Kind::Attachment.check(&requested)?;
             if interface
                 .attachment
                 .as_ref()
-                .is_none_or(|a| a.attachment_id != asked)
+                .is_none_or(|a| a.attachment_id != requested)
             {
-                return Err(Kind::Attachment.not_found(asked));
+                return Err(Kind::Attachment.not_found(requested));
             }
             change
         }
         Change::Groups(groups) => Change::Groups(security_group::resolve(
-            world,
+            ec2,
             &groups,
             &interface.vpc_id,
             &interface.subnet_id,
@@ -79,7 +85,7 @@ pub(crate) fn modify(world: &mut World, params: &mut Params) -> Result<String, A
         }
         other => other,
     };
-    world.edit_interface(&id, |interface| match change {
+    ec2.edit_interface(kernel, &id, |interface| match change {
         Change::Description(text) => interface.description = text,
         Change::SourceDestCheck(check) => interface.source_dest_check = check,
         Change::Groups(groups) => interface.groups = groups,
@@ -93,17 +99,17 @@ pub(crate) fn modify(world: &mut World, params: &mut Params) -> Result<String, A
 }
 
 pub(crate) fn describe_attribute(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     params: &mut Params,
 ) -> Result<String, ApiError> {
     let id = params.required_str("NetworkInterfaceId")?;
     let attribute = params.required_str("Attribute")?;
     params.finish()?;
     Kind::Interface.check(&id)?;
-    let horizon = world.view_from();
-    let world = &*world;
-    let interface = world
-        .ec2
+    let horizon = describe_time(kernel);
+    let (ec2, kernel) = (&*ec2, &*kernel);
+    let interface = ec2
         .interfaces
         .get(&id)
         .and_then(|interface| interface.as_of(horizon?))
@@ -119,13 +125,13 @@ pub(crate) fn describe_attribute(
         "sourceDestCheck" => xml.element("sourceDestCheck", |xml| {
             xml.text("value", interface.source_dest_check);
         }),
-        "groupSet" => security_group::write_set(&mut xml, world, &interface.groups),
+        "groupSet" => security_group::write_set(&mut xml, ec2, &interface.groups),
         "attachment" => {
             if let Some(attachment) = &interface.attachment {
                 xml.element("attachment", |xml| {
-                    write_attachment(xml, world, attachment);
+                    write_attachment(xml, kernel, attachment);
                     xml.text("instanceId", &attachment.instance_id);
-                    xml.text("instanceOwnerId", &world.settings.account);
+                    xml.text("instanceOwnerId", &kernel.settings.account);
                 });
             }
         }
@@ -137,23 +143,27 @@ pub(crate) fn describe_attribute(
     Ok(xml.into_string())
 }
 
-pub(crate) fn assign_addresses(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn assign_addresses(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let id = params.required_str("NetworkInterfaceId")?;
-    let asked: Vec<Ipv4Addr> = parse_all(params.list("PrivateIpAddress"))?;
+    let requested: Vec<Ipv4Addr> = parse_all(params.list("PrivateIpAddress"))?;
     let count = limited_count(params, "SecondaryPrivateIpAddressCount")?;
-    let asked_prefixes: Vec<Ipv4Net> = parse_all(params.list("Ipv4Prefix"))?;
+    let requested_prefixes: Vec<Ipv4Net> = parse_all(params.list("Ipv4Prefix"))?;
     let prefix_count = limited_count(params, "Ipv4PrefixCount")?;
     if params.bool("AllowReassignment")? == Some(true) {
         return Err(ApiError::new(
             "UnsupportedOperation",
-            "Reassigning private IP addresses is not simulated.",
+            "The fake AWS does not reassign private IP addresses.",
         ));
     }
     params.finish()?;
     let kinds = [
-        !asked.is_empty(),
+        !requested.is_empty(),
         count > 0,
-        !asked_prefixes.is_empty(),
+        !requested_prefixes.is_empty(),
         prefix_count > 0,
     ];
     match kinds.into_iter().filter(|given| *given).count() {
@@ -165,17 +175,18 @@ pub(crate) fn assign_addresses(world: &mut World, params: &mut Params) -> Result
             ));
         }
     }
-    let before = world.known_interface(&id)?.clone();
+    let before = ec2.known_interface(kernel, &id)?.clone();
     let mut after = before.clone();
-    let result = take_all(
-        world,
+    let result = take_addresses(
+        ec2,
+        kernel,
         &mut after,
-        (&asked, count),
-        (&asked_prefixes, prefix_count),
+        (&requested, count),
+        (&requested_prefixes, prefix_count),
     )
-    .and_then(|()| check_limit(world, &after));
+    .and_then(|()| check_limit(ec2, &after));
     if let Err(error) = result {
-        give_back(world, &before, &after);
+        release_new_addresses(ec2, &before, &after);
         return Err(error);
     }
     let known = before.secondary_private_ip_addresses.len();
@@ -191,21 +202,23 @@ pub(crate) fn assign_addresses(world: &mut World, params: &mut Params) -> Result
     xml.items("assignedIpv4PrefixSet", new, |xml, prefix| {
         xml.text("ipv4Prefix", prefix);
     });
-    world.edit_interface(&id, |interface| *interface = after);
+    ec2.edit_interface(kernel, &id, |interface| *interface = after);
     Ok(xml.into_string())
 }
 
-fn take_all(
-    world: &mut World,
+fn take_addresses(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     interface: &mut NetworkInterface,
-    (asked, count): (&[Ipv4Addr], u32),
-    (asked_prefixes, prefix_count): (&[Ipv4Net], u32),
+    (requested, count): (&[Ipv4Addr], u32),
+    (requested_prefixes, prefix_count): (&[Ipv4Net], u32),
 ) -> Result<(), ApiError> {
     let id = interface.network_interface_id.clone();
-    let Some((subnet, rng)) = world.subnet_and_rng(&interface.subnet_id) else {
+    let Some(subnet) = ec2.subnets.get_mut(&interface.subnet_id) else {
         return Err(Kind::Subnet.not_found(&interface.subnet_id));
     };
-    for address in asked {
+    let rng = kernel.rng();
+    for address in requested {
         subnet.addresses.take(IpAddr::V4(*address), &id)?;
         interface.secondary_private_ip_addresses.push(*address);
     }
@@ -213,7 +226,7 @@ fn take_all(
         let address = subnet.addresses.pick_v4(rng, &id)?;
         interface.secondary_private_ip_addresses.push(address);
     }
-    for prefix in asked_prefixes {
+    for prefix in requested_prefixes {
         subnet.addresses.take_prefix(*prefix, &id)?;
         interface.ipv4_prefixes.push(*prefix);
     }
@@ -224,20 +237,20 @@ fn take_all(
     Ok(())
 }
 
-/// An attached interface is held to its instance type's limit.
-fn check_limit(world: &World, interface: &NetworkInterface) -> Result<(), ApiError> {
+/// Checks an attached interface against the limit of the instance type.
+fn check_limit(ec2: &Ec2, interface: &NetworkInterface) -> Result<(), ApiError> {
     let instance = interface
         .attachment
         .as_ref()
-        .and_then(|attachment| world.ec2.instance(&attachment.instance_id));
+        .and_then(|attachment| ec2.instance(&attachment.instance_id));
     match instance {
         Some(instance) => check_addresses(instance_type::find(&instance.instance_type)?, interface),
         None => Ok(()),
     }
 }
 
-fn give_back(world: &mut World, before: &NetworkInterface, after: &NetworkInterface) {
-    let Some(subnet) = world.ec2.subnets.get_mut(&before.subnet_id) else {
+fn release_new_addresses(ec2: &mut Ec2, before: &NetworkInterface, after: &NetworkInterface) {
+    let Some(subnet) = ec2.subnets.get_mut(&before.subnet_id) else {
         return;
     };
     let known = before.secondary_private_ip_addresses.len();
@@ -250,7 +263,8 @@ fn give_back(world: &mut World, before: &NetworkInterface, after: &NetworkInterf
 }
 
 pub(crate) fn unassign_addresses(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     params: &mut Params,
 ) -> Result<String, ApiError> {
     let id = params.required_str("NetworkInterfaceId")?;
@@ -260,7 +274,7 @@ pub(crate) fn unassign_addresses(
     if addresses.is_empty() && prefixes.is_empty() {
         return Err(params.missing("PrivateIpAddress"));
     }
-    let interface = world.known_interface(&id)?;
+    let interface = ec2.known_interface(kernel, &id)?;
     for address in &addresses {
         if !interface.secondary_private_ip_addresses.contains(address) {
             return Err(invalid_value(format!(
@@ -276,7 +290,7 @@ pub(crate) fn unassign_addresses(
         }
     }
     let subnet_id = interface.subnet_id.clone();
-    if let Some(subnet) = world.ec2.subnets.get_mut(&subnet_id) {
+    if let Some(subnet) = ec2.subnets.get_mut(&subnet_id) {
         for address in &addresses {
             subnet.addresses.release(IpAddr::V4(*address));
         }
@@ -284,7 +298,7 @@ pub(crate) fn unassign_addresses(
             subnet.addresses.release_prefix(prefix);
         }
     }
-    world.edit_interface(&id, |interface| {
+    ec2.edit_interface(kernel, &id, |interface| {
         interface
             .secondary_private_ip_addresses
             .retain(|a| !addresses.contains(a));

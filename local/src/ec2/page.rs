@@ -1,5 +1,5 @@
-//! Pagination: MaxResults and NextToken. A token says after which key the next page starts, so resources that
-//! come and go between two pages neither repeat nor hide others.
+//! Pagination: MaxResults and NextToken. A token names the key after which the next page starts, so
+//! resources that are created or deleted between two pages neither repeat nor hide others.
 
 use std::fmt::Write;
 use std::ops::RangeInclusive;
@@ -9,7 +9,7 @@ use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
-/// How much one answer holds when nobody says.
+/// The size of a page without MaxResults.
 const DEFAULT: usize = 1000;
 
 #[derive(Clone, Debug)]
@@ -19,8 +19,8 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Reads MaxResults (within `allowed`) and NextToken. `ids` are the ids that the call names: with those
-    /// there are no pages.
+    /// Reads MaxResults (within `allowed`) and NextToken. `ids` are the ids that the call names;
+    /// such a call has no pages.
     pub(crate) fn parse(
         params: &mut Params,
         allowed: RangeInclusive<u32>,
@@ -35,7 +35,7 @@ impl Page {
                     allowed.start()
                 )));
             }
-            // EC2 gives the most it can when it is asked for more only where the reference says so; refuse.
+            // EC2 lowers a larger MaxResults only where the API Reference says so. Refuse it.
             if max > *allowed.end() {
                 return Err(invalid_value(format!(
                     "Value ( {max} ) for parameter maxResults is invalid. Expecting a value less than or equal to {}.",
@@ -54,7 +54,7 @@ impl Page {
                 ApiError::new("InvalidNextToken", "The specified NextToken is not valid.")
             })?),
         };
-        // Named resources all fit into one answer.
+        // Resources named by id are all in one answer.
         let size = if ids.is_empty() {
             max.and_then(|max| usize::try_from(max).ok())
                 .unwrap_or(DEFAULT)
@@ -64,7 +64,8 @@ impl Page {
         Ok(Self { size, after })
     }
 
-    /// This page of resources that come in the order of their keys, and the token of the next.
+    /// This page of resources, which come in the order of their keys, and the token of the next
+    /// page.
     pub(crate) fn cut<T>(
         &self,
         all: impl IntoIterator<Item = (String, T)>,

@@ -1,25 +1,27 @@
-//! Subnet CIDR reservations: ranges that EC2 does not pick addresses from.
+//! Subnet CIDR reservations: ranges that EC2 does not pick addresses from (VPC User Guide, "Subnet
+//! CIDR reservations").
 
 use std::borrow::Cow;
 
 use ipnet::IpNet;
 
+use super::Ec2;
 use super::address::overlap;
 use super::errors::{Kind, invalid_value};
 use super::filter::Filters;
 use super::page::{Page, next_token};
 use super::tags::{self, Tags};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
-/// What a range is set aside for.
+/// The type of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReservationType {
     /// For prefix delegation.
     Prefix,
-    /// For addresses that are asked for by name.
+    /// For addresses that requests name.
     Explicit,
 }
 
@@ -37,13 +39,13 @@ impl ReservationType {
 pub struct CidrReservation {
     /// `scr-…`
     pub reservation_id: String,
-    /// The subnet that the range is of.
+    /// The subnet of the range.
     pub subnet_id: String,
     /// The range.
     pub cidr: IpNet,
-    /// What for.
+    /// Its type.
     pub reservation_type: ReservationType,
-    /// In words.
+    /// Its description.
     pub description: Option<String>,
     /// Its tags.
     pub tags: Tags,
@@ -54,12 +56,13 @@ pub struct CidrReservation {
 /// # Errors
 /// `InvalidSubnetID.NotFound`, `InvalidParameterValue`, `InvalidCidr.InUse`.
 pub fn reserve_cidr(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     subnet_id: &str,
     cidr: IpNet,
     reservation_type: ReservationType,
 ) -> Result<String, ApiError> {
-    let reservation_id = world.new_id("scr");
+    let reservation_id = kernel.new_id("scr");
     let reservation = CidrReservation {
         reservation_id: reservation_id.clone(),
         subnet_id: subnet_id.to_owned(),
@@ -68,13 +71,13 @@ pub fn reserve_cidr(
         description: None,
         tags: Tags::new(),
     };
-    insert(world, reservation)?;
+    insert(ec2, reservation)?;
     Ok(reservation_id)
 }
 
-fn insert(world: &mut World, reservation: CidrReservation) -> Result<(), ApiError> {
+fn insert(ec2: &mut Ec2, reservation: CidrReservation) -> Result<(), ApiError> {
     let id = &reservation.subnet_id;
-    let Some(subnet) = world.ec2.subnets.get(id) else {
+    let Some(subnet) = ec2.subnets.get(id) else {
         Kind::Subnet.check(id)?;
         return Err(Kind::Subnet.not_found(id));
     };
@@ -88,11 +91,7 @@ fn insert(world: &mut World, reservation: CidrReservation) -> Result<(), ApiErro
             "The CIDR '{cidr}' does not fall within the subnet's CIDR range"
         )));
     }
-    let mut others = world
-        .ec2
-        .reservations
-        .values()
-        .filter(|r| r.subnet_id == *id);
+    let mut others = ec2.reservations.values().filter(|r| r.subnet_id == *id);
     if others.any(|other| overlap(&other.cidr, &cidr)) {
         return Err(ApiError::new(
             "InvalidCidr.InUse",
@@ -100,29 +99,30 @@ fn insert(world: &mut World, reservation: CidrReservation) -> Result<(), ApiErro
         ));
     }
     let id = id.clone();
-    world
-        .ec2
-        .reservations
+    ec2.reservations
         .insert(reservation.reservation_id.clone(), reservation);
-    tell_subnet(world, &id);
+    update_subnet(ec2, &id);
     Ok(())
 }
 
-/// The subnet's addresses keep their own list of ranges.
-fn tell_subnet(world: &mut World, subnet_id: &str) {
-    let reserved = world
-        .ec2
+/// Tells the subnet's addresses which ranges are reserved.
+fn update_subnet(ec2: &mut Ec2, subnet_id: &str) {
+    let reserved = ec2
         .reservations
         .values()
         .filter(|reservation| reservation.subnet_id == subnet_id)
         .map(|reservation| (reservation.cidr, reservation.reservation_type))
         .collect();
-    if let Some(subnet) = world.ec2.subnets.get_mut(subnet_id) {
+    if let Some(subnet) = ec2.subnets.get_mut(subnet_id) {
         subnet.addresses.set_reserved(reserved);
     }
 }
 
-pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn create(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let subnet_id = params.required_str("SubnetId")?;
     let cidr: IpNet = params
         .parsed("Cidr", "a CIDR block")?
@@ -137,32 +137,36 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         _ => return Err(params.invalid("ReservationType", &kind, "prefix or explicit")),
     };
     let reservation = CidrReservation {
-        reservation_id: world.new_id("scr"),
+        reservation_id: kernel.new_id("scr"),
         subnet_id,
         cidr,
         reservation_type,
         description,
         tags,
     };
-    insert(world, reservation.clone())?;
+    insert(ec2, reservation.clone())?;
     let mut xml = Xml::new();
     xml.element("subnetCidrReservation", |xml| {
-        write(xml, world, &reservation)
+        write(xml, kernel, &reservation)
     });
     Ok(xml.into_string())
 }
 
-pub(crate) fn get(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn get(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     const FILTERS: [&str; 1] = ["reservationType"];
     let subnet_id = params.required_str("SubnetId")?;
     let filters = Filters::parse(params, &FILTERS)?;
     let page = Page::parse(params, 5..=1000, &[])?;
     params.finish()?;
-    if !world.ec2.subnets.contains_key(&subnet_id) {
+    if !ec2.subnets.contains_key(&subnet_id) {
         Kind::Subnet.check(&subnet_id)?;
         return Err(Kind::Subnet.not_found(subnet_id));
     }
-    let passing = world.ec2.reservations.values().filter(|reservation| {
+    let passing = ec2.reservations.values().filter(|reservation| {
         reservation.subnet_id == subnet_id
             && filters.pass(&reservation.tags, |_| {
                 vec![Cow::Borrowed(reservation.reservation_type.as_str())]
@@ -174,35 +178,39 @@ pub(crate) fn get(world: &mut World, params: &mut Params) -> Result<String, ApiE
         .partition(|reservation| matches!(reservation.cidr, IpNet::V4(_)));
     let mut xml = Xml::new();
     xml.items("subnetIpv4CidrReservationSet", v4, |xml, r| {
-        write(xml, world, r)
+        write(xml, kernel, r)
     });
     xml.items("subnetIpv6CidrReservationSet", v6, |xml, r| {
-        write(xml, world, r)
+        write(xml, kernel, r)
     });
     next_token(&mut xml, token);
     Ok(xml.into_string())
 }
 
-pub(crate) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn delete(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let id = params.required_str("SubnetCidrReservationId")?;
     params.finish()?;
-    let Some(reservation) = world.ec2.reservations.remove(&id) else {
+    let Some(reservation) = ec2.reservations.remove(&id) else {
         return Err(Kind::Reservation.not_found(id));
     };
-    tell_subnet(world, &reservation.subnet_id);
+    update_subnet(ec2, &reservation.subnet_id);
     let mut xml = Xml::new();
     xml.element("deletedSubnetCidrReservation", |xml| {
-        write(xml, world, &reservation);
+        write(xml, kernel, &reservation);
     });
     Ok(xml.into_string())
 }
 
-fn write(xml: &mut Xml, world: &World, reservation: &CidrReservation) {
+fn write(xml: &mut Xml, kernel: &Kernel, reservation: &CidrReservation) {
     xml.text("subnetCidrReservationId", &reservation.reservation_id);
     xml.text("subnetId", &reservation.subnet_id);
     xml.text("cidr", reservation.cidr);
     xml.text("reservationType", reservation.reservation_type.as_str());
-    xml.text("ownerId", &world.settings.account);
+    xml.text("ownerId", &kernel.settings.account);
     xml.optional("description", reservation.description.as_ref());
     tags::write(xml, &reservation.tags);
 }

@@ -1,15 +1,17 @@
-//! Security groups: names that interfaces belong to. Their rules are not modelled.
+//! Security groups: names that interfaces belong to. The fake AWS has no rules for them.
 
 use std::borrow::Cow;
 
+use super::Ec2;
 use super::errors::{Kind, invalid_value};
 use super::filter::Filters;
 use super::page::{Page, next_token};
 use super::tags::{self, Tags};
+use crate::kernel::Kernel;
+use crate::settings::Settings;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// A security group.
 #[derive(Clone, Debug)]
@@ -18,7 +20,7 @@ pub struct SecurityGroup {
     pub group_id: String,
     /// Its name, unique in its VPC.
     pub group_name: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
     /// Its VPC.
     pub vpc_id: String,
@@ -26,43 +28,41 @@ pub struct SecurityGroup {
     pub tags: Tags,
 }
 
-pub(crate) fn create_default(world: &mut World, vpc_id: &str) {
+pub(crate) fn create_default(ec2: &mut Ec2, kernel: &mut Kernel, vpc_id: &str) {
     let group = SecurityGroup {
-        group_id: world.new_id("sg"),
+        group_id: kernel.new_id("sg"),
         group_name: "default".to_owned(),
         description: "default VPC security group".to_owned(),
         vpc_id: vpc_id.to_owned(),
         tags: Tags::new(),
     };
-    world
-        .ec2
-        .security_groups
-        .insert(group.group_id.clone(), group);
+    ec2.security_groups.insert(group.group_id.clone(), group);
 }
 
-/// Makes a security group, and returns its id.
+/// Creates a security group, and returns its id.
 ///
 /// # Errors
 /// `InvalidVpcID.NotFound`, `InvalidGroup.Duplicate`.
 pub fn create_security_group(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     vpc_id: &str,
     name: &str,
     description: &str,
     tags: Tags,
 ) -> Result<String, ApiError> {
-    if !world.ec2.vpcs.contains_key(vpc_id) {
+    if !ec2.vpcs.contains_key(vpc_id) {
         Kind::Vpc.check(vpc_id)?;
         return Err(Kind::Vpc.not_found(vpc_id));
     }
-    let mut groups = world.ec2.security_groups.values();
+    let mut groups = ec2.security_groups.values();
     if groups.any(|group| group.vpc_id == vpc_id && group.group_name == name) {
         return Err(ApiError::new(
             "InvalidGroup.Duplicate",
             format!("The security group '{name}' already exists for VPC '{vpc_id}'"),
         ));
     }
-    let group_id = world.new_id("sg");
+    let group_id = kernel.new_id("sg");
     let group = SecurityGroup {
         group_id: group_id.clone(),
         group_name: name.to_owned(),
@@ -70,19 +70,20 @@ pub fn create_security_group(
         vpc_id: vpc_id.to_owned(),
         tags,
     };
-    world.ec2.security_groups.insert(group_id.clone(), group);
+    ec2.security_groups.insert(group_id.clone(), group);
     Ok(group_id)
 }
 
-/// The groups asked for, all in this VPC; the VPC's default group if none is.
+/// The requested groups, which must all be in this VPC. If none is requested, the VPC's default
+/// group.
 pub(crate) fn resolve(
-    world: &World,
+    ec2: &Ec2,
     groups: &[String],
     vpc_id: &str,
     subnet_id: &str,
 ) -> Result<Vec<String>, ApiError> {
     if groups.is_empty() {
-        let known = &world.ec2.security_groups;
+        let known = &ec2.security_groups;
         let default = known
             .values()
             .find(|group| group.vpc_id == vpc_id && group.group_name == "default");
@@ -99,7 +100,7 @@ pub(crate) fn resolve(
     }
     let mut resolved: Vec<String> = Vec::new();
     for id in groups {
-        let Some(group) = world.ec2.security_groups.get(id) else {
+        let Some(group) = ec2.security_groups.get(id) else {
             if !id.starts_with("sg-") {
                 Kind::SecurityGroup.check(id)?;
             }
@@ -119,19 +120,19 @@ pub(crate) fn resolve(
 }
 
 /// `<groupSet>` of group ids.
-pub(crate) fn write_set(xml: &mut Xml, world: &World, ids: &[String]) {
+pub(crate) fn write_set(xml: &mut Xml, ec2: &Ec2, ids: &[String]) {
     xml.items("groupSet", ids, |xml, id| {
         xml.text("groupId", id);
-        let name = world
-            .ec2
-            .security_groups
-            .get(id)
-            .map(|g| g.group_name.as_str());
+        let name = ec2.security_groups.get(id).map(|g| g.group_name.as_str());
         xml.text("groupName", name.unwrap_or_default());
     });
 }
 
-pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn create(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let name = params.required_str("GroupName")?;
     let description = params.required_str("GroupDescription")?;
     let vpc_id = params.required_str("VpcId")?;
@@ -143,19 +144,23 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
             name.chars().take(255).collect::<String>()
         )));
     }
-    let id = create_security_group(world, &vpc_id, &name, &description, tags.clone())?;
+    let id = create_security_group(ec2, kernel, &vpc_id, &name, &description, tags.clone())?;
     let mut xml = Xml::new();
     xml.text("return", true);
     xml.text("groupId", &id);
     tags::write(&mut xml, &tags);
-    xml.text("securityGroupArn", arn(world, &id));
+    xml.text("securityGroupArn", arn(&kernel.settings, &id));
     Ok(xml.into_string())
 }
 
-pub(crate) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn delete(
+    ec2: &mut Ec2,
+    _: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let id = params.required_str("GroupId")?;
     params.finish()?;
-    let Some(group) = world.ec2.security_groups.get(&id) else {
+    let Some(group) = ec2.security_groups.get(&id) else {
         return Err(Kind::SecurityGroup.not_found(id));
     };
     if group.group_name == "default" {
@@ -164,8 +169,7 @@ pub(crate) fn delete(world: &mut World, params: &mut Params) -> Result<String, A
             format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"),
         ));
     }
-    if world
-        .ec2
+    if ec2
         .network_interfaces()
         .any(|interface| interface.groups.contains(&id))
     {
@@ -174,14 +178,18 @@ pub(crate) fn delete(world: &mut World, params: &mut Params) -> Result<String, A
             format!("resource {id} has a dependent object"),
         ));
     }
-    world.ec2.security_groups.remove(&id);
+    ec2.security_groups.remove(&id);
     let mut xml = Xml::new();
     xml.text("return", true);
     xml.text("groupId", id);
     Ok(xml.into_string())
 }
 
-pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     const FILTERS: [&str; 5] = [
         "description",
         "group-id",
@@ -195,19 +203,19 @@ pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String,
     let page = Page::parse(params, 5..=1000, &ids)?;
     params.finish()?;
     for name in names {
-        let mut groups = world.ec2.security_groups.values();
+        let mut groups = ec2.security_groups.values();
         match groups.find(|group| group.group_name == name) {
             Some(group) => ids.push(group.group_id.clone()),
             None => return Err(Kind::SecurityGroup.not_found(name)),
         }
     }
     for id in &ids {
-        if !world.ec2.security_groups.contains_key(id) {
+        if !ec2.security_groups.contains_key(id) {
             return Err(Kind::SecurityGroup.not_found(id));
         }
     }
-    let account = world.settings.account.as_str();
-    let passing = world.ec2.security_groups.values().filter(|group| {
+    let account = kernel.settings.account.as_str();
+    let passing = ec2.security_groups.values().filter(|group| {
         (ids.is_empty() || ids.contains(&group.group_id))
             && filters.pass(&group.tags, |name| {
                 vec![Cow::Borrowed(match name {
@@ -227,15 +235,14 @@ pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String,
         xml.text("groupDescription", &group.description);
         xml.text("ownerId", account);
         xml.text("vpcId", &group.vpc_id);
-        xml.text("securityGroupArn", arn(world, &group.group_id));
+        xml.text("securityGroupArn", arn(&kernel.settings, &group.group_id));
         tags::write(xml, &group.tags);
     });
     next_token(&mut xml, token);
     Ok(xml.into_string())
 }
 
-fn arn(world: &World, id: &str) -> String {
-    let settings = &world.settings;
+fn arn(settings: &Settings, id: &str) -> String {
     format!(
         "arn:aws:ec2:{}:{}:security-group/{id}",
         settings.region, settings.account

@@ -1,4 +1,4 @@
-//! Subnets: the part of a VPC's range that lies in one Availability Zone.
+//! Subnets: parts of a VPC's range, each in one Availability Zone.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,11 @@ use super::errors::{Kind, invalid_value};
 use super::filter::Filters;
 use super::page::{Page, next_token};
 use super::tags::{self, Tags};
-use super::{vpc, zones};
+use super::{Ec2, vpc, zones};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// A subnet.
 #[derive(Clone, Debug)]
@@ -34,14 +34,14 @@ pub struct Subnet {
 }
 
 impl Subnet {
-    /// How many IPv4 addresses nobody has.
+    /// How many IPv4 addresses are free.
     #[must_use]
     pub fn available_ip_address_count(&self) -> u32 {
         self.addresses.available()
     }
 }
 
-/// What a subnet is to be.
+/// The properties of a subnet to create.
 #[derive(Clone, Debug)]
 pub struct SubnetSpec {
     /// Its VPC.
@@ -56,31 +56,36 @@ pub struct SubnetSpec {
     pub tags: Tags,
 }
 
-/// Makes a subnet, and returns its id.
+/// Creates a subnet, and returns its id.
 ///
 /// # Errors
-/// `InvalidVpcID.NotFound`, `InvalidSubnet.Range`, `InvalidSubnet.Conflict`, `InvalidParameterValue`.
-pub fn create_subnet(world: &mut World, spec: SubnetSpec) -> Result<String, ApiError> {
-    let Some(vpc) = world.ec2.vpcs.get(&spec.vpc_id) else {
+/// `InvalidVpcID.NotFound`, `InvalidSubnet.Range`, `InvalidSubnet.Conflict`,
+/// `InvalidParameterValue`.
+pub fn create_subnet(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    spec: SubnetSpec,
+) -> Result<String, ApiError> {
+    let Some(vpc) = ec2.vpcs.get(&spec.vpc_id) else {
         Kind::Vpc.check(&spec.vpc_id)?;
         return Err(Kind::Vpc.not_found(&spec.vpc_id));
     };
-    zones::resolve(&world.settings, Some(spec.availability_zone.clone()), None)?;
+    zones::resolve(&kernel.settings, Some(spec.availability_zone.clone()), None)?;
     let cidr = spec.cidr_block;
     if !(16..=28).contains(&cidr.prefix_len()) || !vpc.cidr_block.contains(&cidr) {
         return Err(range(&cidr));
     }
     if let Some(ipv6) = &spec.ipv6_cidr_block {
-        check_ipv6(world, &spec.vpc_id, ipv6)?;
+        check_ipv6(ec2, &spec.vpc_id, ipv6)?;
     }
     let conflicts = |other: &&Subnet| {
         other.vpc_id == spec.vpc_id
             && (other.cidr_block.contains(&cidr) || cidr.contains(&other.cidr_block))
     };
-    if world.ec2.subnets.values().find(conflicts).is_some() {
+    if ec2.subnets.values().find(conflicts).is_some() {
         return Err(conflict(&cidr));
     }
-    let subnet_id = world.new_id("subnet");
+    let subnet_id = kernel.new_id("subnet");
     let subnet = Subnet {
         subnet_id: subnet_id.clone(),
         vpc_id: spec.vpc_id,
@@ -90,13 +95,12 @@ pub fn create_subnet(world: &mut World, spec: SubnetSpec) -> Result<String, ApiE
         tags: spec.tags,
         addresses: Addresses::new(cidr, spec.ipv6_cidr_block),
     };
-    world.ec2.subnets.insert(subnet_id.clone(), subnet);
+    ec2.subnets.insert(subnet_id.clone(), subnet);
     Ok(subnet_id)
 }
 
-fn check_ipv6(world: &World, vpc_id: &str, ipv6: &Ipv6Net) -> Result<(), ApiError> {
-    let within = world
-        .ec2
+fn check_ipv6(ec2: &Ec2, vpc_id: &str, ipv6: &Ipv6Net) -> Result<(), ApiError> {
+    let within = ec2
         .vpcs
         .get(vpc_id)
         .and_then(|vpc| vpc.ipv6_cidr_block)
@@ -104,7 +108,7 @@ fn check_ipv6(world: &World, vpc_id: &str, ipv6: &Ipv6Net) -> Result<(), ApiErro
     if ipv6.prefix_len() != 64 || ipv6.trunc() != *ipv6 || !within {
         return Err(range(ipv6));
     }
-    let mut subnets = world.ec2.subnets.values();
+    let mut subnets = ec2.subnets.values();
     if subnets.any(|subnet| subnet.ipv6_cidr_block == Some(*ipv6)) {
         return Err(conflict(ipv6));
     }
@@ -125,7 +129,11 @@ fn conflict(cidr: &impl std::fmt::Display) -> ApiError {
     )
 }
 
-pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn create(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let vpc_id = params.required_str("VpcId")?;
     let cidr_block = vpc::cidr(params, "CidrBlock")?;
     let ipv6_cidr_block = params.parsed("Ipv6CidrBlock", "an IPv6 CIDR block")?;
@@ -133,7 +141,7 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
     let zone_id = params.str("AvailabilityZoneId");
     let tags = tags::specification(params, Kind::Subnet)?;
     params.finish()?;
-    let availability_zone = zones::resolve(&world.settings, zone, zone_id)?;
+    let availability_zone = zones::resolve(&kernel.settings, zone, zone_id)?;
     let spec = SubnetSpec {
         vpc_id,
         availability_zone,
@@ -141,21 +149,25 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         ipv6_cidr_block,
         tags,
     };
-    let id = create_subnet(world, spec)?;
+    let id = create_subnet(ec2, kernel, spec)?;
     let mut xml = Xml::new();
-    if let Some(subnet) = world.ec2.subnets.get(&id) {
-        xml.element("subnet", |xml| write(xml, world, subnet));
+    if let Some(subnet) = ec2.subnets.get(&id) {
+        xml.element("subnet", |xml| write(xml, kernel, subnet));
     }
     Ok(xml.into_string())
 }
 
-pub(crate) fn associate_cidr(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn associate_cidr(
+    ec2: &mut Ec2,
+    _: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let id = params.required_str("SubnetId")?;
     let ipv6: Ipv6Net = params
         .parsed("Ipv6CidrBlock", "an IPv6 CIDR block")?
         .ok_or_else(|| params.missing("Ipv6CidrBlock"))?;
     params.finish()?;
-    let Some(subnet) = world.ec2.subnets.get(&id) else {
+    let Some(subnet) = ec2.subnets.get(&id) else {
         return Err(Kind::Subnet.not_found(id));
     };
     if subnet.ipv6_cidr_block.is_some() {
@@ -164,8 +176,8 @@ pub(crate) fn associate_cidr(world: &mut World, params: &mut Params) -> Result<S
         )));
     }
     let vpc_id = subnet.vpc_id.clone();
-    check_ipv6(world, &vpc_id, &ipv6)?;
-    if let Some(subnet) = world.ec2.subnets.get_mut(&id) {
+    check_ipv6(ec2, &vpc_id, &ipv6)?;
+    if let Some(subnet) = ec2.subnets.get_mut(&id) {
         subnet.ipv6_cidr_block = Some(ipv6);
         subnet.addresses.set_v6(ipv6);
     }
@@ -175,7 +187,11 @@ pub(crate) fn associate_cidr(world: &mut World, params: &mut Params) -> Result<S
     Ok(xml.into_string())
 }
 
-pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     const FILTERS: [&str; 10] = [
         "availability-zone",
         "availability-zone-id",
@@ -193,13 +209,13 @@ pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String,
     let page = Page::parse(params, 5..=1000, &ids)?;
     params.finish()?;
     for id in &ids {
-        if !world.ec2.subnets.contains_key(id) {
+        if !ec2.subnets.contains_key(id) {
             Kind::Subnet.check(id)?;
             return Err(Kind::Subnet.not_found(id));
         }
     }
-    let settings = &world.settings;
-    let passing = world.ec2.subnets.values().filter(|subnet| {
+    let settings = &kernel.settings;
+    let passing = ec2.subnets.values().filter(|subnet| {
         (ids.is_empty() || ids.contains(&subnet.subnet_id))
             && filters.pass(&subnet.tags, |name| {
                 vec![match name {
@@ -222,14 +238,14 @@ pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String,
     let (subnets, token) = page.cut(passing.map(|subnet| (subnet.subnet_id.clone(), subnet)));
     let mut xml = Xml::new();
     xml.items("subnetSet", subnets, |xml, subnet| {
-        write(xml, world, subnet)
+        write(xml, kernel, subnet)
     });
     next_token(&mut xml, token);
     Ok(xml.into_string())
 }
 
-fn write(xml: &mut Xml, world: &World, subnet: &Subnet) {
-    let settings = &world.settings;
+fn write(xml: &mut Xml, kernel: &Kernel, subnet: &Subnet) {
+    let settings = &kernel.settings;
     xml.text("subnetId", &subnet.subnet_id);
     xml.text(
         "subnetArn",

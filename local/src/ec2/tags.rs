@@ -3,21 +3,22 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::Ec2;
 use super::errors::{Kind, invalid_value};
 use super::filter::Filters;
 use super::page::{Page, next_token};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
 
 const MAX_TAGS: usize = 50;
 
-/// Reads `TagSpecification.N`: the tags for each resource type. Types other than those allowed are refused.
-pub(crate) fn specifications(
+/// Reads `TagSpecification.N`: the tags for each resource type. Refuses types that are not allowed.
+fn specifications(
     params: &mut Params,
     allowed: &[Kind],
 ) -> Result<BTreeMap<&'static str, Tags>, ApiError> {
@@ -38,6 +39,27 @@ pub(crate) fn specifications(
         known.extend(tags);
     }
     Ok(by_type)
+}
+
+/// The tags that a launch or a launch template sets, by the type of the created resource.
+pub(crate) struct LaunchTags {
+    pub(crate) instance: Tags,
+    pub(crate) interface: Tags,
+    pub(crate) volume: Tags,
+}
+
+impl LaunchTags {
+    /// Reads `TagSpecification.N`.
+    pub(crate) fn parse(params: &mut Params) -> Result<Self, ApiError> {
+        let kinds = [Kind::Instance, Kind::Interface, Kind::Volume];
+        let mut by_type = specifications(params, &kinds)?;
+        let mut take = |kind: Kind| by_type.remove(kind.resource_type()).unwrap_or_default();
+        Ok(Self {
+            instance: take(Kind::Instance),
+            interface: take(Kind::Interface),
+            volume: take(Kind::Volume),
+        })
+    }
 }
 
 /// The tags of [`specifications`] for one kind.
@@ -96,7 +118,11 @@ pub(crate) fn write(xml: &mut Xml, tags: &Tags) {
     });
 }
 
-pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn create(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let resources = resources(params)?;
     let tags = pairs(params)?;
     params.finish()?;
@@ -105,11 +131,11 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
     }
     for id in &resources {
         match Kind::of(id) {
-            Some(Kind::Interface) => drop(world.known_interface(id)?),
-            Some(Kind::Instance) => world.check_known_instance(id)?,
+            Some(Kind::Interface) => drop(ec2.known_interface(kernel, id)?),
+            Some(Kind::Instance) => ec2.check_known_instance(kernel, id)?,
             _ => {}
         }
-        let mut merged = tags_of(world, id)?;
+        let mut merged = tags_of(ec2, id)?;
         merged.extend(tags.clone());
         let own = merged.keys().filter(|key| !key.starts_with("aws:")).count();
         if own > MAX_TAGS {
@@ -117,12 +143,16 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
         }
     }
     for id in &resources {
-        edit(world, id, |known| known.extend(tags.clone()));
+        edit(ec2, kernel, id, |known| known.extend(tags.clone()));
     }
     Ok(super::done())
 }
 
-pub(crate) fn delete(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn delete(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let resources = resources(params)?;
     let mut wanted: Vec<(String, Option<String>)> = Vec::new();
     for mut tag in params.structs("Tag") {
@@ -131,10 +161,10 @@ pub(crate) fn delete(world: &mut World, params: &mut Params) -> Result<String, A
     }
     params.finish()?;
     for id in &resources {
-        tags_of(world, id)?;
+        tags_of(ec2, id)?;
     }
     for id in &resources {
-        edit(world, id, |tags| {
+        edit(ec2, kernel, id, |tags| {
             if wanted.is_empty() {
                 tags.retain(|key, _| key.starts_with("aws:"));
             }
@@ -151,14 +181,18 @@ pub(crate) fn delete(world: &mut World, params: &mut Params) -> Result<String, A
     Ok(super::done())
 }
 
-pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    ec2: &mut Ec2,
+    _: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     const FILTERS: [&str; 4] = ["key", "resource-id", "resource-type", "value"];
     let filters = Filters::parse(params, &FILTERS)?;
     let page = Page::parse(params, 5..=1000, &[])?;
     params.finish()?;
     let mut all = Vec::new();
-    for id in world.ec2.ids() {
-        let tags = tags_of(world, &id).unwrap_or_default();
+    for id in ec2.ids() {
+        let tags = tags_of(ec2, &id).unwrap_or_default();
         let resource_type = Kind::of(&id).map(Kind::resource_type).unwrap_or_default();
         for (key, value) in &tags {
             let passes = filters.pass(&tags, |name| {
@@ -200,8 +234,7 @@ fn resources(params: &mut Params) -> Result<Vec<String>, ApiError> {
 }
 
 /// The tags of a resource that exists.
-fn tags_of(world: &World, id: &str) -> Result<Tags, ApiError> {
-    let ec2 = &world.ec2;
+fn tags_of(ec2: &Ec2, id: &str) -> Result<Tags, ApiError> {
     let Some(kind) = Kind::of(id) else {
         return Err(ApiError::new(
             "InvalidID",
@@ -222,16 +255,15 @@ fn tags_of(world: &World, id: &str) -> Result<Tags, ApiError> {
     tags.cloned().ok_or_else(|| kind.not_found(id))
 }
 
-fn edit(world: &mut World, id: &str, change: impl FnOnce(&mut Tags)) {
+fn edit(ec2: &mut Ec2, kernel: &mut Kernel, id: &str, change: impl FnOnce(&mut Tags)) {
     match Kind::of(id) {
         Some(Kind::Instance) => {
-            world.edit_instance(id, |instance| change(&mut instance.tags));
+            ec2.edit_instance(kernel, id, |instance| change(&mut instance.tags));
         }
         Some(Kind::Interface) => {
-            world.edit_interface(id, |interface| change(&mut interface.tags));
+            ec2.edit_interface(kernel, id, |interface| change(&mut interface.tags));
         }
         other => {
-            let ec2 = &mut world.ec2;
             let tags = match other {
                 Some(Kind::LaunchTemplate) => ec2.launch_templates.get_mut(id).map(|t| &mut t.tags),
                 Some(Kind::Reservation) => ec2.reservations.get_mut(id).map(|r| &mut r.tags),

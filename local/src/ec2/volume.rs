@@ -1,19 +1,20 @@
-//! Volumes, as far as an instance brings them with it: the root volume, and those of its block device mapping. Nothing else is
-//! done with a volume than to tag it.
+//! Volumes that a launch creates: the root volume, and those of the block device mapping. The only
+//! thing that calls can do with a volume is to tag it.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Ec2;
 use super::instance::Instance;
 use super::tags::Tags;
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
-/// The root device of every image here.
+/// The root device of every image in the fake AWS.
 const ROOT_DEVICE: &str = "/dev/xvda";
 
 /// A volume.
@@ -21,28 +22,29 @@ const ROOT_DEVICE: &str = "/dev/xvda";
 pub struct Volume {
     /// `vol-…`
     pub volume_id: String,
-    /// The instance that it is on; none once that is gone.
+    /// The instance that it is attached to. `None` once that instance is terminated.
     pub instance_id: Option<String>,
-    /// Where it is on the instance, as `/dev/xvda`.
+    /// Its device name on the instance, such as `/dev/xvda`.
     pub device_name: String,
-    /// Whether it goes when the instance does.
+    /// Whether it is deleted when the instance terminates.
     pub delete_on_termination: bool,
     /// Its tags.
     pub tags: Tags,
-    /// Since when it is on the instance.
+    /// When it was attached.
     pub attach_time: Instant,
 }
 
-/// A volume that a launch brings with it.
+/// A volume that a launch creates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeAtLaunch {
-    /// Where it goes.
+    /// Its device name.
     pub device_name: String,
-    /// Whether it goes with the instance (`true` unless said otherwise).
+    /// Whether it is deleted with the instance (`true` by default).
     pub delete_on_termination: bool,
 }
 
-/// Reads `BlockDeviceMapping.N` of a launch or of a launch template. What a volume is like changes nothing here.
+/// Reads the `BlockDeviceMapping.N` of a launch or a launch template. The properties of a volume
+/// have no effect in the fake AWS.
 pub(crate) fn parse_volumes(params: &mut Params) -> Result<Vec<VolumeAtLaunch>, ApiError> {
     let mut volumes = Vec::new();
     for mut mapping in params.structs("BlockDeviceMapping") {
@@ -67,9 +69,10 @@ pub(crate) fn parse_volumes(params: &mut Params) -> Result<Vec<VolumeAtLaunch>, 
     Ok(volumes)
 }
 
-/// Makes the volumes of an instance: the root volume, and the wanted ones.
-pub(super) fn bring(
-    world: &mut World,
+/// Creates the volumes of an instance: the root volume, and the requested ones.
+pub(super) fn create_all(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     instance_id: &str,
     mut wanted: Vec<VolumeAtLaunch>,
     tags: &Tags,
@@ -86,7 +89,7 @@ pub(super) fn bring(
             },
         );
     }
-    let attach_time = world.now();
+    let attach_time = kernel.now();
     for (n, volume) in wanted.into_iter().enumerate() {
         let volume_id = id(instance_id, n);
         let volume = Volume {
@@ -97,11 +100,12 @@ pub(super) fn bring(
             tags: tags.clone(),
             attach_time,
         };
-        world.ec2.volumes.insert(volume_id, volume);
+        ec2.volumes.insert(volume_id, volume);
     }
 }
 
-/// The id of an instance's n-th volume. Made from the instance's: drawn, it would change what all seeds give.
+/// The id of an instance's n-th volume. It is derived from the instance's id: a random one would
+/// change the history of every seed.
 fn id(instance_id: &str, n: usize) -> String {
     let digits = instance_id.trim_start_matches("i-");
     let turned: String = digits
@@ -115,29 +119,28 @@ fn id(instance_id: &str, n: usize) -> String {
     format!("vol-{own}{:02x}", n % 256)
 }
 
-/// The instance is gone, and with it the volumes that go with it.
-pub(super) fn release_from(world: &mut World, instance_id: &str) {
+/// Deletes the volumes of a terminated instance that have DeleteOnTermination, and detaches the
+/// others.
+pub(super) fn release_from(ec2: &mut Ec2, instance_id: &str) {
     let on_it = |volume: &Volume| volume.instance_id.as_deref() == Some(instance_id);
-    world
-        .ec2
-        .volumes
+    ec2.volumes
         .retain(|_, volume| !(on_it(volume) && volume.delete_on_termination));
-    for volume in world.ec2.volumes.values_mut() {
+    for volume in ec2.volumes.values_mut() {
         if on_it(volume) {
             volume.instance_id = None;
         }
     }
 }
 
-/// `<rootDeviceType>`, `<rootDeviceName>` and `<blockDeviceMapping>`. A volume is shown once it is attached, which takes a while.
-pub(super) fn write(xml: &mut Xml, world: &World, instance: &Instance) {
-    let shown_after: Duration = world.settings.volume_attach_for;
+/// `<rootDeviceType>`, `<rootDeviceName>` and `<blockDeviceMapping>`. A volume is shown after
+/// [`Settings::volume_attach_for`](crate::Settings::volume_attach_for).
+pub(super) fn write(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, instance: &Instance) {
+    let shown_after: Duration = kernel.settings.volume_attach_for;
     xml.text("rootDeviceType", "ebs");
     xml.text("rootDeviceName", ROOT_DEVICE);
-    let shown = world
-        .ec2
+    let shown = ec2
         .volumes_of(&instance.instance_id)
-        .filter(|volume| world.now().saturating_duration_since(volume.attach_time) >= shown_after);
+        .filter(|volume| kernel.now().saturating_duration_since(volume.attach_time) >= shown_after);
     xml.items("blockDeviceMapping", shown, |xml, volume| {
         xml.text("deviceName", &volume.device_name);
         xml.element("ebs", |xml| {
@@ -145,7 +148,7 @@ pub(super) fn write(xml: &mut Xml, world: &World, instance: &Instance) {
             xml.text("status", "attached");
             xml.text(
                 "attachTime",
-                iso8601(world.timestamp_at(volume.attach_time)),
+                iso8601(kernel.timestamp_at(volume.attach_time)),
             );
             xml.text("deleteOnTermination", volume.delete_on_termination);
         });

@@ -1,19 +1,20 @@
-//! VPCs: an address range that subnets are cut from.
+//! VPCs: address ranges that subnets are part of.
 
 use std::borrow::Cow;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use rand::RngExt;
 
+use super::Ec2;
 use super::errors::{Kind, invalid_value};
 use super::filter::Filters;
 use super::page::{Page, next_token};
 use super::security_group;
 use super::tags::{self, Tags};
+use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// A VPC.
 #[derive(Clone, Debug)]
@@ -28,12 +29,13 @@ pub struct Vpc {
     pub tags: Tags,
 }
 
-/// Makes a VPC with its default security group, and returns its id.
+/// Creates a VPC with its default security group, and returns its id.
 ///
 /// # Errors
 /// `InvalidVpc.Range`.
 pub fn create_vpc(
-    world: &mut World,
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
     cidr_block: Ipv4Net,
     ipv6_cidr_block: Option<Ipv6Net>,
     tags: Tags,
@@ -44,19 +46,23 @@ pub fn create_vpc(
             format!("The CIDR '{cidr_block}' is invalid."),
         ));
     }
-    let vpc_id = world.new_id("vpc");
+    let vpc_id = kernel.new_id("vpc");
     let vpc = Vpc {
         vpc_id: vpc_id.clone(),
         cidr_block,
         ipv6_cidr_block,
         tags,
     };
-    world.ec2.vpcs.insert(vpc_id.clone(), vpc);
-    security_group::create_default(world, &vpc_id);
+    ec2.vpcs.insert(vpc_id.clone(), vpc);
+    security_group::create_default(ec2, kernel, &vpc_id);
     Ok(vpc_id)
 }
 
-pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn create(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     let cidr_block = cidr(params, "CidrBlock")?;
     let wants_ipv6 = params.bool("AmazonProvidedIpv6CidrBlock")?.unwrap_or(false);
     let mut ipv6: Option<Ipv6Net> = params.parsed("Ipv6CidrBlock", "an IPv6 CIDR block")?;
@@ -64,33 +70,37 @@ pub(crate) fn create(world: &mut World, params: &mut Params) -> Result<String, A
     let tags = tags::specification(params, Kind::Vpc)?;
     params.finish()?;
     if wants_ipv6 && ipv6.is_none() {
-        // Out of 2600:1f00::/24 to look like Amazon's; a /56 as Amazon gives.
-        let part: u32 = world.rng().random();
+        // Amazon assigns a /56 from its own ranges; this one is within 2600:1f00::/24.
+        let part: u32 = kernel.rng().random();
         let bits = (0x2600_1f00_u128 << 96) | (u128::from(part) << 72);
         ipv6 = Ipv6Net::new(bits.into(), 56).ok();
     }
-    let id = create_vpc(world, cidr_block, ipv6, tags)?;
+    let id = create_vpc(ec2, kernel, cidr_block, ipv6, tags)?;
     let mut xml = Xml::new();
-    if let Some(vpc) = world.ec2.vpcs.get(&id) {
-        xml.element("vpc", |xml| write(xml, world, vpc));
+    if let Some(vpc) = ec2.vpcs.get(&id) {
+        xml.element("vpc", |xml| write(xml, kernel, vpc));
     }
     Ok(xml.into_string())
 }
 
-pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     const FILTERS: [&str; 5] = ["cidr", "is-default", "owner-id", "state", "vpc-id"];
     let ids = params.list("VpcId");
     let filters = Filters::parse(params, &FILTERS)?;
     let page = Page::parse(params, 5..=1000, &ids)?;
     params.finish()?;
     for id in &ids {
-        if !world.ec2.vpcs.contains_key(id) {
+        if !ec2.vpcs.contains_key(id) {
             Kind::Vpc.check(id)?;
             return Err(Kind::Vpc.not_found(id));
         }
     }
-    let account = world.settings.account.as_str();
-    let passing = world.ec2.vpcs.values().filter(|vpc| {
+    let account = kernel.settings.account.as_str();
+    let passing = ec2.vpcs.values().filter(|vpc| {
         (ids.is_empty() || ids.contains(&vpc.vpc_id))
             && filters.pass(&vpc.tags, |name| {
                 vec![match name {
@@ -104,14 +114,14 @@ pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String,
     });
     let (vpcs, token) = page.cut(passing.map(|vpc| (vpc.vpc_id.clone(), vpc)));
     let mut xml = Xml::new();
-    xml.items("vpcSet", vpcs, |xml, vpc| write(xml, world, vpc));
+    xml.items("vpcSet", vpcs, |xml, vpc| write(xml, kernel, vpc));
     next_token(&mut xml, token);
     Ok(xml.into_string())
 }
 
-fn write(xml: &mut Xml, world: &World, vpc: &Vpc) {
+fn write(xml: &mut Xml, kernel: &Kernel, vpc: &Vpc) {
     xml.text("vpcId", &vpc.vpc_id);
-    xml.text("ownerId", &world.settings.account);
+    xml.text("ownerId", &kernel.settings.account);
     xml.text("state", "available");
     xml.text("cidrBlock", vpc.cidr_block);
     xml.items("cidrBlockAssociationSet", [vpc.cidr_block], |xml, cidr| {

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
+use super::Ec2;
 use super::errors::invalid_value;
 use super::filter::Filters;
 use super::tags::Tags;
+use crate::kernel::Kernel;
 use crate::settings::Settings;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
-use crate::world::World;
 
 /// The id of a zone: `usw2-az1` for the first zone of us-west-2.
 #[must_use]
@@ -53,14 +54,18 @@ pub(crate) fn resolve(
     })
 }
 
-pub(crate) fn describe(world: &mut World, params: &mut Params) -> Result<String, ApiError> {
+pub(crate) fn describe(
+    _: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
     const FILTERS: [&str; 5] = ["region-name", "state", "zone-id", "zone-name", "zone-type"];
     let names = params.list("ZoneName");
     let ids = params.list("ZoneId");
     params.bool("AllAvailabilityZones")?;
     let filters = Filters::parse(params, &FILTERS)?;
     params.finish()?;
-    let settings = &world.settings;
+    let settings = &kernel.settings;
     let zones: Vec<(&String, String)> = settings
         .availability_zones
         .iter()
@@ -106,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zone_ids_are_formed_as_aws_does() {
+    fn zone_ids_have_the_form_of_aws() {
         let mut settings = Settings::for_tests();
         assert_eq!(zone_id(&settings, "us-west-2b"), "usw2-az2");
         settings.region = "ap-southeast-1".to_owned();

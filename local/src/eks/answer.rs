@@ -1,4 +1,4 @@
-//! What the API server says to a request: all of it, half of it, or nothing.
+//! The API server's answer to a request: whole, half, or none.
 
 use std::convert::Infallible;
 use std::io;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// An answer.
 pub(super) enum Answer {
     Whole(StatusCode, Bytes, Option<u64>),
-    /// The connection ends in the middle of it.
+    /// The connection ends in the middle of the answer.
     Cut(Bytes),
     /// It never comes.
     Hang,
@@ -65,7 +65,7 @@ impl Answer {
     }
 }
 
-/// A body that may break off.
+/// A body that may end early.
 pub(super) enum Sent {
     Whole(Option<Bytes>),
     Cut(Option<Bytes>),

@@ -1,5 +1,5 @@
-//! A simulated API server over TLS: it looks at the token, lists nodes and pods in pages of one moment, and fails when
-//! it is told to.
+//! The fake API server over TLS: it checks the token, lists nodes and pods in pages of one
+//! snapshot, and fails as a test needs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,12 +23,12 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use super::answer::Answer;
 use super::authenticator::{self, Caller};
 use super::contents::Contents;
-use super::lists::{Lists, NoPage, Objects};
+use super::lists::{Lists, Objects, PageError};
 use crate::local_aws::lock;
 
-/// What is asked of an API server.
+/// The resource of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
+pub enum Resource {
     /// A page of the list of nodes.
     Nodes,
     /// A page of the list of the pods of all namespaces.
@@ -37,66 +37,66 @@ pub enum What {
     Node,
 }
 
-/// A request of a caller that may come in.
+/// A request with a valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// What it asks for.
-    pub what: What,
-    /// The how manieth of its kind, from 1.
+pub struct ApiRequest {
+    /// The requested resource.
+    pub resource: Resource,
+    /// Its number among the requests for this resource, from 1.
     pub nth: usize,
-    /// Whether it asks for a page after the first.
+    /// Whether it is for a page after the first.
     pub continued: bool,
-    /// How many objects the page may have: `usize::MAX` without a limit.
+    /// The maximum number of objects in the page; `usize::MAX` without a limit.
     pub limit: usize,
-    /// Whose token it has: the access key id.
+    /// The access key id of the caller.
     pub access_key: String,
     /// The Region of the STS that the token is for.
     pub region: String,
-    /// The token: the whole of the `Authorization` header.
+    /// The whole `Authorization` header.
     pub token: String,
 }
 
 /// What happens instead of an answer.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// This status, with this `Retry-After` in seconds.
+    /// This status, and `Retry-After` in seconds.
     Status(u16, Option<u64>),
     /// The connection ends in the middle of the answer.
     Cut,
     /// No answer comes.
     Hang,
-    /// An answer that is no list.
+    /// The answer is not a list.
     Garbage,
-    /// The moment that the continue token stands for is forgotten, and the cluster has changed since.
+    /// The snapshot of the continue token has expired, and the cluster has changed since.
     Expire(Contents),
 }
 
-type Rule = Box<dyn Fn(&Asked) -> Option<Fault> + Send>;
+type Rule = Box<dyn Fn(&ApiRequest) -> Option<Fault> + Send>;
 
 struct State {
     cluster: String,
     callers: Vec<Credentials>,
     lists: Lists,
     rule: Rule,
-    asked: Vec<Asked>,
+    requests: Vec<ApiRequest>,
     refused: Vec<String>,
 }
 
-/// Why an API server could not be started.
+/// Why an API server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// There is no port for it.
+    /// No port is available.
     #[error("could not listen on a port of 127.0.0.1: {0}")]
     Listen(#[from] io::Error),
-    /// There is no certificate for it.
-    #[error("could not make a certificate: {0}")]
+    /// The certificate could not be created.
+    #[error("could not create a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// TLS does not take the certificate.
+    /// TLS refuses the certificate.
     #[error("could not set up TLS: {0}")]
     Tls(String),
 }
 
-/// A running API server of one cluster. It ends when this is dropped.
+/// A running API server of one cluster. Dropping it ends it.
 pub struct ApiServer {
     cluster: String,
     url: String,
@@ -106,7 +106,7 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Starts the API server of an empty cluster, which lets these callers in.
+    /// Starts the API server of an empty cluster that accepts these callers.
     ///
     /// # Errors
     /// [`StartError`]
@@ -125,7 +125,7 @@ impl ApiServer {
             callers,
             lists: Lists::default(),
             rule: Box::new(|_| None),
-            asked: Vec::new(),
+            requests: Vec::new(),
             refused: Vec::new(),
         }));
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -145,7 +145,7 @@ impl ApiServer {
         &self.url
     }
 
-    /// Its certificate authority, as `DescribeCluster` gives it: PEM, in base64.
+    /// Its certificate authority, as in `DescribeCluster`: PEM in base64.
     #[must_use]
     pub fn certificate_authority(&self) -> &str {
         &self.certificate_authority
@@ -157,13 +157,14 @@ impl ApiServer {
         super::description(&self.cluster, &self.url, &self.certificate_authority)
     }
 
-    /// Puts these nodes and pods in place of what was there.
-    pub fn hold(&self, contents: Contents) {
-        lock(&self.state).lists.hold(contents);
+    /// Replaces the nodes and pods.
+    pub fn set_contents(&self, contents: Contents) {
+        lock(&self.state).lists.set_contents(contents);
     }
 
-    /// As [`ApiServer::hold`], with `count` pods whose JSON is made when they are listed.
-    pub fn hold_many(
+    /// Replaces the nodes and pods. There are `count` pods; `pod` makes the JSON of each when it is
+    /// listed.
+    pub fn set_generated_pods(
         &self,
         nodes: Vec<Value>,
         count: usize,
@@ -171,26 +172,26 @@ impl ApiServer {
     ) {
         let lists = &mut lock(&self.state).lists;
         lists.nodes = nodes.into();
-        lists.pods = Objects::Made(count, Arc::new(pod));
+        lists.pods = Objects::Generated(count, Arc::new(pod));
     }
 
-    /// Nodes that can be got and are on no list.
-    pub fn hold_late(&self, nodes: Vec<Value>) {
-        lock(&self.state).lists.late_nodes = nodes;
+    /// Sets nodes that a GET finds and no list shows.
+    pub fn set_unlisted_nodes(&self, nodes: Vec<Value>) {
+        lock(&self.state).lists.unlisted_nodes = nodes;
     }
 
-    /// Fails as `rule` says: for a test.
-    pub fn fail(&self, rule: impl Fn(&Asked) -> Option<Fault> + Send + 'static) {
+    /// Sets a rule of faults: it returns the fault of a request, if any.
+    pub fn fail(&self, rule: impl Fn(&ApiRequest) -> Option<Fault> + Send + 'static) {
         lock(&self.state).rule = Box::new(rule);
     }
 
-    /// Every request that came in with a good token.
+    /// Every request with a valid token.
     #[must_use]
-    pub fn asked(&self) -> Vec<Asked> {
-        lock(&self.state).asked.clone()
+    pub fn requests(&self) -> Vec<ApiRequest> {
+        lock(&self.state).requests.clone()
     }
 
-    /// Why the others were not let in.
+    /// Why the other requests were refused.
     #[must_use]
     pub fn refused(&self) -> Vec<String> {
         lock(&self.state).refused.clone()
@@ -216,13 +217,13 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Mutex<St
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: let some connections end first.
+            // Most likely there are no file descriptors left. Wait for connections to end.
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
         let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
         connections.spawn(async move {
-            // A client that does not trust this server ends here.
+            // The client does not trust this server.
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
@@ -230,7 +231,7 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Mutex<St
                 let answer = lock(&state).answer(&request);
                 answer.send()
             });
-            // An error here is a connection that broke off, or was to.
+            // An error means a broken connection, perhaps by a fault.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -252,11 +253,11 @@ impl State {
                     return Answer::status(401, "Unauthorized", None);
                 }
             };
-        let (what, name) = match request.uri().path() {
-            "/api/v1/nodes" => (What::Nodes, ""),
-            "/api/v1/pods" => (What::Pods, ""),
+        let (resource, name) = match request.uri().path() {
+            "/api/v1/nodes" => (Resource::Nodes, ""),
+            "/api/v1/pods" => (Resource::Pods, ""),
             path => match path.strip_prefix("/api/v1/nodes/") {
-                Some(name) => (What::Node, name),
+                Some(name) => (Resource::Node, name),
                 None => return Answer::status(404, "not found", None),
             },
         };
@@ -266,19 +267,24 @@ impl State {
             .collect();
         let next = parameters.get("continue").filter(|next| !next.is_empty());
         let limit = parameters.get("limit").and_then(|limit| limit.parse().ok());
-        let asked = Asked {
-            what,
-            nth: self.asked.iter().filter(|asked| asked.what == what).count() + 1,
+        let request = ApiRequest {
+            resource,
+            nth: self
+                .requests
+                .iter()
+                .filter(|request| request.resource == resource)
+                .count()
+                + 1,
             continued: next.is_some(),
-            // 0 is none.
+            // 0 means no limit.
             limit: limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX),
             access_key,
             region,
             token: token.to_owned(),
         };
-        let limit = asked.limit;
-        let fault = (self.rule)(&asked);
-        self.asked.push(asked);
+        let limit = request.limit;
+        let fault = (self.rule)(&request);
+        self.requests.push(request);
         let cut = matches!(fault, Some(Fault::Cut));
         match fault {
             Some(Fault::Status(status, retry_after)) => {
@@ -289,27 +295,27 @@ impl State {
                 return Answer::json(json!({ "items": [{ "metadata": 7 }] }).to_string());
             }
             Some(Fault::Expire(contents)) => {
-                self.lists.forget();
-                self.lists.hold(contents);
+                self.lists.forget_snapshots();
+                self.lists.set_contents(contents);
             }
             Some(Fault::Cut) | None => {}
         }
-        let page = match (what, next) {
-            (What::Node, _) => {
+        let page = match (resource, next) {
+            (Resource::Node, _) => {
                 return match self.lists.node(name) {
                     Some(node) => Answer::json(node.to_string()),
                     None => Answer::status(404, "nodes not found", None),
                 };
             }
-            (_, Some(token)) => self.lists.go_on(token, limit),
-            (What::Nodes, None) => Ok(self.lists.begin(self.lists.nodes.clone(), limit)),
-            (What::Pods, None) => Ok(self.lists.begin(self.lists.pods.clone(), limit)),
+            (_, Some(token)) => self.lists.next_page(token, limit),
+            (Resource::Nodes, None) => Ok(self.lists.first_page(self.lists.nodes.clone(), limit)),
+            (Resource::Pods, None) => Ok(self.lists.first_page(self.lists.pods.clone(), limit)),
         };
         match page {
             Ok(page) if cut => Answer::Cut(page.into()),
             Ok(page) => Answer::json(page),
-            Err(NoPage::NotAToken) => Answer::status(400, "continue key is not valid", None),
-            Err(NoPage::Expired) => Answer::status(
+            Err(PageError::InvalidToken) => Answer::status(400, "continue key is not valid", None),
+            Err(PageError::Expired) => Answer::status(
                 410,
                 "The provided continue parameter is too old to display a consistent list result.",
                 None,

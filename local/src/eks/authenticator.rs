@@ -1,8 +1,9 @@
-//! What EKS's authenticator and STS do with a token, as far as it decides who may come in.
+//! The check of a token by EKS's authenticator and STS.
 //!
-//! The checks are aws-iam-authenticator's (`pkg/token/token.go`, `Verify`). The signature is made again with the secret
-//! that STS would know, and with this cluster's name as the header, whatever the caller put there. The authenticator calls
-//! STS in any Region of its partition; the signature must be for that Region.
+//! The checks are those of aws-iam-authenticator (`pkg/token/token.go`, `Verify`). The signature is
+//! recomputed with the secret that STS knows and with this cluster's name as the header, whatever
+//! the caller sent. The authenticator calls STS in any Region of its partition; the signature must
+//! be for that Region.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -14,15 +15,14 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
-/// As in `X-Amz-Date`.
-const DATE: &[BorrowedFormatItem<'_>] =
-    format_description!("[year][month][day]T[hour][minute][second]Z");
+/// The form of `X-Amz-Date`.
+const DATE: &str = "%Y%m%dT%H%M%SZ";
 
-/// Parameters that a token may have.
+/// The parameters that a token may have.
 const ALLOWED: [&str; 9] = [
     "action",
     "version",
@@ -35,7 +35,7 @@ const ALLOWED: [&str; 9] = [
     "x-amz-signedheaders",
 ];
 
-/// Whose token it is.
+/// The caller of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
     /// The caller's access key id.
@@ -44,7 +44,7 @@ pub(super) struct Caller {
     pub(super) region: String,
 }
 
-/// The caller whose token this is, or what is wrong with it.
+/// The caller of a token, or why the token is not valid.
 pub(super) fn verify(
     authorization: &str,
     cluster: &str,
@@ -73,7 +73,7 @@ pub(super) fn verify(
             return Err(format!("parameter {name} is not allowed"));
         }
         if parameters.insert(name, value.into_owned()).is_some() {
-            return Err("a parameter with several values".to_owned());
+            return Err("a parameter occurs twice".to_owned());
         }
     }
     let parameter = |name: &str| {
@@ -94,11 +94,12 @@ pub(super) fn verify(
     if expires != "60" {
         return Err(format!("expires in {expires} s"));
     }
-    let date = PrimitiveDateTime::parse(parameter("x-amz-date")?, DATE)
+    let date = DateTime::strptime(DATE, parameter("x-amz-date")?)
+        .and_then(|date| date.to_zoned(TimeZone::UTC))
         .map_err(|error| error.to_string())?
-        .assume_utc()
-        .unix_timestamp();
-    let age = OffsetDateTime::now_utc().unix_timestamp() - date;
+        .timestamp()
+        .as_second();
+    let age = Timestamp::now().as_second() - date;
     if !(-5..60).contains(&age) {
         return Err(format!("signed {age} s ago"));
     }
@@ -109,7 +110,7 @@ pub(super) fn verify(
     let caller = callers
         .iter()
         .find(|caller| caller.access_key_id() == access_key)
-        .ok_or_else(|| format!("nobody has the access key {access_key}"))?;
+        .ok_or_else(|| format!("no caller has the access key {access_key}"))?;
     let date = u64::try_from(date).map_err(|error| error.to_string())?;
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(date);
     if signature(cluster, region, caller, now)? != *parameter("x-amz-signature")? {

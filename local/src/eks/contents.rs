@@ -1,11 +1,11 @@
-//! What a cluster holds; and a file that says so.
+//! The contents of a cluster, and the file format for them.
 
 use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Nodes and pods, as the Kubernetes API writes them (`v1/Node`, `v1/Pod`).
+/// Nodes and pods in the Kubernetes API's JSON (`v1/Node`, `v1/Pod`).
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contents {
@@ -15,7 +15,7 @@ pub struct Contents {
     pub pods: Vec<Value>,
 }
 
-/// Why a file is no cluster.
+/// Why a file is not a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ContentsError {
     /// It cannot be read.
@@ -26,14 +26,14 @@ pub enum ContentsError {
         "{0}; a cluster is {{\"nodes\": […], \"pods\": […]}}, each an object as `kubectl get -o json` writes it"
     )]
     Form(#[from] serde_json::Error),
-    /// An object lacks what all objects have.
-    #[error("{list}[{at}].{field} is not a text: give each object its {field}")]
+    /// An object lacks a field that all objects have.
+    #[error("{list}[{at}].{field} is missing or not a string: every object needs {field}")]
     Field {
         /// `nodes` or `pods`.
         list: &'static str,
-        /// The object's place in it, from 0.
+        /// The object's position, from 0.
         at: usize,
-        /// `metadata.name`, say.
+        /// The field, such as `metadata.name`.
         field: &'static str,
     },
 }
@@ -47,10 +47,10 @@ impl Contents {
         Self::parse(&std::fs::read(file)?)
     }
 
-    /// The same of a text.
+    /// Reads a JSON text.
     ///
     /// # Errors
-    /// [`ContentsError`], but for [`ContentsError::Unreadable`].
+    /// [`ContentsError`], except [`ContentsError::Unreadable`].
     pub fn parse(json: &[u8]) -> Result<Self, ContentsError> {
         let contents: Self = serde_json::from_slice(json)?;
         let node = [("/metadata/name", "metadata.name")];

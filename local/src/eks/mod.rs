@@ -1,12 +1,13 @@
-//! A simulated EKS: `DescribeCluster`, and the API server behind it, of which nodes and pods can be listed.
+//! EKS: `DescribeCluster`, and an API server that lists nodes and pods.
 //!
 //! - `api_server`: the Kubernetes API over TLS, with a certificate of its own;
-//! - `lists`: what a cluster holds, and lists of one moment in pages;
-//! - `authenticator`: whether a token is of a caller that the cluster knows;
-//! - `answer`: what the API server says, whole or broken off;
+//! - `lists`: the contents of a cluster, and lists of one snapshot in pages;
+//! - `authenticator`: the check of a token;
+//! - `answer`: the API server's answer, whole or broken off;
 //! - `contents`: a cluster in a file, for `hookline-local --cluster NAME=FILE`.
 //!
-//! Over TLS there are sockets and certificates, so the API server goes by the machine's clock, and not by a paused one.
+//! TLS needs sockets and certificates, so the API server uses the machine's clock, not a paused
+//! one.
 
 mod answer;
 mod api_server;
@@ -26,7 +27,7 @@ use crate::LocalAws;
 use crate::local_aws::lock;
 use crate::wire::error::{ApiError, respond};
 
-pub use api_server::{ApiServer, Asked, Fault, StartError, What};
+pub use api_server::{ApiRequest, ApiServer, Fault, Resource, StartError};
 pub use contents::{Contents, ContentsError};
 
 /// The clusters of the account.
@@ -37,20 +38,22 @@ pub struct Eks {
 }
 
 impl Eks {
-    /// A cluster that `DescribeCluster` knows from now on: the `cluster` of its answer, in EKS's JSON.
-    pub fn hold(&self, name: &str, description: Value) {
+    /// Adds a cluster to `DescribeCluster`. `description` is the `cluster` of the answer, in EKS's
+    /// JSON.
+    pub fn add_cluster(&self, name: &str, description: Value) {
         lock(&self.clusters).insert(name.to_owned(), description);
     }
 
-    /// A cluster with these nodes and pods, whose API server runs as long as this AWS does. Callers with the credentials
-    /// of functions ([`crate::lambda::credentials`]) may read all of it. Returns the API server's URL.
+    /// Starts a cluster with these nodes and pods. Its API server runs as long as the fake AWS.
+    /// Callers with the credentials of functions ([`crate::lambda::credentials`]) may read all of
+    /// it. Returns the API server's URL.
     ///
     /// # Errors
-    /// When the API server cannot be started.
+    /// If the API server does not start.
     pub async fn start(&self, name: &str, contents: Contents) -> Result<String, StartError> {
         let server = ApiServer::start(name, vec![crate::lambda::credentials()]).await?;
-        server.hold(contents);
-        self.hold(name, server.description());
+        server.set_contents(contents);
+        self.add_cluster(name, server.description());
         let url = server.url().to_owned();
         lock(&self.servers).push(server);
         Ok(url)
@@ -64,7 +67,7 @@ impl fmt::Debug for Eks {
     }
 }
 
-/// A cluster in EKS's JSON, as much of it as callers of its API need.
+/// A cluster in EKS's JSON: the fields that its callers need.
 #[must_use]
 pub fn description(name: &str, endpoint: &str, certificate_authority: &str) -> Value {
     json!({
@@ -75,7 +78,7 @@ pub fn description(name: &str, endpoint: &str, certificate_authority: &str) -> V
     })
 }
 
-/// The action that a request asks for, and its parameters.
+/// The action of a request, and its parameters.
 pub(crate) fn call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
     match cluster_of(request) {
         Some(name) => (
@@ -96,7 +99,7 @@ pub(crate) fn act(
         return Err(ApiError::with_status(
             404,
             "UnknownOperationException",
-            "Of EKS, only DescribeCluster is simulated",
+            "The fake AWS has only DescribeCluster of EKS",
         ));
     };
     let Some(cluster) = lock(&local.eks().clusters).get(name).cloned() else {
@@ -110,7 +113,7 @@ pub(crate) fn act(
     Ok(respond(200, "application/json", request_id, body.into()))
 }
 
-/// The name in `GET /clusters/NAME`. A cluster's name has no character that a path cannot have as it is.
+/// The name in `GET /clusters/NAME`. Cluster names need no encoding in a path.
 fn cluster_of(request: &Request<Bytes>) -> Option<&str> {
     let name = request.uri().path().strip_prefix("/clusters/")?;
     (request.method() == Method::GET && !name.is_empty() && !name.contains('/')).then_some(name)

@@ -1,15 +1,16 @@
-//! `DescribeCluster` by its wire protocol, lists of one moment, and files that are no cluster.
+//! `DescribeCluster` over its wire protocol, lists of one snapshot, and files that are not
+//! clusters.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::contents::Contents;
-use super::lists::{Lists, NoPage};
+use super::lists::{Lists, PageError};
 use super::*;
 use crate::{Outcome, Settings};
 
-/// A call of EKS; its status, error code and body.
+/// A call of EKS: its status, error code and body.
 async fn get(local: &LocalAws, path: &str) -> (u16, String, Value) {
     let request = Request::get(path)
         .header(
@@ -47,7 +48,7 @@ async fn a_cluster_is_described_with_what_its_callers_need() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_not_there_is_not_found() {
+async fn an_unknown_cluster_is_not_found() {
     let local = LocalAws::new(Settings::for_tests());
     let (status, code, body) = get(&local, "/clusters/nope").await;
     assert_eq!((status, code.as_str()), (404, "ResourceNotFoundException"));
@@ -57,7 +58,7 @@ async fn a_cluster_that_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn what_is_not_simulated_is_said_to_be_so() {
+async fn an_unknown_operation_is_refused() {
     let local = LocalAws::new(Settings::for_tests());
     for path in ["/clusters", "/clusters/", "/clusters/prod/node-groups"] {
         let (status, code, _) = get(&local, path).await;
@@ -71,10 +72,10 @@ fn names(numbers: impl IntoIterator<Item = usize>) -> Vec<Value> {
 }
 
 #[test]
-fn a_list_goes_on_as_it_was_when_it_began_until_it_is_forgotten() {
+fn a_list_keeps_its_snapshot_until_it_expires() {
     let mut lists = Lists::default();
     let hold = |lists: &mut Lists, nodes| {
-        lists.hold(Contents {
+        lists.set_contents(Contents {
             nodes,
             pods: Vec::new(),
         });
@@ -86,20 +87,20 @@ fn a_list_goes_on_as_it_was_when_it_began_until_it_is_forgotten() {
     };
     hold(&mut lists, names(0..5));
     let nodes = lists.nodes.clone();
-    let (mut items, next) = read(&lists.begin(nodes, 2));
+    let (mut items, next) = read(&lists.first_page(nodes, 2));
     hold(&mut lists, names(7..9));
-    let (more, next) = read(&lists.go_on(&next, 2).unwrap());
+    let (more, next) = read(&lists.next_page(&next, 2).unwrap());
     items.extend(more);
-    let (more, end) = read(&lists.go_on(&next, 2).unwrap());
+    let (more, end) = read(&lists.next_page(&next, 2).unwrap());
     items.extend(more);
     assert_eq!((items, end.as_str()), (names(0..5), ""));
-    assert_eq!(lists.go_on("7:0", 2), Err(NoPage::NotAToken));
-    lists.forget();
-    assert_eq!(lists.go_on(&next, 2), Err(NoPage::Expired));
+    assert_eq!(lists.next_page("7:0", 2), Err(PageError::InvalidToken));
+    lists.forget_snapshots();
+    assert_eq!(lists.next_page(&next, 2), Err(PageError::Expired));
 }
 
 #[test]
-fn a_file_that_is_no_cluster_says_what_is_wrong_and_what_to_give() {
+fn an_invalid_cluster_file_is_refused_with_the_expected_form() {
     for (text, said) in [
         ("nodes: []", "at line 1 column 2"),
         (r#"{"nodes": []}"#, "missing field `pods`"),
@@ -110,11 +111,11 @@ fn a_file_that_is_no_cluster_says_what_is_wrong_and_what_to_give() {
         (r#"{"nodes": {}, "pods": []}"#, "expected a sequence"),
         (
             r#"{"nodes": [{}], "pods": []}"#,
-            "nodes[0].metadata.name is not a text",
+            "nodes[0].metadata.name is missing or not a string",
         ),
         (
             r#"{"nodes": [], "pods": [{"metadata": {"name": "a", "namespace": "b"}}, {"metadata": {"name": "c"}}]}"#,
-            "pods[1].metadata.namespace is not a text",
+            "pods[1].metadata.namespace is missing or not a string",
         ),
     ] {
         let error = Contents::parse(text.as_bytes()).unwrap_err().to_string();

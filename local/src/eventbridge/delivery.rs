@@ -1,117 +1,24 @@
-//! From an event to the targets of the rules that want it.
+//! The delivery of an event to the targets of the rules that match it.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
+use jiff::Timestamp;
 use rand::RngExt;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
+use super::disturbance::Kind;
 use super::input::Context;
 use super::targets::Target;
 use crate::local_aws::lock;
 use crate::{Event, LocalAws, WeakLocalAws};
 
-/// Something that goes wrong with the delivery of an event.
-#[derive(Clone, Debug)]
-pub struct Disturbance {
-    detail_type: Option<String>,
-    contains: Option<String>,
-    skip: u32,
-    times: u32,
-    chance: f64,
-    kind: Kind,
-}
-
-#[derive(Clone, Debug)]
-enum Kind {
-    Drop,
-    Delay(Duration),
-    Duplicate(u32, Duration),
-}
-
-impl Disturbance {
-    fn new(kind: Kind) -> Self {
-        Self {
-            detail_type: None,
-            contains: None,
-            skip: 0,
-            times: u32::MAX,
-            chance: 1.0,
-            kind,
-        }
-    }
-
-    /// The event is lost.
-    #[must_use]
-    pub fn drop() -> Self {
-        Self::new(Kind::Drop)
-    }
-
-    /// The event comes so much later.
-    #[must_use]
-    pub fn delay(by: Duration) -> Self {
-        Self::new(Kind::Delay(by))
-    }
-
-    /// The event comes so many more times, each `apart` after the one before, with the same id.
-    #[must_use]
-    pub fn duplicate(more: u32, apart: Duration) -> Self {
-        Self::new(Kind::Duplicate(more, apart))
-    }
-
-    /// Only events of this detail type.
-    #[must_use]
-    pub fn detail_type(mut self, detail_type: impl Into<String>) -> Self {
-        self.detail_type = Some(detail_type.into());
-        self
-    }
-
-    /// Only events whose JSON contains this text: a hook's name, an instance's id.
-    #[must_use]
-    pub fn containing(mut self, text: impl Into<String>) -> Self {
-        self.contains = Some(text.into());
-        self
-    }
-
-    /// Lets so many matching events pass first.
-    #[must_use]
-    pub fn skip(mut self, events: u32) -> Self {
-        self.skip = events;
-        self
-    }
-
-    /// Disturbs so many matching events; without this, all.
-    #[must_use]
-    pub fn times(mut self, events: u32) -> Self {
-        self.times = events;
-        self
-    }
-
-    /// Disturbs a matching event only with this probability (0 to 1).
-    #[must_use]
-    pub fn chance(mut self, probability: f64) -> Self {
-        self.chance = probability.clamp(0.0, 1.0);
-        self
-    }
-
-    fn matches(&self, event: &Value) -> bool {
-        self.detail_type
-            .as_ref()
-            .is_none_or(|wanted| event.get("detail-type").and_then(Value::as_str) == Some(wanted))
-            && self
-                .contains
-                .as_ref()
-                .is_none_or(|text| event.to_string().contains(text.as_str()))
-    }
-}
-
-/// What became of an event at one target.
+/// The result of the delivery of an event to one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// When it was settled, since the start.
+    /// When it ended, since the start.
     pub at: Duration,
     /// The event's id.
     pub event_id: String,
@@ -119,7 +26,7 @@ pub struct Delivery {
     pub rule: String,
     /// The target's id.
     pub target: String,
-    /// How often it was tried.
+    /// How many attempts there were.
     pub attempts: u32,
     /// How it ended.
     pub outcome: DeliveryOutcome,
@@ -128,23 +35,23 @@ pub struct Delivery {
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// The target took it. Holds the execution's ARN if it is a state machine.
+    /// The target accepted it. Holds the execution's ARN if the target is a state machine.
     Delivered(Option<String>),
-    /// It was given up; the target has a dead-letter queue, which would hold it now.
+    /// All attempts failed. The target has a dead-letter queue, which would hold the event now.
     DeadLetter(String),
-    /// It was given up, and is lost.
+    /// All attempts failed, and the event is lost.
     Failed(String),
 }
 
-/// Spawns the task that delivers events, until the simulated AWS is dropped.
+/// Spawns the task that delivers events until the fake AWS is dropped.
 pub(crate) fn start(local: WeakLocalAws, mut events: mpsc::UnboundedReceiver<Event>) {
     tokio::spawn(async move {
         while let Some(event) = events.recv().await {
             let Some(local) = local.upgrade() else { return };
             let (region, account) = local.with_world(|world| {
                 (
-                    world.settings.region.clone(),
-                    world.settings.account.clone(),
+                    world.kernel.settings.region.clone(),
+                    world.kernel.settings.account.clone(),
                 )
             });
             accept(
@@ -165,12 +72,12 @@ pub(crate) fn start(local: WeakLocalAws, mut events: mpsc::UnboundedReceiver<Eve
     });
 }
 
-/// Takes an event onto the bus: what is to go wrong with it is decided now, once.
+/// Accepts an event on the bus. Its disturbances are decided now, once.
 pub(super) fn accept(local: &LocalAws, event: Value) {
-    // Drawn beforehand: the world must not be locked from under the bus's own lock.
+    // Drawn first, because the world must not be locked while the bus is.
     let chances: Vec<f64> = {
         let count = lock(&local.eventbridge().state).disturbances.len();
-        local.with_world(|world| (0..count).map(|_| world.rng().random()).collect())
+        local.with_world(|world| (0..count).map(|_| world.kernel.rng().random()).collect())
     };
     let mut times = Vec::new();
     {
@@ -179,18 +86,8 @@ pub(super) fn accept(local: &LocalAws, event: Value) {
         let mut delay = Duration::ZERO;
         let mut copies = vec![Duration::ZERO];
         for (disturbance, chance) in state.disturbances.iter_mut().zip(chances) {
-            if !disturbance.matches(&event) {
+            if !disturbance.applies(&event, chance) {
                 continue;
-            }
-            if disturbance.skip > 0 {
-                disturbance.skip -= 1;
-                continue;
-            }
-            if disturbance.times == 0 || chance >= disturbance.chance {
-                continue;
-            }
-            if disturbance.times < u32::MAX {
-                disturbance.times -= 1;
             }
             match disturbance.kind {
                 Kind::Drop => copies.clear(),
@@ -217,7 +114,7 @@ pub(super) fn accept(local: &LocalAws, event: Value) {
     }
 }
 
-/// Gives an event to every target of every enabled rule that matches.
+/// Delivers an event to every target of every enabled rule that matches.
 fn deliver(local: &LocalAws, event: &Value) {
     let matching = {
         let mut state = lock(&local.eventbridge().state);
@@ -227,13 +124,13 @@ fn deliver(local: &LocalAws, event: &Value) {
         state.rules.matching(event)
     };
     for (rule, target) in matching {
-        give(local, &rule, target, event);
+        deliver_to_target(local, &rule, target, event);
     }
 }
 
-/// Gives an event to one target of a rule.
-pub(super) fn give(local: &LocalAws, rule: &RuleName, target: Target, event: &Value) {
-    let ingested = local.with_world(|world| seconds(world.timestamp()));
+/// Delivers an event to one target of a rule.
+pub(super) fn deliver_to_target(local: &LocalAws, rule: &RuleName, target: Target, event: &Value) {
+    let ingested = local.with_world(|world| seconds(world.kernel.timestamp()));
     let context = Context {
         rule_arn: &rule.arn,
         rule_name: &rule.name,
@@ -253,7 +150,7 @@ pub(super) fn give(local: &LocalAws, rule: &RuleName, target: Target, event: &Va
             Err(error) => (0, target.given_up(error.to_string())),
         };
         let Some(local) = weak.upgrade() else { return };
-        let at = local.with_world(|world| world.elapsed());
+        let at = local.with_world(|world| world.kernel.elapsed());
         let delivery = Delivery {
             at,
             event_id,
@@ -266,7 +163,7 @@ pub(super) fn give(local: &LocalAws, rule: &RuleName, target: Target, event: &Va
     });
 }
 
-/// What delivery needs to know of a rule.
+/// The name and ARN of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct RuleName {
     pub(super) name: String,
@@ -278,12 +175,13 @@ async fn attempt_until_settled(
     target: &Target,
     input: String,
 ) -> (u32, DeliveryOutcome) {
-    const SHORTEST: Duration = Duration::from_secs(1);
-    const LONGEST: Duration = Duration::from_secs(600);
+    const MIN_BACKOFF: Duration = Duration::from_secs(1);
+    const MAX_BACKOFF: Duration = Duration::from_secs(600);
     let mut waited = Duration::ZERO;
-    let mut backoff = SHORTEST;
+    let mut backoff = MIN_BACKOFF;
     let mut attempts = 0;
-    // One name for all attempts: a StartExecution whose answer was lost is then the same execution.
+    // All attempts use one name, so a StartExecution whose answer was lost starts no second
+    // execution.
     let mut name = None;
     loop {
         let Some(local) = weak.upgrade() else {
@@ -291,14 +189,16 @@ async fn attempt_until_settled(
         };
         attempts += 1;
         let name = name.get_or_insert_with(|| {
-            local.with_world(|world| format!("{}_{}", world.new_uuid(), world.new_uuid()))
+            local.with_world(|world| {
+                format!("{}_{}", world.kernel.new_uuid(), world.kernel.new_uuid())
+            })
         });
         let error = match attempt(&local, target, name, &input).await {
             Ok(execution) => return (attempts, DeliveryOutcome::Delivered(execution)),
             Err(Failure::Final(error)) => return (attempts, target.given_up(error)),
             Err(Failure::Transient(error)) => error,
         };
-        let jitter = local.with_world(|world| world.rng().random_range(0.5..1.0));
+        let jitter = local.with_world(|world| world.kernel.rng().random_range(0.5..1.0));
         drop(local);
         let pause = backoff.mul_f64(jitter);
         waited += pause;
@@ -306,7 +206,7 @@ async fn attempt_until_settled(
             return (attempts, target.given_up(error));
         }
         tokio::time::sleep(pause).await;
-        backoff = (backoff * 2).min(LONGEST);
+        backoff = (backoff * 2).min(MAX_BACKOFF);
     }
 }
 
@@ -315,14 +215,14 @@ enum Failure {
     Final(String),
 }
 
-/// One attempt, made through the front door: so it is recorded, and faults can strike it.
+/// One attempt. It is a call like any other, so that it is recorded and faults can hit it.
 async fn attempt(
     local: &LocalAws,
     target: &Target,
     name: &str,
     input: &str,
 ) -> Result<Option<String>, Failure> {
-    let region = local.with_world(|world| world.settings.region.clone());
+    let region = local.with_world(|world| world.kernel.settings.region.clone());
     let (service, request, body) = match target.arn.split(':').collect::<Vec<_>>().as_slice() {
         ["arn", _, "states", _, _, "stateMachine", ..] => (
             "states",
@@ -339,7 +239,7 @@ async fn attempt(
         ),
         _ => {
             return Err(Failure::Final(format!(
-                "no target like {} is simulated",
+                "the fake AWS has no target like {}",
                 target.arn
             )));
         }
@@ -380,10 +280,7 @@ async fn attempt(
     }
 }
 
-/// An event's time, which EventBridge gives to the second.
-pub(super) fn seconds(at: OffsetDateTime) -> String {
-    at.replace_nanosecond(0)
-        .unwrap_or(at)
-        .format(&time::format_description::well_known::Rfc3339)
-        .unwrap_or_default()
+/// An event's time. EventBridge writes it to the second.
+pub(super) fn seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -1,10 +1,13 @@
-//! What a target is given: the event itself, a part of it, a constant, or a template filled from it.
+//! The input of a target: the event itself, a part of it, a constant, or a filled template
+//! (EventBridge User Guide, "Amazon EventBridge input transformation").
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The target's choice, found valid.
+use super::json_path::Path;
+
+/// A target's valid input.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     /// The event.
@@ -20,12 +23,12 @@ pub(crate) enum Input {
     },
 }
 
-/// What is wrong with a target's input.
+/// Why a target's input is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct InvalidInput(String);
+pub(crate) struct InvalidInput(pub(super) String);
 
-/// What templates can say about the rule and the moment, beside the event.
+/// The predefined variables of a template, besides the event.
 #[derive(Clone, Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) rule_arn: &'a str,
@@ -59,7 +62,7 @@ impl Input {
         }
     }
 
-    /// A template with its variables; every placeholder must be one of them, or predefined.
+    /// A template with its variables. Every placeholder must be a variable or predefined.
     pub(crate) fn transformer(
         paths: &BTreeMap<String, String>,
         template: &str,
@@ -180,8 +183,9 @@ fn placeholders(template: &str) -> Vec<(usize, &str, usize)> {
     found
 }
 
-/// Fills the placeholders. Inside a JSON string a value becomes a part of that string; elsewhere it stands as JSON.
-/// A value that the event does not have leaves a string as it is around it, and is an empty string elsewhere.
+/// Fills the placeholders. Inside a JSON string, a value becomes part of that string; elsewhere it
+/// is written as JSON. A value that the event lacks leaves a string unchanged, and is an empty
+/// string elsewhere.
 fn fill(template: &str, value_of: impl Fn(&str) -> Option<Value>) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut quoted = false;
@@ -221,77 +225,6 @@ fn inside(json: &str) -> &str {
         .unwrap_or(json)
 }
 
-/// A path into an event: EventBridge's part of JSONPath (`$.detail.instance-id`, `$.resources[0]`, `$['a b'][*]`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Path(Vec<Step>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Field(String),
-    Index(usize),
-    All,
-}
-
-impl Path {
-    /// Reads a path.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidInput> {
-        let invalid = || InvalidInput(format!("Invalid JSON path: {text}"));
-        let mut rest = text.strip_prefix('$').ok_or_else(invalid)?;
-        let mut steps = Vec::new();
-        while !rest.is_empty() {
-            if let Some(after) = rest.strip_prefix("['") {
-                let (name, after) = after.split_once("']").ok_or_else(invalid)?;
-                steps.push(Step::Field(name.to_owned()));
-                rest = after;
-            } else if let Some(after) = rest.strip_prefix('[') {
-                let (index, after) = after.split_once(']').ok_or_else(invalid)?;
-                steps.push(match index {
-                    "*" => Step::All,
-                    number => Step::Index(number.parse().map_err(|_| invalid())?),
-                });
-                rest = after;
-            } else if let Some(after) = rest.strip_prefix('.') {
-                let end = after.find(['.', '[']).unwrap_or(after.len());
-                let (name, after) = after.split_at_checked(end).ok_or_else(invalid)?;
-                steps.push(match name {
-                    "" => return Err(invalid()),
-                    "*" => Step::All,
-                    name => Step::Field(name.to_owned()),
-                });
-                rest = after;
-            } else {
-                return Err(invalid());
-            }
-        }
-        Ok(Self(steps))
-    }
-
-    /// What the path leads to; a list if it branched.
-    pub(crate) fn find(&self, event: &Value) -> Option<Value> {
-        let mut found = vec![event];
-        let mut branched = false;
-        for step in &self.0 {
-            found = found
-                .into_iter()
-                .flat_map(|value| match step {
-                    Step::Field(name) => value.get(name).into_iter().collect::<Vec<_>>(),
-                    Step::Index(index) => value.get(index).into_iter().collect(),
-                    Step::All => match value {
-                        Value::Array(elements) => elements.iter().collect(),
-                        Value::Object(fields) => fields.values().collect(),
-                        _ => Vec::new(),
-                    },
-                })
-                .collect();
-            branched |= *step == Step::All;
-        }
-        if branched {
-            return Some(Value::Array(found.into_iter().cloned().collect()));
-        }
-        found.first().map(|value| (*value).clone())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -319,20 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_lead_to_parts() {
-        let find = |path: &str| Path::parse(path).unwrap().find(&event());
-        assert_eq!(find("$"), Some(event()));
-        assert_eq!(find("$.detail.EC2InstanceId"), Some(json!("i-1")));
-        assert_eq!(find("$.resources[1]"), Some(json!("b")));
-        assert_eq!(find("$['resources'][*]"), Some(json!(["a", "b"])));
-        assert_eq!(find("$.detail.none"), None);
-        for bad in ["", "detail", "$.", "$[", "$['x'", "$[x]", "$x"] {
-            assert!(Path::parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_template_carries_the_whole_event_beside_a_constant() {
+    fn a_template_holds_the_whole_event_and_a_constant() {
         let text = transform(
             &[],
             r#"{"event": <aws.events.event.json>, "profile": {"name": "gold"}}"#,
@@ -346,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_stand_bare_or_in_strings() {
+    fn variables_are_filled_alone_and_inside_strings() {
         let paths = [
             ("id", "$.detail.EC2InstanceId"),
             ("text", "$.detail.Text"),
@@ -369,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn predefined_variables() {
+    fn predefined_variables_are_filled() {
         let text = transform(
             &[],
             r#"{"r": "<aws.events.rule-arn>", "n": <aws.events.rule-name>, "t": "<aws.events.event.ingestion-time>", "e": <aws.events.event>}"#,
@@ -392,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_less_than_sign_is_no_placeholder() {
+    fn a_less_than_sign_alone_is_not_a_placeholder() {
         assert_eq!(
             transform(&[("n", "$.detail.n")], r#""1 < <n> <é>""#).unwrap(),
             r#""1 < 5 <é>""#

@@ -1,15 +1,19 @@
-//! EventBridge: rules that match events, and targets that get what they match.
+//! EventBridge: rules that match events, and targets that receive them.
 //!
-//! - `pattern`: which events a rule wants;
-//! - `input`: what a target is given;
+//! - `pattern`: event patterns;
+//! - `input`, `json_path`: the input of a target;
 //! - `rules`, `targets`, `put_events`: the calls, and the rules and targets that they change;
-//! - `delivery`: from an event to its targets, with retries;
-//! - `schedule`: rules that fire by the clock.
+//! - `delivery`: the delivery of an event to its targets, with retries;
+//! - `disturbance`: faults of the delivery, for tests;
+//! - `schedule`: rules with a schedule.
 //!
-//! Delivery is at least once and best effort on AWS. [`EventBridge::disturb`] makes it as bad as a test wants.
+//! On AWS, delivery is at least once and best effort. [`EventBridge::disturb`] drops, delays and
+//! duplicates events as a test needs.
 
 mod delivery;
+mod disturbance;
 mod input;
+mod json_path;
 mod pattern;
 mod put_events;
 mod rules;
@@ -17,7 +21,8 @@ mod schedule;
 mod targets;
 
 pub(crate) use delivery::start;
-pub use delivery::{Delivery, DeliveryOutcome, Disturbance};
+pub use delivery::{Delivery, DeliveryOutcome};
+pub use disturbance::Disturbance;
 pub(crate) use rules::act;
 
 use std::sync::Mutex;
@@ -59,13 +64,14 @@ impl EventBridge {
         lock(&self.state).events.clone()
     }
 
-    /// What became of every event that matched a rule: one entry for each target, once it is settled.
+    /// The result of each delivery: one entry for each event and target, once it has ended.
     #[must_use]
     pub fn deliveries(&self) -> Vec<Delivery> {
         lock(&self.state).deliveries.clone()
     }
 
-    /// A receiver of all events from now on, as targets would see them (late, twice or never when disturbed).
+    /// A receiver of all events from now on, as targets see them: late, twice or never if
+    /// disturbed.
     #[must_use]
     pub fn subscribe(&self) -> mpsc::UnboundedReceiver<Value> {
         let (sender, receiver) = mpsc::unbounded_channel();

@@ -1,5 +1,6 @@
-//! The calls that bring events of one's own, and try out patterns.
+//! PutEvents and TestEventPattern.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -96,15 +97,20 @@ fn put_event(local: &LocalAws, entry: Entry) -> Result<String, (&'static str, St
         .ok_or_else(|| ("MalformedDetail", "Detail is malformed.".to_owned()))?;
     let (id, now, account, region) = local.with_world(|world| {
         let (account, region) = (
-            world.settings.account.clone(),
-            world.settings.region.clone(),
+            world.kernel.settings.account.clone(),
+            world.kernel.settings.region.clone(),
         );
-        (world.new_uuid(), world.timestamp(), account, region)
+        (
+            world.kernel.new_uuid(),
+            world.kernel.timestamp(),
+            account,
+            region,
+        )
     });
     let time = entry
         .time
-        .and_then(time::Duration::checked_seconds_f64)
-        .and_then(|since| time::OffsetDateTime::UNIX_EPOCH.checked_add(since))
+        .and_then(|since| SignedDuration::try_from_secs_f64(since).ok())
+        .and_then(|since| Timestamp::UNIX_EPOCH.checked_add(since).ok())
         .unwrap_or(now);
     accept(
         local,

@@ -1,4 +1,4 @@
-//! The rules of the default bus, the calls that change them, and the way of every call to what answers it.
+//! The rules of the default bus, the calls that change them, and the table of all calls.
 
 use std::collections::BTreeMap;
 
@@ -30,12 +30,12 @@ pub(super) struct Rule {
     role_arn: Option<String>,
     /// In the order in which they were put.
     pub(super) targets: Vec<Target>,
-    /// Tells a scheduled rule's task whether it is still the rule that the task was started for.
+    /// Changes with every PutRule. A schedule's task ends when its rule has another version.
     version: u64,
 }
 
 impl Rules {
-    /// The targets of all enabled rules that want the event.
+    /// The targets of all enabled rules that match the event.
     pub(super) fn matching(&self, event: &Value) -> Vec<(RuleName, Target)> {
         self.rules
             .iter()
@@ -60,7 +60,7 @@ impl Rules {
             .collect()
     }
 
-    /// The targets of a scheduled rule; `None` if it is no longer the one of that version.
+    /// The targets of a scheduled rule. `None` if the rule no longer has this version.
     pub(super) fn scheduled(&self, name: &str, version: u64) -> Option<Vec<Target>> {
         let rule = self
             .rules
@@ -168,7 +168,7 @@ fn put_rule(local: &LocalAws, call: PutRule) -> Result<Value, ApiError> {
     };
     let every = match &call.schedule_expression {
         Some(expression) => Some(schedule::parse(expression).ok_or_else(|| {
-            invalid("Parameter ScheduleExpression is not valid. (Only rate(…) is simulated.)")
+            invalid("Parameter ScheduleExpression is not valid. (The fake AWS has only rate(…).)")
         })?),
         None => None,
     };
@@ -180,7 +180,7 @@ fn put_rule(local: &LocalAws, call: PutRule) -> Result<Value, ApiError> {
     let arn = local.with_world(|world| {
         format!(
             "arn:aws:events:{}:{}:rule/{}",
-            world.settings.region, world.settings.account, call.name
+            world.kernel.settings.region, world.kernel.settings.account, call.name
         )
     });
     let version = {
@@ -249,7 +249,7 @@ fn delete_rule(bus: &EventBridge, call: &OneRule) -> Result<Value, ApiError> {
 
 fn describe_rule(local: &LocalAws, call: &OneRule) -> Result<Value, ApiError> {
     on_default_bus(call.event_bus_name.as_ref())?;
-    let account = local.with_world(|world| world.settings.account.clone());
+    let account = local.with_world(|world| world.kernel.settings.account.clone());
     let mut state = lock(&local.eventbridge().state);
     let mut description = state.rules.get(&call.name)?.describe(&call.name);
     if let Some(fields) = description.as_object_mut() {
@@ -307,7 +307,7 @@ fn list_rules(bus: &EventBridge, call: &ListRules) -> Result<Value, ApiError> {
     page("Rules", rules, call.next_token.as_ref(), call.limit)
 }
 
-/// A page of a list; the token is where the next one begins.
+/// A page of a list. The token is the position of the next page.
 pub(super) fn page(
     name: &str,
     all: Vec<Value>,

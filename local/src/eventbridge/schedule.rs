@@ -1,14 +1,14 @@
-//! Rules that fire by the clock: `rate(5 minutes)`.
+//! Rules with a schedule: `rate(5 minutes)`.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::delivery::{RuleName, give, seconds};
+use super::delivery::{RuleName, deliver_to_target, seconds};
 use crate::WeakLocalAws;
 use crate::local_aws::lock;
 
-/// Reads `rate(N unit)`. `cron(…)` is not simulated.
+/// Reads `rate(N unit)`. The fake AWS has no `cron(…)`.
 pub(super) fn parse(expression: &str) -> Option<Duration> {
     let (number, unit) = expression
         .strip_prefix("rate(")?
@@ -27,7 +27,7 @@ pub(super) fn parse(expression: &str) -> Option<Duration> {
     Some(Duration::from_secs(unit_seconds * u64::from(number)))
 }
 
-/// Fires a rule at its rate until it is replaced, deleted, or the simulated AWS is dropped.
+/// Fires a rule at its rate until it is replaced or deleted, or the fake AWS is dropped.
 pub(super) fn start(local: WeakLocalAws, rule: RuleName, version: u64, every: Duration) {
     tokio::spawn(async move {
         loop {
@@ -41,11 +41,11 @@ pub(super) fn start(local: WeakLocalAws, rule: RuleName, version: u64, every: Du
                 }
             };
             let (id, time, account, region) = local.with_world(|world| {
-                let settings = &world.settings;
+                let settings = &world.kernel.settings;
                 let (account, region) = (settings.account.clone(), settings.region.clone());
                 (
-                    world.new_uuid(),
-                    seconds(world.timestamp()),
+                    world.kernel.new_uuid(),
+                    seconds(world.kernel.timestamp()),
                     account,
                     region,
                 )
@@ -62,7 +62,7 @@ pub(super) fn start(local: WeakLocalAws, rule: RuleName, version: u64, every: Du
                 "detail": {},
             });
             for target in targets {
-                give(&local, &rule, target, &event);
+                deliver_to_target(&local, &rule, target, &event);
             }
         }
     });
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates() {
+    fn rate_expressions_are_read() {
         assert_eq!(parse("rate(1 minute)"), Some(Duration::from_secs(60)));
         assert_eq!(parse("rate(5 minutes)"), Some(Duration::from_secs(300)));
         assert_eq!(parse("rate(1 hour)"), Some(Duration::from_secs(3600)));

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::EventBridge;
 use super::delivery::DeliveryOutcome;
-use super::input::{Input, Path};
+use super::input::Input;
+use super::json_path::Path;
 use super::rules::{invalid, on_default_bus, page, read};
 use crate::local_aws::lock;
 use crate::wire::error::ApiError;
@@ -17,7 +18,7 @@ const MAX_TARGETS: usize = 5;
 const MAX_RETRIES: u32 = 185;
 const MAX_EVENT_AGE: u64 = 86400;
 
-/// A target, found valid.
+/// A valid target.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) id: String,
@@ -26,12 +27,12 @@ pub(super) struct Target {
     pub(super) maximum_retry_attempts: u32,
     pub(super) maximum_event_age: Duration,
     has_dead_letter_queue: bool,
-    /// As it was put, for ListTargetsByRule.
-    as_put: Value,
+    /// The target as in the request, for ListTargetsByRule.
+    as_requested: Value,
 }
 
 impl Target {
-    /// What becomes of an event that this target cannot be given.
+    /// The outcome for an event that could not be delivered to this target.
     pub(super) fn given_up(&self, error: String) -> DeliveryOutcome {
         if self.has_dead_letter_queue {
             DeliveryOutcome::DeadLetter(error)
@@ -110,8 +111,8 @@ pub(super) fn put(bus: &EventBridge, call: PutTargets) -> Result<Value, ApiError
     Ok(json!({ "FailedEntryCount": 0, "FailedEntries": [] }))
 }
 
-fn read_target(as_put: Value) -> Result<Target, ApiError> {
-    let target: PutTarget = read(as_put.clone())?;
+fn read_target(as_requested: Value) -> Result<Target, ApiError> {
+    let target: PutTarget = read(as_requested.clone())?;
     let id_fits = (1..=64).contains(&target.id.len())
         && target
             .id
@@ -165,7 +166,7 @@ fn read_target(as_put: Value) -> Result<Target, ApiError> {
         has_dead_letter_queue: target
             .dead_letter_config
             .is_some_and(|config| config.arn.is_some()),
-        as_put,
+        as_requested,
     })
 }
 
@@ -216,7 +217,7 @@ pub(super) fn list(bus: &EventBridge, call: &ListTargets) -> Result<Value, ApiEr
         .get(&call.rule)?
         .targets
         .iter()
-        .map(|target| target.as_put.clone())
+        .map(|target| target.as_requested.clone())
         .collect();
     page("Targets", targets, call.next_token.as_ref(), call.limit)
 }

@@ -66,7 +66,7 @@ async fn put(local: &LocalAws, source: &str) -> Value {
         .unwrap()
 }
 
-/// Lets what is due until then happen.
+/// Lets this many seconds pass.
 async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
@@ -173,7 +173,7 @@ async fn a_lost_answer_does_not_start_a_second_execution() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_final_refusal_is_not_retried() {
+async fn a_refused_delivery_is_not_retried() {
     let (local, _) =
         with_rule(json!({ "Arn": "arn:aws:lambda:us-west-2:123456789012:function:none" })).await;
     put(&local, "mine").await;
@@ -353,7 +353,7 @@ async fn bad_calls_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patterns_can_be_tried_out() {
+async fn test_event_pattern_returns_whether_it_matches() {
     let local = LocalAws::new(Settings::for_tests());
     let body = json!({ "EventPattern": r#"{"a":[1]}"#, "Event": r#"{"a":1}"# });
     assert_eq!(

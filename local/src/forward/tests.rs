@@ -1,4 +1,4 @@
-//! What a server behind sees of a request, and what a caller sees of its answer.
+//! What the other server sees of a forwarded request, and what the caller sees of the answer.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use super::*;
 use crate::server::Server;
 use crate::{Fault, FaultKind, LocalAws, Outcome, Settings};
 
-/// A server that keeps what it is sent, byte for byte, and answers each request with the same bytes.
+/// A server that records its requests byte for byte, and answers each with the same bytes.
 struct Behind {
     url: String,
     seen: Arc<Mutex<Vec<String>>>,
@@ -29,7 +29,7 @@ impl Behind {
         Self { url, seen }
     }
 
-    /// A simulated AWS that hands `services` on to this server.
+    /// A fake AWS that forwards `services` to this server.
     fn behind(&self, services: &str) -> LocalAws {
         let local = LocalAws::new(Settings::for_tests());
         let route = format!("{services}={}", self.url).parse().unwrap();
@@ -44,7 +44,7 @@ impl Behind {
     }
 }
 
-/// One request: its head, and as much as its Content-Length says.
+/// One request: its head and its body, by Content-Length.
 async fn read_request(stream: &mut TcpStream) -> String {
     let mut read = Vec::new();
     loop {
@@ -75,7 +75,7 @@ const OK: &str =
     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nETag: \"7\"\r\nConnection: close\r\n\r\nok";
 
 #[tokio::test]
-async fn a_request_is_handed_on_as_it_is_and_its_answer_back() {
+async fn a_request_and_its_answer_are_forwarded_unchanged() {
     let behind = Behind::start(OK).await;
     let local = behind.behind("s3,glue");
     let request = Request::put("/bucket/a%2Fb%20c/d%C3%A4=1?x-id=PutObject&empty&a=%2B+1")
@@ -122,7 +122,7 @@ async fn a_request_is_handed_on_as_it_is_and_its_answer_back() {
 }
 
 #[tokio::test]
-async fn the_log_names_the_action_of_each_protocol() {
+async fn the_call_log_names_the_action_of_each_protocol() {
     let behind = Behind::start(OK).await;
     let local = behind.behind("athena,monitoring");
     let calls = [
@@ -172,7 +172,7 @@ async fn the_log_names_the_action_of_each_protocol() {
 }
 
 #[tokio::test]
-async fn a_refusal_comes_back_as_it_is_and_is_in_the_log() {
+async fn an_error_of_the_other_server_is_returned_and_logged() {
     let behind = Behind::start(
         "HTTP/1.1 404 Not Found\r\nContent-Length: 56\r\n\r\n<Error><Code>NoSuchKey</Code><Message>m</Message></Error>",
     )
@@ -189,7 +189,7 @@ async fn a_refusal_comes_back_as_it_is_and_is_in_the_log() {
 }
 
 #[tokio::test]
-async fn only_services_that_were_named_are_handed_on() {
+async fn only_named_services_are_forwarded() {
     let behind = Behind::start(OK).await;
     let local = behind.behind("s3");
     for service in ["glue", "sts"] {
@@ -201,7 +201,7 @@ async fn only_services_that_were_named_are_handed_on() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named() {
+async fn an_unreachable_server_is_named_in_the_error() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
@@ -220,7 +220,7 @@ async fn a_server_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn faults_strike_calls_that_are_handed_on() {
+async fn faults_hit_forwarded_calls() {
     let behind = Behind::start(OK).await;
     let local = behind.behind("glue");
     local.inject(Fault::on("GetTable", FaultKind::Throttle));
@@ -233,7 +233,7 @@ async fn faults_strike_calls_that_are_handed_on() {
     assert!(lock(&behind.seen).is_empty());
 }
 
-/// Sends bytes to a server over TCP, and returns all that comes back.
+/// Sends bytes to a server over TCP, and returns the answer.
 async fn exchange(server: &Server, request: String) -> String {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -243,7 +243,7 @@ async fn exchange(server: &Server, request: String) -> String {
 }
 
 #[tokio::test]
-async fn the_length_of_what_head_asks_about_is_kept() {
+async fn the_answer_to_head_keeps_its_content_length() {
     let behind = Behind::start("HTTP/1.1 200 OK\r\nContent-Length: 4711\r\n\r\n").await;
     let local = behind.behind("s3");
     let server = Server::start(&local, 0).await.unwrap();
@@ -259,7 +259,7 @@ async fn the_length_of_what_head_asks_about_is_kept() {
 }
 
 #[tokio::test]
-async fn an_object_may_be_larger_than_any_payload() {
+async fn a_forwarded_object_may_exceed_the_payload_limit() {
     let behind = Behind::start(OK).await;
     let local = behind.behind("s3");
     let server = Server::start(&local, 0).await.unwrap();
@@ -275,18 +275,18 @@ async fn an_object_may_be_larger_than_any_payload() {
 }
 
 #[test]
-fn a_route_that_cannot_be_is_said_to_be_so() {
+fn an_invalid_route_is_refused() {
     for (text, said) in [
         ("s3", "is not SERVICE=URL"),
-        ("=http://127.0.0.1:1", "is no service"),
-        ("s3,=http://127.0.0.1:1", "is no service"),
-        ("S3=http://127.0.0.1:1", "is no service"),
-        ("s3,ec2=http://127.0.0.1:1", "ec2 is simulated here"),
-        ("s3=127.0.0.1:1", "give http://HOST:PORT"),
-        ("s3=https://127.0.0.1:1", "give http://HOST:PORT"),
-        ("s3=http://127.0.0.1:1/path", "give http://HOST:PORT"),
-        ("s3=http://127.0.0.1:1/?q", "give http://HOST:PORT"),
-        ("s3=", "give http://HOST:PORT"),
+        ("=http://127.0.0.1:1", "is not a service name"),
+        ("s3,=http://127.0.0.1:1", "is not a service name"),
+        ("S3=http://127.0.0.1:1", "is not a service name"),
+        ("s3,ec2=http://127.0.0.1:1", "ec2 is part of the fake AWS"),
+        ("s3=127.0.0.1:1", "use http://HOST:PORT"),
+        ("s3=https://127.0.0.1:1", "use http://HOST:PORT"),
+        ("s3=http://127.0.0.1:1/path", "use http://HOST:PORT"),
+        ("s3=http://127.0.0.1:1/?q", "use http://HOST:PORT"),
+        ("s3=", "use http://HOST:PORT"),
     ] {
         let error = text.parse::<Route>().unwrap_err().to_string();
         assert!(error.contains(said), "{text}: {error}");
@@ -296,6 +296,6 @@ fn a_route_that_cannot_be_is_said_to_be_so() {
     forwarding.add(route).unwrap();
     let route: Route = "athena,glue=http://127.0.0.1:2/".parse().unwrap();
     let error = forwarding.add(route).unwrap_err();
-    assert_eq!(error, RouteError::Twice("glue".to_owned()));
+    assert_eq!(error, RouteError::Duplicate("glue".to_owned()));
     assert!(forwarding.service("athena").is_none());
 }

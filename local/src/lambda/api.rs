@@ -1,4 +1,4 @@
-//! Lambda's public API, as far as it is needed here: `Invoke`, `ListFunctions`, `GetFunction`.
+//! Lambda's public API: `Invoke`, `ListFunctions`, `GetFunction`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -17,9 +17,9 @@ const REQUEST_ID: &str = "x-amzn-requestid";
 /// Answers one call of the Lambda API.
 pub(crate) async fn act(local: &LocalAws, request: Request<Bytes>) -> Response<Bytes> {
     let mut response = route(local.lambda(), request).await;
-    // SDKs read it from every answer, errors included; an invocation has its own already.
+    // SDKs read the request id from every answer, also errors. An invocation has one already.
     if !response.headers().contains_key(REQUEST_ID)
-        && let Ok(id) = HeaderValue::from_str(&local.with_world(|world| world.new_uuid()))
+        && let Ok(id) = HeaderValue::from_str(&local.with_world(|world| world.kernel.new_uuid()))
     {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -216,7 +216,7 @@ fn query(query: Option<&str>, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-/// Path segments are percent-encoded (an ARN's colons are); `+` stands for itself there.
+/// Decodes a path segment, such as an ARN with encoded colons. `+` is a plain character there.
 fn percent_decode(segment: &str) -> String {
     let plus_kept = segment.replace('+', "%2B");
     form_urlencoded::parse(format!("s={plus_kept}").replace('&', "%26").as_bytes())

@@ -1,4 +1,4 @@
-//! What a function's program finds in its environment.
+//! The environment variables of a function's program.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use aws_credential_types::Credentials;
 
 use super::function::FunctionConfig;
 
-/// The access key's id, its secret, and the session's token: all the same, and no secret.
+/// The access key id, the secret key and the session token: one public value.
 const CREDENTIAL: &str = "test";
 
-/// The credentials that every function's program has in its environment, unless its configuration has others.
+/// The credentials in the environment of every function, unless its configuration has others.
 #[must_use]
 pub fn credentials() -> Credentials {
     Credentials::new(

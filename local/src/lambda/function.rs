@@ -1,4 +1,4 @@
-//! What is known of one function: its configuration, what happened to it so far, and what it wrote to its log.
+//! One function: its configuration, its counters, and its log.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -9,13 +9,14 @@ use std::time::Duration;
 pub struct FunctionConfig {
     /// The function's name, unique in the account and region.
     pub name: String,
-    /// The program: a custom runtime's `bootstrap`, under whatever file name.
+    /// The program: a custom runtime's `bootstrap`, under any file name.
     pub program: PathBuf,
     /// How long one invocation may take.
     pub timeout: Duration,
-    /// How many invocations may run at once; `None` shares what the account has left.
+    /// How many invocations may run at once. `None`: it shares the account's unreserved
+    /// concurrency.
     pub reserved_concurrency: Option<u32>,
-    /// The memory size, which is told to the function but not enforced.
+    /// The memory size in MB. The function sees it; it is not enforced.
     pub memory_mb: u32,
     /// The function's own environment variables.
     pub environment: BTreeMap<String, String>,
@@ -35,29 +36,29 @@ impl FunctionConfig {
     }
 }
 
-/// How often things happened to a function.
+/// The counters of a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Invocations that were begun.
+    /// Started invocations.
     pub invocations: u64,
-    /// Invocations for which a program had to be started first.
+    /// Invocations that started a new program.
     pub cold_starts: u64,
-    /// Invocations that ended in a function error, timeouts and crashes included.
+    /// Invocations that ended in a function error, including timeouts and crashes.
     pub errors: u64,
-    /// Of the errors, those that were timeouts.
+    /// Function errors that were timeouts.
     pub timeouts: u64,
     /// Invocations refused for lack of concurrency.
     pub throttles: u64,
-    /// The most invocations that ever ran at once.
+    /// The highest number of concurrent invocations.
     pub max_concurrency: u32,
 }
 
 /// One line that a function wrote to its standard output or standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// The number of the sandbox (the process) that wrote it, counted from 1 over all functions.
+    /// The number of the sandbox (the process) that wrote it, from 1 over all functions.
     pub sandbox: u64,
-    /// The invocation that was running then, if one was.
+    /// The invocation that was running, if any.
     pub request_id: Option<String>,
     /// The line, without its end.
     pub text: String,
@@ -70,7 +71,8 @@ pub(super) struct LogBuffer {
 }
 
 impl LogBuffer {
-    /// Enough for a demonstration's worth of JSON logs; a runaway function must not eat the machine.
+    /// Enough for the logs of a demo. The limit protects the machine from a function that logs
+    /// without end.
     const MAX_LINES: usize = 10_000;
 
     pub(super) fn push(&mut self, line: LogLine) {

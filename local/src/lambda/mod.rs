@@ -1,20 +1,23 @@
 //! A host for Lambda functions that are programs on this machine.
 //!
-//! On AWS a function built for a custom runtime is a program called `bootstrap` which asks the Lambda Runtime API
-//! for work, over HTTP, in a loop. This module is the other side of that conversation: it starts the very same
-//! program as a child process, hands it one invocation at a time, keeps it warm for the next, and ends it when it
-//! overstays its timeout. What callers see (status codes, function errors, throttling) is what Lambda would answer.
+//! On AWS, a function of a custom runtime is a program called `bootstrap` that asks the Lambda
+//! Runtime API for work, over HTTP, in a loop (Lambda Developer Guide, "Using the Lambda runtime
+//! API for custom runtimes"). This module is the other side: it starts the same program as a child
+//! process, hands it one invocation at a time, keeps it warm, and ends it at its timeout. Callers
+//! see the status codes, function errors and throttling of Lambda.
 //!
-//! - `host`: which functions there are, their sandboxes, concurrency and counters;
+//! - `host`: the functions, their limits and counters;
+//! - `invocation`: one invocation, from its concurrency slot to its outcome;
 //! - `sandbox`: one child process with its own Runtime API on a loopback port;
 //! - `runtime_api`: the four routes of that API;
-//! - `outcome`, `environment`: how invocations end, and what programs find around them;
+//! - `outcome`, `environment`: how invocations end, and the environment variables of programs;
 //! - `api`: Lambda's public API (`Invoke`, `ListFunctions`, `GetFunction`) on top.
 
 mod api;
 mod environment;
 mod function;
 mod host;
+mod invocation;
 mod outcome;
 mod runtime_api;
 mod sandbox;

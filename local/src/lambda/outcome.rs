@@ -1,16 +1,16 @@
-//! How invocations end, and why some are not begun.
+//! How invocations end, and why some do not start.
 
 use bytes::Bytes;
 use serde_json::json;
 
 use super::runtime_api::MAX_PAYLOAD;
 
-/// How an invocation ended that was begun.
+/// How a started invocation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The invocation's id.
     pub request_id: String,
-    /// What the function returned, or its error object.
+    /// The function's result, or its error object.
     pub payload: Bytes,
     /// Whether it is an error (`X-Amz-Function-Error: Unhandled`).
     pub function_error: bool,
@@ -18,25 +18,25 @@ pub struct Outcome {
     pub log_tail: Vec<String>,
 }
 
-/// Why an invocation was not begun.
+/// Why an invocation did not start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvokeError {
     /// There is no such function.
     #[error("Function not found: {arn}")]
     NotFound {
-        /// What the caller asked for.
+        /// The ARN of the request.
         arn: String,
     },
-    /// As many invocations run as may.
+    /// The concurrency limit is reached.
     #[error("Rate Exceeded.")]
     TooManyRequests {
-        /// Which limit it was, in Lambda's word.
+        /// Lambda's name for the limit.
         reason: &'static str,
     },
-    /// The payload is no JSON.
+    /// The payload is not JSON.
     #[error("Could not parse request body into json: {0}")]
     InvalidRequestContent(String),
-    /// The payload is beyond Lambda's limit.
+    /// The payload is larger than Lambda's limit.
     #[error("Request must be smaller than {MAX_PAYLOAD} bytes for the InvokeFunction operation")]
     RequestTooLarge,
 }
@@ -46,7 +46,7 @@ pub(super) fn checked(payload: Bytes) -> Result<Bytes, InvokeError> {
         return Err(InvokeError::RequestTooLarge);
     }
     if payload.is_empty() {
-        // As Lambda does: a function always gets some JSON.
+        // As on Lambda, a function always gets JSON.
         return Ok(Bytes::from_static(b"{}"));
     }
     match serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
@@ -74,7 +74,7 @@ pub(super) fn failed_with(request_id: &str, error: Bytes) -> Outcome {
     }
 }
 
-/// An error that the host found.
+/// An error of the host.
 pub(super) fn failed(request_id: &str, error_type: &str, message: &str) -> Outcome {
     let error = json!({ "errorType": error_type, "errorMessage": format!("RequestId: {request_id} {message}") });
     failed_with(request_id, Bytes::from(error.to_string()))

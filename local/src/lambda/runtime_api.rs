@@ -1,7 +1,7 @@
 //! The Lambda Runtime API (version 2018-06-01), as one sandbox's program sees it.
 //!
-//! One program, one conversation: `next` hands out the invocation that is waiting, `response` and `error` end it,
-//! and `init/error` says that the program could not start.
+//! `next` returns the waiting invocation, `response` and `error` end it, and `init/error` reports
+//! that the program could not start.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -20,30 +20,31 @@ use tokio::task::JoinSet;
 use crate::local_aws::lock;
 
 const VERSION: &str = "/2018-06-01/runtime/";
-/// Lambda's limit for a synchronous payload, in either direction.
+/// Lambda's limit for a synchronous payload in bytes, in either direction (Lambda Developer Guide,
+/// "Lambda quotas").
 pub(super) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
-/// Error reports beyond this are cut off by the real service too.
+/// Lambda cuts off longer error reports too.
 const MAX_BODY: usize = MAX_PAYLOAD + 64 * 1024;
 
-/// One invocation on its way to the program.
+/// One invocation for the program.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) request_id: String,
     pub(super) function_arn: String,
-    pub(super) deadline_ms: i128,
+    pub(super) deadline_ms: i64,
     pub(super) trace_id: String,
     pub(super) payload: Bytes,
     pub(super) answer: oneshot::Sender<Answer>,
 }
 
-/// What the program had to say about an invocation.
+/// The program's answer to an invocation.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// It returned a value.
     Response(Bytes),
     /// It returned an error, in the Runtime API's JSON form.
     Error(Bytes),
-    /// It returned more than Lambda passes on.
+    /// It returned more than Lambda allows: the size in bytes.
     TooLarge(usize),
 }
 
@@ -168,7 +169,7 @@ impl Runtime {
         let mut current = lock(&self.current);
         match current.take() {
             Some((request_id, sender)) if request_id == id => {
-                // The caller may have given up on it (a timeout): then nobody listens, and that is fine.
+                // The receiver is gone if the caller gave up at its timeout.
                 let _ = sender.send(answer);
                 true
             }
@@ -195,9 +196,9 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, runtime: Arc<Runt
         let runtime = Arc::clone(&runtime);
         async move { Ok::<_, Infallible>(runtime.handle(request).await) }
     });
-    // A connection that breaks off is the program's end, which is noticed elsewhere.
+    // A broken connection means that the program ended. The sandbox notices that.
     let _ = hyper::server::conn::http1::Builder::new()
-        // A program that has said all that it has to say may still be waiting for the answer.
+        // A program may close its sending side and still wait for the answer.
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
         .await;

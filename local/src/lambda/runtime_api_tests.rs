@@ -1,4 +1,5 @@
-//! Whatever a program sends to its Runtime API, the API lives on, and ends an invocation at most once.
+//! Whatever a program sends to its Runtime API, the API keeps running and ends an invocation at
+//! most once.
 
 use std::time::Duration;
 
@@ -9,13 +10,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
-/// As many as asked for by PROPTEST_CASES, for a long run; else some.
+/// The number of cases: PROPTEST_CASES, for a long run; else a few.
 fn cases() -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(500)
 }
 
-/// A piece of what a program may send: a request that is right, one that is nearly so, or anything.
+/// A part of what a program may send: a valid request, a nearly valid one, or any bytes.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     let route = prop::sample::select(vec![
         "invocation/next",
@@ -43,7 +44,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Sends the bytes, closes, and reads what comes back; gives it with what became of the invocation.
+/// Sends the bytes, closes, and returns the answer and the outcome of the invocation.
 async fn converse_with(bytes: Vec<u8>) -> (Vec<u8>, Option<Answer>) {
     let (invocations, waiting) = mpsc::channel(1);
     let (ready, _) = watch::channel(false);
@@ -59,14 +60,15 @@ async fn converse_with(bytes: Vec<u8>) -> (Vec<u8>, Option<Answer>) {
         answer,
     };
     assert!(invocations.try_send(invocation).is_ok());
-    // No second invocation comes: another `next` is told that the sandbox shuts down.
+    // There is no second invocation: another `next` is answered that the sandbox shuts down.
     drop(invocations);
     let (program, api) = tokio::io::duplex(1 << 20);
     let serving = tokio::spawn(converse(api, runtime));
     let (mut read, mut write) = tokio::io::split(program);
-    // The API may close before it has read all: that is its right.
+    // The API may close before it has read everything.
     let _ = write.write_all(&bytes).await;
-    // The paused clock goes on when nothing else can: the API has read all by then. It answers nobody who has closed.
+    // The paused clock advances only when nothing else can run, so the API has read everything by
+    // then. It does not answer a closed connection.
     tokio::time::sleep(Duration::from_millis(1)).await;
     let _ = write.shutdown().await;
     let mut back = Vec::new();
@@ -80,7 +82,7 @@ async fn converse_with(bytes: Vec<u8>) -> (Vec<u8>, Option<Answer>) {
 }
 
 #[test]
-fn any_conversation_comes_to_an_end() {
+fn any_bytes_end_the_connection() {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let tokio = builder.enable_all().start_paused(true).build().unwrap();
     let config = Config {
@@ -98,7 +100,7 @@ fn any_conversation_comes_to_an_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_right_conversation_ends_the_invocation() {
+async fn a_valid_response_ends_the_invocation() {
     let next = format!("GET {VERSION}invocation/next HTTP/1.1\r\nHost: x\r\n\r\n");
     let response = format!(
         "POST {VERSION}invocation/id/response HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n42"

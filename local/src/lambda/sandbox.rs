@@ -1,4 +1,4 @@
-//! One sandbox: a child process, and the Runtime API that only it talks to.
+//! One sandbox: a child process with a Runtime API of its own.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,10 +16,11 @@ use tokio::task::AbortHandle;
 
 use super::runtime_api::{self, Invocation, Runtime};
 
-/// A line that a program wrote is cut here: a program that never ends its line must not fill the memory.
+/// The maximum length of a log line in bytes. It protects the memory from a program that never ends
+/// its line.
 const MAX_LINE: usize = 256 * 1024;
 
-/// A running (or just ended) program and its Runtime API. Dropping it ends both.
+/// A running or just ended program and its Runtime API. Dropping it ends both.
 #[derive(Debug)]
 pub(super) struct Sandbox {
     invocations: mpsc::Sender<Invocation>,
@@ -27,15 +28,16 @@ pub(super) struct Sandbox {
     init_error: watch::Receiver<Option<Bytes>>,
     exit: watch::Receiver<Option<String>>,
     runtime_api: AbortHandle,
-    /// Its drop is what tells the task that owns the child to kill it.
+    /// Dropping it tells the task that owns the child to kill it.
     _alive: watch::Sender<()>,
 }
 
-/// Where a sandbox's output goes: `(current request id, line)`.
+/// Receives a sandbox's output: `(current request id, line)`.
 pub(super) type LogSink = Arc<dyn Fn(Option<String>, String) + Send + Sync>;
 
 impl Sandbox {
-    /// Starts the program with this environment and nothing else from ours.
+    /// Starts the program with this environment and `PATH`, without the other variables of this
+    /// process.
     pub(super) async fn start(
         program: &Path,
         environment: &BTreeMap<String, String>,
@@ -90,11 +92,11 @@ impl Sandbox {
         self.exit.borrow().is_none() && self.init_error.borrow().is_none()
     }
 
-    /// Waits until the program asked for its first invocation.
+    /// Waits until the program asks for its first invocation.
     pub(super) async fn ready(&self) {
         let mut ready = self.ready.clone();
         if ready.wait_for(|ready| *ready).await.is_err() {
-            // The Runtime API is gone: whoever waits here waits for the exit as well.
+            // The Runtime API is gone. The caller also waits for the exit.
             std::future::pending::<()>().await;
         }
     }
@@ -112,7 +114,8 @@ impl Sandbox {
         }
     }
 
-    /// Waits for the program's end, told in Lambda's words (`exit status 1`, `signal: killed`).
+    /// Waits for the program's end, and describes it in Lambda's words (`exit status 1`, `signal:
+    /// killed`).
     pub(super) async fn exited(&self) -> String {
         let mut exit = self.exit.clone();
         loop {
@@ -125,7 +128,8 @@ impl Sandbox {
         }
     }
 
-    /// Hands the program its next invocation. A program that is gone drops it, which its caller notices.
+    /// Hands the program its next invocation. If the program has ended, the invocation is dropped,
+    /// and the caller notices.
     pub(super) fn dispatch(&self, invocation: Invocation) {
         let _ = self.invocations.try_send(invocation);
     }
@@ -137,7 +141,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// Waits for the child's end, or brings it about when the sandbox is dropped.
+/// Waits for the child's end, or kills it when the sandbox is dropped.
 async fn own(
     mut child: Child,
     mut alive: watch::Receiver<()>,
@@ -206,7 +210,7 @@ async fn read_lines(output: impl AsyncRead + Unpin, runtime: Arc<Runtime>, log: 
     }
 }
 
-/// One of the programs that run.
+/// One of the running programs.
 struct Counted(watch::Sender<usize>);
 
 impl Counted {

@@ -1,14 +1,15 @@
-//! Executions without an engine: somebody in this process is told of each start and says how it ended. For virtual time, in
-//! which no child process can take part.
+//! Executions without an engine: code in this process receives each start and reports the end. This
+//! is for virtual time, in which a child process cannot take part.
 //!
-//! Their list, their descriptions and their stop are answered here, and the end of each is put on the event bus as
-//! *Step Functions Execution Status Change*. On AWS a start is an event of this kind too; that one is not sent here.
+//! ListExecutions, DescribeExecution and StopExecution are answered here. The end of each execution
+//! is put on the event bus as *Step Functions Execution Status Change*. On AWS a start is such an
+//! event too; the fake AWS does not send that one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use super::{StartExecution, StepFunctions};
@@ -16,12 +17,13 @@ use crate::LocalAws;
 use crate::local_aws::lock;
 use crate::wire::error::ApiError;
 
-/// An input that is longer is left out of the event (its size limit is that of all events).
-const LONGEST_IN_EVENT: usize = 248 * 1024;
+/// The maximum length in bytes of an input in the event. A longer one is left out, because events
+/// have a size limit.
+const MAX_INPUT_IN_EVENT: usize = 248 * 1024;
 
 type Started = Arc<dyn Fn(StartExecution) + Send + Sync>;
 
-/// What is kept of executions in process.
+/// The executions in process.
 #[derive(Default)]
 pub(super) struct Executions {
     started: Option<Started>,
@@ -31,10 +33,10 @@ pub(super) struct Executions {
 struct Execution {
     start: StartExecution,
     input: String,
-    /// The how-manyth it is, as several can start at one moment.
+    /// Its position among all executions, because several can start at one instant.
     number: usize,
-    started_at: OffsetDateTime,
-    ended: Option<(OffsetDateTime, ExecutionEnd)>,
+    started_at: Timestamp,
+    ended: Option<(Timestamp, ExecutionEnd)>,
     running: watch::Sender<bool>,
 }
 
@@ -52,17 +54,18 @@ pub struct ExecutionEnd {
 }
 
 impl StepFunctions {
-    /// Answers `StartExecution` in process, without an engine: `started` is told of each new execution. A name that was
-    /// used before is the same execution while that one runs with the same input, and else
-    /// `ExecutionAlreadyExists`.
+    /// Answers `StartExecution` in process, without an engine. `started` receives each new
+    /// execution. A name that was used before is the same execution while it is running with the
+    /// same input; else it is `ExecutionAlreadyExists` (Step Functions API Reference,
+    /// StartExecution).
     pub fn on_start_execution(&self, started: impl Fn(StartExecution) + Send + Sync + 'static) {
         lock(&self.engine).executions.started = Some(Arc::new(started));
     }
 
-    /// Says how an execution ended; the event of it goes out. Nothing happens when it has ended before: it was
-    /// stopped.
+    /// Ends an execution, and puts its event on the bus. Has no effect if the execution has ended:
+    /// it was stopped.
     pub fn end_execution(&self, local: &LocalAws, arn: &str, end: ExecutionEnd) {
-        let now = local.with_world(|world| world.timestamp());
+        let now = local.with_world(|world| world.kernel.timestamp());
         let detail = {
             let mut engine = lock(&self.engine);
             let Some(execution) = engine
@@ -78,7 +81,7 @@ impl StepFunctions {
             execution.event_detail()
         };
         local.with_world(|world| {
-            world.emit(
+            world.kernel.emit(
                 "aws.states",
                 "Step Functions Execution Status Change",
                 vec![arn.to_owned()],
@@ -87,7 +90,7 @@ impl StepFunctions {
         });
     }
 
-    /// Waits until an execution does not run any more: whoever runs it stops then.
+    /// Waits until an execution is no longer running. Its runner stops then.
     pub async fn stopped(&self, arn: &str) {
         let running = lock(&self.engine)
             .executions
@@ -95,12 +98,12 @@ impl StepFunctions {
             .get(arn)
             .map(|execution| execution.running.subscribe());
         if let Some(mut running) = running {
-            // An error says that nothing is kept of it any more.
+            // An error means that the execution is no longer kept.
             let _ = running.wait_for(|running| !running).await;
         }
     }
 
-    /// Answers a call in process; `None` when executions are not run here, or the call is another.
+    /// Answers a call in process. `None` if executions do not run in process, or for other calls.
     pub(super) fn answer_in_process(
         &self,
         local: &LocalAws,
@@ -131,9 +134,9 @@ impl StepFunctions {
                 format!("Invalid State Machine Execution Input: '{error}'"),
             )
         })?;
-        let now = local.with_world(|world| world.timestamp());
-        let name =
-            self::text(call, "name").unwrap_or_else(|| local.with_world(|world| world.new_uuid()));
+        let now = local.with_world(|world| world.kernel.timestamp());
+        let name = self::text(call, "name")
+            .unwrap_or_else(|| local.with_world(|world| world.kernel.new_uuid()));
         let execution_arn = format!(
             "{}:{name}",
             state_machine_arn.replace(":stateMachine:", ":execution:")
@@ -243,7 +246,7 @@ impl StepFunctions {
             output: None,
         };
         self.end_execution(local, &arn, end);
-        let now = local.with_world(|world| world.timestamp());
+        let now = local.with_world(|world| world.kernel.timestamp());
         Ok(json!({ "stopDate": seconds(now) }))
     }
 }
@@ -266,7 +269,7 @@ impl Execution {
             .map_or("RUNNING", |(_, end)| end.status.as_str())
     }
 
-    /// As ListExecutions has it.
+    /// As in ListExecutions.
     fn listed(&self) -> Value {
         let mut listed = json!({
             "executionArn": self.start.execution_arn,
@@ -283,7 +286,7 @@ impl Execution {
 
     fn event_detail(&self) -> Value {
         let end = self.ended.as_ref();
-        let included = self.input.len() <= LONGEST_IN_EVENT;
+        let included = self.input.len() <= MAX_INPUT_IN_EVENT;
         let output = end.and_then(|(_, end)| end.output.as_ref());
         json!({
             "executionArn": self.start.execution_arn,
@@ -311,12 +314,12 @@ fn required(call: &Value, name: &str) -> Result<String, ApiError> {
         .ok_or_else(|| ApiError::new("ValidationException", format!("{name} must not be null")))
 }
 
-fn millis(at: OffsetDateTime) -> i64 {
-    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
+fn millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
 }
 
-/// The protocol's form of a time.
+/// A time in the protocol's form: seconds since 1970.
 #[allow(clippy::cast_precision_loss)] // milliseconds of this millennium are far below 2^53
-fn seconds(at: OffsetDateTime) -> f64 {
+fn seconds(at: Timestamp) -> f64 {
     millis(at) as f64 / 1000.0
 }

@@ -1,4 +1,4 @@
-//! AWS errors, and how each service puts them on the wire.
+//! AWS errors, and their form on the wire for each service.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub struct ApiError {
     pub status: u16,
     /// The code that programs match on.
     pub code: Cow<'static, str>,
-    /// What it says to a person.
+    /// The message for people.
     pub message: String,
 }
 
@@ -35,7 +35,7 @@ pub enum ErrorForm {
 }
 
 impl ApiError {
-    /// An error with HTTP status 400, as nearly all are.
+    /// An error with HTTP status 400, the most common one.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::with_status(400, code, message)
     }
@@ -62,7 +62,7 @@ impl ApiError {
         )
     }
 
-    /// The service says that it failed.
+    /// The service failed.
     #[must_use]
     pub fn internal() -> Self {
         Self::with_status(500, "InternalError", "An internal error has occurred")

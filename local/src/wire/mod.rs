@@ -1,24 +1,31 @@
-//! The wire formats of the AWS protocols: form-encoded requests, XML answers, and errors in the form
-//! that each service gives them.
+//! The wire formats of the AWS protocols: form-encoded requests, XML answers, and the errors of
+//! each service.
 
 pub mod error;
 pub mod query;
 pub mod xml;
 
-use time::OffsetDateTime;
+use jiff::Timestamp;
 
-/// A date and time as EC2 and Auto Scaling write them: UTC, to the millisecond.
+/// A date and time as EC2 and Auto Scaling write it: UTC, to the millisecond.
 #[must_use]
-pub fn iso8601(at: OffsetDateTime) -> String {
-    let at = at.to_offset(time::UtcOffset::UTC);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second(),
-        at.millisecond()
-    )
+pub fn iso8601(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn times_are_cut_to_the_millisecond() {
+        let at = |text: &str| iso8601(text.parse().unwrap());
+        assert_eq!(at("2026-03-04T05:06:07Z"), "2026-03-04T05:06:07.000Z");
+        assert_eq!(
+            at("2026-12-31T23:59:59.999999999Z"),
+            "2026-12-31T23:59:59.999Z"
+        );
+        assert_eq!(at("1970-01-01T00:00:00.0409Z"), "1970-01-01T00:00:00.040Z");
+    }
 }

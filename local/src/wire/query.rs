@@ -1,21 +1,22 @@
 //! The form-encoded parameters of the two query protocols.
 //!
-//! Getters mark what they read; [`Params::finish`] then refuses what nobody read. An action reads all its
-//! parameters, calls `finish`, and only then changes the world. Lists are `Name.1`, `Name.2` (EC2) or
-//! `Name.member.1` (the query protocol: ask for `"Name.member"`); their numbers may have gaps.
+//! Getters mark the parameters that they read. [`Params::finish`] refuses the others. An action
+//! reads all its parameters, calls `finish`, and only then changes any state. Lists are `Name.1`,
+//! `Name.2` (EC2) or `Name.member.1` (the query protocol: read `"Name.member"`). Their numbers may
+//! have gaps.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::error::ApiError;
 
-/// Which service family's error codes to answer with.
+/// The family of error codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dialect {
     /// `MissingParameter`, `InvalidParameterValue`, `UnknownParameter`.
     #[default]
     Ec2,
-    /// `ValidationError` for all but the unknown parameter.
+    /// `ValidationError`, except for an unknown parameter.
     Query,
 }
 
@@ -29,12 +30,12 @@ struct Value {
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     dialect: Dialect,
-    /// What stands before the names of this structure's members in the request.
+    /// The prefix of this structure's members in the request.
     prefix: String,
     values: BTreeMap<String, Value>,
 }
 
-/// Parameters that belong to the protocol, not to an action.
+/// Parameters of the protocol, not of an action.
 const COMMON: [&str; 10] = [
     "Action",
     "Version",
@@ -49,8 +50,8 @@ const COMMON: [&str; 10] = [
 ];
 
 impl Params {
-    /// Reads a form-encoded body (and, before it, a URI's query). Bytes that are not UTF-8 become
-    /// replacement characters; of a parameter given twice, the first counts.
+    /// Reads a URI's query, then a form-encoded body. Bytes that are not UTF-8 become replacement
+    /// characters. If a parameter occurs twice, the first counts.
     #[must_use]
     pub fn parse(dialect: Dialect, query: &str, body: &[u8]) -> Self {
         let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(body));
@@ -77,14 +78,14 @@ impl Params {
             .collect()
     }
 
-    /// A parameter, if it was given.
+    /// A parameter, if present.
     pub fn str(&mut self, name: &str) -> Option<String> {
         let value = self.values.get_mut(name)?;
         value.read = true;
         Some(value.text.clone())
     }
 
-    /// A parameter that must be given, and not be empty.
+    /// A parameter that must be present and not empty.
     ///
     /// # Errors
     /// `MissingParameter`.
@@ -94,7 +95,7 @@ impl Params {
             .ok_or_else(|| self.missing(name))
     }
 
-    /// A whole number, if it was given.
+    /// A whole number, if present.
     ///
     /// # Errors
     /// `InvalidParameterValue`.
@@ -102,7 +103,7 @@ impl Params {
         self.parsed(name, "an integer")
     }
 
-    /// A whole number that must be given.
+    /// A whole number that must be present.
     ///
     /// # Errors
     /// `MissingParameter`, `InvalidParameterValue`.
@@ -110,7 +111,7 @@ impl Params {
         self.u32(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// A Boolean, if it was given.
+    /// A Boolean, if present.
     ///
     /// # Errors
     /// `InvalidParameterValue`.
@@ -123,7 +124,7 @@ impl Params {
         }
     }
 
-    /// Anything that can be read from text, if it was given. `expected` names it: "an IPv4 address".
+    /// A value parsed from text, if present. `expected` names it in the error: "an IPv4 address".
     ///
     /// # Errors
     /// `InvalidParameterValue`.
@@ -178,7 +179,7 @@ impl Params {
         found.into_values().collect()
     }
 
-    /// The members of a structure: `Name.Member`. To be [finished](Params::finish) on its own.
+    /// The members of a structure: `Name.Member`. It must be [finished](Params::finish) on its own.
     pub fn structure(&mut self, name: &str) -> Params {
         let start = format!("{name}.");
         let mut found = Params {
@@ -197,13 +198,13 @@ impl Params {
         found
     }
 
-    /// Whether nothing was given.
+    /// Whether there are no parameters.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// Accepts parameters that change nothing here, with all that is under them.
+    /// Accepts parameters without effect in the fake AWS, with all their members.
     pub fn ignore(&mut self, names: &[&str]) {
         for (key, value) in &mut self.values {
             let known = |name: &&str| {
@@ -216,7 +217,7 @@ impl Params {
         }
     }
 
-    /// Refuses what nobody read.
+    /// Refuses parameters that no getter read.
     ///
     /// # Errors
     /// `UnknownParameter`, naming the first such parameter.
@@ -230,7 +231,7 @@ impl Params {
         }
     }
 
-    /// The error for a parameter that must be given.
+    /// The error for a missing parameter.
     #[must_use]
     pub fn missing(&self, name: &str) -> ApiError {
         let message = format!(
@@ -243,7 +244,7 @@ impl Params {
         }
     }
 
-    /// The error for a parameter whose value will not do.
+    /// The error for an invalid value.
     #[must_use]
     pub fn invalid(&self, name: &str, value: &str, expected: &str) -> ApiError {
         let value: String = value.chars().take(256).collect();
@@ -264,7 +265,7 @@ fn members<'a>(
     name: &str,
 ) -> impl Iterator<Item = (u32, &'a str, &'a mut Value)> {
     let prefix = format!("{name}.");
-    // The keys that share the prefix stand together in the map.
+    // Keys with the same prefix are adjacent in the map.
     let end = format!("{name}/");
     values
         .range_mut(prefix.clone()..end)
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn structures_keep_their_own_account_of_what_was_read() {
+    fn a_structure_refuses_its_own_unread_members() {
         let mut params =
             params("Filter.1.Name=n&Filter.1.Value.1=v&Filter.2.Name=m&Filter.2.Oops=1");
         let mut filters = params.structs("Filter");
@@ -337,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_values_and_missing_ones_are_named() {
+    fn errors_name_bad_and_missing_values() {
         let mut params = params("Count=many&Flag=perhaps&Empty=");
         assert_eq!(
             params.u32("Count").unwrap_err().code,
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_text_do_no_harm() {
+    fn bytes_that_are_not_utf8_are_replaced() {
         let mut params = Params::parse(Dialect::Query, "A=%ff", b"\xff\xfe=1&B=%zz");
         assert_eq!(params.str("A").unwrap(), "\u{fffd}");
         assert_eq!(params.str("B").unwrap(), "%zz");

@@ -1,4 +1,4 @@
-//! A writer for the XML of the two query protocols: elements, texts and lists, nothing else.
+//! A writer for the XML of the two query protocols: elements, texts and lists.
 
 use std::fmt::{Display, Write};
 
@@ -91,12 +91,12 @@ impl Xml {
         });
     }
 
-    /// Takes in a finished fragment.
+    /// Adds a finished fragment.
     pub fn raw(&mut self, fragment: &str) {
         self.0.push_str(fragment);
     }
 
-    /// What was written.
+    /// The written XML.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
@@ -125,7 +125,7 @@ impl Xml {
     }
 }
 
-/// Whether XML 1.0 can carry the character at all, escaped or not.
+/// Whether XML 1.0 allows the character, escaped or not.
 fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..)
         && !matches!(c, '\u{fffe}' | '\u{ffff}')
@@ -136,14 +136,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_text_and_drops_what_xml_cannot_carry() {
+    fn text_is_escaped_and_invalid_characters_are_dropped() {
         let mut xml = Xml::new();
         xml.text("v", "a<b>&\"\0\r");
         assert_eq!(xml.into_string(), "<v>a&lt;b&gt;&amp;\"\u{fffd}&#13;</v>");
     }
 
     #[test]
-    fn writes_lists_of_both_protocols() {
+    fn lists_of_both_protocols_are_written() {
         let mut xml = Xml::new();
         xml.items("set", [1, 2], |xml, n| xml.text("n", n));
         xml.members("Set", [3], |xml, n| xml.text("N", n));

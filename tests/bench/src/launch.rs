@@ -131,7 +131,7 @@ pub fn product(situation: Situation, functions: Functions, seed: u64) -> Result<
                 .instances()
                 .map(|instance| instance.launch_time)
                 .max();
-            (last, world.elapsed())
+            (last, world.kernel.elapsed())
         });
         let began = elapsed.saturating_sub(now.duration_since(timing.began));
         let mut calls = run.local.calls();
@@ -189,7 +189,7 @@ pub fn one_after_the_other(situation: Situation, seed: u64) -> Result<Option<Dur
         let overhead = scenario.lambda.overhead;
         fastrand::seed(seed);
         let local = LocalAws::new(scenario.settings);
-        local.with_world(|world| world.settings.throttle = false);
+        local.with_world(|world| world.kernel.settings.throttle = false);
         let scene = Scene::build(local.clone(), &size()).await?;
         scene.group(GROUP).await?;
         put_rule(&local, MACHINE_ARN, "launch", &scene.profile(GROUP)).await?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 
-use time::OffsetDateTime;
+use jiff::Timestamp;
 
 /// The machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl fmt::Display for Machine {
 pub fn measured_on() -> String {
     format!(
         "Measured on {} on {}.",
-        OffsetDateTime::now_utc().date(),
+        Timestamp::now().strftime("%F"),
         Machine::this()
     )
 }

@@ -106,7 +106,7 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
     let mut progress = progress::Progress::new(
         nodes,
         usize::from(arguments.networks),
-        local.with_world(|world| world.elapsed()),
+        local.with_world(|world| world.kernel.elapsed()),
     );
     // Far more than any such scale-out takes; a demo that hangs must say so.
     let limit = Duration::from_secs(120 + u64::from(arguments.nodes) * 4);

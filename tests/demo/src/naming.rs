@@ -66,7 +66,7 @@ pub(crate) async fn show(
         GROUPS.len(),
         deployment.endpoint
     );
-    let begun = local.with_world(|world| world.elapsed());
+    let begun = local.with_world(|world| world.kernel.elapsed());
     let calls_before = local.calls().len();
     for (group, ..) in GROUPS {
         scene.scale(group, i32::from(nodes)).await?;
@@ -137,7 +137,7 @@ fn progress(local: &LocalAws, begun: Duration, shown: &mut BTreeMap<String, Show
                 lines.push((id, Shown { line, is_done }));
             }
         }
-        (world.elapsed(), lines)
+        (world.kernel.elapsed(), lines)
     });
     let seconds = elapsed.saturating_sub(begun).as_secs_f64();
     for (id, node) in lines {

@@ -35,7 +35,7 @@ impl Progress {
     /// Prints what has changed.
     pub(crate) fn show(&mut self, local: &LocalAws, group: &str) {
         let (elapsed, states) =
-            local.with_world(|world| (world.elapsed(), self.states(world, group)));
+            local.with_world(|world| (world.kernel.elapsed(), self.states(world, group)));
         let seconds = elapsed.saturating_sub(self.started).as_secs_f64();
         if self.nodes > MOST_LINES {
             let count = |what: &str| {

@@ -144,7 +144,7 @@ impl Meanwhile {
             Self::Terminated => local.with_world(|world| {
                 for instance in launching(world) {
                     // One that is on its way out already is as good.
-                    let _ = ec2::terminate(world, &instance);
+                    let _ = world.terminate_instance(&instance);
                 }
             }),
             Self::HookEnded => {
@@ -166,7 +166,8 @@ impl Meanwhile {
             Self::SubnetFilled => local.with_world(|world| {
                 let subnet_id = subnet.unwrap_or_default();
                 while ec2::create_network_interface(
-                    world,
+                    &mut world.ec2,
+                    &mut world.kernel,
                     InterfaceSpec {
                         subnet_id: subnet_id.clone(),
                         ..InterfaceSpec::default()

@@ -73,7 +73,10 @@ impl Run {
         };
         let began = self.started.duration_since(self.shared.begun);
         self.local.with_world(|world| {
-            let offset = world.elapsed().saturating_sub(self.shared.begun.elapsed());
+            let offset = world
+                .kernel
+                .elapsed()
+                .saturating_sub(self.shared.begun.elapsed());
             report.in_service = world.autoscaling.in_service(GROUP);
             report.holes = invariants::holes(world, &self.profile);
             let last = world

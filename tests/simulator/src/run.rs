@@ -235,7 +235,7 @@ impl Run {
         fastrand::seed(scenario.seed);
         let local = LocalAws::new(scenario.settings.clone());
         // What builds the scene is not what is measured.
-        local.with_world(|world| world.settings.throttle = false);
+        local.with_world(|world| world.kernel.settings.throttle = false);
         let scene = Scene::build(local.clone(), &scenario.size).await?;
         scene.group(GROUP).await?;
         let profile_json = scene.profile(GROUP);
@@ -245,7 +245,7 @@ impl Run {
             true => Some(reconcile::deploy(&local, MACHINE_ARN, &[profile_json]).await?),
             false => None,
         };
-        local.with_world(|world| world.settings.throttle = scenario.settings.throttle);
+        local.with_world(|world| world.kernel.settings.throttle = scenario.settings.throttle);
 
         let tap = Tap::default();
         let shared = Rc::new(Shared {

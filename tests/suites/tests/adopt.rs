@@ -44,7 +44,7 @@ async fn nodes_of_before(scenario: Scenario) -> Result<Run> {
     run.local.eventbridge().disturb(nobody);
     // Who builds the scene is not who is measured.
     run.local
-        .with_world(|world| world.settings.throttle = false);
+        .with_world(|world| world.kernel.settings.throttle = false);
     // The first half long before the second.
     for nodes in [nodes / 2, nodes] {
         run.scene.scale(GROUP, i32::try_from(nodes)?).await?;
@@ -65,7 +65,8 @@ async fn nodes_of_before(scenario: Scenario) -> Result<Run> {
         until(&run, "all in service", |run| in_service(run).len() == nodes).await?;
         tokio::time::sleep(LONG_AGO).await;
     }
-    run.local.with_world(|world| world.settings.throttle = true);
+    run.local
+        .with_world(|world| world.kernel.settings.throttle = true);
     Ok(run)
 }
 

@@ -86,7 +86,7 @@ fn leave_behind(run: &Run, instance: &str) -> Result<String> {
         ..InterfaceSpec::default()
     };
     run.local
-        .with_world(|world| ec2::create_network_interface(world, spec))
+        .with_world(|world| ec2::create_network_interface(&mut world.ec2, &mut world.kernel, spec))
         .map_err(|error| anyhow::anyhow!("{error:?}"))
 }
 

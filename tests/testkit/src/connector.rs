@@ -72,7 +72,7 @@ pub async fn plain_config(local: &LocalAws) -> SdkConfig {
 }
 
 async fn config(local: &LocalAws, loader: ConfigLoader) -> SdkConfig {
-    let region = local.with_world(|world| world.settings.region.clone());
+    let region = local.with_world(|world| world.kernel.settings.region.clone());
     loader
         .region(Region::new(region))
         .credentials_provider(Credentials::from_keys("test", "test", None))

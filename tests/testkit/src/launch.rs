@@ -474,12 +474,12 @@ pub fn small() -> Size {
 /// What a handler runs with, in an invocation that begins now.
 #[must_use]
 pub fn context(aws: Aws, local: &LocalAws, timeout: Duration) -> Context {
-    let now = local.with_world(|world| world.timestamp());
-    let milliseconds = now.unix_timestamp() * 1000 + i64::from(now.millisecond());
+    let now = local.with_world(|world| world.kernel.timestamp());
+    let milliseconds = now.as_millisecond();
     Context {
         aws,
         deadline: Instant::now() + timeout,
-        now: now.unix_timestamp(),
+        now: now.as_second(),
         metrics: Metrics::starting_at(milliseconds),
     }
 }
@@ -506,7 +506,7 @@ fn launched(local: &LocalAws) -> Vec<String> {
 fn launched_at(local: &LocalAws, instance: &str) -> Option<i64> {
     local.with_world(|world| {
         let launch_time = world.ec2.instance(instance)?.launch_time;
-        Some(world.timestamp_at(launch_time).unix_timestamp())
+        Some(world.kernel.timestamp_at(launch_time).as_second())
     })
 }
 

@@ -84,6 +84,7 @@ impl Scene {
         let autoscaling = aws_sdk_autoscaling::Client::new(&config);
         let azs: Vec<String> = local.with_world(|world| {
             world
+                .kernel
                 .settings
                 .availability_zones
                 .iter()

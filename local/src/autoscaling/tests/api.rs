@@ -1,9 +1,9 @@
-//! What the calls for groups, hooks and tags take, give and refuse.
+//! The calls for groups, hooks and tags: what they accept, return and refuse.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn groups_are_deleted_empty_or_by_force() {
+async fn a_group_with_instances_is_deleted_only_by_force() {
     let local = group(2, "").await;
     pass(2).await;
     let refused = call(&local, "DeleteAutoScalingGroup&AutoScalingGroupName=g")
@@ -63,7 +63,7 @@ async fn an_instance_can_be_terminated_with_and_without_replacement() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hooks_can_be_put_read_and_deleted() {
+async fn hooks_are_put_described_and_deleted() {
     let local = group(1, HOOK).await;
     pass(2).await;
     let described = call(&local, "DescribeLifecycleHooks&AutoScalingGroupName=g")
@@ -86,6 +86,37 @@ async fn hooks_can_be_put_read_and_deleted() {
         .await
         .unwrap();
     assert_eq!(inner(&described, "GlobalTimeout"), (48 * 3600).to_string());
+    let (waiting, _) = only(&local);
+    call(
+        &local,
+        "DeleteLifecycleHook&AutoScalingGroupName=g&LifecycleHookName=ours",
+    )
+    .await
+    .unwrap();
+    // The launch that waited is abandoned, and the instance that replaces it meets no hook.
+    pass(4).await;
+    let (replacement, state) = only(&local);
+    assert_ne!(replacement, waiting);
+    assert_eq!(state, LifecycleState::InService);
+    let completed = local.with_world(|world| world.autoscaling.completions().to_vec());
+    assert_eq!(completed.len(), 1, "{completed:?}");
+    assert_eq!(completed[0].instance.as_ref(), Some(&waiting));
+    assert_eq!(completed[0].result, "ABANDON");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deleting_a_termination_hook_continues_the_termination() {
+    let hook = HOOK.replace("EC2_INSTANCE_LAUNCHING", "EC2_INSTANCE_TERMINATING");
+    let local = group(1, &hook).await;
+    pass(2).await;
+    call(
+        &local,
+        "SetDesiredCapacity&AutoScalingGroupName=g&DesiredCapacity=0",
+    )
+    .await
+    .unwrap();
+    pass(1).await;
+    assert_eq!(only(&local).1, LifecycleState::TerminatingWait);
     call(
         &local,
         "DeleteLifecycleHook&AutoScalingGroupName=g&LifecycleHookName=ours",
@@ -93,15 +124,13 @@ async fn hooks_can_be_put_read_and_deleted() {
     .await
     .unwrap();
     pass(2).await;
-    assert_eq!(
-        only(&local).1,
-        LifecycleState::InService,
-        "deleting the hook let the launch go on"
-    );
+    assert!(states(&local).is_empty());
+    let completed = local.with_world(|world| world.autoscaling.completions().to_vec());
+    assert_eq!(completed[0].result, "CONTINUE");
 }
 
 #[tokio::test(start_paused = true)]
-async fn tags_filters_and_pages() {
+async fn groups_are_filtered_by_tag_and_paged() {
     let local = group(3, "").await;
     pass(2).await;
     call(&local, "CreateOrUpdateTags&Tags.member.1.ResourceId=g&Tags.member.1.ResourceType=auto-scaling-group&Tags.member.1.Key=hookline&Tags.member.1.Value=gold&Tags.member.1.PropagateAtLaunch=false").await.unwrap();

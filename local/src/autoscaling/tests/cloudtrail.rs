@@ -1,4 +1,4 @@
-//! RunInstances by Auto Scaling, as CloudTrail tells of it.
+//! CloudTrail's records of RunInstances by Auto Scaling.
 
 use super::*;
 
@@ -6,21 +6,21 @@ const RECORD: &str = "AWS API Call via CloudTrail";
 
 async fn scaled(desired: u32, trail: Option<Duration>) -> LocalAws {
     let local = group(0, "").await;
-    local.with_world(|world| world.settings.trail_delivers_after = trail);
+    local.with_world(|world| world.kernel.settings.trail_delivers_after = trail);
     let scale = format!("SetDesiredCapacity&AutoScalingGroupName=g&DesiredCapacity={desired}");
     call(&local, &scale).await.unwrap();
     local
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_trail_there_are_no_records() {
+async fn without_a_trail_there_are_no_cloudtrail_events() {
     let local = scaled(2, None).await;
     pass(600).await;
     assert_eq!(events(&local, RECORD), Vec::<Value>::new());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_launched_in_one_subnet_at_once_is_one_record() {
+async fn instances_launched_together_in_a_subnet_are_one_record() {
     let local = scaled(5, Some(Duration::from_secs(5))).await;
     pass(4).await;
     assert_eq!(events(&local, RECORD).len(), 0, "it takes its time");
@@ -57,11 +57,11 @@ async fn what_is_launched_in_one_subnet_at_once_is_one_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_that_ec2_refuses_has_no_response() {
+async fn the_record_of_a_refused_launch_has_no_response() {
     let local = group(0, "").await;
     local.with_world(|world| {
-        world.settings.trail_delivers_after = Some(Duration::ZERO);
-        world.settings.network_interface_limit = 1;
+        world.kernel.settings.trail_delivers_after = Some(Duration::ZERO);
+        world.kernel.settings.network_interface_limit = 1;
     });
     let scale = "SetDesiredCapacity&AutoScalingGroupName=g&DesiredCapacity=2";
     call(&local, scale).await.unwrap();

@@ -12,7 +12,7 @@ fn params<'a>(interface: &'a str, instance: &'a str, index: &'a str) -> [(&'a st
 const ATTACH: &str = "AttachNetworkInterface";
 
 #[tokio::test(start_paused = true)]
-async fn attaches_and_detaches_in_time() {
+async fn attach_and_detach_take_their_time() {
     let scene = Scene::new();
     let (interface, instance) = (scene.interface().await, scene.running("m5.large").await);
     let xml = scene.ok(ATTACH, &params(&interface, &instance, "1")).await;
@@ -41,7 +41,7 @@ async fn attaches_and_detaches_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pending_instance_is_in_the_wrong_state() {
+async fn attach_of_a_pending_instance_is_refused() {
     let scene = Scene::new();
     let (interface, instance) = (scene.interface().await, scene.instance("m5.large"));
     assert_eq!(
@@ -63,7 +63,7 @@ async fn a_pending_instance_is_in_the_wrong_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_rule_has_its_code() {
+async fn each_refused_attach_has_its_own_code() {
     let scene = Scene::new();
     let instance = scene.running("m5.large").await;
     let (first, second) = (scene.interface().await, scene.interface().await);
@@ -120,7 +120,7 @@ async fn each_rule_has_its_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn network_cards_have_their_own_places() {
+async fn each_network_card_has_its_own_device_indexes() {
     let scene = Scene::new();
     let instance = scene.running("c6in.32xlarge").await;
     let on_card = |interface: String, index: &'static str, card: &'static str| {
@@ -154,7 +154,7 @@ async fn network_cards_have_their_own_places() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_many_addresses_do_not_fit_the_type() {
+async fn attach_of_an_interface_with_too_many_addresses_is_refused() {
     let scene = Scene::new();
     let instance = scene.running("t3.medium").await;
     let many = [
@@ -174,7 +174,7 @@ async fn too_many_addresses_do_not_fit_the_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_efa_needs_a_stopped_instance() {
+async fn attach_of_an_efa_needs_a_stopped_instance() {
     let scene = Scene::new();
     let instance = scene.running("c5n.18xlarge").await;
     let efa = [
@@ -203,7 +203,7 @@ async fn an_efa_needs_a_stopped_instance() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_primary_interface_stays() {
+async fn detach_of_the_primary_interface_is_refused() {
     let scene = Scene::new();
     let instance = scene.running("m5.large").await;
     let primary = scene.local.with_world(|world| {
@@ -223,7 +223,7 @@ async fn the_primary_interface_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_just_created_interface_may_not_be_known_yet() {
+async fn calls_may_not_find_a_new_interface() {
     let scene = Scene::with(Settings {
         interface_not_found_for: Duration::from_secs(3),
         ..Settings::for_tests()

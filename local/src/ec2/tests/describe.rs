@@ -7,7 +7,7 @@ fn ids(xml: &str) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn filters_choose() {
+async fn filters_select_resources() {
     let scene = Scene::new();
     let instance = scene.running("m5.large").await;
     let xml = scene
@@ -80,7 +80,7 @@ async fn filters_choose() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_hold_everything_once() {
+async fn pages_contain_every_resource_once() {
     let scene = Scene::new();
     let mut made = Vec::new();
     for _ in 0..13 {
@@ -116,7 +116,7 @@ async fn pages_hold_everything_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn describe_lags_behind_the_truth() {
+async fn describe_lags_behind_the_current_state() {
     let scene = Scene::with(Settings {
         describe_lag: Duration::from_secs(2),
         ..Settings::for_tests()
@@ -130,7 +130,7 @@ async fn describe_lags_behind_the_truth() {
     assert!(ids(&scene.ok(DESCRIBE, &[]).await).is_empty());
     seconds(2).await;
     scene.ok(DESCRIBE, &by_id).await;
-    // The truth has it gone; who reads still sees it.
+    // It is deleted, and Describe calls still show it.
     scene
         .ok("DeleteNetworkInterface", &[("NetworkInterfaceId", &id)])
         .await;
@@ -143,7 +143,7 @@ async fn describe_lags_behind_the_truth() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_varying_lag_can_go_back_in_time() {
+async fn a_varying_lag_can_show_an_older_state_later() {
     let scene = Scene::with(Settings {
         describe_lag: Duration::from_secs(10),
         describe_lag_varies: true,

@@ -13,7 +13,7 @@ fn run<'a>(scene: &'a Scene, count: &'a str) -> Vec<(&'a str, &'a str)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launched_instance_runs_after_a_while_with_its_primary_interface() {
+async fn a_launched_instance_becomes_running_with_its_primary_interface() {
     let scene = Scene::new();
     let tag = [
         ("TagSpecification.1.ResourceType", "instance"),
@@ -37,7 +37,7 @@ async fn a_launched_instance_runs_after_a_while_with_its_primary_interface() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_may_not_be_known_at_first() {
+async fn describe_instances_may_not_find_a_new_instance() {
     let scene = Scene::with(Settings {
         instance_not_found_for: Duration::from_secs(3),
         ..Settings::for_tests()
@@ -57,7 +57,7 @@ async fn an_instance_may_not_be_known_at_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn termination_deletes_or_frees_the_interfaces() {
+async fn termination_deletes_or_detaches_the_interfaces() {
     let scene = Scene::new();
     let instance = scene.running("m5.large").await;
     let (goes, stays) = (scene.interface().await, scene.interface().await);
@@ -105,7 +105,7 @@ async fn termination_deletes_or_frees_the_interfaces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn launches_are_refused_whole() {
+async fn a_refused_launch_creates_nothing() {
     let scene = Scene::new();
     let with = |more: &[(&'static str, &'static str)], drop: &str| {
         let mut params = run(&scene, "1");
@@ -158,7 +158,7 @@ async fn a_client_token_launches_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_template_says_the_rest() {
+async fn a_launch_template_provides_what_the_launch_leaves_out() {
     let scene = Scene::new();
     let create = [
         ("LaunchTemplateName", "nodes"),
@@ -194,7 +194,7 @@ async fn a_launch_template_says_the_rest() {
                 launch_template: Some(reference(name, version)),
                 ..ec2::LaunchSpec::default()
             };
-            ec2::launch(world, spec)
+            ec2::launch(&mut world.ec2, &mut world.kernel, spec)
         })
     };
     let id = launch("nodes", "$Latest").unwrap();
@@ -225,7 +225,7 @@ async fn a_launch_template_says_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn instance_types_have_their_true_limits() {
+async fn instance_types_have_the_limits_that_ec2_publishes() {
     let scene = Scene::new();
     let asked = [
         ("InstanceType.1", "m5.4xlarge"),

@@ -1,4 +1,4 @@
-//! EC2 as its callers see it: form-encoded requests through the one door, answers in XML.
+//! EC2 as its callers see it: form-encoded requests to the fake AWS, answers in XML.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,6 +10,7 @@ mod attach;
 mod describe;
 mod instances;
 mod interfaces;
+mod modify;
 mod network;
 mod pipeline;
 mod random;
@@ -21,7 +22,7 @@ use bytes::Bytes;
 
 use crate::{LocalAws, Settings, ec2};
 
-/// A VPC with a subnet in each of two zones, and the ways to call.
+/// A VPC with a subnet in each of two zones, and functions to call EC2.
 struct Scene {
     local: LocalAws,
     vpc: String,
@@ -40,7 +41,8 @@ impl Scene {
             let tags = ec2::Tags::new;
             let block = "10.0.0.0/16".parse().unwrap();
             let ipv6 = "2600:1f14:1:200::/56".parse().ok();
-            let vpc = ec2::create_vpc(world, block, ipv6, tags()).unwrap();
+            let vpc =
+                ec2::create_vpc(&mut world.ec2, &mut world.kernel, block, ipv6, tags()).unwrap();
             let mut subnet = |zone: &str, cidr: &str, ipv6: Option<&str>| {
                 let spec = ec2::SubnetSpec {
                     vpc_id: vpc.clone(),
@@ -49,7 +51,7 @@ impl Scene {
                     ipv6_cidr_block: ipv6.map(|text| text.parse().unwrap()),
                     tags: tags(),
                 };
-                ec2::create_subnet(world, spec).unwrap()
+                ec2::create_subnet(&mut world.ec2, &mut world.kernel, spec).unwrap()
             };
             let a = subnet("us-west-2a", "10.0.1.0/24", Some("2600:1f14:1:201::/64"));
             let b = subnet("us-west-2b", "10.0.2.0/28", None);
@@ -101,7 +103,7 @@ impl Scene {
                 subnet_id: self.subnet_a.clone(),
                 ..ec2::LaunchSpec::default()
             };
-            ec2::launch(world, spec).unwrap()
+            ec2::launch(&mut world.ec2, &mut world.kernel, spec).unwrap()
         })
     }
 

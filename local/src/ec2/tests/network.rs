@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn vpcs_and_subnets_are_made_over_the_wire() {
+async fn vpcs_and_subnets_are_created_over_the_wire() {
     let scene = Scene::new();
     let vpc = [
         ("CidrBlock", "10.1.0.0/16"),
@@ -85,7 +85,7 @@ async fn vpcs_and_subnets_are_made_over_the_wire() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reservations_keep_picks_away_but_not_those_who_ask() {
+async fn reserved_addresses_are_not_picked_but_given_by_name() {
     let scene = Scene::new();
     let subnet = ("SubnetId", scene.subnet_b.as_str());
     let reserve = |cidr: &'static str, kind: &'static str| {
@@ -133,7 +133,7 @@ async fn reservations_keep_picks_away_but_not_those_who_ask() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn security_groups_in_use_stay() {
+async fn a_security_group_in_use_is_not_deleted() {
     let scene = Scene::new();
     let create = [
         ("GroupName", "g"),

@@ -1,4 +1,4 @@
-//! Whatever comes in, the answer is a 2xx or a 4xx, and the books stay straight.
+//! Whatever the request, the answer is a 2xx or a 4xx, and the state has no contradictions.
 
 use super::*;
 use proptest::prelude::*;
@@ -142,7 +142,7 @@ fn paused<F: Future>(future: F) -> F::Output {
         .block_on(future)
 }
 
-/// As many as asked for by PROPTEST_CASES, for a long run; else a few.
+/// The number of cases: PROPTEST_CASES, for a long run; else a few.
 fn cases() -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(200)

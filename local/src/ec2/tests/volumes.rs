@@ -1,6 +1,6 @@
 use super::*;
 
-/// An instance with a volume of data that outlives it, both tagged at the launch.
+/// An instance with a data volume that outlives it, both tagged at launch.
 async fn launch(scene: &Scene) -> String {
     let xml = scene
         .ok(
@@ -24,7 +24,7 @@ async fn launch(scene: &Scene) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn volumes_show_a_while_after_the_launch_and_can_be_tagged() {
+async fn volumes_appear_after_the_launch_and_can_be_tagged() {
     let scene = Scene::with(Settings {
         volume_attach_for: Duration::from_secs(3),
         ..Settings::for_tests()
@@ -64,7 +64,7 @@ async fn volumes_show_a_while_after_the_launch_and_can_be_tagged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_does_not_go_with_the_instance_outlives_it() {
+async fn a_volume_without_delete_on_termination_outlives_its_instance() {
     let scene = Scene::new();
     let id = launch(&scene).await;
     let volumes: Vec<_> = scene.local.with_world(|world| {
@@ -84,7 +84,7 @@ async fn only_what_does_not_go_with_the_instance_outlives_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_just_launched_may_not_be_known_to_create_tags() {
+async fn create_tags_may_not_find_a_new_instance() {
     let scene = Scene::with(Settings {
         instance_not_found_for: Duration::from_secs(3),
         ..Settings::for_tests()
@@ -104,7 +104,7 @@ async fn an_instance_just_launched_may_not_be_known_to_create_tags() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spot_instance_says_so() {
+async fn a_spot_instance_is_described_as_spot() {
     let scene = Scene::new();
     let xml = scene
         .ok(

@@ -190,7 +190,7 @@ fn any_answer_of_aws_is_taken_or_refused() {
                     prop_assert!(says.len() < 20_000, "{} bytes", says.len());
                 }
             }
-            let elapsed = launch.local().with_world(|world| world.elapsed());
+            let elapsed = launch.local().with_world(|world| world.kernel.elapsed());
             if elapsed > FRESH_FOR || state == State::ReleaseInterfaces {
                 *world = runtime.block_on(self::launch());
             }

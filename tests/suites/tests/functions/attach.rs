@@ -176,7 +176,15 @@ async fn what_a_run_that_was_cut_short_left_open_is_done() {
     // Attached, but killed before anything was set.
     launch.local().with_world(|world| {
         let id = &first.network_interface_id;
-        ec2::attach_network_interface(world, id, &launch.instance, 1, 0).unwrap();
+        ec2::attach_network_interface(
+            &mut world.ec2,
+            &mut world.kernel,
+            id,
+            &launch.instance,
+            1,
+            0,
+        )
+        .unwrap();
     });
     launch.run(State::AttachInterfaces).await.unwrap();
     is_wired(&launch);
@@ -242,8 +250,16 @@ async fn the_interface_of_a_quicker_execution_is_taken_and_the_own_one_deleted()
             tags: own.tags.clone(),
             ..InterfaceSpec::default()
         };
-        let id = ec2::create_network_interface(world, spec).unwrap();
-        ec2::attach_network_interface(world, &id, &launch.instance, 1, 0).unwrap();
+        let id = ec2::create_network_interface(&mut world.ec2, &mut world.kernel, spec).unwrap();
+        ec2::attach_network_interface(
+            &mut world.ec2,
+            &mut world.kernel,
+            &id,
+            &launch.instance,
+            1,
+            0,
+        )
+        .unwrap();
         id
     });
     let wired = launch.run(State::AttachInterfaces).await.unwrap();

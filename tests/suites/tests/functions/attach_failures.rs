@@ -276,7 +276,8 @@ async fn the_removal_of_one_too_many_never_fails_a_node_that_is_wired() {
             tags: own.tags.clone(),
             ..hookline_local::ec2::InterfaceSpec::default()
         };
-        hookline_local::ec2::create_network_interface(world, spec).unwrap();
+        hookline_local::ec2::create_network_interface(&mut world.ec2, &mut world.kernel, spec)
+            .unwrap();
     });
     launch
         .local()

@@ -183,7 +183,7 @@ async fn an_empty_token_bucket_is_waited_for_and_then_all_is_well() {
     assert!(says.contains("RequestLimitExceeded"), "{says}");
     launch
         .local()
-        .with_world(|world| world.settings.throttle = false);
+        .with_world(|world| world.kernel.settings.throttle = false);
     launch.run(State::AttachInterfaces).await.unwrap();
     launch.nothing_is_broken().unwrap();
 }

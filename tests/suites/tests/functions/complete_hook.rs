@@ -449,13 +449,14 @@ async fn the_launch_of_an_instance_that_is_gone_is_abandoned_rather_than_left_to
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hook_that_was_deleted_meanwhile_has_let_the_launch_go_on() {
+async fn a_launch_that_another_caller_continued_is_already_completed() {
     let mut launch = wired().await;
-    let autoscaling = &launch.scene.autoscaling;
-    let delete = autoscaling.delete_lifecycle_hook();
-    let delete = delete.auto_scaling_group_name(GROUP);
-    let hook = hookline_testkit::scene::HOOK;
-    delete.lifecycle_hook_name(hook).send().await.unwrap();
+    let complete = launch.scene.autoscaling.complete_lifecycle_action();
+    let complete = complete.auto_scaling_group_name(GROUP);
+    let complete = complete.lifecycle_hook_name(hookline_testkit::scene::HOOK);
+    let complete = complete.instance_id(&launch.instance);
+    let complete = complete.lifecycle_action_result("CONTINUE");
+    complete.send().await.unwrap();
     launch
         .until_lifecycle_state(LifecycleState::InService)
         .await
@@ -464,6 +465,22 @@ async fn a_hook_that_was_deleted_meanwhile_has_let_the_launch_go_on() {
     assert_eq!(continued, "ALREADY_COMPLETED");
     let (abandoned, _) = outcome(&mut launch, State::AbandonLaunch).await;
     assert_eq!(abandoned, "ALREADY_CONTINUED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deleting_the_hook_abandons_the_launch() {
+    let mut launch = wired().await;
+    let delete = launch.scene.autoscaling.delete_lifecycle_hook();
+    let delete = delete.auto_scaling_group_name(GROUP);
+    let delete = delete.lifecycle_hook_name(hookline_testkit::scene::HOOK);
+    delete.send().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    failed(
+        launch.run(State::ContinueLaunch).await,
+        "Hookline.LaunchGone",
+    );
+    let (abandoned, _) = outcome(&mut launch, State::AbandonLaunch).await;
+    assert_eq!(abandoned, "ALREADY_COMPLETED");
 }
 
 #[tokio::test(start_paused = true)]

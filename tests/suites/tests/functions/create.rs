@@ -120,7 +120,7 @@ async fn what_is_made_twice_is_deleted_down_to_one() {
             tags,
             ..ec2::InterfaceSpec::default()
         };
-        ec2::create_network_interface(world, spec).unwrap()
+        ec2::create_network_interface(&mut world.ec2, &mut world.kernel, spec).unwrap()
     });
     let mut second = launch.second_execution().await;
     second.run_to(State::PlanInterfaces).await.unwrap();
@@ -173,7 +173,14 @@ async fn prefixes_come_from_the_subnets_prefix_reservation() {
     let range = format!("{}/26", launch.address(&subnet, 64).unwrap());
     launch.local().with_world(|world| {
         let range = range.parse().unwrap();
-        ec2::reserve_cidr(world, &subnet, range, ReservationType::Prefix).unwrap();
+        ec2::reserve_cidr(
+            &mut world.ec2,
+            &mut world.kernel,
+            &subnet,
+            range,
+            ReservationType::Prefix,
+        )
+        .unwrap();
     });
     launch.run_to(State::CreateInterfaces).await.unwrap();
     let prefixes = launch.made()[0].ipv4_prefixes.clone();
@@ -190,8 +197,23 @@ async fn with_ipv6(kind: &str) -> Launch {
     let subnet = launch.local().with_world(|world| {
         let block = "2001:db8::/56".parse().unwrap();
         let ipv4 = "10.9.0.0/16".parse().unwrap();
-        let vpc = ec2::create_vpc(world, ipv4, Some(block), ec2::Tags::new()).unwrap();
-        let group = ec2::create_security_group(world, &vpc, "v6", "v6", ec2::Tags::new()).unwrap();
+        let vpc = ec2::create_vpc(
+            &mut world.ec2,
+            &mut world.kernel,
+            ipv4,
+            Some(block),
+            ec2::Tags::new(),
+        )
+        .unwrap();
+        let group = ec2::create_security_group(
+            &mut world.ec2,
+            &mut world.kernel,
+            &vpc,
+            "v6",
+            "v6",
+            ec2::Tags::new(),
+        )
+        .unwrap();
         let spec = SubnetSpec {
             vpc_id: vpc,
             availability_zone: "us-west-2a".to_owned(),
@@ -199,7 +221,10 @@ async fn with_ipv6(kind: &str) -> Launch {
             ipv6_cidr_block: Some("2001:db8::/64".parse().unwrap()),
             tags: ec2::Tags::new(),
         };
-        (ec2::create_subnet(world, spec).unwrap(), group)
+        (
+            ec2::create_subnet(&mut world.ec2, &mut world.kernel, spec).unwrap(),
+            group,
+        )
     });
     launch.with_profile(|profile| {
         profile["slots"][0]["subnetIds"] = json!([subnet.0]);

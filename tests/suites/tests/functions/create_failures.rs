@@ -215,7 +215,7 @@ async fn the_accounts_limit_of_interfaces_is_told_in_ec2s_words() {
     launch.run_to(State::PlanInterfaces).await.unwrap();
     launch.local().with_world(|world| {
         let now = world.ec2.network_interfaces().count();
-        world.settings.network_interface_limit = now + 1;
+        world.kernel.settings.network_interface_limit = now + 1;
     });
     let says = failed(
         launch.run(State::CreateInterfaces).await,

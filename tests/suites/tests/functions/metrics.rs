@@ -13,8 +13,8 @@ use crate::{failed, refusal, wait_seconds};
 
 /// What was measured since this was last asked, by name and dimensions.
 fn measured(launch: &Launch) -> BTreeMap<String, f64> {
-    let now = launch.local().with_world(|world| world.timestamp());
-    let values = emf::values(&launch.measured(), now.unix_timestamp() * 1000).unwrap();
+    let now = launch.local().with_world(|world| world.kernel.timestamp());
+    let values = emf::values(&launch.measured(), now.as_second() * 1000).unwrap();
     for (name, (_, unit)) in &values {
         let milliseconds = name.starts_with("EventToContinue");
         let wanted = if milliseconds {
@@ -59,13 +59,14 @@ async fn a_launch_without_trouble_is_wired_and_takes_its_time() {
     assert!(event.is_some());
     let passed = launch.local().with_world(|world| {
         let instance = world.ec2.instance(&launch.instance).unwrap();
-        world.timestamp() - world.timestamp_at(instance.launch_time)
+        let launched_at = world.kernel.timestamp_at(instance.launch_time);
+        world.kernel.timestamp().duration_since(launched_at)
     });
     let values = measured(&launch);
     let took = values[&of_profile("EventToContinue")];
     assert_eq!(values.len(), 1, "{values:?}");
     // The event comes after the launch; its time is in whole seconds.
-    let at_most = passed.as_seconds_f64() * 1000.0 + 1000.0;
+    let at_most = passed.as_secs_f64() * 1000.0 + 1000.0;
     assert!((1.0..=at_most).contains(&took), "{took} of {at_most}");
 }
 

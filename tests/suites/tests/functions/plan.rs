@@ -58,9 +58,23 @@ async fn what_is_taken_reserved_or_excluded_is_gone_around() {
     launch.foreign_interface(&subnet, seven).await.unwrap();
     launch.local().with_world(|world| {
         let reserve = format!("{eight}/29").parse().unwrap();
-        ec2::reserve_cidr(world, &subnet, reserve, ReservationType::Explicit).unwrap();
+        ec2::reserve_cidr(
+            &mut world.ec2,
+            &mut world.kernel,
+            &subnet,
+            reserve,
+            ReservationType::Explicit,
+        )
+        .unwrap();
         let prefixes = format!("{sixteen}/28").parse().unwrap();
-        ec2::reserve_cidr(world, &subnet, prefixes, ReservationType::Prefix).unwrap();
+        ec2::reserve_cidr(
+            &mut world.ec2,
+            &mut world.kernel,
+            &subnet,
+            prefixes,
+            ReservationType::Prefix,
+        )
+        .unwrap();
     });
     let (low, high) = (at(32), at(34));
     launch = launch.with_profile(|profile| {
@@ -314,7 +328,14 @@ async fn a_warm_process_asks_for_subnets_and_types_once() {
     let range = launch.address(&subnet, 0).unwrap();
     launch.local().with_world(|world| {
         let range = format!("{range}/28").parse().unwrap();
-        ec2::reserve_cidr(world, &subnet, range, ReservationType::Explicit).unwrap();
+        ec2::reserve_cidr(
+            &mut world.ec2,
+            &mut world.kernel,
+            &subnet,
+            range,
+            ReservationType::Explicit,
+        )
+        .unwrap();
     });
     tokio::time::sleep(Duration::from_secs(301)).await;
     let mark = launch.mark();
@@ -369,7 +390,7 @@ async fn more_interfaces_than_a_page_holds_are_all_seen() {
                 private_ip_address: Some((first + n).into()),
                 ..InterfaceSpec::default()
             };
-            ec2::create_network_interface(world, spec).unwrap();
+            ec2::create_network_interface(&mut world.ec2, &mut world.kernel, spec).unwrap();
         }
     });
     launch.run(State::TagNode).await.unwrap();

@@ -58,7 +58,7 @@ async fn what_is_being_detached_already_is_only_waited_for() {
     for interface in launch.made() {
         let attachment = interface.attachment.unwrap().attachment_id;
         launch.local().with_world(|world| {
-            ec2::detach_network_interface(world, &attachment).unwrap();
+            ec2::detach_network_interface(&mut world.ec2, &mut world.kernel, &attachment).unwrap();
         });
     }
     let mark = launch.mark();
@@ -196,7 +196,15 @@ async fn an_interface_that_was_moved_to_another_instance_is_left_alone() {
     other.until_it_runs().await.unwrap();
     let moved = launch.made().remove(0).network_interface_id;
     launch.local().with_world(|world| {
-        ec2::attach_network_interface(world, &moved, &other.instance, 5, 0).unwrap();
+        ec2::attach_network_interface(
+            &mut world.ec2,
+            &mut world.kernel,
+            &moved,
+            &other.instance,
+            5,
+            0,
+        )
+        .unwrap();
     });
     let release = launch.run(State::ReleaseInterfaces).await.unwrap();
     assert_eq!(release["released"].as_array().unwrap().len(), 1);
@@ -226,7 +234,15 @@ async fn what_hookline_did_not_make_is_not_touched() {
     let on_node = launch.foreign_interface(&subnet, launch.address(&subnet, 98).unwrap());
     let on_node = on_node.await.unwrap();
     launch.local().with_world(|world| {
-        ec2::attach_network_interface(world, &on_node, &launch.instance, 7, 0).unwrap();
+        ec2::attach_network_interface(
+            &mut world.ec2,
+            &mut world.kernel,
+            &on_node,
+            &launch.instance,
+            7,
+            0,
+        )
+        .unwrap();
     });
     tokio::time::sleep(Duration::from_secs(5)).await;
     let others = |launch: &Launch| -> Vec<Value> {

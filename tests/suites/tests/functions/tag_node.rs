@@ -37,7 +37,7 @@ async fn a_launch_is_named_and_goes_on_to_its_interfaces() {
             "instanceType": "m5.4xlarge",
             "availabilityZone": "us-west-2a",
             "privateIpAddress": instance.private_ip_address.to_string(),
-            "launchedAt": launch.local().with_world(|world| world.timestamp_at(instance.launch_time)).unix_timestamp(),
+            "launchedAt": launch.local().with_world(|world| world.kernel.timestamp_at(instance.launch_time)).as_second(),
             "running": true,
         })
     );

@@ -12,8 +12,8 @@ use super::{ENDED, LAUNCH, abort, by_hand, half_way, lose, pass, scenario, until
 
 /// What was measured since this was last asked, by name; all of it without dimensions.
 fn measured(run: &Run) -> Result<BTreeMap<String, f64>> {
-    let now = run.local.with_world(|world| world.timestamp());
-    let values = emf::values(&run.measured(), now.unix_timestamp() * 1000)?;
+    let now = run.local.with_world(|world| world.kernel.timestamp());
+    let values = emf::values(&run.measured(), now.as_second() * 1000)?;
     Ok(values
         .into_iter()
         .map(|(name, (value, _))| (name, value))

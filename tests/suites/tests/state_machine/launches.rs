@@ -76,8 +76,8 @@ pub(crate) async fn never_known(stage: &Stage) -> Result<()> {
 pub(crate) async fn slow_instance(stage: &Stage) -> Result<()> {
     impatient(stage)?;
     stage.local.with_world(|world| {
-        world.settings.instance_not_found_for = Duration::from_secs(1);
-        world.settings.instance_pending_for = Duration::from_secs(4);
+        world.kernel.settings.instance_not_found_for = Duration::from_secs(1);
+        world.kernel.settings.instance_pending_for = Duration::from_secs(4);
     });
     let profile = stage.group(GROUP).await?;
     launch_with_failures(stage, &profile, &[]).await.map(drop)
@@ -103,9 +103,9 @@ pub(crate) async fn interface_lost(stage: &Stage) -> Result<()> {
 pub(crate) async fn slow_abandon(stage: &Stage) -> Result<()> {
     impatient(stage)?;
     stage.local.with_world(|world| {
-        world.settings.detach_for = Duration::from_secs(3);
+        world.kernel.settings.detach_for = Duration::from_secs(3);
         // The interface would go with the instance before anybody has to wait for the detach.
-        world.settings.shutdown_for = Duration::from_secs(6);
+        world.kernel.settings.shutdown_for = Duration::from_secs(6);
     });
     let profile = stage.group(GROUP).await?;
     stage.local.inject(attach("2", denied()));

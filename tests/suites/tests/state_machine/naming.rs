@@ -73,7 +73,7 @@ async fn waited_for(stage: &Stage) -> Result<()> {
     let mut profile = profile_of(GROUP);
     profile["volumeTags"] = json!({"Name": "{{ name }}"});
     let late = |shown_after| {
-        let set = |world: &mut World| world.settings.volume_attach_for = shown_after;
+        let set = |world: &mut World| world.kernel.settings.volume_attach_for = shown_after;
         stage.local.with_world(set);
     };
     late(Duration::from_secs(3600));

@@ -1,6 +1,6 @@
 //! The executable, run as Lambda runs it.
 
-use hookline_local::eks::{Contents, Fault, What};
+use hookline_local::eks::{Contents, Fault, Resource};
 use serde_json::json;
 
 use crate::cluster::{node, pod};
@@ -12,7 +12,7 @@ async fn the_function_returns_its_result_and_its_errors_by_name() {
     let scene = Scene::new().await;
     let pods = (0..1203).map(|number| pod(number, 3)).collect();
     let nodes = (0..3).map(node).collect();
-    scene.api.hold(Contents { nodes, pods });
+    scene.api.set_contents(Contents { nodes, pods });
     let mut function = Function::start(&scene.aws.url).await;
     let result = function.invoke(scene.payload()).await.unwrap();
     assert_eq!(
@@ -26,7 +26,7 @@ async fn the_function_returns_its_result_and_its_errors_by_name() {
 
     scene
         .api
-        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Status(403, None)));
+        .fail(|asked| (asked.resource == Resource::Pods).then_some(Fault::Status(403, None)));
     let error = function.invoke(scene.payload()).await.unwrap_err();
     assert_eq!(error["errorType"], "Hookline.KubernetesForbidden");
     assert!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use hookline_local::eks::{ApiServer, Asked, Contents, Fault, What, description};
+use hookline_local::eks::{ApiRequest, ApiServer, Contents, Fault, Resource, description};
 use serde_json::json;
 
 use crate::cluster::{node, pod, uid};
@@ -13,7 +13,7 @@ async fn scene() -> Scene {
     let scene = Scene::new().await;
     let pods = (0..45).map(|number| pod(number, 2)).collect();
     let nodes = vec![node(0), node(1)];
-    scene.api.hold(Contents { nodes, pods });
+    scene.api.set_contents(Contents { nodes, pods });
     scene
 }
 
@@ -26,16 +26,16 @@ fn assert_whole(scene: &Scene) {
 }
 
 fn pods_asked(scene: &Scene) -> usize {
-    let asked = scene.api.asked();
+    let asked = scene.api.requests();
     asked
         .iter()
-        .filter(|asked| asked.what == What::Pods)
+        .filter(|asked| asked.resource == Resource::Pods)
         .count()
 }
 
 /// Returns `true` for requests for pods from the `first` to the `last`, both included.
-fn pods_between(asked: &Asked, first: usize, last: usize) -> bool {
-    asked.what == What::Pods && (first..=last).contains(&asked.nth)
+fn pods_between(asked: &ApiRequest, first: usize, last: usize) -> bool {
+    asked.resource == Resource::Pods && (first..=last).contains(&asked.nth)
 }
 
 #[tokio::test]
@@ -52,7 +52,8 @@ async fn a_failure_that_passes_is_retried() {
         // On the first page, on the third, and twice on the second.
         let again = fault.clone();
         scene.api.fail(move |asked| {
-            (asked.what == What::Pods && [1, 3, 4, 6].contains(&asked.nth)).then(|| again.clone())
+            (asked.resource == Resource::Pods && [1, 3, 4, 6].contains(&asked.nth))
+                .then(|| again.clone())
         });
         scene.extract().await;
         assert_whole(&scene);
@@ -88,7 +89,7 @@ async fn an_answer_that_cannot_be_read_is_reported_with_its_field() {
     let scene = scene().await;
     scene
         .api
-        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Garbage));
+        .fail(|asked| (asked.resource == Resource::Pods).then_some(Fault::Garbage));
     let text = scene.failure().await.to_string();
     assert!(text.contains("items[0].metadata"), "{text}");
 }
@@ -127,7 +128,7 @@ async fn a_token_that_is_refused_is_replaced_once() {
     scene.extract().await;
     assert_whole(&scene);
     assert!(scene.api.refused().is_empty());
-    let tokens = scene.api.asked().into_iter();
+    let tokens = scene.api.requests().into_iter();
     let tokens: Vec<_> = tokens.map(|asked| asked.token).collect();
     // A page of nodes, a page of pods, the refused request, and the same page again.
     assert_eq!(tokens[1], tokens[2]);
@@ -141,7 +142,7 @@ async fn a_caller_that_the_cluster_does_not_know_is_unauthorized() {
     let error = scene.failure().await;
     assert_eq!(error.error_type(), "Hookline.KubernetesUnauthorized");
     assert!(error.to_string().contains("access entry"), "{error}");
-    assert_eq!(scene.api.asked().len(), 2);
+    assert_eq!(scene.api.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -159,7 +160,7 @@ async fn a_token_is_valid_for_its_own_cluster_only() {
         refused.iter().all(|why| why.contains("another cluster")),
         "{refused:?}"
     );
-    assert_eq!((refused.len(), scene.api.asked().len()), (2, 0));
+    assert_eq!((refused.len(), scene.api.requests().len()), (2, 0));
 }
 
 #[tokio::test]
@@ -167,7 +168,7 @@ async fn a_caller_that_may_not_list_is_forbidden_without_a_retry() {
     let scene = scene().await;
     scene
         .api
-        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Status(403, None)));
+        .fail(|asked| (asked.resource == Resource::Pods).then_some(Fault::Status(403, None)));
     let error = scene.failure().await;
     assert_eq!(error.error_type(), "Hookline.KubernetesForbidden");
     assert!(error.to_string().contains("ClusterRole"), "{error}");
@@ -179,7 +180,7 @@ async fn a_refused_request_is_not_retried() {
     let scene = scene().await;
     scene
         .api
-        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Status(400, None)));
+        .fail(|asked| (asked.resource == Resource::Pods).then_some(Fault::Status(400, None)));
     let error = scene.failure().await;
     assert_eq!(error.error_type(), "Hookline.KubernetesRefused");
     assert_eq!(pods_asked(&scene), 1);
@@ -194,7 +195,7 @@ async fn a_server_with_another_certificate_authority_gets_no_token() {
     let error = scene.failure().await;
     assert_eq!(error.error_type(), "Hookline.KubernetesUnavailable");
     assert!(error.to_string().contains("certificate"), "{error}");
-    assert!(scene.api.asked().is_empty() && scene.api.refused().is_empty());
+    assert!(scene.api.requests().is_empty() && scene.api.refused().is_empty());
 }
 
 #[tokio::test]
@@ -227,7 +228,7 @@ async fn a_listing_that_takes_too_long_is_out_of_time() {
     scene.timeout = Duration::from_millis(15_300);
     scene
         .api
-        .fail(|asked| (asked.what == What::Pods).then_some(Fault::Hang));
+        .fail(|asked| (asked.resource == Resource::Pods).then_some(Fault::Hang));
     let error = scene.failure().await;
     assert_eq!(error.error_type(), "Hookline.OutOfTime");
 }

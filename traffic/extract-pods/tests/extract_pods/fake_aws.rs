@@ -93,7 +93,7 @@ impl FakeAws {
 
     /// Adds a cluster to `DescribeCluster`, in EKS's JSON.
     pub(crate) fn hold_cluster(&self, name: &str, description: Value) {
-        self.eks.eks().hold(name, description);
+        self.eks.eks().add_cluster(name, description);
     }
 
     /// Refuses every further call of `action`.

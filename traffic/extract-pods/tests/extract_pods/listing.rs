@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hookline_local::eks::{Contents, Fault, What};
+use hookline_local::eks::{Contents, Fault, Resource};
 use serde_json::{Value, json};
 
 use crate::cluster::{node, node_name, pod, uid};
@@ -31,8 +31,8 @@ fn assert_same(found: Vec<String>, expected: Vec<String>) {
 #[tokio::test]
 async fn every_node_and_pod_is_written_once() {
     let scene = Scene::new().await;
-    // Both lists end in a page that is not full. A page has 10 objects at most.
-    scene.api.hold(Contents {
+    // Both lists end in a page that is not full; the limit is 10.
+    scene.api.set_contents(Contents {
         nodes: nodes(23),
         pods: pods(0..137, 23),
     });
@@ -55,11 +55,11 @@ async fn every_node_and_pod_is_written_once() {
         (0..23).map(node_name).collect(),
     );
     assert_same(all(&lines, "pod", "uid"), (0..137).map(uid).collect());
-    let asked = scene.api.asked();
+    let asked = scene.api.requests();
     assert!(asked.iter().all(|asked| asked.limit == 10));
-    let of = |what| asked.iter().filter(|asked| asked.what == what).count();
+    let of = |what| asked.iter().filter(|asked| asked.resource == what).count();
     assert_eq!(
-        (of(What::Nodes), of(What::Pods), of(What::Node)),
+        (of(Resource::Nodes), of(Resource::Pods), of(Resource::Node)),
         (3, 14, 0)
     );
     assert!(scene.api.refused().is_empty());
@@ -68,7 +68,7 @@ async fn every_node_and_pod_is_written_once() {
 #[tokio::test]
 async fn a_full_last_page_is_followed_by_no_other() {
     let scene = Scene::new().await;
-    scene.api.hold(Contents {
+    scene.api.set_contents(Contents {
         nodes: nodes(10),
         pods: pods(0..20, 10),
     });
@@ -77,7 +77,7 @@ async fn a_full_last_page_is_followed_by_no_other() {
         (&result["nodes"], &result["pods"]),
         (&json!(10), &json!(20))
     );
-    assert_eq!(scene.api.asked().len(), 3);
+    assert_eq!(scene.api.requests().len(), 3);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn an_empty_cluster_makes_an_empty_object() {
 async fn an_expired_list_starts_again_without_duplicates_or_losses() {
     for page in [2, 3, 5] {
         let scene = Scene::new().await;
-        scene.api.hold(Contents {
+        scene.api.set_contents(Contents {
             nodes: nodes(12),
             pods: pods(0..45, 12),
         });
@@ -103,7 +103,8 @@ async fn an_expired_list_starts_again_without_duplicates_or_losses() {
             pods: pods((90..99).chain(5..20).chain(23..60), 14),
         };
         scene.api.fail(move |asked| {
-            (asked.what == What::Pods && asked.nth == page).then(|| Fault::Expire(changed.clone()))
+            (asked.resource == Resource::Pods && asked.nth == page)
+                .then(|| Fault::Expire(changed.clone()))
         });
         let result = scene.extract().await;
         let lines = scene.lines();
@@ -125,7 +126,7 @@ async fn an_expired_list_starts_again_without_duplicates_or_losses() {
 #[tokio::test]
 async fn an_expired_list_of_nodes_starts_again() {
     let scene = Scene::new().await;
-    scene.api.hold(Contents {
+    scene.api.set_contents(Contents {
         nodes: nodes(25),
         pods: pods(0..5, 25),
     });
@@ -134,7 +135,8 @@ async fn an_expired_list_of_nodes_starts_again() {
         pods: pods(0..5, 25),
     };
     scene.api.fail(move |asked| {
-        (asked.what == What::Nodes && asked.nth == 3).then(|| Fault::Expire(changed.clone()))
+        (asked.resource == Resource::Nodes && asked.nth == 3)
+            .then(|| Fault::Expire(changed.clone()))
     });
     scene.extract().await;
     assert_same(
@@ -146,7 +148,7 @@ async fn an_expired_list_of_nodes_starts_again() {
 #[tokio::test]
 async fn a_list_that_expires_in_every_listing_ends_the_run() {
     let scene = Scene::new().await;
-    scene.api.hold(Contents {
+    scene.api.set_contents(Contents {
         nodes: nodes(3),
         pods: pods(0..45, 3),
     });
@@ -155,7 +157,7 @@ async fn a_list_that_expires_in_every_listing_ends_the_run() {
             nodes: nodes(3),
             pods: pods(0..45, 3),
         };
-        (asked.what == What::Pods && asked.continued).then_some(Fault::Expire(same))
+        (asked.resource == Resource::Pods && asked.continued).then_some(Fault::Expire(same))
     });
     let error = scene.failure().await;
     assert_eq!(error.error_type(), "Hookline.KubernetesUnavailable");
@@ -165,12 +167,12 @@ async fn a_list_that_expires_in_every_listing_ends_the_run() {
 #[tokio::test]
 async fn the_zone_of_a_node_that_joined_after_the_list_is_asked_for() {
     let scene = Scene::new().await;
-    // Pods 0 to 7 run on nodes 0 to 3. The list has two of these nodes, the cluster has three.
-    scene.api.hold(Contents {
+    // Pods 0 to 7 on nodes 0 to 3, of which the list has two and the cluster three.
+    scene.api.set_contents(Contents {
         nodes: nodes(2),
         pods: pods(0..8, 4),
     });
-    scene.api.hold_late(vec![node(2)]);
+    scene.api.set_unlisted_nodes(vec![node(2)]);
     let result = scene.extract().await;
     assert_eq!(result["nodes"], json!(3));
     let lines = scene.lines();
@@ -200,9 +202,12 @@ async fn the_zone_of_a_node_that_joined_after_the_list_is_asked_for() {
             .iter()
             .all(|line| line["node"] != json!(node_name(2)))
     );
-    let got = scene.api.asked();
-    let got = got.iter().filter(|asked| asked.what == What::Node).count();
-    assert_eq!(got, 2, "each of the two nodes once");
+    let got = scene.api.requests();
+    let got = got
+        .iter()
+        .filter(|asked| asked.resource == Resource::Node)
+        .count();
+    assert_eq!(got, 2, "each of the two once");
 }
 
 #[tokio::test]
@@ -210,8 +215,8 @@ async fn a_page_that_is_too_large_is_read_in_smaller_pages() {
     let scene = Scene::new().await;
     let annotations = format!(r#"{{"annotations":{{"huge":"{}"}},"#, "x".repeat(4 << 20));
     let large = move |number| pod(number, 1).to_string().replacen('{', &annotations, 1);
-    // One page has 40 MB. 16 MiB are read at most.
-    scene.api.hold_many(nodes(1), 10, large);
+    // 40 MB in one page; 16 are read at most.
+    scene.api.set_generated_pods(nodes(1), 10, large);
     let result = scene.extract().await;
     assert_eq!(result["pods"], json!(10));
     assert_same(
@@ -220,9 +225,9 @@ async fn a_page_that_is_too_large_is_read_in_smaller_pages() {
     );
     let limits: Vec<usize> = scene
         .api
-        .asked()
+        .requests()
         .iter()
-        .filter(|asked| asked.what == What::Pods)
+        .filter(|asked| asked.resource == Resource::Pods)
         .map(|asked| asked.limit)
         .collect();
     assert_eq!(limits, [10, 5, 2, 2, 2, 2, 2]);
@@ -231,12 +236,12 @@ async fn a_page_that_is_too_large_is_read_in_smaller_pages() {
 #[tokio::test]
 async fn a_retry_of_an_execution_writes_the_same_object() {
     let scene = Scene::new().await;
-    scene.api.hold(Contents {
+    scene.api.set_contents(Contents {
         nodes: nodes(1),
         pods: pods(0..3, 1),
     });
     scene.extract().await;
-    scene.api.hold(Contents {
+    scene.api.set_contents(Contents {
         nodes: nodes(1),
         pods: pods(0..4, 1),
     });

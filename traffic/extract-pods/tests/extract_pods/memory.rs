@@ -41,7 +41,7 @@ async fn fifty_thousand_pods_fit_into_128_mb() {
     assert!((7_500..9_000).contains(&size), "{size} bytes");
     scene
         .api
-        .hold_many(nodes, PODS, move |number| heavy_pod(number, &ballast));
+        .set_generated_pods(nodes, PODS, move |number| heavy_pod(number, &ballast));
     let mut function = Function::start(&scene.aws.url).await;
     let result = function.invoke(scene.payload()).await.unwrap();
     assert_eq!(

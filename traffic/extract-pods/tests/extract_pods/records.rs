@@ -68,7 +68,7 @@ async fn a_line_has_the_fields_that_the_query_needs() {
     let scene = Scene::new().await;
     let mut pods = vec![pod(7, 1)];
     pods.extend(unusual_pods());
-    scene.api.hold(Contents {
+    scene.api.set_contents(Contents {
         nodes: vec![node(0)],
         pods,
     });
@@ -159,7 +159,7 @@ async fn a_node_without_an_instance_and_a_zone_conforms_to_the_schema() {
     bare["metadata"]["labels"] = json!({});
     bare["spec"] = json!({});
     bare["status"] = json!({});
-    scene.api.hold(Contents {
+    scene.api.set_contents(Contents {
         nodes: vec![bare],
         pods: vec![pod(0, 1)],
     });
@@ -178,7 +178,7 @@ async fn the_labels_of_the_payload_name_the_group() {
     let labelled = pod_with(0, |pod| {
         pod["metadata"]["labels"]["team"] = json!("checkout")
     });
-    scene.api.hold(Contents {
+    scene.api.set_contents(Contents {
         nodes: vec![node(0)],
         pods: vec![labelled, pod(1, 1)],
     });

@@ -9,7 +9,7 @@ use crate::scene::{OBJECT, Scene};
 
 async fn scene() -> Scene {
     let scene = Scene::new().await;
-    scene.api.hold(Contents {
+    scene.api.set_contents(Contents {
         nodes: vec![node(0)],
         pods: vec![pod(0, 1)],
     });
@@ -35,7 +35,11 @@ async fn a_run_calls_eks_and_s3_once_as_the_function() {
             call("s3:PutObject", OWN_KEY, "us-east-2"),
         ]
     );
-    let mut callers = scene.api.asked().into_iter().map(|asked| asked.access_key);
+    let mut callers = scene
+        .api
+        .requests()
+        .into_iter()
+        .map(|asked| asked.access_key);
     assert!(callers.all(|caller| caller == OWN_KEY));
 }
 
@@ -53,7 +57,11 @@ async fn a_role_reads_the_cluster_and_the_function_writes_the_object() {
             call("s3:PutObject", OWN_KEY, "us-east-2"),
         ]
     );
-    let mut callers = scene.api.asked().into_iter().map(|asked| asked.access_key);
+    let mut callers = scene
+        .api
+        .requests()
+        .into_iter()
+        .map(|asked| asked.access_key);
     assert!(callers.all(|caller| caller == ROLE_KEY));
 }
 
@@ -70,7 +78,7 @@ async fn the_cluster_is_found_in_the_region_of_the_payload() {
             call("s3:PutObject", OWN_KEY, "us-east-2"),
         ]
     );
-    let asked = scene.api.asked();
+    let asked = scene.api.requests();
     assert!(
         asked.iter().all(|asked| asked.region == "eu-west-1"),
         "a token for STS of another Region: {asked:?}"
@@ -85,7 +93,7 @@ async fn a_role_that_cannot_be_assumed_ends_the_run() {
     let error = scene.run(payload).await.unwrap_err();
     assert_eq!(error.error_type(), "Hookline.AccessDenied");
     assert!(error.to_string().starts_with("sts:AssumeRole"), "{error}");
-    assert!(scene.api.asked().is_empty());
+    assert!(scene.api.requests().is_empty());
 }
 
 #[tokio::test]
@@ -126,7 +134,7 @@ async fn an_error_of_describe_cluster_is_classified() {
         scene.aws.refuse("eks:DescribeCluster", refusal);
         let error = scene.failure().await;
         assert_eq!(error.error_type(), error_type, "{error}");
-        assert!(scene.api.asked().is_empty());
+        assert!(scene.api.requests().is_empty());
     }
 }
 
@@ -157,5 +165,5 @@ async fn an_invalid_payload_makes_no_call() {
     payload["hour"] = json!("yesterday");
     let error = scene.run(payload).await.unwrap_err();
     assert_eq!(error.error_type(), "Hookline.InvalidPayload");
-    assert!(scene.aws.calls().is_empty() && scene.api.asked().is_empty());
+    assert!(scene.aws.calls().is_empty() && scene.api.requests().is_empty());
 }
