@@ -8,9 +8,6 @@ use aws_config::{AppName, ConfigLoader};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-// `functions/` still imports these from here.
-pub use crate::aws_errors::{Failure, is_throttling};
-
 /// Names Hookline in the user agent of every call. CloudTrail records it.
 const APP_NAME: &str = "Hookline";
 

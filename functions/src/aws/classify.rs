@@ -4,49 +4,26 @@
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use hookline_runtime::sdk::Failure;
-
-pub(super) use hookline_runtime::sdk::is_throttling;
-
 use hookline_domain::error::Error;
+use hookline_runtime::aws_errors::Failure;
 
-/// AWS's error code, where the service answered with one.
-pub(super) fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
-    error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code)
-}
+pub(super) use hookline_runtime::aws_errors::{code, is_throttling, message};
 
-/// AWS's message, where the service answered with one.
-pub(super) fn message<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> &str {
-    error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::message)
-        .unwrap_or_default()
-}
-
-/// The error of `action`, by its code.
+/// The error of `action`. Codes that mean something to Hookline come first; the rest is the same for every AWS service.
 pub(super) fn classify<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    match code(error).unwrap_or_default() {
+    if let Some(
         "InvalidSubnetID.NotFound"
         | "InvalidSubnetId.NotFound"
         | "InvalidGroup.NotFound"
-        | "InvalidSecurityGroupID.NotFound" => {
-            return Error::ResourceNotFound {
-                problem: message(error).trim_end_matches('.').to_owned(),
-            };
-        }
-        // Auto Scaling: another change to the group is under way.
-        code @ ("ResourceContention" | "ResourceContentionFault") => {
-            return Error::AwsUnavailable {
-                action,
-                detail: format!("{code}: {}", message(error)),
-            };
-        }
-        _ => {}
+        | "InvalidSecurityGroupID.NotFound",
+    ) = code(error)
+    {
+        return Error::ResourceNotFound {
+            problem: message(error).trim_end_matches('.').to_owned(),
+        };
     }
     match Failure::of(error) {
         Failure::Throttled { code } => Error::Throttled { action, code },

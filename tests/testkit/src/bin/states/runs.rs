@@ -1,0 +1,79 @@
+//! The runs that the examples come from.
+
+use anyhow::{Context as _, Result, ensure};
+use hookline_local::Settings;
+use hookline_testkit::launch::{Launch, State};
+use serde_json::{Value, json};
+
+/// How many launches are before the one that waits.
+const AHEAD: usize = 20;
+
+/// What states returned.
+pub(crate) struct Runs {
+    /// `TagNode`
+    pub(crate) tagged: Value,
+    /// `PlanInterfaces`: one that waits, and one that creates.
+    pub(crate) plans: Value,
+    /// `CreateInterfaces`, which met a taken address
+    pub(crate) allocation: Value,
+    /// `AttachInterfaces`
+    pub(crate) wired: Value,
+    /// `ContinueLaunch`
+    pub(crate) completion: Value,
+    /// `ReleaseInterfaces`
+    pub(crate) release: Value,
+    /// What a catcher stores.
+    pub(crate) failure: Value,
+}
+
+impl Runs {
+    /// Runs the launches.
+    pub(crate) async fn new() -> Result<Self> {
+        // One that all goes well for.
+        let mut launch = Launch::running_in(Settings::for_tests()).await?;
+        let tagged = launch.run(State::TagNode).await?;
+        let create = launch.run(State::PlanInterfaces).await?;
+        launch.run(State::CreateInterfaces).await?;
+        let wired = launch.run(State::AttachInterfaces).await?;
+        let completion = launch.run(State::ContinueLaunch).await?;
+
+        let mut others = Launch::more(&launch.scene, AHEAD).await?;
+        let mut last = others.pop().context("no launch")?;
+        last.run(State::TagNode).await?;
+        let wait = last.run(State::PlanInterfaces).await?;
+        ensure!(wait["step"]["action"] == "WAIT", "it does not wait: {wait}");
+
+        let (allocation, release, failure) = Self::failing().await?;
+        Ok(Self {
+            tagged,
+            plans: json!([wait, create]),
+            allocation,
+            wired,
+            completion,
+            release,
+            failure,
+        })
+    }
+
+    /// A launch whose address somebody else takes, and that cannot have one of its security groups then.
+    async fn failing() -> Result<(Value, Value, Value)> {
+        let mut launch = Launch::running_in(Settings::for_tests()).await?;
+        launch.run_to(State::PlanInterfaces).await?;
+        let subnet = launch.subnet(0)?.to_owned();
+        let taken = launch.address(&subnet, 4).context("no address")?;
+        launch.foreign_interface(&subnet, taken).await?;
+        let allocation = launch.run(State::CreateInterfaces).await?;
+        // After the pause.
+        launch.run(State::PlanInterfaces).await?;
+        launch.run(State::PlanInterfaces).await?;
+        launch.data["profile"]["slots"][0]["securityGroupIds"] = json!(["sg-0123456789abcdef0"]);
+        let Err(error) = launch.run(State::CreateInterfaces).await else {
+            anyhow::bail!("a security group that is not there was found");
+        };
+        let cause = json!({"errorType": error.error_type(), "errorMessage": error.to_string()});
+        let failure = json!({"Error": error.error_type(), "Cause": cause.to_string()});
+        launch.run(State::AbandonLaunch).await?;
+        let release = launch.run(State::ReleaseInterfaces).await?;
+        Ok((allocation, release, failure))
+    }
+}
