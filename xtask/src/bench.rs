@@ -1,12 +1,10 @@
 //! `cargo xtask bench`: builds what is measured, runs criterion's benchmark, and has the rest measured and written to
 //! docs/performance.md by the program `bench` of the tests.
 
-use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use crate::cargo::{Programs, REMEDY, cargo};
@@ -79,7 +77,7 @@ pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<ExitC
             .arg(deployed.folder(workspace, "functions")?);
     }
     if options.includes(Part::Allocator) {
-        let home = target(workspace)?.join("criterion");
+        let home = workspace.target()?.join("criterion");
         let mut criterion = cargo(workspace);
         criterion
             .args(["bench", "--locked"])
@@ -90,14 +88,6 @@ pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<ExitC
     }
     bench.args(&options.args);
     become_program(&mut bench)
-}
-
-/// Cargo's target folder.
-fn target(workspace: &Workspace) -> Result<PathBuf> {
-    match env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => std::path::absolute(folder).context("finding the target folder"),
-        None => Ok(workspace.path("target")),
-    }
 }
 
 #[cfg(test)]

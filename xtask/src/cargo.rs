@@ -20,16 +20,19 @@ pub(crate) fn cargo(workspace: &Workspace) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(workspace.root());
-    // What cargo told this program about the xtask package must not reach the cargo under it:
-    // build scripts (ring's is one) watch these variables, and would run again each time that a
-    // build under xtask follows one without it.
+    forget_package(&mut command);
+    command
+}
+
+/// Removes what Cargo told this program about its own package from the environment of a command that calls Cargo. Build scripts
+/// (ring's is one) watch these variables, and would run again each time that a build under xtask follows one without it.
+pub(crate) fn forget_package(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
             command.env_remove(&name);
         }
     }
-    command
 }
 
 /// The programs that a build made, by name, and where they are.
@@ -44,13 +47,9 @@ impl Programs {
     /// already made. Progress and errors are shown as cargo shows them.
     pub(crate) fn build(workspace: &Workspace, args: &[&str]) -> Result<Self> {
         let mut build = cargo(workspace);
-        build.arg("build").args(args);
-        Self::of_build(build)
-    }
-
-    /// The same for a cargo command that builds.
-    pub(crate) fn of_build(mut build: Command) -> Result<Self> {
         build
+            .arg("build")
+            .args(args)
             .args(["--locked", "--message-format=json-render-diagnostics"])
             .stdout(Stdio::piped());
         let mut child = build

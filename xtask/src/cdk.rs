@@ -1,15 +1,15 @@
 //! The CDK app in `cdk/`: its npm packages, its lint (ESLint, Prettier, the TypeScript compiler), and its tests.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use fs_err as fs;
 use serde_json::Value;
 
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{command, node, stamp};
+use crate::{command, folder, node, stamp};
 
 const REMEDY: &str = "install Node.js 20.19 or newer, which brings node and npm";
 
@@ -25,8 +25,7 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
     let folder = workspace.path("cdk");
     let mut inputs = Vec::new();
     for name in INPUTS {
-        let path = folder.join(name);
-        inputs.push(fs::read(&path).with_context(|| format!("reading {}", path.display()))?);
+        inputs.push(fs::read(folder.join(name))?);
     }
     let modules = folder.join("node_modules");
     let digest = stamp::digest(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
@@ -37,7 +36,7 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
     println!(
         "Installing the CDK app's packages in cdk/node_modules (the first time, and when their lock changes) …"
     );
-    stamp::clear(&modules)?;
+    folder::make_empty(&modules)?;
     // What these packages would run when they are installed only looks for compilers: each platform has a package.
     command::run(
         Command::new("npm")
@@ -72,7 +71,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<Tally> {
     let report = folder.join("node_modules").join("test-report.json");
     // A report of another run must not pass for one of this.
     if report.exists() {
-        fs::remove_file(&report).with_context(|| format!("removing {}", report.display()))?;
+        fs::remove_file(&report)?;
     }
     let ran = command::run(
         npm(&folder)
@@ -84,7 +83,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<Tally> {
         Ok(text) => text,
         Err(error) => {
             ran?;
-            return Err(error).with_context(|| format!("reading {}", report.display()));
+            return Err(error.into());
         }
     };
     let mut results = of_report(&text)?;

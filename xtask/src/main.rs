@@ -1,25 +1,27 @@
-//! The project's commands: `cargo xtask test`, `demo`, `local`, `sim`, `faults`, `plot`, `bench`, `fuzz`, `diagram`, `schema`,
-//! `package`, `deny` and `setup`.
+//! The project's commands. `cargo xtask --help` lists them.
 //!
-//! There is no other task runner. What a command needs beyond Rust (a Python with the Step
-//! Functions engine, a Node.js tool that reads state machines) it sets up itself, in `.local/`,
-//! from locks in `tools/`. Here are the commands and their options; each file beside this one does
-//! what its name says. The commands run on Linux and macOS.
+//! There is no other task runner. What a command needs beside Rust (a Python with the Step Functions engine, a Node.js tool that
+//! reads state machines) it sets up by itself in `.local/`, from the locks in `tools/`. This file has the commands and their
+//! options; each file beside it does what its name says. The commands run on Linux and macOS.
 
 mod bench;
 mod cargo;
+mod cargo_lambda;
+mod cargo_tools;
 mod cdk;
 mod command;
 mod deny;
 mod diagram;
 mod diagram_files;
 mod elf;
-mod fuzz;
+mod folder;
+mod mutants;
 mod node;
 mod package;
 mod package_templates;
 mod plot;
 mod programs;
+mod property;
 mod python;
 mod schema;
 mod stamp;
@@ -27,8 +29,8 @@ mod state_machines;
 mod tally;
 mod test;
 mod traffic;
+mod workflows;
 mod workspace;
-mod zig;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -49,21 +51,20 @@ struct Cli {
 /// One of the project's commands.
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Run every check: format, clippy, state machines, generated docs, tests
+    /// Run every check: format, lints, documentation, workflows, state machines, generated files, tests
     ///
-    /// A check that fails does not stop the ones after it. The last line of the output is
-    /// `N passed, N failed`: each test counts as one, and so does each check that is not a test.
+    /// A check that fails does not stop the checks after it. The last line of the output is `N passed, N failed`: each
+    /// test counts as one, and so does each check that is not a test.
     Test {
         /// Run this check only
         #[arg(long, value_name = "STEP")]
         only: Option<test::Step>,
     },
-    /// Show a scale-out from the first instance to the last hook, against the local AWS
+    /// Show a scale-out on the fake AWS, from the first instance to the last hook
     Demo(programs::DemoOptions),
-    /// Start the local AWS and leave it running
+    /// Start the fake AWS and leave it running
     ///
-    /// What follows is given to hookline-local as it is; `cargo xtask local -- --help` shows its
-    /// own options.
+    /// All arguments go to hookline-local; `cargo xtask local -- --help` shows its options.
     Local {
         /// Arguments of hookline-local
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -71,17 +72,17 @@ enum Task {
     },
     /// Simulate a scale-out of any size in virtual time
     ///
-    /// The real handlers and the real AWS SDK, on a paused clock. The first optimised build compiles the SDK (some minutes).
-    /// `cargo xtask sim -- --help` shows its options: --nodes, --networks, --azs, --subnet-prefix,
-    /// --subnets-per-az, --waves, --seed, --report and more.
+    /// Runs the real handlers and the real AWS SDK on a paused clock. The first optimised build compiles the SDK (some minutes).
+    /// `cargo xtask sim -- --help` shows the options: --nodes, --networks, --azs, --subnet-prefix, --subnets-per-az,
+    /// --waves, --seed, --report and more.
     Sim {
-        /// Arguments of the simulator
+        /// Arguments of the scale-out simulator
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
     /// Run every fault at every place of a launch, in virtual time
     ///
-    /// `cargo xtask faults -- --help` shows its options: --random N, --seed, --only TEXT, --report.
+    /// `cargo xtask faults -- --help` shows the options: --random N, --seed, --only TEXT, --report.
     Faults {
         /// Arguments of the fault matrix
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -89,7 +90,7 @@ enum Task {
     },
     /// Draw how scale-outs grow: docs/scale.svg and docs/scale.json
     ///
-    /// Simulates scale-outs of 1 to 500 nodes for each way to choose an address. `cargo xtask plot -- --help` shows its
+    /// Simulates scale-outs of 1 to 500 nodes for each way to choose an address. `cargo xtask plot -- --help` shows the
     /// options: --nodes, --seed, --limit, --most-nodes-of-others, --draw-only and more.
     Plot {
         /// Arguments of the plot
@@ -98,38 +99,45 @@ enum Task {
     },
     /// Measure, and write the results to docs/performance.md
     Bench(bench::BenchOptions),
-    /// Give every parser of input from outside a million random cases
-    Fuzz(fuzz::FuzzOptions),
+    /// Run the property tests of every parser, with a million random cases each
+    Property(property::PropertyOptions),
+    /// Run mutation tests of the domain crate; fail if a change of its code goes unnoticed
+    ///
+    /// cargo-mutants changes one place at a time and runs the crate's tests. A mutant that no test notices fails the command,
+    /// unless .cargo/mutants-accepted.json names it with a reason. Installs cargo-mutants into .local/tools the first
+    /// time, which compiles it (some minutes).
+    Mutants(mutants::Options),
     /// Draw the state machines: statemachine/NAME.md, and the marked place of docs/launch.md
     Diagram {
-        /// Write nothing; fail when a drawing is not what its state machine says
+        /// Write nothing; fail if a drawing differs from its state machine
         #[arg(long)]
         check: bool,
     },
     /// Write functions/profile.schema.json, the JSON Schema of a profile, from its Rust types
     Schema {
-        /// Write nothing; fail when the file is not what the types say
+        /// Write nothing; fail if the file differs from the types
         #[arg(long)]
         check: bool,
     },
     /// Build what is deployed into dist/: the functions' zips, the state machines, the templates, with checksums
     ///
-    /// The functions are built optimised, and checked: Lambda must have their architecture, their libraries and their glibc.
+    /// Builds the functions optimised, and checks that Lambda has their architecture, their libraries and their glibc.
     Package(package::Options),
     /// Check the dependencies' licences, sources and duplicates with cargo-deny
     ///
     /// Installs cargo-deny into .local/tools the first time, which compiles it (some minutes).
-    /// Security advisories are not looked up, because they need a database from the network; for
-    /// those, run `.local/tools/bin/cargo-deny check advisories`.
-    Deny,
-    /// Set up the Python and JavaScript tools in .local/, and nothing else
+    Deny {
+        /// Look up security advisories as well; fetches their database
+        #[arg(long)]
+        advisories: bool,
+    },
+    /// Set up the Python and JavaScript tools in .local/, and do nothing else
     Setup,
 }
 
 fn main() -> ExitCode {
     run(Cli::parse().task).unwrap_or_else(|error| {
-        // Said in one line here: returned from `main`, it would come with the backtrace of this
-        // program, which nobody asked about.
+        // An error that `main` returns is printed with a backtrace of this program. One line is enough.
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
@@ -145,13 +153,14 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Faults { args } => programs::faults(&workspace, &args),
         Task::Plot { args } => plot::run(&workspace, &args),
         Task::Bench(options) => bench::run(&workspace, &options),
-        Task::Fuzz(options) => fuzz::run(&workspace, &options),
+        Task::Property(options) => property::run(&workspace, &options),
+        Task::Mutants(options) => mutants::run(&workspace, &options),
         Task::Diagram { check: false } => diagram_files::write(&workspace),
         Task::Diagram { check: true } => diagram_files::check(&workspace),
         Task::Schema { check: false } => schema::write(&workspace),
         Task::Schema { check: true } => schema::check(&workspace),
         Task::Package(options) => package::run(&workspace, &options),
-        Task::Deny => deny::run(&workspace),
+        Task::Deny { advisories } => deny::run(&workspace, advisories),
         Task::Setup => {
             let python = python::set_up(&workspace)?;
             let node = node::set_up(&workspace)?;

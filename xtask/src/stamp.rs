@@ -3,11 +3,10 @@
 //! The stamp is written last. A directory without its stamp, or with the stamp of an older lock, is
 //! made anew from nothing, so a set-up that was cut short never passes for a whole one.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use sha2::{Digest, Sha256};
 
 /// A SHA-256 over all that decides what a directory of tools holds.
@@ -31,19 +30,7 @@ pub(crate) fn is_current(directory: &Path, digest: &str) -> bool {
 
 /// Stamps the directory.
 pub(crate) fn write(directory: &Path, digest: &str) -> Result<()> {
-    let path = path(directory);
-    fs::write(&path, format!("{digest}\n")).with_context(|| format!("writing {}", path.display()))
-}
-
-/// Removes the directory with all it holds, and makes it anew, empty.
-pub(crate) fn clear(directory: &Path) -> Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("removing {}", directory.display()));
-        }
-        _ => {}
-    }
-    fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))
+    Ok(fs::write(path(directory), format!("{digest}\n"))?)
 }
 
 fn path(directory: &Path) -> PathBuf {
@@ -53,11 +40,7 @@ fn path(directory: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A directory for one test, under the system's own place for such.
-    fn scratch(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("hookline-xtask-{}-{name}", std::process::id()))
-    }
+    use crate::folder;
 
     #[test]
     fn a_digest_is_sha_256_in_hexadecimal_and_tells_parts_apart() {
@@ -71,30 +54,27 @@ mod tests {
 
     #[test]
     fn a_directory_is_current_only_with_the_stamp_of_the_present_lock() -> Result<()> {
-        let directory = scratch("current");
-        clear(&directory)?;
+        let scratch = tempfile::tempdir()?;
+        let directory = scratch.path();
         assert!(
-            !is_current(&directory, "new"),
+            !is_current(directory, "new"),
             "no stamp: the set-up was cut short"
         );
-        write(&directory, "old")?;
-        assert!(!is_current(&directory, "new"), "the stamp of an older lock");
-        write(&directory, "new")?;
-        assert!(is_current(&directory, "new"));
-        fs::remove_dir_all(&directory)?;
-        assert!(!is_current(&directory, "new"), "no directory");
+        write(directory, "old")?;
+        assert!(!is_current(directory, "new"), "the stamp of an older lock");
+        write(directory, "new")?;
+        assert!(is_current(directory, "new"));
+        assert!(!is_current(&directory.join("none"), "new"), "no directory");
         Ok(())
     }
 
     #[test]
-    fn clearing_removes_the_stamp_with_the_rest() -> Result<()> {
-        let directory = scratch("clear");
-        clear(&directory)?;
-        write(&directory, "digest")?;
-        fs::write(directory.join("half-made"), "")?;
-        clear(&directory)?;
-        assert_eq!(fs::read_dir(&directory)?.count(), 0);
-        fs::remove_dir_all(&directory)?;
+    fn making_a_directory_empty_removes_the_stamp_with_the_rest() -> Result<()> {
+        let scratch = tempfile::tempdir()?;
+        write(scratch.path(), "digest")?;
+        fs::write(scratch.path().join("half-made"), "")?;
+        folder::make_empty(scratch.path())?;
+        assert!(!is_current(scratch.path(), "digest"));
         Ok(())
     }
 }

@@ -12,7 +12,23 @@ use crate::cargo::{Programs, REMEDY, cargo};
 use crate::programs::{CDK, DEVELOPMENT, FUNCTIONS_DIR, NODE, PYTHON};
 use crate::tally::{ResultLines, Tally};
 use crate::workspace::Workspace;
-use crate::{cdk, command, diagram_files, node, python, schema, state_machines, traffic};
+use crate::{
+    cdk, command, diagram_files, node, python, schema, state_machines, traffic, workflows,
+};
+
+/// What `cargo doc` documents. `--examples`, of which there are none, makes Cargo choose the features of the tests' dependencies, as
+/// clippy's build does: without it, the AWS SDK would be checked twice. A program whose name begins with `hookline` is left
+/// out: its pages would have the place of a library's.
+const DOCUMENTATION: [&str; 8] = [
+    "--workspace",
+    "--locked",
+    "--no-deps",
+    "--document-private-items",
+    "--lib",
+    "--bin",
+    "[!h]*",
+    "--examples",
+];
 
 /// One of the checks, in the order that they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -21,6 +37,10 @@ pub(crate) enum Step {
     Format,
     /// Clippy has no warning
     Clippy,
+    /// The documentation of all crates has no warning
+    Rustdoc,
+    /// The workflows and Dependabot's file are valid
+    Workflows,
     /// The state machines are valid Amazon States Language
     Asl,
     /// The generated files say what the state machines and the types say
@@ -38,6 +58,8 @@ impl Step {
         match self {
             Self::Format => "format: all Rust files are as rustfmt writes them",
             Self::Clippy => "clippy: no warnings",
+            Self::Rustdoc => "rustdoc: no warnings",
+            Self::Workflows => "workflows: the workflows and Dependabot's file are valid",
             Self::Asl => "asl: the state machines are valid",
             Self::Docs => {
                 "docs: the diagrams are those of the state machines, the schema that of the types"
@@ -60,6 +82,14 @@ impl Step {
                     .args(["-D", "warnings"]),
                 REMEDY,
             )?,
+            Self::Rustdoc => command::run(
+                cargo(workspace)
+                    .env("RUSTDOCFLAGS", "-D warnings")
+                    .arg("doc")
+                    .args(DOCUMENTATION),
+                REMEDY,
+            )?,
+            Self::Workflows => workflows::check(workspace)?,
             Self::Asl => state_machines::validate(workspace)?,
             Self::Docs => {
                 diagram_files::check(workspace)?;

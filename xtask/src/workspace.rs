@@ -2,10 +2,13 @@
 //! same from any directory.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
+
+use crate::folder;
 
 /// The root of the workspace, and the places under it that the commands use.
 #[derive(Debug)]
@@ -38,26 +41,24 @@ impl Workspace {
         self.root.join(relative)
     }
 
+    /// Cargo's target folder.
+    pub(crate) fn target(&self) -> Result<PathBuf> {
+        match env::var_os("CARGO_TARGET_DIR") {
+            Some(folder) => std::path::absolute(folder).context("finding the target folder"),
+            None => Ok(self.path("target")),
+        }
+    }
+
     /// The state machines, in the order of their names.
     pub(crate) fn state_machines(&self) -> Result<Vec<PathBuf>> {
         let folder = self.path("statemachine");
-        let entries =
-            fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
-        let mut found = Vec::new();
-        for entry in entries {
-            let path = entry
-                .with_context(|| format!("reading {}", folder.display()))?
-                .path();
-            if path.to_string_lossy().ends_with(".asl.json") {
-                found.push(path);
-            }
-        }
+        let mut found = folder::list(&folder)?;
+        found.retain(|path| path.to_string_lossy().ends_with(".asl.json"));
         anyhow::ensure!(
             !found.is_empty(),
             "there is no *.asl.json in {}",
             folder.display()
         );
-        found.sort();
         Ok(found)
     }
 
@@ -65,9 +66,9 @@ impl Workspace {
     /// two commands started at once do not both set them up.
     pub(crate) fn hold_tools(&self) -> Result<File> {
         let folder = self.path(".local");
-        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        fs::create_dir_all(&folder)?;
         let path = folder.join("lock");
-        let file = File::create(&path).with_context(|| format!("opening {}", path.display()))?;
+        let (file, _) = fs::File::create(&path)?.into_parts();
         file.lock()
             .with_context(|| format!("waiting for {}", path.display()))?;
         Ok(file)

@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: the property tests of all that reads input from outside, optimised, with many cases.
+//! `cargo xtask property`: the property tests of all that reads input from outside, optimised, with many cases.
 
 use std::process::ExitCode;
 
@@ -72,7 +72,7 @@ impl Selection {
 
 /// How much.
 #[derive(Debug, Args)]
-pub(crate) struct FuzzOptions {
+pub(crate) struct PropertyOptions {
     /// Cases for each property
     #[arg(long, default_value_t = 1_000_000)]
     cases: u32,
@@ -81,7 +81,7 @@ pub(crate) struct FuzzOptions {
     only: Vec<Target>,
 }
 
-impl FuzzOptions {
+impl PropertyOptions {
     fn targets(&self) -> Vec<Target> {
         if !self.only.is_empty() {
             return self.only.clone();
@@ -92,7 +92,7 @@ impl FuzzOptions {
 }
 
 /// Runs the tests; the first that fails ends it, with its input as proptest shows it.
-pub(crate) fn run(workspace: &Workspace, options: &FuzzOptions) -> Result<ExitCode> {
+pub(crate) fn run(workspace: &Workspace, options: &PropertyOptions) -> Result<ExitCode> {
     let runs: Vec<_> = options
         .targets()
         .into_iter()
@@ -119,12 +119,12 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Cli {
         #[command(flatten)]
-        fuzz: FuzzOptions,
+        property: PropertyOptions,
     }
 
     #[test]
     fn a_million_cases_of_all_but_what_takes_days() -> Result<()> {
-        let options = Cli::try_parse_from(["fuzz"])?.fuzz;
+        let options = Cli::try_parse_from(["property"])?.property;
         assert_eq!(options.cases, 1_000_000);
         assert_eq!(
             options.targets(),
@@ -140,13 +140,13 @@ mod tests {
 
     #[test]
     fn or_what_is_asked_for() -> Result<()> {
-        let line = ["fuzz", "--cases", "5", "--only", "services"];
-        let options = Cli::try_parse_from(line)?.fuzz;
+        let line = ["property", "--cases", "5", "--only", "services"];
+        let options = Cli::try_parse_from(line)?.property;
         assert_eq!(
             (options.cases, options.targets()),
             (5, vec![Target::Services])
         );
-        assert!(Cli::try_parse_from(["fuzz", "--cases", "many"]).is_err());
+        assert!(Cli::try_parse_from(["property", "--cases", "many"]).is_err());
         Ok(())
     }
 }
