@@ -183,7 +183,7 @@ fn tests(workspace: &Workspace) -> Result<Tally> {
 }
 
 /// Runs a program that writes result lines as `cargo test` does, and adds them up.
-fn counted(mut program: Command, name: &str) -> Result<Tally> {
+pub(crate) fn counted(mut program: Command, name: &str) -> Result<Tally> {
     let mut child = program
         .spawn()
         .map_err(|error| command::start_error(&program, error, REMEDY))?;
