@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: builds what is measured, runs criterion's benchmark, and has the rest measured and written to
-//! docs/performance.md by the program `bench` of the tests.
+//! `cargo xtask bench`: builds what is measured, runs criterion's benchmark, and has the rest
+//! measured and written to docs/performance.md by the program `bench` of the tests.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -27,17 +27,18 @@ enum Part {
     ColdStart,
     /// Calls, state transitions and dollars
     Cost,
-    /// Large scale-outs in virtual time; only when asked for, as they take an hour
+    /// Large scale-outs in virtual time; they take an hour, so they are not in the default
     ScaleOuts,
 }
 
-/// What is to be measured.
+/// What to measure.
 #[derive(Debug, Args)]
 pub(crate) struct BenchOptions {
-    /// Measure this only; may be given several times. All but scale-outs unless told
+    /// Measure these only; may be given several times [default: all but scale-outs]
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
-    /// More arguments for the program that measures, as they are: --print, --trace, --seeds N, --starts N, --most-nodes N
+    /// More arguments for the program that measures: --print, --trace, --seeds N, --starts N,
+    /// --most-nodes N
     #[arg(last = true)]
     args: Vec<OsString>,
 }
@@ -62,7 +63,7 @@ impl BenchOptions {
     }
 }
 
-/// Measures. Returns only if something could not be built or started.
+/// Measures. Returns only if something cannot be built or started.
 pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<ExitCode> {
     let mut bench = Command::new(optimised_program(workspace, "tests/bench", "bench")?);
     // It writes to docs/.
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn all_is_measured_but_what_takes_an_hour() -> Result<()> {
+    fn the_default_is_all_parts_but_the_scale_outs() -> Result<()> {
         assert_eq!(
             args("bench")?,
             [
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn or_what_is_asked_for() -> Result<()> {
+    fn parts_can_be_chosen() -> Result<()> {
         assert_eq!(
             args("bench --only scale-outs --only launch")?,
             ["--only", "launch", "--only", "scale-outs"]

@@ -24,8 +24,9 @@ pub(crate) fn cargo(workspace: &Workspace) -> Command {
     command
 }
 
-/// Removes what Cargo told this program about its own package from the environment of a command that calls Cargo. Build scripts
-/// (ring's is one) watch these variables, and would run again each time that a build under xtask follows one without it.
+/// Removes what Cargo told this program about its own package from the environment of a command
+/// that calls Cargo. Build scripts (ring's is one) watch these variables, and would run again each
+/// time that a build under xtask follows one without it.
 pub(crate) fn forget_package(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

@@ -8,8 +8,8 @@ use crate::cargo::{REMEDY, cargo};
 use crate::command;
 use crate::workspace::Workspace;
 
-/// Installs a tool from crates.io if this version is not there, and returns its executable. The first time it is compiled,
-/// which takes minutes.
+/// Installs a tool from crates.io if this version is not there, and returns its executable. The
+/// first time it is compiled, which takes minutes.
 pub(crate) fn set_up(workspace: &Workspace, name: &str, version: &str) -> Result<PathBuf> {
     let _held = workspace.hold_tools()?;
     let tools = workspace.path(".local/tools");

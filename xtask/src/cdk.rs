@@ -1,4 +1,5 @@
-//! The CDK app in `cdk/`: its npm packages, its lint (ESLint, Prettier, the TypeScript compiler), and its tests.
+//! The CDK app in `cdk/`: its npm packages, its lint (ESLint, Prettier, the TypeScript compiler),
+//! and its tests.
 
 use std::path::Path;
 use std::process::Command;
@@ -37,7 +38,8 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
         "Installing the CDK app's packages in cdk/node_modules (the first time, and when their lock changes) …"
     );
     folder::make_empty(&modules)?;
-    // What these packages would run when they are installed only looks for compilers: each platform has a package.
+    // What these packages would run when they are installed only looks for compilers: each platform
+    // has a package.
     command::run(
         Command::new("npm")
             .args([
@@ -100,7 +102,8 @@ fn npm(folder: &Path) -> Command {
     npm
 }
 
-/// The counts in Jest's report. A file of tests that could not be run has none in it, and is one failure.
+/// The counts in Jest's report. A file of tests that could not be run has none in it, and is one
+/// failure.
 fn of_report(text: &[u8]) -> Result<Tally> {
     let report: Value = serde_json::from_slice(text).context("reading Jest's report")?;
     let count = |name: &str| {

@@ -1,8 +1,10 @@
-//! What a function's program asks of the system that it runs on, read from its ELF file: whether Lambda can run it.
+//! What a function's executable needs of the system, read from its ELF file, and whether Lambda can
+//! run it.
 //!
-//! Lambda's `provided.al2023` is Amazon Linux 2023 (AWS Lambda Developer Guide, "OS-only runtimes"), with glibc 2.34. A program that
-//! was linked against a newer glibc may ask for more, and is then refused by the loader at each cold start (as in
-//! awslabs/aws-lambda-rust-runtime, issue 932).
+//! Lambda's `provided.al2023` is Amazon Linux 2023 (AWS Lambda Developer Guide, "OS-only
+//! runtimes"), with glibc 2.34. A program that was linked against a newer glibc may need a newer
+//! one; then the loader refuses it at each cold start (as in awslabs/aws-lambda-rust-runtime, issue
+//! 932).
 
 use std::fmt;
 
@@ -15,7 +17,8 @@ use goblin::elf::section_header::SHT_SYMTAB;
 /// The glibc of `provided.al2023`.
 pub(crate) const GLIBC: Version = Version(2, 34);
 
-/// The libraries of glibc and of the compiler, which `provided.al2023` has. (The loader's name differs with the architecture.)
+/// The libraries of glibc and of the compiler, which `provided.al2023` has. (The loader's name
+/// differs with the architecture.)
 const LIBRARIES: [&str; 7] = [
     "libc.so.6",
     "libdl.so.2",
@@ -26,7 +29,8 @@ const LIBRARIES: [&str; 7] = [
     "ld-linux-",
 ];
 
-/// The flag of a version that only weak symbols need: the loader can do without it (`VER_FLG_WEAK` of `elf.h`).
+/// The flag of a version that only weak symbols need: the loader can do without it (`VER_FLG_WEAK`
+/// of `elf.h`).
 const WEAK: u16 = 2;
 
 /// An instruction set that Lambda has, by Lambda's name (CreateFunction `Architectures`).
@@ -40,7 +44,7 @@ pub(crate) enum Arch {
 }
 
 impl Arch {
-    /// That of this machine, if Lambda has it.
+    /// The architecture of this machine, if Lambda has it.
     pub(crate) fn of_this_machine() -> Option<Self> {
         match std::env::consts::ARCH {
             "x86_64" => Some(Self::X86_64),
@@ -85,7 +89,8 @@ impl fmt::Display for Version {
 }
 
 impl Version {
-    /// The version in a name such as `GLIBC_2.34` or `GLIBC_2.2.5`. None for one that is no number, as `GLIBC_ABI_DT_RELR`.
+    /// The version in a name such as `GLIBC_2.34` or `GLIBC_2.2.5`. Returns `None` if the version
+    /// is not numeric, as in `GLIBC_ABI_DT_RELR`.
     fn of(name: &str) -> Option<Self> {
         let mut numbers = name.strip_prefix("GLIBC_")?.split('.');
         let version = Self(numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
@@ -93,13 +98,13 @@ impl Version {
     }
 }
 
-/// What a program asks for.
+/// What a program needs.
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
-    /// None when Lambda has no such machine.
+    /// `None` if Lambda has no such architecture.
     arch: Option<Arch>,
     libraries: Vec<String>,
-    /// The versions of glibc's symbols, each with the symbols that are of it.
+    /// The versions of glibc's symbols, each with its symbols.
     versions: Vec<(String, Vec<String>)>,
     /// Whether it has symbols that only a debugger reads.
     has_symbols: bool,
@@ -137,7 +142,7 @@ impl Needs {
         Ok(needs)
     }
 
-    /// The newest glibc that it asks for.
+    /// The newest glibc that it needs.
     pub(crate) fn glibc(&self) -> Option<Version> {
         self.versions
             .iter()
@@ -145,7 +150,8 @@ impl Needs {
             .max()
     }
 
-    /// Fails unless Lambda can run it on that machine, with all that is wrong.
+    /// Fails unless Lambda can run it on that architecture. The error names everything that is
+    /// wrong.
     pub(crate) fn check(&self, arch: Arch) -> Result<()> {
         let mut problems = Vec::new();
         if self.arch != Some(arch) {
@@ -176,7 +182,7 @@ impl Needs {
         Ok(())
     }
 
-    /// Fails unless it is small: without symbols for a debugger.
+    /// Fails if it has symbols for a debugger, which make it large.
     pub(crate) fn check_stripped(&self) -> Result<()> {
         if self.has_symbols {
             bail!("it is not stripped; build it with --release, or strip it");
@@ -224,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_provided_al2023_has_may_be_asked_for() {
+    fn a_program_that_needs_what_provided_al2023_has_is_accepted() {
         let needs = of_glibc(&["GLIBC_2.17", "GLIBC_2.34", "GLIBC_2.2.5"]);
         assert_eq!(refusal(&needs, Arch::Arm64), "");
         assert_eq!(needs.glibc(), Some(Version(2, 34)));
@@ -247,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_another_library_and_symbols_are_refused() {
+    fn another_architecture_another_library_and_symbols_are_refused() {
         let mut needs = of_glibc(&[]);
         assert_eq!(
             refusal(&needs, Arch::X86_64),
@@ -261,7 +267,7 @@ mod tests {
         assert!(Needs::read(b"#!/bin/sh\n").is_err());
     }
 
-    /// This program is one: what is read of it is what the system says of it.
+    /// The test program itself is an ELF file of this machine.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_program_is_read() -> Result<()> {
@@ -278,8 +284,8 @@ mod tests {
         Ok(())
     }
 
-    /// The functions as they were built for the tests. A machine with a newer glibc than Lambda's is no reason for one of them to
-    /// ask for more: Rust's standard library does not.
+    /// The functions as they were built for the tests. Rust's standard library needs no newer glibc
+    /// than Lambda's, even on a machine that has one.
     #[cfg(target_os = "linux")]
     #[test]
     fn the_functions_need_no_newer_glibc_than_lambda_has() -> Result<()> {

@@ -1,8 +1,9 @@
 //! The project's commands. `cargo xtask --help` lists them.
 //!
-//! There is no other task runner. What a command needs beside Rust (a Python with the Step Functions engine, a Node.js tool that
-//! reads state machines) it sets up by itself in `.local/`, from the locks in `tools/`. This file has the commands and their
-//! options; each file beside it does what its name says. The commands run on Linux and macOS.
+//! There is no other task runner. What a command needs beside Rust (a Python with the Step
+//! Functions engine, a Node.js tool that reads state machines) it sets up by itself in `.local/`,
+//! from the locks in `tools/`. This file has the commands and their options; each file beside it
+//! does what its name says. The commands run on Linux and macOS.
 
 mod bench;
 mod cargo;
@@ -51,10 +52,11 @@ struct Cli {
 /// One of the project's commands.
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Run every check: format, lints, documentation, workflows, state machines, generated files, tests
+    /// Run every check: format, lints, documentation, workflows, state machines, generated files,
+    /// tests
     ///
-    /// A check that fails does not stop the checks after it. The last line of the output is `N passed, N failed`: each
-    /// test counts as one, and so does each check that is not a test.
+    /// A check that fails does not stop the checks after it. The last line of the output is `N
+    /// passed, N failed`: each test counts as one, and so does each check that is not a test.
     Test {
         /// Run this check only
         #[arg(long, value_name = "STEP")]
@@ -72,9 +74,9 @@ enum Task {
     },
     /// Simulate a scale-out of any size in virtual time
     ///
-    /// Runs the real handlers and the real AWS SDK on a paused clock. The first optimised build compiles the SDK (some minutes).
-    /// `cargo xtask sim -- --help` shows the options: --nodes, --networks, --azs, --subnet-prefix, --subnets-per-az,
-    /// --waves, --seed, --report and more.
+    /// Runs the real handlers and the real AWS SDK on a paused clock. The first optimised build
+    /// compiles the SDK (some minutes). `cargo xtask sim -- --help` shows the options: --nodes,
+    /// --networks, --azs, --subnet-prefix, --subnets-per-az, --waves, --seed, --report and more.
     Sim {
         /// Arguments of the scale-out simulator
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -90,8 +92,9 @@ enum Task {
     },
     /// Draw how scale-outs grow: docs/scale.svg and docs/scale.json
     ///
-    /// Simulates scale-outs of 1 to 500 nodes for each way to choose an address. `cargo xtask plot -- --help` shows the
-    /// options: --nodes, --seed, --limit, --most-nodes-of-others, --draw-only and more.
+    /// Simulates scale-outs of 1 to 500 nodes for each way to choose an address. `cargo xtask plot
+    /// -- --help` shows the options: --nodes, --seed, --limit, --most-nodes-of-others, --draw-only
+    /// and more.
     Plot {
         /// Arguments of the plot
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -103,9 +106,9 @@ enum Task {
     Property(property::PropertyOptions),
     /// Run mutation tests of the domain crate; fail if a change of its code goes unnoticed
     ///
-    /// cargo-mutants changes one place at a time and runs the crate's tests. A mutant that no test notices fails the command,
-    /// unless .cargo/mutants-accepted.json names it with a reason. Installs cargo-mutants into .local/tools the first
-    /// time, which compiles it (some minutes).
+    /// cargo-mutants changes one place at a time and runs the crate's tests. A mutant that no test
+    /// notices fails the command, unless .cargo/mutants-accepted.json names it with a reason.
+    /// Installs cargo-mutants into .local/tools the first time, which compiles it (some minutes).
     Mutants(mutants::Options),
     /// Draw the state machines: statemachine/NAME.md, and the marked place of docs/launch.md
     Diagram {
@@ -119,9 +122,11 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Build what is deployed into dist/: the functions' zips, the state machines, the templates, with checksums
+    /// Build what is deployed into dist/: the functions' zips, the state machines, the templates,
+    /// with checksums
     ///
-    /// Builds the functions optimised, and checks that Lambda has their architecture, their libraries and their glibc.
+    /// Builds the functions optimised, and checks that Lambda has their architecture, their
+    /// libraries and their glibc.
     Package(package::Options),
     /// Check the dependencies' licences, sources and duplicates with cargo-deny
     ///
@@ -137,7 +142,8 @@ enum Task {
 
 fn main() -> ExitCode {
     run(Cli::parse().task).unwrap_or_else(|error| {
-        // An error that `main` returns is printed with a backtrace of this program. One line is enough.
+        // An error that `main` returns is printed with a backtrace of this program. One line is
+        // enough.
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })

@@ -1,9 +1,9 @@
-//! `cargo xtask mutants`: mutation testing of the domain crate. cargo-mutants changes the code in one place at a time and runs the
-//! tests; a change that no test notices has survived.
+//! `cargo xtask mutants`: mutation testing of the domain crate. cargo-mutants changes the code in
+//! one place at a time and runs the tests; a change that no test notices has survived.
 //!
-//! A survivor fails the command unless `.cargo/mutants-accepted.json` names it with a reason. An entry of that list fails the
-//! command when the code has no such mutant any more, or when a test notices it. `.cargo/mutants.toml` has cargo-mutants'
-//! own settings.
+//! A survivor fails the command unless `.cargo/mutants-accepted.json` names it with a reason. An
+//! entry of that list fails the command when the code has no such mutant any more, or when a test
+//! notices it. `.cargo/mutants.toml` has cargo-mutants' own settings.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,7 +27,8 @@ const PACKAGE: &str = "hookline-domain";
 /// The accepted survivors, from the root of the workspace.
 const ACCEPTED: &str = ".cargo/mutants-accepted.json";
 
-/// cargo-mutants' exit codes that tell of mutants: all caught, some missed, some timed out (<https://mutants.rs/exit-codes.html>).
+/// cargo-mutants' exit codes that tell of mutants: all caught, some missed, some timed out
+/// (<https://mutants.rs/exit-codes.html>).
 const RESULTS: [i32; 3] = [0, 2, 3];
 
 /// More jobs than this give little: each has a copy of the source tree, and compiles it once.
@@ -41,11 +42,12 @@ pub(crate) struct Options {
     shard: Option<String>,
 }
 
-/// The mutants of each name. A name is `FILE: CHANGE in FUNCTION`, without line and column, so that it outlives changes
-/// elsewhere in the file; mutants of one function can have the same name.
+/// The mutants of each name. A name is `FILE: CHANGE in FUNCTION`, without line and column, so that
+/// it outlives changes elsewhere in the file; mutants of one function can have the same name.
 type Counts = BTreeMap<String, usize>;
 
-/// Tests the mutants. Fails if one survives that is not accepted, or if the list of accepted ones is stale.
+/// Tests the mutants. Fails if one survives that is not accepted, or if the list of accepted ones
+/// is stale.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let program = cargo_tools::set_up(workspace, "cargo-mutants", VERSION)?;
     let path = workspace.path(ACCEPTED);

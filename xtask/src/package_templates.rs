@@ -9,7 +9,8 @@ use fs_err as fs;
 use crate::workspace::Workspace;
 use crate::{cdk, command, folder};
 
-/// Synthesises the examples of the CDK app with the functions packaged for `arch`, and puts their templates under `dist`.
+/// Synthesises the examples of the CDK app with the functions packaged for `arch`, and puts their
+/// templates under `dist`.
 pub(crate) fn add(workspace: &Workspace, dist: &Path, arch: &str) -> Result<()> {
     cdk::set_up(workspace)?;
     let app = workspace.path("cdk");

@@ -1,4 +1,5 @@
-//! `cargo xtask plot`: builds the program that simulates and draws scale-outs, and runs it in the root of the workspace.
+//! `cargo xtask plot`: builds the program that simulates and draws scale-outs, and runs it in the
+//! root of the workspace.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};

@@ -1,4 +1,4 @@
-//! Building the workspace's own programs, and running the demo and the local AWS with them.
+//! Building the workspace's own programs, and running the demo and the fake AWS with them.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -21,11 +21,11 @@ pub(crate) const NODE: &str = "HOOKLINE_NODE";
 /// Where a test finds the CDK app, with its packages installed.
 pub(crate) const CDK: &str = "HOOKLINE_CDK";
 
-/// Where the demo of the traffic finds the local AWS: the program hookline-local.
+/// Where the demo of the traffic finds the fake AWS: the program hookline-local.
 pub(crate) const LOCAL: &str = "HOOKLINE_LOCAL";
 
-/// One selection of packages for all that runs optimised, so that Cargo settles on one set of features for each
-/// dependency: with two, it would compile the AWS SDK twice.
+/// The packages of everything that runs optimised. One selection for all makes Cargo choose one set
+/// of features for each dependency; with two, it would compile the AWS SDK twice.
 const PACKAGES: [&str; 12] = [
     "--package",
     "hookline",
@@ -41,36 +41,39 @@ const PACKAGES: [&str; 12] = [
     "hookline-suites",
 ];
 
-/// The build that the tests, the demos and the local AWS share: all packages, and the tests with them. Cargo counts the
-/// features that tests' own dependencies ask for only where tests are built; without them here, it would compile the AWS SDK
-/// and most of the rest once for the tests, and once more for the demos.
+/// The build that the tests, the demos and the fake AWS share: all packages, with the tests. Cargo
+/// enables the features that dev-dependencies need only if tests are built. Without the tests here,
+/// it would compile the AWS SDK and most of the rest once for the tests and once more for the
+/// demos.
 pub(crate) const DEVELOPMENT: [&str; 3] = ["--workspace", "--bins", "--tests"];
 
-/// What the demo is to show.
+/// What the demo shows.
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
     /// How many nodes to launch at once
     #[arg(long, default_value_t = 8)]
     nodes: u32,
-    /// How many Multus networks each node is wired to
+    /// How many Multus networks each node is attached to
     #[arg(long, default_value_t = 4)]
     networks: u32,
     /// How many Availability Zones the nodes are spread over
     #[arg(long, default_value_t = 3)]
     azs: u32,
-    /// Show plain groups, without hooks, whose nodes are only named: by the launch's event, and by CloudTrail's
+    /// Show plain groups without hooks, whose nodes are only named: by the launch event, and by
+    /// CloudTrail's event
     #[arg(long)]
     naming: bool,
-    /// Show the traffic across Availability Zones instead, of three hours of a generated cluster; `-- --help` shows its options
+    /// Show the traffic across Availability Zones instead: three hours of a generated cluster; `--
+    /// --help` shows the options
     #[arg(long, conflicts_with_all = ["naming", "release"])]
     traffic: bool,
     /// Write what happened to this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Run the functions as they are deployed: optimised (compiles them once more)
+    /// Run the functions optimised, as they are deployed (compiles them once more)
     #[arg(long)]
     release: bool,
-    /// More arguments for the demo, as they are
+    /// More arguments for the demo
     #[arg(last = true)]
     args: Vec<OsString>,
 }
@@ -90,7 +93,7 @@ impl DemoOptions {
             args.push("--naming".into());
         }
         if let Some(report) = &self.report {
-            // Said from the caller's directory; the demo runs in the root of the workspace.
+            // The path is relative to the caller's directory; the demo runs in the root.
             let report = path::absolute(report).context("finding the place of the report")?;
             args.extend(["--report".into(), report.into()]);
         }
@@ -99,7 +102,7 @@ impl DemoOptions {
     }
 }
 
-/// Builds and runs the demo. Returns only if it could not be started.
+/// Builds and runs the demo. Returns only if it cannot be started.
 pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitCode> {
     if options.traffic {
         return become_program(&mut traffic::demo(workspace, &options.args)?);
@@ -122,7 +125,7 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
     become_program(&mut demo)
 }
 
-/// Builds and starts the local AWS. Returns only if it could not be started.
+/// Builds and starts the fake AWS. Returns only if it cannot be started.
 pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
     let python = python::set_up(workspace)?;
     let programs = Programs::build(workspace, &DEVELOPMENT)?;
@@ -147,8 +150,8 @@ pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode
 /// The profile of what runs optimised and is not deployed.
 pub(crate) const OPTIMISED: [&str; 2] = ["--profile", "bench"];
 
-/// The optimised build of what is not deployed: the same selection and profile, so that all of it shares one build of the AWS
-/// SDK. `targets` are what is made of it, as `--test NAME`.
+/// The optimised build of what is not deployed: the same selection and profile, so that all of it
+/// shares one build of the AWS SDK. `targets` are what is made of it, as `--test NAME`.
 pub(crate) fn optimised<'a>(targets: &[&'a str]) -> Vec<&'a str> {
     let mut args = OPTIMISED.to_vec();
     args.extend(PACKAGES);
@@ -162,8 +165,8 @@ pub(crate) fn optimised_program(
     package: &str,
     name: &str,
 ) -> Result<PathBuf> {
-    // The benchmark, so that what only tests depend on counts here too: without it, Cargo would compile the SDK once for
-    // programs and once more for tests and benchmarks.
+    // The benchmark, so that what only tests depend on counts here too: without it, Cargo would
+    // compile the SDK once for programs and once more for tests and benchmarks.
     let targets = ["--bin", name, "--bench", "allocator"];
     let programs = Programs::build(workspace, &optimised(&targets))?;
     programs
@@ -171,7 +174,7 @@ pub(crate) fn optimised_program(
         .map(Path::to_path_buf)
 }
 
-/// Builds and runs the simulator. Returns only if it could not be started.
+/// Builds and runs the scale-out simulator. Returns only if it cannot be started.
 pub(crate) fn sim(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
     virtual_time(
         &optimised_program(workspace, "tests/simulator", "sim")?,
@@ -179,22 +182,23 @@ pub(crate) fn sim(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> 
     )
 }
 
-/// Builds and runs the fault matrix, whose runs are small. Returns only if it could not be started.
+/// Builds and runs the fault matrix. Its runs are small, so the build is not optimised. Returns
+/// only if it cannot be started.
 pub(crate) fn faults(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
     let programs = Programs::build(workspace, &DEVELOPMENT)?;
     virtual_time(programs.path(workspace, "tests/simulator", "faults")?, args)
 }
 
-/// A program that needs nothing but itself; it runs where the caller is, so that the paths it is given mean what they
-/// mean there.
+/// A program that needs nothing but itself; it runs where the caller is, so that the paths it is
+/// given mean what they mean there.
 fn virtual_time(program: &Path, args: &[OsString]) -> Result<ExitCode> {
     let mut program = Command::new(program);
     program.args(args);
     become_program(&mut program)
 }
 
-/// Puts the program in the place of this process: Ctrl-C reaches it and only it, it takes the time
-/// it needs to stop what it started, and its exit status is the command's.
+/// Replaces this process with the program. So Ctrl-C reaches only the program, which can stop what
+/// it started, and its exit status is the command's.
 pub(crate) fn become_program(program: &mut Command) -> Result<ExitCode> {
     let error = program.exec();
     Err(command::start_error(
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_demo_is_told_every_number_and_what_follows_two_dashes() -> Result<()> {
+    fn the_demo_gets_every_number_and_what_follows_two_dashes() -> Result<()> {
         assert_eq!(
             args("demo")?,
             ["--nodes", "8", "--networks", "4", "--azs", "3"]
@@ -245,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn the_report_is_named_from_the_root() -> Result<()> {
+    fn the_path_of_the_report_is_absolute() -> Result<()> {
         let args = args("demo --report out.html")?;
         let report = args.last().map(PathBuf::from);
         assert!(report.is_some_and(|path| path.is_absolute() && path.ends_with("out.html")));

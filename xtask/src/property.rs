@@ -1,4 +1,5 @@
-//! `cargo xtask property`: the property tests of all parsers of input from outside, optimised, with many cases.
+//! `cargo xtask property`: the property tests of all parsers of input from outside, optimised, with
+//! many cases.
 
 use std::process::{ExitCode, Stdio};
 
@@ -96,7 +97,8 @@ impl PropertyOptions {
     }
 }
 
-/// Runs the tests. The first one that fails ends the command; proptest shows its input. A selection without a test is an error.
+/// Runs the tests. The first one that fails ends the command; proptest shows its input. A selection
+/// without a test is an error.
 pub(crate) fn run(workspace: &Workspace, options: &PropertyOptions) -> Result<ExitCode> {
     let runs: Vec<_> = options
         .targets()

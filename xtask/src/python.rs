@@ -1,5 +1,5 @@
-//! The private Python environments: `.local/python`, with the Step Functions engine and the AWS clients
-//! that the tests drive, and `.local/zig`, with what links for other machines.
+//! The private Python environments: `.local/python`, with the Step Functions engine and the AWS
+//! clients that the tests drive, and `.local/zig`, with what links for other machines.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -85,7 +85,8 @@ fn environment(workspace: &Workspace, name: &str, what: &str) -> Result<PathBuf>
 /// scripts and cannot be moved) and the Python under it. None if that Python is not there.
 fn digest(lock: &[u8], directory: &Path) -> Option<String> {
     // Through all links: after the system's python3 went from one version to the next, this names
-    // another file, and the packages, which lie in a folder named for the version, are out of reach.
+    // another file, and the packages, which lie in a folder named for the version, are out of
+    // reach.
     let base = fs::canonicalize(directory.join("bin/python")).ok()?;
     Some(stamp::digest(&[
         lock,

@@ -1,5 +1,5 @@
-//! `functions/profile.schema.json` and `naming-profile.schema.json`, the JSON Schemas of profiles: written from the Rust
-//! types, by a program that has them.
+//! `functions/profile.schema.json` and `naming-profile.schema.json`, the JSON Schemas of profiles:
+//! written from the Rust types, by a program that has them.
 
 use std::process::{Command, ExitCode};
 
@@ -11,13 +11,13 @@ use crate::command;
 use crate::programs::DEVELOPMENT;
 use crate::workspace::Workspace;
 
-/// The files, from the root of the workspace, and what the program is told to write each.
+/// The files, from the root of the workspace, and the program's arguments to write each.
 const FILES: [(&str, &[&str]); 2] = [
     ("functions/profile.schema.json", &[]),
     ("functions/naming-profile.schema.json", &["naming"]),
 ];
 
-/// Writes the schemas that are not what the types say.
+/// Writes the schemas that differ from the types.
 pub(crate) fn write(workspace: &Workspace) -> Result<ExitCode> {
     let programs = Programs::build(workspace, &DEVELOPMENT)?;
     for (file, arguments) in FILES {
@@ -31,19 +31,19 @@ pub(crate) fn write(workspace: &Workspace) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails if a schema is not what the types say.
+/// Fails if a schema differs from the types.
 pub(crate) fn check(workspace: &Workspace) -> Result<ExitCode> {
     let programs = Programs::build(workspace, &DEVELOPMENT)?;
     for (file, arguments) in FILES {
         if fs::read(workspace.path(file))? != generate(workspace, &programs, arguments)? {
-            bail!("{file}: not what the types say; run `cargo xtask schema`");
+            bail!("{file}: differs from the types; run `cargo xtask schema`");
         }
         println!("{file} is current");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A schema, as its file should have it.
+/// A schema, as its file must have it.
 fn generate(workspace: &Workspace, programs: &Programs, arguments: &[&str]) -> Result<Vec<u8>> {
     let mut program = Command::new(programs.path(workspace, "tests/testkit", "profile-schema")?);
     program.args(arguments);

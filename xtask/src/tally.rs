@@ -37,8 +37,8 @@ impl Tally {
         self.passed > 0 && self.failed == 0
     }
 
-    /// The counts in a line such as
-    /// `test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
+    /// The counts in a line such as `test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0
+    /// filtered out; finished in 0.01s`.
     fn of_result_line(line: &str) -> Option<Self> {
         let counts = line.strip_prefix("test result: ")?;
         let mut tally = Self::default();

@@ -16,13 +16,15 @@ use crate::{
     cdk, command, diagram_files, node, python, schema, state_machines, traffic, workflows,
 };
 
-/// What `cargo doc` documents. `--examples`, of which there are none, makes Cargo choose the features of the tests' dependencies, as
-/// clippy's build does: without it, the AWS SDK would be checked twice. A program whose name begins with `hookline` is left
-/// out: its pages would have the place of a library's.
-const DOCUMENTATION: [&str; 8] = [
+/// What `cargo doc` documents. `--examples`, of which there are none, makes Cargo choose the
+/// features of the tests' dependencies, as clippy's build does: without it, the AWS SDK would be
+/// checked twice. A program whose name begins with `hookline` is left out: its pages would have the
+/// place of a library's.
+const DOCUMENTATION: [&str; 9] = [
     "--workspace",
     "--locked",
     "--no-deps",
+    "--keep-going",
     "--document-private-items",
     "--lib",
     "--bin",
@@ -33,7 +35,7 @@ const DOCUMENTATION: [&str; 8] = [
 /// One of the checks, in the order that they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
-    /// All Rust files are as rustfmt writes them
+    /// All Rust files are formatted by rustfmt
     Format,
     /// Clippy has no warning
     Clippy,
@@ -43,11 +45,11 @@ pub(crate) enum Step {
     Workflows,
     /// The state machines are valid Amazon States Language
     Asl,
-    /// The generated files say what the state machines and the types say
+    /// The generated files match the state machines and the types
     Docs,
     /// The CDK app: its lint and its tests
     Cdk,
-    /// The cross-AZ query gives the truth of generated flow logs, and what is around it holds together
+    /// The cross-AZ query gives the right answers for generated flow logs; its manifests are valid
     Traffic,
     /// The tests, with the functions built and the Step Functions engine ready
     Tests,
@@ -56,13 +58,13 @@ pub(crate) enum Step {
 impl Step {
     fn headline(self) -> &'static str {
         match self {
-            Self::Format => "format: all Rust files are as rustfmt writes them",
+            Self::Format => "format: all Rust files are formatted by rustfmt",
             Self::Clippy => "clippy: no warnings",
             Self::Rustdoc => "rustdoc: no warnings",
             Self::Workflows => "workflows: the workflows and Dependabot's file are valid",
             Self::Asl => "asl: the state machines are valid",
             Self::Docs => {
-                "docs: the diagrams are those of the state machines, the schema that of the types"
+                "docs: the diagrams match the state machines, the schemas match the types"
             }
             Self::Cdk => "cdk: lint, types and tests of the CDK app",
             Self::Traffic => "traffic: the cross-AZ query, its state machine, its manifests",
@@ -74,7 +76,7 @@ impl Step {
         match self {
             Self::Format => {
                 command::run(cargo(workspace).args(["fmt", "--all", "--check"]), REMEDY)
-                    .map_err(|error| anyhow!("{error}; `cargo fmt --all` puts it right"))?
+                    .map_err(|error| anyhow!("{error}; `cargo fmt --all` formats them"))?
             }
             Self::Clippy => command::run(
                 cargo(workspace)
@@ -141,12 +143,12 @@ pub(crate) fn run(workspace: &Workspace, only: Option<Step>) -> Result<ExitCode>
     })
 }
 
-/// Builds the functions, sets up the tools, runs `cargo test` and adds up its results. A preparation
-/// that fails counts as one failure; the tests that can do without it are run all the same.
+/// Builds the functions, sets up the tools, runs `cargo test` and adds up its results. A
+/// preparation that fails counts as one failure; the tests still run, since most do not need it.
 fn tests(workspace: &Workspace) -> Result<Tally> {
     let mut total = Tally::default();
     let mut test = cargo(workspace);
-    // --no-fail-fast: a failing test program is no reason not to hear of the others.
+    // --no-fail-fast: the result counts the tests of every program.
     test.args(["test", "--workspace", "--locked", "--no-fail-fast"])
         .stdout(Stdio::piped());
 
@@ -166,7 +168,7 @@ fn tests(workspace: &Workspace) -> Result<Tally> {
             }
         }
     }
-    // What does not compile here does not compile there either, hence the `?`.
+    // `cargo test` compiles the same code, so there is no use in going on if this fails.
     let programs = Programs::build(workspace, &DEVELOPMENT)?;
     match programs.folder(workspace, "functions") {
         Ok(folder) => {
@@ -197,7 +199,7 @@ pub(crate) fn counted(mut program: Command, name: &str) -> Result<Tally> {
         .wait()
         .with_context(|| format!("waiting for {name}"))?;
     if !status.success() && results.failed == 0 {
-        // A test program that did not compile, or died before it could say how many failed.
+        // A test program did not compile, or ended before it printed how many tests failed.
         say(format_args!("error: {name} failed ({status})"));
         results.add(Tally::FAILED);
     } else if results.passed == 0 && results.failed == 0 {
@@ -206,7 +208,7 @@ pub(crate) fn counted(mut program: Command, name: &str) -> Result<Tally> {
     Ok(results)
 }
 
-/// Writes the output on as it comes, and adds up the results in it.
+/// Copies the output to our own as it comes, and adds up the results in it.
 fn pass_through(mut output: impl Read) -> io::Result<Tally> {
     let mut results = ResultLines::default();
     let mut buffer = vec![0; 8192];
@@ -222,8 +224,8 @@ fn pass_through(mut output: impl Read) -> io::Result<Tally> {
     }
 }
 
-/// Writes a line of our own, in its place among the lines of the programs that the checks run.
+/// Writes a line between the lines of the programs that the checks run.
 fn say(line: impl Display) {
-    // Nobody is left to read it if this fails, and the exit status still tells.
+    // If this fails, the output is closed; the exit status still tells the result.
     let _ = writeln!(io::stdout(), "{line}").and_then(|()| io::stdout().flush());
 }

@@ -1,6 +1,6 @@
-//! The tests of `traffic/`: the cross-AZ query on generated flow logs, its state machine, its manifests. They are Python, because
-//! the engines that run Athena's SQL on one machine are. And the demo of it. Both run the pipeline with the local AWS and the
-//! real extract-pods.
+//! The tests of `traffic/`: the cross-AZ query on generated flow logs, its state machine, its
+//! manifests. They are Python, because the engines that run Athena's SQL on one machine are; and
+//! the demo. Both run the pipeline with the fake AWS and the real extract-pods.
 
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
@@ -19,20 +19,21 @@ pub(crate) fn tests(workspace: &Workspace) -> Result<Command> {
     Ok(command)
 }
 
-/// The demo: the pipeline on this machine, the table of the pairs that cost most, and the picture of the zones.
+/// The demo: the pipeline on this machine, the table of the pairs that cost most, and the picture
+/// of the zones.
 pub(crate) fn demo(workspace: &Workspace, args: &[OsString]) -> Result<Command> {
     let mut command = script(workspace, "traffic/proof/demo.py")?;
     command.args(args);
     Ok(command)
 }
 
-/// A Python program, told where the local AWS and extract-pods are. Builds them.
+/// A Python program that finds the fake AWS and extract-pods by variables. Builds both.
 fn script(workspace: &Workspace, path: &str) -> Result<Command> {
     let python = python::set_up(workspace)?;
     let programs = Programs::build(workspace, &DEVELOPMENT)?;
     let mut command = Command::new(python);
     command
-        // Nothing but the folder's own files is to lie beside them.
+        // Write no bytecode beside the scripts.
         .args(["-B", path])
         .current_dir(workspace.root())
         .env(LOCAL, programs.path(workspace, "local", "hookline-local")?)

@@ -1,5 +1,5 @@
-//! The files of `.github/`: the workflows, checked by actionlint and against their JSON Schema, and Dependabot's file, checked
-//! against its own.
+//! The files of `.github/`: the workflows, checked by actionlint and against their JSON Schema, and
+//! Dependabot's file, checked against its own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
