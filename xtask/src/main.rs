@@ -16,6 +16,7 @@ mod diagram;
 mod diagram_files;
 mod elf;
 mod folder;
+mod generated;
 mod mutants;
 mod node;
 mod package;
@@ -24,7 +25,6 @@ mod plot;
 mod programs;
 mod property;
 mod python;
-mod schema;
 mod stamp;
 mod state_machines;
 mod tally;
@@ -116,6 +116,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write docs/states.md: the data of an execution, from its Rust types and from runs
+    States {
+        /// Write nothing; fail when the page is not current
+        #[arg(long)]
+        check: bool,
+    },
     /// Write functions/profile.schema.json, the JSON Schema of a profile, from its Rust types
     Schema {
         /// Write nothing; fail if the file differs from the types
@@ -163,8 +169,10 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Mutants(options) => mutants::run(&workspace, &options),
         Task::Diagram { check: false } => diagram_files::write(&workspace),
         Task::Diagram { check: true } => diagram_files::check(&workspace),
-        Task::Schema { check: false } => schema::write(&workspace),
-        Task::Schema { check: true } => schema::check(&workspace),
+        Task::Schema { check: false } => generated::write(&workspace, generated::SCHEMAS),
+        Task::Schema { check: true } => generated::check(&workspace, generated::SCHEMAS),
+        Task::States { check: false } => generated::write(&workspace, generated::STATES),
+        Task::States { check: true } => generated::check(&workspace, generated::STATES),
         Task::Package(options) => package::run(&workspace, &options),
         Task::Deny { advisories } => deny::run(&workspace, advisories),
         Task::Setup => {

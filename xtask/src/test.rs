@@ -13,7 +13,7 @@ use crate::programs::{CDK, DEVELOPMENT, FUNCTIONS_DIR, NODE, PYTHON};
 use crate::tally::{ResultLines, Tally};
 use crate::workspace::Workspace;
 use crate::{
-    cdk, command, diagram_files, node, python, schema, state_machines, traffic, workflows,
+    cdk, command, diagram_files, generated, node, python, state_machines, traffic, workflows,
 };
 
 /// What `cargo doc` documents. `--examples`, of which there are none, makes Cargo choose the
@@ -95,7 +95,8 @@ impl Step {
             Self::Asl => state_machines::validate(workspace)?,
             Self::Docs => {
                 diagram_files::check(workspace)?;
-                schema::check(workspace)?;
+                generated::check(workspace, generated::SCHEMAS)?;
+                generated::check(workspace, generated::STATES)?;
             }
             Self::Cdk => return cdk::test(workspace),
             Self::Traffic => return counted(traffic::tests(workspace)?, "traffic/proof/run.py"),
