@@ -183,7 +183,7 @@ where
 /// What a reader must know beside the curves.
 fn notes_of(scale: &Scale) -> Vec<String> {
     let mut notes = vec![format!(
-        "{} networks a node, {} AZ, /{} subnets, seed {}; real handlers and AWS SDK on a simulated AWS (cargo xtask plot). \
+        "{} networks a node, {} AZ, /{} subnets, seed {}; real handlers and AWS SDK on a fake AWS (cargo xtask plot). \
          Bursts make the bound less than 1 s below some 14 nodes.",
         scale.networks, scale.azs, scale.subnet_prefix, scale.seed
     )];

@@ -23,7 +23,7 @@ use hookline_testkit::scene::{Scene, Size};
 
 const GROUP: &str = "upf";
 
-/// Scales a node group from 0 to N on the simulated AWS and shows how every node is wired.
+/// Scales a node group from 0 to N on the fake AWS and shows how every node is wired.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many nodes to launch at once.
@@ -96,7 +96,7 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
 
     let nodes = usize::from(arguments.nodes);
     println!(
-        "Scaling {GROUP} from 0 to {nodes}: {} network(s) in {} AZ(s). Simulated AWS at {}\n",
+        "Scaling {GROUP} from 0 to {nodes}: {} network(s) in {} AZ(s). Fake AWS at {}\n",
         arguments.networks, arguments.azs, deployment.endpoint
     );
     let calls_before = local.calls().len();

@@ -11,22 +11,22 @@ use serde_json::{Value, json};
 
 use hookline_statemachine::NAME_NODE;
 use hookline_testkit::deployment::{Deployment, wait_for};
-use hookline_testkit::naming::{NewsBy, TAGS, cluster_nodegroup_ip, profile_of};
+use hookline_testkit::naming::{LaunchEvent, TAGS, cluster_nodegroup_ip, profile_of};
 use hookline_testkit::scene::{Scene, Size};
 
 /// How long after a launch the simulated trail delivers; AWS's takes seconds to minutes.
 pub(crate) const TRAIL_DELIVERS_AFTER: Duration = Duration::from_secs(2);
 
 /// The groups, and the event that names the nodes of each.
-const GROUPS: [(&str, NewsBy, &str); 2] = [
+const GROUPS: [(&str, LaunchEvent, &str); 2] = [
     (
         "by-launch-successful",
-        NewsBy::LaunchSuccessful,
+        LaunchEvent::LaunchSuccessful,
         "EC2 Instance Launch Successful",
     ),
     (
         "by-cloudtrail",
-        NewsBy::CloudTrail,
+        LaunchEvent::CloudTrail,
         "RunInstances, by CloudTrail",
     ),
 ];
@@ -55,14 +55,14 @@ pub(crate) async fn show(
         ..Size::default()
     };
     let scene = Scene::build(local.clone(), &size).await?;
-    for (group, news, _) in GROUPS {
+    for (group, event, _) in GROUPS {
         scene.plain_group(group, &TAGS).await?;
         deployment
-            .rule_with_pattern(group, &news.pattern(group), &profile(group))
+            .rule_with_pattern(group, &event.pattern(group), &profile(group))
             .await?;
     }
     println!(
-        "Scaling {} plain groups from 0 to {nodes}; none has a hook. Simulated AWS, with a simulated trail, at {}\n",
+        "Scaling {} plain groups from 0 to {nodes}; none has a hook. Fake AWS, with a simulated trail, at {}\n",
         GROUPS.len(),
         deployment.endpoint
     );

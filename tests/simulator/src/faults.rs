@@ -17,7 +17,7 @@ use serde::Serialize;
 use hookline_statemachine::LAUNCH_NODE;
 
 use crate::run::{GROUP, Run, Scenario, on_paused_clock};
-use crate::tap::{Interference, Strike};
+use crate::tap::{Intervention, FaultAction};
 use hookline_testkit::scene::Size;
 
 /// What goes wrong by chance all the time, to any call of EC2 or Auto Scaling.
@@ -76,16 +76,16 @@ pub enum Cell {
         /// The position.
         position: usize,
         /// How.
-        strike: Strike,
+        strike: FaultAction,
         /// How often.
         times: usize,
     },
     /// The launch's event goes astray.
-    Event(Astray),
+    Event(DeliveryFault),
     /// Somebody does something just before a call.
-    Meanwhile {
+    Interference {
         /// What.
-        what: Meanwhile,
+        what: Interference,
         /// Before which call.
         position: usize,
     },
@@ -100,7 +100,7 @@ pub enum Cell {
 
 /// How an event goes astray.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Astray {
+pub enum DeliveryFault {
     /// It comes twice, at once.
     Duplicate,
     /// It comes a second time half a minute later.
@@ -113,7 +113,7 @@ pub enum Astray {
 
 /// What somebody else does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meanwhile {
+pub enum Interference {
     /// The instance is terminated.
     Terminated,
     /// The lifecycle action ends with ABANDON, as by its timeout.
@@ -124,7 +124,7 @@ pub enum Meanwhile {
     GroupDeleted,
 }
 
-impl Meanwhile {
+impl Interference {
     const ALL: [Self; 4] = [
         Self::Terminated,
         Self::HookEnded,
@@ -132,7 +132,7 @@ impl Meanwhile {
         Self::GroupDeleted,
     ];
 
-    fn interference(self, run: &Run) -> Interference {
+    fn intervention(self, run: &Run) -> Intervention {
         let subnet = run
             .scene
             .networks
@@ -236,7 +236,7 @@ impl Cell {
                 format!("call {position} {} x{times}", strike.name())
             }
             Self::Event(astray) => format!("event {astray:?}"),
-            Self::Meanwhile { what, position } => format!("{what:?} before call {position}"),
+            Self::Interference { what, position } => format!("{what:?} before call {position}"),
             Self::Lag { seconds, varies } => {
                 format!(
                     "describe lag {seconds} s{}",
@@ -251,7 +251,7 @@ impl Cell {
     pub fn row(self) -> String {
         match self {
             Self::Call { strike, times, .. } => format!("call {} x{times}", strike.name()),
-            Self::Meanwhile { what, .. } => format!("{what:?} meanwhile"),
+            Self::Interference { what, .. } => format!("{what:?} meanwhile"),
             Self::Event(_) | Self::Lag { .. } => self.name(),
         }
     }
@@ -261,7 +261,7 @@ impl Cell {
         match self {
             // An event that never comes is made up for by `reconcile`.
             Self::Call { .. } | Self::Lag { .. } | Self::Event(_) => true,
-            Self::Meanwhile { .. } => false,
+            Self::Interference { .. } => false,
         }
     }
 }
@@ -289,7 +289,7 @@ pub struct Outcome {
 pub fn cells(calls: usize) -> Vec<Cell> {
     let mut cells = Vec::new();
     for position in 0..calls {
-        for strike in Strike::ALL {
+        for strike in FaultAction::ALL {
             for times in [1, 3] {
                 cells.push(Cell::Call {
                     position,
@@ -298,15 +298,15 @@ pub fn cells(calls: usize) -> Vec<Cell> {
                 });
             }
         }
-        for what in Meanwhile::ALL {
-            cells.push(Cell::Meanwhile { what, position });
+        for what in Interference::ALL {
+            cells.push(Cell::Interference { what, position });
         }
     }
     for astray in [
-        Astray::Duplicate,
-        Astray::DuplicateLate,
-        Astray::Delayed,
-        Astray::Lost,
+        DeliveryFault::Duplicate,
+        DeliveryFault::DuplicateLate,
+        DeliveryFault::Delayed,
+        DeliveryFault::Lost,
     ] {
         cells.push(Cell::Event(astray));
     }
@@ -378,10 +378,10 @@ pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Ou
             }
             Cell::Event(astray) => {
                 let disturbance = match astray {
-                    Astray::Duplicate => Disturbance::duplicate(1, Duration::ZERO),
-                    Astray::DuplicateLate => Disturbance::duplicate(1, Duration::from_secs(30)),
-                    Astray::Delayed => Disturbance::delay(Duration::from_secs(600)),
-                    Astray::Lost => Disturbance::drop(),
+                    DeliveryFault::Duplicate => Disturbance::duplicate(1, Duration::ZERO),
+                    DeliveryFault::DuplicateLate => Disturbance::duplicate(1, Duration::from_secs(30)),
+                    DeliveryFault::Delayed => Disturbance::delay(Duration::from_secs(600)),
+                    DeliveryFault::Lost => Disturbance::drop(),
                 };
                 run.local.eventbridge().disturb(
                     disturbance
@@ -389,9 +389,9 @@ pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Ou
                         .times(1),
                 );
             }
-            Cell::Meanwhile { what, position } => {
-                let interference = what.interference(&run);
-                run.tap.interfere(position, interference);
+            Cell::Interference { what, position } => {
+                let intervention = what.intervention(&run);
+                run.tap.interfere(position, intervention);
             }
             Cell::Lag { .. } => {}
         }
@@ -416,7 +416,7 @@ pub fn run_random(seed: u64) -> Result<Outcome> {
         let mut transient = true;
         for _ in 0..rng.random_range(1..=5) {
             let position = rng.random_range(0..60);
-            let strike = Strike::ALL[rng.random_range(0..Strike::ALL.len())];
+            let strike = FaultAction::ALL[rng.random_range(0..FaultAction::ALL.len())];
             let times = rng.random_range(1..=3);
             for n in 0..times {
                 run.tap.strike(position + n, strike);
@@ -431,10 +431,10 @@ pub fn run_random(seed: u64) -> Result<Outcome> {
             name.push_str(&format!(", event again after {late:?}"));
         }
         if rng.random_bool(0.3) {
-            let what = Meanwhile::ALL[rng.random_range(0..Meanwhile::ALL.len())];
+            let what = Interference::ALL[rng.random_range(0..Interference::ALL.len())];
             let position = rng.random_range(0..60);
-            let interference = what.interference(&run);
-            run.tap.interfere(position, interference);
+            let intervention = what.intervention(&run);
+            run.tap.interfere(position, intervention);
             transient = false;
             name.push_str(&format!(", {what:?} before call {position}"));
         }

@@ -1,4 +1,4 @@
-//! Hookline in virtual time: the real function handlers and the real AWS SDK against the model of the simulated AWS, on
+//! Hookline in virtual time: the real function handlers and the real AWS SDK against the model of the fake AWS, on
 //! tokio's paused clock. Hours pass in seconds, and one seed gives one history.
 //!
 //! What is not real here says so: [`walker`] stands in for Step Functions (it reads the state machine's own file, and a

@@ -39,7 +39,7 @@ const OF_VPC_CNI: [&str; 3] = [
 ];
 
 /// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+const MAX_PAUSE: Duration = Duration::from_secs(20);
 
 impl Others {
     /// How many calls of an action they make for each node.
@@ -71,7 +71,7 @@ async fn node(ec2: Client, after: Duration, mut rng: ChaCha8Rng) {
         let mut longest = Duration::from_secs(1);
         while is_throttled(&ec2, action).await {
             tokio::time::sleep(longest.mul_f64(rng.random_range(0.0..1.0))).await;
-            longest = (longest * 2).min(LONGEST_PAUSE);
+            longest = (longest * 2).min(MAX_PAUSE);
         }
     }
 }

@@ -19,7 +19,7 @@ const NAME: &str = "reconcile";
 /// Puts the schedule and the rule, and gives what they send to the function.
 ///
 /// # Errors
-/// When the simulated AWS refuses.
+/// When the fake AWS refuses.
 pub(super) async fn deploy(
     local: &LocalAws,
     machine: &str,

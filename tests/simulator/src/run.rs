@@ -47,7 +47,7 @@ pub struct Scenario {
     pub waves: usize,
     /// The seed of everything random.
     pub seed: u64,
-    /// The simulated AWS.
+    /// The fake AWS.
     pub settings: Settings,
     /// Lambda.
     pub lambda: lambda::Settings,
@@ -101,7 +101,7 @@ impl Scenario {
 
 /// One run, still open: for tests that interfere with it.
 pub struct Run {
-    /// The simulated AWS.
+    /// The fake AWS.
     pub local: LocalAws,
     /// Its scene.
     pub scene: Scene,
@@ -188,7 +188,7 @@ impl walker::World for Shared {
 }
 
 impl Shared {
-    /// An `aws-sdk` integration of the state machine: the call goes to the simulated AWS as Step Functions sends it.
+    /// An `aws-sdk` integration of the state machine: the call goes to the fake AWS as Step Functions sends it.
     async fn auto_scaling(&self, action: &str, input: &Value) -> Result<Value, TaskError> {
         let mut name = action.to_owned();
         if let Some(first) = name.get_mut(..1) {
@@ -286,7 +286,7 @@ impl Run {
     /// Launches the nodes and waits until everything has come to rest.
     ///
     /// # Errors
-    /// When the simulated AWS refuses the scale-out.
+    /// When the fake AWS refuses the scale-out.
     pub async fn to_rest(&mut self) -> Result<Report> {
         self.to_rest_watched(|_| ()).await
     }
@@ -294,7 +294,7 @@ impl Run {
     /// As [`Run::to_rest`]; `watch` is told how far it has come, at each look at the invariants.
     ///
     /// # Errors
-    /// When the simulated AWS refuses the scale-out.
+    /// When the fake AWS refuses the scale-out.
     pub async fn to_rest_watched(&mut self, mut watch: impl FnMut(Progress)) -> Result<Report> {
         self.launch().await?;
         let mut calm = 0;
@@ -323,7 +323,7 @@ impl Run {
     /// Launches the nodes, in waves.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn launch(&mut self) -> Result<()> {
         self.started = Instant::now();
         let waves = self.scenario.waves.max(1);

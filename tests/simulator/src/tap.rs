@@ -1,4 +1,4 @@
-//! Where faults strike: between the SDK and the simulated AWS, each call of the functions passes a tap that knows its
+//! Where faults strike: between the SDK and the fake AWS, each call of the functions passes a tap that knows its
 //! position, and whose call it is.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ use hookline_testkit::connector::InProcess;
 
 /// What happens to one call of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Strike {
+pub enum FaultAction {
     /// Refused as EC2 refuses what is over its rate.
     Throttle,
     /// HTTP 500, no effect.
@@ -34,7 +34,7 @@ pub enum Strike {
     KilledAfter,
 }
 
-impl Strike {
+impl FaultAction {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Throttle,
@@ -62,7 +62,7 @@ impl Strike {
 }
 
 /// What somebody else does in the middle of a run.
-pub type Interference = Box<dyn FnOnce(&LocalAws) + Send>;
+pub type Intervention = Box<dyn FnOnce(&LocalAws) + Send>;
 
 /// Which calls are struck, by their position from 0, over all functions of a run.
 #[derive(Debug, Clone, Default)]
@@ -73,8 +73,8 @@ pub struct Tap {
 #[derive(Default)]
 struct Inner {
     passed: usize,
-    strikes: BTreeMap<usize, Strike>,
-    interferences: BTreeMap<usize, Interference>,
+    strikes: BTreeMap<usize, FaultAction>,
+    interventions: BTreeMap<usize, Intervention>,
     actions: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -89,7 +89,7 @@ impl std::fmt::Debug for Inner {
 
 impl Tap {
     /// Strikes the call at `position`, counted from now on.
-    pub fn strike(&self, position: usize, strike: Strike) {
+    pub fn strike(&self, position: usize, strike: FaultAction) {
         let mut inner = self.lock();
         let position = inner.passed + position;
         inner.strikes.insert(position, strike);
@@ -102,10 +102,10 @@ impl Tap {
     }
 
     /// Does something just before the call at `position`, counted from now on.
-    pub fn interfere(&self, position: usize, interference: Interference) {
+    pub fn interfere(&self, position: usize, intervention: Intervention) {
         let mut inner = self.lock();
         let position = inner.passed + position;
-        inner.interferences.insert(position, interference);
+        inner.interventions.insert(position, intervention);
     }
 
     /// The actions that each function has called, as IAM names them: `ec2:CreateTags`. The state machine is one of
@@ -124,13 +124,13 @@ impl Tap {
             .insert(action);
     }
 
-    fn next(&self) -> (Option<Strike>, Option<Interference>) {
+    fn next(&self) -> (Option<FaultAction>, Option<Intervention>) {
         let mut inner = self.lock();
         let position = inner.passed;
         inner.passed += 1;
         (
             inner.strikes.remove(&position),
-            inner.interferences.remove(&position),
+            inner.interventions.remove(&position),
         )
     }
 
@@ -139,7 +139,7 @@ impl Tap {
     }
 }
 
-/// The HTTP client of one sandbox: through the tap to the simulated AWS. A kill is told to the sandbox.
+/// The HTTP client of one sandbox: through the tap to the fake AWS. A kill is told to the sandbox.
 #[derive(Clone)]
 pub struct Tapped {
     tap: Tap,
@@ -189,12 +189,12 @@ impl HttpConnector for Tapped {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let this = self.clone();
         HttpConnectorFuture::new(async move {
-            // What is no call of an action is for the simulated AWS to refuse.
+            // What is no call of an action is for the fake AWS to refuse.
             if let Some(action) = action(&request) {
                 this.tap.note(&this.function, action);
             }
-            let (strike, interference) = this.tap.next();
-            if let Some(interfere) = interference {
+            let (strike, intervention) = this.tap.next();
+            if let Some(interfere) = intervention {
                 interfere(&this.local);
             }
             let Some(strike) = strike else {
@@ -203,17 +203,17 @@ impl HttpConnector for Tapped {
             // Strikes the very next call that the model sees, which is this one: nothing is awaited in between.
             let fault = |kind| this.local.inject(Fault::on("*", kind));
             match strike {
-                Strike::Throttle => fault(FaultKind::Throttle),
-                Strike::ServerError => fault(FaultKind::InternalError),
-                Strike::ResetBefore => fault(FaultKind::ResetBefore),
-                Strike::ResponseLost => fault(FaultKind::ResetAfter),
+                FaultAction::Throttle => fault(FaultKind::Throttle),
+                FaultAction::ServerError => fault(FaultKind::InternalError),
+                FaultAction::ResetBefore => fault(FaultKind::ResetBefore),
+                FaultAction::ResponseLost => fault(FaultKind::ResetAfter),
                 // Longer than any function may run.
-                Strike::Slow => fault(FaultKind::Delay(Duration::from_secs(1000))),
-                Strike::KilledBefore => {
+                FaultAction::Slow => fault(FaultKind::Delay(Duration::from_secs(1000))),
+                FaultAction::KilledBefore => {
                     this.killed.notify_one();
                     return std::future::pending().await;
                 }
-                Strike::KilledAfter => {
+                FaultAction::KilledAfter => {
                     let _ = this.through.call(request).await;
                     this.killed.notify_one();
                     return std::future::pending().await;

@@ -13,7 +13,7 @@ use hookline_domain::tags::own::{INSTANCE_ID, NETWORK};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{Fault, FaultKind, Settings};
-use hookline_simulator::faults::{Astray, Cell, Meanwhile, launching, run_cell};
+use hookline_simulator::faults::{DeliveryFault, Cell, Interference, launching, run_cell};
 use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
 use hookline_statemachine::state::State;
 use hookline_statemachine::{LAUNCH_NODE, NAME_NODE, StateMachine};
@@ -357,16 +357,16 @@ fn called() -> Result<Actions> {
         nodes_without_a_hook()?,
     ];
     for astray in [
-        Astray::Duplicate,
-        Astray::DuplicateLate,
-        Astray::Delayed,
-        Astray::Lost,
+        DeliveryFault::Duplicate,
+        DeliveryFault::DuplicateLate,
+        DeliveryFault::Delayed,
+        DeliveryFault::Lost,
     ] {
         scenes.push(run_cell(Cell::Event(astray), 1)?.actions);
     }
     for position in (0..32).step_by(6) {
-        for what in [Meanwhile::Terminated, Meanwhile::HookEnded] {
-            scenes.push(run_cell(Cell::Meanwhile { what, position }, 1)?.actions);
+        for what in [Interference::Terminated, Interference::HookEnded] {
+            scenes.push(run_cell(Cell::Interference { what, position }, 1)?.actions);
         }
     }
     for (caller, actions) in scenes.into_iter().flatten() {

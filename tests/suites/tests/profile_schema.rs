@@ -18,7 +18,7 @@ use proptest::sample::Index;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-const WRITTEN: &str = include_str!("../../../functions/profile.schema.json");
+const SCHEMA: &str = include_str!("../../../functions/profile.schema.json");
 const PROFILE: &str = include_str!("../../../docs/profile.md");
 
 /// A profile that breaks one rule (see `functions/fixtures/profiles/README.md`).
@@ -71,7 +71,7 @@ fn kinds() -> [Kind; 2] {
         Kind {
             folder: "profiles",
             schema: schema::profile().into(),
-            written: WRITTEN,
+            written: SCHEMA,
             read: |value| Profile::read(value).map(drop),
         },
         Kind {
@@ -350,7 +350,7 @@ fn fields<'a>(
 
 #[test]
 fn profile_md_has_each_field_with_its_default_and_its_limits() -> Result<()> {
-    let root: Value = serde_json::from_str(WRITTEN)?;
+    let root: Value = serde_json::from_str(SCHEMA)?;
     let (above, slots) = PROFILE
         .split_once("### Slots")
         .context("no heading Slots")?;

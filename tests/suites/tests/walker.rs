@@ -65,11 +65,11 @@ fn size() -> Size {
 
 /// What both tell of an execution.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
+struct Ending {
     states: Vec<String>,
     status: String,
     error: Option<String>,
-    /// What the output has: the rest differs from one simulated AWS to another.
+    /// What the output has: the rest differs from one fake AWS to another.
     output: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ fn keys(output: Option<&Value>) -> Vec<String> {
     keys
 }
 
-fn by_the_walker(trouble: Trouble) -> Result<Told> {
+fn by_the_walker(trouble: Trouble) -> Result<Ending> {
     on_paused_clock(async move {
         let mut run = Run::new(Scenario::new(1, size(), 1)).await?;
         trouble(&run.local);
@@ -90,7 +90,7 @@ fn by_the_walker(trouble: Trouble) -> Result<Told> {
             anyhow::ensure!(!run.is_over_limit(), "no verdict: {:#?}", run.history());
         }
         let first = run.verdicts().into_iter().next().context("no verdict")?;
-        Ok(Told {
+        Ok(Ending {
             output: keys(first.output.as_ref()),
             states: first.states,
             status: first.status.to_owned(),
@@ -99,7 +99,7 @@ fn by_the_walker(trouble: Trouble) -> Result<Told> {
     })
 }
 
-async fn by_the_engine(trouble: Trouble) -> Result<Told> {
+async fn by_the_engine(trouble: Trouble) -> Result<Ending> {
     let stage = Stage::set(Settings::default(), &size()).await?;
     stage.group(GROUP).await?;
     trouble(&stage.local);
@@ -110,14 +110,14 @@ async fn by_the_engine(trouble: Trouble) -> Result<Told> {
         .iter()
         .find(|execution| execution.status != "RUNNING")
         .context("no execution")?;
-    let told = Told {
+    let ending = Ending {
         states: stage.deployment.states(&first.arn).await?,
         status: first.status.clone(),
         error: first.error.clone(),
         output: keys(first.output.as_ref()),
     };
     stage.deployment.shut_down().await;
-    Ok(told)
+    Ok(ending)
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The simulated AWS behind the real SDK: an HTTP client that hands every request to [`LocalAws::handle`].
+//! The fake AWS behind the real SDK: an HTTP client that hands every request to [`LocalAws::handle`].
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;

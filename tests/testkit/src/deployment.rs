@@ -63,7 +63,7 @@ impl Tools {
 
 /// A running deployment. [`Deployment::shut_down`] ends what it started; dropping it does so too, less tidily.
 pub struct Deployment {
-    /// The simulated AWS.
+    /// The fake AWS.
     pub local: LocalAws,
     /// The one endpoint.
     pub endpoint: String,
@@ -193,7 +193,7 @@ impl Deployment {
     /// Puts the rule of a profile; see [`put_rule`].
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn rule(&self, name: &str, profile: &Value) -> Result<()> {
         put_rule(&self.local, &self.state_machine_arn, name, profile).await
     }
@@ -201,7 +201,7 @@ impl Deployment {
     /// The same with a pattern of one's own.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn rule_with_pattern(
         &self,
         name: &str,
@@ -373,7 +373,7 @@ impl Deployment {
 /// hook name; a selector by group name narrows it.
 ///
 /// # Errors
-/// When the simulated AWS refuses.
+/// When the fake AWS refuses.
 pub async fn put_rule(
     local: &LocalAws,
     state_machine: &str,

@@ -12,8 +12,8 @@ use serde_json::Value;
 /// The units that CloudWatch takes, as far as anything here is measured in them.
 const UNITS: [&str; 4] = ["Count", "Milliseconds", "Seconds", "None"];
 /// CloudWatch takes values of the last two weeks, and of the next two hours.
-const OLDEST: i64 = 14 * 24 * 3600 * 1000;
-const NEWEST: i64 = 2 * 3600 * 1000;
+const MAX_AGE: i64 = 14 * 24 * 3600 * 1000;
+const MAX_AHEAD: i64 = 2 * 3600 * 1000;
 
 /// A metric's name and its dimensions, as `LaunchesWired Profile=upf`, and the unit.
 pub type Values = BTreeMap<String, (f64, String)>;
@@ -40,7 +40,7 @@ fn read(document: &Value, now: i64) -> Result<Values> {
     let timestamp = metadata.get("Timestamp").and_then(Value::as_i64);
     let timestamp = timestamp.context("Timestamp is no whole number")?;
     ensure!(
-        (now - OLDEST..=now + NEWEST).contains(&timestamp),
+        (now - MAX_AGE..=now + MAX_AHEAD).contains(&timestamp),
         "Timestamp {timestamp} is too far from {now}"
     );
     let directives = array(metadata, "CloudWatchMetrics")?;
@@ -132,7 +132,7 @@ mod tests {
     fn what_gives_no_metric_is_an_error() {
         for (path, value) in [
             ("/_aws/Timestamp", json!("2026-01-01T00:00:00Z")),
-            ("/_aws/Timestamp", json!(NEWEST + 8)),
+            ("/_aws/Timestamp", json!(MAX_AHEAD + 8)),
             ("/_aws/CloudWatchMetrics/0/Namespace", json!("")),
             ("/_aws/CloudWatchMetrics/0/Dimensions", json!(["Profile"])),
             (

@@ -1,4 +1,4 @@
-//! The promises, looked at from outside: what the simulated AWS holds against what the profile asks for. Written apart
+//! The promises, looked at from outside: what the fake AWS holds against what the profile asks for. Written apart
 //! from the functions' own proof, so that neither can hide a fault of the other.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use hookline_local::{LocalAws, World};
 /// What is broken: the invariant's number and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
-    /// `I1`, `I2`, …; `model` for a contradiction in the simulated AWS itself.
+    /// `I1`, `I2`, …; `model` for a contradiction in the fake AWS itself.
     pub invariant: &'static str,
     /// What was found.
     pub found: String,

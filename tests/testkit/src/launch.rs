@@ -1,4 +1,4 @@
-//! One launch, function by function, in process: the handlers in front of the simulated AWS, their results folded into
+//! One launch, function by function, in process: the handlers in front of the fake AWS, their results folded into
 //! the execution's data as the state machine's ResultPaths do. For tests of single functions; whole executions are
 //! [`crate::deployment`]'s.
 
@@ -313,7 +313,7 @@ impl Launch {
         Profile::read(self.data["profile"].clone())
     }
 
-    /// The simulated AWS.
+    /// The fake AWS.
     #[must_use]
     pub fn local(&self) -> &LocalAws {
         &self.scene.local
@@ -450,7 +450,7 @@ impl Launch {
         actions
     }
 
-    /// Fails unless the simulated AWS is free of contradictions and all invariants hold that always must.
+    /// Fails unless the fake AWS is free of contradictions and all invariants hold that always must.
     ///
     /// # Errors
     /// With what is broken.

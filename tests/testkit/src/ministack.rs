@@ -1,6 +1,6 @@
 //! ministack, a second AWS on this machine: it has CloudFormation, IAM, S3 and the rest that a deployment needs, and runs
 //! functions and state machines as they were deployed. What its functions ask of EC2 and Auto Scaling is answered by the
-//! simulated AWS of this repository: ministack knows no lifecycle hooks, and gives interfaces other addresses than asked.
+//! fake AWS of this repository: ministack knows no lifecycle hooks, and gives interfaces other addresses than asked.
 //!
 //! It runs as a child process, on a port of the loopback interface, and forgets everything when it ends.
 
@@ -19,11 +19,11 @@ use tokio::process::{Child, Command};
 use crate::deployment::wait_for;
 
 /// How long it may take to come up, and to end: a cold Python start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one call of the AWS CLI may take.
 const CALL: Duration = Duration::from_secs(60);
 
-/// The Region and the account, those of the simulated AWS: ARNs of the one are good for the other.
+/// The Region and the account, those of the fake AWS: ARNs of the one are good for the other.
 pub const REGION: &str = "us-west-2";
 /// See [`REGION`].
 pub const ACCOUNT: &str = "123456789012";
@@ -85,7 +85,7 @@ impl Ministack {
             python: python.to_owned(),
         };
         let what = format!("ministack to listen on {address}, see {}", log.display());
-        wait_for(PATIENCE, &what, async || {
+        wait_for(TIMEOUT, &what, async || {
             if let Some(status) = ministack.child.try_wait()? {
                 bail!("ministack ended with {status}, see {}", log.display());
             }
@@ -184,9 +184,9 @@ impl Ministack {
             let kill = Command::new("kill").arg(pid.to_string()).status().await?;
             ensure!(kill.success(), "kill {pid}: {kill}");
         }
-        tokio::time::timeout(PATIENCE, self.child.wait())
+        tokio::time::timeout(TIMEOUT, self.child.wait())
             .await
-            .with_context(|| format!("ministack did not end within {PATIENCE:?}"))??;
+            .with_context(|| format!("ministack did not end within {TIMEOUT:?}"))??;
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
 //! A plain group, without hook and slots, whose nodes only get names and tags: its launches in process, and the function in
-//! front of the simulated AWS. Whole executions are [`crate::deployment`]'s.
+//! front of the fake AWS. Whole executions are [`crate::deployment`]'s.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,14 +39,14 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// By which event a rule hears of launches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NewsBy {
+pub enum LaunchEvent {
     /// *EC2 Instance Launch Successful*
     LaunchSuccessful,
     /// RunInstances, as CloudTrail tells of it
     CloudTrail,
 }
 
-impl NewsBy {
+impl LaunchEvent {
     /// The event pattern for the launches of a group (`docs/naming.md`).
     #[must_use]
     pub fn pattern(self, group: &str) -> Value {
@@ -151,7 +151,7 @@ impl PlainGroup {
         wait_for(LIMIT, what, async || Ok(holds(self).then_some(()))).await
     }
 
-    /// The simulated AWS.
+    /// The fake AWS.
     #[must_use]
     pub fn local(&self) -> &LocalAws {
         &self.scene.local

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 /// The actions of each function, and of the state machine, as IAM names them.
 pub type Actions = BTreeMap<String, BTreeSet<String>>;
 
-const WRITTEN: &str = include_str!("../../../functions/permissions.json");
+const FILE: &str = include_str!("../../../functions/permissions.json");
 
 /// Actions that a call needs besides its own, which no log of calls shows.
 ///
@@ -20,7 +20,7 @@ pub const IMPLIED: [(&str, &str); 1] = [("ec2:CreateNetworkInterface", "ec2:Crea
 /// # Errors
 /// When it is not of that form.
 pub fn allowed() -> Result<Actions> {
-    serde_json::from_str(WRITTEN).context("functions/permissions.json")
+    serde_json::from_str(FILE).context("functions/permissions.json")
 }
 
 /// What must be allowed for these calls.

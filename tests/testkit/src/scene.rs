@@ -52,7 +52,7 @@ pub struct Network {
 
 /// The scene.
 pub struct Scene {
-    /// The simulated AWS that it stands in.
+    /// The fake AWS that it stands in.
     pub local: LocalAws,
     /// EC2, as anybody calls it.
     pub ec2: aws_sdk_ec2::Client,
@@ -77,7 +77,7 @@ impl Scene {
     /// Builds a scene in `local`.
     ///
     /// # Errors
-    /// When the simulated AWS refuses one of the calls.
+    /// When the fake AWS refuses one of the calls.
     pub async fn build(local: LocalAws, size: &Size) -> Result<Self> {
         let config = plain_config(&local).await;
         let ec2 = aws_sdk_ec2::Client::new(&config);
@@ -161,7 +161,7 @@ impl Scene {
     /// Makes a subnet in the AZ with this number.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn subnet(&self, az: usize, block: &str) -> Result<String> {
         let az = self.azs.get(az).context("no such AZ")?;
         Ok(self
@@ -182,7 +182,7 @@ impl Scene {
     /// Makes a group over all AZs, empty, with our launch hook and nothing in it.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn group(&self, name: &str) -> Result<()> {
         let hook = LifecycleHookSpecification::builder()
             .lifecycle_hook_name(HOOK)
@@ -197,7 +197,7 @@ impl Scene {
     /// Makes a plain group over all AZs, empty, without any hook. Its instances have these tags from their launch.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn plain_group(&self, name: &str, tags: &[(&str, &str)]) -> Result<()> {
         self.create_group(name, None, tags).await
     }
@@ -242,7 +242,7 @@ impl Scene {
     /// Sets the number of nodes that a group shall have.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn scale(&self, group: &str, nodes: i32) -> Result<()> {
         self.autoscaling
             .set_desired_capacity()

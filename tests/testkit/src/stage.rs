@@ -1,4 +1,4 @@
-//! A stage for one end-to-end test: a [`Deployment`], a [`Scene`] in its simulated AWS, and what such tests wait for
+//! A stage for one end-to-end test: a [`Deployment`], a [`Scene`] in its fake AWS, and what such tests wait for
 //! and look at.
 //!
 //! Every wait is for a condition. Its limit is far above what it takes on a slow machine, so that a test that fails by
@@ -22,7 +22,7 @@ pub const LIMIT: Duration = Duration::from_secs(90);
 
 /// A deployment with a scene.
 pub struct Stage {
-    /// The simulated AWS.
+    /// The fake AWS.
     pub local: LocalAws,
     /// Hookline.
     pub deployment: Deployment,
@@ -66,23 +66,23 @@ impl Stage {
     /// Makes a plain group, without any hook, and the rule that names its nodes by one kind of event.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn plain_group(
         &self,
         name: &str,
-        news: naming::NewsBy,
+        event: naming::LaunchEvent,
         profile: &Value,
     ) -> Result<()> {
         self.scene.plain_group(name, &naming::TAGS).await?;
         self.deployment
-            .rule_with_pattern(name, &news.pattern(name), profile)
+            .rule_with_pattern(name, &event.pattern(name), profile)
             .await
     }
 
     /// Makes a group and puts the rule of its profile, as the scene has it.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn group(&self, name: &str) -> Result<Profile> {
         self.group_with(name, self.scene.profile(name)).await
     }
@@ -90,7 +90,7 @@ impl Stage {
     /// The same with another profile.
     ///
     /// # Errors
-    /// When the simulated AWS refuses, or the profile is not right.
+    /// When the fake AWS refuses, or the profile is not right.
     pub async fn group_with(&self, name: &str, profile: Value) -> Result<Profile> {
         self.scene.group(name).await?;
         self.deployment.rule(name, &profile).await?;
@@ -186,7 +186,7 @@ impl Stage {
     /// Completes the lifecycle action of an instance at a hook, as the hook's owner or a person does.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn complete(
         &self,
         group: &str,
@@ -210,7 +210,7 @@ impl Stage {
     /// Keeps a group from launching replacements.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// When the fake AWS refuses.
     pub async fn no_replacements(&self, group: &str) -> Result<()> {
         self.scene
             .autoscaling

@@ -9,7 +9,7 @@
 //! Not as on AWS: ministack answers CloudFormation, IAM, S3, Step Functions and Lambda, and checks no permission. Its
 //! engine for state machines ignores `JitterStrategy`, `MaxDelaySeconds` and the machine's `TimeoutSeconds`. It takes no
 //! event from `aws.autoscaling`, and has no lifecycle hooks to make one; so the deployed rule, its target and the deployed
-//! hook are read back from ministack and put, as they are, into the simulated AWS of this repository, which has both. The
+//! hook are read back from ministack and put, as they are, into the fake AWS of this repository, which has both. The
 //! functions call EC2 and Auto Scaling there too, and so does the custom resource that puts a hook on the group of a managed
 //! node group: ministack's environment names the endpoints, which its functions inherit.
 //!

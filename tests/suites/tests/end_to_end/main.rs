@@ -1,5 +1,5 @@
 //! Launches from the event to InService: the real state machine file in a real engine, the real function binaries,
-//! and a simulated AWS. What fails on the way is injected there, or done by "somebody else" with ordinary calls.
+//! and a fake AWS. What fails on the way is injected there, or done by "somebody else" with ordinary calls.
 //!
 //! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
 

@@ -9,7 +9,7 @@ use hookline_local::eventbridge::Disturbance;
 use hookline_statemachine::NAME_NODE;
 use hookline_testkit::deployment::wait_for;
 use hookline_testkit::naming::{
-    CLOUDTRAIL, LAUNCH_SUCCESSFUL, NewsBy, cluster_nodegroup_ip, profile_of,
+    CLOUDTRAIL, LAUNCH_SUCCESSFUL, LaunchEvent, cluster_nodegroup_ip, profile_of,
 };
 use hookline_testkit::scene::Size;
 use hookline_testkit::stage::{LIMIT, Stage};
@@ -68,7 +68,7 @@ fn instances_of(input: &Value) -> usize {
 async fn a_record_of_several_launches_names_them_all() -> Result<()> {
     let stage = stage().await?;
     stage
-        .plain_group("web", NewsBy::CloudTrail, &profile_of("web"))
+        .plain_group("web", LaunchEvent::CloudTrail, &profile_of("web"))
         .await?;
     stage.scene.scale("web", 6).await?;
     // Six nodes over two subnets are two calls of RunInstances.
@@ -92,7 +92,7 @@ async fn launch_successful_names_instance_volumes_and_interfaces() -> Result<()>
     profile["volumeTags"] = json!({"Name": "{{ name }}", "Team": "core"});
     profile["interfaceTags"] = json!({"Name": "{{ name }}", "Team": "core"});
     stage
-        .plain_group("web", NewsBy::LaunchSuccessful, &profile)
+        .plain_group("web", LaunchEvent::LaunchSuccessful, &profile)
         .await?;
     stage.scene.scale("web", 3).await?;
     for execution in stage.ended(3).await? {
@@ -125,9 +125,9 @@ async fn both_events_and_each_twice_end_as_one() -> Result<()> {
     let stage = stage().await?;
     let profile = profile_of("web");
     stage
-        .plain_group("web", NewsBy::CloudTrail, &profile)
+        .plain_group("web", LaunchEvent::CloudTrail, &profile)
         .await?;
-    let pattern = NewsBy::LaunchSuccessful.pattern("web");
+    let pattern = LaunchEvent::LaunchSuccessful.pattern("web");
     stage
         .deployment
         .rule_with_pattern("web-in-service", &pattern, &profile)

@@ -104,7 +104,7 @@ fn splice(body: &mut Vec<u8>, place: &prop::sample::Index, open: u8, close: u8, 
 /// Changes of the coming answers; `None` leaves one as it is.
 type Changes = Arc<Mutex<Vec<Option<Change>>>>;
 
-/// The simulated AWS, whose answers are changed on their way.
+/// The fake AWS, whose answers are changed on their way.
 #[derive(Debug, Clone)]
 struct Changing {
     through: InProcess,

@@ -1,4 +1,4 @@
-//! Every function against the simulated AWS, in process and in virtual time: what it does, what it calls, and what it
+//! Every function against the fake AWS, in process and in virtual time: what it does, what it calls, and what it
 //! answers when something is not as it should be.
 
 // Tests say what must be by failing; that is what these are for.

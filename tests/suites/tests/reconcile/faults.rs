@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use hookline_simulator::run::{Run, on_paused_clock};
-use hookline_simulator::tap::Strike;
+use hookline_simulator::tap::FaultAction;
 
 use super::{ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, scenario, until};
 
@@ -13,7 +13,7 @@ const CALLS: usize = 8;
 
 #[test]
 fn a_lost_event_is_made_up_for_whatever_fails_on_the_way() -> Result<()> {
-    for strike in Strike::ALL {
+    for strike in FaultAction::ALL {
         for position in 0..CALLS {
             on_paused_clock(async {
                 let mut run = Run::new(scenario(1, true)).await?;
@@ -41,7 +41,7 @@ fn a_lost_event_is_made_up_for_whatever_fails_on_the_way() -> Result<()> {
 
 #[test]
 fn what_an_aborted_execution_leaves_is_gone_in_the_end_whatever_fails_on_the_way() -> Result<()> {
-    for strike in Strike::ALL {
+    for strike in FaultAction::ALL {
         for position in 0..CALLS * 2 {
             on_paused_clock(async {
                 let mut run = Run::new(scenario(1, true)).await?;

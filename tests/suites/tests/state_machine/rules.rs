@@ -13,7 +13,7 @@ use crate::{caught, retried, states};
 
 /// What AWS reports by itself: Lambda's own errors (Step Functions Developer Guide, "Handle transient Lambda service
 /// exceptions"), how a function's environment ends (Lambda Developer Guide, "Runtime API"), and the States language's.
-const OF_AWS: [&str; 10] = [
+const AWS_ERRORS: [&str; 10] = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.ServiceException",
@@ -51,7 +51,7 @@ fn tasks() -> Result<Vec<(String, Task)>> {
 fn every_error_name_is_one_of_hookline_or_of_aws() -> Result<()> {
     for (name, state) in states()? {
         for error in retried(state.retry()).chain(caught(state.catch())) {
-            let known = Error::TYPES.contains(&error) || OF_AWS.contains(&error);
+            let known = Error::TYPES.contains(&error) || AWS_ERRORS.contains(&error);
             assert!(known, "{name}: nothing reports {error}");
         }
     }
@@ -113,7 +113,7 @@ fn every_task_tries_throttling_and_outages_again_with_a_bounded_and_jittered_pau
         let is_function = task.resource.starts_with("${");
         let of_functions = ["Hookline.Throttled", "Hookline.AwsUnavailable"]
             .into_iter()
-            .chain(OF_AWS)
+            .chain(AWS_ERRORS)
             .filter(|error| !["States.ALL", "States.TaskFailed"].contains(error));
         let of_services = ["States.TaskFailed", "States.Timeout"];
         let transient: Vec<&str> = if is_function {
