@@ -19,6 +19,7 @@ use hookline_domain::profile::Profile;
 use hookline_local::{Latency, LocalAws, Settings};
 use hookline_testkit::deployment::{Deployment, Tools, wait_for};
 use hookline_testkit::invariants;
+use hookline_testkit::program::exit_code;
 use hookline_testkit::scene::{Scene, Size};
 
 const GROUP: &str = "upf";
@@ -45,14 +46,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Arguments::parse()).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("demo: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("demo", run(&Arguments::parse()).await)
 }
 
 async fn run(arguments: &Arguments) -> Result<bool> {

@@ -17,7 +17,7 @@ use serde::Serialize;
 use hookline_statemachine::LAUNCH_NODE;
 
 use crate::run::{GROUP, Run, Scenario, on_paused_clock};
-use crate::tap::{Intervention, FaultAction};
+use crate::tap::{FaultAction, Intervention};
 use hookline_testkit::scene::Size;
 
 /// What goes wrong by chance all the time, to any call of EC2 or Auto Scaling.
@@ -379,7 +379,9 @@ pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Ou
             Cell::Event(astray) => {
                 let disturbance = match astray {
                     DeliveryFault::Duplicate => Disturbance::duplicate(1, Duration::ZERO),
-                    DeliveryFault::DuplicateLate => Disturbance::duplicate(1, Duration::from_secs(30)),
+                    DeliveryFault::DuplicateLate => {
+                        Disturbance::duplicate(1, Duration::from_secs(30))
+                    }
                     DeliveryFault::Delayed => Disturbance::delay(Duration::from_secs(600)),
                     DeliveryFault::Lost => Disturbance::drop(),
                 };

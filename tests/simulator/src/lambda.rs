@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use hookline::aws::Aws;
 use hookline::handlers::{self, Context};
 use hookline_domain::error::Result as HandlerResult;
@@ -17,7 +16,7 @@ use tokio::time::Instant;
 use crate::strategy::Strategy;
 use crate::tap::{Tap, Tapped};
 use crate::walker::TaskError;
-use hookline_testkit::connector::product_config;
+use hookline_testkit::connector::{client, product_config};
 use hookline_testkit::launch::context;
 
 /// How Lambda behaves.
@@ -202,7 +201,7 @@ impl Lambda {
             .base
             .clone()
             .into_builder()
-            .http_client(SharedHttpClient::new(tapped))
+            .http_client(client(tapped))
             .build();
         Sandbox {
             aws: Aws::new(&config),

@@ -47,13 +47,10 @@ pub struct Report {
 impl Run {
     /// The report of what has come of it so far.
     #[must_use]
-    pub fn report(&mut self) -> Report {
-        self.violations.extend(invariants::at_rest(
-            &self.local,
-            std::slice::from_ref(&self.profile),
-        ));
-        self.violations.sort();
-        self.violations.dedup();
+    pub fn report(&self) -> Report {
+        let profiles = std::slice::from_ref(&self.profile);
+        self.note_violations(invariants::at_rest(&self.local, profiles));
+        let violations = self.violations.borrow();
         let mut report = Report {
             nodes: self.scenario.nodes,
             interfaces: self.scenario.nodes * self.profile.slots.len(),
@@ -69,7 +66,7 @@ impl Run {
             hooks_timed_out: 0,
             holes: 0,
             executions: BTreeMap::new(),
-            violations: self.violations.iter().map(ToString::to_string).collect(),
+            violations: violations.iter().map(ToString::to_string).collect(),
         };
         let began = self.started.duration_since(self.shared.begun);
         self.local.with_world(|world| {

@@ -112,7 +112,7 @@ pub struct Run {
     pub(super) scenario: Scenario,
     pub(super) shared: Rc<Shared>,
     pub(super) started: Instant,
-    pub(super) violations: Vec<Violation>,
+    pub(super) violations: RefCell<Vec<Violation>>,
 }
 
 /// When an execution ran.
@@ -279,7 +279,7 @@ impl Run {
             scenario,
             shared,
             started: Instant::now(),
-            violations: Vec::new(),
+            violations: RefCell::default(),
         })
     }
 
@@ -347,13 +347,39 @@ impl Run {
     }
 
     /// Looks at the invariants that hold at every moment.
-    pub fn look(&mut self) {
-        self.violations.extend(invariants::always(
-            &self.local,
-            std::slice::from_ref(&self.profile),
-        ));
-        self.violations.sort();
-        self.violations.dedup();
+    pub fn look(&self) {
+        let profiles = std::slice::from_ref(&self.profile);
+        self.note_violations(invariants::always(&self.local, profiles));
+    }
+
+    pub(super) fn note_violations(&self, found: Vec<Violation>) {
+        let mut violations = self.violations.borrow_mut();
+        violations.extend(found);
+        violations.sort();
+        violations.dedup();
+    }
+
+    /// Waits until `holds`, and looks at the invariants each time before it asks again. Returns how long it waited.
+    ///
+    /// # Errors
+    /// If it does not hold within an hour, with the history.
+    pub async fn until(
+        &self,
+        what: &str,
+        every: Duration,
+        holds: impl Fn(&Self) -> bool,
+    ) -> Result<Duration> {
+        let begun = Instant::now();
+        while !holds(self) {
+            anyhow::ensure!(
+                begun.elapsed() < Duration::from_secs(3600),
+                "waited an hour for {what}:\n{}",
+                self.history().join("\n")
+            );
+            tokio::time::sleep(every).await;
+            self.look();
+        }
+        Ok(begun.elapsed())
     }
 
     /// Nodes asked for.
@@ -446,6 +472,18 @@ impl Run {
 /// When it cannot be set up.
 pub fn simulate(scenario: Scenario) -> Result<(Report, Vec<String>)> {
     simulate_watched(scenario, |_| ())
+}
+
+/// As [`simulate`]; the history is one text.
+///
+/// # Errors
+/// If it cannot be set up, or an invariant is violated; the error has the history.
+pub fn simulate_checked(scenario: Scenario) -> Result<(Report, String)> {
+    let (report, history) = simulate(scenario)?;
+    let history = history.join("\n");
+    let violations = &report.violations;
+    anyhow::ensure!(violations.is_empty(), "{violations:#?}\n{history}");
+    Ok((report, history))
 }
 
 /// As [`simulate`]; `watch` is told how far it has come.

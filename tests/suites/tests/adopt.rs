@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use hookline_domain::tags::own::ADOPTED_AT;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::eventbridge::Disturbance;
@@ -71,15 +71,7 @@ async fn nodes_of_before(scenario: Scenario) -> Result<Run> {
 }
 
 async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<()> {
-    let begun = tokio::time::Instant::now();
-    while !holds(run) {
-        ensure!(
-            begun.elapsed() < Duration::from_secs(3600),
-            "waited in vain for {what}:\n{}",
-            run.history().join("\n")
-        );
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    run.until(what, Duration::from_secs(1), holds).await?;
     Ok(())
 }
 
@@ -169,7 +161,7 @@ fn marked(run: &Run) -> usize {
 fn nodes_of_long_ago_get_the_lowest_addresses_without_a_conflict_and_stay_in_service() -> Result<()>
 {
     on_paused_clock(async {
-        let mut run = nodes_of_before(scenario(30)).await?;
+        let run = nodes_of_before(scenario(30)).await?;
         let (nodes, mark) = (in_service(&run), run.local.calls().len());
         let report = adopt_with(&run, &json!({"dryRun": true})).await;
         assert_eq!(
@@ -214,7 +206,7 @@ fn nodes_of_long_ago_get_the_lowest_addresses_without_a_conflict_and_stay_in_ser
 #[test]
 fn launches_at_the_same_time_plan_other_addresses() -> Result<()> {
     on_paused_clock(async {
-        let mut run = nodes_of_before(scenario(12)).await?;
+        let run = nodes_of_before(scenario(12)).await?;
         adopt(&run).await;
         // Their marks must show before the launches plan, as EC2's listings lag.
         run.scene.scale(GROUP, 20).await?;

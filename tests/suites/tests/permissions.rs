@@ -13,10 +13,11 @@ use hookline_domain::tags::own::{INSTANCE_ID, NETWORK};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{Fault, FaultKind, Settings};
-use hookline_simulator::faults::{DeliveryFault, Cell, Interference, launching, run_cell};
+use hookline_simulator::faults::{Cell, DeliveryFault, Interference, launching, run_cell};
 use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
 use hookline_statemachine::state::State;
 use hookline_statemachine::{LAUNCH_NODE, NAME_NODE, StateMachine};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::deployment::json_call;
 use hookline_testkit::naming::{self, PlainGroup};
 use hookline_testkit::permissions::{Actions, allowed, difference, needed};
@@ -36,16 +37,8 @@ fn scenario(nodes: usize) -> Scenario {
 }
 
 /// Waits until `holds`.
-async fn until(run: &mut Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<()> {
-    let begun = tokio::time::Instant::now();
-    while !holds(run) {
-        ensure!(
-            begun.elapsed() < Duration::from_secs(3600),
-            "waited in vain for {what}:\n{}",
-            run.history().join("\n")
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<()> {
+    run.until(what, Duration::from_millis(200), holds).await?;
     Ok(())
 }
 
@@ -112,7 +105,7 @@ fn a_create_that_is_refused() -> Result<Actions> {
         run.local
             .inject(Fault::on("CreateNetworkInterface", refused).skip(2));
         run.launch().await?;
-        until(&mut run, "the replacement", |run| in_service(run) == 1).await?;
+        until(&run, "the replacement", |run| in_service(run) == 1).await?;
         Ok(run.tap.actions())
     })
 }
@@ -122,9 +115,9 @@ fn an_interface_too_many() -> Result<Actions> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1)).await?;
         run.launch().await?;
-        until(&mut run, "an attachment", |run| made(run).1 > 0).await?;
+        until(&run, "an attachment", |run| made(run).1 > 0).await?;
         leave_behind(&run, &waiting(&run)?)?;
-        until(&mut run, "the node", |run| in_service(run) == 1).await?;
+        until(&run, "the node", |run| in_service(run) == 1).await?;
         ensure!(made(&run) == (4, 4), "{:?}", made(&run));
         Ok(run.tap.actions())
     })
@@ -138,7 +131,7 @@ fn an_abandon_by_tag() -> Result<Actions> {
         let lost = hookline_local::eventbridge::Disturbance::drop().times(1);
         run.local.eventbridge().disturb(lost);
         run.launch().await?;
-        until(&mut run, "a launch", |run| waiting(run).is_ok()).await?;
+        until(&run, "a launch", |run| waiting(run).is_ok()).await?;
         let instance = waiting(&run)?;
         let mut profile = run.scene.profile(GROUP);
         profile["selector"] = json!({"tag": {"key": "hookline-profile"}});
@@ -172,12 +165,12 @@ fn an_execution_that_is_stopped() -> Result<Actions> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1)).await?;
         run.launch().await?;
-        until(&mut run, "an attachment", |run| made(run).1 > 0).await?;
+        until(&run, "an attachment", |run| made(run).1 > 0).await?;
         let call = json!({"stateMachineArn": hookline_simulator::run::MACHINE_ARN});
         let listed = json_call(&run.local, "AWSStepFunctions.ListExecutions", &call).await?;
         let call = json!({"executionArn": listed["executions"][0]["executionArn"]});
         json_call(&run.local, "AWSStepFunctions.StopExecution", &call).await?;
-        until(&mut run, "the replacement", |run| in_service(run) == 1).await?;
+        until(&run, "the replacement", |run| in_service(run) == 1).await?;
         Ok(run.tap.actions())
     })
 }
@@ -203,7 +196,7 @@ fn interfaces_that_nobody_owns() -> Result<Actions> {
                     .is_some_and(|ids| ids.iter().any(|id| id == interface))
             })
         };
-        until(&mut run, "the mark", |run| reported(run, "marked", &back)).await?;
+        until(&run, "the mark", |run| reported(run, "marked", &back)).await?;
         run.scene
             .ec2
             .attach_network_interface()
@@ -212,14 +205,11 @@ fn interfaces_that_nobody_owns() -> Result<Actions> {
             .device_index(9)
             .send()
             .await?;
-        until(&mut run, "the end of the mark", |run| {
+        until(&run, "the end of the mark", |run| {
             reported(run, "unmarked", &back)
         })
         .await?;
-        until(&mut run, "the delete", |run| {
-            reported(run, "deleted", &left)
-        })
-        .await?;
+        until(&run, "the delete", |run| reported(run, "deleted", &left)).await?;
         Ok(run.tap.actions())
     })
 }
@@ -263,7 +253,7 @@ async fn node_in_service(heard_of: bool) -> Result<Run> {
         run.local.eventbridge().disturb(nobody);
     }
     run.launch().await?;
-    until(&mut run, "a launch", |run| waiting(run).is_ok()).await?;
+    until(&run, "a launch", |run| waiting(run).is_ok()).await?;
     run.scene
         .autoscaling
         .complete_lifecycle_action()
@@ -273,7 +263,7 @@ async fn node_in_service(heard_of: bool) -> Result<Run> {
         .lifecycle_action_result("CONTINUE")
         .send()
         .await?;
-    until(&mut run, "the node", |run| in_service(run) == 1).await?;
+    until(&run, "the node", |run| in_service(run) == 1).await?;
     Ok(run)
 }
 
@@ -288,7 +278,7 @@ async fn adopt(run: &Run) -> Result<Value> {
 
 fn a_node_that_is_adopted() -> Result<Actions> {
     on_paused_clock(async {
-        let mut run = node_in_service(false).await?;
+        let run = node_in_service(false).await?;
         // Until every view of EC2 shows it running.
         tokio::time::sleep(Duration::from_secs(120)).await;
         let round = adopt(&run).await?;
@@ -298,8 +288,8 @@ fn a_node_that_is_adopted() -> Result<Actions> {
                 .is_some_and(|ids| ids.len() == 1),
             "{round:#}"
         );
-        until(&mut run, "the interfaces", |run| made(run) == (4, 4)).await?;
-        until(&mut run, "the execution's end", Run::is_idle).await?;
+        until(&run, "the interfaces", |run| made(run) == (4, 4)).await?;
+        until(&run, "the execution's end", Run::is_idle).await?;
         Ok(run.tap.actions())
     })
 }

@@ -10,7 +10,7 @@ use hookline_simulator::faults::{
     Background, Outcome, calls_of_a_launch, cells, run_cell, run_random,
 };
 use hookline_simulator::others::Others;
-use hookline_simulator::run::{Run, Scenario, on_paused_clock, simulate};
+use hookline_simulator::run::{Run, Scenario, on_paused_clock, simulate, simulate_checked};
 use hookline_simulator::strategy::Strategy;
 use hookline_testkit::permissions::{allowed, difference, needed};
 use hookline_testkit::scene::Size;
@@ -75,13 +75,7 @@ fn one_seed_is_one_history() {
 fn a_scale_out_in_waves_over_three_azs_takes_the_lowest_addresses_and_loses_no_node() {
     let mut scenario = Scenario::new(30, Size::default(), 3);
     scenario.waves = 3;
-    let (report, history) = simulate(scenario).expect("a run");
-    assert_eq!(
-        report.violations,
-        Vec::<String>::new(),
-        "{}",
-        history.join("\n")
-    );
+    let (report, _) = simulate_checked(scenario).expect("a run");
     assert_eq!((report.in_service, report.abandoned), (30, 0));
     assert_eq!(
         (report.conflicts, report.holes, report.hooks_timed_out),
@@ -104,9 +98,7 @@ fn a_launch_on_a_quiet_account_waits_for_nothing() {
 fn calls_that_go_wrong_all_the_time_cost_no_node_and_no_promise() {
     let mut scenario = Scenario::new(10, Size::default(), 11);
     scenario.background = Background::Heavy;
-    let (report, history) = simulate(scenario).expect("a run");
-    let all = history.join("\n");
-    assert_eq!(report.violations, Vec::<String>::new(), "{all}");
+    let (report, all) = simulate_checked(scenario).expect("a run");
     assert_eq!(report.in_service, 10, "{all}");
 }
 
@@ -148,13 +140,7 @@ fn ranks_meet_no_conflict_where_other_strategies_do() {
             2,
         );
         scenario.lambda.strategy = strategy;
-        let (report, history) = simulate(scenario).expect("a run");
-        assert_eq!(
-            report.violations,
-            Vec::<String>::new(),
-            "{}",
-            history.join("\n")
-        );
+        let (report, _) = simulate_checked(scenario).expect("a run");
         (report.conflicts, report.holes)
     };
     assert_eq!(conflicts(Strategy::Rank), (0, 0));
@@ -175,9 +161,7 @@ fn subnets_that_run_full_half_way_serve_as_many_nodes_as_fit_and_leave_nothing_b
     let mut scenario = Scenario::new(30, size, 4);
     // The three that do not fit are replaced again and again.
     scenario.limit = Duration::from_secs(1800);
-    let (report, history) = simulate(scenario).expect("a run");
-    let all = history.join("\n");
-    assert_eq!(report.violations, Vec::<String>::new(), "{all}");
+    let (report, all) = simulate_checked(scenario).expect("a run");
     assert_eq!(
         (report.in_service, report.holes, report.conflicts),
         (27, 0, 0),

@@ -3,16 +3,21 @@
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use hookline_local::LocalAws;
 
-/// An SDK HTTP client without a network.
+/// An SDK HTTP client that sends every request through this connector.
+pub fn client(connector: impl HttpConnector + 'static) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// An SDK HTTP connector without a network.
 #[derive(Clone)]
 pub struct InProcess(LocalAws);
 
@@ -27,16 +32,6 @@ impl InProcess {
 impl std::fmt::Debug for InProcess {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("InProcess")
-    }
-}
-
-impl HttpClient for InProcess {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 }
 
@@ -76,7 +71,7 @@ async fn config(local: &LocalAws, loader: ConfigLoader) -> SdkConfig {
     loader
         .region(Region::new(region))
         .credentials_provider(Credentials::from_keys("test", "test", None))
-        .http_client(InProcess::new(local))
+        .http_client(client(InProcess::new(local)))
         .load()
         .await
 }

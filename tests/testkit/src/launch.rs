@@ -2,7 +2,7 @@
 //! the execution's data as the state machine's ResultPaths do. For tests of single functions; whole executions are
 //! [`crate::deployment`]'s.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,12 +17,13 @@ use hookline_domain::profile::Profile;
 use hookline_domain::tags::own;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{Instance, InstanceState, NetworkInterface};
-use hookline_local::{CallRecord, LocalAws, Settings};
+use hookline_local::{LocalAws, Settings};
 use hookline_statemachine::StateMachine;
 use hookline_statemachine::state::{self as asl, Task};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::calls::FunctionCalls;
 use crate::connector::product_config;
 use crate::deployment::wait_for;
 use crate::scene::{HOOK, Scene, Size};
@@ -313,12 +314,6 @@ impl Launch {
         Profile::read(self.data["profile"].clone())
     }
 
-    /// The fake AWS.
-    #[must_use]
-    pub fn local(&self) -> &LocalAws {
-        &self.scene.local
-    }
-
     /// A network's subnet in the first AZ.
     ///
     /// # Errors
@@ -426,30 +421,6 @@ impl Launch {
         wait_for(LIMIT, what, async || Ok(holds(self).then_some(()))).await
     }
 
-    /// A mark for [`Launch::calls_since`].
-    #[must_use]
-    pub fn mark(&self) -> usize {
-        self.local().calls().len()
-    }
-
-    /// The functions' calls since `mark`.
-    #[must_use]
-    pub fn calls_since(&self, mark: usize) -> Vec<CallRecord> {
-        let mut calls = self.local().calls().split_off(mark);
-        calls.retain(|call| call.user_agent.contains("app/Hookline"));
-        calls
-    }
-
-    /// How many of the functions' calls since `mark` were of each action.
-    #[must_use]
-    pub fn actions_since(&self, mark: usize) -> BTreeMap<String, usize> {
-        let mut actions = BTreeMap::new();
-        for call in self.calls_since(mark) {
-            *actions.entry(call.action).or_default() += 1;
-        }
-        actions
-    }
-
     /// Fails unless the fake AWS is free of contradictions and all invariants hold that always must.
     ///
     /// # Errors
@@ -458,6 +429,12 @@ impl Launch {
         let broken = crate::invariants::always(self.local(), &[self.profile()?]);
         ensure!(broken.is_empty(), "{broken:?}");
         Ok(())
+    }
+}
+
+impl FunctionCalls for Launch {
+    fn local(&self) -> &LocalAws {
+        &self.scene.local
     }
 }
 

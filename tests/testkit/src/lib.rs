@@ -1,5 +1,6 @@
 //! The test kit: what the suites, the scale-out simulator, the benchmarks and the demo share.
 //!
+//! - [`calls`] finds the functions' calls in the log of the fake AWS.
 //! - [`connector`] puts the fake AWS behind the real SDK, in process.
 //! - [`scene`] builds a VPC, subnets, networks and a group with ordinary AWS calls, and the profile for them.
 //! - [`launch`] runs the functions of one launch in process, one after the other.
@@ -9,6 +10,7 @@
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
 //! - [`ministack`] is a second AWS on this machine, for what CloudFormation deploys.
 //! - [`permissions`] knows which API actions each function may call.
+//! - [`program`] ends the programs.
 //! - [`emf`] reads the metrics that the functions write to their logs.
 //! - [`coverage`] tells which parts of a state machine an execution has been through.
 //! - [`invariants`] looks at the fake AWS from outside and says which promises are broken.
@@ -16,6 +18,7 @@
 // JSON is indexed by name here, which gives null where nothing is.
 #![allow(clippy::indexing_slicing)]
 
+pub mod calls;
 pub mod connector;
 pub mod coverage;
 pub mod deployment;
@@ -25,5 +28,6 @@ pub mod launch;
 pub mod ministack;
 pub mod naming;
 pub mod permissions;
+pub mod program;
 pub mod scene;
 pub mod stage;

@@ -1,16 +1,16 @@
 //! A plain group, without hook and slots, whose nodes only get names and tags: its launches in process, and the function in
 //! front of the fake AWS. Whole executions are [`crate::deployment`]'s.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline::aws::Aws;
 use hookline::handlers;
 use hookline_local::ec2::{Instance, Tags};
-use hookline_local::{CallRecord, LocalAws, Settings};
+use hookline_local::{LocalAws, Settings};
 use serde_json::{Value, json};
 
+use crate::calls::FunctionCalls;
 use crate::connector::product_config;
 use crate::deployment::wait_for;
 use crate::launch;
@@ -151,12 +151,6 @@ impl PlainGroup {
         wait_for(LIMIT, what, async || Ok(holds(self).then_some(()))).await
     }
 
-    /// The fake AWS.
-    #[must_use]
-    pub fn local(&self) -> &LocalAws {
-        &self.scene.local
-    }
-
     /// The first event of that type.
     #[must_use]
     pub fn event(&self, detail_type: &str) -> Option<Value> {
@@ -273,28 +267,10 @@ impl PlainGroup {
             .context("CreateTags")?;
         Ok(())
     }
+}
 
-    /// A mark for [`PlainGroup::calls_since`].
-    #[must_use]
-    pub fn mark(&self) -> usize {
-        self.local().calls().len()
-    }
-
-    /// The function's calls since `mark`.
-    #[must_use]
-    pub fn calls_since(&self, mark: usize) -> Vec<CallRecord> {
-        let mut calls = self.local().calls().split_off(mark);
-        calls.retain(|call| call.user_agent.contains("app/Hookline"));
-        calls
-    }
-
-    /// How many of the function's calls since `mark` were of each action.
-    #[must_use]
-    pub fn actions_since(&self, mark: usize) -> BTreeMap<String, usize> {
-        let mut actions = BTreeMap::new();
-        for call in self.calls_since(mark) {
-            *actions.entry(call.action).or_default() += 1;
-        }
-        actions
+impl FunctionCalls for PlainGroup {
+    fn local(&self) -> &LocalAws {
+        &self.scene.local
     }
 }

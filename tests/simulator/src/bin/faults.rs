@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use comfy_table::{Table, presets};
 use hookline_simulator::faults::{Outcome, calls_of_a_launch, cells, run_cell, run_random};
+use hookline_testkit::program::exit_code;
 use serde_json::json;
 
 /// Runs every fault at every place of a launch, in virtual time.
@@ -28,14 +29,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("faults: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("faults", run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {

@@ -11,6 +11,7 @@ use hookline_simulator::others::Others;
 use hookline_simulator::progress::each_minute;
 use hookline_simulator::run::{Scenario, simulate_watched};
 use hookline_simulator::strategy::Strategy;
+use hookline_testkit::program::exit_code;
 use hookline_testkit::scene::Size;
 
 /// Simulates a scale-out in virtual time: hours pass in seconds, and one seed gives one history.
@@ -64,14 +65,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("sim: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("sim", run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {

@@ -1,6 +1,7 @@
 //! The functions of an execution for a node that is in service already.
 
 use hookline_local::autoscaling::LifecycleState;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{GROUP, Launch, State};
 use serde_json::json;
 

@@ -5,15 +5,12 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use hookline_domain::Error;
-use hookline_testkit::connector::InProcess;
+use hookline_testkit::calls::FunctionCalls as _;
+use hookline_testkit::connector::{self, InProcess};
 use hookline_testkit::launch::{Launch, State};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -111,16 +108,6 @@ struct Changing {
     changes: Changes,
 }
 
-impl HttpClient for Changing {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
 impl HttpConnector for Changing {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let this = self.clone();
@@ -151,7 +138,7 @@ async fn launch() -> (Launch, Changes) {
         through: InProcess::new(launch.local()),
         changes: Arc::clone(&changes),
     };
-    let launch = launch.with_http_client(SharedHttpClient::new(client)).await;
+    let launch = launch.with_http_client(connector::client(client)).await;
     (launch, changes)
 }
 

@@ -1,6 +1,7 @@
 //! Whatever a function is given, it answers with a value or with a typed error, and never panics.
 
 use hookline_domain::Error;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

@@ -1,6 +1,7 @@
 //! `AttachInterfaces`: strangers, limits, lost responses, and interfaces that are not what they should be.
 
 use hookline_local::{Fault, FaultKind};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 

@@ -2,6 +2,7 @@
 //! or gives up, and that the retry then ends well.
 
 use hookline_local::{Fault, FaultKind, Settings};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::json;
 

@@ -1,6 +1,7 @@
 //! What one launch costs of the account's rate limits.
 
 use hookline_local::Settings;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use hookline_testkit::scene::Size;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{GROUP, Launch, State, small};
 use hookline_testkit::scene::Scene;
 use serde_json::{Value, json};
@@ -34,6 +35,16 @@ async fn outcome(launch: &mut Launch, state: State) -> (String, Value) {
         completion["outcome"].as_str().unwrap().to_owned(),
         completion["lifecycleState"].clone(),
     )
+}
+
+/// Runs a state now and once the node is InService; the outcome is the same.
+async fn has_outcome_until_in_service(launch: &mut Launch, state: State, expected: &str) {
+    let now = outcome(launch, state).await;
+    assert_eq!(now, (expected.to_owned(), json!("Pending:Proceed")));
+    let in_service = LifecycleState::InService;
+    launch.until_lifecycle_state(in_service).await.unwrap();
+    let later = outcome(launch, state).await;
+    assert_eq!(later, (expected.to_owned(), json!("InService")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,18 +160,7 @@ async fn abandon_ends_the_instance() {
 async fn a_second_continue_is_already_completed_on_the_way_and_in_service() {
     let mut launch = wired().await;
     launch.run(State::ContinueLaunch).await.unwrap();
-    assert_eq!(
-        outcome(&mut launch, State::ContinueLaunch).await,
-        ("ALREADY_COMPLETED".to_owned(), json!("Pending:Proceed"))
-    );
-    launch
-        .until_lifecycle_state(LifecycleState::InService)
-        .await
-        .unwrap();
-    assert_eq!(
-        outcome(&mut launch, State::ContinueLaunch).await,
-        ("ALREADY_COMPLETED".to_owned(), json!("InService"))
-    );
+    has_outcome_until_in_service(&mut launch, State::ContinueLaunch, "ALREADY_COMPLETED").await;
     assert_eq!(accepted(&launch), ["CONTINUE"]);
 }
 
@@ -168,18 +168,7 @@ async fn a_second_continue_is_already_completed_on_the_way_and_in_service() {
 async fn an_abandon_after_a_continue_leaves_the_node_be() {
     let mut launch = wired().await;
     launch.run(State::ContinueLaunch).await.unwrap();
-    assert_eq!(
-        outcome(&mut launch, State::AbandonLaunch).await,
-        ("ALREADY_CONTINUED".to_owned(), json!("Pending:Proceed"))
-    );
-    launch
-        .until_lifecycle_state(LifecycleState::InService)
-        .await
-        .unwrap();
-    assert_eq!(
-        outcome(&mut launch, State::AbandonLaunch).await,
-        ("ALREADY_CONTINUED".to_owned(), json!("InService"))
-    );
+    has_outcome_until_in_service(&mut launch, State::AbandonLaunch, "ALREADY_CONTINUED").await;
     assert_eq!(accepted(&launch), ["CONTINUE"]);
     launch.nothing_is_broken().unwrap();
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hookline_local::Settings;
 use hookline_local::ec2::{self, NetworkInterface, ReservationType, SubnetSpec};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hookline_local::{Fault, FaultKind, Outcome};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hookline::runtime::invoke;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::{Fault, FaultKind};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::emf;
 use hookline_testkit::launch::{GROUP, Launch, State};
 use serde_json::{Value, json};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hookline_local::Settings;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::naming::{PlainGroup, cluster_nodegroup_ip, profile};
 use serde_json::{Value, json};
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hookline_domain::Error;
 use hookline_local::{Fault, FaultKind, Settings};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::naming::{PlainGroup, cluster_nodegroup_ip, profile};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hookline_local::ec2::{self, InterfaceSpec, ReservationType};
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{GROUP, Launch, State};
 use hookline_testkit::scene::{Scene, Size};
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! `PlanInterfaces`: what cannot be served is refused before anything is created, in words that say what to mend.
 
 use hookline_local::Settings;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use hookline_testkit::scene::Size;
 use serde_json::{Value, json};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hookline_local::Settings;
 use hookline_local::ec2::InstanceState;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State, small};
 use serde_json::{Value, json};
 

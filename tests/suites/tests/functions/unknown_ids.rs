@@ -1,5 +1,6 @@
 //! Ids that are well-formed and that AWS does not know: each function says which, and nothing has been made.
 
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 

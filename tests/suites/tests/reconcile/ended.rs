@@ -10,8 +10,8 @@ use hookline_testkit::deployment::json_call;
 use serde_json::json;
 
 use super::{
-    ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, reported, scenario, until,
-    waiting,
+    ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, reported, scenario,
+    stopped_half_way, until, waiting,
 };
 
 /// That the launch was given up, by whom it may, and that its replacement came up.
@@ -37,7 +37,7 @@ fn an_execution_that_ends_without_a_verdict_is_seen_to_at_once() -> Result<()> {
         on_paused_clock(async {
             let mut run = Run::new(scenario(1, true)).await?;
             run.launch().await?;
-            let (instance, arn) = half_way(&mut run).await?;
+            let (instance, arn) = half_way(&run).await?;
             if status == "ABORTED" {
                 abort(&run, &arn).await?;
             } else {
@@ -50,7 +50,7 @@ fn an_execution_that_ends_without_a_verdict_is_seen_to_at_once() -> Result<()> {
                     .stepfunctions()
                     .end_execution(&run.local, &arn, end);
             }
-            let took = until(&mut run, "the release", |run| made_for(run, &instance) == 0).await?;
+            let took = until(&run, "the release", |run| made_for(run, &instance) == 0).await?;
             assert!(took < Duration::from_secs(60), "{took:?}");
             replaced(&mut run, &instance).await
         })?;
@@ -66,10 +66,10 @@ fn with_the_event_of_its_end_lost_too_the_schedule_sees_to_it() -> Result<()> {
         lose(&run, ENDED);
         run.launch().await?;
         // By the schedule's first round.
-        let (instance, arn) = half_way(&mut run).await?;
+        let (instance, arn) = half_way(&run).await?;
         assert!(arn.contains("reconcile-"), "{arn}");
         abort(&run, &arn).await?;
-        let took = until(&mut run, "the release", |run| made_for(run, &instance) == 0).await?;
+        let took = until(&run, "the release", |run| made_for(run, &instance) == 0).await?;
         assert!(took < Duration::from_secs(360), "{took:?}");
         replaced(&mut run, &instance).await
     })
@@ -78,12 +78,8 @@ fn with_the_event_of_its_end_lost_too_the_schedule_sees_to_it() -> Result<()> {
 #[test]
 fn an_aborted_execution_of_eventbridge_whose_end_is_lost_is_begun_anew() -> Result<()> {
     on_paused_clock(async {
-        let mut run = Run::new(scenario(1, true)).await?;
-        lose(&run, ENDED);
-        run.launch().await?;
-        let (instance, arn) = half_way(&mut run).await?;
-        abort(&run, &arn).await?;
-        until(&mut run, "in service", |run| in_service(run) == 1).await?;
+        let (run, instance, _) = stopped_half_way().await?;
+        until(&run, "in service", |run| in_service(run) == 1).await?;
         pass(60).await;
         assert_eq!(
             made_for(&run, &instance),
@@ -106,9 +102,9 @@ fn a_launch_that_another_execution_works_on_is_not_given_up() -> Result<()> {
         let twice = Disturbance::duplicate(1, Duration::from_secs(1)).detail_type(LAUNCH);
         run.local.eventbridge().disturb(twice);
         run.launch().await?;
-        let (instance, arn) = half_way(&mut run).await?;
+        let (instance, arn) = half_way(&run).await?;
         abort(&run, &arn).await?;
-        until(&mut run, "in service", |run| in_service(run) == 1).await?;
+        until(&run, "in service", |run| in_service(run) == 1).await?;
         pass(60).await;
         let report = run.report();
         assert_eq!(report.violations, Vec::<String>::new());
@@ -124,7 +120,7 @@ fn an_execution_that_refused_its_input_completes_nothing() -> Result<()> {
         let mut run = Run::new(scenario(1, true)).await?;
         lose(&run, LAUNCH);
         run.launch().await?;
-        until(&mut run, "a launch", |run| waiting(run).len() == 1).await?;
+        until(&run, "a launch", |run| waiting(run).len() == 1).await?;
         let event = run
             .local
             .eventbridge()
@@ -135,7 +131,7 @@ fn an_execution_that_refused_its_input_completes_nothing() -> Result<()> {
         let input = json!({"event": event, "profile": {"name": "not much of a profile"}});
         let call = json!({"stateMachineArn": MACHINE_ARN, "input": input.to_string()});
         json_call(&run.local, "AWSStepFunctions.StartExecution", &call).await?;
-        until(&mut run, "its end", |run| run.verdicts().len() == 1).await?;
+        until(&run, "its end", |run| run.verdicts().len() == 1).await?;
         pass(30).await;
         assert_eq!(waiting(&run).len(), 1);
         let left = reported(&run, "left");

@@ -23,8 +23,8 @@ fn a_lost_event_is_made_up_for_whatever_fails_on_the_way() -> Result<()> {
                 pass(250).await;
                 run.tap.strike(position, strike);
                 let what = format!("{strike:?} at call {position}");
-                until(&mut run, &what, |run| in_service(run) == 1).await?;
-                until(&mut run, &what, Run::is_idle).await?;
+                until(&run, &what, |run| in_service(run) == 1).await?;
+                until(&run, &what, Run::is_idle).await?;
                 let report = run.report();
                 ensure!(
                     report.violations.is_empty() && report.abandoned == 0,
@@ -46,7 +46,7 @@ fn what_an_aborted_execution_leaves_is_gone_in_the_end_whatever_fails_on_the_way
             on_paused_clock(async {
                 let mut run = Run::new(scenario(1, true)).await?;
                 run.launch().await?;
-                let (instance, arn) = half_way(&mut run).await?;
+                let (instance, arn) = half_way(&run).await?;
                 // Every third time it is the schedule's work alone.
                 if position % 3 == 0 {
                     lose(&run, ENDED);
@@ -54,7 +54,7 @@ fn what_an_aborted_execution_leaves_is_gone_in_the_end_whatever_fails_on_the_way
                 run.tap.strike(position, strike);
                 abort(&run, &arn).await?;
                 let what = format!("{strike:?} at call {position}");
-                until(&mut run, &what, |run| in_service(run) == 1).await?;
+                until(&run, &what, |run| in_service(run) == 1).await?;
                 // By two rounds with ten minutes between them, at the latest.
                 let gone = |run: &Run| {
                     let wired = run.local.with_world(|world| {
@@ -65,7 +65,7 @@ fn what_an_aborted_execution_leaves_is_gone_in_the_end_whatever_fails_on_the_way
                     });
                     run.is_idle() && (wired || made_for(run, &instance) == 0)
                 };
-                let took = until(&mut run, &what, gone).await?;
+                let took = until(&run, &what, gone).await?;
                 let report = run.report();
                 ensure!(
                     report.violations.is_empty() && took < Duration::from_secs(1200),

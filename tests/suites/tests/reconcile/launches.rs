@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     LAUNCH, by_hand, count, executions, in_service, lose, made, nothing_done, pass, reported,
-    scenario, until, waiting,
+    scenario, two_lost_launches, until, waiting,
 };
 
 #[test]
@@ -18,7 +18,7 @@ fn a_launch_whose_event_was_lost_goes_in_service() -> Result<()> {
         let mut run = Run::new(scenario(3, true)).await?;
         lose(&run, LAUNCH);
         run.launch().await?;
-        let took = until(&mut run, "all in service", |run| in_service(run) == 3).await?;
+        let took = until(&run, "all in service", |run| in_service(run) == 3).await?;
         assert!(took > Duration::from_secs(120), "{took:?}");
         assert!(took < Duration::from_secs(420), "{took:?}");
         let report = run.report();
@@ -37,11 +37,7 @@ fn a_launch_whose_event_was_lost_goes_in_service() -> Result<()> {
 #[test]
 fn two_rounds_at_once_and_one_after_start_it_once() -> Result<()> {
     on_paused_clock(async {
-        let mut run = Run::new(scenario(2, false)).await?;
-        run.local
-            .eventbridge()
-            .disturb(Disturbance::drop().detail_type(LAUNCH));
-        run.launch().await?;
+        let run = two_lost_launches().await?;
         pass(60).await;
         nothing_done(&by_hand(&run).await);
         pass(90).await;
@@ -49,7 +45,7 @@ fn two_rounds_at_once_and_one_after_start_it_once() -> Result<()> {
         by_hand(&run).await;
         assert!(count(&one, "started") + count(&two, "started") >= 2);
         assert_eq!(executions(&run).await?.len(), 2);
-        until(&mut run, "all in service", |run| in_service(run) == 2).await?;
+        until(&run, "all in service", |run| in_service(run) == 2).await?;
         assert_eq!(run.report().violations, Vec::<String>::new());
         Ok(())
     })
@@ -62,8 +58,8 @@ fn an_event_that_comes_after_reconcile_does_no_harm() -> Result<()> {
         let late = Disturbance::delay(Duration::from_secs(600)).detail_type(LAUNCH);
         run.local.eventbridge().disturb(late);
         run.launch().await?;
-        until(&mut run, "in service", |run| in_service(run) == 1).await?;
-        until(&mut run, "the late execution's end", |run| {
+        until(&run, "in service", |run| in_service(run) == 1).await?;
+        until(&run, "the late execution's end", |run| {
             run.verdicts().len() == 2
         })
         .await?;
@@ -93,7 +89,7 @@ fn a_slow_execution_is_left_alone() -> Result<()> {
             .iter()
             .any(|call| call.action == "DescribeExecution");
         assert!(!described);
-        until(&mut run, "all in service", |run| in_service(run) == 2).await?;
+        until(&run, "all in service", |run| in_service(run) == 2).await?;
         assert_eq!(executions(&run).await?.len(), 2);
         Ok(())
     })
@@ -135,7 +131,7 @@ fn one_bad_profile_does_not_stop_the_others() -> Result<()> {
         assert_eq!(count(&report, "refusedProfiles"), 2, "{report}");
         assert_eq!(report["refusedProfiles"][0]["id"], "profiles[0]");
         assert_eq!(count(&report, "started"), 1);
-        until(&mut run, "in service", |run| in_service(run) == 1).await?;
+        until(&run, "in service", |run| in_service(run) == 1).await?;
         Ok(())
     })
 }

@@ -18,7 +18,7 @@ mod payloads;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use hookline_domain::reconcile::orphans::UNOWNED_SINCE;
 use hookline_domain::tags::own::INSTANCE_ID;
 use hookline_local::eventbridge::Disturbance;
@@ -45,19 +45,9 @@ fn scenario(nodes: usize, reconcile: bool) -> Scenario {
     scenario
 }
 
-/// Waits until `holds`, looking at the invariants meanwhile; gives how long it took.
-async fn until(run: &mut Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<Duration> {
-    let begun = tokio::time::Instant::now();
-    while !holds(run) {
-        ensure!(
-            begun.elapsed() < Duration::from_secs(3600),
-            "waited in vain for {what}:\n{}",
-            run.history().join("\n")
-        );
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        run.look();
-    }
-    Ok(begun.elapsed())
+/// Waits until `holds`. Returns how long that took.
+async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<Duration> {
+    run.until(what, Duration::from_secs(1), holds).await
 }
 
 async fn pass(seconds: u64) {
@@ -67,6 +57,25 @@ async fn pass(seconds: u64) {
 fn lose(run: &Run, detail_type: &str) {
     let lost = Disturbance::drop().detail_type(detail_type).times(1);
     run.local.eventbridge().disturb(lost);
+}
+
+/// Two launches whose events are all lost, and no `reconcile` but by hand.
+async fn two_lost_launches() -> Result<Run> {
+    let mut run = Run::new(scenario(2, false)).await?;
+    let lost = Disturbance::drop().detail_type(LAUNCH);
+    run.local.eventbridge().disturb(lost);
+    run.launch().await?;
+    Ok(run)
+}
+
+/// One launch whose execution is stopped half-way, unnoticed. Returns its instance and the execution's ARN.
+async fn stopped_half_way() -> Result<(Run, String, String)> {
+    let mut run = Run::new(scenario(1, true)).await?;
+    lose(&run, ENDED);
+    run.launch().await?;
+    let (instance, arn) = half_way(&run).await?;
+    abort(&run, &arn).await?;
+    Ok((run, instance, arn))
 }
 
 fn in_service(run: &Run) -> usize {
@@ -165,7 +174,7 @@ fn nothing_done(report: &Value) {
 }
 
 /// Runs one launch until its interfaces are made, and gives its instance and its execution.
-async fn half_way(run: &mut Run) -> Result<(String, String)> {
+async fn half_way(run: &Run) -> Result<(String, String)> {
     until(run, "interfaces", |run| made(run).len() == 4).await?;
     let instance = waiting(run).pop().context("nothing waits")?;
     let running = executions(run).await?;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use hookline_local::eventbridge::Disturbance;
 use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, on_paused_clock};
 use hookline_testkit::emf;
 use serde_json::{Value, json};
 
-use super::{ENDED, LAUNCH, abort, by_hand, half_way, lose, pass, scenario, until, waiting};
+use super::{
+    ENDED, LAUNCH, by_hand, pass, scenario, stopped_half_way, two_lost_launches, until, waiting,
+};
 
 /// What was measured since this was last asked, by name; all of it without dimensions.
 fn measured(run: &Run) -> Result<BTreeMap<String, f64>> {
@@ -52,11 +53,7 @@ fn a_round_that_finds_nothing_measures_zeros() -> Result<()> {
 #[test]
 fn what_a_round_did_and_left_is_measured() -> Result<()> {
     on_paused_clock(async {
-        let mut run = Run::new(scenario(2, false)).await?;
-        run.local
-            .eventbridge()
-            .disturb(Disturbance::drop().detail_type(LAUNCH));
-        run.launch().await?;
+        let run = two_lost_launches().await?;
         pass(150).await;
         let profiles = [json!(7), run.scene.profile(GROUP)];
         run.reconcile(&profiles, &json!({})).await.expect("a round");
@@ -105,11 +102,7 @@ fn a_launch_is_overdue_once_its_heartbeat_timeout_is_over_whoever_works_on_it() 
 #[test]
 fn of_an_executions_end_only_what_was_done_is_measured() -> Result<()> {
     on_paused_clock(async {
-        let mut run = Run::new(scenario(1, true)).await?;
-        lose(&run, ENDED);
-        run.launch().await?;
-        let (instance, arn) = half_way(&mut run).await?;
-        abort(&run, &arn).await?;
+        let (run, instance, arn) = stopped_half_way().await?;
         run.measured();
         let input = json!({"event": {}, "profile": {}}).to_string();
         let event = |input: &str| {
@@ -140,7 +133,7 @@ fn of_an_executions_end_only_what_was_done_is_measured() -> Result<()> {
                 (format!("LaunchesAbandoned Profile={GROUP}"), 1.0),
             ])
         );
-        until(&mut run, "nothing of it", |run| {
+        until(&run, "nothing of it", |run| {
             super::made_for(run, &instance) == 0
         })
         .await?;

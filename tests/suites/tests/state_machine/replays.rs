@@ -51,6 +51,19 @@ fn interfaces_of_ours(stage: &Stage) -> usize {
     })
 }
 
+/// The instance of a launch's event.
+fn instance_of(event: &Value) -> Result<&str> {
+    let instance = event["detail"]["EC2InstanceId"].as_str();
+    instance.context("no instance")
+}
+
+/// Fails because the instance is gone, and leaves nothing behind.
+async fn is_abandoned_as_gone(stage: &Stage, event: Value, profile: Value) -> Result<()> {
+    let input = (&event, &profile);
+    fails(stage, input, "LaunchAbandoned", "Hookline.InstanceGone").await?;
+    stage.at_rest(&[Profile::read(profile)?]).await
+}
+
 pub(crate) async fn left_behind(stage: &Stage) -> Result<()> {
     let (event, profile) = launched_by_hand(stage).await?;
     stage.no_replacements(GROUP).await?;
@@ -65,9 +78,7 @@ pub(crate) async fn left_behind(stage: &Stage) -> Result<()> {
         "Hookline.InterfacesLeftBehind",
     )
     .await?;
-    let instance = event["detail"]["EC2InstanceId"]
-        .as_str()
-        .context("no instance")?;
+    let instance = instance_of(&event)?;
     assert!(
         cause.contains(&format!(
             "interfaces tagged hookline:instance-id={instance} may be left"
@@ -75,14 +86,7 @@ pub(crate) async fn left_behind(stage: &Stage) -> Result<()> {
         "{cause}"
     );
 
-    fails(
-        stage,
-        (&event, &profile),
-        "LaunchAbandoned",
-        "Hookline.InstanceGone",
-    )
-    .await?;
-    stage.at_rest(&[Profile::read(profile)?]).await
+    is_abandoned_as_gone(stage, event, profile).await
 }
 
 pub(crate) async fn input_refused(stage: &Stage) -> Result<()> {
@@ -205,9 +209,7 @@ pub(crate) async fn gone_before_it_is_tagged(stage: &Stage) -> Result<()> {
     stage.no_replacements(GROUP).await?;
     // Whether the launch is this profile's to abandon is known from the instance's tags only.
     profile["selector"] = json!({"tag": {"key": "multus", "value": GROUP}});
-    let instance = event["detail"]["EC2InstanceId"]
-        .as_str()
-        .context("no instance")?;
+    let instance = instance_of(&event)?;
     stage
         .scene
         .ec2
@@ -215,21 +217,12 @@ pub(crate) async fn gone_before_it_is_tagged(stage: &Stage) -> Result<()> {
         .instance_ids(instance)
         .send()
         .await?;
-    fails(
-        stage,
-        (&event, &profile),
-        "LaunchAbandoned",
-        "Hookline.InstanceGone",
-    )
-    .await?;
-    stage.at_rest(&[Profile::read(profile)?]).await
+    is_abandoned_as_gone(stage, event, profile).await
 }
 
 pub(crate) async fn went_on(stage: &Stage) -> Result<()> {
     let (event, profile) = launched_by_hand(stage).await?;
-    let instance = event["detail"]["EC2InstanceId"]
-        .as_str()
-        .context("no instance")?;
+    let instance = instance_of(&event)?;
     stage.complete(GROUP, HOOK, instance, "CONTINUE").await?;
     stage.in_service(GROUP, 1).await?;
     stage.local.inject(attach("2", denied()));
