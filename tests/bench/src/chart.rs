@@ -5,12 +5,12 @@
 use std::error::Error as StdError;
 
 use anyhow::{Result, anyhow};
+use hookline_simulator::strategy::Strategy;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
 
 use crate::scale::{Point, Scale};
-use hookline_simulator::strategy::Strategy;
 
 const SIZE: (u32, u32) = (1000, 480);
 /// Room for the notes below both panels.

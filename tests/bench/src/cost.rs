@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-
-use crate::launch::{Functions, Situation, product};
 use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
 use hookline_testkit::scene::Size;
+
+use crate::launch::{Functions, Situation, product};
 
 /// When the prices were looked up.
 pub const PRICES_OF: &str = "2026-11-21";

@@ -8,6 +8,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::{CallRecord, LocalAws, Settings};
+use hookline_simulator::lambda::Usage;
+use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
+use hookline_testkit::rules::put_rule;
+use hookline_testkit::scene::{Scene, Size};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::mpsc;
@@ -15,10 +19,6 @@ use tokio::time::Instant;
 
 use crate::critical_path::{Delays, Work, critical_path};
 use crate::sequential::{self, Ended};
-use hookline_simulator::lambda::Usage;
-use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
-use hookline_testkit::deployment::put_rule;
-use hookline_testkit::scene::{Scene, Size};
 
 /// Networks of the node.
 pub const NETWORKS: usize = 4;

@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-
-use crate::cold_start::high_water_mark_of_this_process;
 use hookline_simulator::others::Others;
 use hookline_simulator::progress::each_minute;
 use hookline_simulator::report::Report;
 use hookline_simulator::run::{Scenario, simulate_watched};
 use hookline_testkit::scene::Size;
+
+use crate::cold_start::high_water_mark_of_this_process;
 
 /// A scale-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

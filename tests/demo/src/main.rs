@@ -17,10 +17,11 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use hookline_domain::profile::Profile;
 use hookline_local::{Latency, LocalAws, Settings};
-use hookline_testkit::deployment::{Deployment, Tools, wait_for};
+use hookline_testkit::deployment::{Deployment, Tools};
 use hookline_testkit::invariants;
 use hookline_testkit::program::exit_code;
 use hookline_testkit::scene::{Scene, Size};
+use hookline_testkit::wait::wait_for;
 
 const GROUP: &str = "upf";
 

@@ -10,9 +10,10 @@ use hookline_local::autoscaling::LifecycleState;
 use serde_json::{Value, json};
 
 use hookline_statemachine::NAME_NODE;
-use hookline_testkit::deployment::{Deployment, wait_for};
+use hookline_testkit::deployment::Deployment;
 use hookline_testkit::naming::{LaunchEvent, TAGS, cluster_nodegroup_ip, profile_of};
 use hookline_testkit::scene::{Scene, Size};
+use hookline_testkit::wait::wait_for;
 
 /// How long after a launch the simulated trail delivers; AWS's takes seconds to minutes.
 pub(crate) const TRAIL_DELIVERS_AFTER: Duration = Duration::from_secs(2);

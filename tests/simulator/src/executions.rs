@@ -6,7 +6,8 @@ use hookline_local::stepfunctions::{ExecutionEnd, StartExecution};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::run::{Shared, Timing};
+use crate::run::Timing;
+use crate::shared::Shared;
 use crate::walker::{self, Verdict};
 
 /// Walks every execution that is started, each in a task of its own.

@@ -10,14 +10,14 @@ use hookline::aws::Aws;
 use hookline::handlers::{self, Context};
 use hookline_domain::error::Result as HandlerResult;
 use hookline_local::LocalAws;
+use hookline_testkit::connector::{client, product_config};
+use hookline_testkit::launch::context;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::strategy::Strategy;
 use crate::tap::{Tap, Tapped};
 use crate::walker::TaskError;
-use hookline_testkit::connector::{client, product_config};
-use hookline_testkit::launch::context;
 
 /// How Lambda behaves.
 #[derive(Debug, Clone)]

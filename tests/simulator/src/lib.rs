@@ -8,6 +8,7 @@
 // JSON is indexed by name here, which gives null where nothing is.
 #![allow(clippy::indexing_slicing)]
 
+pub mod cells;
 mod executions;
 pub mod faults;
 pub mod lambda;
@@ -16,6 +17,7 @@ pub mod progress;
 mod reconcile;
 pub mod report;
 pub mod run;
+mod shared;
 pub mod strategy;
 pub mod tap;
 pub mod walker;

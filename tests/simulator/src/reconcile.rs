@@ -8,11 +8,11 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use hookline_local::LocalAws;
 use hookline_local::lambda::FunctionConfig;
+use hookline_testkit::json_api::json_call;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::run::Shared;
-use hookline_testkit::deployment::json_call;
+use crate::shared::Shared;
 
 const NAME: &str = "reconcile";
 

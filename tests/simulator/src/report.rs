@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use hookline_local::Bucket;
 use hookline_local::autoscaling::LifecycleState;
+use hookline_testkit::invariants;
 use serde::Serialize;
 
 use crate::run::{GROUP, Run};
-use hookline_testkit::invariants;
 
 /// What came of it, in the form of `--report`.
 #[derive(Debug, Clone, Serialize)]

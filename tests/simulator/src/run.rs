@@ -9,7 +9,10 @@ use anyhow::{Context as _, Result};
 use hookline_domain::profile::Profile;
 use hookline_local::{Latency, LocalAws, Settings};
 use hookline_statemachine::{LAUNCH_NODE, StateMachine};
-use rand::{RngExt as _, SeedableRng as _};
+use hookline_testkit::invariants::{self, Violation};
+use hookline_testkit::rules::put_rule;
+use hookline_testkit::scene::{Scene, Size};
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -22,19 +25,14 @@ use crate::others::Others;
 use crate::progress::Progress;
 use crate::reconcile;
 use crate::report::Report;
+use crate::shared::Shared;
 use crate::tap::Tap;
-use crate::walker::{self, TaskError, TaskFuture, Verdict};
-use hookline_testkit::deployment::{FUNCTIONS, put_rule};
-use hookline_testkit::invariants::{self, Violation};
-use hookline_testkit::scene::{Scene, Size};
+use crate::walker::{TaskError, Verdict};
 
 /// The group that scales out.
 pub const GROUP: &str = "nodes";
 /// The state machine's ARN.
 pub const MACHINE_ARN: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
-
-/// The state machine, as one of those that call.
-const STATE_MACHINE: &str = "launch-node";
 
 /// What is simulated.
 #[derive(Debug, Clone)]
@@ -122,107 +120,6 @@ pub struct Timing {
     pub began: Instant,
     /// How long it took.
     pub took: Duration,
-}
-
-pub(super) struct Shared {
-    pub(super) machine: StateMachine,
-    pub(super) lambda: Lambda,
-    pub(super) local: LocalAws,
-    tap: Tap,
-    rng: RefCell<ChaCha8Rng>,
-    pub(super) begun: Instant,
-    /// Executions, and invocations of `reconcile`.
-    pub(super) running: RefCell<usize>,
-    pub(super) verdicts: RefCell<Vec<Verdict>>,
-    /// In the order of the verdicts.
-    pub(super) timings: RefCell<Vec<Timing>>,
-    /// Tasks done again by a retrier.
-    retries: Cell<usize>,
-    /// What `reconcile` returned.
-    pub(super) reports: RefCell<Vec<Value>>,
-    history: RefCell<Vec<String>>,
-}
-
-impl Shared {
-    pub(super) fn note(&self, line: &str) {
-        let seconds = self.begun.elapsed().as_secs_f64();
-        self.history
-            .borrow_mut()
-            .push(format!("{seconds:9.3} s  {line}"));
-    }
-}
-
-impl walker::World for Shared {
-    fn task<'a>(&'a self, resource: &'a str, input: Value) -> TaskFuture<'a> {
-        Box::pin(async move {
-            if let Some(action) = resource.strip_prefix("arn:aws:states:::aws-sdk:autoscaling:") {
-                return self.auto_scaling(action, &input).await;
-            }
-            let function = FUNCTIONS
-                .iter()
-                .find(|(_, placeholder)| resource == format!("${{{placeholder}}}"))
-                .map(|(function, _)| *function)
-                .unwrap_or(resource);
-            self.tap
-                .note(STATE_MACHINE, "lambda:InvokeFunction".to_owned());
-            self.lambda.invoke(function, input).await
-        })
-    }
-
-    fn random(&self) -> f64 {
-        self.rng.borrow_mut().random_range(0.0..1.0)
-    }
-
-    fn entered(&self, execution: &str, state: &str) {
-        self.note(&format!("{execution}  {state}"));
-    }
-
-    fn failed(&self, execution: &str, state: &str, error: &TaskError, again: bool) {
-        self.retries.set(self.retries.get() + usize::from(again));
-        let then = if again { "again" } else { "caught or failed" };
-        self.note(&format!(
-            "{execution}  {state} failed, {then}: {} {}",
-            error.error, error.cause
-        ));
-    }
-}
-
-impl Shared {
-    /// An `aws-sdk` integration of the state machine: the call goes to the fake AWS as Step Functions sends it.
-    async fn auto_scaling(&self, action: &str, input: &Value) -> Result<Value, TaskError> {
-        let mut name = action.to_owned();
-        if let Some(first) = name.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        self.tap.note(STATE_MACHINE, format!("autoscaling:{name}"));
-        let mut body = format!("Action={name}&Version=2011-01-01");
-        for (key, value) in input.as_object().into_iter().flatten() {
-            body.push_str(&format!("&{key}={}", value.as_str().unwrap_or_default()));
-        }
-        let failed = |cause: String| TaskError {
-            error: "AutoScaling.AutoScalingException".to_owned(),
-            cause,
-        };
-        let request = http::Request::post("/")
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/autoscaling/aws4_request",
-            )
-            .header("user-agent", "states.amazonaws.com")
-            .body(body.into())
-            .map_err(|error| failed(error.to_string()))?;
-        let response = self
-            .local
-            .handle(request)
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        if response.status().is_success() {
-            return Ok(json!({}));
-        }
-        Err(failed(
-            String::from_utf8_lossy(response.body()).into_owned(),
-        ))
-    }
 }
 
 impl Run {

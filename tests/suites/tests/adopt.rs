@@ -11,10 +11,10 @@ use hookline_domain::tags::own::ADOPTED_AT;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::{Fault, FaultKind};
-use hookline_simulator::faults::launching;
+use hookline_simulator::cells::launching;
 use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
-use hookline_testkit::deployment::json_call;
 use hookline_testkit::invariants;
+use hookline_testkit::json_api::json_call;
 use hookline_testkit::scene::{HOOK, Size};
 use serde_json::{Value, json};
 

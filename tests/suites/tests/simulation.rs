@@ -6,9 +6,8 @@
 use std::time::Duration;
 
 use hookline_local::Bucket;
-use hookline_simulator::faults::{
-    Background, Outcome, calls_of_a_launch, cells, run_cell, run_random,
-};
+use hookline_simulator::cells::cells;
+use hookline_simulator::faults::{Background, Outcome, calls_of_a_launch, run_cell, run_random};
 use hookline_simulator::others::Others;
 use hookline_simulator::run::{Run, Scenario, on_paused_clock, simulate, simulate_checked};
 use hookline_simulator::strategy::Strategy;

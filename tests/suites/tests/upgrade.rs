@@ -4,7 +4,8 @@
 // Helpers of tests may fail as tests do.
 #![allow(clippy::expect_used, missing_docs)]
 
-use hookline_simulator::faults::{calls_of_a_launch, cells, run_cell_of};
+use hookline_simulator::cells::cells;
+use hookline_simulator::faults::{calls_of_a_launch, run_cell_of};
 use hookline_simulator::run::{Scenario, simulate_checked};
 use hookline_testkit::scene::Size;
 

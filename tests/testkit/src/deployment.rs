@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use bytes::Bytes;
 use hookline_local::LocalAws;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::server::Server;
 use hookline_statemachine::LAUNCH_NODE;
 use serde_json::{Value, json};
+
+use crate::json_api::json_call;
+use crate::rules::{put_rule, put_rule_with_pattern};
+use crate::wait::wait_for;
 
 /// The functions, and the names by which the state machines' files speak of them.
 pub const FUNCTIONS: [(&str, &str); 7] = [
@@ -367,141 +370,6 @@ impl Deployment {
         self.local.lambda().shutdown().await;
         self.local.stepfunctions().shutdown().await;
     }
-}
-
-/// Puts the rule of a profile: the launches at its hook start an execution with `{ event, profile }`. The rule matches by
-/// hook name; a selector by group name narrows it.
-///
-/// # Errors
-/// When the fake AWS refuses.
-pub async fn put_rule(
-    local: &LocalAws,
-    state_machine: &str,
-    name: &str,
-    profile: &Value,
-) -> Result<()> {
-    let mut detail = json!({});
-    if let Some(hook) = profile.pointer("/hook/name") {
-        detail["LifecycleHookName"] = json!([hook]);
-    }
-    if let Some(groups) = profile.pointer("/selector/autoScalingGroupNames") {
-        detail["AutoScalingGroupName"] = groups.clone();
-    }
-    let pattern = json!({
-        "source": ["aws.autoscaling"],
-        "detail-type": ["EC2 Instance-launch Lifecycle Action"],
-        "detail": detail,
-    });
-    put_rule_with_pattern(local, state_machine, name, &pattern, profile).await
-}
-
-async fn put_rule_with_pattern(
-    local: &LocalAws,
-    state_machine: &str,
-    name: &str,
-    pattern: &Value,
-    profile: &Value,
-) -> Result<()> {
-    json_call(
-        local,
-        "AWSEvents.PutRule",
-        &json!({"Name": name, "EventPattern": pattern.to_string()}),
-    )
-    .await?;
-    let template = format!("{{\"event\": <aws.events.event.json>, \"profile\": {profile}}}");
-    let answer = json_call(
-        local,
-        "AWSEvents.PutTargets",
-        &json!({
-            "Rule": name,
-            "Targets": [{
-                "Id": "launch-node",
-                "Arn": state_machine,
-                "RoleArn": "arn:aws:iam::123456789012:role/start-launch-node",
-                "InputTransformer": {"InputTemplate": template},
-            }],
-        }),
-    )
-    .await?;
-    ensure!(answer["FailedEntryCount"] == 0, "PutTargets: {answer}");
-    Ok(())
-}
-
-/// Asks again and again until `look` gives something.
-///
-/// # Errors
-/// When `limit` is over first, with what was waited for, or when `look` fails.
-pub async fn wait_for<T>(
-    limit: Duration,
-    what: &str,
-    mut look: impl AsyncFnMut() -> Result<Option<T>>,
-) -> Result<T> {
-    let end = tokio::time::Instant::now() + limit;
-    loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
-        if tokio::time::Instant::now() > end {
-            bail!("waited {limit:?} in vain for {what}");
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// A call of one of AWS's JSON services. One that only reads is tried again when the service fails, as AWS's own clients do:
-/// moto answers with status 500 when an execution begins or ends while it walks through its list of them.
-///
-/// # Errors
-/// AWS's error, as text.
-pub async fn json_call(local: &LocalAws, target: &str, body: &Value) -> Result<Value> {
-    const TRIES: usize = 5;
-    let (_, action) = target.split_once('.').context("not SERVICE.ACTION")?;
-    let reads = ["List", "Describe", "Get"]
-        .iter()
-        .any(|verb| action.starts_with(verb));
-    let mut tries = if reads { TRIES } else { 1 };
-    loop {
-        tries -= 1;
-        let (status, answer) = answer_of(local, target, body).await?;
-        if status.is_server_error() && tries > 0 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        }
-        ensure!(
-            status.is_success(),
-            "{target}: {status} {}",
-            String::from_utf8_lossy(&answer)
-        );
-        if answer.is_empty() {
-            return Ok(Value::Null);
-        }
-        return serde_json::from_slice(&answer)
-            .with_context(|| format!("{target}: not JSON: {}", String::from_utf8_lossy(&answer)));
-    }
-}
-
-async fn answer_of(
-    local: &LocalAws,
-    target: &str,
-    body: &Value,
-) -> Result<(http::StatusCode, Bytes)> {
-    let service = if target.starts_with("AWSStepFunctions") {
-        "states"
-    } else {
-        "events"
-    };
-    let request = http::Request::post("/")
-        // Nothing here checks a signature; its scope names the service.
-        .header(
-            "authorization",
-            format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/{service}/aws4_request"),
-        )
-        .header("x-amz-target", target)
-        .header("content-type", "application/x-amz-json-1.1")
-        .body(Bytes::from(body.to_string()))?;
-    let response = local.handle(request).await?;
-    let (parts, body) = response.into_parts();
-    Ok((parts.status, body))
 }
 
 fn text(value: &Value, key: &str) -> Result<String> {

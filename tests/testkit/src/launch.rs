@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -18,15 +18,18 @@ use hookline_domain::tags::own;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{Instance, InstanceState, NetworkInterface};
 use hookline_local::{LocalAws, Settings};
-use hookline_statemachine::StateMachine;
-use hookline_statemachine::state::{self as asl, Task};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::calls::FunctionCalls;
 use crate::connector::product_config;
-use crate::deployment::wait_for;
 use crate::scene::{HOOK, Scene, Size};
+use crate::wait::wait_for;
+
+mod state;
+
+pub use state::State;
+use state::nothing_made_yet;
 
 /// The group that the launches are of.
 pub const GROUP: &str = "upf";
@@ -35,60 +38,6 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longer than anything here takes, in virtual time.
 const LIMIT: Duration = Duration::from_secs(300);
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
-
-/// A Task state of the state machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// `$`
-    TagNode,
-    /// `$.plan`
-    PlanInterfaces,
-    /// `$.allocation`
-    CreateInterfaces,
-    /// `$.wired`
-    AttachInterfaces,
-    /// `$.completion`, with CONTINUE
-    ContinueLaunch,
-    /// `$.completion`, with ABANDON
-    AbandonLaunch,
-    /// `$.release`
-    ReleaseInterfaces,
-}
-
-impl State {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::TagNode,
-        Self::PlanInterfaces,
-        Self::CreateInterfaces,
-        Self::AttachInterfaces,
-        Self::ContinueLaunch,
-        Self::AbandonLaunch,
-        Self::ReleaseInterfaces,
-    ];
-    /// The way of a launch without failures.
-    pub const WAY: [Self; 5] = [
-        Self::TagNode,
-        Self::PlanInterfaces,
-        Self::CreateInterfaces,
-        Self::AttachInterfaces,
-        Self::ContinueLaunch,
-    ];
-
-    /// The state of this name in the state machine's file.
-    fn task(self) -> &'static Task {
-        match MACHINE.states.get(&format!("{self:?}")) {
-            Some(asl::State::Task(task)) => task,
-            _ => unreachable!("{self:?} is a Task state of launch-node.asl.json"),
-        }
-    }
-}
-
-/// The state machine's file, read once.
-static MACHINE: LazyLock<StateMachine> = LazyLock::new(|| {
-    StateMachine::read(hookline_statemachine::LAUNCH_NODE)
-        .unwrap_or_else(|error| unreachable!("launch-node.asl.json: {error}"))
-});
 
 /// One execution for one launch, and the process that its functions run in.
 pub struct Launch {
@@ -494,18 +443,4 @@ fn event_of(local: &LocalAws, instance: &str) -> Option<Value> {
             && event["detail"]["EC2InstanceId"] == instance
             && event["detail"]["LifecycleHookName"] == HOOK
     })
-}
-
-/// The data of an execution whose `TagNode` failed, as the Pass state `NothingMadeYet` makes it.
-fn nothing_made_yet(data: &Value) -> Value {
-    let mut data = data.clone();
-    data["failure"] = json!({"Error": "Hookline.Throttled", "Cause": "test"});
-    match MACHINE.states.get("NothingMadeYet") {
-        Some(asl::State::Pass(pass)) => pass
-            .parameters
-            .as_ref()
-            .and_then(|parameters| parameters.evaluate(&data, &json!({})).ok())
-            .unwrap_or(data),
-        _ => unreachable!("NothingMadeYet is a Pass state of launch-node.asl.json"),
-    }
 }

@@ -7,6 +7,7 @@
 //! - [`naming`] runs the function that names the nodes of a plain group, in process.
 //! - [`deployment`] is Hookline deployed on one machine: the real state machine in a real engine, the real function
 //!   binaries over the real Runtime API, and a rule that starts an execution for each launch.
+//! - [`rules`] puts the rules that start executions; [`json_api`] makes the calls for both; [`wait`] waits for a condition.
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
 //! - [`ministack`] is a second AWS on this machine, for what CloudFormation deploys.
 //! - [`permissions`] knows which API actions each function may call.
@@ -24,10 +25,13 @@ pub mod coverage;
 pub mod deployment;
 pub mod emf;
 pub mod invariants;
+pub mod json_api;
 pub mod launch;
 pub mod ministack;
 pub mod naming;
 pub mod permissions;
 pub mod program;
+pub mod rules;
 pub mod scene;
 pub mod stage;
+pub mod wait;

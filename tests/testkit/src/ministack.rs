@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use crate::deployment::wait_for;
+use crate::wait::wait_for;
 
 /// How long it may take to come up, and to end: a cold Python start on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);

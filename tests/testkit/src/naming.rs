@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use crate::calls::FunctionCalls;
 use crate::connector::product_config;
-use crate::deployment::wait_for;
 use crate::launch;
 use crate::scene::{Scene, Size};
+use crate::wait::wait_for;
 
 /// The group.
 pub const GROUP: &str = "plain";

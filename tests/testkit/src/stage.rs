@@ -12,10 +12,11 @@ use hookline_local::{LocalAws, Settings};
 use hookline_statemachine::LAUNCH_NODE;
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, Execution, Tools, wait_for};
+use crate::deployment::{Deployment, Execution, Tools};
 use crate::invariants;
 use crate::naming;
 use crate::scene::{HOOK, Scene, Size};
+use crate::wait::wait_for;
 
 /// The limit of every wait.
 pub const LIMIT: Duration = Duration::from_secs(90);

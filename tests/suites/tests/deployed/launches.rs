@@ -7,11 +7,13 @@ use hookline_domain::profile::Profile;
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::server::Server;
 use hookline_local::{Fault, FaultKind, LocalAws, Outcome, Settings};
-use hookline_testkit::deployment::{Deployment, Tools, json_call, wait_for};
+use hookline_testkit::deployment::{Deployment, Tools};
+use hookline_testkit::json_api::json_call;
 use hookline_testkit::ministack::{ACCOUNT, Ministack, REGION};
 use hookline_testkit::naming;
 use hookline_testkit::scene::{HOOK, Scene, Size};
 use hookline_testkit::stage::{LIMIT, Stage};
+use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
 use crate::app::{App, packages};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline_testkit::deployment::json_call;
+use hookline_testkit::json_api::json_call;
 use hookline_testkit::ministack::Ministack;
 use hookline_testkit::scene::Scene;
 use serde_json::{Value, json};

@@ -6,9 +6,10 @@ use anyhow::{Context as _, Result, ensure};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::{Fault, FaultKind};
-use hookline_testkit::deployment::{Tools, wait_for};
+use hookline_testkit::deployment::Tools;
 use hookline_testkit::scene::HOOK;
 use hookline_testkit::stage::Stage;
+use hookline_testkit::wait::wait_for;
 use hookline_testkit::{emf, invariants};
 use serde_json::{Value, json};
 

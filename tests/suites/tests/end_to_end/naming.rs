@@ -7,12 +7,12 @@ use anyhow::{Context as _, Result};
 use hookline_local::Settings;
 use hookline_local::eventbridge::Disturbance;
 use hookline_statemachine::NAME_NODE;
-use hookline_testkit::deployment::wait_for;
 use hookline_testkit::naming::{
     CLOUDTRAIL, LAUNCH_SUCCESSFUL, LaunchEvent, cluster_nodegroup_ip, profile_of,
 };
 use hookline_testkit::scene::Size;
 use hookline_testkit::stage::{LIMIT, Stage};
+use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
 use crate::as_aws_is;

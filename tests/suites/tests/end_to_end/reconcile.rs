@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::lambda::FunctionConfig;
-use hookline_testkit::deployment::{Tools, wait_for};
+use hookline_testkit::deployment::Tools;
 use hookline_testkit::stage::{LIMIT, Stage};
+use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
 use crate::{SMALL, as_aws_is};

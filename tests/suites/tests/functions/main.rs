@@ -23,6 +23,7 @@ mod create_failures;
 mod metrics;
 mod name_nodes;
 mod name_nodes_failures;
+mod other_hooks;
 mod plan;
 mod plan_refusals;
 mod release;

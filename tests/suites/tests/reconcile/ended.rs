@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::stepfunctions::ExecutionEnd;
 use hookline_simulator::run::{MACHINE_ARN, Run, on_paused_clock};
-use hookline_testkit::deployment::json_call;
+use hookline_testkit::json_api::json_call;
 use serde_json::json;
 
 use super::{

@@ -22,9 +22,9 @@ use anyhow::{Context as _, Result};
 use hookline_domain::reconcile::orphans::UNOWNED_SINCE;
 use hookline_domain::tags::own::INSTANCE_ID;
 use hookline_local::eventbridge::Disturbance;
-use hookline_simulator::faults::launching;
+use hookline_simulator::cells::launching;
 use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario};
-use hookline_testkit::deployment::json_call;
+use hookline_testkit::json_api::json_call;
 use hookline_testkit::scene::Size;
 use serde_json::{Value, json};
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline_local::{Fault, Settings, World};
-use hookline_testkit::deployment::wait_for;
 use hookline_testkit::naming::{LaunchEvent, profile_of};
 use hookline_testkit::scene::Size;
 use hookline_testkit::stage::{LIMIT, Stage};
+use hookline_testkit::wait::wait_for;
 use serde_json::json;
 
 use crate::scenes::{Scene, error, trouble};
