@@ -1,4 +1,4 @@
-//! What criterion has measured of the allocator (`tests/benches/allocator.rs`), from the files that it leaves behind.
+//! The results of criterion's benchmark of the allocator (`tests/bench/benches/allocator.rs`), read from its files.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The group of the benchmarks.
 pub const GROUP: &str = "allocator";
 
-/// The benchmarks: what each is called in criterion's folders, and in the document.
+/// The benchmarks: the name of each in criterion's folders, and in the document.
 pub const BENCHMARKS: [(&str, &str); 5] = [
     (
         "ipv4-16-pick",
@@ -35,14 +35,14 @@ pub const BENCHMARKS: [(&str, &str); 5] = [
 pub struct Estimate {
     /// The mean.
     pub nanoseconds: f64,
-    /// The width of its 95 % confidence interval, either side.
+    /// Half the width of its 95 % confidence interval.
     pub within: f64,
 }
 
 /// The newest estimates of all benchmarks, in their order, from criterion's folder (`target/criterion`).
 ///
 /// # Errors
-/// When one of them has not run.
+/// If one of them has not run.
 pub fn read(criterion: &Path) -> Result<Vec<(&'static str, Estimate)>> {
     BENCHMARKS
         .into_iter()
@@ -83,7 +83,7 @@ pub fn table(estimates: &[(&str, Estimate)]) -> String {
     table
 }
 
-/// In the unit that suits it.
+/// A time in the unit that suits it.
 fn time(nanoseconds: f64) -> String {
     match nanoseconds {
         n if n < 1e3 => format!("{n:.0} ns"),

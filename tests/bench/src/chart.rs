@@ -1,6 +1,6 @@
 //! The plot of [`Scale`] as SVG: makespan, and calls for each interface, against nodes.
 //!
-//! GitHub shows it on white and on black, so there is no background, and all colours are of middle lightness.
+//! GitHub shows it on white and on black, so it has no background, and its colours are neither light nor dark.
 
 use std::error::Error as StdError;
 
@@ -25,7 +25,7 @@ struct Panel {
     title: &'static str,
     unit: &'static str,
     value: fn(&Point) -> f64,
-    /// What EC2 allows at best.
+    /// The least that EC2 allows.
     bound: Vec<(f64, f64)>,
     bound_label: &'static str,
 }
@@ -33,7 +33,7 @@ struct Panel {
 /// Draws the plot.
 ///
 /// # Errors
-/// When there is nothing to draw.
+/// If there are no data.
 pub fn draw(scale: &Scale) -> Result<String> {
     let mut svg = String::new();
     {
@@ -180,7 +180,7 @@ where
     Ok(())
 }
 
-/// What a reader must know beside the curves.
+/// The notes below the panels.
 fn notes_of(scale: &Scale) -> Vec<String> {
     let mut notes = vec![format!(
         "{} networks a node, {} AZ, /{} subnets, seed {}; real handlers and AWS SDK on a fake AWS (cargo xtask plot). \
@@ -190,7 +190,7 @@ fn notes_of(scale: &Scale) -> Vec<String> {
     let mut left_out = String::new();
     if scale.points.iter().any(|point| point.cut) {
         left_out = format!(
-            "Cross: not at rest after {} s, larger ones not run. ",
+            "Cross: not at rest after {} s; larger ones were not run. ",
             scale.limit_s
         );
     }
@@ -200,7 +200,7 @@ fn notes_of(scale: &Scale) -> Vec<String> {
         .any(|strategy| most(*strategy) < most(Strategy::Rank))
     {
         left_out += &format!(
-            "All but the product's are run up to {} nodes.",
+            "Only the product's runs have more than {} nodes.",
             scale.most_nodes_of_others
         );
     }

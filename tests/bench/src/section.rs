@@ -1,5 +1,5 @@
-//! The marked places of docs/performance.md: what is between `<!-- bench:NAME begin -->` and `<!-- bench:NAME end -->` is
-//! a command's to write.
+//! The marked places of docs/performance.md. A command writes the text between `<!-- bench:NAME begin -->` and
+//! `<!-- bench:NAME end -->`.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 /// The text with `content` between the marks of `name`.
 ///
 /// # Errors
-/// When the text does not have both marks, in order.
+/// If the text does not have both marks, in order.
 pub fn fill(text: &str, name: &str, content: &str) -> Result<String> {
     let begin = format!("<!-- bench:{name} begin -->");
     let end = format!("<!-- bench:{name} end -->");
@@ -25,7 +25,7 @@ pub fn fill(text: &str, name: &str, content: &str) -> Result<String> {
 /// Puts `content` into the file.
 ///
 /// # Errors
-/// When the file cannot be read or written, or lacks the marks.
+/// If the file cannot be read or written, or lacks the marks.
 pub fn write(file: &Path, name: &str, content: &str) -> Result<()> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("could not read {}", file.display()))?;

@@ -1,8 +1,8 @@
-//! The main job on one machine: a group is scaled from 0 to N, and every node is named, wired and proven before it is
+//! The demo: it scales a group from 0 to N on one machine. Every node is named and gets its interfaces before it is
 //! InService. `cargo xtask demo` runs it.
 //!
-//! The state machine, its engine, the function binaries and the Runtime API are the real ones; EC2, Auto Scaling and
-//! EventBridge are simulated, with latencies and a lag as AWS has them, only shorter.
+//! The state machine, its engine, the function binaries and the Runtime API are the real ones. EC2, Auto Scaling and
+//! EventBridge are the fake AWS, with the latencies and the lag of AWS, only shorter.
 
 mod naming;
 mod progress;
@@ -25,7 +25,7 @@ use hookline_testkit::wait::wait_for;
 
 const GROUP: &str = "upf";
 
-/// Scales a node group from 0 to N on the fake AWS and shows how every node is wired.
+/// Scales a node group from 0 to N on the fake AWS, and shows the interfaces of every node.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many nodes to launch at once.
@@ -34,13 +34,13 @@ struct Arguments {
     /// How many networks each node gets an interface on.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=7))]
     networks: u16,
-    /// Over how many availability zones.
+    /// How many Availability Zones the nodes are spread over.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=3))]
     azs: u16,
-    /// Show plain groups, without hooks, whose nodes are named by either event; so many nodes in each of two groups.
+    /// Show two plain groups without hooks, each named by one of the two events. Launch this many nodes in each.
     #[arg(long, conflicts_with = "report")]
     naming: bool,
-    /// Where to write the same facts as JSON.
+    /// Write the report to this file, as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
 }
@@ -103,7 +103,7 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
         usize::from(arguments.networks),
         local.with_world(|world| world.kernel.elapsed()),
     );
-    // Far more than any such scale-out takes; a demo that hangs must say so.
+    // Far more than any such scale-out takes, so that a demo that hangs says so.
     let limit = Duration::from_secs(120 + u64::from(arguments.nodes) * 4);
     let all_in_service = wait_for(
         limit,
@@ -146,7 +146,7 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
     let good = all_in_service.is_ok() && violations.is_empty() && report.all_succeeded();
     if good {
         println!(
-            "PASS: all {nodes} nodes are InService, and each has every interface that its profile asks for."
+            "PASS: all {nodes} nodes are InService, and each has every interface in its profile."
         );
     } else {
         println!("FAIL: see above; the functions' logs are in .local/demo-logs.");

@@ -11,47 +11,47 @@ use crate::tap::{FaultAction, Intervention};
 /// Something that goes wrong once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
-    /// Calls of the functions, from a position on, are struck so many times in a row.
+    /// A fault is injected into several calls of the functions in a row.
     Call {
-        /// The position.
+        /// The position of the first call, from 0.
         position: usize,
-        /// How.
+        /// What happens to each call.
         strike: FaultAction,
-        /// How often.
+        /// How many calls.
         times: usize,
     },
-    /// The launch's event goes astray.
+    /// The launch's event is not delivered as it should be.
     Event(DeliveryFault),
-    /// Somebody does something just before a call.
+    /// Somebody interferes just before a call.
     Interference {
-        /// What.
+        /// What they do.
         what: Interference,
-        /// Before which call.
+        /// The position of the call.
         position: usize,
     },
-    /// Describe calls lag by so many seconds, all by the same or each by its own part of it.
+    /// Describe calls show the state of some seconds ago.
     Lag {
-        /// At most.
+        /// The lag in seconds.
         seconds: u64,
-        /// Each by its own part.
+        /// Whether each call lags by a random part of it.
         varies: bool,
     },
 }
 
-/// How an event goes astray.
+/// How the delivery of an event fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryFault {
-    /// It comes twice, at once.
+    /// It is delivered twice, at once.
     Duplicate,
-    /// It comes a second time half a minute later.
+    /// It is delivered again half a minute later.
     DuplicateLate,
-    /// It comes ten minutes late.
+    /// It is delivered ten minutes late.
     Delayed,
-    /// It never comes.
+    /// It is not delivered.
     Lost,
 }
 
-/// What somebody else does.
+/// What somebody does during a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interference {
     /// The instance is terminated.
@@ -83,7 +83,7 @@ impl Interference {
         Box::new(move |local| match self {
             Self::Terminated => local.with_world(|world| {
                 for instance in launching(world) {
-                    // One that is on its way out already is as good.
+                    // An instance that is terminating already is fine too.
                     let _ = world.terminate_instance(&instance);
                 }
             }),
@@ -128,7 +128,7 @@ impl Interference {
     }
 }
 
-/// The instances that wait at a launch hook.
+/// The instances that wait at a launch lifecycle hook.
 #[must_use]
 pub fn launching(world: &World) -> Vec<String> {
     world
@@ -151,7 +151,7 @@ fn actions(world: &World) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A call by somebody else; it may well be refused.
+/// A call by somebody else, which EC2 or Auto Scaling may refuse.
 async fn query(local: &LocalAws, service: &str, body: &str) {
     let scope =
         format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/{service}/aws4_request");
@@ -164,7 +164,7 @@ async fn query(local: &LocalAws, service: &str, body: &str) {
 }
 
 impl Cell {
-    /// A name that finds it again.
+    /// The cell's name, which is unique.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -186,20 +186,20 @@ impl Cell {
         }
     }
 
-    /// The row of the table that it counts in.
+    /// The row of the report's table that the cell counts in.
     #[must_use]
     pub fn row(self) -> String {
         match self {
             Self::Call { strike, times, .. } => format!("call {} x{times}", strike.name()),
-            Self::Interference { what, .. } => format!("{what:?} meanwhile"),
+            Self::Interference { what, .. } => format!("{what:?} before a call"),
             Self::Event(_) | Self::Lag { .. } => self.name(),
         }
     }
 
-    /// Whether the launched node itself must come InService: the fault passes.
+    /// Whether the launched node itself must come InService, because the fault passes.
     pub(crate) fn is_transient(self) -> bool {
         match self {
-            // An event that never comes is made up for by `reconcile`.
+            // For an event that is not delivered, `reconcile` starts the execution.
             Self::Call { .. } | Self::Lag { .. } | Self::Event(_) => true,
             Self::Interference { .. } => false,
         }

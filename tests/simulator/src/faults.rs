@@ -1,6 +1,6 @@
-//! The fault matrix: one launch, and one thing that goes wrong, for every call that a launch makes and every way that it
-//! can fail, for every way that an event can go astray, and for what others may do meanwhile. Every run must end
-//! in a verdict with no invariant broken; where the fault passes, the node itself is InService.
+//! The fault matrix: one launch and one fault in each run. There is a run for every call that a launch makes and every way
+//! that the call can fail, for every way that the delivery of its event can fail, and for what others may do during it. Every
+//! run must end with no invariant violated. If the fault passes, the launched node itself must be InService.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,10 +19,10 @@ use crate::cells::{Cell, DeliveryFault, Interference};
 use crate::run::{GROUP, Run, Scenario, on_paused_clock};
 use crate::tap::FaultAction;
 
-/// What goes wrong by chance all the time, to any call of EC2 or Auto Scaling.
+/// Random faults of the calls of EC2 and Auto Scaling, during the whole run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Background {
-    /// Nothing.
+    /// No faults.
     #[default]
     None,
     /// One call in a hundred.
@@ -45,7 +45,7 @@ impl std::str::FromStr for Background {
 }
 
 impl Background {
-    /// From now on calls go wrong.
+    /// Injects the faults, from now on.
     pub fn begin(self, local: &LocalAws) {
         let chance = match self {
             Self::None => return,
@@ -67,7 +67,7 @@ impl Background {
     }
 }
 
-/// What came of a cell.
+/// The outcome of a cell.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
     /// The cell.
@@ -76,9 +76,9 @@ pub struct Outcome {
     pub row: String,
     /// The seed of the run.
     pub seed: u64,
-    /// What is wrong; empty when it passed.
+    /// What is wrong. Empty if the cell passed.
     pub problems: Vec<String>,
-    /// What happened, when something is wrong.
+    /// The run's history, if something is wrong.
     pub history: Vec<String>,
     /// The actions that each function called.
     #[serde(skip)]
@@ -97,14 +97,14 @@ fn scenario(nodes: usize, seed: u64) -> Scenario {
     scenario
 }
 
-/// How many calls the functions make for one launch, on cold sandboxes, when nothing goes wrong.
+/// How many calls the functions make for one launch without faults, on cold sandboxes.
 ///
 /// # Errors
-/// When the scene cannot be built.
+/// If the scene cannot be built.
 pub fn calls_of_a_launch() -> Result<usize> {
     on_paused_clock(async {
         let mut scenario = scenario(1, 1);
-        // Its rounds are not part of a launch.
+        // Its calls are not part of a launch.
         scenario.reconcile = false;
         let mut run = Run::new(scenario).await?;
         run.to_rest().await?;
@@ -115,7 +115,7 @@ pub fn calls_of_a_launch() -> Result<usize> {
 /// Runs one cell.
 ///
 /// # Errors
-/// When the scene cannot be built.
+/// If the scene cannot be built.
 pub fn run_cell(cell: Cell, seed: u64) -> Result<Outcome> {
     run_cell_of(LAUNCH_NODE, cell, seed)
 }
@@ -123,7 +123,7 @@ pub fn run_cell(cell: Cell, seed: u64) -> Result<Outcome> {
 /// Runs one cell with another definition of the state machine.
 ///
 /// # Errors
-/// When the scene cannot be built.
+/// If the scene cannot be built.
 pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Outcome> {
     on_paused_clock(async move {
         let mut scenario = scenario(1, seed);
@@ -169,10 +169,10 @@ pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Ou
     })
 }
 
-/// A random history: a few launches, several things that go wrong at random places.
+/// Runs a random history: a few launches with several faults at random positions.
 ///
 /// # Errors
-/// When the scene cannot be built.
+/// If the scene cannot be built.
 pub fn run_random(seed: u64) -> Result<Outcome> {
     on_paused_clock(async move {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -234,8 +234,8 @@ fn outcome(cell: String, row: String, seed: u64, problems: Vec<String>, run: &Ru
     }
 }
 
-/// Runs to rest and says what is wrong. A launch that cannot come about is replaced again and again, so when its first
-/// verdict is a failure the group is scaled in.
+/// Runs until everything is at rest, and returns what is wrong. A launch that cannot succeed is replaced again and again. So if
+/// its first execution fails, the group is scaled in.
 async fn settle(run: &mut Run, transient: bool) -> Result<Vec<String>> {
     run.launch().await?;
     let nodes = run.nodes();

@@ -1,9 +1,9 @@
-//! Hookline in virtual time: the real function handlers and the real AWS SDK against the model of the fake AWS, on
-//! tokio's paused clock. Hours pass in seconds, and one seed gives one history.
+//! The scale-out simulator: Hookline in virtual time. It runs the real function handlers and the real AWS SDK against the fake
+//! AWS, on tokio's paused clock. Hours pass in seconds, and one seed always gives the same history.
 //!
-//! What is not real here says so: [`walker`] stands in for Step Functions (it reads the state machine's own file, and a
-//! test holds it against the real engine), [`lambda`] for Lambda's sandboxes, [`others`] for who else calls EC2, [`tap`] is where
-//! faults strike calls.
+//! Some parts are not real: [`walker`] takes the place of Step Functions (it reads the state machine's own file, and a test
+//! compares it with the real engine), [`lambda`] that of Lambda's sandboxes, and [`others`] that of other callers of EC2. [`tap`]
+//! injects faults into calls; [`faults`] is the fault matrix.
 
 // JSON is indexed by name here, which gives null where nothing is.
 #![allow(clippy::indexing_slicing)]

@@ -1,4 +1,4 @@
-//! Who else calls EC2 in the account meanwhile, and so draws on the same token buckets.
+//! Other callers of EC2 in the account, which use the same token buckets as the launches.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use aws_sdk_ec2::error::ProvideErrorMetadata;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-/// Others who call EC2.
+/// Other callers of EC2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Others {
-    /// Nobody.
+    /// None.
     #[default]
     Nobody,
     /// The calls of the Amazon VPC CNI on each node: 20 to 60 s after the launch it makes, attaches and modifies a network
@@ -50,7 +50,7 @@ impl Others {
         }
     }
 
-    /// They begin to call for so many nodes, launched now. Must be called in a `LocalSet`.
+    /// Starts the calls for nodes that are launched now. Must be called in a `LocalSet`.
     pub(super) fn begin(self, ec2: &Client, nodes: usize, seed: u64) {
         if self == Self::Nobody {
             return;
@@ -76,7 +76,7 @@ async fn node(ec2: Client, after: Duration, mut rng: ChaCha8Rng) {
     }
 }
 
-/// Makes a call, as a dry run; whether it is refused for its rate.
+/// Makes a call as a dry run. Returns whether it was throttled.
 async fn is_throttled(ec2: &Client, action: &str) -> bool {
     const INTERFACE: &str = "eni-00000000000000001";
     match action {

@@ -1,4 +1,4 @@
-//! What the executions of a run share: where their tasks are done, and what they leave.
+//! What the executions of a run share: where their tasks run, and what is known of them afterwards.
 
 use std::cell::{Cell, RefCell};
 
@@ -15,7 +15,7 @@ use crate::run::Timing;
 use crate::tap::Tap;
 use crate::walker::{self, TaskError, TaskFuture, Verdict};
 
-/// The state machine, as one of those that call.
+/// The state machine's name as a caller of API actions.
 const STATE_MACHINE: &str = "launch-node";
 
 pub(super) struct Shared {
@@ -25,12 +25,12 @@ pub(super) struct Shared {
     pub(super) tap: Tap,
     pub(super) rng: RefCell<ChaCha8Rng>,
     pub(super) begun: Instant,
-    /// Executions, and invocations of `reconcile`.
+    /// The executions, and the invocations of `reconcile`, that are running.
     pub(super) running: RefCell<usize>,
     pub(super) verdicts: RefCell<Vec<Verdict>>,
     /// In the order of the verdicts.
     pub(super) timings: RefCell<Vec<Timing>>,
-    /// Tasks done again by a retrier.
+    /// The retries of tasks.
     pub(super) retries: Cell<usize>,
     /// What `reconcile` returned.
     pub(super) reports: RefCell<Vec<Value>>,
@@ -82,7 +82,7 @@ impl walker::World for Shared {
 }
 
 impl Shared {
-    /// An `aws-sdk` integration of the state machine: the call goes to the fake AWS as Step Functions sends it.
+    /// An `aws-sdk` integration of the state machine: sends the call to the fake AWS as Step Functions does.
     async fn auto_scaling(&self, action: &str, input: &Value) -> Result<Value, TaskError> {
         let mut name = action.to_owned();
         if let Some(first) = name.get_mut(..1) {

@@ -1,5 +1,5 @@
-//! Where faults strike: between the SDK and the fake AWS, each call of the functions passes a tap that knows its
-//! position, and whose call it is.
+//! The tap injects faults. It stands between the SDK and the fake AWS, and knows the position of each call and
+//! which function makes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,22 +12,22 @@ use tokio::sync::Notify;
 
 use hookline_testkit::connector::InProcess;
 
-/// What happens to one call of a function.
+/// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultAction {
-    /// Refused as EC2 refuses what is over its rate.
+    /// It is throttled.
     Throttle,
-    /// HTTP 500, no effect.
+    /// It fails with HTTP 500, and has no effect.
     ServerError,
-    /// The connection is reset before the call took effect.
+    /// The connection is reset before the call takes effect.
     ResetBefore,
-    /// The call took effect; its response is lost.
+    /// The call takes effect, but its response is lost.
     ResponseLost,
-    /// The answer takes longer than the function may run.
+    /// The response takes longer than the function's timeout.
     Slow,
-    /// The function is killed before the call goes out.
+    /// The function is killed before it sends the call.
     KilledBefore,
-    /// The function is killed once the call has taken effect.
+    /// The function is killed after the call takes effect.
     KilledAfter,
 }
 
@@ -58,10 +58,10 @@ impl FaultAction {
     }
 }
 
-/// What somebody else does in the middle of a run.
+/// Something that somebody does in the middle of a run.
 pub type Intervention = Box<dyn FnOnce(&LocalAws) + Send>;
 
-/// Which calls are struck, by their position from 0, over all functions of a run.
+/// The faults, by the position of their calls. Positions are counted from 0, over all functions of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tap {
     inner: Arc<Mutex<Inner>>,
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Tap {
-    /// Strikes the call at `position`, counted from now on.
+    /// Injects a fault into the call at `position`, counted from now on.
     pub fn strike(&self, position: usize, strike: FaultAction) {
         let mut inner = self.lock();
         let position = inner.passed + position;
@@ -106,7 +106,7 @@ impl Tap {
     }
 
     /// The actions that each function has called, as IAM names them: `ec2:CreateTags`. The state machine is one of
-    /// those that call. A call counts whatever came of it: permission is asked for first.
+    /// those that call. A refused call counts too: IAM is checked first.
     #[must_use]
     pub fn actions(&self) -> BTreeMap<String, BTreeSet<String>> {
         self.lock().actions.clone()
@@ -136,7 +136,7 @@ impl Tap {
     }
 }
 
-/// The HTTP client of one sandbox: through the tap to the fake AWS. A kill is told to the sandbox.
+/// The HTTP connector of one sandbox: through the tap to the fake AWS. It notifies the sandbox when a fault kills it.
 #[derive(Clone)]
 pub struct Tapped {
     tap: Tap,
@@ -165,7 +165,7 @@ impl Tapped {
         }
     }
 
-    /// Told when a fault kills the sandbox.
+    /// Is notified when a fault kills the sandbox.
     #[must_use]
     pub fn killed(&self) -> Arc<Notify> {
         Arc::clone(&self.killed)
@@ -176,7 +176,7 @@ impl HttpConnector for Tapped {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let this = self.clone();
         HttpConnectorFuture::new(async move {
-            // What is no call of an action is for the fake AWS to refuse.
+            // A request without an action is refused by the fake AWS.
             if let Some(action) = action(&request) {
                 this.tap.note(&this.function, action);
             }
@@ -187,14 +187,14 @@ impl HttpConnector for Tapped {
             let Some(strike) = strike else {
                 return this.through.call(request).await;
             };
-            // Strikes the very next call that the model sees, which is this one: nothing is awaited in between.
+            // The next call that the fake AWS gets is this one, because nothing is awaited in between.
             let fault = |kind| this.local.inject(Fault::on("*", kind));
             match strike {
                 FaultAction::Throttle => fault(FaultKind::Throttle),
                 FaultAction::ServerError => fault(FaultKind::InternalError),
                 FaultAction::ResetBefore => fault(FaultKind::ResetBefore),
                 FaultAction::ResponseLost => fault(FaultKind::ResetAfter),
-                // Longer than any function may run.
+                // Longer than any function's timeout.
                 FaultAction::Slow => fault(FaultKind::Delay(Duration::from_secs(1000))),
                 FaultAction::KilledBefore => {
                     this.killed.notify_one();

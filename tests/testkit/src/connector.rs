@@ -1,4 +1,4 @@
-//! The fake AWS behind the real SDK: an HTTP client that hands every request to [`LocalAws::handle`].
+//! The fake AWS behind the real SDK: an HTTP connector that passes every request to [`LocalAws::handle`].
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -22,7 +22,7 @@ pub fn client(connector: impl HttpConnector + 'static) -> SharedHttpClient {
 pub struct InProcess(LocalAws);
 
 impl InProcess {
-    /// A client of `local`.
+    /// A connector to `local`.
     #[must_use]
     pub fn new(local: &LocalAws) -> Self {
         Self(local.clone())
@@ -42,7 +42,7 @@ impl HttpConnector for InProcess {
             let request = request
                 .try_into_http1x()
                 .map_err(|error| ConnectorError::user(error.into()))?;
-            // The calls made here have their whole body in memory.
+            // All requests have their whole body in memory.
             let request =
                 request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
             let response = local
@@ -55,13 +55,13 @@ impl HttpConnector for InProcess {
     }
 }
 
-/// The SDK configuration that the product runs with, in front of `local`.
+/// The SDK configuration of the product, with calls to `local`.
 pub async fn product_config(local: &LocalAws) -> SdkConfig {
     let settings = hookline::aws::settings(aws_config::defaults(BehaviorVersion::latest()));
     config(local, settings).await
 }
 
-/// An SDK configuration as anybody has it, in front of `local`: its calls are not taken for Hookline's.
+/// A default SDK configuration, with calls to `local`. The calls do not count as Hookline's.
 pub async fn plain_config(local: &LocalAws) -> SdkConfig {
     config(local, aws_config::defaults(BehaviorVersion::latest())).await
 }

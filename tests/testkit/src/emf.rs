@@ -1,4 +1,4 @@
-//! Documents of CloudWatch's embedded metric format, read as CloudWatch Logs reads them: what does not keep to the
+//! Reads documents of CloudWatch's embedded metric format as CloudWatch Logs does. A document that does not follow the
 //! specification gives no metric there, and is an error here.
 //!
 //! Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format"; CloudWatch API Reference, *Dimension* and
@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-/// The units that CloudWatch takes, as far as anything here is measured in them.
+/// The units of CloudWatch that Hookline's metrics use.
 const UNITS: [&str; 4] = ["Count", "Milliseconds", "Seconds", "None"];
-/// CloudWatch takes values of the last two weeks, and of the next two hours.
+/// CloudWatch takes values of the last two weeks and of the next two hours, in milliseconds.
 const MAX_AGE: i64 = 14 * 24 * 3600 * 1000;
 const MAX_AHEAD: i64 = 2 * 3600 * 1000;
 
@@ -21,7 +21,7 @@ pub type Values = BTreeMap<String, (f64, String)>;
 /// The values in documents that were written at about `now`, in milliseconds since the epoch.
 ///
 /// # Errors
-/// When a document is not right, or two have a value for one metric.
+/// If a document is not right, or two have a value for one metric.
 pub fn values(documents: &[Value], now: i64) -> Result<Values> {
     let mut values = Values::new();
     for document in documents {

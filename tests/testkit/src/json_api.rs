@@ -7,8 +7,8 @@ use bytes::Bytes;
 use hookline_local::LocalAws;
 use serde_json::Value;
 
-/// A call of one of AWS's JSON services. One that only reads is tried again when the service fails, as AWS's own clients do:
-/// moto answers with status 500 when an execution begins or ends while it walks through its list of them.
+/// Calls one of AWS's JSON services. A call that only reads is retried when the service fails, as AWS's own clients do:
+/// moto answers with status 500 if an execution begins or ends while it goes through its list of executions.
 ///
 /// # Errors
 /// AWS's error, as text.
@@ -50,7 +50,7 @@ async fn answer_of(
         "events"
     };
     let request = http::Request::post("/")
-        // Nothing here checks a signature; its scope names the service.
+        // The fake AWS checks no signature. The signature's scope names the service.
         .header(
             "authorization",
             format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/{service}/aws4_request"),

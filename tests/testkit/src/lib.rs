@@ -11,10 +11,10 @@
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
 //! - [`ministack`] is a second AWS on this machine, for what CloudFormation deploys.
 //! - [`permissions`] knows which API actions each function may call.
-//! - [`program`] ends the programs.
+//! - [`program`] sets the exit codes of the programs.
 //! - [`emf`] reads the metrics that the functions write to their logs.
-//! - [`coverage`] tells which parts of a state machine an execution has been through.
-//! - [`invariants`] looks at the fake AWS from outside and says which promises are broken.
+//! - [`coverage`] finds the parts of a state machine that an execution reached.
+//! - [`invariants`] checks the state of the fake AWS, and returns which invariants are violated.
 
 // JSON is indexed by name here, which gives null where nothing is.
 #![allow(clippy::indexing_slicing)]

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::json_api::json_call;
 
-/// Puts the rule of a profile: the launches at its hook start an execution with `{ event, profile }`. The rule matches by
-/// hook name; a selector by group name narrows it.
+/// Puts the rule of a profile: a launch at its hook starts an execution with `{ event, profile }`. The rule matches by
+/// hook name, and by group name if the profile selects groups by name.
 ///
 /// # Errors
-/// When the fake AWS refuses.
+/// If the fake AWS refuses.
 pub async fn put_rule(
     local: &LocalAws,
     state_machine: &str,
@@ -35,7 +35,7 @@ pub async fn put_rule(
 /// As [`put_rule`], with another event pattern.
 ///
 /// # Errors
-/// When the fake AWS refuses.
+/// If the fake AWS refuses.
 pub async fn put_rule_with_pattern(
     local: &LocalAws,
     state_machine: &str,

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-/// Asks again and again until `look` gives something.
+/// Calls `look` again and again until it returns a value.
 ///
 /// # Errors
-/// When `limit` is over first, with what was waited for, or when `look` fails.
+/// If `limit` is over first, with what was waited for; or if `look` fails.
 pub async fn wait_for<T>(
     limit: Duration,
     what: &str,
@@ -19,7 +19,7 @@ pub async fn wait_for<T>(
             return Ok(found);
         }
         if tokio::time::Instant::now() > end {
-            bail!("waited {limit:?} in vain for {what}");
+            bail!("waited {limit:?} for {what}");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask faults`: the fault matrix, as a table and a count.
+//! `cargo xtask faults`: runs the fault matrix, and prints a table and a count.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,19 +12,19 @@ use hookline_simulator::faults::{Outcome, calls_of_a_launch, run_cell, run_rando
 use hookline_testkit::program::exit_code;
 use serde_json::json;
 
-/// Runs every fault at every place of a launch, in virtual time.
+/// Runs every fault at every call of a launch, in virtual time.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Random histories with several faults, besides the matrix.
+    /// How many random histories with several faults to run after the matrix.
     #[arg(long, default_value_t = 0)]
     random: u64,
     /// The seed of the matrix, and the first of the random histories.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only cells whose name contains this.
+    /// Run only cells whose name contains this.
     #[arg(long)]
     only: Option<String>,
-    /// Where to write the report as JSON.
+    /// Write the report to this file, as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
 }
@@ -80,7 +80,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     Ok(passed == outcomes.len())
 }
 
-/// Prints a violation with its history at once: a long run need not end to be read.
+/// Prints a violation with its history at once, so that it can be read during a long run.
 fn note(outcome: Outcome, outcomes: &mut Vec<Outcome>) {
     if !outcome.problems.is_empty() {
         println!("\n{} (seed {})", outcome.cell, outcome.seed);

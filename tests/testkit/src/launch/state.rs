@@ -36,7 +36,7 @@ impl State {
         Self::AbandonLaunch,
         Self::ReleaseInterfaces,
     ];
-    /// The way of a launch without failures.
+    /// The states of a launch without failures, in order.
     pub const WAY: [Self; 5] = [
         Self::TagNode,
         Self::PlanInterfaces,
