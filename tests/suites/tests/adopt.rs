@@ -158,8 +158,7 @@ fn marked(run: &Run) -> usize {
 }
 
 #[test]
-fn nodes_of_long_ago_get_the_lowest_addresses_without_a_conflict_and_stay_in_service() -> Result<()>
-{
+fn old_nodes_get_the_lowest_addresses_without_a_conflict_and_stay_in_service() -> Result<()> {
     on_paused_clock(async {
         let run = nodes_of_before(scenario(30)).await?;
         let (nodes, mark) = (in_service(&run), run.local.calls().len());
@@ -204,7 +203,7 @@ fn nodes_of_long_ago_get_the_lowest_addresses_without_a_conflict_and_stay_in_ser
 }
 
 #[test]
-fn launches_at_the_same_time_plan_other_addresses() -> Result<()> {
+fn concurrent_launches_plan_other_addresses() -> Result<()> {
     on_paused_clock(async {
         let run = nodes_of_before(scenario(12)).await?;
         adopt(&run).await;
@@ -222,7 +221,7 @@ fn launches_at_the_same_time_plan_other_addresses() -> Result<()> {
 }
 
 #[test]
-fn two_rounds_at_once_start_one_execution_for_each() -> Result<()> {
+fn two_concurrent_rounds_start_one_execution_for_each_node() -> Result<()> {
     on_paused_clock(async {
         let run = nodes_of_before(scenario(3)).await?;
         let (one, two) = tokio::join!(adopt(&run), adopt(&run));
@@ -238,7 +237,7 @@ fn two_rounds_at_once_start_one_execution_for_each() -> Result<()> {
 }
 
 #[test]
-fn a_failure_leaves_the_node_in_service_and_the_next_round_tries_again() -> Result<()> {
+fn failure_leaves_the_node_in_service_and_the_next_round_retries() -> Result<()> {
     on_paused_clock(async {
         let run = nodes_of_before(scenario(1)).await?;
         let nodes = in_service(&run);
@@ -266,7 +265,7 @@ fn a_failure_leaves_the_node_in_service_and_the_next_round_tries_again() -> Resu
 }
 
 #[test]
-fn an_occupied_device_index_is_said_by_name_and_nothing_is_harmed() -> Result<()> {
+fn occupied_device_index_is_reported_and_nothing_is_changed() -> Result<()> {
     on_paused_clock(async {
         let run = nodes_of_before(scenario(2)).await?;
         let nodes = in_service(&run);
@@ -324,7 +323,7 @@ fn an_occupied_device_index_is_said_by_name_and_nothing_is_harmed() -> Result<()
 }
 
 #[test]
-fn every_page_is_read_and_a_group_that_no_profile_covers_is_not_looked_at() -> Result<()> {
+fn every_page_is_read_and_groups_without_a_profile_are_not_described() -> Result<()> {
     on_paused_clock(async {
         // More than one call of DescribeInstances takes.
         let run = nodes_of_before(scenario(210)).await?;
@@ -348,8 +347,7 @@ fn every_page_is_read_and_a_group_that_no_profile_covers_is_not_looked_at() -> R
 }
 
 #[test]
-fn a_payload_that_cannot_be_read_names_the_field_and_a_bad_profile_does_not_stop_the_others()
--> Result<()> {
+fn invalid_payload_names_the_field_and_an_invalid_profile_does_not_stop_the_others() -> Result<()> {
     on_paused_clock(async {
         let run = nodes_of_before(scenario(1)).await?;
         let good = json!({"stateMachineArn": MACHINE_ARN, "profiles": []});

@@ -72,7 +72,7 @@ fn every_error_is_in_errors_md_and_nothing_else() -> Result<()> {
 }
 
 #[test]
-fn errors_md_names_no_error_that_there_is_not() -> Result<()> {
+fn errors_md_names_no_unknown_error() -> Result<()> {
     let states = states()?;
     let errors = errors_of(&states);
     for name in ERRORS

@@ -380,7 +380,7 @@ fn each_function_may_call_what_it_calls_and_nothing_else() -> Result<()> {
 }
 
 #[test]
-fn what_is_lacking_and_what_is_idle_is_found() -> Result<()> {
+fn missing_and_unused_permissions_are_found() -> Result<()> {
     let whole = allowed()?;
     for (caller, actions) in &whole {
         for action in actions {
@@ -441,7 +441,7 @@ fn iam_md_has_the_actions_of_each_function() -> Result<()> {
 
 /// The state machines' own calls are those of their files.
 #[test]
-fn the_state_machines_call_what_their_states_say() -> Result<()> {
+fn state_machines_may_call_what_their_states_call() -> Result<()> {
     for (name, file) in [("launch-node", LAUNCH_NODE), ("name-node", NAME_NODE)] {
         assert_eq!(allowed()?.remove(name), Some(calls_of(file)?), "{name}");
     }

@@ -94,7 +94,7 @@ impl Kind {
 }
 
 #[test]
-fn the_schemas_that_are_written_down_are_those_of_the_types() -> Result<()> {
+fn schema_files_are_those_of_the_types() -> Result<()> {
     for kind in kinds() {
         let written: Value = serde_json::from_str(kind.written)?;
         ensure!(
@@ -109,7 +109,7 @@ fn the_schemas_that_are_written_down_are_those_of_the_types() -> Result<()> {
 }
 
 #[test]
-fn what_is_right_is_accepted_by_both() -> Result<()> {
+fn valid_profile_is_accepted_by_code_and_schema() -> Result<()> {
     for kind in kinds() {
         let validator = kind.validator()?;
         for (name, profile) in kind.fixtures("valid")? {
@@ -123,7 +123,7 @@ fn what_is_right_is_accepted_by_both() -> Result<()> {
 }
 
 #[test]
-fn what_is_wrong_is_refused_with_the_field_and_by_the_schema_where_it_can() -> Result<()> {
+fn invalid_profile_is_refused_with_its_field_and_by_the_schema_where_it_can() -> Result<()> {
     for kind in kinds() {
         is_refused(&kind)?;
     }
@@ -279,7 +279,7 @@ proptest! {
 
     /// The schema refuses nothing that the functions take.
     #[test]
-    fn what_the_functions_take_the_schema_takes(
+    fn profile_that_the_functions_accept_is_accepted_by_the_schema(
         changes in prop::collection::vec((any::<Index>(), value()), 1..4),
     ) {
         thread_local! {

@@ -121,7 +121,7 @@ async fn by_the_engine(trouble: Trouble) -> Result<Ending> {
 }
 
 #[tokio::test]
-async fn the_walker_goes_the_way_of_the_real_engine() -> Result<()> {
+async fn walker_enters_the_same_states_as_the_real_engine() -> Result<()> {
     for (name, trouble) in SCENARIOS {
         let trouble = *trouble;
         let walked = std::thread::spawn(move || by_the_walker(trouble))

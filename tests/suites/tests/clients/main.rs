@@ -92,7 +92,7 @@ async fn run_aws(stage: &Stage, arguments: &[&str]) -> Result<(bool, String, Str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_aws_cli_makes_lists_and_deletes_an_interface_and_reads_a_history() -> Result<()> {
+async fn aws_cli_creates_lists_and_deletes_an_interface_and_reads_a_history() -> Result<()> {
     let (stage, subnet, arn) = after_a_launch().await?;
     let created = aws(
         &stage,
@@ -160,7 +160,7 @@ async fn the_aws_cli_makes_lists_and_deletes_an_interface_and_reads_a_history() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_boto3_script_makes_lists_and_deletes_an_interface_and_reads_a_history() -> Result<()> {
+async fn boto3_script_creates_lists_and_deletes_an_interface_and_reads_a_history() -> Result<()> {
     let (stage, subnet, arn) = after_a_launch().await?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/interfaces.py");
     let python = Tools::from_environment()?.python;

@@ -44,7 +44,7 @@ struct Deployed {
 
 // One test, as a deployment takes half a minute.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cdk_deploys_wires_nodes_mends_what_goes_wrong_and_can_be_removed() -> Result<()> {
+async fn deployed_app_prepares_nodes_recovers_from_faults_and_can_be_removed() -> Result<()> {
     let deployed = deploy().await?;
     let [ours, managed] = &deployed.profiles;
     let profiles = [

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_in_the_template_has_its_references_filled_in() -> Result<()> {
+    fn definition_in_the_template_gets_its_references_resolved() -> Result<()> {
         let template = machine(json!({"DefinitionString": {"Fn::Join": ["", [
             "{\"Resource\": \"arn:", {"Ref": "AWS::Partition"}, ":states:::x\", \"A\": \"",
             {"Fn::GetAtt": ["TagNode", "Arn"]}, "\"}",
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_among_the_assets_is_read_and_substituted() -> Result<()> {
+    fn definition_among_the_assets_is_read_and_substituted() -> Result<()> {
         let folder = std::env::temp_dir().join(format!("hookline-assets-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         std::fs::write(
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filled_in_is_an_error_that_names_it() {
+    fn unresolved_reference_is_named_in_the_error() {
         for properties in [
             json!({}),
             json!({"DefinitionString": {"Fn::ImportValue": "x"}}),

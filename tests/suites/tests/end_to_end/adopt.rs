@@ -42,7 +42,7 @@ fn measured(stage: &Stage, function: &str) -> Result<emf::Values> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_node_gets_its_interfaces_and_a_failure_leaves_it_in_service() -> Result<()> {
+async fn running_node_gets_its_interfaces_and_stays_in_service_on_failure() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
     let program = Tools::from_environment()?.functions.join("adopt");
     let mut config = FunctionConfig::new("adopt", program);

@@ -65,7 +65,7 @@ fn instances_of(input: &Value) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_of_several_launches_names_them_all() -> Result<()> {
+async fn cloudtrail_record_of_several_launches_names_them_all() -> Result<()> {
     let stage = stage().await?;
     stage
         .plain_group("web", LaunchEvent::CloudTrail, &profile_of("web"))
@@ -121,7 +121,7 @@ async fn launch_successful_names_instance_volumes_and_interfaces() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_events_and_each_twice_end_as_one() -> Result<()> {
+async fn both_events_delivered_twice_name_the_node_once() -> Result<()> {
     let stage = stage().await?;
     let profile = profile_of("web");
     stage
@@ -150,7 +150,7 @@ async fn both_events_and_each_twice_end_as_one() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_groups_of_the_selector_are_touched_however_wide_the_rule() -> Result<()> {
+async fn groups_outside_the_selector_are_not_changed_by_a_wide_rule() -> Result<()> {
     let stage = stage().await?;
     let pattern = json!({"detail-type": [CLOUDTRAIL, LAUNCH_SUCCESSFUL]});
     let profile = profile_of("web");
@@ -188,7 +188,7 @@ async fn only_groups_of_the_selector_are_touched_however_wide_the_rule() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_cannot_be_named_does_not_keep_the_others_from_their_names() -> Result<()> {
+async fn node_that_cannot_be_named_does_not_stop_the_others() -> Result<()> {
     let stage = stage().await?;
     stage
         .scene

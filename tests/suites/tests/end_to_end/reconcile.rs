@@ -25,7 +25,7 @@ async fn round(stage: &Stage, profile: &Value) -> Result<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_launch_without_an_event_gets_its_execution_once() -> Result<()> {
+async fn launch_without_an_event_gets_one_execution() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
     let program = Tools::from_environment()?.functions.join("reconcile");
     let mut config = FunctionConfig::new("reconcile", program);

@@ -149,7 +149,7 @@ fn cases() -> u32 {
 }
 
 #[test]
-fn any_answer_of_aws_is_taken_or_refused() {
+fn any_response_of_aws_gets_a_result_or_an_error() {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().start_paused(true).build().unwrap();
     let world = RefCell::new(runtime.block_on(launch()));

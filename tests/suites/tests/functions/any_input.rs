@@ -148,7 +148,7 @@ pub(crate) fn cases(usual: u32) -> u32 {
 }
 
 #[test]
-fn any_json_is_answered() {
+fn any_json_payload_gets_a_result_or_an_error() {
     let runtime = virtual_time();
     let launch = runtime.block_on(Launch::running()).unwrap();
     let mark = launch.mark();
@@ -166,7 +166,7 @@ fn any_json_is_answered() {
 }
 
 #[test]
-fn a_payload_with_something_changed_is_answered() {
+fn mutated_payload_gets_a_result_or_an_error() {
     let runtime = virtual_time();
     let mut launch = runtime.block_on(Launch::running()).unwrap();
     runtime

@@ -36,7 +36,7 @@ async fn attach_stranger(launch: &Launch, device_index: u32) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stranger_at_a_slots_device_index_is_left_alone_and_named() {
+async fn foreign_interface_at_a_slots_device_index_is_not_changed_and_is_named() {
     let mut launch = created().await;
     let stranger = attach_stranger(&launch, 2).await;
     let before = launch
@@ -62,7 +62,7 @@ async fn a_stranger_at_a_slots_device_index_is_left_alone_and_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_with_too_many_strangers_says_that_it_has_no_room() {
+async fn node_with_too_many_foreign_interfaces_is_refused_for_lack_of_room() {
     let mut launch = created().await;
     // The primary interface and six of somebody else's: room for one of ours.
     for index in 10..16 {
@@ -79,7 +79,7 @@ async fn a_node_with_too_many_strangers_says_that_it_has_no_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_response_of_an_attach_is_looked_into() {
+async fn lost_response_of_an_attach_is_checked() {
     for lost in [FaultKind::ResetAfter, FaultKind::InternalErrorAfter] {
         for times in [1, 3] {
             let mut launch = created().await;
@@ -105,7 +105,7 @@ async fn a_lost_response_of_an_attach_is_looked_into() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_response_of_an_attribute_is_no_matter() {
+async fn lost_response_of_an_attribute_does_no_harm() {
     let mut launch = created().await;
     launch
         .local()
@@ -119,7 +119,7 @@ async fn a_lost_response_of_an_attribute_is_no_matter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attribute_that_cannot_be_set_yet_is_set_by_the_next_run() {
+async fn attribute_that_cannot_be_set_yet_is_set_by_the_next_run() {
     // What serves ModifyNetworkInterfaceAttribute may know of the interface, or of its attachment, a moment later.
     for code in [
         "InvalidNetworkInterfaceID.NotFound",
@@ -141,7 +141,7 @@ async fn an_attribute_that_cannot_be_set_yet_is_set_by_the_next_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_ends_meanwhile_is_given_up() {
+async fn instance_that_terminates_during_the_attach_is_abandoned() {
     let mut launch = created().await;
     let terminate = launch.scene.ec2.terminate_instances();
     let terminate = terminate.instance_ids(&launch.instance);
@@ -154,7 +154,7 @@ async fn an_instance_that_ends_meanwhile_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interface_that_is_gone_is_waited_for_and_then_named() {
+async fn missing_interface_is_waited_for_and_then_named() {
     let mut launch = created().await;
     let gone = launch.made().remove(0).network_interface_id;
     let delete = launch.scene.ec2.delete_network_interface();
@@ -168,7 +168,7 @@ async fn an_interface_that_is_gone_is_waited_for_and_then_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_without_an_interface_is_a_payload_that_does_not_fit() {
+async fn slot_without_an_interface_is_an_invalid_payload() {
     let mut launch = created().await;
     launch.data["allocation"]["interfaces"]
         .as_array_mut()
@@ -187,7 +187,7 @@ async fn a_slot_without_an_interface_is_a_payload_that_does_not_fit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_has_changed_about_an_interface_is_named_and_not_continued() {
+async fn changed_interface_is_named_and_the_launch_not_continued() {
     for tampering in ["group", "tag", "no_manage", "address"] {
         let mut launch = created().await;
         let id = launch.made().remove(0).network_interface_id;
@@ -236,7 +236,7 @@ async fn what_somebody_has_changed_about_an_interface_is_named_and_not_continued
 }
 
 #[tokio::test(start_paused = true)]
-async fn attributes_that_somebody_sets_back_are_seen() {
+async fn attributes_that_somebody_resets_are_detected() {
     let mut launch = created_with(|profile| {
         profile["slots"][0]["sourceDestCheck"] = json!(true);
     })
@@ -267,7 +267,7 @@ async fn attributes_that_somebody_sets_back_are_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_removal_of_one_too_many_never_fails_a_node_that_is_wired() {
+async fn failed_removal_of_a_surplus_interface_does_not_fail_the_node() {
     let mut launch = created().await;
     let own = launch.made().remove(0);
     launch.local().with_world(|world| {

@@ -55,7 +55,7 @@ async fn fails(mut launch: Launch, state: State, action: &str, kind: FaultKind, 
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_is_called_so() {
+async fn throttled_call_is_reported_as_throttled() {
     for (state, action) in CALLS {
         let launch = before(state).await;
         let throttle = FaultKind::Throttle;
@@ -64,7 +64,7 @@ async fn throttling_is_called_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_fails_or_does_not_answer_is_called_so() {
+async fn failing_or_silent_service_is_reported_as_unavailable() {
     for (state, action) in CALLS {
         for kind in [FaultKind::InternalError, FaultKind::ResetBefore] {
             let launch = before(state).await;
@@ -74,7 +74,7 @@ async fn a_service_that_fails_or_does_not_answer_is_called_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_role_may_not_do_is_called_so() {
+async fn missing_permission_is_reported_as_access_denied() {
     for (state, action) in CALLS {
         let autoscaling = action == "CompleteLifecycleAction";
         let kind = FaultKind::Error {
@@ -99,7 +99,7 @@ async fn what_the_role_may_not_do_is_called_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_aws_refuses_for_good_is_told_in_its_words() {
+async fn permanent_refusal_has_the_words_of_aws() {
     for (state, action) in CALLS {
         let mut launch = before(state).await;
         let kind = FaultKind::Error {
@@ -117,7 +117,7 @@ async fn what_aws_refuses_for_good_is_told_in_its_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_fails_keeps_its_name_too() {
+async fn failing_delete_is_reported_by_its_error_name() {
     for (kind, name) in [
         (FaultKind::Throttle, "Hookline.Throttled"),
         (FaultKind::InternalError, "Hookline.AwsUnavailable"),
@@ -131,7 +131,7 @@ async fn a_delete_that_fails_keeps_its_name_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn looking_at_a_launch_that_is_over_fails_by_name_too() {
+async fn failing_look_at_an_ended_launch_is_reported_by_its_error_name() {
     for (kind, name) in [
         (FaultKind::Throttle, "Hookline.Throttled"),
         (FaultKind::InternalError, "Hookline.AwsUnavailable"),
@@ -144,7 +144,7 @@ async fn looking_at_a_launch_that_is_over_fails_by_name_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_to_the_group_that_is_under_way_is_waited_for() {
+async fn scaling_activity_in_progress_is_waited_for() {
     let launch = before(State::ContinueLaunch).await;
     let kind = FaultKind::Error {
         status: 400,
@@ -158,7 +158,7 @@ async fn a_change_to_the_group_that_is_under_way_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_token_bucket_is_waited_for_and_then_all_is_well() {
+async fn empty_token_bucket_is_waited_for() {
     // No injected faults: the buckets as they are, and so empty that the SDK's own retries do not help.
     let settings = Settings {
         throttle: true,

@@ -12,7 +12,7 @@ const WARM: usize = 22;
 const COLD: usize = WARM + 6;
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_with_four_networks_makes_no_more_calls_than_it_did() {
+async fn launch_with_four_networks_makes_no_more_calls_than_before() {
     let size = Size {
         azs: 1,
         networks: 4,

@@ -69,7 +69,7 @@ async fn continue_puts_the_node_into_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_continue_comes_what_an_operator_looks_for() {
+async fn continue_returns_what_an_operator_looks_for() {
     let mut launch = Launch::running().await.unwrap();
     launch.run(State::TagNode).await.unwrap();
     launch.run(State::PlanInterfaces).await.unwrap();
@@ -122,7 +122,7 @@ async fn with_continue_comes_what_an_operator_looks_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_states_before_told_need_not_be_there_to_continue() {
+async fn continue_needs_no_results_of_earlier_states() {
     // Of a profile without slots, and of a state machine that is older than this function.
     for wired in [json!(null), json!({"interfaces": []}), json!(7)] {
         let mut launch = Launch::running().await.unwrap();
@@ -155,7 +155,7 @@ async fn abandon_ends_the_instance() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_continue_is_already_completed_on_the_way_and_in_service() {
+async fn second_continue_is_already_completed_before_and_in_service() {
     let mut launch = wired().await;
     launch.run(State::ContinueLaunch).await.unwrap();
     has_outcome_until_in_service(&mut launch, State::ContinueLaunch, "ALREADY_COMPLETED").await;
@@ -163,7 +163,7 @@ async fn a_second_continue_is_already_completed_on_the_way_and_in_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandon_after_a_continue_leaves_the_node_be() {
+async fn abandon_after_a_continue_does_not_change_the_node() {
     let mut launch = wired().await;
     launch.run(State::ContinueLaunch).await.unwrap();
     has_outcome_until_in_service(&mut launch, State::AbandonLaunch, "ALREADY_CONTINUED").await;
@@ -172,7 +172,7 @@ async fn an_abandon_after_a_continue_leaves_the_node_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_continue_after_an_abandon_finds_the_launch_gone() {
+async fn continue_after_an_abandon_finds_the_launch_gone() {
     let mut launch = wired().await;
     launch.run(State::AbandonLaunch).await.unwrap();
     let says = failed(
@@ -198,7 +198,7 @@ async fn a_continue_after_an_abandon_finds_the_launch_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_abandon_is_already_completed() {
+async fn second_abandon_is_already_completed() {
     let mut launch = wired().await;
     launch.run(State::AbandonLaunch).await.unwrap();
     let (first, _) = outcome(&mut launch, State::AbandonLaunch).await;
@@ -211,7 +211,7 @@ async fn a_second_abandon_is_already_completed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_completion_after_the_hooks_timeout_finds_the_launch_gone() {
+async fn completion_after_the_hooks_timeout_finds_the_launch_gone() {
     let mut launch = wired().await;
     tokio::time::sleep(Duration::from_secs(1801)).await;
     failed(
@@ -223,7 +223,7 @@ async fn a_completion_after_the_hooks_timeout_finds_the_launch_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_response_is_told_from_a_completion_by_somebody_else_by_its_result() {
+async fn lost_response_is_distinguished_from_another_callers_completion_by_its_result() {
     for (state, times) in [
         (State::ContinueLaunch, 1),
         (State::ContinueLaunch, 3),
@@ -242,7 +242,7 @@ async fn a_lost_response_is_told_from_a_completion_by_somebody_else_by_its_resul
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_selector_covers_is_completed_though_tagging_failed() {
+async fn selected_launch_is_completed_although_tagging_failed() {
     for selector in [
         json!({"autoScalingGroupNames": ["upf"]}),
         json!({"tag": {"key": "multus", "value": "upf"}}),
@@ -258,7 +258,7 @@ async fn what_the_selector_covers_is_completed_though_tagging_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_left_service_again_is_on_its_way_out_at_its_terminate_hook_too() {
+async fn node_at_its_terminate_hook_counts_as_terminating() {
     let mut launch = wired().await;
     let autoscaling = &launch.scene.autoscaling;
     let put = autoscaling.put_lifecycle_hook();
@@ -297,7 +297,7 @@ async fn a_node_that_left_service_again_is_on_its_way_out_at_its_terminate_hook_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_launch_of_an_instance_that_is_gone_is_abandoned_rather_than_left_to_time_out() {
+async fn launch_of_a_missing_instance_is_abandoned_before_its_timeout() {
     let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
         profile["selector"] = json!({"tag": {"key": "multus", "value": "upf"}});
     });
@@ -310,7 +310,7 @@ async fn the_launch_of_an_instance_that_is_gone_is_abandoned_rather_than_left_to
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_that_another_caller_continued_is_already_completed() {
+async fn launch_continued_by_another_caller_is_already_completed() {
     let mut launch = wired().await;
     let complete = launch.scene.autoscaling.complete_lifecycle_action();
     let complete = complete.auto_scaling_group_name(GROUP);
@@ -345,7 +345,7 @@ async fn deleting_the_hook_abandons_the_launch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_that_was_deleted_meanwhile_has_no_launch_any_more() {
+async fn deleted_group_has_no_launch() {
     let mut launch = wired().await;
     let delete = launch.scene.autoscaling.delete_auto_scaling_group();
     let delete = delete.auto_scaling_group_name(GROUP).force_delete(true);
@@ -360,7 +360,7 @@ async fn a_group_that_was_deleted_meanwhile_has_no_launch_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_that_is_none_is_refused() {
+async fn unknown_result_is_refused() {
     let launch = wired().await;
     for result in [
         json!("continue"),

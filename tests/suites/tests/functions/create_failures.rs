@@ -23,7 +23,7 @@ async fn with_two_subnets() -> (Launch, String, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subnet_that_ec2_says_is_full_is_left_for_the_next() {
+async fn subnet_that_ec2_reports_full_is_skipped_for_the_next() {
     let insufficient = FaultKind::Error {
         status: 400,
         code: "InvalidParameterValue".to_owned(),
@@ -60,7 +60,7 @@ async fn a_subnet_that_ec2_says_is_full_is_left_for_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_last_subnet_is_full_too_the_plan_says_so() {
+async fn full_last_subnet_is_an_error_of_the_plan() {
     let (mut launch, first, second) = with_two_subnets().await;
     for subnet in [&first, &second] {
         launch.local().inject(
@@ -86,7 +86,7 @@ async fn when_the_last_subnet_is_full_too_the_plan_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_response_makes_no_second_interface() {
+async fn lost_response_creates_no_second_interface() {
     for lost in [FaultKind::ResetAfter, FaultKind::InternalErrorAfter] {
         // As often as the SDK tries, so that the function itself fails and is run again.
         for times in [1, 3] {
@@ -133,7 +133,7 @@ async fn throttled_in_part() -> Launch {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_that_was_throttled_in_part_goes_on_and_asks_for_nothing_twice() {
+async fn partly_throttled_plan_continues_without_repeating_a_create() {
     let mut launch = throttled_in_part().await;
     launch.local().clear_faults();
     let before = launch.data["plan"].clone();
@@ -157,7 +157,7 @@ async fn a_plan_that_was_throttled_in_part_goes_on_and_asks_for_nothing_twice() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_that_lets_nothing_through_is_an_error_and_then_a_new_plan() {
+async fn fully_throttled_plan_is_an_error_and_then_planned_again() {
     let mut launch = throttled_in_part().await;
     launch.run(State::PlanInterfaces).await.unwrap();
     let throttled = launch.run(State::CreateInterfaces).await;
@@ -174,7 +174,7 @@ async fn throttling_that_lets_nothing_through_is_an_error_and_then_a_new_plan() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_security_group_that_is_gone_leaves_nothing_behind() {
+async fn missing_security_group_leaves_nothing_behind() {
     let launch = Launch::running().await.unwrap();
     let group = launch
         .scene
@@ -211,7 +211,7 @@ async fn a_security_group_that_is_gone_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_accounts_limit_of_interfaces_is_told_in_ec2s_words() {
+async fn account_limit_of_interfaces_has_the_words_of_ec2() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     launch.local().with_world(|world| {
@@ -227,7 +227,7 @@ async fn the_accounts_limit_of_interfaces_is_told_in_ec2s_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_for_another_profile_creates_nothing() {
+async fn plan_for_another_profile_creates_nothing() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     launch = launch.with_profile(|profile: &mut Value| {
@@ -247,7 +247,7 @@ async fn a_plan_for_another_profile_creates_nothing() {
 
 /// The node got another name between two runs: the request differs, and so does its token.
 #[tokio::test(start_paused = true)]
-async fn a_create_done_before_under_another_name_is_found_in_the_next_plan() {
+async fn earlier_create_under_another_name_is_found_by_the_next_plan() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
     let before = launch.made();

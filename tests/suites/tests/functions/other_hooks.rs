@@ -32,7 +32,7 @@ async fn with_a_second_hook() -> Launch {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_that_another_hook_holds_has_gone_on_for_ours() {
+async fn launch_held_by_another_hook_is_continued_for_hookline() {
     let mut launch = with_a_second_hook().await;
     launch.run_to(State::ContinueLaunch).await.unwrap();
     assert_eq!(
@@ -48,7 +48,7 @@ async fn a_launch_that_another_hook_holds_has_gone_on_for_ours() {
 
 /// A token of another wait, while another hook holds the launch too: ours is completed all the same, not taken for over.
 #[tokio::test(start_paused = true)]
-async fn a_token_of_another_wait_does_not_keep_our_hook_from_its_completion() {
+async fn token_of_another_wait_does_not_prevent_the_completion() {
     for (state, result) in [
         (State::ContinueLaunch, "CONTINUE"),
         (State::AbandonLaunch, "ABANDON"),
@@ -67,7 +67,7 @@ async fn a_token_of_another_wait_does_not_keep_our_hook_from_its_completion() {
 
 /// On the way into a warm pool the next wait is another launch, which has no interfaces yet.
 #[tokio::test(start_paused = true)]
-async fn a_token_of_another_wait_completes_nothing_on_the_way_into_a_warm_pool() {
+async fn token_of_another_wait_completes_nothing_on_the_way_into_a_warm_pool() {
     let mut launch = wired().await;
     let action = &mut launch.data["launch"]["lifecycleAction"];
     action["LifecycleActionToken"] = json!("12345678-1234-1234-1234-123456789012");
@@ -87,7 +87,7 @@ fn action(payload: &mut Value, field: &str, value: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hook_that_is_not_ours_is_never_completed() {
+async fn hook_of_another_owner_is_never_completed() {
     type Change = fn(&mut Value);
     // (I3) Each with how many calls it takes to know.
     let cases: [(Change, usize); 5] = [

@@ -49,7 +49,7 @@ async fn every_slot_gets_the_lowest_free_address_and_nothing_is_created() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_taken_reserved_or_excluded_is_gone_around() {
+async fn taken_reserved_and_excluded_addresses_are_avoided() {
     let mut launch = Launch::running().await.unwrap();
     let subnet = launch.subnet(0).unwrap().to_owned();
     let at = |n| launch.address(&subnet, n).unwrap();
@@ -92,7 +92,7 @@ async fn what_is_taken_reserved_or_excluded_is_gone_around() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_subnet_serves_when_the_first_is_full() {
+async fn second_subnet_is_used_if_the_first_is_full() {
     let scene = Scene::build(
         LocalAws::new(Settings::for_tests()),
         &Size {
@@ -152,7 +152,7 @@ async fn launches_in_flight_each_leave_the_others_their_addresses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_far_behind_waits_for_its_turn_and_the_first_for_nothing() {
+async fn late_launch_waits_for_its_turn_and_the_first_does_not() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
@@ -167,7 +167,7 @@ async fn a_launch_far_behind_waits_for_its_turn_and_the_first_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_that_looks_late_has_the_same_turn() {
+async fn launch_that_plans_late_has_the_same_turn() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
@@ -182,7 +182,7 @@ async fn a_launch_that_looks_late_has_the_same_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_lets_a_backlog_go_ahead_as_long_as_it_shrinks() {
+async fn launch_waits_for_a_backlog_while_it_shrinks() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
@@ -203,7 +203,7 @@ async fn a_launch_lets_a_backlog_go_ahead_as_long_as_it_shrinks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_seen_some_seconds_ago_is_enough_to_wait_by_and_not_to_plan_by() {
+async fn cached_observations_are_used_to_wait_and_not_to_plan() {
     const LOOK: &str = "DescribeInstances";
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
@@ -234,7 +234,7 @@ async fn what_was_seen_some_seconds_ago_is_enough_to_wait_by_and_not_to_plan_by(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_has_all_interfaces_waits_for_nothing() {
+async fn node_with_all_interfaces_does_not_wait() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
@@ -257,7 +257,7 @@ async fn a_node_that_has_all_interfaces_waits_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_passes_between_two_parts_of_a_wait_is_a_part_of_it() {
+async fn time_between_two_parts_of_a_wait_counts_as_waiting() {
     let mut launch = Launch::running().await.unwrap();
     plan(&mut launch).await;
     launch.data["plan"]["step"] =
@@ -275,7 +275,7 @@ async fn what_passes_between_two_parts_of_a_wait_is_a_part_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_launch_before_this_one_has_is_not_left_to_it_once_more() {
+async fn addresses_of_earlier_launches_are_not_reserved_again() {
     let mut first = Launch::running().await.unwrap();
     let mut second = Launch::more(&first.scene, 1).await.unwrap().remove(0);
     let subnet = second.subnet(0).unwrap().to_owned();
@@ -289,7 +289,7 @@ async fn what_a_launch_before_this_one_has_is_not_left_to_it_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_already_made_is_planned_as_it_is() {
+async fn existing_interface_is_planned_as_it_is() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
     let mut second = launch.second_execution().await;
@@ -305,7 +305,7 @@ async fn what_is_already_made_is_planned_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_notices_that_the_instance_runs_by_now() {
+async fn plan_notices_that_the_instance_is_running() {
     let mut launch = Launch::begin(Settings::for_tests(), &hookline_testkit::launch::small())
         .await
         .unwrap();
@@ -317,7 +317,7 @@ async fn it_notices_that_the_instance_runs_by_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_warm_process_asks_for_subnets_and_types_once() {
+async fn warm_process_describes_subnets_and_types_once() {
     let mut launch = Launch::running().await.unwrap();
     plan(&mut launch).await;
     let warm = counts([("DescribeInstances", 1), ("DescribeNetworkInterfaces", 1)]);
@@ -354,7 +354,7 @@ async fn a_warm_process_asks_for_subnets_and_types_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_subnet_is_asked_is_kept_when_another_is_throttled() {
+async fn response_for_one_subnet_is_kept_when_another_is_throttled() {
     const ACTION: &str = "GetSubnetCidrReservations";
     let mut launch = Launch::running().await.unwrap();
     launch.run(State::TagNode).await.unwrap();
@@ -374,7 +374,7 @@ async fn what_one_subnet_is_asked_is_kept_when_another_is_throttled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_interfaces_than_a_page_holds_are_all_seen() {
+async fn every_page_of_interfaces_is_read() {
     let size = Size {
         azs: 1,
         networks: 1,
@@ -405,7 +405,7 @@ async fn more_interfaces_than_a_page_holds_are_all_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn repeated_conflicts_make_it_wait_a_little_and_learn() {
+async fn repeated_conflicts_cause_a_wait_and_are_remembered() {
     let mut launch = Launch::running().await.unwrap();
     let subnet = launch.subnet(0).unwrap().to_owned();
     let plan_of = |n| launch.address(&subnet, n).unwrap();

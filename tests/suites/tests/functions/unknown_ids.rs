@@ -9,7 +9,7 @@ use crate::failed;
 const INSTANCE: &str = "i-0123456789abcdef0";
 
 #[tokio::test(start_paused = true)]
-async fn ids_that_are_well_formed_and_unknown_make_nothing() {
+async fn unknown_ids_create_nothing() {
     type Change = fn(&mut Value);
     let cases: [(State, Change, &str, &str); 6] = [
         (
@@ -83,7 +83,7 @@ async fn ids_that_are_well_formed_and_unknown_make_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_instance_is_told_by_every_function_that_asks_for_it() {
+async fn unknown_instance_is_reported_by_every_function_that_describes_it() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
     // Attach: what another instance's payload would do.

@@ -32,7 +32,7 @@ async fn replaced(run: &mut Run, instance: &str) -> Result<()> {
 }
 
 #[test]
-fn an_execution_that_ends_without_a_verdict_is_seen_to_at_once() -> Result<()> {
+fn execution_that_ends_without_completing_its_hook_is_handled_at_once() -> Result<()> {
     for status in ["ABORTED", "TIMED_OUT", "FAILED"] {
         on_paused_clock(async {
             let mut run = Run::new(scenario(1, true)).await?;
@@ -59,7 +59,7 @@ fn an_execution_that_ends_without_a_verdict_is_seen_to_at_once() -> Result<()> {
 }
 
 #[test]
-fn with_the_event_of_its_end_lost_too_the_schedule_sees_to_it() -> Result<()> {
+fn execution_whose_end_event_is_lost_is_handled_by_the_schedule() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1, true)).await?;
         lose(&run, LAUNCH);
@@ -76,7 +76,7 @@ fn with_the_event_of_its_end_lost_too_the_schedule_sees_to_it() -> Result<()> {
 }
 
 #[test]
-fn an_aborted_execution_of_eventbridge_whose_end_is_lost_is_begun_anew() -> Result<()> {
+fn aborted_execution_whose_end_event_is_lost_is_started_again() -> Result<()> {
     on_paused_clock(async {
         let (run, instance, _) = stopped_half_way().await?;
         until(&run, "in service", |run| in_service(run) == 1).await?;
@@ -94,7 +94,7 @@ fn an_aborted_execution_of_eventbridge_whose_end_is_lost_is_begun_anew() -> Resu
 }
 
 #[test]
-fn a_launch_that_another_execution_works_on_is_not_given_up() -> Result<()> {
+fn launch_with_another_running_execution_is_not_abandoned() -> Result<()> {
     on_paused_clock(async {
         let mut scenario = scenario(1, true);
         scenario.settings.instance_pending_for = Duration::from_secs(60);
@@ -115,7 +115,7 @@ fn a_launch_that_another_execution_works_on_is_not_given_up() -> Result<()> {
 }
 
 #[test]
-fn an_execution_that_refused_its_input_completes_nothing() -> Result<()> {
+fn execution_that_refused_its_input_completes_nothing() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1, true)).await?;
         lose(&run, LAUNCH);

@@ -12,7 +12,7 @@ use super::{ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, sc
 const CALLS: usize = 8;
 
 #[test]
-fn a_lost_event_is_made_up_for_whatever_fails_on_the_way() -> Result<()> {
+fn lost_event_is_recovered_despite_any_fault() -> Result<()> {
     for strike in FaultAction::ALL {
         for position in 0..CALLS {
             on_paused_clock(async {
@@ -40,7 +40,7 @@ fn a_lost_event_is_made_up_for_whatever_fails_on_the_way() -> Result<()> {
 }
 
 #[test]
-fn what_an_aborted_execution_leaves_is_gone_in_the_end_whatever_fails_on_the_way() -> Result<()> {
+fn leftovers_of_an_aborted_execution_are_removed_despite_any_fault() -> Result<()> {
     for strike in FaultAction::ALL {
         for position in 0..CALLS * 2 {
             on_paused_clock(async {

@@ -13,7 +13,7 @@ use super::{
 };
 
 #[test]
-fn a_launch_whose_event_was_lost_goes_in_service() -> Result<()> {
+fn launch_whose_event_was_lost_comes_in_service() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(3, true)).await?;
         lose(&run, LAUNCH);
@@ -35,7 +35,7 @@ fn a_launch_whose_event_was_lost_goes_in_service() -> Result<()> {
 }
 
 #[test]
-fn two_rounds_at_once_and_one_after_start_it_once() -> Result<()> {
+fn two_concurrent_rounds_and_a_later_one_start_one_execution() -> Result<()> {
     on_paused_clock(async {
         let run = two_lost_launches().await?;
         pass(60).await;
@@ -52,7 +52,7 @@ fn two_rounds_at_once_and_one_after_start_it_once() -> Result<()> {
 }
 
 #[test]
-fn an_event_that_comes_after_reconcile_does_no_harm() -> Result<()> {
+fn event_delivered_after_reconcile_does_no_harm() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1, true)).await?;
         let late = Disturbance::delay(Duration::from_secs(600)).detail_type(LAUNCH);
@@ -73,7 +73,7 @@ fn an_event_that_comes_after_reconcile_does_no_harm() -> Result<()> {
 }
 
 #[test]
-fn a_slow_execution_is_left_alone() -> Result<()> {
+fn slow_execution_is_not_changed() -> Result<()> {
     on_paused_clock(async {
         let mut scenario = scenario(2, false);
         scenario.settings.instance_pending_for = Duration::from_secs(200);
@@ -96,7 +96,7 @@ fn a_slow_execution_is_left_alone() -> Result<()> {
 }
 
 #[test]
-fn a_healthy_fleet_costs_two_calls_and_is_not_changed() -> Result<()> {
+fn healthy_fleet_costs_two_calls_and_is_not_changed() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(6, false)).await?;
         run.to_rest().await?;
@@ -118,7 +118,7 @@ fn a_healthy_fleet_costs_two_calls_and_is_not_changed() -> Result<()> {
 }
 
 #[test]
-fn one_bad_profile_does_not_stop_the_others() -> Result<()> {
+fn invalid_profile_does_not_stop_the_others() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1, false)).await?;
         lose(&run, LAUNCH);
@@ -137,7 +137,7 @@ fn one_bad_profile_does_not_stop_the_others() -> Result<()> {
 }
 
 #[test]
-fn a_hook_that_is_not_ours_is_left_alone() -> Result<()> {
+fn hook_of_another_owner_is_not_changed() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1, false)).await?;
         lose(&run, LAUNCH);

@@ -41,7 +41,7 @@ fn expected(different: &[(&str, f64)]) -> BTreeMap<String, f64> {
 }
 
 #[test]
-fn a_round_that_finds_nothing_measures_zeros() -> Result<()> {
+fn round_that_finds_nothing_measures_zeros() -> Result<()> {
     on_paused_clock(async {
         let run = Run::new(scenario(0, false)).await?;
         by_hand(&run).await;
@@ -51,7 +51,7 @@ fn a_round_that_finds_nothing_measures_zeros() -> Result<()> {
 }
 
 #[test]
-fn what_a_round_did_and_left_is_measured() -> Result<()> {
+fn done_and_skipped_work_of_a_round_is_measured() -> Result<()> {
     on_paused_clock(async {
         let run = two_lost_launches().await?;
         pass(150).await;
@@ -66,7 +66,7 @@ fn what_a_round_did_and_left_is_measured() -> Result<()> {
 }
 
 #[test]
-fn a_launch_is_overdue_once_its_heartbeat_timeout_is_over_whoever_works_on_it() -> Result<()> {
+fn launch_is_overdue_after_its_heartbeat_timeout_even_while_an_execution_runs() -> Result<()> {
     on_paused_clock(async {
         let mut scenario = scenario(1, false);
         // Nothing can be attached for as long, so the execution is at work.
@@ -100,7 +100,7 @@ fn a_launch_is_overdue_once_its_heartbeat_timeout_is_over_whoever_works_on_it() 
 }
 
 #[test]
-fn of_an_executions_end_only_what_was_done_is_measured() -> Result<()> {
+fn end_of_an_execution_measures_only_the_work_done() -> Result<()> {
     on_paused_clock(async {
         let (run, instance, arn) = stopped_half_way().await?;
         run.measured();

@@ -59,7 +59,7 @@ fn every_error_name_is_one_of_hookline_or_of_aws() -> Result<()> {
 }
 
 #[test]
-fn every_error_of_the_functions_is_tried_again_exactly_if_that_can_mend_it() -> Result<()> {
+fn function_error_is_retried_exactly_if_it_is_transient() -> Result<()> {
     let mut tried_again = BTreeSet::new();
     for (_, task) in tasks()? {
         tried_again.extend(retried(&task.retry).map(str::to_owned));
@@ -75,7 +75,7 @@ fn every_error_of_the_functions_is_tried_again_exactly_if_that_can_mend_it() -> 
 }
 
 #[test]
-fn every_task_catches_whatever_comes() -> Result<()> {
+fn every_task_catches_all_errors() -> Result<()> {
     for (name, task) in tasks()? {
         let last = task.catch.last();
         let last = last.with_context(|| format!("{name}: no Catch"))?;
@@ -91,7 +91,7 @@ fn every_task_catches_whatever_comes() -> Result<()> {
 }
 
 #[test]
-fn every_task_tries_throttling_and_outages_again_with_a_bounded_and_jittered_pause() -> Result<()> {
+fn every_task_retries_throttling_and_outages_with_bounded_jittered_delays() -> Result<()> {
     for (name, task) in tasks()? {
         for retrier in &task.retry {
             let default = || format!("{name}: a default is used in {retrier:?}");
@@ -138,7 +138,7 @@ fn every_task_tries_throttling_and_outages_again_with_a_bounded_and_jittered_pau
 }
 
 #[test]
-fn an_execution_ends_before_the_global_timeout_of_its_hook() -> Result<()> {
+fn execution_ends_before_the_global_timeout_of_its_hook() -> Result<()> {
     let limit = StateMachine::read(LAUNCH_NODE)?.timeout_seconds;
     let limit = limit.context("no TimeoutSeconds")?;
     let heartbeat = u64::try_from(HOOK_SECONDS)?;
@@ -169,7 +169,7 @@ fn every_state_says_what_it_does() -> Result<()> {
 }
 
 #[test]
-fn a_failed_execution_has_a_named_error_and_a_cause() -> Result<()> {
+fn failed_execution_has_a_named_error_and_a_cause() -> Result<()> {
     let mut failing = 0;
     for (name, state) in states()? {
         let State::Fail(fail) = state else {
