@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mean_and_its_interval() {
+    fn mean_and_interval_are_read() {
         let estimates = json!({
             "mean": {
                 "confidence_interval": {"confidence_level": 0.95, "lower_bound": 90.0, "upper_bound": 114.0},
@@ -120,14 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn each_time_in_its_unit() {
+    fn times_are_written_in_their_unit() {
         assert_eq!(time(950.0), "950 ns");
         assert_eq!(time(12_340.0), "12.3 µs");
         assert_eq!(time(7_654_321.0), "7.7 ms");
     }
 
     #[test]
-    fn what_has_not_run_is_named() {
+    fn missing_benchmark_is_named() {
         let error = format!("{:#}", read(Path::new("/nowhere")).unwrap_err());
         assert!(error.contains("ipv4-16-pick has not run"), "{error}");
     }

@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plot_says_what_was_cut() {
+    fn plot_notes_which_runs_were_cut_off() {
         let notes = notes_of(&scale(vec![
             point(Strategy::Rank, 100, false),
             point(Strategy::NextOnConflict, 20, true),
@@ -304,12 +304,12 @@ mod tests {
     }
 
     #[test]
-    fn no_run_no_plot() {
+    fn plot_without_runs_is_an_error() {
         assert!(draw(&scale(Vec::new())).is_err());
     }
 
     #[test]
-    fn numbers_for_people() {
+    fn numbers_are_written_for_people() {
         for (value, says) in [
             (0.5, "0.5"),
             (1.0, "1"),

@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_high_water_mark_is_read_from_status() {
+    fn peak_memory_is_read_from_status() {
         let status =
             "Name:\ttag-node\nVmPeak:\t  20000 kB\nVmHWM:\t    7964 kB\nVmRSS:\t    7000 kB\n";
         assert_eq!(high_water_mark(status), Some(7964));
@@ -245,20 +245,20 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_itself_is_packed() {
+    fn repetitive_bytes_are_compressed() {
         let packed = deflated(&[7; 100_000]).unwrap();
         assert!((10..1_000).contains(&packed), "{packed} bytes");
     }
 
     #[test]
-    fn a_program_that_never_asks_is_an_error_that_says_so() {
+    fn program_that_never_asks_is_an_error() {
         let error = format!("{:#}", start(Path::new("/bin/true")).unwrap_err());
         assert!(error.contains("before it asked for work"), "{error}");
         assert!(measure_one(Path::new("/nowhere/tag-node"), 1).is_err());
     }
 
     #[test]
-    fn a_row_for_each_function() {
+    fn table_has_a_row_for_each_function() {
         let one = Measured {
             function: "tag-node".to_owned(),
             start: Duration::from_micros(6_840),

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_nodes_in_dollars() {
+    fn cost_of_a_thousand_nodes_is_in_dollars() {
         let dollars = USE.dollars();
         // 10,000 transitions at 0.025 per thousand.
         assert!(near(dollars.step_functions, 0.25), "{dollars:?}");
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_average_is_over_the_nodes() {
+    fn average_is_over_the_nodes() {
         let sums = Sums {
             calls: 64,
             transitions: 21,
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_launch_among_others_uses_what_a_launch_alone_uses_and_a_little_more() {
+    fn launch_among_others_uses_a_little_more_than_a_single_launch() {
         let (alone, among) = (of_one(Functions::Cold, 1).unwrap(), of_many(3, 1).unwrap());
         assert!(
             alone.transitions >= 10.0 && alone.invocations >= 5.0,

@@ -123,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_attaches_before_the_instance_is_seen_running() {
+    fn attach_waits_until_the_instance_is_shown_running() {
         // Seen at 20, answered at 20.5; then as above from the creates on: 8 s more.
         assert_eq!(critical_path(delays(20.0), FOUR, || SECOND), seconds(28.5));
     }
 
     #[test]
-    fn without_interfaces_only_the_looks_and_the_completion_are_left() {
+    fn launch_without_interfaces_describes_and_completes_only() {
         let none = Work {
             interfaces: 0,
             attributes: 0,
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_create_holds_up_everything_behind_it() {
+    fn slow_create_delays_everything_after_it() {
         let mut calls = 0;
         // The sixth call is one of the creates: instance, tags, others, taken, create, create.
         let path = critical_path(delays(0.0), FOUR, || {

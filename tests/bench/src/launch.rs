@@ -359,7 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_launch_is_quicker_than_its_critical_path() {
+    fn no_launch_is_faster_than_its_critical_path() {
         for situation in [Situation::Running, Situation::JustLaunched] {
             for functions in [Functions::Warm, Functions::Cold] {
                 let launch = product(situation, functions, 1).unwrap();
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_calls_of_a_launch_are_its_own_and_warm_ones_are_fewer() {
+    fn calls_of_a_launch_are_its_own_and_fewer_on_warm_functions() {
         let calls = |functions| product(Situation::Running, functions, 1).unwrap();
         let (cold, warm) = (calls(Functions::Cold), calls(Functions::Warm));
         // 4 creates, 4 attaches, 8 attributes, a tag, a completion, and at least three looks.
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn one_after_the_other_takes_28_calls_and_its_sleeps_and_cannot_attach_to_a_pending_instance() {
+    fn sequential_launch_takes_28_calls_and_its_sleeps_and_cannot_attach_to_a_pending_instance() {
         let took = one_after_the_other(Situation::Running, 1).unwrap().unwrap();
         // 28 calls and the completion of at least 0.2 s each, and four sleeps.
         let least = 29 * Duration::from_millis(200) + 4 * sequential::SLEEP;
@@ -408,14 +408,14 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_in_the_middle() {
+    fn median_is_in_the_middle() {
         assert_eq!(median(vec![3, 1, 2]), 2);
         assert_eq!(median(vec![4, 1, 2, 3]), 2);
         assert_eq!(median(Vec::<u32>::new()), 0);
     }
 
     #[test]
-    fn the_table_says_what_was_given_up() {
+    fn table_shows_abandoned_launches() {
         let row = Row {
             situation: Situation::JustLaunched,
             functions: Functions::Warm,

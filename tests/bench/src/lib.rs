@@ -8,7 +8,7 @@
 //! - [`allocator`] reads what the criterion benchmark has measured.
 //! - [`machine`] describes the machine; [`section`] writes the results to docs/performance.md.
 
-// JSON is indexed by name here, which gives null where nothing is.
+// JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
 pub mod allocator;

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_product_runs_all_sizes_and_the_others_up_to_their_limit() {
+    fn product_runs_all_sizes_and_other_strategies_up_to_their_limit() {
         let scale = run(&small(), |_| ()).unwrap();
         let nodes = |strategy| {
             scale
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_does_not_come_to_rest_is_cut_and_the_larger_ones_are_left_out() {
+    fn run_that_does_not_come_to_rest_is_cut_off_and_larger_ones_are_skipped() {
         let grid = Grid {
             limit: Duration::from_secs(5),
             most_nodes_of_others: 3,

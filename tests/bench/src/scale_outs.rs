@@ -183,7 +183,7 @@ mod tests {
     use hookline_simulator::run::simulate;
 
     #[test]
-    fn each_has_a_command_that_repeats_it() {
+    fn every_scale_out_has_a_command_that_repeats_it() {
         let commands: Vec<String> = ALL.iter().map(ScaleOut::command).collect();
         assert_eq!(
             commands,
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_subnet_serves_when_the_first_is_full() {
+    fn second_subnet_is_used_if_the_first_is_full() {
         // A /28 has eleven addresses to give.
         let small = ScaleOut {
             what: "20 into /28 subnets",

@@ -40,7 +40,7 @@ mod tests {
     const TEXT: &str = "a\n<!-- bench:cost begin -->\nold\n<!-- bench:cost end -->\nb\n";
 
     #[test]
-    fn what_is_between_the_marks_is_replaced_and_nothing_else() {
+    fn only_text_between_the_marks_is_replaced() {
         let filled = fill(TEXT, "cost", "\nnew\n\n").unwrap();
         assert_eq!(
             filled,
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_mark_is_an_error_that_names_it() {
+    fn missing_mark_is_named_in_the_error() {
         let error = fill(TEXT, "launch", "new").unwrap_err().to_string();
         assert!(error.contains("bench:launch begin"), "{error}");
         let cut = TEXT.replace("<!-- bench:cost end -->", "");

@@ -5,7 +5,7 @@
 //! compares it with the real engine), [`lambda`] that of Lambda's sandboxes, and [`others`] that of other callers of EC2. [`tap`]
 //! injects faults into calls; [`faults`] is the fault matrix.
 
-// JSON is indexed by name here, which gives null where nothing is.
+// JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
 pub mod cells;

@@ -1,6 +1,6 @@
-//! `adopt` in virtual time: nodes that are in service already get their interfaces, and none is ended by it.
+//! `adopt` in virtual time: nodes that are InService already get their interfaces, and none is terminated by it.
 
-// Helpers of tests may fail as tests do, and JSON is indexed by name here.
+// Helpers of tests may panic as tests do. JSON is indexed by name.
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,8 +40,8 @@ async fn nodes_of_before(scenario: Scenario) -> Result<Run> {
     let nodes = scenario.nodes;
     let events = u32::try_from(nodes)?;
     let run = Run::new(scenario).await?;
-    let nobody = Disturbance::drop().detail_type(LAUNCH).times(events);
-    run.local.eventbridge().disturb(nobody);
+    let lost = Disturbance::drop().detail_type(LAUNCH).times(events);
+    run.local.eventbridge().disturb(lost);
     // Who builds the scene is not who is measured.
     run.local
         .with_world(|world| world.kernel.settings.throttle = false);
@@ -298,7 +298,7 @@ fn occupied_device_index_is_reported_and_nothing_is_changed() -> Result<()> {
         );
         to_rest(&run).await?;
 
-        // Whoever starts an execution all the same, or attaches it a moment too early, is told by the execution.
+        // If somebody still starts an execution, or attaches an interface too early, the execution fails with the reason.
         let mut input = json!({"profile": run.scene.profile(GROUP)});
         input["event"] = json!({
             "id": "by-hand", "source": "hookline", "detail-type": "Hookline Adopt Node", "account": "123456789012",

@@ -1,8 +1,8 @@
-//! Each function may call the actions that it calls, no more and no fewer: `functions/permissions.json` is held against what
-//! the functions call in virtual time, in launches that go well and in those where something goes wrong. That no fault
-//! at any place leads to another action is checked by `simulation`.
+//! Each function may call exactly the actions that it calls. This compares `functions/permissions.json` with the calls of the
+//! functions in virtual time, in launches with and without faults. `simulation` checks that no fault at any call leads to
+//! another action.
 
-// JSON is indexed by name here, which gives null where nothing is.
+// JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -176,7 +176,7 @@ fn an_execution_that_is_stopped() -> Result<Actions> {
     })
 }
 
-/// Interfaces that nobody owns: one is marked and deleted, one is marked and owned again.
+/// Orphaned interfaces: one is marked and deleted, one is marked and then no longer orphaned.
 fn interfaces_that_nobody_owns() -> Result<Actions> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1)).await?;
@@ -248,10 +248,10 @@ async fn node_in_service(heard_of: bool) -> Result<Run> {
     scenario.reconcile = false;
     let mut run = Run::new(scenario).await?;
     if !heard_of {
-        let nobody = hookline_local::eventbridge::Disturbance::drop()
+        let lost = hookline_local::eventbridge::Disturbance::drop()
             .detail_type("EC2 Instance-launch Lifecycle Action")
             .times(1);
-        run.local.eventbridge().disturb(nobody);
+        run.local.eventbridge().disturb(lost);
     }
     run.launch().await?;
     until(&run, "a launch", |run| waiting(run).is_ok()).await?;
@@ -369,7 +369,7 @@ fn called() -> Result<Actions> {
 #[test]
 fn each_function_may_call_what_it_calls_and_nothing_else() -> Result<()> {
     let (mut allowed, needed) = (allowed()?, needed(called()?));
-    // Calls no API action but Invoke, which is its engine's doing; below it is held against its file.
+    // A state machine calls no other API action. The test below compares it with its file.
     allowed.remove("name-node");
     let (lacking, idle) = (difference(&needed, &allowed), difference(&allowed, &needed));
     ensure!(

@@ -1,6 +1,6 @@
 //! Scale-outs and faults in virtual time. `cargo xtask sim` and `cargo xtask faults` run larger ones.
 
-// Helpers of tests may fail as tests do.
+// Helpers of tests may panic as tests do.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::time::Duration;
@@ -105,7 +105,7 @@ fn random_faults_lose_no_node_and_violate_no_invariant() {
 fn other_callers_cost_time_and_no_repeated_create() {
     let mut scenario = Scenario::new(10, Size::default(), 6);
     scenario.others = Others::VpcCni;
-    // So narrow that the launches, which know of EC2's own rates only, find it empty again and again.
+    // So narrow that the launches, which know only EC2's own rates, find it empty again and again.
     let narrow = Bucket {
         capacity: 4.0,
         refill_per_second: 1.0,

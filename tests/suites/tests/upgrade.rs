@@ -1,7 +1,7 @@
-//! Executions that began under release 0.1 and run across the upgrade: Step Functions goes on with the definition that they
-//! began with, and the functions are those of today.
+//! Executions that began under release 0.1 and run across the upgrade: Step Functions keeps the definition that they
+//! began with, while the functions are today's.
 
-// Helpers of tests may fail as tests do.
+// Helpers of tests may panic as tests do.
 #![allow(clippy::expect_used, missing_docs)]
 
 use hookline_simulator::cells::cells;
@@ -20,7 +20,7 @@ fn scale_out_with_the_definition_of_release_0_1_loses_no_node() {
     assert_eq!(report.in_service, 20, "{history}");
 }
 
-/// Each kind of fault, at some of the places of a launch; the whole matrix is that of today's definition.
+/// Each kind of fault at some of the calls of a launch. The whole matrix runs with today's definition.
 #[test]
 fn fault_under_the_definition_of_release_0_1_breaks_no_promise() {
     let calls = calls_of_a_launch().expect("a launch without faults");

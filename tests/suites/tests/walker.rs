@@ -1,7 +1,7 @@
-//! The walker that the simulator uses, held against the real engine: the same scenarios go through the same states and
-//! come to the same verdict in both.
+//! The walker of the scale-out simulator, compared with the real engine: in the same scenarios, both enter the same states and
+//! end the same way.
 //!
-//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
+//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails without them.
 
 use anyhow::{Context as _, Result};
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};
@@ -10,7 +10,7 @@ use hookline_testkit::scene::Size;
 use hookline_testkit::stage::Stage;
 use serde_json::Value;
 
-/// What goes wrong in a scenario.
+/// The faults of a scenario.
 type Trouble = fn(&LocalAws);
 
 const SCENARIOS: &[(&str, Trouble)] = &[
@@ -63,13 +63,13 @@ fn size() -> Size {
     }
 }
 
-/// What both tell of an execution.
+/// How an execution ended, as both report it.
 #[derive(Debug, PartialEq, Eq)]
 struct Ending {
     states: Vec<String>,
     status: String,
     error: Option<String>,
-    /// What the output has: the rest differs from one fake AWS to another.
+    /// The keys of the output. Its values differ between two fake AWSs.
     output: Vec<String>,
 }
 
@@ -105,7 +105,7 @@ async fn by_the_engine(trouble: Trouble) -> Result<Ending> {
     trouble(&stage.local);
     stage.scene.scale(GROUP, 1).await?;
     let executions = stage.ended(1).await?;
-    // A replacement of a launch that was given up comes later.
+    // An abandoned launch is replaced later.
     let first = executions
         .iter()
         .find(|execution| execution.status != "RUNNING")

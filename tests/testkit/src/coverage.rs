@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_is_a_part() {
+    fn every_retrier_catcher_and_branch_is_a_part() {
         let parts: Vec<String> = definition()
             .parts()
             .iter()
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retrier_counts_when_another_try_follows() {
+    fn retrier_counts_if_a_retry_follows() {
         let events = [
             &[entered("A")][..],
             &tried("Z"),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_is_known_by_where_it_leads() {
+    fn branch_is_identified_by_its_target() {
         let events = [
             &[entered("A"), entered("B"), entered("A"), entered("B")][..],
             &[entered("C")],
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn another_state_machines_history_is_refused() {
+    fn history_of_another_state_machine_is_refused() {
         let went = |from: &str, to: &str| definition().reached(&[entered(from), entered(to)]);
         assert!(went("A", "D").is_err());
         assert!(went("B", "B").is_err());

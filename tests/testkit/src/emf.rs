@@ -123,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn a_good_document() {
+    fn valid_document_is_read() {
         let values = values(&[document()], 7).unwrap();
         assert_eq!(values["N Profile=upf"], (3.0, "Count".to_owned()));
     }
 
     #[test]
-    fn what_gives_no_metric_is_an_error() {
+    fn invalid_document_is_an_error() {
         for (path, value) in [
             ("/_aws/Timestamp", json!("2026-01-01T00:00:00Z")),
             ("/_aws/Timestamp", json!(MAX_AHEAD + 8)),

@@ -16,7 +16,7 @@
 //! - [`coverage`] finds the parts of a state machine that an execution reached.
 //! - [`invariants`] checks the state of the fake AWS, and returns which invariants are violated.
 
-// JSON is indexed by name here, which gives null where nothing is.
+// JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
 pub mod calls;

@@ -14,7 +14,7 @@ use crate::{SMALL, as_aws_is};
 async fn group_that_the_profile_does_not_select_is_not_changed() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
     stage.scene.group("smf").await?;
-    // A rule that lets every group's launches through.
+    // A rule that matches the launches of every group.
     let pattern = json!({"source": ["aws.autoscaling"], "detail": {"LifecycleHookName": [HOOK]}});
     let profile = stage.scene.profile("upf");
     stage
@@ -94,7 +94,7 @@ async fn hooks_of_eks_and_hookline_are_completed_by_their_owners() -> Result<()>
         .default_result("CONTINUE")
         .send()
         .await?;
-    // By the group's name only, so that both hooks' events come: two events, one job.
+    // By the group's name only, so that both hooks' events match: two events for one launch.
     let pattern = json!({"source": ["aws.autoscaling"], "detail": {"AutoScalingGroupName": ["upf"]},
         "detail-type": ["EC2 Instance-launch Lifecycle Action"]});
     let profile = stage.scene.profile("upf");

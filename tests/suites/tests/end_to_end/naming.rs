@@ -58,7 +58,7 @@ fn calls_of(stage: &Stage, action: &str) -> usize {
         .count()
 }
 
-/// How many instances the input of an execution speaks of.
+/// How many instances the input of an execution names.
 fn instances_of(input: &Value) -> usize {
     let items = input.pointer("/event/detail/responseElements/instancesSet/items");
     items.and_then(Value::as_array).map_or(1, Vec::len)
@@ -79,7 +79,7 @@ async fn cloudtrail_record_of_several_launches_names_them_all() -> Result<()> {
         assert_eq!(instances_of(&execution.input), 3);
     }
     all_are_named(&stage, "web", 6);
-    // No name is ever taken off.
+    // No name is ever removed.
     assert_eq!(calls_of(&stage, "DeleteTags"), 0);
     stage.deployment.shut_down().await;
     Ok(())

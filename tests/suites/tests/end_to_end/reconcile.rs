@@ -31,7 +31,7 @@ async fn launch_without_an_event_gets_one_execution() -> Result<()> {
     let mut config = FunctionConfig::new("reconcile", program);
     config.timeout = Duration::from_secs(60);
     stage.local.lambda().register(config);
-    // No rule: nobody hears of the launch.
+    // Without a rule, no execution starts for the launch.
     let profile = stage.scene.profile("upf");
     stage.scene.group("upf").await?;
     let event = stage.launch("upf").await?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::failed;
 
-/// A node in service, without interfaces, and the data of an execution that adopts it.
+/// A node that is InService without interfaces, and the data of an execution that adopts it.
 async fn in_service() -> Launch {
     let mut launch = Launch::running().await.unwrap();
     launch.run(State::TagNode).await.unwrap();

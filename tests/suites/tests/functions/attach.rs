@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{counts, failed};
 
-/// Asserts I1 on the node, looked at from outside.
+/// Asserts I1 for the node, from the state of the fake AWS.
 #[track_caller]
 fn is_wired(launch: &Launch) {
     let (profile, node) = (launch.profile().unwrap(), launch.node().unwrap());
@@ -61,7 +61,7 @@ async fn attribute_that_is_right_already_needs_no_call() {
     launch.run(State::AttachInterfaces).await.unwrap();
     let actions = launch.actions_since(mark);
     assert_eq!(actions["AttachNetworkInterface"], 2);
-    // DeleteOnTermination of both, SourceDestCheck of one; and no look at an instance that is known to run.
+    // DeleteOnTermination of both, SourceDestCheck of one. An instance known to be running is not described.
     assert_eq!(actions["ModifyNetworkInterfaceAttribute"], 3);
     assert!(!actions.contains_key("DescribeInstances"), "{actions:?}");
 }
@@ -141,7 +141,7 @@ async fn instance_that_stays_pending_is_left_to_the_retrier() {
 
 #[tokio::test(start_paused = true)]
 async fn describe_ahead_of_the_attach_does_no_harm() {
-    // TagNode's lookup said that it runs; where it is attached it is still pending.
+    // TagNode saw it running. AttachNetworkInterface still sees it pending.
     let settings = Settings {
         instance_pending_for: Duration::from_secs(5),
         ..Settings::for_tests()
@@ -174,7 +174,7 @@ async fn run_after_an_interrupted_one_finishes_the_work() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
     let first = launch.made().remove(0);
-    // Attached, but killed before anything was set.
+    // Killed after the attach, before any attribute was set.
     launch.local().with_world(|world| {
         let id = &first.network_interface_id;
         ec2::attach_network_interface(
@@ -215,7 +215,7 @@ async fn lagging_describes_are_waited_for() {
         tokio::time::sleep(Duration::from_secs(5)).await;
         launch.run_to(State::AttachInterfaces).await.unwrap();
         is_wired(&launch);
-        // Run again while the listing still shows the past.
+        // A retry while the listing still shows the old state.
         launch.run(State::AttachInterfaces).await.unwrap();
         is_wired(&launch);
     }

@@ -17,7 +17,7 @@ async fn created_with(change: impl FnOnce(&mut Value)) -> Launch {
     launch
 }
 
-/// Somebody else's interface, on the node.
+/// Attaches a foreign interface to the node.
 async fn attach_stranger(launch: &Launch, device_index: u32) -> String {
     let subnet = launch.subnet(1).unwrap().to_owned();
     let address = launch.address(&subnet, 100 + device_index).unwrap();
@@ -64,7 +64,7 @@ async fn foreign_interface_at_a_slots_device_index_is_not_changed_and_is_named()
 #[tokio::test(start_paused = true)]
 async fn node_with_too_many_foreign_interfaces_is_refused_for_lack_of_room() {
     let mut launch = created().await;
-    // The primary interface and six of somebody else's: room for one of ours.
+    // The primary interface and six foreign ones: there is room for one more.
     for index in 10..16 {
         attach_stranger(&launch, index).await;
     }
@@ -120,7 +120,7 @@ async fn lost_response_of_an_attribute_does_no_harm() {
 
 #[tokio::test(start_paused = true)]
 async fn attribute_that_cannot_be_set_yet_is_set_by_the_next_run() {
-    // What serves ModifyNetworkInterfaceAttribute may know of the interface, or of its attachment, a moment later.
+    // ModifyNetworkInterfaceAttribute may see the interface, or its attachment, a moment later.
     for code in [
         "InvalidNetworkInterfaceID.NotFound",
         "InvalidAttachmentID.NotFound",
@@ -242,7 +242,7 @@ async fn attributes_that_somebody_resets_are_detected() {
     })
     .await;
     let id = launch.made().remove(0).network_interface_id;
-    // Hookline leaves alone what EC2 sets by itself; so somebody else's change is only seen.
+    // Hookline does not set what EC2 sets by itself, so a change by somebody else is only detected.
     launch
         .scene
         .ec2

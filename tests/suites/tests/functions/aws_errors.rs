@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::failed;
 
-/// Every call that a function makes on its way.
+/// Every call that a function makes.
 const CALLS: [(State, &str); 15] = [
     (State::TagNode, "DescribeInstances"),
     (State::TagNode, "CreateTags"),
@@ -27,7 +27,7 @@ const CALLS: [(State, &str); 15] = [
     (State::ReleaseInterfaces, "DetachNetworkInterface"),
 ];
 
-/// A launch that has come as far as `state`.
+/// A launch before `state`.
 async fn before(state: State) -> Launch {
     let mut launch = Launch::running().await.unwrap();
     for done in State::WAY {
@@ -39,7 +39,7 @@ async fn before(state: State) -> Launch {
     launch
 }
 
-/// Fails every call of `action` in `state`; asserts the name of the error, and that all is well afterwards.
+/// Lets every call of `action` in `state` fail. Asserts the error's name, and that the state succeeds afterwards.
 async fn fails(mut launch: Launch, state: State, action: &str, kind: FaultKind, name: &str) {
     launch
         .local()
@@ -122,7 +122,7 @@ async fn failing_delete_is_reported_by_its_error_name() {
         (FaultKind::Throttle, "Hookline.Throttled"),
         (FaultKind::InternalError, "Hookline.AwsUnavailable"),
     ] {
-        // Created, not attached: the release has nothing to do but to delete.
+        // Created and not attached, so the release only deletes.
         let mut launch = Launch::running().await.unwrap();
         launch.run_to(State::CreateInterfaces).await.unwrap();
         let state = State::ReleaseInterfaces;
@@ -159,7 +159,7 @@ async fn scaling_activity_in_progress_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn empty_token_bucket_is_waited_for() {
-    // No injected faults: the buckets as they are, and so empty that the SDK's own retries do not help.
+    // No injected faults: the token buckets are so empty that the SDK's retries do not help.
     let settings = Settings {
         throttle: true,
         buckets: [(

@@ -1,4 +1,4 @@
-//! `ContinueLaunch` and `AbandonLaunch`: one completion counts, and what became of the others is told truly.
+//! `ContinueLaunch` and `AbandonLaunch`: one completion counts, and the others report its result truly.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(crate) fn accepted(launch: &Launch) -> Vec<String> {
     })
 }
 
-/// The outcome and the lifecycle state that a completion gives.
+/// The outcome and the lifecycle state that a completion returns.
 pub(crate) async fn outcome(launch: &mut Launch, state: State) -> (String, Value) {
     let completion = launch.run(state).await.unwrap();
     (
@@ -35,7 +35,7 @@ pub(crate) async fn outcome(launch: &mut Launch, state: State) -> (String, Value
     )
 }
 
-/// Runs a state now and once the node is InService; the outcome is the same.
+/// Runs a state now, and again when the node is InService. The outcome is the same.
 async fn has_outcome_until_in_service(launch: &mut Launch, state: State, expected: &str) {
     let now = outcome(launch, state).await;
     assert_eq!(now, (expected.to_owned(), json!("Pending:Proceed")));
@@ -114,7 +114,7 @@ async fn continue_returns_what_an_operator_looks_for() {
         "{completion}"
     );
 
-    // A replay completes nothing, and takes no time for it.
+    // A replay completes nothing, and measures no time.
     let again = launch.run(State::ContinueLaunch).await.unwrap();
     assert_eq!(again["outcome"], "ALREADY_COMPLETED");
     assert_eq!(again["seconds"]["eventToContinue"], json!(null));
@@ -123,7 +123,7 @@ async fn continue_returns_what_an_operator_looks_for() {
 
 #[tokio::test(start_paused = true)]
 async fn continue_needs_no_results_of_earlier_states() {
-    // Of a profile without slots, and of a state machine that is older than this function.
+    // For a profile without slots, and for a state machine that is older than this function.
     for wired in [json!(null), json!({"interfaces": []}), json!(7)] {
         let mut launch = Launch::running().await.unwrap();
         launch.run(State::TagNode).await.unwrap();

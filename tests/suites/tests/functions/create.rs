@@ -68,7 +68,7 @@ async fn tags_are_set_by_the_create_call() {
         counts([("CreateNetworkInterface", 2)])
     );
     for call in calls {
-        // I9: the VPC CNI takes an interface at the moment that it sees it.
+        // I9: the VPC CNI takes an interface as soon as it sees it.
         let tag = |value: &str| call.params.values().any(|found| found == value);
         assert!(tag("node.k8s.amazonaws.com/no_manage"), "{:?}", call.params);
         assert!(tag("hookline:instance-id"), "{:?}", call.params);
@@ -111,7 +111,7 @@ async fn existing_interface_is_kept_without_a_call() {
 #[tokio::test(start_paused = true)]
 async fn duplicate_interfaces_are_deleted_down_to_one() {
     let (launch, interface) = made_with(|_| ()).await;
-    // As a second execution makes it while no listing shows the first's.
+    // As a second execution creates it while no listing shows the first one's.
     let mut tags = interface.tags.clone();
     tags.insert("made".to_owned(), "twice".to_owned());
     let twin = launch.local().with_world(|world| {
@@ -305,7 +305,7 @@ async fn only_the_taken_one_of_several_addresses_is_avoided() {
     assert_eq!(planned(&plan, 0), [four, six, seven]);
 }
 
-/// After a conflict there is a pause, and then a plan.
+/// After a conflict there is a pause, and then a new plan.
 async fn planned_after_a_pause(launch: &mut Launch) -> Value {
     let pause = launch.run(State::PlanInterfaces).await.unwrap();
     assert!(wait_seconds(&pause) > 0, "{pause}");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{failed, refusal, wait_seconds};
 
-/// A launch whose first slot leaves the address to EC2 and names a second subnet; planned.
+/// A planned launch whose first slot lets EC2 choose the address, and has a second subnet.
 async fn with_two_subnets() -> (Launch, String, String) {
     let launch = Launch::running().await.unwrap();
     let first = launch.subnet(0).unwrap().to_owned();
@@ -88,7 +88,7 @@ async fn full_last_subnet_is_an_error_of_the_plan() {
 #[tokio::test(start_paused = true)]
 async fn lost_response_creates_no_second_interface() {
     for lost in [FaultKind::ResetAfter, FaultKind::InternalErrorAfter] {
-        // As often as the SDK tries, so that the function itself fails and is run again.
+        // As often as the SDK attempts the call, so that the function fails and is retried.
         for times in [1, 3] {
             let mut launch = Launch::running().await.unwrap();
             launch.run_to(State::PlanInterfaces).await.unwrap();
@@ -115,13 +115,13 @@ async fn lost_response_creates_no_second_interface() {
     }
 }
 
-/// A launch whose first slot has been throttled for as long as the SDK tries; the second has its interface.
+/// A launch whose first slot was throttled for all attempts of the SDK. The second has its interface.
 async fn throttled_in_part() -> Launch {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     let subnet = launch.subnet(0).unwrap().to_owned();
     let throttle = Fault::on("CreateNetworkInterface", FaultKind::Throttle);
-    // A second create is throttled as long too.
+    // A second create is throttled for as long.
     launch
         .local()
         .inject(throttle.when("SubnetId", subnet).times(6));
@@ -162,7 +162,7 @@ async fn fully_throttled_plan_is_an_error_and_then_planned_again() {
     launch.run(State::PlanInterfaces).await.unwrap();
     let throttled = launch.run(State::CreateInterfaces).await;
     failed(throttled, "Hookline.Throttled");
-    // The state machine comes here when its tries are used up. What is known of the allocation is of the plan before.
+    // The state machine comes here when its retries are used up. The allocation in the data is that of the plan before.
     let mark = launch.mark();
     let plan = launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(plan["round"], 3);
@@ -245,7 +245,7 @@ async fn plan_for_another_profile_creates_nothing() {
     assert_eq!(launch.calls_since(mark).len(), 0);
 }
 
-/// The node got another name between two runs: the request differs, and so does its token.
+/// The node gets another name between two runs, so the request differs, and so does its token.
 #[tokio::test(start_paused = true)]
 async fn earlier_create_under_another_name_is_found_by_the_next_plan() {
     let mut launch = Launch::running().await.unwrap();
@@ -255,7 +255,7 @@ async fn earlier_create_under_another_name_is_found_by_the_next_plan() {
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();
     assert_eq!(allocation["outcome"], "REFUSED");
     assert_eq!(launch.made(), before);
-    // After a conflict there is a pause, and then a plan.
+    // After a conflict there is a pause, and then a new plan.
     launch.run(State::PlanInterfaces).await.unwrap();
     launch.run(State::PlanInterfaces).await.unwrap();
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();

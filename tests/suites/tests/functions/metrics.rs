@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{failed, refusal, wait_seconds};
 
-/// What was measured since this was last asked, by name and dimensions.
+/// The metrics since the last call, by name and dimensions.
 fn measured(launch: &Launch) -> BTreeMap<String, f64> {
     let now = launch.local().with_world(|world| world.kernel.timestamp());
     let values = emf::values(&launch.measured(), now.as_second() * 1000).unwrap();
@@ -89,7 +89,7 @@ async fn accepted_abandon_counts_once() {
     launch.run_to(State::TagNode).await.unwrap();
     launch.run(State::AbandonLaunch).await.unwrap();
     assert_eq!(measured(&launch), only("LaunchesAbandoned", 1.0));
-    // Abandoned it is, by whomever.
+    // It was abandoned, by whomever.
     launch.run(State::AbandonLaunch).await.unwrap();
     assert_eq!(measured(&launch), BTreeMap::new());
 }
@@ -115,7 +115,7 @@ async fn completion_is_late_if_the_launch_ended_the_other_way() {
     launch.measured();
     launch.run(State::AbandonLaunch).await.unwrap();
     assert_eq!(measured(&launch), only("LateVerdicts", 1.0));
-    // A replay of what went well.
+    // A replay of a successful launch.
     launch.run(State::ContinueLaunch).await.unwrap();
     assert_eq!(measured(&launch), BTreeMap::new());
 }
@@ -146,7 +146,7 @@ async fn conflicts_are_counted_and_the_pause_after_them_counts_as_a_wait() {
     assert!(wait_seconds(&plan) > 0, "{plan}");
     assert_eq!(measured(&launch), only("LaunchesWaiting", 1.0));
     launch.run(State::PlanInterfaces).await.unwrap();
-    // Listed as free, and taken all the same.
+    // Listed as free, and still taken.
     let free = |n| format!("FreeAddresses SubnetId={}", launch.subnet(n).unwrap());
     let expected = BTreeMap::from([(free(0), 249.0), (free(1), 249.0)]);
     assert_eq!(measured(&launch), expected);
@@ -169,7 +169,7 @@ async fn full_subnet_is_measured_as_0_free_although_the_plan_fails() {
     let free = format!("FreeAddresses SubnetId={}", launch.subnet(0).unwrap());
     assert_eq!(measured_of(&launch, &free), Some(0.0));
 
-    // EC2's word for it, whatever the listing says.
+    // EC2 says so, whatever the listing shows.
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     let full = refusal(
@@ -224,7 +224,7 @@ async fn throttled_attempts_are_counted_in_failed_and_successful_invocations() {
         "Hookline.Throttled",
     );
     assert_eq!(measured(&launch), only("ThrottledCalls", 3.0));
-    // Another failure is none of these.
+    // Another failure counts as none of these.
     let denied = refusal("DescribeInstances", "UnauthorizedOperation");
     launch.local().inject(denied);
     failed(

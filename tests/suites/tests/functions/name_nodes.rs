@@ -58,7 +58,7 @@ async fn launch_successful_names_the_node_once() {
         group.actions_since(mark),
         counts([("DescribeInstances", 1), ("CreateTags", 1)])
     );
-    // The same event once more.
+    // The same event again.
     let mark = group.mark();
     let naming = group.name(&event, &profile()).await.unwrap();
     assert_eq!(naming, node("UNCHANGED"));
@@ -80,7 +80,7 @@ async fn cloudtrail_record_alone_names_every_node_of_a_launch() {
         assert_eq!(instance.tags["Name"], cluster_nodegroup_ip(&instance));
     }
     assert_eq!(group.actions_since(mark), counts([("CreateTags", 3)]));
-    // After the record, the other event finds nothing to do.
+    // After the record, the other event changes nothing.
     let event = group.launch_successful().await.unwrap();
     let mark = group.mark();
     let naming = group.name(&event, &profile()).await.unwrap();
@@ -148,7 +148,7 @@ async fn instance_volumes_and_interfaces_are_tagged_by_the_same_calls() {
     let name = cluster_nodegroup_ip(&group.instance(0).unwrap());
     assert_eq!(group.volume_tags(id)[0]["Name"], name);
     assert_eq!(group.interface_tags(id)[0]["Name"], name);
-    // All of it is right.
+    // All tags are right.
     let mark = group.mark();
     let naming = group.name(&event, &profile).await.unwrap();
     assert_eq!(outcomes(&naming), ["UNCHANGED"]);
@@ -156,7 +156,7 @@ async fn instance_volumes_and_interfaces_are_tagged_by_the_same_calls() {
         group.actions_since(mark),
         counts([("DescribeInstances", 1), ("DescribeTags", 1)])
     );
-    // Somebody renames the volume: only that is put right.
+    // Somebody renames the volume. Only that is corrected.
     let volume = group.local().with_world(|world| {
         let mut volumes = world.ec2.volumes_of(id);
         volumes.next().unwrap().volume_id.clone()
@@ -249,7 +249,7 @@ async fn name_from_the_launch_is_replaced_by_one_call() {
     assert_eq!(group.actions_since(mark), counts([("CreateTags", 1)]));
     let name = cluster_nodegroup_ip(&group.instance(0).unwrap());
     assert_eq!(group.names().unwrap(), [Some(name.clone())]);
-    // Launched with the right name, it is left alone without a call.
+    // Launched with the right name, it needs no call.
     let tags = "/detail/responseElements/instancesSet/items/0/tagSet/items";
     let tags = event.pointer_mut(tags).unwrap().as_array_mut().unwrap();
     *tags.last_mut().unwrap() = json!({"key": "Name", "value": name});

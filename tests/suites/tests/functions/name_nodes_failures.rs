@@ -204,7 +204,7 @@ async fn throttling_stops_the_rest_and_is_reported_as_throttled() {
     group.local().inject(throttle);
     let mark = group.mark();
     failed(group.name(&event, &profile()).await, "Hookline.Throttled");
-    // The SDK's three tries of one call; the other two are not even tried.
+    // The SDK's three attempts of one call. The other two calls are not made.
     assert_eq!(group.actions_since(mark), counts([("CreateTags", 3)]));
     group.local().clear_faults();
     group.try_to_name(&event, &profile(), 1).await.unwrap();
@@ -314,7 +314,7 @@ async fn unreadable_node_of_the_record_does_not_hide_the_others() {
     assert_eq!(group.names().unwrap().into_iter().flatten().count(), 1);
 }
 
-/// A value or a typed error, whatever the payload.
+/// A result or a typed error, for any payload.
 fn answers(
     runtime: &tokio::runtime::Runtime,
     group: &PlainGroup,

@@ -46,7 +46,7 @@ async fn launch_held_by_another_hook_is_continued_for_hookline() {
     launch.nothing_is_broken().unwrap();
 }
 
-/// A token of another wait, while another hook holds the launch too: ours is completed all the same, not taken for over.
+/// A token of another wait, while another hook holds the launch too: Hookline's hook is still completed.
 #[tokio::test(start_paused = true)]
 async fn token_of_another_wait_does_not_prevent_the_completion() {
     for (state, result) in [
@@ -89,7 +89,7 @@ fn action(payload: &mut Value, field: &str, value: &str) {
 #[tokio::test(start_paused = true)]
 async fn hook_of_another_owner_is_never_completed() {
     type Change = fn(&mut Value);
-    // (I3) Each with how many calls it takes to know.
+    // (I3) Each with the number of calls that decide it.
     let cases: [(Change, usize); 5] = [
         (
             |payload| action(payload, "LifecycleHookName", "Launch-LC-Hook"),
@@ -100,7 +100,7 @@ async fn hook_of_another_owner_is_never_completed() {
             0,
         ),
         (
-            // TagNode failed before it knew whether the profile covers the instance.
+            // TagNode failed before it knew whether the profile selects the instance.
             |payload| {
                 action(payload, "AutoScalingGroupName", "smf");
                 payload["node"] = Value::Null;

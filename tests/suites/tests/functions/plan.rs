@@ -81,7 +81,7 @@ async fn taken_reserved_and_excluded_addresses_are_avoided() {
     launch = launch.with_profile(|profile| {
         profile["slots"][0]["excludedRanges"] =
             json!([format!("{fifth}/32"), format!("{low}-{high}")]);
-        // Two slots in one subnet: what is excluded for one is excluded for both.
+        // Two slots in one subnet: an address that is excluded for one is excluded for both.
         profile["slots"][1]["subnetIds"] = json!([subnet]);
         profile["slots"][1]["secondaryPrivateAddresses"] = json!(1);
     });
@@ -136,7 +136,7 @@ async fn launches_in_flight_each_leave_the_others_their_addresses() {
     let scene = Arc::clone(&first.scene);
     let mut launches = vec![first];
     launches.extend(Launch::more(&scene, 3).await.unwrap());
-    // Whoever comes first, each comes to its own.
+    // In any order, each plans its own address.
     for (ahead, launch) in launches.iter_mut().enumerate().rev() {
         let plan = plan(launch).await;
         assert_eq!(plan["ahead"], ahead);
@@ -161,7 +161,7 @@ async fn late_launch_waits_for_its_turn_and_the_first_does_not() {
     let late = plan(&mut last).await;
     assert_eq!(late["ahead"], 60);
     assert!(wait_seconds(&late) > 0, "{late}");
-    // Waiting is no conflict: however often, it is the first round.
+    // Waiting is no conflict: it stays the first round.
     let again = last.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(again["round"], 1);
 }
@@ -187,7 +187,7 @@ async fn launch_waits_for_a_backlog_while_it_shrinks() {
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
     plan(&mut last).await;
-    // Its turn has come, and none of those ahead is wired: some have gone, the others are stuck.
+    // Its turn has come, and no launch ahead has its interfaces: some have ended, the others are stuck.
     tokio::time::sleep(Duration::from_secs(40)).await;
     let gone = launches.drain(..20).map(|launch| launch.instance.clone());
     let gone: Vec<String> = gone.collect();
@@ -199,7 +199,7 @@ async fn launch_waits_for_a_backlog_while_it_shrinks() {
     assert!(wait_seconds(&waits) > 0, "{waits}");
     let goes = last.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(goes["ahead"], 40);
-    assert_eq!(wait_seconds(&goes), 0, "they hold nobody up");
+    assert_eq!(wait_seconds(&goes), 0, "they delay no other launch");
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,7 +239,7 @@ async fn node_with_all_interfaces_does_not_wait() {
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
     assert!(wait_seconds(&plan(&mut last).await) > 0);
-    // After its wait; the others never come.
+    // After its wait. The others never arrive.
     for state in [
         State::PlanInterfaces,
         State::CreateInterfaces,
@@ -248,7 +248,7 @@ async fn node_with_all_interfaces_does_not_wait() {
         last.run(state).await.unwrap();
     }
     last.data["plan"] = Value::Null;
-    // Longer than a first look may be old.
+    // Longer than a cached observation is used.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let again = plan(&mut last).await;
     assert_eq!(again["ahead"], 60);
@@ -268,7 +268,7 @@ async fn time_between_two_parts_of_a_wait_counts_as_waiting() {
     assert!((169..=171).contains(&seconds), "{rest}");
     assert_eq!(rest["step"]["thenSeconds"], 0);
 
-    // Later than the whole of it: the turn has come.
+    // After the whole wait the turn has come.
     tokio::time::sleep(Duration::from_secs(300)).await;
     let turn = launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(wait_seconds(&turn), 0, "{turn}");
@@ -324,7 +324,7 @@ async fn warm_process_describes_subnets_and_types_once() {
     let mark = launch.mark();
     launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(launch.actions_since(mark), warm);
-    // What is changed in the subnets meanwhile is heeded some minutes later.
+    // A change of the subnets takes effect some minutes later.
     let subnet = launch.subnet(0).unwrap().to_owned();
     let range = launch.address(&subnet, 0).unwrap();
     launch.local().with_world(|world| {
@@ -424,7 +424,7 @@ async fn repeated_conflicts_cause_a_wait_and_are_remembered() {
         assert_eq!(pause["round"], 2 + n);
         assert!(wait_seconds(&pause) > 0, "{pause}");
         assert_eq!(pause["step"]["reason"], "ADDRESS_CONFLICT");
-        // The plan comes after the pause. That was not carried out, so this is no other round.
+        // The plan comes after the pause. No create was made for it, so this is the same round.
         let plan = launch.run(State::PlanInterfaces).await.unwrap();
         assert_eq!(plan["round"], 2 + n);
         assert_eq!(wait_seconds(&plan), 0);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::failed;
 
-/// Runs `TagNode` and then `PlanInterfaces` with a changed profile; it must fail with this name, having made nothing.
+/// Runs `TagNode` and then `PlanInterfaces` with a changed profile. It must fail with this error, and create nothing.
 async fn refused(mut launch: Launch, name: &str, change: impl FnOnce(&mut Value)) -> String {
     launch.run(State::TagNode).await.unwrap();
     launch = launch.with_profile(change);

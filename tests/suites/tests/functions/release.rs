@@ -120,7 +120,7 @@ async fn interface_of_an_earlier_round_is_known_from_the_plan() {
     let foreign = launch.foreign_interface(&subnet, taken).await.unwrap();
     launch.run(State::CreateInterfaces).await.unwrap();
     launch.run(State::PlanInterfaces).await.unwrap();
-    // The second create failed, so the state machine kept the first's result; suppose that even that is lost.
+    // The second create failed, so the state machine kept the first one's result. Suppose that even this is lost.
     launch.data["allocation"] = Value::Null;
     launch.run(State::ReleaseInterfaces).await.unwrap();
     assert_eq!(launch.made(), []);
@@ -143,7 +143,7 @@ async fn listings_that_lag_behind_a_detach_do_no_harm() {
         launch.run_to(State::AttachInterfaces).await.unwrap();
         launch.run(State::ReleaseInterfaces).await.unwrap();
         assert_eq!(launch.made(), []);
-        // Again, while the listing still shows what is gone.
+        // Again, while the listing still shows the deleted interface.
         launch.run(State::ReleaseInterfaces).await.unwrap();
     }
 }
@@ -153,7 +153,7 @@ async fn second_release_does_nothing() {
     let mut launch = launch_at(State::AttachInterfaces).await;
     launch.run(State::ReleaseInterfaces).await.unwrap();
     let second = launch.run(State::ReleaseInterfaces).await.unwrap();
-    // The execution still remembers them: gone is gone.
+    // The execution still has their ids. A deleted interface is no error.
     assert_eq!(second["released"].as_array().unwrap().len(), 2);
     let mut without_memory = launch.second_execution().await;
     let mark = launch.mark();

@@ -119,7 +119,7 @@ async fn selector_by_tag_describes_the_instance() {
         let node = launch.handle(State::TagNode, payload).await.unwrap();
         assert_eq!(node["next"], next, "{selector}");
         if next == "IGNORE" {
-            // It must look, but it must not touch (I4).
+            // It may describe, but it must change nothing (I4).
             assert_eq!(
                 launch.actions_since(mark),
                 counts([("DescribeInstances", 1)]),
@@ -327,7 +327,7 @@ async fn volumes_and_interfaces_of_the_launch_are_tagged_and_interfaces_of_slots
     });
     assert_eq!(volume["Name"], name);
     assert_eq!(volume["Team"], "core");
-    // A second execution finds the interfaces of the slots attached: they are not what the launch brought.
+    // A second execution finds the interfaces of the slots attached. They are not the launch's own.
     let mark = launch.mark();
     launch
         .second_execution()

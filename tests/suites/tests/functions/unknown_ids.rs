@@ -94,7 +94,7 @@ async fn unknown_instance_is_reported_by_every_function_that_describes_it() {
         "Hookline.InstanceNotFoundYet",
     );
     assert!(says.contains(INSTANCE), "{says}");
-    // Continue: a token that nobody waits with.
+    // Continue: a token of no wait.
     let mut payload = launch.payload(State::ContinueLaunch);
     payload["launch"]["instanceId"] = json!(INSTANCE);
     payload["launch"]["lifecycleAction"]["EC2InstanceId"] = json!(INSTANCE);
@@ -105,7 +105,7 @@ async fn unknown_instance_is_reported_by_every_function_that_describes_it() {
         "Hookline.LaunchGone",
     );
     assert!(says.contains(INSTANCE), "{says}");
-    // Release: nothing was made for it.
+    // Release: no interface was created for it.
     let mut payload = launch
         .second_execution()
         .await

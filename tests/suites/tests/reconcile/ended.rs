@@ -1,4 +1,4 @@
-//! Executions that end without a verdict: by the event of it, and by the schedule.
+//! Executions that end without completing their hook: handled on the event of their end, and on the schedule.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{
     stopped_half_way, until, waiting,
 };
 
-/// That the launch was given up, by whom it may, and that its replacement came up.
+/// Checks that the launch was abandoned, and that its replacement is InService.
 async fn replaced(run: &mut Run, instance: &str) -> Result<()> {
     until(run, "the replacement", |run| in_service(run) == 1).await?;
     assert_eq!(made_for(run, instance), 0);

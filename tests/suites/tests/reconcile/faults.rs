@@ -19,7 +19,7 @@ fn lost_event_is_recovered_despite_any_fault() -> Result<()> {
                 let mut run = Run::new(scenario(1, true)).await?;
                 lose(&run, LAUNCH);
                 run.launch().await?;
-                // Until just before the first round, which finds it.
+                // Until just before the first round, which finds the launch.
                 pass(250).await;
                 run.tap.strike(position, strike);
                 let what = format!("{strike:?} at call {position}");
@@ -47,7 +47,7 @@ fn leftovers_of_an_aborted_execution_are_removed_despite_any_fault() -> Result<(
                 let mut run = Run::new(scenario(1, true)).await?;
                 run.launch().await?;
                 let (instance, arn) = half_way(&run).await?;
-                // Every third time it is the schedule's work alone.
+                // Every third time, only the schedule handles it.
                 if position % 3 == 0 {
                     lose(&run, ENDED);
                 }
@@ -55,7 +55,7 @@ fn leftovers_of_an_aborted_execution_are_removed_despite_any_fault() -> Result<(
                 abort(&run, &arn).await?;
                 let what = format!("{strike:?} at call {position}");
                 until(&run, &what, |run| in_service(run) == 1).await?;
-                // By two rounds with ten minutes between them, at the latest.
+                // At the latest by two rounds with ten minutes between them.
                 let gone = |run: &Run| {
                     let wired = run.local.with_world(|world| {
                         world

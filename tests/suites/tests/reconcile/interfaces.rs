@@ -1,4 +1,4 @@
-//! Interfaces that nobody owns any more, and those that somebody does.
+//! Orphaned interfaces, and interfaces that are not orphaned.
 
 use anyhow::{Context as _, Result};
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{GONE, by_hand, count, made, nothing_done, pass, scenario};
 
-/// An interface as an execution leaves it behind, or somebody else's, without the tag.
+/// An interface as an execution leaves it behind, or a foreign one without the tag.
 async fn interface(run: &Run, made_for: Option<&str>) -> Result<String> {
     let tags = made_for.map(|instance| {
         TagSpecification::builder()
@@ -108,7 +108,7 @@ fn interface_that_is_no_longer_orphaned_loses_only_its_mark() -> Result<()> {
                 .send()
                 .await
         };
-        // One comes back to its node, the other is moved to the wrong one.
+        // One is attached to its node again, the other to another node.
         let (back, moved) = (
             interface(&run, Some(&nodes[0])).await?,
             interface(&run, Some(GONE)).await?,

@@ -1,4 +1,4 @@
-//! Launches whose event was lost, and those that only seem so.
+//! Launches whose event was lost, and launches that only look so.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ fn slow_execution_is_not_changed() -> Result<()> {
         pass(150).await;
         assert_eq!((waiting(&run).len(), made(&run).len()), (2, 8));
         nothing_done(&by_hand(&run).await);
-        // What is known of an execution is remembered: a warm process asks for its list only.
+        // A warm process has cached the executions, and only lists them.
         let mark = run.local.calls().len();
         nothing_done(&by_hand(&run).await);
         let described = run.local.calls()[mark..]
@@ -165,7 +165,7 @@ fn hook_of_another_owner_is_not_changed() -> Result<()> {
         nothing_done(&report);
         assert_eq!(count(&report, "left"), 1, "{report}");
         assert_eq!(waiting(&run).len(), 1);
-        // By its tag it is found.
+        // Its tag identifies it.
         let by_tag = with(
             "/selector",
             json!({"tag": {"key": "multus", "value": GROUP}}),

@@ -11,7 +11,7 @@ use super::{
     ENDED, LAUNCH, by_hand, pass, scenario, stopped_half_way, two_lost_launches, until, waiting,
 };
 
-/// What was measured since this was last asked, by name; all of it without dimensions.
+/// The metrics since the last call, by name. All are without dimensions.
 fn measured(run: &Run) -> Result<BTreeMap<String, f64>> {
     let now = run.local.with_world(|world| world.kernel.timestamp());
     let values = emf::values(&run.measured(), now.as_second() * 1000)?;
@@ -69,7 +69,7 @@ fn done_and_skipped_work_of_a_round_is_measured() -> Result<()> {
 fn launch_is_overdue_after_its_heartbeat_timeout_even_while_an_execution_runs() -> Result<()> {
     on_paused_clock(async {
         let mut scenario = scenario(1, false);
-        // Nothing can be attached for as long, so the execution is at work.
+        // Nothing can be attached for as long, so the execution is still running.
         scenario.settings.instance_pending_for = std::time::Duration::from_secs(150);
         let mut run = Run::new(scenario).await?;
         run.launch().await?;

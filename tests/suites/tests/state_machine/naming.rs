@@ -28,7 +28,7 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
         Box::pin(refused(s))
     }),
     (
-        "what the role may not do is told, and done by a replay",
+        "a missing permission is reported, and a replay succeeds",
         |s| Box::pin(not_named(s)),
     ),
 ];
@@ -68,7 +68,7 @@ async fn got_over(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// EC2 does not know an instance once, and shows no volume until the function has looked for it twice.
+/// EC2 does not return an instance once, and shows no volume until the function has described it twice.
 async fn waited_for(stage: &Stage) -> Result<()> {
     let mut profile = profile_of(GROUP);
     profile["volumeTags"] = json!({"Name": "{{ name }}"});

@@ -16,7 +16,7 @@ async fn launched_by_hand(stage: &Stage) -> Result<(Value, Value)> {
     Ok((event, stage.scene.profile(GROUP)))
 }
 
-/// Runs an execution that succeeds, and expects that all is well then.
+/// Runs an execution that succeeds, and checks that all invariants hold then.
 async fn succeeds(stage: &Stage, event: &Value, profile: Value, last: &str) -> Result<()> {
     let execution = stage.run(event, &profile).await?;
     stage.expect(&execution, "SUCCEEDED", last).await?;
@@ -102,7 +102,7 @@ pub(crate) async fn input_refused(stage: &Stage) -> Result<()> {
     assert!(cause.contains("profile.slots[0].deviceIndex"), "{cause}");
     assert_eq!(completions(stage), 0);
 
-    // "Correct the profile and start again with the same event", says the state.
+    // The state says: "Correct the profile and start again with the same event".
     succeeds(stage, &event, stage.scene.profile(GROUP), "NodeReady").await
 }
 
@@ -142,7 +142,7 @@ pub(crate) async fn tags_only_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// By the event that `adopt` makes; the profile's hook is Hookline's to complete, but this node waits at none.
+/// With the event that `adopt` creates. The profile's hook is Hookline's to complete, but this node waits at no hook.
 pub(crate) async fn adopted(stage: &Stage) -> Result<()> {
     let (launch, profile) = launched_by_hand(stage).await?;
     let instance = launch["detail"]["EC2InstanceId"]
@@ -194,7 +194,7 @@ pub(crate) async fn failed_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
         )
         .await?;
         assert!(cause.contains("start again with the same input"), "{cause}");
-        // Nothing decides between executions here: what one has made, another may have attached.
+        // Nothing decides between executions here: one may have attached what another created.
         assert_eq!((interfaces_of_ours(stage), completions(stage)), (2, 0));
         anyhow::Ok(())
     };
@@ -207,7 +207,7 @@ pub(crate) async fn failed_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
 pub(crate) async fn gone_before_it_is_tagged(stage: &Stage) -> Result<()> {
     let (event, mut profile) = launched_by_hand(stage).await?;
     stage.no_replacements(GROUP).await?;
-    // Whether the launch is this profile's to abandon is known from the instance's tags only.
+    // Only the instance's tags tell whether the profile selects the launch.
     profile["selector"] = json!({"tag": {"key": "multus", "value": GROUP}});
     let instance = instance_of(&event)?;
     stage
