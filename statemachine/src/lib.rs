@@ -95,17 +95,6 @@ impl StateMachine {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// The states of this scope and, after each, those inside it, with their names.
-    #[must_use]
-    pub fn all_states(&self) -> Vec<(&str, &State)> {
-        let mut all = Vec::new();
-        for (name, state) in &self.states {
-            all.push((name.as_str(), state));
-            all.extend(state.inner().into_iter().flat_map(Self::all_states));
-        }
-        all
-    }
-
     /// Checks what the types leave open.
     fn check(&self) -> Result<(), Error> {
         self.has(&self.start_at)?;

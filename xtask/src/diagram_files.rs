@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use hookline_statemachine::StateMachine;
 
 use crate::diagram;
 use crate::workspace::Workspace;
@@ -80,14 +80,11 @@ fn pages(workspace: &Workspace) -> Result<Vec<Page>> {
         let name = file.trim_end_matches(".asl.json").to_owned();
         let text =
             fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let machine: Value =
-            serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+        let machine =
+            StateMachine::read(&text).with_context(|| format!("reading {}", path.display()))?;
         let drawing = diagram::draw(&machine).with_context(|| format!("drawing {file}"))?;
-        let table = diagram::table(&machine).with_context(|| format!("describing {file}"))?;
-        let comment = machine
-            .get("Comment")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let table = diagram::table(&machine);
+        let comment = machine.comment.as_deref().unwrap_or_default();
         let wanted = format!(
             "<!-- Made from {file} by `cargo xtask diagram`; change that file, not this one. -->\n\
              # {name}\n\n{comment}\n\n{drawing}\n{table}"

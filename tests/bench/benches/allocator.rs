@@ -1,4 +1,4 @@
-//! How quick the choice of an address is when nearly all are taken: `cargo xtask bench --only allocator`.
+//! How long it takes to choose an address when nearly all are taken: `cargo xtask bench --only allocator`.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! What criterion has measured of the allocator (`tests/benches/allocator.rs`), from the files that it leaves behind.
+//! The results of criterion's benchmark of the allocator (`tests/bench/benches/allocator.rs`), read from its files.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The group of the benchmarks.
 pub const GROUP: &str = "allocator";
 
-/// The benchmarks: what each is called in criterion's folders, and in the document.
+/// The benchmarks: the name of each in criterion's folders, and in the document.
 pub const BENCHMARKS: [(&str, &str); 5] = [
     (
         "ipv4-16-pick",
@@ -35,14 +35,14 @@ pub const BENCHMARKS: [(&str, &str); 5] = [
 pub struct Estimate {
     /// The mean.
     pub nanoseconds: f64,
-    /// The width of its 95 % confidence interval, either side.
+    /// Half the width of its 95 % confidence interval.
     pub within: f64,
 }
 
 /// The newest estimates of all benchmarks, in their order, from criterion's folder (`target/criterion`).
 ///
 /// # Errors
-/// When one of them has not run.
+/// If one of them has not run.
 pub fn read(criterion: &Path) -> Result<Vec<(&'static str, Estimate)>> {
     BENCHMARKS
         .into_iter()
@@ -83,7 +83,7 @@ pub fn table(estimates: &[(&str, Estimate)]) -> String {
     table
 }
 
-/// In the unit that suits it.
+/// A time in the unit that suits it.
 fn time(nanoseconds: f64) -> String {
     match nanoseconds {
         n if n < 1e3 => format!("{n:.0} ns"),
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mean_and_its_interval() {
+    fn mean_and_interval_are_read() {
         let estimates = json!({
             "mean": {
                 "confidence_interval": {"confidence_level": 0.95, "lower_bound": 90.0, "upper_bound": 114.0},
@@ -120,14 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn each_time_in_its_unit() {
+    fn times_are_written_in_their_unit() {
         assert_eq!(time(950.0), "950 ns");
         assert_eq!(time(12_340.0), "12.3 µs");
         assert_eq!(time(7_654_321.0), "7.7 ms");
     }
 
     #[test]
-    fn what_has_not_run_is_named() {
+    fn missing_benchmark_is_named() {
         let error = format!("{:#}", read(Path::new("/nowhere")).unwrap_err());
         assert!(error.contains("ipv4-16-pick has not run"), "{error}");
     }

@@ -1,16 +1,16 @@
 //! The plot of [`Scale`] as SVG: makespan, and calls for each interface, against nodes.
 //!
-//! GitHub shows it on white and on black, so there is no background, and all colours are of middle lightness.
+//! GitHub shows it on white and on black, so it has no background, and its colours are neither light nor dark.
 
 use std::error::Error as StdError;
 
 use anyhow::{Result, anyhow};
+use hookline_simulator::strategy::Strategy;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
 
 use crate::scale::{Point, Scale};
-use hookline_simulator::strategy::Strategy;
 
 const SIZE: (u32, u32) = (1000, 480);
 /// Room for the notes below both panels.
@@ -25,7 +25,7 @@ struct Panel {
     title: &'static str,
     unit: &'static str,
     value: fn(&Point) -> f64,
-    /// What EC2 allows at best.
+    /// The least that EC2 allows.
     bound: Vec<(f64, f64)>,
     bound_label: &'static str,
 }
@@ -33,7 +33,7 @@ struct Panel {
 /// Draws the plot.
 ///
 /// # Errors
-/// When there is nothing to draw.
+/// If there are no data.
 pub fn draw(scale: &Scale) -> Result<String> {
     let mut svg = String::new();
     {
@@ -180,17 +180,17 @@ where
     Ok(())
 }
 
-/// What a reader must know beside the curves.
+/// The notes below the panels.
 fn notes_of(scale: &Scale) -> Vec<String> {
     let mut notes = vec![format!(
-        "{} networks a node, {} AZ, /{} subnets, seed {}; real handlers and AWS SDK on a simulated AWS (cargo xtask plot). \
+        "{} networks a node, {} AZ, /{} subnets, seed {}; real handlers and AWS SDK on a fake AWS (cargo xtask plot). \
          Bursts make the bound less than 1 s below some 14 nodes.",
         scale.networks, scale.azs, scale.subnet_prefix, scale.seed
     )];
     let mut left_out = String::new();
     if scale.points.iter().any(|point| point.cut) {
         left_out = format!(
-            "Cross: not at rest after {} s, larger ones not run. ",
+            "Cross: not at rest after {} s; larger ones were not run. ",
             scale.limit_s
         );
     }
@@ -200,7 +200,7 @@ fn notes_of(scale: &Scale) -> Vec<String> {
         .any(|strategy| most(*strategy) < most(Strategy::Rank))
     {
         left_out += &format!(
-            "All but the product's are run up to {} nodes.",
+            "Only the product's runs have more than {} nodes.",
             scale.most_nodes_of_others
         );
     }
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plot_says_what_was_cut() {
+    fn plot_notes_which_runs_were_cut_off() {
         let notes = notes_of(&scale(vec![
             point(Strategy::Rank, 100, false),
             point(Strategy::NextOnConflict, 20, true),
@@ -304,12 +304,12 @@ mod tests {
     }
 
     #[test]
-    fn no_run_no_plot() {
+    fn plot_without_runs_is_an_error() {
         assert!(draw(&scale(Vec::new())).is_err());
     }
 
     #[test]
-    fn numbers_for_people() {
+    fn numbers_are_written_for_people() {
         for (value, says) in [
             (0.5, "0.5"),
             (1.0, "1"),

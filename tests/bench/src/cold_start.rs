@@ -1,5 +1,5 @@
-//! The functions' executables as Lambda starts them: from the start of the process to its first request for work, its
-//! memory by then, and its size in a zip file.
+//! The cold start of the functions' executables: the time from the start of the process to its first request for an invocation,
+//! its memory at that time, and its size in a zip file.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write};
@@ -25,32 +25,32 @@ pub const FUNCTIONS: [&str; 7] = [
     "release-interfaces",
     "reconcile",
 ];
-/// What a function asks for first.
+/// The first request of a function.
 const NEXT: &str = "GET /2018-06-01/runtime/invocation/next ";
-/// A program that has not asked by then never will.
+/// A program that has not sent it by then never will.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What was measured of one function.
+/// The results of one function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {
     /// Its name.
     pub function: String,
     /// The median of its starts.
     pub start: Duration,
-    /// The slowest.
+    /// The slowest of its starts.
     pub slowest: Duration,
-    /// The most memory that it held until it asked for work (VmHWM), in KiB; `None` where there is no /proc.
+    /// Its peak memory before its first request (VmHWM), in KiB; `None` where there is no /proc.
     pub memory_kib: Option<u64>,
     /// The size of the executable, in bytes.
     pub size: u64,
-    /// The same, deflated as in a zip file.
+    /// The same, compressed as in a zip file.
     pub zipped: u64,
 }
 
 /// Measures every function in the folder, `runs` times each.
 ///
 /// # Errors
-/// When an executable is not there, or does not ask for work.
+/// If there is no such executable, or it does not ask for an invocation.
 pub fn measure(folder: &Path, runs: usize) -> Result<Vec<Measured>> {
     FUNCTIONS
         .into_iter()
@@ -63,7 +63,7 @@ pub fn measure(folder: &Path, runs: usize) -> Result<Vec<Measured>> {
 
 fn measure_one(program: &Path, runs: usize) -> Result<Measured> {
     let runs = runs.max(1);
-    // The first start reads the executable from the disk; it is not one of those that count.
+    // The first start reads the executable from the disk, so it does not count.
     let mut memory_kib = start(program)?.1;
     let mut starts = Vec::new();
     for _ in 0..runs {
@@ -86,7 +86,7 @@ fn measure_one(program: &Path, runs: usize) -> Result<Measured> {
     })
 }
 
-/// Starts the program in front of a Runtime API that gives it no work, and ends it.
+/// Starts the program with a Runtime API that has no invocation for it, and ends it.
 fn start(program: &Path) -> Result<(Duration, Option<u64>)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("listening on loopback")?;
     let address = listener.local_addr()?;
@@ -125,15 +125,15 @@ fn start(program: &Path) -> Result<(Duration, Option<u64>)> {
     Ok((took, memory.as_deref().and_then(high_water_mark)))
 }
 
-/// Waits for the program's connection, as long as it lives.
+/// Waits for the program's connection, while the program runs.
 fn accept(listener: &TcpListener, child: &mut Child, began: Instant) -> Result<TcpStream> {
-    // Accepting in a thread of its own: the time of the connection must not depend on how often one looks.
+    // A thread accepts, so that the time of the connection does not depend on a polling interval.
     let waiting = listener.try_clone()?;
     let accepting = thread::spawn(move || waiting.accept());
     while !accepting.is_finished() {
         let exit = child.try_wait()?;
         if exit.is_some() || began.elapsed() > LIMIT {
-            // A connection of our own ends the thread.
+            // A connection from here ends the thread.
             drop(TcpStream::connect(listener.local_addr()?));
             let _ = accepting.join();
             match exit {
@@ -158,18 +158,18 @@ fn first_line(connection: &TcpStream) -> Result<String> {
     Ok(line)
 }
 
-/// A process that ends when this is dropped.
+/// A process that is killed when this is dropped.
 struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The most memory that a process has held, in KiB, from its /proc/PID/status.
+/// The peak memory of a process, in KiB, from its /proc/PID/status.
 fn high_water_mark(status: &str) -> Option<u64> {
     let line = status
         .lines()
@@ -177,7 +177,7 @@ fn high_water_mark(status: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// The most memory that this process has held so far, in KiB; `None` where there is no /proc.
+/// The peak memory of this process so far, in KiB; `None` where there is no /proc.
 #[must_use]
 pub fn high_water_mark_of_this_process() -> Option<u64> {
     high_water_mark(&fs::read_to_string("/proc/self/status").ok()?)
@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_high_water_mark_is_read_from_status() {
+    fn peak_memory_is_read_from_status() {
         let status =
             "Name:\ttag-node\nVmPeak:\t  20000 kB\nVmHWM:\t    7964 kB\nVmRSS:\t    7000 kB\n";
         assert_eq!(high_water_mark(status), Some(7964));
@@ -245,20 +245,20 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_itself_is_packed() {
+    fn repetitive_bytes_are_compressed() {
         let packed = deflated(&[7; 100_000]).unwrap();
         assert!((10..1_000).contains(&packed), "{packed} bytes");
     }
 
     #[test]
-    fn a_program_that_never_asks_is_an_error_that_says_so() {
+    fn program_that_never_asks_is_an_error() {
         let error = format!("{:#}", start(Path::new("/bin/true")).unwrap_err());
         assert!(error.contains("before it asked for work"), "{error}");
         assert!(measure_one(Path::new("/nowhere/tag-node"), 1).is_err());
     }
 
     #[test]
-    fn a_row_for_each_function() {
+    fn table_has_a_row_for_each_function() {
         let one = Measured {
             function: "tag-node".to_owned(),
             start: Duration::from_micros(6_840),

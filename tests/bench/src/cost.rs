@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-
-use crate::launch::{Functions, Situation, product};
 use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
 use hookline_testkit::scene::Size;
+
+use crate::launch::{Functions, Situation, product};
 
 /// When the prices were looked up.
 pub const PRICES_OF: &str = "2026-11-21";
@@ -23,11 +23,11 @@ pub const GB_SECOND: f64 = 0.000_016_666_7;
 /// Dollars for a GB of logs that CloudWatch Logs takes in, in the first tier of Lambda's logs
 /// (<https://aws.amazon.com/cloudwatch/pricing/>).
 pub const LOG_GB: f64 = 0.50;
-/// The memory that a function is given, in GB. The functions need a twentieth of it; more memory is more processor.
+/// A function's configured memory, in GB. The functions need a twentieth of it, but with more memory comes more CPU.
 pub const MEMORY_GB: f64 = 0.25;
-/// Bytes of a log line of a function, about: those in docs/operations.md have 400 to 570.
+/// The bytes of a function's log line, roughly: those in docs/operations.md have 400 to 570.
 const LINE_BYTES: f64 = 500.0;
-/// Bytes of what Lambda writes for each invocation (START, END, REPORT), about.
+/// The bytes that Lambda logs for each invocation (START, END, REPORT), roughly.
 const PLATFORM_BYTES: f64 = 400.0;
 /// Lines that a launch logs besides the last one of each invocation: `tagged`, `plan made`, and `planned`, `created` and
 /// `attached` for each interface.
@@ -40,11 +40,11 @@ const LINES_OF_AN_INTERFACE: f64 = 3.0;
 pub struct Use {
     /// Calls to EC2 and Auto Scaling.
     pub calls: f64,
-    /// States entered, and tasks done again by a retrier.
+    /// State transitions: states entered, and retries.
     pub transitions: f64,
     /// Invocations of functions.
     pub invocations: f64,
-    /// How long Lambda bills for, in seconds.
+    /// The time that Lambda bills, in seconds.
     pub billed_s: f64,
     /// Interfaces.
     pub interfaces: f64,
@@ -57,12 +57,12 @@ pub struct Dollars {
     pub step_functions: f64,
     /// Lambda: requests and time.
     pub lambda: f64,
-    /// CloudWatch Logs: taking in.
+    /// CloudWatch Logs: ingestion.
     pub logs: f64,
 }
 
 impl Dollars {
-    /// All of it.
+    /// The sum.
     #[must_use]
     pub fn total(&self) -> f64 {
         self.step_functions + self.lambda + self.logs
@@ -70,7 +70,7 @@ impl Dollars {
 }
 
 impl Use {
-    /// What a thousand such launches cost.
+    /// The cost of a thousand such launches.
     #[must_use]
     pub fn dollars(&self) -> Dollars {
         let lines = self.invocations + LINES_OF_A_NODE + LINES_OF_AN_INTERFACE * self.interfaces;
@@ -94,7 +94,7 @@ impl Use {
     }
 }
 
-/// Over all launches of a run.
+/// The sum over all launches of a run.
 #[derive(Debug, Clone, Copy)]
 struct Sums {
     calls: usize,
@@ -103,10 +103,10 @@ struct Sums {
     billed: Duration,
 }
 
-/// One launch on functions that are warm or cold, when the event comes at once.
+/// One launch on warm or cold functions, with an event that arrives at once.
 ///
 /// # Errors
-/// When the launch fails.
+/// If the launch fails.
 pub fn of_one(functions: Functions, seed: u64) -> Result<Use> {
     let launch = product(Situation::JustLaunched, functions, seed)?;
     let sums = Sums {
@@ -121,7 +121,7 @@ pub fn of_one(functions: Functions, seed: u64) -> Result<Use> {
 /// The average of many launches at once.
 ///
 /// # Errors
-/// When a launch fails.
+/// If a launch fails.
 pub fn of_many(nodes: usize, seed: u64) -> Result<Use> {
     on_paused_clock(async move {
         let size = Size {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_nodes_in_dollars() {
+    fn cost_of_a_thousand_nodes_is_in_dollars() {
         let dollars = USE.dollars();
         // 10,000 transitions at 0.025 per thousand.
         assert!(near(dollars.step_functions, 0.25), "{dollars:?}");
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_average_is_over_the_nodes() {
+    fn average_is_over_the_nodes() {
         let sums = Sums {
             calls: 64,
             transitions: 21,
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_launch_among_others_uses_what_a_launch_alone_uses_and_a_little_more() {
+    fn launch_among_others_uses_a_little_more_than_a_single_launch() {
         let (alone, among) = (of_one(Functions::Cold, 1).unwrap(), of_many(3, 1).unwrap());
         assert!(
             alone.transitions >= 10.0 && alone.invocations >= 5.0,

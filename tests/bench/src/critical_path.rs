@@ -1,4 +1,4 @@
-//! What no order of the calls can beat: the longest chain of calls that each need what the one before them gave.
+//! The critical path of a launch: the longest chain of calls that each need the result of the call before. No order of the
 //!
 //! ```text
 //! DescribeInstances          which instance, of which type, in which AZ
@@ -11,19 +11,19 @@
 //!   → CompleteLifecycleAction
 //! ```
 //!
-//! CreateTags goes beside them. What a warm function remembers (subnets, reservations, instance types) is asked
-//! for by nobody. There is no Lambda and no state machine on this path.
+//! CreateTags runs beside them. A warm function has cached subnets, reservations and instance types, so there are no
+//! calls for them. There is no Lambda and no state machine on this path.
 
 use std::time::Duration;
 
 /// The delays of EC2, counted from the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delays {
-    /// When DescribeInstances begins to know the instance.
+    /// When DescribeInstances first returns the instance.
     pub known_after: Duration,
-    /// When DescribeInstances begins to say that it runs.
+    /// When DescribeInstances first returns it as running.
     pub running_after: Duration,
-    /// How far Describe calls are behind the truth.
+    /// How far Describe calls lag.
     pub describe_lag: Duration,
     /// How long an attachment is `attaching`.
     pub attach_for: Duration,
@@ -38,15 +38,15 @@ pub struct Work {
     pub attributes: usize,
 }
 
-/// A call: it takes effect half-way between its start and its answer.
+/// A call, which takes effect half-way between its start and its response.
 #[derive(Debug, Clone, Copy)]
 struct Call {
     effect: Duration,
     answer: Duration,
 }
 
-/// The length of the path from the event to the answer of CompleteLifecycleAction, where `latency` gives the latency
-/// of one call after the other.
+/// The length of the path from the event to the response of CompleteLifecycleAction. `latency` returns the latency of
+/// one call after the other.
 pub fn critical_path(
     delays: Delays,
     work: Work,
@@ -123,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_attaches_before_the_instance_is_seen_running() {
+    fn attach_waits_until_the_instance_is_shown_running() {
         // Seen at 20, answered at 20.5; then as above from the creates on: 8 s more.
         assert_eq!(critical_path(delays(20.0), FOUR, || SECOND), seconds(28.5));
     }
 
     #[test]
-    fn without_interfaces_only_the_looks_and_the_completion_are_left() {
+    fn launch_without_interfaces_describes_and_completes_only() {
         let none = Work {
             interfaces: 0,
             attributes: 0,
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_create_holds_up_everything_behind_it() {
+    fn slow_create_delays_everything_after_it() {
         let mut calls = 0;
         // The sixth call is one of the creates: instance, tags, others, taken, create, create.
         let path = critical_path(delays(0.0), FOUR, || {

@@ -1,13 +1,17 @@
-//! One launch with four networks in virtual time: from its event to the answer of CompleteLifecycleAction.
+//! One launch with four networks in virtual time: from its event to the response of CompleteLifecycleAction.
 //!
-//! Measured many times, each with a seed of its own, beside the sequential algorithm of the public samples and the
-//! critical path, both under the same latencies.
+//! It is measured many times, with a different seed each, beside the sequential algorithm of the public samples and the
+//! critical path, both with the same latencies.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::{CallRecord, LocalAws, Settings};
+use hookline_simulator::lambda::Usage;
+use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
+use hookline_testkit::rules::put_rule;
+use hookline_testkit::scene::{Scene, Size};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::mpsc;
@@ -15,27 +19,23 @@ use tokio::time::Instant;
 
 use crate::critical_path::{Delays, Work, critical_path};
 use crate::sequential::{self, Ended};
-use hookline_simulator::lambda::Usage;
-use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
-use hookline_testkit::deployment::put_rule;
-use hookline_testkit::scene::{Scene, Size};
 
 /// Networks of the node.
 pub const NETWORKS: usize = 4;
 /// DeleteOnTermination, and SourceDestCheck, which the scene's profile sets to false.
 const ATTRIBUTES: usize = 2;
 
-/// When the event comes.
+/// When the event arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Situation {
-    /// At once: EC2 does not know the instance for a moment, and it is pending.
+    /// At once: EC2 does not return the instance yet, and it is pending.
     JustLaunched,
-    /// A minute later: the instance runs.
+    /// A minute later: the instance is running.
     Running,
 }
 
 impl Situation {
-    /// How much later than the launch the event comes.
+    /// The time from the launch to the event.
     fn event_after(self) -> Duration {
         match self {
             Self::JustLaunched => Duration::ZERO,
@@ -51,7 +51,7 @@ impl Situation {
         }
     }
 
-    /// EC2's delays, counted from an event that comes `since_launch` after the launch.
+    /// EC2's delays, counted from an event that arrives `since_launch` after the launch.
     fn delays(self, settings: &Settings, since_launch: Duration) -> Delays {
         let lag = settings.describe_lag;
         Delays {
@@ -69,7 +69,7 @@ impl Situation {
 /// Whether the functions have served a launch before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Functions {
-    /// New processes, which remember nothing.
+    /// New processes, which have cached nothing.
     Cold,
     /// Processes that have just served another launch.
     Warm,
@@ -80,22 +80,22 @@ pub enum Functions {
 pub struct Launch {
     /// From the start of the execution to its end.
     pub took: Duration,
-    /// How long after the instance's launch the execution started.
+    /// The time from the instance's launch to the start of the execution.
     pub since_launch: Duration,
-    /// The calls, in the order in which they came.
+    /// The calls, in order.
     pub calls: Vec<CallRecord>,
-    /// When the execution started, as `calls` count time.
+    /// When the execution started, on the clock of `calls`.
     pub began: Duration,
-    /// States entered, and tasks done again by a retrier.
+    /// State transitions: states entered, and retries.
     pub transitions: usize,
-    /// What the functions used of Lambda, together.
+    /// What all functions used of Lambda.
     pub usage: Usage,
 }
 
 /// Runs the product's launch.
 ///
 /// # Errors
-/// When the node does not get in service.
+/// If the node does not come InService.
 pub fn product(situation: Situation, functions: Functions, seed: u64) -> Result<Launch> {
     on_paused_clock(async move {
         let nodes = match functions {
@@ -165,7 +165,7 @@ fn total(run: &Run) -> Usage {
         })
 }
 
-/// The critical path of such a launch, under latencies drawn from the same range.
+/// The critical path of such a launch, with latencies from the same range.
 #[must_use]
 pub fn best(situation: Situation, since_launch: Duration, seed: u64) -> Duration {
     let settings = Scenario::new(1, size(), seed).settings;
@@ -179,10 +179,10 @@ pub fn best(situation: Situation, since_launch: Duration, seed: u64) -> Duration
     })
 }
 
-/// Runs the sequential algorithm on a warm function; `None` when it gives the launch up.
+/// Runs the sequential algorithm on a warm function. Returns `None` if it abandons the launch.
 ///
 /// # Errors
-/// When the scene cannot be built, or a call fails.
+/// If the scene cannot be built, or a call fails.
 pub fn one_after_the_other(situation: Situation, seed: u64) -> Result<Option<Duration>> {
     on_paused_clock(async move {
         let scenario = Scenario::new(1, size(), seed);
@@ -195,7 +195,7 @@ pub fn one_after_the_other(situation: Situation, seed: u64) -> Result<Option<Dur
         put_rule(&local, MACHINE_ARN, "launch", &scene.profile(GROUP)).await?;
         let (starts, mut started) = mpsc::unbounded_channel();
         local.stepfunctions().on_start_execution(move |start| {
-            // Nobody listens only when the run is over.
+            // The receiver is gone only when the run is over.
             let _ = starts.send(start);
         });
         situation.prepare(&local);
@@ -234,10 +234,10 @@ fn size() -> Size {
     }
 }
 
-/// What came of many launches of one kind.
+/// The results of many launches of one kind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// When the event comes.
+    /// When the event arrives.
     pub situation: Situation,
     /// Whether the functions were warm.
     pub functions: Functions,
@@ -245,7 +245,7 @@ pub struct Row {
     pub product_s: f64,
     /// The median of the critical paths, in seconds.
     pub critical_path_s: f64,
-    /// The median of the sequential launches, in seconds; `None` when they were given up.
+    /// The median of the sequential launches, in seconds; `None` if they were abandoned.
     pub sequential_s: Option<f64>,
     /// Calls of the median launch.
     pub calls: usize,
@@ -268,7 +268,7 @@ impl Row {
 /// Measures `seeds` launches of each kind.
 ///
 /// # Errors
-/// When a launch fails.
+/// If a launch fails.
 pub fn measure(seeds: u64) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for situation in [Situation::Running, Situation::JustLaunched] {
@@ -300,14 +300,14 @@ pub fn measure(seeds: u64) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The middle of what was measured; of an even number the lower of the two.
+/// The median. Of an even number of values, the lower of the two in the middle.
 pub fn median<T: Copy + Default + Ord>(mut values: Vec<T>) -> T {
     values.sort_unstable();
     let middle = values.len().saturating_sub(1) / 2;
     values.get(middle).copied().unwrap_or_default()
 }
 
-/// The calls of a launch, line by line: when each came, since the start of the execution.
+/// The calls of a launch, line by line, each with its time since the start of the execution.
 #[must_use]
 pub fn trace(launch: &Launch) -> Vec<String> {
     launch
@@ -359,7 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_launch_is_quicker_than_its_critical_path() {
+    fn no_launch_is_faster_than_its_critical_path() {
         for situation in [Situation::Running, Situation::JustLaunched] {
             for functions in [Functions::Warm, Functions::Cold] {
                 let launch = product(situation, functions, 1).unwrap();
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_calls_of_a_launch_are_its_own_and_warm_ones_are_fewer() {
+    fn calls_of_a_launch_are_its_own_and_fewer_on_warm_functions() {
         let calls = |functions| product(Situation::Running, functions, 1).unwrap();
         let (cold, warm) = (calls(Functions::Cold), calls(Functions::Warm));
         // 4 creates, 4 attaches, 8 attributes, a tag, a completion, and at least three looks.
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn one_after_the_other_takes_28_calls_and_its_sleeps_and_cannot_attach_to_a_pending_instance() {
+    fn sequential_launch_takes_28_calls_and_its_sleeps_and_cannot_attach_to_a_pending_instance() {
         let took = one_after_the_other(Situation::Running, 1).unwrap().unwrap();
         // 28 calls and the completion of at least 0.2 s each, and four sleeps.
         let least = 29 * Duration::from_millis(200) + 4 * sequential::SLEEP;
@@ -408,14 +408,14 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_in_the_middle() {
+    fn median_is_in_the_middle() {
         assert_eq!(median(vec![3, 1, 2]), 2);
         assert_eq!(median(vec![4, 1, 2, 3]), 2);
         assert_eq!(median(Vec::<u32>::new()), 0);
     }
 
     #[test]
-    fn the_table_says_what_was_given_up() {
+    fn table_shows_abandoned_launches() {
         let row = Row {
             situation: Situation::JustLaunched,
             functions: Functions::Warm,

@@ -1,4 +1,4 @@
-//! The machine that something was measured on, and the day.
+//! The machine and the day of a measurement.
 
 use std::fmt;
 use std::fs;
@@ -17,7 +17,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This one. What cannot be found out is said to be unknown.
+    /// This machine. What cannot be found out is `unknown`.
     #[must_use]
     pub fn this() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
@@ -45,7 +45,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// Where and when, as a line for a document.
+/// The machine and the day, as a line for a document.
 #[must_use]
 pub fn measured_on() -> String {
     format!(

@@ -11,7 +11,7 @@ use hookline_simulator::run::{Scenario, simulate};
 use hookline_simulator::strategy::Strategy;
 use hookline_testkit::scene::Size;
 
-/// What is run.
+/// The scale-outs to run.
 #[derive(Debug, Clone)]
 pub struct Grid {
     /// Nodes launched at once, in rising order.
@@ -24,9 +24,9 @@ pub struct Grid {
     pub prefix: u8,
     /// The seed.
     pub seed: u64,
-    /// A run that is not at rest after this time of the simulation is cut, and its strategy runs no larger one.
+    /// A run that is not at rest after this virtual time is cut off, and its strategy runs no larger one.
     pub limit: Duration,
-    /// The strategies other than the product's are run up to so many nodes.
+    /// The largest number of nodes for strategies other than the product's.
     pub most_nodes_of_others: usize,
 }
 
@@ -39,25 +39,25 @@ pub struct Point {
     pub nodes: usize,
     /// From the scale-out to the last node InService, in seconds of virtual time.
     pub makespan_s: f64,
-    /// What the token buckets allow at best, in seconds.
+    /// The least time that the token buckets allow, in seconds.
     pub bound_s: f64,
-    /// Calls to EC2 and Auto Scaling, whatever came of them, for each interface asked for.
+    /// Calls to EC2 and Auto Scaling, refused ones too, for each interface to create.
     pub calls_per_interface: f64,
-    /// Creates refused for a taken address.
+    /// Creates that were refused because an address was taken.
     pub conflicts: usize,
-    /// Calls refused for want of tokens, for each call that succeeded.
+    /// Throttled calls for each call that succeeded.
     pub throttles_per_success: f64,
     /// Nodes InService at the end.
     pub in_service: usize,
-    /// Launches that were given up.
+    /// Launches that were abandoned.
     pub abandoned: usize,
     /// Addresses left free below the highest one in use.
     pub holes: usize,
-    /// Not at rest at the limit: the makespan is that of the nodes InService by then.
+    /// Whether it was not at rest at the limit. The makespan is then that of the nodes InService by then.
     pub cut: bool,
 }
 
-/// All of it, in the form of docs/scale.json.
+/// All runs, in the form of docs/scale.json.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
     /// Networks of each node.
@@ -72,7 +72,7 @@ pub struct Scale {
     pub limit_s: u64,
     /// See [`Grid::most_nodes_of_others`].
     pub most_nodes_of_others: usize,
-    /// The calls that each interface needs at least: its share of CreateTags and CompleteLifecycleAction, its create,
+    /// The least calls for each interface: its share of CreateTags and CompleteLifecycleAction, its create,
     /// its attach and its two attributes.
     pub fewest_calls_per_interface: f64,
     /// The runs, by strategy and then by nodes.
@@ -89,10 +89,10 @@ impl Scale {
     }
 }
 
-/// Runs everything, a thread for each strategy; `done` is told of each run.
+/// Runs all scale-outs, with a thread for each strategy. Calls `done` after each.
 ///
 /// # Errors
-/// When a scale-out cannot be set up.
+/// If a scale-out cannot be set up.
 pub fn run(grid: &Grid, done: impl Fn(&Point) + Sync) -> Result<Scale> {
     let done = &done;
     let runs: Vec<Result<Vec<Point>>> = thread::scope(|scope| {
@@ -166,7 +166,7 @@ impl Point {
             in_service: report.in_service,
             abandoned: report.abandoned,
             holes: report.holes,
-            // A launch that was given up is replaced, so a run at rest has every node.
+            // An abandoned launch is replaced, so a run at rest has every node.
             cut: report.in_service < report.nodes,
         }
     }
@@ -177,7 +177,7 @@ fn per(count: usize, of: usize) -> f64 {
     count as f64 / of.max(1) as f64
 }
 
-/// To three digits behind the point: more would only make for differences between files.
+/// Rounded to three digits after the point, as more would only make files differ.
 fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_product_runs_all_sizes_and_the_others_up_to_their_limit() {
+    fn product_runs_all_sizes_and_other_strategies_up_to_their_limit() {
         let scale = run(&small(), |_| ()).unwrap();
         let nodes = |strategy| {
             scale
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_does_not_come_to_rest_is_cut_and_the_larger_ones_are_left_out() {
+    fn run_that_does_not_come_to_rest_is_cut_off_and_larger_ones_are_skipped() {
         let grid = Grid {
             limit: Duration::from_secs(5),
             most_nodes_of_others: 3,

@@ -1,21 +1,21 @@
-//! Large scale-outs in virtual time, for docs/performance.md: one at once, one in waves, one whose subnets run full half-way, one
+//! Large scale-outs in virtual time, for docs/performance.md: one at once, one in waves, one whose subnets fill up half-way, one
 //! while others use EC2's rates, and one over three AZs.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-
-use crate::cold_start::high_water_mark_of_this_process;
 use hookline_simulator::others::Others;
 use hookline_simulator::progress::each_minute;
 use hookline_simulator::report::Report;
 use hookline_simulator::run::{Scenario, simulate_watched};
 use hookline_testkit::scene::Size;
 
+use crate::cold_start::high_water_mark_of_this_process;
+
 /// A scale-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScaleOut {
-    /// In the words of the document.
+    /// Its description in the document.
     pub what: &'static str,
     /// Nodes.
     pub nodes: usize,
@@ -27,7 +27,7 @@ pub struct ScaleOut {
     pub subnets_per_az: usize,
     /// Waves, a minute apart.
     pub waves: usize,
-    /// Who else calls EC2.
+    /// Other callers of EC2.
     pub others: Others,
 }
 
@@ -107,23 +107,23 @@ impl ScaleOut {
     }
 }
 
-/// What came of one.
+/// The result of a scale-out.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// What was run.
+    /// The scale-out.
     pub scale_out: ScaleOut,
     /// The simulator's report.
     pub report: Report,
-    /// How long the simulation took, in real time.
+    /// How long the run took, in real time.
     pub real: Duration,
-    /// The most memory that this process has held so far, in KiB.
+    /// The peak memory of this process so far, in KiB.
     pub memory_kib: Option<u64>,
 }
 
-/// Runs those that have no more than so many nodes.
+/// Runs those with at most `most_nodes` nodes.
 ///
 /// # Errors
-/// When one cannot be set up.
+/// If a run cannot be prepared.
 pub fn run(most_nodes: usize) -> Result<Vec<Outcome>> {
     ALL.into_iter()
         .filter(|scale_out| scale_out.nodes <= most_nodes)
@@ -183,7 +183,7 @@ mod tests {
     use hookline_simulator::run::simulate;
 
     #[test]
-    fn each_has_a_command_that_repeats_it() {
+    fn every_scale_out_has_a_command_that_repeats_it() {
         let commands: Vec<String> = ALL.iter().map(ScaleOut::command).collect();
         assert_eq!(
             commands,
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_subnet_serves_when_the_first_is_full() {
+    fn second_subnet_is_used_if_the_first_is_full() {
         // A /28 has eleven addresses to give.
         let small = ScaleOut {
             what: "20 into /28 subnets",

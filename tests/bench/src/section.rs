@@ -1,5 +1,5 @@
-//! The marked places of docs/performance.md: what is between `<!-- bench:NAME begin -->` and `<!-- bench:NAME end -->` is
-//! a command's to write.
+//! The marked places of docs/performance.md. A command writes the text between `<!-- bench:NAME begin -->` and
+//! `<!-- bench:NAME end -->`.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 /// The text with `content` between the marks of `name`.
 ///
 /// # Errors
-/// When the text does not have both marks, in order.
+/// If the text does not have both marks, in order.
 pub fn fill(text: &str, name: &str, content: &str) -> Result<String> {
     let begin = format!("<!-- bench:{name} begin -->");
     let end = format!("<!-- bench:{name} end -->");
@@ -25,7 +25,7 @@ pub fn fill(text: &str, name: &str, content: &str) -> Result<String> {
 /// Puts `content` into the file.
 ///
 /// # Errors
-/// When the file cannot be read or written, or lacks the marks.
+/// If the file cannot be read or written, or lacks the marks.
 pub fn write(file: &Path, name: &str, content: &str) -> Result<()> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("could not read {}", file.display()))?;
@@ -40,7 +40,7 @@ mod tests {
     const TEXT: &str = "a\n<!-- bench:cost begin -->\nold\n<!-- bench:cost end -->\nb\n";
 
     #[test]
-    fn what_is_between_the_marks_is_replaced_and_nothing_else() {
+    fn only_text_between_the_marks_is_replaced() {
         let filled = fill(TEXT, "cost", "\nnew\n\n").unwrap();
         assert_eq!(
             filled,
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_mark_is_an_error_that_names_it() {
+    fn missing_mark_is_named_in_the_error() {
         let error = fill(TEXT, "launch", "new").unwrap_err().to_string();
         assert!(error.contains("bench:launch begin"), "{error}");
         let cut = TEXT.replace("<!-- bench:cost end -->", "");

@@ -1,4 +1,4 @@
-//! The algorithm of the public samples, written anew from what it does: one call after the other, and a sleep for each
+//! The algorithm of the public samples, rewritten from its behaviour: one call after the other, and a sleep for each
 //! interface. For comparison only.
 //!
 //! aws-samples/cfn-multus-eks-managed-ng, `lambda/lambda_function.py`: DescribeInstances once and DescribeSubnets three
@@ -17,24 +17,24 @@ use aws_sdk_ec2::types::{
 
 use hookline_testkit::scene::{HOOK, Scene};
 
-/// Slept between the create and the attach of each interface.
+/// The sleep between the create and the attach of each interface.
 pub const SLEEP: Duration = Duration::from_secs(2);
-/// It starts to look for a free address here.
+/// Where it starts to look for a free address.
 const FIRST_HOST: u32 = 4;
 
-/// What came of the launch.
+/// How the launch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// CONTINUE was sent.
     Continued,
-    /// AttachNetworkInterface was refused, as the instance was still pending: the sample gives the launch up.
+    /// AttachNetworkInterface was refused because the instance was still pending. The sample then abandons the launch.
     AttachRefused,
 }
 
-/// Wires one instance of `group` into all networks of the scene's first AZ, and completes its hook.
+/// Gives one instance of `group` an interface on each network of the scene's first AZ, and completes its hook.
 ///
 /// # Errors
-/// When a call fails otherwise than by an attach that is too early.
+/// If a call fails, except an attach that is too early.
 pub async fn launch(scene: &Scene, group: &str, instance: &str) -> Result<Ended> {
     let ec2 = &scene.ec2;
     ec2.describe_instances()

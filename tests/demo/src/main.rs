@@ -1,8 +1,8 @@
-//! The main job on one machine: a group is scaled from 0 to N, and every node is named, wired and proven before it is
+//! The demo: it scales a group from 0 to N on one machine. Every node is named and gets its interfaces before it is
 //! InService. `cargo xtask demo` runs it.
 //!
-//! The state machine, its engine, the function binaries and the Runtime API are the real ones; EC2, Auto Scaling and
-//! EventBridge are simulated, with latencies and a lag as AWS has them, only shorter.
+//! The state machine, its engine, the function binaries and the Runtime API are the real ones. EC2, Auto Scaling and
+//! EventBridge are the fake AWS, with the latencies and the lag of AWS, only shorter.
 
 mod naming;
 mod progress;
@@ -17,13 +17,15 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use hookline_domain::profile::Profile;
 use hookline_local::{Latency, LocalAws, Settings};
-use hookline_testkit::deployment::{Deployment, Tools, wait_for};
+use hookline_testkit::deployment::{Deployment, Tools};
 use hookline_testkit::invariants;
+use hookline_testkit::program::exit_code;
 use hookline_testkit::scene::{Scene, Size};
+use hookline_testkit::wait::wait_for;
 
 const GROUP: &str = "upf";
 
-/// Scales a node group from 0 to N on the simulated AWS and shows how every node is wired.
+/// Scales a node group from 0 to N on the fake AWS, and shows the interfaces of every node.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many nodes to launch at once.
@@ -32,27 +34,20 @@ struct Arguments {
     /// How many networks each node gets an interface on.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=7))]
     networks: u16,
-    /// Over how many availability zones.
+    /// How many Availability Zones the nodes are spread over.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=3))]
     azs: u16,
-    /// Show plain groups, without hooks, whose nodes are named by either event; so many nodes in each of two groups.
+    /// Show two plain groups without hooks, each named by one of the two events. Launch this many nodes in each.
     #[arg(long, conflicts_with = "report")]
     naming: bool,
-    /// Where to write the same facts as JSON.
+    /// Write the report to this file, as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Arguments::parse()).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("demo: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("demo", run(&Arguments::parse()).await)
 }
 
 async fn run(arguments: &Arguments) -> Result<bool> {
@@ -96,7 +91,7 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
 
     let nodes = usize::from(arguments.nodes);
     println!(
-        "Scaling {GROUP} from 0 to {nodes}: {} network(s) in {} AZ(s). Simulated AWS at {}\n",
+        "Scaling {GROUP} from 0 to {nodes}: {} network(s) in {} AZ(s). Fake AWS at {}\n",
         arguments.networks, arguments.azs, deployment.endpoint
     );
     let calls_before = local.calls().len();
@@ -108,7 +103,7 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
         usize::from(arguments.networks),
         local.with_world(|world| world.kernel.elapsed()),
     );
-    // Far more than any such scale-out takes; a demo that hangs must say so.
+    // Far more than any such scale-out takes, so that a demo that hangs says so.
     let limit = Duration::from_secs(120 + u64::from(arguments.nodes) * 4);
     let all_in_service = wait_for(
         limit,
@@ -151,7 +146,7 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
     let good = all_in_service.is_ok() && violations.is_empty() && report.all_succeeded();
     if good {
         println!(
-            "PASS: all {nodes} nodes are InService, and each has every interface that its profile asks for."
+            "PASS: all {nodes} nodes are InService, and each has every interface in its profile."
         );
     } else {
         println!("FAIL: see above; the functions' logs are in .local/demo-logs.");

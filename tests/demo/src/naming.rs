@@ -1,4 +1,4 @@
-//! `--naming`: plain groups, without hooks and slots, whose nodes are named by either event.
+//! `--naming`: plain groups without hooks and slots. One of the two events names the nodes of each.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,23 +10,24 @@ use hookline_local::autoscaling::LifecycleState;
 use serde_json::{Value, json};
 
 use hookline_statemachine::NAME_NODE;
-use hookline_testkit::deployment::{Deployment, wait_for};
-use hookline_testkit::naming::{NewsBy, TAGS, cluster_nodegroup_ip, profile_of};
+use hookline_testkit::deployment::Deployment;
+use hookline_testkit::naming::{LaunchEvent, TAGS, cluster_nodegroup_ip, profile_of};
 use hookline_testkit::scene::{Scene, Size};
+use hookline_testkit::wait::wait_for;
 
-/// How long after a launch the simulated trail delivers; AWS's takes seconds to minutes.
+/// How long the trail of the fake AWS takes to deliver. AWS's takes seconds to minutes.
 pub(crate) const TRAIL_DELIVERS_AFTER: Duration = Duration::from_secs(2);
 
 /// The groups, and the event that names the nodes of each.
-const GROUPS: [(&str, NewsBy, &str); 2] = [
+const GROUPS: [(&str, LaunchEvent, &str); 2] = [
     (
         "by-launch-successful",
-        NewsBy::LaunchSuccessful,
+        LaunchEvent::LaunchSuccessful,
         "EC2 Instance Launch Successful",
     ),
     (
         "by-cloudtrail",
-        NewsBy::CloudTrail,
+        LaunchEvent::CloudTrail,
         "RunInstances, by CloudTrail",
     ),
 ];
@@ -40,10 +41,10 @@ fn profile(group: &str) -> Value {
     profile
 }
 
-/// Launches so many nodes in each group and shows what they are called. Gives whether all is as it must be.
+/// Launches nodes in each group, and shows their names. Returns whether all are right.
 ///
 /// # Errors
-/// When a part does not start, or nothing comes of it in time.
+/// If a part does not start.
 pub(crate) async fn show(
     deployment: &mut Deployment,
     local: &LocalAws,
@@ -55,14 +56,14 @@ pub(crate) async fn show(
         ..Size::default()
     };
     let scene = Scene::build(local.clone(), &size).await?;
-    for (group, news, _) in GROUPS {
+    for (group, event, _) in GROUPS {
         scene.plain_group(group, &TAGS).await?;
         deployment
-            .rule_with_pattern(group, &news.pattern(group), &profile(group))
+            .rule_with_pattern(group, &event.pattern(group), &profile(group))
             .await?;
     }
     println!(
-        "Scaling {} plain groups from 0 to {nodes}; none has a hook. Simulated AWS, with a simulated trail, at {}\n",
+        "Scaling {} plain groups from 0 to {nodes}; none has a hook. Fake AWS, with a trail, at {}\n",
         GROUPS.len(),
         deployment.endpoint
     );
@@ -106,24 +107,22 @@ pub(crate) async fn show(
     }
     let good = done.is_ok() && wrong.is_empty() && statuses.keys().all(|one| one == "SUCCEEDED");
     if good {
-        println!(
-            "PASS: every node, volume and interface has its name, whichever event brought the news."
-        );
+        println!("PASS: every node, volume and interface has its name, whichever event named it.");
     } else {
         println!("FAIL: see above; the functions' logs are in .local/demo-logs.");
     }
     Ok(good)
 }
 
-/// A node as it was shown last.
+/// A node as it was last shown.
 #[derive(Debug, PartialEq, Eq)]
 struct Shown {
     line: String,
-    /// It is InService and has a name.
+    /// Whether it is InService and has a name.
     is_done: bool,
 }
 
-/// A line each time that a node gets somewhere.
+/// Prints a line each time that a node's state changes.
 fn progress(local: &LocalAws, begun: Duration, shown: &mut BTreeMap<String, Shown>) {
     let (elapsed, lines) = local.with_world(|world| {
         let mut lines = Vec::new();
@@ -148,7 +147,7 @@ fn progress(local: &LocalAws, begun: Duration, shown: &mut BTreeMap<String, Show
     }
 }
 
-/// What every node, its volumes and its interfaces are called; `wrong` gets what is not as its profile says.
+/// The names of every node, its volumes and its interfaces. What differs from the profile is added to `wrong`.
 fn table(local: &LocalAws, wrong: &mut Vec<String>) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);

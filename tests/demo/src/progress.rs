@@ -1,4 +1,4 @@
-//! Progress, a line each time that a node gets somewhere.
+//! Progress: a line each time that a node's state changes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use hookline_domain::tags::own;
 use hookline_local::{LocalAws, World};
 
-/// With more nodes than this, lines for single nodes help nobody: one line sums them up.
-const MOST_LINES: usize = 32;
+/// With more nodes than this, one line sums them up.
+const MAX_LINES: usize = 32;
 
-/// What was shown last.
+/// The state that was last shown.
 #[derive(Debug)]
 pub(crate) struct Progress {
     nodes: usize,
@@ -20,7 +20,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Nothing has been shown yet. `started` is the simulated AWS's clock at the start.
+    /// Nothing has been shown yet. `started` is the time of the fake AWS at the start.
     #[must_use]
     pub(crate) fn new(nodes: usize, networks: usize, started: Duration) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Progress {
         let (elapsed, states) =
             local.with_world(|world| (world.kernel.elapsed(), self.states(world, group)));
         let seconds = elapsed.saturating_sub(self.started).as_secs_f64();
-        if self.nodes > MOST_LINES {
+        if self.nodes > MAX_LINES {
             let count = |what: &str| {
                 states
                     .values()

@@ -1,4 +1,4 @@
-//! What came of a scale-out, as a table for people and as JSON for programs.
+//! The report of a scale-out: a table for people, and JSON for programs.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(crate) struct Report {
     pub(crate) executions: BTreeMap<String, usize>,
     /// Hookline's own API calls by action.
     pub(crate) api_calls: BTreeMap<String, usize>,
-    /// From the scale-out to the end.
+    /// The time from the scale-out to the end.
     pub(crate) seconds: f64,
 }
 
@@ -32,13 +32,13 @@ pub(crate) struct Node {
     pub(crate) name: Option<String>,
     /// Its AZ.
     pub(crate) availability_zone: String,
-    /// Auto Scaling's word for its lifecycle state.
+    /// Its lifecycle state, as Auto Scaling names it.
     pub(crate) lifecycle_state: String,
-    /// What the hook was completed with, if it was.
+    /// The result that its hook was completed with, if it was.
     pub(crate) hook_result: Option<String>,
-    /// From the lifecycle event to InService; absent when it did not come so far.
+    /// The time from the lifecycle event to InService; `None` if it is not InService.
     pub(crate) seconds: Option<f64>,
-    /// Its interfaces, the primary one left out.
+    /// Its interfaces, without the primary one.
     pub(crate) interfaces: Vec<Interface>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Interface {
 }
 
 impl Report {
-    /// Looks at what came of it.
+    /// Reads the result from the fake AWS.
     #[must_use]
     pub(crate) fn new(
         local: &LocalAws,
@@ -84,13 +84,13 @@ impl Report {
         }
     }
 
-    /// Whether no execution ended in any way but success.
+    /// Whether all executions succeeded.
     #[must_use]
     pub(crate) fn all_succeeded(&self) -> bool {
         self.executions.keys().all(|status| status == "SUCCEEDED")
     }
 
-    /// The table. `calls` says how many API calls were made for each instance.
+    /// The table. `calls` has the number of API calls for each instance.
     #[must_use]
     pub(crate) fn table(&self, calls: &BTreeMap<String, u64>) -> String {
         let mut table = Table::new();
@@ -130,7 +130,7 @@ impl Report {
         table.to_string()
     }
 
-    /// One line on the whole.
+    /// One line that sums it up.
     #[must_use]
     pub(crate) fn summary(&self) -> String {
         let calls: usize = self.api_calls.values().sum();

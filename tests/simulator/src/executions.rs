@@ -1,4 +1,4 @@
-//! The executions of a run: each is walked in a task of its own, until its end or until somebody stops it.
+//! The executions of a run. Each is walked in a task of its own, until it ends or is stopped.
 
 use std::rc::Rc;
 
@@ -6,7 +6,8 @@ use hookline_local::stepfunctions::{ExecutionEnd, StartExecution};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::run::{Shared, Timing};
+use crate::run::Timing;
+use crate::shared::Shared;
 use crate::walker::{self, Verdict};
 
 /// Walks every execution that is started, each in a task of its own.
@@ -23,7 +24,7 @@ pub(super) async fn walk_all(
             let engine = shared.local.stepfunctions();
             let verdict = tokio::select! {
                 biased;
-                // Whoever stops it leaves it where it is. On AWS a function that runs comes to its end all the same.
+                // A stopped execution does nothing more. On AWS, a function that is running then still runs to its end.
                 () = engine.stopped(arn) => Ok(Verdict::aborted()),
                 verdict = walker::run(&shared.machine, &start, &*shared) => verdict,
             };

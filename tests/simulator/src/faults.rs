@@ -1,29 +1,28 @@
-//! The fault matrix: one launch, and one thing that goes wrong, for every call that a launch makes and every way that it
-//! can fail, for every way that an event can go astray, and for what others may do meanwhile. Every run must end
-//! in a verdict with no invariant broken; where the fault passes, the node itself is InService.
+//! The fault matrix: one launch and one fault in each run. There is a run for every call that a launch makes and every way
+//! that the call can fail, for every way that the delivery of its event can fail, and for what others may do during it. Every
+//! run must end with no invariant violated. If the fault passes, the launched node itself must be InService.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Result;
-use hookline_local::autoscaling::LifecycleState;
-use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::eventbridge::Disturbance;
-use hookline_local::{Fault, FaultKind, LocalAws, World};
+use hookline_local::{Fault, FaultKind, LocalAws};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use hookline_statemachine::LAUNCH_NODE;
-
-use crate::run::{GROUP, Run, Scenario, on_paused_clock};
-use crate::tap::{Interference, Strike};
 use hookline_testkit::scene::Size;
 
-/// What goes wrong by chance all the time, to any call of EC2 or Auto Scaling.
+use crate::cells::{Cell, DeliveryFault, Interference};
+use crate::run::{GROUP, Run, Scenario, on_paused_clock};
+use crate::tap::FaultAction;
+
+/// Random faults of the calls of EC2 and Auto Scaling, during the whole run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Background {
-    /// Nothing.
+    /// No faults.
     #[default]
     None,
     /// One call in a hundred.
@@ -46,7 +45,7 @@ impl std::str::FromStr for Background {
 }
 
 impl Background {
-    /// From now on calls go wrong.
+    /// Injects the faults, from now on.
     pub fn begin(self, local: &LocalAws) {
         let chance = match self {
             Self::None => return,
@@ -68,205 +67,7 @@ impl Background {
     }
 }
 
-/// Something that goes wrong once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cell {
-    /// Calls of the functions, from a position on, are struck so many times in a row.
-    Call {
-        /// The position.
-        position: usize,
-        /// How.
-        strike: Strike,
-        /// How often.
-        times: usize,
-    },
-    /// The launch's event goes astray.
-    Event(Astray),
-    /// Somebody does something just before a call.
-    Meanwhile {
-        /// What.
-        what: Meanwhile,
-        /// Before which call.
-        position: usize,
-    },
-    /// Describe calls lag by so many seconds, all by the same or each by its own part of it.
-    Lag {
-        /// At most.
-        seconds: u64,
-        /// Each by its own part.
-        varies: bool,
-    },
-}
-
-/// How an event goes astray.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Astray {
-    /// It comes twice, at once.
-    Duplicate,
-    /// It comes a second time half a minute later.
-    DuplicateLate,
-    /// It comes ten minutes late.
-    Delayed,
-    /// It never comes.
-    Lost,
-}
-
-/// What somebody else does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meanwhile {
-    /// The instance is terminated.
-    Terminated,
-    /// The lifecycle action ends with ABANDON, as by its timeout.
-    HookEnded,
-    /// The first network's subnet is filled.
-    SubnetFilled,
-    /// The interfaces' security group is deleted, where EC2 allows it.
-    GroupDeleted,
-}
-
-impl Meanwhile {
-    const ALL: [Self; 4] = [
-        Self::Terminated,
-        Self::HookEnded,
-        Self::SubnetFilled,
-        Self::GroupDeleted,
-    ];
-
-    fn interference(self, run: &Run) -> Interference {
-        let subnet = run
-            .scene
-            .networks
-            .first()
-            .and_then(|network| network.subnets.first())
-            .cloned();
-        let group = run.scene.security_group.clone();
-        Box::new(move |local| match self {
-            Self::Terminated => local.with_world(|world| {
-                for instance in launching(world) {
-                    // One that is on its way out already is as good.
-                    let _ = world.terminate_instance(&instance);
-                }
-            }),
-            Self::HookEnded => {
-                let local = local.clone();
-                tokio::spawn(async move {
-                    for (instance, token) in local.with_world(|world| actions(world)) {
-                        query(
-                            &local,
-                            "autoscaling",
-                            &format!(
-                                "Action=CompleteLifecycleAction&Version=2011-01-01&AutoScalingGroupName={GROUP}&LifecycleHookName={}&LifecycleActionToken={token}&InstanceId={instance}&LifecycleActionResult=ABANDON",
-                                hookline_testkit::scene::HOOK
-                            ),
-                        )
-                        .await;
-                    }
-                });
-            }
-            Self::SubnetFilled => local.with_world(|world| {
-                let subnet_id = subnet.unwrap_or_default();
-                while ec2::create_network_interface(
-                    &mut world.ec2,
-                    &mut world.kernel,
-                    InterfaceSpec {
-                        subnet_id: subnet_id.clone(),
-                        ..InterfaceSpec::default()
-                    },
-                )
-                .is_ok()
-                {}
-            }),
-            Self::GroupDeleted => {
-                let local = local.clone();
-                tokio::spawn(async move {
-                    let call =
-                        format!("Action=DeleteSecurityGroup&Version=2016-11-15&GroupId={group}");
-                    query(&local, "ec2", &call).await;
-                });
-            }
-        })
-    }
-}
-
-/// The instances that wait at a launch hook.
-#[must_use]
-pub fn launching(world: &World) -> Vec<String> {
-    world
-        .autoscaling
-        .states(GROUP)
-        .into_iter()
-        .filter(|(_, state)| *state == LifecycleState::PendingWait)
-        .map(|(instance, _)| instance)
-        .collect()
-}
-
-fn actions(world: &World) -> Vec<(String, String)> {
-    launching(world)
-        .into_iter()
-        .filter_map(|instance| {
-            let history = world.autoscaling.histories().get(&instance)?;
-            let (_, _, token) = history.actions.last()?;
-            Some((instance, token.clone()))
-        })
-        .collect()
-}
-
-/// A call by somebody else; it may well be refused.
-async fn query(local: &LocalAws, service: &str, body: &str) {
-    let scope =
-        format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/{service}/aws4_request");
-    let request = http::Request::post("/")
-        .header("authorization", scope)
-        .body(body.to_owned().into());
-    if let Ok(request) = request {
-        let _ = local.handle(request).await;
-    }
-}
-
-impl Cell {
-    /// A name that finds it again.
-    #[must_use]
-    pub fn name(self) -> String {
-        match self {
-            Self::Call {
-                position,
-                strike,
-                times,
-            } => {
-                format!("call {position} {} x{times}", strike.name())
-            }
-            Self::Event(astray) => format!("event {astray:?}"),
-            Self::Meanwhile { what, position } => format!("{what:?} before call {position}"),
-            Self::Lag { seconds, varies } => {
-                format!(
-                    "describe lag {seconds} s{}",
-                    if varies { ", varying" } else { "" }
-                )
-            }
-        }
-    }
-
-    /// The row of the table that it counts in.
-    #[must_use]
-    pub fn row(self) -> String {
-        match self {
-            Self::Call { strike, times, .. } => format!("call {} x{times}", strike.name()),
-            Self::Meanwhile { what, .. } => format!("{what:?} meanwhile"),
-            Self::Event(_) | Self::Lag { .. } => self.name(),
-        }
-    }
-
-    /// Whether the launched node itself must come InService: the fault passes.
-    fn is_transient(self) -> bool {
-        match self {
-            // An event that never comes is made up for by `reconcile`.
-            Self::Call { .. } | Self::Lag { .. } | Self::Event(_) => true,
-            Self::Meanwhile { .. } => false,
-        }
-    }
-}
-
-/// What came of a cell.
+/// The outcome of a cell.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
     /// The cell.
@@ -275,47 +76,13 @@ pub struct Outcome {
     pub row: String,
     /// The seed of the run.
     pub seed: u64,
-    /// What is wrong; empty when it passed.
+    /// What is wrong. Empty if the cell passed.
     pub problems: Vec<String>,
-    /// What happened, when something is wrong.
+    /// The run's history, if something is wrong.
     pub history: Vec<String>,
     /// The actions that each function called.
     #[serde(skip)]
     pub actions: BTreeMap<String, BTreeSet<String>>,
-}
-
-/// Every cell, for a launch that makes `calls` calls.
-#[must_use]
-pub fn cells(calls: usize) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for position in 0..calls {
-        for strike in Strike::ALL {
-            for times in [1, 3] {
-                cells.push(Cell::Call {
-                    position,
-                    strike,
-                    times,
-                });
-            }
-        }
-        for what in Meanwhile::ALL {
-            cells.push(Cell::Meanwhile { what, position });
-        }
-    }
-    for astray in [
-        Astray::Duplicate,
-        Astray::DuplicateLate,
-        Astray::Delayed,
-        Astray::Lost,
-    ] {
-        cells.push(Cell::Event(astray));
-    }
-    for seconds in [1, 2, 5, 10] {
-        for varies in [false, true] {
-            cells.push(Cell::Lag { seconds, varies });
-        }
-    }
-    cells
 }
 
 fn scenario(nodes: usize, seed: u64) -> Scenario {
@@ -330,14 +97,14 @@ fn scenario(nodes: usize, seed: u64) -> Scenario {
     scenario
 }
 
-/// How many calls the functions make for one launch, on cold sandboxes, when nothing goes wrong.
+/// How many calls the functions make for one launch without faults, on cold sandboxes.
 ///
 /// # Errors
-/// When the scene cannot be built.
+/// If the scene cannot be built.
 pub fn calls_of_a_launch() -> Result<usize> {
     on_paused_clock(async {
         let mut scenario = scenario(1, 1);
-        // Its rounds are not part of a launch.
+        // Its calls are not part of a launch.
         scenario.reconcile = false;
         let mut run = Run::new(scenario).await?;
         run.to_rest().await?;
@@ -348,7 +115,7 @@ pub fn calls_of_a_launch() -> Result<usize> {
 /// Runs one cell.
 ///
 /// # Errors
-/// When the scene cannot be built.
+/// If the scene cannot be built.
 pub fn run_cell(cell: Cell, seed: u64) -> Result<Outcome> {
     run_cell_of(LAUNCH_NODE, cell, seed)
 }
@@ -356,7 +123,7 @@ pub fn run_cell(cell: Cell, seed: u64) -> Result<Outcome> {
 /// Runs one cell with another definition of the state machine.
 ///
 /// # Errors
-/// When the scene cannot be built.
+/// If the scene cannot be built.
 pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Outcome> {
     on_paused_clock(async move {
         let mut scenario = scenario(1, seed);
@@ -378,10 +145,12 @@ pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Ou
             }
             Cell::Event(astray) => {
                 let disturbance = match astray {
-                    Astray::Duplicate => Disturbance::duplicate(1, Duration::ZERO),
-                    Astray::DuplicateLate => Disturbance::duplicate(1, Duration::from_secs(30)),
-                    Astray::Delayed => Disturbance::delay(Duration::from_secs(600)),
-                    Astray::Lost => Disturbance::drop(),
+                    DeliveryFault::Duplicate => Disturbance::duplicate(1, Duration::ZERO),
+                    DeliveryFault::DuplicateLate => {
+                        Disturbance::duplicate(1, Duration::from_secs(30))
+                    }
+                    DeliveryFault::Delayed => Disturbance::delay(Duration::from_secs(600)),
+                    DeliveryFault::Lost => Disturbance::drop(),
                 };
                 run.local.eventbridge().disturb(
                     disturbance
@@ -389,9 +158,9 @@ pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Ou
                         .times(1),
                 );
             }
-            Cell::Meanwhile { what, position } => {
-                let interference = what.interference(&run);
-                run.tap.interfere(position, interference);
+            Cell::Interference { what, position } => {
+                let intervention = what.intervention(&run);
+                run.tap.interfere(position, intervention);
             }
             Cell::Lag { .. } => {}
         }
@@ -400,10 +169,10 @@ pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Ou
     })
 }
 
-/// A random history: a few launches, several things that go wrong at random places.
+/// Runs a random history: a few launches with several faults at random positions.
 ///
 /// # Errors
-/// When the scene cannot be built.
+/// If the scene cannot be built.
 pub fn run_random(seed: u64) -> Result<Outcome> {
     on_paused_clock(async move {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -416,7 +185,7 @@ pub fn run_random(seed: u64) -> Result<Outcome> {
         let mut transient = true;
         for _ in 0..rng.random_range(1..=5) {
             let position = rng.random_range(0..60);
-            let strike = Strike::ALL[rng.random_range(0..Strike::ALL.len())];
+            let strike = FaultAction::ALL[rng.random_range(0..FaultAction::ALL.len())];
             let times = rng.random_range(1..=3);
             for n in 0..times {
                 run.tap.strike(position + n, strike);
@@ -431,10 +200,10 @@ pub fn run_random(seed: u64) -> Result<Outcome> {
             name.push_str(&format!(", event again after {late:?}"));
         }
         if rng.random_bool(0.3) {
-            let what = Meanwhile::ALL[rng.random_range(0..Meanwhile::ALL.len())];
+            let what = Interference::ALL[rng.random_range(0..Interference::ALL.len())];
             let position = rng.random_range(0..60);
-            let interference = what.interference(&run);
-            run.tap.interfere(position, interference);
+            let intervention = what.intervention(&run);
+            run.tap.interfere(position, intervention);
             transient = false;
             name.push_str(&format!(", {what:?} before call {position}"));
         }
@@ -465,8 +234,8 @@ fn outcome(cell: String, row: String, seed: u64, problems: Vec<String>, run: &Ru
     }
 }
 
-/// Runs to rest and says what is wrong. A launch that cannot come about is replaced again and again, so when its first
-/// verdict is a failure the group is scaled in.
+/// Runs until everything is at rest, and returns what is wrong. A launch that cannot succeed is replaced again and again. So if
+/// its first execution fails, the group is scaled in.
 async fn settle(run: &mut Run, transient: bool) -> Result<Vec<String>> {
     run.launch().await?;
     let nodes = run.nodes();

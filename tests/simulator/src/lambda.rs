@@ -6,32 +6,31 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use hookline::aws::Aws;
 use hookline::handlers::{self, Context};
 use hookline_domain::error::Result as HandlerResult;
 use hookline_local::LocalAws;
+use hookline_testkit::connector::{client, product_config};
+use hookline_testkit::launch::context;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::strategy::Strategy;
 use crate::tap::{Tap, Tapped};
 use crate::walker::TaskError;
-use hookline_testkit::connector::product_config;
-use hookline_testkit::launch::context;
 
-/// How Lambda behaves.
+/// The settings of Lambda.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How long a new sandbox takes.
+    /// How long a new sandbox takes to start.
     pub cold_start: Duration,
-    /// What an invocation costs besides its handler.
+    /// How long an invocation takes besides its handler.
     pub overhead: Duration,
-    /// How long an invocation may take.
+    /// The functions' timeout.
     pub timeout: Duration,
     /// Reserved concurrency of each function.
     pub concurrency: usize,
-    /// How addresses are chosen; anything but the product's way is for comparison.
+    /// How addresses are chosen. All but the product's way are for comparison.
     pub strategy: Strategy,
 }
 
@@ -52,14 +51,14 @@ struct Sandbox {
     killed: std::sync::Arc<tokio::sync::Notify>,
 }
 
-/// What a function has used so far.
+/// What a function has used of Lambda so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Invocations, cold ones included; not those that were refused.
+    /// Invocations, without those that were refused.
     pub invocations: usize,
     /// New sandboxes.
     pub cold_starts: usize,
-    /// The time that Lambda bills for: cold starts, overhead and handlers.
+    /// The time that Lambda bills: cold starts, overhead and handlers.
     pub billed: Duration,
 }
 
@@ -82,7 +81,7 @@ pub struct Lambda {
 }
 
 impl Lambda {
-    /// Functions whose calls go through `tap` to `local`.
+    /// Creates the functions. Their calls go through `tap` to `local`.
     pub async fn new(local: &LocalAws, tap: Tap, settings: Settings) -> Self {
         Self {
             base: product_config(local).await,
@@ -136,14 +135,14 @@ impl Lambda {
             () = sandbox.killed.notified() => None,
             handled = tokio::time::timeout(self.settings.timeout, self.handle(function, context, payload)) => Some(handled),
         };
-        // What is killed, or runs out of time, writes no metrics.
+        // An invocation that is killed or times out writes no metrics.
         if matches!(handled, Some(Ok(_))) {
             self.measured.borrow_mut().extend(metrics.take());
         }
         if let Some(pool) = self.pools.borrow_mut().get_mut(function) {
             pool.usage.billed += began.elapsed();
         }
-        // A sandbox that was killed or ran out of time is not used again.
+        // A sandbox that was killed or timed out is not used again.
         match handled {
             None => Err(TaskError {
                 error: "Runtime.ExitError".to_owned(),
@@ -175,7 +174,7 @@ impl Lambda {
         }
     }
 
-    /// What was measured since this was last asked.
+    /// The metrics since the last call.
     pub(super) fn measured(&self) -> Vec<Value> {
         self.measured.take()
     }
@@ -202,7 +201,7 @@ impl Lambda {
             .base
             .clone()
             .into_builder()
-            .http_client(SharedHttpClient::new(tapped))
+            .http_client(client(tapped))
             .build();
         Sandbox {
             aws: Aws::new(&config),
@@ -224,12 +223,12 @@ async fn handle(function: &str, context: Context, payload: Value) -> HandlerResu
             hookline_domain::error::Input::Payload,
             "function",
             format!("there is no function {other}"),
-            "Add it to the simulated Lambda",
+            "Add it to the simulator's Lambda",
         )),
     }
 }
 
-/// One of the function's concurrent invocations; given back when dropped.
+/// One of the function's concurrent invocations, until it is dropped.
 struct Slot<'a> {
     lambda: &'a Lambda,
     function: String,

@@ -1,13 +1,14 @@
-//! Hookline in virtual time: the real function handlers and the real AWS SDK against the model of the simulated AWS, on
-//! tokio's paused clock. Hours pass in seconds, and one seed gives one history.
+//! The scale-out simulator: Hookline in virtual time. It runs the real function handlers and the real AWS SDK against the fake
+//! AWS, on tokio's paused clock. Hours pass in seconds, and one seed always gives the same history.
 //!
-//! What is not real here says so: [`walker`] stands in for Step Functions (it reads the state machine's own file, and a
-//! test holds it against the real engine), [`lambda`] for Lambda's sandboxes, [`others`] for who else calls EC2, [`tap`] is where
-//! faults strike calls.
+//! Some parts are not real: [`walker`] takes the place of Step Functions (it reads the state machine's own file, and a test
+//! compares it with the real engine), [`lambda`] that of Lambda's sandboxes, and [`others`] that of other callers of EC2. [`tap`]
+//! injects faults into calls; [`faults`] is the fault matrix.
 
-// JSON is indexed by name here, which gives null where nothing is.
+// JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
+pub mod cells;
 mod executions;
 pub mod faults;
 pub mod lambda;
@@ -16,6 +17,7 @@ pub mod progress;
 mod reconcile;
 pub mod report;
 pub mod run;
+mod shared;
 pub mod strategy;
 pub mod tap;
 pub mod walker;

@@ -1,4 +1,4 @@
-//! Who else calls EC2 in the account meanwhile, and so draws on the same token buckets.
+//! Other callers of EC2 in the account, which use the same token buckets as the launches.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use aws_sdk_ec2::error::ProvideErrorMetadata;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-/// Others who call EC2.
+/// Other callers of EC2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Others {
-    /// Nobody.
+    /// None.
     #[default]
     Nobody,
     /// The calls of the Amazon VPC CNI on each node: 20 to 60 s after the launch it makes, attaches and modifies a network
@@ -39,7 +39,7 @@ const OF_VPC_CNI: [&str; 3] = [
 ];
 
 /// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+const MAX_PAUSE: Duration = Duration::from_secs(20);
 
 impl Others {
     /// How many calls of an action they make for each node.
@@ -50,7 +50,7 @@ impl Others {
         }
     }
 
-    /// They begin to call for so many nodes, launched now. Must be called in a `LocalSet`.
+    /// Starts the calls for nodes that are launched now. Must be called in a `LocalSet`.
     pub(super) fn begin(self, ec2: &Client, nodes: usize, seed: u64) {
         if self == Self::Nobody {
             return;
@@ -71,12 +71,12 @@ async fn node(ec2: Client, after: Duration, mut rng: ChaCha8Rng) {
         let mut longest = Duration::from_secs(1);
         while is_throttled(&ec2, action).await {
             tokio::time::sleep(longest.mul_f64(rng.random_range(0.0..1.0))).await;
-            longest = (longest * 2).min(LONGEST_PAUSE);
+            longest = (longest * 2).min(MAX_PAUSE);
         }
     }
 }
 
-/// Makes a call, as a dry run; whether it is refused for its rate.
+/// Makes a call as a dry run. Returns whether it was throttled.
 async fn is_throttled(ec2: &Client, action: &str) -> bool {
     const INTERFACE: &str = "eni-00000000000000001";
     match action {

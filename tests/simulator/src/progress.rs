@@ -1,16 +1,16 @@
-//! How far a simulated scale-out has come.
+//! The progress of a scale-out.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Since the scale-out, in virtual time.
     pub elapsed: Duration,
     /// Nodes InService.
     pub in_service: usize,
-    /// Nodes asked for.
+    /// The nodes to launch.
     pub nodes: usize,
     /// Executions under way, and invocations of `reconcile`.
     pub running: usize,
@@ -32,7 +32,7 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Says on standard error how far a run has come, each minute of virtual time.
+/// Writes the progress of a run to standard error, each minute of virtual time.
 pub fn each_minute() -> impl FnMut(Progress) {
     let mut said = None;
     move |progress: Progress| {

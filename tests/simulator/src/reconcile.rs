@@ -1,5 +1,5 @@
-//! The function `reconcile` in virtual time: its schedule, its rule for executions that end otherwise than well, and the queue
-//! that Lambda keeps for both.
+//! The function `reconcile` in virtual time: its schedule, its rule for executions that do not succeed, and the queue that
+//! Lambda keeps for both.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -8,18 +8,18 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use hookline_local::LocalAws;
 use hookline_local::lambda::FunctionConfig;
+use hookline_testkit::json_api::json_call;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::run::Shared;
-use hookline_testkit::deployment::json_call;
+use crate::shared::Shared;
 
 const NAME: &str = "reconcile";
 
-/// Puts the schedule and the rule, and gives what they send to the function.
+/// Puts the schedule and the rule. Returns the payloads that they send to the function.
 ///
 /// # Errors
-/// When the simulated AWS refuses.
+/// If the fake AWS refuses.
 pub(super) async fn deploy(
     local: &LocalAws,
     machine: &str,
@@ -32,7 +32,7 @@ pub(super) async fn deploy(
     let (invocations, invoked) = mpsc::unbounded_channel();
     local.lambda().on_invoke_async(move |_, payload| {
         let payload = serde_json::from_slice(&payload).unwrap_or_default();
-        // Nobody listens only when the run is over.
+        // The receiver is gone only when the run is over.
         let _ = invocations.send(payload);
     });
     let schedule = json!({"Name": "reconcile-schedule", "ScheduleExpression": "rate(5 minutes)"});
@@ -61,8 +61,8 @@ async fn put(local: &LocalAws, rule: &Value, target: Value) -> Result<()> {
     Ok(())
 }
 
-/// Invokes the function for each payload, as Lambda does for invocations that nobody waits for: one that fails is
-/// tried again after a minute, and after two more.
+/// Invokes the function for each payload, as Lambda does for asynchronous invocations: one that fails is retried after one
+/// minute, and again two minutes later.
 pub(super) async fn serve(shared: Rc<Shared>, mut invoked: mpsc::UnboundedReceiver<Value>) {
     while let Some(payload) = invoked.recv().await {
         let shared = Rc::clone(&shared);

@@ -1,20 +1,20 @@
-//! What came of a simulated scale-out, beside the least time that EC2's token buckets allow for it.
+//! The report of a scale-out, beside the least time that EC2's token buckets allow for it.
 
 use std::collections::BTreeMap;
 
 use hookline_local::Bucket;
 use hookline_local::autoscaling::LifecycleState;
+use hookline_testkit::invariants;
 use serde::Serialize;
 
 use crate::run::{GROUP, Run};
-use hookline_testkit::invariants;
 
-/// What came of it, in the form of `--report`.
+/// The report of a scale-out, in the form of `--report`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Nodes asked for.
+    /// The nodes to launch.
     pub nodes: usize,
-    /// Interfaces asked for.
+    /// The interfaces to create.
     pub interfaces: usize,
     /// Nodes InService at the end.
     pub in_service: usize,
@@ -22,15 +22,15 @@ pub struct Report {
     pub abandoned: usize,
     /// From the scale-out to the last node InService, in seconds of virtual time.
     pub makespan_s: f64,
-    /// What the token buckets allow at best for this work.
+    /// The least time that the token buckets allow for this work, in seconds.
     pub bound_s: f64,
     /// Makespan ÷ bound.
     pub ratio: f64,
-    /// The functions' calls by action, whatever came of them.
+    /// The functions' calls by action, refused ones too.
     pub api_calls: BTreeMap<String, usize>,
-    /// Creates refused for a taken address.
+    /// Creates that were refused because an address was taken.
     pub conflicts: usize,
-    /// Calls refused for want of tokens.
+    /// Throttled calls.
     pub throttles: usize,
     /// Throttled calls for each call that succeeded.
     pub throttles_per_success: f64,
@@ -38,22 +38,19 @@ pub struct Report {
     pub hooks_timed_out: usize,
     /// Addresses left free below the highest one in use.
     pub holes: usize,
-    /// Executions by how they ended.
+    /// Executions by status.
     pub executions: BTreeMap<String, usize>,
-    /// Invariants broken.
+    /// The violated invariants.
     pub violations: Vec<String>,
 }
 
 impl Run {
-    /// The report of what has come of it so far.
+    /// The report of the run so far.
     #[must_use]
-    pub fn report(&mut self) -> Report {
-        self.violations.extend(invariants::at_rest(
-            &self.local,
-            std::slice::from_ref(&self.profile),
-        ));
-        self.violations.sort();
-        self.violations.dedup();
+    pub fn report(&self) -> Report {
+        let profiles = std::slice::from_ref(&self.profile);
+        self.note_violations(invariants::at_rest(&self.local, profiles));
+        let violations = self.violations.borrow();
         let mut report = Report {
             nodes: self.scenario.nodes,
             interfaces: self.scenario.nodes * self.profile.slots.len(),
@@ -69,7 +66,7 @@ impl Run {
             hooks_timed_out: 0,
             holes: 0,
             executions: BTreeMap::new(),
-            violations: self.violations.iter().map(ToString::to_string).collect(),
+            violations: violations.iter().map(ToString::to_string).collect(),
         };
         let began = self.started.duration_since(self.shared.begun);
         self.local.with_world(|world| {
@@ -130,9 +127,9 @@ impl Run {
         report
     }
 
-    /// The least time that the token buckets allow for this work, each beginning full: every node is tagged and its hook
-    /// completed once, every interface is created and attached once, and each attribute that is not as EC2 makes it
-    /// is set once; and what others call for each node.
+    /// The least time that the token buckets allow for this work, if each is full at first: every node is tagged and its hook
+    /// completed once, every interface is created and attached once, and each attribute that differs from EC2's default
+    /// is set once. The calls that others make for each node are added.
     fn bound(&self) -> f64 {
         let slots = &self.profile.slots;
         let attributes: usize = slots

@@ -1,4 +1,4 @@
-//! One simulated scale-out, from the first launch to rest.
+//! One scale-out, from the first launch until everything is at rest.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -9,7 +9,10 @@ use anyhow::{Context as _, Result};
 use hookline_domain::profile::Profile;
 use hookline_local::{Latency, LocalAws, Settings};
 use hookline_statemachine::{LAUNCH_NODE, StateMachine};
-use rand::{RngExt as _, SeedableRng as _};
+use hookline_testkit::invariants::{self, Violation};
+use hookline_testkit::rules::put_rule;
+use hookline_testkit::scene::{Scene, Size};
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -22,51 +25,46 @@ use crate::others::Others;
 use crate::progress::Progress;
 use crate::reconcile;
 use crate::report::Report;
+use crate::shared::Shared;
 use crate::tap::Tap;
-use crate::walker::{self, TaskError, TaskFuture, Verdict};
-use hookline_testkit::deployment::{FUNCTIONS, put_rule};
-use hookline_testkit::invariants::{self, Violation};
-use hookline_testkit::scene::{Scene, Size};
+use crate::walker::{TaskError, Verdict};
 
 /// The group that scales out.
 pub const GROUP: &str = "nodes";
 /// The state machine's ARN.
 pub const MACHINE_ARN: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
 
-/// The state machine, as one of those that call.
-const STATE_MACHINE: &str = "launch-node";
-
-/// What is simulated.
+/// What a run does.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     /// Nodes to launch.
     pub nodes: usize,
     /// The scene.
     pub size: Size,
-    /// In how many waves, a minute apart.
+    /// The number of waves that they are launched in, a minute apart.
     pub waves: usize,
     /// The seed of everything random.
     pub seed: u64,
-    /// The simulated AWS.
+    /// The settings of the fake AWS.
     pub settings: Settings,
-    /// Lambda.
+    /// The settings of Lambda.
     pub lambda: lambda::Settings,
-    /// After this it is called hung.
+    /// A run that takes longer counts as hung.
     pub limit: Duration,
-    /// How often the invariants are looked at.
+    /// How often the invariants are checked.
     pub look_every: Duration,
-    /// What goes wrong by chance all the time.
+    /// Random faults during the whole run.
     pub background: Background,
     /// Who else calls EC2.
     pub others: Others,
-    /// The definition of the state machine: today's file unless told.
+    /// The definition of the state machine; by default today's file.
     pub definition: &'static str,
-    /// Whether `reconcile` runs, every five minutes and for executions that end otherwise than well.
+    /// Whether `reconcile` runs: every five minutes, and for executions that do not succeed.
     pub reconcile: bool,
 }
 
 impl Scenario {
-    /// `nodes` launches at once, under latencies, a describe lag and token buckets as AWS has them.
+    /// `nodes` launches at once, with latencies, a describe lag and token buckets like those of AWS.
     #[must_use]
     pub fn new(nodes: usize, size: Size, seed: u64) -> Self {
         let interfaces = nodes * (size.networks + 1);
@@ -99,20 +97,20 @@ impl Scenario {
     }
 }
 
-/// One run, still open: for tests that interfere with it.
+/// A run in progress, for tests that interfere with it.
 pub struct Run {
-    /// The simulated AWS.
+    /// The settings of the fake AWS.
     pub local: LocalAws,
     /// Its scene.
     pub scene: Scene,
-    /// Where faults strike the functions' calls.
+    /// Injects faults into the functions' calls.
     pub tap: Tap,
     /// The profile.
     pub profile: Profile,
     pub(super) scenario: Scenario,
     pub(super) shared: Rc<Shared>,
     pub(super) started: Instant,
-    pub(super) violations: Vec<Violation>,
+    pub(super) violations: RefCell<Vec<Violation>>,
 }
 
 /// When an execution ran.
@@ -124,117 +122,16 @@ pub struct Timing {
     pub took: Duration,
 }
 
-pub(super) struct Shared {
-    pub(super) machine: StateMachine,
-    pub(super) lambda: Lambda,
-    pub(super) local: LocalAws,
-    tap: Tap,
-    rng: RefCell<ChaCha8Rng>,
-    pub(super) begun: Instant,
-    /// Executions, and invocations of `reconcile`.
-    pub(super) running: RefCell<usize>,
-    pub(super) verdicts: RefCell<Vec<Verdict>>,
-    /// In the order of the verdicts.
-    pub(super) timings: RefCell<Vec<Timing>>,
-    /// Tasks done again by a retrier.
-    retries: Cell<usize>,
-    /// What `reconcile` returned.
-    pub(super) reports: RefCell<Vec<Value>>,
-    history: RefCell<Vec<String>>,
-}
-
-impl Shared {
-    pub(super) fn note(&self, line: &str) {
-        let seconds = self.begun.elapsed().as_secs_f64();
-        self.history
-            .borrow_mut()
-            .push(format!("{seconds:9.3} s  {line}"));
-    }
-}
-
-impl walker::World for Shared {
-    fn task<'a>(&'a self, resource: &'a str, input: Value) -> TaskFuture<'a> {
-        Box::pin(async move {
-            if let Some(action) = resource.strip_prefix("arn:aws:states:::aws-sdk:autoscaling:") {
-                return self.auto_scaling(action, &input).await;
-            }
-            let function = FUNCTIONS
-                .iter()
-                .find(|(_, placeholder)| resource == format!("${{{placeholder}}}"))
-                .map(|(function, _)| *function)
-                .unwrap_or(resource);
-            self.tap
-                .note(STATE_MACHINE, "lambda:InvokeFunction".to_owned());
-            self.lambda.invoke(function, input).await
-        })
-    }
-
-    fn random(&self) -> f64 {
-        self.rng.borrow_mut().random_range(0.0..1.0)
-    }
-
-    fn entered(&self, execution: &str, state: &str) {
-        self.note(&format!("{execution}  {state}"));
-    }
-
-    fn failed(&self, execution: &str, state: &str, error: &TaskError, again: bool) {
-        self.retries.set(self.retries.get() + usize::from(again));
-        let then = if again { "again" } else { "caught or failed" };
-        self.note(&format!(
-            "{execution}  {state} failed, {then}: {} {}",
-            error.error, error.cause
-        ));
-    }
-}
-
-impl Shared {
-    /// An `aws-sdk` integration of the state machine: the call goes to the simulated AWS as Step Functions sends it.
-    async fn auto_scaling(&self, action: &str, input: &Value) -> Result<Value, TaskError> {
-        let mut name = action.to_owned();
-        if let Some(first) = name.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        self.tap.note(STATE_MACHINE, format!("autoscaling:{name}"));
-        let mut body = format!("Action={name}&Version=2011-01-01");
-        for (key, value) in input.as_object().into_iter().flatten() {
-            body.push_str(&format!("&{key}={}", value.as_str().unwrap_or_default()));
-        }
-        let failed = |cause: String| TaskError {
-            error: "AutoScaling.AutoScalingException".to_owned(),
-            cause,
-        };
-        let request = http::Request::post("/")
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/autoscaling/aws4_request",
-            )
-            .header("user-agent", "states.amazonaws.com")
-            .body(body.into())
-            .map_err(|error| failed(error.to_string()))?;
-        let response = self
-            .local
-            .handle(request)
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        if response.status().is_success() {
-            return Ok(json!({}));
-        }
-        Err(failed(
-            String::from_utf8_lossy(response.body()).into_owned(),
-        ))
-    }
-}
-
 impl Run {
-    /// Sets a run up; nothing has been launched yet. Must be called in a `LocalSet` on a paused clock.
+    /// Prepares a run, and launches nothing yet. Must be called in a `LocalSet` on a paused clock.
     ///
     /// # Errors
-    /// When the scene cannot be built.
+    /// If the scene cannot be built.
     pub async fn new(scenario: Scenario) -> Result<Self> {
-        // The SDK's own back-off draws from here.
+        // The SDK's back-off uses this generator.
         fastrand::seed(scenario.seed);
         let local = LocalAws::new(scenario.settings.clone());
-        // What builds the scene is not what is measured.
+        // The calls that build the scene are not part of the run.
         local.with_world(|world| world.kernel.settings.throttle = false);
         let scene = Scene::build(local.clone(), &scenario.size).await?;
         scene.group(GROUP).await?;
@@ -264,7 +161,7 @@ impl Run {
         });
         let (starts, started) = mpsc::unbounded_channel();
         local.stepfunctions().on_start_execution(move |start| {
-            // Nobody listens only when the run is over.
+            // The receiver is gone only when the run is over.
             let _ = starts.send(start);
         });
         tokio::task::spawn_local(executions::walk_all(Rc::clone(&shared), started));
@@ -279,22 +176,22 @@ impl Run {
             scenario,
             shared,
             started: Instant::now(),
-            violations: Vec::new(),
+            violations: RefCell::default(),
         })
     }
 
-    /// Launches the nodes and waits until everything has come to rest.
+    /// Launches the nodes, and waits until everything is at rest.
     ///
     /// # Errors
-    /// When the simulated AWS refuses the scale-out.
+    /// If the fake AWS refuses the scale-out.
     pub async fn to_rest(&mut self) -> Result<Report> {
         self.to_rest_watched(|_| ()).await
     }
 
-    /// As [`Run::to_rest`]; `watch` is told how far it has come, at each look at the invariants.
+    /// As [`Run::to_rest`]; `watch` gets the progress each time that the invariants are checked.
     ///
     /// # Errors
-    /// When the simulated AWS refuses the scale-out.
+    /// If the fake AWS refuses the scale-out.
     pub async fn to_rest_watched(&mut self, mut watch: impl FnMut(Progress)) -> Result<Report> {
         self.launch().await?;
         let mut calm = 0;
@@ -311,7 +208,7 @@ impl Run {
                 running: *self.shared.running.borrow(),
             });
             let resting = in_service >= self.scenario.nodes && self.is_idle();
-            // Terminations and detachments of what was given up are still under way for a while.
+            // Abandoned instances still terminate, and their interfaces detach, for a while.
             calm = if resting { calm + 1 } else { 0 };
             if calm * self.scenario.look_every > Duration::from_secs(60) {
                 break;
@@ -323,7 +220,7 @@ impl Run {
     /// Launches the nodes, in waves.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn launch(&mut self) -> Result<()> {
         self.started = Instant::now();
         let waves = self.scenario.waves.max(1);
@@ -336,7 +233,7 @@ impl Run {
             others.begin(&self.scene.ec2, nodes - before, seed);
             before = nodes;
             if wave == 1 {
-                // Only now: the scale-out itself is to succeed.
+                // Only now, so that SetDesiredCapacity itself succeeds.
                 self.scenario.background.begin(&self.local);
             }
             if wave < waves {
@@ -346,59 +243,84 @@ impl Run {
         Ok(())
     }
 
-    /// Looks at the invariants that hold at every moment.
-    pub fn look(&mut self) {
-        self.violations.extend(invariants::always(
-            &self.local,
-            std::slice::from_ref(&self.profile),
-        ));
-        self.violations.sort();
-        self.violations.dedup();
+    /// Checks the invariants that always hold.
+    pub fn look(&self) {
+        let profiles = std::slice::from_ref(&self.profile);
+        self.note_violations(invariants::always(&self.local, profiles));
     }
 
-    /// Nodes asked for.
+    pub(super) fn note_violations(&self, found: Vec<Violation>) {
+        let mut violations = self.violations.borrow_mut();
+        violations.extend(found);
+        violations.sort();
+        violations.dedup();
+    }
+
+    /// Waits until `holds`, which is called each time that `every` has passed. Returns how long it waited.
+    ///
+    /// # Errors
+    /// If it does not hold within an hour, with the history.
+    pub async fn until(
+        &self,
+        what: &str,
+        every: Duration,
+        holds: impl Fn(&Self) -> bool,
+    ) -> Result<Duration> {
+        let begun = Instant::now();
+        while !holds(self) {
+            anyhow::ensure!(
+                begun.elapsed() < Duration::from_secs(3600),
+                "waited an hour for {what}:\n{}",
+                self.history().join("\n")
+            );
+            tokio::time::sleep(every).await;
+        }
+        Ok(begun.elapsed())
+    }
+
+    /// The nodes to launch.
     #[must_use]
     pub fn nodes(&self) -> usize {
         self.scenario.nodes
     }
 
-    /// How often the invariants are to be looked at.
+    /// How often the invariants are checked.
     #[must_use]
     pub fn look_every(&self) -> Duration {
         self.scenario.look_every
     }
 
-    /// Whether no execution runs, nor `reconcile`.
+    /// Whether neither an execution nor `reconcile` is running.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         *self.shared.running.borrow() == 0
     }
 
-    /// Whether it has gone on for so long that it must be called hung.
+    /// Whether the run has taken longer than its limit.
     #[must_use]
     pub fn is_over_limit(&self) -> bool {
         self.started.elapsed() >= self.scenario.limit
     }
 
-    /// Executions that have ended.
+    /// How the executions have ended that are over.
     #[must_use]
     pub fn verdicts(&self) -> Vec<Verdict> {
         self.shared.verdicts.borrow().clone()
     }
 
-    /// When the executions ran that have ended, in the order of [`Run::verdicts`].
+    /// When these executions ran, in the order of [`Run::verdicts`].
     #[must_use]
     pub fn timings(&self) -> Vec<Timing> {
         self.shared.timings.borrow().clone()
     }
 
-    /// How often a retrier of the state machine did a task again, over all executions.
+    /// How many retries of tasks there were, over all executions.
     #[must_use]
     pub fn retries(&self) -> usize {
         self.shared.retries.get()
     }
 
-    /// What the functions have used of Lambda, by function.
+    /// What each function has used of Lambda.
     #[must_use]
     pub fn lambda_usage(&self) -> BTreeMap<String, Usage> {
         self.shared.lambda.usage()
@@ -407,7 +329,7 @@ impl Run {
     /// Invokes `reconcile` by hand, as its schedule does, with these profiles and limits.
     ///
     /// # Errors
-    /// The function's.
+    /// The function's error.
     pub async fn reconcile(&self, profiles: &[Value], limits: &Value) -> Result<Value, TaskError> {
         let payload =
             json!({"stateMachineArn": MACHINE_ARN, "profiles": profiles, "limits": limits});
@@ -417,23 +339,23 @@ impl Run {
     /// Invokes a function by hand.
     ///
     /// # Errors
-    /// The function's.
+    /// The function's error.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskError> {
         self.shared.lambda.invoke(function, payload).await
     }
 
-    /// What the functions have measured since this was last asked, as documents of the embedded metric format.
+    /// The functions' metrics since the last call, as documents of the embedded metric format.
     pub fn measured(&self) -> Vec<Value> {
         self.shared.lambda.measured()
     }
 
-    /// What `reconcile` returned, each time that it was invoked otherwise.
+    /// What `reconcile` returned each time that its schedule or its rule invoked it.
     #[must_use]
     pub fn reconcile_reports(&self) -> Vec<Value> {
         self.shared.reports.borrow().clone()
     }
 
-    /// What happened, line by line.
+    /// The history, line by line.
     #[must_use]
     pub fn history(&self) -> Vec<String> {
         self.shared.history.borrow().clone()
@@ -443,15 +365,27 @@ impl Run {
 /// Runs a scenario from an ordinary thread, on a paused clock of its own.
 ///
 /// # Errors
-/// When it cannot be set up.
+/// If it cannot be set up.
 pub fn simulate(scenario: Scenario) -> Result<(Report, Vec<String>)> {
     simulate_watched(scenario, |_| ())
 }
 
-/// As [`simulate`]; `watch` is told how far it has come.
+/// As [`simulate`]; the history is one text.
 ///
 /// # Errors
-/// When it cannot be set up.
+/// If it cannot be set up, or an invariant is violated; the error has the history.
+pub fn simulate_checked(scenario: Scenario) -> Result<(Report, String)> {
+    let (report, history) = simulate(scenario)?;
+    let history = history.join("\n");
+    let violations = &report.violations;
+    anyhow::ensure!(violations.is_empty(), "{violations:#?}\n{history}");
+    Ok((report, history))
+}
+
+/// As [`simulate`]; `watch` gets the progress.
+///
+/// # Errors
+/// If it cannot be set up.
 pub fn simulate_watched(
     scenario: Scenario,
     watch: impl FnMut(Progress),
@@ -466,7 +400,7 @@ pub fn simulate_watched(
 /// Runs a future on one thread with a paused clock.
 ///
 /// # Errors
-/// The future's own.
+/// The future's error.
 pub fn on_paused_clock<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,5 +1,5 @@
-//! Other ways to choose an address than the product's, for comparison only. Each is the product's own handlers with one
-//! thing taken away or replaced, so that nothing else differs.
+//! Other ways to choose an address than the product's, for comparison only. Each uses the product's own handlers, with one
+//! thing removed or replaced, so that nothing else differs.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
@@ -9,22 +9,22 @@ use hookline_domain::error::{Error, Result};
 use hookline_local::LocalAws;
 use serde_json::{Value, json};
 
-/// As many addresses as the public samples try from one listing.
+/// How many addresses the public samples try from one listing.
 const CANDIDATES: usize = 15;
-/// How many of the lowest addresses a random choice is spread over.
+/// A random choice skips up to this many of the lowest addresses.
 const WINDOW: u64 = 64;
 
 /// How an address is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Strategy {
-    /// The product's: the r-th lowest free for the r-th launch in flight, which waits for its turn.
+    /// The product's: the r-th launch in flight takes the r-th lowest free address, and waits for its turn.
     #[default]
     Rank,
-    /// The lowest free; after a conflict there is a new listing. Nobody waits for a turn.
+    /// The lowest free address. After a conflict there is a new listing. No launch waits for a turn.
     LowestFree,
-    /// The lowest free above a random one of the lowest; after a conflict there is a new listing.
+    /// The lowest free address above a random one of the lowest. After a conflict there is a new listing.
     RandomWindow,
-    /// The lowest free; after a conflict the next, 15 at most, all from one listing (as the public samples do).
+    /// The lowest free address; after a conflict the next one. At most 15, all from one listing, as the public samples do.
     NextOnConflict,
 }
 
@@ -62,7 +62,7 @@ impl Strategy {
     /// Runs `PlanInterfaces` by this strategy.
     ///
     /// # Errors
-    /// The handler's own.
+    /// The handler's error.
     pub async fn plan(
         self,
         local: &LocalAws,
@@ -70,7 +70,7 @@ impl Strategy {
         mut payload: Value,
     ) -> Result<Value> {
         if self != Self::Rank {
-            // A selector that covers nobody: the plan sees the interfaces, and no launch in flight.
+            // A selector that selects no instance: the plan sees the interfaces, and no launch in flight.
             payload["profile"]["selector"] = json!({"tag": {"key": "of-no-instance"}});
         }
         if self == Self::RandomWindow {
@@ -90,7 +90,7 @@ impl Strategy {
     /// Runs `CreateInterfaces` by this strategy.
     ///
     /// # Errors
-    /// The handler's own; `AddressContention` when the candidates are used up.
+    /// The handler's error; `AddressContention` if no candidate is left.
     pub async fn create(self, context: Context, payload: Value) -> Result<Value> {
         let mut answer =
             handlers::create_interfaces::handle(context.clone(), payload.clone()).await?;
@@ -137,7 +137,7 @@ impl Strategy {
     }
 }
 
-/// The addresses of a slot's subnets that a random choice passes over.
+/// The addresses of a slot's subnets that a random choice skips.
 fn skip(local: &LocalAws, slot: &Value, skipped: u64) -> Vec<String> {
     let ids = slot["subnetIds"]
         .as_array()
@@ -156,7 +156,7 @@ fn skip(local: &LocalAws, slot: &Value, skipped: u64) -> Vec<String> {
     })
 }
 
-/// The same number for the same launch and round, another for others.
+/// A number that is the same for the same launch and round, and differs otherwise.
 fn random_below(most: u64, payload: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
     payload["node"]["instanceId"].to_string().hash(&mut hasher);

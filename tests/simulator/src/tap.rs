@@ -1,40 +1,37 @@
-//! Where faults strike: between the SDK and the simulated AWS, each call of the functions passes a tap that knows its
-//! position, and whose call it is.
+//! The tap injects faults. It stands between the SDK and the fake AWS, and knows the position of each call and
+//! which function makes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use hookline_local::{Fault, FaultKind, LocalAws};
 use tokio::sync::Notify;
 
 use hookline_testkit::connector::InProcess;
 
-/// What happens to one call of a function.
+/// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Strike {
-    /// Refused as EC2 refuses what is over its rate.
+pub enum FaultAction {
+    /// It is throttled.
     Throttle,
-    /// HTTP 500, no effect.
+    /// It fails with HTTP 500, and has no effect.
     ServerError,
-    /// The connection is reset before the call took effect.
+    /// The connection is reset before the call takes effect.
     ResetBefore,
-    /// The call took effect; its response is lost.
+    /// The call takes effect, but its response is lost.
     ResponseLost,
-    /// The answer takes longer than the function may run.
+    /// The response takes longer than the function's timeout.
     Slow,
-    /// The function is killed before the call goes out.
+    /// The function is killed before it sends the call.
     KilledBefore,
-    /// The function is killed once the call has taken effect.
+    /// The function is killed after the call takes effect.
     KilledAfter,
 }
 
-impl Strike {
+impl FaultAction {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Throttle,
@@ -61,10 +58,10 @@ impl Strike {
     }
 }
 
-/// What somebody else does in the middle of a run.
-pub type Interference = Box<dyn FnOnce(&LocalAws) + Send>;
+/// Something that somebody does in the middle of a run.
+pub type Intervention = Box<dyn FnOnce(&LocalAws) + Send>;
 
-/// Which calls are struck, by their position from 0, over all functions of a run.
+/// The faults, by the position of their calls. Positions are counted from 0, over all functions of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tap {
     inner: Arc<Mutex<Inner>>,
@@ -73,8 +70,8 @@ pub struct Tap {
 #[derive(Default)]
 struct Inner {
     passed: usize,
-    strikes: BTreeMap<usize, Strike>,
-    interferences: BTreeMap<usize, Interference>,
+    strikes: BTreeMap<usize, FaultAction>,
+    interventions: BTreeMap<usize, Intervention>,
     actions: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -88,8 +85,8 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Tap {
-    /// Strikes the call at `position`, counted from now on.
-    pub fn strike(&self, position: usize, strike: Strike) {
+    /// Injects a fault into the call at `position`, counted from now on.
+    pub fn strike(&self, position: usize, strike: FaultAction) {
         let mut inner = self.lock();
         let position = inner.passed + position;
         inner.strikes.insert(position, strike);
@@ -102,14 +99,14 @@ impl Tap {
     }
 
     /// Does something just before the call at `position`, counted from now on.
-    pub fn interfere(&self, position: usize, interference: Interference) {
+    pub fn interfere(&self, position: usize, intervention: Intervention) {
         let mut inner = self.lock();
         let position = inner.passed + position;
-        inner.interferences.insert(position, interference);
+        inner.interventions.insert(position, intervention);
     }
 
     /// The actions that each function has called, as IAM names them: `ec2:CreateTags`. The state machine is one of
-    /// those that call. A call counts whatever came of it: permission is asked for first.
+    /// those that call. A refused call counts too: IAM is checked first.
     #[must_use]
     pub fn actions(&self) -> BTreeMap<String, BTreeSet<String>> {
         self.lock().actions.clone()
@@ -124,13 +121,13 @@ impl Tap {
             .insert(action);
     }
 
-    fn next(&self) -> (Option<Strike>, Option<Interference>) {
+    fn next(&self) -> (Option<FaultAction>, Option<Intervention>) {
         let mut inner = self.lock();
         let position = inner.passed;
         inner.passed += 1;
         (
             inner.strikes.remove(&position),
-            inner.interferences.remove(&position),
+            inner.interventions.remove(&position),
         )
     }
 
@@ -139,7 +136,7 @@ impl Tap {
     }
 }
 
-/// The HTTP client of one sandbox: through the tap to the simulated AWS. A kill is told to the sandbox.
+/// The HTTP connector of one sandbox: through the tap to the fake AWS. It notifies the sandbox when a fault kills it.
 #[derive(Clone)]
 pub struct Tapped {
     tap: Tap,
@@ -168,20 +165,10 @@ impl Tapped {
         }
     }
 
-    /// Told when a fault kills the sandbox.
+    /// Is notified when a fault kills the sandbox.
     #[must_use]
     pub fn killed(&self) -> Arc<Notify> {
         Arc::clone(&self.killed)
-    }
-}
-
-impl HttpClient for Tapped {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 }
 
@@ -189,31 +176,31 @@ impl HttpConnector for Tapped {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let this = self.clone();
         HttpConnectorFuture::new(async move {
-            // What is no call of an action is for the simulated AWS to refuse.
+            // A request without an action is refused by the fake AWS.
             if let Some(action) = action(&request) {
                 this.tap.note(&this.function, action);
             }
-            let (strike, interference) = this.tap.next();
-            if let Some(interfere) = interference {
+            let (strike, intervention) = this.tap.next();
+            if let Some(interfere) = intervention {
                 interfere(&this.local);
             }
             let Some(strike) = strike else {
                 return this.through.call(request).await;
             };
-            // Strikes the very next call that the model sees, which is this one: nothing is awaited in between.
+            // The next call that the fake AWS gets is this one, because nothing is awaited in between.
             let fault = |kind| this.local.inject(Fault::on("*", kind));
             match strike {
-                Strike::Throttle => fault(FaultKind::Throttle),
-                Strike::ServerError => fault(FaultKind::InternalError),
-                Strike::ResetBefore => fault(FaultKind::ResetBefore),
-                Strike::ResponseLost => fault(FaultKind::ResetAfter),
-                // Longer than any function may run.
-                Strike::Slow => fault(FaultKind::Delay(Duration::from_secs(1000))),
-                Strike::KilledBefore => {
+                FaultAction::Throttle => fault(FaultKind::Throttle),
+                FaultAction::ServerError => fault(FaultKind::InternalError),
+                FaultAction::ResetBefore => fault(FaultKind::ResetBefore),
+                FaultAction::ResponseLost => fault(FaultKind::ResetAfter),
+                // Longer than any function's timeout.
+                FaultAction::Slow => fault(FaultKind::Delay(Duration::from_secs(1000))),
+                FaultAction::KilledBefore => {
                     this.killed.notify_one();
                     return std::future::pending().await;
                 }
-                Strike::KilledAfter => {
+                FaultAction::KilledAfter => {
                     let _ = this.through.call(request).await;
                     this.killed.notify_one();
                     return std::future::pending().await;

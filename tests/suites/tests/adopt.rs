@@ -1,20 +1,20 @@
-//! `adopt` in virtual time: nodes that are in service already get their interfaces, and none is ended by it.
+//! `adopt` in virtual time: nodes that are InService already get their interfaces, and none is terminated by it.
 
-// Helpers of tests may fail as tests do, and JSON is indexed by name here.
+// Helpers of tests may panic as tests do. JSON is indexed by name.
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use hookline_domain::tags::own::ADOPTED_AT;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::{Fault, FaultKind};
-use hookline_simulator::faults::launching;
+use hookline_simulator::cells::launching;
 use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
-use hookline_testkit::deployment::json_call;
 use hookline_testkit::invariants;
+use hookline_testkit::json_api::json_call;
 use hookline_testkit::scene::{HOOK, Size};
 use serde_json::{Value, json};
 
@@ -40,8 +40,8 @@ async fn nodes_of_before(scenario: Scenario) -> Result<Run> {
     let nodes = scenario.nodes;
     let events = u32::try_from(nodes)?;
     let run = Run::new(scenario).await?;
-    let nobody = Disturbance::drop().detail_type(LAUNCH).times(events);
-    run.local.eventbridge().disturb(nobody);
+    let lost = Disturbance::drop().detail_type(LAUNCH).times(events);
+    run.local.eventbridge().disturb(lost);
     // Who builds the scene is not who is measured.
     run.local
         .with_world(|world| world.kernel.settings.throttle = false);
@@ -71,15 +71,7 @@ async fn nodes_of_before(scenario: Scenario) -> Result<Run> {
 }
 
 async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<()> {
-    let begun = tokio::time::Instant::now();
-    while !holds(run) {
-        ensure!(
-            begun.elapsed() < Duration::from_secs(3600),
-            "waited in vain for {what}:\n{}",
-            run.history().join("\n")
-        );
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    run.until(what, Duration::from_secs(1), holds).await?;
     Ok(())
 }
 
@@ -166,10 +158,9 @@ fn marked(run: &Run) -> usize {
 }
 
 #[test]
-fn nodes_of_long_ago_get_the_lowest_addresses_without_a_conflict_and_stay_in_service() -> Result<()>
-{
+fn old_nodes_get_the_lowest_addresses_without_a_conflict_and_stay_in_service() -> Result<()> {
     on_paused_clock(async {
-        let mut run = nodes_of_before(scenario(30)).await?;
+        let run = nodes_of_before(scenario(30)).await?;
         let (nodes, mark) = (in_service(&run), run.local.calls().len());
         let report = adopt_with(&run, &json!({"dryRun": true})).await;
         assert_eq!(
@@ -212,9 +203,9 @@ fn nodes_of_long_ago_get_the_lowest_addresses_without_a_conflict_and_stay_in_ser
 }
 
 #[test]
-fn launches_at_the_same_time_plan_other_addresses() -> Result<()> {
+fn concurrent_launches_plan_other_addresses() -> Result<()> {
     on_paused_clock(async {
-        let mut run = nodes_of_before(scenario(12)).await?;
+        let run = nodes_of_before(scenario(12)).await?;
         adopt(&run).await;
         // Their marks must show before the launches plan, as EC2's listings lag.
         run.scene.scale(GROUP, 20).await?;
@@ -230,7 +221,7 @@ fn launches_at_the_same_time_plan_other_addresses() -> Result<()> {
 }
 
 #[test]
-fn two_rounds_at_once_start_one_execution_for_each() -> Result<()> {
+fn two_concurrent_rounds_start_one_execution_for_each_node() -> Result<()> {
     on_paused_clock(async {
         let run = nodes_of_before(scenario(3)).await?;
         let (one, two) = tokio::join!(adopt(&run), adopt(&run));
@@ -246,7 +237,7 @@ fn two_rounds_at_once_start_one_execution_for_each() -> Result<()> {
 }
 
 #[test]
-fn a_failure_leaves_the_node_in_service_and_the_next_round_tries_again() -> Result<()> {
+fn failure_leaves_the_node_in_service_and_the_next_round_retries() -> Result<()> {
     on_paused_clock(async {
         let run = nodes_of_before(scenario(1)).await?;
         let nodes = in_service(&run);
@@ -274,7 +265,7 @@ fn a_failure_leaves_the_node_in_service_and_the_next_round_tries_again() -> Resu
 }
 
 #[test]
-fn an_occupied_device_index_is_said_by_name_and_nothing_is_harmed() -> Result<()> {
+fn occupied_device_index_is_reported_and_nothing_is_changed() -> Result<()> {
     on_paused_clock(async {
         let run = nodes_of_before(scenario(2)).await?;
         let nodes = in_service(&run);
@@ -307,7 +298,7 @@ fn an_occupied_device_index_is_said_by_name_and_nothing_is_harmed() -> Result<()
         );
         to_rest(&run).await?;
 
-        // Whoever starts an execution all the same, or attaches it a moment too early, is told by the execution.
+        // If somebody still starts an execution, or attaches an interface too early, the execution fails with the reason.
         let mut input = json!({"profile": run.scene.profile(GROUP)});
         input["event"] = json!({
             "id": "by-hand", "source": "hookline", "detail-type": "Hookline Adopt Node", "account": "123456789012",
@@ -332,7 +323,7 @@ fn an_occupied_device_index_is_said_by_name_and_nothing_is_harmed() -> Result<()
 }
 
 #[test]
-fn every_page_is_read_and_a_group_that_no_profile_covers_is_not_looked_at() -> Result<()> {
+fn every_page_is_read_and_groups_without_a_profile_are_not_described() -> Result<()> {
     on_paused_clock(async {
         // More than one call of DescribeInstances takes.
         let run = nodes_of_before(scenario(210)).await?;
@@ -356,8 +347,7 @@ fn every_page_is_read_and_a_group_that_no_profile_covers_is_not_looked_at() -> R
 }
 
 #[test]
-fn a_payload_that_cannot_be_read_names_the_field_and_a_bad_profile_does_not_stop_the_others()
--> Result<()> {
+fn invalid_payload_names_the_field_and_an_invalid_profile_does_not_stop_the_others() -> Result<()> {
     on_paused_clock(async {
         let run = nodes_of_before(scenario(1)).await?;
         let good = json!({"stateMachineArn": MACHINE_ARN, "profiles": []});

@@ -1,6 +1,6 @@
-//! What the documents say of names, states, waits and profiles is what the code and the state machine say.
+//! The documents name the same errors, states, waits and profile fields as the code and the state machine.
 
-// JSON is indexed by name here, which gives null where nothing is.
+// JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
@@ -72,7 +72,7 @@ fn every_error_is_in_errors_md_and_nothing_else() -> Result<()> {
 }
 
 #[test]
-fn errors_md_names_no_error_that_there_is_not() -> Result<()> {
+fn errors_md_names_no_unknown_error() -> Result<()> {
     let states = states()?;
     let errors = errors_of(&states);
     for name in ERRORS
@@ -87,7 +87,7 @@ fn errors_md_names_no_error_that_there_is_not() -> Result<()> {
     Ok(())
 }
 
-/// The longest that a retrier waits, as the row of `docs/errors.md` says it.
+/// The longest waits of a retrier, as a row of `docs/errors.md`.
 fn row(retrier: &Retrier) -> Result<String> {
     let (Some(retries), Some(first), Some(factor), Some(longest)) = (
         retrier.max_attempts,
@@ -148,7 +148,7 @@ fn hook_md_says_how_long_an_execution_may_take() -> Result<()> {
 #[test]
 fn every_state_is_in_its_document_with_its_type_and_what_it_adds() -> Result<()> {
     states_are_told(LAUNCH_NODE, STATES)?;
-    // The tables of naming.md are many; that of the states begins with its heading.
+    // naming.md has many tables. The one of the states comes after its heading.
     let (_, states) = NAMING
         .split_once("## The state machine")
         .context("no section")?;
@@ -244,7 +244,7 @@ fn naming_md_has_every_field_variable_and_preset() -> Result<()> {
     Ok(())
 }
 
-/// The documents that people read.
+/// The documents whose links are checked.
 fn documents() -> Result<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut found = vec![root.join("README.md"), root.join("CHANGELOG.md")];

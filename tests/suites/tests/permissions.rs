@@ -1,8 +1,8 @@
-//! Each function may call the actions that it calls, no more and no fewer: `functions/permissions.json` is held against what
-//! the functions call in virtual time, in launches that go well and in those where something goes wrong. That no fault
-//! at any place leads to another action is checked by `simulation`.
+//! Each function may call exactly the actions that it calls. This compares `functions/permissions.json` with the calls of the
+//! functions in virtual time, in launches with and without faults. `simulation` checks that no fault at any call leads to
+//! another action.
 
-// JSON is indexed by name here, which gives null where nothing is.
+// JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +13,13 @@ use hookline_domain::tags::own::{INSTANCE_ID, NETWORK};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{Fault, FaultKind, Settings};
-use hookline_simulator::faults::{Astray, Cell, Meanwhile, launching, run_cell};
+use hookline_simulator::cells::{Cell, DeliveryFault, Interference, launching};
+use hookline_simulator::faults::run_cell;
 use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
 use hookline_statemachine::state::State;
 use hookline_statemachine::{LAUNCH_NODE, NAME_NODE, StateMachine};
-use hookline_testkit::deployment::json_call;
+use hookline_testkit::calls::FunctionCalls as _;
+use hookline_testkit::json_api::json_call;
 use hookline_testkit::naming::{self, PlainGroup};
 use hookline_testkit::permissions::{Actions, allowed, difference, needed};
 use hookline_testkit::scene::{HOOK, Size};
@@ -36,16 +38,8 @@ fn scenario(nodes: usize) -> Scenario {
 }
 
 /// Waits until `holds`.
-async fn until(run: &mut Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<()> {
-    let begun = tokio::time::Instant::now();
-    while !holds(run) {
-        ensure!(
-            begun.elapsed() < Duration::from_secs(3600),
-            "waited in vain for {what}:\n{}",
-            run.history().join("\n")
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<()> {
+    run.until(what, Duration::from_millis(200), holds).await?;
     Ok(())
 }
 
@@ -112,7 +106,7 @@ fn a_create_that_is_refused() -> Result<Actions> {
         run.local
             .inject(Fault::on("CreateNetworkInterface", refused).skip(2));
         run.launch().await?;
-        until(&mut run, "the replacement", |run| in_service(run) == 1).await?;
+        until(&run, "the replacement", |run| in_service(run) == 1).await?;
         Ok(run.tap.actions())
     })
 }
@@ -122,9 +116,9 @@ fn an_interface_too_many() -> Result<Actions> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1)).await?;
         run.launch().await?;
-        until(&mut run, "an attachment", |run| made(run).1 > 0).await?;
+        until(&run, "an attachment", |run| made(run).1 > 0).await?;
         leave_behind(&run, &waiting(&run)?)?;
-        until(&mut run, "the node", |run| in_service(run) == 1).await?;
+        until(&run, "the node", |run| in_service(run) == 1).await?;
         ensure!(made(&run) == (4, 4), "{:?}", made(&run));
         Ok(run.tap.actions())
     })
@@ -138,7 +132,7 @@ fn an_abandon_by_tag() -> Result<Actions> {
         let lost = hookline_local::eventbridge::Disturbance::drop().times(1);
         run.local.eventbridge().disturb(lost);
         run.launch().await?;
-        until(&mut run, "a launch", |run| waiting(run).is_ok()).await?;
+        until(&run, "a launch", |run| waiting(run).is_ok()).await?;
         let instance = waiting(&run)?;
         let mut profile = run.scene.profile(GROUP);
         profile["selector"] = json!({"tag": {"key": "hookline-profile"}});
@@ -172,17 +166,17 @@ fn an_execution_that_is_stopped() -> Result<Actions> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1)).await?;
         run.launch().await?;
-        until(&mut run, "an attachment", |run| made(run).1 > 0).await?;
+        until(&run, "an attachment", |run| made(run).1 > 0).await?;
         let call = json!({"stateMachineArn": hookline_simulator::run::MACHINE_ARN});
         let listed = json_call(&run.local, "AWSStepFunctions.ListExecutions", &call).await?;
         let call = json!({"executionArn": listed["executions"][0]["executionArn"]});
         json_call(&run.local, "AWSStepFunctions.StopExecution", &call).await?;
-        until(&mut run, "the replacement", |run| in_service(run) == 1).await?;
+        until(&run, "the replacement", |run| in_service(run) == 1).await?;
         Ok(run.tap.actions())
     })
 }
 
-/// Interfaces that nobody owns: one is marked and deleted, one is marked and owned again.
+/// Orphaned interfaces: one is marked and deleted, one is marked and then no longer orphaned.
 fn interfaces_that_nobody_owns() -> Result<Actions> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1)).await?;
@@ -203,7 +197,7 @@ fn interfaces_that_nobody_owns() -> Result<Actions> {
                     .is_some_and(|ids| ids.iter().any(|id| id == interface))
             })
         };
-        until(&mut run, "the mark", |run| reported(run, "marked", &back)).await?;
+        until(&run, "the mark", |run| reported(run, "marked", &back)).await?;
         run.scene
             .ec2
             .attach_network_interface()
@@ -212,14 +206,11 @@ fn interfaces_that_nobody_owns() -> Result<Actions> {
             .device_index(9)
             .send()
             .await?;
-        until(&mut run, "the end of the mark", |run| {
+        until(&run, "the end of the mark", |run| {
             reported(run, "unmarked", &back)
         })
         .await?;
-        until(&mut run, "the delete", |run| {
-            reported(run, "deleted", &left)
-        })
-        .await?;
+        until(&run, "the delete", |run| reported(run, "deleted", &left)).await?;
         Ok(run.tap.actions())
     })
 }
@@ -257,13 +248,13 @@ async fn node_in_service(heard_of: bool) -> Result<Run> {
     scenario.reconcile = false;
     let mut run = Run::new(scenario).await?;
     if !heard_of {
-        let nobody = hookline_local::eventbridge::Disturbance::drop()
+        let lost = hookline_local::eventbridge::Disturbance::drop()
             .detail_type("EC2 Instance-launch Lifecycle Action")
             .times(1);
-        run.local.eventbridge().disturb(nobody);
+        run.local.eventbridge().disturb(lost);
     }
     run.launch().await?;
-    until(&mut run, "a launch", |run| waiting(run).is_ok()).await?;
+    until(&run, "a launch", |run| waiting(run).is_ok()).await?;
     run.scene
         .autoscaling
         .complete_lifecycle_action()
@@ -273,7 +264,7 @@ async fn node_in_service(heard_of: bool) -> Result<Run> {
         .lifecycle_action_result("CONTINUE")
         .send()
         .await?;
-    until(&mut run, "the node", |run| in_service(run) == 1).await?;
+    until(&run, "the node", |run| in_service(run) == 1).await?;
     Ok(run)
 }
 
@@ -288,7 +279,7 @@ async fn adopt(run: &Run) -> Result<Value> {
 
 fn a_node_that_is_adopted() -> Result<Actions> {
     on_paused_clock(async {
-        let mut run = node_in_service(false).await?;
+        let run = node_in_service(false).await?;
         // Until every view of EC2 shows it running.
         tokio::time::sleep(Duration::from_secs(120)).await;
         let round = adopt(&run).await?;
@@ -298,8 +289,8 @@ fn a_node_that_is_adopted() -> Result<Actions> {
                 .is_some_and(|ids| ids.len() == 1),
             "{round:#}"
         );
-        until(&mut run, "the interfaces", |run| made(run) == (4, 4)).await?;
-        until(&mut run, "the execution's end", Run::is_idle).await?;
+        until(&run, "the interfaces", |run| made(run) == (4, 4)).await?;
+        until(&run, "the execution's end", Run::is_idle).await?;
         Ok(run.tap.actions())
     })
 }
@@ -357,16 +348,16 @@ fn called() -> Result<Actions> {
         nodes_without_a_hook()?,
     ];
     for astray in [
-        Astray::Duplicate,
-        Astray::DuplicateLate,
-        Astray::Delayed,
-        Astray::Lost,
+        DeliveryFault::Duplicate,
+        DeliveryFault::DuplicateLate,
+        DeliveryFault::Delayed,
+        DeliveryFault::Lost,
     ] {
         scenes.push(run_cell(Cell::Event(astray), 1)?.actions);
     }
     for position in (0..32).step_by(6) {
-        for what in [Meanwhile::Terminated, Meanwhile::HookEnded] {
-            scenes.push(run_cell(Cell::Meanwhile { what, position }, 1)?.actions);
+        for what in [Interference::Terminated, Interference::HookEnded] {
+            scenes.push(run_cell(Cell::Interference { what, position }, 1)?.actions);
         }
     }
     for (caller, actions) in scenes.into_iter().flatten() {
@@ -378,7 +369,7 @@ fn called() -> Result<Actions> {
 #[test]
 fn each_function_may_call_what_it_calls_and_nothing_else() -> Result<()> {
     let (mut allowed, needed) = (allowed()?, needed(called()?));
-    // Calls no API action but Invoke, which is its engine's doing; below it is held against its file.
+    // A state machine calls no other API action. The test below compares it with its file.
     allowed.remove("name-node");
     let (lacking, idle) = (difference(&needed, &allowed), difference(&allowed, &needed));
     ensure!(
@@ -389,7 +380,7 @@ fn each_function_may_call_what_it_calls_and_nothing_else() -> Result<()> {
 }
 
 #[test]
-fn what_is_lacking_and_what_is_idle_is_found() -> Result<()> {
+fn missing_and_unused_permissions_are_found() -> Result<()> {
     let whole = allowed()?;
     for (caller, actions) in &whole {
         for action in actions {
@@ -450,7 +441,7 @@ fn iam_md_has_the_actions_of_each_function() -> Result<()> {
 
 /// The state machines' own calls are those of their files.
 #[test]
-fn the_state_machines_call_what_their_states_say() -> Result<()> {
+fn state_machines_may_call_what_their_states_call() -> Result<()> {
     for (name, file) in [("launch-node", LAUNCH_NODE), ("name-node", NAME_NODE)] {
         assert_eq!(allowed()?.remove(name), Some(calls_of(file)?), "{name}");
     }

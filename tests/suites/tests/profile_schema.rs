@@ -1,7 +1,7 @@
-//! A profile is right or wrong by the same rules wherever it is checked: by [`Profile::read`], by the JSON Schema, and by the
+//! The same rules decide whether a profile is valid wherever it is checked: in [`Profile::read`], in the JSON Schema, and in the
 //! words of `docs/profile.md`. The examples in `functions/fixtures/profiles` are also those of the CDK constructs' tests.
 
-// Helpers of tests may fail as tests do, and JSON is indexed by name here, which gives null where nothing is.
+// Helpers of tests may panic as tests do. JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use proptest::sample::Index;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-const WRITTEN: &str = include_str!("../../../functions/profile.schema.json");
+const SCHEMA: &str = include_str!("../../../functions/profile.schema.json");
 const PROFILE: &str = include_str!("../../../docs/profile.md");
 
 /// A profile that breaks one rule (see `functions/fixtures/profiles/README.md`).
@@ -28,7 +28,7 @@ struct Wrong {
     profile: Value,
     field: String,
     why: String,
-    /// Whether the rule is one that the schema has.
+    /// Whether the schema has the rule too.
     #[serde(default = "yes")]
     schema: bool,
 }
@@ -58,7 +58,7 @@ fn fixtures(kind: &str) -> Result<BTreeMap<String, Value>> {
     Ok(found)
 }
 
-/// A kind of profile: its fixtures, its schema, and the functions' way to read it.
+/// A kind of profile: its fixtures, its schema, and how the functions read it.
 struct Kind {
     folder: &'static str,
     schema: Value,
@@ -71,7 +71,7 @@ fn kinds() -> [Kind; 2] {
         Kind {
             folder: "profiles",
             schema: schema::profile().into(),
-            written: WRITTEN,
+            written: SCHEMA,
             read: |value| Profile::read(value).map(drop),
         },
         Kind {
@@ -94,7 +94,7 @@ impl Kind {
 }
 
 #[test]
-fn the_schemas_that_are_written_down_are_those_of_the_types() -> Result<()> {
+fn schema_files_are_those_of_the_types() -> Result<()> {
     for kind in kinds() {
         let written: Value = serde_json::from_str(kind.written)?;
         ensure!(
@@ -109,7 +109,7 @@ fn the_schemas_that_are_written_down_are_those_of_the_types() -> Result<()> {
 }
 
 #[test]
-fn what_is_right_is_accepted_by_both() -> Result<()> {
+fn valid_profile_is_accepted_by_code_and_schema() -> Result<()> {
     for kind in kinds() {
         let validator = kind.validator()?;
         for (name, profile) in kind.fixtures("valid")? {
@@ -123,7 +123,7 @@ fn what_is_right_is_accepted_by_both() -> Result<()> {
 }
 
 #[test]
-fn what_is_wrong_is_refused_with_the_field_and_by_the_schema_where_it_can() -> Result<()> {
+fn invalid_profile_is_refused_with_its_field_and_by_the_schema_where_it_can() -> Result<()> {
     for kind in kinds() {
         is_refused(&kind)?;
     }
@@ -156,7 +156,7 @@ fn is_refused(kind: &Kind) -> Result<()> {
     Ok(())
 }
 
-/// Every rule of `profile/validation.rs` has a wrong profile that it refuses: its remedy is among the answers.
+/// Every rule of `profile/validation.rs` has an invalid profile that it refuses: its remedy is in an error.
 #[test]
 fn every_rule_has_a_fixture_that_breaks_it() -> Result<()> {
     let rules = include_str!("../../../functions/domain/src/profile/validation.rs");
@@ -222,7 +222,7 @@ fn put(profile: &mut Value, at: &Index, value: Value) {
     replace(profile, &mut left, &value);
 }
 
-/// Whether what became an object was written as one: Serde also takes a list of the fields' values, the schema does not.
+/// Whether every object was written as an object. Serde also accepts a list of the fields' values; the schema does not.
 fn has_the_objects_of(given: &Value, read: &Value) -> bool {
     match (given, read) {
         (Value::Object(given), Value::Object(read)) => given.iter().all(|(name, value)| {
@@ -277,9 +277,9 @@ fn value() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// The schema refuses nothing that the functions take.
+    /// The schema refuses no profile that the functions accept.
     #[test]
-    fn what_the_functions_take_the_schema_takes(
+    fn profile_that_the_functions_accept_is_accepted_by_the_schema(
         changes in prop::collection::vec((any::<Index>(), value()), 1..4),
     ) {
         thread_local! {
@@ -336,7 +336,7 @@ fn fields<'a>(
             format!("{of}.{name}")
         };
         let inner = resolve(root, property);
-        // A bucket is one row: its two numbers come together.
+        // A bucket is one row with its two numbers.
         if inner["properties"].is_object() && path != "selector" && of != "requestRates" {
             fields(root, inner, &path, found);
         } else {
@@ -350,7 +350,7 @@ fn fields<'a>(
 
 #[test]
 fn profile_md_has_each_field_with_its_default_and_its_limits() -> Result<()> {
-    let root: Value = serde_json::from_str(WRITTEN)?;
+    let root: Value = serde_json::from_str(SCHEMA)?;
     let (above, slots) = PROFILE
         .split_once("### Slots")
         .context("no heading Slots")?;

@@ -1,7 +1,7 @@
-//! The walker that the simulator uses, held against the real engine: the same scenarios go through the same states and
-//! come to the same verdict in both.
+//! The walker of the scale-out simulator, compared with the real engine: in the same scenarios, both enter the same states and
+//! end the same way.
 //!
-//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
+//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails without them.
 
 use anyhow::{Context as _, Result};
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};
@@ -10,7 +10,7 @@ use hookline_testkit::scene::Size;
 use hookline_testkit::stage::Stage;
 use serde_json::Value;
 
-/// What goes wrong in a scenario.
+/// The faults of a scenario.
 type Trouble = fn(&LocalAws);
 
 const SCENARIOS: &[(&str, Trouble)] = &[
@@ -63,13 +63,13 @@ fn size() -> Size {
     }
 }
 
-/// What both tell of an execution.
+/// How an execution ended, as both report it.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
+struct Ending {
     states: Vec<String>,
     status: String,
     error: Option<String>,
-    /// What the output has: the rest differs from one simulated AWS to another.
+    /// The keys of the output. Its values differ between two fake AWSs.
     output: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ fn keys(output: Option<&Value>) -> Vec<String> {
     keys
 }
 
-fn by_the_walker(trouble: Trouble) -> Result<Told> {
+fn by_the_walker(trouble: Trouble) -> Result<Ending> {
     on_paused_clock(async move {
         let mut run = Run::new(Scenario::new(1, size(), 1)).await?;
         trouble(&run.local);
@@ -90,7 +90,7 @@ fn by_the_walker(trouble: Trouble) -> Result<Told> {
             anyhow::ensure!(!run.is_over_limit(), "no verdict: {:#?}", run.history());
         }
         let first = run.verdicts().into_iter().next().context("no verdict")?;
-        Ok(Told {
+        Ok(Ending {
             output: keys(first.output.as_ref()),
             states: first.states,
             status: first.status.to_owned(),
@@ -99,29 +99,29 @@ fn by_the_walker(trouble: Trouble) -> Result<Told> {
     })
 }
 
-async fn by_the_engine(trouble: Trouble) -> Result<Told> {
+async fn by_the_engine(trouble: Trouble) -> Result<Ending> {
     let stage = Stage::set(Settings::default(), &size()).await?;
     stage.group(GROUP).await?;
     trouble(&stage.local);
     stage.scene.scale(GROUP, 1).await?;
     let executions = stage.ended(1).await?;
-    // A replacement of a launch that was given up comes later.
+    // An abandoned launch is replaced later.
     let first = executions
         .iter()
         .find(|execution| execution.status != "RUNNING")
         .context("no execution")?;
-    let told = Told {
+    let ending = Ending {
         states: stage.deployment.states(&first.arn).await?,
         status: first.status.clone(),
         error: first.error.clone(),
         output: keys(first.output.as_ref()),
     };
     stage.deployment.shut_down().await;
-    Ok(told)
+    Ok(ending)
 }
 
 #[tokio::test]
-async fn the_walker_goes_the_way_of_the_real_engine() -> Result<()> {
+async fn walker_enters_the_same_states_as_the_real_engine() -> Result<()> {
     for (name, trouble) in SCENARIOS {
         let trouble = *trouble;
         let walked = std::thread::spawn(move || by_the_walker(trouble))

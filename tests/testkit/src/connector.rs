@@ -1,23 +1,28 @@
-//! The simulated AWS behind the real SDK: an HTTP client that hands every request to [`LocalAws::handle`].
+//! The fake AWS behind the real SDK: an HTTP connector that passes every request to [`LocalAws::handle`].
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use hookline_local::LocalAws;
 
-/// An SDK HTTP client without a network.
+/// An SDK HTTP client that sends every request through this connector.
+pub fn client(connector: impl HttpConnector + 'static) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// An SDK HTTP connector without a network.
 #[derive(Clone)]
 pub struct InProcess(LocalAws);
 
 impl InProcess {
-    /// A client of `local`.
+    /// A connector to `local`.
     #[must_use]
     pub fn new(local: &LocalAws) -> Self {
         Self(local.clone())
@@ -30,16 +35,6 @@ impl std::fmt::Debug for InProcess {
     }
 }
 
-impl HttpClient for InProcess {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
 impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let local = self.0.clone();
@@ -47,7 +42,7 @@ impl HttpConnector for InProcess {
             let request = request
                 .try_into_http1x()
                 .map_err(|error| ConnectorError::user(error.into()))?;
-            // The calls made here have their whole body in memory.
+            // All requests have their whole body in memory.
             let request =
                 request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
             let response = local
@@ -60,13 +55,13 @@ impl HttpConnector for InProcess {
     }
 }
 
-/// The SDK configuration that the product runs with, in front of `local`.
+/// The SDK configuration of the product, with calls to `local`.
 pub async fn product_config(local: &LocalAws) -> SdkConfig {
     let settings = hookline::aws::settings(aws_config::defaults(BehaviorVersion::latest()));
     config(local, settings).await
 }
 
-/// An SDK configuration as anybody has it, in front of `local`: its calls are not taken for Hookline's.
+/// A default SDK configuration, with calls to `local`. The calls do not count as Hookline's.
 pub async fn plain_config(local: &LocalAws) -> SdkConfig {
     config(local, aws_config::defaults(BehaviorVersion::latest())).await
 }
@@ -76,7 +71,7 @@ async fn config(local: &LocalAws, loader: ConfigLoader) -> SdkConfig {
     loader
         .region(Region::new(region))
         .credentials_provider(Credentials::from_keys("test", "test", None))
-        .http_client(InProcess::new(local))
+        .http_client(client(InProcess::new(local)))
         .load()
         .await
 }

@@ -1,8 +1,8 @@
-//! Which parts of a state machine an execution has been through, from the execution's history.
+//! Finds the parts of a state machine that an execution reached, from the execution's history.
 //!
-//! The parts are derived from the definition, so that a retrier, catcher or branch that is added later is one that
-//! some test must reach. The history names states and errors, not the rule that was applied; which one it was follows
-//! from the definition, as the Amazon States Language says: the first whose ErrorEquals has the error.
+//! The parts come from the definition, so a retrier, catcher or branch that is added later must be reached by
+//! some test. The history names states and errors, but not which retrier or catcher was used. That follows
+//! from the Amazon States Language: the first whose ErrorEquals has the error.
 
 use std::collections::BTreeSet;
 
@@ -16,16 +16,16 @@ use serde_json::Value;
 pub struct Part {
     /// The state's name.
     pub state: String,
-    /// What of the state.
+    /// Which part of the state.
     pub what: What,
 }
 
-/// What of a state.
+/// A part of a state.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
     /// The state itself.
     State,
-    /// The retrier with this index, followed by another try.
+    /// The retrier with this index, if a retry follows.
     Retry(usize),
     /// The catcher with this index.
     Catch(usize),
@@ -94,14 +94,14 @@ impl Definition {
         parts
     }
 
-    /// The parts that an execution has been through.
+    /// The parts that an execution reached.
     ///
     /// # Errors
-    /// When its history is not one of this definition.
+    /// If the history does not fit this definition.
     pub fn reached(&self, history: &[Value]) -> Result<BTreeSet<Part>> {
         let mut reached = BTreeSet::new();
         let mut current: Option<&str> = None;
-        // The error of the try before, until it is known what was made of it.
+        // The error of the last try, until it is known whether it was retried or caught.
         let mut error: Option<&str> = None;
         for event in history {
             let kind = event["type"].as_str().unwrap_or_default();
@@ -118,7 +118,7 @@ impl Definition {
             {
                 let retrier = self.state(state)?.retrier(failed);
                 let (retrier, _) =
-                    retrier.with_context(|| format!("{state} was tried again on {failed}"))?;
+                    retrier.with_context(|| format!("{state} was retried on {failed}"))?;
                 reached.insert(part(state, What::Retry(retrier)));
             } else if let Some(failed) = failure(event, kind) {
                 error = Some(failed);
@@ -127,7 +127,7 @@ impl Definition {
         Ok(reached)
     }
 
-    /// By which part an execution came from one state to another.
+    /// The part that led an execution from one state to another.
     fn way(&self, from: &str, error: Option<&str>, to: &str) -> Result<Option<Part>> {
         let state = self.state(from)?;
         if let Some(error) = error {
@@ -167,7 +167,7 @@ fn part(state: &str, what: What) -> Part {
     }
 }
 
-/// The error that an event tells of, if it is one of a task.
+/// The error in an event, if it is a task's.
 fn failure<'a>(event: &'a Value, kind: &str) -> Option<&'a str> {
     if kind.starts_with("Execution") {
         return None;
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_is_a_part() {
+    fn every_retrier_catcher_and_branch_is_a_part() {
         let parts: Vec<String> = definition()
             .parts()
             .iter()
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retrier_counts_when_another_try_follows() {
+    fn retrier_counts_if_a_retry_follows() {
         let events = [
             &[entered("A")][..],
             &tried("Z"),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_is_known_by_where_it_leads() {
+    fn branch_is_identified_by_its_target() {
         let events = [
             &[entered("A"), entered("B"), entered("A"), entered("B")][..],
             &[entered("C")],
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn another_state_machines_history_is_refused() {
+    fn history_of_another_state_machine_is_refused() {
         let went = |from: &str, to: &str| definition().reached(&[entered(from), entered(to)]);
         assert!(went("A", "D").is_err());
         assert!(went("B", "B").is_err());

@@ -1,5 +1,5 @@
 //! Hookline deployed on one machine. The state machine file, the engine that runs it, the function binaries and the
-//! Runtime API are the real ones; EC2, Auto Scaling and EventBridge are simulated.
+//! Runtime API are the real ones. EC2, Auto Scaling and EventBridge are the fake AWS.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,14 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use bytes::Bytes;
 use hookline_local::LocalAws;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::server::Server;
 use hookline_statemachine::LAUNCH_NODE;
 use serde_json::{Value, json};
 
-/// The functions, and the names by which the state machines' files speak of them.
+use crate::json_api::json_call;
+use crate::rules::{put_rule, put_rule_with_pattern};
+use crate::wait::wait_for;
+
+/// The functions, and the placeholders of their ARNs in the state machines' files.
 pub const FUNCTIONS: [(&str, &str); 7] = [
     ("tag-node", "TagNodeFunctionArn"),
     ("plan-interfaces", "PlanInterfacesFunctionArn"),
@@ -25,10 +28,10 @@ pub const FUNCTIONS: [(&str, &str); 7] = [
     ("name-nodes", "NameNodesFunctionArn"),
 ];
 
-/// The timeout of every function: below the 90 s after which the state machine gives up on a task.
+/// The timeout of every function. It is below the 90 s that the state machine gives a task.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where the tools are that `cargo xtask` sets up.
+/// The paths of the tools that `cargo xtask` sets up.
 #[derive(Debug, Clone)]
 pub struct Tools {
     /// The folder of the function binaries.
@@ -38,11 +41,11 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// From `HOOKLINE_FUNCTIONS_DIR` and `HOOKLINE_PYTHON`. What is relative is meant from the root of the workspace:
+    /// From `HOOKLINE_FUNCTIONS_DIR` and `HOOKLINE_PYTHON`. A relative path is relative to the root of the workspace, although
     /// cargo runs a test in the folder of its package.
     ///
     /// # Errors
-    /// When either is not set: `cargo xtask test` and `cargo xtask demo` set them.
+    /// If either is not set: `cargo xtask test` and `cargo xtask demo` set them.
     pub fn from_environment() -> Result<Self> {
         let path = |name: &str| {
             let path = std::env::var_os(name).with_context(|| {
@@ -61,20 +64,20 @@ impl Tools {
     }
 }
 
-/// A running deployment. [`Deployment::shut_down`] ends what it started; dropping it does so too, less tidily.
+/// A running deployment. [`Deployment::shut_down`] ends its processes. Dropping it kills them.
 pub struct Deployment {
-    /// The simulated AWS.
+    /// The fake AWS.
     pub local: LocalAws,
-    /// The one endpoint.
+    /// The endpoint of all services.
     pub endpoint: String,
-    /// The ARN of the state machine that this speaks of: `launch-node`, unless [`Deployment::turn_to`] said otherwise.
+    /// The ARN of the state machine in use: `launch-node`, until [`Deployment::turn_to`] changes it.
     pub state_machine_arn: String,
-    /// What stands in the state machines' files, and the ARN in its place.
+    /// The placeholders in the state machines' files, and their ARNs.
     functions: Vec<(String, String)>,
     _server: Server,
 }
 
-/// An execution, as DescribeExecution tells of it.
+/// An execution, as DescribeExecution returns it.
 #[derive(Debug, Clone)]
 pub struct Execution {
     /// Its ARN.
@@ -83,19 +86,19 @@ pub struct Execution {
     pub status: String,
     /// Its input.
     pub input: Value,
-    /// Its output, when it succeeded.
+    /// Its output, if it succeeded.
     pub output: Option<Value>,
-    /// Its error, when it failed.
+    /// Its error, if it failed.
     pub error: Option<String>,
-    /// Its cause, when it failed.
+    /// Its cause, if it failed.
     pub cause: Option<String>,
 }
 
 impl Deployment {
-    /// Deploys: functions, engine, state machine.
+    /// Deploys the functions, the engine and the state machine.
     ///
     /// # Errors
-    /// When a part does not start.
+    /// If a part does not start.
     pub async fn start(local: LocalAws, tools: &Tools, logs: Option<&Path>) -> Result<Self> {
         Self::start_with(local, tools, logs, LAUNCH_NODE).await
     }
@@ -103,7 +106,7 @@ impl Deployment {
     /// The same with another state machine definition, such as one whose waits are shorter.
     ///
     /// # Errors
-    /// When a part does not start.
+    /// If a part does not start.
     pub async fn start_with(
         local: LocalAws,
         tools: &Tools,
@@ -148,10 +151,10 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// Makes another state machine, and speaks of that from now on. Those before it stay, and their rules.
+    /// Creates another state machine, and uses it from now on. The ones before it stay, with their rules.
     ///
     /// # Errors
-    /// When the engine refuses.
+    /// If the engine refuses.
     pub async fn turn_to(&mut self, name: &str, definition: &str) -> Result<()> {
         let mut definition = definition.to_owned();
         for (placeholder, arn) in &self.functions {
@@ -171,8 +174,8 @@ impl Deployment {
         Ok(())
     }
 
-    /// A deployment that was made by other means. Its functions and its state machine run in another engine, which
-    /// answers what `local` is asked of Step Functions; its functions call `local` by `server`.
+    /// A deployment whose functions and state machine run in another engine. Calls of Step Functions to `local` go to that
+    /// engine; its functions call `local` through `server`.
     #[must_use]
     pub fn made_elsewhere(
         local: LocalAws,
@@ -193,15 +196,15 @@ impl Deployment {
     /// Puts the rule of a profile; see [`put_rule`].
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn rule(&self, name: &str, profile: &Value) -> Result<()> {
         put_rule(&self.local, &self.state_machine_arn, name, profile).await
     }
 
-    /// The same with a pattern of one's own.
+    /// The same with another event pattern.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn rule_with_pattern(
         &self,
         name: &str,
@@ -211,10 +214,10 @@ impl Deployment {
         put_rule_with_pattern(&self.local, &self.state_machine_arn, name, pattern, profile).await
     }
 
-    /// Starts an execution by hand.
+    /// Starts an execution. Returns its ARN.
     ///
     /// # Errors
-    /// When the engine refuses.
+    /// If the engine refuses.
     pub async fn execute(&self, input: &Value) -> Result<String> {
         let answer = json_call(
             &self.local,
@@ -225,10 +228,10 @@ impl Deployment {
         text(&answer, "executionArn")
     }
 
-    /// All executions, with what became of them.
+    /// All executions, newest first.
     ///
     /// # Errors
-    /// When the engine does not answer.
+    /// If the engine does not answer.
     pub async fn executions(&self) -> Result<Vec<Execution>> {
         self.executions_of(&self.state_machine_arn).await
     }
@@ -236,7 +239,7 @@ impl Deployment {
     /// The same of another state machine in the same engine.
     ///
     /// # Errors
-    /// When the engine refuses.
+    /// If the engine refuses.
     pub async fn executions_of(&self, state_machine_arn: &str) -> Result<Vec<Execution>> {
         let mut executions = Vec::new();
         let mut token = Value::Null;
@@ -259,7 +262,7 @@ impl Deployment {
     /// One execution.
     ///
     /// # Errors
-    /// When the engine does not know it.
+    /// If the engine does not know it.
     pub async fn describe(&self, arn: &str) -> Result<Execution> {
         let answer = json_call(
             &self.local,
@@ -285,7 +288,7 @@ impl Deployment {
     /// Waits until an execution has ended.
     ///
     /// # Errors
-    /// When it has not within `limit`.
+    /// If it does not end within `limit`.
     pub async fn ended(&self, arn: &str, limit: Duration) -> Result<Execution> {
         wait_for(limit, "the execution to end", async || {
             let execution = self.describe(arn).await?;
@@ -297,7 +300,7 @@ impl Deployment {
     /// The events of an execution's history, in order.
     ///
     /// # Errors
-    /// When the engine does not know it.
+    /// If the engine does not know it.
     pub async fn history(&self, arn: &str) -> Result<Vec<Value>> {
         let mut history = json_call(
             &self.local,
@@ -318,7 +321,7 @@ impl Deployment {
     /// The names of the states that an execution has entered, in order.
     ///
     /// # Errors
-    /// When the engine does not know it.
+    /// If the engine does not know it.
     pub async fn states(&self, arn: &str) -> Result<Vec<String>> {
         Ok(self
             .history(arn)
@@ -329,10 +332,10 @@ impl Deployment {
             .collect())
     }
 
-    /// Changes the configuration of a function for the invocations to come, as a person does in the console.
+    /// Changes the configuration of a function for later invocations, as a person does in the console.
     ///
     /// # Errors
-    /// When there is no such function.
+    /// If there is no such function.
     pub fn reconfigure(
         &self,
         function: &str,
@@ -353,7 +356,7 @@ impl Deployment {
     /// The number of executions by status.
     ///
     /// # Errors
-    /// When the engine does not answer.
+    /// If the engine does not answer.
     pub async fn statuses(&self) -> Result<BTreeMap<String, usize>> {
         let mut statuses = BTreeMap::new();
         for execution in self.executions().await? {
@@ -362,146 +365,11 @@ impl Deployment {
         Ok(statuses)
     }
 
-    /// Ends what was started.
+    /// Ends the functions and the engine.
     pub async fn shut_down(self) {
         self.local.lambda().shutdown().await;
         self.local.stepfunctions().shutdown().await;
     }
-}
-
-/// Puts the rule of a profile: the launches at its hook start an execution with `{ event, profile }`. The rule matches by
-/// hook name; a selector by group name narrows it.
-///
-/// # Errors
-/// When the simulated AWS refuses.
-pub async fn put_rule(
-    local: &LocalAws,
-    state_machine: &str,
-    name: &str,
-    profile: &Value,
-) -> Result<()> {
-    let mut detail = json!({});
-    if let Some(hook) = profile.pointer("/hook/name") {
-        detail["LifecycleHookName"] = json!([hook]);
-    }
-    if let Some(groups) = profile.pointer("/selector/autoScalingGroupNames") {
-        detail["AutoScalingGroupName"] = groups.clone();
-    }
-    let pattern = json!({
-        "source": ["aws.autoscaling"],
-        "detail-type": ["EC2 Instance-launch Lifecycle Action"],
-        "detail": detail,
-    });
-    put_rule_with_pattern(local, state_machine, name, &pattern, profile).await
-}
-
-async fn put_rule_with_pattern(
-    local: &LocalAws,
-    state_machine: &str,
-    name: &str,
-    pattern: &Value,
-    profile: &Value,
-) -> Result<()> {
-    json_call(
-        local,
-        "AWSEvents.PutRule",
-        &json!({"Name": name, "EventPattern": pattern.to_string()}),
-    )
-    .await?;
-    let template = format!("{{\"event\": <aws.events.event.json>, \"profile\": {profile}}}");
-    let answer = json_call(
-        local,
-        "AWSEvents.PutTargets",
-        &json!({
-            "Rule": name,
-            "Targets": [{
-                "Id": "launch-node",
-                "Arn": state_machine,
-                "RoleArn": "arn:aws:iam::123456789012:role/start-launch-node",
-                "InputTransformer": {"InputTemplate": template},
-            }],
-        }),
-    )
-    .await?;
-    ensure!(answer["FailedEntryCount"] == 0, "PutTargets: {answer}");
-    Ok(())
-}
-
-/// Asks again and again until `look` gives something.
-///
-/// # Errors
-/// When `limit` is over first, with what was waited for, or when `look` fails.
-pub async fn wait_for<T>(
-    limit: Duration,
-    what: &str,
-    mut look: impl AsyncFnMut() -> Result<Option<T>>,
-) -> Result<T> {
-    let end = tokio::time::Instant::now() + limit;
-    loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
-        if tokio::time::Instant::now() > end {
-            bail!("waited {limit:?} in vain for {what}");
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// A call of one of AWS's JSON services. One that only reads is tried again when the service fails, as AWS's own clients do:
-/// moto answers with status 500 when an execution begins or ends while it walks through its list of them.
-///
-/// # Errors
-/// AWS's error, as text.
-pub async fn json_call(local: &LocalAws, target: &str, body: &Value) -> Result<Value> {
-    const TRIES: usize = 5;
-    let (_, action) = target.split_once('.').context("not SERVICE.ACTION")?;
-    let reads = ["List", "Describe", "Get"]
-        .iter()
-        .any(|verb| action.starts_with(verb));
-    let mut tries = if reads { TRIES } else { 1 };
-    loop {
-        tries -= 1;
-        let (status, answer) = answer_of(local, target, body).await?;
-        if status.is_server_error() && tries > 0 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        }
-        ensure!(
-            status.is_success(),
-            "{target}: {status} {}",
-            String::from_utf8_lossy(&answer)
-        );
-        if answer.is_empty() {
-            return Ok(Value::Null);
-        }
-        return serde_json::from_slice(&answer)
-            .with_context(|| format!("{target}: not JSON: {}", String::from_utf8_lossy(&answer)));
-    }
-}
-
-async fn answer_of(
-    local: &LocalAws,
-    target: &str,
-    body: &Value,
-) -> Result<(http::StatusCode, Bytes)> {
-    let service = if target.starts_with("AWSStepFunctions") {
-        "states"
-    } else {
-        "events"
-    };
-    let request = http::Request::post("/")
-        // Nothing here checks a signature; its scope names the service.
-        .header(
-            "authorization",
-            format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/{service}/aws4_request"),
-        )
-        .header("x-amz-target", target)
-        .header("content-type", "application/x-amz-json-1.1")
-        .body(Bytes::from(body.to_string()))?;
-    let response = local.handle(request).await?;
-    let (parts, body) = response.into_parts();
-    Ok((parts.status, body))
 }
 
 fn text(value: &Value, key: &str) -> Result<String> {

@@ -1,4 +1,4 @@
-//! Documents of CloudWatch's embedded metric format, read as CloudWatch Logs reads them: what does not keep to the
+//! Reads documents of CloudWatch's embedded metric format as CloudWatch Logs does. A document that does not follow the
 //! specification gives no metric there, and is an error here.
 //!
 //! Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format"; CloudWatch API Reference, *Dimension* and
@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-/// The units that CloudWatch takes, as far as anything here is measured in them.
+/// The units of CloudWatch that Hookline's metrics use.
 const UNITS: [&str; 4] = ["Count", "Milliseconds", "Seconds", "None"];
-/// CloudWatch takes values of the last two weeks, and of the next two hours.
-const OLDEST: i64 = 14 * 24 * 3600 * 1000;
-const NEWEST: i64 = 2 * 3600 * 1000;
+/// CloudWatch takes values of the last two weeks and of the next two hours, in milliseconds.
+const MAX_AGE: i64 = 14 * 24 * 3600 * 1000;
+const MAX_AHEAD: i64 = 2 * 3600 * 1000;
 
 /// A metric's name and its dimensions, as `LaunchesWired Profile=upf`, and the unit.
 pub type Values = BTreeMap<String, (f64, String)>;
@@ -21,7 +21,7 @@ pub type Values = BTreeMap<String, (f64, String)>;
 /// The values in documents that were written at about `now`, in milliseconds since the epoch.
 ///
 /// # Errors
-/// When a document is not right, or two have a value for one metric.
+/// If a document is not right, or two have a value for one metric.
 pub fn values(documents: &[Value], now: i64) -> Result<Values> {
     let mut values = Values::new();
     for document in documents {
@@ -40,7 +40,7 @@ fn read(document: &Value, now: i64) -> Result<Values> {
     let timestamp = metadata.get("Timestamp").and_then(Value::as_i64);
     let timestamp = timestamp.context("Timestamp is no whole number")?;
     ensure!(
-        (now - OLDEST..=now + NEWEST).contains(&timestamp),
+        (now - MAX_AGE..=now + MAX_AHEAD).contains(&timestamp),
         "Timestamp {timestamp} is too far from {now}"
     );
     let directives = array(metadata, "CloudWatchMetrics")?;
@@ -123,16 +123,16 @@ mod tests {
     }
 
     #[test]
-    fn a_good_document() {
+    fn valid_document_is_read() {
         let values = values(&[document()], 7).unwrap();
         assert_eq!(values["N Profile=upf"], (3.0, "Count".to_owned()));
     }
 
     #[test]
-    fn what_gives_no_metric_is_an_error() {
+    fn invalid_document_is_an_error() {
         for (path, value) in [
             ("/_aws/Timestamp", json!("2026-01-01T00:00:00Z")),
-            ("/_aws/Timestamp", json!(NEWEST + 8)),
+            ("/_aws/Timestamp", json!(MAX_AHEAD + 8)),
             ("/_aws/CloudWatchMetrics/0/Namespace", json!("")),
             ("/_aws/CloudWatchMetrics/0/Dimensions", json!(["Profile"])),
             (

@@ -1,5 +1,5 @@
-//! The promises, looked at from outside: what the simulated AWS holds against what the profile asks for. Written apart
-//! from the functions' own proof, so that neither can hide a fault of the other.
+//! Checks the invariants: compares the state of the fake AWS with the profile. It shares no code with
+//! the functions' own checks, so that neither hides a fault of the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,10 +10,10 @@ use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{Instance, NetworkInterface};
 use hookline_local::{LocalAws, World};
 
-/// What is broken: the invariant's number and what was found.
+/// A violation: the invariant's number, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
-    /// `I1`, `I2`, …; `model` for a contradiction in the simulated AWS itself.
+    /// `I1`, `I2`, …; `model` for a contradiction in the fake AWS itself.
     pub invariant: &'static str,
     /// What was found.
     pub found: String,
@@ -25,7 +25,7 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// What must hold at every moment (I1, I3, I7, I9, and the model's own books).
+/// What must always hold (I1, I3, I7, I9, and the consistency of the fake AWS itself).
 #[must_use]
 pub fn always(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
     let mut found = local.with_world(|world| {
@@ -42,7 +42,7 @@ pub fn always(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
     found
 }
 
-/// What must hold once everything has come to rest, besides what must always hold (I2).
+/// What must hold once everything is at rest, besides what must always hold (I2).
 #[must_use]
 pub fn at_rest(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
     let mut found = always(local, profiles);
@@ -85,7 +85,7 @@ fn in_service_is_wired(world: &World, profile: &Profile) -> Vec<Violation> {
     found
 }
 
-/// Everything in which an instance is not what its profile asks for (I1).
+/// Every difference between an instance and its profile (I1).
 #[must_use]
 pub fn differences(world: &World, profile: &Profile, instance: &Instance) -> Vec<String> {
     let id = &instance.instance_id;
@@ -184,7 +184,7 @@ fn slot_differences(
     found
 }
 
-/// I2: an interface of ours whose instance is gone.
+/// I2: an interface of Hookline's whose instance is gone.
 fn left_behind(world: &World) -> Vec<Violation> {
     world
         .ec2
@@ -209,7 +209,7 @@ fn left_behind(world: &World) -> Vec<Violation> {
         .collect()
 }
 
-/// I3: one accepted completion for each action, whoever sent it.
+/// I3: one accepted completion for each lifecycle action, whoever sent it.
 fn accepted_twice(world: &World) -> Vec<Violation> {
     let mut accepted: BTreeMap<&str, usize> = BTreeMap::new();
     for completion in world.autoscaling.completions() {
@@ -227,7 +227,7 @@ fn accepted_twice(world: &World) -> Vec<Violation> {
         .collect()
 }
 
-/// I3, from the log of calls: Hookline completes only hooks that a profile gives it. Their owners complete the others.
+/// I3, from the log of calls: Hookline completes only the hooks of its profiles. Other hooks are completed by their owners.
 fn hooks_of_others(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
     local
         .calls()
@@ -248,7 +248,7 @@ fn hooks_of_others(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
         .collect()
 }
 
-/// I7: EC2's own five, CIDR reservations, excluded ranges.
+/// I7: the five addresses that EC2 reserves, CIDR reservations, and excluded ranges are not used.
 fn forbidden_addresses(world: &World, profile: &Profile) -> Vec<Violation> {
     let mut found = Vec::new();
     for interface in world.ec2.network_interfaces() {
@@ -295,7 +295,7 @@ fn forbidden_addresses(world: &World, profile: &Profile) -> Vec<Violation> {
     found
 }
 
-/// I9, from the log of calls: what creates an interface tags it.
+/// I9, from the log of calls: the call that creates an interface tags it.
 fn no_manage_from_creation(local: &LocalAws) -> Vec<Violation> {
     local
         .calls()
@@ -332,8 +332,8 @@ pub fn addresses_in(world: &World, subnet: &str) -> Vec<Ipv4Addr> {
     addresses
 }
 
-/// I8: how many addresses below the highest one in use, in the subnets of a profile, are free that need not be.
-/// Only for subnets that nobody else uses and that have no reservations.
+/// I8: how many addresses below the highest one in use are free, in the subnets of a profile.
+/// Only for subnets that nothing else uses, and that have no reservations.
 #[must_use]
 pub fn holes(world: &World, profile: &Profile) -> usize {
     profile

@@ -1,10 +1,10 @@
-//! One launch, function by function, in process: the handlers in front of the simulated AWS, their results folded into
-//! the execution's data as the state machine's ResultPaths do. For tests of single functions; whole executions are
-//! [`crate::deployment`]'s.
+//! One launch, function by function, in process. The handlers call the fake AWS, and their results go into the execution's
+//! data as the state machine's ResultPaths say. This is for tests of single functions; for whole executions, see
+//! [`crate::deployment`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -17,114 +17,64 @@ use hookline_domain::profile::Profile;
 use hookline_domain::tags::own;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{Instance, InstanceState, NetworkInterface};
-use hookline_local::{CallRecord, LocalAws, Settings};
-use hookline_statemachine::StateMachine;
-use hookline_statemachine::state::{self as asl, Task};
+use hookline_local::{LocalAws, Settings};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::calls::FunctionCalls;
 use crate::connector::product_config;
-use crate::deployment::wait_for;
 use crate::scene::{HOOK, Scene, Size};
+use crate::wait::wait_for;
+
+mod state;
+
+pub use state::State;
+use state::nothing_made_yet;
 
 /// The group that the launches are of.
 pub const GROUP: &str = "upf";
-/// What Lambda gives a function (the same as in a deployment).
+/// The functions' timeout, as in a deployment.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longer than anything here takes, in virtual time.
 const LIMIT: Duration = Duration::from_secs(300);
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
 
-/// A Task state of the state machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// `$`
-    TagNode,
-    /// `$.plan`
-    PlanInterfaces,
-    /// `$.allocation`
-    CreateInterfaces,
-    /// `$.wired`
-    AttachInterfaces,
-    /// `$.completion`, with CONTINUE
-    ContinueLaunch,
-    /// `$.completion`, with ABANDON
-    AbandonLaunch,
-    /// `$.release`
-    ReleaseInterfaces,
-}
-
-impl State {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::TagNode,
-        Self::PlanInterfaces,
-        Self::CreateInterfaces,
-        Self::AttachInterfaces,
-        Self::ContinueLaunch,
-        Self::AbandonLaunch,
-        Self::ReleaseInterfaces,
-    ];
-    /// The way of a launch without failures.
-    pub const WAY: [Self; 5] = [
-        Self::TagNode,
-        Self::PlanInterfaces,
-        Self::CreateInterfaces,
-        Self::AttachInterfaces,
-        Self::ContinueLaunch,
-    ];
-
-    /// The state of this name in the state machine's file.
-    fn task(self) -> &'static Task {
-        match MACHINE.states.get(&format!("{self:?}")) {
-            Some(asl::State::Task(task)) => task,
-            _ => unreachable!("{self:?} is a Task state of launch-node.asl.json"),
-        }
-    }
-}
-
-/// The state machine's file, read once.
-static MACHINE: LazyLock<StateMachine> = LazyLock::new(|| {
-    StateMachine::read(hookline_statemachine::LAUNCH_NODE)
-        .unwrap_or_else(|error| unreachable!("launch-node.asl.json: {error}"))
-});
-
 /// One execution for one launch, and the process that its functions run in.
 pub struct Launch {
-    /// The scene that it is in.
+    /// The scene.
     pub scene: Arc<Scene>,
     /// The execution's data: `event`, `profile`, and the results so far.
     pub data: Value,
     /// The instance.
     pub instance: String,
     aws: Aws,
-    /// What was measured so far: documents of the embedded metric format.
+    /// The metrics so far: documents of the embedded metric format.
     measured: Mutex<Vec<Value>>,
 }
 
 impl Launch {
-    /// A launch at its hook, the instance running, in a well-behaved scene with one AZ and two networks.
+    /// A launch that waits at its hook, with its instance running, in a small scene without delays or faults.
     ///
     /// # Errors
-    /// When the scene cannot be made.
+    /// If the scene cannot be made.
     pub async fn running() -> Result<Self> {
         Self::running_in(Settings::for_tests()).await
     }
 
-    /// The same in another world.
+    /// The same with other settings of the fake AWS.
     ///
     /// # Errors
-    /// When the scene cannot be made.
+    /// If the scene cannot be made.
     pub async fn running_in(settings: Settings) -> Result<Self> {
         let launch = Self::begin(settings, &small()).await?;
         launch.until_it_runs().await?;
         Ok(launch)
     }
 
-    /// A launch whose event has just come, in a scene of its own.
+    /// A launch whose event has just arrived, in a scene of its own.
     ///
     /// # Errors
-    /// When the scene cannot be made.
+    /// If the scene cannot be made.
     pub async fn begin(settings: Settings, size: &Size) -> Result<Self> {
         let scene = Scene::build(LocalAws::new(settings), size).await?;
         scene.group(GROUP).await?;
@@ -134,10 +84,10 @@ impl Launch {
             .context("no launch")
     }
 
-    /// So many more launches of the scene's group, in the order in which they are served.
+    /// Launches more nodes in the scene's group. Returns their launches in the order in which they are served.
     ///
     /// # Errors
-    /// When their events do not come.
+    /// If their events do not arrive.
     pub async fn more(scene: &Arc<Scene>, nodes: usize) -> Result<Vec<Self>> {
         let known: BTreeSet<String> = launched(&scene.local).into_iter().collect();
         scene
@@ -164,8 +114,8 @@ impl Launch {
         Ok(launches)
     }
 
-    /// Another execution for the same launch, as a duplicate event or a replay starts it: the same input, and a
-    /// process that remembers nothing.
+    /// Another execution for the same launch, as a duplicate event or a replay starts it: with the same input, and with a
+    /// process that has cached nothing.
     pub async fn second_execution(&self) -> Self {
         Self {
             scene: Arc::clone(&self.scene),
@@ -176,7 +126,7 @@ impl Launch {
         }
     }
 
-    /// The payload that the state machine gives a state's function now.
+    /// The payload that the state machine passes to a state's function now.
     #[must_use]
     pub fn payload(&self, state: State) -> Value {
         let mut data = self.data.clone();
@@ -186,17 +136,17 @@ impl Launch {
         let context = json!({"Execution": {"Name": "test"}});
         match &state.task().parameters {
             None => data,
-            // What cannot be made is no payload: the function refuses it, and says why.
+            // Without a payload, the function gets the error and refuses it.
             Some(parameters) => parameters
                 .evaluate(&data, &context)
                 .unwrap_or_else(|error| json!(error.to_string())),
         }
     }
 
-    /// Runs a state's function with a payload of one's own; the execution's data stays as it is.
+    /// Runs a state's function with another payload. The execution's data does not change.
     ///
     /// # Errors
-    /// The function's.
+    /// The function's error.
     pub async fn handle(&self, state: State, payload: Value) -> hookline_domain::Result<Value> {
         self.invoke(async |context| Self::function(state, context, payload).await)
             .await
@@ -205,7 +155,7 @@ impl Launch {
     /// Runs `function` in this launch's process.
     ///
     /// # Errors
-    /// The function's.
+    /// The function's error.
     pub async fn invoke<T>(
         &self,
         function: impl AsyncFnOnce(Context) -> hookline_domain::Result<T>,
@@ -218,7 +168,7 @@ impl Launch {
         result
     }
 
-    /// What the functions have measured since this was last asked.
+    /// The functions' metrics since the last call.
     pub fn measured(&self) -> Vec<Value> {
         std::mem::take(&mut *self.measured.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -242,10 +192,10 @@ impl Launch {
         }
     }
 
-    /// Runs a state, and keeps its result.
+    /// Runs a state, and puts its result into the execution's data.
     ///
     /// # Errors
-    /// The function's.
+    /// The function's error.
     pub async fn run(&mut self, state: State) -> hookline_domain::Result<Value> {
         let result = self.handle(state, self.payload(state)).await?;
         let data = std::mem::take(&mut self.data);
@@ -256,10 +206,10 @@ impl Launch {
         Ok(result)
     }
 
-    /// Runs a state as often as the state machine does when AWS throttles or does not answer.
+    /// Runs a state, and retries it as the state machine does while AWS throttles or is unavailable.
     ///
     /// # Errors
-    /// The function's, of another kind or for the tenth time.
+    /// The function's error, if it is of another kind or the tenth.
     pub async fn run_until_answered(&mut self, state: State) -> hookline_domain::Result<Value> {
         for _ in 0..9 {
             match self.run(state).await {
@@ -270,10 +220,10 @@ impl Launch {
         self.run(state).await
     }
 
-    /// Runs the states of a launch without failures, up to and with `last`.
+    /// Runs the states of a launch without failures, up to `last` inclusive.
     ///
     /// # Errors
-    /// The first function's that fails.
+    /// The error of the first function that fails.
     pub async fn run_to(&mut self, last: State) -> hookline_domain::Result<()> {
         for state in State::WAY {
             self.run(state).await?;
@@ -284,14 +234,14 @@ impl Launch {
         Ok(())
     }
 
-    /// Another process of the functions, whose calls go through this HTTP client.
+    /// The same launch with another process of the functions, which uses this HTTP client.
     pub async fn with_http_client(mut self, client: SharedHttpClient) -> Self {
         let config = product_config(self.local()).await;
         self.aws = Aws::new(&config.into_builder().http_client(client).build());
         self
     }
 
-    /// Runs in the process that another launch runs in.
+    /// The same launch in the process of another launch.
     #[must_use]
     pub fn in_process_of(mut self, other: &Self) -> Self {
         self.aws = other.aws.clone();
@@ -305,24 +255,18 @@ impl Launch {
         self
     }
 
-    /// The profile, for the invariants.
+    /// The profile, as the invariants need it.
     ///
     /// # Errors
-    /// When it is not right.
+    /// If it is invalid.
     pub fn profile(&self) -> hookline_domain::Result<Profile> {
         Profile::read(self.data["profile"].clone())
-    }
-
-    /// The simulated AWS.
-    #[must_use]
-    pub fn local(&self) -> &LocalAws {
-        &self.scene.local
     }
 
     /// A network's subnet in the first AZ.
     ///
     /// # Errors
-    /// When there is no such network.
+    /// If there is no such network.
     pub fn subnet(&self, network: usize) -> Result<&str> {
         self.scene
             .networks
@@ -335,7 +279,7 @@ impl Launch {
     /// The n-th address of a subnet; its network address is the 0-th.
     ///
     /// # Errors
-    /// When there is no such subnet.
+    /// If there is no such subnet.
     pub fn address(&self, subnet: &str, n: u32) -> Result<Ipv4Addr> {
         let first = self.local().with_world(|world| {
             world
@@ -346,10 +290,10 @@ impl Launch {
         Ok(Ipv4Addr::from(first.context("no such subnet")? + n))
     }
 
-    /// An interface that somebody else makes.
+    /// Creates an interface that is not Hookline's.
     ///
     /// # Errors
-    /// When EC2 refuses.
+    /// If EC2 refuses.
     pub async fn foreign_interface(&self, subnet: &str, address: Ipv4Addr) -> Result<String> {
         self.scene
             .ec2
@@ -366,17 +310,17 @@ impl Launch {
             .context("no id")
     }
 
-    /// The instance, as it is.
+    /// The instance in its current state.
     ///
     /// # Errors
-    /// When it is not there any more.
+    /// If it no longer exists.
     pub fn node(&self) -> Result<Instance> {
         self.local()
             .with_world(|world| world.ec2.instance(&self.instance).cloned())
             .context("the instance is gone")
     }
 
-    /// The interfaces made for this launch, as they are, in the order of their networks' names.
+    /// The interfaces that were created for this launch, in their current state, ordered by network name.
     #[must_use]
     pub fn made(&self) -> Vec<NetworkInterface> {
         let mut made: Vec<_> = self.local().with_world(|world| {
@@ -394,7 +338,7 @@ impl Launch {
     /// Waits until the instance runs.
     ///
     /// # Errors
-    /// When it never does.
+    /// If it never does.
     pub async fn until_it_runs(&self) -> Result<()> {
         self.until("the instance to run", |launch| {
             launch
@@ -407,7 +351,7 @@ impl Launch {
     /// Waits until Auto Scaling has the instance in a state.
     ///
     /// # Errors
-    /// When it never has.
+    /// If it never does.
     pub async fn until_lifecycle_state(&self, state: LifecycleState) -> Result<()> {
         self.until(&format!("{state:?}"), |launch| {
             let now = launch
@@ -421,43 +365,25 @@ impl Launch {
     /// Waits until `holds`.
     ///
     /// # Errors
-    /// When it never does.
+    /// If it never does.
     pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<()> {
         wait_for(LIMIT, what, async || Ok(holds(self).then_some(()))).await
     }
 
-    /// A mark for [`Launch::calls_since`].
-    #[must_use]
-    pub fn mark(&self) -> usize {
-        self.local().calls().len()
-    }
-
-    /// The functions' calls since `mark`.
-    #[must_use]
-    pub fn calls_since(&self, mark: usize) -> Vec<CallRecord> {
-        let mut calls = self.local().calls().split_off(mark);
-        calls.retain(|call| call.user_agent.contains("app/Hookline"));
-        calls
-    }
-
-    /// How many of the functions' calls since `mark` were of each action.
-    #[must_use]
-    pub fn actions_since(&self, mark: usize) -> BTreeMap<String, usize> {
-        let mut actions = BTreeMap::new();
-        for call in self.calls_since(mark) {
-            *actions.entry(call.action).or_default() += 1;
-        }
-        actions
-    }
-
-    /// Fails unless the simulated AWS is free of contradictions and all invariants hold that always must.
+    /// Checks that the fake AWS is consistent and that the invariants hold that always must.
     ///
     /// # Errors
-    /// With what is broken.
+    /// The violations.
     pub fn nothing_is_broken(&self) -> Result<()> {
         let broken = crate::invariants::always(self.local(), &[self.profile()?]);
         ensure!(broken.is_empty(), "{broken:?}");
         Ok(())
+    }
+}
+
+impl FunctionCalls for Launch {
+    fn local(&self) -> &LocalAws {
+        &self.scene.local
     }
 }
 
@@ -471,7 +397,7 @@ pub fn small() -> Size {
     }
 }
 
-/// What a handler runs with, in an invocation that begins now.
+/// The context of an invocation that begins now.
 #[must_use]
 pub fn context(aws: Aws, local: &LocalAws, timeout: Duration) -> Context {
     let now = local.with_world(|world| world.kernel.timestamp());
@@ -484,7 +410,7 @@ pub fn context(aws: Aws, local: &LocalAws, timeout: Duration) -> Context {
     }
 }
 
-/// A new process of the functions, which remembers nothing.
+/// A new process of the functions, which has cached nothing.
 async fn process(scene: &Scene) -> Aws {
     Aws::new(&product_config(&scene.local).await)
 }
@@ -502,7 +428,7 @@ fn launched(local: &LocalAws) -> Vec<String> {
     instances
 }
 
-/// In whole seconds, as EC2 tells it: launches of one second are served in the order of their ids.
+/// The launch time in whole seconds, as EC2 returns it. Launches of the same second are served in the order of their ids.
 fn launched_at(local: &LocalAws, instance: &str) -> Option<i64> {
     local.with_world(|world| {
         let launch_time = world.ec2.instance(instance)?.launch_time;
@@ -510,25 +436,11 @@ fn launched_at(local: &LocalAws, instance: &str) -> Option<i64> {
     })
 }
 
-/// The event of the launch at our hook.
+/// The event of the launch at Hookline's hook.
 fn event_of(local: &LocalAws, instance: &str) -> Option<Value> {
     local.eventbridge().events().into_iter().find(|event| {
         event["detail-type"] == LAUNCH
             && event["detail"]["EC2InstanceId"] == instance
             && event["detail"]["LifecycleHookName"] == HOOK
     })
-}
-
-/// The data of an execution whose `TagNode` failed, as the Pass state `NothingMadeYet` makes it.
-fn nothing_made_yet(data: &Value) -> Value {
-    let mut data = data.clone();
-    data["failure"] = json!({"Error": "Hookline.Throttled", "Cause": "test"});
-    match MACHINE.states.get("NothingMadeYet") {
-        Some(asl::State::Pass(pass)) => pass
-            .parameters
-            .as_ref()
-            .and_then(|parameters| parameters.evaluate(&data, &json!({})).ok())
-            .unwrap_or(data),
-        _ => unreachable!("NothingMadeYet is a Pass state of launch-node.asl.json"),
-    }
 }

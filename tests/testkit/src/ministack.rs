@@ -1,6 +1,6 @@
 //! ministack, a second AWS on this machine: it has CloudFormation, IAM, S3 and the rest that a deployment needs, and runs
-//! functions and state machines as they were deployed. What its functions ask of EC2 and Auto Scaling is answered by the
-//! simulated AWS of this repository: ministack knows no lifecycle hooks, and gives interfaces other addresses than asked.
+//! functions and state machines as they were deployed. The calls that its functions make to EC2 and Auto Scaling go to the
+//! fake AWS of this repository: ministack has no lifecycle hooks, and gives interfaces other addresses than requested.
 //!
 //! It runs as a child process, on a port of the loopback interface, and forgets everything when it ends.
 
@@ -16,19 +16,19 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use crate::deployment::wait_for;
+use crate::wait::wait_for;
 
-/// How long it may take to come up, and to end: a cold Python start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take to start, and to end: a cold start of Python on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one call of the AWS CLI may take.
 const CALL: Duration = Duration::from_secs(60);
 
-/// The Region and the account, those of the simulated AWS: ARNs of the one are good for the other.
+/// The Region and the account, those of the fake AWS: ARNs of the one are good for the other.
 pub const REGION: &str = "us-west-2";
 /// See [`REGION`].
 pub const ACCOUNT: &str = "123456789012";
 
-/// A running ministack. [`Ministack::shut_down`] ends it; dropping it does so too, less tidily.
+/// A running ministack. [`Ministack::shut_down`] ends it. Dropping it kills it.
 #[derive(Debug)]
 pub struct Ministack {
     child: Child,
@@ -38,17 +38,17 @@ pub struct Ministack {
 }
 
 impl Ministack {
-    /// Starts it with this Python interpreter and waits until it listens. `folder` gets its log and all that it writes.
-    /// The functions that it runs are told that EC2 and Auto Scaling are at `simulated`, and all else is at ministack.
+    /// Starts it with this Python interpreter, and waits until it listens. Its log and its files are in `folder`.
+    /// Its functions call EC2 and Auto Scaling at `fake_aws`, and all other services at ministack.
     /// Those in JavaScript find the AWS SDK, which Lambda's Node.js runtimes bring with them, in `packages`.
     ///
     /// # Errors
-    /// When it ends at once, or does not listen in time.
+    /// If it ends at once, or does not listen in time.
     pub async fn start(
         python: &Path,
         packages: &Path,
         folder: &Path,
-        simulated: &str,
+        fake_aws: &str,
     ) -> Result<Self> {
         let log = folder.join("ministack.log");
         let out = File::create(&log).with_context(|| format!("making {}", log.display()))?;
@@ -69,8 +69,8 @@ impl Ministack {
             .env("IOT_MTLS_ENABLED", "0")
             // Its functions inherit these. The name of a service wins over the one for all.
             .env("AWS_ENDPOINT_URL", &endpoint)
-            .env("AWS_ENDPOINT_URL_EC2", simulated)
-            .env("AWS_ENDPOINT_URL_AUTO_SCALING", simulated)
+            .env("AWS_ENDPOINT_URL_EC2", fake_aws)
+            .env("AWS_ENDPOINT_URL_AUTO_SCALING", fake_aws)
             .env("NODE_PATH", packages)
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
@@ -85,7 +85,7 @@ impl Ministack {
             python: python.to_owned(),
         };
         let what = format!("ministack to listen on {address}, see {}", log.display());
-        wait_for(PATIENCE, &what, async || {
+        wait_for(TIMEOUT, &what, async || {
             if let Some(status) = ministack.child.try_wait()? {
                 bail!("ministack ended with {status}, see {}", log.display());
             }
@@ -95,7 +95,7 @@ impl Ministack {
         Ok(ministack)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -123,13 +123,13 @@ impl Ministack {
         command
     }
 
-    /// A call by the AWS CLI that is beside the Python interpreter; gives its JSON, null where it says nothing.
+    /// Calls the AWS CLI that stands beside the Python interpreter. Returns its JSON, or null if it writes nothing.
     ///
     /// # Errors
-    /// What the CLI said, when the call is refused.
+    /// If the call is refused, with what the CLI wrote.
     pub async fn aws(&self, arguments: &[&str]) -> Result<Value> {
         let mut aws = self.client(self.python.with_file_name("aws"));
-        // Said here too: with the endpoint in the environment alone, the CLI's first version would ask AWS itself for SQS.
+        // The endpoint is an option too: with the variable alone, version 1 of the CLI calls AWS itself for SQS.
         aws.args(["--endpoint-url", &format!("http://{}", self.address)])
             .args(["--output", "json"])
             .args(arguments);
@@ -156,7 +156,7 @@ impl Ministack {
     /// Invokes a function and waits for its answer.
     ///
     /// # Errors
-    /// When it cannot be invoked, and with the function's own error when it fails.
+    /// If it cannot be invoked, and with the function's own error when it fails.
     pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Value> {
         let file = self.folder.join("answer.json");
         let answer = self
@@ -175,18 +175,18 @@ impl Ministack {
         serde_json::from_str(&text).with_context(|| format!("{function}: {text}"))
     }
 
-    /// Asks it to end, so that it ends its functions too, and waits for it.
+    /// Ends it, so that it ends its functions too, and waits for it.
     ///
     /// # Errors
-    /// When it does not end in time; it is killed then.
+    /// If it does not end in time; it is killed then.
     pub async fn shut_down(mut self) -> Result<()> {
         if let Some(pid) = self.child.id() {
             let kill = Command::new("kill").arg(pid.to_string()).status().await?;
             ensure!(kill.success(), "kill {pid}: {kill}");
         }
-        tokio::time::timeout(PATIENCE, self.child.wait())
+        tokio::time::timeout(TIMEOUT, self.child.wait())
             .await
-            .with_context(|| format!("ministack did not end within {PATIENCE:?}"))??;
+            .with_context(|| format!("ministack did not end within {TIMEOUT:?}"))??;
         Ok(())
     }
 }

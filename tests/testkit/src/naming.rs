@@ -1,24 +1,24 @@
-//! A plain group, without hook and slots, whose nodes only get names and tags: its launches in process, and the function in
-//! front of the simulated AWS. Whole executions are [`crate::deployment`]'s.
+//! A plain group, without hook and slots, whose nodes only get names and tags. Its launches and the function run in process,
+//! against the fake AWS. For whole executions, see [`crate::deployment`].
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline::aws::Aws;
 use hookline::handlers;
 use hookline_local::ec2::{Instance, Tags};
-use hookline_local::{CallRecord, LocalAws, Settings};
+use hookline_local::{LocalAws, Settings};
 use serde_json::{Value, json};
 
+use crate::calls::FunctionCalls;
 use crate::connector::product_config;
-use crate::deployment::wait_for;
 use crate::launch;
 use crate::scene::{Scene, Size};
+use crate::wait::wait_for;
 
 /// The group.
 pub const GROUP: &str = "plain";
-/// The tags that its instances have from their launch: those of a managed node group, and those of a company.
+/// The tags that its instances have from their launch: those of a managed node group, and a company's own.
 pub const TAGS: [(&str, &str); 7] = [
     ("eks:cluster-name", "pre-eks-01"),
     ("eks:nodegroup-name", "web"),
@@ -30,23 +30,23 @@ pub const TAGS: [(&str, &str); 7] = [
 ];
 /// The event of an instance that is InService.
 pub const LAUNCH_SUCCESSFUL: &str = "EC2 Instance Launch Successful";
-/// The event of a call, as CloudTrail tells of it.
+/// The event of an API call, as CloudTrail sends it.
 pub const CLOUDTRAIL: &str = "AWS API Call via CloudTrail";
 
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longer than anything here takes, in virtual time.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// By which event a rule hears of launches.
+/// The event of a launch that a rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NewsBy {
+pub enum LaunchEvent {
     /// *EC2 Instance Launch Successful*
     LaunchSuccessful,
-    /// RunInstances, as CloudTrail tells of it
+    /// RunInstances, as CloudTrail sends it
     CloudTrail,
 }
 
-impl NewsBy {
+impl LaunchEvent {
     /// The event pattern for the launches of a group (`docs/naming.md`).
     #[must_use]
     pub fn pattern(self, group: &str) -> Value {
@@ -75,7 +75,7 @@ impl NewsBy {
     }
 }
 
-/// A profile for a group that names by the preset `cluster-nodegroup-ip`.
+/// A profile for a group that uses the name preset `cluster-nodegroup-ip`.
 #[must_use]
 pub fn profile_of(group: &str) -> Value {
     let mut profile = profile();
@@ -94,13 +94,13 @@ pub fn profile() -> Value {
     })
 }
 
-/// What the preset `cluster-nodegroup-ip` calls an instance, said in another way than the product's.
+/// The name that the preset `cluster-nodegroup-ip` gives an instance, computed independently of the product.
 #[must_use]
 pub fn cluster_nodegroup_ip(instance: &Instance) -> String {
     format!("pre-eks-01-web-ip-{}", instance.private_ip_address)
 }
 
-/// A plain group with some launches behind it, and a process of the function.
+/// A plain group with launched instances, and a process of the function.
 pub struct PlainGroup {
     /// The VPC and what is in it.
     pub scene: Scene,
@@ -110,10 +110,10 @@ pub struct PlainGroup {
 }
 
 impl PlainGroup {
-    /// So many launches in one AZ, on an AWS with a trail; their events have come.
+    /// Launches instances in one AZ, on a fake AWS with a trail, and waits for their events.
     ///
     /// # Errors
-    /// When the scene cannot be made.
+    /// If the scene cannot be made.
     pub async fn launched(settings: Settings, nodes: usize) -> Result<Self> {
         let settings = Settings {
             trail_delivers_after: Some(Duration::from_millis(100)),
@@ -146,15 +146,9 @@ impl PlainGroup {
     /// Waits until `holds`.
     ///
     /// # Errors
-    /// When it never does.
+    /// If it never does.
     pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<()> {
         wait_for(LIMIT, what, async || Ok(holds(self).then_some(()))).await
-    }
-
-    /// The simulated AWS.
-    #[must_use]
-    pub fn local(&self) -> &LocalAws {
-        &self.scene.local
     }
 
     /// The first event of that type.
@@ -166,10 +160,10 @@ impl PlainGroup {
             .find(|event| event["detail-type"] == detail_type)
     }
 
-    /// The event of an instance that is InService; it is waited for.
+    /// Waits for the event of an instance that is InService.
     ///
     /// # Errors
-    /// When it never comes.
+    /// If it never comes.
     pub async fn launch_successful(&self) -> Result<Value> {
         self.until(LAUNCH_SUCCESSFUL, |group| {
             group.event(LAUNCH_SUCCESSFUL).is_some()
@@ -178,10 +172,10 @@ impl PlainGroup {
         self.event(LAUNCH_SUCCESSFUL).context("no event")
     }
 
-    /// The record of the launch, as CloudTrail tells of it.
+    /// The record of the launch in CloudTrail.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is none.
     pub fn cloudtrail(&self) -> Result<Value> {
         self.event(CLOUDTRAIL).context("no event")
     }
@@ -189,24 +183,24 @@ impl PlainGroup {
     /// Runs the function with any payload.
     ///
     /// # Errors
-    /// The function's.
+    /// The function's error.
     pub async fn handle(&self, payload: Value) -> hookline_domain::Result<Value> {
         let context = launch::context(self.aws.clone(), self.local(), FUNCTION_TIMEOUT);
         handlers::name_nodes::handle(context, payload).await
     }
 
-    /// Runs the function as the state machine does the first time.
+    /// Runs the function as the state machine does at first.
     ///
     /// # Errors
-    /// The function's.
+    /// The function's error.
     pub async fn name(&self, event: &Value, profile: &Value) -> hookline_domain::Result<Value> {
         self.try_to_name(event, profile, 0).await
     }
 
-    /// Runs the function as the state machine does after so many tries.
+    /// Runs the function as the state machine does after `tried` retries.
     ///
     /// # Errors
-    /// The function's.
+    /// The function's error.
     pub async fn try_to_name(
         &self,
         event: &Value,
@@ -218,10 +212,10 @@ impl PlainGroup {
             .await
     }
 
-    /// An instance, as it is.
+    /// An instance in its current state.
     ///
     /// # Errors
-    /// When there is no such instance.
+    /// If there is no such instance.
     pub fn instance(&self, n: usize) -> Result<Instance> {
         let id = self.instances.get(n).context("no such instance")?;
         self.local()
@@ -229,10 +223,10 @@ impl PlainGroup {
             .context("the instance is gone")
     }
 
-    /// The names of all instances, as they are.
+    /// The current names of all instances.
     ///
     /// # Errors
-    /// When one of them is gone.
+    /// If one of them is gone.
     pub fn names(&self) -> Result<Vec<Option<String>>> {
         (0..self.instances.len())
             .map(|n| Ok(self.instance(n)?.tags.get("Name").cloned()))
@@ -260,7 +254,7 @@ impl PlainGroup {
     /// Sets a tag, as a person does.
     ///
     /// # Errors
-    /// When EC2 refuses.
+    /// If EC2 refuses.
     pub async fn set_tag(&self, resource: &str, key: &str, value: &str) -> Result<()> {
         let tag = aws_sdk_ec2::types::Tag::builder();
         self.scene
@@ -273,28 +267,10 @@ impl PlainGroup {
             .context("CreateTags")?;
         Ok(())
     }
+}
 
-    /// A mark for [`PlainGroup::calls_since`].
-    #[must_use]
-    pub fn mark(&self) -> usize {
-        self.local().calls().len()
-    }
-
-    /// The function's calls since `mark`.
-    #[must_use]
-    pub fn calls_since(&self, mark: usize) -> Vec<CallRecord> {
-        let mut calls = self.local().calls().split_off(mark);
-        calls.retain(|call| call.user_agent.contains("app/Hookline"));
-        calls
-    }
-
-    /// How many of the function's calls since `mark` were of each action.
-    #[must_use]
-    pub fn actions_since(&self, mark: usize) -> BTreeMap<String, usize> {
-        let mut actions = BTreeMap::new();
-        for call in self.calls_since(mark) {
-            *actions.entry(call.action).or_default() += 1;
-        }
-        actions
+impl FunctionCalls for PlainGroup {
+    fn local(&self) -> &LocalAws {
+        &self.scene.local
     }
 }

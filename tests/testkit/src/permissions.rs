@@ -4,26 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 
-/// The actions of each function, and of the state machine, as IAM names them.
+/// The actions of each function and of each state machine, as IAM names them.
 pub type Actions = BTreeMap<String, BTreeSet<String>>;
 
-const WRITTEN: &str = include_str!("../../../functions/permissions.json");
+const FILE: &str = include_str!("../../../functions/permissions.json");
 
-/// Actions that a call needs besides its own, which no log of calls shows.
+/// Actions that a call needs besides its own. They are not in the log of calls.
 ///
 /// CreateNetworkInterface with a TagSpecification is allowed only with CreateTags on the new interface (EC2 User Guide,
 /// "Grant permission to tag Amazon EC2 resources during creation").
 pub const IMPLIED: [(&str, &str); 1] = [("ec2:CreateNetworkInterface", "ec2:CreateTags")];
 
-/// What is written down.
+/// The actions that the file allows.
 ///
 /// # Errors
-/// When it is not of that form.
+/// If the file does not have that form.
 pub fn allowed() -> Result<Actions> {
-    serde_json::from_str(WRITTEN).context("functions/permissions.json")
+    serde_json::from_str(FILE).context("functions/permissions.json")
 }
 
-/// What must be allowed for these calls.
+/// The actions that must be allowed for these calls.
 #[must_use]
 pub fn needed(mut called: Actions) -> Actions {
     for actions in called.values_mut() {
@@ -36,7 +36,7 @@ pub fn needed(mut called: Actions) -> Actions {
     called
 }
 
-/// Who calls what in `some` and not in `others`, line by line.
+/// The actions in `some` that are not in `others`, a line for each.
 #[must_use]
 pub fn difference(some: &Actions, others: &Actions) -> Vec<String> {
     some.iter()

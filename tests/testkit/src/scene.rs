@@ -17,13 +17,13 @@ pub const HOOK_SECONDS: i32 = 1800;
 /// How large a scene is.
 #[derive(Debug, Clone)]
 pub struct Size {
-    /// Availability zones, from the first on.
+    /// The number of Availability Zones.
     pub azs: usize,
-    /// Networks beside the nodes' own subnets.
+    /// The number of networks beside the nodes' own subnets.
     pub networks: usize,
     /// The prefix length of each network's subnets.
     pub prefix: u8,
-    /// Subnets of each network in each AZ; one that is full leaves the rest to the next.
+    /// Subnets of each network in each AZ. When one is full, the next is used.
     pub subnets_per_az: usize,
     /// The instance type of the nodes.
     pub instance_type: &'static str,
@@ -52,11 +52,11 @@ pub struct Network {
 
 /// The scene.
 pub struct Scene {
-    /// The simulated AWS that it stands in.
+    /// The fake AWS.
     pub local: LocalAws,
-    /// EC2, as anybody calls it.
+    /// A client of EC2 whose calls do not count as Hookline's.
     pub ec2: aws_sdk_ec2::Client,
-    /// Auto Scaling, as anybody calls it.
+    /// A client of Auto Scaling whose calls do not count as Hookline's.
     pub autoscaling: aws_sdk_autoscaling::Client,
     /// The availability zones in use.
     pub azs: Vec<String>,
@@ -70,14 +70,14 @@ pub struct Scene {
     pub security_group: String,
 }
 
-/// The networks of a 5G core, for names that mean something to the people who read the demo.
+/// The networks of a 5G core, so that the demo shows names that its readers know.
 const NETWORK_NAMES: [&str; 4] = ["signaling", "user-plane", "data-network", "management"];
 
 impl Scene {
     /// Builds a scene in `local`.
     ///
     /// # Errors
-    /// When the simulated AWS refuses one of the calls.
+    /// If the fake AWS refuses one of the calls.
     pub async fn build(local: LocalAws, size: &Size) -> Result<Self> {
         let config = plain_config(&local).await;
         let ec2 = aws_sdk_ec2::Client::new(&config);
@@ -161,7 +161,7 @@ impl Scene {
     /// Makes a subnet in the AZ with this number.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn subnet(&self, az: usize, block: &str) -> Result<String> {
         let az = self.azs.get(az).context("no such AZ")?;
         Ok(self
@@ -179,10 +179,10 @@ impl Scene {
             .to_owned())
     }
 
-    /// Makes a group over all AZs, empty, with our launch hook and nothing in it.
+    /// Creates an empty group over all AZs, with Hookline's launch hook.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn group(&self, name: &str) -> Result<()> {
         let hook = LifecycleHookSpecification::builder()
             .lifecycle_hook_name(HOOK)
@@ -194,10 +194,10 @@ impl Scene {
             .await
     }
 
-    /// Makes a plain group over all AZs, empty, without any hook. Its instances have these tags from their launch.
+    /// Creates an empty group over all AZs, without a hook. Its instances have these tags from their launch.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn plain_group(&self, name: &str, tags: &[(&str, &str)]) -> Result<()> {
         self.create_group(name, None, tags).await
     }
@@ -239,10 +239,10 @@ impl Scene {
         Ok(())
     }
 
-    /// Sets the number of nodes that a group shall have.
+    /// Sets the desired capacity of a group.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn scale(&self, group: &str, nodes: i32) -> Result<()> {
         self.autoscaling
             .set_desired_capacity()
@@ -281,7 +281,7 @@ impl Scene {
     }
 }
 
-/// Hands out the VPC's blocks one after the other.
+/// Allocates the VPC's CIDR blocks one after the other.
 #[derive(Debug, Default)]
 struct Blocks {
     used: u32,

@@ -1,8 +1,8 @@
-//! A stage for one end-to-end test: a [`Deployment`], a [`Scene`] in its simulated AWS, and what such tests wait for
+//! A stage for one end-to-end test: a [`Deployment`], a [`Scene`] in its fake AWS, and what such tests wait for and check.
 //! and look at.
 //!
-//! Every wait is for a condition. Its limit is far above what it takes on a slow machine, so that a test that fails by
-//! it has found something.
+//! Every wait is for a condition. Its limit is far above what a slow machine needs, so a test that reaches it has found a
+//! fault.
 
 use std::time::Duration;
 
@@ -12,17 +12,18 @@ use hookline_local::{LocalAws, Settings};
 use hookline_statemachine::LAUNCH_NODE;
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, Execution, Tools, wait_for};
+use crate::deployment::{Deployment, Execution, Tools};
 use crate::invariants;
 use crate::naming;
 use crate::scene::{HOOK, Scene, Size};
+use crate::wait::wait_for;
 
 /// The limit of every wait.
 pub const LIMIT: Duration = Duration::from_secs(90);
 
 /// A deployment with a scene.
 pub struct Stage {
-    /// The simulated AWS.
+    /// The fake AWS.
     pub local: LocalAws,
     /// Hookline.
     pub deployment: Deployment,
@@ -34,7 +35,7 @@ impl Stage {
     /// Deploys, and builds a scene.
     ///
     /// # Errors
-    /// When the tools are not there (see [`Tools::from_environment`]), or a part does not start.
+    /// If the tools are not there (see [`Tools::from_environment`]), or a part does not start.
     pub async fn set(settings: Settings, size: &Size) -> Result<Self> {
         Self::set_with(settings, size, LAUNCH_NODE).await
     }
@@ -55,34 +56,34 @@ impl Stage {
         })
     }
 
-    /// Turns to the state machine that names nodes.
+    /// Creates the state machine that names nodes, and uses it from now on.
     ///
     /// # Errors
-    /// When the engine refuses.
+    /// If the engine refuses.
     pub async fn turn_to_naming(&mut self, definition: &str) -> Result<()> {
         self.deployment.turn_to("name-node", definition).await
     }
 
-    /// Makes a plain group, without any hook, and the rule that names its nodes by one kind of event.
+    /// Creates a group without a hook, and the rule that names its nodes on one kind of event.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn plain_group(
         &self,
         name: &str,
-        news: naming::NewsBy,
+        event: naming::LaunchEvent,
         profile: &Value,
     ) -> Result<()> {
         self.scene.plain_group(name, &naming::TAGS).await?;
         self.deployment
-            .rule_with_pattern(name, &news.pattern(name), profile)
+            .rule_with_pattern(name, &event.pattern(name), profile)
             .await
     }
 
-    /// Makes a group and puts the rule of its profile, as the scene has it.
+    /// Creates a group, and puts the rule of its profile.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn group(&self, name: &str) -> Result<Profile> {
         self.group_with(name, self.scene.profile(name)).await
     }
@@ -90,7 +91,7 @@ impl Stage {
     /// The same with another profile.
     ///
     /// # Errors
-    /// When the simulated AWS refuses, or the profile is not right.
+    /// If the fake AWS refuses, or the profile is not right.
     pub async fn group_with(&self, name: &str, profile: Value) -> Result<Profile> {
         self.scene.group(name).await?;
         self.deployment.rule(name, &profile).await?;
@@ -100,7 +101,7 @@ impl Stage {
     /// Waits until so many instances of a group are InService.
     ///
     /// # Errors
-    /// When they are not within [`LIMIT`].
+    /// If they are not within [`LIMIT`].
     pub async fn in_service(&self, group: &str, nodes: usize) -> Result<()> {
         let what = format!("{nodes} instances of {group} to be InService");
         let waited = wait_for(LIMIT, &what, async || {
@@ -112,7 +113,7 @@ impl Stage {
         .await;
         match waited {
             Ok(()) => Ok(()),
-            // What became of the executions is what one wants to know then.
+            // The executions tell why.
             Err(error) => Err(error.context(format!(
                 "executions: {:#?}",
                 self.deployment.executions().await
@@ -120,15 +121,15 @@ impl Stage {
         }
     }
 
-    /// Waits until there are at least so many executions and all of them have ended; gives them, oldest first.
+    /// Waits until there are at least `at_least` executions and all have ended. Returns them, oldest first.
     ///
     /// # Errors
-    /// When that is not so within [`LIMIT`].
+    /// If they do not end within [`LIMIT`].
     pub async fn ended(&self, at_least: usize) -> Result<Vec<Execution>> {
         let what = format!("{at_least} executions, and all to end");
         wait_for(LIMIT, &what, async || {
             let mut executions = self.deployment.executions().await?;
-            // Listed newest first.
+            // They are listed newest first.
             executions.reverse();
             let ended = executions.iter().all(|one| one.status != "RUNNING");
             Ok((ended && executions.len() >= at_least).then_some(executions))
@@ -136,10 +137,10 @@ impl Stage {
         .await
     }
 
-    /// Waits until a call shows in the log of calls.
+    /// Waits until a call is in the log of calls.
     ///
     /// # Errors
-    /// When it does not within [`LIMIT`].
+    /// If it does not within [`LIMIT`].
     pub async fn called(&self, action: &str, parameter: (&str, &str)) -> Result<()> {
         let (name, value) = parameter;
         let what = format!("a call of {action} with {name} {value}");
@@ -153,10 +154,10 @@ impl Stage {
         .await
     }
 
-    /// Starts one instance of a group that has no rule, and waits for its launch event at our hook.
+    /// Launches one instance in a group that has no rule, and waits for its event at Hookline's hook.
     ///
     /// # Errors
-    /// When there is none within [`LIMIT`].
+    /// If there is none within [`LIMIT`].
     pub async fn launch(&self, group: &str) -> Result<Value> {
         self.scene.scale(group, 1).await?;
         wait_for(LIMIT, "the launch event", async || {
@@ -168,10 +169,10 @@ impl Stage {
         .await
     }
 
-    /// Runs an execution by hand, to its end.
+    /// Starts an execution, and waits until it ends.
     ///
     /// # Errors
-    /// When the engine refuses, or the execution does not end within [`LIMIT`].
+    /// If the engine refuses, or the execution does not end within [`LIMIT`].
     pub async fn run(&self, event: &Value, profile: &Value) -> Result<Execution> {
         let input = json!({"event": event, "profile": profile});
         let arn = self.deployment.execute(&input).await?;
@@ -186,7 +187,7 @@ impl Stage {
     /// Completes the lifecycle action of an instance at a hook, as the hook's owner or a person does.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn complete(
         &self,
         group: &str,
@@ -210,7 +211,7 @@ impl Stage {
     /// Keeps a group from launching replacements.
     ///
     /// # Errors
-    /// When the simulated AWS refuses.
+    /// If the fake AWS refuses.
     pub async fn no_replacements(&self, group: &str) -> Result<()> {
         self.scene
             .autoscaling
@@ -226,7 +227,7 @@ impl Stage {
     /// The instance that an execution was for.
     ///
     /// # Errors
-    /// When its input names none.
+    /// If its input names none.
     pub fn instance_of(execution: &Execution) -> Result<String> {
         execution
             .input
@@ -239,7 +240,7 @@ impl Stage {
     /// Asserts how an execution ended: its status, and the last state that it was in.
     ///
     /// # Errors
-    /// When it ended otherwise.
+    /// If it ended otherwise.
     pub async fn expect(&self, execution: &Execution, status: &str, state: &str) -> Result<()> {
         let states = self.deployment.states(&execution.arn).await?;
         ensure!(
@@ -249,10 +250,10 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until no promise is broken that holds once everything has come to rest, and no injected fault is left.
+    /// Waits until all invariants hold that hold at rest, and no injected fault is left.
     ///
     /// # Errors
-    /// When something is still broken after [`LIMIT`].
+    /// If an invariant is still violated after [`LIMIT`].
     pub async fn at_rest(&self, profiles: &[Profile]) -> Result<()> {
         ensure!(
             self.local.faults_left() == 0,
@@ -261,7 +262,7 @@ impl Stage {
         );
         let broken = invariants::always(&self.local, profiles);
         ensure!(broken.is_empty(), "{broken:#?}");
-        // An interface goes with its instance, which takes the instance a moment: only this is waited for.
+        // An interface is deleted with its instance, which takes a moment. Nothing else is waited for.
         let gone = wait_for(LIMIT, "interfaces to go with their instances", async || {
             let broken = invariants::at_rest(&self.local, profiles);
             Ok(broken.is_empty().then_some(()))

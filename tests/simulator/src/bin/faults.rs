@@ -1,4 +1,4 @@
-//! `cargo xtask faults`: the fault matrix, as a table and a count.
+//! `cargo xtask faults`: runs the fault matrix, and prints a table and a count.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,35 +7,30 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use comfy_table::{Table, presets};
-use hookline_simulator::faults::{Outcome, calls_of_a_launch, cells, run_cell, run_random};
+use hookline_simulator::cells::cells;
+use hookline_simulator::faults::{Outcome, calls_of_a_launch, run_cell, run_random};
+use hookline_testkit::program::exit_code;
 use serde_json::json;
 
-/// Runs every fault at every place of a launch, in virtual time.
+/// Runs every fault at every call of a launch, in virtual time.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Random histories with several faults, besides the matrix.
+    /// How many random histories with several faults to run after the matrix.
     #[arg(long, default_value_t = 0)]
     random: u64,
     /// The seed of the matrix, and the first of the random histories.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only cells whose name contains this.
+    /// Run only cells whose name contains this.
     #[arg(long)]
     only: Option<String>,
-    /// Where to write the report as JSON.
+    /// Write the report to this file, as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("faults: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("faults", run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
@@ -85,7 +80,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     Ok(passed == outcomes.len())
 }
 
-/// Prints a violation with its history at once: a long run need not end to be read.
+/// Prints a violation with its history at once, so that it can be read during a long run.
 fn note(outcome: Outcome, outcomes: &mut Vec<Outcome>) {
     if !outcome.problems.is_empty() {
         println!("\n{} (seed {})", outcome.cell, outcome.seed);

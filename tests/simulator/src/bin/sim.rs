@@ -11,27 +11,28 @@ use hookline_simulator::others::Others;
 use hookline_simulator::progress::each_minute;
 use hookline_simulator::run::{Scenario, simulate_watched};
 use hookline_simulator::strategy::Strategy;
+use hookline_testkit::program::exit_code;
 use hookline_testkit::scene::Size;
 
-/// Simulates a scale-out in virtual time: hours pass in seconds, and one seed gives one history.
+/// Simulates a scale-out in virtual time: hours pass in seconds, and one seed always gives the same history.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Nodes launched.
+    /// How many nodes to launch.
     #[arg(long, default_value_t = 500)]
     nodes: usize,
-    /// Networks that each node gets an interface on.
+    /// How many networks each node gets an interface on.
     #[arg(long, default_value_t = 4)]
     networks: usize,
-    /// Availability zones.
+    /// How many Availability Zones.
     #[arg(long, default_value_t = 1)]
     azs: usize,
     /// The prefix length of each network's subnets.
     #[arg(long, default_value_t = 20)]
     subnet_prefix: u8,
-    /// Subnets of each network in each AZ: one that is full leaves the rest to the next.
+    /// Subnets of each network in each AZ. When one is full, the next is used.
     #[arg(long, default_value_t = 1)]
     subnets_per_az: usize,
-    /// In how many waves, a minute apart.
+    /// How many waves to launch the nodes in, a minute apart.
     #[arg(long, default_value_t = 1)]
     waves: usize,
     /// The seed.
@@ -40,38 +41,31 @@ struct Arguments {
     /// How long a launched instance is pending, in seconds.
     #[arg(long, default_value_t = 10)]
     pending: u64,
-    /// Invocations of each function at once.
+    /// Concurrent invocations of each function.
     #[arg(long, default_value_t = 50)]
     concurrency: usize,
     /// How addresses are chosen: rank (the product's way), lowest-free, random-window, next-on-conflict.
     #[arg(long, default_value = "rank")]
     strategy: Strategy,
-    /// How often a call of EC2 or Auto Scaling goes wrong: none, light (1 in 100) or heavy (1 in 10).
+    /// How many calls of EC2 and Auto Scaling fail: none, light (1 in 100) or heavy (1 in 10).
     #[arg(long, default_value = "none")]
     faults: Background,
-    /// Who else calls EC2 in the account: nobody, or vpc-cni (the Amazon VPC CNI of each node, three calls each).
+    /// Other callers of EC2 in the account: nobody, or vpc-cni (the Amazon VPC CNI of each node, three calls each).
     #[arg(long, default_value = "nobody")]
     others: Others,
-    /// Give up after so many seconds of virtual time.
+    /// End the run after this many seconds of virtual time.
     #[arg(long, default_value_t = 6 * 3600)]
     limit: u64,
     /// Print the whole history.
     #[arg(long)]
     history: bool,
-    /// Where to write the report as JSON.
+    /// Write the report to this file, as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("sim: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("sim", run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {

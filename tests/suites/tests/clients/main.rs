@@ -1,6 +1,6 @@
-//! Clients as people have them, unmodified: the AWS CLI and a boto3 script, at the local endpoint.
+//! Unmodified clients of the fake AWS: the AWS CLI and a boto3 script.
 //!
-//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without. The CLI is the
+//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails without them. The CLI is the
 //! `aws` beside the Python interpreter.
 
 use std::path::Path;
@@ -13,7 +13,7 @@ use hookline_testkit::stage::Stage;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// The states of a launch that meets no trouble.
+/// The states of a launch without faults.
 const STATES: [&str; 10] = [
     "TagNode",
     "WhatDoesTheLaunchNeed",
@@ -31,7 +31,7 @@ const STATES: [&str; 10] = [
 const TAKEN: &str = "10.0.16.4";
 const FREE: &str = "10.0.16.5";
 
-/// A stage with one launch behind it, the subnet of its network, and the execution's ARN.
+/// A stage after one launch, the subnet of its network, and the execution's ARN.
 async fn after_a_launch() -> Result<(Stage, String, String)> {
     let size = Size {
         azs: 1,
@@ -49,7 +49,7 @@ async fn after_a_launch() -> Result<(Stage, String, String)> {
     Ok((stage, subnet, arn))
 }
 
-/// Runs a client with nothing but the endpoint, a region and some credentials in its environment.
+/// Runs a client with only the endpoint, a Region and credentials in its environment.
 async fn run(stage: &Stage, program: &Path, arguments: &[&str]) -> Result<(bool, String, String)> {
     let output = Command::new(program)
         .args(arguments)
@@ -92,7 +92,7 @@ async fn run_aws(stage: &Stage, arguments: &[&str]) -> Result<(bool, String, Str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_aws_cli_makes_lists_and_deletes_an_interface_and_reads_a_history() -> Result<()> {
+async fn aws_cli_creates_lists_and_deletes_an_interface_and_reads_a_history() -> Result<()> {
     let (stage, subnet, arn) = after_a_launch().await?;
     let created = aws(
         &stage,
@@ -160,7 +160,7 @@ async fn the_aws_cli_makes_lists_and_deletes_an_interface_and_reads_a_history() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_boto3_script_makes_lists_and_deletes_an_interface_and_reads_a_history() -> Result<()> {
+async fn boto3_script_creates_lists_and_deletes_an_interface_and_reads_a_history() -> Result<()> {
     let (stage, subnet, arn) = after_a_launch().await?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/interfaces.py");
     let python = Tools::from_environment()?.python;

@@ -8,11 +8,11 @@ use hookline_testkit::ministack::{ACCOUNT, Ministack, REGION};
 use serde_json::Value;
 use tokio::process::Command;
 
-/// How long one command may take. A deployment takes half a minute, most of it in the CDK, and far more where the processors
-/// are busy otherwise.
+/// How long one command may take. A deployment takes half a minute, most of it in the CDK, and far longer on a busy
+/// machine.
 const COMMAND: Duration = Duration::from_secs(600);
 
-/// The folder of the app, with its packages installed: HOOKLINE_CDK. What is relative is meant from the root of the
+/// The folder of the app, with its packages installed: HOOKLINE_CDK. A relative path is relative to the root of the
 /// workspace.
 pub(crate) fn source() -> Result<PathBuf> {
     from_environment("HOOKLINE_CDK")
@@ -36,7 +36,7 @@ fn from_environment(name: &str) -> Result<PathBuf> {
 /// Runs a program to its end, within [`COMMAND`].
 ///
 /// # Errors
-/// With all that it wrote, when it fails.
+/// If it fails, with all that it wrote.
 pub(crate) async fn run(command: &mut Command) -> Result<()> {
     let name = format!("{:?}", command.as_std());
     let output = tokio::time::timeout(COMMAND, command.kill_on_drop(true).output())
@@ -58,13 +58,13 @@ pub(crate) struct App {
     source: PathBuf,
     configuration: PathBuf,
     functions: PathBuf,
-    /// Where the CDK writes.
+    /// The folder that the CDK writes to.
     folder: PathBuf,
 }
 
 impl App {
-    /// With a configuration that is there already. `functions` is a folder as `cargo xtask package` makes one; `folder` gets
-    /// what the CDK writes.
+    /// With an existing configuration. `functions` is a folder like that of `cargo xtask package`. The CDK writes to
+    /// `folder`.
     pub(crate) fn of_file(configuration: &Path, functions: &Path, folder: &Path) -> Result<Self> {
         Ok(Self {
             source: source()?,
@@ -74,7 +74,7 @@ impl App {
         })
     }
 
-    /// With a configuration of one's own, which is written into `folder`.
+    /// With another configuration, which is written into `folder`.
     pub(crate) fn new(configuration: &Value, functions: &Path, folder: &Path) -> Result<Self> {
         let file = folder.join("hookline.config.json");
         std::fs::write(&file, format!("{configuration:#}"))?;
@@ -84,7 +84,7 @@ impl App {
     /// Prepares the account and the Region for the CDK.
     pub(crate) async fn bootstrap(&self, ministack: &Ministack) -> Result<()> {
         let environment = format!("aws://{ACCOUNT}/{REGION}");
-        // Not in the app's folder: for this it need not be synthesised.
+        // Not in the app's folder, so that the CDK does not synthesise the app.
         run(self
             .cdk(ministack, &["bootstrap", &environment])
             .current_dir(&self.folder))
@@ -105,7 +105,7 @@ impl App {
         run(&mut cdk).await
     }
 
-    /// What was synthesised: a folder with the template and its assets.
+    /// The folder of the synthesised template and its assets.
     pub(crate) fn assembly(&self) -> PathBuf {
         self.folder.join("cdk.out")
     }
@@ -121,7 +121,7 @@ impl App {
         let mut cdk = ministack.client(self.source.join("node_modules/.bin/cdk"));
         cdk.args(arguments)
             .args(["--ci", "--no-notices", "--no-version-reporting"])
-            // It leaves nothing behind in the home of whoever runs the tests, and calls nobody.
+            // It leaves no files in the home of whoever runs the tests, and makes no other calls.
             .env("CDK_HOME", &self.folder)
             .env("CDK_DISABLE_CLI_TELEMETRY", "1")
             .env("CDK_DISABLE_VERSION_CHECK", "1");

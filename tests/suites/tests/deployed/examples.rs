@@ -14,8 +14,7 @@ use crate::stack::{cluster, every_resource_is_there, hooks, node_group, nothing_
 use crate::templates;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_examples_have_valid_templates_and_every_resource_is_created_and_removed() -> Result<()>
-{
+async fn examples_have_valid_templates_and_every_resource_is_created_and_removed() -> Result<()> {
     let tools = Tools::from_environment()?;
     let folder = crate::folder("examples")?;
     let local = LocalAws::new(Settings::default());

@@ -7,11 +7,13 @@ use hookline_domain::profile::Profile;
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::server::Server;
 use hookline_local::{Fault, FaultKind, LocalAws, Outcome, Settings};
-use hookline_testkit::deployment::{Deployment, Tools, json_call, wait_for};
+use hookline_testkit::deployment::{Deployment, Tools};
+use hookline_testkit::json_api::json_call;
 use hookline_testkit::ministack::{ACCOUNT, Ministack, REGION};
 use hookline_testkit::naming;
 use hookline_testkit::scene::{HOOK, Scene, Size};
 use hookline_testkit::stage::{LIMIT, Stage};
+use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
 use crate::app::{App, packages};
@@ -29,7 +31,7 @@ const GROUP: &str = "upf";
 const NODE_GROUP: &str = "smf";
 const CLUSTER: &str = "core";
 
-/// What was deployed, and the world that its functions see.
+/// The deployment, and the fake AWS that its functions call.
 struct Deployed {
     stage: Stage,
     ministack: Ministack,
@@ -42,7 +44,7 @@ struct Deployed {
 
 // One test, as a deployment takes half a minute.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cdk_deploys_wires_nodes_mends_what_goes_wrong_and_can_be_removed() -> Result<()> {
+async fn deployed_app_prepares_nodes_recovers_from_faults_and_can_be_removed() -> Result<()> {
     let deployed = deploy().await?;
     let [ours, managed] = &deployed.profiles;
     let profiles = [
@@ -77,8 +79,8 @@ async fn what_cdk_deploys_wires_nodes_mends_what_goes_wrong_and_can_be_removed()
     ministack.shut_down().await
 }
 
-/// Waits until no function runs any more: one of an execution that was stopped does, and ministack makes its log group
-/// anew for its last lines (on AWS no function may). The SDK's longest pause between two tries is shorter than this.
+/// Waits until no function runs. A function of a stopped execution still runs, and ministack creates its log group
+/// again for its last lines (on AWS no function may). The SDK's longest pause between two attempts is shorter than this.
 async fn nobody_calls(stage: &Stage) -> Result<()> {
     const QUIET: Duration = Duration::from_secs(10);
     let mut last = (stage.local.calls().len(), Instant::now());
@@ -130,7 +132,7 @@ async fn deploy() -> Result<Deployed> {
     carry_over_hook(&ministack, &scene, GROUP).await?;
     let hook = |seconds| (HOOK.to_owned(), seconds, "ABANDON".to_owned());
     assert_eq!(hooks(&scene, GROUP).await?, [hook(2400)]);
-    // Put there by the deployed custom resource itself.
+    // The deployed custom resource has created it.
     assert_eq!(hooks(&scene, &managed).await?, [hook(1800)]);
     // One for each profile, and one for the naming profile.
     let rules = carry_over_rules(&ministack, &scene).await?;
@@ -152,8 +154,8 @@ async fn deploy() -> Result<Deployed> {
     })
 }
 
-/// The first instance of a group. `rules` of the deployed rules want its event: that of its own profile, and perhaps one that
-/// knows its nodes by a tag, which no event has; `before` executions are there already.
+/// Launches the first instance of a group. `rules` deployed rules match its event: that of its own profile, and perhaps one that
+/// selects by a tag, which no event has. There are `before` executions already.
 async fn a_launch_goes_from_its_event_to_in_service(
     deployed: &Deployed,
     group: &str,
@@ -206,7 +208,7 @@ async fn a_node_of_a_plain_group_is_named(deployed: &Deployed) -> Result<()> {
     })
 }
 
-/// The event is lost. A round of the deployed reconcile, with the input of its deployed schedule, starts the execution.
+/// The event is lost. The deployed reconcile, with the input of its deployed schedule, starts the execution.
 async fn a_launch_without_an_event_is_found_by_reconcile(deployed: &Deployed) -> Result<()> {
     let stage = &deployed.stage;
     let lost = Disturbance::drop().containing(HOOK).times(1);
@@ -214,7 +216,7 @@ async fn a_launch_without_an_event_is_found_by_reconcile(deployed: &Deployed) ->
     stage.scene.scale(GROUP, 2).await?;
     let schedule = schedule_of_reconcile(&deployed.ministack).await?;
     let mut payload: Value = serde_json::from_str(schedule["Input"].as_str().context("no Input")?)?;
-    // Not two minutes: nobody else starts this one.
+    // Less than two minutes is enough, as nothing else starts this one.
     payload["limits"]["launchAgeSeconds"] = json!(0);
 
     // EC2 may not show the instance in the first rounds.
@@ -235,8 +237,8 @@ async fn a_launch_without_an_event_is_found_by_reconcile(deployed: &Deployed) ->
     stage.expect(last, "SUCCEEDED", "NodeReady").await
 }
 
-/// Somebody stops an execution while EC2 throttles it. Its end is an event of ministack's own, which the deployed rule
-/// takes to the deployed reconcile; that abandons the launch.
+/// Somebody stops an execution while EC2 throttles it. ministack sends the event of its end, which the deployed rule
+/// passes to the deployed reconcile. That abandons the launch.
 async fn a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(
     deployed: &Deployed,
 ) -> Result<()> {
@@ -245,7 +247,7 @@ async fn a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(
         .local
         .inject(Fault::on("CreateNetworkInterface", FaultKind::Throttle).always());
     stage.scene.scale(GROUP, 3).await?;
-    // The execution by the other profile's rule has to end first: reconcile gives nothing up while an execution runs for it.
+    // The execution of the other profile's rule must end first: reconcile abandons no launch while an execution runs for it.
     let what = "one execution, which EC2 throttles";
     let execution = wait_for(LIMIT, what, async || {
         let throttled = stage.local.calls().iter().any(|call| {

@@ -1,21 +1,21 @@
-//! The CDK app: its templates looked at ([`templates`]), and deployed by `cdk deploy`, through CloudFormation, to a second AWS
-//! on this machine; its examples ([`examples`]), and a configuration whose launches then go through what was deployed: rule,
+//! The CDK app: its templates are checked ([`templates`]), and `cdk deploy` deploys them through CloudFormation to a second AWS
+//! on this machine: the examples ([`examples`]), and a configuration whose launches then use the deployed rule,
 //! state machine, function binaries ([`launches`]).
 //!
-//! Real here: the CDK's command line, the template with every resource in it, its assets, the rule's pattern and input
+//! These are real: the CDK's command line, the template with every resource in it, its assets, the rule's pattern and input
 //! transformer, the state machine's definition as it was deployed, the function binaries (debug builds, in the zips that
 //! the template names).
 //!
-//! Not as on AWS: ministack answers CloudFormation, IAM, S3, Step Functions and Lambda, and checks no permission. Its
+//! These differ from AWS: ministack answers CloudFormation, IAM, S3, Step Functions and Lambda, and checks no permission. Its
 //! engine for state machines ignores `JitterStrategy`, `MaxDelaySeconds` and the machine's `TimeoutSeconds`. It takes no
-//! event from `aws.autoscaling`, and has no lifecycle hooks to make one; so the deployed rule, its target and the deployed
-//! hook are read back from ministack and put, as they are, into the simulated AWS of this repository, which has both. The
+//! event from `aws.autoscaling`, and has no lifecycle hooks to send one. So the deployed rule, its target and the deployed
+//! hook are read from ministack and put unchanged into the fake AWS of this repository, which has both. The
 //! functions call EC2 and Auto Scaling there too, and so does the custom resource that puts a hook on the group of a managed
 //! node group: ministack's environment names the endpoints, which its functions inherit.
 //!
-//! Needs HOOKLINE_FUNCTIONS_DIR, HOOKLINE_PYTHON, HOOKLINE_NODE and HOOKLINE_CDK, which `cargo xtask test` sets; fails without.
+//! Needs HOOKLINE_FUNCTIONS_DIR, HOOKLINE_PYTHON, HOOKLINE_NODE and HOOKLINE_CDK, which `cargo xtask test` sets. It fails without them.
 
-// JSON is indexed by name here, which gives null where nothing is.
+// JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
 mod app;
@@ -31,7 +31,7 @@ use hookline_testkit::deployment::Tools;
 use hookline_testkit::permissions;
 use tokio::process::Command;
 
-/// An empty folder for one test; what an earlier run left there is removed.
+/// An empty folder for one test, without the files of an earlier run.
 fn folder(name: &str) -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("deployed")
@@ -43,7 +43,7 @@ fn folder(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Zips the functions that are deployed, into a folder of `folder`, which it gives.
+/// Zips the functions that are deployed. Returns the folder of the zips, in `folder`.
 async fn zip_functions(tools: &Tools, folder: &Path) -> Result<PathBuf> {
     let zips = folder.join("functions");
     let script = concat!(
@@ -53,7 +53,7 @@ async fn zip_functions(tools: &Tools, folder: &Path) -> Result<PathBuf> {
     let mut zip = Command::new(&tools.python);
     zip.arg(script).arg(&zips);
     for name in permissions::allowed()?.keys() {
-        // A state machine has actions of its own, and no program.
+        // A state machine has actions too, but no program.
         let machine = format!("../../statemachine/{name}.asl.json");
         if !Path::new(env!("CARGO_MANIFEST_DIR"))
             .join(machine)

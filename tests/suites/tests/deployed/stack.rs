@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline_testkit::deployment::json_call;
+use hookline_testkit::json_api::json_call;
 use hookline_testkit::ministack::Ministack;
 use hookline_testkit::scene::Scene;
 use serde_json::{Value, json};
 
-/// Fails unless a stack and each of its resources is CREATE_COMPLETE. Gives the number of resources.
+/// Checks that a stack and each of its resources is CREATE_COMPLETE. Returns the number of resources.
 pub(crate) async fn every_resource_is_there(ministack: &Ministack, stack: &str) -> Result<usize> {
     let call = ["cloudformation", "describe-stacks", "--stack-name", stack];
     let status = ministack.aws(&call).await?;
@@ -45,8 +45,8 @@ pub(crate) async fn output(ministack: &Ministack, stack: &str, name: &str) -> Re
         .with_context(|| format!("{stack} has no output {name}: {answer:#}"))
 }
 
-/// Makes a managed node group, and in the simulated Auto Scaling the group that EKS says it has, with the tag that EKS puts
-/// on its nodes. Gives the group's name.
+/// Creates a managed node group, and its group in the fake Auto Scaling, with the tag that EKS puts
+/// on its nodes. Returns the group's name.
 pub(crate) async fn node_group(
     ministack: &Ministack,
     scene: &Scene,
@@ -76,7 +76,7 @@ pub(crate) async fn node_group(
     Ok(group)
 }
 
-/// Makes an EKS cluster.
+/// Creates an EKS cluster.
 pub(crate) async fn cluster(ministack: &Ministack, name: &str) -> Result<()> {
     let call = ["eks", "create-cluster", "--name", name, "--role-arn"];
     let role = [
@@ -87,7 +87,7 @@ pub(crate) async fn cluster(ministack: &Ministack, name: &str) -> Result<()> {
     ministack.aws(&[&call[..], &role].concat()).await.map(drop)
 }
 
-/// The lifecycle hooks of a group in the simulated Auto Scaling: name, heartbeat timeout in seconds, default result.
+/// The lifecycle hooks of a group in the fake Auto Scaling: name, heartbeat timeout in seconds, default result.
 pub(crate) async fn hooks(scene: &Scene, group: &str) -> Result<Vec<(String, i32, String)>> {
     let answer = scene
         .autoscaling
@@ -109,8 +109,7 @@ pub(crate) async fn hooks(scene: &Scene, group: &str) -> Result<Vec<(String, i32
         .collect())
 }
 
-/// Puts the hook that CloudFormation put on a group of ministack's, as it is, on the group of that name in the simulated
-/// Auto Scaling.
+/// Copies the hook that CloudFormation put on a group of ministack to the group of that name in the fake Auto Scaling.
 pub(crate) async fn carry_over_hook(
     ministack: &Ministack,
     scene: &Scene,
@@ -139,8 +138,8 @@ pub(crate) async fn carry_over_hook(
     Ok(())
 }
 
-/// Puts the deployed rules for Auto Scaling's events, with their targets, as they are, into the simulated EventBridge.
-/// Gives how many there are.
+/// Copies the deployed rules for Auto Scaling's events, with their targets, to the fake EventBridge.
+/// Returns their number.
 pub(crate) async fn carry_over_rules(ministack: &Ministack, scene: &Scene) -> Result<usize> {
     let answer = ministack.aws(&["events", "list-rules"]).await?;
     let mut carried = 0;
@@ -182,7 +181,7 @@ pub(crate) async fn schedule_of_reconcile(ministack: &Ministack) -> Result<Value
     Ok(answer["Targets"][0].take())
 }
 
-/// Fails unless no stack is there but the CDK's own, which is the account's, and with it no function, state machine, rule,
+/// Checks that there is no stack but the CDK's own, which is the account's, and no function, state machine, rule,
 /// queue, alarm, dashboard, role or log group.
 pub(crate) async fn nothing_is_left(ministack: &Ministack) -> Result<()> {
     let answer = ministack

@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::app::{packages, run};
 
-/// The rules of cfn-lint that are left out.
+/// The rules of cfn-lint that are not checked.
 ///
 /// W3005, a DependsOn that a reference makes needless: the CDK lets what uses a role depend on the role's policies, and
 /// names the role beside them.
@@ -19,7 +19,7 @@ const LEFT_OUT: &str = "W3005";
 /// Lints the template of an assembly, which is a folder that the CDK wrote, and validates the state machine in it.
 ///
 /// # Errors
-/// With what cfn-lint or asl-validator said.
+/// What cfn-lint or asl-validator reports.
 pub(crate) async fn check(tools: &Tools, assembly: &Path) -> Result<()> {
     let templates = find(assembly)?;
     ensure!(templates.len() == 1, "in {assembly:?}: {templates:?}");
@@ -70,8 +70,8 @@ fn write_definitions(templates: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf
     Ok(written)
 }
 
-/// The state machines of a template, by logical id, as Step Functions will be given them. What is known only after
-/// deployment is a stand-in of the right form. `assets` is the folder of the template's files.
+/// The state machines of a template, by logical id, as Step Functions gets them. A value that is known only after
+/// deployment is a placeholder of the right form. `assets` is the folder of the template's files.
 fn definitions(template: &Value, assets: &Path) -> Result<Vec<(String, String)>> {
     let resources = template.get("Resources").and_then(Value::as_object);
     let mut found = Vec::new();
@@ -107,7 +107,7 @@ fn definitions(template: &Value, assets: &Path) -> Result<Vec<(String, String)>>
     Ok(found)
 }
 
-/// A value of a template as text, with a stand-in for each function that only CloudFormation can answer.
+/// A value of a template as text, with a placeholder for each function that only CloudFormation can resolve.
 fn text(value: &Value) -> Result<String> {
     if let Some(text) = value.as_str() {
         return Ok(text.to_owned());
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_in_the_template_has_its_references_filled_in() -> Result<()> {
+    fn definition_in_the_template_gets_its_references_resolved() -> Result<()> {
         let template = machine(json!({"DefinitionString": {"Fn::Join": ["", [
             "{\"Resource\": \"arn:", {"Ref": "AWS::Partition"}, ":states:::x\", \"A\": \"",
             {"Fn::GetAtt": ["TagNode", "Arn"]}, "\"}",
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_among_the_assets_is_read_and_substituted() -> Result<()> {
+    fn definition_among_the_assets_is_read_and_substituted() -> Result<()> {
         let folder = std::env::temp_dir().join(format!("hookline-assets-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         std::fs::write(
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filled_in_is_an_error_that_names_it() {
+    fn unresolved_reference_is_named_in_the_error() {
         for properties in [
             json!({}),
             json!({"DefinitionString": {"Fn::ImportValue": "x"}}),

@@ -6,9 +6,10 @@ use anyhow::{Context as _, Result, ensure};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::{Fault, FaultKind};
-use hookline_testkit::deployment::{Tools, wait_for};
+use hookline_testkit::deployment::Tools;
 use hookline_testkit::scene::HOOK;
 use hookline_testkit::stage::Stage;
+use hookline_testkit::wait::wait_for;
 use hookline_testkit::{emf, invariants};
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ async fn adopt(stage: &Stage, profile: &Value) -> Result<Value> {
     serde_json::from_str(&answer).context(answer)
 }
 
-/// The metrics that a function has written.
+/// The metrics that a function wrote.
 fn measured(stage: &Stage, function: &str) -> Result<emf::Values> {
     let documents: Vec<Value> = stage
         .local
@@ -41,13 +42,13 @@ fn measured(stage: &Stage, function: &str) -> Result<emf::Values> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_node_gets_its_interfaces_and_a_failure_leaves_it_in_service() -> Result<()> {
+async fn running_node_gets_its_interfaces_and_stays_in_service_on_failure() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
     let program = Tools::from_environment()?.functions.join("adopt");
     let mut config = FunctionConfig::new("adopt", program);
     config.timeout = Duration::from_secs(60);
     stage.local.lambda().register(config);
-    // No rule, and a person who lets the node in service: so it was before Hookline came.
+    // Without a rule, and with a person who continues the launch: as before Hookline was installed.
     stage.scene.group("upf").await?;
     let event = stage.launch("upf").await?;
     let instance = event["detail"]["EC2InstanceId"]
@@ -64,7 +65,7 @@ async fn a_running_node_gets_its_interfaces_and_a_failure_leaves_it_in_service()
     };
     let second = Fault::on("AttachNetworkInterface", denied).when("DeviceIndex", "2");
     stage.local.inject(second);
-    // EC2 may be the last to show that it runs.
+    // EC2 may show later than Auto Scaling that it is running.
     let report = wait_for(Duration::from_secs(60), "the node to run", async || {
         let report = adopt(&stage, &profile).await?;
         Ok(report["left"]

@@ -39,7 +39,7 @@ fn denied() -> FaultKind {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_a_third_attach_fails_all_of_the_node_goes_and_its_replacement_is_wired() -> Result<()>
+async fn failed_third_attach_releases_all_interfaces_and_the_replacement_gets_its_own() -> Result<()>
 {
     one_of_three_fails(|_| {
         Ok(Fault::on("AttachNetworkInterface", denied()).when("DeviceIndex", "3"))
@@ -48,7 +48,7 @@ async fn when_a_third_attach_fails_all_of_the_node_goes_and_its_replacement_is_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_a_third_create_fails_all_of_the_node_goes_and_its_replacement_is_wired() -> Result<()>
+async fn failed_third_create_releases_all_interfaces_and_the_replacement_gets_its_own() -> Result<()>
 {
     one_of_three_fails(|stage| {
         let third = subnet(stage, 2)?;
@@ -58,8 +58,7 @@ async fn when_a_third_create_fails_all_of_the_node_goes_and_its_replacement_is_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_that_somebody_terminates_half_way_leaves_nothing_and_is_replaced() -> Result<()>
-{
+async fn instance_terminated_half_way_leaves_nothing_and_is_replaced() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
     let profile = stage.group("upf").await?;
     let slow = FaultKind::Delay(Duration::from_secs(2));
@@ -150,7 +149,7 @@ async fn survives(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_is_killed_between_two_attaches_is_run_again() -> Result<()> {
+async fn function_killed_between_two_attaches_is_retried() -> Result<()> {
     let hanging = |_: &Stage| Ok(("AttachNetworkInterface", "DeviceIndex", "2".to_owned()));
     let kill = async |pids: &Path| {
         let pids = std::fs::read_to_string(pids)?;
@@ -171,7 +170,7 @@ async fn a_function_that_is_killed_between_two_attaches_is_run_again() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_times_out_with_some_of_its_creates_done_is_run_again() -> Result<()> {
+async fn function_that_times_out_between_creates_is_retried() -> Result<()> {
     // The third network's create hangs; the other two are done when Lambda ends the function.
     let hanging = |stage: &Stage| {
         Ok((

@@ -11,10 +11,10 @@ use serde_json::json;
 use crate::{SMALL, as_aws_is};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_that_the_profile_does_not_cover_is_left_as_it_is() -> Result<()> {
+async fn group_that_the_profile_does_not_select_is_not_changed() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
     stage.scene.group("smf").await?;
-    // A rule that lets every group's launches through.
+    // A rule that matches the launches of every group.
     let pattern = json!({"source": ["aws.autoscaling"], "detail": {"LifecycleHookName": [HOOK]}});
     let profile = stage.scene.profile("upf");
     stage
@@ -54,7 +54,7 @@ async fn a_group_that_the_profile_does_not_cover_is_left_as_it_is() -> Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hook_that_is_not_ours_is_left_to_its_owner_once_the_node_is_wired() -> Result<()> {
+async fn hook_of_another_owner_is_not_completed_after_the_node_is_ready() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
     let mut profile = stage.scene.profile("upf");
     profile["hook"]["complete"] = json!(false);
@@ -82,7 +82,7 @@ async fn a_hook_that_is_not_ours_is_left_to_its_owner_once_the_node_is_wired() -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beside_the_hook_of_eks_each_owner_completes_its_own() -> Result<()> {
+async fn hooks_of_eks_and_hookline_are_completed_by_their_owners() -> Result<()> {
     const EKS_HOOK: &str = "Launch-LC-Hook";
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
     stage.scene.group("upf").await?;
@@ -94,7 +94,7 @@ async fn beside_the_hook_of_eks_each_owner_completes_its_own() -> Result<()> {
         .default_result("CONTINUE")
         .send()
         .await?;
-    // By the group's name only, so that both hooks' events come: two events, one job.
+    // By the group's name only, so that both hooks' events match: two events for one launch.
     let pattern = json!({"source": ["aws.autoscaling"], "detail": {"AutoScalingGroupName": ["upf"]},
         "detail-type": ["EC2 Instance-launch Lifecycle Action"]});
     let profile = stage.scene.profile("upf");

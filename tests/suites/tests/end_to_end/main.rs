@@ -1,7 +1,7 @@
 //! Launches from the event to InService: the real state machine file in a real engine, the real function binaries,
-//! and a simulated AWS. What fails on the way is injected there, or done by "somebody else" with ordinary calls.
+//! and a fake AWS. Faults are injected there, or are ordinary calls by somebody else.
 //!
-//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
+//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails without them.
 
 mod adopt;
 mod failures;
@@ -29,7 +29,7 @@ const SMALL: Size = Size {
     instance_type: "m5.4xlarge",
 };
 
-/// AWS as it is: calls take a while, and what was done a moment ago does not show yet. Only shorter.
+/// Like AWS: calls have a latency, and describe calls lag. Both are shorter than on AWS.
 fn as_aws_is() -> Settings {
     Settings {
         latency: Latency::millis(5, 40),
@@ -68,7 +68,7 @@ fn subnet(stage: &Stage, network: usize) -> Result<&str> {
         .context("a network without subnets")?)
 }
 
-/// Creates interfaces, as somebody else, until a subnet is full.
+/// Creates foreign interfaces until a subnet is full.
 async fn fill(stage: &Stage, subnet: &str) -> Result<()> {
     let free = stage.local.with_world(|world| {
         let subnet = world.ec2.subnet(subnet);
@@ -82,7 +82,7 @@ async fn fill(stage: &Stage, subnet: &str) -> Result<()> {
     Ok(())
 }
 
-/// How many interfaces carry the ownership tag of an instance.
+/// How many interfaces have the ownership tag of an instance.
 fn made_for(stage: &Stage, instance: &str) -> usize {
     stage.local.with_world(|world| {
         let interfaces = world.ec2.network_interfaces();

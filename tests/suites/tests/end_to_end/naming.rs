@@ -7,12 +7,12 @@ use anyhow::{Context as _, Result};
 use hookline_local::Settings;
 use hookline_local::eventbridge::Disturbance;
 use hookline_statemachine::NAME_NODE;
-use hookline_testkit::deployment::wait_for;
 use hookline_testkit::naming::{
-    CLOUDTRAIL, LAUNCH_SUCCESSFUL, NewsBy, cluster_nodegroup_ip, profile_of,
+    CLOUDTRAIL, LAUNCH_SUCCESSFUL, LaunchEvent, cluster_nodegroup_ip, profile_of,
 };
 use hookline_testkit::scene::Size;
 use hookline_testkit::stage::{LIMIT, Stage};
+use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
 use crate::as_aws_is;
@@ -58,17 +58,17 @@ fn calls_of(stage: &Stage, action: &str) -> usize {
         .count()
 }
 
-/// How many instances the input of an execution speaks of.
+/// How many instances the input of an execution names.
 fn instances_of(input: &Value) -> usize {
     let items = input.pointer("/event/detail/responseElements/instancesSet/items");
     items.and_then(Value::as_array).map_or(1, Vec::len)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_of_several_launches_names_them_all() -> Result<()> {
+async fn cloudtrail_record_of_several_launches_names_them_all() -> Result<()> {
     let stage = stage().await?;
     stage
-        .plain_group("web", NewsBy::CloudTrail, &profile_of("web"))
+        .plain_group("web", LaunchEvent::CloudTrail, &profile_of("web"))
         .await?;
     stage.scene.scale("web", 6).await?;
     // Six nodes over two subnets are two calls of RunInstances.
@@ -79,7 +79,7 @@ async fn a_record_of_several_launches_names_them_all() -> Result<()> {
         assert_eq!(instances_of(&execution.input), 3);
     }
     all_are_named(&stage, "web", 6);
-    // No name is ever taken off.
+    // No name is ever removed.
     assert_eq!(calls_of(&stage, "DeleteTags"), 0);
     stage.deployment.shut_down().await;
     Ok(())
@@ -92,7 +92,7 @@ async fn launch_successful_names_instance_volumes_and_interfaces() -> Result<()>
     profile["volumeTags"] = json!({"Name": "{{ name }}", "Team": "core"});
     profile["interfaceTags"] = json!({"Name": "{{ name }}", "Team": "core"});
     stage
-        .plain_group("web", NewsBy::LaunchSuccessful, &profile)
+        .plain_group("web", LaunchEvent::LaunchSuccessful, &profile)
         .await?;
     stage.scene.scale("web", 3).await?;
     for execution in stage.ended(3).await? {
@@ -121,13 +121,13 @@ async fn launch_successful_names_instance_volumes_and_interfaces() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_events_and_each_twice_end_as_one() -> Result<()> {
+async fn both_events_delivered_twice_name_the_node_once() -> Result<()> {
     let stage = stage().await?;
     let profile = profile_of("web");
     stage
-        .plain_group("web", NewsBy::CloudTrail, &profile)
+        .plain_group("web", LaunchEvent::CloudTrail, &profile)
         .await?;
-    let pattern = NewsBy::LaunchSuccessful.pattern("web");
+    let pattern = LaunchEvent::LaunchSuccessful.pattern("web");
     stage
         .deployment
         .rule_with_pattern("web-in-service", &pattern, &profile)
@@ -150,7 +150,7 @@ async fn both_events_and_each_twice_end_as_one() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_groups_of_the_selector_are_touched_however_wide_the_rule() -> Result<()> {
+async fn groups_outside_the_selector_are_not_changed_by_a_wide_rule() -> Result<()> {
     let stage = stage().await?;
     let pattern = json!({"detail-type": [CLOUDTRAIL, LAUNCH_SUCCESSFUL]});
     let profile = profile_of("web");
@@ -188,7 +188,7 @@ async fn only_groups_of_the_selector_are_touched_however_wide_the_rule() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_cannot_be_named_does_not_keep_the_others_from_their_names() -> Result<()> {
+async fn node_that_cannot_be_named_does_not_stop_the_others() -> Result<()> {
     let stage = stage().await?;
     stage
         .scene

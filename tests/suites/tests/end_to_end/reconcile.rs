@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::lambda::FunctionConfig;
-use hookline_testkit::deployment::{Tools, wait_for};
+use hookline_testkit::deployment::Tools;
 use hookline_testkit::stage::{LIMIT, Stage};
+use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
 use crate::{SMALL, as_aws_is};
@@ -24,13 +25,13 @@ async fn round(stage: &Stage, profile: &Value) -> Result<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_launch_without_an_event_gets_its_execution_once() -> Result<()> {
+async fn launch_without_an_event_gets_one_execution() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
     let program = Tools::from_environment()?.functions.join("reconcile");
     let mut config = FunctionConfig::new("reconcile", program);
     config.timeout = Duration::from_secs(60);
     stage.local.lambda().register(config);
-    // No rule: nobody hears of the launch.
+    // Without a rule, no execution starts for the launch.
     let profile = stage.scene.profile("upf");
     stage.scene.group("upf").await?;
     let event = stage.launch("upf").await?;

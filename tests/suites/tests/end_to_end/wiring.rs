@@ -49,17 +49,20 @@ async fn nine_nodes_over_three_azs_get_the_lowest_addresses_of_four_networks() -
     Ok(())
 }
 
+/// A stage whose subnets are as small as AWS allows, and the second network's subnet.
+async fn stage_with_small_subnets() -> Result<(Stage, String)> {
+    let size = Size {
+        prefix: 28,
+        ..SMALL
+    };
+    let stage = Stage::set(as_aws_is(), &size).await?;
+    let second = subnet(&stage, 1)?.to_owned();
+    Ok((stage, second))
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_subnet_is_passed_over_for_the_next_of_its_slot() -> Result<()> {
-    let stage = Stage::set(
-        as_aws_is(),
-        &Size {
-            prefix: 28,
-            ..SMALL
-        },
-    )
-    .await?;
-    let full = subnet(&stage, 1)?.to_owned();
+async fn full_subnet_is_skipped_for_the_next_of_its_slot() -> Result<()> {
+    let (stage, full) = stage_with_small_subnets().await?;
     let next = stage.scene.subnet(0, "10.0.200.0/28").await?;
     fill(&stage, &full).await?;
     let mut profile = stage.scene.profile("upf");
@@ -77,17 +80,8 @@ async fn a_full_subnet_is_passed_over_for_the_next_of_its_slot() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_another_subnet_the_node_is_abandoned_and_the_cause_says_what_to_do() -> Result<()>
-{
-    let stage = Stage::set(
-        as_aws_is(),
-        &Size {
-            prefix: 28,
-            ..SMALL
-        },
-    )
-    .await?;
-    let full = subnet(&stage, 1)?.to_owned();
+async fn node_without_another_subnet_is_abandoned_and_the_cause_says_what_to_do() -> Result<()> {
+    let (stage, full) = stage_with_small_subnets().await?;
     fill(&stage, &full).await?;
     let profile = stage.group("upf").await?;
     stage.scene.scale("upf", 1).await?;
@@ -120,7 +114,7 @@ async fn without_another_subnet_the_node_is_abandoned_and_the_cause_says_what_to
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_comes_again_at_once_and_late_ends_as_one() -> Result<()> {
+async fn event_delivered_again_at_once_and_late_prepares_the_node_once() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
     let profile = stage.group("upf").await?;
     let launch = || Disturbance::duplicate(1, Duration::from_millis(1)).containing(HOOK);

@@ -1,12 +1,13 @@
 //! The functions of an execution for a node that is in service already.
 
 use hookline_local::autoscaling::LifecycleState;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{GROUP, Launch, State};
 use serde_json::json;
 
 use crate::failed;
 
-/// A node in service, without interfaces, and the data of an execution that adopts it.
+/// A node that is InService without interfaces, and the data of an execution that adopts it.
 async fn in_service() -> Launch {
     let mut launch = Launch::running().await.unwrap();
     launch.run(State::TagNode).await.unwrap();
@@ -24,7 +25,7 @@ async fn in_service() -> Launch {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_wired_like_a_launch() {
+async fn adopted_node_gets_interfaces_as_a_launch_does() {
     let mut launch = in_service().await;
     let node = launch.run(State::TagNode).await.unwrap();
     assert_eq!(node["next"], "WIRE");
@@ -34,7 +35,7 @@ async fn it_is_wired_like_a_launch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_tags_only_nothing_is_left_to_do() {
+async fn adopted_node_without_slots_gets_only_tags() {
     let mut launch = in_service().await.with_profile(|profile| {
         profile["slots"] = json!([]);
     });
@@ -44,7 +45,7 @@ async fn with_tags_only_nothing_is_left_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_groups_node_is_left_alone() {
+async fn node_of_another_group_is_not_adopted() {
     let mut launch = in_service().await.with_profile(|profile| {
         profile["selector"] = json!({"autoScalingGroupNames": ["smf"]});
     });
@@ -53,7 +54,7 @@ async fn another_groups_node_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_is_asked_for_nothing_is_completed_and_nothing_taken_away() {
+async fn completion_and_release_of_an_adopted_node_do_nothing() {
     let mut launch = in_service().await;
     launch.run_to(State::AttachInterfaces).await.unwrap();
     let mark = launch.mark();

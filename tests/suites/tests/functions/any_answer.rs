@@ -5,32 +5,29 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use hookline_domain::Error;
-use hookline_testkit::connector::InProcess;
+use hookline_testkit::calls::FunctionCalls as _;
+use hookline_testkit::connector::{self, InProcess};
 use hookline_testkit::launch::{Launch, State};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-/// The world is made anew after so much virtual time: before the launch's hook times out.
+/// A new launch is begun after this virtual time, before the launch's hook times out.
 const FRESH_FOR: Duration = Duration::from_secs(900);
 
-/// What is done to an answer.
+/// A change of a response.
 #[derive(Debug, Clone)]
 enum Change {
     /// Another status, the same body.
     Status(u16),
-    /// Another body altogether.
+    /// Another body.
     Body(Vec<u8>),
-    /// The body breaks off.
+    /// The body is cut off.
     Cut(prop::sample::Index),
-    /// One element's text is another.
+    /// One element has another text.
     Text(prop::sample::Index, String),
     /// One element has another name.
     Name(prop::sample::Index, String),
@@ -101,24 +98,14 @@ fn splice(body: &mut Vec<u8>, place: &prop::sample::Index, open: u8, close: u8, 
     body.splice(start..end, text.iter().copied());
 }
 
-/// Changes of the coming answers; `None` leaves one as it is.
+/// The changes of the next responses; `None` changes nothing.
 type Changes = Arc<Mutex<Vec<Option<Change>>>>;
 
-/// The simulated AWS, whose answers are changed on their way.
+/// The fake AWS with changed responses.
 #[derive(Debug, Clone)]
 struct Changing {
     through: InProcess,
     changes: Changes,
-}
-
-impl HttpClient for Changing {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
 }
 
 impl HttpConnector for Changing {
@@ -142,7 +129,7 @@ impl HttpConnector for Changing {
     }
 }
 
-/// A launch that has come to the attaches, and the changes of what its functions are answered.
+/// A launch before its attaches, and the changes of the responses that its functions get.
 async fn launch() -> (Launch, Changes) {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
@@ -151,18 +138,18 @@ async fn launch() -> (Launch, Changes) {
         through: InProcess::new(launch.local()),
         changes: Arc::clone(&changes),
     };
-    let launch = launch.with_http_client(SharedHttpClient::new(client)).await;
+    let launch = launch.with_http_client(connector::client(client)).await;
     (launch, changes)
 }
 
-/// As many as asked for by PROPTEST_CASES, for a long run; else some.
+/// The number of cases: PROPTEST_CASES for a long run, otherwise some.
 fn cases() -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(300)
 }
 
 #[test]
-fn any_answer_of_aws_is_taken_or_refused() {
+fn any_response_of_aws_gets_a_result_or_an_error() {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().start_paused(true).build().unwrap();
     let world = RefCell::new(runtime.block_on(launch()));
@@ -185,7 +172,7 @@ fn any_answer_of_aws_is_taken_or_refused() {
                 Err(error) => {
                     prop_assert!(Error::TYPES.contains(&error.error_type()));
                     let says = error.to_string();
-                    // A panic of a task that works beside the others is caught, and becomes an error.
+                    // A panic of a concurrent task is caught and becomes an error.
                     prop_assert!(!says.contains("panic"), "{says}");
                     prop_assert!(says.len() < 20_000, "{} bytes", says.len());
                 }

@@ -1,12 +1,13 @@
 //! Whatever a function is given, it answers with a value or with a typed error, and never panics.
 
 use hookline_domain::Error;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
-/// Any JSON, with numbers at the ends of their ranges and texts that look like something.
+/// Any JSON, with numbers at the ends of their ranges and texts that look like ids.
 pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     let known = [
         "",
@@ -51,7 +52,7 @@ pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// One thing done to a payload that was right.
+/// One change of a valid payload.
 #[derive(Debug, Clone)]
 pub(crate) enum Mutation {
     Replace(Value),
@@ -92,7 +93,7 @@ pub(crate) fn mutate(payload: &mut Value, place: &prop::sample::Index, mutation:
     match mutation {
         Mutation::Replace(value) => *payload.pointer_mut(pointer).unwrap() = value,
         Mutation::Remove => {
-            // The whole cannot be taken out of anything.
+            // The whole payload cannot be removed.
             let Some((parent, key)) = pointer.rsplit_once('/') else {
                 return;
             };
@@ -123,7 +124,7 @@ fn answers(
         Err(error) => {
             prop_assert!(Error::TYPES.contains(&error.error_type()));
             let says = error.to_string();
-            // A panic of a task that works beside the others is caught, and becomes an error.
+            // A panic of a concurrent task is caught and becomes an error.
             prop_assert!(!says.contains("panic"), "{says}");
             prop_assert!(says.len() < 5_000, "{} characters", says.len());
         }
@@ -140,14 +141,14 @@ fn states() -> impl Strategy<Value = State> {
     prop::sample::select(State::ALL.to_vec())
 }
 
-/// As many as asked for by PROPTEST_CASES, for a long run; else `usual`.
+/// The number of cases: PROPTEST_CASES for a long run, otherwise `usual`.
 pub(crate) fn cases(usual: u32) -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(usual)
 }
 
 #[test]
-fn any_json_is_answered() {
+fn any_json_payload_gets_a_result_or_an_error() {
     let runtime = virtual_time();
     let launch = runtime.block_on(Launch::running()).unwrap();
     let mark = launch.mark();
@@ -165,7 +166,7 @@ fn any_json_is_answered() {
 }
 
 #[test]
-fn a_payload_with_something_changed_is_answered() {
+fn mutated_payload_gets_a_result_or_an_error() {
     let runtime = virtual_time();
     let mut launch = runtime.block_on(Launch::running()).unwrap();
     runtime

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use hookline_local::Settings;
 use hookline_local::ec2::{self, AttachmentStatus, InterfaceSpec};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::invariants;
 use hookline_testkit::launch::{Launch, State, small};
 use serde_json::json;
 
 use crate::{counts, failed};
 
-/// Asserts I1 on the node, looked at from outside.
+/// Asserts I1 for the node, from the state of the fake AWS.
 #[track_caller]
 fn is_wired(launch: &Launch) {
     let (profile, node) = (launch.profile().unwrap(), launch.node().unwrap());
@@ -22,7 +23,7 @@ fn is_wired(launch: &Launch) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_interface_ends_as_its_slot_says() {
+async fn every_interface_is_attached_as_its_slot_says() {
     let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
         profile["slots"][0]["sourceDestCheck"] = json!(true);
     });
@@ -51,7 +52,7 @@ async fn every_interface_ends_as_its_slot_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_needs_no_call_gets_none() {
+async fn attribute_that_is_right_already_needs_no_call() {
     let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
         profile["slots"][0]["sourceDestCheck"] = json!(true);
     });
@@ -60,7 +61,7 @@ async fn what_needs_no_call_gets_none() {
     launch.run(State::AttachInterfaces).await.unwrap();
     let actions = launch.actions_since(mark);
     assert_eq!(actions["AttachNetworkInterface"], 2);
-    // DeleteOnTermination of both, SourceDestCheck of one; and no look at an instance that is known to run.
+    // DeleteOnTermination of both, SourceDestCheck of one. An instance known to be running is not described.
     assert_eq!(actions["ModifyNetworkInterfaceAttribute"], 3);
     assert!(!actions.contains_key("DescribeInstances"), "{actions:?}");
 }
@@ -86,7 +87,7 @@ async fn interfaces_are_attached_in_the_order_of_their_device_indexes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_network_card_is_used_where_the_type_has_one() {
+async fn second_network_card_is_used_if_the_type_has_one() {
     let size = hookline_testkit::scene::Size {
         instance_type: "c6in.32xlarge",
         ..small()
@@ -105,7 +106,7 @@ async fn a_second_network_card_is_used_where_the_type_has_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pending_instance_is_waited_for() {
+async fn pending_instance_is_waited_for() {
     let settings = Settings {
         instance_pending_for: Duration::from_secs(15),
         ..Settings::for_tests()
@@ -116,7 +117,7 @@ async fn a_pending_instance_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_stays_pending_is_left_to_the_retrier() {
+async fn instance_that_stays_pending_is_left_to_the_retrier() {
     let settings = Settings {
         instance_pending_for: Duration::from_secs(60),
         ..Settings::for_tests()
@@ -139,8 +140,8 @@ async fn an_instance_that_stays_pending_is_left_to_the_retrier() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_describe_that_is_ahead_of_the_attach_does_no_harm() {
-    // TagNode's lookup said that it runs; where it is attached it is still pending.
+async fn describe_ahead_of_the_attach_does_no_harm() {
+    // TagNode saw it running. AttachNetworkInterface still sees it pending.
     let settings = Settings {
         instance_pending_for: Duration::from_secs(5),
         ..Settings::for_tests()
@@ -153,7 +154,7 @@ async fn a_describe_that_is_ahead_of_the_attach_does_no_harm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn run_again_it_finds_everything_attached() {
+async fn second_run_finds_everything_attached() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::AttachInterfaces).await.unwrap();
     let (first, made) = (launch.data["wired"].clone(), launch.made());
@@ -169,11 +170,11 @@ async fn run_again_it_finds_everything_attached() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_run_that_was_cut_short_left_open_is_done() {
+async fn run_after_an_interrupted_one_finishes_the_work() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
     let first = launch.made().remove(0);
-    // Attached, but killed before anything was set.
+    // Killed after the attach, before any attribute was set.
     launch.local().with_world(|world| {
         let id = &first.network_interface_id;
         ec2::attach_network_interface(
@@ -191,7 +192,7 @@ async fn what_a_run_that_was_cut_short_left_open_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interface_that_is_not_known_at_first_is_attached_a_little_later() {
+async fn interface_not_returned_at_first_is_attached_later() {
     let settings = Settings {
         interface_not_found_for: Duration::from_secs(5),
         ..Settings::for_tests()
@@ -202,7 +203,7 @@ async fn an_interface_that_is_not_known_at_first_is_attached_a_little_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn describes_that_lag_are_waited_for() {
+async fn lagging_describes_are_waited_for() {
     for varies in [false, true] {
         let settings = Settings {
             describe_lag: Duration::from_secs(4),
@@ -214,14 +215,14 @@ async fn describes_that_lag_are_waited_for() {
         tokio::time::sleep(Duration::from_secs(5)).await;
         launch.run_to(State::AttachInterfaces).await.unwrap();
         is_wired(&launch);
-        // Run again while the listing still shows the past.
+        // A retry while the listing still shows the old state.
         launch.run(State::AttachInterfaces).await.unwrap();
         is_wired(&launch);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attachment_that_takes_long_is_not_believed_before_it_is_there() {
+async fn slow_attachment_is_not_reported_before_it_is_attached() {
     let settings = Settings {
         attach_for: Duration::from_secs(40),
         ..Settings::for_tests()
@@ -239,7 +240,7 @@ async fn an_attachment_that_takes_long_is_not_believed_before_it_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_interface_of_a_quicker_execution_is_taken_and_the_own_one_deleted() {
+async fn interface_of_a_faster_execution_is_kept_and_the_own_one_deleted() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
     let own = launch.made().remove(0);
@@ -278,7 +279,7 @@ async fn the_interface_of_a_quicker_execution_is_taken_and_the_own_one_deleted()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_profile_without_slots_attaches_nothing() {
+async fn profile_without_slots_attaches_nothing() {
     let mut launch = Launch::running()
         .await
         .unwrap()

@@ -1,6 +1,7 @@
 //! `AttachInterfaces`: strangers, limits, lost responses, and interfaces that are not what they should be.
 
 use hookline_local::{Fault, FaultKind};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ async fn created_with(change: impl FnOnce(&mut Value)) -> Launch {
     launch
 }
 
-/// Somebody else's interface, on the node.
+/// Attaches a foreign interface to the node.
 async fn attach_stranger(launch: &Launch, device_index: u32) -> String {
     let subnet = launch.subnet(1).unwrap().to_owned();
     let address = launch.address(&subnet, 100 + device_index).unwrap();
@@ -35,7 +36,7 @@ async fn attach_stranger(launch: &Launch, device_index: u32) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stranger_at_a_slots_device_index_is_left_alone_and_named() {
+async fn foreign_interface_at_a_slots_device_index_is_not_changed_and_is_named() {
     let mut launch = created().await;
     let stranger = attach_stranger(&launch, 2).await;
     let before = launch
@@ -61,9 +62,9 @@ async fn a_stranger_at_a_slots_device_index_is_left_alone_and_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_with_too_many_strangers_says_that_it_has_no_room() {
+async fn node_with_too_many_foreign_interfaces_is_refused_for_lack_of_room() {
     let mut launch = created().await;
-    // The primary interface and six of somebody else's: room for one of ours.
+    // The primary interface and six foreign ones: there is room for one more.
     for index in 10..16 {
         attach_stranger(&launch, index).await;
     }
@@ -78,7 +79,7 @@ async fn a_node_with_too_many_strangers_says_that_it_has_no_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_response_of_an_attach_is_looked_into() {
+async fn lost_response_of_an_attach_is_checked() {
     for lost in [FaultKind::ResetAfter, FaultKind::InternalErrorAfter] {
         for times in [1, 3] {
             let mut launch = created().await;
@@ -104,7 +105,7 @@ async fn a_lost_response_of_an_attach_is_looked_into() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_response_of_an_attribute_is_no_matter() {
+async fn lost_response_of_an_attribute_does_no_harm() {
     let mut launch = created().await;
     launch
         .local()
@@ -118,8 +119,8 @@ async fn a_lost_response_of_an_attribute_is_no_matter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attribute_that_cannot_be_set_yet_is_set_by_the_next_run() {
-    // What serves ModifyNetworkInterfaceAttribute may know of the interface, or of its attachment, a moment later.
+async fn attribute_that_cannot_be_set_yet_is_set_by_the_next_run() {
+    // ModifyNetworkInterfaceAttribute may see the interface, or its attachment, a moment later.
     for code in [
         "InvalidNetworkInterfaceID.NotFound",
         "InvalidAttachmentID.NotFound",
@@ -140,7 +141,7 @@ async fn an_attribute_that_cannot_be_set_yet_is_set_by_the_next_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_ends_meanwhile_is_given_up() {
+async fn instance_that_terminates_during_the_attach_is_abandoned() {
     let mut launch = created().await;
     let terminate = launch.scene.ec2.terminate_instances();
     let terminate = terminate.instance_ids(&launch.instance);
@@ -153,7 +154,7 @@ async fn an_instance_that_ends_meanwhile_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interface_that_is_gone_is_waited_for_and_then_named() {
+async fn missing_interface_is_waited_for_and_then_named() {
     let mut launch = created().await;
     let gone = launch.made().remove(0).network_interface_id;
     let delete = launch.scene.ec2.delete_network_interface();
@@ -167,7 +168,7 @@ async fn an_interface_that_is_gone_is_waited_for_and_then_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_without_an_interface_is_a_payload_that_does_not_fit() {
+async fn slot_without_an_interface_is_an_invalid_payload() {
     let mut launch = created().await;
     launch.data["allocation"]["interfaces"]
         .as_array_mut()
@@ -186,7 +187,7 @@ async fn a_slot_without_an_interface_is_a_payload_that_does_not_fit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_has_changed_about_an_interface_is_named_and_not_continued() {
+async fn changed_interface_is_named_and_the_launch_not_continued() {
     for tampering in ["group", "tag", "no_manage", "address"] {
         let mut launch = created().await;
         let id = launch.made().remove(0).network_interface_id;
@@ -235,13 +236,13 @@ async fn what_somebody_has_changed_about_an_interface_is_named_and_not_continued
 }
 
 #[tokio::test(start_paused = true)]
-async fn attributes_that_somebody_sets_back_are_seen() {
+async fn attributes_that_somebody_resets_are_detected() {
     let mut launch = created_with(|profile| {
         profile["slots"][0]["sourceDestCheck"] = json!(true);
     })
     .await;
     let id = launch.made().remove(0).network_interface_id;
-    // Hookline leaves alone what EC2 sets by itself; so somebody else's change is only seen.
+    // Hookline does not set what EC2 sets by itself, so a change by somebody else is only detected.
     launch
         .scene
         .ec2
@@ -266,7 +267,7 @@ async fn attributes_that_somebody_sets_back_are_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_removal_of_one_too_many_never_fails_a_node_that_is_wired() {
+async fn failed_removal_of_a_surplus_interface_does_not_fail_the_node() {
     let mut launch = created().await;
     let own = launch.made().remove(0);
     launch.local().with_world(|world| {

@@ -2,12 +2,13 @@
 //! or gives up, and that the retry then ends well.
 
 use hookline_local::{Fault, FaultKind, Settings};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::json;
 
 use crate::failed;
 
-/// Every call that a function makes on its way.
+/// Every call that a function makes.
 const CALLS: [(State, &str); 15] = [
     (State::TagNode, "DescribeInstances"),
     (State::TagNode, "CreateTags"),
@@ -26,7 +27,7 @@ const CALLS: [(State, &str); 15] = [
     (State::ReleaseInterfaces, "DetachNetworkInterface"),
 ];
 
-/// A launch that has come as far as `state`.
+/// A launch before `state`.
 async fn before(state: State) -> Launch {
     let mut launch = Launch::running().await.unwrap();
     for done in State::WAY {
@@ -38,7 +39,7 @@ async fn before(state: State) -> Launch {
     launch
 }
 
-/// Fails every call of `action` in `state`; asserts the name of the error, and that all is well afterwards.
+/// Lets every call of `action` in `state` fail. Asserts the error's name, and that the state succeeds afterwards.
 async fn fails(mut launch: Launch, state: State, action: &str, kind: FaultKind, name: &str) {
     launch
         .local()
@@ -54,7 +55,7 @@ async fn fails(mut launch: Launch, state: State, action: &str, kind: FaultKind, 
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_is_called_so() {
+async fn throttled_call_is_reported_as_throttled() {
     for (state, action) in CALLS {
         let launch = before(state).await;
         let throttle = FaultKind::Throttle;
@@ -63,7 +64,7 @@ async fn throttling_is_called_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_fails_or_does_not_answer_is_called_so() {
+async fn failing_or_silent_service_is_reported_as_unavailable() {
     for (state, action) in CALLS {
         for kind in [FaultKind::InternalError, FaultKind::ResetBefore] {
             let launch = before(state).await;
@@ -73,7 +74,7 @@ async fn a_service_that_fails_or_does_not_answer_is_called_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_role_may_not_do_is_called_so() {
+async fn missing_permission_is_reported_as_access_denied() {
     for (state, action) in CALLS {
         let autoscaling = action == "CompleteLifecycleAction";
         let kind = FaultKind::Error {
@@ -98,7 +99,7 @@ async fn what_the_role_may_not_do_is_called_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_aws_refuses_for_good_is_told_in_its_words() {
+async fn permanent_refusal_has_the_words_of_aws() {
     for (state, action) in CALLS {
         let mut launch = before(state).await;
         let kind = FaultKind::Error {
@@ -116,12 +117,12 @@ async fn what_aws_refuses_for_good_is_told_in_its_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_fails_keeps_its_name_too() {
+async fn failing_delete_is_reported_by_its_error_name() {
     for (kind, name) in [
         (FaultKind::Throttle, "Hookline.Throttled"),
         (FaultKind::InternalError, "Hookline.AwsUnavailable"),
     ] {
-        // Created, not attached: the release has nothing to do but to delete.
+        // Created and not attached, so the release only deletes.
         let mut launch = Launch::running().await.unwrap();
         launch.run_to(State::CreateInterfaces).await.unwrap();
         let state = State::ReleaseInterfaces;
@@ -130,7 +131,7 @@ async fn a_delete_that_fails_keeps_its_name_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn looking_at_a_launch_that_is_over_fails_by_name_too() {
+async fn failing_look_at_an_ended_launch_is_reported_by_its_error_name() {
     for (kind, name) in [
         (FaultKind::Throttle, "Hookline.Throttled"),
         (FaultKind::InternalError, "Hookline.AwsUnavailable"),
@@ -143,7 +144,7 @@ async fn looking_at_a_launch_that_is_over_fails_by_name_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_to_the_group_that_is_under_way_is_waited_for() {
+async fn scaling_activity_in_progress_is_waited_for() {
     let launch = before(State::ContinueLaunch).await;
     let kind = FaultKind::Error {
         status: 400,
@@ -157,8 +158,8 @@ async fn a_change_to_the_group_that_is_under_way_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_token_bucket_is_waited_for_and_then_all_is_well() {
-    // No injected faults: the buckets as they are, and so empty that the SDK's own retries do not help.
+async fn empty_token_bucket_is_waited_for() {
+    // No injected faults: the token buckets are so empty that the SDK's retries do not help.
     let settings = Settings {
         throttle: true,
         buckets: [(

@@ -1,12 +1,13 @@
 //! What a function is given may be anything. Each answers with a typed error that names the field, and nothing has been
 //! made by then.
 
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
 use crate::failed;
 
-/// The typed parts that a function is given, beside the event and the profile as they came.
+/// The typed parts of a function's payload, beside the raw event and profile.
 fn reads(state: State) -> &'static [&'static str] {
     match state {
         State::TagNode | State::AbandonLaunch => &[],
@@ -18,7 +19,7 @@ fn reads(state: State) -> &'static [&'static str] {
     }
 }
 
-/// Those of them that may be null or missing, as an earlier state may not have been reached.
+/// The parts that may be null or absent, because an earlier state may not have run.
 fn may_lack(state: State) -> &'static [&'static str] {
     match state {
         State::PlanInterfaces | State::ReleaseInterfaces => &["plan", "allocation"],
@@ -27,7 +28,7 @@ fn may_lack(state: State) -> &'static [&'static str] {
     }
 }
 
-/// Where a payload has the event as it came, if it has.
+/// Where a payload has the raw event, if it has one.
 fn event_at(state: State) -> Option<&'static str> {
     match state {
         State::TagNode => Some("/input/event"),
@@ -36,7 +37,7 @@ fn event_at(state: State) -> Option<&'static str> {
     }
 }
 
-/// Where a payload has a profile that the function checks, if it has.
+/// Where a payload has a profile that the function checks, if it has one.
 fn profile_at(state: State) -> Option<&'static str> {
     match state {
         State::TagNode => Some("/input/profile"),
@@ -45,14 +46,14 @@ fn profile_at(state: State) -> Option<&'static str> {
     }
 }
 
-/// A launch with every part of its data, and its interfaces not attached yet.
+/// A launch with every part of its data, before its interfaces are attached.
 async fn whole() -> Launch {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
     launch
 }
 
-/// Changes the payload of `state`; it must be refused by this name, at this field, without a call.
+/// Changes the payload of `state`. It must be refused with this error and field, without a call.
 async fn refused(
     launch: &Launch,
     state: State,
@@ -76,7 +77,7 @@ async fn refused(
     assert_eq!(launch.calls_since(mark).len(), 0, "{state:?}: {says}");
 }
 
-/// Puts `wrong` at a place of an object, whether there is anything or not.
+/// Puts `wrong` at a place of an object, whether the place exists or not.
 fn put(value: &mut Value, pointer: &str, wrong: Value) {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     match value.pointer_mut(parent).unwrap() {
@@ -85,7 +86,7 @@ fn put(value: &mut Value, pointer: &str, wrong: Value) {
     }
 }
 
-/// Not one of these is an object with what is needed in it.
+/// Values of every type. None is an object with the required fields.
 fn wrong_types() -> [Value; 6] {
     [
         Value::Null,

@@ -1,17 +1,18 @@
 //! What one launch costs of the account's rate limits.
 
 use hookline_local::Settings;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use hookline_testkit::scene::Size;
 
 /// EC2 and Auto Scaling calls of a launch with four networks, tagging and completion included, when the instance
 /// already runs: 2 to tag, 2 to plan, 4 + 4 + 8 to create, attach and set attributes, 1 to look, 1 to complete.
 const WARM: usize = 22;
-/// Besides, a process that remembers nothing asks for the instance type, the subnets, and the CIDR reservations of each.
+/// A process that has cached nothing also describes the instance type, the subnets, and the CIDR reservations of each.
 const COLD: usize = WARM + 6;
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_with_four_networks_makes_no_more_calls_than_it_did() {
+async fn launch_with_four_networks_makes_no_more_calls_than_before() {
     let size = Size {
         azs: 1,
         networks: 4,

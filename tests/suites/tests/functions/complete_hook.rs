@@ -1,23 +1,22 @@
-//! `ContinueLaunch` and `AbandonLaunch`: one completion counts, and what became of the others is told truly.
+//! `ContinueLaunch` and `AbandonLaunch`: one completion counts, and the others report its result truly.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_local::autoscaling::LifecycleState;
-use hookline_local::{Fault, FaultKind, LocalAws, Settings};
-use hookline_testkit::launch::{GROUP, Launch, State, small};
-use hookline_testkit::scene::Scene;
+use hookline_local::{Fault, FaultKind};
+use hookline_testkit::calls::FunctionCalls as _;
+use hookline_testkit::launch::{GROUP, Launch, State};
 use serde_json::{Value, json};
 
 use crate::{counts, failed};
 
-async fn wired() -> Launch {
+pub(crate) async fn wired() -> Launch {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::AttachInterfaces).await.unwrap();
     launch
 }
 
-fn accepted(launch: &Launch) -> Vec<String> {
+pub(crate) fn accepted(launch: &Launch) -> Vec<String> {
     launch.local().with_world(|world| {
         let completions = world.autoscaling.completions().iter();
         completions
@@ -27,13 +26,23 @@ fn accepted(launch: &Launch) -> Vec<String> {
     })
 }
 
-/// The outcome and the lifecycle state that a completion gives.
-async fn outcome(launch: &mut Launch, state: State) -> (String, Value) {
+/// The outcome and the lifecycle state that a completion returns.
+pub(crate) async fn outcome(launch: &mut Launch, state: State) -> (String, Value) {
     let completion = launch.run(state).await.unwrap();
     (
         completion["outcome"].as_str().unwrap().to_owned(),
         completion["lifecycleState"].clone(),
     )
+}
+
+/// Runs a state now, and again when the node is InService. The outcome is the same.
+async fn has_outcome_until_in_service(launch: &mut Launch, state: State, expected: &str) {
+    let now = outcome(launch, state).await;
+    assert_eq!(now, (expected.to_owned(), json!("Pending:Proceed")));
+    let in_service = LifecycleState::InService;
+    launch.until_lifecycle_state(in_service).await.unwrap();
+    let later = outcome(launch, state).await;
+    assert_eq!(later, (expected.to_owned(), json!("InService")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,7 +69,7 @@ async fn continue_puts_the_node_into_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_continue_comes_what_an_operator_looks_for() {
+async fn continue_returns_what_an_operator_looks_for() {
     let mut launch = Launch::running().await.unwrap();
     launch.run(State::TagNode).await.unwrap();
     launch.run(State::PlanInterfaces).await.unwrap();
@@ -105,7 +114,7 @@ async fn with_continue_comes_what_an_operator_looks_for() {
         "{completion}"
     );
 
-    // A replay completes nothing, and takes no time for it.
+    // A replay completes nothing, and measures no time.
     let again = launch.run(State::ContinueLaunch).await.unwrap();
     assert_eq!(again["outcome"], "ALREADY_COMPLETED");
     assert_eq!(again["seconds"]["eventToContinue"], json!(null));
@@ -113,8 +122,8 @@ async fn with_continue_comes_what_an_operator_looks_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_states_before_told_need_not_be_there_to_continue() {
-    // Of a profile without slots, and of a state machine that is older than this function.
+async fn continue_needs_no_results_of_earlier_states() {
+    // For a profile without slots, and for a state machine that is older than this function.
     for wired in [json!(null), json!({"interfaces": []}), json!(7)] {
         let mut launch = Launch::running().await.unwrap();
         launch.run(State::TagNode).await.unwrap();
@@ -146,46 +155,24 @@ async fn abandon_ends_the_instance() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_continue_is_already_completed_on_the_way_and_in_service() {
+async fn second_continue_is_already_completed_before_and_in_service() {
     let mut launch = wired().await;
     launch.run(State::ContinueLaunch).await.unwrap();
-    assert_eq!(
-        outcome(&mut launch, State::ContinueLaunch).await,
-        ("ALREADY_COMPLETED".to_owned(), json!("Pending:Proceed"))
-    );
-    launch
-        .until_lifecycle_state(LifecycleState::InService)
-        .await
-        .unwrap();
-    assert_eq!(
-        outcome(&mut launch, State::ContinueLaunch).await,
-        ("ALREADY_COMPLETED".to_owned(), json!("InService"))
-    );
+    has_outcome_until_in_service(&mut launch, State::ContinueLaunch, "ALREADY_COMPLETED").await;
     assert_eq!(accepted(&launch), ["CONTINUE"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandon_after_a_continue_leaves_the_node_be() {
+async fn abandon_after_a_continue_does_not_change_the_node() {
     let mut launch = wired().await;
     launch.run(State::ContinueLaunch).await.unwrap();
-    assert_eq!(
-        outcome(&mut launch, State::AbandonLaunch).await,
-        ("ALREADY_CONTINUED".to_owned(), json!("Pending:Proceed"))
-    );
-    launch
-        .until_lifecycle_state(LifecycleState::InService)
-        .await
-        .unwrap();
-    assert_eq!(
-        outcome(&mut launch, State::AbandonLaunch).await,
-        ("ALREADY_CONTINUED".to_owned(), json!("InService"))
-    );
+    has_outcome_until_in_service(&mut launch, State::AbandonLaunch, "ALREADY_CONTINUED").await;
     assert_eq!(accepted(&launch), ["CONTINUE"]);
     launch.nothing_is_broken().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_continue_after_an_abandon_finds_the_launch_gone() {
+async fn continue_after_an_abandon_finds_the_launch_gone() {
     let mut launch = wired().await;
     launch.run(State::AbandonLaunch).await.unwrap();
     let says = failed(
@@ -211,7 +198,7 @@ async fn a_continue_after_an_abandon_finds_the_launch_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_abandon_is_already_completed() {
+async fn second_abandon_is_already_completed() {
     let mut launch = wired().await;
     launch.run(State::AbandonLaunch).await.unwrap();
     let (first, _) = outcome(&mut launch, State::AbandonLaunch).await;
@@ -224,7 +211,7 @@ async fn a_second_abandon_is_already_completed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_completion_after_the_hooks_timeout_finds_the_launch_gone() {
+async fn completion_after_the_hooks_timeout_finds_the_launch_gone() {
     let mut launch = wired().await;
     tokio::time::sleep(Duration::from_secs(1801)).await;
     failed(
@@ -236,7 +223,7 @@ async fn a_completion_after_the_hooks_timeout_finds_the_launch_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_response_is_told_from_a_completion_by_somebody_else_by_its_result() {
+async fn lost_response_is_distinguished_from_another_callers_completion_by_its_result() {
     for (state, times) in [
         (State::ContinueLaunch, 1),
         (State::ContinueLaunch, 3),
@@ -254,134 +241,8 @@ async fn a_lost_response_is_told_from_a_completion_by_somebody_else_by_its_resul
     }
 }
 
-/// Another launch hook of the same group, as a managed node group has.
-async fn with_a_second_hook() -> Launch {
-    let scene = Scene::build(LocalAws::new(Settings::for_tests()), &small())
-        .await
-        .unwrap();
-    scene.group(GROUP).await.unwrap();
-    scene
-        .autoscaling
-        .put_lifecycle_hook()
-        .auto_scaling_group_name(GROUP)
-        .lifecycle_hook_name("Launch-LC-Hook")
-        .lifecycle_transition("autoscaling:EC2_INSTANCE_LAUNCHING")
-        .heartbeat_timeout(1800)
-        .send()
-        .await
-        .unwrap();
-    let launch = Launch::more(&Arc::new(scene), 1).await.unwrap().remove(0);
-    launch.until_it_runs().await.unwrap();
-    launch
-}
-
 #[tokio::test(start_paused = true)]
-async fn a_launch_that_another_hook_holds_has_gone_on_for_ours() {
-    let mut launch = with_a_second_hook().await;
-    launch.run_to(State::ContinueLaunch).await.unwrap();
-    assert_eq!(
-        outcome(&mut launch, State::ContinueLaunch).await,
-        ("ALREADY_COMPLETED".to_owned(), json!("Pending:Wait"))
-    );
-    assert_eq!(
-        outcome(&mut launch, State::AbandonLaunch).await,
-        ("ALREADY_CONTINUED".to_owned(), json!("Pending:Wait"))
-    );
-    launch.nothing_is_broken().unwrap();
-}
-
-/// A token of another wait, while another hook holds the launch too: ours is completed all the same, not taken for over.
-#[tokio::test(start_paused = true)]
-async fn a_token_of_another_wait_does_not_keep_our_hook_from_its_completion() {
-    for (state, result) in [
-        (State::ContinueLaunch, "CONTINUE"),
-        (State::AbandonLaunch, "ABANDON"),
-    ] {
-        let mut launch = with_a_second_hook().await;
-        launch.run_to(State::AttachInterfaces).await.unwrap();
-        for action in ["/event/detail", "/launch/lifecycleAction"] {
-            let action = launch.data.pointer_mut(action).unwrap();
-            action["LifecycleActionToken"] = json!("12345678-1234-1234-1234-123456789012");
-        }
-        let (found, _) = outcome(&mut launch, state).await;
-        assert_eq!(found, "COMPLETED");
-        assert_eq!(accepted(&launch), [result]);
-    }
-}
-
-/// On the way into a warm pool the next wait is another launch, which has no interfaces yet.
-#[tokio::test(start_paused = true)]
-async fn a_token_of_another_wait_completes_nothing_on_the_way_into_a_warm_pool() {
-    let mut launch = wired().await;
-    let action = &mut launch.data["launch"]["lifecycleAction"];
-    action["LifecycleActionToken"] = json!("12345678-1234-1234-1234-123456789012");
-    action["Destination"] = json!("WarmPool");
-    let (found, _) = outcome(&mut launch, State::ContinueLaunch).await;
-    assert_eq!(found, "ALREADY_COMPLETED");
-    assert_eq!(accepted(&launch), [""; 0]);
-}
-
-/// Changes the lifecycle action in a payload of `ContinueLaunch` or `AbandonLaunch`.
-fn action(payload: &mut Value, field: &str, value: &str) {
-    for at in ["/event/detail", "/launch/lifecycleAction"] {
-        if let Some(action) = payload.pointer_mut(at) {
-            action[field] = json!(value);
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hook_that_is_not_ours_is_never_completed() {
-    type Change = fn(&mut Value);
-    // (I3) Each with how many calls it takes to know.
-    let cases: [(Change, usize); 5] = [
-        (
-            |payload| action(payload, "LifecycleHookName", "Launch-LC-Hook"),
-            0,
-        ),
-        (
-            |payload| payload["profile"]["hook"]["complete"] = json!(false),
-            0,
-        ),
-        (
-            // TagNode failed before it knew whether the profile covers the instance.
-            |payload| {
-                action(payload, "AutoScalingGroupName", "smf");
-                payload["node"] = Value::Null;
-            },
-            0,
-        ),
-        (
-            |payload| {
-                payload["profile"]["selector"] = json!({"tag": {"key": "multus", "value": "smf"}});
-                payload["node"] = Value::Null;
-            },
-            1,
-        ),
-        (
-            |payload| {
-                payload["profile"]["selector"] = json!({"tag": {"key": "nobody-has-this"}});
-                payload.as_object_mut().unwrap().remove("node");
-            },
-            1,
-        ),
-    ];
-    let launch = wired().await;
-    for state in [State::ContinueLaunch, State::AbandonLaunch] {
-        for (n, (change, calls)) in cases.iter().enumerate() {
-            let mut payload = launch.payload(state);
-            change(&mut payload);
-            let mark = launch.mark();
-            let completion = launch.handle(state, payload).await.unwrap();
-            assert_eq!(completion["outcome"], "NOT_OURS", "{state:?}, case {n}");
-            assert_eq!(launch.calls_since(mark).len(), *calls, "case {n}");
-        }
-    }
-    assert_eq!(accepted(&launch), Vec::<String>::new());
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_the_selector_covers_is_completed_though_tagging_failed() {
+async fn selected_launch_is_completed_although_tagging_failed() {
     for selector in [
         json!({"autoScalingGroupNames": ["upf"]}),
         json!({"tag": {"key": "multus", "value": "upf"}}),
@@ -397,7 +258,7 @@ async fn what_the_selector_covers_is_completed_though_tagging_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_left_service_again_is_on_its_way_out_at_its_terminate_hook_too() {
+async fn node_at_its_terminate_hook_counts_as_terminating() {
     let mut launch = wired().await;
     let autoscaling = &launch.scene.autoscaling;
     let put = autoscaling.put_lifecycle_hook();
@@ -436,7 +297,7 @@ async fn a_node_that_left_service_again_is_on_its_way_out_at_its_terminate_hook_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_launch_of_an_instance_that_is_gone_is_abandoned_rather_than_left_to_time_out() {
+async fn launch_of_a_missing_instance_is_abandoned_before_its_timeout() {
     let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
         profile["selector"] = json!({"tag": {"key": "multus", "value": "upf"}});
     });
@@ -449,7 +310,7 @@ async fn the_launch_of_an_instance_that_is_gone_is_abandoned_rather_than_left_to
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_that_another_caller_continued_is_already_completed() {
+async fn launch_continued_by_another_caller_is_already_completed() {
     let mut launch = wired().await;
     let complete = launch.scene.autoscaling.complete_lifecycle_action();
     let complete = complete.auto_scaling_group_name(GROUP);
@@ -484,7 +345,7 @@ async fn deleting_the_hook_abandons_the_launch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_that_was_deleted_meanwhile_has_no_launch_any_more() {
+async fn deleted_group_has_no_launch() {
     let mut launch = wired().await;
     let delete = launch.scene.autoscaling.delete_auto_scaling_group();
     let delete = delete.auto_scaling_group_name(GROUP).force_delete(true);
@@ -499,7 +360,7 @@ async fn a_group_that_was_deleted_meanwhile_has_no_launch_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_that_is_none_is_refused() {
+async fn unknown_result_is_refused() {
     let launch = wired().await;
     for result in [
         json!("continue"),

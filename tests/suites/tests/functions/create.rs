@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hookline_local::Settings;
 use hookline_local::ec2::{self, NetworkInterface, ReservationType, SubnetSpec};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ async fn made_with(change: impl FnOnce(&mut Value)) -> (Launch, NetworkInterface
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_slot_gets_its_interface_with_all_that_can_be_set_at_creation() {
+async fn every_slot_gets_an_interface_with_all_attributes_of_creation() {
     let (launch, interface) = made_with(|profile| {
         profile["slots"][0]["tags"] = json!({"team": "core"});
         profile["slots"][1]["description"] = json!("of my own");
@@ -56,7 +57,7 @@ async fn every_slot_gets_its_interface_with_all_that_can_be_set_at_creation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_tags_are_in_the_create_itself() {
+async fn tags_are_set_by_the_create_call() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     let mark = launch.mark();
@@ -67,7 +68,7 @@ async fn the_tags_are_in_the_create_itself() {
         counts([("CreateNetworkInterface", 2)])
     );
     for call in calls {
-        // I9: the VPC CNI takes an interface at the moment that it sees it.
+        // I9: the VPC CNI takes an interface as soon as it sees it.
         let tag = |value: &str| call.params.values().any(|found| found == value);
         assert!(tag("node.k8s.amazonaws.com/no_manage"), "{:?}", call.params);
         assert!(tag("hookline:instance-id"), "{:?}", call.params);
@@ -75,7 +76,7 @@ async fn the_tags_are_in_the_create_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_plan_carried_out_again_gives_the_same_interfaces() {
+async fn repeated_plan_returns_the_same_interfaces() {
     let (mut launch, _) = made_with(|_| ()).await;
     let first = launch.data["allocation"].clone();
     let made = launch.made();
@@ -84,7 +85,7 @@ async fn the_same_plan_carried_out_again_gives_the_same_interfaces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_executions_for_one_launch_make_one_interface_for_each_slot() {
+async fn two_executions_for_one_launch_create_one_interface_for_each_slot() {
     let mut first = Launch::running().await.unwrap();
     let mut second = first.second_execution().await;
     // Both have planned before either creates.
@@ -97,7 +98,7 @@ async fn two_executions_for_one_launch_make_one_interface_for_each_slot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_already_made_is_kept_without_a_call() {
+async fn existing_interface_is_kept_without_a_call() {
     let (launch, _) = made_with(|_| ()).await;
     let mut second = launch.second_execution().await;
     second.run_to(State::PlanInterfaces).await.unwrap();
@@ -108,9 +109,9 @@ async fn what_is_already_made_is_kept_without_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_made_twice_is_deleted_down_to_one() {
+async fn duplicate_interfaces_are_deleted_down_to_one() {
     let (launch, interface) = made_with(|_| ()).await;
-    // As a second execution makes it while no listing shows the first's.
+    // As a second execution creates it while no listing shows the first one's.
     let mut tags = interface.tags.clone();
     tags.insert("made".to_owned(), "twice".to_owned());
     let twin = launch.local().with_world(|world| {
@@ -154,7 +155,7 @@ async fn secondary_addresses_are_the_lowest_free_ones_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ec2_chooses_where_the_profile_says_so() {
+async fn ec2_chooses_the_address_if_the_profile_says_so() {
     let (launch, interface) = made_with(|profile| {
         profile["slots"][0]["addressing"] = json!("subnet-assigned");
         profile["slots"][0]["secondaryPrivateAddresses"] = json!(2);
@@ -249,7 +250,7 @@ async fn ipv6_addresses_are_the_lowest_free_or_ec2s_choice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_that_somebody_takes_meanwhile_is_gone_around_even_while_no_listing_shows_it() {
+async fn address_taken_after_the_listing_is_avoided() {
     let settings = Settings {
         describe_lag: Duration::from_secs(60),
         ..Settings::for_tests()
@@ -287,7 +288,7 @@ async fn an_address_that_somebody_takes_meanwhile_is_gone_around_even_while_no_l
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_several_addresses_only_the_taken_one_is_gone_around() {
+async fn only_the_taken_one_of_several_addresses_is_avoided() {
     let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
         profile["slots"][0]["secondaryPrivateAddresses"] = json!(2);
     });
@@ -304,7 +305,7 @@ async fn of_several_addresses_only_the_taken_one_is_gone_around() {
     assert_eq!(planned(&plan, 0), [four, six, seven]);
 }
 
-/// After a conflict there is a pause, and then a plan.
+/// After a conflict there is a pause, and then a new plan.
 async fn planned_after_a_pause(launch: &mut Launch) -> Value {
     let pause = launch.run(State::PlanInterfaces).await.unwrap();
     assert!(wait_seconds(&pause) > 0, "{pause}");

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use hookline_local::{Fault, FaultKind, Outcome};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
 use crate::{failed, refusal, wait_seconds};
 
-/// A launch whose first slot leaves the address to EC2 and names a second subnet; planned.
+/// A planned launch whose first slot lets EC2 choose the address, and has a second subnet.
 async fn with_two_subnets() -> (Launch, String, String) {
     let launch = Launch::running().await.unwrap();
     let first = launch.subnet(0).unwrap().to_owned();
@@ -22,7 +23,7 @@ async fn with_two_subnets() -> (Launch, String, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subnet_that_ec2_says_is_full_is_left_for_the_next() {
+async fn subnet_that_ec2_reports_full_is_skipped_for_the_next() {
     let insufficient = FaultKind::Error {
         status: 400,
         code: "InvalidParameterValue".to_owned(),
@@ -59,7 +60,7 @@ async fn a_subnet_that_ec2_says_is_full_is_left_for_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_last_subnet_is_full_too_the_plan_says_so() {
+async fn full_last_subnet_is_an_error_of_the_plan() {
     let (mut launch, first, second) = with_two_subnets().await;
     for subnet in [&first, &second] {
         launch.local().inject(
@@ -85,9 +86,9 @@ async fn when_the_last_subnet_is_full_too_the_plan_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_response_makes_no_second_interface() {
+async fn lost_response_creates_no_second_interface() {
     for lost in [FaultKind::ResetAfter, FaultKind::InternalErrorAfter] {
-        // As often as the SDK tries, so that the function itself fails and is run again.
+        // As often as the SDK attempts the call, so that the function fails and is retried.
         for times in [1, 3] {
             let mut launch = Launch::running().await.unwrap();
             launch.run_to(State::PlanInterfaces).await.unwrap();
@@ -114,13 +115,13 @@ async fn a_lost_response_makes_no_second_interface() {
     }
 }
 
-/// A launch whose first slot has been throttled for as long as the SDK tries; the second has its interface.
+/// A launch whose first slot was throttled for all attempts of the SDK. The second has its interface.
 async fn throttled_in_part() -> Launch {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     let subnet = launch.subnet(0).unwrap().to_owned();
     let throttle = Fault::on("CreateNetworkInterface", FaultKind::Throttle);
-    // A second create is throttled as long too.
+    // A second create is throttled for as long.
     launch
         .local()
         .inject(throttle.when("SubnetId", subnet).times(6));
@@ -132,7 +133,7 @@ async fn throttled_in_part() -> Launch {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_that_was_throttled_in_part_goes_on_and_asks_for_nothing_twice() {
+async fn partly_throttled_plan_continues_without_repeating_a_create() {
     let mut launch = throttled_in_part().await;
     launch.local().clear_faults();
     let before = launch.data["plan"].clone();
@@ -156,12 +157,12 @@ async fn a_plan_that_was_throttled_in_part_goes_on_and_asks_for_nothing_twice() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_that_lets_nothing_through_is_an_error_and_then_a_new_plan() {
+async fn fully_throttled_plan_is_an_error_and_then_planned_again() {
     let mut launch = throttled_in_part().await;
     launch.run(State::PlanInterfaces).await.unwrap();
     let throttled = launch.run(State::CreateInterfaces).await;
     failed(throttled, "Hookline.Throttled");
-    // The state machine comes here when its tries are used up. What is known of the allocation is of the plan before.
+    // The state machine comes here when its retries are used up. The allocation in the data is that of the plan before.
     let mark = launch.mark();
     let plan = launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(plan["round"], 3);
@@ -173,7 +174,7 @@ async fn throttling_that_lets_nothing_through_is_an_error_and_then_a_new_plan() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_security_group_that_is_gone_leaves_nothing_behind() {
+async fn missing_security_group_leaves_nothing_behind() {
     let launch = Launch::running().await.unwrap();
     let group = launch
         .scene
@@ -210,7 +211,7 @@ async fn a_security_group_that_is_gone_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_accounts_limit_of_interfaces_is_told_in_ec2s_words() {
+async fn account_limit_of_interfaces_has_the_words_of_ec2() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     launch.local().with_world(|world| {
@@ -226,7 +227,7 @@ async fn the_accounts_limit_of_interfaces_is_told_in_ec2s_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_for_another_profile_creates_nothing() {
+async fn plan_for_another_profile_creates_nothing() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     launch = launch.with_profile(|profile: &mut Value| {
@@ -244,9 +245,9 @@ async fn a_plan_for_another_profile_creates_nothing() {
     assert_eq!(launch.calls_since(mark).len(), 0);
 }
 
-/// The node got another name between two runs: the request differs, and so does its token.
+/// The node gets another name between two runs, so the request differs, and so does its token.
 #[tokio::test(start_paused = true)]
-async fn a_create_done_before_under_another_name_is_found_in_the_next_plan() {
+async fn earlier_create_under_another_name_is_found_by_the_next_plan() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
     let before = launch.made();
@@ -254,7 +255,7 @@ async fn a_create_done_before_under_another_name_is_found_in_the_next_plan() {
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();
     assert_eq!(allocation["outcome"], "REFUSED");
     assert_eq!(launch.made(), before);
-    // After a conflict there is a pause, and then a plan.
+    // After a conflict there is a pause, and then a new plan.
     launch.run(State::PlanInterfaces).await.unwrap();
     launch.run(State::PlanInterfaces).await.unwrap();
     let allocation = launch.run(State::CreateInterfaces).await.unwrap();

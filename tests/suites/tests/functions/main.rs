@@ -1,7 +1,7 @@
-//! Every function against the simulated AWS, in process and in virtual time: what it does, what it calls, and what it
-//! answers when something is not as it should be.
+//! Every function against the fake AWS, in process and in virtual time: what it does, what it calls, and how it
+//! fails.
 
-// Tests say what must be by failing; that is what these are for.
+// Tests may panic: that is how they fail.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,6 +23,7 @@ mod create_failures;
 mod metrics;
 mod name_nodes;
 mod name_nodes_failures;
+mod other_hooks;
 mod plan;
 mod plan_refusals;
 mod release;
@@ -35,7 +36,7 @@ use std::net::Ipv4Addr;
 use hookline_local::{Fault, FaultKind};
 use serde_json::Value;
 
-/// Asserts that a function failed by this name, and gives the words that it failed with.
+/// Asserts that a function failed with this error name. Returns the message.
 #[track_caller]
 fn failed(result: hookline_domain::Result<Value>, name: &str) -> String {
     match result {
@@ -55,7 +56,7 @@ fn counts<const N: usize>(actions: [(&str, usize); N]) -> BTreeMap<String, usize
         .collect()
 }
 
-/// AWS refuses `action` with this code.
+/// A fault: AWS refuses `action` with this code.
 fn refusal(action: &str, code: &str) -> Fault {
     let kind = FaultKind::Error {
         status: 400,

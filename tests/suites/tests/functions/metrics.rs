@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use hookline::runtime::invoke;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::{Fault, FaultKind};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::emf;
 use hookline_testkit::launch::{GROUP, Launch, State};
 use serde_json::{Value, json};
 
 use crate::{failed, refusal, wait_seconds};
 
-/// What was measured since this was last asked, by name and dimensions.
+/// The metrics since the last call, by name and dimensions.
 fn measured(launch: &Launch) -> BTreeMap<String, f64> {
     let now = launch.local().with_world(|world| world.kernel.timestamp());
     let values = emf::values(&launch.measured(), now.as_second() * 1000).unwrap();
@@ -39,7 +40,7 @@ fn only(name: &str, value: f64) -> BTreeMap<String, f64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_without_trouble_is_wired_and_takes_its_time() {
+async fn launch_without_faults_is_measured_with_its_duration() {
     let mut launch = Launch::running().await.unwrap();
     launch.run(State::TagNode).await.unwrap();
     assert_eq!(measured(&launch), BTreeMap::new());
@@ -71,7 +72,7 @@ async fn a_launch_without_trouble_is_wired_and_takes_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_without_a_time_is_completed_and_not_measured() {
+async fn event_without_a_time_is_completed_and_not_measured() {
     let mut launch = Launch::running().await.unwrap();
     for time in ["soon", "2999-01-01T00:00:00Z"] {
         launch.data["event"]["time"] = json!(time);
@@ -83,18 +84,18 @@ async fn an_event_without_a_time_is_completed_and_not_measured() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_accepted_abandon_counts_once() {
+async fn accepted_abandon_counts_once() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::TagNode).await.unwrap();
     launch.run(State::AbandonLaunch).await.unwrap();
     assert_eq!(measured(&launch), only("LaunchesAbandoned", 1.0));
-    // Abandoned it is, by whomever.
+    // It was abandoned, by whomever.
     launch.run(State::AbandonLaunch).await.unwrap();
     assert_eq!(measured(&launch), BTreeMap::new());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_verdict_is_late_when_the_launch_ended_the_other_way() {
+async fn completion_is_late_if_the_launch_ended_the_other_way() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::AttachInterfaces).await.unwrap();
     launch.run(State::AbandonLaunch).await.unwrap();
@@ -114,13 +115,13 @@ async fn a_verdict_is_late_when_the_launch_ended_the_other_way() {
     launch.measured();
     launch.run(State::AbandonLaunch).await.unwrap();
     assert_eq!(measured(&launch), only("LateVerdicts", 1.0));
-    // A replay of what went well.
+    // A replay of a successful launch.
     launch.run(State::ContinueLaunch).await.unwrap();
     assert_eq!(measured(&launch), BTreeMap::new());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_completion_whose_response_was_lost_is_not_late() {
+async fn completion_whose_response_was_lost_is_not_late() {
     for state in [State::ContinueLaunch, State::AbandonLaunch] {
         let mut launch = Launch::running().await.unwrap();
         launch.run_to(State::AttachInterfaces).await.unwrap();
@@ -133,7 +134,7 @@ async fn a_completion_whose_response_was_lost_is_not_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn conflicts_are_counted_and_the_pause_after_them_is_a_wait() {
+async fn conflicts_are_counted_and_the_pause_after_them_counts_as_a_wait() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     launch.measured();
@@ -145,7 +146,7 @@ async fn conflicts_are_counted_and_the_pause_after_them_is_a_wait() {
     assert!(wait_seconds(&plan) > 0, "{plan}");
     assert_eq!(measured(&launch), only("LaunchesWaiting", 1.0));
     launch.run(State::PlanInterfaces).await.unwrap();
-    // Listed as free, and taken all the same.
+    // Listed as free, and still taken.
     let free = |n| format!("FreeAddresses SubnetId={}", launch.subnet(n).unwrap());
     let expected = BTreeMap::from([(free(0), 249.0), (free(1), 249.0)]);
     assert_eq!(measured(&launch), expected);
@@ -156,7 +157,7 @@ fn measured_of(launch: &Launch, name: &str) -> Option<f64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subnet_that_is_full_has_none_free_though_the_plan_fails() {
+async fn full_subnet_is_measured_as_0_free_although_the_plan_fails() {
     let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
         profile["slots"][0]["excludedRanges"] = json!(["10.0.0.0/8"]);
     });
@@ -168,7 +169,7 @@ async fn a_subnet_that_is_full_has_none_free_though_the_plan_fails() {
     let free = format!("FreeAddresses SubnetId={}", launch.subnet(0).unwrap());
     assert_eq!(measured_of(&launch, &free), Some(0.0));
 
-    // EC2's word for it, whatever the listing says.
+    // EC2 says so, whatever the listing shows.
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     let full = refusal(
@@ -210,7 +211,7 @@ async fn handler_that_panics_is_a_fault_of_hookline_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttled_attempts_are_counted_whether_the_invocation_fails_or_not() {
+async fn throttled_attempts_are_counted_in_failed_and_successful_invocations() {
     let launch = Launch::running().await.unwrap();
     let payload = launch.payload(State::TagNode);
     let throttled = |times| Fault::on("DescribeInstances", FaultKind::Throttle).times(times);
@@ -223,7 +224,7 @@ async fn throttled_attempts_are_counted_whether_the_invocation_fails_or_not() {
         "Hookline.Throttled",
     );
     assert_eq!(measured(&launch), only("ThrottledCalls", 3.0));
-    // Another failure is none of these.
+    // Another failure counts as none of these.
     let denied = refusal("DescribeInstances", "UnauthorizedOperation");
     launch.local().inject(denied);
     failed(
@@ -234,7 +235,7 @@ async fn throttled_attempts_are_counted_whether_the_invocation_fails_or_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_profile_of_any_name_is_a_dimension() {
+async fn any_profile_name_is_a_valid_dimension() {
     let mut launch = Launch::running()
         .await
         .unwrap()

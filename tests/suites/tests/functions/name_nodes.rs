@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hookline_local::Settings;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::naming::{PlainGroup, cluster_nodegroup_ip, profile};
 use serde_json::{Value, json};
 
@@ -57,7 +58,7 @@ async fn launch_successful_names_the_node_once() {
         group.actions_since(mark),
         counts([("DescribeInstances", 1), ("CreateTags", 1)])
     );
-    // The same event once more.
+    // The same event again.
     let mark = group.mark();
     let naming = group.name(&event, &profile()).await.unwrap();
     assert_eq!(naming, node("UNCHANGED"));
@@ -68,7 +69,7 @@ async fn launch_successful_names_the_node_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_record_alone_names_every_node_of_a_launch() {
+async fn cloudtrail_record_alone_names_every_node_of_a_launch() {
     let group = group(3).await;
     let event = group.cloudtrail().unwrap();
     let mark = group.mark();
@@ -79,7 +80,7 @@ async fn the_record_alone_names_every_node_of_a_launch() {
         assert_eq!(instance.tags["Name"], cluster_nodegroup_ip(&instance));
     }
     assert_eq!(group.actions_since(mark), counts([("CreateTags", 3)]));
-    // After the record, the other event finds nothing to do.
+    // After the record, the other event changes nothing.
     let event = group.launch_successful().await.unwrap();
     let mark = group.mark();
     let naming = group.name(&event, &profile()).await.unwrap();
@@ -91,7 +92,7 @@ async fn the_record_alone_names_every_node_of_a_launch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_presets_give_the_names_that_teams_know() {
+async fn presets_give_the_expected_names() {
     for (preset, wanted) in [
         ("cluster-nodegroup-ip", "pre-eks-01-web-ip-{}"),
         ("cluster-ip", "pre-eks-01.ip-{-}"),
@@ -112,7 +113,7 @@ async fn the_presets_give_the_names_that_teams_know() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tags_that_are_the_same_for_all_are_one_call() {
+async fn tags_common_to_all_nodes_need_one_call() {
     let group = group(3).await;
     let event = group.cloudtrail().unwrap();
     let mut profile = named("node");
@@ -128,7 +129,7 @@ async fn tags_that_are_the_same_for_all_are_one_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn instance_volumes_and_interfaces_share_their_calls() {
+async fn instance_volumes_and_interfaces_are_tagged_by_the_same_calls() {
     let group = group(1).await;
     let event = group.launch_successful().await.unwrap();
     let devices = json!({"Name": "{{ name }}"});
@@ -147,7 +148,7 @@ async fn instance_volumes_and_interfaces_share_their_calls() {
     let name = cluster_nodegroup_ip(&group.instance(0).unwrap());
     assert_eq!(group.volume_tags(id)[0]["Name"], name);
     assert_eq!(group.interface_tags(id)[0]["Name"], name);
-    // All of it is right.
+    // All tags are right.
     let mark = group.mark();
     let naming = group.name(&event, &profile).await.unwrap();
     assert_eq!(outcomes(&naming), ["UNCHANGED"]);
@@ -155,7 +156,7 @@ async fn instance_volumes_and_interfaces_share_their_calls() {
         group.actions_since(mark),
         counts([("DescribeInstances", 1), ("DescribeTags", 1)])
     );
-    // Somebody renames the volume: only that is put right.
+    // Somebody renames the volume. Only that is corrected.
     let volume = group.local().with_world(|world| {
         let mut volumes = world.ec2.volumes_of(id);
         volumes.next().unwrap().volume_id.clone()
@@ -173,7 +174,7 @@ async fn instance_volumes_and_interfaces_share_their_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn volumes_that_are_not_shown_yet_are_waited_for() {
+async fn volumes_not_shown_yet_are_waited_for() {
     let settings = Settings {
         volume_attach_for: Duration::from_secs(10),
         ..Settings::for_tests()
@@ -196,7 +197,7 @@ async fn volumes_that_are_not_shown_yet_are_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_person_set_is_replaced_or_kept_as_the_profile_says() {
+async fn tag_set_by_a_person_is_replaced_or_kept_as_the_profile_says() {
     for (existing, name) in [("replace", None), ("keep", Some("mine"))] {
         let group = group(1).await;
         let id = group.instances[0].clone();
@@ -232,7 +233,7 @@ async fn what_a_person_set_is_replaced_or_kept_as_the_profile_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_from_the_launch_is_replaced_by_one_call() {
+async fn name_from_the_launch_is_replaced_by_one_call() {
     let group = group(1).await;
     let id = group.instances[0].clone();
     group
@@ -248,7 +249,7 @@ async fn a_name_from_the_launch_is_replaced_by_one_call() {
     assert_eq!(group.actions_since(mark), counts([("CreateTags", 1)]));
     let name = cluster_nodegroup_ip(&group.instance(0).unwrap());
     assert_eq!(group.names().unwrap(), [Some(name.clone())]);
-    // Launched with the right name, it is left alone without a call.
+    // Launched with the right name, it needs no call.
     let tags = "/detail/responseElements/instancesSet/items/0/tagSet/items";
     let tags = event.pointer_mut(tags).unwrap().as_array_mut().unwrap();
     *tags.last_mut().unwrap() = json!({"key": "Name", "value": name});
@@ -259,7 +260,7 @@ async fn a_name_from_the_launch_is_replaced_by_one_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_groups_and_other_news_are_left_alone_without_a_call() {
+async fn other_groups_and_other_events_are_ignored_without_a_call() {
     let group = group(1).await;
     let record = group.cloudtrail().unwrap();
     let successful = group.launch_successful().await.unwrap();
@@ -300,7 +301,7 @@ async fn other_groups_and_other_news_are_left_alone_without_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_selector_by_tag_asks_the_instance_where_the_event_does_not_say() {
+async fn selector_by_tag_describes_the_instance_if_the_event_has_no_tags() {
     let group = group(1).await;
     let event = group.launch_successful().await.unwrap();
     for (value, outcome) in [("other", "IGNORED"), ("release", "NAMED")] {
@@ -314,7 +315,7 @@ async fn a_selector_by_tag_asks_the_instance_where_the_event_does_not_say() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_on_its_way_out_is_no_failure() {
+async fn terminating_node_is_no_failure() {
     let group = group(2).await;
     let event = group.launch_successful().await.unwrap();
     let id = event["detail"]["EC2InstanceId"].as_str().unwrap();
@@ -347,7 +348,7 @@ fn fixture(group: &PlainGroup, text: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_as_aws_writes_it_names_the_node() {
+async fn recorded_event_of_aws_names_the_node() {
     let group = group(3).await;
     let mark = group.mark();
     let one = fixture(
@@ -368,7 +369,7 @@ async fn a_record_as_aws_writes_it_names_the_node() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_without_interface_is_looked_up() {
+async fn record_without_an_interface_is_completed_by_a_describe() {
     let group = group(1).await;
     let event = fixture(
         &group,
@@ -384,7 +385,7 @@ async fn a_record_without_interface_is_looked_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_is_too_large_names_what_its_call_launched() {
+async fn omitted_response_elements_are_replaced_by_a_describe() {
     let group = group(120).await;
     let event = group.cloudtrail().unwrap();
     assert_eq!(event["detail"]["responseElements"]["omitted"], true);
@@ -411,7 +412,7 @@ async fn a_record_that_is_too_large_names_what_its_call_launched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ipv6_only_node_is_named_by_what_it_has() {
+async fn ipv6_only_node_is_named_without_an_ipv4_address() {
     let group = group(1).await;
     let event = fixture(
         &group,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hookline_domain::Error;
 use hookline_local::{Fault, FaultKind, Settings};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::naming::{PlainGroup, cluster_nodegroup_ip, profile};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -32,7 +33,7 @@ fn with_tags(tags: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_just_launched_is_tried_again() {
+async fn instance_not_shown_yet_is_retried() {
     let settings = Settings {
         instance_not_found_for: Duration::from_secs(5),
         ..Settings::for_tests()
@@ -58,7 +59,7 @@ async fn an_instance_just_launched_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_done_is_not_done_again() {
+async fn finished_work_is_not_repeated() {
     let group = group(3).await;
     let event = group.cloudtrail().unwrap();
     let late = refusal("CreateTags", "InvalidInstanceID.NotFound");
@@ -86,7 +87,7 @@ async fn what_was_done_is_not_done_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_instance_that_is_not_there_does_not_hold_up_a_shared_call() {
+async fn missing_instance_does_not_stop_a_shared_call() {
     let group = group(3).await;
     let mut event = group.cloudtrail().unwrap();
     let items = "/detail/responseElements/instancesSet/items";
@@ -106,7 +107,7 @@ async fn one_instance_that_is_not_there_does_not_hold_up_a_shared_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_template_that_fails_on_one_node_names_the_others_and_says_what_is_missing() {
+async fn template_that_fails_for_one_node_names_the_others_and_the_missing_variable() {
     let group = group(3).await;
     let mut event = group.cloudtrail().unwrap();
     tags(&mut event, 1).retain(|tag| tag["key"] != "Env");
@@ -127,7 +128,7 @@ async fn a_template_that_fails_on_one_node_names_the_others_and_says_what_is_mis
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_preset_names_every_tag_that_is_missing() {
+async fn preset_names_every_missing_tag() {
     let group = group(1).await;
     let mut event = group.cloudtrail().unwrap();
     tags(&mut event, 0).retain(|tag| tag["key"] != "App");
@@ -152,7 +153,7 @@ async fn a_preset_names_every_tag_that_is_missing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_that_the_event_does_not_have_is_looked_for_before_it_is_missed() {
+async fn address_missing_in_the_event_is_looked_up() {
     let group = group(1).await;
     let event = group.cloudtrail().unwrap();
     let mut profile = profile();
@@ -171,7 +172,7 @@ async fn an_address_that_the_event_does_not_have_is_looked_for_before_it_is_miss
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_room_for_more_tags_is_found_before_the_call() {
+async fn too_many_tags_are_found_before_the_call() {
     let group = group(1).await;
     let id = group.instances[0].clone();
     for n in 0..43 {
@@ -196,14 +197,14 @@ async fn no_room_for_more_tags_is_found_before_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_stops_the_rest_and_is_called_so() {
+async fn throttling_stops_the_rest_and_is_reported_as_throttled() {
     let group = group(3).await;
     let event = group.cloudtrail().unwrap();
     let throttle = Fault::on("CreateTags", FaultKind::Throttle).always();
     group.local().inject(throttle);
     let mark = group.mark();
     failed(group.name(&event, &profile()).await, "Hookline.Throttled");
-    // The SDK's three tries of one call; the other two are not even tried.
+    // The SDK's three attempts of one call. The other two calls are not made.
     assert_eq!(group.actions_since(mark), counts([("CreateTags", 3)]));
     group.local().clear_faults();
     group.try_to_name(&event, &profile(), 1).await.unwrap();
@@ -244,7 +245,7 @@ async fn aws_errors_have_their_names_in_every_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transient_failure_goes_before_one_that_stays() {
+async fn transient_failure_is_reported_before_a_permanent_one() {
     let group = group(2).await;
     let mut event = group.cloudtrail().unwrap();
     tags(&mut event, 0).retain(|tag| tag["key"] != "eks:cluster-name");
@@ -258,7 +259,7 @@ async fn a_transient_failure_goes_before_one_that_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn input_that_cannot_be_read_is_refused_without_a_call() {
+async fn invalid_input_is_refused_without_a_call() {
     let group = group(2).await;
     let event = group.cloudtrail().unwrap();
     let good = json!({"event": event, "profile": profile()});
@@ -297,7 +298,7 @@ async fn input_that_cannot_be_read_is_refused_without_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_of_the_record_that_cannot_be_read_does_not_hide_the_others() {
+async fn unreadable_node_of_the_record_does_not_hide_the_others() {
     let group = group(2).await;
     let mut event = group.cloudtrail().unwrap();
     let items = "/detail/responseElements/instancesSet/items";
@@ -313,7 +314,7 @@ async fn a_node_of_the_record_that_cannot_be_read_does_not_hide_the_others() {
     assert_eq!(group.names().unwrap().into_iter().flatten().count(), 1);
 }
 
-/// A value or a typed error, whatever the payload.
+/// A result or a typed error, for any payload.
 fn answers(
     runtime: &tokio::runtime::Runtime,
     group: &PlainGroup,
@@ -327,7 +328,7 @@ fn answers(
 }
 
 #[test]
-fn any_input_is_answered() {
+fn any_input_gets_a_result_or_an_error() {
     let runtime = virtual_time();
     let group = runtime.block_on(group(2));
     let mut profile = profile();

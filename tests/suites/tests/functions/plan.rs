@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hookline_local::ec2::{self, InterfaceSpec, ReservationType};
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{GROUP, Launch, State};
 use hookline_testkit::scene::{Scene, Size};
 use serde_json::{Value, json};
@@ -48,7 +49,7 @@ async fn every_slot_gets_the_lowest_free_address_and_nothing_is_created() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_taken_reserved_or_excluded_is_gone_around() {
+async fn taken_reserved_and_excluded_addresses_are_avoided() {
     let mut launch = Launch::running().await.unwrap();
     let subnet = launch.subnet(0).unwrap().to_owned();
     let at = |n| launch.address(&subnet, n).unwrap();
@@ -80,7 +81,7 @@ async fn what_is_taken_reserved_or_excluded_is_gone_around() {
     launch = launch.with_profile(|profile| {
         profile["slots"][0]["excludedRanges"] =
             json!([format!("{fifth}/32"), format!("{low}-{high}")]);
-        // Two slots in one subnet: what is excluded for one is excluded for both.
+        // Two slots in one subnet: an address that is excluded for one is excluded for both.
         profile["slots"][1]["subnetIds"] = json!([subnet]);
         profile["slots"][1]["secondaryPrivateAddresses"] = json!(1);
     });
@@ -91,7 +92,7 @@ async fn what_is_taken_reserved_or_excluded_is_gone_around() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_subnet_serves_when_the_first_is_full() {
+async fn second_subnet_is_used_if_the_first_is_full() {
     let scene = Scene::build(
         LocalAws::new(Settings::for_tests()),
         &Size {
@@ -135,7 +136,7 @@ async fn launches_in_flight_each_leave_the_others_their_addresses() {
     let scene = Arc::clone(&first.scene);
     let mut launches = vec![first];
     launches.extend(Launch::more(&scene, 3).await.unwrap());
-    // Whoever comes first, each comes to its own.
+    // In any order, each plans its own address.
     for (ahead, launch) in launches.iter_mut().enumerate().rev() {
         let plan = plan(launch).await;
         assert_eq!(plan["ahead"], ahead);
@@ -151,7 +152,7 @@ async fn launches_in_flight_each_leave_the_others_their_addresses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_far_behind_waits_for_its_turn_and_the_first_for_nothing() {
+async fn late_launch_waits_for_its_turn_and_the_first_does_not() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
@@ -160,13 +161,13 @@ async fn a_launch_far_behind_waits_for_its_turn_and_the_first_for_nothing() {
     let late = plan(&mut last).await;
     assert_eq!(late["ahead"], 60);
     assert!(wait_seconds(&late) > 0, "{late}");
-    // Waiting is no conflict: however often, it is the first round.
+    // Waiting is no conflict: it stays the first round.
     let again = last.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(again["round"], 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_that_looks_late_has_the_same_turn() {
+async fn launch_that_plans_late_has_the_same_turn() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
@@ -181,12 +182,12 @@ async fn a_launch_that_looks_late_has_the_same_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_lets_a_backlog_go_ahead_as_long_as_it_shrinks() {
+async fn launch_waits_for_a_backlog_while_it_shrinks() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
     plan(&mut last).await;
-    // Its turn has come, and none of those ahead is wired: some have gone, the others are stuck.
+    // Its turn has come, and no launch ahead has its interfaces: some have ended, the others are stuck.
     tokio::time::sleep(Duration::from_secs(40)).await;
     let gone = launches.drain(..20).map(|launch| launch.instance.clone());
     let gone: Vec<String> = gone.collect();
@@ -198,11 +199,11 @@ async fn a_launch_lets_a_backlog_go_ahead_as_long_as_it_shrinks() {
     assert!(wait_seconds(&waits) > 0, "{waits}");
     let goes = last.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(goes["ahead"], 40);
-    assert_eq!(wait_seconds(&goes), 0, "they hold nobody up");
+    assert_eq!(wait_seconds(&goes), 0, "they delay no other launch");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_seen_some_seconds_ago_is_enough_to_wait_by_and_not_to_plan_by() {
+async fn cached_observations_are_used_to_wait_and_not_to_plan() {
     const LOOK: &str = "DescribeInstances";
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
@@ -233,12 +234,12 @@ async fn what_was_seen_some_seconds_ago_is_enough_to_wait_by_and_not_to_plan_by(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_has_all_interfaces_waits_for_nothing() {
+async fn node_with_all_interfaces_does_not_wait() {
     let first = Launch::running().await.unwrap();
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
     assert!(wait_seconds(&plan(&mut last).await) > 0);
-    // After its wait; the others never come.
+    // After its wait. The others never arrive.
     for state in [
         State::PlanInterfaces,
         State::CreateInterfaces,
@@ -247,7 +248,7 @@ async fn a_node_that_has_all_interfaces_waits_for_nothing() {
         last.run(state).await.unwrap();
     }
     last.data["plan"] = Value::Null;
-    // Longer than a first look may be old.
+    // Longer than a cached observation is used.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let again = plan(&mut last).await;
     assert_eq!(again["ahead"], 60);
@@ -256,7 +257,7 @@ async fn a_node_that_has_all_interfaces_waits_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_passes_between_two_parts_of_a_wait_is_a_part_of_it() {
+async fn time_between_two_parts_of_a_wait_counts_as_waiting() {
     let mut launch = Launch::running().await.unwrap();
     plan(&mut launch).await;
     launch.data["plan"]["step"] =
@@ -267,14 +268,14 @@ async fn what_passes_between_two_parts_of_a_wait_is_a_part_of_it() {
     assert!((169..=171).contains(&seconds), "{rest}");
     assert_eq!(rest["step"]["thenSeconds"], 0);
 
-    // Later than the whole of it: the turn has come.
+    // After the whole wait the turn has come.
     tokio::time::sleep(Duration::from_secs(300)).await;
     let turn = launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(wait_seconds(&turn), 0, "{turn}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_launch_before_this_one_has_is_not_left_to_it_once_more() {
+async fn addresses_of_earlier_launches_are_not_reserved_again() {
     let mut first = Launch::running().await.unwrap();
     let mut second = Launch::more(&first.scene, 1).await.unwrap().remove(0);
     let subnet = second.subnet(0).unwrap().to_owned();
@@ -288,7 +289,7 @@ async fn what_a_launch_before_this_one_has_is_not_left_to_it_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_already_made_is_planned_as_it_is() {
+async fn existing_interface_is_planned_as_it_is() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
     let mut second = launch.second_execution().await;
@@ -304,7 +305,7 @@ async fn what_is_already_made_is_planned_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_notices_that_the_instance_runs_by_now() {
+async fn plan_notices_that_the_instance_is_running() {
     let mut launch = Launch::begin(Settings::for_tests(), &hookline_testkit::launch::small())
         .await
         .unwrap();
@@ -316,14 +317,14 @@ async fn it_notices_that_the_instance_runs_by_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_warm_process_asks_for_subnets_and_types_once() {
+async fn warm_process_describes_subnets_and_types_once() {
     let mut launch = Launch::running().await.unwrap();
     plan(&mut launch).await;
     let warm = counts([("DescribeInstances", 1), ("DescribeNetworkInterfaces", 1)]);
     let mark = launch.mark();
     launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(launch.actions_since(mark), warm);
-    // What is changed in the subnets meanwhile is heeded some minutes later.
+    // A change of the subnets takes effect some minutes later.
     let subnet = launch.subnet(0).unwrap().to_owned();
     let range = launch.address(&subnet, 0).unwrap();
     launch.local().with_world(|world| {
@@ -353,7 +354,7 @@ async fn a_warm_process_asks_for_subnets_and_types_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_subnet_is_asked_is_kept_when_another_is_throttled() {
+async fn response_for_one_subnet_is_kept_when_another_is_throttled() {
     const ACTION: &str = "GetSubnetCidrReservations";
     let mut launch = Launch::running().await.unwrap();
     launch.run(State::TagNode).await.unwrap();
@@ -373,7 +374,7 @@ async fn what_one_subnet_is_asked_is_kept_when_another_is_throttled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_interfaces_than_a_page_holds_are_all_seen() {
+async fn every_page_of_interfaces_is_read() {
     let size = Size {
         azs: 1,
         networks: 1,
@@ -404,7 +405,7 @@ async fn more_interfaces_than_a_page_holds_are_all_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn repeated_conflicts_make_it_wait_a_little_and_learn() {
+async fn repeated_conflicts_cause_a_wait_and_are_remembered() {
     let mut launch = Launch::running().await.unwrap();
     let subnet = launch.subnet(0).unwrap().to_owned();
     let plan_of = |n| launch.address(&subnet, n).unwrap();
@@ -423,7 +424,7 @@ async fn repeated_conflicts_make_it_wait_a_little_and_learn() {
         assert_eq!(pause["round"], 2 + n);
         assert!(wait_seconds(&pause) > 0, "{pause}");
         assert_eq!(pause["step"]["reason"], "ADDRESS_CONFLICT");
-        // The plan comes after the pause. That was not carried out, so this is no other round.
+        // The plan comes after the pause. No create was made for it, so this is the same round.
         let plan = launch.run(State::PlanInterfaces).await.unwrap();
         assert_eq!(plan["round"], 2 + n);
         assert_eq!(wait_seconds(&plan), 0);

@@ -1,13 +1,14 @@
 //! `PlanInterfaces`: what cannot be served is refused before anything is created, in words that say what to mend.
 
 use hookline_local::Settings;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use hookline_testkit::scene::Size;
 use serde_json::{Value, json};
 
 use crate::failed;
 
-/// Runs `TagNode` and then `PlanInterfaces` with a changed profile; it must fail with this name, having made nothing.
+/// Runs `TagNode` and then `PlanInterfaces` with a changed profile. It must fail with this error, and create nothing.
 async fn refused(mut launch: Launch, name: &str, change: impl FnOnce(&mut Value)) -> String {
     launch.run(State::TagNode).await.unwrap();
     launch = launch.with_profile(change);
@@ -25,7 +26,7 @@ async fn launch_of(size: Size) -> Launch {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_profile_that_the_instance_type_has_no_room_for_is_refused_with_both_numbers() {
+async fn profile_beyond_the_instance_types_limit_is_refused_with_both_numbers() {
     let size = Size {
         azs: 1,
         networks: 4,
@@ -47,7 +48,7 @@ async fn a_profile_that_the_instance_type_has_no_room_for_is_refused_with_both_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_of_cards_and_addresses_are_heeded() {
+async fn limits_of_network_cards_and_addresses_are_enforced() {
     type Change = fn(&mut Value);
     let cases: [(Change, &str); 3] = [
         (
@@ -71,7 +72,7 @@ async fn limits_of_cards_and_addresses_are_heeded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subnet_that_does_not_exist_is_named() {
+async fn missing_subnet_is_named() {
     let says = refused(
         Launch::running().await.unwrap(),
         "Hookline.ResourceNotFound",
@@ -85,7 +86,7 @@ async fn a_subnet_that_does_not_exist_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_network_without_a_subnet_in_the_nodes_az_is_named() {
+async fn network_without_a_subnet_in_the_nodes_az_is_named() {
     // One subnet in each AZ: keep only those in which the node is not.
     let launch = launch_of(Size {
         networks: 2,
@@ -127,7 +128,7 @@ async fn ipv6_in_a_subnet_without_it_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_network_whose_subnets_are_all_full_is_named_with_them() {
+async fn network_with_full_subnets_is_named_with_them() {
     let launch = launch_of(Size {
         azs: 1,
         networks: 2,
@@ -150,7 +151,7 @@ async fn a_network_whose_subnets_are_all_full_is_named_with_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subnet_with_too_few_addresses_for_all_of_a_slot_is_full_for_it() {
+async fn subnet_with_too_few_addresses_counts_as_full() {
     let launch = launch_of(Size {
         azs: 1,
         networks: 1,
@@ -165,7 +166,7 @@ async fn a_subnet_with_too_few_addresses_for_all_of_a_slot_is_full_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn conflicts_without_end_are_given_up_with_a_reason() {
+async fn endless_conflicts_end_with_an_error() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
     launch.data["plan"]["round"] = json!(25);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hookline_local::Settings;
 use hookline_local::ec2::{self, AttachmentStatus};
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ async fn launch_at(state: State) -> Launch {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_attached_is_deleted_at_once() {
+async fn unattached_interface_is_deleted_at_once() {
     let mut launch = launch_at(State::CreateInterfaces).await;
     let made = ids(&launch);
     let mark = launch.mark();
@@ -43,7 +44,7 @@ async fn what_is_not_attached_is_deleted_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_attached_is_detached_and_then_deleted() {
+async fn attached_interface_is_detached_and_then_deleted() {
     let mut launch = launch_at(State::AttachInterfaces).await;
     let made = ids(&launch);
     let release = launch.run(State::ReleaseInterfaces).await.unwrap();
@@ -53,7 +54,7 @@ async fn what_is_attached_is_detached_and_then_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_being_detached_already_is_only_waited_for() {
+async fn detaching_interface_is_only_waited_for() {
     let mut launch = launch_at(State::AttachInterfaces).await;
     for interface in launch.made() {
         let attachment = interface.attachment.unwrap().attachment_id;
@@ -72,7 +73,7 @@ async fn what_is_being_detached_already_is_only_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_detach_that_takes_long_is_left_to_the_retrier() {
+async fn long_detach_is_left_to_the_retrier() {
     let settings = Settings {
         detach_for: Duration::from_secs(45),
         ..Settings::for_tests()
@@ -91,7 +92,7 @@ async fn a_detach_that_takes_long_is_left_to_the_retrier() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_listing_shows_yet_is_remembered_by_the_execution() {
+async fn interface_not_listed_yet_is_known_from_the_execution() {
     let settings = Settings {
         describe_lag: Duration::from_secs(30),
         ..Settings::for_tests()
@@ -106,7 +107,7 @@ async fn what_no_listing_shows_yet_is_remembered_by_the_execution() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_earlier_round_made_is_remembered_in_the_plan() {
+async fn interface_of_an_earlier_round_is_known_from_the_plan() {
     let settings = Settings {
         describe_lag: Duration::from_secs(30),
         ..Settings::for_tests()
@@ -119,7 +120,7 @@ async fn what_an_earlier_round_made_is_remembered_in_the_plan() {
     let foreign = launch.foreign_interface(&subnet, taken).await.unwrap();
     launch.run(State::CreateInterfaces).await.unwrap();
     launch.run(State::PlanInterfaces).await.unwrap();
-    // The second create failed, so the state machine kept the first's result; suppose that even that is lost.
+    // The second create failed, so the state machine kept the first one's result. Suppose that even this is lost.
     launch.data["allocation"] = Value::Null;
     launch.run(State::ReleaseInterfaces).await.unwrap();
     assert_eq!(launch.made(), []);
@@ -142,17 +143,17 @@ async fn listings_that_lag_behind_a_detach_do_no_harm() {
         launch.run_to(State::AttachInterfaces).await.unwrap();
         launch.run(State::ReleaseInterfaces).await.unwrap();
         assert_eq!(launch.made(), []);
-        // Again, while the listing still shows what is gone.
+        // Again, while the listing still shows the deleted interface.
         launch.run(State::ReleaseInterfaces).await.unwrap();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn run_again_there_is_nothing_left_to_do() {
+async fn second_release_does_nothing() {
     let mut launch = launch_at(State::AttachInterfaces).await;
     launch.run(State::ReleaseInterfaces).await.unwrap();
     let second = launch.run(State::ReleaseInterfaces).await.unwrap();
-    // The execution still remembers them: gone is gone.
+    // The execution still has their ids. A deleted interface is no error.
     assert_eq!(second["released"].as_array().unwrap().len(), 2);
     let mut without_memory = launch.second_execution().await;
     let mark = launch.mark();
@@ -165,7 +166,7 @@ async fn run_again_there_is_nothing_left_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_is_gone_with_its_interfaces_leaves_nothing_to_do() {
+async fn instance_deleted_with_its_interfaces_leaves_nothing_to_release() {
     let mut launch = launch_at(State::AttachInterfaces).await;
     launch.run(State::AbandonLaunch).await.unwrap();
     launch
@@ -181,7 +182,7 @@ async fn an_instance_that_is_gone_with_its_interfaces_leaves_nothing_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_ends_meanwhile_does_no_harm() {
+async fn instance_that_terminates_during_the_release_does_no_harm() {
     let mut launch = launch_at(State::AttachInterfaces).await;
     launch.run(State::AbandonLaunch).await.unwrap();
     launch.run(State::ReleaseInterfaces).await.unwrap();
@@ -190,7 +191,7 @@ async fn an_instance_that_ends_meanwhile_does_no_harm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interface_that_was_moved_to_another_instance_is_left_alone() {
+async fn interface_moved_to_another_instance_is_not_changed() {
     let mut launch = launch_at(State::CreateInterfaces).await;
     let other = Launch::more(&launch.scene, 1).await.unwrap().remove(0);
     other.until_it_runs().await.unwrap();
@@ -224,7 +225,7 @@ async fn an_interface_that_was_moved_to_another_instance_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_hookline_did_not_make_is_not_touched() {
+async fn interface_of_another_owner_is_not_released() {
     let mut launch = launch_at(State::AttachInterfaces).await;
     let mut neighbour = Launch::more(&launch.scene, 1).await.unwrap().remove(0);
     neighbour.run_to(State::AttachInterfaces).await.unwrap();
@@ -268,7 +269,7 @@ async fn what_hookline_did_not_make_is_not_touched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_made_is_nothing_to_release() {
+async fn release_without_interfaces_does_nothing() {
     for state in [None, Some(State::TagNode), Some(State::PlanInterfaces)] {
         let mut launch = Launch::running().await.unwrap();
         if let Some(state) = state {

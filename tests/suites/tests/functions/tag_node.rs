@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hookline_local::Settings;
 use hookline_local::ec2::InstanceState;
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State, small};
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ fn with_event(launch: &Launch, change: impl FnOnce(&mut Value)) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_is_named_and_goes_on_to_its_interfaces() {
+async fn launch_is_named_and_continues_with_its_interfaces() {
     let mut launch = Launch::running().await.unwrap();
     let mark = launch.mark();
     let node = launch.run(State::TagNode).await.unwrap();
@@ -53,7 +54,7 @@ async fn a_launch_is_named_and_goes_on_to_its_interfaces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_for_the_profile_is_ignored_without_a_call() {
+async fn event_of_another_group_is_ignored_without_a_call() {
     let launch = Launch::running().await.unwrap();
     type Change = fn(&mut Value);
     let cases: [(Change, &str); 7] = [
@@ -104,7 +105,7 @@ async fn what_is_not_for_the_profile_is_ignored_without_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_selector_by_tag_asks_the_instance() {
+async fn selector_by_tag_describes_the_instance() {
     let launch = Launch::running().await.unwrap();
     for (selector, next) in [
         (json!({"tag": {"key": "multus", "value": "upf"}}), "WIRE"),
@@ -118,7 +119,7 @@ async fn a_selector_by_tag_asks_the_instance() {
         let node = launch.handle(State::TagNode, payload).await.unwrap();
         assert_eq!(node["next"], next, "{selector}");
         if next == "IGNORE" {
-            // It must look, but it must not touch (I4).
+            // It may describe, but it must change nothing (I4).
             assert_eq!(
                 launch.actions_since(mark),
                 counts([("DescribeInstances", 1)]),
@@ -129,7 +130,7 @@ async fn a_selector_by_tag_asks_the_instance() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_the_way_into_a_warm_pool_a_node_is_only_named() {
+async fn node_on_the_way_into_a_warm_pool_is_only_named() {
     let launch = Launch::running().await.unwrap();
     for (destination, next) in [
         ("WarmPool", "COMPLETE"),
@@ -146,7 +147,7 @@ async fn on_the_way_into_a_warm_pool_a_node_is_only_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_profile_without_slots_only_names_the_node() {
+async fn profile_without_slots_only_names_the_node() {
     let mut launch = Launch::running()
         .await
         .unwrap()
@@ -157,7 +158,7 @@ async fn a_profile_without_slots_only_names_the_node() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hook_of_somebody_else_is_no_reason_not_to_wire_the_node() {
+async fn node_at_another_owners_hook_gets_its_interfaces() {
     let mut launch = Launch::running()
         .await
         .unwrap()
@@ -168,7 +169,7 @@ async fn the_hook_of_somebody_else_is_no_reason_not_to_wire_the_node() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_ec2_does_not_know_yet_is_asked_for_again() {
+async fn instance_that_ec2_does_not_return_yet_is_retried() {
     let settings = Settings {
         instance_not_found_for: Duration::from_secs(5),
         ..Settings::for_tests()
@@ -184,7 +185,7 @@ async fn an_instance_that_ec2_does_not_know_yet_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tagging_that_lags_behind_the_describe_is_tried_again() {
+async fn tagging_that_lags_behind_the_describe_is_retried() {
     let mut launch = Launch::running().await.unwrap();
     launch
         .local()
@@ -199,7 +200,7 @@ async fn tagging_that_lags_behind_the_describe_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_on_its_way_out_is_not_prepared() {
+async fn terminating_instance_is_not_prepared() {
     let mut launch = Launch::running().await.unwrap();
     launch
         .scene
@@ -225,7 +226,7 @@ async fn an_instance_on_its_way_out_is_not_prepared() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn run_again_it_tags_nothing() {
+async fn second_run_tags_nothing() {
     let mut launch = Launch::running().await.unwrap();
     let first = launch.run(State::TagNode).await.unwrap();
     let mark = launch.mark();
@@ -237,7 +238,7 @@ async fn run_again_it_tags_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_tags_that_differ_are_put() {
+async fn only_tags_that_differ_are_written() {
     let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
         profile["nodeTags"] =
             json!({"multus": "{{ asg }}", "zone": "{{ az }}", "nothing": "{% if false %}x{% endif %}"});
@@ -257,7 +258,7 @@ async fn only_the_tags_that_differ_are_put() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn templates_speak_of_all_that_is_known_of_the_node() {
+async fn templates_can_use_every_variable_of_the_node() {
     let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
         profile["nodeTags"] = json!({
             "facts": "{{ instance_id }} {{ instance_type }} {{ az }} {{ region }} {{ asg }} {{ private_ip }}",
@@ -281,7 +282,7 @@ async fn templates_speak_of_all_that_is_known_of_the_node() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_template_that_speaks_of_what_is_not_there_names_no_node() {
+async fn template_with_an_undefined_variable_names_no_node() {
     for (template, says) in [
         (
             "{{ tags['App'] }}",
@@ -307,7 +308,7 @@ async fn a_template_that_speaks_of_what_is_not_there_names_no_node() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_volumes_and_interfaces_of_the_launch_are_tagged_and_those_of_slots_left_alone() {
+async fn volumes_and_interfaces_of_the_launch_are_tagged_and_interfaces_of_slots_are_not() {
     let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
         profile["volumeTags"] = json!({"Name": "{{ name }}", "Team": "core"});
         profile["interfaceTags"] = json!({"Name": "{{ name }}", "Team": "core"});
@@ -326,7 +327,7 @@ async fn the_volumes_and_interfaces_of_the_launch_are_tagged_and_those_of_slots_
     });
     assert_eq!(volume["Name"], name);
     assert_eq!(volume["Team"], "core");
-    // A second execution finds the interfaces of the slots attached: they are not what the launch brought.
+    // A second execution finds the interfaces of the slots attached. They are not the launch's own.
     let mark = launch.mark();
     launch
         .second_execution()
@@ -348,7 +349,7 @@ async fn the_volumes_and_interfaces_of_the_launch_are_tagged_and_those_of_slots_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_kept_names_the_interfaces() {
+async fn kept_name_is_used_for_the_interfaces() {
     let mut launch = Launch::running()
         .await
         .unwrap()
@@ -366,7 +367,7 @@ async fn a_name_that_is_kept_names_the_interfaces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn volumes_that_are_not_shown_yet_are_waited_for() {
+async fn volumes_not_shown_yet_are_waited_for() {
     let settings = Settings {
         volume_attach_for: Duration::from_secs(30),
         ..Settings::for_tests()

@@ -1,5 +1,6 @@
 //! Ids that are well-formed and that AWS does not know: each function says which, and nothing has been made.
 
+use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::failed;
 const INSTANCE: &str = "i-0123456789abcdef0";
 
 #[tokio::test(start_paused = true)]
-async fn ids_that_are_well_formed_and_unknown_make_nothing() {
+async fn unknown_ids_create_nothing() {
     type Change = fn(&mut Value);
     let cases: [(State, Change, &str, &str); 6] = [
         (
@@ -82,7 +83,7 @@ async fn ids_that_are_well_formed_and_unknown_make_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_instance_is_told_by_every_function_that_asks_for_it() {
+async fn unknown_instance_is_reported_by_every_function_that_describes_it() {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::CreateInterfaces).await.unwrap();
     // Attach: what another instance's payload would do.
@@ -93,7 +94,7 @@ async fn an_unknown_instance_is_told_by_every_function_that_asks_for_it() {
         "Hookline.InstanceNotFoundYet",
     );
     assert!(says.contains(INSTANCE), "{says}");
-    // Continue: a token that nobody waits with.
+    // Continue: a token of no wait.
     let mut payload = launch.payload(State::ContinueLaunch);
     payload["launch"]["instanceId"] = json!(INSTANCE);
     payload["launch"]["lifecycleAction"]["EC2InstanceId"] = json!(INSTANCE);
@@ -104,7 +105,7 @@ async fn an_unknown_instance_is_told_by_every_function_that_asks_for_it() {
         "Hookline.LaunchGone",
     );
     assert!(says.contains(INSTANCE), "{says}");
-    // Release: nothing was made for it.
+    // Release: no interface was created for it.
     let mut payload = launch
         .second_execution()
         .await

@@ -1,4 +1,4 @@
-//! Executions that end without a verdict: by the event of it, and by the schedule.
+//! Executions that end without completing their hook: handled on the event of their end, and on the schedule.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use anyhow::{Context as _, Result};
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::stepfunctions::ExecutionEnd;
 use hookline_simulator::run::{MACHINE_ARN, Run, on_paused_clock};
-use hookline_testkit::deployment::json_call;
+use hookline_testkit::json_api::json_call;
 use serde_json::json;
 
 use super::{
-    ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, reported, scenario, until,
-    waiting,
+    ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, reported, scenario,
+    stopped_half_way, until, waiting,
 };
 
-/// That the launch was given up, by whom it may, and that its replacement came up.
+/// Checks that the launch was abandoned, and that its replacement is InService.
 async fn replaced(run: &mut Run, instance: &str) -> Result<()> {
     until(run, "the replacement", |run| in_service(run) == 1).await?;
     assert_eq!(made_for(run, instance), 0);
@@ -32,12 +32,12 @@ async fn replaced(run: &mut Run, instance: &str) -> Result<()> {
 }
 
 #[test]
-fn an_execution_that_ends_without_a_verdict_is_seen_to_at_once() -> Result<()> {
+fn execution_that_ends_without_completing_its_hook_is_handled_at_once() -> Result<()> {
     for status in ["ABORTED", "TIMED_OUT", "FAILED"] {
         on_paused_clock(async {
             let mut run = Run::new(scenario(1, true)).await?;
             run.launch().await?;
-            let (instance, arn) = half_way(&mut run).await?;
+            let (instance, arn) = half_way(&run).await?;
             if status == "ABORTED" {
                 abort(&run, &arn).await?;
             } else {
@@ -50,7 +50,7 @@ fn an_execution_that_ends_without_a_verdict_is_seen_to_at_once() -> Result<()> {
                     .stepfunctions()
                     .end_execution(&run.local, &arn, end);
             }
-            let took = until(&mut run, "the release", |run| made_for(run, &instance) == 0).await?;
+            let took = until(&run, "the release", |run| made_for(run, &instance) == 0).await?;
             assert!(took < Duration::from_secs(60), "{took:?}");
             replaced(&mut run, &instance).await
         })?;
@@ -59,31 +59,27 @@ fn an_execution_that_ends_without_a_verdict_is_seen_to_at_once() -> Result<()> {
 }
 
 #[test]
-fn with_the_event_of_its_end_lost_too_the_schedule_sees_to_it() -> Result<()> {
+fn execution_whose_end_event_is_lost_is_handled_by_the_schedule() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1, true)).await?;
         lose(&run, LAUNCH);
         lose(&run, ENDED);
         run.launch().await?;
         // By the schedule's first round.
-        let (instance, arn) = half_way(&mut run).await?;
+        let (instance, arn) = half_way(&run).await?;
         assert!(arn.contains("reconcile-"), "{arn}");
         abort(&run, &arn).await?;
-        let took = until(&mut run, "the release", |run| made_for(run, &instance) == 0).await?;
+        let took = until(&run, "the release", |run| made_for(run, &instance) == 0).await?;
         assert!(took < Duration::from_secs(360), "{took:?}");
         replaced(&mut run, &instance).await
     })
 }
 
 #[test]
-fn an_aborted_execution_of_eventbridge_whose_end_is_lost_is_begun_anew() -> Result<()> {
+fn aborted_execution_whose_end_event_is_lost_is_started_again() -> Result<()> {
     on_paused_clock(async {
-        let mut run = Run::new(scenario(1, true)).await?;
-        lose(&run, ENDED);
-        run.launch().await?;
-        let (instance, arn) = half_way(&mut run).await?;
-        abort(&run, &arn).await?;
-        until(&mut run, "in service", |run| in_service(run) == 1).await?;
+        let (run, instance, _) = stopped_half_way().await?;
+        until(&run, "in service", |run| in_service(run) == 1).await?;
         pass(60).await;
         assert_eq!(
             made_for(&run, &instance),
@@ -98,7 +94,7 @@ fn an_aborted_execution_of_eventbridge_whose_end_is_lost_is_begun_anew() -> Resu
 }
 
 #[test]
-fn a_launch_that_another_execution_works_on_is_not_given_up() -> Result<()> {
+fn launch_with_another_running_execution_is_not_abandoned() -> Result<()> {
     on_paused_clock(async {
         let mut scenario = scenario(1, true);
         scenario.settings.instance_pending_for = Duration::from_secs(60);
@@ -106,9 +102,9 @@ fn a_launch_that_another_execution_works_on_is_not_given_up() -> Result<()> {
         let twice = Disturbance::duplicate(1, Duration::from_secs(1)).detail_type(LAUNCH);
         run.local.eventbridge().disturb(twice);
         run.launch().await?;
-        let (instance, arn) = half_way(&mut run).await?;
+        let (instance, arn) = half_way(&run).await?;
         abort(&run, &arn).await?;
-        until(&mut run, "in service", |run| in_service(run) == 1).await?;
+        until(&run, "in service", |run| in_service(run) == 1).await?;
         pass(60).await;
         let report = run.report();
         assert_eq!(report.violations, Vec::<String>::new());
@@ -119,12 +115,12 @@ fn a_launch_that_another_execution_works_on_is_not_given_up() -> Result<()> {
 }
 
 #[test]
-fn an_execution_that_refused_its_input_completes_nothing() -> Result<()> {
+fn execution_that_refused_its_input_completes_nothing() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1, true)).await?;
         lose(&run, LAUNCH);
         run.launch().await?;
-        until(&mut run, "a launch", |run| waiting(run).len() == 1).await?;
+        until(&run, "a launch", |run| waiting(run).len() == 1).await?;
         let event = run
             .local
             .eventbridge()
@@ -135,7 +131,7 @@ fn an_execution_that_refused_its_input_completes_nothing() -> Result<()> {
         let input = json!({"event": event, "profile": {"name": "not much of a profile"}});
         let call = json!({"stateMachineArn": MACHINE_ARN, "input": input.to_string()});
         json_call(&run.local, "AWSStepFunctions.StartExecution", &call).await?;
-        until(&mut run, "its end", |run| run.verdicts().len() == 1).await?;
+        until(&run, "its end", |run| run.verdicts().len() == 1).await?;
         pass(30).await;
         assert_eq!(waiting(&run).len(), 1);
         let left = reported(&run, "left");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use hookline_simulator::run::{Run, on_paused_clock};
-use hookline_simulator::tap::Strike;
+use hookline_simulator::tap::FaultAction;
 
 use super::{ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, scenario, until};
 
@@ -12,19 +12,19 @@ use super::{ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, sc
 const CALLS: usize = 8;
 
 #[test]
-fn a_lost_event_is_made_up_for_whatever_fails_on_the_way() -> Result<()> {
-    for strike in Strike::ALL {
+fn lost_event_is_recovered_despite_any_fault() -> Result<()> {
+    for strike in FaultAction::ALL {
         for position in 0..CALLS {
             on_paused_clock(async {
                 let mut run = Run::new(scenario(1, true)).await?;
                 lose(&run, LAUNCH);
                 run.launch().await?;
-                // Until just before the first round, which finds it.
+                // Until just before the first round, which finds the launch.
                 pass(250).await;
                 run.tap.strike(position, strike);
                 let what = format!("{strike:?} at call {position}");
-                until(&mut run, &what, |run| in_service(run) == 1).await?;
-                until(&mut run, &what, Run::is_idle).await?;
+                until(&run, &what, |run| in_service(run) == 1).await?;
+                until(&run, &what, Run::is_idle).await?;
                 let report = run.report();
                 ensure!(
                     report.violations.is_empty() && report.abandoned == 0,
@@ -40,22 +40,22 @@ fn a_lost_event_is_made_up_for_whatever_fails_on_the_way() -> Result<()> {
 }
 
 #[test]
-fn what_an_aborted_execution_leaves_is_gone_in_the_end_whatever_fails_on_the_way() -> Result<()> {
-    for strike in Strike::ALL {
+fn leftovers_of_an_aborted_execution_are_removed_despite_any_fault() -> Result<()> {
+    for strike in FaultAction::ALL {
         for position in 0..CALLS * 2 {
             on_paused_clock(async {
                 let mut run = Run::new(scenario(1, true)).await?;
                 run.launch().await?;
-                let (instance, arn) = half_way(&mut run).await?;
-                // Every third time it is the schedule's work alone.
+                let (instance, arn) = half_way(&run).await?;
+                // Every third time, only the schedule handles it.
                 if position % 3 == 0 {
                     lose(&run, ENDED);
                 }
                 run.tap.strike(position, strike);
                 abort(&run, &arn).await?;
                 let what = format!("{strike:?} at call {position}");
-                until(&mut run, &what, |run| in_service(run) == 1).await?;
-                // By two rounds with ten minutes between them, at the latest.
+                until(&run, &what, |run| in_service(run) == 1).await?;
+                // At the latest by two rounds with ten minutes between them.
                 let gone = |run: &Run| {
                     let wired = run.local.with_world(|world| {
                         world
@@ -65,7 +65,7 @@ fn what_an_aborted_execution_leaves_is_gone_in_the_end_whatever_fails_on_the_way
                     });
                     run.is_idle() && (wired || made_for(run, &instance) == 0)
                 };
-                let took = until(&mut run, &what, gone).await?;
+                let took = until(&run, &what, gone).await?;
                 let report = run.report();
                 ensure!(
                     report.violations.is_empty() && took < Duration::from_secs(1200),

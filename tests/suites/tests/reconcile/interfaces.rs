@@ -1,4 +1,4 @@
-//! Interfaces that nobody owns any more, and those that somebody does.
+//! Orphaned interfaces, and interfaces that are not orphaned.
 
 use anyhow::{Context as _, Result};
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{GONE, by_hand, count, made, nothing_done, pass, scenario};
 
-/// An interface as an execution leaves it behind, or somebody else's, without the tag.
+/// An interface as an execution leaves it behind, or a foreign one without the tag.
 async fn interface(run: &Run, made_for: Option<&str>) -> Result<String> {
     let tags = made_for.map(|instance| {
         TagSpecification::builder()
@@ -39,7 +39,7 @@ fn exists(run: &Run, interface: &str) -> bool {
 }
 
 #[test]
-fn a_leaked_interface_is_marked_and_ten_minutes_later_deleted() -> Result<()> {
+fn orphaned_interface_is_marked_and_deleted_ten_minutes_later() -> Result<()> {
     on_paused_clock(async {
         let run = Run::new(scenario(0, false)).await?;
         let leaked = interface(&run, Some(GONE)).await?;
@@ -60,7 +60,7 @@ fn a_leaked_interface_is_marked_and_ten_minutes_later_deleted() -> Result<()> {
 }
 
 #[test]
-fn one_round_deletes_no_more_than_its_limit() -> Result<()> {
+fn one_round_deletes_at_most_its_limit() -> Result<()> {
     on_paused_clock(async {
         let run = Run::new(scenario(0, false)).await?;
         for _ in 0..5 {
@@ -93,7 +93,7 @@ fn one_round_deletes_no_more_than_its_limit() -> Result<()> {
 }
 
 #[test]
-fn what_is_owned_again_loses_nothing_but_the_mark() -> Result<()> {
+fn interface_that_is_no_longer_orphaned_loses_only_its_mark() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(2, false)).await?;
         run.to_rest().await?;
@@ -108,7 +108,7 @@ fn what_is_owned_again_loses_nothing_but_the_mark() -> Result<()> {
                 .send()
                 .await
         };
-        // One comes back to its node, the other is moved to the wrong one.
+        // One is attached to its node again, the other to another node.
         let (back, moved) = (
             interface(&run, Some(&nodes[0])).await?,
             interface(&run, Some(GONE)).await?,

@@ -1,4 +1,4 @@
-//! Launches whose event was lost, and those that only seem so.
+//! Launches whose event was lost, and launches that only look so.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use super::{
     LAUNCH, by_hand, count, executions, in_service, lose, made, nothing_done, pass, reported,
-    scenario, until, waiting,
+    scenario, two_lost_launches, until, waiting,
 };
 
 #[test]
-fn a_launch_whose_event_was_lost_goes_in_service() -> Result<()> {
+fn launch_whose_event_was_lost_comes_in_service() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(3, true)).await?;
         lose(&run, LAUNCH);
         run.launch().await?;
-        let took = until(&mut run, "all in service", |run| in_service(run) == 3).await?;
+        let took = until(&run, "all in service", |run| in_service(run) == 3).await?;
         assert!(took > Duration::from_secs(120), "{took:?}");
         assert!(took < Duration::from_secs(420), "{took:?}");
         let report = run.report();
@@ -35,13 +35,9 @@ fn a_launch_whose_event_was_lost_goes_in_service() -> Result<()> {
 }
 
 #[test]
-fn two_rounds_at_once_and_one_after_start_it_once() -> Result<()> {
+fn two_concurrent_rounds_and_a_later_one_start_one_execution() -> Result<()> {
     on_paused_clock(async {
-        let mut run = Run::new(scenario(2, false)).await?;
-        run.local
-            .eventbridge()
-            .disturb(Disturbance::drop().detail_type(LAUNCH));
-        run.launch().await?;
+        let run = two_lost_launches().await?;
         pass(60).await;
         nothing_done(&by_hand(&run).await);
         pass(90).await;
@@ -49,21 +45,21 @@ fn two_rounds_at_once_and_one_after_start_it_once() -> Result<()> {
         by_hand(&run).await;
         assert!(count(&one, "started") + count(&two, "started") >= 2);
         assert_eq!(executions(&run).await?.len(), 2);
-        until(&mut run, "all in service", |run| in_service(run) == 2).await?;
+        until(&run, "all in service", |run| in_service(run) == 2).await?;
         assert_eq!(run.report().violations, Vec::<String>::new());
         Ok(())
     })
 }
 
 #[test]
-fn an_event_that_comes_after_reconcile_does_no_harm() -> Result<()> {
+fn event_delivered_after_reconcile_does_no_harm() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1, true)).await?;
         let late = Disturbance::delay(Duration::from_secs(600)).detail_type(LAUNCH);
         run.local.eventbridge().disturb(late);
         run.launch().await?;
-        until(&mut run, "in service", |run| in_service(run) == 1).await?;
-        until(&mut run, "the late execution's end", |run| {
+        until(&run, "in service", |run| in_service(run) == 1).await?;
+        until(&run, "the late execution's end", |run| {
             run.verdicts().len() == 2
         })
         .await?;
@@ -77,7 +73,7 @@ fn an_event_that_comes_after_reconcile_does_no_harm() -> Result<()> {
 }
 
 #[test]
-fn a_slow_execution_is_left_alone() -> Result<()> {
+fn slow_execution_is_not_changed() -> Result<()> {
     on_paused_clock(async {
         let mut scenario = scenario(2, false);
         scenario.settings.instance_pending_for = Duration::from_secs(200);
@@ -86,21 +82,21 @@ fn a_slow_execution_is_left_alone() -> Result<()> {
         pass(150).await;
         assert_eq!((waiting(&run).len(), made(&run).len()), (2, 8));
         nothing_done(&by_hand(&run).await);
-        // What is known of an execution is remembered: a warm process asks for its list only.
+        // A warm process has cached the executions, and only lists them.
         let mark = run.local.calls().len();
         nothing_done(&by_hand(&run).await);
         let described = run.local.calls()[mark..]
             .iter()
             .any(|call| call.action == "DescribeExecution");
         assert!(!described);
-        until(&mut run, "all in service", |run| in_service(run) == 2).await?;
+        until(&run, "all in service", |run| in_service(run) == 2).await?;
         assert_eq!(executions(&run).await?.len(), 2);
         Ok(())
     })
 }
 
 #[test]
-fn a_healthy_fleet_costs_two_calls_and_is_not_changed() -> Result<()> {
+fn healthy_fleet_costs_two_calls_and_is_not_changed() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(6, false)).await?;
         run.to_rest().await?;
@@ -122,7 +118,7 @@ fn a_healthy_fleet_costs_two_calls_and_is_not_changed() -> Result<()> {
 }
 
 #[test]
-fn one_bad_profile_does_not_stop_the_others() -> Result<()> {
+fn invalid_profile_does_not_stop_the_others() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1, false)).await?;
         lose(&run, LAUNCH);
@@ -135,13 +131,13 @@ fn one_bad_profile_does_not_stop_the_others() -> Result<()> {
         assert_eq!(count(&report, "refusedProfiles"), 2, "{report}");
         assert_eq!(report["refusedProfiles"][0]["id"], "profiles[0]");
         assert_eq!(count(&report, "started"), 1);
-        until(&mut run, "in service", |run| in_service(run) == 1).await?;
+        until(&run, "in service", |run| in_service(run) == 1).await?;
         Ok(())
     })
 }
 
 #[test]
-fn a_hook_that_is_not_ours_is_left_alone() -> Result<()> {
+fn hook_of_another_owner_is_not_changed() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1, false)).await?;
         lose(&run, LAUNCH);
@@ -169,7 +165,7 @@ fn a_hook_that_is_not_ours_is_left_alone() -> Result<()> {
         nothing_done(&report);
         assert_eq!(count(&report, "left"), 1, "{report}");
         assert_eq!(waiting(&run).len(), 1);
-        // By its tag it is found.
+        // Its tag identifies it.
         let by_tag = with(
             "/selector",
             json!({"tag": {"key": "multus", "value": GROUP}}),

@@ -1,6 +1,6 @@
-//! `reconcile` in virtual time: lost events, executions that end without a verdict, interfaces that nobody owns.
+//! `reconcile` in virtual time: lost events, executions that end without completing their hook, and orphaned interfaces.
 
-// Helpers of tests may fail as tests do, and JSON is indexed by name here.
+// Helpers of tests may panic as tests do. JSON is indexed by name.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -18,22 +18,22 @@ mod payloads;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use hookline_domain::reconcile::orphans::UNOWNED_SINCE;
 use hookline_domain::tags::own::INSTANCE_ID;
 use hookline_local::eventbridge::Disturbance;
-use hookline_simulator::faults::launching;
+use hookline_simulator::cells::launching;
 use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario};
-use hookline_testkit::deployment::json_call;
+use hookline_testkit::json_api::json_call;
 use hookline_testkit::scene::Size;
 use serde_json::{Value, json};
 
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
 const ENDED: &str = "Step Functions Execution Status Change";
-/// An instance that never was.
+/// An instance that never existed.
 const GONE: &str = "i-0123456789abcdef0";
 
-/// `nodes` launches to be; `reconcile` runs by itself, or else when a test says so.
+/// A scenario of `nodes` launches. `reconcile` runs on its schedule, or only when a test invokes it.
 fn scenario(nodes: usize, reconcile: bool) -> Scenario {
     let size = Size {
         azs: 1,
@@ -45,19 +45,13 @@ fn scenario(nodes: usize, reconcile: bool) -> Scenario {
     scenario
 }
 
-/// Waits until `holds`, looking at the invariants meanwhile; gives how long it took.
-async fn until(run: &mut Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<Duration> {
-    let begun = tokio::time::Instant::now();
-    while !holds(run) {
-        ensure!(
-            begun.elapsed() < Duration::from_secs(3600),
-            "waited in vain for {what}:\n{}",
-            run.history().join("\n")
-        );
-        tokio::time::sleep(Duration::from_secs(1)).await;
+/// Waits until `holds`, and checks the invariants each time. Returns how long that took.
+async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<Duration> {
+    let looked = |run: &Run| {
         run.look();
-    }
-    Ok(begun.elapsed())
+        holds(run)
+    };
+    run.until(what, Duration::from_secs(1), looked).await
 }
 
 async fn pass(seconds: u64) {
@@ -69,6 +63,25 @@ fn lose(run: &Run, detail_type: &str) {
     run.local.eventbridge().disturb(lost);
 }
 
+/// Two launches whose events are all lost. `reconcile` runs only when a test invokes it.
+async fn two_lost_launches() -> Result<Run> {
+    let mut run = Run::new(scenario(2, false)).await?;
+    let lost = Disturbance::drop().detail_type(LAUNCH);
+    run.local.eventbridge().disturb(lost);
+    run.launch().await?;
+    Ok(run)
+}
+
+/// One launch whose execution is stopped half-way; the event of its end is lost. Returns its instance and the execution's ARN.
+async fn stopped_half_way() -> Result<(Run, String, String)> {
+    let mut run = Run::new(scenario(1, true)).await?;
+    lose(&run, ENDED);
+    run.launch().await?;
+    let (instance, arn) = half_way(&run).await?;
+    abort(&run, &arn).await?;
+    Ok((run, instance, arn))
+}
+
 fn in_service(run: &Run) -> usize {
     run.local
         .with_world(|world| world.autoscaling.in_service(GROUP))
@@ -78,7 +91,7 @@ fn waiting(run: &Run) -> Vec<String> {
     run.local.with_world(|world| launching(world))
 }
 
-/// The interfaces of Hookline's, and when each was marked.
+/// Hookline's interfaces, and when each was marked.
 fn made(run: &Run) -> BTreeMap<String, Option<String>> {
     run.local.with_world(|world| {
         world
@@ -134,7 +147,7 @@ async fn abort(run: &Run, arn: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the reports say of one kind, all together.
+/// All entries of one kind in the reports.
 fn reported(run: &Run, kind: &str) -> Vec<Value> {
     run.reconcile_reports()
         .iter()
@@ -164,8 +177,8 @@ fn nothing_done(report: &Value) {
     }
 }
 
-/// Runs one launch until its interfaces are made, and gives its instance and its execution.
-async fn half_way(run: &mut Run) -> Result<(String, String)> {
+/// Runs one launch until its interfaces are created. Returns its instance and its execution.
+async fn half_way(run: &Run) -> Result<(String, String)> {
     until(run, "interfaces", |run| made(run).len() == 4).await?;
     let instance = waiting(run).pop().context("nothing waits")?;
     let running = executions(run).await?;

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use hookline_local::eventbridge::Disturbance;
 use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, on_paused_clock};
 use hookline_testkit::emf;
 use serde_json::{Value, json};
 
-use super::{ENDED, LAUNCH, abort, by_hand, half_way, lose, pass, scenario, until, waiting};
+use super::{
+    ENDED, LAUNCH, by_hand, pass, scenario, stopped_half_way, two_lost_launches, until, waiting,
+};
 
-/// What was measured since this was last asked, by name; all of it without dimensions.
+/// The metrics since the last call, by name. All are without dimensions.
 fn measured(run: &Run) -> Result<BTreeMap<String, f64>> {
     let now = run.local.with_world(|world| world.kernel.timestamp());
     let values = emf::values(&run.measured(), now.as_second() * 1000)?;
@@ -40,7 +41,7 @@ fn expected(different: &[(&str, f64)]) -> BTreeMap<String, f64> {
 }
 
 #[test]
-fn a_round_that_finds_nothing_measures_zeros() -> Result<()> {
+fn round_that_finds_nothing_measures_zeros() -> Result<()> {
     on_paused_clock(async {
         let run = Run::new(scenario(0, false)).await?;
         by_hand(&run).await;
@@ -50,13 +51,9 @@ fn a_round_that_finds_nothing_measures_zeros() -> Result<()> {
 }
 
 #[test]
-fn what_a_round_did_and_left_is_measured() -> Result<()> {
+fn done_and_skipped_work_of_a_round_is_measured() -> Result<()> {
     on_paused_clock(async {
-        let mut run = Run::new(scenario(2, false)).await?;
-        run.local
-            .eventbridge()
-            .disturb(Disturbance::drop().detail_type(LAUNCH));
-        run.launch().await?;
+        let run = two_lost_launches().await?;
         pass(150).await;
         let profiles = [json!(7), run.scene.profile(GROUP)];
         run.reconcile(&profiles, &json!({})).await.expect("a round");
@@ -69,10 +66,10 @@ fn what_a_round_did_and_left_is_measured() -> Result<()> {
 }
 
 #[test]
-fn a_launch_is_overdue_once_its_heartbeat_timeout_is_over_whoever_works_on_it() -> Result<()> {
+fn launch_is_overdue_after_its_heartbeat_timeout_even_while_an_execution_runs() -> Result<()> {
     on_paused_clock(async {
         let mut scenario = scenario(1, false);
-        // Nothing can be attached for as long, so the execution is at work.
+        // Nothing can be attached for as long, so the execution is still running.
         scenario.settings.instance_pending_for = std::time::Duration::from_secs(150);
         let mut run = Run::new(scenario).await?;
         run.launch().await?;
@@ -103,13 +100,9 @@ fn a_launch_is_overdue_once_its_heartbeat_timeout_is_over_whoever_works_on_it() 
 }
 
 #[test]
-fn of_an_executions_end_only_what_was_done_is_measured() -> Result<()> {
+fn end_of_an_execution_measures_only_the_work_done() -> Result<()> {
     on_paused_clock(async {
-        let mut run = Run::new(scenario(1, true)).await?;
-        lose(&run, ENDED);
-        run.launch().await?;
-        let (instance, arn) = half_way(&mut run).await?;
-        abort(&run, &arn).await?;
+        let (run, instance, arn) = stopped_half_way().await?;
         run.measured();
         let input = json!({"event": {}, "profile": {}}).to_string();
         let event = |input: &str| {
@@ -140,7 +133,7 @@ fn of_an_executions_end_only_what_was_done_is_measured() -> Result<()> {
                 (format!("LaunchesAbandoned Profile={GROUP}"), 1.0),
             ])
         );
-        until(&mut run, "nothing of it", |run| {
+        until(&run, "nothing of it", |run| {
             super::made_for(run, &instance) == 0
         })
         .await?;

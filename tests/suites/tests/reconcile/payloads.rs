@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{GONE, nothing_done, scenario};
 
 #[test]
-fn a_payload_that_cannot_be_read_names_the_field() -> Result<()> {
+fn invalid_payload_names_the_field() -> Result<()> {
     let good = json!({"stateMachineArn": MACHINE_ARN, "profiles": []});
     let with = |key: &str, value: Value| {
         let mut payload = good.clone();
@@ -58,7 +58,7 @@ fn a_payload_that_cannot_be_read_names_the_field() -> Result<()> {
 }
 
 #[test]
-fn the_end_of_what_was_no_launch_is_left() -> Result<()> {
+fn end_of_an_execution_without_a_launch_is_ignored() -> Result<()> {
     on_paused_clock(async {
         let run = Run::new(scenario(0, false)).await?;
         let launch = json!({

@@ -22,12 +22,12 @@ pub(crate) async fn got_over(
     launch_with_failures(stage, &profile, &[]).await.map(drop)
 }
 
-/// Planning, creating and attaching are throttled until each state's tries are used up.
+/// Planning, creating and attaching are throttled until each state's retries are used up.
 pub(crate) async fn throttled_for_long(stage: &Stage) -> Result<()> {
-    // A first try and twelve more, each of them three of the SDK's.
+    // A first attempt and twelve retries, each with three attempts of the SDK.
     const CALLS: u32 = 3 * 13;
     let profile = stage.group(GROUP).await?;
-    // The other creates are not throttled, so the plan goes on with this one.
+    // The other creates are not throttled, so the plan continues with this one.
     let first_tried = 3;
     for (fault, calls) in [
         (listing(FaultKind::Throttle), CALLS),
@@ -83,7 +83,7 @@ pub(crate) async fn slow_instance(stage: &Stage) -> Result<()> {
     launch_with_failures(stage, &profile, &[]).await.map(drop)
 }
 
-/// EC2 says that it does not know the interface for longer than any listing lags.
+/// EC2 does not return the interface for longer than any listing lags.
 pub(crate) async fn interface_lost(stage: &Stage) -> Result<()> {
     let profile = stage.group(GROUP).await?;
     let unknown = error(
@@ -104,7 +104,7 @@ pub(crate) async fn slow_abandon(stage: &Stage) -> Result<()> {
     impatient(stage)?;
     stage.local.with_world(|world| {
         world.kernel.settings.detach_for = Duration::from_secs(3);
-        // The interface would go with the instance before anybody has to wait for the detach.
+        // Otherwise the interface is deleted with the instance, before the detach has to be waited for.
         world.kernel.settings.shutdown_for = Duration::from_secs(6);
     });
     let profile = stage.group(GROUP).await?;
@@ -154,7 +154,7 @@ pub(crate) async fn no_slots(stage: &Stage) -> Result<()> {
     launch_with_failures(stage, &profile, &[]).await.map(drop)
 }
 
-/// Somebody else takes two addresses under the plan's nose, after which a launch waits before it tries again.
+/// Somebody else takes two planned addresses. After that, a launch waits before it plans again.
 fn conflicts(stage: &Stage) -> Result<()> {
     let message = "The specified address is already in use.";
     let taken = error(400, "InvalidIPAddress.InUse", message);
@@ -162,7 +162,7 @@ fn conflicts(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// How many times Auto Scaling was told that a launch is still under way.
+/// How many heartbeats of a launch Auto Scaling got.
 fn heartbeats(stage: &Stage) -> usize {
     let calls = stage.local.calls().into_iter();
     calls

@@ -1,9 +1,9 @@
-//! The state machines' files themselves: rules that they keep, and every state, retrier, catcher and branch of it reached in
+//! The state machines' files: rules that they follow, and scenes that reach every state, retrier, catcher and branch in
 //! a real engine with the real function binaries.
 //!
-//! The second part needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets; fails without.
+//! The second part needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails without them.
 
-// JSON is indexed by name here, which gives null where nothing is.
+// JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
 mod launches;
@@ -24,9 +24,9 @@ use hookline_testkit::coverage::{Definition, Part};
 use hookline_testkit::scene::Size;
 use hookline_testkit::stage::Stage;
 
-/// So many scenes run side by side; each has an engine of its own.
+/// How many scenes run side by side. Each has an engine of its own.
 const SIDE_BY_SIDE: usize = 3;
-/// One state machine after the other, so that it stays at that.
+/// One state machine is tested after the other, so that there are no more scenes at once.
 static ONE_MACHINE: Mutex<()> = Mutex::new(());
 
 /// A state machine with shorter pauses: every retrier waits up to a second. Names, order, counts and everything
@@ -47,7 +47,7 @@ fn with_short_pauses(definition: &str) -> Result<String> {
     Ok(machine.to_json().to_string())
 }
 
-/// Plays one scene; gives the parts of `machine` that its executions went through.
+/// Plays one scene. Returns the parts of `machine` that its executions reached.
 fn play(machine: &str, scene: scenes::Scene) -> Result<BTreeSet<Part>> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
@@ -85,7 +85,7 @@ fn every_part_of_name_node_is_reached_in_a_real_engine() -> Result<()> {
 }
 
 fn every_part_is_reached(machine: &str, scenes: &[(&'static str, scenes::Scene)]) -> Result<()> {
-    // Said once, before a dozen scenes say the same.
+    // Checked once, before a dozen scenes fail for the same reason.
     hookline_testkit::deployment::Tools::from_environment()?;
     let _one = ONE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let waiting = Mutex::new(scenes.to_vec());

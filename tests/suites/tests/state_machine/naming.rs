@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline_local::{Fault, Settings, World};
-use hookline_testkit::deployment::wait_for;
-use hookline_testkit::naming::{NewsBy, profile_of};
+use hookline_testkit::naming::{LaunchEvent, profile_of};
 use hookline_testkit::scene::Size;
 use hookline_testkit::stage::{LIMIT, Stage};
+use hookline_testkit::wait::wait_for;
 use serde_json::json;
 
 use crate::scenes::{Scene, error, trouble};
@@ -28,7 +28,7 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
         Box::pin(refused(s))
     }),
     (
-        "what the role may not do is told, and done by a replay",
+        "a missing permission is reported, and a replay succeeds",
         |s| Box::pin(not_named(s)),
     ),
 ];
@@ -56,7 +56,7 @@ fn names(stage: &Stage) -> Vec<Option<String>> {
 async fn got_over(stage: &Stage) -> Result<()> {
     let profile = profile_of(GROUP);
     stage
-        .plain_group(GROUP, NewsBy::LaunchSuccessful, &profile)
+        .plain_group(GROUP, LaunchEvent::LaunchSuccessful, &profile)
         .await?;
     trouble(stage, |kind| Ok(Fault::on("CreateTags", kind)))?;
     stage.scene.scale(GROUP, 1).await?;
@@ -68,7 +68,7 @@ async fn got_over(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// EC2 does not know an instance once, and shows no volume until the function has looked for it twice.
+/// EC2 does not return an instance once, and shows no volume until the function has described it twice.
 async fn waited_for(stage: &Stage) -> Result<()> {
     let mut profile = profile_of(GROUP);
     profile["volumeTags"] = json!({"Name": "{{ name }}"});
@@ -80,7 +80,7 @@ async fn waited_for(stage: &Stage) -> Result<()> {
     let unknown = error(400, "InvalidInstanceID.NotFound", "Does not exist");
     stage.local.inject(Fault::on("CreateTags", unknown));
     stage
-        .plain_group(GROUP, NewsBy::CloudTrail, &profile)
+        .plain_group(GROUP, LaunchEvent::CloudTrail, &profile)
         .await?;
     stage.scene.scale(GROUP, 2).await?;
     wait_for(LIMIT, "a second look", async || {
@@ -104,7 +104,7 @@ async fn waited_for(stage: &Stage) -> Result<()> {
 async fn not_for_this_profile(stage: &Stage) -> Result<()> {
     let profile = profile_of("other");
     stage
-        .plain_group(GROUP, NewsBy::CloudTrail, &profile)
+        .plain_group(GROUP, LaunchEvent::CloudTrail, &profile)
         .await?;
     stage.scene.scale(GROUP, 1).await?;
     for execution in stage.ended(1).await? {
@@ -120,7 +120,7 @@ async fn refused(stage: &Stage) -> Result<()> {
     let mut profile = profile_of(GROUP);
     profile["nodeTags"] = json!({"Zone": "{{ zone }}"});
     stage
-        .plain_group(GROUP, NewsBy::LaunchSuccessful, &profile)
+        .plain_group(GROUP, LaunchEvent::LaunchSuccessful, &profile)
         .await?;
     stage.scene.scale(GROUP, 1).await?;
     for execution in stage.ended(1).await? {
@@ -135,7 +135,7 @@ async fn refused(stage: &Stage) -> Result<()> {
 async fn not_named(stage: &Stage) -> Result<()> {
     let profile = profile_of(GROUP);
     stage
-        .plain_group(GROUP, NewsBy::LaunchSuccessful, &profile)
+        .plain_group(GROUP, LaunchEvent::LaunchSuccessful, &profile)
         .await?;
     let unauthorized = error(403, "UnauthorizedOperation", "Not authorized.");
     stage.local.inject(Fault::on("CreateTags", unauthorized));

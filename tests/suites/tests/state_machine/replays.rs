@@ -16,7 +16,7 @@ async fn launched_by_hand(stage: &Stage) -> Result<(Value, Value)> {
     Ok((event, stage.scene.profile(GROUP)))
 }
 
-/// Runs an execution that succeeds, and expects that all is well then.
+/// Runs an execution that succeeds, and checks that all invariants hold then.
 async fn succeeds(stage: &Stage, event: &Value, profile: Value, last: &str) -> Result<()> {
     let execution = stage.run(event, &profile).await?;
     stage.expect(&execution, "SUCCEEDED", last).await?;
@@ -51,6 +51,19 @@ fn interfaces_of_ours(stage: &Stage) -> usize {
     })
 }
 
+/// The instance of a launch's event.
+fn instance_of(event: &Value) -> Result<&str> {
+    let instance = event["detail"]["EC2InstanceId"].as_str();
+    instance.context("no instance")
+}
+
+/// Fails because the instance is gone, and leaves nothing behind.
+async fn is_abandoned_as_gone(stage: &Stage, event: Value, profile: Value) -> Result<()> {
+    let input = (&event, &profile);
+    fails(stage, input, "LaunchAbandoned", "Hookline.InstanceGone").await?;
+    stage.at_rest(&[Profile::read(profile)?]).await
+}
+
 pub(crate) async fn left_behind(stage: &Stage) -> Result<()> {
     let (event, profile) = launched_by_hand(stage).await?;
     stage.no_replacements(GROUP).await?;
@@ -65,9 +78,7 @@ pub(crate) async fn left_behind(stage: &Stage) -> Result<()> {
         "Hookline.InterfacesLeftBehind",
     )
     .await?;
-    let instance = event["detail"]["EC2InstanceId"]
-        .as_str()
-        .context("no instance")?;
+    let instance = instance_of(&event)?;
     assert!(
         cause.contains(&format!(
             "interfaces tagged hookline:instance-id={instance} may be left"
@@ -75,14 +86,7 @@ pub(crate) async fn left_behind(stage: &Stage) -> Result<()> {
         "{cause}"
     );
 
-    fails(
-        stage,
-        (&event, &profile),
-        "LaunchAbandoned",
-        "Hookline.InstanceGone",
-    )
-    .await?;
-    stage.at_rest(&[Profile::read(profile)?]).await
+    is_abandoned_as_gone(stage, event, profile).await
 }
 
 pub(crate) async fn input_refused(stage: &Stage) -> Result<()> {
@@ -98,7 +102,7 @@ pub(crate) async fn input_refused(stage: &Stage) -> Result<()> {
     assert!(cause.contains("profile.slots[0].deviceIndex"), "{cause}");
     assert_eq!(completions(stage), 0);
 
-    // "Correct the profile and start again with the same event", says the state.
+    // The state says: "Correct the profile and start again with the same event".
     succeeds(stage, &event, stage.scene.profile(GROUP), "NodeReady").await
 }
 
@@ -138,7 +142,7 @@ pub(crate) async fn tags_only_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// By the event that `adopt` makes; the profile's hook is Hookline's to complete, but this node waits at none.
+/// With the event that `adopt` creates. The profile's hook is Hookline's to complete, but this node waits at no hook.
 pub(crate) async fn adopted(stage: &Stage) -> Result<()> {
     let (launch, profile) = launched_by_hand(stage).await?;
     let instance = launch["detail"]["EC2InstanceId"]
@@ -190,7 +194,7 @@ pub(crate) async fn failed_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
         )
         .await?;
         assert!(cause.contains("start again with the same input"), "{cause}");
-        // Nothing decides between executions here: what one has made, another may have attached.
+        // Nothing decides between executions here: one may have attached what another created.
         assert_eq!((interfaces_of_ours(stage), completions(stage)), (2, 0));
         anyhow::Ok(())
     };
@@ -203,11 +207,9 @@ pub(crate) async fn failed_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
 pub(crate) async fn gone_before_it_is_tagged(stage: &Stage) -> Result<()> {
     let (event, mut profile) = launched_by_hand(stage).await?;
     stage.no_replacements(GROUP).await?;
-    // Whether the launch is this profile's to abandon is known from the instance's tags only.
+    // Only the instance's tags tell whether the profile selects the launch.
     profile["selector"] = json!({"tag": {"key": "multus", "value": GROUP}});
-    let instance = event["detail"]["EC2InstanceId"]
-        .as_str()
-        .context("no instance")?;
+    let instance = instance_of(&event)?;
     stage
         .scene
         .ec2
@@ -215,21 +217,12 @@ pub(crate) async fn gone_before_it_is_tagged(stage: &Stage) -> Result<()> {
         .instance_ids(instance)
         .send()
         .await?;
-    fails(
-        stage,
-        (&event, &profile),
-        "LaunchAbandoned",
-        "Hookline.InstanceGone",
-    )
-    .await?;
-    stage.at_rest(&[Profile::read(profile)?]).await
+    is_abandoned_as_gone(stage, event, profile).await
 }
 
 pub(crate) async fn went_on(stage: &Stage) -> Result<()> {
     let (event, profile) = launched_by_hand(stage).await?;
-    let instance = event["detail"]["EC2InstanceId"]
-        .as_str()
-        .context("no instance")?;
+    let instance = instance_of(&event)?;
     stage.complete(GROUP, HOOK, instance, "CONTINUE").await?;
     stage.in_service(GROUP, 1).await?;
     stage.local.inject(attach("2", denied()));

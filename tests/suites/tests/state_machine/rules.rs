@@ -1,4 +1,4 @@
-//! Rules that the file keeps, checked without running it.
+//! Rules that the files follow, checked without running them.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ use hookline_testkit::scene::HOOK_SECONDS;
 
 use crate::{caught, retried, states};
 
-/// What AWS reports by itself: Lambda's own errors (Step Functions Developer Guide, "Handle transient Lambda service
+/// The errors of AWS itself: Lambda's (Step Functions Developer Guide, "Handle transient Lambda service
 /// exceptions"), how a function's environment ends (Lambda Developer Guide, "Runtime API"), and the States language's.
-const OF_AWS: [&str; 10] = [
+const AWS_ERRORS: [&str; 10] = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.ServiceException",
@@ -26,7 +26,7 @@ const OF_AWS: [&str; 10] = [
     "States.Timeout",
 ];
 
-/// What another try can mend. Everything else is for a catcher at once.
+/// The errors that a retry can mend. All others go to a catcher at once.
 const TRANSIENT: [&str; 7] = [
     "Hookline.AwsUnavailable",
     "Hookline.DevicesNotShownYet",
@@ -51,7 +51,7 @@ fn tasks() -> Result<Vec<(String, Task)>> {
 fn every_error_name_is_one_of_hookline_or_of_aws() -> Result<()> {
     for (name, state) in states()? {
         for error in retried(state.retry()).chain(caught(state.catch())) {
-            let known = Error::TYPES.contains(&error) || OF_AWS.contains(&error);
+            let known = Error::TYPES.contains(&error) || AWS_ERRORS.contains(&error);
             assert!(known, "{name}: nothing reports {error}");
         }
     }
@@ -59,7 +59,7 @@ fn every_error_name_is_one_of_hookline_or_of_aws() -> Result<()> {
 }
 
 #[test]
-fn every_error_of_the_functions_is_tried_again_exactly_if_that_can_mend_it() -> Result<()> {
+fn function_error_is_retried_exactly_if_it_is_transient() -> Result<()> {
     let mut tried_again = BTreeSet::new();
     for (_, task) in tasks()? {
         tried_again.extend(retried(&task.retry).map(str::to_owned));
@@ -75,13 +75,13 @@ fn every_error_of_the_functions_is_tried_again_exactly_if_that_can_mend_it() -> 
 }
 
 #[test]
-fn every_task_catches_whatever_comes() -> Result<()> {
+fn every_task_catches_all_errors() -> Result<()> {
     for (name, task) in tasks()? {
         let last = task.catch.last();
         let last = last.with_context(|| format!("{name}: no Catch"))?;
         assert_eq!(last.error_equals, ["States.ALL"], "{name}");
         for catcher in &task.catch {
-            // Else the event and the profile would be gone where they are needed.
+            // Otherwise the event and the profile would be lost where they are needed.
             let path = catcher.result_path.path();
             let kept = path.is_some_and(|path| path.as_str().starts_with("$."));
             assert!(kept, "{name}: a catcher overwrites what was there");
@@ -91,7 +91,7 @@ fn every_task_catches_whatever_comes() -> Result<()> {
 }
 
 #[test]
-fn every_task_tries_throttling_and_outages_again_with_a_bounded_and_jittered_pause() -> Result<()> {
+fn every_task_retries_throttling_and_outages_with_bounded_jittered_delays() -> Result<()> {
     for (name, task) in tasks()? {
         for retrier in &task.retry {
             let default = || format!("{name}: a default is used in {retrier:?}");
@@ -109,11 +109,11 @@ fn every_task_tries_throttling_and_outages_again_with_a_bounded_and_jittered_pau
             assert!(retrier.max_attempts.with_context(default)? >= 1, "{name}");
         }
         let tried_again: Vec<&str> = retried(&task.retry).collect();
-        // A function's errors have names of their own; those of an AWS service are taken together.
+        // A function's errors have names. Those of an AWS service are taken together.
         let is_function = task.resource.starts_with("${");
         let of_functions = ["Hookline.Throttled", "Hookline.AwsUnavailable"]
             .into_iter()
-            .chain(OF_AWS)
+            .chain(AWS_ERRORS)
             .filter(|error| !["States.ALL", "States.TaskFailed"].contains(error));
         let of_services = ["States.TaskFailed", "States.Timeout"];
         let transient: Vec<&str> = if is_function {
@@ -138,11 +138,11 @@ fn every_task_tries_throttling_and_outages_again_with_a_bounded_and_jittered_pau
 }
 
 #[test]
-fn an_execution_ends_before_the_global_timeout_of_its_hook() -> Result<()> {
+fn execution_ends_before_the_global_timeout_of_its_hook() -> Result<()> {
     let limit = StateMachine::read(LAUNCH_NODE)?.timeout_seconds;
     let limit = limit.context("no TimeoutSeconds")?;
     let heartbeat = u64::try_from(HOOK_SECONDS)?;
-    // However many heartbeats come: a hundred heartbeat timeouts, but no more than 48 hours.
+    // The global timeout: a hundred heartbeat timeouts, but at most 48 hours.
     let global = (heartbeat * 100).min(48 * 3600);
     assert!(limit < global, "{limit} s");
     for (name, task) in tasks()? {
@@ -169,7 +169,7 @@ fn every_state_says_what_it_does() -> Result<()> {
 }
 
 #[test]
-fn a_failed_execution_has_a_named_error_and_a_cause() -> Result<()> {
+fn failed_execution_has_a_named_error_and_a_cause() -> Result<()> {
     let mut failing = 0;
     for (name, state) in states()? {
         let State::Fail(fail) = state else {
@@ -178,7 +178,7 @@ fn a_failed_execution_has_a_named_error_and_a_cause() -> Result<()> {
         failing += 1;
         assert!(fail.cause_path.is_some(), "{name}: no cause");
         match fail.error.as_deref() {
-            // The state machine's own; a function cannot report it, or nobody could tell the two apart.
+            // The state machine's own error. No function has the same, so that the two can be told apart.
             Some(error) => {
                 assert!(error.starts_with("Hookline."), "{name}: {error}");
                 assert!(

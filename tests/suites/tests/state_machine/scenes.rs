@@ -18,7 +18,7 @@ use hookline_testkit::deployment::{Execution, FUNCTIONS};
 
 use hookline_testkit::stage::Stage;
 
-/// Plays in a stage of its own: prepares it, waits until it has come to rest, and looks.
+/// A scene plays in a stage of its own: it prepares the stage, waits until all is at rest, and checks.
 pub(crate) type Scene = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 pub(crate) const SCENES: &[(&str, Scene)] = &[
@@ -29,92 +29,93 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
     ("a slow instance is waited for", |s| {
         Box::pin(launches::slow_instance(s))
     }),
-    ("trouble while tagging is got over", |s| {
+    ("tagging recovers from faults", |s| {
         Box::pin(launches::got_over(s, |_, kind| {
             Ok(Fault::on("CreateTags", kind))
         }))
     }),
-    ("trouble while planning is got over", |s| {
+    ("planning recovers from faults", |s| {
         Box::pin(launches::got_over(s, |_, kind| Ok(listing(kind))))
     }),
-    ("trouble while creating is got over", |s| {
+    ("creating recovers from faults", |s| {
         Box::pin(launches::got_over(s, first_create))
     }),
-    ("trouble while attaching is got over", |s| {
+    ("attaching recovers from faults", |s| {
         Box::pin(launches::got_over(s, |_, kind| Ok(attach("1", kind))))
     }),
     (
-        "throttling that lasts extends the hook, and is got over",
+        "lasting throttling extends the hook, and the launch succeeds",
         |s| Box::pin(launches::throttled_for_long(s)),
     ),
-    ("an interface that is lost is planned anew", |s| {
+    ("a lost interface is planned again", |s| {
         Box::pin(launches::interface_lost(s))
     }),
-    ("trouble while continuing is got over", |s| {
+    ("continuing recovers from faults", |s| {
         Box::pin(launches::got_over(s, |_, kind| {
             Ok(completion("CONTINUE", kind))
         }))
     }),
     (
-        "trouble while abandoning is got over, and a slow detach waited for",
+        "abandoning recovers from faults, and a slow detach is waited for",
         |s| Box::pin(launches::slow_abandon(s)),
     ),
-    ("trouble while releasing is got over", |s| {
+    ("releasing recovers from faults", |s| {
         Box::pin(launches::trouble_while_releasing(s))
     }),
-    ("what is refused is abandoned, whichever state it is", |s| {
+    ("a refused call abandons the launch, in every state", |s| {
         Box::pin(launches::refused_everywhere(s))
     }),
     (
-        "what cannot be deleted is told, and gone after a replay",
+        "an interface that cannot be deleted is reported, and deleted by a replay",
         |s| Box::pin(replays::left_behind(s)),
     ),
-    ("input that cannot be read completes no hook", |s| {
+    ("invalid input completes no hook", |s| {
         Box::pin(replays::input_refused(s))
     }),
     (
         "a profile without slots gets only its tags and its hook",
         |s| Box::pin(launches::no_slots(s)),
     ),
-    ("another group's launch is left alone", |s| {
+    ("another group's launch is ignored", |s| {
         Box::pin(replays::not_for_this_profile(s))
     }),
-    ("a hook that is not ours is left to its owner", |s| {
+    ("a hook of another owner is not completed", |s| {
         Box::pin(replays::hook_not_ours(s))
     }),
-    ("tags only, at a hook that is not ours", |s| {
+    ("tags only, at a hook of another owner", |s| {
         Box::pin(replays::tags_only_at_a_hook_not_ours(s))
     }),
     (
-        "a node in service is adopted, and a failure leaves it so",
+        "a node in service is adopted, and stays in service on failure",
         |s| Box::pin(replays::adopted(s)),
     ),
-    ("an instance that is gone at once is abandoned", |s| {
-        Box::pin(replays::gone_before_it_is_tagged(s))
-    }),
     (
-        "at a hook that is not ours a failure takes nothing away",
+        "the launch of an instance that is gone at once is abandoned",
+        |s| Box::pin(replays::gone_before_it_is_tagged(s)),
+    ),
+    (
+        "a failure at a hook of another owner releases nothing",
         |s| Box::pin(replays::failed_at_a_hook_not_ours(s)),
     ),
     (
         "after repeated conflicts a launch waits for its turn",
         |s| Box::pin(launches::waits_for_its_turn(s)),
     ),
-    (
-        "a launch that cannot extend its hook goes on all the same",
-        |s| Box::pin(launches::waits_without_a_heartbeat(s)),
-    ),
-    ("a hook that is not ours is not extended", |s| {
+    ("a launch that cannot extend its hook continues", |s| {
+        Box::pin(launches::waits_without_a_heartbeat(s))
+    }),
+    ("a hook of another owner is not extended", |s| {
         Box::pin(launches::waits_at_a_hook_not_ours(s))
     }),
-    ("interfaces stay when the launch went on without us", |s| {
-        Box::pin(replays::went_on(s))
-    }),
+    (
+        "interfaces stay if the launch was continued by another caller",
+        |s| Box::pin(replays::went_on(s)),
+    ),
     ("a CONTINUE that comes too late releases", |s| {
         Box::pin(launches::continued_too_late(s))
     }),
     (
-        "a hook that cannot be completed is told, and completed by a replay",
+        "a hook that cannot be completed is reported, and completed by a replay",
         |s| Box::pin(replays::hook_not_completed(s)),
     ),
 ];
@@ -137,7 +138,7 @@ pub(crate) fn denied() -> FaultKind {
     )
 }
 
-/// The listing that only a plan is made from.
+/// The listing that only a plan uses.
 pub(crate) fn listing(kind: FaultKind) -> Fault {
     Fault::on("DescribeNetworkInterfaces", kind).when("Filter.1.Name", "subnet-id")
 }
@@ -159,8 +160,8 @@ pub(crate) fn completion(result: &str, kind: FaultKind) -> Fault {
     Fault::on("CompleteLifecycleAction", kind).when("LifecycleActionResult", result)
 }
 
-/// Throttles and then fails the calls that `fault` strikes, each three times: so the SDK's own tries are used up, and
-/// the function fails once by each.
+/// Throttles and then fails the calls of `fault`, three times each. So the SDK's attempts are used up, and
+/// the function fails once with each.
 pub(crate) fn trouble(stage: &Stage, fault: impl Fn(FaultKind) -> Result<Fault>) -> Result<()> {
     for kind in [FaultKind::Throttle, FaultKind::InternalError] {
         stage.local.inject(fault(kind)?.times(3));
@@ -168,7 +169,7 @@ pub(crate) fn trouble(stage: &Stage, fault: impl Fn(FaultKind) -> Result<Fault>)
     Ok(())
 }
 
-/// Shorter timeouts, so that the functions have less patience and leave the waiting to the state machine.
+/// Shorter timeouts, so that the functions wait less and leave the waiting to the state machine.
 pub(crate) fn impatient(stage: &Stage) -> Result<()> {
     for (function, _) in FUNCTIONS {
         stage.deployment.reconfigure(function, |config| {
@@ -178,8 +179,8 @@ pub(crate) fn impatient(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// Launches one node. Those before it fail, each in a state and with an error; the last is wired, and nothing is left
-/// of the others.
+/// Launches one node. The launches before it fail, each in a state and with an error. The last gets its interfaces, and nothing
+/// is left of the others.
 pub(crate) async fn launch_with_failures(
     stage: &Stage,
     profile: &Profile,

@@ -1,4 +1,4 @@
-//! What `cargo xtask bench` and `cargo xtask plot` run. One program: linking it, optimised, takes minutes.
+//! The program of `cargo xtask bench` and `cargo xtask plot`. It is one program, because linking it optimised takes minutes.
 
 mod measure;
 mod plot;
@@ -6,6 +6,7 @@ mod plot;
 use std::process::ExitCode;
 
 use clap::Parser;
+use hookline_testkit::program::exit_code;
 
 /// Measures Hookline in virtual time and on this machine.
 #[derive(Debug, Parser)]
@@ -21,11 +22,5 @@ fn main() -> ExitCode {
         Command::Measure(arguments) => measure::run(&arguments),
         Command::Plot(arguments) => plot::run(&arguments),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("bench", done.map(|()| true))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: measures, and writes what came of it to the marked places of docs/performance.md.
+//! `cargo xtask bench`: measures, and writes the results to the marked places of docs/performance.md.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use clap::{Args, ValueEnum};
 use hookline_bench::launch::{Functions, Situation};
 use hookline_bench::{allocator, cold_start, cost, launch, machine, scale_outs, section};
 
-/// What is measured, and where the results go.
+/// What to measure, and where to write the results.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// What is measured; all but the scale-outs unless told.
+    /// What to measure; by default all but the scale-outs.
     #[arg(long, value_enum)]
     only: Vec<Part>,
-    /// The document.
+    /// The document to write the results to.
     #[arg(long, default_value = "docs/performance.md")]
     document: PathBuf,
     /// Print the results, and write nothing.
@@ -25,13 +25,13 @@ pub(crate) struct Arguments {
     /// Criterion's folder, for allocator.
     #[arg(long)]
     criterion: Option<PathBuf>,
-    /// Launches of each kind, for launch.
+    /// How many launches of each kind, for launch.
     #[arg(long, default_value_t = 101)]
     seeds: u64,
-    /// Starts of each function, for cold-start.
+    /// How many starts of each function, for cold-start.
     #[arg(long, default_value_t = 51)]
     starts: usize,
-    /// Leave out larger ones, for scale-outs.
+    /// Skip scale-outs with more nodes than this.
     #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
     most_nodes: usize,
     /// Print every call of one launch of each kind, for launch.
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     trace: bool,
 }
 
-/// What is measured; each has a place of its name in the document.
+/// What can be measured. Each has a marked place of its name in the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     /// The choice of an address among many taken ones

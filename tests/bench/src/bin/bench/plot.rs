@@ -1,4 +1,4 @@
-//! `cargo xtask plot`: scale-outs of growing size for each way to choose an address, as a plot and its data.
+//! `cargo xtask plot`: runs scale-outs of growing size for each way to choose an address, and plots them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use clap::Args;
 use hookline_bench::chart;
 use hookline_bench::scale::{self, Grid, Scale};
 
-/// What is run and drawn.
+/// What to run and plot.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Nodes launched at once, in rising order.
+    /// How many nodes to launch at once, in rising order.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 5, 10, 20, 50, 100, 200, 500])]
     nodes: Vec<usize>,
-    /// Networks that each node gets an interface on.
+    /// How many networks each node gets an interface on.
     #[arg(long, default_value_t = 4)]
     networks: usize,
-    /// Availability zones.
+    /// How many Availability Zones.
     #[arg(long, default_value_t = 1)]
     azs: usize,
     /// The prefix length of each network's subnets.
@@ -26,21 +26,21 @@ pub(crate) struct Arguments {
     /// The seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// A run that is not at rest after so many seconds of virtual time is cut; larger ones of its strategy are not run.
+    /// Cut off a run after this many seconds of virtual time, and skip larger ones of its strategy.
     #[arg(long, default_value_t = 3600)]
     limit: u64,
-    /// The strategies other than the product's are run up to so many nodes.
+    /// Run strategies other than the product's up to this many nodes.
     #[arg(long, default_value_t = 200)]
     most_nodes_of_others: usize,
-    /// Draw the data that is there already, and run nothing.
+    /// Plot the existing data, and run nothing.
     #[arg(long)]
     draw_only: bool,
-    /// The folder that scale.svg and scale.json are written to.
+    /// The folder to write scale.svg and scale.json to.
     #[arg(long, default_value = "docs")]
     out: PathBuf,
 }
 
-/// Runs and draws.
+/// Runs the scale-outs and plots them.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let data = arguments.out.join("scale.json");
     let scale = if arguments.draw_only {
