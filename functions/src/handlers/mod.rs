@@ -80,7 +80,7 @@ where
 {
     let is_previous = previous::is_previous(&payload);
     let payload = match is_previous {
-        true => previous::request(payload)?,
+        true => previous::request(payload),
         false => payload,
     };
     let request = from_value(Input::Payload, "payload", payload)?;

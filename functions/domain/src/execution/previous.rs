@@ -1,22 +1,23 @@
 //! The data of executions that began under release 0.1, whose state machine they go on with: Step Functions keeps the definition
 //! that an execution started with (Step Functions API Reference, *UpdateStateMachine*), but the functions are those of today.
 //!
-//! Then every function was given `{"execution": …, "launch": DATA}` with all of the execution's data, and the state machine's
-//! Choice states read [`PreviousPlan`], [`PreviousAllocation`] and `$.node.next`. A payload of that shape is translated before it is
-//! read, and what the function returns is translated back.
+//! In that release every function was given `{"execution": …, "launch": DATA}` with all of the execution's data, and the state
+//! machine's Choice states read `$.node.next`, `$.plan.waitSeconds`, `$.allocation.complete` and `$.allocation.throttled`. A payload
+//! of that shape is translated before it is read, and what the function returns is translated back.
+//!
+//! Both directions work on JSON, so that a function does not carry the types of two releases. What a request does not hold is
+//! found when it is read as today's type.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::allocation::{Allocation, CreatedInterface, RefusedCreate};
+use super::allocation::{Allocation, AllocationOutcome};
 use super::completion::{Completion, CompletionOutcome, Release};
 use super::input::{Execution, HookOwner, NextStep};
-use super::plan::{Observations, Plan, PlannedInterface, Step, WaitReason};
+use super::plan::{Plan, Step};
 use super::summary::Summary;
-use crate::error::{Error, Input, Result};
+use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::ids::NetworkInterfaceId;
-use crate::parse::from_value;
 
 /// Whether a payload is of an execution that began under release 0.1.
 #[must_use]
@@ -24,40 +25,86 @@ pub fn is_previous(payload: &Value) -> bool {
     payload.pointer("/launch/event").is_some()
 }
 
-/// The payload in the shape of today.
-///
-/// # Errors
-/// [`Error::Invalid`] where a plan or an allocation cannot be read.
-pub fn request(mut payload: Value) -> Result<Value> {
-    let data = payload.get_mut("launch").map_or(Value::Null, Value::take);
-    let at = |key: &str| data.get(key).cloned().unwrap_or_default();
-    let plan: Option<PreviousPlan> = from_value(Input::Payload, "launch.plan", at("plan"))?;
-    let allocation: Option<PreviousAllocation> =
-        from_value(Input::Payload, "launch.allocation", at("allocation"))?;
-    let launch = Event::read_launch(at("event")).ok();
-    let mut request = Map::new();
-    for (key, value) in [
-        (
-            "execution",
-            payload.get("execution").cloned().unwrap_or_default(),
-        ),
-        ("result", payload.get("result").cloned().unwrap_or_default()),
-        (
-            "input",
-            json!({"event": at("event"), "profile": at("profile")}),
-        ),
-        ("event", at("event")),
-        ("profile", at("profile")),
-        ("launch", json!(launch)),
-        ("node", at("node")),
-        ("plan", json!(plan.map(Plan::from))),
-        ("allocation", json!(allocation.map(Allocation::from))),
-        ("lost", at("lost")),
-        ("wired", at("wired")),
-    ] {
-        request.insert(key.to_owned(), value);
+/// The payload in the shape of today. It holds what any of the functions is given.
+#[must_use]
+pub fn request(mut payload: Value) -> Value {
+    let mut data = payload.get_mut("launch").map_or(Value::Null, Value::take);
+    let event = field(&mut data, "event");
+    let profile = field(&mut data, "profile");
+    let plan = field(&mut data, "plan");
+    let allocation = field(&mut data, "allocation");
+    object([
+        ("execution", field(&mut payload, "execution")),
+        ("result", field(&mut payload, "result")),
+        ("launch", json!(Event::read_launch(event.clone()).ok())),
+        ("input", json!({"event": event, "profile": profile})),
+        ("node", field(&mut data, "node")),
+        ("plan", plan_of_today(plan)),
+        ("allocation", allocation_of_today(allocation)),
+        ("lost", field(&mut data, "lost")),
+        ("wired", field(&mut data, "wired")),
+        ("event", event),
+        ("profile", profile),
+    ])
+}
+
+/// `$.plan`: a plan to wait had `waitSeconds` above 0. The `clientToken` of a slot is computed from the request today.
+fn plan_of_today(mut before: Value) -> Value {
+    if !before.is_object() {
+        return before;
     }
-    Ok(request.into())
+    let step = match before.get("waitSeconds").and_then(Value::as_u64) {
+        Some(seconds) if seconds > 0 => object([
+            ("action", json!("WAIT")),
+            ("seconds", json!(seconds)),
+            ("reason", json!("TURN")),
+            ("thenSeconds", field(&mut before, "thenSeconds")),
+        ]),
+        _ => object([
+            ("action", json!("CREATE")),
+            ("slots", field(&mut before, "slots")),
+            ("surplus", field(&mut before, "surplus")),
+        ]),
+    };
+    let mut lessons = field(&mut before, "lessons");
+    let observations = object([
+        ("takenAddresses", field(&mut lessons, "takenAddresses")),
+        ("fullSubnets", field(&mut lessons, "fullSubnets")),
+        ("created", field(&mut lessons, "made")),
+    ]);
+    object([
+        ("step", step),
+        ("round", field(&mut before, "round")),
+        ("ahead", field(&mut before, "ahead")),
+        ("observations", observations),
+        ("nodeRunning", field(&mut before, "nodeRunning")),
+        ("secondsSinceEvent", field(&mut before, "secondsSinceEvent")),
+    ])
+}
+
+/// `$.allocation`: `complete` and `throttled` are one word today.
+fn allocation_of_today(mut before: Value) -> Value {
+    if !before.is_object() {
+        return before;
+    }
+    let is = |value: &Value, name: &str| value.get(name).and_then(Value::as_bool) == Some(true);
+    let outcome = if is(&before, "complete") {
+        AllocationOutcome::Complete
+    } else if is(&before, "throttled") {
+        AllocationOutcome::Throttled
+    } else {
+        AllocationOutcome::Refused
+    };
+    object([
+        ("outcome", json!(outcome)),
+        ("interfaces", field(&mut before, "interfaces")),
+        ("refused", field(&mut before, "refused")),
+        // Not recorded by the first builds of that release.
+        (
+            "round",
+            json!(before.get("round").and_then(Value::as_u64).unwrap_or(0)),
+        ),
+    ])
 }
 
 /// What a function returns.
@@ -88,13 +135,41 @@ impl Answer for Execution {
 
 impl Answer for Plan {
     fn previous(self) -> Result<Value> {
-        Ok(json!(PreviousPlan::from(self)))
+        let (wait_seconds, then_seconds, slots, surplus) = match self.step {
+            Step::Wait {
+                seconds,
+                then_seconds,
+                ..
+            } => (seconds, then_seconds, Vec::new(), Vec::new()),
+            Step::Create { slots, surplus } => (0, 0, slots, surplus),
+        };
+        Ok(json!({
+            "round": self.round,
+            "waitSeconds": wait_seconds,
+            "thenSeconds": then_seconds,
+            "ahead": self.ahead,
+            "slots": slots,
+            "surplus": surplus,
+            "lessons": {
+                "takenAddresses": self.observations.taken_addresses,
+                "fullSubnets": self.observations.full_subnets,
+                "made": self.observations.created,
+            },
+            "nodeRunning": self.node_running,
+            "secondsSinceEvent": self.seconds_since_event,
+        }))
     }
 }
 
 impl Answer for Allocation {
     fn previous(self) -> Result<Value> {
-        Ok(json!(PreviousAllocation::from(self)))
+        Ok(json!({
+            "complete": self.outcome == AllocationOutcome::Complete,
+            "throttled": self.is_throttled(),
+            "interfaces": self.interfaces,
+            "refused": self.refused,
+            "round": self.round,
+        }))
     }
 }
 
@@ -120,140 +195,19 @@ impl Answer for Release {
     }
 }
 
-/// `$.plan` of release 0.1.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PreviousPlan {
-    /// As today.
-    pub round: u32,
-    /// 0 for a plan to create.
-    pub wait_seconds: u32,
-    /// As today.
-    pub then_seconds: u32,
-    /// As today.
-    pub ahead: usize,
-    /// None for a plan to wait. They had a `clientToken`, which is computed from the request today.
-    pub slots: Vec<PlannedInterface>,
-    /// As today.
-    pub surplus: Vec<NetworkInterfaceId>,
-    /// Today's observations.
-    pub lessons: Lessons,
-    /// As today.
-    pub node_running: bool,
-    /// As today.
-    #[serde(default)]
-    pub seconds_since_event: Option<u64>,
+/// Takes a field out of an object; null if there is none.
+fn field(object: &mut Value, name: &str) -> Value {
+    object.get_mut(name).map_or(Value::Null, Value::take)
 }
 
-/// `$.plan.lessons` of release 0.1.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Lessons {
-    /// As today, save for `created`.
-    #[serde(flatten)]
-    pub observations: Observations,
-    /// Today's `created`.
-    #[serde(default)]
-    pub made: std::collections::BTreeMap<String, NetworkInterfaceId>,
-}
-
-impl From<PreviousPlan> for Plan {
-    fn from(before: PreviousPlan) -> Self {
-        let mut observations = before.lessons.observations;
-        observations.created.extend(before.lessons.made);
-        Self {
-            step: if before.wait_seconds > 0 {
-                Step::Wait {
-                    seconds: before.wait_seconds,
-                    reason: WaitReason::Turn,
-                    then_seconds: before.then_seconds,
-                }
-            } else {
-                Step::Create {
-                    slots: before.slots,
-                    surplus: before.surplus,
-                }
-            },
-            round: before.round,
-            ahead: before.ahead,
-            observations,
-            node_running: before.node_running,
-            seconds_since_event: before.seconds_since_event,
-        }
-    }
-}
-
-impl From<Plan> for PreviousPlan {
-    fn from(plan: Plan) -> Self {
-        let (wait_seconds, then_seconds, slots, surplus) = match plan.step {
-            Step::Wait {
-                seconds,
-                then_seconds,
-                ..
-            } => (seconds, then_seconds, Vec::new(), Vec::new()),
-            Step::Create { slots, surplus } => (0, 0, slots, surplus),
-        };
-        let mut observations = plan.observations;
-        Self {
-            round: plan.round,
-            wait_seconds,
-            then_seconds,
-            ahead: plan.ahead,
-            slots,
-            surplus,
-            lessons: Lessons {
-                made: std::mem::take(&mut observations.created),
-                observations,
-            },
-            node_running: plan.node_running,
-            seconds_since_event: plan.seconds_since_event,
-        }
-    }
-}
-
-/// `$.allocation` of release 0.1.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PreviousAllocation {
-    /// Whether every slot has its interface.
-    pub complete: bool,
-    /// As today.
-    pub interfaces: Vec<CreatedInterface>,
-    /// As today.
-    pub refused: Vec<RefusedCreate>,
-    /// Whether only throttling stands in the way.
-    #[serde(default)]
-    pub throttled: bool,
-    /// As today.
-    #[serde(default)]
-    pub round: u32,
-}
-
-impl From<PreviousAllocation> for Allocation {
-    fn from(before: PreviousAllocation) -> Self {
-        Self::new(
-            before.round,
-            before.interfaces,
-            before.refused,
-            before.throttled,
-        )
-    }
-}
-
-impl From<Allocation> for PreviousAllocation {
-    fn from(allocation: Allocation) -> Self {
-        Self {
-            complete: allocation.outcome == super::AllocationOutcome::Complete,
-            throttled: allocation.is_throttled(),
-            interfaces: allocation.interfaces,
-            refused: allocation.refused,
-            round: allocation.round,
-        }
-    }
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    let fields = fields.map(|(name, value)| (name.to_owned(), value));
+    Map::from_iter(fields).into()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::RefusedCreate;
     use super::*;
     use crate::fixtures::{launch_event, profile};
 
@@ -291,7 +245,7 @@ mod tests {
 
     #[test]
     fn previous_payload_becomes_a_request_of_every_function() {
-        let request = request(payload()).unwrap();
+        let request = request(payload());
         assert_eq!(request["launch"]["instanceId"], "i-0123456789abcdef0");
         assert_eq!(request["input"]["profile"], profile());
         assert_eq!(request["result"], "ABANDON");
@@ -309,16 +263,34 @@ mod tests {
         let mut wait = plan();
         wait["waitSeconds"] = json!(9);
         wait["slots"] = json!([]);
-        let before: PreviousPlan = serde_json::from_value(wait).unwrap();
-        let plan = Plan::from(before);
+        let plan: Plan = serde_json::from_value(plan_of_today(wait)).unwrap();
         assert!(matches!(plan.step, Step::Wait { seconds: 9, .. }));
         assert_eq!(plan.previous().unwrap()["waitSeconds"], 9);
+        assert_eq!(plan_of_today(Value::Null), Value::Null);
+    }
+
+    #[test]
+    fn allocation_keeps_what_it_was_and_its_round_may_be_missing() {
+        for (complete, throttled, outcome) in [
+            (true, false, "COMPLETE"),
+            (false, true, "THROTTLED"),
+            (false, false, "REFUSED"),
+        ] {
+            let before = json!({
+                "complete": complete, "throttled": throttled, "interfaces": [], "refused": [],
+            });
+            let today = allocation_of_today(before);
+            assert_eq!(today["outcome"], outcome);
+            let today: Allocation = serde_json::from_value(today).unwrap();
+            assert_eq!(today.round, 0);
+        }
+        assert_eq!(allocation_of_today(Value::Null), Value::Null);
     }
 
     #[test]
     fn answers_have_what_the_choices_of_release_0_1_read() {
-        let before: PreviousPlan = serde_json::from_value(plan()).unwrap();
-        let answer = Plan::from(before).previous().unwrap();
+        let plan: Plan = serde_json::from_value(plan_of_today(plan())).unwrap();
+        let answer = plan.previous().unwrap();
         assert_eq!(answer["waitSeconds"], 0);
         assert_eq!(
             answer["lessons"]["made"]["signaling"],
