@@ -4,12 +4,24 @@ use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
+/// What `hookline --help` and the manual page say at the end.
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  success
+  1  a check found problems
+  2  the command line is wrong
+  3  a file cannot be read or written
+  4  AWS credentials are missing or not accepted
+  5  the AWS Region is missing or wrong
+  6  a permission is missing
+  7  AWS throttles the calls
+  8  AWS does not answer
+  9  AWS refuses a call
+  10 any other failure";
+
 /// The command of the operators of Hookline, which prepares EKS nodes before they are InService.
-///
-/// The exit code is 0 for success, 1 if a check found problems, and 2 if the command line is wrong.
-/// docs/cli.md lists the others.
 #[derive(Debug, Parser)]
-#[command(name = "hookline", version, subcommand_required = true)]
+#[command(name = "hookline", version, subcommand_required = true, after_long_help = EXIT_STATUS)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -31,7 +43,7 @@ pub(crate) struct GlobalArgs {
     // Not `--profile`: a profile of Hookline is another thing.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) aws_profile: Option<String>,
-    /// The AWS Region [default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's]
+    /// The AWS Region [default: AWS_REGION, or the AWS profile's]
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
 }
@@ -93,7 +105,7 @@ mod tests {
     }
 
     fn check_help(command: &mut Command) {
-        let help = command.render_long_help().to_string();
+        let help = format!("{}{}", command.render_help(), command.render_long_help());
         let too_long: Vec<_> = help
             .lines()
             .filter(|line| line.chars().count() > crate::output::WIDTH)

@@ -4,7 +4,10 @@ mod error;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use hookline_runtime::sdk;
 use tracing::{debug, info};
@@ -18,6 +21,8 @@ use crate::settings::AwsSettings;
 pub(crate) struct Aws {
     config: SdkConfig,
     region: String,
+    /// The AWS profile of the command line.
+    profile: Option<String>,
 }
 
 /// Who the credentials are, by `sts:GetCallerIdentity`.
@@ -36,27 +41,46 @@ impl Aws {
     /// # Errors
     /// Returns [`Error::NoRegion`] or [`Error::NotARegion`].
     pub(crate) async fn connect(settings: &AwsSettings) -> Result<Self, Error> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        let mut loader = sdk::settings(aws_config::defaults(BehaviorVersion::latest()))
+            .http_client(sdk::http_client());
         if let Some(profile) = &settings.profile {
             loader = loader.profile_name(profile);
         }
         if let Some(region) = &settings.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        let loader = sdk::settings(loader).http_client(sdk::http_client());
-        let config = loader.load().await;
+        let mut config = loader.load().await;
         let region = config.region().map(ToString::to_string);
         let region = region.filter(|region| !region.is_empty());
         let region = region.ok_or(Error::NoRegion)?;
         if !is_host_label(&region) {
             return Err(Error::NotARegion { region });
         }
+        if let Some(profile) = &settings.profile {
+            // Otherwise keys in the environment would win over the option.
+            let providers = ProviderConfig::without_region()
+                .with_http_client(sdk::http_client())
+                .with_region(config.region().cloned());
+            let credentials = ProfileFileCredentialsProvider::builder()
+                .configure(&providers)
+                .profile_name(profile)
+                .build();
+            let credentials = SharedCredentialsProvider::new(credentials);
+            config = config
+                .into_builder()
+                .credentials_provider(credentials)
+                .build();
+        }
         debug!(
             region,
             endpoint = config.endpoint_url(),
             "read the AWS settings"
         );
-        Ok(Self { config, region })
+        Ok(Self {
+            config,
+            region,
+            profile: settings.profile.clone(),
+        })
     }
 
     /// The name of the Region.
@@ -81,7 +105,9 @@ impl Aws {
             })
             .send()
             .await
-            .map_err(|error| Error::of(ACTION, &self.region, &error))?;
+            .map_err(|error| {
+                Error::of(ACTION, &self.region, &error).with_profile(self.profile.as_deref())
+            })?;
         let endpoint = endpoint
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -124,6 +124,14 @@ impl Error {
         }
     }
 
+    /// Names the AWS profile that has no credentials.
+    pub(super) fn with_profile(mut self, profile: Option<&str>) -> Self {
+        if let (Self::NoCredentials { detail, .. }, Some(profile)) = (&mut self, profile) {
+            *detail = format!("AWS profile {profile:?}: {detail}");
+        }
+        self
+    }
+
     /// AWS answered `action` with less than it promises: `detail` says what is missing.
     pub(super) fn incomplete(action: &'static str, region: &str, detail: &str) -> Self {
         Self::Call {
@@ -156,7 +164,7 @@ impl Error {
             Self::RegionNotEnabled { .. } => {
                 "Choose another Region with --region, or enable this one for the account.".to_owned()
             }
-            Self::NoCredentials { .. } => "Give --aws-profile, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+            Self::NoCredentials { .. } => "Give an AWS profile that has credentials with --aws-profile, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY. With IAM Identity Center, first run `aws sso login` and \
                  `eval \"$(aws configure export-credentials --format env)\"`."
                 .to_owned(),

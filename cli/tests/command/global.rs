@@ -10,6 +10,9 @@ fn help_names_every_command_and_fits_the_width() {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         let help = stdout(&hookline(&format!("help {command}")).assert().success());
         check_text(&help);
+        check_text(&stdout(
+            &hookline(&format!("{command} -h")).assert().success(),
+        ));
     }
 }
 

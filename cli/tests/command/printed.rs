@@ -54,7 +54,7 @@ fn completions_of_bash_are_valid() {
 fn manual_page_names_the_commands() {
     let page = stdout(&hookline("man").assert().success());
     assert!(page.contains(".TH hookline 1"), "{page}");
-    for text in ["hookline\\-whoami(1)", "EXIT STATUS", "aws\\-profile"] {
+    for text in ["hookline\\-whoami(1)", "Exit status:", "aws\\-profile"] {
         assert!(page.contains(text), "no {text} in {page}");
     }
 }

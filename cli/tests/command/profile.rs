@@ -49,8 +49,10 @@ fn every_problem_is_shown_with_its_remedy() {
     let text = unwrapped(&text);
     for part in [
         "stdin 4 problems",
-        "profile.name: control characters remedy: Use printable characters.",
-        "profile.slots[0]: missing field `subnetIds` remedy: ",
+        "profile.name: the value has control characters remedy: Correct the field (docs/profile.md).",
+        "]: control characters in the key remedy: Use printable characters.",
+        "profile.slots[0]: missing field `subnetIds` remedy: Add the field (docs/profile.md).",
+        "profile.slots[0].deviceIndex: the value is less than the minimum of 1 remedy: ",
     ] {
         assert!(text.contains(part), "no {part} in {text}");
     }

@@ -18,7 +18,7 @@ struct Fake {
 
 impl Fake {
     async fn start() -> Self {
-        let aws = LocalAws::start(Settings::for_tests());
+        let aws = LocalAws::new(Settings::for_tests());
         let server = Server::start(&aws, 0).await.unwrap();
         Self { aws, server }
     }
@@ -40,6 +40,13 @@ impl Fake {
         run(self.command(&format!("whoami --region us-west-2 {option}"))).await
     }
 }
+
+/// An AWS profile with a Region and credentials.
+const PROFILE: &str = "[profile ops]
+region = ap-south-1
+aws_access_key_id = of-the-profile
+aws_secret_access_key = test
+";
 
 /// Runs the command while the fake AWS answers.
 async fn run(mut command: Command) -> Assert {
@@ -87,7 +94,7 @@ async fn region_comes_from_the_option_then_the_environment_then_the_profile() {
     let fake = Fake::start().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config");
-    fs::write(&file, "[profile ops]\nregion = ap-south-1\n").unwrap();
+    fs::write(&file, PROFILE).unwrap();
     let region = async |mut command: Command| {
         command.env("AWS_CONFIG_FILE", &file);
         let assert = run(command).await.success();
@@ -126,6 +133,14 @@ async fn credentials_and_endpoint_come_from_the_profile() {
     assert!(text.contains(&fake.server.url()), "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn profile_of_the_option_wins_over_keys_in_the_environment() {
+    let fake = Fake::start().await;
+    let command = fake.command("whoami --region us-west-2 --aws-profile nobody");
+    let text = unwrapped(&stderr(&run(command).await.code(4)));
+    assert!(text.contains("AWS profile \"nobody\": "), "{text}");
+}
+
 #[test]
 fn missing_region_is_told() {
     let mut command = hookline("whoami");
@@ -157,7 +172,7 @@ fn missing_credentials_are_told() {
         text.starts_with("error: sts:GetCallerIdentity: no AWS credentials: "),
         "{text}"
     );
-    assert!(text.contains("remedy: Give --aws-profile"), "{text}");
+    assert!(text.contains("remedy: Give an AWS profile"), "{text}");
     let assert = hookline("whoami --json --region us-west-2")
         .assert()
         .code(4);
@@ -170,7 +185,7 @@ fn profile_that_is_not_there_is_named() {
         .assert()
         .code(4);
     let text = unwrapped(&stderr(&assert));
-    assert!(text.contains("nobody"), "{text}");
+    assert!(text.contains("AWS profile \"nobody\": "), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,11 +12,12 @@
 
 use hookline_domain::Error as DomainError;
 use hookline_domain::profile::{NamingProfile, Profile, schema};
-use hookline_runtime::payload::shorten;
+use hookline_runtime::payload::{self, BadField, shorten};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{ValidationError, Validator};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
@@ -27,6 +28,9 @@ const LONGEST: usize = 300;
 
 /// The fields that hold templates.
 const TEMPLATES: [&str; 3] = ["nodeTags", "volumeTags", "interfaceTags"];
+
+/// The pattern of the schema for text without control characters.
+const PRINTABLE: &str = r"^\P{Cc}*$";
 
 /// A field that does not hold what it must.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,11 +45,11 @@ pub(super) struct Problem {
 
 /// Every problem of `profile`. Empty if and only if the domain accepts the profile.
 pub(super) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
-    let Err(first) = read(kind, profile.clone()) else {
+    let Err(first) = read(kind, profile) else {
         return Ok(Vec::new());
     };
-    let mut problems = vec![Problem::of_domain(first)];
-    let parts = templates(profile).chain(slots(kind, profile));
+    let mut problems = vec![first];
+    let parts = templates(kind, profile).chain(slots(kind, profile));
     for problem in parts {
         if !problems.contains(&problem) {
             problems.push(problem);
@@ -59,7 +63,7 @@ pub(super) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
                 .iter()
                 .any(|known| violation.is_said_by(&field, known))
             {
-                let problem = Problem::of_schema(kind, field, violation);
+                let problem = Problem::of_schema(kind, &field, violation);
                 if !more.contains(&problem) {
                     more.push(problem);
                 }
@@ -70,10 +74,27 @@ pub(super) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
     Ok(problems)
 }
 
-fn read(kind: ProfileKind, profile: Value) -> Result<(), DomainError> {
+/// The first problem, if there is one.
+fn read(kind: ProfileKind, profile: &Value) -> Result<(), Problem> {
     match kind {
-        ProfileKind::Launch => Profile::read(profile).map(drop),
-        ProfileKind::Naming => NamingProfile::read(profile).map(drop),
+        ProfileKind::Launch => read_as(kind, profile, Profile::read),
+        ProfileKind::Naming => read_as(kind, profile, NamingProfile::read),
+    }
+}
+
+fn read_as<T: DeserializeOwned>(
+    kind: ProfileKind,
+    profile: &Value,
+    read: fn(Value) -> Result<T, DomainError>,
+) -> Result<(), Problem> {
+    // The domain's remedy for a wrong shape speaks of the rule that holds the profile. Here the
+    // profile is in a file.
+    if let Err(bad) = payload::read::<T>(profile.clone()) {
+        return Err(Problem::of_shape(kind, &bad));
+    }
+    match read(profile.clone()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Problem::of_domain(error)),
     }
 }
 
@@ -89,7 +110,7 @@ fn validator(kind: ProfileKind) -> Result<Validator> {
 }
 
 /// The problems of each template, read in a profile that has no other.
-fn templates(profile: &Value) -> impl Iterator<Item = Problem> {
+fn templates(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem> {
     TEMPLATES.into_iter().flat_map(move |field| {
         let tags = profile.get(field).and_then(Value::as_object);
         tags.into_iter().flatten().filter_map(move |(key, text)| {
@@ -99,7 +120,7 @@ fn templates(profile: &Value) -> impl Iterator<Item = Problem> {
                 "selector": {"autoScalingGroupNames": ["alone"]},
             });
             alone[field] = tags.into();
-            let problem = Problem::of_domain(NamingProfile::read(alone).err()?);
+            let problem = read_as(kind, &alone, NamingProfile::read).err()?;
             // Anything else would be a problem of what was put around the template.
             problem
                 .field
@@ -117,7 +138,7 @@ fn slots(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem> {
         .into_iter()
         .flatten()
         .enumerate()
-        .filter_map(|(n, slot)| {
+        .filter_map(move |(n, slot)| {
             let mut alone = json!({
                 "name": "alone",
                 "selector": {"autoScalingGroupNames": ["alone"]},
@@ -127,7 +148,7 @@ fn slots(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem> {
             if let Some(groups) = profile.get("securityGroupIds") {
                 alone["securityGroupIds"] = groups.clone();
             }
-            let mut problem = Problem::of_domain(Profile::read(alone).err()?);
+            let mut problem = read(kind, &alone).err()?;
             let rest = problem.field.strip_prefix("profile.slots[0]")?;
             problem.field = format!("profile.slots[{n}]{rest}");
             Some(problem)
@@ -156,25 +177,57 @@ impl Problem {
         }
     }
 
-    fn of_schema(kind: ProfileKind, field: String, violation: Violation) -> Self {
+    fn of_shape(kind: ProfileKind, bad: &BadField) -> Self {
+        let field = match bad.path.is_empty() {
+            true => "profile".to_owned(),
+            false => format!("profile.{}", bad.path),
+        };
+        let remedy = if bad.problem.starts_with("missing field") {
+            Remedy::Add
+        } else if bad.problem.starts_with("unknown field") {
+            Remedy::Remove
+        } else {
+            Remedy::Correct
+        };
+        Self {
+            field: shorten(&field, LONGEST),
+            problem: bad.problem.clone(),
+            remedy: remedy.text(kind),
+        }
+    }
+
+    fn of_schema(kind: ProfileKind, field: &str, violation: Violation) -> Self {
+        let (problem, remedy) = match violation {
+            Violation::Missing(name) => (missing(&name), Remedy::Add),
+            Violation::Unknown => ("unknown field".to_owned(), Remedy::Remove),
+            Violation::OfGroup(text) | Violation::OfField(text) => (text, Remedy::Correct),
+        };
+        Self {
+            field: shorten(field, LONGEST),
+            problem: shorten(&problem, LONGEST),
+            remedy: remedy.text(kind),
+        }
+    }
+}
+
+/// What to do about a field with a wrong shape.
+#[derive(Clone, Copy, Debug)]
+enum Remedy {
+    Add,
+    Remove,
+    Correct,
+}
+
+impl Remedy {
+    fn text(self, kind: ProfileKind) -> String {
         let page = match kind {
             ProfileKind::Launch => "docs/profile.md",
             ProfileKind::Naming => "docs/naming.md",
         };
-        let (problem, remedy) = match violation {
-            Violation::Missing(name) => (missing(&name), format!("Add the field ({page}).")),
-            Violation::Unknown => (
-                "unknown field".to_owned(),
-                format!("Remove the field, or correct its name ({page})."),
-            ),
-            Violation::OfGroup(text) | Violation::OfField(text) => {
-                (text, format!("Correct the field ({page})."))
-            }
-        };
-        Self {
-            field: shorten(&field, LONGEST),
-            problem: shorten(&problem, LONGEST),
-            remedy,
+        match self {
+            Self::Add => format!("Add the field ({page})."),
+            Self::Remove => format!("Remove the field, or correct its name ({page})."),
+            Self::Correct => format!("Correct the field ({page})."),
         }
     }
 }
@@ -239,8 +292,15 @@ fn violations(error: &ValidationError<'_>) -> Vec<(String, Violation)> {
             .collect(),
         ValidationErrorKind::AnyOf { .. }
         | ValidationErrorKind::OneOfNotValid { .. }
-        | ValidationErrorKind::OneOfMultipleValid { .. }
-        | ValidationErrorKind::PropertyNames { .. } => vec![(at, Violation::OfGroup(text()))],
+        | ValidationErrorKind::OneOfMultipleValid { .. } => {
+            let text = "the value has none of the forms of this field, or more than one";
+            vec![(at, Violation::OfGroup(text.to_owned()))]
+        }
+        ValidationErrorKind::PropertyNames { .. } => vec![(at, Violation::OfGroup(text()))],
+        ValidationErrorKind::Pattern { pattern } if pattern == PRINTABLE => {
+            let text = "the value has control characters";
+            vec![(at, Violation::OfField(text.to_owned()))]
+        }
         _ => vec![(at, Violation::OfField(text()))],
     }
 }
