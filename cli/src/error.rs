@@ -28,6 +28,24 @@ pub(crate) enum Code {
     Internal = 10,
 }
 
+impl Code {
+    /// The name of the code: the field `kind` of an error in JSON.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::ProblemsFound => "problems-found",
+            Self::File => "file",
+            Self::Credentials => "credentials",
+            Self::Region => "region",
+            Self::AccessDenied => "access-denied",
+            Self::Throttled => "throttled",
+            Self::AwsUnavailable => "aws-unavailable",
+            Self::AwsRefused => "aws-refused",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
         Self::from(code as u8)
@@ -102,22 +120,6 @@ impl Error {
         }
     }
 
-    /// The kind in `--json`: one for each exit code.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self.exit_code() {
-            Code::Success => "success",
-            Code::ProblemsFound => "problems-found",
-            Code::File => "file",
-            Code::Credentials => "credentials",
-            Code::Region => "region",
-            Code::AccessDenied => "access-denied",
-            Code::Throttled => "throttled",
-            Code::AwsUnavailable => "aws-unavailable",
-            Code::AwsRefused => "aws-refused",
-            Code::Internal => "internal",
-        }
-    }
-
     /// What to do about it.
     pub(crate) fn remedy(&self) -> String {
         match self {
@@ -133,5 +135,56 @@ impl Error {
                 "Report it, with the command line and the output of -vv.".to_owned()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::args::Args;
+
+    const ALL: [Code; 10] = [
+        Code::Success,
+        Code::ProblemsFound,
+        Code::File,
+        Code::Credentials,
+        Code::Region,
+        Code::AccessDenied,
+        Code::Throttled,
+        Code::AwsUnavailable,
+        Code::AwsRefused,
+        Code::Internal,
+    ];
+
+    #[test]
+    fn documents_have_every_exit_code_and_no_other() {
+        let mut expected: BTreeMap<String, String> = ALL
+            .iter()
+            .map(|code| ((*code as u8).to_string(), code.kind().to_owned()))
+            .collect();
+        // clap ends the process itself, without an error of this crate.
+        expected.insert("2".to_owned(), "usage".to_owned());
+        let table = include_str!("../../docs/cli.md")
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+            .filter(|(code, _)| code.parse::<u8>().is_ok())
+            .filter_map(|(code, rest)| {
+                let kind = rest.split('`').nth(1)?;
+                Some((code.to_owned(), kind.to_owned()))
+            });
+        assert_eq!(table.collect::<BTreeMap<_, _>>(), expected);
+
+        let help = Args::command().render_long_help().to_string();
+        let (_, table) = help.split_once("Exit status:\n").unwrap();
+        let codes: Vec<_> = table
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert_eq!(codes.len(), expected.len());
+        assert!(codes.iter().all(|code| expected.contains_key(*code)));
     }
 }

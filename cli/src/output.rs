@@ -86,7 +86,7 @@ impl Output {
             }
             Format::Json => {
                 let value = json!({"error": {
-                    "kind": error.kind(),
+                    "kind": error.exit_code().kind(),
                     "message": error.to_string(),
                     "remedy": error.remedy(),
                     "exitCode": error.exit_code() as u8,

@@ -206,7 +206,10 @@ where
                 texts.push(source.to_string());
                 next = source.source();
             }
-            return Some(texts.join(": "));
+            // The SDK's list of places has a line for each.
+            let text = texts.join(": ");
+            let words: Vec<_> = text.split_whitespace().collect();
+            return Some(words.join(" "));
         }
         cause = error.source();
     }

@@ -1,6 +1,7 @@
 //! `hookline schema`, `completions` and `man`: they print what is made from the types.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -83,4 +84,28 @@ fn manual_in_a_folder_that_is_not_there_is_refused() {
         .assert()
         .code(3);
     assert_eq!(json_error(&assert)["kind"], "file");
+}
+
+/// The exit code when stdout is this.
+fn exit_code(stdout: impl Into<Stdio>) -> Option<i32> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookline"));
+    let command = command.arg("schema").stdout(stdout).stderr(Stdio::null());
+    command.status().unwrap().code()
+}
+
+#[test]
+fn reader_that_stops_to_read_is_no_failure() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(exit_code(writer), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn full_disk_is_a_failure() {
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    assert_eq!(exit_code(full), Some(10));
 }

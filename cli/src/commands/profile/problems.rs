@@ -115,11 +115,11 @@ fn templates(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem
         let tags = profile.get(field).and_then(Value::as_object);
         tags.into_iter().flatten().filter_map(move |(key, text)| {
             let tags = Map::from_iter([(key.clone(), text.clone())]);
-            let mut alone = json!({
+            let alone = json!({
                 "name": "alone",
                 "selector": {"autoScalingGroupNames": ["alone"]},
+                field: tags,
             });
-            alone[field] = tags.into();
             let problem = read_as(kind, &alone, NamingProfile::read).err()?;
             // Anything else would be a problem of what was put around the template.
             problem
@@ -133,21 +133,21 @@ fn templates(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem
 /// The first problem of each slot, read in a profile that has no other.
 fn slots(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem> {
     let slots = profile.get("slots").and_then(Value::as_array);
+    let no_groups = json!([]);
     let slots = slots.filter(|_| kind == ProfileKind::Launch);
     slots
         .into_iter()
         .flatten()
         .enumerate()
         .filter_map(move |(n, slot)| {
-            let mut alone = json!({
+            let groups = profile.get("securityGroupIds");
+            let alone = json!({
                 "name": "alone",
                 "selector": {"autoScalingGroupNames": ["alone"]},
                 "hook": {"name": "alone"},
+                "securityGroupIds": groups.unwrap_or(&no_groups),
                 "slots": [slot],
             });
-            if let Some(groups) = profile.get("securityGroupIds") {
-                alone["securityGroupIds"] = groups.clone();
-            }
             let mut problem = read(kind, &alone).err()?;
             let rest = problem.field.strip_prefix("profile.slots[0]")?;
             problem.field = format!("profile.slots[{n}]{rest}");
