@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::error::{Code, Error, Result};
 use crate::output::{BAD, GOOD, LABEL, Output, Page, Report, STRONG};
 use crate::settings::{ProfileKind, Source};
-use problems::Problem;
+use problems::{MAX_PROBLEMS, Problem};
 
 /// The largest file that is read, in bytes. The target of a rule takes 8,192 characters.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -35,6 +35,7 @@ impl Report for Checked {
         }
         let count = match self.problems.len() {
             1 => "1 problem".to_owned(),
+            MAX_PROBLEMS => format!("{MAX_PROBLEMS} problems or more"),
             count => format!("{count} problems"),
         };
         page.paragraph(&[(STRONG, &self.file), (BAD, &count)]);

@@ -26,6 +26,10 @@ use crate::settings::ProfileKind;
 /// The most characters of a text that a problem shows: the field may hold anything.
 const LONGEST: usize = 300;
 
+/// The most problems that are looked for. Nobody reads more at once, and a file of another kind may
+/// have as many as it has fields.
+pub(super) const MAX_PROBLEMS: usize = 100;
+
 /// The fields that hold templates.
 const TEMPLATES: [&str; 3] = ["nodeTags", "volumeTags", "interfaceTags"];
 
@@ -43,34 +47,38 @@ pub(super) struct Problem {
     pub(super) remedy: String,
 }
 
-/// Every problem of `profile`. Empty if and only if the domain accepts the profile.
+/// The problems of `profile`, [`MAX_PROBLEMS`] at most. Empty if and only if the domain accepts the
+/// profile.
 pub(super) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
     let Err(first) = read(kind, profile) else {
         return Ok(Vec::new());
     };
     let mut problems = vec![first];
     let parts = templates(kind, profile).chain(slots(kind, profile));
-    for problem in parts {
+    for problem in parts.take(MAX_PROBLEMS) {
         if !problems.contains(&problem) {
             problems.push(problem);
         }
     }
     let validator = validator(kind)?;
     let mut more: Vec<Problem> = Vec::new();
-    for error in validator.iter_errors(profile) {
-        for (field, violation) in violations(&error) {
-            if !problems
-                .iter()
-                .any(|known| violation.is_said_by(&field, known))
-            {
-                let problem = Problem::of_schema(kind, &field, violation);
-                if !more.contains(&problem) {
-                    more.push(problem);
-                }
+    let violations = validator
+        .iter_errors(profile)
+        .flat_map(|error| violations(&error));
+    for (field, violation) in violations {
+        if problems.len() + more.len() >= MAX_PROBLEMS {
+            break;
+        }
+        let is_known = |known: &Problem| violation.is_said_by(&field, known);
+        if !problems.iter().any(is_known) {
+            let problem = Problem::of_schema(kind, &field, violation);
+            if !more.contains(&problem) {
+                more.push(problem);
             }
         }
     }
     problems.extend(more);
+    problems.truncate(MAX_PROBLEMS);
     Ok(problems)
 }
 

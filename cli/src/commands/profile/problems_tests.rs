@@ -116,3 +116,11 @@ fn value_of_a_field_is_not_shown_whole() {
         assert!(problem.problem.chars().count() <= LONGEST + 1);
     }
 }
+
+#[test]
+fn no_more_than_the_first_problems_are_looked_for() {
+    let slots: Vec<Value> = (0..100_000).map(|_| json!({})).collect();
+    let profile = json!({"name": "n", "slots": slots});
+    let found = of(ProfileKind::Launch, &profile).unwrap();
+    assert_eq!(found.len(), MAX_PROBLEMS);
+}
