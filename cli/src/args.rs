@@ -1,0 +1,125 @@
+//! The command line as it was written. [`crate::settings`] says what is meant by it.
+
+use clap::{ArgAction, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// What `hookline --help` and the manual page say at the end.
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  success
+  1  a check found problems
+  2  the command line is wrong
+  3  a file cannot be read or written
+  4  AWS credentials are missing or not accepted
+  5  the AWS Region is missing or wrong
+  6  a permission is missing
+  7  AWS throttles the calls
+  8  AWS does not answer
+  9  AWS refuses a call
+  10 any other failure";
+
+/// The command of the operators of Hookline, which prepares EKS nodes before they are InService.
+#[derive(Debug, Parser)]
+#[command(name = "hookline", version, subcommand_required = true, after_long_help = EXIT_STATUS)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: CommandArgs,
+}
+
+/// The options of every command.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Print the result as JSON on stdout, and an error as JSON on stderr.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Log what the command does to stderr. Twice: with details.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// The profile of the AWS configuration files [default: AWS_PROFILE]
+    // Not `--profile`: a profile of Hookline is another thing.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) aws_profile: Option<String>,
+    /// The AWS Region [default: AWS_REGION, or the AWS profile's]
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CommandArgs {
+    /// Work with a profile in a file.
+    #[command(subcommand)]
+    Profile(ProfileArgs),
+    /// Print the JSON Schema of a profile.
+    Schema {
+        /// The schema of a naming profile.
+        #[arg(long)]
+        naming: bool,
+    },
+    /// Print who you are to AWS: account, ARN, Region, endpoint.
+    Whoami,
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, in roff.
+    ///
+    /// Read it with `hookline man | man -l -`.
+    Man {
+        /// Write this page, and one for each command, to a folder.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// The commands about a profile.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileArgs {
+    /// Check a profile without AWS. Say what is wrong in each field, and the remedy.
+    ///
+    /// The exit code is 0 if the profile is right, and 1 if it is not.
+    Check {
+        /// The file with the profile, in JSON. `-` reads stdin.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// The file holds a naming profile.
+        #[arg(long)]
+        naming: bool,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    fn check_help(command: &mut Command) {
+        let help = format!("{}{}", command.render_help(), command.render_long_help());
+        let too_long: Vec<_> = help
+            .lines()
+            .filter(|line| line.chars().count() > crate::output::WIDTH)
+            .collect();
+        assert!(too_long.is_empty(), "{too_long:#?}");
+        for command in command.get_subcommands_mut() {
+            check_help(command);
+        }
+    }
+
+    #[test]
+    fn every_help_text_fits_the_width() {
+        let mut command = Args::command();
+        command.build();
+        check_help(&mut command);
+    }
+}

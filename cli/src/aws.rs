@@ -1,0 +1,185 @@
+//! AWS: the only place that makes clients, and the errors of calls.
+
+mod error;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use hookline_runtime::sdk;
+use tracing::{debug, info};
+
+pub(crate) use error::Error;
+
+use crate::settings::AwsSettings;
+
+/// AWS in one Region, with one identity.
+#[derive(Debug)]
+pub(crate) struct Aws {
+    config: SdkConfig,
+    region: String,
+    /// The AWS profile of the command line.
+    profile: Option<String>,
+}
+
+/// Who the credentials are, by `sts:GetCallerIdentity`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct CallerIdentity {
+    pub(crate) account: String,
+    pub(crate) arn: String,
+    /// Where the call was sent.
+    pub(crate) endpoint: String,
+}
+
+impl Aws {
+    /// Reads what the environment and the AWS configuration files say, where `settings` are silent.
+    /// Nothing is called.
+    ///
+    /// # Errors
+    /// Returns [`Error::NoRegion`] or [`Error::NotARegion`].
+    pub(crate) async fn connect(settings: &AwsSettings) -> Result<Self, Error> {
+        let mut loader = sdk::settings(aws_config::defaults(BehaviorVersion::latest()))
+            .http_client(sdk::http_client());
+        if let Some(profile) = &settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let mut config = loader.load().await;
+        let region = config.region().map(ToString::to_string);
+        let region = region.filter(|region| !region.is_empty());
+        let region = region.ok_or(Error::NoRegion)?;
+        if !is_host_label(&region) {
+            return Err(Error::NotARegion { region });
+        }
+        if let Some(profile) = &settings.profile {
+            // Otherwise keys in the environment would win over the option.
+            let providers = ProviderConfig::without_region()
+                .with_http_client(sdk::http_client())
+                .with_region(config.region().cloned());
+            let credentials = ProfileFileCredentialsProvider::builder()
+                .configure(&providers)
+                .profile_name(profile)
+                .build();
+            let credentials = SharedCredentialsProvider::new(credentials);
+            config = config
+                .into_builder()
+                .credentials_provider(credentials)
+                .build();
+        }
+        debug!(
+            region,
+            endpoint = config.endpoint_url(),
+            "read the AWS settings"
+        );
+        Ok(Self {
+            config,
+            region,
+            profile: settings.profile.clone(),
+        })
+    }
+
+    /// The name of the Region.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Asks AWS who makes the calls.
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn caller_identity(&self) -> Result<CallerIdentity, Error> {
+        const ACTION: &str = "sts:GetCallerIdentity";
+        // The SDK shows the endpoint that it chose in the request only.
+        let endpoint = Arc::new(Mutex::new(String::new()));
+        let seen = Arc::clone(&endpoint);
+        let answer = aws_sdk_sts::Client::new(&self.config)
+            .get_caller_identity()
+            .customize()
+            .mutate_request(move |request| {
+                *seen.lock().unwrap_or_else(PoisonError::into_inner) = origin(request);
+            })
+            .send()
+            .await
+            .map_err(|error| {
+                Error::of(ACTION, &self.region, &error).with_profile(self.profile.as_deref())
+            })?;
+        let endpoint = endpoint
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        info!(action = ACTION, endpoint, "AWS answered");
+        match (answer.account, answer.arn) {
+            (Some(account), Some(arn)) => Ok(CallerIdentity {
+                account,
+                arn,
+                endpoint,
+            }),
+            _ => Err(Error::incomplete(
+                ACTION,
+                &self.region,
+                "no account or no ARN",
+            )),
+        }
+    }
+}
+
+/// Where a request goes, such as `https://sts.eu-west-1.amazonaws.com`.
+fn origin(request: &HttpRequest) -> String {
+    let uri = request.uri();
+    let Some((scheme, rest)) = uri.split_once("://") else {
+        return uri.to_owned();
+    };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    format!("{scheme}://{host}")
+}
+
+/// Returns `true` if `text` can be a part of a host's name, as a Region is.
+fn is_host_label(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    text.len() <= 63
+        && text.bytes().all(is_allowed)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn region_is_a_host_label() {
+        for region in ["us-west-2", "eu-isoe-west-1", "cn-north-1"] {
+            assert!(is_host_label(region), "{region}");
+        }
+        for not in [
+            "us west 2",
+            "us-west-2.evil.example",
+            "-x",
+            "x-",
+            "us_west_2",
+            "é",
+        ] {
+            assert!(!is_host_label(not), "{not}");
+        }
+    }
+
+    #[test]
+    fn origin_has_no_path() {
+        for (uri, expected) in [
+            ("http://127.0.0.1:4599/", "http://127.0.0.1:4599"),
+            (
+                "https://sts.us-west-2.amazonaws.com/?x=/",
+                "https://sts.us-west-2.amazonaws.com",
+            ),
+        ] {
+            let mut request = HttpRequest::empty();
+            request.set_uri(uri).unwrap();
+            assert_eq!(origin(&request), expected);
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! All that is wrong with a profile.
+//!
+//! The domain's `read` returns the first problem only. So three questions are put, and their
+//! answers are joined:
+//!
+//! 1. The domain reads the whole profile.
+//! 2. The domain reads each slot alone, and each template alone. They have rules that no schema
+//!    can express.
+//! 3. The JSON Schema, which the domain makes, checks every other field at once.
+//!
+//! Where two of them find the same, the domain's words are shown: they have a remedy.
+
+use hookline_domain::Error as DomainError;
+use hookline_domain::profile::{NamingProfile, Profile, schema};
+use hookline_runtime::payload::{self, BadField, shorten};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::paths::{Location, LocationSegment};
+use jsonschema::{ValidationError, Validator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::settings::ProfileKind;
+
+/// The most characters of a text that a problem shows: the field may hold anything.
+const LONGEST: usize = 300;
+
+/// The most problems that are looked for. Nobody reads more at once, and a file of another kind may
+/// have as many as it has fields.
+pub(super) const MAX_PROBLEMS: usize = 100;
+
+/// The fields that hold templates.
+const TEMPLATES: [&str; 3] = ["nodeTags", "volumeTags", "interfaceTags"];
+
+/// The pattern of the schema for text without control characters.
+const PRINTABLE: &str = r"^\P{Cc}*$";
+
+/// A field that does not hold what it must.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Problem {
+    /// The path, as `profile.slots[2].deviceIndex`.
+    pub(super) field: String,
+    /// What is wrong.
+    pub(super) problem: String,
+    /// What to do, as a sentence.
+    pub(super) remedy: String,
+}
+
+/// The problems of `profile`, [`MAX_PROBLEMS`] at most. Empty if and only if the domain accepts the
+/// profile.
+pub(super) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
+    let Err(first) = read(kind, profile) else {
+        return Ok(Vec::new());
+    };
+    let mut problems = vec![first];
+    let parts = templates(kind, profile).chain(slots(kind, profile));
+    for problem in parts.take(MAX_PROBLEMS) {
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+    let validator = validator(kind)?;
+    let mut more: Vec<Problem> = Vec::new();
+    let violations = validator
+        .iter_errors(profile)
+        .flat_map(|error| violations(&error));
+    for (field, violation) in violations {
+        if problems.len() + more.len() >= MAX_PROBLEMS {
+            break;
+        }
+        let is_known = |known: &Problem| violation.is_said_by(&field, known);
+        if !problems.iter().any(is_known) {
+            let problem = Problem::of_schema(kind, &field, violation);
+            if !more.contains(&problem) {
+                more.push(problem);
+            }
+        }
+    }
+    problems.extend(more);
+    problems.truncate(MAX_PROBLEMS);
+    Ok(problems)
+}
+
+/// The first problem, if there is one.
+fn read(kind: ProfileKind, profile: &Value) -> Result<(), Problem> {
+    match kind {
+        ProfileKind::Launch => read_as(kind, profile, Profile::read),
+        ProfileKind::Naming => read_as(kind, profile, NamingProfile::read),
+    }
+}
+
+fn read_as<T: DeserializeOwned>(
+    kind: ProfileKind,
+    profile: &Value,
+    read: fn(Value) -> Result<T, DomainError>,
+) -> Result<(), Problem> {
+    // The domain's remedy for a wrong shape speaks of the rule that holds the profile. Here the
+    // profile is in a file.
+    if let Err(bad) = payload::read::<T>(profile.clone()) {
+        return Err(Problem::of_shape(kind, &bad));
+    }
+    match read(profile.clone()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Problem::of_domain(error)),
+    }
+}
+
+fn validator(kind: ProfileKind) -> Result<Validator> {
+    let schema = match kind {
+        ProfileKind::Launch => schema::profile(),
+        ProfileKind::Naming => schema::naming_profile(),
+    };
+    jsonschema::draft202012::new(schema.as_value()).map_err(|error| Error::Internal {
+        doing: "compiling the JSON Schema of a profile",
+        detail: error.to_string(),
+    })
+}
+
+/// The problems of each template, read in a profile that has no other.
+fn templates(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem> {
+    TEMPLATES.into_iter().flat_map(move |field| {
+        let tags = profile.get(field).and_then(Value::as_object);
+        tags.into_iter().flatten().filter_map(move |(key, text)| {
+            let tags = Map::from_iter([(key.clone(), text.clone())]);
+            let alone = json!({
+                "name": "alone",
+                "selector": {"autoScalingGroupNames": ["alone"]},
+                field: tags,
+            });
+            let problem = read_as(kind, &alone, NamingProfile::read).err()?;
+            // Anything else would be a problem of what was put around the template.
+            problem
+                .field
+                .starts_with(&format!("profile.{field}"))
+                .then_some(problem)
+        })
+    })
+}
+
+/// The first problem of each slot, read in a profile that has no other.
+fn slots(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem> {
+    let slots = profile.get("slots").and_then(Value::as_array);
+    let no_groups = json!([]);
+    let slots = slots.filter(|_| kind == ProfileKind::Launch);
+    slots
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .filter_map(move |(n, slot)| {
+            let groups = profile.get("securityGroupIds");
+            let alone = json!({
+                "name": "alone",
+                "selector": {"autoScalingGroupNames": ["alone"]},
+                "hook": {"name": "alone"},
+                "securityGroupIds": groups.unwrap_or(&no_groups),
+                "slots": [slot],
+            });
+            let mut problem = read(kind, &alone).err()?;
+            let rest = problem.field.strip_prefix("profile.slots[0]")?;
+            problem.field = format!("profile.slots[{n}]{rest}");
+            Some(problem)
+        })
+}
+
+impl Problem {
+    fn of_domain(error: DomainError) -> Self {
+        match error {
+            DomainError::Invalid {
+                field,
+                problem,
+                remedy,
+                ..
+            } => Self {
+                field: shorten(&field, LONGEST),
+                problem: shorten(&problem, LONGEST),
+                remedy: format!("{remedy}."),
+            },
+            // `read` returns no other error. If it does one day, its text is shown whole.
+            other => Self {
+                field: "profile".to_owned(),
+                problem: shorten(&other.to_string(), LONGEST),
+                remedy: String::new(),
+            },
+        }
+    }
+
+    fn of_shape(kind: ProfileKind, bad: &BadField) -> Self {
+        let field = match bad.path.is_empty() {
+            true => "profile".to_owned(),
+            false => format!("profile.{}", bad.path),
+        };
+        let remedy = if bad.problem.starts_with("missing field") {
+            Remedy::Add
+        } else if bad.problem.starts_with("unknown field") {
+            Remedy::Remove
+        } else {
+            Remedy::Correct
+        };
+        Self {
+            field: shorten(&field, LONGEST),
+            problem: bad.problem.clone(),
+            remedy: remedy.text(kind),
+        }
+    }
+
+    fn of_schema(kind: ProfileKind, field: &str, violation: Violation) -> Self {
+        let (problem, remedy) = match violation {
+            Violation::Missing(name) => (missing(&name), Remedy::Add),
+            Violation::Unknown => ("unknown field".to_owned(), Remedy::Remove),
+            Violation::OfGroup(text) | Violation::OfField(text) => (text, Remedy::Correct),
+        };
+        Self {
+            field: shorten(field, LONGEST),
+            problem: shorten(&problem, LONGEST),
+            remedy: remedy.text(kind),
+        }
+    }
+}
+
+/// What to do about a field with a wrong shape.
+#[derive(Clone, Copy, Debug)]
+enum Remedy {
+    Add,
+    Remove,
+    Correct,
+}
+
+impl Remedy {
+    fn text(self, kind: ProfileKind) -> String {
+        let page = match kind {
+            ProfileKind::Launch => "docs/profile.md",
+            ProfileKind::Naming => "docs/naming.md",
+        };
+        match self {
+            Self::Add => format!("Add the field ({page})."),
+            Self::Remove => format!("Remove the field, or correct its name ({page})."),
+            Self::Correct => format!("Correct the field ({page})."),
+        }
+    }
+}
+
+/// serde's words.
+fn missing(name: &str) -> String {
+    format!("missing field `{name}`")
+}
+
+/// What the JSON Schema found.
+#[derive(Debug)]
+enum Violation {
+    /// The field lacks this one.
+    Missing(String),
+    /// There is no such field.
+    Unknown,
+    /// No form of the field fits: the cause is in it or in a field below.
+    OfGroup(String),
+    /// The value breaks a rule.
+    OfField(String),
+}
+
+impl Violation {
+    /// Returns `true` if `known` says the same of `field`.
+    fn is_said_by(&self, field: &str, known: &Problem) -> bool {
+        let (here, there) = (plain(field), plain(&known.field));
+        let known_missing = known.problem.starts_with("missing field");
+        match self {
+            Self::Missing(name) => here == there && known.problem == missing(name),
+            // A known problem of the whole field is also one of each part.
+            _ if is_within(&here, &there) => !known_missing,
+            Self::OfGroup(_) => is_within(&there, &here),
+            _ => false,
+        }
+    }
+}
+
+/// A path in one form: the domain writes `nodeTags["k"]`, and serde `nodeTags.k`.
+fn plain(path: &str) -> String {
+    path.replace("[\"", ".").replace("\"]", "")
+}
+
+/// Returns `true` if `path` is `outer` or below it.
+fn is_within(path: &str, outer: &str) -> bool {
+    let rest = path.strip_prefix(outer);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// The fields that an error of the schema is about.
+fn violations(error: &ValidationError<'_>) -> Vec<(String, Violation)> {
+    let at = path(error.instance_path());
+    let text = || error.masked_with("the value").to_string();
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default().to_owned();
+            vec![(at, Violation::Missing(name))]
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
+            .iter()
+            .map(|name| (format!("{at}.{name}"), Violation::Unknown))
+            .collect(),
+        ValidationErrorKind::AnyOf { .. }
+        | ValidationErrorKind::OneOfNotValid { .. }
+        | ValidationErrorKind::OneOfMultipleValid { .. } => {
+            let text = "the value has none of the forms of this field, or more than one";
+            vec![(at, Violation::OfGroup(text.to_owned()))]
+        }
+        ValidationErrorKind::PropertyNames { .. } => vec![(at, Violation::OfGroup(text()))],
+        ValidationErrorKind::Pattern { pattern } if pattern == PRINTABLE => {
+            let text = "the value has control characters";
+            vec![(at, Violation::OfField(text.to_owned()))]
+        }
+        _ => vec![(at, Violation::OfField(text()))],
+    }
+}
+
+/// A path in the domain's form.
+fn path(location: &Location) -> String {
+    let mut path = "profile".to_owned();
+    let mut is_key = false;
+    for segment in location.iter() {
+        match segment {
+            LocationSegment::Index(index) => path.push_str(&format!("[{index}]")),
+            LocationSegment::Property(name) if is_key => path.push_str(&format!("[{name:?}]")),
+            LocationSegment::Property(name) => {
+                // The fields below are keys of tags, and may hold dots.
+                is_key = name == "tags" || TEMPLATES.contains(&name.as_ref());
+                path.push('.');
+                path.push_str(&name);
+            }
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+#[path = "problems_tests.rs"]
+mod tests;

@@ -1,0 +1,126 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+/// The fixtures that all checks of profiles share (functions/fixtures/profiles/README.md).
+fn fixtures(kind: ProfileKind, verdict: &str) -> Vec<(String, Value)> {
+    let folder = match kind {
+        ProfileKind::Launch => "profiles",
+        ProfileKind::Naming => "naming-profiles",
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../functions/fixtures")
+        .join(folder)
+        .join(verdict);
+    let files = fs::read_dir(folder).unwrap().map(|entry| {
+        let path = entry.unwrap().path();
+        let value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        (path.display().to_string(), value)
+    });
+    files.collect()
+}
+
+const KINDS: [ProfileKind; 2] = [ProfileKind::Launch, ProfileKind::Naming];
+
+#[test]
+fn right_profile_has_no_problem() {
+    for kind in KINDS {
+        let fixtures = fixtures(kind, "valid");
+        assert!(!fixtures.is_empty());
+        for (name, profile) in fixtures {
+            assert_eq!(of(kind, &profile).unwrap(), [], "{name}");
+        }
+    }
+}
+
+#[test]
+fn profile_with_one_mistake_has_one_problem() {
+    let mut wrong = Vec::new();
+    for kind in KINDS {
+        let fixtures = fixtures(kind, "invalid");
+        assert!(!fixtures.is_empty());
+        for (name, fixture) in fixtures {
+            let field = fixture["field"].as_str().unwrap();
+            let field = match (field.is_empty(), field.starts_with('[')) {
+                (true, _) => "profile".to_owned(),
+                (false, true) => format!("profile{field}"),
+                (false, false) => format!("profile.{field}"),
+            };
+            let found = of(kind, &fixture["profile"]).unwrap();
+            // Whoever writes `deviceindex` also lacks `deviceIndex`.
+            let count = match name.ends_with("slot-unknown-field.json") {
+                true => 2,
+                false => 1,
+            };
+            if found.len() != count || found[0].field != field || found[0].remedy.is_empty() {
+                wrong.push(format!("{name}: wanted {field}, found {found:#?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn slot(network: &str, index: Value) -> Value {
+    json!({
+        "network": network,
+        "deviceIndex": index,
+        "subnetIds": ["subnet-0000000000000001a"],
+        "securityGroupIds": ["sg-0000000000000001a"],
+    })
+}
+
+#[test]
+fn every_mistake_of_a_profile_is_found() {
+    let mut prefixes = slot("c", json!(3));
+    prefixes["prefixes"] = json!(1);
+    prefixes["secondaryPrivateAddresses"] = json!(1);
+    let mut range = slot("d", json!(4));
+    range["excludedRanges"] = json!(["10.0.0.9-10.0.0.1"]);
+    let profile = json!({
+        "name": "",
+        "selector": {"autoScalingGroupNames": []},
+        "hook": {"name": "h", "colour": "red"},
+        "nodeTags": {"A": "{{ az", "aws:b": "x", "C": "{{ nothing }}", "D": "{{ az }}"},
+        "volumeTags": {"E": "{% if %}"},
+        "slots": [slot("a", json!("one")), slot("b", json!(0)), prefixes, range, {"network": "e"}],
+    });
+    let found = of(ProfileKind::Launch, &profile).unwrap();
+    let mut fields: Vec<_> = found.iter().map(|problem| problem.field.as_str()).collect();
+    fields.sort_unstable();
+    let expected = [
+        "profile.hook.colour",
+        "profile.name",
+        "profile.nodeTags[\"A\"]",
+        "profile.nodeTags[\"C\"]",
+        "profile.nodeTags[\"aws:b\"]",
+        "profile.selector.autoScalingGroupNames",
+        "profile.slots[0].deviceIndex",
+        "profile.slots[1].deviceIndex",
+        "profile.slots[2].prefixes",
+        "profile.slots[3].excludedRanges[0]",
+        // Each field that it lacks.
+        "profile.slots[4]",
+        "profile.slots[4]",
+        "profile.volumeTags[\"E\"]",
+    ];
+    assert_eq!(fields, expected, "{found:#?}");
+    assert!(found.iter().all(|problem| !problem.remedy.is_empty()));
+}
+
+#[test]
+fn value_of_a_field_is_not_shown_whole() {
+    let long = "x".repeat(100_000);
+    let profile = json!({"name": long, "selector": {"tag": {"key": "k"}}, "namePreset": long});
+    for problem in of(ProfileKind::Naming, &profile).unwrap() {
+        assert!(problem.problem.chars().count() <= LONGEST + 1);
+    }
+}
+
+#[test]
+fn no_more_than_the_first_problems_are_looked_for() {
+    let slots: Vec<Value> = (0..100_000).map(|_| json!({})).collect();
+    let profile = json!({"name": "n", "slots": slots});
+    let found = of(ProfileKind::Launch, &profile).unwrap();
+    assert_eq!(found.len(), MAX_PROBLEMS);
+}

@@ -1,0 +1,190 @@
+//! What can go wrong in a run: what to say, the remedy, and the exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::aws;
+
+/// The result of a command.
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The exit codes. docs/cli.md says when each comes; scripts depend on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Code {
+    Success = 0,
+    /// A check found problems.
+    ProblemsFound = 1,
+    // 2 is clap's: the command line is wrong.
+    /// A file cannot be read or written.
+    File = 3,
+    Credentials = 4,
+    Region = 5,
+    AccessDenied = 6,
+    Throttled = 7,
+    AwsUnavailable = 8,
+    AwsRefused = 9,
+    /// A fault of the machine or of Hookline.
+    Internal = 10,
+}
+
+impl Code {
+    /// The name of the code: the field `kind` of an error in JSON.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::ProblemsFound => "problems-found",
+            Self::File => "file",
+            Self::Credentials => "credentials",
+            Self::Region => "region",
+            Self::AccessDenied => "access-denied",
+            Self::Throttled => "throttled",
+            Self::AwsUnavailable => "aws-unavailable",
+            Self::AwsRefused => "aws-refused",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A file, or stdin, cannot be read.
+    #[error("cannot read {name}: {source}")]
+    Read {
+        /// The file's path, or `stdin`.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// What was read is not JSON.
+    #[error("{name} is not JSON: {source}")]
+    NotJson {
+        /// The file's path, or `stdin`.
+        name: String,
+        /// The place in the text, and what is wrong there.
+        source: serde_json::Error,
+    },
+    /// A file is larger than any profile is.
+    #[error("{name} has more than {limit} bytes")]
+    TooLarge {
+        /// The file's path, or `stdin`.
+        name: String,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// The manual pages cannot be written.
+    #[error("cannot write manual pages to {folder}: {source}")]
+    WritePages {
+        /// The folder.
+        folder: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The result cannot be written to stdout.
+    #[error("cannot write the result: {source}")]
+    Write {
+        /// Why.
+        #[from]
+        source: io::Error,
+    },
+    /// AWS cannot be called, or a call failed.
+    #[error(transparent)]
+    Aws(#[from] aws::Error),
+    /// A fault of Hookline itself.
+    #[error("{doing} failed by a fault of Hookline: {detail}")]
+    Internal {
+        /// What was being done.
+        doing: &'static str,
+        /// What went wrong.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// The exit code of the process.
+    pub(crate) fn exit_code(&self) -> Code {
+        match self {
+            Self::Read { .. }
+            | Self::NotJson { .. }
+            | Self::TooLarge { .. }
+            | Self::WritePages { .. } => Code::File,
+            Self::Write { .. } | Self::Internal { .. } => Code::Internal,
+            Self::Aws(error) => error.exit_code(),
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(&self) -> String {
+        match self {
+            Self::Read { .. } => "Give the path of a file that you may read.".to_owned(),
+            Self::NotJson { .. } => "Correct the JSON at that place.".to_owned(),
+            Self::TooLarge { .. } => {
+                "Give the file of one profile: a rule's target takes 8,192 characters.".to_owned()
+            }
+            Self::WritePages { .. } => "Give a folder that you may write to.".to_owned(),
+            Self::Write { .. } => "Write to a place that has room.".to_owned(),
+            Self::Aws(error) => error.remedy(),
+            Self::Internal { .. } => {
+                "Report it, with the command line and the output of -vv.".to_owned()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::args::Args;
+
+    const ALL: [Code; 10] = [
+        Code::Success,
+        Code::ProblemsFound,
+        Code::File,
+        Code::Credentials,
+        Code::Region,
+        Code::AccessDenied,
+        Code::Throttled,
+        Code::AwsUnavailable,
+        Code::AwsRefused,
+        Code::Internal,
+    ];
+
+    #[test]
+    fn documents_have_every_exit_code_and_no_other() {
+        let mut expected: BTreeMap<String, String> = ALL
+            .iter()
+            .map(|code| ((*code as u8).to_string(), code.kind().to_owned()))
+            .collect();
+        // clap ends the process itself, without an error of this crate.
+        expected.insert("2".to_owned(), "usage".to_owned());
+        let table = include_str!("../../docs/cli.md")
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+            .filter(|(code, _)| code.parse::<u8>().is_ok())
+            .filter_map(|(code, rest)| {
+                let kind = rest.split('`').nth(1)?;
+                Some((code.to_owned(), kind.to_owned()))
+            });
+        assert_eq!(table.collect::<BTreeMap<_, _>>(), expected);
+
+        let help = Args::command().render_long_help().to_string();
+        let (_, table) = help.split_once("Exit status:\n").unwrap();
+        let codes: Vec<_> = table
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert_eq!(codes.len(), expected.len());
+        assert!(codes.iter().all(|code| expected.contains_key(*code)));
+    }
+}

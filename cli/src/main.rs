@@ -1,0 +1,48 @@
+//! # Introduction
+//!
+//! `hookline` is the command of the people who operate Hookline. A run goes through these files:
+//!
+//! ```text
+//! args (as written) ──▶ settings (as meant) ──▶ commands/* ──▶ output: text or JSON
+//!                                                  │    └────▶ error: what, remedy, exit code
+//!                                                  └─ aws: the clients, and the errors of calls
+//! ```
+//!
+//! To add a command: describe it in [`args`], resolve it in [`settings`], and do it in a file of
+//! `commands/`. It returns what it found as a type with two forms: `serde::Serialize` for `--json`,
+//! and [`output::Report`] for people. docs/cli.md has a section for each command.
+
+mod args;
+mod aws;
+mod commands;
+mod error;
+mod logs;
+mod output;
+mod settings;
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::error::Error;
+use crate::output::Output;
+use crate::settings::{Settings, Surroundings};
+
+fn main() -> ExitCode {
+    // On an error, clap prints it and ends the process with exit code 2.
+    let args = Args::parse();
+    let settings = Settings::of(args, &Surroundings::of_this_process());
+    logs::start(settings.verbosity);
+    let output = Output::new(settings.format, settings.colours);
+    match commands::run(settings.command, &output) {
+        Ok(code) => code.into(),
+        // The reader of a pipe, such as `head`, has seen enough.
+        Err(Error::Write { source }) if source.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            error.exit_code().into()
+        }
+    }
+}
