@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::{Context, tagging, write};
 use hookline_domain::error::{Error, Input, Result};
-use hookline_domain::event::launched::{LaunchedInstance, News, Omitted, Told};
+use hookline_domain::event::launched::{LaunchDetails, LaunchEvent, LaunchedInstance, Omitted};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::instance::Instance;
 use hookline_domain::parse::from_value;
@@ -107,10 +107,10 @@ pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
         .is_some_and(|tried| tried > 0);
     let payload: Payload = read_input(payload)?;
     let profile = NamingProfile::read(payload.profile)?;
-    let naming = match News::read(payload.event)? {
-        News::Other(what) => ignored(what),
-        News::Launched(launched) => name(&context, launched, &profile, again).await?,
-        News::Omitted(omitted) => {
+    let naming = match LaunchEvent::read(payload.event)? {
+        LaunchEvent::Other(what) => ignored(what),
+        LaunchEvent::Launched(launched) => name(&context, launched, &profile, again).await?,
+        LaunchEvent::Omitted(omitted) => {
             let launched = find(&context, &omitted).await?;
             name(&context, launched, &profile, again).await?
         }
@@ -145,7 +145,7 @@ async fn find(context: &Context, omitted: &Omitted) -> Result<Vec<Result<Launche
             group: instance.tags.get(GROUP_TAG)?.clone(),
             id: instance.id,
             region: omitted.region.clone(),
-            told: None,
+            details: None,
         }))
     });
     Ok(of_groups.collect())
@@ -238,11 +238,13 @@ async fn name(
 /// Whether a selector may cover an instance, by what the event tells: with a selector by tag, an event without tags leaves it
 /// open.
 fn may_cover(selector: &Selector, launched: &LaunchedInstance) -> bool {
-    match (selector, &launched.told) {
+    match (selector, &launched.details) {
         (Selector::Tag(_), None) => true,
-        (_, told) => {
+        (_, details) => {
             let none = Tags::new();
-            let tags = told.as_ref().map_or(&none, |told| &told.facts.tags);
+            let tags = details
+                .as_ref()
+                .map_or(&none, |details| &details.facts.tags);
             selector.covers(&launched.group, tags)
         }
     }
@@ -250,12 +252,12 @@ fn may_cover(selector: &Selector, launched: &LaunchedInstance) -> bool {
 
 /// Whether the event does not tell enough of an instance.
 fn must_look_up(
-    told: Option<&Told>,
+    details: Option<&LaunchDetails>,
     rules: &TagRules<'_>,
     variables: &BTreeSet<String>,
     again: bool,
 ) -> bool {
-    let Some(told) = told else {
+    let Some(details) = details else {
         return true;
     };
     again
@@ -263,8 +265,8 @@ fn must_look_up(
         || rules.existing == ExistingTags::Keep
         // A launch has its volumes later than its event.
         || !rules.volumes.is_empty()
-        || (!rules.interfaces.is_empty() && told.interfaces.is_empty())
-        || told.facts.lacks(variables)
+        || (!rules.interfaces.is_empty() && details.interfaces.is_empty())
+        || details.facts.lacks(variables)
 }
 
 /// Looks up the instances of which the event does not tell enough, all with one call.
@@ -278,7 +280,7 @@ async fn look_up(
     let ids: Vec<_> = candidates
         .iter()
         .map(|candidate| &candidate.launched)
-        .filter(|launched| must_look_up(launched.told.as_ref(), rules, variables, again))
+        .filter(|launched| must_look_up(launched.details.as_ref(), rules, variables, again))
         .map(|launched| launched.id.clone())
         .collect();
     if ids.is_empty() {
@@ -322,9 +324,9 @@ fn prepare(
         id,
         group,
         region,
-        told,
+        details,
     } = candidate.launched;
-    let (targets, shown, name) = match (candidate.found, told) {
+    let (targets, shown, name) = match (candidate.found, details) {
         (Some(instance), _) if instance.is_ending() => return Ok(None),
         (Some(instance), _) => {
             let wanted = rules.wanted(&instance.facts(&region, &group))?;
@@ -332,9 +334,9 @@ fn prepare(
             let shown = tagging::all_shown(&instance, &wanted);
             (targets, shown, instance.tags.get(NAME).cloned())
         }
-        (None, Some(told)) if !must_look_up(Some(&told), rules, variables, again) => {
-            let targets = at_launch(&told, rules)?;
-            (targets, Ok(()), told.facts.tags.get(NAME).cloned())
+        (None, Some(details)) if !must_look_up(Some(&details), rules, variables, again) => {
+            let targets = at_launch(&details, rules)?;
+            (targets, Ok(()), details.facts.tags.get(NAME).cloned())
         }
         (None, _) => return Err(Error::InstanceNotFoundYet(id)),
     };
@@ -348,11 +350,11 @@ fn prepare(
 }
 
 /// What is to have tags, by the event alone.
-fn at_launch(told: &Told, rules: &TagRules<'_>) -> Result<Vec<Target>> {
-    let wanted = rules.wanted(&told.facts)?;
-    let id = told.facts.instance_id.as_str();
-    let node = rules.target(id, told.facts.tags.clone(), &wanted.node);
-    let interfaces = told
+fn at_launch(details: &LaunchDetails, rules: &TagRules<'_>) -> Result<Vec<Target>> {
+    let wanted = rules.wanted(&details.facts)?;
+    let id = details.facts.instance_id.as_str();
+    let node = rules.target(id, details.facts.tags.clone(), &wanted.node);
+    let interfaces = details
         .interfaces
         .iter()
         .map(|(id, tags)| rules.target(id.as_str(), tags.clone(), &wanted.interfaces));
@@ -373,7 +375,7 @@ fn is_transient(error: &Error) -> bool {
 /// The error of the invocation, if any node failed: one that another try can mend goes first, so that there is one.
 fn decide(failures: Vec<(Option<InstanceId>, Error)>, of: usize) -> Option<Error> {
     /// A cause has at most 32,768 characters (Step Functions API Reference, SendTaskFailure).
-    const MOST_TOLD: usize = 20;
+    const MAX_REPORTED: usize = 20;
     for (instance, error) in &failures {
         let instance = instance.as_ref().map(InstanceId::as_str);
         warn!(instance, error_type = error.error_type(), %error, "not named");
@@ -391,7 +393,7 @@ fn decide(failures: Vec<(Option<InstanceId>, Error)>, of: usize) -> Option<Error
         of,
         failures: failures
             .into_iter()
-            .take(MOST_TOLD)
+            .take(MAX_REPORTED)
             .map(|(instance, error)| match instance {
                 Some(instance) => format!("{instance}: {}: {error}", error.error_type()),
                 None => format!("{}: {error}", error.error_type()),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::envelope::cut;
-use super::launched::{LaunchedInstance, News, Omitted, Told};
+use super::launched::{LaunchDetails, LaunchEvent, LaunchedInstance, Omitted};
 use crate::error::{Error, Input, Result};
 use crate::ids::{InstanceId, NetworkInterfaceId};
 use crate::parse::from_value;
@@ -133,18 +133,19 @@ fn some(text: Option<String>) -> Option<String> {
 }
 
 /// Reads the record of a call.
-pub(super) fn read(region: &str, detail: Value) -> Result<News> {
+pub(super) fn read(region: &str, detail: Value) -> Result<LaunchEvent> {
     let record: Record = from_value(Input::Event, "event.detail", detail)?;
     if record.event_name != RUN_INSTANCES {
         let name = cut(&record.event_name);
-        return Ok(News::Other(format!("a call of {name:?}")));
+        return Ok(LaunchEvent::Other(format!("a call of {name:?}")));
     }
     let Some(response) = record.response_elements else {
         let code = cut(record.error_code.as_deref().unwrap_or("no error code"));
-        return Ok(News::Other(format!("a launch that failed ({code})")));
+        return Ok(LaunchEvent::Other(format!("a launch that failed ({code})")));
     };
     if response.omitted {
-        return omitted(region, record.request_parameters.unwrap_or_default()).map(News::Omitted);
+        return omitted(region, record.request_parameters.unwrap_or_default())
+            .map(LaunchEvent::Omitted);
     }
     let launched: Vec<_> = response
         .instances_set
@@ -159,9 +160,9 @@ pub(super) fn read(region: &str, detail: Value) -> Result<News> {
         })
         .collect();
     Ok(if launched.is_empty() {
-        News::Other("a launch for no Auto Scaling group".to_owned())
+        LaunchEvent::Other("a launch for no Auto Scaling group".to_owned())
     } else {
-        News::Launched(launched)
+        LaunchEvent::Launched(launched)
     })
 }
 
@@ -218,7 +219,7 @@ fn launched(region: &str, instance: Instance) -> Option<LaunchedInstance> {
         id: instance.instance_id,
         group,
         region: region.to_owned(),
-        told: Some(Told {
+        details: Some(LaunchDetails {
             facts,
             interfaces: interfaces
                 .into_iter()
@@ -246,16 +247,16 @@ mod tests {
     }
 
     fn read(event: Value) -> Vec<Result<LaunchedInstance>> {
-        match News::read(event).unwrap() {
-            News::Launched(launched) => launched,
-            news => panic!("{news:?}"),
+        match LaunchEvent::read(event).unwrap() {
+            LaunchEvent::Launched(launched) => launched,
+            event => panic!("{event:?}"),
         }
     }
 
     fn other(event: Value) -> String {
-        match News::read(event).unwrap() {
-            News::Other(what) => what,
-            news => panic!("{news:?}"),
+        match LaunchEvent::read(event).unwrap() {
+            LaunchEvent::Other(what) => what,
+            event => panic!("{event:?}"),
         }
     }
 
@@ -270,15 +271,15 @@ mod tests {
             "eks-test2-06c5c4f3-8ec0-78ca-429c-84bcfac2302e"
         );
         assert_eq!(instance.region, "ap-southeast-1");
-        let told = instance.told.unwrap();
-        assert_eq!(told.facts.az, "ap-southeast-1b");
-        assert_eq!(told.facts.instance_type, "t3.medium");
-        assert_eq!(told.facts.private_ip.as_deref(), Some("172.31.25.27"));
-        assert_eq!(told.facts.lifecycle, "on-demand");
-        assert_eq!(told.facts.tags["eks:cluster-name"], "test");
-        assert_eq!(told.facts.tags["eks:nodegroup-name"], "test2");
-        assert_eq!(told.interfaces[0].0.as_str(), "eni-0b81851d495d06d0a");
-        assert!(told.interfaces[0].1.is_empty());
+        let details = instance.details.unwrap();
+        assert_eq!(details.facts.az, "ap-southeast-1b");
+        assert_eq!(details.facts.instance_type, "t3.medium");
+        assert_eq!(details.facts.private_ip.as_deref(), Some("172.31.25.27"));
+        assert_eq!(details.facts.lifecycle, "on-demand");
+        assert_eq!(details.facts.tags["eks:cluster-name"], "test");
+        assert_eq!(details.facts.tags["eks:nodegroup-name"], "test2");
+        assert_eq!(details.interfaces[0].0.as_str(), "eni-0b81851d495d06d0a");
+        assert!(details.interfaces[0].1.is_empty());
     }
 
     #[test]
@@ -286,17 +287,17 @@ mod tests {
         let launched = read(fixture(include_str!(
             "../../../../tests/fixtures/events/run-instances-fleet.json"
         )));
-        let told: Vec<_> = launched
+        let details: Vec<_> = launched
             .into_iter()
-            .map(|instance| instance.unwrap().told.unwrap().facts)
+            .map(|instance| instance.unwrap().details.unwrap().facts)
             .collect();
-        assert_eq!(told.len(), 3);
-        let ids: std::collections::BTreeSet<_> = told
+        assert_eq!(details.len(), 3);
+        let ids: std::collections::BTreeSet<_> = details
             .iter()
             .map(|facts| facts.instance_id.as_str())
             .collect();
         assert_eq!(ids.len(), 3);
-        assert!(told.iter().all(|facts| facts.lifecycle == "spot"));
+        assert!(details.iter().all(|facts| facts.lifecycle == "spot"));
     }
 
     #[test]
@@ -304,11 +305,11 @@ mod tests {
         let launched = read(fixture(include_str!(
             "../../../../tests/fixtures/events/run-instances-no-interface.json"
         )));
-        let told = launched[0].clone().unwrap().told.unwrap();
-        assert_eq!(told.facts.private_ip, None);
-        assert_eq!(told.facts.private_dns_name, None);
-        assert_eq!(told.interfaces, []);
-        assert!(told.facts.lacks(&["private_ip".to_owned()]));
+        let details = launched[0].clone().unwrap().details.unwrap();
+        assert_eq!(details.facts.private_ip, None);
+        assert_eq!(details.facts.private_dns_name, None);
+        assert_eq!(details.interfaces, []);
+        assert!(details.facts.lacks(&["private_ip".to_owned()]));
     }
 
     #[test]
@@ -316,10 +317,10 @@ mod tests {
         let launched = read(fixture(include_str!(
             "../../../../tests/fixtures/events/run-instances-ipv6-only.json"
         )));
-        let told = launched[0].clone().unwrap().told.unwrap();
-        assert_eq!(told.facts.private_ip, None);
+        let details = launched[0].clone().unwrap().details.unwrap();
+        assert_eq!(details.facts.private_ip, None);
         assert_eq!(
-            told.facts.ipv6_address.as_deref(),
+            details.facts.ipv6_address.as_deref(),
             Some("2406:da18:77c:6100:1f2e:3d4c:5b6a:7988")
         );
     }
@@ -340,15 +341,15 @@ mod tests {
         let mut event = one();
         let omitted = json!({"omitted": true, "originalSize": 119_898, "reason": "responseElements too large"});
         event["detail"]["responseElements"] = omitted;
-        let found = News::read(event.clone()).unwrap();
+        let found = LaunchEvent::read(event.clone()).unwrap();
         let wanted = Omitted {
             region: "ap-southeast-1".to_owned(),
             client_token: "fleet-1fb4718e-e78e-4e3e-0c18-ad80e56dbf97-0".to_owned(),
             at_least: 1,
         };
-        assert_eq!(found, News::Omitted(wanted));
+        assert_eq!(found, LaunchEvent::Omitted(wanted));
         event["detail"]["requestParameters"] = json!({"omitted": true});
-        let error = News::read(event).unwrap_err().to_string();
+        let error = LaunchEvent::read(event).unwrap_err().to_string();
         assert!(
             error.starts_with("event.detail.responseElements: CloudTrail left out"),
             "{error}"

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn other_news_is_told_apart_and_is_no_error() {
+    fn other_events_are_reported_as_other() {
         for (path, value, says) in [
             (
                 "/detail-type",

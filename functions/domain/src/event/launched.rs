@@ -15,12 +15,12 @@ pub struct LaunchedInstance {
     /// The region, from the envelope.
     pub region: String,
     /// What the event tells besides; nothing when it has to be looked up.
-    pub told: Option<Told>,
+    pub details: Option<LaunchDetails>,
 }
 
 /// What RunInstances answered of an instance: how it was at its launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct LaunchDetails {
     /// For the templates.
     pub facts: NodeFacts,
     /// The interfaces that it was launched with, and their tags.
@@ -29,7 +29,7 @@ pub struct Told {
 
 /// What an event is news of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum LaunchEvent {
     /// Instances of Auto Scaling groups were launched. One that cannot be read does not hide the others.
     Launched(Vec<Result<LaunchedInstance>>),
     /// Instances were launched, and the record is too large to hold them: they have to be found.

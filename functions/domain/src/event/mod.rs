@@ -8,4 +8,4 @@ pub mod launched;
 pub mod naming;
 
 pub use launch::{ADOPT, Event, Launch, LifecycleAction, OWN_SOURCE};
-pub use launched::{LaunchedInstance, News, Omitted, Told};
+pub use launched::{LaunchDetails, LaunchEvent, LaunchedInstance, Omitted};
