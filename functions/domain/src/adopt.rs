@@ -19,11 +19,11 @@ use crate::tags::own;
 
 /// How a node stands against a profile that covers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stand {
+pub enum AdoptionStatus {
     /// It has an interface of Hookline's at each slot's place.
     Wired,
     /// Some are missing, and their places are free.
-    Lacking,
+    Incomplete,
     /// A place is another's: an execution would fail by this.
     Occupied(Error),
 }
@@ -31,12 +31,12 @@ pub enum Stand {
 /// Looks how `instance` stands against `profile`. `attached` are the places where it has interfaces, whoever made them;
 /// `ours` those that Hookline has made for it, wherever they hang.
 #[must_use]
-pub fn stand<'a>(
+pub fn adoption_status<'a>(
     profile: &Profile,
     instance: &InstanceId,
     attached: &BTreeSet<AttachmentPoint>,
     ours: impl IntoIterator<Item = &'a Interface>,
-) -> Stand {
+) -> AdoptionStatus {
     let at_place: BTreeMap<AttachmentPoint, &Interface> = ours
         .into_iter()
         .filter(|interface| interface.is_on(instance))
@@ -58,7 +58,7 @@ pub fn stand<'a>(
             Some(interface) if is_of(interface, slot) => {}
             None if !attached.contains(&place) => lacking = true,
             Some(_) | None => {
-                return Stand::Occupied(Error::DeviceIndexTaken {
+                return AdoptionStatus::Occupied(Error::DeviceIndexTaken {
                     instance: instance.clone(),
                     device_index: slot.device_index,
                     network_card: slot.network_card,
@@ -67,8 +67,8 @@ pub fn stand<'a>(
         }
     }
     match lacking {
-        true => Stand::Lacking,
-        false => Stand::Wired,
+        true => AdoptionStatus::Incomplete,
+        false => AdoptionStatus::Wired,
     }
 }
 

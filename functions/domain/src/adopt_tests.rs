@@ -1,4 +1,4 @@
-//! How nodes stand, and the names and inputs of their executions.
+//! How nodes adoption_status, and the names and inputs of their executions.
 
 use serde_json::json;
 
@@ -48,7 +48,7 @@ fn ours(network: &str, device_index: u32) -> Interface {
 }
 
 /// How a node stands that has its primary interface, something at `others`, and interfaces of Hookline's.
-fn stands(others: &[u32], ours: &[Interface]) -> Stand {
+fn status_of(others: &[u32], ours: &[Interface]) -> AdoptionStatus {
     let attached = [0]
         .iter()
         .chain(others)
@@ -62,17 +62,20 @@ fn stands(others: &[u32], ours: &[Interface]) -> Stand {
             device_index,
         })
         .collect();
-    stand(&given().profile, &node(), &attached, ours)
+    adoption_status(&given().profile, &node(), &attached, ours)
 }
 
 #[test]
 fn a_node_is_wired_when_every_slot_has_its_interface() {
     let (first, second) = (ours("signaling", 1), ours("user-plane", 2));
-    assert_eq!(stands(&[], &[first.clone(), second.clone()]), Stand::Wired);
-    assert_eq!(stands(&[], &[first]), Stand::Lacking);
-    assert_eq!(stands(&[], &[]), Stand::Lacking);
+    assert_eq!(
+        status_of(&[], &[first.clone(), second.clone()]),
+        AdoptionStatus::Wired
+    );
+    assert_eq!(status_of(&[], &[first]), AdoptionStatus::Incomplete);
+    assert_eq!(status_of(&[], &[]), AdoptionStatus::Incomplete);
     // What others have elsewhere does not matter.
-    assert_eq!(stands(&[3, 4], &[second]), Stand::Lacking);
+    assert_eq!(status_of(&[3, 4], &[second]), AdoptionStatus::Incomplete);
 }
 
 #[test]
@@ -82,24 +85,27 @@ fn what_hangs_nowhere_or_on_another_does_not_count() {
     let mut elsewhere = ours("user-plane", 2);
     let other = "i-0fedcba9876543210".parse().unwrap();
     elsewhere.attachment.as_mut().unwrap().instance_id = Some(other);
-    assert_eq!(stands(&[], &[free, elsewhere]), Stand::Lacking);
+    assert_eq!(
+        status_of(&[], &[free, elsewhere]),
+        AdoptionStatus::Incomplete
+    );
 }
 
 #[test]
 fn a_place_that_is_anothers_is_said_by_name() {
-    let says = |stand: Stand| match stand {
-        Stand::Occupied(error) => (error.error_type(), error.to_string()),
+    let says = |status: AdoptionStatus| match status {
+        AdoptionStatus::Occupied(error) => (error.error_type(), error.to_string()),
         other => panic!("{other:?}"),
     };
     // Somebody else's, though the other slot is served.
-    let (name, words) = says(stands(&[2], &[ours("signaling", 1)]));
+    let (name, words) = says(status_of(&[2], &[ours("signaling", 1)]));
     assert_eq!(name, "Hookline.DeviceIndexTaken");
     assert!(
         words.contains("device index 2 of network card 0"),
         "{words}"
     );
     // Hookline's own, of another network.
-    let (name, _) = says(stands(&[], &[ours("user-plane", 1)]));
+    let (name, _) = says(status_of(&[], &[ours("user-plane", 1)]));
     assert_eq!(name, "Hookline.DeviceIndexTaken");
 }
 

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::reconcile::{Left, listed, read_profiles, until};
 use super::{Context, write};
-use hookline_domain::adopt::{Stand, input, stand};
+use hookline_domain::adopt::{AdoptionStatus, adoption_status, input};
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::execution::names::{MAX_ADOPTIONS, StateMachine, adoption_name};
 use hookline_domain::ids::InstanceId;
@@ -210,10 +210,10 @@ impl<'a> Round<'a> {
         for given in covering {
             let ours = ours.iter().copied();
             let attached = instance.attached.keys().copied().collect();
-            match stand(&given.profile, id, &attached, ours) {
-                Stand::Wired => {}
-                Stand::Lacking => lacking.push((member, *given)),
-                Stand::Occupied(error) => {
+            match adoption_status(&given.profile, id, &attached, ours) {
+                AdoptionStatus::Wired => {}
+                AdoptionStatus::Incomplete => lacking.push((member, *given)),
+                AdoptionStatus::Occupied(error) => {
                     occupied = true;
                     report.left(id, error);
                 }
