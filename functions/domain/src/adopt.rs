@@ -14,7 +14,7 @@ use crate::ids::InstanceId;
 use crate::instance::AttachmentPoint;
 use crate::interface::Interface;
 use crate::profile::{Profile, Slot};
-use crate::reconcile::{Given, Member};
+use crate::reconcile::{Member, ProfileInput};
 use crate::tags::own;
 
 /// How a node stands against a profile that covers it.
@@ -79,10 +79,10 @@ fn is_of(interface: &Interface, slot: &Slot) -> bool {
 /// The input of an execution: an event of Hookline's own, and the profile as it was given. `name` is the execution's, `time`
 /// the round's as RFC 3339.
 #[must_use]
-pub fn input(
+pub fn execution_input(
     machine: &StateMachine,
     member: &Member,
-    given: &Given,
+    input: &ProfileInput,
     name: &str,
     time: &str,
 ) -> Value {
@@ -101,7 +101,7 @@ pub fn input(
                 "EC2InstanceId": member.instance,
             },
         },
-        "profile": given.value,
+        "profile": input.value,
     })
 }
 

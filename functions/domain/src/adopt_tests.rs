@@ -14,8 +14,8 @@ fn node() -> InstanceId {
     NODE.parse().unwrap()
 }
 
-fn given() -> Given {
-    Given {
+fn input() -> ProfileInput {
+    ProfileInput {
         value: profile(),
         profile: Profile::read(profile()).unwrap(),
     }
@@ -62,7 +62,7 @@ fn status_of(others: &[u32], ours: &[Interface]) -> AdoptionStatus {
             device_index,
         })
         .collect();
-    adoption_status(&given().profile, &node(), &attached, ours)
+    adoption_status(&input().profile, &node(), &attached, ours)
 }
 
 #[test]
@@ -111,12 +111,12 @@ fn a_place_that_is_anothers_is_said_by_name() {
 
 #[test]
 fn a_name_tells_its_instance_and_differs_by_profile_and_number() {
-    let given = given();
-    let name = adoption_name(&node(), &given.profile.name, 1);
+    let input = input();
+    let name = adoption_name(&node(), &input.profile.name, 1);
     assert!(name.len() <= 80, "{name}");
     assert_eq!(instance_of_name(&name), Some(node()));
-    assert_ne!(name, adoption_name(&node(), &given.profile.name, 2));
-    let mut other = given.clone();
+    assert_ne!(name, adoption_name(&node(), &input.profile.name, 2));
+    let mut other = input.clone();
     other.profile.name = "Zürich *".to_owned();
     let of_other = adoption_name(&node(), &other.profile.name, 1);
     assert_ne!(name, of_other);
@@ -144,11 +144,11 @@ fn the_input_is_an_adoption_with_the_profile_as_it_was_given() {
         group: "upf".to_owned(),
         group_arn: "arn:group".to_owned(),
     };
-    let given = given();
-    let input = input(&machine, &member, &given, "n", "2026-01-02T03:04:05Z");
-    assert_eq!(input["profile"], given.value);
-    assert_eq!(input["event"]["resources"], json!(["arn:group"]));
-    let launch = Event::read_launch(input["event"].clone()).unwrap();
+    let input = input();
+    let execution_input = execution_input(&machine, &member, &input, "n", "2026-01-02T03:04:05Z");
+    assert_eq!(execution_input["profile"], input.value);
+    assert_eq!(execution_input["event"]["resources"], json!(["arn:group"]));
+    let launch = Event::read_launch(execution_input["event"].clone()).unwrap();
     assert_eq!((launch.instance_id, launch.action), (node(), None));
     assert_eq!(launch.region, "us-west-2");
     assert_eq!(launch.group, "upf");

@@ -13,14 +13,14 @@ use tracing::{info, warn};
 
 use super::reconcile::{Left, listed, read_profiles, until};
 use super::{Context, write};
-use hookline_domain::adopt::{AdoptionStatus, adoption_status, input};
+use hookline_domain::adopt::{AdoptionStatus, adoption_status, execution_input};
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::execution::names::{MAX_ADOPTIONS, StateMachine, adoption_name};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
 use hookline_domain::parse::from_value;
-use hookline_domain::reconcile::{Given, Groups, Member, groups};
+use hookline_domain::reconcile::{Groups, Member, ProfileInput, groups};
 use hookline_domain::tags::own;
 use hookline_domain::time::rfc3339;
 
@@ -120,11 +120,11 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
 struct Round<'a> {
     context: &'a Context,
     machine: &'a StateMachine,
-    profiles: &'a [Given],
+    profiles: &'a [ProfileInput],
 }
 
 /// A node, and a profile that covers it and by which it lacks interfaces.
-type Lacking<'a> = (&'a Member, &'a Given);
+type Lacking<'a> = (&'a Member, &'a ProfileInput);
 
 impl<'a> Round<'a> {
     /// The instances in service, of the groups that a profile may cover.
@@ -184,10 +184,10 @@ impl<'a> Round<'a> {
     }
 
     /// The profiles that cover a node.
-    fn covering(&self, member: &Member, tags: &BTreeMap<String, String>) -> Vec<&'a Given> {
+    fn covering(&self, member: &Member, tags: &BTreeMap<String, String>) -> Vec<&'a ProfileInput> {
         self.profiles
             .iter()
-            .filter(|given| given.profile.selector.covers(&member.group, tags))
+            .filter(|input| input.profile.selector.covers(&member.group, tags))
             .collect()
     }
 
@@ -196,7 +196,7 @@ impl<'a> Round<'a> {
         &self,
         member: &'a Member,
         instance: &Instance,
-        covering: &[&'a Given],
+        covering: &[&'a ProfileInput],
         ours: &[&Interface],
         report: &mut Report,
     ) -> Vec<Lacking<'a>> {
@@ -207,12 +207,12 @@ impl<'a> Round<'a> {
         }
         let mut lacking = Vec::new();
         let mut occupied = false;
-        for given in covering {
+        for input in covering {
             let ours = ours.iter().copied();
             let attached = instance.attached.keys().copied().collect();
-            match adoption_status(&given.profile, id, &attached, ours) {
+            match adoption_status(&input.profile, id, &attached, ours) {
                 AdoptionStatus::Wired => {}
-                AdoptionStatus::Incomplete => lacking.push((member, *given)),
+                AdoptionStatus::Incomplete => lacking.push((member, *input)),
                 AdoptionStatus::Occupied(error) => {
                     occupied = true;
                     report.left(id, error);
@@ -240,10 +240,10 @@ impl<'a> Round<'a> {
                 some.iter().map(|(member, _)| &member.instance).collect();
             let ids: Vec<&InstanceId> = ids.into_iter().collect();
             let marked = self.context.aws.mark_adopted(&ids, self.context.now).await;
-            for (member, given) in some {
+            for (member, input) in some {
                 let instance = &member.instance;
                 let started = match &marked {
-                    Ok(()) => self.start(member, given).await,
+                    Ok(()) => self.start(member, input).await,
                     Err(error) => Err(error.clone()),
                 };
                 match started {
@@ -259,13 +259,17 @@ impl<'a> Round<'a> {
     }
 
     /// Starts an execution by the first name that was not used yet; gives why not, when there is a reason.
-    async fn start(&self, member: &Member, given: &Given) -> Result<Option<String>, Error> {
+    async fn start(&self, member: &Member, input: &ProfileInput) -> Result<Option<String>, Error> {
         let aws = &self.context.aws;
         let time = rfc3339(self.context.now);
         for n in 1..=MAX_ADOPTIONS {
-            let name = adoption_name(&member.instance, &given.profile.name, n);
-            let input = input(self.machine, member, given, &name, &time).to_string();
-            if aws.start_execution(self.machine, &name, input).await? {
+            let name = adoption_name(&member.instance, &input.profile.name, n);
+            let execution_input =
+                execution_input(self.machine, member, input, &name, &time).to_string();
+            if aws
+                .start_execution(self.machine, &name, execution_input)
+                .await?
+            {
                 info!(instance = %member.instance, execution = name, "started");
                 return Ok(None);
             }

@@ -26,7 +26,7 @@ use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::parse::from_value;
 use hookline_domain::profile::Profile;
-use hookline_domain::reconcile::{Ended, Given, Limits};
+use hookline_domain::reconcile::{Ended, Limits, ProfileInput};
 
 /// The constant input of the schedule's target.
 #[derive(Debug, Deserialize)]
@@ -212,11 +212,11 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
 }
 
 /// One profile that is wrong must not stop the others.
-pub(super) fn read_profiles(values: Vec<Value>, refused: &mut Vec<Left>) -> Vec<Given> {
+pub(super) fn read_profiles(values: Vec<Value>, refused: &mut Vec<Left>) -> Vec<ProfileInput> {
     let mut profiles = Vec::new();
     for (n, value) in values.into_iter().enumerate() {
         match Profile::read(value.clone()) {
-            Ok(profile) => profiles.push(Given { value, profile }),
+            Ok(profile) => profiles.push(ProfileInput { value, profile }),
             Err(error) => {
                 warn!(profile = n, %error, "profile refused");
                 refused.push(Left {

@@ -37,7 +37,7 @@ pub struct Facts {
 
 /// A profile that reconcile was given, as it came and as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct ProfileInput {
     /// What an execution gets in its input: the same as by the rule's target.
     pub value: Value,
     /// The same, read.
@@ -57,9 +57,9 @@ pub enum Groups {
 
 /// The groups that `profiles` may cover instances of.
 #[must_use]
-pub fn groups<'a>(profiles: impl IntoIterator<Item = &'a Given>) -> Groups {
-    profiles.into_iter().fold(Groups::None, |groups, given| {
-        match (groups, &given.profile.selector) {
+pub fn groups<'a>(profiles: impl IntoIterator<Item = &'a ProfileInput>) -> Groups {
+    profiles.into_iter().fold(Groups::None, |groups, input| {
+        match (groups, &input.profile.selector) {
             (Groups::All, _) | (_, Selector::Tag(_)) => Groups::All,
             (Groups::None, Selector::AutoScalingGroupNames(names)) => Groups::Named(names.clone()),
             (Groups::Named(mut all), Selector::AutoScalingGroupNames(names)) => {
@@ -78,7 +78,7 @@ pub struct Candidate<'a> {
     /// In seconds since the epoch.
     pub launched_at: i64,
     /// The profile that covers it.
-    pub given: &'a Given,
+    pub input: &'a ProfileInput,
 }
 
 /// The launches that nobody works on: covered by a profile whose hook is Hookline's to complete, old enough, and not in
@@ -87,7 +87,7 @@ pub struct Candidate<'a> {
 pub fn candidates<'a>(
     waiting: &'a [Member],
     facts: &BTreeMap<InstanceId, Facts>,
-    profiles: &'a [Given],
+    profiles: &'a [ProfileInput],
     in_work: &BTreeSet<InstanceId>,
     now: i64,
     limits: Limits,
@@ -103,8 +103,8 @@ pub fn candidates<'a>(
             continue;
         }
         let mut hooks = BTreeSet::new();
-        for given in profiles {
-            let Profile { hook, selector, .. } = &given.profile;
+        for input in profiles {
+            let Profile { hook, selector, .. } = &input.profile;
             if hook.complete
                 && selector.covers(&waiting.group, &facts.tags)
                 && hooks.insert(&hook.name)
@@ -112,7 +112,7 @@ pub fn candidates<'a>(
                 found.push(Candidate {
                     waiting,
                     launched_at: facts.launched_at,
-                    given,
+                    input,
                 });
             }
         }
@@ -126,15 +126,15 @@ pub fn candidates<'a>(
 pub fn overdue(
     waiting: &[Member],
     facts: &BTreeMap<InstanceId, Facts>,
-    profiles: &[Given],
+    profiles: &[ProfileInput],
     now: i64,
     limits: Limits,
 ) -> Vec<InstanceId> {
     let late = |waiting: &&Member| {
         facts.get(&waiting.instance).is_some_and(|facts| {
             now.saturating_sub(facts.launched_at) > limits.overdue_seconds
-                && profiles.iter().any(|given| {
-                    let Profile { hook, selector, .. } = &given.profile;
+                && profiles.iter().any(|input| {
+                    let Profile { hook, selector, .. } = &input.profile;
                     hook.complete && selector.covers(&waiting.group, &facts.tags)
                 })
         })
@@ -175,7 +175,7 @@ pub fn after(status: &str, error: Option<&str>) -> Next {
 ///
 /// `time` is the launch's, as RFC 3339.
 #[must_use]
-pub fn event(machine: &StateMachine, waiting: &Member, hook: &str, time: &str) -> Value {
+pub fn launch_event(machine: &StateMachine, waiting: &Member, hook: &str, time: &str) -> Value {
     json!({
         "version": "0",
         "id": execution_name(&waiting.instance, hook),

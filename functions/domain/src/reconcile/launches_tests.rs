@@ -14,10 +14,10 @@ fn waiting(id: &str) -> Member {
     }
 }
 
-fn given(change: impl FnOnce(&mut Value)) -> Given {
+fn input(change: impl FnOnce(&mut Value)) -> ProfileInput {
     let mut value = profile();
     change(&mut value);
-    Given {
+    ProfileInput {
         profile: Profile::read(value.clone()).unwrap(),
         value,
     }
@@ -25,7 +25,7 @@ fn given(change: impl FnOnce(&mut Value)) -> Given {
 
 const A: &str = "i-0123456789abcdef0";
 
-fn found(profiles: &[Given], in_work: &[&str], age: i64) -> usize {
+fn found(profiles: &[ProfileInput], in_work: &[&str], age: i64) -> usize {
     let waiting = [waiting(A)];
     let facts = Facts {
         launched_at: 1000,
@@ -46,7 +46,7 @@ fn found(profiles: &[Given], in_work: &[&str], age: i64) -> usize {
 
 #[test]
 fn a_launch_that_nobody_works_on_is_found_after_two_minutes() {
-    let profiles = [given(|_| {})];
+    let profiles = [input(|_| {})];
     assert_eq!(found(&profiles, &[], 119), 0);
     assert_eq!(found(&profiles, &[], 120), 1);
     assert_eq!(found(&profiles, &["i-00000000"], 120), 1);
@@ -56,18 +56,18 @@ fn a_launch_that_nobody_works_on_is_found_after_two_minutes() {
 
 #[test]
 fn only_hooks_of_ours_in_covered_groups_and_each_once() {
-    let foreign = given(|p| p["hook"]["complete"] = json!(false));
-    let elsewhere = given(|p| p["selector"] = json!({"autoScalingGroupNames": ["smf"]}));
-    let by_tag = given(|p| p["selector"] = json!({"tag": {"key": "multus"}}));
-    let other_hook = given(|p| p["hook"]["name"] = json!("second"));
+    let foreign = input(|p| p["hook"]["complete"] = json!(false));
+    let elsewhere = input(|p| p["selector"] = json!({"autoScalingGroupNames": ["smf"]}));
+    let by_tag = input(|p| p["selector"] = json!({"tag": {"key": "multus"}}));
+    let other_hook = input(|p| p["hook"]["name"] = json!("second"));
     assert_eq!(found(&[foreign, elsewhere], &[], 500), 0);
-    assert_eq!(found(&[by_tag.clone(), given(|_| {})], &[], 500), 1);
+    assert_eq!(found(&[by_tag.clone(), input(|_| {})], &[], 500), 1);
     assert_eq!(found(&[by_tag, other_hook], &[], 500), 2);
 }
 
 #[test]
 fn an_instance_that_ec2_does_not_show_is_left_for_later() {
-    let profiles = [given(|_| {})];
+    let profiles = [input(|_| {})];
     let waiting = [waiting(A)];
     let none = candidates(
         &waiting,
@@ -84,7 +84,7 @@ fn an_instance_that_ec2_does_not_show_is_left_for_later() {
 fn the_made_up_event_is_a_launch() {
     let machine = StateMachine::read(MACHINE).unwrap();
     let waiting = waiting(A);
-    let event = event(
+    let event = launch_event(
         &machine,
         &waiting,
         "hookline-launch",
@@ -147,12 +147,13 @@ fn a_launch_is_overdue_after_its_hooks_heartbeat_timeout() {
     };
     let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
     let limits = Limits::default();
-    let at = |profiles: &[Given], now| overdue(&waiting, &facts, profiles, now, limits).len();
-    let profiles = [given(|_| {}), given(|_| {})];
+    let at =
+        |profiles: &[ProfileInput], now| overdue(&waiting, &facts, profiles, now, limits).len();
+    let profiles = [input(|_| {}), input(|_| {})];
     assert_eq!(at(&profiles, 2800), 0);
     assert_eq!(at(&profiles, 2801), 1);
     assert_eq!(at(&[], 2801), 0);
-    let theirs = given(|p| p["hook"]["complete"] = json!(false));
+    let theirs = input(|p| p["hook"]["complete"] = json!(false));
     assert_eq!(at(&[theirs], 2801), 0);
     // EC2 does not show the instance yet.
     assert_eq!(

@@ -5,6 +5,7 @@ pub mod limits;
 pub mod orphans;
 
 pub use launches::{
-    Candidate, Ended, Facts, Given, Groups, Member, Next, after, candidates, event, groups, overdue,
+    Candidate, Ended, Facts, Groups, Member, Next, ProfileInput, after, candidates, groups,
+    launch_event, overdue,
 };
 pub use limits::Limits;

@@ -139,7 +139,7 @@ async fn release(
                 info!(instance = %instance, interfaces = interfaces.len(), "still detaching");
             }
             Err(error) => {
-                warn!(instance = %instance, %error, "given up, and not all of it released");
+                warn!(instance = %instance, %error, "input up, and not all of it released");
                 report.left(instance, error);
                 return;
             }

@@ -13,7 +13,8 @@ use hookline_domain::error::Result;
 use hookline_domain::execution::names::{StateMachine, execution_name};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{
-    Candidate, Given, Groups, Limits, Member, Next, after, candidates, event, groups, overdue,
+    Candidate, Groups, Limits, Member, Next, ProfileInput, after, candidates, groups, launch_event,
+    overdue,
 };
 use hookline_domain::time::rfc3339;
 
@@ -24,13 +25,13 @@ const WAITING: &str = "Pending:Wait";
 pub(super) struct Scope<'a> {
     pub(super) context: &'a Context,
     pub(super) machine: &'a StateMachine,
-    pub(super) profiles: &'a [Given],
+    pub(super) profiles: &'a [ProfileInput],
     pub(super) limits: Limits,
 }
 
 /// The instances that wait at a launch hook, in the groups that a profile may cover.
-pub(super) async fn waiting(context: &Context, profiles: &[Given]) -> Result<Vec<Member>> {
-    let ours = profiles.iter().filter(|given| given.profile.hook.complete);
+pub(super) async fn waiting(context: &Context, profiles: &[ProfileInput]) -> Result<Vec<Member>> {
+    let ours = profiles.iter().filter(|input| input.profile.hook.complete);
     match groups(ours) {
         Groups::None => Ok(Vec::new()),
         Groups::Named(names) => context.aws.members(Some(&names), WAITING).await,
@@ -83,13 +84,13 @@ impl Scope<'_> {
     }
 
     async fn see_to(&self, candidate: Candidate<'_>, report: &mut Report) -> Result<()> {
-        let Candidate { waiting, given, .. } = candidate;
-        let (aws, hook) = (&self.context.aws, &given.profile.hook.name);
+        let Candidate { waiting, input, .. } = candidate;
+        let (aws, hook) = (&self.context.aws, &input.profile.hook.name);
         let instance = &waiting.instance;
         let time = rfc3339(candidate.launched_at);
-        let input = json!({
-            "event": event(self.machine, waiting, hook, &time),
-            "profile": given.value,
+        let execution_input = json!({
+            "event": launch_event(self.machine, waiting, hook, &time),
+            "profile": input.value,
         });
         let name = execution_name(instance, hook);
         let arn = self.machine.execution(&name);
@@ -101,7 +102,7 @@ impl Scope<'_> {
                 }
                 Next::GiveUp => {
                     warn!(instance = %instance, execution = arn, status = execution.status, "its execution ended without a verdict");
-                    give_up(self.context, instance, input, report).await
+                    give_up(self.context, instance, execution_input, report).await
                 }
             };
         }
@@ -113,7 +114,7 @@ impl Scope<'_> {
             return Ok(());
         }
         if aws
-            .start_execution(self.machine, &name, input.to_string())
+            .start_execution(self.machine, &name, execution_input.to_string())
             .await?
         {
             warn!(instance = %instance, auto_scaling_group = group, execution = arn, "its event was lost: started");
