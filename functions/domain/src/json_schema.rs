@@ -4,7 +4,7 @@
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::quotas::{LONGEST_TAG_KEY, LONGEST_TAG_VALUE, MOST_TAGS, OWN_TAGS};
+use crate::quotas::{MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH, MAX_TAGS, OWN_TAGS};
 use crate::tags::own;
 
 /// The form of a text without control characters (Unicode's category Cc, as `char::is_control`). JSON Schema takes
@@ -17,7 +17,7 @@ fn tag_keys() -> Schema {
     json_schema!({
         "type": "string",
         "minLength": 1,
-        "maxLength": LONGEST_TAG_KEY,
+        "maxLength": MAX_TAG_KEY_LENGTH,
         "not": {"anyOf": [
             {"pattern": format!("^({reserved})")},
             {"const": own::NO_MANAGE},
@@ -37,17 +37,17 @@ fn any_case(text: &str) -> String {
 
 /// Tags of one kind of resource. A value is a template; what it renders to is checked when it is rendered.
 pub(crate) fn templates(schema: &mut Schema) {
-    schema.insert("maxProperties".to_owned(), json!(MOST_TAGS));
+    schema.insert("maxProperties".to_owned(), json!(MAX_TAGS));
     schema.insert("propertyNames".to_owned(), tag_keys().into());
 }
 
 /// The tags of an interface, beside which there are Hookline's own.
 pub(crate) fn interface_tags(schema: &mut Schema) {
-    schema.insert("maxProperties".to_owned(), json!(MOST_TAGS - OWN_TAGS));
+    schema.insert("maxProperties".to_owned(), json!(MAX_TAGS - OWN_TAGS));
     schema.insert("propertyNames".to_owned(), tag_keys().into());
     schema.insert(
         "additionalProperties".to_owned(),
-        json!({"type": "string", "maxLength": LONGEST_TAG_VALUE, "pattern": PRINTABLE}),
+        json!({"type": "string", "maxLength": MAX_TAG_VALUE_LENGTH, "pattern": PRINTABLE}),
     );
 }
 

@@ -132,11 +132,11 @@ impl Report {
 
 /// A list for a log field, which CloudWatch cuts at some length: the first ones say what it is about.
 pub(super) fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
-    const MOST: usize = 50;
+    const MAX_LISTED: usize = 50;
     let mut items = items.into_iter();
     let mut texts: Vec<String> = items
         .by_ref()
-        .take(MOST)
+        .take(MAX_LISTED)
         .map(|item| item.to_string())
         .collect();
     let more = items.count();

@@ -14,7 +14,7 @@ use super::envelope::{Envelope, cut};
 use crate::error::{Error, Input, Result};
 use crate::ids::InstanceId;
 use crate::parse::from_value;
-use crate::quotas::LONGEST_NAME;
+use crate::quotas::MAX_NAME_LENGTH;
 
 const SOURCE: &str = "aws.autoscaling";
 const DETAIL_TYPE: &str = "EC2 Instance-launch Lifecycle Action";
@@ -186,13 +186,13 @@ impl Event {
 
 fn check_name(field: &str, name: &str) -> Result<()> {
     let length = name.chars().count();
-    if (1..=LONGEST_NAME).contains(&length) {
+    if (1..=MAX_NAME_LENGTH).contains(&length) {
         return Ok(());
     }
     Err(Error::invalid(
         Input::Event,
         format!("event.detail.{field}"),
-        format!("{length} characters long, expected 1 to {LONGEST_NAME}"),
+        format!("{length} characters long, expected 1 to {MAX_NAME_LENGTH}"),
         "Start the execution with the EventBridge event as it was delivered, under `event`",
     ))
 }

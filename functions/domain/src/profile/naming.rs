@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::types::Selector;
 use crate::json_schema::{self, PRINTABLE};
-use crate::quotas::LONGEST_LABEL;
+use crate::quotas::MAX_LABEL_LENGTH;
 use crate::tags::own::Tags;
 use crate::tags::preset::NamePreset;
 use crate::tags::rules::{ExistingTags, TagRules};
@@ -18,7 +18,7 @@ use crate::tags::rules::{ExistingTags, TagRules};
 #[schemars(description = "What the nodes of a selector are called and tagged (docs/naming.md).")]
 pub struct NamingProfile {
     /// A name for people: logs carry it.
-    #[schemars(length(min = 1, max = LONGEST_LABEL), regex(pattern = PRINTABLE))]
+    #[schemars(length(min = 1, max = MAX_LABEL_LENGTH), regex(pattern = PRINTABLE))]
     pub name: String,
     /// Which nodes this profile is for.
     pub selector: Selector,

@@ -14,8 +14,8 @@ use crate::addresses::range::AddressRange;
 use crate::ids::{SecurityGroupId, SubnetId};
 use crate::json_schema::{self, PRINTABLE};
 use crate::quotas::{
-    LONGEST_DESCRIPTION, LONGEST_LABEL, LONGEST_NAME, LONGEST_TAG_KEY, MOST_COUNT,
-    MOST_SECURITY_GROUPS, MOST_SLOTS, MOST_SUBNETS,
+    MAX_COUNT, MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH, MAX_NAME_LENGTH, MAX_SECURITY_GROUPS,
+    MAX_SLOTS, MAX_SUBNETS, MAX_TAG_KEY_LENGTH,
 };
 use crate::tags::preset::NamePreset;
 use crate::tags::rules::{ExistingTags, TagRules};
@@ -26,7 +26,7 @@ use crate::tags::rules::{ExistingTags, TagRules};
 #[schemars(description = "What a node of one Auto Scaling group must get (docs/profile.md).")]
 pub struct Profile {
     /// A name for people: logs and tags carry it.
-    #[schemars(length(min = 1, max = LONGEST_LABEL), regex(pattern = PRINTABLE))]
+    #[schemars(length(min = 1, max = MAX_LABEL_LENGTH), regex(pattern = PRINTABLE))]
     pub name: String,
     /// Which nodes this profile is for.
     pub selector: Selector,
@@ -51,11 +51,11 @@ pub struct Profile {
     pub existing_tags: ExistingTags,
     /// The security groups of every slot that names none of its own.
     #[serde(default)]
-    #[schemars(length(max = MOST_SECURITY_GROUPS))]
+    #[schemars(length(max = MAX_SECURITY_GROUPS))]
     pub security_group_ids: Vec<SecurityGroupId>,
     /// The interfaces that a node gets. None at all is a profile that only names and tags.
     #[serde(default)]
-    #[schemars(length(max = MOST_SLOTS))]
+    #[schemars(length(max = MAX_SLOTS))]
     pub slots: Vec<Slot>,
     /// EC2's rates for the account, where they are not those that it publishes. Launches begin at these.
     #[serde(default)]
@@ -71,7 +71,7 @@ pub enum Selector {
     AutoScalingGroupNames(
         #[schemars(
             length(min = 1),
-            inner(length(min = 1, max = LONGEST_NAME), regex(pattern = PRINTABLE)),
+            inner(length(min = 1, max = MAX_NAME_LENGTH), regex(pattern = PRINTABLE)),
             // A name that is there twice does no harm, and is not refused.
             transform = json_schema::repeats_allowed
         )]
@@ -86,7 +86,7 @@ pub enum Selector {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TagSelector {
     /// The tag's key.
-    #[schemars(length(min = 1, max = LONGEST_TAG_KEY), regex(pattern = PRINTABLE))]
+    #[schemars(length(min = 1, max = MAX_TAG_KEY_LENGTH), regex(pattern = PRINTABLE))]
     pub key: String,
     /// The tag's value; any value when absent.
     pub value: Option<String>,
@@ -97,7 +97,7 @@ pub struct TagSelector {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hook {
     /// The hook's name. An event of another hook is not for this profile.
-    #[schemars(length(min = 1, max = LONGEST_NAME), regex(pattern = PRINTABLE))]
+    #[schemars(length(min = 1, max = MAX_NAME_LENGTH), regex(pattern = PRINTABLE))]
     pub name: String,
     /// Whether the hook is ours to complete. `false` for a hook that somebody else completes, such as the
     /// `Launch-LC-Hook` of EKS managed node groups.
@@ -110,20 +110,20 @@ pub struct Hook {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Slot {
     /// The logical network, as `signaling`. Unique in a profile.
-    #[schemars(length(min = 1, max = LONGEST_LABEL), regex(pattern = PRINTABLE))]
+    #[schemars(length(min = 1, max = MAX_LABEL_LENGTH), regex(pattern = PRINTABLE))]
     pub network: String,
     /// The device index, 1 or more: index 0 is the instance's primary interface. Unique on its network card.
-    #[schemars(range(min = 1, max = MOST_COUNT))]
+    #[schemars(range(min = 1, max = MAX_COUNT))]
     pub device_index: u32,
     /// The network card, on instance types that have several.
     #[serde(default)]
-    #[schemars(range(max = MOST_COUNT))]
+    #[schemars(range(max = MAX_COUNT))]
     pub network_card: u32,
     /// Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is full.
-    #[schemars(length(min = 1, max = MOST_SUBNETS), extend("uniqueItems" = true))]
+    #[schemars(length(min = 1, max = MAX_SUBNETS), extend("uniqueItems" = true))]
     pub subnet_ids: Vec<SubnetId>,
     /// The security groups of this slot; the profile's when absent.
-    #[schemars(length(min = 1, max = MOST_SECURITY_GROUPS))]
+    #[schemars(length(min = 1, max = MAX_SECURITY_GROUPS))]
     pub security_group_ids: Option<Vec<SecurityGroupId>>,
     /// How the IPv4 addresses are chosen.
     #[serde(default)]
@@ -133,11 +133,11 @@ pub struct Slot {
     pub excluded_ranges: Vec<AddressRange>,
     /// The number of secondary private IPv4 addresses.
     #[serde(default)]
-    #[schemars(range(max = MOST_COUNT))]
+    #[schemars(range(max = MAX_COUNT))]
     pub secondary_private_addresses: u32,
     /// The number of /28 IPv4 prefixes. Not together with secondary addresses.
     #[serde(default)]
-    #[schemars(range(max = MOST_COUNT))]
+    #[schemars(range(max = MAX_COUNT))]
     pub prefixes: u32,
     /// Whether the interface gets an IPv6 address, and how it is chosen.
     #[serde(default)]
@@ -146,7 +146,7 @@ pub struct Slot {
     #[serde(default = "yes")]
     pub source_dest_check: bool,
     /// The interface's description; made from the node and the network when absent.
-    #[schemars(length(max = LONGEST_DESCRIPTION))]
+    #[schemars(length(max = MAX_DESCRIPTION_LENGTH))]
     pub description: Option<String>,
     /// More tags for the interface.
     #[serde(default)]

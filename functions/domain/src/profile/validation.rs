@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::naming::NamingProfile;
-use super::request_rates::{MOST_TOKENS, RequestRates, TokenBucket};
+use super::request_rates::{MAX_TOKENS, RequestRates, TokenBucket};
 use super::types::{Addressing, Ipv6, Profile, Selector, Slot};
 use crate::error::{Error, Input, Result};
 use crate::parse::from_value;
 use crate::quotas::{
-    LONGEST_DESCRIPTION, LONGEST_LABEL, LONGEST_NAME, LONGEST_TAG_KEY, MOST_COUNT,
-    MOST_SECURITY_GROUPS, MOST_SLOTS, MOST_SUBNETS,
+    MAX_COUNT, MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH, MAX_NAME_LENGTH, MAX_SECURITY_GROUPS,
+    MAX_SLOTS, MAX_SUBNETS, MAX_TAG_KEY_LENGTH,
 };
 
 impl Profile {
@@ -43,15 +43,15 @@ impl NamingProfile {
 
 /// Checks every rule.
 fn profile(profile: &Profile) -> Result<()> {
-    name("profile.name", &profile.name, LONGEST_LABEL)?;
-    name("profile.hook.name", &profile.hook.name, LONGEST_NAME)?;
+    name("profile.name", &profile.name, MAX_LABEL_LENGTH)?;
+    name("profile.hook.name", &profile.hook.name, MAX_NAME_LENGTH)?;
     selector(&profile.selector)?;
     tags::tag_rules(&profile.tag_rules())?;
     security_groups("profile.securityGroupIds", profile.security_group_ids.len())?;
-    if profile.slots.len() > MOST_SLOTS {
+    if profile.slots.len() > MAX_SLOTS {
         return Err(invalid(
             "profile.slots",
-            format!("{} slots, at most {MOST_SLOTS}", profile.slots.len()),
+            format!("{} slots, at most {MAX_SLOTS}", profile.slots.len()),
             "Remove slots: no instance type has so many interfaces",
         ));
     }
@@ -93,7 +93,7 @@ fn profile(profile: &Profile) -> Result<()> {
 }
 
 fn slot(at: &str, slot: &Slot) -> Result<()> {
-    name(&format!("{at}.network"), &slot.network, LONGEST_LABEL)?;
+    name(&format!("{at}.network"), &slot.network, MAX_LABEL_LENGTH)?;
     if slot.device_index == 0 {
         return Err(invalid(
             format!("{at}.deviceIndex"),
@@ -110,10 +110,10 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
         ),
         ("prefixes", slot.prefixes),
     ] {
-        if found > MOST_COUNT {
+        if found > MAX_COUNT {
             return Err(invalid(
                 format!("{at}.{field}"),
-                format!("{found} is more than {MOST_COUNT}"),
+                format!("{found} is more than {MAX_COUNT}"),
                 "Use a number that an instance type has room for",
             ));
         }
@@ -127,11 +127,11 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
         ));
     }
     let mut seen = BTreeSet::new();
-    if slot.subnet_ids.is_empty() || slot.subnet_ids.len() > MOST_SUBNETS {
+    if slot.subnet_ids.is_empty() || slot.subnet_ids.len() > MAX_SUBNETS {
         return Err(invalid(
             format!("{at}.subnetIds"),
             format!(
-                "{} subnets, expected 1 to {MOST_SUBNETS}",
+                "{} subnets, expected 1 to {MAX_SUBNETS}",
                 slot.subnet_ids.len()
             ),
             "Name the subnets of this network, at least one for each AZ of the group",
@@ -156,11 +156,11 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
         ));
     }
     if let Some(description) = &slot.description
-        && description.chars().count() > LONGEST_DESCRIPTION
+        && description.chars().count() > MAX_DESCRIPTION_LENGTH
     {
         return Err(invalid(
             format!("{at}.description"),
-            format!("longer than {LONGEST_DESCRIPTION} characters"),
+            format!("longer than {MAX_DESCRIPTION_LENGTH} characters"),
             "Shorten it",
         ));
     }
@@ -180,10 +180,10 @@ fn request_rates(rates: &RequestRates) -> Result<()> {
             ("capacity", capacity),
             ("refillPerSecond", refill_per_second),
         ] {
-            if !(1..=MOST_TOKENS).contains(&found) {
+            if !(1..=MAX_TOKENS).contains(&found) {
                 return Err(invalid(
                     format!("profile.requestRates.{bucket}.{field}"),
-                    format!("{found}, expected 1 to {MOST_TOKENS}"),
+                    format!("{found}, expected 1 to {MAX_TOKENS}"),
                     "Say what EC2 grants the account, or leave it out for what EC2 publishes",
                 ));
             }
@@ -206,32 +206,32 @@ fn selector(selector: &Selector) -> Result<()> {
                 name(
                     "profile.selector.autoScalingGroupNames",
                     group,
-                    LONGEST_NAME,
+                    MAX_NAME_LENGTH,
                 )?;
             }
             Ok(())
         }
-        Selector::Tag(tag) => name("profile.selector.tag.key", &tag.key, LONGEST_TAG_KEY),
+        Selector::Tag(tag) => name("profile.selector.tag.key", &tag.key, MAX_TAG_KEY_LENGTH),
     }
 }
 
 fn security_groups(field: &str, count: usize) -> Result<()> {
-    if count > MOST_SECURITY_GROUPS {
+    if count > MAX_SECURITY_GROUPS {
         return Err(invalid(
             field,
-            format!("{count} security groups, at most {MOST_SECURITY_GROUPS}"),
+            format!("{count} security groups, at most {MAX_SECURITY_GROUPS}"),
             "Remove some: EC2 takes no more on an interface",
         ));
     }
     Ok(())
 }
 
-fn name(field: &str, text: &str, longest: usize) -> Result<()> {
+fn name(field: &str, text: &str, max_length: usize) -> Result<()> {
     let length = text.chars().count();
-    if length == 0 || length > longest {
+    if length == 0 || length > max_length {
         return Err(invalid(
             field,
-            format!("{length} characters long, expected 1 to {longest}"),
+            format!("{length} characters long, expected 1 to {max_length}"),
             "Give a name of that length",
         ));
     }

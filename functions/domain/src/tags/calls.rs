@@ -8,11 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::own::Tags;
-use crate::quotas::MOST_TAGS;
+use crate::quotas::MAX_TAGS;
 
 /// More kinds of resources than this are not tried out: each has a call of its own. It takes volumes or interfaces of one
 /// instance whose tags somebody set differently.
-const MOST_KINDS: usize = 4;
+const MAX_KINDS: usize = 4;
 
 /// Something that is to have tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ fn kinds(targets: &[Target]) -> Vec<Kind<'_>> {
 pub fn fewest(targets: &[Target]) -> Vec<Call> {
     let kinds = kinds(targets);
     let one_each = || kinds.iter().map(|kind| together(&[kind])).collect();
-    if kinds.len() > MOST_KINDS {
+    if kinds.len() > MAX_KINDS {
         return one_each();
     }
     // Every group of kinds, with the most that one call may write to all of them.
@@ -160,7 +160,7 @@ pub struct Shared {
 }
 
 /// EC2's limit of resources in one CreateTags (EC2 API Reference, CreateTags).
-const MOST_RESOURCES: usize = 1000;
+const MAX_RESOURCES: usize = 1000;
 
 /// Calls of several instances, one list for each, where calls that write the same tags become one.
 #[must_use]
@@ -170,7 +170,7 @@ pub fn shared(by_instance: &[Vec<Call>]) -> Vec<Shared> {
         for call in calls {
             let same = all.iter_mut().find(|shared| {
                 shared.call.tags == call.tags
-                    && shared.call.resources.len() + call.resources.len() <= MOST_RESOURCES
+                    && shared.call.resources.len() + call.resources.len() <= MAX_RESOURCES
             });
             match same {
                 Some(shared) => {
@@ -200,9 +200,9 @@ pub fn check_room(targets: &[Target]) -> Result<(), String> {
             .filter(|key| !key.starts_with("aws:"))
             .chain(target.wanted.keys())
             .collect();
-        if keys.len() > MOST_TAGS {
+        if keys.len() > MAX_TAGS {
             return Err(format!(
-                "{} would have {} tags, at most {MOST_TAGS}",
+                "{} would have {} tags, at most {MAX_TAGS}",
                 target.resource,
                 keys.len()
             ));

@@ -11,10 +11,10 @@ use minijinja::value::{Object, Serde};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::facts::{NAME_VARIABLE, NodeFacts, VARIABLES, tag_behind};
-use crate::quotas::LONGEST_TAG_VALUE;
+use crate::quotas::MAX_TAG_VALUE_LENGTH;
 
 /// Longer than any template a person writes.
-const LONGEST_TEMPLATE: usize = 4096;
+const MAX_TEMPLATE_BYTES: usize = 4096;
 
 fn environment<'a>() -> Environment<'a> {
     let mut environment = Environment::empty();
@@ -57,8 +57,8 @@ fn octets(address: String, last: usize) -> Result<String, Error> {
 /// # Errors
 /// The problem, in words.
 pub fn check(template: &str, has_name: bool) -> Result<(), String> {
-    if template.len() > LONGEST_TEMPLATE {
-        return Err(format!("a template longer than {LONGEST_TEMPLATE} bytes"));
+    if template.len() > MAX_TEMPLATE_BYTES {
+        return Err(format!("a template longer than {MAX_TEMPLATE_BYTES} bytes"));
     }
     let environment = environment();
     let compiled = environment
@@ -129,9 +129,9 @@ impl Object for AnyTag {
 /// The problem, in words.
 pub fn check_value(value: &str) -> Result<(), String> {
     let length = value.chars().count();
-    if length > LONGEST_TAG_VALUE {
+    if length > MAX_TAG_VALUE_LENGTH {
         return Err(format!(
-            "a value of {length} characters, at most {LONGEST_TAG_VALUE}"
+            "a value of {length} characters, at most {MAX_TAG_VALUE_LENGTH}"
         ));
     }
     if value.chars().any(char::is_control) {
