@@ -49,7 +49,7 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with. What was learnt until then is remembered.
-    pub async fn instances_in_work(
+    pub async fn instances_in_progress(
         &self,
         machine: &StateMachine,
         except: Option<&str>,

@@ -10,7 +10,7 @@ use hookline_domain::error::Result;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
-use hookline_domain::reconcile::orphans::UNOWNED_SINCE;
+use hookline_domain::reconcile::orphans::ORPHANED_SINCE;
 use hookline_domain::reconcile::{Facts, Member};
 use hookline_domain::tags::own;
 
@@ -145,7 +145,7 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn mark_unowned(
+    pub async fn mark_orphaned(
         &self,
         ids: &[NetworkInterfaceId],
         now: i64,
@@ -158,7 +158,7 @@ impl Aws {
                 .set_resources(Some(ids.iter().map(ToString::to_string).collect()))
                 .tags(
                     Tag::builder()
-                        .key(UNOWNED_SINCE)
+                        .key(ORPHANED_SINCE)
                         .value(now.to_string())
                         .build(),
                 )
@@ -185,7 +185,7 @@ impl Aws {
                 .delete_tags()
                 .set_resources(Some(ids.iter().map(ToString::to_string).collect()))
                 // Without a value the tag goes whatever its value is.
-                .tags(Tag::builder().key(UNOWNED_SINCE).build())
+                .tags(Tag::builder().key(ORPHANED_SINCE).build())
                 .send()
                 .await;
             match answer {

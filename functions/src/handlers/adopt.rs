@@ -149,7 +149,9 @@ impl<'a> Round<'a> {
         let aws = &self.context.aws;
         // Executions first, and interfaces after them: what one that has ended since has attached is listed then.
         let deadline = until(self.context);
-        let in_work = aws.instances_in_work(self.machine, None, deadline).await?;
+        let in_progress = aws
+            .instances_in_progress(self.machine, None, deadline)
+            .await?;
         let ids: Vec<&InstanceId> = members.iter().map(|member| &member.instance).collect();
         let known = aws.known(&ids).await?;
         let mut ours: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
@@ -173,7 +175,7 @@ impl<'a> Round<'a> {
             if covering.is_empty() {
                 continue;
             }
-            if in_work.contains(id) {
+            if in_progress.contains(id) {
                 report.left(id, "an execution for it is running");
                 continue;
             }

@@ -176,14 +176,16 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
     // Interfaces first, and executions after them: what an execution makes after this listing cannot be in it.
     let interfaces = context.aws.interfaces_made().await;
     let waiting = launches::waiting(context, &profiles).await;
-    let in_question = interfaces.as_deref().is_ok_and(interfaces::in_question);
+    let may_have_orphans = interfaces
+        .as_deref()
+        .is_ok_and(interfaces::any_may_be_orphaned);
     let nothing_waits = waiting.as_ref().is_ok_and(Vec::is_empty);
     // A healthy fleet needs no more calls than these two.
-    let mut in_work = if in_question || !nothing_waits {
+    let mut in_progress = if may_have_orphans || !nothing_waits {
         let deadline = until(context);
         context
             .aws
-            .instances_in_work(&machine, None, deadline)
+            .instances_in_progress(&machine, None, deadline)
             .await?
     } else {
         BTreeSet::new()
@@ -198,13 +200,13 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
                 profiles: &profiles,
                 limits: payload.limits,
             };
-            scope.look_after(&waiting, &mut in_work, report).await
+            scope.recover(&waiting, &mut in_progress, report).await
         }
         Err(error) => Err(error),
     };
     let interfaces = match interfaces {
         Ok(listed) => {
-            interfaces::look_after(context, &listed, &in_work, payload.limits, report).await
+            interfaces::clean_up(context, &listed, &in_progress, payload.limits, report).await
         }
         Err(error) => Err(error),
     };

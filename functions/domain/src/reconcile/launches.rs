@@ -88,7 +88,7 @@ pub fn candidates<'a>(
     waiting: &'a [Member],
     facts: &BTreeMap<InstanceId, Facts>,
     profiles: &'a [ProfileInput],
-    in_work: &BTreeSet<InstanceId>,
+    in_progress: &BTreeSet<InstanceId>,
     now: i64,
     limits: Limits,
 ) -> Vec<Candidate<'a>> {
@@ -99,7 +99,7 @@ pub fn candidates<'a>(
             continue;
         };
         let young = now.saturating_sub(facts.launched_at) < limits.launch_age_seconds;
-        if young || in_work.contains(&waiting.instance) {
+        if young || in_progress.contains(&waiting.instance) {
             continue;
         }
         let mut hooks = BTreeSet::new();

@@ -25,19 +25,19 @@ fn input(change: impl FnOnce(&mut Value)) -> ProfileInput {
 
 const A: &str = "i-0123456789abcdef0";
 
-fn found(profiles: &[ProfileInput], in_work: &[&str], age: i64) -> usize {
+fn found(profiles: &[ProfileInput], in_progress: &[&str], age: i64) -> usize {
     let waiting = [waiting(A)];
     let facts = Facts {
         launched_at: 1000,
         tags: BTreeMap::from([("multus".to_owned(), "upf".to_owned())]),
     };
     let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
-    let in_work = in_work.iter().map(|id| id.parse().unwrap()).collect();
+    let in_progress = in_progress.iter().map(|id| id.parse().unwrap()).collect();
     candidates(
         &waiting,
         &facts,
         profiles,
-        &in_work,
+        &in_progress,
         1000 + age,
         Limits::default(),
     )

@@ -9,7 +9,8 @@ pub struct Limits {
     /// How long after its launch an instance's event may take to start an execution.
     pub launch_age_seconds: i64,
     /// How long an interface must have been seen without an owner before it is deleted.
-    pub unowned_seconds: i64,
+    #[serde(rename = "unownedSeconds")]
+    pub orphaned_seconds: i64,
     /// How many interfaces are deleted in one round.
     pub deletes_per_round: usize,
     /// How long after its launch a launch that still waits is overdue: the HeartbeatTimeout of the hook, after which it
@@ -21,7 +22,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             launch_age_seconds: 120,
-            unowned_seconds: 600,
+            orphaned_seconds: 600,
             deletes_per_round: 50,
             overdue_seconds: 1800,
         }

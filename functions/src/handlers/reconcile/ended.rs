@@ -63,7 +63,7 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
     }
     let others = context
         .aws
-        .instances_in_work(&machine, Some(&ended.execution_arn), until(context))
+        .instances_in_progress(&machine, Some(&ended.execution_arn), until(context))
         .await?;
     if others.contains(instance) {
         report.left(instance, "another execution for it is running");

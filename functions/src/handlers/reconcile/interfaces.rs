@@ -15,29 +15,29 @@ use hookline_domain::reconcile::Limits;
 use hookline_domain::reconcile::orphans;
 
 /// Whether it must be known which executions run before anything is done about these.
-pub(super) fn in_question(interfaces: &[Interface]) -> bool {
-    interfaces.iter().any(orphans::is_in_question)
+pub(super) fn any_may_be_orphaned(interfaces: &[Interface]) -> bool {
+    interfaces.iter().any(orphans::may_be_orphaned)
 }
 
 /// Marks, unmarks and deletes.
-pub(super) async fn look_after(
+pub(super) async fn clean_up(
     context: &Context,
     interfaces: &[Interface],
-    in_work: &BTreeSet<InstanceId>,
+    in_progress: &BTreeSet<InstanceId>,
     limits: Limits,
     report: &mut Report,
 ) -> Result<()> {
     let (aws, now) = (&context.aws, context.now);
-    let work = orphans::sort(interfaces, in_work, now, limits);
+    let actions = orphans::decide(interfaces, in_progress, now, limits);
     // What loses its mark first: a mark that stays too long could cost an interface, one that comes late costs nothing.
-    if !work.unmark.is_empty() {
-        report.unmarked = aws.unmark(&work.unmark).await?;
+    if !actions.unmark.is_empty() {
+        report.unmarked = aws.unmark(&actions.unmark).await?;
     }
-    if !work.mark.is_empty() {
-        report.marked = aws.mark_unowned(&work.mark, now).await?;
+    if !actions.mark.is_empty() {
+        report.marked = aws.mark_orphaned(&actions.mark, now).await?;
     }
     let end = until(context);
-    for id in &work.delete {
+    for id in &actions.delete {
         if Instant::now() >= end {
             report.left(id, "the time was over; the next round goes on");
             continue;
@@ -51,14 +51,14 @@ pub(super) async fn look_after(
             RemovalOutcome::Busy => report.left(id, "it is in use"),
         }
     }
-    if !work.left.is_empty() {
+    if !actions.skipped.is_empty() {
         warn!(
-            left = work.left.len(),
+            left = actions.skipped.len(),
             limit = limits.deletes_per_round,
             "left for the next round: one round deletes no more"
         );
     }
-    for id in work.left {
+    for id in actions.skipped {
         report.left(id, "one round deletes no more; the next round goes on");
     }
     Ok(())

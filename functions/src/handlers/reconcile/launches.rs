@@ -40,11 +40,11 @@ pub(super) async fn waiting(context: &Context, profiles: &[ProfileInput]) -> Res
 }
 
 impl Scope<'_> {
-    /// Sees to every launch that nobody works on. Those that it works on are added to `in_work`.
-    pub(super) async fn look_after(
+    /// Sees to every launch that nobody works on. Those that it works on are added to `in_progress`.
+    pub(super) async fn recover(
         &self,
         waiting: &[Member],
-        in_work: &mut BTreeSet<InstanceId>,
+        in_progress: &mut BTreeSet<InstanceId>,
         report: &mut Report,
     ) -> Result<()> {
         let ids: Vec<&InstanceId> = waiting.iter().map(|waiting| &waiting.instance).collect();
@@ -60,7 +60,7 @@ impl Scope<'_> {
             waiting,
             &facts,
             self.profiles,
-            in_work,
+            in_progress,
             self.context.now,
             self.limits,
         );
@@ -69,12 +69,12 @@ impl Scope<'_> {
         for candidate in found {
             let instance = &candidate.waiting.instance;
             // Whatever comes of it, nobody touches its interfaces in this round.
-            in_work.insert(instance.clone());
+            in_progress.insert(instance.clone());
             if Instant::now() >= end {
                 report.left(instance, "the time was over; the next round goes on");
                 continue;
             }
-            if let Err(error) = self.see_to(candidate, report).await {
+            if let Err(error) = self.recover_launch(candidate, report).await {
                 warn!(instance = %instance, %error, "left for the next round");
                 report.left(instance, &error);
                 failure = Some(error);
@@ -83,7 +83,7 @@ impl Scope<'_> {
         failure.map_or(Ok(()), Err)
     }
 
-    async fn see_to(&self, candidate: Candidate<'_>, report: &mut Report) -> Result<()> {
+    async fn recover_launch(&self, candidate: Candidate<'_>, report: &mut Report) -> Result<()> {
         let Candidate { waiting, input, .. } = candidate;
         let (aws, hook) = (&self.context.aws, &input.profile.hook.name);
         let instance = &waiting.instance;
