@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::reconcile::{Left, listed, read_profiles, until};
+use super::reconcile::{Skipped, listed, read_profiles, until};
 use super::{Context, write};
 use hookline_domain::adopt::{AdoptionStatus, adoption_status, execution_input};
 use hookline_domain::error::{Error, Input, Result};
@@ -51,14 +51,15 @@ pub struct Report {
     /// Nodes that have an interface of Hookline's for every slot.
     pub already_wired: BTreeSet<InstanceId>,
     /// Nodes that were looked at and got none, and why.
-    pub left: Vec<Left>,
+    #[serde(rename = "left")]
+    pub skipped: Vec<Skipped>,
     /// Profiles that cannot be read. The others count.
-    pub refused_profiles: Vec<Left>,
+    pub refused_profiles: Vec<Skipped>,
 }
 
 impl Report {
-    fn left(&mut self, instance: &InstanceId, reason: impl ToString) {
-        self.left.push(Left {
+    fn skip(&mut self, instance: &InstanceId, reason: impl ToString) {
+        self.skipped.push(Skipped {
             id: instance.to_string(),
             reason: reason.to_string(),
         });
@@ -70,14 +71,14 @@ impl Report {
             dry_run = self.dry_run,
             started = self.started.len(),
             already_wired = self.already_wired.len(),
-            left = self.left.len(),
+            left = self.skipped.len(),
             refused_profiles = self.refused_profiles.len(),
             started_for = listed(&self.started),
             left_because = listed(
-                self.left
+                self.skipped
                     .iter()
                     .chain(&self.refused_profiles)
-                    .map(|left| format!("{}: {}", left.id, left.reason))
+                    .map(|skipped| format!("{}: {}", skipped.id, skipped.reason))
             ),
             "adopted"
         );
@@ -167,7 +168,7 @@ impl<'a> Round<'a> {
             let id = &member.instance;
             let Some(instance) = known.get(id) else {
                 if !self.covering(member, &BTreeMap::new()).is_empty() {
-                    report.left(id, "EC2 does not know it");
+                    report.skip(id, "EC2 does not know it");
                 }
                 continue;
             };
@@ -176,7 +177,7 @@ impl<'a> Round<'a> {
                 continue;
             }
             if in_progress.contains(id) {
-                report.left(id, "an execution for it is running");
+                report.skip(id, "an execution for it is running");
                 continue;
             }
             let ours = ours.get(id.as_str()).map_or(&[][..], Vec::as_slice);
@@ -204,7 +205,7 @@ impl<'a> Round<'a> {
     ) -> Vec<Lacking<'a>> {
         let id = &member.instance;
         if !instance.is_running() {
-            report.left(id, format!("EC2 says that it is {}", instance.state));
+            report.skip(id, format!("EC2 says that it is {}", instance.state));
             return Vec::new();
         }
         let mut lacking = Vec::new();
@@ -217,7 +218,7 @@ impl<'a> Round<'a> {
                 AdoptionStatus::Incomplete => lacking.push((member, *input)),
                 AdoptionStatus::Occupied(error) => {
                     occupied = true;
-                    report.left(id, error);
+                    report.skip(id, error);
                 }
             }
         }
@@ -233,7 +234,7 @@ impl<'a> Round<'a> {
         for some in lacking.chunks(MARKED_AT_ONCE) {
             if Instant::now() >= end {
                 for (member, _) in some {
-                    report.left(&member.instance, "the time was over; invoke it again");
+                    report.skip(&member.instance, "the time was over; invoke it again");
                 }
                 continue;
             }
@@ -250,10 +251,10 @@ impl<'a> Round<'a> {
                 };
                 match started {
                     Ok(None) => drop(report.started.insert(instance.clone())),
-                    Ok(Some(reason)) => report.left(instance, reason),
+                    Ok(Some(reason)) => report.skip(instance, reason),
                     Err(error) => {
                         warn!(instance = %instance, %error, "not started");
-                        report.left(instance, error);
+                        report.skip(instance, error);
                     }
                 }
             }

@@ -55,16 +55,17 @@ pub struct Report {
     /// Interfaces that had no owner for long enough, and are gone.
     pub deleted: Vec<NetworkInterfaceId>,
     /// What was looked at and not done, and why.
-    pub left: Vec<Left>,
+    #[serde(rename = "left")]
+    pub skipped: Vec<Skipped>,
     /// Launches that have been waiting for too long, if that was looked at.
     pub overdue: Option<Vec<InstanceId>>,
     /// Profiles that cannot be read. The others count.
-    pub refused_profiles: Vec<Left>,
+    pub refused_profiles: Vec<Skipped>,
 }
 
 /// Something that was left.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Left {
+pub struct Skipped {
     /// The instance, interface or profile.
     pub id: String,
     /// Why it was left.
@@ -72,8 +73,8 @@ pub struct Left {
 }
 
 impl Report {
-    fn left(&mut self, id: impl ToString, reason: impl ToString) {
-        self.left.push(Left {
+    fn skip(&mut self, id: impl ToString, reason: impl ToString) {
+        self.skipped.push(Skipped {
             id: id.to_string(),
             reason: reason.to_string(),
         });
@@ -87,7 +88,7 @@ impl Report {
             (Metric::ReconcileAbandoned, self.abandoned.len()),
             (Metric::ReconcileReleased, self.released.len()),
             (Metric::ReconcileDeleted, self.deleted.len()),
-            (Metric::ReconcileLeft, self.left.len()),
+            (Metric::ReconcileLeft, self.skipped.len()),
             (
                 Metric::ReconcileRefusedProfiles,
                 self.refused_profiles.len(),
@@ -111,7 +112,7 @@ impl Report {
             marked = self.marked.len(),
             unmarked = self.unmarked.len(),
             deleted = self.deleted.len(),
-            left = self.left.len(),
+            left = self.skipped.len(),
             refused_profiles = self.refused_profiles.len(),
             overdue = self.overdue.as_ref().map(Vec::len),
             started_for = listed(&self.started),
@@ -120,10 +121,10 @@ impl Report {
             overdue_launches = self.overdue.as_ref().map(listed),
             deleted_interfaces = listed(self.deleted.iter().chain(&self.released)),
             left_because = listed(
-                self.left
+                self.skipped
                     .iter()
                     .chain(&self.refused_profiles)
-                    .map(|left| format!("{}: {}", left.id, left.reason))
+                    .map(|skipped| format!("{}: {}", skipped.id, skipped.reason))
             ),
             "reconciled"
         );
@@ -214,14 +215,14 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
 }
 
 /// One profile that is wrong must not stop the others.
-pub(super) fn read_profiles(values: Vec<Value>, refused: &mut Vec<Left>) -> Vec<ProfileInput> {
+pub(super) fn read_profiles(values: Vec<Value>, refused: &mut Vec<Skipped>) -> Vec<ProfileInput> {
     let mut profiles = Vec::new();
     for (n, value) in values.into_iter().enumerate() {
         match Profile::read(value.clone()) {
             Ok(profile) => profiles.push(ProfileInput { value, profile }),
             Err(error) => {
                 warn!(profile = n, %error, "profile refused");
-                refused.push(Left {
+                refused.push(Skipped {
                     id: format!("profiles[{n}]"),
                     reason: error.to_string(),
                 });

@@ -30,13 +30,13 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
                 ended.input = Some(execution.input);
             }
             None => {
-                report.left(&ended.execution_arn, "there is no such execution");
+                report.skip(&ended.execution_arn, "there is no such execution");
                 return Ok(());
             }
         }
     }
     if let Next::Leave(reason) = after(&ended.status, ended.error.as_deref()) {
-        report.left(&ended.execution_arn, reason);
+        report.skip(&ended.execution_arn, reason);
         return Ok(());
     }
     let input = ended.input.unwrap_or_default();
@@ -44,12 +44,12 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
     // What it refused itself would have ended so; an execution that was aborted before it read its input is left as well.
     let event = input.get("event").cloned().unwrap_or_default();
     let Ok(Event::Launch(launch)) = Event::read(event) else {
-        report.left(&ended.execution_arn, "its input is not a launch");
+        report.skip(&ended.execution_arn, "its input is not a launch");
         return Ok(());
     };
     let instance = &launch.instance_id;
     if launch.action.is_none() {
-        report.left(
+        report.skip(
             instance,
             "it was to be adopted: it is in service, and waits at no hook",
         );
@@ -58,7 +58,7 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
     let state = context.aws.lifecycle_state(instance).await?;
     if state.as_deref() != Some("Pending:Wait") {
         let state = state.unwrap_or_else(|| "unknown to Auto Scaling".to_owned());
-        report.left(instance, format!("it waits no more: it is {state}"));
+        report.skip(instance, format!("it waits no more: it is {state}"));
         return Ok(());
     }
     let others = context
@@ -66,7 +66,7 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
         .instances_in_progress(&machine, Some(&ended.execution_arn), until(context))
         .await?;
     if others.contains(instance) {
-        report.left(instance, "another execution for it is running");
+        report.skip(instance, "another execution for it is running");
         return Ok(());
     }
     warn!(instance = %instance, execution = ended.execution_arn, status = ended.status, "its execution ended without a verdict");
@@ -94,18 +94,18 @@ pub(super) async fn give_up(
                 ..
             },
         ) => {
-            report.left(instance, error);
+            report.skip(instance, error);
             return Ok(());
         }
         Err(error) => return Err(error),
     };
     match completion.outcome {
         CompletionOutcome::NotOurs => {
-            report.left(instance, "its hook is not Hookline's to complete");
+            report.skip(instance, "its hook is not Hookline's to complete");
             return Ok(());
         }
         CompletionOutcome::AlreadyContinued => {
-            report.left(instance, "it does not wait at this hook any more");
+            report.skip(instance, "it does not wait at this hook any more");
             return Ok(());
         }
         CompletionOutcome::Completed => report.abandoned.push(instance.clone()),
@@ -140,7 +140,7 @@ async fn release(
             }
             Err(error) => {
                 warn!(instance = %instance, %error, "input up, and not all of it released");
-                report.left(instance, error);
+                report.skip(instance, error);
                 return;
             }
         }

@@ -39,7 +39,7 @@ pub(super) async fn clean_up(
     let end = until(context);
     for id in &actions.delete {
         if Instant::now() >= end {
-            report.left(id, "the time was over; the next round goes on");
+            report.skip(id, "the time was over; the next round goes on");
             continue;
         }
         match aws.delete_interface(id).await? {
@@ -48,18 +48,18 @@ pub(super) async fn clean_up(
                 report.deleted.push(id.clone());
             }
             // EC2 refuses what hangs on an instance: somebody has attached it since the listing.
-            RemovalOutcome::Busy => report.left(id, "it is in use"),
+            RemovalOutcome::Busy => report.skip(id, "it is in use"),
         }
     }
     if !actions.skipped.is_empty() {
         warn!(
-            left = actions.skipped.len(),
+            skipped = actions.skipped.len(),
             limit = limits.deletes_per_round,
             "left for the next round: one round deletes no more"
         );
     }
     for id in actions.skipped {
-        report.left(id, "one round deletes no more; the next round goes on");
+        report.skip(id, "one round deletes no more; the next round goes on");
     }
     Ok(())
 }

@@ -71,12 +71,12 @@ impl Scope<'_> {
             // Whatever comes of it, nobody touches its interfaces in this round.
             in_progress.insert(instance.clone());
             if Instant::now() >= end {
-                report.left(instance, "the time was over; the next round goes on");
+                report.skip(instance, "the time was over; the next round goes on");
                 continue;
             }
             if let Err(error) = self.recover_launch(candidate, report).await {
                 warn!(instance = %instance, %error, "left for the next round");
-                report.left(instance, &error);
+                report.skip(instance, &error);
                 failure = Some(error);
             }
         }
@@ -97,7 +97,7 @@ impl Scope<'_> {
         if let Some(execution) = aws.execution(&arn).await? {
             return match after(&execution.status, execution.error.as_deref()) {
                 Next::Leave(reason) => {
-                    report.left(instance, reason);
+                    report.skip(instance, reason);
                     Ok(())
                 }
                 Next::GiveUp => {
@@ -110,7 +110,7 @@ impl Scope<'_> {
         // the hook has.
         let group = &waiting.group;
         if !aws.extend_hook(group, hook, instance).await? {
-            report.left(instance, format!("it does not wait at the hook {hook}"));
+            report.skip(instance, format!("it does not wait at the hook {hook}"));
             return Ok(());
         }
         if aws
@@ -120,7 +120,7 @@ impl Scope<'_> {
             warn!(instance = %instance, auto_scaling_group = group, execution = arn, "its event was lost: started");
             report.started.push(instance.clone());
         } else {
-            report.left(
+            report.skip(
                 instance,
                 "its execution was started by somebody else just now",
             );
