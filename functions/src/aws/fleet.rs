@@ -11,7 +11,7 @@ use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
 use hookline_domain::reconcile::orphans::ORPHANED_SINCE;
-use hookline_domain::reconcile::{Facts, Member};
+use hookline_domain::reconcile::{LaunchFacts, Member};
 use hookline_domain::tags::own;
 
 /// DescribeAutoScalingGroups takes so many names.
@@ -97,8 +97,8 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn facts(&self, ids: &[&InstanceId]) -> Result<BTreeMap<InstanceId, Facts>> {
-        let facts = |instance: Instance| Facts {
+    pub async fn facts(&self, ids: &[&InstanceId]) -> Result<BTreeMap<InstanceId, LaunchFacts>> {
+        let facts = |instance: Instance| LaunchFacts {
             launched_at: instance.launched_at,
             tags: instance.tags,
         };

@@ -28,7 +28,7 @@ pub struct Member {
 
 /// What EC2 says of an instance that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct LaunchFacts {
     /// In seconds since the epoch.
     pub launched_at: i64,
     /// Its tags.
@@ -86,7 +86,7 @@ pub struct Candidate<'a> {
 #[must_use]
 pub fn candidates<'a>(
     waiting: &'a [Member],
-    facts: &BTreeMap<InstanceId, Facts>,
+    facts: &BTreeMap<InstanceId, LaunchFacts>,
     profiles: &'a [ProfileInput],
     in_progress: &BTreeSet<InstanceId>,
     now: i64,
@@ -125,7 +125,7 @@ pub fn candidates<'a>(
 #[must_use]
 pub fn overdue(
     waiting: &[Member],
-    facts: &BTreeMap<InstanceId, Facts>,
+    facts: &BTreeMap<InstanceId, LaunchFacts>,
     profiles: &[ProfileInput],
     now: i64,
     limits: Limits,
@@ -148,25 +148,25 @@ pub fn overdue(
 
 /// What is to be done about a launch whose execution has this status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum LaunchAction {
     /// Nothing, for this reason.
-    Leave(&'static str),
+    Skip(&'static str),
     /// ABANDON, and then the release: nobody else will.
-    GiveUp,
+    Abandon,
 }
 
 /// What follows from how an execution stands, for a launch that still waits.
 #[must_use]
-pub fn after(status: &str, error: Option<&str>) -> Next {
+pub fn launch_action(status: &str, error: Option<&str>) -> LaunchAction {
     match (status, error) {
         // Whose launch it is could not be told, so no hook is completed; a person may start again.
         (
             "FAILED",
             Some("Hookline.InvalidEvent" | "Hookline.InvalidProfile" | "Hookline.InvalidPayload"),
-        ) => Next::Leave("its execution refused its input"),
-        ("FAILED" | "TIMED_OUT" | "ABORTED", _) => Next::GiveUp,
-        ("SUCCEEDED", _) => Next::Leave("its execution succeeded: another hook holds it"),
-        _ => Next::Leave("its execution is running"),
+        ) => LaunchAction::Skip("its execution refused its input"),
+        ("FAILED" | "TIMED_OUT" | "ABORTED", _) => LaunchAction::Abandon,
+        ("SUCCEEDED", _) => LaunchAction::Skip("its execution succeeded: another hook holds it"),
+        _ => LaunchAction::Skip("its execution is running"),
     }
 }
 

@@ -27,7 +27,7 @@ const A: &str = "i-0123456789abcdef0";
 
 fn found(profiles: &[ProfileInput], in_progress: &[&str], age: i64) -> usize {
     let waiting = [waiting(A)];
-    let facts = Facts {
+    let facts = LaunchFacts {
         launched_at: 1000,
         tags: BTreeMap::from([("multus".to_owned(), "upf".to_owned())]),
     };
@@ -106,7 +106,11 @@ fn a_launch_is_given_up_only_after_an_end_without_a_verdict() {
         ("FAILED", Some("Hookline.HookNotCompleted")),
         ("FAILED", Some("Hookline.InvalidTemplate")),
     ] {
-        assert_eq!(after(status, error), Next::GiveUp, "{status} {error:?}");
+        assert_eq!(
+            launch_action(status, error),
+            LaunchAction::Abandon,
+            "{status} {error:?}"
+        );
     }
     for (status, error) in [
         ("FAILED", Some("Hookline.InvalidEvent")),
@@ -117,7 +121,10 @@ fn a_launch_is_given_up_only_after_an_end_without_a_verdict() {
         ("PENDING_REDRIVE", None),
         ("A_NEW_STATUS", None),
     ] {
-        assert!(matches!(after(status, error), Next::Leave(_)), "{status}");
+        assert!(
+            matches!(launch_action(status, error), LaunchAction::Skip(_)),
+            "{status}"
+        );
     }
 }
 
@@ -141,7 +148,7 @@ fn the_end_of_an_execution_is_read() {
 #[test]
 fn a_launch_is_overdue_after_its_hooks_heartbeat_timeout() {
     let waiting = [waiting(A)];
-    let facts = Facts {
+    let facts = LaunchFacts {
         launched_at: 1000,
         tags: BTreeMap::new(),
     };

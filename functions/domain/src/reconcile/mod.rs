@@ -5,7 +5,7 @@ pub mod limits;
 pub mod orphans;
 
 pub use launches::{
-    Candidate, Ended, Facts, Groups, Member, Next, ProfileInput, after, candidates, groups,
-    launch_event, overdue,
+    Candidate, Ended, Groups, LaunchAction, LaunchFacts, Member, ProfileInput, candidates, groups,
+    launch_action, launch_event, overdue,
 };
 pub use limits::Limits;

@@ -14,7 +14,7 @@ use hookline_domain::event::Event;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::execution::{CompleteRequest, CompletionOutcome, ReleaseRequest};
 use hookline_domain::ids::InstanceId;
-use hookline_domain::reconcile::{Ended, Next, after};
+use hookline_domain::reconcile::{Ended, LaunchAction, launch_action};
 
 /// Sees to the launch of an execution that has ended.
 pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Report) -> Result<()> {
@@ -35,7 +35,7 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
             }
         }
     }
-    if let Next::Leave(reason) = after(&ended.status, ended.error.as_deref()) {
+    if let LaunchAction::Skip(reason) = launch_action(&ended.status, ended.error.as_deref()) {
         report.skip(&ended.execution_arn, reason);
         return Ok(());
     }
@@ -70,12 +70,12 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
         return Ok(());
     }
     warn!(instance = %instance, execution = ended.execution_arn, status = ended.status, "its execution ended without a verdict");
-    give_up(context, instance, input, report).await
+    abandon_launch(context, instance, input, report).await
 }
 
 /// Gives a launch up: ABANDON first, and once that is decided the release, both by the functions of the state machine. `data`
 /// is the execution's: its event and its profile.
-pub(super) async fn give_up(
+pub(super) async fn abandon_launch(
     context: &Context,
     instance: &InstanceId,
     data: Value,

@@ -6,15 +6,15 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::ended::give_up;
+use super::ended::abandon_launch;
 use super::{Report, until};
 use crate::handlers::Context;
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::{StateMachine, execution_name};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{
-    Candidate, Groups, Limits, Member, Next, ProfileInput, after, candidates, groups, launch_event,
-    overdue,
+    Candidate, Groups, LaunchAction, Limits, Member, ProfileInput, candidates, groups,
+    launch_action, launch_event, overdue,
 };
 use hookline_domain::time::rfc3339;
 
@@ -95,14 +95,14 @@ impl Scope<'_> {
         let name = execution_name(instance, hook);
         let arn = self.machine.execution(&name);
         if let Some(execution) = aws.execution(&arn).await? {
-            return match after(&execution.status, execution.error.as_deref()) {
-                Next::Leave(reason) => {
+            return match launch_action(&execution.status, execution.error.as_deref()) {
+                LaunchAction::Skip(reason) => {
                     report.skip(instance, reason);
                     Ok(())
                 }
-                Next::GiveUp => {
+                LaunchAction::Abandon => {
                     warn!(instance = %instance, execution = arn, status = execution.status, "its execution ended without a verdict");
-                    give_up(self.context, instance, execution_input, report).await
+                    abandon_launch(self.context, instance, execution_input, report).await
                 }
             };
         }
