@@ -27,7 +27,7 @@ const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
 
 /// Where an instance comes from or goes to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub enum Place {
+pub enum TransitionEndpoint {
     /// A new instance.
     EC2,
     /// The group's warm pool.
@@ -58,9 +58,9 @@ pub struct LifecycleAction {
     /// Free text set at the hook, at most 1,023 characters.
     pub notification_metadata: Option<String>,
     /// Where the instance comes from.
-    pub origin: Option<Place>,
+    pub origin: Option<TransitionEndpoint>,
     /// Where the instance goes.
-    pub destination: Option<Place>,
+    pub destination: Option<TransitionEndpoint>,
 }
 
 /// A node that runs already: `detail` of Hookline's own event.
@@ -97,7 +97,7 @@ impl Launch {
     #[must_use]
     pub fn goes_to_warm_pool(&self) -> bool {
         let action = self.action.as_ref();
-        action.and_then(|action| action.destination.as_ref()) == Some(&Place::WarmPool)
+        action.and_then(|action| action.destination.as_ref()) == Some(&TransitionEndpoint::WarmPool)
     }
 }
 
@@ -218,7 +218,10 @@ mod tests {
         assert_eq!(launch.time, "2026-01-02T03:04:05Z");
         assert!(!launch.goes_to_warm_pool());
         let action = launch.action.unwrap();
-        assert_eq!(action.destination, Some(Place::AutoScalingGroup));
+        assert_eq!(
+            action.destination,
+            Some(TransitionEndpoint::AutoScalingGroup)
+        );
         assert_eq!(
             action.notification_metadata.as_deref(),
             Some("additional-info")
@@ -256,7 +259,7 @@ mod tests {
     fn a_new_place_of_aws_does_not_stop_a_launch() {
         let launch = Event::read_launch(with("/detail/Origin", json!("Moon"))).unwrap();
         let origin = launch.action.unwrap().origin;
-        assert_eq!(origin, Some(Place::Other("Moon".to_owned())));
+        assert_eq!(origin, Some(TransitionEndpoint::Other("Moon".to_owned())));
     }
 
     #[test]
