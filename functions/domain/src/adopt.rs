@@ -39,7 +39,7 @@ pub fn adoption_status<'a>(
 ) -> AdoptionStatus {
     let at_place: BTreeMap<AttachmentPoint, &Interface> = ours
         .into_iter()
-        .filter(|interface| interface.is_on(instance))
+        .filter(|interface| interface.is_attached_to(instance))
         .filter_map(|interface| {
             let on = interface.attachment.as_ref()?;
             Some((

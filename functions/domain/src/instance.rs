@@ -86,7 +86,7 @@ impl Instance {
     ///
     /// # Errors
     /// [`Error::InstanceGone`] for any other state. A stopped instance counts as gone: a launch does not stop one.
-    pub fn must_live(self) -> Result<Self> {
+    pub fn ensure_live(self) -> Result<Self> {
         match self.state.as_str() {
             "pending" | "running" => Ok(self),
             _ => Err(Error::InstanceGone {

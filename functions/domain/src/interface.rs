@@ -60,7 +60,7 @@ pub struct Attachment {
 impl Interface {
     /// Whether Hookline created it for this instance and network.
     #[must_use]
-    pub fn is_for(&self, instance: &InstanceId, network: &str) -> bool {
+    pub fn is_created_for(&self, instance: &InstanceId, network: &str) -> bool {
         self.tags.get(own::INSTANCE_ID).map(String::as_str) == Some(instance.as_str())
             && self.tags.get(own::NETWORK).map(String::as_str) == Some(network)
     }
@@ -89,7 +89,7 @@ impl Interface {
 
     /// Whether it is attached, or being attached, to `instance`.
     #[must_use]
-    pub fn is_on(&self, instance: &InstanceId) -> bool {
+    pub fn is_attached_to(&self, instance: &InstanceId) -> bool {
         self.attachment.as_ref().is_some_and(|attachment| {
             attachment.instance_id.as_ref() == Some(instance)
                 && matches!(attachment.status.as_str(), "attaching" | "attached")

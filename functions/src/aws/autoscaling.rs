@@ -9,7 +9,7 @@ use hookline_domain::ids::InstanceId;
 
 /// What came of a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Completed {
+pub enum CompleteResponse {
     /// It was accepted.
     Accepted,
     /// The lifecycle action is over: completed before, timed out, or the instance, hook or group is gone.
@@ -37,7 +37,7 @@ impl Aws {
         &self,
         action: &LifecycleAction,
         result: LifecycleActionResult,
-    ) -> Result<Completed> {
+    ) -> Result<CompleteResponse> {
         let answer = self
             .autoscaling
             .complete_lifecycle_action()
@@ -49,9 +49,9 @@ impl Aws {
             .send()
             .await;
         match answer {
-            Ok(_) => Ok(Completed::Accepted),
+            Ok(_) => Ok(CompleteResponse::Accepted),
             Err(error) if code(&error) == Some("ValidationError") && is_over(message(&error)) => {
-                Ok(Completed::NoActiveAction)
+                Ok(CompleteResponse::NoActiveAction)
             }
             Err(error) => Err(classify("CompleteLifecycleAction", &error)),
         }
@@ -62,7 +62,7 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn extend_hook(
+    pub async fn record_heartbeat(
         &self,
         group: &str,
         hook: &str,

@@ -135,7 +135,7 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn interfaces_made(&self) -> Result<Vec<Interface>> {
+    pub async fn hookline_interfaces(&self) -> Result<Vec<Interface>> {
         self.interfaces("tag-key", vec![own::INSTANCE_ID.to_owned()])
             .await
     }

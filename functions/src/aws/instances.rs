@@ -28,7 +28,7 @@ impl Aws {
     /// # Errors
     /// [`Error::InstanceNotFoundYet`], [`Error::InstanceGone`], and what every call can fail with.
     pub async fn live_instance(&self, id: &InstanceId) -> Result<Instance> {
-        self.instance(id).await?.must_live()
+        self.instance(id).await?.ensure_live()
     }
 
     /// Looks the instance up (DescribeInstances), in whatever state it is: a terminated one is known for an hour.

@@ -33,7 +33,7 @@ pub enum CreateOutcome {
 
 /// What came of an attach.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Attached {
+pub enum AttachOutcome {
     /// Under way, with this attachment id.
     Attaching(String),
     /// The interface is in use, or the device index is: look who has it.
@@ -74,7 +74,7 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn interfaces_made_for(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
+    pub async fn interfaces_created_for(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
         self.interfaces(
             &format!("tag:{}", own::INSTANCE_ID),
             vec![instance.to_string()],
@@ -86,7 +86,7 @@ impl Aws {
     ///
     /// # Errors
     /// What every call can fail with.
-    pub async fn interfaces_on(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
+    pub async fn interfaces_attached_to(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
         self.interfaces("attachment.instance-id", vec![instance.to_string()])
             .await
     }
@@ -210,7 +210,7 @@ impl Aws {
         instance: &InstanceId,
         device_index: u32,
         network_card: u32,
-    ) -> Result<Attached> {
+    ) -> Result<AttachOutcome> {
         let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
         let answer = self
             .ec2
@@ -222,14 +222,14 @@ impl Aws {
             .send()
             .await;
         match answer {
-            Ok(answer) => Ok(Attached::Attaching(answer.attachment_id().unwrap_or_default().to_owned())),
+            Ok(answer) => Ok(AttachOutcome::Attaching(answer.attachment_id().unwrap_or_default().to_owned())),
             Err(error) => match code(&error) {
-                Some("InvalidNetworkInterface.InUse") => Ok(Attached::Occupied),
+                Some("InvalidNetworkInterface.InUse") => Ok(AttachOutcome::Occupied),
                 Some("InvalidParameterValue") if message(&error).contains("device index") => {
-                    Ok(Attached::Occupied)
+                    Ok(AttachOutcome::Occupied)
                 }
-                Some("InvalidNetworkInterfaceID.NotFound") => Ok(Attached::InterfaceNotFoundYet),
-                Some("IncorrectInstanceState" | "IncorrectState") => Ok(Attached::InstanceNotRunning),
+                Some("InvalidNetworkInterfaceID.NotFound") => Ok(AttachOutcome::InterfaceNotFoundYet),
+                Some("IncorrectInstanceState" | "IncorrectState") => Ok(AttachOutcome::InstanceNotRunning),
                 Some("InvalidInstanceID.NotFound") => {
                     Err(Error::InstanceNotFoundYet(instance.clone()))
                 }

@@ -156,7 +156,7 @@ impl<'a> Round<'a> {
         let ids: Vec<&InstanceId> = members.iter().map(|member| &member.instance).collect();
         let known = aws.known(&ids).await?;
         let mut ours: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
-        let interfaces = aws.interfaces_made().await?;
+        let interfaces = aws.hookline_interfaces().await?;
         for interface in &interfaces {
             if let Some(owner) = interface.tags.get(own::INSTANCE_ID) {
                 ours.entry(owner).or_default().push(interface);

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, warn};
 
 use super::{Backoff, Context, answer};
-use crate::aws::interfaces::Attached;
+use crate::aws::interfaces::AttachOutcome;
 use crate::metrics::{Dimension, Metric};
 
 /// Runs the function, which returns a [`Summary`]: `$.wired`.
@@ -136,7 +136,7 @@ impl<'a> Attacher<'a> {
                 .attach_interface(&id, instance, slot.device_index, slot.network_card)
                 .await?;
             let late = match attached {
-                Attached::Attaching(attachment) => {
+                AttachOutcome::Attaching(attachment) => {
                     self.attached_now = true;
                     return Ok(AtPlace {
                         id,
@@ -146,12 +146,12 @@ impl<'a> Attacher<'a> {
                         delete_on_termination: false,
                     });
                 }
-                Attached::InstanceNotRunning => {
+                AttachOutcome::InstanceNotRunning => {
                     // EC2's own views differ for a moment, so this may say "running" at once.
                     self.wait_until_running().await?;
                     "the instance is not running yet"
                 }
-                Attached::InterfaceNotFoundYet => {
+                AttachOutcome::InterfaceNotFoundYet => {
                     if self.backoff.wait().await {
                         continue;
                     }
@@ -160,8 +160,8 @@ impl<'a> Attacher<'a> {
                         interface: id,
                     });
                 }
-                Attached::Occupied => {
-                    self.seen = self.context.aws.interfaces_on(instance).await?;
+                AttachOutcome::Occupied => {
+                    self.seen = self.context.aws.interfaces_attached_to(instance).await?;
                     if let Some(found) = self.occupant(slot)? {
                         return Ok(found);
                     }
@@ -184,7 +184,7 @@ impl<'a> Attacher<'a> {
         let at_point = self.seen.iter().find(|interface| interface.is_at(point));
         match at_point.and_then(|interface| Some((interface, interface.attachment.as_ref()?))) {
             None => Ok(None),
-            Some((interface, on)) if interface.is_for(instance, &slot.network) => {
+            Some((interface, on)) if interface.is_created_for(instance, &slot.network) => {
                 Ok(Some(AtPlace {
                     id: interface.id.clone(),
                     attachment: on.id.clone(),
@@ -250,7 +250,7 @@ impl<'a> Attacher<'a> {
             self.backoff.wait().await;
         }
         loop {
-            let ours = self.context.aws.interfaces_made_for(instance).await?;
+            let ours = self.context.aws.interfaces_created_for(instance).await?;
             let mut differences = Vec::new();
             let mut wired = Vec::new();
             for (slot, id) in chosen {

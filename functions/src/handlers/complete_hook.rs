@@ -17,7 +17,7 @@ use serde_json::Value;
 use tracing::{info, warn};
 
 use super::{Backoff, Context, answer};
-use crate::aws::autoscaling::Completed;
+use crate::aws::autoscaling::CompleteResponse;
 use crate::metrics::{Dimension, Metric};
 
 /// Runs the function.
@@ -75,7 +75,7 @@ async fn complete(
         .await?;
     // A token of another wait, as of an event that was replayed from elsewhere: the action of this instance at this hook is
     // meant all the same. Not on the way into a warm pool: the next wait is another launch, which needs interfaces.
-    if completed == Completed::NoActiveAction
+    if completed == CompleteResponse::NoActiveAction
         && action.lifecycle_action_token.is_some()
         && !launch.goes_to_warm_pool()
     {
@@ -89,8 +89,8 @@ async fn complete(
             .await?;
     }
     match completed {
-        Completed::Accepted => Ok(completion(result, CompletionOutcome::Completed, None)),
-        Completed::NoActiveAction => look(context, action, result).await,
+        CompleteResponse::Accepted => Ok(completion(result, CompletionOutcome::Completed, None)),
+        CompleteResponse::NoActiveAction => outcome_of_ended_action(context, action, result).await,
     }
 }
 
@@ -162,7 +162,7 @@ async fn is_ours(
 }
 
 /// Auto Scaling knows of no active lifecycle action: looks what became of the launch.
-async fn look(
+async fn outcome_of_ended_action(
     context: &Context,
     action: &LifecycleAction,
     result: LifecycleActionResult,

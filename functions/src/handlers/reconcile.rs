@@ -175,7 +175,7 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
     let profiles = read_profiles(payload.profiles, &mut report.refused_profiles);
 
     // Interfaces first, and executions after them: what an execution makes after this listing cannot be in it.
-    let interfaces = context.aws.interfaces_made().await;
+    let interfaces = context.aws.hookline_interfaces().await;
     let waiting = launches::waiting(context, &profiles).await;
     let may_have_orphans = interfaces
         .as_deref()

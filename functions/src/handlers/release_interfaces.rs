@@ -62,7 +62,7 @@ pub(super) async fn release_interfaces(
     let mut backoff = Backoff::new(&context);
     let mut released = BTreeSet::new();
     loop {
-        let listed = context.aws.interfaces_made_for(instance).await?;
+        let listed = context.aws.interfaces_created_for(instance).await?;
         let mut busy = Vec::new();
         for interface in &listed {
             if released.contains(&interface.id) || elsewhere(interface, instance) {

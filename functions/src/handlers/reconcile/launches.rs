@@ -109,7 +109,7 @@ impl Scope<'_> {
         // The hook may be over, and the launch wait at another one. The answer also gives the execution all the time that
         // the hook has.
         let group = &waiting.group;
-        if !aws.extend_hook(group, hook, instance).await? {
+        if !aws.record_heartbeat(group, hook, instance).await? {
             report.skip(instance, format!("it does not wait at the hook {hook}"));
             return Ok(());
         }
