@@ -89,7 +89,7 @@ pub(crate) fn one_property(schema: &mut Schema) {
 
 /// One of several words, where schemars writes one schema for each, for the sake of their descriptions. These become
 /// part of the one description.
-pub(crate) fn words(schema: &mut Schema) {
+pub(crate) fn string_enum(schema: &mut Schema) {
     let Some(Value::Array(variants)) = schema.remove("oneOf") else {
         return;
     };

@@ -32,7 +32,7 @@ fn tag_map(tags: &[types::Tag]) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn some(text: Option<&str>) -> Option<String> {
+fn non_empty(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
@@ -84,12 +84,12 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
         availability_zone: instance.placement()?.availability_zone()?.to_owned(),
         state: instance.state()?.name()?.as_str().to_owned(),
         launched_at: instance.launch_time()?.secs(),
-        private_ip: some(instance.private_ip_address()),
-        ipv6_address: some(instance.ipv6_address()).or_else(|| {
+        private_ip: non_empty(instance.private_ip_address()),
+        ipv6_address: non_empty(instance.ipv6_address()).or_else(|| {
             let (_, primary) = interfaces.first()?;
-            some(primary.ipv6_addresses().first()?.ipv6_address())
+            non_empty(primary.ipv6_addresses().first()?.ipv6_address())
         }),
-        private_dns_name: some(instance.private_dns_name()),
+        private_dns_name: non_empty(instance.private_dns_name()),
         lifecycle: instance
             .instance_lifecycle()
             .map_or(ON_DEMAND, |lifecycle| lifecycle.as_str())

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::reconcile::{Skipped, listed, read_profiles, until};
+use super::reconcile::{Skipped, log_list, read_profiles, work_deadline};
 use super::{Context, write};
 use hookline_domain::adopt::{AdoptionStatus, adoption_status, execution_input};
 use hookline_domain::error::{Error, Input, Result};
@@ -73,8 +73,8 @@ impl Report {
             already_wired = self.already_wired.len(),
             left = self.skipped.len(),
             refused_profiles = self.refused_profiles.len(),
-            started_for = listed(&self.started),
-            left_because = listed(
+            started_for = log_list(&self.started),
+            left_because = log_list(
                 self.skipped
                     .iter()
                     .chain(&self.refused_profiles)
@@ -149,7 +149,7 @@ impl<'a> Round<'a> {
         }
         let aws = &self.context.aws;
         // Executions first, and interfaces after them: what one that has ended since has attached is listed then.
-        let deadline = until(self.context);
+        let deadline = work_deadline(self.context);
         let in_progress = aws
             .instances_in_progress(self.machine, None, deadline)
             .await?;
@@ -230,7 +230,7 @@ impl<'a> Round<'a> {
 
     /// Starts the executions, as far as the time goes.
     async fn start_all(&self, lacking: &[Lacking<'_>], report: &mut Report) {
-        let end = until(self.context);
+        let end = work_deadline(self.context);
         for some in lacking.chunks(MARKED_AT_ONCE) {
             if Instant::now() >= end {
                 for (member, _) in some {

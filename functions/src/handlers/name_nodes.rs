@@ -209,7 +209,7 @@ async fn name(
     }
     let ids: Vec<_> = work.iter().map(|work| work.instance.clone()).collect();
     let calls: Vec<_> = work.iter().map(|work| work.calls.clone()).collect();
-    let made = tagging::make(&context.aws, &ids, &calls).await;
+    let made = tagging::create_tags(&context.aws, &ids, &calls).await;
     for (work, made) in work.into_iter().zip(made) {
         let instance_id = work.instance;
         match made.and(work.shown) {
@@ -331,7 +331,7 @@ fn prepare(
         (Some(instance), _) => {
             let wanted = rules.wanted(&instance.facts(&region, &group))?;
             let targets = tagging::targets(&instance, device_tags, rules, &wanted);
-            let shown = tagging::all_shown(&instance, &wanted);
+            let shown = tagging::check_devices_shown(&instance, &wanted);
             (targets, shown, instance.tags.get(NAME).cloned())
         }
         (None, Some(details)) if !must_look_up(Some(&details), rules, variables, again) => {

@@ -115,12 +115,12 @@ impl Report {
             left = self.skipped.len(),
             refused_profiles = self.refused_profiles.len(),
             overdue = self.overdue.as_ref().map(Vec::len),
-            started_for = listed(&self.started),
-            abandoned_for = listed(&self.abandoned),
-            marked_interfaces = listed(&self.marked),
-            overdue_launches = self.overdue.as_ref().map(listed),
-            deleted_interfaces = listed(self.deleted.iter().chain(&self.released)),
-            left_because = listed(
+            started_for = log_list(&self.started),
+            abandoned_for = log_list(&self.abandoned),
+            marked_interfaces = log_list(&self.marked),
+            overdue_launches = self.overdue.as_ref().map(log_list),
+            deleted_interfaces = log_list(self.deleted.iter().chain(&self.released)),
+            left_because = log_list(
                 self.skipped
                     .iter()
                     .chain(&self.refused_profiles)
@@ -132,7 +132,7 @@ impl Report {
 }
 
 /// A list for a log field, which CloudWatch cuts at some length: the first ones say what it is about.
-pub(super) fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+pub(super) fn log_list(items: impl IntoIterator<Item = impl ToString>) -> String {
     const MAX_LISTED: usize = 50;
     let mut items = items.into_iter();
     let mut texts: Vec<String> = items
@@ -183,7 +183,7 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
     let nothing_waits = waiting.as_ref().is_ok_and(Vec::is_empty);
     // A healthy fleet needs no more calls than these two.
     let mut in_progress = if may_have_orphans || !nothing_waits {
-        let deadline = until(context);
+        let deadline = work_deadline(context);
         context
             .aws
             .instances_in_progress(&machine, None, deadline)
@@ -233,7 +233,7 @@ pub(super) fn read_profiles(values: Vec<Value>, refused: &mut Vec<Skipped>) -> V
 }
 
 /// Until when something new may be begun: what was begun must come to its end in this invocation.
-pub(super) fn until(context: &Context) -> Instant {
+pub(super) fn work_deadline(context: &Context) -> Instant {
     const RESERVE: Duration = Duration::from_secs(15);
     context
         .deadline

@@ -82,10 +82,10 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     let calls = rules::calls(&targets)?;
     let made = calls.len();
     let ids = std::slice::from_ref(&instance.id);
-    for result in tagging::make(&context.aws, ids, &[calls]).await {
+    for result in tagging::create_tags(&context.aws, ids, &[calls]).await {
         result?;
     }
-    tagging::all_shown(&instance, &wanted)?;
+    tagging::check_devices_shown(&instance, &wanted)?;
 
     // What the profile calls it, unless another name was there and stays.
     let named = targets.first().and_then(|node| node.wanted.get(NAME));

@@ -6,9 +6,9 @@ use crate::aws::Aws;
 use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::instance::Instance;
-use hookline_domain::tags::calls::{Call, Shared, Target, shared};
+use hookline_domain::tags::calls::{Call, SharedCall, Target, share_calls};
 use hookline_domain::tags::own;
-use hookline_domain::tags::{TagRules, Tags, Wanted};
+use hookline_domain::tags::{RenderedTags, TagRules, Tags};
 
 /// The ids of an instance's volumes and interfaces that `rules` have tags for.
 pub(super) fn devices(instance: &Instance, rules: &TagRules<'_>) -> Vec<String> {
@@ -33,7 +33,7 @@ pub(super) fn targets(
     instance: &Instance,
     device_tags: &BTreeMap<String, Tags>,
     rules: &TagRules<'_>,
-    wanted: &Wanted,
+    wanted: &RenderedTags,
 ) -> Vec<Target> {
     let device = |id: String, wanted: &Tags| {
         let current = device_tags.get(&id)?.clone();
@@ -58,7 +58,7 @@ pub(super) fn targets(
 ///
 /// # Errors
 /// [`Error::DevicesNotShownYet`]
-pub(super) fn all_shown(instance: &Instance, wanted: &Wanted) -> Result<()> {
+pub(super) fn check_devices_shown(instance: &Instance, wanted: &RenderedTags) -> Result<()> {
     let what = if !wanted.volumes.is_empty() && instance.root_volume_missing {
         "the root volume"
     } else if !wanted.interfaces.is_empty() && instance.interfaces.is_empty() {
@@ -74,14 +74,14 @@ pub(super) fn all_shown(instance: &Instance, wanted: &Wanted) -> Result<()> {
 
 /// Makes the calls of several instances, one list for each. What fails for one is no reason not to make those of the others;
 /// throttling is: the rest would only be refused as well.
-pub(super) async fn make(
+pub(super) async fn create_tags(
     aws: &Aws,
     instances: &[InstanceId],
     calls: &[Vec<Call>],
 ) -> Vec<Result<()>> {
     let mut results: Vec<Result<()>> = vec![Ok(()); instances.len()];
     let mut throttled: Option<Error> = None;
-    for Shared { call, parts } in shared(calls) {
+    for SharedCall { call, parts } in share_calls(calls) {
         let all = parts.keys().next().and_then(|n| instances.get(*n));
         if let (Some(first), None, true) = (all, &throttled, parts.len() > 1) {
             match aws.create_tags(first, &call.resources, &call.tags).await {

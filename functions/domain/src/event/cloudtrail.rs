@@ -8,7 +8,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::envelope::cut;
+use super::envelope::truncated;
 use super::launched::{LaunchDetails, LaunchEvent, LaunchedInstance, Omitted};
 use crate::error::{Error, Input, Result};
 use crate::ids::{InstanceId, NetworkInterfaceId};
@@ -128,7 +128,7 @@ fn tags(set: Items<Tag>) -> Tags {
 }
 
 /// Empty is absent, as in EC2's answers.
-fn some(text: Option<String>) -> Option<String> {
+fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
@@ -136,11 +136,11 @@ fn some(text: Option<String>) -> Option<String> {
 pub(super) fn read(region: &str, detail: Value) -> Result<LaunchEvent> {
     let record: Record = from_value(Input::Event, "event.detail", detail)?;
     if record.event_name != RUN_INSTANCES {
-        let name = cut(&record.event_name);
+        let name = truncated(&record.event_name);
         return Ok(LaunchEvent::Other(format!("a call of {name:?}")));
     }
     let Some(response) = record.response_elements else {
-        let code = cut(record.error_code.as_deref().unwrap_or("no error code"));
+        let code = truncated(record.error_code.as_deref().unwrap_or("no error code"));
         return Ok(LaunchEvent::Other(format!("a launch that failed ({code})")));
     };
     if response.omitted {
@@ -168,7 +168,7 @@ pub(super) fn read(region: &str, detail: Value) -> Result<LaunchEvent> {
 
 /// What can be found again without the answer.
 fn omitted(region: &str, request: Request) -> Result<Omitted> {
-    let client_token = some(request.client_token).ok_or_else(|| {
+    let client_token = non_empty(request.client_token).ok_or_else(|| {
         Error::invalid(
             Input::Event,
             "event.detail.responseElements",
@@ -197,22 +197,22 @@ fn launched(region: &str, instance: Instance) -> Option<LaunchedInstance> {
             .unwrap_or(u32::MAX)
     });
     let primary = interfaces.first();
-    let of_primary = |get: fn(&Interface) -> Option<String>| some(primary.and_then(get));
+    let of_primary = |get: fn(&Interface) -> Option<String>| non_empty(primary.and_then(get));
     let facts = NodeFacts {
         instance_id: instance.instance_id.clone(),
         instance_type: instance.instance_type,
         az: instance.placement.availability_zone,
         region: region.to_owned(),
         asg: group.clone(),
-        private_ip: some(instance.private_ip_address)
+        private_ip: non_empty(instance.private_ip_address)
             .or_else(|| of_primary(|interface| interface.private_ip_address.clone())),
         ipv6_address: of_primary(|interface| {
             let first = interface.ipv6_addresses_set.items.first();
             first.map(|address| address.ipv6_address.clone())
         }),
-        private_dns_name: some(instance.private_dns_name)
+        private_dns_name: non_empty(instance.private_dns_name)
             .or_else(|| of_primary(|interface| interface.private_dns_name.clone())),
-        lifecycle: some(instance.instance_lifecycle).unwrap_or_else(|| ON_DEMAND.to_owned()),
+        lifecycle: non_empty(instance.instance_lifecycle).unwrap_or_else(|| ON_DEMAND.to_owned()),
         tags: tags_at_launch,
     };
     Some(LaunchedInstance {

@@ -27,6 +27,6 @@ pub struct Envelope {
 }
 
 /// A text from an event as a reason or an error quotes it.
-pub(super) fn cut(text: &str) -> String {
+pub(super) fn truncated(text: &str) -> String {
     text.chars().take(80).collect()
 }

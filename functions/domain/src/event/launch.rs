@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::envelope::{Envelope, cut};
+use super::envelope::{Envelope, truncated};
 use crate::error::{Error, Input, Result};
 use crate::ids::InstanceId;
 use crate::parse::from_value;
@@ -123,8 +123,8 @@ impl Event {
         if envelope.source != SOURCE || envelope.detail_type != DETAIL_TYPE {
             return Ok(Self::Other(format!(
                 "an event of source {:?} and detail-type {:?}",
-                cut(&envelope.source),
-                cut(&envelope.detail_type)
+                truncated(&envelope.source),
+                truncated(&envelope.detail_type)
             )));
         }
         // A test notification has no instance, so it is told apart before the typed reading.
@@ -137,7 +137,10 @@ impl Event {
         match transition("LifecycleTransition") {
             Some(LAUNCHING) | None => {}
             Some(other) => {
-                return Ok(Self::Other(format!("the transition {:?}", cut(other))));
+                return Ok(Self::Other(format!(
+                    "the transition {:?}",
+                    truncated(other)
+                )));
             }
         }
         let action: LifecycleAction = from_value(Input::Event, "event.detail", envelope.detail)?;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::cloudtrail;
-use super::envelope::{Envelope, cut};
+use super::envelope::{Envelope, truncated};
 use super::launched::{LaunchEvent, LaunchedInstance};
 use crate::error::{Input, Result};
 use crate::ids::InstanceId;
@@ -52,8 +52,8 @@ impl LaunchEvent {
             }
             (source, detail_type) => Ok(Self::Other(format!(
                 "an event of source {:?} and detail-type {:?}",
-                cut(source),
-                cut(detail_type)
+                truncated(source),
+                truncated(detail_type)
             ))),
         }
     }

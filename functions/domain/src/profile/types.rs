@@ -157,7 +157,7 @@ pub struct Slot {
 /// How IPv4 addresses are chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(transform = json_schema::words)]
+#[schemars(transform = json_schema::string_enum)]
 pub enum Addressing {
     /// The lowest free addresses of the subnet, so that a group's addresses are predictable.
     #[default]
@@ -169,7 +169,7 @@ pub enum Addressing {
 /// Whether an interface gets an IPv6 address, and how it is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(transform = json_schema::words)]
+#[schemars(transform = json_schema::string_enum)]
 pub enum Ipv6 {
     /// No IPv6 address.
     #[default]

@@ -67,9 +67,9 @@ fn kinds(targets: &[Target]) -> Vec<Kind<'_>> {
 /// The calls after which every target has what it is to have: as few as can be, and of these the ones that write the fewest
 /// tags. None when all is right.
 #[must_use]
-pub fn fewest(targets: &[Target]) -> Vec<Call> {
+pub fn minimal_calls(targets: &[Target]) -> Vec<Call> {
     let kinds = kinds(targets);
-    let one_each = || kinds.iter().map(|kind| together(&[kind])).collect();
+    let one_each = || kinds.iter().map(|kind| merged_call(&[kind])).collect();
     if kinds.len() > MAX_KINDS {
         return one_each();
     }
@@ -86,12 +86,12 @@ pub fn fewest(targets: &[Target]) -> Vec<Call> {
     let groups: Vec<(Vec<&Kind<'_>>, Call)> = groups
         .into_iter()
         .map(|group| {
-            let call = together(&group);
+            let call = merged_call(&group);
             (group, call)
         })
         .collect();
     for count in 0..kinds.len() {
-        let serving = choices(groups.len(), count)
+        let serving = combinations(groups.len(), count)
             .into_iter()
             .map(|choice| {
                 choice
@@ -114,7 +114,7 @@ pub fn fewest(targets: &[Target]) -> Vec<Call> {
 }
 
 /// One call for several kinds: what any of them lacks and all of them are to have.
-fn together(group: &[&Kind<'_>]) -> Call {
+fn merged_call(group: &[&Kind<'_>]) -> Call {
     let mut tags: Tags = group.iter().flat_map(|kind| kind.missing.clone()).collect();
     tags.retain(|key, value| group.iter().all(|kind| kind.wanted.get(key) == Some(value)));
     Call {
@@ -136,7 +136,7 @@ fn is_served(kind: &Kind<'_>, calls: &[&(Vec<&Kind<'_>>, Call)]) -> bool {
 }
 
 /// Every way to choose `count` of the first `of` numbers.
-fn choices(of: usize, count: usize) -> Vec<Vec<usize>> {
+fn combinations(of: usize, count: usize) -> Vec<Vec<usize>> {
     let mut found = vec![Vec::new()];
     for _ in 0..count {
         found = found
@@ -152,7 +152,7 @@ fn choices(of: usize, count: usize) -> Vec<Vec<usize>> {
 
 /// A call that may serve several instances, with what of it is whose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shared {
+pub struct SharedCall {
     /// The call.
     pub call: Call,
     /// The same, for each instance alone: instance (by its number) and resources.
@@ -164,8 +164,8 @@ const MAX_RESOURCES: usize = 1000;
 
 /// Calls of several instances, one list for each, where calls that write the same tags become one.
 #[must_use]
-pub fn shared(by_instance: &[Vec<Call>]) -> Vec<Shared> {
-    let mut all: Vec<Shared> = Vec::new();
+pub fn share_calls(by_instance: &[Vec<Call>]) -> Vec<SharedCall> {
+    let mut all: Vec<SharedCall> = Vec::new();
     for (instance, calls) in by_instance.iter().enumerate() {
         for call in calls {
             let same = all.iter_mut().find(|shared| {
@@ -178,7 +178,7 @@ pub fn shared(by_instance: &[Vec<Call>]) -> Vec<Shared> {
                     let part = shared.parts.entry(instance).or_default();
                     part.extend(call.resources.iter().cloned());
                 }
-                None => all.push(Shared {
+                None => all.push(SharedCall {
                     call: call.clone(),
                     parts: BTreeMap::from([(instance, call.resources.clone())]),
                 }),
@@ -192,7 +192,7 @@ pub fn shared(by_instance: &[Vec<Call>]) -> Vec<Shared> {
 ///
 /// # Errors
 /// The problem, in words.
-pub fn check_room(targets: &[Target]) -> Result<(), String> {
+pub fn check_tag_quota(targets: &[Target]) -> Result<(), String> {
     for target in targets {
         let keys: BTreeSet<&String> = target
             .current
@@ -247,14 +247,14 @@ mod tests {
             target("i-1", "Name=a Env=x", "Name=a"),
             target("vol-1", "", ""),
         ];
-        assert_eq!(fewest(&targets), []);
-        assert_eq!(fewest(&[]), []);
+        assert_eq!(minimal_calls(&targets), []);
+        assert_eq!(minimal_calls(&[]), []);
     }
 
     #[test]
     fn a_different_name_is_replaced_by_one_call() {
         let targets = [target("i-1", "Name=old Env=x", "Name=new Env=x")];
-        assert_eq!(fewest(&targets), [call(&["i-1"], "Name=new")]);
+        assert_eq!(minimal_calls(&targets), [call(&["i-1"], "Name=new")]);
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
             target("vol-2", "Team=core", "Name=a Team=core"),
             target("eni-1", "Name=b", "Name=a Team=core"),
         ];
-        let calls = fewest(&targets);
+        let calls = minimal_calls(&targets);
         assert_eq!(calls.len(), 1, "{calls:?}");
         assert_eq!(calls[0].tags, tags("Name=a Team=core"));
         assert_eq!(calls[0].resources.len(), 4);
@@ -278,12 +278,12 @@ mod tests {
             target("vol-1", "", "Team=core"),
             target("eni-1", "", "Name=a"),
         ];
-        assert_eq!(fewest(&targets).len(), 2);
+        assert_eq!(minimal_calls(&targets).len(), 2);
         let targets = [
             target("i-1", "", "Name=a Team=core"),
             target("vol-1", "", "Name=b Team=core"),
         ];
-        assert_eq!(fewest(&targets).len(), 2);
+        assert_eq!(minimal_calls(&targets).len(), 2);
     }
 
     #[test]
@@ -294,7 +294,7 @@ mod tests {
                 call(&[id], &format!("Name={name}")),
             ]
         };
-        let found = shared(&[one("i-1", "a"), Vec::new(), one("i-3", "c")]);
+        let found = share_calls(&[one("i-1", "a"), Vec::new(), one("i-3", "c")]);
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].call, call(&["i-1", "i-3"], "Team=core"));
         assert_eq!(found[0].parts[&2], ["i-3"]);
@@ -310,10 +310,10 @@ mod tests {
         };
         let with =
             |n: usize, wanted: &str| [target("i-1", &format!("{} aws:x=y", many(n)), wanted)];
-        assert_eq!(check_room(&with(49, "Name=a")), Ok(()));
-        assert_eq!(check_room(&with(50, "k3=other")), Ok(()));
+        assert_eq!(check_tag_quota(&with(49, "Name=a")), Ok(()));
+        assert_eq!(check_tag_quota(&with(50, "k3=other")), Ok(()));
         assert_eq!(
-            check_room(&with(50, "Name=a")).unwrap_err(),
+            check_tag_quota(&with(50, "Name=a")).unwrap_err(),
             "i-1 would have 51 tags, at most 50"
         );
     }
@@ -326,7 +326,7 @@ mod tests {
     /// are to have, all.
     fn can_do(targets: &[Target], calls: usize) -> bool {
         let sets: Vec<u32> = (1..1 << targets.len()).collect();
-        choices(sets.len(), calls).iter().any(|choice| {
+        combinations(sets.len(), calls).iter().any(|choice| {
             targets.iter().enumerate().all(|(n, target)| {
                 target.wanted.iter().all(|(key, value)| {
                     target.current.get(key) == Some(value)
@@ -353,7 +353,7 @@ mod tests {
                 .enumerate()
                 .map(|(n, (current, wanted))| Target { resource: format!("r{n}"), current, wanted })
                 .collect();
-            let calls = fewest(&targets);
+            let calls = minimal_calls(&targets);
             for target in &targets {
                 let mut after = target.current.clone();
                 for call in calls.iter().filter(|call| call.resources.contains(&target.resource)) {

@@ -22,4 +22,4 @@ pub mod template;
 pub use facts::NodeFacts;
 pub use own::Tags;
 pub use preset::NamePreset;
-pub use rules::{ExistingTags, TagRules, Wanted};
+pub use rules::{ExistingTags, RenderedTags, TagRules};

@@ -9,7 +9,7 @@ use crate::json_schema;
 /// A ready-made template of the tag `Name`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(transform = json_schema::words)]
+#[schemars(transform = json_schema::string_enum)]
 pub enum NamePreset {
     /// `test-test2-ip-172.31.25.27`: cluster, node group and private address of an EKS node.
     ClusterNodegroupIp,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::calls::{Call, Target, check_room, fewest};
+use super::calls::{Call, Target, check_tag_quota, minimal_calls};
 use super::facts::NodeFacts;
 use super::own::Tags;
 use super::preset::NamePreset;
@@ -19,7 +19,7 @@ pub const NAME: &str = "Name";
 /// What becomes of a tag that is there already, with another value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(transform = json_schema::words)]
+#[schemars(transform = json_schema::string_enum)]
 pub enum ExistingTags {
     /// It gets the profile's value, whoever set it.
     #[default]
@@ -45,7 +45,7 @@ pub struct TagRules<'a> {
 
 /// The tags of one instance and of what is its own, as its profile asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct RenderedTags {
     /// The instance's.
     pub node: Tags,
     /// Each of its volumes'.
@@ -71,7 +71,7 @@ impl TagRules<'_> {
     ///
     /// # Errors
     /// [`Error::Invalid`] that names the tag, where a template speaks of what the node does not have.
-    pub fn wanted(&self, facts: &NodeFacts) -> Result<Wanted> {
+    pub fn wanted(&self, facts: &NodeFacts) -> Result<RenderedTags> {
         let mut node = rendered("nodeTags", self.node, facts, None)?;
         if let Some(preset) = self.name_preset {
             let name = preset
@@ -87,7 +87,7 @@ impl TagRules<'_> {
             .filter(|_| self.existing == ExistingTags::Keep);
         let name = kept.or(node.get(NAME)).or(facts.tags.get(NAME)).cloned();
         let name = name.as_deref();
-        Ok(Wanted {
+        Ok(RenderedTags {
             volumes: rendered("volumeTags", self.volumes, facts, name)?,
             interfaces: rendered("interfaceTags", self.interfaces, facts, name)?,
             node,
@@ -114,7 +114,7 @@ impl TagRules<'_> {
 /// # Errors
 /// [`Error::Invalid`] when a resource has no room for its tags.
 pub fn calls(targets: &[Target]) -> Result<Vec<Call>> {
-    check_room(targets).map_err(|problem| {
+    check_tag_quota(targets).map_err(|problem| {
         Error::invalid(
             Input::Template,
             "profile.nodeTags",
@@ -122,7 +122,7 @@ pub fn calls(targets: &[Target]) -> Result<Vec<Call>> {
             "Ask for fewer tags, or take some off",
         )
     })?;
-    Ok(fewest(targets))
+    Ok(minimal_calls(targets))
 }
 
 fn rendered(field: &str, templates: &Tags, facts: &NodeFacts, name: Option<&str>) -> Result<Tags> {
@@ -157,14 +157,14 @@ mod tests {
             .into()
     }
 
-    struct Said {
+    struct RulesFixture {
         preset: Option<NamePreset>,
         node: Tags,
         volumes: Tags,
         existing: ExistingTags,
     }
 
-    impl Said {
+    impl RulesFixture {
         fn rules(&self) -> TagRules<'_> {
             static NONE: Tags = Tags::new();
             TagRules {
@@ -177,8 +177,8 @@ mod tests {
         }
     }
 
-    fn said() -> Said {
-        Said {
+    fn fixture() -> RulesFixture {
+        RulesFixture {
             preset: Some(NamePreset::ClusterIp),
             node: tags([
                 ("Zone", "{{ az }}"),
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn templates_and_preset_make_the_tags() {
-        let wanted = said().rules().wanted(&facts()).unwrap();
+        let wanted = fixture().rules().wanted(&facts()).unwrap();
         let name = "pre-eks-01.ip-10-0-22-100";
         assert_eq!(wanted.node, tags([("Name", name), ("Zone", "us-west-2a")]));
         assert_eq!(wanted.volumes["Name"], format!("{name}-root"));
@@ -202,17 +202,19 @@ mod tests {
     fn the_name_of_the_volumes_is_what_the_node_is_called_in_the_end() {
         let mut node = facts();
         node.tags.insert("Name".to_owned(), "mine".to_owned());
-        let mut said = said();
-        said.existing = ExistingTags::Keep;
-        let wanted = said.rules().wanted(&node).unwrap();
+        let mut fixture = fixture();
+        fixture.existing = ExistingTags::Keep;
+        let wanted = fixture.rules().wanted(&node).unwrap();
         assert_eq!(wanted.volumes["Name"], "mine-root");
-        let target = said.rules().target("i-1", node.tags.clone(), &wanted.node);
+        let target = fixture
+            .rules()
+            .target("i-1", node.tags.clone(), &wanted.node);
         assert!(!target.wanted.contains_key("Name"), "kept");
         assert_eq!(target.wanted["Zone"], "us-west-2a");
-        said.existing = ExistingTags::Replace;
-        said.preset = None;
+        fixture.existing = ExistingTags::Replace;
+        fixture.preset = None;
         assert_eq!(
-            said.rules().wanted(&node).unwrap().volumes["Name"],
+            fixture.rules().wanted(&node).unwrap().volumes["Name"],
             "mine-root",
             "no rule names the node, so its name stays"
         );
@@ -222,7 +224,7 @@ mod tests {
     fn the_field_that_fails_is_named() {
         let mut node = facts();
         node.private_ip = None;
-        let error = said().rules().wanted(&node).unwrap_err();
+        let error = fixture().rules().wanted(&node).unwrap_err();
         assert_eq!(error.error_type(), "Hookline.InvalidTemplate");
         assert!(
             error
@@ -230,10 +232,10 @@ mod tests {
                 .starts_with("profile.namePreset: the instance has no private"),
             "{error}"
         );
-        let mut said = said();
-        said.preset = None;
-        said.node = Tags::new();
-        let error = said.rules().wanted(&node).unwrap_err().to_string();
+        let mut fixture = fixture();
+        fixture.preset = None;
+        fixture.node = Tags::new();
+        let error = fixture.rules().wanted(&node).unwrap_err().to_string();
         assert!(
             error.starts_with(
                 "profile.volumeTags[\"Name\"]: line 1, column 4: undefined value: `name`"
@@ -244,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_variables_of_all_templates() {
-        let found = said().rules().variables();
+        let found = fixture().rules().variables();
         let found: Vec<_> = found.iter().map(String::as_str).collect();
         assert_eq!(found, ["az", "cluster", "name", "private_ip"]);
     }

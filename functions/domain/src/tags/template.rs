@@ -72,12 +72,12 @@ pub fn check(template: &str, has_name: bool) -> Result<(), String> {
     });
     unknown.sort();
     if let Some(variable) = unknown.first() {
-        let place = template
+        let position = template
             .find(variable.as_str())
-            .map(|offset| place(template, offset))
+            .map(|offset| position(template, offset))
             .unwrap_or_default();
         return Err(format!(
-            "{place}there is no variable `{variable}`; there are {}",
+            "{position}there is no variable `{variable}`; there are {}",
             VARIABLES.join(", ")
         ));
     }
@@ -164,7 +164,7 @@ pub fn render(template: &str, facts: &NodeFacts, name: Option<&str>) -> Result<S
 }
 
 /// `line 1, column 4: ` of a byte offset.
-fn place(template: &str, offset: usize) -> String {
+fn position(template: &str, offset: usize) -> String {
     let before = template.get(..offset).unwrap_or(template);
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
@@ -172,8 +172,8 @@ fn place(template: &str, offset: usize) -> String {
 }
 
 fn explain(template: &str, error: &Error) -> String {
-    let place = match (error.range(), error.line()) {
-        (Some(range), _) => place(template, range.start),
+    let position = match (error.range(), error.line()) {
+        (Some(range), _) => position(template, range.start),
         (None, Some(line)) => format!("line {line}: "),
         (None, None) => String::new(),
     };
@@ -187,7 +187,7 @@ fn explain(template: &str, error: &Error) -> String {
         .find_map(tag_behind)
         .map(|tag| format!(" (the instance has no tag {tag:?})"))
         .unwrap_or_default();
-    format!("{place}{}{detail}{tag}", error.kind())
+    format!("{position}{}{detail}{tag}", error.kind())
 }
 
 #[cfg(test)]

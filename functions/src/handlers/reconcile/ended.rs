@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Report, until};
+use super::{Report, work_deadline};
 use crate::handlers::Context;
 use crate::handlers::complete_hook::complete_hook;
 use crate::handlers::release_interfaces::release_interfaces;
@@ -63,7 +63,7 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
     }
     let others = context
         .aws
-        .instances_in_progress(&machine, Some(&ended.execution_arn), until(context))
+        .instances_in_progress(&machine, Some(&ended.execution_arn), work_deadline(context))
         .await?;
     if others.contains(instance) {
         report.skip(instance, "another execution for it is running");
@@ -128,7 +128,7 @@ async fn release(
     request: &ReleaseRequest,
     report: &mut Report,
 ) {
-    let end = until(context);
+    let end = work_deadline(context);
     loop {
         match release_interfaces(context.clone(), request.clone()).await {
             Ok(release) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Report, until};
+use super::{Report, work_deadline};
 use crate::aws::interfaces::RemovalOutcome;
 use crate::handlers::Context;
 use hookline_domain::error::Result;
@@ -36,7 +36,7 @@ pub(super) async fn clean_up(
     if !actions.mark.is_empty() {
         report.marked = aws.mark_orphaned(&actions.mark, now).await?;
     }
-    let end = until(context);
+    let end = work_deadline(context);
     for id in &actions.delete {
         if Instant::now() >= end {
             report.skip(id, "the time was over; the next round goes on");

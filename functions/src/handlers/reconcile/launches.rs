@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::ended::abandon_launch;
-use super::{Report, until};
+use super::{Report, work_deadline};
 use crate::handlers::Context;
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::{StateMachine, execution_name};
@@ -64,7 +64,7 @@ impl Scope<'_> {
             self.context.now,
             self.limits,
         );
-        let end = until(self.context);
+        let end = work_deadline(self.context);
         let mut failure = None;
         for candidate in found {
             let instance = &candidate.waiting.instance;
