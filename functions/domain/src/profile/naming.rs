@@ -10,7 +10,7 @@ use crate::json_schema::{self, PRINTABLE};
 use crate::quotas::MAX_LABEL_LENGTH;
 use crate::tags::own::Tags;
 use crate::tags::preset::NamePreset;
-use crate::tags::rules::{ExistingTags, TagRules};
+use crate::tags::rules::{ExistingTags, TagRules, tag_rules_of};
 
 /// What the nodes of a selector are called and tagged. Made by [`NamingProfile::read`], so it has been validated.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -45,13 +45,7 @@ impl NamingProfile {
     /// What it says of tags.
     #[must_use]
     pub fn tag_rules(&self) -> TagRules<'_> {
-        TagRules {
-            name_preset: self.name_preset,
-            node: &self.node_tags,
-            volumes: &self.volume_tags,
-            interfaces: &self.interface_tags,
-            existing: self.existing_tags,
-        }
+        tag_rules_of!(self)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::quotas::{
     MAX_SLOTS, MAX_SUBNETS, MAX_TAG_KEY_LENGTH,
 };
 use crate::tags::preset::NamePreset;
-use crate::tags::rules::{ExistingTags, TagRules};
+use crate::tags::rules::{ExistingTags, TagRules, tag_rules_of};
 
 /// What a node of one group must get. Made by [`Profile::read`], so it has been validated.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -188,13 +188,7 @@ impl Profile {
     /// What it says of tags of the instance, its volumes and its interfaces.
     #[must_use]
     pub fn tag_rules(&self) -> TagRules<'_> {
-        TagRules {
-            name_preset: self.name_preset,
-            node: &self.node_tags,
-            volumes: &self.volume_tags,
-            interfaces: &self.interface_tags,
-            existing: self.existing_tags,
-        }
+        tag_rules_of!(self)
     }
 
     /// The security groups that `slot` gets.

@@ -43,6 +43,21 @@ pub struct TagRules<'a> {
     pub existing: ExistingTags,
 }
 
+/// The tag rules of a profile. Every kind of profile has them in fields of the same names.
+macro_rules! tag_rules_of {
+    ($profile:expr) => {
+        $crate::tags::rules::TagRules {
+            name_preset: $profile.name_preset,
+            node: &$profile.node_tags,
+            volumes: &$profile.volume_tags,
+            interfaces: &$profile.interface_tags,
+            existing: $profile.existing_tags,
+        }
+    };
+}
+
+pub(crate) use tag_rules_of;
+
 /// The tags of one instance and of what is its own, as its profile asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RenderedTags {
