@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::event::{ADOPT, OWN_SOURCE};
 use crate::execution::names::StateMachine;
 use crate::ids::InstanceId;
-use crate::instance::AttachmentPoint;
+use crate::instance::{AttachmentPoint, Instance};
 use crate::interface::Interface;
 use crate::profile::{Profile, Slot};
 use crate::reconcile::{Member, ProfileInput};
@@ -74,6 +74,66 @@ pub fn adoption_status<'a>(
 
 fn is_of(interface: &Interface, slot: &Slot) -> bool {
     interface.tags.get(own::NETWORK) == Some(&slot.network)
+}
+
+/// What a member of a group gets from the profiles that cover it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Assessment<'a> {
+    /// The profiles by which it lacks interfaces: each gets an execution.
+    pub incomplete: Vec<&'a ProfileInput>,
+    /// Why it gets no execution, for each reason.
+    pub skipped: Vec<String>,
+    /// Whether it has an interface of Hookline's for every slot.
+    pub wired: bool,
+}
+
+/// Decides what `member` gets. `instance` is what EC2 says of it, if EC2 knows it; `in_progress` are the
+/// instances of running executions; `created` are the interfaces that Hookline created for it.
+///
+/// All fields of the result are empty for an instance that no profile covers.
+#[must_use]
+pub fn assess<'a>(
+    profiles: &'a [ProfileInput],
+    member: &Member,
+    instance: Option<&Instance>,
+    in_progress: &BTreeSet<InstanceId>,
+    created: &[&Interface],
+) -> Assessment<'a> {
+    let no_tags = BTreeMap::new();
+    let tags = instance.map_or(&no_tags, |instance| &instance.tags);
+    let mut covering = profiles
+        .iter()
+        .filter(|input| input.profile.selector.covers(&member.group, tags))
+        .peekable();
+    let mut assessment = Assessment::default();
+    if covering.peek().is_none() {
+        return assessment;
+    }
+    let Some(instance) = instance else {
+        assessment.skipped.push("EC2 does not know it".to_owned());
+        return assessment;
+    };
+    if in_progress.contains(&member.instance) {
+        let reason = "an execution for it is running".to_owned();
+        assessment.skipped.push(reason);
+        return assessment;
+    }
+    if !instance.is_running() {
+        let reason = format!("EC2 says that it is {}", instance.state);
+        assessment.skipped.push(reason);
+        return assessment;
+    }
+    let attached = instance.attached.keys().copied().collect();
+    for input in covering {
+        let created = created.iter().copied();
+        match adoption_status(&input.profile, &member.instance, &attached, created) {
+            AdoptionStatus::Wired => {}
+            AdoptionStatus::Incomplete => assessment.incomplete.push(input),
+            AdoptionStatus::Occupied(error) => assessment.skipped.push(error.to_string()),
+        }
+    }
+    assessment.wired = assessment.incomplete.is_empty() && assessment.skipped.is_empty();
+    assessment
 }
 
 /// The input of an execution: an event of Hookline's own, and the profile as it was given. `name` is the execution's, `time`

@@ -1,4 +1,4 @@
-//! How nodes adoption_status, and the names and inputs of their executions.
+//! The adoption status of nodes, and the names and inputs of their executions.
 
 use serde_json::json;
 
@@ -107,6 +107,49 @@ fn a_place_that_is_anothers_is_said_by_name() {
     // Hookline's own, of another network.
     let (name, _) = says(status_of(&[], &[ours("user-plane", 1)]));
     assert_eq!(name, "Hookline.DeviceIndexTaken");
+}
+
+fn assessed(
+    instance: Option<&Instance>,
+    in_progress: &BTreeSet<InstanceId>,
+    created: &[Interface],
+) -> (usize, Vec<String>, bool) {
+    let profiles = [input()];
+    let member = Member {
+        instance: node(),
+        group: "upf".to_owned(),
+        group_arn: "arn:group".to_owned(),
+    };
+    let created: Vec<&Interface> = created.iter().collect();
+    let found = assess(&profiles, &member, instance, in_progress, &created);
+    (found.incomplete.len(), found.skipped, found.wired)
+}
+
+#[test]
+fn node_is_adopted_only_if_it_runs_and_no_execution_does() {
+    use crate::fixtures::instance;
+
+    let (idle, busy) = (BTreeSet::new(), BTreeSet::from([node()]));
+    let skipped = |reason: &str| (0, vec![reason.to_owned()], false);
+    assert_eq!(assessed(Some(&instance()), &idle, &[]), (1, vec![], false));
+    assert_eq!(assessed(None, &idle, &[]), skipped("EC2 does not know it"));
+    assert_eq!(
+        assessed(Some(&instance()), &busy, &[]),
+        skipped("an execution for it is running")
+    );
+    let stopping = Instance {
+        state: "stopping".to_owned(),
+        ..instance()
+    };
+    assert_eq!(
+        assessed(Some(&stopping), &idle, &[]),
+        skipped("EC2 says that it is stopping")
+    );
+    let both = [ours("signaling", 1), ours("user-plane", 2)];
+    assert_eq!(assessed(Some(&instance()), &idle, &both), (0, vec![], true));
+    let wrong = [ours("user-plane", 1)];
+    let (incomplete, reasons, wired) = assessed(Some(&instance()), &idle, &wrong);
+    assert_eq!((incomplete, reasons.len(), wired), (0, 1, false));
 }
 
 #[test]

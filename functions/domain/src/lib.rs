@@ -16,6 +16,7 @@ pub mod instance_type;
 pub mod interface;
 mod json_schema;
 pub mod lifecycle;
+pub mod naming;
 pub mod parse;
 pub mod profile;
 pub mod quotas;

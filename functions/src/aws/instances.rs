@@ -1,5 +1,6 @@
 //! Instances: one by its id, and the launches in flight of a selector.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,16 +58,23 @@ impl Aws {
             .ok_or_else(|| Error::InstanceNotFoundYet(id.clone()))
     }
 
-    /// The instances of these ids that EC2 knows, in whatever state (DescribeInstances, filtered: an id that it does not know
-    /// yet hides no other).
+    /// The instances by these ids that EC2 knows, in any state (DescribeInstances).
+    ///
+    /// It filters: if a call names its instances by id, EC2 refuses it for one id that it does not know.
     ///
     /// # Errors
-    /// What every call can fail with.
-    pub async fn known_instances(&self, ids: &[InstanceId]) -> Result<Vec<Instance>> {
-        let mut instances = Vec::new();
+    /// Those of every call.
+    pub async fn instances_by_id(
+        &self,
+        ids: &[&InstanceId],
+    ) -> Result<BTreeMap<InstanceId, Instance>> {
+        let mut instances = BTreeMap::new();
         for ids in ids.chunks(FILTER_VALUES) {
             let ids = ids.iter().map(ToString::to_string).collect();
-            instances.extend(self.instances_by("instance-id", ids).await?);
+            let found = self
+                .describe_instances(vec![filter("instance-id", ids)])
+                .await?;
+            instances.extend(found.into_iter().map(|found| (found.id.clone(), found)));
         }
         Ok(instances)
     }
@@ -78,26 +86,25 @@ impl Aws {
     /// What every call can fail with.
     pub async fn instances_of_token(&self, client_token: &str) -> Result<Vec<Instance>> {
         let token = vec![client_token.to_owned()];
-        self.instances_by("client-token", token).await
+        self.describe_instances(vec![filter("client-token", token)])
+            .await
     }
 
-    async fn instances_by(&self, filter: &str, values: Vec<String>) -> Result<Vec<Instance>> {
-        let mut instances = Vec::new();
-        let filter = Filter::builder()
-            .name(filter)
-            .set_values(Some(values))
-            .build();
-        let answer = self
+    /// Every page of DescribeInstances.
+    async fn describe_instances(&self, filters: Vec<Filter>) -> Result<Vec<Instance>> {
+        let mut pages = self
             .ec2
             .describe_instances()
-            .filters(filter)
-            .max_results(1000);
-        let mut pages = answer.into_paginator().send();
+            .set_filters(Some(filters))
+            .max_results(1000)
+            .into_paginator()
+            .send();
+        let mut instances = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| classify("DescribeInstances", &error))?;
-            let found = page.reservations().iter();
             instances.extend(
-                found
+                page.reservations()
+                    .iter()
                     .flat_map(|reservation| reservation.instances())
                     .filter_map(convert::instance),
             );
@@ -133,12 +140,6 @@ impl Aws {
     }
 
     async fn list_instances_of(&self, selector: &Selector) -> Result<Vec<Instance>> {
-        let filter = |name: &str, values: Vec<String>| {
-            Filter::builder()
-                .name(name)
-                .set_values(Some(values))
-                .build()
-        };
         let selected = match selector {
             Selector::AutoScalingGroupNames(names) => {
                 filter(GROUP_TAG, names.iter().cloned().collect())
@@ -149,27 +150,15 @@ impl Aws {
             }) => filter(&format!("tag:{key}"), vec![value.clone()]),
             Selector::Tag(TagSelector { key, value: None }) => filter("tag-key", vec![key.clone()]),
         };
-        let mut pages = self
-            .ec2
-            .describe_instances()
-            .filters(selected)
-            .filters(filter(
-                "instance-state-name",
-                vec!["pending".to_owned(), "running".to_owned()],
-            ))
-            .max_results(1000)
-            .into_paginator()
-            .send();
-        let mut instances = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| classify("DescribeInstances", &error))?;
-            instances.extend(
-                page.reservations()
-                    .iter()
-                    .flat_map(|reservation| reservation.instances())
-                    .filter_map(convert::instance),
-            );
-        }
-        Ok(instances)
+        let states = vec!["pending".to_owned(), "running".to_owned()];
+        self.describe_instances(vec![selected, filter("instance-state-name", states)])
+            .await
     }
+}
+
+fn filter(name: &str, values: Vec<String>) -> Filter {
+    Filter::builder()
+        .name(name)
+        .set_values(Some(values))
+        .build()
 }

@@ -4,6 +4,7 @@ pub mod autoscaling;
 mod calls;
 mod classify;
 mod convert;
+pub mod create_interface;
 pub mod executions;
 pub mod fleet;
 pub mod instances;

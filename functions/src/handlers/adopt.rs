@@ -9,18 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
-use super::reconcile::{Skipped, log_list, read_profiles, work_deadline};
+use super::rounds::{Skipped, log_list, log_reasons, read_payload, read_profiles, work_deadline};
 use super::{Context, write};
-use hookline_domain::adopt::{AdoptionStatus, adoption_status, execution_input};
-use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::adopt::{assess, execution_input};
+use hookline_domain::error::Result;
 use hookline_domain::execution::names::{MAX_ADOPTIONS, StateMachine, adoption_name};
 use hookline_domain::ids::InstanceId;
-use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
-use hookline_domain::parse::from_value;
-use hookline_domain::reconcile::{Groups, Member, ProfileInput, groups};
+use hookline_domain::reconcile::{Member, ProfileInput, groups};
 use hookline_domain::tags::own;
 use hookline_domain::time::rfc3339;
 
@@ -59,10 +57,7 @@ pub struct Report {
 
 impl Report {
     fn skip(&mut self, instance: &InstanceId, reason: impl ToString) {
-        self.skipped.push(Skipped {
-            id: instance.to_string(),
-            reason: reason.to_string(),
-        });
+        self.skipped.push(Skipped::new(instance, reason));
     }
 
     /// One line for the logs.
@@ -74,12 +69,7 @@ impl Report {
             left = self.skipped.len(),
             refused_profiles = self.refused_profiles.len(),
             started_for = log_list(&self.started),
-            left_because = log_list(
-                self.skipped
-                    .iter()
-                    .chain(&self.refused_profiles)
-                    .map(|skipped| format!("{}: {}", skipped.id, skipped.reason))
-            ),
+            left_because = log_reasons(self.skipped.iter().chain(&self.refused_profiles)),
             "adopted"
         );
     }
@@ -92,8 +82,7 @@ impl Report {
 /// fails for a node is the reason why it is left.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     const REMEDY: &str = "Correct the payload (docs/operations.md, Adopt)";
-    let payload: Payload = from_value(Input::Payload, "payload", payload)
-        .map_err(|error| error.with_remedy(REMEDY))?;
+    let payload: Payload = read_payload(payload, REMEDY)?;
     let machine = StateMachine::read(&payload.state_machine_arn)
         .map_err(|error| error.with_remedy(REMEDY))?;
     let mut report = Report {
@@ -106,13 +95,13 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         machine: &machine,
         profiles: &profiles,
     };
-    let members = round.members().await?;
-    let lacking = round.lacking(&members, &mut report).await?;
+    let members = context.aws.members(groups(&profiles), IN_SERVICE).await?;
+    let incomplete = round.incomplete(&members, &mut report).await?;
     if payload.dry_run {
-        let instances = lacking.iter().map(|(member, _)| member.instance.clone());
+        let instances = incomplete.iter().map(|(member, _)| member.instance.clone());
         report.started.extend(instances);
     } else {
-        round.start_all(&lacking, &mut report).await;
+        round.start_all(&incomplete, &mut report).await;
     }
     report.log();
     write("adopt", &report)
@@ -125,113 +114,66 @@ struct Round<'a> {
 }
 
 /// A node, and a profile that covers it and by which it lacks interfaces.
-type Lacking<'a> = (&'a Member, &'a ProfileInput);
+type Adoption<'a> = (&'a Member, &'a ProfileInput);
 
 impl<'a> Round<'a> {
-    /// The instances in service, of the groups that a profile may cover.
-    async fn members(&self) -> Result<Vec<Member>> {
-        let aws = &self.context.aws;
-        match groups(self.profiles) {
-            Groups::None => Ok(Vec::new()),
-            Groups::Named(names) => aws.members(Some(&names), IN_SERVICE).await,
-            Groups::All => aws.members(None, IN_SERVICE).await,
-        }
-    }
-
-    /// Who lacks interfaces, and can be given them.
-    async fn lacking(
+    /// The nodes that lack interfaces and can get them, each with a profile that covers it.
+    async fn incomplete(
         &self,
         members: &'a [Member],
         report: &mut Report,
-    ) -> Result<Vec<Lacking<'a>>> {
+    ) -> Result<Vec<Adoption<'a>>> {
         if members.is_empty() {
             return Ok(Vec::new());
         }
         let aws = &self.context.aws;
-        // Executions first, and interfaces after them: what one that has ended since has attached is listed then.
+        // Executions before interfaces: then the listing contains what an execution that has ended since
+        // has attached.
         let deadline = work_deadline(self.context);
         let in_progress = aws
             .instances_in_progress(self.machine, None, deadline)
             .await?;
         let ids: Vec<&InstanceId> = members.iter().map(|member| &member.instance).collect();
-        let known = aws.known(&ids).await?;
-        let mut ours: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
+        let instances = aws.instances_by_id(&ids).await?;
+        let mut created: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
         let interfaces = aws.hookline_interfaces().await?;
         for interface in &interfaces {
             if let Some(owner) = interface.tags.get(own::INSTANCE_ID) {
-                ours.entry(owner).or_default().push(interface);
+                created.entry(owner).or_default().push(interface);
             }
         }
 
-        let mut lacking = Vec::new();
+        let mut incomplete = Vec::new();
         for member in members {
             let id = &member.instance;
-            let Some(instance) = known.get(id) else {
-                if !self.covering(member, &BTreeMap::new()).is_empty() {
-                    report.skip(id, "EC2 does not know it");
-                }
-                continue;
-            };
-            let covering = self.covering(member, &instance.tags);
-            if covering.is_empty() {
-                continue;
+            let created = created.get(id.as_str()).map_or(&[][..], Vec::as_slice);
+            let assessment = assess(
+                self.profiles,
+                member,
+                instances.get(id),
+                &in_progress,
+                created,
+            );
+            for reason in assessment.skipped {
+                report.skip(id, reason);
             }
-            if in_progress.contains(id) {
-                report.skip(id, "an execution for it is running");
-                continue;
+            if assessment.wired {
+                report.already_wired.insert(id.clone());
             }
-            let ours = ours.get(id.as_str()).map_or(&[][..], Vec::as_slice);
-            lacking.extend(self.sort(member, instance, &covering, ours, report));
+            incomplete.extend(
+                assessment
+                    .incomplete
+                    .into_iter()
+                    .map(|input| (member, input)),
+            );
         }
-        Ok(lacking)
-    }
-
-    /// The profiles that cover a node.
-    fn covering(&self, member: &Member, tags: &BTreeMap<String, String>) -> Vec<&'a ProfileInput> {
-        self.profiles
-            .iter()
-            .filter(|input| input.profile.selector.covers(&member.group, tags))
-            .collect()
-    }
-
-    /// How one node stands against the profiles that cover it.
-    fn sort(
-        &self,
-        member: &'a Member,
-        instance: &Instance,
-        covering: &[&'a ProfileInput],
-        ours: &[&Interface],
-        report: &mut Report,
-    ) -> Vec<Lacking<'a>> {
-        let id = &member.instance;
-        if !instance.is_running() {
-            report.skip(id, format!("EC2 says that it is {}", instance.state));
-            return Vec::new();
-        }
-        let mut lacking = Vec::new();
-        let mut occupied = false;
-        for input in covering {
-            let ours = ours.iter().copied();
-            let attached = instance.attached.keys().copied().collect();
-            match adoption_status(&input.profile, id, &attached, ours) {
-                AdoptionStatus::Wired => {}
-                AdoptionStatus::Incomplete => lacking.push((member, *input)),
-                AdoptionStatus::Occupied(error) => {
-                    occupied = true;
-                    report.skip(id, error);
-                }
-            }
-        }
-        if lacking.is_empty() && !occupied {
-            report.already_wired.insert(id.clone());
-        }
-        lacking
+        Ok(incomplete)
     }
 
     /// Starts the executions, as far as the time goes.
-    async fn start_all(&self, lacking: &[Lacking<'_>], report: &mut Report) {
+    async fn start_all(&self, incomplete: &[Adoption<'_>], report: &mut Report) {
         let end = work_deadline(self.context);
-        for some in lacking.chunks(MARKED_AT_ONCE) {
+        for some in incomplete.chunks(MARKED_AT_ONCE) {
             if Instant::now() >= end {
                 for (member, _) in some {
                     report.skip(&member.instance, "the time was over; invoke it again");
@@ -252,17 +194,14 @@ impl<'a> Round<'a> {
                 match started {
                     Ok(None) => drop(report.started.insert(instance.clone())),
                     Ok(Some(reason)) => report.skip(instance, reason),
-                    Err(error) => {
-                        warn!(instance = %instance, %error, "not started");
-                        report.skip(instance, error);
-                    }
+                    Err(error) => report.skip(instance, error),
                 }
             }
         }
     }
 
     /// Starts an execution by the first name that was not used yet; gives why not, when there is a reason.
-    async fn start(&self, member: &Member, input: &ProfileInput) -> Result<Option<String>, Error> {
+    async fn start(&self, member: &Member, input: &ProfileInput) -> Result<Option<String>> {
         let aws = &self.context.aws;
         let time = rfc3339(self.context.now);
         for n in 1..=MAX_ADOPTIONS {

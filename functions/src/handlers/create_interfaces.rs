@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, warn};
 
 use super::{Context, answer};
-use crate::aws::interfaces::CreateOutcome;
+use crate::aws::create_interface::CreateOutcome;
 use crate::metrics::{Dimension, Metric};
 
 /// Runs the function.

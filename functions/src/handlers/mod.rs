@@ -21,6 +21,7 @@ pub mod name_nodes;
 pub mod plan_interfaces;
 pub mod reconcile;
 pub mod release_interfaces;
+mod rounds;
 pub mod tag_node;
 mod tagging;
 
@@ -97,6 +98,15 @@ fn write<T: Serialize>(doing: &'static str, value: &T) -> Result<Value> {
         doing,
         detail: error.to_string(),
     })
+}
+
+/// A value of the data, as a log line names it: as it is in the data.
+fn data_name<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => name,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
 }
 
 /// Growing pauses between looks at what EC2 shows late, until the function's time is used up.

@@ -12,21 +12,18 @@ pub mod interfaces;
 pub mod launches;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
+use super::rounds::{Skipped, log_list, log_reasons, read_payload, read_profiles, work_deadline};
 use super::{Context, write};
 use crate::metrics::{Dimension, Metric, Metrics};
-use hookline_domain::error::{Input, Result};
+use hookline_domain::error::Result;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
-use hookline_domain::parse::from_value;
-use hookline_domain::profile::Profile;
-use hookline_domain::reconcile::{Ended, Limits, ProfileInput};
+use hookline_domain::reconcile::{Ended, Limits};
 
 /// The constant input of the schedule's target.
 #[derive(Debug, Deserialize)]
@@ -63,21 +60,9 @@ pub struct Report {
     pub refused_profiles: Vec<Skipped>,
 }
 
-/// Something that was left.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Skipped {
-    /// The instance, interface or profile.
-    pub id: String,
-    /// Why it was left.
-    pub reason: String,
-}
-
 impl Report {
     fn skip(&mut self, id: impl ToString, reason: impl ToString) {
-        self.skipped.push(Skipped {
-            id: id.to_string(),
-            reason: reason.to_string(),
-        });
+        self.skipped.push(Skipped::new(id, reason));
     }
 
     /// A round has its zeros measured too: sums need them, and that there are none says that no round ran. Of an execution's
@@ -120,31 +105,10 @@ impl Report {
             marked_interfaces = log_list(&self.marked),
             overdue_launches = self.overdue.as_ref().map(log_list),
             deleted_interfaces = log_list(self.deleted.iter().chain(&self.released)),
-            left_because = log_list(
-                self.skipped
-                    .iter()
-                    .chain(&self.refused_profiles)
-                    .map(|skipped| format!("{}: {}", skipped.id, skipped.reason))
-            ),
+            left_because = log_reasons(self.skipped.iter().chain(&self.refused_profiles)),
             "reconciled"
         );
     }
-}
-
-/// A list for a log field, which CloudWatch cuts at some length: the first ones say what it is about.
-pub(super) fn log_list(items: impl IntoIterator<Item = impl ToString>) -> String {
-    const MAX_LISTED: usize = 50;
-    let mut items = items.into_iter();
-    let mut texts: Vec<String> = items
-        .by_ref()
-        .take(MAX_LISTED)
-        .map(|item| item.to_string())
-        .collect();
-    let more = items.count();
-    if more > 0 {
-        texts.push(format!("and {more} more"));
-    }
-    texts.join(", ")
 }
 
 /// Runs the function.
@@ -168,8 +132,7 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
 
 async fn round(context: &Context, payload: Value, report: &mut Report) -> Result<()> {
     const REMEDY: &str = "Correct the input of the schedule's target (docs/operations.md)";
-    let payload: Payload = from_value(Input::Payload, "payload", payload)
-        .map_err(|error| error.with_remedy(REMEDY))?;
+    let payload: Payload = read_payload(payload, REMEDY)?;
     let machine = StateMachine::read(&payload.state_machine_arn)
         .map_err(|error| error.with_remedy(REMEDY))?;
     let profiles = read_profiles(payload.profiles, &mut report.refused_profiles);
@@ -212,31 +175,4 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
         Err(error) => Err(error),
     };
     launches.and(interfaces)
-}
-
-/// One profile that is wrong must not stop the others.
-pub(super) fn read_profiles(values: Vec<Value>, refused: &mut Vec<Skipped>) -> Vec<ProfileInput> {
-    let mut profiles = Vec::new();
-    for (n, value) in values.into_iter().enumerate() {
-        match Profile::read(value.clone()) {
-            Ok(profile) => profiles.push(ProfileInput { value, profile }),
-            Err(error) => {
-                warn!(profile = n, %error, "profile refused");
-                refused.push(Skipped {
-                    id: format!("profiles[{n}]"),
-                    reason: error.to_string(),
-                });
-            }
-        }
-    }
-    profiles
-}
-
-/// Until when something new may be begun: what was begun must come to its end in this invocation.
-pub(super) fn work_deadline(context: &Context) -> Instant {
-    const RESERVE: Duration = Duration::from_secs(15);
-    context
-        .deadline
-        .checked_sub(RESERVE)
-        .unwrap_or(context.deadline)
 }

@@ -12,6 +12,7 @@ use hookline_domain::execution::requests::ExecutionInput;
 use hookline_domain::execution::{Execution, Node, TagNodeRequest};
 use hookline_domain::profile::{Profile, Selector};
 use hookline_domain::tags::rules::{self, NAME};
+use hookline_domain::tags::targets;
 use serde_json::Value;
 use tracing::info;
 
@@ -76,19 +77,19 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
 
     let rules = profile.tag_rules();
     let wanted = rules.wanted(&instance.facts(&launch.region, group))?;
-    let devices = tagging::devices(&instance, &rules);
+    let devices = targets::devices(&instance, &rules);
     let device_tags = tagging::device_tags(&context.aws, &devices).await?;
-    let targets = tagging::targets(&instance, &device_tags, &rules, &wanted);
-    let calls = rules::calls(&targets)?;
+    let tag_targets = targets::targets(&instance, &device_tags, &rules, &wanted);
+    let calls = rules::calls(&tag_targets)?;
     let made = calls.len();
     let ids = std::slice::from_ref(&instance.id);
     for result in tagging::create_tags(&context.aws, ids, &[calls]).await {
         result?;
     }
-    tagging::check_devices_shown(&instance, &wanted)?;
+    targets::check_devices_shown(&instance, &wanted)?;
 
     // What the profile calls it, unless another name was there and stays.
-    let named = targets.first().and_then(|node| node.wanted.get(NAME));
+    let named = tag_targets.first().and_then(|node| node.wanted.get(NAME));
     let name = named.or(instance.tags.get(NAME)).cloned();
     let node = Node::new(&instance, name);
     info!(

@@ -9,6 +9,7 @@
 //! | [`rules`] | what a profile says of tags, and what that comes to for one instance |
 //! | [`calls`] | which CreateTags calls are left to make, as few as can be |
 //! | [`interface`] | the tags of a slot's interface, from its creation |
+//! | [`targets`] | what of an instance gets tags |
 //! | [`own`] | the tags that are Hookline's own |
 
 pub mod calls;
@@ -17,6 +18,7 @@ pub mod interface;
 pub mod own;
 pub mod preset;
 pub mod rules;
+pub mod targets;
 pub mod template;
 
 pub use facts::NodeFacts;

@@ -5,10 +5,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Report, work_deadline};
+use super::Report;
 use crate::handlers::Context;
 use crate::handlers::complete_hook::complete_hook;
 use crate::handlers::release_interfaces::release_interfaces;
+use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Event;
 use hookline_domain::execution::names::StateMachine;

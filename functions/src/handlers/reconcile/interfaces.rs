@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{Report, work_deadline};
 use crate::aws::interfaces::RemovalOutcome;
@@ -50,13 +50,6 @@ pub(super) async fn clean_up(
             // EC2 refuses what hangs on an instance: somebody has attached it since the listing.
             RemovalOutcome::Busy => report.skip(id, "it is in use"),
         }
-    }
-    if !actions.skipped.is_empty() {
-        warn!(
-            skipped = actions.skipped.len(),
-            limit = limits.deletes_per_round,
-            "left for the next round: one round deletes no more"
-        );
     }
     for id in actions.skipped {
         report.skip(id, "one round deletes no more; the next round goes on");

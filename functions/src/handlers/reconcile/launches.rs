@@ -6,15 +6,16 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::Report;
 use super::ended::abandon_launch;
-use super::{Report, work_deadline};
 use crate::handlers::Context;
+use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::{StateMachine, execution_name};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{
-    Candidate, Groups, LaunchAction, Limits, Member, ProfileInput, candidates, groups,
-    launch_action, launch_event, overdue,
+    Candidate, LaunchAction, Limits, Member, ProfileInput, candidates, groups, launch_action,
+    launch_event, overdue,
 };
 use hookline_domain::time::rfc3339;
 
@@ -32,11 +33,7 @@ pub(super) struct Scope<'a> {
 /// The instances that wait at a launch hook, in the groups that a profile may cover.
 pub(super) async fn waiting(context: &Context, profiles: &[ProfileInput]) -> Result<Vec<Member>> {
     let ours = profiles.iter().filter(|input| input.profile.hook.complete);
-    match groups(ours) {
-        Groups::None => Ok(Vec::new()),
-        Groups::Named(names) => context.aws.members(Some(&names), WAITING).await,
-        Groups::All => context.aws.members(None, WAITING).await,
-    }
+    context.aws.members(groups(ours), WAITING).await
 }
 
 impl Scope<'_> {
@@ -75,7 +72,6 @@ impl Scope<'_> {
                 continue;
             }
             if let Err(error) = self.recover_launch(candidate, report).await {
-                warn!(instance = %instance, %error, "left for the next round");
                 report.skip(instance, &error);
                 failure = Some(error);
             }
