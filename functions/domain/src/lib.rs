@@ -23,5 +23,6 @@ pub mod quotas;
 pub mod reconcile;
 pub mod tags;
 pub mod time;
+pub mod wiring;
 
 pub use error::{Error, Result};

@@ -16,7 +16,7 @@ use hookline_domain::profile::{Profile, Selector};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::{Backoff, Context, answer};
+use super::{Backoff, Context, answer, data_name};
 use crate::aws::autoscaling::CompleteResponse;
 use crate::metrics::{Dimension, Metric};
 
@@ -49,13 +49,32 @@ pub(super) async fn complete_hook(
             summary.seconds.event_to_continue = context.seconds_since(&launch);
         }
     }
-    info!(
-        result = completion.result.as_str(),
-        outcome = ?completion.outcome,
-        lifecycle_state = completion.lifecycle_state,
-        "lifecycle action completed"
-    );
+    log(&launch, &completion);
     Ok(completion)
+}
+
+fn log(launch: &Launch, completion: &Completion) {
+    let instance = tracing::field::display(&launch.instance_id);
+    let result = completion.result.as_str();
+    let outcome = data_name(&completion.outcome);
+    let lifecycle_state = completion.lifecycle_state.as_deref();
+    match completion.outcome {
+        CompletionOutcome::Completed => {
+            info!(instance, result, outcome, "lifecycle action completed");
+        }
+        CompletionOutcome::AlreadyCompleted => info!(
+            instance,
+            result, outcome, lifecycle_state, "lifecycle action was completed before"
+        ),
+        CompletionOutcome::AlreadyContinued => warn!(
+            instance,
+            result, outcome, lifecycle_state, "ABANDON came too late: the launch went on"
+        ),
+        CompletionOutcome::NotOurs => info!(
+            instance,
+            result, outcome, "no lifecycle action completed: Hookline does not own the hook"
+        ),
+    }
 }
 
 async fn complete(
@@ -181,12 +200,6 @@ async fn outcome_of_ended_action(
             AfterNoActiveAction::LookAgain => CompletionOutcome::AlreadyContinued,
             AfterNoActiveAction::Ended(outcome) => outcome,
         };
-        if outcome == CompletionOutcome::AlreadyContinued {
-            warn!(
-                lifecycle_state = state,
-                "ABANDON came too late: the launch went on"
-            );
-        }
         return Ok(completion(result, outcome, state));
     }
 }

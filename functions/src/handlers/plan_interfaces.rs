@@ -12,7 +12,7 @@ use hookline_domain::instance::{Instance, LaunchOrder};
 use serde_json::Value;
 use tracing::info;
 
-use super::{Context, answer};
+use super::{Context, answer, data_name};
 use crate::metrics::{Dimension, Metric};
 
 /// The first look for a turn may use a listing that this process made so long ago. When hundreds of instances are launched at
@@ -202,7 +202,7 @@ impl Planner<'_> {
             round = self.previous.round,
             ahead,
             wait_seconds = wait.seconds,
-            reason = ?wait.reason,
+            reason = data_name(&wait.reason),
             "waiting"
         );
         let of = Dimension::profile(&self.request.profile.name);

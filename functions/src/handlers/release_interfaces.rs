@@ -68,7 +68,7 @@ pub(super) async fn release_interfaces(
             if released.contains(&interface.id) || elsewhere(interface, instance) {
                 continue;
             }
-            if remove(&context, interface).await? {
+            if remove(&context, instance, interface).await? {
                 released.insert(interface.id.clone());
             } else {
                 busy.push(interface.id.clone());
@@ -91,24 +91,24 @@ pub(super) async fn release_interfaces(
             return Err(Error::StillDetaching(busy));
         }
     }
-    info!(released = released.len(), "released");
+    info!(%instance, released = released.len(), "released");
     Ok(Release { released })
 }
 
 /// Takes one step with an interface; `true` when it is gone.
-async fn remove(context: &Context, interface: &Interface) -> Result<bool> {
+async fn remove(context: &Context, instance: &InstanceId, interface: &Interface) -> Result<bool> {
     if let Some(on) = &interface.attachment
         && on.status != "detached"
     {
         if on.status != "detaching" {
-            info!(interface = %interface.id, attachment = on.id, "detaching");
+            info!(%instance, interface = %interface.id, attachment = on.id, "detaching");
             context.aws.detach_interface(&on.id).await?;
         }
         return Ok(false);
     }
     let gone = context.aws.delete_interface(&interface.id).await? == RemovalOutcome::Done;
     if gone {
-        info!(interface = %interface.id, "deleted");
+        info!(%instance, interface = %interface.id, "deleted");
     }
     Ok(gone)
 }
@@ -121,7 +121,12 @@ fn elsewhere(interface: &Interface, instance: &InstanceId) -> bool {
         .and_then(|on| on.instance_id.as_ref());
     let elsewhere = on.is_some_and(|on| on != instance);
     if elsewhere {
-        warn!(interface = %interface.id, attached_to = on.map(tracing::field::display), "attached to another instance: left alone");
+        warn!(
+            %instance,
+            interface = %interface.id,
+            attached_to = on.map(tracing::field::display),
+            "attached to another instance: skipped"
+        );
     }
     elsewhere
 }
