@@ -1,7 +1,6 @@
-//! Nodes that are in service already: which of them lack interfaces, and the executions that give them these.
+//! Nodes that are InService: which of them lack interfaces, and the executions that add these.
 //!
-//! An adopted node is never in question. Its event names no hook, so nothing of it is completed, and a failed execution
-//! leaves all as it is.
+//! Adoption cannot end an instance. Its event names no hook, so the execution completes no lifecycle action and releases nothing if it fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,19 +16,18 @@ use crate::profile::{Profile, Slot};
 use crate::reconcile::{Member, ProfileInput};
 use crate::tags::own;
 
-/// How a node stands against a profile that covers it.
+/// Whether a node has the interfaces of a profile that covers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdoptionStatus {
-    /// It has an interface of Hookline's at each slot's place.
+    /// Every slot has its interface, and Hookline created it.
     Wired,
-    /// Some are missing, and their places are free.
+    /// Some interfaces are missing, and their device indexes are free.
     Incomplete,
-    /// A place is another's: an execution would fail by this.
+    /// Another interface has the device index of a slot. An execution would fail with this error.
     Occupied(Error),
 }
 
-/// Looks how `instance` stands against `profile`. `attached` are the places where it has interfaces, whoever made them;
-/// `ours` those that Hookline has made for it, wherever they hang.
+/// Compares `instance` with `profile`. `attached` says where it has interfaces of any origin. `ours` are the interfaces that Hookline created for it, attached or not.
 #[must_use]
 pub fn adoption_status<'a>(
     profile: &Profile,
@@ -136,8 +134,7 @@ pub fn assess<'a>(
     assessment
 }
 
-/// The input of an execution: an event of Hookline's own, and the profile as it was given. `name` is the execution's, `time`
-/// the round's as RFC 3339.
+/// The input of an execution: an event of Hookline's own, and the profile as the payload has it. `name` is the name of the execution, `time` the time of the round as RFC 3339.
 #[must_use]
 pub fn execution_input(
     machine: &StateMachine,

@@ -47,7 +47,7 @@ fn ours(network: &str, device_index: u32) -> Interface {
     }
 }
 
-/// How a node stands that has its primary interface, something at `others`, and interfaces of Hookline's.
+/// The status of a node with its primary interface, interfaces of others, and Hookline's.
 fn status_of(others: &[u32], ours: &[Interface]) -> AdoptionStatus {
     let attached = [0]
         .iter()
@@ -66,7 +66,7 @@ fn status_of(others: &[u32], ours: &[Interface]) -> AdoptionStatus {
 }
 
 #[test]
-fn a_node_is_wired_when_every_slot_has_its_interface() {
+fn node_is_wired_if_every_slot_has_its_interface() {
     let (first, second) = (ours("signaling", 1), ours("user-plane", 2));
     assert_eq!(
         status_of(&[], &[first.clone(), second.clone()]),
@@ -74,12 +74,12 @@ fn a_node_is_wired_when_every_slot_has_its_interface() {
     );
     assert_eq!(status_of(&[], &[first]), AdoptionStatus::Incomplete);
     assert_eq!(status_of(&[], &[]), AdoptionStatus::Incomplete);
-    // What others have elsewhere does not matter.
+    // Interfaces at other device indexes do not matter.
     assert_eq!(status_of(&[3, 4], &[second]), AdoptionStatus::Incomplete);
 }
 
 #[test]
-fn what_hangs_nowhere_or_on_another_does_not_count() {
+fn interface_that_is_unattached_or_on_another_instance_does_not_count() {
     let mut free = ours("signaling", 1);
     free.attachment = None;
     let mut elsewhere = ours("user-plane", 2);
@@ -92,12 +92,12 @@ fn what_hangs_nowhere_or_on_another_does_not_count() {
 }
 
 #[test]
-fn a_place_that_is_anothers_is_said_by_name() {
+fn occupied_device_index_is_named() {
     let says = |status: AdoptionStatus| match status {
         AdoptionStatus::Occupied(error) => (error.error_type(), error.to_string()),
         other => panic!("{other:?}"),
     };
-    // Somebody else's, though the other slot is served.
+    // Another owner's interface, although the other slot has its own.
     let (name, words) = says(status_of(&[2], &[ours("signaling", 1)]));
     assert_eq!(name, "Hookline.DeviceIndexTaken");
     assert!(
@@ -153,7 +153,7 @@ fn node_is_adopted_only_if_it_runs_and_no_execution_does() {
 }
 
 #[test]
-fn a_name_tells_its_instance_and_differs_by_profile_and_number() {
+fn execution_name_contains_its_instance_and_differs_by_profile_and_number() {
     let input = input();
     let name = adoption_name(&node(), &input.profile.name, 1);
     assert!(name.len() <= 80, "{name}");
@@ -179,7 +179,7 @@ fn a_name_tells_its_instance_and_differs_by_profile_and_number() {
 }
 
 #[test]
-fn the_input_is_an_adoption_with_the_profile_as_it_was_given() {
+fn execution_input_is_an_adopt_event_with_the_profile_as_it_came() {
     let machine = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
     let machine = StateMachine::read(machine).unwrap();
     let member = Member {

@@ -1,4 +1,4 @@
-//! Whether an interface is as its slot says: invariant I1 as a pure function.
+//! An interface, and whether it is as its slot says (invariant I1).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,7 +53,7 @@ pub struct Attachment {
     pub network_card: u32,
     /// `attaching`, `attached`, `detaching`, `detached`.
     pub status: String,
-    /// Whether it goes when the instance goes.
+    /// Whether EC2 deletes it with the instance.
     pub delete_on_termination: bool,
 }
 
@@ -73,7 +73,7 @@ impl Interface {
         })
     }
 
-    /// As the execution's output shows it.
+    /// The interface as the execution's output shows it.
     #[must_use]
     pub fn wired_for(&self, slot: &Slot) -> WiredInterface {
         WiredInterface {
@@ -96,7 +96,7 @@ impl Interface {
         })
     }
 
-    /// Everything in which the interface is not (yet) what `slot` of `profile` asks for on `instance` in `zone`.
+    /// Every difference between the interface and what `slot` of `profile` asks for on `instance` in `zone`, in words.
     #[must_use]
     pub fn differences(
         &self,
@@ -254,12 +254,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_has_no_differences() {
+    fn right_interface_has_no_differences() {
         assert_eq!(differences(|_| ()), Vec::<String>::new());
     }
 
     #[test]
-    fn every_part_of_i1_is_looked_at() {
+    fn each_wrong_attribute_is_a_difference() {
         type Change = fn(&mut Interface);
         fn on(interface: &mut Interface) -> &mut Attachment {
             interface.attachment.as_mut().unwrap()
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excluded_address_is_a_difference() {
+    fn excluded_address_is_a_difference() {
         let (mut profile, interface, instance) = right();
         profile.slots[0].excluded_ranges = vec!["10.0.1.0/24".parse().unwrap()];
         let found = interface.differences(

@@ -1,5 +1,4 @@
-//! What Hookline decides, as pure functions: no SDK, no clock, no I/O. What is decided here is tested without an AWS, real or
-//! fake.
+//! What Hookline decides, as pure functions: no SDK, no clock, no I/O. Unit tests need no AWS, neither real nor fake.
 
 pub mod addresses;
 pub mod admission;

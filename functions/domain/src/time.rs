@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_cannot_be_is_no_panic() {
+    fn time_out_of_range_does_not_panic() {
         for seconds in [i64::MIN, -1, 0, i64::MAX] {
             let _ = rfc3339(seconds);
         }

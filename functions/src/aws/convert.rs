@@ -1,4 +1,4 @@
-//! SDK types to the domain's. What EC2 leaves out that it always gives makes the item `None`, and so not there.
+//! SDK types to domain types. If EC2 omits a field that it always sends, the item is `None`, and so skipped.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -36,14 +36,14 @@ fn non_empty(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// EC2 counts in signed numbers that are never negative.
+/// EC2's counts are signed but never negative.
 fn unsigned(number: Option<i32>) -> u32 {
     number
         .and_then(|number| u32::try_from(number).ok())
         .unwrap_or(0)
 }
 
-/// The volumes that are shown to go with an instance; and whether its root volume is still to come.
+/// The volumes that EC2 deletes with an instance, and whether EC2 does not show its root volume yet.
 fn volumes(instance: &types::Instance) -> (Vec<VolumeId>, bool) {
     let root = instance.root_device_name();
     let on_ebs = instance

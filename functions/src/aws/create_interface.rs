@@ -12,14 +12,14 @@ use hookline_domain::create_network_interface::CreateNetworkInterface;
 use hookline_domain::error::{Error, Result};
 use hookline_domain::interface::Interface;
 
-/// What came of a create.
+/// The outcome of a create.
 #[derive(Debug, Clone)]
 pub enum CreateOutcome {
-    /// The interface is there, from this call or from the same one before.
+    /// The interface exists, from this call or from an earlier one with the same ClientToken.
     Created(Box<Interface>),
-    /// Somebody else has the addresses: EC2 named these, or else all that were asked for.
+    /// Addresses are taken: those that EC2 named, or all requested ones.
     AddressTaken(Vec<IpAddr>),
-    /// The subnet has no room.
+    /// The subnet is full.
     SubnetFull,
 }
 
@@ -27,7 +27,7 @@ impl Aws {
     /// Creates an interface (CreateNetworkInterface).
     ///
     /// # Errors
-    /// [`Error::ResourceNotFound`] for a subnet or security group, and what every call can fail with.
+    /// [`Error::ResourceNotFound`] for a subnet or security group, and those of every call.
     pub async fn create_interface(
         &self,
         wanted: &CreateNetworkInterface,
@@ -88,8 +88,7 @@ impl Aws {
                     detail: "an answer without an interface".to_owned(),
                 }),
             Err(error) => match code(&error) {
-                // A token is a digest of the request, so a mismatch can only be with a token of another release. This launch
-                // has an interface then: the next listing shows it, and until then its address is taken.
+                // A token is a digest of the request, so only a token of another release can mismatch. Then this launch has an interface already. The next listing shows it, and until then its address is taken.
                 Some("InvalidIPAddress.InUse" | "IdempotentParameterMismatch") => {
                     Ok(CreateOutcome::AddressTaken(taken(wanted, message(&error))))
                 }
@@ -105,7 +104,7 @@ impl Aws {
     }
 }
 
-/// The addresses that EC2's words name, among those asked for; all of these when it names none.
+/// The requested addresses that EC2's message names; all requested ones if it names none.
 fn taken(wanted: &CreateNetworkInterface, words: &str) -> Vec<IpAddr> {
     let asked = || {
         wanted
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_that_is_named_is_taken() {
+    fn address_in_the_message_is_taken() {
         let found = taken(
             &wanted(&["10.0.0.4", "10.0.0.5"]),
             "Address 10.0.0.5 is in use.",
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn all_are_taken_when_none_is_named() {
+    fn all_addresses_are_taken_if_the_message_names_none() {
         assert_eq!(
             taken(&wanted(&["10.0.0.4", "10.0.0.5"]), "In use.").len(),
             2

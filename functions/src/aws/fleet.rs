@@ -1,4 +1,4 @@
-//! What reconcile and `adopt` look at: who is in which group, what EC2 knows of them, and every interface of Hookline's.
+//! What reconcile and `adopt` observe: the members of groups, and every interface of Hookline's.
 
 use std::collections::BTreeMap;
 
@@ -57,10 +57,10 @@ impl Aws {
         Ok(members)
     }
 
-    /// What EC2 says of those of the instances that it knows (DescribeInstances).
+    /// The launch time and tags of those instances that EC2 knows (DescribeInstances).
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn facts(&self, ids: &[&InstanceId]) -> Result<BTreeMap<InstanceId, LaunchFacts>> {
         let facts = |instance: Instance| LaunchFacts {
             launched_at: instance.launched_at,

@@ -17,25 +17,25 @@ use hookline_domain::profile::{Selector, TagSelector};
 
 /// Auto Scaling's tag on each of its instances.
 const GROUP_TAG: &str = "tag:aws:autoscaling:groupName";
-/// EC2's limit of values in one filter (EC2 API Reference, "List and filter using the CLI and API").
+/// The most values of one filter (EC2 API Reference, "List and filter using the CLI and API").
 pub(super) const FILTER_VALUES: usize = 200;
 
-/// The last listing of a selector's instances, and when it was asked for.
+/// The last listing of a selector's instances, and when it was requested.
 pub(super) type Listing = Mutex<Option<(Instant, Selector, Arc<Vec<Instance>>)>>;
 
 impl Aws {
-    /// Looks the instance up, which must be pending or running.
+    /// Looks up the instance, which must be pending or running.
     ///
     /// # Errors
-    /// [`Error::InstanceNotFoundYet`], [`Error::InstanceGone`], and what every call can fail with.
+    /// [`Error::InstanceNotFoundYet`], [`Error::InstanceGone`], and those of every call.
     pub async fn live_instance(&self, id: &InstanceId) -> Result<Instance> {
         self.instance(id).await?.ensure_live()
     }
 
-    /// Looks the instance up (DescribeInstances), in whatever state it is: a terminated one is known for an hour.
+    /// Looks up the instance in any state (DescribeInstances). EC2 shows a terminated one for an hour.
     ///
     /// # Errors
-    /// [`Error::InstanceNotFoundYet`], and what every call can fail with.
+    /// [`Error::InstanceNotFoundYet`], and those of every call.
     pub async fn instance(&self, id: &InstanceId) -> Result<Instance> {
         let answer = self
             .ec2
@@ -79,11 +79,11 @@ impl Aws {
         Ok(instances)
     }
 
-    /// The instances that a call of RunInstances with this ClientToken launched, as far as EC2 shows them yet
+    /// The instances that a RunInstances call with this ClientToken launched, as far as EC2 shows them yet
     /// (DescribeInstances).
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn instances_of_token(&self, client_token: &str) -> Result<Vec<Instance>> {
         let token = vec![client_token.to_owned()];
         self.describe_instances(vec![filter("client-token", token)])
@@ -112,8 +112,7 @@ impl Aws {
         Ok(instances)
     }
 
-    /// What [`instances_of`](Self::instances_of) last told this process of `selector`, if that is not longer ago than
-    /// `within` and `instance` is among them.
+    /// The last result of [`instances_of`](Self::instances_of) for `selector` in this process, if it is not older than `within` and contains `instance`.
     pub async fn instances_seen(
         &self,
         selector: &Selector,
@@ -122,16 +121,16 @@ impl Aws {
     ) -> Option<Arc<Vec<Instance>>> {
         let listing = self.listing.lock().await;
         let (at, of, instances) = listing.as_ref()?;
-        let is_told = at.elapsed() <= within
+        let is_usable = at.elapsed() <= within
             && of == selector
             && instances.iter().any(|listed| listed.id == *instance);
-        is_told.then(|| Arc::clone(instances))
+        is_usable.then(|| Arc::clone(instances))
     }
 
     /// The pending and running instances that `selector` covers (DescribeInstances, in pages of 1,000).
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn instances_of(&self, selector: &Selector) -> Result<Arc<Vec<Instance>>> {
         let at = Instant::now();
         let instances = Arc::new(self.list_instances_of(selector).await?);

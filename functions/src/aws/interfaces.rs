@@ -1,5 +1,4 @@
-//! Network interfaces: list, attach, modify, detach, delete. The refusals that a caller decides on are
-//! values here, not errors.
+//! Network interfaces: list, attach, modify, detach, delete. The refusals that a caller decides on are values here, not errors.
 
 use aws_sdk_ec2::operation::modify_network_interface_attribute::ModifyNetworkInterfaceAttributeError;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, NetworkInterfaceAttachmentChanges};
@@ -14,33 +13,33 @@ use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 use hookline_domain::interface::Interface;
 use hookline_domain::tags::own;
 
-/// What came of an attach.
+/// The outcome of an attach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttachOutcome {
-    /// Under way, with this attachment id.
+    /// The interface is attaching, with this attachment id.
     Attaching(String),
-    /// The interface is in use, or the device index is: look who has it.
+    /// The interface or the device index is in use. A listing shows by what.
     Occupied,
-    /// EC2 does not know the interface yet, a moment after its creation.
+    /// EC2 does not know the interface yet.
     InterfaceNotFoundYet,
-    /// The instance does not run yet, or no more.
+    /// The instance is not running.
     InstanceNotRunning,
 }
 
-/// What came of a detach or a delete.
+/// The outcome of a detach or a delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemovalOutcome {
-    /// It is done, or there was nothing to do.
+    /// It is done, or was done before.
     Done,
-    /// Not now: it is in use, or changing.
+    /// It cannot be done now: the interface is in use or changing.
     Busy,
 }
 
 impl Aws {
-    /// All interfaces in `subnets`, with what they hold (DescribeNetworkInterfaces, in pages of 1,000).
+    /// All interfaces in `subnets`, with their addresses (DescribeNetworkInterfaces, in pages of 1,000).
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn allocated_interfaces(
         &self,
         subnets: &[SubnetId],
@@ -53,10 +52,10 @@ impl Aws {
             .collect())
     }
 
-    /// The interfaces that Hookline made for `instance`, attached or not.
+    /// The interfaces that Hookline created for `instance`, attached or not.
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn interfaces_created_for(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
         self.interfaces(
             &format!("tag:{}", own::INSTANCE_ID),
@@ -65,10 +64,10 @@ impl Aws {
         .await
     }
 
-    /// The interfaces that are attached to `instance`, whoever made them.
+    /// The interfaces that are attached to `instance`, of any origin.
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn interfaces_attached_to(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
         self.interfaces("attachment.instance-id", vec![instance.to_string()])
             .await
@@ -106,7 +105,7 @@ impl Aws {
     /// Attaches an interface (AttachNetworkInterface).
     ///
     /// # Errors
-    /// [`Error::InstanceTypeTooSmall`], and what every call can fail with.
+    /// [`Error::InstanceTypeTooSmall`], and those of every call.
     pub async fn attach_interface(
         &self,
         id: &NetworkInterfaceId,
@@ -153,7 +152,7 @@ impl Aws {
     /// Sets SourceDestCheck (ModifyNetworkInterfaceAttribute takes one attribute a call).
     ///
     /// # Errors
-    /// [`Error::NotYetAttached`], and what every call can fail with.
+    /// [`Error::NotYetAttached`], and those of every call.
     pub async fn set_source_dest_check(&self, id: &NetworkInterfaceId, check: bool) -> Result<()> {
         self.ec2
             .modify_network_interface_attribute()
@@ -165,10 +164,10 @@ impl Aws {
             .map_err(|error| not_set(id, &error))
     }
 
-    /// Makes the interface go when its instance goes; it is false until somebody says so.
+    /// Sets DeleteOnTermination, which is false after an attach (ModifyNetworkInterfaceAttribute).
     ///
     /// # Errors
-    /// [`Error::NotYetAttached`], and what every call can fail with.
+    /// [`Error::NotYetAttached`], and those of every call.
     pub async fn set_delete_on_termination(
         &self,
         id: &NetworkInterfaceId,
@@ -192,7 +191,7 @@ impl Aws {
     /// Detaches an interface (DetachNetworkInterface).
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn detach_interface(&self, attachment: &str) -> Result<RemovalOutcome> {
         match self
             .ec2
@@ -214,10 +213,10 @@ impl Aws {
         }
     }
 
-    /// Deletes an interface (DeleteNetworkInterface); one that is not there is deleted.
+    /// Deletes an interface (DeleteNetworkInterface). One that does not exist counts as deleted.
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn delete_interface(&self, id: &NetworkInterfaceId) -> Result<RemovalOutcome> {
         match self
             .ec2
@@ -241,7 +240,7 @@ impl Aws {
     }
 }
 
-/// Why an attribute was not set. Just after the attach EC2 may not know the interface, or its attachment, everywhere.
+/// The error of a call that did not set an attribute. Just after an attach, EC2 may not know the interface or its attachment yet.
 fn not_set(
     id: &NetworkInterfaceId,
     error: &SdkError<ModifyNetworkInterfaceAttributeError, HttpResponse>,

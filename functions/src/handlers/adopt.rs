@@ -1,8 +1,6 @@
-//! `adopt`: nodes that run already when Hookline comes, or that lack interfaces for another reason, get an execution each.
-//! A person invokes it, or a deployment.
+//! `adopt`: starts an execution for each node that is InService and lacks interfaces, for example because it was launched before Hookline was deployed. A person or a deployment invokes it.
 //!
-//! It starts executions and puts one tag on the nodes; it attaches nothing itself, and nothing of it ends an instance. A
-//! node that has an interface of somebody else's where one of its own should be is left as it is.
+//! It starts executions and puts one tag on the nodes. It attaches nothing itself, and cannot end an instance. It skips a node if another interface has the device index of a slot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,13 +20,12 @@ use hookline_domain::reconcile::{Member, ProfileInput, groups};
 use hookline_domain::tags::own;
 use hookline_domain::time::rfc3339;
 
-/// The lifecycle state of a node that runs.
+/// The lifecycle state of a node in service.
 const IN_SERVICE: &str = "InService";
-/// So many nodes are marked at once, just before their executions are started: a mark without an execution would leave
-/// addresses free for nobody.
+/// How many nodes are marked at once, just before their executions are started. Other launches leave addresses for a marked node, so a mark without an execution would keep addresses unused.
 const MARKED_AT_ONCE: usize = 50;
 
-/// What a person invokes it with.
+/// The payload.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Payload {
@@ -42,16 +39,16 @@ struct Payload {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Whether this only says what would be done.
+    /// Whether this is a dry run: nothing was started.
     pub dry_run: bool,
     /// Nodes that got an execution, or would get one.
     pub started: BTreeSet<InstanceId>,
     /// Nodes that have an interface of Hookline's for every slot.
     pub already_wired: BTreeSet<InstanceId>,
-    /// Nodes that were looked at and got none, and why.
+    /// Nodes that got no execution, and why.
     #[serde(rename = "left")]
     pub skipped: Vec<Skipped>,
-    /// Profiles that cannot be read. The others count.
+    /// Invalid profiles. The others were used.
     pub refused_profiles: Vec<Skipped>,
 }
 
@@ -78,8 +75,7 @@ impl Report {
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidPayload`, and what every call can fail with until it is known who is to be adopted. After that, whatever
-/// fails for a node is the reason why it is left.
+/// `InvalidPayload`, and those of every call until the nodes are known. After that, an error of a node is reported as the reason why it is skipped.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     const REMEDY: &str = "Correct the payload (docs/operations.md, Adopt)";
     let payload: Payload = read_payload(payload, REMEDY)?;
@@ -170,17 +166,17 @@ impl<'a> Round<'a> {
         Ok(incomplete)
     }
 
-    /// Starts the executions, as far as the time goes.
+    /// Starts the executions until the time is used up.
     async fn start_all(&self, incomplete: &[Adoption<'_>], report: &mut Report) {
         let end = work_deadline(self.context);
         for some in incomplete.chunks(MARKED_AT_ONCE) {
             if Instant::now() >= end {
                 for (member, _) in some {
-                    report.skip(&member.instance, "the time was over; invoke it again");
+                    report.skip(&member.instance, "the time was used up; invoke adopt again");
                 }
                 continue;
             }
-            // Before anything is planned: by it, the plans of all launches know of each other.
+            // Before any of them plans, so that the plans of all launches count these nodes.
             let ids: BTreeSet<&InstanceId> =
                 some.iter().map(|(member, _)| &member.instance).collect();
             let ids: Vec<&InstanceId> = ids.into_iter().collect();
@@ -200,7 +196,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Starts an execution by the first name that was not used yet; gives why not, when there is a reason.
+    /// Starts an execution with the first unused name. Returns the reason if it does not start one.
     async fn start(&self, member: &Member, input: &ProfileInput) -> Result<Option<String>> {
         let aws = &self.context.aws;
         let time = rfc3339(self.context.now);
@@ -215,14 +211,14 @@ impl<'a> Round<'a> {
                 info!(instance = %member.instance, execution = name, "started");
                 return Ok(None);
             }
-            // It was used: by another round just now, or by one whose execution has ended since.
+            // The name is used: by another round just now, or by an execution that has ended.
             let before = aws.execution(&self.machine.execution(&name)).await?;
             if before.is_some_and(|before| before.is_open()) {
                 return Ok(Some("an execution for it is running".to_owned()));
             }
         }
         Ok(Some(format!(
-            "{MAX_ADOPTIONS} executions for it have ended without all its interfaces: see what they failed by"
+            "{MAX_ADOPTIONS} executions for it have failed: see their errors"
         )))
     }
 }

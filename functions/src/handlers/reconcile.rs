@@ -1,11 +1,10 @@
-//! `reconcile`: what no execution can do for itself. A schedule calls it every five minutes, and EventBridge calls it with
-//! each execution that ended otherwise than well.
+//! `reconcile`: does what no execution can do for itself. A schedule invokes it every five minutes, and EventBridge invokes it for each execution that did not succeed.
 //!
-//! - a launch whose event never came gets its execution ([`launches`]);
-//! - a launch whose execution ended without a verdict is given up ([`ended`]);
-//! - an interface that nobody owns any more is marked, and deleted in a later round ([`interfaces`]).
+//! - it starts an execution for a launch whose event was lost ([`launches`]);
+//! - it abandons a launch whose execution ended without completing it ([`ended`]);
+//! - it marks an orphaned interface, and deletes it in a later round ([`interfaces`]).
 //!
-//! It reads no configuration: what it is to look at is in its payload. Two rounds at once do no harm.
+//! Its configuration is in its payload. Two rounds at once do no harm.
 
 pub mod ended;
 pub mod interfaces;
@@ -35,28 +34,28 @@ struct Payload {
     limits: Limits,
 }
 
-/// What the function returns: what it did, and what it left.
+/// What the function returns: what it did, and what it skipped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Launches that got an execution.
     pub started: Vec<InstanceId>,
-    /// Launches that were given up.
+    /// Launches that were abandoned.
     pub abandoned: Vec<InstanceId>,
-    /// Interfaces of these launches that are gone.
+    /// Interfaces of these launches that were deleted.
     pub released: BTreeSet<NetworkInterfaceId>,
-    /// Interfaces that were first seen without an owner.
+    /// Interfaces that are orphaned for the first time.
     pub marked: Vec<NetworkInterfaceId>,
-    /// Interfaces that are owned again.
+    /// Interfaces that are no longer orphaned.
     pub unmarked: Vec<NetworkInterfaceId>,
-    /// Interfaces that had no owner for long enough, and are gone.
+    /// Interfaces that had been orphaned for long enough, and were deleted.
     pub deleted: Vec<NetworkInterfaceId>,
-    /// What was looked at and not done, and why.
+    /// What was skipped, and why.
     #[serde(rename = "left")]
     pub skipped: Vec<Skipped>,
-    /// Launches that have been waiting for too long, if that was looked at.
+    /// Launches that have been waiting for too long, if this was checked.
     pub overdue: Option<Vec<InstanceId>>,
-    /// Profiles that cannot be read. The others count.
+    /// Invalid profiles. The others were used.
     pub refused_profiles: Vec<Skipped>,
 }
 
@@ -65,8 +64,7 @@ impl Report {
         self.skipped.push(Skipped::new(id, reason));
     }
 
-    /// A round has its zeros measured too: sums need them, and that there are none says that no round ran. Of an execution's
-    /// end only what was done counts.
+    /// A round also sends its zeros, so that missing values mean that no round ran. The invocation for one execution sends only what is not zero.
     fn measure(&self, metrics: &Metrics, is_round: bool) {
         for (metric, number) in [
             (Metric::ReconcileStarted, self.started.len()),
@@ -88,7 +86,7 @@ impl Report {
         }
     }
 
-    /// One line for the logs: counts, and the ids of what is not as it should be.
+    /// Logs one line: counts, and the ids of what needed help.
     fn log(&self) {
         info!(
             started = self.started.len(),
@@ -114,8 +112,7 @@ impl Report {
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidPayload`, `InvalidEvent`, `InvalidProfile`, and what every call can fail with. What can be done in spite of a
-/// failure has been done by then.
+/// `InvalidPayload`, `InvalidEvent`, `InvalidProfile`, and those of every call. A failure of one part does not stop the others.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let mut report = Report::default();
     let is_round = !Ended::is(&payload);
@@ -137,14 +134,14 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
         .map_err(|error| error.with_remedy(REMEDY))?;
     let profiles = read_profiles(payload.profiles, &mut report.refused_profiles);
 
-    // Interfaces first, and executions after them: what an execution makes after this listing cannot be in it.
+    // Interfaces before executions: the listing cannot have an interface of an execution that starts later.
     let interfaces = context.aws.hookline_interfaces().await;
     let waiting = launches::waiting(context, &profiles).await;
     let may_have_orphans = interfaces
         .as_deref()
         .is_ok_and(interfaces::any_may_be_orphaned);
     let nothing_waits = waiting.as_ref().is_ok_and(Vec::is_empty);
-    // A healthy fleet needs no more calls than these two.
+    // If all is well, these two calls are enough.
     let mut in_progress = if may_have_orphans || !nothing_waits {
         let deadline = work_deadline(context);
         context
@@ -155,7 +152,7 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
         BTreeSet::new()
     };
 
-    // Neither part keeps the other from its work.
+    // A failure of one part does not stop the other.
     let launches = match waiting {
         Ok(waiting) => {
             let scope = launches::Scope {

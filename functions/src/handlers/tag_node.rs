@@ -1,8 +1,6 @@
-//! `TagNode`: looks the instance up, puts the profile's tags on it, its volumes and its interfaces, and says what the launch
-//! needs.
+//! `TagNode`: looks up the instance, puts the profile's tags on it, its volumes and its interfaces, and says what the launch needs next.
 //!
-//! Everything that a rule may let through and that is not for this profile ends here, without an error and, where
-//! it can be, without a call.
+//! An event that a rule matches but that is not for this profile ends here, without an error and, where possible, without a call.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +19,7 @@ use super::{Context, answer, tagging};
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`, `DevicesNotShownYet`, `InstanceGone`, and what every call can fail with.
+/// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`, `DevicesNotShownYet`, `InstanceGone`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, tag_node).await
 }
@@ -88,7 +86,7 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     }
     targets::check_devices_shown(&instance, &wanted)?;
 
-    // What the profile calls it, unless another name was there and stays.
+    // The profile's name for it, unless it keeps another name.
     let named = tag_targets.first().and_then(|node| node.wanted.get(NAME));
     let name = named.or(instance.tags.get(NAME)).cloned();
     let node = Node::new(&instance, name);

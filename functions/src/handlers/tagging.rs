@@ -1,4 +1,4 @@
-//! Tags of instances, their volumes and their interfaces: what is looked up for them, and the calls that put them.
+//! Tags of instances, their volumes and their interfaces: DescribeTags and CreateTags for several instances.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use hookline_domain::ids::InstanceId;
 use hookline_domain::tags::Tags;
 use hookline_domain::tags::calls::{Call, SharedCall, share_calls};
 
-/// The tags of devices, with one call, or none when there are no devices.
+/// The tags of volumes and interfaces, with one call, or none if there are no ids.
 pub(super) async fn device_tags(aws: &Aws, devices: &[String]) -> Result<BTreeMap<String, Tags>> {
     if devices.is_empty() {
         return Ok(BTreeMap::new());
@@ -16,8 +16,7 @@ pub(super) async fn device_tags(aws: &Aws, devices: &[String]) -> Result<BTreeMa
     aws.tags_of(devices).await
 }
 
-/// Makes the calls of several instances, one list for each. What fails for one is no reason not to make those of the others;
-/// throttling is: the rest would only be refused as well.
+/// Makes the calls of several instances; `calls` has one list for each. A failure of one instance does not stop the others. Throttling does: EC2 would refuse the other calls as well.
 pub(super) async fn create_tags(
     aws: &Aws,
     instances: &[InstanceId],
@@ -31,7 +30,7 @@ pub(super) async fn create_tags(
             match aws.create_tags(first, &call.resources, &call.tags).await {
                 Ok(()) => continue,
                 Err(error @ Error::Throttled { .. }) => throttled = Some(error),
-                // One of them is not there, or may not be touched: which one shows when each is tried alone.
+                // EC2 refuses the call for one of the instances. Calls for each instance alone show which.
                 Err(_) => {}
             }
         }

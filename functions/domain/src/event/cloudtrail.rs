@@ -1,9 +1,7 @@
-//! RunInstances, as CloudTrail tells of it: *AWS API Call via CloudTrail*.
+//! The CloudTrail record of RunInstances: *AWS API Call via CloudTrail*.
 //!
 //! EventBridge delivers it only where a trail logs management events (EventBridge User Guide, "AWS service events delivered
-//! via AWS CloudTrail"). The record is the call's request and response (CloudTrail User Guide, "CloudTrail record contents"); a set
-//! without elements is `{}`. One call may launch several instances. `responseElements` is null when it failed, and has `omitted` in
-//! place of what it holds when that is too large (100 KB, which is some twenty instances).
+//! via AWS CloudTrail"). The record contains the call's request and response (CloudTrail User Guide, "CloudTrail record contents"); an empty set is `{}`. One call may launch several instances. `responseElements` is null if the call failed. If it is too large (100 KB, about 20 instances), CloudTrail replaces its content by `omitted`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,7 +19,7 @@ pub(super) const SOURCE: &str = "aws.ec2";
 pub(super) const DETAIL_TYPE: &str = "AWS API Call via CloudTrail";
 const RUN_INSTANCES: &str = "RunInstances";
 
-/// `detail`, as far as it is read.
+/// The fields of `detail` that are used.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
@@ -127,7 +125,7 @@ fn tags(set: Items<Tag>) -> Tags {
         .collect()
 }
 
-/// Empty is absent, as in EC2's answers.
+/// EC2 writes an empty text for an absent value.
 fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
@@ -166,13 +164,13 @@ pub(super) fn read(region: &str, detail: Value) -> Result<LaunchEvent> {
     })
 }
 
-/// What can be found again without the answer.
+/// What is needed to look the instances up.
 fn omitted(region: &str, request: Request) -> Result<Omitted> {
     let client_token = non_empty(request.client_token).ok_or_else(|| {
         Error::invalid(
             Input::Event,
             "event.detail.responseElements",
-            "CloudTrail left out the instances, and the request has no clientToken to find them by",
+            "CloudTrail left out the instances, and the request has no clientToken to look them up by",
             "Name these nodes by EC2 Instance Launch Successful (docs/naming.md)",
         )
     })?;
@@ -184,7 +182,7 @@ fn omitted(region: &str, request: Request) -> Result<Omitted> {
     })
 }
 
-/// An instance, if Auto Scaling launched it: nobody else can set its tag.
+/// An instance, if Auto Scaling launched it. Only Auto Scaling can set its tag.
 fn launched(region: &str, instance: Instance) -> Option<LaunchedInstance> {
     let tags_at_launch = tags(instance.tag_set);
     let group = tags_at_launch.get(GROUP_TAG)?.clone();

@@ -30,7 +30,7 @@ fn other(event: Value) -> String {
 }
 
 #[test]
-fn the_record_of_a_launch_tells_all_that_a_name_needs() {
+fn record_of_a_launch_has_all_facts_of_the_node() {
     let launched = read(one());
     assert_eq!(launched.len(), 1);
     let instance = launched[0].clone().unwrap();
@@ -52,7 +52,7 @@ fn the_record_of_a_launch_tells_all_that_a_name_needs() {
 }
 
 #[test]
-fn a_fleet_launch_brings_several_instances() {
+fn record_of_a_fleet_has_several_instances() {
     let launched = read(fixture(include_str!(
         "../../../../tests/fixtures/events/run-instances-fleet.json"
     )));
@@ -70,7 +70,7 @@ fn a_fleet_launch_brings_several_instances() {
 }
 
 #[test]
-fn a_launch_without_interface_lacks_its_addresses() {
+fn launch_without_interface_lacks_its_addresses() {
     let launched = read(fixture(include_str!(
         "../../../../tests/fixtures/events/run-instances-no-interface.json"
     )));
@@ -82,7 +82,7 @@ fn a_launch_without_interface_lacks_its_addresses() {
 }
 
 #[test]
-fn an_ipv6_only_launch_has_no_private_ipv4_address() {
+fn ipv6_only_launch_has_no_private_ipv4_address() {
     let launched = read(fixture(include_str!(
         "../../../../tests/fixtures/events/run-instances-ipv6-only.json"
     )));
@@ -95,7 +95,7 @@ fn an_ipv6_only_launch_has_no_private_ipv4_address() {
 }
 
 #[test]
-fn a_launch_that_failed_is_no_news() {
+fn failed_launch_is_reported_as_other() {
     let failed = fixture(include_str!(
         "../../../../tests/fixtures/events/run-instances-failed.json"
     ));
@@ -106,7 +106,7 @@ fn a_launch_that_failed_is_no_news() {
 }
 
 #[test]
-fn a_record_that_is_too_large_tells_how_to_find_its_instances() {
+fn omitted_response_gives_the_client_token() {
     let mut event = one();
     let omitted =
         json!({"omitted": true, "originalSize": 119_898, "reason": "responseElements too large"});
@@ -127,7 +127,7 @@ fn a_record_that_is_too_large_tells_how_to_find_its_instances() {
 }
 
 #[test]
-fn who_else_launches_instances_is_left_alone() {
+fn launch_outside_auto_scaling_is_reported_as_other() {
     let mut event = one();
     let tags = "/detail/responseElements/instancesSet/items/0/tagSet/items";
     event
@@ -143,7 +143,7 @@ fn who_else_launches_instances_is_left_alone() {
 }
 
 #[test]
-fn one_that_cannot_be_read_does_not_hide_the_others() {
+fn malformed_instance_does_not_hide_the_others() {
     let mut event = fixture(include_str!(
         "../../../../tests/fixtures/events/run-instances-fleet.json"
     ));

@@ -1,5 +1,4 @@
-//! The EventBridge events that start executions: of launches that wait at a hook or are to be adopted ([`launch`]), and of
-//! launched instances that are to be named ([`naming`]).
+//! The EventBridge events that start executions: of launches at a hook and of adopted nodes ([`launch`]), and of launched instances that get names ([`naming`]).
 
 pub mod cloudtrail;
 pub mod envelope;

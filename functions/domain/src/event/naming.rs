@@ -1,11 +1,11 @@
 //! The events that start the state machine `name-node`.
 //!
-//! | event | delivered | says |
+//! | event | delivered | contains |
 //! |---|---|---|
-//! | *EC2 Instance Launch Successful* (Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events") | when the instance is `InService` | group and instance, nothing else |
-//! | *AWS API Call via CloudTrail*, RunInstances ([`super::cloudtrail`]) | seconds to minutes after the launch, and only where there is a trail | nearly all that EC2 knows, of one or several instances |
+//! | *EC2 Instance Launch Successful* (Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events") | when the instance is `InService` | group and instance only |
+//! | *AWS API Call via CloudTrail*, RunInstances ([`super::cloudtrail`]) | seconds to minutes after the launch, and only if there is a trail | most of what EC2 knows of one or several instances |
 //!
-//! Both are delivered at best effort, so the same one may come twice, late, or not at all.
+//! Both are delivered on a best-effort basis: an event may come twice, late, or never.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn launch_successful_names_group_and_instance() {
+    fn launch_successful_event_gives_group_and_instance() {
         let LaunchEvent::Launched(launched) = LaunchEvent::read(launch_successful()).unwrap()
         else {
             panic!("a launch");

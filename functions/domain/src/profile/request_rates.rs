@@ -1,9 +1,9 @@
-//! The rates at which EC2 answers the calls of a launch: those that it publishes, or what a profile says of an account.
+//! EC2's request rates: those that it publishes, or those that a profile gives for an account.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// More than EC2 grants anybody: a mistake.
+/// More than EC2 grants to any account.
 pub(super) const MAX_TOKENS: u32 = 1_000_000;
 
 /// A token bucket of EC2, for one action and all callers of an account in a region (Amazon EC2 Developer Guide, "Request

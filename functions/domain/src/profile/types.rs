@@ -1,6 +1,6 @@
-//! What a node of one group must get: the profile, as the rule's target hands it to the state machine.
+//! The profile: what a node of one group gets. The rule's target passes it to the state machine.
 //!
-//! This file is the shape; [`super::validate`] is the rules. `docs/profile.md` is the reference for users. The first
+//! This file has the types; [`super::validation`] has the rules. `docs/profile.md` is the reference for users. The first
 //! sentences of the fields are also the descriptions in `functions/profile.schema.json` (see [`super::schema`]), with
 //! the rules that one field alone can break.
 
@@ -20,7 +20,7 @@ use crate::quotas::{
 use crate::tags::preset::NamePreset;
 use crate::tags::rules::{ExistingTags, TagRules, tag_rules_of};
 
-/// What a node of one group must get. Made by [`Profile::read`], so it has been validated.
+/// What a node of one group gets. [`Profile::read`] makes it, so it is valid.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(description = "What a node of one Auto Scaling group must get (docs/profile.md).")]
@@ -185,7 +185,7 @@ fn yes() -> bool {
 }
 
 impl Profile {
-    /// What it says of tags of the instance, its volumes and its interfaces.
+    /// Its rules for the tags of the instance, its volumes and its interfaces.
     #[must_use]
     pub fn tag_rules(&self) -> TagRules<'_> {
         tag_rules_of!(self)
@@ -199,7 +199,7 @@ impl Profile {
             .unwrap_or(&self.security_group_ids)
     }
 
-    /// Every subnet that any slot names, once each, in order of first mention.
+    /// Every subnet that the slots name, once each, in the order in which they are first named.
     #[must_use]
     pub fn subnet_ids(&self) -> Vec<&SubnetId> {
         let mut seen = BTreeSet::new();
@@ -212,7 +212,7 @@ impl Profile {
 }
 
 impl Slot {
-    /// How many IPv4 addresses of its own the interface has: the primary and the secondaries.
+    /// The number of the interface's IPv4 addresses: the primary and the secondary ones.
     #[must_use]
     pub fn ipv4_addresses(&self) -> usize {
         usize::try_from(self.secondary_private_addresses)
@@ -242,7 +242,7 @@ mod tests {
     use crate::fixtures::profile;
 
     #[test]
-    fn defaults() {
+    fn absent_fields_get_their_defaults() {
         let profile = Profile::read(profile()).unwrap();
         assert!(profile.hook.complete);
         let slot = &profile.slots[0];
@@ -253,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_profile_is_read_again() {
         let read = Profile::read(profile()).unwrap();
         let written = serde_json::to_value(&read).unwrap();
         assert_eq!(Profile::read(written).unwrap(), read);
     }
 
     #[test]
-    fn a_misspelt_field_is_named() {
+    fn misspelt_field_is_named() {
         let mut value = profile();
         value["slots"][1]["deviceindex"] = json!(3);
         let error = Profile::read(value).unwrap_err().to_string();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn selectors() {
+    fn selector_covers_by_group_name_or_by_tag() {
         let tags = BTreeMap::from([("multus".to_owned(), "upf".to_owned())]);
         let by_name = Selector::AutoScalingGroupNames(["upf".to_owned()].into());
         assert!(by_name.covers("upf", &tags));

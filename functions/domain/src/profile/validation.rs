@@ -1,5 +1,4 @@
-//! The rules of a profile that its shape alone does not hold. All of them can be checked without AWS;
-//! what needs AWS (AZs of subnets, limits of the instance type) is in [`crate::addresses::plan`] and [`crate::instance_type`].
+//! The rules of a profile that its types alone do not enforce. None of them needs AWS. The rules that do (the AZs of subnets, the limits of the instance type) are in [`crate::addresses::subnet`] and [`crate::instance_type`].
 
 mod tags;
 
@@ -119,7 +118,7 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
         }
     }
     if slot.secondary_private_addresses > 0 && slot.prefixes > 0 {
-        // Ipv4PrefixCount goes with neither specific nor counted secondary addresses (CreateNetworkInterface).
+        // CreateNetworkInterface refuses Ipv4PrefixCount together with secondary addresses.
         return Err(invalid(
             format!("{at}.prefixes"),
             "EC2 assigns secondary addresses or prefixes, not both at once",
@@ -151,7 +150,7 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
     if !slot.excluded_ranges.is_empty() && !chosen_here {
         return Err(invalid(
             format!("{at}.excludedRanges"),
-            "EC2 chooses the addresses of this slot, and knows nothing of excluded ranges",
+            "EC2 chooses the addresses of this slot and does not know excluded ranges",
             "Use lowest-free addressing, or reserve the ranges in the subnet (CreateSubnetCidrReservation)",
         ));
     }
@@ -184,7 +183,7 @@ fn request_rates(rates: &RequestRates) -> Result<()> {
                 return Err(invalid(
                     format!("profile.requestRates.{bucket}.{field}"),
                     format!("{found}, expected 1 to {MAX_TOKENS}"),
-                    "Say what EC2 grants the account, or leave it out for what EC2 publishes",
+                    "Set the rate that EC2 grants the account, or leave it out to use the published one",
                 ));
             }
         }

@@ -16,7 +16,7 @@ fn refused(pointer: &str, value: Value) -> String {
 }
 
 #[test]
-fn each_rule_names_field_and_remedy() {
+fn each_rule_names_its_field() {
     for (pointer, value, says) in [
         ("/name", json!(""), "profile.name: 0 characters"),
         ("/name", json!("a\nb"), "profile.name: control characters"),
@@ -132,7 +132,7 @@ fn each_rule_names_field_and_remedy() {
 }
 
 #[test]
-fn one_device_index_on_two_cards_is_no_clash() {
+fn device_index_repeated_on_another_card_is_accepted() {
     let mut value = profile();
     value["slots"][1]["deviceIndex"] = json!(1);
     value["slots"][1]["networkCard"] = json!(1);
@@ -140,7 +140,7 @@ fn one_device_index_on_two_cards_is_no_clash() {
 }
 
 #[test]
-fn excluded_ranges_need_somebody_to_heed_them() {
+fn excluded_ranges_are_refused_where_ec2_chooses() {
     let mut value = profile();
     value["slots"][0]["addressing"] = json!("subnet-assigned");
     value["slots"][0]["excludedRanges"] = json!(["10.0.0.0/28"]);
@@ -152,7 +152,7 @@ fn excluded_ranges_need_somebody_to_heed_them() {
 }
 
 #[test]
-fn too_many_slots() {
+fn too_many_slots_are_refused() {
     let mut value = profile();
     let slot = value["slots"][0].clone();
     value["slots"] = json!(vec![slot; 1000]);
@@ -161,9 +161,9 @@ fn too_many_slots() {
 }
 
 proptest! {
-    /// Against the plain way: compare every pair of slots.
+    /// Compares with a plain check of every pair of slots.
     #[test]
-    fn slots_clash_when_two_of_them_do(
+    fn profile_is_refused_if_any_two_slots_clash(
         slots in prop::collection::vec((0u32..3, 0u32..4, 0u8..6), 0..6),
     ) {
         let mut value = profile();

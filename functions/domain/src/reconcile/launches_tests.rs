@@ -1,4 +1,4 @@
-//! Which launches reconcile finds, what it makes of how their executions stand, and what it makes up.
+//! Which launches reconcile finds, what it does about each, and the event that it makes.
 
 use super::*;
 use crate::event::Event;
@@ -45,7 +45,7 @@ fn found(profiles: &[ProfileInput], in_progress: &[&str], age: i64) -> usize {
 }
 
 #[test]
-fn a_launch_that_nobody_works_on_is_found_after_two_minutes() {
+fn launch_without_execution_is_found_after_two_minutes() {
     let profiles = [input(|_| {})];
     assert_eq!(found(&profiles, &[], 119), 0);
     assert_eq!(found(&profiles, &[], 120), 1);
@@ -55,7 +55,7 @@ fn a_launch_that_nobody_works_on_is_found_after_two_minutes() {
 }
 
 #[test]
-fn only_hooks_of_ours_in_covered_groups_and_each_once() {
+fn only_hooks_that_hookline_completes_are_found_and_each_once() {
     let foreign = input(|p| p["hook"]["complete"] = json!(false));
     let elsewhere = input(|p| p["selector"] = json!({"autoScalingGroupNames": ["smf"]}));
     let by_tag = input(|p| p["selector"] = json!({"tag": {"key": "multus"}}));
@@ -66,7 +66,7 @@ fn only_hooks_of_ours_in_covered_groups_and_each_once() {
 }
 
 #[test]
-fn an_instance_that_ec2_does_not_show_is_left_for_later() {
+fn instance_that_ec2_does_not_show_is_not_found() {
     let profiles = [input(|_| {})];
     let waiting = [waiting(A)];
     let none = candidates(
@@ -81,7 +81,7 @@ fn an_instance_that_ec2_does_not_show_is_left_for_later() {
 }
 
 #[test]
-fn the_made_up_event_is_a_launch() {
+fn made_event_is_read_as_a_launch() {
     let machine = StateMachine::read(MACHINE).unwrap();
     let waiting = waiting(A);
     let event = launch_event(
@@ -97,7 +97,7 @@ fn the_made_up_event_is_a_launch() {
 }
 
 #[test]
-fn a_launch_is_given_up_only_after_an_end_without_a_verdict() {
+fn launch_is_abandoned_only_if_its_execution_ended_without_completing_it() {
     for (status, error) in [
         ("TIMED_OUT", None),
         ("ABORTED", None),
@@ -129,7 +129,7 @@ fn a_launch_is_given_up_only_after_an_end_without_a_verdict() {
 }
 
 #[test]
-fn the_end_of_an_execution_is_read() {
+fn status_change_of_an_execution_is_read() {
     let event = json!({
         "detail-type": Ended::DETAIL_TYPE, "source": "aws.states",
         "detail": {
@@ -146,7 +146,7 @@ fn the_end_of_an_execution_is_read() {
 }
 
 #[test]
-fn a_launch_is_overdue_after_its_hooks_heartbeat_timeout() {
+fn launch_is_overdue_after_the_heartbeat_timeout() {
     let waiting = [waiting(A)];
     let facts = LaunchFacts {
         launched_at: 1000,

@@ -1,7 +1,6 @@
-//! Interfaces that nobody owns any more: what is to be done about those that Hookline made and that hang nowhere.
+//! Orphaned interfaces: Hookline created them, they are unattached, and no execution uses them.
 //!
-//! A listing may be older than the truth, so one look proves nothing. The first sighting only puts a tag with the time on
-//! the interface; a later one deletes it, when it has been so for long enough (invariants I2 and I4).
+//! A listing may be stale, so one is no proof. The first round that finds an orphaned interface only tags it with the time. A later round deletes it if it has been orphaned for long enough (invariants I2 and I4).
 
 use std::collections::BTreeSet;
 
@@ -10,33 +9,31 @@ use crate::ids::{InstanceId, NetworkInterfaceId};
 use crate::interface::Interface;
 use crate::tags::own;
 
-/// When the interface was first seen without an owner, in seconds since the epoch.
+/// The tag that says since when an interface is orphaned, in seconds since the epoch.
 pub const ORPHANED_SINCE: &str = "hookline:unowned-since";
 
-/// What is to be done.
+/// What a round does about orphaned interfaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrphanActions {
-    /// Seen without an owner for the first time: these get the tag.
+    /// Orphaned for the first time: these get the tag.
     pub mark: Vec<NetworkInterfaceId>,
-    /// Owned again: these lose the tag.
+    /// No longer orphaned: these lose the tag.
     pub unmark: Vec<NetworkInterfaceId>,
-    /// Without an owner for long enough: these are deleted, those that wait longest first.
+    /// Orphaned for long enough: these are deleted, the longest orphaned first.
     pub delete: Vec<NetworkInterfaceId>,
-    /// The same, but one round deletes no more than its limit.
+    /// The same, beyond the limit of one round.
     pub skipped: Vec<NetworkInterfaceId>,
 }
 
-/// Whether an execution may be at work on the interface, if one runs for its instance: then it must be asked for.
+/// Whether the interface may be orphaned. Then it must be known which executions run.
 #[must_use]
 pub fn may_be_orphaned(interface: &Interface) -> bool {
     owner(interface).is_some() && !is_attached(interface)
 }
 
-/// Sorts the interfaces that carry Hookline's tag.
+/// Decides about the interfaces that have Hookline's tag.
 ///
-/// One that hangs on an instance is owned: by the instance it was made for, until EC2 takes it off or deletes it with the
-/// instance, or by whoever moved it elsewhere. One that hangs nowhere is owned while an execution for its instance
-/// runs. Whether the instance itself still lives makes no difference then.
+/// An attached interface is never orphaned, on whichever instance it is. EC2 may still delete it with the instance. An unattached interface is orphaned unless an execution for its instance runs. Whether the instance still exists makes no difference.
 #[must_use]
 pub fn decide(
     interfaces: &[Interface],
@@ -57,7 +54,7 @@ pub fn decide(
             }
             continue;
         }
-        // On its way to being made, attached or detached: the next round sees where it ended.
+        // It is being created, attached or detached. The next round decides.
         if interface.status != "available" {
             continue;
         }
@@ -65,7 +62,7 @@ pub fn decide(
             Some(since) if now.saturating_sub(since) >= limits.orphaned_seconds => {
                 due.push((since, interface.id.clone()));
             }
-            // A time to come is nobody's sighting.
+            // A time in the future is no mark of a round, and is replaced below.
             Some(since) if since <= now => {}
             _ => actions.mark.push(interface.id.clone()),
         }
@@ -78,12 +75,12 @@ pub fn decide(
     actions
 }
 
-/// The instance that the interface was made for; none is not one of Hookline's.
+/// The instance that the interface was created for; `None` if Hookline did not create it.
 fn owner(interface: &Interface) -> Option<InstanceId> {
     interface.tags.get(own::INSTANCE_ID)?.parse().ok()
 }
 
-/// Whether it is attached, or changing. What EC2 shows as detached hangs nowhere.
+/// Whether it is attached, attaching or detaching. EC2 may show an attachment that is `detached`.
 fn is_attached(interface: &Interface) -> bool {
     interface
         .attachment
@@ -141,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_sighting_only_marks() {
+    fn interface_orphaned_for_the_first_time_is_only_marked() {
         let one = interface(1, None);
         let expected = OrphanActions {
             mark: vec![one.id.clone()],
@@ -151,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_deleted_once_it_has_been_so_for_ten_minutes() {
+    fn interface_is_deleted_after_ten_minutes() {
         assert_eq!(
             actions(&[interface(1, Some("9401"))]),
             OrphanActions::default()
@@ -160,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_cannot_be_is_written_anew() {
+    fn invalid_time_is_replaced() {
         for since in ["", "yesterday", "2026-01-01T00:00:00Z", "10001"] {
             assert_eq!(
                 actions(&[interface(1, Some(since))]).mark.len(),
@@ -173,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_owned_loses_nothing_but_the_tag() {
+    fn interface_in_use_only_loses_the_tag() {
         let marked = || interface(1, Some("1"));
         let other = "i-0fedcba9876543210";
         for owned in [
@@ -199,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_changing_or_not_ours_is_left_alone() {
+    fn interface_that_is_changing_or_of_others_is_skipped() {
         let mut pending = interface(1, Some("1"));
         pending.status = "pending".to_owned();
         let mut untagged = interface(2, Some("1"));
@@ -216,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_deletes_the_longest_waiting_and_leaves_the_rest() {
+    fn round_deletes_the_longest_orphaned_up_to_its_limit() {
         let interfaces: Vec<_> = (0..60)
             .map(|n| interface(n, Some(&(1000 - i64::from(n)).to_string())))
             .collect();

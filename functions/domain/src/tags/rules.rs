@@ -1,4 +1,4 @@
-//! What a profile says of tags, and what that comes to for one instance.
+//! The tag rules of a profile, and the tags that follow for one instance.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ pub enum ExistingTags {
     Keep,
 }
 
-/// What a profile says of tags; see `docs/naming.md`.
+/// The tag rules of a profile; see `docs/naming.md`.
 #[derive(Debug, Clone, Copy)]
 pub struct TagRules<'a> {
     /// `profile.namePreset`
@@ -58,7 +58,7 @@ macro_rules! tag_rules_of {
 
 pub(crate) use tag_rules_of;
 
-/// The tags of one instance and of what is its own, as its profile asks for.
+/// The tags that one instance, its volumes and its interfaces should have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RenderedTags {
     /// The instance's.
@@ -70,7 +70,7 @@ pub struct RenderedTags {
 }
 
 impl TagRules<'_> {
-    /// The variables that the templates speak of.
+    /// The variables that the templates use.
     #[must_use]
     pub fn variables(&self) -> BTreeSet<String> {
         [self.node, self.volumes, self.interfaces]
@@ -82,10 +82,10 @@ impl TagRules<'_> {
             .collect()
     }
 
-    /// Renders the templates. One that renders to nothing sets no tag.
+    /// Renders the templates. A template that renders to an empty text sets no tag.
     ///
     /// # Errors
-    /// [`Error::Invalid`] that names the tag, where a template speaks of what the node does not have.
+    /// [`Error::Invalid`] that names the tag, if a template uses what the node does not have.
     pub fn wanted(&self, facts: &NodeFacts) -> Result<RenderedTags> {
         let mut node = rendered("nodeTags", self.node, facts, None)?;
         if let Some(preset) = self.name_preset {
@@ -95,7 +95,7 @@ impl TagRules<'_> {
                 .map_err(|problem| failed("profile.namePreset".to_owned(), problem))?;
             node.insert(NAME.to_owned(), name);
         }
-        // What the node is called in the end.
+        // The Name tag that the node has in the end.
         let kept = facts
             .tags
             .get(NAME)
@@ -109,7 +109,7 @@ impl TagRules<'_> {
         })
     }
 
-    /// A resource with the tags that it has and those that it is to have.
+    /// A resource with its current tags and those that it should have.
     #[must_use]
     pub fn target(&self, resource: &str, current: Tags, wanted: &Tags) -> Target {
         let mut wanted = wanted.clone();
@@ -124,7 +124,7 @@ impl TagRules<'_> {
     }
 }
 
-/// The calls that are left to make for the targets of one instance; none when all is right.
+/// The calls that are needed for the targets of one instance; none if all tags are right.
 ///
 /// # Errors
 /// [`Error::Invalid`] when a resource has no room for its tags.
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_and_preset_make_the_tags() {
+    fn templates_and_preset_are_rendered() {
         let wanted = fixture().rules().wanted(&facts()).unwrap();
         let name = "pre-eks-01.ip-10-0-22-100";
         assert_eq!(wanted.node, tags([("Name", name), ("Zone", "us-west-2a")]));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_the_volumes_is_what_the_node_is_called_in_the_end() {
+    fn template_of_a_volume_gets_the_final_name_of_the_node() {
         let mut node = facts();
         node.tags.insert("Name".to_owned(), "mine".to_owned());
         let mut fixture = fixture();
@@ -231,12 +231,12 @@ mod tests {
         assert_eq!(
             fixture.rules().wanted(&node).unwrap().volumes["Name"],
             "mine-root",
-            "no rule names the node, so its name stays"
+            "no rule names the node, so it keeps its name"
         );
     }
 
     #[test]
-    fn the_field_that_fails_is_named() {
+    fn field_that_fails_is_named() {
         let mut node = facts();
         node.private_ip = None;
         let error = fixture().rules().wanted(&node).unwrap_err();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_of_all_templates() {
+    fn variables_of_all_templates_are_found() {
         let found = fixture().rules().variables();
         let found: Vec<_> = found.iter().map(String::as_str).collect();
         assert_eq!(found, ["az", "cluster", "name", "private_ip"]);

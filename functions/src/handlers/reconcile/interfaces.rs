@@ -1,4 +1,4 @@
-//! Interfaces that nobody owns any more.
+//! Orphaned interfaces.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +14,12 @@ use hookline_domain::interface::Interface;
 use hookline_domain::reconcile::Limits;
 use hookline_domain::reconcile::orphans;
 
-/// Whether it must be known which executions run before anything is done about these.
+/// Whether any of these may be orphaned. Then it must be known which executions run.
 pub(super) fn any_may_be_orphaned(interfaces: &[Interface]) -> bool {
     interfaces.iter().any(orphans::may_be_orphaned)
 }
 
-/// Marks, unmarks and deletes.
+/// Marks, unmarks and deletes interfaces.
 pub(super) async fn clean_up(
     context: &Context,
     interfaces: &[Interface],
@@ -29,7 +29,7 @@ pub(super) async fn clean_up(
 ) -> Result<()> {
     let (aws, now) = (&context.aws, context.now);
     let actions = orphans::decide(interfaces, in_progress, now, limits);
-    // What loses its mark first: a mark that stays too long could cost an interface, one that comes late costs nothing.
+    // Unmark first: a mark that stays too long could lead to a delete, but a late mark does no harm.
     if !actions.unmark.is_empty() {
         report.unmarked = aws.unmark(&actions.unmark).await?;
     }
@@ -39,7 +39,7 @@ pub(super) async fn clean_up(
     let end = work_deadline(context);
     for id in &actions.delete {
         if Instant::now() >= end {
-            report.skip(id, "the time was over; the next round goes on");
+            report.skip(id, "the time was used up; the next round continues");
             continue;
         }
         match aws.delete_interface(id).await? {
@@ -47,12 +47,12 @@ pub(super) async fn clean_up(
                 info!(interface = %id, "deleted");
                 report.deleted.push(id.clone());
             }
-            // EC2 refuses what hangs on an instance: somebody has attached it since the listing.
+            // EC2 refuses to delete an attached interface. It was attached after the listing.
             RemovalOutcome::Busy => report.skip(id, "it is in use"),
         }
     }
     for id in actions.skipped {
-        report.skip(id, "one round deletes no more; the next round goes on");
+        report.skip(id, "the limit of one round was reached; the next round continues");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Launches that wait at their hook and that no execution is working on.
+//! Launches that wait at their hook without a running execution.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use hookline_domain::time::rfc3339;
 /// The lifecycle state of an instance that waits at a launch hook.
 const WAITING: &str = "Pending:Wait";
 
-/// What one round looks at.
+/// What one round works with.
 pub(super) struct Scope<'a> {
     pub(super) context: &'a Context,
     pub(super) machine: &'a StateMachine,
@@ -37,7 +37,7 @@ pub(super) async fn waiting(context: &Context, profiles: &[ProfileInput]) -> Res
 }
 
 impl Scope<'_> {
-    /// Sees to every launch that nobody works on. Those that it works on are added to `in_progress`.
+    /// Recovers every launch without a running execution, and adds its instance to `in_progress`.
     pub(super) async fn recover(
         &self,
         waiting: &[Member],
@@ -65,10 +65,10 @@ impl Scope<'_> {
         let mut failure = None;
         for candidate in found {
             let instance = &candidate.waiting.instance;
-            // Whatever comes of it, nobody touches its interfaces in this round.
+            // In any case, this round does not touch its interfaces.
             in_progress.insert(instance.clone());
             if Instant::now() >= end {
-                report.skip(instance, "the time was over; the next round goes on");
+                report.skip(instance, "the time was used up; the next round continues");
                 continue;
             }
             if let Err(error) = self.recover_launch(candidate, report).await {
@@ -97,13 +97,12 @@ impl Scope<'_> {
                     Ok(())
                 }
                 LaunchAction::Abandon => {
-                    warn!(instance = %instance, execution = arn, status = execution.status, "its execution ended without a verdict");
+                    warn!(instance = %instance, execution = arn, status = execution.status, "its execution ended without completing the hook");
                     abandon_launch(self.context, instance, execution_input, report).await
                 }
             };
         }
-        // The hook may be over, and the launch wait at another one. The answer also gives the execution all the time that
-        // the hook has.
+        // The launch may wait at another hook. If it waits at this one, the call restarts the heartbeat timeout, so the execution has all of it.
         let group = &waiting.group;
         if !aws.record_heartbeat(group, hook, instance).await? {
             report.skip(instance, format!("it does not wait at the hook {hook}"));
@@ -113,12 +112,12 @@ impl Scope<'_> {
             .start_execution(self.machine, &name, execution_input.to_string())
             .await?
         {
-            warn!(instance = %instance, auto_scaling_group = group, execution = arn, "its event was lost: started");
+            warn!(instance = %instance, auto_scaling_group = group, execution = arn, "execution started: its event was lost");
             report.started.push(instance.clone());
         } else {
             report.skip(
                 instance,
-                "its execution was started by somebody else just now",
+                "another caller has just started its execution",
             );
         }
         Ok(())

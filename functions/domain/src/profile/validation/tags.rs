@@ -1,4 +1,4 @@
-//! The rules of tags and their templates (EC2 User Guide, "Tag restrictions"), and of a profile that has no more than these.
+//! The rules of tags and their templates (EC2 User Guide, "Tag restrictions"), and of naming profiles.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::tags::own;
 use crate::tags::rules::{self, TagRules};
 use crate::tags::template;
 
-/// Checks every rule of a profile that only names.
+/// Checks every rule of a naming profile.
 pub(super) fn naming_profile(profile: &NamingProfile) -> Result<()> {
     name("profile.name", &profile.name, MAX_LABEL_LENGTH)?;
     selector(&profile.selector)?;
@@ -26,7 +26,7 @@ pub(super) fn naming_profile(profile: &NamingProfile) -> Result<()> {
     tag_rules(&rules)
 }
 
-/// What a profile of either kind says of tags.
+/// Checks the tag rules of either kind of profile.
 pub(super) fn tag_rules(rules: &TagRules<'_>) -> Result<()> {
     let preset = usize::from(rules.name_preset.is_some());
     if preset > 0 && rules.node.contains_key(rules::NAME) {
@@ -59,7 +59,7 @@ fn templates(
     for (key, text) in templates {
         let field = tag_field(&at, key);
         tag_key(&field, key)?;
-        // What it renders to is checked when it is rendered.
+        // The result is checked when the template is rendered.
         template::check(text, has_name).map_err(|problem| {
             invalid(
                 field,
@@ -76,7 +76,7 @@ fn tag_field(at: &str, key: &str) -> String {
     format!("{at}[{key:?}]")
 }
 
-/// The tags of a slot's interface.
+/// Checks the tags of a slot's interface.
 pub(super) fn of_slot(at: &str, tags: &BTreeMap<String, String>) -> Result<()> {
     if tags.len() + OWN_TAGS > MAX_TAGS {
         return Err(invalid(
