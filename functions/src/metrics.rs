@@ -1,9 +1,13 @@
-//! Metrics in CloudWatch's embedded metric format: JSON lines on stdout, among the logs. CloudWatch Logs extracts the values. This needs no call and no permission, and cannot fail an invocation.
+//! Metrics in CloudWatch's embedded metric format: JSON lines on stdout, among the logs. CloudWatch
+//! Logs extracts the values. This needs no call and no permission, and cannot fail an invocation.
 //!
-//! Format: Amazon CloudWatch User Guide, "Specification: Embedded metric format"; limits of dimension values:
-//! CloudWatch API Reference, *Dimension*. What each metric means is in `docs/operations/metrics.md`.
+//! Format: Amazon CloudWatch User Guide, "Specification: Embedded metric format"; limits of
+//! dimension values: CloudWatch API Reference, *Dimension*. What each metric means is in
+//! `docs/operations/metrics.md`.
 //!
-//! The crates that write this format are a recorder for the whole process (`metrics_cloudwatch_embedded`) or a framework (`metrique`). Hookline needs one JSON object for each set of dimensions.
+//! The crates that write this format are a recorder for the whole process
+//! (`metrics_cloudwatch_embedded`) or a framework (`metrique`). Hookline needs one JSON object for
+//! each set of dimensions.
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! What every function's program shares: clients, made once in a process, JSON in and out, structured logs, metrics, and named errors.
+//! What every function's program shares: clients, made once in a process, JSON in and out,
+//! structured logs, metrics, and named errors.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,7 +57,8 @@ where
     .await
 }
 
-/// The result of a handler. A panic becomes [`Error::Internal`], which the state machine can catch by its name.
+/// The result of a handler. A panic becomes [`Error::Internal`], which the state machine can catch
+/// by its name.
 async fn caught(mut handled: Pin<Box<dyn Future<Output = Result<Value>>>>) -> Result<Value> {
     std::future::poll_fn(|context| {
         let poll = AssertUnwindSafe(|| handled.as_mut().poll(context));
@@ -85,7 +87,8 @@ impl From<Failure> for Diagnostic {
     }
 }
 
-/// Runs one invocation, in a span with the fields by which logs are searched. Its values are in the context's metrics afterwards.
+/// Runs one invocation, in a span with the fields by which logs are searched. Its values are in the
+/// context's metrics afterwards.
 ///
 /// # Errors
 /// The handler's.

@@ -1,6 +1,7 @@
 //! Nodes that are InService: which of them lack interfaces, and the executions that add these.
 //!
-//! Adoption cannot end an instance. Its event names no hook, so the execution completes no lifecycle action and releases nothing if it fails.
+//! Adoption cannot end an instance. Its event names no hook, so the execution completes no
+//! lifecycle action and releases nothing if it fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +28,8 @@ pub enum AdoptionStatus {
     Occupied(Error),
 }
 
-/// Compares `instance` with `profile`. `attached` says where it has interfaces of any origin. `ours` are the interfaces that Hookline created for it, attached or not.
+/// Compares `instance` with `profile`. `attached` says where it has interfaces of any origin.
+/// `ours` are the interfaces that Hookline created for it, attached or not.
 #[must_use]
 pub fn adoption_status<'a>(
     profile: &Profile,
@@ -85,8 +87,9 @@ pub struct Assessment<'a> {
     pub wired: bool,
 }
 
-/// Decides what `member` gets. `instance` is what EC2 says of it, if EC2 knows it; `in_progress` are the
-/// instances of running executions; `created` are the interfaces that Hookline created for it.
+/// Decides what `member` gets. `instance` is what EC2 says of it, if EC2 knows it; `in_progress`
+/// are the instances of running executions; `created` are the interfaces that Hookline created for
+/// it.
 ///
 /// All fields of the result are empty for an instance that no profile covers.
 #[must_use]
@@ -134,7 +137,8 @@ pub fn assess<'a>(
     assessment
 }
 
-/// The input of an execution: an event of Hookline's own, and the profile as the payload has it. `name` is the name of the execution, `time` the time of the round as RFC 3339.
+/// The input of an execution: an event of Hookline's own, and the profile as the payload has it.
+/// `name` is the name of the execution, `time` the time of the round as RFC 3339.
 #[must_use]
 pub fn execution_input(
     machine: &StateMachine,

@@ -1,7 +1,9 @@
 //! The errors of the functions, by name.
 //!
 //! A variant's [`Error::error_type`] reaches the state machine's `ErrorEquals` through
-//! `lambda_runtime::Diagnostic`, so these names are an interface. `statemachine/launch-node.asl.json` retries and catches by them, and `docs/errors.md` explains each. Tests compare the three.
+//! `lambda_runtime::Diagnostic`, so these names are an interface.
+//! `statemachine/launch-node.asl.json` retries and catches by them, and `docs/errors.md` explains
+//! each. Tests compare the three.
 
 use crate::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 
@@ -15,7 +17,8 @@ pub enum Input {
     Event,
     /// The profile, `$.profile` of the execution's input.
     Profile,
-    /// A template of the profile that fails for this node. The event and the rest of the profile are valid.
+    /// A template of the profile that fails for this node. The event and the rest of the profile
+    /// are valid.
     Template,
     /// Any other part of the payload, from earlier states.
     Payload,
@@ -84,7 +87,8 @@ pub enum Error {
         /// `the root volume`, `a volume` or `an interface`.
         what: String,
     },
-    /// Some nodes of one event could not be named; the others were. Its name is that of the decisive error: the first that a retry can mend, otherwise the first.
+    /// Some nodes of one event could not be named; the others were. Its name is that of the
+    /// decisive error: the first that a retry can mend, otherwise the first.
     #[error("{} of {of} nodes could not be named: {}", failures.len(), failures.join("; "))]
     NodesNotNamed {
         /// The error that gives this one its name.
@@ -105,7 +109,9 @@ pub enum Error {
     /// The instance is still pending. Interfaces can be attached once it is running.
     #[error("instance {0} is still pending")]
     InstanceNotRunning(InstanceId),
-    /// An interface that was created for this launch does not exist, although EC2 has had time to show it. Either someone deleted it, or an idempotent retry returned an interface that was deleted since.
+    /// An interface that was created for this launch does not exist, although EC2 has had time to
+    /// show it. Either someone deleted it, or an idempotent retry returned an interface that was
+    /// deleted since.
     #[error("network {network}: {interface} was created for this launch and no longer exists")]
     InterfaceLost {
         /// The logical network.
@@ -141,7 +147,8 @@ pub enum Error {
         /// Auto Scaling's word for its lifecycle state.
         state: String,
     },
-    /// The payload asks to complete a hook that Hookline does not own under the profile. No call was made.
+    /// The payload asks to complete a hook that Hookline does not own under the profile. No call
+    /// was made.
     ///
     /// Only for executions that began under release 0.1: their state machine has no such outcome.
     #[error("Hookline does not own the lifecycle hook under this profile")]

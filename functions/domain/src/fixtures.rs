@@ -103,7 +103,8 @@ pub(crate) fn node() -> Node {
     Node::new(&instance(), Some("upf-1".to_owned()))
 }
 
-/// A profile of four slots that need two attributes each: eight ModifyNetworkInterfaceAttribute calls a launch.
+/// A profile of four slots that need two attributes each: eight ModifyNetworkInterfaceAttribute
+/// calls a launch.
 pub(crate) fn four_slots() -> Profile {
     let mut value = profile();
     let slot = value["slots"][1].clone();

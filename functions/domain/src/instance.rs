@@ -20,7 +20,8 @@ pub struct Instance {
     pub state: String,
     /// When it was launched, in seconds since the epoch.
     pub launched_at: i64,
-    /// When `adopt` last started an execution for it, in seconds since the epoch: its tag [`ADOPTED_AT`](crate::tags::own::ADOPTED_AT).
+    /// When `adopt` last started an execution for it, in seconds since the epoch: its tag
+    /// [`ADOPTED_AT`](crate::tags::own::ADOPTED_AT).
     pub adopted_at: Option<i64>,
     /// The primary private IPv4 address.
     pub private_ip: Option<String>,
@@ -85,7 +86,8 @@ impl Instance {
     /// The instance, if it is pending or running.
     ///
     /// # Errors
-    /// [`Error::InstanceGone`] for any other state. A stopped instance counts as gone, because a launch does not stop one.
+    /// [`Error::InstanceGone`] for any other state. A stopped instance counts as gone, because a
+    /// launch does not stop one.
     pub fn ensure_live(self) -> Result<Self> {
         match self.state.as_str() {
             "pending" | "running" => Ok(self),
@@ -128,7 +130,8 @@ impl Instance {
         }
     }
 
-    /// Whether each slot of `profile` has an interface with the right attributes. The launch of such an instance makes no more calls that draw on EC2's request rates.
+    /// Whether each slot of `profile` has an interface with the right attributes. The launch of
+    /// such an instance makes no more calls that draw on EC2's request rates.
     #[must_use]
     pub fn is_wired(&self, profile: &Profile) -> bool {
         profile.slots.iter().all(|slot| {

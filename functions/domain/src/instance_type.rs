@@ -1,4 +1,5 @@
-//! Whether an instance type has room for a profile. This is checked before the first interface is created.
+//! Whether an instance type has room for a profile. This is checked before the first interface is
+//! created.
 
 use serde::{Deserialize, Serialize};
 

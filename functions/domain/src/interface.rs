@@ -96,7 +96,8 @@ impl Interface {
         })
     }
 
-    /// Every difference between the interface and what `slot` of `profile` asks for on `instance` in `zone`, in words.
+    /// Every difference between the interface and what `slot` of `profile` asks for on `instance`
+    /// in `zone`, in words.
     #[must_use]
     pub fn differences(
         &self,

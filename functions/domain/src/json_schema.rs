@@ -1,5 +1,5 @@
-//! How schemars writes the constraints of a profile's fields: patterns, tags, enumerations. The schemas themselves are in
-//! [`crate::profile::schema`].
+//! How schemars writes the constraints of a profile's fields: patterns, tags, enumerations. The
+//! schemas themselves are in [`crate::profile::schema`].
 
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value, json};
@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::quotas::{MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH, MAX_TAGS, OWN_TAGS};
 use crate::tags::own;
 
-/// The pattern of a text without control characters (Unicode's category Cc, as `char::is_control`). JSON Schema takes
-/// ECMA-262's regular expressions, in Unicode mode.
+/// The pattern of a text without control characters (Unicode's category Cc, as `char::is_control`).
+/// JSON Schema takes ECMA-262's regular expressions, in Unicode mode.
 pub(crate) const PRINTABLE: &str = r"^\P{Cc}*$";
 
 /// The schema of a tag key, by the rules of [`crate::profile::validation`].
@@ -35,7 +35,8 @@ fn any_case(text: &str) -> String {
         .collect()
 }
 
-/// The tags of one kind of resource. A value is a template; its result is checked when it is rendered.
+/// The tags of one kind of resource. A value is a template; its result is checked when it is
+/// rendered.
 pub(crate) fn templates(schema: &mut Schema) {
     schema.insert("maxProperties".to_owned(), json!(MAX_TAGS));
     schema.insert("propertyNames".to_owned(), tag_keys().into());
@@ -56,7 +57,9 @@ pub(crate) fn repeats_allowed(schema: &mut Schema) {
     schema.remove("uniqueItems");
 }
 
-/// One object with exactly one of several properties, where schemars writes one object for each property. Both mean the same. With one object, a validator reports what is wrong with a property; with several, it only reports that none of them matches.
+/// One object with exactly one of several properties, where schemars writes one object for each
+/// property. Both mean the same. With one object, a validator reports what is wrong with a
+/// property; with several, it only reports that none of them matches.
 pub(crate) fn one_property(schema: &mut Schema) {
     let Some(Value::Array(variants)) = schema.remove("oneOf") else {
         return;
@@ -86,7 +89,8 @@ pub(crate) fn one_property(schema: &mut Schema) {
     }
 }
 
-/// An enumeration of texts, where schemars writes one schema for each text to keep its description. Here the descriptions become part of the description of the enumeration.
+/// An enumeration of texts, where schemars writes one schema for each text to keep its description.
+/// Here the descriptions become part of the description of the enumeration.
 pub(crate) fn string_enum(schema: &mut Schema) {
     let Some(Value::Array(variants)) = schema.remove("oneOf") else {
         return;

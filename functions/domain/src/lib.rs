@@ -1,4 +1,5 @@
-//! What Hookline decides, as pure functions: no SDK, no clock, no I/O. Unit tests need no AWS, neither real nor fake.
+//! What Hookline decides, as pure functions: no SDK, no clock, no I/O. Unit tests need no AWS,
+//! neither real nor fake.
 
 pub mod addresses;
 pub mod admission;

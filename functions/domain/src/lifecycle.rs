@@ -1,7 +1,7 @@
 //! What the lifecycle state of an instance says about its launch.
 //!
-//! States: Amazon EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling instance lifecycle"; those that begin with `Warmed:`:
-//! "Lifecycle state transitions for instances in a warm pool".
+//! States: Amazon EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling instance lifecycle"; those
+//! that begin with `Warmed:`: "Lifecycle state transitions for instances in a warm pool".
 
 use crate::execution::{CompletionOutcome, LifecycleActionResult};
 
@@ -12,7 +12,8 @@ pub enum AfterNoActiveAction {
     Ended(CompletionOutcome),
     /// CONTINUE came too late: the instance is terminating or detaching.
     TooLate,
-    /// Not known yet: ABANDON may be too late, or Auto Scaling may not show yet that it accepted it. Another hook may also hold the launch.
+    /// Not known yet: ABANDON may be too late, or Auto Scaling may not show yet that it accepted
+    /// it. Another hook may also hold the launch.
     LookAgain,
 }
 
@@ -35,7 +36,8 @@ impl AfterNoActiveAction {
     }
 }
 
-/// Whether an instance in this lifecycle state leaves its group, or the group's warm pool, or has left it.
+/// Whether an instance in this lifecycle state leaves its group, or the group's warm pool, or has
+/// left it.
 fn is_over(lifecycle_state: Option<&str>) -> bool {
     lifecycle_state.is_none_or(|state| {
         let state = state.strip_prefix("Warmed:").unwrap_or(state);

@@ -102,8 +102,8 @@ pub struct Namer<'a> {
 }
 
 impl<'a> Namer<'a> {
-    /// `is_retry` says whether an earlier attempt failed. A retry looks every instance up, because the
-    /// event does not contain what the earlier attempts did.
+    /// `is_retry` says whether an earlier attempt failed. A retry looks every instance up, because
+    /// the event does not contain what the earlier attempts did.
     #[must_use]
     pub fn new(profile: &'a NamingProfile, is_retry: bool) -> Self {
         let rules = profile.tag_rules();
@@ -115,8 +115,8 @@ impl<'a> Namer<'a> {
         }
     }
 
-    /// Whether the selector may cover an instance, as far as the event says. If the profile selects by
-    /// tag, an event without tags leaves it open.
+    /// Whether the selector may cover an instance, as far as the event says. If the profile selects
+    /// by tag, an event without tags leaves it open.
     #[must_use]
     pub fn may_cover(&self, launched: &LaunchedInstance) -> bool {
         match (&self.profile.selector, &launched.details) {
@@ -169,8 +169,8 @@ impl<'a> Namer<'a> {
     /// The calls for a node; `None` if its instance is shutting down or terminated.
     ///
     /// # Errors
-    /// [`Error::InstanceNotFoundYet`] if EC2 must know the instance and does not, [`Error::Invalid`] if
-    /// a template fails or a resource has no room for its tags.
+    /// [`Error::InstanceNotFoundYet`] if EC2 must know the instance and does not,
+    /// [`Error::Invalid`] if a template fails or a resource has no room for its tags.
     pub fn prepare(
         &self,
         candidate: Candidate,

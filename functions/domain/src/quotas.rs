@@ -1,4 +1,5 @@
-//! The quotas of EC2 and Auto Scaling that a profile or an event can exceed, and Hookline's own limits.
+//! The quotas of EC2 and Auto Scaling that a profile or an event can exceed, and Hookline's own
+//! limits.
 
 /// More slots than any instance type has room for.
 pub const MAX_SLOTS: usize = 128;
@@ -14,7 +15,8 @@ pub const MAX_TAG_VALUE_LENGTH: usize = 256;
 pub const MAX_DESCRIPTION_LENGTH: usize = 255;
 /// Characters of a name in Auto Scaling, as of a group or a hook.
 pub const MAX_NAME_LENGTH: usize = 255;
-/// Tags that are kept for Hookline's own on an interface (see [`crate::tags::own`]), with room for more.
+/// Tags that are kept for Hookline's own on an interface (see [`crate::tags::own`]), with room for
+/// more.
 pub const OWN_TAGS: usize = 10;
 /// Secondary addresses, prefixes or device indexes of a slot: more is a mistake in any profile.
 pub const MAX_COUNT: u32 = 255;

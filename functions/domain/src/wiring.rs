@@ -1,4 +1,5 @@
-//! Which interface is attached where, and whether all of them are as the profile says (invariant I1).
+//! Which interface is attached where, and whether all of them are as the profile says (invariant
+//! I1).
 
 use crate::error::{Error, Result};
 use crate::event::Launch;
@@ -24,7 +25,8 @@ impl Wiring<'_> {
     /// The interface of `listed` that is attached where `slot` goes; `None` if nothing is.
     ///
     /// # Errors
-    /// [`Error::DeviceIndexTaken`] if Hookline did not create that interface for this slot of the node.
+    /// [`Error::DeviceIndexTaken`] if Hookline did not create that interface for this slot of the
+    /// node.
     pub fn attached_for<'i>(
         &self,
         slot: &Slot,

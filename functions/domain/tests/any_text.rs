@@ -1,4 +1,5 @@
-//! Any text that comes as an event, a profile or a payload is read, or refused with a typed error of readable length. Nothing panics, and a second reading gives the same.
+//! Any text that comes as an event, a profile or a payload is read, or refused with a typed error
+//! of readable length. Nothing panics, and a second reading gives the same.
 
 // Tests may panic.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
@@ -24,7 +25,8 @@ fn cases() -> u32 {
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(1_000)
 }
 
-/// Any text, a text of JSON's characters, or a document with a part overwritten, inserted or cut off.
+/// Any text, a text of JSON's characters, or a document with a part overwritten, inserted or cut
+/// off.
 fn text(document: Value) -> impl Strategy<Value = String> {
     let document = document.to_string();
     let piece = prop_oneof![

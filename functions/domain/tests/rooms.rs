@@ -156,7 +156,8 @@ fn needs() -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
 fn domain_files_have_no_circular_dependencies() {
     let mut needs = needs();
     assert!(needs.len() > 30, "{} files", needs.len());
-    // Remove the files that need none of the remaining ones, until nothing changes. Those that remain are part of a circle, or need one.
+    // Remove the files that need none of the remaining ones, until nothing changes. Those that
+    // remain are part of a circle, or need one.
     loop {
         let left: BTreeSet<_> = needs.keys().cloned().collect();
         let before = needs.len();

@@ -12,11 +12,13 @@ use hookline_domain::ids::InstanceId;
 pub enum CompleteResponse {
     /// It was accepted.
     Accepted,
-    /// The lifecycle action has ended: it was completed or timed out, or the instance, hook or group is gone.
+    /// The lifecycle action has ended: it was completed or timed out, or the instance, hook or
+    /// group is gone.
     NoActiveAction,
 }
 
-/// Whether an error message says that the lifecycle action has ended. Deleting a hook completes its actions, and deleting a group terminates its instances.
+/// Whether an error message says that the lifecycle action has ended. Deleting a hook completes its
+/// actions, and deleting a group terminates its instances.
 fn is_over(words: &str) -> bool {
     [
         "No active Lifecycle Action",
@@ -28,7 +30,8 @@ fn is_over(words: &str) -> bool {
 }
 
 impl Aws {
-    /// Completes the lifecycle action by its token, or by its instance if there is no token (CompleteLifecycleAction).
+    /// Completes the lifecycle action by its token, or by its instance if there is no token
+    /// (CompleteLifecycleAction).
     ///
     /// # Errors
     /// Those of every call.
@@ -56,7 +59,9 @@ impl Aws {
         }
     }
 
-    /// Restarts the heartbeat timeout of an instance's lifecycle action (RecordLifecycleActionHeartbeat). Returns whether there is one at this hook: no API only reads that.
+    /// Restarts the heartbeat timeout of an instance's lifecycle action
+    /// (RecordLifecycleActionHeartbeat). Returns whether there is one at this hook: no API only
+    /// reads that.
     ///
     /// # Errors
     /// Those of every call.
@@ -83,8 +88,8 @@ impl Aws {
         }
     }
 
-    /// The instance's lifecycle state, as `Pending:Wait` or `InService` (DescribeAutoScalingInstances);
-    /// `None` if no group has it.
+    /// The instance's lifecycle state, as `Pending:Wait` or `InService`
+    /// (DescribeAutoScalingInstances); `None` if no group has it.
     ///
     /// # Errors
     /// Those of every call.

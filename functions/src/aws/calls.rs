@@ -1,4 +1,5 @@
-//! Counts the calls and those that AWS throttled, for the logs and the metrics. They show how much of the account's request rates a launch uses.
+//! Counts the calls and those that AWS throttled, for the logs and the metrics. They show how much
+//! of the account's request rates a launch uses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,8 +71,8 @@ impl Intercept for Calls {
     }
 }
 
-/// The error code in an answer of the query protocols (`<Code>`), or of JSON 1.0 and 1.1 (`__type`, which may have a
-/// namespace).
+/// The error code in an answer of the query protocols (`<Code>`), or of JSON 1.0 and 1.1 (`__type`,
+/// which may have a namespace).
 fn error_code(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     if let Some((_, rest)) = text.split_once("<Code>") {

@@ -1,4 +1,5 @@
-//! SDK types to domain types. If EC2 omits a field that it always sends, the item is `None`, and so skipped.
+//! SDK types to domain types. If EC2 omits a field that it always sends, the item is `None`, and so
+//! skipped.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -43,7 +44,8 @@ fn unsigned(number: Option<i32>) -> u32 {
         .unwrap_or(0)
 }
 
-/// The volumes that EC2 deletes with an instance, and whether EC2 does not show its root volume yet.
+/// The volumes that EC2 deletes with an instance, and whether EC2 does not show its root volume
+/// yet.
 fn volumes(instance: &types::Instance) -> (Vec<VolumeId>, bool) {
     let root = instance.root_device_name();
     let on_ebs = instance

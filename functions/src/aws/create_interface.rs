@@ -88,7 +88,9 @@ impl Aws {
                     detail: "an answer without an interface".to_owned(),
                 }),
             Err(error) => match code(&error) {
-                // A token is a digest of the request, so only a token of another release can mismatch. Then this launch has an interface already. The next listing shows it, and until then its address is taken.
+                // A token is a digest of the request, so only a token of another release can
+                // mismatch. Then this launch has an interface already. The next listing shows it,
+                // and until then its address is taken.
                 Some("InvalidIPAddress.InUse" | "IdempotentParameterMismatch") => {
                     Ok(CreateOutcome::AddressTaken(taken(wanted, message(&error))))
                 }

@@ -1,4 +1,5 @@
-//! Executions of the state machine: which are running and for which instance, how one ended, and StartExecution.
+//! Executions of the state machine: which are running and for which instance, how one ended, and
+//! StartExecution.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,8 @@ use hookline_domain::ids::InstanceId;
 /// The most DescribeExecution calls at once.
 const AT_ONCE: usize = 20;
 
-/// The instances of running executions, kept between the invocations of one process. The input of an execution never changes, and ListExecutions does not return it.
+/// The instances of running executions, kept between the invocations of one process. The input of
+/// an execution never changes, and ListExecutions does not return it.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     instances: Mutex<BTreeMap<String, Option<InstanceId>>>,
@@ -43,7 +45,9 @@ impl Execution {
 }
 
 impl Aws {
-    /// The instances of running executions (ListExecutions, and DescribeExecution for each new one). `except` is an execution that counts as ended even if it is listed: the list lags a little.
+    /// The instances of running executions (ListExecutions, and DescribeExecution for each new
+    /// one). `except` is an execution that counts as ended even if it is listed: the list lags a
+    /// little.
     ///
     /// # Errors
     /// Those of every call. The instances that are known by then are kept.
@@ -131,7 +135,8 @@ impl Aws {
         }
     }
 
-    /// An execution by its ARN (DescribeExecution); `None` if there is none, or it ended more than 90 days ago.
+    /// An execution by its ARN (DescribeExecution); `None` if there is none, or it ended more than
+    /// 90 days ago.
     ///
     /// # Errors
     /// Those of every call.
@@ -153,7 +158,9 @@ impl Aws {
         }
     }
 
-    /// Starts an execution with this name (StartExecution). Returns `false` if there has been one with the same name that has ended or has another input. If one is running with the same input, StartExecution succeeds again, so a lost response does no harm.
+    /// Starts an execution with this name (StartExecution). Returns `false` if there has been one
+    /// with the same name that has ended or has another input. If one is running with the same
+    /// input, StartExecution succeeds again, so a lost response does no harm.
     ///
     /// # Errors
     /// Those of every call.

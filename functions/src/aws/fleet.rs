@@ -23,7 +23,8 @@ const MAX_GROUP_NAMES: usize = 50;
 const MAX_RESOURCES: usize = 200;
 
 impl Aws {
-    /// The instances in a lifecycle state, as `Pending:Wait`, of these groups (DescribeAutoScalingGroups).
+    /// The instances in a lifecycle state, as `Pending:Wait`, of these groups
+    /// (DescribeAutoScalingGroups).
     ///
     /// # Errors
     /// Those of every call.
@@ -73,8 +74,8 @@ impl Aws {
             .collect())
     }
 
-    /// Puts [`own::ADOPTED_AT`] on instances whose executions are about to be started (CreateTags, one
-    /// call for all; at most 200).
+    /// Puts [`own::ADOPTED_AT`] on instances whose executions are about to be started (CreateTags,
+    /// one call for all; at most 200).
     ///
     /// # Errors
     /// Those of every call. EC2 refuses the whole call if it does not know one of the instances.
@@ -101,9 +102,9 @@ impl Aws {
             .await
     }
 
-    /// Puts [`ORPHANED_SINCE`] on interfaces (CreateTags, one call for many). Returns those that have it
-    /// now. If one interface of a call is gone, EC2 refuses the whole call: the next round marks the
-    /// others.
+    /// Puts [`ORPHANED_SINCE`] on interfaces (CreateTags, one call for many). Returns those that
+    /// have it now. If one interface of a call is gone, EC2 refuses the whole call: the next round
+    /// marks the others.
     ///
     /// # Errors
     /// Those of every call.
@@ -126,7 +127,8 @@ impl Aws {
         Ok(done)
     }
 
-    /// Removes [`ORPHANED_SINCE`] from interfaces (DeleteTags). Returns those that no longer have it.
+    /// Removes [`ORPHANED_SINCE`] from interfaces (DeleteTags). Returns those that no longer have
+    /// it.
     ///
     /// # Errors
     /// Those of every call.

@@ -32,7 +32,8 @@ impl Aws {
         self.instance(id).await?.ensure_live()
     }
 
-    /// Looks up the instance in any state (DescribeInstances). EC2 shows a terminated one for an hour.
+    /// Looks up the instance in any state (DescribeInstances). EC2 shows a terminated one for an
+    /// hour.
     ///
     /// # Errors
     /// [`Error::InstanceNotFoundYet`], and those of every call.
@@ -60,7 +61,8 @@ impl Aws {
 
     /// The instances by these ids that EC2 knows, in any state (DescribeInstances).
     ///
-    /// It filters: if a call names its instances by id, EC2 refuses it for one id that it does not know.
+    /// It filters: if a call names its instances by id, EC2 refuses it for one id that it does not
+    /// know.
     ///
     /// # Errors
     /// Those of every call.
@@ -79,8 +81,8 @@ impl Aws {
         Ok(instances)
     }
 
-    /// The instances that a RunInstances call with this ClientToken launched, as far as EC2 shows them yet
-    /// (DescribeInstances).
+    /// The instances that a RunInstances call with this ClientToken launched, as far as EC2 shows
+    /// them yet (DescribeInstances).
     ///
     /// # Errors
     /// Those of every call.
@@ -112,7 +114,8 @@ impl Aws {
         Ok(instances)
     }
 
-    /// The last result of [`instances_of`](Self::instances_of) for `selector` in this process, if it is not older than `within` and contains `instance`.
+    /// The last result of [`instances_of`](Self::instances_of) for `selector` in this process, if
+    /// it is not older than `within` and contains `instance`.
     pub async fn instances_seen(
         &self,
         selector: &Selector,
@@ -127,7 +130,8 @@ impl Aws {
         is_usable.then(|| Arc::clone(instances))
     }
 
-    /// The pending and running instances that `selector` covers (DescribeInstances, in pages of 1,000).
+    /// The pending and running instances that `selector` covers (DescribeInstances, in pages of
+    /// 1,000).
     ///
     /// # Errors
     /// Those of every call.

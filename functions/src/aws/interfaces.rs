@@ -1,4 +1,5 @@
-//! Network interfaces: list, attach, modify, detach, delete. The refusals that a caller decides on are values here, not errors.
+//! Network interfaces: list, attach, modify, detach, delete. The refusals that a caller decides on
+//! are values here, not errors.
 
 use aws_sdk_ec2::operation::modify_network_interface_attribute::ModifyNetworkInterfaceAttributeError;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, NetworkInterfaceAttachmentChanges};
@@ -36,7 +37,8 @@ pub enum RemovalOutcome {
 }
 
 impl Aws {
-    /// All interfaces in `subnets`, with their addresses (DescribeNetworkInterfaces, in pages of 1,000).
+    /// All interfaces in `subnets`, with their addresses (DescribeNetworkInterfaces, in pages of
+    /// 1,000).
     ///
     /// # Errors
     /// Those of every call.
@@ -240,7 +242,8 @@ impl Aws {
     }
 }
 
-/// The error of a call that did not set an attribute. Just after an attach, EC2 may not know the interface or its attachment yet.
+/// The error of a call that did not set an attribute. Just after an attach, EC2 may not know the
+/// interface or its attachment yet.
 fn not_set(
     id: &NetworkInterfaceId,
     error: &SdkError<ModifyNetworkInterfaceAttributeError, HttpResponse>,

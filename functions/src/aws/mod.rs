@@ -1,4 +1,5 @@
-//! The calls to AWS, one function each. SDK types stay in this folder; errors leave it by their names in the domain.
+//! The calls to AWS, one function each. SDK types stay in this folder; errors leave it by their
+//! names in the domain.
 
 pub mod autoscaling;
 mod calls;
@@ -43,11 +44,14 @@ impl Aws {
         Self::new(&config)
     }
 
-    /// Clients from `config`, which may have a test's HTTP client. `config` should come from [`settings`], so that retries and time-outs are those of the product.
+    /// Clients from `config`, which may have a test's HTTP client. `config` should come from
+    /// [`settings`], so that retries and time-outs are those of the product.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let calls = Calls::default();
-        // The SDK limits retries by a quota for each service and process. This makes it one for each service and `Aws`. In production that is the same. In the scale-out simulator it separates the sandboxes of one process.
+        // The SDK limits retries by a quota for each service and process. This makes it one for
+        // each service and `Aws`. In production that is the same. In the scale-out simulator it
+        // separates the sandboxes of one process.
         let retries = || RetryPartition::custom("hookline").build();
         let ec2 = aws_sdk_ec2::config::Builder::from(config)
             .interceptor(calls.clone())

@@ -1,4 +1,5 @@
-//! What rarely changes: subnets, their CIDR reservations, the limits of instance types. Each warm process caches them for some minutes, because they are a third of a cold launch's calls.
+//! What rarely changes: subnets, their CIDR reservations, the limits of instance types. Each warm
+//! process caches them for some minutes, because they are a third of a cold launch's calls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -12,10 +12,12 @@ use hookline_domain::ids::InstanceId;
 use hookline_domain::tags::Tags;
 
 impl Aws {
-    /// Puts tags on an instance, its volumes and its interfaces (CreateTags). Resources of several instances may share a call, which then tags all or none.
+    /// Puts tags on an instance, its volumes and its interfaces (CreateTags). Resources of several
+    /// instances may share a call, which then tags all or none.
     ///
     /// # Errors
-    /// [`Error::InstanceNotFoundYet`] and [`Error::DevicesNotShownYet`], which name `instance` whichever of the instances it was, and those of every call.
+    /// [`Error::InstanceNotFoundYet`] and [`Error::DevicesNotShownYet`], which name `instance`
+    /// whichever of the instances it was, and those of every call.
     pub async fn create_tags(
         &self,
         instance: &InstanceId,

@@ -1,6 +1,8 @@
-//! `adopt`: starts an execution for each node that is InService and lacks interfaces, for example because it was launched before Hookline was deployed. A person or a deployment invokes it.
+//! `adopt`: starts an execution for each node that is InService and lacks interfaces, for example
+//! because it was launched before Hookline was deployed. A person or a deployment invokes it.
 //!
-//! It starts executions and puts one tag on the nodes. It attaches nothing itself, and cannot end an instance. It skips a node if another interface has the device index of a slot.
+//! It starts executions and puts one tag on the nodes. It attaches nothing itself, and cannot end
+//! an instance. It skips a node if another interface has the device index of a slot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +24,8 @@ use hookline_domain::time::rfc3339;
 
 /// The lifecycle state of a node in service.
 const IN_SERVICE: &str = "InService";
-/// How many nodes are marked at once, just before their executions are started. Other launches leave addresses for a marked node, so a mark without an execution would keep addresses unused.
+/// How many nodes are marked at once, just before their executions are started. Other launches
+/// leave addresses for a marked node, so a mark without an execution would keep addresses unused.
 const MARKED_AT_ONCE: usize = 50;
 
 /// The payload.
@@ -75,7 +78,8 @@ impl Report {
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidPayload`, and those of every call until the nodes are known. After that, an error of a node is reported as the reason why it is skipped.
+/// `InvalidPayload`, and those of every call until the nodes are known. After that, an error of a
+/// node is reported as the reason why it is skipped.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     const REMEDY: &str = "Correct the payload (docs/operations.md, Adopt)";
     let payload: Payload = read_payload(payload, REMEDY)?;
@@ -123,8 +127,8 @@ impl<'a> Round<'a> {
             return Ok(Vec::new());
         }
         let aws = &self.context.aws;
-        // Executions before interfaces: then the listing contains what an execution that has ended since
-        // has attached.
+        // Executions before interfaces: then the listing contains what an execution that has ended
+        // since has attached.
         let deadline = work_deadline(self.context);
         let in_progress = aws
             .instances_in_progress(self.machine, None, deadline)

@@ -1,9 +1,9 @@
-//! `AttachInterfaces`: attaches the interfaces in device-index order, sets the attributes that EC2 takes
-//! only on an attached interface, and verifies invariant I1 by a listing.
+//! `AttachInterfaces`: attaches the interfaces in device-index order, sets the attributes that EC2
+//! takes only on an attached interface, and verifies invariant I1 by a listing.
 //!
-//! It attaches one interface after the other, so that the operating system sees them in order. It sets
-//! attributes meanwhile. AttachNetworkInterface has no ClientToken. So after a refusal a listing shows
-//! what is attached: it may be an attach of an earlier run.
+//! It attaches one interface after the other, so that the operating system sees them in order. It
+//! sets attributes meanwhile. AttachNetworkInterface has no ClientToken. So after a refusal a
+//! listing shows what is attached: it may be an attach of an earlier run.
 
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::execution::{Allocation, AttachRequest, Node, Summary, WiredInterface};
@@ -130,8 +130,8 @@ impl<'a> Attacher<'a> {
         Ok(chosen)
     }
 
-    /// Attaches one interface. Returns another interface if a second execution for the same launch has
-    /// attached its own first.
+    /// Attaches one interface. Returns another interface if a second execution for the same launch
+    /// has attached its own first.
     async fn attach(&mut self, slot: &Slot, id: NetworkInterfaceId) -> Result<AttachedInterface> {
         let instance = &self.node.instance_id;
         loop {
@@ -196,8 +196,9 @@ impl<'a> Attacher<'a> {
         }))
     }
 
-    /// Begins the calls that set what neither CreateNetworkInterface nor AttachNetworkInterface takes.
-    /// It makes no call for an attribute that is right: these calls have the lowest of EC2's rates.
+    /// Begins the calls that set what neither CreateNetworkInterface nor AttachNetworkInterface
+    /// takes. It makes no call for an attribute that is right: these calls have the lowest of EC2's
+    /// rates.
     fn begin_attribute_calls(&mut self, slot: &Slot, interface: AttachedInterface) {
         let AttachedInterface {
             id,
@@ -239,7 +240,8 @@ impl<'a> Attacher<'a> {
     /// Lists the interfaces until every one is as its slot says (invariant I1).
     async fn verify(&mut self, chosen: &SlotInterfaces<'_>) -> Result<Vec<WiredInterface>> {
         let instance = &self.node.instance_id;
-        // The pause for the instance may have grown. The first listing here must not wait for that long.
+        // The pause for the instance may have grown. The first listing here must not wait for that
+        // long.
         self.backoff = Backoff::new(self.context);
         if self.attached_now {
             // An attach takes a moment, so a listing at once would be in vain.

@@ -1,6 +1,8 @@
 //! `ContinueLaunch` and `AbandonLaunch`: completes the lifecycle action.
 //!
-//! Auto Scaling accepts one completion of an action. If there are several executions for a launch (a duplicate event, a replay), the first completion counts. A failing execution abandons the launch before it releases interfaces, and releases them only if the launch has ended.
+//! Auto Scaling accepts one completion of an action. If there are several executions for a launch
+//! (a duplicate event, a replay), the first completion counts. A failing execution abandons the
+//! launch before it releases interfaces, and releases them only if the launch has ended.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +92,9 @@ async fn complete(
         .aws
         .complete_lifecycle_action(action, result)
         .await?;
-    // The token may be of an earlier lifecycle action, for example after a replay. Then the current action of this instance at this hook is meant. This does not hold on the way into a warm pool: the next action belongs to another launch, which needs interfaces.
+    // The token may be of an earlier lifecycle action, for example after a replay. Then the current
+    // action of this instance at this hook is meant. This does not hold on the way into a warm
+    // pool: the next action belongs to another launch, which needs interfaces.
     if completed == CompleteResponse::NoActiveAction
         && action.lifecycle_action_token.is_some()
         && !launch.goes_to_warm_pool()
@@ -123,7 +127,8 @@ fn completion(
     }
 }
 
-/// A completion is not late if the launch has ended the same way before. This state may have completed it in a run whose response was lost, or another execution may have.
+/// A completion is not late if the launch has ended the same way before. This state may have
+/// completed it in a run whose response was lost, or another execution may have.
 fn measure(context: &Context, launch: &Launch, profile: &Profile, completed: &Result<Completion>) {
     let metrics = &context.metrics;
     let of = Dimension::profile(&profile.name);
@@ -149,7 +154,8 @@ fn measure(context: &Context, launch: &Launch, profile: &Profile, completed: &Re
     }
 }
 
-/// Whether Hookline completes the hook under this profile (invariant I3). One rule may match the launches of many groups. If `TagNode` failed before it checked the selector, it is checked here.
+/// Whether Hookline completes the hook under this profile (invariant I3). One rule may match the
+/// launches of many groups. If `TagNode` failed before it checked the selector, it is checked here.
 async fn is_ours(
     context: &Context,
     launch: &Launch,

@@ -1,4 +1,6 @@
-//! `CreateInterfaces`: creates the interfaces of a plan in parallel. A repeated run returns the same interfaces, because each create has the plan's ClientToken. If EC2 throttles some of the creates, the created interfaces count, and the same plan goes on.
+//! `CreateInterfaces`: creates the interfaces of a plan in parallel. A repeated run returns the
+//! same interfaces, because each create has the plan's ClientToken. If EC2 throttles some of the
+//! creates, the created interfaces count, and the same plan goes on.
 
 use hookline_domain::create_network_interface::CreateNetworkInterface;
 use hookline_domain::error::{Error, Input, Result};
@@ -102,7 +104,8 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
             Err(error) => failure = Some(error),
         }
     }
-    // A failure would make the retry repeat the creates that succeeded. Each repeated create takes a token from the bucket that the retry waits for.
+    // A failure would make the retry repeat the creates that succeeded. Each repeated create takes
+    // a token from the bucket that the retry waits for.
     let goes_on = failure.is_none() && !made_now.is_empty() && refused.is_empty();
     let is_throttled = goes_on && throttled.take().is_some();
     if let Some(error) = failure.or(throttled) {
@@ -146,7 +149,8 @@ fn create_request(request: &CreateRequest, n: usize, planned: &PlannedInterface)
     })
 }
 
-/// Deletes the interfaces of this run after an error without retry. The release follows, and its listing may not show them yet. Before a retry they stay, because the same plan finds them again.
+/// Deletes the interfaces of this run after an error without retry. The release follows, and its
+/// listing may not show them yet. Before a retry they stay, because the same plan finds them again.
 async fn undo(context: &Context, error: &Error, made: &[NetworkInterfaceId]) {
     if matches!(
         error,

@@ -1,4 +1,6 @@
-//! One module for each Lambda function. A handler gets the data that its state names (`hookline_domain::execution`), observes AWS, lets the domain decide, and writes. It can be repeated at any point: it finds what an earlier run did.
+//! One module for each Lambda function. A handler gets the data that its state names
+//! (`hookline_domain::execution`), observes AWS, lets the domain decide, and writes. It can be
+//! repeated at any point: it finds what an earlier run did.
 //!
 //! | function | state | does |
 //! |---|---|---|
@@ -54,7 +56,8 @@ pub struct Context {
 }
 
 impl Context {
-    /// Milliseconds since the launch's event; `None` if the event's time is unknown or in the future.
+    /// Milliseconds since the launch's event; `None` if the event's time is unknown or in the
+    /// future.
     fn milliseconds_since(&self, launch: &Launch) -> Option<u64> {
         let begun = epoch_milliseconds(&launch.time)?;
         u64::try_from(self.metrics.now().checked_sub(begun)?).ok()
@@ -66,7 +69,8 @@ impl Context {
     }
 }
 
-/// Runs a function of the state machine: reads its request from the payload, and writes its result. An execution that began under an earlier release gets the result in the format of that release.
+/// Runs a function of the state machine: reads its request from the payload, and writes its result.
+/// An execution that began under an earlier release gets the result in the format of that release.
 async fn answer<Request, Returns, Handled>(
     context: Context,
     payload: Value,
@@ -107,7 +111,8 @@ fn data_name<T: Serialize>(value: &T) -> String {
     }
 }
 
-/// Growing pauses between describe calls, for what EC2 shows late, until the function's time is used up.
+/// Growing pauses between describe calls, for what EC2 shows late, until the function's time is
+/// used up.
 #[derive(Debug)]
 struct Backoff {
     until: Instant,
@@ -117,7 +122,8 @@ struct Backoff {
 impl Backoff {
     const FIRST_PAUSE: Duration = Duration::from_millis(500);
     const MAX_PAUSE: Duration = Duration::from_secs(4);
-    /// The most time that one invocation waits in total. After that the state machine retries, whose waits cost nothing.
+    /// The most time that one invocation waits in total. After that the state machine retries,
+    /// whose waits cost nothing.
     const MAX_TOTAL: Duration = Duration::from_secs(20);
     /// Time that is kept for the calls after the last pause.
     const RESERVE: Duration = Duration::from_secs(10);

@@ -1,11 +1,11 @@
-//! `NameNodes`: puts the profile's tags on the nodes that one event names, on their volumes and on their
-//! interfaces.
+//! `NameNodes`: puts the profile's tags on the nodes that one event names, on their volumes and on
+//! their interfaces.
 //!
-//! One invocation serves all nodes of the event with few calls: one DescribeInstances for the nodes of
-//! which the event does not say enough, one DescribeTags for their volumes and interfaces, and the
-//! fewest CreateTags calls. A failure of one node does not keep the others from their names. At the end
-//! the function fails with the error that decides ([`invocation_error`]). A retry sees what was done and
-//! does not do it again.
+//! One invocation serves all nodes of the event with few calls: one DescribeInstances for the nodes
+//! of which the event does not say enough, one DescribeTags for their volumes and interfaces, and
+//! the fewest CreateTags calls. A failure of one node does not keep the others from their names. At
+//! the end the function fails with the error that decides ([`invocation_error`]). A retry sees what
+//! was done and does not do it again.
 
 use std::collections::BTreeSet;
 
@@ -43,8 +43,9 @@ fn read_input(mut payload: Value) -> Result<Payload> {
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`, `DevicesNotShownYet`, and
-/// the errors of every call. If several nodes fail, the message names all of them.
+/// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`,
+/// `DevicesNotShownYet`, and the errors of every call. If several nodes fail, the message names all
+/// of them.
 pub async fn handle(context: Context, mut payload: Value) -> Result<Value> {
     let tried = payload.get_mut("tried").map(Value::take);
     let is_retry = from_value::<Option<u64>>(Input::Payload, "tried", tried.unwrap_or_default())?

@@ -1,4 +1,5 @@
-//! `PlanInterfaces`: decides whether a launch waits, and plans its subnets and addresses from one listing for all slots. It creates nothing.
+//! `PlanInterfaces`: decides whether a launch waits, and plans its subnets and addresses from one
+//! listing for all slots. It creates nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +16,15 @@ use tracing::info;
 use super::{Context, answer, data_name};
 use crate::metrics::{Dimension, Metric};
 
-/// The maximal age of a listing of this process that the first decision of a launch may use. When hundreds of instances are launched at once, EC2 throttles these listings first.
+/// The maximal age of a listing of this process that the first decision of a launch may use. When
+/// hundreds of instances are launched at once, EC2 throttles these listings first.
 const MAX_LISTING_AGE: Duration = Duration::from_secs(5);
 
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceTypeTooSmall`, `ResourceNotFound`, `SubnetsFull`,
-/// `AddressContention`, and those of every call.
+/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceTypeTooSmall`, `ResourceNotFound`,
+/// `SubnetsFull`, `AddressContention`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, plan_interfaces).await
 }
@@ -96,7 +98,8 @@ impl Planner<'_> {
             .filter(|subnet| subnet.availability_zone == zone)
             .map(|subnet| subnet.id.clone())
             .collect();
-        // After the instances: if the listing has an interface of a launch, the launch must be known as well. Otherwise its address would count twice.
+        // After the instances: if the listing has an interface of a launch, the launch must be
+        // known as well. Otherwise its address would count twice.
         let (allocated, reservations) = tokio::join!(
             aws.allocated_interfaces(&in_zone),
             aws.reservations(&in_zone)
@@ -107,7 +110,8 @@ impl Planner<'_> {
                 subnet.reservations = reservations;
             }
         }
-        // Addresses are shared by the launches of one Availability Zone, EC2's request rates by all.
+        // Addresses are shared by the launches of one Availability Zone, EC2's request rates by
+        // all.
         let in_flight: Vec<LaunchOrder> = instances
             .iter()
             .filter(|other| other.availability_zone == zone && queue.is_in_flight(other))
@@ -157,7 +161,8 @@ impl Planner<'_> {
             let me = &self.request.node.instance_id;
             let seen = aws.instances_seen(selector, MAX_LISTING_AGE, me);
             if let Some(instances) = seen.await
-                // A wait may be decided by a listing that is some seconds old. A plan needs a new one.
+                // A wait may be decided by a listing that is some seconds old. A plan needs a new
+                // one.
                 && self.waits_for_its_turn(&instances)
             {
                 return Ok(instances);

@@ -1,4 +1,5 @@
-//! `reconcile`: does what no execution can do for itself. A schedule invokes it every five minutes, and EventBridge invokes it for each execution that did not succeed.
+//! `reconcile`: does what no execution can do for itself. A schedule invokes it every five minutes,
+//! and EventBridge invokes it for each execution that did not succeed.
 //!
 //! - it starts an execution for a launch whose event was lost ([`launches`]);
 //! - it abandons a launch whose execution ended without completing it ([`ended`]);
@@ -64,7 +65,8 @@ impl Report {
         self.skipped.push(Skipped::new(id, reason));
     }
 
-    /// A round also sends its zeros, so that missing values mean that no round ran. The invocation for one execution sends only what is not zero.
+    /// A round also sends its zeros, so that missing values mean that no round ran. The invocation
+    /// for one execution sends only what is not zero.
     fn measure(&self, metrics: &Metrics, is_round: bool) {
         for (metric, number) in [
             (Metric::ReconcileStarted, self.started.len()),
@@ -112,7 +114,8 @@ impl Report {
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidPayload`, `InvalidEvent`, `InvalidProfile`, and those of every call. A failure of one part does not stop the others.
+/// `InvalidPayload`, `InvalidEvent`, `InvalidProfile`, and those of every call. A failure of one
+/// part does not stop the others.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let mut report = Report::default();
     let is_round = !Ended::is(&payload);
@@ -134,7 +137,8 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
         .map_err(|error| error.with_remedy(REMEDY))?;
     let profiles = read_profiles(payload.profiles, &mut report.refused_profiles);
 
-    // Interfaces before executions: the listing cannot have an interface of an execution that starts later.
+    // Interfaces before executions: the listing cannot have an interface of an execution that
+    // starts later.
     let interfaces = context.aws.hookline_interfaces().await;
     let waiting = launches::waiting(context, &profiles).await;
     let may_have_orphans = interfaces

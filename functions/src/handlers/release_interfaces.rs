@@ -1,6 +1,7 @@
 //! `ReleaseInterfaces`: detaches and deletes the interfaces of a launch that has ended.
 //!
-//! It finds interfaces by their tags and in the execution's data, because a listing may lag behind a create. It does not touch an interface whose tags do not name this instance (invariant I4).
+//! It finds interfaces by their tags and in the execution's data, because a listing may lag behind
+//! a create. It does not touch an interface whose tags do not name this instance (invariant I4).
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! What the rounds of `reconcile` and `adopt` share: how they read their payloads, how much time they
-//! have, and how they report what they skip.
+//! What the rounds of `reconcile` and `adopt` share: how they read their payloads, how much time
+//! they have, and how they report what they skip.
 
 use std::time::Duration;
 

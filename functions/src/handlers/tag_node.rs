@@ -1,6 +1,8 @@
-//! `TagNode`: looks up the instance, puts the profile's tags on it, its volumes and its interfaces, and says what the launch needs next.
+//! `TagNode`: looks up the instance, puts the profile's tags on it, its volumes and its interfaces,
+//! and says what the launch needs next.
 //!
-//! An event that a rule matches but that is not for this profile ends here, without an error and, where possible, without a call.
+//! An event that a rule matches but that is not for this profile ends here, without an error and,
+//! where possible, without a call.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +21,8 @@ use super::{Context, answer, tagging};
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`, `DevicesNotShownYet`, `InstanceGone`, and those of every call.
+/// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`,
+/// `DevicesNotShownYet`, `InstanceGone`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, tag_node).await
 }

@@ -1,4 +1,5 @@
-//! Tags of instances, their volumes and their interfaces: DescribeTags and CreateTags for several instances.
+//! Tags of instances, their volumes and their interfaces: DescribeTags and CreateTags for several
+//! instances.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ pub(super) async fn device_tags(aws: &Aws, devices: &[String]) -> Result<BTreeMa
     aws.tags_of(devices).await
 }
 
-/// Makes the calls of several instances; `calls` has one list for each. A failure of one instance does not stop the others. Throttling does: EC2 would refuse the other calls as well.
+/// Makes the calls of several instances; `calls` has one list for each. A failure of one instance
+/// does not stop the others. Throttling does: EC2 would refuse the other calls as well.
 pub(super) async fn create_tags(
     aws: &Aws,
     instances: &[InstanceId],
@@ -30,7 +32,8 @@ pub(super) async fn create_tags(
             match aws.create_tags(first, &call.resources, &call.tags).await {
                 Ok(()) => continue,
                 Err(error @ Error::Throttled { .. }) => throttled = Some(error),
-                // EC2 refuses the call for one of the instances. Calls for each instance alone show which.
+                // EC2 refuses the call for one of the instances. Calls for each instance alone show
+                // which.
                 Err(_) => {}
             }
         }

@@ -1,8 +1,13 @@
 //! Which addresses a launch requests: a pure function from observations to a plan.
 //!
-//! EC2 refuses a taken address, so the create is the compare-and-swap. A bad plan does no harm, and a good plan saves calls. The launches in flight without interfaces are ordered by the time of their launch or adoption, then by id. Each launch plans what the launches before it leave. All of them compute this from the same listing, so no two plan the same address. A stale listing hides an address together with its owner.
+//! EC2 refuses a taken address, so the create is the compare-and-swap. A bad plan does no harm, and
+//! a good plan saves calls. The launches in flight without interfaces are ordered by the time of
+//! their launch or adoption, then by id. Each launch plans what the launches before it leave. All
+//! of them compute this from the same listing, so no two plan the same address. A stale listing
+//! hides an address together with its owner.
 //!
-//! The plan is a state's output and so part of the execution. If the create that follows is killed, or its response is lost, the same plan is carried out again with the same ClientTokens.
+//! The plan is a state's output and so part of the execution. If the create that follows is killed,
+//! or its response is lost, the same plan is carried out again with the same ClientTokens.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,7 +21,8 @@ use crate::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 use crate::instance::LaunchOrder;
 use crate::profile::{Addressing, Ipv6, Profile, Slot};
 
-/// The most plans of a launch. If all of them end in a conflict, something else takes addresses in the subnets.
+/// The most plans of a launch. If all of them end in a conflict, something else takes addresses in
+/// the subnets.
 pub const MAX_ROUNDS: u32 = 25;
 
 /// Which interfaces a launch creates, and where.
@@ -61,13 +67,16 @@ impl AddressPlanner<'_> {
     /// Makes the plan.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when a slot has no fitting subnet in the node's AZ, [`Error::SubnetsFull`],
-    /// [`Error::AddressContention`].
+    /// [`Error::Invalid`] when a slot has no fitting subnet in the node's AZ,
+    /// [`Error::SubnetsFull`], [`Error::AddressContention`].
     pub fn plan(&self) -> Result<AddressPlan> {
         self.plan_and_count().0
     }
 
-    /// Makes the plan, and counts the IPv4 addresses that remain free in each of the profile's subnets in the node's AZ. It counts them even if the plan fails. Not free are addresses that are in use, reserved or excluded, or that this launch or one before it takes. An address that EC2 chooses counts once it is in use.
+    /// Makes the plan, and counts the IPv4 addresses that remain free in each of the profile's
+    /// subnets in the node's AZ. It counts them even if the plan fails. Not free are addresses that
+    /// are in use, reserved or excluded, or that this launch or one before it takes. An address
+    /// that EC2 chooses counts once it is in use.
     pub fn plan_and_count(&self) -> (Result<AddressPlan>, BTreeMap<SubnetId, u64>) {
         if let Err(error) = check_subnets(self.profile, self.availability_zone, self.subnets) {
             return (Err(error), BTreeMap::new());
@@ -115,7 +124,8 @@ impl AddressPlanner<'_> {
                 .get(&(me, slot.network.as_str()))
                 .map_or_else(Default::default, Vec::as_slice);
             let made = self.observations.created.get(&slot.network);
-            // The attached one, otherwise the one with the lowest id, so that a second execution for the same launch (a duplicate event) chooses the same.
+            // The attached one, otherwise the one with the lowest id, so that a second execution
+            // for the same launch (a duplicate event) chooses the same.
             let existing = mine
                 .iter()
                 .find(|interface| interface.attached)
@@ -215,7 +225,8 @@ impl AddressPlanner<'_> {
                 }
             }
         }
-        // An excluded range of one slot counts for every slot. Two networks that share a subnet share what others use in it.
+        // An excluded range of one slot counts for every slot. Two networks that share a subnet
+        // share what others use in it.
         for slot in &self.profile.slots {
             for subnet in &slot.subnet_ids {
                 if let Some(both) = pools.get_mut(subnet) {

@@ -289,7 +289,8 @@ fn plan_after_the_last_round_is_an_error() {
 }
 
 proptest! {
-    /// Plans from one listing never clash, in whichever order they are carried out, and N launches take the N lowest addresses (invariant I8).
+    /// Plans from one listing never clash, in whichever order they are carried out, and N launches
+    /// take the N lowest addresses (invariant I8).
     #[test]
     fn simultaneous_launches_take_the_lowest_addresses_and_never_clash(
         order in Just((1..=20u32).collect::<Vec<_>>()).prop_shuffle(),

@@ -1,6 +1,8 @@
 //! The lowest free addresses of a subnet.
 //!
-//! A [`Pool`] has the bounds of a subnet and its taken addresses as merged intervals. The work grows with the number of taken intervals, not with the size of the subnet: an IPv6 /64 is as fast as a /28.
+//! A [`Pool`] has the bounds of a subnet and its taken addresses as merged intervals. The work
+//! grows with the number of taken intervals, not with the size of the subnet: an IPv6 /64 is as
+//! fast as a /28.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,7 +12,8 @@ use ipnet::IpNet;
 
 use super::range::AddressRange;
 
-/// EC2 reserves the first four addresses of a subnet's IPv4 and IPv6 blocks, and the last one (VPC User Guide, "Subnet CIDR blocks").
+/// EC2 reserves the first four addresses of a subnet's IPv4 and IPv6 blocks, and the last one (VPC
+/// User Guide, "Subnet CIDR blocks").
 const RESERVED_FIRST: u128 = 4;
 
 /// One CIDR block of a subnet, with its taken addresses.
@@ -70,7 +73,8 @@ impl Pool {
         Some(free.into_iter().map(|free| self.address(free)).collect())
     }
 
-    /// The free addresses before each taken interval, in order. The block's last address is always taken, so there are none behind the last interval.
+    /// The free addresses before each taken interval, in order. The block's last address is always
+    /// taken, so there are none behind the last interval.
     fn gaps(&self) -> impl Iterator<Item = Range<u128>> {
         let mut behind = Some(self.first);
         self.taken.iter().map_while(move |(&first, &last)| {
@@ -83,7 +87,8 @@ impl Pool {
     /// How many addresses are free.
     #[must_use]
     pub fn free(&self) -> u128 {
-        // The taken intervals are inside the block and do not overlap, so no difference is negative.
+        // The taken intervals are inside the block and do not overlap, so no difference is
+        // negative.
         self.taken.iter().fold(
             (self.last - self.first).saturating_add(1),
             |free, (first, last)| free.saturating_sub((last - first).saturating_add(1)),

@@ -1,4 +1,5 @@
-//! A range of addresses as a profile writes it: `10.0.1.0/28`, `10.0.1.20-10.0.1.40`, or one address.
+//! A range of addresses as a profile writes it: `10.0.1.0/28`, `10.0.1.20-10.0.1.40`, or one
+//! address.
 
 use std::fmt;
 use std::net::IpAddr;

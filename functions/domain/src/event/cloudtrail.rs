@@ -1,7 +1,10 @@
 //! The CloudTrail record of RunInstances: *AWS API Call via CloudTrail*.
 //!
-//! EventBridge delivers it only where a trail logs management events (EventBridge User Guide, "AWS service events delivered
-//! via AWS CloudTrail"). The record contains the call's request and response (CloudTrail User Guide, "CloudTrail record contents"); an empty set is `{}`. One call may launch several instances. `responseElements` is null if the call failed. If it is too large (100 KB, about 20 instances), CloudTrail replaces its content by `omitted`.
+//! EventBridge delivers it only where a trail logs management events (EventBridge User Guide, "AWS
+//! service events delivered via AWS CloudTrail"). The record contains the call's request and
+//! response (CloudTrail User Guide, "CloudTrail record contents"); an empty set is `{}`. One call
+//! may launch several instances. `responseElements` is null if the call failed. If it is too large
+//! (100 KB, about 20 instances), CloudTrail replaces its content by `omitted`.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,9 +1,11 @@
 //! The EventBridge event that starts an execution of `launch-node`.
 //!
-//! Shape: Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events", *EC2 Instance-launch Lifecycle Action*.
-//! Auto Scaling delivers events on a best-effort basis: one may come twice, late, or never.
+//! Shape: Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events", *EC2 Instance-launch
+//! Lifecycle Action*. Auto Scaling delivers events on a best-effort basis: one may come twice,
+//! late, or never.
 //!
-//! One kind of event is Hookline's own: [`ADOPT`], for a node that is InService and waits at no hook. The function `adopt` makes it.
+//! One kind of event is Hookline's own: [`ADOPT`], for a node that is InService and waits at no
+//! hook. The function `adopt` makes it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,7 +44,8 @@ pub enum TransitionEndpoint {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct LifecycleAction {
-    /// Identifies this lifecycle action. An event that reconcile makes has none, because no API returns a token. CompleteLifecycleAction also takes the instance's id.
+    /// Identifies this lifecycle action. An event that reconcile makes has none, because no API
+    /// returns a token. CompleteLifecycleAction also takes the instance's id.
     pub lifecycle_action_token: Option<String>,
     /// The group.
     pub auto_scaling_group_name: String,
@@ -84,13 +87,15 @@ pub struct Launch {
     /// When the event happened, from the envelope: RFC 3339 if the sender used that format.
     #[serde(rename = "eventTime")]
     pub time: String,
-    /// The lifecycle action that it waits at. None for an adopted node: it is InService, so no action is completed and none of its interfaces are released.
+    /// The lifecycle action that it waits at. None for an adopted node: it is InService, so no
+    /// action is completed and none of its interfaces are released.
     #[serde(rename = "lifecycleAction")]
     pub action: Option<LifecycleAction>,
 }
 
 impl Launch {
-    /// Whether the instance goes into a warm pool. When it leaves the pool, it launches again, with another event.
+    /// Whether the instance goes into a warm pool. When it leaves the pool, it launches again, with
+    /// another event.
     #[must_use]
     pub fn goes_to_warm_pool(&self) -> bool {
         let action = self.action.as_ref();
@@ -111,7 +116,8 @@ impl Event {
     /// Reads an event.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where the envelope, or the detail of a launch lifecycle action, is malformed.
+    /// [`Error::Invalid`] where the envelope, or the detail of a launch lifecycle action, is
+    /// malformed.
     pub fn read(value: Value) -> Result<Self> {
         let envelope: Envelope = from_value(Input::Event, "event", value)?;
         if envelope.source == OWN_SOURCE && envelope.detail_type == ADOPT {

@@ -32,7 +32,8 @@ pub struct LaunchDetails {
 pub enum LaunchEvent {
     /// Instances of Auto Scaling groups were launched. A malformed entry does not hide the others.
     Launched(Vec<Result<LaunchedInstance>>),
-    /// Instances were launched, but the record is too large to contain them. They must be looked up.
+    /// Instances were launched, but the record is too large to contain them. They must be looked
+    /// up.
     Omitted(Omitted),
     /// Another event that a rule may match. This is no error; the text says what the event is.
     Other(String),

@@ -1,4 +1,5 @@
-//! The EventBridge events that start executions: of launches at a hook and of adopted nodes ([`launch`]), and of launched instances that get names ([`naming`]).
+//! The EventBridge events that start executions: of launches at a hook and of adopted nodes
+//! ([`launch`]), and of launched instances that get names ([`naming`]).
 
 pub mod cloudtrail;
 pub mod envelope;

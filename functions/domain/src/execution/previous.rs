@@ -1,9 +1,11 @@
-//! The data of executions that began under release 0.1, whose state machine they go on with: Step Functions keeps the definition
-//! that an execution started with (Step Functions API Reference, *UpdateStateMachine*), but the functions are those of today.
+//! The data of executions that began under release 0.1, whose state machine they go on with: Step
+//! Functions keeps the definition that an execution started with (Step Functions API Reference,
+//! *UpdateStateMachine*), but the functions are those of today.
 //!
-//! Then every function was given `{"execution": …, "launch": DATA}` with all of the execution's data, and the state machine's
-//! Choice states read [`PreviousPlan`], [`PreviousAllocation`] and `$.node.next`. A payload of that shape is translated before it is
-//! read, and what the function returns is translated back.
+//! Then every function was given `{"execution": …, "launch": DATA}` with all of the execution's
+//! data, and the state machine's Choice states read [`PreviousPlan`], [`PreviousAllocation`] and
+//! `$.node.next`. A payload of that shape is translated before it is read, and what the function
+//! returns is translated back.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

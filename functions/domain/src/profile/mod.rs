@@ -1,6 +1,7 @@
 //! Profiles: what a node gets at its launch, and the tags of nodes that Hookline only names.
 //!
-//! [`types`] and [`naming`] are the types, [`validation`] has the rules, [`schema`] makes the JSON Schema from the types.
+//! [`types`] and [`naming`] are the types, [`validation`] has the rules, [`schema`] makes the JSON
+//! Schema from the types.
 
 pub mod naming;
 pub mod request_rates;

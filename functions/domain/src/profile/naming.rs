@@ -1,6 +1,7 @@
 //! The profile of nodes that only get tags. The state machine `name-node` reads it.
 //!
-//! It has no hook and no slots, so it is a separate type. A profile with an optional hook would need two sets of rules.
+//! It has no hook and no slots, so it is a separate type. A profile with an optional hook would
+//! need two sets of rules.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 /// More than EC2 grants to any account.
 pub(super) const MAX_TOKENS: u32 = 1_000_000;
 
-/// A token bucket of EC2, for one action and all callers of an account in a region (Amazon EC2 Developer Guide, "Request
-/// throttling for the Amazon EC2 API").
+/// A token bucket of EC2, for one action and all callers of an account in a region (Amazon EC2
+/// Developer Guide, "Request throttling for the Amazon EC2 API").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenBucket {

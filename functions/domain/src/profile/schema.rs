@@ -1,6 +1,11 @@
-//! The JSON Schema of a profile, made from [`Profile`]. `cargo xtask schema` writes [`profile`] to `functions/profile.schema.json`. The CDK constructs check profiles with it.
+//! The JSON Schema of a profile, made from [`Profile`]. `cargo xtask schema` writes [`profile`] to
+//! `functions/profile.schema.json`. The CDK constructs check profiles with it.
 //!
-//! It has the rules that one field alone can break: types, counts, lengths, patterns. It accepts every profile that [`Profile::read`] accepts. [`super::validation`] has the rules that a schema cannot express: rules about two fields, the syntax of templates, the order of a range's addresses. `functions/fixtures/profiles` has an example of each rule, and says which rules the schema does not have.
+//! It has the rules that one field alone can break: types, counts, lengths, patterns. It accepts
+//! every profile that [`Profile::read`] accepts. [`super::validation`] has the rules that a schema
+//! cannot express: rules about two fields, the syntax of templates, the order of a range's
+//! addresses. `functions/fixtures/profiles` has an example of each rule, and says which rules the
+//! schema does not have.
 //!
 //! The functions do not call this module, so the linker leaves it out of their programs.
 

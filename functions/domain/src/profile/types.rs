@@ -1,8 +1,9 @@
 //! The profile: what a node of one group gets. The rule's target passes it to the state machine.
 //!
-//! This file has the types; [`super::validation`] has the rules. `docs/profile.md` is the reference for users. The first
-//! sentences of the fields are also the descriptions in `functions/profile.schema.json` (see [`super::schema`]), with
-//! the rules that one field alone can break.
+//! This file has the types; [`super::validation`] has the rules. `docs/profile.md` is the reference
+//! for users. The first sentences of the fields are also the descriptions in
+//! `functions/profile.schema.json` (see [`super::schema`]), with the rules that one field alone can
+//! break.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +35,8 @@ pub struct Profile {
     pub hook: Hook,
     /// A ready-made template of the instance's tag Name.
     pub name_preset: Option<NamePreset>,
-    /// Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md, "Templates").
+    /// Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md,
+    /// "Templates").
     #[serde(default)]
     #[schemars(transform = json_schema::templates)]
     pub node_tags: BTreeMap<String, String>,
@@ -42,7 +44,8 @@ pub struct Profile {
     #[serde(default)]
     #[schemars(transform = json_schema::templates)]
     pub volume_tags: BTreeMap<String, String>,
-    /// Tags for the interfaces that the instance was launched with: key → template. Those of slots have their own.
+    /// Tags for the interfaces that the instance was launched with: key → template. Those of slots
+    /// have their own.
     #[serde(default)]
     #[schemars(transform = json_schema::templates)]
     pub interface_tags: BTreeMap<String, String>,
@@ -57,7 +60,8 @@ pub struct Profile {
     #[serde(default)]
     #[schemars(length(max = MAX_SLOTS))]
     pub slots: Vec<Slot>,
-    /// EC2's rates for the account, where they are not those that it publishes. Launches begin at these.
+    /// EC2's rates for the account, where they are not those that it publishes. Launches begin at
+    /// these.
     #[serde(default)]
     pub request_rates: RequestRates,
 }
@@ -99,8 +103,8 @@ pub struct Hook {
     /// The hook's name. An event of another hook is not for this profile.
     #[schemars(length(min = 1, max = MAX_NAME_LENGTH), regex(pattern = PRINTABLE))]
     pub name: String,
-    /// Whether the hook is ours to complete. `false` for a hook that somebody else completes, such as the
-    /// `Launch-LC-Hook` of EKS managed node groups.
+    /// Whether the hook is ours to complete. `false` for a hook that somebody else completes, such
+    /// as the `Launch-LC-Hook` of EKS managed node groups.
     #[serde(default = "yes")]
     pub complete: bool,
 }
@@ -112,14 +116,16 @@ pub struct Slot {
     /// The logical network, as `signaling`. Unique in a profile.
     #[schemars(length(min = 1, max = MAX_LABEL_LENGTH), regex(pattern = PRINTABLE))]
     pub network: String,
-    /// The device index, 1 or more: index 0 is the instance's primary interface. Unique on its network card.
+    /// The device index, 1 or more: index 0 is the instance's primary interface. Unique on its
+    /// network card.
     #[schemars(range(min = 1, max = MAX_COUNT))]
     pub device_index: u32,
     /// The network card, on instance types that have several.
     #[serde(default)]
     #[schemars(range(max = MAX_COUNT))]
     pub network_card: u32,
-    /// Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is full.
+    /// Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is
+    /// full.
     #[schemars(length(min = 1, max = MAX_SUBNETS), extend("uniqueItems" = true))]
     pub subnet_ids: Vec<SubnetId>,
     /// The security groups of this slot; the profile's when absent.

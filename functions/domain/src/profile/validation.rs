@@ -1,4 +1,6 @@
-//! The rules of a profile that its types alone do not enforce. None of them needs AWS. The rules that do (the AZs of subnets, the limits of the instance type) are in [`crate::addresses::subnet`] and [`crate::instance_type`].
+//! The rules of a profile that its types alone do not enforce. None of them needs AWS. The rules
+//! that do (the AZs of subnets, the limits of the instance type) are in
+//! [`crate::addresses::subnet`] and [`crate::instance_type`].
 
 mod tags;
 

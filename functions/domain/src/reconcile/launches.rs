@@ -1,6 +1,9 @@
-//! Launches that wait at their hook without a running execution. Either their event was lost, or their execution ended without CONTINUE or ABANDON.
+//! Launches that wait at their hook without a running execution. Either their event was lost, or
+//! their execution ended without CONTINUE or ABANDON.
 //!
-//! No API returns a lifecycle action token. So an execution that reconcile starts is named after the instance and the hook. Step Functions accepts a name once in 90 days, and so starts it exactly once.
+//! No API returns a lifecycle action token. So an execution that reconcile starts is named after
+//! the instance and the hook. Step Functions accepts a name once in 90 days, and so starts it
+//! exactly once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +39,8 @@ pub struct LaunchFacts {
 /// A profile of a payload, as it came and as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileInput {
-    /// The profile as it came. It goes into an execution's input, as the rule's target would pass it.
+    /// The profile as it came. It goes into an execution's input, as the rule's target would pass
+    /// it.
     pub value: Value,
     /// The profile, read and validated.
     pub profile: Profile,
@@ -49,7 +53,8 @@ pub enum Groups {
     None,
     /// The groups with these names.
     Named(BTreeSet<String>),
-    /// Any group: a profile selects by tag, and an instance may have a tag from its launch template.
+    /// Any group: a profile selects by tag, and an instance may have a tag from its launch
+    /// template.
     All,
 }
 
@@ -79,7 +84,8 @@ pub struct Candidate<'a> {
     pub input: &'a ProfileInput,
 }
 
-/// The launches without a running execution: old enough, and covered by a profile whose hook Hookline completes. If two profiles name the same hook, the first of them counts.
+/// The launches without a running execution: old enough, and covered by a profile whose hook
+/// Hookline completes. If two profiles name the same hook, the first of them counts.
 #[must_use]
 pub fn candidates<'a>(
     waiting: &'a [Member],
@@ -117,7 +123,9 @@ pub fn candidates<'a>(
     found
 }
 
-/// The launches that have been waiting for too long, with or without an execution, and that a profile covers whose hook Hookline completes. No API says at which hook of its group a launch waits.
+/// The launches that have been waiting for too long, with or without an execution, and that a
+/// profile covers whose hook Hookline completes. No API says at which hook of its group a launch
+/// waits.
 #[must_use]
 pub fn overdue(
     waiting: &[Member],
@@ -155,7 +163,8 @@ pub enum LaunchAction {
 #[must_use]
 pub fn launch_action(status: &str, error: Option<&str>) -> LaunchAction {
     match (status, error) {
-        // The execution could not read whose launch it is, so no hook is completed. A person can replay it.
+        // The execution could not read whose launch it is, so no hook is completed. A person can
+        // replay it.
         (
             "FAILED",
             Some("Hookline.InvalidEvent" | "Hookline.InvalidProfile" | "Hookline.InvalidPayload"),
@@ -166,7 +175,8 @@ pub fn launch_action(status: &str, error: Option<&str>) -> LaunchAction {
     }
 }
 
-/// The lost event, in AWS's format, without token and origin, which are not known. It is the same whenever it is made, as the input of a repeated StartExecution must be.
+/// The lost event, in AWS's format, without token and origin, which are not known. It is the same
+/// whenever it is made, as the input of a repeated StartExecution must be.
 ///
 /// `time` is the time of the launch, as RFC 3339.
 #[must_use]

@@ -13,7 +13,8 @@ pub struct Limits {
     pub orphaned_seconds: i64,
     /// The most interfaces that one round deletes.
     pub deletes_per_round: usize,
-    /// The age at which a waiting launch is overdue: the HeartbeatTimeout of the hook. After that it would have ended unless a heartbeat had extended it.
+    /// The age at which a waiting launch is overdue: the HeartbeatTimeout of the hook. After that
+    /// it would have ended unless a heartbeat had extended it.
     pub overdue_seconds: i64,
 }
 

@@ -1,6 +1,8 @@
 //! Orphaned interfaces: Hookline created them, they are unattached, and no execution uses them.
 //!
-//! A listing may be stale, so one is no proof. The first round that finds an orphaned interface only tags it with the time. A later round deletes it if it has been orphaned for long enough (invariants I2 and I4).
+//! A listing may be stale, so one is no proof. The first round that finds an orphaned interface
+//! only tags it with the time. A later round deletes it if it has been orphaned for long enough
+//! (invariants I2 and I4).
 
 use std::collections::BTreeSet;
 
@@ -33,7 +35,9 @@ pub fn may_be_orphaned(interface: &Interface) -> bool {
 
 /// Decides about the interfaces that have Hookline's tag.
 ///
-/// An attached interface is never orphaned, on whichever instance it is. EC2 may still delete it with the instance. An unattached interface is orphaned unless an execution for its instance runs. Whether the instance still exists makes no difference.
+/// An attached interface is never orphaned, on whichever instance it is. EC2 may still delete it
+/// with the instance. An unattached interface is orphaned unless an execution for its instance
+/// runs. Whether the instance still exists makes no difference.
 #[must_use]
 pub fn decide(
     interfaces: &[Interface],

@@ -1,13 +1,17 @@
 //! The fewest CreateTags calls after which all tags are right.
 //!
-//! CreateTags puts the same tags on each of its resources. Writing a tag that is already right does no harm. So one call can serve resources that lack different tags, if all of them should have all its tags. An instance mostly has three kinds of resources (itself, its volumes, its interfaces), so a search over all combinations is cheap.
+//! CreateTags puts the same tags on each of its resources. Writing a tag that is already right does
+//! no harm. So one call can serve resources that lack different tags, if all of them should have
+//! all its tags. An instance mostly has three kinds of resources (itself, its volumes, its
+//! interfaces), so a search over all combinations is cheap.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::own::Tags;
 use crate::quotas::MAX_TAGS;
 
-/// With more kinds of resources there is no search: each kind has a call of its own. This happens only if volumes or interfaces of one instance have different tags already.
+/// With more kinds of resources there is no search: each kind has a call of its own. This happens
+/// only if volumes or interfaces of one instance have different tags already.
 const MAX_KINDS: usize = 4;
 
 /// A resource that gets tags.
@@ -60,7 +64,8 @@ fn kinds(targets: &[Target]) -> Vec<Kind<'_>> {
     kinds
 }
 
-/// The fewest calls after which every target has its tags; among equals, those that write the fewest tags. None if all tags are right.
+/// The fewest calls after which every target has its tags; among equals, those that write the
+/// fewest tags. None if all tags are right.
 #[must_use]
 pub fn minimal_calls(targets: &[Target]) -> Vec<Call> {
     let kinds = kinds(targets);
@@ -157,7 +162,8 @@ pub struct SharedCall {
 /// The most resources of one CreateTags call (EC2 API Reference, CreateTags).
 const MAX_RESOURCES: usize = 1000;
 
-/// Merges calls of several instances that write the same tags. `by_instance` has one list for each instance.
+/// Merges calls of several instances that write the same tags. `by_instance` has one list for each
+/// instance.
 #[must_use]
 pub fn share_calls(by_instance: &[Vec<Call>]) -> Vec<SharedCall> {
     let mut all: Vec<SharedCall> = Vec::new();
@@ -183,7 +189,8 @@ pub fn share_calls(by_instance: &[Vec<Call>]) -> Vec<SharedCall> {
     all
 }
 
-/// Checks that each resource has room for its tags. Tags of AWS do not count (EC2 User Guide, "Tag restrictions").
+/// Checks that each resource has room for its tags. Tags of AWS do not count (EC2 User Guide, "Tag
+/// restrictions").
 ///
 /// # Errors
 /// The problem, in words.
@@ -317,7 +324,8 @@ mod tests {
         prop::collection::btree_map("[ABC]", "[xy]", 0..3)
     }
 
-    /// Whether `calls` calls can be enough. A call is a set of resources and every tag that all of them should have.
+    /// Whether `calls` calls can be enough. A call is a set of resources and every tag that all of
+    /// them should have.
     fn can_do(targets: &[Target], calls: usize) -> bool {
         let sets: Vec<u32> = (1..1 << targets.len()).collect();
         combinations(sets.len(), calls).iter().any(|choice| {
@@ -337,7 +345,8 @@ mod tests {
     }
 
     proptest! {
-        /// Compares with a plain search: all tags are right afterwards, nothing else was written, and fewer calls are not enough.
+        /// Compares with a plain search: all tags are right afterwards, nothing else was written,
+        /// and fewer calls are not enough.
         #[test]
         fn calls_set_all_tags_and_fewer_calls_cannot(
             parts in prop::collection::vec((some_tags(), some_tags()), 0..5)

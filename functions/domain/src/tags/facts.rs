@@ -5,14 +5,15 @@ use serde::Serialize;
 use super::own::Tags;
 use crate::ids::InstanceId;
 
-/// The cluster of an EKS node. EKS sets this tag on each instance of a managed node group (EKS User Guide, "Tagging your
-/// resources").
+/// The cluster of an EKS node. EKS sets this tag on each instance of a managed node group (EKS User
+/// Guide, "Tagging your resources").
 pub const CLUSTER_TAG: &str = "eks:cluster-name";
 /// The managed node group of an EKS node.
 pub const NODEGROUP_TAG: &str = "eks:nodegroup-name";
 /// Auto Scaling's tag on each of its instances. Only AWS can set a tag that begins with `aws:`.
 pub const GROUP_TAG: &str = "aws:autoscaling:groupName";
-/// EC2 names no lifecycle for an On-Demand Instance (EC2 API Reference, Instance `instanceLifecycle`).
+/// EC2 names no lifecycle for an On-Demand Instance (EC2 API Reference, Instance
+/// `instanceLifecycle`).
 pub const ON_DEMAND: &str = "on-demand";
 
 /// The facts of an instance.
@@ -40,7 +41,8 @@ pub struct NodeFacts {
     pub tags: Tags,
 }
 
-/// A template's variables. A variable that is `None` is left out, so that it is undefined. Otherwise the template would print `none`.
+/// A template's variables. A variable that is `None` is left out, so that it is undefined.
+/// Otherwise the template would print `none`.
 #[derive(Debug, Serialize)]
 pub(super) struct Variables<'a> {
     instance_id: &'a str,
@@ -104,7 +106,8 @@ impl NodeFacts {
         }
     }
 
-    /// Whether one of these variables is an address or DNS name that is missing. An instance may get these after its event was written.
+    /// Whether one of these variables is an address or DNS name that is missing. An instance may
+    /// get these after its event was written.
     #[must_use]
     pub fn lacks<'v>(&self, variables: impl IntoIterator<Item = &'v String>) -> bool {
         variables

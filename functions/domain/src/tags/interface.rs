@@ -6,7 +6,8 @@ use crate::execution::Node;
 use crate::profile::{Profile, Slot};
 use crate::quotas::MAX_TAG_VALUE_LENGTH;
 
-/// The tags of the interface of `slot`: those of the slot, a Name made from the node's name unless the slot has one, and Hookline's own.
+/// The tags of the interface of `slot`: those of the slot, a Name made from the node's name unless
+/// the slot has one, and Hookline's own.
 #[must_use]
 pub fn interface_tags(launch: &Launch, profile: &Profile, node: &Node, slot: &Slot) -> Tags {
     let mut tags = slot.tags.clone();

@@ -1,4 +1,5 @@
-//! The tags of a node, of its volumes and of its interfaces: the rules of a profile, and the tags that follow for one instance.
+//! The tags of a node, of its volumes and of its interfaces: the rules of a profile, and the tags
+//! that follow for one instance.
 //!
 //! | module | |
 //! |---|---|

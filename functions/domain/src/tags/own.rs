@@ -17,9 +17,11 @@ pub const NETWORK: &str = "hookline:network";
 pub const PROFILE: &str = "hookline:profile";
 /// The Auto Scaling group of its instance.
 pub const AUTO_SCALING_GROUP: &str = "hookline:auto-scaling-group";
-/// On an instance: when `adopt` last started an execution for it, in seconds since the epoch. By this tag, launches count the node when they choose addresses and share EC2's request rates.
+/// On an instance: when `adopt` last started an execution for it, in seconds since the epoch. By
+/// this tag, launches count the node when they choose addresses and share EC2's request rates.
 pub const ADOPTED_AT: &str = "hookline:adopted-at";
-/// Tells the VPC CNI not to manage the interface. The CNI reads it when it first sees the interface, so the interface must have it from creation (invariant I9).
+/// Tells the VPC CNI not to manage the interface. The CNI reads it when it first sees the
+/// interface, so the interface must have it from creation (invariant I9).
 pub const NO_MANAGE: &str = "node.k8s.amazonaws.com/no_manage";
 
 /// The tags that Hookline puts on the interface of `network` for `instance` at creation.

@@ -15,7 +15,8 @@ pub enum NamePreset {
     ClusterNodegroupIp,
     /// `pre-eks-01.ip-10-0-22-100`: cluster and private address of an EKS node.
     ClusterIp,
-    /// `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private address's last two octets.
+    /// `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private
+    /// address's last two octets.
     TagsIp,
 }
 

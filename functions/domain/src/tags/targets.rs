@@ -1,4 +1,5 @@
-//! What of an instance gets tags: the instance, its volumes and its interfaces, as EC2 describes them.
+//! What of an instance gets tags: the instance, its volumes and its interfaces, as EC2 describes
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,8 @@ pub fn devices(instance: &Instance, rules: &TagRules<'_>) -> Vec<String> {
         .collect()
 }
 
-/// What is to have tags of an instance as EC2 describes it. The interfaces of slots have tags of their own.
+/// What is to have tags of an instance as EC2 describes it. The interfaces of slots have tags of
+/// their own.
 #[must_use]
 pub fn targets(
     instance: &Instance,

@@ -1,6 +1,7 @@
 //! The templates of tags: checks and renders them.
 //!
-//! The language is MiniJinja. An undefined variable is an error, so that no name lacks a part. A template can give a `default()`.
+//! The language is MiniJinja. An undefined variable is an error, so that no name lacks a part. A
+//! template can give a `default()`.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -50,7 +51,8 @@ fn octets(address: String, last: usize) -> Result<String, Error> {
     Ok(last.join("-"))
 }
 
-/// Checks a template. The problem has line and column, where MiniJinja gives them. `has_name` says whether the template can use the node's name.
+/// Checks a template. The problem has line and column, where MiniJinja gives them. `has_name` says
+/// whether the template can use the node's name.
 ///
 /// # Errors
 /// The problem, in words.
@@ -79,7 +81,8 @@ pub fn check(template: &str, has_name: bool) -> Result<(), String> {
             VARIABLES.join(", ")
         ));
     }
-    // Only rendering finds an unknown filter. Other errors depend on the node, so they are no error here.
+    // Only rendering finds an unknown filter. Other errors depend on the node, so they are no error
+    // here.
     match compiled.render(Value::from_object(Sample)) {
         Err(error)
             if matches!(
@@ -120,7 +123,8 @@ impl Object for AnyTag {
     }
 }
 
-/// Checks the value of a tag. EC2 accepts any character (EC2 User Guide, "Tag restrictions"); control characters are refused here, because no console shows them.
+/// Checks the value of a tag. EC2 accepts any character (EC2 User Guide, "Tag restrictions");
+/// control characters are refused here, because no console shows them.
 ///
 /// # Errors
 /// The problem, in words.
@@ -146,7 +150,8 @@ pub fn variables(template: &str) -> BTreeSet<String> {
         .unwrap_or_default()
 }
 
-/// Renders a template. The result is trimmed and is a valid value of a tag. `name` is the node's name, for the templates that can use it.
+/// Renders a template. The result is trimmed and is a valid value of a tag. `name` is the node's
+/// name, for the templates that can use it.
 ///
 /// # Errors
 /// The problem, in words: the node lacks what the template uses, or the result is no valid value.

@@ -1,4 +1,6 @@
-//! An execution that ended without completing its hook: it timed out, was aborted in the console, or failed with an error that the state machine does not catch. Without reconcile, the hook would time out, and the interfaces would wait for the next rounds.
+//! An execution that ended without completing its hook: it timed out, was aborted in the console,
+//! or failed with an error that the state machine does not catch. Without reconcile, the hook would
+//! time out, and the interfaces would wait for the next rounds.
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -41,7 +43,8 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
     }
     let input = ended.input.unwrap_or_default();
     let input: Value = serde_json::from_str(&input).unwrap_or_default();
-    // An execution that refused its input was skipped above. This skips one that was aborted before it read its input.
+    // An execution that refused its input was skipped above. This skips one that was aborted before
+    // it read its input.
     let event = input.get("event").cloned().unwrap_or_default();
     let Ok(Event::Launch(launch)) = Event::read(event) else {
         report.skip(&ended.execution_arn, "its input is not a launch");
@@ -73,7 +76,8 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
     abandon_launch(context, instance, input, report).await
 }
 
-/// Completes the hook of a launch with ABANDON, and then releases the interfaces, both with the functions of the state machine. `data` is the input of the execution.
+/// Completes the hook of a launch with ABANDON, and then releases the interfaces, both with the
+/// functions of the state machine. `data` is the input of the execution.
 pub(super) async fn abandon_launch(
     context: &Context,
     instance: &InstanceId,
@@ -120,7 +124,8 @@ pub(super) async fn abandon_launch(
     Ok(())
 }
 
-/// Releases the interfaces until all are deleted or the time is used up. Later rounds find the others as orphaned.
+/// Releases the interfaces until all are deleted or the time is used up. Later rounds find the
+/// others as orphaned.
 async fn release(
     context: &Context,
     instance: &InstanceId,

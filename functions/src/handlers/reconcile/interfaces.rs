@@ -29,7 +29,8 @@ pub(super) async fn clean_up(
 ) -> Result<()> {
     let (aws, now) = (&context.aws, context.now);
     let actions = orphans::decide(interfaces, in_progress, now, limits);
-    // Unmark first: a mark that stays too long could lead to a delete, but a late mark does no harm.
+    // Unmark first: a mark that stays too long could lead to a delete, but a late mark does no
+    // harm.
     if !actions.unmark.is_empty() {
         report.unmarked = aws.unmark(&actions.unmark).await?;
     }
@@ -52,7 +53,10 @@ pub(super) async fn clean_up(
         }
     }
     for id in actions.skipped {
-        report.skip(id, "the limit of one round was reached; the next round continues");
+        report.skip(
+            id,
+            "the limit of one round was reached; the next round continues",
+        );
     }
     Ok(())
 }

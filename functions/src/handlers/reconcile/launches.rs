@@ -102,7 +102,8 @@ impl Scope<'_> {
                 }
             };
         }
-        // The launch may wait at another hook. If it waits at this one, the call restarts the heartbeat timeout, so the execution has all of it.
+        // The launch may wait at another hook. If it waits at this one, the call restarts the
+        // heartbeat timeout, so the execution has all of it.
         let group = &waiting.group;
         if !aws.record_heartbeat(group, hook, instance).await? {
             report.skip(instance, format!("it does not wait at the hook {hook}"));
@@ -115,10 +116,7 @@ impl Scope<'_> {
             warn!(instance = %instance, auto_scaling_group = group, execution = arn, "execution started: its event was lost");
             report.started.push(instance.clone());
         } else {
-            report.skip(
-                instance,
-                "another caller has just started its execution",
-            );
+            report.skip(instance, "another caller has just started its execution");
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The rules of tags and their templates (EC2 User Guide, "Tag restrictions"), and of naming profiles.
+//! The rules of tags and their templates (EC2 User Guide, "Tag restrictions"), and of naming
+//! profiles.
 
 use std::collections::BTreeMap;
 
