@@ -1,11 +1,13 @@
-//! Metrics, by CloudWatch's embedded metric format: JSON lines on stdout, beside the logs, from which CloudWatch Logs
-//! takes the values. No call, no permission, nothing that can fail an invocation.
+//! Metrics in CloudWatch's embedded metric format: JSON lines on stdout, among the logs. CloudWatch
+//! Logs extracts the values. This needs no call and no permission, and cannot fail an invocation.
 //!
-//! Format: Amazon CloudWatch User Guide, "Specification: Embedded metric format"; limits of dimension values:
-//! CloudWatch API Reference, *Dimension*. What each metric means is in `docs/operations.md`.
+//! Format: Amazon CloudWatch User Guide, "Specification: Embedded metric format"; limits of
+//! dimension values: CloudWatch API Reference, *Dimension*. What each metric means is in
+//! `docs/operations/metrics.md`.
 //!
-//! The crates that write this format are a recorder for the whole process (`metrics_cloudwatch_embedded`) or a framework
-//! of their own (`metrique`). What is needed here is one JSON object for each set of dimensions.
+//! The crates that write this format are a recorder for the whole process
+//! (`metrics_cloudwatch_embedded`) or a framework (`metrique`). Hookline needs one JSON object for
+//! each set of dimensions.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -16,41 +18,41 @@ use tokio::time::Instant;
 
 use hookline_domain::ids::SubnetId;
 
-/// The namespace of all of them.
+/// The namespace of all metrics.
 pub const NAMESPACE: &str = "Hookline";
 
-/// A metric, by the name that it has in CloudWatch.
+/// A metric, by its name in CloudWatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
-    /// Nodes whose interfaces were all seen as asked.
+    /// Nodes whose interfaces were all verified.
     LaunchesWired,
-    /// Launches that were given up: ABANDON was accepted.
+    /// Launches for which Auto Scaling accepted ABANDON.
     LaunchesAbandoned,
-    /// Plans that were only to wait.
+    /// Plans that only wait.
     LaunchesWaiting,
-    /// From the event's time until CONTINUE was accepted.
+    /// The time from the event until Auto Scaling accepted CONTINUE.
     EventToContinue,
-    /// Verdicts that came when the launch had already ended the other way.
+    /// Completions that came after the launch had ended the other way.
     LateVerdicts,
-    /// Creates that EC2 refused for a taken address.
+    /// Creates that EC2 refused because an address was taken.
     AddressConflicts,
     /// Attempts that AWS throttled, the SDK's own retries included.
     ThrottledCalls,
-    /// IPv4 addresses of a subnet that the profile may still take, after a plan.
+    /// Free IPv4 addresses of a subnet after a plan, as far as the profile may use them.
     FreeAddresses,
     /// Executions that reconcile started.
     ReconcileStarted,
-    /// Launches that reconcile gave up.
+    /// Launches that reconcile abandoned.
     ReconcileAbandoned,
     /// Interfaces of these launches that reconcile released.
     ReconcileReleased,
-    /// Interfaces without an owner that reconcile deleted.
+    /// Orphaned interfaces that reconcile deleted.
     ReconcileDeleted,
-    /// What reconcile looked at and did not do.
+    /// What reconcile looked at and skipped.
     ReconcileLeft,
-    /// Profiles that reconcile could not read.
+    /// Profiles that reconcile refused as invalid.
     ReconcileRefusedProfiles,
-    /// Launches that have been waiting at a hook of Hookline's for too long.
+    /// Launches that have been waiting for too long at a hook that Hookline completes.
     LaunchesOverdue,
 }
 
@@ -91,7 +93,7 @@ impl std::fmt::Display for Metric {
     }
 }
 
-/// What a value is about: none or one dimension.
+/// The dimension of a value: none or one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dimension {
     /// Everything.
@@ -119,7 +121,7 @@ impl Dimension {
     }
 }
 
-/// CloudWatch takes printable ASCII only, and not blanks alone.
+/// CloudWatch accepts printable ASCII only, and not only blanks.
 fn printable(text: &str) -> String {
     let text: String = text
         .chars()
@@ -134,17 +136,17 @@ fn printable(text: &str) -> String {
     }
 }
 
-/// What is measured in one invocation. Clones share it.
+/// The values of one invocation. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    /// The invocation's start, by two clocks.
+    /// When the invocation started: monotonic, and in milliseconds since the epoch.
     started: Instant,
     started_at: i64,
     values: Arc<Mutex<BTreeMap<Dimension, BTreeMap<Metric, u64>>>>,
 }
 
 impl Metrics {
-    /// Nothing yet, for an invocation that begins now: `milliseconds` since the epoch.
+    /// No values, for an invocation that begins now, at `milliseconds` since the epoch.
     #[must_use]
     pub fn starting_at(milliseconds: i64) -> Self {
         Self {
@@ -161,7 +163,7 @@ impl Metrics {
         self.started_at.saturating_add(passed)
     }
 
-    /// Adds to a number of things, from 0. Adding 0 makes CloudWatch get a 0.
+    /// Adds to a count, which begins at 0. Adding 0 sends a 0 to CloudWatch.
     pub fn add(&self, metric: Metric, of: Dimension, number: usize) {
         let number = u64::try_from(number).unwrap_or(u64::MAX);
         let mut values = self.values();
@@ -169,12 +171,12 @@ impl Metrics {
         *value = value.saturating_add(number);
     }
 
-    /// Sets a value; the last one counts.
+    /// Sets a value. The last one counts.
     pub fn set(&self, metric: Metric, of: Dimension, value: u64) {
         self.values().entry(of).or_default().insert(metric, value);
     }
 
-    /// What has been measured, as documents of the embedded metric format; it is gone from here then.
+    /// Removes and returns the values, as documents of the embedded metric format.
     #[must_use]
     pub fn take(&self) -> Vec<Value> {
         let now = self.now();
@@ -184,20 +186,20 @@ impl Metrics {
             .collect()
     }
 
-    /// Writes what has been measured, a line for each document.
+    /// Writes the values, one line for each document.
     ///
     /// # Errors
-    /// When `out` does not take it.
+    /// Those of `out`.
     pub fn write_to(&self, out: &mut impl Write) -> std::io::Result<()> {
         for document in self.take() {
-            // In one piece, so that no log line comes between.
+            // In one write, so that no log line comes between.
             out.write_all(format!("{document}\n").as_bytes())?;
         }
         out.flush()
     }
 
     fn values(&self) -> MutexGuard<'_, BTreeMap<Dimension, BTreeMap<Metric, u64>>> {
-        // Numbers are whole whoever panicked meanwhile.
+        // A panic cannot leave a number half-written.
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -235,7 +237,7 @@ fn document(of: &Dimension, values: &BTreeMap<Metric, u64>, now: i64) -> Value {
 mod tests {
     use super::*;
 
-    /// The documents, at a time of their own.
+    /// The documents, with their time replaced.
     fn at(now: i64, metrics: &Metrics) -> Vec<Value> {
         let mut documents = metrics.take();
         for document in &mut documents {
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_for_each_set_of_dimensions() {
+    fn each_set_of_dimensions_has_a_document() {
         let metrics = Metrics::starting_at(1_795_252_521_000);
         metrics.add(Metric::AddressConflicts, Dimension::profile("upf"), 1);
         metrics
@@ -291,13 +293,13 @@ mod tests {
     }
 
     #[test]
-    fn all_values_fit_into_one_document() {
+    fn all_metrics_fit_into_one_document() {
         // The format's own limit for one directive.
         assert!(Metric::ALL.len() <= 100);
     }
 
     #[test]
-    fn each_document_is_a_line() {
+    fn each_document_is_one_line() {
         let metrics = Metrics::starting_at(0);
         for name in ["a", "b\nc"] {
             metrics.add(Metric::LaunchesWired, Dimension::profile(name), 1);
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dimension_is_what_cloudwatch_takes() {
+    fn dimension_value_is_made_printable() {
         assert_eq!(printable("upf us-west-2a"), "upf us-west-2a");
         assert_eq!(printable("Zürich\t1"), "Z?rich?1");
         assert_eq!(printable("  "), "?");

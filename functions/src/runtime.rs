@@ -1,5 +1,5 @@
-//! What every function's binary shares: clients made once a process, JSON in and out, structured logs, metrics, and
-//! errors by name.
+//! What every function's program shares: clients, made once in a process, JSON in and out,
+//! structured logs, metrics, and named errors.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -50,14 +50,15 @@ where
             handler,
         )
         .await;
-        // Whoever does not listen to stdout gets no metrics; the invocation is what it is.
+        // A failure to write metrics does not change the result of the invocation.
         let _ = metrics.write_to(&mut std::io::stdout().lock());
         result.map_err(Failure)
     })
     .await
 }
 
-/// The result of a handler; a panic is [`Error::Internal`], which the state machine can catch by its name.
+/// The result of a handler. A panic becomes [`Error::Internal`], which the state machine can catch
+/// by its name.
 async fn caught(mut handled: Pin<Box<dyn Future<Output = Result<Value>>>>) -> Result<Value> {
     std::future::poll_fn(|context| {
         let poll = AssertUnwindSafe(|| handled.as_mut().poll(context));
@@ -86,8 +87,8 @@ impl From<Failure> for Diagnostic {
     }
 }
 
-/// One invocation, in a span that carries what a search of the logs starts from. What it measures is in the context's
-/// metrics then.
+/// Runs one invocation, in a span with the fields by which logs are searched. Its values are in the
+/// context's metrics afterwards.
 ///
 /// # Errors
 /// The handler's.
@@ -102,7 +103,7 @@ where
     H: Fn(Context, Value) -> F,
     F: Future<Output = Result<Value>> + 'static,
 {
-    // The first of these that is there: what TagNode is given, or a later state, or a state that gives the launch up.
+    // The first field that exists: in the payload of TagNode, of a later state, or of release 0.1.
     let at = |pointers: &[&str]| {
         let mut found = pointers.iter().map(|pointer| log_field(&payload, pointer));
         found.find(|text| !text.is_empty()).unwrap_or_default()
@@ -139,13 +140,13 @@ where
             true => Dimension::All,
             false => Dimension::profile(&profile),
         };
-        // Boxed: the compiler gives up on the nested layout of a handler's future and the runtime's.
+        // Boxed, because the compiler cannot compute the layout of the nested futures.
         let handled: Pin<Box<dyn Future<Output = Result<Value>>>> =
             Box::pin(handler(context, payload));
         let result = caught(handled).await;
-        // A number in the logs: JSON has none of 128 bits.
+        // 64 bits, so that the log has a number: JSON has none of 128 bits.
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // A Lambda process serves one invocation at a time, so what was counted meanwhile is its own.
+        // A Lambda process serves one invocation at a time, so all counted calls belong to it.
         let api_calls = aws.calls().saturating_sub(calls);
         let throttled = aws.throttled().saturating_sub(throttled);
         if throttled > 0 {

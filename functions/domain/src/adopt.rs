@@ -1,7 +1,7 @@
-//! Nodes that are in service already: which of them lack interfaces, and the executions that give them these.
+//! Nodes that are InService: which of them lack interfaces, and the executions that add these.
 //!
-//! An adopted node is never in question. Its event names no hook, so nothing of it is completed, and a failed execution
-//! leaves all as it is.
+//! Adoption cannot end an instance. Its event names no hook, so the execution completes no
+//! lifecycle action and releases nothing if it fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,35 +11,35 @@ use crate::error::Error;
 use crate::event::{ADOPT, OWN_SOURCE};
 use crate::execution::names::StateMachine;
 use crate::ids::InstanceId;
-use crate::instance::AttachmentPoint;
+use crate::instance::{AttachmentPoint, Instance};
 use crate::interface::Interface;
 use crate::profile::{Profile, Slot};
-use crate::reconcile::{Given, Member};
+use crate::reconcile::{Member, ProfileInput};
 use crate::tags::own;
 
-/// How a node stands against a profile that covers it.
+/// Whether a node has the interfaces of a profile that covers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stand {
-    /// It has an interface of Hookline's at each slot's place.
+pub enum AdoptionStatus {
+    /// Every slot has its interface, and Hookline created it.
     Wired,
-    /// Some are missing, and their places are free.
-    Lacking,
-    /// A place is another's: an execution would fail by this.
+    /// Some interfaces are missing, and their device indexes are free.
+    Incomplete,
+    /// Another interface has the device index of a slot. An execution would fail with this error.
     Occupied(Error),
 }
 
-/// Looks how `instance` stands against `profile`. `attached` are the places where it has interfaces, whoever made them;
-/// `ours` those that Hookline has made for it, wherever they hang.
+/// Compares `instance` with `profile`. `attached` says where it has interfaces of any origin.
+/// `ours` are the interfaces that Hookline created for it, attached or not.
 #[must_use]
-pub fn stand<'a>(
+pub fn adoption_status<'a>(
     profile: &Profile,
     instance: &InstanceId,
     attached: &BTreeSet<AttachmentPoint>,
     ours: impl IntoIterator<Item = &'a Interface>,
-) -> Stand {
+) -> AdoptionStatus {
     let at_place: BTreeMap<AttachmentPoint, &Interface> = ours
         .into_iter()
-        .filter(|interface| interface.is_on(instance))
+        .filter(|interface| interface.is_attached_to(instance))
         .filter_map(|interface| {
             let on = interface.attachment.as_ref()?;
             Some((
@@ -58,7 +58,7 @@ pub fn stand<'a>(
             Some(interface) if is_of(interface, slot) => {}
             None if !attached.contains(&place) => lacking = true,
             Some(_) | None => {
-                return Stand::Occupied(Error::DeviceIndexTaken {
+                return AdoptionStatus::Occupied(Error::DeviceIndexTaken {
                     instance: instance.clone(),
                     device_index: slot.device_index,
                     network_card: slot.network_card,
@@ -67,8 +67,8 @@ pub fn stand<'a>(
         }
     }
     match lacking {
-        true => Stand::Lacking,
-        false => Stand::Wired,
+        true => AdoptionStatus::Incomplete,
+        false => AdoptionStatus::Wired,
     }
 }
 
@@ -76,13 +76,74 @@ fn is_of(interface: &Interface, slot: &Slot) -> bool {
     interface.tags.get(own::NETWORK) == Some(&slot.network)
 }
 
-/// The input of an execution: an event of Hookline's own, and the profile as it was given. `name` is the execution's, `time`
-/// the round's as RFC 3339.
+/// What a member of a group gets from the profiles that cover it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Assessment<'a> {
+    /// The profiles by which it lacks interfaces: each gets an execution.
+    pub incomplete: Vec<&'a ProfileInput>,
+    /// Why it gets no execution, for each reason.
+    pub skipped: Vec<String>,
+    /// Whether it has an interface of Hookline's for every slot.
+    pub wired: bool,
+}
+
+/// Decides what `member` gets. `instance` is what EC2 says of it, if EC2 knows it; `in_progress`
+/// are the instances of running executions; `created` are the interfaces that Hookline created for
+/// it.
+///
+/// All fields of the result are empty for an instance that no profile covers.
 #[must_use]
-pub fn input(
+pub fn assess<'a>(
+    profiles: &'a [ProfileInput],
+    member: &Member,
+    instance: Option<&Instance>,
+    in_progress: &BTreeSet<InstanceId>,
+    created: &[&Interface],
+) -> Assessment<'a> {
+    let no_tags = BTreeMap::new();
+    let tags = instance.map_or(&no_tags, |instance| &instance.tags);
+    let mut covering = profiles
+        .iter()
+        .filter(|input| input.profile.selector.covers(&member.group, tags))
+        .peekable();
+    let mut assessment = Assessment::default();
+    if covering.peek().is_none() {
+        return assessment;
+    }
+    let Some(instance) = instance else {
+        assessment.skipped.push("EC2 does not know it".to_owned());
+        return assessment;
+    };
+    if in_progress.contains(&member.instance) {
+        let reason = "an execution for it is running".to_owned();
+        assessment.skipped.push(reason);
+        return assessment;
+    }
+    if !instance.is_running() {
+        let reason = format!("EC2 says that it is {}", instance.state);
+        assessment.skipped.push(reason);
+        return assessment;
+    }
+    let attached = instance.attached.keys().copied().collect();
+    for input in covering {
+        let created = created.iter().copied();
+        match adoption_status(&input.profile, &member.instance, &attached, created) {
+            AdoptionStatus::Wired => {}
+            AdoptionStatus::Incomplete => assessment.incomplete.push(input),
+            AdoptionStatus::Occupied(error) => assessment.skipped.push(error.to_string()),
+        }
+    }
+    assessment.wired = assessment.incomplete.is_empty() && assessment.skipped.is_empty();
+    assessment
+}
+
+/// The input of an execution: an event of Hookline's own, and the profile as the payload has it.
+/// `name` is the name of the execution, `time` the time of the round as RFC 3339.
+#[must_use]
+pub fn execution_input(
     machine: &StateMachine,
     member: &Member,
-    given: &Given,
+    input: &ProfileInput,
     name: &str,
     time: &str,
 ) -> Value {
@@ -101,7 +162,7 @@ pub fn input(
                 "EC2InstanceId": member.instance,
             },
         },
-        "profile": given.value,
+        "profile": input.value,
     })
 }
 

@@ -1,4 +1,4 @@
-//! How nodes stand, and the names and inputs of their executions.
+//! The adoption status of nodes, and the names and inputs of their executions.
 
 use serde_json::json;
 
@@ -14,8 +14,8 @@ fn node() -> InstanceId {
     NODE.parse().unwrap()
 }
 
-fn given() -> Given {
-    Given {
+fn input() -> ProfileInput {
+    ProfileInput {
         value: profile(),
         profile: Profile::read(profile()).unwrap(),
     }
@@ -47,8 +47,8 @@ fn ours(network: &str, device_index: u32) -> Interface {
     }
 }
 
-/// How a node stands that has its primary interface, something at `others`, and interfaces of Hookline's.
-fn stands(others: &[u32], ours: &[Interface]) -> Stand {
+/// The status of a node with its primary interface, interfaces of others, and Hookline's.
+fn status_of(others: &[u32], ours: &[Interface]) -> AdoptionStatus {
     let attached = [0]
         .iter()
         .chain(others)
@@ -62,55 +62,104 @@ fn stands(others: &[u32], ours: &[Interface]) -> Stand {
             device_index,
         })
         .collect();
-    stand(&given().profile, &node(), &attached, ours)
+    adoption_status(&input().profile, &node(), &attached, ours)
 }
 
 #[test]
-fn a_node_is_wired_when_every_slot_has_its_interface() {
+fn node_is_wired_if_every_slot_has_its_interface() {
     let (first, second) = (ours("signaling", 1), ours("user-plane", 2));
-    assert_eq!(stands(&[], &[first.clone(), second.clone()]), Stand::Wired);
-    assert_eq!(stands(&[], &[first]), Stand::Lacking);
-    assert_eq!(stands(&[], &[]), Stand::Lacking);
-    // What others have elsewhere does not matter.
-    assert_eq!(stands(&[3, 4], &[second]), Stand::Lacking);
+    assert_eq!(
+        status_of(&[], &[first.clone(), second.clone()]),
+        AdoptionStatus::Wired
+    );
+    assert_eq!(status_of(&[], &[first]), AdoptionStatus::Incomplete);
+    assert_eq!(status_of(&[], &[]), AdoptionStatus::Incomplete);
+    // Interfaces at other device indexes do not matter.
+    assert_eq!(status_of(&[3, 4], &[second]), AdoptionStatus::Incomplete);
 }
 
 #[test]
-fn what_hangs_nowhere_or_on_another_does_not_count() {
+fn interface_that_is_unattached_or_on_another_instance_does_not_count() {
     let mut free = ours("signaling", 1);
     free.attachment = None;
     let mut elsewhere = ours("user-plane", 2);
     let other = "i-0fedcba9876543210".parse().unwrap();
     elsewhere.attachment.as_mut().unwrap().instance_id = Some(other);
-    assert_eq!(stands(&[], &[free, elsewhere]), Stand::Lacking);
+    assert_eq!(
+        status_of(&[], &[free, elsewhere]),
+        AdoptionStatus::Incomplete
+    );
 }
 
 #[test]
-fn a_place_that_is_anothers_is_said_by_name() {
-    let says = |stand: Stand| match stand {
-        Stand::Occupied(error) => (error.error_type(), error.to_string()),
+fn occupied_device_index_is_named() {
+    let says = |status: AdoptionStatus| match status {
+        AdoptionStatus::Occupied(error) => (error.error_type(), error.to_string()),
         other => panic!("{other:?}"),
     };
-    // Somebody else's, though the other slot is served.
-    let (name, words) = says(stands(&[2], &[ours("signaling", 1)]));
+    // Another owner's interface, although the other slot has its own.
+    let (name, words) = says(status_of(&[2], &[ours("signaling", 1)]));
     assert_eq!(name, "Hookline.DeviceIndexTaken");
     assert!(
         words.contains("device index 2 of network card 0"),
         "{words}"
     );
     // Hookline's own, of another network.
-    let (name, _) = says(stands(&[], &[ours("user-plane", 1)]));
+    let (name, _) = says(status_of(&[], &[ours("user-plane", 1)]));
     assert_eq!(name, "Hookline.DeviceIndexTaken");
 }
 
+fn assessed(
+    instance: Option<&Instance>,
+    in_progress: &BTreeSet<InstanceId>,
+    created: &[Interface],
+) -> (usize, Vec<String>, bool) {
+    let profiles = [input()];
+    let member = Member {
+        instance: node(),
+        group: "upf".to_owned(),
+        group_arn: "arn:group".to_owned(),
+    };
+    let created: Vec<&Interface> = created.iter().collect();
+    let found = assess(&profiles, &member, instance, in_progress, &created);
+    (found.incomplete.len(), found.skipped, found.wired)
+}
+
 #[test]
-fn a_name_tells_its_instance_and_differs_by_profile_and_number() {
-    let given = given();
-    let name = adoption_name(&node(), &given.profile.name, 1);
+fn node_is_adopted_only_if_it_runs_and_no_execution_does() {
+    use crate::fixtures::instance;
+
+    let (idle, busy) = (BTreeSet::new(), BTreeSet::from([node()]));
+    let skipped = |reason: &str| (0, vec![reason.to_owned()], false);
+    assert_eq!(assessed(Some(&instance()), &idle, &[]), (1, vec![], false));
+    assert_eq!(assessed(None, &idle, &[]), skipped("EC2 does not know it"));
+    assert_eq!(
+        assessed(Some(&instance()), &busy, &[]),
+        skipped("an execution for it is running")
+    );
+    let stopping = Instance {
+        state: "stopping".to_owned(),
+        ..instance()
+    };
+    assert_eq!(
+        assessed(Some(&stopping), &idle, &[]),
+        skipped("EC2 says that it is stopping")
+    );
+    let both = [ours("signaling", 1), ours("user-plane", 2)];
+    assert_eq!(assessed(Some(&instance()), &idle, &both), (0, vec![], true));
+    let wrong = [ours("user-plane", 1)];
+    let (incomplete, reasons, wired) = assessed(Some(&instance()), &idle, &wrong);
+    assert_eq!((incomplete, reasons.len(), wired), (0, 1, false));
+}
+
+#[test]
+fn execution_name_contains_its_instance_and_differs_by_profile_and_number() {
+    let input = input();
+    let name = adoption_name(&node(), &input.profile.name, 1);
     assert!(name.len() <= 80, "{name}");
     assert_eq!(instance_of_name(&name), Some(node()));
-    assert_ne!(name, adoption_name(&node(), &given.profile.name, 2));
-    let mut other = given.clone();
+    assert_ne!(name, adoption_name(&node(), &input.profile.name, 2));
+    let mut other = input.clone();
     other.profile.name = "Zürich *".to_owned();
     let of_other = adoption_name(&node(), &other.profile.name, 1);
     assert_ne!(name, of_other);
@@ -130,7 +179,7 @@ fn a_name_tells_its_instance_and_differs_by_profile_and_number() {
 }
 
 #[test]
-fn the_input_is_an_adoption_with_the_profile_as_it_was_given() {
+fn execution_input_is_an_adopt_event_with_the_profile_as_it_came() {
     let machine = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
     let machine = StateMachine::read(machine).unwrap();
     let member = Member {
@@ -138,11 +187,11 @@ fn the_input_is_an_adoption_with_the_profile_as_it_was_given() {
         group: "upf".to_owned(),
         group_arn: "arn:group".to_owned(),
     };
-    let given = given();
-    let input = input(&machine, &member, &given, "n", "2026-01-02T03:04:05Z");
-    assert_eq!(input["profile"], given.value);
-    assert_eq!(input["event"]["resources"], json!(["arn:group"]));
-    let launch = Event::read_launch(input["event"].clone()).unwrap();
+    let input = input();
+    let execution_input = execution_input(&machine, &member, &input, "n", "2026-01-02T03:04:05Z");
+    assert_eq!(execution_input["profile"], input.value);
+    assert_eq!(execution_input["event"]["resources"], json!(["arn:group"]));
+    let launch = Event::read_launch(execution_input["event"].clone()).unwrap();
     assert_eq!((launch.instance_id, launch.action), (node(), None));
     assert_eq!(launch.region, "us-west-2");
     assert_eq!(launch.group, "upf");

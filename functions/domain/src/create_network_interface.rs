@@ -1,4 +1,5 @@
-//! The request that creates the interface of a slot, and the ClientToken by which EC2 knows a repeated one.
+//! The request that creates the interface of a slot, and the ClientToken by which EC2 knows a
+//! repeated one.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,7 +15,8 @@ use crate::tags::interface::interface_tags;
 
 /// The parameters of CreateNetworkInterface (EC2 API Reference), save for the ClientToken.
 ///
-/// They follow from the launch, its profile, its node and its plan. Nothing in them tells two executions of one launch apart.
+/// They follow from the launch, its profile, its node and its plan. Nothing in them tells two
+/// executions of one launch apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CreateNetworkInterface {
     /// The subnet.
@@ -72,10 +74,11 @@ impl CreateNetworkInterface {
 
     /// The ClientToken: at most 64 ASCII characters (EC2 API Reference, CreateNetworkInterface).
     ///
-    /// EC2 refuses a token that comes again with other parameters, so the token is a digest of them all. The same request
-    /// always has the same token: repeated after a lost response, or by a second execution for the launch, it returns the same
-    /// interface. `attempt` tells apart what the parameters do not: where EC2 chooses the addresses, and after an interface was
-    /// lost, as a token outlives its interface.
+    /// EC2 refuses a token that comes again with other parameters, so the token is a digest of them
+    /// all. The same request always has the same token: repeated after a lost response, or by a
+    /// second execution for the launch, it returns the same interface. `attempt` tells apart what
+    /// the parameters do not: where EC2 chooses the addresses, and after an interface was lost, as
+    /// a token outlives its interface.
     ///
     /// # Errors
     /// When the request cannot be written as JSON, which its types rule out.

@@ -1,13 +1,13 @@
-//! Everything that can go wrong in a function, by name.
+//! The errors of the functions, by name.
 //!
 //! A variant's [`Error::error_type`] reaches the state machine's `ErrorEquals` through
-//! `lambda_runtime::Diagnostic`, so these names are an interface: `statemachine/launch-node.asl.json`
-//! retries and catches by them, and `docs/errors.md` says what each means and what happens then.
-//! Tests hold the three together.
+//! `lambda_runtime::Diagnostic`, so these names are an interface.
+//! `statemachine/launch-node.asl.json` retries and catches by them, and `docs/errors.md` explains
+//! each. Tests compare the three.
 
 use crate::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 
-/// The result of everything that can fail in this crate.
+/// The result of a function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A part of what a function was given.
@@ -17,16 +17,17 @@ pub enum Input {
     Event,
     /// The profile, `$.profile` of the execution's input.
     Profile,
-    /// A template of the profile, which fails on this node alone: whose launch it is is clear by then.
+    /// A template of the profile that fails for this node. The event and the rest of the profile
+    /// are valid.
     Template,
-    /// Anything else in the payload: what earlier states put there.
+    /// Any other part of the payload, from earlier states.
     Payload,
 }
 
-/// What went wrong, with what a person needs to mend it.
+/// What went wrong, and what a person can do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A field of the input does not hold what it must. Nothing has been called or made.
+    /// A field of the input is invalid. No call was made and nothing was created.
     #[error("{field}: {problem}. {remedy}")]
     Invalid {
         /// Which part of the input.
@@ -38,7 +39,7 @@ pub enum Error {
         /// What to do about it, as a sentence.
         remedy: String,
     },
-    /// The profile asks for more than the instance type has. Known before the first create.
+    /// The profile needs more than the instance type has. This is checked before the first create.
     #[error("{field}: {problem}. {remedy}")]
     InstanceTypeTooSmall {
         /// The path of the field that asks for too much.
@@ -51,7 +52,7 @@ pub enum Error {
     /// A subnet or security group of the profile does not exist in this account and region.
     #[error("{problem}. Correct the profile, or create what it names in this account and region")]
     ResourceNotFound {
-        /// What does not exist, in EC2's words or ours.
+        /// What does not exist, in EC2's words or in Hookline's.
         problem: String,
     },
     /// None of a network's subnets in the node's AZ has a free address left.
@@ -65,67 +66,68 @@ pub enum Error {
         /// The subnets that were tried, in order.
         subnets: Vec<SubnetId>,
     },
-    /// Every address tried was taken by somebody else first, many times over.
+    /// EC2 refused the addresses of every plan, because others had taken them first.
     #[error(
-        "network {network}: {rounds} rounds of choosing an address all ended in a conflict. Something else takes addresses in these subnets as fast as Hookline does: reserve a range for each (excludedRanges, CIDR reservations)"
+        "network {network}: all {rounds} attempts to choose an address ended in a conflict. Something else takes addresses in these subnets as fast as Hookline: reserve a range for each (excludedRanges, CIDR reservations)"
     )]
     AddressContention {
         /// The logical network.
         network: String,
-        /// How many plans were made.
+        /// How many plans failed.
         rounds: u32,
     },
-    /// EC2 does not know the instance (yet): describe and tagging lag behind a launch.
+    /// EC2 does not know the instance yet. DescribeInstances and CreateTags lag behind a launch.
     #[error("EC2 does not know instance {0} yet")]
     InstanceNotFoundYet(InstanceId),
-    /// The instance's root volume or its interfaces are not shown yet, and are to have tags: what is shown has them.
+    /// EC2 does not show all volumes or interfaces that get tags. Those that it shows are tagged.
     #[error("EC2 does not show {what} of instance {instance} yet")]
     DevicesNotShownYet {
         /// The instance.
         instance: InstanceId,
-        /// `the root volume`, `an interface`, or an id that it does not know yet.
+        /// `the root volume`, `a volume` or `an interface`.
         what: String,
     },
-    /// Nodes of one event could not be named; the rest of them were. It has the name of the error that decides: the first that
-    /// another try can mend, else the first.
+    /// Some nodes of one event could not be named; the others were. Its name is that of the
+    /// decisive error: the first that a retry can mend, otherwise the first.
     #[error("{} of {of} nodes could not be named: {}", failures.len(), failures.join("; "))]
     NodesNotNamed {
-        /// The error that decides.
+        /// The error that gives this one its name.
         decisive: Box<Error>,
-        /// How many nodes of the event the profile is for.
+        /// How many nodes of the event the profile covers.
         of: usize,
         /// Each node that failed, and why.
         failures: Vec<String>,
     },
-    /// The instance is shutting down or terminated: there is nothing left to prepare.
-    #[error("instance {instance} is {state}: nothing is left to prepare")]
+    /// The instance is shutting down or terminated.
+    #[error("instance {instance} is {state}: there is nothing to prepare")]
     InstanceGone {
         /// The instance.
         instance: InstanceId,
         /// EC2's word for its state, or `unknown to Auto Scaling`.
         state: String,
     },
-    /// The instance is still pending; interfaces attach once it runs.
+    /// The instance is still pending. Interfaces can be attached once it is running.
     #[error("instance {0} is still pending")]
     InstanceNotRunning(InstanceId),
-    /// An interface that had been made for this launch is not there: EC2 has had the time to show it. Somebody deleted it,
-    /// or a create with a token of before gave what had been deleted since.
-    #[error("network {network}: {interface} was made for this launch and is gone")]
+    /// An interface that was created for this launch does not exist, although EC2 has had time to
+    /// show it. Either someone deleted it, or an idempotent retry returned an interface that was
+    /// deleted since.
+    #[error("network {network}: {interface} was created for this launch and no longer exists")]
     InterfaceLost {
         /// The logical network.
         network: String,
         /// The interface.
         interface: NetworkInterfaceId,
     },
-    /// What was asked of the interfaces has been done, but EC2 does not show it yet.
-    #[error("EC2 does not show the interfaces as asked yet: {}", .0.join("; "))]
+    /// All calls have succeeded, but EC2 does not show all interfaces as the profile asks yet.
+    #[error("EC2 does not show the interfaces as the profile asks yet: {}", .0.join("; "))]
     NotYetAttached(Vec<String>),
-    /// An interface made for this launch is still being detached and cannot be deleted yet.
+    /// An interface of this launch is still detaching, so it cannot be deleted yet.
     #[error("still detaching: {}", list(.0))]
     StillDetaching(Vec<NetworkInterfaceId>),
-    /// Another interface sits at the device index that a slot asks for.
+    /// Another interface has the device index of a slot.
     #[error(
-        "instance {instance}: device index {device_index} of network card {network_card} is taken by an interface that Hookline did not make. Choose another deviceIndex in the profile, or take that interface out of the launch template"
+        "instance {instance}: device index {device_index} of network card {network_card} is taken by an interface that Hookline did not create for this slot. Choose another deviceIndex in the profile, or remove that interface from the launch template"
     )]
     DeviceIndexTaken {
         /// The instance.
@@ -135,9 +137,9 @@ pub enum Error {
         /// The network card.
         network_card: u32,
     },
-    /// The lifecycle action is over and the instance is on its way out, so CONTINUE came too late.
+    /// The lifecycle action has ended and the instance is terminating, so CONTINUE came too late.
     #[error(
-        "the lifecycle action of {instance} is over and the instance is {state}: CONTINUE came too late"
+        "the lifecycle action of {instance} has ended and the instance is {state}: CONTINUE came too late"
     )]
     LaunchGone {
         /// The instance.
@@ -145,12 +147,13 @@ pub enum Error {
         /// Auto Scaling's word for its lifecycle state.
         state: String,
     },
-    /// The payload asks to complete a hook that the profile does not give to Hookline. Nothing was called.
+    /// The payload asks to complete a hook that Hookline does not own under the profile. No call
+    /// was made.
     ///
-    /// Only for executions that began under release 0.1: their state machine knows no outcome for it.
-    #[error("the lifecycle hook is not Hookline's to complete under this profile")]
+    /// Only for executions that began under release 0.1: their state machine has no such outcome.
+    #[error("Hookline does not own the lifecycle hook under this profile")]
     HookNotOurs,
-    /// The API's token bucket is empty; the SDK's own retries did not help.
+    /// AWS throttled the call, and the SDK's retries as well.
     #[error("{action}: throttled ({code})")]
     Throttled {
         /// The API action.
@@ -158,15 +161,15 @@ pub enum Error {
         /// AWS's error code.
         code: String,
     },
-    /// AWS answered with a server error, or did not answer.
-    #[error("{action}: AWS did not answer as it should: {detail}")]
+    /// AWS returned a server error, or did not respond.
+    #[error("{action}: AWS is unavailable: {detail}")]
     AwsUnavailable {
         /// The API action.
         action: &'static str,
-        /// What came back, or did not.
+        /// The response, or why there is none.
         detail: String,
     },
-    /// The function's role may not do this.
+    /// The function's role does not allow this.
     #[error("{action}: not allowed ({detail}). Grant the action to the role of this function")]
     AccessDenied {
         /// The API action.
@@ -184,7 +187,7 @@ pub enum Error {
         /// What went wrong.
         detail: String,
     },
-    /// AWS refused a call for a reason that trying again does not change.
+    /// AWS refused a call, and a retry would not change that.
     #[error("{action} was refused: {code}: {message}")]
     AwsRefused {
         /// The API action.
@@ -224,7 +227,7 @@ impl Error {
         "Hookline.Internal",
     ];
 
-    /// The stable name by which the state machine retries or catches this.
+    /// The name by which the state machine retries or catches this error.
     #[must_use]
     pub fn error_type(&self) -> &'static str {
         match self {
@@ -284,7 +287,7 @@ impl Error {
 }
 
 impl Error {
-    /// The same with another remedy, for input that comes from elsewhere than from the state machine.
+    /// The same error with another remedy, for input that does not come from the state machine.
     #[must_use]
     pub fn with_remedy(mut self, words: &str) -> Self {
         if let Self::Invalid { remedy, .. } = &mut self {

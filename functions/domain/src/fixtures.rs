@@ -1,4 +1,4 @@
-//! Inputs that are right, for unit tests to change.
+//! Valid inputs, for unit tests to change.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::instance::{Instance, LaunchOrder};
 use crate::profile::Profile;
 use crate::tags::facts::{CLUSTER_TAG, NODEGROUP_TAG, NodeFacts, ON_DEMAND};
 
-/// A small profile that is right.
+/// A small valid profile.
 pub(crate) fn profile() -> Value {
     json!({
         "name": "upf",
@@ -103,7 +103,8 @@ pub(crate) fn node() -> Node {
     Node::new(&instance(), Some("upf-1".to_owned()))
 }
 
-/// A profile of four slots that need two attributes each: eight ModifyNetworkInterfaceAttribute calls a launch.
+/// A profile of four slots that need two attributes each: eight ModifyNetworkInterfaceAttribute
+/// calls a launch.
 pub(crate) fn four_slots() -> Profile {
     let mut value = profile();
     let slot = value["slots"][1].clone();
@@ -118,7 +119,7 @@ pub(crate) fn four_slots() -> Profile {
     Profile::read(value).unwrap()
 }
 
-/// The launch that looks: the last of those at its time.
+/// The launch that decides: the last of those at its time.
 pub(crate) fn me(since: i64) -> LaunchOrder {
     LaunchOrder {
         since,
@@ -126,7 +127,7 @@ pub(crate) fn me(since: i64) -> LaunchOrder {
     }
 }
 
-/// So many other launches of that time, which run.
+/// `count` other launches of that time, of running instances.
 pub(crate) fn launches(count: usize, since: i64, wired: bool) -> Vec<ObservedLaunch> {
     let order = LaunchOrder {
         since,

@@ -1,14 +1,14 @@
-//! AWS resource ids as types of their own, so that a subnet cannot stand where an instance must.
+//! A type for each kind of AWS resource id, so that a subnet cannot be passed for an instance.
 //!
-//! The form is a prefix and 8 or 17 hexadecimal digits
-//! (EC2 User Guide, "Resource IDs": longer format since 2018, shorter for what is older).
+//! An id is a prefix and 8 or 17 hexadecimal digits
+//! (EC2 User Guide, "Resource IDs": 17 digits since 2018, 8 on older resources).
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Why a text is no id of the wanted kind.
+/// Why a text is no id of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {article} {kind} id such as {prefix}0123456789abcdef0, found {found:?}")]
 pub struct InvalidId {
@@ -18,7 +18,7 @@ pub struct InvalidId {
     found: String,
 }
 
-/// Long enough for any id, short enough for a log line: bad input may be megabytes.
+/// Characters that an error quotes: enough for any id. Invalid input may have megabytes.
 const QUOTED: usize = 64;
 
 fn check(
@@ -116,13 +116,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_lengths_are_ids() {
+    fn id_of_either_length_is_accepted() {
         assert!("i-0123456789abcdef0".parse::<InstanceId>().is_ok());
         assert!("subnet-0a1b2c3d".parse::<SubnetId>().is_ok());
     }
 
     #[test]
-    fn an_id_of_another_kind_is_refused_by_name() {
+    fn id_of_another_kind_is_refused_by_name() {
         let error = "i-0123456789abcdef0".parse::<SubnetId>().unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_megabyte_is_not_quoted_back() {
+    fn long_text_is_not_quoted_in_full() {
         let error = "x".repeat(1 << 20).parse::<InstanceId>().unwrap_err();
         assert!(error.to_string().len() < 200);
     }

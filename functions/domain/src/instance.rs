@@ -20,7 +20,8 @@ pub struct Instance {
     pub state: String,
     /// When it was launched, in seconds since the epoch.
     pub launched_at: i64,
-    /// When `adopt` last took it up, in seconds since the epoch: its tag [`ADOPTED_AT`](crate::tags::own::ADOPTED_AT).
+    /// When `adopt` last started an execution for it, in seconds since the epoch: its tag
+    /// [`ADOPTED_AT`](crate::tags::own::ADOPTED_AT).
     pub adopted_at: Option<i64>,
     /// The primary private IPv4 address.
     pub private_ip: Option<String>,
@@ -76,7 +77,7 @@ impl Instance {
         self.state == "running"
     }
 
-    /// Whether it is on its way out for good.
+    /// Whether it is shutting down or terminated.
     #[must_use]
     pub fn is_ending(&self) -> bool {
         matches!(self.state.as_str(), "shutting-down" | "terminated")
@@ -85,8 +86,9 @@ impl Instance {
     /// The instance, if it is pending or running.
     ///
     /// # Errors
-    /// [`Error::InstanceGone`] for any other state. A stopped instance counts as gone: a launch does not stop one.
-    pub fn must_live(self) -> Result<Self> {
+    /// [`Error::InstanceGone`] for any other state. A stopped instance counts as gone, because a
+    /// launch does not stop one.
+    pub fn ensure_live(self) -> Result<Self> {
         match self.state.as_str() {
             "pending" | "running" => Ok(self),
             _ => Err(Error::InstanceGone {
@@ -119,7 +121,7 @@ impl Instance {
         self.launched_at.max(self.adopted_at.unwrap_or(i64::MIN))
     }
 
-    /// Its place among the launches.
+    /// Its position among the launches.
     #[must_use]
     pub fn order(&self) -> LaunchOrder {
         LaunchOrder {
@@ -128,8 +130,8 @@ impl Instance {
         }
     }
 
-    /// Whether each slot of `profile` has an interface with the attributes that it asks for. Such an instance needs none of EC2's
-    /// request rates any more.
+    /// Whether each slot of `profile` has an interface with the right attributes. The launch of
+    /// such an instance makes no more calls that draw on EC2's request rates.
     #[must_use]
     pub fn is_wired(&self, profile: &Profile) -> bool {
         profile.slots.iter().all(|slot| {

@@ -1,11 +1,12 @@
-//! Whether a profile fits an instance type. Known before the first interface is made, so nothing has to be undone.
+//! Whether an instance type has room for a profile. This is checked before the first interface is
+//! created.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::profile::{Ipv6, Profile};
 
-/// What DescribeInstanceTypes says of a type's network (`NetworkInfo`).
+/// The network limits of an instance type (DescribeInstanceTypes, `NetworkInfo`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct InstanceTypeLimits {
     /// As `m5.4xlarge`.
@@ -30,7 +31,7 @@ pub struct NetworkCard {
 }
 
 impl InstanceTypeLimits {
-    /// Checks that every slot of `profile` has room, beside the primary interface.
+    /// Checks that there is room for every slot of `profile` and the primary interface.
     ///
     /// # Errors
     /// [`Error::InstanceTypeTooSmall`] that names the field and both numbers.
@@ -142,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_fits() {
+    fn profile_within_the_limits_is_accepted() {
         check(|_| ()).unwrap();
         check(|p| p["slots"][0]["secondaryPrivateAddresses"] = json!(5)).unwrap();
     }
 
     #[test]
-    fn what_does_not_fit_names_the_field() {
+    fn profile_beyond_a_limit_names_the_field() {
         let add = |p: &mut Value, index: u32, card: u32| {
             let mut slot = p["slots"][0].clone();
             slot["network"] = json!(format!("n{card}{index}"));

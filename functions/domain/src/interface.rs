@@ -1,4 +1,4 @@
-//! Whether an interface is as its slot says: invariant I1 as a pure function.
+//! An interface, and whether it is as its slot says (invariant I1).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,14 +53,14 @@ pub struct Attachment {
     pub network_card: u32,
     /// `attaching`, `attached`, `detaching`, `detached`.
     pub status: String,
-    /// Whether it goes when the instance goes.
+    /// Whether EC2 deletes it with the instance.
     pub delete_on_termination: bool,
 }
 
 impl Interface {
     /// Whether Hookline created it for this instance and network.
     #[must_use]
-    pub fn is_for(&self, instance: &InstanceId, network: &str) -> bool {
+    pub fn is_created_for(&self, instance: &InstanceId, network: &str) -> bool {
         self.tags.get(own::INSTANCE_ID).map(String::as_str) == Some(instance.as_str())
             && self.tags.get(own::NETWORK).map(String::as_str) == Some(network)
     }
@@ -73,7 +73,7 @@ impl Interface {
         })
     }
 
-    /// As the execution's output shows it.
+    /// The interface as the execution's output shows it.
     #[must_use]
     pub fn wired_for(&self, slot: &Slot) -> WiredInterface {
         WiredInterface {
@@ -89,14 +89,15 @@ impl Interface {
 
     /// Whether it is attached, or being attached, to `instance`.
     #[must_use]
-    pub fn is_on(&self, instance: &InstanceId) -> bool {
+    pub fn is_attached_to(&self, instance: &InstanceId) -> bool {
         self.attachment.as_ref().is_some_and(|attachment| {
             attachment.instance_id.as_ref() == Some(instance)
                 && matches!(attachment.status.as_str(), "attaching" | "attached")
         })
     }
 
-    /// Everything in which the interface is not (yet) what `slot` of `profile` asks for on `instance` in `zone`.
+    /// Every difference between the interface and what `slot` of `profile` asks for on `instance`
+    /// in `zone`, in words.
     #[must_use]
     pub fn differences(
         &self,
@@ -254,12 +255,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_has_no_differences() {
+    fn right_interface_has_no_differences() {
         assert_eq!(differences(|_| ()), Vec::<String>::new());
     }
 
     #[test]
-    fn every_part_of_i1_is_looked_at() {
+    fn each_wrong_attribute_is_a_difference() {
         type Change = fn(&mut Interface);
         fn on(interface: &mut Interface) -> &mut Attachment {
             interface.attachment.as_mut().unwrap()
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excluded_address_is_a_difference() {
+    fn excluded_address_is_a_difference() {
         let (mut profile, interface, instance) = right();
         profile.slots[0].excluded_ranges = vec!["10.0.1.0/24".parse().unwrap()];
         let found = interface.differences(

@@ -1,23 +1,23 @@
-//! How schemars writes what a field of a profile may hold: forms of texts, tags, words. The schemas themselves are in
-//! [`crate::profile::schema`].
+//! How schemars writes the constraints of a profile's fields: patterns, tags, enumerations. The
+//! schemas themselves are in [`crate::profile::schema`].
 
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::quotas::{LONGEST_TAG_KEY, LONGEST_TAG_VALUE, MOST_TAGS, OWN_TAGS};
+use crate::quotas::{MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH, MAX_TAGS, OWN_TAGS};
 use crate::tags::own;
 
-/// The form of a text without control characters (Unicode's category Cc, as `char::is_control`). JSON Schema takes
-/// ECMA-262's regular expressions, in Unicode mode.
+/// The pattern of a text without control characters (Unicode's category Cc, as `char::is_control`).
+/// JSON Schema takes ECMA-262's regular expressions, in Unicode mode.
 pub(crate) const PRINTABLE: &str = r"^\P{Cc}*$";
 
-/// What the keys of tags must be, for [`crate::profile::validation`]'s rules.
+/// The schema of a tag key, by the rules of [`crate::profile::validation`].
 fn tag_keys() -> Schema {
     let reserved = [any_case("aws:"), any_case(own::PREFIX)].join("|");
     json_schema!({
         "type": "string",
         "minLength": 1,
-        "maxLength": LONGEST_TAG_KEY,
+        "maxLength": MAX_TAG_KEY_LENGTH,
         "not": {"anyOf": [
             {"pattern": format!("^({reserved})")},
             {"const": own::NO_MANAGE},
@@ -25,7 +25,7 @@ fn tag_keys() -> Schema {
     })
 }
 
-/// A regular expression for a text in upper or lower case: JSON Schema has no flag for that.
+/// A regular expression that matches a text in any case. JSON Schema has no flag for that.
 fn any_case(text: &str) -> String {
     text.chars()
         .map(|c| match (c.to_ascii_uppercase(), c.to_ascii_lowercase()) {
@@ -35,29 +35,31 @@ fn any_case(text: &str) -> String {
         .collect()
 }
 
-/// Tags of one kind of resource. A value is a template; what it renders to is checked when it is rendered.
+/// The tags of one kind of resource. A value is a template; its result is checked when it is
+/// rendered.
 pub(crate) fn templates(schema: &mut Schema) {
-    schema.insert("maxProperties".to_owned(), json!(MOST_TAGS));
+    schema.insert("maxProperties".to_owned(), json!(MAX_TAGS));
     schema.insert("propertyNames".to_owned(), tag_keys().into());
 }
 
-/// The tags of an interface, beside which there are Hookline's own.
+/// The tags of an interface. Hookline adds its own to them.
 pub(crate) fn interface_tags(schema: &mut Schema) {
-    schema.insert("maxProperties".to_owned(), json!(MOST_TAGS - OWN_TAGS));
+    schema.insert("maxProperties".to_owned(), json!(MAX_TAGS - OWN_TAGS));
     schema.insert("propertyNames".to_owned(), tag_keys().into());
     schema.insert(
         "additionalProperties".to_owned(),
-        json!({"type": "string", "maxLength": LONGEST_TAG_VALUE, "pattern": PRINTABLE}),
+        json!({"type": "string", "maxLength": MAX_TAG_VALUE_LENGTH, "pattern": PRINTABLE}),
     );
 }
 
-/// A set that may be written with repeats.
+/// A set whose items may be repeated in the profile.
 pub(crate) fn repeats_allowed(schema: &mut Schema) {
     schema.remove("uniqueItems");
 }
 
-/// An object with exactly one of several properties, where schemars writes one object for each. It means the same;
-/// but of a wrong property a validator then says what is wrong, and not that none of the objects fits.
+/// One object with exactly one of several properties, where schemars writes one object for each
+/// property. Both mean the same. With one object, a validator reports what is wrong with a
+/// property; with several, it only reports that none of them matches.
 pub(crate) fn one_property(schema: &mut Schema) {
     let Some(Value::Array(variants)) = schema.remove("oneOf") else {
         return;
@@ -87,9 +89,9 @@ pub(crate) fn one_property(schema: &mut Schema) {
     }
 }
 
-/// One of several words, where schemars writes one schema for each, for the sake of their descriptions. These become
-/// part of the one description.
-pub(crate) fn words(schema: &mut Schema) {
+/// An enumeration of texts, where schemars writes one schema for each text to keep its description.
+/// Here the descriptions become part of the description of the enumeration.
+pub(crate) fn string_enum(schema: &mut Schema) {
     let Some(Value::Array(variants)) = schema.remove("oneOf") else {
         return;
     };

@@ -1,5 +1,5 @@
-//! What Hookline decides, as pure functions: no SDK, no clock, no I/O. What is decided here is tested without an AWS, real or
-//! fake.
+//! What Hookline decides, as pure functions: no SDK, no clock, no I/O. Unit tests need no AWS,
+//! neither real nor fake.
 
 pub mod addresses;
 pub mod admission;
@@ -16,11 +16,13 @@ pub mod instance_type;
 pub mod interface;
 mod json_schema;
 pub mod lifecycle;
+pub mod naming;
 pub mod parse;
 pub mod profile;
 pub mod quotas;
 pub mod reconcile;
 pub mod tags;
 pub mod time;
+pub mod wiring;
 
 pub use error::{Error, Result};

@@ -1,23 +1,24 @@
-//! What an instance's lifecycle state says of its launch.
+//! What the lifecycle state of an instance says about its launch.
 //!
-//! States: Amazon EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling instance lifecycle"; those that begin with `Warmed:`:
-//! "Lifecycle state transitions for instances in a warm pool".
+//! States: Amazon EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling instance lifecycle"; those
+//! that begin with `Warmed:`: "Lifecycle state transitions for instances in a warm pool".
 
 use crate::execution::{CompletionOutcome, LifecycleActionResult};
 
-/// What became of a launch, where Auto Scaling knows of no active lifecycle action of it.
+/// How a launch ended, if Auto Scaling has no active lifecycle action for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterNoActiveAction {
     /// The action had ended before.
     Ended(CompletionOutcome),
-    /// CONTINUE came too late: the instance is on its way out.
+    /// CONTINUE came too late: the instance is terminating or detaching.
     TooLate,
-    /// ABANDON may be too late, or may have been accepted a moment ago and not show yet; another hook may also hold the launch.
+    /// Not known yet: ABANDON may be too late, or Auto Scaling may not show yet that it accepted
+    /// it. Another hook may also hold the launch.
     LookAgain,
 }
 
 impl AfterNoActiveAction {
-    /// Judges by the instance's lifecycle state; `None` is an instance that Auto Scaling does not know.
+    /// Decides by the instance's lifecycle state; `None` means that Auto Scaling does not know it.
     #[must_use]
     pub fn of(result: LifecycleActionResult, lifecycle_state: Option<&str>) -> Self {
         match (result, is_over(lifecycle_state)) {
@@ -35,7 +36,8 @@ impl AfterNoActiveAction {
     }
 }
 
-/// Whether an instance in this lifecycle state is on its way out of its group, or of the group's warm pool.
+/// Whether an instance in this lifecycle state leaves its group, or the group's warm pool, or has
+/// left it.
 fn is_over(lifecycle_state: Option<&str>) -> bool {
     lifecycle_state.is_none_or(|state| {
         let state = state.strip_prefix("Warmed:").unwrap_or(state);
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instance_on_its_way_out_is_over() {
+    fn terminating_or_detaching_instance_is_over() {
         for state in [
             "Terminating",
             "Terminating:Wait",
@@ -78,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn late_completion_is_judged_by_what_the_launch_came_to() {
+    fn late_completion_is_decided_by_the_lifecycle_state() {
         use AfterNoActiveAction::{Ended, LookAgain, TooLate};
         use CompletionOutcome::{AlreadyCompleted, AlreadyContinued};
         use LifecycleActionResult::{Abandon, Continue};

@@ -1,4 +1,4 @@
-//! JSON to types, with errors that say which field.
+//! Reads JSON into types, with errors that name the field.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,7 +19,7 @@ pub fn from_value<T: DeserializeOwned>(input: Input, root: &str, value: Value) -
     })
 }
 
-/// What to do about bad input, by where it comes from.
+/// What to do about invalid input, by its origin.
 fn remedy(input: Input) -> &'static str {
     match input {
         Input::Event => {
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_the_field_is_named() {
+    fn error_names_the_path_of_the_field() {
         let error =
             from_value::<Outer>(Input::Profile, "profile", json!({"inner": [1, "x"]})).unwrap_err();
         let text = error.to_string();
@@ -54,13 +54,13 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_object_is_named_by_its_root() {
+    fn value_that_is_no_object_is_named_by_its_root() {
         let error = from_value::<Outer>(Input::Event, "event", json!(7)).unwrap_err();
         assert!(error.to_string().starts_with("event: "), "{error}");
     }
 
     #[test]
-    fn what_was_found_is_not_quoted_at_length() {
+    fn long_value_is_not_quoted_in_full() {
         let error =
             from_value::<Outer>(Input::Event, "event", json!({"inner": "x".repeat(1 << 20)}))
                 .unwrap_err();

@@ -1,24 +1,26 @@
-//! The quotas of EC2 and Auto Scaling that a profile or an event can break, and the limits that Hookline sets itself.
+//! The quotas of EC2 and Auto Scaling that a profile or an event can exceed, and Hookline's own
+//! limits.
 
-/// More than any instance type has.
-pub const MOST_SLOTS: usize = 128;
-/// EC2's limit: security groups per interface (VPC quotas; 5 by default, 16 at most).
-pub const MOST_SECURITY_GROUPS: usize = 16;
-/// EC2's limit of tags on a resource.
-pub const MOST_TAGS: usize = 50;
-/// EC2's limit of a tag's key, in characters.
-pub const LONGEST_TAG_KEY: usize = 128;
-/// EC2's limit of a tag's value, in characters.
-pub const LONGEST_TAG_VALUE: usize = 256;
-/// EC2's limit of a description, in characters.
-pub const LONGEST_DESCRIPTION: usize = 255;
-/// Auto Scaling's limit of names, in characters.
-pub const LONGEST_NAME: usize = 255;
-/// What Hookline itself puts on an interface (see [`super::ownership`]), with room for more.
+/// More slots than any instance type has room for.
+pub const MAX_SLOTS: usize = 128;
+/// Security groups of an interface (Amazon VPC quotas: 5 by default, 16 at most).
+pub const MAX_SECURITY_GROUPS: usize = 16;
+/// Tags of a resource (EC2 User Guide, "Tag restrictions").
+pub const MAX_TAGS: usize = 50;
+/// Characters of a tag's key (the same).
+pub const MAX_TAG_KEY_LENGTH: usize = 128;
+/// Characters of a tag's value (the same).
+pub const MAX_TAG_VALUE_LENGTH: usize = 256;
+/// Characters of an interface's description (EC2 API Reference, CreateNetworkInterface).
+pub const MAX_DESCRIPTION_LENGTH: usize = 255;
+/// Characters of a name in Auto Scaling, as of a group or a hook.
+pub const MAX_NAME_LENGTH: usize = 255;
+/// Tags that are kept for Hookline's own on an interface (see [`crate::tags::own`]), with room for
+/// more.
 pub const OWN_TAGS: usize = 10;
-/// More secondaries, prefixes or subnets than this is a mistake in any profile.
-pub const MOST_COUNT: u32 = 255;
-/// See [`MOST_COUNT`].
-pub const MOST_SUBNETS: usize = 200;
-/// The longest name that Hookline itself gives a meaning, in characters: of a profile, of a network.
-pub const LONGEST_LABEL: usize = 64;
+/// Secondary addresses, prefixes or device indexes of a slot: more is a mistake in any profile.
+pub const MAX_COUNT: u32 = 255;
+/// Subnets of a slot: more is a mistake in any profile.
+pub const MAX_SUBNETS: usize = 200;
+/// Characters of a name that only Hookline uses: of a profile, of a network.
+pub const MAX_LABEL_LENGTH: usize = 64;

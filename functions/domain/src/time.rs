@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-/// Seconds since the epoch as RFC 3339 in UTC, as events have it; empty for a time beyond the year 9999.
+/// Seconds since the epoch as RFC 3339 in UTC, as events have it; empty for a time beyond the year
+/// 9999.
 #[must_use]
 pub fn rfc3339(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| String::new(), |time| time.to_string())
@@ -34,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_cannot_be_is_no_panic() {
+    fn time_out_of_range_does_not_panic() {
         for seconds in [i64::MIN, -1, 0, i64::MAX] {
             let _ = rfc3339(seconds);
         }

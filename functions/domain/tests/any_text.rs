@@ -1,7 +1,7 @@
-//! Whatever text comes from outside as an event, a profile or a payload, it is read or refused by a typed error that is of
-//! readable length. Nothing panics, and what was read is read again the same.
+//! Any text that comes as an event, a profile or a payload is read, or refused with a typed error
+//! of readable length. Nothing panics, and a second reading gives the same.
 
-// Tests say what must be by failing; that is what these are for.
+// Tests may panic.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
@@ -19,13 +19,14 @@ use proptest::prelude::*;
 use proptest::string::string_regex;
 use serde_json::{Value, json};
 
-/// As many as asked for by PROPTEST_CASES, for a long run; else some.
+/// The number of cases: PROPTEST_CASES, for a long run, otherwise 1,000.
 fn cases() -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(1_000)
 }
 
-/// Any text, any that is made of what JSON is made of, and a document with some of it overwritten, cut or doubled.
+/// Any text, a text of JSON's characters, or a document with a part overwritten, inserted or cut
+/// off.
 fn text(document: Value) -> impl Strategy<Value = String> {
     let document = document.to_string();
     let piece = prop_oneof![
@@ -60,7 +61,7 @@ fn text(document: Value) -> impl Strategy<Value = String> {
     ]
 }
 
-/// Puts `piece` into the document: in the place of what is there, in front of it, or with all behind it cut off.
+/// Puts `piece` into the document: over a part of it, between two parts, or before a cut.
 fn change(
     document: &str,
     from: &prop::sample::Index,
@@ -72,7 +73,7 @@ fn change(
     let (a, b) = (*from.get(&places), *to.get(&places));
     let (start, end) = (a.min(b), a.max(b));
     match how {
-        // Short ones: most of the document stays as it was.
+        // Short parts, so that most of the document stays valid.
         0 => {
             let end = end.min(start + 12);
             let end = (end..=document.len())
@@ -140,7 +141,7 @@ fn profile() -> Value {
     })
 }
 
-/// What the states before have put into the payload.
+/// The results of earlier states.
 fn payload() -> Value {
     json!({
         "node": {
@@ -272,13 +273,13 @@ fn some_template() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => prop::collection::vec(part, 0..24).prop_map(|parts| parts.concat()),
         2 => any::<String>(),
-        // Nested deep: a reader that calls itself must stop before its stack ends.
+        // Deeply nested: a recursive parser must not overflow its stack.
         1 => (prop::sample::select(vec!["(", "[", "not ", "-", "{% if 1 %}", "{'a':"]), 0..2_000_usize)
             .prop_map(|(part, times)| format!("{{{{ {} 1 }}}}", part.repeat(times))),
     ]
 }
 
-/// An error is one of those with a name, and of a length that can be read.
+/// An error has a known name and a readable length.
 fn readable(error: &Error) -> Result<(), TestCaseError> {
     prop_assert!(
         Error::TYPES.contains(&error.error_type()),
@@ -361,9 +362,9 @@ proptest! {
     }
 }
 
-/// The documents that are changed above are right as they are: otherwise all would only be refused.
+/// The unchanged documents are valid. Otherwise the tests above would only see refusals.
 #[test]
-fn the_unchanged_documents_are_read() {
+fn unchanged_documents_are_read() {
     Event::read(event()).unwrap();
     Profile::read(profile()).unwrap();
     let payload = payload();

@@ -1,6 +1,6 @@
-//! The domain stays what it is: it depends on no SDK, runtime or executor, and none of its files need one another in a circle.
+//! The domain depends on no SDK, runtime or executor, and its files have no circular dependencies.
 
-// Tests say what must be by failing.
+// Tests may panic.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,7 +110,7 @@ fn used(text: &str) -> Vec<(bool, Vec<String>)> {
     paths
 }
 
-/// Which file needs which others.
+/// The files that each file needs.
 fn needs() -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
     let modules = modules();
     let texts: BTreeMap<_, _> = modules
@@ -130,7 +130,7 @@ fn needs() -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
                 true => module[..module.len().saturating_sub(1)].to_vec(),
                 false => Vec::new(),
             };
-            // As far as there are modules; then through a re-export, if the item comes by one.
+            // Follow modules as far as they go, then a re-export of the item if there is one.
             for part in path {
                 let mut deeper = at.clone();
                 deeper.push(part.clone());
@@ -153,10 +153,11 @@ fn needs() -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
 }
 
 #[test]
-fn no_files_need_one_another_in_a_circle() {
+fn domain_files_have_no_circular_dependencies() {
     let mut needs = needs();
     assert!(needs.len() > 30, "{} files", needs.len());
-    // Takes away the files that need none of those left, until none is left or all that are left are in, or lead into, a circle.
+    // Remove the files that need none of the remaining ones, until nothing changes. Those that
+    // remain are part of a circle, or need one.
     loop {
         let left: BTreeSet<_> = needs.keys().cloned().collect();
         let before = needs.len();

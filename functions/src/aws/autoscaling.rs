@@ -1,4 +1,4 @@
-//! The lifecycle action: complete it, and see what became of it.
+//! The lifecycle action of a launch, and the lifecycle state of an instance.
 
 use super::Aws;
 use super::classify::{classify, code, message};
@@ -7,17 +7,18 @@ use hookline_domain::event::LifecycleAction;
 use hookline_domain::execution::LifecycleActionResult;
 use hookline_domain::ids::InstanceId;
 
-/// What came of a completion.
+/// The response to a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Completed {
+pub enum CompleteResponse {
     /// It was accepted.
     Accepted,
-    /// The lifecycle action is over: completed before, timed out, or the instance, hook or group is gone.
+    /// The lifecycle action has ended: it was completed or timed out, or the instance, hook or
+    /// group is gone.
     NoActiveAction,
 }
 
-/// Whether Auto Scaling's words say that the lifecycle action is over. Deleting a hook completes its actions, and
-/// deleting a group ends its instances.
+/// Whether an error message says that the lifecycle action has ended. Deleting a hook completes its
+/// actions, and deleting a group terminates its instances.
 fn is_over(words: &str) -> bool {
     [
         "No active Lifecycle Action",
@@ -29,15 +30,16 @@ fn is_over(words: &str) -> bool {
 }
 
 impl Aws {
-    /// Completes the lifecycle action by its token, or by its instance where there is none (CompleteLifecycleAction).
+    /// Completes the lifecycle action by its token, or by its instance if there is no token
+    /// (CompleteLifecycleAction).
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn complete_lifecycle_action(
         &self,
         action: &LifecycleAction,
         result: LifecycleActionResult,
-    ) -> Result<Completed> {
+    ) -> Result<CompleteResponse> {
         let answer = self
             .autoscaling
             .complete_lifecycle_action()
@@ -49,20 +51,21 @@ impl Aws {
             .send()
             .await;
         match answer {
-            Ok(_) => Ok(Completed::Accepted),
+            Ok(_) => Ok(CompleteResponse::Accepted),
             Err(error) if code(&error) == Some("ValidationError") && is_over(message(&error)) => {
-                Ok(Completed::NoActiveAction)
+                Ok(CompleteResponse::NoActiveAction)
             }
             Err(error) => Err(classify("CompleteLifecycleAction", &error)),
         }
     }
 
-    /// Gives the lifecycle action of an instance its whole heartbeat timeout again, and tells by that whether there is
-    /// one at this hook (RecordLifecycleActionHeartbeat): no call only looks.
+    /// Restarts the heartbeat timeout of an instance's lifecycle action
+    /// (RecordLifecycleActionHeartbeat). Returns whether there is one at this hook: no API only
+    /// reads that.
     ///
     /// # Errors
-    /// What every call can fail with.
-    pub async fn extend_hook(
+    /// Those of every call.
+    pub async fn record_heartbeat(
         &self,
         group: &str,
         hook: &str,
@@ -85,11 +88,11 @@ impl Aws {
         }
     }
 
-    /// The instance's lifecycle state, as `Pending:Wait` or `InService` (DescribeAutoScalingInstances);
-    /// `None` when no group has it any more.
+    /// The instance's lifecycle state, as `Pending:Wait` or `InService`
+    /// (DescribeAutoScalingInstances); `None` if no group has it.
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn lifecycle_state(&self, instance: &InstanceId) -> Result<Option<String>> {
         let answer = self
             .autoscaling

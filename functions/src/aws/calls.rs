@@ -1,5 +1,5 @@
-//! Counts the calls that go out, and those that AWS throttled: what a launch costs of the account's rate limits is in the
-//! logs and the metrics.
+//! Counts the calls and those that AWS throttled, for the logs and the metrics. They show how much
+//! of the account's request rates a launch uses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::classify::is_throttling;
 
-/// The counts of one process: attempts, as the SDK's own retries are calls like any other.
+/// The counts of one process. They count attempts: the SDK's retries are calls too.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Calls(Arc<Counts>);
 
@@ -59,7 +59,7 @@ impl Intercept for Calls {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response();
-        // The operation's own error type is erased here; the answer is not.
+        // The operation's error type is erased here, so the code is read from the response.
         let code = match response.status().is_success() {
             true => None,
             false => response.body().bytes().and_then(error_code),
@@ -71,8 +71,8 @@ impl Intercept for Calls {
     }
 }
 
-/// The error code in an answer of the query protocols (`<Code>`), or of JSON 1.0 and 1.1 (`__type`, which may have a
-/// namespace).
+/// The error code in an answer of the query protocols (`<Code>`), or of JSON 1.0 and 1.1 (`__type`,
+/// which may have a namespace).
 fn error_code(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     if let Some((_, rest)) = text.split_once("<Code>") {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_code_of_an_answer() {
+    fn error_code_is_read_from_the_response() {
         for (body, code) in [
             (
                 "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>m</Message></Error></Errors></Response>",

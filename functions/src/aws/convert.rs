@@ -1,4 +1,5 @@
-//! SDK types to the domain's. What EC2 leaves out that it always gives makes the item `None`, and so not there.
+//! SDK types to domain types. If EC2 omits a field that it always sends, the item is `None`, and so
+//! skipped.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -32,18 +33,19 @@ fn tag_map(tags: &[types::Tag]) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn some(text: Option<&str>) -> Option<String> {
+fn non_empty(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// EC2 counts in signed numbers that are never negative.
+/// EC2's counts are signed but never negative.
 fn unsigned(number: Option<i32>) -> u32 {
     number
         .and_then(|number| u32::try_from(number).ok())
         .unwrap_or(0)
 }
 
-/// The volumes that are shown to go with an instance; and whether its root volume is still to come.
+/// The volumes that EC2 deletes with an instance, and whether EC2 does not show its root volume
+/// yet.
 fn volumes(instance: &types::Instance) -> (Vec<VolumeId>, bool) {
     let root = instance.root_device_name();
     let on_ebs = instance
@@ -84,12 +86,12 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
         availability_zone: instance.placement()?.availability_zone()?.to_owned(),
         state: instance.state()?.name()?.as_str().to_owned(),
         launched_at: instance.launch_time()?.secs(),
-        private_ip: some(instance.private_ip_address()),
-        ipv6_address: some(instance.ipv6_address()).or_else(|| {
+        private_ip: non_empty(instance.private_ip_address()),
+        ipv6_address: non_empty(instance.ipv6_address()).or_else(|| {
             let (_, primary) = interfaces.first()?;
-            some(primary.ipv6_addresses().first()?.ipv6_address())
+            non_empty(primary.ipv6_addresses().first()?.ipv6_address())
         }),
-        private_dns_name: some(instance.private_dns_name()),
+        private_dns_name: non_empty(instance.private_dns_name()),
         lifecycle: instance
             .instance_lifecycle()
             .map_or(ON_DEMAND, |lifecycle| lifecycle.as_str())

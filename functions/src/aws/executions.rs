@@ -1,4 +1,5 @@
-//! Executions of the state machine: which run and for which instance, how one ended, and the start of one.
+//! Executions of the state machine: which are running and for which instance, how one ended, and
+//! StartExecution.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,17 +15,17 @@ use hookline_domain::error::{Error, Result};
 use hookline_domain::execution::names::{StateMachine, instance_of_input, instance_of_name};
 use hookline_domain::ids::InstanceId;
 
-/// DescribeExecution calls at once.
+/// The most DescribeExecution calls at once.
 const AT_ONCE: usize = 20;
 
-/// The instances of running executions, remembered between the invocations of one process: an execution's input
-/// never changes, and a list of executions does not tell it.
+/// The instances of running executions, kept between the invocations of one process. The input of
+/// an execution never changes, and ListExecutions does not return it.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     instances: Mutex<BTreeMap<String, Option<InstanceId>>>,
 }
 
-/// An execution, as DescribeExecution tells of it.
+/// An execution, as DescribeExecution returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
     /// `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`, …
@@ -36,7 +37,7 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// Whether it runs, or will once it is redriven.
+    /// Whether it is running, or will be once it is redriven.
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self.status.as_str(), "RUNNING" | "PENDING_REDRIVE")
@@ -44,12 +45,13 @@ impl Execution {
 }
 
 impl Aws {
-    /// The instances that a running execution is for (ListExecutions, and DescribeExecution for each that was not
-    /// seen before). `except` is an execution that counts as ended whatever the list says: it lags a little.
+    /// The instances of running executions (ListExecutions, and DescribeExecution for each new
+    /// one). `except` is an execution that counts as ended even if it is listed: the list lags a
+    /// little.
     ///
     /// # Errors
-    /// What every call can fail with. What was learnt until then is remembered.
-    pub async fn instances_in_work(
+    /// Those of every call. The instances that are known by then are kept.
+    pub async fn instances_in_progress(
         &self,
         machine: &StateMachine,
         except: Option<&str>,
@@ -93,7 +95,7 @@ impl Aws {
             .collect())
     }
 
-    /// Looks the inputs of executions up, some at once, until the deadline.
+    /// Looks the inputs of executions up, several at once, until the deadline.
     async fn learn(
         &self,
         known: &mut BTreeMap<String, Option<InstanceId>>,
@@ -127,16 +129,17 @@ impl Aws {
             Some(error) => Err(error),
             None if unknown.is_empty() => Ok(()),
             None => Err(unavailable(format!(
-                "the time was over before {} running executions were looked at; the next round goes on from here",
+                "{} running executions were not looked up in time; the next round continues",
                 unknown.len()
             ))),
         }
     }
 
-    /// An execution by its ARN (DescribeExecution); `None` when there is none, or it ended more than 90 days ago.
+    /// An execution by its ARN (DescribeExecution); `None` if there is none, or it ended more than
+    /// 90 days ago.
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn execution(&self, arn: &str) -> Result<Option<Execution>> {
         match self
             .sfn
@@ -155,11 +158,12 @@ impl Aws {
         }
     }
 
-    /// Starts an execution by this name (StartExecution); `false` when there has been one by it, with another input or
-    /// ended. One that runs with the same input is the same: a response that was lost does no harm.
+    /// Starts an execution with this name (StartExecution). Returns `false` if there has been one
+    /// with the same name that has ended or has another input. If one is running with the same
+    /// input, StartExecution succeeds again, so a lost response does no harm.
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn start_execution(
         &self,
         machine: &StateMachine,

@@ -1,8 +1,11 @@
-//! What reconcile and `adopt` look at: who is in which group, what EC2 knows of them, and every interface of Hookline's.
+//! What reconcile and `adopt` observe: the members of groups, and every interface of Hookline's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{Filter, Tag};
+use aws_sdk_ec2::types::Tag;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::classify::{classify, code};
 use super::{Aws, convert};
@@ -10,34 +13,29 @@ use hookline_domain::error::Result;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
-use hookline_domain::reconcile::orphans::UNOWNED_SINCE;
-use hookline_domain::reconcile::{Facts, Member};
+use hookline_domain::reconcile::orphans::ORPHANED_SINCE;
+use hookline_domain::reconcile::{Groups, LaunchFacts, Member};
 use hookline_domain::tags::own;
 
-/// DescribeAutoScalingGroups takes so many names.
-const NAMES: usize = 50;
-/// A filter takes so many values.
-const VALUES: usize = 200;
-/// CreateTags and DeleteTags take 1,000 resources; AWS advises less.
-const RESOURCES: usize = 200;
+/// The most names that one DescribeAutoScalingGroups takes.
+const MAX_GROUP_NAMES: usize = 50;
+/// The most resources in one call. CreateTags and DeleteTags take 1,000; AWS advises fewer.
+const MAX_RESOURCES: usize = 200;
 
 impl Aws {
-    /// The instances in a lifecycle state, as `Pending:Wait`, of the groups by these names or, without names, of all
+    /// The instances in a lifecycle state, as `Pending:Wait`, of these groups
     /// (DescribeAutoScalingGroups).
     ///
     /// # Errors
-    /// What every call can fail with.
-    pub async fn members(
-        &self,
-        groups: Option<&BTreeSet<String>>,
-        lifecycle_state: &str,
-    ) -> Result<Vec<Member>> {
+    /// Those of every call.
+    pub async fn members(&self, groups: Groups, lifecycle_state: &str) -> Result<Vec<Member>> {
         let batches: Vec<Option<Vec<String>>> = match groups {
-            None => vec![None],
-            Some(names) => {
-                let names: Vec<String> = names.iter().cloned().collect();
+            Groups::None => Vec::new(),
+            Groups::All => vec![None],
+            Groups::Named(names) => {
+                let names: Vec<String> = names.into_iter().collect();
                 names
-                    .chunks(NAMES)
+                    .chunks(MAX_GROUP_NAMES)
                     .map(|names| Some(names.to_vec()))
                     .collect()
             }
@@ -60,70 +58,33 @@ impl Aws {
         Ok(members)
     }
 
-    /// Those of the instances that EC2 knows (DescribeInstances).
+    /// The launch time and tags of those instances that EC2 knows (DescribeInstances).
     ///
     /// # Errors
-    /// What every call can fail with.
-    pub async fn known(&self, ids: &[&InstanceId]) -> Result<BTreeMap<InstanceId, Instance>> {
-        let mut known = BTreeMap::new();
-        for ids in ids.chunks(VALUES) {
-            // By a filter: asked by id, EC2 refuses the whole call for one that it does not know.
-            let filter = Filter::builder()
-                .name("instance-id")
-                .set_values(Some(ids.iter().map(ToString::to_string).collect()))
-                .build();
-            let mut pages = self
-                .ec2
-                .describe_instances()
-                .filters(filter)
-                .max_results(1000)
-                .into_paginator()
-                .send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| classify("DescribeInstances", &error))?;
-                known.extend(
-                    page.reservations()
-                        .iter()
-                        .flat_map(|reservation| reservation.instances())
-                        .filter_map(convert::instance)
-                        .map(|instance| (instance.id.clone(), instance)),
-                );
-            }
-        }
-        Ok(known)
-    }
-
-    /// What EC2 says of those of the instances that it knows (DescribeInstances).
-    ///
-    /// # Errors
-    /// What every call can fail with.
-    pub async fn facts(&self, ids: &[&InstanceId]) -> Result<BTreeMap<InstanceId, Facts>> {
-        let facts = |instance: Instance| Facts {
+    /// Those of every call.
+    pub async fn facts(&self, ids: &[&InstanceId]) -> Result<BTreeMap<InstanceId, LaunchFacts>> {
+        let facts = |instance: Instance| LaunchFacts {
             launched_at: instance.launched_at,
             tags: instance.tags,
         };
-        let known = self.known(ids).await?;
+        let known = self.instances_by_id(ids).await?;
         Ok(known
             .into_iter()
             .map(|(id, instance)| (id, facts(instance)))
             .collect())
     }
 
-    /// Puts the tag on instances that are adopted now (CreateTags, one call for all; at most 200).
+    /// Puts [`own::ADOPTED_AT`] on instances whose executions are about to be started (CreateTags,
+    /// one call for all; at most 200).
     ///
     /// # Errors
-    /// What every call can fail with; EC2 refuses the whole call when one of them is gone meanwhile.
+    /// Those of every call. EC2 refuses the whole call if it does not know one of the instances.
     pub async fn mark_adopted(&self, ids: &[&InstanceId], now: i64) -> Result<()> {
         let answer = self
             .ec2
             .create_tags()
             .set_resources(Some(ids.iter().map(ToString::to_string).collect()))
-            .tags(
-                Tag::builder()
-                    .key(own::ADOPTED_AT)
-                    .value(now.to_string())
-                    .build(),
-            )
+            .tags(time_tag(own::ADOPTED_AT, now))
             .send()
             .await;
         answer
@@ -131,69 +92,80 @@ impl Aws {
             .map_err(|error| classify("CreateTags", &error))
     }
 
-    /// Every interface that carries Hookline's tag, whoever it was made for (DescribeNetworkInterfaces).
+    /// Every interface that has Hookline's tag, whichever instance it was created for
+    /// (DescribeNetworkInterfaces).
     ///
     /// # Errors
-    /// What every call can fail with.
-    pub async fn interfaces_made(&self) -> Result<Vec<Interface>> {
+    /// Those of every call.
+    pub async fn hookline_interfaces(&self) -> Result<Vec<Interface>> {
         self.interfaces("tag-key", vec![own::INSTANCE_ID.to_owned()])
             .await
     }
 
-    /// Puts the tag on interfaces that were seen without an owner (CreateTags, one call for many); gives those that have
-    /// it now. One that is gone meanwhile makes EC2 refuse its whole call: the next round tries the others again.
+    /// Puts [`ORPHANED_SINCE`] on interfaces (CreateTags, one call for many). Returns those that
+    /// have it now. If one interface of a call is gone, EC2 refuses the whole call: the next round
+    /// marks the others.
     ///
     /// # Errors
-    /// What every call can fail with.
-    pub async fn mark_unowned(
+    /// Those of every call.
+    pub async fn mark_orphaned(
         &self,
         ids: &[NetworkInterfaceId],
         now: i64,
     ) -> Result<Vec<NetworkInterfaceId>> {
         let mut done = Vec::new();
-        for ids in ids.chunks(RESOURCES) {
+        for ids in ids.chunks(MAX_RESOURCES) {
             let answer = self
                 .ec2
                 .create_tags()
                 .set_resources(Some(ids.iter().map(ToString::to_string).collect()))
-                .tags(
-                    Tag::builder()
-                        .key(UNOWNED_SINCE)
-                        .value(now.to_string())
-                        .build(),
-                )
+                .tags(time_tag(ORPHANED_SINCE, now))
                 .send()
                 .await;
-            match answer {
-                Ok(_) => done.extend_from_slice(ids),
-                Err(error) if code(&error) == Some("InvalidNetworkInterfaceID.NotFound") => {}
-                Err(error) => return Err(classify("CreateTags", &error)),
-            }
+            done.extend_from_slice(unless_gone("CreateTags", answer, ids)?);
         }
         Ok(done)
     }
 
-    /// Takes the tag off interfaces that are owned again (DeleteTags); gives those that have lost it.
+    /// Removes [`ORPHANED_SINCE`] from interfaces (DeleteTags). Returns those that no longer have
+    /// it.
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn unmark(&self, ids: &[NetworkInterfaceId]) -> Result<Vec<NetworkInterfaceId>> {
         let mut done = Vec::new();
-        for ids in ids.chunks(RESOURCES) {
+        for ids in ids.chunks(MAX_RESOURCES) {
             let answer = self
                 .ec2
                 .delete_tags()
                 .set_resources(Some(ids.iter().map(ToString::to_string).collect()))
-                // Without a value the tag goes whatever its value is.
-                .tags(Tag::builder().key(UNOWNED_SINCE).build())
+                // Without a value, DeleteTags removes the tag whatever its value is.
+                .tags(Tag::builder().key(ORPHANED_SINCE).build())
                 .send()
                 .await;
-            match answer {
-                Ok(_) => done.extend_from_slice(ids),
-                Err(error) if code(&error) == Some("InvalidNetworkInterfaceID.NotFound") => {}
-                Err(error) => return Err(classify("DeleteTags", &error)),
-            }
+            done.extend_from_slice(unless_gone("DeleteTags", answer, ids)?);
         }
         Ok(done)
+    }
+}
+
+/// A tag whose value is a time, in seconds since the epoch.
+fn time_tag(key: &str, seconds: i64) -> Tag {
+    Tag::builder().key(key).value(seconds.to_string()).build()
+}
+
+/// The interfaces that a call has served: all of them, or none if EC2 does not know one of them.
+fn unless_gone<'a, T, E>(
+    action: &'static str,
+    answer: Result<T, SdkError<E, HttpResponse>>,
+    ids: &'a [NetworkInterfaceId],
+) -> Result<&'a [NetworkInterfaceId]>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match answer {
+        Ok(_) => Ok(ids),
+        Err(error) if code(&error) == Some("InvalidNetworkInterfaceID.NotFound") => Ok(&[]),
+        Err(error) => Err(classify(action, &error)),
     }
 }

@@ -1,5 +1,6 @@
 //! Instances: one by its id, and the launches in flight of a selector.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,25 +17,26 @@ use hookline_domain::profile::{Selector, TagSelector};
 
 /// Auto Scaling's tag on each of its instances.
 const GROUP_TAG: &str = "tag:aws:autoscaling:groupName";
-/// EC2's limit of values in one filter (EC2 API Reference, "List and filter using the CLI and API").
+/// The most values of one filter (EC2 API Reference, "List and filter using the CLI and API").
 pub(super) const FILTER_VALUES: usize = 200;
 
-/// The last listing of a selector's instances, and when it was asked for.
+/// The last listing of a selector's instances, and when it was requested.
 pub(super) type Listing = Mutex<Option<(Instant, Selector, Arc<Vec<Instance>>)>>;
 
 impl Aws {
-    /// Looks the instance up, which must be pending or running.
+    /// Looks up the instance, which must be pending or running.
     ///
     /// # Errors
-    /// [`Error::InstanceNotFoundYet`], [`Error::InstanceGone`], and what every call can fail with.
+    /// [`Error::InstanceNotFoundYet`], [`Error::InstanceGone`], and those of every call.
     pub async fn live_instance(&self, id: &InstanceId) -> Result<Instance> {
-        self.instance(id).await?.must_live()
+        self.instance(id).await?.ensure_live()
     }
 
-    /// Looks the instance up (DescribeInstances), in whatever state it is: a terminated one is known for an hour.
+    /// Looks up the instance in any state (DescribeInstances). EC2 shows a terminated one for an
+    /// hour.
     ///
     /// # Errors
-    /// [`Error::InstanceNotFoundYet`], and what every call can fail with.
+    /// [`Error::InstanceNotFoundYet`], and those of every call.
     pub async fn instance(&self, id: &InstanceId) -> Result<Instance> {
         let answer = self
             .ec2
@@ -57,106 +59,45 @@ impl Aws {
             .ok_or_else(|| Error::InstanceNotFoundYet(id.clone()))
     }
 
-    /// The instances of these ids that EC2 knows, in whatever state (DescribeInstances, filtered: an id that it does not know
-    /// yet hides no other).
+    /// The instances by these ids that EC2 knows, in any state (DescribeInstances).
+    ///
+    /// It filters: if a call names its instances by id, EC2 refuses it for one id that it does not
+    /// know.
     ///
     /// # Errors
-    /// What every call can fail with.
-    pub async fn known_instances(&self, ids: &[InstanceId]) -> Result<Vec<Instance>> {
-        let mut instances = Vec::new();
+    /// Those of every call.
+    pub async fn instances_by_id(
+        &self,
+        ids: &[&InstanceId],
+    ) -> Result<BTreeMap<InstanceId, Instance>> {
+        let mut instances = BTreeMap::new();
         for ids in ids.chunks(FILTER_VALUES) {
             let ids = ids.iter().map(ToString::to_string).collect();
-            instances.extend(self.instances_by("instance-id", ids).await?);
+            let found = self
+                .describe_instances(vec![filter("instance-id", ids)])
+                .await?;
+            instances.extend(found.into_iter().map(|found| (found.id.clone(), found)));
         }
         Ok(instances)
     }
 
-    /// The instances that a call of RunInstances with this ClientToken launched, as far as EC2 shows them yet
-    /// (DescribeInstances).
+    /// The instances that a RunInstances call with this ClientToken launched, as far as EC2 shows
+    /// them yet (DescribeInstances).
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn instances_of_token(&self, client_token: &str) -> Result<Vec<Instance>> {
         let token = vec![client_token.to_owned()];
-        self.instances_by("client-token", token).await
+        self.describe_instances(vec![filter("client-token", token)])
+            .await
     }
 
-    async fn instances_by(&self, filter: &str, values: Vec<String>) -> Result<Vec<Instance>> {
-        let mut instances = Vec::new();
-        let filter = Filter::builder()
-            .name(filter)
-            .set_values(Some(values))
-            .build();
-        let answer = self
-            .ec2
-            .describe_instances()
-            .filters(filter)
-            .max_results(1000);
-        let mut pages = answer.into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| classify("DescribeInstances", &error))?;
-            let found = page.reservations().iter();
-            instances.extend(
-                found
-                    .flat_map(|reservation| reservation.instances())
-                    .filter_map(convert::instance),
-            );
-        }
-        Ok(instances)
-    }
-
-    /// What [`instances_of`](Self::instances_of) last told this process of `selector`, if that is not longer ago than
-    /// `within` and `instance` is among them.
-    pub async fn instances_seen(
-        &self,
-        selector: &Selector,
-        within: Duration,
-        instance: &InstanceId,
-    ) -> Option<Arc<Vec<Instance>>> {
-        let listing = self.listing.lock().await;
-        let (at, of, instances) = listing.as_ref()?;
-        let is_told = at.elapsed() <= within
-            && of == selector
-            && instances.iter().any(|listed| listed.id == *instance);
-        is_told.then(|| Arc::clone(instances))
-    }
-
-    /// The pending and running instances that `selector` covers (DescribeInstances, in pages of 1,000).
-    ///
-    /// # Errors
-    /// What every call can fail with.
-    pub async fn instances_of(&self, selector: &Selector) -> Result<Arc<Vec<Instance>>> {
-        let at = Instant::now();
-        let instances = Arc::new(self.list_instances_of(selector).await?);
-        *self.listing.lock().await = Some((at, selector.clone(), Arc::clone(&instances)));
-        Ok(instances)
-    }
-
-    async fn list_instances_of(&self, selector: &Selector) -> Result<Vec<Instance>> {
-        let filter = |name: &str, values: Vec<String>| {
-            Filter::builder()
-                .name(name)
-                .set_values(Some(values))
-                .build()
-        };
-        let selected = match selector {
-            Selector::AutoScalingGroupNames(names) => {
-                filter(GROUP_TAG, names.iter().cloned().collect())
-            }
-            Selector::Tag(TagSelector {
-                key,
-                value: Some(value),
-            }) => filter(&format!("tag:{key}"), vec![value.clone()]),
-            Selector::Tag(TagSelector { key, value: None }) => filter("tag-key", vec![key.clone()]),
-        };
+    /// Every page of DescribeInstances.
+    async fn describe_instances(&self, filters: Vec<Filter>) -> Result<Vec<Instance>> {
         let mut pages = self
             .ec2
             .describe_instances()
-            .filters(selected)
-            .filters(filter(
-                "instance-state-name",
-                vec!["pending".to_owned(), "running".to_owned()],
-            ))
+            .set_filters(Some(filters))
             .max_results(1000)
             .into_paginator()
             .send();
@@ -172,4 +113,55 @@ impl Aws {
         }
         Ok(instances)
     }
+
+    /// The last result of [`instances_of`](Self::instances_of) for `selector` in this process, if
+    /// it is not older than `within` and contains `instance`.
+    pub async fn instances_seen(
+        &self,
+        selector: &Selector,
+        within: Duration,
+        instance: &InstanceId,
+    ) -> Option<Arc<Vec<Instance>>> {
+        let listing = self.listing.lock().await;
+        let (at, of, instances) = listing.as_ref()?;
+        let is_usable = at.elapsed() <= within
+            && of == selector
+            && instances.iter().any(|listed| listed.id == *instance);
+        is_usable.then(|| Arc::clone(instances))
+    }
+
+    /// The pending and running instances that `selector` covers (DescribeInstances, in pages of
+    /// 1,000).
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub async fn instances_of(&self, selector: &Selector) -> Result<Arc<Vec<Instance>>> {
+        let at = Instant::now();
+        let instances = Arc::new(self.list_instances_of(selector).await?);
+        *self.listing.lock().await = Some((at, selector.clone(), Arc::clone(&instances)));
+        Ok(instances)
+    }
+
+    async fn list_instances_of(&self, selector: &Selector) -> Result<Vec<Instance>> {
+        let selected = match selector {
+            Selector::AutoScalingGroupNames(names) => {
+                filter(GROUP_TAG, names.iter().cloned().collect())
+            }
+            Selector::Tag(TagSelector {
+                key,
+                value: Some(value),
+            }) => filter(&format!("tag:{key}"), vec![value.clone()]),
+            Selector::Tag(TagSelector { key, value: None }) => filter("tag-key", vec![key.clone()]),
+        };
+        let states = vec!["pending".to_owned(), "running".to_owned()];
+        self.describe_instances(vec![selected, filter("instance-state-name", states)])
+            .await
+    }
+}
+
+fn filter(name: &str, values: Vec<String>) -> Filter {
+    Filter::builder()
+        .name(name)
+        .set_values(Some(values))
+        .build()
 }

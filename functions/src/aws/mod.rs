@@ -1,9 +1,11 @@
-//! The thin part: one function a call. SDK types go no further than this folder; errors leave it sorted by name.
+//! The calls to AWS, one function each. SDK types stay in this folder; errors leave it by their
+//! names in the domain.
 
 pub mod autoscaling;
 mod calls;
 mod classify;
 mod convert;
+pub mod create_interface;
 pub mod executions;
 pub mod fleet;
 pub mod instances;
@@ -20,7 +22,7 @@ use hookline_runtime::sdk;
 
 pub use hookline_runtime::sdk::settings;
 
-/// The clients, and what is remembered between invocations. Made once a process; clones share it.
+/// The clients, and what is kept between invocations. A process makes one; clones share it.
 #[derive(Debug, Clone)]
 pub struct Aws {
     ec2: aws_sdk_ec2::Client,
@@ -33,7 +35,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Clients from what Lambda puts into the environment: region, credentials, endpoint.
+    /// Clients from Lambda's environment variables: region, credentials, endpoint.
     pub async fn from_environment() -> Self {
         let config = settings(aws_config::defaults(BehaviorVersion::latest()))
             .http_client(sdk::http_client())
@@ -42,13 +44,14 @@ impl Aws {
         Self::new(&config)
     }
 
-    /// Clients from `config`, whose HTTP client may be another than the real one. `config` should come from
-    /// [`settings`], for the retries and time-outs that the product runs with.
+    /// Clients from `config`, which may have a test's HTTP client. `config` should come from
+    /// [`settings`], so that retries and time-outs are those of the product.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let calls = Calls::default();
-        // The SDK limits retries by a quota for each service and process. Here it is one for each service and `Aws`, which is the
-        // same in production, and is what keeps many of them in one process apart: the simulator's sandboxes.
+        // The SDK limits retries by a quota for each service and process. This makes it one for
+        // each service and `Aws`. In production that is the same. In the scale-out simulator it
+        // separates the sandboxes of one process.
         let retries = || RetryPartition::custom("hookline").build();
         let ec2 = aws_sdk_ec2::config::Builder::from(config)
             .interceptor(calls.clone())

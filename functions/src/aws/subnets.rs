@@ -1,5 +1,5 @@
-//! What hardly changes: subnets, their CIDR reservations, the limits of instance types. Looked up once and
-//! remembered for some minutes by each warm process, as these are a third of a cold launch's calls.
+//! What rarely changes: subnets, their CIDR reservations, the limits of instance types. Each warm
+//! process caches them for some minutes, because they are a third of a cold launch's calls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::SubnetId;
 use hookline_domain::instance_type::InstanceTypeLimits;
 
-/// How long a subnet and its reservations are remembered. A reservation made meanwhile is heeded after that.
+/// How long a subnet and its reservations are cached. A new reservation counts after that.
 const REMEMBER: Duration = Duration::from_secs(300);
 
-/// What is remembered between the invocations of one process.
+/// The cache, which lives between the invocations of one process.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     subnets: Mutex<BTreeMap<SubnetId, (Instant, Subnet)>>,
@@ -31,7 +31,7 @@ impl Aws {
     /// The subnets by id (DescribeSubnets), without their CIDR reservations.
     ///
     /// # Errors
-    /// [`Error::ResourceNotFound`] for a subnet that does not exist, and what every call can fail with.
+    /// [`Error::ResourceNotFound`] for a subnet that does not exist, and those of every call.
     pub async fn subnets(&self, ids: &[&SubnetId]) -> Result<BTreeMap<SubnetId, Subnet>> {
         let now = Instant::now();
         let mut known = self.memory.subnets.lock().await;
@@ -62,12 +62,12 @@ impl Aws {
     /// The CIDR reservations of subnets (GetSubnetCidrReservations, a call each).
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn reservations(
         &self,
         ids: &[SubnetId],
     ) -> Result<BTreeMap<SubnetId, Vec<ipnet::IpNet>>> {
-        // Side by side: on a cold function this is what a plan would wait for most.
+        // In parallel: on a cold function, a plan would wait for these calls the longest.
         let mut asked = JoinSet::new();
         for id in ids.iter().cloned() {
             let aws = self.clone();
@@ -75,7 +75,7 @@ impl Aws {
                 async move { (aws.reservations_of(&id).await, id) }.instrument(Span::current()),
             );
         }
-        // All of them, also after one has failed: what the others learn is remembered, and need not be asked for again.
+        // Even if one call fails, the others end: a retry finds their results in the cache.
         let answers = asked.join_all().await.into_iter();
         answers
             .map(|(reservations, id)| Ok((id, reservations?)))
@@ -125,7 +125,7 @@ impl Aws {
     /// The limits of an instance type (DescribeInstanceTypes).
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn limits(&self, instance_type: &str) -> Result<InstanceTypeLimits> {
         let mut known = self.memory.limits.lock().await;
         if let Some(limits) = known.get(instance_type) {
@@ -144,7 +144,7 @@ impl Aws {
             .find_map(|info| convert::limits(instance_type, info))
             .ok_or_else(|| Error::ResourceNotFound {
                 problem: format!(
-                    "EC2 knows nothing of the network of instance type {instance_type}"
+                    "EC2 returned no network limits for the instance type {instance_type}"
                 ),
             })?;
         known.insert(instance_type.to_owned(), limits.clone());

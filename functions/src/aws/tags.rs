@@ -12,12 +12,12 @@ use hookline_domain::ids::InstanceId;
 use hookline_domain::tags::Tags;
 
 impl Aws {
-    /// Puts tags on an instance, its volumes and its interfaces (CreateTags); resources of several instances may share a call,
-    /// which then does all or nothing.
+    /// Puts tags on an instance, its volumes and its interfaces (CreateTags). Resources of several
+    /// instances may share a call, which then tags all or none.
     ///
     /// # Errors
-    /// [`Error::InstanceNotFoundYet`] and [`Error::DevicesNotShownYet`], with `instance` for whichever it was, besides what
-    /// every call can fail with.
+    /// [`Error::InstanceNotFoundYet`] and [`Error::DevicesNotShownYet`], which name `instance`
+    /// whichever of the instances it was, and those of every call.
     pub async fn create_tags(
         &self,
         instance: &InstanceId,
@@ -48,10 +48,10 @@ impl Aws {
         }
     }
 
-    /// The tags of these resources (DescribeTags); one without tags has an empty entry.
+    /// The tags of these resources (DescribeTags). A resource without tags has an empty entry.
     ///
     /// # Errors
-    /// What every call can fail with.
+    /// Those of every call.
     pub async fn tags_of(&self, resources: &[String]) -> Result<BTreeMap<String, Tags>> {
         let mut found: BTreeMap<String, Tags> = resources
             .iter()

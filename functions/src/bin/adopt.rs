@@ -1,4 +1,4 @@
-//! Starts executions for nodes that run already. See [`hookline::handlers::adopt`].
+//! Starts executions for running nodes that lack interfaces. See [`hookline::handlers::adopt`].
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

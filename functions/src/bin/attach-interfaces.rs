@@ -1,4 +1,5 @@
-//! Attaches a node's interfaces and proves that they are as the profile says. See [`hookline::handlers::attach_interfaces`].
+//! Attaches a node's interfaces and verifies that they are as the profile says. See
+//! [`hookline::handlers::attach_interfaces`].
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

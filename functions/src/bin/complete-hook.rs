@@ -1,4 +1,5 @@
-//! Completes the launch lifecycle action, with CONTINUE or ABANDON. See [`hookline::handlers::complete_hook`].
+//! Completes the launch lifecycle action, with CONTINUE or ABANDON. See
+//! [`hookline::handlers::complete_hook`].
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,4 +1,4 @@
-//! Names and tags the nodes that one event tells of. See [`hookline::handlers::name_nodes`].
+//! Names and tags the nodes that one event names. See [`hookline::handlers::name_nodes`].
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,4 +1,5 @@
-//! Finds launches whose event was lost and interfaces that nobody owns. See [`hookline::handlers::reconcile`].
+//! Finds launches whose event was lost, and orphaned interfaces. See
+//! [`hookline::handlers::reconcile`].
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,4 +1,5 @@
-//! Removes the interfaces of a launch that is over. See [`hookline::handlers::release_interfaces`].
+//! Detaches and deletes the interfaces of a launch that has ended. See
+//! [`hookline::handlers::release_interfaces`].
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,4 +1,5 @@
-//! Looks the launched instance up, tags it, and says what the launch needs. See [`hookline::handlers::tag_node`].
+//! Looks up the launched instance, tags it, and says what the launch needs next. See
+//! [`hookline::handlers::tag_node`].
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,36 +1,34 @@
-//! `adopt`: nodes that run already when Hookline comes, or that lack interfaces for another reason, get an execution each.
-//! A person invokes it, or a deployment.
+//! `adopt`: starts an execution for each node that is InService and lacks interfaces, for example
+//! because it was launched before Hookline was deployed. A person or a deployment invokes it.
 //!
-//! It starts executions and puts one tag on the nodes; it attaches nothing itself, and nothing of it ends an instance. A
-//! node that has an interface of somebody else's where one of its own should be is left as it is.
+//! It starts executions and puts one tag on the nodes. It attaches nothing itself, and cannot end
+//! an instance. It skips a node if another interface has the device index of a slot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
-use super::reconcile::{Left, listed, read_profiles, until};
+use super::rounds::{Skipped, log_list, log_reasons, read_payload, read_profiles, work_deadline};
 use super::{Context, write};
-use hookline_domain::adopt::{Stand, input, stand};
-use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::adopt::{assess, execution_input};
+use hookline_domain::error::Result;
 use hookline_domain::execution::names::{MAX_ADOPTIONS, StateMachine, adoption_name};
 use hookline_domain::ids::InstanceId;
-use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
-use hookline_domain::parse::from_value;
-use hookline_domain::reconcile::{Given, Groups, Member, groups};
+use hookline_domain::reconcile::{Member, ProfileInput, groups};
 use hookline_domain::tags::own;
 use hookline_domain::time::rfc3339;
 
-/// The lifecycle state of a node that runs.
+/// The lifecycle state of a node in service.
 const IN_SERVICE: &str = "InService";
-/// So many nodes are marked at once, just before their executions are started: a mark without an execution would leave
-/// addresses free for nobody.
+/// How many nodes are marked at once, just before their executions are started. Other launches
+/// leave addresses for a marked node, so a mark without an execution would keep addresses unused.
 const MARKED_AT_ONCE: usize = 50;
 
-/// What a person invokes it with.
+/// The payload.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Payload {
@@ -44,24 +42,22 @@ struct Payload {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Whether this only says what would be done.
+    /// Whether this is a dry run: nothing was started.
     pub dry_run: bool,
     /// Nodes that got an execution, or would get one.
     pub started: BTreeSet<InstanceId>,
     /// Nodes that have an interface of Hookline's for every slot.
     pub already_wired: BTreeSet<InstanceId>,
-    /// Nodes that were looked at and got none, and why.
-    pub left: Vec<Left>,
-    /// Profiles that cannot be read. The others count.
-    pub refused_profiles: Vec<Left>,
+    /// Nodes that got no execution, and why.
+    #[serde(rename = "left")]
+    pub skipped: Vec<Skipped>,
+    /// Invalid profiles. The others were used.
+    pub refused_profiles: Vec<Skipped>,
 }
 
 impl Report {
-    fn left(&mut self, instance: &InstanceId, reason: impl ToString) {
-        self.left.push(Left {
-            id: instance.to_string(),
-            reason: reason.to_string(),
-        });
+    fn skip(&mut self, instance: &InstanceId, reason: impl ToString) {
+        self.skipped.push(Skipped::new(instance, reason));
     }
 
     /// One line for the logs.
@@ -70,15 +66,10 @@ impl Report {
             dry_run = self.dry_run,
             started = self.started.len(),
             already_wired = self.already_wired.len(),
-            left = self.left.len(),
+            left = self.skipped.len(),
             refused_profiles = self.refused_profiles.len(),
-            started_for = listed(&self.started),
-            left_because = listed(
-                self.left
-                    .iter()
-                    .chain(&self.refused_profiles)
-                    .map(|left| format!("{}: {}", left.id, left.reason))
-            ),
+            started_for = log_list(&self.started),
+            left_because = log_reasons(self.skipped.iter().chain(&self.refused_profiles)),
             "adopted"
         );
     }
@@ -87,12 +78,11 @@ impl Report {
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidPayload`, and what every call can fail with until it is known who is to be adopted. After that, whatever
-/// fails for a node is the reason why it is left.
+/// `InvalidPayload`, and those of every call until the nodes are known. After that, an error of a
+/// node is reported as the reason why it is skipped.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     const REMEDY: &str = "Correct the payload (docs/operations.md, Adopt)";
-    let payload: Payload = from_value(Input::Payload, "payload", payload)
-        .map_err(|error| error.with_remedy(REMEDY))?;
+    let payload: Payload = read_payload(payload, REMEDY)?;
     let machine = StateMachine::read(&payload.state_machine_arn)
         .map_err(|error| error.with_remedy(REMEDY))?;
     let mut report = Report {
@@ -105,13 +95,13 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         machine: &machine,
         profiles: &profiles,
     };
-    let members = round.members().await?;
-    let lacking = round.lacking(&members, &mut report).await?;
+    let members = context.aws.members(groups(&profiles), IN_SERVICE).await?;
+    let incomplete = round.incomplete(&members, &mut report).await?;
     if payload.dry_run {
-        let instances = lacking.iter().map(|(member, _)| member.instance.clone());
+        let instances = incomplete.iter().map(|(member, _)| member.instance.clone());
         report.started.extend(instances);
     } else {
-        round.start_all(&lacking, &mut report).await;
+        round.start_all(&incomplete, &mut report).await;
     }
     report.log();
     write("adopt", &report)
@@ -120,163 +110,119 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
 struct Round<'a> {
     context: &'a Context,
     machine: &'a StateMachine,
-    profiles: &'a [Given],
+    profiles: &'a [ProfileInput],
 }
 
 /// A node, and a profile that covers it and by which it lacks interfaces.
-type Lacking<'a> = (&'a Member, &'a Given);
+type Adoption<'a> = (&'a Member, &'a ProfileInput);
 
 impl<'a> Round<'a> {
-    /// The instances in service, of the groups that a profile may cover.
-    async fn members(&self) -> Result<Vec<Member>> {
-        let aws = &self.context.aws;
-        match groups(self.profiles) {
-            Groups::None => Ok(Vec::new()),
-            Groups::Named(names) => aws.members(Some(&names), IN_SERVICE).await,
-            Groups::All => aws.members(None, IN_SERVICE).await,
-        }
-    }
-
-    /// Who lacks interfaces, and can be given them.
-    async fn lacking(
+    /// The nodes that lack interfaces and can get them, each with a profile that covers it.
+    async fn incomplete(
         &self,
         members: &'a [Member],
         report: &mut Report,
-    ) -> Result<Vec<Lacking<'a>>> {
+    ) -> Result<Vec<Adoption<'a>>> {
         if members.is_empty() {
             return Ok(Vec::new());
         }
         let aws = &self.context.aws;
-        // Executions first, and interfaces after them: what one that has ended since has attached is listed then.
-        let deadline = until(self.context);
-        let in_work = aws.instances_in_work(self.machine, None, deadline).await?;
+        // Executions before interfaces: then the listing contains what an execution that has ended
+        // since has attached.
+        let deadline = work_deadline(self.context);
+        let in_progress = aws
+            .instances_in_progress(self.machine, None, deadline)
+            .await?;
         let ids: Vec<&InstanceId> = members.iter().map(|member| &member.instance).collect();
-        let known = aws.known(&ids).await?;
-        let mut ours: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
-        let interfaces = aws.interfaces_made().await?;
+        let instances = aws.instances_by_id(&ids).await?;
+        let mut created: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
+        let interfaces = aws.hookline_interfaces().await?;
         for interface in &interfaces {
             if let Some(owner) = interface.tags.get(own::INSTANCE_ID) {
-                ours.entry(owner).or_default().push(interface);
+                created.entry(owner).or_default().push(interface);
             }
         }
 
-        let mut lacking = Vec::new();
+        let mut incomplete = Vec::new();
         for member in members {
             let id = &member.instance;
-            let Some(instance) = known.get(id) else {
-                if !self.covering(member, &BTreeMap::new()).is_empty() {
-                    report.left(id, "EC2 does not know it");
-                }
-                continue;
-            };
-            let covering = self.covering(member, &instance.tags);
-            if covering.is_empty() {
-                continue;
+            let created = created.get(id.as_str()).map_or(&[][..], Vec::as_slice);
+            let assessment = assess(
+                self.profiles,
+                member,
+                instances.get(id),
+                &in_progress,
+                created,
+            );
+            for reason in assessment.skipped {
+                report.skip(id, reason);
             }
-            if in_work.contains(id) {
-                report.left(id, "an execution for it is running");
-                continue;
+            if assessment.wired {
+                report.already_wired.insert(id.clone());
             }
-            let ours = ours.get(id.as_str()).map_or(&[][..], Vec::as_slice);
-            lacking.extend(self.sort(member, instance, &covering, ours, report));
+            incomplete.extend(
+                assessment
+                    .incomplete
+                    .into_iter()
+                    .map(|input| (member, input)),
+            );
         }
-        Ok(lacking)
+        Ok(incomplete)
     }
 
-    /// The profiles that cover a node.
-    fn covering(&self, member: &Member, tags: &BTreeMap<String, String>) -> Vec<&'a Given> {
-        self.profiles
-            .iter()
-            .filter(|given| given.profile.selector.covers(&member.group, tags))
-            .collect()
-    }
-
-    /// How one node stands against the profiles that cover it.
-    fn sort(
-        &self,
-        member: &'a Member,
-        instance: &Instance,
-        covering: &[&'a Given],
-        ours: &[&Interface],
-        report: &mut Report,
-    ) -> Vec<Lacking<'a>> {
-        let id = &member.instance;
-        if !instance.is_running() {
-            report.left(id, format!("EC2 says that it is {}", instance.state));
-            return Vec::new();
-        }
-        let mut lacking = Vec::new();
-        let mut occupied = false;
-        for given in covering {
-            let ours = ours.iter().copied();
-            let attached = instance.attached.keys().copied().collect();
-            match stand(&given.profile, id, &attached, ours) {
-                Stand::Wired => {}
-                Stand::Lacking => lacking.push((member, *given)),
-                Stand::Occupied(error) => {
-                    occupied = true;
-                    report.left(id, error);
-                }
-            }
-        }
-        if lacking.is_empty() && !occupied {
-            report.already_wired.insert(id.clone());
-        }
-        lacking
-    }
-
-    /// Starts the executions, as far as the time goes.
-    async fn start_all(&self, lacking: &[Lacking<'_>], report: &mut Report) {
-        let end = until(self.context);
-        for some in lacking.chunks(MARKED_AT_ONCE) {
+    /// Starts the executions until the time is used up.
+    async fn start_all(&self, incomplete: &[Adoption<'_>], report: &mut Report) {
+        let end = work_deadline(self.context);
+        for some in incomplete.chunks(MARKED_AT_ONCE) {
             if Instant::now() >= end {
                 for (member, _) in some {
-                    report.left(&member.instance, "the time was over; invoke it again");
+                    report.skip(&member.instance, "the time was used up; invoke adopt again");
                 }
                 continue;
             }
-            // Before anything is planned: by it, the plans of all launches know of each other.
+            // Before any of them plans, so that the plans of all launches count these nodes.
             let ids: BTreeSet<&InstanceId> =
                 some.iter().map(|(member, _)| &member.instance).collect();
             let ids: Vec<&InstanceId> = ids.into_iter().collect();
             let marked = self.context.aws.mark_adopted(&ids, self.context.now).await;
-            for (member, given) in some {
+            for (member, input) in some {
                 let instance = &member.instance;
                 let started = match &marked {
-                    Ok(()) => self.start(member, given).await,
+                    Ok(()) => self.start(member, input).await,
                     Err(error) => Err(error.clone()),
                 };
                 match started {
                     Ok(None) => drop(report.started.insert(instance.clone())),
-                    Ok(Some(reason)) => report.left(instance, reason),
-                    Err(error) => {
-                        warn!(instance = %instance, %error, "not started");
-                        report.left(instance, error);
-                    }
+                    Ok(Some(reason)) => report.skip(instance, reason),
+                    Err(error) => report.skip(instance, error),
                 }
             }
         }
     }
 
-    /// Starts an execution by the first name that was not used yet; gives why not, when there is a reason.
-    async fn start(&self, member: &Member, given: &Given) -> Result<Option<String>, Error> {
+    /// Starts an execution with the first unused name. Returns the reason if it does not start one.
+    async fn start(&self, member: &Member, input: &ProfileInput) -> Result<Option<String>> {
         let aws = &self.context.aws;
         let time = rfc3339(self.context.now);
         for n in 1..=MAX_ADOPTIONS {
-            let name = adoption_name(&member.instance, &given.profile.name, n);
-            let input = input(self.machine, member, given, &name, &time).to_string();
-            if aws.start_execution(self.machine, &name, input).await? {
+            let name = adoption_name(&member.instance, &input.profile.name, n);
+            let execution_input =
+                execution_input(self.machine, member, input, &name, &time).to_string();
+            if aws
+                .start_execution(self.machine, &name, execution_input)
+                .await?
+            {
                 info!(instance = %member.instance, execution = name, "started");
                 return Ok(None);
             }
-            // It was used: by another round just now, or by one whose execution has ended since.
+            // The name is used: by another round just now, or by an execution that has ended.
             let before = aws.execution(&self.machine.execution(&name)).await?;
             if before.is_some_and(|before| before.is_open()) {
                 return Ok(Some("an execution for it is running".to_owned()));
             }
         }
         Ok(Some(format!(
-            "{MAX_ADOPTIONS} executions for it have ended without all its interfaces: see what they failed by"
+            "{MAX_ADOPTIONS} executions for it have failed: see their errors"
         )))
     }
 }

@@ -1,8 +1,8 @@
 //! `ContinueLaunch` and `AbandonLaunch`: completes the lifecycle action.
 //!
-//! Auto Scaling accepts one completion of an action, so this is where executions for the same launch (a duplicate
-//! event, a replay) are told apart: the first completion counts. A failing execution abandons before it
-//! releases anything, and releases only when the launch is really over.
+//! Auto Scaling accepts one completion of an action. If there are several executions for a launch
+//! (a duplicate event, a replay), the first completion counts. A failing execution abandons the
+//! launch before it releases interfaces, and releases them only if the launch has ended.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,19 @@ use hookline_domain::profile::{Profile, Selector};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::{Backoff, Context, answer};
-use crate::aws::autoscaling::Completed;
+use super::{Backoff, Context, answer, data_name};
+use crate::aws::autoscaling::CompleteResponse;
 use crate::metrics::{Dimension, Metric};
 
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `LaunchGone`, and what every call can fail with.
+/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `LaunchGone`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, complete_hook).await
 }
 
-/// Completes the lifecycle action of a launch, unless its hook is not Hookline's.
+/// Completes the lifecycle action of a launch, if Hookline owns its hook.
 ///
 /// # Errors
 /// Those of [`handle`].
@@ -49,13 +49,32 @@ pub(super) async fn complete_hook(
             summary.seconds.event_to_continue = context.seconds_since(&launch);
         }
     }
-    info!(
-        result = completion.result.as_str(),
-        outcome = ?completion.outcome,
-        lifecycle_state = completion.lifecycle_state,
-        "lifecycle action completed"
-    );
+    log(&launch, &completion);
     Ok(completion)
+}
+
+fn log(launch: &Launch, completion: &Completion) {
+    let instance = tracing::field::display(&launch.instance_id);
+    let result = completion.result.as_str();
+    let outcome = data_name(&completion.outcome);
+    let lifecycle_state = completion.lifecycle_state.as_deref();
+    match completion.outcome {
+        CompletionOutcome::Completed => {
+            info!(instance, result, outcome, "lifecycle action completed");
+        }
+        CompletionOutcome::AlreadyCompleted => info!(
+            instance,
+            result, outcome, lifecycle_state, "lifecycle action was completed before"
+        ),
+        CompletionOutcome::AlreadyContinued => warn!(
+            instance,
+            result, outcome, lifecycle_state, "ABANDON came too late: the launch went on"
+        ),
+        CompletionOutcome::NotOurs => info!(
+            instance,
+            result, outcome, "no lifecycle action completed: Hookline does not own the hook"
+        ),
+    }
 }
 
 async fn complete(
@@ -73,9 +92,10 @@ async fn complete(
         .aws
         .complete_lifecycle_action(action, result)
         .await?;
-    // A token of another wait, as of an event that was replayed from elsewhere: the action of this instance at this hook is
-    // meant all the same. Not on the way into a warm pool: the next wait is another launch, which needs interfaces.
-    if completed == Completed::NoActiveAction
+    // The token may be of an earlier lifecycle action, for example after a replay. Then the current
+    // action of this instance at this hook is meant. This does not hold on the way into a warm
+    // pool: the next action belongs to another launch, which needs interfaces.
+    if completed == CompleteResponse::NoActiveAction
         && action.lifecycle_action_token.is_some()
         && !launch.goes_to_warm_pool()
     {
@@ -89,8 +109,8 @@ async fn complete(
             .await?;
     }
     match completed {
-        Completed::Accepted => Ok(completion(result, CompletionOutcome::Completed, None)),
-        Completed::NoActiveAction => look(context, action, result).await,
+        CompleteResponse::Accepted => Ok(completion(result, CompletionOutcome::Completed, None)),
+        CompleteResponse::NoActiveAction => outcome_of_ended_action(context, action, result).await,
     }
 }
 
@@ -107,8 +127,8 @@ fn completion(
     }
 }
 
-/// A launch that had ended the same way before is not late: that may have been this state itself, in a run whose response
-/// was lost, or another execution for the launch.
+/// A completion is not late if the launch has ended the same way before. This state may have
+/// completed it in a run whose response was lost, or another execution may have.
 fn measure(context: &Context, launch: &Launch, profile: &Profile, completed: &Result<Completion>) {
     let metrics = &context.metrics;
     let of = Dimension::profile(&profile.name);
@@ -134,8 +154,8 @@ fn measure(context: &Context, launch: &Launch, profile: &Profile, completed: &Re
     }
 }
 
-/// Whether the hook is this profile's to complete (invariant I3). One rule may deliver the launches of many groups, so the selector
-/// is asked here where `TagNode` failed before it knew.
+/// Whether Hookline completes the hook under this profile (invariant I3). One rule may match the
+/// launches of many groups. If `TagNode` failed before it checked the selector, it is checked here.
 async fn is_ours(
     context: &Context,
     launch: &Launch,
@@ -153,7 +173,7 @@ async fn is_ours(
     }
     let tags = match profile.selector {
         Selector::AutoScalingGroupNames(_) => BTreeMap::new(),
-        // Of an instance that is gone as well: its launch is to be abandoned, not left to time out.
+        // This includes a terminated instance: its launch is abandoned instead of timing out.
         Selector::Tag(_) => context.aws.instance(&action.ec2_instance_id).await?.tags,
     };
     Ok(profile
@@ -161,8 +181,8 @@ async fn is_ours(
         .covers(&action.auto_scaling_group_name, &tags))
 }
 
-/// Auto Scaling knows of no active lifecycle action: looks what became of the launch.
-async fn look(
+/// Finds out how the launch ended, after Auto Scaling said that it has no active lifecycle action.
+async fn outcome_of_ended_action(
     context: &Context,
     action: &LifecycleAction,
     result: LifecycleActionResult,
@@ -181,12 +201,6 @@ async fn look(
             AfterNoActiveAction::LookAgain => CompletionOutcome::AlreadyContinued,
             AfterNoActiveAction::Ended(outcome) => outcome,
         };
-        if outcome == CompletionOutcome::AlreadyContinued {
-            warn!(
-                lifecycle_state = state,
-                "ABANDON came too late: the launch went on"
-            );
-        }
         return Ok(completion(result, outcome, state));
     }
 }

@@ -1,5 +1,6 @@
-//! `CreateInterfaces`: carries a plan out, all slots side by side. Done again it gives the same interfaces, as each
-//! create has the plan's ClientToken. Where EC2 throttles some of the creates, what was made counts, and the plan goes on.
+//! `CreateInterfaces`: creates the interfaces of a plan in parallel. A repeated run returns the
+//! same interfaces, because each create has the plan's ClientToken. If EC2 throttles some of the
+//! creates, the created interfaces count, and the same plan goes on.
 
 use hookline_domain::create_network_interface::CreateNetworkInterface;
 use hookline_domain::error::{Error, Input, Result};
@@ -13,13 +14,13 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, warn};
 
 use super::{Context, answer};
-use crate::aws::interfaces::CreateOutcome;
+use crate::aws::create_interface::CreateOutcome;
 use crate::metrics::{Dimension, Metric};
 
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `ResourceNotFound`, and what every call can fail with.
+/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `ResourceNotFound`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, create_interfaces).await
 }
@@ -46,7 +47,7 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
         }
         to_create.push(create_request(&request, n, planned)?);
     }
-    // Only now: a plan that does not fit its profile creates nothing.
+    // Only after all requests are made: a plan that does not fit its profile creates nothing.
     let mut creates = JoinSet::new();
     for create in to_create {
         let aws = context.aws.clone();
@@ -87,7 +88,7 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
                 });
             }
             Ok(CreateOutcome::AddressTaken(addresses)) => {
-                info!(network, ?addresses, "taken by somebody else");
+                info!(network, ?addresses, "address is taken");
                 let of = Dimension::profile(&request.profile.name);
                 context.metrics.add(Metric::AddressConflicts, of, 1);
                 refused.push(RefusedCreate::AddressTaken { network, addresses });
@@ -103,8 +104,8 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
             Err(error) => failure = Some(error),
         }
     }
-    // To fail would be to ask again for what was created a moment ago. Each repeated create takes a token, and so keeps empty the
-    // bucket that it waits for.
+    // A failure would make the retry repeat the creates that succeeded. Each repeated create takes
+    // a token from the bucket that the retry waits for.
     let goes_on = failure.is_none() && !made_now.is_empty() && refused.is_empty();
     let is_throttled = goes_on && throttled.take().is_some();
     if let Some(error) = failure.or(throttled) {
@@ -123,7 +124,7 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
     ))
 }
 
-/// A create that is left to do.
+/// A create that is not done yet.
 struct Create {
     network: String,
     request: CreateNetworkInterface,
@@ -148,8 +149,8 @@ fn create_request(request: &CreateRequest, n: usize, planned: &PlannedInterface)
     })
 }
 
-/// An error that no retry mends is followed by the release, whose listing may not show what was made a moment
-/// ago; so that goes here. Before a retry it stays: the same plan finds it again.
+/// Deletes the interfaces of this run after an error without retry. The release follows, and its
+/// listing may not show them yet. Before a retry they stay, because the same plan finds them again.
 async fn undo(context: &Context, error: &Error, made: &[NetworkInterfaceId]) {
     if matches!(
         error,
@@ -159,7 +160,7 @@ async fn undo(context: &Context, error: &Error, made: &[NetworkInterfaceId]) {
     }
     for id in made {
         if let Err(error) = context.aws.delete_interface(id).await {
-            warn!(interface = %id, %error, "left for the release");
+            warn!(interface = %id, %error, "not deleted: the release will delete it");
         }
     }
 }

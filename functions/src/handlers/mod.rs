@@ -1,17 +1,18 @@
-//! One module a Lambda function. A handler is given what its state names (`hookline_domain::execution`), observes AWS, lets
-//! the domain decide, and writes. It can run again at any point: it finds what is there already.
+//! One module for each Lambda function. A handler gets the data that its state names
+//! (`hookline_domain::execution`), observes AWS, lets the domain decide, and writes. It can be
+//! repeated at any point: it finds what an earlier run did.
 //!
 //! | function | state | does |
 //! |---|---|---|
-//! | [`tag_node`] | `TagNode` | looks the instance up, tags it, says what the launch needs |
+//! | [`tag_node`] | `TagNode` | looks up the instance, tags it, says what the launch needs next |
 //! | [`plan_interfaces`] | `PlanInterfaces` | chooses subnets and addresses, creates nothing |
-//! | [`create_interfaces`] | `CreateInterfaces` | carries the plan out |
-//! | [`attach_interfaces`] | `AttachInterfaces` | attaches, sets attributes, proves invariant I1 |
+//! | [`create_interfaces`] | `CreateInterfaces` | creates the interfaces of the plan |
+//! | [`attach_interfaces`] | `AttachInterfaces` | attaches, sets attributes, verifies invariant I1 |
 //! | [`complete_hook`] | `ContinueLaunch`, `AbandonLaunch` | completes the lifecycle action |
-//! | [`release_interfaces`] | `ReleaseInterfaces` | removes what was made for the launch |
+//! | [`release_interfaces`] | `ReleaseInterfaces` | detaches and deletes the interfaces of the launch |
 //! | [`name_nodes`] | `NameNodes`, of `name-node` | names and tags the nodes of one event |
-//! | [`reconcile`] | none: a schedule and an event call it | finds lost launches and orphaned interfaces |
-//! | [`adopt`] | none: a person calls it | starts executions for nodes that run already |
+//! | [`reconcile`] | none: a schedule and an event invoke it | finds lost launches and orphaned interfaces |
+//! | [`adopt`] | none: a person invokes it | starts executions for running nodes |
 
 pub mod adopt;
 pub mod attach_interfaces;
@@ -21,6 +22,7 @@ pub mod name_nodes;
 pub mod plan_interfaces;
 pub mod reconcile;
 pub mod release_interfaces;
+mod rounds;
 pub mod tag_node;
 mod tagging;
 
@@ -54,7 +56,8 @@ pub struct Context {
 }
 
 impl Context {
-    /// Milliseconds since the launch's event; `None` if the event's time is not known, or is to come.
+    /// Milliseconds since the launch's event; `None` if the event's time is unknown or in the
+    /// future.
     fn milliseconds_since(&self, launch: &Launch) -> Option<u64> {
         let begun = epoch_milliseconds(&launch.time)?;
         u64::try_from(self.metrics.now().checked_sub(begun)?).ok()
@@ -66,8 +69,8 @@ impl Context {
     }
 }
 
-/// Runs a function of the state machine: reads its payload as what it is given, and writes what it returns. An execution that
-/// began under an earlier release is answered in the shape of that release.
+/// Runs a function of the state machine: reads its request from the payload, and writes its result.
+/// An execution that began under an earlier release gets the result in the format of that release.
 async fn answer<Request, Returns, Handled>(
     context: Context,
     payload: Value,
@@ -99,7 +102,17 @@ fn write<T: Serialize>(doing: &'static str, value: &T) -> Result<Value> {
     })
 }
 
-/// Growing pauses between looks at what EC2 shows late, until the function's time is used up.
+/// A value of the data, as a log line names it: as it is in the data.
+fn data_name<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => name,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+/// Growing pauses between describe calls, for what EC2 shows late, until the function's time is
+/// used up.
 #[derive(Debug)]
 struct Backoff {
     until: Instant,
@@ -109,9 +122,10 @@ struct Backoff {
 impl Backoff {
     const FIRST_PAUSE: Duration = Duration::from_millis(500);
     const MAX_PAUSE: Duration = Duration::from_secs(4);
-    /// The longest that one invocation waits in all. A retrier of the state machine waits longer, and costs nothing.
+    /// The most time that one invocation waits in total. After that the state machine retries,
+    /// whose waits cost nothing.
     const MAX_TOTAL: Duration = Duration::from_secs(20);
-    /// Kept for the calls that follow the last pause.
+    /// Time that is kept for the calls after the last pause.
     const RESERVE: Duration = Duration::from_secs(10);
 
     fn new(context: &Context) -> Self {

@@ -1,4 +1,5 @@
-//! `PlanInterfaces`: one listing for all slots of a node, and from it what to create where. Creates nothing.
+//! `PlanInterfaces`: decides whether a launch waits, and plans its subnets and addresses from one
+//! listing for all slots. It creates nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +13,18 @@ use hookline_domain::instance::{Instance, LaunchOrder};
 use serde_json::Value;
 use tracing::info;
 
-use super::{Context, answer};
+use super::{Context, answer, data_name};
 use crate::metrics::{Dimension, Metric};
 
-/// The first look for a turn may use a listing that this process made so long ago. When hundreds of instances are launched at
-/// once, these listings are what EC2 throttles first.
-const FIRST_LOOK_MAY_BE_OLD: Duration = Duration::from_secs(5);
+/// The maximal age of a listing of this process that the first decision of a launch may use. When
+/// hundreds of instances are launched at once, EC2 throttles these listings first.
+const MAX_LISTING_AGE: Duration = Duration::from_secs(5);
 
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceTypeTooSmall`, `ResourceNotFound`, `SubnetsFull`,
-/// `AddressContention`, and what every call can fail with.
+/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceTypeTooSmall`, `ResourceNotFound`,
+/// `SubnetsFull`, `AddressContention`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, plan_interfaces).await
 }
@@ -79,7 +80,7 @@ impl Planner<'_> {
         );
         limits?.check(profile)?;
         let mut subnets = subnets?;
-        // Before any wait: what cannot be is said at once.
+        // Before any wait, so that a wrong profile fails at once.
         check_subnets(profile, zone, &subnets)?;
         if let Some(wait) = remaining {
             return Ok(self.wait(wait, self.previous.ahead, node.running));
@@ -97,7 +98,8 @@ impl Planner<'_> {
             .filter(|subnet| subnet.availability_zone == zone)
             .map(|subnet| subnet.id.clone())
             .collect();
-        // After the instances: a launch whose interface is seen must not be missed, or its address counts twice.
+        // After the instances: if the listing has an interface of a launch, the launch must be
+        // known as well. Otherwise its address would count twice.
         let (allocated, reservations) = tokio::join!(
             aws.allocated_interfaces(&in_zone),
             aws.reservations(&in_zone)
@@ -108,7 +110,8 @@ impl Planner<'_> {
                 subnet.reservations = reservations;
             }
         }
-        // Addresses are shared by the launches of one Availability Zone, EC2's request rates by all.
+        // Addresses are shared by the launches of one Availability Zone, EC2's request rates by
+        // all.
         let in_flight: Vec<LaunchOrder> = instances
             .iter()
             .filter(|other| other.availability_zone == zone && queue.is_in_flight(other))
@@ -151,14 +154,15 @@ impl Planner<'_> {
         Ok(self.plan_of(plan.into(), queue.ahead(), observations, running))
     }
 
-    /// The instances to decide by, and to plan with if the launch goes ahead.
+    /// The instances for the decision, and for the plan if the launch does not wait.
     async fn instances(&self) -> Result<Arc<Vec<Instance>>> {
         let (aws, selector) = (&self.context.aws, &self.request.profile.selector);
         if self.previous.is_first() {
             let me = &self.request.node.instance_id;
-            let seen = aws.instances_seen(selector, FIRST_LOOK_MAY_BE_OLD, me);
+            let seen = aws.instances_seen(selector, MAX_LISTING_AGE, me);
             if let Some(instances) = seen.await
-                // To wait by what was there some seconds ago does no harm. A plan must see all that is there now.
+                // A wait may be decided by a listing that is some seconds old. A plan needs a new
+                // one.
                 && self.waits_for_its_turn(&instances)
             {
                 return Ok(instances);
@@ -202,7 +206,7 @@ impl Planner<'_> {
             round = self.previous.round,
             ahead,
             wait_seconds = wait.seconds,
-            reason = ?wait.reason,
+            reason = data_name(&wait.reason),
             "waiting"
         );
         let of = Dimension::profile(&self.request.profile.name);

@@ -1,32 +1,29 @@
-//! `reconcile`: what no execution can do for itself. A schedule calls it every five minutes, and EventBridge calls it with
-//! each execution that ended otherwise than well.
+//! `reconcile`: does what no execution can do for itself. A schedule invokes it every five minutes,
+//! and EventBridge invokes it for each execution that did not succeed.
 //!
-//! - a launch whose event never came gets its execution ([`launches`]);
-//! - a launch whose execution ended without a verdict is given up ([`ended`]);
-//! - an interface that nobody owns any more is marked, and deleted in a later round ([`interfaces`]).
+//! - it starts an execution for a launch whose event was lost ([`launches`]);
+//! - it abandons a launch whose execution ended without completing it ([`ended`]);
+//! - it marks an orphaned interface, and deletes it in a later round ([`interfaces`]).
 //!
-//! It reads no configuration: what it is to look at is in its payload. Two rounds at once do no harm.
+//! Its configuration is in its payload. Two rounds at once do no harm.
 
 pub mod ended;
 pub mod interfaces;
 pub mod launches;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
+use super::rounds::{Skipped, log_list, log_reasons, read_payload, read_profiles, work_deadline};
 use super::{Context, write};
 use crate::metrics::{Dimension, Metric, Metrics};
-use hookline_domain::error::{Input, Result};
+use hookline_domain::error::Result;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
-use hookline_domain::parse::from_value;
-use hookline_domain::profile::Profile;
-use hookline_domain::reconcile::{Ended, Given, Limits};
+use hookline_domain::reconcile::{Ended, Limits};
 
 /// The constant input of the schedule's target.
 #[derive(Debug, Deserialize)]
@@ -38,56 +35,45 @@ struct Payload {
     limits: Limits,
 }
 
-/// What the function returns: what it did, and what it left.
+/// What the function returns: what it did, and what it skipped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Launches that got an execution.
     pub started: Vec<InstanceId>,
-    /// Launches that were given up.
+    /// Launches that were abandoned.
     pub abandoned: Vec<InstanceId>,
-    /// Interfaces of these launches that are gone.
+    /// Interfaces of these launches that were deleted.
     pub released: BTreeSet<NetworkInterfaceId>,
-    /// Interfaces that were first seen without an owner.
+    /// Interfaces that are orphaned for the first time.
     pub marked: Vec<NetworkInterfaceId>,
-    /// Interfaces that are owned again.
+    /// Interfaces that are no longer orphaned.
     pub unmarked: Vec<NetworkInterfaceId>,
-    /// Interfaces that had no owner for long enough, and are gone.
+    /// Interfaces that had been orphaned for long enough, and were deleted.
     pub deleted: Vec<NetworkInterfaceId>,
-    /// What was looked at and not done, and why.
-    pub left: Vec<Left>,
-    /// Launches that have been waiting for too long, if that was looked at.
+    /// What was skipped, and why.
+    #[serde(rename = "left")]
+    pub skipped: Vec<Skipped>,
+    /// Launches that have been waiting for too long, if this was checked.
     pub overdue: Option<Vec<InstanceId>>,
-    /// Profiles that cannot be read. The others count.
-    pub refused_profiles: Vec<Left>,
-}
-
-/// Something that was left.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Left {
-    /// The instance, interface or profile.
-    pub id: String,
-    /// Why it was left.
-    pub reason: String,
+    /// Invalid profiles. The others were used.
+    pub refused_profiles: Vec<Skipped>,
 }
 
 impl Report {
-    fn left(&mut self, id: impl ToString, reason: impl ToString) {
-        self.left.push(Left {
-            id: id.to_string(),
-            reason: reason.to_string(),
-        });
+    fn skip(&mut self, id: impl ToString, reason: impl ToString) {
+        self.skipped.push(Skipped::new(id, reason));
     }
 
-    /// A round has its zeros measured too: sums need them, and that there are none says that no round ran. Of an execution's
-    /// end only what was done counts.
+    /// A round also sends its zeros, so that missing values mean that no round ran. The invocation
+    /// for one execution sends only what is not zero.
     fn measure(&self, metrics: &Metrics, is_round: bool) {
         for (metric, number) in [
             (Metric::ReconcileStarted, self.started.len()),
             (Metric::ReconcileAbandoned, self.abandoned.len()),
             (Metric::ReconcileReleased, self.released.len()),
             (Metric::ReconcileDeleted, self.deleted.len()),
-            (Metric::ReconcileLeft, self.left.len()),
+            (Metric::ReconcileLeft, self.skipped.len()),
             (
                 Metric::ReconcileRefusedProfiles,
                 self.refused_profiles.len(),
@@ -102,7 +88,7 @@ impl Report {
         }
     }
 
-    /// One line for the logs: counts, and the ids of what is not as it should be.
+    /// Logs one line: counts, and the ids of what needed help.
     fn log(&self) {
         info!(
             started = self.started.len(),
@@ -111,46 +97,25 @@ impl Report {
             marked = self.marked.len(),
             unmarked = self.unmarked.len(),
             deleted = self.deleted.len(),
-            left = self.left.len(),
+            left = self.skipped.len(),
             refused_profiles = self.refused_profiles.len(),
             overdue = self.overdue.as_ref().map(Vec::len),
-            started_for = listed(&self.started),
-            abandoned_for = listed(&self.abandoned),
-            marked_interfaces = listed(&self.marked),
-            overdue_launches = self.overdue.as_ref().map(listed),
-            deleted_interfaces = listed(self.deleted.iter().chain(&self.released)),
-            left_because = listed(
-                self.left
-                    .iter()
-                    .chain(&self.refused_profiles)
-                    .map(|left| format!("{}: {}", left.id, left.reason))
-            ),
+            started_for = log_list(&self.started),
+            abandoned_for = log_list(&self.abandoned),
+            marked_interfaces = log_list(&self.marked),
+            overdue_launches = self.overdue.as_ref().map(log_list),
+            deleted_interfaces = log_list(self.deleted.iter().chain(&self.released)),
+            left_because = log_reasons(self.skipped.iter().chain(&self.refused_profiles)),
             "reconciled"
         );
     }
 }
 
-/// A list for a log field, which CloudWatch cuts at some length: the first ones say what it is about.
-pub(super) fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
-    const MOST: usize = 50;
-    let mut items = items.into_iter();
-    let mut texts: Vec<String> = items
-        .by_ref()
-        .take(MOST)
-        .map(|item| item.to_string())
-        .collect();
-    let more = items.count();
-    if more > 0 {
-        texts.push(format!("and {more} more"));
-    }
-    texts.join(", ")
-}
-
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidPayload`, `InvalidEvent`, `InvalidProfile`, and what every call can fail with. What can be done in spite of a
-/// failure has been done by then.
+/// `InvalidPayload`, `InvalidEvent`, `InvalidProfile`, and those of every call. A failure of one
+/// part does not stop the others.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     let mut report = Report::default();
     let is_round = !Ended::is(&payload);
@@ -167,29 +132,31 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
 
 async fn round(context: &Context, payload: Value, report: &mut Report) -> Result<()> {
     const REMEDY: &str = "Correct the input of the schedule's target (docs/operations.md)";
-    let payload: Payload = from_value(Input::Payload, "payload", payload)
-        .map_err(|error| error.with_remedy(REMEDY))?;
+    let payload: Payload = read_payload(payload, REMEDY)?;
     let machine = StateMachine::read(&payload.state_machine_arn)
         .map_err(|error| error.with_remedy(REMEDY))?;
     let profiles = read_profiles(payload.profiles, &mut report.refused_profiles);
 
-    // Interfaces first, and executions after them: what an execution makes after this listing cannot be in it.
-    let interfaces = context.aws.interfaces_made().await;
+    // Interfaces before executions: the listing cannot have an interface of an execution that
+    // starts later.
+    let interfaces = context.aws.hookline_interfaces().await;
     let waiting = launches::waiting(context, &profiles).await;
-    let in_question = interfaces.as_deref().is_ok_and(interfaces::in_question);
+    let may_have_orphans = interfaces
+        .as_deref()
+        .is_ok_and(interfaces::any_may_be_orphaned);
     let nothing_waits = waiting.as_ref().is_ok_and(Vec::is_empty);
-    // A healthy fleet needs no more calls than these two.
-    let mut in_work = if in_question || !nothing_waits {
-        let deadline = until(context);
+    // If all is well, these two calls are enough.
+    let mut in_progress = if may_have_orphans || !nothing_waits {
+        let deadline = work_deadline(context);
         context
             .aws
-            .instances_in_work(&machine, None, deadline)
+            .instances_in_progress(&machine, None, deadline)
             .await?
     } else {
         BTreeSet::new()
     };
 
-    // Neither part keeps the other from its work.
+    // A failure of one part does not stop the other.
     let launches = match waiting {
         Ok(waiting) => {
             let scope = launches::Scope {
@@ -198,42 +165,15 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
                 profiles: &profiles,
                 limits: payload.limits,
             };
-            scope.look_after(&waiting, &mut in_work, report).await
+            scope.recover(&waiting, &mut in_progress, report).await
         }
         Err(error) => Err(error),
     };
     let interfaces = match interfaces {
         Ok(listed) => {
-            interfaces::look_after(context, &listed, &in_work, payload.limits, report).await
+            interfaces::clean_up(context, &listed, &in_progress, payload.limits, report).await
         }
         Err(error) => Err(error),
     };
     launches.and(interfaces)
-}
-
-/// One profile that is wrong must not stop the others.
-pub(super) fn read_profiles(values: Vec<Value>, refused: &mut Vec<Left>) -> Vec<Given> {
-    let mut profiles = Vec::new();
-    for (n, value) in values.into_iter().enumerate() {
-        match Profile::read(value.clone()) {
-            Ok(profile) => profiles.push(Given { value, profile }),
-            Err(error) => {
-                warn!(profile = n, %error, "profile refused");
-                refused.push(Left {
-                    id: format!("profiles[{n}]"),
-                    reason: error.to_string(),
-                });
-            }
-        }
-    }
-    profiles
-}
-
-/// Until when something new may be begun: what was begun must come to its end in this invocation.
-pub(super) fn until(context: &Context) -> Instant {
-    const RESERVE: Duration = Duration::from_secs(15);
-    context
-        .deadline
-        .checked_sub(RESERVE)
-        .unwrap_or(context.deadline)
 }

@@ -1,7 +1,7 @@
-//! `ReleaseInterfaces`: removes what was made for a launch that is over, attached or not.
+//! `ReleaseInterfaces`: detaches and deletes the interfaces of a launch that has ended.
 //!
-//! It finds interfaces by their ownership tags and by the execution's own memory, as a listing may lag behind a
-//! create. What is not tagged as made for this instance is not touched (invariant I4).
+//! It finds interfaces by their tags and in the execution's data, because a listing may lag behind
+//! a create. It does not touch an interface whose tags do not name this instance (invariant I4).
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::aws::interfaces::RemovalOutcome;
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidPayload`, `StillDetaching`, and what every call can fail with.
+/// `InvalidEvent`, `InvalidPayload`, `StillDetaching`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, release_interfaces).await
 }
@@ -39,11 +39,11 @@ pub(super) async fn release_interfaces(
             Input::Event,
             "event",
             format!("{instance} was adopted: it is in service and uses its interfaces"),
-            "Detach and delete one by one what is to go (docs/operations.md)",
+            "Detach and delete single interfaces by hand (docs/operations/release-by-hand.md)",
         ));
     }
 
-    // The execution's memory: made in this execution, so ours, though no listing may show it yet.
+    // Created in this execution, although no listing may show them yet.
     let mut remembered: BTreeSet<NetworkInterfaceId> = BTreeSet::new();
     remembered.extend(
         request
@@ -62,13 +62,13 @@ pub(super) async fn release_interfaces(
     let mut backoff = Backoff::new(&context);
     let mut released = BTreeSet::new();
     loop {
-        let listed = context.aws.interfaces_made_for(instance).await?;
+        let listed = context.aws.interfaces_created_for(instance).await?;
         let mut busy = Vec::new();
         for interface in &listed {
             if released.contains(&interface.id) || elsewhere(interface, instance) {
                 continue;
             }
-            if remove(&context, interface).await? {
+            if remove(&context, instance, interface).await? {
                 released.insert(interface.id.clone());
             } else {
                 busy.push(interface.id.clone());
@@ -80,7 +80,7 @@ pub(super) async fn release_interfaces(
             }
             match context.aws.delete_interface(id).await? {
                 RemovalOutcome::Done => drop(released.insert(id.clone())),
-                // Attached, says EC2: the next listing shows how.
+                // EC2 says that it is attached. The next listing shows where.
                 RemovalOutcome::Busy => busy.push(id.clone()),
             }
         }
@@ -91,29 +91,29 @@ pub(super) async fn release_interfaces(
             return Err(Error::StillDetaching(busy));
         }
     }
-    info!(released = released.len(), "released");
+    info!(%instance, released = released.len(), "released");
     Ok(Release { released })
 }
 
-/// Takes one step with an interface; `true` when it is gone.
-async fn remove(context: &Context, interface: &Interface) -> Result<bool> {
+/// Detaches or deletes an interface; `true` if it is deleted.
+async fn remove(context: &Context, instance: &InstanceId, interface: &Interface) -> Result<bool> {
     if let Some(on) = &interface.attachment
         && on.status != "detached"
     {
         if on.status != "detaching" {
-            info!(interface = %interface.id, attachment = on.id, "detaching");
+            info!(%instance, interface = %interface.id, attachment = on.id, "detaching");
             context.aws.detach_interface(&on.id).await?;
         }
         return Ok(false);
     }
     let gone = context.aws.delete_interface(&interface.id).await? == RemovalOutcome::Done;
     if gone {
-        info!(interface = %interface.id, "deleted");
+        info!(%instance, interface = %interface.id, "deleted");
     }
     Ok(gone)
 }
 
-/// Whether somebody has moved the interface to another instance: then it is theirs now.
+/// Whether the interface was moved to another instance. Then it belongs to whoever moved it.
 fn elsewhere(interface: &Interface, instance: &InstanceId) -> bool {
     let on = interface
         .attachment
@@ -121,7 +121,12 @@ fn elsewhere(interface: &Interface, instance: &InstanceId) -> bool {
         .and_then(|on| on.instance_id.as_ref());
     let elsewhere = on.is_some_and(|on| on != instance);
     if elsewhere {
-        warn!(interface = %interface.id, attached_to = on.map(tracing::field::display), "attached to another instance: left alone");
+        warn!(
+            %instance,
+            interface = %interface.id,
+            attached_to = on.map(tracing::field::display),
+            "attached to another instance: skipped"
+        );
     }
     elsewhere
 }

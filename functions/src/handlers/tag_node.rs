@@ -1,8 +1,8 @@
-//! `TagNode`: looks the instance up, puts the profile's tags on it, its volumes and its interfaces, and says what the launch
-//! needs.
+//! `TagNode`: looks up the instance, puts the profile's tags on it, its volumes and its interfaces,
+//! and says what the launch needs next.
 //!
-//! Everything that a rule may let through and that is not for this profile ends here, without an error and, where
-//! it can be, without a call.
+//! An event that a rule matches but that is not for this profile ends here, without an error and,
+//! where possible, without a call.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use hookline_domain::execution::requests::ExecutionInput;
 use hookline_domain::execution::{Execution, Node, TagNodeRequest};
 use hookline_domain::profile::{Profile, Selector};
 use hookline_domain::tags::rules::{self, NAME};
+use hookline_domain::tags::targets;
 use serde_json::Value;
 use tracing::info;
 
@@ -20,7 +21,8 @@ use super::{Context, answer, tagging};
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`, `DevicesNotShownYet`, `InstanceGone`, and what every call can fail with.
+/// `InvalidEvent`, `InvalidProfile`, `InvalidTemplate`, `InstanceNotFoundYet`,
+/// `DevicesNotShownYet`, `InstanceGone`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, tag_node).await
 }
@@ -76,19 +78,19 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
 
     let rules = profile.tag_rules();
     let wanted = rules.wanted(&instance.facts(&launch.region, group))?;
-    let devices = tagging::devices(&instance, &rules);
+    let devices = targets::devices(&instance, &rules);
     let device_tags = tagging::device_tags(&context.aws, &devices).await?;
-    let targets = tagging::targets(&instance, &device_tags, &rules, &wanted);
-    let calls = rules::calls(&targets)?;
+    let tag_targets = targets::targets(&instance, &device_tags, &rules, &wanted);
+    let calls = rules::calls(&tag_targets)?;
     let made = calls.len();
     let ids = std::slice::from_ref(&instance.id);
-    for result in tagging::make(&context.aws, ids, &[calls]).await {
+    for result in tagging::create_tags(&context.aws, ids, &[calls]).await {
         result?;
     }
-    tagging::all_shown(&instance, &wanted)?;
+    targets::check_devices_shown(&instance, &wanted)?;
 
-    // What the profile calls it, unless another name was there and stays.
-    let named = targets.first().and_then(|node| node.wanted.get(NAME));
+    // The profile's name for it, unless it keeps another name.
+    let named = tag_targets.first().and_then(|node| node.wanted.get(NAME));
     let name = named.or(instance.tags.get(NAME)).cloned();
     let node = Node::new(&instance, name);
     info!(

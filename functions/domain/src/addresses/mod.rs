@@ -1,4 +1,4 @@
-//! Which addresses a launch asks EC2 for.
+//! Which addresses a launch requests from EC2.
 
 pub mod plan;
 pub mod pool;

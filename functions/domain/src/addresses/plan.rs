@@ -1,12 +1,13 @@
-//! Which addresses a launch asks for: a pure function from what is seen to what to create.
+//! Which addresses a launch requests: a pure function from observations to a plan.
 //!
-//! EC2 refuses a taken address, so creation is the compare-and-swap and no plan can do harm; a good plan
-//! only saves calls. Among the launches in flight that hold no interface yet, the r-th (by launch time, or that of
-//! the adoption, then id) plans what is left over by the r − 1 before it. Each of those does the same sum over the same listing, so
-//! no two plan the same address, and a stale view hides an address together with its owner.
+//! EC2 refuses a taken address, so the create is the compare-and-swap. A bad plan does no harm, and
+//! a good plan saves calls. The launches in flight without interfaces are ordered by the time of
+//! their launch or adoption, then by id. Each launch plans what the launches before it leave. All
+//! of them compute this from the same listing, so no two plan the same address. A stale listing
+//! hides an address together with its owner.
 //!
-//! The plan is a state's output and so part of the execution: when the create that follows is killed or its
-//! response lost, the same plan is carried out again, with the same ClientTokens.
+//! The plan is a state's output and so part of the execution. If the create that follows is killed,
+//! or its response is lost, the same plan is carried out again with the same ClientTokens.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -20,7 +21,8 @@ use crate::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 use crate::instance::LaunchOrder;
 use crate::profile::{Addressing, Ipv6, Profile, Slot};
 
-/// After so many plans that all ended in a conflict something else is at work in the subnets.
+/// The most plans of a launch. If all of them end in a conflict, something else takes addresses in
+/// the subnets.
 pub const MAX_ROUNDS: u32 = 25;
 
 /// Which interfaces a launch creates, and where.
@@ -38,10 +40,10 @@ impl From<AddressPlan> for Step {
     }
 }
 
-/// All that a plan is made from.
+/// Everything that a plan is made from.
 #[derive(Debug, Clone)]
 pub struct AddressPlanner<'a> {
-    /// What the node must get.
+    /// The profile.
     pub profile: &'a Profile,
     /// The node's launch.
     pub launch: &'a LaunchOrder,
@@ -53,11 +55,11 @@ pub struct AddressPlanner<'a> {
     pub allocated: &'a [AllocatedInterface],
     /// The launches of the same selector in the same AZ, in any order, with or without this one.
     pub in_flight: &'a [LaunchOrder],
-    /// What earlier rounds have learned.
+    /// What earlier rounds have observed.
     pub observations: Observations,
     /// The number of this round, from 1.
     pub round: u32,
-    /// Whether an interface that had been made for this launch was lost.
+    /// Whether an interface that was created for this launch was lost.
     pub lost: bool,
 }
 
@@ -65,15 +67,16 @@ impl AddressPlanner<'_> {
     /// Makes the plan.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when a slot has no fitting subnet in the node's AZ, [`Error::SubnetsFull`],
-    /// [`Error::AddressContention`].
+    /// [`Error::Invalid`] when a slot has no fitting subnet in the node's AZ,
+    /// [`Error::SubnetsFull`], [`Error::AddressContention`].
     pub fn plan(&self) -> Result<AddressPlan> {
         self.plan_and_count().0
     }
 
-    /// Makes the plan, and counts what is free then, whatever came of it: the IPv4 addresses of each of the profile's
-    /// subnets in the node's AZ that nobody holds, that no launch before this one will take, nor this one, and that
-    /// are neither reserved nor excluded. What EC2 chooses by itself counts once it is there.
+    /// Makes the plan, and counts the IPv4 addresses that remain free in each of the profile's
+    /// subnets in the node's AZ. It counts them even if the plan fails. Not free are addresses that
+    /// are in use, reserved or excluded, or that this launch or one before it takes. An address
+    /// that EC2 chooses counts once it is in use.
     pub fn plan_and_count(&self) -> (Result<AddressPlan>, BTreeMap<SubnetId, u64>) {
         if let Err(error) = check_subnets(self.profile, self.availability_zone, self.subnets) {
             return (Err(error), BTreeMap::new());
@@ -86,7 +89,7 @@ impl AddressPlanner<'_> {
             Some((subnet.clone(), u64::try_from(free).unwrap_or(u64::MAX)))
         });
         let full = self.observations.full_subnets.values().flatten();
-        // EC2's word that one is full counts for more than what is listed.
+        // If EC2 said that a subnet is full, that overrides the listing.
         let free = free.chain(full.map(|subnet| (subnet.clone(), 0)));
         (plan, free.collect())
     }
@@ -108,7 +111,7 @@ impl AddressPlanner<'_> {
         for other in ahead {
             for (slot, subnets) in self.profile.slots.iter().zip(candidates) {
                 if !held.contains_key(&(&other.instance_id, slot.network.as_str())) {
-                    // Where nothing is left for that launch there is nothing to leave to it.
+                    // If there is no room for that launch, it takes nothing.
                     let _ = choose(slot, subnets, pools);
                 }
             }
@@ -121,8 +124,8 @@ impl AddressPlanner<'_> {
                 .get(&(me, slot.network.as_str()))
                 .map_or_else(Default::default, Vec::as_slice);
             let made = self.observations.created.get(&slot.network);
-            // The attached one, else the one with the lowest id: a second execution for the same launch
-            // (a duplicate event) must come to the same answer.
+            // The attached one, otherwise the one with the lowest id, so that a second execution
+            // for the same launch (a duplicate event) chooses the same.
             let existing = mine
                 .iter()
                 .find(|interface| interface.attached)
@@ -222,8 +225,8 @@ impl AddressPlanner<'_> {
                 }
             }
         }
-        // An excluded range of one slot is kept from every slot: two networks that share a subnet share
-        // what somebody else uses in it.
+        // An excluded range of one slot counts for every slot. Two networks that share a subnet
+        // share what others use in it.
         for slot in &self.profile.slots {
             for subnet in &slot.subnet_ids {
                 if let Some(both) = pools.get_mut(subnet) {
@@ -236,7 +239,7 @@ impl AddressPlanner<'_> {
         pools
     }
 
-    /// What Hookline made for the slots of launches, by instance and network.
+    /// The interfaces that Hookline created, by instance and network.
     fn held(&self) -> BTreeMap<(&InstanceId, &str), Vec<&AllocatedInterface>> {
         let mut held: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for interface in self.allocated {

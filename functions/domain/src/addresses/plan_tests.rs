@@ -1,4 +1,4 @@
-//! Plans, one rule at a time, and the property that many launches at once take the lowest addresses.
+//! Each rule of a plan, and the property that simultaneous launches take the lowest addresses.
 
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -85,7 +85,7 @@ impl Scene {
         .plan_and_count()
     }
 
-    /// What EC2 would do with a plan.
+    /// Creates the interfaces of a plan, as EC2 would.
     fn carry_out(&mut self, n: u32, plan: &AddressPlan) {
         for slot in plan.slots.iter().filter(|slot| slot.existing.is_none()) {
             let id = format!("eni-{:017x}", self.allocated.len())
@@ -124,13 +124,13 @@ fn first_addresses(plan: &AddressPlan) -> Vec<String> {
 }
 
 #[test]
-fn one_launch_takes_the_lowest() {
+fn single_launch_takes_the_lowest_addresses() {
     let plan = Scene::new().plan(1).unwrap();
     assert_eq!(first_addresses(&plan), ["10.0.1.4", "10.0.2.4"]);
 }
 
 #[test]
-fn the_third_launch_in_flight_leaves_room_for_two() {
+fn third_launch_in_flight_leaves_addresses_for_two() {
     let mut scene = Scene::new();
     scene.in_flight = (1..=5).map(launch).collect();
     let plan = scene.plan(3).unwrap();
@@ -138,7 +138,7 @@ fn the_third_launch_in_flight_leaves_room_for_two() {
 }
 
 #[test]
-fn a_target_stands_still_as_the_ones_before_finish() {
+fn plan_does_not_change_when_a_launch_before_it_finishes() {
     let mut scene = Scene::new();
     scene.in_flight = (1..=3).map(launch).collect();
     let before = scene.plan(3).unwrap();
@@ -148,7 +148,7 @@ fn a_target_stands_still_as_the_ones_before_finish() {
 }
 
 #[test]
-fn everything_that_is_taken_counts() {
+fn taken_reserved_and_excluded_addresses_are_skipped() {
     let mut scene = Scene::new();
     scene.profile["slots"][1]["excludedRanges"] = json!(["10.0.2.4-10.0.2.6"]);
     let wide = scene
@@ -174,7 +174,7 @@ fn everything_that_is_taken_counts() {
 }
 
 #[test]
-fn secondaries_come_in_one_row_and_ipv6_beside_them() {
+fn secondary_addresses_are_consecutive_and_ipv6_is_chosen_too() {
     let mut scene = Scene::new();
     scene.profile["slots"][1]["secondaryPrivateAddresses"] = json!(2);
     scene.profile["slots"][1]["ipv6"] = json!("lowest-free");
@@ -190,7 +190,7 @@ fn secondaries_come_in_one_row_and_ipv6_beside_them() {
 }
 
 #[test]
-fn the_next_subnet_of_the_az_serves_when_one_is_full() {
+fn next_subnet_of_the_az_is_used_when_one_is_full() {
     let mut scene = Scene::new();
     // Eleven fit into the first /28, so the twelfth begins the second.
     scene.in_flight = (1..=12).map(launch).collect();
@@ -199,7 +199,7 @@ fn the_next_subnet_of_the_az_serves_when_one_is_full() {
 }
 
 #[test]
-fn a_subnet_that_ec2_called_full_is_left_out() {
+fn subnet_that_ec2_called_full_is_skipped() {
     let mut scene = Scene::new();
     scene.observations.full_subnets = BTreeMap::from([(
         "signaling".to_owned(),
@@ -209,7 +209,7 @@ fn a_subnet_that_ec2_called_full_is_left_out() {
 }
 
 #[test]
-fn all_full_is_an_error_that_names_them() {
+fn error_names_the_subnets_if_all_are_full() {
     let mut scene = Scene::new();
     scene.in_flight = (1..=23).map(launch).collect();
     let error = scene.plan(23).unwrap_err();
@@ -226,7 +226,7 @@ fn all_full_is_an_error_that_names_them() {
 }
 
 #[test]
-fn what_is_there_is_kept_and_what_is_twice_is_surplus() {
+fn existing_interface_is_kept_and_a_duplicate_is_surplus() {
     let mut scene = Scene::new();
     let mine = |n: u32, attached: bool| AllocatedInterface {
         id: format!("eni-{n:017x}").parse().unwrap(),
@@ -244,7 +244,7 @@ fn what_is_there_is_kept_and_what_is_twice_is_surplus() {
 }
 
 #[test]
-fn an_interface_made_a_moment_ago_is_kept_though_no_listing_shows_it() {
+fn interface_created_a_moment_ago_is_kept_although_no_listing_shows_it() {
     let mut scene = Scene::new();
     let made: NetworkInterfaceId = "eni-00000000000000007".parse().unwrap();
     scene.observations.created = BTreeMap::from([("signaling".to_owned(), made.clone())]);
@@ -252,7 +252,7 @@ fn an_interface_made_a_moment_ago_is_kept_though_no_listing_shows_it() {
 }
 
 #[test]
-fn an_az_without_a_subnet_is_a_fault_of_the_profile() {
+fn az_without_a_subnet_is_a_profile_error() {
     let mut scene = Scene::new();
     scene.profile["slots"][0]["subnetIds"] = json!(["subnet-0000000000000001c"]);
     let error = scene.plan(1).unwrap_err().to_string();
@@ -263,7 +263,7 @@ fn an_az_without_a_subnet_is_a_fault_of_the_profile() {
 }
 
 #[test]
-fn ipv6_without_a_block_is_a_fault_of_the_profile() {
+fn ipv6_without_a_block_is_a_profile_error() {
     let mut scene = Scene::new();
     scene.profile["slots"][1]["ipv6"] = json!("subnet-assigned");
     scene
@@ -279,7 +279,7 @@ fn ipv6_without_a_block_is_a_fault_of_the_profile() {
 }
 
 #[test]
-fn the_rounds_end() {
+fn plan_after_the_last_round_is_an_error() {
     let mut scene = Scene::new();
     scene.round = MAX_ROUNDS + 1;
     assert_eq!(
@@ -289,10 +289,10 @@ fn the_rounds_end() {
 }
 
 proptest! {
-    /// Plans made from one listing and carried out in any order never clash, and N launches end up with
-    /// the N lowest addresses (invariant I8).
+    /// Plans from one listing never clash, in whichever order they are carried out, and N launches
+    /// take the N lowest addresses (invariant I8).
     #[test]
-    fn launches_at_once_take_the_lowest_and_never_clash(
+    fn simultaneous_launches_take_the_lowest_addresses_and_never_clash(
         order in Just((1..=20u32).collect::<Vec<_>>()).prop_shuffle(),
         done_first in 0usize..20,
     ) {
@@ -300,7 +300,7 @@ proptest! {
         scene.profile["slots"][0]["subnetIds"] = json!(["subnet-0000000000000002a"]);
         scene.profile["slots"][0]["secondaryPrivateAddresses"] = json!(1);
         scene.in_flight = (1..=20).map(launch).collect();
-        // Some finish first, the others plan from the listing that this leaves.
+        // Some launches finish first. The others plan from the listing after that.
         for n in &order[..done_first] {
             let plan = scene.plan(*n).unwrap();
             scene.carry_out(*n, &plan);
@@ -319,7 +319,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_free_is_counted_whatever_comes_of_the_plan() {
+fn free_addresses_are_counted_even_if_the_plan_fails() {
     let free = |scene: &Scene, subnet: &str| {
         let (_, free) = scene.plan_and_count(2);
         free.get(&subnet.parse().unwrap()).copied()

@@ -1,7 +1,8 @@
 //! The lowest free addresses of a subnet.
 //!
-//! A [`Pool`] knows a subnet's bounds and what is taken in it, as merged intervals. Work grows with the
-//! number of taken intervals, not with the size of the subnet: an IPv6 /64 is as quick as a /28.
+//! A [`Pool`] has the bounds of a subnet and its taken addresses as merged intervals. The work
+//! grows with the number of taken intervals, not with the size of the subnet: an IPv6 /64 is as
+//! fast as a /28.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,11 +12,11 @@ use ipnet::IpNet;
 
 use super::range::AddressRange;
 
-/// EC2 keeps the first four addresses of every subnet, and the last, for itself
-/// (VPC User Guide, "Subnet CIDR blocks"); of an IPv6 block as of an IPv4 one.
+/// EC2 reserves the first four addresses of a subnet's IPv4 and IPv6 blocks, and the last one (VPC
+/// User Guide, "Subnet CIDR blocks").
 const RESERVED_FIRST: u128 = 4;
 
-/// One CIDR block of a subnet, and what is taken of it.
+/// One CIDR block of a subnet, with its taken addresses.
 #[derive(Debug, Clone)]
 pub struct Pool {
     family: Family,
@@ -32,7 +33,7 @@ enum Family {
 }
 
 impl Pool {
-    /// A pool over `block` in which only EC2's own five addresses are taken.
+    /// A pool of `block`, in which only EC2's five reserved addresses are taken.
     #[must_use]
     pub fn new(block: IpNet) -> Self {
         let (first, last) = (number(block.network()), number(block.broadcast()));
@@ -47,7 +48,7 @@ impl Pool {
         pool
     }
 
-    /// Marks `range` as taken. What lies outside the block, or is of the other family, does not matter.
+    /// Marks `range` as taken. Addresses outside the block, or of the other family, are ignored.
     pub fn take(&mut self, range: impl Into<AddressRange>) {
         let range = range.into();
         if family(range.first()) == self.family {
@@ -55,12 +56,12 @@ impl Pool {
         }
     }
 
-    /// Takes the lowest free address; `None` when the block is full.
+    /// Takes the lowest free address; `None` if the block is full.
     pub fn take_lowest(&mut self) -> Option<IpAddr> {
         self.take_lowest_many(1)?.pop()
     }
 
-    /// Takes the `count` lowest free addresses, or none at all when there are fewer.
+    /// Takes the `count` lowest free addresses, or none if there are fewer.
     pub fn take_lowest_many(&mut self, count: usize) -> Option<Vec<IpAddr>> {
         let free: Vec<u128> = self.gaps().flatten().take(count).collect();
         if free.len() < count {
@@ -72,8 +73,8 @@ impl Pool {
         Some(free.into_iter().map(|free| self.address(free)).collect())
     }
 
-    /// What is free before each taken interval, from the lowest on. The block's last address is always taken, so
-    /// nothing is free behind the last interval.
+    /// The free addresses before each taken interval, in order. The block's last address is always
+    /// taken, so there are none behind the last interval.
     fn gaps(&self) -> impl Iterator<Item = Range<u128>> {
         let mut behind = Some(self.first);
         self.taken.iter().map_while(move |(&first, &last)| {
@@ -86,7 +87,8 @@ impl Pool {
     /// How many addresses are free.
     #[must_use]
     pub fn free(&self) -> u128 {
-        // The taken intervals lie inside the block, apart from each other; so no difference is below zero.
+        // The taken intervals are inside the block and do not overlap, so no difference is
+        // negative.
         self.taken.iter().fold(
             (self.last - self.first).saturating_add(1),
             |free, (first, last)| free.saturating_sub((last - first).saturating_add(1)),
@@ -98,7 +100,7 @@ impl Pool {
         if start > end {
             return;
         }
-        // Merge with the interval before, when it reaches here …
+        // Merge with the interval before, if it reaches this one …
         if let Some((&before, &reach)) = self.taken.range(..=start).next_back()
             && reach.saturating_add(1) >= start
         {
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_free_address_is_the_fifth() {
+    fn first_free_address_is_the_fifth() {
         assert_eq!(
             pool("10.0.0.0/24").take_lowest().unwrap().to_string(),
             "10.0.0.4"
@@ -163,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_subnet_has_eleven() {
+    fn smallest_subnet_has_eleven_addresses() {
         let mut pool = pool("10.0.0.0/28");
         assert_eq!(std::iter::from_fn(|| pool.take_lowest()).count(), 11);
     }
 
     #[test]
-    fn all_or_none_of_many() {
+    fn several_addresses_are_taken_all_or_none() {
         let mut pool = pool("10.0.0.0/28");
         assert_eq!(pool.take_lowest_many(12), None);
         assert_eq!(pool.take_lowest_many(11).unwrap().len(), 11);
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_64_with_a_taken_half_is_instant() {
+    fn lowest_address_of_a_64_with_a_taken_half_is_found() {
         let mut pool = pool("2001:db8::/64");
         pool.take("2001:db8::/65".parse::<IpNet>().unwrap());
         assert_eq!(
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_at_the_ends_of_the_number_line() {
+    fn blocks_at_the_ends_of_the_address_space_have_free_addresses() {
         assert_eq!(
             pool("0.0.0.0/28").take_lowest().unwrap().to_string(),
             "0.0.0.4"
@@ -199,9 +201,9 @@ mod tests {
     }
 
     proptest! {
-        /// Against the plain way: walk the subnet and look every address up in a set.
+        /// Compares with a search that looks every address up in a set.
         #[test]
-        fn the_same_as_brute_force(
+        fn pool_agrees_with_a_search_by_address(
             prefix in 22u8..=28,
             ranges in prop::collection::vec((0u32..1100, 0u32..40), 0..60),
             want in 0usize..40,

@@ -1,4 +1,5 @@
-//! A range of addresses as a profile writes it: `10.0.1.0/28`, `10.0.1.20-10.0.1.40`, or one address.
+//! A range of addresses as a profile writes it: `10.0.1.0/28`, `10.0.1.20-10.0.1.40`, or one
+//! address.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 #[schemars(
     description = "Addresses of one family: `10.0.1.0/28`, `10.0.1.20-10.0.1.40`, or one address.",
-    // What has this form may still be no range: 10.0.0.999, or a last address before the first.
+    // A text that matches may still be invalid: 10.0.0.999, or a last address before the first.
     extend("pattern" = r"^\s*[0-9A-Fa-f:.]+(/[0-9]{1,3}|\s*-\s*[0-9A-Fa-f:.]+\s*)?$")
 )]
 pub struct AddressRange {
@@ -20,7 +21,7 @@ pub struct AddressRange {
     last: IpAddr,
 }
 
-/// Why a text is no range.
+/// Why a text is not a range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected a range of addresses such as 10.0.1.0/28, 10.0.1.20-10.0.1.40 or 10.0.1.7, found {0:?}"
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_ways_to_write_a_range() {
+    fn block_pair_and_single_address_are_ranges() {
         for (text, means) in [
             ("10.0.1.0/28", "10.0.1.0-10.0.1.15"),
             ("10.0.1.20-10.0.1.40", "10.0.1.20-10.0.1.40"),
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_refused() {
+    fn invalid_range_is_refused() {
         for text in [
             "",
             "-",

@@ -1,4 +1,4 @@
-//! Subnets and what is allocated in them; whether they can serve a profile at all.
+//! Subnets, the interfaces in them, and whether the subnets can serve a profile.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::interface::Interface;
 use crate::profile::{Ipv6, Profile, Slot};
 use crate::tags::own;
 
-/// A subnet, with what is never to be taken of it.
+/// A subnet, with its reservations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subnet {
     /// The subnet.
@@ -26,7 +26,7 @@ pub struct Subnet {
     pub reservations: Vec<IpNet>,
 }
 
-/// An interface in one of the subnets, with all that it takes there.
+/// An interface in one of the subnets, with all its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllocatedInterface {
     /// The interface.
@@ -35,9 +35,9 @@ pub struct AllocatedInterface {
     pub subnet_id: SubnetId,
     /// Whether it is attached, or being attached, to an instance.
     pub attached: bool,
-    /// The instance that Hookline made it for, if it did.
+    /// The instance that Hookline created it for, if it did.
     pub owner: Option<InstanceId>,
-    /// The network that Hookline made it for, if it did.
+    /// The network that Hookline created it for, if it did.
     pub network: Option<String>,
     /// All its private addresses and prefixes, of both families.
     pub addresses: Vec<AddressRange>,

@@ -1,21 +1,24 @@
 //! How long to let the launches under way finish first.
 //!
-//! A timetable does not clear a backlog by itself, as it uses the buckets at their rate: once other callers have emptied a bucket,
-//! every launch after that finds it empty, and repeats its calls until the scale-out ends. When all goes well, as many launches are
-//! being wired as begin in the time that one takes, and at the start those of the burst besides. If there are so many more that
-//! they need what the burst left in the bucket, the bucket is empty. A launch that comes then waits until there are no more than
-//! when all goes well.
+//! A timetable does not clear a backlog by itself, as it uses the buckets at their rate: once other
+//! callers have emptied a bucket, every launch after that finds it empty, and repeats its calls
+//! until the scale-out ends. When all goes well, as many launches are being wired as begin in the
+//! time that one takes, and at the start those of the burst besides. If there are so many more that
+//! they need what the burst left in the bucket, the bucket is empty. A launch that comes then waits
+//! until there are no more than when all goes well.
 
 use super::demand::Demand;
 use crate::profile::Profile;
 
 /// How long a launch takes from its turn until it is seen to be wired, when all goes well.
 const WIRING_MILLISECONDS: i64 = 8_000;
-/// For this many seconds after their launch, those of a burst may be under way: EC2 has to start their instances first.
+/// For this many seconds after their launch, those of a burst may be under way: EC2 has to start
+/// their instances first.
 const START_SECONDS: i64 = 30;
 
-/// How long, in seconds, to let a backlog go first; 0 if there is none. `being_wired` are the times, in seconds since the epoch, of
-/// the launches before this one that run and are not wired yet.
+/// How long, in seconds, to let a backlog go first; 0 if there is none. `being_wired` are the
+/// times, in seconds since the epoch, of the launches before this one that run and are not wired
+/// yet.
 #[must_use]
 pub fn seconds_of_backlog(profile: &Profile, being_wired: &[i64], now: i64) -> u32 {
     let demands = Demand::of(profile);
@@ -55,7 +58,8 @@ mod tests {
 
     #[test]
     fn backlog_is_more_than_the_bucket_serves_and_is_waited_for_until_it_is_gone() {
-        // A launch takes 1.6 s of the bucket. Five begin in the time that one takes; five more empty it.
+        // A launch takes 1.6 s of the bucket. Five begin in the time that one takes; five more
+        // empty it.
         assert_eq!(wait_for(&four_slots(), 0, 60), 0);
         assert_eq!(wait_for(&four_slots(), 10, 60), 0);
         assert_eq!(wait_for(&four_slots(), 11, 60), 10);

@@ -1,15 +1,18 @@
-//! One token bucket of EC2 and what a launch takes of it, as the generic cell rate algorithm sees them, with a launch for a cell.
+//! One token bucket of EC2 and what a launch takes of it, as the generic cell rate algorithm sees
+//! them, with a launch for a cell.
 //!
-//! The algorithm (ITU-T Recommendation I.371, annex A) has three terms. The *emission interval* is the time between two cells at
-//! the rate of the bucket. The *burst tolerance* is how much earlier than its *theoretical arrival time* a cell may come.
+//! The algorithm (ITU-T Recommendation I.371, annex A) has three terms. The *emission interval* is
+//! the time between two cells at the rate of the bucket. The *burst tolerance* is how much earlier
+//! than its *theoretical arrival time* a cell may come.
 
 use std::cmp::Reverse;
 
 use crate::profile::{Profile, TokenBucket};
 
-/// How much of a full bucket the first launches of a burst use, in tenths. The rest is for other callers of the account, and for
-/// launches that take some seconds more or less than others: one that comes early then finds a token instead of a refusal, whose
-/// repetition costs more time than the tokens would have saved (docs/performance.md, "Scale-out").
+/// How much of a full bucket the first launches of a burst use, in tenths. The rest is for other
+/// callers of the account, and for launches that take some seconds more or less than others: one
+/// that comes early then finds a token instead of a refusal, whose repetition costs more time than
+/// the tokens would have saved (docs/performance.md, "Scale-out").
 const BURST_TENTHS: i64 = 6;
 
 /// A token bucket, and how many of its tokens a launch takes.
@@ -68,8 +71,8 @@ impl Demand {
         self.launches_served_by(10 - BURST_TENTHS)
     }
 
-    /// When a launch that comes at `arrival` conforms, in seconds, rounded up. `before` are the arrivals of the launches that come
-    /// first, in order, in seconds since the epoch.
+    /// When a launch that comes at `arrival` conforms, in seconds, rounded up. `before` are the
+    /// arrivals of the launches that come first, in order, in seconds since the epoch.
     #[must_use]
     pub fn conforming_time(&self, before: &[i64], arrival: i64) -> i64 {
         let interval = self.emission_interval();

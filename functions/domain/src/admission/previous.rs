@@ -8,7 +8,8 @@ use crate::execution::{Allocation, Plan, Step, WaitReason};
 pub struct Previous {
     /// The number of this round, from 1. A plan that only waited does not count.
     pub round: u32,
-    /// What is left of the last plan's wait, in seconds and with its reason; `None` if the last plan did not wait.
+    /// What is left of the last plan's wait, in seconds and with its reason; `None` if the last
+    /// plan did not wait.
     pub wait: Option<(u32, WaitReason)>,
     /// How many launches were ahead then.
     pub ahead: usize,
@@ -17,7 +18,8 @@ pub struct Previous {
 }
 
 impl Previous {
-    /// What `plan`, and the allocation that came of it, mean. `seconds_since_event` is the time now, as the plan's own time is.
+    /// What `plan`, and the allocation that came of it, mean. `seconds_since_event` is the time
+    /// now, as the plan's own time is.
     #[must_use]
     pub fn of(
         plan: Option<&Plan>,
@@ -39,8 +41,9 @@ impl Previous {
                 reason,
                 then_seconds,
             } => {
-                // The heartbeat and the calls between two pieces of a wait take time too. It counts as waited: otherwise a
-                // launch that waits in several pieces begins later than its turn.
+                // The heartbeat and the calls between two pieces of a wait take time too. It counts
+                // as waited: otherwise a launch that waits in several pieces begins later than its
+                // turn.
                 let passed = plan
                     .seconds_since_event
                     .zip(seconds_since_event)
@@ -74,8 +77,8 @@ impl Previous {
         }
     }
 
-    /// Whether a launch may let a backlog go first: at its first decision, and as long as fewer launches are ahead than at the
-    /// one before.
+    /// Whether a launch may let a backlog go first: at its first decision, and as long as fewer
+    /// launches are ahead than at the one before.
     #[must_use]
     pub fn backlog_shrinks(&self, ahead: usize) -> bool {
         self.is_first() || ahead < self.ahead

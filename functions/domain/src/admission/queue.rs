@@ -3,8 +3,8 @@
 use crate::instance::{Instance, LaunchOrder};
 use crate::profile::Profile;
 
-/// A launch older than this, in seconds, is not in flight: no hook waits longer without a heartbeat (`HeartbeatTimeout` is at
-/// most 7,200 s; Auto Scaling API Reference, PutLifecycleHook).
+/// A launch older than this, in seconds, is not in flight: no hook waits longer without a heartbeat
+/// (`HeartbeatTimeout` is at most 7,200 s; Auto Scaling API Reference, PutLifecycleHook).
 const IN_FLIGHT_SECONDS: i64 = 7_200;
 
 /// A launch in flight, as a listing shows it.
@@ -45,8 +45,9 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The queue as `instances` show it. `me` is the launch's place by what `TagNode` saw; the listing's word counts for more, as
-    /// every other launch goes by it: the tag of an adoption may not have shown before.
+    /// The queue as `instances` show it. `me` is the launch's place by what `TagNode` saw; the
+    /// listing's word counts for more, as every other launch goes by it: the tag of an adoption may
+    /// not have shown before.
     #[must_use]
     pub fn observe<'a>(
         profile: &Profile,
@@ -80,8 +81,8 @@ impl Queue {
         self.unwired_ahead().count()
     }
 
-    /// When the launches began that come before this one, run, and are not wired yet. Those that are pending need no calls that
-    /// EC2 limits narrowly yet.
+    /// When the launches began that come before this one, run, and are not wired yet. Those that
+    /// are pending need no calls that EC2 limits narrowly yet.
     #[must_use]
     pub fn being_wired(&self) -> Vec<i64> {
         self.unwired_ahead()

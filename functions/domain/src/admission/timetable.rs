@@ -1,34 +1,37 @@
 //! When a launch's turn comes.
 //!
-//! Launches begin at the rate at which the narrowest bucket refills, after a burst that uses what the bucket holds when it is full
-//! ([`Demand`]).
+//! Launches begin at the rate at which the narrowest bucket refills, after a burst that uses what
+//! the bucket holds when it is full ([`Demand`]).
 //!
-//! The bucket is followed from the times of the launches, not from the time of a look. Looks are throttled too, and come up to a
-//! minute apart when hundreds of launches begin at once. This way all launches compute one timetable, whenever they look.
+//! The bucket is followed from the times of the launches, not from the time of a look. Looks are
+//! throttled too, and come up to a minute apart when hundreds of launches begin at once. This way
+//! all launches compute one timetable, whenever they look.
 
 use super::demand::Demand;
 use super::queue::ObservedLaunch;
 use crate::instance::LaunchOrder;
 use crate::profile::{Profile, TokenBucket};
 
-/// How much of a full bucket launches may use that compute their turn after it has come, in tenths. It is part of what a burst
-/// leaves.
+/// How much of a full bucket launches may use that compute their turn after it has come, in tenths.
+/// It is part of what a burst leaves.
 const LATE_TENTHS: i64 = 3;
 
 /// The DescribeInstances calls of one launch: for its own instance, and for all of the group.
 const DESCRIBES_OF_A_LAUNCH: usize = 2;
-/// EC2's bucket for calls such as DescribeInstances with filters: what it holds when full, and gets each second.
+/// EC2's bucket for calls such as DescribeInstances with filters: what it holds when full, and gets
+/// each second.
 const DESCRIBES_AT_ONCE: usize = 100;
 const DESCRIBES_PER_SECOND: usize = 20;
 
 /// Launches within this many seconds count as simultaneous.
 const SIMULTANEOUS_SECONDS: u64 = 30;
 
-/// A launch whose turn was this many seconds ago and that still lacks an interface needs it now, whatever was before.
+/// A launch whose turn was this many seconds ago and that still lacks an interface needs it now,
+/// whatever was before.
 const LATE_AFTER_SECONDS: i64 = 30;
 
-/// How long until the turn of the launch at `me`, in seconds; 0 if its turn has come. `others` are the launches in flight, in any
-/// order, before or after it. `now` is in seconds since the epoch.
+/// How long until the turn of the launch at `me`, in seconds; 0 if its turn has come. `others` are
+/// the launches in flight, in any order, before or after it. `now` is in seconds since the epoch.
 #[must_use]
 pub fn seconds_until_turn(
     profile: &Profile,
@@ -39,7 +42,8 @@ pub fn seconds_until_turn(
     let demands = Demand::of(profile);
     let lead =
         Demand::narrowest(&demands).map_or(0, |demand| lead_seconds(demand.bucket, me, others));
-    // A launch that is not wired needs its calls now, however long ago it began, unless its turn is just over.
+    // A launch that is not wired needs its calls now, however long ago it began, unless its turn is
+    // just over.
     let due = now.saturating_sub(lead).saturating_sub(LATE_AFTER_SECONDS);
     let arrival_of = |order: &LaunchOrder| order.since.max(due);
     let my_arrival = arrival_of(me);
@@ -69,12 +73,14 @@ pub fn seconds_until_turn(
     u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
 }
 
-/// How long after the launches the timetable begins, in seconds. Simultaneous launches make more DescribeInstances calls than EC2
-/// answers, and so do not compute their turns in order: a launch with an early turn may compute it late. Without a lead, all of
-/// those would begin together, and need more tokens than a full bucket holds.
+/// How long after the launches the timetable begins, in seconds. Simultaneous launches make more
+/// DescribeInstances calls than EC2 answers, and so do not compute their turns in order: a launch
+/// with an early turn may compute it late. Without a lead, all of those would begin together, and
+/// need more tokens than a full bucket holds.
 ///
-/// With calls spread evenly over `all` seconds, and turns from `lead` on, the late launches need refill × (all − lead)² ÷ (4 × all)
-/// tokens more than the bucket gets meanwhile. This is the lead with which they need [`LATE_TENTHS`] of a full bucket.
+/// With calls spread evenly over `all` seconds, and turns from `lead` on, the late launches need
+/// refill × (all − lead)² ÷ (4 × all) tokens more than the bucket gets meanwhile. This is the lead
+/// with which they need [`LATE_TENTHS`] of a full bucket.
 fn lead_seconds(narrowest: TokenBucket, me: &LaunchOrder, others: &[ObservedLaunch]) -> i64 {
     let simultaneous = others
         .iter()
@@ -114,8 +120,8 @@ mod tests {
     fn later_launches_come_at_the_rate_of_the_narrowest_bucket() {
         assert_eq!(wait_behind(7), 2);
         assert_eq!(wait_behind(46), 64);
-        // 494 times eight calls at five a second are 790 s. 1,002 looks are answered after 45 s, and 30 tokens are left for
-        // those that look late, which are 6 s: 45 - √(45 × 24).
+        // 494 times eight calls at five a second are 790 s. 1,002 looks are answered after 45 s,
+        // and 30 tokens are left for those that look late, which are 6 s: 45 - √(45 × 24).
         assert_eq!(wait_behind(500), 791 + 13);
     }
 

@@ -3,7 +3,8 @@
 use crate::execution::{Step, WaitReason};
 use crate::ids::InstanceId;
 
-/// The longest wait in one piece, in seconds. The state machine extends the hook between two pieces.
+/// The longest wait in one piece, in seconds. The state machine extends the hook between two
+/// pieces.
 const MAX_SECONDS: u32 = 300;
 
 /// How long to wait, and for what.
@@ -54,8 +55,9 @@ pub fn jitter(instance: &InstanceId) -> u32 {
 
 /// How long to pause, in seconds, after somebody else took an address that this launch had planned.
 ///
-/// That may be another execution for this launch (a duplicate event), whose interfaces a listing shows only after a while; or
-/// something else that takes addresses. A pause that grows and differs from launch to launch lets either finish.
+/// That may be another execution for this launch (a duplicate event), whose interfaces a listing
+/// shows only after a while; or something else that takes addresses. A pause that grows and differs
+/// from launch to launch lets either finish.
 #[must_use]
 pub fn pause_after_conflict(round: u32, jitter: u32) -> u32 {
     2 + jitter.wrapping_add(round) % (1 << round.clamp(2, 5))

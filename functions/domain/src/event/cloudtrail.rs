@@ -1,15 +1,16 @@
-//! RunInstances, as CloudTrail tells of it: *AWS API Call via CloudTrail*.
+//! The CloudTrail record of RunInstances: *AWS API Call via CloudTrail*.
 //!
-//! EventBridge delivers it only where a trail logs management events (EventBridge User Guide, "AWS service events delivered
-//! via AWS CloudTrail"). The record is the call's request and response (CloudTrail User Guide, "CloudTrail record contents"); a set
-//! without elements is `{}`. One call may launch several instances. `responseElements` is null when it failed, and has `omitted` in
-//! place of what it holds when that is too large (100 KB, which is some twenty instances).
+//! EventBridge delivers it only where a trail logs management events (EventBridge User Guide, "AWS
+//! service events delivered via AWS CloudTrail"). The record contains the call's request and
+//! response (CloudTrail User Guide, "CloudTrail record contents"); an empty set is `{}`. One call
+//! may launch several instances. `responseElements` is null if the call failed. If it is too large
+//! (100 KB, about 20 instances), CloudTrail replaces its content by `omitted`.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::envelope::cut;
-use super::launched::{LaunchedInstance, News, Omitted, Told};
+use super::envelope::truncated;
+use super::launched::{LaunchDetails, LaunchEvent, LaunchedInstance, Omitted};
 use crate::error::{Error, Input, Result};
 use crate::ids::{InstanceId, NetworkInterfaceId};
 use crate::parse::from_value;
@@ -21,7 +22,7 @@ pub(super) const SOURCE: &str = "aws.ec2";
 pub(super) const DETAIL_TYPE: &str = "AWS API Call via CloudTrail";
 const RUN_INSTANCES: &str = "RunInstances";
 
-/// `detail`, as far as it is read.
+/// The fields of `detail` that are used.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
@@ -127,24 +128,25 @@ fn tags(set: Items<Tag>) -> Tags {
         .collect()
 }
 
-/// Empty is absent, as in EC2's answers.
-fn some(text: Option<String>) -> Option<String> {
+/// EC2 writes an empty text for an absent value.
+fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
 /// Reads the record of a call.
-pub(super) fn read(region: &str, detail: Value) -> Result<News> {
+pub(super) fn read(region: &str, detail: Value) -> Result<LaunchEvent> {
     let record: Record = from_value(Input::Event, "event.detail", detail)?;
     if record.event_name != RUN_INSTANCES {
-        let name = cut(&record.event_name);
-        return Ok(News::Other(format!("a call of {name:?}")));
+        let name = truncated(&record.event_name);
+        return Ok(LaunchEvent::Other(format!("a call of {name:?}")));
     }
     let Some(response) = record.response_elements else {
-        let code = cut(record.error_code.as_deref().unwrap_or("no error code"));
-        return Ok(News::Other(format!("a launch that failed ({code})")));
+        let code = truncated(record.error_code.as_deref().unwrap_or("no error code"));
+        return Ok(LaunchEvent::Other(format!("a launch that failed ({code})")));
     };
     if response.omitted {
-        return omitted(region, record.request_parameters.unwrap_or_default()).map(News::Omitted);
+        return omitted(region, record.request_parameters.unwrap_or_default())
+            .map(LaunchEvent::Omitted);
     }
     let launched: Vec<_> = response
         .instances_set
@@ -159,19 +161,19 @@ pub(super) fn read(region: &str, detail: Value) -> Result<News> {
         })
         .collect();
     Ok(if launched.is_empty() {
-        News::Other("a launch for no Auto Scaling group".to_owned())
+        LaunchEvent::Other("a launch for no Auto Scaling group".to_owned())
     } else {
-        News::Launched(launched)
+        LaunchEvent::Launched(launched)
     })
 }
 
-/// What can be found again without the answer.
+/// What is needed to look the instances up.
 fn omitted(region: &str, request: Request) -> Result<Omitted> {
-    let client_token = some(request.client_token).ok_or_else(|| {
+    let client_token = non_empty(request.client_token).ok_or_else(|| {
         Error::invalid(
             Input::Event,
             "event.detail.responseElements",
-            "CloudTrail left out the instances, and the request has no clientToken to find them by",
+            "CloudTrail left out the instances, and the request has no clientToken to look them up by",
             "Name these nodes by EC2 Instance Launch Successful (docs/naming.md)",
         )
     })?;
@@ -183,7 +185,7 @@ fn omitted(region: &str, request: Request) -> Result<Omitted> {
     })
 }
 
-/// An instance, if Auto Scaling launched it: nobody else can set its tag.
+/// An instance, if Auto Scaling launched it. Only Auto Scaling can set its tag.
 fn launched(region: &str, instance: Instance) -> Option<LaunchedInstance> {
     let tags_at_launch = tags(instance.tag_set);
     let group = tags_at_launch.get(GROUP_TAG)?.clone();
@@ -196,29 +198,29 @@ fn launched(region: &str, instance: Instance) -> Option<LaunchedInstance> {
             .unwrap_or(u32::MAX)
     });
     let primary = interfaces.first();
-    let of_primary = |get: fn(&Interface) -> Option<String>| some(primary.and_then(get));
+    let of_primary = |get: fn(&Interface) -> Option<String>| non_empty(primary.and_then(get));
     let facts = NodeFacts {
         instance_id: instance.instance_id.clone(),
         instance_type: instance.instance_type,
         az: instance.placement.availability_zone,
         region: region.to_owned(),
         asg: group.clone(),
-        private_ip: some(instance.private_ip_address)
+        private_ip: non_empty(instance.private_ip_address)
             .or_else(|| of_primary(|interface| interface.private_ip_address.clone())),
         ipv6_address: of_primary(|interface| {
             let first = interface.ipv6_addresses_set.items.first();
             first.map(|address| address.ipv6_address.clone())
         }),
-        private_dns_name: some(instance.private_dns_name)
+        private_dns_name: non_empty(instance.private_dns_name)
             .or_else(|| of_primary(|interface| interface.private_dns_name.clone())),
-        lifecycle: some(instance.instance_lifecycle).unwrap_or_else(|| ON_DEMAND.to_owned()),
+        lifecycle: non_empty(instance.instance_lifecycle).unwrap_or_else(|| ON_DEMAND.to_owned()),
         tags: tags_at_launch,
     };
     Some(LaunchedInstance {
         id: instance.instance_id,
         group,
         region: region.to_owned(),
-        told: Some(Told {
+        details: Some(LaunchDetails {
             facts,
             interfaces: interfaces
                 .into_iter()
@@ -229,164 +231,5 @@ fn launched(region: &str, instance: Instance) -> Option<LaunchedInstance> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    /// The events of `tests/fixtures/events`, by name.
-    fn fixture(text: &str) -> Value {
-        serde_json::from_str(text).unwrap()
-    }
-
-    fn one() -> Value {
-        fixture(include_str!(
-            "../../../../tests/fixtures/events/run-instances.json"
-        ))
-    }
-
-    fn read(event: Value) -> Vec<Result<LaunchedInstance>> {
-        match News::read(event).unwrap() {
-            News::Launched(launched) => launched,
-            news => panic!("{news:?}"),
-        }
-    }
-
-    fn other(event: Value) -> String {
-        match News::read(event).unwrap() {
-            News::Other(what) => what,
-            news => panic!("{news:?}"),
-        }
-    }
-
-    #[test]
-    fn the_record_of_a_launch_tells_all_that_a_name_needs() {
-        let launched = read(one());
-        assert_eq!(launched.len(), 1);
-        let instance = launched[0].clone().unwrap();
-        assert_eq!(instance.id.as_str(), "i-0a3c844322fab4955");
-        assert_eq!(
-            instance.group,
-            "eks-test2-06c5c4f3-8ec0-78ca-429c-84bcfac2302e"
-        );
-        assert_eq!(instance.region, "ap-southeast-1");
-        let told = instance.told.unwrap();
-        assert_eq!(told.facts.az, "ap-southeast-1b");
-        assert_eq!(told.facts.instance_type, "t3.medium");
-        assert_eq!(told.facts.private_ip.as_deref(), Some("172.31.25.27"));
-        assert_eq!(told.facts.lifecycle, "on-demand");
-        assert_eq!(told.facts.tags["eks:cluster-name"], "test");
-        assert_eq!(told.facts.tags["eks:nodegroup-name"], "test2");
-        assert_eq!(told.interfaces[0].0.as_str(), "eni-0b81851d495d06d0a");
-        assert!(told.interfaces[0].1.is_empty());
-    }
-
-    #[test]
-    fn a_fleet_launch_brings_several_instances() {
-        let launched = read(fixture(include_str!(
-            "../../../../tests/fixtures/events/run-instances-fleet.json"
-        )));
-        let told: Vec<_> = launched
-            .into_iter()
-            .map(|instance| instance.unwrap().told.unwrap().facts)
-            .collect();
-        assert_eq!(told.len(), 3);
-        let ids: std::collections::BTreeSet<_> = told
-            .iter()
-            .map(|facts| facts.instance_id.as_str())
-            .collect();
-        assert_eq!(ids.len(), 3);
-        assert!(told.iter().all(|facts| facts.lifecycle == "spot"));
-    }
-
-    #[test]
-    fn a_launch_without_interface_lacks_its_addresses() {
-        let launched = read(fixture(include_str!(
-            "../../../../tests/fixtures/events/run-instances-no-interface.json"
-        )));
-        let told = launched[0].clone().unwrap().told.unwrap();
-        assert_eq!(told.facts.private_ip, None);
-        assert_eq!(told.facts.private_dns_name, None);
-        assert_eq!(told.interfaces, []);
-        assert!(told.facts.lacks(&["private_ip".to_owned()]));
-    }
-
-    #[test]
-    fn an_ipv6_only_launch_has_no_private_ipv4_address() {
-        let launched = read(fixture(include_str!(
-            "../../../../tests/fixtures/events/run-instances-ipv6-only.json"
-        )));
-        let told = launched[0].clone().unwrap().told.unwrap();
-        assert_eq!(told.facts.private_ip, None);
-        assert_eq!(
-            told.facts.ipv6_address.as_deref(),
-            Some("2406:da18:77c:6100:1f2e:3d4c:5b6a:7988")
-        );
-    }
-
-    #[test]
-    fn a_launch_that_failed_is_no_news() {
-        let failed = fixture(include_str!(
-            "../../../../tests/fixtures/events/run-instances-failed.json"
-        ));
-        assert_eq!(
-            other(failed),
-            "a launch that failed (Server.InsufficientInstanceCapacity)"
-        );
-    }
-
-    #[test]
-    fn a_record_that_is_too_large_tells_how_to_find_its_instances() {
-        let mut event = one();
-        let omitted = json!({"omitted": true, "originalSize": 119_898, "reason": "responseElements too large"});
-        event["detail"]["responseElements"] = omitted;
-        let found = News::read(event.clone()).unwrap();
-        let wanted = Omitted {
-            region: "ap-southeast-1".to_owned(),
-            client_token: "fleet-1fb4718e-e78e-4e3e-0c18-ad80e56dbf97-0".to_owned(),
-            at_least: 1,
-        };
-        assert_eq!(found, News::Omitted(wanted));
-        event["detail"]["requestParameters"] = json!({"omitted": true});
-        let error = News::read(event).unwrap_err().to_string();
-        assert!(
-            error.starts_with("event.detail.responseElements: CloudTrail left out"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn who_else_launches_instances_is_left_alone() {
-        let mut event = one();
-        let tags = "/detail/responseElements/instancesSet/items/0/tagSet/items";
-        event
-            .pointer_mut(tags)
-            .unwrap()
-            .as_array_mut()
-            .unwrap()
-            .retain(|tag| tag["key"] != GROUP_TAG);
-        assert_eq!(other(event), "a launch for no Auto Scaling group");
-        let mut event = one();
-        event["detail"]["eventName"] = json!("TerminateInstances");
-        assert_eq!(other(event), "a call of \"TerminateInstances\"");
-    }
-
-    #[test]
-    fn one_that_cannot_be_read_does_not_hide_the_others() {
-        let mut event = fixture(include_str!(
-            "../../../../tests/fixtures/events/run-instances-fleet.json"
-        ));
-        event["detail"]["responseElements"]["instancesSet"]["items"][1]["instanceId"] = json!(7);
-        let launched = read(event);
-        assert_eq!(launched.len(), 3);
-        assert!(launched[0].is_ok() && launched[2].is_ok());
-        let error = launched[1].clone().unwrap_err();
-        assert_eq!(error.error_type(), "Hookline.InvalidEvent");
-        assert!(
-            error
-                .to_string()
-                .starts_with("event.detail.responseElements.instancesSet.items[1].instanceId: "),
-            "{error}"
-        );
-    }
-}
+#[path = "cloudtrail_tests.rs"]
+mod tests;

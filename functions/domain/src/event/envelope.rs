@@ -8,7 +8,7 @@ use serde_json::Value;
 pub struct Envelope {
     /// Unique for each event; a duplicate delivery has the same id.
     pub id: String,
-    /// `aws.autoscaling` for what concerns this product.
+    /// The service, as `aws.autoscaling`.
     pub source: String,
     /// The kind of event, as `EC2 Instance-launch Lifecycle Action`.
     #[serde(rename = "detail-type")]
@@ -26,7 +26,7 @@ pub struct Envelope {
     pub detail: Value,
 }
 
-/// A text from an event as a reason or an error quotes it.
-pub(super) fn cut(text: &str) -> String {
+/// A text of an event, short enough for a reason or an error.
+pub(super) fn truncated(text: &str) -> String {
     text.chars().take(80).collect()
 }

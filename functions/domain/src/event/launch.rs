@@ -1,40 +1,41 @@
-//! The EventBridge event that starts an execution, and what kind of news it brings.
+//! The EventBridge event that starts an execution of `launch-node`.
 //!
-//! Shape: Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events", *EC2 Instance-launch Lifecycle Action*.
-//! Auto Scaling delivers these at best effort, so the same one may come twice, late, or not at all.
+//! Shape: Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events", *EC2 Instance-launch
+//! Lifecycle Action*. Auto Scaling delivers events on a best-effort basis: one may come twice,
+//! late, or never.
 //!
-//! One kind is Hookline's own: [`ADOPT`], for a node that is in service already and waits at no hook. The function `adopt`
-//! makes it.
+//! One kind of event is Hookline's own: [`ADOPT`], for a node that is InService and waits at no
+//! hook. The function `adopt` makes it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::envelope::{Envelope, cut};
+use super::envelope::{Envelope, truncated};
 use crate::error::{Error, Input, Result};
 use crate::ids::InstanceId;
 use crate::parse::from_value;
-use crate::quotas::LONGEST_NAME;
+use crate::quotas::MAX_NAME_LENGTH;
 
 const SOURCE: &str = "aws.autoscaling";
 const DETAIL_TYPE: &str = "EC2 Instance-launch Lifecycle Action";
 const LAUNCHING: &str = "autoscaling:EC2_INSTANCE_LAUNCHING";
-/// The source of Hookline's own events. The state machine knows by it that there is no hook to complete.
+/// The source of Hookline's own events.
 pub const OWN_SOURCE: &str = "hookline";
-/// The detail type of the event for a node that is to be adopted.
+/// The detail type of the event that adopts a node.
 pub const ADOPT: &str = "Hookline Adopt Node";
 const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
 
-/// Where an instance comes from or goes to.
+/// Where an instance comes from or goes to: `Origin` and `Destination` of a lifecycle action.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub enum Place {
+pub enum TransitionEndpoint {
     /// A new instance.
     EC2,
     /// The group's warm pool.
     WarmPool,
     /// The group itself.
     AutoScalingGroup,
-    /// A place that AWS has added since this was written.
+    /// A value that AWS has added since.
     #[serde(untagged)]
     Other(String),
 }
@@ -43,8 +44,8 @@ pub enum Place {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct LifecycleAction {
-    /// Names this one wait. An event that reconcile made up has none: no API tells a token, and
-    /// CompleteLifecycleAction takes the instance's id as well.
+    /// Identifies this lifecycle action. An event that reconcile makes has none, because no API
+    /// returns a token. CompleteLifecycleAction also takes the instance's id.
     pub lifecycle_action_token: Option<String>,
     /// The group.
     pub auto_scaling_group_name: String,
@@ -58,12 +59,12 @@ pub struct LifecycleAction {
     /// Free text set at the hook, at most 1,023 characters.
     pub notification_metadata: Option<String>,
     /// Where the instance comes from.
-    pub origin: Option<Place>,
+    pub origin: Option<TransitionEndpoint>,
     /// Where the instance goes.
-    pub destination: Option<Place>,
+    pub destination: Option<TransitionEndpoint>,
 }
 
-/// A node that runs already: `detail` of Hookline's own event.
+/// A running node: `detail` of Hookline's own event.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Adopted {
@@ -72,7 +73,7 @@ struct Adopted {
     ec2_instance_id: InstanceId,
 }
 
-/// An instance that is to be prepared, with what the envelope tells of it.
+/// An instance to prepare, with what the event says of it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Launch {
@@ -83,30 +84,31 @@ pub struct Launch {
     pub group: String,
     /// The region, from the envelope.
     pub region: String,
-    /// When the event happened, from the envelope: RFC 3339, if whoever made the event kept to that.
+    /// When the event happened, from the envelope: RFC 3339 if the sender used that format.
     #[serde(rename = "eventTime")]
     pub time: String,
-    /// The lifecycle action that it waits at. None for a node that is adopted: it is in service, nothing of it is
-    /// completed, and nothing that it uses is taken away.
+    /// The lifecycle action that it waits at. None for an adopted node: it is InService, so no
+    /// action is completed and none of its interfaces are released.
     #[serde(rename = "lifecycleAction")]
     pub action: Option<LifecycleAction>,
 }
 
 impl Launch {
-    /// Whether the instance goes into a warm pool: it launches again, with an event of its own, when it leaves that.
+    /// Whether the instance goes into a warm pool. When it leaves the pool, it launches again, with
+    /// another event.
     #[must_use]
     pub fn goes_to_warm_pool(&self) -> bool {
         let action = self.action.as_ref();
-        action.and_then(|action| action.destination.as_ref()) == Some(&Place::WarmPool)
+        action.and_then(|action| action.destination.as_ref()) == Some(&TransitionEndpoint::WarmPool)
     }
 }
 
-/// What an event is news of.
+/// What an event reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// An instance waits at a launch lifecycle hook, or is to be adopted.
+    /// An instance waits at a launch lifecycle hook, or is adopted.
     Launch(Box<Launch>),
-    /// Something else that a rule may let through. Not an error, and not for us; the text says what it is.
+    /// Another event that a rule may match. This is no error; the text says what the event is.
     Other(String),
 }
 
@@ -114,7 +116,8 @@ impl Event {
     /// Reads an event.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where the envelope, or the detail of a launch lifecycle action, is malformed.
+    /// [`Error::Invalid`] where the envelope, or the detail of a launch lifecycle action, is
+    /// malformed.
     pub fn read(value: Value) -> Result<Self> {
         let envelope: Envelope = from_value(Input::Event, "event", value)?;
         if envelope.source == OWN_SOURCE && envelope.detail_type == ADOPT {
@@ -123,11 +126,11 @@ impl Event {
         if envelope.source != SOURCE || envelope.detail_type != DETAIL_TYPE {
             return Ok(Self::Other(format!(
                 "an event of source {:?} and detail-type {:?}",
-                cut(&envelope.source),
-                cut(&envelope.detail_type)
+                truncated(&envelope.source),
+                truncated(&envelope.detail_type)
             )));
         }
-        // A test notification has no instance, so it is told apart before the typed reading.
+        // A test notification has no instance, so it is recognised before the typed reading.
         let transition = |key: &str| envelope.detail.get(key).and_then(Value::as_str);
         if transition("Event") == Some(TEST_NOTIFICATION)
             || transition("LifecycleTransition") == Some(TEST_NOTIFICATION)
@@ -137,7 +140,10 @@ impl Event {
         match transition("LifecycleTransition") {
             Some(LAUNCHING) | None => {}
             Some(other) => {
-                return Ok(Self::Other(format!("the transition {:?}", cut(other))));
+                return Ok(Self::Other(format!(
+                    "the transition {:?}",
+                    truncated(other)
+                )));
             }
         }
         let action: LifecycleAction = from_value(Input::Event, "event.detail", envelope.detail)?;
@@ -167,7 +173,7 @@ impl Event {
         })))
     }
 
-    /// The launch, where only a launch makes sense.
+    /// Reads an event that must be a launch.
     ///
     /// # Errors
     /// [`Error::Invalid`] for any other event, besides the errors of [`Event::read`].
@@ -186,13 +192,13 @@ impl Event {
 
 fn check_name(field: &str, name: &str) -> Result<()> {
     let length = name.chars().count();
-    if (1..=LONGEST_NAME).contains(&length) {
+    if (1..=MAX_NAME_LENGTH).contains(&length) {
         return Ok(());
     }
     Err(Error::invalid(
         Input::Event,
         format!("event.detail.{field}"),
-        format!("{length} characters long, expected 1 to {LONGEST_NAME}"),
+        format!("{length} characters long, expected 1 to {MAX_NAME_LENGTH}"),
         "Start the execution with the EventBridge event as it was delivered, under `event`",
     ))
 }
@@ -211,14 +217,17 @@ mod tests {
     }
 
     #[test]
-    fn a_launch_is_read_whole() {
+    fn launch_is_read_with_all_fields() {
         let launch = Event::read_launch(launch_event()).unwrap();
         assert_eq!(launch.group, "upf");
         assert_eq!(launch.instance_id.as_str(), "i-0123456789abcdef0");
         assert_eq!(launch.time, "2026-01-02T03:04:05Z");
         assert!(!launch.goes_to_warm_pool());
         let action = launch.action.unwrap();
-        assert_eq!(action.destination, Some(Place::AutoScalingGroup));
+        assert_eq!(
+            action.destination,
+            Some(TransitionEndpoint::AutoScalingGroup)
+        );
         assert_eq!(
             action.notification_metadata.as_deref(),
             Some("additional-info")
@@ -226,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn other_news_is_told_apart_and_is_no_error() {
+    fn other_events_are_reported_as_other() {
         for (path, value, says) in [
             (
                 "/detail-type",
@@ -253,14 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn a_new_place_of_aws_does_not_stop_a_launch() {
+    fn unknown_origin_is_accepted() {
         let launch = Event::read_launch(with("/detail/Origin", json!("Moon"))).unwrap();
         let origin = launch.action.unwrap().origin;
-        assert_eq!(origin, Some(Place::Other("Moon".to_owned())));
+        assert_eq!(origin, Some(TransitionEndpoint::Other("Moon".to_owned())));
     }
 
     #[test]
-    fn a_launch_needs_no_token() {
+    fn launch_without_token_is_accepted() {
         let mut event = launch_event();
         let detail = event["detail"].as_object_mut().unwrap();
         detail.remove("LifecycleActionToken");
@@ -268,7 +277,7 @@ mod tests {
         assert_eq!(launch.action.unwrap().lifecycle_action_token, None);
     }
 
-    /// The event for a node that runs already.
+    /// The event that adopts a node.
     fn adopt_event() -> Value {
         json!({
             "version": "0",
@@ -284,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn an_adopted_node_has_no_lifecycle_action() {
+    fn adopted_node_has_no_lifecycle_action() {
         let launch = Event::read_launch(adopt_event()).unwrap();
         assert_eq!(launch.instance_id.as_str(), "i-0123456789abcdef0");
         assert_eq!((launch.group.as_str(), launch.action), ("upf", None));
     }
 
     #[test]
-    fn an_adopt_event_is_hooklines_own_and_whole() {
+    fn adopt_event_of_another_source_or_without_fields_is_refused() {
         let with = |path: &str, value: Value| {
             let mut event = adopt_event();
             *event.pointer_mut(path).unwrap() = value;

@@ -1,4 +1,4 @@
-//! What an event that starts the state machine `name-node` says of launched instances.
+//! The launched instances that an event of `name-node` reports.
 
 use crate::error::Result;
 use crate::ids::{InstanceId, NetworkInterfaceId};
@@ -14,37 +14,38 @@ pub struct LaunchedInstance {
     pub group: String,
     /// The region, from the envelope.
     pub region: String,
-    /// What the event tells besides; nothing when it has to be looked up.
-    pub told: Option<Told>,
+    /// What else the event says of it. None if the event names the instance only.
+    pub details: Option<LaunchDetails>,
 }
 
-/// What RunInstances answered of an instance: how it was at its launch.
+/// What RunInstances returned for an instance: its state at the launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// For the templates.
+pub struct LaunchDetails {
+    /// What templates can use.
     pub facts: NodeFacts,
     /// The interfaces that it was launched with, and their tags.
     pub interfaces: Vec<(NetworkInterfaceId, Tags)>,
 }
 
-/// What an event is news of.
+/// What an event reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// Instances of Auto Scaling groups were launched. One that cannot be read does not hide the others.
+pub enum LaunchEvent {
+    /// Instances of Auto Scaling groups were launched. A malformed entry does not hide the others.
     Launched(Vec<Result<LaunchedInstance>>),
-    /// Instances were launched, and the record is too large to hold them: they have to be found.
+    /// Instances were launched, but the record is too large to contain them. They must be looked
+    /// up.
     Omitted(Omitted),
-    /// Something else that a rule may let through. Not an error, and not for us; the text says what it is.
+    /// Another event that a rule may match. This is no error; the text says what the event is.
     Other(String),
 }
 
-/// A call of RunInstances without its answer: CloudTrail leaves out a field that is too large.
+/// A RunInstances call without its response: CloudTrail omits a field that is too large.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Omitted {
     /// The region, from the envelope.
     pub region: String,
-    /// The call's ClientToken, by which EC2 tells what it launched.
+    /// The call's ClientToken. DescribeInstances finds the instances by it.
     pub client_token: String,
-    /// How many instances it launched at least.
+    /// The call's MinCount: how many instances it launched at least.
     pub at_least: usize,
 }

@@ -1,5 +1,5 @@
-//! The EventBridge events that start executions: of launches that wait at a hook or are to be adopted ([`launch`]), and of
-//! launched instances that are to be named ([`naming`]).
+//! The EventBridge events that start executions: of launches at a hook and of adopted nodes
+//! ([`launch`]), and of launched instances that get names ([`naming`]).
 
 pub mod cloudtrail;
 pub mod envelope;
@@ -8,4 +8,4 @@ pub mod launched;
 pub mod naming;
 
 pub use launch::{ADOPT, Event, Launch, LifecycleAction, OWN_SOURCE};
-pub use launched::{LaunchedInstance, News, Omitted, Told};
+pub use launched::{LaunchDetails, LaunchEvent, LaunchedInstance, Omitted};

@@ -1,18 +1,18 @@
 //! The events that start the state machine `name-node`.
 //!
-//! | event | delivered | says |
+//! | event | delivered | contains |
 //! |---|---|---|
-//! | *EC2 Instance Launch Successful* (Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events") | when the instance is `InService` | group and instance, nothing else |
-//! | *AWS API Call via CloudTrail*, RunInstances ([`super::cloudtrail`]) | seconds to minutes after the launch, and only where there is a trail | nearly all that EC2 knows, of one or several instances |
+//! | *EC2 Instance Launch Successful* (Amazon EC2 Auto Scaling User Guide, "EC2 Auto Scaling events") | when the instance is `InService` | group and instance only |
+//! | *AWS API Call via CloudTrail*, RunInstances ([`super::cloudtrail`]) | seconds to minutes after the launch, and only if there is a trail | most of what EC2 knows of one or several instances |
 //!
-//! Both are delivered at best effort, so the same one may come twice, late, or not at all.
+//! Both are delivered on a best-effort basis: an event may come twice, late, or never.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::cloudtrail;
-use super::envelope::{Envelope, cut};
-use super::launched::{LaunchedInstance, News};
+use super::envelope::{Envelope, truncated};
+use super::launched::{LaunchEvent, LaunchedInstance};
 use crate::error::{Input, Result};
 use crate::ids::InstanceId;
 use crate::parse::from_value;
@@ -29,7 +29,7 @@ struct LaunchSuccessful {
     ec2_instance_id: InstanceId,
 }
 
-impl News {
+impl LaunchEvent {
     /// Reads an event.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl News {
                     id: detail.ec2_instance_id,
                     group: detail.auto_scaling_group_name,
                     region: envelope.region,
-                    told: None,
+                    details: None,
                 })]))
             }
             (cloudtrail::SOURCE, cloudtrail::DETAIL_TYPE) => {
@@ -52,8 +52,8 @@ impl News {
             }
             (source, detail_type) => Ok(Self::Other(format!(
                 "an event of source {:?} and detail-type {:?}",
-                cut(source),
-                cut(detail_type)
+                truncated(source),
+                truncated(detail_type)
             ))),
         }
     }
@@ -87,18 +87,19 @@ mod tests {
     }
 
     #[test]
-    fn launch_successful_names_group_and_instance() {
-        let News::Launched(launched) = News::read(launch_successful()).unwrap() else {
+    fn launch_successful_event_gives_group_and_instance() {
+        let LaunchEvent::Launched(launched) = LaunchEvent::read(launch_successful()).unwrap()
+        else {
             panic!("a launch");
         };
         let instance = launched[0].as_ref().unwrap();
         assert_eq!(instance.id.as_str(), "i-0123456789abcdef0");
         assert_eq!(instance.group, "plain");
-        assert_eq!(instance.told, None);
+        assert_eq!(instance.details, None);
     }
 
     #[test]
-    fn other_news_is_told_apart_and_is_no_error() {
+    fn other_events_are_reported_as_other() {
         for (field, value) in [
             ("detail-type", "EC2 Instance Launch Unsuccessful"),
             ("detail-type", "EC2 Instance-launch Lifecycle Action"),
@@ -106,9 +107,9 @@ mod tests {
         ] {
             let mut event = launch_successful();
             event[field] = json!(value);
-            match News::read(event).unwrap() {
-                News::Other(what) => assert!(what.contains(value), "{what}"),
-                news => panic!("{value} is no launch: {news:?}"),
+            match LaunchEvent::read(event).unwrap() {
+                LaunchEvent::Other(what) => assert!(what.contains(value), "{what}"),
+                event => panic!("{value} is no launch: {event:?}"),
             }
         }
     }
@@ -117,7 +118,7 @@ mod tests {
     fn malformed_events_name_the_field() {
         let mut event = launch_successful();
         event["detail"]["EC2InstanceId"] = json!("");
-        let error = News::read(event).unwrap_err();
+        let error = LaunchEvent::read(event).unwrap_err();
         assert_eq!(error.error_type(), "Hookline.InvalidEvent");
         assert!(
             error
@@ -125,6 +126,6 @@ mod tests {
                 .starts_with("event.detail.EC2InstanceId: expected an instance id"),
             "{error}"
         );
-        assert!(News::read(json!([])).is_err());
+        assert!(LaunchEvent::read(json!([])).is_err());
     }
 }

@@ -50,12 +50,13 @@ impl LifecycleActionResult {
 pub enum CompletionOutcome {
     /// Auto Scaling accepted it.
     Completed,
-    /// The action had ended the same way before: by a run of this state whose response was lost, or by another execution for
-    /// the launch.
+    /// The action had ended the same way before: by a run of this state whose response was lost, or
+    /// by another execution for the launch.
     AlreadyCompleted,
     /// ABANDON came too late: the launch went on. The node's interfaces stay.
     AlreadyContinued,
-    /// The hook is not Hookline's to complete under this profile, or there is none. Nothing was called.
+    /// The hook is not Hookline's to complete under this profile, or there is none. Nothing was
+    /// called.
     NotOurs,
 }
 

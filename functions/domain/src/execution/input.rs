@@ -8,8 +8,8 @@ use super::node::Node;
 use crate::event::Launch;
 use crate::profile::Profile;
 
-/// What `TagNode` returns. The fields of later states are null until these have run, so that every state can name what it is
-/// given.
+/// What `TagNode` returns. The fields of later states are null until these have run, so that every
+/// state can name what it is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Execution {

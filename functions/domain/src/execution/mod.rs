@@ -1,7 +1,9 @@
-//! The data of an execution: all that passes between the states of `statemachine/launch-node.asl.json`.
+//! The data of an execution: all that passes between the states of
+//! `statemachine/launch-node.asl.json`.
 //!
-//! An execution starts with an event and a profile. [`TagNode`](input) reads and checks both once, and returns an [`Execution`];
-//! every later state takes what it needs of that, by name, and adds its own result to it:
+//! An execution starts with an event and a profile. [`TagNode`](input) reads and checks both once,
+//! and returns an [`Execution`]; every later state takes what it needs of that, by name, and adds
+//! its own result to it:
 //!
 //! | state | is given | returns | at |
 //! |---|---|---|---|
@@ -12,8 +14,8 @@
 //! | `ContinueLaunch`, `AbandonLaunch` | [`CompleteRequest`] | [`Completion`] | `$.completion` |
 //! | `ReleaseInterfaces` | [`ReleaseRequest`] | [`Release`] | `$.release` |
 //!
-//! `docs/states.md` is made from these types and from a run. An execution that began under the first release has data of another
-//! shape; [`previous`] reads and writes that.
+//! `docs/states.md` is made from these types and from a run. An execution that began under the
+//! first release has data of another shape; [`previous`] reads and writes that.
 
 pub mod allocation;
 pub mod completion;

@@ -1,7 +1,8 @@
 //! The names of executions, and how an execution tells its instance.
 //!
-//! No API looks a lifecycle action token up. So an execution that reconcile starts is named after the instance and the hook: Step
-//! Functions takes each name once in 90 days (Step Functions API Reference, *StartExecution*), and so starts it exactly once.
+//! No API looks a lifecycle action token up. So an execution that reconcile starts is named after
+//! the instance and the hook: Step Functions takes each name once in 90 days (Step Functions API
+//! Reference, *StartExecution*), and so starts it exactly once.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -9,12 +10,15 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Input, Result};
 use crate::ids::InstanceId;
 
-/// What the executions that reconcile starts are named by; the instance's id and a digest of the hook's name follow.
+/// What the executions that reconcile starts are named by; the instance's id and a digest of the
+/// hook's name follow.
 const RECONCILE_NAME: &str = "reconcile-";
-/// The same for those that `adopt` starts; the instance's id, a digest of the profile's name and a number follow.
+/// The same for those that `adopt` starts; the instance's id, a digest of the profile's name and a
+/// number follow.
 const ADOPT_NAME: &str = "adopt-";
 
-/// The most executions that `adopt` starts for a node and a profile in the 90 days for which Step Functions keeps a name.
+/// The most executions that `adopt` starts for a node and a profile in the 90 days for which Step
+/// Functions keeps a name.
 pub const MAX_ADOPTIONS: u32 = 20;
 
 /// The ARN of a state machine, read into what is needed of it.
@@ -29,8 +33,8 @@ impl StateMachine {
     /// Reads `arn:aws:states:REGION:ACCOUNT:stateMachine:NAME`, in any partition.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for anything else, the ARN of a version or an alias included: executions are named within
-    /// the state machine.
+    /// [`Error::Invalid`] for anything else, the ARN of a version or an alias included: executions
+    /// are named within the state machine.
     pub fn read(arn: &str) -> Result<Self> {
         match arn.split(':').collect::<Vec<_>>().as_slice() {
             ["arn", _, "states", region, account, "stateMachine", name] if !name.is_empty() => {
@@ -84,7 +88,8 @@ pub fn execution_name(instance: &InstanceId, hook: &str) -> String {
     format!("{RECONCILE_NAME}{instance}-{}", digest(hook))
 }
 
-/// Twelve characters for a name that may be longer than an execution's, and holds characters that those must not.
+/// Twelve characters for a name that may be longer than an execution's, and holds characters that
+/// those must not.
 fn digest(name: &str) -> String {
     let digest = Sha256::digest(name.as_bytes());
     digest.iter().take(6).fold(String::new(), |mut text, byte| {
@@ -114,8 +119,8 @@ pub fn instance_of_input(input: &str) -> Option<InstanceId> {
     id.as_str()?.parse().ok()
 }
 
-/// The name of the n-th execution for a node and a profile, from 1. Rounds at the same time come to the same name, and
-/// Step Functions takes each only once.
+/// The name of the n-th execution for a node and a profile, from 1. Rounds at the same time come to
+/// the same name, and Step Functions takes each only once.
 #[must_use]
 pub fn adoption_name(instance: &InstanceId, profile: &str, n: u32) -> String {
     let of_profile = digest(profile);

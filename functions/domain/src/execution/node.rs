@@ -20,7 +20,8 @@ pub struct Node {
     pub availability_zone: String,
     /// Its primary private IPv4 address; null in an IPv6-only subnet.
     pub private_ip_address: Option<String>,
-    /// When it was launched, or adopted, in seconds since the epoch. Launches are served in this order.
+    /// When it was launched, or adopted, in seconds since the epoch. Launches are served in this
+    /// order.
     pub launched_at: i64,
     /// Whether EC2 showed it as running. Interfaces attach from then on.
     pub running: bool,

@@ -23,7 +23,8 @@ pub struct Plan {
     pub observations: Observations,
     /// Whether EC2 showed the instance as running by the time of this plan.
     pub node_running: bool,
-    /// How long after the event the plan was made, in whole seconds; null if the event's time is not known.
+    /// How long after the event the plan was made, in whole seconds; null if the event's time is
+    /// not known.
     pub seconds_since_event: Option<u64>,
 }
 
@@ -41,14 +42,16 @@ pub enum Step {
         seconds: u32,
         /// What the launch waits for.
         reason: WaitReason,
-        /// How long to wait after that, in seconds: a long wait is cut, so that the hook is extended in between.
+        /// How long to wait after that, in seconds: a long wait is cut, so that the hook is
+        /// extended in between.
         then_seconds: u32,
     },
     /// Create the interfaces.
     Create {
         /// One for each slot of the profile, in its order.
         slots: Vec<PlannedInterface>,
-        /// Interfaces of this launch that no slot needs, as a create was carried out twice. They are deleted.
+        /// Interfaces of this launch that no slot needs, as a create was carried out twice. They
+        /// are deleted.
         surplus: Vec<NetworkInterfaceId>,
     },
 }
@@ -79,8 +82,8 @@ pub struct PlannedInterface {
     pub private_ip_addresses: Vec<IpAddr>,
     /// The IPv6 addresses to ask for; none where EC2 chooses, or where the slot has none.
     pub ipv6_addresses: Vec<IpAddr>,
-    /// Part of the create's ClientToken, for what the request does not tell apart: where EC2 chooses the addresses, and after an
-    /// interface was lost.
+    /// Part of the create's ClientToken, for what the request does not tell apart: where EC2
+    /// chooses the addresses, and after an interface was lost.
     #[serde(default)]
     pub attempt: u32,
 }
@@ -101,8 +104,8 @@ pub struct Observations {
 }
 
 impl Observations {
-    /// These, and what came of the last plan. After an interface was lost (`lost`), only a listing says which interfaces
-    /// there are: it has caught up by then.
+    /// These, and what came of the last plan. After an interface was lost (`lost`), only a listing
+    /// says which interfaces there are: it has caught up by then.
     #[must_use]
     pub fn and(mut self, allocation: Option<&Allocation>, lost: bool) -> Self {
         let Some(allocation) = allocation else {
@@ -137,10 +140,11 @@ impl Observations {
 }
 
 impl Plan {
-    /// The same plan again, for what EC2 throttled of it; `None` where the allocation is of another plan, or anything else than
-    /// throttling stands in the way.
+    /// The same plan again, for what EC2 throttled of it; `None` where the allocation is of another
+    /// plan, or anything else than throttling stands in the way.
     ///
-    /// It is the same down to the ClientTokens: a throttled create may follow one that took effect and whose response was lost.
+    /// It is the same down to the ClientTokens: a throttled create may follow one that took effect
+    /// and whose response was lost.
     #[must_use]
     pub fn resumed(&self, allocation: &Allocation, round: u32) -> Option<Self> {
         let Step::Create { slots, .. } = &self.step else {

@@ -1,5 +1,6 @@
-//! The data of executions that began under release 0.1, whose state machine they go on with: Step Functions keeps the definition
-//! that an execution started with (Step Functions API Reference, *UpdateStateMachine*), but the functions are those of today.
+//! The data of executions that began under release 0.1, whose state machine they go on with: Step
+//! Functions keeps the definition that an execution started with (Step Functions API Reference,
+//! *UpdateStateMachine*), but the functions are those of today.
 //!
 //! In that release every function was given `{"execution": …, "launch": DATA}` with all of the execution's data, and the state
 //! machine's Choice states read `$.node.next`, `$.plan.waitSeconds`, `$.allocation.complete` and `$.allocation.throttled`. A payload

@@ -131,8 +131,8 @@ impl CompleteRequest {
         Ok((launch, Profile::read(self.profile.take())?))
     }
 
-    /// What the states before have told of the node. It is for people: what cannot be read of it is left out, and the launch
-    /// goes on.
+    /// What the states before have told of the node. It is for people: what cannot be read of it is
+    /// left out, and the launch goes on.
     #[must_use]
     pub fn summary(&mut self, group: &str) -> Option<Summary> {
         let node = self.node.take();

@@ -1,4 +1,5 @@
-//! What an operator looks for in the output of an execution: the node, its interfaces, and how long it took.
+//! What an operator looks for in the output of an execution: the node, its interfaces, and how long
+//! it took.
 
 use std::net::IpAddr;
 
@@ -8,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::node::Node;
 use crate::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 
-/// The node, its interfaces, and how long it took: `$.wired`, and part of the output of an execution that succeeded.
+/// The node, its interfaces, and how long it took: `$.wired`, and part of the output of an
+/// execution that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub struct Summary {
     /// The node.
     pub node: NodeRef,
-    /// Its interfaces as EC2 showed them when all were as the profile asks, in device-index order. None for a profile without
-    /// slots.
+    /// Its interfaces as EC2 showed them when all were as the profile asks, in device-index order.
+    /// None for a profile without slots.
     pub interfaces: Vec<WiredInterface>,
     /// How long it took.
     pub seconds: Seconds,
@@ -54,8 +56,8 @@ pub struct WiredInterface {
     pub ipv6_addresses: Vec<IpAddr>,
 }
 
-/// How long it took, in whole seconds since the event's time. Null for what has not happened, and where the event's time is not
-/// known.
+/// How long it took, in whole seconds since the event's time. Null for what has not happened, and
+/// where the event's time is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Seconds {

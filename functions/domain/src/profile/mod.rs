@@ -1,6 +1,7 @@
-//! What a node of one group must get: the profile of a launch, and the profile of nodes that are only named.
+//! Profiles: what a node gets at its launch, and the tags of nodes that Hookline only names.
 //!
-//! [`types`] and [`naming`] are the shapes, [`validation`] the rules, [`schema`] the JSON Schema made from the shapes.
+//! [`types`] and [`naming`] are the types, [`validation`] has the rules, [`schema`] makes the JSON
+//! Schema from the types.
 
 pub mod naming;
 pub mod request_rates;

@@ -1,24 +1,25 @@
-//! The profile of nodes that only get tags: the input of the state machine `name-node`.
+//! The profile of nodes that only get tags. The state machine `name-node` reads it.
 //!
-//! It has no hook and no slots, so it is a type of its own: a profile whose hook is optional would have two sets of rules.
+//! It has no hook and no slots, so it is a separate type. A profile with an optional hook would
+//! need two sets of rules.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::types::Selector;
 use crate::json_schema::{self, PRINTABLE};
-use crate::quotas::LONGEST_LABEL;
+use crate::quotas::MAX_LABEL_LENGTH;
 use crate::tags::own::Tags;
 use crate::tags::preset::NamePreset;
-use crate::tags::rules::{ExistingTags, TagRules};
+use crate::tags::rules::{ExistingTags, TagRules, tag_rules_of};
 
-/// What the nodes of a selector are called and tagged. Made by [`NamingProfile::read`], so it has been validated.
+/// The names and tags of a selector's nodes. [`NamingProfile::read`] makes it, so it is valid.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(description = "What the nodes of a selector are called and tagged (docs/naming.md).")]
 pub struct NamingProfile {
     /// A name for people: logs carry it.
-    #[schemars(length(min = 1, max = LONGEST_LABEL), regex(pattern = PRINTABLE))]
+    #[schemars(length(min = 1, max = MAX_LABEL_LENGTH), regex(pattern = PRINTABLE))]
     pub name: String,
     /// Which nodes this profile is for.
     pub selector: Selector,
@@ -42,16 +43,10 @@ pub struct NamingProfile {
 }
 
 impl NamingProfile {
-    /// What it says of tags.
+    /// Its tag rules.
     #[must_use]
     pub fn tag_rules(&self) -> TagRules<'_> {
-        TagRules {
-            name_preset: self.name_preset,
-            node: &self.node_tags,
-            volumes: &self.volume_tags,
-            interfaces: &self.interface_tags,
-            existing: self.existing_tags,
-        }
+        tag_rules_of!(self)
     }
 }
 
@@ -72,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_profile_is_read_again() {
         let read = NamingProfile::read(profile()).unwrap();
         assert_eq!(read.existing_tags, ExistingTags::Replace);
         let written = serde_json::to_value(&read).unwrap();
@@ -80,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_names_field_and_remedy() {
+    fn each_rule_names_its_field() {
         let templates = |n: usize| -> Value {
             (0..n)
                 .map(|n| (format!("k{n}"), json!("v")))
@@ -161,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_that_asks_for_nothing_is_a_mistake() {
+    fn profile_without_tags_is_refused() {
         let empty = json!({"name": "x", "selector": {"tag": {"key": "k"}}});
         let error = NamingProfile::read(empty).unwrap_err().to_string();
         assert!(

@@ -1,21 +1,21 @@
-//! The rates at which EC2 answers the calls of a launch: those that it publishes, or what a profile says of an account.
+//! EC2's request rates: those that it publishes, or those that a profile gives for an account.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// More than EC2 grants anybody: a mistake.
-pub(super) const MOST_TOKENS: u32 = 1_000_000;
+/// More than EC2 grants to any account.
+pub(super) const MAX_TOKENS: u32 = 1_000_000;
 
-/// A token bucket of EC2, for one action and all callers of an account in a region (Amazon EC2 Developer Guide, "Request
-/// throttling for the Amazon EC2 API").
+/// A token bucket of EC2, for one action and all callers of an account in a region (Amazon EC2
+/// Developer Guide, "Request throttling for the Amazon EC2 API").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenBucket {
     /// How many calls it allows at once, when it is full.
-    #[schemars(range(min = 1, max = MOST_TOKENS))]
+    #[schemars(range(min = 1, max = MAX_TOKENS))]
     pub capacity: u32,
     /// How many more each second.
-    #[schemars(range(min = 1, max = MOST_TOKENS))]
+    #[schemars(range(min = 1, max = MAX_TOKENS))]
     pub refill_per_second: u32,
 }
 

@@ -1,12 +1,13 @@
-//! The JSON Schema of a profile, made from [`Profile`] itself: `functions/profile.schema.json` is [`profile`] written
-//! down by `cargo xtask schema`, and what checks a profile where there is no Rust, as in the CDK constructs.
+//! The JSON Schema of a profile, made from [`Profile`]. `cargo xtask schema` writes [`profile`] to
+//! `functions/profile.schema.json`. The CDK constructs check profiles with it.
 //!
-//! It says all that one field alone can break: shapes, counts, lengths, forms. It refuses no profile that
-//! [`Profile::read`] takes. What it cannot say is left to [`super::validation`]: what two fields break together, the syntax
-//! of templates, whether a range is one. `functions/fixtures/profiles` has an example of each rule, and says which are
-//! of the second kind.
+//! It has the rules that one field alone can break: types, counts, lengths, patterns. It accepts
+//! every profile that [`Profile::read`] accepts. [`super::validation`] has the rules that a schema
+//! cannot express: rules about two fields, the syntax of templates, the order of a range's
+//! addresses. `functions/fixtures/profiles` has an example of each rule, and says which rules the
+//! schema does not have.
 //!
-//! The functions call nothing here, so the linker leaves it out of their programs.
+//! The functions do not call this module, so the linker leaves it out of their programs.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RestrictFormats;
@@ -29,7 +30,7 @@ pub fn naming_profile() -> Schema {
 
 fn of<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12()
-        // `uint32` is no format of JSON Schema, and validators in strict mode refuse what they do not know.
+        // JSON Schema has no format `uint32`, and validators in strict mode refuse unknown formats.
         .with_transform(RestrictFormats::default())
         .into_generator()
         .into_root_schema_for::<T>()

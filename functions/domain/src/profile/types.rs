@@ -1,8 +1,9 @@
-//! What a node of one group must get: the profile, as the rule's target hands it to the state machine.
+//! The profile: what a node of one group gets. The rule's target passes it to the state machine.
 //!
-//! This file is the shape; [`super::validate`] is the rules. `docs/profile.md` is the reference for users. The first
-//! sentences of the fields are also the descriptions in `functions/profile.schema.json` (see [`super::schema`]), with
-//! the rules that one field alone can break.
+//! This file has the types; [`super::validation`] has the rules. `docs/profile.md` is the reference
+//! for users. The first sentences of the fields are also the descriptions in
+//! `functions/profile.schema.json` (see [`super::schema`]), with the rules that one field alone can
+//! break.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,19 +15,19 @@ use crate::addresses::range::AddressRange;
 use crate::ids::{SecurityGroupId, SubnetId};
 use crate::json_schema::{self, PRINTABLE};
 use crate::quotas::{
-    LONGEST_DESCRIPTION, LONGEST_LABEL, LONGEST_NAME, LONGEST_TAG_KEY, MOST_COUNT,
-    MOST_SECURITY_GROUPS, MOST_SLOTS, MOST_SUBNETS,
+    MAX_COUNT, MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH, MAX_NAME_LENGTH, MAX_SECURITY_GROUPS,
+    MAX_SLOTS, MAX_SUBNETS, MAX_TAG_KEY_LENGTH,
 };
 use crate::tags::preset::NamePreset;
-use crate::tags::rules::{ExistingTags, TagRules};
+use crate::tags::rules::{ExistingTags, TagRules, tag_rules_of};
 
-/// What a node of one group must get. Made by [`Profile::read`], so it has been validated.
+/// What a node of one group gets. [`Profile::read`] makes it, so it is valid.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(description = "What a node of one Auto Scaling group must get (docs/profile.md).")]
 pub struct Profile {
     /// A name for people: logs and tags carry it.
-    #[schemars(length(min = 1, max = LONGEST_LABEL), regex(pattern = PRINTABLE))]
+    #[schemars(length(min = 1, max = MAX_LABEL_LENGTH), regex(pattern = PRINTABLE))]
     pub name: String,
     /// Which nodes this profile is for.
     pub selector: Selector,
@@ -34,7 +35,8 @@ pub struct Profile {
     pub hook: Hook,
     /// A ready-made template of the instance's tag Name.
     pub name_preset: Option<NamePreset>,
-    /// Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md, "Templates").
+    /// Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md,
+    /// "Templates").
     #[serde(default)]
     #[schemars(transform = json_schema::templates)]
     pub node_tags: BTreeMap<String, String>,
@@ -42,7 +44,8 @@ pub struct Profile {
     #[serde(default)]
     #[schemars(transform = json_schema::templates)]
     pub volume_tags: BTreeMap<String, String>,
-    /// Tags for the interfaces that the instance was launched with: key → template. Those of slots have their own.
+    /// Tags for the interfaces that the instance was launched with: key → template. Those of slots
+    /// have their own.
     #[serde(default)]
     #[schemars(transform = json_schema::templates)]
     pub interface_tags: BTreeMap<String, String>,
@@ -51,13 +54,14 @@ pub struct Profile {
     pub existing_tags: ExistingTags,
     /// The security groups of every slot that names none of its own.
     #[serde(default)]
-    #[schemars(length(max = MOST_SECURITY_GROUPS))]
+    #[schemars(length(max = MAX_SECURITY_GROUPS))]
     pub security_group_ids: Vec<SecurityGroupId>,
     /// The interfaces that a node gets. None at all is a profile that only names and tags.
     #[serde(default)]
-    #[schemars(length(max = MOST_SLOTS))]
+    #[schemars(length(max = MAX_SLOTS))]
     pub slots: Vec<Slot>,
-    /// EC2's rates for the account, where they are not those that it publishes. Launches begin at these.
+    /// EC2's rates for the account, where they are not those that it publishes. Launches begin at
+    /// these.
     #[serde(default)]
     pub request_rates: RequestRates,
 }
@@ -71,7 +75,7 @@ pub enum Selector {
     AutoScalingGroupNames(
         #[schemars(
             length(min = 1),
-            inner(length(min = 1, max = LONGEST_NAME), regex(pattern = PRINTABLE)),
+            inner(length(min = 1, max = MAX_NAME_LENGTH), regex(pattern = PRINTABLE)),
             // A name that is there twice does no harm, and is not refused.
             transform = json_schema::repeats_allowed
         )]
@@ -86,7 +90,7 @@ pub enum Selector {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TagSelector {
     /// The tag's key.
-    #[schemars(length(min = 1, max = LONGEST_TAG_KEY), regex(pattern = PRINTABLE))]
+    #[schemars(length(min = 1, max = MAX_TAG_KEY_LENGTH), regex(pattern = PRINTABLE))]
     pub key: String,
     /// The tag's value; any value when absent.
     pub value: Option<String>,
@@ -97,10 +101,10 @@ pub struct TagSelector {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hook {
     /// The hook's name. An event of another hook is not for this profile.
-    #[schemars(length(min = 1, max = LONGEST_NAME), regex(pattern = PRINTABLE))]
+    #[schemars(length(min = 1, max = MAX_NAME_LENGTH), regex(pattern = PRINTABLE))]
     pub name: String,
-    /// Whether the hook is ours to complete. `false` for a hook that somebody else completes, such as the
-    /// `Launch-LC-Hook` of EKS managed node groups.
+    /// Whether the hook is ours to complete. `false` for a hook that somebody else completes, such
+    /// as the `Launch-LC-Hook` of EKS managed node groups.
     #[serde(default = "yes")]
     pub complete: bool,
 }
@@ -110,20 +114,22 @@ pub struct Hook {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Slot {
     /// The logical network, as `signaling`. Unique in a profile.
-    #[schemars(length(min = 1, max = LONGEST_LABEL), regex(pattern = PRINTABLE))]
+    #[schemars(length(min = 1, max = MAX_LABEL_LENGTH), regex(pattern = PRINTABLE))]
     pub network: String,
-    /// The device index, 1 or more: index 0 is the instance's primary interface. Unique on its network card.
-    #[schemars(range(min = 1, max = MOST_COUNT))]
+    /// The device index, 1 or more: index 0 is the instance's primary interface. Unique on its
+    /// network card.
+    #[schemars(range(min = 1, max = MAX_COUNT))]
     pub device_index: u32,
     /// The network card, on instance types that have several.
     #[serde(default)]
-    #[schemars(range(max = MOST_COUNT))]
+    #[schemars(range(max = MAX_COUNT))]
     pub network_card: u32,
-    /// Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is full.
-    #[schemars(length(min = 1, max = MOST_SUBNETS), extend("uniqueItems" = true))]
+    /// Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is
+    /// full.
+    #[schemars(length(min = 1, max = MAX_SUBNETS), extend("uniqueItems" = true))]
     pub subnet_ids: Vec<SubnetId>,
     /// The security groups of this slot; the profile's when absent.
-    #[schemars(length(min = 1, max = MOST_SECURITY_GROUPS))]
+    #[schemars(length(min = 1, max = MAX_SECURITY_GROUPS))]
     pub security_group_ids: Option<Vec<SecurityGroupId>>,
     /// How the IPv4 addresses are chosen.
     #[serde(default)]
@@ -133,11 +139,11 @@ pub struct Slot {
     pub excluded_ranges: Vec<AddressRange>,
     /// The number of secondary private IPv4 addresses.
     #[serde(default)]
-    #[schemars(range(max = MOST_COUNT))]
+    #[schemars(range(max = MAX_COUNT))]
     pub secondary_private_addresses: u32,
     /// The number of /28 IPv4 prefixes. Not together with secondary addresses.
     #[serde(default)]
-    #[schemars(range(max = MOST_COUNT))]
+    #[schemars(range(max = MAX_COUNT))]
     pub prefixes: u32,
     /// Whether the interface gets an IPv6 address, and how it is chosen.
     #[serde(default)]
@@ -146,7 +152,7 @@ pub struct Slot {
     #[serde(default = "yes")]
     pub source_dest_check: bool,
     /// The interface's description; made from the node and the network when absent.
-    #[schemars(length(max = LONGEST_DESCRIPTION))]
+    #[schemars(length(max = MAX_DESCRIPTION_LENGTH))]
     pub description: Option<String>,
     /// More tags for the interface.
     #[serde(default)]
@@ -157,7 +163,7 @@ pub struct Slot {
 /// How IPv4 addresses are chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(transform = json_schema::words)]
+#[schemars(transform = json_schema::string_enum)]
 pub enum Addressing {
     /// The lowest free addresses of the subnet, so that a group's addresses are predictable.
     #[default]
@@ -169,7 +175,7 @@ pub enum Addressing {
 /// Whether an interface gets an IPv6 address, and how it is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(transform = json_schema::words)]
+#[schemars(transform = json_schema::string_enum)]
 pub enum Ipv6 {
     /// No IPv6 address.
     #[default]
@@ -185,16 +191,10 @@ fn yes() -> bool {
 }
 
 impl Profile {
-    /// What it says of tags of the instance, its volumes and its interfaces.
+    /// Its rules for the tags of the instance, its volumes and its interfaces.
     #[must_use]
     pub fn tag_rules(&self) -> TagRules<'_> {
-        TagRules {
-            name_preset: self.name_preset,
-            node: &self.node_tags,
-            volumes: &self.volume_tags,
-            interfaces: &self.interface_tags,
-            existing: self.existing_tags,
-        }
+        tag_rules_of!(self)
     }
 
     /// The security groups that `slot` gets.
@@ -205,7 +205,7 @@ impl Profile {
             .unwrap_or(&self.security_group_ids)
     }
 
-    /// Every subnet that any slot names, once each, in order of first mention.
+    /// Every subnet that the slots name, once each, in the order in which they are first named.
     #[must_use]
     pub fn subnet_ids(&self) -> Vec<&SubnetId> {
         let mut seen = BTreeSet::new();
@@ -218,7 +218,7 @@ impl Profile {
 }
 
 impl Slot {
-    /// How many IPv4 addresses of its own the interface has: the primary and the secondaries.
+    /// The number of the interface's IPv4 addresses: the primary and the secondary ones.
     #[must_use]
     pub fn ipv4_addresses(&self) -> usize {
         usize::try_from(self.secondary_private_addresses)
@@ -248,7 +248,7 @@ mod tests {
     use crate::fixtures::profile;
 
     #[test]
-    fn defaults() {
+    fn absent_fields_get_their_defaults() {
         let profile = Profile::read(profile()).unwrap();
         assert!(profile.hook.complete);
         let slot = &profile.slots[0];
@@ -259,14 +259,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_profile_is_read_again() {
         let read = Profile::read(profile()).unwrap();
         let written = serde_json::to_value(&read).unwrap();
         assert_eq!(Profile::read(written).unwrap(), read);
     }
 
     #[test]
-    fn a_misspelt_field_is_named() {
+    fn misspelt_field_is_named() {
         let mut value = profile();
         value["slots"][1]["deviceindex"] = json!(3);
         let error = Profile::read(value).unwrap_err().to_string();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn selectors() {
+    fn selector_covers_by_group_name_or_by_tag() {
         let tags = BTreeMap::from([("multus".to_owned(), "upf".to_owned())]);
         let by_name = Selector::AutoScalingGroupNames(["upf".to_owned()].into());
         assert!(by_name.covers("upf", &tags));

@@ -1,5 +1,6 @@
-//! The rules of a profile that its shape alone does not hold. All of them can be checked without AWS;
-//! what needs AWS (AZs of subnets, limits of the instance type) is in [`crate::addresses::plan`] and [`crate::instance_type`].
+//! The rules of a profile that its types alone do not enforce. None of them needs AWS. The rules
+//! that do (the AZs of subnets, the limits of the instance type) are in
+//! [`crate::addresses::subnet`] and [`crate::instance_type`].
 
 mod tags;
 
@@ -8,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::naming::NamingProfile;
-use super::request_rates::{MOST_TOKENS, RequestRates, TokenBucket};
+use super::request_rates::{MAX_TOKENS, RequestRates, TokenBucket};
 use super::types::{Addressing, Ipv6, Profile, Selector, Slot};
 use crate::error::{Error, Input, Result};
 use crate::parse::from_value;
 use crate::quotas::{
-    LONGEST_DESCRIPTION, LONGEST_LABEL, LONGEST_NAME, LONGEST_TAG_KEY, MOST_COUNT,
-    MOST_SECURITY_GROUPS, MOST_SLOTS, MOST_SUBNETS,
+    MAX_COUNT, MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH, MAX_NAME_LENGTH, MAX_SECURITY_GROUPS,
+    MAX_SLOTS, MAX_SUBNETS, MAX_TAG_KEY_LENGTH,
 };
 
 impl Profile {
@@ -43,15 +44,15 @@ impl NamingProfile {
 
 /// Checks every rule.
 fn profile(profile: &Profile) -> Result<()> {
-    name("profile.name", &profile.name, LONGEST_LABEL)?;
-    name("profile.hook.name", &profile.hook.name, LONGEST_NAME)?;
+    name("profile.name", &profile.name, MAX_LABEL_LENGTH)?;
+    name("profile.hook.name", &profile.hook.name, MAX_NAME_LENGTH)?;
     selector(&profile.selector)?;
     tags::tag_rules(&profile.tag_rules())?;
     security_groups("profile.securityGroupIds", profile.security_group_ids.len())?;
-    if profile.slots.len() > MOST_SLOTS {
+    if profile.slots.len() > MAX_SLOTS {
         return Err(invalid(
             "profile.slots",
-            format!("{} slots, at most {MOST_SLOTS}", profile.slots.len()),
+            format!("{} slots, at most {MAX_SLOTS}", profile.slots.len()),
             "Remove slots: no instance type has so many interfaces",
         ));
     }
@@ -93,7 +94,7 @@ fn profile(profile: &Profile) -> Result<()> {
 }
 
 fn slot(at: &str, slot: &Slot) -> Result<()> {
-    name(&format!("{at}.network"), &slot.network, LONGEST_LABEL)?;
+    name(&format!("{at}.network"), &slot.network, MAX_LABEL_LENGTH)?;
     if slot.device_index == 0 {
         return Err(invalid(
             format!("{at}.deviceIndex"),
@@ -110,16 +111,16 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
         ),
         ("prefixes", slot.prefixes),
     ] {
-        if found > MOST_COUNT {
+        if found > MAX_COUNT {
             return Err(invalid(
                 format!("{at}.{field}"),
-                format!("{found} is more than {MOST_COUNT}"),
+                format!("{found} is more than {MAX_COUNT}"),
                 "Use a number that an instance type has room for",
             ));
         }
     }
     if slot.secondary_private_addresses > 0 && slot.prefixes > 0 {
-        // Ipv4PrefixCount goes with neither specific nor counted secondary addresses (CreateNetworkInterface).
+        // CreateNetworkInterface refuses Ipv4PrefixCount together with secondary addresses.
         return Err(invalid(
             format!("{at}.prefixes"),
             "EC2 assigns secondary addresses or prefixes, not both at once",
@@ -127,11 +128,11 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
         ));
     }
     let mut seen = BTreeSet::new();
-    if slot.subnet_ids.is_empty() || slot.subnet_ids.len() > MOST_SUBNETS {
+    if slot.subnet_ids.is_empty() || slot.subnet_ids.len() > MAX_SUBNETS {
         return Err(invalid(
             format!("{at}.subnetIds"),
             format!(
-                "{} subnets, expected 1 to {MOST_SUBNETS}",
+                "{} subnets, expected 1 to {MAX_SUBNETS}",
                 slot.subnet_ids.len()
             ),
             "Name the subnets of this network, at least one for each AZ of the group",
@@ -151,16 +152,16 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
     if !slot.excluded_ranges.is_empty() && !chosen_here {
         return Err(invalid(
             format!("{at}.excludedRanges"),
-            "EC2 chooses the addresses of this slot, and knows nothing of excluded ranges",
+            "EC2 chooses the addresses of this slot and does not know excluded ranges",
             "Use lowest-free addressing, or reserve the ranges in the subnet (CreateSubnetCidrReservation)",
         ));
     }
     if let Some(description) = &slot.description
-        && description.chars().count() > LONGEST_DESCRIPTION
+        && description.chars().count() > MAX_DESCRIPTION_LENGTH
     {
         return Err(invalid(
             format!("{at}.description"),
-            format!("longer than {LONGEST_DESCRIPTION} characters"),
+            format!("longer than {MAX_DESCRIPTION_LENGTH} characters"),
             "Shorten it",
         ));
     }
@@ -180,11 +181,11 @@ fn request_rates(rates: &RequestRates) -> Result<()> {
             ("capacity", capacity),
             ("refillPerSecond", refill_per_second),
         ] {
-            if !(1..=MOST_TOKENS).contains(&found) {
+            if !(1..=MAX_TOKENS).contains(&found) {
                 return Err(invalid(
                     format!("profile.requestRates.{bucket}.{field}"),
-                    format!("{found}, expected 1 to {MOST_TOKENS}"),
-                    "Say what EC2 grants the account, or leave it out for what EC2 publishes",
+                    format!("{found}, expected 1 to {MAX_TOKENS}"),
+                    "Set the rate that EC2 grants the account, or leave it out to use the published one",
                 ));
             }
         }
@@ -206,32 +207,32 @@ fn selector(selector: &Selector) -> Result<()> {
                 name(
                     "profile.selector.autoScalingGroupNames",
                     group,
-                    LONGEST_NAME,
+                    MAX_NAME_LENGTH,
                 )?;
             }
             Ok(())
         }
-        Selector::Tag(tag) => name("profile.selector.tag.key", &tag.key, LONGEST_TAG_KEY),
+        Selector::Tag(tag) => name("profile.selector.tag.key", &tag.key, MAX_TAG_KEY_LENGTH),
     }
 }
 
 fn security_groups(field: &str, count: usize) -> Result<()> {
-    if count > MOST_SECURITY_GROUPS {
+    if count > MAX_SECURITY_GROUPS {
         return Err(invalid(
             field,
-            format!("{count} security groups, at most {MOST_SECURITY_GROUPS}"),
+            format!("{count} security groups, at most {MAX_SECURITY_GROUPS}"),
             "Remove some: EC2 takes no more on an interface",
         ));
     }
     Ok(())
 }
 
-fn name(field: &str, text: &str, longest: usize) -> Result<()> {
+fn name(field: &str, text: &str, max_length: usize) -> Result<()> {
     let length = text.chars().count();
-    if length == 0 || length > longest {
+    if length == 0 || length > max_length {
         return Err(invalid(
             field,
-            format!("{length} characters long, expected 1 to {longest}"),
+            format!("{length} characters long, expected 1 to {max_length}"),
             "Give a name of that length",
         ));
     }
@@ -250,195 +251,5 @@ fn invalid(field: impl Into<String>, problem: impl Into<String>, remedy: &str) -
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-
-    use crate::fixtures::profile;
-    use crate::profile::Profile;
-
-    fn refused(pointer: &str, value: Value) -> String {
-        let mut profile = profile();
-        let (parent, key) = pointer.rsplit_once('/').unwrap();
-        profile.pointer_mut(parent).unwrap()[key] = value;
-        let error = Profile::read(profile).unwrap_err();
-        assert_eq!(error.error_type(), "Hookline.InvalidProfile");
-        error.to_string()
-    }
-
-    #[test]
-    fn each_rule_names_field_and_remedy() {
-        for (pointer, value, says) in [
-            ("/name", json!(""), "profile.name: 0 characters"),
-            ("/name", json!("a\nb"), "profile.name: control characters"),
-            (
-                "/hook/name",
-                json!("h".repeat(256)),
-                "profile.hook.name: 256 characters",
-            ),
-            (
-                "/selector",
-                json!({"autoScalingGroupNames": []}),
-                "profile.selector.autoScalingGroupNames: no group",
-            ),
-            (
-                "/selector",
-                json!({"tag": {"key": ""}}),
-                "profile.selector.tag.key: 0 characters",
-            ),
-            (
-                "/selector",
-                json!({"everything": true}),
-                "profile.selector: unknown variant `everything`",
-            ),
-            (
-                "/securityGroupIds",
-                json!([]),
-                "profile.slots[0].securityGroupIds: no security group",
-            ),
-            (
-                "/securityGroupIds",
-                json!(["sg-1"]),
-                "profile.securityGroupIds[0]: expected a security group id",
-            ),
-            (
-                "/nodeTags",
-                json!({"aws:x": "y"}),
-                "profile.nodeTags[\"aws:x\"]: keys that begin with aws:",
-            ),
-            (
-                "/nodeTags",
-                json!({"Name": "{{ private_ip"}),
-                "profile.nodeTags[\"Name\"]: ",
-            ),
-            (
-                "/slots/1/deviceIndex",
-                json!(0),
-                "profile.slots[1].deviceIndex: device index 0",
-            ),
-            (
-                "/slots/1/deviceIndex",
-                json!(1),
-                "profile.slots[1].deviceIndex: device index 1 of network card 0 is also",
-            ),
-            (
-                "/slots/1/deviceIndex",
-                json!(-1),
-                "profile.slots[1].deviceIndex: invalid value",
-            ),
-            (
-                "/slots/1/deviceIndex",
-                json!(9999),
-                "profile.slots[1].deviceIndex: 9999 is more",
-            ),
-            (
-                "/slots/1/network",
-                json!("signaling"),
-                "profile.slots[1].network: the network \"signaling\" is also",
-            ),
-            (
-                "/slots/1/subnetIds",
-                json!([]),
-                "profile.slots[1].subnetIds: 0 subnets",
-            ),
-            (
-                "/slots/1/subnetIds",
-                json!(["subnet-0000000000000002a", "subnet-0000000000000002a"]),
-                "profile.slots[1].subnetIds: subnet-0000000000000002a is named twice",
-            ),
-            (
-                "/slots/1/prefixes",
-                json!(100_000),
-                "profile.slots[1].prefixes: 100000 is more",
-            ),
-            (
-                "/slots/1/addressing",
-                json!("random"),
-                "profile.slots[1].addressing: unknown variant",
-            ),
-            (
-                "/slots/1/excludedRanges",
-                json!(["10.0.0.9-10.0.0.1"]),
-                "profile.slots[1].excludedRanges[0]: expected a range",
-            ),
-            (
-                "/slots/1/tags",
-                json!({"hookline:network": "x"}),
-                "profile.slots[1].tags[\"hookline:network\"]: Hookline sets",
-            ),
-            (
-                "/slots/1/tags",
-                json!({"k": "v".repeat(257)}),
-                "profile.slots[1].tags[\"k\"]: ",
-            ),
-            (
-                "/slots/1/description",
-                json!("d".repeat(256)),
-                "profile.slots[1].description: longer than 255",
-            ),
-        ] {
-            let error = refused(pointer, value);
-            assert!(error.starts_with(says), "wanted {says}\nfound {error}");
-        }
-    }
-
-    #[test]
-    fn one_device_index_on_two_cards_is_no_clash() {
-        let mut value = profile();
-        value["slots"][1]["deviceIndex"] = json!(1);
-        value["slots"][1]["networkCard"] = json!(1);
-        assert!(Profile::read(value).is_ok());
-    }
-
-    #[test]
-    fn excluded_ranges_need_somebody_to_heed_them() {
-        let mut value = profile();
-        value["slots"][0]["addressing"] = json!("subnet-assigned");
-        value["slots"][0]["excludedRanges"] = json!(["10.0.0.0/28"]);
-        let error = Profile::read(value).unwrap_err().to_string();
-        assert!(
-            error.starts_with("profile.slots[0].excludedRanges: EC2 chooses"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn too_many_slots() {
-        let mut value = profile();
-        let slot = value["slots"][0].clone();
-        value["slots"] = json!(vec![slot; 1000]);
-        let error = Profile::read(value).unwrap_err().to_string();
-        assert!(error.starts_with("profile.slots: 1000 slots"), "{error}");
-    }
-
-    proptest! {
-        /// Against the plain way: compare every pair of slots.
-        #[test]
-        fn slots_clash_when_two_of_them_do(
-            slots in prop::collection::vec((0u32..3, 0u32..4, 0u8..6), 0..6),
-        ) {
-            let mut value = profile();
-            let slot = value["slots"][0].clone();
-            value["slots"] = slots
-                .iter()
-                .map(|(card, index, network)| {
-                    let mut slot = slot.clone();
-                    slot["networkCard"] = json!(card);
-                    slot["deviceIndex"] = json!(index);
-                    slot["network"] = json!(format!("n{network}"));
-                    slot
-                })
-                .collect();
-            let clash = slots.iter().enumerate().any(|(n, (card, index, network))| {
-                let same = |other: &(u32, u32, u8)| (other.0, other.1) == (*card, *index) || other.2 == *network;
-                *index == 0 || slots[n + 1..].iter().any(same)
-            });
-            let read = Profile::read(value);
-            prop_assert_eq!(read.is_err(), clash, "{:?}", read);
-            if let Ok(profile) = read {
-                let written = serde_json::to_value(&profile).unwrap();
-                prop_assert_eq!(Profile::read(written).unwrap(), profile);
-            }
-        }
-    }
-}
+#[path = "validation_tests.rs"]
+mod tests;

@@ -1,8 +1,9 @@
-//! What is to become of launches that wait at their hook and that no execution is working on: the event was lost, or the
-//! execution ended before it gave a verdict.
+//! Launches that wait at their hook without a running execution. Either their event was lost, or
+//! their execution ended without CONTINUE or ABANDON.
 //!
-//! A lifecycle action token cannot be looked up by any API, so an execution that reconcile starts is named after the
-//! instance and the hook: Step Functions takes each name once in 90 days, and so starts it exactly once.
+//! No API returns a lifecycle action token. So an execution that reconcile starts is named after
+//! the instance and the hook. Step Functions accepts a name once in 90 days, and so starts it
+//! exactly once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,40 +27,42 @@ pub struct Member {
     pub group_arn: String,
 }
 
-/// What EC2 says of an instance that waits.
+/// What EC2 says of a waiting instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    /// In seconds since the epoch.
+pub struct LaunchFacts {
+    /// When it was launched, in seconds since the epoch.
     pub launched_at: i64,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
 
-/// A profile that reconcile was given, as it came and as it was read.
+/// A profile of a payload, as it came and as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
-    /// What an execution gets in its input: the same as by the rule's target.
+pub struct ProfileInput {
+    /// The profile as it came. It goes into an execution's input, as the rule's target would pass
+    /// it.
     pub value: Value,
-    /// The same, read.
+    /// The profile, read and validated.
     pub profile: Profile,
 }
 
-/// The groups in which instances of some profiles may be.
+/// The Auto Scaling groups in which a set of profiles may cover instances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Groups {
-    /// None: there are no such profiles.
+    /// None: the set is empty.
     None,
-    /// Those of these names.
+    /// The groups with these names.
     Named(BTreeSet<String>),
-    /// Any: tags are the instances', which a group may have from its launch template.
+    /// Any group: a profile selects by tag, and an instance may have a tag from its launch
+    /// template.
     All,
 }
 
 /// The groups that `profiles` may cover instances of.
 #[must_use]
-pub fn groups<'a>(profiles: impl IntoIterator<Item = &'a Given>) -> Groups {
-    profiles.into_iter().fold(Groups::None, |groups, given| {
-        match (groups, &given.profile.selector) {
+pub fn groups<'a>(profiles: impl IntoIterator<Item = &'a ProfileInput>) -> Groups {
+    profiles.into_iter().fold(Groups::None, |groups, input| {
+        match (groups, &input.profile.selector) {
             (Groups::All, _) | (_, Selector::Tag(_)) => Groups::All,
             (Groups::None, Selector::AutoScalingGroupNames(names)) => Groups::Named(names.clone()),
             (Groups::Named(mut all), Selector::AutoScalingGroupNames(names)) => {
@@ -70,41 +73,41 @@ pub fn groups<'a>(profiles: impl IntoIterator<Item = &'a Given>) -> Groups {
     })
 }
 
-/// A launch to look at more closely: at its profile's hook, if it still waits there.
+/// A launch that may need help at the hook of a profile, if it still waits there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate<'a> {
     /// The instance.
     pub waiting: &'a Member,
-    /// In seconds since the epoch.
+    /// When it was launched, in seconds since the epoch.
     pub launched_at: i64,
     /// The profile that covers it.
-    pub given: &'a Given,
+    pub input: &'a ProfileInput,
 }
 
-/// The launches that nobody works on: covered by a profile whose hook is Hookline's to complete, old enough, and not in
-/// the work of a running execution. A hook that two profiles name is looked at once, for the first of them.
+/// The launches without a running execution: old enough, and covered by a profile whose hook
+/// Hookline completes. If two profiles name the same hook, the first of them counts.
 #[must_use]
 pub fn candidates<'a>(
     waiting: &'a [Member],
-    facts: &BTreeMap<InstanceId, Facts>,
-    profiles: &'a [Given],
-    in_work: &BTreeSet<InstanceId>,
+    facts: &BTreeMap<InstanceId, LaunchFacts>,
+    profiles: &'a [ProfileInput],
+    in_progress: &BTreeSet<InstanceId>,
     now: i64,
     limits: Limits,
 ) -> Vec<Candidate<'a>> {
     let mut found = Vec::new();
     for waiting in waiting {
-        // EC2 does not know it yet, or no more: the next round looks again.
+        // EC2 does not know it yet, or no longer. The next round tries again.
         let Some(facts) = facts.get(&waiting.instance) else {
             continue;
         };
         let young = now.saturating_sub(facts.launched_at) < limits.launch_age_seconds;
-        if young || in_work.contains(&waiting.instance) {
+        if young || in_progress.contains(&waiting.instance) {
             continue;
         }
         let mut hooks = BTreeSet::new();
-        for given in profiles {
-            let Profile { hook, selector, .. } = &given.profile;
+        for input in profiles {
+            let Profile { hook, selector, .. } = &input.profile;
             if hook.complete
                 && selector.covers(&waiting.group, &facts.tags)
                 && hooks.insert(&hook.name)
@@ -112,7 +115,7 @@ pub fn candidates<'a>(
                 found.push(Candidate {
                     waiting,
                     launched_at: facts.launched_at,
-                    given,
+                    input,
                 });
             }
         }
@@ -120,21 +123,22 @@ pub fn candidates<'a>(
     found
 }
 
-/// The launches that have been waiting for too long, whoever works on them: covered by a profile whose hook is Hookline's
-/// to complete. Which of its group's hooks a launch waits at, no API tells.
+/// The launches that have been waiting for too long, with or without an execution, and that a
+/// profile covers whose hook Hookline completes. No API says at which hook of its group a launch
+/// waits.
 #[must_use]
 pub fn overdue(
     waiting: &[Member],
-    facts: &BTreeMap<InstanceId, Facts>,
-    profiles: &[Given],
+    facts: &BTreeMap<InstanceId, LaunchFacts>,
+    profiles: &[ProfileInput],
     now: i64,
     limits: Limits,
 ) -> Vec<InstanceId> {
     let late = |waiting: &&Member| {
         facts.get(&waiting.instance).is_some_and(|facts| {
             now.saturating_sub(facts.launched_at) > limits.overdue_seconds
-                && profiles.iter().any(|given| {
-                    let Profile { hook, selector, .. } = &given.profile;
+                && profiles.iter().any(|input| {
+                    let Profile { hook, selector, .. } = &input.profile;
                     hook.complete && selector.covers(&waiting.group, &facts.tags)
                 })
         })
@@ -146,36 +150,37 @@ pub fn overdue(
         .collect()
 }
 
-/// What is to be done about a launch whose execution has this status.
+/// What reconcile does about a waiting launch that has had an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum LaunchAction {
     /// Nothing, for this reason.
-    Leave(&'static str),
-    /// ABANDON, and then the release: nobody else will.
-    GiveUp,
+    Skip(&'static str),
+    /// Complete the hook with ABANDON, and release the interfaces.
+    Abandon,
 }
 
-/// What follows from how an execution stands, for a launch that still waits.
+/// Decides by the status and the error of the execution.
 #[must_use]
-pub fn after(status: &str, error: Option<&str>) -> Next {
+pub fn launch_action(status: &str, error: Option<&str>) -> LaunchAction {
     match (status, error) {
-        // Whose launch it is could not be told, so no hook is completed; a person may start again.
+        // The execution could not read whose launch it is, so no hook is completed. A person can
+        // replay it.
         (
             "FAILED",
             Some("Hookline.InvalidEvent" | "Hookline.InvalidProfile" | "Hookline.InvalidPayload"),
-        ) => Next::Leave("its execution refused its input"),
-        ("FAILED" | "TIMED_OUT" | "ABORTED", _) => Next::GiveUp,
-        ("SUCCEEDED", _) => Next::Leave("its execution succeeded: another hook holds it"),
-        _ => Next::Leave("its execution is running"),
+        ) => LaunchAction::Skip("its execution refused its input"),
+        ("FAILED" | "TIMED_OUT" | "ABORTED", _) => LaunchAction::Abandon,
+        ("SUCCEEDED", _) => LaunchAction::Skip("its execution succeeded: another hook holds it"),
+        _ => LaunchAction::Skip("its execution is running"),
     }
 }
 
-/// The event that did not come, in AWS's form, from what is known: without the token, and without where the instance came
-/// from. It is the same whenever it is made up, as its execution's input must be.
+/// The lost event, in AWS's format, without token and origin, which are not known. It is the same
+/// whenever it is made, as the input of a repeated StartExecution must be.
 ///
-/// `time` is the launch's, as RFC 3339.
+/// `time` is the time of the launch, as RFC 3339.
 #[must_use]
-pub fn event(machine: &StateMachine, waiting: &Member, hook: &str, time: &str) -> Value {
+pub fn launch_event(machine: &StateMachine, waiting: &Member, hook: &str, time: &str) -> Value {
     json!({
         "version": "0",
         "id": execution_name(&waiting.instance, hook),
@@ -190,7 +195,7 @@ pub fn event(machine: &StateMachine, waiting: &Member, hook: &str, time: &str) -
             "LifecycleHookName": hook,
             "EC2InstanceId": waiting.instance,
             "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
-            // On its way into a warm pool it would be in Warmed:Pending:Wait.
+            // An instance that goes to a warm pool is in Warmed:Pending:Wait instead.
             "Destination": "AutoScalingGroup",
         },
     })
@@ -219,7 +224,7 @@ impl Ended {
     /// The detail type of these events.
     pub const DETAIL_TYPE: &str = "Step Functions Execution Status Change";
 
-    /// Whether a payload is such an event, and not a schedule's.
+    /// Whether a payload is such an event and not that of the schedule.
     #[must_use]
     pub fn is(payload: &Value) -> bool {
         payload.get("detail-type").and_then(Value::as_str) == Some(Self::DETAIL_TYPE)

@@ -1,4 +1,4 @@
-//! Which launches reconcile finds, what it makes of how their executions stand, and what it makes up.
+//! Which launches reconcile finds, what it does about each, and the event that it makes.
 
 use super::*;
 use crate::event::Event;
@@ -14,10 +14,10 @@ fn waiting(id: &str) -> Member {
     }
 }
 
-fn given(change: impl FnOnce(&mut Value)) -> Given {
+fn input(change: impl FnOnce(&mut Value)) -> ProfileInput {
     let mut value = profile();
     change(&mut value);
-    Given {
+    ProfileInput {
         profile: Profile::read(value.clone()).unwrap(),
         value,
     }
@@ -25,19 +25,19 @@ fn given(change: impl FnOnce(&mut Value)) -> Given {
 
 const A: &str = "i-0123456789abcdef0";
 
-fn found(profiles: &[Given], in_work: &[&str], age: i64) -> usize {
+fn found(profiles: &[ProfileInput], in_progress: &[&str], age: i64) -> usize {
     let waiting = [waiting(A)];
-    let facts = Facts {
+    let facts = LaunchFacts {
         launched_at: 1000,
         tags: BTreeMap::from([("multus".to_owned(), "upf".to_owned())]),
     };
     let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
-    let in_work = in_work.iter().map(|id| id.parse().unwrap()).collect();
+    let in_progress = in_progress.iter().map(|id| id.parse().unwrap()).collect();
     candidates(
         &waiting,
         &facts,
         profiles,
-        &in_work,
+        &in_progress,
         1000 + age,
         Limits::default(),
     )
@@ -45,8 +45,8 @@ fn found(profiles: &[Given], in_work: &[&str], age: i64) -> usize {
 }
 
 #[test]
-fn a_launch_that_nobody_works_on_is_found_after_two_minutes() {
-    let profiles = [given(|_| {})];
+fn launch_without_execution_is_found_after_two_minutes() {
+    let profiles = [input(|_| {})];
     assert_eq!(found(&profiles, &[], 119), 0);
     assert_eq!(found(&profiles, &[], 120), 1);
     assert_eq!(found(&profiles, &["i-00000000"], 120), 1);
@@ -55,19 +55,19 @@ fn a_launch_that_nobody_works_on_is_found_after_two_minutes() {
 }
 
 #[test]
-fn only_hooks_of_ours_in_covered_groups_and_each_once() {
-    let foreign = given(|p| p["hook"]["complete"] = json!(false));
-    let elsewhere = given(|p| p["selector"] = json!({"autoScalingGroupNames": ["smf"]}));
-    let by_tag = given(|p| p["selector"] = json!({"tag": {"key": "multus"}}));
-    let other_hook = given(|p| p["hook"]["name"] = json!("second"));
+fn only_hooks_that_hookline_completes_are_found_and_each_once() {
+    let foreign = input(|p| p["hook"]["complete"] = json!(false));
+    let elsewhere = input(|p| p["selector"] = json!({"autoScalingGroupNames": ["smf"]}));
+    let by_tag = input(|p| p["selector"] = json!({"tag": {"key": "multus"}}));
+    let other_hook = input(|p| p["hook"]["name"] = json!("second"));
     assert_eq!(found(&[foreign, elsewhere], &[], 500), 0);
-    assert_eq!(found(&[by_tag.clone(), given(|_| {})], &[], 500), 1);
+    assert_eq!(found(&[by_tag.clone(), input(|_| {})], &[], 500), 1);
     assert_eq!(found(&[by_tag, other_hook], &[], 500), 2);
 }
 
 #[test]
-fn an_instance_that_ec2_does_not_show_is_left_for_later() {
-    let profiles = [given(|_| {})];
+fn instance_that_ec2_does_not_show_is_not_found() {
+    let profiles = [input(|_| {})];
     let waiting = [waiting(A)];
     let none = candidates(
         &waiting,
@@ -81,10 +81,10 @@ fn an_instance_that_ec2_does_not_show_is_left_for_later() {
 }
 
 #[test]
-fn the_made_up_event_is_a_launch() {
+fn made_event_is_read_as_a_launch() {
     let machine = StateMachine::read(MACHINE).unwrap();
     let waiting = waiting(A);
-    let event = event(
+    let event = launch_event(
         &machine,
         &waiting,
         "hookline-launch",
@@ -97,7 +97,7 @@ fn the_made_up_event_is_a_launch() {
 }
 
 #[test]
-fn a_launch_is_given_up_only_after_an_end_without_a_verdict() {
+fn launch_is_abandoned_only_if_its_execution_ended_without_completing_it() {
     for (status, error) in [
         ("TIMED_OUT", None),
         ("ABORTED", None),
@@ -106,7 +106,11 @@ fn a_launch_is_given_up_only_after_an_end_without_a_verdict() {
         ("FAILED", Some("Hookline.HookNotCompleted")),
         ("FAILED", Some("Hookline.InvalidTemplate")),
     ] {
-        assert_eq!(after(status, error), Next::GiveUp, "{status} {error:?}");
+        assert_eq!(
+            launch_action(status, error),
+            LaunchAction::Abandon,
+            "{status} {error:?}"
+        );
     }
     for (status, error) in [
         ("FAILED", Some("Hookline.InvalidEvent")),
@@ -117,12 +121,15 @@ fn a_launch_is_given_up_only_after_an_end_without_a_verdict() {
         ("PENDING_REDRIVE", None),
         ("A_NEW_STATUS", None),
     ] {
-        assert!(matches!(after(status, error), Next::Leave(_)), "{status}");
+        assert!(
+            matches!(launch_action(status, error), LaunchAction::Skip(_)),
+            "{status}"
+        );
     }
 }
 
 #[test]
-fn the_end_of_an_execution_is_read() {
+fn status_change_of_an_execution_is_read() {
     let event = json!({
         "detail-type": Ended::DETAIL_TYPE, "source": "aws.states",
         "detail": {
@@ -139,20 +146,21 @@ fn the_end_of_an_execution_is_read() {
 }
 
 #[test]
-fn a_launch_is_overdue_after_its_hooks_heartbeat_timeout() {
+fn launch_is_overdue_after_the_heartbeat_timeout() {
     let waiting = [waiting(A)];
-    let facts = Facts {
+    let facts = LaunchFacts {
         launched_at: 1000,
         tags: BTreeMap::new(),
     };
     let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
     let limits = Limits::default();
-    let at = |profiles: &[Given], now| overdue(&waiting, &facts, profiles, now, limits).len();
-    let profiles = [given(|_| {}), given(|_| {})];
+    let at =
+        |profiles: &[ProfileInput], now| overdue(&waiting, &facts, profiles, now, limits).len();
+    let profiles = [input(|_| {}), input(|_| {})];
     assert_eq!(at(&profiles, 2800), 0);
     assert_eq!(at(&profiles, 2801), 1);
     assert_eq!(at(&[], 2801), 0);
-    let theirs = given(|p| p["hook"]["complete"] = json!(false));
+    let theirs = input(|p| p["hook"]["complete"] = json!(false));
     assert_eq!(at(&[theirs], 2801), 0);
     // EC2 does not show the instance yet.
     assert_eq!(

@@ -6,14 +6,15 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
-    /// How long after its launch an instance's event may take to start an execution.
+    /// How long after the launch its event may take to start an execution.
     pub launch_age_seconds: i64,
-    /// How long an interface must have been seen without an owner before it is deleted.
-    pub unowned_seconds: i64,
-    /// How many interfaces are deleted in one round.
+    /// How long an interface must have been orphaned before it is deleted.
+    #[serde(rename = "unownedSeconds")]
+    pub orphaned_seconds: i64,
+    /// The most interfaces that one round deletes.
     pub deletes_per_round: usize,
-    /// How long after its launch a launch that still waits is overdue: the HeartbeatTimeout of the hook, after which it
-    /// would be over had nobody extended it.
+    /// The age at which a waiting launch is overdue: the HeartbeatTimeout of the hook. After that
+    /// it would have ended unless a heartbeat had extended it.
     pub overdue_seconds: i64,
 }
 
@@ -21,7 +22,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             launch_age_seconds: 120,
-            unowned_seconds: 600,
+            orphaned_seconds: 600,
             deletes_per_round: 50,
             overdue_seconds: 1800,
         }

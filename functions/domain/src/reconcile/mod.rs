@@ -5,6 +5,7 @@ pub mod limits;
 pub mod orphans;
 
 pub use launches::{
-    Candidate, Ended, Facts, Given, Groups, Member, Next, after, candidates, event, groups, overdue,
+    Candidate, Ended, Groups, LaunchAction, LaunchFacts, Member, ProfileInput, candidates, groups,
+    launch_action, launch_event, overdue,
 };
 pub use limits::Limits;

@@ -1,7 +1,8 @@
-//! Interfaces that nobody owns any more: what is to be done about those that Hookline made and that hang nowhere.
+//! Orphaned interfaces: Hookline created them, they are unattached, and no execution uses them.
 //!
-//! A listing may be older than the truth, so one look proves nothing. The first sighting only puts a tag with the time on
-//! the interface; a later one deletes it, when it has been so for long enough (invariants I2 and I4).
+//! A listing may be stale, so one is no proof. The first round that finds an orphaned interface
+//! only tags it with the time. A later round deletes it if it has been orphaned for long enough
+//! (invariants I2 and I4).
 
 use std::collections::BTreeSet;
 
@@ -10,81 +11,81 @@ use crate::ids::{InstanceId, NetworkInterfaceId};
 use crate::interface::Interface;
 use crate::tags::own;
 
-/// When the interface was first seen without an owner, in seconds since the epoch.
-pub const UNOWNED_SINCE: &str = "hookline:unowned-since";
+/// The tag that says since when an interface is orphaned, in seconds since the epoch.
+pub const ORPHANED_SINCE: &str = "hookline:unowned-since";
 
-/// What is to be done.
+/// What a round does about orphaned interfaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Work {
-    /// Seen without an owner for the first time: these get the tag.
+pub struct OrphanActions {
+    /// Orphaned for the first time: these get the tag.
     pub mark: Vec<NetworkInterfaceId>,
-    /// Owned again: these lose the tag.
+    /// No longer orphaned: these lose the tag.
     pub unmark: Vec<NetworkInterfaceId>,
-    /// Without an owner for long enough: these are deleted, those that wait longest first.
+    /// Orphaned for long enough: these are deleted, the longest orphaned first.
     pub delete: Vec<NetworkInterfaceId>,
-    /// The same, but one round deletes no more than its limit.
-    pub left: Vec<NetworkInterfaceId>,
+    /// The same, beyond the limit of one round.
+    pub skipped: Vec<NetworkInterfaceId>,
 }
 
-/// Whether an execution may be at work on the interface, if one runs for its instance: then it must be asked for.
+/// Whether the interface may be orphaned. Then it must be known which executions run.
 #[must_use]
-pub fn is_in_question(interface: &Interface) -> bool {
-    owner(interface).is_some() && !hangs(interface)
+pub fn may_be_orphaned(interface: &Interface) -> bool {
+    owner(interface).is_some() && !is_attached(interface)
 }
 
-/// Sorts the interfaces that carry Hookline's tag.
+/// Decides about the interfaces that have Hookline's tag.
 ///
-/// One that hangs on an instance is owned: by the instance it was made for, until EC2 takes it off or deletes it with the
-/// instance, or by whoever moved it elsewhere. One that hangs nowhere is owned while an execution for its instance
-/// runs. Whether the instance itself still lives makes no difference then.
+/// An attached interface is never orphaned, on whichever instance it is. EC2 may still delete it
+/// with the instance. An unattached interface is orphaned unless an execution for its instance
+/// runs. Whether the instance still exists makes no difference.
 #[must_use]
-pub fn sort(
+pub fn decide(
     interfaces: &[Interface],
-    in_work: &BTreeSet<InstanceId>,
+    in_progress: &BTreeSet<InstanceId>,
     now: i64,
     limits: Limits,
-) -> Work {
-    let mut work = Work::default();
+) -> OrphanActions {
+    let mut actions = OrphanActions::default();
     let mut due = Vec::new();
     for interface in interfaces {
         let Some(owner) = owner(interface) else {
             continue;
         };
-        let tag = interface.tags.get(UNOWNED_SINCE);
-        if hangs(interface) || in_work.contains(&owner) {
+        let tag = interface.tags.get(ORPHANED_SINCE);
+        if is_attached(interface) || in_progress.contains(&owner) {
             if tag.is_some() {
-                work.unmark.push(interface.id.clone());
+                actions.unmark.push(interface.id.clone());
             }
             continue;
         }
-        // On its way to being made, attached or detached: the next round sees where it ended.
+        // It is being created, attached or detached. The next round decides.
         if interface.status != "available" {
             continue;
         }
         match tag.and_then(|since| since.parse::<i64>().ok()) {
-            Some(since) if now.saturating_sub(since) >= limits.unowned_seconds => {
+            Some(since) if now.saturating_sub(since) >= limits.orphaned_seconds => {
                 due.push((since, interface.id.clone()));
             }
-            // A time to come is nobody's sighting.
+            // A time in the future is no mark of a round, and is replaced below.
             Some(since) if since <= now => {}
-            _ => work.mark.push(interface.id.clone()),
+            _ => actions.mark.push(interface.id.clone()),
         }
     }
     due.sort();
-    work.delete = due.into_iter().map(|(_, id)| id).collect();
-    work.left = work
+    actions.delete = due.into_iter().map(|(_, id)| id).collect();
+    actions.skipped = actions
         .delete
-        .split_off(limits.deletes_per_round.min(work.delete.len()));
-    work
+        .split_off(limits.deletes_per_round.min(actions.delete.len()));
+    actions
 }
 
-/// The instance that the interface was made for; none is not one of Hookline's.
+/// The instance that the interface was created for; `None` if Hookline did not create it.
 fn owner(interface: &Interface) -> Option<InstanceId> {
     interface.tags.get(own::INSTANCE_ID)?.parse().ok()
 }
 
-/// Whether it is attached, or changing. What EC2 shows as detached hangs nowhere.
-fn hangs(interface: &Interface) -> bool {
+/// Whether it is attached, attaching or detaching. EC2 may show an attachment that is `detached`.
+fn is_attached(interface: &Interface) -> bool {
     interface
         .attachment
         .as_ref()
@@ -104,7 +105,7 @@ mod tests {
     fn interface(n: u32, since: Option<&str>) -> Interface {
         let mut tags = BTreeMap::from([(own::INSTANCE_ID.to_owned(), OWNER.to_owned())]);
         if let Some(since) = since {
-            tags.insert(UNOWNED_SINCE.to_owned(), since.to_owned());
+            tags.insert(ORPHANED_SINCE.to_owned(), since.to_owned());
         }
         Interface {
             id: format!("eni-{n:017x}").parse().unwrap(),
@@ -136,37 +137,44 @@ mod tests {
         interface
     }
 
-    fn work(interfaces: &[Interface]) -> Work {
-        sort(interfaces, &BTreeSet::new(), NOW, Limits::default())
+    fn actions(interfaces: &[Interface]) -> OrphanActions {
+        decide(interfaces, &BTreeSet::new(), NOW, Limits::default())
     }
 
     #[test]
-    fn the_first_sighting_only_marks() {
+    fn interface_orphaned_for_the_first_time_is_only_marked() {
         let one = interface(1, None);
-        let expected = Work {
+        let expected = OrphanActions {
             mark: vec![one.id.clone()],
-            ..Work::default()
+            ..OrphanActions::default()
         };
-        assert_eq!(work(&[one]), expected);
+        assert_eq!(actions(&[one]), expected);
     }
 
     #[test]
-    fn it_is_deleted_once_it_has_been_so_for_ten_minutes() {
-        assert_eq!(work(&[interface(1, Some("9401"))]), Work::default());
-        assert_eq!(work(&[interface(1, Some("9400"))]).delete.len(), 1);
+    fn interface_is_deleted_after_ten_minutes() {
+        assert_eq!(
+            actions(&[interface(1, Some("9401"))]),
+            OrphanActions::default()
+        );
+        assert_eq!(actions(&[interface(1, Some("9400"))]).delete.len(), 1);
     }
 
     #[test]
-    fn a_time_that_cannot_be_is_written_anew() {
+    fn invalid_time_is_replaced() {
         for since in ["", "yesterday", "2026-01-01T00:00:00Z", "10001"] {
-            assert_eq!(work(&[interface(1, Some(since))]).mark.len(), 1, "{since}");
+            assert_eq!(
+                actions(&[interface(1, Some(since))]).mark.len(),
+                1,
+                "{since}"
+            );
         }
         let longest = i64::MIN.to_string();
-        assert_eq!(work(&[interface(1, Some(&longest))]).delete.len(), 1);
+        assert_eq!(actions(&[interface(1, Some(&longest))]).delete.len(), 1);
     }
 
     #[test]
-    fn what_is_owned_loses_nothing_but_the_tag() {
+    fn interface_in_use_only_loses_the_tag() {
         let marked = || interface(1, Some("1"));
         let other = "i-0fedcba9876543210";
         for owned in [
@@ -175,24 +183,24 @@ mod tests {
             on(marked(), OWNER, "detaching"),
             on(marked(), other, "attached"),
         ] {
-            assert!(!is_in_question(&owned));
-            let expected = Work {
+            assert!(!may_be_orphaned(&owned));
+            let expected = OrphanActions {
                 unmark: vec![owned.id.clone()],
-                ..Work::default()
+                ..OrphanActions::default()
             };
-            assert_eq!(work(&[owned]), expected);
+            assert_eq!(actions(&[owned]), expected);
         }
-        let in_work = BTreeSet::from([OWNER.parse().unwrap()]);
-        let sorted = sort(&[marked()], &in_work, NOW, Limits::default());
-        assert_eq!((sorted.unmark.len(), sorted.delete.len()), (1, 0));
+        let in_progress = BTreeSet::from([OWNER.parse().unwrap()]);
+        let decided = decide(&[marked()], &in_progress, NOW, Limits::default());
+        assert_eq!((decided.unmark.len(), decided.delete.len()), (1, 0));
         assert_eq!(
-            work(&[on(interface(1, None), OWNER, "attached")]),
-            Work::default()
+            actions(&[on(interface(1, None), OWNER, "attached")]),
+            OrphanActions::default()
         );
     }
 
     #[test]
-    fn what_is_changing_or_not_ours_is_left_alone() {
+    fn interface_that_is_changing_or_of_others_is_skipped() {
         let mut pending = interface(1, Some("1"));
         pending.status = "pending".to_owned();
         let mut untagged = interface(2, Some("1"));
@@ -201,18 +209,21 @@ mod tests {
         foreign
             .tags
             .insert(own::INSTANCE_ID.to_owned(), "mine".to_owned());
-        assert!(!is_in_question(&untagged));
-        assert_eq!(work(&[pending, untagged, foreign]), Work::default());
+        assert!(!may_be_orphaned(&untagged));
+        assert_eq!(
+            actions(&[pending, untagged, foreign]),
+            OrphanActions::default()
+        );
     }
 
     #[test]
-    fn a_round_deletes_the_longest_waiting_and_leaves_the_rest() {
+    fn round_deletes_the_longest_orphaned_up_to_its_limit() {
         let interfaces: Vec<_> = (0..60)
             .map(|n| interface(n, Some(&(1000 - i64::from(n)).to_string())))
             .collect();
-        let sorted = work(&interfaces);
-        assert_eq!((sorted.delete.len(), sorted.left.len()), (50, 10));
-        assert_eq!(sorted.delete.first(), Some(&interfaces[59].id));
-        assert_eq!(sorted.left.last(), Some(&interfaces[0].id));
+        let decided = actions(&interfaces);
+        assert_eq!((decided.delete.len(), decided.skipped.len()), (50, 10));
+        assert_eq!(decided.delete.first(), Some(&interfaces[59].id));
+        assert_eq!(decided.skipped.last(), Some(&interfaces[0].id));
     }
 }

@@ -1,27 +1,27 @@
-//! Which CreateTags calls are left to make, as few as can be.
+//! The fewest CreateTags calls after which all tags are right.
 //!
-//! CreateTags puts the same tags on each of its resources. A tag that is right already does no harm when it is written
-//! again, so one call may serve resources that lack different tags, as long as all of them are to have all of it. For one
-//! instance there are mostly three kinds of resources (itself, its volumes, its interfaces), so the fewest calls are found
-//! by trying.
+//! CreateTags puts the same tags on each of its resources. Writing a tag that is already right does
+//! no harm. So one call can serve resources that lack different tags, if all of them should have
+//! all its tags. An instance mostly has three kinds of resources (itself, its volumes, its
+//! interfaces), so a search over all combinations is cheap.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::own::Tags;
-use crate::quotas::MOST_TAGS;
+use crate::quotas::MAX_TAGS;
 
-/// More kinds of resources than this are not tried out: each has a call of its own. It takes volumes or interfaces of one
-/// instance whose tags somebody set differently.
-const MOST_KINDS: usize = 4;
+/// With more kinds of resources there is no search: each kind has a call of its own. This happens
+/// only if volumes or interfaces of one instance have different tags already.
+const MAX_KINDS: usize = 4;
 
-/// Something that is to have tags.
+/// A resource that gets tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// `i-…`, `vol-…`, `eni-…`
     pub resource: String,
     /// The tags that it has.
     pub current: Tags,
-    /// The tags that it is to have.
+    /// The tags that it should have.
     pub wanted: Tags,
 }
 
@@ -34,7 +34,7 @@ pub struct Call {
     pub tags: Tags,
 }
 
-/// Resources that lack the same and are to have the same.
+/// Resources that lack the same tags and should have the same tags.
 struct Kind<'a> {
     resources: Vec<&'a str>,
     wanted: &'a Tags,
@@ -64,16 +64,16 @@ fn kinds(targets: &[Target]) -> Vec<Kind<'_>> {
     kinds
 }
 
-/// The calls after which every target has what it is to have: as few as can be, and of these the ones that write the fewest
-/// tags. None when all is right.
+/// The fewest calls after which every target has its tags; among equals, those that write the
+/// fewest tags. None if all tags are right.
 #[must_use]
-pub fn fewest(targets: &[Target]) -> Vec<Call> {
+pub fn minimal_calls(targets: &[Target]) -> Vec<Call> {
     let kinds = kinds(targets);
-    let one_each = || kinds.iter().map(|kind| together(&[kind])).collect();
-    if kinds.len() > MOST_KINDS {
+    let one_each = || kinds.iter().map(|kind| merged_call(&[kind])).collect();
+    if kinds.len() > MAX_KINDS {
         return one_each();
     }
-    // Every group of kinds, with the most that one call may write to all of them.
+    // Every group of kinds, with all tags that one call may write to all of them.
     let groups: Vec<Vec<&Kind<'_>>> = (1_u32..1 << kinds.len())
         .map(|set| {
             let in_it = |n: &usize| set & (1 << n) != 0;
@@ -86,12 +86,12 @@ pub fn fewest(targets: &[Target]) -> Vec<Call> {
     let groups: Vec<(Vec<&Kind<'_>>, Call)> = groups
         .into_iter()
         .map(|group| {
-            let call = together(&group);
+            let call = merged_call(&group);
             (group, call)
         })
         .collect();
     for count in 0..kinds.len() {
-        let serving = choices(groups.len(), count)
+        let serving = combinations(groups.len(), count)
             .into_iter()
             .map(|choice| {
                 choice
@@ -113,8 +113,8 @@ pub fn fewest(targets: &[Target]) -> Vec<Call> {
     one_each()
 }
 
-/// One call for several kinds: what any of them lacks and all of them are to have.
-fn together(group: &[&Kind<'_>]) -> Call {
+/// One call for several kinds: the tags that any of them lacks and all of them should have.
+fn merged_call(group: &[&Kind<'_>]) -> Call {
     let mut tags: Tags = group.iter().flat_map(|kind| kind.missing.clone()).collect();
     tags.retain(|key, value| group.iter().all(|kind| kind.wanted.get(key) == Some(value)));
     Call {
@@ -136,7 +136,7 @@ fn is_served(kind: &Kind<'_>, calls: &[&(Vec<&Kind<'_>>, Call)]) -> bool {
 }
 
 /// Every way to choose `count` of the first `of` numbers.
-fn choices(of: usize, count: usize) -> Vec<Vec<usize>> {
+fn combinations(of: usize, count: usize) -> Vec<Vec<usize>> {
     let mut found = vec![Vec::new()];
     for _ in 0..count {
         found = found
@@ -150,27 +150,28 @@ fn choices(of: usize, count: usize) -> Vec<Vec<usize>> {
     found
 }
 
-/// A call that may serve several instances, with what of it is whose.
+/// A call that may serve several instances.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shared {
+pub struct SharedCall {
     /// The call.
     pub call: Call,
-    /// The same, for each instance alone: instance (by its number) and resources.
+    /// The resources of each instance, by the instance's number.
     pub parts: BTreeMap<usize, Vec<String>>,
 }
 
-/// EC2's limit of resources in one CreateTags (EC2 API Reference, CreateTags).
-const MOST_RESOURCES: usize = 1000;
+/// The most resources of one CreateTags call (EC2 API Reference, CreateTags).
+const MAX_RESOURCES: usize = 1000;
 
-/// Calls of several instances, one list for each, where calls that write the same tags become one.
+/// Merges calls of several instances that write the same tags. `by_instance` has one list for each
+/// instance.
 #[must_use]
-pub fn shared(by_instance: &[Vec<Call>]) -> Vec<Shared> {
-    let mut all: Vec<Shared> = Vec::new();
+pub fn share_calls(by_instance: &[Vec<Call>]) -> Vec<SharedCall> {
+    let mut all: Vec<SharedCall> = Vec::new();
     for (instance, calls) in by_instance.iter().enumerate() {
         for call in calls {
             let same = all.iter_mut().find(|shared| {
                 shared.call.tags == call.tags
-                    && shared.call.resources.len() + call.resources.len() <= MOST_RESOURCES
+                    && shared.call.resources.len() + call.resources.len() <= MAX_RESOURCES
             });
             match same {
                 Some(shared) => {
@@ -178,7 +179,7 @@ pub fn shared(by_instance: &[Vec<Call>]) -> Vec<Shared> {
                     let part = shared.parts.entry(instance).or_default();
                     part.extend(call.resources.iter().cloned());
                 }
-                None => all.push(Shared {
+                None => all.push(SharedCall {
                     call: call.clone(),
                     parts: BTreeMap::from([(instance, call.resources.clone())]),
                 }),
@@ -188,11 +189,12 @@ pub fn shared(by_instance: &[Vec<Call>]) -> Vec<Shared> {
     all
 }
 
-/// Says what has no room for its tags; those of AWS do not count (EC2 User Guide, "Tag restrictions").
+/// Checks that each resource has room for its tags. Tags of AWS do not count (EC2 User Guide, "Tag
+/// restrictions").
 ///
 /// # Errors
 /// The problem, in words.
-pub fn check_room(targets: &[Target]) -> Result<(), String> {
+pub fn check_tag_quota(targets: &[Target]) -> Result<(), String> {
     for target in targets {
         let keys: BTreeSet<&String> = target
             .current
@@ -200,9 +202,9 @@ pub fn check_room(targets: &[Target]) -> Result<(), String> {
             .filter(|key| !key.starts_with("aws:"))
             .chain(target.wanted.keys())
             .collect();
-        if keys.len() > MOST_TAGS {
+        if keys.len() > MAX_TAGS {
             return Err(format!(
-                "{} would have {} tags, at most {MOST_TAGS}",
+                "{} would have {} tags, at most {MAX_TAGS}",
                 target.resource,
                 keys.len()
             ));
@@ -242,48 +244,48 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_called_when_all_is_right() {
+    fn no_call_is_made_if_all_tags_are_right() {
         let targets = [
             target("i-1", "Name=a Env=x", "Name=a"),
             target("vol-1", "", ""),
         ];
-        assert_eq!(fewest(&targets), []);
-        assert_eq!(fewest(&[]), []);
+        assert_eq!(minimal_calls(&targets), []);
+        assert_eq!(minimal_calls(&[]), []);
     }
 
     #[test]
-    fn a_different_name_is_replaced_by_one_call() {
+    fn different_name_is_replaced_by_one_call() {
         let targets = [target("i-1", "Name=old Env=x", "Name=new Env=x")];
-        assert_eq!(fewest(&targets), [call(&["i-1"], "Name=new")]);
+        assert_eq!(minimal_calls(&targets), [call(&["i-1"], "Name=new")]);
     }
 
     #[test]
-    fn the_same_tags_are_one_call_for_instance_volumes_and_interfaces() {
+    fn same_tags_of_instance_volumes_and_interfaces_are_one_call() {
         let targets = [
             target("i-1", "", "Name=a Team=core"),
             target("vol-1", "", "Name=a Team=core"),
             target("vol-2", "Team=core", "Name=a Team=core"),
             target("eni-1", "Name=b", "Name=a Team=core"),
         ];
-        let calls = fewest(&targets);
+        let calls = minimal_calls(&targets);
         assert_eq!(calls.len(), 1, "{calls:?}");
         assert_eq!(calls[0].tags, tags("Name=a Team=core"));
         assert_eq!(calls[0].resources.len(), 4);
     }
 
     #[test]
-    fn what_only_some_are_to_have_takes_a_second_call() {
+    fn tag_of_some_resources_only_takes_a_second_call() {
         let targets = [
             target("i-1", "", "Name=a Team=core"),
             target("vol-1", "", "Team=core"),
             target("eni-1", "", "Name=a"),
         ];
-        assert_eq!(fewest(&targets).len(), 2);
+        assert_eq!(minimal_calls(&targets).len(), 2);
         let targets = [
             target("i-1", "", "Name=a Team=core"),
             target("vol-1", "", "Name=b Team=core"),
         ];
-        assert_eq!(fewest(&targets).len(), 2);
+        assert_eq!(minimal_calls(&targets).len(), 2);
     }
 
     #[test]
@@ -294,14 +296,14 @@ mod tests {
                 call(&[id], &format!("Name={name}")),
             ]
         };
-        let found = shared(&[one("i-1", "a"), Vec::new(), one("i-3", "c")]);
+        let found = share_calls(&[one("i-1", "a"), Vec::new(), one("i-3", "c")]);
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].call, call(&["i-1", "i-3"], "Team=core"));
         assert_eq!(found[0].parts[&2], ["i-3"]);
     }
 
     #[test]
-    fn fifty_tags_and_no_more_are_checked_before_the_call() {
+    fn resource_with_more_than_50_tags_is_refused_before_the_call() {
         let many = |n: usize| {
             (0..n)
                 .map(|n| format!("k{n}=v"))
@@ -310,10 +312,10 @@ mod tests {
         };
         let with =
             |n: usize, wanted: &str| [target("i-1", &format!("{} aws:x=y", many(n)), wanted)];
-        assert_eq!(check_room(&with(49, "Name=a")), Ok(()));
-        assert_eq!(check_room(&with(50, "k3=other")), Ok(()));
+        assert_eq!(check_tag_quota(&with(49, "Name=a")), Ok(()));
+        assert_eq!(check_tag_quota(&with(50, "k3=other")), Ok(()));
         assert_eq!(
-            check_room(&with(50, "Name=a")).unwrap_err(),
+            check_tag_quota(&with(50, "Name=a")).unwrap_err(),
             "i-1 would have 51 tags, at most 50"
         );
     }
@@ -322,11 +324,11 @@ mod tests {
         prop::collection::btree_map("[ABC]", "[xy]", 0..3)
     }
 
-    /// Whether so many calls of any kind can be enough: every call is a set of resources and, of the tags that all of these
-    /// are to have, all.
+    /// Whether `calls` calls can be enough. A call is a set of resources and every tag that all of
+    /// them should have.
     fn can_do(targets: &[Target], calls: usize) -> bool {
         let sets: Vec<u32> = (1..1 << targets.len()).collect();
-        choices(sets.len(), calls).iter().any(|choice| {
+        combinations(sets.len(), calls).iter().any(|choice| {
             targets.iter().enumerate().all(|(n, target)| {
                 target.wanted.iter().all(|(key, value)| {
                     target.current.get(key) == Some(value)
@@ -343,9 +345,10 @@ mod tests {
     }
 
     proptest! {
-        /// Against the plain way: every target is right afterwards, nothing else was written, and fewer calls cannot do it.
+        /// Compares with a plain search: all tags are right afterwards, nothing else was written,
+        /// and fewer calls are not enough.
         #[test]
-        fn the_calls_do_it_and_fewer_cannot(
+        fn calls_set_all_tags_and_fewer_calls_cannot(
             parts in prop::collection::vec((some_tags(), some_tags()), 0..5)
         ) {
             let targets: Vec<Target> = parts
@@ -353,7 +356,7 @@ mod tests {
                 .enumerate()
                 .map(|(n, (current, wanted))| Target { resource: format!("r{n}"), current, wanted })
                 .collect();
-            let calls = fewest(&targets);
+            let calls = minimal_calls(&targets);
             for target in &targets {
                 let mut after = target.current.clone();
                 for call in calls.iter().filter(|call| call.resources.contains(&target.resource)) {

@@ -1,21 +1,22 @@
-//! What templates can speak of.
+//! The facts of a node that templates can use.
 
 use serde::Serialize;
 
 use super::own::Tags;
 use crate::ids::InstanceId;
 
-/// The cluster of an EKS node: EKS sets it on each instance of a managed node group (EKS User Guide, "Tagging your
-/// resources").
+/// The cluster of an EKS node. EKS sets this tag on each instance of a managed node group (EKS User
+/// Guide, "Tagging your resources").
 pub const CLUSTER_TAG: &str = "eks:cluster-name";
 /// The managed node group of an EKS node.
 pub const NODEGROUP_TAG: &str = "eks:nodegroup-name";
-/// Auto Scaling's tag on each of its instances. Nobody else can set a tag that begins with `aws:`.
+/// Auto Scaling's tag on each of its instances. Only AWS can set a tag that begins with `aws:`.
 pub const GROUP_TAG: &str = "aws:autoscaling:groupName";
-/// EC2 names no lifecycle for an On-Demand Instance (EC2 API Reference, Instance `instanceLifecycle`).
+/// EC2 names no lifecycle for an On-Demand Instance (EC2 API Reference, Instance
+/// `instanceLifecycle`).
 pub const ON_DEMAND: &str = "on-demand";
 
-/// What is known of an instance.
+/// The facts of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeFacts {
     /// The instance.
@@ -34,13 +35,14 @@ pub struct NodeFacts {
     pub ipv6_address: Option<String>,
     /// The private DNS name.
     pub private_dns_name: Option<String>,
-    /// `spot` or `on-demand`; or what else EC2 calls it, as `capacity-block`.
+    /// `spot`, `on-demand`, or another value of EC2, as `capacity-block`.
     pub lifecycle: String,
     /// The instance's tags.
     pub tags: Tags,
 }
 
-/// A template's variables. What is `None` is left out, and so undefined: `none` would be printed.
+/// A template's variables. A variable that is `None` is left out, so that it is undefined.
+/// Otherwise the template would print `none`.
 #[derive(Debug, Serialize)]
 pub(super) struct Variables<'a> {
     instance_id: &'a str,
@@ -84,7 +86,7 @@ pub const VARIABLES: [&str; 12] = [
 pub const NAME_VARIABLE: &str = "name";
 
 impl NodeFacts {
-    /// What a template speaks of: with the node's own name, where that is known by then.
+    /// The variables of a template; `name` is the node's name, if it is known by then.
     pub(super) fn variables<'a>(&'a self, name: Option<&'a str>) -> Variables<'a> {
         let tag = |key: &str| self.tags.get(key).map(String::as_str);
         Variables {
@@ -104,8 +106,8 @@ impl NodeFacts {
         }
     }
 
-    /// Whether one of these variables is an address or a name that an instance may get later than its event was
-    /// written, and that is not there.
+    /// Whether one of these variables is an address or DNS name that is missing. An instance may
+    /// get these after its event was written.
     #[must_use]
     pub fn lacks<'v>(&self, variables: impl IntoIterator<Item = &'v String>) -> bool {
         variables
@@ -134,7 +136,7 @@ mod tests {
     use crate::fixtures::facts;
 
     #[test]
-    fn the_list_of_variables_is_complete() {
+    fn list_of_variables_is_complete() {
         let mut facts = facts();
         facts.ipv6_address = Some("2001:db8::1".to_owned());
         facts.private_dns_name = Some("x".to_owned());
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_no_variable() {
+    fn missing_fact_is_no_variable() {
         let facts = facts();
         let written = serde_json::to_value(facts.variables(None)).unwrap();
         assert_eq!(written.get("private_dns_name"), None);

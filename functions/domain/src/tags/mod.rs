@@ -1,15 +1,16 @@
-//! The tags of a node, of its volumes and of its interfaces: what a profile says of them, and what that comes to for one
-//! instance.
+//! The tags of a node, of its volumes and of its interfaces: the rules of a profile, and the tags
+//! that follow for one instance.
 //!
 //! | module | |
 //! |---|---|
-//! | [`facts`] | what templates can speak of |
-//! | [`template`] | the language, what is wrong with a template, what it renders to |
-//! | [`preset`] | names that many teams use, ready-made |
-//! | [`rules`] | what a profile says of tags, and what that comes to for one instance |
-//! | [`calls`] | which CreateTags calls are left to make, as few as can be |
-//! | [`interface`] | the tags of a slot's interface, from its creation |
-//! | [`own`] | the tags that are Hookline's own |
+//! | [`facts`] | the facts of a node that templates can use |
+//! | [`template`] | the template language: checks and renders |
+//! | [`preset`] | ready-made templates of names |
+//! | [`rules`] | the tag rules of a profile, and the tags that follow for one instance |
+//! | [`calls`] | the fewest CreateTags calls |
+//! | [`interface`] | the tags that a slot's interface has from creation |
+//! | [`targets`] | what of an instance gets tags |
+//! | [`own`] | Hookline's own tags |
 
 pub mod calls;
 pub mod facts;
@@ -17,9 +18,10 @@ pub mod interface;
 pub mod own;
 pub mod preset;
 pub mod rules;
+pub mod targets;
 pub mod template;
 
 pub use facts::NodeFacts;
 pub use own::Tags;
 pub use preset::NamePreset;
-pub use rules::{ExistingTags, TagRules, Wanted};
+pub use rules::{ExistingTags, RenderedTags, TagRules};

@@ -1,4 +1,4 @@
-//! The tags that are Hookline's own: by them, an interface says whose it is.
+//! Hookline's own tags. They say for which instance an interface was created.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ pub type Tags = BTreeMap<String, String>;
 
 /// Tags with this prefix are Hookline's own; a profile may not set them.
 pub const PREFIX: &str = "hookline:";
-/// The instance that the interface was made for.
+/// The instance that the interface was created for.
 pub const INSTANCE_ID: &str = "hookline:instance-id";
 /// The logical network of its slot.
 pub const NETWORK: &str = "hookline:network";
-/// The name of the profile that asked for it.
+/// The name of the profile of its slot.
 pub const PROFILE: &str = "hookline:profile";
 /// The Auto Scaling group of its instance.
 pub const AUTO_SCALING_GROUP: &str = "hookline:auto-scaling-group";
-/// On an instance: when `adopt` last took it up, in seconds since the epoch. By it, every launch knows that the node takes
-/// part in the choice of addresses and in the use of EC2's rates.
+/// On an instance: when `adopt` last started an execution for it, in seconds since the epoch. By
+/// this tag, launches count the node when they choose addresses and share EC2's request rates.
 pub const ADOPTED_AT: &str = "hookline:adopted-at";
-/// Keeps the VPC CNI's hands off the interface. It counts from the moment that the CNI sees the interface,
-/// so it must be there from creation (invariant I9).
+/// Tells the VPC CNI not to manage the interface. The CNI reads it when it first sees the
+/// interface, so the interface must have it from creation (invariant I9).
 pub const NO_MANAGE: &str = "node.k8s.amazonaws.com/no_manage";
 
-/// The tags that Hookline puts on the interface of `network` for `instance`, at creation.
+/// The tags that Hookline puts on the interface of `network` for `instance` at creation.
 #[must_use]
 pub fn tags(
     instance: &InstanceId,

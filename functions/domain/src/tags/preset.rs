@@ -1,4 +1,4 @@
-//! Names that many teams use, ready-made.
+//! Ready-made templates of names that many teams use.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,14 @@ use crate::json_schema;
 /// A ready-made template of the tag `Name`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(transform = json_schema::words)]
+#[schemars(transform = json_schema::string_enum)]
 pub enum NamePreset {
     /// `test-test2-ip-172.31.25.27`: cluster, node group and private address of an EKS node.
     ClusterNodegroupIp,
     /// `pre-eks-01.ip-10-0-22-100`: cluster and private address of an EKS node.
     ClusterIp,
-    /// `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private address's last two octets.
+    /// `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private
+    /// address's last two octets.
     TagsIp,
 }
 
@@ -23,7 +24,7 @@ impl NamePreset {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::ClusterNodegroupIp, Self::ClusterIp, Self::TagsIp];
 
-    /// The template that it stands for.
+    /// Its template.
     #[must_use]
     pub const fn template(self) -> &'static str {
         match self {
@@ -35,7 +36,7 @@ impl NamePreset {
         }
     }
 
-    /// The tags that it makes the name of.
+    /// The tags of the instance that the name contains.
     #[must_use]
     pub const fn tags(self) -> &'static [&'static str] {
         match self {
@@ -45,7 +46,7 @@ impl NamePreset {
         }
     }
 
-    /// Refuses a node for which the name would be half-made: an empty tag counts as missing.
+    /// Checks that a node has everything that the name contains. An empty tag counts as missing.
     ///
     /// # Errors
     /// The problem, in words, with every tag that is missing.
@@ -74,7 +75,7 @@ mod tests {
     use crate::fixtures::facts;
 
     #[test]
-    fn the_names_letter_for_letter() {
+    fn presets_render_the_documented_names() {
         let mut node = facts();
         for (key, value) in [
             ("Region", "vg"),
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn all_are_good_templates_and_have_names_of_their_own() {
+    fn every_preset_is_a_valid_template_with_a_name_of_its_own() {
         for preset in NamePreset::ALL {
             assert_eq!(template::check(preset.template(), false), Ok(()));
             let name = serde_json::to_value(preset).unwrap();
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_never_half_made() {
+    fn name_with_a_missing_part_is_refused() {
         let mut node = facts();
         node.tags.insert("Region".to_owned(), String::new());
         assert_eq!(

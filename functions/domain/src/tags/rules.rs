@@ -1,11 +1,11 @@
-//! What a profile says of tags, and what that comes to for one instance.
+//! The tag rules of a profile, and the tags that follow for one instance.
 
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::calls::{Call, Target, check_room, fewest};
+use super::calls::{Call, Target, check_tag_quota, minimal_calls};
 use super::facts::NodeFacts;
 use super::own::Tags;
 use super::preset::NamePreset;
@@ -19,7 +19,7 @@ pub const NAME: &str = "Name";
 /// What becomes of a tag that is there already, with another value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(transform = json_schema::words)]
+#[schemars(transform = json_schema::string_enum)]
 pub enum ExistingTags {
     /// It gets the profile's value, whoever set it.
     #[default]
@@ -28,7 +28,7 @@ pub enum ExistingTags {
     Keep,
 }
 
-/// What a profile says of tags; see `docs/naming.md`.
+/// The tag rules of a profile; see `docs/naming.md`.
 #[derive(Debug, Clone, Copy)]
 pub struct TagRules<'a> {
     /// `profile.namePreset`
@@ -43,9 +43,24 @@ pub struct TagRules<'a> {
     pub existing: ExistingTags,
 }
 
-/// The tags of one instance and of what is its own, as its profile asks for.
+/// The tag rules of a profile. Every kind of profile has them in fields of the same names.
+macro_rules! tag_rules_of {
+    ($profile:expr) => {
+        $crate::tags::rules::TagRules {
+            name_preset: $profile.name_preset,
+            node: &$profile.node_tags,
+            volumes: &$profile.volume_tags,
+            interfaces: &$profile.interface_tags,
+            existing: $profile.existing_tags,
+        }
+    };
+}
+
+pub(crate) use tag_rules_of;
+
+/// The tags that one instance, its volumes and its interfaces should have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct RenderedTags {
     /// The instance's.
     pub node: Tags,
     /// Each of its volumes'.
@@ -55,7 +70,7 @@ pub struct Wanted {
 }
 
 impl TagRules<'_> {
-    /// The variables that the templates speak of.
+    /// The variables that the templates use.
     #[must_use]
     pub fn variables(&self) -> BTreeSet<String> {
         [self.node, self.volumes, self.interfaces]
@@ -67,11 +82,11 @@ impl TagRules<'_> {
             .collect()
     }
 
-    /// Renders the templates. One that renders to nothing sets no tag.
+    /// Renders the templates. A template that renders to an empty text sets no tag.
     ///
     /// # Errors
-    /// [`Error::Invalid`] that names the tag, where a template speaks of what the node does not have.
-    pub fn wanted(&self, facts: &NodeFacts) -> Result<Wanted> {
+    /// [`Error::Invalid`] that names the tag, if a template uses what the node does not have.
+    pub fn wanted(&self, facts: &NodeFacts) -> Result<RenderedTags> {
         let mut node = rendered("nodeTags", self.node, facts, None)?;
         if let Some(preset) = self.name_preset {
             let name = preset
@@ -80,21 +95,21 @@ impl TagRules<'_> {
                 .map_err(|problem| failed("profile.namePreset".to_owned(), problem))?;
             node.insert(NAME.to_owned(), name);
         }
-        // What the node is called in the end.
+        // The Name tag that the node has in the end.
         let kept = facts
             .tags
             .get(NAME)
             .filter(|_| self.existing == ExistingTags::Keep);
         let name = kept.or(node.get(NAME)).or(facts.tags.get(NAME)).cloned();
         let name = name.as_deref();
-        Ok(Wanted {
+        Ok(RenderedTags {
             volumes: rendered("volumeTags", self.volumes, facts, name)?,
             interfaces: rendered("interfaceTags", self.interfaces, facts, name)?,
             node,
         })
     }
 
-    /// A resource with the tags that it has and those that it is to have.
+    /// A resource with its current tags and those that it should have.
     #[must_use]
     pub fn target(&self, resource: &str, current: Tags, wanted: &Tags) -> Target {
         let mut wanted = wanted.clone();
@@ -109,12 +124,12 @@ impl TagRules<'_> {
     }
 }
 
-/// The calls that are left to make for the targets of one instance; none when all is right.
+/// The calls that are needed for the targets of one instance; none if all tags are right.
 ///
 /// # Errors
 /// [`Error::Invalid`] when a resource has no room for its tags.
 pub fn calls(targets: &[Target]) -> Result<Vec<Call>> {
-    check_room(targets).map_err(|problem| {
+    check_tag_quota(targets).map_err(|problem| {
         Error::invalid(
             Input::Template,
             "profile.nodeTags",
@@ -122,7 +137,7 @@ pub fn calls(targets: &[Target]) -> Result<Vec<Call>> {
             "Ask for fewer tags, or take some off",
         )
     })?;
-    Ok(fewest(targets))
+    Ok(minimal_calls(targets))
 }
 
 fn rendered(field: &str, templates: &Tags, facts: &NodeFacts, name: Option<&str>) -> Result<Tags> {
@@ -157,14 +172,14 @@ mod tests {
             .into()
     }
 
-    struct Said {
+    struct RulesFixture {
         preset: Option<NamePreset>,
         node: Tags,
         volumes: Tags,
         existing: ExistingTags,
     }
 
-    impl Said {
+    impl RulesFixture {
         fn rules(&self) -> TagRules<'_> {
             static NONE: Tags = Tags::new();
             TagRules {
@@ -177,8 +192,8 @@ mod tests {
         }
     }
 
-    fn said() -> Said {
-        Said {
+    fn fixture() -> RulesFixture {
+        RulesFixture {
             preset: Some(NamePreset::ClusterIp),
             node: tags([
                 ("Zone", "{{ az }}"),
@@ -190,8 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn templates_and_preset_make_the_tags() {
-        let wanted = said().rules().wanted(&facts()).unwrap();
+    fn templates_and_preset_are_rendered() {
+        let wanted = fixture().rules().wanted(&facts()).unwrap();
         let name = "pre-eks-01.ip-10-0-22-100";
         assert_eq!(wanted.node, tags([("Name", name), ("Zone", "us-west-2a")]));
         assert_eq!(wanted.volumes["Name"], format!("{name}-root"));
@@ -199,30 +214,32 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_the_volumes_is_what_the_node_is_called_in_the_end() {
+    fn template_of_a_volume_gets_the_final_name_of_the_node() {
         let mut node = facts();
         node.tags.insert("Name".to_owned(), "mine".to_owned());
-        let mut said = said();
-        said.existing = ExistingTags::Keep;
-        let wanted = said.rules().wanted(&node).unwrap();
+        let mut fixture = fixture();
+        fixture.existing = ExistingTags::Keep;
+        let wanted = fixture.rules().wanted(&node).unwrap();
         assert_eq!(wanted.volumes["Name"], "mine-root");
-        let target = said.rules().target("i-1", node.tags.clone(), &wanted.node);
+        let target = fixture
+            .rules()
+            .target("i-1", node.tags.clone(), &wanted.node);
         assert!(!target.wanted.contains_key("Name"), "kept");
         assert_eq!(target.wanted["Zone"], "us-west-2a");
-        said.existing = ExistingTags::Replace;
-        said.preset = None;
+        fixture.existing = ExistingTags::Replace;
+        fixture.preset = None;
         assert_eq!(
-            said.rules().wanted(&node).unwrap().volumes["Name"],
+            fixture.rules().wanted(&node).unwrap().volumes["Name"],
             "mine-root",
-            "no rule names the node, so its name stays"
+            "no rule names the node, so it keeps its name"
         );
     }
 
     #[test]
-    fn the_field_that_fails_is_named() {
+    fn field_that_fails_is_named() {
         let mut node = facts();
         node.private_ip = None;
-        let error = said().rules().wanted(&node).unwrap_err();
+        let error = fixture().rules().wanted(&node).unwrap_err();
         assert_eq!(error.error_type(), "Hookline.InvalidTemplate");
         assert!(
             error
@@ -230,10 +247,10 @@ mod tests {
                 .starts_with("profile.namePreset: the instance has no private"),
             "{error}"
         );
-        let mut said = said();
-        said.preset = None;
-        said.node = Tags::new();
-        let error = said.rules().wanted(&node).unwrap_err().to_string();
+        let mut fixture = fixture();
+        fixture.preset = None;
+        fixture.node = Tags::new();
+        let error = fixture.rules().wanted(&node).unwrap_err().to_string();
         assert!(
             error.starts_with(
                 "profile.volumeTags[\"Name\"]: line 1, column 4: undefined value: `name`"
@@ -243,8 +260,8 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_of_all_templates() {
-        let found = said().rules().variables();
+    fn variables_of_all_templates_are_found() {
+        let found = fixture().rules().variables();
         let found: Vec<_> = found.iter().map(String::as_str).collect();
         assert_eq!(found, ["az", "cluster", "name", "private_ip"]);
     }

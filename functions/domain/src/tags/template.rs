@@ -1,7 +1,7 @@
-//! The templates of tags: what is wrong with one, and what it renders to.
+//! The templates of tags: checks and renders them.
 //!
-//! The language is that of minijinja. An undefined variable is an error, so a name is never half-made;
-//! `default()` is there for those who want one.
+//! The language is MiniJinja. An undefined variable is an error, so that no name lacks a part. A
+//! template can give a `default()`.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -11,15 +11,15 @@ use minijinja::value::{Object, Serde};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::facts::{NAME_VARIABLE, NodeFacts, VARIABLES, tag_behind};
-use crate::quotas::LONGEST_TAG_VALUE;
+use crate::quotas::MAX_TAG_VALUE_LENGTH;
 
-/// Longer than any template a person writes.
-const LONGEST_TEMPLATE: usize = 4096;
+/// Longer than any template that a person writes.
+const MAX_TEMPLATE_BYTES: usize = 4096;
 
 fn environment<'a>() -> Environment<'a> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // The same in each build: an error says which variable was undefined.
+    // In release builds too, an error says which variable is undefined.
     environment.set_debug(true);
     environment.add_filter("default", minijinja::filters::default);
     environment.add_filter("lower", minijinja::filters::lower);
@@ -51,14 +51,14 @@ fn octets(address: String, last: usize) -> Result<String, Error> {
     Ok(last.join("-"))
 }
 
-/// Says what is wrong with a template, with line and column where the language gives them. `has_name` is for the
-/// templates that can speak of the node's own name.
+/// Checks a template. The problem has line and column, where MiniJinja gives them. `has_name` says
+/// whether the template can use the node's name.
 ///
 /// # Errors
 /// The problem, in words.
 pub fn check(template: &str, has_name: bool) -> Result<(), String> {
-    if template.len() > LONGEST_TEMPLATE {
-        return Err(format!("a template longer than {LONGEST_TEMPLATE} bytes"));
+    if template.len() > MAX_TEMPLATE_BYTES {
+        return Err(format!("a template longer than {MAX_TEMPLATE_BYTES} bytes"));
     }
     let environment = environment();
     let compiled = environment
@@ -72,16 +72,17 @@ pub fn check(template: &str, has_name: bool) -> Result<(), String> {
     });
     unknown.sort();
     if let Some(variable) = unknown.first() {
-        let place = template
+        let position = template
             .find(variable.as_str())
-            .map(|offset| place(template, offset))
+            .map(|offset| position(template, offset))
             .unwrap_or_default();
         return Err(format!(
-            "{place}there is no variable `{variable}`; there are {}",
+            "{position}there is no variable `{variable}`; there are {}",
             VARIABLES.join(", ")
         ));
     }
-    // A filter that there is not shows when it is used. What a sample does not come to, a node may.
+    // Only rendering finds an unknown filter. Other errors depend on the node, so they are no error
+    // here.
     match compiled.render(Value::from_object(Sample)) {
         Err(error)
             if matches!(
@@ -98,7 +99,7 @@ pub fn check(template: &str, has_name: bool) -> Result<(), String> {
     }
 }
 
-/// A node that has everything, to try templates on.
+/// A node that has every fact, to try templates on.
 #[derive(Debug)]
 struct Sample;
 
@@ -122,16 +123,16 @@ impl Object for AnyTag {
     }
 }
 
-/// Says what is wrong with a tag's value. EC2 takes any characters (EC2 User Guide, "Tag restrictions"); those that no console
-/// shows are refused here.
+/// Checks the value of a tag. EC2 accepts any character (EC2 User Guide, "Tag restrictions");
+/// control characters are refused here, because no console shows them.
 ///
 /// # Errors
 /// The problem, in words.
 pub fn check_value(value: &str) -> Result<(), String> {
     let length = value.chars().count();
-    if length > LONGEST_TAG_VALUE {
+    if length > MAX_TAG_VALUE_LENGTH {
         return Err(format!(
-            "a value of {length} characters, at most {LONGEST_TAG_VALUE}"
+            "a value of {length} characters, at most {MAX_TAG_VALUE_LENGTH}"
         ));
     }
     if value.chars().any(char::is_control) {
@@ -140,7 +141,7 @@ pub fn check_value(value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The variables that a template speaks of; none when it cannot be read.
+/// The variables that a template uses; none if it cannot be parsed.
 #[must_use]
 pub fn variables(template: &str) -> BTreeSet<String> {
     environment()
@@ -149,11 +150,11 @@ pub fn variables(template: &str) -> BTreeSet<String> {
         .unwrap_or_default()
 }
 
-/// Renders a template: what it gives is trimmed, and can be a tag's value. `name` is the node's own, for the templates that
-/// can speak of it.
+/// Renders a template. The result is trimmed and is a valid value of a tag. `name` is the node's
+/// name, for the templates that can use it.
 ///
 /// # Errors
-/// The problem, in words: what the template speaks of and the node has not, or what no tag can hold.
+/// The problem, in words: the node lacks what the template uses, or the result is no valid value.
 pub fn render(template: &str, facts: &NodeFacts, name: Option<&str>) -> Result<String, String> {
     let value = environment()
         .render_str(template, Serde(facts.variables(name)))
@@ -164,7 +165,7 @@ pub fn render(template: &str, facts: &NodeFacts, name: Option<&str>) -> Result<S
 }
 
 /// `line 1, column 4: ` of a byte offset.
-fn place(template: &str, offset: usize) -> String {
+fn position(template: &str, offset: usize) -> String {
     let before = template.get(..offset).unwrap_or(template);
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
@@ -172,8 +173,8 @@ fn place(template: &str, offset: usize) -> String {
 }
 
 fn explain(template: &str, error: &Error) -> String {
-    let place = match (error.range(), error.line()) {
-        (Some(range), _) => place(template, range.start),
+    let position = match (error.range(), error.line()) {
+        (Some(range), _) => position(template, range.start),
         (None, Some(line)) => format!("line {line}: "),
         (None, None) => String::new(),
     };
@@ -187,7 +188,7 @@ fn explain(template: &str, error: &Error) -> String {
         .find_map(tag_behind)
         .map(|tag| format!(" (the instance has no tag {tag:?})"))
         .unwrap_or_default();
-    format!("{place}{}{detail}{tag}", error.kind())
+    format!("{position}{}{detail}{tag}", error.kind())
 }
 
 #[cfg(test)]
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_templates_render_to() {
+    fn templates_render_to_values() {
         for (template, renders) in [
             ("node", "node"),
             (
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_an_error_that_names_it() {
+    fn missing_fact_is_an_error_that_names_it() {
         let mut bare = facts();
         bare.tags.clear();
         for (template, says) in [
@@ -265,13 +266,13 @@ mod tests {
             assert_eq!(
                 check(template, false),
                 Ok(()),
-                "not an error before there is a node"
+                "no error before there is a node"
             );
         }
     }
 
     #[test]
-    fn what_no_node_can_mend_is_found_before_there_is_one() {
+    fn template_that_fails_on_every_node_is_refused() {
         for (template, says) in [
             ("{{ private_ip", "line 1, column "),
             ("x\n{% if az %}", "line 2, column "),
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_are_those_of_an_ipv4_address() {
+    fn octets_outside_an_ipv4_address_are_refused() {
         for template in [
             "{{ private_ip | octets(0) }}",
             "{{ private_ip | octets(5) }}",
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_fits_into_a_tag() {
+    fn value_that_no_tag_can_have_is_refused() {
         assert!(rendered(&"é".repeat(256)).is_ok());
         assert!(rendered(&"é".repeat(257)).is_err());
         assert!(rendered("a{{ '\\t' }}b").is_err());
@@ -322,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_of_a_template() {
+    fn variables_of_a_template_are_found() {
         let found = variables("{% set x = az %}{{ x }}{{ tags['Env'] }}{{ private_ip | dashed }}");
         assert_eq!(
             found.into_iter().collect::<Vec<_>>(),

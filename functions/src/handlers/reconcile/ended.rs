@@ -1,81 +1,84 @@
-//! An execution that ended without a verdict: timed out, aborted in the console, or failed in a way that the state machine
-//! does not catch. Its hook would wait for its timeout, and its interfaces for the next rounds.
+//! An execution that ended without completing its hook: it timed out, was aborted in the console,
+//! or failed with an error that the state machine does not catch. Without reconcile, the hook would
+//! time out, and the interfaces would wait for the next rounds.
 
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Report, until};
+use super::Report;
 use crate::handlers::Context;
 use crate::handlers::complete_hook::complete_hook;
 use crate::handlers::release_interfaces::release_interfaces;
+use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Event;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::execution::{CompleteRequest, CompletionOutcome, ReleaseRequest};
 use hookline_domain::ids::InstanceId;
-use hookline_domain::reconcile::{Ended, Next, after};
+use hookline_domain::reconcile::{Ended, LaunchAction, launch_action};
 
-/// Sees to the launch of an execution that has ended.
+/// Abandons the launch of an ended execution, if it still waits.
 pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Report) -> Result<()> {
     let machine = StateMachine::read(&ended.state_machine_arn)?;
-    // A long input is left out of the event, and some events lack the error.
+    // EventBridge omits a long input, and some events lack the error.
     let failed = ended.status == "FAILED" && ended.error.is_none();
     if ended.input.is_none() || failed {
         match context.aws.execution(&ended.execution_arn).await? {
-            // A person may have redriven it since: then it runs.
+            // A person may have redriven the execution since. Then it is running.
             Some(execution) => {
                 ended.status = execution.status;
                 ended.error = execution.error;
                 ended.input = Some(execution.input);
             }
             None => {
-                report.left(&ended.execution_arn, "there is no such execution");
+                report.skip(&ended.execution_arn, "there is no such execution");
                 return Ok(());
             }
         }
     }
-    if let Next::Leave(reason) = after(&ended.status, ended.error.as_deref()) {
-        report.left(&ended.execution_arn, reason);
+    if let LaunchAction::Skip(reason) = launch_action(&ended.status, ended.error.as_deref()) {
+        report.skip(&ended.execution_arn, reason);
         return Ok(());
     }
     let input = ended.input.unwrap_or_default();
     let input: Value = serde_json::from_str(&input).unwrap_or_default();
-    // What it refused itself would have ended so; an execution that was aborted before it read its input is left as well.
+    // An execution that refused its input was skipped above. This skips one that was aborted before
+    // it read its input.
     let event = input.get("event").cloned().unwrap_or_default();
     let Ok(Event::Launch(launch)) = Event::read(event) else {
-        report.left(&ended.execution_arn, "its input is not a launch");
+        report.skip(&ended.execution_arn, "its input is not a launch");
         return Ok(());
     };
     let instance = &launch.instance_id;
     if launch.action.is_none() {
-        report.left(
+        report.skip(
             instance,
-            "it was to be adopted: it is in service, and waits at no hook",
+            "it is an adopted node: it is InService and waits at no hook",
         );
         return Ok(());
     }
     let state = context.aws.lifecycle_state(instance).await?;
     if state.as_deref() != Some("Pending:Wait") {
         let state = state.unwrap_or_else(|| "unknown to Auto Scaling".to_owned());
-        report.left(instance, format!("it waits no more: it is {state}"));
+        report.skip(instance, format!("it no longer waits: it is {state}"));
         return Ok(());
     }
     let others = context
         .aws
-        .instances_in_work(&machine, Some(&ended.execution_arn), until(context))
+        .instances_in_progress(&machine, Some(&ended.execution_arn), work_deadline(context))
         .await?;
     if others.contains(instance) {
-        report.left(instance, "another execution for it is running");
+        report.skip(instance, "another execution for it is running");
         return Ok(());
     }
-    warn!(instance = %instance, execution = ended.execution_arn, status = ended.status, "its execution ended without a verdict");
-    give_up(context, instance, input, report).await
+    warn!(instance = %instance, execution = ended.execution_arn, status = ended.status, "its execution ended without completing the hook");
+    abandon_launch(context, instance, input, report).await
 }
 
-/// Gives a launch up: ABANDON first, and once that is decided the release, both by the functions of the state machine. `data`
-/// is the execution's: its event and its profile.
-pub(super) async fn give_up(
+/// Completes the hook of a launch with ABANDON, and then releases the interfaces, both with the
+/// functions of the state machine. `data` is the input of the execution.
+pub(super) async fn abandon_launch(
     context: &Context,
     instance: &InstanceId,
     data: Value,
@@ -84,7 +87,7 @@ pub(super) async fn give_up(
     let mut data = data;
     let mut field = |name| data.get_mut(name).map_or(Value::Null, Value::take);
     let (event, profile) = (field("event"), field("profile"));
-    // Whose hook it is, and whether the profile covers the instance, is looked at in there.
+    // `complete_hook` checks who owns the hook and whether the profile covers the instance.
     let request = CompleteRequest::abandon(event.clone(), profile);
     let completion = match complete_hook(context.clone(), request).await {
         Ok(completion) => completion,
@@ -94,22 +97,22 @@ pub(super) async fn give_up(
                 ..
             },
         ) => {
-            report.left(instance, error);
+            report.skip(instance, error);
             return Ok(());
         }
         Err(error) => return Err(error),
     };
     match completion.outcome {
         CompletionOutcome::NotOurs => {
-            report.left(instance, "its hook is not Hookline's to complete");
+            report.skip(instance, "Hookline does not own its hook");
             return Ok(());
         }
         CompletionOutcome::AlreadyContinued => {
-            report.left(instance, "it does not wait at this hook any more");
+            report.skip(instance, "it no longer waits at this hook");
             return Ok(());
         }
         CompletionOutcome::Completed => report.abandoned.push(instance.clone()),
-        // Another execution or a person abandoned it before. What is left of it is released all the same.
+        // Another execution or a person has abandoned it. Its interfaces are released all the same.
         CompletionOutcome::AlreadyCompleted => {}
     }
     let request = ReleaseRequest {
@@ -121,14 +124,15 @@ pub(super) async fn give_up(
     Ok(())
 }
 
-/// Releases until all is gone or the time is over. What is left then, the rounds to come find without an owner.
+/// Releases the interfaces until all are deleted or the time is used up. Later rounds find the
+/// others as orphaned.
 async fn release(
     context: &Context,
     instance: &InstanceId,
     request: &ReleaseRequest,
     report: &mut Report,
 ) {
-    let end = until(context);
+    let end = work_deadline(context);
     loop {
         match release_interfaces(context.clone(), request.clone()).await {
             Ok(release) => {
@@ -139,8 +143,8 @@ async fn release(
                 info!(instance = %instance, interfaces = interfaces.len(), "still detaching");
             }
             Err(error) => {
-                warn!(instance = %instance, %error, "given up, and not all of it released");
-                report.left(instance, error);
+                warn!(instance = %instance, %error, "input up, and not all of it released");
+                report.skip(instance, error);
                 return;
             }
         }

@@ -1,11 +1,11 @@
-//! Interfaces that nobody owns any more.
+//! Orphaned interfaces.
 
 use std::collections::BTreeSet;
 
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
-use super::{Report, until};
+use super::{Report, work_deadline};
 use crate::aws::interfaces::RemovalOutcome;
 use crate::handlers::Context;
 use hookline_domain::error::Result;
@@ -14,32 +14,33 @@ use hookline_domain::interface::Interface;
 use hookline_domain::reconcile::Limits;
 use hookline_domain::reconcile::orphans;
 
-/// Whether it must be known which executions run before anything is done about these.
-pub(super) fn in_question(interfaces: &[Interface]) -> bool {
-    interfaces.iter().any(orphans::is_in_question)
+/// Whether any of these may be orphaned. Then it must be known which executions run.
+pub(super) fn any_may_be_orphaned(interfaces: &[Interface]) -> bool {
+    interfaces.iter().any(orphans::may_be_orphaned)
 }
 
-/// Marks, unmarks and deletes.
-pub(super) async fn look_after(
+/// Marks, unmarks and deletes interfaces.
+pub(super) async fn clean_up(
     context: &Context,
     interfaces: &[Interface],
-    in_work: &BTreeSet<InstanceId>,
+    in_progress: &BTreeSet<InstanceId>,
     limits: Limits,
     report: &mut Report,
 ) -> Result<()> {
     let (aws, now) = (&context.aws, context.now);
-    let work = orphans::sort(interfaces, in_work, now, limits);
-    // What loses its mark first: a mark that stays too long could cost an interface, one that comes late costs nothing.
-    if !work.unmark.is_empty() {
-        report.unmarked = aws.unmark(&work.unmark).await?;
+    let actions = orphans::decide(interfaces, in_progress, now, limits);
+    // Unmark first: a mark that stays too long could lead to a delete, but a late mark does no
+    // harm.
+    if !actions.unmark.is_empty() {
+        report.unmarked = aws.unmark(&actions.unmark).await?;
     }
-    if !work.mark.is_empty() {
-        report.marked = aws.mark_unowned(&work.mark, now).await?;
+    if !actions.mark.is_empty() {
+        report.marked = aws.mark_orphaned(&actions.mark, now).await?;
     }
-    let end = until(context);
-    for id in &work.delete {
+    let end = work_deadline(context);
+    for id in &actions.delete {
         if Instant::now() >= end {
-            report.left(id, "the time was over; the next round goes on");
+            report.skip(id, "the time was used up; the next round continues");
             continue;
         }
         match aws.delete_interface(id).await? {
@@ -47,19 +48,15 @@ pub(super) async fn look_after(
                 info!(interface = %id, "deleted");
                 report.deleted.push(id.clone());
             }
-            // EC2 refuses what hangs on an instance: somebody has attached it since the listing.
-            RemovalOutcome::Busy => report.left(id, "it is in use"),
+            // EC2 refuses to delete an attached interface. It was attached after the listing.
+            RemovalOutcome::Busy => report.skip(id, "it is in use"),
         }
     }
-    if !work.left.is_empty() {
-        warn!(
-            left = work.left.len(),
-            limit = limits.deletes_per_round,
-            "left for the next round: one round deletes no more"
+    for id in actions.skipped {
+        report.skip(
+            id,
+            "the limit of one round was reached; the next round continues",
         );
-    }
-    for id in work.left {
-        report.left(id, "one round deletes no more; the next round goes on");
     }
     Ok(())
 }

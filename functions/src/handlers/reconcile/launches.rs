@@ -1,4 +1,4 @@
-//! Launches that wait at their hook and that no execution is working on.
+//! Launches that wait at their hook without a running execution.
 
 use std::collections::BTreeSet;
 
@@ -6,44 +6,42 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::ended::give_up;
-use super::{Report, until};
+use super::Report;
+use super::ended::abandon_launch;
 use crate::handlers::Context;
+use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::{StateMachine, execution_name};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{
-    Candidate, Given, Groups, Limits, Member, Next, after, candidates, event, groups, overdue,
+    Candidate, LaunchAction, Limits, Member, ProfileInput, candidates, groups, launch_action,
+    launch_event, overdue,
 };
 use hookline_domain::time::rfc3339;
 
 /// The lifecycle state of an instance that waits at a launch hook.
 const WAITING: &str = "Pending:Wait";
 
-/// What one round looks at.
+/// What one round works with.
 pub(super) struct Scope<'a> {
     pub(super) context: &'a Context,
     pub(super) machine: &'a StateMachine,
-    pub(super) profiles: &'a [Given],
+    pub(super) profiles: &'a [ProfileInput],
     pub(super) limits: Limits,
 }
 
 /// The instances that wait at a launch hook, in the groups that a profile may cover.
-pub(super) async fn waiting(context: &Context, profiles: &[Given]) -> Result<Vec<Member>> {
-    let ours = profiles.iter().filter(|given| given.profile.hook.complete);
-    match groups(ours) {
-        Groups::None => Ok(Vec::new()),
-        Groups::Named(names) => context.aws.members(Some(&names), WAITING).await,
-        Groups::All => context.aws.members(None, WAITING).await,
-    }
+pub(super) async fn waiting(context: &Context, profiles: &[ProfileInput]) -> Result<Vec<Member>> {
+    let ours = profiles.iter().filter(|input| input.profile.hook.complete);
+    context.aws.members(groups(ours), WAITING).await
 }
 
 impl Scope<'_> {
-    /// Sees to every launch that nobody works on. Those that it works on are added to `in_work`.
-    pub(super) async fn look_after(
+    /// Recovers every launch without a running execution, and adds its instance to `in_progress`.
+    pub(super) async fn recover(
         &self,
         waiting: &[Member],
-        in_work: &mut BTreeSet<InstanceId>,
+        in_progress: &mut BTreeSet<InstanceId>,
         report: &mut Report,
     ) -> Result<()> {
         let ids: Vec<&InstanceId> = waiting.iter().map(|waiting| &waiting.instance).collect();
@@ -59,70 +57,66 @@ impl Scope<'_> {
             waiting,
             &facts,
             self.profiles,
-            in_work,
+            in_progress,
             self.context.now,
             self.limits,
         );
-        let end = until(self.context);
+        let end = work_deadline(self.context);
         let mut failure = None;
         for candidate in found {
             let instance = &candidate.waiting.instance;
-            // Whatever comes of it, nobody touches its interfaces in this round.
-            in_work.insert(instance.clone());
+            // In any case, this round does not touch its interfaces.
+            in_progress.insert(instance.clone());
             if Instant::now() >= end {
-                report.left(instance, "the time was over; the next round goes on");
+                report.skip(instance, "the time was used up; the next round continues");
                 continue;
             }
-            if let Err(error) = self.see_to(candidate, report).await {
-                warn!(instance = %instance, %error, "left for the next round");
-                report.left(instance, &error);
+            if let Err(error) = self.recover_launch(candidate, report).await {
+                report.skip(instance, &error);
                 failure = Some(error);
             }
         }
         failure.map_or(Ok(()), Err)
     }
 
-    async fn see_to(&self, candidate: Candidate<'_>, report: &mut Report) -> Result<()> {
-        let Candidate { waiting, given, .. } = candidate;
-        let (aws, hook) = (&self.context.aws, &given.profile.hook.name);
+    async fn recover_launch(&self, candidate: Candidate<'_>, report: &mut Report) -> Result<()> {
+        let Candidate { waiting, input, .. } = candidate;
+        let (aws, hook) = (&self.context.aws, &input.profile.hook.name);
         let instance = &waiting.instance;
         let time = rfc3339(candidate.launched_at);
-        let input = json!({
-            "event": event(self.machine, waiting, hook, &time),
-            "profile": given.value,
+        let execution_input = json!({
+            "event": launch_event(self.machine, waiting, hook, &time),
+            "profile": input.value,
         });
         let name = execution_name(instance, hook);
         let arn = self.machine.execution(&name);
         if let Some(execution) = aws.execution(&arn).await? {
-            return match after(&execution.status, execution.error.as_deref()) {
-                Next::Leave(reason) => {
-                    report.left(instance, reason);
+            return match launch_action(&execution.status, execution.error.as_deref()) {
+                LaunchAction::Skip(reason) => {
+                    report.skip(instance, reason);
                     Ok(())
                 }
-                Next::GiveUp => {
-                    warn!(instance = %instance, execution = arn, status = execution.status, "its execution ended without a verdict");
-                    give_up(self.context, instance, input, report).await
+                LaunchAction::Abandon => {
+                    warn!(instance = %instance, execution = arn, status = execution.status, "its execution ended without completing the hook");
+                    abandon_launch(self.context, instance, execution_input, report).await
                 }
             };
         }
-        // The hook may be over, and the launch wait at another one. The answer also gives the execution all the time that
-        // the hook has.
+        // The launch may wait at another hook. If it waits at this one, the call restarts the
+        // heartbeat timeout, so the execution has all of it.
         let group = &waiting.group;
-        if !aws.extend_hook(group, hook, instance).await? {
-            report.left(instance, format!("it does not wait at the hook {hook}"));
+        if !aws.record_heartbeat(group, hook, instance).await? {
+            report.skip(instance, format!("it does not wait at the hook {hook}"));
             return Ok(());
         }
         if aws
-            .start_execution(self.machine, &name, input.to_string())
+            .start_execution(self.machine, &name, execution_input.to_string())
             .await?
         {
-            warn!(instance = %instance, auto_scaling_group = group, execution = arn, "its event was lost: started");
+            warn!(instance = %instance, auto_scaling_group = group, execution = arn, "execution started: its event was lost");
             report.started.push(instance.clone());
         } else {
-            report.left(
-                instance,
-                "its execution was started by somebody else just now",
-            );
+            report.skip(instance, "another caller has just started its execution");
         }
         Ok(())
     }

@@ -1,18 +1,19 @@
-//! The rules of tags and their templates (EC2 User Guide, "Tag restrictions"), and of a profile that has no more than these.
+//! The rules of tags and their templates (EC2 User Guide, "Tag restrictions"), and of naming
+//! profiles.
 
 use std::collections::BTreeMap;
 
 use super::{invalid, name, selector};
 use crate::error::Result;
 use crate::profile::naming::NamingProfile;
-use crate::quotas::{LONGEST_LABEL, LONGEST_TAG_KEY, MOST_TAGS, OWN_TAGS};
+use crate::quotas::{MAX_LABEL_LENGTH, MAX_TAG_KEY_LENGTH, MAX_TAGS, OWN_TAGS};
 use crate::tags::own;
 use crate::tags::rules::{self, TagRules};
 use crate::tags::template;
 
-/// Checks every rule of a profile that only names.
+/// Checks every rule of a naming profile.
 pub(super) fn naming_profile(profile: &NamingProfile) -> Result<()> {
-    name("profile.name", &profile.name, LONGEST_LABEL)?;
+    name("profile.name", &profile.name, MAX_LABEL_LENGTH)?;
     selector(&profile.selector)?;
     let rules = profile.tag_rules();
     let tags = [rules.node, rules.volumes, rules.interfaces];
@@ -26,7 +27,7 @@ pub(super) fn naming_profile(profile: &NamingProfile) -> Result<()> {
     tag_rules(&rules)
 }
 
-/// What a profile of either kind says of tags.
+/// Checks the tag rules of either kind of profile.
 pub(super) fn tag_rules(rules: &TagRules<'_>) -> Result<()> {
     let preset = usize::from(rules.name_preset.is_some());
     if preset > 0 && rules.node.contains_key(rules::NAME) {
@@ -49,17 +50,17 @@ fn templates(
 ) -> Result<()> {
     let at = format!("profile.{field}");
     let count = templates.len() + more;
-    if count > MOST_TAGS {
+    if count > MAX_TAGS {
         return Err(invalid(
             at,
-            format!("{count} tags, at most {MOST_TAGS}"),
+            format!("{count} tags, at most {MAX_TAGS}"),
             "Remove some: EC2 takes 50 on a resource",
         ));
     }
     for (key, text) in templates {
         let field = tag_field(&at, key);
         tag_key(&field, key)?;
-        // What it renders to is checked when it is rendered.
+        // The result is checked when the template is rendered.
         template::check(text, has_name).map_err(|problem| {
             invalid(
                 field,
@@ -72,16 +73,16 @@ fn templates(
 }
 
 fn tag_field(at: &str, key: &str) -> String {
-    let key: String = key.chars().take(LONGEST_TAG_KEY).collect();
+    let key: String = key.chars().take(MAX_TAG_KEY_LENGTH).collect();
     format!("{at}[{key:?}]")
 }
 
-/// The tags of a slot's interface.
+/// Checks the tags of a slot's interface.
 pub(super) fn of_slot(at: &str, tags: &BTreeMap<String, String>) -> Result<()> {
-    if tags.len() + OWN_TAGS > MOST_TAGS {
+    if tags.len() + OWN_TAGS > MAX_TAGS {
         return Err(invalid(
             at,
-            format!("{} tags, at most {}", tags.len(), MOST_TAGS - OWN_TAGS),
+            format!("{} tags, at most {}", tags.len(), MAX_TAGS - OWN_TAGS),
             "Remove some: EC2 takes 50 on a resource, and Hookline adds its own to interfaces",
         ));
     }
@@ -96,10 +97,10 @@ pub(super) fn of_slot(at: &str, tags: &BTreeMap<String, String>) -> Result<()> {
 
 fn tag_key(field: &str, key: &str) -> Result<()> {
     let length = key.chars().count();
-    if length == 0 || length > LONGEST_TAG_KEY {
+    if length == 0 || length > MAX_TAG_KEY_LENGTH {
         return Err(invalid(
             field,
-            format!("a key of {length} characters, expected 1 to {LONGEST_TAG_KEY}"),
+            format!("a key of {length} characters, expected 1 to {MAX_TAG_KEY_LENGTH}"),
             "Use another key",
         ));
     }

@@ -1,0 +1,143 @@
+//! Which nodes of an event are looked up and tagged, and which error decides.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::fixtures::{facts, instance};
+
+fn profile(change: impl FnOnce(&mut Value)) -> NamingProfile {
+    let mut value = json!({
+        "name": "plain",
+        "selector": {"autoScalingGroupNames": ["upf"]},
+        "nodeTags": {"Name": "node-{{ az }}"},
+    });
+    change(&mut value);
+    NamingProfile::read(value).unwrap()
+}
+
+fn launched(details: Option<LaunchDetails>) -> LaunchedInstance {
+    LaunchedInstance {
+        id: facts().instance_id,
+        group: "upf".to_owned(),
+        region: "us-west-2".to_owned(),
+        details,
+    }
+}
+
+fn details() -> LaunchDetails {
+    LaunchDetails {
+        facts: facts(),
+        interfaces: vec![("eni-00000001".parse().unwrap(), Tags::new())],
+    }
+}
+
+#[test]
+fn instance_is_looked_up_only_if_the_event_does_not_say_enough() {
+    type Change = fn(&mut Value);
+    let cases: [(Change, bool); 5] = [
+        (|_| (), false),
+        (|p| p["existingTags"] = json!("keep"), true),
+        (|p| p["volumeTags"] = json!({"k": "v"}), true),
+        (|p| p["interfaceTags"] = json!({"k": "v"}), false),
+        (
+            |p| p["nodeTags"]["Dns"] = json!("{{ private_dns_name }}"),
+            true,
+        ),
+    ];
+    for (change, expected) in cases {
+        let profile = profile(change);
+        let first = Namer::new(&profile, false);
+        assert_eq!(
+            first.must_look_up(Some(&details())),
+            expected,
+            "{profile:?}"
+        );
+        assert!(first.must_look_up(None));
+        assert!(Namer::new(&profile, true).must_look_up(Some(&details())));
+    }
+    let with_interface_tags = profile(|p| p["interfaceTags"] = json!({"k": "v"}));
+    let without_interfaces = LaunchDetails {
+        interfaces: Vec::new(),
+        ..details()
+    };
+    assert!(Namer::new(&with_interface_tags, false).must_look_up(Some(&without_interfaces)));
+}
+
+#[test]
+fn event_without_tags_leaves_a_tag_selector_open() {
+    let by_tag = profile(|p| p["selector"] = json!({"tag": {"key": "Env", "value": "prod"}}));
+    let by_group = profile(|p| p["selector"] = json!({"autoScalingGroupNames": ["smf"]}));
+    assert!(Namer::new(&by_tag, false).may_cover(&launched(None)));
+    assert!(!Namer::new(&by_tag, false).may_cover(&launched(Some(details()))));
+    assert!(!Namer::new(&by_group, false).may_cover(&launched(None)));
+    let candidate = Candidate {
+        launched: launched(None),
+        found: Some(instance()),
+    };
+    assert!(!Namer::new(&by_tag, false).covers(&candidate));
+}
+
+#[test]
+fn node_is_tagged_by_the_event_alone() {
+    let profile = profile(|p| p["interfaceTags"] = json!({"k": "v"}));
+    let candidate = Candidate {
+        launched: launched(Some(details())),
+        found: None,
+    };
+    let tagging = Namer::new(&profile, false)
+        .prepare(candidate, &BTreeMap::new())
+        .unwrap()
+        .unwrap();
+    assert_eq!(tagging.name.as_deref(), Some("node-us-west-2a"));
+    assert_eq!(tagging.calls.len(), 2);
+    assert_eq!(tagging.done().outcome, NodeOutcome::Tagged);
+}
+
+#[test]
+fn node_with_right_tags_is_unchanged_and_an_ending_one_is_gone() {
+    let profile = profile(|_| ());
+    let namer = Namer::new(&profile, true);
+    let prepare = |found: Option<Instance>| {
+        let launched = launched(Some(details()));
+        namer.prepare(Candidate { launched, found }, &BTreeMap::new())
+    };
+    let name = Tags::from([(NAME.to_owned(), "node-us-west-2a".to_owned())]);
+    let right = Instance {
+        tags: name,
+        ..instance()
+    };
+    let tagging = prepare(Some(right)).unwrap().unwrap();
+    assert_eq!(tagging.done().outcome, NodeOutcome::Unchanged);
+    let ending = Instance {
+        state: "terminated".to_owned(),
+        ..instance()
+    };
+    assert!(prepare(Some(ending)).unwrap().is_none());
+    let error = prepare(None).unwrap_err();
+    assert_eq!(error.error_type(), "Hookline.InstanceNotFoundYet");
+}
+
+#[test]
+fn transient_error_decides_and_at_most_20_failures_are_reported() {
+    let failure = |error: Error| NamingFailure {
+        instance: Some(facts().instance_id),
+        error,
+    };
+    let lasting = failure(Error::HookNotOurs);
+    let transient = failure(Error::Throttled {
+        action: "CreateTags",
+        code: "RequestLimitExceeded".to_owned(),
+    });
+    assert_eq!(invocation_error(&[], 1), None);
+    let single = invocation_error(std::slice::from_ref(&lasting), 1);
+    assert_eq!(single, Some(Error::HookNotOurs));
+    let failures = [vec![lasting; 29], vec![transient]].concat();
+    let Some(error @ Error::NodesNotNamed { .. }) = invocation_error(&failures, 31) else {
+        panic!("an error for all nodes");
+    };
+    assert_eq!(error.error_type(), "Hookline.Throttled");
+    let Error::NodesNotNamed { failures, of, .. } = error else {
+        unreachable!()
+    };
+    assert_eq!((failures.len(), of), (20, 31));
+}

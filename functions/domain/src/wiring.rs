@@ -1,0 +1,216 @@
+//! Which interface is attached where, and whether all of them are as the profile says (invariant
+//! I1).
+
+use crate::error::{Error, Result};
+use crate::event::Launch;
+use crate::execution::{Node, WiredInterface};
+use crate::ids::NetworkInterfaceId;
+use crate::instance::AttachmentPoint;
+use crate::interface::{Attachment, Interface};
+use crate::profile::{Profile, Slot};
+use crate::tags::interface::interface_tags;
+
+/// What the interfaces of a launch are checked against.
+#[derive(Debug, Clone, Copy)]
+pub struct Wiring<'a> {
+    /// The launch.
+    pub launch: &'a Launch,
+    /// Its profile.
+    pub profile: &'a Profile,
+    /// Its node.
+    pub node: &'a Node,
+}
+
+impl Wiring<'_> {
+    /// The interface of `listed` that is attached where `slot` goes; `None` if nothing is.
+    ///
+    /// # Errors
+    /// [`Error::DeviceIndexTaken`] if Hookline did not create that interface for this slot of the
+    /// node.
+    pub fn attached_for<'i>(
+        &self,
+        slot: &Slot,
+        listed: &'i [Interface],
+    ) -> Result<Option<(&'i Interface, &'i Attachment)>> {
+        let point = AttachmentPoint::of(slot);
+        let instance = &self.node.instance_id;
+        let at_point = listed.iter().find(|interface| interface.is_at(point));
+        match at_point.and_then(|interface| Some((interface, interface.attachment.as_ref()?))) {
+            None => Ok(None),
+            Some((interface, on)) if interface.is_created_for(instance, &slot.network) => {
+                Ok(Some((interface, on)))
+            }
+            Some(_) => Err(Error::DeviceIndexTaken {
+                instance: instance.clone(),
+                device_index: slot.device_index,
+                network_card: slot.network_card,
+            }),
+        }
+    }
+
+    /// The interfaces of the slots, as `listed`, if all of them are as the profile says.
+    ///
+    /// # Errors
+    /// Every difference, in words.
+    pub fn check(
+        &self,
+        chosen: &[(&Slot, NetworkInterfaceId)],
+        listed: &[Interface],
+    ) -> Result<Vec<WiredInterface>, Vec<String>> {
+        let mut differences = Vec::new();
+        let mut wired = Vec::new();
+        for (slot, id) in chosen {
+            let Some(interface) = listed.iter().find(|interface| interface.id == *id) else {
+                differences.push(format!("{id} of network {} is not listed", slot.network));
+                continue;
+            };
+            let tags = interface_tags(self.launch, self.profile, self.node, slot);
+            differences.extend(interface.differences(
+                self.profile,
+                slot,
+                &self.node.instance_id,
+                &self.node.availability_zone,
+                &tags,
+            ));
+            wired.push(interface.wired_for(slot));
+        }
+        match differences.is_empty() {
+            true => Ok(wired),
+            false => Err(differences),
+        }
+    }
+}
+
+/// The unattached interfaces of a launch that no slot uses: a second execution created them, or a
+/// create that was done twice.
+pub fn surplus<'i>(
+    chosen: &[(&Slot, NetworkInterfaceId)],
+    listed: &'i [Interface],
+) -> impl Iterator<Item = &'i NetworkInterfaceId> {
+    listed
+        .iter()
+        .filter(|interface| {
+            interface.attachment.is_none() && chosen.iter().all(|(_, id)| *id != interface.id)
+        })
+        .map(|interface| &interface.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::fixtures::{launch_event, node, profile};
+    use crate::tags::own;
+
+    fn launch() -> Launch {
+        Event::read_launch(launch_event()).unwrap()
+    }
+
+    fn read() -> Profile {
+        Profile::read(profile()).unwrap()
+    }
+
+    /// An interface as `slot` asks for it.
+    fn right(id: &str, profile: &Profile, slot: &Slot) -> Interface {
+        let node = node();
+        Interface {
+            id: id.parse().unwrap(),
+            subnet_id: slot.subnet_ids[0].clone(),
+            availability_zone: node.availability_zone.clone(),
+            status: "in-use".to_owned(),
+            attachment: Some(Attachment {
+                id: "eni-attach-1".to_owned(),
+                instance_id: Some(node.instance_id.clone()),
+                device_index: slot.device_index,
+                network_card: slot.network_card,
+                status: "attached".to_owned(),
+                delete_on_termination: true,
+            }),
+            security_group_ids: profile.security_groups(slot).iter().cloned().collect(),
+            private_ip_addresses: vec!["10.0.1.4".parse().unwrap()],
+            prefixes: Vec::new(),
+            ipv6_addresses: Vec::new(),
+            ipv6_prefixes: Vec::new(),
+            source_dest_check: slot.source_dest_check,
+            description: String::new(),
+            tags: interface_tags(&launch(), profile, &node, slot),
+        }
+    }
+
+    #[test]
+    fn interfaces_that_are_right_are_wired_and_others_are_named() {
+        let (launch, profile, node) = (launch(), read(), node());
+        let wiring = Wiring {
+            launch: &launch,
+            profile: &profile,
+            node: &node,
+        };
+        let [first, second] = profile.slots.as_slice() else {
+            panic!("two slots");
+        };
+        let listed = [
+            right("eni-00000001", &profile, first),
+            right("eni-00000002", &profile, second),
+        ];
+        let chosen = [
+            (first, listed[0].id.clone()),
+            (second, listed[1].id.clone()),
+        ];
+        let wired = wiring.check(&chosen, &listed).unwrap();
+        let ids: Vec<_> = wired
+            .iter()
+            .map(|i| i.network_interface_id.as_str())
+            .collect();
+        assert_eq!(ids, ["eni-00000001", "eni-00000002"]);
+        assert_eq!(
+            wiring.check(&chosen, &listed[..1]).unwrap_err(),
+            ["eni-00000002 of network user-plane is not listed"]
+        );
+        let mut wrong = listed;
+        wrong[0].source_dest_check = false;
+        let differences = wiring.check(&chosen, &wrong).unwrap_err();
+        assert_eq!(differences.len(), 1, "{differences:?}");
+        assert!(
+            differences[0].contains("SourceDestCheck"),
+            "{differences:?}"
+        );
+    }
+
+    #[test]
+    fn interface_at_the_device_index_is_of_this_launch_or_an_error() {
+        let (launch, profile, node) = (launch(), read(), node());
+        let wiring = Wiring {
+            launch: &launch,
+            profile: &profile,
+            node: &node,
+        };
+        let slot = &profile.slots[0];
+        assert_eq!(wiring.attached_for(slot, &[]).unwrap(), None);
+        let mut listed = [right("eni-00000001", &profile, slot)];
+        let found = wiring.attached_for(slot, &listed).unwrap().unwrap();
+        assert_eq!(found.1.id, "eni-attach-1");
+        assert_eq!(
+            wiring.attached_for(&profile.slots[1], &listed).unwrap(),
+            None
+        );
+        listed[0].tags.remove(own::NETWORK);
+        let error = wiring.attached_for(slot, &listed).unwrap_err();
+        assert_eq!(error.error_type(), "Hookline.DeviceIndexTaken");
+    }
+
+    #[test]
+    fn surplus_interface_is_unattached_and_of_no_slot() {
+        let profile = read();
+        let slot = &profile.slots[0];
+        let mut listed = [
+            right("eni-00000001", &profile, slot),
+            right("eni-00000002", &profile, slot),
+            right("eni-00000003", &profile, slot),
+        ];
+        listed[0].attachment = None;
+        listed[1].attachment = None;
+        let chosen = [(slot, listed[0].id.clone())];
+        let found: Vec<_> = surplus(&chosen, &listed).collect();
+        assert_eq!(found, [&listed[1].id]);
+    }
+}
