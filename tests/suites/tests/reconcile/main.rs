@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use hookline_domain::reconcile::orphans::UNOWNED_SINCE;
+use hookline_domain::reconcile::orphans::ORPHANED_SINCE;
 use hookline_domain::tags::own::INSTANCE_ID;
 use hookline_local::eventbridge::Disturbance;
 use hookline_simulator::cells::launching;
@@ -99,7 +99,7 @@ fn made(run: &Run) -> BTreeMap<String, Option<String>> {
             .network_interfaces()
             .filter(|interface| interface.tags.contains_key(INSTANCE_ID))
             .map(|interface| {
-                let since = interface.tags.get(UNOWNED_SINCE).cloned();
+                let since = interface.tags.get(ORPHANED_SINCE).cloned();
                 (interface.network_interface_id.clone(), since)
             })
             .collect()
