@@ -74,7 +74,7 @@ async fn caught(mut handled: Pin<Box<dyn Future<Output = Result<Value>>>>) -> Re
     .await
 }
 
-/// An [`Error`](hookline_domain::Error) on its way to the Runtime API.
+/// An [`Error`] on its way to the Runtime API.
 #[derive(Debug)]
 struct Failure(hookline_domain::Error);
 

@@ -233,7 +233,7 @@ impl Ended {
     /// Reads the event.
     ///
     /// # Errors
-    /// [`Error::Invalid`] that names the field.
+    /// [`crate::Error::Invalid`], which names the field.
     pub fn read(mut payload: Value) -> Result<Self> {
         let detail = payload.get_mut("detail").map_or(Value::Null, Value::take);
         from_value(Input::Payload, "detail", detail)
