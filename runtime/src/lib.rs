@@ -1,6 +1,6 @@
 //! What every Lambda function of Hookline shares, whatever its task:
 //!
-//! - [`mod@serve`] and [`init_logs`]: the Lambda Runtime API, and logs as JSON lines.
+//! - [`serve()`] and [`init_logs`]: the Lambda Runtime API, and logs as JSON lines.
 //! - [`payload`]: reads JSON into types, with errors that name the field.
 //! - [`sdk`]: the settings of the AWS SDK.
 //! - [`aws_errors`]: the failures that are the same for every AWS service, with their texts and

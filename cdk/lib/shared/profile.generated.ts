@@ -4,7 +4,8 @@
  * A ready-made template of the tag `Name`.
  * - `cluster-nodegroup-ip`: `test-test2-ip-172.31.25.27`: cluster, node group and private address of an EKS node.
  * - `cluster-ip`: `pre-eks-01.ip-10-0-22-100`: cluster and private address of an EKS node.
- * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private address's last two octets.
+ * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private
+ * address's last two octets.
  */
 export type NamePreset = 'cluster-nodegroup-ip' | 'cluster-ip' | 'tags-ip';
 /**
@@ -30,7 +31,8 @@ export interface Profile {
   existingTags?: 'replace' | 'keep';
   hook: Hook;
   /**
-   * Tags for the interfaces that the instance was launched with: key → template. Those of slots have their own.
+   * Tags for the interfaces that the instance was launched with: key → template. Those of slots
+   * have their own.
    */
   interfaceTags?: {
     [k: string]: string;
@@ -44,7 +46,8 @@ export interface Profile {
    */
   namePreset?: NamePreset | null;
   /**
-   * Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md, "Templates").
+   * Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md,
+   * "Templates").
    */
   nodeTags?: {
     [k: string]: string;
@@ -75,8 +78,8 @@ export interface Profile {
  */
 export interface Hook {
   /**
-   * Whether the hook is ours to complete. `false` for a hook that somebody else completes, such as the
-   * `Launch-LC-Hook` of EKS managed node groups.
+   * Whether the hook is ours to complete. `false` for a hook that somebody else completes, such
+   * as the `Launch-LC-Hook` of EKS managed node groups.
    */
   complete?: boolean;
   /**
@@ -85,7 +88,8 @@ export interface Hook {
   name: string;
 }
 /**
- * EC2's rates for the account, where they are not those that it publishes. Launches begin at these.
+ * EC2's rates for the account, where they are not those that it publishes. Launches begin at
+ * these.
  */
 export interface RequestRates {
   attachNetworkInterface?: TokenBucket;
@@ -169,7 +173,8 @@ export interface Slot {
    */
   description?: string | null;
   /**
-   * The device index, 1 or more: index 0 is the instance's primary interface. Unique on its network card.
+   * The device index, 1 or more: index 0 is the instance's primary interface. Unique on its
+   * network card.
    */
   deviceIndex: number;
   /**
@@ -208,7 +213,8 @@ export interface Slot {
    */
   sourceDestCheck?: boolean;
   /**
-   * Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is full.
+   * Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is
+   * full.
    *
    * @minItems 1
    * @maxItems 200

@@ -1,7 +1,7 @@
 //! The domain depends on no SDK, runtime or executor, and its files have no circular dependencies.
 
 // Tests may panic.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -39,11 +39,12 @@ pub enum Decision {
 
 /// Decides for the launch of `queue`, at `now` in seconds since the epoch.
 ///
-/// 1. A wait that was cut goes on. 2. At its first decision, a launch waits for its turn. The turn
-/// is computed once: a launch before this one that is late uses its turn when it comes, and delays
-/// nobody. 3. After an address conflict it pauses, a little longer each time. 4. When its turn has
-/// come, it lets a backlog go first, as long as the backlog shrinks: launches that are stuck delay
-/// nobody.
+/// 1. A wait that was cut goes on.
+/// 2. At its first decision, a launch waits for its turn. The turn is computed once: a launch ahead
+///    that is late uses its turn when it comes, and delays nobody.
+/// 3. After an address conflict it pauses, a little longer each time.
+/// 4. When its turn has come, it lets a backlog go first, as long as the backlog shrinks: launches
+///    that are stuck delay nobody.
 #[must_use]
 pub fn decide(profile: &Profile, queue: &Queue, previous: &Previous, now: i64) -> Decision {
     let jitter = jitter(&queue.me.instance_id);

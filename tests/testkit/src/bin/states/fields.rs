@@ -112,10 +112,10 @@ impl Rows {
         }
         let null = |schema: &Value| schema.get("type").and_then(Value::as_str) == Some("null");
         let any = list(schema, "anyOf");
-        if any.iter().any(null) {
-            if let Some(other) = any.iter().find(|schema| !null(*schema)) {
-                return (self.resolved(other).0, true);
-            }
+        if any.iter().any(null)
+            && let Some(other) = any.iter().find(|schema| !null(schema))
+        {
+            return (self.resolved(other).0, true);
         }
         let types = list(schema, "type");
         let or_null = types.iter().any(|name| name == "null");
