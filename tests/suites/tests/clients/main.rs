@@ -22,7 +22,6 @@ const STATES: [&str; 10] = [
     "CreateInterfaces",
     "IsEverySlotServed",
     "AttachInterfaces",
-    "IsTheHookOurs",
     "ContinueLaunch",
     "NodeReady",
 ];
