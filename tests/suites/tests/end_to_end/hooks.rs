@@ -28,7 +28,7 @@ async fn group_that_the_profile_does_not_select_is_not_changed() -> Result<()> {
             .await?;
         let reason = execution
             .output
-            .and_then(|output| Some(output.pointer("/node/reason")?.as_str()?.to_owned()));
+            .and_then(|output| Some(output.pointer("/reason")?.as_str()?.to_owned()));
         let reason = reason.context("no reason")?;
         assert!(
             reason.contains("group smf, which the selector of profile upf does not cover"),
