@@ -247,7 +247,12 @@ fn naming_md_has_every_field_variable_and_preset() -> Result<()> {
 /// The documents whose links are checked.
 fn documents() -> Result<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
+    let pages = [
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ];
     let mut found: Vec<PathBuf> = pages.iter().map(|page| root.join(page)).collect();
     for folder in ["docs", "docs/adr", "docs/operations", "statemachine"] {
         for entry in std::fs::read_dir(root.join(folder))? {
