@@ -14,7 +14,7 @@ export type NamePreset = 'cluster-nodegroup-ip' | 'cluster-ip' | 'tags-ip';
  */
 export interface NamingProfile {
   /**
-   * What becomes of a tag that is there already, with another value.
+   * What happens to an existing tag with another value.
    */
   existingTags?: 'replace' | 'keep';
   /**

@@ -4,8 +4,7 @@
  * A ready-made template of the tag `Name`.
  * - `cluster-nodegroup-ip`: `test-test2-ip-172.31.25.27`: cluster, node group and private address of an EKS node.
  * - `cluster-ip`: `pre-eks-01.ip-10-0-22-100`: cluster and private address of an EKS node.
- * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private
- * address's last two octets.
+ * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private address's last two octets.
  */
 export type NamePreset = 'cluster-nodegroup-ip' | 'cluster-ip' | 'tags-ip';
 /**
@@ -26,13 +25,12 @@ export type SubnetId = string;
  */
 export interface Profile {
   /**
-   * What becomes of a tag that is there already, with another value.
+   * What happens to an existing tag with another value.
    */
   existingTags?: 'replace' | 'keep';
   hook: Hook;
   /**
-   * Tags for the interfaces that the instance was launched with: key → template. Those of slots
-   * have their own.
+   * Tags for the interfaces that the instance was launched with: key → template. Those of slots have their own.
    */
   interfaceTags?: {
     [k: string]: string;
@@ -46,8 +44,7 @@ export interface Profile {
    */
   namePreset?: NamePreset | null;
   /**
-   * Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md,
-   * "Templates").
+   * Tags for the instance: key → template, in the language of MiniJinja (docs/naming.md, "Templates").
    */
   nodeTags?: {
     [k: string]: string;
@@ -78,8 +75,7 @@ export interface Profile {
  */
 export interface Hook {
   /**
-   * Whether the hook is ours to complete. `false` for a hook that somebody else completes, such
-   * as the `Launch-LC-Hook` of EKS managed node groups.
+   * Whether Hookline completes the hook. `false` for a hook that another owner completes, such as the `Launch-LC-Hook` of EKS managed node groups.
    */
   complete?: boolean;
   /**
@@ -88,8 +84,7 @@ export interface Hook {
   name: string;
 }
 /**
- * EC2's rates for the account, where they are not those that it publishes. Launches begin at
- * these.
+ * EC2's rates for the account, where they are not those that it publishes. Launches begin at these.
  */
 export interface RequestRates {
   attachNetworkInterface?: TokenBucket;
@@ -97,7 +92,7 @@ export interface RequestRates {
   modifyNetworkInterfaceAttribute?: TokenBucket2;
 }
 /**
- * That of AttachNetworkInterface; 50 and 5 a second unless told.
+ * The bucket of AttachNetworkInterface; by default 50, and 5 more each second.
  */
 export interface TokenBucket {
   /**
@@ -110,7 +105,7 @@ export interface TokenBucket {
   refillPerSecond: number;
 }
 /**
- * That of CreateNetworkInterface; 100 and 5 a second unless told.
+ * The bucket of CreateNetworkInterface; by default 100, and 5 more each second.
  */
 export interface TokenBucket1 {
   /**
@@ -123,7 +118,7 @@ export interface TokenBucket1 {
   refillPerSecond: number;
 }
 /**
- * That of ModifyNetworkInterfaceAttribute; 100 and 5 a second unless told.
+ * The bucket of ModifyNetworkInterfaceAttribute; by default 100, and 5 more each second.
  */
 export interface TokenBucket2 {
   /**
@@ -173,12 +168,11 @@ export interface Slot {
    */
   description?: string | null;
   /**
-   * The device index, 1 or more: index 0 is the instance's primary interface. Unique on its
-   * network card.
+   * The device index, 1 or more: index 0 is the instance's primary interface. Unique on its network card.
    */
   deviceIndex: number;
   /**
-   * Addresses never to take, IPv4 or IPv6. For `lowest-free` only: EC2 knows nothing of them.
+   * Addresses that are never taken, IPv4 or IPv6. For `lowest-free` only: EC2 does not know them.
    */
   excludedRanges?: AddressRange[];
   /**
@@ -213,8 +207,7 @@ export interface Slot {
    */
   sourceDestCheck?: boolean;
   /**
-   * Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is
-   * full.
+   * Subnets of any number of AZs. Those of the node's AZ are tried in this order when one is full.
    *
    * @minItems 1
    * @maxItems 200

@@ -110,3 +110,46 @@ pub(crate) fn string_enum(schema: &mut Schema) {
     schema.insert("enum".to_owned(), json!(words));
     schema.insert("description".to_owned(), json!(description));
 }
+
+/// Joins the lines of a description, so that it does not depend on the width of the comment that it
+/// comes from. Paragraphs and list items keep their lines.
+pub(crate) fn join_lines(schema: &mut Schema) {
+    let Some(Value::String(description)) = schema.get("description") else {
+        return;
+    };
+    let mut joined = String::new();
+    for line in description.lines() {
+        let continues = !(joined.is_empty()
+            || joined.ends_with('\n')
+            || line.is_empty()
+            || line.starts_with("- "));
+        match continues {
+            true => joined.push(' '),
+            false if joined.is_empty() => {}
+            false => joined.push('\n'),
+        }
+        joined.push_str(line);
+    }
+    schema.insert("description".to_owned(), joined.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_description_are_joined_except_paragraphs_and_items() {
+        let text = "One\nsentence.\n\nAnother\none.\n- `a`: an item\nof two lines\n- `b`";
+        let mut schema = json_schema!({ "description": text });
+        join_lines(&mut schema);
+        assert_eq!(
+            schema.get("description"),
+            Some(&json!(
+                "One sentence.\n\nAnother one.\n- `a`: an item of two lines\n- `b`"
+            ))
+        );
+        let mut without = json_schema!({"type": "string"});
+        join_lines(&mut without);
+        assert_eq!(without.get("description"), None);
+    }
+}

@@ -37,7 +37,7 @@ pub struct NamingProfile {
     #[serde(default)]
     #[schemars(transform = json_schema::templates)]
     pub interface_tags: Tags,
-    /// What becomes of a tag that is there already, with another value.
+    /// What happens to an existing tag with another value.
     #[serde(default)]
     pub existing_tags: ExistingTags,
 }

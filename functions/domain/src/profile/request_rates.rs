@@ -19,15 +19,15 @@ pub struct TokenBucket {
     pub refill_per_second: u32,
 }
 
-/// The token buckets that a launch draws most on; what EC2 gives every account unless told.
+/// The token buckets that launches use most; by default those that EC2 gives every account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequestRates {
-    /// That of CreateNetworkInterface; 100 and 5 a second unless told.
+    /// The bucket of CreateNetworkInterface; by default 100, and 5 more each second.
     pub create_network_interface: TokenBucket,
-    /// That of AttachNetworkInterface; 50 and 5 a second unless told.
+    /// The bucket of AttachNetworkInterface; by default 50, and 5 more each second.
     pub attach_network_interface: TokenBucket,
-    /// That of ModifyNetworkInterfaceAttribute; 100 and 5 a second unless told.
+    /// The bucket of ModifyNetworkInterfaceAttribute; by default 100, and 5 more each second.
     pub modify_network_interface_attribute: TokenBucket,
 }
 

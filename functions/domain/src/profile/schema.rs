@@ -10,11 +10,12 @@
 //! The functions do not call this module, so the linker leaves it out of their programs.
 
 use schemars::generate::SchemaSettings;
-use schemars::transform::RestrictFormats;
+use schemars::transform::{RecursiveTransform, RestrictFormats};
 use schemars::{JsonSchema, Schema};
 
 use super::naming::NamingProfile;
 use super::types::Profile;
+use crate::json_schema;
 
 /// The JSON Schema of a profile, of the draft 2020-12.
 #[must_use]
@@ -32,6 +33,7 @@ fn of<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12()
         // JSON Schema has no format `uint32`, and validators in strict mode refuse unknown formats.
         .with_transform(RestrictFormats::default())
+        .with_transform(RecursiveTransform(json_schema::join_lines))
         .into_generator()
         .into_root_schema_for::<T>()
 }

@@ -49,7 +49,7 @@ pub struct Profile {
     #[serde(default)]
     #[schemars(transform = json_schema::templates)]
     pub interface_tags: BTreeMap<String, String>,
-    /// What becomes of a tag that is there already, with another value.
+    /// What happens to an existing tag with another value.
     #[serde(default)]
     pub existing_tags: ExistingTags,
     /// The security groups of every slot that names none of its own.
@@ -103,7 +103,7 @@ pub struct Hook {
     /// The hook's name. An event of another hook is not for this profile.
     #[schemars(length(min = 1, max = MAX_NAME_LENGTH), regex(pattern = PRINTABLE))]
     pub name: String,
-    /// Whether the hook is ours to complete. `false` for a hook that somebody else completes, such
+    /// Whether Hookline completes the hook. `false` for a hook that another owner completes, such
     /// as the `Launch-LC-Hook` of EKS managed node groups.
     #[serde(default = "yes")]
     pub complete: bool,
@@ -134,7 +134,8 @@ pub struct Slot {
     /// How the IPv4 addresses are chosen.
     #[serde(default)]
     pub addressing: Addressing,
-    /// Addresses never to take, IPv4 or IPv6. For `lowest-free` only: EC2 knows nothing of them.
+    /// Addresses that are never taken, IPv4 or IPv6. For `lowest-free` only: EC2 does not know
+    /// them.
     #[serde(default)]
     pub excluded_ranges: Vec<AddressRange>,
     /// The number of secondary private IPv4 addresses.

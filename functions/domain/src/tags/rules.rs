@@ -16,7 +16,7 @@ use crate::json_schema;
 /// The tag that is a resource's name in the console.
 pub const NAME: &str = "Name";
 
-/// What becomes of a tag that is there already, with another value.
+/// What happens to an existing tag with another value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(transform = json_schema::string_enum)]
