@@ -4,8 +4,7 @@
  * A ready-made template of the tag `Name`.
  * - `cluster-nodegroup-ip`: `test-test2-ip-172.31.25.27`: cluster, node group and private address of an EKS node.
  * - `cluster-ip`: `pre-eks-01.ip-10-0-22-100`: cluster and private address of an EKS node.
- * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private
- * address's last two octets.
+ * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private address's last two octets.
  */
 export type NamePreset = 'cluster-nodegroup-ip' | 'cluster-ip' | 'tags-ip';
 
