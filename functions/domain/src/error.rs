@@ -68,7 +68,7 @@ pub enum Error {
     },
     /// EC2 refused the addresses of every plan, because others had taken them first.
     #[error(
-        "network {network}: all {rounds} attempts to choose an address ended in a conflict. Something else takes addresses in these subnets as fast as Hookline: reserve a range for each (excludedRanges, CIDR reservations)"
+        "network {network}: {rounds} rounds of choosing addresses ended in a conflict. Something else takes addresses in these subnets as fast as Hookline: reserve a range for each (excludedRanges, CIDR reservations)"
     )]
     AddressContention {
         /// The logical network.
