@@ -190,7 +190,7 @@ fn notes_of(scale: &Scale) -> Vec<String> {
     let mut left_out = String::new();
     if scale.points.iter().any(|point| point.cut) {
         left_out = format!(
-            "Cross: not at rest after {} s; larger ones were not run. ",
+            "Cross: not at rest after {} s, larger ones not run. ",
             scale.limit_s
         );
     }
@@ -200,7 +200,7 @@ fn notes_of(scale: &Scale) -> Vec<String> {
         .any(|strategy| most(*strategy) < most(Strategy::Rank))
     {
         left_out += &format!(
-            "Only the product's runs have more than {} nodes.",
+            "All but the product's are run up to {} nodes.",
             scale.most_nodes_of_others
         );
     }
