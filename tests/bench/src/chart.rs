@@ -300,7 +300,7 @@ mod tests {
             point(Strategy::NextOnConflict, 20, true),
         ]));
         assert!(notes[1].contains("after 3600 s"), "{notes:?}");
-        assert!(notes[1].contains("more than 50 nodes"), "{notes:?}");
+        assert!(notes[1].contains("up to 50 nodes"), "{notes:?}");
     }
 
     #[test]
