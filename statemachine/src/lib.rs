@@ -1,8 +1,9 @@
 //! The state machines, and the Amazon States Language (ASL) as types.
 //!
-//! Everything that reads a state machine reads it here: the walker of the scale-out simulator, the coverage check, the
-//! tests of the documentation, and the drawings. Only what the project uses of the language is known; an unknown field is
-//! an error, so that no reader passes over what it does not understand.
+//! Everything that reads a state machine reads it here: the walker of the scale-out simulator, the
+//! coverage check, the tests of the documentation, and the drawings. Only what the project uses of
+//! the language is known; an unknown field is an error, so that no reader passes over what it does
+//! not understand.
 //!
 //! - [`state`]: the states, and where they lead.
 //! - [`retry`]: retriers and catchers.
@@ -10,8 +11,8 @@
 //! - [`path`]: paths, and the fields that hold one.
 //! - [`template`]: payload templates (`Parameters`) and intrinsic functions.
 //!
-//! Sources: the *Amazon States Language* specification (states-language.net), whose section names the comments give; AWS
-//! Step Functions Developer Guide, for what the service does beyond it.
+//! Sources: the *Amazon States Language* specification (states-language.net), whose section names
+//! the comments give; AWS Step Functions Developer Guide, for what the service does beyond it.
 
 mod error;
 pub mod path;
@@ -40,7 +41,8 @@ pub const CROSS_AZ_TRAFFIC: &str = include_str!("../cross-az-traffic.asl.json");
 /// The states of one scope, by name.
 pub type States = BTreeMap<String, State>;
 
-/// A state machine; also the `ItemProcessor` of a Map state, and a branch of a Parallel state. ASL, "Top-level fields".
+/// A state machine; also the `ItemProcessor` of a Map state, and a branch of a Parallel state. ASL,
+/// "Top-level fields".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct StateMachine {
@@ -60,7 +62,8 @@ pub struct StateMachine {
     pub processor_config: Option<ProcessorConfig>,
 }
 
-/// How a Map state runs its items. Step Functions Developer Guide, "Using Map state in Inline mode".
+/// How a Map state runs its items. Step Functions Developer Guide, "Using Map state in Inline
+/// mode".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ProcessorConfig {
@@ -80,8 +83,8 @@ impl StateMachine {
     /// Reads a state machine from JSON.
     ///
     /// # Errors
-    /// If the text is not a state machine, has a field that is not known here, or has a state that leads nowhere. The
-    /// error names the state.
+    /// If the text is not a state machine, has a field that is not known here, or has a state that
+    /// leads nowhere. The error names the state.
     pub fn read(text: &str) -> Result<Self, Error> {
         let machine: Self = serde_json::from_str(text).map_err(Error::new)?;
         machine.check()?;

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::Error;
 
-/// A path: `$.a.b`, `$.a[0]`, `$.a[1:]`, or `$$.a.b` into the context object. Other JSONPath is refused.
+/// A path: `$.a.b`, `$.a[0]`, `$.a[1:]`, or `$$.a.b` into the context object. Other JSONPath is
+/// refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Path {
@@ -21,7 +22,8 @@ pub struct Path {
 enum Root {
     /// `$`: the state's data.
     Data,
-    /// `$$`: the context object. Step Functions Developer Guide, "Accessing execution data from the Context object".
+    /// `$$`: the context object. Step Functions Developer Guide, "Accessing execution data from the
+    /// Context object".
     Context,
 }
 
@@ -90,7 +92,8 @@ impl Path {
     /// The value at the path.
     ///
     /// # Errors
-    /// If there is none. Step Functions then fails the execution with `States.Runtime` or `States.ParameterPathFailure`.
+    /// If there is none. Step Functions then fails the execution with `States.Runtime` or
+    /// `States.ParameterPathFailure`.
     pub fn value<'a>(&self, data: &'a Value, context: &'a Value) -> Result<&'a Value, Error> {
         self.find(data, context)?
             .ok_or_else(|| Error::new(format!("there is nothing at {self}")))
@@ -160,7 +163,8 @@ impl From<Path> for String {
     }
 }
 
-/// A field that holds a path or null: `InputPath`, `OutputPath`, `ResultPath`. ASL, "Input and Output Processing".
+/// A field that holds a path or null: `InputPath`, `OutputPath`, `ResultPath`. ASL, "Input and
+/// Output Processing".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum PathField {
     /// The field is absent, which means `$`.

@@ -1,4 +1,5 @@
-//! Retriers and catchers. ASL, "Errors"; Step Functions Developer Guide, "Handling errors in Step Functions workflows".
+//! Retriers and catchers. ASL, "Errors"; Step Functions Developer Guide, "Handling errors in Step
+//! Functions workflows".
 
 use std::time::Duration;
 
@@ -50,8 +51,8 @@ impl Retrier {
         takes(&self.error_equals, error)
     }
 
-    /// The wait before the next retry, after so many; `None` if there is no other. `random` is from 0 to 1, and is what a
-    /// random wait is of its full length.
+    /// The wait before the next retry, after so many; `None` if there is no other. `random` is from
+    /// 0 to 1, and is what a random wait is of its full length.
     #[must_use]
     pub fn delay(&self, retries: u32, random: f64) -> Option<Duration> {
         let full = self.full_delay(retries)?;
@@ -61,7 +62,8 @@ impl Retrier {
         })
     }
 
-    /// The full length of the wait before the next retry, after so many; `None` if there is no other.
+    /// The full length of the wait before the next retry, after so many; `None` if there is no
+    /// other.
     #[must_use]
     pub fn full_delay(&self, retries: u32) -> Option<Duration> {
         if retries >= self.max_attempts.unwrap_or(3) {
@@ -98,8 +100,8 @@ impl Catcher {
     }
 }
 
-/// Whether an `ErrorEquals` list has an error. `States.ALL` has all of them; `States.TaskFailed` has all but
-/// `States.Timeout`.
+/// Whether an `ErrorEquals` list has an error. `States.ALL` has all of them; `States.TaskFailed`
+/// has all but `States.Timeout`.
 fn takes(error_equals: &[String], error: &str) -> bool {
     error_equals.iter().any(|name| match name.as_str() {
         "States.ALL" => true,

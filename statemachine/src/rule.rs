@@ -140,8 +140,8 @@ impl Condition {
     /// Whether the condition holds.
     ///
     /// # Errors
-    /// If there is nothing at a path, which fails the execution with `States.Runtime`; or if the test is one that is not
-    /// evaluated here.
+    /// If there is nothing at a path, which fails the execution with `States.Runtime`; or if the
+    /// test is one that is not evaluated here.
     pub fn holds(&self, data: &Value, context: &Value) -> Result<bool, Error> {
         match self {
             Self::And(all) => {

@@ -38,7 +38,8 @@ pub struct Task {
     /// What the state does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// The ARN of what is called. In the files, a function's is a placeholder: `${TagNodeFunctionArn}`.
+    /// The ARN of what is called. In the files, a function's is a placeholder:
+    /// `${TagNodeFunctionArn}`.
     pub resource: String,
     /// What of the state's input is used.
     #[serde(default, skip_serializing_if = "PathField::is_absent")]
@@ -111,7 +112,8 @@ pub struct Choice {
     pub comment: Option<String>,
     /// The rules. The first whose condition holds is used.
     pub choices: Vec<ChoiceRule>,
-    /// The next state if no condition holds. Without it, the execution fails with `States.NoChoiceMatched`.
+    /// The next state if no condition holds. Without it, the execution fails with
+    /// `States.NoChoiceMatched`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
 }
@@ -207,8 +209,8 @@ pub struct Succeed {
     pub output_path: PathField,
 }
 
-/// A Fail state: its error and its cause are written in it, or are made from the data. ASL, "Fail State"; the paths are
-/// Step Functions' (Developer Guide, "Fail workflow state").
+/// A Fail state: its error and its cause are written in it, or are made from the data. ASL, "Fail
+/// State"; the paths are Step Functions' (Developer Guide, "Fail workflow state").
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Fail {

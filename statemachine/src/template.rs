@@ -27,8 +27,8 @@ impl Template {
     /// The value that the template makes.
     ///
     /// # Errors
-    /// If there is nothing at a path, or an intrinsic function is not evaluated here. Step Functions fails the execution on
-    /// the first.
+    /// If there is nothing at a path, or an intrinsic function is not evaluated here. Step
+    /// Functions fails the execution on the first.
     pub fn evaluate(&self, data: &Value, context: &Value) -> Result<Value, Error> {
         Ok(match self {
             Self::Literal(value) => value.clone(),
@@ -139,7 +139,8 @@ impl Expression {
     /// Its value.
     ///
     /// # Errors
-    /// If there is nothing at a path, or the function is not evaluated here: only `States.Format` is.
+    /// If there is nothing at a path, or the function is not evaluated here: only `States.Format`
+    /// is.
     pub fn evaluate(&self, data: &Value, context: &Value) -> Result<Value, Error> {
         self.term.evaluate(data, context)
     }

@@ -2,7 +2,8 @@
 //! shows as a picture, and to a table of what each state does.
 //!
 //! States are drawn in the order that an execution meets them, the way without errors first, and
-//! not in the order of the file: the same machine gives the same drawing however its JSON is sorted.
+//! not in the order of the file: the same machine gives the same drawing however its JSON is
+//! sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -248,7 +249,8 @@ fn all_states(scope: &StateMachine) -> Vec<(&str, &State)> {
     all
 }
 
-/// A name that Mermaid accepts for each state: letters and digits, no word of its own, no two alike.
+/// A name that Mermaid accepts for each state: letters and digits, no word of its own, no two
+/// alike.
 fn ids(machine: &StateMachine) -> BTreeMap<&str, String> {
     const WORDS: [&str; 12] = [
         "as",

@@ -1,5 +1,5 @@
-//! Files that programs of the workspace make, because these have the Rust types: the JSON Schemas of
-//! profiles, and `docs/states.md`.
+//! Files that programs of the workspace make, because these have the Rust types: the JSON Schemas
+//! of profiles, and `docs/states.md`.
 
 use std::process::{Command, ExitCode};
 
@@ -37,7 +37,8 @@ pub(crate) const SCHEMAS: &[Generated] = &[
     },
 ];
 
-/// `docs/states.md`, from the types in `functions/domain/src/execution`, the state machine, and runs.
+/// `docs/states.md`, from the types in `functions/domain/src/execution`, the state machine, and
+/// runs.
 pub(crate) const STATES: &[Generated] = &[Generated {
     file: "docs/states.md",
     program: "states",

@@ -9,7 +9,8 @@ use hookline_runtime::aws_errors::Failure;
 
 pub(super) use hookline_runtime::aws_errors::{code, is_throttling, message};
 
-/// The error of `action`. Codes that mean something to Hookline come first; the rest is the same for every AWS service.
+/// The error of `action`. Codes that mean something to Hookline come first; the rest is the same
+/// for every AWS service.
 pub(super) fn classify<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

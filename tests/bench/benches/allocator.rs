@@ -1,4 +1,5 @@
-//! How long it takes to choose an address when nearly all are taken: `cargo xtask bench --only allocator`.
+//! How long it takes to choose an address when nearly all are taken: `cargo xtask bench --only
+//! allocator`.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -61,7 +62,8 @@ fn scattered_ipv6() -> Vec<IpAddr> {
         .collect()
 }
 
-/// A node's four networks, each with a /20 and a slot, and a group whose launches are all in flight.
+/// A node's four networks, each with a /20 and a slot, and a group whose launches are all in
+/// flight.
 struct Scene {
     profile: Profile,
     subnets: BTreeMap<SubnetId, Subnet>,

@@ -1,4 +1,5 @@
-//! The results of criterion's benchmark of the allocator (`tests/bench/benches/allocator.rs`), read from its files.
+//! The results of criterion's benchmark of the allocator (`tests/bench/benches/allocator.rs`), read
+//! from its files.
 
 use std::fs;
 use std::path::Path;
@@ -39,7 +40,8 @@ pub struct Estimate {
     pub within: f64,
 }
 
-/// The newest estimates of all benchmarks, in their order, from criterion's folder (`target/criterion`).
+/// The newest estimates of all benchmarks, in their order, from criterion's folder
+/// (`target/criterion`).
 ///
 /// # Errors
 /// If one of them has not run.

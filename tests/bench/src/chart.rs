@@ -1,6 +1,7 @@
 //! The plot of [`Scale`] as SVG: makespan, and calls for each interface, against nodes.
 //!
-//! GitHub shows it on white and on black, so it has no background, and its colours are neither light nor dark.
+//! GitHub shows it on white and on black, so it has no background, and its colours are neither
+//! light nor dark.
 
 use std::error::Error as StdError;
 

@@ -1,5 +1,5 @@
-//! The cold start of the functions' executables: the time from the start of the process to its first request for an invocation,
-//! its memory at that time, and its size in a zip file.
+//! The cold start of the functions' executables: the time from the start of the process to its
+//! first request for an invocation, its memory at that time, and its size in a zip file.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write};
@@ -183,7 +183,8 @@ pub fn high_water_mark_of_this_process() -> Option<u64> {
     high_water_mark(&fs::read_to_string("/proc/self/status").ok()?)
 }
 
-/// The size of the bytes as `cargo xtask package` packs them (level 9); the frame of a zip file adds some hundred bytes.
+/// The size of the bytes as `cargo xtask package` packs them (level 9); the frame of a zip file
+/// adds some hundred bytes.
 fn deflated(bytes: &[u8]) -> io::Result<u64> {
     let mut encoder = DeflateEncoder::new(Counter(0), Compression::best());
     encoder.write_all(bytes)?;

@@ -1,7 +1,8 @@
 //! What a launch costs: calls, state transitions, and dollars.
 //!
-//! The prices are AWS's list prices in us-west-2 (Oregon), without free tiers and discounts. They were looked up on
-//! [`PRICES_OF`], in stored copies of AWS's pages and of articles that quote them, which may be older.
+//! The prices are AWS's list prices in us-west-2 (Oregon), without free tiers and discounts. They
+//! were looked up on [`PRICES_OF`], in stored copies of AWS's pages and of articles that quote
+//! them, which may be older.
 
 use std::time::Duration;
 
@@ -18,19 +19,21 @@ pub const PRICES_OF: &str = "2026-11-21";
 pub const TRANSITION: f64 = 0.025 / 1e3;
 /// Dollars for a request to Lambda: $0.20 per million (<https://aws.amazon.com/lambda/pricing/>).
 pub const REQUEST: f64 = 0.20 / 1e6;
-/// Dollars for a GB-second of Lambda on x86, in the first tier (<https://aws.amazon.com/lambda/pricing/>).
+/// Dollars for a GB-second of Lambda on x86, in the first tier
+/// (<https://aws.amazon.com/lambda/pricing/>).
 pub const GB_SECOND: f64 = 0.000_016_666_7;
 /// Dollars for a GB of logs that CloudWatch Logs takes in, in the first tier of Lambda's logs
 /// (<https://aws.amazon.com/cloudwatch/pricing/>).
 pub const LOG_GB: f64 = 0.50;
-/// A function's configured memory, in GB. The functions need a twentieth of it, but with more memory comes more CPU.
+/// A function's configured memory, in GB. The functions need a twentieth of it, but with more
+/// memory comes more CPU.
 pub const MEMORY_GB: f64 = 0.25;
 /// The bytes of a function's log line, roughly: those in docs/operations.md have 400 to 570.
 const LINE_BYTES: f64 = 500.0;
 /// The bytes that Lambda logs for each invocation (START, END, REPORT), roughly.
 const PLATFORM_BYTES: f64 = 400.0;
-/// Lines that a launch logs besides the last one of each invocation: `tagged`, `plan made`, and `planned`, `created` and
-/// `attached` for each interface.
+/// Lines that a launch logs besides the last one of each invocation: `tagged`, `plan made`, and
+/// `planned`, `created` and `attached` for each interface.
 const LINES_OF_A_NODE: f64 = 3.0;
 /// See [`LINES_OF_A_NODE`].
 const LINES_OF_AN_INTERFACE: f64 = 3.0;

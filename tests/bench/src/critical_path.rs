@@ -1,4 +1,5 @@
-//! The critical path of a launch: the longest chain of calls that each need the result of the call before. No order of the
+//! The critical path of a launch: the longest chain of calls that each need the result of the call
+//! before. No order of the
 //!
 //! ```text
 //! DescribeInstances          which instance, of which type, in which AZ
@@ -11,8 +12,8 @@
 //!   → CompleteLifecycleAction
 //! ```
 //!
-//! CreateTags runs beside them. A warm function has cached subnets, reservations and instance types, so there are no
-//! calls for them. There is no Lambda and no state machine on this path.
+//! CreateTags runs beside them. A warm function has cached subnets, reservations and instance
+//! types, so there are no calls for them. There is no Lambda and no state machine on this path.
 
 use std::time::Duration;
 
@@ -45,8 +46,8 @@ struct Call {
     answer: Duration,
 }
 
-/// The length of the path from the event to the response of CompleteLifecycleAction. `latency` returns the latency of
-/// one call after the other.
+/// The length of the path from the event to the response of CompleteLifecycleAction. `latency`
+/// returns the latency of one call after the other.
 pub fn critical_path(
     delays: Delays,
     work: Work,
@@ -117,8 +118,9 @@ mod tests {
 
     #[test]
     fn calls_of_one_second_each_on_a_running_instance() {
-        // Four calls to the last create, four attaches; the last takes effect at 7.5, is attached at 8.5 (its attributes
-        // take effect then too) and seen from 10.5 on; the look is answered at 11, the completion at 12.
+        // Four calls to the last create, four attaches; the last takes effect at 7.5, is attached
+        // at 8.5 (its attributes take effect then too) and seen from 10.5 on; the look is answered
+        // at 11, the completion at 12.
         assert_eq!(critical_path(delays(0.0), FOUR, || SECOND), seconds(12.0));
     }
 
@@ -134,7 +136,8 @@ mod tests {
             interfaces: 0,
             attributes: 0,
         };
-        // The proof waits for the lag even so, as nothing says that there is nothing to prove: 3 + 1 + 1.
+        // The proof waits for the lag even so, as nothing says that there is nothing to prove: 3 +
+        // 1 + 1.
         assert_eq!(critical_path(delays(0.0), none, || SECOND), seconds(5.0));
     }
 

@@ -1,7 +1,8 @@
-//! One launch with four networks in virtual time: from its event to the response of CompleteLifecycleAction.
+//! One launch with four networks in virtual time: from its event to the response of
+//! CompleteLifecycleAction.
 //!
-//! It is measured many times, with a different seed each, beside the sequential algorithm of the public samples and the
-//! critical path, both with the same latencies.
+//! It is measured many times, with a different seed each, beside the sequential algorithm of the
+//! public samples and the critical path, both with the same latencies.
 
 use std::time::Duration;
 
@@ -208,8 +209,9 @@ pub fn one_after_the_other(situation: Situation, seed: u64) -> Result<Option<Dur
             .and_then(serde_json::Value::as_str)
             .context("an event without an instance")?;
         tokio::time::sleep(overhead).await;
-        // An instance that EC2 does not know yet: Lambda invokes an asynchronous function twice more, after one minute
-        // and two. Generous to the algorithm: here it is only asked for again.
+        // An instance that EC2 does not know yet: Lambda invokes an asynchronous function twice
+        // more, after one minute and two. Generous to the algorithm: here it is only asked for
+        // again.
         loop {
             match sequential::launch(&scene, GROUP, instance).await {
                 Ok(Ended::Continued) => return Ok(Some(began.elapsed())),

@@ -1,4 +1,5 @@
-//! The benchmarks: what `cargo xtask bench` and `cargo xtask plot` measure, and how they write it down.
+//! The benchmarks: what `cargo xtask bench` and `cargo xtask plot` measure, and how they write it
+//! down.
 //!
 //! - [`scale`] simulates scale-outs of growing size for each way to choose an address; [`chart`] draws them;
 //!   [`scale_outs`] are large ones of several kinds.

@@ -24,7 +24,8 @@ pub struct Grid {
     pub prefix: u8,
     /// The seed.
     pub seed: u64,
-    /// A run that is not at rest after this virtual time is cut off, and its strategy runs no larger one.
+    /// A run that is not at rest after this virtual time is cut off, and its strategy runs no
+    /// larger one.
     pub limit: Duration,
     /// The largest number of nodes for strategies other than the product's.
     pub most_nodes_of_others: usize,
@@ -53,7 +54,8 @@ pub struct Point {
     pub abandoned: usize,
     /// Addresses left free below the highest one in use.
     pub holes: usize,
-    /// Whether it was not at rest at the limit. The makespan is then that of the nodes InService by then.
+    /// Whether it was not at rest at the limit. The makespan is then that of the nodes InService by
+    /// then.
     pub cut: bool,
 }
 
@@ -72,8 +74,8 @@ pub struct Scale {
     pub limit_s: u64,
     /// See [`Grid::most_nodes_of_others`].
     pub most_nodes_of_others: usize,
-    /// The least calls for each interface: its share of CreateTags and CompleteLifecycleAction, its create,
-    /// its attach and its two attributes.
+    /// The least calls for each interface: its share of CreateTags and CompleteLifecycleAction, its
+    /// create, its attach and its two attributes.
     pub fewest_calls_per_interface: f64,
     /// The runs, by strategy and then by nodes.
     pub points: Vec<Point>,
@@ -182,7 +184,8 @@ fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-/// A create, an attach and two attributes for each interface, CreateTags and CompleteLifecycleAction for each node.
+/// A create, an attach and two attributes for each interface, CreateTags and
+/// CompleteLifecycleAction for each node.
 fn fewest_calls(networks: usize) -> f64 {
     per(networks * 4 + 2, networks)
 }

@@ -1,5 +1,5 @@
-//! Large scale-outs in virtual time, for docs/performance.md: one at once, one in waves, one whose subnets fill up half-way, one
-//! while others use EC2's rates, and one over three AZs.
+//! Large scale-outs in virtual time, for docs/performance.md: one at once, one in waves, one whose
+//! subnets fill up half-way, one while others use EC2's rates, and one over three AZs.
 
 use std::time::{Duration, Instant};
 

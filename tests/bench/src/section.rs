@@ -1,5 +1,5 @@
-//! The marked places of docs/performance.md. A command writes the text between `<!-- bench:NAME begin -->` and
-//! `<!-- bench:NAME end -->`.
+//! The marked places of docs/performance.md. A command writes the text between `<!-- bench:NAME
+//! begin -->` and `<!-- bench:NAME end -->`.
 
 use std::path::Path;
 

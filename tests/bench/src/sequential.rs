@@ -1,9 +1,10 @@
-//! The algorithm of the public samples, rewritten from its behaviour: one call after the other, and a sleep for each
-//! interface. For comparison only.
+//! The algorithm of the public samples, rewritten from its behaviour: one call after the other, and
+//! a sleep for each interface. For comparison only.
 //!
-//! aws-samples/cfn-multus-eks-managed-ng, `lambda/lambda_function.py`: DescribeInstances once and DescribeSubnets three
-//! times; then for each network DescribeSubnets, DescribeNetworkInterfaces, CreateNetworkInterface, a sleep of 2 s,
-//! AttachNetworkInterface, and ModifyNetworkInterfaceAttribute twice. That is 28 calls of EC2 for four networks.
+//! aws-samples/cfn-multus-eks-managed-ng, `lambda/lambda_function.py`: DescribeInstances once and
+//! DescribeSubnets three times; then for each network DescribeSubnets, DescribeNetworkInterfaces,
+//! CreateNetworkInterface, a sleep of 2 s, AttachNetworkInterface, and
+//! ModifyNetworkInterfaceAttribute twice. That is 28 calls of EC2 for four networks.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -27,11 +28,13 @@ const FIRST_HOST: u32 = 4;
 pub enum Ended {
     /// CONTINUE was sent.
     Continued,
-    /// AttachNetworkInterface was refused because the instance was still pending. The sample then abandons the launch.
+    /// AttachNetworkInterface was refused because the instance was still pending. The sample then
+    /// abandons the launch.
     AttachRefused,
 }
 
-/// Gives one instance of `group` an interface on each network of the scene's first AZ, and completes its hook.
+/// Gives one instance of `group` an interface on each network of the scene's first AZ, and
+/// completes its hook.
 ///
 /// # Errors
 /// If a call fails, except an attach that is too early.

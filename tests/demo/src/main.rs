@@ -1,8 +1,9 @@
-//! The demo: it scales a group from 0 to N on one machine. Every node is named and gets its interfaces before it is
-//! InService. `cargo xtask demo` runs it.
+//! The demo: it scales a group from 0 to N on one machine. Every node is named and gets its
+//! interfaces before it is InService. `cargo xtask demo` runs it.
 //!
-//! The state machine, its engine, the function binaries and the Runtime API are the real ones. EC2, Auto Scaling and
-//! EventBridge are the fake AWS, with the latencies and the lag of AWS, only shorter.
+//! The state machine, its engine, the function binaries and the Runtime API are the real ones. EC2,
+//! Auto Scaling and EventBridge are the fake AWS, with the latencies and the lag of AWS, only
+//! shorter.
 
 // JSON is indexed by name here, which gives null where nothing is.
 #![allow(clippy::indexing_slicing)]
@@ -40,7 +41,8 @@ struct Arguments {
     /// How many Availability Zones the nodes are spread over.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=3))]
     azs: u16,
-    /// Show two plain groups without hooks, each named by one of the two events. Launch this many nodes in each.
+    /// Show two plain groups without hooks, each named by one of the two events. Launch this many
+    /// nodes in each.
     #[arg(long, conflicts_with = "report")]
     naming: bool,
     /// Write the report to this file, as JSON.

@@ -147,7 +147,8 @@ fn progress(local: &LocalAws, begun: Duration, shown: &mut BTreeMap<String, Show
     }
 }
 
-/// The names of every node, its volumes and its interfaces. What differs from the profile is added to `wrong`.
+/// The names of every node, its volumes and its interfaces. What differs from the profile is added
+/// to `wrong`.
 fn table(local: &LocalAws, wrong: &mut Vec<String>) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);

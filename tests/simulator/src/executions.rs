@@ -24,7 +24,8 @@ pub(super) async fn walk_all(
             let engine = shared.local.stepfunctions();
             let verdict = tokio::select! {
                 biased;
-                // A stopped execution does nothing more. On AWS, a function that is running then still runs to its end.
+                // A stopped execution does nothing more. On AWS, a function that is running then
+                // still runs to its end.
                 () = engine.stopped(arn) => Ok(Verdict::aborted()),
                 verdict = walker::run(&shared.machine, &start, &*shared) => verdict,
             };

@@ -1,6 +1,7 @@
-//! The fault matrix: one launch and one fault in each run. There is a run for every call that a launch makes and every way
-//! that the call can fail, for every way that the delivery of its event can fail, and for what others may do during it. Every
-//! run must end with no invariant violated. If the fault passes, the launched node itself must be InService.
+//! The fault matrix: one launch and one fault in each run. There is a run for every call that a
+//! launch makes and every way that the call can fail, for every way that the delivery of its event
+//! can fail, and for what others may do during it. Every run must end with no invariant violated.
+//! If the fault passes, the launched node itself must be InService.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -234,8 +235,8 @@ fn outcome(cell: String, row: String, seed: u64, problems: Vec<String>, run: &Ru
     }
 }
 
-/// Runs until everything is at rest, and returns what is wrong. A launch that cannot succeed is replaced again and again. So if
-/// its first execution fails, the group is scaled in.
+/// Runs until everything is at rest, and returns what is wrong. A launch that cannot succeed is
+/// replaced again and again. So if its first execution fails, the group is scaled in.
 async fn settle(run: &mut Run, transient: bool) -> Result<Vec<String>> {
     run.launch().await?;
     let nodes = run.nodes();

@@ -1,5 +1,5 @@
-//! Lambda in virtual time: the real handlers in sandboxes with cold starts, reuse, a time limit and a limit of
-//! concurrency. A sandbox has its own clients and so its own memory, as a process has.
+//! Lambda in virtual time: the real handlers in sandboxes with cold starts, reuse, a time limit and
+//! a limit of concurrency. A sandbox has its own clients and so its own memory, as a process has.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,9 +1,11 @@
-//! The scale-out simulator: Hookline in virtual time. It runs the real function handlers and the real AWS SDK against the fake
-//! AWS, on tokio's paused clock. Hours pass in seconds, and one seed always gives the same history.
+//! The scale-out simulator: Hookline in virtual time. It runs the real function handlers and the
+//! real AWS SDK against the fake AWS, on tokio's paused clock. Hours pass in seconds, and one seed
+//! always gives the same history.
 //!
-//! Some parts are not real: [`walker`] takes the place of Step Functions (it reads the state machine's own file, and a test
-//! compares it with the real engine), [`lambda`] that of Lambda's sandboxes, and [`others`] that of other callers of EC2. [`tap`]
-//! injects faults into calls; [`faults`] is the fault matrix.
+//! Some parts are not real: [`walker`] takes the place of Step Functions (it reads the state
+//! machine's own file, and a test compares it with the real engine), [`lambda`] that of Lambda's
+//! sandboxes, and [`others`] that of other callers of EC2. [`tap`] injects faults into calls;
+//! [`faults`] is the fault matrix.
 
 // JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]

@@ -13,9 +13,9 @@ pub enum Others {
     /// None.
     #[default]
     Nobody,
-    /// The calls of the Amazon VPC CNI on each node: 20 to 60 s after the launch it makes, attaches and modifies a network
-    /// interface of its own, one call each. Here they are dry runs, which take tokens and change nothing, as it is the tokens
-    /// that matter to launches.
+    /// The calls of the Amazon VPC CNI on each node: 20 to 60 s after the launch it makes, attaches
+    /// and modifies a network interface of its own, one call each. Here they are dry runs, which
+    /// take tokens and change nothing, as it is the tokens that matter to launches.
     VpcCni,
 }
 

@@ -1,5 +1,5 @@
-//! The function `reconcile` in virtual time: its schedule, its rule for executions that do not succeed, and the queue that
-//! Lambda keeps for both.
+//! The function `reconcile` in virtual time: its schedule, its rule for executions that do not
+//! succeed, and the queue that Lambda keeps for both.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -61,8 +61,8 @@ async fn put(local: &LocalAws, rule: &Value, target: Value) -> Result<()> {
     Ok(())
 }
 
-/// Invokes the function for each payload, as Lambda does for asynchronous invocations: one that fails is retried after one
-/// minute, and again two minutes later.
+/// Invokes the function for each payload, as Lambda does for asynchronous invocations: one that
+/// fails is retried after one minute, and again two minutes later.
 pub(super) async fn serve(shared: Rc<Shared>, mut invoked: mpsc::UnboundedReceiver<Value>) {
     while let Some(payload) = invoked.recv().await {
         let shared = Rc::clone(&shared);

@@ -127,9 +127,10 @@ impl Run {
         report
     }
 
-    /// The least time that the token buckets allow for this work, if each is full at first: every node is tagged and its hook
-    /// completed once, every interface is created and attached once, and each attribute that differs from EC2's default
-    /// is set once. The calls that others make for each node are added.
+    /// The least time that the token buckets allow for this work, if each is full at first: every
+    /// node is tagged and its hook completed once, every interface is created and attached once,
+    /// and each attribute that differs from EC2's default is set once. The calls that others make
+    /// for each node are added.
     fn bound(&self) -> f64 {
         let slots = &self.profile.slots;
         let attributes: usize = slots

@@ -64,7 +64,8 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// `nodes` launches at once, with latencies, a describe lag and token buckets like those of AWS.
+    /// `nodes` launches at once, with latencies, a describe lag and token buckets like those of
+    /// AWS.
     #[must_use]
     pub fn new(nodes: usize, size: Size, seed: u64) -> Self {
         let interfaces = nodes * (size.networks + 1);
@@ -256,7 +257,8 @@ impl Run {
         violations.dedup();
     }
 
-    /// Waits until `holds`, which is called each time that `every` has passed. Returns how long it waited.
+    /// Waits until `holds`, which is called each time that `every` has passed. Returns how long it
+    /// waited.
     ///
     /// # Errors
     /// If it does not hold within an hour, with the history.

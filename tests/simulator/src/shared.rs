@@ -82,7 +82,8 @@ impl walker::World for Shared {
 }
 
 impl Shared {
-    /// An `aws-sdk` integration of the state machine: sends the call to the fake AWS as Step Functions does.
+    /// An `aws-sdk` integration of the state machine: sends the call to the fake AWS as Step
+    /// Functions does.
     async fn auto_scaling(&self, action: &str, input: &Value) -> Result<Value, TaskError> {
         let mut name = action.to_owned();
         if let Some(first) = name.get_mut(..1) {

@@ -1,5 +1,5 @@
-//! Other ways to choose an address than the product's, for comparison only. Each uses the product's own handlers, with one
-//! thing removed or replaced, so that nothing else differs.
+//! Other ways to choose an address than the product's, for comparison only. Each uses the product's
+//! own handlers, with one thing removed or replaced, so that nothing else differs.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
@@ -17,14 +17,18 @@ const WINDOW: u64 = 64;
 /// How an address is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Strategy {
-    /// The product's: the r-th launch in flight takes the r-th lowest free address, and waits for its turn.
+    /// The product's: the r-th launch in flight takes the r-th lowest free address, and waits for
+    /// its turn.
     #[default]
     Rank,
-    /// The lowest free address. After a conflict there is a new listing. No launch waits for a turn.
+    /// The lowest free address. After a conflict there is a new listing. No launch waits for a
+    /// turn.
     LowestFree,
-    /// The lowest free address above a random one of the lowest. After a conflict there is a new listing.
+    /// The lowest free address above a random one of the lowest. After a conflict there is a new
+    /// listing.
     RandomWindow,
-    /// The lowest free address; after a conflict the next one. At most 15, all from one listing, as the public samples do.
+    /// The lowest free address; after a conflict the next one. At most 15, all from one listing, as
+    /// the public samples do.
     NextOnConflict,
 }
 
@@ -70,7 +74,8 @@ impl Strategy {
         mut payload: Value,
     ) -> Result<Value> {
         if self != Self::Rank {
-            // A selector that selects no instance: the plan sees the interfaces, and no launch in flight.
+            // A selector that selects no instance: the plan sees the interfaces, and no launch in
+            // flight.
             payload["profile"]["selector"] = json!({"tag": {"key": "of-no-instance"}});
         }
         if self == Self::RandomWindow {

@@ -1,5 +1,5 @@
-//! The tap injects faults. It stands between the SDK and the fake AWS, and knows the position of each call and
-//! which function makes it.
+//! The tap injects faults. It stands between the SDK and the fake AWS, and knows the position of
+//! each call and which function makes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,7 +61,8 @@ impl FaultAction {
 /// Something that somebody does in the middle of a run.
 pub type Intervention = Box<dyn FnOnce(&LocalAws) + Send>;
 
-/// The faults, by the position of their calls. Positions are counted from 0, over all functions of a run.
+/// The faults, by the position of their calls. Positions are counted from 0, over all functions of
+/// a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tap {
     inner: Arc<Mutex<Inner>>,
@@ -105,8 +106,8 @@ impl Tap {
         inner.interventions.insert(position, intervention);
     }
 
-    /// The actions that each function has called, as IAM names them: `ec2:CreateTags`. The state machine is one of
-    /// those that call. A refused call counts too: IAM is checked first.
+    /// The actions that each function has called, as IAM names them: `ec2:CreateTags`. The state
+    /// machine is one of those that call. A refused call counts too: IAM is checked first.
     #[must_use]
     pub fn actions(&self) -> BTreeMap<String, BTreeSet<String>> {
         self.lock().actions.clone()
@@ -136,7 +137,8 @@ impl Tap {
     }
 }
 
-/// The HTTP connector of one sandbox: through the tap to the fake AWS. It notifies the sandbox when a fault kills it.
+/// The HTTP connector of one sandbox: through the tap to the fake AWS. It notifies the sandbox when
+/// a fault kills it.
 #[derive(Clone)]
 pub struct Tapped {
     tap: Tap,
@@ -187,7 +189,8 @@ impl HttpConnector for Tapped {
             let Some(strike) = strike else {
                 return this.through.call(request).await;
             };
-            // The next call that the fake AWS gets is this one, because nothing is awaited in between.
+            // The next call that the fake AWS gets is this one, because nothing is awaited in
+            // between.
             let fault = |kind| this.local.inject(Fault::on("*", kind));
             match strike {
                 FaultAction::Throttle => fault(FaultKind::Throttle),

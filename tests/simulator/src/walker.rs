@@ -1,5 +1,6 @@
-//! The walker of state machines: it takes the place of Step Functions in virtual time. It walks the state machine's own
-//! file and refuses what it does not know. A test compares it with the real engine.
+//! The walker of state machines: it takes the place of Step Functions in virtual time. It walks the
+//! state machine's own file and refuses what it does not know. A test compares it with the real
+//! engine.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,7 +14,8 @@ use hookline_statemachine::state::{Choice, Fail, Pass, State, Task, Wait};
 use hookline_statemachine::template::Expression;
 use serde_json::{Value, json};
 
-/// Step Functions' own limit of a task, in seconds. Step Functions Developer Guide, "Task workflow state".
+/// Step Functions' own limit of a task, in seconds. Step Functions Developer Guide, "Task workflow
+/// state".
 const TASK_LIMIT: u64 = 99_999_999;
 
 /// Why a task failed: the error's name and its cause.
@@ -79,7 +81,8 @@ impl Verdict {
         Self::without_output("ABORTED", None, None)
     }
 
-    /// The verdict of an execution that reached something that the walker does not know, or that Step Functions fails on.
+    /// The verdict of an execution that reached something that the walker does not know, or that
+    /// Step Functions fails on.
     #[must_use]
     pub fn gave_up(error: &anyhow::Error) -> Self {
         let cause = Some(format!("{error:#}"));
@@ -90,7 +93,8 @@ impl Verdict {
 /// Walks `machine` to the end of an execution.
 ///
 /// # Errors
-/// If the state machine uses something that the walker does not know, or there is nothing at a path.
+/// If the state machine uses something that the walker does not know, or there is nothing at a
+/// path.
 pub async fn run(
     machine: &StateMachine,
     execution: &StartExecution,

@@ -1,4 +1,5 @@
-//! The integration tests. This library is empty: a package needs one, and each suite is a test target of its own.
+//! The integration tests. This library is empty: a package needs one, and each suite is a test
+//! target of its own.
 //!
 //! - `functions`, `reconcile`, `adopt`: single functions, in process, against the fake AWS.
 //! - `state_machine`, `end_to_end`: a whole deployment on one machine, with the real Step Functions engine.

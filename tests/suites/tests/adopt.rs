@@ -1,4 +1,5 @@
-//! `adopt` in virtual time: nodes that are InService already get their interfaces, and none is terminated by it.
+//! `adopt` in virtual time: nodes that are InService already get their interfaces, and none is
+//! terminated by it.
 
 // Helpers of tests may panic as tests do. JSON is indexed by name.
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
@@ -35,7 +36,8 @@ fn scenario(nodes: usize) -> Scenario {
     scenario
 }
 
-/// Nodes that went in service before there was a Hookline, long ago. No execution was started for them.
+/// Nodes that went in service before there was a Hookline, long ago. No execution was started for
+/// them.
 async fn nodes_of_before(scenario: Scenario) -> Result<Run> {
     let nodes = scenario.nodes;
     let events = u32::try_from(nodes)?;
@@ -298,7 +300,8 @@ fn occupied_device_index_is_reported_and_nothing_is_changed() -> Result<()> {
         );
         to_rest(&run).await?;
 
-        // If somebody still starts an execution, or attaches an interface too early, the execution fails with the reason.
+        // If somebody still starts an execution, or attaches an interface too early, the execution
+        // fails with the reason.
         let mut input = json!({"profile": run.scene.profile(GROUP)});
         input["event"] = json!({
             "id": "by-hand", "source": "hookline", "detail-type": "Hookline Adopt Node", "account": "123456789012",

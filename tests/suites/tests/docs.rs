@@ -1,4 +1,5 @@
-//! The documents name the same errors, states, waits and profile fields as the code and the state machine.
+//! The documents name the same errors, states, waits and profile fields as the code and the state
+//! machine.
 
 // JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]

@@ -1,6 +1,6 @@
-//! Each function may call exactly the actions that it calls. This compares `functions/permissions.json` with the calls of the
-//! functions in virtual time, in launches with and without faults. `simulation` checks that no fault at any call leads to
-//! another action.
+//! Each function may call exactly the actions that it calls. This compares
+//! `functions/permissions.json` with the calls of the functions in virtual time, in launches with
+//! and without faults. `simulation` checks that no fault at any call leads to another action.
 
 // JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
@@ -124,7 +124,8 @@ fn an_interface_too_many() -> Result<Actions> {
     })
 }
 
-/// TagNode fails on a launch that is selected by tag: whether the hook is ours is for its completion to find out.
+/// TagNode fails on a launch that is selected by tag: whether the hook is ours is for its
+/// completion to find out.
 fn an_abandon_by_tag() -> Result<Actions> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1)).await?;
@@ -161,7 +162,8 @@ fn an_abandon_by_tag() -> Result<Actions> {
     })
 }
 
-/// An execution is stopped when its node has half of its interfaces: reconcile gives the launch up and releases them.
+/// An execution is stopped when its node has half of its interfaces: reconcile gives the launch up
+/// and releases them.
 fn an_execution_that_is_stopped() -> Result<Actions> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(1)).await?;
@@ -241,8 +243,8 @@ fn launch_event(run: &Run) -> Result<Value> {
         .context("no event")
 }
 
-/// A node in service without interfaces: one that nobody heard of, or one whose execution is under way while a person has
-/// let it go on.
+/// A node in service without interfaces: one that nobody heard of, or one whose execution is under
+/// way while a person has let it go on.
 async fn node_in_service(heard_of: bool) -> Result<Run> {
     let mut scenario = scenario(1);
     scenario.reconcile = false;

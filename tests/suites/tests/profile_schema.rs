@@ -1,7 +1,9 @@
-//! The same rules decide whether a profile is valid wherever it is checked: in [`Profile::read`], in the JSON Schema, and in the
-//! words of `docs/profile.md`. The examples in `functions/fixtures/profiles` are also those of the CDK constructs' tests.
+//! The same rules decide whether a profile is valid wherever it is checked: in [`Profile::read`],
+//! in the JSON Schema, and in the words of `docs/profile.md`. The examples in
+//! `functions/fixtures/profiles` are also those of the CDK constructs' tests.
 
-// Helpers of tests may panic as tests do. JSON is indexed by name, which gives null for an absent field.
+// Helpers of tests may panic as tests do. JSON is indexed by name, which gives null for an absent
+// field.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -156,7 +158,8 @@ fn is_refused(kind: &Kind) -> Result<()> {
     Ok(())
 }
 
-/// Every rule of `profile/validation.rs` has an invalid profile that it refuses: its remedy is in an error.
+/// Every rule of `profile/validation.rs` has an invalid profile that it refuses: its remedy is in
+/// an error.
 #[test]
 fn every_rule_has_a_fixture_that_breaks_it() -> Result<()> {
     let rules = include_str!("../../../functions/domain/src/profile/validation.rs");
@@ -171,7 +174,8 @@ fn every_rule_has_a_fixture_that_breaks_it() -> Result<()> {
             }
         }
     }
-    // A call `invalid(field, problem, "Remedy")` ends with a line that is one text, or holds it as its last argument.
+    // A call `invalid(field, problem, "Remedy")` ends with a line that is one text, or holds it as
+    // its last argument.
     let mut found = 0;
     for call in [rules, of_tags]
         .iter()
@@ -222,7 +226,8 @@ fn put(profile: &mut Value, at: &Index, value: Value) {
     replace(profile, &mut left, &value);
 }
 
-/// Whether every object was written as an object. Serde also accepts a list of the fields' values; the schema does not.
+/// Whether every object was written as an object. Serde also accepts a list of the fields' values;
+/// the schema does not.
 fn has_the_objects_of(given: &Value, read: &Value) -> bool {
     match (given, read) {
         (Value::Object(given), Value::Object(read)) => given.iter().all(|(name, value)| {
@@ -319,7 +324,8 @@ fn rows(document: &str) -> BTreeMap<&str, Vec<&str>> {
         .collect()
 }
 
-/// The fields of an object of the schema, with their names as `docs/profile.md` has them. `of` is the name of the object.
+/// The fields of an object of the schema, with their names as `docs/profile.md` has them. `of` is
+/// the name of the object.
 fn fields<'a>(
     root: &'a Value,
     object: &'a Value,

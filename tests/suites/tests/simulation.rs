@@ -1,4 +1,5 @@
-//! Scale-outs and faults in virtual time. `cargo xtask sim` and `cargo xtask faults` run larger ones.
+//! Scale-outs and faults in virtual time. `cargo xtask sim` and `cargo xtask faults` run larger
+//! ones.
 
 // Helpers of tests may panic as tests do.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]

@@ -1,5 +1,5 @@
-//! Executions that began under release 0.1 and run across the upgrade: Step Functions keeps the definition that they
-//! began with, while the functions are today's.
+//! Executions that began under release 0.1 and run across the upgrade: Step Functions keeps the
+//! definition that they began with, while the functions are today's.
 
 // Helpers of tests may panic as tests do.
 #![allow(clippy::expect_used, missing_docs)]
@@ -20,7 +20,8 @@ fn scale_out_with_the_definition_of_release_0_1_loses_no_node() {
     assert_eq!(report.in_service, 20, "{history}");
 }
 
-/// Each kind of fault at some of the calls of a launch. The whole matrix runs with today's definition.
+/// Each kind of fault at some of the calls of a launch. The whole matrix runs with today's
+/// definition.
 #[test]
 fn fault_under_the_definition_of_release_0_1_breaks_no_promise() {
     let calls = calls_of_a_launch().expect("a launch without faults");

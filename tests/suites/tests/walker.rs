@@ -1,7 +1,8 @@
-//! The walker of the scale-out simulator, compared with the real engine: in the same scenarios, both enter the same states and
-//! end the same way.
+//! The walker of the scale-out simulator, compared with the real engine: in the same scenarios,
+//! both enter the same states and end the same way.
 //!
-//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails without them.
+//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails
+//! without them.
 
 use anyhow::{Context as _, Result};
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};

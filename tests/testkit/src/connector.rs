@@ -1,4 +1,5 @@
-//! The fake AWS behind the real SDK: an HTTP connector that passes every request to [`LocalAws::handle`].
+//! The fake AWS behind the real SDK: an HTTP connector that passes every request to
+//! [`LocalAws::handle`].
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;

@@ -1,8 +1,8 @@
 //! Finds the parts of a state machine that an execution reached, from the execution's history.
 //!
-//! The parts come from the definition, so a retrier, catcher or branch that is added later must be reached by
-//! some test. The history names states and errors, but not which retrier or catcher was used. That follows
-//! from the Amazon States Language: the first whose ErrorEquals has the error.
+//! The parts come from the definition, so a retrier, catcher or branch that is added later must be
+//! reached by some test. The history names states and errors, but not which retrier or catcher was
+//! used. That follows from the Amazon States Language: the first whose ErrorEquals has the error.
 
 use std::collections::BTreeSet;
 
@@ -58,7 +58,8 @@ impl Definition {
     /// Reads a definition.
     ///
     /// # Errors
-    /// If it is not a state machine, or a choice has two branches to one state: the history does not tell these apart.
+    /// If it is not a state machine, or a choice has two branches to one state: the history does
+    /// not tell these apart.
     pub fn read(text: &str) -> Result<Self> {
         let machine = StateMachine::read(text)?;
         for (name, state) in &machine.states {

@@ -1,5 +1,6 @@
-//! Hookline deployed on one machine. The state machine file, the engine that runs it, the function binaries and the
-//! Runtime API are the real ones. EC2, Auto Scaling and EventBridge are the fake AWS.
+//! Hookline deployed on one machine. The state machine file, the engine that runs it, the function
+//! binaries and the Runtime API are the real ones. EC2, Auto Scaling and EventBridge are the fake
+//! AWS.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -41,8 +42,8 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// From `HOOKLINE_FUNCTIONS_DIR` and `HOOKLINE_PYTHON`. A relative path is relative to the root of the workspace, although
-    /// cargo runs a test in the folder of its package.
+    /// From `HOOKLINE_FUNCTIONS_DIR` and `HOOKLINE_PYTHON`. A relative path is relative to the root
+    /// of the workspace, although cargo runs a test in the folder of its package.
     ///
     /// # Errors
     /// If either is not set: `cargo xtask test` and `cargo xtask demo` set them.
@@ -70,7 +71,8 @@ pub struct Deployment {
     pub local: LocalAws,
     /// The endpoint of all services.
     pub endpoint: String,
-    /// The ARN of the state machine in use: `launch-node`, until [`Deployment::turn_to`] changes it.
+    /// The ARN of the state machine in use: `launch-node`, until [`Deployment::turn_to`] changes
+    /// it.
     pub state_machine_arn: String,
     /// The placeholders in the state machines' files, and their ARNs.
     functions: Vec<(String, String)>,
@@ -151,7 +153,8 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// Creates another state machine, and uses it from now on. The ones before it stay, with their rules.
+    /// Creates another state machine, and uses it from now on. The ones before it stay, with their
+    /// rules.
     ///
     /// # Errors
     /// If the engine refuses.
@@ -174,8 +177,8 @@ impl Deployment {
         Ok(())
     }
 
-    /// A deployment whose functions and state machine run in another engine. Calls of Step Functions to `local` go to that
-    /// engine; its functions call `local` through `server`.
+    /// A deployment whose functions and state machine run in another engine. Calls of Step
+    /// Functions to `local` go to that engine; its functions call `local` through `server`.
     #[must_use]
     pub fn made_elsewhere(
         local: LocalAws,
@@ -332,7 +335,8 @@ impl Deployment {
             .collect())
     }
 
-    /// Changes the configuration of a function for later invocations, as a person does in the console.
+    /// Changes the configuration of a function for later invocations, as a person does in the
+    /// console.
     ///
     /// # Errors
     /// If there is no such function.

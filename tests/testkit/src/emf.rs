@@ -1,7 +1,8 @@
-//! Reads documents of CloudWatch's embedded metric format as CloudWatch Logs does. A document that does not follow the
-//! specification gives no metric there, and is an error here.
+//! Reads documents of CloudWatch's embedded metric format as CloudWatch Logs does. A document that
+//! does not follow the specification gives no metric there, and is an error here.
 //!
-//! Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format"; CloudWatch API Reference, *Dimension* and
+//! Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format"; CloudWatch API
+//! Reference, *Dimension* and
 //! *MetricDatum*.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Checks the invariants: compares the state of the fake AWS with the profile. It shares no code with
-//! the functions' own checks, so that neither hides a fault of the other.
+//! Checks the invariants: compares the state of the fake AWS with the profile. It shares no code
+//! with the functions' own checks, so that neither hides a fault of the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -227,7 +227,8 @@ fn accepted_twice(world: &World) -> Vec<Violation> {
         .collect()
 }
 
-/// I3, from the log of calls: Hookline completes only the hooks of its profiles. Other hooks are completed by their owners.
+/// I3, from the log of calls: Hookline completes only the hooks of its profiles. Other hooks are
+/// completed by their owners.
 fn hooks_of_others(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
     local
         .calls()

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use hookline_local::LocalAws;
 use serde_json::Value;
 
-/// Calls one of AWS's JSON services. A call that only reads is retried when the service fails, as AWS's own clients do:
-/// moto answers with status 500 if an execution begins or ends while it goes through its list of executions.
+/// Calls one of AWS's JSON services. A call that only reads is retried when the service fails, as
+/// AWS's own clients do: moto answers with status 500 if an execution begins or ends while it goes
+/// through its list of executions.
 ///
 /// # Errors
 /// AWS's error, as text.

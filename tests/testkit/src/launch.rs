@@ -1,6 +1,6 @@
-//! One launch, function by function, in process. The handlers call the fake AWS, and their results go into the execution's
-//! data as the state machine's ResultPaths say. This is for tests of single functions; for whole executions, see
-//! [`crate::deployment`].
+//! One launch, function by function, in process. The handlers call the fake AWS, and their results
+//! go into the execution's data as the state machine's ResultPaths say. This is for tests of single
+//! functions; for whole executions, see [`crate::deployment`].
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -53,7 +53,8 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// A launch that waits at its hook, with its instance running, in a small scene without delays or faults.
+    /// A launch that waits at its hook, with its instance running, in a small scene without delays
+    /// or faults.
     ///
     /// # Errors
     /// If the scene cannot be made.
@@ -84,7 +85,8 @@ impl Launch {
             .context("no launch")
     }
 
-    /// Launches more nodes in the scene's group. Returns their launches in the order in which they are served.
+    /// Launches more nodes in the scene's group. Returns their launches in the order in which they
+    /// are served.
     ///
     /// # Errors
     /// If their events do not arrive.
@@ -114,8 +116,8 @@ impl Launch {
         Ok(launches)
     }
 
-    /// Another execution for the same launch, as a duplicate event or a replay starts it: with the same input, and with a
-    /// process that has cached nothing.
+    /// Another execution for the same launch, as a duplicate event or a replay starts it: with the
+    /// same input, and with a process that has cached nothing.
     pub async fn second_execution(&self) -> Self {
         Self {
             scene: Arc::clone(&self.scene),
@@ -206,7 +208,8 @@ impl Launch {
         Ok(result)
     }
 
-    /// Runs a state, and retries it as the state machine does while AWS throttles or is unavailable.
+    /// Runs a state, and retries it as the state machine does while AWS throttles or is
+    /// unavailable.
     ///
     /// # Errors
     /// The function's error, if it is of another kind or the tenth.
@@ -320,7 +323,8 @@ impl Launch {
             .context("the instance is gone")
     }
 
-    /// The interfaces that were created for this launch, in their current state, ordered by network name.
+    /// The interfaces that were created for this launch, in their current state, ordered by network
+    /// name.
     #[must_use]
     pub fn made(&self) -> Vec<NetworkInterface> {
         let mut made: Vec<_> = self.local().with_world(|world| {
@@ -428,7 +432,8 @@ fn launched(local: &LocalAws) -> Vec<String> {
     instances
 }
 
-/// The launch time in whole seconds, as EC2 returns it. Launches of the same second are served in the order of their ids.
+/// The launch time in whole seconds, as EC2 returns it. Launches of the same second are served in
+/// the order of their ids.
 fn launched_at(local: &LocalAws, instance: &str) -> Option<i64> {
     local.with_world(|world| {
         let launch_time = world.ec2.instance(instance)?.launch_time;

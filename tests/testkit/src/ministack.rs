@@ -1,8 +1,10 @@
-//! ministack, a second AWS on this machine: it has CloudFormation, IAM, S3 and the rest that a deployment needs, and runs
-//! functions and state machines as they were deployed. The calls that its functions make to EC2 and Auto Scaling go to the
-//! fake AWS of this repository: ministack has no lifecycle hooks, and gives interfaces other addresses than requested.
+//! ministack, a second AWS on this machine: it has CloudFormation, IAM, S3 and the rest that a
+//! deployment needs, and runs functions and state machines as they were deployed. The calls that
+//! its functions make to EC2 and Auto Scaling go to the fake AWS of this repository: ministack has
+//! no lifecycle hooks, and gives interfaces other addresses than requested.
 //!
-//! It runs as a child process, on a port of the loopback interface, and forgets everything when it ends.
+//! It runs as a child process, on a port of the loopback interface, and forgets everything when it
+//! ends.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -38,9 +40,10 @@ pub struct Ministack {
 }
 
 impl Ministack {
-    /// Starts it with this Python interpreter, and waits until it listens. Its log and its files are in `folder`.
-    /// Its functions call EC2 and Auto Scaling at `fake_aws`, and all other services at ministack.
-    /// Those in JavaScript find the AWS SDK, which Lambda's Node.js runtimes bring with them, in `packages`.
+    /// Starts it with this Python interpreter, and waits until it listens. Its log and its files
+    /// are in `folder`. Its functions call EC2 and Auto Scaling at `fake_aws`, and all other
+    /// services at ministack. Those in JavaScript find the AWS SDK, which Lambda's Node.js runtimes
+    /// bring with them, in `packages`.
     ///
     /// # Errors
     /// If it ends at once, or does not listen in time.
@@ -52,7 +55,8 @@ impl Ministack {
     ) -> Result<Self> {
         let log = folder.join("ministack.log");
         let out = File::create(&log).with_context(|| format!("making {}", log.display()))?;
-        // A port that was free a moment ago: it takes over no socket, and cannot tell which port it chose.
+        // A port that was free a moment ago: it takes over no socket, and cannot tell which port it
+        // chose.
         let address = TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()?;
         let endpoint = format!("http://{address}");
         let child = Command::new(python)
@@ -101,7 +105,8 @@ impl Ministack {
         self.address
     }
 
-    /// A client program, with nothing but ministack's endpoint, the Region and some credentials in its environment.
+    /// A client program, with nothing but ministack's endpoint, the Region and some credentials in
+    /// its environment.
     pub fn client(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -123,13 +128,15 @@ impl Ministack {
         command
     }
 
-    /// Calls the AWS CLI that stands beside the Python interpreter. Returns its JSON, or null if it writes nothing.
+    /// Calls the AWS CLI that stands beside the Python interpreter. Returns its JSON, or null if it
+    /// writes nothing.
     ///
     /// # Errors
     /// If the call is refused, with what the CLI wrote.
     pub async fn aws(&self, arguments: &[&str]) -> Result<Value> {
         let mut aws = self.client(self.python.with_file_name("aws"));
-        // The endpoint is an option too: with the variable alone, version 1 of the CLI calls AWS itself for SQS.
+        // The endpoint is an option too: with the variable alone, version 1 of the CLI calls AWS
+        // itself for SQS.
         aws.args(["--endpoint-url", &format!("http://{}", self.address)])
             .args(["--output", "json"])
             .args(arguments);

@@ -1,5 +1,5 @@
-//! A plain group, without hook and slots, whose nodes only get names and tags. Its launches and the function run in process,
-//! against the fake AWS. For whole executions, see [`crate::deployment`].
+//! A plain group, without hook and slots, whose nodes only get names and tags. Its launches and the
+//! function run in process, against the fake AWS. For whole executions, see [`crate::deployment`].
 
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use crate::wait::wait_for;
 
 /// The group.
 pub const GROUP: &str = "plain";
-/// The tags that its instances have from their launch: those of a managed node group, and a company's own.
+/// The tags that its instances have from their launch: those of a managed node group, and a
+/// company's own.
 pub const TAGS: [(&str, &str); 7] = [
     ("eks:cluster-name", "pre-eks-01"),
     ("eks:nodegroup-name", "web"),
@@ -94,7 +95,8 @@ pub fn profile() -> Value {
     })
 }
 
-/// The name that the preset `cluster-nodegroup-ip` gives an instance, computed independently of the product.
+/// The name that the preset `cluster-nodegroup-ip` gives an instance, computed independently of the
+/// product.
 #[must_use]
 pub fn cluster_nodegroup_ip(instance: &Instance) -> String {
     format!("pre-eks-01-web-ip-{}", instance.private_ip_address)

@@ -1,4 +1,5 @@
-//! Which API actions each function may call: `functions/permissions.json`, from which the functions' roles are made.
+//! Which API actions each function may call: `functions/permissions.json`, from which the
+//! functions' roles are made.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +12,8 @@ const FILE: &str = include_str!("../../../functions/permissions.json");
 
 /// Actions that a call needs besides its own. They are not in the log of calls.
 ///
-/// CreateNetworkInterface with a TagSpecification is allowed only with CreateTags on the new interface (EC2 User Guide,
-/// "Grant permission to tag Amazon EC2 resources during creation").
+/// CreateNetworkInterface with a TagSpecification is allowed only with CreateTags on the new
+/// interface (EC2 User Guide, "Grant permission to tag Amazon EC2 resources during creation").
 pub const IMPLIED: [(&str, &str); 1] = [("ec2:CreateNetworkInterface", "ec2:CreateTags")];
 
 /// The actions that the file allows.

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-/// A program's exit code: success if all it checked was good. An error is written to standard error, after its name.
+/// A program's exit code: success if all it checked was good. An error is written to standard
+/// error, after its name.
 pub fn exit_code(name: &str, outcome: Result<bool>) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

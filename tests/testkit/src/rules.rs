@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::json_api::json_call;
 
-/// Puts the rule of a profile: a launch at its hook starts an execution with `{ event, profile }`. The rule matches by
-/// hook name, and by group name if the profile selects groups by name.
+/// Puts the rule of a profile: a launch at its hook starts an execution with `{ event, profile }`.
+/// The rule matches by hook name, and by group name if the profile selects groups by name.
 ///
 /// # Errors
 /// If the fake AWS refuses.

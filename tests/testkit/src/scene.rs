@@ -1,5 +1,5 @@
-//! A scene: a VPC over some availability zones, networks with a subnet in each, a launch template and groups, made
-//! with ordinary AWS calls.
+//! A scene: a VPC over some availability zones, networks with a subnet in each, a launch template
+//! and groups, made with ordinary AWS calls.
 
 use anyhow::{Context as _, Result};
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, LifecycleHookSpecification, Tag};
@@ -194,7 +194,8 @@ impl Scene {
             .await
     }
 
-    /// Creates an empty group over all AZs, without a hook. Its instances have these tags from their launch.
+    /// Creates an empty group over all AZs, without a hook. Its instances have these tags from
+    /// their launch.
     ///
     /// # Errors
     /// If the fake AWS refuses.

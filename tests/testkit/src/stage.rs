@@ -1,8 +1,8 @@
-//! A stage for one end-to-end test: a [`Deployment`], a [`Scene`] in its fake AWS, and what such tests wait for and check.
-//! and look at.
+//! A stage for one end-to-end test: a [`Deployment`], a [`Scene`] in its fake AWS, and what such
+//! tests wait for and check. and look at.
 //!
-//! Every wait is for a condition. Its limit is far above what a slow machine needs, so a test that reaches it has found a
-//! fault.
+//! Every wait is for a condition. Its limit is far above what a slow machine needs, so a test that
+//! reaches it has found a fault.
 
 use std::time::Duration;
 
@@ -121,7 +121,8 @@ impl Stage {
         }
     }
 
-    /// Waits until there are at least `at_least` executions and all have ended. Returns them, oldest first.
+    /// Waits until there are at least `at_least` executions and all have ended. Returns them,
+    /// oldest first.
     ///
     /// # Errors
     /// If they do not end within [`LIMIT`].
@@ -154,7 +155,8 @@ impl Stage {
         .await
     }
 
-    /// Launches one instance in a group that has no rule, and waits for its event at Hookline's hook.
+    /// Launches one instance in a group that has no rule, and waits for its event at Hookline's
+    /// hook.
     ///
     /// # Errors
     /// If there is none within [`LIMIT`].
@@ -184,7 +186,8 @@ impl Stage {
         }
     }
 
-    /// Completes the lifecycle action of an instance at a hook, as the hook's owner or a person does.
+    /// Completes the lifecycle action of an instance at a hook, as the hook's owner or a person
+    /// does.
     ///
     /// # Errors
     /// If the fake AWS refuses.
@@ -262,7 +265,8 @@ impl Stage {
         );
         let broken = invariants::always(&self.local, profiles);
         ensure!(broken.is_empty(), "{broken:#?}");
-        // An interface is deleted with its instance, which takes a moment. Nothing else is waited for.
+        // An interface is deleted with its instance, which takes a moment. Nothing else is waited
+        // for.
         let gone = wait_for(LIMIT, "interfaces to go with their instances", async || {
             let broken = invariants::at_rest(&self.local, profiles);
             Ok(broken.is_empty().then_some(()))

@@ -2,12 +2,13 @@
 //! Functions keeps the definition that an execution started with (Step Functions API Reference,
 //! *UpdateStateMachine*), but the functions are those of today.
 //!
-//! In that release every function was given `{"execution": …, "launch": DATA}` with all of the execution's data, and the state
-//! machine's Choice states read `$.node.next`, `$.plan.waitSeconds`, `$.allocation.complete` and `$.allocation.throttled`. A payload
-//! of that shape is translated before it is read, and what the function returns is translated back.
+//! In that release every function was given `{"execution": …, "launch": DATA}` with all of the
+//! execution's data, and the state machine's Choice states read `$.node.next`,
+//! `$.plan.waitSeconds`, `$.allocation.complete` and `$.allocation.throttled`. A payload of that
+//! shape is translated before it is read, and what the function returns is translated back.
 //!
-//! Both directions work on JSON, so that a function does not carry the types of two releases. What a request does not hold is
-//! found when it is read as today's type.
+//! Both directions work on JSON, so that a function does not carry the types of two releases. What
+//! a request does not hold is found when it is read as today's type.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -49,7 +50,8 @@ pub fn request(mut payload: Value) -> Value {
     ])
 }
 
-/// `$.plan`: a plan to wait had `waitSeconds` above 0. The `clientToken` of a slot is computed from the request today.
+/// `$.plan`: a plan to wait had `waitSeconds` above 0. The `clientToken` of a slot is computed from
+/// the request today.
 fn plan_of_today(mut before: Value) -> Value {
     if !before.is_object() {
         return before;

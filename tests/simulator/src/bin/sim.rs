@@ -1,4 +1,5 @@
-//! `cargo xtask sim`: a scale-out of any size in virtual time, with the real handlers and the real SDK.
+//! `cargo xtask sim`: a scale-out of any size in virtual time, with the real handlers and the real
+//! SDK.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +15,8 @@ use hookline_simulator::strategy::Strategy;
 use hookline_testkit::program::exit_code;
 use hookline_testkit::scene::Size;
 
-/// Simulates a scale-out in virtual time: hours pass in seconds, and one seed always gives the same history.
+/// Simulates a scale-out in virtual time: hours pass in seconds, and one seed always gives the same
+/// history.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many nodes to launch.
@@ -44,13 +46,15 @@ struct Arguments {
     /// Concurrent invocations of each function.
     #[arg(long, default_value_t = 50)]
     concurrency: usize,
-    /// How addresses are chosen: rank (the product's way), lowest-free, random-window, next-on-conflict.
+    /// How addresses are chosen: rank (the product's way), lowest-free, random-window,
+    /// next-on-conflict.
     #[arg(long, default_value = "rank")]
     strategy: Strategy,
     /// How many calls of EC2 and Auto Scaling fail: none, light (1 in 100) or heavy (1 in 10).
     #[arg(long, default_value = "none")]
     faults: Background,
-    /// Other callers of EC2 in the account: nobody, or vpc-cni (the Amazon VPC CNI of each node, three calls each).
+    /// Other callers of EC2 in the account: nobody, or vpc-cni (the Amazon VPC CNI of each node,
+    /// three calls each).
     #[arg(long, default_value = "nobody")]
     others: Others,
     /// End the run after this many seconds of virtual time.

@@ -1,7 +1,7 @@
 //! Unmodified clients of the fake AWS: the AWS CLI and a boto3 script.
 //!
-//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails without them. The CLI is the
-//! `aws` beside the Python interpreter.
+//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails
+//! without them. The CLI is the `aws` beside the Python interpreter.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! The CDK app, deployed as its user does it: by the CDK's own command line, from a configuration file.
+//! The CDK app, deployed as its user does it: by the CDK's own command line, from a configuration
+//! file.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,17 +9,18 @@ use hookline_testkit::ministack::{ACCOUNT, Ministack, REGION};
 use serde_json::Value;
 use tokio::process::Command;
 
-/// How long one command may take. A deployment takes half a minute, most of it in the CDK, and far longer on a busy
-/// machine.
+/// How long one command may take. A deployment takes half a minute, most of it in the CDK, and far
+/// longer on a busy machine.
 const COMMAND: Duration = Duration::from_secs(600);
 
-/// The folder of the app, with its packages installed: HOOKLINE_CDK. A relative path is relative to the root of the
-/// workspace.
+/// The folder of the app, with its packages installed: HOOKLINE_CDK. A relative path is relative to
+/// the root of the workspace.
 pub(crate) fn source() -> Result<PathBuf> {
     from_environment("HOOKLINE_CDK")
 }
 
-/// The JavaScript packages that `cargo xtask setup` installs: HOOKLINE_NODE, which is a `node_modules`.
+/// The JavaScript packages that `cargo xtask setup` installs: HOOKLINE_NODE, which is a
+/// `node_modules`.
 pub(crate) fn packages() -> Result<PathBuf> {
     from_environment("HOOKLINE_NODE")
 }
@@ -63,8 +65,8 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// With an existing configuration. `functions` is a folder like that of `cargo xtask package`. The CDK writes to
-    /// `folder`.
+    /// With an existing configuration. `functions` is a folder like that of `cargo xtask package`.
+    /// The CDK writes to `folder`.
     pub(crate) fn of_file(configuration: &Path, functions: &Path, folder: &Path) -> Result<Self> {
         Ok(Self {
             source: source()?,

@@ -21,7 +21,8 @@ async fn examples_have_valid_templates_and_every_resource_is_created_and_removed
     let server = Server::start(&local, 0).await?;
     let ministack = Ministack::start(&tools.python, &packages()?, &folder, &server.url()).await?;
     let scene = Scene::build(local, &Size::default()).await?;
-    // What the examples find in the account: `one-group-per-az` has the cluster and its node groups.
+    // What the examples find in the account: `one-group-per-az` has the cluster and its node
+    // groups.
     cluster(&ministack, "core").await?;
     let mut managed = Vec::new();
     for az in ["us-west-2a", "us-west-2b"] {

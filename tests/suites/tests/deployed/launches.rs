@@ -79,8 +79,9 @@ async fn deployed_app_prepares_nodes_recovers_from_faults_and_can_be_removed() -
     ministack.shut_down().await
 }
 
-/// Waits until no function runs. A function of a stopped execution still runs, and ministack creates its log group
-/// again for its last lines (on AWS no function may). The SDK's longest pause between two attempts is shorter than this.
+/// Waits until no function runs. A function of a stopped execution still runs, and ministack
+/// creates its log group again for its last lines (on AWS no function may). The SDK's longest pause
+/// between two attempts is shorter than this.
 async fn nobody_calls(stage: &Stage) -> Result<()> {
     const QUIET: Duration = Duration::from_secs(10);
     let mut last = (stage.local.calls().len(), Instant::now());
@@ -154,8 +155,9 @@ async fn deploy() -> Result<Deployed> {
     })
 }
 
-/// Launches the first instance of a group. `rules` deployed rules match its event: that of its own profile, and perhaps one that
-/// selects by a tag, which no event has. There are `before` executions already.
+/// Launches the first instance of a group. `rules` deployed rules match its event: that of its own
+/// profile, and perhaps one that selects by a tag, which no event has. There are `before`
+/// executions already.
 async fn a_launch_goes_from_its_event_to_in_service(
     deployed: &Deployed,
     group: &str,
@@ -181,7 +183,8 @@ async fn a_launch_goes_from_its_event_to_in_service(
     Ok(())
 }
 
-/// An instance of a group without a hook: the deployed naming rule starts the deployed machine `name-node`, which names it.
+/// An instance of a group without a hook: the deployed naming rule starts the deployed machine
+/// `name-node`, which names it.
 async fn a_node_of_a_plain_group_is_named(deployed: &Deployed) -> Result<()> {
     let stage = &deployed.stage;
     let machine = output(&deployed.ministack, STACK, "NamingStateMachineArn").await?;
@@ -208,7 +211,8 @@ async fn a_node_of_a_plain_group_is_named(deployed: &Deployed) -> Result<()> {
     })
 }
 
-/// The event is lost. The deployed reconcile, with the input of its deployed schedule, starts the execution.
+/// The event is lost. The deployed reconcile, with the input of its deployed schedule, starts the
+/// execution.
 async fn a_launch_without_an_event_is_found_by_reconcile(deployed: &Deployed) -> Result<()> {
     let stage = &deployed.stage;
     let lost = Disturbance::drop().containing(HOOK).times(1);
@@ -237,8 +241,8 @@ async fn a_launch_without_an_event_is_found_by_reconcile(deployed: &Deployed) ->
     stage.expect(last, "SUCCEEDED", "NodeReady").await
 }
 
-/// Somebody stops an execution while EC2 throttles it. ministack sends the event of its end, which the deployed rule
-/// passes to the deployed reconcile. That abandons the launch.
+/// Somebody stops an execution while EC2 throttles it. ministack sends the event of its end, which
+/// the deployed rule passes to the deployed reconcile. That abandons the launch.
 async fn a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(
     deployed: &Deployed,
 ) -> Result<()> {
@@ -247,7 +251,8 @@ async fn a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(
         .local
         .inject(Fault::on("CreateNetworkInterface", FaultKind::Throttle).always());
     stage.scene.scale(GROUP, 3).await?;
-    // The execution of the other profile's rule must end first: reconcile abandons no launch while an execution runs for it.
+    // The execution of the other profile's rule must end first: reconcile abandons no launch while
+    // an execution runs for it.
     let what = "one execution, which EC2 throttles";
     let execution = wait_for(LIMIT, what, async || {
         let throttled = stage.local.calls().iter().any(|call| {

@@ -1,19 +1,22 @@
-//! The CDK app: its templates are checked ([`templates`]), and `cdk deploy` deploys them through CloudFormation to a second AWS
-//! on this machine: the examples ([`examples`]), and a configuration whose launches then use the deployed rule,
-//! state machine, function binaries ([`launches`]).
+//! The CDK app: its templates are checked ([`templates`]), and `cdk deploy` deploys them through
+//! CloudFormation to a second AWS on this machine: the examples ([`examples`]), and a configuration
+//! whose launches then use the deployed rule, state machine, function binaries ([`launches`]).
 //!
-//! These are real: the CDK's command line, the template with every resource in it, its assets, the rule's pattern and input
-//! transformer, the state machine's definition as it was deployed, the function binaries (debug builds, in the zips that
-//! the template names).
+//! These are real: the CDK's command line, the template with every resource in it, its assets, the
+//! rule's pattern and input transformer, the state machine's definition as it was deployed, the
+//! function binaries (debug builds, in the zips that the template names).
 //!
-//! These differ from AWS: ministack answers CloudFormation, IAM, S3, Step Functions and Lambda, and checks no permission. Its
-//! engine for state machines ignores `JitterStrategy`, `MaxDelaySeconds` and the machine's `TimeoutSeconds`. It takes no
-//! event from `aws.autoscaling`, and has no lifecycle hooks to send one. So the deployed rule, its target and the deployed
-//! hook are read from ministack and put unchanged into the fake AWS of this repository, which has both. The
-//! functions call EC2 and Auto Scaling there too, and so does the custom resource that puts a hook on the group of a managed
-//! node group: ministack's environment names the endpoints, which its functions inherit.
+//! These differ from AWS: ministack answers CloudFormation, IAM, S3, Step Functions and Lambda, and
+//! checks no permission. Its engine for state machines ignores `JitterStrategy`, `MaxDelaySeconds`
+//! and the machine's `TimeoutSeconds`. It takes no event from `aws.autoscaling`, and has no
+//! lifecycle hooks to send one. So the deployed rule, its target and the deployed hook are read
+//! from ministack and put unchanged into the fake AWS of this repository, which has both. The
+//! functions call EC2 and Auto Scaling there too, and so does the custom resource that puts a hook
+//! on the group of a managed node group: ministack's environment names the endpoints, which its
+//! functions inherit.
 //!
-//! Needs HOOKLINE_FUNCTIONS_DIR, HOOKLINE_PYTHON, HOOKLINE_NODE and HOOKLINE_CDK, which `cargo xtask test` sets. It fails without them.
+//! Needs HOOKLINE_FUNCTIONS_DIR, HOOKLINE_PYTHON, HOOKLINE_NODE and HOOKLINE_CDK, which `cargo
+//! xtask test` sets. It fails without them.
 
 // JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]

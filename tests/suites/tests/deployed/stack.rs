@@ -8,7 +8,8 @@ use hookline_testkit::ministack::Ministack;
 use hookline_testkit::scene::Scene;
 use serde_json::{Value, json};
 
-/// Checks that a stack and each of its resources is CREATE_COMPLETE. Returns the number of resources.
+/// Checks that a stack and each of its resources is CREATE_COMPLETE. Returns the number of
+/// resources.
 pub(crate) async fn every_resource_is_there(ministack: &Ministack, stack: &str) -> Result<usize> {
     let call = ["cloudformation", "describe-stacks", "--stack-name", stack];
     let status = ministack.aws(&call).await?;
@@ -87,7 +88,8 @@ pub(crate) async fn cluster(ministack: &Ministack, name: &str) -> Result<()> {
     ministack.aws(&[&call[..], &role].concat()).await.map(drop)
 }
 
-/// The lifecycle hooks of a group in the fake Auto Scaling: name, heartbeat timeout in seconds, default result.
+/// The lifecycle hooks of a group in the fake Auto Scaling: name, heartbeat timeout in seconds,
+/// default result.
 pub(crate) async fn hooks(scene: &Scene, group: &str) -> Result<Vec<(String, i32, String)>> {
     let answer = scene
         .autoscaling
@@ -109,7 +111,8 @@ pub(crate) async fn hooks(scene: &Scene, group: &str) -> Result<Vec<(String, i32
         .collect())
 }
 
-/// Copies the hook that CloudFormation put on a group of ministack to the group of that name in the fake Auto Scaling.
+/// Copies the hook that CloudFormation put on a group of ministack to the group of that name in the
+/// fake Auto Scaling.
 pub(crate) async fn carry_over_hook(
     ministack: &Ministack,
     scene: &Scene,
@@ -138,8 +141,8 @@ pub(crate) async fn carry_over_hook(
     Ok(())
 }
 
-/// Copies the deployed rules for Auto Scaling's events, with their targets, to the fake EventBridge.
-/// Returns their number.
+/// Copies the deployed rules for Auto Scaling's events, with their targets, to the fake
+/// EventBridge. Returns their number.
 pub(crate) async fn carry_over_rules(ministack: &Ministack, scene: &Scene) -> Result<usize> {
     let answer = ministack.aws(&["events", "list-rules"]).await?;
     let mut carried = 0;
@@ -181,8 +184,8 @@ pub(crate) async fn schedule_of_reconcile(ministack: &Ministack) -> Result<Value
     Ok(answer["Targets"][0].take())
 }
 
-/// Checks that there is no stack but the CDK's own, which is the account's, and no function, state machine, rule,
-/// queue, alarm, dashboard, role or log group.
+/// Checks that there is no stack but the CDK's own, which is the account's, and no function, state
+/// machine, rule, queue, alarm, dashboard, role or log group.
 pub(crate) async fn nothing_is_left(ministack: &Ministack) -> Result<()> {
     let answer = ministack
         .aws(&["cloudformation", "describe-stacks"])

@@ -1,5 +1,5 @@
-//! The templates that the CDK app makes: linted by AWS's own rules, and the state machines in them validated
-//! as Step Functions will be given them, after CloudFormation's substitutions.
+//! The templates that the CDK app makes: linted by AWS's own rules, and the state machines in them
+//! validated as Step Functions will be given them, after CloudFormation's substitutions.
 
 use std::path::{Path, PathBuf};
 
@@ -12,11 +12,12 @@ use crate::app::{packages, run};
 
 /// The rules of cfn-lint that are not checked.
 ///
-/// W3005, a DependsOn that a reference makes needless: the CDK lets what uses a role depend on the role's policies, and
-/// names the role beside them.
+/// W3005, a DependsOn that a reference makes needless: the CDK lets what uses a role depend on the
+/// role's policies, and names the role beside them.
 const LEFT_OUT: &str = "W3005";
 
-/// Lints the template of an assembly, which is a folder that the CDK wrote, and validates the state machine in it.
+/// Lints the template of an assembly, which is a folder that the CDK wrote, and validates the state
+/// machine in it.
 ///
 /// # Errors
 /// What cfn-lint or asl-validator reports.
@@ -70,8 +71,9 @@ fn write_definitions(templates: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf
     Ok(written)
 }
 
-/// The state machines of a template, by logical id, as Step Functions gets them. A value that is known only after
-/// deployment is a placeholder of the right form. `assets` is the folder of the template's files.
+/// The state machines of a template, by logical id, as Step Functions gets them. A value that is
+/// known only after deployment is a placeholder of the right form. `assets` is the folder of the
+/// template's files.
 fn definitions(template: &Value, assets: &Path) -> Result<Vec<(String, String)>> {
     let resources = template.get("Resources").and_then(Value::as_object);
     let mut found = Vec::new();
@@ -107,7 +109,8 @@ fn definitions(template: &Value, assets: &Path) -> Result<Vec<(String, String)>>
     Ok(found)
 }
 
-/// A value of a template as text, with a placeholder for each function that only CloudFormation can resolve.
+/// A value of a template as text, with a placeholder for each function that only CloudFormation can
+/// resolve.
 fn text(value: &Value) -> Result<String> {
     if let Some(text) = value.as_str() {
         return Ok(text.to_owned());

@@ -1,4 +1,5 @@
-//! Nodes that run already, with the binary of `adopt`, the real engine, and what the binaries write on stdout.
+//! Nodes that run already, with the binary of `adopt`, the real engine, and what the binaries write
+//! on stdout.
 
 use std::time::Duration;
 

@@ -98,8 +98,8 @@ async fn instance_terminated_half_way_leaves_nothing_and_is_replaced() -> Result
     Ok(())
 }
 
-/// Launches a node while a call of a function hangs, does `harm` to the function's program, and expects that the
-/// launch ends as if nothing had been, with the function's error in the history.
+/// Launches a node while a call of a function hangs, does `harm` to the function's program, and
+/// expects that the launch ends as if nothing had been, with the function's error in the history.
 async fn survives(
     function: &str,
     timeout: Duration,

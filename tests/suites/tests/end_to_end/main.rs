@@ -1,7 +1,9 @@
-//! Launches from the event to InService: the real state machine file in a real engine, the real function binaries,
-//! and a fake AWS. Faults are injected there, or are ordinary calls by somebody else.
+//! Launches from the event to InService: the real state machine file in a real engine, the real
+//! function binaries, and a fake AWS. Faults are injected there, or are ordinary calls by somebody
+//! else.
 //!
-//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails without them.
+//! Needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails
+//! without them.
 
 mod adopt;
 mod failures;

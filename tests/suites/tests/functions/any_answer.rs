@@ -1,5 +1,5 @@
-//! Whatever AWS answers, a function ends with a value or with a typed error, and never panics: statuses, XML that breaks
-//! off, values that are no numbers, and bytes that are nothing at all.
+//! Whatever AWS answers, a function ends with a value or with a typed error, and never panics:
+//! statuses, XML that breaks off, values that are no numbers, and bytes that are nothing at all.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};

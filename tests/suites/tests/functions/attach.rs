@@ -1,4 +1,5 @@
-//! `AttachInterfaces`: it waits for the instance, attaches in order, and believes only what it sees.
+//! `AttachInterfaces`: it waits for the instance, attaches in order, and believes only what it
+//! sees.
 
 use std::time::Duration;
 
@@ -61,7 +62,8 @@ async fn attribute_that_is_right_already_needs_no_call() {
     launch.run(State::AttachInterfaces).await.unwrap();
     let actions = launch.actions_since(mark);
     assert_eq!(actions["AttachNetworkInterface"], 2);
-    // DeleteOnTermination of both, SourceDestCheck of one. An instance known to be running is not described.
+    // DeleteOnTermination of both, SourceDestCheck of one. An instance known to be running is not
+    // described.
     assert_eq!(actions["ModifyNetworkInterfaceAttribute"], 3);
     assert!(!actions.contains_key("DescribeInstances"), "{actions:?}");
 }

@@ -1,4 +1,5 @@
-//! `AttachInterfaces`: strangers, limits, lost responses, and interfaces that are not what they should be.
+//! `AttachInterfaces`: strangers, limits, lost responses, and interfaces that are not what they
+//! should be.
 
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::calls::FunctionCalls as _;

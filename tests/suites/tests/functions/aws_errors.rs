@@ -1,5 +1,5 @@
-//! What AWS's own failures are called: for every call of every function, the name by which the state machine retries
-//! or gives up, and that the retry then ends well.
+//! What AWS's own failures are called: for every call of every function, the name by which the
+//! state machine retries or gives up, and that the retry then ends well.
 
 use hookline_local::{Fault, FaultKind, Settings};
 use hookline_testkit::calls::FunctionCalls as _;
@@ -39,7 +39,8 @@ async fn before(state: State) -> Launch {
     launch
 }
 
-/// Lets every call of `action` in `state` fail. Asserts the error's name, and that the state succeeds afterwards.
+/// Lets every call of `action` in `state` fail. Asserts the error's name, and that the state
+/// succeeds afterwards.
 async fn fails(mut launch: Launch, state: State, action: &str, kind: FaultKind, name: &str) {
     launch
         .local()

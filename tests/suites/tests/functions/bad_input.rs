@@ -1,5 +1,5 @@
-//! What a function is given may be anything. Each answers with a typed error that names the field, and nothing has been
-//! made by then.
+//! What a function is given may be anything. Each answers with a typed error that names the field,
+//! and nothing has been made by then.
 
 use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};

@@ -1,4 +1,5 @@
-//! `ContinueLaunch` and `AbandonLaunch`: one completion counts, and the others report its result truly.
+//! `ContinueLaunch` and `AbandonLaunch`: one completion counts, and the others report its result
+//! truly.
 
 use std::time::Duration;
 

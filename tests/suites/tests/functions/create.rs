@@ -1,4 +1,5 @@
-//! `CreateInterfaces`: what it makes of a plan, and that carrying the same plan out again makes nothing more.
+//! `CreateInterfaces`: what it makes of a plan, and that carrying the same plan out again makes
+//! nothing more.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -115,7 +115,8 @@ async fn lost_response_creates_no_second_interface() {
     }
 }
 
-/// A launch whose first slot was throttled for all attempts of the SDK. The second has its interface.
+/// A launch whose first slot was throttled for all attempts of the SDK. The second has its
+/// interface.
 async fn throttled_in_part() -> Launch {
     let mut launch = Launch::running().await.unwrap();
     launch.run_to(State::PlanInterfaces).await.unwrap();
@@ -162,7 +163,8 @@ async fn fully_throttled_plan_is_an_error_and_then_planned_again() {
     launch.run(State::PlanInterfaces).await.unwrap();
     let throttled = launch.run(State::CreateInterfaces).await;
     failed(throttled, "Hookline.Throttled");
-    // The state machine comes here when its retries are used up. The allocation in the data is that of the plan before.
+    // The state machine comes here when its retries are used up. The allocation in the data is that
+    // of the plan before.
     let mark = launch.mark();
     let plan = launch.run(State::PlanInterfaces).await.unwrap();
     assert_eq!(plan["round"], 3);

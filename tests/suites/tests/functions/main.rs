@@ -1,5 +1,5 @@
-//! Every function against the fake AWS, in process and in virtual time: what it does, what it calls, and how it
-//! fails.
+//! Every function against the fake AWS, in process and in virtual time: what it does, what it
+//! calls, and how it fails.
 
 // Tests may panic: that is how they fail.
 #![allow(

@@ -1,5 +1,5 @@
-//! `NameNodes` when something is not as it should be: what fails for one node does not keep the others from their names, and
-//! what was done is not done again.
+//! `NameNodes` when something is not as it should be: what fails for one node does not keep the
+//! others from their names, and what was done is not done again.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `ContinueLaunch` and `AbandonLaunch` beside other hooks, other waits, and hooks that somebody else completes.
+//! `ContinueLaunch` and `AbandonLaunch` beside other hooks, other waits, and hooks that somebody
+//! else completes.
 
 use std::sync::Arc;
 
@@ -46,7 +47,8 @@ async fn launch_held_by_another_hook_is_continued_for_hookline() {
     launch.nothing_is_broken().unwrap();
 }
 
-/// A token of another wait, while another hook holds the launch too: Hookline's hook is still completed.
+/// A token of another wait, while another hook holds the launch too: Hookline's hook is still
+/// completed.
 #[tokio::test(start_paused = true)]
 async fn token_of_another_wait_does_not_prevent_the_completion() {
     for (state, result) in [

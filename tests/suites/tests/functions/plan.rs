@@ -187,7 +187,8 @@ async fn launch_waits_for_a_backlog_while_it_shrinks() {
     let mut launches = Launch::more(&first.scene, 60).await.unwrap();
     let mut last = launches.pop().unwrap();
     plan(&mut last).await;
-    // Its turn has come, and no launch ahead has its interfaces: some have ended, the others are stuck.
+    // Its turn has come, and no launch ahead has its interfaces: some have ended, the others are
+    // stuck.
     tokio::time::sleep(Duration::from_secs(40)).await;
     let gone = launches.drain(..20).map(|launch| launch.instance.clone());
     let gone: Vec<String> = gone.collect();

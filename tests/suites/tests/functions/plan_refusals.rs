@@ -1,4 +1,5 @@
-//! `PlanInterfaces`: what cannot be served is refused before anything is created, in words that say what to mend.
+//! `PlanInterfaces`: what cannot be served is refused before anything is created, in words that say
+//! what to mend.
 
 use hookline_local::Settings;
 use hookline_testkit::calls::FunctionCalls as _;
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::failed;
 
-/// Runs `TagNode` and then `PlanInterfaces` with a changed profile. It must fail with this error, and create nothing.
+/// Runs `TagNode` and then `PlanInterfaces` with a changed profile. It must fail with this error,
+/// and create nothing.
 async fn refused(mut launch: Launch, name: &str, change: impl FnOnce(&mut Value)) -> String {
     launch.run(State::TagNode).await.unwrap();
     launch = launch.with_profile(change);

@@ -120,7 +120,8 @@ async fn interface_of_an_earlier_round_is_known_from_the_plan() {
     let foreign = launch.foreign_interface(&subnet, taken).await.unwrap();
     launch.run(State::CreateInterfaces).await.unwrap();
     launch.run(State::PlanInterfaces).await.unwrap();
-    // The second create failed, so the state machine kept the first one's result. Suppose that even this is lost.
+    // The second create failed, so the state machine kept the first one's result. Suppose that even
+    // this is lost.
     launch.data["allocation"] = Value::Null;
     launch.run(State::ReleaseInterfaces).await.unwrap();
     assert_eq!(launch.made(), []);

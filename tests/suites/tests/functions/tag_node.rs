@@ -1,4 +1,5 @@
-//! `TagNode`: which events are for a profile, what the node is called, and what its launch needs next.
+//! `TagNode`: which events are for a profile, what the node is called, and what its launch needs
+//! next.
 
 use std::time::Duration;
 

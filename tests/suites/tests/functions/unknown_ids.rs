@@ -1,4 +1,5 @@
-//! Ids that are well-formed and that AWS does not know: each function says which, and nothing has been made.
+//! Ids that are well-formed and that AWS does not know: each function says which, and nothing has
+//! been made.
 
 use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};

@@ -1,4 +1,5 @@
-//! Executions that end without completing their hook: handled on the event of their end, and on the schedule.
+//! Executions that end without completing their hook: handled on the event of their end, and on the
+//! schedule.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `reconcile` in virtual time: lost events, executions that end without completing their hook, and orphaned interfaces.
+//! `reconcile` in virtual time: lost events, executions that end without completing their hook, and
+//! orphaned interfaces.
 
 // Helpers of tests may panic as tests do. JSON is indexed by name.
 #![allow(
@@ -33,7 +34,8 @@ const ENDED: &str = "Step Functions Execution Status Change";
 /// An instance that never existed.
 const GONE: &str = "i-0123456789abcdef0";
 
-/// A scenario of `nodes` launches. `reconcile` runs on its schedule, or only when a test invokes it.
+/// A scenario of `nodes` launches. `reconcile` runs on its schedule, or only when a test invokes
+/// it.
 fn scenario(nodes: usize, reconcile: bool) -> Scenario {
     let size = Size {
         azs: 1,
@@ -72,7 +74,8 @@ async fn two_lost_launches() -> Result<Run> {
     Ok(run)
 }
 
-/// One launch whose execution is stopped half-way; the event of its end is lost. Returns its instance and the execution's ARN.
+/// One launch whose execution is stopped half-way; the event of its end is lost. Returns its
+/// instance and the execution's ARN.
 async fn stopped_half_way() -> Result<(Run, String, String)> {
     let mut run = Run::new(scenario(1, true)).await?;
     lose(&run, ENDED);

@@ -1,4 +1,5 @@
-//! Payloads that are not right: each says what is wrong with it, or is left, and nothing is changed.
+//! Payloads that are not right: each says what is wrong with it, or is left, and nothing is
+//! changed.
 
 use anyhow::Result;
 use hookline_simulator::run::{MACHINE_ARN, Run, on_paused_clock};

@@ -1,4 +1,5 @@
-//! Scenes in which a rule starts the executions: a launch gets over its trouble, or is abandoned and replaced.
+//! Scenes in which a rule starts the executions: a launch gets over its trouble, or is abandoned
+//! and replaced.
 
 use std::time::Duration;
 
@@ -104,7 +105,8 @@ pub(crate) async fn slow_abandon(stage: &Stage) -> Result<()> {
     impatient(stage)?;
     stage.local.with_world(|world| {
         world.kernel.settings.detach_for = Duration::from_secs(3);
-        // Otherwise the interface is deleted with the instance, before the detach has to be waited for.
+        // Otherwise the interface is deleted with the instance, before the detach has to be waited
+        // for.
         world.kernel.settings.shutdown_for = Duration::from_secs(6);
     });
     let profile = stage.group(GROUP).await?;

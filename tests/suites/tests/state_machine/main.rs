@@ -1,7 +1,8 @@
-//! The state machines' files: rules that they follow, and scenes that reach every state, retrier, catcher and branch in
-//! a real engine with the real function binaries.
+//! The state machines' files: rules that they follow, and scenes that reach every state, retrier,
+//! catcher and branch in a real engine with the real function binaries.
 //!
-//! The second part needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets. It fails without them.
+//! The second part needs HOOKLINE_FUNCTIONS_DIR and HOOKLINE_PYTHON, which `cargo xtask test` sets.
+//! It fails without them.
 
 // JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
@@ -29,8 +30,8 @@ const SIDE_BY_SIDE: usize = 3;
 /// One state machine is tested after the other, so that there are no more scenes at once.
 static ONE_MACHINE: Mutex<()> = Mutex::new(());
 
-/// A state machine with shorter pauses: every retrier waits up to a second. Names, order, counts and everything
-/// else are those of the file.
+/// A state machine with shorter pauses: every retrier waits up to a second. Names, order, counts
+/// and everything else are those of the file.
 fn with_short_pauses(definition: &str) -> Result<String> {
     let mut machine = StateMachine::read(definition)?;
     let mut shortened = 0;

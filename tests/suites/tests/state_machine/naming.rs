@@ -68,7 +68,8 @@ async fn got_over(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// EC2 does not return an instance once, and shows no volume until the function has described it twice.
+/// EC2 does not return an instance once, and shows no volume until the function has described it
+/// twice.
 async fn waited_for(stage: &Stage) -> Result<()> {
     let mut profile = profile_of(GROUP);
     profile["volumeTags"] = json!({"Name": "{{ name }}"});

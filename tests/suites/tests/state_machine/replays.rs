@@ -1,4 +1,5 @@
-//! Scenes in which somebody starts the executions: with an input that is wrong, after the launch is over, or again.
+//! Scenes in which somebody starts the executions: with an input that is wrong, after the launch is
+//! over, or again.
 
 use anyhow::{Context as _, Result};
 use hookline_domain::profile::Profile;
@@ -142,7 +143,8 @@ pub(crate) async fn tags_only_at_a_hook_not_ours(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// With the event that `adopt` creates. The profile's hook is Hookline's to complete, but this node waits at no hook.
+/// With the event that `adopt` creates. The profile's hook is Hookline's to complete, but this node
+/// waits at no hook.
 pub(crate) async fn adopted(stage: &Stage) -> Result<()> {
     let (launch, profile) = launched_by_hand(stage).await?;
     let instance = launch["detail"]["EC2InstanceId"]

@@ -11,8 +11,9 @@ use hookline_testkit::scene::HOOK_SECONDS;
 
 use crate::{caught, retried, states};
 
-/// The errors of AWS itself: Lambda's (Step Functions Developer Guide, "Handle transient Lambda service
-/// exceptions"), how a function's environment ends (Lambda Developer Guide, "Runtime API"), and the States language's.
+/// The errors of AWS itself: Lambda's (Step Functions Developer Guide, "Handle transient Lambda
+/// service exceptions"), how a function's environment ends (Lambda Developer Guide, "Runtime API"),
+/// and the States language's.
 const AWS_ERRORS: [&str; 10] = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
@@ -178,7 +179,8 @@ fn failed_execution_has_a_named_error_and_a_cause() -> Result<()> {
         failing += 1;
         assert!(fail.cause_path.is_some(), "{name}: no cause");
         match fail.error.as_deref() {
-            // The state machine's own error. No function has the same, so that the two can be told apart.
+            // The state machine's own error. No function has the same, so that the two can be told
+            // apart.
             Some(error) => {
                 assert!(error.starts_with("Hookline."), "{name}: {error}");
                 assert!(

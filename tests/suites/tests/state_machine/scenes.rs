@@ -1,9 +1,10 @@
 //! The scenes that together reach every part of the state machine.
 //!
-//! Faults are AWS's: throttling, outages, refusals, what is late. Two things are out of reach, as the engine (moto)
-//! differs from Step Functions there: it reports a refused Invoke as `Exception`, so that no
-//! `Lambda.TooManyRequestsException` or `Lambda.ServiceException` comes from it, and it counts a retrier's tries over
-//! the whole execution, where Step Functions begins again each time that the state is entered.
+//! Faults are AWS's: throttling, outages, refusals, what is late. Two things are out of reach, as
+//! the engine (moto) differs from Step Functions there: it reports a refused Invoke as `Exception`,
+//! so that no `Lambda.TooManyRequestsException` or `Lambda.ServiceException` comes from it, and it
+//! counts a retrier's tries over the whole execution, where Step Functions begins again each time
+//! that the state is entered.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +19,8 @@ use hookline_testkit::deployment::{Execution, FUNCTIONS};
 
 use hookline_testkit::stage::Stage;
 
-/// A scene plays in a stage of its own: it prepares the stage, waits until all is at rest, and checks.
+/// A scene plays in a stage of its own: it prepares the stage, waits until all is at rest, and
+/// checks.
 pub(crate) type Scene = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 pub(crate) const SCENES: &[(&str, Scene)] = &[
@@ -160,8 +162,8 @@ pub(crate) fn completion(result: &str, kind: FaultKind) -> Fault {
     Fault::on("CompleteLifecycleAction", kind).when("LifecycleActionResult", result)
 }
 
-/// Throttles and then fails the calls of `fault`, three times each. So the SDK's attempts are used up, and
-/// the function fails once with each.
+/// Throttles and then fails the calls of `fault`, three times each. So the SDK's attempts are used
+/// up, and the function fails once with each.
 pub(crate) fn trouble(stage: &Stage, fault: impl Fn(FaultKind) -> Result<Fault>) -> Result<()> {
     for kind in [FaultKind::Throttle, FaultKind::InternalError] {
         stage.local.inject(fault(kind)?.times(3));
@@ -179,8 +181,8 @@ pub(crate) fn impatient(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// Launches one node. The launches before it fail, each in a state and with an error. The last gets its interfaces, and nothing
-/// is left of the others.
+/// Launches one node. The launches before it fail, each in a state and with an error. The last gets
+/// its interfaces, and nothing is left of the others.
 pub(crate) async fn launch_with_failures(
     stage: &Stage,
     profile: &Profile,

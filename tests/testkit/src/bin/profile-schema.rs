@@ -1,5 +1,5 @@
-//! `cargo xtask schema`: a JSON Schema, to the standard output; of a profile, or with the argument `naming` of a naming
-//! profile.
+//! `cargo xtask schema`: a JSON Schema, to the standard output; of a profile, or with the argument
+//! `naming` of a naming profile.
 
 use std::io::Write as _;
 

@@ -1,4 +1,5 @@
-//! The program of `cargo xtask bench` and `cargo xtask plot`. It is one program, because linking it optimised takes minutes.
+//! The program of `cargo xtask bench` and `cargo xtask plot`. It is one program, because linking it
+//! optimised takes minutes.
 
 mod measure;
 mod plot;

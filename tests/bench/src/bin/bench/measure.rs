@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: measures, and writes the results to the marked places of docs/performance.md.
+//! `cargo xtask bench`: measures, and writes the results to the marked places of
+//! docs/performance.md.
 
 use std::path::PathBuf;
 

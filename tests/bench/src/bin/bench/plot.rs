@@ -1,4 +1,5 @@
-//! `cargo xtask plot`: runs scale-outs of growing size for each way to choose an address, and plots them.
+//! `cargo xtask plot`: runs scale-outs of growing size for each way to choose an address, and plots
+//! them.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The fields of a type, as the rows of a table: made from the JSON Schema that schemars derives from the Rust type.
+//! The fields of a type, as the rows of a table: made from the JSON Schema that schemars derives
+//! from the Rust type.
 
 use std::fmt::Write as _;
 

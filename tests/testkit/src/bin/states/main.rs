@@ -1,5 +1,6 @@
-//! `cargo xtask states`: docs/states.md, to the standard output. The tables of fields are made from the Rust types, the table of
-//! states from the state machine's file, and the examples from runs on the fake AWS.
+//! `cargo xtask states`: docs/states.md, to the standard output. The tables of fields are made from
+//! the Rust types, the table of states from the state machine's file, and the examples from runs on
+//! the fake AWS.
 
 // JSON is indexed by name here, which gives null where nothing is.
 #![allow(clippy::indexing_slicing)]

@@ -55,7 +55,8 @@ impl Runs {
         })
     }
 
-    /// A launch whose address somebody else takes, and that cannot have one of its security groups then.
+    /// A launch whose address somebody else takes, and that cannot have one of its security groups
+    /// then.
     async fn failing() -> Result<(Value, Value, Value)> {
         let mut launch = Launch::running_in(Settings::for_tests()).await?;
         launch.run_to(State::PlanInterfaces).await?;
