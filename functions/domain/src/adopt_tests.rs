@@ -79,6 +79,30 @@ fn node_is_wired_if_every_slot_has_its_interface() {
 }
 
 #[test]
+fn slot_without_a_device_index_has_its_interface_wherever_it_is() {
+    let mut value = profile();
+    value["slots"][1]["deviceIndex"] = json!(null);
+    let profile = Profile::read(value).unwrap();
+    let status = |ours: &[Interface]| {
+        // The VPC CNI's interface at index 2 is in nobody's way.
+        let attached = [0, 1, 2, 7].map(|device_index| AttachmentPoint {
+            network_card: 0,
+            device_index,
+        });
+        adoption_status(&profile, &node(), &attached.into(), ours)
+    };
+    let (first, second) = (ours("signaling", 1), ours("user-plane", 7));
+    assert_eq!(
+        status(&[first.clone(), second.clone()]),
+        AdoptionStatus::Wired
+    );
+    assert_eq!(status(&[first.clone()]), AdoptionStatus::Incomplete);
+    let mut detached = second;
+    detached.attachment = None;
+    assert_eq!(status(&[first, detached]), AdoptionStatus::Incomplete);
+}
+
+#[test]
 fn interface_that_is_unattached_or_on_another_instance_does_not_count() {
     let mut free = ours("signaling", 1);
     free.attachment = None;

@@ -10,6 +10,7 @@ use hookline_domain::error::Result;
 use hookline_domain::execution::{Observations, Plan, PlanRequest, Step, WaitReason};
 use hookline_domain::ids::SubnetId;
 use hookline_domain::instance::{Instance, LaunchOrder};
+use hookline_domain::placement::place;
 use serde_json::Value;
 use tracing::info;
 
@@ -78,7 +79,8 @@ impl Planner<'_> {
                 }
             }
         );
-        limits?.check(profile)?;
+        let limits = limits?;
+        limits.check(profile)?;
         let mut subnets = subnets?;
         // Before any wait, so that a wrong profile fails at once.
         check_subnets(profile, zone, &subnets)?;
@@ -134,7 +136,8 @@ impl Planner<'_> {
             let of = Dimension::Subnet(subnet);
             self.context.metrics.set(Metric::FreeAddresses, of, free);
         }
-        let plan = plan?;
+        let mut plan = plan?;
+        place(profile, &limits, &mut plan.slots);
         for slot in &plan.slots {
             info!(
                 network = slot.network,
@@ -142,6 +145,7 @@ impl Planner<'_> {
                 subnet = %slot.subnet_id,
                 addresses = ?slot.private_ip_addresses,
                 ipv6_addresses = ?slot.ipv6_addresses,
+                device_index = slot.device_index,
                 "planned"
             );
         }

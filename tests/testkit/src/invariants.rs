@@ -93,13 +93,20 @@ pub fn differences(world: &World, profile: &Profile, instance: &Instance) -> Vec
     for slot in &profile.slots {
         let at_slot = world.ec2.interfaces_of(id).find(|interface| {
             interface.attachment.as_ref().is_some_and(|on| {
-                on.device_index == slot.device_index && on.network_card_index == slot.network_card
+                let is_at_place = match slot.device_index {
+                    Some(index) => on.device_index == index,
+                    // The one that the node finds by its subnet: see docs/node.md.
+                    None => on.device_index != 0 && slot_has_subnet(slot, &interface.subnet_id),
+                };
+                is_at_place && on.network_card_index == slot.network_card
             })
         });
         match at_slot {
             None => found.push(format!(
                 "nothing at device index {} (network {})",
-                slot.device_index, slot.network
+                slot.device_index
+                    .map_or_else(|| "any".to_owned(), |index| index.to_string()),
+                slot.network
             )),
             Some(interface) => {
                 found.extend(
@@ -116,6 +123,10 @@ pub fn differences(world: &World, profile: &Profile, instance: &Instance) -> Vec
         }
     }
     found
+}
+
+fn slot_has_subnet(slot: &Slot, subnet: &str) -> bool {
+    slot.subnet_ids.iter().any(|id| id.as_str() == subnet)
 }
 
 fn slot_differences(

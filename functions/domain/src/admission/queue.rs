@@ -109,7 +109,7 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::fixtures::{instance, profile};
-    use crate::instance::{AttachmentPoint, Attributes};
+    use crate::instance::{AttachedInterface, AttachmentPoint};
 
     fn the_profile() -> Profile {
         Profile::read(profile()).unwrap()
@@ -126,8 +126,9 @@ mod tests {
     fn wired(mut instance: Instance) -> Instance {
         for slot in &the_profile().slots {
             instance.attached.insert(
-                AttachmentPoint::of(slot),
-                Attributes {
+                AttachmentPoint::fixed(slot).unwrap(),
+                AttachedInterface {
+                    subnet_id: None,
                     delete_on_termination: true,
                     source_dest_check: slot.source_dest_check,
                 },

@@ -82,6 +82,10 @@ pub struct PlannedInterface {
     pub private_ip_addresses: Vec<IpAddr>,
     /// The IPv6 addresses to ask for; none where EC2 chooses, or where the slot has none.
     pub ipv6_addresses: Vec<IpAddr>,
+    /// The device index at which it is attached, unless another interface has that one and the slot
+    /// leaves it open; null where the plan was made before this field was there.
+    #[serde(default)]
+    pub device_index: Option<u32>,
     /// Part of the create's ClientToken, for what the request does not tell apart: where EC2
     /// chooses the addresses, and after an interface was lost.
     #[serde(default)]

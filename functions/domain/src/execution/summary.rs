@@ -42,8 +42,8 @@ pub struct NodeRef {
 pub struct WiredInterface {
     /// The slot's network.
     pub network: String,
-    /// The slot's device index.
-    pub device_index: u32,
+    /// The device index at which it is attached.
+    pub device_index: Option<u32>,
     /// The slot's network card.
     pub network_card: u32,
     /// The interface.
