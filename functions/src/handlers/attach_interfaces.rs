@@ -149,8 +149,9 @@ impl<'a> Attacher<'a> {
 
     async fn wait_until_running(&mut self) -> Result<()> {
         let id = &self.node.instance_id;
+        let mut backoff = Backoff::short(self.context);
         while !self.context.aws.live_instance(id).await?.is_running() {
-            if !self.backoff.wait().await {
+            if !backoff.wait().await {
                 return Err(Error::InstanceNotRunning(id.clone()));
             }
         }

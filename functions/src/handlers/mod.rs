@@ -129,11 +129,21 @@ impl Backoff {
     const RESERVE: Duration = Duration::from_secs(10);
 
     fn new(context: &Context) -> Self {
+        Self::beginning_with(context, Self::FIRST_PAUSE, Self::MAX_TOTAL)
+    }
+
+    /// Four looks in about ten seconds, for an instance that is still pending: most run by then, and
+    /// for the others the state machine waits.
+    fn short(context: &Context) -> Self {
+        Self::beginning_with(context, Duration::from_secs(1), Duration::from_secs(10))
+    }
+
+    fn beginning_with(context: &Context, pause: Duration, total: Duration) -> Self {
         let now = Instant::now();
         let reserved = context.deadline.checked_sub(Self::RESERVE).unwrap_or(now);
         Self {
-            until: reserved.min(now + Self::MAX_TOTAL),
-            pause: Self::FIRST_PAUSE,
+            until: reserved.min(now + total),
+            pause,
         }
     }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_domain::addresses::{AddressPlanner, check_subnets};
-use hookline_domain::admission::{Decision, Previous, Queue, Wait, decide, jitter};
-use hookline_domain::error::Result;
+use hookline_domain::admission::{
+    Decision, MAX_PENDING_SECONDS, Previous, Queue, Wait, decide, jitter,
+};
+use hookline_domain::error::{Error, Result};
 use hookline_domain::execution::{Observations, Plan, PlanRequest, Step, WaitReason};
 use hookline_domain::ids::SubnetId;
 use hookline_domain::instance::{Instance, LaunchOrder};
@@ -25,7 +27,7 @@ const MAX_LISTING_AGE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceTypeTooSmall`, `ResourceNotFound`,
-/// `SubnetsFull`, `AddressContention`, and those of every call.
+/// `SubnetsFull`, `AddressContention`, `InstanceNotRunning`, `InstanceGone`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, plan_interfaces).await
 }
@@ -89,9 +91,13 @@ impl Planner<'_> {
         }
 
         let instances = instances?;
-        let queue = self.queue(&instances);
-        let running = node.running || queue.me_is_running;
+        let queue = self.observe(&instances).await?;
+        let running = queue.me_is_running;
         if let Decision::Wait(wait) = decide(profile, &queue, &self.previous, self.context.now) {
+            let pending_since = self.context.now.saturating_sub(queue.me.since);
+            if wait.reason == WaitReason::Pending && pending_since > MAX_PENDING_SECONDS {
+                return Err(Error::InstanceNotRunning(node.instance_id.clone()));
+            }
             return Ok(self.wait(wait, queue.ahead(), running));
         }
 
@@ -161,13 +167,13 @@ impl Planner<'_> {
     /// The instances for the decision, and for the plan if the launch does not wait.
     async fn instances(&self) -> Result<Arc<Vec<Instance>>> {
         let (aws, selector) = (&self.context.aws, &self.request.profile.selector);
-        if self.previous.is_first() {
+        if self.previous.may_rest_on_a_recent_listing() {
             let me = &self.request.node.instance_id;
             let seen = aws.instances_seen(selector, MAX_LISTING_AGE, me);
             if let Some(instances) = seen.await
                 // A wait may be decided by a listing that is some seconds old. A plan needs a new
                 // one.
-                && self.waits_for_its_turn(&instances)
+                && self.waits(&instances)
             {
                 return Ok(instances);
             }
@@ -175,7 +181,8 @@ impl Planner<'_> {
         aws.instances_of(selector).await
     }
 
-    fn waits_for_its_turn(&self, instances: &[Instance]) -> bool {
+    /// Whether the launch waits for its turn, or for its instance.
+    fn waits(&self, instances: &[Instance]) -> bool {
         let queue = self.queue(instances);
         let decision = decide(
             &self.request.profile,
@@ -183,7 +190,24 @@ impl Planner<'_> {
             &self.previous,
             self.context.now,
         );
-        matches!(decision, Decision::Wait(wait) if wait.reason == WaitReason::Turn)
+        matches!(
+            decision,
+            Decision::Wait(Wait {
+                reason: WaitReason::Turn | WaitReason::Pending,
+                ..
+            })
+        )
+    }
+
+    /// The queue by a new listing. If the listing lacks the instance of a launch that only waits for
+    /// it, that one is looked up: it may be gone.
+    async fn observe(&self, instances: &[Instance]) -> Result<Queue> {
+        let mut queue = self.queue(instances);
+        if self.previous.has_interfaces && !queue.me_is_running && !queue.me_is_listed {
+            let me = &self.request.node.instance_id;
+            queue.me_is_running = self.context.aws.live_instance(me).await?.is_running();
+        }
+        Ok(queue)
     }
 
     fn queue(&self, instances: &[Instance]) -> Queue {
@@ -192,7 +216,14 @@ impl Planner<'_> {
             since: node.launched_at,
             instance_id: node.instance_id.clone(),
         };
-        Queue::observe(&self.request.profile, me, instances)
+        let mut queue = Queue::observe(&self.request.profile, me, instances);
+        let seen_before = self
+            .request
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.node_running);
+        queue.me_is_running |= node.running || seen_before;
+        queue
     }
 
     fn observations(&self) -> Observations {

@@ -12,6 +12,7 @@ fn queue(others: Vec<ObservedLaunch>) -> Queue {
     Queue {
         me: me(NOW),
         me_is_wired: false,
+        me_is_listed: true,
         me_is_running: true,
         others,
     }
@@ -36,6 +37,26 @@ fn launch_behind_fifty_waits_for_its_turn() {
     // 44 launches beyond the burst of seven, at 1.6 s each.
     let decision = decide(&four_slots(), &queue, &first(), NOW);
     assert_eq!(wait(decision), (71, WaitReason::Turn));
+}
+
+#[test]
+fn launch_that_has_its_interfaces_waits_until_its_instance_runs() {
+    let previous = Previous {
+        round: 2,
+        has_interfaces: true,
+        ..first()
+    };
+    let mut queue = queue(Vec::new());
+    queue.me_is_running = false;
+    for (age, seconds) in [(0, 5), (16, 5), (20, 6), (100, 30), (600, 60), (3000, 60)] {
+        let decision = decide(&four_slots(), &queue, &previous, NOW + age);
+        assert_eq!(wait(decision), (seconds, WaitReason::Pending), "{age}");
+    }
+    queue.me_is_running = true;
+    assert_eq!(decide(&four_slots(), &queue, &previous, NOW), Decision::Go);
+    // Interfaces are created while the instance is pending.
+    queue.me_is_running = false;
+    assert_eq!(decide(&four_slots(), &queue, &first(), NOW), Decision::Go);
 }
 
 #[test]

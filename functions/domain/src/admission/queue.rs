@@ -38,6 +38,8 @@ pub struct Queue {
     pub me: LaunchOrder,
     /// Whether it needs no calls any more.
     pub me_is_wired: bool,
+    /// Whether the listing shows it at all.
+    pub me_is_listed: bool,
     /// Whether the listing shows it as running.
     pub me_is_running: bool,
     /// The other launches in flight, whether before or after it.
@@ -69,6 +71,7 @@ impl Queue {
         others.retain(|other| other.order.since > oldest);
         Self {
             me_is_wired: mine.as_ref().is_some_and(|mine| mine.wired),
+            me_is_listed: mine.is_some(),
             me_is_running: mine.as_ref().is_some_and(|mine| mine.running),
             me,
             others,
@@ -196,5 +199,6 @@ mod tests {
         let unlisted = Queue::observe(&the_profile(), me(100), []);
         assert_eq!(unlisted.me, me(100));
         assert!(!unlisted.me_is_wired && !unlisted.me_is_running);
+        assert!(queue.me_is_listed && !unlisted.me_is_listed);
     }
 }

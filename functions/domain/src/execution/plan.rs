@@ -66,6 +66,8 @@ pub enum WaitReason {
     Backlog,
     /// A pause: somebody else took an address that it had planned.
     AddressConflict,
+    /// EC2 to show the instance as running: an interface cannot be attached before.
+    Pending,
 }
 
 /// One interface of a plan.

@@ -28,11 +28,10 @@ const AWS_ERRORS: [&str; 10] = [
 ];
 
 /// The errors that a retry can mend. All others go to a catcher at once.
-const TRANSIENT: [&str; 7] = [
+const TRANSIENT: [&str; 6] = [
     "Hookline.AwsUnavailable",
     "Hookline.DevicesNotShownYet",
     "Hookline.InstanceNotFoundYet",
-    "Hookline.InstanceNotRunning",
     "Hookline.NotYetAttached",
     "Hookline.StillDetaching",
     "Hookline.Throttled",
