@@ -35,6 +35,7 @@ fn ours(network: &str, device_index: u32) -> Interface {
             network_card: 0,
             status: "attached".to_owned(),
             delete_on_termination: true,
+            since: None,
         }),
         security_group_ids: BTreeSet::new(),
         private_ip_addresses: Vec::new(),

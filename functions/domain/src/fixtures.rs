@@ -113,6 +113,7 @@ pub(crate) fn interface() -> Interface {
             network_card: 0,
             status: "attached".to_owned(),
             delete_on_termination: true,
+            since: Some(NOW),
         }),
         security_group_ids: ["sg-0123456789abcdef0".parse().unwrap()].into(),
         private_ip_addresses: vec!["10.0.1.4".parse().unwrap()],
@@ -165,6 +166,7 @@ pub(crate) fn launches(count: usize, since: i64, wired: bool) -> Vec<ObservedLau
             order,
             running: true,
             wired,
+            settled: wired,
             adopted: false,
         };
         count

@@ -132,15 +132,22 @@ impl Instance {
         }
     }
 
-    /// Whether each slot of `profile` has an interface with the right attributes. The launch of
-    /// such an instance makes no more calls that draw on EC2's request rates.
+    /// Whether each slot of `profile` has an interface with what the node needs of it. The launch of
+    /// such an instance makes no more calls that other launches could wait for.
     #[must_use]
     pub fn is_wired(&self, profile: &Profile) -> bool {
         profile.slots.iter().all(|slot| {
-            self.attached_for(profile, slot).is_some_and(|attached| {
-                attached.delete_on_termination
-                    && attached.source_dest_check == slot.source_dest_check
-            })
+            let attached = self.attached_for(profile, slot);
+            attached.is_some_and(|found| found.source_dest_check == slot.source_dest_check)
+        })
+    }
+
+    /// Whether EC2 deletes the interface of each slot with the instance.
+    #[must_use]
+    pub fn is_settled(&self, profile: &Profile) -> bool {
+        profile.slots.iter().all(|slot| {
+            let attached = self.attached_for(profile, slot);
+            attached.is_some_and(|found| found.delete_on_termination)
         })
     }
 

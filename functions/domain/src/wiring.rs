@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::event::Launch;
-use crate::execution::{Node, WiredInterface};
+use crate::execution::{DeleteOnTerminationTiming, Node, WiredInterface};
 use crate::ids::NetworkInterfaceId;
 use crate::instance::AttachmentPoint;
 use crate::interface::{Attachment, Interface};
@@ -19,6 +19,8 @@ pub struct Wiring<'a> {
     pub profile: &'a Profile,
     /// Its node.
     pub node: &'a Node,
+    /// When DeleteOnTermination is set.
+    pub delete_on_termination: DeleteOnTerminationTiming,
 }
 
 impl Wiring<'_> {
@@ -76,7 +78,16 @@ impl Wiring<'_> {
                 &self.node.availability_zone,
                 &tags,
             ));
-            wired.push(interface.wired_for(slot));
+            let interface = interface.wired_for(slot);
+            if self.delete_on_termination == DeleteOnTerminationTiming::AtOnce
+                && !interface.delete_on_termination
+            {
+                differences.push(format!(
+                    "{id} of network {}: DeleteOnTermination is false, wanted true",
+                    slot.network
+                ));
+            }
+            wired.push(interface);
         }
         match differences.is_empty() {
             true => Ok(wired),
@@ -136,6 +147,7 @@ mod tests {
             launch: &launch,
             profile: &profile,
             node: &node,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
         };
         let [first, second] = profile.slots.as_slice() else {
             panic!("two slots");
@@ -166,6 +178,22 @@ mod tests {
             differences[0].contains("SourceDestCheck"),
             "{differences:?}"
         );
+        let mut lacking = wrong;
+        lacking[0].source_dest_check = true;
+        let on = lacking[0].attachment.as_mut().unwrap();
+        on.delete_on_termination = false;
+        let differences = wiring.check(&chosen, &lacking).unwrap_err();
+        assert_eq!(
+            differences,
+            ["eni-00000001 of network signaling: DeleteOnTermination is false, wanted true"]
+        );
+        let later = Wiring {
+            delete_on_termination: DeleteOnTerminationTiming::AfterContinue,
+            ..wiring
+        };
+        let wired = later.check(&chosen, &lacking).unwrap();
+        let set: Vec<bool> = wired.iter().map(|i| i.delete_on_termination).collect();
+        assert_eq!(set, [false, true]);
     }
 
     #[test]
@@ -175,6 +203,7 @@ mod tests {
             launch: &launch,
             profile: &profile,
             node: &node,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
         };
         let slot = &profile.slots[0];
         assert_eq!(wiring.attached_for(slot, &[]).unwrap(), None);
@@ -205,6 +234,7 @@ mod tests {
             launch: &launch,
             profile: &profile,
             node: &node,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
         };
         let slot = &profile.slots[0];
         // The VPC CNI's is at index 1; ours is not attached, then at index 7.

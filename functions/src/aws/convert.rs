@@ -207,6 +207,7 @@ pub(super) fn interface(interface: &types::NetworkInterface) -> Option<Interface
                 network_card: unsigned(on.network_card_index()),
                 status: on.status()?.as_str().to_owned(),
                 delete_on_termination: on.delete_on_termination() == Some(true),
+                since: on.attach_time().map(|time| time.secs()),
             })
         }),
         security_group_ids: interface

@@ -10,7 +10,7 @@
 
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::execution::{
-    Allocation, AttachRequest, Node, Plan, Step, Summary, WiredInterface,
+    Allocation, AttachRequest, DeleteOnTerminationTiming, Node, Plan, Step, Summary, WiredInterface,
 };
 use hookline_domain::ids::NetworkInterfaceId;
 use hookline_domain::instance::AttachmentPoint;
@@ -44,6 +44,7 @@ async fn attach_interfaces(context: Context, request: AttachRequest) -> Result<S
             launch: &request.launch,
             profile: &request.profile,
             node: &request.node,
+            delete_on_termination: request.plan.delete_on_termination,
         },
         node: &request.node,
         attribute_calls: JoinSet::new(),
@@ -290,7 +291,9 @@ impl<'a> Attacher<'a> {
                     .instrument(Span::current()),
             );
         }
-        if !delete_on_termination {
+        if !delete_on_termination
+            && self.wiring.delete_on_termination == DeleteOnTerminationTiming::AtOnce
+        {
             self.attribute_calls.spawn(
                 async move { aws.set_delete_on_termination(&id, &attachment).await }
                     .instrument(Span::current()),

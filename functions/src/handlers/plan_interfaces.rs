@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use hookline_domain::addresses::{AddressPlanner, check_subnets};
 use hookline_domain::admission::{
-    Decision, MAX_PENDING_SECONDS, Previous, Queue, Wait, decide, jitter,
+    Decision, MAX_PENDING_SECONDS, Previous, Queue, Wait, after_continue, decide, jitter,
 };
 use hookline_domain::error::{Error, Result};
-use hookline_domain::execution::{Observations, Plan, PlanRequest, Step, WaitReason};
+use hookline_domain::execution::{
+    DeleteOnTerminationTiming, Observations, Plan, PlanRequest, Step, WaitReason,
+};
 use hookline_domain::ids::SubnetId;
 use hookline_domain::instance::{Instance, LaunchOrder};
 use hookline_domain::placement::place;
@@ -161,7 +163,9 @@ impl Planner<'_> {
             surplus = plan.surplus.len(),
             "plan made"
         );
-        Ok(self.plan_of(plan.into(), queue.ahead(), observations, running))
+        let mut plan = self.plan_of(plan.into(), queue.ahead(), observations, running);
+        plan.delete_on_termination = after_continue::timing(profile, &queue);
+        Ok(plan)
     }
 
     /// The instances for the decision, and for the plan if the launch does not wait.
@@ -262,6 +266,7 @@ impl Planner<'_> {
             ahead,
             observations,
             node_running,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
             seconds_since_event: self.context.seconds_since(&self.request.launch),
         }
     }

@@ -208,7 +208,7 @@ impl Run {
                 nodes: self.scenario.nodes,
                 running: *self.shared.running.borrow(),
             });
-            let resting = in_service >= self.scenario.nodes && self.is_idle();
+            let resting = in_service >= self.scenario.nodes && self.is_idle() && self.is_settled();
             // Abandoned instances still terminate, and their interfaces detach, for a while.
             calm = if resting { calm + 1 } else { 0 };
             if calm * self.scenario.look_every > Duration::from_secs(60) {
@@ -296,6 +296,13 @@ impl Run {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         *self.shared.running.borrow() == 0
+    }
+
+    /// Whether EC2 deletes every interface of Hookline's with its instance.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.local
+            .with_world(|world| invariants::unsettled(world).next().is_none())
     }
 
     /// Whether the run has taken longer than its limit.

@@ -42,12 +42,36 @@ pub fn always(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
     found
 }
 
-/// What must hold once everything is at rest, besides what must always hold (I2).
+/// What must hold once everything is at rest, besides what must always hold (I2). By then every
+/// execution has ended, and reconcile has done what they left.
 #[must_use]
 pub fn at_rest(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
     let mut found = always(local, profiles);
     found.extend(local.with_world(|world| left_behind(world)));
+    found.extend(local.with_world(would_be_left_behind));
     found
+}
+
+/// The interfaces of Hookline's that are attached, and that EC2 would not delete with the instance.
+pub fn unsettled(world: &World) -> impl Iterator<Item = &NetworkInterface> {
+    world.ec2.network_interfaces().filter(|interface| {
+        let on = interface.attachment.as_ref();
+        interface.tags.contains_key(own::INSTANCE_ID)
+            && on.is_some_and(|on| !on.delete_on_termination)
+    })
+}
+
+/// I2, of the instances that are still there.
+fn would_be_left_behind(world: &mut World) -> Vec<Violation> {
+    unsettled(world)
+        .map(|interface| Violation {
+            invariant: "I2",
+            found: format!(
+                "{} would outlive its instance: DeleteOnTermination is false",
+                interface.network_interface_id
+            ),
+        })
+        .collect()
 }
 
 fn model(world: &World) -> Vec<Violation> {
@@ -143,7 +167,6 @@ fn slot_differences(
     };
     if let Some(on) = &interface.attachment {
         must(on.status.as_str() == "attached", "not attached");
-        must(on.delete_on_termination, "DeleteOnTermination is false");
     }
     must(
         interface.availability_zone == instance.availability_zone,

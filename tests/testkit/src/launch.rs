@@ -188,6 +188,9 @@ impl Launch {
             State::ContinueLaunch | State::AbandonLaunch => {
                 handlers::complete_hook::handle(context, payload).await
             }
+            State::SetDeleteOnTermination => {
+                handlers::set_delete_on_termination::handle(context, payload).await
+            }
             State::ReleaseInterfaces => {
                 handlers::release_interfaces::handle(context, payload).await
             }

@@ -34,9 +34,9 @@ fn launch_with_nobody_ahead_goes() {
 #[test]
 fn launch_behind_fifty_waits_for_its_turn() {
     let queue = queue(launches(50, NOW, false));
-    // 44 launches beyond the burst of seven, at 1.6 s each.
+    // 44 launches beyond the burst of seven, at 0.8 s each.
     let decision = decide(&four_slots(), &queue, &first(), NOW);
-    assert_eq!(wait(decision), (71, WaitReason::Turn));
+    assert_eq!(wait(decision), (36, WaitReason::Turn));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn launch_whose_turn_has_come_lets_a_backlog_go_as_long_as_it_shrinks() {
     };
     let queue = queue(launches(40, NOW - 60, false));
     let decision = decide(&four_slots(), &queue, &previous(41), NOW);
-    assert_eq!(wait(decision), (56, WaitReason::Backlog));
+    assert_eq!(wait(decision), (24, WaitReason::Backlog));
     let stuck = decide(&four_slots(), &queue, &previous(40), NOW);
     assert_eq!(stuck, Decision::Go);
 }

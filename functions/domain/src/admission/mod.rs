@@ -10,10 +10,12 @@
 //! | [`queue`] | who is in flight, who comes first, who is wired |
 //! | [`demand`] | one bucket and what a launch takes of it: the generic cell rate algorithm |
 //! | [`timetable`] | when a launch's turn comes |
+//! | [`after_continue`] | when a launch sets DeleteOnTermination |
 //! | [`backlog`] | how long to let the launches under way finish first |
 //! | [`previous`] | the decision before this one |
 //! | [`wait`] | how long waits are cut, and pauses after a conflict |
 
+pub mod after_continue;
 pub mod backlog;
 pub mod demand;
 pub mod previous;

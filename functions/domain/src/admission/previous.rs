@@ -99,7 +99,7 @@ impl Previous {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{Observations, RefusedCreate};
+    use crate::execution::{DeleteOnTerminationTiming, Observations, RefusedCreate};
 
     fn plan(step: Step) -> Plan {
         Plan {
@@ -108,6 +108,7 @@ mod tests {
             ahead: 9,
             observations: Observations::default(),
             node_running: false,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
             seconds_since_event: Some(100),
         }
     }

@@ -14,8 +14,10 @@ pub struct ObservedLaunch {
     pub order: LaunchOrder,
     /// Whether the instance runs. Interfaces attach from then on.
     pub running: bool,
-    /// Whether it has every interface, with its attributes.
+    /// Whether it has every interface, with what the node needs of it.
     pub wired: bool,
+    /// Whether EC2 deletes every interface with the instance.
+    pub settled: bool,
     /// Whether the node was adopted. One that is wired may have been so long before.
     pub adopted: bool,
 }
@@ -26,6 +28,7 @@ impl ObservedLaunch {
             order: instance.order(),
             running: instance.is_running(),
             wired: instance.is_wired(profile),
+            settled: instance.is_settled(profile),
             adopted: instance.adopted_at.is_some(),
         }
     }
@@ -171,11 +174,21 @@ mod tests {
     #[test]
     fn node_that_lacks_one_attribute_is_not_wired() {
         let mut almost = wired(listed(1, 100));
+        let observe = |instance: &Instance| Queue::observe(&the_profile(), me(101), [instance]);
         for attributes in almost.attached.values_mut() {
             attributes.delete_on_termination = false;
         }
-        let queue = Queue::observe(&the_profile(), me(101), [&almost]);
-        assert_eq!(queue.ahead(), 1);
+        // The node does not need this one to be ready.
+        let queue = observe(&almost);
+        assert_eq!((queue.ahead(), queue.others[0].settled), (0, false));
+        for attributes in almost.attached.values_mut() {
+            (
+                attributes.delete_on_termination,
+                attributes.source_dest_check,
+            ) = (true, true);
+        }
+        let queue = observe(&almost);
+        assert_eq!((queue.ahead(), queue.others[0].settled), (1, true));
     }
 
     #[test]

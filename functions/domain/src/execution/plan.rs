@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::allocation::{Allocation, RefusedCreate};
+use super::delete_on_termination::DeleteOnTerminationTiming;
 use crate::ids::{NetworkInterfaceId, SubnetId};
 
 /// What to do next for a launch, and what the next plan must know.
@@ -23,6 +24,9 @@ pub struct Plan {
     pub observations: Observations,
     /// Whether EC2 showed the instance as running by the time of this plan.
     pub node_running: bool,
+    /// When DeleteOnTermination is set on the interfaces.
+    #[serde(default)]
+    pub delete_on_termination: DeleteOnTerminationTiming,
     /// How long after the event the plan was made, in whole seconds; null if the event's time is
     /// not known.
     pub seconds_since_event: Option<u64>,

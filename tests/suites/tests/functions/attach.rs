@@ -43,6 +43,8 @@ async fn every_interface_is_attached_as_its_slot_says() {
                 "network": interface.tags["hookline:network"],
                 "deviceIndex": n + 1,
                 "networkCard": 0,
+                "attachmentId": on.attachment_id,
+                "deleteOnTermination": true,
                 "networkInterfaceId": interface.network_interface_id,
                 "subnetId": interface.subnet_id,
                 "privateIpAddresses": [interface.private_ip_address],

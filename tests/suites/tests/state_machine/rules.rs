@@ -156,6 +156,30 @@ fn execution_ends_before_the_global_timeout_of_its_hook() -> Result<()> {
     Ok(())
 }
 
+/// The node is ready by then: nothing may end its launch or take its interfaces.
+#[test]
+fn no_state_after_continue_abandons_or_releases() -> Result<()> {
+    let states = StateMachine::read(LAUNCH_NODE)?.states;
+    let mut reached = BTreeSet::new();
+    let mut next = match states.get("ContinueLaunch") {
+        Some(State::Task(task)) => vec![task.next.clone().context("ContinueLaunch ends")?],
+        _ => anyhow::bail!("ContinueLaunch is no Task"),
+    };
+    while let Some(name) = next.pop() {
+        let state = states.get(&name).with_context(|| name.clone())?;
+        if reached.insert(name) {
+            next.extend(state.targets().map(str::to_owned));
+        }
+    }
+    assert!(reached.contains("SetDeleteOnTermination"), "{reached:?}");
+    for never in ["AbandonLaunch", "ReleaseInterfaces"] {
+        assert!(!reached.contains(never), "{never}: {reached:?}");
+    }
+    let fails = |name: &String| matches!(states.get(name), Some(State::Fail(_)));
+    assert!(!reached.iter().any(fails), "{reached:?}");
+    Ok(())
+}
+
 #[test]
 fn every_state_says_what_it_does() -> Result<()> {
     for (name, state) in states()? {
