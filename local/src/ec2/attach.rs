@@ -160,6 +160,10 @@ pub(crate) fn begin_attachment(
     ec2.edit_interface(kernel, network_interface_id, |interface| {
         interface.attachment = Some(attachment);
     });
+    ec2.ever_attached
+        .entry(instance_id.to_owned())
+        .or_default()
+        .insert(network_interface_id.to_owned());
     if status == AttachmentStatus::Attaching {
         let timer = Timer::Attached(attachment_ref(network_interface_id, &attachment_id));
         kernel.schedule(&mut ec2.timers, kernel.settings.attach_for, timer);

@@ -114,7 +114,8 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
     volume::create_all(ec2, kernel, &instance_id, spec.volumes, &spec.volume_tags);
     announce(kernel, &instance_id, InstanceState::Pending);
     let timer = Timer::InstanceRunning(instance_id.clone());
-    kernel.schedule(&mut ec2.timers, kernel.settings.instance_pending_for, timer);
+    let pending = kernel.draw_pending(kind.name);
+    kernel.schedule(&mut ec2.timers, pending, timer);
     Ok(instance_id)
 }
 
