@@ -59,6 +59,26 @@ pub struct CniSettings {
     pub secondary_addresses: u32,
 }
 
+impl CniSettings {
+    /// How many calls of an action the VPC CNI makes on a node until its warm interface is there,
+    /// if none is refused.
+    #[must_use]
+    pub fn calls_per_node(&self, action: &str) -> usize {
+        let warm = usize::try_from(self.warm_interfaces).unwrap_or(usize::MAX);
+        match action {
+            "CreateTags" | "DescribeNetworkInterfaces" => 1,
+            "AssignPrivateIpAddresses" => usize::from(self.secondary_addresses > 0),
+            // The security groups of the primary interface, and DeleteOnTermination.
+            "ModifyNetworkInterfaceAttribute" => 1 + warm,
+            "DescribeSubnets"
+            | "CreateNetworkInterface"
+            | "DescribeInstances"
+            | "AttachNetworkInterface" => warm,
+            _ => 0,
+        }
+    }
+}
+
 impl Default for CniSettings {
     fn default() -> Self {
         Self {

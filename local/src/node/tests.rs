@@ -173,6 +173,17 @@ async fn node_boots_and_joins_with_a_warm_interface_of_the_vpc_cni() {
         ]
     );
     assert!(scene.cni_calls().iter().all(CallRecord::is_ok));
+    let mut counted = BTreeMap::<String, usize>::new();
+    for action in scene.cni_actions() {
+        *counted.entry(action).or_default() += 1;
+    }
+    for (action, count) in counted {
+        assert_eq!(
+            CniSettings::default().calls_per_node(&action),
+            count,
+            "{action}"
+        );
+    }
     assert_eq!(scene.places(&id), [(0, false), (1, true)]);
     scene.local.with_world(|world| {
         let is_own = |i: &&ec2::NetworkInterface| i.description == format!("aws-K8S-{id}");
