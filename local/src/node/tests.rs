@@ -566,3 +566,17 @@ async fn one_seed_gives_one_history_of_nodes() {
     assert_eq!(first, history(7).await);
     assert_ne!(first, history(8).await);
 }
+
+#[test]
+fn gate_of_the_document_is_read() {
+    use base64::Engine as _;
+    let document = include_str!("../../../docs/node.md");
+    let (_, rest) = document.split_once("```json\n").unwrap();
+    let (list, _) = rest.split_once("```").unwrap();
+    let user_data = base64::engine::general_purpose::STANDARD.encode(list);
+    let gate = Gate::of_user_data(Some(&user_data)).unwrap().unwrap();
+    assert_eq!(gate.gate[0].device_index, Some(1));
+    assert_eq!(gate.gate[1].device_index, None);
+    let again = Gate::of_user_data(Some(&gate.to_user_data()));
+    assert_eq!(again, Some(Ok(gate)));
+}
