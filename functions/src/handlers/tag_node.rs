@@ -80,7 +80,12 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     let wanted = rules.wanted(&instance.facts(&launch.region, group))?;
     let devices = targets::devices(&instance, &rules);
     let device_tags = tagging::device_tags(&context.aws, &devices).await?;
-    let tag_targets = targets::targets(&instance, &device_tags, &rules, &wanted);
+    let mut tag_targets = targets::targets(&instance, &device_tags, &rules, &wanted);
+    // The node of an adoption has the mark of `adopt`.
+    if launch.action.is_some() && launch.gets_interfaces(profile) {
+        let began_at = launch.began_at(instance.launched_at);
+        targets::mark_launch(&mut tag_targets, began_at);
+    }
     let calls = rules::calls(&tag_targets)?;
     let made = calls.len();
     let ids = std::slice::from_ref(&instance.id);

@@ -55,6 +55,9 @@ pub struct AddressPlanner<'a> {
     pub allocated: &'a [AllocatedInterface],
     /// The launches of the same selector in the same AZ, in any order, with or without this one.
     pub in_flight: &'a [LaunchOrder],
+    /// More instances of the same selector in the same AZ, which may be launches in flight or not.
+    /// Addresses are left for them only as long as there are enough.
+    pub may_be_in_flight: &'a [LaunchOrder],
     /// What earlier rounds have observed.
     pub observations: Observations,
     /// The number of this round, from 1.
@@ -83,7 +86,13 @@ impl AddressPlanner<'_> {
         }
         let candidates = self.candidates();
         let mut pools = self.pools(&candidates);
-        let plan = self.plan_in(&candidates, &mut pools);
+        let mut plan = self.plan_in(&candidates, &mut pools, self.may_be_in_flight);
+        if !self.may_be_in_flight.is_empty() && matches!(plan, Err(Error::SubnetsFull { .. })) {
+            // If one of them is a launch after all, a conflict shows it. To abandon this launch for
+            // nodes that take no address would end in a launch loop.
+            pools = self.pools(&candidates);
+            plan = self.plan_in(&candidates, &mut pools, &[]);
+        }
         let free = pools.iter().filter_map(|(subnet, pools)| {
             let free = pools.ipv4.as_ref()?.free();
             Some((subnet.clone(), u64::try_from(free).unwrap_or(u64::MAX)))
@@ -98,6 +107,7 @@ impl AddressPlanner<'_> {
         &self,
         candidates: &[Vec<&Subnet>],
         pools: &mut BTreeMap<SubnetId, Pools>,
+        may_be_in_flight: &[LaunchOrder],
     ) -> Result<AddressPlan> {
         let me = &self.launch.instance_id;
         let held = self.held();
@@ -105,6 +115,7 @@ impl AddressPlanner<'_> {
         let mut ahead: Vec<_> = self
             .in_flight
             .iter()
+            .chain(may_be_in_flight)
             .filter(|other| *other < self.launch)
             .collect();
         ahead.sort();

@@ -15,7 +15,9 @@ use super::envelope::{Envelope, truncated};
 use crate::error::{Error, Input, Result};
 use crate::ids::InstanceId;
 use crate::parse::from_value;
+use crate::profile::Profile;
 use crate::quotas::MAX_NAME_LENGTH;
+use crate::time::epoch_milliseconds;
 
 const SOURCE: &str = "aws.autoscaling";
 const DETAIL_TYPE: &str = "EC2 Instance-launch Lifecycle Action";
@@ -100,6 +102,25 @@ impl Launch {
     pub fn goes_to_warm_pool(&self) -> bool {
         let action = self.action.as_ref();
         action.and_then(|action| action.destination.as_ref()) == Some(&TransitionEndpoint::WarmPool)
+    }
+
+    /// Whether the instance gets interfaces now.
+    #[must_use]
+    pub fn gets_interfaces(&self, profile: &Profile) -> bool {
+        !self.goes_to_warm_pool() && !profile.slots.is_empty()
+    }
+
+    /// When the launch began, in seconds since the epoch, of an instance that EC2 launched at
+    /// `launched_at`. An instance that comes from a warm pool may have run in it for long: its
+    /// launch begins with the event.
+    #[must_use]
+    pub fn began_at(&self, launched_at: i64) -> i64 {
+        let action = self.action.as_ref();
+        let origin = action.and_then(|action| action.origin.as_ref());
+        match (origin, epoch_milliseconds(&self.time)) {
+            (Some(TransitionEndpoint::WarmPool), Some(time)) => launched_at.max(time / 1000),
+            _ => launched_at,
+        }
     }
 }
 
@@ -259,6 +280,28 @@ mod tests {
                 Event::Launch(_) => panic!("{path} should not be a launch"),
             }
         }
+    }
+
+    #[test]
+    fn launch_from_a_warm_pool_begins_with_its_event() {
+        // 2026-01-02T03:04:05Z
+        let event_time = 1_767_323_045;
+        let began_at = |path: &str, value: Value, launched_at| {
+            Event::read_launch(with(path, value))
+                .unwrap()
+                .began_at(launched_at)
+        };
+        let origin = "/detail/Origin";
+        assert_eq!(began_at(origin, json!("WarmPool"), 1_000), event_time);
+        assert_eq!(
+            began_at(origin, json!("WarmPool"), event_time + 1),
+            event_time + 1
+        );
+        assert_eq!(began_at(origin, json!("EC2"), 1_000), 1_000);
+        assert_eq!(began_at(origin, Value::Null, 1_000), 1_000);
+        let mut odd = with(origin, json!("WarmPool"));
+        odd["time"] = json!("yesterday");
+        assert_eq!(Event::read_launch(odd).unwrap().began_at(1_000), 1_000);
     }
 
     #[test]
