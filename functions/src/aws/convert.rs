@@ -174,6 +174,7 @@ pub(super) fn limits(
         maximum_network_interfaces: unsigned(network.maximum_network_interfaces()),
         ipv4_addresses_per_interface: unsigned(network.ipv4_addresses_per_interface()),
         ipv6_addresses_per_interface: unsigned(network.ipv6_addresses_per_interface()),
+        default_network_card: unsigned(network.default_network_card_index()),
         network_cards: network
             .network_cards()
             .iter()
