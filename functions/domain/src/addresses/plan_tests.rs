@@ -351,6 +351,27 @@ proptest! {
 }
 
 #[test]
+fn subnet_without_room_for_prefixes_has_free_addresses() {
+    let mut scene = Scene::new();
+    scene.profile["slots"][1]["prefixes"] = json!(2);
+    let subnet: SubnetId = "subnet-0000000000000002a".parse().unwrap();
+    scene.observations.full_subnets =
+        BTreeMap::from([("user-plane".to_owned(), [subnet.clone()].into())]);
+    let (plan, free) = scene.plan_and_count(1);
+    let error = plan.unwrap_err();
+    assert_eq!(error.error_type(), "Hookline.SubnetsFull");
+    let text = error.to_string();
+    assert!(
+        text.starts_with(
+            "network user-plane: no room for an address and 2 /28 prefixes left in subnet-0000000000000002a. A prefix needs 16 free addresses"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("CreateSubnetCidrReservation"), "{text}");
+    assert_eq!(free.get(&subnet), Some(&251));
+}
+
+#[test]
 fn free_addresses_are_counted_even_if_the_plan_fails() {
     let free = |scene: &Scene, subnet: &str| {
         let (_, free) = scene.plan_and_count(2);
