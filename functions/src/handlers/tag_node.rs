@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use hookline_domain::error::Result;
+use hookline_domain::error::{Error, Result};
 use hookline_domain::event::{Event, Launch};
 use hookline_domain::execution::requests::ExecutionInput;
 use hookline_domain::execution::{Execution, Node, TagNodeRequest};
@@ -72,6 +72,11 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
         return Ok(not_covered());
     }
     let instance = context.aws.live_instance(&launch.instance_id).await?;
+    // Auto Scaling puts a tag on each of its instances, so EC2 does not show the tags yet. They
+    // decide about the selector and about templates.
+    if instance.tags.is_empty() {
+        return Err(Error::InstanceNotFoundYet(instance.id));
+    }
     if !profile.selector.covers(group, &instance.tags) {
         return Ok(not_covered());
     }

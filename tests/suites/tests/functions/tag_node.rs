@@ -132,6 +132,27 @@ async fn selector_by_tag_describes_the_instance() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn instance_shown_without_any_tag_is_not_shown_yet() {
+    let settings = Settings {
+        instance_tags_not_shown_for: Duration::from_secs(30),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::running_in(settings).await.unwrap();
+    for selector in [
+        json!({"tag": {"key": "multus", "value": "upf"}}),
+        json!({"autoScalingGroupNames": ["upf"]}),
+    ] {
+        launch = launch.with_profile(|profile| profile["selector"] = selector);
+        failed(
+            launch.run(State::TagNode).await,
+            "Hookline.InstanceNotFoundYet",
+        );
+    }
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(launch.run(State::TagNode).await.unwrap()["next"], "WIRE");
+}
+
+#[tokio::test(start_paused = true)]
 async fn node_on_the_way_into_a_warm_pool_is_only_named() {
     let launch = Launch::running().await.unwrap();
     for (destination, next) in [
