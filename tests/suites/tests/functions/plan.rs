@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookline::aws::Aws;
+use hookline_domain::profile::{Selector, TagSelector};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec, ReservationType};
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};
 use hookline_testkit::calls::FunctionCalls as _;
-use hookline_testkit::launch::{GROUP, Launch, State};
+use hookline_testkit::connector::product_config;
+use hookline_testkit::launch::{GROUP, Launch, State, small};
 use hookline_testkit::scene::{HOOK, Scene, Size};
 use serde_json::{Value, json};
 
@@ -204,6 +207,34 @@ async fn nodes_launched_just_before_the_hook_fill_no_subnet() {
     let plan = plan(&mut launch).await;
     let subnet = launch.subnet(0).unwrap();
     assert_eq!(planned(&plan, 0), [launch.address(subnet, 4).unwrap()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn group_name_with_wildcards_selects_that_group_only() {
+    const ODD: &str = r"a*b? c/d\e";
+    let size = small();
+    let scene = Scene::build(LocalAws::new(Settings::for_tests()), &size);
+    let scene = scene.await.unwrap();
+    // Each other name matches the first one if its special characters are not escaped.
+    let names = [ODD, r"axxbx c/d\e", "a*b? c/de"];
+    for name in names {
+        scene.group(name).await.unwrap();
+        scene.scale(name, 1).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let aws = Aws::new(&product_config(&scene.local).await);
+    for name in names {
+        let selector = Selector::AutoScalingGroupNames([name.to_owned()].into());
+        let listed = aws.instances_of(&selector).await.unwrap();
+        assert_eq!(listed.len(), 1, "{name}");
+        assert_eq!(listed[0].tags["aws:autoscaling:groupName"], name);
+        // A tag that a selector names is taken literally too.
+        let selector = Selector::Tag(TagSelector {
+            key: "multus".to_owned(),
+            value: Some(name.to_owned()),
+        });
+        assert_eq!(aws.instances_of(&selector).await.unwrap().len(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
