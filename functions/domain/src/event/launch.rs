@@ -140,7 +140,7 @@ impl Event {
     /// [`Error::Invalid`] where the envelope, or the detail of a launch lifecycle action, is
     /// malformed.
     pub fn read(value: Value) -> Result<Self> {
-        let envelope: Envelope = from_value(Input::Event, "event", value)?;
+        let envelope = Envelope::read(value)?;
         if envelope.source == OWN_SOURCE && envelope.detail_type == ADOPT {
             return Self::adopt(envelope);
         }
@@ -302,6 +302,41 @@ mod tests {
         let mut odd = with(origin, json!("WarmPool"));
         odd["time"] = json!("yesterday");
         assert_eq!(Event::read_launch(odd).unwrap().began_at(1_000), 1_000);
+    }
+
+    #[test]
+    fn message_of_a_notification_target_is_named() {
+        let message = json!({
+            "Service": "AWS Auto Scaling",
+            "Time": "2026-01-02T03:04:05.000Z",
+            "RequestId": "12345678-1234-1234-1234-123456789012",
+            "LifecycleActionToken": "87654321-4321-4321-4321-210987654321",
+            "AccountId": "123456789012",
+            "AutoScalingGroupName": "upf",
+            "LifecycleHookName": "hookline-launch",
+            "EC2InstanceId": "i-0123456789abcdef0",
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+            "NotificationMetadata": null
+        });
+        let test = json!({"Service": "AWS Auto Scaling", "Event": "autoscaling:TEST_NOTIFICATION"});
+        let by_sns = json!({"Type": "Notification", "Message": message.to_string()});
+        let without_service = {
+            let mut message = message.clone();
+            message.as_object_mut().unwrap().remove("Service");
+            message
+        };
+        for event in [message, test, by_sns, without_service] {
+            let error = Event::read(event).unwrap_err();
+            assert_eq!(error.error_type(), "Hookline.InvalidEvent");
+            let says = error.to_string();
+            assert!(
+                says.starts_with("event: this is the message of a notification target"),
+                "{says}"
+            );
+            assert!(says.contains("EventBridge rule"), "{says}");
+        }
+        let error = Event::read(json!({"Message": "not JSON"})).unwrap_err();
+        assert!(error.to_string().contains("missing field"), "{error}");
     }
 
     #[test]
