@@ -74,6 +74,9 @@ pub struct Settings {
     /// For how long after a launch DescribeInstances and CreateTags answer
     /// `InvalidInstanceID.NotFound`.
     pub instance_not_found_for: Duration,
+    /// For how long after a launch DescribeInstances shows an instance without any tag (EC2
+    /// Developer Guide, "Eventual consistency in the Amazon EC2 API").
+    pub instance_tags_not_shown_for: Duration,
     /// For how long after a creation Attach, Modify, Delete and CreateTags answer
     /// `InvalidNetworkInterfaceID.NotFound`.
     pub interface_not_found_for: Duration,
@@ -122,6 +125,7 @@ impl Default for Settings {
             describe_lag: Duration::ZERO,
             describe_lag_varies: false,
             instance_not_found_for: Duration::ZERO,
+            instance_tags_not_shown_for: Duration::ZERO,
             interface_not_found_for: Duration::ZERO,
             instance_pending_for: Duration::from_secs(1),
             pending_for_type: BTreeMap::new(),

@@ -135,7 +135,8 @@ impl Failure {
     /// Classifies `error` by AWS's error code, and by the HTTP status if the code is not a known
     /// one.
     ///
-    /// Sources: EC2 API Reference, "Error codes"; Auto Scaling API Reference, "Common Errors".
+    /// Sources: EC2 API Reference, "Error codes for the Amazon EC2 API"; Auto Scaling API Reference,
+    /// "Common Errors" and the errors of each action.
     pub fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -161,15 +162,14 @@ impl Failure {
             | "AccessDenied"
             | "AccessDeniedException"
             | "AuthFailure"
+            | "NotAuthorized"
             | "OptInRequired" => Self::AccessDenied {
                 detail: message.to_owned(),
             },
             throttled if is_throttling(throttled) || status == 429 => Self::Throttled {
                 code: code.to_owned(),
             },
-            // Auto Scaling: another change to the group is under way. It comes with status 500 or
-            // 400.
-            "ResourceContention" | "ResourceContentionFault" => Self::unavailable(code, message),
+            passing if is_passing(passing) => Self::unavailable(code, message),
             _ if status >= 500 => Self::unavailable(code, message),
             _ => Self::Refused {
                 code: code.to_owned(),
@@ -199,6 +199,51 @@ pub fn is_throttling(code: &str) -> bool {
             | "TooManyRequestsException"
             | "EC2ThrottledException"
             | "SlowDown"
+    )
+}
+
+/// Returns `true` if AWS says of an error code that the cause passes, so that a later call may
+/// succeed. Some of these come with status 400, like a permanent refusal.
+///
+/// | codes | what AWS says (the sources are those of [`Failure::of`]) |
+/// |---|---|
+/// | `ConcurrentTagAccess` | EC2: the tags of a resource are being changed. Wait until the other request is complete, then retry |
+/// | `RetryableError` | EC2: a request that a service made for you was not completed. It may be retried |
+/// | `InternalError`, `InternalFailure`, `ServerInternal`, `ServiceUnavailable`, `Unavailable` | EC2 and common: a failure or an overload of the service |
+/// | `RequestExpired`, `ExpiredToken`, `ExpiredTokenException` | EC2 and common: the request is late, or its temporary credentials have expired. A retry has new ones |
+/// | `RequestAbortedException`, `RequestTimeout`, `RequestTimeoutException` | common: the request was cut off before the answer |
+/// | `ResourceContention` | Auto Scaling: another change to the group or instance is under way |
+/// | `ScalingActivityInProgress` | Auto Scaling: a scaling activity is under way |
+/// | `ServiceLinkedRoleFailure` | Auto Scaling: the service-linked role is not ready yet |
+/// | `IdempotentCallInProgress` | Auto Scaling: a request with the same client token is under way. Retry it |
+///
+/// SDKs name Auto Scaling's codes with the suffix `Fault`.
+///
+/// Not among them are codes that a retry mends only after a change: quotas, capacity for new
+/// instances, dependencies, and states of snapshots, images and volumes. EC2's states of instances
+/// and interfaces (`IncorrectState`, `IncorrectInstanceState`) mean something else for each action,
+/// so each action decides on them.
+#[must_use]
+pub fn is_passing(code: &str) -> bool {
+    matches!(
+        code.strip_suffix("Fault").unwrap_or(code),
+        "ConcurrentTagAccess"
+            | "RetryableError"
+            | "InternalError"
+            | "InternalFailure"
+            | "ServerInternal"
+            | "ServiceUnavailable"
+            | "Unavailable"
+            | "RequestExpired"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestAbortedException"
+            | "RequestTimeout"
+            | "RequestTimeoutException"
+            | "ResourceContention"
+            | "ScalingActivityInProgress"
+            | "ServiceLinkedRoleFailure"
+            | "IdempotentCallInProgress"
     )
 }
 
@@ -280,6 +325,7 @@ mod tests {
             "AccessDenied",
             "AccessDeniedException",
             "AuthFailure",
+            "NotAuthorized",
             "OptInRequired",
         ] {
             let expected = Failure::AccessDenied {
@@ -301,6 +347,51 @@ mod tests {
                 detail: format!("{code}: the message"),
             };
             assert_eq!(failure(status, code), expected);
+        }
+    }
+
+    #[test]
+    fn a_code_whose_cause_passes_is_unavailable_at_any_status() {
+        for code in [
+            "ConcurrentTagAccess",
+            "RetryableError",
+            "InternalError",
+            "InternalFailure",
+            "ServerInternal",
+            "ServiceUnavailable",
+            "Unavailable",
+            "RequestExpired",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "RequestAbortedException",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "ResourceContention",
+            "ScalingActivityInProgress",
+            "ScalingActivityInProgressFault",
+            "ServiceLinkedRoleFailure",
+            "IdempotentCallInProgress",
+        ] {
+            let expected = Failure::Unavailable {
+                detail: format!("{code}: the message"),
+            };
+            assert_eq!(failure(400, code), expected);
+        }
+    }
+
+    #[test]
+    fn a_code_that_only_a_change_mends_is_refused() {
+        for code in [
+            "NetworkInterfaceLimitExceeded",
+            "TagLimitExceeded",
+            "DependencyViolation",
+            "IncorrectState",
+            "ResourceInUse",
+            "PendingVerification",
+            "Fault",
+        ] {
+            let found = failure(400, code);
+            assert!(matches!(found, Failure::Refused { .. }), "{found:?}");
         }
     }
 

@@ -16,6 +16,8 @@ const INSTANCE_TAG = 'hookline:instance-id';
 const UNOWNED_TAG = 'hookline:unowned-since';
 /** The tag that adopt sets on an instance: the time at which its adoption started. Launches read it. */
 const ADOPTED_TAG = 'hookline:adopted-at';
+/** The tag that tag-node sets on an instance that gets interfaces: the time at which its launch began. Launches read it. */
+const LAUNCHED_TAG = 'hookline:launched-at';
 /** The tag that makes the VPC CNI ignore an interface. */
 const NO_MANAGE_TAG = 'node.k8s.amazonaws.com/no_manage';
 /** The maximum number of ARNs in a statement. CDK splits a policy that is too long, but it cannot split a statement. */
@@ -141,13 +143,16 @@ function taggingStatements(
   instances: (more: Conditions) => PolicyStatement[],
   ownInterface: Conditions,
 ): PolicyStatement[] {
+  // A launch without slots has no mark.
+  const ownTagKeys = grantee === 'tag-node' && named.subnetIds.length > 0 ? [LAUNCHED_TAG] : [];
+  const nodeTagKeys = [...named.nodeTagKeys, ...ownTagKeys].sort();
   switch (grantee) {
     case 'tag-node':
     case 'name-nodes':
       // Profiles without tags need no statement. The volumes and interfaces that an instance is launched with have no tag
       // that a condition could select, so only the tag keys are limited.
       return [
-        ...(named.nodeTagKeys.length === 0 ? [] : instances(onlyTagKeys(named.nodeTagKeys))),
+        ...(nodeTagKeys.length === 0 ? [] : instances(onlyTagKeys(nodeTagKeys))),
         ...onlyKeysOn(actions, [named.ec2Arn('volume', '*')], named.volumeTagKeys),
         ...onlyKeysOn(actions, interfaces, named.interfaceTagKeys),
       ];

@@ -168,7 +168,7 @@ export interface Slot {
    */
   description?: string | null;
   /**
-   * The device index, 1 or more: index 0 is the instance's primary interface. Unique on its network card. When absent, Hookline chooses one that the VPC CNI takes last, and the subnets tell on the node which network an interface is of.
+   * The device index. Unique on its network card. Index 0 of network card 0 is the instance's primary interface. When absent, Hookline chooses one that the VPC CNI takes last, and the subnets tell on the node which network an interface is of.
    */
   deviceIndex?: number | null;
   /**

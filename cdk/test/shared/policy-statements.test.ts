@@ -209,12 +209,14 @@ test.each([
   ]);
 });
 
-test('tag-node sets only the tag keys of the profiles, on instances of the profiles', () => {
+test('tag-node sets only the tag keys of the profiles and its mark of a launch, on instances of the profiles', () => {
   const statements = statementsFor('tag-node', 'ec2:CreateTags');
   expect(statements).toHaveLength(3);
   for (const { Condition: condition, Resource: resource } of statements) {
     expect(text(resource)).toBe('arn:aws:ec2:us-west-2:123456789012:instance/*');
-    expect(condition?.['ForAllValues:StringEquals']).toEqual({ 'aws:TagKeys': ['Name', 'Zone'] });
+    expect(condition?.['ForAllValues:StringEquals']).toEqual({
+      'aws:TagKeys': ['Name', 'Zone', 'hookline:launched-at'],
+    });
     // ForAllValues also matches a request without tags.
     expect(condition?.['Null']?.['aws:TagKeys']).toBe('false');
     expect(JSON.stringify(condition)).toContain('aws:ResourceTag/');
@@ -261,9 +263,18 @@ test('tag-node sets only the tag keys of the profiles on volumes and on interfac
     ],
   });
   const policies = JSON.stringify(Template.fromStack(tagging).findResources('AWS::IAM::Policy'));
-  for (const key of ['Disk', 'Net', 'Name']) {
-    expect(policies).toContain(`"ForAllValues:StringEquals":{"aws:TagKeys":["${key}"]}`);
+  for (const keys of [['Disk'], ['Net'], ['Name', 'hookline:launched-at']]) {
+    expect(policies).toContain(`"ForAllValues:StringEquals":{"aws:TagKeys":${JSON.stringify(keys)}}`);
   }
+});
+
+test('tag-node may mark launches of profiles with slots only', () => {
+  const tagKeys = (slots: ReturnType<typeof profile>['slots']): string => {
+    const { stack: tagging } = orchestratorStack({ profiles: [profile({ nodeTags: {}, slots })] });
+    return JSON.stringify(Template.fromStack(tagging).findResources('AWS::IAM::Policy'));
+  };
+  expect(tagKeys(profile().slots)).toContain('hookline:launched-at');
+  expect(tagKeys([])).not.toContain('hookline:launched-at');
 });
 
 test('reconcile sets and deletes only its own tag key, on Hookline’s interfaces', () => {

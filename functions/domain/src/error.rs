@@ -55,14 +55,19 @@ pub enum Error {
         /// What does not exist, in EC2's words or in Hookline's.
         problem: String,
     },
-    /// None of a network's subnets in the node's AZ has a free address left.
+    /// None of a network's subnets in the node's AZ has a free address left, or a free block for a
+    /// prefix.
     #[error(
-        "network {network}: no free address left in {}. Free some, add a subnet of this AZ to the slot, or narrow excludedRanges",
-        list(subnets)
+        "network {network}: {} left in {}. {}",
+        missing(*prefixes),
+        list(subnets),
+        remedy_for_full(*prefixes)
     )]
     SubnetsFull {
         /// The logical network.
         network: String,
+        /// How many /28 prefixes each interface of the network needs.
+        prefixes: u32,
         /// The subnets that were tried, in order.
         subnets: Vec<SubnetId>,
     },
@@ -296,6 +301,22 @@ impl Error {
             words.clone_into(remedy);
         }
         self
+    }
+}
+
+fn missing(prefixes: u32) -> String {
+    match prefixes {
+        0 => "no free address".to_owned(),
+        _ => format!("no room for an address and {prefixes} /28 prefixes"),
+    }
+}
+
+fn remedy_for_full(prefixes: u32) -> &'static str {
+    match prefixes {
+        0 => "Free some, add a subnet of this AZ to the slot, or narrow excludedRanges",
+        _ => {
+            "A prefix needs 16 free addresses in a row that begin at a multiple of 16: free such a block, reserve blocks for prefixes (CreateSubnetCidrReservation, type prefix), or add a subnet of this AZ to the slot"
+        }
     }
 }
 

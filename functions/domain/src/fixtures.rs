@@ -87,6 +87,7 @@ pub(crate) fn instance() -> Instance {
         state: "running".to_owned(),
         launched_at: NOW,
         adopted_at: None,
+        marked_at: None,
         private_ip: Some("10.0.22.100".to_owned()),
         ipv6_address: None,
         private_dns_name: None,

@@ -23,6 +23,9 @@ pub struct Instance {
     /// When `adopt` last started an execution for it, in seconds since the epoch: its tag
     /// [`ADOPTED_AT`](crate::tags::own::ADOPTED_AT).
     pub adopted_at: Option<i64>,
+    /// When the launch began for which it gets interfaces, in seconds since the epoch: its tag
+    /// [`LAUNCHED_AT`](crate::tags::own::LAUNCHED_AT).
+    pub marked_at: Option<i64>,
     /// The primary private IPv4 address.
     pub private_ip: Option<String>,
     /// The first IPv6 address of the primary interface.
@@ -117,10 +120,18 @@ impl Instance {
         }
     }
 
-    /// When its launch, or its adoption, began, in seconds since the epoch.
+    /// When its launch, or its adoption, began, in seconds since the epoch. The launch of an
+    /// instance that leaves a warm pool of running instances begins then.
     #[must_use]
     pub fn in_flight_since(&self) -> i64 {
-        self.launched_at.max(self.adopted_at.unwrap_or(i64::MIN))
+        let marks = [self.adopted_at, self.marked_at];
+        marks.into_iter().flatten().fold(self.launched_at, i64::max)
+    }
+
+    /// Whether Hookline has begun to give it interfaces.
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        self.adopted_at.is_some() || self.marked_at.is_some()
     }
 
     /// Its position among the launches.

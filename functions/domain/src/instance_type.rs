@@ -17,6 +17,8 @@ pub struct InstanceTypeLimits {
     pub ipv4_addresses_per_interface: u32,
     /// IPv6 addresses of an interface.
     pub ipv6_addresses_per_interface: u32,
+    /// The network card that the primary interface is on.
+    pub default_network_card: u32,
     /// Interfaces of each network card, by index.
     pub network_cards: Vec<NetworkCard>,
 }
@@ -26,7 +28,7 @@ pub struct InstanceTypeLimits {
 pub struct NetworkCard {
     /// The card's index.
     pub index: u32,
-    /// Interfaces of this card, the primary one included on card 0.
+    /// Interfaces of this card, the primary one included on its card.
     pub maximum_network_interfaces: u32,
 }
 
@@ -64,7 +66,16 @@ impl InstanceTypeLimits {
                     ),
                 ));
             };
-            let primary = usize::from(card.index == 0);
+            let primary = usize::from(card.index == self.default_network_card);
+            if primary == 1 && slot.device_index == Some(0) {
+                return Err(self.too_small(
+                    format!("profile.slots[{n}].deviceIndex"),
+                    format!(
+                        "device index 0 of network card {} is the primary interface of {}",
+                        card.index, self.instance_type
+                    ),
+                ));
+            }
             let on_card = primary
                 + profile
                     .slots
@@ -100,6 +111,13 @@ impl InstanceTypeLimits {
         Ok(())
     }
 
+    /// The lowest device index of a card that a slot can have: the primary interface has index 0 of
+    /// its card.
+    #[must_use]
+    pub fn lowest_index(&self, card: &NetworkCard) -> u32 {
+        u32::from(card.index == self.default_network_card)
+    }
+
     fn too_small(&self, field: String, problem: String) -> Error {
         Error::InstanceTypeTooSmall {
             field,
@@ -121,6 +139,11 @@ mod tests {
     use crate::fixtures::profile;
 
     fn check(change: impl FnOnce(&mut Value)) -> Result<()> {
+        check_on(0, change)
+    }
+
+    /// Checks a profile on an instance type whose primary interface is on this card.
+    fn check_on(default_network_card: u32, change: impl FnOnce(&mut Value)) -> Result<()> {
         let mut value = profile();
         change(&mut value);
         InstanceTypeLimits {
@@ -128,6 +151,7 @@ mod tests {
             maximum_network_interfaces: 4,
             ipv4_addresses_per_interface: 6,
             ipv6_addresses_per_interface: 0,
+            default_network_card,
             network_cards: vec![
                 NetworkCard {
                     index: 0,
@@ -146,6 +170,31 @@ mod tests {
     fn profile_within_the_limits_is_accepted() {
         check(|_| ()).unwrap();
         check(|p| p["slots"][0]["secondaryPrivateAddresses"] = json!(5)).unwrap();
+    }
+
+    #[test]
+    fn primary_interface_counts_on_the_default_network_card() {
+        let on_card_1 = |p: &mut Value| p["slots"][0]["networkCard"] = json!(1);
+        check_on(0, on_card_1).unwrap();
+        let error = check_on(1, on_card_1).unwrap_err().to_string();
+        assert!(
+            error.starts_with("profile.slots[0].networkCard: 2 interfaces on network card 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn device_index_0_is_free_on_every_card_but_the_default_one() {
+        let at_0 = |p: &mut Value| {
+            p["slots"][0]["networkCard"] = json!(1);
+            p["slots"][0]["deviceIndex"] = json!(0);
+        };
+        check_on(0, at_0).unwrap();
+        let error = check_on(1, at_0).unwrap_err().to_string();
+        assert!(
+            error.starts_with("profile.slots[0].deviceIndex: device index 0 of network card 1"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -172,26 +172,41 @@ impl Interface {
         if !slot.subnet_ids.contains(&self.subnet_id) {
             differ("subnet", self.subnet_id.to_string(), join(&slot.subnet_ids));
         }
-        differ(
+        // What there is besides is not Hookline's to judge: an address manager on the node may have
+        // assigned it, or the subnet (AssignIpv6AddressOnCreation).
+        let mut at_least = |what: &str, is: usize, wanted: usize| {
+            if is < wanted {
+                differ(what, is.to_string(), wanted.to_string());
+            }
+        };
+        at_least(
             "number of private IPv4 addresses",
-            self.private_ip_addresses.len().to_string(),
-            slot.ipv4_addresses().to_string(),
+            self.private_ip_addresses.len(),
+            slot.ipv4_addresses(),
         );
-        differ(
+        at_least(
             "number of IPv4 prefixes",
-            self.prefixes.len().to_string(),
-            slot.prefixes.to_string(),
+            self.prefixes.len(),
+            usize::try_from(slot.prefixes).unwrap_or(usize::MAX),
         );
-        let ipv6 = usize::from(slot.ipv6 != Ipv6::None);
-        differ(
+        at_least(
             "number of IPv6 addresses",
-            self.ipv6_addresses.len().to_string(),
-            ipv6.to_string(),
+            self.ipv6_addresses.len(),
+            usize::from(slot.ipv6 != Ipv6::None),
         );
+        // Of several addresses, only the primary one is known to be Hookline's choice.
+        let has_more_ipv4 = self.private_ip_addresses.len() > slot.ipv4_addresses();
+        let chosen_ipv4 = match has_more_ipv4 {
+            true => 1,
+            false => self.private_ip_addresses.len(),
+        };
+        let chosen_ipv6 = usize::from(self.ipv6_addresses.len() == 1);
         for range in &slot.excluded_ranges {
             let chosen_here = [
-                (slot.addressing == Addressing::LowestFree).then_some(&self.private_ip_addresses),
-                (slot.ipv6 == Ipv6::LowestFree).then_some(&self.ipv6_addresses),
+                (slot.addressing == Addressing::LowestFree)
+                    .then(|| self.private_ip_addresses.iter().take(chosen_ipv4)),
+                (slot.ipv6 == Ipv6::LowestFree)
+                    .then(|| self.ipv6_addresses.iter().take(chosen_ipv6)),
             ];
             for address in chosen_here.into_iter().flatten().flatten() {
                 if (range.first()..=range.last()).contains(address) {
@@ -281,7 +296,7 @@ mod tests {
         fn on(interface: &mut Interface) -> &mut Attachment {
             interface.attachment.as_mut().unwrap()
         }
-        let cases: [(Change, &str); 12] = [
+        let cases: [(Change, &str); 10] = [
             (
                 |i| on(i).status = "attaching".to_owned(),
                 "attachment is attaching to",
@@ -309,14 +324,6 @@ mod tests {
                 |i| i.private_ip_addresses.clear(),
                 "number of private IPv4 addresses is 0",
             ),
-            (
-                |i| i.prefixes.push("10.0.0.0/28".parse().unwrap()),
-                "number of IPv4 prefixes is 1",
-            ),
-            (
-                |i| i.ipv6_addresses.push("::1".parse().unwrap()),
-                "number of IPv6 addresses is 1",
-            ),
             (|i| i.tags.clear(), "tag k is absent, wanted \"v\""),
         ];
         for (change, says) in cases {
@@ -325,6 +332,58 @@ mod tests {
             assert!(found[0].contains(says), "{says}: {found:?}");
         }
         assert_eq!(differences(|i| i.attachment = None).len(), 1);
+    }
+
+    #[test]
+    fn extra_addresses_and_prefixes_are_no_difference() {
+        type Change = fn(&mut Interface);
+        let cases: [Change; 4] = [
+            |i| {
+                i.private_ip_addresses.push("10.0.1.200".parse().unwrap());
+            },
+            |i| i.prefixes.push("10.0.0.0/28".parse().unwrap()),
+            |i| i.ipv6_addresses.push("::1".parse().unwrap()),
+            |i| i.ipv6_prefixes.push("2001:db8::/80".parse().unwrap()),
+        ];
+        for (n, change) in cases.into_iter().enumerate() {
+            assert_eq!(differences(change), Vec::<String>::new(), "case {n}");
+        }
+    }
+
+    #[test]
+    fn fewer_addresses_and_prefixes_than_asked_for_are_a_difference() {
+        let (mut profile, interface, instance) = right();
+        let slot = &mut profile.slots[0];
+        (slot.secondary_private_addresses, slot.prefixes) = (1, 2);
+        slot.ipv6 = Ipv6::SubnetAssigned;
+        let slot = &profile.slots[0];
+        let tags = BTreeMap::new();
+        let found = interface.differences(&profile, slot, &instance, "us-west-2a", &tags);
+        let says = [
+            "number of private IPv4 addresses is 1, wanted 2",
+            "number of IPv4 prefixes is 0, wanted 2",
+            "number of IPv6 addresses is 0, wanted 1",
+        ];
+        assert_eq!(found.len(), says.len(), "{found:?}");
+        for (found, says) in found.iter().zip(says) {
+            assert!(found.ends_with(says), "{found}");
+        }
+    }
+
+    #[test]
+    fn extra_address_in_an_excluded_range_is_no_difference() {
+        let (mut profile, mut interface, instance) = right();
+        let slot = &mut profile.slots[0];
+        slot.excluded_ranges = vec!["10.0.1.128/25".parse().unwrap()];
+        let extra = "10.0.1.200".parse().unwrap();
+        let slot = &profile.slots[0];
+        let tags = BTreeMap::new();
+        interface.private_ip_addresses.push(extra);
+        let found = interface.differences(&profile, slot, &instance, "us-west-2a", &tags);
+        assert_eq!(found, Vec::<String>::new());
+        interface.private_ip_addresses = vec![extra];
+        let found = interface.differences(&profile, slot, &instance, "us-west-2a", &tags);
+        assert_eq!(found.len(), 1, "{found:?}");
     }
 
     #[test]

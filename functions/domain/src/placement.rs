@@ -24,7 +24,7 @@ pub fn place(profile: &Profile, limits: &InstanceTypeLimits, planned: &mut [Plan
             .filter(|slot| slot.network_card == card.index)
             .collect();
         let floating = here.iter().filter(|slot| slot.device_index.is_none());
-        let mut free: Vec<u32> = (lowest_index(card.index)..card.maximum_network_interfaces)
+        let mut free: Vec<u32> = (limits.lowest_index(card)..card.maximum_network_interfaces)
             .rev()
             .filter(|index| !taken.contains(index))
             .take(floating.count())
@@ -53,7 +53,8 @@ pub fn next_place(
         return None;
     }
     let fixed = fixed_indexes(profile, place.network_card);
-    (lowest_index(place.network_card)..place.device_index)
+    // The primary interface is among those listed.
+    (0..place.device_index)
         .rev()
         .map(|device_index| AttachmentPoint {
             device_index,
@@ -72,11 +73,6 @@ fn fixed_indexes(profile: &Profile, card: u32) -> BTreeSet<u32> {
         .filter(|slot| slot.network_card == card)
         .filter_map(|slot| slot.device_index)
         .collect()
-}
-
-/// Device index 0 of network card 0 is the instance's primary interface.
-const fn lowest_index(card: u32) -> u32 {
-    if card == 0 { 1 } else { 0 }
 }
 
 #[cfg(test)]
@@ -113,6 +109,7 @@ mod tests {
             maximum_network_interfaces: cards.iter().sum(),
             ipv4_addresses_per_interface: 10,
             ipv6_addresses_per_interface: 10,
+            default_network_card: 0,
             network_cards: (0..)
                 .zip(cards)
                 .map(|(index, maximum)| NetworkCard {
@@ -184,7 +181,7 @@ mod tests {
         // 5 and 3 are attached, 4 is the other slot's.
         assert_eq!(next(at(0, 6), &listed), Some(at(0, 2)));
         assert_eq!(next(at(0, 2), &listed), Some(at(0, 1)));
-        assert_eq!(next(at(0, 1), &listed), None);
+        assert_eq!(next(at(0, 1), &listed), None, "the primary has index 0");
         for interface in &mut listed {
             interface.attachment.as_mut().unwrap().network_card = 1;
         }

@@ -33,6 +33,12 @@ fn tag_map(tags: &[types::Tag]) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The value of a tag that is a time, in seconds since the epoch.
+fn time_tag(tags: &[types::Tag], key: &str) -> Option<i64> {
+    let tag = tags.iter().find(|tag| tag.key() == Some(key))?;
+    tag.value()?.parse().ok()
+}
+
 fn non_empty(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }
@@ -98,11 +104,8 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
             .to_owned(),
         volumes,
         root_volume_missing,
-        adopted_at: instance
-            .tags()
-            .iter()
-            .find(|tag| tag.key() == Some(own::ADOPTED_AT))
-            .and_then(|tag| tag.value()?.parse().ok()),
+        adopted_at: time_tag(instance.tags(), own::ADOPTED_AT),
+        marked_at: time_tag(instance.tags(), own::LAUNCHED_AT),
         tags: tag_map(instance.tags()),
         attached: interfaces
             .iter()
@@ -172,6 +175,7 @@ pub(super) fn limits(
         maximum_network_interfaces: unsigned(network.maximum_network_interfaces()),
         ipv4_addresses_per_interface: unsigned(network.ipv4_addresses_per_interface()),
         ipv6_addresses_per_interface: unsigned(network.ipv6_addresses_per_interface()),
+        default_network_card: unsigned(network.default_network_card_index()),
         network_cards: network
             .network_cards()
             .iter()

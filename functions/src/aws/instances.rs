@@ -159,9 +159,43 @@ impl Aws {
     }
 }
 
+/// A filter for exactly these values.
 fn filter(name: &str, values: Vec<String>) -> Filter {
+    let literal = values.iter().map(|value| literal(value)).collect();
     Filter::builder()
         .name(name)
-        .set_values(Some(values))
+        .set_values(Some(literal))
         .build()
+}
+
+/// The filter value that matches this text only: `*` and `?` are wildcards, and `\` makes the next
+/// character literal (Amazon EC2 User Guide, "Find your Amazon EC2 resources", filters).
+fn literal(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '*' | '?' | '\\') {
+            literal.push('\\');
+        }
+        literal.push(character);
+    }
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_of_a_filter_value_are_escaped() {
+        for (text, wanted) in [
+            ("upf", "upf"),
+            ("a b/c", "a b/c"),
+            ("upf-*", r"upf-\*"),
+            ("upf?", r"upf\?"),
+            (r"a\b", r"a\\b"),
+            ("", ""),
+        ] {
+            assert_eq!(literal(text), wanted);
+        }
+    }
 }

@@ -86,6 +86,13 @@ async fn find(context: &Context, omitted: &Omitted) -> Result<Vec<Result<Launche
             ),
         });
     }
+    // Auto Scaling puts a tag on each of its instances.
+    let mut untagged = found.iter().filter(|instance| instance.tags.is_empty());
+    if let Some(instance) = untagged.next()
+        && omitted.by_auto_scaling
+    {
+        return Err(Error::InstanceNotFoundYet(instance.id.clone()));
+    }
     let of_groups = found.into_iter().filter_map(|instance| {
         Some(Ok(LaunchedInstance {
             group: instance.tags.get(GROUP_TAG)?.clone(),

@@ -122,9 +122,13 @@ impl Planner<'_> {
         }
         // Addresses are shared by the launches of one Availability Zone, EC2's request rates by
         // all.
-        let in_flight: Vec<LaunchOrder> = instances
-            .iter()
-            .filter(|other| other.availability_zone == zone && queue.is_in_flight(other))
+        let in_zone = || instances.iter().filter(|i| i.availability_zone == zone);
+        let in_flight: Vec<LaunchOrder> = in_zone()
+            .filter(|other| queue.is_in_flight(other))
+            .map(Instance::order)
+            .collect();
+        let may_be_in_flight: Vec<LaunchOrder> = in_zone()
+            .filter(|other| queue.may_be_in_flight(other))
             .map(Instance::order)
             .collect();
         let observations = self.observations();
@@ -135,6 +139,7 @@ impl Planner<'_> {
             subnets: &subnets,
             allocated: &allocated,
             in_flight: &in_flight,
+            may_be_in_flight: &may_be_in_flight,
             observations: observations.clone(),
             round: self.previous.round,
             lost: self.request.lost.is_some(),
@@ -215,9 +220,9 @@ impl Planner<'_> {
     }
 
     fn queue(&self, instances: &[Instance]) -> Queue {
-        let node = &self.request.node;
+        let PlanRequest { node, launch, .. } = self.request;
         let me = LaunchOrder {
-            since: node.launched_at,
+            since: launch.began_at(node.launched_at),
             instance_id: node.instance_id.clone(),
         };
         let mut queue = Queue::observe(&self.request.profile, me, instances);

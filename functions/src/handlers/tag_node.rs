@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use hookline_domain::error::Result;
+use hookline_domain::error::{Error, Result};
 use hookline_domain::event::{Event, Launch};
 use hookline_domain::execution::requests::ExecutionInput;
 use hookline_domain::execution::{Execution, Node, TagNodeRequest};
@@ -72,6 +72,11 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
         return Ok(not_covered());
     }
     let instance = context.aws.live_instance(&launch.instance_id).await?;
+    // Auto Scaling puts a tag on each of its instances, so EC2 does not show the tags yet. They
+    // decide about the selector and about templates.
+    if instance.tags.is_empty() {
+        return Err(Error::InstanceNotFoundYet(instance.id));
+    }
     if !profile.selector.covers(group, &instance.tags) {
         return Ok(not_covered());
     }
@@ -80,7 +85,12 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     let wanted = rules.wanted(&instance.facts(&launch.region, group))?;
     let devices = targets::devices(&instance, &rules);
     let device_tags = tagging::device_tags(&context.aws, &devices).await?;
-    let tag_targets = targets::targets(&instance, &device_tags, &rules, &wanted);
+    let mut tag_targets = targets::targets(&instance, &device_tags, &rules, &wanted);
+    // The node of an adoption has the mark of `adopt`.
+    if launch.action.is_some() && launch.gets_interfaces(profile) {
+        let began_at = launch.began_at(instance.launched_at);
+        targets::mark_launch(&mut tag_targets, began_at);
+    }
     let calls = rules::calls(&tag_targets)?;
     let made = calls.len();
     let ids = std::slice::from_ref(&instance.id);

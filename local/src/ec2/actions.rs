@@ -59,6 +59,7 @@ pub(crate) fn act(
         "DetachNetworkInterface" => attach::detach,
         "GetSubnetCidrReservations" => reservation::get,
         "ModifyNetworkInterfaceAttribute" => modify_interface::modify,
+        "ModifySubnetAttribute" => subnet::modify,
         "RunInstances" => run_instances::run,
         "UnassignPrivateIpAddresses" => modify_interface::unassign_addresses,
         _ => return Err(ApiError::invalid_action(action)),

@@ -42,6 +42,9 @@ pub struct InterfaceSpec {
     pub ipv6_addresses: Vec<Ipv6Addr>,
     /// How many more IPv6 addresses EC2 picks.
     pub ipv6_address_count: u32,
+    /// Whether the request says nothing of IPv6, so that the subnet decides. A count of 0 says that
+    /// there is to be no address (EC2 API Reference, CreateNetworkInterface, `Ipv6AddressCount`).
+    pub ipv6_as_subnet: bool,
     /// Ids of its security groups. If empty, the VPC's default group.
     pub groups: Vec<String>,
     /// Its tags.
@@ -132,6 +135,7 @@ fn assign(
     let Some(subnet) = ec2.subnets.get_mut(&spec.subnet_id) else {
         return Err(Kind::Subnet.not_found(&spec.subnet_id));
     };
+    let of_subnet = spec.ipv6_as_subnet && subnet.assign_ipv6_address_on_creation;
     let (addresses, rng) = (&mut subnet.addresses, kernel.rng());
     if let Some(primary) = spec.private_ip_address {
         addresses.take(IpAddr::V4(primary), &id)?;
@@ -163,7 +167,7 @@ fn assign(
         let prefix = addresses.pick_prefix(rng, &id)?;
         interface.ipv4_prefixes.push(prefix);
     }
-    for _ in 0..spec.ipv6_address_count {
+    for _ in 0..spec.ipv6_address_count + u32::from(of_subnet) {
         let address = addresses.pick_v6(rng, &id)?;
         interface.ipv6_addresses.push(address);
     }
@@ -172,8 +176,12 @@ fn assign(
 
 /// Refuses a number of addresses that no interface allows, before any is taken.
 pub(crate) fn limited_count(params: &mut Params, name: &str) -> Result<u32, ApiError> {
-    let count = params.u32(name)?.unwrap_or(0);
-    if count > MAX_ADDRESSES {
+    Ok(optional_count(params, name)?.unwrap_or(0))
+}
+
+fn optional_count(params: &mut Params, name: &str) -> Result<Option<u32>, ApiError> {
+    let count = params.u32(name)?;
+    if count.is_some_and(|count| count > MAX_ADDRESSES) {
         return Err(ApiError::new(
             "PrivateIpAddressLimitExceeded",
             "Number of private addresses will exceed limit.",
@@ -251,7 +259,9 @@ pub(crate) fn parse_addresses(
         spec.ipv6_addresses
             .extend(parse_all::<Ipv6Addr>(vec![address])?);
     }
-    spec.ipv6_address_count = limited_count(params, "Ipv6AddressCount")?;
+    let ipv6_address_count = optional_count(params, "Ipv6AddressCount")?;
+    spec.ipv6_address_count = ipv6_address_count.unwrap_or(0);
+    spec.ipv6_as_subnet = ipv6_address_count.is_none() && spec.ipv6_addresses.is_empty();
     let has_secondary = !spec.secondary_private_ip_addresses.is_empty();
     let has_count = spec.secondary_private_ip_address_count > 0;
     let has_prefixes = !spec.ipv4_prefixes.is_empty();

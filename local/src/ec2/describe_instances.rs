@@ -209,7 +209,7 @@ fn write(
             );
         });
     }
-    tags::write(xml, &instance.tags);
+    tags::write(xml, shown_tags(kernel, instance));
     xml.items("networkInterfaceSet", interfaces, |xml, interface| {
         write_in_instance(xml, ec2, kernel, interface);
     });
@@ -297,4 +297,14 @@ fn values<'a>(
         _ => return Vec::new(),
     };
     vec![Cow::Borrowed(one)]
+}
+
+/// The tags that DescribeInstances shows of an instance: none for some time after its launch.
+fn shown_tags<'a>(kernel: &Kernel, instance: &'a Instance) -> &'a tags::Tags {
+    static NONE: tags::Tags = tags::Tags::new();
+    let shown_from = instance.launch_time + kernel.settings.instance_tags_not_shown_for;
+    match kernel.now() < shown_from {
+        true => &NONE,
+        false => &instance.tags,
+    }
 }

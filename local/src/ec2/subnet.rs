@@ -28,6 +28,9 @@ pub struct Subnet {
     pub cidr_block: Ipv4Net,
     /// Its IPv6 range, if it has one.
     pub ipv6_cidr_block: Option<Ipv6Net>,
+    /// Whether a new interface gets an IPv6 address if the request says nothing of IPv6
+    /// (ModifySubnetAttribute).
+    pub assign_ipv6_address_on_creation: bool,
     /// Its tags.
     pub tags: Tags,
     pub(crate) addresses: Addresses,
@@ -92,6 +95,7 @@ pub fn create_subnet(
         availability_zone: spec.availability_zone,
         cidr_block: cidr,
         ipv6_cidr_block: spec.ipv6_cidr_block,
+        assign_ipv6_address_on_creation: false,
         tags: spec.tags,
         addresses: Addresses::new(cidr, spec.ipv6_cidr_block),
     };
@@ -155,6 +159,32 @@ pub(crate) fn create(
         xml.element("subnet", |xml| write(xml, kernel, subnet));
     }
     Ok(xml.into_string())
+}
+
+/// ModifySubnetAttribute, of which it has `AssignIpv6AddressOnCreation` only. The attribute needs an
+/// IPv6 block (EC2 API Reference, ModifySubnetAttribute).
+pub(crate) fn modify(
+    ec2: &mut Ec2,
+    _: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    const ATTRIBUTE: &str = "AssignIpv6AddressOnCreation.Value";
+    let id = params.required_str("SubnetId")?;
+    let assign = params
+        .bool(ATTRIBUTE)?
+        .ok_or_else(|| params.missing(ATTRIBUTE))?;
+    params.finish()?;
+    let Some(subnet) = ec2.subnets.get_mut(&id) else {
+        Kind::Subnet.check(&id)?;
+        return Err(Kind::Subnet.not_found(id));
+    };
+    if assign && subnet.ipv6_cidr_block.is_none() {
+        return Err(invalid_value(format!(
+            "The subnet '{id}' has no IPv6 CIDR block"
+        )));
+    }
+    subnet.assign_ipv6_address_on_creation = assign;
+    Ok(super::done())
 }
 
 pub(crate) fn associate_cidr(
@@ -276,7 +306,10 @@ fn write(xml: &mut Xml, kernel: &Kernel, subnet: &Subnet) {
     );
     xml.text("defaultForAz", false);
     xml.text("mapPublicIpOnLaunch", false);
-    xml.text("assignIpv6AddressOnCreation", false);
+    xml.text(
+        "assignIpv6AddressOnCreation",
+        subnet.assign_ipv6_address_on_creation,
+    );
     xml.text("ipv6Native", false);
     tags::write(xml, &subnet.tags);
 }

@@ -139,6 +139,7 @@ impl Scene {
             subnets: &self.subnets,
             allocated: &self.allocated,
             in_flight: &self.in_flight,
+            may_be_in_flight: &[],
             observations: Observations::default(),
             round: 1,
             lost: false,

@@ -55,6 +55,9 @@ pub struct AddressPlanner<'a> {
     pub allocated: &'a [AllocatedInterface],
     /// The launches of the same selector in the same AZ, in any order, with or without this one.
     pub in_flight: &'a [LaunchOrder],
+    /// More instances of the same selector in the same AZ, which may be launches in flight or not.
+    /// Addresses are left for them only as long as there are enough.
+    pub may_be_in_flight: &'a [LaunchOrder],
     /// What earlier rounds have observed.
     pub observations: Observations,
     /// The number of this round, from 1.
@@ -82,14 +85,28 @@ impl AddressPlanner<'_> {
             return (Err(error), BTreeMap::new());
         }
         let candidates = self.candidates();
-        let mut pools = self.pools(&candidates);
-        let plan = self.plan_in(&candidates, &mut pools);
+        let mut pools = self.pools();
+        let mut plan = self.plan_in(&candidates, &mut pools, self.may_be_in_flight);
+        if !self.may_be_in_flight.is_empty() && matches!(plan, Err(Error::SubnetsFull { .. })) {
+            // If one of them is a launch after all, a conflict shows it. To abandon this launch for
+            // nodes that take no address would end in a launch loop.
+            pools = self.pools();
+            plan = self.plan_in(&candidates, &mut pools, &[]);
+        }
         let free = pools.iter().filter_map(|(subnet, pools)| {
             let free = pools.ipv4.as_ref()?.free();
             Some((subnet.clone(), u64::try_from(free).unwrap_or(u64::MAX)))
         });
-        let full = self.observations.full_subnets.values().flatten();
-        // If EC2 said that a subnet is full, that overrides the listing.
+        // If EC2 said that a subnet is full, that overrides the listing. A subnet without room for
+        // prefixes may have many free addresses.
+        let asks_for_prefixes = |network: &String| {
+            let mut slots = self.profile.slots.iter();
+            slots.any(|slot| slot.network == *network && slot.prefixes > 0)
+        };
+        let full = self.observations.full_subnets.iter();
+        let full = full
+            .filter(|(network, _)| !asks_for_prefixes(network))
+            .flat_map(|(_, subnets)| subnets);
         let free = free.chain(full.map(|subnet| (subnet.clone(), 0)));
         (plan, free.collect())
     }
@@ -98,6 +115,7 @@ impl AddressPlanner<'_> {
         &self,
         candidates: &[Vec<&Subnet>],
         pools: &mut BTreeMap<SubnetId, Pools>,
+        may_be_in_flight: &[LaunchOrder],
     ) -> Result<AddressPlan> {
         let me = &self.launch.instance_id;
         let held = self.held();
@@ -105,6 +123,7 @@ impl AddressPlanner<'_> {
         let mut ahead: Vec<_> = self
             .in_flight
             .iter()
+            .chain(may_be_in_flight)
             .filter(|other| *other < self.launch)
             .collect();
         ahead.sort();
@@ -162,6 +181,7 @@ impl AddressPlanner<'_> {
             }
             let choice = choose(slot, subnets, pools).ok_or_else(|| Error::SubnetsFull {
                 network: slot.network.clone(),
+                prefixes: slot.prefixes,
                 subnets: self.in_az(slot).map(|subnet| subnet.id.clone()).collect(),
             })?;
             let ec2_chooses = choice.ipv4.is_empty() && choice.ipv6.is_empty();
@@ -202,10 +222,10 @@ impl AddressPlanner<'_> {
             .collect()
     }
 
-    /// What is free in each subnet that may serve a slot.
-    fn pools(&self, candidates: &[Vec<&Subnet>]) -> BTreeMap<SubnetId, Pools> {
+    /// What is free in each of the profile's subnets in the node's AZ.
+    fn pools(&self) -> BTreeMap<SubnetId, Pools> {
         let mut pools: BTreeMap<SubnetId, Pools> = BTreeMap::new();
-        for subnet in candidates.iter().flatten() {
+        for subnet in self.profile.slots.iter().flat_map(|slot| self.in_az(slot)) {
             pools.entry(subnet.id.clone()).or_insert_with(|| {
                 let mut both = Pools {
                     ipv4: subnet.ipv4.map(Pool::new),

@@ -44,6 +44,7 @@ struct Scene {
     subnets: BTreeMap<SubnetId, Subnet>,
     allocated: Vec<AllocatedInterface>,
     in_flight: Vec<LaunchOrder>,
+    may_be_in_flight: Vec<LaunchOrder>,
     observations: Observations,
     round: u32,
 }
@@ -61,6 +62,7 @@ impl Scene {
             subnets: subnets(),
             allocated: Vec::new(),
             in_flight: Vec::new(),
+            may_be_in_flight: Vec::new(),
             observations: Observations::default(),
             round: 1,
         }
@@ -79,6 +81,7 @@ impl Scene {
             subnets: &self.subnets,
             allocated: &self.allocated,
             in_flight: &self.in_flight,
+            may_be_in_flight: &self.may_be_in_flight,
             observations: self.observations.clone(),
             round: self.round,
         }
@@ -135,6 +138,35 @@ fn third_launch_in_flight_leaves_addresses_for_two() {
     scene.in_flight = (1..=5).map(launch).collect();
     let plan = scene.plan(3).unwrap();
     assert_eq!(first_addresses(&plan), ["10.0.1.6", "10.0.2.6"]);
+}
+
+#[test]
+fn instance_that_may_be_a_launch_gets_an_address_if_there_are_enough() {
+    let mut scene = Scene::new();
+    scene.in_flight = vec![launch(1), launch(5)];
+    scene.may_be_in_flight = (2..=4).map(launch).collect();
+    let plan = scene.plan(5).unwrap();
+    assert_eq!(first_addresses(&plan), ["10.0.1.8", "10.0.2.8"]);
+}
+
+#[test]
+fn instances_that_may_be_launches_fill_no_subnet() {
+    let mut scene = Scene::new();
+    // Two /28 have room for 22.
+    scene.in_flight = vec![launch(1), launch(30)];
+    scene.may_be_in_flight = (2..=25).map(launch).collect();
+    let plan = scene.plan(30).unwrap();
+    assert_eq!(first_addresses(&plan), ["10.0.1.5", "10.0.2.5"]);
+    let (_, free) = scene.plan_and_count(30);
+    let first = "subnet-0000000000000001a".parse().unwrap();
+    assert_eq!(free.get(&first), Some(&9));
+    // Launches do.
+    scene.in_flight = (1..=25).map(launch).collect();
+    scene.may_be_in_flight = (26..=29).map(launch).collect();
+    assert_eq!(
+        scene.plan(30).unwrap_err().error_type(),
+        "Hookline.SubnetsFull"
+    );
 }
 
 #[test]
@@ -316,6 +348,27 @@ proptest! {
             (4..4 + 60).map(|n| std::net::Ipv4Addr::new(10, 0, 2, n).into()).collect();
         prop_assert_eq!(used, lowest);
     }
+}
+
+#[test]
+fn subnet_without_room_for_prefixes_has_free_addresses() {
+    let mut scene = Scene::new();
+    scene.profile["slots"][1]["prefixes"] = json!(2);
+    let subnet: SubnetId = "subnet-0000000000000002a".parse().unwrap();
+    scene.observations.full_subnets =
+        BTreeMap::from([("user-plane".to_owned(), [subnet.clone()].into())]);
+    let (plan, free) = scene.plan_and_count(1);
+    let error = plan.unwrap_err();
+    assert_eq!(error.error_type(), "Hookline.SubnetsFull");
+    let text = error.to_string();
+    assert!(
+        text.starts_with(
+            "network user-plane: no room for an address and 2 /28 prefixes left in subnet-0000000000000002a. A prefix needs 16 free addresses"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("CreateSubnetCidrReservation"), "{text}");
+    assert_eq!(free.get(&subnet), Some(&251));
 }
 
 #[test]

@@ -6,6 +6,11 @@ use crate::profile::Profile;
 /// A launch older than this, in seconds, is not in flight: no hook waits longer without a heartbeat
 /// (`HeartbeatTimeout` is at most 7,200 s; Auto Scaling API Reference, PutLifecycleHook).
 const IN_FLIGHT_SECONDS: i64 = 7_200;
+/// An instance that was launched this many seconds before a launch, and has no mark of `TagNode`,
+/// is not in flight: it was launched before the hook was put, or waits in a warm pool. `TagNode`
+/// and EC2's listings may be late for a younger one. It counts from the launch that looks, not from
+/// the time of the look, so that all launches of one burst see the same queue.
+const UNMARKED_SECONDS: i64 = 120;
 
 /// A launch in flight, as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,19 +71,23 @@ impl Queue {
             if instance.id == me.instance_id {
                 mine = Some(launch);
             } else {
-                others.push(launch);
+                others.push((instance, launch));
             }
         }
-        let me = mine.as_ref().map_or(me, |mine| mine.order.clone());
-        let oldest = me.since.saturating_sub(IN_FLIGHT_SECONDS);
-        others.retain(|other| other.order.since > oldest);
-        Self {
+        let mut queue = Self {
             me_is_wired: mine.as_ref().is_some_and(|mine| mine.wired),
             me_is_listed: mine.is_some(),
             me_is_running: mine.as_ref().is_some_and(|mine| mine.running),
-            me,
-            others,
-        }
+            me: mine.as_ref().map_or(me, |mine| mine.order.clone()),
+            others: Vec::new(),
+        };
+        others.retain(|(instance, launch)| match launch.wired {
+            // It has used EC2's request rates, whoever began it.
+            true => queue.is_of_our_time(instance),
+            false => queue.is_in_flight(instance) || queue.may_be_in_flight(instance),
+        });
+        queue.others = others.into_iter().map(|(_, launch)| launch).collect();
+        queue
     }
 
     /// How many launches come before this one and are not wired yet.
@@ -103,11 +112,27 @@ impl Queue {
             .filter(|other| !other.wired && other.order < self.me)
     }
 
-    /// The launches that share addresses with this one if they are in the same Availability Zone.
+    /// The launches that share addresses with this one if they are in the same Availability Zone:
+    /// those that Hookline has marked.
     #[must_use]
     pub fn is_in_flight(&self, instance: &Instance) -> bool {
         instance.id == self.me.instance_id
-            || instance.in_flight_since() > self.me.since.saturating_sub(IN_FLIGHT_SECONDS)
+            || (instance.is_marked() && self.is_of_our_time(instance))
+    }
+
+    /// The instances that have no mark, and are so young that it may still come. They share
+    /// addresses with this launch only as long as there are enough for all.
+    #[must_use]
+    pub fn may_be_in_flight(&self, instance: &Instance) -> bool {
+        !self.is_in_flight(instance) && self.is_within(UNMARKED_SECONDS, instance)
+    }
+
+    fn is_of_our_time(&self, instance: &Instance) -> bool {
+        self.is_within(IN_FLIGHT_SECONDS, instance)
+    }
+
+    fn is_within(&self, seconds: i64, instance: &Instance) -> bool {
+        instance.in_flight_since() > self.me.since.saturating_sub(seconds)
     }
 }
 
@@ -126,6 +151,14 @@ mod tests {
             id: format!("i-{n:017x}").parse().unwrap(),
             launched_at,
             ..instance()
+        }
+    }
+
+    /// A launch for which `TagNode` has run.
+    fn marked(n: u32, launched_at: i64) -> Instance {
+        Instance {
+            marked_at: Some(launched_at),
+            ..listed(n, launched_at)
         }
     }
 
@@ -193,7 +226,7 @@ mod tests {
 
     #[test]
     fn launch_older_than_any_hook_is_not_in_flight() {
-        let instances = [listed(1, 1), listed(2, 2)];
+        let instances = [marked(1, 1), marked(2, 2)];
         let queue = Queue::observe(&the_profile(), me(7201), &instances);
         assert_eq!(queue.ahead(), 1);
         assert!(!queue.is_in_flight(&instances[0]));
@@ -201,10 +234,57 @@ mod tests {
     }
 
     #[test]
+    fn instance_without_a_mark_is_ahead_for_two_minutes_only() {
+        let instances = [listed(1, 80), listed(2, 81), marked(3, 80)];
+        let queue = Queue::observe(&the_profile(), me(200), &instances);
+        assert_eq!(queue.ahead(), 2);
+        let is = |n: usize| {
+            let instance = &instances[n];
+            let may_be = queue.may_be_in_flight(instance);
+            (queue.is_in_flight(instance), may_be)
+        };
+        assert_eq!(is(0), (false, false));
+        assert_eq!(is(1), (false, true));
+        assert_eq!(is(2), (true, false));
+    }
+
+    #[test]
+    fn wired_instance_without_a_mark_counts_as_before() {
+        let instances = [wired(listed(1, 80))];
+        let queue = Queue::observe(&the_profile(), me(200), &instances);
+        assert_eq!(queue.others.len(), 1);
+    }
+
+    #[test]
+    fn launch_from_a_warm_pool_begins_when_it_leaves_the_pool() {
+        let mut leaves = listed(1, 10);
+        leaves.marked_at = Some(9_000);
+        let mut waits = listed(2, 10);
+        waits.state = "running".to_owned();
+        let queue = Queue::observe(&the_profile(), me(9_001), [&leaves, &waits]);
+        assert_eq!(queue.ahead(), 1);
+        assert_eq!(queue.others[0].order.since, 9_000);
+    }
+
+    #[test]
+    fn burst_is_one_queue_for_all_whether_its_marks_show_or_not() {
+        // Every launch of a burst sees the same launches before it, however late their marks are.
+        let bare: Vec<Instance> = (1..=5).map(|n| listed(n, 100 + i64::from(n))).collect();
+        let all: Vec<Instance> = (1..=5).map(|n| marked(n, 100 + i64::from(n))).collect();
+        for (n, me) in bare.iter().enumerate() {
+            for shown in 0..=5 {
+                let listing = all[..shown].iter().chain(&bare[shown..]);
+                let queue = Queue::observe(&the_profile(), me.order(), listing);
+                assert_eq!(queue.ahead(), n, "{shown} marks show");
+            }
+        }
+    }
+
+    #[test]
     fn listing_counts_for_more_than_what_was_seen_before() {
         let mut adopted = wired(listed(5, 100));
         adopted.adopted_at = Some(500);
-        let instances = [adopted, listed(1, 300)];
+        let instances = [adopted, marked(1, 300)];
         let queue = Queue::observe(&the_profile(), me(100), &instances);
         assert_eq!(queue.me.since, 500);
         assert!(queue.me_is_wired && queue.me_is_running);

@@ -22,37 +22,16 @@ pub(super) const SOURCE: &str = "aws.ec2";
 pub(super) const DETAIL_TYPE: &str = "AWS API Call via CloudTrail";
 const RUN_INSTANCES: &str = "RunInstances";
 
-/// The fields of `detail` that are used.
+/// Who Auto Scaling is in a record: `sourceIPAddress` and `userIdentity.invokedBy` of a call that it
+/// makes (CloudTrail User Guide, "CloudTrail record contents").
+const AUTO_SCALING: &str = "autoscaling.amazonaws.com";
+
+/// The field of `detail` that says what the record is. The others are read only where they are
+/// needed: a form that nobody expects in one that is not needed refuses nothing.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
     event_name: String,
-    error_code: Option<String>,
-    request_parameters: Option<Request>,
-    response_elements: Option<Response>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Request {
-    client_token: Option<String>,
-    #[serde(default)]
-    instances_set: Items<Count>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Count {
-    min_count: usize,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Response {
-    #[serde(default)]
-    omitted: bool,
-    #[serde(default)]
-    instances_set: Items<Value>,
 }
 
 /// A list of the API, as CloudTrail writes it.
@@ -60,6 +39,17 @@ struct Response {
 struct Items<T> {
     #[serde(default = "Vec::new", alias = "item")]
     items: Vec<T>,
+}
+
+/// The entries of a list of the API, in whatever form it is: `{"items": […]}`, one entry without
+/// its list, `null`, or absent.
+fn entries(list: &Value) -> &[Value] {
+    let items = list.get("items").or_else(|| list.get("item"));
+    match items {
+        None | Some(Value::Null) => &[],
+        Some(Value::Array(entries)) => entries,
+        Some(entry) => std::slice::from_ref(entry),
+    }
 }
 
 impl<T> Default for Items<T> {
@@ -134,30 +124,36 @@ fn non_empty(text: Option<String>) -> Option<String> {
 }
 
 /// Reads the record of a call.
-pub(super) fn read(region: &str, detail: Value) -> Result<LaunchEvent> {
-    let record: Record = from_value(Input::Event, "event.detail", detail)?;
+pub(super) fn read(region: &str, detail: &Value) -> Result<LaunchEvent> {
+    let record: Record = from_value(Input::Event, "event.detail", detail.clone())?;
     if record.event_name != RUN_INSTANCES {
         let name = truncated(&record.event_name);
         return Ok(LaunchEvent::Other(format!("a call of {name:?}")));
     }
-    let Some(response) = record.response_elements else {
-        let code = truncated(record.error_code.as_deref().unwrap_or("no error code"));
+    let response = &detail["responseElements"];
+    if response.is_null() {
+        let code = truncated(detail["errorCode"].as_str().unwrap_or("no error code"));
         return Ok(LaunchEvent::Other(format!("a launch that failed ({code})")));
-    };
-    if response.omitted {
-        return omitted(region, record.request_parameters.unwrap_or_default())
-            .map(LaunchEvent::Omitted);
     }
-    let launched: Vec<_> = response
-        .instances_set
-        .items
-        .into_iter()
+    if response["omitted"] == Value::Bool(true) {
+        let request = &detail["requestParameters"];
+        let minimum = |entry: &Value| entry["minCount"].as_u64().unwrap_or(0);
+        let at_least = entries(&request["instancesSet"]).iter().map(minimum).sum();
+        return omitted(region, detail, at_least).map(LaunchEvent::Omitted);
+    }
+    let instances = entries(&response["instancesSet"]);
+    let untagged = instances.iter().filter(|entry| has_no_tag(entry)).count();
+    if untagged > 0 && is_by_auto_scaling(detail) {
+        // Tags of a later CreateTags. The instances are looked up until EC2 shows them.
+        let at_least = u64::try_from(instances.len()).unwrap_or(u64::MAX);
+        return omitted(region, detail, at_least).map(LaunchEvent::Omitted);
+    }
+    let launched: Vec<_> = instances
+        .iter()
         .enumerate()
-        .filter_map(|(n, item)| {
+        .filter_map(|(n, entry)| {
             let at = format!("event.detail.responseElements.instancesSet.items[{n}]");
-            from_value(Input::Event, &at, item)
-                .map(|instance| launched(region, instance))
-                .transpose()
+            launched(region, &at, entry).transpose()
         })
         .collect();
     Ok(if launched.is_empty() {
@@ -167,28 +163,61 @@ pub(super) fn read(region: &str, detail: Value) -> Result<LaunchEvent> {
     })
 }
 
+/// Whether Auto Scaling made the call. Only it can, with these names.
+fn is_by_auto_scaling(detail: &Value) -> bool {
+    detail["sourceIPAddress"] == AUTO_SCALING || detail["userIdentity"]["invokedBy"] == AUTO_SCALING
+}
+
+fn has_no_tag(instance: &Value) -> bool {
+    instance.is_object() && entries(&instance["tagSet"]).is_empty()
+}
+
 /// What is needed to look the instances up.
-fn omitted(region: &str, request: Request) -> Result<Omitted> {
-    let client_token = non_empty(request.client_token).ok_or_else(|| {
+fn omitted(region: &str, detail: &Value, at_least: u64) -> Result<Omitted> {
+    let client_token = detail["requestParameters"]["clientToken"].as_str();
+    let client_token = non_empty(client_token.map(str::to_owned)).ok_or_else(|| {
         Error::invalid(
             Input::Event,
             "event.detail.responseElements",
-            "CloudTrail left out the instances, and the request has no clientToken to look them up by",
+            "CloudTrail left out the instances or their tags, and the request has no clientToken to look them up by",
             "Name these nodes by EC2 Instance Launch Successful (docs/naming.md)",
         )
     })?;
-    let counts = request.instances_set.items.iter();
     Ok(Omitted {
         region: region.to_owned(),
         client_token,
-        at_least: counts.map(|count| count.min_count).sum(),
+        at_least: usize::try_from(at_least).unwrap_or(usize::MAX),
+        by_auto_scaling: is_by_auto_scaling(detail),
     })
 }
 
-/// An instance, if Auto Scaling launched it. Only Auto Scaling can set its tag.
-fn launched(region: &str, instance: Instance) -> Option<LaunchedInstance> {
+/// What is needed of an element of `instancesSet`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NeededOfInstance {
+    instance_id: InstanceId,
+}
+
+/// An instance, if Auto Scaling launched it. Only Auto Scaling can set its tag. If the rest cannot be
+/// read, the instance has no details, and so is looked up.
+fn launched(region: &str, at: &str, entry: &Value) -> Result<Option<LaunchedInstance>> {
+    let needed: NeededOfInstance = from_value(Input::Event, at, entry.clone())?;
+    let is_group = |tag: &&Value| tag["key"] == GROUP_TAG;
+    let group = entries(&entry["tagSet"]).iter().find(is_group);
+    let Some(group) = group.and_then(|tag| tag["value"].as_str()) else {
+        return Ok(None);
+    };
+    let details: Result<Instance> = from_value(Input::Event, at, entry.clone());
+    Ok(Some(LaunchedInstance {
+        id: needed.instance_id,
+        group: group.to_owned(),
+        region: region.to_owned(),
+        details: details.ok().map(|instance| facts(region, group, instance)),
+    }))
+}
+
+fn facts(region: &str, group: &str, instance: Instance) -> LaunchDetails {
     let tags_at_launch = tags(instance.tag_set);
-    let group = tags_at_launch.get(GROUP_TAG)?.clone();
     let mut interfaces = instance.network_interface_set.items;
     interfaces.sort_by_key(|interface| {
         interface
@@ -200,11 +229,11 @@ fn launched(region: &str, instance: Instance) -> Option<LaunchedInstance> {
     let primary = interfaces.first();
     let of_primary = |get: fn(&Interface) -> Option<String>| non_empty(primary.and_then(get));
     let facts = NodeFacts {
-        instance_id: instance.instance_id.clone(),
+        instance_id: instance.instance_id,
         instance_type: instance.instance_type,
         az: instance.placement.availability_zone,
         region: region.to_owned(),
-        asg: group.clone(),
+        asg: group.to_owned(),
         private_ip: non_empty(instance.private_ip_address)
             .or_else(|| of_primary(|interface| interface.private_ip_address.clone())),
         ipv6_address: of_primary(|interface| {
@@ -216,18 +245,13 @@ fn launched(region: &str, instance: Instance) -> Option<LaunchedInstance> {
         lifecycle: non_empty(instance.instance_lifecycle).unwrap_or_else(|| ON_DEMAND.to_owned()),
         tags: tags_at_launch,
     };
-    Some(LaunchedInstance {
-        id: instance.instance_id,
-        group,
-        region: region.to_owned(),
-        details: Some(LaunchDetails {
-            facts,
-            interfaces: interfaces
-                .into_iter()
-                .map(|interface| (interface.network_interface_id, tags(interface.tag_set)))
-                .collect(),
-        }),
-    })
+    LaunchDetails {
+        facts,
+        interfaces: interfaces
+            .into_iter()
+            .map(|interface| (interface.network_interface_id, tags(interface.tag_set)))
+            .collect(),
+    }
 }
 
 #[cfg(test)]

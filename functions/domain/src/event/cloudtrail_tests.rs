@@ -116,6 +116,7 @@ fn omitted_response_gives_the_client_token() {
         region: "ap-southeast-1".to_owned(),
         client_token: "fleet-1fb4718e-e78e-4e3e-0c18-ad80e56dbf97-0".to_owned(),
         at_least: 1,
+        by_auto_scaling: true,
     };
     assert_eq!(found, LaunchEvent::Omitted(wanted));
     event["detail"]["requestParameters"] = json!({"omitted": true});
@@ -140,6 +141,78 @@ fn launch_outside_auto_scaling_is_reported_as_other() {
     let mut event = one();
     event["detail"]["eventName"] = json!("TerminateInstances");
     assert_eq!(other(event), "a call of \"TerminateInstances\"");
+}
+
+#[test]
+fn request_in_any_form_refuses_nothing() {
+    for request in [
+        json!({"instancesSet": {"items": {"minCount": 1}}}),
+        json!({"instancesSet": {"items": null}}),
+        json!({"instancesSet": {"items": [{"maxCount": 1}]}}),
+        json!({"instancesSet": [7]}),
+        json!({"instancesSet": "x", "clientToken": 7}),
+        json!("x"),
+        Value::Null,
+    ] {
+        let mut event = one();
+        event["detail"]["requestParameters"] = request.clone();
+        event["detail"]["errorCode"] = Value::Null;
+        let launched = read(event);
+        assert!(launched[0].clone().unwrap().details.is_some(), "{request}");
+    }
+}
+
+#[test]
+fn single_instance_without_its_list_is_read() {
+    let mut event = one();
+    let set = &mut event["detail"]["responseElements"]["instancesSet"];
+    set["items"] = set["items"][0].clone();
+    assert_eq!(read(event).len(), 1);
+}
+
+#[test]
+fn instance_whose_details_cannot_be_read_has_none() {
+    for (field, value) in [
+        ("placement", Value::Null),
+        ("instanceType", json!(7)),
+        ("networkInterfaceSet", json!({"items": {}})),
+    ] {
+        let mut event = one();
+        event["detail"]["responseElements"]["instancesSet"]["items"][0][field] = value;
+        let instance = read(event)[0].clone().unwrap();
+        assert_eq!(instance.id.as_str(), "i-0a3c844322fab4955");
+        assert_eq!(instance.details, None, "{field}");
+    }
+}
+
+#[test]
+fn omitted_response_with_an_odd_request_is_looked_up_by_its_token() {
+    for set in [Value::Null, json!({"items": {"minCount": 2}}), json!([])] {
+        let mut event = one();
+        event["detail"]["responseElements"] = json!({"omitted": true});
+        event["detail"]["requestParameters"]["instancesSet"] = set.clone();
+        let LaunchEvent::Omitted(omitted) = LaunchEvent::read(event).unwrap() else {
+            panic!("{set}");
+        };
+        let wanted = if set.is_object() { 2 } else { 0 };
+        assert_eq!(omitted.at_least, wanted);
+    }
+}
+
+#[test]
+fn launch_of_auto_scaling_without_tags_is_looked_up() {
+    for tag_set in [json!({}), Value::Null, json!({"items": []})] {
+        let mut event = one();
+        event["detail"]["responseElements"]["instancesSet"]["items"][0]["tagSet"] = tag_set;
+        let LaunchEvent::Omitted(omitted) = LaunchEvent::read(event.clone()).unwrap() else {
+            panic!("{event}");
+        };
+        assert_eq!((omitted.at_least, omitted.by_auto_scaling), (1, true));
+        // A person's instance never gets Auto Scaling's tag.
+        event["detail"]["sourceIPAddress"] = json!("192.0.2.1");
+        event["detail"]["userIdentity"]["invokedBy"] = Value::Null;
+        assert_eq!(other(event), "a launch for no Auto Scaling group");
+    }
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::error::{Error, Input, Result};
+use crate::parse::from_value;
+
 /// The envelope that EventBridge puts around every event.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Envelope {
@@ -24,6 +27,46 @@ pub struct Envelope {
     pub resources: Vec<String>,
     /// What happened; its shape depends on the detail type.
     pub detail: Value,
+}
+
+impl Envelope {
+    /// Reads the envelope of an event.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] that names the field, or that says that this is the message of a lifecycle
+    /// hook's notification target.
+    pub fn read(event: Value) -> Result<Self> {
+        if is_notification(&event) {
+            return Err(Error::invalid(
+                Input::Event,
+                "event",
+                "this is the message of a notification target (SNS or SQS) of a lifecycle hook, not an EventBridge event",
+                "Start executions by an EventBridge rule (docs/deploy.md), and take the notification target off the hook",
+            ));
+        }
+        from_value(Input::Event, "event", event)
+    }
+}
+
+/// Whether this is what Auto Scaling sends to the notification target of a lifecycle hook (Amazon
+/// EC2 Auto Scaling User Guide, "Prepare to add a lifecycle hook", notification targets): the
+/// message itself, as SQS holds it, or in the JSON that SNS puts around it.
+fn is_notification(event: &Value) -> bool {
+    let text = |key: &str| event.get(key).and_then(Value::as_str);
+    if text("detail-type").is_some() {
+        return false;
+    }
+    let wrapped = text("Message").and_then(|message| serde_json::from_str::<Value>(message).ok());
+    match wrapped {
+        Some(message) => is_notification_message(&message),
+        None => is_notification_message(event),
+    }
+}
+
+fn is_notification_message(message: &Value) -> bool {
+    let text = |key: &str| message.get(key).and_then(Value::as_str);
+    text("Service") == Some("AWS Auto Scaling")
+        || (text("LifecycleHookName").is_some() && text("LifecycleTransition").is_some())
 }
 
 /// A text of an event, short enough for a reason or an error.

@@ -15,7 +15,9 @@ use super::envelope::{Envelope, truncated};
 use crate::error::{Error, Input, Result};
 use crate::ids::InstanceId;
 use crate::parse::from_value;
+use crate::profile::Profile;
 use crate::quotas::MAX_NAME_LENGTH;
+use crate::time::epoch_milliseconds;
 
 const SOURCE: &str = "aws.autoscaling";
 const DETAIL_TYPE: &str = "EC2 Instance-launch Lifecycle Action";
@@ -101,6 +103,25 @@ impl Launch {
         let action = self.action.as_ref();
         action.and_then(|action| action.destination.as_ref()) == Some(&TransitionEndpoint::WarmPool)
     }
+
+    /// Whether the instance gets interfaces now.
+    #[must_use]
+    pub fn gets_interfaces(&self, profile: &Profile) -> bool {
+        !self.goes_to_warm_pool() && !profile.slots.is_empty()
+    }
+
+    /// When the launch began, in seconds since the epoch, of an instance that EC2 launched at
+    /// `launched_at`. An instance that comes from a warm pool may have run in it for long: its
+    /// launch begins with the event.
+    #[must_use]
+    pub fn began_at(&self, launched_at: i64) -> i64 {
+        let action = self.action.as_ref();
+        let origin = action.and_then(|action| action.origin.as_ref());
+        match (origin, epoch_milliseconds(&self.time)) {
+            (Some(TransitionEndpoint::WarmPool), Some(time)) => launched_at.max(time / 1000),
+            _ => launched_at,
+        }
+    }
 }
 
 /// What an event reports.
@@ -119,7 +140,7 @@ impl Event {
     /// [`Error::Invalid`] where the envelope, or the detail of a launch lifecycle action, is
     /// malformed.
     pub fn read(value: Value) -> Result<Self> {
-        let envelope: Envelope = from_value(Input::Event, "event", value)?;
+        let envelope = Envelope::read(value)?;
         if envelope.source == OWN_SOURCE && envelope.detail_type == ADOPT {
             return Self::adopt(envelope);
         }
@@ -259,6 +280,63 @@ mod tests {
                 Event::Launch(_) => panic!("{path} should not be a launch"),
             }
         }
+    }
+
+    #[test]
+    fn launch_from_a_warm_pool_begins_with_its_event() {
+        // 2026-01-02T03:04:05Z
+        let event_time = 1_767_323_045;
+        let began_at = |path: &str, value: Value, launched_at| {
+            Event::read_launch(with(path, value))
+                .unwrap()
+                .began_at(launched_at)
+        };
+        let origin = "/detail/Origin";
+        assert_eq!(began_at(origin, json!("WarmPool"), 1_000), event_time);
+        assert_eq!(
+            began_at(origin, json!("WarmPool"), event_time + 1),
+            event_time + 1
+        );
+        assert_eq!(began_at(origin, json!("EC2"), 1_000), 1_000);
+        assert_eq!(began_at(origin, Value::Null, 1_000), 1_000);
+        let mut odd = with(origin, json!("WarmPool"));
+        odd["time"] = json!("yesterday");
+        assert_eq!(Event::read_launch(odd).unwrap().began_at(1_000), 1_000);
+    }
+
+    #[test]
+    fn message_of_a_notification_target_is_named() {
+        let message = json!({
+            "Service": "AWS Auto Scaling",
+            "Time": "2026-01-02T03:04:05.000Z",
+            "RequestId": "12345678-1234-1234-1234-123456789012",
+            "LifecycleActionToken": "87654321-4321-4321-4321-210987654321",
+            "AccountId": "123456789012",
+            "AutoScalingGroupName": "upf",
+            "LifecycleHookName": "hookline-launch",
+            "EC2InstanceId": "i-0123456789abcdef0",
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+            "NotificationMetadata": null
+        });
+        let test = json!({"Service": "AWS Auto Scaling", "Event": "autoscaling:TEST_NOTIFICATION"});
+        let by_sns = json!({"Type": "Notification", "Message": message.to_string()});
+        let without_service = {
+            let mut message = message.clone();
+            message.as_object_mut().unwrap().remove("Service");
+            message
+        };
+        for event in [message, test, by_sns, without_service] {
+            let error = Event::read(event).unwrap_err();
+            assert_eq!(error.error_type(), "Hookline.InvalidEvent");
+            let says = error.to_string();
+            assert!(
+                says.starts_with("event: this is the message of a notification target"),
+                "{says}"
+            );
+            assert!(says.contains("EventBridge rule"), "{says}");
+        }
+        let error = Event::read(json!({"Message": "not JSON"})).unwrap_err();
+        assert!(error.to_string().contains("missing field"), "{error}");
     }
 
     #[test]

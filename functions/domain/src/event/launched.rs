@@ -32,20 +32,23 @@ pub struct LaunchDetails {
 pub enum LaunchEvent {
     /// Instances of Auto Scaling groups were launched. A malformed entry does not hide the others.
     Launched(Vec<Result<LaunchedInstance>>),
-    /// Instances were launched, but the record is too large to contain them. They must be looked
-    /// up.
+    /// Instances were launched, but the record is too large to contain them, or does not have their
+    /// tags. They must be looked up.
     Omitted(Omitted),
     /// Another event that a rule may match. This is no error; the text says what the event is.
     Other(String),
 }
 
-/// A RunInstances call without its response: CloudTrail omits a field that is too large.
+/// A RunInstances call without its response, or without the tags of its instances: CloudTrail omits
+/// a field that is too large, and tags may come by a later CreateTags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Omitted {
     /// The region, from the envelope.
     pub region: String,
     /// The call's ClientToken. DescribeInstances finds the instances by it.
     pub client_token: String,
-    /// The call's MinCount: how many instances it launched at least.
+    /// How many instances the call launched at least: its MinCount; 0 if the record does not say.
     pub at_least: usize,
+    /// Whether Auto Scaling made the call, so that each instance gets Auto Scaling's tag.
+    pub by_auto_scaling: bool,
 }

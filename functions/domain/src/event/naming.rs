@@ -35,7 +35,7 @@ impl LaunchEvent {
     /// # Errors
     /// [`crate::Error::Invalid`] where the envelope or the detail of a launch is malformed.
     pub fn read(event: Value) -> Result<Self> {
-        let envelope: Envelope = from_value(Input::Event, "event", event)?;
+        let envelope = Envelope::read(event)?;
         match (envelope.source.as_str(), envelope.detail_type.as_str()) {
             (AUTO_SCALING, LAUNCH_SUCCESSFUL) => {
                 let detail: LaunchSuccessful =
@@ -48,7 +48,7 @@ impl LaunchEvent {
                 })]))
             }
             (cloudtrail::SOURCE, cloudtrail::DETAIL_TYPE) => {
-                cloudtrail::read(&envelope.region, envelope.detail)
+                cloudtrail::read(&envelope.region, &envelope.detail)
             }
             (source, detail_type) => Ok(Self::Other(format!(
                 "an event of source {:?} and detail-type {:?}",

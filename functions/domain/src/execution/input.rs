@@ -98,9 +98,8 @@ impl Execution {
     /// The data of an execution for `launch`, whose node has its tags.
     #[must_use]
     pub fn tagged(event: Value, profile: Profile, launch: Launch, node: Node) -> Self {
-        let wire = !launch.goes_to_warm_pool() && !profile.slots.is_empty();
         Self {
-            next: if wire {
+            next: if launch.gets_interfaces(&profile) {
                 NextStep::Wire
             } else {
                 NextStep::Complete

@@ -116,10 +116,10 @@ pub struct Slot {
     /// The logical network, as `signaling`. Unique in a profile.
     #[schemars(length(min = 1, max = MAX_LABEL_LENGTH), regex(pattern = PRINTABLE))]
     pub network: String,
-    /// The device index, 1 or more: index 0 is the instance's primary interface. Unique on its
-    /// network card. When absent, Hookline chooses one that the VPC CNI takes last, and the subnets
-    /// tell on the node which network an interface is of.
-    #[schemars(range(min = 1, max = MAX_COUNT))]
+    /// The device index. Unique on its network card. Index 0 of network card 0 is the instance's
+    /// primary interface. When absent, Hookline chooses one that the VPC CNI takes last, and the
+    /// subnets tell on the node which network an interface is of.
+    #[schemars(range(max = MAX_COUNT))]
     pub device_index: Option<u32>,
     /// The network card, on instance types that have several.
     #[serde(default)]

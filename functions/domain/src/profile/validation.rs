@@ -110,11 +110,11 @@ fn profile(profile: &Profile) -> Result<()> {
 
 fn slot(at: &str, slot: &Slot) -> Result<()> {
     name(&format!("{at}.network"), &slot.network, MAX_LABEL_LENGTH)?;
-    if slot.device_index == Some(0) {
+    if (slot.network_card, slot.device_index) == (0, Some(0)) {
         return Err(invalid(
             format!("{at}.deviceIndex"),
-            "device index 0 is the instance's primary interface",
-            "Use 1 or more",
+            "device index 0 of network card 0 is the instance's primary interface",
+            "Use 1 or more, or another network card",
         ));
     }
     for (field, found) in [

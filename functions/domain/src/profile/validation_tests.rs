@@ -196,7 +196,7 @@ proptest! {
             .collect();
         let clash = slots.iter().enumerate().any(|(n, (card, index, network))| {
             let same = |other: &(u32, u32, u8)| (other.0, other.1) == (*card, *index) || other.2 == *network;
-            *index == 0 || slots[n + 1..].iter().any(same)
+            (*card, *index) == (0, 0) || slots[n + 1..].iter().any(same)
         });
         let read = Profile::read(value);
         prop_assert_eq!(read.is_err(), clash, "{:?}", read);

@@ -20,6 +20,10 @@ pub const AUTO_SCALING_GROUP: &str = "hookline:auto-scaling-group";
 /// On an instance: when `adopt` last started an execution for it, in seconds since the epoch. By
 /// this tag, launches count the node when they choose addresses and share EC2's request rates.
 pub const ADOPTED_AT: &str = "hookline:adopted-at";
+/// On an instance: when the launch began for which it gets interfaces, in seconds since the epoch.
+/// `TagNode` writes it. An instance without it waits at no hook of Hookline's, or `TagNode` has not
+/// run for it yet.
+pub const LAUNCHED_AT: &str = "hookline:launched-at";
 /// Tells the VPC CNI not to manage the interface. The CNI reads it when it first sees the
 /// interface, so the interface must have it from creation (invariant I9).
 pub const NO_MANAGE: &str = "node.k8s.amazonaws.com/no_manage";

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::calls::Target;
+use super::calls::{Target, check_tag_quota};
 use super::own::{self, Tags};
 use super::rules::{RenderedTags, TagRules};
 use crate::error::{Error, Result};
@@ -46,6 +46,21 @@ pub fn targets(
         .chain(volumes)
         .chain(interfaces)
         .collect()
+}
+
+/// Adds [`own::LAUNCHED_AT`] to the tags of the instance, which is the first of `targets`: the
+/// other launches then count this one as in flight. An instance that has no room for one more tag
+/// stays without. That can cost an address conflict, which a new plan mends.
+pub fn mark_launch(targets: &mut [Target], began_at: i64) {
+    let Some(instance) = targets.first_mut() else {
+        return;
+    };
+    let mut marked = instance.clone();
+    let (key, value) = (own::LAUNCHED_AT.to_owned(), began_at.to_string());
+    marked.wanted.insert(key, value);
+    if check_tag_quota(std::slice::from_ref(&marked)).is_ok() {
+        *instance = marked;
+    }
 }
 
 /// Whether EC2 shows all that is to have tags: a launch shows its volumes some seconds late.
@@ -125,6 +140,44 @@ mod tests {
             .map(|target| target.resource.as_str())
             .collect();
         assert_eq!(ids, [instance.id.as_str(), "eni-00000001"]);
+    }
+
+    #[test]
+    fn mark_of_a_launch_is_on_the_instance_only() {
+        let (some, none) = (tags("k", "v"), Tags::new());
+        let rendered = RenderedTags {
+            node: some.clone(),
+            volumes: some.clone(),
+            ..RenderedTags::default()
+        };
+        let listed = BTreeMap::from([("vol-00000001".to_owned(), Tags::new())]);
+        let rules = rules(&some, &none);
+        let mut found = targets(&with_devices(), &listed, &rules, &rendered);
+        mark_launch(&mut found, 1_000);
+        assert_eq!(found[0].wanted[own::LAUNCHED_AT], "1000");
+        assert_eq!(found[0].wanted["k"], "v");
+        assert_eq!(found[1].wanted, some);
+        mark_launch(&mut [], 1_000);
+    }
+
+    #[test]
+    fn instance_without_room_for_the_mark_keeps_its_other_tags() {
+        let full: Tags = (0..50).map(|n| (format!("k{n}"), "v".to_owned())).collect();
+        let target = |current: &Tags| Target {
+            resource: "i-1".to_owned(),
+            current: current.clone(),
+            wanted: tags("k0", "other"),
+        };
+        let mut found = [target(&full)];
+        mark_launch(&mut found, 1_000);
+        assert_eq!(found, [target(&full)]);
+        // A mark of an earlier launch takes no more room.
+        let mut marked = full.clone();
+        marked.remove("k49");
+        marked.insert(own::LAUNCHED_AT.to_owned(), "1".to_owned());
+        let mut found = [target(&marked)];
+        mark_launch(&mut found, 1_000);
+        assert_eq!(found[0].wanted[own::LAUNCHED_AT], "1000");
     }
 
     #[test]

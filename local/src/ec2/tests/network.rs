@@ -1,4 +1,37 @@
+use std::collections::BTreeSet;
+
 use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn subnet_assigns_an_ipv6_address_unless_the_request_says_otherwise() {
+    let scene = Scene::new();
+    let subnet = ("SubnetId", scene.subnet_b.as_str());
+    let modify = "ModifySubnetAttribute";
+    let assign = ("AssignIpv6AddressOnCreation.Value", "true");
+    assert_eq!(
+        scene.code(modify, &[subnet, assign]).await,
+        "InvalidParameterValue"
+    );
+    assert_eq!(scene.code(modify, &[subnet]).await, "MissingParameter");
+    let block = ("Ipv6CidrBlock", "2600:1f14:1:202::/64");
+    scene.ok("AssociateSubnetCidrBlock", &[subnet, block]).await;
+    let count = async |more: &[(&str, &str)]| {
+        let params = [&[subnet], more].concat();
+        let xml = scene.ok("CreateNetworkInterface", &params).await;
+        // The interface shows its first address twice.
+        let addresses: BTreeSet<String> = texts(&xml, "ipv6Address").into_iter().collect();
+        addresses.len()
+    };
+    assert_eq!(count(&[]).await, 0);
+    scene.ok(modify, &[subnet, assign]).await;
+    let xml = scene.ok("DescribeSubnets", &[]).await;
+    assert!(texts(&xml, "assignIpv6AddressOnCreation").contains(&"true".to_owned()));
+    assert_eq!(count(&[]).await, 1);
+    assert_eq!(count(&[("Ipv6AddressCount", "0")]).await, 0);
+    assert_eq!(count(&[("Ipv6AddressCount", "2")]).await, 2);
+    let address = ("Ipv6Addresses.1.Ipv6Address", "2600:1f14:1:202::77");
+    assert_eq!(count(&[address]).await, 1);
+}
 
 #[tokio::test(start_paused = true)]
 async fn vpcs_and_subnets_are_created_over_the_wire() {

@@ -253,7 +253,10 @@ async fn slot_without_an_interface_is_an_invalid_payload() {
 #[tokio::test(start_paused = true)]
 async fn changed_interface_is_named_and_the_launch_not_continued() {
     for tampering in ["group", "tag", "no_manage", "address"] {
-        let mut launch = created().await;
+        let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
+            profile["slots"][0]["secondaryPrivateAddresses"] = json!(1);
+        });
+        launch.run_to(State::CreateInterfaces).await.unwrap();
         let id = launch.made().remove(0).network_interface_id;
         let ec2 = &launch.scene.ec2;
         let wanted = match tampering {
@@ -281,11 +284,12 @@ async fn changed_interface_is_named_and_the_launch_not_continued() {
                 format!("tag {key} is absent, wanted")
             }
             _ => {
-                let assign = ec2.assign_private_ip_addresses();
-                let assign = assign.network_interface_id(&id);
-                let assign = assign.secondary_private_ip_address_count(1);
-                assign.send().await.unwrap();
-                "number of private IPv4 addresses is 2, wanted 1".to_owned()
+                let secondary = launch.made()[0].secondary_private_ip_addresses[0];
+                let unassign = ec2.unassign_private_ip_addresses();
+                let unassign = unassign.network_interface_id(&id);
+                let unassign = unassign.private_ip_addresses(secondary.to_string());
+                unassign.send().await.unwrap();
+                "number of private IPv4 addresses is 1, wanted 2".to_owned()
             }
         };
         let says = failed(

@@ -100,6 +100,31 @@ async fn missing_permission_is_reported_as_access_denied() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn refusal_whose_cause_passes_is_retried() {
+    for (state, action, code) in [
+        (State::TagNode, "CreateTags", "ConcurrentTagAccess"),
+        (
+            State::CreateInterfaces,
+            "CreateNetworkInterface",
+            "RetryableError",
+        ),
+        (
+            State::ContinueLaunch,
+            "CompleteLifecycleAction",
+            "ScalingActivityInProgress",
+        ),
+    ] {
+        let kind = FaultKind::Error {
+            status: 400,
+            code: code.to_owned(),
+            message: "try again".to_owned(),
+        };
+        let launch = before(state).await;
+        fails(launch, state, action, kind, "Hookline.AwsUnavailable").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn permanent_refusal_has_the_words_of_aws() {
     for (state, action) in CALLS {
         let mut launch = before(state).await;

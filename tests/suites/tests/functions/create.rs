@@ -236,6 +236,41 @@ async fn with_ipv6(kind: &str) -> Launch {
 }
 
 #[tokio::test(start_paused = true)]
+async fn address_that_the_subnet_assigns_is_taken_as_it_is() {
+    let mut launch = with_ipv6("none").await;
+    let subnet = launch.data["profile"]["slots"][0]["subnetIds"][0].clone();
+    let assign = aws_sdk_ec2::types::AttributeBooleanValue::builder().value(true);
+    launch
+        .scene
+        .ec2
+        .modify_subnet_attribute()
+        .subnet_id(subnet.as_str().unwrap())
+        .assign_ipv6_address_on_creation(assign.build())
+        .send()
+        .await
+        .unwrap();
+    launch.run_to(State::AttachInterfaces).await.unwrap();
+    assert_eq!(launch.made()[0].ipv6_addresses.len(), 1);
+    launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_that_another_program_assigns_are_taken_as_they_are() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::AttachInterfaces).await.unwrap();
+    let made = launch.made();
+    let assign = launch.scene.ec2.assign_private_ip_addresses();
+    let assign = assign.network_interface_id(&made[0].network_interface_id);
+    let assigned = assign.secondary_private_ip_address_count(3).send().await;
+    assigned.unwrap();
+    // A replay finds the interfaces of the node.
+    let mut replay = launch.second_execution().await;
+    replay.run_to(State::AttachInterfaces).await.unwrap();
+    assert_eq!(replay.made().len(), made.len());
+    replay.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn ipv6_addresses_are_the_lowest_free_or_ec2s_choice() {
     for kind in ["lowest-free", "subnet-assigned"] {
         let mut launch = with_ipv6(kind).await;

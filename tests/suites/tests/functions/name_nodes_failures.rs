@@ -33,6 +33,27 @@ fn with_tags(tags: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
+async fn launch_whose_record_has_no_tags_is_named_once_ec2_shows_them() {
+    let settings = Settings {
+        instance_tags_not_shown_for: Duration::from_secs(60),
+        ..Settings::for_tests()
+    };
+    let group = PlainGroup::launched(settings, 2).await.unwrap();
+    let mut event = group.cloudtrail().unwrap();
+    let set = &mut event["detail"]["responseElements"]["instancesSet"]["items"];
+    for instance in set.as_array_mut().unwrap() {
+        instance["tagSet"] = json!({});
+    }
+    failed(
+        group.name(&event, &profile()).await,
+        "Hookline.InstanceNotFoundYet",
+    );
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    group.try_to_name(&event, &profile(), 1).await.unwrap();
+    assert!(group.names().unwrap().iter().all(Option::is_some));
+}
+
+#[tokio::test(start_paused = true)]
 async fn instance_not_shown_yet_is_retried() {
     let settings = Settings {
         instance_not_found_for: Duration::from_secs(5),
@@ -302,16 +323,28 @@ async fn unreadable_node_of_the_record_does_not_hide_the_others() {
     let group = group(2).await;
     let mut event = group.cloudtrail().unwrap();
     let items = "/detail/responseElements/instancesSet/items";
-    event.pointer_mut(items).unwrap()[0]["placement"] = json!({});
+    event.pointer_mut(items).unwrap()[0]["instanceId"] = json!(7);
     let says = failed(
         group.name(&event, &profile()).await,
         "Hookline.InvalidEvent",
     );
     assert!(
-        says.contains("event.detail.responseElements.instancesSet.items[0].placement"),
+        says.contains("event.detail.responseElements.instancesSet.items[0].instanceId"),
         "{says}"
     );
     assert_eq!(group.names().unwrap().into_iter().flatten().count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_of_which_the_record_is_unreadable_is_looked_up() {
+    let group = group(2).await;
+    let mut event = group.cloudtrail().unwrap();
+    let items = "/detail/responseElements/instancesSet/items";
+    event.pointer_mut(items).unwrap()[0]["placement"] = json!({});
+    let mark = group.mark();
+    group.name(&event, &profile()).await.unwrap();
+    assert_eq!(group.actions_since(mark).get("DescribeInstances"), Some(&1));
+    assert_eq!(group.names().unwrap().into_iter().flatten().count(), 2);
 }
 
 /// A result or a typed error, for any payload.

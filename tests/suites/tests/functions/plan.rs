@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookline::aws::Aws;
+use hookline_domain::profile::{Selector, TagSelector};
+use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec, ReservationType};
 use hookline_local::{Fault, FaultKind, LocalAws, Settings};
 use hookline_testkit::calls::FunctionCalls as _;
-use hookline_testkit::launch::{GROUP, Launch, State};
-use hookline_testkit::scene::{Scene, Size};
+use hookline_testkit::connector::product_config;
+use hookline_testkit::launch::{GROUP, Launch, State, small};
+use hookline_testkit::scene::{HOOK, Scene, Size};
 use serde_json::{Value, json};
 
 use crate::{counts, planned, wait_seconds};
@@ -149,6 +153,105 @@ async fn launches_in_flight_each_leave_the_others_their_addresses() {
             );
         }
     }
+}
+
+/// A scene with one small network, in whose group so many nodes are in service without interfaces
+/// of Hookline's, as if they had been launched before the hook was put.
+async fn nodes_from_before_the_hook(nodes: usize, age: Duration) -> Arc<Scene> {
+    let size = Size {
+        azs: 1,
+        networks: 1,
+        prefix: 28,
+        ..Size::default()
+    };
+    let scene = Scene::build(LocalAws::new(Settings::for_tests()), &size);
+    let scene = Arc::new(scene.await.unwrap());
+    scene.group(GROUP).await.unwrap();
+    for launch in Launch::more(&scene, nodes).await.unwrap() {
+        launch.until_it_runs().await.unwrap();
+        scene
+            .autoscaling
+            .complete_lifecycle_action()
+            .auto_scaling_group_name(GROUP)
+            .lifecycle_hook_name(HOOK)
+            .instance_id(&launch.instance)
+            .lifecycle_action_result("CONTINUE")
+            .send()
+            .await
+            .unwrap();
+        launch
+            .until_lifecycle_state(LifecycleState::InService)
+            .await
+            .unwrap();
+    }
+    tokio::time::sleep(age).await;
+    scene
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_launched_before_the_hook_are_not_ahead() {
+    let scene = nodes_from_before_the_hook(12, Duration::from_secs(200)).await;
+    let mut launch = Launch::more(&scene, 1).await.unwrap().remove(0);
+    launch.until_it_runs().await.unwrap();
+    let plan = plan(&mut launch).await;
+    let subnet = launch.subnet(0).unwrap();
+    assert_eq!(plan["ahead"], 0);
+    assert_eq!(planned(&plan, 0), [launch.address(subnet, 4).unwrap()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_launched_just_before_the_hook_fill_no_subnet() {
+    let scene = nodes_from_before_the_hook(12, Duration::ZERO).await;
+    let mut launch = Launch::more(&scene, 1).await.unwrap().remove(0);
+    launch.until_it_runs().await.unwrap();
+    let plan = plan(&mut launch).await;
+    let subnet = launch.subnet(0).unwrap();
+    assert_eq!(planned(&plan, 0), [launch.address(subnet, 4).unwrap()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn group_name_with_wildcards_selects_that_group_only() {
+    const ODD: &str = r"a*b? c/d\e";
+    let size = small();
+    let scene = Scene::build(LocalAws::new(Settings::for_tests()), &size);
+    let scene = scene.await.unwrap();
+    // Each other name matches the first one if its special characters are not escaped.
+    let names = [ODD, r"axxbx c/d\e", "a*b? c/de"];
+    for name in names {
+        scene.group(name).await.unwrap();
+        scene.scale(name, 1).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let aws = Aws::new(&product_config(&scene.local).await);
+    for name in names {
+        let selector = Selector::AutoScalingGroupNames([name.to_owned()].into());
+        let listed = aws.instances_of(&selector).await.unwrap();
+        assert_eq!(listed.len(), 1, "{name}");
+        assert_eq!(listed[0].tags["aws:autoscaling:groupName"], name);
+        // A tag that a selector names is taken literally too.
+        let selector = Selector::Tag(TagSelector {
+            key: "multus".to_owned(),
+            value: Some(name.to_owned()),
+        });
+        assert_eq!(aws.instances_of(&selector).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn launches_that_wait_for_long_keep_their_rank() {
+    let first = Launch::running().await.unwrap();
+    let mut launches = Launch::more(&first.scene, 3).await.unwrap();
+    for launch in &mut launches {
+        launch.run(State::TagNode).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(900)).await;
+    // The first one has no mark: nothing ran for it.
+    let mut last = Launch::more(&first.scene, 1).await.unwrap().remove(0);
+    last.until_it_runs().await.unwrap();
+    let plan = plan(&mut last).await;
+    let subnet = last.subnet(0).unwrap();
+    assert_eq!(plan["ahead"], 3);
+    assert_eq!(planned(&plan, 0), [last.address(subnet, 7).unwrap()]);
 }
 
 #[tokio::test(start_paused = true)]

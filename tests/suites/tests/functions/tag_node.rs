@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hookline_domain::tags::own::LAUNCHED_AT;
 use hookline_local::Settings;
 use hookline_local::ec2::InstanceState;
 use hookline_testkit::calls::FunctionCalls as _;
@@ -131,6 +132,27 @@ async fn selector_by_tag_describes_the_instance() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn instance_shown_without_any_tag_is_not_shown_yet() {
+    let settings = Settings {
+        instance_tags_not_shown_for: Duration::from_secs(30),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::running_in(settings).await.unwrap();
+    for selector in [
+        json!({"tag": {"key": "multus", "value": "upf"}}),
+        json!({"autoScalingGroupNames": ["upf"]}),
+    ] {
+        launch = launch.with_profile(|profile| profile["selector"] = selector);
+        failed(
+            launch.run(State::TagNode).await,
+            "Hookline.InstanceNotFoundYet",
+        );
+    }
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(launch.run(State::TagNode).await.unwrap()["next"], "WIRE");
+}
+
+#[tokio::test(start_paused = true)]
 async fn node_on_the_way_into_a_warm_pool_is_only_named() {
     let launch = Launch::running().await.unwrap();
     for (destination, next) in [
@@ -144,6 +166,50 @@ async fn node_on_the_way_into_a_warm_pool_is_only_named() {
         let node = launch.handle(State::TagNode, payload).await.unwrap();
         assert_eq!(node["next"], next, "{destination}");
         assert!(launch.node().unwrap().tags.contains_key("Name"));
+    }
+}
+
+/// The instance's mark of a launch under way.
+fn mark_of(launch: &Launch) -> Option<String> {
+    launch.node().unwrap().tags.remove(LAUNCHED_AT)
+}
+
+#[tokio::test(start_paused = true)]
+async fn launch_that_gets_interfaces_is_marked_with_its_time() {
+    let mut launch = Launch::running().await.unwrap();
+    assert_eq!(mark_of(&launch), None);
+    let node = launch.run(State::TagNode).await.unwrap();
+    let launched_at = node["node"]["launchedAt"].to_string();
+    assert_eq!(mark_of(&launch), Some(launched_at.clone()));
+    // Once is enough.
+    let mark = launch.mark();
+    launch.run(State::TagNode).await.unwrap();
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([("DescribeInstances", 1)])
+    );
+
+    // From a warm pool it begins with the event.
+    let event_time = "2099-01-02T03:04:05Z";
+    let payload = with_event(&launch, |event| {
+        event["detail"]["Origin"] = json!("WarmPool");
+        event["time"] = json!(event_time);
+    });
+    launch.handle(State::TagNode, payload).await.unwrap();
+    assert_eq!(mark_of(&launch).as_deref(), Some("4071006245"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn launch_that_gets_no_interfaces_has_no_mark() {
+    let launch = Launch::running().await.unwrap();
+    let into_the_pool = with_event(&launch, |event| {
+        event["detail"]["Destination"] = json!("WarmPool");
+    });
+    let mut without_slots = launch.payload(State::TagNode);
+    without_slots["input"]["profile"]["slots"] = json!([]);
+    for payload in [into_the_pool, without_slots] {
+        launch.handle(State::TagNode, payload).await.unwrap();
+        assert_eq!(mark_of(&launch), None);
     }
 }
 
@@ -238,6 +304,18 @@ async fn second_run_tags_nothing() {
     );
 }
 
+/// The keys and values that CreateTags has put on the node since `mark`.
+fn tags_put(launch: &Launch, mark: usize) -> Vec<String> {
+    launch
+        .calls_since(mark)
+        .into_iter()
+        .filter(|call| call.action == "CreateTags")
+        .flat_map(|call| call.params)
+        .filter(|(name, _)| name.starts_with("Tag."))
+        .map(|(_, value)| value)
+        .collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_tags_that_differ_are_written() {
     let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
@@ -246,15 +324,11 @@ async fn only_tags_that_differ_are_written() {
     });
     let mark = launch.mark();
     let node = launch.run(State::TagNode).await.unwrap();
-    let put: Vec<_> = launch
-        .calls_since(mark)
-        .into_iter()
-        .filter(|call| call.action == "CreateTags")
-        .flat_map(|call| call.params)
-        .filter(|(name, _)| name.starts_with("Tag."))
-        .map(|(_, value)| value)
-        .collect();
-    assert_eq!(put, ["zone", "us-west-2a"]);
+    let mark_of_launch = [LAUNCHED_AT, &mark_of(&launch).unwrap()];
+    assert_eq!(
+        tags_put(&launch, mark),
+        [mark_of_launch, ["zone", "us-west-2a"]].concat()
+    );
     assert_eq!(node["name"], Value::Null, "no tag of it is its name");
 }
 
@@ -361,9 +435,10 @@ async fn kept_name_is_used_for_the_interfaces() {
     let mark = launch.mark();
     let node = launch.run(State::TagNode).await.unwrap();
     assert_eq!(node["node"]["name"], "mine");
+    // The mark of the launch is Hookline's own tag, and no rule of the profile's.
     assert_eq!(
-        launch.actions_since(mark),
-        counts([("DescribeInstances", 1)])
+        tags_put(&launch, mark),
+        [LAUNCHED_AT, &mark_of(&launch).unwrap()]
     );
 }
 
