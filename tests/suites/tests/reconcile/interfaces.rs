@@ -104,7 +104,8 @@ fn interface_that_is_no_longer_orphaned_loses_only_its_mark() -> Result<()> {
             let call = run.scene.ec2.attach_network_interface();
             call.network_interface_id(interface)
                 .instance_id(node)
-                .device_index(5)
+                // The VPC CNI's own interface is at 5, after those of the four networks.
+                .device_index(6)
                 .send()
                 .await
         };
