@@ -1,5 +1,7 @@
 //! The cells of the fault matrix: what goes wrong in each run.
 
+use std::ops::Range;
+
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{LocalAws, World};
@@ -206,11 +208,11 @@ impl Cell {
     }
 }
 
-/// Every cell, for a launch that makes `calls` calls.
+/// Every cell, with faults at these of a launch's calls.
 #[must_use]
-pub fn cells(calls: usize) -> Vec<Cell> {
+pub fn cells(calls: Range<usize>) -> Vec<Cell> {
     let mut cells = Vec::new();
-    for position in 0..calls {
+    for position in calls {
         for strike in FaultAction::ALL {
             for times in [1, 3] {
                 cells.push(Cell::Call {

@@ -16,7 +16,7 @@ use serde::Serialize;
 use hookline_statemachine::LAUNCH_NODE;
 use hookline_testkit::scene::Size;
 
-use crate::cells::{Cell, DeliveryFault, Interference};
+use crate::cells::{Cell, DeliveryFault, Interference, cells};
 use crate::run::{GROUP, Run, Scenario, on_paused_clock};
 use crate::tap::FaultAction;
 
@@ -86,13 +86,58 @@ pub struct Outcome {
     pub actions: BTreeMap<String, BTreeSet<String>>,
 }
 
-fn scenario(nodes: usize, seed: u64) -> Scenario {
+/// What the launches of a matrix have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// The nodes have a gate, and the slots have device indexes.
+    Gate,
+    /// The nodes have no gate, and the slots leave their device indexes open: the VPC CNI attaches
+    /// its own interfaces meanwhile.
+    NoGate,
+    /// As with a gate, and DeleteOnTermination is set after CONTINUE.
+    ScarceAttributes,
+}
+
+impl Setting {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Gate, Self::NoGate, Self::ScarceAttributes];
+
+    /// The cells of this setting's matrix. Where only the calls after CONTINUE differ, only these.
+    ///
+    /// # Errors
+    /// If the scene cannot be built.
+    pub fn cells(self) -> Result<Vec<Cell>> {
+        let calls = calls_of_a_launch(self)?;
+        Ok(match self {
+            Self::Gate | Self::NoGate => cells(0..calls),
+            Self::ScarceAttributes => {
+                let of_the_state = 1 + Size::default().networks;
+                cells(calls.saturating_sub(of_the_state)..calls)
+            }
+        })
+    }
+
+    /// A word for tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gate => "gate",
+            Self::NoGate => "no gate",
+            Self::ScarceAttributes => "after CONTINUE",
+        }
+    }
+}
+
+fn scenario(setting: Setting, nodes: usize, seed: u64) -> Scenario {
     let size = Size {
         azs: 1,
         prefix: 28,
+        device_indexes: setting != Setting::NoGate,
         ..Size::default()
     };
     let mut scenario = Scenario::new(nodes, size, seed);
+    scenario.gate = setting != Setting::NoGate;
+    scenario.scarce_attributes = setting == Setting::ScarceAttributes;
     scenario.limit = Duration::from_secs(4 * 3600);
     scenario.look_every = Duration::from_secs(2);
     scenario
@@ -102,9 +147,9 @@ fn scenario(nodes: usize, seed: u64) -> Scenario {
 ///
 /// # Errors
 /// If the scene cannot be built.
-pub fn calls_of_a_launch() -> Result<usize> {
-    on_paused_clock(async {
-        let mut scenario = scenario(1, 1);
+pub fn calls_of_a_launch(setting: Setting) -> Result<usize> {
+    on_paused_clock(async move {
+        let mut scenario = scenario(setting, 1, 1);
         // Its calls are not part of a launch.
         scenario.reconcile = false;
         let mut run = Run::new(scenario).await?;
@@ -117,17 +162,22 @@ pub fn calls_of_a_launch() -> Result<usize> {
 ///
 /// # Errors
 /// If the scene cannot be built.
-pub fn run_cell(cell: Cell, seed: u64) -> Result<Outcome> {
-    run_cell_of(LAUNCH_NODE, cell, seed)
+pub fn run_cell(setting: Setting, cell: Cell, seed: u64) -> Result<Outcome> {
+    run_cell_of(LAUNCH_NODE, setting, cell, seed)
 }
 
 /// Runs one cell with another definition of the state machine.
 ///
 /// # Errors
 /// If the scene cannot be built.
-pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Outcome> {
+pub fn run_cell_of(
+    definition: &'static str,
+    setting: Setting,
+    cell: Cell,
+    seed: u64,
+) -> Result<Outcome> {
     on_paused_clock(async move {
-        let mut scenario = scenario(1, seed);
+        let mut scenario = scenario(setting, 1, seed);
         scenario.definition = definition;
         if let Cell::Lag { seconds, varies } = cell {
             scenario.settings.describe_lag = Duration::from_secs(seconds);
@@ -166,7 +216,8 @@ pub fn run_cell_of(definition: &'static str, cell: Cell, seed: u64) -> Result<Ou
             Cell::Lag { .. } => {}
         }
         let problems = settle(&mut run, cell.is_transient()).await?;
-        Ok(outcome(cell.name(), cell.row(), seed, problems, &run))
+        let name = format!("{}, {}", setting.name(), cell.name());
+        Ok(outcome(name, cell.row(), seed, problems, &run))
     })
 }
 
@@ -178,11 +229,12 @@ pub fn run_random(seed: u64) -> Result<Outcome> {
     on_paused_clock(async move {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let nodes = rng.random_range(1..=3);
-        let mut scenario = scenario(nodes, seed);
+        let setting = Setting::ALL[rng.random_range(0..Setting::ALL.len())];
+        let mut scenario = scenario(setting, nodes, seed);
         scenario.settings.describe_lag = Duration::from_millis(rng.random_range(0..=10_000));
         scenario.settings.describe_lag_varies = rng.random_bool(0.5);
         let mut run = Run::new(scenario).await?;
-        let mut name = format!("{nodes} node(s)");
+        let mut name = format!("{nodes} node(s), {}", setting.name());
         let mut transient = true;
         for _ in 0..rng.random_range(1..=5) {
             let position = rng.random_range(0..60);

@@ -57,6 +57,9 @@ pub struct Scenario {
     pub background: Background,
     /// Whether a gate on each node holds kubelet back until its interfaces are there.
     pub gate: bool,
+    /// Whether the profile says that calls of ModifyNetworkInterfaceAttribute are scarce, so that
+    /// every launch sets DeleteOnTermination after CONTINUE.
+    pub scarce_attributes: bool,
     /// The definition of the state machine; by default today's file.
     pub definition: &'static str,
     /// Whether `reconcile` runs: every five minutes, and for executions that do not succeed.
@@ -101,6 +104,7 @@ impl Scenario {
             look_every: Duration::from_secs(5),
             background: Background::None,
             gate: true,
+            scarce_attributes: false,
             definition: LAUNCH_NODE,
             reconcile: true,
         }
@@ -149,7 +153,13 @@ impl Run {
         };
         let scene = Scene::build(local.clone(), &size).await?;
         scene.group(GROUP).await?;
-        let profile_json = scene.profile(GROUP);
+        let mut profile_json = scene.profile(GROUP);
+        if scenario.scarce_attributes {
+            // Not even the attributes of one launch fit into what a burst takes of this bucket.
+            profile_json["requestRates"] = json!({
+                "modifyNetworkInterfaceAttribute": {"capacity": 1, "refillPerSecond": 5},
+            });
+        }
         let profile = Profile::read(profile_json.clone())?;
         put_rule(&local, MACHINE_ARN, "launch", &profile_json).await?;
         let invoked = match scenario.reconcile {

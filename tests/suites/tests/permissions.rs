@@ -14,7 +14,7 @@ use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{Fault, FaultKind, Settings};
 use hookline_simulator::cells::{Cell, DeliveryFault, Interference, launching};
-use hookline_simulator::faults::run_cell;
+use hookline_simulator::faults::{Setting, run_cell};
 use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
 use hookline_statemachine::state::State;
 use hookline_statemachine::{LAUNCH_NODE, NAME_NODE, StateMachine};
@@ -213,6 +213,10 @@ fn interfaces_that_nobody_owns() -> Result<Actions> {
         })
         .await?;
         until(&run, "the delete", |run| reported(run, "deleted", &left)).await?;
+        until(&run, "DeleteOnTermination", |run| {
+            reported(run, "settled", &back)
+        })
+        .await?;
         Ok(run.tap.actions())
     })
 }
@@ -355,11 +359,13 @@ fn called() -> Result<Actions> {
         DeliveryFault::Delayed,
         DeliveryFault::Lost,
     ] {
-        scenes.push(run_cell(Cell::Event(astray), 1)?.actions);
+        for setting in [Setting::Gate, Setting::ScarceAttributes] {
+            scenes.push(run_cell(setting, Cell::Event(astray), 1)?.actions);
+        }
     }
     for position in (0..32).step_by(6) {
         for what in [Interference::Terminated, Interference::HookEnded] {
-            scenes.push(run_cell(Cell::Interference { what, position }, 1)?.actions);
+            scenes.push(run_cell(Setting::Gate, Cell::Interference { what, position }, 1)?.actions);
         }
     }
     for (caller, actions) in scenes.into_iter().flatten() {

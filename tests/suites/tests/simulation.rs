@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use hookline_local::Bucket;
-use hookline_simulator::cells::cells;
-use hookline_simulator::faults::{Background, Outcome, calls_of_a_launch, run_cell, run_random};
+use hookline_simulator::faults::{
+    Background, Outcome, Setting, calls_of_a_launch, run_cell, run_random,
+};
 use hookline_simulator::run::{
     Run, Scenario, on_paused_clock, simulate, simulate_beside_one_launch, simulate_checked,
 };
@@ -45,14 +46,32 @@ fn must_pass(outcomes: impl IntoIterator<Item = Outcome>) -> usize {
 
 #[test]
 fn every_fault_at_every_call_ends_with_no_invariant_violated() {
-    let calls = calls_of_a_launch().expect("a launch without faults");
+    let calls = calls_of_a_launch(Setting::Gate).expect("a launch without faults");
     assert!(
         calls > 20,
         "a launch with four networks makes more than {calls} calls"
     );
-    let cells = cells(calls);
-    let run = must_pass(cells.iter().map(|cell| run_cell(*cell, 1).expect("a run")));
-    assert_eq!(run, cells.len());
+    every_cell_passes(Setting::Gate, 1);
+}
+
+/// Every third of them here; `cargo xtask faults` runs all.
+#[test]
+fn every_fault_ends_with_no_invariant_violated_where_the_nodes_have_no_gate() {
+    every_cell_passes(Setting::NoGate, 3);
+}
+
+#[test]
+fn every_fault_after_continue_ends_with_no_invariant_violated() {
+    every_cell_passes(Setting::ScarceAttributes, 1);
+}
+
+fn every_cell_passes(setting: Setting, step: usize) {
+    let cells = setting.cells().expect("a launch without faults");
+    let cells = cells.iter().step_by(step);
+    let count = cells.len();
+    let run = must_pass(cells.map(|cell| run_cell(setting, *cell, 1).expect("a run")));
+    assert!(count > 60, "{count} cells");
+    assert_eq!(run, count);
 }
 
 #[test]
@@ -140,9 +159,12 @@ fn gate_keeps_the_vpc_cni_from_the_indexes_of_the_slots() {
 }
 
 #[test]
-#[ignore = "until slots without a device index"]
 fn nodes_without_a_gate_are_not_lost_to_the_vpc_cni() {
-    let mut scenario = Scenario::new(60, Size::default(), 1);
+    let size = Size {
+        device_indexes: false,
+        ..Size::default()
+    };
+    let mut scenario = Scenario::new(60, size, 1);
     scenario.gate = false;
     let (report, all) = simulate_checked(scenario).expect("a run");
     assert_eq!((report.in_service, report.abandoned), (60, 0), "{all}");

@@ -4,8 +4,7 @@
 // Helpers of tests may panic as tests do.
 #![allow(clippy::expect_used, missing_docs)]
 
-use hookline_simulator::cells::cells;
-use hookline_simulator::faults::{calls_of_a_launch, run_cell_of};
+use hookline_simulator::faults::{Setting, run_cell_of};
 use hookline_simulator::run::{Scenario, simulate_checked};
 use hookline_testkit::scene::Size;
 
@@ -24,10 +23,9 @@ fn scale_out_with_the_definition_of_release_0_1_loses_no_node() {
 /// definition.
 #[test]
 fn fault_under_the_definition_of_release_0_1_breaks_no_promise() {
-    let calls = calls_of_a_launch().expect("a launch without faults");
-    let cells = cells(calls);
+    let cells = Setting::Gate.cells().expect("a launch without faults");
     for cell in cells.into_iter().step_by(7) {
-        let outcome = run_cell_of(RELEASE_0_1, cell, 1).expect("a run");
+        let outcome = run_cell_of(RELEASE_0_1, Setting::Gate, cell, 1).expect("a run");
         assert!(
             outcome.problems.is_empty(),
             "{}: {:#?}\n{}",

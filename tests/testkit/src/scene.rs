@@ -31,6 +31,8 @@ pub struct Size {
     /// Whether the nodes have a gate that waits for every network (docs/node.md). It takes effect
     /// only if the instances have software.
     pub gate: bool,
+    /// Whether the slots of the profile have device indexes, from 1 on.
+    pub device_indexes: bool,
 }
 
 impl Default for Size {
@@ -42,6 +44,7 @@ impl Default for Size {
             subnets_per_az: 1,
             instance_type: "m5.4xlarge",
             gate: false,
+            device_indexes: true,
         }
     }
 }
@@ -71,6 +74,8 @@ pub struct Scene {
     pub node_subnets: Vec<String>,
     /// The networks.
     pub networks: Vec<Network>,
+    /// Whether the slots of the profile have device indexes.
+    pub device_indexes: bool,
     /// The security group of all interfaces.
     pub security_group: String,
 }
@@ -126,6 +131,7 @@ impl Scene {
             vpc,
             node_subnets: Vec::new(),
             networks: Vec::new(),
+            device_indexes: size.device_indexes,
             security_group,
         };
         let mut blocks = Blocks::default();
@@ -271,14 +277,14 @@ impl Scene {
                 .map(|(device_index, network)| GateNetwork {
                     network: network.name.clone(),
                     subnet_ids: network.subnets.clone(),
-                    device_index: Some(device_index),
+                    device_index: self.device_indexes.then_some(device_index),
                     network_card: 0,
                 })
                 .collect(),
         }
     }
 
-    /// The profile for a group: every network, in order, from device index 1 on.
+    /// The profile for a group: every network, in order.
     #[must_use]
     pub fn profile(&self, group: &str) -> Value {
         let slots: Vec<Value> = self
@@ -288,7 +294,7 @@ impl Scene {
             .map(|(n, network)| {
                 json!({
                     "network": network.name,
-                    "deviceIndex": n + 1,
+                    "deviceIndex": self.device_indexes.then_some(n + 1),
                     "subnetIds": network.subnets,
                     "sourceDestCheck": false,
                 })

@@ -7,8 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use comfy_table::{Table, presets};
-use hookline_simulator::cells::cells;
-use hookline_simulator::faults::{Outcome, calls_of_a_launch, run_cell, run_random};
+use hookline_simulator::faults::{Outcome, Setting, calls_of_a_launch, run_cell, run_random};
 use hookline_testkit::program::exit_code;
 use serde_json::json;
 
@@ -34,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
-    let calls = calls_of_a_launch()?;
+    let calls = calls_of_a_launch(Setting::Gate)?;
     println!("A launch with four networks on cold functions makes {calls} calls.");
     let mut outcomes = Vec::new();
     let wanted = |name: &str| {
@@ -43,9 +42,11 @@ fn run(arguments: &Arguments) -> Result<bool> {
             .as_ref()
             .is_none_or(|only| name.contains(only))
     };
-    for cell in cells(calls) {
-        if wanted(&cell.name()) {
-            note(run_cell(cell, arguments.seed)?, &mut outcomes);
+    for setting in Setting::ALL {
+        for cell in setting.cells()? {
+            if wanted(&format!("{}, {}", setting.name(), cell.name())) {
+                note(run_cell(setting, cell, arguments.seed)?, &mut outcomes);
+            }
         }
     }
     for seed in arguments.seed..arguments.seed + arguments.random {

@@ -56,6 +56,9 @@ struct Arguments {
     /// The nodes have no gate: kubelet and the VPC CNI start when the machine has booted.
     #[arg(long)]
     no_gate: bool,
+    /// The slots have device indexes, from 1 on. They always have with a gate.
+    #[arg(long)]
+    device_indexes: bool,
     /// The nodes run no VPC CNI.
     #[arg(long)]
     no_cni: bool,
@@ -83,6 +86,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         networks: arguments.networks,
         prefix: arguments.subnet_prefix,
         subnets_per_az: arguments.subnets_per_az,
+        device_indexes: arguments.device_indexes || !arguments.no_gate,
         ..Size::default()
     };
     let mut scenario = Scenario::new(arguments.nodes, size, arguments.seed);

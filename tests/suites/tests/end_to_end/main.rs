@@ -30,6 +30,7 @@ const SMALL: Size = Size {
     subnets_per_az: 1,
     instance_type: "m5.4xlarge",
     gate: false,
+    device_indexes: true,
 };
 
 /// Like AWS: calls have a latency, and describe calls lag. Both are shorter than on AWS.

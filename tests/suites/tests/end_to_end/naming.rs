@@ -24,6 +24,7 @@ const SIZE: Size = Size {
     prefix: 24,
     instance_type: "m5.4xlarge",
     gate: false,
+    device_indexes: true,
 };
 
 async fn stage() -> Result<Stage> {

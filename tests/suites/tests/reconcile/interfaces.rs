@@ -1,7 +1,7 @@
 //! Orphaned interfaces, and interfaces that are not orphaned.
 
 use anyhow::{Context as _, Result};
-use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::{NetworkInterfaceAttachmentChanges, ResourceType, Tag, TagSpecification};
 use hookline_domain::tags::own::INSTANCE_ID;
 use hookline_simulator::run::{GROUP, Run, on_paused_clock};
 use serde_json::json;
@@ -126,9 +126,43 @@ fn interface_that_is_no_longer_orphaned_loses_only_its_mark() -> Result<()> {
         );
         pass(5).await;
         assert!(made(&run).values().all(Option::is_none));
-        pass(700).await;
+        pass(300).await;
         nothing_done(&by_hand(&run).await);
         assert!(exists(&run, &back) && exists(&run, &moved));
+        Ok(())
+    })
+}
+
+/// An execution that ended before it set DeleteOnTermination, as seen 20 minutes later.
+#[test]
+fn interface_without_delete_on_termination_gets_it_after_its_execution() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, false)).await?;
+        run.to_rest().await?;
+        let (interface, attachment) = run.local.with_world(|world| {
+            let mut interfaces = world.ec2.network_interfaces();
+            let ours = interfaces.find(|found| found.tags.contains_key(INSTANCE_ID));
+            let ours = ours.expect("an interface of Hookline's");
+            let on = ours.attachment.as_ref().expect("attached");
+            (ours.network_interface_id.clone(), on.attachment_id.clone())
+        });
+        let changes = NetworkInterfaceAttachmentChanges::builder()
+            .attachment_id(attachment)
+            .delete_on_termination(false)
+            .build();
+        let call = run.scene.ec2.modify_network_interface_attribute();
+        call.network_interface_id(&interface)
+            .attachment(changes)
+            .send()
+            .await?;
+        assert!(!run.is_settled());
+        nothing_done(&by_hand(&run).await);
+        pass(1_200).await;
+        let report = by_hand(&run).await;
+        assert_eq!(report["settled"], json!([interface]));
+        assert!(run.is_settled());
+        pass(5).await;
+        nothing_done(&by_hand(&run).await);
         Ok(())
     })
 }

@@ -175,6 +175,7 @@ fn nothing_done(report: &Value) {
         "marked",
         "unmarked",
         "deleted",
+        "settled",
     ] {
         assert_eq!(report[kind], json!([]), "{kind}: {report}");
     }

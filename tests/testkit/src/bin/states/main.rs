@@ -12,7 +12,9 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
-use hookline_domain::execution::{Allocation, Completion, Execution, Plan, Release, Summary};
+use hookline_domain::execution::{
+    Allocation, Completion, DeleteOnTermination, Execution, Plan, Release, Summary,
+};
 use hookline_statemachine::state::{State, Task};
 use hookline_statemachine::{LAUNCH_NODE, StateMachine};
 use serde_json::Value;
@@ -103,6 +105,12 @@ fn main() -> Result<()> {
             &runs.completion,
         ),
         (
+            "$.deleteOnTermination",
+            "What `SetDeleteOnTermination` returns, in a large scale-out. Here it waited, and then set the attribute.",
+            fields::table::<DeleteOnTermination>(),
+            &runs.delete_on_termination,
+        ),
+        (
             "$.release",
             "What `ReleaseInterfaces` returns, after a launch that was abandoned.",
             fields::table::<Release>(),
@@ -114,8 +122,8 @@ fn main() -> Result<()> {
     }
     page.push_str(
         "\n## $.failure\n\nWhat a catcher stores: the error's name, and its cause as JSON in a text. A failed extension of the hook is in \
-         `$.extensionFailure`,\na failed ABANDON in `$.completionFailure`, a failed release in `$.releaseFailure`, and an interface that was lost \
-         in `$.lost`. The\nerrors are in [errors.md](errors.md).\n\n",
+         `$.extensionFailure`,\na failed ABANDON in `$.completionFailure`, a failed release in `$.releaseFailure`, an instance that was still \
+         pending in `$.pending`,\nan interface that was lost in `$.lost`, and a failed `SetDeleteOnTermination` in `$.deleteOnTerminationFailure`. The\nerrors are in [errors.md](errors.md).\n\n",
     );
     block(&mut page, &runs.failure)?;
     std::io::stdout().write_all(page.as_bytes())?;

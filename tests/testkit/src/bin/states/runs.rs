@@ -1,5 +1,7 @@
 //! The runs that the examples come from.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::Settings;
 use hookline_testkit::launch::{Launch, State};
@@ -20,6 +22,8 @@ pub(crate) struct Runs {
     pub(crate) wired: Value,
     /// `ContinueLaunch`
     pub(crate) completion: Value,
+    /// `SetDeleteOnTermination`: one that waits, and one that ends.
+    pub(crate) delete_on_termination: Value,
     /// `ReleaseInterfaces`
     pub(crate) release: Value,
     /// What a catcher stores.
@@ -50,9 +54,32 @@ impl Runs {
             allocation,
             wired,
             completion,
+            delete_on_termination: Self::after_continue().await?,
             release,
             failure,
         })
+    }
+
+    /// A launch that sets DeleteOnTermination after another one is ready.
+    async fn after_continue() -> Result<Value> {
+        let launch = Launch::running_in(Settings::for_tests()).await?;
+        let mut launch = launch.with_profile(|profile| {
+            profile["requestRates"] = json!({
+                "modifyNetworkInterfaceAttribute": {"capacity": 1, "refillPerSecond": 5},
+            });
+        });
+        launch.run_to(State::ContinueLaunch).await?;
+        let mut other = Launch::more(&launch.scene, 1).await?;
+        let other = other.first_mut().context("no launch")?;
+        // On AWS each function has its own process, and so its own listing.
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let wait = launch.run(State::SetDeleteOnTermination).await?;
+        ensure!(wait["step"]["action"] == "WAIT", "it does not wait: {wait}");
+        other.run_to(State::ContinueLaunch).await?;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let end = launch.run(State::SetDeleteOnTermination).await?;
+        ensure!(end["step"]["action"] == "END", "it does not end: {end}");
+        Ok(json!([wait, end]))
     }
 
     /// A launch whose address somebody else takes, and that cannot have one of its security groups
