@@ -3,7 +3,8 @@
 //!
 //! The state machine, its engine, the function binaries and the Runtime API are the real ones. EC2,
 //! Auto Scaling and EventBridge are the fake AWS, with the latencies and the lag of AWS, only
-//! shorter.
+//! shorter. So are the nodes: they boot, a gate holds kubelet back until their interfaces are
+//! there, and then the VPC CNI attaches one of its own (docs/node.md).
 
 // JSON is indexed by name here, which gives null where nothing is.
 #![allow(clippy::indexing_slicing)]
@@ -20,6 +21,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use hookline_domain::profile::Profile;
+use hookline_local::node::{NodeSettings, Phase};
 use hookline_local::{Latency, LocalAws, Settings};
 use hookline_testkit::deployment::{Deployment, Tools};
 use hookline_testkit::invariants;
@@ -64,6 +66,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         instance_pending_for: Duration::from_secs(3),
         attach_for: Duration::from_millis(700),
         volume_attach_for: Duration::from_millis(700),
+        node: (!arguments.naming).then(software),
         trail_delivers_after: arguments.naming.then_some(naming::TRAIL_DELIVERS_AFTER),
         ..Settings::default()
     });
@@ -79,12 +82,24 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     outcome
 }
 
+/// The software on the instances. A machine boots in seconds instead of half a minute.
+fn software() -> NodeSettings {
+    NodeSettings {
+        boot: Latency::millis(1_500, 3_000),
+        kubelet_start: Latency::millis(200, 500),
+        imds_lag: Latency::millis(50, 500),
+        gate_poll: Duration::from_millis(200),
+        ..NodeSettings::default()
+    }
+}
+
 async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) -> Result<bool> {
     let scene = Scene::build(
         local.clone(),
         &Size {
             azs: arguments.azs.into(),
             networks: arguments.networks.into(),
+            gate: true,
             ..Size::default()
         },
     )
@@ -112,11 +127,13 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
     let limit = Duration::from_secs(120 + u64::from(arguments.nodes) * 4);
     let all_in_service = wait_for(
         limit,
-        "every node to be InService and every execution to end",
+        "every node to be InService and to join, and every execution to end",
         async || {
             progress.show(local, GROUP);
             let in_service = local.with_world(|world| world.autoscaling.in_service(GROUP));
-            if in_service < nodes {
+            let phases = local.nodes().all();
+            let joined = phases.values().filter(|node| node.phase == Phase::Joined);
+            if in_service < nodes || joined.count() < nodes {
                 return Ok(None);
             }
             let statuses = deployment.statuses().await?;
@@ -151,7 +168,7 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
     let good = all_in_service.is_ok() && violations.is_empty() && report.all_succeeded();
     if good {
         println!(
-            "PASS: all {nodes} nodes are InService, and each has every interface in its profile."
+            "PASS: all {nodes} nodes are InService and have joined, and each has every interface in its profile."
         );
     } else {
         println!("FAIL: see above; the functions' logs are in .local/demo-logs.");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hookline_domain::tags::own;
+use hookline_local::node::{NodeStatus, Phase};
 use hookline_local::{LocalAws, World};
 
 /// With more nodes than this, one line sums them up.
@@ -34,8 +35,9 @@ impl Progress {
 
     /// Prints what has changed.
     pub(crate) fn show(&mut self, local: &LocalAws, group: &str) {
+        let phases = local.nodes().all();
         let (elapsed, states) =
-            local.with_world(|world| (world.kernel.elapsed(), self.states(world, group)));
+            local.with_world(|world| (world.kernel.elapsed(), self.states(world, &phases, group)));
         let seconds = elapsed.saturating_sub(self.started).as_secs_f64();
         if self.nodes > MAX_LINES {
             let count = |what: &str| {
@@ -45,9 +47,13 @@ impl Progress {
                     .count()
             };
             let summary = format!(
-                "{} launched, {} InService, {} waiting at the hook",
+                "{} launched, {} InService, {} joined, {} waiting at the hook",
                 states.len(),
                 count("InService"),
+                phases
+                    .values()
+                    .filter(|node| node.phase == Phase::Joined)
+                    .count(),
                 states
                     .values()
                     .filter(|state| state.contains("Pending"))
@@ -67,7 +73,12 @@ impl Progress {
         }
     }
 
-    fn states(&self, world: &World, group: &str) -> BTreeMap<String, String> {
+    fn states(
+        &self,
+        world: &World,
+        phases: &BTreeMap<String, NodeStatus>,
+        group: &str,
+    ) -> BTreeMap<String, String> {
         world
             .autoscaling
             .states(group)
@@ -88,8 +99,9 @@ impl Progress {
                     .interfaces_of(&id)
                     .filter(|interface| interface.tags.contains_key(own::INSTANCE_ID))
                     .count();
+                let phase = phases.get(&id).map_or("", |node| node.phase.as_str());
                 let state = format!(
-                    "{name:<28} {made}/{n} made {attached}/{n} attached  {lifecycle}",
+                    "{name:<28} {made}/{n} made {attached}/{n} attached  node {phase:<8}  {lifecycle}",
                     n = self.networks
                 );
                 (id, state)

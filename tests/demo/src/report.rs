@@ -6,6 +6,7 @@ use comfy_table::{Table, presets};
 use hookline_domain::profile::Profile;
 use hookline_domain::tags::own;
 use hookline_local::autoscaling::LifecycleState;
+use hookline_local::node::{NodeStatus, Phase};
 use hookline_local::{LocalAws, World};
 use serde::Serialize;
 
@@ -39,6 +40,10 @@ pub(crate) struct Node {
     pub(crate) hook_result: Option<String>,
     /// The time from the lifecycle event to InService; `None` if it is not InService.
     pub(crate) seconds: Option<f64>,
+    /// What its software does: `held`, `joined`, …
+    pub(crate) node: String,
+    /// How long the gate held kubelet back; `None` if it did not.
+    pub(crate) held_seconds: Option<f64>,
     /// Its interfaces, without the primary one.
     pub(crate) interfaces: Vec<Interface>,
 }
@@ -69,12 +74,13 @@ impl Report {
         api_calls: BTreeMap<String, usize>,
         seconds: f64,
     ) -> Self {
+        let phases = local.nodes().all();
         let nodes = local.with_world(|world| {
             world
                 .autoscaling
                 .states(group)
                 .into_iter()
-                .map(|(id, state)| node(world, profile, id, state))
+                .map(|(id, state)| node(world, profile, phases.get(&id), id, state))
                 .collect()
         });
         Self {
@@ -102,6 +108,7 @@ impl Report {
             "interfaces: device index, network, subnet, address",
             "hook",
             "s",
+            "the node",
             "calls",
         ]);
         for node in &self.nodes {
@@ -123,6 +130,10 @@ impl Report {
                 node.hook_result.clone().unwrap_or_else(|| "-".to_owned()),
                 node.seconds
                     .map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}")),
+                match node.held_seconds {
+                    Some(held) => format!("{}\nheld {held:.1} s", node.node),
+                    None => node.node.clone(),
+                },
                 calls
                     .get(&node.instance_id)
                     .map_or_else(|| "-".to_owned(), ToString::to_string),
@@ -149,7 +160,14 @@ impl Report {
     }
 }
 
-fn node(world: &World, profile: &Profile, id: String, state: LifecycleState) -> Node {
+fn node(
+    world: &World,
+    profile: &Profile,
+    software: Option<&NodeStatus>,
+    id: String,
+    state: LifecycleState,
+) -> Node {
+    let reached = |phase| software.and_then(|software| software.reached.get(&phase).copied());
     let instance = world.ec2.instance(&id);
     let history = world.autoscaling.histories().get(&id);
     let event = history
@@ -190,6 +208,13 @@ fn node(world: &World, profile: &Profile, id: String, state: LifecycleState) -> 
         seconds: event
             .zip(in_service)
             .map(|(event, done)| done.saturating_sub(event).as_secs_f64()),
+        node: software
+            .map(|software| software.phase.as_str())
+            .unwrap_or_default()
+            .to_owned(),
+        held_seconds: reached(Phase::Held)
+            .zip(reached(Phase::Starting))
+            .map(|(held, open)| open.saturating_sub(held).as_secs_f64()),
         interfaces,
         instance_id: id,
     }
