@@ -76,7 +76,7 @@ enum Task {
     ///
     /// Runs the real handlers and the real AWS SDK on a paused clock. The first optimised build
     /// compiles the SDK (some minutes). `cargo xtask sim -- --help` shows the options: --nodes,
-    /// --networks, --azs, --subnet-prefix, --subnets-per-az, --waves, --seed, --report and more.
+    /// --networks, --azs, --waves, --seed, --no-gate, --no-cni, --pending, --report and more.
     Sim {
         /// Arguments of the scale-out simulator
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

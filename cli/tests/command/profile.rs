@@ -13,7 +13,7 @@ fn wrong() -> String {
         "selector": {"autoScalingGroupNames": ["upf"]},
         "hook": {"name": "hold"},
         "nodeTags": {"aws:\u{1b}]0;title\u{7}\u{202e}x": "y"},
-        "slots": [{"network": "n6", "deviceIndex": 0}],
+        "slots": [{"network": "n6", "deviceIndex": -1}],
     })
     .to_string()
 }
@@ -52,7 +52,7 @@ fn every_problem_is_shown_with_its_remedy() {
         "profile.name: the value has control characters remedy: Correct the field (docs/profile.md).",
         "]: control characters in the key remedy: Use printable characters.",
         "profile.slots[0]: missing field `subnetIds` remedy: Add the field (docs/profile.md).",
-        "profile.slots[0].deviceIndex: the value is less than the minimum of 1 remedy: ",
+        "profile.slots[0].deviceIndex: the value is less than the minimum of 0 remedy: ",
     ] {
         assert!(text.contains(part), "no {part} in {text}");
     }

@@ -165,7 +165,10 @@ pub(super) fn read(region: &str, detail: &Value) -> Result<LaunchEvent> {
 
 /// Whether Auto Scaling made the call. Only it can, with these names.
 fn is_by_auto_scaling(detail: &Value) -> bool {
-    detail["sourceIPAddress"] == AUTO_SCALING || detail["userIdentity"]["invokedBy"] == AUTO_SCALING
+    ["/sourceIPAddress", "/userIdentity/invokedBy"]
+        .iter()
+        .filter_map(|pointer| detail.pointer(pointer))
+        .any(|caller| caller == AUTO_SCALING)
 }
 
 fn has_no_tag(instance: &Value) -> bool {
@@ -174,7 +177,8 @@ fn has_no_tag(instance: &Value) -> bool {
 
 /// What is needed to look the instances up.
 fn omitted(region: &str, detail: &Value, at_least: u64) -> Result<Omitted> {
-    let client_token = detail["requestParameters"]["clientToken"].as_str();
+    let client_token = detail.pointer("/requestParameters/clientToken");
+    let client_token = client_token.and_then(Value::as_str);
     let client_token = non_empty(client_token.map(str::to_owned)).ok_or_else(|| {
         Error::invalid(
             Input::Event,

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// The states of a launch without faults.
-const STATES: [&str; 9] = [
+const STATES: [&str; 10] = [
     "TagNode",
     "WhatDoesTheLaunchNeed",
     "PlanInterfaces",
@@ -23,6 +23,7 @@ const STATES: [&str; 9] = [
     "IsEverySlotServed",
     "AttachInterfaces",
     "ContinueLaunch",
+    "IsDeleteOnTerminationLeft",
     "NodeReady",
 ];
 
