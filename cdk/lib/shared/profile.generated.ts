@@ -168,7 +168,7 @@ export interface Slot {
    */
   description?: string | null;
   /**
-   * The device index, 1 or more: index 0 is the instance's primary interface. Unique on its network card.
+   * The device index. Unique on its network card. Index 0 of network card 0 is the instance's primary interface.
    */
   deviceIndex: number;
   /**
