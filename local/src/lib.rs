@@ -1,6 +1,7 @@
 //! The fake AWS: EC2 network interfaces and instances, Auto Scaling groups with lifecycle hooks,
 //! EventBridge rules, a host for Lambda function binaries, and EKS clusters with an API server that
-//! lists nodes and pods. Requests for any other service can go to a server that has it
+//! lists nodes and pods. If the settings say so, the instances boot, and kubelet and the VPC CNI
+//! start on them ([`node`]). Requests for any other service can go to a server that has it
 //! ([`forward`]).
 //!
 //! It speaks AWS's own wire protocols, so the AWS SDKs, the AWS CLI and boto3 work against it
@@ -27,6 +28,7 @@ pub mod forward;
 pub mod kernel;
 pub mod lambda;
 mod local_aws;
+pub mod node;
 pub mod server;
 mod service;
 mod settings;

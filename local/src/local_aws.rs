@@ -14,7 +14,7 @@ use crate::faults::{Fault, Faults};
 use crate::kernel::Event;
 use crate::settings::Settings;
 use crate::world::World;
-use crate::{eks, eventbridge, forward, lambda, stepfunctions};
+use crate::{eks, eventbridge, forward, lambda, node, stepfunctions};
 
 /// A running fake AWS: one account in one Region. Clones are handles to the same one.
 #[derive(Clone)]
@@ -42,6 +42,8 @@ struct Shared {
     /// not hold the world.
     rescheduled: Arc<Notify>,
     events: mpsc::UnboundedSender<Event>,
+    /// The changes of the instances' states, for the nodes.
+    power: mpsc::UnboundedSender<node::PowerChange>,
     faults: Mutex<Faults>,
     buckets: Mutex<Buckets>,
     calls: Mutex<CallLog>,
@@ -49,6 +51,7 @@ struct Shared {
     lambda: lambda::Lambda,
     stepfunctions: stepfunctions::StepFunctions,
     eks: eks::Eks,
+    nodes: node::Nodes,
     forwarding: forward::Forwarding,
 }
 
@@ -65,11 +68,12 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl LocalAws {
-    /// Starts a fake AWS. Call it within a tokio runtime: two tasks serve it (timers and event
-    /// delivery). Both end when the last handle is dropped.
+    /// Starts a fake AWS. Call it within a tokio runtime: three tasks serve it (timers, event
+    /// delivery and the nodes). They end when the last handle is dropped.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let (events, delivered) = mpsc::unbounded_channel();
+        let (power, power_changes) = mpsc::unbounded_channel();
         let rescheduled = Arc::new(Notify::new());
         let lambda = lambda::Lambda::new(&settings.region, &settings.account);
         let shared = Arc::new(Shared {
@@ -78,16 +82,19 @@ impl LocalAws {
             world: Mutex::new(World::new(settings)),
             rescheduled: Arc::clone(&rescheduled),
             events,
+            power,
             faults: Mutex::default(),
             eventbridge: eventbridge::EventBridge::default(),
             lambda,
             stepfunctions: stepfunctions::StepFunctions::default(),
             eks: eks::Eks::default(),
+            nodes: node::Nodes::default(),
             forwarding: forward::Forwarding::default(),
         });
         let local = Self { shared };
         tokio::spawn(run_timers(local.downgrade(), rescheduled));
         eventbridge::start(local.downgrade(), delivered);
+        node::start(local.downgrade(), power_changes);
         local
     }
 
@@ -119,7 +126,10 @@ impl LocalAws {
         let due_after = world.next_due();
         // Sent under the lock, so that events arrive in the order in which they happened.
         for event in world.kernel.take_events() {
-            // The receiver is gone only while the runtime shuts down.
+            // The receivers are gone only while the runtime shuts down.
+            if let Some(change) = node::PowerChange::of(&event) {
+                let _ = self.shared.power.send(change);
+            }
             let _ = self.shared.events.send(event);
         }
         drop(world);
@@ -168,6 +178,12 @@ impl LocalAws {
     #[must_use]
     pub fn eks(&self) -> &eks::Eks {
         &self.shared.eks
+    }
+
+    /// The software on the instances: how far each has got.
+    #[must_use]
+    pub fn nodes(&self) -> &node::Nodes {
+        &self.shared.nodes
     }
 
     /// The services that go to another server, and which server that is.

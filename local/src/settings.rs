@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::buckets::Bucket;
+use crate::node::NodeSettings;
 
 /// A range of durations. Each call draws one evenly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +83,9 @@ pub struct Settings {
 
     /// How long an instance is `pending`.
     pub instance_pending_for: Duration,
+    /// Other times for single instance types, by name. AWS promises no time. Nodes in the field are
+    /// `pending` for some seconds; bare metal, large volumes and scarce capacity take minutes.
+    pub pending_for_type: BTreeMap<String, Latency>,
     /// How long after a launch DescribeInstances does not show the instance's volumes yet.
     pub volume_attach_for: Duration,
     /// How long an instance is `shutting-down`.
@@ -98,6 +102,9 @@ pub struct Settings {
     pub trail_delivers_after: Option<Duration>,
     /// The account's quota of network interfaces per Region (5,000 by default on AWS).
     pub network_interface_limit: usize,
+    /// The software of the instances: they boot, and kubelet and the VPC CNI start. `None`: an
+    /// instance that runs does nothing.
+    pub node: Option<NodeSettings>,
 }
 
 impl Default for Settings {
@@ -121,6 +128,7 @@ impl Default for Settings {
             instance_tags_not_shown_for: Duration::ZERO,
             interface_not_found_for: Duration::ZERO,
             instance_pending_for: Duration::from_secs(1),
+            pending_for_type: BTreeMap::new(),
             volume_attach_for: Duration::ZERO,
             shutdown_for: Duration::from_secs(1),
             terminated_visible_for: Duration::from_secs(3600),
@@ -128,6 +136,7 @@ impl Default for Settings {
             detach_for: Duration::from_millis(500),
             trail_delivers_after: None,
             network_interface_limit: 5000,
+            node: None,
         }
     }
 }
@@ -140,6 +149,13 @@ impl Settings {
             started_at: Some(Timestamp::constant(1_767_225_600, 0)),
             ..Self::default()
         }
+    }
+
+    /// How long an instance of this type is `pending`.
+    #[must_use]
+    pub fn pending_of(&self, instance_type: &str) -> Latency {
+        let of_type = self.pending_for_type.get(instance_type).copied();
+        of_type.unwrap_or(Latency::fixed(self.instance_pending_for))
     }
 
     /// The latency of an action.

@@ -18,6 +18,7 @@ export function checkRules(profile: Profile, field: string): void {
   checkTags(profile, field);
   const attachmentPoints = new Map<string, number>();
   const networks = new Map<string, number>();
+  const subnetsWithoutIndex = new Map<string, number>();
   for (const [n, slot] of (profile.slots ?? []).entries()) {
     const slotField = `${field}.slots[${n}]`;
     checkSlot(slot, slotField);
@@ -28,17 +29,31 @@ export function checkRules(profile: Profile, field: string): void {
         `Add at least one, here or in ${field}.securityGroupIds`,
       );
     }
-    const card = slot.networkCard ?? 0;
-    const attachmentPoint = `${card}/${slot.deviceIndex}`;
-    const sameAttachmentPoint = attachmentPoints.get(attachmentPoint);
-    if (sameAttachmentPoint !== undefined) {
-      throw new ConfigurationError(
-        `${slotField}.deviceIndex`,
-        `${field}.slots[${sameAttachmentPoint}] also has device index ${slot.deviceIndex} on network card ${card}`,
-        'Give each slot of a network card a different device index',
-      );
+    if (slot.deviceIndex === undefined || slot.deviceIndex === null) {
+      for (const subnet of slot.subnetIds) {
+        const sameSubnet = subnetsWithoutIndex.get(subnet);
+        if (sameSubnet !== undefined) {
+          throw new ConfigurationError(
+            `${slotField}.deviceIndex`,
+            `absent here and in ${field}.slots[${sameSubnet}], and both have ${subnet}: nothing would tell on the node which interface is of which network`,
+            'Give one of them a device index, or each a subnet of its own',
+          );
+        }
+        subnetsWithoutIndex.set(subnet, n);
+      }
+    } else {
+      const card = slot.networkCard ?? 0;
+      const attachmentPoint = `${card}/${slot.deviceIndex}`;
+      const sameAttachmentPoint = attachmentPoints.get(attachmentPoint);
+      if (sameAttachmentPoint !== undefined) {
+        throw new ConfigurationError(
+          `${slotField}.deviceIndex`,
+          `${field}.slots[${sameAttachmentPoint}] also has device index ${slot.deviceIndex} on network card ${card}`,
+          'Give each slot of a network card a different device index',
+        );
+      }
+      attachmentPoints.set(attachmentPoint, n);
     }
-    attachmentPoints.set(attachmentPoint, n);
     const sameNetwork = networks.get(slot.network);
     if (sameNetwork !== undefined) {
       throw new ConfigurationError(

@@ -54,6 +54,10 @@ export const FUNCTION_SETTINGS = {
     description: 'Attaches the network interfaces and verifies that they are attached',
   },
   'complete-hook': { ...TASK, description: 'Completes the launch lifecycle hook' },
+  'set-delete-on-termination': {
+    ...TASK,
+    description: 'Sets DeleteOnTermination on the interfaces of a node that is ready',
+  },
   'release-interfaces': {
     ...TASK,
     description: 'Detaches and deletes the interfaces of a launch that failed',

@@ -156,7 +156,7 @@ export interface TagSelector {
   value?: string | null;
 }
 /**
- * One interface that a node gets: one logical network at one device index.
+ * One interface that a node gets: one logical network.
  */
 export interface Slot {
   /**
@@ -168,9 +168,9 @@ export interface Slot {
    */
   description?: string | null;
   /**
-   * The device index. Unique on its network card. Index 0 of network card 0 is the instance's primary interface.
+   * The device index. Unique on its network card. Index 0 of network card 0 is the instance's primary interface. When absent, Hookline chooses one that the VPC CNI takes last, and the subnets tell on the node which network an interface is of.
    */
-  deviceIndex: number;
+  deviceIndex?: number | null;
   /**
    * Addresses that are never taken, IPv4 or IPv6. For `lowest-free` only: EC2 does not know them.
    */

@@ -37,31 +37,28 @@ pub fn adoption_status<'a>(
     attached: &BTreeSet<AttachmentPoint>,
     ours: impl IntoIterator<Item = &'a Interface>,
 ) -> AdoptionStatus {
-    let at_place: BTreeMap<AttachmentPoint, &Interface> = ours
+    let ours: Vec<&Interface> = ours
         .into_iter()
         .filter(|interface| interface.is_attached_to(instance))
-        .filter_map(|interface| {
-            let on = interface.attachment.as_ref()?;
-            Some((
-                AttachmentPoint {
-                    network_card: on.network_card,
-                    device_index: on.device_index,
-                },
-                interface,
-            ))
-        })
         .collect();
     let mut lacking = false;
     for slot in &profile.slots {
-        let place = AttachmentPoint::of(slot);
-        match at_place.get(&place) {
+        let Some(place) = AttachmentPoint::fixed(slot) else {
+            lacking |= !ours.iter().any(|interface| is_of(interface, slot));
+            continue;
+        };
+        match ours.iter().find(|interface| interface.is_at(place)) {
             Some(interface) if is_of(interface, slot) => {}
             None if !attached.contains(&place) => lacking = true,
-            Some(_) | None => {
+            found => {
                 return AdoptionStatus::Occupied(Error::DeviceIndexTaken {
                     instance: instance.clone(),
-                    device_index: slot.device_index,
-                    network_card: slot.network_card,
+                    device_index: place.device_index,
+                    network_card: place.network_card,
+                    by: found.map_or_else(
+                        || "an interface of somebody else".to_owned(),
+                        |interface| interface.in_words(),
+                    ),
                 });
             }
         }

@@ -35,6 +35,7 @@ fn ours(network: &str, device_index: u32) -> Interface {
             network_card: 0,
             status: "attached".to_owned(),
             delete_on_termination: true,
+            since: None,
         }),
         security_group_ids: BTreeSet::new(),
         private_ip_addresses: Vec::new(),
@@ -76,6 +77,30 @@ fn node_is_wired_if_every_slot_has_its_interface() {
     assert_eq!(status_of(&[], &[]), AdoptionStatus::Incomplete);
     // Interfaces at other device indexes do not matter.
     assert_eq!(status_of(&[3, 4], &[second]), AdoptionStatus::Incomplete);
+}
+
+#[test]
+fn slot_without_a_device_index_has_its_interface_wherever_it_is() {
+    let mut value = profile();
+    value["slots"][1]["deviceIndex"] = json!(null);
+    let profile = Profile::read(value).unwrap();
+    let status = |ours: &[Interface]| {
+        // The VPC CNI's interface at index 2 is in nobody's way.
+        let attached = [0, 1, 2, 7].map(|device_index| AttachmentPoint {
+            network_card: 0,
+            device_index,
+        });
+        adoption_status(&profile, &node(), &attached.into(), ours)
+    };
+    let (first, second) = (ours("signaling", 1), ours("user-plane", 7));
+    assert_eq!(
+        status(&[first.clone(), second.clone()]),
+        AdoptionStatus::Wired
+    );
+    assert_eq!(status(&[first.clone()]), AdoptionStatus::Incomplete);
+    let mut detached = second;
+    detached.attachment = None;
+    assert_eq!(status(&[first, detached]), AdoptionStatus::Incomplete);
 }
 
 #[test]

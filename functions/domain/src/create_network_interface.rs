@@ -110,6 +110,7 @@ mod tests {
             subnet_id: "subnet-0000000000000001a".parse().unwrap(),
             private_ip_addresses: vec!["10.0.1.4".parse().unwrap()],
             ipv6_addresses: Vec::new(),
+            device_index: Some(1),
             attempt: 0,
         }
     }

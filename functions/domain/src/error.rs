@@ -132,7 +132,7 @@ pub enum Error {
     StillDetaching(Vec<NetworkInterfaceId>),
     /// Another interface has the device index of a slot.
     #[error(
-        "instance {instance}: device index {device_index} of network card {network_card} is taken by an interface that Hookline did not create for this slot. Choose another deviceIndex in the profile, or remove that interface from the launch template"
+        "instance {instance}: device index {device_index} of network card {network_card} is taken by {by}, which Hookline did not create for this slot. Leave deviceIndex out of the slot, or remove that interface from the launch template; if it is the VPC CNI's (\"aws-K8S-…\"), let kubelet start after the interfaces are there (docs/node.md)"
     )]
     DeviceIndexTaken {
         /// The instance.
@@ -141,6 +141,8 @@ pub enum Error {
         device_index: u32,
         /// The network card.
         network_card: u32,
+        /// The interface that is there, in words.
+        by: String,
     },
     /// The lifecycle action has ended and the instance is terminating, so CONTINUE came too late.
     #[error(

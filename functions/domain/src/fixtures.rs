@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::admission::ObservedLaunch;
 use crate::execution::Node;
 use crate::instance::{Instance, LaunchOrder};
+use crate::interface::{Attachment, Interface};
 use crate::profile::Profile;
 use crate::tags::facts::{CLUSTER_TAG, NODEGROUP_TAG, NodeFacts, ON_DEMAND};
 
@@ -99,6 +100,33 @@ pub(crate) fn instance() -> Instance {
     }
 }
 
+/// An interface that is attached to that instance at device index 1.
+pub(crate) fn interface() -> Interface {
+    Interface {
+        id: "eni-0123456789abcdef0".parse().unwrap(),
+        subnet_id: "subnet-0000000000000001a".parse().unwrap(),
+        availability_zone: "us-west-2a".to_owned(),
+        status: "in-use".to_owned(),
+        attachment: Some(Attachment {
+            id: "eni-attach-1".to_owned(),
+            instance_id: Some(instance().id),
+            device_index: 1,
+            network_card: 0,
+            status: "attached".to_owned(),
+            delete_on_termination: true,
+            since: Some(NOW),
+        }),
+        security_group_ids: ["sg-0123456789abcdef0".parse().unwrap()].into(),
+        private_ip_addresses: vec!["10.0.1.4".parse().unwrap()],
+        prefixes: Vec::new(),
+        ipv6_addresses: Vec::new(),
+        ipv6_prefixes: Vec::new(),
+        source_dest_check: true,
+        description: String::new(),
+        tags: BTreeMap::new(),
+    }
+}
+
 /// The node of that instance.
 pub(crate) fn node() -> Node {
     Node::new(&instance(), Some("upf-1".to_owned()))
@@ -139,6 +167,7 @@ pub(crate) fn launches(count: usize, since: i64, wired: bool) -> Vec<ObservedLau
             order,
             running: true,
             wired,
+            settled: wired,
             adopted: false,
         };
         count

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::ids::{InstanceId, NetworkInterfaceId, VolumeId};
-use crate::profile::Profile;
+use crate::ids::{InstanceId, NetworkInterfaceId, SubnetId, VolumeId};
+use crate::profile::{Profile, Slot};
 use crate::tags::facts::NodeFacts;
 
 /// An instance as EC2 describes it (EC2 API Reference, *Instance*).
@@ -42,8 +42,8 @@ pub struct Instance {
     pub interfaces: Vec<NetworkInterfaceId>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// The attributes of the interfaces that are attached, or being attached.
-    pub attached: BTreeMap<AttachmentPoint, Attributes>,
+    /// The same interfaces, by where they are attached.
+    pub attached: BTreeMap<AttachmentPoint, AttachedInterface>,
 }
 
 /// Where an interface is attached to an instance.
@@ -55,9 +55,11 @@ pub struct AttachmentPoint {
     pub device_index: u32,
 }
 
-/// What EC2 sets on an interface once it is attached (ModifyNetworkInterfaceAttribute).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attributes {
+/// An interface of an instance, as DescribeInstances shows it: without its tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachedInterface {
+    /// Its subnet, if EC2 shows it.
+    pub subnet_id: Option<SubnetId>,
     /// Whether EC2 deletes the interface with the instance.
     pub delete_on_termination: bool,
     /// Whether EC2 checks source and destination.
@@ -141,27 +143,122 @@ impl Instance {
         }
     }
 
-    /// Whether each slot of `profile` has an interface with the right attributes. The launch of
-    /// such an instance makes no more calls that draw on EC2's request rates.
+    /// Whether each slot of `profile` has an interface with what the node needs of it. The launch of
+    /// such an instance makes no more calls that other launches could wait for.
     #[must_use]
     pub fn is_wired(&self, profile: &Profile) -> bool {
         profile.slots.iter().all(|slot| {
-            let wanted = Attributes {
-                delete_on_termination: true,
-                source_dest_check: slot.source_dest_check,
-            };
-            self.attached.get(&AttachmentPoint::of(slot)) == Some(&wanted)
+            let attached = self.attached_for(profile, slot);
+            attached.is_some_and(|found| found.source_dest_check == slot.source_dest_check)
         })
+    }
+
+    /// Whether EC2 deletes the interface of each slot with the instance.
+    #[must_use]
+    pub fn is_settled(&self, profile: &Profile) -> bool {
+        profile.slots.iter().all(|slot| {
+            let attached = self.attached_for(profile, slot);
+            attached.is_some_and(|found| found.delete_on_termination)
+        })
+    }
+
+    /// What is attached for `slot`: at its device index, or else, by its subnet, at an index that
+    /// no other slot has. EC2 shows no tags of interfaces here.
+    fn attached_for(&self, profile: &Profile, slot: &Slot) -> Option<&AttachedInterface> {
+        if let Some(place) = AttachmentPoint::fixed(slot) {
+            return self.attached.get(&place);
+        }
+        let is_fixed = |place: &AttachmentPoint| {
+            let mut slots = profile.slots.iter();
+            slots.any(|other| AttachmentPoint::fixed(other).as_ref() == Some(place))
+        };
+        self.attached
+            .iter()
+            .filter(|(place, _)| place.network_card == slot.network_card)
+            .filter(|(place, _)| !place.is_primary() && !is_fixed(place))
+            .map(|(_, attached)| attached)
+            .find(|attached| {
+                attached
+                    .subnet_id
+                    .as_ref()
+                    .is_some_and(|subnet| slot.subnet_ids.contains(subnet))
+            })
     }
 }
 
 impl AttachmentPoint {
-    /// Where the interface of `slot` goes.
+    /// Where the interface of `slot` goes, if its device index is fixed.
     #[must_use]
-    pub fn of(slot: &crate::profile::Slot) -> Self {
-        Self {
+    pub fn fixed(slot: &Slot) -> Option<Self> {
+        Some(Self {
             network_card: slot.network_card,
-            device_index: slot.device_index,
+            device_index: slot.device_index?,
+        })
+    }
+
+    /// Whether it is the instance's primary interface.
+    #[must_use]
+    pub const fn is_primary(&self) -> bool {
+        self.network_card == 0 && self.device_index == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::{instance, profile};
+
+    fn at(network_card: u32, device_index: u32) -> AttachmentPoint {
+        AttachmentPoint {
+            network_card,
+            device_index,
         }
+    }
+
+    fn attached(subnet: &str) -> AttachedInterface {
+        AttachedInterface {
+            subnet_id: Some(subnet.parse().unwrap()),
+            delete_on_termination: true,
+            source_dest_check: true,
+        }
+    }
+
+    /// Whether an instance is wired that has interfaces of these subnets at these places. The
+    /// profile has `signaling` fixed at index 1, and `user-plane` without an index.
+    fn is_wired(interfaces: &[(AttachmentPoint, &str)]) -> bool {
+        let mut value = profile();
+        value["slots"][1]["deviceIndex"] = json!(null);
+        value["slots"][1]["sourceDestCheck"] = json!(true);
+        let mut instance = instance();
+        instance.attached = interfaces
+            .iter()
+            .map(|(place, subnet)| (*place, attached(subnet)))
+            .collect();
+        instance.is_wired(&Profile::read(value).unwrap())
+    }
+
+    #[test]
+    fn slot_without_a_device_index_is_found_by_its_subnet() {
+        const SIGNALING: (AttachmentPoint, &str) = (
+            AttachmentPoint {
+                network_card: 0,
+                device_index: 1,
+            },
+            "subnet-0000000000000001a",
+        );
+        const USER_PLANE: &str = "subnet-0000000000000002a";
+        assert!(is_wired(&[SIGNALING, (at(0, 7), USER_PLANE)]));
+        assert!(is_wired(&[SIGNALING, (at(0, 2), USER_PLANE)]));
+        assert!(!is_wired(&[SIGNALING]));
+        assert!(!is_wired(&[
+            SIGNALING,
+            (at(0, 7), "subnet-0000000000000003a")
+        ]));
+        // Another card, the primary interface, and the fixed place of another slot.
+        assert!(!is_wired(&[SIGNALING, (at(1, 7), USER_PLANE)]));
+        assert!(!is_wired(&[SIGNALING, (at(0, 0), USER_PLANE)]));
+        assert!(!is_wired(&[(at(0, 1), USER_PLANE)]));
     }
 }

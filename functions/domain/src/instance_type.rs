@@ -67,7 +67,7 @@ impl InstanceTypeLimits {
                 ));
             };
             let primary = usize::from(card.index == self.default_network_card);
-            if primary == 1 && slot.device_index == 0 {
+            if primary == 1 && slot.device_index == Some(0) {
                 return Err(self.too_small(
                     format!("profile.slots[{n}].deviceIndex"),
                     format!(

@@ -55,6 +55,8 @@ pub struct Attachment {
     pub status: String,
     /// Whether EC2 deletes it with the instance.
     pub delete_on_termination: bool,
+    /// When the attach began, in seconds since the epoch.
+    pub since: Option<i64>,
 }
 
 impl Interface {
@@ -73,14 +75,26 @@ impl Interface {
         })
     }
 
+    /// The interface in words, for people who look for its owner: its id and its description.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self.description.as_str() {
+            "" => self.id.to_string(),
+            description => format!("{} ({description:?})", self.id),
+        }
+    }
+
     /// The interface as the execution's output shows it.
     #[must_use]
     pub fn wired_for(&self, slot: &Slot) -> WiredInterface {
+        let on = self.attachment.as_ref();
         WiredInterface {
             network: slot.network.clone(),
-            device_index: slot.device_index,
+            device_index: on.map(|on| on.device_index).or(slot.device_index),
             network_card: slot.network_card,
             network_interface_id: self.id.clone(),
+            attachment_id: on.map(|on| on.id.clone()).unwrap_or_default(),
+            delete_on_termination: on.is_some_and(|on| on.delete_on_termination),
             subnet_id: self.subnet_id.clone(),
             private_ip_addresses: self.private_ip_addresses.clone(),
             ipv6_addresses: self.ipv6_addresses.clone(),
@@ -119,6 +133,7 @@ impl Interface {
         let place = |instance: &str, status: &str, card: u32, index: u32| {
             format!("{status} to {instance} at device index {index} of network card {card}")
         };
+        let index = self.attachment.as_ref().map_or(0, |on| on.device_index);
         let attachment = match &self.attachment {
             None => "none".to_owned(),
             Some(on) => place(
@@ -135,16 +150,8 @@ impl Interface {
                 instance.as_str(),
                 "attached",
                 slot.network_card,
-                slot.device_index,
+                slot.device_index.unwrap_or(index),
             ),
-        );
-        differ(
-            "DeleteOnTermination",
-            self.attachment
-                .as_ref()
-                .is_some_and(|on| on.delete_on_termination)
-                .to_string(),
-            "true".to_owned(),
         );
         differ(
             "SourceDestCheck",
@@ -238,26 +245,8 @@ mod tests {
     fn right() -> (Profile, Interface, InstanceId) {
         let instance: InstanceId = "i-0123456789abcdef0".parse().unwrap();
         let interface = Interface {
-            id: "eni-0123456789abcdef0".parse().unwrap(),
-            subnet_id: "subnet-0000000000000001a".parse().unwrap(),
-            availability_zone: "us-west-2a".to_owned(),
-            status: "in-use".to_owned(),
-            attachment: Some(Attachment {
-                id: "eni-attach-1".to_owned(),
-                instance_id: Some(instance.clone()),
-                device_index: 1,
-                network_card: 0,
-                status: "attached".to_owned(),
-                delete_on_termination: true,
-            }),
-            security_group_ids: ["sg-0123456789abcdef0".parse().unwrap()].into(),
-            private_ip_addresses: vec!["10.0.1.4".parse().unwrap()],
-            prefixes: Vec::new(),
-            ipv6_addresses: Vec::new(),
-            ipv6_prefixes: Vec::new(),
-            source_dest_check: true,
-            description: String::new(),
             tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
+            ..crate::fixtures::interface()
         };
         (Profile::read(profile()).unwrap(), interface, instance)
     }
@@ -275,12 +264,39 @@ mod tests {
     }
 
     #[test]
+    fn any_device_index_is_right_where_the_slot_has_none() {
+        let (mut profile, mut interface, instance) = right();
+        profile.slots[0].device_index = None;
+        let mut found = |index, card| {
+            let on = interface.attachment.as_mut().unwrap();
+            (on.device_index, on.network_card) = (index, card);
+            let tags = &interface.tags;
+            interface.differences(&profile, &profile.slots[0], &instance, "us-west-2a", tags)
+        };
+        assert_eq!(found(7, 0), Vec::<String>::new());
+        assert!(found(7, 1)[0].contains(
+            "wanted attached to i-0123456789abcdef0 at device index 7 of network card 0"
+        ));
+    }
+
+    #[test]
+    fn interface_in_words_has_its_description() {
+        let mut interface = crate::fixtures::interface();
+        assert_eq!(interface.in_words(), "eni-0123456789abcdef0");
+        interface.description = "aws-K8S-i-0".to_owned();
+        assert_eq!(
+            interface.in_words(),
+            "eni-0123456789abcdef0 (\"aws-K8S-i-0\")"
+        );
+    }
+
+    #[test]
     fn each_wrong_attribute_is_a_difference() {
         type Change = fn(&mut Interface);
         fn on(interface: &mut Interface) -> &mut Attachment {
             interface.attachment.as_mut().unwrap()
         }
-        let cases: [(Change, &str); 11] = [
+        let cases: [(Change, &str); 10] = [
             (
                 |i| on(i).status = "attaching".to_owned(),
                 "attachment is attaching to",
@@ -290,10 +306,6 @@ mod tests {
             (
                 |i| on(i).instance_id = Some("i-00000000".parse().unwrap()),
                 "attached to i-00000000",
-            ),
-            (
-                |i| on(i).delete_on_termination = false,
-                "DeleteOnTermination is false",
             ),
             (|i| i.source_dest_check = false, "SourceDestCheck is false"),
             (
@@ -319,7 +331,7 @@ mod tests {
             assert_eq!(found.len(), 1, "{says}: {found:?}");
             assert!(found[0].contains(says), "{says}: {found:?}");
         }
-        assert_eq!(differences(|i| i.attachment = None).len(), 2);
+        assert_eq!(differences(|i| i.attachment = None).len(), 1);
     }
 
     #[test]

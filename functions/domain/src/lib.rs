@@ -18,6 +18,7 @@ mod json_schema;
 pub mod lifecycle;
 pub mod naming;
 pub mod parse;
+pub mod placement;
 pub mod profile;
 pub mod quotas;
 pub mod reconcile;

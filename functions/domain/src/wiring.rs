@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::event::Launch;
-use crate::execution::{Node, WiredInterface};
+use crate::execution::{DeleteOnTerminationTiming, Node, WiredInterface};
 use crate::ids::NetworkInterfaceId;
 use crate::instance::AttachmentPoint;
 use crate::interface::{Attachment, Interface};
@@ -19,31 +19,37 @@ pub struct Wiring<'a> {
     pub profile: &'a Profile,
     /// Its node.
     pub node: &'a Node,
+    /// When DeleteOnTermination is set.
+    pub delete_on_termination: DeleteOnTerminationTiming,
 }
 
 impl Wiring<'_> {
-    /// The interface of `listed` that is attached where `slot` goes; `None` if nothing is.
+    /// The interface of `listed` that is attached for `slot`; `None` if none is.
     ///
     /// # Errors
-    /// [`Error::DeviceIndexTaken`] if Hookline did not create that interface for this slot of the
-    /// node.
+    /// [`Error::DeviceIndexTaken`] if the slot's device index is fixed, and Hookline did not create
+    /// the interface there for this slot of the node.
     pub fn attached_for<'i>(
         &self,
         slot: &Slot,
         listed: &'i [Interface],
     ) -> Result<Option<(&'i Interface, &'i Attachment)>> {
-        let point = AttachmentPoint::of(slot);
         let instance = &self.node.instance_id;
-        let at_point = listed.iter().find(|interface| interface.is_at(point));
-        match at_point.and_then(|interface| Some((interface, interface.attachment.as_ref()?))) {
+        let ours = |interface: &Interface| interface.is_created_for(instance, &slot.network);
+        let found = match AttachmentPoint::fixed(slot) {
+            Some(place) => listed.iter().find(|interface| interface.is_at(place)),
+            None => listed
+                .iter()
+                .find(|interface| ours(interface) && interface.is_attached_to(instance)),
+        };
+        match found.and_then(|interface| Some((interface, interface.attachment.as_ref()?))) {
             None => Ok(None),
-            Some((interface, on)) if interface.is_created_for(instance, &slot.network) => {
-                Ok(Some((interface, on)))
-            }
-            Some(_) => Err(Error::DeviceIndexTaken {
+            Some((interface, on)) if ours(interface) => Ok(Some((interface, on))),
+            Some((interface, on)) => Err(Error::DeviceIndexTaken {
                 instance: instance.clone(),
-                device_index: slot.device_index,
-                network_card: slot.network_card,
+                device_index: on.device_index,
+                network_card: on.network_card,
+                by: interface.in_words(),
             }),
         }
     }
@@ -72,7 +78,16 @@ impl Wiring<'_> {
                 &self.node.availability_zone,
                 &tags,
             ));
-            wired.push(interface.wired_for(slot));
+            let interface = interface.wired_for(slot);
+            if self.delete_on_termination == DeleteOnTerminationTiming::AtOnce
+                && !interface.delete_on_termination
+            {
+                differences.push(format!(
+                    "{id} of network {}: DeleteOnTermination is false, wanted true",
+                    slot.network
+                ));
+            }
+            wired.push(interface);
         }
         match differences.is_empty() {
             true => Ok(wired),
@@ -113,28 +128,16 @@ mod tests {
     /// An interface as `slot` asks for it.
     fn right(id: &str, profile: &Profile, slot: &Slot) -> Interface {
         let node = node();
-        Interface {
+        let mut interface = Interface {
             id: id.parse().unwrap(),
             subnet_id: slot.subnet_ids[0].clone(),
-            availability_zone: node.availability_zone.clone(),
-            status: "in-use".to_owned(),
-            attachment: Some(Attachment {
-                id: "eni-attach-1".to_owned(),
-                instance_id: Some(node.instance_id.clone()),
-                device_index: slot.device_index,
-                network_card: slot.network_card,
-                status: "attached".to_owned(),
-                delete_on_termination: true,
-            }),
-            security_group_ids: profile.security_groups(slot).iter().cloned().collect(),
-            private_ip_addresses: vec!["10.0.1.4".parse().unwrap()],
-            prefixes: Vec::new(),
-            ipv6_addresses: Vec::new(),
-            ipv6_prefixes: Vec::new(),
             source_dest_check: slot.source_dest_check,
-            description: String::new(),
             tags: interface_tags(&launch(), profile, &node, slot),
-        }
+            ..crate::fixtures::interface()
+        };
+        let on = interface.attachment.as_mut().unwrap();
+        on.device_index = slot.device_index.unwrap_or(7);
+        interface
     }
 
     #[test]
@@ -144,6 +147,7 @@ mod tests {
             launch: &launch,
             profile: &profile,
             node: &node,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
         };
         let [first, second] = profile.slots.as_slice() else {
             panic!("two slots");
@@ -174,6 +178,22 @@ mod tests {
             differences[0].contains("SourceDestCheck"),
             "{differences:?}"
         );
+        let mut lacking = wrong;
+        lacking[0].source_dest_check = true;
+        let on = lacking[0].attachment.as_mut().unwrap();
+        on.delete_on_termination = false;
+        let differences = wiring.check(&chosen, &lacking).unwrap_err();
+        assert_eq!(
+            differences,
+            ["eni-00000001 of network signaling: DeleteOnTermination is false, wanted true"]
+        );
+        let later = Wiring {
+            delete_on_termination: DeleteOnTerminationTiming::AfterContinue,
+            ..wiring
+        };
+        let wired = later.check(&chosen, &lacking).unwrap();
+        let set: Vec<bool> = wired.iter().map(|i| i.delete_on_termination).collect();
+        assert_eq!(set, [false, true]);
     }
 
     #[test]
@@ -183,6 +203,7 @@ mod tests {
             launch: &launch,
             profile: &profile,
             node: &node,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
         };
         let slot = &profile.slots[0];
         assert_eq!(wiring.attached_for(slot, &[]).unwrap(), None);
@@ -194,8 +215,42 @@ mod tests {
             None
         );
         listed[0].tags.remove(own::NETWORK);
+        listed[0].description = "aws-K8S-i-0".to_owned();
         let error = wiring.attached_for(slot, &listed).unwrap_err();
         assert_eq!(error.error_type(), "Hookline.DeviceIndexTaken");
+        let words = error.to_string();
+        assert!(
+            words.contains("taken by eni-00000001 (\"aws-K8S-i-0\")"),
+            "{words}"
+        );
+    }
+
+    #[test]
+    fn slot_without_a_device_index_has_what_was_created_for_it() {
+        let (launch, node) = (launch(), node());
+        let mut profile = read();
+        profile.slots[0].device_index = None;
+        let wiring = Wiring {
+            launch: &launch,
+            profile: &profile,
+            node: &node,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
+        };
+        let slot = &profile.slots[0];
+        // The VPC CNI's is at index 1; ours is not attached, then at index 7.
+        let cni = crate::fixtures::interface();
+        let mut ours = right("eni-00000001", &profile, slot);
+        let attachment = ours.attachment.take();
+        let found = |ours: &Interface| {
+            let listed = [cni.clone(), ours.clone()];
+            let found = wiring.attached_for(slot, &listed).unwrap();
+            found.map(|(interface, on)| (interface.id.to_string(), on.device_index))
+        };
+        assert_eq!(found(&ours), None);
+        ours.attachment = attachment;
+        assert_eq!(found(&ours), Some(("eni-00000001".to_owned(), 7)));
+        ours.attachment.as_mut().unwrap().status = "detaching".to_owned();
+        assert_eq!(found(&ours), None);
     }
 
     #[test]

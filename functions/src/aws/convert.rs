@@ -9,7 +9,7 @@ use aws_sdk_ec2::types;
 
 use hookline_domain::addresses::Subnet;
 use hookline_domain::ids::VolumeId;
-use hookline_domain::instance::{AttachmentPoint, Attributes, Instance};
+use hookline_domain::instance::{AttachedInterface, AttachmentPoint, Instance};
 use hookline_domain::instance_type::{InstanceTypeLimits, NetworkCard};
 use hookline_domain::interface::{Attachment, Interface};
 use hookline_domain::reconcile::Member;
@@ -114,11 +114,12 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
                     network_card: unsigned(on.network_card_index()),
                     device_index: unsigned(on.device_index()),
                 };
-                let attributes = Attributes {
+                let attached = AttachedInterface {
+                    subnet_id: interface.subnet_id().and_then(|id| id.parse().ok()),
                     delete_on_termination: on.delete_on_termination() == Some(true),
                     source_dest_check: interface.source_dest_check() == Some(true),
                 };
-                (point, attributes)
+                (point, attached)
             })
             .collect(),
         interfaces: interfaces
@@ -210,6 +211,7 @@ pub(super) fn interface(interface: &types::NetworkInterface) -> Option<Interface
                 network_card: unsigned(on.network_card_index()),
                 status: on.status()?.as_str().to_owned(),
                 delete_on_termination: on.delete_on_termination() == Some(true),
+                since: on.attach_time().map(|time| time.secs()),
             })
         }),
         security_group_ids: interface

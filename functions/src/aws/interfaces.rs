@@ -11,6 +11,7 @@ use super::{Aws, convert};
 use hookline_domain::addresses::AllocatedInterface;
 use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
+use hookline_domain::instance::AttachmentPoint;
 use hookline_domain::interface::Interface;
 use hookline_domain::tags::own;
 
@@ -112,9 +113,12 @@ impl Aws {
         &self,
         id: &NetworkInterfaceId,
         instance: &InstanceId,
-        device_index: u32,
-        network_card: u32,
+        place: AttachmentPoint,
     ) -> Result<AttachOutcome> {
+        let AttachmentPoint {
+            network_card,
+            device_index,
+        } = place;
         let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
         let answer = self
             .ec2

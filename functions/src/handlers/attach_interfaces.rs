@@ -1,14 +1,21 @@
 //! `AttachInterfaces`: attaches the interfaces in device-index order, sets the attributes that EC2
 //! takes only on an attached interface, and verifies invariant I1 by a listing.
 //!
+//! If somebody else has the device index of an interface, and its slot leaves the index open, the
+//! interface goes to another one ([`next_place`]).
+//!
 //! It attaches one interface after the other, so that the operating system sees them in order. It
 //! sets attributes meanwhile. AttachNetworkInterface has no ClientToken. So after a refusal a
 //! listing shows what is attached: it may be an attach of an earlier run.
 
 use hookline_domain::error::{Error, Input, Result};
-use hookline_domain::execution::{Allocation, AttachRequest, Node, Summary, WiredInterface};
+use hookline_domain::execution::{
+    Allocation, AttachRequest, DeleteOnTerminationTiming, Node, Plan, Step, Summary, WiredInterface,
+};
 use hookline_domain::ids::NetworkInterfaceId;
+use hookline_domain::instance::AttachmentPoint;
 use hookline_domain::interface::Interface;
+use hookline_domain::placement::next_place;
 use hookline_domain::profile::Slot;
 use hookline_domain::wiring::{Wiring, surplus};
 use serde_json::Value;
@@ -37,13 +44,14 @@ async fn attach_interfaces(context: Context, request: AttachRequest) -> Result<S
             launch: &request.launch,
             profile: &request.profile,
             node: &request.node,
+            delete_on_termination: request.plan.delete_on_termination,
         },
         node: &request.node,
         attribute_calls: JoinSet::new(),
         attached_now: false,
         listed: Vec::new(),
     };
-    let slots = attacher.slots(&request.allocation)?;
+    let slots = attacher.slots(&request.plan, &request.allocation)?;
     if !request.node.running && !request.plan.node_running {
         attacher.wait_until_running().await?;
     }
@@ -89,41 +97,73 @@ struct AttachedInterface {
     delete_on_termination: bool,
 }
 
+/// An interface that is to be attached for a slot.
+struct Unattached<'a> {
+    slot: &'a Slot,
+    id: NetworkInterfaceId,
+    place: AttachmentPoint,
+}
+
 type SlotInterfaces<'a> = Vec<(&'a Slot, NetworkInterfaceId)>;
 
 impl<'a> Attacher<'a> {
-    /// The slots with their interfaces, in device-index order.
-    fn slots(&self, allocation: &Allocation) -> Result<SlotInterfaces<'a>> {
+    /// The interfaces of the slots, in device-index order.
+    fn slots(&self, plan: &Plan, allocation: &Allocation) -> Result<Vec<Unattached<'a>>> {
+        let planned = match &plan.step {
+            Step::Create { slots, .. } => slots.as_slice(),
+            Step::Wait { .. } => &[],
+        };
+        let lacks = |field: &str, what: &str, slot: &Slot| {
+            Error::invalid(
+                Input::Payload,
+                field,
+                format!("no {what} for the network {:?}", slot.network),
+                "Start a new execution with the same event",
+            )
+        };
         let mut slots = Vec::new();
         for slot in &self.wiring.profile.slots {
-            let id = allocation.interface_of(&slot.network).ok_or_else(|| {
-                Error::invalid(
-                    Input::Payload,
-                    "allocation.interfaces",
-                    format!("no interface for the network {:?}", slot.network),
-                    "Start a new execution with the same event",
-                )
-            })?;
-            slots.push((slot, id.clone()));
+            let id = allocation
+                .interface_of(&slot.network)
+                .ok_or_else(|| lacks("allocation.interfaces", "interface", slot))?;
+            let device_index = planned
+                .iter()
+                .find(|planned| planned.network == slot.network)
+                .and_then(|planned| planned.device_index)
+                .or(slot.device_index)
+                .ok_or_else(|| lacks("plan.step.slots", "device index", slot))?;
+            slots.push(Unattached {
+                slot,
+                id: id.clone(),
+                place: AttachmentPoint {
+                    network_card: slot.network_card,
+                    device_index,
+                },
+            });
         }
-        slots.sort_by_key(|(slot, _)| (slot.device_index, slot.network_card));
+        slots.sort_by_key(|unattached| {
+            let place = unattached.place;
+            (place.device_index, place.network_card)
+        });
         Ok(slots)
     }
 
     async fn wait_until_running(&mut self) -> Result<()> {
         let id = &self.node.instance_id;
+        let mut backoff = Backoff::short(self.context);
         while !self.context.aws.live_instance(id).await?.is_running() {
-            if !self.backoff.wait().await {
+            if !backoff.wait().await {
                 return Err(Error::InstanceNotRunning(id.clone()));
             }
         }
         Ok(())
     }
 
-    async fn attach_all(&mut self, slots: SlotInterfaces<'a>) -> Result<SlotInterfaces<'a>> {
+    async fn attach_all(&mut self, slots: Vec<Unattached<'a>>) -> Result<SlotInterfaces<'a>> {
         let mut chosen = Vec::new();
-        for (slot, id) in slots {
-            let attached = self.attach(slot, id).await?;
+        for unattached in slots {
+            let slot = unattached.slot;
+            let attached = self.attach(unattached).await?;
             chosen.push((slot, attached.id.clone()));
             self.begin_attribute_calls(slot, attached);
         }
@@ -132,8 +172,13 @@ impl<'a> Attacher<'a> {
 
     /// Attaches one interface. Returns another interface if a second execution for the same launch
     /// has attached its own first.
-    async fn attach(&mut self, slot: &Slot, id: NetworkInterfaceId) -> Result<AttachedInterface> {
+    async fn attach(&mut self, unattached: Unattached<'a>) -> Result<AttachedInterface> {
         let instance = &self.node.instance_id;
+        let Unattached {
+            slot,
+            id,
+            mut place,
+        } = unattached;
         loop {
             // A repeated run meets its own attaches. One listing shows them for all slots.
             if let Some(found) = self.attached_for(slot)? {
@@ -142,7 +187,7 @@ impl<'a> Attacher<'a> {
             let attached = self
                 .context
                 .aws
-                .attach_interface(&id, instance, slot.device_index, slot.network_card)
+                .attach_interface(&id, instance, place)
                 .await?;
             let reason = match attached {
                 AttachOutcome::Attaching(attachment) => {
@@ -174,7 +219,19 @@ impl<'a> Attacher<'a> {
                     if let Some(found) = self.attached_for(slot)? {
                         return Ok(found);
                     }
-                    "it, or its device index, is in use, and no listing shows by what"
+                    match self.listed.iter().find(|interface| interface.is_at(place)) {
+                        Some(other) => {
+                            info!(
+                                network = slot.network,
+                                device_index = place.device_index,
+                                by = other.in_words(),
+                                "the device index is taken: trying another"
+                            );
+                            place = self.next_place(slot, place)?;
+                            continue;
+                        }
+                        None => "it, or its device index, is in use, and no listing shows by what",
+                    }
                 }
             };
             if !self.backoff.wait().await {
@@ -184,6 +241,25 @@ impl<'a> Attacher<'a> {
                 )]));
             }
         }
+    }
+
+    /// Where to attach the interface of `slot` instead of at `place`.
+    fn next_place(&self, slot: &Slot, place: AttachmentPoint) -> Result<AttachmentPoint> {
+        let profile = self.wiring.profile;
+        next_place(profile, slot, place, &self.listed).ok_or_else(|| {
+            let others: Vec<String> = self.listed.iter().map(Interface::in_words).collect();
+            Error::InstanceTypeTooSmall {
+                field: "profile.slots".to_owned(),
+                problem: format!(
+                    "no device index of network card {} is left for the network {:?}: the instance has {}",
+                    place.network_card,
+                    slot.network,
+                    others.join(", ")
+                ),
+                remedy: "Other interfaces on the node count too: ask for fewer slots, or use a larger instance type"
+                    .to_owned(),
+            }
+        })
     }
 
     fn attached_for(&self, slot: &Slot) -> Result<Option<AttachedInterface>> {
@@ -215,7 +291,9 @@ impl<'a> Attacher<'a> {
                     .instrument(Span::current()),
             );
         }
-        if !delete_on_termination {
+        if !delete_on_termination
+            && self.wiring.delete_on_termination == DeleteOnTerminationTiming::AtOnce
+        {
             self.attribute_calls.spawn(
                 async move { aws.set_delete_on_termination(&id, &attachment).await }
                     .instrument(Span::current()),

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use hookline_domain::error::{Error, Result};
 use hookline_domain::event::{Launch, LifecycleAction};
 use hookline_domain::execution::{
-    CompleteRequest, Completion, CompletionOutcome, HookOwner, LifecycleActionResult,
+    CompleteRequest, Completion, CompletionNext, CompletionOutcome, HookOwner,
+    LifecycleActionResult,
 };
 use hookline_domain::lifecycle::AfterNoActiveAction;
 use hookline_domain::profile::{Profile, Selector};
@@ -47,6 +48,10 @@ pub(super) async fn complete_hook(
             && completion.outcome == CompletionOutcome::Completed
         {
             summary.seconds.event_to_continue = context.seconds_since(&launch);
+        }
+        let summary = completion.summary.as_ref();
+        if summary.is_some_and(|node| node.lacking_delete_on_termination().next().is_some()) {
+            completion.next = CompletionNext::SetDeleteOnTermination;
         }
     }
     log(&launch, &completion);
@@ -122,6 +127,7 @@ fn completion(
     Completion {
         result,
         outcome,
+        next: CompletionNext::End,
         lifecycle_state,
         summary: None,
     }

@@ -9,6 +9,7 @@
 //! | [`create_interfaces`] | `CreateInterfaces` | creates the interfaces of the plan |
 //! | [`attach_interfaces`] | `AttachInterfaces` | attaches, sets attributes, verifies invariant I1 |
 //! | [`complete_hook`] | `ContinueLaunch`, `AbandonLaunch` | completes the lifecycle action |
+//! | [`set_delete_on_termination`] | `SetDeleteOnTermination` | sets DeleteOnTermination on the interfaces of a node that is ready |
 //! | [`release_interfaces`] | `ReleaseInterfaces` | detaches and deletes the interfaces of the launch |
 //! | [`name_nodes`] | `NameNodes`, of `name-node` | names and tags the nodes of one event |
 //! | [`reconcile`] | none: a schedule and an event invoke it | finds lost launches and orphaned interfaces |
@@ -23,6 +24,7 @@ pub mod plan_interfaces;
 pub mod reconcile;
 pub mod release_interfaces;
 mod rounds;
+pub mod set_delete_on_termination;
 pub mod tag_node;
 mod tagging;
 
@@ -129,11 +131,21 @@ impl Backoff {
     const RESERVE: Duration = Duration::from_secs(10);
 
     fn new(context: &Context) -> Self {
+        Self::beginning_with(context, Self::FIRST_PAUSE, Self::MAX_TOTAL)
+    }
+
+    /// Four looks in about ten seconds, for an instance that is still pending: most run by then, and
+    /// for the others the state machine waits.
+    fn short(context: &Context) -> Self {
+        Self::beginning_with(context, Duration::from_secs(1), Duration::from_secs(10))
+    }
+
+    fn beginning_with(context: &Context, pause: Duration, total: Duration) -> Self {
         let now = Instant::now();
         let reserved = context.deadline.checked_sub(Self::RESERVE).unwrap_or(now);
         Self {
-            until: reserved.min(now + Self::MAX_TOTAL),
-            pause: Self::FIRST_PAUSE,
+            until: reserved.min(now + total),
+            pause,
         }
     }
 

@@ -5,11 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookline_domain::addresses::{AddressPlanner, check_subnets};
-use hookline_domain::admission::{Decision, Previous, Queue, Wait, decide, jitter};
-use hookline_domain::error::Result;
-use hookline_domain::execution::{Observations, Plan, PlanRequest, Step, WaitReason};
+use hookline_domain::admission::{
+    Decision, MAX_PENDING_SECONDS, Previous, Queue, Wait, after_continue, decide, jitter,
+};
+use hookline_domain::error::{Error, Result};
+use hookline_domain::execution::{
+    DeleteOnTerminationTiming, Observations, Plan, PlanRequest, Step, WaitReason,
+};
 use hookline_domain::ids::SubnetId;
 use hookline_domain::instance::{Instance, LaunchOrder};
+use hookline_domain::placement::place;
 use serde_json::Value;
 use tracing::info;
 
@@ -24,7 +29,7 @@ const MAX_LISTING_AGE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceTypeTooSmall`, `ResourceNotFound`,
-/// `SubnetsFull`, `AddressContention`, and those of every call.
+/// `SubnetsFull`, `AddressContention`, `InstanceNotRunning`, `InstanceGone`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, plan_interfaces).await
 }
@@ -78,7 +83,8 @@ impl Planner<'_> {
                 }
             }
         );
-        limits?.check(profile)?;
+        let limits = limits?;
+        limits.check(profile)?;
         let mut subnets = subnets?;
         // Before any wait, so that a wrong profile fails at once.
         check_subnets(profile, zone, &subnets)?;
@@ -87,9 +93,13 @@ impl Planner<'_> {
         }
 
         let instances = instances?;
-        let queue = self.queue(&instances);
-        let running = node.running || queue.me_is_running;
+        let queue = self.observe(&instances).await?;
+        let running = queue.me_is_running;
         if let Decision::Wait(wait) = decide(profile, &queue, &self.previous, self.context.now) {
+            let pending_since = self.context.now.saturating_sub(queue.me.since);
+            if wait.reason == WaitReason::Pending && pending_since > MAX_PENDING_SECONDS {
+                return Err(Error::InstanceNotRunning(node.instance_id.clone()));
+            }
             return Ok(self.wait(wait, queue.ahead(), running));
         }
 
@@ -139,7 +149,8 @@ impl Planner<'_> {
             let of = Dimension::Subnet(subnet);
             self.context.metrics.set(Metric::FreeAddresses, of, free);
         }
-        let plan = plan?;
+        let mut plan = plan?;
+        place(profile, &limits, &mut plan.slots);
         for slot in &plan.slots {
             info!(
                 network = slot.network,
@@ -147,6 +158,7 @@ impl Planner<'_> {
                 subnet = %slot.subnet_id,
                 addresses = ?slot.private_ip_addresses,
                 ipv6_addresses = ?slot.ipv6_addresses,
+                device_index = slot.device_index,
                 "planned"
             );
         }
@@ -156,19 +168,21 @@ impl Planner<'_> {
             surplus = plan.surplus.len(),
             "plan made"
         );
-        Ok(self.plan_of(plan.into(), queue.ahead(), observations, running))
+        let mut plan = self.plan_of(plan.into(), queue.ahead(), observations, running);
+        plan.delete_on_termination = after_continue::timing(profile, &queue);
+        Ok(plan)
     }
 
     /// The instances for the decision, and for the plan if the launch does not wait.
     async fn instances(&self) -> Result<Arc<Vec<Instance>>> {
         let (aws, selector) = (&self.context.aws, &self.request.profile.selector);
-        if self.previous.is_first() {
+        if self.previous.may_rest_on_a_recent_listing() {
             let me = &self.request.node.instance_id;
             let seen = aws.instances_seen(selector, MAX_LISTING_AGE, me);
             if let Some(instances) = seen.await
                 // A wait may be decided by a listing that is some seconds old. A plan needs a new
                 // one.
-                && self.waits_for_its_turn(&instances)
+                && self.waits(&instances)
             {
                 return Ok(instances);
             }
@@ -176,7 +190,8 @@ impl Planner<'_> {
         aws.instances_of(selector).await
     }
 
-    fn waits_for_its_turn(&self, instances: &[Instance]) -> bool {
+    /// Whether the launch waits for its turn, or for its instance.
+    fn waits(&self, instances: &[Instance]) -> bool {
         let queue = self.queue(instances);
         let decision = decide(
             &self.request.profile,
@@ -184,7 +199,24 @@ impl Planner<'_> {
             &self.previous,
             self.context.now,
         );
-        matches!(decision, Decision::Wait(wait) if wait.reason == WaitReason::Turn)
+        matches!(
+            decision,
+            Decision::Wait(Wait {
+                reason: WaitReason::Turn | WaitReason::Pending,
+                ..
+            })
+        )
+    }
+
+    /// The queue by a new listing. If the listing lacks the instance of a launch that only waits for
+    /// it, that one is looked up: it may be gone.
+    async fn observe(&self, instances: &[Instance]) -> Result<Queue> {
+        let mut queue = self.queue(instances);
+        if self.previous.has_interfaces && !queue.me_is_running && !queue.me_is_listed {
+            let me = &self.request.node.instance_id;
+            queue.me_is_running = self.context.aws.live_instance(me).await?.is_running();
+        }
+        Ok(queue)
     }
 
     fn queue(&self, instances: &[Instance]) -> Queue {
@@ -193,7 +225,14 @@ impl Planner<'_> {
             since: launch.began_at(node.launched_at),
             instance_id: node.instance_id.clone(),
         };
-        Queue::observe(&self.request.profile, me, instances)
+        let mut queue = Queue::observe(&self.request.profile, me, instances);
+        let seen_before = self
+            .request
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.node_running);
+        queue.me_is_running |= node.running || seen_before;
+        queue
     }
 
     fn observations(&self) -> Observations {
@@ -232,6 +271,7 @@ impl Planner<'_> {
             ahead,
             observations,
             node_running,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
             seconds_since_event: self.context.seconds_since(&self.request.launch),
         }
     }

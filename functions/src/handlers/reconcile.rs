@@ -3,7 +3,8 @@
 //!
 //! - it starts an execution for a launch whose event was lost ([`launches`]);
 //! - it abandons a launch whose execution ended without completing it ([`ended`]);
-//! - it marks an orphaned interface, and deletes it in a later round ([`interfaces`]).
+//! - it marks an orphaned interface, and deletes it in a later round ([`interfaces`]);
+//! - it sets DeleteOnTermination where no execution has set it ([`interfaces`]).
 //!
 //! Its configuration is in its payload. Two rounds at once do no harm.
 
@@ -51,6 +52,8 @@ pub struct Report {
     pub unmarked: Vec<NetworkInterfaceId>,
     /// Interfaces that had been orphaned for long enough, and were deleted.
     pub deleted: Vec<NetworkInterfaceId>,
+    /// Interfaces that got DeleteOnTermination.
+    pub settled: Vec<NetworkInterfaceId>,
     /// What was skipped, and why.
     #[serde(rename = "left")]
     pub skipped: Vec<Skipped>,
@@ -97,6 +100,7 @@ impl Report {
             marked = self.marked.len(),
             unmarked = self.unmarked.len(),
             deleted = self.deleted.len(),
+            settled = self.settled.len(),
             left = self.skipped.len(),
             refused_profiles = self.refused_profiles.len(),
             overdue = self.overdue.as_ref().map(Vec::len),
@@ -156,7 +160,15 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
         BTreeSet::new()
     };
 
-    // A failure of one part does not stop the other.
+    // A failure of one part does not stop the others.
+    let settled = match (&interfaces, &waiting) {
+        (Ok(listed), Ok(waiting)) => {
+            let limits = payload.limits;
+            interfaces::settle(context, listed, !waiting.is_empty(), limits, report).await
+        }
+        // What failed is returned below.
+        _ => Ok(()),
+    };
     let launches = match waiting {
         Ok(waiting) => {
             let scope = launches::Scope {
@@ -175,5 +187,5 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
         }
         Err(error) => Err(error),
     };
-    launches.and(interfaces)
+    launches.and(interfaces).and(settled)
 }

@@ -15,6 +15,7 @@ use clap::Parser;
 use hookline_local::eks::Contents;
 use hookline_local::forward::Route;
 use hookline_local::lambda::FunctionConfig;
+use hookline_local::node::NodeSettings;
 use hookline_local::server::Server;
 use hookline_local::{Latency, LocalAws, Settings};
 
@@ -70,6 +71,17 @@ struct Arguments {
     /// How long an instance is pending, in milliseconds.
     #[arg(long, default_value_t = 1000)]
     instance_pending: u64,
+    /// Give the instances software: they boot, wait at the gate if their user data has one, and run
+    /// kubelet and the VPC CNI.
+    #[arg(long)]
+    nodes: bool,
+    /// How long a machine boots after its instance runs, in milliseconds. By default 20 to 40
+    /// seconds.
+    #[arg(long, value_name = "MILLISECONDS", requires = "nodes")]
+    node_boot: Option<u64>,
+    /// The nodes run no VPC CNI.
+    #[arg(long, requires = "nodes")]
+    no_cni: bool,
     /// How long after a launch CloudTrail's event comes, in milliseconds. Without it, there is no
     /// trail.
     #[arg(long, value_name = "MILLISECONDS")]
@@ -166,8 +178,20 @@ fn settings(arguments: &Arguments) -> Settings {
         instance_pending_for: Duration::from_millis(arguments.instance_pending),
         trail_delivers_after: arguments.trail.map(Duration::from_millis),
         throttle: arguments.throttle,
+        node: arguments.nodes.then(|| node_settings(arguments)),
         ..Settings::default()
     }
+}
+
+fn node_settings(arguments: &Arguments) -> NodeSettings {
+    let mut node = NodeSettings::default();
+    if let Some(boot) = arguments.node_boot {
+        node.boot = Latency::millis(boot, boot);
+    }
+    if arguments.no_cni {
+        node.cni = None;
+    }
+    node
 }
 
 /// Reads `NAME=FILE`.

@@ -71,6 +71,12 @@ pub fn attach_network_interface(
 
 /// Checks that the device index is free and that the card and the instance type allow one more
 /// interface.
+///
+/// Device indexes are counted on each card of its own. Only one place is reserved: "The primary
+/// network interface must be assigned to network card index 0" (EC2 API Reference,
+/// AttachNetworkInterface, `NetworkCardIndex`), at device index 0. There the primary interface
+/// always is. Device index 0 of another card is like any other index; EC2's `NetworkInfo` names the
+/// default card.
 pub(crate) fn check_free_slot(
     ec2: &Ec2,
     instance_id: &str,
@@ -78,20 +84,12 @@ pub(crate) fn check_free_slot(
     device_index: u32,
     network_card_index: u32,
 ) -> Result<(), ApiError> {
-    let card = usize::try_from(network_card_index)
-        .ok()
-        .and_then(|index| kind.network_cards.get(index));
-    let Some(card_limit) = card else {
+    let Some(card_limit) = kind.interfaces_of_card(network_card_index) else {
         return Err(invalid_value(format!(
             "Network card index '{network_card_index}' is not valid for instance type '{}'.",
             kind.name
         )));
     };
-    if network_card_index > 0 && device_index == 0 {
-        return Err(invalid_value(format!(
-            "Device index '0' is only valid for network card index '0', not '{network_card_index}'."
-        )));
-    }
     let attached: Vec<&Attachment> = ec2
         .interfaces_of(instance_id)
         .filter_map(|interface| interface.attachment.as_ref())
@@ -109,7 +107,7 @@ pub(crate) fn check_free_slot(
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
     let in_all = count(attached.len());
     if in_all > kind.maximum_network_interfaces()
-        || count(attached.iter().filter(on_card).count()) > *card_limit
+        || count(attached.iter().filter(on_card).count()) > card_limit
     {
         return Err(ApiError::new(
             "AttachmentLimitExceeded",
@@ -162,6 +160,10 @@ pub(crate) fn begin_attachment(
     ec2.edit_interface(kernel, network_interface_id, |interface| {
         interface.attachment = Some(attachment);
     });
+    ec2.ever_attached
+        .entry(instance_id.to_owned())
+        .or_default()
+        .insert(network_interface_id.to_owned());
     if status == AttachmentStatus::Attaching {
         let timer = Timer::Attached(attachment_ref(network_interface_id, &attachment_id));
         kernel.schedule(&mut ec2.timers, kernel.settings.attach_for, timer);
@@ -256,7 +258,12 @@ pub fn detach_network_interface(
     let Some((id, attachment)) = found else {
         return Err(Kind::Attachment.not_found(attachment_id));
     };
-    if attachment.device_index == 0 && attachment.network_card_index == 0 {
+    let kind = ec2
+        .instance(&attachment.instance_id)
+        .and_then(|instance| InstanceType::named(&instance.instance_type));
+    let is_primary = kind
+        .is_none_or(|kind| kind.is_primary(attachment.device_index, attachment.network_card_index));
+    if is_primary {
         return Err(ApiError::new(
             "OperationNotPermitted",
             "The network interface at device index 0 cannot be detached.",

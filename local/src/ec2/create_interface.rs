@@ -392,6 +392,7 @@ pub(crate) fn remove(ec2: &mut Ec2, kernel: &mut Kernel, id: &str) {
     let subnet_id = interface.subnet_id.clone();
     if let Some(lagged) = ec2.interfaces.get_mut(id) {
         lagged.remove(now, lag);
+        ec2.removed.push_back((now, id.to_owned()));
     }
     if let Some(subnet) = ec2.subnets.get_mut(&subnet_id) {
         subnet.addresses.release_all(id);

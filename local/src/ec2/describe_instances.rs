@@ -45,8 +45,6 @@ const FILTERS: [&str; 23] = [
     "vpc-id",
 ];
 
-type ByInstance<'a> = BTreeMap<&'a str, Vec<&'a NetworkInterface>>;
-
 pub(crate) fn describe(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
@@ -88,16 +86,13 @@ pub(crate) fn describe(
             }
         }
     };
-    let interfaces = by_instance(ec2, horizon);
     let passing = candidates.into_iter().filter(|instance| {
-        let own = interfaces.get(instance.instance_id.as_str());
         filters.pass(&instance.tags, |name| {
-            values(
-                &kernel.settings,
-                instance,
-                own.map_or(&[], Vec::as_slice),
-                name,
-            )
+            let interfaces = match name.starts_with("network-interface.") {
+                true => interfaces_of(ec2, &instance.instance_id, horizon),
+                false => Vec::new(),
+            };
+            values(&kernel.settings, instance, &interfaces, name)
         })
     });
     let (instances, token) =
@@ -112,32 +107,25 @@ pub(crate) fn describe(
         xml.text("reservationId", id);
         xml.text("ownerId", &kernel.settings.account);
         xml.element("groupSet", |_| ());
-        write_with(xml, ec2, kernel, instances, &interfaces);
+        write_instances(xml, ec2, kernel, instances, horizon);
     });
     next_token(&mut xml, token);
     Ok(xml.into_string())
 }
 
-/// The interfaces of each instance, by network card and device index.
-fn by_instance(ec2: &Ec2, horizon: Option<Instant>) -> ByInstance<'_> {
-    let mut found = ByInstance::new();
-    for interface in ec2.interfaces.values() {
-        if let Some(interface) = horizon.and_then(|at| interface.as_of(at))
-            && let Some(attachment) = &interface.attachment
-        {
-            found
-                .entry(&attachment.instance_id)
-                .or_default()
-                .push(interface);
-        }
-    }
-    for interfaces in found.values_mut() {
-        interfaces.sort_by_key(|interface| {
-            let attachment = interface.attachment.as_ref();
-            attachment.map(|a| (a.network_card_index, a.device_index))
-        });
-    }
-    found
+/// The interfaces of an instance as of an instant, by network card and device index. `None`: the
+/// current state.
+fn interfaces_of<'a>(
+    ec2: &'a Ec2,
+    instance_id: &'a str,
+    horizon: Option<Instant>,
+) -> Vec<&'a NetworkInterface> {
+    let mut interfaces: Vec<_> = ec2.interfaces_of_at(instance_id, horizon).collect();
+    interfaces.sort_by_key(|interface| {
+        let attachment = interface.attachment.as_ref();
+        attachment.map(|a| (a.network_card_index, a.device_index))
+    });
+    interfaces
 }
 
 /// `<instancesSet>` as of an instant. `None`: the current state.
@@ -148,20 +136,9 @@ pub(crate) fn write_instances<'a>(
     instances: impl IntoIterator<Item = &'a Instance>,
     horizon: Option<Instant>,
 ) {
-    let interfaces = by_instance(ec2, horizon.or(Some(kernel.now())));
-    write_with(xml, ec2, kernel, instances, &interfaces);
-}
-
-fn write_with<'a>(
-    xml: &mut Xml,
-    ec2: &Ec2,
-    kernel: &Kernel,
-    instances: impl IntoIterator<Item = &'a Instance>,
-    interfaces: &ByInstance<'_>,
-) {
     xml.items("instancesSet", instances, |xml, instance| {
-        let own = interfaces.get(instance.instance_id.as_str());
-        write(xml, ec2, kernel, instance, own.map_or(&[], Vec::as_slice));
+        let interfaces = interfaces_of(ec2, &instance.instance_id, horizon);
+        write(xml, ec2, kernel, instance, &interfaces);
     });
 }
 

@@ -239,6 +239,7 @@ pub(crate) fn forgotten(ec2: &mut Ec2, kernel: &Kernel, id: &str) {
         && let Some(instance) = ec2.instances.get_mut(id)
     {
         instance.remove(now, lag);
+        ec2.removed.push_back((now, id.to_owned()));
     }
     ec2.forget(lag, now);
 }
@@ -291,7 +292,11 @@ pub(crate) fn start_all(
         if *state == InstanceState::Stopped {
             set_state(ec2, kernel, observer, id, InstanceState::Pending);
             let timer = Timer::InstanceRunning(id.clone());
-            kernel.schedule(&mut ec2.timers, kernel.settings.instance_pending_for, timer);
+            let kind = ec2
+                .instance(id)
+                .map(|instance| instance.instance_type.clone());
+            let pending = kernel.draw_pending(&kind.unwrap_or_default());
+            kernel.schedule(&mut ec2.timers, pending, timer);
         }
     }
     Ok(state_changes(ec2, before))

@@ -1,7 +1,11 @@
-//! Instance types and their network limits (EC2 User Guide, "Maximum IP addresses per network
-//! interface", and DescribeInstanceTypes).
+//! Instance types and their network limits: all that `instance_types.tsv` has. Its first line names
+//! its source.
+//!
+//! What the table does not say (vCPUs, memory, EFA, generation) is left out of the answers. EC2's
+//! API model has these members as optional.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use super::Ec2;
 use super::errors::invalid_value;
@@ -14,18 +18,20 @@ use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
 /// An instance type.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceType {
     /// Its name.
     pub name: &'static str,
-    /// How many virtual CPUs it has.
-    pub vcpus: u32,
-    /// Its memory in GiB.
-    pub memory_gib: u32,
-    /// How many private IPv4 addresses (and IPv6 ones) an interface can have.
+    /// How many private IPv4 addresses an interface can have.
     pub ipv4_per_interface: u32,
-    /// How many interfaces each network card can have.
-    pub network_cards: &'static [u32],
+    /// How many interfaces each network card can have. A card's position is its index.
+    pub network_cards: Vec<u32>,
+    /// The card of the primary interface.
+    pub default_network_card: u32,
+    /// `nitro` or `xen`. `None`: the table does not say.
+    pub hypervisor: Option<&'static str>,
+    /// Whether it is a bare metal type.
+    pub bare_metal: bool,
 }
 
 impl InstanceType {
@@ -35,94 +41,81 @@ impl InstanceType {
         self.network_cards.iter().sum()
     }
 
-    /// The type with this name, if the fake AWS has it.
+    /// How many interfaces a card can have. `None`: there is no such card.
+    #[must_use]
+    pub fn interfaces_of_card(&self, index: u32) -> Option<u32> {
+        let index = usize::try_from(index).ok()?;
+        self.network_cards.get(index).copied()
+    }
+
+    /// Whether this is the place of the primary interface (EC2 API Reference,
+    /// `NetworkInfo.defaultNetworkCardIndex`: "The index of the default network card").
+    #[must_use]
+    pub fn is_primary(&self, device_index: u32, network_card: u32) -> bool {
+        device_index == 0 && network_card == self.default_network_card
+    }
+
+    /// The type with this name, if the table has it.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
-        TYPES.iter().find(|kind| kind.name == name)
+        let position = TYPES.binary_search_by_key(&name, |kind| kind.name).ok()?;
+        TYPES.get(position)
+    }
+
+    /// How many IPv6 addresses an interface can have: as many as IPv4 addresses (EC2 User Guide,
+    /// "IP addresses per network interface"). `None` for Xen types: some of them have no IPv6, and
+    /// the table does not say which.
+    fn ipv6_per_interface(&self) -> Option<u32> {
+        (self.hypervisor != Some("xen")).then_some(self.ipv4_per_interface)
+    }
+
+    /// Reads a line of the table. `None`: it is malformed.
+    fn parse(line: &'static str) -> Option<Self> {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [
+            name,
+            interfaces,
+            ipv4,
+            default_card,
+            cards,
+            hypervisor,
+            bare_metal,
+        ] = fields.try_into().ok()?;
+        let mut network_cards = Vec::new();
+        for (position, card) in cards.split(',').enumerate() {
+            let (index, interfaces) = card.split_once(':')?;
+            if index.parse() != Ok(position) {
+                return None;
+            }
+            network_cards.push(interfaces.parse().ok()?);
+        }
+        let kind = Self {
+            name,
+            ipv4_per_interface: ipv4.parse().ok()?,
+            network_cards,
+            default_network_card: default_card.parse().ok()?,
+            hypervisor: match hypervisor {
+                "nitro" | "xen" => Some(hypervisor),
+                "unknown" => None,
+                _ => return None,
+            },
+            bare_metal: bare_metal.parse().ok()?,
+        };
+        let on_default_card = kind.interfaces_of_card(kind.default_network_card)?;
+        (interfaces.parse() == Ok(on_default_card)).then_some(kind)
     }
 }
 
-const fn kind(
-    name: &'static str,
-    vcpus: u32,
-    memory_gib: u32,
-    network_cards: &'static [u32],
-    ipv4_per_interface: u32,
-) -> InstanceType {
-    InstanceType {
-        name,
-        vcpus,
-        memory_gib,
-        ipv4_per_interface,
-        network_cards,
-    }
-}
+const TABLE: &str = include_str!("instance_types.tsv");
 
-/// In the order of their names.
-const TYPES: [InstanceType; 62] = [
-    kind("c5.12xlarge", 48, 96, &[8], 30),
-    kind("c5.18xlarge", 72, 144, &[15], 50),
-    kind("c5.24xlarge", 96, 192, &[15], 50),
-    kind("c5.2xlarge", 8, 16, &[4], 15),
-    kind("c5.4xlarge", 16, 32, &[8], 30),
-    kind("c5.9xlarge", 36, 72, &[8], 30),
-    kind("c5.large", 2, 4, &[3], 10),
-    kind("c5.metal", 96, 192, &[15], 50),
-    kind("c5.xlarge", 4, 8, &[4], 15),
-    kind("c5n.18xlarge", 72, 192, &[15], 50),
-    kind("c5n.2xlarge", 8, 21, &[4], 15),
-    kind("c5n.4xlarge", 16, 42, &[8], 30),
-    kind("c5n.9xlarge", 36, 96, &[8], 30),
-    kind("c5n.large", 2, 5, &[3], 10),
-    kind("c5n.metal", 72, 192, &[15], 50),
-    kind("c5n.xlarge", 4, 10, &[4], 15),
-    kind("c6i.16xlarge", 64, 128, &[15], 50),
-    kind("c6i.2xlarge", 8, 16, &[4], 15),
-    kind("c6i.32xlarge", 128, 256, &[15], 50),
-    kind("c6i.4xlarge", 16, 32, &[8], 30),
-    kind("c6i.8xlarge", 32, 64, &[8], 30),
-    kind("c6i.large", 2, 4, &[3], 10),
-    kind("c6i.xlarge", 4, 8, &[4], 15),
-    kind("c6in.32xlarge", 128, 256, &[7, 7], 50),
-    kind("m5.12xlarge", 48, 192, &[8], 30),
-    kind("m5.16xlarge", 64, 256, &[15], 50),
-    kind("m5.24xlarge", 96, 384, &[15], 50),
-    kind("m5.2xlarge", 8, 32, &[4], 15),
-    kind("m5.4xlarge", 16, 64, &[8], 30),
-    kind("m5.8xlarge", 32, 128, &[8], 30),
-    kind("m5.large", 2, 8, &[3], 10),
-    kind("m5.metal", 96, 384, &[15], 50),
-    kind("m5.xlarge", 4, 16, &[4], 15),
-    kind("m5n.16xlarge", 64, 256, &[15], 50),
-    kind("m5n.24xlarge", 96, 384, &[15], 50),
-    kind("m5n.2xlarge", 8, 32, &[4], 15),
-    kind("m5n.4xlarge", 16, 64, &[8], 30),
-    kind("m5n.8xlarge", 32, 128, &[8], 30),
-    kind("m5n.large", 2, 8, &[3], 10),
-    kind("m5n.xlarge", 4, 16, &[4], 15),
-    kind("m6i.16xlarge", 64, 256, &[15], 50),
-    kind("m6i.2xlarge", 8, 32, &[4], 15),
-    kind("m6i.32xlarge", 128, 512, &[15], 50),
-    kind("m6i.4xlarge", 16, 64, &[8], 30),
-    kind("m6i.8xlarge", 32, 128, &[8], 30),
-    kind("m6i.large", 2, 8, &[3], 10),
-    kind("m6i.xlarge", 4, 16, &[4], 15),
-    kind("p4d.24xlarge", 96, 1152, &[15, 15, 15, 15], 50),
-    kind("r5.12xlarge", 48, 384, &[8], 30),
-    kind("r5.16xlarge", 64, 512, &[15], 50),
-    kind("r5.24xlarge", 96, 768, &[15], 50),
-    kind("r5.2xlarge", 8, 64, &[4], 15),
-    kind("r5.4xlarge", 16, 128, &[8], 30),
-    kind("r5.8xlarge", 32, 256, &[8], 30),
-    kind("r5.large", 2, 16, &[3], 10),
-    kind("r5.xlarge", 4, 32, &[4], 15),
-    kind("t3.2xlarge", 8, 32, &[4], 15),
-    kind("t3.large", 2, 8, &[3], 12),
-    kind("t3.medium", 2, 4, &[3], 6),
-    kind("t3.micro", 2, 1, &[2], 2),
-    kind("t3.small", 2, 2, &[3], 4),
-    kind("t3.xlarge", 4, 16, &[4], 15),
-];
+/// In the order of their names. A test refuses a malformed line of the table.
+static TYPES: LazyLock<Vec<InstanceType>> =
+    LazyLock::new(|| lines().filter_map(InstanceType::parse).collect());
+
+/// The lines of the table, without its head.
+fn lines() -> impl Iterator<Item = &'static str> {
+    TABLE.lines().filter(|line| !line.starts_with('#'))
+}
 
 /// The type with this name.
 pub(crate) fn find(name: &str) -> Result<&'static InstanceType, ApiError> {
@@ -137,15 +130,12 @@ pub(crate) fn describe(
     _: &mut Kernel,
     params: &mut Params,
 ) -> Result<String, ApiError> {
-    const FILTERS: [&str; 8] = [
+    const FILTERS: [&str; 5] = [
         "bare-metal",
-        "current-generation",
+        "hypervisor",
         "instance-type",
-        "network-info.efa-supported",
         "network-info.maximum-network-cards",
         "network-info.maximum-network-interfaces",
-        "vcpu-info.default-vcpus",
-        "hypervisor",
     ];
     let names = params.list("InstanceType");
     let filters = Filters::parse(params, &FILTERS)?;
@@ -167,7 +157,7 @@ pub(crate) fn describe(
     }
     let passing = TYPES.iter().filter(|kind| {
         let asked = names.is_empty() || names.iter().any(|name| name == kind.name);
-        asked && filters.pass(&Tags::new(), |name| vec![value(kind, name)])
+        asked && filters.pass(&Tags::new(), |name| value(kind, name))
     });
     let (kinds, token) = page.cut(passing.map(|kind| (kind.name.to_owned(), kind)));
     let mut xml = Xml::new();
@@ -176,68 +166,29 @@ pub(crate) fn describe(
     Ok(xml.into_string())
 }
 
-fn value(kind: &InstanceType, name: &str) -> Cow<'static, str> {
-    match name {
-        "bare-metal" => kind.is_metal().to_string().into(),
-        "current-generation" => "true".into(),
-        "hypervisor" => "nitro".into(),
-        "instance-type" => kind.name.into(),
-        "network-info.efa-supported" => kind.has_efa().to_string().into(),
+fn value(kind: &InstanceType, name: &str) -> Vec<Cow<'static, str>> {
+    vec![match name {
+        "bare-metal" => kind.bare_metal.to_string().into(),
+        "hypervisor" => return kind.hypervisor.into_iter().map(Cow::Borrowed).collect(),
         "network-info.maximum-network-cards" => kind.network_cards.len().to_string().into(),
         "network-info.maximum-network-interfaces" => {
             kind.maximum_network_interfaces().to_string().into()
         }
-        _ => kind.vcpus.to_string().into(),
-    }
-}
-
-impl InstanceType {
-    fn is_metal(&self) -> bool {
-        self.name.ends_with(".metal")
-    }
-
-    fn has_efa(&self) -> bool {
-        matches!(
-            self.name,
-            "c5n.18xlarge"
-                | "c5n.9xlarge"
-                | "c5n.metal"
-                | "c6i.32xlarge"
-                | "c6in.32xlarge"
-                | "m5n.24xlarge"
-                | "m6i.32xlarge"
-                | "p4d.24xlarge"
-        )
-    }
+        _ => kind.name.into(),
+    }]
 }
 
 fn write(xml: &mut Xml, kind: &InstanceType) {
     xml.text("instanceType", kind.name);
-    xml.text("currentGeneration", true);
-    xml.text("freeTierEligible", false);
-    xml.texts("supportedUsageClasses", "item", ["on-demand", "spot"]);
-    xml.text("bareMetal", kind.is_metal());
-    if !kind.is_metal() {
-        xml.text("hypervisor", "nitro");
-    }
-    xml.element("processorInfo", |xml| {
-        xml.texts("supportedArchitectures", "item", ["x86_64"]);
-    });
-    xml.element("vCpuInfo", |xml| {
-        xml.text("defaultVCpus", kind.vcpus);
-        xml.text("defaultCores", kind.vcpus.div_ceil(2));
-        xml.text("defaultThreadsPerCore", 2);
-    });
-    xml.element("memoryInfo", |xml| {
-        xml.text("sizeInMiB", kind.memory_gib * 1024)
-    });
+    xml.text("bareMetal", kind.bare_metal);
+    xml.optional("hypervisor", kind.hypervisor);
     xml.element("networkInfo", |xml| {
         xml.text(
             "maximumNetworkInterfaces",
             kind.maximum_network_interfaces(),
         );
         xml.text("maximumNetworkCards", kind.network_cards.len());
-        xml.text("defaultNetworkCardIndex", 0);
+        xml.text("defaultNetworkCardIndex", kind.default_network_card);
         xml.items(
             "networkCards",
             kind.network_cards.iter().enumerate(),
@@ -247,10 +198,10 @@ fn write(xml: &mut Xml, kind: &InstanceType) {
             },
         );
         xml.text("ipv4AddressesPerInterface", kind.ipv4_per_interface);
-        xml.text("ipv6AddressesPerInterface", kind.ipv4_per_interface);
-        xml.text("ipv6Supported", true);
-        xml.text("enaSupport", "required");
-        xml.text("efaSupported", kind.has_efa());
+        if let Some(ipv6) = kind.ipv6_per_interface() {
+            xml.text("ipv6AddressesPerInterface", ipv6);
+            xml.text("ipv6Supported", true);
+        }
     });
 }
 
@@ -259,7 +210,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_line_of_the_table_is_read() {
+        for line in lines() {
+            assert!(InstanceType::parse(line).is_some(), "malformed: {line}");
+        }
+        assert!(TYPES.len() > 1300, "{} types", TYPES.len());
+    }
+
+    #[test]
     fn the_table_of_types_is_sorted() {
-        assert!(TYPES.is_sorted_by_key(|kind| kind.name));
+        assert!(TYPES.is_sorted_by(|a, b| a.name < b.name));
+    }
+
+    #[test]
+    fn malformed_lines_are_refused() {
+        let good = "x1.big\t4\t15\t0\t0:4,1:2\tnitro\tfalse";
+        let kind = InstanceType::parse(good).expect("a type");
+        assert_eq!(kind.network_cards, [4, 2]);
+        assert_eq!(kind.maximum_network_interfaces(), 6);
+        for bad in [
+            "",
+            "x1.big\t4\t15\t0\t0:4\tnitro",
+            "x1.big\t4\t15\t0\t0:4\tnitro\tfalse\tmore",
+            "x1.big\t4\t15\t1\t0:4\tnitro\tfalse",
+            "x1.big\t3\t15\t0\t0:4\tnitro\tfalse",
+            "x1.big\t4\t15\t0\t1:4\tnitro\tfalse",
+            "x1.big\t4\tmany\t0\t0:4\tnitro\tfalse",
+            "x1.big\t4\t15\t0\t0:4\tkvm\tfalse",
+            "x1.big\t4\t15\t0\t0:4\tnitro\tno",
+        ] {
+            assert_eq!(InstanceType::parse(bad), None, "{bad}");
+        }
     }
 }

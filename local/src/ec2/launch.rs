@@ -71,8 +71,10 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
     if spec.network_interfaces.is_empty() {
         spec.network_interfaces.push(InterfaceAtLaunch::default());
     }
-    spec.network_interfaces
-        .sort_by_key(|interface| (interface.network_card_index, interface.device_index));
+    spec.network_interfaces.sort_by_key(|interface| {
+        let (device, card) = (interface.device_index, interface.network_card_index);
+        (!kind.is_primary(device, card), card, device)
+    });
     let instance_id = kernel.new_id("i");
     let mut made = Vec::new();
     if let Err(error) = create_interfaces(ec2, kernel, &spec, kind, &instance_id, &mut made) {
@@ -112,7 +114,8 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
     volume::create_all(ec2, kernel, &instance_id, spec.volumes, &spec.volume_tags);
     announce(kernel, &instance_id, InstanceState::Pending);
     let timer = Timer::InstanceRunning(instance_id.clone());
-    kernel.schedule(&mut ec2.timers, kernel.settings.instance_pending_for, timer);
+    let pending = kernel.draw_pending(kind.name);
+    kernel.schedule(&mut ec2.timers, pending, timer);
     Ok(instance_id)
 }
 
@@ -173,7 +176,7 @@ fn create_interfaces(
 ) -> Result<(), ApiError> {
     for (position, wanted) in launch.network_interfaces.iter().enumerate() {
         let place = (wanted.device_index, wanted.network_card_index);
-        if position == 0 && place != (0, 0) {
+        if position == 0 && !kind.is_primary(place.0, place.1) {
             return Err(invalid_value(
                 "A network interface at device index 0 must be specified.",
             ));

@@ -33,7 +33,7 @@ mod volume;
 mod vpc;
 mod zones;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -91,6 +91,12 @@ pub struct Ec2 {
     launch_templates: BTreeMap<String, LaunchTemplate>,
     instances: BTreeMap<String, Lagged<Instance>>,
     interfaces: BTreeMap<String, Lagged<NetworkInterface>>,
+    /// The interfaces that each instance has or had, so that what concerns one instance need not
+    /// look at all interfaces. An entry goes with its instance.
+    ever_attached: BTreeMap<String, BTreeSet<String>>,
+    /// The removed interfaces and instances that a lagging Describe call may still show, oldest
+    /// first.
+    removed: VecDeque<(Instant, String)>,
     volumes: BTreeMap<String, Volume>,
     /// CreateNetworkInterface's ClientTokens.
     tokens: BTreeMap<String, create_interface::UsedToken>,
@@ -162,7 +168,24 @@ impl Ec2 {
         &'a self,
         instance_id: &'a str,
     ) -> impl Iterator<Item = &'a NetworkInterface> {
-        self.network_interfaces().filter(move |interface| {
+        self.interfaces_of_at(instance_id, None)
+    }
+
+    /// The network interfaces that an instance has at an instant in the past. `None`: now.
+    fn interfaces_of_at<'a>(
+        &'a self,
+        instance_id: &'a str,
+        at: Option<Instant>,
+    ) -> impl Iterator<Item = &'a NetworkInterface> {
+        let ids = self.ever_attached.get(instance_id).into_iter().flatten();
+        ids.filter_map(move |id| {
+            let interface = self.interfaces.get(id)?;
+            match at {
+                Some(at) => interface.as_of(at),
+                None => interface.current(),
+            }
+        })
+        .filter(move |interface| {
             let attachment = interface.attachment.as_ref();
             attachment.is_some_and(|a| a.instance_id == instance_id)
         })
@@ -199,11 +222,18 @@ impl Ec2 {
 
     /// Drops resources that are gone and that no lagging Describe call can show any more.
     fn forget(&mut self, lag: Duration, now: Instant) {
-        let horizon = now.checked_sub(lag);
-        self.interfaces
-            .retain(|_, interface| !interface.is_gone(horizon));
-        self.instances
-            .retain(|_, instance| !instance.is_gone(horizon));
+        let Some(horizon) = now.checked_sub(lag) else {
+            return;
+        };
+        while let Some((_, id)) = self.removed.pop_front_if(|(at, _)| *at <= horizon) {
+            let horizon = Some(horizon);
+            if self.interfaces.get(&id).is_some_and(|i| i.is_gone(horizon)) {
+                self.interfaces.remove(&id);
+            } else if self.instances.get(&id).is_some_and(|i| i.is_gone(horizon)) {
+                self.instances.remove(&id);
+                self.ever_attached.remove(&id);
+            }
+        }
     }
 
     /// Changes a network interface, if it exists.

@@ -124,6 +124,12 @@ impl Kernel {
         self.random.uuid()
     }
 
+    /// How long an instance of this type is `pending` this time.
+    pub fn draw_pending(&mut self, instance_type: &str) -> Duration {
+        let pending = self.settings.pending_of(instance_type);
+        self.draw(pending)
+    }
+
     /// A duration drawn evenly from a range.
     pub fn draw(&mut self, latency: Latency) -> Duration {
         self.random.duration(latency)

@@ -16,12 +16,13 @@ use flate2::write::DeflateEncoder;
 use crate::launch::median;
 
 /// The functions of the deployment.
-pub const FUNCTIONS: [&str; 7] = [
+pub const FUNCTIONS: [&str; 8] = [
     "tag-node",
     "plan-interfaces",
     "create-interfaces",
     "attach-interfaces",
     "complete-hook",
+    "set-delete-on-termination",
     "release-interfaces",
     "reconcile",
 ];

@@ -135,6 +135,8 @@ pub fn of_many(nodes: usize, seed: u64) -> Result<Use> {
         let interfaces = size.networks;
         let mut scenario = Scenario::new(nodes, size, seed);
         scenario.reconcile = false;
+        // The cost is Hookline's own. The nodes' software would only share EC2's rates.
+        scenario.settings.node = None;
         let mut run = Run::new(scenario).await?;
         let report = run.to_rest().await?;
         ensure!(

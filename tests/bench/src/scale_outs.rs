@@ -4,10 +4,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use hookline_simulator::others::Others;
 use hookline_simulator::progress::each_minute;
 use hookline_simulator::report::Report;
-use hookline_simulator::run::{Scenario, simulate_watched};
+use hookline_simulator::run::{Scenario, simulate_beside_one_launch};
 use hookline_testkit::scene::Size;
 
 use crate::cold_start::high_water_mark_of_this_process;
@@ -27,8 +26,8 @@ pub struct ScaleOut {
     pub subnets_per_az: usize,
     /// Waves, a minute apart.
     pub waves: usize,
-    /// Other callers of EC2.
-    pub others: Others,
+    /// Whether the nodes run the VPC CNI.
+    pub cni: bool,
 }
 
 /// 500 at once, in one AZ.
@@ -39,7 +38,7 @@ const AT_ONCE: ScaleOut = ScaleOut {
     prefix: 20,
     subnets_per_az: 1,
     waves: 1,
-    others: Others::Nobody,
+    cni: true,
 };
 
 /// All of them; the seed of each is 1.
@@ -57,8 +56,8 @@ pub const ALL: [ScaleOut; 5] = [
         ..AT_ONCE
     },
     ScaleOut {
-        what: "500 at once, and the VPC CNI of each makes three calls of its own",
-        others: Others::VpcCni,
+        what: "500 at once, and the nodes run no VPC CNI",
+        cni: false,
         ..AT_ONCE
     },
     ScaleOut {
@@ -87,8 +86,8 @@ impl ScaleOut {
                 command += &format!(" {name} {value}");
             }
         }
-        if self.others == Others::VpcCni {
-            command += " --others vpc-cni";
+        if !self.cni {
+            command += " --no-cni";
         }
         command
     }
@@ -102,7 +101,11 @@ impl ScaleOut {
         };
         let mut scenario = Scenario::new(self.nodes, size, 1);
         scenario.waves = self.waves;
-        scenario.others = self.others;
+        if let Some(node) = &mut scenario.settings.node
+            && !self.cni
+        {
+            node.cni = None;
+        }
         scenario
     }
 }
@@ -130,7 +133,7 @@ pub fn run(most_nodes: usize) -> Result<Vec<Outcome>> {
         .map(|scale_out| {
             eprintln!("{}:", scale_out.what);
             let began = Instant::now();
-            let (report, _) = simulate_watched(scale_out.scenario(), each_minute())?;
+            let (report, _) = simulate_beside_one_launch(scale_out.scenario(), each_minute())?;
             eprintln!("{report:?}");
             Ok(Outcome {
                 scale_out,
@@ -146,8 +149,8 @@ pub fn run(most_nodes: usize) -> Result<Vec<Outcome>> {
 #[must_use]
 pub fn table(outcomes: &[Outcome]) -> String {
     let mut table = "\
-        | nodes | `InService` | makespan | bound | ratio | conflicts | holes | throttled for each call that succeeds | hooks timed out | invariants broken | real time | memory |\n\
-        |---|---|---|---|---|---|---|---|---|---|---|---|\n"
+        | nodes | `InService` | last `InService` | joined | settled | bound | one launch | ratio | conflicts | holes | throttled for each call that succeeds | hooks timed out | invariants broken | real time | memory |\n\
+        |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for outcome in outcomes {
         let report = &outcome.report;
@@ -155,11 +158,14 @@ pub fn table(outcomes: &[Outcome]) -> String {
             format!("{} MB", kib * 1024 / 1_000_000)
         });
         table += &format!(
-            "| {} | {} | {:.0} s | {:.0} s | {:.3} | {} | {} | {:.2} | {} | {} | {:.0} s | {memory} |\n",
+            "| {} | {} | {:.0} s | {:.0} s | {:.0} s | {:.0} s | {:.0} s | {:.3} | {} | {} | {:.2} | {} | {} | {:.0} s | {memory} |\n",
             outcome.scale_out.what,
             report.in_service,
-            report.makespan_s,
+            report.in_service_s,
+            report.joined_s,
+            report.settled_s,
             report.bound_s,
+            report.one_launch_s,
             report.ratio,
             report.conflicts,
             report.holes,
@@ -191,7 +197,7 @@ mod tests {
                 "cargo xtask sim -- --nodes 500 --azs 1",
                 "cargo xtask sim -- --nodes 500 --azs 1 --waves 5",
                 "cargo xtask sim -- --nodes 500 --azs 1 --subnet-prefix 24 --subnets-per-az 2",
-                "cargo xtask sim -- --nodes 500 --azs 1 --others vpc-cni",
+                "cargo xtask sim -- --nodes 500 --azs 1 --no-cni",
                 "cargo xtask sim -- --nodes 2000 --azs 3",
             ]
         );

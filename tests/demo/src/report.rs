@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use comfy_table::{Table, presets};
 use hookline_domain::profile::Profile;
+use hookline_domain::tags::own;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::{LocalAws, World};
 use serde::Serialize;
@@ -160,9 +161,8 @@ fn node(world: &World, profile: &Profile, id: String, state: LifecycleState) -> 
         .interfaces_of(&id)
         .filter_map(|interface| {
             let on = interface.attachment.as_ref()?;
-            let slot = profile.slots.iter().find(|slot| {
-                slot.device_index == on.device_index && slot.network_card == on.network_card_index
-            })?;
+            let network = interface.tags.get(own::NETWORK)?;
+            let slot = profile.slots.iter().find(|slot| slot.network == *network)?;
             Some(Interface {
                 device_index: on.device_index,
                 network: slot.network.clone(),

@@ -267,7 +267,7 @@ async fn settle(run: &mut Run, transient: bool) -> Result<Vec<String>> {
         } else {
             in_service == nodes
         };
-        calm = if settled && run.is_idle() {
+        calm = if settled && run.is_idle() && run.is_settled() {
             calm + 1
         } else {
             0

@@ -216,6 +216,9 @@ async fn handle(function: &str, context: Context, payload: Value) -> HandlerResu
         "tag-node" => handlers::tag_node::handle(context, payload).await,
         "attach-interfaces" => handlers::attach_interfaces::handle(context, payload).await,
         "complete-hook" => handlers::complete_hook::handle(context, payload).await,
+        "set-delete-on-termination" => {
+            handlers::set_delete_on_termination::handle(context, payload).await
+        }
         "release-interfaces" => handlers::release_interfaces::handle(context, payload).await,
         "adopt" => handlers::adopt::handle(context, payload).await,
         "reconcile" => handlers::reconcile::handle(context, payload).await,

@@ -3,8 +3,9 @@
 //! always gives the same history.
 //!
 //! Some parts are not real: [`walker`] takes the place of Step Functions (it reads the state
-//! machine's own file, and a test compares it with the real engine), [`lambda`] that of Lambda's
-//! sandboxes, and [`others`] that of other callers of EC2. [`tap`] injects faults into calls;
+//! machine's own file, and a test compares it with the real engine), and [`lambda`] that of Lambda's
+//! sandboxes. The nodes are those of the fake AWS (`hookline_local::node`): they boot, a gate holds
+//! kubelet back, and the VPC CNI attaches interfaces of its own. [`tap`] injects faults into calls;
 //! [`faults`] is the fault matrix.
 
 // JSON is indexed by name, which gives null for an absent field.
@@ -14,7 +15,6 @@ pub mod cells;
 mod executions;
 pub mod faults;
 pub mod lambda;
-pub mod others;
 pub mod progress;
 mod reconcile;
 pub mod report;

@@ -1,9 +1,11 @@
 //! The report of a scale-out, beside the least time that EC2's token buckets allow for it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use hookline_local::Bucket;
 use hookline_local::autoscaling::LifecycleState;
+use hookline_local::node::Phase;
+use hookline_local::{Bucket, CallRecord};
 use hookline_testkit::invariants;
 use serde::Serialize;
 
@@ -21,18 +23,27 @@ pub struct Report {
     /// Launches that were abandoned.
     pub abandoned: usize,
     /// From the scale-out to the last node InService, in seconds of virtual time.
-    pub makespan_s: f64,
-    /// The least time that the token buckets allow for this work, in seconds.
+    pub in_service_s: f64,
+    /// From the scale-out until the last node has joined its cluster, in seconds. 0 if the
+    /// instances have no software.
+    pub joined_s: f64,
+    /// From the scale-out to the last call that sets DeleteOnTermination, in seconds.
+    pub settled_s: f64,
+    /// The least time in which the token buckets allow the last node to be InService, in seconds.
     pub bound_s: f64,
-    /// Makespan ÷ bound.
+    /// `in_service_s` of one launch alone in the same scene. 0 if none was run.
+    pub one_launch_s: f64,
+    /// `in_service_s` ÷ (`bound_s` + `one_launch_s`).
     pub ratio: f64,
     /// The functions' calls by action, refused ones too.
     pub api_calls: BTreeMap<String, usize>,
+    /// The functions' calls for each node, refused ones too.
+    pub calls_per_node: f64,
     /// Creates that were refused because an address was taken.
     pub conflicts: usize,
-    /// Throttled calls.
+    /// The functions' throttled calls.
     pub throttles: usize,
-    /// Throttled calls for each call that succeeded.
+    /// The functions' throttled calls for each of their calls that succeeded.
     pub throttles_per_success: f64,
     /// Hooks that timed out.
     pub hooks_timed_out: usize,
@@ -56,10 +67,14 @@ impl Run {
             interfaces: self.scenario.nodes * self.profile.slots.len(),
             in_service: 0,
             abandoned: 0,
-            makespan_s: 0.0,
+            in_service_s: 0.0,
+            joined_s: 0.0,
+            settled_s: 0.0,
             bound_s: 0.0,
+            one_launch_s: 0.0,
             ratio: 0.0,
             api_calls: BTreeMap::new(),
+            calls_per_node: 0.0,
             conflicts: 0,
             throttles: 0,
             throttles_per_success: 0.0,
@@ -68,12 +83,13 @@ impl Run {
             executions: BTreeMap::new(),
             violations: violations.iter().map(ToString::to_string).collect(),
         };
-        let began = self.started.duration_since(self.shared.begun);
+        // The scale-out began this long after the start of the fake AWS.
+        let began = self.local.with_world(|world| {
+            let elapsed = world.kernel.elapsed();
+            elapsed.saturating_sub(self.started.elapsed())
+        });
+        let since = |at: Duration| at.saturating_sub(began).as_secs_f64();
         self.local.with_world(|world| {
-            let offset = world
-                .kernel
-                .elapsed()
-                .saturating_sub(self.shared.begun.elapsed());
             report.in_service = world.autoscaling.in_service(GROUP);
             report.holes = invariants::holes(world, &self.profile);
             let last = world
@@ -82,11 +98,7 @@ impl Run {
                 .values()
                 .filter_map(|history| history.reached(LifecycleState::InService))
                 .max();
-            report.makespan_s = last
-                .unwrap_or_default()
-                .saturating_sub(offset)
-                .saturating_sub(began)
-                .as_secs_f64();
+            report.in_service_s = since(last.unwrap_or_default());
             for completion in world.autoscaling.completions() {
                 let by_timeout = completion.by == hookline_local::autoscaling::CompletedBy::Timeout;
                 report.hooks_timed_out += usize::from(by_timeout);
@@ -94,6 +106,11 @@ impl Run {
                     usize::from(completion.accepted && completion.result == "ABANDON");
             }
         });
+        let nodes = self.local.nodes().all();
+        let joined = nodes
+            .values()
+            .filter_map(|node| node.reached.get(&Phase::Joined));
+        report.joined_s = since(joined.max().copied().unwrap_or_default());
         let mut succeeded: BTreeMap<String, usize> = BTreeMap::new();
         for call in self.local.calls() {
             if !call.user_agent.contains("app/Hookline") {
@@ -101,7 +118,10 @@ impl Run {
             }
             match &call.outcome {
                 hookline_local::Outcome::Ok => {
-                    *succeeded.entry(call.action.clone()).or_default() += 1
+                    *succeeded.entry(call.action.clone()).or_default() += 1;
+                    if sets_delete_on_termination(&call) {
+                        report.settled_s = report.settled_s.max(since(call.at));
+                    }
                 }
                 hookline_local::Outcome::Error(code) => {
                     report.conflicts += usize::from(code == "InvalidIPAddress.InUse");
@@ -116,8 +136,12 @@ impl Run {
             as_f64(report.throttles),
             as_f64(succeeded.values().sum::<usize>()),
         );
+        report.calls_per_node = ratio(
+            as_f64(report.api_calls.values().sum::<usize>()),
+            as_f64(self.scenario.nodes),
+        );
         report.bound_s = self.bound();
-        report.ratio = ratio(report.makespan_s, report.bound_s);
+        report.ratio = ratio(report.in_service_s, report.bound_s);
         for verdict in self.shared.verdicts.borrow().iter() {
             *report
                 .executions
@@ -127,16 +151,16 @@ impl Run {
         report
     }
 
-    /// The least time that the token buckets allow for this work, if each is full at first: every
-    /// node is tagged and its hook completed once, every interface is created and attached once,
-    /// and each attribute that differs from EC2's default is set once. The calls that others make
-    /// for each node are added.
+    /// The least time in which the token buckets allow the last node to be InService, if each is
+    /// full at first. These calls must come before: every node is tagged and its hook completed
+    /// once, every interface is created and attached once, and SourceDestCheck is set once where it
+    /// is false. DeleteOnTermination may come later. The VPC CNI's calls on all other nodes are
+    /// added.
     fn bound(&self) -> f64 {
         let slots = &self.profile.slots;
-        let attributes: usize = slots
-            .iter()
-            .map(|slot| 1 + usize::from(!slot.source_dest_check))
-            .sum();
+        let attributes = slots.iter().filter(|slot| !slot.source_dest_check).count();
+        let node = self.scenario.settings.node.as_ref();
+        let cni = node.and_then(|node| node.cni.as_ref());
         [
             ("CreateTags", 1),
             ("CreateNetworkInterface", slots.len()),
@@ -147,12 +171,26 @@ impl Run {
         .into_iter()
         .map(|(action, calls)| {
             let bucket = Bucket::of(action);
-            let calls = calls + self.scenario.others.calls_per_node(action);
-            (as_f64(calls * self.scenario.nodes) - bucket.capacity).max(0.0)
-                / bucket.refill_per_second
+            let nodes = self.scenario.nodes;
+            let of_cni = cni.map_or(0, |cni| cni.calls_per_node(action));
+            let calls = calls * nodes + of_cni * nodes.saturating_sub(1);
+            (as_f64(calls) - bucket.capacity).max(0.0) / bucket.refill_per_second
         })
         .fold(0.0, f64::max)
     }
+}
+
+impl Report {
+    /// Sets `one_launch_s` and `ratio`. `alone` is the report of one launch in the same scene.
+    pub fn compare_with_one_launch(&mut self, alone: &Self) {
+        self.one_launch_s = alone.in_service_s;
+        self.ratio = ratio(self.in_service_s, self.bound_s + self.one_launch_s);
+    }
+}
+
+fn sets_delete_on_termination(call: &CallRecord) -> bool {
+    let value = call.params.get("Attachment.DeleteOnTermination");
+    value.is_some_and(|value| value == "true")
 }
 
 #[allow(clippy::cast_precision_loss)] // counts of calls are far below 2^53

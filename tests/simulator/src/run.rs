@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline_domain::profile::Profile;
+use hookline_local::node::{CniSettings, NodeSettings, Phase};
 use hookline_local::{Latency, LocalAws, Settings};
 use hookline_statemachine::{LAUNCH_NODE, StateMachine};
 use hookline_testkit::invariants::{self, Violation};
@@ -21,7 +22,6 @@ use tokio::time::Instant;
 use crate::executions;
 use crate::faults::Background;
 use crate::lambda::{self, Lambda, Usage};
-use crate::others::Others;
 use crate::progress::Progress;
 use crate::reconcile;
 use crate::report::Report;
@@ -55,8 +55,8 @@ pub struct Scenario {
     pub look_every: Duration,
     /// Random faults during the whole run.
     pub background: Background,
-    /// Who else calls EC2.
-    pub others: Others,
+    /// Whether a gate on each node holds kubelet back until its interfaces are there.
+    pub gate: bool,
     /// The definition of the state machine; by default today's file.
     pub definition: &'static str,
     /// Whether `reconcile` runs: every five minutes, and for executions that do not succeed.
@@ -65,7 +65,7 @@ pub struct Scenario {
 
 impl Scenario {
     /// `nodes` launches at once, with latencies, a describe lag and token buckets like those of
-    /// AWS.
+    /// AWS. The nodes boot, have a gate, and run the VPC CNI.
     #[must_use]
     pub fn new(nodes: usize, size: Size, seed: u64) -> Self {
         let interfaces = nodes * (size.networks + 1);
@@ -84,14 +84,23 @@ impl Scenario {
                 attach_for: Duration::from_secs(1),
                 detach_for: Duration::from_secs(2),
                 shutdown_for: Duration::from_secs(20),
-                network_interface_limit: interfaces * 2,
+                // The profile's, the primary one and the VPC CNI's; twice for replacements.
+                network_interface_limit: (interfaces + nodes) * 2,
+                node: Some(NodeSettings {
+                    cni: Some(CniSettings {
+                        // The node subnets of a scene have room for 4,091 addresses each.
+                        secondary_addresses: 0,
+                        ..CniSettings::default()
+                    }),
+                    ..NodeSettings::default()
+                }),
                 ..Settings::for_tests()
             },
             lambda: lambda::Settings::default(),
             limit: Duration::from_secs(6 * 3600),
             look_every: Duration::from_secs(5),
             background: Background::None,
-            others: Others::Nobody,
+            gate: true,
             definition: LAUNCH_NODE,
             reconcile: true,
         }
@@ -134,7 +143,11 @@ impl Run {
         let local = LocalAws::new(scenario.settings.clone());
         // The calls that build the scene are not part of the run.
         local.with_world(|world| world.kernel.settings.throttle = false);
-        let scene = Scene::build(local.clone(), &scenario.size).await?;
+        let size = Size {
+            gate: scenario.gate,
+            ..scenario.size.clone()
+        };
+        let scene = Scene::build(local.clone(), &size).await?;
         scene.group(GROUP).await?;
         let profile_json = scene.profile(GROUP);
         let profile = Profile::read(profile_json.clone())?;
@@ -208,7 +221,10 @@ impl Run {
                 nodes: self.scenario.nodes,
                 running: *self.shared.running.borrow(),
             });
-            let resting = in_service >= self.scenario.nodes && self.is_idle();
+            let resting = in_service >= self.scenario.nodes
+                && self.is_idle()
+                && self.all_have_joined()
+                && self.is_settled();
             // Abandoned instances still terminate, and their interfaces detach, for a while.
             calm = if resting { calm + 1 } else { 0 };
             if calm * self.scenario.look_every > Duration::from_secs(60) {
@@ -225,14 +241,9 @@ impl Run {
     pub async fn launch(&mut self) -> Result<()> {
         self.started = Instant::now();
         let waves = self.scenario.waves.max(1);
-        let mut before = 0;
         for wave in 1..=waves {
             let nodes = self.scenario.nodes * wave / waves;
             self.scene.scale(GROUP, i32::try_from(nodes)?).await?;
-            let seed = self.scenario.seed.wrapping_add(u64::try_from(wave)?);
-            let others = self.scenario.others;
-            others.begin(&self.scene.ec2, nodes - before, seed);
-            before = nodes;
             if wave == 1 {
                 // Only now, so that SetDesiredCapacity itself succeeds.
                 self.scenario.background.begin(&self.local);
@@ -296,6 +307,22 @@ impl Run {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         *self.shared.running.borrow() == 0
+    }
+
+    /// Whether EC2 deletes every interface of Hookline's with its instance.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.local
+            .with_world(|world| invariants::unsettled(world).next().is_none())
+    }
+
+    /// Whether no node is on its way into the cluster.
+    #[must_use]
+    pub fn all_have_joined(&self) -> bool {
+        let nodes = self.local.nodes().all();
+        nodes
+            .values()
+            .all(|node| matches!(node.phase, Phase::Joined | Phase::Off))
     }
 
     /// Whether the run has taken longer than its limit.
@@ -397,6 +424,27 @@ pub fn simulate_watched(
         let report = run.to_rest_watched(watch).await?;
         Ok((report, run.history()))
     })
+}
+
+/// As [`simulate_watched`]; the report is compared with one launch alone in the same scene, which
+/// runs first.
+///
+/// # Errors
+/// If it cannot be set up.
+pub fn simulate_beside_one_launch(
+    scenario: Scenario,
+    watch: impl FnMut(Progress),
+) -> Result<(Report, Vec<String>)> {
+    let alone = Scenario {
+        nodes: 1,
+        waves: 1,
+        background: Background::None,
+        ..scenario.clone()
+    };
+    let (alone, _) = simulate(alone)?;
+    let (mut report, history) = simulate_watched(scenario, watch)?;
+    report.compare_with_one_launch(&alone);
+    Ok((report, history))
 }
 
 /// Runs a future on one thread with a paused clock.

@@ -19,12 +19,16 @@ use crate::rules::{put_rule, put_rule_with_pattern};
 use crate::wait::wait_for;
 
 /// The functions, and the placeholders of their ARNs in the state machines' files.
-pub const FUNCTIONS: [(&str, &str); 7] = [
+pub const FUNCTIONS: [(&str, &str); 8] = [
     ("tag-node", "TagNodeFunctionArn"),
     ("plan-interfaces", "PlanInterfacesFunctionArn"),
     ("create-interfaces", "CreateInterfacesFunctionArn"),
     ("attach-interfaces", "AttachInterfacesFunctionArn"),
     ("complete-hook", "CompleteHookFunctionArn"),
+    (
+        "set-delete-on-termination",
+        "SetDeleteOnTerminationFunctionArn",
+    ),
     ("release-interfaces", "ReleaseInterfacesFunctionArn"),
     ("name-nodes", "NameNodesFunctionArn"),
 ];

@@ -42,12 +42,36 @@ pub fn always(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
     found
 }
 
-/// What must hold once everything is at rest, besides what must always hold (I2).
+/// What must hold once everything is at rest, besides what must always hold (I2). By then every
+/// execution has ended, and reconcile has done what they left.
 #[must_use]
 pub fn at_rest(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
     let mut found = always(local, profiles);
     found.extend(local.with_world(|world| left_behind(world)));
+    found.extend(local.with_world(would_be_left_behind));
     found
+}
+
+/// The interfaces of Hookline's that are attached, and that EC2 would not delete with the instance.
+pub fn unsettled(world: &World) -> impl Iterator<Item = &NetworkInterface> {
+    world.ec2.network_interfaces().filter(|interface| {
+        let on = interface.attachment.as_ref();
+        interface.tags.contains_key(own::INSTANCE_ID)
+            && on.is_some_and(|on| !on.delete_on_termination)
+    })
+}
+
+/// I2, of the instances that are still there.
+fn would_be_left_behind(world: &mut World) -> Vec<Violation> {
+    unsettled(world)
+        .map(|interface| Violation {
+            invariant: "I2",
+            found: format!(
+                "{} would outlive its instance: DeleteOnTermination is false",
+                interface.network_interface_id
+            ),
+        })
+        .collect()
 }
 
 fn model(world: &World) -> Vec<Violation> {
@@ -93,13 +117,20 @@ pub fn differences(world: &World, profile: &Profile, instance: &Instance) -> Vec
     for slot in &profile.slots {
         let at_slot = world.ec2.interfaces_of(id).find(|interface| {
             interface.attachment.as_ref().is_some_and(|on| {
-                on.device_index == slot.device_index && on.network_card_index == slot.network_card
+                let is_at_place = match slot.device_index {
+                    Some(index) => on.device_index == index,
+                    // The one that the node finds by its subnet: see docs/node.md.
+                    None => on.device_index != 0 && slot_has_subnet(slot, &interface.subnet_id),
+                };
+                is_at_place && on.network_card_index == slot.network_card
             })
         });
         match at_slot {
             None => found.push(format!(
                 "nothing at device index {} (network {})",
-                slot.device_index, slot.network
+                slot.device_index
+                    .map_or_else(|| "any".to_owned(), |index| index.to_string()),
+                slot.network
             )),
             Some(interface) => {
                 found.extend(
@@ -118,6 +149,10 @@ pub fn differences(world: &World, profile: &Profile, instance: &Instance) -> Vec
     found
 }
 
+fn slot_has_subnet(slot: &Slot, subnet: &str) -> bool {
+    slot.subnet_ids.iter().any(|id| id.as_str() == subnet)
+}
+
 fn slot_differences(
     profile: &Profile,
     slot: &Slot,
@@ -132,7 +167,6 @@ fn slot_differences(
     };
     if let Some(on) = &interface.attachment {
         must(on.status.as_str() == "attached", "not attached");
-        must(on.delete_on_termination, "DeleteOnTermination is false");
     }
     must(
         interface.availability_zone == instance.availability_zone,

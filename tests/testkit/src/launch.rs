@@ -188,6 +188,9 @@ impl Launch {
             State::ContinueLaunch | State::AbandonLaunch => {
                 handlers::complete_hook::handle(context, payload).await
             }
+            State::SetDeleteOnTermination => {
+                handlers::set_delete_on_termination::handle(context, payload).await
+            }
             State::ReleaseInterfaces => {
                 handlers::release_interfaces::handle(context, payload).await
             }
@@ -337,6 +340,25 @@ impl Launch {
         });
         made.sort_by(|a, b| a.tags.get(own::NETWORK).cmp(&b.tags.get(own::NETWORK)));
         made
+    }
+
+    /// Extends the hook, as the state `ExtendHook` does.
+    ///
+    /// # Errors
+    /// If Auto Scaling refuses.
+    pub async fn extend_hook(&self) -> Result<()> {
+        let action = &self.data["launch"]["lifecycleAction"];
+        let named = |name: &str| action[name].as_str().unwrap_or_default().to_owned();
+        self.scene
+            .autoscaling
+            .record_lifecycle_action_heartbeat()
+            .auto_scaling_group_name(named("AutoScalingGroupName"))
+            .lifecycle_hook_name(named("LifecycleHookName"))
+            .instance_id(&self.instance)
+            .send()
+            .await
+            .context("RecordLifecycleActionHeartbeat")?;
+        Ok(())
     }
 
     /// Waits until the instance runs.

@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, LifecycleHookSpecification, Tag};
 use aws_sdk_ec2::types::{InstanceType, RequestLaunchTemplateData};
 use hookline_local::LocalAws;
+use hookline_local::node::{Gate, GateNetwork};
 use serde_json::{Value, json};
 
 use crate::connector::plain_config;
@@ -27,6 +28,9 @@ pub struct Size {
     pub subnets_per_az: usize,
     /// The instance type of the nodes.
     pub instance_type: &'static str,
+    /// Whether the nodes have a gate that waits for every network (docs/node.md). It takes effect
+    /// only if the instances have software.
+    pub gate: bool,
 }
 
 impl Default for Size {
@@ -37,6 +41,7 @@ impl Default for Size {
             prefix: 24,
             subnets_per_az: 1,
             instance_type: "m5.4xlarge",
+            gate: false,
         }
     }
 }
@@ -142,6 +147,7 @@ impl Scene {
                 subnets,
             });
         }
+        let user_data = size.gate.then(|| scene.gate().to_user_data());
         scene
             .ec2
             .create_launch_template()
@@ -150,6 +156,7 @@ impl Scene {
                 RequestLaunchTemplateData::builder()
                     .image_id("ami-0123456789abcdef0")
                     .instance_type(InstanceType::from(size.instance_type))
+                    .set_user_data(user_data)
                     .build(),
             )
             .send()
@@ -253,6 +260,22 @@ impl Scene {
             .await
             .with_context(|| format!("SetDesiredCapacity {group} {nodes}"))?;
         Ok(())
+    }
+
+    /// The gate of a node: it waits for every network, at the place that the profile gives it.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        let networks = (1..).zip(&self.networks);
+        Gate {
+            gate: networks
+                .map(|(device_index, network)| GateNetwork {
+                    network: network.name.clone(),
+                    subnet_ids: network.subnets.clone(),
+                    device_index: Some(device_index),
+                    network_card: 0,
+                })
+                .collect(),
+        }
     }
 
     /// The profile for a group: every network, in order, from device index 1 on.

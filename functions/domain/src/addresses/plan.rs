@@ -168,6 +168,7 @@ impl AddressPlanner<'_> {
                     subnet_id,
                     private_ip_addresses: Vec::new(),
                     ipv6_addresses: Vec::new(),
+                    device_index: slot.device_index,
                     attempt: 0,
                 }));
                 continue;
@@ -192,6 +193,7 @@ impl AddressPlanner<'_> {
             slots.push(PlannedInterface {
                 network: slot.network.clone(),
                 existing: None,
+                device_index: slot.device_index,
                 attempt,
                 subnet_id: choice.subnet,
                 private_ip_addresses: choice.ipv4,

@@ -58,21 +58,21 @@ mod tests {
 
     #[test]
     fn backlog_is_more_than_the_bucket_serves_and_is_waited_for_until_it_is_gone() {
-        // A launch takes 1.6 s of the bucket. Five begin in the time that one takes; five more
-        // empty it.
+        // A launch takes 0.8 s of the bucket. Ten begin in the time that one takes; five more empty
+        // it.
         assert_eq!(wait_for(&four_slots(), 0, 60), 0);
-        assert_eq!(wait_for(&four_slots(), 10, 60), 0);
-        assert_eq!(wait_for(&four_slots(), 11, 60), 10);
-        assert_eq!(wait_for(&four_slots(), 505, 60), 800);
+        assert_eq!(wait_for(&four_slots(), 15, 60), 0);
+        assert_eq!(wait_for(&four_slots(), 16, 60), 5);
+        assert_eq!(wait_for(&four_slots(), 510, 60), 400);
     }
 
     #[test]
     fn launches_of_a_burst_are_no_backlog_at_the_start() {
-        assert_eq!(wait_for(&four_slots(), 17, 20), 0);
-        assert_eq!(wait_for(&four_slots(), 18, 20), 21);
-        let mut one_is_old = vec![NOW - 20; 16];
+        assert_eq!(wait_for(&four_slots(), 22, 20), 0);
+        assert_eq!(wait_for(&four_slots(), 23, 20), 11);
+        let mut one_is_old = vec![NOW - 20; 21];
         one_is_old.push(NOW - 31);
-        assert_eq!(seconds_of_backlog(&four_slots(), &one_is_old, NOW), 20);
+        assert_eq!(seconds_of_backlog(&four_slots(), &one_is_old, NOW), 10);
     }
 
     #[test]
@@ -80,8 +80,8 @@ mod tests {
         let mut profile = four_slots();
         let bucket = &mut profile.request_rates.modify_network_interface_attribute;
         (bucket.capacity, bucket.refill_per_second) = (10, 1);
-        assert_eq!(wait_for(&profile, 2, 60), 0);
-        assert_eq!(wait_for(&profile, 3, 60), 16);
+        assert_eq!(wait_for(&profile, 3, 60), 0);
+        assert_eq!(wait_for(&profile, 4, 60), 8);
     }
 
     #[test]

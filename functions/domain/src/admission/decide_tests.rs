@@ -12,6 +12,7 @@ fn queue(others: Vec<ObservedLaunch>) -> Queue {
     Queue {
         me: me(NOW),
         me_is_wired: false,
+        me_is_listed: true,
         me_is_running: true,
         others,
     }
@@ -33,9 +34,29 @@ fn launch_with_nobody_ahead_goes() {
 #[test]
 fn launch_behind_fifty_waits_for_its_turn() {
     let queue = queue(launches(50, NOW, false));
-    // 44 launches beyond the burst of seven, at 1.6 s each.
+    // 44 launches beyond the burst of seven, at 0.8 s each.
     let decision = decide(&four_slots(), &queue, &first(), NOW);
-    assert_eq!(wait(decision), (71, WaitReason::Turn));
+    assert_eq!(wait(decision), (36, WaitReason::Turn));
+}
+
+#[test]
+fn launch_that_has_its_interfaces_waits_until_its_instance_runs() {
+    let previous = Previous {
+        round: 2,
+        has_interfaces: true,
+        ..first()
+    };
+    let mut queue = queue(Vec::new());
+    queue.me_is_running = false;
+    for (age, seconds) in [(0, 5), (16, 5), (20, 6), (100, 30), (600, 60), (3000, 60)] {
+        let decision = decide(&four_slots(), &queue, &previous, NOW + age);
+        assert_eq!(wait(decision), (seconds, WaitReason::Pending), "{age}");
+    }
+    queue.me_is_running = true;
+    assert_eq!(decide(&four_slots(), &queue, &previous, NOW), Decision::Go);
+    // Interfaces are created while the instance is pending.
+    queue.me_is_running = false;
+    assert_eq!(decide(&four_slots(), &queue, &first(), NOW), Decision::Go);
 }
 
 #[test]
@@ -75,7 +96,7 @@ fn launch_whose_turn_has_come_lets_a_backlog_go_as_long_as_it_shrinks() {
     };
     let queue = queue(launches(40, NOW - 60, false));
     let decision = decide(&four_slots(), &queue, &previous(41), NOW);
-    assert_eq!(wait(decision), (56, WaitReason::Backlog));
+    assert_eq!(wait(decision), (24, WaitReason::Backlog));
     let stuck = decide(&four_slots(), &queue, &previous(40), NOW);
     assert_eq!(stuck, Decision::Go);
 }

@@ -25,16 +25,12 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// What a launch of `profile` takes of the buckets that are narrow enough to matter.
+    /// What a launch of `profile` takes, until its node is ready, of the buckets that are narrow
+    /// enough to matter.
     #[must_use]
     pub fn of(profile: &Profile) -> [Self; 3] {
         let interfaces = profile.slots.len();
-        // DeleteOnTermination for each; SourceDestCheck where it is not as EC2 creates it.
-        let attributes: usize = profile
-            .slots
-            .iter()
-            .map(|slot| 1 + usize::from(!slot.source_dest_check))
-            .sum();
+        let attributes = source_dest_checks(profile);
         let rates = profile.request_rates;
         [
             (rates.create_network_interface, interfaces),
@@ -42,6 +38,24 @@ impl Demand {
             (rates.modify_network_interface_attribute, attributes),
         ]
         .map(|(bucket, calls)| Self { bucket, calls })
+    }
+
+    /// What a launch takes of the attributes' bucket if it sets DeleteOnTermination at once.
+    #[must_use]
+    pub fn of_all_attributes(profile: &Profile) -> Self {
+        Self {
+            calls: profile.slots.len() + source_dest_checks(profile),
+            ..Self::of_delete_on_termination(profile)
+        }
+    }
+
+    /// What a node takes of the same bucket that sets DeleteOnTermination after CONTINUE.
+    #[must_use]
+    pub fn of_delete_on_termination(profile: &Profile) -> Self {
+        Self {
+            bucket: profile.request_rates.modify_network_interface_attribute,
+            calls: profile.slots.len(),
+        }
     }
 
     /// The demand that takes longest to serve; of two alike the one with the smaller bucket.
@@ -57,6 +71,12 @@ impl Demand {
     pub fn emission_interval(&self) -> i64 {
         let refill = i64::from(self.bucket.refill_per_second).max(1);
         milliseconds(self.calls()).saturating_add(refill - 1) / refill
+    }
+
+    /// Whether what a burst takes of a full bucket serves so many launches.
+    #[must_use]
+    pub fn is_served_by_a_burst(&self, launches: i64) -> bool {
+        launches.saturating_mul(self.calls()) <= i64::from(self.bucket.capacity) * BURST_TENTHS / 10
     }
 
     /// How many launches of a burst may go at once.
@@ -97,6 +117,12 @@ impl Demand {
             .unwrap_or(i64::MAX)
             .max(1)
     }
+}
+
+/// The slots whose SourceDestCheck is not as EC2 creates it.
+fn source_dest_checks(profile: &Profile) -> usize {
+    let slots = profile.slots.iter();
+    slots.filter(|slot| !slot.source_dest_check).count()
 }
 
 const fn milliseconds(seconds: i64) -> i64 {
@@ -172,13 +198,15 @@ mod tests {
     fn narrowest_demand_takes_longest_and_of_two_alike_has_the_smaller_bucket() {
         let mut profile = four_slots();
         let demands = Demand::of(&profile);
-        assert_eq!(demands.map(|demand| demand.calls), [4, 4, 8]);
-        assert_eq!(Demand::narrowest(&demands).unwrap().calls, 8);
+        assert_eq!(demands.map(|demand| demand.calls), [4, 4, 4]);
+        assert_eq!(Demand::of_all_attributes(&profile).calls, 8);
+        assert_eq!(Demand::of_delete_on_termination(&profile).calls, 4);
         for slot in &mut profile.slots {
             slot.source_dest_check = true;
         }
         let demands = Demand::of(&profile);
-        assert_eq!(demands.map(|demand| demand.calls), [4, 4, 4]);
+        assert_eq!(demands.map(|demand| demand.calls), [4, 4, 0]);
+        assert_eq!(Demand::of_all_attributes(&profile).calls, 4);
         // AttachNetworkInterface has 50 tokens, the others 100.
         assert_eq!(Demand::narrowest(&demands).unwrap().bucket.capacity, 50);
     }

@@ -10,10 +10,12 @@
 //! | [`queue`] | who is in flight, who comes first, who is wired |
 //! | [`demand`] | one bucket and what a launch takes of it: the generic cell rate algorithm |
 //! | [`timetable`] | when a launch's turn comes |
+//! | [`after_continue`] | when a launch sets DeleteOnTermination |
 //! | [`backlog`] | how long to let the launches under way finish first |
 //! | [`previous`] | the decision before this one |
 //! | [`wait`] | how long waits are cut, and pauses after a conflict |
 
+pub mod after_continue;
 pub mod backlog;
 pub mod demand;
 pub mod previous;
@@ -23,7 +25,7 @@ pub mod wait;
 
 pub use previous::Previous;
 pub use queue::{ObservedLaunch, Queue};
-pub use wait::{Wait, jitter};
+pub use wait::{MAX_PENDING_SECONDS, Wait, jitter};
 
 use crate::execution::WaitReason;
 use crate::profile::Profile;
@@ -40,16 +42,21 @@ pub enum Decision {
 /// Decides for the launch of `queue`, at `now` in seconds since the epoch.
 ///
 /// 1. A wait that was cut goes on.
-/// 2. At its first decision, a launch waits for its turn. The turn is computed once: a launch ahead
+/// 2. A launch that has its interfaces waits until its instance runs.
+/// 3. At its first decision, a launch waits for its turn. The turn is computed once: a launch ahead
 ///    that is late uses its turn when it comes, and delays nobody.
-/// 3. After an address conflict it pauses, a little longer each time.
-/// 4. When its turn has come, it lets a backlog go first, as long as the backlog shrinks: launches
+/// 4. After an address conflict it pauses, a little longer each time.
+/// 5. When its turn has come, it lets a backlog go first, as long as the backlog shrinks: launches
 ///    that are stuck delay nobody.
 #[must_use]
 pub fn decide(profile: &Profile, queue: &Queue, previous: &Previous, now: i64) -> Decision {
     let jitter = jitter(&queue.me.instance_id);
     if let Some(wait) = previous.remaining_wait(jitter) {
         return Decision::Wait(wait);
+    }
+    if previous.has_interfaces && !queue.me_is_running {
+        let seconds = wait::until_next_look(now.saturating_sub(queue.me.since));
+        return Decision::Wait(Wait::new(seconds, WaitReason::Pending, jitter));
     }
     let (seconds, reason) = if previous.address_was_taken {
         (

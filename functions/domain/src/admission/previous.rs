@@ -15,6 +15,8 @@ pub struct Previous {
     pub ahead: usize,
     /// Whether the last plan was carried out and met an address that somebody else has.
     pub address_was_taken: bool,
+    /// Whether every slot has its interface. It can be attached once the instance runs.
+    pub has_interfaces: bool,
 }
 
 impl Previous {
@@ -32,6 +34,7 @@ impl Previous {
                 wait: None,
                 ahead: 0,
                 address_was_taken: false,
+                has_interfaces: false,
             };
         };
         let wait = match &plan.step {
@@ -58,6 +61,7 @@ impl Previous {
             ahead: plan.ahead,
             address_was_taken: wait.is_none()
                 && allocation.is_some_and(Allocation::met_taken_address),
+            has_interfaces: allocation.is_some_and(Allocation::is_complete),
             wait,
         }
     }
@@ -66,6 +70,13 @@ impl Previous {
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.round == 1 && self.wait.is_none()
+    }
+
+    /// Whether a listing that is some seconds old may decide: at a launch's first decision, and
+    /// while it waits for its instance. Many launches look at the same time then.
+    #[must_use]
+    pub fn may_rest_on_a_recent_listing(&self) -> bool {
+        self.is_first() || matches!(self.wait, Some((_, WaitReason::Pending)))
     }
 
     /// The rest of a wait that was cut.
@@ -88,7 +99,7 @@ impl Previous {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{Observations, RefusedCreate};
+    use crate::execution::{DeleteOnTerminationTiming, Observations, RefusedCreate};
 
     fn plan(step: Step) -> Plan {
         Plan {
@@ -97,6 +108,7 @@ mod tests {
             ahead: 9,
             observations: Observations::default(),
             node_running: false,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
             seconds_since_event: Some(100),
         }
     }
@@ -129,6 +141,30 @@ mod tests {
         assert_eq!(Previous::of(Some(&plan(wait(5, 0))), None, None).round, 3);
         assert_eq!(Previous::of(Some(&plan(create())), None, None).round, 4);
         assert!(!Previous::of(Some(&plan(wait(5, 0))), None, None).is_first());
+    }
+
+    #[test]
+    fn complete_allocation_means_that_the_launch_has_its_interfaces() {
+        let has = |allocation: &Allocation| {
+            Previous::of(Some(&plan(create())), Some(allocation), None).has_interfaces
+        };
+        assert!(has(&Allocation::new(3, Vec::new(), Vec::new(), false)));
+        assert!(!has(&Allocation::new(3, Vec::new(), Vec::new(), true)));
+        assert!(!Previous::of(Some(&plan(create())), None, None).has_interfaces);
+    }
+
+    #[test]
+    fn recent_listing_may_decide_first_and_while_the_instance_is_pending() {
+        let may = |step| Previous::of(Some(&plan(step)), None, None).may_rest_on_a_recent_listing();
+        let pending = Step::Wait {
+            seconds: 5,
+            reason: WaitReason::Pending,
+            then_seconds: 0,
+        };
+        assert!(Previous::of(None, None, None).may_rest_on_a_recent_listing());
+        assert!(may(pending));
+        assert!(!may(wait(5, 0)));
+        assert!(!may(create()));
     }
 
     #[test]

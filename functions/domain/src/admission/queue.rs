@@ -19,8 +19,10 @@ pub struct ObservedLaunch {
     pub order: LaunchOrder,
     /// Whether the instance runs. Interfaces attach from then on.
     pub running: bool,
-    /// Whether it has every interface, with its attributes.
+    /// Whether it has every interface, with what the node needs of it.
     pub wired: bool,
+    /// Whether EC2 deletes every interface with the instance.
+    pub settled: bool,
     /// Whether the node was adopted. One that is wired may have been so long before.
     pub adopted: bool,
 }
@@ -31,6 +33,7 @@ impl ObservedLaunch {
             order: instance.order(),
             running: instance.is_running(),
             wired: instance.is_wired(profile),
+            settled: instance.is_settled(profile),
             adopted: instance.adopted_at.is_some(),
         }
     }
@@ -43,6 +46,8 @@ pub struct Queue {
     pub me: LaunchOrder,
     /// Whether it needs no calls any more.
     pub me_is_wired: bool,
+    /// Whether the listing shows it at all.
+    pub me_is_listed: bool,
     /// Whether the listing shows it as running.
     pub me_is_running: bool,
     /// The other launches in flight, whether before or after it.
@@ -71,6 +76,7 @@ impl Queue {
         }
         let mut queue = Self {
             me_is_wired: mine.as_ref().is_some_and(|mine| mine.wired),
+            me_is_listed: mine.is_some(),
             me_is_running: mine.as_ref().is_some_and(|mine| mine.running),
             me: mine.as_ref().map_or(me, |mine| mine.order.clone()),
             others: Vec::new(),
@@ -134,7 +140,7 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::fixtures::{instance, profile};
-    use crate::instance::{AttachmentPoint, Attributes};
+    use crate::instance::{AttachedInterface, AttachmentPoint};
 
     fn the_profile() -> Profile {
         Profile::read(profile()).unwrap()
@@ -159,8 +165,9 @@ mod tests {
     fn wired(mut instance: Instance) -> Instance {
         for slot in &the_profile().slots {
             instance.attached.insert(
-                AttachmentPoint::of(slot),
-                Attributes {
+                AttachmentPoint::fixed(slot).unwrap(),
+                AttachedInterface {
+                    subnet_id: None,
                     delete_on_termination: true,
                     source_dest_check: slot.source_dest_check,
                 },
@@ -200,11 +207,21 @@ mod tests {
     #[test]
     fn node_that_lacks_one_attribute_is_not_wired() {
         let mut almost = wired(listed(1, 100));
+        let observe = |instance: &Instance| Queue::observe(&the_profile(), me(101), [instance]);
         for attributes in almost.attached.values_mut() {
             attributes.delete_on_termination = false;
         }
-        let queue = Queue::observe(&the_profile(), me(101), [&almost]);
-        assert_eq!(queue.ahead(), 1);
+        // The node does not need this one to be ready.
+        let queue = observe(&almost);
+        assert_eq!((queue.ahead(), queue.others[0].settled), (0, false));
+        for attributes in almost.attached.values_mut() {
+            (
+                attributes.delete_on_termination,
+                attributes.source_dest_check,
+            ) = (true, true);
+        }
+        let queue = observe(&almost);
+        assert_eq!((queue.ahead(), queue.others[0].settled), (1, true));
     }
 
     #[test]
@@ -275,5 +292,6 @@ mod tests {
         let unlisted = Queue::observe(&the_profile(), me(100), []);
         assert_eq!(unlisted.me, me(100));
         assert!(!unlisted.me_is_wired && !unlisted.me_is_running);
+        assert!(queue.me_is_listed && !unlisted.me_is_listed);
     }
 }

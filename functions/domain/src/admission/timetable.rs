@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn first_launches_wait_for_nothing() {
-        // Sixty tokens for eight calls each.
+        // Thirty tokens for four attaches each.
         for ahead in 0..7 {
             assert_eq!(wait_behind(ahead), 0, "{ahead}");
         }
@@ -118,35 +118,35 @@ mod tests {
 
     #[test]
     fn later_launches_come_at_the_rate_of_the_narrowest_bucket() {
-        assert_eq!(wait_behind(7), 2);
-        assert_eq!(wait_behind(46), 64);
-        // 494 times eight calls at five a second are 790 s. 1,002 looks are answered after 45 s,
-        // and 30 tokens are left for those that look late, which are 6 s: 45 - √(45 × 24).
-        assert_eq!(wait_behind(500), 791 + 13);
+        assert_eq!(wait_behind(7), 1);
+        assert_eq!(wait_behind(46), 32);
+        // 494 times four calls at five a second are 395 s. 1,002 looks are answered after 45 s, and
+        // 15 tokens are left for those that look late, which are 3 s: 45 - √(45 × 12).
+        assert_eq!(wait_behind(500), 396 + 22);
     }
 
     #[test]
     fn launch_waits_less_in_an_account_with_higher_rates() {
         let mut profile = four_slots();
-        let bucket = &mut profile.request_rates.modify_network_interface_attribute;
+        let bucket = &mut profile.request_rates.attach_network_interface;
         (bucket.capacity, bucket.refill_per_second) = (400, 20);
-        // Creates and attaches are the narrowest now: four of each.
+        // Creates and attributes are the narrowest now: four of each, of buckets of 100 tokens.
         let wait = seconds_until_turn(&profile, &me(NOW), &launches(46, NOW, false), NOW);
-        assert_eq!(wait, 40 * 4 / 5);
+        assert_eq!(wait, (32_u32 * 4).div_ceil(5));
     }
 
     #[test]
     fn turn_is_the_same_whenever_it_is_computed() {
         for all in [50, 200, 2000] {
             let turn = i64::from(wait_behind(all)) + NOW;
-            let first_turn = turn - i64::try_from(all * 8 / 5).unwrap();
+            let first_turn = turn - i64::try_from(all * 4 / 5).unwrap();
             for passed in [1, 10, 30, 60, 120, 300] {
                 let now = NOW + passed;
                 if now > turn {
                     continue;
                 }
                 // Those whose turn was 15 s ago are wired, and are seen to be.
-                let wired = (now - first_turn - 15).max(0) * 5 / 8;
+                let wired = (now - first_turn - 15).max(0) * 5 / 4;
                 let wired = usize::try_from(wired).unwrap();
                 let mut seen = launches(wired, NOW, true);
                 seen.extend(launches(all - wired, NOW, false));
@@ -179,7 +179,7 @@ mod tests {
         // Something else takes the tokens: none of a hundred launches is wired after ten minutes.
         let seen = launches(100, NOW - 600, false);
         let wait = seconds_until_turn(&four_slots(), &me(NOW), &seen, NOW);
-        let all = 94 * 8 / 5;
+        let all = 94 * 4 / 5;
         assert!((all - 30..=all).contains(&wait), "{wait}");
     }
 

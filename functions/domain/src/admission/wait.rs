@@ -53,6 +53,20 @@ pub fn jitter(instance: &InstanceId) -> u32 {
     })
 }
 
+/// An instance that has been pending for so many seconds will not run: EC2 ends a launch that fails,
+/// and an instance of bare metal takes about ten minutes.
+pub const MAX_PENDING_SECONDS: i64 = 3_600;
+
+/// How long a launch waits until it looks again whether its instance runs, in seconds, if EC2
+/// launched that so many seconds ago: three tenths of that. So the number of looks grows with the
+/// logarithm of the wait at first, and no node waits for long after its instance runs.
+pub(super) fn until_next_look(pending_seconds: i64) -> u32 {
+    const SHORTEST: i64 = 5;
+    const LONGEST: i64 = 60;
+    let seconds = pending_seconds.saturating_mul(3) / 10;
+    u32::try_from(seconds.clamp(SHORTEST, LONGEST)).unwrap_or(0)
+}
+
 /// How long to pause, in seconds, after somebody else took an address that this launch had planned.
 ///
 /// That may be another execution for this launch (a duplicate event), whose interfaces a listing

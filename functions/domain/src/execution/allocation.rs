@@ -90,6 +90,12 @@ impl Allocation {
         }
     }
 
+    /// Whether every slot has its interface.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.outcome == AllocationOutcome::Complete
+    }
+
     /// Whether throttling alone stands between the plan and its end.
     #[must_use]
     pub fn is_throttled(&self) -> bool {

@@ -16,6 +16,8 @@ pub struct Completion {
     pub result: LifecycleActionResult,
     /// What came of it.
     pub outcome: CompletionOutcome,
+    /// What comes next.
+    pub next: CompletionNext,
     /// The instance's lifecycle state in Auto Scaling's words; null unless it was looked up.
     pub lifecycle_state: Option<String>,
     /// The node; null after ABANDON.
@@ -58,6 +60,16 @@ pub enum CompletionOutcome {
     /// The hook is not Hookline's to complete under this profile, or there is none. Nothing was
     /// called.
     NotOurs,
+}
+
+/// What comes after a completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CompletionNext {
+    /// The node is ready, and some of its interfaces lack DeleteOnTermination.
+    SetDeleteOnTermination,
+    /// Nothing more for the node.
+    End,
 }
 
 /// What `ReleaseInterfaces` returns.

@@ -35,6 +35,8 @@ pub struct Execution {
     pub lost: (),
     /// Null until `AttachInterfaces` has run.
     pub wired: (),
+    /// Null until `SetDeleteOnTermination` has run.
+    pub delete_on_termination: (),
 }
 
 /// What a launch needs after `TagNode`.
@@ -89,6 +91,7 @@ impl Execution {
             allocation: (),
             lost: (),
             wired: (),
+            delete_on_termination: (),
         }
     }
 
@@ -111,6 +114,7 @@ impl Execution {
             allocation: (),
             lost: (),
             wired: (),
+            delete_on_termination: (),
         }
     }
 }

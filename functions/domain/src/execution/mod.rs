@@ -12,6 +12,7 @@
 //! | `CreateInterfaces` | [`CreateRequest`] | [`Allocation`] | `$.allocation` |
 //! | `AttachInterfaces` | [`AttachRequest`] | [`Summary`] | `$.wired` |
 //! | `ContinueLaunch`, `AbandonLaunch` | [`CompleteRequest`] | [`Completion`] | `$.completion` |
+//! | `SetDeleteOnTermination` | [`SetDeleteOnTerminationRequest`] | [`DeleteOnTermination`] | `$.deleteOnTermination` |
 //! | `ReleaseInterfaces` | [`ReleaseRequest`] | [`Release`] | `$.release` |
 //!
 //! `docs/states.md` is made from these types and from a run. An execution that began under the
@@ -19,6 +20,7 @@
 
 pub mod allocation;
 pub mod completion;
+pub mod delete_on_termination;
 pub mod input;
 pub mod names;
 pub mod node;
@@ -28,11 +30,17 @@ pub mod requests;
 pub mod summary;
 
 pub use allocation::{Allocation, AllocationOutcome, CreatedInterface, RefusedCreate};
-pub use completion::{Completion, CompletionOutcome, LifecycleActionResult, Release};
+pub use completion::{
+    Completion, CompletionNext, CompletionOutcome, LifecycleActionResult, Release,
+};
+pub use delete_on_termination::{
+    DeleteOnTermination, DeleteOnTerminationStep, DeleteOnTerminationTiming,
+};
 pub use input::{Execution, HookOwner, NextStep};
 pub use node::Node;
 pub use plan::{Observations, Plan, PlannedInterface, Step, WaitReason};
 pub use requests::{
-    AttachRequest, CompleteRequest, CreateRequest, PlanRequest, ReleaseRequest, TagNodeRequest,
+    AttachRequest, CompleteRequest, CreateRequest, PlanRequest, ReleaseRequest,
+    SetDeleteOnTerminationRequest, TagNodeRequest,
 };
 pub use summary::{NodeRef, Seconds, Summary, WiredInterface};

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::allocation::{Allocation, RefusedCreate};
+use super::delete_on_termination::DeleteOnTerminationTiming;
 use crate::ids::{NetworkInterfaceId, SubnetId};
 
 /// What to do next for a launch, and what the next plan must know.
@@ -23,6 +24,9 @@ pub struct Plan {
     pub observations: Observations,
     /// Whether EC2 showed the instance as running by the time of this plan.
     pub node_running: bool,
+    /// When DeleteOnTermination is set on the interfaces.
+    #[serde(default)]
+    pub delete_on_termination: DeleteOnTerminationTiming,
     /// How long after the event the plan was made, in whole seconds; null if the event's time is
     /// not known.
     pub seconds_since_event: Option<u64>,
@@ -66,6 +70,8 @@ pub enum WaitReason {
     Backlog,
     /// A pause: somebody else took an address that it had planned.
     AddressConflict,
+    /// EC2 to show the instance as running: an interface cannot be attached before.
+    Pending,
 }
 
 /// One interface of a plan.
@@ -82,6 +88,10 @@ pub struct PlannedInterface {
     pub private_ip_addresses: Vec<IpAddr>,
     /// The IPv6 addresses to ask for; none where EC2 chooses, or where the slot has none.
     pub ipv6_addresses: Vec<IpAddr>,
+    /// The device index at which it is attached, unless another interface has that one and the slot
+    /// leaves it open; null where the plan was made before this field was there.
+    #[serde(default)]
+    pub device_index: Option<u32>,
     /// Part of the create's ClientToken, for what the request does not tell apart: where EC2
     /// chooses the addresses, and after an interface was lost.
     #[serde(default)]

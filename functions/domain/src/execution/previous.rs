@@ -210,7 +210,7 @@ fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::RefusedCreate;
+    use super::super::{CompletionNext, RefusedCreate};
     use super::*;
     use crate::fixtures::{launch_event, profile};
 
@@ -324,6 +324,7 @@ mod tests {
     #[test]
     fn hook_that_is_not_ours_is_the_error_that_release_0_1_knows() {
         let completion = Completion {
+            next: CompletionNext::End,
             result: super::super::LifecycleActionResult::Abandon,
             outcome: CompletionOutcome::NotOurs,
             lifecycle_state: None,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::allocation::Allocation;
 use super::completion::LifecycleActionResult;
+use super::delete_on_termination::DeleteOnTermination;
 use super::node::Node;
 use super::plan::Plan;
 use super::summary::Summary;
@@ -92,6 +93,22 @@ pub struct CompleteRequest {
     /// `$.wired`: null for a profile without slots.
     #[serde(default)]
     pub wired: Value,
+}
+
+/// What `SetDeleteOnTermination` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetDeleteOnTerminationRequest {
+    /// `$.launch`
+    pub launch: Launch,
+    /// `$.profile`
+    pub profile: Profile,
+    /// `$.node`
+    pub node: Node,
+    /// `$.wired`
+    pub wired: Summary,
+    /// `$.deleteOnTermination`: what this state returned before, if it waited.
+    pub delete_on_termination: Option<DeleteOnTermination>,
 }
 
 /// What `ReleaseInterfaces` is given.

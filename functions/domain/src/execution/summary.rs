@@ -42,12 +42,19 @@ pub struct NodeRef {
 pub struct WiredInterface {
     /// The slot's network.
     pub network: String,
-    /// The slot's device index.
-    pub device_index: u32,
+    /// The device index at which it is attached.
+    pub device_index: Option<u32>,
     /// The slot's network card.
     pub network_card: u32,
     /// The interface.
     pub network_interface_id: NetworkInterfaceId,
+    /// Its attachment: `eni-attach-…`.
+    #[serde(default)]
+    pub attachment_id: String,
+    /// Whether EC2 deletes it with the instance. An execution that began before this field was there
+    /// has set it.
+    #[serde(default = "yes")]
+    pub delete_on_termination: bool,
     /// Its subnet.
     pub subnet_id: SubnetId,
     /// Its private IPv4 addresses, the primary one first.
@@ -69,7 +76,18 @@ pub struct Seconds {
     pub event_to_continue: Option<u64>,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl Summary {
+    /// The interfaces that EC2 does not delete with the instance yet.
+    pub fn lacking_delete_on_termination(&self) -> impl Iterator<Item = &WiredInterface> {
+        self.interfaces
+            .iter()
+            .filter(|interface| !interface.delete_on_termination)
+    }
+
     /// Of a node of `group` that has these interfaces.
     #[must_use]
     pub fn new(group: &str, node: &Node, interfaces: Vec<WiredInterface>) -> Self {

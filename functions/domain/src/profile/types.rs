@@ -109,7 +109,7 @@ pub struct Hook {
     pub complete: bool,
 }
 
-/// One interface that a node gets: one logical network at one device index.
+/// One interface that a node gets: one logical network.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Slot {
@@ -117,9 +117,10 @@ pub struct Slot {
     #[schemars(length(min = 1, max = MAX_LABEL_LENGTH), regex(pattern = PRINTABLE))]
     pub network: String,
     /// The device index. Unique on its network card. Index 0 of network card 0 is the instance's
-    /// primary interface.
+    /// primary interface. When absent, Hookline chooses one that the VPC CNI takes last, and the
+    /// subnets tell on the node which network an interface is of.
     #[schemars(range(max = MAX_COUNT))]
-    pub device_index: u32,
+    pub device_index: Option<u32>,
     /// The network card, on instance types that have several.
     #[serde(default)]
     #[schemars(range(max = MAX_COUNT))]

@@ -59,6 +59,7 @@ fn profile(profile: &Profile) -> Result<()> {
     request_rates(&profile.request_rates)?;
     let mut places = BTreeMap::new();
     let mut networks = BTreeMap::new();
+    let mut subnets = BTreeMap::new();
     for (n, slot) in profile.slots.iter().enumerate() {
         let at = format!("profile.slots[{n}]");
         self::slot(&at, slot)?;
@@ -69,15 +70,29 @@ fn profile(profile: &Profile) -> Result<()> {
                 "Name at least one, here or in profile.securityGroupIds",
             ));
         }
-        if let Some(other) = places.insert((slot.network_card, slot.device_index), n) {
-            return Err(invalid(
-                format!("{at}.deviceIndex"),
-                format!(
-                    "device index {} of network card {} is also that of profile.slots[{other}]",
-                    slot.device_index, slot.network_card
-                ),
-                "Give each slot of a network card a device index of its own",
-            ));
+        if let Some(index) = slot.device_index {
+            if let Some(other) = places.insert((slot.network_card, index), n) {
+                return Err(invalid(
+                    format!("{at}.deviceIndex"),
+                    format!(
+                        "device index {index} of network card {} is also that of profile.slots[{other}]",
+                        slot.network_card
+                    ),
+                    "Give each slot of a network card a device index of its own",
+                ));
+            }
+        } else {
+            for subnet in &slot.subnet_ids {
+                if let Some(other) = subnets.insert(subnet, n) {
+                    return Err(invalid(
+                        format!("{at}.deviceIndex"),
+                        format!(
+                            "absent here and in profile.slots[{other}], and both have {subnet}: nothing would tell on the node which interface is of which network"
+                        ),
+                        "Give one of them a device index, or each a subnet of its own",
+                    ));
+                }
+            }
         }
         if let Some(other) = networks.insert(&slot.network, n) {
             return Err(invalid(
@@ -95,7 +110,7 @@ fn profile(profile: &Profile) -> Result<()> {
 
 fn slot(at: &str, slot: &Slot) -> Result<()> {
     name(&format!("{at}.network"), &slot.network, MAX_LABEL_LENGTH)?;
-    if (slot.network_card, slot.device_index) == (0, 0) {
+    if (slot.network_card, slot.device_index) == (0, Some(0)) {
         return Err(invalid(
             format!("{at}.deviceIndex"),
             "device index 0 of network card 0 is the instance's primary interface",
@@ -103,7 +118,7 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
         ));
     }
     for (field, found) in [
-        ("deviceIndex", slot.device_index),
+        ("deviceIndex", slot.device_index.unwrap_or_default()),
         ("networkCard", slot.network_card),
         (
             "secondaryPrivateAddresses",

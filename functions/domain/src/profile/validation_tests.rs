@@ -132,6 +132,22 @@ fn each_rule_names_its_field() {
 }
 
 #[test]
+fn slots_without_a_device_index_need_subnets_of_their_own() {
+    let mut value = profile();
+    value["slots"][0]["deviceIndex"] = json!(null);
+    value["slots"][1]["subnetIds"] = value["slots"][0]["subnetIds"].clone();
+    // The other slot's place tells them apart.
+    assert!(Profile::read(value.clone()).is_ok());
+    value["slots"][1]
+        .as_object_mut()
+        .unwrap()
+        .remove("deviceIndex");
+    let error = Profile::read(value).unwrap_err().to_string();
+    let says = "profile.slots[1].deviceIndex: absent here and in profile.slots[0], and both have subnet-0000000000000001a";
+    assert!(error.starts_with(says), "{error}");
+}
+
+#[test]
 fn device_index_repeated_on_another_card_is_accepted() {
     let mut value = profile();
     value["slots"][1]["deviceIndex"] = json!(1);

@@ -13,6 +13,8 @@ pub struct Limits {
     pub orphaned_seconds: i64,
     /// The most interfaces that one round deletes.
     pub deletes_per_round: usize,
+    /// The most interfaces on which one round sets DeleteOnTermination.
+    pub attributes_per_round: usize,
     /// The age at which a waiting launch is overdue: the HeartbeatTimeout of the hook. After that
     /// it would have ended unless a heartbeat had extended it.
     pub overdue_seconds: i64,
@@ -24,6 +26,7 @@ impl Default for Limits {
             launch_age_seconds: 120,
             orphaned_seconds: 600,
             deletes_per_round: 50,
+            attributes_per_round: 200,
             overdue_seconds: 1800,
         }
     }

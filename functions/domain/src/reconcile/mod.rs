@@ -1,8 +1,10 @@
-//! What reconcile decides: about launches that wait at their hook, and about orphaned interfaces.
+//! What reconcile decides: about launches that wait at their hook, about orphaned interfaces, and
+//! about those that lack DeleteOnTermination.
 
 pub mod launches;
 pub mod limits;
 pub mod orphans;
+pub mod unsettled;
 
 pub use launches::{
     Candidate, Ended, Groups, LaunchAction, LaunchFacts, Member, ProfileInput, candidates, groups,

@@ -133,6 +133,7 @@ mod tests {
             network_card: 0,
             status: status.to_owned(),
             delete_on_termination: false,
+            since: None,
         });
         interface
     }

@@ -1,4 +1,4 @@
-//! Orphaned interfaces.
+//! Orphaned interfaces, and those that lack DeleteOnTermination.
 
 use std::collections::BTreeSet;
 
@@ -8,15 +8,44 @@ use tracing::info;
 use super::{Report, work_deadline};
 use crate::aws::interfaces::RemovalOutcome;
 use crate::handlers::Context;
-use hookline_domain::error::Result;
+use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::interface::Interface;
 use hookline_domain::reconcile::Limits;
-use hookline_domain::reconcile::orphans;
+use hookline_domain::reconcile::{orphans, unsettled};
 
 /// Whether any of these may be orphaned. Then it must be known which executions run.
 pub(super) fn any_may_be_orphaned(interfaces: &[Interface]) -> bool {
     interfaces.iter().any(orphans::may_be_orphaned)
+}
+
+/// Sets DeleteOnTermination where no execution has set it. A failure ends the round's calls: EC2
+/// throttles, or the next round finds the interface gone.
+pub(super) async fn settle(
+    context: &Context,
+    interfaces: &[Interface],
+    launches_wait: bool,
+    limits: Limits,
+    report: &mut Report,
+) -> Result<()> {
+    let end = work_deadline(context);
+    for found in unsettled::unsettled(interfaces, launches_wait, context.now, limits) {
+        if Instant::now() >= end {
+            report.skip(
+                &found.interface,
+                "the time was used up; the next round continues",
+            );
+            continue;
+        }
+        let (id, attachment) = (&found.interface, &found.attachment);
+        match context.aws.set_delete_on_termination(id, attachment).await {
+            Ok(()) => report.settled.push(found.interface),
+            // It was detached after the listing.
+            Err(Error::NotYetAttached(_)) => report.skip(id, "it is not attached any more"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Marks, unmarks and deletes interfaces.

@@ -138,7 +138,9 @@ async fn each_network_card_has_its_own_device_indexes() {
     let xml = on_card(scene.interface().await, "1", "1").await.unwrap();
     assert_eq!(text(&xml, "networkCardIndex"), "1");
     on_card(scene.interface().await, "1", "0").await.unwrap();
-    for (index, card) in [("1", "1"), ("0", "1"), ("1", "2")] {
+    // Device index 0 of the default card is the primary interface's, that of another card is free.
+    on_card(scene.interface().await, "0", "1").await.unwrap();
+    for (index, card) in [("1", "1"), ("0", "1"), ("0", "0"), ("1", "2")] {
         let error = on_card(scene.interface().await, index, card)
             .await
             .unwrap_err();

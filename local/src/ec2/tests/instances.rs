@@ -244,3 +244,99 @@ async fn instance_types_have_the_limits_that_ec2_publishes() {
         "InvalidInstanceType"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn instance_types_of_the_whole_table_are_described() {
+    let scene = Scene::new();
+    let describe = |name: &'static str| {
+        let scene = &scene;
+        async move {
+            scene
+                .ok("DescribeInstanceTypes", &[("InstanceType.1", name)])
+                .await
+        }
+    };
+    let xml = describe("p5.48xlarge").await;
+    assert_eq!(text(&xml, "maximumNetworkCards"), "32");
+    assert_eq!(text(&xml, "defaultNetworkCardIndex"), "0");
+    assert_eq!(texts(&xml, "networkCardIndex").len(), 32);
+    assert_eq!(text(&xml, "hypervisor"), "nitro");
+    let xml = describe("m5n.metal").await;
+    assert_eq!(text(&xml, "bareMetal"), "true");
+    assert_eq!(text(&xml, "ipv6AddressesPerInterface"), "50");
+    assert_eq!(texts(&xml, "hypervisor"), [""; 0]);
+    let xml = describe("m1.small").await;
+    assert_eq!(text(&xml, "hypervisor"), "xen");
+    assert_eq!(texts(&xml, "ipv6AddressesPerInterface"), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_instance_types_have_each_type_once() {
+    let scene = Scene::new();
+    for size in [None, Some("100")] {
+        let mut names = Vec::new();
+        let mut token = String::new();
+        loop {
+            let mut params = vec![("NextToken", token.as_str())];
+            params.extend(size.map(|size| ("MaxResults", size)));
+            let xml = scene.ok("DescribeInstanceTypes", &params).await;
+            names.extend(texts(&xml, "instanceType"));
+            match texts(&xml, "nextToken").pop() {
+                Some(next) => token = next,
+                None => break,
+            }
+        }
+        assert!(names.len() > 1300, "{} types", names.len());
+        assert!(names.is_sorted_by(|a, b| a < b));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn filter_for_bare_metal_passes_only_those_types() {
+    let scene = Scene::new();
+    let filter = [
+        ("Filter.1.Name", "bare-metal"),
+        ("Filter.1.Value.1", "true"),
+    ];
+    let xml = scene.ok("DescribeInstanceTypes", &filter).await;
+    let names = texts(&xml, "instanceType");
+    assert!(
+        names.iter().all(|name| name.contains(".metal")),
+        "{names:?}"
+    );
+    assert!(names.len() > 100, "{} types", names.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn launch_with_an_interface_at_device_index_0_of_a_second_card_succeeds() {
+    let scene = Scene::new();
+    let params = [
+        ("ImageId", "ami-1"),
+        ("InstanceType", "p6-b200.48xlarge"),
+        ("MinCount", "1"),
+        ("MaxCount", "1"),
+        ("NetworkInterface.1.DeviceIndex", "0"),
+        ("NetworkInterface.1.NetworkCardIndex", "1"),
+        ("NetworkInterface.1.SubnetId", &scene.subnet_a),
+        ("NetworkInterface.2.DeviceIndex", "0"),
+        ("NetworkInterface.2.SubnetId", &scene.subnet_a),
+    ];
+    let xml = scene.ok("RunInstances", &params).await;
+    let id = text(&xml, "instanceId");
+    let places: Vec<(u32, u32)> = scene.local.with_world(|world| {
+        let on = |i: &ec2::NetworkInterface| i.attachment.clone().unwrap();
+        let mut places: Vec<_> = world
+            .ec2
+            .interfaces_of(&id)
+            .map(|i| (on(i).network_card_index, on(i).device_index))
+            .collect();
+        places.sort_unstable();
+        places
+    });
+    assert_eq!(places, [(0, 0), (1, 0)]);
+    assert_eq!(
+        scene.code("RunInstances", &params[..7]).await,
+        "InvalidParameterValue",
+        "a launch needs a primary interface"
+    );
+}

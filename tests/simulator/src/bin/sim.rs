@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use hookline_local::Latency;
 use hookline_simulator::faults::Background;
-use hookline_simulator::others::Others;
 use hookline_simulator::progress::each_minute;
-use hookline_simulator::run::{Scenario, simulate_watched};
+use hookline_simulator::run::{Scenario, simulate_beside_one_launch};
 use hookline_simulator::strategy::Strategy;
 use hookline_testkit::program::exit_code;
 use hookline_testkit::scene::Size;
@@ -53,10 +53,15 @@ struct Arguments {
     /// How many calls of EC2 and Auto Scaling fail: none, light (1 in 100) or heavy (1 in 10).
     #[arg(long, default_value = "none")]
     faults: Background,
-    /// Other callers of EC2 in the account: nobody, or vpc-cni (the Amazon VPC CNI of each node,
-    /// three calls each).
-    #[arg(long, default_value = "nobody")]
-    others: Others,
+    /// The nodes have no gate: kubelet and the VPC CNI start when the machine has booted.
+    #[arg(long)]
+    no_gate: bool,
+    /// The nodes run no VPC CNI.
+    #[arg(long)]
+    no_cni: bool,
+    /// How long a machine boots after its instance runs, in seconds. By default 20 to 40.
+    #[arg(long, value_name = "SECONDS")]
+    boot: Option<u64>,
     /// End the run after this many seconds of virtual time.
     #[arg(long, default_value_t = 6 * 3600)]
     limit: u64,
@@ -86,10 +91,18 @@ fn run(arguments: &Arguments) -> Result<bool> {
     scenario.lambda.concurrency = arguments.concurrency;
     scenario.lambda.strategy = arguments.strategy;
     scenario.background = arguments.faults;
-    scenario.others = arguments.others;
+    scenario.gate = !arguments.no_gate;
+    if let Some(node) = &mut scenario.settings.node {
+        if arguments.no_cni {
+            node.cni = None;
+        }
+        if let Some(seconds) = arguments.boot {
+            node.boot = Latency::fixed(Duration::from_secs(seconds));
+        }
+    }
     scenario.limit = Duration::from_secs(arguments.limit);
     let began = Instant::now();
-    let (report, history) = simulate_watched(scenario, each_minute())?;
+    let (report, history) = simulate_beside_one_launch(scenario, each_minute())?;
     if arguments.history {
         for line in &history {
             println!("{line}");

@@ -29,6 +29,7 @@ const SMALL: Size = Size {
     prefix: 24,
     subnets_per_az: 1,
     instance_type: "m5.4xlarge",
+    gate: false,
 };
 
 /// Like AWS: calls have a latency, and describe calls lag. Both are shorter than on AWS.

@@ -23,6 +23,7 @@ const SIZE: Size = Size {
     subnets_per_az: 1,
     prefix: 24,
     instance_type: "m5.4xlarge",
+    gate: false,
 };
 
 async fn stage() -> Result<Stage> {

@@ -43,6 +43,8 @@ async fn every_interface_is_attached_as_its_slot_says() {
                 "network": interface.tags["hookline:network"],
                 "deviceIndex": n + 1,
                 "networkCard": 0,
+                "attachmentId": on.attachment_id,
+                "deleteOnTermination": true,
                 "networkInterfaceId": interface.network_interface_id,
                 "subnetId": interface.subnet_id,
                 "privateIpAddresses": [interface.private_ip_address],
@@ -110,7 +112,7 @@ async fn second_network_card_is_used_if_the_type_has_one() {
 #[tokio::test(start_paused = true)]
 async fn pending_instance_is_waited_for() {
     let settings = Settings {
-        instance_pending_for: Duration::from_secs(15),
+        instance_pending_for: Duration::from_secs(8),
         ..Settings::for_tests()
     };
     let mut launch = Launch::begin(settings, &small()).await.unwrap();
@@ -119,9 +121,9 @@ async fn pending_instance_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn instance_that_stays_pending_is_left_to_the_retrier() {
+async fn launch_whose_instance_stays_pending_waits_in_the_state_machine() {
     let settings = Settings {
-        instance_pending_for: Duration::from_secs(60),
+        instance_pending_for: Duration::from_secs(600),
         ..Settings::for_tests()
     };
     let mut launch = Launch::begin(settings, &small()).await.unwrap();
@@ -133,12 +135,69 @@ async fn instance_that_stays_pending_is_left_to_the_retrier() {
     );
     let waited = before.elapsed();
     assert!(
-        waited < Duration::from_secs(30),
+        waited < Duration::from_secs(12),
         "a waiting function costs, a waiting state does not: {waited:?}"
     );
-    launch.until_it_runs().await.unwrap();
+    // As the state machine does: it plans, waits, and plans again.
+    let mut looks = 0;
+    loop {
+        let plan = launch.run(State::PlanInterfaces).await.unwrap();
+        if plan["step"]["action"] == "CREATE" {
+            break;
+        }
+        assert_eq!(plan["step"]["reason"], "PENDING", "{plan}");
+        let seconds = plan["step"]["seconds"].as_u64().unwrap();
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        looks += 1;
+    }
+    let passed = before.elapsed();
+    assert!(passed < Duration::from_secs(600 + 60), "{passed:?}");
+    assert!((5..20).contains(&looks), "{looks}");
+    launch.run(State::CreateInterfaces).await.unwrap();
     launch.run(State::AttachInterfaces).await.unwrap();
     is_wired(&launch);
+}
+
+#[tokio::test(start_paused = true)]
+async fn instance_that_ends_while_it_is_pending_is_not_waited_for() {
+    let settings = Settings {
+        instance_pending_for: Duration::from_secs(600),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::begin(settings, &small()).await.unwrap();
+    launch.run_to(State::CreateInterfaces).await.unwrap();
+    let plan = launch.run(State::PlanInterfaces).await.unwrap();
+    assert_eq!(plan["step"]["reason"], "PENDING", "{plan}");
+    let instance = launch.instance.clone();
+    launch
+        .local()
+        .with_world(|world| world.terminate_instance(&instance))
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    failed(
+        launch.run(State::PlanInterfaces).await,
+        "Hookline.InstanceGone",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn instance_that_is_pending_for_more_than_an_hour_is_given_up() {
+    let settings = Settings {
+        instance_pending_for: Duration::from_secs(8000),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::begin(settings, &small()).await.unwrap();
+    launch.run_to(State::CreateInterfaces).await.unwrap();
+    for _ in 0..7 {
+        tokio::time::sleep(Duration::from_secs(500)).await;
+        launch.extend_hook().await.unwrap();
+    }
+    launch.run(State::PlanInterfaces).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(110)).await;
+    failed(
+        launch.run(State::PlanInterfaces).await,
+        "Hookline.InstanceNotRunning",
+    );
 }
 
 #[tokio::test(start_paused = true)]

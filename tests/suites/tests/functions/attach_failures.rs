@@ -47,10 +47,8 @@ async fn foreign_interface_at_a_slots_device_index_is_not_changed_and_is_named()
         launch.run(State::AttachInterfaces).await,
         "Hookline.DeviceIndexTaken",
     );
-    assert!(
-        says.contains("device index 2 of network card 0 is taken"),
-        "{says}"
-    );
+    let named = format!("device index 2 of network card 0 is taken by {stranger}");
+    assert!(says.contains(&named), "{says}");
     let after = launch
         .local()
         .with_world(|world| world.ec2.network_interface(&stranger).cloned());
@@ -60,6 +58,71 @@ async fn foreign_interface_at_a_slots_device_index_is_not_changed_and_is_named()
         (found.tags, found.source_dest_check, on.attachment_id)
     };
     assert_eq!(tags_and_place(after), tags_and_place(before));
+}
+
+/// A launch whose slots have no device index, up to its interfaces.
+async fn created_without_indexes() -> Launch {
+    created_with(|profile| {
+        for slot in profile["slots"].as_array_mut().unwrap() {
+            slot.as_object_mut().unwrap().remove("deviceIndex");
+        }
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn slot_without_a_device_index_goes_to_the_next_lower_one_when_somebody_has_its_own() {
+    let mut launch = created_without_indexes().await;
+    // The type has room for eight interfaces, so the slots are planned for 6 and 7.
+    attach_stranger(&launch, 1).await;
+    attach_stranger(&launch, 6).await;
+    attach_stranger(&launch, 7).await;
+    let wired = launch.run(State::AttachInterfaces).await.unwrap();
+    let indexes: Vec<_> = wired["interfaces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|wired| (wired["network"].clone(), wired["deviceIndex"].clone()))
+        .collect();
+    assert_eq!(
+        indexes,
+        [
+            (json!("signaling"), json!(5)),
+            (json!("user-plane"), json!(4))
+        ]
+    );
+    launch.run(State::ContinueLaunch).await.unwrap();
+    launch.nothing_is_broken().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn repeated_attach_of_a_slot_without_a_device_index_finds_its_own() {
+    let mut launch = created_without_indexes().await;
+    let first = launch.run(State::AttachInterfaces).await.unwrap();
+    let second = launch.run(State::AttachInterfaces).await.unwrap();
+    assert_eq!(first["interfaces"], second["interfaces"]);
+    assert_eq!(launch.made().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_without_a_free_device_index_is_refused_and_the_others_are_named() {
+    let mut launch = created_without_indexes().await;
+    let mut strangers = Vec::new();
+    for index in 1..=6 {
+        strangers.push(attach_stranger(&launch, index).await);
+    }
+    let says = failed(
+        launch.run(State::AttachInterfaces).await,
+        "Hookline.InstanceTypeTooSmall",
+    );
+    assert!(
+        says.contains("no device index of network card 0 is left"),
+        "{says}"
+    );
+    assert!(
+        strangers.iter().all(|stranger| says.contains(stranger)),
+        "{says}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

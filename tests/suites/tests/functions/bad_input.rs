@@ -15,6 +15,9 @@ fn reads(state: State) -> &'static [&'static str] {
         State::CreateInterfaces => &["launch", "profile", "node", "plan"],
         State::AttachInterfaces => &["launch", "profile", "node", "plan", "allocation"],
         State::ContinueLaunch => &["launch"],
+        State::SetDeleteOnTermination => {
+            &["launch", "profile", "node", "wired", "deleteOnTermination"]
+        }
         State::ReleaseInterfaces => &["plan", "allocation"],
     }
 }
@@ -24,6 +27,7 @@ fn may_lack(state: State) -> &'static [&'static str] {
     match state {
         State::PlanInterfaces | State::ReleaseInterfaces => &["plan", "allocation"],
         State::ContinueLaunch => &["launch"],
+        State::SetDeleteOnTermination => &["deleteOnTermination"],
         _ => &[],
     }
 }
@@ -46,10 +50,10 @@ fn profile_at(state: State) -> Option<&'static str> {
     }
 }
 
-/// A launch with every part of its data, before its interfaces are attached.
+/// A launch with every part of its data, before its hook is completed.
 async fn whole() -> Launch {
     let mut launch = Launch::running().await.unwrap();
-    launch.run_to(State::CreateInterfaces).await.unwrap();
+    launch.run_to(State::AttachInterfaces).await.unwrap();
     launch
 }
 

@@ -144,7 +144,7 @@ async fn abandon_ends_the_instance() {
     let completion = launch.run(State::AbandonLaunch).await.unwrap();
     assert_eq!(
         completion,
-        json!({"result": "ABANDON", "outcome": "COMPLETED", "lifecycleState": null})
+        json!({"result": "ABANDON", "outcome": "COMPLETED", "next": "END", "lifecycleState": null})
     );
     launch
         .until("the instance to end", |launch| {

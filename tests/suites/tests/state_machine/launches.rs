@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline_local::{Fault, FaultKind};
+use hookline_testkit::invariants;
 use hookline_testkit::scene::HOOK;
 use hookline_testkit::stage::Stage;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scenes::{
     GROUP, attach, completion, denied, error, first_create, impatient, launch_with_failures,
@@ -98,6 +99,64 @@ pub(crate) async fn interface_lost(stage: &Stage) -> Result<()> {
     let states = stage.deployment.states(&first.arn).await?;
     let plans = states.iter().filter(|state| *state == "PlanInterfaces");
     assert_eq!(plans.count(), 2, "{states:?}");
+    Ok(())
+}
+
+/// A profile in an account whose bucket does not serve all attributes at once.
+fn scarce(stage: &Stage) -> Value {
+    let mut profile = stage.scene.profile(GROUP);
+    profile["requestRates"] = json!({
+        "modifyNetworkInterfaceAttribute": {"capacity": 1, "refillPerSecond": 5},
+    });
+    profile
+}
+
+/// The second launch keeps the first one waiting, as its instance runs late. Faults strike between.
+pub(crate) async fn scarce_calls(stage: &Stage) -> Result<()> {
+    let profile = stage.group_with(GROUP, scarce(stage)).await?;
+    stage.local.with_world(|world| {
+        world.kernel.settings.instance_pending_for = Duration::ZERO;
+    });
+    stage.scene.scale(GROUP, 1).await?;
+    stage.local.with_world(|world| {
+        world.kernel.settings.instance_pending_for = Duration::from_secs(4);
+    });
+    stage.scene.scale(GROUP, 2).await?;
+    stage.in_service(GROUP, 2).await?;
+    let executions = stage.ended(2).await?;
+    let mut waited = 0;
+    for execution in &executions {
+        stage.expect(execution, "SUCCEEDED", "NodeReady").await?;
+        let states = stage.deployment.states(&execution.arn).await?;
+        assert!(
+            states.iter().any(|state| state == "SetDeleteOnTermination"),
+            "{states:?}"
+        );
+        waited += usize::from(states.iter().any(|state| state == "WaitForOthers"));
+    }
+    assert!(waited >= 1, "nobody waited");
+    stage.at_rest(&[profile]).await
+}
+
+pub(crate) async fn denied_after_continue(stage: &Stage) -> Result<()> {
+    stage.group_with(GROUP, scarce(stage)).await?;
+    let interfaces = stage.scene.networks.len();
+    for _ in 0..interfaces {
+        // SourceDestCheck is set before CONTINUE.
+        let fault = Fault::on("ModifyNetworkInterfaceAttribute", denied());
+        stage
+            .local
+            .inject(fault.when("Attachment.DeleteOnTermination", "true"));
+    }
+    stage.scene.scale(GROUP, 1).await?;
+    stage.in_service(GROUP, 1).await?;
+    let executions = stage.ended(1).await?;
+    let execution = executions.first().context("no execution")?;
+    stage.expect(execution, "SUCCEEDED", "NodeReady").await?;
+    let left = stage
+        .local
+        .with_world(|world| invariants::unsettled(world).count());
+    assert_eq!(left, interfaces);
     Ok(())
 }
 

@@ -28,11 +28,10 @@ const AWS_ERRORS: [&str; 10] = [
 ];
 
 /// The errors that a retry can mend. All others go to a catcher at once.
-const TRANSIENT: [&str; 7] = [
+const TRANSIENT: [&str; 6] = [
     "Hookline.AwsUnavailable",
     "Hookline.DevicesNotShownYet",
     "Hookline.InstanceNotFoundYet",
-    "Hookline.InstanceNotRunning",
     "Hookline.NotYetAttached",
     "Hookline.StillDetaching",
     "Hookline.Throttled",
@@ -154,6 +153,30 @@ fn execution_ends_before_the_global_timeout_of_its_hook() -> Result<()> {
             "{name}: {of_task} s without a heartbeat"
         );
     }
+    Ok(())
+}
+
+/// The node is ready by then: nothing may end its launch or take its interfaces.
+#[test]
+fn no_state_after_continue_abandons_or_releases() -> Result<()> {
+    let states = StateMachine::read(LAUNCH_NODE)?.states;
+    let mut reached = BTreeSet::new();
+    let mut next = match states.get("ContinueLaunch") {
+        Some(State::Task(task)) => vec![task.next.clone().context("ContinueLaunch ends")?],
+        _ => anyhow::bail!("ContinueLaunch is no Task"),
+    };
+    while let Some(name) = next.pop() {
+        let state = states.get(&name).with_context(|| name.clone())?;
+        if reached.insert(name) {
+            next.extend(state.targets().map(str::to_owned));
+        }
+    }
+    assert!(reached.contains("SetDeleteOnTermination"), "{reached:?}");
+    for never in ["AbandonLaunch", "ReleaseInterfaces"] {
+        assert!(!reached.contains(never), "{never}: {reached:?}");
+    }
+    let fails = |name: &String| matches!(states.get(name), Some(State::Fail(_)));
+    assert!(!reached.iter().any(fails), "{reached:?}");
     Ok(())
 }
 

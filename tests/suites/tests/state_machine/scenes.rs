@@ -58,6 +58,14 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
         }))
     }),
     (
+        "where calls are scarce, DeleteOnTermination is set after CONTINUE",
+        |s| Box::pin(launches::scarce_calls(s)),
+    ),
+    (
+        "a failure after CONTINUE changes nothing for the node",
+        |s| Box::pin(launches::denied_after_continue(s)),
+    ),
+    (
         "abandoning recovers from faults, and a slow detach is waited for",
         |s| Box::pin(launches::slow_abandon(s)),
     ),

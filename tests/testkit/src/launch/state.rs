@@ -19,6 +19,8 @@ pub enum State {
     AttachInterfaces,
     /// `$.completion`, with CONTINUE
     ContinueLaunch,
+    /// `$.deleteOnTermination`
+    SetDeleteOnTermination,
     /// `$.completion`, with ABANDON
     AbandonLaunch,
     /// `$.release`
@@ -27,12 +29,13 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TagNode,
         Self::PlanInterfaces,
         Self::CreateInterfaces,
         Self::AttachInterfaces,
         Self::ContinueLaunch,
+        Self::SetDeleteOnTermination,
         Self::AbandonLaunch,
         Self::ReleaseInterfaces,
     ];

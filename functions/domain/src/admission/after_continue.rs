@@ -1,0 +1,170 @@
+//! When a launch sets DeleteOnTermination.
+//!
+//! ModifyNetworkInterfaceAttribute has one of EC2's lowest rates, and no node needs this attribute
+//! to be ready. In a large scale-out the launches that are not ready come first; those that are set
+//! it afterwards, in their order.
+
+use super::demand::Demand;
+use super::queue::Queue;
+use crate::execution::DeleteOnTerminationTiming;
+use crate::profile::Profile;
+
+/// The longest that an execution goes on after its node is ready, in seconds, less the time for its
+/// last calls. What is not set by then, reconcile sets.
+pub const MAX_SECONDS_AFTER_CONTINUE: i64 = 840;
+
+/// The shortest wait for launches that are not ready, in seconds.
+const SHORTEST_WAIT: i64 = 5;
+
+/// When the launch of `queue` sets the attribute: at once, if what a burst takes of the bucket
+/// serves every launch that is not ready.
+#[must_use]
+pub fn timing(profile: &Profile, queue: &Queue) -> DeleteOnTerminationTiming {
+    let unready = queue.others.iter().filter(|other| !other.wired).count() + 1;
+    let unready = i64::try_from(unready).unwrap_or(i64::MAX);
+    match Demand::of_all_attributes(profile).is_served_by_a_burst(unready) {
+        true => DeleteOnTerminationTiming::AtOnce,
+        false => DeleteOnTerminationTiming::AfterContinue,
+    }
+}
+
+/// What a launch whose node is ready does about the attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settling {
+    /// Wait for so many seconds, and look again.
+    Wait(u32),
+    /// Set it now.
+    Go,
+    /// Leave it to reconcile.
+    Leave,
+}
+
+/// Decides for the launch of `queue`, which has waited for `waited` seconds since CONTINUE.
+///
+/// The launches that are not ready take their time, whether before or after this one. Then come
+/// those that are ready and were launched before this one, at the rate of the bucket.
+#[must_use]
+pub fn decide(profile: &Profile, queue: &Queue, waited: i64) -> Settling {
+    let count = |matches: &dyn Fn(&super::ObservedLaunch) -> bool| {
+        let found = queue.others.iter().filter(|other| matches(other)).count();
+        i64::try_from(found).unwrap_or(i64::MAX)
+    };
+    let unready = count(&|other| !other.wired);
+    let before = count(&|other| other.wired && !other.settled && other.order < queue.me);
+    let of_a_launch = Demand::narrowest(&Demand::of(profile)).map_or(0, Demand::emission_interval);
+    let settling = Demand::of_delete_on_termination(profile);
+    let turn = before
+        .saturating_sub(settling.burst().saturating_sub(1))
+        .max(0)
+        .saturating_mul(settling.emission_interval());
+    let milliseconds = unready.saturating_mul(of_a_launch).saturating_add(turn);
+    if milliseconds == 0 {
+        return Settling::Go;
+    }
+    let seconds = (milliseconds.saturating_add(999) / 1000).max(SHORTEST_WAIT);
+    if waited.saturating_add(seconds) > MAX_SECONDS_AFTER_CONTINUE {
+        return Settling::Leave;
+    }
+    Settling::Wait(u32::try_from(seconds).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::ObservedLaunch;
+    use crate::fixtures::{NOW, four_slots, launches, me};
+
+    fn queue(others: Vec<ObservedLaunch>) -> Queue {
+        Queue {
+            me: me(NOW),
+            me_is_wired: true,
+            me_is_listed: true,
+            me_is_running: true,
+            others,
+        }
+    }
+
+    fn settled(settled: bool, count: usize) -> Vec<ObservedLaunch> {
+        let mut launches = launches(count, NOW, true);
+        for launch in &mut launches {
+            launch.settled = settled;
+        }
+        launches
+    }
+
+    #[test]
+    fn few_launches_set_it_at_once_and_many_after_continue() {
+        let timing = |others| timing(&four_slots(), &queue(others));
+        // Sixty tokens for eight attributes each serve seven launches.
+        assert_eq!(
+            timing(launches(6, NOW, false)),
+            DeleteOnTerminationTiming::AtOnce
+        );
+        assert_eq!(
+            timing(launches(7, NOW, false)),
+            DeleteOnTerminationTiming::AfterContinue
+        );
+        assert_eq!(
+            timing(launches(500, NOW, true)),
+            DeleteOnTerminationTiming::AtOnce
+        );
+    }
+
+    #[test]
+    fn bucket_too_small_for_one_launch_is_left_to_others_first() {
+        let mut profile = four_slots();
+        profile
+            .request_rates
+            .modify_network_interface_attribute
+            .capacity = 13;
+        let timing = timing(&profile, &queue(Vec::new()));
+        assert_eq!(timing, DeleteOnTerminationTiming::AfterContinue);
+        assert_eq!(decide(&profile, &queue(Vec::new()), 0), Settling::Go);
+    }
+
+    #[test]
+    fn launch_without_others_goes() {
+        assert_eq!(decide(&four_slots(), &queue(Vec::new()), 0), Settling::Go);
+        assert_eq!(
+            decide(&four_slots(), &queue(settled(true, 99)), 0),
+            Settling::Go
+        );
+    }
+
+    #[test]
+    fn launches_that_are_not_ready_come_first() {
+        // Four attaches at 5 a second are 0.8 s a launch.
+        let behind = |unready| decide(&four_slots(), &queue(launches(unready, NOW, false)), 0);
+        assert_eq!(behind(1), Settling::Wait(5));
+        assert_eq!(behind(100), Settling::Wait(80));
+        // Those that were launched later, too.
+        let later = launches(100, NOW + 60, false);
+        assert_eq!(decide(&four_slots(), &queue(later), 0), Settling::Wait(80));
+    }
+
+    #[test]
+    fn launches_that_are_ready_set_it_in_their_order() {
+        // Sixty tokens for four attributes each serve fifteen launches at once, this one included.
+        let behind = |before| decide(&four_slots(), &queue(settled(false, before)), 0);
+        assert_eq!(behind(14), Settling::Go);
+        assert_eq!(behind(24), Settling::Wait(8));
+        let mut later = settled(false, 99);
+        for launch in &mut later {
+            launch.order.since = NOW + 1;
+        }
+        assert_eq!(decide(&four_slots(), &queue(later), 0), Settling::Go);
+    }
+
+    #[test]
+    fn launch_that_would_wait_too_long_leaves_it_to_reconcile() {
+        let unready = |count| queue(launches(count, NOW, false));
+        assert_eq!(
+            decide(&four_slots(), &unready(1050), 0),
+            Settling::Wait(840)
+        );
+        assert_eq!(decide(&four_slots(), &unready(1051), 0), Settling::Leave);
+        assert_eq!(decide(&four_slots(), &unready(1), 836), Settling::Leave);
+        // Whoever's turn has come still goes.
+        assert_eq!(decide(&four_slots(), &unready(0), 2000), Settling::Go);
+    }
+}

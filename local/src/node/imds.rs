@@ -1,0 +1,135 @@
+//! The instance metadata service, as far as the gate and the VPC CNI read it: the categories under
+//! `network/interfaces/macs/` (EC2 User Guide, "Instance metadata categories").
+//!
+//! It has no tags of interfaces. It is not consistent at once: an interface that is attached while
+//! the instance runs has `device-number` 0 and no `network-card` for some time
+//! (amazonlinux/amazon-ec2-net-utils, `lib/lib.sh`, waits for both).
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+use tokio::time::Instant;
+
+use super::{NodeSettings, Nodes};
+use crate::ec2::{Attachment, AttachmentStatus, InstanceType};
+use crate::local_aws::lock;
+use crate::settings::Latency;
+use crate::world::World;
+
+/// What the metadata service of one instance shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imds {
+    /// `mac`: the hardware address of the primary interface.
+    pub mac: String,
+    /// `network/interfaces/macs/`, by hardware address.
+    pub macs: BTreeMap<String, ImdsInterface>,
+}
+
+/// What is under one hardware address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImdsInterface {
+    /// `device-number`. 0 until the real one is known.
+    pub device_number: u32,
+    /// `network-card`. `None` is a 404: the type has one card only, or it is not known yet.
+    pub network_card: Option<u32>,
+    /// `interface-id`.
+    pub interface_id: String,
+    /// `subnet-id`.
+    pub subnet_id: String,
+    /// `vpc-id`.
+    pub vpc_id: String,
+    /// `security-group-ids`.
+    pub security_group_ids: Vec<String>,
+    /// `local-ipv4s`: the primary address first.
+    pub local_ipv4s: Vec<Ipv4Addr>,
+}
+
+/// When the metadata service knows the place of each attachment: its device number, and its card.
+#[derive(Debug, Default)]
+pub(super) struct Propagation {
+    known_at: BTreeMap<String, (Instant, Instant)>,
+}
+
+impl Nodes {
+    /// What the metadata service of an instance shows now. `None`: the instance is gone, or it has
+    /// no software that could read it. The random generator gives the lag of what is new.
+    pub(super) fn imds(
+        &self,
+        world: &World,
+        settings: &NodeSettings,
+        instance_id: &str,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Imds> {
+        let mut nodes = lock(&self.nodes);
+        let propagation = &mut nodes.get_mut(instance_id)?.imds;
+        let instance = world.ec2.instance(instance_id)?;
+        let kind = InstanceType::named(&instance.instance_type)?;
+        let now = world.kernel.now();
+        let mut mac = String::new();
+        let mut macs = BTreeMap::new();
+        for interface in world.ec2.interfaces_of(instance_id) {
+            let Some(attachment) = &interface.attachment else {
+                continue;
+            };
+            if attachment.status == AttachmentStatus::Attaching {
+                continue;
+            }
+            if kind.is_primary(attachment.device_index, attachment.network_card_index) {
+                mac.clone_from(&interface.mac_address);
+            }
+            let hot_plugged = attachment.attach_time > instance.launch_time;
+            let attached_at = attachment.attach_time + world.kernel.settings.attach_for;
+            let lag = hot_plugged.then_some((attached_at, settings.imds_lag));
+            let (number_at, card_at) = propagation.of(attachment, lag, now, rng);
+            let shown = ImdsInterface {
+                device_number: if now < number_at {
+                    0
+                } else {
+                    attachment.device_index
+                },
+                network_card: (kind.network_cards.len() > 1 && now >= card_at)
+                    .then_some(attachment.network_card_index),
+                interface_id: interface.network_interface_id.clone(),
+                subnet_id: interface.subnet_id.clone(),
+                vpc_id: interface.vpc_id.clone(),
+                security_group_ids: interface.groups.clone(),
+                local_ipv4s: interface.private_ip_addresses().collect(),
+            };
+            macs.insert(interface.mac_address.clone(), shown);
+        }
+        Some(Imds { mac, macs })
+    }
+}
+
+impl Propagation {
+    /// When device number and card of an attachment are known; drawn at the first sight of it.
+    fn of(
+        &mut self,
+        attachment: &Attachment,
+        lag: Option<(Instant, Latency)>,
+        now: Instant,
+        rng: &mut ChaCha8Rng,
+    ) -> (Instant, Instant) {
+        if let Some(known) = self.known_at.get(&attachment.attachment_id) {
+            return *known;
+        }
+        let known = match lag {
+            None => (now, now),
+            Some((from, lag)) => (from + draw(rng, lag), from + draw(rng, lag)),
+        };
+        self.known_at
+            .insert(attachment.attachment_id.clone(), known);
+        known
+    }
+}
+
+/// A duration drawn evenly from a range. A fixed one costs no draw.
+pub(super) fn draw(rng: &mut impl Rng, latency: Latency) -> std::time::Duration {
+    if latency.max <= latency.min {
+        latency.min
+    } else {
+        rng.random_range(latency.min..=latency.max)
+    }
+}
