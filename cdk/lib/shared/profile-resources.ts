@@ -1,5 +1,5 @@
 /** The AWS resources that the profiles of a deployment name. The functions' permissions are limited to them. */
-import { Stack } from 'aws-cdk-lib';
+import { Stack, Token } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { NamingProfile } from './naming-profile.generated';
 import type { Profile } from './profile.generated';
@@ -71,21 +71,30 @@ export class ProfileResources {
   /** Conditions that select instances by their group or their tag. Every node of the profiles meets at least one of them. */
   get instanceConditions(): Conditions[] {
     const groupNames = this.groupNames;
-    const tagValues = new Map<string, Set<string>>();
+    const tagValues = new Map<string, Set<string | undefined>>();
     for (const { selector } of this.profiles) {
       if (selector.tag !== undefined) {
-        const values = tagValues.get(selector.tag.key) ?? new Set<string>();
-        values.add(selector.tag.value ?? '*');
+        const values = tagValues.get(selector.tag.key) ?? new Set<string | undefined>();
+        values.add(selector.tag.value ?? undefined);
         tagValues.set(selector.tag.key, values);
       }
     }
     return [
-      ...(groupNames.length > 0 ? [{ StringEquals: { [`aws:ResourceTag/${GROUP_TAG}`]: groupNames } }] : []),
+      ...(groupNames.length > 0
+        ? [{ StringEquals: { [`aws:ResourceTag/${GROUP_TAG}`]: groupNames.map(literalText) } }]
+        : []),
       ...[...tagValues].map(([key, values]): Conditions =>
-        values.has('*')
+        values.has(undefined)
           ? // The tag must exist; its value may be any.
             { Null: { [`aws:ResourceTag/${key}`]: 'false' } }
-          : { StringEquals: { [`aws:ResourceTag/${key}`]: [...values].sort() } },
+          : {
+              StringEquals: {
+                [`aws:ResourceTag/${key}`]: [...values]
+                  .filter((value) => value !== undefined)
+                  .map(literalText)
+                  .sort(),
+              },
+            },
       ),
     ];
   }
@@ -94,7 +103,9 @@ export class ProfileResources {
   get groupArns(): string[] {
     const names = this.hookProfiles
       .filter(({ hook }) => hook.complete ?? true)
-      .flatMap(({ selector }) => selector.autoScalingGroupNames ?? this.groupNamePatterns);
+      .flatMap(
+        ({ selector }) => selector.autoScalingGroupNames?.map(literalPattern) ?? this.groupNamePatterns,
+      );
     return unique(names).map((name) => groupArn(this.scope, name));
   }
 
@@ -102,6 +113,20 @@ export class ProfileResources {
   ec2Arn(resource: string, id: string): string {
     return Stack.of(this.scope).formatArn({ service: 'ec2', resource, resourceName: id });
   }
+}
+
+/**
+ * Returns the value of an IAM condition that is exactly this text. IAM replaces policy variables in the values of conditions
+ * and in ARNs; `${$}`, `${*}` and `${?}` stand for the characters themselves (IAM User Guide, "IAM policy elements: Variables
+ * and tags").
+ */
+function literalText(text: string): string {
+  return Token.isUnresolved(text) ? text : text.replaceAll('$', () => '${$}');
+}
+
+/** Returns the part of an ARN that matches exactly this text. */
+function literalPattern(text: string): string {
+  return Token.isUnresolved(text) ? text : text.replaceAll(/[$*?]/g, (character) => '${' + character + '}');
 }
 
 /** The ARN of an Auto Scaling group. It has a wildcard for the id that only AWS knows. */

@@ -268,6 +268,28 @@ test('tag-node sets only the tag keys of the profiles on volumes and on interfac
   }
 });
 
+test('a group name with special characters allows that group only', () => {
+  const names = ['upf-*', 'a?b', '${aws:username}', 'with space/and slash'];
+  const { stack: odd } = orchestratorStack({
+    profiles: [profile({ selector: { autoScalingGroupNames: names } })],
+  });
+  const policies = JSON.stringify(Template.fromStack(odd).findResources('AWS::IAM::Policy'));
+  for (const name of ['upf-${*}', 'a${?}b', '${$}{aws:username}', 'with space/and slash']) {
+    expect(policies).toContain(`:autoScalingGroupName/${name}"`);
+  }
+  // StringEquals has no wildcards.
+  const inConditions = JSON.stringify(['upf-*', 'a?b', '${$}{aws:username}', 'with space/and slash']);
+  expect(policies).toContain(`"aws:ResourceTag/aws:autoscaling:groupName":${inConditions}`);
+});
+
+test('a selector by the tag value * allows that value only', () => {
+  const { stack: odd } = orchestratorStack({
+    profiles: [profile({ selector: { tag: { key: 'multus', value: '*' } } })],
+  });
+  const policies = JSON.stringify(Template.fromStack(odd).findResources('AWS::IAM::Policy'));
+  expect(policies).toContain('"StringEquals":{"aws:ResourceTag/multus":["*"]}');
+});
+
 test('tag-node may mark launches of profiles with slots only', () => {
   const tagKeys = (slots: ReturnType<typeof profile>['slots']): string => {
     const { stack: tagging } = orchestratorStack({ profiles: [profile({ nodeTags: {}, slots })] });
