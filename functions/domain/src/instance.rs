@@ -261,4 +261,22 @@ mod tests {
         assert!(!is_wired(&[SIGNALING, (at(0, 0), USER_PLANE)]));
         assert!(!is_wired(&[(at(0, 1), USER_PLANE)]));
     }
+
+    #[test]
+    fn instance_that_is_neither_pending_nor_running_is_gone() {
+        let in_state = |state: &str| Instance {
+            state: state.to_owned(),
+            ..instance()
+        };
+        for state in ["pending", "running"] {
+            assert_eq!(in_state(state).ensure_live(), Ok(in_state(state)));
+        }
+        for state in ["shutting-down", "terminated", "stopping", "stopped"] {
+            let gone = Error::InstanceGone {
+                instance: instance().id,
+                state: state.to_owned(),
+            };
+            assert_eq!(in_state(state).ensure_live(), Err(gone));
+        }
+    }
 }

@@ -402,4 +402,43 @@ mod tests {
             "{found:?}"
         );
     }
+
+    #[test]
+    fn interface_is_attached_to_its_instance_until_it_is_detaching() {
+        let (_, mut interface, instance) = right();
+        let other: InstanceId = "i-0fedcba9876543210".parse().unwrap();
+        for (status, expected) in [
+            ("attaching", true),
+            ("attached", true),
+            ("detaching", false),
+            ("detached", false),
+        ] {
+            interface.attachment.as_mut().unwrap().status = status.to_owned();
+            assert_eq!(interface.is_attached_to(&instance), expected, "{status}");
+            assert!(!interface.is_attached_to(&other), "{status}");
+        }
+        interface.attachment.as_mut().unwrap().instance_id = None;
+        assert!(!interface.is_attached_to(&instance));
+        interface.attachment = None;
+        assert!(!interface.is_attached_to(&instance));
+    }
+
+    #[test]
+    fn excluded_ipv6_address_is_a_difference_only_if_hookline_chose_it() {
+        let (mut profile, mut interface, instance) = right();
+        profile.slots[0].excluded_ranges = vec!["2001:db8::/64".parse().unwrap()];
+        for (ipv6, addresses, differences) in [
+            (Ipv6::LowestFree, &["2001:db8::5"][..], 1),
+            (Ipv6::SubnetAssigned, &["2001:db8::5"], 0),
+            // Nothing says which of the two Hookline chose.
+            (Ipv6::LowestFree, &["2001:db8::5", "2001:db8::6"], 0),
+        ] {
+            profile.slots[0].ipv6 = ipv6;
+            interface.ipv6_addresses = addresses.iter().map(|one| one.parse().unwrap()).collect();
+            let tags = BTreeMap::new();
+            let slot = &profile.slots[0];
+            let found = interface.differences(&profile, slot, &instance, "us-west-2a", &tags);
+            assert_eq!(found.len(), differences, "{addresses:?}: {found:?}");
+        }
+    }
 }

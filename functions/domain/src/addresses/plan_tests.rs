@@ -47,6 +47,7 @@ struct Scene {
     may_be_in_flight: Vec<LaunchOrder>,
     observations: Observations,
     round: u32,
+    lost: bool,
 }
 
 impl Scene {
@@ -65,6 +66,7 @@ impl Scene {
             may_be_in_flight: Vec::new(),
             observations: Observations::default(),
             round: 1,
+            lost: false,
         }
     }
 
@@ -74,7 +76,7 @@ impl Scene {
 
     fn plan_and_count(&self, n: u32) -> (Result<AddressPlan>, BTreeMap<SubnetId, u64>) {
         AddressPlanner {
-            lost: false,
+            lost: self.lost,
             profile: &Profile::read(self.profile.clone()).unwrap(),
             launch: &launch(n),
             availability_zone: ZONE,
@@ -276,6 +278,47 @@ fn existing_interface_is_kept_and_a_duplicate_is_surplus() {
 }
 
 #[test]
+fn existing_interface_keeps_its_subnet_and_an_attached_duplicate_is_not_surplus() {
+    let mut scene = Scene::new();
+    let mine = |n: u32, attached: bool, subnet: &str| AllocatedInterface {
+        id: format!("eni-{n:017x}").parse().unwrap(),
+        subnet_id: subnet.parse().unwrap(),
+        attached,
+        owner: Some(launch(1).instance_id),
+        network: Some("signaling".to_owned()),
+        addresses: Vec::new(),
+    };
+    let (first, second) = ("subnet-0000000000000001a", "subnet-0000000000000001b");
+    scene.allocated = vec![
+        mine(1, false, first),
+        mine(2, true, second),
+        mine(3, true, first),
+    ];
+    let plan = scene.plan(1).unwrap();
+    assert_eq!(plan.slots[0].existing, Some(mine(2, true, second).id));
+    assert_eq!(plan.slots[0].subnet_id.as_str(), second);
+    assert_eq!(plan.surplus, [mine(1, false, first).id]);
+}
+
+#[test]
+fn attempt_is_the_round_only_if_ec2_chooses_all_addresses_or_an_interface_was_lost() {
+    let mut scene = Scene::new();
+    scene.round = 3;
+    scene.profile["slots"][0]["addressing"] = json!("subnet-assigned");
+    let attempts = |scene: &Scene| {
+        let slots = scene.plan(1).unwrap().slots;
+        slots.iter().map(|slot| slot.attempt).collect::<Vec<_>>()
+    };
+    // Hookline chooses the IPv4 address of the second slot, and it has no IPv6 address.
+    assert_eq!(attempts(&scene), [3, 0]);
+    // One address that Hookline chooses tells the requests of two rounds apart.
+    scene.profile["slots"][0]["ipv6"] = json!("lowest-free");
+    assert_eq!(attempts(&scene), [0, 0]);
+    scene.lost = true;
+    assert_eq!(attempts(&scene), [3, 3]);
+}
+
+#[test]
 fn interface_created_a_moment_ago_is_kept_although_no_listing_shows_it() {
     let mut scene = Scene::new();
     let made: NetworkInterfaceId = "eni-00000000000000007".parse().unwrap();
@@ -313,6 +356,8 @@ fn ipv6_without_a_block_is_a_profile_error() {
 #[test]
 fn plan_after_the_last_round_is_an_error() {
     let mut scene = Scene::new();
+    scene.round = MAX_ROUNDS;
+    assert!(scene.plan(1).is_ok());
     scene.round = MAX_ROUNDS + 1;
     assert_eq!(
         scene.plan(1).unwrap_err().error_type(),

@@ -133,4 +133,15 @@ mod tests {
             assert!(text.parse::<AddressRange>().is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn written_range_is_read_again() {
+        for text in ["10.0.1.20-10.0.1.40", "2001:db8::7"] {
+            let range: AddressRange = text.parse().unwrap();
+            let written = serde_json::to_value(range).unwrap();
+            assert_eq!(written, text);
+            let read: AddressRange = serde_json::from_value(written).unwrap();
+            assert_eq!(read, range);
+        }
+    }
 }

@@ -238,4 +238,15 @@ mod tests {
         let seen = launches(1000, NOW, false);
         assert_eq!(seconds_until_turn(&profile, &me(NOW), &seen, NOW), 0);
     }
+
+    #[test]
+    fn lead_counts_the_calls_of_the_launch_itself() {
+        let lead = |others| {
+            let bucket = four_slots().request_rates.attach_network_interface;
+            lead_seconds(bucket, &me(NOW), &launches(others, NOW, false))
+        };
+        // 180 launches make 360 calls, which are answered after 13 s: 13 - √(13 × 12).
+        assert_eq!(lead(178), 0);
+        assert_eq!(lead(179), 1);
+    }
 }

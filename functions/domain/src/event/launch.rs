@@ -340,6 +340,25 @@ mod tests {
     }
 
     #[test]
+    fn launch_into_a_warm_pool_gets_no_interfaces() {
+        let profile = Profile::read(crate::fixtures::profile()).unwrap();
+        let mut without_slots = profile.clone();
+        without_slots.slots.clear();
+        for (destination, to_pool) in [
+            (json!("WarmPool"), true),
+            (json!("AutoScalingGroup"), false),
+            (Value::Null, false),
+        ] {
+            let launch = Event::read_launch(with("/detail/Destination", destination)).unwrap();
+            assert_eq!(launch.goes_to_warm_pool(), to_pool, "{launch:?}");
+            assert_eq!(launch.gets_interfaces(&profile), !to_pool, "{launch:?}");
+            assert!(!launch.gets_interfaces(&without_slots), "{launch:?}");
+        }
+        let adopted = Event::read_launch(adopt_event()).unwrap();
+        assert!(!adopted.goes_to_warm_pool() && adopted.gets_interfaces(&profile));
+    }
+
+    #[test]
     fn unknown_origin_is_accepted() {
         let launch = Event::read_launch(with("/detail/Origin", json!("Moon"))).unwrap();
         let origin = launch.action.unwrap().origin;

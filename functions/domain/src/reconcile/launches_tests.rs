@@ -112,18 +112,22 @@ fn launch_is_abandoned_only_if_its_execution_ended_without_completing_it() {
             "{status} {error:?}"
         );
     }
-    for (status, error) in [
-        ("FAILED", Some("Hookline.InvalidEvent")),
-        ("FAILED", Some("Hookline.InvalidProfile")),
-        ("FAILED", Some("Hookline.InvalidPayload")),
-        ("SUCCEEDED", None),
-        ("RUNNING", None),
-        ("PENDING_REDRIVE", None),
-        ("A_NEW_STATUS", None),
+    let refused = "its execution refused its input";
+    let succeeded = "its execution succeeded: another hook holds it";
+    let running = "its execution is running";
+    for (status, error, reason) in [
+        ("FAILED", Some("Hookline.InvalidEvent"), refused),
+        ("FAILED", Some("Hookline.InvalidProfile"), refused),
+        ("FAILED", Some("Hookline.InvalidPayload"), refused),
+        ("SUCCEEDED", None, succeeded),
+        ("RUNNING", None, running),
+        ("PENDING_REDRIVE", None, running),
+        ("A_NEW_STATUS", None, running),
     ] {
-        assert!(
-            matches!(launch_action(status, error), LaunchAction::Skip(_)),
-            "{status}"
+        assert_eq!(
+            launch_action(status, error),
+            LaunchAction::Skip(reason),
+            "{status} {error:?}"
         );
     }
 }

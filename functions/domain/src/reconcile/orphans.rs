@@ -145,6 +145,7 @@ mod tests {
     #[test]
     fn interface_orphaned_for_the_first_time_is_only_marked() {
         let one = interface(1, None);
+        assert!(may_be_orphaned(&one));
         let expected = OrphanActions {
             mark: vec![one.id.clone()],
             ..OrphanActions::default()
