@@ -97,7 +97,10 @@ fn slot_without_a_device_index_has_its_interface_wherever_it_is() {
         status(&[first.clone(), second.clone()]),
         AdoptionStatus::Wired
     );
-    assert_eq!(status(&[first.clone()]), AdoptionStatus::Incomplete);
+    assert_eq!(
+        status(std::slice::from_ref(&first)),
+        AdoptionStatus::Incomplete
+    );
     let mut detached = second;
     detached.attachment = None;
     assert_eq!(status(&[first, detached]), AdoptionStatus::Incomplete);
