@@ -319,11 +319,15 @@ impl Run {
         *self.shared.running.borrow() == 0
     }
 
-    /// Whether EC2 deletes every interface of Hookline's with its instance.
+    /// Whether EC2 deletes every interface of Hookline's with its instance. An instance that ended
+    /// between CONTINUE and then left its interfaces: reconcile has deleted those too.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.local
-            .with_world(|world| invariants::unsettled(world).next().is_none())
+        let may_leave = self.scenario.scarce_attributes;
+        self.local.with_world(|world| {
+            invariants::unsettled(world).next().is_none()
+                && !(may_leave && !invariants::left_behind(world).is_empty())
+        })
     }
 
     /// Whether no node is on its way into the cluster.

@@ -219,7 +219,8 @@ fn slot_differences(
 }
 
 /// I2: an interface of Hookline's whose instance is gone.
-fn left_behind(world: &World) -> Vec<Violation> {
+#[must_use]
+pub fn left_behind(world: &World) -> Vec<Violation> {
     world
         .ec2
         .network_interfaces()
