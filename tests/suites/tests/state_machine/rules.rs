@@ -14,8 +14,9 @@ use crate::{caught, retried, states};
 /// The errors of AWS itself: Lambda's (Step Functions Developer Guide, "Handle transient Lambda
 /// service exceptions"), how a function's environment ends (Lambda Developer Guide, "Runtime API"),
 /// and the States language's.
-const AWS_ERRORS: [&str; 10] = [
+const AWS_ERRORS: [&str; 11] = [
     "Lambda.AWSLambdaException",
+    "Lambda.ClientExecutionTimeoutException",
     "Lambda.SdkClientException",
     "Lambda.ServiceException",
     "Lambda.TooManyRequestsException",
@@ -134,6 +135,29 @@ fn every_task_retries_throttling_and_outages_with_bounded_jittered_delays() -> R
             "{name}: two retriers for one error"
         );
     }
+    Ok(())
+}
+
+/// Lambda's throttling is EC2's throttling to a launch, in every retrier and every catcher
+/// (docs/errors.md).
+#[test]
+fn throttling_of_lambda_leads_where_throttling_of_ec2_leads() -> Result<()> {
+    let mut catchers = 0;
+    for (name, task) in tasks()? {
+        let retriers = task.retry.iter().map(|retrier| &retrier.error_equals);
+        let caught = task.catch.iter().map(|catcher| &catcher.error_equals);
+        for names in retriers.chain(caught.clone()) {
+            let has = |error: &str| names.iter().any(|name| name == error);
+            assert_eq!(
+                has("Hookline.Throttled"),
+                has("Lambda.TooManyRequestsException"),
+                "{name}: {names:?}"
+            );
+        }
+        let throttled = |names: &&Vec<String>| names.iter().any(|n| n == "Hookline.Throttled");
+        catchers += caught.filter(throttled).count();
+    }
+    assert!(catchers > 0, "no catcher of throttling");
     Ok(())
 }
 
