@@ -43,6 +43,13 @@ export function checkRules(profile: Profile, field: string): void {
       }
     } else {
       const card = slot.networkCard ?? 0;
+      if (card === 0 && slot.deviceIndex === 0) {
+        throw new ConfigurationError(
+          `${slotField}.deviceIndex`,
+          "device index 0 of network card 0 is the instance's primary interface",
+          'Use 1 or more, or another network card',
+        );
+      }
       const attachmentPoint = `${card}/${slot.deviceIndex}`;
       const sameAttachmentPoint = attachmentPoints.get(attachmentPoint);
       if (sameAttachmentPoint !== undefined) {
