@@ -326,7 +326,7 @@ impl Run {
         let may_leave = self.scenario.scarce_attributes;
         self.local.with_world(|world| {
             invariants::unsettled(world).next().is_none()
-                && !(may_leave && !invariants::left_behind(world).is_empty())
+                && (!may_leave || invariants::left_behind(world).is_empty())
         })
     }
 
