@@ -138,6 +138,47 @@ pub(crate) async fn scarce_calls(stage: &Stage) -> Result<()> {
     stage.at_rest(&[profile]).await
 }
 
+/// The calls for all interfaces fail together: each fault strikes every attempt of the SDK, of every
+/// call of one invocation.
+pub(crate) async fn trouble_after_continue(stage: &Stage) -> Result<()> {
+    const ATTEMPTS: u32 = 3;
+    let profile = stage.group_with(GROUP, scarce(stage)).await?;
+    let calls = u32::try_from(stage.scene.networks.len())?;
+    let not_found = error(
+        400,
+        "InvalidAttachmentID.NotFound",
+        "The attachment ID does not exist",
+    );
+    for (kind, times) in [
+        (not_found, calls),
+        (FaultKind::Throttle, calls * ATTEMPTS),
+        (FaultKind::InternalError, calls * ATTEMPTS),
+    ] {
+        let fault = Fault::on("ModifyNetworkInterfaceAttribute", kind);
+        let fault = fault.when("Attachment.DeleteOnTermination", "true");
+        stage.local.inject(fault.times(times));
+    }
+    let executions = launch_with_failures(stage, &profile, &[]).await?;
+    let first = executions.first().context("no execution")?;
+    let states = stage.deployment.states(&first.arn).await?;
+    assert!(
+        states.iter().any(|state| state == "SetDeleteOnTermination"),
+        "{states:?}"
+    );
+    Ok(())
+}
+
+pub(crate) async fn instance_not_found_by_an_attach(stage: &Stage) -> Result<()> {
+    let profile = stage.group(GROUP).await?;
+    let unknown = error(
+        400,
+        "InvalidInstanceID.NotFound",
+        "The instance ID does not exist",
+    );
+    stage.local.inject(attach("1", unknown));
+    launch_with_failures(stage, &profile, &[]).await.map(drop)
+}
+
 pub(crate) async fn denied_after_continue(stage: &Stage) -> Result<()> {
     stage.group_with(GROUP, scarce(stage)).await?;
     let interfaces = stage.scene.networks.len();

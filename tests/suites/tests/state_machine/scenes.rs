@@ -61,6 +61,13 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
         "where calls are scarce, DeleteOnTermination is set after CONTINUE",
         |s| Box::pin(launches::scarce_calls(s)),
     ),
+    ("setting DeleteOnTermination recovers from faults", |s| {
+        Box::pin(launches::trouble_after_continue(s))
+    }),
+    (
+        "an instance that an attach does not find yet is asked for again",
+        |s| Box::pin(launches::instance_not_found_by_an_attach(s)),
+    ),
     (
         "a failure after CONTINUE changes nothing for the node",
         |s| Box::pin(launches::denied_after_continue(s)),
