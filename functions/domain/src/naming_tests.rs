@@ -141,3 +141,47 @@ fn transient_error_decides_and_at_most_20_failures_are_reported() {
     };
     assert_eq!((failures.len(), of), (20, 31));
 }
+
+#[test]
+fn node_is_covered_by_what_ec2_says_of_it_and_else_by_the_event() {
+    let by_group = profile(|_| ());
+    let namer = Namer::new(&by_group, false);
+    let candidate = |group: &str, found: Option<Instance>| Candidate {
+        launched: LaunchedInstance {
+            group: group.to_owned(),
+            ..launched(None)
+        },
+        found,
+    };
+    assert!(namer.covers(&candidate("upf", Some(instance()))));
+    assert!(!namer.covers(&candidate("smf", Some(instance()))));
+    // The event has been matched before.
+    assert!(namer.covers(&candidate("upf", None)));
+}
+
+#[test]
+fn devices_of_live_instances_are_looked_up() {
+    let profile = profile(|p| p["volumeTags"] = json!({"k": "v"}));
+    let candidate = |state: &str, volume: &str| Candidate {
+        launched: launched(None),
+        found: Some(Instance {
+            state: state.to_owned(),
+            volumes: vec![volume.parse().unwrap()],
+            ..instance()
+        }),
+    };
+    let not_found = Candidate {
+        launched: launched(None),
+        found: None,
+    };
+    let candidates = [
+        candidate("running", "vol-00000001"),
+        candidate("terminated", "vol-00000002"),
+        not_found,
+        candidate("pending", "vol-00000003"),
+    ];
+    assert_eq!(
+        Namer::new(&profile, false).devices(&candidates),
+        ["vol-00000001", "vol-00000003"]
+    );
+}

@@ -66,4 +66,23 @@ mod tests {
                 .unwrap_err();
         assert!(error.to_string().len() < 600);
     }
+
+    #[test]
+    fn error_says_what_to_do_by_the_origin_of_the_input() {
+        for (input, remedy) in [
+            (
+                Input::Event,
+                "Start the execution with the EventBridge event",
+            ),
+            (Input::Profile, "Correct the profile in the rule's target"),
+            (Input::Template, "Correct the profile in the rule's target"),
+            (
+                Input::Payload,
+                "Call the function with the state machine's data",
+            ),
+        ] {
+            let error = from_value::<Outer>(input, "input", json!({})).unwrap_err();
+            assert!(error.to_string().contains(remedy), "{error}");
+        }
+    }
 }

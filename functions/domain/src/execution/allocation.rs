@@ -119,3 +119,43 @@ impl Allocation {
             .map(|created| &created.network_interface_id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refused_address_is_a_taken_address() {
+        let met = |refused: Vec<RefusedCreate>| {
+            Allocation::new(1, Vec::new(), refused, false).met_taken_address()
+        };
+        let taken = RefusedCreate::AddressTaken {
+            network: "n".to_owned(),
+            addresses: vec!["10.0.1.4".parse().unwrap()],
+        };
+        let full = RefusedCreate::SubnetFull {
+            network: "n".to_owned(),
+            subnet_id: "subnet-00000001".parse().unwrap(),
+        };
+        assert!(met(vec![full.clone(), taken]));
+        assert!(!met(vec![full]));
+        assert!(!met(Vec::new()));
+    }
+
+    #[test]
+    fn interface_is_found_by_its_network() {
+        let created = |network: &str, id: &str| CreatedInterface {
+            network: network.to_owned(),
+            network_interface_id: id.parse().unwrap(),
+        };
+        let interfaces = vec![created("b", "eni-00000002"), created("a", "eni-00000001")];
+        let allocation = Allocation::new(1, interfaces, Vec::new(), false);
+        let found = |network: &str| {
+            let id = allocation.interface_of(network);
+            id.map(NetworkInterfaceId::as_str)
+        };
+        assert_eq!(found("a"), Some("eni-00000001"));
+        assert_eq!(found("b"), Some("eni-00000002"));
+        assert_eq!(found("c"), None);
+    }
+}

@@ -79,3 +79,19 @@ pub struct Release {
     /// The interfaces that are gone now.
     pub released: BTreeSet<NetworkInterfaceId>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn result_is_written_as_the_api_has_it() {
+        for (result, text) in [
+            (LifecycleActionResult::Continue, "CONTINUE"),
+            (LifecycleActionResult::Abandon, "ABANDON"),
+        ] {
+            assert_eq!(result.as_str(), text);
+            assert_eq!(serde_json::to_value(result).unwrap(), text);
+        }
+    }
+}

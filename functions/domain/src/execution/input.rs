@@ -118,3 +118,45 @@ impl Execution {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::fixtures::{launch_event, node, profile};
+
+    fn launch() -> Launch {
+        Event::read_launch(launch_event()).unwrap()
+    }
+
+    fn the_profile() -> Profile {
+        Profile::read(profile()).unwrap()
+    }
+
+    #[test]
+    fn hook_is_completed_by_hookline_unless_the_profile_or_the_event_says_otherwise() {
+        let mut profile = the_profile();
+        assert_eq!(HookOwner::of(&launch(), &profile), HookOwner::Hookline);
+        let adopted = Launch {
+            action: None,
+            ..launch()
+        };
+        assert_eq!(HookOwner::of(&adopted, &profile), HookOwner::Nobody);
+        profile.hook.complete = false;
+        assert_eq!(HookOwner::of(&launch(), &profile), HookOwner::Another);
+        assert_eq!(HookOwner::of(&adopted, &profile), HookOwner::Nobody);
+    }
+
+    #[test]
+    fn launch_without_slots_needs_only_its_hook() {
+        let next = |profile: Profile| {
+            let execution = Execution::tagged(launch_event(), profile, launch(), node());
+            assert_eq!(execution.hook, HookOwner::Hookline);
+            execution.next
+        };
+        assert_eq!(next(the_profile()), NextStep::Wire);
+        let mut without_slots = the_profile();
+        without_slots.slots.clear();
+        assert_eq!(next(without_slots), NextStep::Complete);
+    }
+}

@@ -167,6 +167,9 @@ mod tests {
     #[test]
     fn arns() {
         let machine = StateMachine::read(MACHINE).unwrap();
+        assert_eq!(machine.arn(), MACHINE);
+        assert_eq!(machine.account(), "123456789012");
+        assert_eq!(machine.region(), "us-west-2");
         assert_eq!(
             machine.execution("n"),
             "arn:aws:states:us-west-2:123456789012:execution:launch-node:n"

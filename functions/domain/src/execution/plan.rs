@@ -179,3 +179,121 @@ impl Plan {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execution::CreatedInterface;
+
+    fn created(network: &str, id: &str) -> CreatedInterface {
+        CreatedInterface {
+            network: network.to_owned(),
+            network_interface_id: id.parse().unwrap(),
+        }
+    }
+
+    fn planned(network: &str) -> PlannedInterface {
+        PlannedInterface {
+            network: network.to_owned(),
+            existing: None,
+            subnet_id: "subnet-00000001".parse().unwrap(),
+            private_ip_addresses: vec!["10.0.1.4".parse().unwrap()],
+            ipv6_addresses: Vec::new(),
+            device_index: Some(1),
+            attempt: 2,
+        }
+    }
+
+    fn plan(step: Step) -> Plan {
+        Plan {
+            step,
+            round: 2,
+            ahead: 3,
+            observations: Observations {
+                taken_addresses: ["10.0.1.5".parse().unwrap()].into(),
+                ..Observations::default()
+            },
+            node_running: true,
+            delete_on_termination: DeleteOnTerminationTiming::default(),
+            seconds_since_event: Some(7),
+        }
+    }
+
+    fn plan_to_create() -> Plan {
+        plan(Step::Create {
+            slots: vec![planned("signaling"), planned("user-plane")],
+            surplus: vec!["eni-00000009".parse().unwrap()],
+        })
+    }
+
+    #[test]
+    fn observations_gain_what_was_created_and_what_was_refused() {
+        let before = Observations {
+            taken_addresses: ["10.0.1.4".parse().unwrap()].into(),
+            full_subnets: [("n3".to_owned(), ["subnet-00000001".parse().unwrap()].into())].into(),
+            created: [("n2".to_owned(), "eni-00000002".parse().unwrap())].into(),
+        };
+        assert_eq!(before.clone().and(None, true), before);
+        let refused = vec![
+            RefusedCreate::AddressTaken {
+                network: "n4".to_owned(),
+                addresses: vec!["10.0.1.5".parse().unwrap()],
+            },
+            RefusedCreate::SubnetFull {
+                network: "n3".to_owned(),
+                subnet_id: "subnet-00000002".parse().unwrap(),
+            },
+        ];
+        let interfaces = vec![created("n6", "eni-00000006")];
+        let allocation = Allocation::new(1, interfaces, refused, false);
+        let mut expected = Observations {
+            taken_addresses: ["10.0.1.4", "10.0.1.5"]
+                .map(|address| address.parse().unwrap())
+                .into(),
+            full_subnets: [(
+                "n3".to_owned(),
+                ["subnet-00000001", "subnet-00000002"]
+                    .map(|id| id.parse().unwrap())
+                    .into(),
+            )]
+            .into(),
+            created: [("n2", "eni-00000002"), ("n6", "eni-00000006")]
+                .map(|(network, id)| (network.to_owned(), id.parse().unwrap()))
+                .into(),
+        };
+        assert_eq!(before.clone().and(Some(&allocation), false), expected);
+        // Only a listing says which interfaces there are.
+        expected.created.clear();
+        assert_eq!(before.and(Some(&allocation), true), expected);
+    }
+
+    #[test]
+    fn throttled_plan_is_resumed_with_the_interfaces_that_it_has() {
+        let interfaces = vec![created("user-plane", "eni-00000001")];
+        let throttled = Allocation::new(2, interfaces, Vec::new(), true);
+        let mut has_interface = planned("user-plane");
+        has_interface.existing = Some("eni-00000001".parse().unwrap());
+        let mut expected = plan(Step::Create {
+            slots: vec![planned("signaling"), has_interface],
+            surplus: Vec::new(),
+        });
+        expected.round = 5;
+        assert_eq!(plan_to_create().resumed(&throttled, 5), Some(expected));
+    }
+
+    #[test]
+    fn plan_is_not_resumed_for_another_round_or_without_throttling() {
+        let plan_to_create = plan_to_create();
+        let throttled = |round| Allocation::new(round, Vec::new(), Vec::new(), true);
+        assert!(plan_to_create.resumed(&throttled(2), 3).is_some());
+        assert_eq!(plan_to_create.resumed(&throttled(1), 3), None);
+        let complete = Allocation::new(2, Vec::new(), Vec::new(), false);
+        assert_eq!(plan_to_create.resumed(&complete, 3), None);
+        let wait = plan(Step::Wait {
+            seconds: 1,
+            reason: WaitReason::Turn,
+            then_seconds: 0,
+        });
+        assert_eq!(wait.resumed(&throttled(2), 3), None);
+    }
+}

@@ -212,7 +212,8 @@ fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
 mod tests {
     use super::super::{CompletionNext, RefusedCreate};
     use super::*;
-    use crate::fixtures::{launch_event, profile};
+    use crate::fixtures::{launch_event, node, profile};
+    use crate::profile::Profile;
 
     fn plan() -> Value {
         json!({
@@ -333,6 +334,59 @@ mod tests {
         assert_eq!(
             completion.previous().unwrap_err().error_type(),
             "Hookline.HookNotOurs"
+        );
+    }
+
+    #[test]
+    fn answer_of_tag_node_is_the_node_with_the_next_step_of_release_0_1() {
+        let next = |change: fn(&mut Value)| {
+            let mut value = profile();
+            change(&mut value);
+            let profile = Profile::read(value).unwrap();
+            let launch = Event::read_launch(launch_event()).unwrap();
+            let execution = Execution::tagged(launch_event(), profile, launch, node());
+            let mut answer = execution.previous().unwrap();
+            let next = answer.as_object_mut().unwrap().remove("next").unwrap();
+            assert_eq!(answer, json!(node()));
+            next
+        };
+        assert_eq!(next(|_| ()), "WIRE");
+        assert_eq!(next(|p| p["slots"] = json!([])), "CONTINUE");
+        let done = |p: &mut Value| {
+            p["slots"] = json!([]);
+            p["hook"]["complete"] = json!(false);
+        };
+        assert_eq!(next(done), "DONE");
+        let profile = Profile::read(profile()).unwrap();
+        let ignored = Execution::ignored(launch_event(), profile, "not ours".to_owned());
+        assert_eq!(
+            ignored.previous().unwrap(),
+            json!({"next": "IGNORE", "reason": "not ours"})
+        );
+    }
+
+    #[test]
+    fn summary_and_release_are_as_in_release_0_1() {
+        let summary = Summary::new("upf", &node(), Vec::new());
+        assert_eq!(
+            summary.previous().unwrap(),
+            json!({
+                "node": {
+                    "instanceId": "i-0123456789abcdef0",
+                    "name": "upf-1",
+                    "autoScalingGroup": "upf",
+                    "availabilityZone": "us-west-2a",
+                },
+                "interfaces": [],
+                "seconds": {"eventToTurn": null, "eventToWired": null, "eventToContinue": null},
+            })
+        );
+        let release = Release {
+            released: ["eni-00000001".parse().unwrap()].into(),
+        };
+        assert_eq!(
+            release.previous().unwrap(),
+            json!({"released": ["eni-00000001"]})
         );
     }
 }

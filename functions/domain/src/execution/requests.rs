@@ -178,3 +178,39 @@ pub fn slot<'a>(profile: &'a Profile, field: &str, network: &str) -> Result<&'a 
             )
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::{launch_event, node, profile};
+
+    #[test]
+    fn summary_is_what_was_wired_or_else_the_node() {
+        let summary = |node: Value, wired: Value| {
+            let mut request = CompleteRequest::abandon(launch_event(), profile());
+            (request.node, request.wired) = (node, wired);
+            request.summary("upf")
+        };
+        let of_the_node = Summary::new("upf", &node(), Vec::new());
+        let mut wired = of_the_node.clone();
+        wired.seconds.event_to_wired = Some(9);
+        assert_eq!(summary(json!(node()), json!(wired)), Some(wired));
+        assert_eq!(summary(json!(node()), Value::Null), Some(of_the_node));
+        assert_eq!(summary(json!({"instanceId": 7}), json!([])), None);
+    }
+
+    #[test]
+    fn slot_is_found_by_its_network() {
+        let profile = Profile::read(profile()).unwrap();
+        let found = |network: &str| slot(&profile, "plan.slots[0].network", network);
+        assert_eq!(found("signaling"), Ok(&profile.slots[0]));
+        assert_eq!(found("user-plane"), Ok(&profile.slots[1]));
+        let error = found("n6").unwrap_err().to_string();
+        assert!(
+            error.starts_with("plan.slots[0].network: the profile has no network \"n6\""),
+            "{error}"
+        );
+    }
+}

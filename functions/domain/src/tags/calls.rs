@@ -320,6 +320,61 @@ mod tests {
         );
     }
 
+    #[test]
+    fn resources_of_one_kind_lack_and_should_have_the_same_tags() {
+        let targets = [
+            target("i-1", "", "Name=a"),
+            target("i-2", "Env=x", "Name=a"),
+            // The same tags are missing, of others.
+            target("i-3", "Env=x", "Name=a Env=x"),
+            // Others are missing, of the same.
+            target("i-4", "", "Name=a Env=x"),
+            target("i-5", "Name=a", "Name=a"),
+        ];
+        let kinds = kinds(&targets);
+        let resources: Vec<_> = kinds.iter().map(|kind| kind.resources.as_slice()).collect();
+        assert_eq!(resources, [&["i-1", "i-2"][..], &["i-3"], &["i-4"]]);
+    }
+
+    #[test]
+    fn fewest_tags_are_written_among_as_few_calls() {
+        // The volume could go with either of the others. Its call with i-1 writes three tags to
+        // both, its call with eni-1 only two.
+        let targets = [
+            target("eni-1", "", "A=a C=c"),
+            target("i-1", "", "B=b C=c D=d"),
+            target("vol-1", "A=a B=b D=d", "A=a B=b C=c D=d"),
+        ];
+        let mut calls = minimal_calls(&targets);
+        calls.sort();
+        assert_eq!(
+            calls,
+            [
+                call(&["eni-1", "vol-1"], "A=a C=c"),
+                call(&["i-1"], "B=b C=c D=d"),
+            ]
+        );
+    }
+
+    #[test]
+    fn combinations_choose_each_number_once() {
+        assert_eq!(combinations(3, 0), [Vec::<usize>::new()]);
+        assert_eq!(combinations(3, 2), [[0, 1], [0, 2], [1, 2]]);
+        assert_eq!(combinations(2, 3), Vec::<Vec<usize>>::new());
+    }
+
+    #[test]
+    fn shared_call_has_at_most_1000_resources() {
+        let calls_for = |first: usize| {
+            let ids: Vec<String> = (0..first).map(|n| format!("eni-{n}")).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let one = vec![call(&ids, "Team=core")];
+            share_calls(&[one, vec![call(&["i-1"], "Team=core")]]).len()
+        };
+        assert_eq!(calls_for(999), 1);
+        assert_eq!(calls_for(1000), 2);
+    }
+
     fn some_tags() -> impl Strategy<Value = Tags> {
         prop::collection::btree_map("[ABC]", "[xy]", 0..3)
     }

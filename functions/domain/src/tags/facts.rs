@@ -153,6 +153,7 @@ mod tests {
         let written = serde_json::to_value(facts.variables(None)).unwrap();
         assert_eq!(written.get("private_dns_name"), None);
         assert!(facts.lacks(&["private_dns_name".to_owned()]));
+        assert!(facts.lacks(&["ipv6_address".to_owned()]));
         assert!(!facts.lacks(&["private_ip".to_owned(), "tags".to_owned()]));
     }
 }
