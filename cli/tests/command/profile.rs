@@ -52,7 +52,7 @@ fn every_problem_is_shown_with_its_remedy() {
         "profile.name: the value has control characters remedy: Correct the field (docs/profile.md).",
         "]: control characters in the key remedy: Use printable characters.",
         "profile.slots[0]: missing field `subnetIds` remedy: Add the field (docs/profile.md).",
-        "profile.slots[0].deviceIndex: the value is less than the minimum of 0 remedy: ",
+        "profile.slots[0].deviceIndex: invalid value: integer `-1`, expected u32 remedy: ",
     ] {
         assert!(text.contains(part), "no {part} in {text}");
     }
