@@ -22,7 +22,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, warn};
 
-use super::{Backoff, Context, answer};
+use super::{Backoff, Context, answer, join_attribute_calls};
 use crate::aws::interfaces::AttachOutcome;
 use crate::metrics::{Dimension, Metric};
 
@@ -57,7 +57,7 @@ async fn attach_interfaces(context: Context, request: AttachRequest) -> Result<S
     }
     let attached = attacher.attach_all(slots).await;
     // If an attach fails, the calls that it has begun still end in this invocation.
-    let attributes = attacher.join_attribute_calls().await;
+    let attributes = join_attribute_calls(&mut attacher.attribute_calls).await;
     let chosen = attached?;
     attributes?;
     let interfaces = attacher.verify(&chosen).await?;
@@ -299,20 +299,6 @@ impl<'a> Attacher<'a> {
                     .instrument(Span::current()),
             );
         }
-    }
-
-    async fn join_attribute_calls(&mut self) -> Result<()> {
-        let mut result = Ok(());
-        while let Some(done) = self.attribute_calls.join_next().await {
-            let done = done.unwrap_or_else(|error| {
-                Err(Error::Internal {
-                    doing: "ModifyNetworkInterfaceAttribute",
-                    detail: error.to_string(),
-                })
-            });
-            result = result.and(done);
-        }
-        result
     }
 
     /// Lists the interfaces until every one is as its slot says (invariant I1).

@@ -39,6 +39,7 @@ use hookline_domain::time::epoch_milliseconds;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::aws::Aws;
@@ -111,6 +112,21 @@ fn data_name<T: Serialize>(value: &T) -> String {
         Ok(other) => other.to_string(),
         Err(_) => String::new(),
     }
+}
+
+/// Waits until all calls of ModifyNetworkInterfaceAttribute have ended, and returns the first failure.
+async fn join_attribute_calls(calls: &mut JoinSet<Result<()>>) -> Result<()> {
+    let mut result = Ok(());
+    while let Some(done) = calls.join_next().await {
+        let done = done.unwrap_or_else(|error| {
+            Err(Error::Internal {
+                doing: "ModifyNetworkInterfaceAttribute",
+                detail: error.to_string(),
+            })
+        });
+        result = result.and(done);
+    }
+    result
 }
 
 /// Growing pauses between describe calls, for what EC2 shows late, until the function's time is

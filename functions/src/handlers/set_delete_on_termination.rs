@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hookline_domain::admission::after_continue::Settling;
 use hookline_domain::admission::{Queue, after_continue};
-use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::error::{Input, Result};
 use hookline_domain::execution::{
     DeleteOnTermination, DeleteOnTerminationStep, SetDeleteOnTerminationRequest, WiredInterface,
 };
@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info};
 
-use super::{Context, write};
+use super::{Context, join_attribute_calls, write};
 
 /// The maximal age of a listing of this process that a decision may rest on. Many nodes look at the
 /// same time.
@@ -111,15 +111,5 @@ async fn set_all<'a>(
                 .instrument(Span::current()),
         );
     }
-    let mut result = Ok(());
-    while let Some(done) = calls.join_next().await {
-        let done = done.unwrap_or_else(|error| {
-            Err(Error::Internal {
-                doing: "ModifyNetworkInterfaceAttribute",
-                detail: error.to_string(),
-            })
-        });
-        result = result.and(done);
-    }
-    result
+    join_attribute_calls(&mut calls).await
 }
