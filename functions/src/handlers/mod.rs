@@ -33,7 +33,9 @@ use std::time::Duration;
 
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Launch;
+use hookline_domain::execution::Node;
 use hookline_domain::execution::previous::{self, Answer};
+use hookline_domain::instance::LaunchOrder;
 use hookline_domain::parse::from_value;
 use hookline_domain::time::epoch_milliseconds;
 use serde::Serialize;
@@ -111,6 +113,19 @@ fn data_name<T: Serialize>(value: &T) -> String {
         Ok(Value::String(name)) => name,
         Ok(other) => other.to_string(),
         Err(_) => String::new(),
+    }
+}
+
+/// The maximal age of a listing of this process that a decision to wait may rest on. When hundreds
+/// of instances are launched at once, many look at the same time, and EC2 throttles these listings
+/// first.
+const MAX_LISTING_AGE: Duration = Duration::from_secs(5);
+
+/// The place of a launch among all, by what `TagNode` saw.
+fn launch_order(launch: &Launch, node: &Node) -> LaunchOrder {
+    LaunchOrder {
+        since: launch.began_at(node.launched_at),
+        instance_id: node.instance_id.clone(),
     }
 }
 

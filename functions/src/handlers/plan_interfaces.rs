@@ -2,7 +2,6 @@
 //! listing for all slots. It creates nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hookline_domain::addresses::{AddressPlanner, check_subnets};
 use hookline_domain::admission::{
@@ -18,12 +17,8 @@ use hookline_domain::placement::place;
 use serde_json::Value;
 use tracing::info;
 
-use super::{Context, answer, data_name};
+use super::{Context, MAX_LISTING_AGE, answer, data_name, launch_order};
 use crate::metrics::{Dimension, Metric};
-
-/// The maximal age of a listing of this process that the first decision of a launch may use. When
-/// hundreds of instances are launched at once, EC2 throttles these listings first.
-const MAX_LISTING_AGE: Duration = Duration::from_secs(5);
 
 /// Runs the function.
 ///
@@ -221,10 +216,7 @@ impl Planner<'_> {
 
     fn queue(&self, instances: &[Instance]) -> Queue {
         let PlanRequest { node, launch, .. } = self.request;
-        let me = LaunchOrder {
-            since: launch.began_at(node.launched_at),
-            instance_id: node.instance_id.clone(),
-        };
+        let me = launch_order(launch, node);
         let mut queue = Queue::observe(&self.request.profile, me, instances);
         let seen_before = self
             .request

@@ -1,8 +1,6 @@
 //! `SetDeleteOnTermination`: sets DeleteOnTermination on the interfaces of a node that is ready, when
 //! no launch needs the calls any more. It fails no launch: what it does not set, reconcile sets.
 
-use std::time::Duration;
-
 use hookline_domain::admission::after_continue::Settling;
 use hookline_domain::admission::{Queue, after_continue};
 use hookline_domain::error::{Input, Result};
@@ -10,17 +8,12 @@ use hookline_domain::execution::{
     DeleteOnTermination, DeleteOnTerminationStep, SetDeleteOnTerminationRequest, WiredInterface,
 };
 use hookline_domain::ids::NetworkInterfaceId;
-use hookline_domain::instance::LaunchOrder;
 use hookline_domain::parse::from_value;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info};
 
-use super::{Context, join_attribute_calls, write};
-
-/// The maximal age of a listing of this process that a decision may rest on. Many nodes look at the
-/// same time.
-const MAX_LISTING_AGE: Duration = Duration::from_secs(5);
+use super::{Context, MAX_LISTING_AGE, join_attribute_calls, launch_order, write};
 
 /// Runs the function, which returns a [`DeleteOnTermination`].
 ///
@@ -83,10 +76,7 @@ async fn decide(
         Some(instances) => instances,
         None => aws.instances_of(&profile.selector).await?,
     };
-    let me = LaunchOrder {
-        since: node.launched_at,
-        instance_id: node.instance_id.clone(),
-    };
+    let me = launch_order(&request.launch, node);
     let queue = Queue::observe(profile, me, instances.iter());
     if !queue.me_is_listed {
         info!("the instance is gone");

@@ -20,8 +20,7 @@ const SHORTEST_WAIT: i64 = 5;
 /// serves every launch that is not ready.
 #[must_use]
 pub fn timing(profile: &Profile, queue: &Queue) -> DeleteOnTerminationTiming {
-    let unready = queue.others.iter().filter(|other| !other.wired).count() + 1;
-    let unready = i64::try_from(unready).unwrap_or(i64::MAX);
+    let unready = queue.unready().saturating_add(1);
     match Demand::of_all_attributes(profile).is_served_by_a_burst(unready) {
         true => DeleteOnTerminationTiming::AtOnce,
         false => DeleteOnTerminationTiming::AfterContinue,
@@ -45,19 +44,17 @@ pub enum Settling {
 /// those that are ready and were launched before this one, at the rate of the bucket.
 #[must_use]
 pub fn decide(profile: &Profile, queue: &Queue, waited: i64) -> Settling {
-    let count = |matches: &dyn Fn(&super::ObservedLaunch) -> bool| {
-        let found = queue.others.iter().filter(|other| matches(other)).count();
-        i64::try_from(found).unwrap_or(i64::MAX)
-    };
-    let unready = count(&|other| !other.wired);
-    let before = count(&|other| other.wired && !other.settled && other.order < queue.me);
     let of_a_launch = Demand::narrowest(&Demand::of(profile)).map_or(0, Demand::emission_interval);
     let settling = Demand::of_delete_on_termination(profile);
-    let turn = before
+    let turn = queue
+        .unsettled_ahead()
         .saturating_sub(settling.burst().saturating_sub(1))
         .max(0)
         .saturating_mul(settling.emission_interval());
-    let milliseconds = unready.saturating_mul(of_a_launch).saturating_add(turn);
+    let milliseconds = queue
+        .unready()
+        .saturating_mul(of_a_launch)
+        .saturating_add(turn);
     if milliseconds == 0 {
         return Settling::Go;
     }

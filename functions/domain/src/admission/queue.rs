@@ -96,6 +96,19 @@ impl Queue {
         self.unwired_ahead().count()
     }
 
+    /// How many other launches, whether before or after this one, are not wired yet.
+    #[must_use]
+    pub fn unready(&self) -> i64 {
+        count(self.others.iter().filter(|other| !other.wired))
+    }
+
+    /// How many launches before this one are wired, and lack DeleteOnTermination.
+    #[must_use]
+    pub fn unsettled_ahead(&self) -> i64 {
+        let wired = self.others.iter().filter(|other| other.wired);
+        count(wired.filter(|other| !other.settled && other.order < self.me))
+    }
+
     /// When the launches began that come before this one, run, and are not wired yet. Those that
     /// are pending need no calls that EC2 limits narrowly yet.
     #[must_use]
@@ -134,6 +147,10 @@ impl Queue {
     fn is_within(&self, seconds: i64, instance: &Instance) -> bool {
         instance.in_flight_since() > self.me.since.saturating_sub(seconds)
     }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> i64 {
+    i64::try_from(items.count()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
