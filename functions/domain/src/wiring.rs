@@ -125,6 +125,16 @@ mod tests {
         Profile::read(profile()).unwrap()
     }
 
+    /// With DeleteOnTermination at once.
+    fn wiring_of<'a>(launch: &'a Launch, profile: &'a Profile, node: &'a Node) -> Wiring<'a> {
+        Wiring {
+            launch,
+            profile,
+            node,
+            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
+        }
+    }
+
     /// An interface as `slot` asks for it.
     fn right(id: &str, profile: &Profile, slot: &Slot) -> Interface {
         let node = node();
@@ -143,12 +153,7 @@ mod tests {
     #[test]
     fn interfaces_that_are_right_are_wired_and_others_are_named() {
         let (launch, profile, node) = (launch(), read(), node());
-        let wiring = Wiring {
-            launch: &launch,
-            profile: &profile,
-            node: &node,
-            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
-        };
+        let wiring = wiring_of(&launch, &profile, &node);
         let [first, second] = profile.slots.as_slice() else {
             panic!("two slots");
         };
@@ -199,12 +204,7 @@ mod tests {
     #[test]
     fn interface_at_the_device_index_is_of_this_launch_or_an_error() {
         let (launch, profile, node) = (launch(), read(), node());
-        let wiring = Wiring {
-            launch: &launch,
-            profile: &profile,
-            node: &node,
-            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
-        };
+        let wiring = wiring_of(&launch, &profile, &node);
         let slot = &profile.slots[0];
         assert_eq!(wiring.attached_for(slot, &[]).unwrap(), None);
         let mut listed = [right("eni-00000001", &profile, slot)];
@@ -230,12 +230,7 @@ mod tests {
         let (launch, node) = (launch(), node());
         let mut profile = read();
         profile.slots[0].device_index = None;
-        let wiring = Wiring {
-            launch: &launch,
-            profile: &profile,
-            node: &node,
-            delete_on_termination: DeleteOnTerminationTiming::AtOnce,
-        };
+        let wiring = wiring_of(&launch, &profile, &node);
         let slot = &profile.slots[0];
         // The VPC CNI's is at index 1; ours is not attached, then at index 7.
         let cni = crate::fixtures::interface();
