@@ -14,6 +14,16 @@ fn every_state_machine_is_read_and_written_without_a_loss() {
     }
 }
 
+/// A definition that names a partition ends with `States.Runtime` in every other one.
+#[test]
+fn no_state_machine_names_a_partition() {
+    for text in [LAUNCH_NODE, NAME_NODE, CROSS_AZ_TRAFFIC] {
+        for partition in ["aws", "aws-cn", "aws-us-gov"] {
+            assert!(!text.contains(&format!("arn:{partition}:")), "{partition}");
+        }
+    }
+}
+
 /// A machine with a state of each type.
 fn machine() -> Value {
     let branch = json!({"StartAt": "Inside", "States": {"Inside": {"Type": "Pass", "End": true}}});

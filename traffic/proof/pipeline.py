@@ -35,6 +35,7 @@ def definition(sql, metrics_sql):
     """The state machine's definition, with these two queries and the names of this module."""
     text = MACHINE.read_text(encoding="utf-8")
     for name, value in (
+        ("Partition", "aws"),
         ("ExtractPodsFunctionArn", f"arn:aws:lambda:us-east-2:{ACCOUNT}:function:extract-pods"),
         ("StoreTrafficSql", sql),
         ("TrafficMetricsSql", metrics_sql),

@@ -25,7 +25,7 @@ import { LogGroups } from './log-groups';
 import { checkedPrefix } from './name-prefix';
 import { statements } from './policy-statements';
 import type { ProfileResources } from './profile-resources';
-import { placeholders } from './state-machine-placeholders';
+import { PARTITION, placeholders } from './state-machine-placeholders';
 
 /** Props of a construct with functions and a state machine. */
 export interface HostingProps {
@@ -177,6 +177,10 @@ export class Hosting {
     const substitutions: Record<string, string> = {};
     const invoked: string[] = [];
     for (const [placeholder, functionName] of placeholders([...functions.keys()], file)) {
+      if (functionName === PARTITION) {
+        substitutions[placeholder] = Stack.of(this.scope).partition;
+        continue;
+      }
       const arn = functions.get(functionName)?.functionArn ?? '';
       substitutions[placeholder] = arn;
       invoked.push(arn);

@@ -20,6 +20,7 @@ import { deadLetterQueue } from '../shared/dead-letter-queue';
 import type { FunctionCode } from '../shared/function-code';
 import { LogGroups } from '../shared/log-groups';
 import { checkedPrefix } from '../shared/name-prefix';
+import { PARTITION } from '../shared/state-machine-placeholders';
 import { machineDefinition, metricsStatement, storeStatement } from './definitions';
 import { ExtractPods, type ListedCluster } from './extract-pods';
 import { putMetricsStatement, queryStatements, storeTrafficStatements } from './policy-statements';
@@ -197,6 +198,7 @@ export class CrossAzTraffic extends Construct {
         }),
       ),
       definitionSubstitutions: {
+        [PARTITION]: Stack.of(this).partition,
         ExtractPodsFunctionArn: functionArn,
         WorkGroup: this.store.workGroupName,
         Database: this.store.databaseName,

@@ -97,14 +97,16 @@ describe('the functions', () => {
 });
 
 describe('the state machine', () => {
-  test('gets a function for each placeholder of its file', () => {
+  test('gets a function for each placeholder of its file, and the partition', () => {
     const [machine] = [...resources(template, 'AWS::StepFunctions::StateMachine').values()];
     const substitutions = machine?.Properties['DefinitionSubstitutions'] as Record<string, unknown>;
     const placeholders = [...readFileSync(LAUNCH_NODE, 'utf8').matchAll(/\$\{(\w+)\}/g)].map(
       ([, name]) => name,
     );
     expect(Object.keys(substitutions).sort()).toEqual([...new Set(placeholders)].sort());
-    for (const [placeholder, arn] of Object.entries(substitutions)) {
+    const { Partition: partition, ...functions } = substitutions;
+    expect(partition).toEqual({ Ref: 'AWS::Partition' });
+    for (const [placeholder, arn] of Object.entries(functions)) {
       expect(text(arn)).toMatch(
         new RegExp(`^<Orchestrator${placeholder.replace(/FunctionArn$/, '')}[0-9A-F]{8}\\.Arn>$`),
       );

@@ -43,9 +43,9 @@ describe('the state machine', () => {
     expect(states['WriteStatement']?.Result).toBe(storeStatement(0.01));
     expect(states['WriteMetricsStatement']?.Result).toBe(metricsStatement(10));
     const unresolved = new Set([...definition.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name));
-    expect([...unresolved].sort()).toEqual(
-      Object.keys(machine?.Properties['DefinitionSubstitutions'] as object).sort(),
-    );
+    const substitutions = machine?.Properties['DefinitionSubstitutions'] as Record<string, unknown>;
+    expect([...unresolved].sort()).toEqual(Object.keys(substitutions).sort());
+    expect(substitutions['Partition']).toEqual({ Ref: 'AWS::Partition' });
     expect(machine?.Properties).toMatchObject({
       LoggingConfiguration: { Level: 'ALL' },
       TracingConfiguration: { Enabled: true },

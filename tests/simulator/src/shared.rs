@@ -49,7 +49,8 @@ impl Shared {
 impl walker::World for Shared {
     fn task<'a>(&'a self, resource: &'a str, input: Value) -> TaskFuture<'a> {
         Box::pin(async move {
-            if let Some(action) = resource.strip_prefix("arn:aws:states:::aws-sdk:autoscaling:") {
+            // In any partition: that of an older definition is not a placeholder.
+            if let Some((_, action)) = resource.split_once(":states:::aws-sdk:autoscaling:") {
                 return self.auto_scaling(action, &input).await;
             }
             let function = FUNCTIONS

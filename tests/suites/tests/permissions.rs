@@ -464,7 +464,10 @@ fn calls_of(file: &str) -> Result<BTreeSet<String>> {
             continue;
         };
         found.insert(
-            match task.resource.strip_prefix("arn:aws:states:::aws-sdk:") {
+            match task
+                .resource
+                .strip_prefix("arn:${Partition}:states:::aws-sdk:")
+            {
                 Some(integration) => {
                     let (service, action) = integration.split_once(':').context("no action")?;
                     let first = action.get(..1).unwrap_or_default().to_uppercase();

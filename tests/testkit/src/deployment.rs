@@ -163,7 +163,8 @@ impl Deployment {
     /// # Errors
     /// If the engine refuses.
     pub async fn turn_to(&mut self, name: &str, definition: &str) -> Result<()> {
-        let mut definition = definition.to_owned();
+        // The fake AWS has one partition.
+        let mut definition = definition.replace("${Partition}", "aws");
         for (placeholder, arn) in &self.functions {
             definition = definition.replace(placeholder, arn);
         }
