@@ -22,6 +22,7 @@ const ERRORS: &str = include_str!("../../../docs/errors.md");
 const STATES: &str = include_str!("../../../docs/states.md");
 const HOOK: &str = include_str!("../../../docs/operations/hook.md");
 const PROFILE: &str = include_str!("../../../docs/profile.md");
+const TRY_IT: &str = include_str!("../../../docs/try-it.md");
 const NAMING: &str = include_str!("../../../docs/naming.md");
 
 /// The states of the launch's and the naming's state machine, by name.
@@ -86,6 +87,19 @@ fn errors_md_names_no_unknown_error() -> Result<()> {
         );
     }
     Ok(())
+}
+
+#[test]
+fn try_it_md_fills_each_placeholder_of_the_state_machine() {
+    let placeholders: BTreeSet<&str> = LAUNCH_NODE
+        .split("${")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once('}')?.0))
+        .collect();
+    assert!(placeholders.len() > 5, "{placeholders:?}");
+    for name in placeholders {
+        assert!(TRY_IT.contains(&format!("${{{name}}}/")), "{name}");
+    }
 }
 
 /// The longest waits of a retrier, as a row of `docs/errors.md`.
