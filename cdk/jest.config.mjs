@@ -1,3 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+
+// The CDK leaves the output of each synthesis in the folder for temporary files. The run has such a
+// folder of its own, and removes it at the end.
+const folder = mkdtempSync(join(tmpdir(), 'hookline-cdk-'));
+process.env.TMPDIR = folder;
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
