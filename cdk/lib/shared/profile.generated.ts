@@ -90,6 +90,10 @@ export interface RequestRates {
   attachNetworkInterface?: TokenBucket;
   createNetworkInterface?: TokenBucket1;
   modifyNetworkInterfaceAttribute?: TokenBucket2;
+  /**
+   * How many interfaces the Amazon VPC CNI adds to a node when it starts; 0 on nodes without it. They take calls of the same buckets, so launches leave those to them.
+   */
+  vpcCniInterfaces?: number;
 }
 /**
  * The bucket of AttachNetworkInterface; by default 50, and 5 more each second.

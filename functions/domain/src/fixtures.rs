@@ -133,7 +133,7 @@ pub(crate) fn node() -> Node {
 }
 
 /// A profile of four slots that need two attributes each: eight ModifyNetworkInterfaceAttribute
-/// calls a launch.
+/// calls a launch. Its nodes have no VPC CNI.
 pub(crate) fn four_slots() -> Profile {
     let mut value = profile();
     let slot = value["slots"][1].clone();
@@ -145,6 +145,7 @@ pub(crate) fn four_slots() -> Profile {
             slot
         })
         .collect();
+    value["requestRates"] = json!({"vpcCniInterfaces": 0});
     Profile::read(value).unwrap()
 }
 

@@ -150,7 +150,7 @@ impl<'a> Attacher<'a> {
 
     async fn wait_until_running(&mut self) -> Result<()> {
         let id = &self.node.instance_id;
-        let mut backoff = Backoff::short(self.context);
+        let mut backoff = Backoff::until_running(self.context);
         while !self.context.aws.live_instance(id).await?.is_running() {
             if !backoff.wait().await {
                 return Err(Error::InstanceNotRunning(id.clone()));

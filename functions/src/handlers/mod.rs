@@ -150,10 +150,12 @@ async fn join_attribute_calls(calls: &mut JoinSet<Result<()>>) -> Result<()> {
 struct Backoff {
     until: Instant,
     pause: Duration,
+    growth: f32,
 }
 
 impl Backoff {
     const FIRST_PAUSE: Duration = Duration::from_millis(500);
+    const GROWTH: f32 = 1.6;
     const MAX_PAUSE: Duration = Duration::from_secs(4);
     /// The most time that one invocation waits in total. After that the state machine retries,
     /// whose waits cost nothing.
@@ -165,10 +167,17 @@ impl Backoff {
         Self::beginning_with(context, Self::FIRST_PAUSE, Self::MAX_TOTAL)
     }
 
-    /// Four looks in about ten seconds, for an instance that is still pending: most run by then, and
-    /// for the others the state machine waits.
-    fn short(context: &Context) -> Self {
-        Self::beginning_with(context, Duration::from_secs(1), Duration::from_secs(10))
+    /// Four looks in ten seconds, for an instance that is still pending: most run by then, and for
+    /// the others the state machine waits.
+    fn until_running(context: &Context) -> Self {
+        Self {
+            growth: 1.0,
+            ..Self::beginning_with(
+                context,
+                Duration::from_millis(2500),
+                Duration::from_secs(10),
+            )
+        }
     }
 
     fn beginning_with(context: &Context, pause: Duration, total: Duration) -> Self {
@@ -177,16 +186,17 @@ impl Backoff {
         Self {
             until: reserved.min(now + total),
             pause,
+            growth: Self::GROWTH,
         }
     }
 
-    /// Waits, a little longer each time; `false` if no time is left.
+    /// Waits, as a rule a little longer each time; `false` if no time is left.
     async fn wait(&mut self) -> bool {
         if Instant::now() + self.pause > self.until {
             return false;
         }
         tokio::time::sleep(self.pause).await;
-        self.pause = self.pause.mul_f32(1.6).min(Self::MAX_PAUSE);
+        self.pause = self.pause.mul_f32(self.growth).min(Self::MAX_PAUSE);
         true
     }
 }

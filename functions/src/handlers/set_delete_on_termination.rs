@@ -2,18 +2,17 @@
 //! no launch needs the calls any more. It fails no launch: what it does not set, reconcile sets.
 
 use hookline_domain::admission::after_continue::Settling;
-use hookline_domain::admission::{Queue, after_continue};
-use hookline_domain::error::{Input, Result};
+use hookline_domain::admission::{Queue, after_continue, jitter};
+use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::execution::{
     DeleteOnTermination, DeleteOnTerminationStep, SetDeleteOnTerminationRequest, WiredInterface,
 };
 use hookline_domain::ids::NetworkInterfaceId;
 use hookline_domain::parse::from_value;
 use serde_json::Value;
-use tokio::task::JoinSet;
-use tracing::{Instrument, Span, info};
+use tracing::info;
 
-use super::{Context, MAX_LISTING_AGE, join_attribute_calls, launch_order, write};
+use super::{Context, MAX_LISTING_AGE, launch_order, write};
 
 /// Runs the function, which returns a [`DeleteOnTermination`].
 ///
@@ -30,44 +29,46 @@ async fn set_delete_on_termination(
     context: Context,
     request: SetDeleteOnTerminationRequest,
 ) -> Result<DeleteOnTermination> {
-    let since = request
-        .delete_on_termination
-        .as_ref()
-        .map_or(context.now, |before| before.since);
-    let lacking = || request.wired.lacking_delete_on_termination();
-    let step = match decide(&context, &request, since).await? {
+    let before = request.delete_on_termination.as_ref();
+    let since = before.map_or(context.now, |before| before.since);
+    let mut set = before.map(|before| before.set.clone()).unwrap_or_default();
+    let wanted = request.wired.lacking_delete_on_termination();
+    let mut lacking: Vec<&WiredInterface> = wanted
+        .filter(|interface| !set.contains(&interface.network_interface_id))
+        .collect();
+
+    let waited = context.now.saturating_sub(since);
+    let mut settling = decide(&context, &request, waited).await?;
+    if settling == Settling::Go {
+        let throttled = set_each(&context, &mut lacking, &mut set).await?;
+        if throttled {
+            let jitter = jitter(&request.node.instance_id);
+            settling = after_continue::after_throttling(jitter, waited);
+        }
+    }
+    let step = match settling {
         Settling::Wait(seconds) => {
-            info!(seconds, "waiting for launches that are not ready");
+            info!(seconds, left = lacking.len(), "waiting");
             DeleteOnTerminationStep::Wait { seconds }
         }
-        Settling::Go => {
-            set_all(&context, lacking()).await?;
-            DeleteOnTerminationStep::End {
-                set: ids(lacking()),
-                left: Vec::new(),
-            }
-        }
+        Settling::Go => DeleteOnTerminationStep::End { left: Vec::new() },
         Settling::Leave => {
-            info!("left to reconcile");
+            info!(left = lacking.len(), "left to reconcile");
             DeleteOnTerminationStep::End {
-                set: Vec::new(),
-                left: ids(lacking()),
+                left: lacking
+                    .iter()
+                    .map(|interface| interface.network_interface_id.clone())
+                    .collect(),
             }
         }
     };
-    Ok(DeleteOnTermination { step, since })
-}
-
-fn ids<'a>(interfaces: impl Iterator<Item = &'a WiredInterface>) -> Vec<NetworkInterfaceId> {
-    interfaces
-        .map(|interface| interface.network_interface_id.clone())
-        .collect()
+    Ok(DeleteOnTermination { step, since, set })
 }
 
 async fn decide(
     context: &Context,
     request: &SetDeleteOnTerminationRequest,
-    since: i64,
+    waited: i64,
 ) -> Result<Settling> {
     let (profile, node) = (&request.profile, &request.node);
     let aws = &context.aws;
@@ -82,24 +83,32 @@ async fn decide(
         info!("the instance is gone");
         return Ok(Settling::Leave);
     }
-    let waited = context.now.saturating_sub(since);
     Ok(after_continue::decide(profile, &queue, waited))
 }
 
-/// Sets the attribute on every interface. All calls end before this returns.
-async fn set_all<'a>(
+/// Sets the attribute on one interface after the other, and moves those that have it from `lacking`
+/// to `set`. Returns whether EC2 throttled a call, which ends the round: others need the bucket. Any
+/// other failure ends it only after all interfaces.
+async fn set_each(
     context: &Context,
-    interfaces: impl Iterator<Item = &'a WiredInterface>,
-) -> Result<()> {
-    let mut calls = JoinSet::new();
-    for interface in interfaces {
-        let aws = context.aws.clone();
-        let id = interface.network_interface_id.clone();
-        let attachment = interface.attachment_id.clone();
-        calls.spawn(
-            async move { aws.set_delete_on_termination(&id, &attachment).await }
-                .instrument(Span::current()),
-        );
+    lacking: &mut Vec<&WiredInterface>,
+    set: &mut Vec<NetworkInterfaceId>,
+) -> Result<bool> {
+    let mut result = Ok(false);
+    for interface in lacking.clone() {
+        let id = &interface.network_interface_id;
+        let call = context
+            .aws
+            .set_delete_on_termination_once(id, &interface.attachment_id);
+        match call.await {
+            Ok(()) => set.push(id.clone()),
+            Err(Error::Throttled { .. }) => {
+                result = result.map(|_| true);
+                break;
+            }
+            Err(error) => result = result.and(Err(error)),
+        }
     }
-    join_attribute_calls(&mut calls).await
+    lacking.retain(|interface| !set.contains(&interface.network_interface_id));
+    result
 }

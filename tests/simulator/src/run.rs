@@ -154,12 +154,18 @@ impl Run {
         let scene = Scene::build(local.clone(), &size).await?;
         scene.group(GROUP).await?;
         let mut profile_json = scene.profile(GROUP);
+        let node = scenario.settings.node.as_ref();
+        let cni = node.and_then(|node| node.cni.as_ref());
+        let mut rates = json!({
+            "vpcCniInterfaces": cni.map_or(0, |cni| cni.warm_interfaces),
+        });
         if scenario.scarce_attributes {
             // Not even the attributes of one launch fit into what a burst takes of this bucket.
-            profile_json["requestRates"] = json!({
-                "modifyNetworkInterfaceAttribute": {"capacity": 1, "refillPerSecond": 5},
+            rates["modifyNetworkInterfaceAttribute"] = json!({
+                "capacity": 1, "refillPerSecond": 5,
             });
         }
+        profile_json["requestRates"] = rates;
         let profile = Profile::read(profile_json.clone())?;
         put_rule(&local, MACHINE_ARN, "launch", &profile_json).await?;
         let invoked = match scenario.reconcile {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use hookline_domain::admission::launches_within;
 use hookline_domain::profile::NamingProfile;
 use hookline_domain::profile::Profile;
 use hookline_domain::tags::NamePreset;
@@ -16,13 +17,14 @@ use hookline_domain::tags::facts::{NAME_VARIABLE, VARIABLES};
 use hookline_statemachine::retry::Retrier;
 use hookline_statemachine::state::State;
 use hookline_statemachine::{LAUNCH_NODE, NAME_NODE, StateMachine, States};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const ERRORS: &str = include_str!("../../../docs/errors.md");
 const STATES: &str = include_str!("../../../docs/states.md");
 const HOOK: &str = include_str!("../../../docs/operations/hook.md");
 const PROFILE: &str = include_str!("../../../docs/profile.md");
 const TRY_IT: &str = include_str!("../../../docs/try-it.md");
+const PERFORMANCE: &str = include_str!("../../../docs/performance.md");
 const NAMING: &str = include_str!("../../../docs/naming.md");
 
 /// The states of the launch's and the naming's state machine, by name.
@@ -143,6 +145,49 @@ fn errors_md_says_how_long_each_retrier_waits() -> Result<()> {
         }
     }
     assert_eq!(said.len(), rows.len(), "a row that no retrier has");
+    Ok(())
+}
+
+/// A row of the table of the largest scale-outs: for so many networks, with SourceDestCheck off and
+/// as EC2 creates it, each with the VPC CNI and without it.
+fn largest_scale_outs(networks: usize) -> Result<String> {
+    /// EKS's 15 minutes, less one for the launch after its turn and for the node's joining.
+    const SECONDS: u32 = 840;
+    let mut cells = vec![networks.to_string()];
+    for source_dest_check in [false, true] {
+        for vpc_cni_interfaces in [1, 0] {
+            let slots: Vec<Value> = (1..=networks)
+                .map(|n| {
+                    json!({
+                        "network": format!("n{n}"),
+                        "subnetIds": [format!("subnet-{n:017x}")],
+                        "sourceDestCheck": source_dest_check,
+                    })
+                })
+                .collect();
+            let profile = Profile::read(json!({
+                "name": "upf",
+                "selector": {"autoScalingGroupNames": ["upf"]},
+                "hook": {"name": "hookline-launch"},
+                "securityGroupIds": ["sg-00000000000000001"],
+                "slots": slots,
+                "requestRates": {"vpcCniInterfaces": vpc_cni_interfaces},
+            }))?;
+            cells.push(launches_within(&profile, SECONDS).to_string());
+        }
+    }
+    Ok(format!("| {} |", cells.join(" | ")))
+}
+
+#[test]
+fn performance_md_has_the_largest_scale_out_within_fifteen_minutes() -> Result<()> {
+    for networks in [1, 2, 3, 4, 6, 8] {
+        let row = largest_scale_outs(networks)?;
+        ensure!(
+            PERFORMANCE.contains(&row),
+            "docs/performance.md lacks this row of the largest scale-outs: {row}"
+        );
+    }
     Ok(())
 }
 

@@ -27,6 +27,9 @@ pub fn timing(profile: &Profile, queue: &Queue) -> DeleteOnTerminationTiming {
     }
 }
 
+/// The shortest wait after a call that EC2 throttled, in seconds.
+const SHORTEST_WAIT_AFTER_THROTTLING: u32 = 15;
+
 /// What a launch whose node is ready does about the attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settling {
@@ -63,6 +66,18 @@ pub fn decide(profile: &Profile, queue: &Queue, waited: i64) -> Settling {
         return Settling::Leave;
     }
     Settling::Wait(u32::try_from(seconds).unwrap_or(u32::MAX))
+}
+
+/// Decides after EC2 throttled a call, for a launch that has waited for `waited` seconds since
+/// CONTINUE. Somebody else empties the bucket, so the launch stands back for a while. `jitter`
+/// differs from launch to launch, so that they do not come back together.
+#[must_use]
+pub fn after_throttling(jitter: u32, waited: i64) -> Settling {
+    let seconds = SHORTEST_WAIT_AFTER_THROTTLING + jitter % SHORTEST_WAIT_AFTER_THROTTLING;
+    match waited.saturating_add(seconds.into()) > MAX_SECONDS_AFTER_CONTINUE {
+        true => Settling::Leave,
+        false => Settling::Wait(seconds),
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +165,14 @@ mod tests {
             launch.order.since = NOW + 1;
         }
         assert_eq!(decide(&four_slots(), &queue(later), 0), Settling::Go);
+    }
+
+    #[test]
+    fn throttled_launch_stands_back_until_its_time_is_over() {
+        assert_eq!(after_throttling(0, 0), Settling::Wait(15));
+        assert_eq!(after_throttling(29, 0), Settling::Wait(29));
+        assert_eq!(after_throttling(30, 825), Settling::Wait(15));
+        assert_eq!(after_throttling(31, 825), Settling::Leave);
     }
 
     #[test]

@@ -26,11 +26,12 @@ pub struct Demand {
 
 impl Demand {
     /// What a launch of `profile` takes, until its node is ready, of the buckets that are narrow
-    /// enough to matter.
+    /// enough to matter. What the node's VPC CNI takes soon after belongs to it: without room for
+    /// that, the VPC CNI of the first nodes would empty the buckets for all launches after them.
     #[must_use]
     pub fn of(profile: &Profile) -> [Self; 3] {
-        let interfaces = profile.slots.len();
-        let attributes = source_dest_checks(profile);
+        let interfaces = profile.slots.len() + vpc_cni_interfaces(profile);
+        let attributes = source_dest_checks(profile) + vpc_cni_attributes(profile);
         let rates = profile.request_rates;
         [
             (rates.create_network_interface, interfaces),
@@ -43,8 +44,9 @@ impl Demand {
     /// What a launch takes of the attributes' bucket if it sets DeleteOnTermination at once.
     #[must_use]
     pub fn of_all_attributes(profile: &Profile) -> Self {
+        let attributes = source_dest_checks(profile) + vpc_cni_attributes(profile);
         Self {
-            calls: profile.slots.len() + source_dest_checks(profile),
+            calls: profile.slots.len() + attributes,
             ..Self::of_delete_on_termination(profile)
         }
     }
@@ -123,6 +125,20 @@ impl Demand {
 fn source_dest_checks(profile: &Profile) -> usize {
     let slots = profile.slots.iter();
     slots.filter(|slot| !slot.source_dest_check).count()
+}
+
+fn vpc_cni_interfaces(profile: &Profile) -> usize {
+    usize::try_from(profile.request_rates.vpc_cni_interfaces).unwrap_or(usize::MAX)
+}
+
+/// The ModifyNetworkInterfaceAttribute calls of the VPC CNI on a node that starts:
+/// DeleteOnTermination of each interface that it adds, and the security groups of the primary one
+/// (aws/amazon-vpc-cni-k8s, `pkg/awsutils/awsutils.go`, `AllocENI` and `RefreshSGIDs`).
+fn vpc_cni_attributes(profile: &Profile) -> usize {
+    match vpc_cni_interfaces(profile) {
+        0 => 0,
+        interfaces => interfaces + 1,
+    }
 }
 
 const fn milliseconds(seconds: i64) -> i64 {
@@ -209,5 +225,18 @@ mod tests {
         assert_eq!(Demand::of_all_attributes(&profile).calls, 4);
         // AttachNetworkInterface has 50 tokens, the others 100.
         assert_eq!(Demand::narrowest(&demands).unwrap().bucket.capacity, 50);
+    }
+
+    #[test]
+    fn calls_of_the_vpc_cni_belong_to_the_launch_of_its_node() {
+        let mut profile = four_slots();
+        let calls = |interfaces| {
+            profile.request_rates.vpc_cni_interfaces = interfaces;
+            let [create, attach, modify] = Demand::of(&profile).map(|demand| demand.calls);
+            assert_eq!(Demand::of_all_attributes(&profile).calls, modify + 4);
+            assert_eq!(Demand::of_delete_on_termination(&profile).calls, 4);
+            (create, attach, modify)
+        };
+        assert_eq!([0, 1, 3].map(calls), [(4, 4, 4), (5, 5, 6), (7, 7, 8)]);
     }
 }

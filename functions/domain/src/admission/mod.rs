@@ -25,6 +25,7 @@ pub mod wait;
 
 pub use previous::Previous;
 pub use queue::{ObservedLaunch, Queue};
+pub use timetable::launches_within;
 pub use wait::{MAX_PENDING_SECONDS, Wait, jitter};
 
 use crate::execution::WaitReason;

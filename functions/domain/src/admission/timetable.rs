@@ -23,6 +23,10 @@ const DESCRIBES_OF_A_LAUNCH: usize = 2;
 const DESCRIBES_AT_ONCE: usize = 100;
 const DESCRIBES_PER_SECOND: usize = 20;
 
+/// EC2's limit on the network interfaces of an account in a Region that has not raised it (Amazon VPC
+/// quotas): no more launches than that can get one.
+const MOST_LAUNCHES: usize = 5_000;
+
 /// Launches within this many seconds count as simultaneous.
 const SIMULTANEOUS_SECONDS: u64 = 30;
 
@@ -73,6 +77,31 @@ pub fn seconds_until_turn(
     u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
 }
 
+/// How many launches can begin at once so that the turn of the last one comes within so many
+/// seconds.
+#[must_use]
+pub fn launches_within(profile: &Profile, seconds: u32) -> usize {
+    let demands = Demand::of(profile);
+    let comes_in_time = |launches: usize| {
+        let before = vec![0; launches.saturating_sub(1)];
+        let turns = demands.iter().map(|of| of.conforming_time(&before, 0));
+        let turn = turns.fold(0, i64::max);
+        let lead = Demand::narrowest(&demands).map_or(0, |of| lead_of(of.bucket, launches));
+        // The launches of the first burst do not wait for the timetable to begin.
+        turn == 0 || turn.saturating_add(lead) <= i64::from(seconds)
+    };
+    // The turn of the last one only grows with the number of launches.
+    let (mut enough, mut too_many) = (1, MOST_LAUNCHES + 1);
+    while enough + 1 < too_many {
+        let middle = usize::midpoint(enough, too_many);
+        match comes_in_time(middle) {
+            true => enough = middle,
+            false => too_many = middle,
+        }
+    }
+    enough
+}
+
 /// How long after the launches the timetable begins, in seconds. Simultaneous launches make more
 /// DescribeInstances calls than EC2 answers, and so do not compute their turns in order: a launch
 /// with an early turn may compute it late. Without a lead, all of those would begin together, and
@@ -87,7 +116,11 @@ fn lead_seconds(narrowest: TokenBucket, me: &LaunchOrder, others: &[ObservedLaun
         .filter(|other| !(other.wired && other.adopted))
         .filter(|other| other.order.since.abs_diff(me.since) <= SIMULTANEOUS_SECONDS)
         .count();
-    let describes = (simultaneous + 1) * DESCRIBES_OF_A_LAUNCH;
+    lead_of(narrowest, simultaneous + 1)
+}
+
+fn lead_of(narrowest: TokenBucket, simultaneous: usize) -> i64 {
+    let describes = simultaneous.saturating_mul(DESCRIBES_OF_A_LAUNCH);
     let all = describes.saturating_sub(DESCRIBES_AT_ONCE) / DESCRIBES_PER_SECOND;
     let all = i64::try_from(all).unwrap_or(i64::MAX);
     // What is left for the late launches, in the seconds in which as much is refilled.
@@ -237,6 +270,20 @@ mod tests {
         profile.slots.clear();
         let seen = launches(1000, NOW, false);
         assert_eq!(seconds_until_turn(&profile, &me(NOW), &seen, NOW), 0);
+    }
+
+    #[test]
+    fn largest_scale_out_is_the_one_whose_last_turn_still_comes_in_time() {
+        let profile = four_slots();
+        for seconds in [0, 1, 60, 840] {
+            let largest = launches_within(&profile, seconds);
+            assert!(wait_behind(largest - 1) <= seconds, "{seconds}");
+            assert!(wait_behind(largest) > seconds, "{seconds}");
+        }
+        assert_eq!(launches_within(&profile, 0), 7);
+        let mut profile = four_slots();
+        profile.slots.clear();
+        assert_eq!(launches_within(&profile, 0), MOST_LAUNCHES);
     }
 
     #[test]

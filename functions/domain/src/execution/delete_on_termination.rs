@@ -26,6 +26,9 @@ pub struct DeleteOnTermination {
     pub step: DeleteOnTerminationStep,
     /// When this state first ran, in seconds since the epoch.
     pub since: i64,
+    /// The interfaces on which it is set so far.
+    #[serde(default)]
+    pub set: Vec<NetworkInterfaceId>,
 }
 
 /// What comes next after `SetDeleteOnTermination`.
@@ -36,15 +39,13 @@ pub struct DeleteOnTermination {
     rename_all_fields = "camelCase"
 )]
 pub enum DeleteOnTerminationStep {
-    /// Wait, and look again: launches that are not ready need the calls.
+    /// Wait, and look again: launches that are not ready need the calls, or EC2 throttled one.
     Wait {
         /// How long to wait, in seconds.
         seconds: u32,
     },
     /// The execution ends.
     End {
-        /// The interfaces that have the attribute now.
-        set: Vec<NetworkInterfaceId>,
         /// The interfaces that lack it: the launches before this one take too long. Reconcile sets
         /// it on them.
         left: Vec<NetworkInterfaceId>,

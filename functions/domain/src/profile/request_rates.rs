@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// More than EC2 grants to any account.
 pub(super) const MAX_TOKENS: u32 = 1_000_000;
+/// As many as any instance type has on one network card.
+pub(super) const MAX_VPC_CNI_INTERFACES: u32 = 15;
 
 /// A token bucket of EC2, for one action and all callers of an account in a region (Amazon EC2
 /// Developer Guide, "Request throttling for the Amazon EC2 API").
@@ -29,6 +31,10 @@ pub struct RequestRates {
     pub attach_network_interface: TokenBucket,
     /// The bucket of ModifyNetworkInterfaceAttribute; by default 100, and 5 more each second.
     pub modify_network_interface_attribute: TokenBucket,
+    /// How many interfaces the Amazon VPC CNI adds to a node when it starts; 0 on nodes without it.
+    /// They take calls of the same buckets, so launches leave those to them.
+    #[schemars(range(max = MAX_VPC_CNI_INTERFACES))]
+    pub vpc_cni_interfaces: u32,
 }
 
 impl Default for RequestRates {
@@ -41,6 +47,8 @@ impl Default for RequestRates {
             create_network_interface: bucket(100),
             attach_network_interface: bucket(50),
             modify_network_interface_attribute: bucket(100),
+            // The default of its WARM_ENI_TARGET.
+            vpc_cni_interfaces: 1,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::naming::NamingProfile;
-use super::request_rates::{MAX_TOKENS, RequestRates, TokenBucket};
+use super::request_rates::{MAX_TOKENS, MAX_VPC_CNI_INTERFACES, RequestRates, TokenBucket};
 use super::types::{Addressing, Ipv6, Profile, Selector, Slot};
 use crate::error::{Error, Input, Result};
 use crate::parse::from_value;
@@ -184,6 +184,16 @@ fn slot(at: &str, slot: &Slot) -> Result<()> {
 }
 
 fn request_rates(rates: &RequestRates) -> Result<()> {
+    if rates.vpc_cni_interfaces > MAX_VPC_CNI_INTERFACES {
+        return Err(invalid(
+            "profile.requestRates.vpcCniInterfaces",
+            format!(
+                "{}, expected 0 to {MAX_VPC_CNI_INTERFACES}",
+                rates.vpc_cni_interfaces
+            ),
+            "Set the VPC CNI's WARM_ENI_TARGET, 0 for nodes without the VPC CNI, or leave it out",
+        ));
+    }
     for (
         bucket,
         TokenBucket {

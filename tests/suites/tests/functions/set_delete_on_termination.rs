@@ -53,7 +53,7 @@ async fn it_is_set_by_one_listing_and_one_call_for_each_interface() {
     let mark = launch.mark();
     let result = launch.run(State::SetDeleteOnTermination).await.unwrap();
     assert_eq!(result["step"]["action"], "END");
-    assert_eq!(result["step"]["set"].as_array().unwrap().len(), 2);
+    assert_eq!(result["set"].as_array().unwrap().len(), 2);
     assert_eq!(result["step"]["left"], json!([]));
     assert_eq!(settled(&launch), 2);
     let wanted = counts([
@@ -94,10 +94,7 @@ async fn execution_ends_when_the_others_take_too_long() {
     let result = first.run(State::SetDeleteOnTermination).await.unwrap();
     assert_eq!(result["step"]["action"], "END");
     assert_eq!(result["step"]["left"].as_array().unwrap().len(), 2);
-    assert_eq!(
-        (settled(&first), result["step"]["set"].clone()),
-        (0, json!([]))
-    );
+    assert_eq!((settled(&first), result["set"].clone()), (0, json!([])));
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,6 +115,32 @@ async fn all_calls_end_although_one_fails() {
     assert_eq!(settled(&launch), 1);
     launch.run(State::SetDeleteOnTermination).await.unwrap();
     assert_eq!(settled(&launch), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_call_is_not_repeated_but_waited_for() {
+    let mut launch = ready().await;
+    let throttled = Fault::on("ModifyNetworkInterfaceAttribute", FaultKind::Throttle);
+    // The first interface gets it, the second one is refused.
+    launch.local().inject(throttled.skip(1));
+    let mark = launch.mark();
+    let result = launch.run(State::SetDeleteOnTermination).await.unwrap();
+    assert_eq!(result["step"]["action"], "WAIT", "{result}");
+    let seconds = result["step"]["seconds"].as_u64().unwrap();
+    assert!((15..30).contains(&seconds), "{seconds}");
+    assert_eq!(result["set"].as_array().unwrap().len(), 1);
+    assert_eq!(settled(&launch), 1);
+    let calls = launch.actions_since(mark);
+    assert_eq!(calls["ModifyNetworkInterfaceAttribute"], 2);
+
+    no_recent_listing().await;
+    let mark = launch.mark();
+    let result = launch.run(State::SetDeleteOnTermination).await.unwrap();
+    assert_eq!(result["step"], json!({"action": "END", "left": []}));
+    assert_eq!(result["set"].as_array().unwrap().len(), 2);
+    assert_eq!(settled(&launch), 2);
+    let calls = launch.actions_since(mark);
+    assert_eq!(calls["ModifyNetworkInterfaceAttribute"], 1);
 }
 
 #[tokio::test(start_paused = true)]
