@@ -59,8 +59,12 @@ impl CallLog {
         }
     }
 
-    pub(crate) fn all(&self) -> Vec<CallRecord> {
-        self.calls.iter().cloned().collect()
+    pub(crate) fn filtered(&self, wanted: impl Fn(&CallRecord) -> bool) -> Vec<CallRecord> {
+        self.calls
+            .iter()
+            .filter(|call| wanted(call))
+            .cloned()
+            .collect()
     }
 
     /// Adds a call, and returns its number for [`CallLog::end`].

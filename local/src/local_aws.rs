@@ -113,7 +113,12 @@ impl LocalAws {
     /// Every call so far, in order of arrival.
     #[must_use]
     pub fn calls(&self) -> Vec<CallRecord> {
-        lock(&self.shared.calls).all()
+        self.calls_where(|_| true)
+    }
+
+    /// The calls so far for which `wanted` holds, in order of arrival. It copies no others.
+    pub fn calls_where(&self, wanted: impl Fn(&CallRecord) -> bool) -> Vec<CallRecord> {
+        lock(&self.shared.calls).filtered(wanted)
     }
 
     /// Reads or changes the state behind the API. Timers that are due run first. Events that `f`

@@ -43,6 +43,8 @@ pub struct Report {
     pub conflicts: usize,
     /// The functions' throttled calls.
     pub throttles: usize,
+    /// The same by action.
+    pub throttled_calls: BTreeMap<String, usize>,
     /// The functions' throttled calls for each of their calls that succeeded.
     pub throttles_per_success: f64,
     /// Hooks that timed out.
@@ -77,6 +79,7 @@ impl Run {
             calls_per_node: 0.0,
             conflicts: 0,
             throttles: 0,
+            throttled_calls: BTreeMap::new(),
             throttles_per_success: 0.0,
             hooks_timed_out: 0,
             holes: 0,
@@ -125,8 +128,13 @@ impl Run {
                 }
                 hookline_local::Outcome::Error(code) => {
                     report.conflicts += usize::from(code == "InvalidIPAddress.InUse");
-                    report.throttles +=
-                        usize::from(code == "RequestLimitExceeded" || code == "Throttling");
+                    if code == "RequestLimitExceeded" || code == "Throttling" {
+                        report.throttles += 1;
+                        *report
+                            .throttled_calls
+                            .entry(call.action.clone())
+                            .or_default() += 1;
+                    }
                 }
                 _ => {}
             }

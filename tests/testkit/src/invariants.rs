@@ -8,7 +8,7 @@ use hookline_domain::profile::{Addressing, Ipv6, Profile, Slot};
 use hookline_domain::tags::own;
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{Instance, NetworkInterface};
-use hookline_local::{LocalAws, World};
+use hookline_local::{CallRecord, LocalAws, World};
 
 /// A violation: the invariant's number, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -265,18 +265,19 @@ fn accepted_twice(world: &World) -> Vec<Violation> {
 /// I3, from the log of calls: Hookline completes only the hooks of its profiles. Other hooks are
 /// completed by their owners.
 fn hooks_of_others(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
+    let is_ours = |hook: &String| {
+        let mut completed = profiles.iter().filter(|profile| profile.hook.complete);
+        completed.any(|profile| profile.hook.name == *hook)
+    };
+    let hook_of = |call: &CallRecord| call.params.get("LifecycleHookName").cloned();
     local
-        .calls()
+        .calls_where(|call| {
+            call.action == "CompleteLifecycleAction"
+                && call.user_agent.contains("app/Hookline")
+                && hook_of(call).is_some_and(|hook| !is_ours(&hook))
+        })
         .iter()
-        .filter(|call| {
-            call.action == "CompleteLifecycleAction" && call.user_agent.contains("app/Hookline")
-        })
-        .filter_map(|call| call.params.get("LifecycleHookName"))
-        .filter(|hook| {
-            !profiles
-                .iter()
-                .any(|profile| profile.hook.complete && profile.hook.name == **hook)
-        })
+        .filter_map(hook_of)
         .map(|hook| Violation {
             invariant: "I3",
             found: format!("the hook {hook} is not ours"),
@@ -333,17 +334,17 @@ fn forbidden_addresses(world: &World, profile: &Profile) -> Vec<Violation> {
 
 /// I9, from the log of calls: the call that creates an interface tags it.
 fn no_manage_from_creation(local: &LocalAws) -> Vec<Violation> {
+    let is_tagged = |call: &CallRecord| {
+        let mut params = call.params.iter();
+        params.any(|(name, value)| name.starts_with("TagSpecification") && value == own::NO_MANAGE)
+    };
     local
-        .calls()
+        .calls_where(|call| {
+            call.action == "CreateNetworkInterface"
+                && call.user_agent.contains("app/Hookline")
+                && !is_tagged(call)
+        })
         .iter()
-        .filter(|call| {
-            call.action == "CreateNetworkInterface" && call.user_agent.contains("app/Hookline")
-        })
-        .filter(|call| {
-            !call.params.iter().any(|(name, value)| {
-                name.starts_with("TagSpecification") && value == own::NO_MANAGE
-            })
-        })
         .map(|call| Violation {
             invariant: "I9",
             found: format!(
