@@ -19,6 +19,7 @@ pub(super) struct Activity {
     pub(super) group_arn: String,
     pub(super) instance: Option<String>,
     pub(super) transition: Transition,
+    pub(super) route: Route,
     pub(super) description: String,
     pub(super) cause: String,
     pub(super) started: Timestamp,
@@ -26,6 +27,36 @@ pub(super) struct Activity {
     pub(super) status: Status,
     pub(super) message: String,
     pub(super) details: Value,
+}
+
+/// Where an activity takes its instance from and to: `Origin` and `Destination` of its events (Auto
+/// Scaling User Guide, "Warm pool example events and patterns").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    origin: &'static str,
+    destination: &'static str,
+}
+
+impl Route {
+    /// A new instance, into the group.
+    pub(super) const LAUNCH: Self = Self::new("EC2", "AutoScalingGroup");
+    /// Out of the group, and terminated.
+    pub(super) const TERMINATION: Self = Self::new("AutoScalingGroup", "EC2");
+    /// A new instance, into the warm pool.
+    pub(super) const INTO_POOL: Self = Self::new("EC2", "WarmPool");
+    /// Out of the warm pool, into the group.
+    pub(super) const OUT_OF_POOL: Self = Self::new("WarmPool", "AutoScalingGroup");
+    /// Out of the group, into the warm pool.
+    pub(super) const BACK_TO_POOL: Self = Self::new("AutoScalingGroup", "WarmPool");
+    /// Out of the warm pool, and terminated.
+    pub(super) const TERMINATION_IN_POOL: Self = Self::new("WarmPool", "EC2");
+
+    const fn new(origin: &'static str, destination: &'static str) -> Self {
+        Self {
+            origin,
+            destination,
+        }
+    }
 }
 
 /// The status of an activity.
@@ -64,6 +95,7 @@ pub(super) struct Begin<'a> {
     pub(super) group_arn: &'a str,
     pub(super) instance: Option<&'a str>,
     pub(super) transition: Transition,
+    pub(super) route: Route,
     pub(super) cause: String,
     pub(super) subnet: &'a str,
     pub(super) availability_zone: &'a str,
@@ -76,14 +108,20 @@ pub(super) fn begin(
     activity: Begin<'_>,
 ) -> String {
     let id = kernel.new_uuid();
-    let description = match (activity.transition, activity.instance) {
-        (Transition::Launching, Some(instance)) => {
-            format!("Launching a new EC2 instance: {instance}")
+    // The words for launches are AWS's, those of warm pools included (AWS's workshop "Efficient and
+    // Resilient Workloads with Amazon EC2 Auto Scaling", "Enable warm pool").
+    let what = match (activity.transition, activity.route) {
+        (Transition::Launching, Route::INTO_POOL) => "Launching a new EC2 instance into warm pool",
+        (Transition::Launching, Route::OUT_OF_POOL) => {
+            "Launching a new EC2 instance from warm pool"
         }
-        (Transition::Launching, None) => "Launching a new EC2 instance".to_owned(),
-        (Transition::Terminating, instance) => {
-            format!("Terminating EC2 instance: {}", instance.unwrap_or_default())
-        }
+        (Transition::Launching, _) => "Launching a new EC2 instance",
+        (Transition::Terminating, Route::BACK_TO_POOL) => "Returning EC2 instance to warm pool",
+        (Transition::Terminating, _) => "Terminating EC2 instance",
+    };
+    let description = match activity.instance {
+        Some(instance) => format!("{what}: {instance}"),
+        None => what.to_owned(),
     };
     let started = kernel.timestamp();
     autoscaling.activities.push(Activity {
@@ -92,6 +130,7 @@ pub(super) fn begin(
         group_arn: activity.group_arn.to_owned(),
         instance: activity.instance.map(str::to_owned),
         transition: activity.transition,
+        route: activity.route,
         description,
         cause: activity.cause,
         started,
@@ -149,7 +188,10 @@ fn announce(kernel: &mut Kernel, activity: &Activity) {
         (Transition::Terminating, Status::Successful) => "EC2 Instance Terminate Successful",
         (Transition::Terminating, _) => "EC2 Instance Terminate Unsuccessful",
     };
-    let (origin, destination) = origin_and_destination(activity.transition);
+    let Route {
+        origin,
+        destination,
+    } = activity.route;
     let instance = activity.instance.as_deref().unwrap_or_default();
     let mut resources = vec![activity.group_arn.clone()];
     if !instance.is_empty() {
@@ -184,13 +226,17 @@ pub(super) fn announce_action(
     group: &str,
     group_arn: &str,
     instance: &str,
+    route: Route,
     action: &LifecycleAction,
 ) {
     let detail_type = match action.hook.transition {
         Transition::Launching => "EC2 Instance-launch Lifecycle Action",
         Transition::Terminating => "EC2 Instance-terminate Lifecycle Action",
     };
-    let (origin, destination) = origin_and_destination(action.hook.transition);
+    let Route {
+        origin,
+        destination,
+    } = route;
     let mut detail = json!({
         "LifecycleActionToken": action.token,
         "AutoScalingGroupName": group,
@@ -209,11 +255,4 @@ pub(super) fn announce_action(
         );
     }
     kernel.emit(SOURCE, detail_type, vec![group_arn.to_owned()], detail);
-}
-
-fn origin_and_destination(transition: Transition) -> (&'static str, &'static str) {
-    match transition {
-        Transition::Launching => ("EC2", "AutoScalingGroup"),
-        Transition::Terminating => ("AutoScalingGroup", "EC2"),
-    }
 }

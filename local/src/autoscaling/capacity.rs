@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::activity::{self, Begin, Status};
+use super::activity::{self, Begin, Route, Status};
 use super::group::{Group, LifecycleState, Member, Transition};
-use super::{AutoScaling, Context, Timer, lifecycle, termination};
+use super::{AutoScaling, Context, Timer, lifecycle, termination, warm_pool};
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
@@ -26,10 +26,17 @@ pub(super) fn schedule_evaluation(
     kernel.schedule(&mut autoscaling.timers, after, timer);
 }
 
-/// Launches or terminates until the group's capacity is the desired one.
+/// Tries again later, after a launch that failed.
+pub(super) fn retry_launch(context: &mut Context<'_>, group: &str) {
+    schedule_evaluation(context.autoscaling, context.kernel, group, RETRY_LAUNCH);
+}
+
+/// Launches or terminates until the group's capacity is the desired one, and its warm pool has its
+/// size.
 pub(super) fn evaluate(context: &mut Context<'_>, name: &str) {
     let mut launched = Vec::new();
     balance(context, name, &mut launched);
+    warm_pool::fill(context, name, &mut launched);
     context.machines.record_launch(context.kernel, &launched);
 }
 
@@ -40,17 +47,23 @@ fn balance(context: &mut Context<'_>, name: &str, launched: &mut Vec<String>) {
             return;
         }
         if capacity < desired && !group.suspended.contains("Launch") {
-            match launch(context, name) {
-                Ok(instance) => launched.push(instance),
-                Err(_) => {
-                    schedule_evaluation(context.autoscaling, context.kernel, name, RETRY_LAUNCH);
-                    return;
-                }
+            // The warm pool comes first; if it has none ready, new instances are launched.
+            let result = match warm_pool::next_to_leave(context, name) {
+                Some(instance) => warm_pool::leave(context, name, &instance),
+                None => launch(context, name, Route::LAUNCH).map(|id| launched.push(id)),
+            };
+            if result.is_err() {
+                retry_launch(context, name);
+                return;
             }
         } else if capacity > desired && !group.suspended.contains("Terminate") {
             let Some(victim) = choose_instance_to_terminate(group) else {
                 return;
             };
+            let reuses = group.reuses()
+                && group
+                    .member(&victim)
+                    .is_some_and(|member| member.state == LifecycleState::InService);
             let now = iso8601(context.kernel.timestamp());
             let cause = format!(
                 "{} At {now} an instance was taken out of service in response to a difference between desired and \
@@ -59,7 +72,10 @@ fn balance(context: &mut Context<'_>, name: &str, launched: &mut Vec<String>) {
                 reason(context.autoscaling, name),
                 capacity - 1
             );
-            termination::begin_termination(context, name, &victim, cause);
+            match reuses {
+                true => warm_pool::return_to(context, name, &victim, cause),
+                false => termination::begin_termination(context, name, &victim, cause),
+            }
         } else {
             return;
         }
@@ -76,12 +92,17 @@ fn reason(autoscaling: &AutoScaling, group: &str) -> String {
 
 /// The subnet for the next instance: the one with the fewest instances in the zone with the fewest
 /// (Auto Scaling User Guide, "Availability Zones").
-fn choose_subnet(group: &Group) -> Option<(String, String)> {
+fn choose_subnet(group: &Group, route: Route) -> Option<(String, String)> {
+    let into_pool = route == Route::INTO_POOL;
     let count = |matches: &dyn Fn(&Member) -> bool| {
         group
             .members
             .iter()
-            .filter(|member| member.state.counts() && matches(member))
+            .filter(|member| match into_pool {
+                true => member.state.stays_warm(),
+                false => member.state.counts(),
+            })
+            .filter(|member| matches(member))
             .count()
     };
     group
@@ -117,10 +138,16 @@ fn choose_instance_to_terminate(group: &Group) -> Option<String> {
         .map(|member| member.instance_id.clone())
 }
 
-fn launch(context: &mut Context<'_>, name: &str) -> Result<String, ApiError> {
+/// Launches an instance into the group or into its warm pool, and returns its id.
+pub(super) fn launch(
+    context: &mut Context<'_>,
+    name: &str,
+    route: Route,
+) -> Result<String, ApiError> {
     let group = context.autoscaling.group_mut(name)?;
     let capacity = group.capacity();
-    let (subnet, zone) = choose_subnet(group).unwrap_or_default();
+    let into_pool = route == Route::INTO_POOL;
+    let (subnet, zone) = choose_subnet(group, route).unwrap_or_default();
     // Copies the group without its instances, because a large group would be copied for each
     // launch.
     let members = std::mem::take(&mut group.members);
@@ -128,12 +155,18 @@ fn launch(context: &mut Context<'_>, name: &str) -> Result<String, ApiError> {
     group.members = members;
     let group = copy;
     let now = iso8601(context.kernel.timestamp());
-    let cause = format!(
-        "{} At {now} an instance was started in response to a difference between desired and actual capacity, \
-         increasing the capacity from {capacity} to {}.",
-        group.cause,
-        capacity + 1
-    );
+    let cause = match into_pool {
+        true => format!(
+            "{} At {now} an instance was launched into the warm pool.",
+            group.cause
+        ),
+        false => format!(
+            "{} At {now} an instance was started in response to a difference between desired and actual capacity, \
+             increasing the capacity from {capacity} to {}.",
+            group.cause,
+            capacity + 1
+        ),
+    };
     let launched = context.machines.launch(context.kernel, &group, &subnet);
     let activity_id = activity::begin(
         context.autoscaling,
@@ -146,6 +179,7 @@ fn launch(context: &mut Context<'_>, name: &str) -> Result<String, ApiError> {
                 .ok()
                 .map(|(instance, _)| instance.as_str()),
             transition: Transition::Launching,
+            route,
             cause,
             subnet: &subnet,
             availability_zone: &zone,
@@ -168,25 +202,25 @@ fn launch(context: &mut Context<'_>, name: &str) -> Result<String, ApiError> {
             return Err(error);
         }
     };
+    let state = match into_pool {
+        true => LifecycleState::WarmedPending,
+        false => LifecycleState::Pending,
+    };
     context.autoscaling.group_mut(name)?.members.push(Member {
         instance_id: instance.clone(),
         instance_type,
         availability_zone: zone,
         subnet_id: subnet,
         launch_template: group.launch_template,
-        state: LifecycleState::Pending,
+        state,
         healthy: true,
         protected: group.protect_new_instances,
         actions: Vec::new(),
         activity_id,
+        route,
+        pool_state: group.warm_pool.map(|pool| pool.state).unwrap_or_default(),
     });
-    lifecycle::enter(
-        context.autoscaling,
-        context.kernel,
-        name,
-        &instance,
-        LifecycleState::Pending,
-    );
+    lifecycle::enter(context.autoscaling, context.kernel, name, &instance, state);
     if !lifecycle::begin_actions(
         context.autoscaling,
         context.kernel,

@@ -2,6 +2,7 @@
 
 use super::activity::Activity;
 use super::group::{Group, LaunchTemplate, Member};
+use super::warm_pool::WarmPool;
 use super::{AutoScaling, invalid, tags_api};
 use crate::wire::error::ApiError;
 use crate::wire::iso8601;
@@ -15,8 +16,13 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Reads `NextToken` and `MaxRecords`.
+    /// Reads `NextToken` and `MaxRecords`, at most 100.
     pub(super) fn read(params: &mut Params) -> Result<Self, ApiError> {
+        Self::read_up_to(100, params)
+    }
+
+    /// The same with another limit.
+    pub(super) fn read_up_to(most: u32, params: &mut Params) -> Result<Self, ApiError> {
         let from = match params.str("NextToken") {
             Some(token) => token.parse().map_err(|_| {
                 ApiError::new("InvalidNextToken", "The NextToken value is not valid.")
@@ -25,11 +31,11 @@ impl Window {
         };
         let limit = match params.u32("MaxRecords")? {
             None => 50,
-            Some(limit @ 1..=100) => usize::try_from(limit).unwrap_or(100),
+            Some(limit) if (1..=most).contains(&limit) => usize::try_from(limit).unwrap_or(50),
             Some(other) => {
                 return Err(invalid(format!(
                     "1 validation error detected: Value '{other}' at 'maxRecords' failed to satisfy constraint: \
-                     Member must have value less than or equal to 100"
+                     Member must have value less than or equal to {most}"
                 )));
             }
         };
@@ -109,17 +115,21 @@ fn write_group(xml: &mut Xml, group: &Group) {
     xml.texts("TargetGroupARNs", "member", [""; 0]);
     xml.text("HealthCheckType", &group.health_check_type);
     xml.text("HealthCheckGracePeriod", group.health_check_grace_period);
-    xml.members("Instances", &group.members, |xml, member| {
+    // "To retrieve information about the instances in a warm pool, you must call the
+    // DescribeWarmPool API" (API Reference, DescribeAutoScalingGroups).
+    let instances = group
+        .members
+        .iter()
+        .filter(|member| !member.state.is_warm());
+    xml.members("Instances", instances, |xml, member| {
         write_member(xml, member);
-        xml.text(
-            "HealthStatus",
-            if member.healthy {
-                "Healthy"
-            } else {
-                "Unhealthy"
-            },
-        );
+        xml.text("ProtectedFromScaleIn", member.protected);
+        xml.text("HealthStatus", health(member));
     });
+    if let Some(pool) = &group.warm_pool {
+        xml.element("WarmPoolConfiguration", |xml| write_warm_pool(xml, pool));
+        xml.text("WarmPoolSize", group.pooled().count());
+    }
     xml.text("CreatedTime", iso8601(group.created));
     xml.members("SuspendedProcesses", &group.suspended, |xml, process| {
         xml.text("ProcessName", process);
@@ -147,7 +157,44 @@ fn write_group(xml: &mut Xml, group: &Group) {
     xml.element("TrafficSources", |_| {});
 }
 
-/// The fields that DescribeAutoScalingGroups and DescribeAutoScalingInstances share.
+fn health(member: &Member) -> &'static str {
+    match member.healthy {
+        true => "Healthy",
+        false => "Unhealthy",
+    }
+}
+
+fn write_warm_pool(xml: &mut Xml, pool: &WarmPool) {
+    xml.optional("MaxGroupPreparedCapacity", pool.max_prepared);
+    xml.text("MinSize", pool.min_size);
+    xml.text("PoolState", pool.state.as_str());
+    if pool.deleting {
+        xml.text("Status", "PendingDelete");
+    }
+    if pool.reuse_on_scale_in {
+        xml.element("InstanceReusePolicy", |xml| {
+            xml.text("ReuseOnScaleIn", true);
+        });
+    }
+}
+
+/// Answers DescribeWarmPool: its configuration, if the group has one, and its instances.
+pub(super) fn warm_pool(group: &Group, window: &Window) -> String {
+    let mut xml = Xml::new();
+    if let Some(pool) = &group.warm_pool {
+        xml.element("WarmPoolConfiguration", |xml| write_warm_pool(xml, pool));
+    }
+    let next = window.cut(group.pooled().collect(), |page| {
+        xml.members("Instances", page, |xml, member: &Member| {
+            write_member(xml, member);
+            xml.text("HealthStatus", health(member));
+        });
+    });
+    xml.optional("NextToken", next);
+    xml.into_string()
+}
+
+/// The fields that the calls share that list instances.
 fn write_member(xml: &mut Xml, member: &Member) {
     xml.text("InstanceId", &member.instance_id);
     xml.text("InstanceType", &member.instance_type);
@@ -156,7 +203,6 @@ fn write_member(xml: &mut Xml, member: &Member) {
     xml.element("LaunchTemplate", |xml| {
         write_launch_template(xml, &member.launch_template)
     });
-    xml.text("ProtectedFromScaleIn", member.protected);
 }
 
 fn write_launch_template(xml: &mut Xml, template: &LaunchTemplate) {
@@ -183,15 +229,9 @@ pub(super) fn instances(
         xml.members("AutoScalingInstances", page, |xml, (group, member)| {
             xml.text("AutoScalingGroupName", &group.name);
             write_member(xml, member);
+            xml.text("ProtectedFromScaleIn", member.protected);
             // As on AWS: upper case here, capitalised in the list of a group.
-            xml.text(
-                "HealthStatus",
-                if member.healthy {
-                    "HEALTHY"
-                } else {
-                    "UNHEALTHY"
-                },
-            );
+            xml.text("HealthStatus", health(member).to_uppercase());
         });
     });
     xml.optional("NextToken", next);

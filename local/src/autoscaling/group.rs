@@ -7,6 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::activity::Route;
+use super::warm_pool::{PoolState, WarmPool};
+
 /// An Auto Scaling group.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
@@ -27,8 +30,9 @@ pub(super) struct Group {
     pub(super) subnets: Vec<(String, String)>,
     pub(super) tags: BTreeMap<String, Tag>,
     pub(super) hooks: BTreeMap<String, Hook>,
-    /// Oldest first.
+    /// Oldest first, those of the warm pool included.
     pub(super) members: Vec<Member>,
+    pub(super) warm_pool: Option<WarmPool>,
     pub(super) suspended: BTreeSet<String>,
     /// Whether it is being deleted, with its instances.
     pub(super) deleting: bool,
@@ -138,6 +142,11 @@ pub(super) struct Member {
     pub(super) actions: Vec<LifecycleAction>,
     /// The activity of its launch, or of its termination.
     pub(super) activity_id: String,
+    /// Where this activity takes it.
+    pub(super) route: Route,
+    /// The state that it has, or gets, in the warm pool. A pool whose state changes leaves the
+    /// instances that it has as they are.
+    pub(super) pool_state: PoolState,
 }
 
 /// A hook that one instance waits for.
@@ -170,6 +179,27 @@ pub enum LifecycleState {
     TerminatingProceed,
     /// Gone.
     Terminated,
+    /// On its way into the warm pool, without hooks.
+    WarmedPending,
+    /// On its way into the warm pool, and waits for its hooks: launch hooks if it is new,
+    /// termination hooks if it returns from the group.
+    WarmedPendingWait,
+    /// On its way into the warm pool; its hooks are completed.
+    WarmedPendingProceed,
+    /// Ready in a warm pool of stopped instances.
+    WarmedStopped,
+    /// Ready in a warm pool of running instances.
+    WarmedRunning,
+    /// Ready in a warm pool of hibernated instances.
+    WarmedHibernated,
+    /// Being terminated out of the warm pool, without hooks.
+    WarmedTerminating,
+    /// Being terminated out of the warm pool, and waits for its hooks.
+    WarmedTerminatingWait,
+    /// Being terminated out of the warm pool; its hooks are completed.
+    WarmedTerminatingProceed,
+    /// Gone out of the warm pool.
+    WarmedTerminated,
 }
 
 impl LifecycleState {
@@ -179,6 +209,34 @@ impl LifecycleState {
             self,
             Self::Pending | Self::PendingWait | Self::PendingProceed | Self::InService
         )
+    }
+
+    /// Whether it is in the warm pool and stays there: on its way into it, or ready.
+    pub(super) fn stays_warm(self) -> bool {
+        matches!(
+            self,
+            Self::WarmedPending | Self::WarmedPendingWait | Self::WarmedPendingProceed
+        ) || self.is_ready_in_pool()
+    }
+
+    /// Whether it is ready in the warm pool.
+    pub(super) fn is_ready_in_pool(self) -> bool {
+        matches!(
+            self,
+            Self::WarmedStopped | Self::WarmedRunning | Self::WarmedHibernated
+        )
+    }
+
+    /// Whether it is in the warm pool, in whichever state.
+    pub(super) fn is_warm(self) -> bool {
+        self.stays_warm()
+            || matches!(
+                self,
+                Self::WarmedTerminating
+                    | Self::WarmedTerminatingWait
+                    | Self::WarmedTerminatingProceed
+                    | Self::WarmedTerminated
+            )
     }
 }
 
@@ -193,7 +251,45 @@ impl fmt::Display for LifecycleState {
             Self::TerminatingWait => "Terminating:Wait",
             Self::TerminatingProceed => "Terminating:Proceed",
             Self::Terminated => "Terminated",
+            Self::WarmedPending => "Warmed:Pending",
+            Self::WarmedPendingWait => "Warmed:Pending:Wait",
+            Self::WarmedPendingProceed => "Warmed:Pending:Proceed",
+            Self::WarmedStopped => "Warmed:Stopped",
+            Self::WarmedRunning => "Warmed:Running",
+            Self::WarmedHibernated => "Warmed:Hibernated",
+            Self::WarmedTerminating => "Warmed:Terminating",
+            Self::WarmedTerminatingWait => "Warmed:Terminating:Wait",
+            Self::WarmedTerminatingProceed => "Warmed:Terminating:Proceed",
+            Self::WarmedTerminated => "Warmed:Terminated",
         })
+    }
+}
+
+impl Member {
+    /// The steady state that it is in, or goes to: what `autoscaling/target-lifecycle-state` of its
+    /// metadata shows (Auto Scaling User Guide, "Retrieve the target lifecycle state through
+    /// instance metadata").
+    pub(super) fn target(&self) -> LifecycleState {
+        match self.state {
+            LifecycleState::Pending
+            | LifecycleState::PendingWait
+            | LifecycleState::PendingProceed
+            | LifecycleState::InService => LifecycleState::InService,
+            LifecycleState::Terminating
+            | LifecycleState::TerminatingWait
+            | LifecycleState::TerminatingProceed
+            | LifecycleState::Terminated => LifecycleState::Terminated,
+            LifecycleState::WarmedTerminating
+            | LifecycleState::WarmedTerminatingWait
+            | LifecycleState::WarmedTerminatingProceed
+            | LifecycleState::WarmedTerminated => LifecycleState::WarmedTerminated,
+            LifecycleState::WarmedPending
+            | LifecycleState::WarmedPendingWait
+            | LifecycleState::WarmedPendingProceed
+            | LifecycleState::WarmedStopped
+            | LifecycleState::WarmedRunning
+            | LifecycleState::WarmedHibernated => self.pool_state.ready(),
+        }
     }
 }
 

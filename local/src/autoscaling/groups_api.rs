@@ -91,6 +91,7 @@ pub(super) fn create(context: &mut Context<'_>, params: &mut Params) -> Result<S
         tags: tags.into_iter().map(|tag| (tag.key, tag.tag)).collect(),
         hooks,
         members: Vec::new(),
+        warm_pool: None,
         suspended: BTreeSet::new(),
         deleting: false,
         cause: format!(

@@ -7,14 +7,14 @@
 //!
 //! Every hook of a transition has a lifecycle action, token and event of its own. The instance goes
 //! on when all of them are completed with CONTINUE, or one with ABANDON (Auto Scaling User Guide,
-//! "How lifecycle hooks work").
+//! "How lifecycle hooks work"). The states of a warm pool are drawn in `warm_pool`.
 
 use std::time::Duration;
 
-use super::activity::{self, Status};
+use super::activity::{self, Route, Status};
 use super::group::{LifecycleAction, LifecycleState, Transition, Verdict};
 use super::record::{CompletedBy, Completion};
-use super::{AutoScaling, Context, Timer, invalid, termination};
+use super::{AutoScaling, Context, Timer, invalid, termination, warm_pool};
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 
@@ -86,20 +86,22 @@ pub(super) fn begin_actions(
             .iter()
             .map(|action| (at, action.hook_name.clone(), action.token.clone())),
     );
-    let mut activity_id = String::new();
-    if let Some(member) = autoscaling.member_mut(group_name, instance) {
-        member.actions = actions.clone();
-        activity_id.clone_from(&member.activity_id);
-    }
-    let waiting = match transition {
-        Transition::Launching => LifecycleState::PendingWait,
-        Transition::Terminating => LifecycleState::TerminatingWait,
+    let Some(member) = autoscaling.member_mut(group_name, instance) else {
+        return false;
+    };
+    member.actions = actions.clone();
+    let (activity_id, route) = (member.activity_id.clone(), member.route);
+    let waiting = match route {
+        Route::INTO_POOL | Route::BACK_TO_POOL => LifecycleState::WarmedPendingWait,
+        Route::TERMINATION_IN_POOL => LifecycleState::WarmedTerminatingWait,
+        _ if transition == Transition::Launching => LifecycleState::PendingWait,
+        _ => LifecycleState::TerminatingWait,
     };
     enter(autoscaling, kernel, group_name, instance, waiting);
     activity::wait(autoscaling, &activity_id);
     for action in &actions {
         set_timeout(autoscaling, kernel, group_name, instance, action);
-        activity::announce_action(kernel, group_name, &group_arn, instance, action);
+        activity::announce_action(kernel, group_name, &group_arn, instance, route, action);
     }
     true
 }
@@ -289,35 +291,27 @@ fn settle(
         member.actions.clear();
     }
     let (state, done) = (member.state, member.actions.is_empty());
-    match (state, verdict) {
-        (LifecycleState::PendingWait, Verdict::Abandon) => {
-            let message = format!(
-                "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token {token} was \
-                 abandoned: {why}"
-            );
-            termination::abandon_launch(context, group, instance, &message);
-        }
-        (LifecycleState::PendingWait, Verdict::Continue) if done => {
-            enter(
-                context.autoscaling,
-                context.kernel,
-                group,
-                instance,
-                LifecycleState::PendingProceed,
-            );
-            schedule_proceed(context.autoscaling, context.kernel, group, instance);
-        }
-        (LifecycleState::TerminatingWait, _) if done => {
-            enter(
-                context.autoscaling,
-                context.kernel,
-                group,
-                instance,
-                LifecycleState::TerminatingProceed,
-            );
-            schedule_proceed(context.autoscaling, context.kernel, group, instance);
-        }
-        _ => {}
+    let is_launch = state == LifecycleState::PendingWait
+        || (state == LifecycleState::WarmedPendingWait && member.route == Route::INTO_POOL);
+    if is_launch && verdict == Verdict::Abandon {
+        let message = format!(
+            "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token {token} was \
+             abandoned: {why}"
+        );
+        termination::abandon_launch(context, group, instance, &message);
+        return;
+    }
+    // With either result a termination goes on, and so does the return to a warm pool.
+    let next = match state {
+        LifecycleState::PendingWait => LifecycleState::PendingProceed,
+        LifecycleState::WarmedPendingWait => LifecycleState::WarmedPendingProceed,
+        LifecycleState::TerminatingWait => LifecycleState::TerminatingProceed,
+        LifecycleState::WarmedTerminatingWait => LifecycleState::WarmedTerminatingProceed,
+        _ => return,
+    };
+    if done {
+        enter(context.autoscaling, context.kernel, group, instance, next);
+        schedule_proceed(context.autoscaling, context.kernel, group, instance);
     }
 }
 
@@ -334,7 +328,8 @@ fn schedule_proceed(
     kernel.schedule(&mut autoscaling.timers, PROCEED, timer);
 }
 
-/// Puts an instance without open actions into service once it is running, or terminates it.
+/// Puts an instance without open actions into service or into the warm pool once it is running, or
+/// terminates it.
 pub(super) fn proceed(context: &mut Context<'_>, group: &str, instance: &str) {
     let Some(member) = context.autoscaling.member(group, instance) else {
         return;
@@ -359,7 +354,12 @@ pub(super) fn proceed(context: &mut Context<'_>, group: &str, instance: &str) {
                 "",
             );
         }
-        LifecycleState::TerminatingProceed => {
+        LifecycleState::WarmedPending | LifecycleState::WarmedPendingProceed
+            if context.machines.is_running(instance) =>
+        {
+            warm_pool::settle(context, group, instance);
+        }
+        LifecycleState::TerminatingProceed | LifecycleState::WarmedTerminatingProceed => {
             termination::terminate_in_ec2(context, group, instance)
         }
         _ => {}

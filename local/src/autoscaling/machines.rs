@@ -103,6 +103,11 @@ impl Machines<'_> {
             .is_some_and(|instance| instance.state == InstanceState::Running)
     }
 
+    /// The current state of an instance; `None` if EC2 does not know it.
+    pub(super) fn state(&self, instance: &str) -> Option<InstanceState> {
+        Some(self.ec2.instance(instance)?.state)
+    }
+
     /// Whether an instance is terminated, or no longer known.
     pub(super) fn is_gone(&self, instance: &str) -> bool {
         self.ec2

@@ -8,7 +8,8 @@
 //! - `lifecycle`: the states of an instance, and what completes, prolongs or ends a lifecycle
 //!   action;
 //! - `activity`: scaling activities, and the events of Auto Scaling;
-//! - `groups_api`, `group_request`, `hooks_api`, `tags_api`, `describe`: the calls.
+//! - `warm_pool`: instances that are launched ahead, and come back on scale-in;
+//! - `groups_api`, `group_request`, `hooks_api`, `warm_pool_api`, `tags_api`, `describe`: the calls.
 
 mod activity;
 mod capacity;
@@ -22,6 +23,8 @@ mod machines;
 mod record;
 mod tags_api;
 mod termination;
+mod warm_pool;
+mod warm_pool_api;
 
 pub use group::{LifecycleState, Transition};
 pub(crate) use machines::Machines;
@@ -117,6 +120,14 @@ impl AutoScaling {
             .unwrap_or_default()
     }
 
+    /// What the metadata of an instance shows as `autoscaling/target-lifecycle-state`. `None`: it is
+    /// in no group.
+    #[must_use]
+    pub fn target_lifecycle_state(&self, instance: &str) -> Option<LifecycleState> {
+        let mut groups = self.groups.values();
+        Some(groups.find_map(|group| group.member(instance))?.target())
+    }
+
     /// How many instances of a group are InService.
     #[must_use]
     pub fn in_service(&self, group: &str) -> usize {
@@ -172,6 +183,27 @@ impl Context<'_> {
     }
 }
 
+impl Context<'_> {
+    /// Begins to stop an instance of a warm pool, or to hibernate it.
+    fn stop(&mut self, instance: &str, hibernates: bool) -> Result<(), ApiError> {
+        let mut observer = InstanceObserver {
+            autoscaling: self.autoscaling,
+            cloudtrail: self.machines.cloudtrail,
+        };
+        let ec2 = &mut *self.machines.ec2;
+        ec2::stop(ec2, self.kernel, &mut observer, instance, hibernates)
+    }
+
+    /// Begins to start an instance of a warm pool.
+    fn start(&mut self, instance: &str) -> Result<(), ApiError> {
+        let mut observer = InstanceObserver {
+            autoscaling: self.autoscaling,
+            cloudtrail: self.machines.cloudtrail,
+        };
+        ec2::start(self.machines.ec2, self.kernel, &mut observer, instance)
+    }
+}
+
 /// Auto Scaling as the observer of EC2's instances.
 pub(crate) struct InstanceObserver<'a> {
     pub(crate) autoscaling: &'a mut AutoScaling,
@@ -223,6 +255,9 @@ pub(crate) fn act(
         "DescribeAutoScalingGroups" => describe::groups(autoscaling, params),
         "DescribeAutoScalingInstances" => describe::instances(autoscaling, params),
         "DescribeScalingActivities" => describe::activities(autoscaling, params),
+        "PutWarmPool" => warm_pool_api::put(context, params),
+        "DescribeWarmPool" => warm_pool_api::describe(autoscaling, params),
+        "DeleteWarmPool" => warm_pool_api::delete(context, params),
         "CreateOrUpdateTags" => tags_api::create_or_update(autoscaling, params),
         "DeleteTags" => tags_api::delete(autoscaling, params),
         "DescribeTags" => tags_api::describe(autoscaling, params),
@@ -254,16 +289,22 @@ pub(crate) fn run_next_timer(context: &mut Context<'_>) {
 fn instance_changed(context: &mut Context<'_>, instance: &str, state: ec2::InstanceState) {
     /// On AWS a health check can take minutes; nothing here depends on how long.
     const HEALTH_CHECK: Duration = Duration::from_secs(1);
-    let Some(group) = context
+    let Some((group, lifecycle_state)) = context
         .autoscaling
         .groups
         .values()
-        .find(|group| group.member(instance).is_some())
-        .map(|group| group.name.clone())
+        .find_map(|group| Some((group.name.clone(), group.member(instance)?.state)))
     else {
         return;
     };
+    let into_pool = matches!(
+        lifecycle_state,
+        LifecycleState::WarmedPending | LifecycleState::WarmedPendingProceed
+    );
     match state {
+        // The group itself stops an instance on its way into the warm pool.
+        ec2::InstanceState::Stopping if into_pool => {}
+        ec2::InstanceState::Stopped if into_pool => warm_pool::settle(context, &group, instance),
         ec2::InstanceState::Running => lifecycle::proceed(context, &group, instance),
         ec2::InstanceState::Terminated => termination::terminated(context, &group, instance),
         ec2::InstanceState::Pending => {}

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use super::activity::{self, Begin, Status};
+use super::activity::{self, Begin, Route, Status};
 use super::capacity::schedule_evaluation;
 use super::group::{LifecycleState, Transition};
 use super::{Context, lifecycle};
 use crate::wire::iso8601;
 
-/// Begins to terminate an instance. Its termination hooks run only if it was InService: an instance
-/// that never was has nothing to drain.
+/// Begins to terminate an instance. Its termination hooks run only if it was InService, or in the
+/// warm pool: "A final lifecycle hook runs immediately before the instance is terminated" (Auto
+/// Scaling User Guide, "Warm pool instance lifecycle"). An instance that never was there has
+/// nothing to drain.
 pub(super) fn begin_termination(
     context: &mut Context<'_>,
     group_name: &str,
@@ -24,12 +26,17 @@ pub(super) fn begin_termination(
         return;
     };
     let was = member.state;
-    if !was.counts() {
+    if !was.counts() && !was.stays_warm() {
         return;
     }
+    let route = match was.is_warm() {
+        true => Route::TERMINATION_IN_POOL,
+        false => Route::TERMINATION,
+    };
     member.actions.clear();
     let launch_activity = member.activity_id.clone();
     let (subnet, zone) = (member.subnet_id.clone(), member.availability_zone.clone());
+    // An activity that has ended stays as it is.
     if was != LifecycleState::InService {
         let message = "Instance was terminated while waiting for it to be in InService state";
         activity::end(
@@ -48,6 +55,7 @@ pub(super) fn begin_termination(
             group_arn: &group_arn,
             instance: Some(instance),
             transition: Transition::Terminating,
+            route,
             cause,
             subnet: &subnet,
             availability_zone: &zone,
@@ -55,8 +63,9 @@ pub(super) fn begin_termination(
     );
     if let Some(member) = context.autoscaling.member_mut(group_name, instance) {
         member.activity_id = activity_id;
+        member.route = route;
     }
-    let hooks_wait = was == LifecycleState::InService
+    let hooks_wait = (was == LifecycleState::InService || was.is_warm())
         && lifecycle::begin_actions(
             context.autoscaling,
             context.kernel,
@@ -71,7 +80,11 @@ pub(super) fn begin_termination(
 
 /// Puts an instance into Terminating, where no hook holds it, and has EC2 terminate it.
 fn enter_terminating(context: &mut Context<'_>, group: &str, instance: &str) {
-    let state = LifecycleState::Terminating;
+    let member = context.autoscaling.member(group, instance);
+    let state = match member.is_some_and(|member| member.state.is_warm()) {
+        true => LifecycleState::WarmedTerminating,
+        false => LifecycleState::Terminating,
+    };
     lifecycle::enter(context.autoscaling, context.kernel, group, instance, state);
     terminate_in_ec2(context, group, instance);
 }
@@ -89,7 +102,10 @@ pub(super) fn terminate_without_hooks(
     };
     if matches!(
         member.state,
-        LifecycleState::TerminatingWait | LifecycleState::TerminatingProceed
+        LifecycleState::TerminatingWait
+            | LifecycleState::TerminatingProceed
+            | LifecycleState::WarmedTerminatingWait
+            | LifecycleState::WarmedTerminatingProceed
     ) {
         member.actions.clear();
         enter_terminating(context, group, instance);
@@ -126,7 +142,7 @@ pub(super) fn replace_missing(context: &mut Context<'_>, group: &str, instance: 
     let Some(member) = context.autoscaling.member_mut(group, instance) else {
         return;
     };
-    if !member.state.counts() {
+    if !member.state.counts() && !member.state.stays_warm() {
         return;
     }
     member.healthy = false;
@@ -151,7 +167,12 @@ pub(super) fn terminated(context: &mut Context<'_>, group: &str, instance: &str)
     // In every other state, the group did not terminate it: the health check finds it.
     if matches!(
         state,
-        Some(LifecycleState::Terminating | LifecycleState::TerminatingProceed)
+        Some(
+            LifecycleState::Terminating
+                | LifecycleState::TerminatingProceed
+                | LifecycleState::WarmedTerminating
+                | LifecycleState::WarmedTerminatingProceed
+        )
     ) {
         finish(context, group, instance);
     }
@@ -159,12 +180,17 @@ pub(super) fn terminated(context: &mut Context<'_>, group: &str, instance: &str)
 
 /// Removes a terminated instance from its group.
 fn finish(context: &mut Context<'_>, group_name: &str, instance: &str) {
+    let member = context.autoscaling.member(group_name, instance);
+    let state = match member.is_some_and(|member| member.state.is_warm()) {
+        true => LifecycleState::WarmedTerminated,
+        false => LifecycleState::Terminated,
+    };
     lifecycle::enter(
         context.autoscaling,
         context.kernel,
         group_name,
         instance,
-        LifecycleState::Terminated,
+        state,
     );
     let Some(group) = context.autoscaling.groups.get_mut(group_name) else {
         return;
@@ -178,6 +204,9 @@ fn finish(context: &mut Context<'_>, group_name: &str, instance: &str) {
     };
     let member = group.members.remove(index);
     let remove_group = group.deleting && group.members.is_empty();
+    if group.pooled().next().is_none() && group.warm_pool.as_ref().is_some_and(|p| p.deleting) {
+        group.warm_pool = None;
+    }
     activity::end(
         context.autoscaling,
         context.kernel,

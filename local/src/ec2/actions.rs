@@ -3,8 +3,8 @@
 use super::instance::{self, StateObserver};
 use super::{
     Ec2, Timer, attach, create_interface, describe_instances, instance_type, interface,
-    launch_template, modify_interface, reservation, run_instances, security_group, subnet, tags,
-    vpc, zones,
+    launch_template, modify_interface, power, reservation, run_instances, security_group, subnet,
+    tags, vpc, zones,
 };
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
@@ -22,8 +22,8 @@ pub(crate) fn act(
     type StateHandler =
         fn(&mut Ec2, &mut Kernel, &mut dyn StateObserver, &mut Params) -> Result<String, ApiError>;
     let change_states: Option<StateHandler> = match action {
-        "StartInstances" => Some(instance::start_all),
-        "StopInstances" => Some(instance::stop_all),
+        "StartInstances" => Some(power::start_all),
+        "StopInstances" => Some(power::stop_all),
         "TerminateInstances" => Some(instance::terminate_all),
         _ => None,
     };

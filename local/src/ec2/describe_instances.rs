@@ -59,7 +59,7 @@ pub(crate) fn describe(
     let (ec2, kernel) = (&*ec2, &*kernel);
     let known_after = kernel.settings.instance_not_found_for;
     let known = |instance: &&Instance| {
-        kernel.now().saturating_duration_since(instance.launch_time) >= known_after
+        kernel.now().saturating_duration_since(instance.created_at) >= known_after
     };
     let seen = |id: &str| ec2.instances.get(id)?.as_of(horizon?).filter(known);
     let candidates: Vec<&Instance> = if ids.is_empty() {
@@ -302,7 +302,7 @@ fn values<'a>(
 /// The tags that DescribeInstances shows of an instance: none for some time after its launch.
 fn shown_tags<'a>(kernel: &Kernel, instance: &'a Instance) -> &'a tags::Tags {
     static NONE: tags::Tags = tags::Tags::new();
-    let shown_from = instance.launch_time + kernel.settings.instance_tags_not_shown_for;
+    let shown_from = instance.created_at + kernel.settings.instance_tags_not_shown_for;
     match kernel.now() < shown_from {
         true => &NONE,
         false => &instance.tags,

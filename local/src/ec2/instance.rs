@@ -108,8 +108,13 @@ pub struct Instance {
     pub client_token: Option<String>,
     /// Whether it is a Spot Instance.
     pub spot: bool,
-    /// When it was launched.
+    /// When it was launched, or started after a stop: "The time that the instance was last launched"
+    /// (EC2 API Reference, Instance, `launchTime`).
     pub launch_time: Instant,
+    /// When it was launched first.
+    pub created_at: Instant,
+    /// Whether its last stop was a hibernation, so that its start restores what was in memory.
+    pub hibernated: bool,
     /// When its termination began.
     pub ended_at: Option<Instant>,
 }
@@ -144,7 +149,7 @@ pub fn terminate(
     Ok(())
 }
 
-fn state_of(ec2: &Ec2, instance_id: &str) -> Result<InstanceState, ApiError> {
+pub(super) fn state_of(ec2: &Ec2, instance_id: &str) -> Result<InstanceState, ApiError> {
     match ec2.instance(instance_id) {
         Some(instance) => Ok(instance.state),
         None => {
@@ -159,7 +164,7 @@ fn is_in(ec2: &Ec2, id: &str, state: InstanceState) -> bool {
         .is_some_and(|instance| instance.state == state)
 }
 
-fn set_state(
+pub(super) fn set_state(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
     observer: &mut dyn StateObserver,
@@ -257,61 +262,9 @@ pub(crate) fn terminate_all(
     Ok(state_changes(ec2, before))
 }
 
-pub(crate) fn stop_all(
-    ec2: &mut Ec2,
-    kernel: &mut Kernel,
-    observer: &mut dyn StateObserver,
-    params: &mut Params,
-) -> Result<String, ApiError> {
-    params.bool("Force")?;
-    let before = instances_named(ec2, params, |id, state| match state {
-        InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped => Ok(()),
-        _ => Err(cannot(id, "stopped")),
-    })?;
-    for (id, state) in &before {
-        if *state == InstanceState::Running {
-            set_state(ec2, kernel, observer, id, InstanceState::Stopping);
-            let timer = Timer::InstanceStopped(id.clone());
-            kernel.schedule(&mut ec2.timers, kernel.settings.shutdown_for, timer);
-        }
-    }
-    Ok(state_changes(ec2, before))
-}
-
-pub(crate) fn start_all(
-    ec2: &mut Ec2,
-    kernel: &mut Kernel,
-    observer: &mut dyn StateObserver,
-    params: &mut Params,
-) -> Result<String, ApiError> {
-    let before = instances_named(ec2, params, |id, state| match state {
-        InstanceState::Stopped | InstanceState::Running | InstanceState::Pending => Ok(()),
-        _ => Err(cannot(id, "started")),
-    })?;
-    for (id, state) in &before {
-        if *state == InstanceState::Stopped {
-            set_state(ec2, kernel, observer, id, InstanceState::Pending);
-            let timer = Timer::InstanceRunning(id.clone());
-            let kind = ec2
-                .instance(id)
-                .map(|instance| instance.instance_type.clone());
-            let pending = kernel.draw_pending(&kind.unwrap_or_default());
-            kernel.schedule(&mut ec2.timers, pending, timer);
-        }
-    }
-    Ok(state_changes(ec2, before))
-}
-
-fn cannot(id: &str, what: &str) -> ApiError {
-    ApiError::new(
-        "IncorrectInstanceState",
-        format!("The instance '{id}' is not in a state from which it can be {what}."),
-    )
-}
-
 /// The instances that a call names, with their states. All are checked before the call changes any
 /// of them.
-fn instances_named(
+pub(super) fn instances_named(
     ec2: &Ec2,
     params: &mut Params,
     allowed: impl Fn(&str, InstanceState) -> Result<(), ApiError>,
@@ -331,7 +284,7 @@ fn instances_named(
 }
 
 /// `<instancesSet>`: each instance with its current and its previous state.
-fn state_changes(ec2: &Ec2, before: Vec<(String, InstanceState)>) -> String {
+pub(super) fn state_changes(ec2: &Ec2, before: Vec<(String, InstanceState)>) -> String {
     let mut xml = Xml::new();
     xml.items("instancesSet", before, |xml, (id, previous)| {
         let current = ec2.instance(&id).map_or(previous, |i| i.state);

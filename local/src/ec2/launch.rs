@@ -107,6 +107,8 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
         client_token: spec.client_token,
         spot: spec.spot,
         launch_time: now,
+        created_at: now,
+        hibernated: false,
         ended_at: None,
     };
     ec2.instances

@@ -22,6 +22,7 @@ mod launch;
 mod launch_template;
 mod modify_interface;
 mod page;
+mod power;
 mod reservation;
 mod run_instances;
 mod security_group;
@@ -50,6 +51,7 @@ pub use launch_template::{
     LaunchTemplate, LaunchTemplateData, LaunchTemplateRef, create_launch_template,
     resolve_launch_template,
 };
+pub use power::{start, stop};
 pub use reservation::{CidrReservation, ReservationType, reserve_cidr};
 pub use security_group::{SecurityGroup, create_security_group};
 pub use subnet::{Subnet, SubnetSpec, create_subnet};
@@ -281,7 +283,7 @@ impl Ec2 {
     fn check_known_instance(&self, kernel: &Kernel, id: &str) -> Result<(), ApiError> {
         let known_after = kernel.settings.instance_not_found_for;
         let age = |instance: &&Instance| {
-            kernel.now().saturating_duration_since(instance.launch_time) >= known_after
+            kernel.now().saturating_duration_since(instance.created_at) >= known_after
         };
         match self.instance(id).filter(age) {
             Some(_) => Ok(()),

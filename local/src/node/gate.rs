@@ -53,7 +53,19 @@ impl Gate {
         Some(serde_json::from_value(value).map_err(|error| format!("the gate's list: {error}")))
     }
 
-    /// The networks whose interfaces are not there. The gate opens when there are none.
+    /// What the gate waits for. It opens when there is nothing.
+    ///
+    /// A node in a warm pool, or on its way there, must not join its cluster, whatever interfaces it
+    /// has: it will be stopped, or wait.
+    #[must_use]
+    pub fn holds(&self, imds: &Imds) -> Vec<String> {
+        match imds.warm_pool_state() {
+            Some(state) => vec![format!("autoscaling/target-lifecycle-state is {state}")],
+            None => self.missing(imds),
+        }
+    }
+
+    /// The networks whose interfaces are not there.
     ///
     /// All networks must be there in one reading, each by an interface of its own. So an interface
     /// whose place is not known yet cannot stand for two networks.

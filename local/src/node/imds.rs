@@ -1,5 +1,7 @@
 //! The instance metadata service, as far as the gate and the VPC CNI read it: the categories under
-//! `network/interfaces/macs/` (EC2 User Guide, "Instance metadata categories").
+//! `network/interfaces/macs/` (EC2 User Guide, "Instance metadata categories"), and
+//! `autoscaling/target-lifecycle-state` (Auto Scaling User Guide, "Retrieve the target lifecycle
+//! state through instance metadata").
 //!
 //! It has no tags of interfaces. It is not consistent at once: an interface that is attached while
 //! the instance runs has `device-number` 0 and no `network-card` for some time
@@ -25,6 +27,18 @@ pub struct Imds {
     pub mac: String,
     /// `network/interfaces/macs/`, by hardware address.
     pub macs: BTreeMap<String, ImdsInterface>,
+    /// `autoscaling/target-lifecycle-state`: the steady state that the instance is in, or goes to, as
+    /// `InService` or `Warmed:Stopped`. `None` is a 404: it is in no Auto Scaling group.
+    pub target_lifecycle_state: Option<String>,
+}
+
+impl Imds {
+    /// The warm pool's state, if the instance is in a warm pool or goes there.
+    #[must_use]
+    pub fn warm_pool_state(&self) -> Option<&str> {
+        let state = self.target_lifecycle_state.as_deref()?;
+        state.strip_prefix("Warmed:").map(|_| state)
+    }
 }
 
 /// What is under one hardware address.
@@ -99,7 +113,12 @@ impl Nodes {
             };
             macs.insert(interface.mac_address.clone(), shown);
         }
-        Some(Imds { mac, macs })
+        let target = world.autoscaling.target_lifecycle_state(instance_id);
+        Some(Imds {
+            mac,
+            macs,
+            target_lifecycle_state: target.map(|state| state.to_string()),
+        })
     }
 }
 

@@ -17,12 +17,14 @@ pub(super) struct Machine {
 }
 
 /// Boots, waits at the gate, and starts kubelet and the VPC CNI. The task is aborted when the
-/// instance stops or ends.
+/// instance stops or ends. A machine that was hibernated in the phase `resumes` boots no second
+/// time, and passes no gate that it has passed.
 pub(super) async fn run(
     local: WeakLocalAws,
     instance_id: String,
     settings: NodeSettings,
     rng: ChaCha8Rng,
+    resumes: Phase,
 ) {
     let mut machine = Machine {
         local,
@@ -31,25 +33,30 @@ pub(super) async fn run(
         rng,
     };
     // `None` is the end of the instance, which needs nothing more.
-    let _ = machine.live().await;
+    let _ = machine.live(resumes).await;
 }
 
 impl Machine {
-    async fn live(&mut self) -> Option<()> {
-        self.enter(Phase::Booting)?;
+    async fn live(&mut self, resumes: Phase) -> Option<()> {
         let (kind, user_data) = self.local.upgrade()?.with_world(|world| {
             let instance = world.ec2.instance(&self.instance_id)?;
             Some((instance.instance_type.clone(), instance.user_data.clone()))
         })?;
-        let boot = draw(&mut self.rng, self.settings.boot_of(&kind));
-        tokio::time::sleep(boot).await;
-        if let Some(gate) = Gate::of_user_data(user_data.as_deref()) {
+        if resumes < Phase::Held {
+            self.enter(Phase::Booting)?;
+            let boot = draw(&mut self.rng, self.settings.boot_of(&kind));
+            tokio::time::sleep(boot).await;
+        }
+        let gate = Gate::of_user_data(user_data.as_deref()).filter(|_| resumes <= Phase::Held);
+        if let Some(gate) = gate {
             self.enter(Phase::Held)?;
             self.wait_at(gate).await?;
         }
         self.enter(Phase::Starting)?;
-        let start = draw(&mut self.rng, self.settings.kubelet_start);
-        tokio::time::sleep(start).await;
+        if resumes < Phase::Joined {
+            let start = draw(&mut self.rng, self.settings.kubelet_start);
+            tokio::time::sleep(start).await;
+        }
         let Some(settings) = self.settings.cni.clone() else {
             return self.enter(Phase::Joined);
         };
@@ -58,11 +65,12 @@ impl Machine {
         cni.keep_warm().await
     }
 
-    /// Holds kubelet back until every network has its interface.
+    /// Holds kubelet back until every network has its interface, and the instance is not in a warm
+    /// pool or on its way there.
     async fn wait_at(&mut self, gate: Result<Gate, String>) -> Option<()> {
         loop {
             let missing = match &gate {
-                Ok(gate) => gate.missing(&self.imds()?),
+                Ok(gate) => gate.holds(&self.imds()?),
                 Err(problem) => vec![problem.clone()],
             };
             if missing.is_empty() {

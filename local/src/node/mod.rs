@@ -11,6 +11,9 @@
 //! `templates/al2023/runtime/rootfs/etc/systemd/system`): what the user data installs runs before
 //! `nodeadm-run.service`, which starts kubelet. kubelet starts `aws-node`, the VPC CNI.
 //!
+//! A node whose instance stops is off, whatever it did. After a stop it boots again; after a
+//! hibernation it goes on where it was.
+//!
 //! A node knows what a machine can know: its instance metadata ([`imds`]) and its user data. The
 //! VPC CNI calls EC2 as any client does: by [`LocalAws::handle`](crate::LocalAws::handle), with
 //! latency, throttling and an entry in the call log. docs/node.md describes the gate.
@@ -79,7 +82,8 @@ impl Phase {
 /// A network whose interface the gate does not see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The network's name; or what is wrong with the gate's list.
+    /// The network's name; or what is wrong with the gate's list; or that the instance is in a warm
+    /// pool.
     pub network: String,
     /// Since when, counted from the start of the fake AWS.
     pub since: Duration,
@@ -101,6 +105,8 @@ struct Node {
     status: NodeStatus,
     imds: imds::Propagation,
     machine: Option<AbortHandle>,
+    /// How far it had got when it was switched off last.
+    was: Phase,
 }
 
 /// The nodes, by instance id.
@@ -192,9 +198,12 @@ fn switch(local: &LocalAws, change: &PowerChange) {
         (settings, world.kernel.elapsed())
     });
     if change.state != "pending" && change.state != "running" {
-        let machine = lock(&local.nodes().nodes)
-            .get_mut(id)
-            .and_then(|node| node.machine.take());
+        let machine = lock(&local.nodes().nodes).get_mut(id).and_then(|node| {
+            if node.status.phase != Phase::Off {
+                node.was = node.status.phase;
+            }
+            node.machine.take()
+        });
         if let Some(machine) = machine {
             machine.abort();
         }
@@ -203,7 +212,9 @@ fn switch(local: &LocalAws, change: &PowerChange) {
     }
     let Some(settings) = settings else { return };
     if change.state == "pending" {
+        let was = lock(&local.nodes().nodes).get(id).map(|node| node.was);
         let node = Node {
+            was: was.unwrap_or(Phase::Pending),
             status: NodeStatus {
                 phase: Phase::Pending,
                 reached: BTreeMap::from([(Phase::Pending, at)]),
@@ -216,9 +227,21 @@ fn switch(local: &LocalAws, change: &PowerChange) {
         return;
     }
     // Each machine has a generator of its own, so that one node's draws do not change another's.
-    let seed = local.with_world(|world| world.kernel.rng().next_u64());
+    let (seed, hibernated) = local.with_world(|world| {
+        let instance = world.ec2.instance(id);
+        let hibernated = instance.is_some_and(|instance| instance.hibernated);
+        (world.kernel.rng().next_u64(), hibernated)
+    });
     let rng = ChaCha8Rng::seed_from_u64(seed);
-    let machine = tokio::spawn(life::run(local.downgrade(), id.clone(), settings, rng));
+    let was = lock(&local.nodes().nodes).get(id).map(|node| node.was);
+    let resumes = was.filter(|_| hibernated).unwrap_or(Phase::Pending);
+    let machine = tokio::spawn(life::run(
+        local.downgrade(),
+        id.clone(),
+        settings,
+        rng,
+        resumes,
+    ));
     if let Some(node) = lock(&local.nodes().nodes).get_mut(id) {
         node.machine = Some(machine.abort_handle());
     }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+mod warm_pool;
+
 use super::*;
 use crate::ec2::{self, InstanceState, InterfaceSpec, LaunchSpec, SubnetSpec};
 use crate::{CallRecord, Fault, FaultKind, Latency, LocalAws, Settings};
@@ -316,6 +318,7 @@ fn imds(others: &[ImdsInterface]) -> Imds {
     Imds {
         mac: "02:00".to_owned(),
         macs: std::iter::once(primary).chain(others).collect(),
+        target_lifecycle_state: None,
     }
 }
 

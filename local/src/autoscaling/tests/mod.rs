@@ -15,6 +15,7 @@ use crate::{LocalAws, Settings};
 mod api;
 mod cloudtrail;
 mod hooks;
+mod warm_pool;
 
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
 const HOOK: &str = "&LifecycleHookSpecificationList.member.1.LifecycleHookName=ours\
