@@ -27,6 +27,8 @@ const MAX_ARNS_PER_STATEMENT = 50;
 const READS_OF_ALL_RESOURCES: ReadonlySet<string> = new Set([
   'autoscaling:DescribeAutoScalingGroups',
   'autoscaling:DescribeAutoScalingInstances',
+  'autoscaling:DescribeScalingActivities',
+  'autoscaling:DescribeWarmPool',
   'ec2:DescribeInstances',
   'ec2:DescribeInstanceTypes',
   'ec2:DescribeNetworkInterfaces',

@@ -103,6 +103,21 @@ impl Instance {
         }
     }
 
+    /// The instance, unless it is shutting down or terminated. A launch that passes a warm pool may
+    /// find its instance stopped: EC2 has not started it yet, or has stopped it already.
+    ///
+    /// # Errors
+    /// [`Error::InstanceGone`].
+    pub fn ensure_not_ending(self) -> Result<Self> {
+        match self.is_ending() {
+            false => Ok(self),
+            true => Err(Error::InstanceGone {
+                instance: self.id,
+                state: self.state,
+            }),
+        }
+    }
+
     /// What templates can use.
     #[must_use]
     pub fn facts(&self, region: &str, group: &str) -> NodeFacts {
@@ -276,7 +291,14 @@ mod tests {
                 instance: instance().id,
                 state: state.to_owned(),
             };
-            assert_eq!(in_state(state).ensure_live(), Err(gone));
+            assert_eq!(in_state(state).ensure_live(), Err(gone.clone()));
+            let stays = ["stopping", "stopped"].contains(&state);
+            let wanted = if stays {
+                Ok(in_state(state))
+            } else {
+                Err(gone)
+            };
+            assert_eq!(in_state(state).ensure_not_ending(), wanted);
         }
     }
 }

@@ -19,14 +19,19 @@ pub enum AfterNoActiveAction {
 
 impl AfterNoActiveAction {
     /// Decides by the instance's lifecycle state; `None` means that Auto Scaling does not know it.
+    /// `waits_in` is the state that the launch waits in: another one on the way into a warm pool.
     #[must_use]
-    pub fn of(result: LifecycleActionResult, lifecycle_state: Option<&str>) -> Self {
+    pub fn of(
+        result: LifecycleActionResult,
+        lifecycle_state: Option<&str>,
+        waits_in: &str,
+    ) -> Self {
         match (result, is_over(lifecycle_state)) {
             (LifecycleActionResult::Continue, true) => Self::TooLate,
             (LifecycleActionResult::Continue, false) | (LifecycleActionResult::Abandon, true) => {
                 Self::Ended(CompletionOutcome::AlreadyCompleted)
             }
-            (LifecycleActionResult::Abandon, false) if lifecycle_state == Some("Pending:Wait") => {
+            (LifecycleActionResult::Abandon, false) if lifecycle_state == Some(waits_in) => {
                 Self::LookAgain
             }
             (LifecycleActionResult::Abandon, false) => {
@@ -96,10 +101,31 @@ mod tests {
             (Abandon, Some("InService"), Ended(AlreadyContinued)),
         ] {
             assert_eq!(
-                AfterNoActiveAction::of(result, state),
+                AfterNoActiveAction::of(result, state, "Pending:Wait"),
                 wanted,
                 "{result:?} {state:?}"
             );
+        }
+    }
+
+    #[test]
+    fn launch_into_a_warm_pool_has_gone_on_when_it_is_in_the_pool_or_has_left_it() {
+        use AfterNoActiveAction::{Ended, LookAgain, TooLate};
+        use CompletionOutcome::{AlreadyCompleted, AlreadyContinued};
+        use LifecycleActionResult::{Abandon, Continue};
+        for (result, state, wanted) in [
+            (Continue, "Warmed:Stopped", Ended(AlreadyCompleted)),
+            (Continue, "Pending:Wait", Ended(AlreadyCompleted)),
+            (Continue, "Warmed:Terminating:Wait", TooLate),
+            (Abandon, "Warmed:Pending:Wait", LookAgain),
+            (Abandon, "Warmed:Pending:Proceed", Ended(AlreadyContinued)),
+            (Abandon, "Warmed:Running", Ended(AlreadyContinued)),
+            // It waits again, for the group.
+            (Abandon, "Pending:Wait", Ended(AlreadyContinued)),
+            (Abandon, "Warmed:Terminated", Ended(AlreadyCompleted)),
+        ] {
+            let found = AfterNoActiveAction::of(result, Some(state), "Warmed:Pending:Wait");
+            assert_eq!(found, wanted, "{result:?} {state}");
         }
     }
 }

@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use aws_sdk_autoscaling::types::AutoScalingGroup;
+use aws_sdk_autoscaling::types::{self as autoscaling, AutoScalingGroup};
 use aws_sdk_ec2::types;
 
 use hookline_domain::addresses::Subnet;
-use hookline_domain::ids::VolumeId;
+use hookline_domain::ids::{InstanceId, VolumeId};
 use hookline_domain::instance::{AttachedInterface, AttachmentPoint, Instance};
 use hookline_domain::instance_type::{InstanceTypeLimits, NetworkCard};
 use hookline_domain::interface::{Attachment, Interface};
-use hookline_domain::reconcile::Member;
+use hookline_domain::reconcile::{LaunchActivity, Member};
 use hookline_domain::tags::facts::ON_DEMAND;
 use hookline_domain::tags::own;
 
@@ -129,10 +129,13 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
     })
 }
 
-/// The instances of a group that are in a lifecycle state.
-pub(super) fn members(group: &AutoScalingGroup, lifecycle_state: &str) -> Vec<Member> {
-    group
-        .instances()
+/// Those of a group's instances, or of its warm pool's, that are in a lifecycle state.
+pub(super) fn members(
+    group: &AutoScalingGroup,
+    instances: &[autoscaling::Instance],
+    lifecycle_state: &str,
+) -> Vec<Member> {
+    instances
         .iter()
         .filter(|instance| {
             instance
@@ -150,6 +153,22 @@ pub(super) fn members(group: &AutoScalingGroup, lifecycle_state: &str) -> Vec<Me
             })
         })
         .collect()
+}
+
+/// The launch of a scaling activity that has not ended, and its instance.
+pub(super) fn launch_activity(
+    activity: &autoscaling::Activity,
+) -> Option<(InstanceId, LaunchActivity)> {
+    if activity.end_time().is_some() {
+        return None;
+    }
+    let (instance, from_warm_pool) = LaunchActivity::read(activity.description()?)?;
+    let launch = LaunchActivity {
+        id: activity.activity_id()?.to_owned(),
+        started_at: activity.start_time()?.secs(),
+        from_warm_pool,
+    };
+    Some((instance, launch))
 }
 
 pub(super) fn subnet(subnet: &types::Subnet) -> Option<Subnet> {

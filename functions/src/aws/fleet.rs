@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types::Tag;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -29,6 +30,19 @@ impl Aws {
     /// # Errors
     /// Those of every call.
     pub async fn members(&self, groups: Groups, lifecycle_state: &str) -> Result<Vec<Member>> {
+        let groups = self.groups(groups).await?;
+        let members = groups
+            .iter()
+            .flat_map(|group| convert::members(group, group.instances(), lifecycle_state));
+        Ok(members.collect())
+    }
+
+    /// These groups, with their instances, but not those of their warm pools
+    /// (DescribeAutoScalingGroups).
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub(super) async fn groups(&self, groups: Groups) -> Result<Vec<AutoScalingGroup>> {
         let batches: Vec<Option<Vec<String>>> = match groups {
             Groups::None => Vec::new(),
             Groups::All => vec![None],
@@ -40,7 +54,7 @@ impl Aws {
                     .collect()
             }
         };
-        let mut members = Vec::new();
+        let mut found = Vec::new();
         for names in batches {
             let mut pages = self
                 .autoscaling
@@ -51,11 +65,10 @@ impl Aws {
                 .send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| classify("DescribeAutoScalingGroups", &error))?;
-                let groups = page.auto_scaling_groups().iter();
-                members.extend(groups.flat_map(|group| convert::members(group, lifecycle_state)));
+                found.extend(page.auto_scaling_groups.unwrap_or_default());
             }
         }
-        Ok(members)
+        Ok(found)
     }
 
     /// The launch time and tags of those instances that EC2 knows (DescribeInstances).

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::classify::{classify, code};
 use super::{Aws, convert};
 use hookline_domain::error::{Error, Result};
+use hookline_domain::event::Launch;
 use hookline_domain::ids::InstanceId;
 use hookline_domain::instance::Instance;
 use hookline_domain::profile::{Selector, TagSelector};
@@ -24,12 +25,17 @@ pub(super) const FILTER_VALUES: usize = 200;
 pub(super) type Listing = Mutex<Option<(Instant, Selector, Arc<Vec<Instance>>)>>;
 
 impl Aws {
-    /// Looks up the instance, which must be pending or running.
+    /// Looks up the instance of a launch, which must be pending or running, or at least not ending
+    /// if the launch passes a warm pool.
     ///
     /// # Errors
     /// [`Error::InstanceNotFoundYet`], [`Error::InstanceGone`], and those of every call.
-    pub async fn live_instance(&self, id: &InstanceId) -> Result<Instance> {
-        self.instance(id).await?.ensure_live()
+    pub async fn launching_instance(&self, launch: &Launch) -> Result<Instance> {
+        let instance = self.instance(&launch.instance_id).await?;
+        match launch.passes_warm_pool() {
+            true => instance.ensure_not_ending(),
+            false => instance.ensure_live(),
+        }
     }
 
     /// Looks up the instance in any state (DescribeInstances). EC2 shows a terminated one for an

@@ -12,6 +12,7 @@ pub mod instances;
 pub mod interfaces;
 pub mod subnets;
 pub mod tags;
+pub mod waiting;
 
 use std::sync::Arc;
 

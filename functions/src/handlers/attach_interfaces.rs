@@ -52,7 +52,8 @@ async fn attach_interfaces(context: Context, request: AttachRequest) -> Result<S
         listed: Vec::new(),
     };
     let slots = attacher.slots(&request.plan, &request.allocation)?;
-    if !request.node.running && !request.plan.node_running {
+    let is_running = request.node.running || request.plan.node_running;
+    if !attacher.finds_all_attached().await? && !is_running {
         attacher.wait_until_running().await?;
     }
     let attached = attacher.attach_all(slots).await;
@@ -148,12 +149,34 @@ impl<'a> Attacher<'a> {
         Ok(slots)
     }
 
+    /// Whether a launch that passes a warm pool finds all its interfaces attached. An attach that EC2
+    /// refuses costs more than this listing, and a node that has its interfaces need not run to be
+    /// checked. Other launches do not look: they attach nearly always.
+    async fn finds_all_attached(&mut self) -> Result<bool> {
+        if !self.wiring.launch.passes_warm_pool() {
+            return Ok(false);
+        }
+        let instance = &self.node.instance_id;
+        self.listed = self.context.aws.interfaces_attached_to(instance).await?;
+        for slot in &self.wiring.profile.slots {
+            if self.attached_for(slot)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     async fn wait_until_running(&mut self) -> Result<()> {
-        let id = &self.node.instance_id;
+        let aws = &self.context.aws;
         let mut backoff = Backoff::until_running(self.context);
-        while !self.context.aws.live_instance(id).await?.is_running() {
+        while !aws
+            .launching_instance(self.wiring.launch)
+            .await?
+            .is_running()
+        {
             if !backoff.wait().await {
-                return Err(Error::InstanceNotRunning(id.clone()));
+                let id = self.node.instance_id.clone();
+                return Err(Error::InstanceNotRunning(id));
             }
         }
         Ok(())

@@ -93,13 +93,16 @@ async fn complete(
         Some(action) if is_ours(context, launch, action, profile, covered).await? => action,
         _ => return Ok(completion(result, CompletionOutcome::NotOurs, None)),
     };
+    if !waits_here(context, launch, action).await? {
+        return outcome_of_ended_action(context, launch, action, result).await;
+    }
     let mut completed = context
         .aws
         .complete_lifecycle_action(action, result)
         .await?;
     // The token may be of an earlier lifecycle action, for example after a replay. Then the current
     // action of this instance at this hook is meant. This does not hold on the way into a warm
-    // pool: the next action belongs to another launch, which needs interfaces.
+    // pool: the next action belongs to another launch, which is checked again.
     if completed == CompleteResponse::NoActiveAction
         && action.lifecycle_action_token.is_some()
         && !launch.goes_to_warm_pool()
@@ -115,8 +118,20 @@ async fn complete(
     }
     match completed {
         CompleteResponse::Accepted => Ok(completion(result, CompletionOutcome::Completed, None)),
-        CompleteResponse::NoActiveAction => outcome_of_ended_action(context, action, result).await,
+        CompleteResponse::NoActiveAction => {
+            outcome_of_ended_action(context, launch, action, result).await
+        }
     }
+}
+
+/// Whether the lifecycle action that the instance waits at may be this one. Without a token, on the
+/// way into a warm pool, the call would as well complete the action on the way out of it.
+async fn waits_here(context: &Context, launch: &Launch, action: &LifecycleAction) -> Result<bool> {
+    if action.lifecycle_action_token.is_some() || !launch.goes_to_warm_pool() {
+        return Ok(true);
+    }
+    let state = context.aws.lifecycle_state(&action.ec2_instance_id).await?;
+    Ok(state.as_deref() == Some(launch.waits_in()))
 }
 
 fn completion(
@@ -190,13 +205,14 @@ async fn is_ours(
 /// Finds out how the launch ended, after Auto Scaling said that it has no active lifecycle action.
 async fn outcome_of_ended_action(
     context: &Context,
+    launch: &Launch,
     action: &LifecycleAction,
     result: LifecycleActionResult,
 ) -> Result<Completion> {
     let mut backoff = Backoff::new(context);
     loop {
         let state = context.aws.lifecycle_state(&action.ec2_instance_id).await?;
-        let outcome = match AfterNoActiveAction::of(result, state.as_deref()) {
+        let outcome = match AfterNoActiveAction::of(result, state.as_deref(), launch.waits_in()) {
             AfterNoActiveAction::TooLate => {
                 return Err(Error::LaunchGone {
                     instance: action.ec2_instance_id.clone(),

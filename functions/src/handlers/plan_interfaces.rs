@@ -204,12 +204,18 @@ impl Planner<'_> {
     }
 
     /// The queue by a new listing. If the listing lacks the instance of a launch that only waits for
-    /// it, that one is looked up: it may be gone.
+    /// it, that one is looked up: it may be gone. The same for a launch that passes a warm pool: its
+    /// instance may show as stopped, and have its interfaces.
     async fn observe(&self, instances: &[Instance]) -> Result<Queue> {
+        let PlanRequest {
+            launch, profile, ..
+        } = self.request;
         let mut queue = self.queue(instances);
-        if self.previous.has_interfaces && !queue.me_is_running && !queue.me_is_listed {
-            let me = &self.request.node.instance_id;
-            queue.me_is_running = self.context.aws.live_instance(me).await?.is_running();
+        let waits_for_it = self.previous.has_interfaces && !queue.me_is_running;
+        if !queue.me_is_listed && (waits_for_it || launch.passes_warm_pool()) {
+            let me = self.context.aws.launching_instance(launch).await?;
+            queue.me_is_running |= me.is_running();
+            queue.me_is_wired = me.is_wired(profile);
         }
         Ok(queue)
     }

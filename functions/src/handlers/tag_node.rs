@@ -71,7 +71,7 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     if by_name && !profile.selector.covers(group, &BTreeMap::new()) {
         return Ok(not_covered());
     }
-    let instance = context.aws.live_instance(&launch.instance_id).await?;
+    let instance = context.aws.launching_instance(launch).await?;
     // Auto Scaling puts a tag on each of its instances, so EC2 does not show the tags yet. They
     // decide about the selector and about templates.
     if instance.tags.is_empty() {
@@ -86,8 +86,10 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     let devices = targets::devices(&instance, &rules);
     let device_tags = tagging::device_tags(&context.aws, &devices).await?;
     let mut tag_targets = targets::targets(&instance, &device_tags, &rules, &wanted);
-    // The node of an adoption has the mark of `adopt`.
-    if launch.action.is_some() && launch.gets_interfaces(profile) {
+    // The node of an adoption has the mark of `adopt`. A node that has its interfaces, as one that
+    // leaves a warm pool, makes no calls that other launches wait for.
+    let is_marked = launch.action.is_some() && launch.gets_interfaces(profile);
+    if is_marked && !(launch.passes_warm_pool() && instance.is_wired(profile)) {
         let began_at = launch.began_at(instance.launched_at);
         targets::mark_launch(&mut tag_targets, began_at);
     }

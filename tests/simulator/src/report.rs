@@ -163,7 +163,7 @@ impl Run {
     /// full at first. These calls must come before: every node is tagged and its hook completed
     /// once, every interface is created and attached once, and SourceDestCheck is set once where it
     /// is false. DeleteOnTermination may come later. The VPC CNI's calls on all other nodes are
-    /// added.
+    /// added. A node out of a warm pool has all of it; only its hook is completed.
     fn bound(&self) -> f64 {
         let slots = &self.profile.slots;
         let attributes = slots.iter().filter(|slot| !slot.source_dest_check).count();
@@ -180,8 +180,14 @@ impl Run {
         .map(|(action, calls)| {
             let bucket = Bucket::of(action);
             let nodes = self.scenario.nodes;
+            let prepared = self.scenario.warm_pool.map_or(0, |pool| pool.prepared);
+            let new = nodes.saturating_sub(usize::try_from(prepared).unwrap_or(0));
+            let launches = match action {
+                "CompleteLifecycleAction" => nodes,
+                _ => new,
+            };
             let of_cni = cni.map_or(0, |cni| cni.calls_per_node(action));
-            let calls = calls * nodes + of_cni * nodes.saturating_sub(1);
+            let calls = calls * launches + of_cni * nodes.saturating_sub(1);
             (as_f64(calls) - bucket.capacity).max(0.0) / bucket.refill_per_second
         })
         .fold(0.0, f64::max)

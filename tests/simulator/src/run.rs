@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookline_domain::profile::Profile;
+use hookline_local::autoscaling::LifecycleState;
 use hookline_local::node::{CniSettings, NodeSettings, Phase};
 use hookline_local::{Latency, LocalAws, Settings};
 use hookline_statemachine::{LAUNCH_NODE, StateMachine};
 use hookline_testkit::invariants::{self, Violation};
 use hookline_testkit::rules::put_rule;
-use hookline_testkit::scene::{Scene, Size};
+use hookline_testkit::scene::{Scene, Size, WarmPool};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -62,6 +63,8 @@ pub struct Scenario {
     pub scarce_attributes: bool,
     /// The definition of the state machine; by default today's file.
     pub definition: &'static str,
+    /// A warm pool beside the group. It is filled before the nodes are launched.
+    pub warm_pool: Option<WarmPool>,
     /// Whether `reconcile` runs: every five minutes, and for executions that do not succeed.
     pub reconcile: bool,
 }
@@ -106,6 +109,7 @@ impl Scenario {
             gate: true,
             scarce_attributes: false,
             definition: LAUNCH_NODE,
+            warm_pool: None,
             reconcile: true,
         }
     }
@@ -255,6 +259,7 @@ impl Run {
     /// # Errors
     /// If the fake AWS refuses.
     pub async fn launch(&mut self) -> Result<()> {
+        self.fill_warm_pool().await?;
         self.started = Instant::now();
         let waves = self.scenario.waves.max(1);
         for wave in 1..=waves {
@@ -267,6 +272,23 @@ impl Run {
             if wave < waves {
                 tokio::time::sleep(Duration::from_secs(60)).await;
             }
+        }
+        Ok(())
+    }
+
+    /// Puts the scenario's warm pool beside the group, if it has one, and waits until it is full.
+    ///
+    /// # Errors
+    /// If the fake AWS refuses, or the pool is not full within an hour.
+    pub async fn fill_warm_pool(&self) -> Result<()> {
+        if let Some(pool) = self.scenario.warm_pool {
+            self.scene.put_warm_pool(GROUP, pool).await?;
+            let prepared = usize::try_from(pool.prepared)?;
+            self.until("a full warm pool", Duration::from_secs(1), |run| {
+                run.look();
+                run.ready_in_pool() == prepared && run.is_idle()
+            })
+            .await?;
         }
         Ok(())
     }
@@ -336,13 +358,36 @@ impl Run {
         })
     }
 
-    /// Whether no node is on its way into the cluster.
+    /// Whether no node is on its way into the cluster. One in a warm pool is not.
     #[must_use]
     pub fn all_have_joined(&self) -> bool {
         let nodes = self.local.nodes().all();
-        nodes
-            .values()
-            .all(|node| matches!(node.phase, Phase::Joined | Phase::Off))
+        self.local.with_world(|world| {
+            let in_pool = |instance: &str| {
+                let target = world.autoscaling.target_lifecycle_state(instance);
+                target.is_some_and(|state| state.to_string().starts_with("Warmed:"))
+            };
+            nodes.iter().all(|(instance, node)| {
+                matches!(node.phase, Phase::Joined | Phase::Off) || in_pool(instance)
+            })
+        })
+    }
+
+    /// How many instances are ready in the warm pool.
+    #[must_use]
+    pub fn ready_in_pool(&self) -> usize {
+        let states = self
+            .local
+            .with_world(|world| world.autoscaling.states(GROUP));
+        let ready = states.values().filter(|state| {
+            matches!(
+                state,
+                LifecycleState::WarmedStopped
+                    | LifecycleState::WarmedRunning
+                    | LifecycleState::WarmedHibernated
+            )
+        });
+        ready.count()
     }
 
     /// Whether the run has taken longer than its limit.
@@ -459,6 +504,10 @@ pub fn simulate_beside_one_launch(
         nodes: 1,
         waves: 1,
         background: Background::None,
+        warm_pool: scenario.warm_pool.map(|pool| WarmPool {
+            prepared: pool.prepared.min(1),
+            ..pool
+        }),
         ..scenario.clone()
     };
     let (alone, _) = simulate(alone)?;

@@ -31,7 +31,7 @@ pub fn always(local: &LocalAws, profiles: &[Profile]) -> Vec<Violation> {
     let mut found = local.with_world(|world| {
         let mut found = model(world);
         for profile in profiles {
-            found.extend(in_service_is_wired(world, profile));
+            found.extend(ready_is_wired(world, profile));
             found.extend(forbidden_addresses(world, profile));
         }
         found.extend(accepted_twice(world));
@@ -86,16 +86,25 @@ fn model(world: &World) -> Vec<Violation> {
         .collect()
 }
 
-/// I1, for every instance InService that the profile covers.
-fn in_service_is_wired(world: &World, profile: &Profile) -> Vec<Violation> {
+/// I1, for every instance that the profile covers and that is InService, or ready in a warm pool.
+fn ready_is_wired(world: &World, profile: &Profile) -> Vec<Violation> {
     let mut found = Vec::new();
     for (id, history) in world.autoscaling.histories() {
-        let in_service = matches!(history.states.last(), Some((_, LifecycleState::InService)));
+        let is_ready = matches!(
+            history.states.last(),
+            Some((
+                _,
+                LifecycleState::InService
+                    | LifecycleState::WarmedStopped
+                    | LifecycleState::WarmedRunning
+                    | LifecycleState::WarmedHibernated
+            ))
+        );
         let Some(instance) = world.ec2.instance(id) else {
             continue;
         };
         let tags: BTreeMap<String, String> = instance.tags.clone().into_iter().collect();
-        if in_service && profile.selector.covers(&history.group, &tags) {
+        if is_ready && profile.selector.covers(&history.group, &tags) {
             found.extend(
                 differences(world, profile, instance)
                     .into_iter()

@@ -2,7 +2,10 @@
 //! and groups, made with ordinary AWS calls.
 
 use anyhow::{Context as _, Result};
-use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, LifecycleHookSpecification, Tag};
+use aws_sdk_autoscaling::types::{
+    InstanceReusePolicy, LaunchTemplateSpecification, LifecycleHookSpecification, Tag,
+    WarmPoolState,
+};
 use aws_sdk_ec2::types::{InstanceType, RequestLaunchTemplateData};
 use hookline_local::LocalAws;
 use hookline_local::node::{Gate, GateNetwork};
@@ -47,6 +50,18 @@ impl Default for Size {
             device_indexes: true,
         }
     }
+}
+
+/// A warm pool beside a group.
+#[derive(Debug, Clone, Copy)]
+pub struct WarmPool {
+    /// Its state: `Stopped`, `Running` or `Hibernated`.
+    pub state: &'static str,
+    /// `MaxGroupPreparedCapacity`: how many instances the group and the pool have together, if the
+    /// group has not more.
+    pub prepared: i32,
+    /// Whether instances return to it on scale-in.
+    pub reuse: bool,
 }
 
 /// A logical network: a subnet in each AZ, or several.
@@ -265,6 +280,24 @@ impl Scene {
             .send()
             .await
             .with_context(|| format!("SetDesiredCapacity {group} {nodes}"))?;
+        Ok(())
+    }
+
+    /// Puts a warm pool beside a group.
+    ///
+    /// # Errors
+    /// If the fake AWS refuses.
+    pub async fn put_warm_pool(&self, group: &str, pool: WarmPool) -> Result<()> {
+        let reuse = InstanceReusePolicy::builder().reuse_on_scale_in(pool.reuse);
+        self.autoscaling
+            .put_warm_pool()
+            .auto_scaling_group_name(group)
+            .pool_state(WarmPoolState::from(pool.state))
+            .max_group_prepared_capacity(pool.prepared)
+            .instance_reuse_policy(reuse.build())
+            .send()
+            .await
+            .with_context(|| format!("PutWarmPool {group}"))?;
         Ok(())
     }
 

@@ -26,6 +26,13 @@ const LAUNCHING: &str = "autoscaling:EC2_INSTANCE_LAUNCHING";
 pub const OWN_SOURCE: &str = "hookline";
 /// The detail type of the event that adopts a node.
 pub const ADOPT: &str = "Hookline Adopt Node";
+/// The lifecycle state of an instance that waits at a launch hook of its group (Auto Scaling User
+/// Guide, "Amazon EC2 Auto Scaling instance lifecycle").
+pub const WAITS: &str = "Pending:Wait";
+/// The lifecycle state of an instance that waits at a launch hook on its way into a warm pool. One
+/// that returns to the pool waits in it at a *termination* hook (Auto Scaling User Guide, "Use
+/// lifecycle hooks with a warm pool in Auto Scaling group").
+pub const WAITS_FOR_POOL: &str = "Warmed:Pending:Wait";
 const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
 
 /// Where an instance comes from or goes to: `Origin` and `Destination` of a lifecycle action.
@@ -104,10 +111,30 @@ impl Launch {
         action.and_then(|action| action.destination.as_ref()) == Some(&TransitionEndpoint::WarmPool)
     }
 
+    /// Whether the instance goes into a warm pool, or leaves one. EC2 stops it on its way in, and
+    /// starts it on its way out, unless the pool keeps its instances running.
+    #[must_use]
+    pub fn passes_warm_pool(&self) -> bool {
+        self.goes_to_warm_pool() || self.origin() == Some(&TransitionEndpoint::WarmPool)
+    }
+
+    /// The lifecycle state of the instance while it waits at its launch hook.
+    #[must_use]
+    pub fn waits_in(&self) -> &'static str {
+        match self.goes_to_warm_pool() {
+            true => WAITS_FOR_POOL,
+            false => WAITS,
+        }
+    }
+
     /// Whether the instance gets interfaces now.
     #[must_use]
     pub fn gets_interfaces(&self, profile: &Profile) -> bool {
-        !self.goes_to_warm_pool() && !profile.slots.is_empty()
+        !profile.slots.is_empty()
+    }
+
+    fn origin(&self) -> Option<&TransitionEndpoint> {
+        self.action.as_ref()?.origin.as_ref()
     }
 
     /// When the launch began, in seconds since the epoch, of an instance that EC2 launched at
@@ -115,9 +142,7 @@ impl Launch {
     /// launch begins with the event.
     #[must_use]
     pub fn began_at(&self, launched_at: i64) -> i64 {
-        let action = self.action.as_ref();
-        let origin = action.and_then(|action| action.origin.as_ref());
-        match (origin, epoch_milliseconds(&self.time)) {
+        match (self.origin(), epoch_milliseconds(&self.time)) {
             (Some(TransitionEndpoint::WarmPool), Some(time)) => launched_at.max(time / 1000),
             _ => launched_at,
         }
@@ -340,22 +365,31 @@ mod tests {
     }
 
     #[test]
-    fn launch_into_a_warm_pool_gets_no_interfaces() {
+    fn launch_gets_interfaces_on_its_way_into_a_warm_pool_too() {
         let profile = Profile::read(crate::fixtures::profile()).unwrap();
         let mut without_slots = profile.clone();
         without_slots.slots.clear();
-        for (destination, to_pool) in [
-            (json!("WarmPool"), true),
-            (json!("AutoScalingGroup"), false),
-            (Value::Null, false),
+        for (destination, to_pool, waits_in) in [
+            (json!("WarmPool"), true, "Warmed:Pending:Wait"),
+            (json!("AutoScalingGroup"), false, "Pending:Wait"),
+            (Value::Null, false, "Pending:Wait"),
         ] {
             let launch = Event::read_launch(with("/detail/Destination", destination)).unwrap();
             assert_eq!(launch.goes_to_warm_pool(), to_pool, "{launch:?}");
-            assert_eq!(launch.gets_interfaces(&profile), !to_pool, "{launch:?}");
+            assert_eq!(launch.passes_warm_pool(), to_pool, "{launch:?}");
+            assert_eq!(launch.waits_in(), waits_in);
+            assert!(launch.gets_interfaces(&profile), "{launch:?}");
             assert!(!launch.gets_interfaces(&without_slots), "{launch:?}");
         }
         let adopted = Event::read_launch(adopt_event()).unwrap();
-        assert!(!adopted.goes_to_warm_pool() && adopted.gets_interfaces(&profile));
+        assert!(!adopted.passes_warm_pool() && adopted.gets_interfaces(&profile));
+    }
+
+    #[test]
+    fn launch_out_of_a_warm_pool_waits_in_its_group() {
+        let launch = Event::read_launch(with("/detail/Origin", json!("WarmPool"))).unwrap();
+        assert!(launch.passes_warm_pool() && !launch.goes_to_warm_pool());
+        assert_eq!(launch.waits_in(), "Pending:Wait");
     }
 
     #[test]

@@ -7,5 +7,7 @@ pub mod launch;
 pub mod launched;
 pub mod naming;
 
-pub use launch::{ADOPT, Event, Launch, LifecycleAction, OWN_SOURCE};
+pub use launch::{
+    ADOPT, Event, Launch, LifecycleAction, OWN_SOURCE, TransitionEndpoint, WAITS, WAITS_FOR_POOL,
+};
 pub use launched::{LaunchDetails, LaunchEvent, LaunchedInstance, Omitted};

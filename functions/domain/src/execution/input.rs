@@ -45,7 +45,7 @@ pub struct Execution {
 pub enum NextStep {
     /// Interfaces, and then its hook.
     Wire,
-    /// Only its hook: the profile has no slots, or the instance goes into a warm pool first.
+    /// Only its hook: the profile has no slots.
     Complete,
     /// Nothing: the event is not for this profile.
     Ignore,

@@ -3,12 +3,14 @@
 //!
 //! No API returns a lifecycle action token. So an execution that reconcile starts is named after
 //! the instance and the hook. Step Functions accepts a name once in 90 days, and so starts it
-//! exactly once.
+//! exactly once. In a group with a warm pool an instance launches again and again: there the name
+//! has the id of the launch's scaling activity too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::Limits;
 use crate::error::{Input, Result};
+use crate::event::TransitionEndpoint;
 use crate::execution::names::{StateMachine, execution_name};
 use crate::ids::InstanceId;
 use crate::parse::from_value;
@@ -25,6 +27,63 @@ pub struct Member {
     pub group: String,
     /// Its group's ARN.
     pub group_arn: String,
+}
+
+/// A member that waits at a hook: at a launch hook, or, in a warm pool, maybe at a termination hook
+/// on its way back from the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The instance, in its group.
+    pub member: Member,
+    /// Whether it waits on its way into the group's warm pool.
+    pub to_warm_pool: bool,
+    /// What Auto Scaling does with it. Looked up in a group with a warm pool only, where an instance
+    /// is launched more than once; `None` if it was not found there.
+    pub activity: Option<LaunchActivity>,
+}
+
+/// The scaling activity of a launch that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchActivity {
+    /// Its id. Each launch of an instance has another.
+    pub id: String,
+    /// When it began, in seconds since the epoch.
+    pub started_at: i64,
+    /// Whether it takes the instance out of the warm pool.
+    pub from_warm_pool: bool,
+}
+
+impl LaunchActivity {
+    /// The instance that an activity launches, and whether out of a warm pool, by its description:
+    /// `Launching a new EC2 instance: i-…`, or `… into warm pool: i-…`, or `… from warm pool: i-…`.
+    /// `None` for an activity that launches nothing.
+    #[must_use]
+    pub fn read(description: &str) -> Option<(InstanceId, bool)> {
+        let launched = description.strip_prefix("Launching a new EC2 instance")?;
+        let (how, instance) = launched.rsplit_once(": ")?;
+        Some((instance.parse().ok()?, how == " from warm pool"))
+    }
+}
+
+impl Waiting {
+    /// When its launch began, in seconds since the epoch, of an instance that EC2 last launched at
+    /// `launched_at`. One that leaves a pool of running instances was launched long before.
+    #[must_use]
+    pub fn began_at(&self, launched_at: i64) -> i64 {
+        let activity = self.activity.as_ref();
+        activity.map_or(launched_at, |activity| activity.started_at.max(launched_at))
+    }
+
+    /// The name of the execution that reconcile starts for the launch at `hook`: another one for
+    /// each launch of the instance, and the same one whenever it looks.
+    #[must_use]
+    pub fn execution_name(&self, hook: &str) -> String {
+        let instance = &self.member.instance;
+        match &self.activity {
+            None => execution_name(instance, hook),
+            Some(activity) => execution_name(instance, &format!("{hook} {}", activity.id)),
+        }
+    }
 }
 
 /// What EC2 says of a waiting instance.
@@ -77,9 +136,9 @@ pub fn groups<'a>(profiles: impl IntoIterator<Item = &'a ProfileInput>) -> Group
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate<'a> {
     /// The instance.
-    pub waiting: &'a Member,
-    /// When it was launched, in seconds since the epoch.
-    pub launched_at: i64,
+    pub waiting: &'a Waiting,
+    /// When its launch began, in seconds since the epoch.
+    pub began_at: i64,
     /// The profile that covers it.
     pub input: &'a ProfileInput,
 }
@@ -88,7 +147,7 @@ pub struct Candidate<'a> {
 /// Hookline completes. If two profiles name the same hook, the first of them counts.
 #[must_use]
 pub fn candidates<'a>(
-    waiting: &'a [Member],
+    waiting: &'a [Waiting],
     facts: &BTreeMap<InstanceId, LaunchFacts>,
     profiles: &'a [ProfileInput],
     in_progress: &BTreeSet<InstanceId>,
@@ -98,23 +157,24 @@ pub fn candidates<'a>(
     let mut found = Vec::new();
     for waiting in waiting {
         // EC2 does not know it yet, or no longer. The next round tries again.
-        let Some(facts) = facts.get(&waiting.instance) else {
+        let Member {
+            instance, group, ..
+        } = &waiting.member;
+        let Some(facts) = facts.get(instance) else {
             continue;
         };
-        let young = now.saturating_sub(facts.launched_at) < limits.launch_age_seconds;
-        if young || in_progress.contains(&waiting.instance) {
+        let began_at = waiting.began_at(facts.launched_at);
+        let young = now.saturating_sub(began_at) < limits.launch_age_seconds;
+        if young || in_progress.contains(instance) {
             continue;
         }
         let mut hooks = BTreeSet::new();
         for input in profiles {
             let Profile { hook, selector, .. } = &input.profile;
-            if hook.complete
-                && selector.covers(&waiting.group, &facts.tags)
-                && hooks.insert(&hook.name)
-            {
+            if hook.complete && selector.covers(group, &facts.tags) && hooks.insert(&hook.name) {
                 found.push(Candidate {
                     waiting,
-                    launched_at: facts.launched_at,
+                    began_at,
                     input,
                 });
             }
@@ -125,28 +185,34 @@ pub fn candidates<'a>(
 
 /// The launches that have been waiting for too long, with or without an execution, and that a
 /// profile covers whose hook Hookline completes. No API says at which hook of its group a launch
-/// waits.
+/// waits. An instance that returns to a warm pool is no launch.
 #[must_use]
 pub fn overdue(
-    waiting: &[Member],
+    waiting: &[Waiting],
     facts: &BTreeMap<InstanceId, LaunchFacts>,
     profiles: &[ProfileInput],
     now: i64,
     limits: Limits,
 ) -> Vec<InstanceId> {
-    let late = |waiting: &&Member| {
-        facts.get(&waiting.instance).is_some_and(|facts| {
-            now.saturating_sub(facts.launched_at) > limits.overdue_seconds
+    let late = |waiting: &&Waiting| {
+        let Member {
+            instance, group, ..
+        } = &waiting.member;
+        let returns = waiting.to_warm_pool && waiting.activity.is_none();
+        facts.get(instance).is_some_and(|facts| {
+            let began_at = waiting.began_at(facts.launched_at);
+            now.saturating_sub(began_at) > limits.overdue_seconds
+                && !returns
                 && profiles.iter().any(|input| {
                     let Profile { hook, selector, .. } = &input.profile;
-                    hook.complete && selector.covers(&waiting.group, &facts.tags)
+                    hook.complete && selector.covers(group, &facts.tags)
                 })
         })
     };
     waiting
         .iter()
         .filter(late)
-        .map(|waiting| waiting.instance.clone())
+        .map(|waiting| waiting.member.instance.clone())
         .collect()
 }
 
@@ -175,30 +241,48 @@ pub fn launch_action(status: &str, error: Option<&str>) -> LaunchAction {
     }
 }
 
-/// The lost event, in AWS's format, without token and origin, which are not known. It is the same
-/// whenever it is made, as the input of a repeated StartExecution must be.
+/// The lost event, in AWS's format, without the token, which is not known. It is the same whenever
+/// it is made, as the input of a repeated StartExecution must be.
 ///
 /// `time` is the time of the launch, as RFC 3339.
 #[must_use]
-pub fn launch_event(machine: &StateMachine, waiting: &Member, hook: &str, time: &str) -> Value {
-    json!({
+pub fn launch_event(machine: &StateMachine, waiting: &Waiting, hook: &str, time: &str) -> Value {
+    let Member {
+        instance,
+        group,
+        group_arn,
+    } = &waiting.member;
+    // Known in a group with a warm pool only, and of no matter elsewhere.
+    let origin = waiting.activity.as_ref().map(|it| match it.from_warm_pool {
+        true => TransitionEndpoint::WarmPool,
+        false => TransitionEndpoint::EC2,
+    });
+    let destination = match waiting.to_warm_pool {
+        true => TransitionEndpoint::WarmPool,
+        false => TransitionEndpoint::AutoScalingGroup,
+    };
+    let mut event = json!({
         "version": "0",
-        "id": execution_name(&waiting.instance, hook),
+        "id": waiting.execution_name(hook),
         "detail-type": "EC2 Instance-launch Lifecycle Action",
         "source": "aws.autoscaling",
         "account": machine.account(),
         "time": time,
         "region": machine.region(),
-        "resources": [waiting.group_arn],
+        "resources": [group_arn],
         "detail": {
-            "AutoScalingGroupName": waiting.group,
+            "AutoScalingGroupName": group,
             "LifecycleHookName": hook,
-            "EC2InstanceId": waiting.instance,
+            "EC2InstanceId": instance,
             "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
-            // An instance that goes to a warm pool is in Warmed:Pending:Wait instead.
-            "Destination": "AutoScalingGroup",
+            "Destination": destination,
         },
-    })
+    });
+    let detail = event.get_mut("detail").and_then(Value::as_object_mut);
+    if let (Some(origin), Some(detail)) = (origin, detail) {
+        detail.insert("Origin".to_owned(), json!(origin));
+    }
+    event
 }
 
 /// The end of an execution: `detail` of *Step Functions Execution Status Change*

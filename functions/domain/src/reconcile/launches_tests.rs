@@ -6,11 +6,28 @@ use crate::fixtures::profile;
 
 const MACHINE: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
 
-fn waiting(id: &str) -> Member {
-    Member {
-        instance: id.parse().unwrap(),
-        group: "upf".to_owned(),
-        group_arn: "arn:group".to_owned(),
+fn waiting(id: &str) -> Waiting {
+    Waiting {
+        member: Member {
+            instance: id.parse().unwrap(),
+            group: "upf".to_owned(),
+            group_arn: "arn:group".to_owned(),
+        },
+        to_warm_pool: false,
+        activity: None,
+    }
+}
+
+/// An instance in a group with a warm pool, whose launch began at `started_at`.
+fn launched_again(id: &str, activity: &str, started_at: i64) -> Waiting {
+    let activity = LaunchActivity {
+        id: activity.to_owned(),
+        started_at,
+        from_warm_pool: true,
+    };
+    Waiting {
+        activity: Some(activity),
+        ..waiting(id)
     }
 }
 
@@ -92,7 +109,7 @@ fn made_event_is_read_as_a_launch() {
     );
     let launch = Event::read_launch(event).unwrap();
     assert_eq!(launch.region, "us-west-2");
-    assert_eq!(launch.instance_id, waiting.instance);
+    assert_eq!(launch.instance_id, waiting.member.instance);
     assert_eq!(launch.action.unwrap().lifecycle_action_token, None);
 }
 
@@ -171,4 +188,115 @@ fn launch_is_overdue_after_the_heartbeat_timeout() {
         overdue(&waiting, &BTreeMap::new(), &profiles, 2801, limits).len(),
         0
     );
+}
+
+#[test]
+fn launch_of_an_activity_is_read_from_its_description() {
+    let instance = A.parse().unwrap();
+    for (how, from_warm_pool) in [
+        ("", false),
+        (" into warm pool", false),
+        (" from warm pool", true),
+    ] {
+        let description = format!("Launching a new EC2 instance{how}: {A}");
+        let read = LaunchActivity::read(&description);
+        assert_eq!(read, Some((InstanceId::clone(&instance), from_warm_pool)));
+    }
+    for other in [
+        "",
+        "Launching a new EC2 instance",
+        "Launching a new EC2 instance: soon",
+        "Terminating EC2 instance: i-0123456789abcdef0",
+    ] {
+        assert_eq!(LaunchActivity::read(other), None, "{other}");
+    }
+}
+
+#[test]
+fn launch_out_of_a_warm_pool_begins_with_its_activity() {
+    let profiles = [input(|_| {})];
+    let facts = LaunchFacts {
+        launched_at: 1000,
+        tags: BTreeMap::new(),
+    };
+    let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
+    let waiting = [launched_again(A, "one", 5000)];
+    let limits = Limits::default();
+    let found = |now| {
+        let found = candidates(&waiting, &facts, &profiles, &BTreeSet::new(), now, limits);
+        found.first().map(|found| found.began_at)
+    };
+    assert_eq!(found(5119), None);
+    assert_eq!(found(5120), Some(5000));
+    let late = |waiting: &Waiting, now| {
+        overdue(
+            std::slice::from_ref(waiting),
+            &facts,
+            &profiles,
+            now,
+            limits,
+        )
+        .len()
+    };
+    assert_eq!((late(&waiting[0], 6800), late(&waiting[0], 6801)), (0, 1));
+    // Started after the activity began: by then it was no longer stopped.
+    assert_eq!(launched_again(A, "one", 900).began_at(1000), 1000);
+}
+
+#[test]
+fn instance_that_returns_to_a_warm_pool_is_not_overdue() {
+    let profiles = [input(|_| {})];
+    let facts = LaunchFacts {
+        launched_at: 1000,
+        tags: BTreeMap::new(),
+    };
+    let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
+    let returns = Waiting {
+        to_warm_pool: true,
+        ..waiting(A)
+    };
+    let enters = Waiting {
+        to_warm_pool: true,
+        ..launched_again(A, "one", 1000)
+    };
+    let late = |waiting| overdue(&[waiting], &facts, &profiles, 9999, Limits::default()).len();
+    assert_eq!((late(returns), late(enters)), (0, 1));
+}
+
+#[test]
+fn each_launch_of_an_instance_has_an_execution_of_its_own() {
+    let hook = "hookline-launch";
+    let names = [
+        waiting(A).execution_name(hook),
+        launched_again(A, "one", 1000).execution_name(hook),
+        launched_again(A, "two", 1000).execution_name(hook),
+        launched_again(A, "two", 1000).execution_name("other"),
+    ];
+    let different: BTreeSet<&String> = names.iter().collect();
+    assert_eq!(different.len(), names.len(), "{names:?}");
+    assert_eq!(
+        launched_again(A, "two", 1000).execution_name(hook),
+        launched_again(A, "two", 7000).execution_name(hook)
+    );
+}
+
+#[test]
+fn made_event_says_where_the_instance_comes_from_and_goes() {
+    let machine = StateMachine::read(MACHINE).unwrap();
+    let made = |waiting: &Waiting| {
+        let event = launch_event(&machine, waiting, "hookline-launch", "2026-01-02T03:04:05Z");
+        let launch = Event::read_launch(event).unwrap();
+        (launch.passes_warm_pool(), launch.waits_in())
+    };
+    assert_eq!(made(&waiting(A)), (false, "Pending:Wait"));
+    assert_eq!(
+        made(&launched_again(A, "one", 1000)),
+        (true, "Pending:Wait")
+    );
+    let mut enters = launched_again(A, "one", 1000);
+    enters.to_warm_pool = true;
+    if let Some(activity) = &mut enters.activity {
+        activity.from_warm_pool = false;
+    }
+    assert_eq!(made(&enters), (true, "Warmed:Pending:Wait"));
 }

@@ -7,7 +7,7 @@ pub mod orphans;
 pub mod unsettled;
 
 pub use launches::{
-    Candidate, Ended, Groups, LaunchAction, LaunchFacts, Member, ProfileInput, candidates, groups,
-    launch_action, launch_event, overdue,
+    Candidate, Ended, Groups, LaunchAction, LaunchActivity, LaunchFacts, Member, ProfileInput,
+    Waiting, candidates, groups, launch_action, launch_event, overdue,
 };
 pub use limits::Limits;

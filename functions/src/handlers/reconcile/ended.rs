@@ -59,7 +59,7 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
         return Ok(());
     }
     let state = context.aws.lifecycle_state(instance).await?;
-    if state.as_deref() != Some("Pending:Wait") {
+    if state.as_deref() != Some(launch.waits_in()) {
         let state = state.unwrap_or_else(|| "unknown to Auto Scaling".to_owned());
         report.skip(instance, format!("it no longer waits: it is {state}"));
         return Ok(());

@@ -11,16 +11,13 @@ use super::ended::abandon_launch;
 use crate::handlers::Context;
 use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::Result;
-use hookline_domain::execution::names::{StateMachine, execution_name};
+use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{
-    Candidate, LaunchAction, Limits, Member, ProfileInput, candidates, groups, launch_action,
+    Candidate, LaunchAction, Limits, ProfileInput, Waiting, candidates, groups, launch_action,
     launch_event, overdue,
 };
 use hookline_domain::time::rfc3339;
-
-/// The lifecycle state of an instance that waits at a launch hook.
-const WAITING: &str = "Pending:Wait";
 
 /// What one round works with.
 pub(super) struct Scope<'a> {
@@ -30,21 +27,25 @@ pub(super) struct Scope<'a> {
     pub(super) limits: Limits,
 }
 
-/// The instances that wait at a launch hook, in the groups that a profile may cover.
-pub(super) async fn waiting(context: &Context, profiles: &[ProfileInput]) -> Result<Vec<Member>> {
+/// The instances that wait at a launch hook, in the groups that a profile may cover, and in their
+/// warm pools.
+pub(super) async fn waiting(context: &Context, profiles: &[ProfileInput]) -> Result<Vec<Waiting>> {
     let ours = profiles.iter().filter(|input| input.profile.hook.complete);
-    context.aws.members(groups(ours), WAITING).await
+    context.aws.waiting(groups(ours)).await
 }
 
 impl Scope<'_> {
     /// Recovers every launch without a running execution, and adds its instance to `in_progress`.
     pub(super) async fn recover(
         &self,
-        waiting: &[Member],
+        waiting: &[Waiting],
         in_progress: &mut BTreeSet<InstanceId>,
         report: &mut Report,
     ) -> Result<()> {
-        let ids: Vec<&InstanceId> = waiting.iter().map(|waiting| &waiting.instance).collect();
+        let ids: Vec<&InstanceId> = waiting
+            .iter()
+            .map(|waiting| &waiting.member.instance)
+            .collect();
         let facts = self.context.aws.facts(&ids).await?;
         report.overdue = Some(overdue(
             waiting,
@@ -64,7 +65,7 @@ impl Scope<'_> {
         let end = work_deadline(self.context);
         let mut failure = None;
         for candidate in found {
-            let instance = &candidate.waiting.instance;
+            let instance = &candidate.waiting.member.instance;
             // In any case, this round does not touch its interfaces.
             in_progress.insert(instance.clone());
             if Instant::now() >= end {
@@ -82,13 +83,13 @@ impl Scope<'_> {
     async fn recover_launch(&self, candidate: Candidate<'_>, report: &mut Report) -> Result<()> {
         let Candidate { waiting, input, .. } = candidate;
         let (aws, hook) = (&self.context.aws, &input.profile.hook.name);
-        let instance = &waiting.instance;
-        let time = rfc3339(candidate.launched_at);
+        let instance = &waiting.member.instance;
+        let time = rfc3339(candidate.began_at);
         let execution_input = json!({
             "event": launch_event(self.machine, waiting, hook, &time),
             "profile": input.value,
         });
-        let name = execution_name(instance, hook);
+        let name = waiting.execution_name(hook);
         let arn = self.machine.execution(&name);
         if let Some(execution) = aws.execution(&arn).await? {
             return match launch_action(&execution.status, execution.error.as_deref()) {
@@ -104,7 +105,7 @@ impl Scope<'_> {
         }
         // The launch may wait at another hook. If it waits at this one, the call restarts the
         // heartbeat timeout, so the execution has all of it.
-        let group = &waiting.group;
+        let group = &waiting.member.group;
         if !aws.record_heartbeat(group, hook, instance).await? {
             report.skip(instance, format!("it does not wait at the hook {hook}"));
             return Ok(());

@@ -13,7 +13,7 @@ use hookline_simulator::progress::each_minute;
 use hookline_simulator::run::{Scenario, simulate_beside_one_launch};
 use hookline_simulator::strategy::Strategy;
 use hookline_testkit::program::exit_code;
-use hookline_testkit::scene::Size;
+use hookline_testkit::scene::{Size, WarmPool};
 
 /// Simulates a scale-out in virtual time: hours pass in seconds, and one seed always gives the same
 /// history.
@@ -59,6 +59,12 @@ struct Arguments {
     /// The slots have device indexes, from 1 on. They always have with a gate.
     #[arg(long)]
     device_indexes: bool,
+    /// The nodes come out of a warm pool in this state: Stopped, Running or Hibernated.
+    #[arg(long, value_name = "STATE", value_parser = ["Stopped", "Running", "Hibernated"])]
+    warm_pool: Option<String>,
+    /// How many instances the warm pool has. By default as many as nodes are launched.
+    #[arg(long, value_name = "N", requires = "warm_pool")]
+    prepared: Option<usize>,
     /// The nodes run no VPC CNI.
     #[arg(long)]
     no_cni: bool,
@@ -96,6 +102,17 @@ fn run(arguments: &Arguments) -> Result<bool> {
     scenario.lambda.strategy = arguments.strategy;
     scenario.background = arguments.faults;
     scenario.gate = !arguments.no_gate;
+    if let Some(state) = &arguments.warm_pool {
+        scenario.warm_pool = Some(WarmPool {
+            state: match state.as_str() {
+                "Running" => "Running",
+                "Hibernated" => "Hibernated",
+                _ => "Stopped",
+            },
+            prepared: i32::try_from(arguments.prepared.unwrap_or(arguments.nodes))?,
+            reuse: false,
+        });
+    }
     if let Some(node) = &mut scenario.settings.node {
         if arguments.no_cni {
             node.cni = None;

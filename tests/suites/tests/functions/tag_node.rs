@@ -153,19 +153,35 @@ async fn instance_shown_without_any_tag_is_not_shown_yet() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn node_on_the_way_into_a_warm_pool_is_only_named() {
+async fn node_gets_its_interfaces_wherever_it_goes() {
     let launch = Launch::running().await.unwrap();
-    for (destination, next) in [
-        ("WarmPool", "COMPLETE"),
-        ("AutoScalingGroup", "WIRE"),
-        ("SomePlaceThatAwsAddsOneDay", "WIRE"),
-    ] {
+    for destination in ["WarmPool", "AutoScalingGroup", "SomePlaceThatAwsAddsOneDay"] {
         let payload = with_event(&launch, |event| {
             event["detail"]["Destination"] = json!(destination);
         });
         let node = launch.handle(State::TagNode, payload).await.unwrap();
-        assert_eq!(node["next"], next, "{destination}");
+        assert_eq!(node["next"], "WIRE", "{destination}");
         assert!(launch.node().unwrap().tags.contains_key("Name"));
+    }
+}
+
+/// Stops an instance by hand, and waits until it is stopped.
+async fn stop(launch: &Launch) {
+    let stop = launch.scene.ec2.stop_instances();
+    stop.instance_ids(&launch.instance).send().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopped_instance_is_gone_unless_its_launch_passes_a_warm_pool() {
+    let mut launch = Launch::running().await.unwrap();
+    stop(&launch).await;
+    failed(launch.run(State::TagNode).await, "Hookline.InstanceGone");
+    for (field, place) in [("Origin", "WarmPool"), ("Destination", "WarmPool")] {
+        let payload = with_event(&launch, |event| event["detail"][field] = json!(place));
+        let node = launch.handle(State::TagNode, payload).await.unwrap();
+        assert_eq!(node["next"], "WIRE", "{field}");
+        assert_eq!(node["node"]["running"], false);
     }
 }
 
@@ -202,15 +218,29 @@ async fn launch_that_gets_interfaces_is_marked_with_its_time() {
 #[tokio::test(start_paused = true)]
 async fn launch_that_gets_no_interfaces_has_no_mark() {
     let launch = Launch::running().await.unwrap();
-    let into_the_pool = with_event(&launch, |event| {
-        event["detail"]["Destination"] = json!("WarmPool");
-    });
     let mut without_slots = launch.payload(State::TagNode);
     without_slots["input"]["profile"]["slots"] = json!([]);
-    for payload in [into_the_pool, without_slots] {
-        launch.handle(State::TagNode, payload).await.unwrap();
-        assert_eq!(mark_of(&launch), None);
-    }
+    launch.handle(State::TagNode, without_slots).await.unwrap();
+    assert_eq!(mark_of(&launch), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_that_leaves_a_warm_pool_with_its_interfaces_keeps_its_mark() {
+    let mut launch = Launch::running().await.unwrap();
+    launch.run_to(State::AttachInterfaces).await.unwrap();
+    let entered = mark_of(&launch);
+    assert!(entered.is_some());
+    let payload = with_event(&launch, |event| {
+        event["detail"]["Origin"] = json!("WarmPool");
+        event["time"] = json!("2099-01-02T03:04:05Z");
+    });
+    let mark = launch.mark();
+    launch.handle(State::TagNode, payload).await.unwrap();
+    assert_eq!(mark_of(&launch), entered);
+    assert_eq!(
+        launch.actions_since(mark),
+        counts([("DescribeInstances", 1)])
+    );
 }
 
 #[tokio::test(start_paused = true)]
