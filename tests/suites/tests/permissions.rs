@@ -22,7 +22,7 @@ use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::json_api::json_call;
 use hookline_testkit::naming::{self, PlainGroup};
 use hookline_testkit::permissions::{Actions, allowed, difference, needed};
-use hookline_testkit::scene::{HOOK, Size};
+use hookline_testkit::scene::{HOOK, Size, WarmPool};
 use serde_json::{Value, json};
 
 const IAM: &str = include_str!("../../../docs/iam.md");
@@ -174,6 +174,27 @@ fn an_execution_that_is_stopped() -> Result<Actions> {
         let call = json!({"executionArn": listed["executions"][0]["executionArn"]});
         json_call(&run.local, "AWSStepFunctions.StopExecution", &call).await?;
         until(&run, "the replacement", |run| in_service(run) == 1).await?;
+        Ok(run.tap.actions())
+    })
+}
+
+/// The event of a launch out of a warm pool is lost: reconcile looks into the pool, and at the
+/// activities of the group.
+fn a_launch_in_a_warm_pool_whose_event_is_lost() -> Result<Actions> {
+    on_paused_clock(async {
+        let mut scenario = scenario(1);
+        scenario.warm_pool = Some(WarmPool {
+            state: "Running",
+            prepared: 2,
+            reuse: false,
+        });
+        let mut run = Run::new(scenario).await?;
+        run.fill_warm_pool().await?;
+        let lost = hookline_local::eventbridge::Disturbance::drop().times(1);
+        let of_launches = lost.detail_type("EC2 Instance-launch Lifecycle Action");
+        run.local.eventbridge().disturb(of_launches);
+        run.launch().await?;
+        until(&run, "the node", |run| in_service(run) == 1).await?;
         Ok(run.tap.actions())
     })
 }
@@ -347,6 +368,7 @@ fn called() -> Result<Actions> {
         an_interface_too_many()?,
         an_abandon_by_tag()?,
         an_execution_that_is_stopped()?,
+        a_launch_in_a_warm_pool_whose_event_is_lost()?,
         interfaces_that_nobody_owns()?,
         a_launch_whose_volumes_are_tagged()?,
         a_node_that_is_adopted()?,

@@ -130,6 +130,7 @@ fn nodes_leave_a_pool_of_each_state_with_what_they_got_on_their_way_in() -> Resu
         on_paused_clock(async {
             let mut run = Run::new(scenario(5, state, 5, true)).await?;
             run.fill_warm_pool().await?;
+            pass(60).await;
             let mark = run.local.calls().len();
             let prepared = attached(&run);
             assert_eq!(prepared.len(), 5 * NETWORKS);

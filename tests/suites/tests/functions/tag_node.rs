@@ -165,17 +165,11 @@ async fn node_gets_its_interfaces_wherever_it_goes() {
     }
 }
 
-/// Stops an instance by hand, and waits until it is stopped.
-async fn stop(launch: &Launch) {
+#[tokio::test(start_paused = true)]
+async fn stopping_instance_is_gone_unless_its_launch_passes_a_warm_pool() {
+    let mut launch = Launch::running().await.unwrap();
     let stop = launch.scene.ec2.stop_instances();
     stop.instance_ids(&launch.instance).send().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(5)).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn stopped_instance_is_gone_unless_its_launch_passes_a_warm_pool() {
-    let mut launch = Launch::running().await.unwrap();
-    stop(&launch).await;
     failed(launch.run(State::TagNode).await, "Hookline.InstanceGone");
     for (field, place) in [("Origin", "WarmPool"), ("Destination", "WarmPool")] {
         let payload = with_event(&launch, |event| event["detail"][field] = json!(place));
