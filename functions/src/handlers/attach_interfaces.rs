@@ -49,11 +49,13 @@ async fn attach_interfaces(context: Context, request: AttachRequest) -> Result<S
         node: &request.node,
         attribute_calls: JoinSet::new(),
         attached_now: false,
+        changed: false,
         listed: Vec::new(),
     };
     let slots = attacher.slots(&request.plan, &request.allocation)?;
     let is_running = request.node.running || request.plan.node_running;
-    if !attacher.finds_all_attached().await? && !is_running {
+    let has_all = attacher.finds_all_attached().await?;
+    if !has_all && !is_running {
         attacher.wait_until_running().await?;
     }
     let attached = attacher.attach_all(slots).await;
@@ -61,7 +63,9 @@ async fn attach_interfaces(context: Context, request: AttachRequest) -> Result<S
     let attributes = join_attribute_calls(&mut attacher.attribute_calls).await;
     let chosen = attached?;
     attributes?;
-    let interfaces = attacher.verify(&chosen).await?;
+    let unchanged = has_all && !attacher.changed;
+    let listed = unchanged.then(|| std::mem::take(&mut attacher.listed));
+    let interfaces = attacher.verify(&chosen, listed).await?;
     let dimension = Dimension::profile(&request.profile.name);
     context.metrics.add(Metric::LaunchesWired, dimension, 1);
     for wired in &interfaces {
@@ -86,6 +90,8 @@ struct Attacher<'a> {
     attribute_calls: JoinSet<Result<()>>,
     /// Whether this run has attached anything.
     attached_now: bool,
+    /// Whether this run has changed anything, since the interfaces were listed.
+    changed: bool,
     /// The interfaces of the instance, as they were listed after the last refusal.
     listed: Vec<Interface>,
 }
@@ -157,7 +163,7 @@ impl<'a> Attacher<'a> {
             return Ok(false);
         }
         let instance = &self.node.instance_id;
-        self.listed = self.context.aws.interfaces_attached_to(instance).await?;
+        self.listed = self.context.aws.interfaces_created_for(instance).await?;
         for slot in &self.wiring.profile.slots {
             if self.attached_for(slot)?.is_none() {
                 return Ok(false);
@@ -214,7 +220,7 @@ impl<'a> Attacher<'a> {
                 .await?;
             let reason = match attached {
                 AttachOutcome::Attaching(attachment) => {
-                    self.attached_now = true;
+                    (self.attached_now, self.changed) = (true, true);
                     return Ok(AttachedInterface {
                         id,
                         attachment,
@@ -308,6 +314,7 @@ impl<'a> Attacher<'a> {
         let aws = self.context.aws.clone();
         let wanted = slot.source_dest_check;
         if source_dest_check != wanted {
+            self.changed = true;
             let (aws, id) = (aws.clone(), id.clone());
             self.attribute_calls.spawn(
                 async move { aws.set_source_dest_check(&id, wanted).await }
@@ -317,6 +324,7 @@ impl<'a> Attacher<'a> {
         if !delete_on_termination
             && self.wiring.delete_on_termination == DeleteOnTerminationTiming::AtOnce
         {
+            self.changed = true;
             self.attribute_calls.spawn(
                 async move { aws.set_delete_on_termination(&id, &attachment).await }
                     .instrument(Span::current()),
@@ -324,8 +332,13 @@ impl<'a> Attacher<'a> {
         }
     }
 
-    /// Lists the interfaces until every one is as its slot says (invariant I1).
-    async fn verify(&mut self, chosen: &SlotInterfaces<'_>) -> Result<Vec<WiredInterface>> {
+    /// Lists the interfaces until every one is as its slot says (invariant I1). Begins with a listing
+    /// that was made in this run, if nothing has changed since.
+    async fn verify(
+        &mut self,
+        chosen: &SlotInterfaces<'_>,
+        mut listed: Option<Vec<Interface>>,
+    ) -> Result<Vec<WiredInterface>> {
         let instance = &self.node.instance_id;
         // The pause for the instance may have grown. The first listing here must not wait for that
         // long.
@@ -335,7 +348,10 @@ impl<'a> Attacher<'a> {
             self.backoff.wait().await;
         }
         loop {
-            let listed = self.context.aws.interfaces_created_for(instance).await?;
+            let listed = match listed.take() {
+                Some(listed) => listed,
+                None => self.context.aws.interfaces_created_for(instance).await?,
+            };
             match self.wiring.check(chosen, &listed) {
                 Ok(wired) => {
                     self.delete_surplus(surplus(chosen, &listed)).await;

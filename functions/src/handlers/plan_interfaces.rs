@@ -164,7 +164,13 @@ impl Planner<'_> {
             "plan made"
         );
         let mut plan = self.plan_of(plan.into(), queue.ahead(), observations, running);
-        plan.delete_on_termination = after_continue::timing(profile, &queue);
+        // A node that leaves a warm pool with all its interfaces is ready now. What it may still
+        // lack, it lacked in the pool.
+        plan.delete_on_termination =
+            match self.request.launch.leaves_warm_pool() && queue.me_is_wired {
+                true => DeleteOnTerminationTiming::AfterContinue,
+                false => after_continue::timing(profile, &queue),
+            };
         Ok(plan)
     }
 

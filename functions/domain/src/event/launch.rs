@@ -115,7 +115,13 @@ impl Launch {
     /// starts it on its way out, unless the pool keeps its instances running.
     #[must_use]
     pub fn passes_warm_pool(&self) -> bool {
-        self.goes_to_warm_pool() || self.origin() == Some(&TransitionEndpoint::WarmPool)
+        self.goes_to_warm_pool() || self.leaves_warm_pool()
+    }
+
+    /// Whether the instance comes from a warm pool.
+    #[must_use]
+    pub fn leaves_warm_pool(&self) -> bool {
+        self.origin() == Some(&TransitionEndpoint::WarmPool)
     }
 
     /// The lifecycle state of the instance while it waits at its launch hook.
@@ -389,6 +395,7 @@ mod tests {
     fn launch_out_of_a_warm_pool_waits_in_its_group() {
         let launch = Event::read_launch(with("/detail/Origin", json!("WarmPool"))).unwrap();
         assert!(launch.passes_warm_pool() && !launch.goes_to_warm_pool());
+        assert!(launch.leaves_warm_pool());
         assert_eq!(launch.waits_in(), "Pending:Wait");
     }
 

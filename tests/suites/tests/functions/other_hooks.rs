@@ -67,7 +67,7 @@ async fn token_of_another_wait_does_not_prevent_the_completion() {
     }
 }
 
-/// On the way into a warm pool the next wait is another launch, which has no interfaces yet.
+/// On the way into a warm pool the next wait is another launch, which is checked again.
 #[tokio::test(start_paused = true)]
 async fn token_of_another_wait_completes_nothing_on_the_way_into_a_warm_pool() {
     let mut launch = wired().await;
@@ -136,4 +136,28 @@ async fn hook_of_another_owner_is_never_completed() {
         }
     }
     assert_eq!(accepted(&launch), Vec::<String>::new());
+}
+
+/// Without a token, the call would complete the action on the way out of the pool.
+#[tokio::test(start_paused = true)]
+async fn launch_into_a_warm_pool_without_a_token_completes_nothing_elsewhere() {
+    for state in [State::ContinueLaunch, State::AbandonLaunch] {
+        let mut launch = wired().await;
+        for at in ["/event/detail", "/launch/lifecycleAction"] {
+            let action = launch.data.pointer_mut(at).unwrap();
+            action["LifecycleActionToken"] = Value::Null;
+            action["Destination"] = json!("WarmPool");
+        }
+        // It waits in its group: at the hook, but not on its way into the pool.
+        let (found, state_seen) = outcome(&mut launch, state).await;
+        let wanted = match state {
+            State::ContinueLaunch => "ALREADY_COMPLETED",
+            _ => "ALREADY_CONTINUED",
+        };
+        assert_eq!(
+            (found.as_str(), state_seen),
+            (wanted, json!("Pending:Wait"))
+        );
+        assert_eq!(accepted(&launch), [""; 0]);
+    }
 }
