@@ -163,7 +163,8 @@ impl Run {
     /// full at first. These calls must come before: every node is tagged and its hook completed
     /// once, every interface is created and attached once, and SourceDestCheck is set once where it
     /// is false. DeleteOnTermination may come later. The VPC CNI's calls on all other nodes are
-    /// added. A node out of a warm pool has all of it; only its hook is completed.
+    /// added. A node out of a warm pool has all of it; only its hook is completed, and its VPC CNI
+    /// comes afterwards.
     fn bound(&self) -> f64 {
         let slots = &self.profile.slots;
         let attributes = slots.iter().filter(|slot| !slot.source_dest_check).count();
@@ -187,7 +188,7 @@ impl Run {
                 _ => new,
             };
             let of_cni = cni.map_or(0, |cni| cni.calls_per_node(action));
-            let calls = calls * launches + of_cni * nodes.saturating_sub(1);
+            let calls = calls * launches + of_cni * new.saturating_sub(1);
             (as_f64(calls) - bucket.capacity).max(0.0) / bucket.refill_per_second
         })
         .fold(0.0, f64::max)
