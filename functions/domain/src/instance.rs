@@ -136,11 +136,16 @@ impl Instance {
     }
 
     /// When its launch, or its adoption, began, in seconds since the epoch. The launch of an
-    /// instance that leaves a warm pool of running instances begins then.
+    /// instance that leaves a warm pool and lacks an interface begins then. A start after a stop
+    /// begins no launch, though EC2 shows it as the instance's launch time.
     #[must_use]
     pub fn in_flight_since(&self) -> i64 {
         let marks = [self.adopted_at, self.marked_at];
-        marks.into_iter().flatten().fold(self.launched_at, i64::max)
+        marks
+            .into_iter()
+            .flatten()
+            .max()
+            .unwrap_or(self.launched_at)
     }
 
     /// Whether Hookline has begun to give it interfaces.
@@ -275,6 +280,25 @@ mod tests {
         assert!(!is_wired(&[SIGNALING, (at(1, 7), USER_PLANE)]));
         assert!(!is_wired(&[SIGNALING, (at(0, 0), USER_PLANE)]));
         assert!(!is_wired(&[(at(0, 1), USER_PLANE)]));
+    }
+
+    #[test]
+    fn start_after_a_stop_begins_no_launch() {
+        let at = |launched_at, marked_at, adopted_at| {
+            Instance {
+                launched_at,
+                marked_at,
+                adopted_at,
+                ..instance()
+            }
+            .in_flight_since()
+        };
+        assert_eq!(at(100, None, None), 100);
+        assert_eq!(at(100, Some(100), None), 100);
+        assert_eq!(at(100, Some(900), None), 900);
+        assert_eq!(at(100, Some(100), Some(900)), 900);
+        // Marked on its way into a warm pool, and started on its way out of it.
+        assert_eq!(at(900, Some(100), None), 100);
     }
 
     #[test]
