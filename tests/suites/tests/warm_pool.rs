@@ -18,6 +18,7 @@ use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::InstanceState;
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::node::Phase;
+use hookline_simulator::faults::Background;
 use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, Scenario, on_paused_clock};
 use hookline_testkit::json_api::json_call;
 use hookline_testkit::scene::{Size, WarmPool};
@@ -177,6 +178,23 @@ fn depleted_pool_is_followed_by_cold_launches() -> Result<()> {
         all_is_well(&run);
         Ok(())
     })
+}
+
+/// One in a hundred calls fails, while nodes leave the pool and while others launch beside it.
+#[test]
+fn faults_on_the_way_out_of_a_pool_violate_no_invariant() -> Result<()> {
+    for state in STATES {
+        on_paused_clock(async {
+            let mut scenario = scenario(6, state, 3, true);
+            scenario.background = Background::Light;
+            let mut run = Run::new(scenario).await?;
+            let report = run.to_rest().await?;
+            assert_eq!(report.in_service, 6, "{state}");
+            assert_eq!(report.violations, Vec::<String>::new(), "{state}");
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 #[test]
