@@ -387,6 +387,27 @@ mod tests {
     }
 
     #[test]
+    fn excluded_secondary_address_is_a_difference_if_hookline_chose_every_address() {
+        let (mut profile, mut interface, instance) = right();
+        let slot = &mut profile.slots[0];
+        slot.secondary_private_addresses = 1;
+        slot.excluded_ranges = vec!["10.0.1.128/25".parse().unwrap()];
+        let slot = &profile.slots[0];
+        let tags = BTreeMap::new();
+        let mut found = |address: &str| {
+            interface
+                .private_ip_addresses
+                .push(address.parse().unwrap());
+            interface.differences(&profile, slot, &instance, "us-west-2a", &tags)
+        };
+        let both_chosen = found("10.0.1.200");
+        assert_eq!(both_chosen.len(), 1, "{both_chosen:?}");
+        assert!(both_chosen[0].contains("address is 10.0.1.200, wanted one outside"));
+        // With a third, nothing says which of the secondary ones Hookline chose.
+        assert_eq!(found("10.0.1.5"), Vec::<String>::new());
+    }
+
+    #[test]
     fn excluded_address_is_a_difference() {
         let (mut profile, interface, instance) = right();
         profile.slots[0].excluded_ranges = vec!["10.0.1.0/24".parse().unwrap()];

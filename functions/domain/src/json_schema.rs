@@ -138,6 +138,92 @@ mod tests {
     use super::*;
 
     #[test]
+    fn tag_schema_refuses_reserved_keys_in_any_case() {
+        let keys = tag_keys();
+        assert_eq!(
+            keys.get("not"),
+            Some(&json!({"anyOf": [
+                {"pattern": "^([Aa][Ww][Ss]:|[Hh][Oo][Oo][Kk][Ll][Ii][Nn][Ee]:)"},
+                {"const": "node.k8s.amazonaws.com/no_manage"},
+            ]}))
+        );
+        assert_eq!(keys.get("minLength"), Some(&json!(1)));
+        assert_eq!(keys.get("maxLength"), Some(&json!(128)));
+    }
+
+    #[test]
+    fn tags_of_an_interface_leave_room_for_hooklines_own() {
+        let (mut of_node, mut of_interface) = (json_schema!({}), json_schema!({}));
+        templates(&mut of_node);
+        interface_tags(&mut of_interface);
+        for (schema, most) in [(&of_node, 50), (&of_interface, 40)] {
+            assert_eq!(schema.get("maxProperties"), Some(&json!(most)));
+            assert_eq!(schema.get("propertyNames"), Some(tag_keys().as_value()));
+        }
+        // A template may be longer than its result.
+        assert_eq!(of_node.get("additionalProperties"), None);
+        assert_eq!(
+            of_interface.get("additionalProperties"),
+            Some(&json!({"type": "string", "maxLength": 256, "pattern": PRINTABLE}))
+        );
+    }
+
+    #[test]
+    fn repeated_items_are_allowed_in_a_set() {
+        let mut schema = json_schema!({"type": "array", "uniqueItems": true});
+        repeats_allowed(&mut schema);
+        assert_eq!(schema, json_schema!({"type": "array"}));
+    }
+
+    #[test]
+    fn variants_of_one_property_each_become_one_object() {
+        let variant = |name: &str, description: &str| {
+            json!({
+                "type": "object",
+                "description": description,
+                "properties": {name: {"type": "string"}},
+                "required": [name],
+                "additionalProperties": false,
+            })
+        };
+        let mut schema = json_schema!({"oneOf": [variant("a", "First."), variant("b", "Second.")]});
+        one_property(&mut schema);
+        assert_eq!(
+            schema,
+            json_schema!({
+                "type": "object",
+                "properties": {
+                    "a": {"type": "string", "description": "First."},
+                    "b": {"type": "string", "description": "Second."},
+                },
+                "additionalProperties": false,
+                "minProperties": 1,
+                "maxProperties": 1,
+            })
+        );
+    }
+
+    #[test]
+    fn enumeration_of_texts_describes_each_text() {
+        let mut schema = json_schema!({
+            "description": "How.",
+            "oneOf": [
+                {"type": "string", "const": "a", "description": "First."},
+                {"type": "string", "const": "b", "description": "Second."},
+            ],
+        });
+        string_enum(&mut schema);
+        assert_eq!(
+            schema,
+            json_schema!({
+                "type": "string",
+                "enum": ["a", "b"],
+                "description": "How.\n- `a`: First.\n- `b`: Second.",
+            })
+        );
+    }
+
+    #[test]
     fn lines_of_a_description_are_joined_except_paragraphs_and_items() {
         let text = "One\nsentence.\n\nAnother\none.\n- `a`: an item\nof two lines\n- `b`";
         let mut schema = json_schema!({ "description": text });

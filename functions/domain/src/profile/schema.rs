@@ -37,3 +37,49 @@ fn of<T: JsonSchema>() -> Schema {
         .into_generator()
         .into_root_schema_for::<T>()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn each_kind_of_profile_has_its_own_schema() {
+        for (schema, title, required) in [
+            (profile(), "Profile", json!(["name", "selector", "hook"])),
+            (
+                naming_profile(),
+                "NamingProfile",
+                json!(["name", "selector"]),
+            ),
+        ] {
+            let of = |pointer: &str| schema.pointer(pointer).cloned();
+            let draft = "https://json-schema.org/draft/2020-12/schema";
+            assert_eq!(of("/$schema"), Some(json!(draft)));
+            assert_eq!(of("/title"), Some(json!(title)));
+            assert_eq!(of("/required"), Some(required));
+            assert_eq!(of("/additionalProperties"), Some(Value::Bool(false)));
+        }
+    }
+
+    #[test]
+    fn schema_has_no_format_that_json_schema_lacks() {
+        let schema = profile();
+        let index = schema
+            .pointer("/$defs/Slot/properties/deviceIndex")
+            .unwrap();
+        assert_eq!(index["type"], json!(["integer", "null"]));
+        assert_eq!(index.get("format"), None);
+    }
+
+    #[test]
+    fn description_in_a_schema_does_not_depend_on_the_width_of_a_comment() {
+        let schema = profile();
+        let description = schema
+            .pointer("/$defs/Slot/properties/deviceIndex/description")
+            .and_then(Value::as_str)
+            .unwrap();
+        assert!(!description.contains('\n'), "{description}");
+    }
+}

@@ -279,6 +279,20 @@ mod tests {
     }
 
     #[test]
+    fn subnets_of_a_profile_are_named_once_each_in_order() {
+        let mut value = profile();
+        let (first, second) = ("subnet-0000000000000001a", "subnet-0000000000000002a");
+        value["slots"][0]["subnetIds"] = json!([second, first]);
+        let profile = Profile::read(value).unwrap();
+        let found: Vec<_> = profile
+            .subnet_ids()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(found, [second, first]);
+    }
+
+    #[test]
     fn selector_covers_by_group_name_or_by_tag() {
         let tags = BTreeMap::from([("multus".to_owned(), "upf".to_owned())]);
         let by_name = Selector::AutoScalingGroupNames(["upf".to_owned()].into());

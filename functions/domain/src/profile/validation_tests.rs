@@ -6,11 +6,20 @@ use serde_json::{Value, json};
 use crate::fixtures::profile;
 use crate::profile::Profile;
 
-fn refused(pointer: &str, value: Value) -> String {
+/// A valid profile with this value at `pointer`.
+fn with(pointer: &str, value: Value) -> Value {
     let mut profile = profile();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
-    profile.pointer_mut(parent).unwrap()[key] = value;
-    let error = Profile::read(profile).unwrap_err();
+    let parent = profile.pointer_mut(parent).unwrap();
+    match key.parse::<usize>() {
+        Ok(index) => parent[index] = value,
+        Err(_) => parent[key] = value,
+    }
+    profile
+}
+
+fn refused(pointer: &str, value: Value) -> String {
+    let error = Profile::read(with(pointer, value)).unwrap_err();
     assert_eq!(error.error_type(), "Hookline.InvalidProfile");
     error.to_string()
 }
@@ -131,6 +140,166 @@ fn each_rule_names_its_field() {
     }
 }
 
+/// Tags with `count` keys.
+fn tags(count: usize) -> Value {
+    (0..count).map(|n| (n.to_string(), json!("v"))).collect()
+}
+
+/// Ids of `count` resources.
+fn ids(kind: &str, count: usize) -> Value {
+    (0..count).map(|n| format!("{kind}-{n:017x}")).collect()
+}
+
+#[test]
+fn value_at_its_limit_is_accepted_and_one_more_is_refused() {
+    type Make = fn(usize) -> Value;
+    let text: Make = |length| json!("é".repeat(length));
+    let number: Make = |number| json!(number);
+    let cases: [(&str, usize, Make, &str); 20] = [
+        ("/name", 64, text, "profile.name: 65 characters"),
+        ("/hook/name", 255, text, "profile.hook.name: 256 characters"),
+        (
+            "/selector/autoScalingGroupNames/0",
+            255,
+            text,
+            "profile.selector.autoScalingGroupNames: 256 characters",
+        ),
+        (
+            "/selector",
+            128,
+            |length| json!({"tag": {"key": "k".repeat(length)}}),
+            "profile.selector.tag.key: 129 characters",
+        ),
+        (
+            "/securityGroupIds",
+            16,
+            |count| ids("sg", count),
+            "profile.securityGroupIds: 17 security groups",
+        ),
+        ("/nodeTags", 50, tags, "profile.nodeTags: 51 tags"),
+        ("/volumeTags", 50, tags, "profile.volumeTags: 51 tags"),
+        ("/interfaceTags", 50, tags, "profile.interfaceTags: 51 tags"),
+        (
+            "/nodeTags",
+            128,
+            |length| json!({"k".repeat(length): "v"}),
+            "profile.nodeTags[\"kkk",
+        ),
+        (
+            "/slots",
+            128,
+            |count| {
+                let slot = |n: usize| {
+                    json!({
+                        "network": n.to_string(),
+                        "deviceIndex": n + 1,
+                        "subnetIds": ["subnet-0000000000000001a"],
+                    })
+                };
+                (0..count).map(slot).collect()
+            },
+            "profile.slots: 129 slots",
+        ),
+        (
+            "/slots/1/network",
+            64,
+            text,
+            "profile.slots[1].network: 65 characters",
+        ),
+        (
+            "/slots/1/deviceIndex",
+            255,
+            number,
+            "profile.slots[1].deviceIndex: 256 is more",
+        ),
+        (
+            "/slots/1/networkCard",
+            255,
+            number,
+            "profile.slots[1].networkCard: 256 is more",
+        ),
+        (
+            "/slots/1/secondaryPrivateAddresses",
+            255,
+            number,
+            "profile.slots[1].secondaryPrivateAddresses: 256 is more",
+        ),
+        (
+            "/slots/1/prefixes",
+            255,
+            number,
+            "profile.slots[1].prefixes: 256 is more",
+        ),
+        (
+            "/slots/1/subnetIds",
+            200,
+            |count| ids("subnet", count),
+            "profile.slots[1].subnetIds: 201 subnets",
+        ),
+        (
+            "/slots/1/securityGroupIds",
+            16,
+            |count| ids("sg", count),
+            "profile.slots[1].securityGroupIds: 17 security groups",
+        ),
+        (
+            "/slots/1/description",
+            255,
+            text,
+            "profile.slots[1].description: longer than 255",
+        ),
+        ("/slots/1/tags", 40, tags, "profile.slots[1].tags: 41 tags"),
+        (
+            "/requestRates",
+            1_000_000,
+            |number| json!({"createNetworkInterface": {"capacity": number, "refillPerSecond": 1}}),
+            "profile.requestRates.createNetworkInterface.capacity: 1000001, expected",
+        ),
+    ];
+    for (pointer, limit, make, says) in cases {
+        if let Err(error) = Profile::read(with(pointer, make(limit))) {
+            panic!("{pointer} at its limit: {error}");
+        }
+        let error = refused(pointer, make(limit + 1));
+        assert!(error.starts_with(says), "wanted {says}\nfound {error}");
+    }
+}
+
+#[test]
+fn token_bucket_of_nothing_is_refused() {
+    for bucket in [
+        "createNetworkInterface",
+        "attachNetworkInterface",
+        "modifyNetworkInterfaceAttribute",
+    ] {
+        for (capacity, refill, field) in [(0, 5, "capacity"), (5, 0, "refillPerSecond")] {
+            let tokens = json!({"capacity": capacity, "refillPerSecond": refill});
+            let error = refused("/requestRates", json!({bucket: tokens}));
+            let says = format!("profile.requestRates.{bucket}.{field}: 0, expected 1");
+            assert!(error.starts_with(&says), "wanted {says}\nfound {error}");
+        }
+    }
+}
+
+#[test]
+fn secondary_addresses_and_prefixes_are_refused_together() {
+    let slot = |secondary: u32, prefixes: u32| {
+        let mut slot = profile()["slots"][1].clone();
+        slot["secondaryPrivateAddresses"] = json!(secondary);
+        slot["prefixes"] = json!(prefixes);
+        slot
+    };
+    for (secondary, prefixes) in [(0, 0), (0, 2), (2, 0)] {
+        let read = Profile::read(with("/slots/1", slot(secondary, prefixes)));
+        assert!(read.is_ok(), "{secondary}, {prefixes}: {read:?}");
+    }
+    let error = refused("/slots/1", slot(1, 1));
+    assert!(
+        error.starts_with("profile.slots[1].prefixes: EC2 assigns"),
+        "{error}"
+    );
+}
+
 #[test]
 fn slots_without_a_device_index_need_subnets_of_their_own() {
     let mut value = profile();
@@ -156,15 +325,30 @@ fn device_index_repeated_on_another_card_is_accepted() {
 }
 
 #[test]
-fn excluded_ranges_are_refused_where_ec2_chooses() {
-    let mut value = profile();
-    value["slots"][0]["addressing"] = json!("subnet-assigned");
-    value["slots"][0]["excludedRanges"] = json!(["10.0.0.0/28"]);
-    let error = Profile::read(value).unwrap_err().to_string();
-    assert!(
-        error.starts_with("profile.slots[0].excludedRanges: EC2 chooses"),
-        "{error}"
-    );
+fn excluded_ranges_are_refused_where_ec2_chooses_every_address() {
+    let slot = |addressing: &str, ipv6: &str| {
+        let mut slot = profile()["slots"][1].clone();
+        slot["addressing"] = json!(addressing);
+        slot["ipv6"] = json!(ipv6);
+        slot["excludedRanges"] = json!(["10.0.0.0/28"]);
+        slot
+    };
+    for (addressing, ipv6) in [
+        ("lowest-free", "none"),
+        ("lowest-free", "subnet-assigned"),
+        ("subnet-assigned", "lowest-free"),
+        ("lowest-free", "lowest-free"),
+    ] {
+        let read = Profile::read(with("/slots/1", slot(addressing, ipv6)));
+        assert!(read.is_ok(), "{addressing}, {ipv6}: {read:?}");
+    }
+    for ipv6 in ["none", "subnet-assigned"] {
+        let error = refused("/slots/1", slot("subnet-assigned", ipv6));
+        assert!(
+            error.starts_with("profile.slots[1].excludedRanges: EC2 chooses"),
+            "{error}"
+        );
+    }
 }
 
 #[test]
