@@ -324,3 +324,29 @@ fn list<T: std::fmt::Display>(items: &[T]) -> String {
     let items: Vec<_> = items.iter().map(ToString::to_string).collect();
     items.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_of_full_subnets_says_what_is_missing_and_how_to_get_it() {
+        let words = |prefixes| {
+            let error = Error::SubnetsFull {
+                network: "signaling".to_owned(),
+                subnets: vec!["subnet-0000000000000001a".parse().unwrap()],
+                prefixes,
+            };
+            error.to_string()
+        };
+        assert_eq!(
+            words(0),
+            "network signaling: no free address left in subnet-0000000000000001a. \
+             Free some, add a subnet of this AZ to the slot, or narrow excludedRanges"
+        );
+        assert!(words(2).starts_with(
+            "network signaling: no room for an address and 2 /28 prefixes left in \
+             subnet-0000000000000001a. A prefix needs 16 free addresses in a row"
+        ));
+    }
+}
