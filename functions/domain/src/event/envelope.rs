@@ -73,3 +73,34 @@ fn is_notification_message(message: &Value) -> bool {
 pub(super) fn truncated(text: &str) -> String {
     text.chars().take(80).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn message_of_a_notification_target_is_told_from_an_event_that_lacks_a_field() {
+        let hook = json!({"LifecycleHookName": "h", "LifecycleTransition": "t"});
+        for (event, is_message) in [
+            (json!({"Service": "AWS Auto Scaling", "Event": "e"}), true),
+            (hook.clone(), true),
+            (json!({"Message": hook.to_string()}), true),
+            (json!({"LifecycleHookName": "h"}), false),
+            (json!({"LifecycleTransition": "t"}), false),
+            (json!({"Message": "not JSON"}), false),
+            (
+                json!({"detail-type": "d", "Service": "AWS Auto Scaling"}),
+                false,
+            ),
+        ] {
+            let error = Envelope::read(event.clone()).unwrap_err().to_string();
+            assert_eq!(
+                error.contains("the message of a notification target"),
+                is_message,
+                "{event}: {error}"
+            );
+        }
+    }
+}
