@@ -103,3 +103,28 @@ impl Summary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{interface, node, profile};
+    use crate::profile::Profile;
+
+    #[test]
+    fn interface_lacks_delete_on_termination_only_if_it_says_so() {
+        let profile = Profile::read(profile()).unwrap();
+        let slot = &profile.slots[0];
+        let set = interface().wired_for(slot);
+        let mut lacking = set.clone();
+        lacking.network_interface_id = "eni-0fedcba9876543210".parse().unwrap();
+        lacking.delete_on_termination = false;
+        // As an execution wrote it before the field was there.
+        let mut old = serde_json::to_value(&set).unwrap();
+        old.as_object_mut().unwrap().remove("deleteOnTermination");
+        let old = serde_json::from_value(old).unwrap();
+
+        let summary = Summary::new("upf", &node(), vec![set, lacking.clone(), old]);
+        let found: Vec<_> = summary.lacking_delete_on_termination().collect();
+        assert_eq!(found, [&lacking]);
+    }
+}
