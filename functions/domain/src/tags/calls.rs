@@ -337,6 +337,21 @@ mod tests {
     }
 
     #[test]
+    fn more_kinds_of_resources_than_four_have_a_call_each() {
+        let wanted = "A=a B=b C=c D=d E=e";
+        let all: Vec<_> = (0..5)
+            .map(|n| {
+                let mut target = target(&format!("vol-{n}"), wanted, wanted);
+                let lacks = target.current.keys().nth(n).cloned().unwrap();
+                target.current.remove(&lacks);
+                target
+            })
+            .collect();
+        assert_eq!(minimal_calls(&all[..4]).len(), 1);
+        assert_eq!(minimal_calls(&all).len(), 5);
+    }
+
+    #[test]
     fn fewest_tags_are_written_among_as_few_calls() {
         // The volume could go with either of the others. Its call with i-1 writes three tags to
         // both, its call with eni-1 only two.
