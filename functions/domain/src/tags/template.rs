@@ -301,6 +301,24 @@ mod tests {
     }
 
     #[test]
+    fn unknown_filter_is_found_behind_facts_that_some_node_has() {
+        for facts in [
+            "{{ asg }}",
+            "{{ tags['Env'] }}",
+            "{{ private_ip | octets(2) }}",
+        ] {
+            let found = check(&format!("{facts}{{{{ az | dahsed }}}}"), false).unwrap_err();
+            assert!(found.contains("unknown filter"), "{facts}: {found}");
+        }
+    }
+
+    #[test]
+    fn template_that_fails_on_some_nodes_only_is_accepted() {
+        // A group may have an IPv4 address for its name.
+        assert_eq!(check("{{ asg | octets(2) }}", false), Ok(()));
+    }
+
+    #[test]
     fn octets_outside_an_ipv4_address_are_refused() {
         for template in [
             "{{ private_ip | octets(0) }}",
@@ -319,7 +337,8 @@ mod tests {
         assert!(rendered(&"é".repeat(256)).is_ok());
         assert!(rendered(&"é".repeat(257)).is_err());
         assert!(rendered("a{{ '\\t' }}b").is_err());
-        assert!(check(&"x".repeat(5000), false).is_err());
+        assert_eq!(check(&"x".repeat(MAX_TEMPLATE_BYTES), false), Ok(()));
+        assert!(check(&"x".repeat(MAX_TEMPLATE_BYTES + 1), false).is_err());
     }
 
     #[test]
