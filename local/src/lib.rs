@@ -25,6 +25,7 @@ pub mod eks;
 pub mod eventbridge;
 mod faults;
 pub mod forward;
+pub mod iam;
 pub mod kernel;
 pub mod lambda;
 mod local_aws;
