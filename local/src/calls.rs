@@ -29,6 +29,8 @@ pub struct CallRecord {
     pub outcome: Outcome,
     /// The caller's User-Agent.
     pub user_agent: String,
+    /// The ARN of the role with whose credentials it was made, if any.
+    pub role: Option<String>,
     /// The parameters as they were on the wire. For JSON these are the top-level fields; for a
     /// Lambda call, what its path and headers say.
     pub params: BTreeMap<String, String>,

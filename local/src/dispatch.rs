@@ -1,7 +1,8 @@
 //! The pipeline of a call, from the HTTP request to the service and back:
 //!
 //! ```text
-//! record → fault (before) → token bucket → half the latency → act → half the latency → fault (after) → answer
+//! record → fault (before) → token bucket → half the latency → authorise → act → half the latency
+//!     → fault (after) → answer
 //! ```
 //!
 //! What answers a call:
@@ -32,6 +33,7 @@ use serde_json::Value;
 
 use crate::calls::{CallRecord, Outcome};
 use crate::faults::FaultKind;
+use crate::iam::{self, AuthorizationRequest, Caller, Decision};
 use crate::local_aws::LocalAws;
 use crate::service::{
     AUTO_SCALING_NAMESPACE, Body, Call, EC2_NAMESPACE, STS_NAMESPACE, Service, header,
@@ -60,6 +62,10 @@ pub(crate) async fn handle(
         return Ok(error.render(ErrorForm::Query(EC2_NAMESPACE), &request_id));
     };
     let user_agent = header(request.headers(), "user-agent").to_owned();
+    let caller = match iam::access_key(request.headers(), request.uri()) {
+        Some(access_key) => local.iam().caller(&access_key),
+        None => Caller::Anyone,
+    };
     let call = match Call::read(service.clone(), request) {
         Ok(call) => call,
         Err(error) => return Ok(error.render(service.error_form(), &request_id)),
@@ -70,10 +76,11 @@ pub(crate) async fn handle(
         action: call.action.clone(),
         outcome: Outcome::Pending,
         user_agent,
+        role: caller.role_arn().map(str::to_owned),
         params: call.params.clone(),
     };
     let number = local.call_log().begin(record);
-    let answer = run(local, call, &request_id).await;
+    let answer = run(local, call, &caller, &request_id).await;
     let outcome = match &answer {
         Err(Refusal::Reset) => Outcome::Reset,
         Err(Refusal::Error(error)) => Outcome::Error(error.code.to_string()),
@@ -119,7 +126,12 @@ impl From<ApiError> for Refusal {
     }
 }
 
-async fn run(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<Bytes>, Refusal> {
+async fn run(
+    local: &LocalAws,
+    call: Call,
+    caller: &Caller,
+    request_id: &str,
+) -> Result<Response<Bytes>, Refusal> {
     let service = call.service.clone();
     let (fault, has_token, latency) = local.with_world(|world| {
         let fault = {
@@ -166,7 +178,10 @@ async fn run(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
     if !has_token {
         return Err(service.throttled().into());
     }
-    let result = act(local, call, request_id).await;
+    let result = match authorise(local, &call, caller) {
+        Ok(()) => act(local, call, caller, request_id).await,
+        Err(denied) => Err(denied),
+    };
     pause(latency / 2).await;
     match fault {
         Some(FaultKind::ResetAfter) => Err(Refusal::Reset),
@@ -181,7 +196,46 @@ async fn pause(duration: Duration) {
     }
 }
 
-async fn act(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<Bytes>, ApiError> {
+/// Refuses a call that the caller's role does not allow on each of its resources. `GetCallerIdentity`
+/// needs no permission (AWS STS API Reference).
+fn authorise(local: &LocalAws, call: &Call, caller: &Caller) -> Result<(), ApiError> {
+    let role = match caller {
+        Caller::Anyone => return Ok(()),
+        Caller::UnknownRole(_) => return Err(iam::unknown_role(&call.service)),
+        Caller::Role(role) => role,
+    };
+    if call.service == Service::Sts {
+        return Ok(());
+    }
+    let service = call.service.name();
+    let requests =
+        local.with_world(|world| iam::requests(world, service, &call.action, &call.params));
+    let requests = requests.ok_or_else(|| iam::not_known(&call.service, &call.action))?;
+    for request in &requests {
+        let decision = role.decide(request);
+        if decision != Decision::Allowed {
+            return Err(iam::denied(&call.service, &role.arn, request, decision));
+        }
+    }
+    Ok(())
+}
+
+/// See [`LocalAws::authorization_requests`].
+pub(crate) fn authorization_requests(
+    local: &LocalAws,
+    request: Request<Bytes>,
+) -> Option<Vec<AuthorizationRequest>> {
+    let service = Service::of(&request, local.forwarding())?;
+    let call = Call::read(service, request).ok()?;
+    local.with_world(|world| iam::requests(world, call.service.name(), &call.action, &call.params))
+}
+
+async fn act(
+    local: &LocalAws,
+    call: Call,
+    caller: &Caller,
+    request_id: &str,
+) -> Result<Response<Bytes>, ApiError> {
     let Call {
         service,
         action,
@@ -213,8 +267,14 @@ async fn act(local: &LocalAws, call: Call, request_id: &str) -> Result<Response<
             ))
         }
         (Service::Sts, Body::Query(mut params)) => {
-            let inner =
-                local.with_world(|world| sts::act(&world.kernel.settings, &action, &mut params))?;
+            let inner = local.with_world(|world| {
+                sts::act(
+                    &world.kernel.settings,
+                    &action,
+                    &mut params,
+                    caller.role_arn(),
+                )
+            })?;
             Ok(query_response(&action, STS_NAMESPACE, request_id, &inner))
         }
         (Service::Events, Body::Json(body)) => {

@@ -10,7 +10,7 @@
 //! the clock paused, hours pass in milliseconds, and one seed gives one history.
 //!
 //! ```text
-//! request ──▶ dispatch (record, fault, token bucket, latency) ──▶ ec2 | autoscaling | … ──▶ kernel
+//! request ──▶ dispatch (record, fault, token bucket, latency, IAM) ──▶ ec2 | autoscaling | … ──▶ kernel
 //! ```
 //!
 //! Read [`kernel`] first: every service runs on it. [`World`] puts the services together.

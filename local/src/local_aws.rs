@@ -14,7 +14,7 @@ use crate::faults::{Fault, Faults};
 use crate::kernel::Event;
 use crate::settings::Settings;
 use crate::world::World;
-use crate::{eks, eventbridge, forward, lambda, node, stepfunctions};
+use crate::{eks, eventbridge, forward, iam, lambda, node, stepfunctions};
 
 /// A running fake AWS: one account in one Region. Clones are handles to the same one.
 #[derive(Clone)]
@@ -53,6 +53,7 @@ struct Shared {
     eks: eks::Eks,
     nodes: node::Nodes,
     forwarding: forward::Forwarding,
+    iam: iam::Iam,
 }
 
 impl Drop for Shared {
@@ -90,6 +91,7 @@ impl LocalAws {
             eks: eks::Eks::default(),
             nodes: node::Nodes::default(),
             forwarding: forward::Forwarding::default(),
+            iam: iam::Iam::default(),
         });
         let local = Self { shared };
         tokio::spawn(run_timers(local.downgrade(), rescheduled));
@@ -195,6 +197,23 @@ impl LocalAws {
     #[must_use]
     pub fn forwarding(&self) -> &forward::Forwarding {
         &self.shared.forwarding
+    }
+
+    /// The roles, and what they allow.
+    #[must_use]
+    pub fn iam(&self) -> &iam::Iam {
+        &self.shared.iam
+    }
+
+    /// What IAM compares with a role's policies for a call: each action on each resource, with the
+    /// condition keys. The call is not made. `None` if the request is no call of a service, or if
+    /// the fake AWS does not know which resources the action is authorised on.
+    #[must_use]
+    pub fn authorization_requests(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Option<Vec<iam::AuthorizationRequest>> {
+        dispatch::authorization_requests(self, request)
     }
 
     /// A handle that does not keep this one alive.

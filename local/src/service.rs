@@ -140,17 +140,24 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// The service in `Credential=KEY/20260101/us-west-2/SERVICE/aws4_request`; or, of a presigned URL,
-/// in `X-Amz-Credential`.
-pub(crate) fn scope_service<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
+/// The credential of a request: `KEY/20260101/us-west-2/SERVICE/aws4_request` in the `Authorization`
+/// header; or, of a presigned URL, in `X-Amz-Credential`.
+pub(crate) fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
     if let Some((_, credential)) = header(headers, "authorization").split_once("Credential=") {
-        let service = credential.split([',', ' ']).next()?.split('/').nth(3)?;
-        return Some(Cow::Borrowed(service));
+        return Some(Cow::Borrowed(credential.split([',', ' ']).next()?));
     }
     let query = uri.query().unwrap_or_default().as_bytes();
     let (_, credential) =
         form_urlencoded::parse(query).find(|(name, _)| name == "X-Amz-Credential")?;
-    Some(Cow::Owned(credential.split('/').nth(3)?.to_owned()))
+    Some(credential)
+}
+
+/// The service in the credential of a request.
+pub(crate) fn scope_service<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
+    Some(match credential(headers, uri)? {
+        Cow::Borrowed(credential) => Cow::Borrowed(credential.split('/').nth(3)?),
+        Cow::Owned(credential) => Cow::Owned(credential.split('/').nth(3)?.to_owned()),
+    })
 }
 
 /// A request, with the parts that the pipeline needs.

@@ -137,6 +137,26 @@ impl AutoScaling {
             .count()
     }
 
+    /// The ARN and the tags of a group.
+    pub(crate) fn arn_and_tags(
+        &self,
+        group: &str,
+    ) -> Option<(&str, impl Iterator<Item = (&str, &str)>)> {
+        let group = self.groups.get(group)?;
+        let tags = group.tags.iter();
+        Some((
+            &group.arn,
+            tags.map(|(key, tag)| (key.as_str(), tag.value.as_str())),
+        ))
+    }
+
+    /// The name of the group that an instance is in.
+    pub(crate) fn group_of(&self, instance: &str) -> Option<&str> {
+        let mut groups = self.groups.values();
+        let group = groups.find(|group| group.member(instance).is_some())?;
+        Some(&group.name)
+    }
+
     /// An instance in its group.
     fn member(&self, group: &str, instance: &str) -> Option<&Member> {
         self.groups.get(group)?.member(instance)

@@ -56,6 +56,7 @@ pub use reservation::{CidrReservation, ReservationType, reserve_cidr};
 pub use security_group::{SecurityGroup, create_security_group};
 pub use subnet::{Subnet, SubnetSpec, create_subnet};
 pub use tags::Tags;
+pub(crate) use tags::tags_of;
 pub use volume::{Volume, VolumeAtLaunch};
 pub use vpc::{Vpc, create_vpc};
 pub use zones::zone_id;
@@ -293,6 +294,11 @@ impl Ec2 {
             }
         }
     }
+}
+
+/// The type of the resource with this id, as EC2 names it: `network-interface`.
+pub(crate) fn resource_type(id: &str) -> Option<&'static str> {
+    Kind::of(id).map(Kind::resource_type)
 }
 
 /// What EC2 answers to most actions that change something.

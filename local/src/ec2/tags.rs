@@ -234,7 +234,7 @@ fn resources(params: &mut Params) -> Result<Vec<String>, ApiError> {
 }
 
 /// The tags of a resource that exists.
-fn tags_of(ec2: &Ec2, id: &str) -> Result<Tags, ApiError> {
+pub(crate) fn tags_of(ec2: &Ec2, id: &str) -> Result<Tags, ApiError> {
     let Some(kind) = Kind::of(id) else {
         return Err(ApiError::new(
             "InvalidID",

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::disturbance::Kind;
 use super::input::Context;
 use super::targets::Target;
+use crate::iam::credentials_of;
 use crate::local_aws::lock;
 use crate::{Event, LocalAws, WeakLocalAws};
 
@@ -142,11 +143,14 @@ pub(super) fn deliver_to_target(local: &LocalAws, rule: &RuleName, target: Targe
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned();
-    let rule_name = rule.name.clone();
+    let RuleName {
+        name: rule_name,
+        arn: rule_arn,
+    } = rule.clone();
     let weak = local.downgrade();
     tokio::spawn(async move {
         let (attempts, outcome) = match input {
-            Ok(input) => attempt_until_settled(&weak, &target, input).await,
+            Ok(input) => attempt_until_settled(&weak, &rule_arn, &target, input).await,
             Err(error) => (0, target.given_up(error.to_string())),
         };
         let Some(local) = weak.upgrade() else { return };
@@ -172,6 +176,7 @@ pub(super) struct RuleName {
 
 async fn attempt_until_settled(
     weak: &WeakLocalAws,
+    rule_arn: &str,
     target: &Target,
     input: String,
 ) -> (u32, DeliveryOutcome) {
@@ -193,7 +198,7 @@ async fn attempt_until_settled(
                 format!("{}_{}", world.kernel.new_uuid(), world.kernel.new_uuid())
             })
         });
-        let error = match attempt(&local, target, name, &input).await {
+        let error = match attempt(&local, rule_arn, target, name, &input).await {
             Ok(execution) => return (attempts, DeliveryOutcome::Delivered(execution)),
             Err(Failure::Final(error)) => return (attempts, target.given_up(error)),
             Err(Failure::Transient(error)) => error,
@@ -210,14 +215,21 @@ async fn attempt_until_settled(
     }
 }
 
+/// EventBridge's name as a caller.
+const PRINCIPAL: &str = "events.amazonaws.com";
+
 enum Failure {
     Transient(String),
     Final(String),
 }
 
-/// One attempt. It is a call like any other, so that it is recorded and faults can hit it.
+/// One attempt. It is a call like any other, so that it is recorded and faults can hit it. A state
+/// machine is started with the role of the target; a function is invoked by EventBridge itself,
+/// which the function's resource-based policy must allow for the rule (EventBridge User Guide,
+/// "Resource-based policies" and "Execution roles").
 async fn attempt(
     local: &LocalAws,
+    rule_arn: &str,
     target: &Target,
     name: &str,
     input: &str,
@@ -231,6 +243,14 @@ async fn attempt(
                 .header("content-type", "application/x-amz-json-1.0"),
             json!({ "stateMachineArn": target.arn, "name": name, "input": input }).to_string(),
         ),
+        ["arn", _, "lambda", _, _, "function", ..]
+            if !local.iam().may_invoke(PRINCIPAL, rule_arn, &target.arn) =>
+        {
+            return Err(Failure::Final(format!(
+                "403 AccessDeniedException: no resource-based policy of {} allows lambda:InvokeFunction for {rule_arn}",
+                target.arn
+            )));
+        }
         ["arn", _, "lambda", _, _, "function", ..] => (
             "lambda",
             Request::post(format!("/2015-03-31/functions/{}/invocations", target.arn))
@@ -244,12 +264,20 @@ async fn attempt(
             )));
         }
     };
+    let access_key = match &target.role_arn {
+        Some(role) if service == "states" => credentials_of(role).access_key_id().to_owned(),
+        None if service == "states" && !local.iam().roles().is_empty() => {
+            let error = format!("RoleArn is required for target {}.", target.arn);
+            return Err(Failure::Final(error));
+        }
+        _ => "test".to_owned(),
+    };
     let request = request
         .header("host", "localhost")
-        .header("user-agent", "events.amazonaws.com")
+        .header("user-agent", PRINCIPAL)
         .header(
             "authorization",
-            format!("AWS4-HMAC-SHA256 Credential=test/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"),
+            format!("AWS4-HMAC-SHA256 Credential={access_key}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"),
         )
         .body(Bytes::from(body))
         .map_err(|error| Failure::Final(error.to_string()))?;

@@ -23,6 +23,8 @@ const MAX_EVENT_AGE: u64 = 86400;
 pub(super) struct Target {
     pub(super) id: String,
     pub(super) arn: String,
+    /// The role that EventBridge calls the target with.
+    pub(super) role_arn: Option<String>,
     pub(super) input: Input,
     pub(super) maximum_retry_attempts: u32,
     pub(super) maximum_event_age: Duration,
@@ -55,8 +57,7 @@ pub(super) struct PutTargets {
 struct PutTarget {
     id: String,
     arn: String,
-    #[serde(rename = "RoleArn")]
-    _role_arn: Option<String>,
+    role_arn: Option<String>,
     input: Option<String>,
     input_path: Option<String>,
     input_transformer: Option<InputTransformer>,
@@ -160,6 +161,7 @@ fn read_target(as_requested: Value) -> Result<Target, ApiError> {
     Ok(Target {
         id: target.id,
         arn: target.arn,
+        role_arn: target.role_arn,
         input,
         maximum_retry_attempts,
         maximum_event_age: Duration::from_secs(maximum_event_age),

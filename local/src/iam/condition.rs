@@ -49,13 +49,7 @@ impl Context {
 pub(super) const TAG_KEYS: &str = "aws:tagkeys";
 
 /// The condition keys whose values the fake AWS knows, in lower case.
-const KEYS: [&str; 5] = [
-    TAG_KEYS,
-    "aws:sourcearn",
-    "ec2:createaction",
-    "ec2:subnet",
-    "ec2:vpc",
-];
+const KEYS: [&str; 4] = [TAG_KEYS, "ec2:createaction", "ec2:subnet", "ec2:vpc"];
 
 /// The condition keys that end with a tag's key, in lower case.
 const TAG_KEY_PREFIXES: [&str; 4] = [

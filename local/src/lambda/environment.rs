@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use aws_credential_types::Credentials;
 
 use super::function::FunctionConfig;
+use crate::iam::credentials_of;
 
 /// The access key id, the secret key and the session token: one public value.
 const CREDENTIAL: &str = "test";
 
-/// The credentials in the environment of every function, unless its configuration has others.
+/// The credentials in the environment of a function without a role, unless its configuration has
+/// others.
 #[must_use]
 pub fn credentials() -> Credentials {
     Credentials::new(
@@ -33,10 +35,17 @@ pub(super) fn environment(
         .parent()
         .map(|path| path.display().to_string())
         .unwrap_or_default();
+    let credentials = config
+        .role
+        .as_deref()
+        .map_or_else(credentials, credentials_of);
     let mut environment: BTreeMap<String, String> = [
-        ("AWS_ACCESS_KEY_ID", CREDENTIAL),
-        ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
-        ("AWS_SESSION_TOKEN", CREDENTIAL),
+        ("AWS_ACCESS_KEY_ID", credentials.access_key_id()),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key()),
+        (
+            "AWS_SESSION_TOKEN",
+            credentials.session_token().unwrap_or_default(),
+        ),
         ("AWS_REGION", region),
         ("AWS_DEFAULT_REGION", region),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),

@@ -18,6 +18,8 @@ pub struct FunctionConfig {
     pub reserved_concurrency: Option<u32>,
     /// The memory size in MB. The function sees it; it is not enforced.
     pub memory_mb: u32,
+    /// The ARN of its execution role. `None`: its calls are not restricted.
+    pub role: Option<String>,
     /// The function's own environment variables.
     pub environment: BTreeMap<String, String>,
 }
@@ -31,6 +33,7 @@ impl FunctionConfig {
             timeout: Duration::from_secs(3),
             reserved_concurrency: None,
             memory_mb: 128,
+            role: None,
             environment: BTreeMap::new(),
         }
     }

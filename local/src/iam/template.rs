@@ -1,0 +1,457 @@
+//! The roles of a CloudFormation template, as the CDK synthesises it: their policies, and who has
+//! which.
+//!
+//! References are resolved as CloudFormation does (CloudFormation Template Reference, "Intrinsic
+//! function reference" and the return values of each resource type). A resource without a name of
+//! its own gets the stack's name and its logical id; CloudFormation adds random characters.
+//! Anything that is not known is refused by name.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::policy::{Policy, PolicyError};
+use super::roles::{InvokePermission, Role};
+
+/// Why the roles of a template cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// The template does not have the form of one.
+    #[error("{resource}: {property} is missing or not understood")]
+    Form {
+        /// The logical id of the resource.
+        resource: String,
+        /// The property.
+        property: String,
+    },
+    /// A reference that cannot be resolved.
+    #[error("the reference {0} is not understood")]
+    Reference(String),
+    /// A managed policy of AWS whose content is not known.
+    #[error("the managed policy {0} is not known")]
+    ManagedPolicy(String),
+    /// A policy that cannot be evaluated.
+    #[error("a policy of {role}: {error}")]
+    Policy {
+        /// The ARN of the role.
+        role: String,
+        /// What is not known.
+        error: PolicyError,
+    },
+}
+
+/// Where a template is deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// The stack's name.
+    pub name: String,
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// The Region.
+    pub region: String,
+    /// The account.
+    pub account: String,
+}
+
+/// The roles of a template.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TemplateRoles {
+    /// The policy documents of each role, by the role's ARN, with their references resolved.
+    pub documents: BTreeMap<String, Vec<Value>>,
+    /// The ARN of the role of each function, by the function's name.
+    pub functions: BTreeMap<String, String>,
+    /// The ARN of the role of each state machine, by the state machine's name.
+    pub state_machines: BTreeMap<String, String>,
+    /// The ARN of the role with which rules start each state machine, by the state machine's name.
+    pub starters: BTreeMap<String, String>,
+    /// The functions that rules may invoke.
+    pub invoke_permissions: Vec<InvokePermission>,
+}
+
+impl TemplateRoles {
+    /// Reads the roles of a template that is deployed as `stack`.
+    ///
+    /// # Errors
+    /// [`TemplateError`], naming what is not known.
+    pub fn read(template: &Value, stack: &Stack) -> Result<Self, TemplateError> {
+        let reader = Reader { template, stack };
+        let mut roles = Self::default();
+        for id in reader.of_type("AWS::IAM::Role") {
+            let mut documents = Vec::new();
+            for arn in reader.list(id, "ManagedPolicyArns") {
+                documents.push(managed_policy(&reader.text(arn)?)?);
+            }
+            for policy in reader.list(id, "Policies") {
+                let document = policy.get("PolicyDocument");
+                documents.push(reader.resolved(document.unwrap_or(&Value::Null))?);
+            }
+            roles
+                .documents
+                .insert(reader.attribute(id, "Arn")?, documents);
+        }
+        for kind in ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"] {
+            for id in reader.of_type(kind) {
+                let document = reader.resolved(reader.property(id, "PolicyDocument")?)?;
+                for role in reader.list(id, "Roles") {
+                    let arn = reader.role_arn(&reader.text(role)?);
+                    let known = roles.documents.get_mut(&arn);
+                    known
+                        .ok_or(TemplateError::Reference(arn))?
+                        .push(document.clone());
+                }
+            }
+        }
+        for id in reader.of_type("AWS::Lambda::Function") {
+            let role = reader.text(reader.property(id, "Role")?)?;
+            roles.functions.insert(reader.name(id)?, role);
+        }
+        for id in reader.of_type("AWS::StepFunctions::StateMachine") {
+            let role = reader.text(reader.property(id, "RoleArn")?)?;
+            roles.state_machines.insert(reader.name(id)?, role);
+        }
+        for id in reader.of_type("AWS::Events::Rule") {
+            for target in reader.list(id, "Targets") {
+                if let (Some(arn), Some(role)) = (target.get("Arn"), target.get("RoleArn")) {
+                    let machine = reader.text(arn)?;
+                    let name = machine.rsplit(':').next().unwrap_or_default().to_owned();
+                    roles.starters.insert(name, reader.text(role)?);
+                }
+            }
+        }
+        for id in reader.of_type("AWS::Lambda::Permission") {
+            let text = |property| reader.text(reader.property(id, property)?);
+            roles.invoke_permissions.push(InvokePermission {
+                function_arn: text("FunctionName")?,
+                principal: text("Principal")?,
+                source_arn: text("SourceArn")?,
+            });
+        }
+        Ok(roles)
+    }
+
+    /// The roles with their policies parsed.
+    ///
+    /// # Errors
+    /// [`TemplateError::Policy`].
+    pub fn roles(&self) -> Result<Vec<Role>, TemplateError> {
+        let parse = |(arn, documents): (&String, &Vec<Value>)| {
+            let policies: Result<_, _> = documents.iter().map(Policy::parse).collect();
+            Ok(Role {
+                arn: arn.clone(),
+                policies: policies.map_err(|error| TemplateError::Policy {
+                    role: arn.clone(),
+                    error,
+                })?,
+            })
+        };
+        self.documents.iter().map(parse).collect()
+    }
+}
+
+/// The content of a policy that AWS manages (AWS Managed Policy Reference,
+/// "AWSLambdaBasicExecutionRole").
+fn managed_policy(arn: &str) -> Result<Value, TemplateError> {
+    match arn.rsplit('/').next() {
+        Some("AWSLambdaBasicExecutionRole") => Ok(json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": "*",
+            }],
+        })),
+        _ => Err(TemplateError::ManagedPolicy(arn.to_owned())),
+    }
+}
+
+struct Reader<'a> {
+    template: &'a Value,
+    stack: &'a Stack,
+}
+
+impl<'a> Reader<'a> {
+    fn of_type(&self, kind: &str) -> Vec<&'a str> {
+        let resources = self.template.get("Resources").and_then(Value::as_object);
+        let of_type = |resource: &Value| resource.get("Type").and_then(Value::as_str) == Some(kind);
+        resources
+            .into_iter()
+            .flatten()
+            .filter(|(_, resource)| of_type(resource))
+            .map(|(id, _)| id.as_str())
+            .collect()
+    }
+
+    fn find(&self, id: &str, property: &str) -> Option<&'a Value> {
+        let resources = self.template.get("Resources")?;
+        resources.get(id)?.get("Properties")?.get(property)
+    }
+
+    fn property(&self, id: &str, property: &str) -> Result<&'a Value, TemplateError> {
+        self.find(id, property).ok_or_else(|| TemplateError::Form {
+            resource: id.to_owned(),
+            property: property.to_owned(),
+        })
+    }
+
+    fn list(&self, id: &str, property: &str) -> &'a [Value] {
+        let list = self.find(id, property).and_then(Value::as_array);
+        list.map_or(&[], Vec::as_slice)
+    }
+
+    /// The resource's name: its own, or the one that CloudFormation makes.
+    fn name(&self, id: &str) -> Result<String, TemplateError> {
+        let property = match self.kind(id)? {
+            "AWS::IAM::Role" => "RoleName",
+            "AWS::Lambda::Function" => "FunctionName",
+            "AWS::StepFunctions::StateMachine" => "StateMachineName",
+            "AWS::Logs::LogGroup" => "LogGroupName",
+            "AWS::SQS::Queue" => "QueueName",
+            "AWS::Events::Rule" => "Name",
+            other => return Err(TemplateError::Reference(format!("{id}, a {other}"))),
+        };
+        match self.find(id, property) {
+            Some(name) => self.text(name),
+            None => Ok(format!("{}-{id}", self.stack.name)),
+        }
+    }
+
+    fn kind(&self, id: &str) -> Result<&'a str, TemplateError> {
+        let resources = self.template.get("Resources");
+        let kind = resources.and_then(|resources| resources.get(id)?.get("Type")?.as_str());
+        kind.ok_or_else(|| TemplateError::Reference(id.to_owned()))
+    }
+
+    fn role_arn(&self, name: &str) -> String {
+        let Stack {
+            partition, account, ..
+        } = self.stack;
+        format!("arn:{partition}:iam::{account}:role/{name}")
+    }
+
+    fn attribute(&self, id: &str, attribute: &str) -> Result<String, TemplateError> {
+        let name = self.name(id)?;
+        let Stack {
+            partition,
+            region,
+            account,
+            ..
+        } = self.stack;
+        let arn = |service: &str, resource: &str| {
+            format!("arn:{partition}:{service}:{region}:{account}:{resource}{name}")
+        };
+        match (self.kind(id)?, attribute) {
+            ("AWS::IAM::Role", "Arn") => Ok(self.role_arn(&name)),
+            ("AWS::Lambda::Function", "Arn") => Ok(arn("lambda", "function:")),
+            ("AWS::StepFunctions::StateMachine", "Arn") => Ok(arn("states", "stateMachine:")),
+            ("AWS::StepFunctions::StateMachine", "Name") => Ok(name),
+            ("AWS::Logs::LogGroup", "Arn") => Ok(format!("{}:*", arn("logs", "log-group:"))),
+            ("AWS::SQS::Queue", "Arn") => Ok(arn("sqs", "")),
+            ("AWS::Events::Rule", "Arn") => Ok(arn("events", "rule/")),
+            _ => Err(TemplateError::Reference(format!("{id}.{attribute}"))),
+        }
+    }
+
+    fn reference(&self, name: &str) -> Result<String, TemplateError> {
+        match name {
+            "AWS::Partition" => Ok(self.stack.partition.clone()),
+            "AWS::Region" => Ok(self.stack.region.clone()),
+            "AWS::AccountId" => Ok(self.stack.account.clone()),
+            "AWS::StackName" => Ok(self.stack.name.clone()),
+            // Most resource types return their name, a state machine its ARN.
+            id if self.kind(id)? == "AWS::StepFunctions::StateMachine" => self.attribute(id, "Arn"),
+            id => self.name(id),
+        }
+    }
+
+    /// A value with all its references resolved.
+    fn resolved(&self, value: &Value) -> Result<Value, TemplateError> {
+        Ok(match value {
+            Value::Array(values) => {
+                let values: Result<_, _> = values.iter().map(|one| self.resolved(one)).collect();
+                Value::Array(values?)
+            }
+            Value::Object(members) => {
+                let function = |name: &String| name == "Ref" || name.starts_with("Fn::");
+                if members.len() == 1 && members.keys().all(function) {
+                    return self.text(value).map(Value::from);
+                }
+                let resolve = |(key, member): (&String, &Value)| {
+                    Ok::<_, TemplateError>((key.clone(), self.resolved(member)?))
+                };
+                let members: Result<_, _> = members.iter().map(resolve).collect();
+                Value::Object(members?)
+            }
+            other => other.clone(),
+        })
+    }
+
+    /// A text, or what a function of the template gives for it.
+    fn text(&self, value: &Value) -> Result<String, TemplateError> {
+        let unknown = || TemplateError::Reference(value.to_string());
+        if let Value::String(text) = value {
+            return Ok(text.clone());
+        }
+        let members = value.as_object().filter(|members| members.len() == 1);
+        let (function, argument) = members
+            .and_then(|one| one.iter().next())
+            .ok_or_else(unknown)?;
+        match (function.as_str(), argument) {
+            ("Ref", Value::String(name)) => self.reference(name),
+            ("Fn::GetAtt", Value::Array(parts)) => match parts.as_slice() {
+                [Value::String(id), Value::String(attribute)] => self.attribute(id, attribute),
+                _ => Err(unknown()),
+            },
+            ("Fn::Join", Value::Array(parts)) => match parts.as_slice() {
+                [Value::String(separator), Value::Array(parts)] => {
+                    let parts: Result<Vec<_>, _> =
+                        parts.iter().map(|part| self.text(part)).collect();
+                    Ok(parts?.join(separator))
+                }
+                _ => Err(unknown()),
+            },
+            ("Fn::Sub", Value::String(text)) => self.substituted(text),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// `Fn::Sub` of one text: `${Name}` is a reference, `${Name.Attribute}` an attribute, `${!Name}`
+    /// the text `${Name}`.
+    fn substituted(&self, text: &str) -> Result<String, TemplateError> {
+        let mut result = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let unknown = || TemplateError::Reference(text.to_owned());
+            let (name, after) = after.split_once('}').ok_or_else(unknown)?;
+            result.push_str(before);
+            result.push_str(&match (name.strip_prefix('!'), name.split_once('.')) {
+                (Some(literal), _) => format!("${{{literal}}}"),
+                (None, Some((id, attribute))) => self.attribute(id, attribute)?,
+                (None, None) => self.reference(name)?,
+            });
+            rest = after;
+        }
+        result.push_str(rest);
+        Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(partition: &str) -> Stack {
+        Stack {
+            name: "prod".to_owned(),
+            partition: partition.to_owned(),
+            region: "eu-west-1".to_owned(),
+            account: "123456789012".to_owned(),
+        }
+    }
+
+    fn template(resource: &Value) -> Value {
+        json!({"Resources": {
+            "Role": {"Type": "AWS::IAM::Role", "Properties": {}},
+            "Policy": {"Type": "AWS::IAM::Policy", "Properties": {
+                "Roles": [{"Ref": "Role"}],
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+                    {"Effect": "Allow", "Action": "states:StartExecution", "Resource": resource},
+                ]},
+            }},
+            "Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {
+                "StateMachineName": "launch", "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+            }},
+            "Function": {"Type": "AWS::Lambda::Function", "Properties": {
+                "FunctionName": {"Fn::Join": ["-", [{"Ref": "AWS::StackName"}, "adopt"]]},
+                "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+            }},
+            "Rule": {"Type": "AWS::Events::Rule", "Properties": {"Targets": [
+                {"Arn": {"Ref": "Machine"}, "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]}},
+            ]}},
+            "Permission": {"Type": "AWS::Lambda::Permission", "Properties": {
+                "FunctionName": {"Fn::GetAtt": ["Function", "Arn"]},
+                "Principal": "events.amazonaws.com",
+                "SourceArn": {"Fn::GetAtt": ["Rule", "Arn"]},
+            }},
+        }})
+    }
+
+    fn resource(resource: &Value, partition: &str) -> Result<Value, TemplateError> {
+        let roles = TemplateRoles::read(&template(resource), &stack(partition))?;
+        let role = format!("arn:{partition}:iam::123456789012:role/prod-Role");
+        Ok(roles.documents[&role][0]["Statement"][0]["Resource"].clone())
+    }
+
+    #[test]
+    fn references_are_resolved_as_cloudformation_does() {
+        let machine = "arn:aws-cn:states:eu-west-1:123456789012:stateMachine:launch";
+        let executions = "arn:aws-cn:states:eu-west-1:123456789012:execution:launch:*";
+        for (written, resolved) in [
+            (json!({"Ref": "Machine"}), json!(machine)),
+            (json!({"Fn::GetAtt": ["Machine", "Arn"]}), json!(machine)),
+            (
+                json!([{"Fn::Sub": "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${Machine.Name}:*"}]),
+                json!([executions]),
+            ),
+            (
+                json!({"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":x:", {"Ref": "Function"}, "${*}"]]}),
+                json!("arn:aws-cn:x:prod-adopt${*}"),
+            ),
+            (json!({"Fn::Sub": "${!Literal}"}), json!("${Literal}")),
+        ] {
+            assert_eq!(resource(&written, "aws-cn"), Ok(resolved), "{written}");
+        }
+    }
+
+    #[test]
+    fn roles_are_found_for_functions_state_machines_and_rules() {
+        let read = TemplateRoles::read(&template(&json!("*")), &stack("aws")).unwrap();
+        let role = "arn:aws:iam::123456789012:role/prod-Role".to_owned();
+        assert_eq!(read.functions["prod-adopt"], role);
+        assert_eq!(read.state_machines["launch"], role);
+        assert_eq!(read.starters["launch"], role);
+        let permission = &read.invoke_permissions[0];
+        let account = "eu-west-1:123456789012";
+        assert_eq!(
+            permission.function_arn,
+            format!("arn:aws:lambda:{account}:function:prod-adopt")
+        );
+        assert_eq!(
+            permission.source_arn,
+            format!("arn:aws:events:{account}:rule/prod-Rule")
+        );
+        let roles = read.roles().unwrap();
+        assert_eq!((roles.len(), roles[0].policies.len()), (1, 1));
+    }
+
+    #[test]
+    fn unknown_references_are_refused_by_name() {
+        for written in [
+            json!({"Ref": "Nothing"}),
+            json!({"Fn::GetAtt": ["Machine", "Nothing"]}),
+            json!({"Fn::ImportValue": "Nothing"}),
+            json!({"Fn::Sub": "${Nothing}"}),
+            json!({"Fn::Sub": "${Nothing"}),
+        ] {
+            let error = resource(&written, "aws").unwrap_err().to_string();
+            assert!(error.contains("Nothing"), "{error}");
+        }
+    }
+
+    #[test]
+    fn managed_policy_that_is_not_known_is_refused() {
+        let mut template = template(&json!("*"));
+        let mut with = |policy: &str| {
+            let arn = format!("arn:aws:iam::aws:policy/service-role/{policy}");
+            template["Resources"]["Role"]["Properties"]["ManagedPolicyArns"] = json!([arn]);
+            TemplateRoles::read(&template, &stack("aws")).and_then(|roles| roles.roles())
+        };
+        assert_eq!(
+            with("AWSLambdaBasicExecutionRole").unwrap()[0]
+                .policies
+                .len(),
+            2
+        );
+        let error = with("AdministratorAccess").unwrap_err().to_string();
+        assert!(error.contains("AdministratorAccess"), "{error}");
+    }
+}
