@@ -30,13 +30,22 @@ pub enum AttachOutcome {
     InstanceNotRunning,
 }
 
+/// EC2's code for a call that no policy of the role allows (EC2 Developer Guide, "Error codes").
+const NOT_ALLOWED: &str = "UnauthorizedOperation";
+
 /// The outcome of a detach or a delete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RemovalOutcome {
     /// It is done, or was done before.
     Done,
     /// It cannot be done now: the interface is in use or changing.
     Busy,
+    /// EC2 did not allow it: [`Error::AccessDenied`]. The role may select by tags only, and an
+    /// interface or an instance that is gone has none. So EC2 answers this also if the interface
+    /// has been detached or deleted before (as reported for DetachNetworkInterface in
+    /// hashicorp/terraform-provider-aws, pull request 46211, and for TerminateInstances in
+    /// aws/karpenter-provider-aws, issue 2100). A listing tells which it is.
+    Denied(Error),
 }
 
 impl Aws {
@@ -242,6 +251,10 @@ impl Aws {
                 Some("IncorrectState" | "IncorrectInstanceState" | "InvalidParameterValue") => {
                     Ok(RemovalOutcome::Busy)
                 }
+                Some(NOT_ALLOWED) => Ok(RemovalOutcome::Denied(classify(
+                    "DetachNetworkInterface",
+                    &error,
+                ))),
                 _ => Err(classify("DetachNetworkInterface", &error)),
             },
         }
@@ -268,6 +281,10 @@ impl Aws {
                     | "IncorrectState"
                     | "OperationNotPermitted",
                 ) => Ok(RemovalOutcome::Busy),
+                Some(NOT_ALLOWED) => Ok(RemovalOutcome::Denied(classify(
+                    "DeleteNetworkInterface",
+                    &error,
+                ))),
                 _ => Err(classify("DeleteNetworkInterface", &error)),
             },
         }

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, warn};
 
 use super::{Backoff, Context, answer, join_attribute_calls};
-use crate::aws::interfaces::AttachOutcome;
+use crate::aws::interfaces::{AttachOutcome, RemovalOutcome};
 use crate::metrics::{Dimension, Metric};
 
 /// Runs the function, which returns a [`Summary`]: `$.wired`.
@@ -369,7 +369,8 @@ impl<'a> Attacher<'a> {
     async fn delete_surplus(&self, surplus: impl Iterator<Item = &NetworkInterfaceId>) {
         for id in surplus {
             warn!(interface = %id, "created twice for this launch: deleting the surplus one");
-            if let Err(error) = self.context.aws.delete_interface(id).await {
+            let deleted = self.context.aws.delete_interface(id).await;
+            if let Err(error) | Ok(RemovalOutcome::Denied(error)) = deleted {
                 warn!(interface = %id, %error, "surplus interface not deleted");
             }
         }

@@ -15,6 +15,7 @@ use tracing::{Instrument, Span, info, warn};
 
 use super::{Context, answer};
 use crate::aws::create_interface::CreateOutcome;
+use crate::aws::interfaces::RemovalOutcome;
 use crate::metrics::{Dimension, Metric};
 
 /// Runs the function.
@@ -114,7 +115,10 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
     }
     for id in surplus {
         warn!(interface = %id, "created twice for this launch: deleting the surplus one");
-        context.aws.delete_interface(id).await?;
+        if let RemovalOutcome::Denied(error) = context.aws.delete_interface(id).await? {
+            // It is gone, or AttachInterfaces finds it.
+            warn!(interface = %id, %error, "surplus interface not deleted");
+        }
     }
     Ok(Allocation::new(
         request.plan.round,
@@ -159,7 +163,8 @@ async fn undo(context: &Context, error: &Error, made: &[NetworkInterfaceId]) {
         return;
     }
     for id in made {
-        if let Err(error) = context.aws.delete_interface(id).await {
+        let deleted = context.aws.delete_interface(id).await;
+        if let Err(error) | Ok(RemovalOutcome::Denied(error)) = deleted {
             warn!(interface = %id, %error, "not deleted: the release will delete it");
         }
     }

@@ -19,7 +19,8 @@ use crate::aws::interfaces::RemovalOutcome;
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidPayload`, `StillDetaching`, and those of every call.
+/// `InvalidEvent`, `InvalidPayload`, `StillDetaching`, and those of every call. `AccessDenied` for an
+/// interface that is still listed at the end, and that the role may not remove.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, release_interfaces).await
 }
@@ -64,14 +65,19 @@ pub(super) async fn release_interfaces(
     loop {
         let listed = context.aws.interfaces_created_for(instance).await?;
         let mut busy = Vec::new();
+        // A denial counts only if it lasts: the interface may be gone, and the listing lag behind.
+        let mut denied = None;
         for interface in &listed {
             if released.contains(&interface.id) || elsewhere(interface, instance) {
                 continue;
             }
-            if remove(&context, instance, interface).await? {
-                released.insert(interface.id.clone());
-            } else {
-                busy.push(interface.id.clone());
+            match remove(&context, instance, interface).await? {
+                RemovalOutcome::Done => drop(released.insert(interface.id.clone())),
+                RemovalOutcome::Busy => busy.push(interface.id.clone()),
+                RemovalOutcome::Denied(error) => {
+                    busy.push(interface.id.clone());
+                    denied = Some(error);
+                }
             }
         }
         for id in &remembered {
@@ -79,7 +85,11 @@ pub(super) async fn release_interfaces(
                 continue;
             }
             match context.aws.delete_interface(id).await? {
-                RemovalOutcome::Done => drop(released.insert(id.clone())),
+                // One that is denied and not listed is gone: EC2 knows the tags of a new interface
+                // before a listing shows it.
+                RemovalOutcome::Done | RemovalOutcome::Denied(_) => {
+                    released.insert(id.clone());
+                }
                 // EC2 says that it is attached. The next listing shows where.
                 RemovalOutcome::Busy => busy.push(id.clone()),
             }
@@ -88,29 +98,36 @@ pub(super) async fn release_interfaces(
             break;
         }
         if !backoff.wait().await {
-            return Err(Error::StillDetaching(busy));
+            return Err(denied.unwrap_or(Error::StillDetaching(busy)));
         }
     }
     info!(%instance, released = released.len(), "released");
     Ok(Release { released })
 }
 
-/// Detaches or deletes an interface; `true` if it is deleted.
-async fn remove(context: &Context, instance: &InstanceId, interface: &Interface) -> Result<bool> {
+/// Detaches or deletes an interface. It is done when it is deleted.
+async fn remove(
+    context: &Context,
+    instance: &InstanceId,
+    interface: &Interface,
+) -> Result<RemovalOutcome> {
     if let Some(on) = &interface.attachment
         && on.status != "detached"
     {
         if on.status != "detaching" {
             info!(%instance, interface = %interface.id, attachment = on.id, "detaching");
-            context.aws.detach_interface(&on.id).await?;
+            let detached = context.aws.detach_interface(&on.id).await?;
+            if let RemovalOutcome::Denied(_) = detached {
+                return Ok(detached);
+            }
         }
-        return Ok(false);
+        return Ok(RemovalOutcome::Busy);
     }
-    let gone = context.aws.delete_interface(&interface.id).await? == RemovalOutcome::Done;
-    if gone {
+    let deleted = context.aws.delete_interface(&interface.id).await?;
+    if deleted == RemovalOutcome::Done {
         info!(%instance, interface = %interface.id, "deleted");
     }
-    Ok(gone)
+    Ok(deleted)
 }
 
 /// Whether the interface was moved to another instance. Then it belongs to whoever moved it.

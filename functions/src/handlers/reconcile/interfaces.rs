@@ -79,6 +79,8 @@ pub(super) async fn clean_up(
             }
             // EC2 refuses to delete an attached interface. It was attached after the listing.
             RemovalOutcome::Busy => report.skip(id, "it is in use"),
+            // It is gone since the listing, or the role may not delete it.
+            RemovalOutcome::Denied(error) => report.skip(id, error),
         }
     }
     for id in actions.skipped {

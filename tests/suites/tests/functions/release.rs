@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hookline_local::Settings;
 use hookline_local::ec2::{self, AttachmentStatus};
+use hookline_local::{Fault, FaultKind, Settings};
 use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
@@ -279,4 +279,48 @@ async fn release_without_interfaces_does_nothing() {
         let release = launch.run(State::ReleaseInterfaces).await.unwrap();
         assert_eq!(release, json!({"released": []}));
     }
+}
+
+/// What EC2 answers to a role that may only delete what has a certain tag.
+fn not_allowed(interface: &str) -> Fault {
+    let error = FaultKind::Error {
+        status: 403,
+        code: "UnauthorizedOperation".to_owned(),
+        message: "You are not authorized to perform this operation.".to_owned(),
+    };
+    let fault = Fault::on("DeleteNetworkInterface", error);
+    fault.when("NetworkInterfaceId", interface).always()
+}
+
+/// An interface that is gone has no tags, so EC2 does not allow to delete it again.
+#[tokio::test(start_paused = true)]
+async fn denied_delete_of_an_interface_that_is_gone_counts_as_done() {
+    let settings = Settings {
+        describe_lag: Duration::from_secs(5),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::running_in(settings).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    launch.run_to(State::CreateInterfaces).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let gone = ids(&launch).remove(0);
+    let delete = launch.scene.ec2.delete_network_interface();
+    delete.network_interface_id(&gone).send().await.unwrap();
+    launch.local().inject(not_allowed(&gone));
+    let release = launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(release["released"].as_array().unwrap().len(), 2);
+    assert_eq!(launch.made(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn denied_delete_of_an_interface_that_stays_is_named_at_the_end() {
+    let mut launch = launch_at(State::CreateInterfaces).await;
+    let denied = ids(&launch).remove(0);
+    launch.local().inject(not_allowed(&denied));
+    let says = failed(
+        launch.run(State::ReleaseInterfaces).await,
+        "Hookline.AccessDenied",
+    );
+    assert!(says.contains("DeleteNetworkInterface"), "{says}");
+    assert_eq!(ids(&launch), [denied]);
 }
