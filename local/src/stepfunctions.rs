@@ -30,6 +30,9 @@ use crate::forward::Http;
 use crate::local_aws::lock;
 use crate::wire::error::{ApiError, ErrorForm, respond};
 
+/// Starts moto, and lets its state machines call with the credentials of their roles.
+const MOTO: &str = include_str!("stepfunctions/moto_with_roles.py");
+
 /// How long the engine may take to start. A cold Python start on a busy machine is slow.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -114,14 +117,7 @@ impl StepFunctions {
             None => (Stdio::null(), Stdio::null()),
         };
         let mut child = Command::new(python)
-            .args([
-                "-m",
-                "moto.server",
-                "-H",
-                "127.0.0.1",
-                "-p",
-                &port.to_string(),
-            ])
+            .args(["-c", MOTO, "-H", "127.0.0.1", "-p", &port.to_string()])
             .env("MOTO_PORT", local_port.to_string())
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")

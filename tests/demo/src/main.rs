@@ -26,6 +26,7 @@ use hookline_local::{Latency, LocalAws, Settings};
 use hookline_testkit::deployment::{Deployment, Tools};
 use hookline_testkit::invariants;
 use hookline_testkit::program::exit_code;
+use hookline_testkit::roles;
 use hookline_testkit::scene::{Scene, Size};
 use hookline_testkit::wait::wait_for;
 
@@ -104,6 +105,7 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
         },
     )
     .await?;
+    roles::put(local, &scene)?;
     scene.group(GROUP).await?;
     let profile_json = scene.profile(GROUP);
     let profile = Profile::read(profile_json.clone())?;

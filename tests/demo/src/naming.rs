@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use hookline_statemachine::NAME_NODE;
 use hookline_testkit::deployment::Deployment;
 use hookline_testkit::naming::{LaunchEvent, TAGS, cluster_nodegroup_ip, profile_of};
+use hookline_testkit::roles;
 use hookline_testkit::scene::{Scene, Size};
 use hookline_testkit::wait::wait_for;
 
@@ -56,6 +57,7 @@ pub(crate) async fn show(
         ..Size::default()
     };
     let scene = Scene::build(local.clone(), &size).await?;
+    roles::put(local, &scene)?;
     for (group, event, _) in GROUPS {
         scene.plain_group(group, &TAGS).await?;
         deployment

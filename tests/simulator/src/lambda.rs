@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use hookline::aws::Aws;
 use hookline::handlers::{self, Context};
 use hookline_domain::error::Result as HandlerResult;
 use hookline_local::LocalAws;
+use hookline_local::iam::credentials_of;
 use hookline_testkit::connector::{client, product_config};
 use hookline_testkit::launch::context;
+use hookline_testkit::roles;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -197,12 +200,12 @@ impl Lambda {
     fn new_sandbox(&self, function: &str) -> Sandbox {
         let tapped = Tapped::new(self.tap.clone(), &self.local, function);
         let killed = tapped.killed();
-        let config = self
-            .base
-            .clone()
-            .into_builder()
-            .http_client(client(tapped))
-            .build();
+        let mut config = self.base.clone().into_builder().http_client(client(tapped));
+        if let Some(role) = roles::of_function(function) {
+            let credentials = SharedCredentialsProvider::new(credentials_of(&role));
+            config = config.credentials_provider(credentials);
+        }
+        let config = config.build();
         Sandbox {
             aws: Aws::new(&config),
             killed,

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use hookline_local::LocalAws;
 use hookline_local::lambda::FunctionConfig;
 use hookline_testkit::json_api::json_call;
+use hookline_testkit::roles;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -35,7 +36,8 @@ pub(super) async fn deploy(
         // The receiver is gone only when the run is over.
         let _ = invocations.send(payload);
     });
-    let schedule = json!({"Name": "reconcile-schedule", "ScheduleExpression": "rate(5 minutes)"});
+    let rule = |part| roles::rule_of_reconcile(part).context("reconcile has no such rule");
+    let schedule = json!({"Name": rule("Schedule")?, "ScheduleExpression": "rate(5 minutes)"});
     let input = json!({"stateMachineArn": machine, "profiles": profiles}).to_string();
     put(
         local,
@@ -48,7 +50,7 @@ pub(super) async fn deploy(
         "detail-type": ["Step Functions Execution Status Change"],
         "detail": {"stateMachineArn": [machine], "status": ["TIMED_OUT", "ABORTED", "FAILED"]},
     });
-    let ended = json!({"Name": "reconcile-ended", "EventPattern": pattern.to_string()});
+    let ended = json!({"Name": rule("Ended")?, "EventPattern": pattern.to_string()});
     put(local, &ended, json!({"Id": NAME, "Arn": arn})).await?;
     Ok(invoked)
 }

@@ -12,6 +12,7 @@ use hookline_local::node::{CniSettings, NodeSettings, Phase};
 use hookline_local::{Latency, LocalAws, Settings};
 use hookline_statemachine::{LAUNCH_NODE, StateMachine};
 use hookline_testkit::invariants::{self, Violation};
+use hookline_testkit::roles;
 use hookline_testkit::rules::put_rule;
 use hookline_testkit::scene::{Scene, Size, WarmPool};
 use rand::SeedableRng as _;
@@ -157,6 +158,7 @@ impl Run {
         };
         let scene = Scene::build(local.clone(), &size).await?;
         scene.group(GROUP).await?;
+        roles::put(&local, &scene)?;
         let mut profile_json = scene.profile(GROUP);
         let node = scenario.settings.node.as_ref();
         let cni = node.and_then(|node| node.cni.as_ref());

@@ -2,9 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 
+use aws_credential_types::Credentials;
 use hookline_local::LocalAws;
+use hookline_local::iam::credentials_of;
 use hookline_statemachine::StateMachine;
 use hookline_testkit::deployment::FUNCTIONS;
+use hookline_testkit::roles;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -99,10 +102,12 @@ impl Shared {
             error: "AutoScaling.AutoScalingException".to_owned(),
             cause,
         };
+        let role = roles::of_state_machine(STATE_MACHINE).map(|role| credentials_of(&role));
+        let access_key = role.as_ref().map_or("test", Credentials::access_key_id);
         let request = http::Request::post("/")
             .header(
                 "authorization",
-                "AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/autoscaling/aws4_request",
+                format!("AWS4-HMAC-SHA256 Credential={access_key}/20260101/us-west-2/autoscaling/aws4_request"),
             )
             .header("user-agent", "states.amazonaws.com")
             .body(body.into())

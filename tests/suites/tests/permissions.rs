@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use hookline_domain::tags::own::{INSTANCE_ID, NETWORK};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
-use hookline_local::{Fault, FaultKind, Settings};
+use hookline_local::{Fault, FaultKind, Outcome, Settings};
 use hookline_simulator::cells::{Cell, DeliveryFault, Interference, launching};
 use hookline_simulator::faults::{Setting, run_cell};
 use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
@@ -22,6 +22,7 @@ use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::json_api::json_call;
 use hookline_testkit::naming::{self, PlainGroup};
 use hookline_testkit::permissions::{Actions, allowed, difference, needed};
+use hookline_testkit::roles;
 use hookline_testkit::scene::{HOOK, Size, WarmPool};
 use serde_json::{Value, json};
 
@@ -394,6 +395,48 @@ fn called() -> Result<Actions> {
         called.entry(caller).or_default().extend(actions);
     }
     Ok(called)
+}
+
+#[test]
+fn each_call_carries_the_role_of_its_caller_and_is_allowed() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1)).await?;
+        let report = run.to_rest().await?;
+        ensure!(report.in_service == 1, "{report:?}");
+        let a_round = |run: &Run| !run.reconcile_reports().is_empty();
+        until(&run, "a round of reconcile", a_round).await?;
+        let mut roles = BTreeSet::new();
+        for call in run.local.calls() {
+            let by_hookline = ["app/Hookline", "states.amazonaws.com"]
+                .iter()
+                .any(|agent| call.user_agent.contains(agent));
+            ensure!(
+                by_hookline == call.role.is_some() || call.service == "states",
+                "{call:?}"
+            );
+            if let Outcome::Error(code) = &call.outcome {
+                ensure!(
+                    !code.contains("Unauthorized") && !code.contains("Denied"),
+                    "{call:?}"
+                );
+            }
+            roles.extend(call.role);
+        }
+        for name in [
+            "tag-node",
+            "plan-interfaces",
+            "create-interfaces",
+            "attach-interfaces",
+            "complete-hook",
+            "reconcile",
+        ] {
+            let role = roles::of_function(name).context("no role")?;
+            ensure!(roles.contains(&role), "{role} is not in {roles:?}");
+        }
+        let role = roles::of_rule_for(hookline_simulator::run::MACHINE_ARN);
+        ensure!(roles.contains(&role.context("no role")?), "{roles:?}");
+        Ok(())
+    })
 }
 
 #[test]

@@ -15,6 +15,7 @@ use hookline_statemachine::LAUNCH_NODE;
 use serde_json::{Value, json};
 
 use crate::json_api::json_call;
+use crate::roles;
 use crate::rules::{put_rule, put_rule_with_pattern};
 use crate::wait::wait_for;
 
@@ -138,6 +139,7 @@ impl Deployment {
             );
             let mut config = FunctionConfig::new(name, program);
             config.timeout = FUNCTION_TIMEOUT;
+            config.role = roles::of_function(name);
             let arn = local.lambda().register(config);
             functions.push((format!("${{{placeholder}}}"), arn));
         }
@@ -174,7 +176,7 @@ impl Deployment {
             &json!({
                 "name": name,
                 "definition": definition,
-                "roleArn": format!("arn:aws:iam::123456789012:role/{name}"),
+                "roleArn": roles::of_state_machine(name).context("no role")?,
             }),
         )
         .await?;

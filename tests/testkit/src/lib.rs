@@ -11,6 +11,7 @@
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
 //! - [`ministack`] is a second AWS on this machine, for what CloudFormation deploys.
 //! - [`permissions`] knows which API actions each function may call.
+//! - [`roles`] has the roles that the app deploys, for the fake AWS.
 //! - [`program`] sets the exit codes of the programs.
 //! - [`emf`] reads the metrics that the functions write to their logs.
 //! - [`coverage`] finds the parts of a state machine that an execution reached.
@@ -31,6 +32,7 @@ pub mod ministack;
 pub mod naming;
 pub mod permissions;
 pub mod program;
+pub mod roles;
 pub mod rules;
 pub mod scene;
 pub mod stage;

@@ -5,6 +5,7 @@ use hookline_local::LocalAws;
 use serde_json::{Value, json};
 
 use crate::json_api::json_call;
+use crate::roles;
 
 /// Puts the rule of a profile: a launch at its hook starts an execution with `{ event, profile }`.
 /// The rule matches by hook name, and by group name if the profile selects groups by name.
@@ -58,7 +59,7 @@ pub async fn put_rule_with_pattern(
             "Targets": [{
                 "Id": "launch-node",
                 "Arn": state_machine,
-                "RoleArn": "arn:aws:iam::123456789012:role/start-launch-node",
+                "RoleArn": roles::of_rule_for(state_machine),
                 "InputTransformer": {"InputTemplate": template},
             }],
         }),

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::deployment::{Deployment, Execution, Tools};
 use crate::invariants;
 use crate::naming;
+use crate::roles;
 use crate::scene::{HOOK, Scene, Size};
 use crate::wait::wait_for;
 
@@ -32,7 +33,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Deploys, and builds a scene.
+    /// Deploys, and builds a scene. The functions, the state machine and the rules have the roles
+    /// that the app deploys.
     ///
     /// # Errors
     /// If the tools are not there (see [`Tools::from_environment`]), or a part does not start.
@@ -49,6 +51,7 @@ impl Stage {
         let local = LocalAws::new(settings);
         let deployment = Deployment::start_with(local.clone(), &tools, None, definition).await?;
         let scene = Scene::build(local.clone(), size).await?;
+        roles::put(&local, &scene)?;
         Ok(Self {
             local,
             deployment,
@@ -94,6 +97,7 @@ impl Stage {
     /// If the fake AWS refuses, or the profile is not right.
     pub async fn group_with(&self, name: &str, profile: Value) -> Result<Profile> {
         self.scene.group(name).await?;
+        roles::put_for_profile(&self.local, &self.scene, &profile)?;
         self.deployment.rule(name, &profile).await?;
         Ok(Profile::read(profile)?)
     }

@@ -8,6 +8,7 @@ use hookline_local::autoscaling::LifecycleState;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::deployment::Tools;
+use hookline_testkit::roles;
 use hookline_testkit::scene::HOOK;
 use hookline_testkit::stage::Stage;
 use hookline_testkit::wait::wait_for;
@@ -48,6 +49,7 @@ async fn running_node_gets_its_interfaces_and_stays_in_service_on_failure() -> R
     let program = Tools::from_environment()?.functions.join("adopt");
     let mut config = FunctionConfig::new("adopt", program);
     config.timeout = Duration::from_secs(60);
+    config.role = roles::of_function("adopt");
     stage.local.lambda().register(config);
     // Without a rule, and with a person who continues the launch: as before Hookline was installed.
     stage.scene.group("upf").await?;

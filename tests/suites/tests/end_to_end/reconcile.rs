@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::lambda::FunctionConfig;
 use hookline_testkit::deployment::Tools;
+use hookline_testkit::roles;
 use hookline_testkit::stage::{LIMIT, Stage};
 use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ async fn launch_without_an_event_gets_one_execution() -> Result<()> {
     let program = Tools::from_environment()?.functions.join("reconcile");
     let mut config = FunctionConfig::new("reconcile", program);
     config.timeout = Duration::from_secs(60);
+    config.role = roles::of_function("reconcile");
     stage.local.lambda().register(config);
     // Without a rule, no execution starts for the launch.
     let profile = stage.scene.profile("upf");

@@ -1,5 +1,6 @@
 //! Which addresses nodes get, and what happens when there are none.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -45,8 +46,37 @@ async fn nine_nodes_over_three_azs_get_the_lowest_addresses_of_four_networks() -
             assert!(named, "{id} of {}: {name:?}", history.group);
         }
     });
+    let callers = callers_by_role(&stage);
+    for (caller, role) in [
+        ("app/Hookline", "AttachInterfacesRole"),
+        ("app/Hookline", "CompleteHookRole"),
+        ("app/Hookline", "CreateInterfacesRole"),
+        ("app/Hookline", "PlanInterfacesRole"),
+        ("app/Hookline", "TagNodeRole"),
+        ("Boto3", "LaunchNodeRole"),
+        ("events.amazonaws.com", "StartLaunchRole"),
+    ] {
+        let called = |(agent, of): &(String, String)| agent.contains(caller) && of.contains(role);
+        assert!(
+            callers.iter().any(called),
+            "{caller} with {role}: {callers:?}"
+        );
+    }
     stage.deployment.shut_down().await;
     Ok(())
+}
+
+/// Who called with which role. Every call of a function has one.
+fn callers_by_role(stage: &Stage) -> BTreeSet<(String, String)> {
+    let calls = stage.local.calls();
+    for call in &calls {
+        let is_function = call.user_agent.contains("app/Hookline");
+        assert!(!is_function || call.role.is_some(), "{call:?}");
+    }
+    calls
+        .into_iter()
+        .filter_map(|call| Some((call.user_agent, call.role?)))
+        .collect()
 }
 
 /// A stage whose subnets are as small as AWS allows, and the second network's subnet.

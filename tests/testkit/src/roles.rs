@@ -1,0 +1,202 @@
+//! The roles that the CDK app gives to the functions, the state machines and the rules, in the fake
+//! AWS.
+//!
+//! `tests/fixtures/roles` holds the roles of one configuration as they are synthesised; `npm run
+//! generate` in `cdk/` writes them. Its profiles select the groups of the scenes, and name one
+//! subnet and one security group. A scene has others: each statement about the one names those of
+//! the scene instead, as the CDK names every subnet and security group of a profile.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use anyhow::{Context as _, Result};
+use hookline_local::LocalAws;
+use hookline_local::iam::{Stack, TemplateRoles};
+use serde_json::Value;
+
+use crate::scene::Scene;
+
+/// The template, reduced to what says who may do what.
+const TEMPLATE: &str = include_str!("../../fixtures/roles/template.json");
+/// The name of the stack, which is the prefix of the names of its functions and state machines. In
+/// the fake AWS they are without it.
+const STACK: &str = "hookline";
+/// The subnet of the fixture.
+const SUBNET: &str = "subnet-00000000000000001";
+/// The security group of the fixture.
+const SECURITY_GROUP: &str = "sg-00000000000000001";
+
+/// The roles of the fixture in a partition.
+///
+/// # Errors
+/// If the template cannot be read.
+pub fn in_partition(partition: &str) -> Result<TemplateRoles> {
+    // Only names of their own begin so. Names that CloudFormation makes get the prefix again.
+    let template = TEMPLATE.replace(&format!("\"{STACK}-"), "\"");
+    let template: Value = serde_json::from_str(&template).context("tests/fixtures/roles")?;
+    let stack = Stack {
+        name: STACK.to_owned(),
+        partition: partition.to_owned(),
+        region: "us-west-2".to_owned(),
+        account: "123456789012".to_owned(),
+    };
+    TemplateRoles::read(&template, &stack).context("tests/fixtures/roles")
+}
+
+/// The roles of the fixture. `None` if the template cannot be read: [`put`] says why.
+static ROLES: LazyLock<Option<TemplateRoles>> = LazyLock::new(|| in_partition("aws").ok());
+
+/// The ARN of a function's role.
+#[must_use]
+pub fn of_function(name: &str) -> Option<String> {
+    ROLES.as_ref()?.functions.get(name).cloned()
+}
+
+/// The ARN of a state machine's role. A machine that is not deployed by the app, such as one of an
+/// older release, has that of `launch-node`.
+#[must_use]
+pub fn of_state_machine(name: &str) -> Option<String> {
+    let machines = &ROLES.as_ref()?.state_machines;
+    machines.get(name).or(machines.get("launch-node")).cloned()
+}
+
+/// The ARN of the role with which a rule starts a state machine.
+#[must_use]
+pub fn of_rule_for(state_machine_arn: &str) -> Option<String> {
+    let name = state_machine_arn.rsplit(':').next()?;
+    let starters = &ROLES.as_ref()?.starters;
+    starters.get(name).or(starters.get("launch-node")).cloned()
+}
+
+/// The name of the rule that may invoke `reconcile`, by a part of it: `Schedule` or `Ended`.
+#[must_use]
+pub fn rule_of_reconcile(part: &str) -> Option<String> {
+    let permissions = &ROLES.as_ref()?.invoke_permissions;
+    permissions.iter().find_map(|permission| {
+        let (_, name) = permission.source_arn.split_once(":rule/")?;
+        name.contains(&format!("ReconcileRules{part}"))
+            .then(|| name.to_owned())
+    })
+}
+
+/// The roles with the subnets and the security group of a scene, and of a profile that has more.
+///
+/// # Errors
+/// If the template cannot be read.
+pub fn of_scene(scene: &Scene, profile: &Value) -> Result<TemplateRoles> {
+    let mut roles = in_partition("aws")?;
+    let slots = profile["slots"].as_array().into_iter().flatten();
+    let of_profile = slots.flat_map(|slot| slot["subnetIds"].as_array().into_iter().flatten());
+    let subnets: BTreeSet<&str> = scene
+        .networks
+        .iter()
+        .flat_map(|network| &network.subnets)
+        .map(String::as_str)
+        .chain(of_profile.filter_map(Value::as_str))
+        .collect();
+    let subnets: Vec<&str> = subnets.into_iter().collect();
+    for documents in roles.documents.values_mut() {
+        for document in documents {
+            name_each(document, SUBNET, &subnets);
+            name_each(document, SECURITY_GROUP, &[&scene.security_group]);
+        }
+    }
+    Ok(roles)
+}
+
+/// Replaces each resource that names the placeholder by one for each id.
+fn name_each(document: &mut Value, placeholder: &str, ids: &[&str]) {
+    let statements = document.get_mut("Statement").and_then(Value::as_array_mut);
+    for statement in statements.into_iter().flatten() {
+        let Some(resources) = statement.get_mut("Resource") else {
+            continue;
+        };
+        if !resources.to_string().contains(placeholder) {
+            continue;
+        }
+        let resources = resources.take();
+        let resources = match resources {
+            Value::Array(resources) => resources,
+            one => vec![one],
+        };
+        let named = resources
+            .into_iter()
+            .flat_map(|resource| match resource.as_str() {
+                Some(arn) if arn.contains(placeholder) => ids
+                    .iter()
+                    .map(|id| arn.replace(placeholder, id).into())
+                    .collect(),
+                _ => vec![resource],
+            });
+        let mut named: Vec<Value> = named.collect();
+        // A statement needs a resource: without subnets there is nothing to create.
+        if named.is_empty() {
+            named.push(format!("arn:aws:ec2:us-west-2:123456789012:none/{placeholder}").into());
+        }
+        if let Some(resource) = statement.get_mut("Resource") {
+            *resource = Value::Array(named);
+        }
+    }
+}
+
+/// Gives the roles of a scene to the fake AWS. From now on, the calls of functions, state machines
+/// and rules are authorised.
+///
+/// # Errors
+/// If the template cannot be read, or has a policy that cannot be evaluated.
+pub fn put(local: &LocalAws, scene: &Scene) -> Result<()> {
+    put_for_profile(local, scene, &Value::Null)
+}
+
+/// The same for a profile with other subnets, as an update of the app does.
+///
+/// # Errors
+/// As [`put`].
+pub fn put_for_profile(local: &LocalAws, scene: &Scene, profile: &Value) -> Result<()> {
+    let roles = of_scene(scene, profile)?;
+    for role in roles.roles()? {
+        local.iam().put_role(role);
+    }
+    for permission in roles.invoke_permissions {
+        local.iam().add_permission(permission);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::permissions::allowed;
+
+    #[test]
+    fn every_function_and_state_machine_has_a_role_of_its_own() -> Result<()> {
+        let roles = in_partition("aws")?;
+        let mut arns = Vec::new();
+        for name in allowed()?.keys() {
+            let role = roles.functions.get(name).or(roles.state_machines.get(name));
+            arns.push(role.with_context(|| format!("{name} has no role"))?);
+        }
+        let count = arns.len();
+        arns.sort();
+        arns.dedup();
+        assert_eq!(arns.len(), count);
+        for rule in ["Schedule", "Ended"] {
+            assert!(rule_of_reconcile(rule).is_some(), "{rule}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn roles_name_no_partition() -> Result<()> {
+        for partition in ["aws", "aws-cn", "aws-us-gov"] {
+            let roles = in_partition(partition)?;
+            assert_eq!(roles.roles()?.len(), roles.documents.len());
+            let text = serde_json::to_string(&roles.documents)?;
+            for (at, _) in text.match_indices("arn:") {
+                let arn = text.get(at..).unwrap_or_default();
+                assert!(arn.starts_with(&format!("arn:{partition}:")), "{:.80}", arn);
+            }
+        }
+        Ok(())
+    }
+}
