@@ -90,6 +90,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Print the calls that the deployed roles allow and the attacks that they deny
+    ///
+    /// Each has its reason; the last line is a count. The roles are those that the CDK app
+    /// synthesises (`npm run generate` in cdk/). The exit status is 0 only if all are as they should
+    /// be.
+    Permissions,
     /// Draw how scale-outs grow: docs/scale.svg and docs/scale.json
     ///
     /// Simulates scale-outs of 1 to 500 nodes for each way to choose an address. `cargo xtask plot
@@ -163,6 +169,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Local { args } => programs::local(&workspace, &args),
         Task::Sim { args } => programs::sim(&workspace, &args),
         Task::Faults { args } => programs::faults(&workspace, &args),
+        Task::Permissions => programs::permissions(&workspace),
         Task::Plot { args } => plot::run(&workspace, &args),
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::Property(options) => property::run(&workspace, &options),

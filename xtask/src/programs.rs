@@ -189,6 +189,16 @@ pub(crate) fn faults(workspace: &Workspace, args: &[OsString]) -> Result<ExitCod
     virtual_time(programs.path(workspace, "tests/simulator", "faults")?, args)
 }
 
+/// Builds and runs the program that prints what the roles allow and deny. Returns only if it cannot
+/// be started.
+pub(crate) fn permissions(workspace: &Workspace) -> Result<ExitCode> {
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
+    virtual_time(
+        programs.path(workspace, "tests/testkit", "permissions")?,
+        &[],
+    )
+}
+
 /// A program that needs nothing but itself; it runs where the caller is, so that the paths it is
 /// given mean what they mean there.
 fn virtual_time(program: &Path, args: &[OsString]) -> Result<ExitCode> {

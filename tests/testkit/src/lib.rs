@@ -1,5 +1,6 @@
 //! The test kit: what the suites, the scale-out simulator, the benchmarks and the demo share.
 //!
+//! - [`attacks`] knows what the deployed roles must allow and must deny.
 //! - [`calls`] finds the functions' calls in the log of the fake AWS.
 //! - [`connector`] puts the fake AWS behind the real SDK, in process.
 //! - [`scene`] builds a VPC, subnets, networks and a group with ordinary AWS calls, and the profile for them.
@@ -20,6 +21,7 @@
 // JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
+pub mod attacks;
 pub mod calls;
 pub mod connector;
 pub mod coverage;

@@ -1,0 +1,93 @@
+//! The roles that the app deploys, against the calls that must be allowed and the attacks that must
+//! be denied.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, ensure};
+use hookline_testkit::attacks::{Outcomes, mutations};
+use hookline_testkit::permissions::allowed;
+
+#[tokio::test(start_paused = true)]
+async fn every_call_is_allowed_and_every_attack_is_denied() -> Result<()> {
+    let outcomes = Outcomes::of_all().await?;
+    let wrong = outcomes.wrong();
+    ensure!(wrong.is_empty(), "{wrong:#?}");
+    let attacks = outcomes.denied.len();
+    ensure!(attacks >= 50, "only {attacks} attacks");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_two_attacks_are_the_same() -> Result<()> {
+    let outcomes = Outcomes::of_all().await?;
+    let mut seen = BTreeSet::new();
+    for outcome in outcomes.allowed.iter().chain(&outcomes.denied) {
+        let attempt = &outcome.attempt;
+        ensure!(
+            seen.insert((attempt.by, &attempt.what)),
+            "twice: {}",
+            attempt.line()
+        );
+    }
+    Ok(())
+}
+
+/// The table of allowed calls has every action of `functions/permissions.json`.
+#[tokio::test(start_paused = true)]
+async fn every_permission_is_used_by_a_call_that_must_be_allowed() -> Result<()> {
+    let outcomes = Outcomes::of_all().await?;
+    let mut used: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for outcome in &outcomes.allowed {
+        let actions = outcome
+            .requests
+            .iter()
+            .map(|request| request.action.clone());
+        used.entry(outcome.attempt.by).or_default().extend(actions);
+    }
+    for (grantee, actions) in allowed()? {
+        let used = used.get(grantee.as_str()).cloned().unwrap_or_default();
+        ensure!(
+            used == actions,
+            "{grantee}: {used:?} instead of {actions:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Restrictions that deny nothing, because another one of the same statement or of EC2 denies it
+/// already. A statement still needs a resource.
+const REDUNDANT: [(&str, &str); 3] = [
+    // The subnet and the security groups of the call have no request tags, so the conditions deny
+    // them.
+    ("\"ec2:CreateNetworkInterface\"", "network-interface/*"),
+    // CreateNetworkInterface creates nothing but interfaces.
+    ("\"ec2:CreateTags\"", "network-interface/*"),
+    // DeleteNetworkInterface deletes nothing but interfaces.
+    ("\"ec2:DeleteNetworkInterface\"", "network-interface/*"),
+];
+
+#[tokio::test(start_paused = true)]
+async fn policy_with_one_restriction_less_lets_an_attack_through() -> Result<()> {
+    let outcomes = Outcomes::of_all().await?;
+    let mutations = mutations::of_all(&outcomes)?;
+    ensure!(mutations.len() > 50, "only {} mutations", mutations.len());
+    let (mut survivors, mut redundant) = (Vec::new(), BTreeSet::new());
+    for mutation in mutations {
+        if !mutation.lets_through.is_empty() {
+            continue;
+        }
+        let known = REDUNDANT.iter().position(|(action, resource)| {
+            mutation.role.contains("CreateInterfaces")
+                && mutation.what.starts_with(action)
+                && mutation.what.contains("on * instead of")
+                && mutation.what.contains(resource)
+        });
+        match known {
+            Some(n) => drop(redundant.insert(n)),
+            None => survivors.push(format!("{} {}", mutation.role, mutation.what)),
+        }
+    }
+    ensure!(survivors.is_empty(), "they deny nothing: {survivors:#?}");
+    ensure!(redundant.len() == REDUNDANT.len(), "not redundant any more");
+    Ok(())
+}

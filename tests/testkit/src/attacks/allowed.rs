@@ -1,0 +1,320 @@
+//! The calls that the functions, the state machines and the rules make. Each must be allowed.
+
+use hookline_domain::tags::own::{ADOPTED_AT, INSTANCE_ID, LAUNCHED_AT, NETWORK, NO_MANAGE};
+
+use super::Attempt;
+use super::call::{Call, autoscaling, ec2, tags};
+use super::denied::{UNOWNED_SINCE, attach, attack as call, create, delete, detach, keep_no_more};
+use super::denied_others::{execution, hook, invoke, list, start};
+use super::target::Target;
+
+/// All of them.
+pub(super) fn table(target: &Target) -> Vec<Attempt> {
+    [
+        reads(),
+        launches(target),
+        naming(target),
+        rounds(target),
+        starts(),
+    ]
+    .concat()
+}
+
+fn reads() -> Vec<Attempt> {
+    let mut calls = Vec::new();
+    for (by, actions) in [
+        ("tag-node", vec!["DescribeInstances", "DescribeTags"]),
+        (
+            "plan-interfaces",
+            vec![
+                "DescribeInstanceTypes",
+                "DescribeInstances",
+                "DescribeNetworkInterfaces",
+                "DescribeSubnets",
+                "GetSubnetCidrReservations",
+            ],
+        ),
+        (
+            "attach-interfaces",
+            vec!["DescribeInstances", "DescribeNetworkInterfaces"],
+        ),
+        ("complete-hook", vec!["DescribeInstances"]),
+        ("set-delete-on-termination", vec!["DescribeInstances"]),
+        ("release-interfaces", vec!["DescribeNetworkInterfaces"]),
+        (
+            "reconcile",
+            vec!["DescribeInstances", "DescribeNetworkInterfaces"],
+        ),
+        (
+            "adopt",
+            vec!["DescribeInstances", "DescribeNetworkInterfaces"],
+        ),
+        ("name-nodes", vec!["DescribeInstances", "DescribeTags"]),
+    ] {
+        for action in actions {
+            calls.push(call(
+                by,
+                format!("calls ec2:{action}"),
+                "looks",
+                ec2(action, &[]),
+            ));
+        }
+    }
+    for (by, actions) in [
+        ("complete-hook", vec!["DescribeAutoScalingInstances"]),
+        (
+            "reconcile",
+            vec!["DescribeAutoScalingGroups", "DescribeAutoScalingInstances"],
+        ),
+        ("adopt", vec!["DescribeAutoScalingGroups"]),
+    ] {
+        for action in actions {
+            let what = format!("calls autoscaling:{action}");
+            calls.push(call(by, what, "looks", autoscaling(action, &[])));
+        }
+    }
+    calls
+}
+
+fn set(resource: &str, keys: &[&str]) -> Call {
+    tags("CreateTags", resource, keys)
+}
+
+fn launches(target: &Target) -> Vec<Attempt> {
+    let own = [
+        (INSTANCE_ID, target.node.as_str()),
+        (NETWORK, "signaling"),
+        (NO_MANAGE, "true"),
+    ];
+    let mut calls = vec![
+        call(
+            "create-interfaces",
+            "creates a tagged interface in a subnet of the profile",
+            "the slots of the profile",
+            create(target.subnet(), &target.scene.security_group, &own),
+        ),
+        call(
+            "create-interfaces",
+            "deletes an own interface",
+            "one that was created twice",
+            delete(&target.own_unattached),
+        ),
+        call(
+            "attach-interfaces",
+            "deletes an own interface",
+            "one that was created twice",
+            delete(&target.own_unattached),
+        ),
+        call(
+            "release-interfaces",
+            "detaches an own interface",
+            "an abandoned launch",
+            detach(&target.own_attachment),
+        ),
+        call(
+            "release-interfaces",
+            "deletes an own interface",
+            "an abandoned launch",
+            delete(&target.own_unattached),
+        ),
+        call(
+            "tag-node",
+            "names a volume of a node",
+            "volumeTags",
+            set(&target.volume, &["Name"]),
+        ),
+        call(
+            "tag-node",
+            "names an interface of a node",
+            "interfaceTags",
+            set(&target.cni, &["Name"]),
+        ),
+        call(
+            "attach-interfaces",
+            "turns off SourceDestCheck of an own interface",
+            "sourceDestCheck of the slot",
+            ec2(
+                "ModifyNetworkInterfaceAttribute",
+                &[
+                    ("NetworkInterfaceId", &target.own),
+                    ("SourceDestCheck.Value", "false"),
+                ],
+            ),
+        ),
+    ];
+    for (group, node) in [("upf", &target.node), ("smf", &target.node_by_tag)] {
+        calls.extend([
+            call(
+                "tag-node",
+                format!("tags a node of {group}"),
+                "nodeTags",
+                set(node, &["Name", LAUNCHED_AT]),
+            ),
+            call(
+                "attach-interfaces",
+                format!("attaches an own interface to a node of {group}"),
+                "the slots of the profile",
+                attach(&target.own_unattached, node),
+            ),
+            call(
+                "complete-hook",
+                format!("completes the hook of {group}"),
+                "the node is ready, or given up",
+                hook("CompleteLifecycleAction", group, node),
+            ),
+            call(
+                "launch-node",
+                format!("extends the hook of {group}"),
+                "a launch that waits for its turn",
+                hook("RecordLifecycleActionHeartbeat", group, node),
+            ),
+        ]);
+    }
+    for by in ["attach-interfaces", "set-delete-on-termination"] {
+        calls.push(call(
+            by,
+            "sets DeleteOnTermination of an own interface",
+            "the interface ends with its node",
+            keep_no_more(&target.own, &target.own_attachment),
+        ));
+    }
+    for function in [
+        "tag-node",
+        "plan-interfaces",
+        "create-interfaces",
+        "attach-interfaces",
+        "complete-hook",
+        "set-delete-on-termination",
+        "release-interfaces",
+    ] {
+        calls.push(call(
+            "launch-node",
+            format!("invokes {function}"),
+            "a state",
+            invoke(function),
+        ));
+    }
+    calls
+}
+
+fn naming(target: &Target) -> Vec<Attempt> {
+    let keys = ["Name", "Team"];
+    vec![
+        call(
+            "name-nodes",
+            "tags a node of plain",
+            "nodeTags",
+            set(&target.plain_node, &keys),
+        ),
+        call(
+            "name-nodes",
+            "tags a volume of a node",
+            "volumeTags",
+            set(&target.volume, &keys),
+        ),
+        call(
+            "name-nodes",
+            "tags an interface of a node",
+            "interfaceTags",
+            set(&target.cni, &keys),
+        ),
+        call(
+            "name-node",
+            "invokes name-nodes",
+            "a state",
+            invoke("name-nodes"),
+        ),
+    ]
+}
+
+fn rounds(target: &Target) -> Vec<Attempt> {
+    let mark = [UNOWNED_SINCE];
+    let mut calls = vec![
+        call(
+            "reconcile",
+            "marks an own interface",
+            "it has no owner",
+            set(&target.own, &mark),
+        ),
+        call(
+            "reconcile",
+            "takes a mark back",
+            "its owner is back",
+            tags("DeleteTags", &target.own, &mark),
+        ),
+        call(
+            "reconcile",
+            "deletes an own interface",
+            "it has no owner",
+            delete(&target.own_unattached),
+        ),
+        call(
+            "reconcile",
+            "detaches an own interface",
+            "an abandoned launch",
+            detach(&target.own_attachment),
+        ),
+        call(
+            "reconcile",
+            "sets DeleteOnTermination of an own interface",
+            "its execution ended before",
+            keep_no_more(&target.own, &target.own_attachment),
+        ),
+    ];
+    for (group, node) in [("upf", &target.node), ("smf", &target.node_by_tag)] {
+        calls.push(call(
+            "adopt",
+            format!("marks a node of {group}"),
+            "its adoption",
+            set(node, &[ADOPTED_AT]),
+        ));
+        for action in ["CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"] {
+            let what = format!("calls {action} for {group}");
+            calls.push(call(
+                "reconcile",
+                what,
+                "a lost launch",
+                hook(action, group, node),
+            ));
+        }
+    }
+    calls
+}
+
+fn starts() -> Vec<Attempt> {
+    let mut calls = Vec::new();
+    for by in ["reconcile", "adopt"] {
+        calls.extend([
+            call(
+                by,
+                "starts an execution",
+                "a launch without one",
+                start("launch-node"),
+            ),
+            call(
+                by,
+                "lists the executions",
+                "whether a launch has one",
+                list("launch-node"),
+            ),
+            call(
+                by,
+                "reads an execution",
+                "whether it runs",
+                execution("DescribeExecution", "launch-node"),
+            ),
+        ]);
+    }
+    for (by, machine) in [
+        ("rule of launch-node", "launch-node"),
+        ("rule of name-node", "name-node"),
+    ] {
+        calls.push(call(
+            by,
+            "starts an execution",
+            "the event of a launch",
+            start(machine),
+        ));
+    }
+    calls
+}

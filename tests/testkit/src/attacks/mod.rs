@@ -1,0 +1,164 @@
+//! What the deployed roles allow and what they deny: the calls that the functions need, and attacks
+//! with their credentials, each with the reason why it must be denied.
+//!
+//! An attack is a call with the credentials of a role, as somebody makes it who has got hold of
+//! them: on what belongs to another owner or another cluster, with another kind of resource, or to
+//! make a thing look like Hookline's own. It is sent to the fake AWS, which must refuse it. A call
+//! to a service that the fake AWS does not have is only compared with the policies.
+//!
+//! - `target`: the account that is attacked;
+//! - `call`: a call, and how it is made;
+//! - `denied`, `allowed`: the tables;
+//! - `mutations`: policies with one restriction less.
+
+mod allowed;
+mod call;
+mod denied;
+mod denied_others;
+pub mod mutations;
+mod target;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use hookline_local::iam::{AuthorizationRequest, Decision, Role, TemplateRoles};
+
+pub use target::Target;
+
+use call::Call;
+
+/// A call of a role.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Whose role: a function, a state machine, or `rule of MACHINE`.
+    pub by: &'static str,
+    /// What the call does.
+    pub what: String,
+    /// Why it must be denied; for a call that must be allowed, what it is for.
+    pub reason: &'static str,
+    call: Call,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What the call was authorised on.
+    pub requests: Vec<AuthorizationRequest>,
+    /// Whether the policies allow it.
+    pub allowed: bool,
+    /// For an attack that was made: the error of the fake AWS. `None` if it made no difference.
+    pub error: Option<String>,
+}
+
+/// The errors of calls that are not allowed.
+const DENIED: [&str; 3] = [
+    "UnauthorizedOperation",
+    "AccessDenied",
+    "AccessDeniedException",
+];
+
+/// The calls that must be allowed, and the attacks that must be denied, with what became of them.
+#[derive(Debug, Clone)]
+pub struct Outcomes {
+    /// The calls that must be allowed.
+    pub allowed: Vec<Outcome>,
+    /// The attacks that must be denied.
+    pub denied: Vec<Outcome>,
+    /// The roles.
+    pub roles: TemplateRoles,
+}
+
+impl Outcomes {
+    /// Builds the account, asks for the calls and makes the attacks.
+    ///
+    /// # Errors
+    /// If the account cannot be built, or a call is not understood.
+    pub async fn of_all() -> Result<Self> {
+        let target = Target::build().await?;
+        let roles = target.roles()?;
+        let parsed: BTreeMap<String, Role> = roles
+            .roles()?
+            .into_iter()
+            .map(|role| (role.arn.clone(), role))
+            .collect();
+        let mut outcomes = Self {
+            allowed: Vec::new(),
+            denied: Vec::new(),
+            roles,
+        };
+        let legitimate = allowed::table(&target).into_iter().map(|one| (one, false));
+        let attacks = denied::table(&target).into_iter().map(|one| (one, true));
+        for (attempt, attack) in legitimate.chain(attacks) {
+            let arn = role_of(&outcomes.roles, attempt.by)?;
+            let role = parsed.get(&arn).with_context(|| format!("no role {arn}"))?;
+            let requests = attempt.call.requests(&target.scene.local)?;
+            ensure!(!requests.is_empty(), "{attempt:?} is authorised on nothing");
+            let allows = requests
+                .iter()
+                .all(|request| role.decide(request) == Decision::Allowed);
+            let error = match attack {
+                true => attempt.call.make(&target.scene.local, &arn).await?,
+                false => None,
+            };
+            let outcome = Outcome {
+                attempt,
+                requests,
+                allowed: allows,
+                error,
+            };
+            match attack {
+                true => outcomes.denied.push(outcome),
+                false => outcomes.allowed.push(outcome),
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// What is not as it should be, a line for each.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for outcome in &self.allowed {
+            if !outcome.allowed {
+                wrong.push(format!("{} is denied", outcome.attempt.line()));
+            }
+        }
+        for outcome in &self.denied {
+            let refused = match &outcome.error {
+                Some(error) => DENIED.contains(&error.as_str()),
+                None => outcome.attempt.call.is_only_compared(),
+            };
+            if outcome.allowed || !refused {
+                let error = outcome.error.as_deref().unwrap_or("no error");
+                wrong.push(format!("{} is not denied: {error}", outcome.attempt.line()));
+            }
+        }
+        wrong
+    }
+}
+
+impl Attempt {
+    /// The attempt in one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("{:<26} {}: {}", self.by, self.what, self.reason)
+    }
+}
+
+/// The ARN of the role of a function, a state machine, a rule, or the CDK's custom resource.
+fn role_of(roles: &TemplateRoles, by: &str) -> Result<String> {
+    let found = match by.strip_prefix("rule of ") {
+        Some(machine) => roles.starters.get(machine),
+        None if by == CUSTOM_RESOURCE => {
+            let mut functions = roles.functions.iter();
+            functions.find_map(|(name, role)| name.contains("AWS679f").then_some(role))
+        }
+        None => roles.functions.get(by).or(roles.state_machines.get(by)),
+    };
+    found.cloned().with_context(|| format!("{by} has no role"))
+}
+
+/// The function that puts the hook on the group of a managed node group.
+const CUSTOM_RESOURCE: &str = "custom resource";

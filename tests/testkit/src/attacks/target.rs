@@ -1,0 +1,197 @@
+//! The account that is attacked: the groups of the deployment, a group of somebody else, and
+//! interfaces of several owners.
+
+use anyhow::{Context as _, Result};
+use hookline_domain::tags::own::{INSTANCE_ID, NO_MANAGE};
+use hookline_local::ec2::{self, InterfaceSpec};
+use hookline_local::iam::TemplateRoles;
+use hookline_local::{LocalAws, Settings};
+
+use crate::roles;
+use crate::scene::{Scene, Size};
+use crate::stage::LIMIT;
+use crate::wait::wait_for;
+
+/// The account.
+pub struct Target {
+    /// The VPC of the deployment, with the roles.
+    pub scene: Scene,
+    /// A subnet of the VPC that no profile names.
+    pub(super) other_subnet: String,
+    /// A security group of the VPC that no profile names.
+    pub(super) other_security_group: String,
+    /// An instance of a group that the profile selects by its name.
+    pub(super) node: String,
+    /// A volume of it.
+    pub(super) volume: String,
+    /// An instance of a group that the profile selects by a tag.
+    pub(super) node_by_tag: String,
+    /// An instance of a group with a naming profile.
+    pub(super) plain_node: String,
+    /// An instance of a group of another cluster. It carries Hookline's tag of interfaces.
+    pub(super) other_node: String,
+    /// Interfaces with Hookline's tag: on the node, unattached, and on the other cluster's node.
+    pub(super) own: String,
+    pub(super) own_attachment: String,
+    pub(super) own_unattached: String,
+    pub(super) own_on_other_attachment: String,
+    pub(super) own_on_other: String,
+    /// Interfaces without it: the VPC CNI's on the node, and an unattached one.
+    pub(super) cni: String,
+    pub(super) cni_attachment: String,
+    pub(super) foreign: String,
+    /// Interfaces with the tag of a group, and one with the tag of the selector.
+    pub(super) with_group_tag: String,
+    pub(super) with_group_tag_attachment: String,
+    pub(super) with_plain_group_tag: String,
+    pub(super) with_selector_tag: String,
+    pub(super) with_selector_tag_attachment: String,
+}
+
+/// The group that no profile selects, with a hook of the same name.
+pub(super) const OTHER_GROUP: &str = "another";
+
+const GROUP_TAG: &str = "aws:autoscaling:groupName";
+
+impl Target {
+    /// Builds the account.
+    ///
+    /// # Errors
+    /// If the fake AWS refuses a part of it.
+    pub async fn build() -> Result<Self> {
+        let local = LocalAws::new(Settings::for_tests());
+        let size = Size {
+            azs: 1,
+            networks: 1,
+            ..Size::default()
+        };
+        let scene = Scene::build(local.clone(), &size).await?;
+        let other_subnet = scene.subnet(0, "10.0.200.0/24").await?;
+        let other_security_group = scene
+            .ec2
+            .create_security_group()
+            .group_name("other")
+            .description("somebody else's")
+            .vpc_id(&scene.vpc)
+            .send()
+            .await?
+            .group_id()
+            .context("no id")?
+            .to_owned();
+        let node = node_of(&scene, "upf").await?;
+        let node_by_tag = node_of(&scene, "smf").await?;
+        let plain_node = node_of(&scene, "plain").await?;
+        let other_node = node_of(&scene, OTHER_GROUP).await?;
+        let tag = aws_sdk_ec2::types::Tag::builder();
+        scene
+            .ec2
+            .create_tags()
+            .resources(&other_node)
+            .tags(tag.key(INSTANCE_ID).value(&other_node).build())
+            .send()
+            .await?;
+        let volume = local.with_world(|world| {
+            let mut volumes = world.ec2.volumes_of(&node);
+            volumes.next().map(|volume| volume.volume_id.clone())
+        });
+        let volume = volume.context("the node has no volume")?;
+        let interface =
+            |tags: &[(&str, &str)], on: Option<(&str, u32)>| new_interface(&scene, tags, on);
+        let ours = [(INSTANCE_ID, node.as_str()), (NO_MANAGE, "true")];
+        let (own, own_attachment) = interface(&ours, Some((&node, 1)))?;
+        let (own_unattached, _) = interface(&ours, None)?;
+        let (own_on_other, own_on_other_attachment) = interface(&ours, Some((&other_node, 1)))?;
+        let (cni, cni_attachment) = interface(&[], Some((&node, 2)))?;
+        let (foreign, _) = interface(&[("owner", "somebody")], None)?;
+        let (with_group_tag, with_group_tag_attachment) =
+            interface(&[(GROUP_TAG, "upf")], Some((&node, 3)))?;
+        let (with_plain_group_tag, _) = interface(&[(GROUP_TAG, "plain")], None)?;
+        let (with_selector_tag, with_selector_tag_attachment) =
+            interface(&[("multus", "smf")], Some((&node_by_tag, 1)))?;
+        roles::put(&local, &scene)?;
+        Ok(Self {
+            other_subnet,
+            other_security_group,
+            node,
+            volume,
+            node_by_tag,
+            plain_node,
+            other_node,
+            own,
+            own_attachment,
+            own_unattached,
+            own_on_other_attachment,
+            own_on_other,
+            cni,
+            cni_attachment,
+            foreign,
+            with_group_tag,
+            with_group_tag_attachment,
+            with_plain_group_tag,
+            with_selector_tag,
+            with_selector_tag_attachment,
+            scene,
+        })
+    }
+
+    /// The roles of the deployment.
+    ///
+    /// # Errors
+    /// If their template cannot be read.
+    pub fn roles(&self) -> Result<TemplateRoles> {
+        roles::of_scene(&self.scene, &serde_json::Value::Null)
+    }
+
+    /// The subnet that the profile names.
+    pub(super) fn subnet(&self) -> &str {
+        let network = self.scene.networks.first();
+        let subnet = network.and_then(|network| network.subnets.first());
+        subnet.map_or("", String::as_str)
+    }
+}
+
+/// Creates a group, and launches an instance that waits at its hook, and runs.
+async fn node_of(scene: &Scene, group: &str) -> Result<String> {
+    scene.group(group).await?;
+    scene.scale(group, 1).await?;
+    wait_for(LIMIT, "a running instance", async || {
+        Ok(scene.local.with_world(|world| {
+            let mut states = world.autoscaling.states(group).into_keys();
+            let instance = states.next()?;
+            let running = world.ec2.instance(&instance)?.state == ec2::InstanceState::Running;
+            let has_volume = world.ec2.volumes_of(&instance).next().is_some();
+            (running && has_volume).then_some(instance)
+        }))
+    })
+    .await
+}
+
+/// Creates an interface with these tags, whoever may set them, and attaches it to an instance at a
+/// device index. Returns the ids of the interface and of its attachment.
+fn new_interface(
+    scene: &Scene,
+    tags: &[(&str, &str)],
+    on: Option<(&str, u32)>,
+) -> Result<(String, String)> {
+    let subnet_id = scene.networks[0].subnets[0].clone();
+    let tags = tags.iter();
+    let spec = InterfaceSpec {
+        subnet_id,
+        tags: tags
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..InterfaceSpec::default()
+    };
+    let made = scene.local.with_world(|world| {
+        let (ec2, kernel) = (&mut world.ec2, &mut world.kernel);
+        let id = ec2::create_network_interface(ec2, kernel, spec)?;
+        let attachment = match on {
+            Some((instance, index)) => {
+                ec2::attach_network_interface(ec2, kernel, &id, instance, index, 0)?
+            }
+            None => String::new(),
+        };
+        Ok::<_, hookline_local::ApiError>((id, attachment))
+    });
+    made.context("an interface of the account")
+}
