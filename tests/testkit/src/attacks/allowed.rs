@@ -4,8 +4,9 @@ use hookline_domain::tags::own::{ADOPTED_AT, INSTANCE_ID, LAUNCHED_AT, NETWORK, 
 
 use super::Attempt;
 use super::call::{Call, autoscaling, ec2, tags};
-use super::denied::{UNOWNED_SINCE, attach, attack as call, create, delete, detach, keep_no_more};
+use super::denied::{attach, attack as call, create, delete, detach, keep_no_more};
 use super::denied_others::{execution, hook, invoke, list, start};
+use super::denied_tags::UNOWNED_SINCE;
 use super::target::Target;
 
 /// All of them.

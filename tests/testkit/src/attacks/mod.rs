@@ -8,13 +8,14 @@
 //!
 //! - `target`: the account that is attacked;
 //! - `call`: a call, and how it is made;
-//! - `denied`, `allowed`: the tables;
+//! - `denied`, `denied_tags`, `denied_others`, `allowed`: the tables;
 //! - `mutations`: policies with one restriction less.
 
 mod allowed;
 mod call;
 mod denied;
 mod denied_others;
+mod denied_tags;
 pub mod mutations;
 mod target;
 
