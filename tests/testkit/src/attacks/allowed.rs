@@ -65,7 +65,12 @@ fn reads() -> Vec<Attempt> {
         ("complete-hook", vec!["DescribeAutoScalingInstances"]),
         (
             "reconcile",
-            vec!["DescribeAutoScalingGroups", "DescribeAutoScalingInstances"],
+            vec![
+                "DescribeAutoScalingGroups",
+                "DescribeAutoScalingInstances",
+                "DescribeScalingActivities",
+                "DescribeWarmPool",
+            ],
         ),
         ("adopt", vec!["DescribeAutoScalingGroups"]),
     ] {
