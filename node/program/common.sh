@@ -21,7 +21,7 @@ announce() {
   log "$*"
   if [[ -w $HOOKLINE_CONSOLE ]]; then
     # A console that nobody reads must not stop the gate.
-    printf '%s: %s\r\n' "$HOOKLINE_PROGRAM" "$*" | timeout 2 tee "$HOOKLINE_CONSOLE" >/dev/null 2>&1 || true
+    printf '%s: %s\r\n' "$HOOKLINE_PROGRAM" "$*" | timeout 2 tee --append "$HOOKLINE_CONSOLE" >/dev/null 2>&1 || true
   fi
 }
 

@@ -61,13 +61,13 @@ imds_get() {
   fi
 }
 
-# Prints FOLDER/NUMBER as a JSON string, or null if its status is 404.
-imds_json() {
-  if [[ $(sed --quiet "$(($2 + 1))p" "$1/status") == 404 ]]; then
-    printf 'null'
-  else
-    jq --raw-input --slurp 'rtrimstr("\n")' "$1/$2"
-  fi
+# imds_records FOLDER: prints the status and the text of each category that imds_get wrote there, with separators that no text has.
+imds_records() {
+  local number=0 status
+  while read -r status; do
+    printf '%s\037%s\036' "$status" "$(<"$1/$number")"
+    number=$((number + 1))
+  done <"$1/status"
 }
 
 # imds_read FILE: writes one reading of everything to FILE, as JSON:
@@ -82,15 +82,24 @@ imds_read() {
 }
 
 imds_read_into() {
-  local folder=$1 file=$2 mac number category categories=() macs=()
+  local folder=$1 file=$2 mac category categories=() macs=()
   if [[ -z $IMDS_TOKEN ]]; then
     imds_token || return 1
   fi
   mkdir "$folder/node" "$folder/interfaces" || return 1
   imds_get "$folder/node" mac instance-id autoscaling/target-lifecycle-state network/interfaces/macs/ || return 1
-  while read -r mac; do
+  if [[ $(sed --quiet 4p "$folder/node/status") == 404 ]]; then
+    IMDS_ERROR="it shows no interface"
+    return 1
+  fi
+  # The last line has no end.
+  while read -r mac || [[ -n $mac ]]; do
     mac=${mac%/}
-    [[ $mac =~ ^([0-9a-f]{2}:){5}[0-9a-f]{2}$ ]] && macs+=("$mac")
+    if [[ ! $mac =~ ^([0-9a-f]{2}:){5}[0-9a-f]{2}$ ]]; then
+      IMDS_ERROR="its list of interfaces makes no sense"
+      return 1
+    fi
+    macs+=("$mac")
   done <"$folder/node/3"
   if ((${#macs[@]} == 0)); then
     IMDS_ERROR="it shows no interface"
@@ -104,24 +113,17 @@ imds_read_into() {
   imds_get "$folder/interfaces" "${categories[@]}" || return 1
 
   {
-    for number in 0 1 2; do
-      imds_json "$folder/node" "$number"
-    done
-    number=0
-    for mac in "${macs[@]}"; do
-      printf '"%s"\n' "$mac"
-      for category in "${IMDS_CATEGORIES[@]}"; do
-        imds_json "$folder/interfaces" "$number"
-        number=$((number + 1))
-      done
-    done
-  } | jq --slurp --argjson size $((${#IMDS_CATEGORIES[@]} + 1)) '
+    imds_records "$folder/node"
+    imds_records "$folder/interfaces"
+  } | jq --raw-input --slurp --argjson size "${#IMDS_CATEGORIES[@]}" '
     def number: if . != null and test("^[0-9]+$") then tonumber else null end;
     def lines: . // "" | split("\n") | map(select(. != ""));
-    { mac: .[0], instanceId: .[1], targetState: .[2],
-      interfaces: [.[3:] | range(0; length; $size) as $start | .[$start:$start + $size]
-        | { mac: .[0], interfaceId: .[1], subnetId: .[2], deviceNumber: (.[3] | number), networkCard: (.[4] | number),
-            addresses: (.[5] | lines), prefixes: (.[6] | lines), cidr: .[7] }] }
+    split("\u001e")[:-1] | map(split("\u001f") | if .[0] == "404" then null else .[1] end)
+    | (.[3] | lines | map(rtrimstr("/"))) as $macs
+    | { mac: .[0], instanceId: .[1], targetState: .[2],
+      interfaces: [.[4:] as $values | range($macs | length) as $index | $values[$index * $size:($index + 1) * $size]
+        | { mac: $macs[$index], interfaceId: .[0], subnetId: .[1], deviceNumber: (.[2] | number), networkCard: (.[3] | number),
+            addresses: (.[4] | lines), prefixes: (.[5] | lines), cidr: .[6] }] }
     | if .mac == null or .instanceId == null then error("no mac or instance-id") else . end' >"$file" 2>/dev/null || {
     IMDS_ERROR="its answers make no sense"
     return 1

@@ -1,0 +1,74 @@
+"""Runs the tests of the node's programs. Prints the result in the format of `cargo test`, so that `cargo xtask test` can add it up.
+
+`python run.py [PATTERN]`: PATTERN matches file names. Default: test_*.py.
+
+As root on Debian, it installs the packages of packages.txt first. Nothing is left out then, and nothing with CI=true: a test that cannot run
+fails. Elsewhere such a test is skipped, and says why.
+"""
+
+import faulthandler
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+#: The whole run ends after this many seconds.
+LIMIT = 300
+
+
+def packages():
+    lines = (line.split("#")[0].strip() for line in (HERE / "packages.txt").read_text().splitlines())
+    return [line for line in lines if line]
+
+
+def install():
+    """Installs the packages that are not there."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\n", *packages()]
+    found = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+    there = {line.split()[1] for line in found.splitlines() if line.startswith("installed ")}
+    missing = [name for name in packages() if name not in there]
+    if not missing:
+        return
+    print("Installing", " ".join(missing), flush=True)
+    apt = ["apt-get", "--quiet=2", "--option", "Dpkg::Use-Pty=0"]
+    quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL, "check": False}
+    subprocess.run([*apt, "update"], **quiet)
+    # If this fails, the tests that need a package say so.
+    subprocess.run([*apt, "install", "--yes", "--no-install-recommends", *missing], **quiet)
+
+
+def too_long(_signal, _frame):
+    """Ends the run. All that the tests started ends with it."""
+    faulthandler.dump_traceback(file=sys.stdout)
+    print(f"the tests took more than {LIMIT} s\ntest result: FAILED. 0 passed; 1 failed; 0 ignored", flush=True)
+    os._exit(1)
+
+
+def main():
+    pattern = sys.argv[1] if len(sys.argv) > 1 else "test_*.py"
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(LIMIT)
+    install()
+    sys.path.insert(0, str(HERE))
+    # A test file that cannot be imported counts as a test that fails.
+    tests = unittest.defaultTestLoader.discover(str(HERE), pattern, str(HERE))
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(tests)
+    # A test counts as failed once, even if several of its sub-tests fail.
+    failed = {getattr(test, "test_case", test).id() for test, _ in [*result.failures, *result.errors]}
+    failed |= {test.id() for test in result.unexpectedSuccesses}
+    skipped = len(result.skipped)
+    passed = max(0, result.testsRun - len(failed) - skipped)
+    verdict = "ok" if not failed and passed else "FAILED"
+    print(f"test result: {verdict}. {passed} passed; {len(failed)} failed; {skipped} ignored", flush=True)
+    return 0 if verdict == "ok" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
