@@ -1,6 +1,6 @@
 """Runs the tests of the node's programs. Prints the result in the format of `cargo test`, so that `cargo xtask test` can add it up.
 
-`python run.py [PATTERN]`: PATTERN matches file names. Default: test_*.py.
+`python run.py`: all of them. `python run.py PATTERN`: those in files that match, such as test_gate.py, without installing anything.
 
 As root on Debian, it installs the packages of packages.txt first. Nothing is left out then, and nothing with CI=true: a test that cannot run
 fails. Elsewhere such a test is skipped, and says why.
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -52,10 +53,25 @@ def too_long(_signal, _frame):
 
 
 def main():
-    pattern = sys.argv[1] if len(sys.argv) > 1 else "test_*.py"
     signal.signal(signal.SIGALRM, too_long)
     signal.alarm(LIMIT)
+    if len(sys.argv) > 1:
+        return run(sys.argv[1])
     install()
+    # The tests mostly wait, so the files run at the same time.
+    files = sorted(HERE.glob("test_*.py"))
+    with ThreadPoolExecutor(len(files)) as pool:
+        command = [sys.executable, "-B", str(HERE / "run.py")]
+        done = pool.map(lambda file: subprocess.run([*command, file.name], capture_output=True, text=True, check=False), files)
+        statuses = []
+        for file, result in zip(files, done, strict=True):
+            print(f"\n{file.name}\n{result.stdout}{result.stderr}", end="", flush=True)
+            statuses.append(result.returncode)
+    return max(statuses)
+
+
+def run(pattern):
+    """Runs the tests of the files that match, in this process."""
     sys.path.insert(0, str(HERE))
     # A test file that cannot be imported counts as a test that fails.
     tests = unittest.defaultTestLoader.discover(str(HERE), pattern, str(HERE))

@@ -23,7 +23,7 @@ INSTANCE = "i-0123456789abcdef0"
 NODEADM_CACHE = f"/etc/eks/nodeadm/udev-net-manager/{INSTANCE}"
 
 #: What every test in namespaces runs.
-NAMESPACES = ("bash", "curl", "flock", "ip", "jq", "nsenter", "setpriv", "unshare")
+NAMESPACES = ("bash", "curl", "flock", "ip", "jq", "nsenter", "setpriv", "tar", "unshare", "xz")
 #: What a node with networkd and udev runs.
 DAEMONS = (*NAMESPACES, "dbus-daemon", "systemd-networkd", "systemd-udevd", "networkctl", "udevadm", "busybox")
 
@@ -31,6 +31,10 @@ _SET_UP = r"""
 set -e
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /run
+# In memory, and gone with the namespace.
+mkdir "$1/files"
+mount -t tmpfs tmpfs "$1/files"
+set -- "$1/files"
 mkdir -p "$1/etc" "$1/local"
 cp -a /etc/. "$1/etc/"
 rm -rf "$1/etc/systemd/network" "$1/etc/eks" "$1/etc/cni" "$1/etc/hookline"
@@ -130,11 +134,10 @@ class Node(Namespace):
         self.publish()
         self.serve()
         self.ports = 0
+        (self.work / "console").touch()
         if daemons:
             self.bus()
-            self.start("systemd-udevd")
-            self.start("systemd-networkd")
-            wait_for("networkd", lambda: not self.run("networkctl", "list", "--json=short", check=False).returncode)
+            self.start_daemons()
 
     # The machine
 
@@ -155,6 +158,14 @@ class Node(Namespace):
     def start(self, daemon):
         path = next(str(path) for path in (Path("/lib/systemd") / daemon, Path("/usr/lib/systemd") / daemon) if path.exists())
         return self.background(daemon, path, env={"SYSTEMD_LOG_TARGET": "console"})
+
+    def start_daemons(self):
+        """Starts udevd and networkd, in the order of a boot, and triggers udev as systemd-udev-trigger.service does."""
+        self.start("systemd-udevd")
+        self.start("systemd-networkd")
+        wait_for("networkd", lambda: not self.run("networkctl", "list", "--json=short", check=False).returncode)
+        wait_for("udevd", lambda: self.exists("/run/udev/control"))
+        self.run("udevadm", "trigger", "--action=add", "--subsystem-match=net")
 
     def bus(self):
         self.background("dbus", "dbus-daemon", "--system", "--nofork", "--nopidfile")
@@ -262,12 +273,16 @@ class Node(Namespace):
     # The node's programs
 
     def install(self, settings):
+        """Installs from the bundle, as user data does: what runs in the tests has lost its comments too."""
         text = settings if isinstance(settings, str) else json.dumps(settings)
-        return self.run("bash", str(ROOT / "install.sh"), text=text)
+        bundle = self.work / "bundle"
+        if not bundle.exists():
+            bundle.mkdir()
+            subprocess.run(["bash", "-c", '"$1/bundle.sh" | tar -xJ -C "$2"', "bash", str(ROOT), str(bundle)], check=True)
+        return self.run("bash", str(bundle / "install.sh"), text=text)
 
     def gate(self, name="gate", **env):
         env = {"HOOKLINE_POLL_SECONDS": "0.1", "HOOKLINE_REPORT_SECONDS": "2", "HOOKLINE_CONSOLE": str(self.work / "console"), **env}
-        (self.work / "console").touch()
         return self.background(name, f"{PROGRAMS}/hookline-gate", env=env)
 
     def console(self):
