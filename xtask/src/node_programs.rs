@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 
 /// The command that runs them. It writes result lines as `cargo test` does, one for each file.
 pub(crate) fn tests(workspace: &Workspace) -> Result<Command> {
-    let mut command = Command::new(python::set_up(workspace)?);
+    let mut command = Command::new(python::find()?);
     command
         // Write no bytecode beside the scripts.
         .args(["-B", "node/tests/run.py"])
