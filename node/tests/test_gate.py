@@ -24,7 +24,7 @@ class GateTest(unittest.TestCase):
 
     def opens(self, gate):
         try:
-            self.assertEqual(gate.wait(timeout=20), 0)
+            self.assertEqual(gate.wait(timeout=60), 0)
         except subprocess.TimeoutExpired:
             self.fail(f"the gate is closed: {gate.log.read_text()}")
 
@@ -139,7 +139,7 @@ class TheGate(GateTest):
         self.says(node, "is missing since")
         since = node.log("gate").split("is missing since ")[1].split(",")[0]
         gate.terminate()
-        gate.wait(timeout=20)
+        gate.wait(timeout=60)
         time.sleep(1.1)
         node.gate("again")
         self.says(node, f"signaling (device index 1 of card 0, subnet-0a or subnet-0b) is missing since {since}", "again")

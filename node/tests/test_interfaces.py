@@ -59,7 +59,7 @@ class InterfacesTest(unittest.TestCase):
         return node
 
     def reaches(self, node, link, state):
-        wait_for(f"{link} is {state}", lambda: node.managed(link) == state, within=30)
+        wait_for(f"{link} is {state}", lambda: node.managed(link) == state)
 
     def attach(self, node, mac, link, subnet, number, address, plug=True):
         if plug:

@@ -13,7 +13,7 @@ class TimedOut(Exception):
     """Something did not happen in time. The message names it."""
 
 
-def wait_for(what, look, within=20, pause=0.05):
+def wait_for(what, look, within=60, pause=0.05):
     """Calls `look` until it returns something, and returns that."""
     end = time.monotonic() + within
     while True:

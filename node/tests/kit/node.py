@@ -290,7 +290,7 @@ class Node(Namespace):
 
     def interfaces(self, command="require", check=True, **env):
         return self.run(f"{PROGRAMS}/hookline-interfaces", command, check=check,
-                        env={"HOOKLINE_DRIVERS": "veth", "HOOKLINE_WAIT_SECONDS": "10", "HOOKLINE_CONSOLE": str(self.work / "console"), **env})
+                        env={"HOOKLINE_DRIVERS": "veth", "HOOKLINE_WAIT_SECONDS": "30", "HOOKLINE_CONSOLE": str(self.work / "console"), **env})
 
 
 def stop(process):
