@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import time
 import unittest
 
@@ -30,9 +31,11 @@ def find(program):
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_PLACES}")
 
 
-def need(*programs, root=False):
+def need(*programs, root=False, linux=False):
     """Leaves the test out if something is not here, and says what. As root, or with CI=true, the test fails instead."""
     missing = [program for program in programs if not find(program)]
+    if linux and sys.platform != "linux":
+        missing.insert(0, "Linux")
     if root and os.geteuid() != 0:
         missing.insert(0, "the user root")
     if not missing:

@@ -93,6 +93,7 @@ class Vpc(Namespace):
     """A VPC: a bridge for each subnet, with the subnet's gateway as its address and, if asked, a DHCP server."""
 
     def __init__(self, test):
+        need(*NAMESPACES, root=True)
         super().__init__(test, ["net"], "ip link set lo up; echo ready; exec sleep infinity")
         self.test = test
         self.subnets = {}
