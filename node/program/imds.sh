@@ -74,7 +74,7 @@ imds_records() {
 # { mac, instanceId, targetState, interfaces: [{ mac, interfaceId, subnetId, deviceNumber, networkCard, addresses, prefixes, cidr }] }
 imds_read() {
   local folder status
-  folder=$(mktemp --directory) || return 1
+  folder=$(mktemp --directory "$HOOKLINE_RUN/imds-XXXXXXXX") || return 1
   imds_read_into "$folder" "$1"
   status=$?
   rm --recursive --force "$folder"

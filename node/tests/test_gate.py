@@ -151,7 +151,22 @@ class TheGate(GateTest):
         node.write("/run/hookline/open-gate", "")
         self.opens(gate)
         self.assertIn("somebody made /run/hookline/open-gate", node.console())
-        self.assertIn("missing: signaling user-plane", node.console())
+        self.assertIn("Before: kubelet waits for 2 of 2 interfaces: signaling (", node.console())
+
+    def test_opens_by_hand_before_its_first_look(self):
+        node = self.node()
+        node.publish(fault="500")
+        node.write("/run/hookline/open-gate", "")
+        self.opens(node.gate())
+        self.assertIn("Before: kubelet waits: the metadata service cannot be read", node.console())
+
+    def test_of_an_old_launch_template_opens_beside_an_interface_of_a_new_network(self):
+        node = self.node({"gate": TWO["gate"][:1]})
+        self.attach(node, USER_PLANE, "subnet-0c", 2)
+        gate = node.gate()
+        self.stays_closed(node, gate)
+        self.attach(node, SIGNALING, "subnet-0a", 1)
+        self.opens(gate)
 
     def test_lets_kubelet_restart_after_it_has_opened_once(self):
         node = self.node()

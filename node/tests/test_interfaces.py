@@ -235,6 +235,17 @@ class AnInterfaceForMultus(InterfacesTest):
         self.assertEqual(done.stderr, "")
         self.assertEqual(node.out("bash", "-c", "stat -c '%n %i %y' /etc/systemd/network/* /etc/eks/nodeadm/*/*/*"), files)
 
+    def test_of_no_network_is_left_alone(self):
+        # As on a node of an old launch template, after the profile got a network more.
+        node = self.node({"gate": SETTINGS["gate"][:1]})
+        self.attach_both(node)
+        node.interfaces()
+        self.is_left_to_multus(node, "signaling", SIGNALING, 8900)
+        link = node.link("ens7")
+        self.assertEqual((link["address"], link["mtu"], "UP" in link["flags"]), (USER_PLANE, 1500, False))
+        self.assertEqual(node.managed("ens7"), "unmanaged")
+        self.boot_hook_passes(node)
+
     def test_whose_name_another_link_has_keeps_kubelet_back(self):
         node = self.node({"gate": SETTINGS["gate"][:1]})
         self.attach(node, SIGNALING, "ens6", "subnet-0a", 1, "10.0.1.4")
