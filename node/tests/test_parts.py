@@ -162,6 +162,10 @@ class AnAssignment(unittest.TestCase):
         self.assertEqual(self.assign([SIGNALING, free], ("subnet-0a", 1, None), ("subnet-0a", 0, None)),
                          ({"signaling": (0, False), "free": (1, False)}, []))
 
+    def test_never_takes_the_primary_interface(self):
+        place = {"network": "node", "subnetIds": ["subnet-node"], "deviceIndex": 0}
+        self.assertEqual(self.assign([place]), ({}, ["node"]))
+
     def test_needs_the_card_of_the_profile(self):
         second = {**SIGNALING, "networkCard": 1}
         self.assertEqual(self.assign([second], ("subnet-0a", 1, None)), ({}, ["signaling"]))
