@@ -138,8 +138,7 @@ class TheGate(GateTest):
         gate = node.gate()
         self.says(node, "is missing since")
         since = node.log("gate").split("is missing since ")[1].split(",")[0]
-        gate.terminate()
-        gate.wait(timeout=60)
+        self.assertNotEqual(node.stop("hookline-gate", gate), 0)
         time.sleep(1.1)
         node.gate("again")
         self.says(node, f"signaling (device index 1 of card 0, subnet-0a or subnet-0b) is missing since {since}", "again")

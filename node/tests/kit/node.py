@@ -8,7 +8,6 @@ Not real: PID 1 is not systemd, so units do not run; nodeadm does not run, and t
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ INSTANCE = "i-0123456789abcdef0"
 NODEADM_CACHE = f"/etc/eks/nodeadm/udev-net-manager/{INSTANCE}"
 
 #: What every test in namespaces runs.
-NAMESPACES = ("bash", "curl", "flock", "ip", "jq", "nsenter", "setpriv", "tar", "unshare", "xz")
+NAMESPACES = ("bash", "curl", "flock", "ip", "jq", "nsenter", "pgrep", "setpriv", "tar", "unshare", "xz")
 #: What a node with networkd and udev runs.
 DAEMONS = (*NAMESPACES, "dbus-daemon", "systemd-networkd", "systemd-udevd", "networkctl", "udevadm", "busybox")
 
@@ -211,6 +210,11 @@ class Node(Namespace):
         found = self.run("pgrep", "-f", f"systemd/{program}$", check=False).stdout.split()
         return [pid for pid in found if pid != "1"]
 
+    def stop(self, program, process):
+        """Ends a program that `background` started, as systemd does. Returns its status."""
+        self.run("pkill", "-TERM", "-f", f"{program}$")
+        return process.wait(timeout=60)
+
     # The metadata service
 
     def publish(self, **changes):
@@ -292,9 +296,3 @@ class Node(Namespace):
     def interfaces(self, command="require", check=True, **env):
         return self.run(f"{PROGRAMS}/hookline-interfaces", command, check=check,
                         env={"HOOKLINE_DRIVERS": "veth", "HOOKLINE_WAIT_SECONDS": "30", "HOOKLINE_CONSOLE": str(self.work / "console"), **env})
-
-
-def stop(process):
-    """Ends a program that `Node.background` started, as systemd does."""
-    process.send_signal(signal.SIGTERM)
-    return process.wait(timeout=20)
