@@ -21,7 +21,8 @@ imds_token() {
   if ! answer=$(curl --silent --show-error --noproxy '*' --connect-timeout 1 --max-time 2 --request PUT \
     --header "X-aws-ec2-metadata-token-ttl-seconds: $HOOKLINE_IMDS_TOKEN_SECONDS" --write-out '\n%{http_code}' \
     "$HOOKLINE_IMDS/latest/api/token" 2>&1); then
-    IMDS_ERROR="no token: $answer"
+    # The last line is the status, 000.
+    IMDS_ERROR="no token: ${answer%$'\n'*}"
     return 1
   fi
   if [[ $answer != *$'\n200' || ! ${answer%$'\n'*} =~ ^[A-Za-z0-9_=+/-]+$ ]]; then

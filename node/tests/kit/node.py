@@ -2,7 +2,7 @@
 
 A node has its own network, mounts and process ids. /run is empty, /etc and /usr/local are copies. In them run the real systemd-networkd, the
 real systemd-udevd and the stand-in for the metadata service. Its interfaces are veth pairs; the other ends are ports of the VPC's bridges.
-Not real: PID 1 is not systemd, so units do not run; nodeadm does not run, and tests write what it writes.
+Not real: PID 1 is not systemd, so units do not run (test_boot.py boots one); nodeadm does not run, and tests write what it writes.
 """
 
 import json
