@@ -189,10 +189,15 @@ class AWarmPool(GateTest):
         self.says(node, "the instance is in a warm pool (target lifecycle state Warmed:Running)")
         self.stays_closed(node, gate)
         self.assertNotIn("missing since", node.log("gate"))
+        # Rule 6: closed there, whatever interfaces are there.
+        self.attach(node, SIGNALING, "subnet-0a", 1)
+        self.attach(node, USER_PLANE, "subnet-0c", 2)
+        self.stays_closed(node, gate)
+        node.hide(SIGNALING)
+        self.stays_closed(node, gate)
         node.publish(targetState="InService")
         self.says(node, "signaling (device index 1 of card 0, subnet-0a or subnet-0b) is missing since")
         self.attach(node, SIGNALING, "subnet-0a", 1)
-        self.attach(node, USER_PLANE, "subnet-0c", 2)
         self.opens(gate)
 
     def test_is_not_waited_out_for_in_service(self):
