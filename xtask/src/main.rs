@@ -19,6 +19,7 @@ mod folder;
 mod generated;
 mod mutants;
 mod node;
+mod node_programs;
 mod package;
 mod package_templates;
 mod plot;

@@ -95,8 +95,9 @@ fn digest(lock: &[u8], directory: &Path) -> Option<String> {
     ]))
 }
 
-/// The first Python of the list that is new enough and can make environments.
-fn find() -> Result<&'static str> {
+/// The first Python of the list that is new enough and can make environments. It has the standard
+/// library, and may have nothing else.
+pub(crate) fn find() -> Result<&'static str> {
     let mut refused = Vec::new();
     for name in NAMES {
         let Ok(output) = Command::new(name).args(["-c", PROBE]).output() else {

@@ -13,7 +13,8 @@ use crate::programs::{CDK, DEVELOPMENT, FUNCTIONS_DIR, NODE, PYTHON};
 use crate::tally::{ResultLines, Tally};
 use crate::workspace::Workspace;
 use crate::{
-    cdk, command, diagram_files, generated, node, python, state_machines, traffic, workflows,
+    cdk, command, diagram_files, generated, node, node_programs, python, state_machines, traffic,
+    workflows,
 };
 
 /// What `cargo doc` documents. `--examples`, of which there are none, makes Cargo choose the
@@ -51,6 +52,8 @@ pub(crate) enum Step {
     Cdk,
     /// The cross-AZ query gives the right answers for generated flow logs; its manifests are valid
     Traffic,
+    /// What runs on a node, on real parts: systemd-networkd, udev, CNI plugins
+    Node,
     /// The tests, with the functions built and the Step Functions engine ready
     Tests,
 }
@@ -68,6 +71,7 @@ impl Step {
             }
             Self::Cdk => "cdk: lint, types and tests of the CDK app",
             Self::Traffic => "traffic: the cross-AZ query, its state machine, its manifests",
+            Self::Node => "node: the gate, the interfaces, addresses for pods",
             Self::Tests => "tests: unit, end-to-end, simulation",
         }
     }
@@ -100,6 +104,7 @@ impl Step {
             }
             Self::Cdk => return cdk::test(workspace),
             Self::Traffic => return counted(traffic::tests(workspace)?, "traffic/proof/run.py"),
+            Self::Node => return counted(node_programs::tests(workspace)?, "node/tests/run.py"),
             Self::Tests => return tests(workspace),
         }
         Ok(Tally::PASSED)

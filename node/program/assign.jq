@@ -1,0 +1,28 @@
+# Which interface is which network's (docs/node.md, "How an interface is known").
+# In: one reading of the metadata service (imds.sh). $settings: the output of settings.jq.
+# Out: { found: [{ network: …, interface: …, certain }], missing: [network, …], others: [interface, …] }
+
+. as $reading
+| ([.interfaces[] | select(.mac == $reading.mac) | .subnetId] | first) as $node_subnet
+| ($settings.networks | map(.subnetIds | unique) | add // []) as $subnets
+
+| def is_of($network):
+    . as $interface
+    | ($network.subnetIds | index([$interface.subnetId])) != null
+    and if $network.deviceIndex != null
+        then .deviceNumber == $network.deviceIndex and (.networkCard // 0) == $network.networkCard
+        # The VPC CNI's interfaces are in the node's subnet too, and no place tells them apart.
+        else $node_subnet != null and .subnetId != $node_subnet end;
+
+  # Fixed places first: the others take what is left in their subnets.
+  ($settings.networks | map(select(.deviceIndex != null)) + map(select(.deviceIndex == null))) as $order
+| reduce $order[] as $network (
+    { found: [], missing: [], others: (.interfaces | map(select(.mac != $reading.mac)) | sort_by(.mac)) };
+    ([.others[] | select(is_of($network))] | first) as $interface
+    | if $interface == null then .missing += [$network]
+      else
+        # While a number reads 0, an interface can be taken for another network's in the same subnet. Where no
+        # other network has the subnet, one interface alone is certain; elsewhere only all of them together are.
+        .found += [{ $network, $interface, certain: ([$subnets[] | select(. == $interface.subnetId)] | length == 1) }]
+        | .others -= [$interface]
+      end)

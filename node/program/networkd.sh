@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# systemd-networkd and udev: the files that say whose an interface is and what its name is, and the wait until networkd has acted on them.
+#
+# networkd takes the first .network file that matches, in the order of the file names over all its folders. So the files here win over
+# nodeadm's (70-eks-NAME.network) and over ec2-net-utils' (80-ec2.network).
+
+NETWORKD_ETC=/etc/systemd/network
+NETWORKD_RUN=/run/systemd/network
+
+networkd_runs() {
+  networkctl list --json=short >/dev/null 2>&1
+}
+
+# keep_networkd_away PRIMARY: networkd leaves every interface but the primary one alone, until a file of its own says otherwise.
+# It is on tmpfs, and made anew in each boot: if the primary interface got another name, a file in /etc would cut the node off.
+# Returns as write_file does.
+keep_networkd_away() {
+  write_file "$NETWORKD_RUN/11-hookline-secondary.network" <<END
+# Written by hookline-interfaces: the node's secondary interfaces are not networkd's.
+[Match]
+Driver=$HOOKLINE_DRIVERS
+Name=!$1
+
+[Link]
+Unmanaged=yes
+END
+}
+
+# link_file NAME MAC MTU: the name and the MTU of the interface whenever it appears: at boot, or when it comes back from a pod.
+link_file() {
+  write_file "$NETWORKD_ETC/10-hookline-$1.link" <<END
+# Written by hookline-interfaces.
+[Match]
+MACAddress=$2
+Driver=$HOOKLINE_DRIVERS
+
+[Link]
+Name=$1
+MTUBytes=$3
+MACAddressPolicy=none
+END
+}
+
+# network_file NAME < JSON: whose it is. The JSON is an element of `found` (assign.jq), with `hostAddresses`.
+network_file() {
+  jq -L "$HOOKLINE_HOME" --raw-output --arg drivers "$HOOKLINE_DRIVERS" --from-file "$HOOKLINE_HOME/network-file.jq" |
+    write_file "$NETWORKD_ETC/10-hookline-$1.network"
+}
+
+# remove_files_but NAME...: removes the files of interfaces that are not the node's any more. Returns 0 if there was one.
+remove_files_but() {
+  local file name removed=1
+  for file in "$NETWORKD_ETC"/10-hookline-*.{link,network}; do
+    [[ -e $file ]] || continue
+    name=${file##*/10-hookline-}
+    name=${name%.*}
+    if [[ " $* " != *" $name "* ]]; then
+      rm --force "$file"
+      removed=0
+    fi
+  done
+  return "$removed"
+}
+
+# wait_for_networkd NAME STATE SECONDS: waits until networkd says so: unmanaged, or configured.
+wait_for_networkd() {
+  local state="" deadline=$((SECONDS + $3))
+  while true; do
+    state=$(networkctl list --json=short 2>/dev/null |
+      jq --raw-output --arg name "$1" '.Interfaces[] | select(.Name == $name) | .AdministrativeState')
+    [[ $state == "$2" ]] && return 0
+    if ((SECONDS >= deadline)); then
+      log "networkd has $1 as ${state:-unknown}, not as $2"
+      return 1
+    fi
+    sleep 0.2
+  done
+}

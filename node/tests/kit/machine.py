@@ -1,0 +1,46 @@
+"""What a test needs of the machine that it runs on."""
+
+import os
+import shutil
+import sys
+import time
+import unittest
+
+#: Programs of the system that may not be on the path of a user.
+_PLACES = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/lib/systemd:/lib/systemd:/usr/lib/cni"
+
+
+class TimedOut(Exception):
+    """Something did not happen in time. The message names it."""
+
+
+def wait_for(what, look, within=60, pause=0.05):
+    """Calls `look` until it returns something, and returns that."""
+    end = time.monotonic() + within
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise TimedOut(f"{what}: not within {within} s")
+        time.sleep(pause)
+
+
+def find(program):
+    """The path of a program, or None."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_PLACES}")
+
+
+def need(*programs, root=False, linux=False):
+    """Leaves the test out if something is not here, and says what. As root, or with CI=true, the test fails instead."""
+    missing = [program for program in programs if not find(program)]
+    if linux and sys.platform != "linux":
+        missing.insert(0, "Linux")
+    if root and os.geteuid() != 0:
+        missing.insert(0, "the user root")
+    if not missing:
+        return
+    reason = f"needs {', '.join(missing)} (node/tests/packages.txt)"
+    if os.geteuid() == 0 or os.environ.get("CI") == "true":
+        raise AssertionError(reason)
+    raise unittest.SkipTest(reason)

@@ -1,0 +1,93 @@
+"""Runs the tests of the node's programs. Prints the result in the format of `cargo test`, so that `cargo xtask test` can add it up.
+
+`python run.py`: all of them. `python run.py PATTERN`: those in files that match, such as test_gate.py, without installing anything.
+
+As root on Debian, it installs the packages of packages.txt first. Nothing is left out then, and nothing with CI=true: a test that cannot run
+fails. With CI=true, it becomes root by sudo if it can. Elsewhere such a test is skipped, and says why.
+"""
+
+import faulthandler
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+#: The whole run ends after this many seconds.
+LIMIT = 540
+
+
+def packages():
+    lines = (line.split("#")[0].strip() for line in (HERE / "packages.txt").read_text().splitlines())
+    return [line for line in lines if line]
+
+
+def install():
+    """Installs the packages that are not there."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\n", *packages()]
+    found = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+    there = {line.split()[1] for line in found.splitlines() if line.startswith("installed ")}
+    missing = [name for name in packages() if name not in there]
+    if not missing:
+        return
+    print("Installing", " ".join(missing), flush=True)
+    apt = ["apt-get", "--quiet=2", "--option", "Dpkg::Use-Pty=0"]
+    quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL, "check": False}
+    subprocess.run([*apt, "update"], **quiet)
+    # If this fails, the tests that need a package say so.
+    subprocess.run([*apt, "install", "--yes", "--no-install-recommends", *missing], **quiet)
+
+
+def too_long(_signal, _frame):
+    """Ends the run. All that the tests started ends with it."""
+    faulthandler.dump_traceback(file=sys.stdout)
+    print(f"the tests took more than {LIMIT} s\ntest result: FAILED. 0 passed; 1 failed; 0 ignored", flush=True)
+    os._exit(1)
+
+
+def main():
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(LIMIT)
+    if len(sys.argv) > 1:
+        return run(sys.argv[1])
+    if os.environ.get("CI") == "true" and os.geteuid() != 0 and shutil.which("sudo"):
+        # Nothing may be left out, and namespaces need root.
+        os.execvp("sudo", ["sudo", "--non-interactive", "CI=true", sys.executable, "-B", str(HERE / "run.py")])
+    install()
+    # The tests mostly wait, so the files run at the same time.
+    files = sorted(HERE.glob("test_*.py"))
+    with ThreadPoolExecutor(len(files)) as pool:
+        command = [sys.executable, "-B", str(HERE / "run.py")]
+        done = pool.map(lambda file: subprocess.run([*command, file.name], capture_output=True, text=True, check=False), files)
+        statuses = []
+        for file, result in zip(files, done, strict=True):
+            print(f"\n{file.name}\n{result.stdout}{result.stderr}", end="", flush=True)
+            statuses.append(result.returncode)
+    return max(statuses)
+
+
+def run(pattern):
+    """Runs the tests of the files that match, in this process."""
+    sys.path.insert(0, str(HERE))
+    # A test file that cannot be imported counts as a test that fails.
+    tests = unittest.defaultTestLoader.discover(str(HERE), pattern, str(HERE))
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(tests)
+    # A test counts as failed once, even if several of its sub-tests fail.
+    failed = {getattr(test, "test_case", test).id() for test, _ in [*result.failures, *result.errors]}
+    failed |= {test.id() for test in result.unexpectedSuccesses}
+    skipped = len(result.skipped)
+    passed = max(0, result.testsRun - len(failed) - skipped)
+    verdict = "ok" if not failed and result.testsRun else "FAILED"
+    print(f"test result: {verdict}. {passed} passed; {len(failed)} failed; {skipped} ignored", flush=True)
+    return 0 if verdict == "ok" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

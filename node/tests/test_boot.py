@@ -1,0 +1,121 @@
+"""A whole boot: systemd as PID 1, in a container of systemd-nspawn in the node's network. It has this machine's /usr, and its own /etc and /run.
+
+kubelet is a stub. /sys is read-only in such a container, so udev does not run, and networkd does not wait for it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+from kit.machine import TimedOut, need, wait_for
+from kit.node import NAMESPACES, ROOT, Node, Vpc
+
+SIGNALING = "02:00:00:00:00:11"
+#: Like kubelet.service of the EKS AMI (awslabs/amazon-eks-ami, templates/al2023/runtime/rootfs/etc/systemd/system), with a stub for kubelet.
+KUBELET = """[Unit]
+Description=Kubelet
+After=user-script.service
+[Service]
+ExecStartPre=/bin/true
+ExecStart=/bin/sleep infinity
+Restart=on-failure
+RestartSec=5
+KillMode=process
+[Install]
+WantedBy=multi-user.target
+"""
+#: A script of a user that fails, before kubelet.
+SCRIPT = "[Unit]\nDescription=A script that fails\n[Service]\nType=oneshot\nExecStart=/bin/false\n"
+VETH = "[Service]\nEnvironment=HOOKLINE_DRIVERS=veth\n"
+
+
+class ABoot(unittest.TestCase):
+    def setUp(self):
+        need(*NAMESPACES, "systemd-nspawn", "networkctl", root=True)
+        vpc = Vpc(self)
+        vpc.subnet("subnet-0a", "10.0.1.0/24")
+        self.node = Node(self, vpc)
+        self.node.primary()
+        self.disk = self.node.work / "disk"
+        settings = {"gate": [{"network": "signaling", "subnetIds": ["subnet-0a"], "deviceIndex": 1, "mtu": 1400}]}
+        subprocess.run(["bash", str(ROOT / "install.sh"), "--root", str(self.disk)], input=json.dumps(settings), text=True, check=True)
+        units = self.disk / "etc/systemd/system"
+        (units / "multi-user.target.wants").mkdir()
+        for name, text in (("kubelet", KUBELET), ("user-script", SCRIPT)):
+            (units / f"{name}.service").write_text(text)
+            (units / f"multi-user.target.wants/{name}.service").symlink_to(f"../{name}.service")
+        for name in ("kubelet", "hookline-interfaces"):
+            (units / f"{name}.service.d").mkdir(exist_ok=True)
+            (units / f"{name}.service.d/60-veth.conf").write_text(VETH)
+        (self.disk / "etc/systemd/network").mkdir()
+
+    def boot(self):
+        """Boots, and returns the process of the container. What is on the disk is kept from boot to boot."""
+        machine = f"hookline-{self.node.pid}"
+        binds = [f"--bind={self.disk}/{path}:/{path}" for path in ("etc/systemd/system", "etc/systemd/network", "etc/hookline", "usr/local/libexec")]
+        container = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--directory=/", "--volatile=yes", "--register=no", "--keep-unit",
+             # With a network that exists, nspawn gives none by itself.
+             "--capability=CAP_NET_ADMIN",
+             f"--network-namespace-path=/proc/{self.node.pid}/ns/net", f"--machine={machine}", *binds, "--console=pipe", "--boot"],
+            # Else the sysctls of the network are read-only.
+            env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(shutil.rmtree, Path("/run/systemd/nspawn/propagate") / machine, ignore_errors=True)
+        self.addCleanup(self.off, container)
+        children = Path(f"/proc/{container.pid}/task/{container.pid}/children")
+        self.leader = wait_for("PID 1 of the container", lambda: children.read_text().split())[-1]
+        wait_for("systemd", lambda: self.inside("systemctl", "is-system-running").strip() in ("starting", "running", "degraded"))
+        return container
+
+    def off(self, container):
+        container.kill()
+        container.wait()
+
+    def inside(self, *args):
+        return subprocess.run(["nsenter", "--target", self.leader, "--all", "--", *args], capture_output=True, text=True, check=False, timeout=60).stdout
+
+    def kubelet(self):
+        return self.inside("systemctl", "show", "--property=ActiveState,SubState", "--value", "kubelet.service").split()
+
+    def journal(self):
+        return self.inside("journalctl", "--no-pager", "--unit=kubelet.service")
+
+    def test_starts_kubelet_when_the_interface_is_there_and_does_so_again_after_a_reboot(self):
+        container = self.boot()
+        wait_for("the gate says what it waits for", lambda: "kubelet waits for 1 of 1 interfaces: signaling" in self.journal())
+        # The script failed, and kubelet's start was tried all the same.
+        self.assertEqual(self.inside("systemctl", "show", "--property=Result", "--value", "user-script.service").strip(), "exit-code")
+        self.assertEqual(self.kubelet(), ["activating", "start-pre"])
+        self.assertEqual(self.inside("systemctl", "show", "--property=TimeoutStartUSec", "--value", "kubelet.service").strip(), "infinity")
+        self.node.show(SIGNALING, interface_id="eni-1", subnet_id="subnet-0a", device_number=1, local_ipv4s="10.0.1.4",
+                       subnet_ipv4_cidr_block="10.0.1.0/24")
+        self.node.plug(SIGNALING, "ens6", "subnet-0a")
+        self.kubelet_runs()
+        self.is_configured()
+        self.off(container)
+
+        # A reboot: nothing installs anything, and the link has the kernel's name again.
+        self.node.run("ip", "link", "set", "signaling", "down")
+        self.node.run("ip", "link", "set", "signaling", "mtu", "1500", "name", "ens9")
+        self.node.publish(fault="hang")
+        self.boot()
+        wait_for("the gate waits for the metadata service", lambda: "curl: (28)" in self.journal())
+        self.assertEqual(self.kubelet(), ["activating", "start-pre"])
+        self.node.publish(fault=None)
+        self.kubelet_runs()
+        self.is_configured()
+
+    def kubelet_runs(self):
+        try:
+            wait_for("kubelet runs", lambda: self.kubelet() == ["active", "running"])
+        except TimedOut:
+            self.fail(self.journal())
+
+    def is_configured(self):
+        link = self.node.link("signaling")
+        self.assertEqual((link["address"], link["mtu"], "UP" in link["flags"]), (SIGNALING, 1400, True))
+        links = json.loads(self.inside("networkctl", "list", "--json=short"))["Interfaces"]
+        self.assertEqual({one["Name"]: one["AdministrativeState"] for one in links}["signaling"], "unmanaged")

@@ -1,0 +1,177 @@
+"""What needs no namespace: the scripts, the units, the settings, and which interface is which network's."""
+
+import base64
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from kit.machine import find, need
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = ROOT / "program"
+
+SIGNALING = {"network": "signaling", "subnetIds": ["subnet-0a"], "deviceIndex": 1}
+
+
+def jq(*args, value):
+    need("jq")
+    return subprocess.run(["jq", "-L", str(PROGRAM), "--compact-output", *args], input=json.dumps(value), capture_output=True, text=True, check=False)
+
+
+def settings(*networks, **more):
+    done = jq("-f", str(PROGRAM / "settings.jq"), value={"gate": list(networks), **more})
+    return json.loads(done.stdout) if done.returncode == 0 else done.stderr.split("): ", 1)[1].strip()
+
+
+class TheScripts(unittest.TestCase):
+    def test_have_no_warning_of_shellcheck(self):
+        need("shellcheck")
+        scripts = [ROOT / "install.sh", ROOT / "bundle.sh", *(path for path in PROGRAM.iterdir() if path.suffix in ("", ".sh"))]
+        self.assertGreater(len(scripts), 5)
+        done = subprocess.run(["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    def test_fit_into_user_data(self):
+        """EC2 takes 16,384 bytes, with what EKS adds to the user data of a managed node group: a NodeConfig with the cluster's CA, some 2 KB."""
+        need("xz", linux=True)
+        bundle = subprocess.run([ROOT / "bundle.sh"], capture_output=True, check=True).stdout
+        self.assertLess(len(base64.b85encode(bundle)), 12.75 * 1024)
+        self.assertEqual(subprocess.run([ROOT / "bundle.sh"], capture_output=True, check=True).stdout, bundle)
+
+    def test_of_the_tests_run_on_the_systemd_of_amazon_linux_2023_on_debian_12(self):
+        need("networkctl")
+        # Elsewhere than on Debian 12, they run on what is there.
+        release = Path("/etc/os-release")
+        if release.exists() and 'VERSION_ID="12"' in release.read_text():
+            version = subprocess.run([find("networkctl"), "--version"], capture_output=True, text=True, check=True).stdout
+            self.assertTrue(version.startswith("systemd 252 "), version)
+
+
+class TheUnits(unittest.TestCase):
+    def test_are_installed_and_valid(self):
+        """In an image: systemd-analyze reads them with a kubelet.service like that of the EKS AMI. Its status is 0 whatever it finds."""
+        need("systemd-analyze")
+        with tempfile.TemporaryDirectory() as image:
+            subprocess.run(["bash", str(ROOT / "install.sh"), "--root", image], input='{"gate":[]}', text=True, check=True)
+            units = Path(image) / "etc/systemd/system"
+            self.assertEqual((units / "timers.target.wants/hookline-interfaces.timer").resolve(), (units / "hookline-interfaces.timer").resolve())
+            (units / "kubelet.service").write_text("[Unit]\nDescription=Kubelet\nAfter=network.target\n[Service]\nExecStartPre=/bin/true\n"
+                                                   "ExecStart=/bin/sleep 1\nRestart=on-failure\nRestartSec=5\nKillMode=process\n")
+            # The paths of the programs are those of the image.
+            for unit in units.rglob("*.*"):
+                if unit.is_file():
+                    unit.write_text(unit.read_text().replace("/usr/local/libexec", f"{image}/usr/local/libexec"))
+            done = subprocess.run(
+                [find("systemd-analyze"), "verify", "--man=no", *(str(units / name) for name in ("kubelet.service", "hookline-interfaces.service",
+                                                                                     "hookline-interfaces.timer"))],
+                capture_output=True, text=True, check=False, env={**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:"})
+            ours = [line for line in done.stderr.splitlines() if "hookline" in line or "kubelet" in line]
+            self.assertEqual(ours, [], done.stderr)
+            shown = subprocess.run(["grep", "-h", "^", *sorted((units / "kubelet.service.d").iterdir())], capture_output=True, text=True, check=True)
+            self.assertIn("TimeoutStartSec=infinity", shown.stdout)
+
+    def test_that_are_wrong_are_noticed(self):
+        need("systemd-analyze")
+        with tempfile.TemporaryDirectory() as folder:
+            unit = Path(folder) / "wrong.service"
+            unit.write_text("[Service]\nExecStart=/bin/true\nExecStartPree=/bin/true\n")
+            done = subprocess.run([find("systemd-analyze"), "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
+            self.assertIn("ExecStartPree", done.stderr)
+
+
+class Settings(unittest.TestCase):
+    def test_get_their_defaults(self):
+        self.assertEqual(settings(SIGNALING, {"network": "user-plane", "subnetIds": ["subnet-0b"], "cni": {"type": "ipvlan"}}), {
+            "networks": [
+                {**SIGNALING, "networkCard": 0, "interfaceName": "signaling", "mtu": 9001, "mode": "multus", "routingTable": 30000},
+                {"network": "user-plane", "subnetIds": ["subnet-0b"], "networkCard": 0, "interfaceName": "user-plane", "mtu": 9001, "mode": "multus",
+                 "cni": {"type": "ipvlan", "name": "user-plane", "mode": "l2", "addresses": "secondary", "routes": []}, "routingTable": 30001},
+            ],
+            "cniConfDir": "/etc/cni/net.d/hookline.d",
+        })
+
+    def test_that_are_the_models_list_are_the_gates_too(self):
+        """The list of docs/node.md, which the model in local/src/node reads."""
+        page = (ROOT.parent / "docs/node.md").read_text()
+        listed = json.loads(page.split("```json\n")[1].split("```")[0])
+        self.assertEqual([network["network"] for network in settings(*listed["gate"])["networks"]], ["signaling", "user-plane"])
+
+    def test_that_are_wrong_name_the_field(self):
+        other = {"network": "other", "subnetIds": ["subnet-0a"]}
+        long = {**other, "network": "a-name-of-more-than-fifteen-letters"}
+        for networks, words in (
+            ([{**SIGNALING, "deviceindex": 1}], "gate[0].deviceindex: unknown field"),
+            ([{**SIGNALING, "deviceIndex": "1"}], "gate[0].deviceIndex: must be a whole number from 0 to 255"),
+            ([{**SIGNALING, "deviceIndex": 1.5}], "gate[0].deviceIndex: must be a whole number"),
+            ([{**SIGNALING, "subnetIds": []}], "gate[0].subnetIds: must be a list of subnet ids"),
+            ([{"network": "signaling"}], "gate[0].subnetIds: must be a list"),
+            ([{**SIGNALING, "mtu": 10000}], "gate[0].mtu: must be a whole number from 1280 to 9216"),
+            ([{**SIGNALING, "mode": "dhcp"}], "gate[0].mode: must be one of multus, os"),
+            ([long], "gate[0].interfaceName: must be 1 to 15 letters"),
+            ([{**SIGNALING, "interfaceName": "ens6"}], 'gate[0].interfaceName: "ens6" is a name that the operating system'),
+            ([{**SIGNALING, "interfaceName": "a b"}], "gate[0].interfaceName: must be 1 to 15 letters"),
+            ([SIGNALING, SIGNALING], "gate: two networks have the same network"),
+            ([SIGNALING, {**SIGNALING, "network": "other"}], "gate: two networks have the same place"),
+            ([SIGNALING, {**other, "interfaceName": "signaling"}], "gate: two networks have the same interfaceName"),
+            ([other, {**other, "network": "third"}], "gate: two networks without deviceIndex have a subnet in common"),
+            ([{**SIGNALING, "cni": {"type": "bridge"}}], "gate[0].cni.type: must be one of ipvlan, macvlan, host-device"),
+            ([{**SIGNALING, "cni": {"type": "macvlan", "mode": "bridge"}}], "gate[0].cni.mode: must be one of passthru"),
+            ([{**SIGNALING, "cni": {"type": "host-device", "mode": "l2"}}], "gate[0].cni.mode: host-device has no mode"),
+            ([{**SIGNALING, "mode": "os", "cni": {"type": "host-device"}}], "gate[0].cni.type: takes the whole interface"),
+            ([{**SIGNALING, "mode": "os", "cni": {"type": "ipvlan", "addresses": "all"}}], "gate[0].cni.addresses: the operating system has"),
+            ([{**SIGNALING, "cni": {"type": "ipvlan", "name": "Signaling"}}], "gate[0].cni.name: must be the name of the NetworkAttachmentDefinition"),
+            ([{**SIGNALING, "cni": {"type": "ipvlan", "routes": [{"dst": "10.0.0.0"}]}}], "gate[0].cni.routes[0].dst: must be an IPv4 CIDR block"),
+            ([{**SIGNALING, "cni": {"type": "ipvlan", "routes": [{"dst": "10.0.0.0/8", "gw": "x"}]}}], "gate[0].cni.routes[0].gw: must be"),
+        ):
+            with self.subTest(words=words):
+                found = settings(*networks)
+                self.assertIsInstance(found, str, found)
+                self.assertIn(words, found)
+
+    def test_keep_out_of_the_folder_of_the_container_runtime(self):
+        self.assertIn("must not be the folder of the container runtime itself", settings(SIGNALING, cniConfDir="/etc/cni/net.d/"))
+        self.assertEqual(settings(SIGNALING, cniConfDir="/etc/cni/multus/net.d")["cniConfDir"], "/etc/cni/multus/net.d")
+
+
+class AnAssignment(unittest.TestCase):
+    """Beside the gate's own tests: which of the found interfaces are certain before all are there."""
+
+    def assign(self, networks, *interfaces, primary_subnet="subnet-node"):
+        reading = {"mac": "02:00:00:00:00:01", "interfaces": [
+            {"mac": "02:00:00:00:00:01", "subnetId": primary_subnet, "deviceNumber": 0, "networkCard": None},
+            *({"mac": f"02:00:00:00:01:{number:02x}", "subnetId": subnet, "deviceNumber": index, "networkCard": card}
+              for number, (subnet, index, card) in enumerate(interfaces)),
+        ]}
+        done = jq("-f", str(PROGRAM / "assign.jq"), "--argjson", "settings", json.dumps(settings(*networks)), value=reading)
+        self.assertEqual(done.stderr, "")
+        found = json.loads(done.stdout)
+        return ({one["network"]["network"]: (int(one["interface"]["mac"][-2:], 16), one["certain"]) for one in found["found"]},
+                [network["network"] for network in found["missing"]])
+
+    def test_is_certain_if_no_other_network_has_the_subnet(self):
+        other = {"network": "other", "subnetIds": ["subnet-0b"], "deviceIndex": 2}
+        self.assertEqual(self.assign([SIGNALING, other], ("subnet-0a", 1, None)), ({"signaling": (0, True)}, ["other"]))
+
+    def test_is_not_certain_in_a_subnet_of_two_networks(self):
+        free = {"network": "free", "subnetIds": ["subnet-0a"]}
+        # Its number reads 0: it is the interface of signaling, and it looks like that of the other network.
+        self.assertEqual(self.assign([SIGNALING, free], ("subnet-0a", 0, None)), ({"free": (0, False)}, ["signaling"]))
+        self.assertEqual(self.assign([SIGNALING, free], ("subnet-0a", 1, None), ("subnet-0a", 0, None)),
+                         ({"signaling": (0, False), "free": (1, False)}, []))
+
+    def test_never_takes_the_primary_interface(self):
+        place = {"network": "node", "subnetIds": ["subnet-node"], "deviceIndex": 0}
+        self.assertEqual(self.assign([place]), ({}, ["node"]))
+
+    def test_needs_the_card_of_the_profile(self):
+        second = {**SIGNALING, "networkCard": 1}
+        self.assertEqual(self.assign([second], ("subnet-0a", 1, None)), ({}, ["signaling"]))
+        self.assertEqual(self.assign([second], ("subnet-0a", 1, 1)), ({"signaling": (0, True)}, []))
+
+    def test_waits_until_the_subnet_of_the_primary_interface_is_known(self):
+        free = {"network": "free", "subnetIds": ["subnet-0a"]}
+        self.assertEqual(self.assign([free], ("subnet-0a", 1, None), primary_subnet=None), ({}, ["free"]))
+        self.assertEqual(self.assign([free], ("subnet-0a", 1, None), primary_subnet="subnet-0a"), ({}, ["free"]))
