@@ -163,6 +163,16 @@ impl Instance {
         }
     }
 
+    /// The subnet of its primary interface, which is at device index 0 of its default network card.
+    #[must_use]
+    pub fn primary_subnet(&self, default_network_card: u32) -> Option<&SubnetId> {
+        let place = AttachmentPoint {
+            network_card: default_network_card,
+            device_index: 0,
+        };
+        self.attached.get(&place)?.subnet_id.as_ref()
+    }
+
     /// Whether each slot of `profile` has an interface with what the node needs of it. The launch of
     /// such an instance makes no more calls that other launches could wait for.
     #[must_use]

@@ -7,7 +7,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::error::{Error, Input, Result};
 use crate::execution::PlannedInterface;
+use crate::ids::SubnetId;
 use crate::instance::AttachmentPoint;
 use crate::instance_type::InstanceTypeLimits;
 use crate::interface::Interface;
@@ -66,6 +68,29 @@ pub fn next_place(
         })
 }
 
+/// Checks that a slot without a device index has no subnet of the primary interface. On the node its
+/// interface is known by its subnet, and the VPC CNI's own interfaces are in the primary one's.
+///
+/// # Errors
+/// [`Error::Invalid`] that names the slot.
+pub fn check_open_slots(profile: &Profile, primary_subnet: &SubnetId) -> Result<()> {
+    let mut slots = profile.slots.iter().enumerate();
+    let ambiguous =
+        |slot: &Slot| slot.device_index.is_none() && slot.subnet_ids.contains(primary_subnet);
+    match slots.find(|(_, slot)| ambiguous(slot)) {
+        None => Ok(()),
+        Some((n, slot)) => Err(Error::invalid(
+            Input::Profile,
+            format!("profile.slots[{n}].subnetIds"),
+            format!(
+                "the network {:?} has no deviceIndex, and {primary_subnet} is the subnet of the node's primary interface",
+                slot.network
+            ),
+            "Give the slot a deviceIndex, or a subnet of its own: the VPC CNI's interfaces are in that subnet too, and the node could not tell which is which",
+        )),
+    }
+}
+
 fn fixed_indexes(profile: &Profile, card: u32) -> BTreeSet<u32> {
     profile
         .slots
@@ -100,6 +125,21 @@ mod tests {
             })
             .collect::<Value>();
         Profile::read(value).unwrap()
+    }
+
+    #[test]
+    fn slot_without_device_index_in_the_subnet_of_the_primary_interface_is_refused() {
+        let profile = slots(&[(0, Some(1)), (0, None)]);
+        let check = |subnet: &str| check_open_slots(&profile, &subnet.parse().unwrap());
+        // The first slot has a place of its own.
+        for subnet in ["subnet-00000000", "subnet-00000009"] {
+            assert_eq!(check(subnet), Ok(()), "{subnet}");
+        }
+        let refused = check("subnet-00000001").unwrap_err();
+        assert_eq!(refused.error_type(), "Hookline.InvalidProfile");
+        let words = refused.to_string();
+        assert!(words.contains("profile.slots[1].subnetIds"), "{words}");
+        assert!(words.contains("\"n1\" has no deviceIndex"), "{words}");
     }
 
     /// Where the slots go on a type whose network cards have room for so many interfaces.

@@ -13,7 +13,7 @@ use hookline_domain::execution::{
 };
 use hookline_domain::ids::SubnetId;
 use hookline_domain::instance::{Instance, LaunchOrder};
-use hookline_domain::placement::place;
+use hookline_domain::placement::{check_open_slots, place};
 use serde_json::Value;
 use tracing::info;
 
@@ -88,6 +88,10 @@ impl Planner<'_> {
         }
 
         let instances = instances?;
+        let me = instances.iter().find(|seen| seen.id == node.instance_id);
+        if let Some(subnet) = me.and_then(|me| me.primary_subnet(limits.default_network_card)) {
+            check_open_slots(profile, subnet)?;
+        }
         let queue = self.observe(&instances).await?;
         let running = queue.me_is_running;
         if let Decision::Wait(wait) = decide(profile, &queue, &self.previous, self.context.now) {

@@ -178,3 +178,18 @@ async fn endless_conflicts_end_with_an_error() {
     );
     assert!(says.starts_with("network signaling: 25 rounds"), "{says}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn slot_without_device_index_in_the_nodes_own_subnet_is_refused() {
+    let launch = launch_of(Size::default()).await;
+    let subnets = launch.scene.node_subnets.clone();
+    let says = refused(launch, "Hookline.InvalidProfile", |profile| {
+        profile["slots"][1]["deviceIndex"] = Value::Null;
+        profile["slots"][1]["subnetIds"] = json!(subnets);
+    })
+    .await;
+    assert!(
+        says.starts_with("profile.slots[1].subnetIds: the network"),
+        "{says}"
+    );
+}
