@@ -9,6 +9,7 @@ mod adopt;
 mod failures;
 mod hooks;
 mod naming;
+mod nodes;
 mod reconcile;
 mod wiring;
 
