@@ -28,6 +28,9 @@ pub enum AttachOutcome {
     InterfaceNotFoundYet,
     /// The instance is not running.
     InstanceNotRunning,
+    /// EC2 did not allow it: [`Error::AccessDenied`]. As for [`RemovalOutcome::Denied`], this is also
+    /// the answer if the interface is gone.
+    Denied(Error),
 }
 
 /// EC2's code for a call that no policy of the role allows (EC2 Developer Guide, "Error codes").
@@ -149,6 +152,10 @@ impl Aws {
                 }
                 Some("InvalidNetworkInterfaceID.NotFound") => Ok(AttachOutcome::InterfaceNotFoundYet),
                 Some("IncorrectInstanceState" | "IncorrectState") => Ok(AttachOutcome::InstanceNotRunning),
+                Some(NOT_ALLOWED) => Ok(AttachOutcome::Denied(classify(
+                    "AttachNetworkInterface",
+                    &error,
+                ))),
                 Some("InvalidInstanceID.NotFound") => {
                     Err(Error::InstanceNotFoundYet(instance.clone()))
                 }

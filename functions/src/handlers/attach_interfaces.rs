@@ -234,7 +234,8 @@ impl<'a> Attacher<'a> {
                     self.wait_until_running().await?;
                     "the instance is not running yet"
                 }
-                AttachOutcome::InterfaceNotFoundYet => {
+                AttachOutcome::Denied(error) if self.is_listed(&id).await? => return Err(error),
+                AttachOutcome::Denied(_) | AttachOutcome::InterfaceNotFoundYet => {
                     if self.backoff.wait().await {
                         continue;
                     }
@@ -270,6 +271,13 @@ impl<'a> Attacher<'a> {
                 )]));
             }
         }
+    }
+
+    /// Whether EC2 shows the interface.
+    async fn is_listed(&self, id: &NetworkInterfaceId) -> Result<bool> {
+        let instance = &self.node.instance_id;
+        let listed = self.context.aws.interfaces_created_for(instance).await?;
+        Ok(listed.iter().any(|interface| interface.id == *id))
     }
 
     /// Where to attach the interface of `slot` instead of at `place`.

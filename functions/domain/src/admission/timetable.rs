@@ -27,6 +27,11 @@ const DESCRIBES_PER_SECOND: usize = 20;
 /// quotas): no more launches than that can get one.
 const MOST_LAUNCHES: usize = 5_000;
 
+/// How long after the launches the timetable of attaches begins, in seconds. An instance is pending
+/// for about ten seconds, and a launch creates its interfaces in five of these. All attaches whose
+/// turn came before would come together when the instances run, and empty the bucket.
+const START_LEAD_SECONDS: i64 = 5;
+
 /// Launches within this many seconds count as simultaneous.
 const SIMULTANEOUS_SECONDS: u64 = 30;
 
@@ -66,15 +71,29 @@ pub fn seconds_until_turn(
         .filter(|arrival| *arrival <= my_arrival)
         .collect();
     before.sort_unstable();
-    let conforms = demands
-        .iter()
-        .map(|demand| demand.conforming_time(&before, my_arrival))
-        .fold(my_arrival, i64::max);
-    if conforms == my_arrival {
-        return 0;
+    match turn(&demands, &before, my_arrival, lead) {
+        turn if turn == my_arrival => 0,
+        turn => u32::try_from(turn.saturating_sub(now).max(0)).unwrap_or(u32::MAX),
     }
-    let seconds = conforms.saturating_add(lead).saturating_sub(now);
-    u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
+}
+
+/// The turn of a launch that arrives at `arrival`, after those that arrived at `before`; `arrival`
+/// itself for a launch of a burst. Others begin `lead` seconds later, so that the timetable does.
+fn turn(demands: &[Demand; 3], before: &[i64], arrival: i64, lead: i64) -> i64 {
+    let [_, attach, _] = demands;
+    demands
+        .iter()
+        .map(|demand| {
+            let lead = match demand == attach {
+                true => lead.max(START_LEAD_SECONDS),
+                false => lead,
+            };
+            match demand.conforming_time(before, arrival) {
+                conforms if conforms == arrival => arrival,
+                conforms => conforms.saturating_add(lead),
+            }
+        })
+        .fold(arrival, i64::max)
 }
 
 /// How many launches can begin at once so that the turn of the last one comes within so many
@@ -84,11 +103,8 @@ pub fn launches_within(profile: &Profile, seconds: u32) -> usize {
     let demands = Demand::of(profile);
     let comes_in_time = |launches: usize| {
         let before = vec![0; launches.saturating_sub(1)];
-        let turns = demands.iter().map(|of| of.conforming_time(&before, 0));
-        let turn = turns.fold(0, i64::max);
         let lead = Demand::narrowest(&demands).map_or(0, |of| lead_of(of.bucket, launches));
-        // The launches of the first burst do not wait for the timetable to begin.
-        turn == 0 || turn.saturating_add(lead) <= i64::from(seconds)
+        turn(&demands, &before, 0, lead) <= i64::from(seconds)
     };
     // The turn of the last one only grows with the number of launches.
     let (mut enough, mut too_many) = (1, MOST_LAUNCHES + 1);
@@ -151,11 +167,23 @@ mod tests {
 
     #[test]
     fn later_launches_come_at_the_rate_of_the_narrowest_bucket() {
-        assert_eq!(wait_behind(7), 1);
-        assert_eq!(wait_behind(46), 32);
+        // Attaches begin five seconds later, when the instances run.
+        assert_eq!(wait_behind(7), 1 + 5);
+        assert_eq!(wait_behind(46), 32 + 5);
         // 494 times four calls at five a second are 395 s. 1,002 looks are answered after 45 s, and
         // 15 tokens are left for those that look late, which are 3 s: 45 - √(45 × 12).
         assert_eq!(wait_behind(500), 396 + 22);
+    }
+
+    #[test]
+    fn timetable_of_other_calls_than_attaches_begins_at_once() {
+        let mut profile = four_slots();
+        let bucket = &mut profile.request_rates.attach_network_interface;
+        (bucket.capacity, bucket.refill_per_second) = (400, 100);
+        // Sixty tokens for four attributes each, and then one launch every 0.8 s.
+        let wait =
+            |ahead| seconds_until_turn(&profile, &me(NOW), &launches(ahead, NOW, false), NOW);
+        assert_eq!([14, 15, 20].map(wait), [0, 1, 5]);
     }
 
     #[test]

@@ -232,6 +232,45 @@ async fn missing_interface_is_waited_for_and_then_named() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn missing_interface_that_the_role_may_not_attach_is_named_too() {
+    let mut launch = created().await;
+    let gone = launch.made().remove(0).network_interface_id;
+    let delete = launch.scene.ec2.delete_network_interface();
+    let delete = delete.network_interface_id(&gone);
+    delete.send().await.unwrap();
+    // A role that selects by tags: what is gone has none.
+    let denied = Fault::on("AttachNetworkInterface", not_allowed());
+    let denied = denied.when("NetworkInterfaceId", &gone);
+    launch.local().inject(denied.times(100));
+    let says = failed(
+        launch.run(State::AttachInterfaces).await,
+        "Hookline.InterfaceLost",
+    );
+    assert!(says.contains(&gone) && says.contains("signaling"), "{says}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn attach_that_the_role_may_not_make_is_not_repeated() {
+    let mut launch = created().await;
+    let denied = Fault::on("AttachNetworkInterface", not_allowed());
+    launch.local().inject(denied.times(100));
+    let mark = launch.mark();
+    failed(
+        launch.run(State::AttachInterfaces).await,
+        "Hookline.AccessDenied",
+    );
+    assert_eq!(launch.actions_since(mark)["AttachNetworkInterface"], 1);
+}
+
+fn not_allowed() -> FaultKind {
+    FaultKind::Error {
+        status: 403,
+        code: "UnauthorizedOperation".to_owned(),
+        message: "You are not authorized to perform this operation.".to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn slot_without_an_interface_is_an_invalid_payload() {
     let mut launch = created().await;
     launch.data["allocation"]["interfaces"]

@@ -138,8 +138,8 @@ pub(crate) async fn scarce_calls(stage: &Stage) -> Result<()> {
     stage.at_rest(&[profile]).await
 }
 
-/// The calls for all interfaces fail together: each fault strikes every attempt of the SDK, of every
-/// call of one invocation.
+/// The calls for all interfaces fail together. They are made once each; of the listing, the fault
+/// strikes every attempt of the SDK.
 pub(crate) async fn trouble_after_continue(stage: &Stage) -> Result<()> {
     const ATTEMPTS: u32 = 3;
     let profile = stage.group_with(GROUP, scarce(stage)).await?;
@@ -149,15 +149,16 @@ pub(crate) async fn trouble_after_continue(stage: &Stage) -> Result<()> {
         "InvalidAttachmentID.NotFound",
         "The attachment ID does not exist",
     );
-    for (kind, times) in [
-        (not_found, calls),
-        (FaultKind::Throttle, calls * ATTEMPTS),
-        (FaultKind::InternalError, calls * ATTEMPTS),
-    ] {
+    for kind in [not_found, FaultKind::InternalError] {
         let fault = Fault::on("ModifyNetworkInterfaceAttribute", kind);
         let fault = fault.when("Attachment.DeleteOnTermination", "true");
-        stage.local.inject(fault.times(times));
+        stage.local.inject(fault.times(calls));
     }
+    // The first listing is that of `PlanInterfaces`.
+    let throttled = Fault::on("DescribeInstances", FaultKind::Throttle)
+        .when("Filter.2.Name", "instance-state-name")
+        .skip(1);
+    stage.local.inject(throttled.times(ATTEMPTS));
     let executions = launch_with_failures(stage, &profile, &[]).await?;
     let first = executions.first().context("no execution")?;
     let states = stage.deployment.states(&first.arn).await?;
