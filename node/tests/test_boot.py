@@ -6,6 +6,7 @@ kubelet is a stub. /sys is read-only in such a container, so udev does not run, 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import unittest
 from pathlib import Path
@@ -52,6 +53,9 @@ class ABoot(unittest.TestCase):
             (units / f"{name}.service.d/60-veth.conf").write_text(VETH)
         (self.disk / "etc/systemd/network").mkdir()
 
+    #: PID 1 of the container that runs.
+    leader = None
+
     def boot(self):
         """Boots, and returns the process of the container. What is on the disk is kept from boot to boot."""
         machine = f"hookline-{self.node.pid}"
@@ -65,12 +69,29 @@ class ABoot(unittest.TestCase):
             env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(shutil.rmtree, Path("/run/systemd/nspawn/propagate") / machine, ignore_errors=True)
         self.addCleanup(self.off, container)
-        children = Path(f"/proc/{container.pid}/task/{container.pid}/children")
-        self.leader = wait_for("PID 1 of the container", lambda: children.read_text().split())[-1]
+        self.leader = wait_for("PID 1 of the container", lambda: self.pid_1(container))
         wait_for("systemd", lambda: self.inside("systemctl", "is-system-running").strip() in ("starting", "running", "degraded"))
         return container
 
+    def pid_1(self, container):
+        """The process in the container that is PID 1 there. nspawn has other children while it starts."""
+        children = Path(f"/proc/{container.pid}/task/{container.pid}/children")
+        for child in children.read_text().split():
+            try:
+                status = Path(f"/proc/{child}/status").read_text()
+            except FileNotFoundError:
+                continue
+            # Its ids in our PID namespace and in its own.
+            ids = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[1:]
+            if len(ids) > 1 and ids[-1] == "1":
+                return child
+        return None
+
     def off(self, container):
+        """Cuts the power. The kernel ends all processes of a PID namespace with its PID 1; without nspawn, that would go on."""
+        leader, self.leader = self.leader, None
+        if leader and container.poll() is None:
+            os.kill(int(leader), signal.SIGKILL)
         container.kill()
         container.wait()
 
