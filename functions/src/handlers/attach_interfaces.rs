@@ -234,8 +234,10 @@ impl<'a> Attacher<'a> {
                     self.wait_until_running().await?;
                     "the instance is not running yet"
                 }
-                AttachOutcome::Denied(error) if self.is_listed(&id).await? => return Err(error),
-                AttachOutcome::Denied(_) | AttachOutcome::InterfaceNotFoundYet => {
+                AttachOutcome::Denied(error) => {
+                    return Err(self.gone_or_denied(slot, id, error).await);
+                }
+                AttachOutcome::InterfaceNotFoundYet => {
                     if self.backoff.wait().await {
                         continue;
                     }
@@ -273,11 +275,28 @@ impl<'a> Attacher<'a> {
         }
     }
 
-    /// Whether EC2 shows the interface.
-    async fn is_listed(&self, id: &NetworkInterfaceId) -> Result<bool> {
+    /// What a denied attach means: EC2 shows the interface, maybe a little late, and the role may not
+    /// attach it; or the interface is gone.
+    async fn gone_or_denied(
+        &mut self,
+        slot: &Slot,
+        interface: NetworkInterfaceId,
+        denied: Error,
+    ) -> Error {
         let instance = &self.node.instance_id;
-        let listed = self.context.aws.interfaces_created_for(instance).await?;
-        Ok(listed.iter().any(|interface| interface.id == *id))
+        loop {
+            match self.context.aws.interfaces_created_for(instance).await {
+                Err(error) => return error,
+                Ok(listed) if listed.iter().any(|listed| listed.id == interface) => return denied,
+                Ok(_) if self.backoff.wait().await => {}
+                Ok(_) => {
+                    return Error::InterfaceLost {
+                        network: slot.network.clone(),
+                        interface,
+                    };
+                }
+            }
+        }
     }
 
     /// Where to attach the interface of `slot` instead of at `place`.

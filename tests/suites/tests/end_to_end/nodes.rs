@@ -21,6 +21,9 @@ const LIMIT: Duration = Duration::from_secs(420);
 fn settings() -> Settings {
     Settings {
         instance_pending_for: Duration::from_secs(2),
+        // The VPC CNI does not wait between the create and the attach, and the latency here is shorter
+        // than on AWS.
+        interface_not_found_for: Duration::ZERO,
         node: Some(NodeSettings {
             boot: Latency::millis(1_000, 3_000),
             kubelet_start: Latency::millis(100, 500),

@@ -241,7 +241,7 @@ async fn missing_interface_that_the_role_may_not_attach_is_named_too() {
     // A role that selects by tags: what is gone has none.
     let denied = Fault::on("AttachNetworkInterface", not_allowed());
     let denied = denied.when("NetworkInterfaceId", &gone);
-    launch.local().inject(denied.times(100));
+    launch.local().inject(denied);
     let says = failed(
         launch.run(State::AttachInterfaces).await,
         "Hookline.InterfaceLost",
