@@ -9,7 +9,7 @@ use super::{Aws, convert};
 use hookline_domain::error::Result;
 use hookline_domain::event::{WAITS, WAITS_FOR_POOL};
 use hookline_domain::ids::InstanceId;
-use hookline_domain::reconcile::{Groups, LaunchActivity, Member, Waiting};
+use hookline_domain::reconcile::{Groups, Member, Waiting};
 
 /// The most activities in one page (DescribeScalingActivities, `MaxRecords`).
 const MAX_ACTIVITIES: i32 = 100;
@@ -108,6 +108,6 @@ fn without_activity(member: Member, to_warm_pool: bool) -> Waiting {
     Waiting {
         member,
         to_warm_pool,
-        activity: None::<LaunchActivity>,
+        activity: None,
     }
 }

@@ -16,6 +16,9 @@ pub const MAX_SECONDS_AFTER_CONTINUE: i64 = 840;
 /// The shortest wait for launches that are not ready, in seconds.
 const SHORTEST_WAIT: i64 = 5;
 
+/// The shortest wait after a call that EC2 throttled, in seconds.
+const SHORTEST_WAIT_AFTER_THROTTLING: u32 = 15;
+
 /// When the launch of `queue` sets the attribute: at once, if what a burst takes of the bucket
 /// serves every launch that is not ready.
 #[must_use]
@@ -26,9 +29,6 @@ pub fn timing(profile: &Profile, queue: &Queue) -> DeleteOnTerminationTiming {
         false => DeleteOnTerminationTiming::AfterContinue,
     }
 }
-
-/// The shortest wait after a call that EC2 throttled, in seconds.
-const SHORTEST_WAIT_AFTER_THROTTLING: u32 = 15;
 
 /// What a launch whose node is ready does about the attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +62,7 @@ pub fn decide(profile: &Profile, queue: &Queue, waited: i64) -> Settling {
         return Settling::Go;
     }
     let seconds = (milliseconds.saturating_add(999) / 1000).max(SHORTEST_WAIT);
-    if waited.saturating_add(seconds) > MAX_SECONDS_AFTER_CONTINUE {
-        return Settling::Leave;
-    }
-    Settling::Wait(u32::try_from(seconds).unwrap_or(u32::MAX))
+    wait_or_leave(u32::try_from(seconds).unwrap_or(u32::MAX), waited)
 }
 
 /// Decides after EC2 throttled a call, for a launch that has waited for `waited` seconds since
@@ -74,6 +71,11 @@ pub fn decide(profile: &Profile, queue: &Queue, waited: i64) -> Settling {
 #[must_use]
 pub fn after_throttling(jitter: u32, waited: i64) -> Settling {
     let seconds = SHORTEST_WAIT_AFTER_THROTTLING + jitter % SHORTEST_WAIT_AFTER_THROTTLING;
+    wait_or_leave(seconds, waited)
+}
+
+/// Waits for so many seconds, if the execution may go on for that long.
+fn wait_or_leave(seconds: u32, waited: i64) -> Settling {
     match waited.saturating_add(seconds.into()) > MAX_SECONDS_AFTER_CONTINUE {
         true => Settling::Leave,
         false => Settling::Wait(seconds),

@@ -31,12 +31,14 @@ impl Demand {
     #[must_use]
     pub fn of(profile: &Profile) -> [Self; 3] {
         let interfaces = profile.slots.len() + vpc_cni_interfaces(profile);
-        let attributes = source_dest_checks(profile) + vpc_cni_attributes(profile);
         let rates = profile.request_rates;
         [
             (rates.create_network_interface, interfaces),
             (rates.attach_network_interface, interfaces),
-            (rates.modify_network_interface_attribute, attributes),
+            (
+                rates.modify_network_interface_attribute,
+                attributes(profile),
+            ),
         ]
         .map(|(bucket, calls)| Self { bucket, calls })
     }
@@ -44,9 +46,8 @@ impl Demand {
     /// What a launch takes of the attributes' bucket if it sets DeleteOnTermination at once.
     #[must_use]
     pub fn of_all_attributes(profile: &Profile) -> Self {
-        let attributes = source_dest_checks(profile) + vpc_cni_attributes(profile);
         Self {
-            calls: profile.slots.len() + attributes,
+            calls: profile.slots.len() + attributes(profile),
             ..Self::of_delete_on_termination(profile)
         }
     }
@@ -121,24 +122,22 @@ impl Demand {
     }
 }
 
-/// The slots whose SourceDestCheck is not as EC2 creates it.
-fn source_dest_checks(profile: &Profile) -> usize {
-    let slots = profile.slots.iter();
-    slots.filter(|slot| !slot.source_dest_check).count()
-}
-
 fn vpc_cni_interfaces(profile: &Profile) -> usize {
     usize::try_from(profile.request_rates.vpc_cni_interfaces).unwrap_or(usize::MAX)
 }
 
-/// The ModifyNetworkInterfaceAttribute calls of the VPC CNI on a node that starts:
-/// DeleteOnTermination of each interface that it adds, and the security groups of the primary one
-/// (aws/amazon-vpc-cni-k8s, `pkg/awsutils/awsutils.go`, `AllocENI` and `RefreshSGIDs`).
-fn vpc_cni_attributes(profile: &Profile) -> usize {
-    match vpc_cni_interfaces(profile) {
+/// The ModifyNetworkInterfaceAttribute calls of a launch, DeleteOnTermination not counted: for each
+/// slot whose SourceDestCheck is not as EC2 creates it, and those of the VPC CNI on a node that
+/// starts: DeleteOnTermination of each interface that it adds, and the security groups of the
+/// primary one (aws/amazon-vpc-cni-k8s, `pkg/awsutils/awsutils.go`, `AllocENI` and `RefreshSGIDs`).
+fn attributes(profile: &Profile) -> usize {
+    let slots = profile.slots.iter();
+    let source_dest_checks = slots.filter(|slot| !slot.source_dest_check).count();
+    let of_vpc_cni = match vpc_cni_interfaces(profile) {
         0 => 0,
         interfaces => interfaces + 1,
-    }
+    };
+    source_dest_checks + of_vpc_cni
 }
 
 const fn milliseconds(seconds: i64) -> i64 {

@@ -80,19 +80,17 @@ pub fn seconds_until_turn(
 /// The turn of a launch that arrives at `arrival`, after those that arrived at `before`; `arrival`
 /// itself for a launch of a burst. Others begin `lead` seconds later, so that the timetable does.
 fn turn(demands: &[Demand; 3], before: &[i64], arrival: i64, lead: i64) -> i64 {
-    let [_, attach, _] = demands;
+    // In the order of the demands: creates, attaches, attributes.
+    let leads = [lead, lead.max(START_LEAD_SECONDS), lead];
     demands
         .iter()
-        .map(|demand| {
-            let lead = match demand == attach {
-                true => lead.max(START_LEAD_SECONDS),
-                false => lead,
-            };
-            match demand.conforming_time(before, arrival) {
+        .zip(leads)
+        .map(
+            |(demand, lead)| match demand.conforming_time(before, arrival) {
                 conforms if conforms == arrival => arrival,
                 conforms => conforms.saturating_add(lead),
-            }
-        })
+            },
+        )
         .fold(arrival, i64::max)
 }
 
