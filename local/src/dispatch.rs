@@ -36,7 +36,7 @@ use crate::faults::FaultKind;
 use crate::iam::{self, AuthorizationRequest, Caller, Decision};
 use crate::local_aws::LocalAws;
 use crate::service::{
-    AUTO_SCALING_NAMESPACE, Body, Call, EC2_NAMESPACE, STS_NAMESPACE, Service, header,
+    AUTO_SCALING_NAMESPACE, Body, Call, EC2_NAMESPACE, STS_NAMESPACE, Service, access_key, header,
 };
 use crate::wire::error::{ApiError, ErrorForm, respond};
 use crate::wire::xml::Xml;
@@ -62,7 +62,7 @@ pub(crate) async fn handle(
         return Ok(error.render(ErrorForm::Query(EC2_NAMESPACE), &request_id));
     };
     let user_agent = header(request.headers(), "user-agent").to_owned();
-    let caller = match iam::access_key(request.headers(), request.uri()) {
+    let caller = match access_key(request.headers(), request.uri()) {
         Some(access_key) => local.iam().caller(&access_key),
         None => Caller::Anyone,
     };

@@ -140,24 +140,27 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// The credential of a request: `KEY/20260101/us-west-2/SERVICE/aws4_request` in the `Authorization`
-/// header; or, of a presigned URL, in `X-Amz-Credential`.
-pub(crate) fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
+/// A part of the credential of a request, `KEY/20260101/us-west-2/SERVICE/aws4_request`, which is in
+/// the `Authorization` header; or, of a presigned URL, in `X-Amz-Credential`.
+fn credential_part<'a>(headers: &'a HeaderMap, uri: &'a Uri, part: usize) -> Option<Cow<'a, str>> {
     if let Some((_, credential)) = header(headers, "authorization").split_once("Credential=") {
-        return Some(Cow::Borrowed(credential.split([',', ' ']).next()?));
+        let part = credential.split([',', ' ']).next()?.split('/').nth(part)?;
+        return Some(Cow::Borrowed(part));
     }
     let query = uri.query().unwrap_or_default().as_bytes();
     let (_, credential) =
         form_urlencoded::parse(query).find(|(name, _)| name == "X-Amz-Credential")?;
-    Some(credential)
+    Some(Cow::Owned(credential.split('/').nth(part)?.to_owned()))
+}
+
+/// The access key id in the credential of a request.
+pub(crate) fn access_key<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
+    credential_part(headers, uri, 0)
 }
 
 /// The service in the credential of a request.
 pub(crate) fn scope_service<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
-    Some(match credential(headers, uri)? {
-        Cow::Borrowed(credential) => Cow::Borrowed(credential.split('/').nth(3)?),
-        Cow::Owned(credential) => Cow::Owned(credential.split('/').nth(3)?.to_owned()),
-    })
+    credential_part(headers, uri, 3)
 }
 
 /// A request, with the parts that the pipeline needs.

@@ -165,94 +165,65 @@ pub(super) fn next_to_leave(context: &Context<'_>, name: &str) -> Option<String>
 /// again.
 pub(super) fn leave(context: &mut Context<'_>, name: &str, instance: &str) -> Result<(), ApiError> {
     let group = context.autoscaling.group(name)?;
-    let (group_arn, group_cause) = (group.arn.clone(), group.cause.clone());
     let Some(member) = group.member(instance) else {
         return Ok(());
     };
-    let (subnet, zone) = (member.subnet_id.clone(), member.availability_zone.clone());
+    let group_cause = group.cause.clone();
     if member.pool_state != PoolState::Running {
         context.start(instance)?;
     }
     let now = iso8601(context.kernel.timestamp());
     let cause = format!("{group_cause} At {now} an instance was taken out of the warm pool.");
-    let activity_id = activity::begin(
-        context.autoscaling,
-        context.kernel,
-        Begin {
-            group: name,
-            group_arn: &group_arn,
-            instance: Some(instance),
-            transition: Transition::Launching,
-            route: Route::OUT_OF_POOL,
-            cause,
-            subnet: &subnet,
-            availability_zone: &zone,
-        },
-    );
-    if let Some(member) = context.autoscaling.member_mut(name, instance) {
-        member.activity_id = activity_id;
-        member.route = Route::OUT_OF_POOL;
-    }
-    begin_transition(
-        context,
-        name,
-        instance,
-        LifecycleState::Pending,
-        Transition::Launching,
-    );
+    move_member(context, name, instance, Route::OUT_OF_POOL, cause);
     Ok(())
 }
 
 /// Returns an instance that is InService to the pool. It passes the termination hooks.
 pub(super) fn return_to(context: &mut Context<'_>, name: &str, instance: &str, cause: String) {
+    let pool = context.autoscaling.groups.get(name);
+    let pool_state = pool.and_then(|group| Some(group.warm_pool.as_ref()?.state));
+    if let Some(member) = context.autoscaling.member_mut(name, instance) {
+        member.pool_state = pool_state.unwrap_or_default();
+        move_member(context, name, instance, Route::BACK_TO_POOL, cause);
+    }
+}
+
+/// Lets a member begin its way out of the pool, or back to it: with an activity, in a pending
+/// state, and then waiting for its hooks or going on at once.
+fn move_member(context: &mut Context<'_>, name: &str, instance: &str, route: Route, cause: String) {
+    let (state, transition) = match route {
+        Route::BACK_TO_POOL => (LifecycleState::WarmedPending, Transition::Terminating),
+        _ => (LifecycleState::Pending, Transition::Launching),
+    };
     let Some(group) = context.autoscaling.groups.get(name) else {
         return;
     };
-    let group_arn = group.arn.clone();
-    let pool_state = group.warm_pool.as_ref().map(|pool| pool.state);
     let Some(member) = group.member(instance) else {
         return;
     };
+    let group_arn = group.arn.clone();
     let (subnet, zone) = (member.subnet_id.clone(), member.availability_zone.clone());
+    let (autoscaling, kernel) = (&mut *context.autoscaling, &mut *context.kernel);
     let activity_id = activity::begin(
-        context.autoscaling,
-        context.kernel,
+        autoscaling,
+        kernel,
         Begin {
             group: name,
             group_arn: &group_arn,
             instance: Some(instance),
-            transition: Transition::Terminating,
-            route: Route::BACK_TO_POOL,
+            transition,
+            route,
             cause,
             subnet: &subnet,
             availability_zone: &zone,
         },
     );
-    if let Some(member) = context.autoscaling.member_mut(name, instance) {
+    if let Some(member) = autoscaling.member_mut(name, instance) {
         member.activity_id = activity_id;
-        member.route = Route::BACK_TO_POOL;
-        member.pool_state = pool_state.unwrap_or_default();
+        member.route = route;
     }
-    let state = LifecycleState::WarmedPending;
-    begin_transition(context, name, instance, state, Transition::Terminating);
-}
-
-/// Puts an instance into a pending state, and then waits for its hooks or goes on at once.
-fn begin_transition(
-    context: &mut Context<'_>,
-    name: &str,
-    instance: &str,
-    state: LifecycleState,
-    transition: Transition,
-) {
-    lifecycle::enter(context.autoscaling, context.kernel, name, instance, state);
-    if !lifecycle::begin_actions(
-        context.autoscaling,
-        context.kernel,
-        name,
-        instance,
-        transition,
-    ) {
+    lifecycle::enter(autoscaling, kernel, name, instance, state);
+    if !lifecycle::begin_actions(autoscaling, kernel, name, instance, transition) {
         lifecycle::proceed(context, name, instance);
     }
 }

@@ -266,7 +266,7 @@ async fn attempt(
     };
     let access_key = match &target.role_arn {
         Some(role) if service == "states" => credentials_of(role).access_key_id().to_owned(),
-        None if service == "states" && !local.iam().roles().is_empty() => {
+        None if service == "states" && local.iam().authorises() => {
             let error = format!("RoleArn is required for target {}.", target.arn);
             return Err(Failure::Final(error));
         }

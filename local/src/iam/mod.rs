@@ -32,4 +32,4 @@ pub use template::{Stack, TemplateError, TemplateRoles};
 
 pub(crate) use context::requests;
 pub(crate) use denied::{denied, not_known, session_of, unknown_role};
-pub(crate) use roles::{Caller, access_key};
+pub(crate) use roles::Caller;

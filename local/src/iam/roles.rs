@@ -1,14 +1,11 @@
 //! The roles, the credentials of each, and who makes a call.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_credential_types::Credentials;
-use http::{HeaderMap, Uri};
 
 use super::policy::{AuthorizationRequest, Decision, Policy, decide};
-use crate::service::credential;
 
 /// A role with its policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,15 +68,6 @@ fn role_of_access_key(access_key: &str) -> Option<String> {
         .filter(|arn| arn.starts_with("arn:"))
 }
 
-/// The access key id of a request, from its `Authorization` header or its presigned URL.
-pub(crate) fn access_key<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
-    let credential = credential(headers, uri)?;
-    Some(match credential {
-        Cow::Borrowed(credential) => Cow::Borrowed(credential.split('/').next()?),
-        Cow::Owned(credential) => Cow::Owned(credential.split('/').next()?.to_owned()),
-    })
-}
-
 /// Who makes a call.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
@@ -140,12 +128,18 @@ impl Iam {
     pub(crate) fn may_invoke(&self, principal: &str, source_arn: &str, function_arn: &str) -> bool {
         let permissions = self.invoke_permissions.read();
         let permissions = permissions.unwrap_or_else(PoisonError::into_inner);
-        self.roles().is_empty()
+        !self.authorises()
             || permissions.iter().any(|permission| {
                 permission.principal == principal
                     && permission.source_arn == source_arn
                     && permission.function_arn == function_arn
             })
+    }
+
+    /// Whether calls are authorised: there is a role.
+    pub(crate) fn authorises(&self) -> bool {
+        let roles = self.roles.read().unwrap_or_else(PoisonError::into_inner);
+        !roles.is_empty()
     }
 
     /// A role, by its ARN.
