@@ -18,14 +18,9 @@ cni_file() {
   write_file "$1/hookline-$name.conf" <<<"$configuration"
 }
 
-# remove_cni_files_but FOLDER NAME...: removes the configurations of networks that the node does not have any more.
+# remove_cni_files_but FOLDER NAME...: removes the configurations of networks that the node does not have any more. Returns 0 if there was one.
 remove_cni_files_but() {
-  local folder=$1 file name
+  local folder=$1
   shift
-  for file in "$folder"/hookline-*.conf; do
-    [[ -e $file ]] || continue
-    name=${file##*/hookline-}
-    name=${name%.conf}
-    [[ " $* " == *" $name "* ]] || rm --force "$file"
-  done
+  remove_files_but "$folder/hookline-" "$*" "$folder"/hookline-*.conf
 }

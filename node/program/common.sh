@@ -43,6 +43,22 @@ write_file() {
   sync "$new" && mv --force "$new" "$file" || return 2
 }
 
+# remove_files_but START NAMES FILE...: of the files, whose paths are START, a name and an extension, removes those whose name is not among
+# NAMES, which are separated by spaces. Returns 0 if there was one.
+remove_files_but() {
+  local start=$1 names=$2 file name removed=1
+  shift 2
+  for file in "$@"; do
+    name=${file#"$start"}
+    name=${name%.*}
+    if [[ -e $file && " $names " != *" $name "* ]]; then
+      rm --force "$file"
+      removed=0
+    fi
+  done
+  return "$removed"
+}
+
 # Prints the checked settings. On failure, SETTINGS_ERROR says what is wrong.
 SETTINGS_ERROR=""
 SETTINGS=""

@@ -47,19 +47,9 @@ network_file() {
     write_file "$NETWORKD_ETC/10-hookline-$1.network"
 }
 
-# remove_files_but NAME...: removes the files of interfaces that are not the node's any more. Returns 0 if there was one.
-remove_files_but() {
-  local file name removed=1
-  for file in "$NETWORKD_ETC"/10-hookline-*.{link,network}; do
-    [[ -e $file ]] || continue
-    name=${file##*/10-hookline-}
-    name=${name%.*}
-    if [[ " $* " != *" $name "* ]]; then
-      rm --force "$file"
-      removed=0
-    fi
-  done
-  return "$removed"
+# remove_networkd_files_but NAME...: removes the files of interfaces that are not the node's any more. Returns 0 if there was one.
+remove_networkd_files_but() {
+  remove_files_but "$NETWORKD_ETC/10-hookline-" "$*" "$NETWORKD_ETC"/10-hookline-*.{link,network}
 }
 
 # wait_for_networkd NAME STATE SECONDS: waits until networkd says so: unmanaged, or configured.
