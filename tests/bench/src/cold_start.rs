@@ -12,20 +12,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
+use hookline_testkit::deployment::functions_of_launches;
 
 use crate::launch::median;
 
-/// The functions of the deployment.
-pub const FUNCTIONS: [&str; 8] = [
-    "tag-node",
-    "plan-interfaces",
-    "create-interfaces",
-    "attach-interfaces",
-    "complete-hook",
-    "set-delete-on-termination",
-    "release-interfaces",
-    "reconcile",
-];
+/// The functions that launches need.
+fn functions() -> impl Iterator<Item = &'static str> {
+    functions_of_launches().chain(["reconcile"])
+}
 /// The first request of a function.
 const NEXT: &str = "GET /2018-06-01/runtime/invocation/next ";
 /// A program that has not sent it by then never will.
@@ -53,8 +47,7 @@ pub struct Measured {
 /// # Errors
 /// If there is no such executable, or it does not ask for an invocation.
 pub fn measure(folder: &Path, runs: usize) -> Result<Vec<Measured>> {
-    FUNCTIONS
-        .into_iter()
+    functions()
         .map(|function| {
             measure_one(&folder.join(function), runs)
                 .with_context(|| format!("measuring {function}"))

@@ -308,9 +308,7 @@ async fn settle(run: &mut Run, transient: bool) -> Result<Vec<String>> {
             run.scene.scale(GROUP, 0).await?;
             scaled_in = true;
         }
-        let in_service = run
-            .local
-            .with_world(|world| world.autoscaling.in_service(GROUP));
+        let in_service = run.in_service();
         let members = run
             .local
             .with_world(|world| world.autoscaling.states(GROUP).len());

@@ -234,9 +234,7 @@ impl Run {
         while !self.is_over_limit() {
             tokio::time::sleep(self.scenario.look_every).await;
             self.look();
-            let in_service = self
-                .local
-                .with_world(|world| world.autoscaling.in_service(GROUP));
+            let in_service = self.in_service();
             watch(Progress {
                 elapsed: self.started.elapsed(),
                 in_service,
@@ -286,8 +284,7 @@ impl Run {
         if let Some(pool) = self.scenario.warm_pool {
             self.scene.put_warm_pool(GROUP, pool).await?;
             let prepared = usize::try_from(pool.prepared)?;
-            self.until("a full warm pool", Duration::from_secs(1), |run| {
-                run.look();
+            self.watch_until("a full warm pool", |run| {
                 run.ready_in_pool() == prepared && run.is_idle()
             })
             .await?;
@@ -329,6 +326,33 @@ impl Run {
             tokio::time::sleep(every).await;
         }
         Ok(begun.elapsed())
+    }
+
+    /// The same each second, with a check of the invariants each time.
+    ///
+    /// # Errors
+    /// As [`Run::until`].
+    pub async fn watch_until(&self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<Duration> {
+        let looked = |run: &Self| {
+            run.look();
+            holds(run)
+        };
+        self.until(what, Duration::from_secs(1), looked).await
+    }
+
+    /// How many nodes are InService.
+    #[must_use]
+    pub fn in_service(&self) -> usize {
+        self.local
+            .with_world(|world| world.autoscaling.in_service(GROUP))
+    }
+
+    /// All entries of one kind, as `started`, in the reports of `reconcile` so far.
+    #[must_use]
+    pub fn reported(&self, kind: &str) -> Vec<Value> {
+        let reports = self.reconcile_reports();
+        let entries = reports.iter().filter_map(|report| report[kind].as_array());
+        entries.flatten().cloned().collect()
     }
 
     /// The nodes to launch.

@@ -44,11 +44,6 @@ async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<()
     Ok(())
 }
 
-fn in_service(run: &Run) -> usize {
-    run.local
-        .with_world(|world| world.autoscaling.in_service(GROUP))
-}
-
 /// How many interfaces of Hookline's are there, and how many of them are attached.
 fn made(run: &Run) -> (usize, usize) {
     run.local.with_world(|world| {
@@ -107,7 +102,7 @@ fn a_create_that_is_refused() -> Result<Actions> {
         run.local
             .inject(Fault::on("CreateNetworkInterface", refused).skip(2));
         run.launch().await?;
-        until(&run, "the replacement", |run| in_service(run) == 1).await?;
+        until(&run, "the replacement", |run| run.in_service() == 1).await?;
         Ok(run.tap.actions())
     })
 }
@@ -119,7 +114,7 @@ fn an_interface_too_many() -> Result<Actions> {
         run.launch().await?;
         until(&run, "an attachment", |run| made(run).1 > 0).await?;
         leave_behind(&run, &waiting(&run)?)?;
-        until(&run, "the node", |run| in_service(run) == 1).await?;
+        until(&run, "the node", |run| run.in_service() == 1).await?;
         ensure!(made(&run) == (4, 4), "{:?}", made(&run));
         Ok(run.tap.actions())
     })
@@ -174,7 +169,7 @@ fn an_execution_that_is_stopped() -> Result<Actions> {
         let listed = json_call(&run.local, "AWSStepFunctions.ListExecutions", &call).await?;
         let call = json!({"executionArn": listed["executions"][0]["executionArn"]});
         json_call(&run.local, "AWSStepFunctions.StopExecution", &call).await?;
-        until(&run, "the replacement", |run| in_service(run) == 1).await?;
+        until(&run, "the replacement", |run| run.in_service() == 1).await?;
         Ok(run.tap.actions())
     })
 }
@@ -195,7 +190,7 @@ fn a_launch_in_a_warm_pool_whose_event_is_lost() -> Result<Actions> {
         let of_launches = lost.detail_type("EC2 Instance-launch Lifecycle Action");
         run.local.eventbridge().disturb(of_launches);
         run.launch().await?;
-        until(&run, "the node", |run| in_service(run) == 1).await?;
+        until(&run, "the node", |run| run.in_service() == 1).await?;
         Ok(run.tap.actions())
     })
 }
@@ -292,7 +287,7 @@ async fn node_in_service(heard_of: bool) -> Result<Run> {
         .lifecycle_action_result("CONTINUE")
         .send()
         .await?;
-    until(&run, "the node", |run| in_service(run) == 1).await?;
+    until(&run, "the node", |run| run.in_service() == 1).await?;
     Ok(run)
 }
 

@@ -47,14 +47,6 @@ fn scenario(nodes: usize, state: &'static str, prepared: i32, reconcile: bool) -
     scenario
 }
 
-async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<Duration> {
-    let looked = |run: &Run| {
-        run.look();
-        holds(run)
-    };
-    run.until(what, Duration::from_secs(1), looked).await
-}
-
 async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
@@ -62,11 +54,6 @@ async fn pass(seconds: u64) {
 fn states(run: &Run) -> BTreeMap<String, LifecycleState> {
     run.local
         .with_world(|world| world.autoscaling.states(GROUP))
-}
-
-fn in_service(run: &Run) -> usize {
-    run.local
-        .with_world(|world| world.autoscaling.in_service(GROUP))
 }
 
 /// Hookline's interfaces that are attached, each with its instance.
@@ -146,12 +133,12 @@ fn nodes_leave_a_pool_of_each_state_with_what_they_got_on_their_way_in() -> Resu
                 assert!(!node.reached.contains_key(&Phase::Starting), "{state}");
             }
             run.launch().await?;
-            let took = until(&run, "all in service", |run| in_service(run) == 5).await?;
+            let took = run
+                .watch_until("all in service", |run| run.in_service() == 5)
+                .await?;
             assert!(took < Duration::from_secs(30), "{state}: {took:?}");
-            until(&run, "all joined", |run| {
-                run.all_have_joined() && run.is_idle()
-            })
-            .await?;
+            run.watch_until("all joined", |run| run.all_have_joined() && run.is_idle())
+                .await?;
             assert_eq!(attached(&run), prepared, "{state}");
             for action in [
                 "CreateNetworkInterface",
@@ -220,27 +207,23 @@ fn reused_instance_keeps_its_interfaces_in_the_pool_and_launches_again() -> Resu
             let wired = attached(&run);
             for _ in 0..2 {
                 run.scene.scale(GROUP, 0).await?;
-                until(&run, "all back in the pool", |run| run.ready_in_pool() == 3).await?;
+                run.watch_until("all back in the pool", |run| run.ready_in_pool() == 3)
+                    .await?;
                 // Some rounds of reconcile: it judges no instance that waits.
                 pass(3_600).await;
                 run.look();
                 assert_eq!(attached(&run), wired, "{state}");
                 let mark = run.local.calls().len();
                 run.scene.scale(GROUP, 3).await?;
-                until(&run, "all in service", |run| {
-                    in_service(run) == 3 && run.is_idle()
+                run.watch_until("all in service", |run| {
+                    run.in_service() == 3 && run.is_idle()
                 })
                 .await?;
                 assert_eq!(calls(&run, mark, "AttachNetworkInterface"), 0, "{state}");
                 assert_eq!(attached(&run), wired, "{state}");
             }
             all_is_well(&run);
-            let started: usize = run
-                .reconcile_reports()
-                .iter()
-                .map(|report| report["started"].as_array().map_or(0, Vec::len))
-                .sum();
-            assert_eq!(started, 0);
+            assert_eq!(run.reported("started").len(), 0);
             Ok(())
         })?;
     }
@@ -258,18 +241,16 @@ fn lost_event_of_each_launch_of_an_instance_is_found() -> Result<()> {
             for round in 0..2 {
                 lose(&run, 1);
                 run.scene.scale(GROUP, 1).await?;
-                let took = until(&run, "in service", |run| in_service(run) == 1).await?;
+                let took = run
+                    .watch_until("in service", |run| run.in_service() == 1)
+                    .await?;
                 assert!(took > Duration::from_secs(100), "{state} {round}: {took:?}");
                 assert!(took < Duration::from_secs(460), "{state} {round}: {took:?}");
                 run.scene.scale(GROUP, 0).await?;
-                until(&run, "back in the pool", |run| run.ready_in_pool() == 1).await?;
+                run.watch_until("back in the pool", |run| run.ready_in_pool() == 1)
+                    .await?;
             }
-            let started: usize = run
-                .reconcile_reports()
-                .iter()
-                .map(|report| report["started"].as_array().map_or(0, Vec::len))
-                .sum();
-            assert_eq!(started, 3, "{state}");
+            assert_eq!(run.reported("started").len(), 3, "{state}");
             all_is_well(&run);
             Ok(())
         })?;
@@ -358,7 +339,7 @@ fn instance_terminated_in_the_pool_leaves_nothing_behind_and_is_replaced() -> Re
             let (gone, _) = states(&run).into_iter().next().context("no instance")?;
             let terminate = run.scene.ec2.terminate_instances().instance_ids(&gone);
             terminate.send().await?;
-            until(&run, "another one", |run| {
+            run.watch_until("another one", |run| {
                 let there = states(run);
                 run.ready_in_pool() == 2 && run.is_idle() && !there.contains_key(&gone)
             })
@@ -366,8 +347,8 @@ fn instance_terminated_in_the_pool_leaves_nothing_behind_and_is_replaced() -> Re
             let owners: BTreeSet<String> = attached(&run).into_iter().map(|(_, on)| on).collect();
             assert!(!owners.contains(&gone), "{state}");
             run.scene.scale(GROUP, 2).await?;
-            until(&run, "all in service", |run| {
-                in_service(run) == 2 && run.is_idle()
+            run.watch_until("all in service", |run| {
+                run.in_service() == 2 && run.is_idle()
             })
             .await?;
             pass(1_200).await;
@@ -391,10 +372,8 @@ fn extra_address_on_a_pooled_interface_is_not_judged() -> Result<()> {
             .send()
             .await?;
         run.scene.scale(GROUP, 1).await?;
-        until(&run, "in service", |run| {
-            in_service(run) == 1 && run.is_idle()
-        })
-        .await?;
+        run.watch_until("in service", |run| run.in_service() == 1 && run.is_idle())
+            .await?;
         all_is_well(&run);
         Ok(())
     })
@@ -419,10 +398,8 @@ fn node_whose_interface_was_taken_in_the_pool_gets_another_before_it_is_in_servi
             let delete = run.scene.ec2.delete_network_interface();
             delete.network_interface_id(&taken).send().await?;
             run.scene.scale(GROUP, 1).await?;
-            until(&run, "in service", |run| {
-                in_service(run) == 1 && run.is_idle()
-            })
-            .await?;
+            run.watch_until("in service", |run| run.in_service() == 1 && run.is_idle())
+                .await?;
             let after = attached(&run);
             assert_eq!(after.len(), NETWORKS, "{state}");
             assert!(!after.iter().any(|(id, _)| *id == taken));
@@ -447,17 +424,13 @@ fn entry_event_that_comes_again_when_the_node_is_in_the_pool_changes_nothing() -
             run.local.eventbridge().disturb(again.times(1));
             run.fill_warm_pool().await?;
             let before = attached(&run);
-            until(&run, "the second execution", |run| {
-                run.verdicts().len() == 2
-            })
-            .await?;
+            run.watch_until("the second execution", |run| run.verdicts().len() == 2)
+                .await?;
             assert_eq!(run.ready_in_pool(), 1);
             assert_eq!(attached(&run), before);
             run.scene.scale(GROUP, 1).await?;
-            until(&run, "in service", |run| {
-                in_service(run) == 1 && run.is_idle()
-            })
-            .await?;
+            run.watch_until("in service", |run| run.in_service() == 1 && run.is_idle())
+                .await?;
             all_is_well(&run);
             Ok(())
         })?;
@@ -475,13 +448,14 @@ fn launch_into_the_pool_whose_execution_is_stopped_is_abandoned_and_replaced() -
             reuse: false,
         };
         run.scene.put_warm_pool(GROUP, pool).await?;
-        until(&run, "interfaces", |run| !attached(run).is_empty()).await?;
+        run.watch_until("interfaces", |run| !attached(run).is_empty())
+            .await?;
         let (first, _) = states(&run).into_iter().next().context("no instance")?;
         let listed = json!({"stateMachineArn": MACHINE_ARN});
         let listed = json_call(&run.local, "AWSStepFunctions.ListExecutions", &listed).await?;
         let stop = json!({"executionArn": listed["executions"][0]["executionArn"]});
         json_call(&run.local, "AWSStepFunctions.StopExecution", &stop).await?;
-        until(&run, "another one in the pool", |run| {
+        run.watch_until("another one in the pool", |run| {
             run.ready_in_pool() == 1 && !states(run).contains_key(&first)
         })
         .await?;

@@ -34,6 +34,12 @@ pub const FUNCTIONS: [(&str, &str); 8] = [
     ("name-nodes", "NameNodesFunctionArn"),
 ];
 
+/// The names of the functions of the state machine `launch-node`.
+pub fn functions_of_launches() -> impl Iterator<Item = &'static str> {
+    let names = FUNCTIONS.iter().map(|(name, _)| *name);
+    names.filter(|name| *name != "name-nodes")
+}
+
 /// The timeout of every function. It is below the 90 s that the state machine gives a task.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use hookline_local::LocalAws;
 use hookline_local::iam::{Stack, TemplateRoles};
 use serde_json::Value;
@@ -43,20 +43,23 @@ pub fn in_partition(partition: &str) -> Result<TemplateRoles> {
     TemplateRoles::read(&template, &stack).context("tests/fixtures/roles")
 }
 
-/// The roles of the fixture. `None` if the template cannot be read: [`put`] says why.
-static ROLES: LazyLock<Option<TemplateRoles>> = LazyLock::new(|| in_partition("aws").ok());
+/// The roles of the fixture, read once, or why they cannot be read.
+fn fixture() -> Result<&'static TemplateRoles> {
+    static ROLES: LazyLock<Result<TemplateRoles>> = LazyLock::new(|| in_partition("aws"));
+    ROLES.as_ref().map_err(|error| anyhow!("{error:#}"))
+}
 
 /// The ARN of a function's role.
 #[must_use]
 pub fn of_function(name: &str) -> Option<String> {
-    ROLES.as_ref()?.functions.get(name).cloned()
+    fixture().ok()?.functions.get(name).cloned()
 }
 
 /// The ARN of a state machine's role. A machine that is not deployed by the app, such as one of an
 /// older release, has that of `launch-node`.
 #[must_use]
 pub fn of_state_machine(name: &str) -> Option<String> {
-    let machines = &ROLES.as_ref()?.state_machines;
+    let machines = &fixture().ok()?.state_machines;
     machines.get(name).or(machines.get("launch-node")).cloned()
 }
 
@@ -64,14 +67,14 @@ pub fn of_state_machine(name: &str) -> Option<String> {
 #[must_use]
 pub fn of_rule_for(state_machine_arn: &str) -> Option<String> {
     let name = state_machine_arn.rsplit(':').next()?;
-    let starters = &ROLES.as_ref()?.starters;
+    let starters = &fixture().ok()?.starters;
     starters.get(name).or(starters.get("launch-node")).cloned()
 }
 
 /// The name of the rule that may invoke `reconcile`, by a part of it: `Schedule` or `Ended`.
 #[must_use]
 pub fn rule_of_reconcile(part: &str) -> Option<String> {
-    let permissions = &ROLES.as_ref()?.invoke_permissions;
+    let permissions = &fixture().ok()?.invoke_permissions;
     permissions.iter().find_map(|permission| {
         let (_, name) = permission.source_arn.split_once(":rule/")?;
         name.contains(&format!("ReconcileRules{part}"))
@@ -84,7 +87,7 @@ pub fn rule_of_reconcile(part: &str) -> Option<String> {
 /// # Errors
 /// If the template cannot be read.
 pub fn of_scene(scene: &Scene, profile: &Value) -> Result<TemplateRoles> {
-    let mut roles = in_partition("aws")?;
+    let mut roles = fixture()?.clone();
     let slots = profile["slots"].as_array().into_iter().flatten();
     let of_profile = slots.flat_map(|slot| slot["subnetIds"].as_array().into_iter().flatten());
     let subnets: BTreeSet<&str> = scene

@@ -6,7 +6,7 @@ use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
-use crate::{failed, refusal};
+use crate::{failed, not_allowed, refusal};
 
 async fn created() -> Launch {
     created_with(|_| ()).await
@@ -260,14 +260,6 @@ async fn attach_that_the_role_may_not_make_is_not_repeated() {
         "Hookline.AccessDenied",
     );
     assert_eq!(launch.actions_since(mark)["AttachNetworkInterface"], 1);
-}
-
-fn not_allowed() -> FaultKind {
-    FaultKind::Error {
-        status: 403,
-        code: "UnauthorizedOperation".to_owned(),
-        message: "You are not authorized to perform this operation.".to_owned(),
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,6 +67,15 @@ fn refusal(action: &str, code: &str) -> Fault {
     Fault::on(action, kind)
 }
 
+/// EC2's answer to a role that may not do this, or not to this resource.
+fn not_allowed() -> FaultKind {
+    FaultKind::Error {
+        status: 403,
+        code: "UnauthorizedOperation".to_owned(),
+        message: "You are not authorized to perform this operation.".to_owned(),
+    }
+}
+
 /// The addresses that a plan's slot asks for.
 fn planned(plan: &Value, slot: usize) -> Vec<Ipv4Addr> {
     serde_json::from_value(plan["step"]["slots"][slot]["privateIpAddresses"].clone()).unwrap()

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use hookline_local::ec2::{self, AttachmentStatus};
-use hookline_local::{Fault, FaultKind, Settings};
+use hookline_local::{Fault, Settings};
 use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
-use crate::{counts, failed};
+use crate::{counts, failed, not_allowed};
 
 fn ids(launch: &Launch) -> Vec<String> {
     let mut ids: Vec<String> = launch
@@ -281,14 +281,9 @@ async fn release_without_interfaces_does_nothing() {
     }
 }
 
-/// What EC2 answers to a role that may only delete what has a certain tag.
-fn not_allowed(interface: &str) -> Fault {
-    let error = FaultKind::Error {
-        status: 403,
-        code: "UnauthorizedOperation".to_owned(),
-        message: "You are not authorized to perform this operation.".to_owned(),
-    };
-    let fault = Fault::on("DeleteNetworkInterface", error);
+/// The role may only delete what has a certain tag.
+fn denied_delete(interface: &str) -> Fault {
+    let fault = Fault::on("DeleteNetworkInterface", not_allowed());
     fault.when("NetworkInterfaceId", interface).always()
 }
 
@@ -306,7 +301,7 @@ async fn denied_delete_of_an_interface_that_is_gone_counts_as_done() {
     let gone = ids(&launch).remove(0);
     let delete = launch.scene.ec2.delete_network_interface();
     delete.network_interface_id(&gone).send().await.unwrap();
-    launch.local().inject(not_allowed(&gone));
+    launch.local().inject(denied_delete(&gone));
     let release = launch.run(State::ReleaseInterfaces).await.unwrap();
     assert_eq!(release["released"].as_array().unwrap().len(), 2);
     assert_eq!(launch.made(), []);
@@ -316,7 +311,7 @@ async fn denied_delete_of_an_interface_that_is_gone_counts_as_done() {
 async fn denied_delete_of_an_interface_that_stays_is_named_at_the_end() {
     let mut launch = launch_at(State::CreateInterfaces).await;
     let denied = ids(&launch).remove(0);
-    launch.local().inject(not_allowed(&denied));
+    launch.local().inject(denied_delete(&denied));
     let says = failed(
         launch.run(State::ReleaseInterfaces).await,
         "Hookline.AccessDenied",

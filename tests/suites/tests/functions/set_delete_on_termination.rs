@@ -7,7 +7,7 @@ use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::json;
 
-use crate::{counts, failed};
+use crate::{counts, failed, not_allowed};
 
 /// A launch that is ready, in an account whose bucket does not serve all attributes at once.
 async fn ready() -> Launch {
@@ -100,14 +100,8 @@ async fn execution_ends_when_the_others_take_too_long() {
 #[tokio::test(start_paused = true)]
 async fn all_calls_end_although_one_fails() {
     let mut launch = ready().await;
-    let kind = FaultKind::Error {
-        status: 403,
-        code: "UnauthorizedOperation".to_owned(),
-        message: "You are not authorized to perform this operation.".to_owned(),
-    };
-    launch
-        .local()
-        .inject(Fault::on("ModifyNetworkInterfaceAttribute", kind));
+    let denied = Fault::on("ModifyNetworkInterfaceAttribute", not_allowed());
+    launch.local().inject(denied);
     failed(
         launch.run(State::SetDeleteOnTermination).await,
         "Hookline.AccessDenied",

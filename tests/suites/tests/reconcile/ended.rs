@@ -11,18 +11,18 @@ use hookline_testkit::json_api::json_call;
 use serde_json::json;
 
 use super::{
-    ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, reported, scenario,
-    stopped_half_way, until, waiting,
+    ENDED, LAUNCH, abort, half_way, lose, made_for, pass, scenario, stopped_half_way, waiting,
 };
 
 /// Checks that the launch was abandoned, and that its replacement is InService.
 async fn replaced(run: &mut Run, instance: &str) -> Result<()> {
-    until(run, "the replacement", |run| in_service(run) == 1).await?;
+    run.watch_until("the replacement", |run| run.in_service() == 1)
+        .await?;
     assert_eq!(made_for(run, instance), 0);
     let report = run.report();
     assert_eq!(report.violations, Vec::<String>::new());
     assert_eq!((report.abandoned, report.hooks_timed_out), (1, 0));
-    let abandoned = reported(run, "abandoned");
+    let abandoned = run.reported("abandoned");
     assert_eq!(
         abandoned,
         [json!(instance)],
@@ -51,7 +51,9 @@ fn execution_that_ends_without_completing_its_hook_is_handled_at_once() -> Resul
                     .stepfunctions()
                     .end_execution(&run.local, &arn, end);
             }
-            let took = until(&run, "the release", |run| made_for(run, &instance) == 0).await?;
+            let took = run
+                .watch_until("the release", |run| made_for(run, &instance) == 0)
+                .await?;
             assert!(took < Duration::from_secs(60), "{took:?}");
             replaced(&mut run, &instance).await
         })?;
@@ -70,7 +72,9 @@ fn execution_whose_end_event_is_lost_is_handled_by_the_schedule() -> Result<()> 
         let (instance, arn) = half_way(&run).await?;
         assert!(arn.contains("reconcile-"), "{arn}");
         abort(&run, &arn).await?;
-        let took = until(&run, "the release", |run| made_for(run, &instance) == 0).await?;
+        let took = run
+            .watch_until("the release", |run| made_for(run, &instance) == 0)
+            .await?;
         assert!(took < Duration::from_secs(360), "{took:?}");
         replaced(&mut run, &instance).await
     })
@@ -80,7 +84,8 @@ fn execution_whose_end_event_is_lost_is_handled_by_the_schedule() -> Result<()> 
 fn aborted_execution_whose_end_event_is_lost_is_started_again() -> Result<()> {
     on_paused_clock(async {
         let (run, instance, _) = stopped_half_way().await?;
-        until(&run, "in service", |run| in_service(run) == 1).await?;
+        run.watch_until("in service", |run| run.in_service() == 1)
+            .await?;
         pass(60).await;
         assert_eq!(
             made_for(&run, &instance),
@@ -105,12 +110,13 @@ fn launch_with_another_running_execution_is_not_abandoned() -> Result<()> {
         run.launch().await?;
         let (instance, arn) = half_way(&run).await?;
         abort(&run, &arn).await?;
-        until(&run, "in service", |run| in_service(run) == 1).await?;
+        run.watch_until("in service", |run| run.in_service() == 1)
+            .await?;
         pass(60).await;
         let report = run.report();
         assert_eq!(report.violations, Vec::<String>::new());
         assert_eq!(report.abandoned, 0);
-        assert_eq!(reported(&run, "left")[0]["id"], json!(instance));
+        assert_eq!(run.reported("left")[0]["id"], json!(instance));
         Ok(())
     })
 }
@@ -121,7 +127,8 @@ fn execution_that_refused_its_input_completes_nothing() -> Result<()> {
         let mut run = Run::new(scenario(1, true)).await?;
         lose(&run, LAUNCH);
         run.launch().await?;
-        until(&run, "a launch", |run| waiting(run).len() == 1).await?;
+        run.watch_until("a launch", |run| waiting(run).len() == 1)
+            .await?;
         let event = run
             .local
             .eventbridge()
@@ -132,10 +139,11 @@ fn execution_that_refused_its_input_completes_nothing() -> Result<()> {
         let input = json!({"event": event, "profile": {"name": "not much of a profile"}});
         let call = json!({"stateMachineArn": MACHINE_ARN, "input": input.to_string()});
         json_call(&run.local, "AWSStepFunctions.StartExecution", &call).await?;
-        until(&run, "its end", |run| run.verdicts().len() == 1).await?;
+        run.watch_until("its end", |run| run.verdicts().len() == 1)
+            .await?;
         pass(30).await;
         assert_eq!(waiting(&run).len(), 1);
-        let left = reported(&run, "left");
+        let left = run.reported("left");
         assert_eq!(
             left[0]["reason"], "its execution refused its input",
             "{left:?}"

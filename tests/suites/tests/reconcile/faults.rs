@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use hookline_simulator::run::{Run, on_paused_clock};
 use hookline_simulator::tap::FaultAction;
 
-use super::{ENDED, LAUNCH, abort, half_way, in_service, lose, made_for, pass, scenario, until};
+use super::{ENDED, LAUNCH, abort, half_way, lose, made_for, pass, scenario};
 
 /// More calls than a round makes before the execution that it starts makes its first.
 const CALLS: usize = 8;
@@ -23,8 +23,8 @@ fn lost_event_is_recovered_despite_any_fault() -> Result<()> {
                 pass(250).await;
                 run.tap.strike(position, strike);
                 let what = format!("{strike:?} at call {position}");
-                until(&run, &what, |run| in_service(run) == 1).await?;
-                until(&run, &what, Run::is_idle).await?;
+                run.watch_until(&what, |run| run.in_service() == 1).await?;
+                run.watch_until(&what, Run::is_idle).await?;
                 let report = run.report();
                 ensure!(
                     report.violations.is_empty() && report.abandoned == 0,
@@ -54,7 +54,7 @@ fn leftovers_of_an_aborted_execution_are_removed_despite_any_fault() -> Result<(
                 run.tap.strike(position, strike);
                 abort(&run, &arn).await?;
                 let what = format!("{strike:?} at call {position}");
-                until(&run, &what, |run| in_service(run) == 1).await?;
+                run.watch_until(&what, |run| run.in_service() == 1).await?;
                 // At the latest by two rounds with ten minutes between them.
                 let gone = |run: &Run| {
                     let wired = run.local.with_world(|world| {
@@ -65,7 +65,7 @@ fn leftovers_of_an_aborted_execution_are_removed_despite_any_fault() -> Result<(
                     });
                     run.is_idle() && (wired || made_for(run, &instance) == 0)
                 };
-                let took = until(&run, &what, gone).await?;
+                let took = run.watch_until(&what, gone).await?;
                 let report = run.report();
                 ensure!(
                     report.violations.is_empty() && took < Duration::from_secs(1200),

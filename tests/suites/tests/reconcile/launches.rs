@@ -8,8 +8,8 @@ use hookline_simulator::run::{GROUP, Run, on_paused_clock};
 use serde_json::{Value, json};
 
 use super::{
-    LAUNCH, by_hand, count, executions, in_service, lose, made, nothing_done, pass, reported,
-    scenario, two_lost_launches, until, waiting,
+    LAUNCH, by_hand, count, executions, lose, made, nothing_done, pass, scenario,
+    two_lost_launches, waiting,
 };
 
 #[test]
@@ -18,13 +18,15 @@ fn launch_whose_event_was_lost_comes_in_service() -> Result<()> {
         let mut run = Run::new(scenario(3, true)).await?;
         lose(&run, LAUNCH);
         run.launch().await?;
-        let took = until(&run, "all in service", |run| in_service(run) == 3).await?;
+        let took = run
+            .watch_until("all in service", |run| run.in_service() == 3)
+            .await?;
         assert!(took > Duration::from_secs(120), "{took:?}");
         assert!(took < Duration::from_secs(420), "{took:?}");
         let report = run.report();
         assert_eq!(report.violations, Vec::<String>::new());
         assert_eq!((report.hooks_timed_out, report.abandoned), (0, 0));
-        assert_eq!(reported(&run, "started").len(), 1);
+        assert_eq!(run.reported("started").len(), 1);
         let named = executions(&run).await?;
         let ours = named
             .iter()
@@ -45,7 +47,8 @@ fn two_concurrent_rounds_and_a_later_one_start_one_execution() -> Result<()> {
         by_hand(&run).await;
         assert!(count(&one, "started") + count(&two, "started") >= 2);
         assert_eq!(executions(&run).await?.len(), 2);
-        until(&run, "all in service", |run| in_service(run) == 2).await?;
+        run.watch_until("all in service", |run| run.in_service() == 2)
+            .await?;
         assert_eq!(run.report().violations, Vec::<String>::new());
         Ok(())
     })
@@ -58,11 +61,10 @@ fn event_delivered_after_reconcile_does_no_harm() -> Result<()> {
         let late = Disturbance::delay(Duration::from_secs(600)).detail_type(LAUNCH);
         run.local.eventbridge().disturb(late);
         run.launch().await?;
-        until(&run, "in service", |run| in_service(run) == 1).await?;
-        until(&run, "the late execution's end", |run| {
-            run.verdicts().len() == 2
-        })
-        .await?;
+        run.watch_until("in service", |run| run.in_service() == 1)
+            .await?;
+        run.watch_until("the late execution's end", |run| run.verdicts().len() == 2)
+            .await?;
         pass(60).await;
         let report = run.report();
         assert_eq!(report.violations, Vec::<String>::new());
@@ -89,7 +91,8 @@ fn slow_execution_is_not_changed() -> Result<()> {
             .iter()
             .any(|call| call.action == "DescribeExecution");
         assert!(!described);
-        until(&run, "all in service", |run| in_service(run) == 2).await?;
+        run.watch_until("all in service", |run| run.in_service() == 2)
+            .await?;
         assert_eq!(executions(&run).await?.len(), 2);
         Ok(())
     })
@@ -131,7 +134,8 @@ fn invalid_profile_does_not_stop_the_others() -> Result<()> {
         assert_eq!(count(&report, "refusedProfiles"), 2, "{report}");
         assert_eq!(report["refusedProfiles"][0]["id"], "profiles[0]");
         assert_eq!(count(&report, "started"), 1);
-        until(&run, "in service", |run| in_service(run) == 1).await?;
+        run.watch_until("in service", |run| run.in_service() == 1)
+            .await?;
         Ok(())
     })
 }

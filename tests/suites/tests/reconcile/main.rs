@@ -47,15 +47,6 @@ fn scenario(nodes: usize, reconcile: bool) -> Scenario {
     scenario
 }
 
-/// Waits until `holds`, and checks the invariants each time. Returns how long that took.
-async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<Duration> {
-    let looked = |run: &Run| {
-        run.look();
-        holds(run)
-    };
-    run.until(what, Duration::from_secs(1), looked).await
-}
-
 async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
@@ -83,11 +74,6 @@ async fn stopped_half_way() -> Result<(Run, String, String)> {
     let (instance, arn) = half_way(&run).await?;
     abort(&run, &arn).await?;
     Ok((run, instance, arn))
-}
-
-fn in_service(run: &Run) -> usize {
-    run.local
-        .with_world(|world| world.autoscaling.in_service(GROUP))
 }
 
 fn waiting(run: &Run) -> Vec<String> {
@@ -150,14 +136,6 @@ async fn abort(run: &Run, arn: &str) -> Result<()> {
     Ok(())
 }
 
-/// All entries of one kind in the reports.
-fn reported(run: &Run, kind: &str) -> Vec<Value> {
-    run.reconcile_reports()
-        .iter()
-        .flat_map(|report| report[kind].as_array().cloned().unwrap_or_default())
-        .collect()
-}
-
 fn count(report: &Value, kind: &str) -> usize {
     report[kind].as_array().map_or(usize::MAX, Vec::len)
 }
@@ -183,7 +161,8 @@ fn nothing_done(report: &Value) {
 
 /// Runs one launch until its interfaces are created. Returns its instance and its execution.
 async fn half_way(run: &Run) -> Result<(String, String)> {
-    until(run, "interfaces", |run| made(run).len() == 4).await?;
+    run.watch_until("interfaces", |run| made(run).len() == 4)
+        .await?;
     let instance = waiting(run).pop().context("nothing waits")?;
     let running = executions(run).await?;
     let (arn, ..) = running

@@ -7,9 +7,7 @@ use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, on_paused_clock};
 use hookline_testkit::emf;
 use serde_json::{Value, json};
 
-use super::{
-    ENDED, LAUNCH, by_hand, pass, scenario, stopped_half_way, two_lost_launches, until, waiting,
-};
+use super::{ENDED, LAUNCH, by_hand, pass, scenario, stopped_half_way, two_lost_launches, waiting};
 
 /// The metrics since the last call, by name. All are without dimensions.
 fn measured(run: &Run) -> Result<BTreeMap<String, f64>> {
@@ -133,10 +131,8 @@ fn end_of_an_execution_measures_only_the_work_done() -> Result<()> {
                 (format!("LaunchesAbandoned Profile={GROUP}"), 1.0),
             ])
         );
-        until(&run, "nothing of it", |run| {
-            super::made_for(run, &instance) == 0
-        })
-        .await?;
+        run.watch_until("nothing of it", |run| super::made_for(run, &instance) == 0)
+            .await?;
         Ok(())
     })
 }

@@ -8,6 +8,7 @@ use super::denied::{attach, attack as call, create, delete, detach, keep_no_more
 use super::denied_others::{execution, hook, invoke, list, start};
 use super::denied_tags::UNOWNED_SINCE;
 use super::target::Target;
+use crate::deployment::functions_of_launches;
 
 /// All of them.
 pub(super) fn table(target: &Target) -> Vec<Attempt> {
@@ -184,15 +185,7 @@ fn launches(target: &Target) -> Vec<Attempt> {
             keep_no_more(&target.own, &target.own_attachment),
         ));
     }
-    for function in [
-        "tag-node",
-        "plan-interfaces",
-        "create-interfaces",
-        "attach-interfaces",
-        "complete-hook",
-        "set-delete-on-termination",
-        "release-interfaces",
-    ] {
+    for function in functions_of_launches() {
         calls.push(call(
             "launch-node",
             format!("invokes {function}"),

@@ -6,6 +6,7 @@ use super::call::{Call, autoscaling};
 use super::denied::attack;
 use super::target::{OTHER_GROUP, Target};
 use super::{Attempt, CUSTOM_RESOURCE};
+use crate::deployment::FUNCTIONS;
 use crate::scene::HOOK;
 
 pub(super) const ACCOUNT: &str = "us-west-2:123456789012";
@@ -252,18 +253,8 @@ fn the_rest() -> Vec<Attempt> {
     let queue = format!("arn:aws:sqs:{ACCOUNT}:payroll");
     let nodegroup = format!("arn:aws:eks:{ACCOUNT}:nodegroup/other/other/0");
     let mut attacks = Vec::new();
-    for by in [
-        "tag-node",
-        "plan-interfaces",
-        "create-interfaces",
-        "attach-interfaces",
-        "complete-hook",
-        "set-delete-on-termination",
-        "release-interfaces",
-        "reconcile",
-        "adopt",
-        "name-nodes",
-    ] {
+    let of_state_machines = FUNCTIONS.iter().map(|(name, _)| *name);
+    for by in of_state_machines.chain(["reconcile", "adopt"]) {
         attacks.push(attack(
             by,
             "writes another function's log",
