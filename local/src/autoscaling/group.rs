@@ -220,7 +220,8 @@ impl LifecycleState {
     }
 
     /// Whether it is ready in the warm pool.
-    pub(super) fn is_ready_in_pool(self) -> bool {
+    #[must_use]
+    pub fn is_ready_in_pool(self) -> bool {
         matches!(
             self,
             Self::WarmedStopped | Self::WarmedRunning | Self::WarmedHibernated
@@ -228,7 +229,8 @@ impl LifecycleState {
     }
 
     /// Whether it is in the warm pool, in whichever state.
-    pub(super) fn is_warm(self) -> bool {
+    #[must_use]
+    pub fn is_warm(self) -> bool {
         self.stays_warm()
             || matches!(
                 self,

@@ -391,7 +391,7 @@ impl Run {
         self.local.with_world(|world| {
             let in_pool = |instance: &str| {
                 let target = world.autoscaling.target_lifecycle_state(instance);
-                target.is_some_and(|state| state.to_string().starts_with("Warmed:"))
+                target.is_some_and(LifecycleState::is_warm)
             };
             nodes.iter().all(|(instance, node)| {
                 matches!(node.phase, Phase::Joined | Phase::Off) || in_pool(instance)
@@ -405,14 +405,7 @@ impl Run {
         let states = self
             .local
             .with_world(|world| world.autoscaling.states(GROUP));
-        let ready = states.values().filter(|state| {
-            matches!(
-                state,
-                LifecycleState::WarmedStopped
-                    | LifecycleState::WarmedRunning
-                    | LifecycleState::WarmedHibernated
-            )
-        });
+        let ready = states.values().filter(|state| state.is_ready_in_pool());
         ready.count()
     }
 
