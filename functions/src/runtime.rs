@@ -17,7 +17,11 @@ use tracing::{Instrument, info, info_span, warn};
 use crate::aws::Aws;
 use crate::handlers::Context;
 use crate::metrics::{Dimension, Metric, Metrics};
-use hookline_domain::error::{Error, Result};
+use hookline_domain::deployment::Deployment;
+use hookline_domain::error::{Error, Input, Result};
+
+/// The environment variable with the name of the deployment ([`Deployment`]).
+pub const DEPLOYMENT: &str = "HOOKLINE_DEPLOYMENT";
 
 /// Serves `handler` as the Lambda function `name` until the environment is shut down.
 ///
@@ -29,9 +33,15 @@ where
     F: Future<Output = Result<Value>> + 'static,
 {
     hookline_runtime::init_logs();
-    let aws = Aws::from_environment().await;
+    // Without it, a function cannot tell whose an interface is. Each invocation says so, because
+    // an error here would only be a crash in the state machine's history.
+    let aws = match deployment(std::env::var(DEPLOYMENT).ok()) {
+        Ok(deployment) => Ok(Aws::from_environment(deployment).await),
+        Err(error) => Err(error),
+    };
     let (aws, handler) = (&aws, &handler);
     hookline_runtime::serve(move |invocation: Invocation| async move {
+        let aws = aws.as_ref().map_err(|error| Failure(error.clone()))?;
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         let milliseconds =
             i64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
@@ -55,6 +65,19 @@ where
         result.map_err(Failure)
     })
     .await
+}
+
+/// The deployment from the value of [`DEPLOYMENT`].
+fn deployment(name: Option<String>) -> Result<Deployment> {
+    let name = name.unwrap_or_default();
+    Deployment::read(&name).map_err(|error| {
+        Error::invalid(
+            Input::Payload,
+            DEPLOYMENT,
+            error.to_string(),
+            "Set this environment variable of the function to the prefix of the functions' names",
+        )
+    })
 }
 
 /// The result of a handler. A panic becomes [`Error::Internal`], which the state machine can catch
@@ -167,4 +190,24 @@ where
     }
     .instrument(span)
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_or_invalid_name_of_the_deployment_is_said_with_the_remedy() {
+        assert_eq!(
+            deployment(Some("core".to_owned())).unwrap().as_str(),
+            "core"
+        );
+        for name in [None, Some(String::new()), Some("a b".to_owned())] {
+            let error = deployment(name).unwrap_err();
+            assert_eq!(error.error_type(), "Hookline.InvalidPayload");
+            let text = error.to_string();
+            assert!(text.starts_with("HOOKLINE_DEPLOYMENT: expected"), "{text}");
+            assert!(text.contains("Set this environment variable"), "{text}");
+        }
+    }
 }

@@ -134,7 +134,7 @@ pub(crate) fn local(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode
     local
         .arg("--functions-dir")
         .arg(functions)
-        .arg("--python")
+        .args(["--env", "HOOKLINE_DEPLOYMENT=hookline", "--python"])
         .arg(&python);
     // Other programs of the workspace are in that folder too.
     for name in programs.names(workspace, "functions") {

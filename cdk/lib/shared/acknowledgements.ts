@@ -19,7 +19,7 @@ export function acknowledge(construct: IConstruct, reasons: Readonly<Record<stri
 const WILDCARD_REASONS: readonly (readonly [RegExp, string])[] = [
   [
     /:network-interface\/\*$/,
-    'Interfaces are created at run time: a condition limits the statement to interfaces with the tag hookline:instance-id, or to the tag keys of the profiles.',
+    'Interfaces are created at run time: a condition limits the statement to interfaces of this deployment, or to the tag keys of the profiles.',
   ],
   [
     /:volume\/\*$/,

@@ -38,7 +38,9 @@ export interface HostingProps {
    */
   readonly architecture?: Architecture;
   /**
-   * The prefix of the names of the functions, the state machine and the log groups.
+   * The prefix of the names of the functions, the state machine and the log groups. It is also the name of the deployment, which
+   * each interface has as its tag `hookline:deployment`. After a change of it, the interfaces of before are not deleted any more
+   * (docs/operations/deployments.md).
    *
    * @default - the stack's name
    */
@@ -75,9 +77,12 @@ export interface HostingProps {
   readonly reservedConcurrentExecutions?: Partial<Record<FunctionName, number>>;
 }
 
+/** The environment variable of each function that holds the name of its deployment (`functions/src/runtime.rs`). */
+const DEPLOYMENT = 'HOOKLINE_DEPLOYMENT';
+
 /** Creates the functions and the state machine of one construct. */
 export class Hosting {
-  /** The prefix of the resources' names. */
+  /** The prefix of the resources' names, which is also the name of the deployment in the tags of its interfaces. */
   readonly namePrefix: string;
   /** Creates the log groups. */
   readonly logGroups: LogGroups;
@@ -124,6 +129,7 @@ export class Hosting {
       grantee: name,
       actions: permissions().get(name) ?? [],
       resources: this.resources,
+      deployment: this.namePrefix,
       ...(stateMachine === undefined ? {} : { stateMachine }),
     });
     allowed.forEach((statement) => role.addToPolicy(statement));
@@ -135,6 +141,7 @@ export class Hosting {
       architecture: this.props.architecture ?? Architecture.ARM_64,
       timeout: settings.timeout,
       memorySize: settings.memorySize,
+      environment: { [DEPLOYMENT]: this.namePrefix },
       role,
       logGroup,
       tracing: Tracing.ACTIVE,
@@ -189,6 +196,7 @@ export class Hosting {
       grantee: machineName,
       actions: permissions().get(machineName) ?? [],
       resources: this.resources,
+      deployment: this.namePrefix,
       invoked,
     });
     allowed.forEach((statement) => role.addToPolicy(statement));

@@ -12,6 +12,8 @@ import type { Conditions, ProfileResources } from './profile-resources';
 
 /** The tag on an interface that Hookline created: the id of its instance. */
 const INSTANCE_TAG = 'hookline:instance-id';
+/** The tag on an interface that Hookline created: its deployment. */
+const DEPLOYMENT_TAG = 'hookline:deployment';
 /** The tag that reconcile sets on an orphaned interface: the time at which it was found to be orphaned. */
 const UNOWNED_TAG = 'hookline:unowned-since';
 /** The tag that adopt sets on an instance: the time at which its adoption started. Launches read it. */
@@ -45,6 +47,8 @@ export interface Grant {
   readonly actions: readonly string[];
   /** The resources that the profiles name. */
   readonly resources: ProfileResources;
+  /** The name of the deployment: the prefix of the names of its functions. */
+  readonly deployment: string;
   /**
    * The state machine of a launch.
    *
@@ -73,7 +77,15 @@ function limitedStatements(scope: Construct, action: string, grant: Grant): Poli
   const named = grant.resources;
   const actions = [action];
   const interfaces = [named.ec2Arn('network-interface', '*')];
-  const ownInterface = { StringLike: { [`aws:ResourceTag/${INSTANCE_TAG}`]: 'i-*' } };
+  const ownInterface = {
+    StringLike: { [`aws:ResourceTag/${INSTANCE_TAG}`]: 'i-*' },
+    StringEquals: { [`aws:ResourceTag/${DEPLOYMENT_TAG}`]: grant.deployment },
+  };
+  // Also an interface of an earlier release, which has no tag of a deployment. It may be used, but not deleted.
+  const usableInterface = {
+    StringLike: { [`aws:ResourceTag/${INSTANCE_TAG}`]: 'i-*' },
+    StringEqualsIfExists: { [`aws:ResourceTag/${DEPLOYMENT_TAG}`]: grant.deployment },
+  };
   const instances = (more: Conditions = {}): PolicyStatement[] =>
     named.instanceConditions.map(
       (conditions) =>
@@ -87,13 +99,17 @@ function limitedStatements(scope: Construct, action: string, grant: Grant): Poli
   switch (action) {
     case 'ec2:CreateNetworkInterface':
       return [
-        // The new interface. The request must set the tag of its instance, and the tag that makes the VPC CNI ignore it.
+        // The new interface. The request must set the tags of its instance and of the deployment, and the tag that makes the
+        // VPC CNI ignore it.
         new PolicyStatement({
           actions,
           resources: interfaces,
           conditions: {
             StringLike: { [`aws:RequestTag/${INSTANCE_TAG}`]: 'i-*' },
-            StringEquals: { [`aws:RequestTag/${NO_MANAGE_TAG}`]: 'true' },
+            StringEquals: {
+              [`aws:RequestTag/${DEPLOYMENT_TAG}`]: grant.deployment,
+              [`aws:RequestTag/${NO_MANAGE_TAG}`]: 'true',
+            },
           },
         }),
         ...onArns(
@@ -117,7 +133,7 @@ function limitedStatements(scope: Construct, action: string, grant: Grant): Poli
       // IAM checks the interface and its instance. The instance has no tag of Hookline when it is launched, so a condition
       // selects it by its group, or by the tag of the profile's selector.
       return [
-        new PolicyStatement({ actions, resources: interfaces, conditions: ownInterface }),
+        new PolicyStatement({ actions, resources: interfaces, conditions: usableInterface }),
         ...instances(),
       ];
     case 'autoscaling:CompleteLifecycleAction':

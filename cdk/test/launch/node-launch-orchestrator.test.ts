@@ -48,8 +48,8 @@ describe('the functions', () => {
         Architectures: ['x86_64'],
         TracingConfig: { Mode: 'Active' },
       });
-      // The functions read no environment variables.
-      expect(properties['Environment']).toBeUndefined();
+      // They tag and find their interfaces by it.
+      expect(properties['Environment']).toEqual({ Variables: { HOOKLINE_DEPLOYMENT: 'hookline' } });
       expect(properties['ReservedConcurrentExecutions']).toBeUndefined();
     }
   });

@@ -27,6 +27,14 @@ import {
   text,
 } from '../support';
 
+/** The stack's name, which is the name of the deployment. */
+const DEPLOYMENT = 'hookline';
+/** The condition on an interface of the deployment. */
+const OWN = {
+  StringLike: { 'aws:ResourceTag/hookline:instance-id': 'i-*' },
+  StringEquals: { 'aws:ResourceTag/hookline:deployment': DEPLOYMENT },
+};
+
 // Profiles with each kind of selector and tag, so that the template has all kinds of statements.
 const { app, stack } = orchestratorStack({
   profiles: [
@@ -172,7 +180,10 @@ test('interfaces are created only in the subnets and security groups of the prof
   );
   expect(interfaceStatement?.Condition).toEqual({
     StringLike: { 'aws:RequestTag/hookline:instance-id': 'i-*' },
-    StringEquals: { 'aws:RequestTag/node.k8s.amazonaws.com/no_manage': 'true' },
+    StringEquals: {
+      'aws:RequestTag/hookline:deployment': DEPLOYMENT,
+      'aws:RequestTag/node.k8s.amazonaws.com/no_manage': 'true',
+    },
   });
 });
 
@@ -182,18 +193,26 @@ test('create-interfaces sets tags only when it creates an interface', () => {
   ).toEqual([{ StringEquals: { 'ec2:CreateAction': 'CreateNetworkInterface' } }]);
 });
 
+test.each(['attach-interfaces', 'create-interfaces', 'release-interfaces', 'reconcile'] as const)(
+  '%s deletes only interfaces of its deployment',
+  (name) => {
+    expect(conditionsFor(name, 'ec2:DeleteNetworkInterface', 'network-interface')).toEqual([OWN]);
+  },
+);
+
 test.each([
   ['attach-interfaces', 'ec2:AttachNetworkInterface'],
   ['attach-interfaces', 'ec2:ModifyNetworkInterfaceAttribute'],
-  ['attach-interfaces', 'ec2:DeleteNetworkInterface'],
-  ['create-interfaces', 'ec2:DeleteNetworkInterface'],
+  ['set-delete-on-termination', 'ec2:ModifyNetworkInterfaceAttribute'],
   ['release-interfaces', 'ec2:DetachNetworkInterface'],
-  ['release-interfaces', 'ec2:DeleteNetworkInterface'],
   ['reconcile', 'ec2:DetachNetworkInterface'],
-  ['reconcile', 'ec2:DeleteNetworkInterface'],
-])('%s: %s is limited to interfaces with Hookline’s tag', (name, action) => {
+  ['reconcile', 'ec2:ModifyNetworkInterfaceAttribute'],
+] as const)('%s: %s is not allowed on interfaces of another deployment', (name, action) => {
   expect(conditionsFor(name, action, 'network-interface')).toEqual([
-    { StringLike: { 'aws:ResourceTag/hookline:instance-id': 'i-*' } },
+    {
+      StringLike: { 'aws:ResourceTag/hookline:instance-id': 'i-*' },
+      StringEqualsIfExists: { 'aws:ResourceTag/hookline:deployment': DEPLOYMENT },
+    },
   ]);
 });
 
@@ -303,7 +322,7 @@ test('reconcile sets and deletes only its own tag key, on Hookline’s interface
   for (const action of ['ec2:CreateTags', 'ec2:DeleteTags']) {
     expect(statementsFor('reconcile', action).map((statement) => statement.Condition)).toEqual([
       {
-        StringLike: { 'aws:ResourceTag/hookline:instance-id': 'i-*' },
+        ...OWN,
         'ForAllValues:StringEquals': { 'aws:TagKeys': ['hookline:unowned-since'] },
         Null: { 'aws:TagKeys': 'false' },
       },
@@ -379,6 +398,7 @@ test('adopt tags instances of the profiles and reads executions of the state mac
     grantee: 'adopt',
     actions: ['ec2:DescribeInstances', 'ec2:CreateTags', 'states:StartExecution', 'states:DescribeExecution'],
     resources: new ProfileResources(adopting, [profile()], ['*']),
+    deployment: DEPLOYMENT,
     stateMachine: orchestrator.stateMachine,
   }).map((statement) => adopting.resolve(statement.toStatementJson()) as Statement);
   expect(allowed.filter(({ Action: action }) => action === 'ec2:CreateTags')).toEqual([
@@ -403,7 +423,12 @@ test('an action without a statement is an error', () => {
   const { stack: unknown } = orchestratorStack();
   const named = new ProfileResources(unknown, [profile()], ['*']);
   expect(() =>
-    statements(unknown, { grantee: 'tag-node', actions: ['ec2:TerminateInstances'], resources: named }),
+    statements(unknown, {
+      grantee: 'tag-node',
+      actions: ['ec2:TerminateInstances'],
+      resources: named,
+      deployment: DEPLOYMENT,
+    }),
   ).toThrow(
     'tag-node calls ec2:TerminateInstances, which has no statement. Add one to cdk/lib/shared/policy-statements.ts',
   );

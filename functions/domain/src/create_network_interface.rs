@@ -7,15 +7,17 @@ use std::net::IpAddr;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::deployment::Deployment;
 use crate::event::Launch;
 use crate::execution::{Node, PlannedInterface};
 use crate::ids::{SecurityGroupId, SubnetId};
 use crate::profile::{Addressing, Ipv6, Profile, Slot};
 use crate::tags::interface::interface_tags;
+use crate::tags::own;
 
 /// The parameters of CreateNetworkInterface (EC2 API Reference), save for the ClientToken.
 ///
-/// They follow from the launch, its profile, its node and its plan. Nothing in them tells two
+/// They follow from the deployment, the launch, its profile, its node and its plan. Nothing in them tells two
 /// executions of one launch apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CreateNetworkInterface {
@@ -43,12 +45,15 @@ impl CreateNetworkInterface {
     /// The request for `slot`, as `planned`.
     #[must_use]
     pub fn new(
+        deployment: &Deployment,
         launch: &Launch,
         profile: &Profile,
         node: &Node,
         slot: &Slot,
         planned: &PlannedInterface,
     ) -> Self {
+        let mut tags = interface_tags(launch, profile, node, slot);
+        tags.insert(own::DEPLOYMENT.to_owned(), deployment.to_string());
         let secondary_count = match slot.addressing {
             // They are among the addresses to ask for.
             Addressing::LowestFree => 0,
@@ -68,7 +73,7 @@ impl CreateNetworkInterface {
                     slot.network, node.instance_id, profile.name
                 )
             }),
-            tags: interface_tags(launch, profile, node, slot),
+            tags,
         }
     }
 
@@ -115,14 +120,22 @@ mod tests {
         }
     }
 
-    fn request_of(event: serde_json::Value) -> CreateNetworkInterface {
+    fn request_of(event: serde_json::Value, profile: serde_json::Value) -> CreateNetworkInterface {
         let launch = Event::read_launch(event).unwrap();
-        let profile = Profile::read(profile()).unwrap();
-        CreateNetworkInterface::new(&launch, &profile, &node(), &profile.slots[0], &planned())
+        let profile = Profile::read(profile).unwrap();
+        let deployment = Deployment::read("core").unwrap();
+        CreateNetworkInterface::new(
+            &deployment,
+            &launch,
+            &profile,
+            &node(),
+            &profile.slots[0],
+            &planned(),
+        )
     }
 
     fn request() -> CreateNetworkInterface {
-        request_of(launch_event())
+        request_of(launch_event(), profile())
     }
 
     #[test]
@@ -158,12 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn interface_has_the_tag_of_its_deployment_from_creation() {
+        let tags = request().tags;
+        assert_eq!(tags.get(own::DEPLOYMENT).map(String::as_str), Some("core"));
+        assert_eq!(
+            tags.get(own::NETWORK).map(String::as_str),
+            Some("signaling")
+        );
+    }
+
+    #[test]
     fn two_executions_of_one_launch_make_the_same_request() {
         let mut again = launch_event();
         again["id"] = json!("another-delivery");
         again["time"] = json!("2026-01-02T03:09:05Z");
         again["detail"]["LifecycleActionToken"] = json!("another-token");
-        let (first, second) = (request(), request_of(again));
+        let (first, second) = (request(), request_of(again, profile()));
         assert_eq!(first, second);
         assert_eq!(
             first.client_token(0).unwrap(),
@@ -178,10 +201,7 @@ mod tests {
         value["slots"][0]["addressing"] = json!("subnet-assigned");
         value["slots"][0]["secondaryPrivateAddresses"] = json!(3);
         value["slots"][0]["ipv6"] = json!("subnet-assigned");
-        let profile = Profile::read(value).unwrap();
-        let launch = Event::read_launch(launch_event()).unwrap();
-        let request =
-            CreateNetworkInterface::new(&launch, &profile, &node(), &profile.slots[0], &planned());
+        let request = request_of(launch_event(), value);
         assert_eq!((request.secondary_count, request.ipv6_count), (3, 1));
     }
 }

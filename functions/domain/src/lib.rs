@@ -5,6 +5,7 @@ pub mod addresses;
 pub mod admission;
 pub mod adopt;
 pub mod create_network_interface;
+pub mod deployment;
 pub mod error;
 pub mod event;
 pub mod execution;

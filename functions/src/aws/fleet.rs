@@ -105,13 +105,14 @@ impl Aws {
             .map_err(|error| classify("CreateTags", &error))
     }
 
-    /// Every interface that has Hookline's tag, whichever instance it was created for
-    /// (DescribeNetworkInterfaces).
+    /// Every interface that this deployment created, whichever instance it was created for
+    /// (DescribeNetworkInterfaces). Also those of an earlier release, which have no tag of a
+    /// deployment.
     ///
     /// # Errors
     /// Those of every call.
     pub async fn hookline_interfaces(&self) -> Result<Vec<Interface>> {
-        self.interfaces("tag-key", vec![own::INSTANCE_ID.to_owned()])
+        self.own_interfaces("tag-key", own::INSTANCE_ID.to_owned())
             .await
     }
 

@@ -53,7 +53,7 @@ pub enum RemovalOutcome {
 
 impl Aws {
     /// All interfaces in `subnets`, with their addresses (DescribeNetworkInterfaces, in pages of
-    /// 1,000).
+    /// 1,000). Those of another deployment are interfaces without an owner.
     ///
     /// # Errors
     /// Those of every call.
@@ -65,20 +65,25 @@ impl Aws {
         let interfaces = self.interfaces("subnet-id", ids).await?;
         Ok(interfaces
             .into_iter()
-            .map(AllocatedInterface::from)
+            .map(|interface| {
+                let ours = self.deployment.may_use(&interface.tags);
+                let allocated = AllocatedInterface::from(interface);
+                match ours {
+                    true => allocated,
+                    false => allocated.of_others(),
+                }
+            })
             .collect())
     }
 
-    /// The interfaces that Hookline created for `instance`, attached or not.
+    /// The interfaces that this deployment created for `instance`, attached or not. Also those of an
+    /// earlier release, which have no tag of a deployment.
     ///
     /// # Errors
     /// Those of every call.
     pub async fn interfaces_created_for(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
-        self.interfaces(
-            &format!("tag:{}", own::INSTANCE_ID),
-            vec![instance.to_string()],
-        )
-        .await
+        let filter = format!("tag:{}", own::INSTANCE_ID);
+        self.own_interfaces(&filter, instance.to_string()).await
     }
 
     /// The interfaces that are attached to `instance`, of any origin.
@@ -90,11 +95,19 @@ impl Aws {
             .await
     }
 
-    pub(super) async fn interfaces(
+    /// The interfaces that match `filter` and that this deployment may use. A filter of EC2's cannot
+    /// ask for interfaces that lack a tag.
+    pub(super) async fn own_interfaces(
         &self,
         filter: &str,
-        values: Vec<String>,
+        value: String,
     ) -> Result<Vec<Interface>> {
+        let mut interfaces = self.interfaces(filter, vec![value]).await?;
+        interfaces.retain(|interface| self.deployment.may_use(&interface.tags));
+        Ok(interfaces)
+    }
+
+    async fn interfaces(&self, filter: &str, values: Vec<String>) -> Result<Vec<Interface>> {
         let mut pages = self
             .ec2
             .describe_network_interfaces()

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_ec2::config::retry::RetryPartition;
 use calls::Calls;
+use hookline_domain::deployment::Deployment;
 use hookline_runtime::sdk;
 
 pub use hookline_runtime::sdk::settings;
@@ -26,6 +27,7 @@ pub use hookline_runtime::sdk::settings;
 /// The clients, and what is kept between invocations. A process makes one; clones share it.
 #[derive(Debug, Clone)]
 pub struct Aws {
+    deployment: Deployment,
     ec2: aws_sdk_ec2::Client,
     autoscaling: aws_sdk_autoscaling::Client,
     sfn: aws_sdk_sfn::Client,
@@ -36,19 +38,19 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Clients from Lambda's environment variables: region, credentials, endpoint.
-    pub async fn from_environment() -> Self {
+    /// Clients of a deployment, from Lambda's environment variables: region, credentials, endpoint.
+    pub async fn from_environment(deployment: Deployment) -> Self {
         let config = settings(aws_config::defaults(BehaviorVersion::latest()))
             .http_client(sdk::http_client())
             .load()
             .await;
-        Self::new(&config)
+        Self::new(&config, deployment)
     }
 
     /// Clients from `config`, which may have a test's HTTP client. `config` should come from
     /// [`settings`], so that retries and time-outs are those of the product.
     #[must_use]
-    pub fn new(config: &SdkConfig) -> Self {
+    pub fn new(config: &SdkConfig, deployment: Deployment) -> Self {
         let calls = Calls::default();
         // The SDK limits retries by a quota for each service and process. This makes it one for
         // each service and `Aws`. In production that is the same. In the scale-out simulator it
@@ -64,6 +66,7 @@ impl Aws {
             .interceptor(calls.clone())
             .retry_partition(retries());
         Self {
+            deployment,
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
             autoscaling: aws_sdk_autoscaling::Client::from_conf(autoscaling.build()),
             sfn: aws_sdk_sfn::Client::from_conf(sfn.build()),
@@ -72,6 +75,12 @@ impl Aws {
             executions: Arc::default(),
             calls,
         }
+    }
+
+    /// The deployment that these calls are made for.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
     }
 
     /// How many API calls have been made so far, the SDK's own retries included.

@@ -3,6 +3,7 @@
 //! creates, the created interfaces count, and the same plan goes on.
 
 use hookline_domain::create_network_interface::CreateNetworkInterface;
+use hookline_domain::deployment::Deployment;
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::execution::requests::slot;
 use hookline_domain::execution::{
@@ -46,7 +47,12 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
             });
             continue;
         }
-        to_create.push(create_request(&request, n, planned)?);
+        to_create.push(create_request(
+            context.aws.deployment(),
+            &request,
+            n,
+            planned,
+        )?);
     }
     // Only after all requests are made: a plan that does not fit its profile creates nothing.
     let mut creates = JoinSet::new();
@@ -135,11 +141,16 @@ struct Create {
     client_token: String,
 }
 
-fn create_request(request: &CreateRequest, n: usize, planned: &PlannedInterface) -> Result<Create> {
+fn create_request(
+    deployment: &Deployment,
+    request: &CreateRequest,
+    n: usize,
+    planned: &PlannedInterface,
+) -> Result<Create> {
     let field = format!("plan.step.slots[{n}].network");
     let slot = slot(&request.profile, &field, &planned.network)?;
     let (launch, profile, node) = (&request.launch, &request.profile, &request.node);
-    let create = CreateNetworkInterface::new(launch, profile, node, slot, planned);
+    let create = CreateNetworkInterface::new(deployment, launch, profile, node, slot, planned);
     let client_token = create
         .client_token(planned.attempt)
         .map_err(|error| Error::Internal {

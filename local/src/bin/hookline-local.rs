@@ -1,7 +1,7 @@
 //! Runs the fake AWS until Ctrl-C.
 //!
 //! ```text
-//! hookline-local --functions-dir target/debug --python .venv/bin/python
+//! hookline-local --functions-dir target/debug --env HOOKLINE_DEPLOYMENT=hookline --python .venv/bin/python
 //! export AWS_ENDPOINT_URL=http://127.0.0.1:4599 AWS_DEFAULT_REGION=us-west-2 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 //! aws autoscaling describe-auto-scaling-groups
 //! ```
@@ -37,6 +37,9 @@ struct Arguments {
     /// The timeout of every function, in seconds.
     #[arg(long, default_value_t = 60)]
     function_timeout: u64,
+    /// An environment variable of every function. Repeatable.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    environment: Vec<(String, String)>,
     /// A folder for the logs of the functions and of the state machine engine.
     #[arg(long, value_name = "DIR")]
     log_dir: Option<PathBuf>,
@@ -115,6 +118,7 @@ async fn main() -> anyhow::Result<()> {
             }
             let mut function = FunctionConfig::new(name, program);
             function.timeout = Duration::from_secs(arguments.function_timeout);
+            function.environment = arguments.environment.iter().cloned().collect();
             let arn = local.lambda().register(function);
             writeln!(out, "function {arn}")?;
         }
@@ -201,6 +205,14 @@ fn cluster(text: &str) -> Result<(String, PathBuf), String> {
             Ok((name.to_owned(), PathBuf::from(file)))
         }
         _ => Err("use NAME=FILE, such as prod=cluster.json".to_owned()),
+    }
+}
+
+/// Reads an environment variable.
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("use NAME=VALUE, such as HOOKLINE_DEPLOYMENT=hookline".to_owned()),
     }
 }
 

@@ -207,7 +207,7 @@ impl Lambda {
         }
         let config = config.build();
         Sandbox {
-            aws: Aws::new(&config),
+            aws: Aws::new(&config, roles::deployment()),
             killed,
         }
     }

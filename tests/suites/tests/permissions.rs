@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use hookline_domain::tags::own::{INSTANCE_ID, NETWORK};
+use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NETWORK};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{Fault, FaultKind, Outcome, Settings};
@@ -70,9 +70,13 @@ fn leave_behind(run: &Run, instance: &str) -> Result<String> {
     let network = run.profile.slots.first().context("no slot")?;
     let spec = InterfaceSpec {
         subnet_id: run.scene.networks[0].subnets[0].clone(),
-        tags: [(INSTANCE_ID, instance), (NETWORK, network.network.as_str())]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into(),
+        tags: [
+            (INSTANCE_ID, instance),
+            (NETWORK, network.network.as_str()),
+            (DEPLOYMENT, roles::STACK),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into(),
         ..InterfaceSpec::default()
     };
     run.local

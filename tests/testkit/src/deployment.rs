@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use hookline::runtime::DEPLOYMENT;
 use hookline_local::LocalAws;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::server::Server;
@@ -76,6 +77,25 @@ impl Tools {
     }
 }
 
+/// A function as it is deployed, with its role.
+///
+/// # Errors
+/// If its program is not built.
+pub fn function(tools: &Tools, name: &str) -> Result<FunctionConfig> {
+    let program = tools.functions.join(name);
+    ensure!(
+        program.is_file(),
+        "{} is not there: `cargo xtask test` and `cargo xtask demo` build it",
+        program.display()
+    );
+    let mut config = FunctionConfig::new(name, program);
+    config.timeout = FUNCTION_TIMEOUT;
+    config.role = roles::of_function(name);
+    let deployment = roles::deployment().to_string();
+    config.environment.insert(DEPLOYMENT.to_owned(), deployment);
+    Ok(config)
+}
+
 /// A running deployment. [`Deployment::shut_down`] ends its processes. Dropping it kills them.
 pub struct Deployment {
     /// The fake AWS.
@@ -137,16 +157,7 @@ impl Deployment {
         }
         let mut functions = Vec::new();
         for (name, placeholder) in FUNCTIONS {
-            let program = tools.functions.join(name);
-            ensure!(
-                program.is_file(),
-                "{} is not there: `cargo xtask test` and `cargo xtask demo` build it",
-                program.display()
-            );
-            let mut config = FunctionConfig::new(name, program);
-            config.timeout = FUNCTION_TIMEOUT;
-            config.role = roles::of_function(name);
-            let arn = local.lambda().register(config);
+            let arn = local.lambda().register(function(tools, name)?);
             functions.push((format!("${{{placeholder}}}"), arn));
         }
         let log = logs.map(|logs| logs.join("moto.log"));

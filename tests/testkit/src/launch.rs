@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use crate::calls::FunctionCalls;
 use crate::connector::product_config;
+use crate::roles;
 use crate::scene::{HOOK, Scene, Size};
 use crate::wait::wait_for;
 
@@ -243,7 +244,10 @@ impl Launch {
     /// The same launch with another process of the functions, which uses this HTTP client.
     pub async fn with_http_client(mut self, client: SharedHttpClient) -> Self {
         let config = product_config(self.local()).await;
-        self.aws = Aws::new(&config.into_builder().http_client(client).build());
+        self.aws = Aws::new(
+            &config.into_builder().http_client(client).build(),
+            roles::deployment(),
+        );
         self
     }
 
@@ -438,7 +442,7 @@ pub fn context(aws: Aws, local: &LocalAws, timeout: Duration) -> Context {
 
 /// A new process of the functions, which has cached nothing.
 async fn process(scene: &Scene) -> Aws {
-    Aws::new(&product_config(&scene.local).await)
+    Aws::new(&product_config(&scene.local).await, roles::deployment())
 }
 
 fn launched(local: &LocalAws) -> Vec<String> {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::calls::FunctionCalls;
 use crate::connector::product_config;
 use crate::launch;
+use crate::roles;
 use crate::scene::{Scene, Size};
 use crate::wait::wait_for;
 
@@ -130,7 +131,7 @@ impl PlainGroup {
         scene.plain_group(GROUP, &TAGS).await?;
         scene.scale(GROUP, i32::try_from(nodes)?).await?;
         let mut group = Self {
-            aws: Aws::new(&product_config(&scene.local).await),
+            aws: Aws::new(&product_config(&scene.local).await, roles::deployment()),
             scene,
             instances: Vec::new(),
         };

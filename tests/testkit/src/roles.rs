@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use anyhow::{Context as _, Result, anyhow};
+use hookline_domain::deployment::Deployment;
 use hookline_local::LocalAws;
 use hookline_local::iam::{Stack, TemplateRoles};
 use serde_json::Value;
@@ -18,13 +19,22 @@ use crate::scene::Scene;
 
 /// The template, reduced to what says who may do what.
 const TEMPLATE: &str = include_str!("../../fixtures/roles/template.json");
-/// The name of the stack, which is the prefix of the names of its functions and state machines. In
-/// the fake AWS they are without it.
-const STACK: &str = "hookline";
+/// The name of the stack, which is the prefix of the names of its functions and state machines, and
+/// so the name of the deployment. In the fake AWS the functions are without it.
+pub const STACK: &str = "hookline";
 /// The subnet of the fixture.
 const SUBNET: &str = "subnet-00000000000000001";
 /// The security group of the fixture.
 const SECURITY_GROUP: &str = "sg-00000000000000001";
+
+/// The deployment of the fixture.
+///
+/// # Panics
+/// Never: its name is a constant.
+#[must_use]
+pub fn deployment() -> Deployment {
+    Deployment::read(STACK).unwrap_or_else(|error| unreachable!("{error}"))
+}
 
 /// The roles of the fixture in a partition.
 ///

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::limits::Limits;
+use crate::deployment::{Deployment, Owner};
 use crate::ids::{InstanceId, NetworkInterfaceId};
 use crate::interface::Interface;
 use crate::tags::own;
@@ -25,21 +26,26 @@ pub struct OrphanActions {
     pub delete: Vec<NetworkInterfaceId>,
     /// The same, beyond the limit of one round.
     pub skipped: Vec<NetworkInterfaceId>,
+    /// Orphaned, but no tag says of which deployment ([`Owner::Untold`]): only a person can tell
+    /// whether they are in use.
+    pub untold: Vec<NetworkInterfaceId>,
 }
 
 /// Whether the interface may be orphaned. Then it must be known which executions run.
 #[must_use]
 pub fn may_be_orphaned(interface: &Interface) -> bool {
-    owner(interface).is_some() && !is_attached(interface)
+    instance(interface).is_some() && !is_attached(interface)
 }
 
-/// Decides about the interfaces that have Hookline's tag.
+/// Decides about the interfaces of a deployment, and about those of which no tag says whose they
+/// are.
 ///
 /// An attached interface is never orphaned, on whichever instance it is. EC2 may still delete it
 /// with the instance. An unattached interface is orphaned unless an execution for its instance
 /// runs. Whether the instance still exists makes no difference.
 #[must_use]
 pub fn decide(
+    deployment: &Deployment,
     interfaces: &[Interface],
     in_progress: &BTreeSet<InstanceId>,
     now: i64,
@@ -48,11 +54,23 @@ pub fn decide(
     let mut actions = OrphanActions::default();
     let mut due = Vec::new();
     for interface in interfaces {
-        let Some(owner) = owner(interface) else {
+        let Some(instance) = instance(interface) else {
             continue;
         };
+        match deployment.owner(&interface.tags) {
+            Owner::This => {}
+            Owner::Untold => {
+                let is_orphaned =
+                    interface.status == "available" && !in_progress.contains(&instance);
+                if is_orphaned {
+                    actions.untold.push(interface.id.clone());
+                }
+                continue;
+            }
+            Owner::Another | Owner::Nobody => continue,
+        }
         let tag = interface.tags.get(ORPHANED_SINCE);
-        if is_attached(interface) || in_progress.contains(&owner) {
+        if is_attached(interface) || in_progress.contains(&instance) {
             if tag.is_some() {
                 actions.unmark.push(interface.id.clone());
             }
@@ -80,7 +98,7 @@ pub fn decide(
 }
 
 /// The instance that the interface was created for; `None` if Hookline did not create it.
-fn owner(interface: &Interface) -> Option<InstanceId> {
+fn instance(interface: &Interface) -> Option<InstanceId> {
     interface.tags.get(own::INSTANCE_ID)?.parse().ok()
 }
 
@@ -103,7 +121,10 @@ mod tests {
     const NOW: i64 = 10_000;
 
     fn interface(n: u32, since: Option<&str>) -> Interface {
-        let mut tags = BTreeMap::from([(own::INSTANCE_ID.to_owned(), OWNER.to_owned())]);
+        let mut tags = BTreeMap::from([
+            (own::INSTANCE_ID.to_owned(), OWNER.to_owned()),
+            (own::DEPLOYMENT.to_owned(), "core".to_owned()),
+        ]);
         if let Some(since) = since {
             tags.insert(ORPHANED_SINCE.to_owned(), since.to_owned());
         }
@@ -138,8 +159,14 @@ mod tests {
         interface
     }
 
+    fn decide_for_core(interfaces: &[Interface], in_progress: &[&str]) -> OrphanActions {
+        let core = Deployment::read("core").unwrap();
+        let in_progress = in_progress.iter().map(|id| id.parse().unwrap()).collect();
+        decide(&core, interfaces, &in_progress, NOW, Limits::default())
+    }
+
     fn actions(interfaces: &[Interface]) -> OrphanActions {
-        decide(interfaces, &BTreeSet::new(), NOW, Limits::default())
+        decide_for_core(interfaces, &[])
     }
 
     #[test]
@@ -192,8 +219,7 @@ mod tests {
             };
             assert_eq!(actions(&[owned]), expected);
         }
-        let in_progress = BTreeSet::from([OWNER.parse().unwrap()]);
-        let decided = decide(&[marked()], &in_progress, NOW, Limits::default());
+        let decided = decide_for_core(&[marked()], &[OWNER]);
         assert_eq!((decided.unmark.len(), decided.delete.len()), (1, 0));
         assert_eq!(
             actions(&[on(interface(1, None), OWNER, "attached")]),
@@ -216,6 +242,48 @@ mod tests {
             actions(&[pending, untagged, foreign]),
             OrphanActions::default()
         );
+    }
+
+    #[test]
+    fn interface_of_another_deployment_is_left_alone() {
+        let of = |deployment: &str, mut interface: Interface| {
+            let deployment = deployment.to_owned();
+            interface
+                .tags
+                .insert(own::DEPLOYMENT.to_owned(), deployment);
+            interface
+        };
+        assert_eq!(
+            actions(&[of("core", interface(1, Some("1")))]).delete.len(),
+            1
+        );
+        let others = [
+            of("core-2", interface(1, Some("1"))),
+            of("core-2", interface(2, None)),
+            of("core-2", on(interface(3, Some("1")), OWNER, "attached")),
+        ];
+        assert_eq!(actions(&others), OrphanActions::default());
+    }
+
+    #[test]
+    fn orphaned_interface_without_a_deployment_is_only_said() {
+        let untold = |n: u32, since| {
+            let mut interface = interface(n, since);
+            interface.tags.remove(own::DEPLOYMENT);
+            interface
+        };
+        let interfaces = [
+            untold(1, None),
+            untold(2, Some("1")),
+            on(untold(3, Some("1")), OWNER, "attached"),
+        ];
+        let expected = OrphanActions {
+            untold: vec![interfaces[0].id.clone(), interfaces[1].id.clone()],
+            ..OrphanActions::default()
+        };
+        assert_eq!(actions(&interfaces), expected);
+        let during_its_launch = decide_for_core(&interfaces, &[OWNER]);
+        assert_eq!(during_its_launch, OrphanActions::default());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Hookline's own tags. They say for which instance an interface was created.
+//! Hookline's own tags. They say which deployment created an interface, and for which instance.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ pub type Tags = BTreeMap<String, String>;
 pub const PREFIX: &str = "hookline:";
 /// The instance that the interface was created for.
 pub const INSTANCE_ID: &str = "hookline:instance-id";
+/// The deployment that created the interface.
+pub const DEPLOYMENT: &str = "hookline:deployment";
 /// The logical network of its slot.
 pub const NETWORK: &str = "hookline:network";
 /// The name of the profile of its slot.

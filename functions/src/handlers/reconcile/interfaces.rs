@@ -57,7 +57,7 @@ pub(super) async fn clean_up(
     report: &mut Report,
 ) -> Result<()> {
     let (aws, now) = (&context.aws, context.now);
-    let actions = orphans::decide(interfaces, in_progress, now, limits);
+    let actions = orphans::decide(aws.deployment(), interfaces, in_progress, now, limits);
     // Unmark first: a mark that stays too long could lead to a delete, but a late mark does no
     // harm.
     if !actions.unmark.is_empty() {
@@ -82,6 +82,12 @@ pub(super) async fn clean_up(
             // It is gone since the listing, or the role may not delete it.
             RemovalOutcome::Denied(error) => report.skip(id, error),
         }
+    }
+    for id in actions.untold {
+        report.skip(
+            id,
+            "no tag says which deployment created it (docs/operations/deployments.md)",
+        );
     }
     for id in actions.skipped {
         report.skip(

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::autoscaling::LifecycleState;
-use hookline_local::lambda::FunctionConfig;
 use hookline_local::{Fault, FaultKind};
-use hookline_testkit::deployment::Tools;
-use hookline_testkit::roles;
+use hookline_testkit::deployment::{self, Tools};
 use hookline_testkit::scene::HOOK;
 use hookline_testkit::stage::Stage;
 use hookline_testkit::wait::wait_for;
@@ -46,11 +44,8 @@ fn measured(stage: &Stage, function: &str) -> Result<emf::Values> {
 #[tokio::test(flavor = "multi_thread")]
 async fn running_node_gets_its_interfaces_and_stays_in_service_on_failure() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
-    let program = Tools::from_environment()?.functions.join("adopt");
-    let mut config = FunctionConfig::new("adopt", program);
-    config.timeout = Duration::from_secs(60);
-    config.role = roles::of_function("adopt");
-    stage.local.lambda().register(config);
+    let function = deployment::function(&Tools::from_environment()?, "adopt")?;
+    stage.local.lambda().register(function);
     // Without a rule, and with a person who continues the launch: as before Hookline was installed.
     stage.scene.group("upf").await?;
     let event = stage.launch("upf").await?;

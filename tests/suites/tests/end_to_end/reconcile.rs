@@ -1,11 +1,7 @@
 //! The binary of `reconcile` and the real engine: what the simulator does without either.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
-use hookline_local::lambda::FunctionConfig;
-use hookline_testkit::deployment::Tools;
-use hookline_testkit::roles;
+use hookline_testkit::deployment::{self, Tools};
 use hookline_testkit::stage::{LIMIT, Stage};
 use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
@@ -28,11 +24,8 @@ async fn round(stage: &Stage, profile: &Value) -> Result<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn launch_without_an_event_gets_one_execution() -> Result<()> {
     let stage = Stage::set(as_aws_is(), &SMALL).await?;
-    let program = Tools::from_environment()?.functions.join("reconcile");
-    let mut config = FunctionConfig::new("reconcile", program);
-    config.timeout = Duration::from_secs(60);
-    config.role = roles::of_function("reconcile");
-    stage.local.lambda().register(config);
+    let function = deployment::function(&Tools::from_environment()?, "reconcile")?;
+    stage.local.lambda().register(function);
     // Without a rule, no execution starts for the launch.
     let profile = stage.scene.profile("upf");
     stage.scene.group("upf").await?;

@@ -45,6 +45,7 @@ async fn every_slot_gets_an_interface_with_all_attributes_of_creation() {
     let tags: BTreeMap<String, String> = [
         ("Name", format!("{name}-signaling").as_str()),
         ("hookline:auto-scaling-group", "upf"),
+        ("hookline:deployment", "hookline"),
         ("hookline:instance-id", &launch.instance),
         ("hookline:network", "signaling"),
         ("hookline:profile", "upf"),
@@ -73,6 +74,7 @@ async fn tags_are_set_by_the_create_call() {
         let tag = |value: &str| call.params.values().any(|found| found == value);
         assert!(tag("node.k8s.amazonaws.com/no_manage"), "{:?}", call.params);
         assert!(tag("hookline:instance-id"), "{:?}", call.params);
+        assert!(tag("hookline:deployment"), "{:?}", call.params);
     }
 }
 

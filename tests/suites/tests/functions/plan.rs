@@ -11,6 +11,7 @@ use hookline_local::{Fault, FaultKind, LocalAws, Settings};
 use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::connector::product_config;
 use hookline_testkit::launch::{GROUP, Launch, State, small};
+use hookline_testkit::roles;
 use hookline_testkit::scene::{HOOK, Scene, Size};
 use serde_json::{Value, json};
 
@@ -222,7 +223,7 @@ async fn group_name_with_wildcards_selects_that_group_only() {
         scene.scale(name, 1).await.unwrap();
     }
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let aws = Aws::new(&product_config(&scene.local).await);
+    let aws = Aws::new(&product_config(&scene.local).await, roles::deployment());
     for name in names {
         let selector = Selector::AutoScalingGroupNames([name.to_owned()].into());
         let listed = aws.instances_of(&selector).await.unwrap();

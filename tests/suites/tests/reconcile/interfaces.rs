@@ -2,18 +2,29 @@
 
 use anyhow::{Context as _, Result};
 use aws_sdk_ec2::types::{NetworkInterfaceAttachmentChanges, ResourceType, Tag, TagSpecification};
-use hookline_domain::tags::own::INSTANCE_ID;
+use hookline_domain::reconcile::orphans::ORPHANED_SINCE;
+use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID};
 use hookline_simulator::run::{GROUP, Run, on_paused_clock};
+use hookline_testkit::roles;
 use serde_json::json;
 
 use super::{GONE, by_hand, count, made, nothing_done, pass, scenario};
 
-/// An interface as an execution leaves it behind, or a foreign one without the tag.
-async fn interface(run: &Run, made_for: Option<&str>) -> Result<String> {
-    let tags = made_for.map(|instance| {
+/// An interface as an execution of this deployment leaves it behind.
+async fn interface(run: &Run, made_for: &str) -> Result<String> {
+    tagged(run, &[(INSTANCE_ID, made_for), (DEPLOYMENT, roles::STACK)]).await
+}
+
+/// An interface with these tags.
+async fn tagged(run: &Run, tags: &[(&str, &str)]) -> Result<String> {
+    let tags: Vec<Tag> = tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(*key).value(*value).build())
+        .collect();
+    let tags = (!tags.is_empty()).then(|| {
         TagSpecification::builder()
             .resource_type(ResourceType::NetworkInterface)
-            .tags(Tag::builder().key(INSTANCE_ID).value(instance).build())
+            .set_tags(Some(tags))
             .build()
     });
     run.scene
@@ -42,8 +53,8 @@ fn exists(run: &Run, interface: &str) -> bool {
 fn orphaned_interface_is_marked_and_deleted_ten_minutes_later() -> Result<()> {
     on_paused_clock(async {
         let run = Run::new(scenario(0, false)).await?;
-        let leaked = interface(&run, Some(GONE)).await?;
-        let foreign = interface(&run, None).await?;
+        let leaked = interface(&run, GONE).await?;
+        let foreign = tagged(&run, &[]).await?;
         // A describe lags by two seconds.
         pass(5).await;
         let report = by_hand(&run).await;
@@ -64,7 +75,7 @@ fn one_round_deletes_at_most_its_limit() -> Result<()> {
     on_paused_clock(async {
         let run = Run::new(scenario(0, false)).await?;
         for _ in 0..5 {
-            interface(&run, Some(GONE)).await?;
+            interface(&run, GONE).await?;
         }
         pass(5).await;
         let round = async || {
@@ -111,8 +122,8 @@ fn interface_that_is_no_longer_orphaned_loses_only_its_mark() -> Result<()> {
         };
         // One is attached to its node again, the other to another node.
         let (back, moved) = (
-            interface(&run, Some(&nodes[0])).await?,
-            interface(&run, Some(GONE)).await?,
+            interface(&run, &nodes[0]).await?,
+            interface(&run, GONE).await?,
         );
         pass(5).await;
         assert_eq!(count(&by_hand(&run).await, "marked"), 2);
@@ -163,6 +174,56 @@ fn interface_without_delete_on_termination_gets_it_after_its_execution() -> Resu
         assert!(run.is_settled());
         pass(5).await;
         nothing_done(&by_hand(&run).await);
+        Ok(())
+    })
+}
+
+#[test]
+fn interface_of_another_deployment_is_left_alone() -> Result<()> {
+    on_paused_clock(async {
+        let run = Run::new(scenario(0, false)).await?;
+        let own = interface(&run, GONE).await?;
+        let theirs = tagged(&run, &[(INSTANCE_ID, GONE), (DEPLOYMENT, "another")]).await?;
+        // As if both deployments had marked theirs.
+        let marked = [
+            (INSTANCE_ID, GONE),
+            (DEPLOYMENT, "another"),
+            (ORPHANED_SINCE, "1"),
+        ];
+        let due = tagged(&run, &marked).await?;
+        pass(5).await;
+        assert_eq!(by_hand(&run).await["marked"], json!([own]));
+        pass(610).await;
+        assert_eq!(by_hand(&run).await["deleted"], json!([own]));
+        assert!(exists(&run, &theirs) && exists(&run, &due));
+        Ok(())
+    })
+}
+
+#[test]
+fn interface_without_the_tag_of_a_deployment_is_reported_until_it_has_one() -> Result<()> {
+    on_paused_clock(async {
+        let run = Run::new(scenario(0, false)).await?;
+        let untold = tagged(&run, &[(INSTANCE_ID, GONE)]).await?;
+        for _ in 0..3 {
+            pass(610).await;
+            let report = by_hand(&run).await;
+            assert_eq!(report["left"][0]["id"], json!(untold), "{report}");
+            let reason = report["left"][0]["reason"].as_str().unwrap_or_default();
+            assert!(reason.contains("no tag says which deployment"), "{report}");
+            assert_eq!(
+                (&report["marked"], &report["deleted"]),
+                (&json!([]), &json!([]))
+            );
+        }
+        // An operator says whose it is.
+        let tag = Tag::builder().key(DEPLOYMENT).value(roles::STACK).build();
+        let tagging = run.scene.ec2.create_tags().resources(&untold).tags(tag);
+        tagging.send().await?;
+        pass(5).await;
+        assert_eq!(by_hand(&run).await["marked"], json!([untold]));
+        pass(610).await;
+        assert_eq!(by_hand(&run).await["deleted"], json!([untold]));
         Ok(())
     })
 }

@@ -1,6 +1,8 @@
 //! The calls that the functions, the state machines and the rules make. Each must be allowed.
 
-use hookline_domain::tags::own::{ADOPTED_AT, INSTANCE_ID, LAUNCHED_AT, NETWORK, NO_MANAGE};
+use hookline_domain::tags::own::{
+    ADOPTED_AT, DEPLOYMENT, INSTANCE_ID, LAUNCHED_AT, NETWORK, NO_MANAGE,
+};
 
 use super::Attempt;
 use super::call::{Call, autoscaling, ec2, tags};
@@ -9,6 +11,7 @@ use super::denied_others::{execution, hook, invoke, list, start};
 use super::denied_tags::UNOWNED_SINCE;
 use super::target::Target;
 use crate::deployment::functions_of_launches;
+use crate::roles;
 
 /// All of them.
 pub(super) fn table(target: &Target) -> Vec<Attempt> {
@@ -90,6 +93,7 @@ fn set(resource: &str, keys: &[&str]) -> Call {
 fn launches(target: &Target) -> Vec<Attempt> {
     let own = [
         (INSTANCE_ID, target.node.as_str()),
+        (DEPLOYMENT, roles::STACK),
         (NETWORK, "signaling"),
         (NO_MANAGE, "true"),
     ];
@@ -117,6 +121,24 @@ fn launches(target: &Target) -> Vec<Attempt> {
             "detaches an own interface",
             "an abandoned launch",
             detach(&target.own_attachment),
+        ),
+        call(
+            "attach-interfaces",
+            "attaches an interface of an earlier release",
+            "a launch that began before the update",
+            attach(&target.untold_unattached, &target.node),
+        ),
+        call(
+            "release-interfaces",
+            "detaches an interface of an earlier release",
+            "an abandoned launch that began before the update",
+            detach(&target.untold_attachment),
+        ),
+        call(
+            "set-delete-on-termination",
+            "sets DeleteOnTermination of an interface of an earlier release",
+            "a launch that began before the update",
+            keep_no_more(&target.untold, &target.untold_attachment),
         ),
         call(
             "release-interfaces",

@@ -1,10 +1,11 @@
 //! The attacks on interfaces and instances. Each must be denied.
 
-use hookline_domain::tags::own::{INSTANCE_ID, NO_MANAGE};
+use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NO_MANAGE};
 
 use super::call::{Call, ec2, tags};
 use super::target::Target;
-use super::{Attempt, denied_others, denied_tags};
+use super::{Attempt, denied_deployments, denied_others, denied_tags};
+use crate::roles;
 
 /// One attack.
 pub(super) fn attack(
@@ -28,6 +29,7 @@ pub(super) fn table(target: &Target) -> Vec<Attempt> {
         attaches(target),
         removals(target),
         changes(target),
+        denied_deployments::table(target),
         denied_tags::table(target),
         denied_others::table(target),
     ]
@@ -36,8 +38,10 @@ pub(super) fn table(target: &Target) -> Vec<Attempt> {
 
 fn creates(target: &Target) -> Vec<Attempt> {
     const BY: &str = "create-interfaces";
-    let own = [(INSTANCE_ID, "i-0123456789abcdef0"), (NO_MANAGE, "true")];
-    let create = |subnet: &str, group: &str, tags: &[(&str, &str)]| create(subnet, group, tags);
+    const INSTANCE: (&str, &str) = (INSTANCE_ID, "i-0123456789abcdef0");
+    const OF: (&str, &str) = (DEPLOYMENT, roles::STACK);
+    const UNMANAGED: (&str, &str) = (NO_MANAGE, "true");
+    let own = [INSTANCE, OF, UNMANAGED];
     let (subnet, group) = (target.subnet(), target.scene.security_group.as_str());
     let node = &target.node;
     vec![
@@ -57,25 +61,25 @@ fn creates(target: &Target) -> Vec<Attempt> {
             BY,
             "creates an interface without the tag of its instance",
             "nobody could find its owner and delete it",
-            create(subnet, group, &[(NO_MANAGE, "true")]),
+            create(subnet, group, &[OF, UNMANAGED]),
         ),
         attack(
             BY,
             "creates an interface whose instance is no instance",
             "nobody could find its owner and delete it",
-            create(subnet, group, &[(INSTANCE_ID, "none"), (NO_MANAGE, "true")]),
+            create(subnet, group, &[(INSTANCE_ID, "none"), OF, UNMANAGED]),
         ),
         attack(
             BY,
             "creates an interface that the VPC CNI would manage",
             "the VPC CNI would give its addresses to pods",
-            create(subnet, group, &[(INSTANCE_ID, node)]),
+            create(subnet, group, &[INSTANCE, OF]),
         ),
         attack(
             BY,
             "creates an interface with no_manage set to false",
             "the VPC CNI would give its addresses to pods",
-            create(subnet, group, &[(INSTANCE_ID, node), (NO_MANAGE, "false")]),
+            create(subnet, group, &[INSTANCE, OF, (NO_MANAGE, "false")]),
         ),
         attack(
             BY,

@@ -172,7 +172,7 @@ fn interface_tags(target: &Target) -> Vec<Attempt> {
         ),
         attack(
             by,
-            "marks an instance that carries Hookline's tag",
+            "marks an instance that carries the tags of an interface",
             "only interfaces",
             set(&target.other_node, &[UNOWNED_SINCE]),
         ),

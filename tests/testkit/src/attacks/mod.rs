@@ -8,12 +8,13 @@
 //!
 //! - `target`: the account that is attacked;
 //! - `call`: a call, and how it is made;
-//! - `denied`, `denied_tags`, `denied_others`, `allowed`: the tables;
+//! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `allowed`: the tables;
 //! - `mutations`: policies with one restriction less.
 
 mod allowed;
 mod call;
 mod denied;
+mod denied_deployments;
 mod denied_others;
 mod denied_tags;
 pub mod mutations;

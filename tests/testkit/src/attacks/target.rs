@@ -2,7 +2,7 @@
 //! interfaces of several owners.
 
 use anyhow::{Context as _, Result};
-use hookline_domain::tags::own::{INSTANCE_ID, NO_MANAGE};
+use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NO_MANAGE};
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::iam::TemplateRoles;
 use hookline_local::{LocalAws, Settings};
@@ -28,15 +28,27 @@ pub struct Target {
     pub(super) node_by_tag: String,
     /// An instance of a group with a naming profile.
     pub(super) plain_node: String,
-    /// An instance of a group of another cluster. It carries Hookline's tag of interfaces.
+    /// An instance of a group of another cluster. It carries the tags of the deployment's
+    /// interfaces.
     pub(super) other_node: String,
-    /// Interfaces with Hookline's tag: on the node, unattached, and on the other cluster's node.
+    /// Interfaces of the deployment: on the node, unattached, and on the other cluster's node.
     pub(super) own: String,
     pub(super) own_attachment: String,
     pub(super) own_unattached: String,
     pub(super) own_on_other_attachment: String,
     pub(super) own_on_other: String,
-    /// Interfaces without it: the VPC CNI's on the node, and an unattached one.
+    /// Interfaces of another deployment: on the node, and unattached.
+    pub(super) theirs: String,
+    pub(super) theirs_attachment: String,
+    pub(super) theirs_unattached: String,
+    /// Interfaces that Hookline created, but that have no tag of a deployment: on the node that is
+    /// selected by its tag, and unattached.
+    pub(super) untold: String,
+    pub(super) untold_attachment: String,
+    pub(super) untold_unattached: String,
+    /// An unattached interface with the deployment's tag only.
+    pub(super) with_deployment_tag: String,
+    /// Interfaces without any tag of Hookline's: the VPC CNI's on the node, and an unattached one.
     pub(super) cni: String,
     pub(super) cni_attachment: String,
     pub(super) foreign: String,
@@ -87,7 +99,8 @@ impl Target {
             .ec2
             .create_tags()
             .resources(&other_node)
-            .tags(tag.key(INSTANCE_ID).value(&other_node).build())
+            .tags(tag.clone().key(INSTANCE_ID).value(&other_node).build())
+            .tags(tag.key(DEPLOYMENT).value(roles::STACK).build())
             .send()
             .await?;
         let volume = local.with_world(|world| {
@@ -97,10 +110,17 @@ impl Target {
         let volume = volume.context("the node has no volume")?;
         let interface =
             |tags: &[(&str, &str)], on: Option<(&str, u32)>| new_interface(&scene, tags, on);
-        let ours = [(INSTANCE_ID, node.as_str()), (NO_MANAGE, "true")];
+        let untold = [(INSTANCE_ID, node.as_str()), (NO_MANAGE, "true")];
+        let ours = [untold[0], untold[1], (DEPLOYMENT, roles::STACK)];
+        let theirs = [untold[0], untold[1], (DEPLOYMENT, "another")];
         let (own, own_attachment) = interface(&ours, Some((&node, 1)))?;
         let (own_unattached, _) = interface(&ours, None)?;
         let (own_on_other, own_on_other_attachment) = interface(&ours, Some((&other_node, 1)))?;
+        let (theirs_unattached, _) = interface(&theirs, None)?;
+        let (theirs, theirs_attachment) = interface(&theirs, Some((&node, 4)))?;
+        let (untold_unattached, _) = interface(&untold, None)?;
+        let (untold, untold_attachment) = interface(&untold, Some((&node_by_tag, 2)))?;
+        let (with_deployment_tag, _) = interface(&[(DEPLOYMENT, roles::STACK)], None)?;
         let (cni, cni_attachment) = interface(&[], Some((&node, 2)))?;
         let (foreign, _) = interface(&[("owner", "somebody")], None)?;
         let (with_group_tag, with_group_tag_attachment) =
@@ -122,6 +142,13 @@ impl Target {
             own_unattached,
             own_on_other_attachment,
             own_on_other,
+            theirs,
+            theirs_attachment,
+            theirs_unattached,
+            untold,
+            untold_attachment,
+            untold_unattached,
+            with_deployment_tag,
             cni,
             cni_attachment,
             foreign,
