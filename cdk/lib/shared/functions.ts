@@ -54,6 +54,10 @@ export const FUNCTION_SETTINGS = {
     description: 'Attaches the network interfaces and verifies that they are attached',
   },
   'complete-hook': { ...TASK, description: 'Completes the launch lifecycle hook' },
+  'remove-startup-taint': {
+    ...TASK,
+    description: 'Removes the startup taint of a node that is ready',
+  },
   'set-delete-on-termination': {
     ...TASK,
     description: 'Sets DeleteOnTermination on the interfaces of a node that is ready',

@@ -139,6 +139,8 @@ function limitedStatements(scope: Construct, action: string, grant: Grant): Poli
     case 'autoscaling:CompleteLifecycleAction':
     case 'autoscaling:RecordLifecycleActionHeartbeat':
       return onArns(actions, named.groupArns);
+    case 'eks:DescribeCluster':
+      return onArns(actions, named.clusterArns);
     case 'lambda:InvokeFunction':
       return [new PolicyStatement({ actions, resources: [...(grant.invoked ?? [])] })];
     case 'states:ListExecutions':

@@ -63,6 +63,14 @@ export class ProfileResources {
     );
   }
 
+  /** The ARNs of the clusters in which nodes have a startup taint. */
+  get clusterArns(): string[] {
+    const clusters = this.hookProfiles.flatMap(({ startupTaint }) => startupTaint?.cluster ?? []);
+    return unique(clusters).map((resourceName) =>
+      Stack.of(this.scope).formatArn({ service: 'eks', resource: 'cluster', resourceName }),
+    );
+  }
+
   /** The names of the groups that profiles select by name. */
   get groupNames(): string[] {
     return unique(this.profiles.flatMap((profile) => profile.selector.autoScalingGroupNames ?? []));

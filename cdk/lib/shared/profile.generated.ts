@@ -64,6 +64,10 @@ export interface Profile {
    */
   slots?: Slot[];
   /**
+   * The taint with which the node registers in its cluster, and which Hookline removes when the node has its interfaces and tags. None when absent (docs/startup-taint.md).
+   */
+  startupTaint?: StartupTaint | null;
+  /**
    * Tags for the volumes that go with the instance: key → template.
    */
   volumeTags?: {
@@ -223,4 +227,17 @@ export interface Slot {
   tags?: {
     [k: string]: string;
   };
+}
+/**
+ * A taint of a node, as Kubernetes has it (core/v1 Taint). Hookline removes by the key alone, whatever value and effect the taint has.
+ */
+export interface StartupTaint {
+  /**
+   * The name of the EKS cluster that the node joins.
+   */
+  cluster: string;
+  /**
+   * The taint's key.
+   */
+  key?: string;
 }

@@ -45,7 +45,12 @@ const { app, stack } = orchestratorStack({
       nodeTags: { Zone: '{{ az }}' },
       slots: [slot({ subnetIds: ['subnet-0123456789abcdef1'], securityGroupIds: ['sg-0123456789abcdef1'] })],
     }),
-    profile({ name: 'amf', selector: { tag: { key: 'amf' } }, slots: [] }),
+    profile({
+      name: 'amf',
+      selector: { tag: { key: 'amf' } },
+      slots: [],
+      startupTaint: { cluster: 'prod' },
+    }),
   ],
   autoScalingGroupNamePatterns: ['eks-smf-*'],
 });
@@ -185,6 +190,13 @@ test('interfaces are created only in the subnets and security groups of the prof
       'aws:RequestTag/node.k8s.amazonaws.com/no_manage': 'true',
     },
   });
+});
+
+test('remove-startup-taint looks up only the clusters of the profiles', () => {
+  const arns = statementsFor('remove-startup-taint', 'eks:DescribeCluster').flatMap(({ Resource: arn }) =>
+    list(arn).map(text),
+  );
+  expect(arns).toEqual(['arn:aws:eks:us-west-2:123456789012:cluster/prod']);
 });
 
 test('create-interfaces sets tags only when it creates an interface', () => {

@@ -160,6 +160,18 @@ pub enum Error {
     /// Only for executions that began under release 0.1: their state machine has no such outcome.
     #[error("Hookline does not own the lifecycle hook under this profile")]
     HookNotOurs,
+    /// The node has a startup taint to remove, and has not registered in its cluster.
+    #[error(
+        "the node of {instance} has not registered in cluster {cluster} within {minutes} minutes: it is in service, and keeps its taint if it registers later. Look at kubelet's log on the node; then replay (docs/startup-taint.md)"
+    )]
+    NodeNotRegistered {
+        /// The instance.
+        instance: InstanceId,
+        /// The cluster of the profile.
+        cluster: String,
+        /// How long it was waited for.
+        minutes: i64,
+    },
     /// AWS throttled the call, and the SDK's retries as well.
     #[error("{action}: throttled ({code})")]
     Throttled {
@@ -227,6 +239,7 @@ impl Error {
         "Hookline.DeviceIndexTaken",
         "Hookline.LaunchGone",
         "Hookline.HookNotOurs",
+        "Hookline.NodeNotRegistered",
         "Hookline.Throttled",
         "Hookline.AwsUnavailable",
         "Hookline.AccessDenied",
@@ -269,6 +282,7 @@ impl Error {
             Self::DeviceIndexTaken { .. } => "Hookline.DeviceIndexTaken",
             Self::LaunchGone { .. } => "Hookline.LaunchGone",
             Self::HookNotOurs => "Hookline.HookNotOurs",
+            Self::NodeNotRegistered { .. } => "Hookline.NodeNotRegistered",
             Self::Throttled { .. } => "Hookline.Throttled",
             Self::AwsUnavailable { .. } => "Hookline.AwsUnavailable",
             Self::AccessDenied { .. } => "Hookline.AccessDenied",

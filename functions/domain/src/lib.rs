@@ -23,6 +23,7 @@ pub mod placement;
 pub mod profile;
 pub mod quotas;
 pub mod reconcile;
+pub mod startup_taint;
 pub mod tags;
 pub mod time;
 pub mod wiring;

@@ -4,6 +4,7 @@
 pub mod autoscaling;
 mod calls;
 mod classify;
+pub mod cluster;
 mod convert;
 pub mod create_interface;
 pub mod executions;
@@ -28,6 +29,7 @@ pub use hookline_runtime::sdk::settings;
 #[derive(Debug, Clone)]
 pub struct Aws {
     deployment: Deployment,
+    config: SdkConfig,
     ec2: aws_sdk_ec2::Client,
     autoscaling: aws_sdk_autoscaling::Client,
     sfn: aws_sdk_sfn::Client,
@@ -67,6 +69,7 @@ impl Aws {
             .retry_partition(retries());
         Self {
             deployment,
+            config: config.clone(),
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
             autoscaling: aws_sdk_autoscaling::Client::from_conf(autoscaling.build()),
             sfn: aws_sdk_sfn::Client::from_conf(sfn.build()),

@@ -50,7 +50,11 @@ pub(super) async fn complete_hook(
             summary.seconds.event_to_continue = context.seconds_since(&launch);
         }
         let summary = completion.summary.as_ref();
-        if summary.is_some_and(|node| node.lacking_delete_on_termination().next().is_some()) {
+        // On its way into a warm pool, a node stays tainted: it takes no work there.
+        if profile.startup_taint.is_some() && !launch.goes_to_warm_pool() {
+            completion.next = CompletionNext::RemoveStartupTaint;
+        } else if summary.is_some_and(|node| node.lacking_delete_on_termination().next().is_some())
+        {
             completion.next = CompletionNext::SetDeleteOnTermination;
         }
     }

@@ -9,6 +9,7 @@
 //! | [`create_interfaces`] | `CreateInterfaces` | creates the interfaces of the plan |
 //! | [`attach_interfaces`] | `AttachInterfaces` | attaches, sets attributes, verifies invariant I1 |
 //! | [`complete_hook`] | `ContinueLaunch`, `AbandonLaunch` | completes the lifecycle action |
+//! | [`remove_startup_taint`] | `RemoveStartupTaint` | removes the taint with which the node registered in its cluster |
 //! | [`set_delete_on_termination`] | `SetDeleteOnTermination` | sets DeleteOnTermination on the interfaces of a node that is ready |
 //! | [`release_interfaces`] | `ReleaseInterfaces` | detaches and deletes the interfaces of the launch |
 //! | [`name_nodes`] | `NameNodes`, of `name-node` | names and tags the nodes of one event |
@@ -23,6 +24,7 @@ pub mod name_nodes;
 pub mod plan_interfaces;
 pub mod reconcile;
 pub mod release_interfaces;
+pub mod remove_startup_taint;
 mod rounds;
 pub mod set_delete_on_termination;
 pub mod tag_node;

@@ -28,6 +28,7 @@ impl Answer {
     pub(super) fn status(code: u16, message: &str, retry_after: Option<u64>) -> Self {
         let status: Value = json!({
             "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code,
+            "reason": reason(code),
         });
         Self::Whole(
             StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -62,6 +63,25 @@ impl Answer {
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         Ok(response)
+    }
+}
+
+/// The reason of a status code (apimachinery, `metav1.StatusReason`).
+fn reason(code: u16) -> &'static str {
+    match code {
+        400 => "BadRequest",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "NotFound",
+        409 => "Conflict",
+        410 => "Expired",
+        415 => "UnsupportedMediaType",
+        422 => "Invalid",
+        429 => "TooManyRequests",
+        500 => "InternalError",
+        503 => "ServiceUnavailable",
+        504 => "Timeout",
+        _ => "",
     }
 }
 

@@ -1,5 +1,6 @@
 //! The fake API server over TLS: it checks the token, lists nodes and pods in pages of one
-//! snapshot, and fails as a test needs.
+//! snapshot, changes a node, and fails as a test needs. It has no RBAC: every known caller may do
+//! everything.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +11,10 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::Request;
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -23,7 +27,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use super::answer::Answer;
 use super::authenticator::{self, Caller};
 use super::contents::Contents;
-use super::lists::{Lists, Objects, PageError};
+use super::lists::{Lists, Objects, PageError, PatchError};
 use crate::local_aws::lock;
 
 /// The resource of a request.
@@ -35,6 +39,8 @@ pub enum Resource {
     Pods,
     /// One node, by its name.
     Node,
+    /// A change of one node: a JSON merge patch.
+    NodePatch,
 }
 
 /// A request with a valid token.
@@ -180,6 +186,12 @@ impl ApiServer {
         lock(&self.state).lists.unlisted_nodes = nodes;
     }
 
+    /// A node as it is now, listed or not.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<Value> {
+        lock(&self.state).lists.node(name).cloned()
+    }
+
     /// Sets a rule of faults: it returns the fault of a request, if any.
     pub fn fail(&self, rule: impl Fn(&ApiRequest) -> Option<Fault> + Send + 'static) {
         lock(&self.state).rule = Box::new(rule);
@@ -227,9 +239,19 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Mutex<St
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
-            let service = service_fn(move |request| {
-                let answer = lock(&state).answer(&request);
-                answer.send()
+            let service = service_fn(move |request: Request<Incoming>| {
+                let state = Arc::clone(&state);
+                async move {
+                    let (request, body) = Request::into_parts(request);
+                    let answer = match body.collect().await {
+                        Ok(body) => {
+                            let request = Request::from_parts(request, body.to_bytes());
+                            lock(&state).answer(&request)
+                        }
+                        Err(_) => Answer::status(400, "the body broke off", None),
+                    };
+                    answer.send().await
+                }
             });
             // An error means a broken connection, perhaps by a fault.
             let _ = hyper::server::conn::http1::Builder::new()
@@ -241,7 +263,7 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Mutex<St
 }
 
 impl State {
-    fn answer<B>(&mut self, request: &Request<B>) -> Answer {
+    fn answer(&mut self, request: &Request<Bytes>) -> Answer {
         let authorization = request.headers().get("authorization");
         let authorization = authorization.and_then(|value| value.to_str().ok());
         let token = authorization.unwrap_or_default();
@@ -253,13 +275,26 @@ impl State {
                     return Answer::status(401, "Unauthorized", None);
                 }
             };
-        let (resource, name) = match request.uri().path() {
+        let is_patch = request.method() == Method::PATCH;
+        let path = request.uri().path().to_owned();
+        let (resource, name) = match path.as_str() {
             "/api/v1/nodes" => (Resource::Nodes, ""),
             "/api/v1/pods" => (Resource::Pods, ""),
             path => match path.strip_prefix("/api/v1/nodes/") {
+                Some(name) if is_patch => (Resource::NodePatch, name),
                 Some(name) => (Resource::Node, name),
                 None => return Answer::status(404, "not found", None),
             },
+        };
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        let is_merge = content_type.is_some_and(|found| found == "application/merge-patch+json");
+        let patch: Option<Value> = match is_patch {
+            true if !is_merge => {
+                let supported = "the fake API server has application/merge-patch+json only";
+                return Answer::status(415, supported, None);
+            }
+            true => serde_json::from_slice(request.body()).ok(),
+            false => None,
         };
         let query = request.uri().query().unwrap_or_default();
         let parameters: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes())
@@ -305,6 +340,19 @@ impl State {
                 return match self.lists.node(name) {
                     Some(node) => Answer::json(node.to_string()),
                     None => Answer::status(404, "nodes not found", None),
+                };
+            }
+            (Resource::NodePatch, _) => {
+                let patched = patch.map(|patch| self.lists.patch_node(name, &patch));
+                return match patched {
+                    Some(Ok(node)) => Answer::json(node.to_string()),
+                    Some(Err(PatchError::NotFound)) => Answer::status(404, "nodes not found", None),
+                    Some(Err(PatchError::Conflict)) => Answer::status(
+                        409,
+                        "the object has been modified; please apply your changes to the latest version and try again",
+                        None,
+                    ),
+                    None => Answer::status(400, "the patch is not JSON", None),
                 };
             }
             (_, Some(token)) => self.lists.next_page(token, limit),

@@ -53,6 +53,15 @@ pub(super) enum PageError {
     Expired,
 }
 
+/// Why a node is not patched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PatchError {
+    /// There is no such node.
+    NotFound,
+    /// The patch is for another version of the node.
+    Conflict,
+}
+
 /// The nodes and pods of a cluster, and the snapshots of its lists.
 pub(super) struct Lists {
     pub(super) nodes: Objects,
@@ -97,6 +106,37 @@ impl Lists {
         listed.iter().chain(&self.unlisted_nodes).find(named)
     }
 
+    /// Changes a node by a JSON merge patch (RFC 7386), and returns it with a new version. A patch
+    /// with `metadata.resourceVersion` is for that version only (Kubernetes API Concepts, "Resource
+    /// versions" and "Update mechanism using patch").
+    pub(super) fn patch_node(&mut self, name: &str, patch: &Value) -> Result<Value, PatchError> {
+        let mut node = self.node(name).cloned().ok_or(PatchError::NotFound)?;
+        const VERSION: &str = "/metadata/resourceVersion";
+        let version = node.pointer(VERSION).cloned().unwrap_or_default();
+        let wanted = patch.pointer(VERSION).filter(|wanted| !wanted.is_null());
+        if wanted.is_some_and(|wanted| *wanted != version) {
+            return Err(PatchError::Conflict);
+        }
+        merge(&mut node, patch);
+        let version = version.as_str().and_then(|version| version.parse().ok());
+        let next = version.unwrap_or(0_u64) + 1;
+        let version = json!({ "metadata": { "resourceVersion": next.to_string() } });
+        merge(&mut node, &version);
+        let named = |node: &Value| node.pointer("/metadata/name") == Some(&Value::from(name));
+        let mut listed = match &self.nodes {
+            Objects::Stored(nodes) => nodes.to_vec(),
+            Objects::Generated(..) => Vec::new(),
+        };
+        let unlisted = self.unlisted_nodes.iter_mut();
+        if let Some(found) = listed.iter_mut().chain(unlisted).find(|node| named(node)) {
+            *found = node.clone();
+        }
+        if let Objects::Stored(nodes) = &mut self.nodes {
+            *nodes = Arc::new(listed);
+        }
+        Ok(node)
+    }
+
     /// The first page of a list of the current `objects`.
     pub(super) fn first_page(&mut self, objects: Objects, limit: usize) -> String {
         let snapshot = self.next_snapshot;
@@ -113,6 +153,26 @@ impl Lists {
         let (snapshot, from) = read_token(token).ok_or(PageError::InvalidToken)?;
         let objects = self.snapshots.get(&snapshot).ok_or(PageError::Expired)?;
         Ok(page(objects, snapshot, from, limit))
+    }
+}
+
+/// RFC 7386, section 2.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let Value::Object(target) = target else {
+        return;
+    };
+    for (key, value) in patch {
+        match value {
+            Value::Null => drop(target.remove(key)),
+            value => merge(target.entry(key.clone()).or_insert(Value::Null), value),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::contents::Contents;
-use super::lists::{Lists, PageError};
+use super::lists::{Lists, PageError, PatchError};
 use super::*;
 use crate::{Outcome, Settings};
 
@@ -97,6 +97,48 @@ fn a_list_keeps_its_snapshot_until_it_expires() {
     assert_eq!(lists.next_page("7:0", 2), Err(PageError::InvalidToken));
     lists.forget_snapshots();
     assert_eq!(lists.next_page(&next, 2), Err(PageError::Expired));
+}
+
+#[test]
+fn a_node_is_changed_by_a_merge_patch_for_its_version_only() {
+    let mut lists = Lists::default();
+    let node = json!({
+        "metadata": { "name": "n1", "resourceVersion": "7", "labels": { "a": "1", "b": "2" } },
+        "spec": { "taints": [{ "key": "x" }, { "key": "y" }] },
+    });
+    lists.unlisted_nodes = names(2..3);
+    lists.set_contents(Contents {
+        nodes: vec![node],
+        pods: Vec::new(),
+    });
+    let patch = |version: &str| {
+        json!({
+            "metadata": { "resourceVersion": version, "labels": { "a": null, "c": "3" } },
+            "spec": { "taints": [{ "key": "y" }] },
+        })
+    };
+    assert_eq!(
+        lists.patch_node("n1", &patch("6")),
+        Err(PatchError::Conflict)
+    );
+    assert_eq!(
+        lists.patch_node("n3", &patch("7")),
+        Err(PatchError::NotFound)
+    );
+    let patched = lists.patch_node("n1", &patch("7")).unwrap();
+    let expected = json!({
+        "metadata": { "name": "n1", "resourceVersion": "8", "labels": { "b": "2", "c": "3" } },
+        "spec": { "taints": [{ "key": "y" }] },
+    });
+    assert_eq!((&patched, lists.node("n1")), (&expected, Some(&expected)));
+    assert_eq!(
+        lists.patch_node("n1", &patch("7")),
+        Err(PatchError::Conflict)
+    );
+    // Without a version, it is for any.
+    let unlisted = lists.patch_node("n2", &json!({ "spec": null })).unwrap();
+    assert_eq!(unlisted["metadata"]["resourceVersion"], "1");
+    assert_eq!(lists.node("n2"), Some(&unlisted));
 }
 
 #[test]

@@ -219,6 +219,7 @@ async fn handle(function: &str, context: Context, payload: Value) -> HandlerResu
         "tag-node" => handlers::tag_node::handle(context, payload).await,
         "attach-interfaces" => handlers::attach_interfaces::handle(context, payload).await,
         "complete-hook" => handlers::complete_hook::handle(context, payload).await,
+        "remove-startup-taint" => handlers::remove_startup_taint::handle(context, payload).await,
         "set-delete-on-termination" => {
             handlers::set_delete_on_termination::handle(context, payload).await
         }

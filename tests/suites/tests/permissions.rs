@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use aws_credential_types::Credentials;
 use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NETWORK};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
+use hookline_local::eks::ApiServer;
 use hookline_local::{Fault, FaultKind, Outcome, Settings};
 use hookline_simulator::cells::{Cell, DeliveryFault, Interference, launching};
 use hookline_simulator::faults::{Setting, run_cell};
@@ -20,6 +22,7 @@ use hookline_statemachine::state::State;
 use hookline_statemachine::{LAUNCH_NODE, NAME_NODE, StateMachine};
 use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::json_api::json_call;
+use hookline_testkit::launch::{Launch, State as LaunchState, small};
 use hookline_testkit::naming::{self, PlainGroup};
 use hookline_testkit::permissions::{Actions, allowed, difference, needed};
 use hookline_testkit::roles;
@@ -334,6 +337,32 @@ fn a_node_that_is_not_adopted_as_its_execution_is_under_way() -> Result<Actions>
     })
 }
 
+/// A startup taint is removed. The API server's TLS needs the machine's clock.
+fn a_node_with_a_startup_taint() -> Result<Actions> {
+    let clock = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    clock.block_on(async {
+        let launch = Launch::begin(Settings::for_tests(), &small()).await?;
+        let mut launch = launch.with_profile(|profile| {
+            profile["startupTaint"] = json!({"cluster": "prod"});
+        });
+        launch.run(LaunchState::TagNode).await?;
+        let caller = Credentials::from_keys("test", "test", None);
+        let server = ApiServer::start("prod", vec![caller]).await?;
+        let eks = launch.local().eks();
+        eks.add_cluster("prod", server.description());
+        let mark = launch.mark();
+        launch.run(LaunchState::RemoveStartupTaint).await?;
+        let called = launch.calls_since(mark).into_iter();
+        let actions = called.map(|call| format!("{}:{}", call.service, call.action));
+        Ok(Actions::from([(
+            "remove-startup-taint".to_owned(),
+            actions.collect(),
+        )]))
+    })
+}
+
 /// Nodes without a hook, their volumes and their interfaces are named, by either event.
 fn nodes_without_a_hook() -> Result<Actions> {
     let clock = tokio::runtime::Builder::new_current_thread()
@@ -374,6 +403,7 @@ fn called() -> Result<Actions> {
         a_node_that_is_adopted()?,
         a_node_that_is_not_adopted_as_its_execution_is_under_way()?,
         nodes_without_a_hook()?,
+        a_node_with_a_startup_taint()?,
     ];
     for astray in [
         DeliveryFault::Duplicate,
@@ -475,7 +505,7 @@ fn actions_in(text: &str) -> BTreeSet<String> {
     text.split('`')
         .filter(|name| {
             name.split_once(':').is_some_and(|(service, _)| {
-                ["autoscaling", "ec2", "lambda", "states"].contains(&service)
+                ["autoscaling", "ec2", "eks", "lambda", "states"].contains(&service)
             })
         })
         .map(str::to_owned)

@@ -21,12 +21,13 @@ use crate::rules::{put_rule, put_rule_with_pattern};
 use crate::wait::wait_for;
 
 /// The functions, and the placeholders of their ARNs in the state machines' files.
-pub const FUNCTIONS: [(&str, &str); 8] = [
+pub const FUNCTIONS: [(&str, &str); 9] = [
     ("tag-node", "TagNodeFunctionArn"),
     ("plan-interfaces", "PlanInterfacesFunctionArn"),
     ("create-interfaces", "CreateInterfacesFunctionArn"),
     ("attach-interfaces", "AttachInterfacesFunctionArn"),
     ("complete-hook", "CompleteHookFunctionArn"),
+    ("remove-startup-taint", "RemoveStartupTaintFunctionArn"),
     (
         "set-delete-on-termination",
         "SetDeleteOnTerminationFunctionArn",

@@ -189,6 +189,9 @@ impl Launch {
             State::ContinueLaunch | State::AbandonLaunch => {
                 handlers::complete_hook::handle(context, payload).await
             }
+            State::RemoveStartupTaint => {
+                handlers::remove_startup_taint::handle(context, payload).await
+            }
             State::SetDeleteOnTermination => {
                 handlers::set_delete_on_termination::handle(context, payload).await
             }

@@ -66,6 +66,8 @@ pub enum CompletionOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CompletionNext {
+    /// The node is ready, and its profile has a startup taint.
+    RemoveStartupTaint,
     /// The node is ready, and some of its interfaces lack DeleteOnTermination.
     SetDeleteOnTermination,
     /// Nothing more for the node.

@@ -35,6 +35,8 @@ pub struct Execution {
     pub lost: (),
     /// Null until `AttachInterfaces` has run.
     pub wired: (),
+    /// Null until `RemoveStartupTaint` has run.
+    pub startup_taint: (),
     /// Null until `SetDeleteOnTermination` has run.
     pub delete_on_termination: (),
 }
@@ -91,6 +93,7 @@ impl Execution {
             allocation: (),
             lost: (),
             wired: (),
+            startup_taint: (),
             delete_on_termination: (),
         }
     }
@@ -114,6 +117,7 @@ impl Execution {
             allocation: (),
             lost: (),
             wired: (),
+            startup_taint: (),
             delete_on_termination: (),
         }
     }

@@ -12,6 +12,7 @@
 //! | `CreateInterfaces` | [`CreateRequest`] | [`Allocation`] | `$.allocation` |
 //! | `AttachInterfaces` | [`AttachRequest`] | [`Summary`] | `$.wired` |
 //! | `ContinueLaunch`, `AbandonLaunch` | [`CompleteRequest`] | [`Completion`] | `$.completion` |
+//! | `RemoveStartupTaint` | [`RemoveStartupTaintRequest`] | [`StartupTaintRemoval`] | `$.startupTaint` |
 //! | `SetDeleteOnTermination` | [`SetDeleteOnTerminationRequest`] | [`DeleteOnTermination`] | `$.deleteOnTermination` |
 //! | `ReleaseInterfaces` | [`ReleaseRequest`] | [`Release`] | `$.release` |
 //!
@@ -27,6 +28,7 @@ pub mod node;
 pub mod plan;
 pub mod previous;
 pub mod requests;
+pub mod startup_taint;
 pub mod summary;
 
 pub use allocation::{Allocation, AllocationOutcome, CreatedInterface, RefusedCreate};
@@ -41,6 +43,7 @@ pub use node::Node;
 pub use plan::{Observations, Plan, PlannedInterface, Step, WaitReason};
 pub use requests::{
     AttachRequest, CompleteRequest, CreateRequest, PlanRequest, ReleaseRequest,
-    SetDeleteOnTerminationRequest, TagNodeRequest,
+    RemoveStartupTaintRequest, SetDeleteOnTerminationRequest, TagNodeRequest,
 };
+pub use startup_taint::{StartupTaintRemoval, StartupTaintStep};
 pub use summary::{NodeRef, Seconds, Summary, WiredInterface};

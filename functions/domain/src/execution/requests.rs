@@ -10,6 +10,7 @@ use super::completion::LifecycleActionResult;
 use super::delete_on_termination::DeleteOnTermination;
 use super::node::Node;
 use super::plan::Plan;
+use super::startup_taint::StartupTaintRemoval;
 use super::summary::Summary;
 use crate::error::{Error, Input, Result};
 use crate::event::{Event, Launch};
@@ -109,6 +110,20 @@ pub struct SetDeleteOnTerminationRequest {
     pub wired: Summary,
     /// `$.deleteOnTermination`: what this state returned before, if it waited.
     pub delete_on_termination: Option<DeleteOnTermination>,
+}
+
+/// What `RemoveStartupTaint` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoveStartupTaintRequest {
+    /// `$.launch`
+    pub launch: Launch,
+    /// `$.profile`
+    pub profile: Profile,
+    /// `$.wired`: null for a profile without slots.
+    pub wired: Option<Summary>,
+    /// `$.startupTaint`: what this state returned before, if it waited.
+    pub startup_taint: Option<StartupTaintRemoval>,
 }
 
 /// What `ReleaseInterfaces` is given.

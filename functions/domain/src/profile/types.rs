@@ -18,6 +18,7 @@ use crate::quotas::{
     MAX_COUNT, MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH, MAX_NAME_LENGTH, MAX_SECURITY_GROUPS,
     MAX_SLOTS, MAX_SUBNETS, MAX_TAG_KEY_LENGTH,
 };
+use crate::startup_taint::StartupTaint;
 use crate::tags::preset::NamePreset;
 use crate::tags::rules::{ExistingTags, TagRules, tag_rules_of};
 
@@ -60,6 +61,9 @@ pub struct Profile {
     #[serde(default)]
     #[schemars(length(max = MAX_SLOTS))]
     pub slots: Vec<Slot>,
+    /// The taint with which the node registers in its cluster, and which Hookline removes when the
+    /// node has its interfaces and tags. None when absent (docs/startup-taint.md).
+    pub startup_taint: Option<StartupTaint>,
     /// EC2's rates for the account, where they are not those that it publishes. Launches begin at
     /// these.
     #[serde(default)]

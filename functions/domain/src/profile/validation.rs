@@ -17,6 +17,7 @@ use crate::quotas::{
     MAX_COUNT, MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH, MAX_NAME_LENGTH, MAX_SECURITY_GROUPS,
     MAX_SLOTS, MAX_SUBNETS, MAX_TAG_KEY_LENGTH,
 };
+use crate::startup_taint::{StartupTaint, problem_of_cluster, problem_of_key};
 
 impl Profile {
     /// Reads and validates a profile.
@@ -55,6 +56,9 @@ fn profile(profile: &Profile) -> Result<()> {
             format!("{} slots, at most {MAX_SLOTS}", profile.slots.len()),
             "Remove slots: no instance type has so many interfaces",
         ));
+    }
+    if let Some(taint) = &profile.startup_taint {
+        startup_taint(taint)?;
     }
     request_rates(&profile.request_rates)?;
     let mut places = BTreeMap::new();
@@ -102,6 +106,27 @@ fn profile(profile: &Profile) -> Result<()> {
                     slot.network
                 ),
                 "Give each slot a network name of its own",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn startup_taint(taint: &StartupTaint) -> Result<()> {
+    for (field, text, problem) in [
+        (
+            "cluster",
+            &taint.cluster,
+            problem_of_cluster(&taint.cluster),
+        ),
+        ("key", &taint.key, problem_of_key(&taint.key)),
+    ] {
+        if let Some(problem) = problem {
+            let text: String = text.chars().take(MAX_NAME_LENGTH).collect();
+            return Err(invalid(
+                format!("profile.startupTaint.{field}"),
+                format!("{text:?} {problem}"),
+                "Use the name of the EKS cluster, and the key of the taint that kubelet registers with",
             ));
         }
     }

@@ -15,6 +15,7 @@ fn reads(state: State) -> &'static [&'static str] {
         State::CreateInterfaces => &["launch", "profile", "node", "plan"],
         State::AttachInterfaces => &["launch", "profile", "node", "plan", "allocation"],
         State::ContinueLaunch => &["launch"],
+        State::RemoveStartupTaint => &["launch", "profile", "wired", "startupTaint"],
         State::SetDeleteOnTermination => {
             &["launch", "profile", "node", "wired", "deleteOnTermination"]
         }
@@ -27,6 +28,7 @@ fn may_lack(state: State) -> &'static [&'static str] {
     match state {
         State::PlanInterfaces | State::ReleaseInterfaces => &["plan", "allocation"],
         State::ContinueLaunch => &["launch"],
+        State::RemoveStartupTaint => &["wired", "startupTaint"],
         State::SetDeleteOnTermination => &["deleteOnTermination"],
         _ => &[],
     }

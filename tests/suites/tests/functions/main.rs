@@ -27,6 +27,7 @@ mod other_hooks;
 mod plan;
 mod plan_refusals;
 mod release;
+mod remove_startup_taint;
 mod set_delete_on_termination;
 mod tag_node;
 mod unknown_ids;

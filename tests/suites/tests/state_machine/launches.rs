@@ -103,7 +103,7 @@ pub(crate) async fn interface_lost(stage: &Stage) -> Result<()> {
 }
 
 /// A profile in an account whose bucket does not serve all attributes at once.
-fn scarce(stage: &Stage) -> Value {
+pub(crate) fn scarce(stage: &Stage) -> Value {
     let mut profile = stage.scene.profile(GROUP);
     profile["requestRates"] = json!({
         "modifyNetworkInterfaceAttribute": {"capacity": 1, "refillPerSecond": 5},

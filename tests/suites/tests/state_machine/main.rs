@@ -12,6 +12,7 @@ mod naming;
 mod replays;
 mod rules;
 mod scenes;
+mod taints;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};

@@ -199,8 +199,10 @@ fn no_state_after_continue_abandons_or_releases() -> Result<()> {
     for never in ["AbandonLaunch", "ReleaseInterfaces"] {
         assert!(!reached.contains(never), "{never}: {reached:?}");
     }
-    let fails = |name: &String| matches!(states.get(name), Some(State::Fail(_)));
-    assert!(!reached.iter().any(fails), "{reached:?}");
+    let fails = |name: &&String| matches!(states.get(*name), Some(State::Fail(_)));
+    let failing: Vec<&String> = reached.iter().filter(fails).collect();
+    // The node is in service, and takes no pods: a person must know.
+    assert_eq!(failing, ["StartupTaintLeft"]);
     Ok(())
 }
 

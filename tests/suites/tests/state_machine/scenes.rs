@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::{launches, replays};
+use crate::{launches, replays, taints};
 use hookline_domain::profile::Profile;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::deployment::{Execution, FUNCTIONS};
@@ -64,6 +64,14 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
     ("setting DeleteOnTermination recovers from faults", |s| {
         Box::pin(launches::trouble_after_continue(s))
     }),
+    (
+        "a startup taint is removed when the node registers, despite faults",
+        |s| Box::pin(taints::removed_despite_faults(s)),
+    ),
+    (
+        "a startup taint that cannot be removed is reported, and removed by a replay",
+        |s| Box::pin(taints::refused_then_replayed(s)),
+    ),
     (
         "an instance that an attach does not find yet is asked for again",
         |s| Box::pin(launches::instance_not_found_by_an_attach(s)),

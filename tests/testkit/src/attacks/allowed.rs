@@ -44,6 +44,7 @@ fn reads() -> Vec<Attempt> {
             vec!["DescribeInstances", "DescribeNetworkInterfaces"],
         ),
         ("complete-hook", vec!["DescribeInstances"]),
+        ("remove-startup-taint", vec!["DescribeInstances"]),
         ("set-delete-on-termination", vec!["DescribeInstances"]),
         ("release-interfaces", vec!["DescribeNetworkInterfaces"]),
         (
@@ -145,6 +146,12 @@ fn launches(target: &Target) -> Vec<Attempt> {
             "deletes an own interface",
             "an abandoned launch",
             delete(&target.own_unattached),
+        ),
+        call(
+            "remove-startup-taint",
+            "looks up the cluster of the profile",
+            "startupTaint of the profile",
+            Call::DescribeCluster("prod"),
         ),
         call(
             "tag-node",

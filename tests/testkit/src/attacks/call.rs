@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use hookline_local::iam::{AuthorizationRequest, Context, credentials_of};
 use hookline_local::{LocalAws, Outcome};
-use http::Request;
+use http::{Method, Request};
 use serde_json::Value;
 
 /// A call.
@@ -16,6 +16,8 @@ pub(super) enum Call {
     States(&'static str, Value),
     /// Lambda's Invoke, of the function with this ARN.
     Invoke(String),
+    /// EKS's DescribeCluster, of the cluster with this name.
+    DescribeCluster(&'static str),
     /// A service that the fake AWS does not have: the action and the resource.
     Compared(&'static str, String),
 }
@@ -104,10 +106,18 @@ impl Call {
                 let path = format!("/2015-03-31/functions/{arn}/invocations");
                 ("lambda", path, None, "{}".to_owned())
             }
+            Self::DescribeCluster(name) => {
+                ("eks", format!("/clusters/{name}"), None, String::new())
+            }
             Self::Compared(action, _) => anyhow::bail!("{action} is not a call of the fake AWS"),
         };
         let credential = format!("{access_key}/20260101/us-west-2/{service}/aws4_request");
-        let mut request = Request::post(path).header(
+        let method = match self {
+            Self::DescribeCluster(_) => Method::GET,
+            _ => Method::POST,
+        };
+        let request = Request::builder().method(method).uri(path);
+        let mut request = request.header(
             "authorization",
             format!("AWS4-HMAC-SHA256 Credential={credential}, Signature=0"),
         );

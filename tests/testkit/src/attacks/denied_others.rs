@@ -13,7 +13,14 @@ pub(super) const ACCOUNT: &str = "us-west-2:123456789012";
 
 /// All of them.
 pub(super) fn table(target: &Target) -> Vec<Attempt> {
-    [hooks(target), machines(), functions(), the_rest()].concat()
+    [
+        hooks(target),
+        machines(),
+        functions(),
+        clusters(),
+        the_rest(),
+    ]
+    .concat()
 }
 
 /// A call about a lifecycle action or a hook.
@@ -127,6 +134,15 @@ fn hooks(target: &Target) -> Vec<Attempt> {
 }
 
 /// Calls of Step Functions.
+fn clusters() -> Vec<Attempt> {
+    vec![attack(
+        "remove-startup-taint",
+        "looks up another cluster",
+        "only the clusters of the profiles",
+        Call::DescribeCluster("other"),
+    )]
+}
+
 pub(super) fn start(machine: &str) -> Call {
     let arn = format!("arn:aws:states:{ACCOUNT}:stateMachine:{machine}");
     Call::States(

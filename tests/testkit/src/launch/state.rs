@@ -19,6 +19,8 @@ pub enum State {
     AttachInterfaces,
     /// `$.completion`, with CONTINUE
     ContinueLaunch,
+    /// `$.startupTaint`
+    RemoveStartupTaint,
     /// `$.deleteOnTermination`
     SetDeleteOnTermination,
     /// `$.completion`, with ABANDON
@@ -29,12 +31,13 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::TagNode,
         Self::PlanInterfaces,
         Self::CreateInterfaces,
         Self::AttachInterfaces,
         Self::ContinueLaunch,
+        Self::RemoveStartupTaint,
         Self::SetDeleteOnTermination,
         Self::AbandonLaunch,
         Self::ReleaseInterfaces,

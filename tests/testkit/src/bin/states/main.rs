@@ -13,7 +13,8 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
 use hookline_domain::execution::{
-    Allocation, Completion, DeleteOnTermination, Execution, Plan, Release, Summary,
+    Allocation, Completion, DeleteOnTermination, Execution, Plan, Release, StartupTaintRemoval,
+    Summary,
 };
 use hookline_statemachine::state::{State, Task};
 use hookline_statemachine::{LAUNCH_NODE, StateMachine};
@@ -46,6 +47,11 @@ fn main() -> Result<()> {
         .start_paused(true)
         .build()?;
     let runs = runtime.block_on(Runs::new())?;
+    // The fake API server's TLS needs the machine's clock.
+    let of_the_machine = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let startup_taint = of_the_machine.block_on(runs::startup_taint())?;
 
     let mut page = HEAD.to_owned();
     for name in in_order(&machine) {
@@ -103,6 +109,12 @@ fn main() -> Result<()> {
             "What `ContinueLaunch` and `AbandonLaunch` return, and the output of an execution that succeeded.",
             fields::table::<Completion>(),
             &runs.completion,
+        ),
+        (
+            "$.startupTaint",
+            "What `RemoveStartupTaint` returns, for a profile with a [startup taint](startup-taint.md). Here the node had not registered at first.",
+            fields::table::<StartupTaintRemoval>(),
+            &startup_taint,
         ),
         (
             "$.deleteOnTermination",

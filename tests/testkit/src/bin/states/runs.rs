@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use aws_credential_types::Credentials;
 use hookline_local::Settings;
-use hookline_testkit::launch::{Launch, State};
+use hookline_local::eks::{ApiServer, Contents};
+use hookline_testkit::calls::FunctionCalls as _;
+use hookline_testkit::launch::{Launch, State, small};
 use serde_json::{Value, json};
 
 /// How many launches are before the one that waits.
 const AHEAD: usize = 20;
+
+/// A time for the examples, in seconds since the epoch.
+const EXAMPLE_SECONDS: i64 = 1_767_323_045;
 
 /// What states returned.
 pub(crate) struct Runs {
@@ -104,4 +110,42 @@ impl Runs {
         let release = launch.run(State::ReleaseInterfaces).await?;
         Ok((allocation, release, failure))
     }
+}
+
+/// `RemoveStartupTaint`: one that waits, and one that removes the taint. The time of the first look
+/// is an example: this clock is the machine's.
+pub(crate) async fn startup_taint() -> Result<Value> {
+    let launch = Launch::begin(Settings::for_tests(), &small()).await?;
+    let mut launch = launch.with_profile(|profile| {
+        profile["startupTaint"] = json!({ "cluster": "prod" });
+    });
+    launch.run(State::TagNode).await?;
+    let caller = Credentials::from_keys("test", "test", None);
+    let server = ApiServer::start("prod", vec![caller]).await?;
+    launch
+        .local()
+        .eks()
+        .add_cluster("prod", server.description());
+    let mut wait = launch.run(State::RemoveStartupTaint).await?;
+    let address = launch.data["node"]["privateIpAddress"].as_str();
+    let address = address.context("no address")?.replace('.', "-");
+    let node = json!({
+        "metadata": {
+            "name": format!("ip-{address}.us-west-2.compute.internal"),
+            "resourceVersion": "1",
+        },
+        "spec": {
+            "providerID": format!("aws:///us-west-2a/{}", launch.instance),
+            "taints": [{ "key": "hookline.io/not-ready", "effect": "NoSchedule" }],
+        },
+    });
+    server.set_contents(Contents {
+        nodes: vec![node],
+        pods: Vec::new(),
+    });
+    let mut end = launch.run(State::RemoveStartupTaint).await?;
+    ensure!(end["removed"] == true, "the taint is not removed: {end}");
+    let since = json!(EXAMPLE_SECONDS);
+    (wait["since"], end["since"]) = (since.clone(), since);
+    Ok(json!([wait, end]))
 }
