@@ -58,6 +58,9 @@ class Node:
     def label(self):
         return Label("", "Node", "(nodes)", self.zone[1] if self.zone_id_label or self.logged else self.zone[0])
 
+    def exists(self, at):
+        return self.start <= at and (self.end is None or at < self.end)
+
     def unknown(self):
         return Label("", "Unknown", "(unknown)", self.label().zone)
 
@@ -113,7 +116,7 @@ class Cluster:
 
     def nodes_at(self, at):
         """The nodes that exist at a time."""
-        return [node for node in self.nodes if node.start <= at and (node.end is None or at < node.end)]
+        return [node for node in self.nodes if node.exists(at)]
 
     def pods_at(self, at):
         """The pods that a list shows at a time."""
@@ -147,8 +150,9 @@ class Cluster:
                     "uid": pod.uid,
                     "ips": pod.addresses_at(at),
                     "node": pod.node.name,
-                    "az": pod.node.zone[0],
-                    "az_id": pod.node.zone[1] if pod.node.zone_id_label else None,
+                    # extract-pods finds a pod's zone at its node, so the pods of a node that is gone have none.
+                    "az": pod.node.zone[0] if pod.node.exists(at) else None,
+                    "az_id": pod.node.zone[1] if pod.node.zone_id_label and pod.node.exists(at) else None,
                     "host_network": pod.host_network,
                     "phase": pod.phase_at(at),
                     "group_name": pod.group,

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import sqlglot
+from sqlglot import exp
+
 SQL = Path(__file__).resolve().parent.parent / "sql"
 
 #: The format of the end of a window in the texts: a full hour, UTC.
@@ -25,6 +28,26 @@ def with_parameters(text, **parameters):
             raise ValueError(f"the statement has no parameter :{name}; the head of its file names its parameters")
         text = text.replace(f":{name}", str(value))
     return text
+
+
+def as_trino_means(text, dialect="trino"):
+    """A statement of Athena or Trino for DuckDB, with Trino's meaning where the two engines differ.
+
+    Trino's documentation, "Aggregate functions": max_by and min_by do not ignore null. "Comparison functions": greatest and least return
+    null if an argument is null. DuckDB ignores null in all of them; arg_max_null and arg_min_null do not.
+    """
+
+    def trino(node):
+        if isinstance(node, (exp.ArgMax, exp.ArgMin)):
+            name = "arg_max_null" if isinstance(node, exp.ArgMax) else "arg_min_null"
+            return exp.Anonymous(this=name, expressions=[node.this, node.expression])
+        if isinstance(node, (exp.Greatest, exp.Least)):
+            values = [node.this, *node.expressions]
+            anyone = exp.or_(*(exp.Is(this=value.copy(), expression=exp.Null()) for value in values))
+            return exp.Case(ifs=[exp.If(this=anyone, true=exp.Null())], default=type(node)(this=values[0], expressions=values[1:], ignore_nulls=True))
+        return node
+
+    return sqlglot.parse_one(text, read=dialect).transform(trino).sql(dialect="duckdb")
 
 
 def cross_az(until, usd_per_gb="0.01"):

@@ -140,15 +140,28 @@ class Partitions(unittest.TestCase):
 
     def test_the_condition_on_flow_logs_selects_their_hours(self):
         condition = re.search(r"WHERE (year IN .*?)\n    AND start >=", statement.read("cross-az"), re.DOTALL)[1]
+        columns = "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day"
         for until in self._edges():
-            wanted = {until + timedelta(hours=hour) for hour in range(-3, 3)}
-            selected = self._selected(condition, until, "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day")
-            self.assertLessEqual(wanted, selected, until)
-            if 3 <= until.hour <= 21:
-                self.assertEqual(selected, wanted)
-            # One list per column selects all combinations: the hours of two days at midnight, of four where a month ends, of eight
-            # where a year ends.
-            self.assertLessEqual(len(selected), 8 * len(wanted), until)
+            # The schedule's run: nothing can be delivered later than now.
+            now = until + timedelta(hours=2, minutes=59)
+            selected = self._selected(self._at(condition, now), until, columns)
+            self.assertEqual({hour for hour in selected if hour <= now}, {until + timedelta(hours=hour) for hour in range(-3, 3)}, until)
+            # A later run reads what was delivered within two days.
+            selected = self._selected(self._at(condition, until + timedelta(hours=3, minutes=1)), until, columns)
+            self.assertEqual(selected, {until + timedelta(hours=hour) for hour in range(-3, 49)}, until)
+
+    def test_the_condition_on_flow_logs_is_a_list_for_each_column(self):
+        # Partition projection lists every partition that the lists allow; a condition on several columns at once comes after that.
+        condition = re.search(r"WHERE (year IN .*?)\n    AND start >=", statement.read("cross-az"), re.DOTALL)[1]
+        lists = condition.split("    AND year || ")[0]
+        for until in self._edges():
+            selected = self._selected(self._at(lists, until), until, "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day")
+            self.assertLessEqual(len(selected), 2 * 2 * 4 * 6, until)
+
+    @staticmethod
+    def _at(condition, now):
+        """The condition at a time."""
+        return condition.replace("CAST(current_timestamp AS timestamp)", f"TIMESTAMP '{now}'")
 
     def test_the_condition_on_listings_selects_their_hours(self):
         condition = re.search(r"WHERE (dt BETWEEN .*?)\n\),", statement.read("cross-az"), re.DOTALL)[1]

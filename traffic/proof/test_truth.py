@@ -59,6 +59,15 @@ class Truth(unittest.TestCase):
                 found = answers.measured(answers.rows(connection.execute(translated)))
                 self.assertEqual(answers.differences(found, story.truth()), [], dialect)
 
+    def test_trinos_meaning_gives_the_same_result(self):
+        for seed in SEEDS:
+            story = Story(seed)
+            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
+                text = statement.as_trino_means(statement.cross_az(UNTIL), "athena")
+                self.assertIn("ARG_MAX_NULL", text.upper())
+                found = answers.measured(answers.rows(connection.execute(text)))
+                self.assertEqual(answers.differences(found, story.truth()), [])
+
     def test_dollars_and_share_follow_from_the_bytes(self):
         story = Story(2)
         with answers.opened(story) as (connection, _):
