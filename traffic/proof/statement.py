@@ -1,5 +1,6 @@
 """The SQL texts of traffic/sql, assembled as traffic/README.md describes."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import sqlglot
@@ -55,16 +56,46 @@ def cross_az(until, usd_per_gb="0.01"):
     return with_parameters(read("cross-az"), until=until.strftime(UNTIL_FORMAT), usd_per_gb=usd_per_gb)
 
 
-def store(until, usd_per_gb="0.01"):
-    """The statement that stores the query's rows in cross_az_traffic."""
-    text = read("store").replace(":cross_az\n", read("cross-az") + "\n")
-    return with_parameters(text, until=until.strftime(UNTIL_FORMAT), usd_per_gb=usd_per_gb)
+def _hours_before(until):
+    """The three hours before `until`, as a list of SQL."""
+    return ", ".join(f"TIMESTAMP '{(until - timedelta(hours=ago)).strftime(UNTIL_FORMAT)}'" for ago in (3, 2, 1))
 
 
-def store_template(usd_per_gb="0.01"):
-    """The same statement for the state machine: with {} for the window's end, which States.Format fills in."""
+def store(until, hours=None, usd_per_gb="0.01"):
+    """The statement that stores the query's rows of these hours in cross_az_traffic. `hours`: a list of SQL; default: all three before `until`."""
+    text = store_template(usd_per_gb, until=until.strftime(UNTIL_FORMAT), hours=_hours_before(until) if hours is None else hours)
+    return text
+
+
+def store_template(usd_per_gb="0.01", until="{}", hours="{}"):
+    """The same statement for the state machine: with {} for the window's end and for the hours, which States.Format fills in."""
     text = read("store").replace(":cross_az\n", read("cross-az") + "\n")
-    return with_parameters(text, until="{}", usd_per_gb=usd_per_gb)
+    return with_parameters(text, until=until, hours=hours, usd_per_gb=usd_per_gb)
+
+
+#: How many windows of three hours a run checks: the hourly one, and the one that settles two days.
+HOURLY, SETTLING = 1, 16
+
+
+def check_inputs(until, windows=HOURLY, now=None):
+    """The query that tells which hours can be stored. `now`: a datetime instead of the present."""
+    text = check_inputs_template(windows, until=until.strftime(UNTIL_FORMAT))
+    return text if now is None else at(text, now)
+
+
+def check_inputs_template(windows=HOURLY, until="{}"):
+    """The same query for the state machine."""
+    return with_parameters(read("check-inputs"), until=until, windows=windows, reach=3 * windows)
+
+
+def store_inputs(inputs="{}"):
+    """The statement that stores what hours are made from. `inputs`: a list of SQL."""
+    return with_parameters(read("store-inputs"), inputs=inputs)
+
+
+def at(text, now):
+    """The text as it is run at a time: a datetime, UTC."""
+    return text.replace("current_timestamp", f"TIMESTAMP '{now.strftime('%Y-%m-%d %H:%M:%S')}'")
 
 
 #: How many pairs of an hour become metrics, and the greatest age of an hour, in days. cdk/lib/traffic/definitions.ts has the same values.

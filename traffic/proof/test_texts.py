@@ -63,7 +63,7 @@ class Statements(unittest.TestCase):
     def test_metrics_are_computed_from_the_stored_table(self):
         connection = duckdb.connect()
         self.addCleanup(connection.close)
-        tables.create_result_table(connection)
+        tables.create_result_tables(connection)
 
         def store(hour, source, destination, crosses, size, scope="cluster"):
             usd = 0.5 if crosses else 0.0
@@ -107,7 +107,7 @@ class Statements(unittest.TestCase):
     def test_the_named_queries_run_on_the_stored_table(self):
         connection = duckdb.connect()
         self.addCleanup(connection.close)
-        tables.create_result_table(connection)
+        tables.create_result_tables(connection)
         now = datetime.now(timezone.utc).replace(tzinfo=None, minute=0, second=0, microsecond=0)
         row = (now, "cluster", "shop", "Label", "cart", "use2-az1", "data", "StatefulSet", "db")
         for zone, crosses, usd in (("use2-az1", False, 0.0), ("use2-az2", True, 0.01)):

@@ -1,21 +1,15 @@
 """Compares the query on generated flow logs with the truth, to the byte."""
 
-import shutil
-import tempfile
 import unittest
 from collections import defaultdict
-from datetime import timedelta
 
-import duckdb
 import sqlglot
 
 import answers
 import statement
-import tables
 from cluster import rfc3339, seconds, utc
 from published import QUERY, Fleet
 from story import DAY, FIRST_HOUR, Story
-from traffic import published, write_flow_logs, write_listings
 
 SEEDS = range(1, 13)
 UNTIL = utc(*DAY, 12)
@@ -97,53 +91,6 @@ class Truth(unittest.TestCase):
             found = answers.ask(connection, UNTIL)
         zones = {row["src_az_id"] for row in found if row["src_group"] == "cart"}
         self.assertEqual(zones, {"use2-az1", "use2-az2", "use2-az3"})
-
-
-class Stored(unittest.TestCase):
-    """Runs one after another, as the schedule does, each with the files that are published by then."""
-
-    def test_late_files_are_counted_and_no_byte_twice(self):
-        for seed in (4, 5):
-            with self.subTest(seed=seed):
-                self._runs(Story(seed))
-
-    def _runs(self, story):
-        root = tempfile.mkdtemp(prefix="hookline-traffic-")
-        self.addCleanup(shutil.rmtree, root)
-        write_flow_logs(root, story.traffic.records)
-        write_listings(root, story.cluster)
-        connection = duckdb.connect()
-        self.addCleanup(connection.close)
-        tables.create_result_table(connection)
-        totals = []
-        for until in (utc(*DAY, hour) for hour in range(10, 15)):
-            now = seconds(until + timedelta(minutes=20))
-            tables.open_tables(connection, root, delivered=lambda file: published(file) <= now)
-            connection.execute(statement.store(until))
-            once = self._stored(connection)
-            connection.execute(statement.store(until))
-            self.assertEqual(answers.differences(self._stored(connection), once), [], "a second run changes the hours")
-            totals.append(sum(once.values()))
-        self.assertEqual(answers.differences(once, story.truth()), [])
-        self.assertLess(totals[2], totals[4], "no file was late, so the test shows nothing")
-
-    @staticmethod
-    def _stored(connection):
-        hours = [time.replace(tzinfo=None) for time in (utc(*DAY, 9), UNTIL)]
-        return answers.measured(answers.rows(connection.execute("SELECT * FROM cross_az_traffic WHERE hour >= ? AND hour < ?", hours)))
-
-    def test_rows_that_are_no_longer_true_are_deleted(self):
-        with answers.opened(Story(6)) as (connection, _):
-            tables.create_result_table(connection)
-            connection.execute(statement.store(UNTIL))
-            right = self._stored(connection)
-            # As after a run with worse listings: another name, another number. Also a row of an hour outside the window.
-            connection.execute("UPDATE cross_az_traffic SET src_group = 'long-gone' WHERE src_group = 'cart'")
-            connection.execute("UPDATE cross_az_traffic SET bytes = bytes + 1 WHERE src_group = 'db'")
-            connection.execute("INSERT INTO cross_az_traffic SELECT * REPLACE (hour - INTERVAL '1' DAY AS hour) FROM cross_az_traffic LIMIT 1")
-            connection.execute(statement.store(UNTIL))
-            self.assertEqual(answers.differences(self._stored(connection), right), [])
-            self.assertEqual(connection.execute("SELECT count(*) FROM cross_az_traffic").fetchone()[0], len(right) + 1)
 
 
 class Published(unittest.TestCase):
