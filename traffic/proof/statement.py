@@ -102,6 +102,6 @@ def at(text, now):
 PAIRS, DAYS = 10, 13
 
 
-def metrics_template(pairs=PAIRS, days=DAYS):
-    """The query for the metrics, for the state machine: with {} for the window's end."""
-    return with_parameters(read("metrics"), until="{}", pairs=pairs, days=days)
+def metrics_template(pairs=PAIRS, days=DAYS, until="{}", records="{}", age="{}"):
+    """The query for the metrics, for the state machine: with {} for the window's end and for what check-inputs.sql tells of it."""
+    return with_parameters(read("metrics"), until=until, records=records, age=age, pairs=pairs, days=days)
