@@ -1,6 +1,7 @@
 """A generated cluster over some hours: its nodes, its pods, which pod holds which address when, and what the listings show.
 
-This module does not know the query. `label()` of a node or a pod is the name that the result must give it.
+This module does not know the query. `label()` of a node or a pod is what it is in the world. `listed_label()` is the most that the
+listings and the records can tell of it, and so the name that the result must give it.
 """
 
 import random
@@ -56,13 +57,16 @@ class Node:
         return f"eni-{self.uid[:17]}"
 
     def label(self):
+        return Label("", "Node", "(nodes)", self.zone[1])
+
+    def listed_label(self):
         return Label("", "Node", "(nodes)", self.zone[1] if self.zone_id_label or self.logged else self.zone[0])
 
     def exists(self, at):
         return self.start <= at and (self.end is None or at < self.end)
 
     def unknown(self):
-        return Label("", "Unknown", "(unknown)", self.label().zone)
+        return Label("", "Unknown", "(unknown)", self.listed_label().zone)
 
 
 @dataclass
@@ -100,6 +104,11 @@ class Pod:
         if self.host_network:
             return self.node.label()
         return Label(self.namespace, self.kind, self.group, self.node.label().zone)
+
+    def listed_label(self):
+        if self.host_network:
+            return self.node.listed_label()
+        return Label(self.namespace, self.kind, self.group, self.node.listed_label().zone)
 
 
 @dataclass

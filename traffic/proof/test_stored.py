@@ -57,7 +57,7 @@ class Stored(unittest.TestCase):
             self.assertEqual(again.changed, 0, "a second run changes rows")
             self.assertEqual(answers.differences(self.stored(connection), once), [], "a second run changes the hours")
             totals.append(sum(once.values()))
-        self.assertEqual(answers.differences(once, story.truth()), [])
+        self.assertEqual(answers.differences(once, story.listed()), [])
         self.assertLess(totals[2], totals[4], "no file was late, so the test shows nothing")
 
     def test_rows_that_are_no_longer_true_are_deleted(self):
@@ -175,10 +175,10 @@ class Stored(unittest.TestCase):
         late = lambda file: "T1120Z" in file.name  # noqa: E731
         for until in (utc(*DAY, hour) for hour in range(10, 15)):
             runs.scheduled(connection, root, until, kept=lambda file: not late(file))
-        self.assertNotEqual(answers.differences(self.stored(connection), story.truth()), [])
+        self.assertNotEqual(answers.differences(self.stored(connection), story.listed()), [])
         until = utc(*DAY, 12) + timedelta(days=1)
         done = runs.scheduled(connection, root, until, windows=statement.SETTLING)
-        self.assertEqual(answers.differences(self.stored(connection), story.truth()), [])
+        self.assertEqual(answers.differences(self.stored(connection), story.listed()), [])
         self.assertEqual((done.missing, done.incomplete, done.unlisted), ("", "", ""))
         # Only the hours that have late files are stored again.
         self.assertEqual({window["until"] for window in done.windows}, {"2026-05-04 12:00:00"})
@@ -190,7 +190,7 @@ class Stored(unittest.TestCase):
         connection, root = self.opened(story)
         until = utc(*DAY, 12) + timedelta(days=1)
         done = runs.scheduled(connection, root, until, windows=statement.SETTLING)
-        self.assertEqual(answers.differences(self.stored(connection), story.truth()), [])
+        self.assertEqual(answers.differences(self.stored(connection), story.listed()), [])
         self.assertEqual((done.missing, done.incomplete, done.unlisted), ("", "", ""))
 
 
