@@ -4,7 +4,8 @@ The state machine's file, the queries, the tables' definitions and extract-pods 
 S3, Glue, Athena and CloudWatch are ministack's. The Athena of ministack does not have Iceberg. So the result tables are tables over Parquet
 files here, which a test may write. The state machine runs the query itself instead of the statement that stores its rows
 (traffic/sql/store.sql), and the values instead of the statement that stores them (store-inputs.sql). The rows are Athena's result, and the
-query for the metrics contains that query instead of the table. The upkeep's statements fail.
+query for the metrics contains that query instead of the table. The upkeep's statements fail. The wait between two looks at a query is a
+second.
 """
 
 import json
@@ -56,7 +57,10 @@ def definition(sql, metrics_sql):
         ("Database", DATABASE),
     ):
         text = text.replace("${" + name + "}", json.dumps(value)[1:-1])
-    return text
+    machine = json.loads(text)
+    # The fake Athena is quick. The wait is the same for each of a run's queries.
+    machine["States"]["WaitForQuery"]["Seconds"] = 1
+    return json.dumps(machine)
 
 
 def query_template(usd_per_gb="0.01"):

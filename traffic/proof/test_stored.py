@@ -161,13 +161,25 @@ class Stored(unittest.TestCase):
         runs.scheduled(connection, root, UNTIL, minutes=170)
         connection.execute("DELETE FROM cross_az_inputs")
         before = self.everything(connection)
-        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 48)
+        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 4)
         self.assertEqual(self.everything(connection), before)
         self.assertRegex(done.incomplete, r"2026-05-04 09:00 \(\d+ of an unknown number of records\)")
         # An operator who knows better says so.
         connection.execute("INSERT INTO cross_az_inputs SELECT DISTINCT hour, 0, 0, 0 FROM cross_az_traffic")
-        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 48)
+        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 4)
         self.assertEqual((done.hours.count("TIMESTAMP"), done.incomplete), (3, ""))
+
+    def test_hours_of_two_days_that_were_stored_without_their_inputs_are_stored_again_at_night(self):
+        # As in the first night after an upgrade.
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        before = self.everything(connection)
+        connection.execute("DELETE FROM cross_az_inputs")
+        done = runs.scheduled(connection, root, UNTIL + timedelta(days=1), windows=statement.SETTLING)
+        self.assertEqual((done.missing, done.incomplete, done.unlisted), ("", "", ""))
+        hours = "hour >= TIMESTAMP '2026-05-04 09:00:00' AND hour < TIMESTAMP '2026-05-04 12:00:00'"
+        after = [connection.execute(f"SELECT * FROM {table} WHERE {hours} ORDER BY ALL").fetchall() for table in ("cross_az_traffic", "cross_az_inputs")]
+        self.assertEqual(after, before)
 
     def test_the_nightly_pass_settles_files_that_are_a_day_late(self):
         story = Story(6)

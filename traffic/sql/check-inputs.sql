@@ -4,7 +4,7 @@
 --   missing      no record is there. It is an hour that has been stored, or the last hour before :until, which has records unless the
 --                flow logs have stopped
 --   incomplete   fewer records are there than the stored hour was made from (cross_az_inputs): some have expired. Also an hour that was
---                stored before cross_az_inputs existed, if it is older than a day
+--                stored before cross_az_inputs existed, if it is older than three days: of younger ones no file has expired
 --   unlisted     no listing began within the hour or the hour after it, or fewer did than the stored hour was made from
 -- An hour without records of which nothing is stored is none of these: there is nothing to store, and nothing to lose.
 --
@@ -104,7 +104,7 @@ judged AS (
       WHEN coalesce(f.records, 0) = 0 AND (m.hour IS NOT NULL OR t.hour IS NOT NULL OR h.ago = 1 AND :windows = 1) THEN 'missing'
       WHEN coalesce(f.records, 0) = 0 THEN 'nothing'
       WHEN f.records < m.records THEN 'incomplete'
-      WHEN m.hour IS NULL AND t.hour IS NOT NULL AND h.hour < CAST(current_timestamp AS timestamp) - INTERVAL '1' DAY THEN 'incomplete'
+      WHEN m.hour IS NULL AND t.hour IS NOT NULL AND h.hour < CAST(current_timestamp AS timestamp) - INTERVAL '3' DAY THEN 'incomplete'
       WHEN coalesce(l.listings, 0) = 0 OR l.listings < m.listings THEN 'unlisted'
       WHEN :windows > 1 AND f.records = m.records THEN 'settled'
       ELSE 'ready'
