@@ -4,8 +4,8 @@ The state machine's file, the queries, the tables' definitions and extract-pods 
 S3, Glue, Athena and CloudWatch are ministack's. The Athena of ministack does not have Iceberg. So the result tables are tables over Parquet
 files here, which a test may write. The state machine runs the query itself instead of the statement that stores its rows
 (traffic/sql/store.sql), and the values instead of the statement that stores them (store-inputs.sql). The rows are Athena's result, and the
-query for the metrics contains that query instead of the table. The upkeep's statements fail. The wait between two looks at a query is a
-second.
+query for the metrics contains that query instead of the table. The upkeep's statements fail. The wait between two looks at a query, or
+two tries, is a second.
 """
 
 import json
@@ -58,8 +58,9 @@ def definition(sql, metrics_sql):
     ):
         text = text.replace("${" + name + "}", json.dumps(value)[1:-1])
     machine = json.loads(text)
-    # The fake Athena is quick. The wait is the same for each of a run's queries.
-    machine["States"]["WaitForQuery"]["Seconds"] = 1
+    # The fake Athena is quick, and a query that fails there fails again at once.
+    for wait in ("WaitForQuery", "PauseBeforeTry"):
+        machine["States"][wait]["Seconds"] = 1
     return json.dumps(machine)
 
 

@@ -205,6 +205,26 @@ class Pipeline(unittest.TestCase):
         self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.MetricsNotPut"))
         self.assertIn("The traffic is stored, its metrics are not", ended["cause"])
 
+    def test_the_upkeep_asks_for_more_rounds_while_athena_says_so(self):
+        reason = "ICEBERG_VACUUM_MORE_RUNS_NEEDED: Removed 1000 files in this round of vacuum, but there are more files remaining"
+        machine = self.machine_with("many-rounds", pipeline.metrics_template(), upkeep=f"SELECT error('{reason}')")
+        ended = pipeline.run(self.aws, machine, "2026-01-04T12:20:07Z", settle=True)
+        self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.QueryFailed"))
+        self.assertIn(reason, ended["cause"])
+        entered = pipeline.states(self.aws, ended["executionArn"])
+        # One query checks the inputs. The first statement of the upkeep runs twenty times.
+        self.assertEqual((entered.count("TakeUpkeep"), entered.count("StartQuery")), (1, 1 + 20))
+
+    def test_a_query_that_lost_to_another_commit_is_run_again(self):
+        reason = "ICEBERG_COMMIT_ERROR: Failed to commit Iceberg update to table"
+        machine = self.machine_with("conflict", pipeline.metrics_template(), sql=f"SELECT error('{reason}') -- {{}}")
+        ended = pipeline.run(self.aws, machine, self.until)
+        self.assertEqual((ended["status"], ended["error"]), ("FAILED", "Hookline.QueryFailed"))
+        self.assertIn(reason, ended["cause"])
+        entered = pipeline.states(self.aws, ended["executionArn"])
+        # After the check of the inputs, and what the hours are made from: three tries.
+        self.assertEqual((entered.count("AskToStore"), entered.count("StartQuery")), (1, 2 + 3))
+
     def machine_with(self, name, metrics_sql, sql=None, upkeep=None):
         """Creates the state machine with another query for the metrics, or with both queries replaced, or the upkeep's. Returns its ARN."""
         definition = pipeline.definition(pipeline.query_template() if sql is None else sql, metrics_sql)
