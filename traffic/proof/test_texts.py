@@ -16,6 +16,7 @@ import statement
 import tables
 from cluster import utc
 from story import DAY, LISTINGS, Story
+from traffic import SCHEMA as SCHEMA_OF_FILES
 
 SCHEMA = Path(__file__).resolve().parent.parent / "schema"
 NAMED = ("top-talkers", "in-zone-share-by-namespace", "cost-by-day", "zone-matrix", "not-measured")
@@ -288,6 +289,11 @@ class Tables(unittest.TestCase):
             {"flow_direction", "pkt_srcaddr", "pkt_dstaddr", "srcaddr", "dstaddr", "start", "end", "bytes", "instance_id", "az_id", "traffic_path", "log_status", "action"},
             known,
         )
+
+    def test_flow_logs_have_the_types_of_the_files(self):
+        types = {"int32": "int", "int64": "bigint", "string": "string"}
+        columns = tables.definition("flow_logs")["StorageDescriptor"]["Columns"]
+        self.assertEqual([(column["Name"], column["Type"]) for column in columns], [(field.name, types[str(field.type)]) for field in SCHEMA_OF_FILES])
 
     def test_comments_are_within_the_limits_of_glue(self):
         for table in ("flow_logs", "pods", "cross_az_traffic", "cross_az_inputs"):

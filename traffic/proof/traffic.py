@@ -18,11 +18,15 @@ import pyarrow.parquet
 import tables
 from cluster import REST, Cluster, Label, Node, Pod, seconds
 
-_ARROW = {"string": pyarrow.string(), "int": pyarrow.int32(), "bigint": pyarrow.int64()}
+#: The fields whose Parquet type is not STRING (VPC User Guide, "Flow log records").
+_PARQUET = {
+    **dict.fromkeys(("version", "srcport", "dstport", "protocol", "traffic_path"), pyarrow.int32()),
+    **dict.fromkeys(("packets", "bytes", "start", "end"), pyarrow.int64()),
+}
 
-#: Column names and types of a flow log file, by the Glue table.
+#: The columns of a flow log file: the fields of the flow log's format, which is the Glue table's columns, with the types of AWS.
 SCHEMA = pyarrow.schema(
-    [(column["Name"], _ARROW[column["Type"]]) for column in tables.definition("flow_logs")["StorageDescriptor"]["Columns"]]
+    [(column["Name"], _PARQUET.get(column["Name"], pyarrow.string())) for column in tables.definition("flow_logs")["StorageDescriptor"]["Columns"]]
 )
 
 #: The names that the query gives to the traffic path of egress records.
