@@ -18,7 +18,7 @@ class Run:
     changed: int = 0
 
     def _all(self, name):
-        return ", ".join(window[name] for window in self.windows if window[name])
+        return ", ".join(window[name] for window in self.windows if window[name] != "-")
 
     @property
     def hours(self):
@@ -42,7 +42,7 @@ def run(connection, until, now, windows=statement.HOURLY):
     done = Run()
     for window in answers.rows(connection.execute(statement.check_inputs(until, windows, now))):
         done.windows.append(window)
-        if window["hours"]:
+        if window["hours"] != "-":
             connection.execute(statement.store_inputs(window["inputs"]))
             text = statement.store_template(until=window["until"], hours=window["hours"])
             done.changed += connection.execute(statement.at(text, now)).fetchone()[0]

@@ -11,11 +11,11 @@
 -- With one window, the row of the window is always there. With more, an hour is ready only if it has more records than it was stored
 -- from, or was never stored; and only the windows have a row in which an hour is ready, missing, incomplete or unlisted.
 --
--- Columns, all of them texts
+-- Columns, all of them texts; - if no hour is so, because Athena's answer may lack an empty text
 --   until        the end of the window
---   hours        the hours that are ready, as a list of SQL; empty if none is
+--   hours        the hours that are ready, as a list of SQL
 --   inputs       for each of them the row of cross_az_inputs, as a list of SQL
---   missing, incomplete, unlisted   the hours that are, each with numbers; empty if none is
+--   missing, incomplete, unlisted   the hours that are, each with numbers
 --   records      the records of the window's last hour
 --   age          the age of the newest record in seconds; if there is none, the age of the oldest that could be there
 --
@@ -128,20 +128,20 @@ told AS (
 )
 SELECT
   substr(CAST(until AS varchar), 1, 19) AS until,
-  concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'ready' THEN literal END), max(CASE WHEN ago = 2 AND verdict = 'ready' THEN literal END),
-    max(CASE WHEN ago = 1 AND verdict = 'ready' THEN literal END)) AS hours,
-  concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'ready' THEN '(' || input || ')' END),
+  coalesce(nullif(concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'ready' THEN literal END), max(CASE WHEN ago = 2 AND verdict = 'ready' THEN literal END),
+    max(CASE WHEN ago = 1 AND verdict = 'ready' THEN literal END)), ''), '-') AS hours,
+  coalesce(nullif(concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'ready' THEN '(' || input || ')' END),
     max(CASE WHEN ago = 2 AND verdict = 'ready' THEN '(' || input || ')' END),
-    max(CASE WHEN ago = 1 AND verdict = 'ready' THEN '(' || input || ')' END)) AS inputs,
-  concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'missing' THEN name || ' (' || of_records || ')' END),
+    max(CASE WHEN ago = 1 AND verdict = 'ready' THEN '(' || input || ')' END)), ''), '-') AS inputs,
+  coalesce(nullif(concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'missing' THEN name || ' (' || of_records || ')' END),
     max(CASE WHEN ago = 2 AND verdict = 'missing' THEN name || ' (' || of_records || ')' END),
-    max(CASE WHEN ago = 1 AND verdict = 'missing' THEN name || ' (' || of_records || ')' END)) AS missing,
-  concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'incomplete' THEN name || ' (' || of_records || ')' END),
+    max(CASE WHEN ago = 1 AND verdict = 'missing' THEN name || ' (' || of_records || ')' END)), ''), '-') AS missing,
+  coalesce(nullif(concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'incomplete' THEN name || ' (' || of_records || ')' END),
     max(CASE WHEN ago = 2 AND verdict = 'incomplete' THEN name || ' (' || of_records || ')' END),
-    max(CASE WHEN ago = 1 AND verdict = 'incomplete' THEN name || ' (' || of_records || ')' END)) AS incomplete,
-  concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'unlisted' THEN name || ' (' || of_listings || ')' END),
+    max(CASE WHEN ago = 1 AND verdict = 'incomplete' THEN name || ' (' || of_records || ')' END)), ''), '-') AS incomplete,
+  coalesce(nullif(concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'unlisted' THEN name || ' (' || of_listings || ')' END),
     max(CASE WHEN ago = 2 AND verdict = 'unlisted' THEN name || ' (' || of_listings || ')' END),
-    max(CASE WHEN ago = 1 AND verdict = 'unlisted' THEN name || ' (' || of_listings || ')' END)) AS unlisted,
+    max(CASE WHEN ago = 1 AND verdict = 'unlisted' THEN name || ' (' || of_listings || ')' END)), ''), '-') AS unlisted,
   CAST(max(CASE WHEN ago = 1 THEN records END) AS varchar) AS records,
   CAST(date_diff('second', TIMESTAMP '1970-01-01 00:00:00', CAST(current_timestamp AS timestamp))
     - coalesce(max(newest_s), date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - :reach * 3600) AS varchar) AS age
