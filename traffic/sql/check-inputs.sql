@@ -118,30 +118,42 @@ judged AS (
 told AS (
   SELECT
     until, earlier, ago, verdict, records, newest_s,
-    'TIMESTAMP ''' || substr(CAST(hour AS varchar), 1, 19) || '''' AS literal,
-    'TIMESTAMP ''' || substr(CAST(hour AS varchar), 1, 19) || ''', ' || CAST(records AS varchar) || ', ' || CAST(listings AS varchar) || ', '
-      || CAST(skipped AS varchar) AS input,
-    substr(CAST(hour AS varchar), 1, 16) AS name,
-    CAST(records AS varchar) || ' of ' || coalesce(CAST(stored_records AS varchar), 'an unknown number of') || ' records' AS of_records,
-    CAST(listings AS varchar) || ' of ' || CAST(coalesce(stored_listings, 1) AS varchar) || ' listings' AS of_listings
+    CASE verdict WHEN 'ready' THEN 'TIMESTAMP ''' || substr(CAST(hour AS varchar), 1, 19) || '''' END AS ready,
+    CASE verdict WHEN 'ready' THEN
+      '(TIMESTAMP ''' || substr(CAST(hour AS varchar), 1, 19) || ''', ' || CAST(records AS varchar) || ', ' || CAST(listings AS varchar) || ', '
+        || CAST(skipped AS varchar) || ')'
+    END AS input,
+    CASE WHEN verdict IN ('missing', 'incomplete') THEN
+      substr(CAST(hour AS varchar), 1, 16) || ' (' || CAST(records AS varchar) || ' of '
+        || coalesce(CAST(stored_records AS varchar), 'an unknown number of') || ' records)'
+    END AS of_records,
+    CASE verdict WHEN 'unlisted' THEN
+      substr(CAST(hour AS varchar), 1, 16) || ' (' || CAST(listings AS varchar) || ' of ' || CAST(coalesce(stored_listings, 1) AS varchar) || ' listings)'
+    END AS of_listings
   FROM judged
 )
 SELECT
   substr(CAST(until AS varchar), 1, 19) AS until,
-  coalesce(nullif(concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'ready' THEN literal END), max(CASE WHEN ago = 2 AND verdict = 'ready' THEN literal END),
-    max(CASE WHEN ago = 1 AND verdict = 'ready' THEN literal END)), ''), '-') AS hours,
-  coalesce(nullif(concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'ready' THEN '(' || input || ')' END),
-    max(CASE WHEN ago = 2 AND verdict = 'ready' THEN '(' || input || ')' END),
-    max(CASE WHEN ago = 1 AND verdict = 'ready' THEN '(' || input || ')' END)), ''), '-') AS inputs,
-  coalesce(nullif(concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'missing' THEN name || ' (' || of_records || ')' END),
-    max(CASE WHEN ago = 2 AND verdict = 'missing' THEN name || ' (' || of_records || ')' END),
-    max(CASE WHEN ago = 1 AND verdict = 'missing' THEN name || ' (' || of_records || ')' END)), ''), '-') AS missing,
-  coalesce(nullif(concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'incomplete' THEN name || ' (' || of_records || ')' END),
-    max(CASE WHEN ago = 2 AND verdict = 'incomplete' THEN name || ' (' || of_records || ')' END),
-    max(CASE WHEN ago = 1 AND verdict = 'incomplete' THEN name || ' (' || of_records || ')' END)), ''), '-') AS incomplete,
-  coalesce(nullif(concat_ws(', ', max(CASE WHEN ago = 3 AND verdict = 'unlisted' THEN name || ' (' || of_listings || ')' END),
-    max(CASE WHEN ago = 2 AND verdict = 'unlisted' THEN name || ' (' || of_listings || ')' END),
-    max(CASE WHEN ago = 1 AND verdict = 'unlisted' THEN name || ' (' || of_listings || ')' END)), ''), '-') AS unlisted,
+  coalesce(nullif(concat_ws(', ',
+    max(CASE WHEN ago = 3 THEN ready END),
+    max(CASE WHEN ago = 2 THEN ready END),
+    max(CASE WHEN ago = 1 THEN ready END)), ''), '-') AS hours,
+  coalesce(nullif(concat_ws(', ',
+    max(CASE WHEN ago = 3 THEN input END),
+    max(CASE WHEN ago = 2 THEN input END),
+    max(CASE WHEN ago = 1 THEN input END)), ''), '-') AS inputs,
+  coalesce(nullif(concat_ws(', ',
+    max(CASE WHEN ago = 3 AND verdict = 'missing' THEN of_records END),
+    max(CASE WHEN ago = 2 AND verdict = 'missing' THEN of_records END),
+    max(CASE WHEN ago = 1 AND verdict = 'missing' THEN of_records END)), ''), '-') AS missing,
+  coalesce(nullif(concat_ws(', ',
+    max(CASE WHEN ago = 3 AND verdict = 'incomplete' THEN of_records END),
+    max(CASE WHEN ago = 2 AND verdict = 'incomplete' THEN of_records END),
+    max(CASE WHEN ago = 1 AND verdict = 'incomplete' THEN of_records END)), ''), '-') AS incomplete,
+  coalesce(nullif(concat_ws(', ',
+    max(CASE WHEN ago = 3 THEN of_listings END),
+    max(CASE WHEN ago = 2 THEN of_listings END),
+    max(CASE WHEN ago = 1 THEN of_listings END)), ''), '-') AS unlisted,
   CAST(max(CASE WHEN ago = 1 THEN records END) AS varchar) AS records,
   CAST(date_diff('second', TIMESTAMP '1970-01-01 00:00:00', CAST(current_timestamp AS timestamp))
     - coalesce(max(newest_s), date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - :reach * 3600) AS varchar) AS age
