@@ -1,14 +1,16 @@
 """Runs the query, and brings its rows into the form of the truth, so that they can be compared."""
 
 import tempfile
+from collections import defaultdict
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timezone
 
 import duckdb
 
 import statement
 import tables
-from cluster import Label
+from cluster import ZONES, Label
 from traffic import write_flow_logs, write_listings
 
 
@@ -56,6 +58,35 @@ def differences(found, truth):
     keys = [key for key in {**found, **truth} if found.get(key) != truth.get(key)]
     lines = [f"{key}: found {found.get(key)}, true is {truth.get(key)}" for key in sorted(keys, key=str)[:10]]
     return lines + ([f"… and {len(keys) - 10} more"] if len(keys) > 10 else [])
+
+
+def shares(found, truth, usd_per_gb=0.02):
+    """How far rows are from the world, over both ends of each byte.
+
+    bytes_true and bytes_reported; unknown_share: the bytes whose end has no name; wrong_share: those with more bytes under a name than the
+    name has; usd_missing_share: the dollars for crossing zones that are not there. A zone's name and its ID are the same zone.
+    """
+    zones = dict(ZONES)
+    true, named, unknown = defaultdict(int), defaultdict(int), 0
+    for (hour, scope, *ends), size in truth.items():
+        for place, end in enumerate(ends):
+            true[(hour, scope, place, end)] += size
+    for row in found:
+        hour, scope, *ends = key(row)
+        for place, end in enumerate(ends):
+            if end.kind == "Unknown":
+                unknown += row["bytes"]
+            else:
+                named[(hour, scope, place, replace(end, zone=zones.get(end.zone, end.zone)))] += row["bytes"]
+    total = sum(truth.values())
+    usd = sum(size for world, size in truth.items() if crosses(world)) / 2**30 * usd_per_gb
+    return {
+        "bytes_true": total,
+        "bytes_reported": sum(row["bytes"] for row in found),
+        "unknown_share": unknown / (2 * total),
+        "wrong_share": sum(max(0, size - true[name]) for name, size in named.items()) / (2 * total),
+        "usd_missing_share": 1 - sum(row["usd_out"] + row["usd_in"] for row in found) / usd,
+    }
 
 
 def ask(connection, until):

@@ -1,6 +1,7 @@
 """A generated cluster over some hours: its nodes, its pods, which pod holds which address when, and what the listings show.
 
-This module does not know the query. `label()` of a node or a pod is the name that the result must give it.
+This module does not know the query. `label()` of a node or a pod is what it is in the world. `listed_label()` is the most that the
+listings and the records can tell of it, and so the name that the result must give it.
 """
 
 import random
@@ -56,10 +57,16 @@ class Node:
         return f"eni-{self.uid[:17]}"
 
     def label(self):
+        return Label("", "Node", "(nodes)", self.zone[1])
+
+    def listed_label(self):
         return Label("", "Node", "(nodes)", self.zone[1] if self.zone_id_label or self.logged else self.zone[0])
 
+    def exists(self, at):
+        return self.start <= at and (self.end is None or at < self.end)
+
     def unknown(self):
-        return Label("", "Unknown", "(unknown)", self.label().zone)
+        return Label("", "Unknown", "(unknown)", self.listed_label().zone)
 
 
 @dataclass
@@ -98,6 +105,11 @@ class Pod:
             return self.node.label()
         return Label(self.namespace, self.kind, self.group, self.node.label().zone)
 
+    def listed_label(self):
+        if self.host_network:
+            return self.node.listed_label()
+        return Label(self.namespace, self.kind, self.group, self.node.listed_label().zone)
+
 
 @dataclass
 class Cluster:
@@ -113,7 +125,7 @@ class Cluster:
 
     def nodes_at(self, at):
         """The nodes that exist at a time."""
-        return [node for node in self.nodes if node.start <= at and (node.end is None or at < node.end)]
+        return [node for node in self.nodes if node.exists(at)]
 
     def pods_at(self, at):
         """The pods that a list shows at a time."""
@@ -147,8 +159,9 @@ class Cluster:
                     "uid": pod.uid,
                     "ips": pod.addresses_at(at),
                     "node": pod.node.name,
-                    "az": pod.node.zone[0],
-                    "az_id": pod.node.zone[1] if pod.node.zone_id_label else None,
+                    # extract-pods finds a pod's zone at its node, so the pods of a node that is gone have none.
+                    "az": pod.node.zone[0] if pod.node.exists(at) else None,
+                    "az_id": pod.node.zone[1] if pod.node.zone_id_label and pod.node.exists(at) else None,
                     "host_network": pod.host_network,
                     "phase": pod.phase_at(at),
                     "group_name": pod.group,

@@ -1,12 +1,15 @@
 """The pipeline on this machine: buckets, tables and state machine as CDK deploys them, files as AWS and extract-pods deliver them.
 
 The state machine's file, the queries, the tables' definitions and extract-pods are the real ones. Step Functions is moto's engine;
-S3, Glue, Athena and CloudWatch are ministack's. The Athena of ministack does not have Iceberg. So the state machine runs the query itself
-here, instead of the statement that stores its rows (traffic/sql/store.sql). The rows are Athena's result, and the query for the metrics
-contains that query instead of the table.
+S3, Glue, Athena and CloudWatch are ministack's. The Athena of ministack does not have Iceberg. So the result tables are tables over Parquet
+files here, which a test may write. The state machine runs the query itself instead of the statement that stores its rows
+(traffic/sql/store.sql), and the values instead of the statement that stores them (store-inputs.sql). The rows are Athena's result, and the
+query for the metrics contains that query instead of the table. The upkeep's statements fail. The wait between two looks at a query, or
+two tries, is a second.
 """
 
 import json
+import re
 import uuid
 from pathlib import Path
 
@@ -16,34 +19,49 @@ from local_aws import ENDS_WITHIN, LocalAws, wait_for
 
 MACHINE = Path(__file__).resolve().parents[2] / "statemachine" / "cross-az-traffic.asl.json"
 ACCOUNT, DATABASE, WORKGROUP = "123456789012", "hookline", "hookline-traffic"
+INPUTS_PREFIX = "cross-az-inputs/"
 FLOW_LOGS_BUCKET, PODS_BUCKET, RESULTS_BUCKET = "hookline-flow-logs", "hookline-pods", "hookline-athena-results"
 
 
 def table_input(name):
     """A table's definition with its locations filled in: a TableInput of AWS::Glue::Table."""
-    text = json.dumps(tables.definition(name))
+    definition = tables.definition(name)
+    if definition["Parameters"].get("table_type") == "ICEBERG":
+        # As a table over Parquet files.
+        formats = {key: value for key, value in tables.definition("flow_logs")["StorageDescriptor"].items() if key not in ("Columns", "Location")}
+        definition = {**definition, "TableType": "EXTERNAL_TABLE", "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"}}
+        definition["StorageDescriptor"] = {**definition["StorageDescriptor"], **formats}
+    text = json.dumps(definition)
     for parameter, place in (
         (":flow_logs_location", f"s3://{FLOW_LOGS_BUCKET}/{tables.FLOW_LOGS_PREFIX}"),
         (":pods_location", f"s3://{PODS_BUCKET}/{tables.PODS_PREFIX}"),
-        (":cross_az_traffic_location", f"s3://{RESULTS_BUCKET}/cross-az-traffic/"),
+        (":cross_az_traffic_location", f"s3://{PODS_BUCKET}/cross-az-traffic/"),
+        (":cross_az_inputs_location", f"s3://{PODS_BUCKET}/{INPUTS_PREFIX}"),
     ):
         text = text.replace(parameter, place)
     return json.loads(text)
 
 
 def definition(sql, metrics_sql):
-    """The state machine's definition, with these two queries and the names of this module."""
+    """The state machine's definition, with these two queries, the real check of the inputs, and the names of this module."""
     text = MACHINE.read_text(encoding="utf-8")
     for name, value in (
         ("Partition", "aws"),
         ("ExtractPodsFunctionArn", f"arn:aws:lambda:us-east-2:{ACCOUNT}:function:extract-pods"),
+        ("CheckInputsSql", statement.check_inputs_template()),
+        ("SettleInputsSql", statement.check_inputs_template(statement.SETTLING)),
+        ("StoreInputsSql", "SELECT * FROM (VALUES {}) AS hours (hour, records, listings, skipped)"),
         ("StoreTrafficSql", sql),
         ("TrafficMetricsSql", metrics_sql),
         ("WorkGroup", WORKGROUP),
         ("Database", DATABASE),
     ):
         text = text.replace("${" + name + "}", json.dumps(value)[1:-1])
-    return text
+    machine = json.loads(text)
+    # The fake Athena is quick, and a query that fails there fails again at once.
+    for wait in ("WaitForQuery", "PauseBeforeTry"):
+        machine["States"][wait]["Seconds"] = 1
+    return json.dumps(machine)
 
 
 def query_template(usd_per_gb="0.01"):
@@ -57,10 +75,12 @@ def query_template(usd_per_gb="0.01"):
 def metrics_template():
     """The query for the metrics as the state machine's statement, with the other query under the name of the table.
 
-    It has more placeholders than the state machine has arguments. All are {0}: moto fills them in as Python does.
+    It has more placeholders than the state machine has arguments. So they have the numbers of the arguments: moto fills them in as Python does.
     """
-    text = statement.metrics_template().replace("WITH\n", f"WITH\ncross_az_traffic AS (\n{query_template()}\n),\n", 1)
-    return text.replace("{}", "{0}")
+    places = re.findall(r"{(\w+)}", statement.metrics_template(until="{until}", records="{records}", age="{age}"))
+    until, records, age = (f"{{{places.index(name)}}}" for name in ("until", "records", "age"))
+    table = query_template().replace("{}", until)
+    return statement.metrics_template(until=until, records=records, age=age).replace("WITH\n", f"WITH\ncross_az_traffic AS (\n{table}\n),\n", 1)
 
 
 def deploy(aws: LocalAws):
@@ -69,7 +89,7 @@ def deploy(aws: LocalAws):
     for bucket in (FLOW_LOGS_BUCKET, PODS_BUCKET, RESULTS_BUCKET):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "us-east-2"})
     glue.create_database(DatabaseInput={"Name": DATABASE})
-    for table in ("flow_logs", "pods"):
+    for table in ("flow_logs", "pods", "cross_az_traffic", "cross_az_inputs"):
         glue.create_table(DatabaseName=DATABASE, TableInput=table_input(table))
     athena.create_work_group(
         Name=WORKGROUP, Configuration={"ResultConfiguration": {"OutputLocation": f"s3://{RESULTS_BUCKET}/"}, "EnforceWorkGroupConfiguration": True}
@@ -89,11 +109,11 @@ def upload(aws: LocalAws, bucket, root, prefix):
     return len(files)
 
 
-def start(aws: LocalAws, machine, until, pods=None):
-    """Starts an execution. Returns its ARN."""
+def start(aws: LocalAws, machine, until, pods=None, **more):
+    """Starts an execution. `more`: other fields of its input. Returns its ARN."""
     pods = {"cluster": "prod", "bucket": PODS_BUCKET} if pods is None else pods
     started = aws.client("stepfunctions").start_execution(
-        stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps({"until": until, "pods": pods})
+        stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps({"until": until, "pods": pods, **more})
     )
     return started["executionArn"]
 
@@ -109,9 +129,15 @@ def end(aws: LocalAws, execution):
     return wait_for(f"the end of {execution}", ended, ENDS_WITHIN, pause=0.5)
 
 
-def run(aws: LocalAws, machine, until, pods=None):
+def run(aws: LocalAws, machine, until, pods=None, **more):
     """Starts an execution and waits for its end. Returns the answer of DescribeExecution."""
-    return end(aws, start(aws, machine, until, pods))
+    return end(aws, start(aws, machine, until, pods, **more))
+
+
+def states(aws: LocalAws, execution):
+    """The names of the states that an execution entered, in their order."""
+    pages = aws.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=execution)
+    return [event["stateEnteredEventDetails"]["name"] for page in pages for event in page["events"] if "stateEnteredEventDetails" in event]
 
 
 def results(aws: LocalAws, query):

@@ -40,8 +40,13 @@ class Story:
         return seconds(utc(*DAY, hour, minute)) + self.later
 
     def truth(self, first_hour=None, last_hour=None):
+        """The world."""
         first_hour = FIRST_HOUR + self.later if first_hour is None else first_hour
         return self.traffic.rows_of(first_hour, LAST_HOUR + self.later if last_hour is None else last_hour)
+
+    def listed(self):
+        """The same, with the names that the listings can tell: what the result must be."""
+        return self.traffic.listed_of(FIRST_HOUR + self.later, LAST_HOUR + self.later)
 
     def _populate(self, builder):
         pick = self.random.randrange

@@ -46,18 +46,25 @@ def open_tables(connection, root, delivered=lambda _file: True):
     pods = [file for file in sorted((root / PODS_PREFIX).rglob("*.json.gz")) if delivered(file)]
     # With the names and types of the Glue table's columns: a file without a column, or with another type, is an error.
     casts = ", ".join(f'CAST("{name}" AS {type_}) AS "{name}"' for name, type_ in columns("flow_logs"))
-    connection.execute(
-        f"CREATE OR REPLACE VIEW flow_logs AS SELECT {casts}, year, month, day, hour FROM read_parquet({_list(flow_logs)}, "
-        f"hive_partitioning = true, hive_types = {_partition_types('flow_logs')})"
-    )
+    connection.execute("CREATE OR REPLACE VIEW flow_logs AS " + (
+        f"SELECT {casts}, year, month, day, hour FROM read_parquet({_list(flow_logs)}, "
+        f"hive_partitioning = true, hive_types = {_partition_types('flow_logs')})" if flow_logs else _nothing("flow_logs")
+    ))
     fields = "{" + ", ".join(f"'{name}': '{type_}'" for name, type_ in columns("pods")) + "}"
-    connection.execute(
-        f"CREATE OR REPLACE VIEW pods AS SELECT * FROM read_json({_list(pods)}, format = 'newline_delimited', columns = {fields}, "
-        f"hive_partitioning = true, hive_types = {_partition_types('pods')})"
-    )
+    connection.execute("CREATE OR REPLACE VIEW pods AS " + (
+        f"SELECT * FROM read_json({_list(pods)}, format = 'newline_delimited', columns = {fields}, "
+        f"hive_partitioning = true, hive_types = {_partition_types('pods')})" if pods else _nothing("pods")
+    ))
 
 
-def create_result_table(connection):
-    """Creates cross_az_traffic, empty, with the columns of its Glue definition."""
-    fields = ", ".join(f'"{name}" {type_}' for name, type_ in columns("cross_az_traffic"))
-    connection.execute(f"CREATE OR REPLACE TABLE cross_az_traffic ({fields})")
+def _nothing(table):
+    """A query with the columns of a table, and no row."""
+    keys = [(key["Name"], _TYPES[key["Type"]]) for key in definition(table)["PartitionKeys"]]
+    return "SELECT " + ", ".join(f'CAST(NULL AS {type_}) AS "{name}"' for name, type_ in [*columns(table), *keys]) + " WHERE false"
+
+
+def create_result_tables(connection):
+    """Creates cross_az_traffic and cross_az_inputs, empty, with the columns of their Glue definitions."""
+    for table in ("cross_az_traffic", "cross_az_inputs"):
+        fields = ", ".join(f'"{name}" {type_}' for name, type_ in columns(table))
+        connection.execute(f"CREATE OR REPLACE TABLE {table} ({fields})")

@@ -16,6 +16,7 @@ import statement
 import tables
 from cluster import utc
 from story import DAY, LISTINGS, Story
+from traffic import SCHEMA as SCHEMA_OF_FILES
 
 SCHEMA = Path(__file__).resolve().parent.parent / "schema"
 NAMED = ("top-talkers", "in-zone-share-by-namespace", "cost-by-day", "zone-matrix", "not-measured")
@@ -26,22 +27,40 @@ def pods_schema():
 
 
 class Statements(unittest.TestCase):
+    @staticmethod
+    def _statements():
+        """Each statement, as it is sent to Athena."""
+        until = utc(*DAY, 12)
+        yield "cross-az", statement.cross_az(until)
+        yield "store", statement.store(until)
+        for windows in (statement.HOURLY, statement.SETTLING):
+            yield "check-inputs", statement.check_inputs(until, windows)
+        yield "store-inputs", statement.store_inputs("(TIMESTAMP '2026-05-04 09:00:00', 1, 2, 3)")
+        yield "metrics", statement.metrics_template(until="2026-05-04 12:00:00", records="1", age="2")
+        yield from ((name, statement.read(name)) for name in NAMED)
+
     def test_each_statement_parses_in_athenas_dialect(self):
         for dialect in ("athena", "trino"):
-            for name in ("cross-az", "store", "metrics", *NAMED):
-                text = statement.store(utc(*DAY, 12)) if name == "store" else statement.read(name)
-                text = text.replace(":until", "2026-05-04 12:00:00").replace(":usd_per_gb", "0.01").replace(":pairs", "10").replace(":days", "13")
+            for name, text in self._statements():
                 with self.subTest(name=name, dialect=dialect):
                     self.assertEqual(len(sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)), 1)
 
     def test_flow_logs_are_read_once(self):
         # A second mention would be a second scan. Athena bills the bytes that it scans.
-        query = sqlglot.parse_one(statement.cross_az(utc(*DAY, 12)), read="athena")
-        self.assertEqual([table.name for table in query.find_all(exp.Table)].count("flow_logs"), 1)
+        for text in (statement.cross_az(utc(*DAY, 12)), statement.check_inputs(utc(*DAY, 12))):
+            query = sqlglot.parse_one(text, read="athena")
+            # Athena has no common table but what it puts in place of its name.
+            mentions = {cte.alias: [table.name for table in cte.this.find_all(exp.Table)] for cte in query.find_all(exp.CTE)}
+            self.assertEqual(self._scans([table.name for table in query.find_all(exp.Table) if not table.find_ancestor(exp.CTE)], mentions, "flow_logs"), 1)
+
+    def _scans(self, tables, mentions, table):
+        """How often a table is scanned, if each common table expression takes the place of its name."""
+        return sum(1 if name == table else self._scans(mentions.get(name, []), mentions, table) for name in tables)
 
     def test_no_parameter_is_left(self):
-        for text in (statement.cross_az(utc(*DAY, 12)), statement.store(utc(*DAY, 12)), statement.store_template().replace("{}", ""), statement.metrics_template().replace("{}", "")):
-            self.assertIsNone(re.search(r"(?<![:\d]):[a-z_]+", text))
+        for name, text in self._statements():
+            # A time has colons too.
+            self.assertIsNone(re.search(r"(?<![:\d]):[a-z_]+", text), name)
 
     def test_an_unknown_parameter_is_refused(self):
         with self.assertRaisesRegex(ValueError, ":until"):
@@ -52,18 +71,28 @@ class Statements(unittest.TestCase):
 
     def test_the_state_machine_fills_every_placeholder(self):
         machine = json.loads(pipeline.MACHINE.read_text(encoding="utf-8"))
-        for state, template in (("AskToStore", statement.store_template()), ("AskForMetrics", statement.metrics_template())):
+        until, row = "$.window.until", "$.now.{}.VarCharValue"
+        for state, template, names in (
+            ("AskForInputs", statement.check_inputs_template(until="{until}"), {"until": until}),
+            ("AskToStoreInputs", statement.store_inputs("{inputs}"), {"inputs": row.format("inputs")}),
+            ("AskToStore", statement.store_template(until="{until}", hours="{hours}"), {name: row.format(name) for name in ("until", "hours")}),
+            (
+                "AskForMetrics", statement.metrics_template(until="{until}", records="{records}", age="{age}"),
+                {name: row.format(name) for name in ("until", "records", "age")},
+            ),
+        ):
             call = machine["States"][state]["Parameters"]["statement.$"]
             arguments = re.fullmatch(r"States\.Format\(\$\.statement, (.*)\)", call)[1].split(", ")
-            self.assertEqual(set(arguments), {"$.window.until"})
-            self.assertEqual(len(arguments), template.count("{}"), state)
+            self.assertEqual(arguments, [names[name] for name in re.findall(r"{(\w+)}", template)], state)
             # Nothing else in the text may look like a placeholder or an escape.
-            self.assertNotRegex(template.replace("{}", ""), r"[{}\\]")
+            self.assertNotRegex(re.sub(r"{\w+}", "", template), r"[{}\\]")
+        # Both checks have the same places.
+        self.assertEqual(statement.check_inputs_template().count("{}"), statement.check_inputs_template(statement.SETTLING).count("{}"))
 
     def test_metrics_are_computed_from_the_stored_table(self):
         connection = duckdb.connect()
         self.addCleanup(connection.close)
-        tables.create_result_table(connection)
+        tables.create_result_tables(connection)
 
         def store(hour, source, destination, crosses, size, scope="cluster"):
             usd = 0.5 if crosses else 0.0
@@ -81,7 +110,8 @@ class Statements(unittest.TestCase):
         store(11, cart, ("", "(internet gateway)"), None, 100, scope="egress")
         store(8, cart, db, True, 1)
         store(12, cart, db, True, 1)
-        text = statement.metrics_template(pairs=1, days=36_500).replace("{}", datetime(*DAY, 12).strftime(statement.UNTIL_FORMAT))
+        until = datetime(*DAY, 12).strftime(statement.UNTIL_FORMAT)
+        text = statement.metrics_template(pairs=1, days=36_500, until=until, records="7", age="600")
         found = {(at[11:13], metric, source, destination): (float(value), unit) for at, metric, unit, value, source, destination in connection.execute(text).fetchall()}
         total = ("(all)", "(all)")
         self.assertEqual(
@@ -101,13 +131,42 @@ class Statements(unittest.TestCase):
             },
         )
         # CloudWatch would refuse hours that are this old.
-        long_ago = statement.metrics_template().replace("{}", "2026-01-01 12:00:00")
+        long_ago = statement.metrics_template(until="2026-01-01 12:00:00", records="7", age="600")
         self.assertEqual(connection.execute(long_ago).fetchall(), [])
+
+    def test_a_run_at_the_present_has_metrics_of_its_own(self):
+        connection = duckdb.connect()
+        self.addCleanup(connection.close)
+        tables.create_result_tables(connection)
+        insert = f"INSERT INTO cross_az_traffic VALUES ({', '.join('?' * 15)})"
+        for hour, kind, size, usd in ((9, "Unknown", 100, 0.5), (11, "Label", 300, 0.25), (1, "Unknown", 1000, 1.0)):
+            connection.execute(insert, [datetime(*DAY, hour), "cluster", "", kind, "x", "a", "shop", "Label", "cart", "b", True, size, usd, usd, None])
+        connection.execute(insert, [datetime(*DAY, 10), "egress", "", "Label", "x", "a", "", "Outside", "y", "", None, 600, 0.0, 0.0, None])
+        # An hour of the day before is not of the last 24 hours.
+        connection.execute(insert, [datetime(*DAY, 11) - timedelta(days=1), "cluster", "", "Unknown", "x", "a", "", "Label", "y", "b", True, 9, 9.0, 9.0, None])
+        until = datetime(*DAY, 12)
+        text = statement.metrics_template(until=until.strftime(statement.UNTIL_FORMAT), records="7", age="600")
+
+        def own(now):
+            rows = connection.execute(statement.at(text, now)).fetchall()
+            return {metric: (at, unit, float(value), *ends) for at, metric, unit, value, *ends in rows if metric not in ("CrossAzBytes", "InZoneBytes", "CrossAzUsd")}
+
+        at, ends = "2026-05-04T12:20:07Z", ("(all)", "(all)")
+        self.assertEqual(
+            own(datetime(*DAY, 12, 20, 7)),
+            {
+                "RecordsRead": (at, "Count", 7.0, *ends),
+                "NewestRecordAge": (at, "Seconds", 600.0, *ends),
+                "UnknownShare": (at, "Percent", 10.0, *ends),
+                "CrossAzUsdLastDay": (at, "None", 3.5, *ends),
+            },
+        )
+        self.assertEqual(own(until + timedelta(hours=3)), {})
 
     def test_the_named_queries_run_on_the_stored_table(self):
         connection = duckdb.connect()
         self.addCleanup(connection.close)
-        tables.create_result_table(connection)
+        tables.create_result_tables(connection)
         now = datetime.now(timezone.utc).replace(tzinfo=None, minute=0, second=0, microsecond=0)
         row = (now, "cluster", "shop", "Label", "cart", "use2-az1", "data", "StatefulSet", "db")
         for zone, crosses, usd in (("use2-az1", False, 0.0), ("use2-az2", True, 0.01)):
@@ -140,15 +199,42 @@ class Partitions(unittest.TestCase):
 
     def test_the_condition_on_flow_logs_selects_their_hours(self):
         condition = re.search(r"WHERE (year IN .*?)\n    AND start >=", statement.read("cross-az"), re.DOTALL)[1]
+        columns = "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day"
         for until in self._edges():
-            wanted = {until + timedelta(hours=hour) for hour in range(-3, 3)}
-            selected = self._selected(condition, until, "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day")
-            self.assertLessEqual(wanted, selected, until)
-            if 3 <= until.hour <= 21:
-                self.assertEqual(selected, wanted)
-            # One list per column selects all combinations: the hours of two days at midnight, of four where a month ends, of eight
-            # where a year ends.
-            self.assertLessEqual(len(selected), 8 * len(wanted), until)
+            # The schedule's run: nothing can be delivered later than now.
+            now = until + timedelta(hours=2, minutes=59)
+            selected = self._selected(self._at(condition, now), until, columns)
+            self.assertEqual({hour for hour in selected if hour <= now}, {until + timedelta(hours=hour) for hour in range(-3, 3)}, until)
+            # A later run reads what was delivered within two days.
+            selected = self._selected(self._at(condition, until + timedelta(hours=3, minutes=1)), until, columns)
+            self.assertEqual(selected, {until + timedelta(hours=hour) for hour in range(-3, 49)}, until)
+
+    def test_the_condition_on_flow_logs_is_a_list_for_each_column(self):
+        # Partition projection lists every partition that the lists allow; a condition on several columns at once comes after that.
+        condition = re.search(r"WHERE (year IN .*?)\n    AND start >=", statement.read("cross-az"), re.DOTALL)[1]
+        lists = condition.split("    AND year || ")[0]
+        for until in self._edges():
+            selected = self._selected(self._at(lists, until), until, "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day")
+            self.assertLessEqual(len(selected), 2 * 2 * 4 * 6, until)
+
+    @staticmethod
+    def _at(condition, now):
+        """The condition at a time."""
+        return condition.replace("CAST(current_timestamp AS timestamp)", f"TIMESTAMP '{now}'")
+
+    def test_the_check_reads_the_same_hours_as_the_query(self):
+        condition = re.search(r"WHERE (year IN .*?)\n    AND start >=", statement.read("check-inputs"), re.DOTALL)[1]
+        columns = "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day"
+        for windows in (statement.HOURLY, statement.SETTLING):
+            reach = 3 * windows
+            text = condition.replace(":reach", str(reach)).replace(":windows", str(windows))
+            for until in self._edges():
+                late = self._selected(self._at(text, until + timedelta(hours=3, minutes=1)), until, columns)
+                self.assertEqual(late, {until + timedelta(hours=hour) for hour in range(-reach, 49)}, until)
+                if windows == statement.HOURLY:
+                    now = until + timedelta(hours=2, minutes=59)
+                    selected = self._selected(self._at(text, now), until, columns)
+                    self.assertEqual({hour for hour in selected if hour <= now}, {until + timedelta(hours=hour) for hour in range(-3, 3)}, until)
 
     def test_the_condition_on_listings_selects_their_hours(self):
         condition = re.search(r"WHERE (dt BETWEEN .*?)\n\),", statement.read("cross-az"), re.DOTALL)[1]
@@ -177,10 +263,12 @@ class Tables(unittest.TestCase):
         self.assertEqual(query.named_selects, [name for name, _ in tables.columns("cross_az_traffic")])
 
     def test_the_statement_that_creates_the_table_matches_its_definition(self):
-        text = statement.read("create-table")
-        made = re.findall(r"^  `?(\w+)`? (\w+),?$", text, re.MULTILINE)
-        columns = tables.definition("cross_az_traffic")["StorageDescriptor"]["Columns"]
-        self.assertEqual(made, [(column["Name"], column["Type"]) for column in columns])
+        for name, table in (("create-table", "cross_az_traffic"), ("create-inputs-table", "cross_az_inputs")):
+            text = statement.read(name)
+            made = re.findall(r"^  `?(\w+)`? (\w+),?$", text, re.MULTILINE)
+            columns = tables.definition(table)["StorageDescriptor"]["Columns"]
+            self.assertEqual(made, [(column["Name"], column["Type"]) for column in columns])
+            self.assertIn(f"EXISTS {table} (", text)
 
     def test_partition_projection_has_every_partition_key(self):
         for table in ("flow_logs", "pods"):
@@ -202,8 +290,13 @@ class Tables(unittest.TestCase):
             known,
         )
 
+    def test_flow_logs_have_the_types_of_the_files(self):
+        types = {"int32": "int", "int64": "bigint", "string": "string"}
+        columns = tables.definition("flow_logs")["StorageDescriptor"]["Columns"]
+        self.assertEqual([(column["Name"], column["Type"]) for column in columns], [(field.name, types[str(field.type)]) for field in SCHEMA_OF_FILES])
+
     def test_comments_are_within_the_limits_of_glue(self):
-        for table in ("flow_logs", "pods", "cross_az_traffic"):
+        for table in ("flow_logs", "pods", "cross_az_traffic", "cross_az_inputs"):
             definition = tables.definition(table)
             self.assertLessEqual(len(definition["Description"]), 2048)
             for column in [*definition["StorageDescriptor"]["Columns"], *definition.get("PartitionKeys", [])]:

@@ -1,21 +1,16 @@
 """Compares the query on generated flow logs with the truth, to the byte."""
 
-import shutil
-import tempfile
 import unittest
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime
 
-import duckdb
 import sqlglot
 
 import answers
 import statement
-import tables
-from cluster import rfc3339, seconds, utc
+from cluster import Label, rfc3339, seconds, utc
 from published import QUERY, Fleet
 from story import DAY, FIRST_HOUR, Story
-from traffic import published, write_flow_logs, write_listings
 
 SEEDS = range(1, 13)
 UNTIL = utc(*DAY, 12)
@@ -26,11 +21,39 @@ class Truth(unittest.TestCase):
         for seed in SEEDS:
             story = Story(seed)
             with self.subTest(seed=seed), answers.opened(story) as (connection, _):
-                self.assertEqual(answers.differences(answers.measured(answers.ask(connection, UNTIL)), story.truth()), [])
+                self.assertEqual(answers.differences(answers.measured(answers.ask(connection, UNTIL)), story.listed()), [])
+
+    def test_against_the_world_only_names_of_unlisted_pods_are_missing(self):
+        for seed in SEEDS:
+            story = Story(seed)
+            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
+                shares = answers.shares(answers.ask(connection, UNTIL), story.truth())
+            ends = [end for key, size in story.listed().items() for end in [(key[2], size), (key[3], size)]]
+            unlisted = sum(size for end, size in ends if end.kind == "Unknown") / sum(size for _, size in ends)
+            self.assertEqual((shares["bytes_reported"], shares["wrong_share"]), (shares["bytes_true"], 0))
+            self.assertAlmostEqual(shares["usd_missing_share"], 0, places=12)
+            self.assertAlmostEqual(shares["unknown_share"], unlisted, places=12)
+            self.assertGreater(unlisted, 0)
+
+    def test_a_wrong_name_a_missing_name_and_missing_dollars_are_told_apart(self):
+        a, b, unknown = (Label("shop", "Label", "a", "use2-az1"), Label("shop", "Label", "b", "use2-az2"), Label("", "Unknown", "(unknown)", "use2-az1"))
+        wrong = Label("shop", "Label", "wrong", "use2-az2")
+
+        def row(source, destination, size, usd):
+            names = {f"{end}_{name}": value for end, label in (("src", source), ("dst", destination)) for name, value in zip(("namespace", "group_kind", "group", "az_id"), (label.namespace, label.kind, label.group, label.zone))}
+            return {"hour": datetime(*DAY, 9), "scope": "cluster", "bytes": size, "usd_out": usd, "usd_in": usd, **names}
+
+        truth = {(int(utc(*DAY, 9).timestamp()), "cluster", a, b): 1000 * 2**30}
+        found = [row(a, b, 500 * 2**30, 5.0), row(unknown, b, 200 * 2**30, 2.0), row(a, wrong, 100 * 2**30, 1.0)]
+        shares = answers.shares(found, truth)
+        self.assertEqual((shares["bytes_true"], shares["bytes_reported"]), (1000 * 2**30, 800 * 2**30))
+        self.assertAlmostEqual(shares["unknown_share"], 0.1)
+        self.assertAlmostEqual(shares["wrong_share"], 0.05)
+        self.assertAlmostEqual(shares["usd_missing_share"], 0.2)
 
     def test_a_story_has_every_difficulty(self):
         story = Story(1)
-        truth = story.truth()
+        truth = story.listed()
         scopes = {scope for _, scope, _, _ in truth}
         labels = {label for key in truth for label in key[2:]}
         zones = {label.zone for label in labels if label.zone}
@@ -57,14 +80,23 @@ class Truth(unittest.TestCase):
             for dialect in ("athena", "trino"):
                 translated = sqlglot.transpile(statement.cross_az(UNTIL), read=dialect, write="duckdb")[0]
                 found = answers.measured(answers.rows(connection.execute(translated)))
-                self.assertEqual(answers.differences(found, story.truth()), [], dialect)
+                self.assertEqual(answers.differences(found, story.listed()), [], dialect)
+
+    def test_trinos_meaning_gives_the_same_result(self):
+        for seed in SEEDS:
+            story = Story(seed)
+            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
+                text = statement.as_trino_means(statement.cross_az(UNTIL), "athena")
+                self.assertIn("ARG_MAX_NULL", text.upper())
+                found = answers.measured(answers.rows(connection.execute(text)))
+                self.assertEqual(answers.differences(found, story.listed()), [])
 
     def test_dollars_and_share_follow_from_the_bytes(self):
         story = Story(2)
         with answers.opened(story) as (connection, _):
             found = answers.rows(connection.execute(statement.cross_az(UNTIL, usd_per_gb="0.02")))
         sent, stayed = defaultdict(int), defaultdict(int)
-        for key, size in story.truth().items():
+        for key, size in story.listed().items():
             hour, scope, source, _ = key
             if scope == "cluster":
                 group = (hour, source.namespace, source.kind, source.group)
@@ -88,53 +120,6 @@ class Truth(unittest.TestCase):
             found = answers.ask(connection, UNTIL)
         zones = {row["src_az_id"] for row in found if row["src_group"] == "cart"}
         self.assertEqual(zones, {"use2-az1", "use2-az2", "use2-az3"})
-
-
-class Stored(unittest.TestCase):
-    """Runs one after another, as the schedule does, each with the files that are published by then."""
-
-    def test_late_files_are_counted_and_no_byte_twice(self):
-        for seed in (4, 5):
-            with self.subTest(seed=seed):
-                self._runs(Story(seed))
-
-    def _runs(self, story):
-        root = tempfile.mkdtemp(prefix="hookline-traffic-")
-        self.addCleanup(shutil.rmtree, root)
-        write_flow_logs(root, story.traffic.records)
-        write_listings(root, story.cluster)
-        connection = duckdb.connect()
-        self.addCleanup(connection.close)
-        tables.create_result_table(connection)
-        totals = []
-        for until in (utc(*DAY, hour) for hour in range(10, 15)):
-            now = seconds(until + timedelta(minutes=20))
-            tables.open_tables(connection, root, delivered=lambda file: published(file) <= now)
-            connection.execute(statement.store(until))
-            once = self._stored(connection)
-            connection.execute(statement.store(until))
-            self.assertEqual(answers.differences(self._stored(connection), once), [], "a second run changes the hours")
-            totals.append(sum(once.values()))
-        self.assertEqual(answers.differences(once, story.truth()), [])
-        self.assertLess(totals[2], totals[4], "no file was late, so the test shows nothing")
-
-    @staticmethod
-    def _stored(connection):
-        hours = [time.replace(tzinfo=None) for time in (utc(*DAY, 9), UNTIL)]
-        return answers.measured(answers.rows(connection.execute("SELECT * FROM cross_az_traffic WHERE hour >= ? AND hour < ?", hours)))
-
-    def test_rows_that_are_no_longer_true_are_deleted(self):
-        with answers.opened(Story(6)) as (connection, _):
-            tables.create_result_table(connection)
-            connection.execute(statement.store(UNTIL))
-            right = self._stored(connection)
-            # As after a run with worse listings: another name, another number. Also a row of an hour outside the window.
-            connection.execute("UPDATE cross_az_traffic SET src_group = 'long-gone' WHERE src_group = 'cart'")
-            connection.execute("UPDATE cross_az_traffic SET bytes = bytes + 1 WHERE src_group = 'db'")
-            connection.execute("INSERT INTO cross_az_traffic SELECT * REPLACE (hour - INTERVAL '1' DAY AS hour) FROM cross_az_traffic LIMIT 1")
-            connection.execute(statement.store(UNTIL))
-            self.assertEqual(answers.differences(self._stored(connection), right), [])
-            self.assertEqual(connection.execute("SELECT count(*) FROM cross_az_traffic").fetchone()[0], len(right) + 1)
 
 
 class Published(unittest.TestCase):

@@ -1,6 +1,7 @@
 """Flows between the ends of a cluster, as VPC Flow Logs record them, and the truth about them.
 
-The truth is added up while the flows are generated, from their ends, and not from the records.
+The truth is added up while the flows are generated, from their ends, and not from the records. It is the world: it does not know what is
+listed. Beside it is what the listings can tell of it, which is what the result must be.
 """
 
 import gzip
@@ -17,11 +18,15 @@ import pyarrow.parquet
 import tables
 from cluster import REST, Cluster, Label, Node, Pod, seconds
 
-_ARROW = {"string": pyarrow.string(), "int": pyarrow.int32(), "bigint": pyarrow.int64()}
+#: The fields whose Parquet type is not STRING (VPC User Guide, "Flow log records").
+_PARQUET = {
+    **dict.fromkeys(("version", "srcport", "dstport", "protocol", "traffic_path"), pyarrow.int32()),
+    **dict.fromkeys(("packets", "bytes", "start", "end"), pyarrow.int64()),
+}
 
-#: Column names and types of a flow log file, by the Glue table.
+#: The columns of a flow log file: the fields of the flow log's format, which is the Glue table's columns, with the types of AWS.
 SCHEMA = pyarrow.schema(
-    [(column["Name"], _ARROW[column["Type"]]) for column in tables.definition("flow_logs")["StorageDescriptor"]["Columns"]]
+    [(column["Name"], _PARQUET.get(column["Name"], pyarrow.string())) for column in tables.definition("flow_logs")["StorageDescriptor"]["Columns"]]
 )
 
 #: The names that the query gives to the traffic path of egress records.
@@ -43,14 +48,19 @@ class Outside:
 
 @dataclass
 class Traffic:
-    """Records, by the delivery time of their file, and the truth: bytes by hour, scope, source and destination."""
+    """Records, by the delivery time of their file; the truth: bytes by hour, scope, source and destination; and what is listed of it."""
 
     records: dict = field(default_factory=lambda: defaultdict(list))
     truth: dict = field(default_factory=lambda: defaultdict(int))
+    listed: dict = field(default_factory=lambda: defaultdict(int))
 
     def rows_of(self, first_hour, last_hour):
         """The truth of these hours, as the query's rows: (hour, scope, source, destination, bytes)."""
         return {key: value for key, value in self.truth.items() if first_hour <= key[0] <= last_hour}
+
+    def listed_of(self, first_hour, last_hour):
+        """The same, with the names that the listings can tell."""
+        return {key: value for key, value in self.listed.items() if first_hour <= key[0] <= last_hour}
 
 
 class Recorder:
@@ -77,14 +87,15 @@ class Recorder:
             seen = seen_by_destination
         else:
             return  # No interface logged it, so no query can find it.
+        self._count(source, destination, seen, size)
+
+    def _count(self, source, destination, seen, size):
         hour = seen - seen % 3600
-        if isinstance(destination, Outside):
-            scope, labels = "egress", (self.label(source), destination.label_as_destination())
-        elif isinstance(source, Outside):
-            scope, labels = "ingress", (FROM_OUTSIDE, self.label(destination))
-        else:
-            scope, labels = "cluster", (self.label(source), self.label(destination))
-        self.traffic.truth[(hour, scope, *labels)] += size
+        scope = "egress" if isinstance(destination, Outside) else "ingress" if isinstance(source, Outside) else "cluster"
+        for rows, label in ((self.traffic.truth, lambda end: end.label()), (self.traffic.listed, self.listed_label)):
+            there = FROM_OUTSIDE if scope == "ingress" else label(source)
+            here = destination.label_as_destination() if scope == "egress" else label(destination)
+            rows[(hour, scope, there, here)] += size
 
     def on_the_way(self, source, destination, at, size, middle: Outside):
         """The records of a NAT gateway or a load balancer, for bytes that the interface of an end has recorded already."""
@@ -102,8 +113,7 @@ class Recorder:
         seen = self._first_seen(at)
         self._record("egress", source, destination, seen, size)
         self._record("ingress", source, destination, seen, size, action="REJECT")
-        hour = seen - seen % 3600
-        self.traffic.truth[(hour, "cluster", self.label(source), self.label(destination))] += size
+        self._count(source, destination, seen, size)
 
     def never_sent(self, source, destination, at, size):
         """Packets that the source's own rules reject."""
@@ -119,13 +129,11 @@ class Recorder:
         )
         self._deliver(row)
 
-    def label(self, end):
+    def listed_label(self, end):
         """The name that the result must give a node or a pod. A pod that no listing has is unknown, at its node."""
-        if isinstance(end, Node):
-            return end.label()
-        if not end.host_network and not self.cluster.is_listed(end):
+        if isinstance(end, Pod) and not end.host_network and not self.cluster.is_listed(end):
             return end.node.unknown()
-        return end.label()
+        return end.listed_label()
 
     def _first_seen(self, at):
         # Later than the packet was sent, but before the address can pass to another pod, so that the truth is certain.

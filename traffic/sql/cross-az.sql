@@ -16,18 +16,22 @@
 --   * The query reads pkt_srcaddr and pkt_dstaddr. srcaddr and dstaddr have the first address of an interface, even if the pod has another.
 --   * A record counts only if the interface of one of its two ends made it. A record of a NAT gateway or a load balancer between
 --     the ends repeats the same bytes. `instance_id` tells; for an interface without an instance (a pod's own), its address tells.
---   * Both nodes log a flow between them. Each byte counts once: by the records of the source's interface. If that interface has no
---     record at all of a pair of addresses, the records of the destination's interface count.
+--   * Both nodes log a flow between them. Each byte counts once: by the records of the source's interface. The records of the
+--     destination's interface count for a pair of addresses and an hour in which they have more bytes: the source's interface has no flow
+--     log, or its records were skipped, or lack a field that the query needs.
 --   * The zone of an end is the zone of its node, whether the end ever sends or not. If no listing tells, it is the zone of the interface
 --     that logged.
 --   * An address at one of the cluster's nodes that is in no listing is `(unknown)` at that node. An address at none of the nodes is outside.
 --     `scope` says whether a row is traffic of the cluster, egress or ingress. Only traffic of the cluster has a price here.
 --   * A reply is a flow of its own, in its own direction.
+--   * A record whose `flow_direction` is missing has the direction that its instance tells: the instance is at one of the two ends.
 --
--- One statement for Athena (engine version 3) and DuckDB: it uses only what both have. Athena scans a table once for each mention, so the
--- query mentions flow_logs once. The partition conditions are constants when the statement is planned, one list for each column: only
--- then does partition projection not list every partition. The conditions reach two hours beyond :until, because partitions are by the
--- time of delivery, not by the time of the traffic.
+-- One statement for Athena (engine version 3) and DuckDB: it uses only what both have, and what means the same in both. So max_by has a
+-- filter: without it, Athena takes a null of the newest listing, and DuckDB passes over it. Athena scans a table once for each mention,
+-- so the query mentions flow_logs once. The partition conditions are constants when the statement is planned, one list for each column:
+-- only then does partition projection not list every partition. Partitions are by the time of delivery, not by the time of the traffic.
+-- So the conditions reach beyond :until: by three hours, which is up to now when the schedule runs the statement; and by two days in a
+-- run that is later than that, so that late files count.
 WITH
 lines AS (
   SELECT
@@ -84,8 +88,9 @@ addresses AS (
 ),
 holders AS (
   SELECT
-    ip, uid, max_by(who, seen_s) AS who, max_by(instance_id, seen_s) AS instance_id, max_by(az, seen_s) AS az,
-    max_by(az_id, seen_s) AS az_id, min(start_s) AS start_s, max(end_s) AS end_s, max(seen_s) AS last_seen_s
+    ip, uid, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
+    max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id, max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az,
+    max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id, min(start_s) AS start_s, max(end_s) AS end_s, max(seen_s) AS last_seen_s
   FROM addresses
   GROUP BY ip, uid
 ),
@@ -111,53 +116,78 @@ holders_in_time AS (
 ),
 records AS (
   SELECT
-    flow_direction = 'egress' AS at_source, pkt_srcaddr, pkt_dstaddr, start, bytes,
-    CASE WHEN flow_direction = 'egress' THEN srcaddr = pkt_srcaddr ELSE dstaddr = pkt_dstaddr END AS first_address,
+    CASE flow_direction WHEN 'egress' THEN true WHEN 'ingress' THEN false END AS at_source, pkt_srcaddr, pkt_dstaddr, start, "end", bytes,
+    srcaddr = pkt_srcaddr AS first_of_source, dstaddr = pkt_dstaddr AS first_of_destination,
     nullif(instance_id, '-') AS instance_id, nullif(az_id, '-') AS az_id, traffic_path
   FROM flow_logs
   WHERE year IN (substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 1, 4),
-                 substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 4))
+                 substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 1, 4))
     AND month IN (substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 6, 2),
-                  substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 6, 2))
+                  substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 6, 2))
     AND day IN (substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 9, 2),
-                substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 9, 2))
-    AND hour IN (substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 12, 2),
-                 substr(CAST(TIMESTAMP ':until' - INTERVAL '2' HOUR AS varchar), 12, 2),
-                 substr(CAST(TIMESTAMP ':until' - INTERVAL '1' HOUR AS varchar), 12, 2),
-                 substr(CAST(TIMESTAMP ':until' AS varchar), 12, 2),
-                 substr(CAST(TIMESTAMP ':until' + INTERVAL '1' HOUR AS varchar), 12, 2),
-                 substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 12, 2))
+                substr(CAST(TIMESTAMP ':until' AS varchar), 9, 2),
+                substr(CAST(TIMESTAMP ':until' + INTERVAL '24' HOUR AS varchar), 9, 2),
+                substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 9, 2))
+    AND (hour IN (substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 12, 2),
+                  substr(CAST(TIMESTAMP ':until' - INTERVAL '2' HOUR AS varchar), 12, 2),
+                  substr(CAST(TIMESTAMP ':until' - INTERVAL '1' HOUR AS varchar), 12, 2),
+                  substr(CAST(TIMESTAMP ':until' AS varchar), 12, 2),
+                  substr(CAST(TIMESTAMP ':until' + INTERVAL '1' HOUR AS varchar), 12, 2),
+                  substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 12, 2))
+         OR TIMESTAMP ':until' < CAST(current_timestamp AS timestamp) - INTERVAL '3' HOUR)
+    AND year || '-' || month || '-' || day || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 1, 13)
+                                                              AND substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 1, 13)
     -- Ten minutes more at both ends: the two records of one flow may be on two sides of the full hour.
     AND start >= date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') - 11400
     AND start < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') + 600
-    AND log_status = 'OK' AND action = 'ACCEPT' AND flow_direction IN ('egress', 'ingress')
+    AND log_status = 'OK' AND action = 'ACCEPT'
 ),
-ends AS (
+placed AS (
   SELECT
-    r.start - mod(r.start, 3600) AS hour_s, r.at_source, r.pkt_srcaddr, r.pkt_dstaddr, r.bytes, r.traffic_path,
-    s.uid AS src_uid, s.who AS src_who, s.az AS src_az, s.az_id AS src_az_id,
-    d.uid AS dst_uid, d.who AS dst_who, d.az AS dst_az, d.az_id AS dst_az_id,
-    -- Which end logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
-    CASE
-      WHEN r.at_source AND coalesce(s.instance_id, r.instance_id, '') = coalesce(r.instance_id, s.instance_id, '') AND s.uid IS NOT NULL
-        THEN s.who
-      WHEN NOT r.at_source AND coalesce(d.instance_id, r.instance_id, '') = coalesce(r.instance_id, d.instance_id, '') AND d.uid IS NOT NULL
-        THEN d.who
-      ELSE chr(31) || 'Unknown' || chr(31) || '(unknown)'
-    END AS own_who,
-    coalesce(n.az, CASE WHEN r.at_source THEN s.az ELSE d.az END) AS own_az,
-    coalesce(n.az_id, CASE WHEN n.az IS NULL AND r.at_source THEN s.az_id WHEN n.az IS NULL THEN d.az_id END, r.az_id) AS own_az_id
+    r.start - mod(r.start, 3600) AS hour_s, r.start, r."end", r.pkt_srcaddr, r.pkt_dstaddr, r.bytes, r.traffic_path,
+    r.instance_id, r.az_id, r.first_of_source, r.first_of_destination,
+    s.uid AS src_uid, s.who AS src_who, s.instance_id AS src_instance_id, s.az AS src_az, s.az_id AS src_az_id,
+    d.uid AS dst_uid, d.who AS dst_who, d.instance_id AS dst_instance_id, d.az AS dst_az, d.az_id AS dst_az_id,
+    n.instance_id IS NOT NULL AS at_a_node, n.az AS node_az, n.az_id AS node_az_id,
+    -- The end that logged. If the record does not say it, an instance that holds one address is at that end, and an instance that does not
+    -- hold the other is at this one.
+    coalesce(r.at_source, CASE
+      WHEN s.instance_id = r.instance_id THEN true
+      WHEN d.instance_id = r.instance_id THEN false
+      WHEN s.uid IS NULL AND d.instance_id <> r.instance_id THEN true
+      WHEN d.uid IS NULL AND s.instance_id <> r.instance_id THEN false
+    END) AS at_source
   FROM records AS r
   LEFT JOIN holders_in_time AS s ON s.ip = r.pkt_srcaddr AND r.start >= s.from_s AND r.start < s.until_s
   LEFT JOIN holders_in_time AS d ON d.ip = r.pkt_dstaddr AND r.start >= d.from_s AND r.start < d.until_s
   LEFT JOIN instances AS n ON n.instance_id = r.instance_id
-  WHERE n.instance_id IS NOT NULL
-     OR r.instance_id IS NULL AND r.first_address AND CASE WHEN r.at_source THEN s.uid ELSE d.uid END IS NOT NULL
+),
+ends AS (
+  SELECT
+    hour_s, start, "end", at_source, pkt_srcaddr, pkt_dstaddr, bytes, traffic_path,
+    src_uid, src_who, src_az, src_az_id, dst_uid, dst_who, dst_az, dst_az_id,
+    -- Which end logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
+    CASE
+      WHEN at_source AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') AND src_uid IS NOT NULL
+        THEN src_who
+      WHEN NOT at_source AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') AND dst_uid IS NOT NULL
+        THEN dst_who
+      ELSE chr(31) || 'Unknown' || chr(31) || '(unknown)'
+    END AS own_who,
+    coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) AS own_az,
+    coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id) AS own_az_id
+  FROM placed
+  WHERE at_source IS NOT NULL
+    AND (at_a_node
+         OR instance_id IS NULL AND CASE WHEN at_source THEN first_of_source AND src_uid IS NOT NULL ELSE first_of_destination AND dst_uid IS NOT NULL END)
 ),
 pairs AS (
   SELECT
     hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id, own_who,
-    max(own_az) AS own_az, max(own_az_id) AS own_az_id, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes
+    max(own_az) AS own_az, max(own_az_id) AS own_az_id, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
+    -- The bytes that the other end may have logged in the hour before, or in the hour after.
+    CAST(sum(CASE WHEN start < hour_s + 120 THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
+    CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
   FROM ends
   GROUP BY
     hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id, own_who
@@ -173,9 +203,15 @@ joined AS (
     CASE WHEN at_source THEN coalesce(max(CASE WHEN NOT at_source THEN own_who END) OVER flow, dst_who) ELSE own_who END AS dst_who,
     CASE WHEN at_source THEN coalesce(max(CASE WHEN NOT at_source THEN own_az END) OVER flow, dst_az) ELSE own_az END AS dst_az,
     CASE WHEN at_source THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id) ELSE own_az_id END AS dst_az_id,
-    bool_or(at_source) OVER (PARTITION BY pkt_srcaddr, pkt_dstaddr) AS source_logs
+    -- The end whose records count in this hour. The source's records near the full hours may be the same bytes as the destination's.
+    sum(CASE WHEN at_source THEN bytes ELSE -bytes END) OVER (PARTITION BY pkt_srcaddr, pkt_dstaddr, hour_s)
+      + coalesce(sum(CASE WHEN at_source THEN last_bytes END) OVER (before_and_after RANGE BETWEEN 3600 PRECEDING AND 3600 PRECEDING), 0)
+      + coalesce(sum(CASE WHEN at_source THEN first_bytes END) OVER (before_and_after RANGE BETWEEN 3600 FOLLOWING AND 3600 FOLLOWING), 0)
+      >= 0 AS source_counts
   FROM pairs
-  WINDOW flow AS (PARTITION BY pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid)
+  WINDOW
+    flow AS (PARTITION BY pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid),
+    before_and_after AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s)
 ),
 counted AS (
   SELECT
@@ -204,7 +240,7 @@ counted AS (
       WHEN src_az IS NOT NULL AND dst_az IS NOT NULL THEN src_az <> dst_az
     END AS cross_az
   FROM joined
-  WHERE at_source = source_logs
+  WHERE at_source = source_counts
 ),
 totals AS (
   SELECT

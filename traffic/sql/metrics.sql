@@ -1,24 +1,34 @@
 -- The values that the state machine puts into CloudWatch. For each of the three hours before :until: the bytes that crossed Availability
--- Zones, the bytes that did not, the cost, and the :pairs pairs of groups with the most bytes across zones.
+-- Zones, the bytes that did not, the cost, and the :pairs pairs of groups with the most bytes across zones. And of a run at the present,
+-- with the time of the run, for alarms: how many records it read of the last hour, how old the newest record is, the share of bytes with
+-- an `(unknown)` end, and the cost of the 24 hours before :until.
 --
--- A row is a datum of PutMetricData. Its value is the sum of the hour. A later run puts the same value again, or a larger one if late
--- files have arrived: use the statistic Maximum. An hour without traffic has zeros, so that a graph has no gap. An hour that is too old
--- has no row: CloudWatch refuses values that are older than two weeks.
+-- A row is a datum of PutMetricData. The value of an hour is the sum of the hour. A later run puts the same value again, or a larger one if
+-- late files have arrived: use the statistic Maximum. An hour without traffic has zeros, so that a graph has no gap. An hour that is too
+-- old has no row: CloudWatch refuses values that are older than two weeks.
 --
 -- Parameters, replaced in the text before it runs
---   :until   the end of the window, a full hour in UTC, such as 2026-05-04 12:00:00
---   :pairs   how many pairs for each hour
---   :days    the greatest age of an hour, in days
+--   :until     the end of the window, a full hour in UTC, such as 2026-05-04 12:00:00
+--   :records   the records of the last hour, and
+--   :age       the age of the newest record in seconds: columns of check-inputs.sql
+--   :pairs     how many pairs for each hour
+--   :days      the greatest age of an hour, in days
 --
--- One statement for Athena (engine version 3) and DuckDB: it uses only what both have. It scans three hours of the table.
+-- One statement for Athena (engine version 3) and DuckDB: it uses only what both have. It scans a day of the table, three times.
 WITH
-traffic AS (
+last_day AS (
   SELECT
-    hour, cross_az, bytes, usd_out + usd_in AS usd,
+    hour, scope, cross_az, bytes, usd_out + usd_in AS usd, src_group_kind = 'Unknown' OR dst_group_kind = 'Unknown' AS is_unknown,
     CASE WHEN src_namespace = '' THEN src_group ELSE src_namespace || '/' || src_group END AS source,
-    CASE WHEN dst_namespace = '' THEN dst_group ELSE dst_namespace || '/' || dst_group END AS destination
+    CASE WHEN dst_namespace = '' THEN dst_group ELSE dst_namespace || '/' || dst_group END AS destination,
+    hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AS in_window
   FROM cross_az_traffic
-  WHERE hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until' AND scope = 'cluster'
+  WHERE hour >= TIMESTAMP ':until' - INTERVAL '24' HOUR AND hour < TIMESTAMP ':until'
+),
+traffic AS (
+  SELECT hour, cross_az, bytes, usd, source, destination
+  FROM last_day
+  WHERE in_window AND scope = 'cluster'
 ),
 hours AS (
   SELECT CAST(TIMESTAMP ':until' - ago * INTERVAL '1' HOUR AS timestamp(6)) AS hour
@@ -46,15 +56,35 @@ pairs AS (
     GROUP BY hour, source, destination
   ) AS sums
 ),
+run AS (
+  SELECT
+    CAST(current_timestamp AS timestamp) AS moment, coalesce(sum(usd), CAST(0 AS double)) AS usd,
+    100 * CAST(sum(CASE WHEN in_window AND is_unknown THEN bytes ELSE 0 END) AS double)
+      / nullif(CAST(sum(CASE WHEN in_window THEN bytes ELSE 0 END) AS double), 0) AS unknown_percent
+  FROM last_day
+),
 data AS (
-  SELECT hour, 'CrossAzBytes' AS metric, 'Bytes' AS unit, CAST(cross_az_bytes AS varchar) AS value, '(all)' AS source, '(all)' AS destination FROM totals
+  SELECT hour AS moment, 'CrossAzBytes' AS metric, 'Bytes' AS unit, CAST(cross_az_bytes AS varchar) AS value, '(all)' AS source, '(all)' AS destination FROM totals
   UNION ALL
-  SELECT hour, 'InZoneBytes' AS metric, 'Bytes' AS unit, CAST(in_zone_bytes AS varchar) AS value, '(all)' AS source, '(all)' AS destination FROM totals
+  SELECT hour AS moment, 'InZoneBytes' AS metric, 'Bytes' AS unit, CAST(in_zone_bytes AS varchar) AS value, '(all)' AS source, '(all)' AS destination FROM totals
   UNION ALL
-  SELECT hour, 'CrossAzUsd' AS metric, 'None' AS unit, CAST(usd AS varchar) AS value, '(all)' AS source, '(all)' AS destination FROM totals
+  SELECT hour AS moment, 'CrossAzUsd' AS metric, 'None' AS unit, CAST(usd AS varchar) AS value, '(all)' AS source, '(all)' AS destination FROM totals
   UNION ALL
-  SELECT hour, 'CrossAzBytes' AS metric, 'Bytes' AS unit, CAST(bytes AS varchar) AS value, source, destination FROM pairs WHERE place <= :pairs
+  SELECT hour AS moment, 'CrossAzBytes' AS metric, 'Bytes' AS unit, CAST(bytes AS varchar) AS value, source, destination FROM pairs WHERE place <= :pairs
+  UNION ALL
+  SELECT
+    run.moment, m.metric, m.unit,
+    CASE m.metric
+      WHEN 'RecordsRead' THEN ':records'
+      WHEN 'NewestRecordAge' THEN ':age'
+      WHEN 'UnknownShare' THEN CAST(coalesce(run.unknown_percent, CAST(0 AS double)) AS varchar)
+      ELSE CAST(run.usd AS varchar)
+    END AS value,
+    '(all)' AS source, '(all)' AS destination
+  FROM run
+  CROSS JOIN (VALUES ('RecordsRead', 'Count'), ('NewestRecordAge', 'Seconds'), ('UnknownShare', 'Percent'), ('CrossAzUsdLastDay', 'None')) AS m (metric, unit)
+  WHERE TIMESTAMP ':until' > CAST(current_timestamp AS timestamp) - INTERVAL '3' HOUR
 )
-SELECT replace(substr(CAST(hour AS varchar), 1, 19), ' ', 'T') || 'Z' AS at, metric, unit, value, source, destination
+SELECT replace(substr(CAST(moment AS varchar), 1, 19), ' ', 'T') || 'Z' AS at, metric, unit, value, source, destination
 FROM data
-ORDER BY hour, metric, source, destination
+ORDER BY moment, metric, source, destination

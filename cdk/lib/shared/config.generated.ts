@@ -265,6 +265,14 @@ export interface Traffic {
    */
   minute?: number;
   /**
+   * The US dollars of traffic across zones in 24 hours above which an alarm starts. Default: no alarm.
+   */
+  usdPerDayAlarm?: number;
+  /**
+   * The share of bytes with an unknown end, in percent, above which an alarm starts.
+   */
+  unknownPercentAlarm?: number;
+  /**
    * Whether the buckets, their objects and the database are kept when the stack is deleted.
    */
   keep?: boolean;

@@ -4,11 +4,26 @@ import { ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch
 import type { Construct } from 'constructs';
 import { AlarmSet } from '../shared/alarm-set';
 import type { CrossAzTraffic } from './cross-az-traffic';
+import { type RunMetric, trafficMetric } from './metrics';
 
 /** Props of {@link TrafficAlarms}. */
 export interface TrafficAlarmsProps {
   /** The construct that the alarms watch. */
   readonly traffic: CrossAzTraffic;
+  /** The cluster's name, which is a dimension of the metrics. */
+  readonly clusterName: string;
+  /**
+   * The US dollars of traffic across zones in 24 hours above which an alarm starts.
+   *
+   * @default - no alarm
+   */
+  readonly usdPerDay?: number;
+  /**
+   * The share of bytes with an unknown end, in percent, above which an alarm starts.
+   *
+   * @default 25
+   */
+  readonly unknownPercent?: number;
   /**
    * The ARN of the SNS topic to notify when an alarm starts and when it ends. The topic's policy must let CloudWatch publish.
    *
@@ -19,13 +34,14 @@ export interface TrafficAlarmsProps {
 
 /** The alarms of a {@link CrossAzTraffic}. */
 export class TrafficAlarms extends AlarmSet {
-  constructor(scope: Construct, id: string, { traffic, topicArn }: TrafficAlarmsProps) {
+  constructor(scope: Construct, id: string, props: TrafficAlarmsProps) {
+    const { traffic, topicArn } = props;
     super(scope, id, { namePrefix: `${traffic.namePrefix}-cross-az-traffic`, topicArn });
     const { stateMachine, deadLetterQueue } = traffic;
     const period = Duration.minutes(5);
     this.addAboveZeroAlarm('ExecutionFailed', 'failed', {
       alarmDescription:
-        'An execution failed: the rows or the metrics of its three hours are not updated. The next two executions compute the hours again.',
+        'An execution failed: rows or metrics of its hours are not updated, or hours were refused because inputs are missing. The name of its last state and its cause tell.',
       metric: stateMachine.metricFailed({ period }),
     });
     this.addAboveZeroAlarm('ExecutionTimedOut', 'timed-out', {
@@ -48,5 +64,56 @@ export class TrafficAlarms extends AlarmSet {
       // Step Functions writes no data point for an hour without a successful execution.
       treatMissingData: TreatMissingData.BREACHING,
     });
+    this.addRunAlarms(props);
   }
+
+  /** The alarms on what the runs read. A run that puts no metrics fails, and another alarm tells it. */
+  private addRunAlarms({ clusterName, usdPerDay, unknownPercent = 25 }: TrafficAlarmsProps): void {
+    const add = (id: string, name: string, alarmDescription: string, run: RunAlarm): void => {
+      this.addAlarm(id, name, {
+        alarmDescription,
+        metric: trafficMetric(run.metric, clusterName),
+        threshold: run.threshold,
+        evaluationPeriods: run.hours ?? 1,
+        comparisonOperator: run.comparisonOperator ?? ComparisonOperator.GREATER_THAN_THRESHOLD,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+      });
+    };
+    add(
+      'RecordsTooOld',
+      'records-too-old',
+      'The newest flow-log record is older than two hours. Check whether the flow log exists and delivers.',
+      { metric: 'NewestRecordAge', threshold: 2 * 3600 },
+    );
+    add(
+      'NoRecords',
+      'no-records',
+      'A run read no flow-log record of its last hour. Check whether the flow log exists and delivers.',
+      { metric: 'RecordsRead', threshold: 1, comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD },
+    );
+    add(
+      'UnknownShare',
+      'unknown-share',
+      `More than ${unknownPercent} % of the bytes have an end that no listing knows, for three hours. Check the listings, and how long pods live.`,
+      { metric: 'UnknownShare', threshold: unknownPercent, hours: 3 },
+    );
+    if (usdPerDay !== undefined) {
+      add(
+        'Cost',
+        'cost',
+        `Traffic across zones cost more than ${usdPerDay} US dollars in 24 hours. The named query top-talkers tells which pairs cause it.`,
+        { metric: 'CrossAzUsdLastDay', threshold: usdPerDay },
+      );
+    }
+  }
+}
+
+/** An alarm on a metric of a run. */
+interface RunAlarm {
+  readonly metric: RunMetric;
+  readonly threshold: number;
+  /** How many hours the metric must be beyond the threshold; 1 if undefined. */
+  readonly hours?: number;
+  /** GREATER_THAN_THRESHOLD if undefined. */
+  readonly comparisonOperator?: ComparisonOperator;
 }

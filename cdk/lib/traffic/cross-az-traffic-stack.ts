@@ -56,6 +56,9 @@ export class CrossAzTrafficStack extends Stack {
     });
     new TrafficAlarms(this, 'Alarms', {
       traffic: this.traffic,
+      clusterName: traffic.clusterName,
+      ...(traffic.usdPerDayAlarm === undefined ? {} : { usdPerDay: traffic.usdPerDayAlarm }),
+      ...(traffic.unknownPercentAlarm === undefined ? {} : { unknownPercent: traffic.unknownPercentAlarm }),
       ...(alarms.topicArn === undefined ? {} : { topicArn: alarms.topicArn }),
     });
     const { url } = new TrafficDashboard(this, 'Dashboard', {

@@ -115,6 +115,16 @@ export interface CrossAzTrafficProps {
   readonly encryptionKey?: IKey;
 }
 
+/** A run that a schedule starts. */
+interface ScheduledRun {
+  readonly name: string;
+  readonly description: string;
+  /** The time, in UTC. */
+  readonly time: { readonly hour?: string; readonly minute: string };
+  /** Whether the run settles two days. */
+  readonly settle?: boolean;
+}
+
 /** The flow logs, the function that lists pods, the state machine that queries Athena, and the schedule that starts it. */
 export class CrossAzTraffic extends Construct {
   /** The buckets, tables, workgroup and queries. */
@@ -125,6 +135,8 @@ export class CrossAzTraffic extends Construct {
   readonly stateMachine: StateMachine;
   /** Starts the state machine each hour. */
   readonly schedule: Schedule;
+  /** Starts the state machine each night, to settle two days and to keep up the tables. */
+  readonly nightlySchedule: Schedule;
   /** Receives the executions that the schedule could not start. */
   readonly deadLetterQueue: Queue;
   /** The prefix of the resources' names. */
@@ -167,8 +179,22 @@ export class CrossAzTraffic extends Construct {
     });
     this.stateMachine = this.createStateMachine();
     this.deadLetterQueue = deadLetterQueue(this);
-    this.schedule = this.createSchedule();
-    this.schedule.node.addDependency(table);
+    const { minute = 20 } = props;
+    this.schedule = this.createSchedule('Schedule', {
+      name: `${this.namePrefix}-cross-az-traffic`,
+      description: 'Computes the cross-AZ traffic of the last three hours (Hookline)',
+      time: { minute: String(minute) },
+    });
+    this.nightlySchedule = this.createSchedule('NightlySchedule', {
+      name: `${this.namePrefix}-cross-az-traffic-nightly`,
+      description:
+        'Counts the late files of two days in the cross-AZ traffic, and keeps up its tables (Hookline)',
+      time: { hour: '2', minute: String((minute + 30) % 60) },
+      settle: true,
+    });
+    for (const schedule of [this.schedule, this.nightlySchedule]) {
+      schedule.node.addDependency(table);
+    }
   }
 
   private createStateMachine(): StateMachine {
@@ -213,20 +239,21 @@ export class CrossAzTraffic extends Construct {
     });
     acknowledge(role, {
       'AwsSolutions-IAM5[Resource::*]':
-        'The log delivery actions and X-Ray’s actions that Step Functions needs do not support resource-level permissions. A condition limits PutMetricData to the namespace.',
+        'The log delivery actions and X-Ray’s actions that Step Functions needs, and lakeformation:GetDataAccess, which Lake Formation’s own grants limit, do not support resource-level permissions. A condition limits PutMetricData to the namespace.',
     });
     return machine;
   }
 
-  private createSchedule(): Schedule {
-    const { cluster, groupLabels, minute = 20 } = this.props;
-    return new Schedule(this, 'Schedule', {
-      scheduleName: `${this.namePrefix}-cross-az-traffic`,
-      description: 'Computes the cross-AZ traffic of the last three hours (Hookline)',
-      schedule: ScheduleExpression.cron({ minute: String(minute), timeZone: TimeZone.ETC_UTC }),
+  private createSchedule(id: string, { name, description, time, settle = false }: ScheduledRun): Schedule {
+    const { cluster, groupLabels } = this.props;
+    return new Schedule(this, id, {
+      scheduleName: name,
+      description,
+      schedule: ScheduleExpression.cron({ ...time, timeZone: TimeZone.ETC_UTC }),
       target: new StepFunctionsStartExecution(this.stateMachine, {
         input: ScheduleTargetInput.fromObject({
           until: ContextAttribute.scheduledTime,
+          ...(settle ? { settle } : {}),
           pods: {
             cluster: cluster.clusterName,
             bucket: this.store.trafficBucket.bucketName,
@@ -235,7 +262,7 @@ export class CrossAzTraffic extends Construct {
             ...(groupLabels === undefined ? {} : { group: { labels: groupLabels } }),
           },
         }),
-        // The next two executions compute the same hours.
+        // The next two executions compute the same hours, and the next night settles the same days but one.
         maxEventAge: Duration.minutes(30),
         retryAttempts: 10,
         deadLetterQueue: this.deadLetterQueue,
@@ -262,8 +289,8 @@ function checkProps({
     // Athena's minimum is 10 MB.
     ['scanLimitGiB', scanLimitGiB, 1, 100_000],
     ['minute', minute, MIN_MINUTE, 59],
-    // An execution reads the last hours. Shortly after midnight these are hours of the day before.
-    ['keepInputs', keepInputs?.toDays(), 2, 3650],
+    // The nightly execution settles two days, and S3 deletes expired objects at midnight.
+    ['keepInputs', keepInputs?.toDays(), 4, 3650],
   ] as const) {
     if (value !== undefined && !(value >= min && value <= max)) {
       throw new ConfigurationError(field, `${value} is out of range`, `Use a value from ${min} to ${max}`);

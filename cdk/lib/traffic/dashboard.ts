@@ -70,6 +70,24 @@ export class TrafficDashboard extends Construct {
         height: 8,
       }),
     );
+    dashboard.addWidgets(
+      ...(
+        [
+          ['Flow-log records read of the last hour', 'RecordsRead', 'records'],
+          ['Age of the newest record', 'NewestRecordAge', 'seconds'],
+          ['Bytes with an unknown end', 'UnknownShare', 'percent'],
+          ['Cost of traffic across zones in 24 hours', 'CrossAzUsdLastDay', 'US dollars'],
+        ] as const
+      ).map(
+        ([title, metric, label]) =>
+          new GraphWidget({
+            title,
+            left: [trafficMetric(metric, clusterName).with({ label })],
+            leftYAxis: { label, showUnits: false, min: 0 },
+            width: 6,
+          }),
+      ),
+    );
     this.url = dashboardUrl(this, name);
   }
 }

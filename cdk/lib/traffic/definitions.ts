@@ -14,7 +14,18 @@ export const NAMED_QUERIES = [
 ] as const;
 
 /** The name of a file in `traffic/sql`. */
-export type SqlName = (typeof NAMED_QUERIES)[number] | 'cross-az' | 'store' | 'metrics' | 'create-table';
+export type SqlName =
+  | (typeof NAMED_QUERIES)[number]
+  | 'check-inputs'
+  | 'create-inputs-table'
+  | 'create-table'
+  | 'cross-az'
+  | 'metrics'
+  | 'store'
+  | 'store-inputs';
+
+/** How many windows of three hours a run checks: the hourly run, and the nightly one, which settles two days. */
+export const WINDOWS = { hourly: 1, settling: 16 } as const;
 
 interface Column {
   readonly Name: string;
@@ -46,40 +57,70 @@ export function purpose(name: SqlName): string {
 }
 
 /**
+ * Returns the query that tells which hours can be stored. It has `{}` in each place where the state machine inserts the
+ * window's end.
+ *
+ * @param windows the number of windows of three hours
+ */
+export function checkInputsStatement(windows: number): string {
+  return withParameters(sql('check-inputs'), {
+    until: '{}',
+    windows: String(windows),
+    reach: String(3 * windows),
+  });
+}
+
+/** Returns the statement that stores what hours are made from. It has `{}` in the place of the hours. */
+export function storeInputsStatement(): string {
+  return withParameters(sql('store-inputs'), { inputs: '{}' });
+}
+
+/**
  * Returns the statement that stores the rows of a window of hours. It has `{}` in each place where the state machine inserts
- * the window's end.
+ * the window's end or the hours that it replaces.
  *
  * @param usdPerGb the price in US dollars of a GB (2^30 bytes) that leaves a zone, and of a GB that enters a zone
  */
 export function storeStatement(usdPerGb: number): string {
   const text = sql('store').replace(':cross_az\n', () => `${sql('cross-az')}\n`);
-  return withParameters(text, { until: '{}', usd_per_gb: String(usdPerGb) });
+  return withParameters(text, { until: '{}', hours: '{}', usd_per_gb: String(usdPerGb) });
 }
 
 /** CloudWatch accepts values that are up to two weeks old. One day less allows for long executions and clock differences. */
 const METRIC_DAYS = 13;
 
 /**
- * Returns the query whose rows become metrics. It has `{}` in each place where the state machine inserts the window's end.
+ * Returns the query whose rows become metrics. It has `{}` in each place where the state machine inserts the window's end, or
+ * what the check of the inputs tells of the window.
  *
  * @param pairs the number of pairs in each hour
  */
 export function metricsStatement(pairs: number): string {
-  return withParameters(sql('metrics'), { until: '{}', pairs: String(pairs), days: String(METRIC_DAYS) });
+  return withParameters(sql('metrics'), {
+    until: '{}',
+    records: '{}',
+    age: '{}',
+    pairs: String(pairs),
+    days: String(METRIC_DAYS),
+  });
 }
 
 /**
- * Returns the statement that creates the result table.
+ * Returns the statement that creates a table of results.
  *
+ * @param name the file of the statement
  * @param location the location of its files, `s3://BUCKET/FOLDER/`; may be a token
  */
-export function createTableStatement(location: string): string {
-  return withParameters(sql('create-table'), { location });
+export function createTableStatement(name: 'create-table' | 'create-inputs-table', location: string): string {
+  return withParameters(sql(name), { location });
 }
 
-/** Returns the state machine's definition with the two SQL statements. CloudFormation replaces its other placeholders. */
+/** Returns the state machine's definition with its SQL statements. CloudFormation replaces its other placeholders. */
 export function machineDefinition(statements: { readonly store: string; readonly metrics: string }): string {
   const remaining = new Map([
+    ['${CheckInputsSql}', checkInputsStatement(WINDOWS.hourly)],
+    ['${SettleInputsSql}', checkInputsStatement(WINDOWS.settling)],
+    ['${StoreInputsSql}', storeInputsStatement()],
     ['${StoreTrafficSql}', statements.store],
     ['${TrafficMetricsSql}', statements.metrics],
   ]);

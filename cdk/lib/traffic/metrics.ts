@@ -5,6 +5,11 @@ import { METRIC_NAMESPACE } from '../shared/metric-namespace';
 
 /** A metric of a cluster's traffic in an hour. */
 export type TrafficMetric = 'CrossAzBytes' | 'InZoneBytes' | 'CrossAzUsd';
+/**
+ * A metric of a run, with the time of the run: how many records it read of the last hour, the age of the newest record in
+ * seconds, the share of bytes with an unknown end in percent, and the cost of 24 hours in US dollars.
+ */
+export type RunMetric = 'RecordsRead' | 'NewestRecordAge' | 'UnknownShare' | 'CrossAzUsdLastDay';
 
 /** The value of the dimensions Source and Destination in a total. */
 const ALL = '(all)';
@@ -13,8 +18,8 @@ const PERIOD = Duration.hours(1);
 /** An hour is computed several times. Flow logs that arrive late only add to it, so the latest value is the greatest. */
 const STATISTIC = 'Maximum';
 
-/** The hourly total of a cluster's traffic. */
-export function trafficMetric(metricName: TrafficMetric, clusterName: string): Metric {
+/** The hourly total of a cluster's traffic, or what the run of an hour tells of it. */
+export function trafficMetric(metricName: TrafficMetric | RunMetric, clusterName: string): Metric {
   return new Metric({
     namespace: METRIC_NAMESPACE,
     metricName,

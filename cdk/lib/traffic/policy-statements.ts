@@ -1,21 +1,47 @@
 /**
  * IAM statements for principals that run Athena queries. Athena reads and writes a query's data with the permissions of the
  * principal that started the query (Athena User Guide, "Configure access to databases and tables in the AWS Glue Data Catalog").
+ *
+ * They have what AWS's own templates grant for these calls (Step Functions Developer Guide, "Run Athena queries with Step
+ * Functions", IAM policies; the same in aws-cdk-lib's AthenaStartQueryExecution), without what no statement here does: create or
+ * delete buckets, databases, tables of others, or partitions in Glue. An Iceberg table has its partitions in its own files.
  */
 import { Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { METRIC_NAMESPACE } from '../shared/metric-namespace';
-import { RESULT_TABLE, TABLE_FOLDER, PODS_FOLDER, type TrafficStore } from './traffic-store';
+import {
+  INPUTS_FOLDER,
+  INPUTS_TABLE,
+  PODS_FOLDER,
+  RESULT_TABLE,
+  TABLE_FOLDER,
+  type TrafficStore,
+} from './traffic-store';
+
+/** The catalog of the store's database: Glue's. */
+const CATALOG = 'AwsDataCatalog';
 
 /** The statements to run queries in the store's workgroup and to write their results. */
 export function queryStatements(store: TrafficStore): PolicyStatement[] {
   return [
     new PolicyStatement({
-      actions: ['athena:GetQueryExecution', 'athena:GetQueryResults', 'athena:StartQueryExecution'],
+      actions: [
+        'athena:GetQueryExecution',
+        'athena:GetQueryResults',
+        'athena:GetWorkGroup',
+        'athena:StartQueryExecution',
+      ],
       resources: [arn(store, 'athena', 'workgroup', store.workGroupName)],
     }),
+    // A query that names its catalog reads the catalog's definition.
+    new PolicyStatement({
+      actions: ['athena:GetDataCatalog'],
+      resources: [arn(store, 'athena', 'datacatalog', CATALOG)],
+    }),
+    // If Lake Formation governs a table's location, Athena asks it for credentials. The action has no resource-level permissions.
+    new PolicyStatement({ actions: ['lakeformation:GetDataAccess'], resources: ['*'] }),
     new PolicyStatement({
       actions: ['s3:GetBucketLocation', 's3:ListBucket', 's3:ListBucketMultipartUploads'],
       resources: [store.resultsBucket.bucketArn],
@@ -26,35 +52,44 @@ export function queryStatements(store: TrafficStore): PolicyStatement[] {
     }),
     // Athena reads the database `default` as well, for every query.
     new PolicyStatement({
-      actions: ['glue:GetDatabase'],
+      actions: ['glue:GetDatabase', 'glue:GetDatabases'],
       resources: [...databaseArns(store), arn(store, 'glue', 'database', 'default')],
     }),
   ];
 }
 
-/** The statements to create the result table. */
+/** The statements to create the result tables. */
 export function createTableStatements(store: TrafficStore): PolicyStatement[] {
   return [
     new PolicyStatement({
-      actions: ['glue:CreateTable', 'glue:GetTable', 'glue:UpdateTable'],
-      resources: [...databaseArns(store), tableArn(store, RESULT_TABLE)],
+      actions: ['glue:CreateTable', 'glue:GetTable', 'glue:GetTables', 'glue:UpdateTable'],
+      resources: [...databaseArns(store), ...resultTableArns(store)],
     }),
     ...tableFileStatements(store),
   ];
 }
 
-/** The statements to read the flow logs and the listings, and to replace rows of the result table. */
+/**
+ * The statements to read the flow logs and the listings, to replace rows of the result tables, and to keep these up. VACUUM
+ * deletes files; without s3:DeleteObject it succeeds and deletes none (Athena User Guide, "VACUUM").
+ */
 export function storeTrafficStatements(store: TrafficStore): PolicyStatement[] {
-  const tables = ['flow_logs', 'pods', RESULT_TABLE].map((name) => tableArn(store, name));
+  const inputs = ['flow_logs', 'pods'].map((name) => tableArn(store, name));
   return [
     new PolicyStatement({
-      actions: ['glue:BatchGetPartition', 'glue:GetPartition', 'glue:GetPartitions', 'glue:GetTable'],
-      resources: [...databaseArns(store), ...tables],
+      actions: [
+        'glue:BatchGetPartition',
+        'glue:GetPartition',
+        'glue:GetPartitions',
+        'glue:GetTable',
+        'glue:GetTables',
+      ],
+      resources: [...databaseArns(store), ...inputs, ...resultTableArns(store)],
     }),
     // A commit to an Iceberg table updates the table's definition in Glue.
     new PolicyStatement({
       actions: ['glue:UpdateTable'],
-      resources: [...databaseArns(store), tableArn(store, RESULT_TABLE)],
+      resources: [...databaseArns(store), ...resultTableArns(store)],
     }),
     new PolicyStatement({
       actions: ['s3:GetBucketLocation', 's3:ListBucket'],
@@ -97,9 +132,13 @@ function tableFileStatements({ trafficBucket: bucket }: { trafficBucket: IBucket
         's3:ListMultipartUploadParts',
         's3:PutObject',
       ],
-      resources: [bucket.arnForObjects(`${TABLE_FOLDER}*`)],
+      resources: [TABLE_FOLDER, INPUTS_FOLDER].map((folder) => bucket.arnForObjects(`${folder}*`)),
     }),
   ];
+}
+
+function resultTableArns(store: TrafficStore): string[] {
+  return [RESULT_TABLE, INPUTS_TABLE].map((name) => tableArn(store, name));
 }
 
 /** Glue checks an action on a table on the catalog and on the database as well. */

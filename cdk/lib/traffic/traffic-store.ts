@@ -19,8 +19,12 @@ import { NAMED_QUERIES, flowLogFormat, purpose, sql, tableInput } from './defini
 export const PODS_FOLDER = 'pods/';
 /** The folder of the Iceberg table's files in the traffic bucket. */
 export const TABLE_FOLDER = 'cross-az-traffic/';
+/** The folder of the files of the Iceberg table of the inputs in the traffic bucket. */
+export const INPUTS_FOLDER = 'cross-az-inputs/';
 /** The name of the Iceberg table. */
 export const RESULT_TABLE = 'cross_az_traffic';
+/** The name of the Iceberg table that tells what each hour was made from. */
+export const INPUTS_TABLE = 'cross_az_inputs';
 const GIB = 2 ** 30;
 
 /** The network whose traffic is measured. */
@@ -74,7 +78,7 @@ export class TrafficStore extends Construct {
     this.databaseName = `${props.namePrefix.toLowerCase().replaceAll('-', '_')}_traffic`;
     this.workGroupName = `${props.namePrefix}-traffic`;
     this.flowLogsBucket = this.createBucket('FlowLogs', [{ expiration: props.keepInputs }]);
-    // The table's files have no expiration: only the table's metadata knows which files are in use.
+    // The tables' files have no expiration: only the tables' metadata knows which files are in use. VACUUM deletes the others.
     this.trafficBucket = this.createBucket('Traffic', [
       { prefix: PODS_FOLDER, expiration: props.keepInputs },
     ]);
@@ -87,6 +91,11 @@ export class TrafficStore extends Construct {
   /** The location of the Iceberg table's files. */
   get tableLocation(): string {
     return this.trafficBucket.s3UrlForObject(TABLE_FOLDER);
+  }
+
+  /** The location of the files of the Iceberg table of the inputs. */
+  get inputsLocation(): string {
+    return this.trafficBucket.s3UrlForObject(INPUTS_FOLDER);
   }
 
   private createBucket(id: string, rules: LifecycleRule[]): Bucket {

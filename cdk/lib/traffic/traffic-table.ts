@@ -1,6 +1,6 @@
 /**
- * The Iceberg table of the results. CloudFormation does not create it: a custom resource runs `traffic/sql/create-table.sql`
- * in Athena.
+ * The Iceberg tables of the results, and of what they are made from. CloudFormation does not create them: custom resources run
+ * `traffic/sql/create-table.sql` and `create-inputs-table.sql` in Athena.
  */
 import { join } from 'node:path';
 import { CustomResource, Duration } from 'aws-cdk-lib';
@@ -12,36 +12,40 @@ import { Construct } from 'constructs';
 import { acknowledge, acknowledgeCdkFunction, acknowledgeWildcards } from '../shared/acknowledgements';
 import { createTableStatement } from './definitions';
 import { createTableStatements, queryStatements } from './policy-statements';
-import { RESULT_TABLE, type TrafficStore } from './traffic-store';
+import { INPUTS_TABLE, RESULT_TABLE, type TrafficStore } from './traffic-store';
 
 /** The folder with the code of the custom resource. */
 export const CREATE_TABLE = join(__dirname, 'create-table');
 
 /** Props of {@link TrafficTable}. */
 export interface TrafficTableProps {
-  /** The store that the table belongs to. */
+  /** The store that the tables belong to. */
   readonly store: TrafficStore;
   /** The log group of the custom resource's two functions. */
   readonly logGroup: LogGroup;
 }
 
 /**
- * Creates the table if it does not exist, and waits until it exists. It does not change an existing table, as its statement
- * contains IF NOT EXISTS. It does not delete a table: the table is deleted, or kept, with its database.
+ * Creates the tables if they do not exist, and waits until they exist. It does not change an existing table, as its statement
+ * contains IF NOT EXISTS. It does not delete a table: the tables are deleted, or kept, with their database.
  */
 export class TrafficTable extends Construct {
   constructor(scope: Construct, id: string, { store, logGroup }: TrafficTableProps) {
     super(scope, id);
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-      description: `Permissions of the function that creates the table ${RESULT_TABLE} (Hookline)`,
+      description: `Permissions of the function that creates the tables ${RESULT_TABLE} and ${INPUTS_TABLE} (Hookline)`,
     });
     logGroup.grantWrite(role);
     const allowed = [...queryStatements(store), ...createTableStatements(store)];
     allowed.forEach((statement) => role.addToPolicy(statement));
     acknowledgeWildcards(role, allowed);
+    acknowledge(role, {
+      'AwsSolutions-IAM5[Resource::*]':
+        'lakeformation:GetDataAccess does not support resource-level permissions. Lake Formation’s own grants limit it.',
+    });
     const handler = new Function(this, 'Function', {
-      description: `Creates the table ${RESULT_TABLE} (Hookline)`,
+      description: `Creates the tables ${RESULT_TABLE} and ${INPUTS_TABLE} (Hookline)`,
       runtime: Runtime.NODEJS_22_X,
       handler: 'index.handler',
       code: Code.fromAsset(CREATE_TABLE),
@@ -59,17 +63,22 @@ export class TrafficTable extends Construct {
     );
     // The resource of the statement with which the provider's function invokes the handler.
     acknowledgeWildcards(provider, [new PolicyStatement({ resources: [`${handler.functionArn}:*`] })]);
-    const table = new CustomResource(this, 'Table', {
-      resourceType: 'Custom::HooklineTrafficTable',
-      serviceToken: provider.serviceToken,
-      properties: {
-        Statement: createTableStatement(store.tableLocation),
-        WorkGroup: store.workGroupName,
-        Database: store.databaseName,
-        Table: RESULT_TABLE,
-      },
-    });
-    // Athena uses the role's permissions, which the role's policy and the bucket's policy define.
-    table.node.addDependency(store, role);
+    for (const [id, name, statement] of [
+      ['Table', RESULT_TABLE, createTableStatement('create-table', store.tableLocation)],
+      ['InputsTable', INPUTS_TABLE, createTableStatement('create-inputs-table', store.inputsLocation)],
+    ] as const) {
+      const table = new CustomResource(this, id, {
+        resourceType: 'Custom::HooklineTrafficTable',
+        serviceToken: provider.serviceToken,
+        properties: {
+          Statement: statement,
+          WorkGroup: store.workGroupName,
+          Database: store.databaseName,
+          Table: name,
+        },
+      });
+      // Athena uses the role's permissions, which the role's policy and the bucket's policy define.
+      table.node.addDependency(store, role);
+    }
   }
 }

@@ -60,11 +60,57 @@ describe('the traffic stack', () => {
     });
   });
 
+  test('has alarms on what the runs read, and on the cost if there is a threshold', () => {
+    const alarms = (more: object): Record<string, unknown> => {
+      const found: Record<string, unknown> = {};
+      for (const { Properties: alarm } of resources(stackTemplate(more), 'AWS::CloudWatch::Alarm').values()) {
+        if (alarm['Namespace'] === 'Hookline') {
+          expect(alarm).toMatchObject({
+            Period: 3600,
+            Statistic: 'Maximum',
+            Dimensions: [
+              { Name: 'Cluster', Value: 'prod' },
+              { Name: 'Destination', Value: '(all)' },
+              { Name: 'Source', Value: '(all)' },
+            ],
+          });
+          found[String(alarm['MetricName'])] = [
+            alarm['ComparisonOperator'],
+            alarm['Threshold'],
+            alarm['EvaluationPeriods'],
+          ];
+        }
+      }
+      return found;
+    };
+    const always = {
+      NewestRecordAge: ['GreaterThanThreshold', 7200, 1],
+      RecordsRead: ['LessThanThreshold', 1, 1],
+      UnknownShare: ['GreaterThanThreshold', 25, 3],
+    };
+    expect(alarms({})).toEqual(always);
+    expect(alarms({ usdPerDayAlarm: 40, unknownPercentAlarm: 5 })).toEqual({
+      ...always,
+      UnknownShare: ['GreaterThanThreshold', 5, 3],
+      CrossAzUsdLastDay: ['GreaterThanThreshold', 40, 1],
+    });
+  });
+
   test('shows the metrics that the state machine writes', () => {
     const [dashboard] = [...resources(stackTemplate(), 'AWS::CloudWatch::Dashboard').values()];
     const body = text(dashboard?.Properties['DashboardBody']);
-    const names = [...sql('metrics').matchAll(/'(\w+)' AS metric/g)].map(([, name = '']) => name);
-    expect([...new Set(names)].sort()).toEqual(['CrossAzBytes', 'CrossAzUsd', 'InZoneBytes']);
+    const names = [
+      ...sql('metrics').matchAll(/'(\w+)' AS metric|\('(\w+)', '(?:Count|Seconds|Percent|None)'\)/g),
+    ].map(([, hourly, run]) => hourly ?? run ?? '');
+    expect([...new Set(names)].sort()).toEqual([
+      'CrossAzBytes',
+      'CrossAzUsd',
+      'CrossAzUsdLastDay',
+      'InZoneBytes',
+      'NewestRecordAge',
+      'RecordsRead',
+      'UnknownShare',
+    ]);
     const cluster = '"Cluster","prod","Destination","(all)","Source","(all)"';
     for (const name of names) {
       expect(body).toContain(`"Hookline","${name}",${cluster}`);

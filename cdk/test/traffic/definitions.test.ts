@@ -1,8 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { CROSS_AZ_TRAFFIC } from '../../lib/shared/repository';
-import { createTableStatement, metricsStatement, storeStatement } from '../../lib/traffic/definitions';
+import {
+  WINDOWS,
+  checkInputsStatement,
+  createTableStatement,
+  metricsStatement,
+  storeInputsStatement,
+  storeStatement,
+} from '../../lib/traffic/definitions';
 
 test.each([
+  ['AskForInputs', checkInputsStatement(WINDOWS.hourly), 'w.earlier < 1 '],
+  ['AskForInputs', checkInputsStatement(WINDOWS.settling), "- INTERVAL '48' HOUR"],
+  ['AskToStoreInputs', storeInputsStatement(), 'MERGE INTO cross_az_inputs'],
   ['AskToStore', storeStatement(0.02), "CAST('0.02' AS double)"],
   ['AskForMetrics', metricsStatement(7), 'place <= 7'],
 ])(
@@ -21,7 +31,12 @@ test.each([
   },
 );
 
-test('the statement that creates the table has its location', () => {
-  expect(createTableStatement('s3://a/b/')).toContain("LOCATION 's3://a/b/'");
-  expect(createTableStatement('s3://a/b/')).not.toContain(':location');
+test.each([
+  ['create-table', 'cross_az_traffic'],
+  ['create-inputs-table', 'cross_az_inputs'],
+] as const)('%s: the statement has the table and its location', (name, table) => {
+  const statement = createTableStatement(name, 's3://a/b/');
+  expect(statement).toContain(`EXISTS ${table} (`);
+  expect(statement).toContain("LOCATION 's3://a/b/'");
+  expect(statement).not.toContain(':location');
 });

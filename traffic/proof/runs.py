@@ -1,0 +1,56 @@
+"""Runs of the state machine without it, in DuckDB: the same statements in the same order, with the files that are there at a time."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import answers
+import statement
+import tables
+from cluster import seconds
+from traffic import published
+
+
+@dataclass
+class Run:
+    """What a run did. `changed`: how many rows of cross_az_traffic it updated, inserted or deleted."""
+
+    windows: list = field(default_factory=list)
+    changed: int = 0
+
+    def _all(self, name):
+        return ", ".join(window[name] for window in self.windows if window[name] != "-")
+
+    @property
+    def hours(self):
+        return self._all("hours")
+
+    @property
+    def missing(self):
+        return self._all("missing")
+
+    @property
+    def incomplete(self):
+        return self._all("incomplete")
+
+    @property
+    def unlisted(self):
+        return self._all("unlisted")
+
+
+def run(connection, until, now, windows=statement.HOURLY):
+    """A run for `until` at the time `now`."""
+    done = Run()
+    for window in answers.rows(connection.execute(statement.check_inputs(until, windows, now))):
+        done.windows.append(window)
+        if window["hours"] != "-":
+            connection.execute(statement.store_inputs(window["inputs"]))
+            text = statement.store_template(until=window["until"], hours=window["hours"])
+            done.changed += connection.execute(statement.at(text, now)).fetchone()[0]
+    return done
+
+
+def scheduled(connection, root, until, minutes=20, windows=statement.HOURLY, kept=lambda _file: True):
+    """The schedule's run, some minutes after `until`, with the files that are published by then. `kept(path)` tells which have not expired."""
+    now = until + timedelta(minutes=minutes)
+    tables.open_tables(connection, root, delivered=lambda file: published(file) <= seconds(now) and kept(file))
+    return run(connection, until, now, windows)

@@ -1,0 +1,210 @@
+"""Tests what runs store, one after another: nothing stored is lost, and what cannot be stored is told."""
+
+import shutil
+import tempfile
+import unittest
+from collections import Counter
+from datetime import timedelta
+
+import duckdb
+
+import answers
+import runs
+import statement
+import tables
+from cluster import utc
+from story import DAY, Story
+from traffic import published, write_flow_logs, write_listings
+
+UNTIL = utc(*DAY, 12)
+
+
+class Stored(unittest.TestCase):
+    def opened(self, story):
+        """A connection with empty result tables, and the folder of the story's files."""
+        root = tempfile.mkdtemp(prefix="hookline-traffic-")
+        self.addCleanup(shutil.rmtree, root)
+        write_flow_logs(root, story.traffic.records)
+        write_listings(root, story.cluster)
+        connection = duckdb.connect()
+        self.addCleanup(connection.close)
+        tables.create_result_tables(connection)
+        return connection, root
+
+    @staticmethod
+    def stored(connection):
+        hours = [time.replace(tzinfo=None) for time in (utc(*DAY, 9), UNTIL)]
+        return answers.measured(answers.rows(connection.execute("SELECT * FROM cross_az_traffic WHERE hour >= ? AND hour < ?", hours)))
+
+    @staticmethod
+    def everything(connection):
+        """Both tables, as they are."""
+        return [connection.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in ("cross_az_traffic", "cross_az_inputs")]
+
+    def test_late_files_are_counted_and_no_byte_twice(self):
+        for seed in (4, 5):
+            with self.subTest(seed=seed):
+                self._runs(Story(seed))
+
+    def _runs(self, story):
+        connection, root = self.opened(story)
+        totals = []
+        for until in (utc(*DAY, hour) for hour in range(10, 15)):
+            done = runs.scheduled(connection, root, until)
+            self.assertEqual((done.incomplete, done.unlisted), ("", ""), until)
+            once = self.stored(connection)
+            again = runs.scheduled(connection, root, until)
+            self.assertEqual(again.changed, 0, "a second run changes rows")
+            self.assertEqual(answers.differences(self.stored(connection), once), [], "a second run changes the hours")
+            totals.append(sum(once.values()))
+        self.assertEqual(answers.differences(once, story.listed()), [])
+        self.assertLess(totals[2], totals[4], "no file was late, so the test shows nothing")
+
+    def test_rows_that_are_no_longer_true_are_deleted(self):
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        right = self.stored(connection)
+        # As after a run with worse listings: another name, another number. Also a row of an hour outside the window.
+        connection.execute("UPDATE cross_az_traffic SET src_group = 'long-gone' WHERE src_group = 'cart'")
+        connection.execute("UPDATE cross_az_traffic SET bytes = bytes + 1 WHERE src_group = 'db'")
+        connection.execute("INSERT INTO cross_az_traffic SELECT * REPLACE (hour - INTERVAL '1' DAY AS hour) FROM cross_az_traffic LIMIT 1")
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        self.assertEqual(answers.differences(self.stored(connection), right), [])
+        self.assertEqual(connection.execute("SELECT count(*) FROM cross_az_traffic").fetchone()[0], len(right) + 1)
+
+    def test_only_rows_that_differ_are_touched(self):
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        connection.execute("UPDATE cross_az_traffic SET bytes = bytes + 1 WHERE rowid IN (SELECT rowid FROM cross_az_traffic WHERE scope = 'cluster' LIMIT 3)")
+        self.assertEqual(runs.scheduled(connection, root, UNTIL, minutes=170).changed, 3)
+        self.assertEqual(runs.scheduled(connection, root, UNTIL, minutes=170).changed, 0)
+
+    def test_a_row_that_is_there_twice_is_there_once_after_the_next_run(self):
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        right = self.everything(connection)
+        connection.execute("INSERT INTO cross_az_traffic SELECT * FROM cross_az_traffic WHERE src_group = 'cart'")
+        # One that the query no longer returns, also twice.
+        connection.execute("INSERT INTO cross_az_traffic SELECT * REPLACE ('long-gone' AS src_group) FROM cross_az_traffic WHERE src_group = 'db'")
+        connection.execute("INSERT INTO cross_az_traffic SELECT * FROM cross_az_traffic WHERE src_group = 'long-gone'")
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        self.assertEqual(self.everything(connection), right)
+
+    def test_no_row_of_the_table_matches_two_rows_of_the_source(self):
+        # Athena refuses the whole statement if one does. DuckDB does not, so the test asks the source.
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        connection.execute("INSERT INTO cross_az_traffic SELECT * FROM cross_az_traffic WHERE src_group = 'cart'")
+        text = statement.store(UNTIL)
+        source, condition = text.split("USING (", 1)[1].split("\nON t.hour")[0].rsplit(") AS s", 1)[0], text.split("\nON ", 1)[1].split("\nWHEN ")[0]
+        matches = connection.execute(f"SELECT t.rowid FROM cross_az_traffic AS t JOIN ({source}) AS s ON {condition}").fetchall()
+        self.assertTrue(matches)
+        self.assertEqual(max(Counter(matches).values()), 1)
+
+    def test_an_hour_whose_flow_logs_have_expired_is_kept(self):
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        before = self.everything(connection)
+        self.assertGreater(len(before[0]), 500)
+        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 31, kept=lambda file: file.suffix != ".parquet")
+        self.assertEqual(self.everything(connection), before)
+        self.assertEqual((done.hours, done.incomplete, done.unlisted), ("", "", ""))
+        self.assertRegex(done.missing, r"2026-05-04 09:00 \(0 of \d+ records\), 2026-05-04 10:00 .*, 2026-05-04 11:00 ")
+
+    def test_an_hour_of_which_some_records_have_expired_is_kept_and_the_others_are_stored(self):
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        before = self.everything(connection)
+        connection.execute("DELETE FROM cross_az_traffic WHERE src_group = 'cart' AND hour = TIMESTAMP '2026-05-04 11:00:00'")
+        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 30, kept=lambda file: "hour=09" not in file.parts or file.suffix != ".parquet")
+        self.assertEqual(self.everything(connection), before)
+        self.assertRegex(done.incomplete, r"^2026-05-04 09:00 \(\d+ of \d+ records\)$")
+        self.assertEqual(done.hours, "TIMESTAMP '2026-05-04 10:00:00', TIMESTAMP '2026-05-04 11:00:00'")
+        self.assertEqual((done.missing, done.unlisted), ("", ""))
+
+    def test_an_hour_without_a_listing_is_kept_and_the_others_are_stored(self):
+        connection, root = self.opened(Story(6))
+        without = {seconds for seconds in (utc(*DAY, 9, 20).timestamp(), utc(*DAY, 10, 20).timestamp())}
+        kept = lambda file: file.suffix == ".parquet" or published(file) not in without  # noqa: E731
+        done = runs.scheduled(connection, root, UNTIL, minutes=30, kept=kept)
+        self.assertEqual(done.unlisted, "2026-05-04 09:00 (0 of 1 listings)")
+        self.assertEqual(done.hours, "TIMESTAMP '2026-05-04 10:00:00', TIMESTAMP '2026-05-04 11:00:00'")
+        self.assertEqual({key[0] for key in self.stored(connection)}, {int(utc(*DAY, hour).timestamp()) for hour in (10, 11)})
+
+    def test_an_hour_with_fewer_listings_than_it_was_made_from_is_kept(self):
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        before = self.everything(connection)
+        kept = lambda file: file.suffix == ".parquet" or published(file) != utc(*DAY, 9, 20).timestamp()  # noqa: E731
+        done = runs.scheduled(connection, root, UNTIL, minutes=170, kept=kept)
+        self.assertEqual(self.everything(connection), before)
+        self.assertEqual(done.unlisted, "2026-05-04 09:00 (1 of 2 listings)")
+
+    def test_a_failed_listing_does_not_hold_back_hours_whose_listings_exist(self):
+        connection, root = self.opened(Story(6))
+        # extract-pods failed at 12:20.
+        done = runs.scheduled(connection, root, UNTIL, minutes=19)
+        self.assertEqual(done.unlisted, "")
+        self.assertEqual(done.hours.count("TIMESTAMP"), 3)
+
+    def test_flow_logs_that_stop_are_told_though_nothing_is_stored_of_the_hour(self):
+        connection, root = self.opened(Story(6))
+        done = runs.scheduled(connection, root, utc(*DAY, 15), minutes=20)
+        # The traffic ends at 12:15, so 14:00 has no record. Nothing is known of 13:00 either; it was told an hour ago.
+        self.assertRegex(done.missing, r"^2026-05-04 14:00 \(0 of an unknown number of records\)$")
+        self.assertEqual(done.hours, "TIMESTAMP '2026-05-04 12:00:00'")
+        self.assertEqual(done.windows[0]["records"], "0")
+        self.assertTrue(3 * 3600 <= int(done.windows[0]["age"]) < 3 * 3600 + 600, done.windows)
+
+    def test_an_hour_that_was_stored_without_its_inputs_is_kept_if_it_is_old(self):
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        connection.execute("DELETE FROM cross_az_inputs")
+        before = self.everything(connection)
+        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 4)
+        self.assertEqual(self.everything(connection), before)
+        self.assertRegex(done.incomplete, r"2026-05-04 09:00 \(\d+ of an unknown number of records\)")
+        # An operator who knows better says so.
+        connection.execute("INSERT INTO cross_az_inputs SELECT DISTINCT hour, 0, 0, 0 FROM cross_az_traffic")
+        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 4)
+        self.assertEqual((done.hours.count("TIMESTAMP"), done.incomplete), (3, ""))
+
+    def test_hours_of_two_days_that_were_stored_without_their_inputs_are_stored_again_at_night(self):
+        # As in the first night after an upgrade.
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=170)
+        before = self.everything(connection)
+        connection.execute("DELETE FROM cross_az_inputs")
+        done = runs.scheduled(connection, root, UNTIL + timedelta(days=1), windows=statement.SETTLING)
+        self.assertEqual((done.missing, done.incomplete, done.unlisted), ("", "", ""))
+        hours = "hour >= TIMESTAMP '2026-05-04 09:00:00' AND hour < TIMESTAMP '2026-05-04 12:00:00'"
+        after = [connection.execute(f"SELECT * FROM {table} WHERE {hours} ORDER BY ALL").fetchall() for table in ("cross_az_traffic", "cross_az_inputs")]
+        self.assertEqual(after, before)
+
+    def test_the_nightly_pass_settles_files_that_are_a_day_late(self):
+        story = Story(6)
+        connection, root = self.opened(story)
+        late = lambda file: "T1120Z" in file.name  # noqa: E731
+        for until in (utc(*DAY, hour) for hour in range(10, 15)):
+            runs.scheduled(connection, root, until, kept=lambda file: not late(file))
+        self.assertNotEqual(answers.differences(self.stored(connection), story.listed()), [])
+        until = utc(*DAY, 12) + timedelta(days=1)
+        done = runs.scheduled(connection, root, until, windows=statement.SETTLING)
+        self.assertEqual(answers.differences(self.stored(connection), story.listed()), [])
+        self.assertEqual((done.missing, done.incomplete, done.unlisted), ("", "", ""))
+        # Only the hours that have late files are stored again.
+        self.assertEqual({window["until"] for window in done.windows}, {"2026-05-04 12:00:00"})
+        again = runs.scheduled(connection, root, until, windows=statement.SETTLING)
+        self.assertEqual(again.windows, [])
+
+    def test_the_nightly_pass_stores_hours_whose_runs_failed(self):
+        story = Story(6)
+        connection, root = self.opened(story)
+        until = utc(*DAY, 12) + timedelta(days=1)
+        done = runs.scheduled(connection, root, until, windows=statement.SETTLING)
+        self.assertEqual(answers.differences(self.stored(connection), story.listed()), [])
+        self.assertEqual((done.missing, done.incomplete, done.unlisted), ("", "", ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
