@@ -125,6 +125,12 @@ mod tests {
     }
 
     #[test]
+    fn absent_key_is_that_of_the_documents() {
+        let read: StartupTaint = serde_json::from_str(r#"{"cluster": "prod"}"#).unwrap();
+        assert_eq!(read.key, "hookline.io/not-ready");
+    }
+
+    #[test]
     fn pauses_grow_and_end_after_ten_minutes() {
         for jitter in 0..3 {
             let (mut waited, mut looks) = (0, 0);
