@@ -1,6 +1,5 @@
 """What needs no namespace: the scripts, the units, the settings, and which interface is which network's."""
 
-import base64
 import json
 import os
 import subprocess
@@ -8,6 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import bundle
 from kit.machine import find, need
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,17 +29,25 @@ def settings(*networks, **more):
 class TheScripts(unittest.TestCase):
     def test_have_no_warning_of_shellcheck(self):
         need("shellcheck")
-        scripts = [ROOT / "install.sh", ROOT / "bundle.sh", *(path for path in PROGRAM.iterdir() if path.suffix in ("", ".sh"))]
+        scripts = [ROOT / "install.sh", *(path for path in PROGRAM.iterdir() if path.suffix in ("", ".sh"))]
         self.assertGreater(len(scripts), 5)
         done = subprocess.run(["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts], capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, ""))
 
+    def test_are_in_the_bundle(self):
+        """The bundle is what user data has. Its bytes are not compared: they depend on the version of liblzma."""
+        self.assertEqual(bundle.content(bundle.BUNDLE.read_text()), list(bundle.files()), "not current: python3 node/bundle.py")
+
     def test_fit_into_user_data(self):
-        """EC2 takes 16,384 bytes, with what EKS adds to the user data of a managed node group: a NodeConfig with the cluster's CA, some 2 KB."""
-        need("xz", linux=True)
-        bundle = subprocess.run([ROOT / "bundle.sh"], capture_output=True, check=True).stdout
-        self.assertLess(len(base64.b85encode(bundle)), 12.75 * 1024)
-        self.assertEqual(subprocess.run([ROOT / "bundle.sh"], capture_output=True, check=True).stdout, bundle)
+        """EC2 takes 16,384 bytes. The rest is for the settings and for a NodeConfig, which has the cluster's CA."""
+        self.assertLess(len(bundle.BUNDLE.read_bytes()), 12.25 * 1024)
+
+    def test_have_no_comment_in_the_bundle_and_keep_their_first_line(self):
+        scripts = [text for name, mode, text in bundle.files() if mode == "755"]
+        self.assertTrue(all(text.startswith("#!/usr/bin/env bash\n") for text in scripts))
+        for name, _, text in bundle.files():
+            comments = [line for line in text.splitlines()[1:] if line.startswith("#")]
+            self.assertEqual(comments, [], name)
 
     def test_of_the_tests_run_on_the_systemd_of_amazon_linux_2023_on_debian_12(self):
         need("networkctl")

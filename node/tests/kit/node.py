@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import bundle
 from kit.machine import need, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +23,7 @@ INSTANCE = "i-0123456789abcdef0"
 NODEADM_CACHE = f"/etc/eks/nodeadm/udev-net-manager/{INSTANCE}"
 
 #: What every test in namespaces runs.
-NAMESPACES = ("bash", "curl", "flock", "ip", "jq", "nsenter", "pgrep", "setpriv", "tar", "unshare", "xz")
+NAMESPACES = ("bash", "curl", "flock", "ip", "jq", "nsenter", "pgrep", "setpriv", "unshare")
 #: What a node with networkd and udev runs.
 DAEMONS = (*NAMESPACES, "dbus-daemon", "systemd-networkd", "systemd-udevd", "networkctl", "udevadm", "busybox")
 
@@ -280,11 +281,13 @@ class Node(Namespace):
     def install(self, settings):
         """Installs from the bundle, as user data does: what runs in the tests has lost its comments too."""
         text = settings if isinstance(settings, str) else json.dumps(settings)
-        bundle = self.work / "bundle"
-        if not bundle.exists():
-            bundle.mkdir()
-            subprocess.run(["bash", "-c", '"$1/bundle.sh" | tar -xJ -C "$2"', "bash", str(ROOT), str(bundle)], check=True)
-        return self.run("bash", str(bundle / "install.sh"), text=text)
+        unpacked = self.work / "bundle"
+        # Packed now, so that a test sees a change before the bundle does.
+        for name, mode, content in bundle.content(bundle.pack()):
+            (unpacked / name).parent.mkdir(parents=True, exist_ok=True)
+            (unpacked / name).write_text(content)
+            (unpacked / name).chmod(int(mode, 8))
+        return self.run("bash", str(unpacked / "install.sh"), text=text)
 
     def gate(self, name="gate", **env):
         env = {"HOOKLINE_POLL_SECONDS": "0.1", "HOOKLINE_REPORT_SECONDS": "2", "HOOKLINE_CONSOLE": str(self.work / "console"), **env}
