@@ -2,11 +2,17 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 /**
- * A room of `lib/` may import from `shared/` and from itself. `shared/` may not import from the other rooms. The files directly
- * in `lib/` combine the rooms.
+ * A room of `lib/` may import from itself and from these. The files directly in `lib/` combine the rooms. A node group has the
+ * hook of its launches.
  */
-const ROOMS = ['launch', 'naming', 'traffic', 'shared'];
-const roomRules = ROOMS.map((room) => ({
+const ROOMS = {
+  launch: ['shared'],
+  naming: ['shared'],
+  traffic: ['shared'],
+  nodegroup: ['shared', 'launch'],
+  shared: [],
+};
+const roomRules = Object.entries(ROOMS).map(([room, others]) => ({
   files: [`lib/${room}/**/*.ts`],
   rules: {
     'no-restricted-imports': [
@@ -14,8 +20,8 @@ const roomRules = ROOMS.map((room) => ({
       {
         patterns: [
           {
-            regex: room === 'shared' ? '^\\.\\./' : '^\\.\\./(?!shared/)',
-            message: `lib/${room} may import from ${room === 'shared' ? 'lib/shared only' : `lib/shared and lib/${room} only`}.`,
+            regex: others.length === 0 ? '^\\.\\./' : `^\\.\\./(?!(${others.join('|')})/)`,
+            message: `lib/${room} may import from ${[room, ...others].map((name) => `lib/${name}`).join(' and ')} only.`,
           },
         ],
       },

@@ -15,6 +15,7 @@ import { NodeLaunchOrchestrator } from './launch/node-launch-orchestrator';
 import { addNamingAlarms } from './naming/alarms';
 import { addNamingWidgets } from './naming/dashboard';
 import { NodeNaming } from './naming/node-naming';
+import { MultusNodeGroup } from './nodegroup/multus-node-group';
 import type { FunctionSource, HooklineConfig, LaunchHook } from './shared/config';
 import { ConfigurationError } from './shared/configuration-error';
 import { FunctionCode } from './shared/function-code';
@@ -61,9 +62,17 @@ export class HooklineStack extends Stack {
         ? {}
         : { autoScalingGroupNamePatterns: config.autoScalingGroupNamePatterns }),
       ...(everyMinutes === undefined ? {} : { reconcileEvery: Duration.minutes(everyMinutes) }),
-      reconcileLimits: { ...overdueLimit(config.hooks ?? []), ...limits },
+      reconcileLimits: {
+        ...overdueLimit([...(config.hooks ?? []), ...(config.nodeGroups ?? [])]),
+        ...limits,
+      },
     });
     this.createHooks(config.hooks ?? []);
+    for (const group of config.nodeGroups ?? []) {
+      // The name is in the id: another order in the configuration must not replace a group.
+      new MultusNodeGroup(this, `NodeGroup-${group.name}`, { orchestrator: this.orchestrator, group });
+    }
+    acknowledgeCustomResources(this);
     this.naming =
       config.naming === undefined || config.naming.length === 0
         ? undefined
@@ -93,7 +102,6 @@ export class HooklineStack extends Stack {
         observeOnly: hook.observeOnly ?? false,
       });
     }
-    acknowledgeCustomResources(this);
   }
 
   private createOutputs(dashboardUrl: string): void {
@@ -147,7 +155,9 @@ function hostingProps(
  * A launch is overdue when it still waits after the longest heartbeat timeout of the hooks. Without a configured timeout,
  * reconcile's own default applies.
  */
-function overdueLimit(hooks: readonly LaunchHook[]): { overdueSeconds?: number } {
+function overdueLimit(hooks: readonly Pick<LaunchHook, 'heartbeatTimeoutSeconds'>[]): {
+  overdueSeconds?: number;
+} {
   if (hooks.every((hook) => hook.heartbeatTimeoutSeconds === undefined)) {
     return {};
   }

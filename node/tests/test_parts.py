@@ -108,36 +108,12 @@ class Settings(unittest.TestCase):
         self.assertEqual([network["network"] for network in settings(*listed["gate"])["networks"]], ["signaling", "user-plane"])
 
     def test_that_are_wrong_name_the_field(self):
-        other = {"network": "other", "subnetIds": ["subnet-0a"]}
-        long = {**other, "network": "a-name-of-more-than-fifteen-letters"}
-        for networks, words in (
-            ([{**SIGNALING, "deviceindex": 1}], "gate[0].deviceindex: unknown field"),
-            ([{**SIGNALING, "deviceIndex": "1"}], "gate[0].deviceIndex: must be a whole number from 0 to 255"),
-            ([{**SIGNALING, "deviceIndex": 1.5}], "gate[0].deviceIndex: must be a whole number"),
-            ([{**SIGNALING, "subnetIds": []}], "gate[0].subnetIds: must be a list of subnet ids"),
-            ([{"network": "signaling"}], "gate[0].subnetIds: must be a list"),
-            ([{**SIGNALING, "mtu": 10000}], "gate[0].mtu: must be a whole number from 1280 to 9216"),
-            ([{**SIGNALING, "mode": "dhcp"}], "gate[0].mode: must be one of multus, os"),
-            ([long], "gate[0].interfaceName: must be 1 to 15 letters"),
-            ([{**SIGNALING, "interfaceName": "ens6"}], 'gate[0].interfaceName: "ens6" is a name that the operating system'),
-            ([{**SIGNALING, "interfaceName": "a b"}], "gate[0].interfaceName: must be 1 to 15 letters"),
-            ([SIGNALING, SIGNALING], "gate: two networks have the same network"),
-            ([SIGNALING, {**SIGNALING, "network": "other"}], "gate: two networks have the same place"),
-            ([SIGNALING, {**other, "interfaceName": "signaling"}], "gate: two networks have the same interfaceName"),
-            ([other, {**other, "network": "third"}], "gate: two networks without deviceIndex have a subnet in common"),
-            ([{**SIGNALING, "cni": {"type": "bridge"}}], "gate[0].cni.type: must be one of ipvlan, macvlan, host-device"),
-            ([{**SIGNALING, "cni": {"type": "macvlan", "mode": "bridge"}}], "gate[0].cni.mode: must be one of passthru"),
-            ([{**SIGNALING, "cni": {"type": "host-device", "mode": "l2"}}], "gate[0].cni.mode: host-device has no mode"),
-            ([{**SIGNALING, "mode": "os", "cni": {"type": "host-device"}}], "gate[0].cni.type: takes the whole interface"),
-            ([{**SIGNALING, "mode": "os", "cni": {"type": "ipvlan", "addresses": "all"}}], "gate[0].cni.addresses: the operating system has"),
-            ([{**SIGNALING, "cni": {"type": "ipvlan", "name": "Signaling"}}], "gate[0].cni.name: must be the name of the NetworkAttachmentDefinition"),
-            ([{**SIGNALING, "cni": {"type": "ipvlan", "routes": [{"dst": "10.0.0.0"}]}}], "gate[0].cni.routes[0].dst: must be an IPv4 CIDR block"),
-            ([{**SIGNALING, "cni": {"type": "ipvlan", "routes": [{"dst": "10.0.0.0/8", "gw": "x"}]}}], "gate[0].cni.routes[0].gw: must be"),
-        ):
-            with self.subTest(words=words):
-                found = settings(*networks)
+        """The cases are the CDK's too (cdk/test/nodegroup/node-settings.test.ts)."""
+        for case in json.loads((ROOT / "tests/settings.json").read_text()):
+            with self.subTest(words=case["node"]):
+                found = settings(*case["networks"])
                 self.assertIsInstance(found, str, found)
-                self.assertIn(words, found)
+                self.assertIn(case["node"], found)
 
     def test_keep_out_of_the_folder_of_the_container_runtime(self):
         self.assertIn("must not be the folder of the container runtime itself", settings(SIGNALING, cniConfDir="/etc/cni/net.d/"))

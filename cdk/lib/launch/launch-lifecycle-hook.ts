@@ -7,6 +7,7 @@ import { Construct } from 'constructs';
 import { acknowledgeCdkFunction, acknowledgeWildcards } from '../shared/acknowledgements';
 import { ConfigurationError } from '../shared/configuration-error';
 import { groupArn } from '../shared/profile-resources';
+import type { Profile } from '../shared/profile.generated';
 import { DEFAULT_HEARTBEAT, checkHeartbeat } from './hook-timeouts';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
 
@@ -79,13 +80,7 @@ export class LaunchLifecycleHook extends Construct {
       this.checkObservedHook(props.profile, hook.complete ?? true, managed);
       return;
     }
-    if (!(hook.complete ?? true)) {
-      throw new ConfigurationError(
-        `profile ${props.profile}: hook.complete`,
-        'with false, nothing completes this hook, and Auto Scaling abandons each node',
-        'Remove hook.complete from the profile, or set observeOnly',
-      );
-    }
+    const settings = launchHookSettings(props.orchestrator.profile(props.profile), heartbeat);
     if (managed && hook.name === EKS_LAUNCH_HOOK) {
       throw new ConfigurationError(
         `profile ${props.profile}: hook.name`,
@@ -93,14 +88,6 @@ export class LaunchLifecycleHook extends Construct {
         'Use another name, for example hookline-launch, or set observeOnly',
       );
     }
-    checkHeartbeat(heartbeat);
-
-    const settings = {
-      lifecycleHookName: hook.name,
-      lifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
-      defaultResult: 'ABANDON',
-      heartbeatTimeout: heartbeat.toSeconds(),
-    };
     if ('managedNodeGroup' in props.target) {
       this.autoScalingGroupName = this.createOnManagedNodeGroup(props, settings);
     } else {
@@ -223,9 +210,41 @@ export function acknowledgeCustomResources(stack: Stack): void {
   }
 }
 
-interface HookSettings {
+/** The settings of a launch hook, as CloudFormation and PutLifecycleHook have them. */
+export interface HookSettings {
+  /** The hook's name. */
   readonly lifecycleHookName: string;
+  /** The transition that it holds. */
   readonly lifecycleTransition: string;
+  /** The result if nobody completes it. */
   readonly defaultResult: string;
+  /** HeartbeatTimeout, in seconds. */
   readonly heartbeatTimeout: number;
+}
+
+/**
+ * Returns the settings of the hook of a profile, which Hookline completes.
+ *
+ * @param profile the profile
+ * @param heartbeat the hook's HeartbeatTimeout
+ * @throws ConfigurationError if nothing would complete the hook, or if the timeout does not fit
+ */
+export function launchHookSettings(
+  { name, hook }: Profile,
+  heartbeat: Duration = DEFAULT_HEARTBEAT,
+): HookSettings {
+  if (!(hook.complete ?? true)) {
+    throw new ConfigurationError(
+      `profile ${name}: hook.complete`,
+      'with false, nothing completes this hook, and Auto Scaling abandons each node',
+      'Remove hook.complete from the profile, or set observeOnly',
+    );
+  }
+  checkHeartbeat(heartbeat);
+  return {
+    lifecycleHookName: hook.name,
+    lifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
+    defaultResult: 'ABANDON',
+    heartbeatTimeout: heartbeat.toSeconds(),
+  };
 }

@@ -38,6 +38,10 @@ export interface HooklineConfig {
    */
   hooks?: LaunchHook[];
   /**
+   * The node groups that the stack creates, each with its hook (docs/node-groups.md).
+   */
+  nodeGroups?: NodeGroup[];
+  /**
    * The names and tags of the nodes of groups without a hook (docs/naming.md).
    */
   naming?: Naming[];
@@ -117,6 +121,219 @@ export interface LaunchHook {
    * Create no hook: the profile's hook exists already, and Hookline does not complete it.
    */
   observeOnly?: boolean;
+}
+/**
+ * A node group whose nodes get the interfaces of a profile. The stack creates its launch template, with the user data of the node's programs, and its hook.
+ */
+export interface NodeGroup {
+  /**
+   * The node group's name. A group of self-managed nodes has an Auto Scaling group of this name.
+   */
+  name: string;
+  /**
+   * The name of the profile. Its selector must select this group.
+   */
+  profile: string;
+  /**
+   * Whether EKS manages the nodes.
+   */
+  management?: 'managed' | 'self-managed';
+  /**
+   * The nodes' operating system. Bottlerocket has no gate without a bootstrap container of your own (docs/node-groups.md).
+   */
+  operatingSystem?: 'al2023' | 'bottlerocket';
+  cluster: NodeGroupCluster;
+  /**
+   * The subnets of the nodes' primary interfaces. They decide the group's Availability Zones.
+   *
+   * @minItems 1
+   * @maxItems 16
+   */
+  subnetIds: string[];
+  /**
+   * The instance types. All have the same architecture, and room for the interfaces of the profile.
+   *
+   * @minItems 1
+   * @maxItems 20
+   */
+  instanceTypes: string[];
+  /**
+   * The AMI: an id, or `resolve:ssm:PARAMETER` for a group of self-managed nodes, which needs one. Default: EKS's AMI of the cluster's version.
+   */
+  imageId?: string;
+  /**
+   * EKS's type of AMI of a managed node group without `imageId`. Default: the standard type of the operating system and the architecture.
+   */
+  amiType?: string;
+  /**
+   * The minimum number of nodes.
+   */
+  minSize?: number;
+  /**
+   * The number of nodes that the group begins with, once its hook is there. A later change has no effect. Default: `minSize`.
+   */
+  initialSize?: number;
+  /**
+   * The maximum number of nodes.
+   */
+  maxSize: number;
+  /**
+   * More security groups of the primary interface, beside the cluster's.
+   *
+   * @maxItems 15
+   */
+  securityGroupIds?: string[];
+  /**
+   * The role of the nodes. For self-managed nodes, the cluster must have its access entry. Default: a new role.
+   */
+  nodeRoleArn?: string;
+  /**
+   * The size of the volume of images and pods, in GiB. It is encrypted, of the type gp3.
+   */
+  volumeSizeGiB?: number;
+  /**
+   * The hop limit of the metadata service. With 1, pods without host network do not reach it; 2 lets them.
+   */
+  metadataHopLimit?: number;
+  /**
+   * Labels of the nodes.
+   */
+  labels?: {
+    [k: string]: string;
+  };
+  /**
+   * Taints of the nodes.
+   *
+   * @maxItems 50
+   */
+  taints?: NodeTaint[];
+  /**
+   * How the VPC CNI gives addresses to pods: secondary addresses, or prefixes (ENABLE_PREFIX_DELEGATION).
+   */
+  podAddressing?: 'secondary-addresses' | 'prefixes';
+  /**
+   * Whether the VPC CNI has custom networking, so that pods get no address of the primary interface (AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG).
+   */
+  customNetworking?: boolean;
+  /**
+   * The maximum number of pods of a node. Default: what the instance types have addresses for, without the interfaces of the profile; with prefixes, 110 at most.
+   */
+  maxPods?: number;
+  /**
+   * What the nodes do with the interface of each network of the profile (docs/node.md). A network that is not here has the defaults.
+   */
+  networks?: {
+    [k: string]: NodeNetwork;
+  };
+  /**
+   * The folder of the CNI configurations that the nodes write, which Multus reads.
+   */
+  cniConfDir?: string;
+  /**
+   * Bottlerocket only: the image of your bootstrap container, which gets the settings of the networks as its user data (docs/node-groups.md).
+   */
+  bootstrapContainerImage?: string;
+  /**
+   * How long Auto Scaling waits for a heartbeat at the hook, in seconds.
+   */
+  heartbeatTimeoutSeconds?: number;
+}
+/**
+ * The cluster of a node group.
+ */
+export interface NodeGroupCluster {
+  /**
+   * The cluster's name.
+   */
+  name: string;
+  /**
+   * The cluster security group, which EKS created. Required for self-managed nodes, and if `securityGroupIds` has any.
+   */
+  securityGroupId?: string;
+  /**
+   * The endpoint of the API server. Required for self-managed nodes, and with `imageId`.
+   */
+  endpoint?: string;
+  /**
+   * The certificate of the cluster's authority, in base64. Required for self-managed nodes, and with `imageId`.
+   */
+  certificateAuthority?: string;
+  /**
+   * The CIDR block of the cluster's services. Required for self-managed nodes, and with `imageId`.
+   */
+  serviceCidr?: string;
+}
+/**
+ * A taint.
+ */
+export interface NodeTaint {
+  /**
+   * The key.
+   */
+  key: string;
+  /**
+   * The value.
+   */
+  value?: string;
+  /**
+   * The effect, as EKS names it.
+   */
+  effect: 'NO_SCHEDULE' | 'NO_EXECUTE' | 'PREFER_NO_SCHEDULE';
+}
+/**
+ * What a node does with the interface of a network.
+ */
+export interface NodeNetwork {
+  /**
+   * The node neither waits for the interface nor configures it. Before a network leaves the profile, deploy this (docs/node.md).
+   */
+  ignore?: boolean;
+  /**
+   * The interface's name on the node. Default: the network's name.
+   */
+  interfaceName?: string;
+  /**
+   * The interface's MTU.
+   */
+  mtu?: number;
+  /**
+   * Whether the interface is left to Multus or configured for the operating system.
+   */
+  mode?: 'multus' | 'os';
+  /**
+   * The CNI configuration that the node writes for pods. Default: none.
+   */
+  cni?: {
+    /**
+     * The name of the NetworkAttachmentDefinition. Default: the network's name.
+     */
+    name?: string;
+    /**
+     * The CNI plugin.
+     */
+    type: 'ipvlan' | 'macvlan' | 'host-device';
+    /**
+     * The plugin's mode. Default: l2 for ipvlan, passthru for macvlan.
+     */
+    mode?: 'l2' | 'l3' | 'l3s' | 'passthru';
+    /**
+     * Which of the interface's addresses pods get. Default: secondary for ipvlan, else primary.
+     */
+    addresses?: 'primary' | 'secondary' | 'all';
+    /**
+     * Routes of the pods.
+     */
+    routes?: {
+      /**
+       * The destination, an IPv4 CIDR block.
+       */
+      dst: string;
+      /**
+       * The gateway. Default: the subnet's.
+       */
+      gw?: string;
+    }[];
+  };
 }
 /**
  * A naming profile and the events that start its executions. At least one of the two events must be enabled.

@@ -13,6 +13,10 @@ export type {
   LaunchHook,
   Logs,
   Naming,
+  NodeGroup,
+  NodeGroupCluster,
+  NodeNetwork,
+  NodeTaint,
   Reconcile,
   Traffic,
 } from './config.generated';

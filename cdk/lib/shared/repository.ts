@@ -28,3 +28,7 @@ export const CROSS_AZ_TRAFFIC = join(REPOSITORY, 'statemachine', 'cross-az-traff
 export const TRAFFIC_SQL = join(REPOSITORY, 'traffic', 'sql');
 /** The folder of the Glue tables of the cross-AZ traffic. */
 export const TRAFFIC_TABLES = join(REPOSITORY, 'traffic', 'glue');
+/** The node's programs, packed for user data (`node/bundle.py`). */
+export const NODE_BUNDLE = join(REPOSITORY, 'node', 'bundle.txt');
+/** The network limits of EC2's instance types. */
+export const INSTANCE_TYPES = join(REPOSITORY, 'local', 'src', 'ec2', 'instance_types.tsv');

@@ -1,6 +1,6 @@
 /**
- * Tokens in profiles. The id of a construct of the same app is a token, which CloudFormation resolves at deployment. To check
- * a profile before that, each token is replaced by a placeholder id of the right form.
+ * Tokens in profiles and node groups. The id of a construct of the same app is a token, which CloudFormation resolves at
+ * deployment. To check a profile before that, each token is replaced by a placeholder id of the right form.
  */
 import { Token } from 'aws-cdk-lib';
 import { ConfigurationError } from './configuration-error';
@@ -8,17 +8,31 @@ import { ConfigurationError } from './configuration-error';
 /** Auto Scaling's limit of a group's name, in characters. */
 const MAX_GROUP_NAME_LENGTH = 255;
 
+/** The fields that may be tokens, and a placeholder of the greatest length for each. The number differs for each token. */
+const PLACEHOLDERS: readonly (readonly [RegExp, (number: string) => string])[] = [
+  [/\.subnetIds\[\d+\]$/, (number) => `subnet-${number}`],
+  [/\.(securityGroupIds\[\d+\]|securityGroupId)$/, (number) => `sg-${number}`],
+  [/\.autoScalingGroupNames\[\d+\]$/, (number) => number.padStart(MAX_GROUP_NAME_LENGTH, 'g')],
+  [/\.cluster\.name$/, (number) => number.padStart(100, 'c')],
+  [/\.cluster\.endpoint$/, (number) => `https://${number.padStart(80, '0')}`],
+  // A cluster's certificate has some 1,100 bytes.
+  [/\.cluster\.certificateAuthority$/, (number) => number.padStart(1600, '0')],
+  [/\.cluster\.serviceCidr$/, () => '172.20.0.0/16'],
+  [/\.nodeRoleArn$/, (number) => `arn:aws:iam::123456789012:role/${number}`],
+];
+
 /** Replaces the tokens of a profile by ids of the greatest length that they can resolve to. */
 export function withLongestIds<P extends object>(profile: P): P {
   return withPlaceholderIds(profile, 'profile') as P;
 }
 
 /**
- * Replaces the tokens that stand for subnets, security groups and Auto Scaling groups by ids of the right form. Equal
- * tokens get equal ids, and different tokens get different ids, so that the rules of a profile can be checked.
+ * Replaces the tokens that stand for subnets, security groups, Auto Scaling groups, or attributes of a cluster by values of the
+ * right form. Equal tokens get equal values, and different tokens get different ones, so that the rules of a profile or of a
+ * node group can be checked.
  *
- * @param value the profile; its shape is not checked yet
- * @param field the profile's name in an error
+ * @param value the profile or the node group; its shape is not checked yet
+ * @param field its name in an error
  * @throws ConfigurationError if a token stands in any other field, where its value could not be checked
  */
 export function withPlaceholderIds(value: unknown, field: string): unknown {
@@ -51,14 +65,13 @@ function replaceTokens(value: unknown, field: string, idNumbers: Map<string, str
 }
 
 function placeholderId(token: string, field: string, idNumbers: Map<string, string>): string {
-  const kind = /\.(subnetIds|securityGroupIds|autoScalingGroupNames)\[\d+\]$/.exec(field)?.[1];
-  if (kind === undefined) {
+  const placeholder = PLACEHOLDERS.find(([pattern]) => pattern.test(field))?.[1];
+  if (placeholder === undefined) {
     throw unexpectedToken(field);
   }
   const number = idNumbers.get(token) ?? (idNumbers.size + 1).toString(16).padStart(17, '0');
   idNumbers.set(token, number);
-  const prefix = { subnetIds: 'subnet-', securityGroupIds: 'sg-' }[kind];
-  return prefix === undefined ? number.padStart(MAX_GROUP_NAME_LENGTH, 'g') : `${prefix}${number}`;
+  return placeholder(number);
 }
 
 function unexpectedToken(field: string): ConfigurationError {

@@ -1,0 +1,109 @@
+/**
+ * The user data of Amazon Linux 2023: a script that installs the node's programs, and what nodeadm needs.
+ *
+ * nodeadm starts kubelet after all scripts of the user data, even if one fails. So the script first puts kubelet's drop-in, which
+ * needs the gate: if anything after it fails, kubelet does not start.
+ */
+import { readFileSync } from 'node:fs';
+import { NODE_BUNDLE } from '../shared/repository';
+import { type Part, multipart } from './mime';
+import type { NodeSettings } from './node-settings';
+import { type JoinFacts, type NodeFacts, asciiJson, valueAndEffect } from './node-facts';
+
+/**
+ * Returns the user data, in MIME.
+ *
+ * If EKS adds how the node joins, it does so in a NodeConfig with `maxPods`, whose place among the parts is not documented.
+ * nodeadm reads `/etc/eks/nodeadm.d` after the user data, and the later value wins (awslabs/amazon-eks-ami, nodeadm). So
+ * maxPods is there.
+ */
+export function amazonLinuxUserData({ settings, maxPods, join }: NodeFacts): string {
+  const parts: Part[] =
+    join === undefined
+      ? []
+      : [{ contentType: 'application/node.eks.aws', content: nodeConfig(join, maxPods) }];
+  const dropIn = join === undefined ? drop(maxPods) : '';
+  const script = installScript(inLines(settings)) + dropIn;
+  return multipart([...parts, { contentType: 'text/x-shellscript', content: script }]);
+}
+
+/** The script. The lines of the bundle have neither a quote nor a backslash. */
+function installScript(settings: string): string {
+  return `#!/bin/bash
+set -euo pipefail
+# If anything below fails, kubelet waits for a gate that is not there.
+mkdir -p /etc/systemd/system/kubelet.service.d
+cat >/etc/systemd/system/kubelet.service.d/50-hookline.conf <<'HOOKLINE'
+[Service]
+ExecStartPre=/usr/local/libexec/hookline/hookline-gate
+HOOKLINE
+work=$(mktemp -d)
+python3 - "$work" <<'HOOKLINE'
+import base64, lzma, os, sys
+text = """
+${readFileSync(NODE_BUNDLE, 'utf8')}"""
+parts = lzma.decompress(base64.b85decode(text.replace("\\n", ""))).decode().split("\\0")
+for name, mode, content in zip(parts[::3], parts[1::3], parts[2::3]):
+    path = os.path.join(sys.argv[1], name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        file.write(content)
+    os.chmod(path, int(mode, 8))
+HOOKLINE
+"$work/install.sh" <<'HOOKLINE'
+${settings}
+HOOKLINE
+rm -r "$work"
+`;
+}
+
+/** The settings with a line for each network: a MIME parser need not take lines of more than 998 characters. */
+function inLines({ gate, ...others }: NodeSettings): string {
+  const rest = Object.entries(others).map(([key, value]) => `,${asciiJson(key)}:${asciiJson(value)}`);
+  return `{"gate":[\n${gate.map(asciiJson).join(',\n')}\n]${rest.join('')}}`;
+}
+
+function drop(maxPods: number): string {
+  return `mkdir -p /etc/eks/nodeadm.d
+cat >/etc/eks/nodeadm.d/50-hookline.yaml <<'HOOKLINE'
+apiVersion: node.eks.aws/v1alpha1
+kind: NodeConfig
+spec:
+  kubelet:
+    config:
+      maxPods: ${maxPods}
+HOOKLINE
+`;
+}
+
+function nodeConfig({ cluster, labels, taints }: JoinFacts, maxPods: number): string {
+  const flags = [
+    ...(Object.keys(labels).length === 0
+      ? []
+      : [
+          `--node-labels=${Object.entries(labels)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(',')}`,
+        ]),
+    ...(taints.length === 0
+      ? []
+      : [
+          `--register-with-taints=${taints.map((taint) => `${taint.key}=${valueAndEffect(taint)}`).join(',')}`,
+        ]),
+  ];
+  const lines = [
+    'apiVersion: node.eks.aws/v1alpha1',
+    'kind: NodeConfig',
+    'spec:',
+    '  cluster:',
+    `    name: ${asciiJson(cluster.name)}`,
+    `    apiServerEndpoint: ${asciiJson(cluster.endpoint)}`,
+    `    certificateAuthority: ${asciiJson(cluster.certificateAuthority)}`,
+    `    cidr: ${asciiJson(cluster.serviceCidr)}`,
+    '  kubelet:',
+    '    config:',
+    `      maxPods: ${maxPods}`,
+    ...(flags.length === 0 ? [] : ['    flags:', ...flags.map((flag) => `      - ${asciiJson(flag)}`)]),
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,222 @@
+/** A node group whose nodes get the interfaces of a profile: managed by EKS, or self-managed. */
+import { readFileSync } from 'node:fs';
+import { Annotations, Duration } from 'aws-cdk-lib';
+import { CfnAutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
+import { type CfnLaunchTemplate, InstanceArchitecture } from 'aws-cdk-lib/aws-ec2';
+import { CfnAccessEntry, CfnNodegroup } from 'aws-cdk-lib/aws-eks';
+import { CfnInstanceProfile, type IRole, Role } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { LaunchLifecycleHook, launchHookSettings } from '../launch/launch-lifecycle-hook';
+import type { NodeLaunchOrchestrator } from '../launch/node-launch-orchestrator';
+import { checkProfile } from '../launch/profile';
+import { acknowledge } from '../shared/acknowledgements';
+import type { NodeGroup } from '../shared/config';
+import type { Profile } from '../shared/profile.generated';
+import { CONFIG_SCHEMA } from '../shared/repository';
+import { checkSchema, compileSchema } from '../shared/schema-check';
+import { withPlaceholderIds } from '../shared/tokens';
+import { FirstNodes, SIZES_IN_TEMPLATE } from './first-nodes';
+import { checkGroup, checkSelector, isManaged } from './group-rules';
+import { architectureOf } from './instance-types';
+import type { LaunchTemplateData } from './launch-template-rules';
+import { checkSize, createLaunchTemplate, userData } from './node-group-template';
+import { createNodeRole } from './node-role';
+
+/** Props of {@link MultusNodeGroup}. */
+export interface MultusNodeGroupProps {
+  /** The orchestrator that prepares the nodes. It has the profile. */
+  readonly orchestrator: NodeLaunchOrchestrator;
+  /**
+   * The node group, as the configuration has it. The ids of subnets and security groups, the attributes of the cluster and the
+   * ARN of the role may be tokens.
+   */
+  readonly group: NodeGroup;
+  /**
+   * More settings of the launch template. What EKS forbids in it is refused.
+   *
+   * @default - none
+   */
+  readonly launchTemplate?: LaunchTemplateData;
+}
+
+const schema = JSON.parse(readFileSync(CONFIG_SCHEMA, 'utf8')) as object;
+const validate = compileSchema({ $ref: 'config#/$defs/NodeGroup' }, schema);
+
+/**
+ * A node group with its launch template, its hook and, if it has none, its role.
+ *
+ * The first nodes come after the hook. Later deployments never change the number of nodes, except that Auto Scaling keeps it
+ * between the minimum and the maximum. A new version of the launch template replaces the nodes of a managed node group; those of
+ * a self-managed group stay until an instance refresh.
+ */
+export class MultusNodeGroup extends Construct {
+  /** The launch template. */
+  readonly launchTemplate: CfnLaunchTemplate;
+  /** The role of the nodes. */
+  readonly nodeRole: IRole;
+  /** The managed node group; absent for self-managed nodes. */
+  readonly nodegroup?: CfnNodegroup;
+  /** The Auto Scaling group of self-managed nodes; absent for a managed node group, whose group EKS creates. */
+  readonly autoScalingGroup?: CfnAutoScalingGroup;
+
+  constructor(scope: Construct, id: string, props: MultusNodeGroupProps) {
+    super(scope, id);
+    const { orchestrator, group } = props;
+    const profile = orchestrator.profile(group.profile);
+    const field = `nodeGroup ${group.name}`;
+    checkNodeGroup(group, profile, field);
+
+    this.nodeRole =
+      group.nodeRoleArn === undefined
+        ? createNodeRole(this, 'NodeRole')
+        : Role.fromRoleArn(this, 'NodeRole', group.nodeRoleArn, { mutable: false });
+    const managed = isManaged(group);
+    const instanceProfile = managed
+      ? undefined
+      : new CfnInstanceProfile(this, 'InstanceProfile', { roles: [this.nodeRole.roleName] });
+    this.launchTemplate = createLaunchTemplate(this, 'LaunchTemplate', {
+      group,
+      profile,
+      more: props.launchTemplate ?? {},
+      field,
+      ...(instanceProfile === undefined ? {} : { instanceProfileArn: instanceProfile.attrArn }),
+    });
+    if (managed) {
+      this.nodegroup = this.createManaged(props, profile);
+    } else {
+      this.autoScalingGroup = this.createSelfManaged(props, profile);
+    }
+    if (group.operatingSystem === 'bottlerocket' && group.bootstrapContainerImage === undefined) {
+      Annotations.of(this).addWarningV2(
+        'hookline:bottlerocketWithoutGate',
+        'Bottlerocket without bootstrapContainerImage: kubelet does not wait for the interfaces of the profile, and they stay down (docs/node-groups.md)',
+      );
+    }
+  }
+
+  private createManaged({ orchestrator, group }: MultusNodeGroupProps, profile: Profile): CfnNodegroup {
+    const nodegroup = new CfnNodegroup(this, 'Nodegroup', {
+      clusterName: group.cluster.name,
+      nodegroupName: group.name,
+      nodeRole: this.nodeRole.roleArn,
+      subnets: [...group.subnetIds],
+      instanceTypes: [...group.instanceTypes],
+      scalingConfig: SIZES_IN_TEMPLATE,
+      launchTemplate: {
+        id: this.launchTemplate.ref,
+        version: this.launchTemplate.attrLatestVersionNumber,
+      },
+      ...(group.imageId === undefined ? { amiType: group.amiType ?? amiType(group) } : {}),
+      ...(group.labels === undefined ? {} : { labels: group.labels }),
+      ...(group.taints === undefined ? {} : { taints: group.taints }),
+    });
+    // Nodes of a new template come after the profile that it was made from. The role's policies are there before the nodes.
+    nodegroup.node.addDependency(orchestrator, this.nodeRole);
+    const hook = new LaunchLifecycleHook(this, 'Hook', {
+      orchestrator,
+      profile: profile.name,
+      target: { managedNodeGroup: { clusterName: group.cluster.name, nodegroupName: group.name } },
+      ...heartbeat(group),
+    });
+    hook.node.addDependency(nodegroup);
+    const first = new FirstNodes(this, `FirstNodes-${group.name}`, {
+      orchestrator,
+      group: { clusterName: group.cluster.name, nodegroupName: group.name },
+      ...sizes(group),
+    });
+    first.node.addDependency(hook);
+    return nodegroup;
+  }
+
+  private createSelfManaged(
+    { orchestrator, group }: MultusNodeGroupProps,
+    profile: Profile,
+  ): CfnAutoScalingGroup {
+    const { minSize, initialSize, maxSize } = sizes(group);
+    const specification = {
+      launchTemplateId: this.launchTemplate.ref,
+      version: this.launchTemplate.attrLatestVersionNumber,
+    };
+    const autoScalingGroup = new CfnAutoScalingGroup(this, 'Group', {
+      autoScalingGroupName: group.name,
+      vpcZoneIdentifier: [...group.subnetIds],
+      minSize: String(minSize),
+      maxSize: String(maxSize),
+      // Auto Scaling puts the hook before it launches anything.
+      lifecycleHookSpecificationList: [launchHookSettings(profile, heartbeat(group).heartbeatTimeout)],
+      ...(group.instanceTypes.length === 1
+        ? { launchTemplate: specification }
+        : {
+            mixedInstancesPolicy: {
+              launchTemplate: {
+                launchTemplateSpecification: specification,
+                overrides: group.instanceTypes.map((instanceType) => ({ instanceType })),
+              },
+            },
+          }),
+      tags: [{ key: `kubernetes.io/cluster/${group.cluster.name}`, value: 'owned', propagateAtLaunch: true }],
+    });
+    acknowledge(autoScalingGroup, {
+      'AwsSolutions-AS3': 'Hookline follows each launch by its hook, and alarms on those that fail.',
+    });
+    autoScalingGroup.node.addDependency(orchestrator, this.nodeRole);
+    if (group.nodeRoleArn === undefined) {
+      const entry = new CfnAccessEntry(this, 'AccessEntry', {
+        clusterName: group.cluster.name,
+        principalArn: this.nodeRole.roleArn,
+        type: 'EC2_LINUX',
+      });
+      autoScalingGroup.addResourceDependency(entry);
+    }
+    if (initialSize !== minSize) {
+      const first = new FirstNodes(this, `FirstNodes-${group.name}`, {
+        orchestrator,
+        group: group.name,
+        ...sizes(group),
+      });
+      first.node.addDependency(autoScalingGroup);
+    }
+    return autoScalingGroup;
+  }
+}
+
+/**
+ * Checks a node group: its JSON Schema, the rules between its fields and the profile, and the size of its user data.
+ *
+ * @param group the value to check
+ * @param profile the profile
+ * @param field the node group's name in an error
+ * @throws ConfigurationError that names the field and the remedy
+ */
+export function checkNodeGroup(group: NodeGroup, profile: Profile, field: string): void {
+  checkProfile(profile, `profile ${profile.name}`);
+  const resolved = withPlaceholderIds(group, field);
+  checkSchema(validate, field, resolved);
+  checkGroup(resolved as NodeGroup, field);
+  checkSelector(group, profile, field);
+  architectureOf(group.instanceTypes, `${field}.instanceTypes`);
+  const longest = withPlaceholderIds(profile, 'profile') as Profile;
+  checkSize(userData(resolved as NodeGroup, longest, field), group, field);
+}
+
+function sizes({ minSize = 0, initialSize = minSize, maxSize }: NodeGroup): {
+  minSize: number;
+  initialSize: number;
+  maxSize: number;
+} {
+  return { minSize, initialSize, maxSize };
+}
+
+function heartbeat({ heartbeatTimeoutSeconds }: NodeGroup): { heartbeatTimeout?: Duration } {
+  return heartbeatTimeoutSeconds === undefined
+    ? {}
+    : { heartbeatTimeout: Duration.seconds(heartbeatTimeoutSeconds) };
+}
+
+/** EKS's standard type of AMI (EKS API, Nodegroup, `amiType`). */
+function amiType({ operatingSystem, instanceTypes }: NodeGroup): string {
+  const arm = architectureOf(instanceTypes, 'instanceTypes') === InstanceArchitecture.ARM_64;
+  return operatingSystem === 'bottlerocket'
+    ? `BOTTLEROCKET_${arm ? 'ARM_64' : 'x86_64'}`
+    : `AL2023_${arm ? 'ARM_64' : 'x86_64'}_STANDARD`;
+}

@@ -1,0 +1,208 @@
+/**
+ * The settings of the node's programs (docs/node.md, "The settings"), made from the profile. The node checks them by the same
+ * rules, in `node/program/settings.jq`; the cases of `node/tests/settings.json` test both.
+ */
+import { isIPv4 } from 'node:net';
+import type { NodeNetwork } from '../shared/config';
+import { ConfigurationError } from '../shared/configuration-error';
+import type { Profile, Slot } from '../shared/profile.generated';
+
+/** A network in the settings of a node: what the gate waits for, and what becomes of the interface. */
+export interface NetworkSettings extends Omit<NodeNetwork, 'ignore'> {
+  /** The network's name, as in the profile. */
+  readonly network: string;
+  /** The network's subnets, in all Availability Zones. */
+  readonly subnetIds: readonly string[];
+  /** The device index, if it is fixed. */
+  readonly deviceIndex?: number;
+  /** The network card, if it is not 0. */
+  readonly networkCard?: number;
+}
+
+/** The settings of a node. */
+export interface NodeSettings {
+  /** The networks. */
+  readonly gate: readonly NetworkSettings[];
+  /** The folder of the CNI configurations. */
+  readonly cniConfDir?: string;
+}
+
+/** Names of the operating system and of the VPC CNI, as settings.jq has them. */
+const TAKEN_NAME = /^(lo|eth[0-9]+|en[opsx]?[0-9].*|eni[0-9a-f]{11}|default|all)$/;
+
+/**
+ * Returns the settings of the nodes of a profile.
+ *
+ * @param profile the checked profile
+ * @param networks what the nodes do with each network, by its name
+ * @param cniConfDir the folder of the CNI configurations; the node has a default
+ * @param field the node group's name in an error
+ * @throws ConfigurationError that names the field and the remedy
+ */
+export function nodeSettings(
+  profile: Profile,
+  networks: Readonly<Record<string, NodeNetwork>>,
+  cniConfDir: string | undefined,
+  field: string,
+): NodeSettings {
+  const slots = profile.slots ?? [];
+  for (const name of Object.keys(networks)) {
+    if (!slots.some(({ network }) => network === name)) {
+      throw new ConfigurationError(
+        `${field}.networks[${JSON.stringify(name)}]`,
+        `the profile ${profile.name} has no network of this name`,
+        slots.length === 0 ? 'Remove it' : `Use one of ${slots.map(({ network }) => network).join(', ')}`,
+      );
+    }
+  }
+  for (const { network, secondaryPrivateAddresses = 0, prefixes = 0 } of slots) {
+    const cni = networks[network]?.cni;
+    const addresses = cni?.addresses ?? (cni?.type === 'ipvlan' ? 'secondary' : 'primary');
+    if (cni !== undefined && addresses === 'secondary' && secondaryPrivateAddresses + prefixes === 0) {
+      throw new ConfigurationError(
+        `${field}.networks[${JSON.stringify(network)}].cni`,
+        `its pods get secondary addresses, and the slot of the profile has none`,
+        'Set secondaryPrivateAddresses or prefixes of the slot',
+      );
+    }
+  }
+  const gate = slots
+    .filter(({ network }) => !(networks[network]?.ignore ?? false))
+    .map((slot) => networkSettings(slot, networks[slot.network] ?? {}));
+  checkSettings(gate, (n) => `${field}.networks[${JSON.stringify(gate[n]?.network)}]`, field);
+  // containerd takes the first file there as the cluster's own network.
+  if (cniConfDir !== undefined && /^\/+etc\/+cni\/+net\.d\/*$/.test(cniConfDir)) {
+    throw new ConfigurationError(
+      `${field}.cniConfDir`,
+      'must not be the folder of the container runtime itself',
+      'Use a folder in it, for example /etc/cni/net.d/hookline.d',
+    );
+  }
+  return { gate, ...(cniConfDir === undefined ? {} : { cniConfDir }) };
+}
+
+function networkSettings(slot: Slot, { ignore: _, ...network }: NodeNetwork): NetworkSettings {
+  return {
+    network: slot.network,
+    subnetIds: slot.subnetIds,
+    ...(slot.deviceIndex === undefined || slot.deviceIndex === null ? {} : { deviceIndex: slot.deviceIndex }),
+    ...((slot.networkCard ?? 0) === 0 ? {} : { networkCard: slot.networkCard ?? 0 }),
+    ...network,
+  };
+}
+
+/**
+ * Checks the rules of the settings that their JSON Schema cannot express.
+ *
+ * @param gate the networks
+ * @param fieldOf the name of a network in an error, by its place
+ * @param root the name of all in an error
+ * @throws ConfigurationError that names the field and the remedy
+ */
+export function checkSettings(
+  gate: readonly NetworkSettings[],
+  fieldOf: (n: number) => string,
+  root: string,
+): void {
+  for (const [n, network] of gate.entries()) {
+    checkName(network, fieldOf(n));
+    checkCni(network, fieldOf(n));
+  }
+  checkUnique(gate, 'interfaceName', ({ network, interfaceName }) => interfaceName ?? network, fieldOf);
+  checkUnique(gate, 'cni.name', ({ network, cni }) => cni && (cni.name ?? network), fieldOf);
+  if (gate.some((network) => network.network.length > 64)) {
+    throw new ConfigurationError(root, 'the name of a network has more than 64 characters', 'Shorten it');
+  }
+}
+
+function checkUnique(
+  gate: readonly NetworkSettings[],
+  what: string,
+  value: (network: NetworkSettings) => string | undefined,
+  fieldOf: (n: number) => string,
+): void {
+  const seen = new Set<string>();
+  for (const [n, network] of gate.entries()) {
+    const name = value(network);
+    if (name === undefined) {
+      continue;
+    }
+    if (seen.has(name)) {
+      throw new ConfigurationError(
+        `${fieldOf(n)}.${what}`,
+        `two networks have the same ${what}, ${JSON.stringify(name)}`,
+        'Give each its own',
+      );
+    }
+    seen.add(name);
+  }
+}
+
+/** The kernel's limit of a name is 15 characters (IFNAMSIZ). */
+function checkName({ network, interfaceName = network }: NetworkSettings, field: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,14}$/.test(interfaceName)) {
+    throw new ConfigurationError(
+      `${field}.interfaceName`,
+      `${JSON.stringify(interfaceName)} is not 1 to 15 letters, digits, - and _; without interfaceName, the network's name counts`,
+      'Set interfaceName',
+    );
+  }
+  if (TAKEN_NAME.test(interfaceName)) {
+    throw new ConfigurationError(
+      `${field}.interfaceName`,
+      `${JSON.stringify(interfaceName)} is a name that the operating system or the VPC CNI uses`,
+      'Use another name',
+    );
+  }
+}
+
+function checkCni({ network, mode: owner = 'multus', cni }: NetworkSettings, field: string): void {
+  if (cni === undefined) {
+    return;
+  }
+  const fail = (name: string, problem: string, remedy: string): never => {
+    throw new ConfigurationError(`${field}.cni.${name}`, problem, remedy);
+  };
+  const { name = network, type, mode, addresses, routes = [] } = cni;
+  if (name.length > 63 || !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) {
+    fail(
+      'name',
+      `${JSON.stringify(name)} cannot be the name of a NetworkAttachmentDefinition`,
+      'Use lower-case letters, digits, - and .',
+    );
+  }
+  if (mode !== undefined) {
+    if (type === 'host-device') {
+      fail('mode', 'host-device has no mode', 'Remove it');
+    }
+    if (type === 'macvlan' && mode !== 'passthru') {
+      fail(
+        'mode',
+        `a VPC delivers only to the interface's own hardware address, so macvlan in the mode ${mode} gets no traffic`,
+        'Use passthru, or ipvlan',
+      );
+    }
+    if (type === 'ipvlan' && mode === 'passthru') {
+      fail('mode', 'ipvlan has no mode passthru', 'Use l2, l3 or l3s');
+    }
+  }
+  if (owner === 'os' && type !== 'ipvlan') {
+    fail(
+      'type',
+      `${type} takes the whole interface, which the mode os leaves to the operating system`,
+      'Use ipvlan, or the mode multus',
+    );
+  }
+  if (owner === 'os' && addresses !== undefined && addresses !== 'secondary') {
+    fail('addresses', 'the operating system has the primary address in the mode os', 'Use secondary');
+  }
+  for (const [n, { dst, gw }] of routes.entries()) {
+    const [address = '', bits = ''] = dst.split('/');
+    if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || Number(bits) > 32) {
+      fail(`routes[${n}].dst`, `${JSON.stringify(dst)} is not an IPv4 CIDR block`, 'Correct it');
+    }
+    if (gw !== undefined && !isIPv4(gw)) {
+      fail(`routes[${n}].gw`, `${JSON.stringify(gw)} is not an IPv4 address`, 'Correct it');
+    }
+  }
+}
