@@ -1,6 +1,6 @@
 /**
- * The constructs and stacks of Hookline. `launch/`, `naming/` and `traffic/` are independent of one another; `shared/` holds
- * what more than one of them uses. `hookline-stack.ts` and `hookline-app.ts` combine them.
+ * The constructs and stacks of Hookline. `launch/`, `naming/` and `traffic/` are independent of one another; `nodegroup/` builds on
+ * `launch/`; `shared/` holds what more than one of them uses. `hookline-stack.ts` and `hookline-app.ts` combine them.
  */
 export { HooklineStack, type HooklineStackProps } from './hookline-stack';
 export { LaunchAlarms, type LaunchAlarmsProps } from './launch/alarms';
@@ -19,8 +19,10 @@ export { addNamingWidgets } from './naming/dashboard';
 export { type NamingProfile, checkNamingProfile } from './naming/naming-profile';
 export type { Naming } from './naming/naming-rules';
 export { NodeNaming, type NodeNamingProps } from './naming/node-naming';
+export type { LaunchTemplateData } from './nodegroup/launch-template-rules';
+export { MultusNodeGroup, type MultusNodeGroupProps, checkNodeGroup } from './nodegroup/multus-node-group';
 export { type AboveZeroAlarmProps, AlarmSet, type AlarmSetProps } from './shared/alarm-set';
-export type { HooklineConfig } from './shared/config';
+export type { HooklineConfig, NodeGroup, NodeNetwork } from './shared/config';
 export { ConfigurationError } from './shared/configuration-error';
 export { FunctionCode, type FunctionCodeOptions } from './shared/function-code';
 export type { FunctionName } from './shared/functions';

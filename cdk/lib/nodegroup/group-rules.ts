@@ -133,3 +133,25 @@ export function checkSelector(group: NodeGroup, profile: Profile, field: string)
     }
   }
 }
+
+/**
+ * Checks that the node can tell the interfaces of networks from those of the VPC CNI, which are in the subnets of the primary
+ * interfaces (docs/profile.md, "Device indexes").
+ *
+ * @param group the node group
+ * @param profile the profile
+ * @param field the node group's name in an error
+ * @throws ConfigurationError if a slot without a device index has such a subnet
+ */
+export function checkSubnets(group: NodeGroup, profile: Profile, field: string): void {
+  for (const { network, deviceIndex, subnetIds } of profile.slots ?? []) {
+    const shared = subnetIds.find((id) => group.subnetIds.includes(id));
+    if (shared !== undefined && (deviceIndex === undefined || deviceIndex === null)) {
+      throw new ConfigurationError(
+        `${field}.subnetIds`,
+        `the network ${JSON.stringify(network)} has no device index and the subnet ${shared}, where the VPC CNI has its own interfaces`,
+        'Give the slot a device index, or the network a subnet of its own',
+      );
+    }
+  }
+}

@@ -16,7 +16,7 @@ import { CONFIG_SCHEMA } from '../shared/repository';
 import { checkSchema, compileSchema } from '../shared/schema-check';
 import { withPlaceholderIds } from '../shared/tokens';
 import { FirstNodes, SIZES_IN_TEMPLATE } from './first-nodes';
-import { checkGroup, checkSelector, isManaged } from './group-rules';
+import { checkGroup, checkSelector, checkSubnets, isManaged } from './group-rules';
 import { architectureOf } from './instance-types';
 import type { LaunchTemplateData } from './launch-template-rules';
 import { checkSize, createLaunchTemplate, userData } from './node-group-template';
@@ -158,6 +158,12 @@ export class MultusNodeGroup extends Construct {
     });
     acknowledge(autoScalingGroup, {
       'AwsSolutions-AS3': 'Hookline follows each launch by its hook, and alarms on those that fail.',
+      ...(group.instanceTypes.length === 1
+        ? {}
+        : {
+            'AwsSolutions-EC26':
+              'The rule cannot read the launch template of a mixed instances policy. That template encrypts the volume.',
+          }),
     });
     autoScalingGroup.node.addDependency(orchestrator, this.nodeRole);
     if (group.nodeRoleArn === undefined) {
@@ -194,6 +200,7 @@ export function checkNodeGroup(group: NodeGroup, profile: Profile, field: string
   checkSchema(validate, field, resolved);
   checkGroup(resolved as NodeGroup, field);
   checkSelector(group, profile, field);
+  checkSubnets(group, profile, field);
   architectureOf(group.instanceTypes, `${field}.instanceTypes`);
   const longest = withPlaceholderIds(profile, 'profile') as Profile;
   checkSize(userData(resolved as NodeGroup, longest, field), group, field);

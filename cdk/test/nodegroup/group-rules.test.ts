@@ -2,6 +2,7 @@ import type { Profile } from '../../lib/launch/profile';
 import { checkLaunchTemplateData } from '../../lib/nodegroup/launch-template-rules';
 import { checkNodeGroup } from '../../lib/nodegroup/multus-node-group';
 import type { NodeGroup } from '../../lib/shared/config';
+import { slot } from '../support';
 import { CLUSTER, managedGroup, managedProfile, selfManagedGroup } from './support';
 
 describe('a node group is refused', () => {
@@ -124,6 +125,20 @@ describe('a node group is refused', () => {
       checkNodeGroup(group, managedProfile({ selector }), name);
     }).toThrow(`${name}.profile: the profile upf ${message}`);
   });
+});
+
+test('a network without a device index in a subnet of the primary interfaces is refused', () => {
+  const [subnetId = ''] = managedGroup().subnetIds;
+  const check = (deviceIndex?: number): void => {
+    const slots = [slot({ network: 'signaling', subnetIds: [subnetId], deviceIndex: deviceIndex ?? null })];
+    checkNodeGroup(managedGroup({ networks: {} }), managedProfile({ slots }), 'g');
+  };
+  expect(() => {
+    check();
+  }).toThrow(`g.subnetIds: the network "signaling" has no device index and the subnet ${subnetId}`);
+  expect(() => {
+    check(1);
+  }).not.toThrow();
 });
 
 describe('a setting of the launch template is refused', () => {

@@ -14,11 +14,21 @@ interface Made {
   readonly template: Template;
 }
 
+const made = new Map<string, Made>();
+
+/** Synthesises a node group, once for each. */
 function make(
   group: NodeGroup,
   profile: Profile = managedProfile(),
   more: Partial<MultusNodeGroupProps> = {},
 ): Made {
+  const key = JSON.stringify([group, profile, more]);
+  const found = made.get(key) ?? makeNew(group, profile, more);
+  made.set(key, found);
+  return found;
+}
+
+function makeNew(group: NodeGroup, profile: Profile, more: Partial<MultusNodeGroupProps>): Made {
   const { app, stack, orchestrator } = orchestratorStack({ profiles: [profile] });
   const construct = new MultusNodeGroup(stack, 'Group', { orchestrator, group, ...more });
   return { app, stack, group: construct, template: Template.fromStack(stack) };
