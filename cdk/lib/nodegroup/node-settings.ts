@@ -81,13 +81,14 @@ export function nodeSettings(
   return { gate, ...(cniConfDir === undefined ? {} : { cniConfDir }) };
 }
 
-function networkSettings(slot: Slot, { ignore: _, ...network }: NodeNetwork): NetworkSettings {
+function networkSettings(slot: Slot, network: NodeNetwork): NetworkSettings {
+  const onNode = Object.fromEntries(Object.entries(network).filter(([field]) => field !== 'ignore'));
   return {
     network: slot.network,
     subnetIds: slot.subnetIds,
     ...(slot.deviceIndex === undefined || slot.deviceIndex === null ? {} : { deviceIndex: slot.deviceIndex }),
     ...((slot.networkCard ?? 0) === 0 ? {} : { networkCard: slot.networkCard ?? 0 }),
-    ...network,
+    ...onNode,
   };
 }
 

@@ -70,7 +70,7 @@ test('the settings have the networks of the profile, with their places and what 
 });
 
 test('a network card and an open device index are kept', () => {
-  const slots = SLOTS.map(({ deviceIndex: _, ...slot }) => ({ ...slot, networkCard: 1 }));
+  const slots = SLOTS.map((slot) => ({ ...slot, deviceIndex: null, networkCard: 1 }));
   expect(nodeSettings(managedProfile({ slots }), {}, undefined, 'g').gate).toEqual(
     SLOTS.map(({ network, subnetIds }) => ({ network, subnetIds, networkCard: 1 })),
   );
