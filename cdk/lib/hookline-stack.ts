@@ -16,6 +16,7 @@ import { addNamingAlarms } from './naming/alarms';
 import { addNamingWidgets } from './naming/dashboard';
 import { NodeNaming } from './naming/node-naming';
 import { MultusNodeGroup } from './nodegroup/multus-node-group';
+import { networkDefinitions } from './nodegroup/network-definitions';
 import type { FunctionSource, HooklineConfig, LaunchHook } from './shared/config';
 import { ConfigurationError } from './shared/configuration-error';
 import { FunctionCode } from './shared/function-code';
@@ -68,6 +69,8 @@ export class HooklineStack extends Stack {
       },
     });
     this.createHooks(config.hooks ?? []);
+    // Refuses definitions that cannot work, before their nodes are there. `npm run manifests` writes them.
+    networkDefinitions(config, 'default');
     for (const group of config.nodeGroups ?? []) {
       // The name is in the id: another order in the configuration must not replace a group.
       new MultusNodeGroup(this, `NodeGroup-${group.name}`, { orchestrator: this.orchestrator, group });

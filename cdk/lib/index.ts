@@ -21,6 +21,7 @@ export type { Naming } from './naming/naming-rules';
 export { NodeNaming, type NodeNamingProps } from './naming/node-naming';
 export type { LaunchTemplateData } from './nodegroup/launch-template-rules';
 export { MultusNodeGroup, type MultusNodeGroupProps, checkNodeGroup } from './nodegroup/multus-node-group';
+export { type NetworkDefinition, networkDefinitions } from './nodegroup/network-definitions';
 export { type AboveZeroAlarmProps, AlarmSet, type AlarmSetProps } from './shared/alarm-set';
 export type { HooklineConfig, NodeGroup, NodeNetwork } from './shared/config';
 export { ConfigurationError } from './shared/configuration-error';

@@ -1,5 +1,6 @@
 """Validates the Kubernetes manifests with Kubernetes' own schemas."""
 
+import json
 import unittest
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import kubernetes_validate
 import yaml
 
 FOLDER = Path(__file__).resolve().parent.parent / "kubernetes"
+NETWORKS = FOLDER.parents[1] / "node/tests/network-definitions.json"
 
 
 def objects():
@@ -17,12 +19,10 @@ def objects():
 
 class Manifests(unittest.TestCase):
     def test_each_object_is_valid_in_every_version_of_eks(self):
-        # From the oldest version in extended support, as far as kubernetes-validate has the schemas.
-        known = sorted({version.rsplit(".", 1)[0] if version.count(".") > 1 else version for version in _versions()}, key=_number)
-        wanted = [version for version in known if _number(version) >= (1, 29)]
-        self.assertGreaterEqual(len(wanted), 3, known)
+        wanted = versions_of_eks()
+        self.assertGreaterEqual(len(wanted), 3, wanted)
         for version in wanted:
-            for name, document in objects():
+            for name, document in [*objects(), *demo_of_networks()]:
                 with self.subTest(version=version, file=name, object=document["metadata"]["name"]):
                     kubernetes_validate.validate(document, version, strict=True)
 
@@ -49,6 +49,21 @@ class Manifests(unittest.TestCase):
             self.assertEqual(constraint["topologyKey"], "topology.kubernetes.io/zone")
             self.assertEqual(constraint["labelSelector"]["matchLabels"], deployment["spec"]["template"]["metadata"]["labels"])
             self.assertEqual(deployment["spec"]["selector"]["matchLabels"], deployment["spec"]["template"]["metadata"]["labels"])
+
+
+def demo_of_networks():
+    """The demo application of node groups, as the CDK app makes it. It is checked here because the schemas are. Its definitions are not
+    Kubernetes' own: node/tests checks them."""
+    items = json.loads(NETWORKS.read_text(encoding="utf-8"))
+    found = [(NETWORKS.name, item) for item in items if item["kind"] == "Deployment"]
+    assert len(found) == 1, found
+    return found
+
+
+def versions_of_eks():
+    """From the oldest version in extended support, as far as kubernetes-validate has the schemas."""
+    known = sorted({version.rsplit(".", 1)[0] if version.count(".") > 1 else version for version in _versions()}, key=_number)
+    return [version for version in known if _number(version) >= (1, 29)]
 
 
 def objects_of(kind):

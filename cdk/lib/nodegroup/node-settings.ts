@@ -3,12 +3,12 @@
  * rules, in `node/program/settings.jq`; the cases of `node/tests/settings.json` test both.
  */
 import { isIPv4 } from 'node:net';
-import type { NodeNetwork } from '../shared/config';
+import type { NodeNetwork, PodRoute } from '../shared/config';
 import { ConfigurationError } from '../shared/configuration-error';
 import type { Profile, Slot } from '../shared/profile.generated';
 
 /** A network in the settings of a node: what the gate waits for, and what becomes of the interface. */
-export interface NetworkSettings extends Omit<NodeNetwork, 'ignore'> {
+export interface NetworkSettings extends Omit<NodeNetwork, 'ignore' | 'definition'> {
   /** The network's name, as in the profile. */
   readonly network: string;
   /** The network's subnets, in all Availability Zones. */
@@ -82,7 +82,9 @@ export function nodeSettings(
 }
 
 function networkSettings(slot: Slot, network: NodeNetwork): NetworkSettings {
-  const onNode = Object.fromEntries(Object.entries(network).filter(([field]) => field !== 'ignore'));
+  const onNode = Object.fromEntries(
+    Object.entries(network).filter(([field]) => field !== 'ignore' && field !== 'definition'),
+  );
   return {
     network: slot.network,
     subnetIds: slot.subnetIds,
@@ -197,13 +199,32 @@ function checkCni({ network, mode: owner = 'multus', cni }: NetworkSettings, fie
   if (owner === 'os' && addresses !== undefined && addresses !== 'secondary') {
     fail('addresses', 'the operating system has the primary address in the mode os', 'Use secondary');
   }
+  checkRoutes(routes, `${field}.cni`);
+}
+
+/**
+ * Checks the routes of a pod.
+ *
+ * @param routes the routes
+ * @param field the name of what has them, in an error
+ * @throws ConfigurationError that names the field and the remedy
+ */
+export function checkRoutes(routes: readonly PodRoute[], field: string): void {
   for (const [n, { dst, gw }] of routes.entries()) {
     const [address = '', bits = ''] = dst.split('/');
     if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || Number(bits) > 32) {
-      fail(`routes[${n}].dst`, `${JSON.stringify(dst)} is not an IPv4 CIDR block`, 'Correct it');
+      throw new ConfigurationError(
+        `${field}.routes[${n}].dst`,
+        `${JSON.stringify(dst)} is not an IPv4 CIDR block`,
+        'Correct it',
+      );
     }
     if (gw !== undefined && !isIPv4(gw)) {
-      fail(`routes[${n}].gw`, `${JSON.stringify(gw)} is not an IPv4 address`, 'Correct it');
+      throw new ConfigurationError(
+        `${field}.routes[${n}].gw`,
+        `${JSON.stringify(gw)} is not an IPv4 address`,
+        'Correct it',
+      );
     }
   }
 }

@@ -301,6 +301,58 @@ export interface NodeNetwork {
    */
   mode?: 'multus' | 'os';
   /**
+   * NetworkAttachmentDefinitions with a configuration of their own, one for each zone; for an address manager in the cluster. Not together with `cni`, which needs none.
+   */
+  definition?: {
+    /**
+     * The beginning of the definitions' names, before the zone. Default: the network's name.
+     */
+    name?: string;
+    /**
+     * The CNI plugin.
+     */
+    type: 'ipvlan' | 'macvlan' | 'host-device';
+    /**
+     * The plugin's mode. Default: l2 for ipvlan, passthru for macvlan.
+     */
+    mode?: 'l2' | 'l3' | 'l3s' | 'passthru' | 'bridge' | 'private' | 'vepa';
+    /**
+     * The MTU in the pod. Default: that of the interface.
+     */
+    mtu?: number;
+    /**
+     * The IPAM plugin: `static`, with the address in the pod's annotation, or `whereabouts`. Both need somebody who assigns the pod's address to the interface.
+     */
+    ipam: 'static' | 'whereabouts' | 'host-local';
+    /**
+     * The Availability Zones, each with a subnet of the network.
+     *
+     * @minItems 1
+     */
+    zones: {
+      /**
+       * The zone's name.
+       */
+      zone: string;
+      /**
+       * The subnet's CIDR block.
+       */
+      cidr: string;
+      /**
+       * The CIDR block in the subnet that is for pods. It must be in `excludedRanges` of the slot, or a CIDR reservation of the subnet.
+       */
+      podRange: string;
+      /**
+       * Whether the subnet has a CIDR reservation for `podRange`.
+       */
+      reserved?: boolean;
+    }[];
+    /**
+     * Routes of the pods.
+     */
+    routes?: PodRoute[];
+  };
+  /**
    * The CNI configuration that the node writes for pods. Default: none.
    */
   cni?: {
@@ -323,17 +375,21 @@ export interface NodeNetwork {
     /**
      * Routes of the pods.
      */
-    routes?: {
-      /**
-       * The destination, an IPv4 CIDR block.
-       */
-      dst: string;
-      /**
-       * The gateway. Default: the subnet's.
-       */
-      gw?: string;
-    }[];
+    routes?: PodRoute[];
   };
+}
+/**
+ * A route of a pod.
+ */
+export interface PodRoute {
+  /**
+   * The destination, an IPv4 CIDR block.
+   */
+  dst: string;
+  /**
+   * The gateway. Default: the subnet's.
+   */
+  gw?: string;
 }
 /**
  * A naming profile and the events that start its executions. At least one of the two events must be enabled.

@@ -17,6 +17,7 @@ export type {
   NodeGroupCluster,
   NodeNetwork,
   NodeTaint,
+  PodRoute,
   Reconcile,
   Traffic,
 } from './config.generated';

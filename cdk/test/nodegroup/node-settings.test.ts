@@ -27,7 +27,7 @@ function split(networks: Case['networks']): { profile: Profile; group: NodeGroup
       ...slot,
       ...(subnets === undefined
         ? {}
-        : { subnetIds: subnets.map((id) => id.replace('subnet-', 'subnet-0000000000000000').slice(0, 24)) }),
+        : { subnetIds: subnets.map((id) => id.replace('subnet-0', 'subnet-0000000000000000')) }),
       // Else the case would be refused for another reason.
       secondaryPrivateAddresses: 1,
     });
