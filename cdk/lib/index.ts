@@ -20,10 +20,18 @@ export { type NamingProfile, checkNamingProfile } from './naming/naming-profile'
 export type { Naming } from './naming/naming-rules';
 export { NodeNaming, type NodeNamingProps } from './naming/node-naming';
 export type { LaunchTemplateData } from './nodegroup/launch-template-rules';
+export {
+  type ExistingVpc,
+  MultusNetwork,
+  type MultusNetworkProps,
+  type NewCluster,
+  type NewVpc,
+} from './nodegroup/multus-network';
 export { MultusNodeGroup, type MultusNodeGroupProps, checkNodeGroup } from './nodegroup/multus-node-group';
 export { type NetworkDefinition, networkDefinitions } from './nodegroup/network-definitions';
+export type { PlannedNetwork } from './nodegroup/subnet-plan';
 export { type AboveZeroAlarmProps, AlarmSet, type AlarmSetProps } from './shared/alarm-set';
-export type { HooklineConfig, NodeGroup, NodeNetwork } from './shared/config';
+export type { HooklineConfig, NodeGroup, NodeGroupCluster, NodeNetwork } from './shared/config';
 export { ConfigurationError } from './shared/configuration-error';
 export { FunctionCode, type FunctionCodeOptions } from './shared/function-code';
 export type { FunctionName } from './shared/functions';
