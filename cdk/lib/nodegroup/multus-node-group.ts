@@ -140,6 +140,7 @@ export class MultusNodeGroup extends Construct {
     const autoScalingGroup = new CfnAutoScalingGroup(this, 'Group', {
       autoScalingGroupName: group.name,
       vpcZoneIdentifier: [...group.subnetIds],
+      // No desired capacity: CloudFormation would set it again in each deployment (aws/aws-cdk#5215).
       minSize: String(minSize),
       maxSize: String(maxSize),
       // Auto Scaling puts the hook before it launches anything.

@@ -1,83 +1,10 @@
-import { App, Lazy, Stack } from 'aws-cdk-lib';
-import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
-import type { Profile } from '../../lib/launch/profile';
+import { Lazy } from 'aws-cdk-lib';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { SIZES_IN_TEMPLATE } from '../../lib/nodegroup/first-nodes';
-import { MultusNodeGroup, type MultusNodeGroupProps } from '../../lib/nodegroup/multus-node-group';
 import type { NodeGroup } from '../../lib/shared/config';
-import { type Resource, orchestratorStack, resources, statementsOfRole, text } from '../support';
+import { type Resource, resources, statementsOfRole, text } from '../support';
+import { call, dependencies, idOf, launchTemplateData, make, only } from './stacks';
 import { CLUSTER, managedGroup, managedProfile, selfManagedGroup } from './support';
-
-interface Made {
-  readonly app: App;
-  readonly stack: Stack;
-  readonly group: MultusNodeGroup;
-  readonly template: Template;
-}
-
-const made = new Map<string, Made>();
-
-/** Synthesises a node group, once for each. */
-function make(
-  group: NodeGroup,
-  profile: Profile = managedProfile(),
-  more: Partial<MultusNodeGroupProps> = {},
-): Made {
-  const key = JSON.stringify([group, profile, more]);
-  const found = made.get(key) ?? makeNew(group, profile, more);
-  made.set(key, found);
-  return found;
-}
-
-function makeNew(group: NodeGroup, profile: Profile, more: Partial<MultusNodeGroupProps>): Made {
-  const { app, stack, orchestrator } = orchestratorStack({ profiles: [profile] });
-  const construct = new MultusNodeGroup(stack, 'Group', { orchestrator, group, ...more });
-  return { app, stack, group: construct, template: Template.fromStack(stack) };
-}
-
-/** A group of self-managed nodes has the name that its profile selects. */
-function makeSelfManaged(more: Partial<NodeGroup> = {}): Made {
-  return make(selfManagedGroup(more), managedProfile({ selector: { autoScalingGroupNames: ['upf'] } }));
-}
-
-function only(template: Template, type: string): Resource {
-  const found = [...resources(template, type).values()];
-  expect(found).toHaveLength(1);
-  return found[0] as Resource;
-}
-
-function idOf(template: Template, type: string): string {
-  return [...resources(template, type).keys()][0] ?? '';
-}
-
-interface Data {
-  readonly UserData: { 'Fn::Base64': unknown };
-  readonly [setting: string]: unknown;
-}
-
-function launchTemplateData(template: Template): Data {
-  return only(template, 'AWS::EC2::LaunchTemplate').Properties['LaunchTemplateData'] as Data;
-}
-
-/** A call of a custom resource. */
-function call(resource: Resource, on: string): { action: string; parameters: Record<string, unknown> } {
-  return JSON.parse(text(resource.Properties[on])) as { action: string; parameters: Record<string, unknown> };
-}
-
-/** All that must be there before a resource, directly or not. */
-function dependencies(template: Template, id: string): Set<string> {
-  const { Resources: all } = template.toJSON() as { Resources: Record<string, Resource> };
-  const found = new Set<string>();
-  const visit = (one: string): void => {
-    for (const next of all[one]?.DependsOn ?? []) {
-      if (!found.has(next)) {
-        found.add(next);
-        visit(next);
-      }
-    }
-  };
-  visit(id);
-  return found;
-}
 
 describe('the launch template of a managed node group', () => {
   const { template } = make(managedGroup());
@@ -292,86 +219,6 @@ describe('the first nodes of a managed node group', () => {
     expect(idOf(other.template, 'Custom::HooklineFirstNodes')).not.toBe(
       idOf(template, 'Custom::HooklineFirstNodes'),
     );
-  });
-});
-
-describe('a group of self-managed nodes', () => {
-  const { template } = makeSelfManaged({ minSize: 2, labels: { a: 'b' } });
-  const group = only(template, 'AWS::AutoScaling::AutoScalingGroup');
-
-  test('has its hook before its first instance', () => {
-    expect(group.Properties['LifecycleHookSpecificationList']).toEqual([
-      {
-        LifecycleHookName: 'hookline-launch',
-        LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
-        DefaultResult: 'ABANDON',
-        HeartbeatTimeout: 1800,
-      },
-    ]);
-    template.resourceCountIs('AWS::AutoScaling::LifecycleHook', 0);
-    const before = dependencies(template, idOf(template, 'AWS::AutoScaling::AutoScalingGroup'));
-    for (const type of ['AWS::Events::Rule', 'AWS::StepFunctions::StateMachine', 'AWS::EKS::AccessEntry']) {
-      expect([...resources(template, type).keys()].some((id) => before.has(id))).toBe(true);
-    }
-  });
-
-  test('never has a desired capacity, so that no deployment changes it', () => {
-    for (const more of [{}, { minSize: 2, initialSize: 5 }, { maxSize: 100 }]) {
-      const { template } = makeSelfManaged(more);
-      const { Properties: properties } = only(template, 'AWS::AutoScaling::AutoScalingGroup');
-      expect(Object.keys(properties)).not.toContain('DesiredCapacity');
-    }
-  });
-
-  test('begins with more than its minimum by one call, which an update does not repeat', () => {
-    const { template } = makeSelfManaged({ minSize: 1, initialSize: 4 });
-    const first = only(template, 'Custom::HooklineFirstNodes');
-    expect(call(first, 'Create')).toMatchObject({
-      action: 'setDesiredCapacity',
-      parameters: { AutoScalingGroupName: 'upf', DesiredCapacity: 4 },
-    });
-    expect(first.Properties['Update']).toBeUndefined();
-    makeSelfManaged({ minSize: 1 }).template.resourceCountIs('Custom::HooklineFirstNodes', 0);
-  });
-
-  test('has an access entry of the type EC2_LINUX for its role, unless the role has one', () => {
-    template.hasResourceProperties('AWS::EKS::AccessEntry', {
-      ClusterName: 'core',
-      Type: 'EC2_LINUX',
-      PrincipalArn: { 'Fn::GetAtt': [Match.stringLikeRegexp('NodeRole'), 'Arn'] },
-    });
-    makeSelfManaged({ nodeRoleArn: 'arn:aws:iam::123456789012:role/nodes' }).template.resourceCountIs(
-      'AWS::EKS::AccessEntry',
-      0,
-    );
-  });
-
-  test('has the image, the type, the role and the cluster security group in its template', () => {
-    expect(launchTemplateData(template)).toMatchObject({
-      ImageId: 'ami-0123456789abcdef0',
-      InstanceType: 'm5.4xlarge',
-      SecurityGroupIds: [CLUSTER.securityGroupId],
-      IamInstanceProfile: { Arn: { 'Fn::GetAtt': [idOf(template, 'AWS::IAM::InstanceProfile'), 'Arn'] } },
-    });
-    expect(text(launchTemplateData(template).UserData['Fn::Base64'])).toContain('--node-labels=a=b');
-  });
-
-  test('is owned by the cluster, over its subnets', () => {
-    expect(group.Properties).toMatchObject({
-      AutoScalingGroupName: 'upf',
-      MinSize: '2',
-      MaxSize: '10',
-      Tags: [{ Key: 'kubernetes.io/cluster/core', Value: 'owned', PropagateAtLaunch: true }],
-    });
-  });
-
-  test('can have several instance types', () => {
-    const { template } = makeSelfManaged({ instanceTypes: ['m5.4xlarge', 'm5a.4xlarge'] });
-    const { Properties: properties } = only(template, 'AWS::AutoScaling::AutoScalingGroup');
-    expect(properties['LaunchTemplate']).toBeUndefined();
-    expect(properties['MixedInstancesPolicy']).toMatchObject({
-      LaunchTemplate: { Overrides: [{ InstanceType: 'm5.4xlarge' }, { InstanceType: 'm5a.4xlarge' }] },
-    });
   });
 });
 

@@ -1,0 +1,84 @@
+import { Match } from 'aws-cdk-lib/assertions';
+import { resources, text } from '../support';
+import { call, dependencies, idOf, launchTemplateData, makeSelfManaged, only } from './stacks';
+import { CLUSTER } from './support';
+
+describe('a group of self-managed nodes', () => {
+  const { template } = makeSelfManaged({ minSize: 2, labels: { a: 'b' } });
+  const group = only(template, 'AWS::AutoScaling::AutoScalingGroup');
+
+  test('has its hook before its first instance', () => {
+    expect(group.Properties['LifecycleHookSpecificationList']).toEqual([
+      {
+        LifecycleHookName: 'hookline-launch',
+        LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
+        DefaultResult: 'ABANDON',
+        HeartbeatTimeout: 1800,
+      },
+    ]);
+    template.resourceCountIs('AWS::AutoScaling::LifecycleHook', 0);
+    const before = dependencies(template, idOf(template, 'AWS::AutoScaling::AutoScalingGroup'));
+    for (const type of ['AWS::Events::Rule', 'AWS::StepFunctions::StateMachine', 'AWS::EKS::AccessEntry']) {
+      expect([...resources(template, type).keys()].some((id) => before.has(id))).toBe(true);
+    }
+  });
+
+  test('never has a desired capacity, so that no deployment changes it', () => {
+    for (const more of [{}, { minSize: 2, initialSize: 5 }, { maxSize: 100 }]) {
+      const { template } = makeSelfManaged(more);
+      const { Properties: properties } = only(template, 'AWS::AutoScaling::AutoScalingGroup');
+      expect(Object.keys(properties)).not.toContain('DesiredCapacity');
+    }
+  });
+
+  test('begins with more than its minimum by one call, which an update does not repeat', () => {
+    const { template } = makeSelfManaged({ minSize: 1, initialSize: 4 });
+    const first = only(template, 'Custom::HooklineFirstNodes');
+    expect(call(first, 'Create')).toMatchObject({
+      action: 'setDesiredCapacity',
+      parameters: { AutoScalingGroupName: 'upf', DesiredCapacity: 4 },
+    });
+    expect(first.Properties['Update']).toBeUndefined();
+    makeSelfManaged({ minSize: 1 }).template.resourceCountIs('Custom::HooklineFirstNodes', 0);
+  });
+
+  test('has an access entry of the type EC2_LINUX for its role, unless the role has one', () => {
+    template.hasResourceProperties('AWS::EKS::AccessEntry', {
+      ClusterName: 'core',
+      Type: 'EC2_LINUX',
+      PrincipalArn: { 'Fn::GetAtt': [Match.stringLikeRegexp('NodeRole'), 'Arn'] },
+    });
+    makeSelfManaged({ nodeRoleArn: 'arn:aws:iam::123456789012:role/nodes' }).template.resourceCountIs(
+      'AWS::EKS::AccessEntry',
+      0,
+    );
+  });
+
+  test('has the image, the type, the role and the cluster security group in its template', () => {
+    expect(launchTemplateData(template)).toMatchObject({
+      ImageId: 'ami-0123456789abcdef0',
+      InstanceType: 'm5.4xlarge',
+      SecurityGroupIds: [CLUSTER.securityGroupId],
+      IamInstanceProfile: { Arn: { 'Fn::GetAtt': [idOf(template, 'AWS::IAM::InstanceProfile'), 'Arn'] } },
+    });
+    expect(text(launchTemplateData(template).UserData['Fn::Base64'])).toContain('--node-labels=a=b');
+  });
+
+  test('is owned by the cluster, over its subnets', () => {
+    expect(group.Properties).toMatchObject({
+      AutoScalingGroupName: 'upf',
+      MinSize: '2',
+      MaxSize: '10',
+      Tags: [{ Key: 'kubernetes.io/cluster/core', Value: 'owned', PropagateAtLaunch: true }],
+    });
+  });
+
+  test('can have several instance types', () => {
+    const { template } = makeSelfManaged({ instanceTypes: ['m5.4xlarge', 'm5a.4xlarge'] });
+    const { Properties: properties } = only(template, 'AWS::AutoScaling::AutoScalingGroup');
+    expect(properties['LaunchTemplate']).toBeUndefined();
+    expect(properties['MixedInstancesPolicy']).toMatchObject({
+      LaunchTemplate: { Overrides: [{ InstanceType: 'm5.4xlarge' }, { InstanceType: 'm5a.4xlarge' }] },
+    });
+  });
+});
