@@ -258,7 +258,8 @@ export class MultusNetwork extends Construct {
           mapPublicIpOnLaunch: false,
         });
         acknowledge(subnet, {
-          'CloudFormation-Validate::W3010': 'The configuration names the zones: nodes of a zone need its subnet.',
+          'CloudFormation-Validate::W3010':
+            'The configuration names the zones: nodes of a zone need its subnet.',
         });
         this.subnets.set(`${network}/${name}`, subnet.subnetId);
         if (podRange !== undefined) {
