@@ -22,6 +22,7 @@ import { ConfigurationError } from './shared/configuration-error';
 import { FunctionCode } from './shared/function-code';
 import { pascalCase } from './shared/functions';
 import type { HostingProps } from './shared/hosting';
+import { checkUniqueNames } from './shared/unique-names';
 
 /** Props of {@link HooklineStack}. */
 export interface HooklineStackProps extends StackProps {
@@ -69,6 +70,7 @@ export class HooklineStack extends Stack {
       },
     });
     this.createHooks(config.hooks ?? []);
+    checkUniqueNames(config.nodeGroups ?? [], (n) => `config.nodeGroups[${n}]`);
     // Refuses definitions that cannot work, before their nodes are there. `npm run manifests` writes them.
     networkDefinitions(config, 'default');
     for (const group of config.nodeGroups ?? []) {

@@ -60,6 +60,8 @@ export class NodeLaunchOrchestrator extends Construct {
   readonly rules: ReadonlyMap<string, Rule>;
   /** The checked profiles. */
   readonly profiles: readonly Profile[];
+  /** Patterns of the names of the groups whose hooks may be completed, for profiles that select by a tag. */
+  readonly autoScalingGroupNamePatterns: readonly string[];
   /** The prefix of the resources' names. */
   readonly namePrefix: string;
   /** The key that encrypts the logs. */
@@ -72,7 +74,8 @@ export class NodeLaunchOrchestrator extends Construct {
     super(scope, id);
     checkProfiles(props.profiles);
     this.profiles = props.profiles;
-    const resources = new ProfileResources(this, this.profiles, props.autoScalingGroupNamePatterns ?? ['*']);
+    this.autoScalingGroupNamePatterns = props.autoScalingGroupNamePatterns ?? ['*'];
+    const resources = new ProfileResources(this, this.profiles, this.autoScalingGroupNamePatterns);
     this.hosting = new Hosting(this, props, resources);
     this.namePrefix = this.hosting.namePrefix;
     this.encryptionKey = this.hosting.logGroups.encryptionKey;

@@ -155,3 +155,38 @@ export function checkSubnets(group: NodeGroup, profile: Profile, field: string):
     }
   }
 }
+
+/**
+ * Checks that Hookline may complete the hook of a group. If it may not, Auto Scaling abandons each node.
+ *
+ * @param group the node group
+ * @param profile the profile
+ * @param patterns the patterns of the names of groups, for profiles that select by a tag
+ * @param field the node group's name in an error
+ * @throws ConfigurationError if no pattern matches the name of the group
+ */
+export function checkPatterns(
+  group: NodeGroup,
+  { selector }: Profile,
+  patterns: readonly string[],
+  field: string,
+): void {
+  // EKS chooses the end of the name: eks-NODEGROUP-…
+  const name = isManaged(group) ? `eks-${group.name}-${'0'.repeat(8)}` : group.name;
+  if (selector.tag !== undefined && !patterns.some((pattern) => matches(pattern, name))) {
+    throw new ConfigurationError(
+      `${field}.name`,
+      `autoScalingGroupNamePatterns do not match ${isManaged(group) ? `eks-${group.name}-…` : name}, so Hookline could not complete the hook`,
+      `Add ${isManaged(group) ? `eks-${group.name}-*` : name} to autoScalingGroupNamePatterns`,
+    );
+  }
+}
+
+/** Whether a pattern with `*` and `?` matches a name, as IAM matches them. */
+function matches(pattern: string, name: string): boolean {
+  const expression = pattern
+    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${expression}$`, 's').test(name);
+}

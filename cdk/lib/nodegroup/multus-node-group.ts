@@ -16,7 +16,7 @@ import { CONFIG_SCHEMA } from '../shared/repository';
 import { checkSchema, compileSchema } from '../shared/schema-check';
 import { withPlaceholderIds } from '../shared/tokens';
 import { FirstNodes, SIZES_IN_TEMPLATE } from './first-nodes';
-import { checkGroup, checkSelector, checkSubnets, isManaged } from './group-rules';
+import { checkGroup, checkPatterns, checkSelector, checkSubnets, isManaged } from './group-rules';
 import { architectureOf } from './instance-types';
 import type { LaunchTemplateData } from './launch-template-rules';
 import { checkSize, createLaunchTemplate, userData } from './node-group-template';
@@ -65,6 +65,7 @@ export class MultusNodeGroup extends Construct {
     const profile = orchestrator.profile(group.profile);
     const field = `nodeGroup ${group.name}`;
     checkNodeGroup(group, profile, field);
+    checkPatterns(group, profile, orchestrator.autoScalingGroupNamePatterns, field);
 
     this.nodeRole =
       group.nodeRoleArn === undefined

@@ -1,12 +1,12 @@
-/** Checks that the profiles of a construct have different names. */
+/** Checks that the profiles of a construct, or its node groups, have different names. */
 import { ConfigurationError } from './configuration-error';
 
 /**
- * Checks that no two profiles have the same name.
+ * Checks that no two profiles or node groups have the same name.
  *
- * @param profiles the profiles
- * @param field the name, in an error, of the profile at an index
- * @throws ConfigurationError that names both profiles
+ * @param profiles the profiles or node groups
+ * @param field the name, in an error, of the one at an index
+ * @throws ConfigurationError that names both
  */
 export function checkUniqueNames(
   profiles: readonly { readonly name: string }[],
@@ -19,7 +19,7 @@ export function checkUniqueNames(
       throw new ConfigurationError(
         `${field(index)}.name`,
         `${JSON.stringify(name)} is also the name of ${field(other)}`,
-        'Give each profile a different name',
+        'Give each a different name',
       );
     }
     indexes.set(name, index);

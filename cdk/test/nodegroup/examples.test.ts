@@ -45,3 +45,23 @@ test('reconcile gets the longest heartbeat timeout of the node groups', () => {
   );
   expect(JSON.stringify(rule?.Properties)).toContain('\\"limits\\":{\\"overdueSeconds\\":3600}');
 });
+
+test('two node groups of one name are refused', () => {
+  const { config, folder } = loadConfig(
+    join(__dirname, '..', '..', 'examples/self-managed-nodes/hookline.config.json'),
+  );
+  const nodeGroups = [...(config.nodeGroups ?? []), ...(config.nodeGroups ?? [])];
+  expect(() => hooklineApp({ config: { ...config, nodeGroups }, folder }, code)).toThrow(
+    /^config\.nodeGroups\[1\]\.name: /,
+  );
+});
+
+test('a node group whose hook Hookline may not complete is refused', () => {
+  const { config, folder } = loadConfig(
+    join(__dirname, '..', '..', 'examples/managed-node-groups/hookline.config.ts'),
+  );
+  const given = { ...config, autoScalingGroupNamePatterns: ['eks-smf-*'] };
+  expect(() => hooklineApp({ config: given, folder }, code)).toThrow(
+    'nodeGroup upf-us-west-2a.name: autoScalingGroupNamePatterns do not match eks-upf-us-west-2a-…',
+  );
+});

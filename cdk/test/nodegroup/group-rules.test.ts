@@ -1,5 +1,6 @@
 import type { Profile } from '../../lib/launch/profile';
 import { checkLaunchTemplateData } from '../../lib/nodegroup/launch-template-rules';
+import { checkPatterns } from '../../lib/nodegroup/group-rules';
 import { checkNodeGroup } from '../../lib/nodegroup/multus-node-group';
 import type { NodeGroup } from '../../lib/shared/config';
 import { slot } from '../support';
@@ -138,6 +139,35 @@ test('a network without a device index in a subnet of the primary interfaces is 
   }).toThrow(`g.subnetIds: the network "signaling" has no device index and the subnet ${subnetId}`);
   expect(() => {
     check(1);
+  }).not.toThrow();
+});
+
+test.each<[string[], NodeGroup, boolean]>([
+  [['*'], managedGroup(), true],
+  [['eks-smf-*', 'eks-upf-*'], managedGroup(), true],
+  [['eks-smf-*'], managedGroup(), false],
+  [['eks-upf'], managedGroup(), false],
+  [['upf'], selfManagedGroup(), true],
+  [['u?f'], selfManagedGroup(), true],
+  [['u.f', 'eks-upf-*'], selfManagedGroup(), false],
+])(
+  'with the patterns %j, the hook of the group can be completed or is refused',
+  (patterns, group, allowed) => {
+    const check = expect(() => {
+      checkPatterns(group, managedProfile(), patterns, 'g');
+    });
+    if (allowed) {
+      check.not.toThrow();
+    } else {
+      check.toThrow(/^g\.name: autoScalingGroupNamePatterns do not match (eks-)?upf/);
+    }
+  },
+);
+
+test('the hook of a group that its profile selects by name can always be completed', () => {
+  const profile = managedProfile({ selector: { autoScalingGroupNames: ['upf'] } });
+  expect(() => {
+    checkPatterns(selfManagedGroup(), profile, ['eks-*'], 'g');
   }).not.toThrow();
 });
 
