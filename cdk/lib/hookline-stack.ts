@@ -70,7 +70,7 @@ export class HooklineStack extends Stack {
       },
     });
     this.createHooks(config.hooks ?? []);
-    checkUniqueNames(config.nodeGroups ?? [], (n) => `config.nodeGroups[${n}]`);
+    checkUniqueNames(config.nodeGroups ?? [], (n) => `config.nodeGroups[${n}]`, 'node group');
     // Refuses definitions that cannot work, before their nodes are there. `npm run manifests` writes them.
     networkDefinitions(config, 'default');
     for (const group of config.nodeGroups ?? []) {

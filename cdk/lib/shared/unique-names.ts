@@ -6,11 +6,13 @@ import { ConfigurationError } from './configuration-error';
  *
  * @param profiles the profiles or node groups
  * @param field the name, in an error, of the one at an index
+ * @param kind what they are, in an error
  * @throws ConfigurationError that names both
  */
 export function checkUniqueNames(
   profiles: readonly { readonly name: string }[],
   field: (index: number) => string,
+  kind = 'profile',
 ): void {
   const indexes = new Map<string, number>();
   for (const [index, { name }] of profiles.entries()) {
@@ -19,7 +21,7 @@ export function checkUniqueNames(
       throw new ConfigurationError(
         `${field(index)}.name`,
         `${JSON.stringify(name)} is also the name of ${field(other)}`,
-        'Give each a different name',
+        `Give each ${kind} a different name`,
       );
     }
     indexes.set(name, index);
