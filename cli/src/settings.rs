@@ -46,11 +46,26 @@ pub(crate) struct Verbosity {
 /// A command with all that it needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    CheckProfile { source: Source, kind: ProfileKind },
-    Schema { kind: ProfileKind },
-    WhoAmI { aws: AwsSettings },
-    Completions { shell: Shell },
-    Man { dir: Option<PathBuf> },
+    CheckProfile {
+        source: Source,
+        kind: ProfileKind,
+    },
+    Schema {
+        kind: ProfileKind,
+    },
+    WhoAmI {
+        aws: AwsSettings,
+    },
+    Status {
+        aws: AwsSettings,
+        stack: Option<String>,
+    },
+    Completions {
+        shell: Shell,
+    },
+    Man {
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Where a document comes from.
@@ -148,6 +163,10 @@ impl Command {
                 kind: ProfileKind::of(naming),
             },
             CommandArgs::Whoami => Self::WhoAmI { aws },
+            CommandArgs::Status { deployment } => Self::Status {
+                aws,
+                stack: deployment.stack,
+            },
             CommandArgs::Completions { shell } => Self::Completions { shell },
             CommandArgs::Man { dir } => Self::Man { dir },
         }

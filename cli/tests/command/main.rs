@@ -10,9 +10,11 @@
     clippy::unwrap_used
 )]
 
+mod fake;
 mod global;
 mod printed;
 mod profile;
+mod status;
 mod whoami;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,228 @@
+//! What the unit tests observe: the deployment `hookline` with the group `upf`, whose profile has the
+//! networks `signaling` at device index 1 and `user-plane` at 2.
+
+use std::collections::BTreeMap;
+
+use hookline_domain::execution::names::StateMachine;
+use hookline_domain::ids::InstanceId;
+use hookline_domain::instance::{AttachedInterface, AttachmentPoint, Instance};
+use hookline_domain::interface::{Attachment, Interface};
+use hookline_domain::tags::own;
+use serde_json::{Value, json};
+
+use crate::observed::deployment::{Deployment, Rule, Target};
+use crate::observed::execution::{Execution, ListedExecution};
+use crate::observed::fleet::Fleet;
+use crate::observed::group::{Activity, Group, Hook, Member};
+use crate::observed::network::{SeenInstance, SeenInterface};
+
+/// The time of every observation, in seconds since the epoch.
+pub(crate) const NOW: i64 = 1_767_323_045;
+pub(crate) const MACHINE: &str =
+    "arn:aws:states:us-west-2:123456789012:stateMachine:hookline-launch-node";
+pub(crate) const ZONE: &str = "us-west-2a";
+
+/// The id of the n-th instance.
+pub(crate) fn id(n: u32) -> InstanceId {
+    format!("i-{n:017x}").parse().unwrap()
+}
+
+pub(crate) fn profile() -> Value {
+    let slot = |network: &str, index: u32| {
+        json!({
+            "network": network,
+            "deviceIndex": index,
+            "subnetIds": [format!("subnet-{index:08x}")],
+        })
+    };
+    json!({
+        "name": "upf",
+        "selector": {"autoScalingGroupNames": ["upf"]},
+        "hook": {"name": "hookline-launch"},
+        "securityGroupIds": ["sg-00000001"],
+        "slots": [slot("signaling", 1), slot("user-plane", 2)],
+    })
+}
+
+/// The deployment: its rule, and reconcile every five minutes.
+pub(crate) fn deployment() -> Deployment {
+    let rule = Rule {
+        name: "launch-upf".to_owned(),
+        enabled: true,
+        pattern: json!({
+            "detail-type": ["EC2 Instance-launch Lifecycle Action"],
+            "detail": {"AutoScalingGroupName": ["upf"], "LifecycleHookName": ["hookline-launch"]},
+        }),
+        targets: vec![Target {
+            arn: MACHINE.to_owned(),
+            template: Some(format!("{{\"event\":<e>,\"profile\":{}}}", profile())),
+            ..Target::default()
+        }],
+        ..Rule::default()
+    };
+    let rounds = Rule {
+        name: "hookline-reconcile".to_owned(),
+        enabled: true,
+        schedule: Some("rate(5 minutes)".to_owned()),
+        targets: vec![Target {
+            input: Some(json!({"stateMachineArn": MACHINE, "profiles": [profile()]}).to_string()),
+            ..Target::default()
+        }],
+        ..Rule::default()
+    };
+    Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![rule, rounds])
+}
+
+/// The deployment at rest: no instance, no execution.
+pub(crate) fn fleet() -> Fleet {
+    let hook = Hook {
+        name: "hookline-launch".to_owned(),
+        default_result: "ABANDON".to_owned(),
+        heartbeat_seconds: 1_800,
+    };
+    Fleet {
+        now: NOW,
+        deployment: deployment(),
+        groups: vec![Group {
+            name: "upf".to_owned(),
+            arn: "arn:group".to_owned(),
+            ..Group::default()
+        }],
+        hooks: BTreeMap::from([("upf".to_owned(), vec![hook])]),
+        activities: Vec::new(),
+        instances: BTreeMap::new(),
+        interfaces: Vec::new(),
+        listed: Vec::new(),
+        described: Vec::new(),
+    }
+}
+
+/// An instance that was launched so many seconds ago.
+pub(crate) fn instance(n: u32, age: i64) -> SeenInstance {
+    let place = AttachmentPoint {
+        network_card: 0,
+        device_index: 0,
+    };
+    let attached = AttachedInterface {
+        subnet_id: None,
+        delete_on_termination: true,
+        source_dest_check: true,
+    };
+    SeenInstance {
+        instance: Instance {
+            id: id(n),
+            instance_type: "m5.4xlarge".to_owned(),
+            availability_zone: ZONE.to_owned(),
+            state: "running".to_owned(),
+            launched_at: NOW - age,
+            adopted_at: None,
+            marked_at: None,
+            private_ip: Some("10.0.0.4".to_owned()),
+            ipv6_address: None,
+            private_dns_name: None,
+            lifecycle: "on-demand".to_owned(),
+            volumes: Vec::new(),
+            root_volume_missing: false,
+            interfaces: Vec::new(),
+            tags: BTreeMap::new(),
+            attached: BTreeMap::from([(place, attached)]),
+        },
+        state_reason: String::new(),
+        transition_reason: String::new(),
+    }
+}
+
+impl Fleet {
+    /// The fleet with an instance in a lifecycle state, that was launched so many seconds ago.
+    pub(crate) fn with(mut self, n: u32, lifecycle_state: &str, age: i64) -> Self {
+        self.groups[0].members.push(Member {
+            instance: id(n),
+            lifecycle_state: lifecycle_state.to_owned(),
+        });
+        self.groups[0].desired += 1;
+        self.instances.insert(id(n), instance(n, age));
+        self
+    }
+
+    /// The fleet with an execution for an instance, that was described. Its name tells nothing.
+    pub(crate) fn with_execution(mut self, n: u32, status: &str, error: Option<&str>) -> Self {
+        let execution = execution(n, status, error);
+        self.listed.push(ListedExecution {
+            arn: execution.arn.clone(),
+            name: execution.name.clone(),
+            status: status.to_owned(),
+            started: execution.started,
+            stopped: execution.stopped,
+        });
+        self.described.push(execution);
+        self
+    }
+
+    /// The fleet with a launch that ended so many seconds ago.
+    pub(crate) fn with_launch(mut self, n: u32, status: &str, ago: i64) -> Self {
+        self.activities.push(Activity {
+            group: "upf".to_owned(),
+            instance: Some(id(n)),
+            is_launch: true,
+            status: status.to_owned(),
+            message: "Instance failed to complete user's Lifecycle Action".to_owned(),
+            started: NOW - ago - 20,
+            ended: Some(NOW - ago),
+        });
+        self
+    }
+}
+
+/// An execution for the n-th instance.
+pub(crate) fn execution(n: u32, status: &str, error: Option<&str>) -> Execution {
+    let input = json!({
+        "event": {"detail": {"EC2InstanceId": id(n), "AutoScalingGroupName": "upf"}},
+        "profile": profile(),
+    });
+    Execution {
+        arn: format!("{}:{n}", MACHINE.replace(":stateMachine:", ":execution:")),
+        name: n.to_string(),
+        status: status.to_owned(),
+        started: 1_000 * (NOW - 60),
+        stopped: (status != "RUNNING").then_some(1_000 * (NOW - 30)),
+        input: input.to_string(),
+        error: error.map(str::to_owned),
+        cause: error.map(|_| r#"{"errorMessage": "the cause"}"#.to_owned()),
+    }
+}
+
+/// An interface that Hookline created for an instance; attached at this device index, or not.
+pub(crate) fn interface(n: u32, owner: u32, network: &str, index: Option<u32>) -> SeenInterface {
+    SeenInterface {
+        interface: Interface {
+            id: format!("eni-{n:017x}").parse().unwrap(),
+            subnet_id: format!("subnet-{:08x}", index.unwrap_or(1))
+                .parse()
+                .unwrap(),
+            availability_zone: ZONE.to_owned(),
+            status: match index {
+                Some(_) => "in-use".to_owned(),
+                None => "available".to_owned(),
+            },
+            attachment: index.map(|device_index| Attachment {
+                id: "eni-attach-0".to_owned(),
+                instance_id: Some(id(owner)),
+                device_index,
+                network_card: 0,
+                status: "attached".to_owned(),
+                delete_on_termination: true,
+                since: None,
+            }),
+            security_group_ids: ["sg-00000001".parse().unwrap()].into(),
+            private_ip_addresses: vec!["10.0.48.4".parse().unwrap()],
+            prefixes: Vec::new(),
+            ipv6_addresses: Vec::new(),
+            ipv6_prefixes: Vec::new(),
+            source_dest_check: true,
+            description: String::new(),
+            tags: own::tags(&id(owner), "upf", "upf", network),
+        },
+        kind: "interface".to_owned(),
+        requester: None,
+    }
+}
