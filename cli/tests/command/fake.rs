@@ -15,7 +15,12 @@ pub(crate) struct Fake {
 
 impl Fake {
     pub(crate) async fn start() -> Self {
-        let aws = LocalAws::new(Settings::for_tests());
+        Self::start_with(Settings::for_tests()).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn start_with(settings: Settings) -> Self {
+        let aws = LocalAws::new(settings);
         let server = Server::start(&aws, 0).await.unwrap();
         Self { aws, server }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use assert_cmd::assert::Assert;
 use hookline_local::autoscaling::LifecycleState;
-use hookline_local::{Fault, FaultKind};
+use hookline_local::{Fault, FaultKind, Settings};
 use hookline_testkit::json_api::json_call;
 use hookline_testkit::rules::put_rule;
 use hookline_testkit::scene::{Scene, Size};
@@ -26,7 +26,12 @@ struct Deployed {
 
 impl Deployed {
     async fn start() -> Self {
-        let fake = Fake::start().await;
+        // The clock of the fake AWS is that of the command.
+        let settings = Settings {
+            instance_pending_for: Duration::from_millis(10),
+            ..Settings::default()
+        };
+        let fake = Fake::start_with(settings).await;
         fake.aws.stepfunctions().on_start_execution(|_| {});
         let size = Size {
             azs: 1,
