@@ -70,6 +70,16 @@ pub(crate) enum CommandArgs {
         #[command(flatten)]
         deployment: DeploymentArgs,
     },
+    /// Tell the story of a launch: what each step did, why it failed, and what mends it.
+    ///
+    /// Nothing is changed.
+    Explain {
+        /// An instance, a node's name, an execution's name or ARN, or an Auto Scaling group.
+        #[arg(value_name = "INSTANCE|NODE|EXECUTION|GROUP")]
+        what: String,
+        #[command(flatten)]
+        deployment: DeploymentArgs,
+    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.

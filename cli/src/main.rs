@@ -5,7 +5,7 @@
 //! ```text
 //! args (as written) ──▶ settings (as meant) ──▶ commands/* ──▶ output: text or JSON
 //!                                                  │    └────▶ error: what, remedy, exit code
-//!                                                  ├─ discover, observe: which calls to make
+//!                                                  ├─ discover, observe, locate: which calls to make
 //!                                                  │      └─ aws: the calls, one function each
 //!                                                  └─ judge: what is wrong, by what was observed
 //! ```
@@ -22,6 +22,7 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 mod judge;
+mod locate;
 mod logs;
 mod observe;
 mod observed;

@@ -60,6 +60,12 @@ pub(crate) enum Command {
         aws: AwsSettings,
         stack: Option<String>,
     },
+    Explain {
+        aws: AwsSettings,
+        stack: Option<String>,
+        /// An instance, a node's name, an execution or a group.
+        what: String,
+    },
     Completions {
         shell: Shell,
     },
@@ -166,6 +172,11 @@ impl Command {
             CommandArgs::Status { deployment } => Self::Status {
                 aws,
                 stack: deployment.stack,
+            },
+            CommandArgs::Explain { what, deployment } => Self::Explain {
+                aws,
+                stack: deployment.stack,
+                what,
             },
             CommandArgs::Completions { shell } => Self::Completions { shell },
             CommandArgs::Man { dir } => Self::Man { dir },

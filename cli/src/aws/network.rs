@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, InstanceType};
+use hookline_domain::addresses::AddressRange;
 use hookline_domain::ids::{SecurityGroupId, SubnetId};
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_functions::aws::convert;
@@ -110,6 +111,23 @@ impl Aws {
             }));
         }
         Ok(found)
+    }
+
+    /// The CIDR reservations of a subnet, of IPv4 (GetSubnetCidrReservations).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn reservations(&self, subnet: &SubnetId) -> Result<Vec<AddressRange>, Error> {
+        let call = self
+            .ec2
+            .get_subnet_cidr_reservations()
+            .subnet_id(subnet.as_str());
+        let answer = self.answer("ec2:GetSubnetCidrReservations", call.send().await)?;
+        let reservations = answer.subnet_ipv4_cidr_reservations.unwrap_or_default();
+        Ok(reservations
+            .iter()
+            .filter_map(|it| it.cidr()?.parse().ok())
+            .collect())
     }
 
     /// Those of these security groups that there are (DescribeSecurityGroups).

@@ -72,6 +72,8 @@ pub(crate) enum Remedy {
     Do(String),
     /// A command, by its words.
     Run(Vec<String>),
+    /// A command, by its words as a shell reads them: quoted, or with substitutions.
+    Shell(Vec<String>),
 }
 
 impl Remedy {
@@ -92,6 +94,7 @@ impl Serialize for Remedy {
         match self {
             Self::Do(text) => map.serialize_entry("do", text)?,
             Self::Run(words) => map.serialize_entry("run", &command_line(words))?,
+            Self::Shell(words) => map.serialize_entry("run", &words.join(" "))?,
         }
         map.end()
     }

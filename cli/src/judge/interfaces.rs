@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::words::{count, list};
 use super::{Finding, Kind};
+use crate::observed::deployment::Deployment;
 use crate::observed::fleet::Fleet;
 use crate::observed::group::Group;
 
@@ -87,10 +88,7 @@ pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<L
 }
 
 /// The nodes of a group that are InService and lack interfaces of a profile.
-pub(crate) fn lacking<'a>(
-    fleet: &'a Fleet,
-    group: &Group,
-) -> Vec<(InstanceId, Vec<&'a ProfileInput>, Vec<String>)> {
+pub(crate) fn lacking(fleet: &Fleet, group: &Group) -> Vec<InstanceId> {
     let mut created: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
     for seen in &fleet.interfaces {
         if let Some(owner) = seen.interface.tags.get(own::INSTANCE_ID) {
@@ -129,7 +127,7 @@ pub(crate) fn lacking<'a>(
             created,
         );
         if !assessment.incomplete.is_empty() || !assessment.skipped.is_empty() {
-            found.push((instance.clone(), assessment.incomplete, assessment.skipped));
+            found.push(instance.clone());
         }
     }
     found
@@ -137,9 +135,8 @@ pub(crate) fn lacking<'a>(
 
 /// The finding about the nodes of a group that lack interfaces.
 pub(crate) fn nodes_that_lack(fleet: &Fleet, group: &Group) -> Option<Finding> {
-    let lacking = lacking(fleet, group);
-    let (first, ..) = lacking.first()?;
-    let ids: Vec<&InstanceId> = lacking.iter().map(|(instance, ..)| instance).collect();
+    let ids = lacking(fleet, group);
+    let first = ids.first()?;
     let what = match ids.len() {
         1 => "1 node is InService and lacks interfaces".to_owned(),
         many => format!("{many} nodes are InService and lack interfaces"),
@@ -156,9 +153,9 @@ pub(crate) fn nodes_that_lack(fleet: &Fleet, group: &Group) -> Option<Finding> {
 }
 
 /// The command that adopts the nodes of a profile.
-pub(crate) fn adopt(fleet: &Fleet, input: &ProfileInput) -> Vec<String> {
+pub(crate) fn adopt(deployment: &Deployment, input: &ProfileInput) -> Vec<String> {
     let payload = json!({
-        "stateMachineArn": fleet.deployment.machine.arn(),
+        "stateMachineArn": deployment.machine.arn(),
         "profiles": [input.value],
     });
     [
@@ -166,7 +163,7 @@ pub(crate) fn adopt(fleet: &Fleet, input: &ProfileInput) -> Vec<String> {
         "lambda",
         "invoke",
         "--function-name",
-        &fleet.deployment.function("adopt"),
+        &deployment.function("adopt"),
         "--cli-binary-format",
         "raw-in-base64-out",
         "--payload",

@@ -93,7 +93,11 @@ fn leave(steps: &mut [Step], at: i64) {
 impl Step {
     fn fail(&mut self, error: &str, cause: &str) {
         let message = message(cause);
-        match self.failures.iter_mut().find(|failure| failure.error == error) {
+        match self
+            .failures
+            .iter_mut()
+            .find(|failure| failure.error == error)
+        {
             Some(known) => {
                 known.times += 1;
                 known.message = message;
@@ -107,7 +111,10 @@ impl Step {
     }
 
     fn is_wait(&self) -> bool {
-        matches!(self.state.as_str(), "WaitForTurn" | "WaitForOthers" | "ExtendHook")
+        matches!(
+            self.state.as_str(),
+            "WaitForTurn" | "WaitForOthers" | "ExtendHook"
+        )
     }
 
     /// Whether it is a plan that only waits: it names no subnet.
@@ -130,7 +137,8 @@ fn together(steps: Vec<Step>) -> Vec<Step> {
                 last.took = step.took.map(|took| step.at + took - last.at);
                 if step.plans_to_wait() {
                     last.did.truncate(1);
-                    last.did.extend(step.did.into_iter().map(|text| format!("then {text}")));
+                    last.did
+                        .extend(step.did.into_iter().map(|text| format!("then {text}")));
                 }
                 last.failures.extend(step.failures);
             }
@@ -159,7 +167,12 @@ fn part<T: DeserializeOwned>(output: &Value, key: &str) -> Option<T> {
 
 /// What a state did, by the data with which it was left.
 fn did(state: &str, output: &Value, succeeded_at_once: bool) -> Vec<String> {
-    let text = |path: &str| output.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let text = |path: &str| {
+        output
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     match state {
         "TagNode" => match text("/next") {
             "IGNORE" => vec![format!("is not for this profile: {}", text("/reason"))],
@@ -171,13 +184,21 @@ fn did(state: &str, output: &Value, succeeded_at_once: bool) -> Vec<String> {
                 text("/node/name")
             )],
         },
-        "PlanInterfaces" => part(output, "plan").map(|plan| planned(&plan)).unwrap_or_default(),
-        "CreateInterfaces" => part(output, "allocation").map(|it| allocated(&it)).unwrap_or_default(),
-        "AttachInterfaces" => part(output, "wired").map(|it| attached(&it)).unwrap_or_default(),
-        "ContinueLaunch" | "AbandonLaunch" => {
-            part(output, "completion").map(|it| vec![completed(&it)]).unwrap_or_default()
-        }
-        "ReleaseInterfaces" => part(output, "release").map(|it| vec![released(&it)]).unwrap_or_default(),
+        "PlanInterfaces" => part(output, "plan")
+            .map(|plan| planned(&plan))
+            .unwrap_or_default(),
+        "CreateInterfaces" => part(output, "allocation")
+            .map(|it| allocated(&it))
+            .unwrap_or_default(),
+        "AttachInterfaces" => part(output, "wired")
+            .map(|it| attached(&it))
+            .unwrap_or_default(),
+        "ContinueLaunch" | "AbandonLaunch" => part(output, "completion")
+            .map(|it| vec![completed(&it)])
+            .unwrap_or_default(),
+        "ReleaseInterfaces" => part(output, "release")
+            .map(|it| vec![released(&it)])
+            .unwrap_or_default(),
         "ExtendHook" if succeeded_at_once => vec!["the hook's timeout began anew".to_owned()],
         _ => Vec::new(),
     }
@@ -185,7 +206,11 @@ fn did(state: &str, output: &Value, succeeded_at_once: bool) -> Vec<String> {
 
 fn planned(plan: &Plan) -> Vec<String> {
     match &plan.step {
-        PlanStep::Wait { seconds, reason, then_seconds } => {
+        PlanStep::Wait {
+            seconds,
+            reason,
+            then_seconds,
+        } => {
             let all = i64::from(*seconds) + i64::from(*then_seconds);
             let why = match reason {
                 WaitReason::Turn => format!(
@@ -201,7 +226,9 @@ fn planned(plan: &Plan) -> Vec<String> {
         PlanStep::Create { slots, .. } => slots
             .iter()
             .map(|slot| {
-                let index = slot.device_index.map_or_else(String::new, |index| format!(" at device index {index}"));
+                let index = slot
+                    .device_index
+                    .map_or_else(String::new, |index| format!(" at device index {index}"));
                 match &slot.existing {
                     Some(id) => format!("{}: has {id} already", slot.network),
                     None => format!(
@@ -219,7 +246,11 @@ fn planned(plan: &Plan) -> Vec<String> {
 fn addresses(addresses: &[IpAddr]) -> String {
     match addresses {
         [] => "an address that EC2 chooses".to_owned(),
-        _ => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        _ => addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
@@ -229,7 +260,10 @@ fn allocated(allocation: &Allocation) -> Vec<String> {
         .map(|it| format!("{}: {}", it.network, it.network_interface_id))
         .collect();
     texts.extend(allocation.refused.iter().map(|refused| match refused {
-        RefusedCreate::AddressTaken { network, addresses: taken } => {
+        RefusedCreate::AddressTaken {
+            network,
+            addresses: taken,
+        } => {
             format!("{network}: somebody else has {}", addresses(taken))
         }
         RefusedCreate::SubnetFull { network, subnet_id } => {
@@ -246,8 +280,15 @@ fn attached(summary: &Summary) -> Vec<String> {
     let interfaces = summary.interfaces.iter();
     interfaces
         .map(|it| {
-            let index = it.device_index.map_or_else(String::new, |index| format!(" at device index {index}"));
-            format!("{}: {} {}{index}", it.network, it.network_interface_id, addresses(&it.private_ip_addresses))
+            let index = it
+                .device_index
+                .map_or_else(String::new, |index| format!(" at device index {index}"));
+            format!(
+                "{}: {} {}{index}",
+                it.network,
+                it.network_interface_id,
+                addresses(&it.private_ip_addresses)
+            )
         })
         .collect()
 }
@@ -270,7 +311,9 @@ fn completed(completion: &Completion) -> String {
         (_, CompletionOutcome::AlreadyContinued) => {
             format!("ABANDON came too late: the launch had gone on{state}")
         }
-        (_, CompletionOutcome::NotOurs) => "the hook is not Hookline's: nothing was sent".to_owned(),
+        (_, CompletionOutcome::NotOurs) => {
+            "the hook is not Hookline's: nothing was sent".to_owned()
+        }
     }
 }
 
@@ -279,7 +322,11 @@ fn released(release: &Release) -> String {
         0 => "nothing had to be deleted".to_owned(),
         number => {
             let ids: Vec<&str> = release.released.iter().map(|id| id.as_str()).collect();
-            format!("deleted {}: {}", count(number, "interface", "interfaces"), ids.join(", "))
+            format!(
+                "deleted {}: {}",
+                count(number, "interface", "interfaces"),
+                ids.join(", ")
+            )
         }
     }
 }

@@ -29,7 +29,6 @@ pub(crate) struct Rule {
 /// A target of a rule.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Target {
-    pub(crate) id: String,
     pub(crate) arn: String,
     pub(crate) role_arn: Option<String>,
     /// The template of its input.
@@ -92,8 +91,6 @@ pub(crate) struct Reconcile {
     pub(crate) enabled: bool,
     /// As `rate(5 minutes)`.
     pub(crate) schedule: String,
-    /// The function.
-    pub(crate) function_arn: String,
     pub(crate) profiles: Vec<ProfileInput>,
     pub(crate) limits: Limits,
 }
@@ -252,7 +249,6 @@ fn reconcile(rule: &Rule, machine: &StateMachine) -> Vec<Reconcile> {
             rule: rule.name.clone(),
             enabled: rule.enabled,
             schedule: schedule.clone(),
-            function_arn: target.arn.clone(),
             profiles: input
                 .profiles
                 .into_iter()

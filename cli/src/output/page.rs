@@ -36,6 +36,11 @@ impl Page {
         self.wrapped(2, 4, pieces);
     }
 
+    /// The same, one level deeper.
+    pub(crate) fn nested(&mut self, pieces: &[(Style, &str)]) {
+        self.wrapped(6, 8, pieces);
+    }
+
     /// A table of two columns: labels and values.
     pub(crate) fn table(&mut self, label: Style, rows: &[(&str, &str)]) {
         let widest = rows.iter().map(|(label, _)| label.len()).max();
@@ -101,10 +106,16 @@ impl Page {
     /// A command to copy: its words as a shell reads them. A long one goes on in the next lines,
     /// with a backslash before each line break. A word is never broken.
     pub(crate) fn command(&mut self, indentation: usize, words: &[String]) {
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        self.shell_words(indentation, &words);
+    }
+
+    /// The same of words that a shell can read already.
+    fn shell_words(&mut self, indentation: usize, words: &[String]) {
         let mut line = " ".repeat(indentation);
         let mut is_first = true;
         for word in words {
-            let word = printable::text(&quoted(word));
+            let word = printable::text(word);
             let width = textwrap::core::display_width(&word);
             // Room for a space and a backslash.
             if !is_first && textwrap::core::display_width(&line) + width + 3 > WIDTH {
@@ -134,10 +145,16 @@ impl Page {
             self.wrapped(2, 4, &[(Style::new(), evidence)]);
         }
         for remedy in &finding.remedy {
-            match remedy {
-                Remedy::Do(text) => self.wrapped(2, 4, &[(LABEL, "do:"), (Style::new(), text)]),
-                Remedy::Run(words) => self.command(6, words),
-            }
+            self.remedy(remedy);
+        }
+    }
+
+    /// What mends something: words, or a command to copy.
+    pub(crate) fn remedy(&mut self, remedy: &Remedy) {
+        match remedy {
+            Remedy::Do(text) => self.wrapped(2, 4, &[(LABEL, "do:"), (Style::new(), text)]),
+            Remedy::Run(words) => self.command(6, words),
+            Remedy::Shell(words) => self.shell_words(6, words),
         }
     }
 

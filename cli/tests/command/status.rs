@@ -138,7 +138,10 @@ async fn five_hundred_launches_take_at_most_twenty_calls_and_five_seconds() {
     let took = start.elapsed();
     // EventBridge and the scene make calls too.
     let calls = deployed.fake.aws.calls();
-    let calls = calls.iter().filter(|call| call.user_agent.contains("app/Hookline")).count();
+    let calls = calls
+        .iter()
+        .filter(|call| call.user_agent.contains("app/Hookline"))
+        .count();
     assert!(calls <= 20, "{calls} calls");
     assert!(took < Duration::from_secs(5), "{took:?}");
     check_text(&text);
