@@ -74,8 +74,8 @@ pub(crate) enum CommandArgs {
     ///
     /// Nothing is changed.
     Explain {
-        /// An instance, a node's name, an execution's name or ARN, or an Auto Scaling group.
-        #[arg(value_name = "INSTANCE|NODE|EXECUTION|GROUP")]
+        /// An instance, a node's name, an execution's name or ARN, or a group's name.
+        #[arg(value_name = "WHAT")]
         what: String,
         #[command(flatten)]
         deployment: DeploymentArgs,

@@ -3,18 +3,21 @@
 
 use std::collections::BTreeMap;
 
+use hookline_domain::addresses::Subnet;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::InstanceId;
 use hookline_domain::instance::{AttachedInterface, AttachmentPoint, Instance};
+use hookline_domain::instance_type::{InstanceTypeLimits, NetworkCard};
 use hookline_domain::interface::{Attachment, Interface};
 use hookline_domain::tags::own;
 use serde_json::{Value, json};
 
+use crate::observed::case::Case;
 use crate::observed::deployment::{Deployment, Rule, Target};
-use crate::observed::execution::{Execution, ListedExecution};
+use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
 use crate::observed::fleet::Fleet;
 use crate::observed::group::{Activity, Group, Hook, Member};
-use crate::observed::network::{SeenInstance, SeenInterface};
+use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
 
 /// The time of every observation, in seconds since the epoch.
 pub(crate) const NOW: i64 = 1_767_323_045;
@@ -224,5 +227,71 @@ pub(crate) fn interface(n: u32, owner: u32, network: &str, index: Option<u32>) -
         },
         kind: "interface".to_owned(),
         requester: None,
+    }
+}
+
+/// A launch of the first instance that waits, in a network where everything is there. It was launched
+/// a minute ago.
+pub(crate) fn case() -> Case {
+    let fleet = fleet().with(1, "Pending:Wait", 60);
+    let mut case = Case::new(NOW, deployment(), id(1), Some(instance(1, 60)));
+    case.group = fleet.groups.into_iter().next();
+    case.hooks = fleet.hooks.into_values().flatten().collect();
+    case.input = case.deployment.profiles.first().cloned();
+    case.subnets = vec![subnet(1, "10.0.48.0/28", 11), subnet(2, "10.0.49.0/28", 11)];
+    case.security_groups = ["sg-00000001".parse().unwrap()].into();
+    case.limits = Some(limits(8));
+    case
+}
+
+/// A subnet of the node's Availability Zone.
+pub(crate) fn subnet(n: u32, block: &str, available: u32) -> SeenSubnet {
+    SeenSubnet {
+        subnet: Subnet {
+            id: format!("subnet-{n:08x}").parse().unwrap(),
+            availability_zone: ZONE.to_owned(),
+            ipv4: Some(block.parse().unwrap()),
+            ipv6: None,
+            reservations: Vec::new(),
+        },
+        vpc: "vpc-00000001".to_owned(),
+        available,
+    }
+}
+
+/// An instance type with room for so many interfaces.
+pub(crate) fn limits(interfaces: u32) -> InstanceTypeLimits {
+    InstanceTypeLimits {
+        instance_type: "m5.4xlarge".to_owned(),
+        maximum_network_interfaces: interfaces,
+        ipv4_addresses_per_interface: 30,
+        ipv6_addresses_per_interface: 30,
+        default_network_card: 0,
+        network_cards: vec![NetworkCard {
+            index: 0,
+            maximum_network_interfaces: interfaces,
+        }],
+    }
+}
+
+impl Case {
+    /// The case with an execution that ended so, in a state that was entered ten seconds ago.
+    pub(crate) fn with_execution(mut self, status: &str, error: Option<&str>, state: &str) -> Self {
+        self.executions = vec![execution(1, status, error)];
+        self.history = vec![HistoryEvent {
+            at: 1_000 * (NOW - 10),
+            kind: "TaskStateEntered".to_owned(),
+            state: Some(state.to_owned()),
+            output: None,
+            failed: None,
+        }];
+        self
+    }
+
+    /// The case with its instance in another lifecycle state.
+    pub(crate) fn in_state(mut self, lifecycle_state: &str) -> Self {
+        let group = self.group.as_mut().unwrap();
+        group.members[0].lifecycle_state = lifecycle_state.to_owned();
+        self
     }
 }

@@ -301,12 +301,9 @@ impl Launch {
             LABEL,
             &[("Execution", &format!("{status}, {}", ago(at, now)))],
         );
-        page.indented(&[(anstyle::Style::new(), &first.arn)]);
+        page.id(LABEL, "ARN", &first.arn);
         for other in self.executions.iter().skip(1) {
-            page.indented(&[(
-                anstyle::Style::new(),
-                &format!("before: {} {}", other.status, other.arn),
-            )]);
+            page.id(LABEL, &format!("also {}", other.status), &other.arn);
         }
     }
 }

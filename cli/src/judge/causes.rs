@@ -331,20 +331,18 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
         None => finding.shown_by("No execution for it is known: its event was lost, it was launched without the hook, or before the profile was there."),
         Some(execution) => finding.shown_by(format!("Its newest execution ended as {}.", execution.error())),
     };
-    Some(
-        finding
-            .say("Adopt the group's nodes: each that lacks interfaces gets an execution (docs/operations/adopt.md).")
-            .run(adopt(&case.deployment, input))
-            .say("Or replace the node:")
-            .run([
-                "aws",
-                "autoscaling",
-                "terminate-instance-in-auto-scaling-group",
-                "--instance-id",
-                case.instance.as_str(),
-                "--no-should-decrement-desired-capacity",
-            ]),
-    )
+    let mut finding = finding.say(
+        "Adopt the group's nodes: each that lacks interfaces gets an execution (docs/operations/adopt.md).",
+    );
+    finding.remedy.push(adopt(&case.deployment, input));
+    Some(finding.say("Or replace the node:").run([
+        "aws",
+        "autoscaling",
+        "terminate-instance-in-auto-scaling-group",
+        "--instance-id",
+        case.instance.as_str(),
+        "--no-should-decrement-desired-capacity",
+    ]))
 }
 
 /// An error that nothing that was observed explains: in its own words.

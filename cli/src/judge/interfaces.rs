@@ -13,8 +13,9 @@ use hookline_domain::tags::own;
 use serde::Serialize;
 use serde_json::json;
 
+use super::finding::quoted;
 use super::words::{count, list};
-use super::{Finding, Kind};
+use super::{Finding, Kind, Remedy};
 use crate::observed::deployment::Deployment;
 use crate::observed::fleet::Fleet;
 use crate::observed::group::Group;
@@ -152,26 +153,35 @@ pub(crate) fn nodes_that_lack(fleet: &Fleet, group: &Group) -> Option<Finding> {
     )
 }
 
-/// The command that adopts the nodes of a profile.
-pub(crate) fn adopt(deployment: &Deployment, input: &ProfileInput) -> Vec<String> {
+/// The command that adopts the nodes of a profile. Its input is in a file, because the two versions of
+/// the AWS CLI read a payload on the command line differently.
+pub(crate) fn adopt(deployment: &Deployment, input: &ProfileInput) -> Remedy {
     let payload = json!({
         "stateMachineArn": deployment.machine.arn(),
         "profiles": [input.value],
     });
-    [
+    let payload = quoted(&payload.to_string());
+    let function = quoted(&deployment.function("adopt"));
+    let words = [
+        "printf",
+        "%s",
+        &payload,
+        ">",
+        "adopt.json",
+        "&&",
         "aws",
         "lambda",
         "invoke",
         "--function-name",
-        &deployment.function("adopt"),
-        "--cli-binary-format",
-        "raw-in-base64-out",
+        &function,
         "--payload",
-        &payload.to_string(),
-        "/dev/stdout",
-    ]
-    .map(str::to_owned)
-    .to_vec()
+        "fileb://adopt.json",
+        "answer.json",
+        "&&",
+        "cat",
+        "answer.json",
+    ];
+    Remedy::Shell(words.map(str::to_owned).to_vec())
 }
 
 /// The finding about leaked interfaces.

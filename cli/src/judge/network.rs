@@ -11,15 +11,16 @@ use hookline_domain::profile::{Addressing, Profile, Slot};
 use hookline_domain::tags::own;
 
 use super::interfaces::delete;
-use super::words::{count, list};
+use super::words::{count, duration, list};
 use super::{Finding, Kind, Remedy};
 use crate::observed::case::Case;
 use crate::observed::network::{SeenInterface, SeenSubnet};
 
 /// The most interfaces that a remedy names.
 const NAMED: usize = 3;
-/// After this many seconds, an interface did not come with its instance's launch.
-const WITH_LAUNCH: i64 = 5;
+/// Within so many seconds after an instance's launch, its interfaces of the launch template are attached
+/// (EC2 API Reference, RunInstances: the example's `attachTime` is its `launchTime`).
+const WITH_LAUNCH: i64 = 1;
 
 /// What of the profile cannot be had on this instance, now.
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
@@ -207,8 +208,7 @@ fn device_index(case: &Case, n: usize, slot: &Slot) -> Option<Finding> {
         _ => format!(
             "Somebody attached it {}after the instance's launch.",
             match (on.since, launched_at) {
-                (Some(since), Some(launched)) =>
-                    format!("{} ", super::words::duration(since - launched)),
+                (Some(since), Some(launched)) => format!("{} ", duration(since - launched)),
                 _ => String::new(),
             }
         ),

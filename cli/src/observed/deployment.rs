@@ -9,6 +9,8 @@ use serde_json::Value;
 
 /// The name of the state machine; a stack puts its own name and a hyphen before it.
 pub(crate) const MACHINE: &str = "launch-node";
+/// The source of the event of a launch.
+const SOURCE: &str = "aws.autoscaling";
 /// The detail type of the event of a launch that waits at a hook.
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
 /// What the descriptions of a stack's rules end in.
@@ -49,10 +51,17 @@ impl Rule {
         self.schedule.is_some() && (named || of_stack || self.description.ends_with(MARK))
     }
 
-    /// Whether its pattern names the event of a launch at a hook.
+    /// Whether its pattern may match the event of a launch at a hook, by the event's source and type.
     pub(crate) fn matches_launches(&self) -> bool {
-        let types = self.pattern.get("detail-type").and_then(Value::as_array);
-        types.is_some_and(|types| types.iter().any(|name| name == LAUNCH))
+        let allows = |field: &str, value: &str| {
+            let wanted = self.pattern.get(field).and_then(Value::as_array);
+            wanted.map(|wanted| wanted.iter().any(|text| text == value))
+        };
+        match (allows("source", SOURCE), allows("detail-type", LAUNCH)) {
+            // A pattern without both is about something else, though it may match.
+            (None, None) => false,
+            (source, detail_type) => source != Some(false) && detail_type != Some(false),
+        }
     }
 
     /// The texts that a field of the event's detail must be one of; `None` if it may be anything, or
@@ -442,6 +451,33 @@ mod tests {
         assert_eq!(names, ["upf", "smf"]);
         let (limits, every) = found.rounds().unwrap();
         assert_eq!((limits.orphaned_seconds, every), (60, Some(300)));
+    }
+
+    #[test]
+    fn pattern_by_source_alone_matches_launches() {
+        for (pattern, expected) in [
+            (json!({"source": ["aws.autoscaling"]}), true),
+            (
+                json!({"source": ["aws.autoscaling"], "detail-type": [LAUNCH]}),
+                true,
+            ),
+            (
+                json!({"source": ["aws.states"], "detail-type": [LAUNCH]}),
+                false,
+            ),
+            (
+                json!({"source": ["aws.autoscaling"], "detail-type": ["other"]}),
+                false,
+            ),
+            (json!({"detail": {}}), false),
+            (Value::Null, false),
+        ] {
+            let rule = Rule {
+                pattern: pattern.clone(),
+                ..Rule::default()
+            };
+            assert_eq!(rule.matches_launches(), expected, "{pattern}");
+        }
     }
 
     #[test]

@@ -51,6 +51,16 @@ impl Page {
         }
     }
 
+    /// A line with an id to copy. It is never broken.
+    pub(crate) fn id(&mut self, label: Style, name: &str, id: &str) {
+        let name = printable::text(name);
+        self.text.push_str("  ");
+        self.switch(Style::new(), label);
+        self.text.push_str(&name);
+        self.switch(label, Style::new());
+        self.text.push_str(&format!(" {}\n", printable::text(id)));
+    }
+
     /// An empty line.
     pub(crate) fn blank(&mut self) {
         self.text.push('\n');
