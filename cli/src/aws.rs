@@ -189,6 +189,8 @@ fn is_host_label(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -206,6 +208,36 @@ mod tests {
         ] {
             assert!(!is_host_label(not), "{not}");
         }
+    }
+
+    #[test]
+    fn document_has_every_action() {
+        let code = [
+            include_str!("aws.rs"),
+            include_str!("aws/events.rs"),
+            include_str!("aws/executions.rs"),
+            include_str!("aws/groups.rs"),
+            include_str!("aws/network.rs"),
+        ];
+        let services = ["autoscaling:", "ec2:", "events:", "states:", "sts:"];
+        let is_action = |text: &&str| services.iter().any(|service| text.starts_with(service));
+        let texts = code
+            .iter()
+            .flat_map(|code| code.split('"').skip(1).step_by(2));
+        let used: BTreeSet<&str> = texts
+            .filter(is_action)
+            .filter(|text| !text.ends_with(':') && !text.contains('_'))
+            .collect();
+        let document = include_str!("../../docs/iam.md");
+        let (_, section) = document.split_once("## What a person needs").unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let told: BTreeSet<&str> = section
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(is_action)
+            .collect();
+        assert_eq!(used, told);
     }
 
     #[test]

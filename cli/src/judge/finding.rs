@@ -177,7 +177,63 @@ impl Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// Every kind. The compiler does not check it, but the document has the others too.
+    const ALL: [Kind; 28] = [
+        Kind::NoRule,
+        Kind::RuleDisabled,
+        Kind::RuleWithoutTarget,
+        Kind::ProfileUnreadable,
+        Kind::ReconcileNotScheduled,
+        Kind::GroupMissing,
+        Kind::HookMissing,
+        Kind::HookUnsafe,
+        Kind::HookOfNobody,
+        Kind::LaunchesSuspended,
+        Kind::CannotLaunch,
+        Kind::LaunchLoop,
+        Kind::LaunchAbandoned,
+        Kind::NoExecution,
+        Kind::ExecutionEnded,
+        Kind::OtherHook,
+        Kind::WaitsForTurn,
+        Kind::Overdue,
+        Kind::NodeLacksInterfaces,
+        Kind::InterfacesLeft,
+        Kind::SubnetMissing,
+        Kind::NoSubnetInZone,
+        Kind::SubnetFull,
+        Kind::SecurityGroupMissing,
+        Kind::InstanceTypeTooSmall,
+        Kind::DeviceIndexTaken,
+        Kind::InstanceEnded,
+        Kind::Failed,
+    ];
+
+    #[test]
+    fn document_has_every_kind_and_no_other() {
+        let document = include_str!("../../../docs/cli.md");
+        let tables = document.split("| kind |").skip(1).take(2);
+        let cells = tables.flat_map(|table| {
+            let rows = table.lines().take_while(|line| !line.is_empty()).skip(2);
+            rows.filter_map(|row| row.split('|').nth(1))
+        });
+        let told: BTreeSet<String> = cells
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .map(str::to_owned)
+            .collect();
+        let all = ALL.map(|kind| {
+            serde_json::to_value(kind)
+                .unwrap()
+                .as_str()
+                .unwrap()
+                .to_owned()
+        });
+        assert_eq!(told, BTreeSet::from(all));
+    }
 
     #[test]
     fn command_is_quoted_for_a_shell() {

@@ -10,6 +10,8 @@
     clippy::unwrap_used
 )]
 
+mod deployed;
+mod explain;
 mod fake;
 mod global;
 mod printed;

@@ -48,28 +48,11 @@ async fn rule_without_a_target_gets_it_back_and_the_launch_is_replayed() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disabled_rule_is_enabled_again() -> Result<()> {
+async fn disabled_rule_and_hook_with_continue_and_sixty_seconds_are_put_right() -> Result<()> {
     let stage = stage().await?;
     stage.group("upf").await?;
-    json_call(
-        &stage.local,
-        "AWSEvents.DisableRule",
-        &json!({"Name": "upf"}),
-    )
-    .await?;
-    let found = trouble(&stage, "rule-disabled").await?;
-    mend(&stage, &found, "aws events enable-rule").await?;
-    no_trouble(&stage, "rule-disabled").await?;
-    stage.scene.scale("upf", 1).await?;
-    stage.in_service("upf", 1).await?;
-    stage.deployment.shut_down().await;
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn hook_with_continue_and_sixty_seconds_is_put_right() -> Result<()> {
-    let stage = stage().await?;
-    stage.group("upf").await?;
+    let rule = json!({"Name": "upf"});
+    json_call(&stage.local, "AWSEvents.DisableRule", &rule).await?;
     stage
         .scene
         .autoscaling
@@ -80,13 +63,19 @@ async fn hook_with_continue_and_sixty_seconds_is_put_right() -> Result<()> {
         .default_result("CONTINUE")
         .send()
         .await?;
-    let found = trouble(&stage, "hook-unsafe").await?;
+    let disabled = trouble(&stage, "rule-disabled").await?;
+    let unsafe_hook = trouble(&stage, "hook-unsafe").await?;
+    let words = texts(&unsafe_hook);
     assert!(
-        texts(&found).contains("CONTINUE and a heartbeat timeout of 60 s"),
-        "{found:#}"
+        words.contains("CONTINUE and a heartbeat timeout of 60 s"),
+        "{words}"
     );
-    mend(&stage, &found, "aws autoscaling put-lifecycle-hook").await?;
+    mend(&stage, &disabled, "aws events enable-rule").await?;
+    mend(&stage, &unsafe_hook, "aws autoscaling put-lifecycle-hook").await?;
+    no_trouble(&stage, "rule-disabled").await?;
     no_trouble(&stage, "hook-unsafe").await?;
+    stage.scene.scale("upf", 1).await?;
+    stage.in_service("upf", 1).await?;
     stage.deployment.shut_down().await;
     Ok(())
 }

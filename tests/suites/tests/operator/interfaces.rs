@@ -87,7 +87,7 @@ async fn node_without_interfaces_is_told_and_adopted() -> Result<()> {
     )
     .await?;
     assert!(texts(&cause).contains("signaling, user-plane"), "{cause:#}");
-    mend(&stage, &cause, "aws lambda invoke").await?;
+    mend(&stage, &cause, "printf").await?;
     no_trouble(&stage, "node-lacks-interfaces").await?;
     let executions = stage.ended(1).await?;
     assert_eq!(executions[0].status, "SUCCEEDED");

@@ -97,22 +97,29 @@ async fn operate(stage: &Stage, mut program: Command) -> Result<String> {
     Ok(text)
 }
 
-/// Runs `hookline`. The text must be fit to print, and the JSON must be JSON.
-async fn hookline(stage: &Stage, line: &str) -> Result<Value> {
+/// Runs `hookline`.
+async fn run(stage: &Stage, line: &str) -> Result<String> {
     let program = Tools::from_environment()?.functions.join("hookline");
-    let run = async |form: &[&str]| {
-        let mut command = Command::new(&program);
-        command.args(line.split(' ')).args(form);
-        operate(stage, command).await
-    };
-    let text = run(&[]).await?;
-    for line in text.lines() {
+    let mut command = Command::new(program);
+    command.args(line.split(' '));
+    operate(stage, command).await
+}
+
+/// Runs `hookline`, for its JSON.
+async fn hookline(stage: &Stage, line: &str) -> Result<Value> {
+    let text = run(stage, &format!("{line} --json")).await?;
+    serde_json::from_str(&text).context("not JSON")
+}
+
+/// Runs `hookline`, for its text, and fails if that is not fit to print.
+async fn check_text(stage: &Stage, line: &str) -> Result<()> {
+    for line in run(stage, line).await?.lines() {
         ensure!(!line.chars().any(char::is_control), "{line:?}");
         // An ARN or a document in a command is not broken.
         let long_word = line.split(' ').any(|word| word.len() > WIDTH / 2) || line.contains('{');
         ensure!(line.chars().count() <= WIDTH || long_word, "{line}");
     }
-    serde_json::from_str(&run(&["--json"]).await?).context("not JSON")
+    Ok(())
 }
 
 /// Runs a command line in a shell.
@@ -139,6 +146,7 @@ async fn trouble(stage: &Stage, kind: &str) -> Result<Value> {
         Ok(finding(&last, kind).ok().cloned())
     })
     .await;
+    check_text(stage, "status").await?;
     found.with_context(|| format!("{last:#}"))
 }
 
@@ -155,6 +163,7 @@ async fn no_trouble(stage: &Stage, kind: &str) -> Result<()> {
 
 /// The launch that `explain` tells of, and its finding of a kind.
 async fn explained(stage: &Stage, what: &str, kind: &str) -> Result<(Value, Value)> {
+    check_text(stage, &format!("explain {what}")).await?;
     let launch = hookline(stage, &format!("explain {what}")).await?["launch"].take();
     let found = finding(&launch["findings"], kind)?.clone();
     Ok((launch, found))
