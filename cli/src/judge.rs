@@ -6,6 +6,7 @@ pub(crate) mod hooks;
 pub(crate) mod interfaces;
 pub(crate) mod launches;
 pub(crate) mod network;
+pub(crate) mod place;
 pub(crate) mod replay;
 pub(crate) mod rules;
 pub(crate) mod story;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::aws::{self, Aws};
 use crate::error::{Error, Result};
 use crate::observe::{GROUP_TAG, describe, now};
-use crate::observed::case::Case;
+use crate::observed::case::{Case, Replacement};
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::{Execution, ListedExecution};
 use crate::observed::network::SeenInstance;
@@ -175,6 +175,7 @@ pub(crate) async fn case(aws: &Aws, deployment: Deployment, known: Known) -> Res
     }
     case.input = profile(aws, &case).await?;
     network(aws, &mut case).await?;
+    case.replacement = replacement(aws, &case).await?;
     case.now = now();
     Ok(case)
 }
@@ -278,6 +279,30 @@ async fn profile(aws: &Aws, case: &Case) -> Result<Option<ProfileInput>> {
         .iter()
         .filter(|execution| execution.group().as_deref() == Some(group));
     Ok(of_group.find_map(read))
+}
+
+/// The newest launch of the group that waits, if the instance does not run: what was in the way there
+/// may be in the way here too, and can still be seen.
+async fn replacement(aws: &Aws, case: &Case) -> Result<Option<Replacement>> {
+    let runs = case
+        .seen
+        .as_ref()
+        .is_some_and(|seen| seen.instance.is_running());
+    let waiting = case.group.iter().flat_map(|group| group.waiting());
+    let ids: Vec<String> = waiting.map(ToString::to_string).collect();
+    if runs || ids.is_empty() {
+        return Ok(None);
+    }
+    let seen = aws.instances("instance-id", &ids).await?;
+    let Some(seen) = seen
+        .into_iter()
+        .max_by_key(|seen| seen.instance.launched_at)
+    else {
+        return Ok(None);
+    };
+    let id = [seen.instance.id.to_string()];
+    let interfaces = aws.interfaces(&[("attachment.instance-id", &id)]).await?;
+    Ok(Some(Replacement { seen, interfaces }))
 }
 
 /// Looks at what the profile needs: subnets, addresses, security groups, room on the instance.

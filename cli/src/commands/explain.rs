@@ -215,12 +215,19 @@ impl Report for Explanation {
     fn write(&self, page: &mut Page) {
         if let Some(group) = &self.group {
             page.paragraph(&[(LABEL, "Group"), (STRONG, &group.name)]);
-            match group.findings.is_empty() {
-                true => page.paragraph(&[(GOOD, "No trouble.")]),
-                false => group
-                    .findings
-                    .iter()
-                    .for_each(|finding| page.finding(finding)),
+            let below = self
+                .launch
+                .as_ref()
+                .map_or(&[][..], |launch| &launch.findings);
+            let is_below = |finding: &&Finding| {
+                let mut below = below.iter();
+                below.any(|it| (it.kind, &it.problem) == (finding.kind, &finding.problem))
+            };
+            let here: Vec<&Finding> = group.findings.iter().filter(|it| !is_below(it)).collect();
+            match (group.findings.is_empty(), here.is_empty()) {
+                (true, _) => page.paragraph(&[(GOOD, "No trouble.")]),
+                (_, true) => page.paragraph(&[(BAD, "The trouble is that of the launch below.")]),
+                _ => here.into_iter().for_each(|finding| page.finding(finding)),
             }
             page.blank();
         }

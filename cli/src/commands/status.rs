@@ -54,7 +54,7 @@ struct Row {
     waiting: usize,
     /// How long the first of them has been waiting, in seconds.
     longest_wait_seconds: Option<i64>,
-    last_verdict: Option<Verdict>,
+    last_launch: Option<LastLaunch>,
 }
 
 /// The hook of a group that its profile names.
@@ -69,8 +69,8 @@ struct HookOfRow {
 /// How the newest launch of a group ended.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Verdict {
-    /// `CONTINUE`, or `GIVEN UP`: by ABANDON, by the hook's timeout, or with its instance.
+struct LastLaunch {
+    /// `IN SERVICE`, or `GIVEN UP`: by ABANDON, by the hook's timeout, or with its instance.
     result: &'static str,
     /// In seconds since the epoch.
     at: i64,
@@ -227,9 +227,9 @@ impl Row {
             in_service: group.in_service().count(),
             waiting: group.in_state(WAITS).count(),
             longest_wait_seconds: since.map(|since| fleet.now - since),
-            last_verdict: last.map(|(at, activity)| Verdict {
+            last_launch: last.map(|(at, activity)| LastLaunch {
                 result: match activity.status.as_str() {
-                    "Successful" => "CONTINUE",
+                    "Successful" => "IN SERVICE",
                     _ => "GIVEN UP",
                 },
                 at,
@@ -245,7 +245,7 @@ impl Row {
             Some(seconds) => format!("{} ({})", self.waiting, duration(seconds)),
             None => self.waiting.to_string(),
         };
-        let last = self.last_verdict.as_ref();
+        let last = self.last_launch.as_ref();
         vec![
             self.group.clone(),
             hook.map_or_else(|| "none".to_owned(), |hook| hook.name.clone()),

@@ -157,7 +157,10 @@ fn no_execution(case: &Case) -> Vec<Finding> {
             duration(limits.launch_age_seconds),
             every.map_or_else(String::new, |every| format!(", within {}", duration(every)))
         )),
-        None => finding.say("The replay below starts it."),
+        None if case.input.is_some() => finding.say("The replay below starts it."),
+        None => finding.say(
+            "Start it with its profile: docs/operations/replay.md, \"Without an old execution\".",
+        ),
     };
     let mut found = by_rules;
     found.push(finding);

@@ -1,26 +1,22 @@
-//! What of a profile cannot be had: its subnets, their addresses, its security groups, room on the
-//! instance type, device indexes.
+//! What of a profile cannot be had: its subnets, their addresses, its security groups, and by
+//! [`place`], room and device indexes on the instance.
 
 use std::collections::BTreeMap;
 
 use hookline_domain::addresses::{AllocatedInterface, Pool};
 use hookline_domain::ids::SubnetId;
-use hookline_domain::instance::AttachmentPoint;
 use hookline_domain::interface::Interface;
 use hookline_domain::profile::{Addressing, Profile, Slot};
 use hookline_domain::tags::own;
 
 use super::interfaces::delete;
-use super::words::{count, duration, list};
-use super::{Finding, Kind, Remedy};
+use super::words::{count, list};
+use super::{Finding, Kind, Remedy, place};
 use crate::observed::case::Case;
 use crate::observed::network::{SeenInterface, SeenSubnet};
 
 /// The most interfaces that a remedy names.
 const NAMED: usize = 3;
-/// Within so many seconds after an instance's launch, its interfaces of the launch template are attached
-/// (EC2 API Reference, RunInstances: the example's `attachTime` is its `launchTime`).
-const WITH_LAUNCH: i64 = 1;
 
 /// What of the profile cannot be had on this instance, now.
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
@@ -28,7 +24,7 @@ pub(crate) fn findings(case: &Case) -> Vec<Finding> {
         return Vec::new();
     };
     let mut found = security_groups(case, profile);
-    found.extend(room(case, profile));
+    found.extend(place::room(case, profile));
     let wanting = case.networks_without_interface();
     for (n, slot) in profile.slots.iter().enumerate() {
         // A slot that has its interface needs no address and no place.
@@ -36,7 +32,7 @@ pub(crate) fn findings(case: &Case) -> Vec<Finding> {
             continue;
         }
         found.extend(subnets(case, profile, n, slot));
-        found.extend(device_index(case, n, slot));
+        found.extend(place::device_index(case, n, slot));
     }
     found
 }
@@ -102,162 +98,6 @@ fn security_groups(case: &Case, profile: &Profile) -> Vec<Finding> {
             finding
         })
         .collect()
-}
-
-/// Whether the instance type has room for the profile, beside what is attached already.
-fn room(case: &Case, profile: &Profile) -> Option<Finding> {
-    let limits = case.limits.as_ref()?;
-    let larger =
-        "Use a larger instance type in the launch template, or ask for less in the profile.";
-    let types = |finding: Finding| {
-        finding
-            .say(larger)
-            .say("Types with room for so many interfaces:")
-            .run([
-                "aws",
-                "ec2",
-                "describe-instance-types",
-                "--filters",
-                &format!(
-                    "Name=network-info.maximum-network-interfaces,Values={}",
-                    (profile.slots.len() + 1..=15)
-                        .map(|n| n.to_string())
-                        .collect::<Vec<_>>()
-                        .join(",")
-                ),
-                "--query",
-                "InstanceTypes[].[InstanceType,NetworkInfo.MaximumNetworkInterfaces]",
-                "--output",
-                "text",
-            ])
-    };
-    if let Err(error) = limits.check(profile) {
-        let problem = error.to_string();
-        return Some(types(
-            Finding::new(
-                Kind::InstanceTypeTooSmall,
-                format!(
-                    "The instance type {} is too small for the profile {}.",
-                    limits.instance_type, profile.name
-                ),
-            )
-            .shown_by(problem),
-        ));
-    }
-    let seen = case.seen.as_ref()?;
-    let ours = case
-        .created()
-        .filter(|interface| interface.is_attached_to(&case.instance))
-        .count();
-    let others = seen.instance.attached.len().saturating_sub(ours);
-    let most = usize::try_from(limits.maximum_network_interfaces).unwrap_or(usize::MAX);
-    let missing = case.networks_without_interface().len();
-    (missing > 0 && others + profile.slots.len() > most).then(|| {
-        types(
-            Finding::new(
-                Kind::InstanceTypeTooSmall,
-                format!(
-                    "{} has room for {most} interfaces: {others} of others are attached, and the profile asks for {}.",
-                    limits.instance_type,
-                    profile.slots.len()
-                ),
-            )
-            .shown_by(foreign(case).map(in_words).collect::<Vec<_>>().join("; ")),
-        )
-    })
-}
-
-/// The interfaces on the instance that Hookline did not create.
-fn foreign(case: &Case) -> impl Iterator<Item = &SeenInterface> {
-    case.interfaces.iter().filter(|seen| {
-        seen.interface.is_attached_to(&case.instance)
-            && !seen.interface.tags.contains_key(own::INSTANCE_ID)
-    })
-}
-
-fn in_words(seen: &SeenInterface) -> String {
-    let on = seen.interface.attachment.as_ref();
-    let place = on.map_or_else(String::new, |on| {
-        format!(
-            " at device index {} of network card {}",
-            on.device_index, on.network_card
-        )
-    });
-    format!("{}{place}", seen.interface.in_words())
-}
-
-fn device_index(case: &Case, n: usize, slot: &Slot) -> Option<Finding> {
-    let place = AttachmentPoint::fixed(slot)?;
-    let holder = case.interfaces.iter().find(|seen| {
-        seen.interface.is_at(place)
-            && seen.interface.is_attached_to(&case.instance)
-            && !seen.interface.is_created_for(&case.instance, &slot.network)
-    })?;
-    let on = holder.interface.attachment.as_ref()?;
-    let launched_at = case.seen.as_ref().map(|seen| seen.instance.launched_at);
-    let with_launch = match (on.since, launched_at) {
-        (Some(since), Some(launched)) => since - launched <= WITH_LAUNCH,
-        _ => false,
-    };
-    let is_cni = holder.interface.description.starts_with("aws-K8S-");
-    let from = match (is_cni, with_launch) {
-        (true, _) => "The VPC CNI attached it: its description begins with aws-K8S-.".to_owned(),
-        (_, true) => {
-            "It came with the instance's launch, so the launch template names it.".to_owned()
-        }
-        _ => format!(
-            "Somebody attached it {}after the instance's launch.",
-            match (on.since, launched_at) {
-                (Some(since), Some(launched)) => format!("{} ", duration(since - launched)),
-                _ => String::new(),
-            }
-        ),
-    };
-    let finding = Finding::new(
-        Kind::DeviceIndexTaken,
-        format!(
-            "Device index {} of network card {} of {}, where the network {} belongs, has the interface {}.",
-            place.device_index, place.network_card, case.instance, slot.network, holder.interface.in_words()
-        ),
-    )
-    .shown_by(format!("{from} {}", owner(holder)))
-    .about([holder.interface.id.to_string()]);
-    let finding = match (is_cni, with_launch) {
-        (true, _) => finding.say(format!(
-            "Leave deviceIndex out of profile.slots[{n}]: Hookline then chooses one that the VPC CNI takes last. A gate on the node (docs/node.md) also helps."
-        )),
-        (_, true) => finding.say(format!(
-            "Take the interface out of the launch template, or leave deviceIndex out of profile.slots[{n}], and deploy."
-        )),
-        _ => finding,
-    };
-    Some(
-        finding
-            .say("If nobody needs it, detach it, and then replay the launch:")
-            .run([
-                "aws",
-                "ec2",
-                "detach-network-interface",
-                "--attachment-id",
-                &on.id,
-            ]),
-    )
-}
-
-/// Who has an interface, as far as EC2 tells.
-fn owner(seen: &SeenInterface) -> String {
-    let tag = |key: &str| seen.interface.tags.get(key).map(String::as_str);
-    let requester = seen
-        .requester
-        .as_deref()
-        .map(|requester| format!("Its requester is {requester}. "));
-    let name = tag("Name").map(|name| format!("Its Name is {name:?}. "));
-    format!(
-        "{}{}It is in {}.",
-        requester.unwrap_or_default(),
-        name.unwrap_or_default(),
-        seen.interface.subnet_id
-    )
 }
 
 fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding> {

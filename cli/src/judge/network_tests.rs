@@ -1,9 +1,11 @@
 //! What of a profile cannot be had.
 
+use hookline_domain::instance::AttachmentPoint;
 use hookline_domain::interface::Attachment;
 
 use super::*;
-use crate::fixtures::{NOW, case, id, interface, limits, subnet};
+use crate::fixtures::{NOW, case, id, instance, interface, limits, subnet};
+use crate::observed::case::Replacement;
 
 fn kinds(case: &Case) -> Vec<Kind> {
     findings(case).iter().map(|finding| finding.kind).collect()
@@ -187,4 +189,20 @@ fn interface_at_a_slots_place_is_told_with_where_it_came_from() {
             "{found:?}"
         );
     }
+}
+
+#[test]
+fn place_that_is_taken_on_the_replacement_is_told_of_an_instance_that_is_gone() {
+    let mut case = case();
+    case.seen.as_mut().unwrap().instance.state = "terminated".to_owned();
+    let mut holder = interface(4, 2, "signaling", Some(1));
+    holder.interface.tags.clear();
+    case.replacement = Some(Replacement {
+        seen: instance(2, 60),
+        interfaces: vec![holder],
+    });
+    let found = findings(&case);
+    assert_eq!(found[0].kind, Kind::DeviceIndexTaken);
+    assert!(found[0].problem.contains(id(2).as_str()), "{found:?}");
+    assert!(found[0].evidence[1].contains(id(1).as_str()), "{found:?}");
 }

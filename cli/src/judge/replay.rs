@@ -43,6 +43,9 @@ impl Replay {
                 why: "The launch waits at its hook: a replay continues from what exists, when the cause is mended.".to_owned(),
                 command: command(),
             },
+            (_, true) if !missing.is_empty() && case.executions.is_empty() => {
+                Self::no("There is no execution to repeat: adopt the node, or replace it.")
+            }
             (_, true) if !missing.is_empty() => Self {
                 helps: true,
                 why: format!("The node is InService and lacks {}: a replay creates and attaches what is missing, when the cause is mended.", missing.join(", ")),

@@ -3,9 +3,12 @@
 use hookline_domain::reconcile::ProfileInput;
 use serde_json::{Value, json};
 
+use super::finding::quoted;
 use super::{Finding, Kind, Remedy};
 use crate::observed::deployment::{Deployment, Rule};
 
+/// How the template of a target's input begins; the profile and a brace follow.
+const TEMPLATE_START: &str = "{\"event\":<aws.events.event.json>,\"profile\":";
 /// Where the role of a rule's target is in a remedy that does not know it.
 const ROLE: &str = "ROLE_ARN";
 
@@ -62,18 +65,14 @@ fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileIn
         ),
     )
     .shown_by(format!("Its target must be {}.", deployment.machine.arn()));
-    let Some(input) = input else {
-        return finding.say(
-            "Put the target back, with the profile of your configuration (docs/try-it.md has the form). \
-             A deployment does not: CloudFormation sees no change.",
-        );
-    };
     let role = known_role(deployment);
     let mut finding = finding;
     if role.is_none() {
-        finding = finding
-            .say(format!("In the command below, replace {ROLE} with the ARN of the role that may start executions:"))
-            .run([
+        finding = finding.say(format!(
+            "In the command below, replace {ROLE} with the ARN of the role with which EventBridge starts executions."
+        ));
+        if !deployment.stack().is_empty() {
+            finding = finding.say("Its name in the stack:").run([
                 "aws",
                 "cloudformation",
                 "describe-stack-resources",
@@ -82,14 +81,41 @@ fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileIn
                 "--query",
                 "StackResources[?contains(LogicalResourceId, 'StartLaunchRole')].PhysicalResourceId",
             ]);
+        }
     }
-    let targets = json!([{
+    let (machine, role) = (deployment.machine.arn(), role.unwrap_or(ROLE));
+    let put = match input {
+        Some(input) => put_target(rule, machine, role, &input.value),
+        None => {
+            finding = finding.say(
+                "profile.json is the profile of your configuration. A deployment does not put the target back: \
+                 CloudFormation sees no change.",
+            );
+            put_target_of_file(rule, machine, role)
+        }
+    };
+    finding.remedy.push(put);
+    finding
+}
+
+fn target(machine: &str, role: &str, template: &str) -> Value {
+    json!([{
         "Id": "Target0",
-        "Arn": deployment.machine.arn(),
-        "RoleArn": role.unwrap_or(ROLE),
-        "InputTransformer": {"InputTemplate": template(&input.value)},
-    }]);
-    finding.remedy.push(Remedy::run([
+        "Arn": machine,
+        "RoleArn": role,
+        "InputTransformer": {"InputTemplate": template},
+    }])
+}
+
+/// The command that puts the target with this profile.
+fn put_target(rule: &Rule, machine: &str, role: &str, profile: &Value) -> Remedy {
+    // As the CDK app writes it: EventBridge would read `<…>` in a profile as a variable.
+    let profile = profile
+        .to_string()
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e");
+    let targets = target(machine, role, &format!("{TEMPLATE_START}{profile}}}"));
+    Remedy::run([
         "aws",
         "events",
         "put-targets",
@@ -97,8 +123,36 @@ fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileIn
         &rule.name,
         "--targets",
         &targets.to_string(),
-    ]));
-    finding
+    ])
+}
+
+/// The same with a profile that is in a file. Python puts it into the template, as its quotes must be
+/// escaped there.
+fn put_target_of_file(rule: &Rule, machine: &str, role: &str) -> Remedy {
+    let mut program = String::from("import json; t = json.loads(");
+    program.push_str(&json!(target(machine, role, TEMPLATE_START).to_string()).to_string());
+    program.push_str(
+        "); p = json.dumps(json.load(open(\"profile.json\"))); \
+         t[0][\"InputTransformer\"][\"InputTemplate\"] += p.replace(\"<\", \"\\\\u003c\").replace(\">\", \"\\\\u003e\") + \"}\"; \
+         print(json.dumps(t))",
+    );
+    let (program, rule) = (quoted(&program), quoted(&rule.name));
+    let words = [
+        "python3",
+        "-c",
+        &program,
+        ">",
+        "targets.json",
+        "&&",
+        "aws",
+        "events",
+        "put-targets",
+        "--rule",
+        &rule,
+        "--targets",
+        "file://targets.json",
+    ];
+    Remedy::Shell(words.map(str::to_owned).to_vec())
 }
 
 /// The role that another rule starts the same state machine with.
@@ -109,16 +163,6 @@ fn known_role(deployment: &Deployment) -> Option<&str> {
         .iter()
         .flat_map(|rule| rule.targets_of(machine));
     targets.find_map(|target| target.role_arn.as_deref())
-}
-
-/// The template of a target's input, as the CDK app writes it: EventBridge would read `<…>` in a
-/// profile as a variable.
-fn template(profile: &Value) -> String {
-    let profile = profile
-        .to_string()
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e");
-    format!("{{\"event\":<aws.events.event.json>,\"profile\":{profile}}}")
 }
 
 fn no_rule(deployment: &Deployment, group: &str, hook: &str) -> Finding {
@@ -277,6 +321,42 @@ mod tests {
                 .map(str::to_owned),
             ..Target::default()
         }];
+        let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![put_back]);
+        assert_eq!(deployment.profiles, [input()]);
+    }
+
+    #[test]
+    fn target_is_put_back_with_a_profile_in_a_file_where_none_is_known() {
+        let gone = rule("launch-upf", "upf", "hookline-launch", false);
+        let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![gone.clone()]);
+        let found = findings(&deployment, "upf", "hookline-launch", None);
+        let Some(Remedy::Shell(words)) = found[0].remedy.last() else {
+            panic!("{found:?}");
+        };
+        // What the command writes, by Python itself.
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("profile.json"),
+            input().value.to_string(),
+        )
+        .unwrap();
+        let program = shlex::split(&words[2]).unwrap().remove(0);
+        let output = std::process::Command::new("python3")
+            .args(["-c", &program])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let targets: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let mut put_back = gone;
+        put_back.targets = vec![Target {
+            arn: MACHINE.to_owned(),
+            template: targets[0]["InputTransformer"]["InputTemplate"]
+                .as_str()
+                .map(str::to_owned),
+            ..Target::default()
+        }];
+        let template = put_back.targets[0].template.clone().unwrap();
+        assert!(template.contains("a \\u003cb\\u003e"), "{template}");
         let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![put_back]);
         assert_eq!(deployment.profiles, [input()]);
     }

@@ -48,6 +48,16 @@ pub(crate) struct Case {
     pub(crate) limits: Option<InstanceTypeLimits>,
     /// The interfaces that are attached to the instance, or that Hookline created for it.
     pub(crate) interfaces: Vec<SeenInterface>,
+    /// The newest launch of the group that waits, if this instance does not run.
+    pub(crate) replacement: Option<Replacement>,
+}
+
+/// Another launch of the same group.
+#[derive(Clone, Debug)]
+pub(crate) struct Replacement {
+    pub(crate) seen: SeenInstance,
+    /// What is attached to it.
+    pub(crate) interfaces: Vec<SeenInterface>,
 }
 
 impl Case {
@@ -75,6 +85,7 @@ impl Case {
             security_groups: BTreeSet::new(),
             limits: None,
             interfaces: Vec::new(),
+            replacement: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
+use textwrap::core::display_width;
 
 use super::{LABEL, STRONG, printable};
 use crate::judge::finding::quoted;
@@ -75,7 +76,7 @@ impl Page {
             .collect();
         let longest = |column: usize, heading: &str| {
             let cells = rows.iter().filter_map(|row| row.get(column));
-            let widths = cells.map(|cell| textwrap::core::display_width(cell));
+            let widths = cells.map(|cell| display_width(cell));
             widths.max().unwrap_or_default().max(heading.len())
         };
         let mut widths: Vec<usize> = headings
@@ -103,7 +104,7 @@ impl Page {
     fn row(&mut self, style: Style, cells: &[String], widths: &[usize]) {
         let cells = cells.iter().zip(widths).map(|(cell, width)| {
             let cell = shortened(cell, *width);
-            let padding = width.saturating_sub(textwrap::core::display_width(&cell));
+            let padding = width.saturating_sub(display_width(&cell));
             format!("{cell}{}", " ".repeat(padding))
         });
         let line = cells.collect::<Vec<_>>().join("  ");
@@ -120,27 +121,33 @@ impl Page {
         self.shell_words(indentation, &words);
     }
 
-    /// The same of words that a shell can read already.
+    /// The same of words that a shell can read already. An option stays with its values where it
+    /// can.
     fn shell_words(&mut self, indentation: usize, words: &[String]) {
+        let words: Vec<String> = words.iter().map(|word| printable::text(word)).collect();
+        let mut parts: Vec<&[String]> = words.chunk_by(|_, next| !next.starts_with("--")).collect();
+        let width =
+            |part: &[String]| -> usize { part.iter().map(|word| display_width(word) + 1).sum() };
+        // A part that fits in no line is broken between its words.
+        let most = WIDTH - indentation - 5;
+        parts = parts
+            .into_iter()
+            .flat_map(|part| part.chunks(if width(part) > most { 1 } else { part.len() }))
+            .collect();
         let mut line = " ".repeat(indentation);
-        let mut is_first = true;
-        for word in words {
-            let word = printable::text(word);
-            let width = textwrap::core::display_width(&word);
+        for (n, part) in parts.iter().enumerate() {
             // Room for a space and a backslash.
-            if !is_first && textwrap::core::display_width(&line) + width + 3 > WIDTH {
+            if n > 0 && display_width(&line) + width(part) + 2 > WIDTH {
                 self.text.push_str(&line);
-                self.text.push_str(" \\\n");
+                self.text.push_str("\\\n");
                 line = " ".repeat(indentation + 4);
-                is_first = true;
             }
-            if !is_first {
+            for word in *part {
+                line.push_str(word);
                 line.push(' ');
             }
-            line.push_str(&word);
-            is_first = false;
         }
-        self.text.push_str(&line);
+        self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
@@ -221,13 +228,13 @@ impl Page {
 
 /// The text in at most `width` columns; its end is cut.
 fn shortened(text: &str, width: usize) -> String {
-    if textwrap::core::display_width(text) <= width {
+    if display_width(text) <= width {
         return text.to_owned();
     }
     let mut short = String::new();
     for character in text.chars() {
         let longer = format!("{short}{character}");
-        if textwrap::core::display_width(&longer) + 1 > width {
+        if display_width(&longer) + 1 > width {
             break;
         }
         short = longer;
@@ -318,15 +325,13 @@ mod tests {
         let text = page.into_text();
         let lines: Vec<&str> = text.lines().collect();
         assert!(
-            lines
-                .iter()
-                .all(|line| textwrap::core::display_width(line) <= WIDTH),
+            lines.iter().all(|line| display_width(line) <= WIDTH),
             "{text}"
         );
         let columns: Vec<usize> = ["N", "7", "8"]
             .iter()
             .zip(&lines)
-            .map(|(cell, line)| textwrap::core::display_width(line.split_once(cell).unwrap().0))
+            .map(|(cell, line)| display_width(line.split_once(cell).unwrap().0))
             .collect();
         assert_eq!(columns, [99, 99, 99], "{text}");
         assert!(lines[2].contains('…'), "{text}");

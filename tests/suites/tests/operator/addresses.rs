@@ -43,7 +43,7 @@ async fn full_subnet_is_explained_with_who_holds_it_and_deletes_make_room() -> R
     stage.in_service("upf", 1).await?;
     let after = hookline(&stage, "status").await?;
     assert_eq!(
-        after["groups"][0]["lastVerdict"]["result"], "CONTINUE",
+        after["groups"][0]["lastLaunch"]["result"], "IN SERVICE",
         "{after:#}"
     );
     stage.deployment.shut_down().await;
