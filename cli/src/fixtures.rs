@@ -278,13 +278,18 @@ impl Case {
     /// The case with an execution that ended so, in a state that was entered ten seconds ago.
     pub(crate) fn with_execution(mut self, status: &str, error: Option<&str>, state: &str) -> Self {
         self.executions = vec![execution(1, status, error)];
-        self.history = vec![HistoryEvent {
-            at: 1_000 * (NOW - 10),
-            kind: "TaskStateEntered".to_owned(),
+        let entered = |at: i64, kind: &str, state: &str| HistoryEvent {
+            at: 1_000 * at,
+            kind: kind.to_owned(),
             state: Some(state.to_owned()),
             output: None,
             failed: None,
-        }];
+        };
+        self.history = vec![entered(NOW - 10, "TaskStateEntered", state)];
+        if error.is_some() {
+            let end = entered(NOW - 9, "FailStateEntered", "LaunchAbandoned");
+            self.history.push(end);
+        }
         self
     }
 

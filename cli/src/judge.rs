@@ -1,6 +1,7 @@
 //! Judgement: what is wrong, by what was observed. Pure functions, without calls and without a clock.
 
 pub(crate) mod causes;
+pub(crate) mod ended;
 pub(crate) mod finding;
 pub(crate) mod hooks;
 pub(crate) mod interfaces;

@@ -5,7 +5,7 @@
 //! ```text
 //! args (as written) ──▶ settings (as meant) ──▶ commands/* ──▶ output: text or JSON
 //!                                                  │    └────▶ error: what, remedy, exit code
-//!                                                  ├─ discover, observe, locate: which calls to make
+//!                                                  ├─ discover, observe, locate, gather: which calls to make
 //!                                                  │      └─ aws: the calls, one function each
 //!                                                  └─ judge: what is wrong, by what was observed
 //! ```
@@ -21,6 +21,7 @@ mod discover;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod gather;
 mod judge;
 mod locate;
 mod logs;

@@ -6,11 +6,12 @@ use crate::aws::Aws;
 use crate::commands::status;
 use crate::discover;
 use crate::error::{Code, Result};
+use crate::gather;
 use crate::judge::causes;
 use crate::judge::launches::waiting_without_execution;
 use crate::judge::replay::Replay;
 use crate::judge::story::{self, Step};
-use crate::judge::words::{ago, clock};
+use crate::judge::words::{ago, clock, duration};
 use crate::judge::{Finding, Remedy, interfaces};
 use crate::locate::{self, Known, Subject};
 use crate::observe;
@@ -85,7 +86,7 @@ pub(super) async fn run(
     let deployment = discover::deployment(&aws, stack).await?;
     let explanation = match locate::subject(&aws, &deployment, what).await? {
         Subject::Launch(known) => {
-            let case = locate::case(&aws, deployment, *known).await?;
+            let case = gather::case(&aws, deployment, *known).await?;
             Explanation {
                 at: case.now,
                 group: None,
@@ -97,7 +98,7 @@ pub(super) async fn run(
             let group = fleet.groups.iter().find(|group| group.name == name);
             let launch = match group.and_then(|group| telling(&fleet, group)) {
                 Some(known) => {
-                    let case = locate::case(&aws, fleet.deployment.clone(), known).await?;
+                    let case = gather::case(&aws, fleet.deployment.clone(), known).await?;
                     Some(Launch::of(&case))
                 }
                 None => None,
@@ -266,7 +267,7 @@ impl Launch {
         if !self.story.is_empty() {
             page.paragraph(&[(LABEL, "Story")]);
             for step in &self.story {
-                write_step(page, step);
+                write_step(page, step, now);
             }
             page.blank();
         }
@@ -315,11 +316,11 @@ impl Launch {
     }
 }
 
-fn write_step(page: &mut Page, step: &Step) {
+fn write_step(page: &mut Page, step: &Step, now: i64) {
     let took = match step.took {
-        None => "now".to_owned(),
+        None => format!("now, for {}", duration(now - step.at / 1_000)),
         Some(took @ 0..60_000) => format!("{}.{} s", took / 1_000, took % 1_000 / 100),
-        Some(took) => crate::judge::words::duration(took / 1_000),
+        Some(took) => duration(took / 1_000),
     };
     let at = clock(step.at / 1_000);
     page.indented(&[(LABEL, &at), (STRONG, &step.state), (LABEL, &took)]);

@@ -2,21 +2,20 @@
 //! the functions' own texts come last: where nothing else says why.
 
 use hookline_domain::execution::{Plan, Step as PlanStep};
-use hookline_domain::time::epoch_milliseconds;
 
 use super::interfaces::{adopt, delete};
 use super::words::{ago, count, duration, list};
-use super::{Finding, Kind, hooks, network, rules};
+use super::{Finding, Kind, ended, hooks, network, rules};
 use crate::observed::case::Case;
 use crate::observed::execution::message;
 
 /// What is wrong, the first cause first.
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
     let mut found = Vec::new();
-    found.extend(instance_ended(case));
-    found.extend(hook_ended(case));
+    found.extend(ended::instance(case));
+    found.extend(ended::hook(case));
     found.extend(no_execution(case));
-    found.extend(execution_ended(case));
+    found.extend(ended::execution(case));
     if is_in_trouble(case) {
         found.extend(network::findings(case));
     }
@@ -37,91 +36,6 @@ fn is_in_trouble(case: &Case) -> bool {
     failed
         || case.waits()
         || (case.is_in_service() && !case.networks_without_interface().is_empty())
-}
-
-/// The time at which the instance ended, by EC2, in milliseconds since the epoch.
-fn ended_at(case: &Case) -> Option<i64> {
-    let reason = &case.seen.as_ref()?.transition_reason;
-    let (_, time) = reason.split_once('(')?;
-    let time = time
-        .trim_end_matches(')')
-        .trim_end_matches(" GMT")
-        .trim_end_matches('Z');
-    epoch_milliseconds(&format!("{}Z", time.replace(' ', "T")))
-}
-
-/// An instance that ended before its launch was given up. Auto Scaling terminates the instance of
-/// a launch that was given up, so the order of the two tells.
-fn instance_ended(case: &Case) -> Option<Finding> {
-    let seen = case.seen.as_ref()?;
-    let state = seen.instance.state.as_str();
-    if !matches!(
-        state,
-        "shutting-down" | "terminated" | "stopping" | "stopped"
-    ) {
-        return None;
-    }
-    let given_up = case
-        .entered("AbandonLaunch")
-        .or_else(|| case.entered("ReleaseInterfaces"));
-    let ended = ended_at(case);
-    // EC2's time has no fraction of a second.
-    let ended_first = match (ended, given_up) {
-        (Some(ended), Some(given_up)) => ended <= given_up,
-        (Some(_), None) => case.execution().is_none_or(|it| it.status != "SUCCEEDED"),
-        (None, _) => false,
-    };
-    if !ended_first {
-        return None;
-    }
-    let when = ended.map_or_else(String::new, |at| format!(" {}", ago(at / 1_000, case.now)));
-    Some(
-        Finding::new(
-            Kind::InstanceEnded,
-            format!(
-                "{} ended{when}, before its launch was ready: it is {state}.",
-                case.instance
-            ),
-        )
-        .shown_by(format!(
-            "EC2 says: {}. {}",
-            seen.transition_reason, seen.state_reason
-        ))
-        .say("Auto Scaling replaces it: nothing to do. If instances end often, find who ends them:")
-        .run([
-            "aws",
-            "cloudtrail",
-            "lookup-events",
-            "--lookup-attributes",
-            &format!("AttributeKey=ResourceName,AttributeValue={}", case.instance),
-            "--query",
-            "Events[].[EventTime,EventName,Username]",
-            "--output",
-            "text",
-        ]),
-    )
-}
-
-/// A hook that ended the launch by its timeout, as Auto Scaling says, or before its execution did.
-fn hook_ended(case: &Case) -> Option<Finding> {
-    let activity = case.activity()?;
-    let timed_out = activity.message.to_ascii_lowercase().contains("timeout");
-    if timed_out {
-        let mut finding = Finding::new(
-            Kind::HookUnsafe,
-            format!(
-                "The hook of {} ended by its timeout, before the launch was ready.",
-                case.instance
-            ),
-        )
-        .shown_by(format!("Auto Scaling says: {}", activity.message));
-        finding.group = Some(activity.group.clone());
-        return Some(
-            finding
-                .say("Set the hook's timeout as below, or find what is slow in the story above."),
-        );
-    }
-    None
 }
 
 /// A launch without any execution: why the rules started none.
@@ -167,7 +81,7 @@ fn no_execution(case: &Case) -> Vec<Finding> {
     found
 }
 
-fn hook_name(case: &Case) -> String {
+pub(super) fn hook_name(case: &Case) -> String {
     match case.profile() {
         Some(profile) => profile.hook.name.clone(),
         None => case
@@ -176,59 +90,6 @@ fn hook_name(case: &Case) -> String {
             .map(|hook| hook.name.clone())
             .unwrap_or_default(),
     }
-}
-
-/// An execution that was stopped, or ran out of its time.
-fn execution_ended(case: &Case) -> Option<Finding> {
-    let execution = case.execution()?;
-    let how = match execution.status.as_str() {
-        "ABORTED" => "was stopped",
-        "TIMED_OUT" => "reached the state machine's timeout",
-        _ => return None,
-    };
-    let when = execution
-        .stopped
-        .map_or_else(String::new, |at| format!(" {}", ago(at / 1_000, case.now)));
-    let last = case
-        .history
-        .iter()
-        .rev()
-        .find(|event| event.kind.ends_with("StateEntered"));
-    let state = last.and_then(|event| event.state.as_deref());
-    let mut finding = Finding::new(
-        Kind::ExecutionEnded,
-        format!(
-            "The execution of {} {how}{when}{}: it sent no ABANDON and released nothing.",
-            case.instance,
-            state.map_or_else(String::new, |state| format!(", in {state}"))
-        ),
-    )
-    .about([&execution.arn]);
-    if let Some(cause) = &execution.cause {
-        finding = finding.shown_by(format!("It was given the cause: {}", message(cause)));
-    }
-    if !case.waits() {
-        return Some(finding.say("Nothing: the launch is over."));
-    }
-    Some(match case.deployment.rounds() {
-        Some(_) => finding.say(
-            "Reconcile abandons the launch in one of its next rounds, and Auto Scaling replaces the instance. \
-             To keep this instance, replay at once.",
-        ),
-        None => finding.say("Replay it, or complete its hook with ABANDON:").run([
-            "aws",
-            "autoscaling",
-            "complete-lifecycle-action",
-            "--auto-scaling-group-name",
-            case.group_name(),
-            "--lifecycle-hook-name",
-            &hook_name(case),
-            "--instance-id",
-            case.instance.as_str(),
-            "--lifecycle-action-result",
-            "ABANDON",
-        ]),
-    })
 }
 
 fn of_hooks(case: &Case) -> Vec<Finding> {

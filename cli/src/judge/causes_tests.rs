@@ -116,6 +116,25 @@ fn stopped_execution_is_told_with_its_state_and_can_be_replayed() {
 }
 
 #[test]
+fn execution_that_broke_off_is_told_from_one_that_reached_its_end() {
+    let mut case = case().with_execution("FAILED", Some("States.Runtime"), "PlanInterfaces");
+    assert_eq!(kinds(&case), [Kind::Failed]);
+    case.history.pop();
+    let found = findings(&case);
+    assert_eq!(found[0].kind, Kind::ExecutionEnded);
+    assert!(
+        found[0]
+            .problem
+            .contains("broke off 30 s ago, in PlanInterfaces"),
+        "{found:?}"
+    );
+    assert_eq!(
+        found[0].evidence,
+        ["Its error is States.Runtime.", "Its cause: the cause"]
+    );
+}
+
+#[test]
 fn error_that_nothing_explains_is_told_in_its_own_words() {
     let mut case =
         case().with_execution("FAILED", Some("Hookline.AccessDenied"), "AttachInterfaces");

@@ -178,6 +178,9 @@ fn taken(n: usize, slot: &Slot, place: AttachmentPoint, at: &At<'_>) -> Option<F
         )),
         _ => finding,
     };
+    if is_cni {
+        return Some(finding);
+    }
     let finding = finding.say("If nobody needs it, detach it, and then replay the launch:");
     Some(finding.run([
         "aws",
