@@ -196,6 +196,8 @@ pub(crate) fn execution(n: u32, status: &str, error: Option<&str>) -> Execution 
 
 /// An interface that Hookline created for an instance; attached at this device index, or not.
 pub(crate) fn interface(n: u32, owner: u32, network: &str, index: Option<u32>) -> SeenInterface {
+    let mut tags = own::tags(&id(owner), "upf", "upf", network);
+    tags.insert(own::DEPLOYMENT.to_owned(), "hookline".to_owned());
     SeenInterface {
         interface: Interface {
             id: format!("eni-{n:017x}").parse().unwrap(),
@@ -223,7 +225,7 @@ pub(crate) fn interface(n: u32, owner: u32, network: &str, index: Option<u32>) -
             ipv6_prefixes: Vec::new(),
             source_dest_check: true,
             description: String::new(),
-            tags: own::tags(&id(owner), "upf", "upf", network),
+            tags,
         },
         kind: "interface".to_owned(),
         requester: None,

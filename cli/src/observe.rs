@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use hookline_domain::deployment::Deployment as Name;
 use hookline_domain::ids::InstanceId;
 use hookline_domain::profile::Selector;
 use hookline_domain::tags::own;
@@ -15,7 +16,7 @@ use crate::observed::deployment::Deployment;
 use crate::observed::execution::{Execution, ListedExecution};
 use crate::observed::fleet::Fleet;
 use crate::observed::group::{Activity, Group, Hook};
-use crate::observed::network::SeenInstance;
+use crate::observed::network::{SeenInstance, SeenInterface};
 
 /// The most calls of a look at a deployment with few groups.
 const MAX_CALLS: usize = 20;
@@ -50,6 +51,8 @@ pub(crate) async fn fleet(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
     )?;
     let groups = groups(aws, &deployment, &names, &instances).await?;
     let (hooks, activities) = tokio::try_join!(hooks(aws, &groups), activities(aws, &groups))?;
+    let name = deployment.name(&interfaces);
+    let interfaces = of_deployment(&name, interfaces);
     let mut fleet = Fleet {
         now: now(),
         deployment,
@@ -72,6 +75,12 @@ pub(crate) async fn fleet(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
     // What was waited for has happened by then.
     fleet.now = now();
     Ok(fleet)
+}
+
+/// Those of these interfaces that this deployment created, or of which no tag says whose they are.
+fn of_deployment(name: &Name, mut interfaces: Vec<SeenInterface>) -> Vec<SeenInterface> {
+    interfaces.retain(|seen| name.may_use(&seen.interface.tags));
+    interfaces
 }
 
 /// The instances of the groups that are named, and those that carry a selector's tag.

@@ -33,6 +33,8 @@ pub(crate) struct Leaked {
     /// The instance that it was created for.
     pub(crate) instance: String,
     pub(crate) network: String,
+    /// The deployment that created it; null if no tag says it. No round deletes such a one.
+    pub(crate) deployment: Option<String>,
     /// When a round of reconcile first saw it, in seconds since the epoch.
     pub(crate) seen_at: Option<i64>,
     /// When a round of reconcile deletes it, at the latest, in seconds since the epoch; null if no
@@ -56,7 +58,8 @@ pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<L
             .and_then(|id| id.parse().ok());
         owner.is_none_or(|owner| in_progress.contains(&owner))
     };
-    let decided = orphans::decide(&interfaces, in_progress, fleet.now, limits);
+    let name = fleet.deployment.name(&fleet.interfaces);
+    let decided = orphans::decide(&name, &interfaces, in_progress, fleet.now, limits);
     interfaces
         .iter()
         .filter(|interface| orphans::may_be_orphaned(interface) && !is_needed(interface))
@@ -66,7 +69,8 @@ pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<L
             let is_new = decided.mark.contains(&interface.id);
             let seen_at = tag(ORPHANED_SINCE).parse().ok().filter(|_| !is_new);
             // The first round only marks it. Each step may be one round late.
-            let deleted_by = rounds.map(|(limits, every)| {
+            let told = rounds.filter(|_| !decided.untold.contains(&interface.id));
+            let deleted_by = told.map(|(limits, every)| {
                 let every = every.unwrap_or_default();
                 let marked = seen_at.unwrap_or(fleet.now + every);
                 (marked + limits.orphaned_seconds).max(fleet.now) + every
@@ -81,6 +85,7 @@ pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<L
                     .collect(),
                 instance: tag(own::INSTANCE_ID),
                 network: tag(own::NETWORK),
+                deployment: interface.tags.get(own::DEPLOYMENT).cloned(),
                 seen_at,
                 deleted_by,
             }
@@ -207,14 +212,26 @@ pub(crate) fn interfaces_left(leaked: &[Leaked]) -> Option<Finding> {
         ),
     )
     .about(&ids);
-    Some(match first.deleted_by {
-        Some(_) => finding
-            .say("Reconcile deletes them at the times above. To delete one now:")
-            .run(delete(&first.id)),
-        None => finding
-            .say("No round of reconcile deletes them. To delete one:")
-            .run(delete(&first.id)),
-    })
+    let untold = leaked
+        .iter()
+        .filter(|interface| interface.deployment.is_none());
+    let untold: Vec<&str> = untold.map(|interface| interface.id.as_str()).collect();
+    let finding = match untold.is_empty() {
+        true => finding,
+        false => finding.shown_by(format!(
+            "No tag says which deployment created {}: reconcile leaves what has none \
+             (docs/operations/deployments.md).",
+            list(untold, LISTED)
+        )),
+    };
+    let finding = match leaked
+        .iter()
+        .any(|interface| interface.deleted_by.is_some())
+    {
+        true => finding.say("Reconcile deletes them at the times above. To delete one now:"),
+        false => finding.say("No round of reconcile deletes them. To delete one:"),
+    };
+    Some(finding.run(delete(&first.id)))
 }
 
 /// The command that deletes an unattached interface.

@@ -75,3 +75,20 @@ fn no_round_deletes_an_interface_where_reconcile_is_disabled() {
     );
     assert_eq!(interfaces_left(&[]), None);
 }
+
+#[test]
+fn interface_without_a_deployments_tag_is_told_and_never_deleted() {
+    let mut fleet = fleet();
+    fleet.interfaces = vec![interface(1, 1, "signaling", None)];
+    fleet.interfaces[0].interface.tags.remove(own::DEPLOYMENT);
+    let found = left(&fleet);
+    assert_eq!(
+        (found[0].deployment.as_ref(), found[0].deleted_by),
+        (None, None)
+    );
+    let finding = interfaces_left(&found).unwrap();
+    assert!(
+        finding.evidence[0].starts_with("No tag says which deployment created"),
+        "{finding:?}"
+    );
+}

@@ -1,11 +1,15 @@
 //! A deployment, as its rules show it: the state machine, the profiles, and how launches and reconcile
 //! are started.
 
+use hookline_domain::deployment::Deployment as Name;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::profile::{Profile, Selector};
 use hookline_domain::reconcile::{Limits, ProfileInput};
+use hookline_domain::tags::own;
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::network::SeenInterface;
 
 /// The name of the state machine; a stack puts its own name and a hyphen before it.
 pub(crate) const MACHINE: &str = "launch-node";
@@ -205,6 +209,25 @@ impl Deployment {
         Self::stack_of(self.machine.arn()).unwrap_or_default()
     }
 
+    /// Its name, which the interfaces that it creates have as a tag: the prefix of the names of its
+    /// functions. Where there is no prefix, the tags of its groups' interfaces tell; else it is the name
+    /// that docs/deploy.md and docs/try-it.md use.
+    pub(crate) fn name(&self, interfaces: &[SeenInterface]) -> Name {
+        let groups = self.named_groups();
+        let of_tag = || {
+            let mut tags = interfaces.iter().map(|seen| &seen.interface.tags);
+            let tags = tags.find(|tags| {
+                tags.contains_key(own::DEPLOYMENT)
+                    && tags
+                        .get(own::AUTO_SCALING_GROUP)
+                        .is_some_and(|group| groups.contains(group))
+            })?;
+            Name::read(tags.get(own::DEPLOYMENT)?).ok()
+        };
+        let of_stack = Name::read(self.stack()).ok();
+        of_stack.or_else(of_tag).unwrap_or_else(default_name)
+    }
+
     /// The name of one of its functions, as `adopt`.
     pub(crate) fn function(&self, name: &str) -> String {
         match self.stack() {
@@ -244,6 +267,11 @@ impl Deployment {
         let running = self.reconcile.iter().find(|it| it.enabled)?;
         Some((running.limits, running.every()))
     }
+}
+
+/// `hookline`, the default `stackName`.
+fn default_name() -> Name {
+    Name::read("hookline").unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 /// The rounds of reconcile that a rule starts for this state machine.

@@ -177,3 +177,20 @@ fn rule_lets_through_what_its_pattern_names() {
     of_ends.pattern["detail-type"] = json!(["EC2 Instance Launch Successful"]);
     assert!(!of_ends.lets_through("upf", "hookline-launch"));
 }
+
+#[test]
+fn name_is_the_stacks_or_that_of_its_groups_interfaces() {
+    use crate::fixtures::interface;
+    let name = |machine: &str, of_tag: &str| {
+        let rule = launch_rule("upf", None);
+        let found = Deployment::of(super::tests::machine(machine), vec![rule]);
+        let mut seen = interface(1, 1, "signaling", None);
+        seen.interface
+            .tags
+            .insert(own::DEPLOYMENT.to_owned(), of_tag.to_owned());
+        found.name(&[seen]).to_string()
+    };
+    assert_eq!(name("core-launch-node", "other"), "core");
+    assert_eq!(name("launch-node", "other"), "other");
+    assert_eq!(name("launch-node", "no name"), "hookline");
+}

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 use hookline_domain::tags::own;
+use hookline_testkit::roles;
 use hookline_testkit::scene::HOOK;
 use serde_json::json;
 
@@ -24,6 +25,7 @@ async fn leaked_interface_is_listed_with_its_time_and_can_be_deleted() -> Result
         .resource_type(ResourceType::NetworkInterface)
         .tags(tag(own::INSTANCE_ID, GONE))
         .tags(tag(own::NETWORK, "signaling"))
+        .tags(tag(own::DEPLOYMENT, roles::deployment().as_str()))
         .build();
     let create = stage
         .scene

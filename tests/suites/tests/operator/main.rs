@@ -19,10 +19,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::Settings;
-use hookline_local::lambda::FunctionConfig;
-use hookline_testkit::deployment::Tools;
+use hookline_testkit::deployment::{self, Tools};
 use hookline_testkit::json_api::json_call;
-use hookline_testkit::roles;
 use hookline_testkit::scene::Size;
 use hookline_testkit::stage::{LIMIT, Stage};
 use hookline_testkit::wait::wait_for;
@@ -226,11 +224,8 @@ async fn waiting(stage: &Stage) -> Result<String> {
 
 /// Deploys a function that the state machine does not call.
 fn deploy(stage: &Stage, function: &str) -> Result<()> {
-    let program = Tools::from_environment()?.functions.join(function);
-    let mut config = FunctionConfig::new(function, program);
-    config.timeout = Duration::from_secs(60);
-    config.role = roles::of_function(function);
-    stage.local.lambda().register(config);
+    let function = deployment::function(&Tools::from_environment()?, function)?;
+    stage.local.lambda().register(function);
     Ok(())
 }
 
