@@ -242,6 +242,22 @@ mod tests {
     }
 
     #[test]
+    fn stack_is_that_of_the_option_or_the_only_one() {
+        let aws = AwsSettings::default();
+        let explain = Command::Explain {
+            aws: aws.clone(),
+            stack: Some("core".to_owned()),
+            what: "upf".to_owned(),
+        };
+        assert_eq!(
+            settings("hookline explain upf --stack core").command,
+            explain
+        );
+        let status = Command::Status { aws, stack: None };
+        assert_eq!(settings("hookline status").command, status);
+    }
+
+    #[test]
     fn json_has_no_colours_on_a_terminal() {
         let off = Colours {
             stdout: false,

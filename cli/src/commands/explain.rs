@@ -253,6 +253,19 @@ impl Launch {
             self.lifecycle_state.as_deref().unwrap_or("not"),
             self.group
         );
+        let execution = match self.executions.first() {
+            None => "none is found".to_owned(),
+            Some(first) => {
+                let error = first.error.as_ref().map(|error| format!(": {error}"));
+                let at = first.stopped.unwrap_or(first.started) / 1_000;
+                format!(
+                    "{}{}, {}",
+                    first.status,
+                    error.unwrap_or_default(),
+                    ago(at, now)
+                )
+            }
+        };
         page.table(
             LABEL,
             &[
@@ -260,9 +273,16 @@ impl Launch {
                 ("Node", &place),
                 ("State", &state),
                 ("Profile", &text(&self.profile)),
+                ("Execution", &execution),
             ],
         );
-        self.write_executions(page, now);
+        for (n, execution) in self.executions.iter().enumerate() {
+            let label = match n {
+                0 => "ARN".to_owned(),
+                _ => format!("also {}", execution.status),
+            };
+            page.id(LABEL, &label, &execution.arn);
+        }
         page.blank();
         if !self.story.is_empty() {
             page.paragraph(&[(LABEL, "Story")]);
@@ -292,26 +312,6 @@ impl Launch {
         ]);
         if let Some(command) = &self.replay.command {
             page.remedy(command);
-        }
-    }
-
-    fn write_executions(&self, page: &mut Page, now: i64) {
-        let Some(first) = self.executions.first() else {
-            page.table(LABEL, &[("Execution", "none is found")]);
-            return;
-        };
-        let status = match &first.error {
-            Some(error) => format!("{}: {error}", first.status),
-            None => first.status.clone(),
-        };
-        let at = first.stopped.unwrap_or(first.started) / 1_000;
-        page.table(
-            LABEL,
-            &[("Execution", &format!("{status}, {}", ago(at, now)))],
-        );
-        page.id(LABEL, "ARN", &first.arn);
-        for other in self.executions.iter().skip(1) {
-            page.id(LABEL, &format!("also {}", other.status), &other.arn);
         }
     }
 }

@@ -158,6 +158,28 @@ async fn hook_that_is_unsafe_and_group_that_is_missing_are_trouble() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn group_is_found_by_its_tag_and_another_one_is_not() {
+    let deployed = Deployed::start().await;
+    deployed.scene.group("smf").await.unwrap();
+    let mut by_tag = deployed.profile.clone();
+    by_tag["name"] = json!("by-tag");
+    by_tag["selector"] = json!({"tag": {"key": "multus", "value": "smf"}});
+    put_rule(&deployed.fake.aws, MACHINE, "by-tag", &by_tag)
+        .await
+        .unwrap();
+    deployed.scene.group("amf").await.unwrap();
+    let assert = deployed.run("status --json").await.success();
+    let status: Value = serde_json::from_str(&stdout(&assert)).unwrap();
+    let groups = status["groups"].as_array().unwrap().iter();
+    let rows: Vec<_> = groups
+        .map(|row| (&row["group"], &row["profiles"]))
+        .collect();
+    let (smf, upf) = (json!(["by-tag"]), json!(["upf"]));
+    assert_eq!(rows, [(&json!("smf"), &smf), (&json!("upf"), &upf)]);
+    assert_eq!(status["trouble"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn texts_of_others_do_no_harm_to_a_terminal() {
     let deployed = Deployed::start().await;
     let tag = |key: &str, value: &str| {
