@@ -30,6 +30,13 @@ fn node_that_is_ready_has_no_finding() {
 }
 
 #[test]
+fn node_that_keeps_its_startup_taint_can_be_replayed() {
+    let mut case = ready();
+    case.history[0].state = Some("StartupTaintLeft".to_owned());
+    assert!(Replay::of(&case).helps);
+}
+
+#[test]
 fn launch_that_runs_has_no_finding_and_needs_no_replay() {
     let case = case().with_execution("RUNNING", None, "AttachInterfaces");
     assert_eq!(kinds(&case), []);

@@ -51,6 +51,12 @@ impl Replay {
                 why: format!("The node is InService and lacks {}: a replay creates and attaches what is missing, when the cause is mended.", missing.join(", ")),
                 command: from_execution(case),
             },
+            (_, true) if case.entered("StartupTaintLeft").is_some() => Self {
+                helps: true,
+                why: "The node keeps its startup taint: a replay removes it, when the cause is mended."
+                    .to_owned(),
+                command: from_execution(case),
+            },
             (_, true) => Self::no("The node is InService with all its interfaces: a replay changes nothing."),
             _ => Self::no("The launch is over: Auto Scaling replaces the instance, and the replacement starts anew."),
         }

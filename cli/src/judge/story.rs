@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hookline_domain::execution::{
     Allocation, Completion, CompletionOutcome, LifecycleActionResult, Plan, RefusedCreate, Release,
-    Step as PlanStep, Summary, WaitReason,
+    StartupTaintRemoval, Step as PlanStep, Summary, WaitReason,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -113,7 +113,7 @@ impl Step {
     fn is_wait(&self) -> bool {
         matches!(
             self.state.as_str(),
-            "WaitForTurn" | "WaitForOthers" | "ExtendHook"
+            "WaitForTurn" | "WaitForOthers" | "WaitForTheNode" | "ExtendHook"
         )
     }
 
@@ -156,6 +156,9 @@ fn ending(state: &str) -> Option<&'static str> {
         "LaunchWentOn" => "the launch had gone on before: the node may lack interfaces",
         "HookNotCompleted" => "the hook could not be completed, and ends by its timeout",
         "InterfacesLeftBehind" => "the launch is given up, and interfaces of it are left",
+        "StartupTaintLeft" => {
+            "the node is ready, and keeps its startup taint: no pod is scheduled there"
+        }
         "InputRefused" => "the event or the profile cannot be read: nothing was changed",
         _ => return None,
     })
@@ -195,6 +198,9 @@ fn did(state: &str, output: &Value, succeeded_at_once: bool) -> Vec<String> {
             .unwrap_or_default(),
         "ContinueLaunch" | "AbandonLaunch" => part(output, "completion")
             .map(|it| vec![completed(&it)])
+            .unwrap_or_default(),
+        "RemoveStartupTaint" => part(output, "startupTaint")
+            .map(|it| vec![untainted(&it)])
             .unwrap_or_default(),
         "ReleaseInterfaces" => part(output, "release")
             .map(|it| vec![released(&it)])
@@ -314,6 +320,14 @@ fn completed(completion: &Completion) -> String {
         (_, CompletionOutcome::NotOurs) => {
             "the hook is not Hookline's: nothing was sent".to_owned()
         }
+    }
+}
+
+fn untainted(removal: &StartupTaintRemoval) -> String {
+    match (&removal.node_name, removal.removed) {
+        (None, _) => "the node has not registered in its cluster yet".to_owned(),
+        (Some(node), true) => format!("removed the startup taint of {node}"),
+        (Some(node), false) => format!("{node} has no startup taint"),
     }
 }
 
