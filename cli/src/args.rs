@@ -17,7 +17,8 @@ Exit status:
   7  AWS throttles the calls
   8  AWS does not answer
   9  AWS refuses a call
-  10 any other failure";
+  10 any other failure
+  11 the deployment, or what was asked for, is not found";
 
 /// The command of the operators of Hookline, which prepares EKS nodes before they are InService.
 #[derive(Debug, Parser)]
@@ -62,6 +63,23 @@ pub(crate) enum CommandArgs {
     },
     /// Print who you are to AWS: account, ARN, Region, endpoint.
     Whoami,
+    /// Show each group of a deployment, and what is wrong with it.
+    ///
+    /// The deployment is found by its state machine, STACK-launch-node. Nothing is changed.
+    Status {
+        #[command(flatten)]
+        deployment: DeploymentArgs,
+    },
+    /// Tell the story of a launch: what each step did, why it failed, and what mends it.
+    ///
+    /// Nothing is changed.
+    Explain {
+        /// An instance, a node's name, an execution's name or ARN, or a group's name.
+        #[arg(value_name = "WHAT")]
+        what: String,
+        #[command(flatten)]
+        deployment: DeploymentArgs,
+    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -75,6 +93,14 @@ pub(crate) enum CommandArgs {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
     },
+}
+
+/// Which deployment, if the Region has several.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeploymentArgs {
+    /// The deployment's stack [default: the only one of the Region]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack: Option<String>,
 }
 
 /// The commands about a profile.

@@ -1,14 +1,21 @@
 //! AWS: the only place that makes clients, and the errors of calls.
 
 mod error;
+mod events;
+mod executions;
+mod groups;
+mod network;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_sdk_sts::error::ProvideErrorMetadata;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::SdkError;
 use hookline_runtime::sdk;
 use tracing::{debug, info};
 
@@ -16,13 +23,18 @@ pub(crate) use error::Error;
 
 use crate::settings::AwsSettings;
 
-/// AWS in one Region, with one identity.
-#[derive(Debug)]
+/// AWS in one Region, with one identity. Clones share their clients and their count of calls.
+#[derive(Clone, Debug)]
 pub(crate) struct Aws {
     config: SdkConfig,
     region: String,
     /// The AWS profile of the command line.
     profile: Option<String>,
+    autoscaling: aws_sdk_autoscaling::Client,
+    ec2: aws_sdk_ec2::Client,
+    events: aws_sdk_eventbridge::Client,
+    sfn: aws_sdk_sfn::Client,
+    calls: Arc<AtomicUsize>,
 }
 
 /// Who the credentials are, by `sts:GetCallerIdentity`.
@@ -77,10 +89,41 @@ impl Aws {
             "read the AWS settings"
         );
         Ok(Self {
+            autoscaling: aws_sdk_autoscaling::Client::new(&config),
+            ec2: aws_sdk_ec2::Client::new(&config),
+            events: aws_sdk_eventbridge::Client::new(&config),
+            sfn: aws_sdk_sfn::Client::new(&config),
             config,
             region,
             profile: settings.profile.clone(),
+            calls: Arc::default(),
         })
+    }
+
+    /// How many calls have been answered so far. The SDK's own retries do not count.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The answer of a call of `action`, counted and logged.
+    fn answer<T, E>(
+        &self,
+        action: &'static str,
+        answer: Result<T, SdkError<E, HttpResponse>>,
+    ) -> Result<T, Error>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        match answer {
+            Ok(answer) => {
+                info!(action, "AWS answered");
+                Ok(answer)
+            }
+            Err(error) => {
+                Err(Error::of(action, &self.region, &error).with_profile(self.profile.as_deref()))
+            }
+        }
     }
 
     /// The name of the Region.
@@ -104,15 +147,12 @@ impl Aws {
                 *seen.lock().unwrap_or_else(PoisonError::into_inner) = origin(request);
             })
             .send()
-            .await
-            .map_err(|error| {
-                Error::of(ACTION, &self.region, &error).with_profile(self.profile.as_deref())
-            })?;
+            .await;
+        let answer = self.answer(ACTION, answer)?;
         let endpoint = endpoint
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        info!(action = ACTION, endpoint, "AWS answered");
         match (answer.account, answer.arn) {
             (Some(account), Some(arn)) => Ok(CallerIdentity {
                 account,
@@ -149,6 +189,8 @@ fn is_host_label(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -166,6 +208,36 @@ mod tests {
         ] {
             assert!(!is_host_label(not), "{not}");
         }
+    }
+
+    #[test]
+    fn document_has_every_action() {
+        let code = [
+            include_str!("aws.rs"),
+            include_str!("aws/events.rs"),
+            include_str!("aws/executions.rs"),
+            include_str!("aws/groups.rs"),
+            include_str!("aws/network.rs"),
+        ];
+        let services = ["autoscaling:", "ec2:", "events:", "states:", "sts:"];
+        let is_action = |text: &&str| services.iter().any(|service| text.starts_with(service));
+        let texts = code
+            .iter()
+            .flat_map(|code| code.split('"').skip(1).step_by(2));
+        let used: BTreeSet<&str> = texts
+            .filter(is_action)
+            .filter(|text| !text.ends_with(':') && !text.contains('_'))
+            .collect();
+        let document = include_str!("../../docs/iam.md");
+        let (_, section) = document.split_once("## What a person needs").unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let told: BTreeSet<&str> = section
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(is_action)
+            .collect();
+        assert_eq!(used, told);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The commands: one file each.
 
+mod explain;
 mod man;
 mod profile;
 mod schema;
+mod status;
 mod whoami;
 
 use std::io::Cursor;
@@ -20,6 +22,10 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Code> {
         Command::CheckProfile { source, kind } => profile::check(&source, kind, output),
         Command::Schema { kind } => schema::print(kind, output),
         Command::WhoAmI { aws } => waiting(whoami::run(&aws, output)),
+        Command::Status { aws, stack } => waiting(status::run(&aws, stack.as_deref(), output)),
+        Command::Explain { aws, stack, what } => {
+            waiting(explain::run(&aws, stack.as_deref(), &what, output))
+        }
         Command::Completions { shell } => {
             let mut text = Cursor::new(Vec::new());
             clap_complete::generate(shell, &mut Args::command(), "hookline", &mut text);

@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use tokio::task::JoinError;
+
 use crate::aws;
 
 /// The result of a command.
@@ -26,6 +28,8 @@ pub(crate) enum Code {
     AwsRefused = 9,
     /// A fault of the machine or of Hookline.
     Internal = 10,
+    /// The deployment, or what was asked for, is not there.
+    NotFound = 11,
 }
 
 impl Code {
@@ -42,6 +46,7 @@ impl Code {
             Self::AwsUnavailable => "aws-unavailable",
             Self::AwsRefused => "aws-refused",
             Self::Internal => "internal",
+            Self::NotFound => "not-found",
         }
     }
 }
@@ -97,6 +102,14 @@ pub(crate) enum Error {
     /// AWS cannot be called, or a call failed.
     #[error(transparent)]
     Aws(#[from] aws::Error),
+    /// The deployment, or what was asked for, is not there.
+    #[error("{what}")]
+    NotFound {
+        /// What is not there.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A fault of Hookline itself.
     #[error("{doing} failed by a fault of Hookline: {detail}")]
     Internal {
@@ -108,6 +121,14 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// A task of the process ended before its result.
+    pub(crate) fn of_task(error: JoinError) -> Self {
+        Self::Internal {
+            doing: "making calls at once",
+            detail: error.to_string(),
+        }
+    }
+
     /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> Code {
         match self {
@@ -116,6 +137,7 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::WritePages { .. } => Code::File,
             Self::Write { .. } | Self::Internal { .. } => Code::Internal,
+            Self::NotFound { .. } => Code::NotFound,
             Self::Aws(error) => error.exit_code(),
         }
     }
@@ -130,6 +152,7 @@ impl Error {
             }
             Self::WritePages { .. } => "Give a folder that you may write to.".to_owned(),
             Self::Write { .. } => "Write to a place that has room.".to_owned(),
+            Self::NotFound { remedy, .. } => remedy.clone(),
             Self::Aws(error) => error.remedy(),
             Self::Internal { .. } => {
                 "Report it, with the command line and the output of -vv.".to_owned()
@@ -147,7 +170,7 @@ mod tests {
     use super::*;
     use crate::args::Args;
 
-    const ALL: [Code; 10] = [
+    const ALL: [Code; 11] = [
         Code::Success,
         Code::ProblemsFound,
         Code::File,
@@ -158,6 +181,7 @@ mod tests {
         Code::AwsUnavailable,
         Code::AwsRefused,
         Code::Internal,
+        Code::NotFound,
     ];
 
     #[test]

@@ -5,7 +5,9 @@
 //! ```text
 //! args (as written) ──▶ settings (as meant) ──▶ commands/* ──▶ output: text or JSON
 //!                                                  │    └────▶ error: what, remedy, exit code
-//!                                                  └─ aws: the clients, and the errors of calls
+//!                                                  ├─ discover, observe, locate, gather: which calls to make
+//!                                                  │      └─ aws: the calls, one function each
+//!                                                  └─ judge: what is wrong, by what was observed
 //! ```
 //!
 //! To add a command: describe it in [`args`], resolve it in [`settings`], and do it in a file of
@@ -15,8 +17,16 @@
 mod args;
 mod aws;
 mod commands;
+mod discover;
 mod error;
+#[cfg(test)]
+mod fixtures;
+mod gather;
+mod judge;
+mod locate;
 mod logs;
+mod observe;
+mod observed;
 mod output;
 mod settings;
 

@@ -46,11 +46,32 @@ pub(crate) struct Verbosity {
 /// A command with all that it needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    CheckProfile { source: Source, kind: ProfileKind },
-    Schema { kind: ProfileKind },
-    WhoAmI { aws: AwsSettings },
-    Completions { shell: Shell },
-    Man { dir: Option<PathBuf> },
+    CheckProfile {
+        source: Source,
+        kind: ProfileKind,
+    },
+    Schema {
+        kind: ProfileKind,
+    },
+    WhoAmI {
+        aws: AwsSettings,
+    },
+    Status {
+        aws: AwsSettings,
+        stack: Option<String>,
+    },
+    Explain {
+        aws: AwsSettings,
+        stack: Option<String>,
+        /// An instance, a node's name, an execution or a group.
+        what: String,
+    },
+    Completions {
+        shell: Shell,
+    },
+    Man {
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Where a document comes from.
@@ -148,6 +169,15 @@ impl Command {
                 kind: ProfileKind::of(naming),
             },
             CommandArgs::Whoami => Self::WhoAmI { aws },
+            CommandArgs::Status { deployment } => Self::Status {
+                aws,
+                stack: deployment.stack,
+            },
+            CommandArgs::Explain { what, deployment } => Self::Explain {
+                aws,
+                stack: deployment.stack,
+                what,
+            },
             CommandArgs::Completions { shell } => Self::Completions { shell },
             CommandArgs::Man { dir } => Self::Man { dir },
         }
@@ -209,6 +239,22 @@ mod tests {
         };
         assert_eq!(aws.profile.as_deref(), Some("ops"));
         assert_eq!(aws.region.as_deref(), Some("eu-west-1"));
+    }
+
+    #[test]
+    fn stack_is_that_of_the_option_or_the_only_one() {
+        let aws = AwsSettings::default();
+        let explain = Command::Explain {
+            aws: aws.clone(),
+            stack: Some("core".to_owned()),
+            what: "upf".to_owned(),
+        };
+        assert_eq!(
+            settings("hookline explain upf --stack core").command,
+            explain
+        );
+        let status = Command::Status { aws, stack: None };
+        assert_eq!(settings("hookline status").command, status);
     }
 
     #[test]

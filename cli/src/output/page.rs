@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
+use textwrap::core::display_width;
 
-use super::printable;
+use super::{LABEL, STRONG, printable};
+use crate::judge::finding::quoted;
+use crate::judge::{Finding, Remedy};
 
 /// The widest line of text, in columns.
 pub(crate) const WIDTH: usize = 100;
@@ -34,6 +37,11 @@ impl Page {
         self.wrapped(2, 4, pieces);
     }
 
+    /// The same, one level deeper.
+    pub(crate) fn nested(&mut self, pieces: &[(Style, &str)]) {
+        self.wrapped(6, 8, pieces);
+    }
+
     /// A table of two columns: labels and values.
     pub(crate) fn table(&mut self, label: Style, rows: &[(&str, &str)]) {
         let widest = rows.iter().map(|(label, _)| label.len()).max();
@@ -41,6 +49,129 @@ impl Page {
         for (name, value) in rows {
             let name = format!("{name:widest$} ");
             self.wrapped(0, widest + 2, &[(label, &name), (Style::new(), value)]);
+        }
+    }
+
+    /// A line with an id to copy. It is never broken.
+    pub(crate) fn id(&mut self, label: Style, name: &str, id: &str) {
+        let name = printable::text(name);
+        self.text.push_str("  ");
+        self.switch(Style::new(), label);
+        self.text.push_str(&name);
+        self.switch(label, Style::new());
+        self.text.push_str(&format!(" {}\n", printable::text(id)));
+    }
+
+    /// An empty line.
+    pub(crate) fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// A table of columns with headings. A cell that would make a line too long is shortened: what
+    /// is cut is in the JSON.
+    pub(crate) fn grid(&mut self, heading: Style, headings: &[&str], rows: &[Vec<String>]) {
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(|cell| printable::text(cell)).collect())
+            .collect();
+        let longest = |column: usize, heading: &str| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            let widths = cells.map(|cell| display_width(cell));
+            widths.max().unwrap_or_default().max(heading.len())
+        };
+        let mut widths: Vec<usize> = headings
+            .iter()
+            .enumerate()
+            .map(|(n, heading)| longest(n, heading))
+            .collect();
+        // The widest column gives way.
+        let gaps = 2 * widths.len().saturating_sub(1);
+        let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(WIDTH);
+        while excess > 0 {
+            let Some(widest) = widths.iter_mut().max() else {
+                break;
+            };
+            *widest -= 1;
+            excess -= 1;
+        }
+        let headings: Vec<String> = headings.iter().map(|text| (*text).to_owned()).collect();
+        self.row(heading, &headings, &widths);
+        for row in &rows {
+            self.row(Style::new(), row, &widths);
+        }
+    }
+
+    fn row(&mut self, style: Style, cells: &[String], widths: &[usize]) {
+        let cells = cells.iter().zip(widths).map(|(cell, width)| {
+            let cell = shortened(cell, *width);
+            let padding = width.saturating_sub(display_width(&cell));
+            format!("{cell}{}", " ".repeat(padding))
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        self.switch(Style::new(), style);
+        self.text.push_str(line.trim_end());
+        self.switch(style, Style::new());
+        self.text.push('\n');
+    }
+
+    /// A command to copy: its words as a shell reads them. A long one goes on in the next lines,
+    /// with a backslash before each line break. A word is never broken.
+    pub(crate) fn command(&mut self, indentation: usize, words: &[String]) {
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        self.shell_words(indentation, &words);
+    }
+
+    /// The same of words that a shell can read already. An option stays with its values where it
+    /// can.
+    fn shell_words(&mut self, indentation: usize, words: &[String]) {
+        let words: Vec<String> = words.iter().map(|word| printable::text(word)).collect();
+        let mut parts: Vec<&[String]> = words.chunk_by(|_, next| !next.starts_with("--")).collect();
+        let width =
+            |part: &[String]| -> usize { part.iter().map(|word| display_width(word) + 1).sum() };
+        // A part that fits in no line is broken between its words.
+        let most = WIDTH - indentation - 5;
+        parts = parts
+            .into_iter()
+            .flat_map(|part| part.chunks(if width(part) > most { 1 } else { part.len() }))
+            .collect();
+        let mut line = " ".repeat(indentation);
+        for (n, part) in parts.iter().enumerate() {
+            // Room for a space and a backslash.
+            if n > 0 && display_width(&line) + width(part) + 2 > WIDTH {
+                self.text.push_str(&line);
+                self.text.push_str("\\\n");
+                line = " ".repeat(indentation + 4);
+            }
+            for word in *part {
+                line.push_str(word);
+                line.push(' ');
+            }
+        }
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    /// What is wrong, how it shows, and what mends it.
+    pub(crate) fn finding(&mut self, finding: &Finding) {
+        let group = finding.group.as_deref().map(|group| format!("{group}:"));
+        let mut pieces = vec![(Style::new(), "-")];
+        pieces.extend(group.as_deref().map(|group| (STRONG, group)));
+        pieces.push((Style::new(), &finding.problem));
+        self.wrapped(0, 2, &pieces);
+        for evidence in &finding.evidence {
+            self.wrapped(2, 4, &[(Style::new(), evidence)]);
+        }
+        for remedy in &finding.remedy {
+            self.remedy(remedy);
+        }
+    }
+
+    /// What mends something: words, or a command to copy.
+    pub(crate) fn remedy(&mut self, remedy: &Remedy) {
+        match remedy {
+            Remedy::Do(text) => self.wrapped(2, 4, &[(LABEL, "do:"), (Style::new(), text)]),
+            Remedy::Run(words) => self.command(6, words),
+            Remedy::Shell(words) => self.shell_words(6, words),
         }
     }
 
@@ -95,10 +226,26 @@ impl Page {
     }
 }
 
+/// The text in at most `width` columns; its end is cut.
+fn shortened(text: &str, width: usize) -> String {
+    if display_width(text) <= width {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    for character in text.chars() {
+        let longer = format!("{short}{character}");
+        if display_width(&longer) + 1 > width {
+            break;
+        }
+        short = longer;
+    }
+    format!("{short}…")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{BAD, LABEL};
+    use crate::output::BAD;
 
     fn page(colours: bool, pieces: &[(Style, &str)]) -> String {
         let mut page = Page::new(colours);
@@ -161,5 +308,48 @@ mod tests {
         let mut page = Page::new(false);
         page.table(LABEL, &[("ARN", "arn:x"), ("Account", "123")]);
         assert_eq!(page.into_text(), "ARN      arn:x\nAccount  123\n");
+    }
+
+    #[test]
+    fn grid_lines_up_its_columns_and_shortens_the_widest() {
+        let mut page = Page::new(false);
+        let long = "upf-".repeat(40);
+        page.grid(
+            LABEL,
+            &["GROUP", "N"],
+            &[
+                vec!["大".to_owned(), "7".to_owned()],
+                vec![long, "\u{1b}[1m8".to_owned()],
+            ],
+        );
+        let text = page.into_text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines.iter().all(|line| display_width(line) <= WIDTH),
+            "{text}"
+        );
+        let columns: Vec<usize> = ["N", "7", "8"]
+            .iter()
+            .zip(&lines)
+            .map(|(cell, line)| display_width(line.split_once(cell).unwrap().0))
+            .collect();
+        assert_eq!(columns, [99, 99, 99], "{text}");
+        assert!(lines[2].contains('…'), "{text}");
+    }
+
+    #[test]
+    fn long_command_is_continued_and_reads_as_the_same_words() {
+        let words: Vec<String> = (0..30)
+            .map(|n| format!("--option-{n} 'value'"))
+            .chain(["x".repeat(120)])
+            .collect();
+        let mut page = Page::new(false);
+        page.command(6, &words);
+        let text = page.into_text();
+        assert!(text.lines().count() > 5, "{text}");
+        for line in text.lines().filter(|line| !line.contains("xxx")) {
+            assert!(line.len() <= WIDTH, "{line}");
+        }
+        assert_eq!(shlex::split(&text.replace("\\\n", "")).unwrap(), words);
     }
 }

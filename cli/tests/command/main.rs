@@ -10,9 +10,13 @@
     clippy::unwrap_used
 )]
 
+mod deployed;
+mod explain;
+mod fake;
 mod global;
 mod printed;
 mod profile;
+mod status;
 mod whoami;
 
 use std::path::{Path, PathBuf};

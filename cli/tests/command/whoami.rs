@@ -4,35 +4,13 @@ use std::fs;
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
-use hookline_local::server::Server;
-use hookline_local::{Fault, FaultKind, LocalAws, Settings};
+use hookline_local::{Fault, FaultKind};
 use serde_json::{Value, json};
 
+use crate::fake::{Fake, error, run};
 use crate::{check_text, hookline, json_error, stderr, stdout, unwrapped};
 
-/// The fake AWS, and its endpoint.
-struct Fake {
-    aws: LocalAws,
-    server: Server,
-}
-
 impl Fake {
-    async fn start() -> Self {
-        let aws = LocalAws::new(Settings::for_tests());
-        let server = Server::start(&aws, 0).await.unwrap();
-        Self { aws, server }
-    }
-
-    /// The command with credentials and this endpoint, and no Region.
-    fn command(&self, line: &str) -> Command {
-        let mut command = hookline(line);
-        command
-            .env("AWS_ENDPOINT_URL", self.server.url())
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test");
-        command
-    }
-
     /// The result of `whoami --region us-west-2`, while every call has this fault.
     async fn whoami_under(&self, fault: FaultKind, option: &str) -> Assert {
         self.aws
@@ -47,21 +25,6 @@ region = ap-south-1
 aws_access_key_id = of-the-profile
 aws_secret_access_key = test
 ";
-
-/// Runs the command while the fake AWS answers.
-async fn run(mut command: Command) -> Assert {
-    tokio::task::spawn_blocking(move || command.assert())
-        .await
-        .unwrap()
-}
-
-fn error(status: u16, code: &str) -> FaultKind {
-    FaultKind::Error {
-        status,
-        code: code.to_owned(),
-        message: "the message \u{9b}2J of AWS".to_owned(),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn identity_region_and_endpoint_are_shown() {

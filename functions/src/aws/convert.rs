@@ -1,5 +1,5 @@
 //! SDK types to domain types. If EC2 omits a field that it always sends, the item is `None`, and so
-//! skipped.
+//! skipped. The `hookline` command uses these too.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -68,7 +68,9 @@ fn volumes(instance: &types::Instance) -> (Vec<VolumeId>, bool) {
     (volumes, on_ebs && root.is_some() && !root_shown)
 }
 
-pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
+/// An instance (EC2 API Reference, *Instance*).
+#[must_use]
+pub fn instance(instance: &types::Instance) -> Option<Instance> {
     let (volumes, root_volume_missing) = volumes(instance);
     let is_attached = |on: &types::InstanceNetworkInterfaceAttachment| {
         on.status()
@@ -171,7 +173,9 @@ pub(super) fn launch_activity(
     Some((instance, launch))
 }
 
-pub(super) fn subnet(subnet: &types::Subnet) -> Option<Subnet> {
+/// A subnet, without its CIDR reservations (EC2 API Reference, *Subnet*).
+#[must_use]
+pub fn subnet(subnet: &types::Subnet) -> Option<Subnet> {
     Some(Subnet {
         id: subnet.subnet_id()?.parse().ok()?,
         availability_zone: subnet.availability_zone()?.to_owned(),
@@ -184,10 +188,9 @@ pub(super) fn subnet(subnet: &types::Subnet) -> Option<Subnet> {
     })
 }
 
-pub(super) fn limits(
-    instance_type: &str,
-    info: &types::InstanceTypeInfo,
-) -> Option<InstanceTypeLimits> {
+/// The limits of an instance type (EC2 API Reference, *NetworkInfo*).
+#[must_use]
+pub fn limits(instance_type: &str, info: &types::InstanceTypeInfo) -> Option<InstanceTypeLimits> {
     let network = info.network_info()?;
     Some(InstanceTypeLimits {
         instance_type: instance_type.to_owned(),
@@ -216,7 +219,9 @@ fn addresses(interface: &types::NetworkInterface) -> Vec<IpAddr> {
         .collect()
 }
 
-pub(super) fn interface(interface: &types::NetworkInterface) -> Option<Interface> {
+/// A network interface (EC2 API Reference, *NetworkInterface*).
+#[must_use]
+pub fn interface(interface: &types::NetworkInterface) -> Option<Interface> {
     Some(Interface {
         id: interface.network_interface_id()?.parse().ok()?,
         subnet_id: interface.subnet_id()?.parse().ok()?,

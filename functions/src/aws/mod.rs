@@ -5,7 +5,7 @@ pub mod autoscaling;
 mod calls;
 mod classify;
 pub mod cluster;
-mod convert;
+pub mod convert;
 pub mod create_interface;
 pub mod executions;
 pub mod fleet;

@@ -1,7 +1,8 @@
 //! Executions without an engine: code in this process receives each start and reports the end. This
 //! is for virtual time, in which a child process cannot take part.
 //!
-//! ListExecutions, DescribeExecution and StopExecution are answered here. The end of each execution
+//! ListExecutions, DescribeExecution, StopExecution and ListStateMachines are answered here. A state
+//! machine is known by its executions, because nothing creates one. The end of each execution
 //! is put on the event bus as *Step Functions Execution Status Change*. On AWS a start is such an
 //! event too; the fake AWS does not send that one.
 
@@ -115,6 +116,7 @@ impl StepFunctions {
             "StartExecution" => Self::start,
             "DescribeExecution" => Self::describe,
             "ListExecutions" => Self::list,
+            "ListStateMachines" => Self::list_state_machines,
             "StopExecution" => Self::stop,
             _ => return None,
         };
@@ -234,6 +236,30 @@ impl StepFunctions {
             fields.insert("nextToken".to_owned(), json!(next.to_string()));
         }
         Ok(answer)
+    }
+
+    /// All in one page: a test has a few (Step Functions API Reference, ListStateMachines).
+    fn list_state_machines(&self, _: &LocalAws, _: &Value) -> Result<Value, ApiError> {
+        let engine = lock(&self.engine);
+        let mut machines: BTreeMap<&str, Timestamp> = BTreeMap::new();
+        for execution in engine.executions.known.values() {
+            let since = machines
+                .entry(&execution.start.state_machine_arn)
+                .or_insert(execution.started_at);
+            *since = execution.started_at.min(*since);
+        }
+        let machines: Vec<Value> = machines
+            .into_iter()
+            .map(|(arn, since)| {
+                json!({
+                    "stateMachineArn": arn,
+                    "name": arn.rsplit(':').next(),
+                    "type": "STANDARD",
+                    "creationDate": seconds(since),
+                })
+            })
+            .collect();
+        Ok(json!({ "stateMachines": machines }))
     }
 
     fn stop(&self, local: &LocalAws, call: &Value) -> Result<Value, ApiError> {

@@ -207,6 +207,23 @@ impl Scene {
             .to_owned())
     }
 
+    /// Creates interfaces of somebody else until a subnet is full.
+    ///
+    /// # Errors
+    /// If the fake AWS refuses, or the subnet is full already.
+    pub async fn fill(&self, subnet: &str) -> Result<()> {
+        let free = self.local.with_world(|world| {
+            let subnet = world.ec2.subnet(subnet);
+            subnet.map_or(0, |subnet| subnet.available_ip_address_count())
+        });
+        anyhow::ensure!(free > 0, "{subnet} is full already");
+        for _ in 0..free {
+            let call = self.ec2.create_network_interface();
+            call.subnet_id(subnet).send().await?;
+        }
+        Ok(())
+    }
+
     /// Creates an empty group over all AZs, with Hookline's launch hook.
     ///
     /// # Errors

@@ -298,6 +298,11 @@ fn violations(error: &ValidationError<'_>) -> Vec<(String, Violation)> {
             .iter()
             .map(|name| (format!("{at}.{name}"), Violation::Unknown))
             .collect(),
+        // Null, or a value of one form: what is wrong with that form says more.
+        ValidationErrorKind::AnyOf { context } if form_of(error, context).is_some() => {
+            let form = form_of(error, context).unwrap_or_default();
+            form.iter().flat_map(violations).collect()
+        }
         ValidationErrorKind::AnyOf { .. }
         | ValidationErrorKind::OneOfNotValid { .. }
         | ValidationErrorKind::OneOfMultipleValid { .. } => {
@@ -311,6 +316,24 @@ fn violations(error: &ValidationError<'_>) -> Vec<(String, Violation)> {
         }
         _ => vec![(at, Violation::OfField(text()))],
     }
+}
+
+/// Of the forms that a value may have, what is wrong with the only one of the value's own type.
+fn form_of<'a>(
+    error: &ValidationError<'_>,
+    forms: &'a [Vec<ValidationError<'static>>],
+) -> Option<&'a [ValidationError<'static>]> {
+    let at = error.instance_path();
+    let is_another_type = |wrong: &ValidationError<'_>| {
+        matches!(wrong.kind(), ValidationErrorKind::Type { .. }) && wrong.instance_path() == at
+    };
+    let mut fitting = forms
+        .iter()
+        .filter(|form| !form.iter().any(is_another_type));
+    fitting
+        .next()
+        .filter(|_| fitting.next().is_none())
+        .map(Vec::as_slice)
 }
 
 /// A path in the domain's form.

@@ -16,7 +16,7 @@ mod wiring;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use hookline_local::{Latency, Settings};
 use hookline_testkit::deployment::Execution;
 use hookline_testkit::invariants;
@@ -71,20 +71,6 @@ fn subnet(stage: &Stage, network: usize) -> Result<&str> {
         .subnets
         .first()
         .context("a network without subnets")?)
-}
-
-/// Creates foreign interfaces until a subnet is full.
-async fn fill(stage: &Stage, subnet: &str) -> Result<()> {
-    let free = stage.local.with_world(|world| {
-        let subnet = world.ec2.subnet(subnet);
-        subnet.map_or(0, |subnet| subnet.available_ip_address_count())
-    });
-    ensure!(free > 0, "{subnet} is full already");
-    for _ in 0..free {
-        let call = stage.scene.ec2.create_network_interface();
-        call.subnet_id(subnet).send().await?;
-    }
-    Ok(())
 }
 
 /// How many interfaces have the ownership tag of an instance.

@@ -11,7 +11,7 @@ use hookline_testkit::scene::{HOOK, Size};
 use hookline_testkit::stage::Stage;
 use serde_json::json;
 
-use crate::{SMALL, addresses, as_aws_is, fill, lowest, made_for, subnet};
+use crate::{SMALL, addresses, as_aws_is, lowest, made_for, subnet};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nine_nodes_over_three_azs_get_the_lowest_addresses_of_four_networks() -> Result<()> {
@@ -94,7 +94,7 @@ async fn stage_with_small_subnets() -> Result<(Stage, String)> {
 async fn full_subnet_is_skipped_for_the_next_of_its_slot() -> Result<()> {
     let (stage, full) = stage_with_small_subnets().await?;
     let next = stage.scene.subnet(0, "10.0.200.0/28").await?;
-    fill(&stage, &full).await?;
+    stage.scene.fill(&full).await?;
     let mut profile = stage.scene.profile("upf");
     profile["slots"][1]["subnetIds"] = json!([full, next]);
     let profile = stage.group_with("upf", profile).await?;
@@ -112,7 +112,7 @@ async fn full_subnet_is_skipped_for_the_next_of_its_slot() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn node_without_another_subnet_is_abandoned_and_the_cause_says_what_to_do() -> Result<()> {
     let (stage, full) = stage_with_small_subnets().await?;
-    fill(&stage, &full).await?;
+    stage.scene.fill(&full).await?;
     let profile = stage.group("upf").await?;
     stage.scene.scale("upf", 1).await?;
     stage.ended(1).await?;

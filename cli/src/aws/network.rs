@@ -1,0 +1,196 @@
+//! What EC2 shows: instances, interfaces, subnets, security groups, instance types.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::error::ProvideErrorMetadata;
+use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, InstanceType};
+use hookline_domain::addresses::AddressRange;
+use hookline_domain::ids::{SecurityGroupId, SubnetId};
+use hookline_domain::instance_type::InstanceTypeLimits;
+use hookline_functions::aws::convert;
+
+use super::{Aws, Error};
+use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
+
+/// The most resources of a page (EC2 API Reference).
+const PAGE: i32 = 1000;
+/// The most values of the filters of one call (EC2 API Reference, *Filter*).
+const MAX_VALUES: usize = 200;
+
+impl Aws {
+    /// The instances that a filter passes (DescribeInstances). An id that EC2 does not know is no
+    /// error in a filter.
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn instances(
+        &self,
+        filter: &str,
+        values: &[String],
+    ) -> Result<Vec<SeenInstance>, Error> {
+        let mut found = Vec::new();
+        for values in values.chunks(MAX_VALUES) {
+            let mut token = None;
+            loop {
+                let call = self
+                    .ec2
+                    .describe_instances()
+                    .filters(equals(filter, values))
+                    .max_results(PAGE)
+                    .set_next_token(token);
+                let page = self.answer("ec2:DescribeInstances", call.send().await)?;
+                let reservations = page.reservations.unwrap_or_default();
+                let instances = reservations.iter().flat_map(|it| it.instances());
+                found.extend(instances.filter_map(instance));
+                token = page.next_token;
+                if token.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The interfaces that all the filters pass (DescribeNetworkInterfaces).
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn interfaces(
+        &self,
+        filters: &[(&str, &[String])],
+    ) -> Result<Vec<SeenInterface>, Error> {
+        let mut found = Vec::new();
+        let mut token = None;
+        loop {
+            let filters = filters.iter().map(|(name, values)| equals(name, values));
+            let call = self
+                .ec2
+                .describe_network_interfaces()
+                .set_filters(Some(filters.collect()))
+                .max_results(PAGE)
+                .set_next_token(token);
+            let page = self.answer("ec2:DescribeNetworkInterfaces", call.send().await)?;
+            let interfaces = page.network_interfaces.unwrap_or_default();
+            found.extend(interfaces.iter().filter_map(|it| {
+                Some(SeenInterface {
+                    interface: convert::interface(it)?,
+                    kind: it
+                        .interface_type()
+                        .map_or("interface", |kind| kind.as_str())
+                        .to_owned(),
+                    requester: it.requester_id().map(str::to_owned),
+                })
+            }));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Those of these subnets that there are (DescribeSubnets).
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn subnets(&self, ids: &[&SubnetId]) -> Result<Vec<SeenSubnet>, Error> {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let mut found = Vec::new();
+        for ids in ids.chunks(MAX_VALUES) {
+            let call = self
+                .ec2
+                .describe_subnets()
+                .filters(equals("subnet-id", ids));
+            let answer = self.answer("ec2:DescribeSubnets", call.send().await)?;
+            let subnets = answer.subnets.unwrap_or_default();
+            found.extend(subnets.iter().filter_map(|it| {
+                Some(SeenSubnet {
+                    subnet: convert::subnet(it)?,
+                    vpc: it.vpc_id().unwrap_or_default().to_owned(),
+                    available: u32::try_from(it.available_ip_address_count()?).unwrap_or_default(),
+                })
+            }));
+        }
+        Ok(found)
+    }
+
+    /// The CIDR reservations of a subnet, of IPv4 (GetSubnetCidrReservations).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn reservations(&self, subnet: &SubnetId) -> Result<Vec<AddressRange>, Error> {
+        let call = self
+            .ec2
+            .get_subnet_cidr_reservations()
+            .subnet_id(subnet.as_str());
+        let answer = self.answer("ec2:GetSubnetCidrReservations", call.send().await)?;
+        let reservations = answer.subnet_ipv4_cidr_reservations.unwrap_or_default();
+        Ok(reservations
+            .iter()
+            .filter_map(|it| it.cidr()?.parse().ok())
+            .collect())
+    }
+
+    /// Those of these security groups that there are (DescribeSecurityGroups).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn security_groups(
+        &self,
+        ids: &BTreeSet<SecurityGroupId>,
+    ) -> Result<BTreeSet<SecurityGroupId>, Error> {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let mut found = BTreeSet::new();
+        for ids in ids.chunks(MAX_VALUES) {
+            let call = self
+                .ec2
+                .describe_security_groups()
+                .filters(equals("group-id", ids));
+            let answer = self.answer("ec2:DescribeSecurityGroups", call.send().await)?;
+            let groups = answer.security_groups.unwrap_or_default();
+            found.extend(groups.iter().filter_map(|it| it.group_id()?.parse().ok()));
+        }
+        Ok(found)
+    }
+
+    /// The limits of an instance type (DescribeInstanceTypes); `None` if EC2 does not know the type,
+    /// or nothing of its network.
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn limits(
+        &self,
+        instance_type: &str,
+    ) -> Result<Option<InstanceTypeLimits>, Error> {
+        let call = self
+            .ec2
+            .describe_instance_types()
+            .instance_types(InstanceType::from(instance_type));
+        let answer = call.send().await;
+        let unknown = |code: Option<&str>| code == Some("InvalidInstanceType");
+        if answer.as_ref().is_err_and(|error| unknown(error.code())) {
+            return Ok(None);
+        }
+        let answer = self.answer("ec2:DescribeInstanceTypes", answer)?;
+        let types = answer.instance_types.unwrap_or_default();
+        Ok(types
+            .first()
+            .and_then(|info| convert::limits(instance_type, info)))
+    }
+}
+
+fn equals(name: &str, values: &[String]) -> Filter {
+    Filter::builder()
+        .name(name)
+        .set_values(Some(values.to_vec()))
+        .build()
+}
+
+fn instance(it: &SdkInstance) -> Option<SeenInstance> {
+    let reason = it.state_reason().and_then(|reason| reason.message());
+    let how = it.state_transition_reason();
+    Some(SeenInstance {
+        instance: convert::instance(it)?,
+        state_reason: reason.unwrap_or_default().to_owned(),
+        transition_reason: how.unwrap_or_default().to_owned(),
+    })
+}

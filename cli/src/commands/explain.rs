@@ -1,0 +1,338 @@
+//! `hookline explain`: the story of a launch, why it failed, and what mends it.
+
+use serde::Serialize;
+
+use crate::aws::Aws;
+use crate::commands::status;
+use crate::discover;
+use crate::error::{Code, Result};
+use crate::gather;
+use crate::judge::causes;
+use crate::judge::launches::waiting_without_execution;
+use crate::judge::replay::Replay;
+use crate::judge::story::{self, Step};
+use crate::judge::words::{ago, clock, duration};
+use crate::judge::{Finding, Remedy, interfaces};
+use crate::locate::{self, Known, Subject};
+use crate::observe;
+use crate::observed::case::Case;
+use crate::observed::execution::Execution;
+use crate::observed::fleet::Fleet;
+use crate::observed::group::Group;
+use crate::output::{BAD, GOOD, LABEL, Output, Page, Report, STRONG};
+use crate::settings::AwsSettings;
+
+/// What is explained.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Explanation {
+    /// When it was looked at, in seconds since the epoch.
+    at: i64,
+    /// What is wrong with the group, if a group was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<GroupFindings>,
+    /// The launch; null if the group has none that tells anything.
+    launch: Option<Launch>,
+}
+
+/// What is wrong with a group.
+#[derive(Debug, Serialize)]
+struct GroupFindings {
+    name: String,
+    findings: Vec<Finding>,
+}
+
+/// A launch.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Launch {
+    instance: String,
+    group: String,
+    profile: Option<String>,
+    instance_type: Option<String>,
+    availability_zone: Option<String>,
+    /// EC2's state of the instance; null if EC2 does not know it.
+    instance_state: Option<String>,
+    /// Auto Scaling's state of it; null if the group does not have it.
+    lifecycle_state: Option<String>,
+    executions: Vec<OfExecution>,
+    /// What the first of the executions did.
+    story: Vec<Step>,
+    findings: Vec<Finding>,
+    replay: Replay,
+}
+
+/// An execution.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OfExecution {
+    arn: String,
+    name: String,
+    status: String,
+    error: Option<String>,
+    /// In milliseconds since the epoch.
+    started: i64,
+    /// In milliseconds since the epoch.
+    stopped: Option<i64>,
+}
+
+pub(super) async fn run(
+    settings: &AwsSettings,
+    stack: Option<&str>,
+    what: &str,
+    output: &Output,
+) -> Result<Code> {
+    let aws = Aws::connect(settings).await?;
+    let deployment = discover::deployment(&aws, stack).await?;
+    let explanation = match locate::subject(&aws, &deployment, what).await? {
+        Subject::Launch(known) => {
+            let case = gather::case(&aws, deployment, *known).await?;
+            Explanation {
+                at: case.now,
+                group: None,
+                launch: Some(Launch::of(&case)),
+            }
+        }
+        Subject::Group(name) => {
+            let fleet = observe::fleet(&aws, deployment).await?;
+            let group = fleet.groups.iter().find(|group| group.name == name);
+            let launch = match group.and_then(|group| telling(&fleet, group)) {
+                Some(known) => {
+                    let case = gather::case(&aws, fleet.deployment.clone(), known).await?;
+                    Some(Launch::of(&case))
+                }
+                None => None,
+            };
+            Explanation {
+                at: fleet.now,
+                group: Some(GroupFindings::of(&fleet, group, &name)),
+                launch,
+            }
+        }
+    };
+    output.report(&explanation)?;
+    Ok(Code::Success)
+}
+
+/// The launch of a group that tells most: the newest failure or the newest launch without an
+/// execution, whichever is newer; else one that waits; else a node that lacks interfaces.
+fn telling(fleet: &Fleet, group: &Group) -> Option<Known> {
+    let launched_at = |instance: &&_| {
+        fleet
+            .instances
+            .get(*instance)
+            .map(|seen| seen.instance.launched_at)
+    };
+    let failed = fleet.failed_of(&group.name).next();
+    let without = waiting_without_execution(fleet, group);
+    let without = without.iter().max_by_key(launched_at);
+    let failed_last = match (failed, without) {
+        (Some(failed), Some(without)) => {
+            failed.instance().as_ref() == Some(without)
+                || failed.stopped.map(|at| at / 1_000) >= launched_at(&without)
+        }
+        (failed, _) => failed.is_some(),
+    };
+    if let (true, Some(failed)) = (failed_last, failed) {
+        let instance = failed.instance()?;
+        return Some(Known {
+            seen: fleet.instances.get(&instance).cloned(),
+            instance,
+            execution: Some(failed.clone()),
+        });
+    }
+    let lacking = interfaces::lacking(fleet, group);
+    let instance = without
+        .or_else(|| group.waiting().min_by_key(launched_at))
+        .or(lacking.first())
+        .or_else(|| group.in_service().max_by_key(launched_at))?;
+    Some(Known {
+        instance: instance.clone(),
+        seen: fleet.instances.get(instance).cloned(),
+        execution: None,
+    })
+}
+
+impl GroupFindings {
+    fn of(fleet: &Fleet, group: Option<&Group>, name: &str) -> Self {
+        let mut findings = match group {
+            Some(group) => status::of_group(fleet, group),
+            None => vec![not_covered(name)],
+        };
+        for finding in &mut findings {
+            // The explanation is here.
+            finding.remedy.retain(|remedy| {
+                !matches!(remedy, Remedy::Run(words) if words.first().is_some_and(|word| word == "hookline"))
+            });
+        }
+        Self {
+            name: name.to_owned(),
+            findings,
+        }
+    }
+}
+
+fn not_covered(name: &str) -> Finding {
+    Finding::new(
+        crate::judge::Kind::NoRule,
+        format!("No profile of the deployment covers the group {name}, and no rule names it."),
+    )
+    .say("Add the group to a profile's selector, and deploy.")
+}
+
+impl Launch {
+    fn of(case: &Case) -> Self {
+        let executions = case.executions.iter();
+        Self {
+            instance: case.instance.to_string(),
+            group: case.group_name().to_owned(),
+            profile: case.profile().map(|profile| profile.name.clone()),
+            instance_type: case.instance_type(),
+            availability_zone: case.zone(),
+            instance_state: case.seen.as_ref().map(|seen| seen.instance.state.clone()),
+            lifecycle_state: case.lifecycle_state().map(str::to_owned),
+            executions: executions.map(OfExecution::of).collect(),
+            story: story::steps(&case.history),
+            findings: causes::findings(case),
+            replay: Replay::of(case),
+        }
+    }
+}
+
+impl OfExecution {
+    fn of(execution: &Execution) -> Self {
+        Self {
+            arn: execution.arn.clone(),
+            name: execution.name.clone(),
+            status: execution.status.clone(),
+            error: execution.error.clone(),
+            started: execution.started,
+            stopped: execution.stopped,
+        }
+    }
+}
+
+impl Report for Explanation {
+    fn write(&self, page: &mut Page) {
+        if let Some(group) = &self.group {
+            page.paragraph(&[(LABEL, "Group"), (STRONG, &group.name)]);
+            let below = self
+                .launch
+                .as_ref()
+                .map_or(&[][..], |launch| &launch.findings);
+            let is_below = |finding: &&Finding| {
+                let mut below = below.iter();
+                below.any(|it| (it.kind, &it.problem) == (finding.kind, &finding.problem))
+            };
+            let here: Vec<&Finding> = group.findings.iter().filter(|it| !is_below(it)).collect();
+            match (group.findings.is_empty(), here.is_empty()) {
+                (true, _) => page.paragraph(&[(GOOD, "No trouble.")]),
+                (_, true) => page.paragraph(&[(BAD, "The trouble is that of the launch below.")]),
+                _ => here.into_iter().for_each(|finding| page.finding(finding)),
+            }
+            page.blank();
+        }
+        match &self.launch {
+            Some(launch) => launch.write(page, self.at),
+            None => page.paragraph(&[(STRONG, "The group has no launch to tell of.")]),
+        }
+    }
+}
+
+impl Launch {
+    fn write(&self, page: &mut Page, now: i64) {
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+        let place = format!(
+            "{}, {}",
+            text(&self.instance_type),
+            text(&self.availability_zone)
+        );
+        let state = format!(
+            "{} in EC2, {} in the group {}",
+            self.instance_state.as_deref().unwrap_or("not known"),
+            self.lifecycle_state.as_deref().unwrap_or("not"),
+            self.group
+        );
+        let execution = match self.executions.first() {
+            None => "none is found".to_owned(),
+            Some(first) => {
+                let error = first.error.as_ref().map(|error| format!(": {error}"));
+                let at = first.stopped.unwrap_or(first.started) / 1_000;
+                format!(
+                    "{}{}, {}",
+                    first.status,
+                    error.unwrap_or_default(),
+                    ago(at, now)
+                )
+            }
+        };
+        page.table(
+            LABEL,
+            &[
+                ("Launch", &self.instance),
+                ("Node", &place),
+                ("State", &state),
+                ("Profile", &text(&self.profile)),
+                ("Execution", &execution),
+            ],
+        );
+        for (n, execution) in self.executions.iter().enumerate() {
+            let label = match n {
+                0 => "ARN".to_owned(),
+                _ => format!("also {}", execution.status),
+            };
+            page.id(LABEL, &label, &execution.arn);
+        }
+        page.blank();
+        if !self.story.is_empty() {
+            page.paragraph(&[(LABEL, "Story")]);
+            for step in &self.story {
+                write_step(page, step, now);
+            }
+            page.blank();
+        }
+        match self.findings.is_empty() {
+            true => page.paragraph(&[(GOOD, "No trouble is found.")]),
+            false => {
+                page.paragraph(&[(BAD, "Findings")]);
+                self.findings
+                    .iter()
+                    .for_each(|finding| page.finding(finding));
+            }
+        }
+        page.blank();
+        let helps = match self.replay.helps {
+            true => "A replay can help.",
+            false => "A replay does not help.",
+        };
+        page.paragraph(&[
+            (LABEL, "Replay"),
+            (STRONG, helps),
+            (anstyle::Style::new(), &self.replay.why),
+        ]);
+        if let Some(command) = &self.replay.command {
+            page.remedy(command);
+        }
+    }
+}
+
+fn write_step(page: &mut Page, step: &Step, now: i64) {
+    let took = match step.took {
+        None => format!("now, for {}", duration(now - step.at / 1_000)),
+        Some(took @ 0..60_000) => format!("{}.{} s", took / 1_000, took % 1_000 / 100),
+        Some(took) => duration(took / 1_000),
+    };
+    let at = clock(step.at / 1_000);
+    page.indented(&[(LABEL, &at), (STRONG, &step.state), (LABEL, &took)]);
+    for did in &step.did {
+        page.nested(&[(anstyle::Style::new(), did)]);
+    }
+    for failure in &step.failures {
+        let times = match failure.times {
+            1 => String::new(),
+            times => format!(" ({times} times)"),
+        };
+        let text = format!("{}{times}: {}", failure.error, failure.message);
+        page.nested(&[(BAD, "failed:"), (anstyle::Style::new(), &text)]);
+    }
+}

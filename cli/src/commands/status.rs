@@ -1,0 +1,357 @@
+//! `hookline status`: a row for each group, and what is wrong.
+
+use hookline_domain::event::WAITS;
+use serde::Serialize;
+
+use crate::aws::Aws;
+use crate::discover;
+use crate::error::{Code, Result};
+use crate::judge::interfaces::{self, Leaked};
+use crate::judge::words::{ago, clock, duration};
+use crate::judge::{Finding, Kind, hooks, launches, rules};
+use crate::observe;
+use crate::observed::fleet::Fleet;
+use crate::observed::group::Group;
+use crate::output::{BAD, GOOD, LABEL, Output, Page, Report, STRONG};
+use crate::settings::AwsSettings;
+
+/// The most leaked interfaces that the text lists.
+const LISTED: usize = 20;
+
+/// A deployment at a glance.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    /// When it was looked at, in seconds since the epoch.
+    at: i64,
+    stack: String,
+    state_machine_arn: String,
+    region: String,
+    reconcile: Option<Rounds>,
+    groups: Vec<Row>,
+    trouble: Vec<Finding>,
+    leaked_interfaces: Vec<Leaked>,
+}
+
+/// How reconcile is started.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rounds {
+    rule: String,
+    enabled: bool,
+    schedule: String,
+}
+
+/// A group.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    group: String,
+    profiles: Vec<String>,
+    hook: Option<HookOfRow>,
+    wanted: i32,
+    in_service: usize,
+    waiting: usize,
+    /// How long the first of them has been waiting, in seconds.
+    longest_wait_seconds: Option<i64>,
+    last_launch: Option<LastLaunch>,
+}
+
+/// The hook of a group that its profile names.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HookOfRow {
+    name: String,
+    default_result: String,
+    heartbeat_timeout_seconds: i64,
+}
+
+/// How the newest launch of a group ended.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LastLaunch {
+    /// `IN SERVICE`, or `GIVEN UP`: by ABANDON, by the hook's timeout, or with its instance.
+    result: &'static str,
+    /// In seconds since the epoch.
+    at: i64,
+    /// What Auto Scaling says.
+    message: String,
+}
+
+pub(super) async fn run(
+    settings: &AwsSettings,
+    stack: Option<&str>,
+    output: &Output,
+) -> Result<Code> {
+    let aws = Aws::connect(settings).await?;
+    let deployment = discover::deployment(&aws, stack).await?;
+    let fleet = observe::fleet(&aws, deployment).await?;
+    output.report(&Status::of(&fleet, aws.region()))?;
+    Ok(Code::Success)
+}
+
+impl Status {
+    fn of(fleet: &Fleet, region: &str) -> Self {
+        let deployment = &fleet.deployment;
+        let mut in_progress = fleet.in_progress();
+        // The interfaces of a launch that waits are not left yet, whatever became of its execution.
+        in_progress.extend(fleet.groups.iter().flat_map(Group::waiting).cloned());
+        let leaked = interfaces::leaked(fleet, &in_progress);
+        Self {
+            at: fleet.now,
+            stack: deployment.stack().to_owned(),
+            state_machine_arn: deployment.machine.arn().to_owned(),
+            region: region.to_owned(),
+            reconcile: deployment.reconcile.first().map(|first| {
+                let shown = deployment
+                    .reconcile
+                    .iter()
+                    .find(|it| it.enabled)
+                    .unwrap_or(first);
+                Rounds {
+                    rule: shown.rule.clone(),
+                    enabled: shown.enabled,
+                    schedule: shown.schedule.clone(),
+                }
+            }),
+            groups: fleet
+                .groups
+                .iter()
+                .map(|group| Row::of(fleet, group))
+                .collect(),
+            trouble: trouble(fleet, &leaked),
+            leaked_interfaces: leaked,
+        }
+    }
+}
+
+/// All that is wrong: with the deployment, then with each group, then what is left behind.
+fn trouble(fleet: &Fleet, leaked: &[Leaked]) -> Vec<Finding> {
+    let deployment = &fleet.deployment;
+    let mut found = rules::unreadable(deployment);
+    found.extend(missing_groups(fleet));
+    for group in &fleet.groups {
+        found.extend(of_group(fleet, group));
+    }
+    found.extend(interfaces::interfaces_left(leaked));
+    found.extend(rules::reconcile_findings(deployment));
+    found
+}
+
+/// What is wrong with a group.
+pub(super) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
+    let inputs: Vec<_> = fleet.profiles_of(group).collect();
+    let profiles: Vec<_> = inputs.iter().map(|input| &input.profile).collect();
+    let mut found = Vec::new();
+    for input in &inputs {
+        let hook = &input.profile.hook.name;
+        found.extend(rules::findings(
+            &fleet.deployment,
+            &group.name,
+            hook,
+            Some(input),
+        ));
+    }
+    if inputs.is_empty() {
+        // Only a rule without a target names the group.
+        for hook in fleet.hooks_of(group) {
+            found.extend(rules::findings(
+                &fleet.deployment,
+                &group.name,
+                &hook.name,
+                None,
+            ));
+        }
+    }
+    found.extend(hooks::findings(group, fleet.hooks_of(group), &profiles));
+    found.extend(launches::findings(fleet, group));
+    found.extend(interfaces::nodes_that_lack(fleet, group));
+    found
+}
+
+/// Groups that a profile or a rule names and that do not exist.
+fn missing_groups(fleet: &Fleet) -> Vec<Finding> {
+    let named = fleet.deployment.named_groups().into_iter();
+    let missing = named.filter(|name| !fleet.groups.iter().any(|group| group.name == *name));
+    missing
+        .map(|name| {
+            Finding::new(
+                Kind::GroupMissing,
+                format!("There is no Auto Scaling group {name}."),
+            )
+            .of_group(&name)
+            .say("Correct the profile's selector, or create the group with its hook.")
+        })
+        .collect()
+}
+
+impl Row {
+    fn of(fleet: &Fleet, group: &Group) -> Self {
+        let hooks = fleet.hooks_of(group);
+        let profiles: Vec<_> = fleet
+            .profiles_of(group)
+            .map(|input| &input.profile)
+            .collect();
+        let named = hooks.iter().find(|hook| {
+            profiles
+                .iter()
+                .any(|profile| profile.hook.name == hook.name)
+        });
+        let hook = named.or(match profiles.is_empty() {
+            true => hooks.first(),
+            false => None,
+        });
+        let since = group
+            .waiting()
+            .filter_map(|id| Some(fleet.instances.get(id)?.instance.launched_at))
+            .min();
+        let ended = fleet
+            .activities
+            .iter()
+            .filter(|it| it.group == group.name && it.is_launch);
+        let last = ended
+            .filter_map(|it| Some((it.ended?, it)))
+            .max_by_key(|(ended, _)| *ended);
+        Self {
+            group: group.name.clone(),
+            profiles: profiles
+                .iter()
+                .map(|profile| profile.name.clone())
+                .collect(),
+            hook: hook.map(|hook| HookOfRow {
+                name: hook.name.clone(),
+                default_result: hook.default_result.clone(),
+                heartbeat_timeout_seconds: hook.heartbeat_seconds,
+            }),
+            wanted: group.desired,
+            in_service: group.in_service().count(),
+            waiting: group.in_state(WAITS).count(),
+            longest_wait_seconds: since.map(|since| fleet.now - since),
+            last_launch: last.map(|(at, activity)| LastLaunch {
+                result: match activity.status.as_str() {
+                    "Successful" => "IN SERVICE",
+                    _ => "GIVEN UP",
+                },
+                at,
+                message: activity.message.clone(),
+            }),
+        }
+    }
+
+    /// The cells of its line.
+    fn cells(&self, now: i64) -> Vec<String> {
+        let hook = self.hook.as_ref();
+        let waiting = match self.longest_wait_seconds {
+            Some(seconds) => format!("{} ({})", self.waiting, duration(seconds)),
+            None => self.waiting.to_string(),
+        };
+        let last = self.last_launch.as_ref();
+        vec![
+            self.group.clone(),
+            hook.map_or_else(|| "none".to_owned(), |hook| hook.name.clone()),
+            hook.map_or_else(String::new, |hook| hook.default_result.clone()),
+            hook.map_or_else(String::new, |hook| {
+                format!("{} s", hook.heartbeat_timeout_seconds)
+            }),
+            self.wanted.to_string(),
+            self.in_service.to_string(),
+            waiting,
+            last.map_or_else(String::new, |last| {
+                format!("{}, {}", last.result, ago(last.at, now))
+            }),
+        ]
+    }
+}
+
+const HEADINGS: [&str; 8] = [
+    "GROUP",
+    "HOOK",
+    "DEFAULT",
+    "TIMEOUT",
+    "WANTED",
+    "IN SERVICE",
+    "WAITING",
+    "LAST LAUNCH",
+];
+
+impl Report for Status {
+    fn write(&self, page: &mut Page) {
+        let stack = match self.stack.as_str() {
+            "" => "(no stack)",
+            stack => stack,
+        };
+        let reconcile = match &self.reconcile {
+            None => "not scheduled".to_owned(),
+            Some(rounds) if rounds.enabled => format!("{}, rule {}", rounds.schedule, rounds.rule),
+            Some(rounds) => format!("DISABLED, rule {}", rounds.rule),
+        };
+        page.table(
+            LABEL,
+            &[
+                ("Deployment", &format!("{stack} in {}", self.region)),
+                ("Machine", &self.state_machine_arn),
+                ("Reconcile", &reconcile),
+            ],
+        );
+        page.blank();
+        let rows: Vec<Vec<String>> = self.groups.iter().map(|row| row.cells(self.at)).collect();
+        match rows.is_empty() {
+            true => page.paragraph(&[(STRONG, "No group.")]),
+            false => page.grid(LABEL, &HEADINGS, &rows),
+        }
+        page.blank();
+        self.write_leaked(page);
+        if self.trouble.is_empty() {
+            page.paragraph(&[(GOOD, "No trouble.")]);
+            return;
+        }
+        page.paragraph(&[(BAD, "Trouble")]);
+        for finding in &self.trouble {
+            page.finding(finding);
+        }
+    }
+}
+
+impl Status {
+    fn write_leaked(&self, page: &mut Page) {
+        if self.leaked_interfaces.is_empty() {
+            return;
+        }
+        let rows: Vec<Vec<String>> = self
+            .leaked_interfaces
+            .iter()
+            .take(LISTED)
+            .map(|leaked| {
+                vec![
+                    leaked.id.clone(),
+                    leaked.addresses.first().cloned().unwrap_or_default(),
+                    leaked.network.clone(),
+                    leaked.instance.clone(),
+                    match leaked.deleted_by {
+                        None => "never".to_owned(),
+                        Some(by) => {
+                            let left = duration(by - self.at);
+                            format!("by {}, in {left}", clock(by))
+                        }
+                    },
+                ]
+            })
+            .collect();
+        page.grid(
+            LABEL,
+            &[
+                "INTERFACE LEFT",
+                "ADDRESS",
+                "NETWORK",
+                "WAS FOR",
+                "RECONCILE DELETES IT",
+            ],
+            &rows,
+        );
+        let more = self.leaked_interfaces.len().saturating_sub(rows.len());
+        if more > 0 {
+            page.paragraph(&[(LABEL, &format!("and {more} more: --json has all"))]);
+        }
+        page.blank();
+    }
+}

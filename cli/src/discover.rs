@@ -1,0 +1,128 @@
+//! Finds the deployment in the Region, so that nobody types an ARN: by the name of its state machine,
+//! and by the rules that start its executions.
+
+use hookline_domain::execution::names::StateMachine;
+use tokio::task::JoinSet;
+
+use crate::aws::Aws;
+use crate::error::{Error, Result};
+use crate::observed::deployment::{Deployment, MACHINE, Rule};
+
+/// Finds the deployment of `stack`, or the only one. Makes two calls, and one for each rule that
+/// may be the deployment's.
+///
+/// # Errors
+/// Returns [`Error::NotFound`] if there is none, or if there are several and none was chosen.
+pub(crate) async fn deployment(aws: &Aws, stack: Option<&str>) -> Result<Deployment> {
+    let (machines, rules) = tokio::try_join!(aws.state_machines(), aws.rules())?;
+    let machines: Vec<(String, String)> = machines
+        .into_iter()
+        .filter_map(|(name, arn)| Some((Deployment::stack_of(&name)?.to_owned(), arn)))
+        .collect();
+    let arn = choose(&machines, stack, aws.region())?;
+    let machine = StateMachine::read(arn).map_err(|error| Error::Internal {
+        doing: "reading the ARN of the state machine",
+        detail: error.to_string(),
+    })?;
+    let stack = Deployment::stack_of(arn).unwrap_or_default();
+    let rules = rules.into_iter().filter(|rule| rule.is_of_interest(stack));
+    Ok(Deployment::of(machine, with_targets(aws, rules).await?))
+}
+
+async fn with_targets(aws: &Aws, rules: impl Iterator<Item = Rule>) -> Result<Vec<Rule>> {
+    let mut calls = JoinSet::new();
+    for mut rule in rules {
+        let aws = aws.clone();
+        calls.spawn(async move {
+            rule.targets = aws.targets(&rule.name).await?;
+            Ok::<_, Error>(rule)
+        });
+    }
+    let mut rules = Vec::new();
+    while let Some(done) = calls.join_next().await {
+        rules.push(done.map_err(Error::of_task)??);
+    }
+    rules.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(rules)
+}
+
+/// The ARN of the state machine of `stack`, or of the only one.
+fn choose<'a>(
+    machines: &'a [(String, String)],
+    stack: Option<&str>,
+    region: &str,
+) -> Result<&'a str> {
+    let list = || {
+        let names = machines.iter().map(|(name, _)| match name.as_str() {
+            "" => MACHINE.to_owned(),
+            name => name.to_owned(),
+        });
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let chosen: Vec<&str> = machines
+        .iter()
+        .filter(|(name, _)| match stack {
+            None => true,
+            Some(MACHINE) => name.is_empty(),
+            Some(stack) => name == stack,
+        })
+        .map(|(_, arn)| arn.as_str())
+        .collect();
+    match (chosen.as_slice(), stack) {
+        ([arn], _) => Ok(arn),
+        ([], None) => Err(Error::NotFound {
+            what: format!(
+                "no deployment of Hookline in {region}: no state machine is called STACK-{MACHINE}"
+            ),
+            remedy: "Choose another Region with --region, or another account with --aws-profile."
+                .to_owned(),
+        }),
+        ([], Some(stack)) => Err(Error::NotFound {
+            what: format!("no deployment called {stack:?} in {region}"),
+            remedy: match machines {
+                [] => "Choose another Region with --region, or another account with --aws-profile."
+                    .to_owned(),
+                _ => format!("Give --stack one of: {}.", list()),
+            },
+        }),
+        _ => Err(Error::NotFound {
+            what: format!("several deployments of Hookline in {region}"),
+            remedy: format!("Give --stack one of: {}.", list()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(machines: &[&str], stack: Option<&str>) -> std::result::Result<String, String> {
+        let machines: Vec<_> = machines
+            .iter()
+            .map(|name| ((*name).to_owned(), format!("arn {name}")))
+            .collect();
+        match choose(&machines, stack, "us-west-2") {
+            Ok(arn) => Ok(arn.to_owned()),
+            Err(error) => Err(format!("{error}. {}", error.remedy())),
+        }
+    }
+
+    #[test]
+    fn only_deployment_is_taken_and_several_need_a_choice() {
+        assert_eq!(chosen(&["a"], None).unwrap(), "arn a");
+        assert_eq!(chosen(&["a", "b"], Some("b")).unwrap(), "arn b");
+        assert_eq!(chosen(&["", "b"], Some("launch-node")).unwrap(), "arn ");
+        let none = chosen(&[], None).unwrap_err();
+        assert!(
+            none.contains("no deployment of Hookline in us-west-2"),
+            "{none}"
+        );
+        let several = chosen(&["", "b"], None).unwrap_err();
+        assert!(several.contains("one of: launch-node, b"), "{several}");
+        let other = chosen(&["a"], Some("c")).unwrap_err();
+        assert!(
+            other.contains("no deployment called \"c\"") && other.contains("one of: a"),
+            "{other}"
+        );
+    }
+}

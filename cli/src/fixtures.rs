@@ -1,0 +1,304 @@
+//! What the unit tests observe: the deployment `hookline` with the group `upf`, whose profile has the
+//! networks `signaling` at device index 1 and `user-plane` at 2.
+
+use std::collections::BTreeMap;
+
+use hookline_domain::addresses::Subnet;
+use hookline_domain::execution::names::StateMachine;
+use hookline_domain::ids::InstanceId;
+use hookline_domain::instance::{AttachedInterface, AttachmentPoint, Instance};
+use hookline_domain::instance_type::{InstanceTypeLimits, NetworkCard};
+use hookline_domain::interface::{Attachment, Interface};
+use hookline_domain::tags::own;
+use serde_json::{Value, json};
+
+use crate::observed::case::Case;
+use crate::observed::deployment::{Deployment, Rule, Target};
+use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
+use crate::observed::fleet::Fleet;
+use crate::observed::group::{Activity, Group, Hook, Member};
+use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
+
+/// The time of every observation, in seconds since the epoch.
+pub(crate) const NOW: i64 = 1_767_323_045;
+pub(crate) const MACHINE: &str =
+    "arn:aws:states:us-west-2:123456789012:stateMachine:hookline-launch-node";
+pub(crate) const ZONE: &str = "us-west-2a";
+
+/// The id of the n-th instance.
+pub(crate) fn id(n: u32) -> InstanceId {
+    format!("i-{n:017x}").parse().unwrap()
+}
+
+pub(crate) fn profile() -> Value {
+    let slot = |network: &str, index: u32| {
+        json!({
+            "network": network,
+            "deviceIndex": index,
+            "subnetIds": [format!("subnet-{index:08x}")],
+        })
+    };
+    json!({
+        "name": "upf",
+        "selector": {"autoScalingGroupNames": ["upf"]},
+        "hook": {"name": "hookline-launch"},
+        "securityGroupIds": ["sg-00000001"],
+        "slots": [slot("signaling", 1), slot("user-plane", 2)],
+    })
+}
+
+/// The deployment: its rule, and reconcile every five minutes.
+pub(crate) fn deployment() -> Deployment {
+    let rule = Rule {
+        name: "launch-upf".to_owned(),
+        enabled: true,
+        pattern: json!({
+            "detail-type": ["EC2 Instance-launch Lifecycle Action"],
+            "detail": {"AutoScalingGroupName": ["upf"], "LifecycleHookName": ["hookline-launch"]},
+        }),
+        targets: vec![Target {
+            arn: MACHINE.to_owned(),
+            template: Some(format!("{{\"event\":<e>,\"profile\":{}}}", profile())),
+            ..Target::default()
+        }],
+        ..Rule::default()
+    };
+    let rounds = Rule {
+        name: "hookline-reconcile".to_owned(),
+        enabled: true,
+        schedule: Some("rate(5 minutes)".to_owned()),
+        targets: vec![Target {
+            input: Some(json!({"stateMachineArn": MACHINE, "profiles": [profile()]}).to_string()),
+            ..Target::default()
+        }],
+        ..Rule::default()
+    };
+    Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![rule, rounds])
+}
+
+/// The deployment at rest: no instance, no execution.
+pub(crate) fn fleet() -> Fleet {
+    let hook = Hook {
+        name: "hookline-launch".to_owned(),
+        default_result: "ABANDON".to_owned(),
+        heartbeat_seconds: 1_800,
+    };
+    Fleet {
+        now: NOW,
+        deployment: deployment(),
+        groups: vec![Group {
+            name: "upf".to_owned(),
+            arn: "arn:group".to_owned(),
+            ..Group::default()
+        }],
+        hooks: BTreeMap::from([("upf".to_owned(), vec![hook])]),
+        activities: Vec::new(),
+        instances: BTreeMap::new(),
+        interfaces: Vec::new(),
+        listed: Vec::new(),
+        described: Vec::new(),
+    }
+}
+
+/// An instance that was launched so many seconds ago.
+pub(crate) fn instance(n: u32, age: i64) -> SeenInstance {
+    let place = AttachmentPoint {
+        network_card: 0,
+        device_index: 0,
+    };
+    let attached = AttachedInterface {
+        subnet_id: None,
+        delete_on_termination: true,
+        source_dest_check: true,
+    };
+    SeenInstance {
+        instance: Instance {
+            id: id(n),
+            instance_type: "m5.4xlarge".to_owned(),
+            availability_zone: ZONE.to_owned(),
+            state: "running".to_owned(),
+            launched_at: NOW - age,
+            adopted_at: None,
+            marked_at: None,
+            private_ip: Some("10.0.0.4".to_owned()),
+            ipv6_address: None,
+            private_dns_name: None,
+            lifecycle: "on-demand".to_owned(),
+            volumes: Vec::new(),
+            root_volume_missing: false,
+            interfaces: Vec::new(),
+            tags: BTreeMap::new(),
+            attached: BTreeMap::from([(place, attached)]),
+        },
+        state_reason: String::new(),
+        transition_reason: String::new(),
+    }
+}
+
+impl Fleet {
+    /// The fleet with an instance in a lifecycle state, that was launched so many seconds ago.
+    pub(crate) fn with(mut self, n: u32, lifecycle_state: &str, age: i64) -> Self {
+        self.groups[0].members.push(Member {
+            instance: id(n),
+            lifecycle_state: lifecycle_state.to_owned(),
+        });
+        self.groups[0].desired += 1;
+        self.instances.insert(id(n), instance(n, age));
+        self
+    }
+
+    /// The fleet with an execution for an instance, that was described. Its name tells nothing.
+    pub(crate) fn with_execution(mut self, n: u32, status: &str, error: Option<&str>) -> Self {
+        let execution = execution(n, status, error);
+        self.listed.push(ListedExecution {
+            arn: execution.arn.clone(),
+            name: execution.name.clone(),
+            status: status.to_owned(),
+            started: execution.started,
+            stopped: execution.stopped,
+        });
+        self.described.push(execution);
+        self
+    }
+
+    /// The fleet with a launch that ended so many seconds ago.
+    pub(crate) fn with_launch(mut self, n: u32, status: &str, ago: i64) -> Self {
+        self.activities.push(Activity {
+            group: "upf".to_owned(),
+            instance: Some(id(n)),
+            is_launch: true,
+            status: status.to_owned(),
+            message: "Instance failed to complete user's Lifecycle Action".to_owned(),
+            started: NOW - ago - 20,
+            ended: Some(NOW - ago),
+        });
+        self
+    }
+}
+
+/// An execution for the n-th instance.
+pub(crate) fn execution(n: u32, status: &str, error: Option<&str>) -> Execution {
+    let input = json!({
+        "event": {"detail": {"EC2InstanceId": id(n), "AutoScalingGroupName": "upf"}},
+        "profile": profile(),
+    });
+    Execution {
+        arn: format!("{}:{n}", MACHINE.replace(":stateMachine:", ":execution:")),
+        name: n.to_string(),
+        status: status.to_owned(),
+        started: 1_000 * (NOW - 60),
+        stopped: (status != "RUNNING").then_some(1_000 * (NOW - 30)),
+        input: input.to_string(),
+        error: error.map(str::to_owned),
+        cause: error.map(|_| r#"{"errorMessage": "the cause"}"#.to_owned()),
+    }
+}
+
+/// An interface that Hookline created for an instance; attached at this device index, or not.
+pub(crate) fn interface(n: u32, owner: u32, network: &str, index: Option<u32>) -> SeenInterface {
+    let mut tags = own::tags(&id(owner), "upf", "upf", network);
+    tags.insert(own::DEPLOYMENT.to_owned(), "hookline".to_owned());
+    SeenInterface {
+        interface: Interface {
+            id: format!("eni-{n:017x}").parse().unwrap(),
+            subnet_id: format!("subnet-{:08x}", index.unwrap_or(1))
+                .parse()
+                .unwrap(),
+            availability_zone: ZONE.to_owned(),
+            status: match index {
+                Some(_) => "in-use".to_owned(),
+                None => "available".to_owned(),
+            },
+            attachment: index.map(|device_index| Attachment {
+                id: "eni-attach-0".to_owned(),
+                instance_id: Some(id(owner)),
+                device_index,
+                network_card: 0,
+                status: "attached".to_owned(),
+                delete_on_termination: true,
+                since: None,
+            }),
+            security_group_ids: ["sg-00000001".parse().unwrap()].into(),
+            private_ip_addresses: vec!["10.0.48.4".parse().unwrap()],
+            prefixes: Vec::new(),
+            ipv6_addresses: Vec::new(),
+            ipv6_prefixes: Vec::new(),
+            source_dest_check: true,
+            description: String::new(),
+            tags,
+        },
+        kind: "interface".to_owned(),
+        requester: None,
+    }
+}
+
+/// A launch of the first instance that waits, in a network where everything is there. It was launched
+/// a minute ago.
+pub(crate) fn case() -> Case {
+    let fleet = fleet().with(1, "Pending:Wait", 60);
+    let mut case = Case::new(NOW, deployment(), id(1), Some(instance(1, 60)));
+    case.group = fleet.groups.into_iter().next();
+    case.hooks = fleet.hooks.into_values().flatten().collect();
+    case.input = case.deployment.profiles.first().cloned();
+    case.subnets = vec![subnet(1, "10.0.48.0/28", 11), subnet(2, "10.0.49.0/28", 11)];
+    case.security_groups = ["sg-00000001".parse().unwrap()].into();
+    case.limits = Some(limits(8));
+    case
+}
+
+/// A subnet of the node's Availability Zone.
+pub(crate) fn subnet(n: u32, block: &str, available: u32) -> SeenSubnet {
+    SeenSubnet {
+        subnet: Subnet {
+            id: format!("subnet-{n:08x}").parse().unwrap(),
+            availability_zone: ZONE.to_owned(),
+            ipv4: Some(block.parse().unwrap()),
+            ipv6: None,
+            reservations: Vec::new(),
+        },
+        vpc: "vpc-00000001".to_owned(),
+        available,
+    }
+}
+
+/// An instance type with room for so many interfaces.
+pub(crate) fn limits(interfaces: u32) -> InstanceTypeLimits {
+    InstanceTypeLimits {
+        instance_type: "m5.4xlarge".to_owned(),
+        maximum_network_interfaces: interfaces,
+        ipv4_addresses_per_interface: 30,
+        ipv6_addresses_per_interface: 30,
+        default_network_card: 0,
+        network_cards: vec![NetworkCard {
+            index: 0,
+            maximum_network_interfaces: interfaces,
+        }],
+    }
+}
+
+impl Case {
+    /// The case with an execution that ended so, in a state that was entered ten seconds ago.
+    pub(crate) fn with_execution(mut self, status: &str, error: Option<&str>, state: &str) -> Self {
+        self.executions = vec![execution(1, status, error)];
+        let entered = |at: i64, kind: &str, state: &str| HistoryEvent {
+            at: 1_000 * at,
+            kind: kind.to_owned(),
+            state: Some(state.to_owned()),
+            output: None,
+            failed: None,
+        };
+        self.history = vec![entered(NOW - 10, "TaskStateEntered", state)];
+        if error.is_some() {
+            let end = entered(NOW - 9, "FailStateEntered", "LaunchAbandoned");
+            self.history.push(end);
+        }
+        self
+    }
+
+    /// The case with its instance in another lifecycle state.
+    pub(crate) fn in_state(mut self, lifecycle_state: &str) -> Self {
+        let group = self.group.as_mut().unwrap();
+        group.members[0].lifecycle_state = lifecycle_state.to_owned();
+        self
+    }
+}

@@ -1,0 +1,306 @@
+//! Gathers all that is observed of a launch: its executions, its group, and what its profile needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hookline_domain::addresses::AddressRange;
+use hookline_domain::ids::SubnetId;
+use hookline_domain::profile::Profile;
+use hookline_domain::reconcile::ProfileInput;
+use tokio::task::JoinSet;
+
+use crate::aws::{self, Aws};
+use crate::error::{Error, Result};
+use crate::locate::{Known, not_found};
+use crate::observe::{GROUP_TAG, describe, now};
+use crate::observed::case::{Case, Replacement};
+use crate::observed::deployment::Deployment;
+use crate::observed::execution::{Execution, ListedExecution};
+
+/// The most pages of executions that are searched for an instance's.
+const MAX_PAGES: usize = 5;
+/// The most executions that are described in such a search.
+const MAX_DESCRIBED: usize = 300;
+/// How many are described at once.
+const AT_ONCE: usize = 10;
+/// Up to so many, all are described, so that replays are found too.
+const ALL: usize = 40;
+/// An execution may start so long before EC2's launch time, in milliseconds: clocks differ.
+const BEFORE_LAUNCH: i64 = 60_000;
+/// How many executions are looked at for the profile of a group whose rule has no target.
+const FOR_PROFILE: usize = 5;
+
+/// Gathers what is observed of a launch.
+///
+/// # Errors
+/// Returns why a call failed, or [`Error::NotFound`] if nothing is known of the instance.
+pub(crate) async fn case(aws: &Aws, deployment: Deployment, known: Known) -> Result<Case> {
+    let Known {
+        instance,
+        seen,
+        execution,
+    } = known;
+    let mut case = Case::new(now(), deployment, instance, seen);
+    let of_tag = case
+        .seen
+        .as_ref()
+        .and_then(|seen| seen.instance.tags.get(GROUP_TAG).cloned());
+    let mut group = of_tag.or_else(|| execution.as_ref().and_then(Execution::group));
+    // Of an instance that EC2 has forgotten, the activities of all groups tell the launch.
+    case.activities = aws.activities(group.as_deref()).await?;
+    if group.is_none() {
+        group = case.activity().map(|activity| activity.group.clone());
+    }
+    let began = case
+        .seen
+        .as_ref()
+        .map(|seen| seen.instance.launched_at)
+        .or_else(|| case.activity().map(|activity| activity.started));
+    case.executions = executions_of(aws, &case, began, execution).await?;
+    if case.seen.is_none() && case.executions.is_empty() && case.activity().is_none() {
+        return Err(not_found(aws, case.instance.as_str()));
+    }
+    group = group.or_else(|| case.execution().and_then(Execution::group));
+    if let Some(arn) = case.execution().map(|execution| execution.arn.clone()) {
+        case.history = aws.history(&arn).await?.0;
+    }
+    if let Some(group) = group {
+        let (groups, hooks) = tokio::join!(
+            aws.groups(Some(std::slice::from_ref(&group))),
+            aws.launch_hooks(&group)
+        );
+        case.group = groups?.pop();
+        // A group that is gone has no hooks, and asking for them is an error.
+        case.hooks = match case.group.is_some() {
+            true => hooks?,
+            false => Vec::new(),
+        };
+    }
+    case.input = profile(aws, &case).await?;
+    network(aws, &mut case).await?;
+    case.replacement = replacement(aws, &case).await?;
+    case.now = now();
+    Ok(case)
+}
+
+/// The executions for an instance: the one that was asked about, then the newest first.
+async fn executions_of(
+    aws: &Aws,
+    case: &Case,
+    began: Option<i64>,
+    asked: Option<Execution>,
+) -> Result<Vec<Execution>> {
+    let since = began.map_or(i64::MIN, |began| 1_000 * began - BEFORE_LAUNCH);
+    let mut listed: Vec<ListedExecution> = Vec::new();
+    let mut token = None;
+    for _ in 0..MAX_PAGES {
+        let (page, next) = aws.executions(&case.deployment.machine, token).await?;
+        let reached = page
+            .last()
+            .is_some_and(|execution| execution.started < since);
+        listed.extend(page);
+        token = next;
+        if token.is_none() || reached {
+            break;
+        }
+    }
+    let of_name =
+        |execution: &ListedExecution| execution.instance().as_ref() == Some(&case.instance);
+    let by_name = listed.iter().filter(|execution| of_name(execution));
+    let by_name: Vec<String> = by_name.map(|execution| execution.arn.clone()).collect();
+    let mut others: Vec<&ListedExecution> = listed
+        .iter()
+        .filter(|execution| execution.instance().is_none() && execution.started >= since)
+        .collect();
+    // An event starts its execution within seconds.
+    if let Some(began) = began {
+        others.sort_by_key(|execution| (execution.started - 1_000 * began).abs());
+    }
+    let others: Vec<String> = others
+        .iter()
+        .take(MAX_DESCRIBED)
+        .map(|it| it.arn.clone())
+        .collect();
+    let mut found = describe(aws, by_name).await?;
+    let all = others.len() <= ALL;
+    for batch in others.chunks(AT_ONCE) {
+        if !all && (asked.is_some() || !found.is_empty()) {
+            break;
+        }
+        let described = describe(aws, batch.to_vec()).await?;
+        found.extend(
+            described
+                .into_iter()
+                .filter(|it| it.instance().as_ref() == Some(&case.instance)),
+        );
+    }
+    found.sort_by_key(|execution| std::cmp::Reverse(execution.started));
+    if let Some(asked) = asked {
+        found.retain(|execution| execution.arn != asked.arn);
+        found.insert(0, asked);
+    }
+    Ok(found)
+}
+
+/// The profile that the newest execution was given; else the one that covers the instance; else that
+/// of an earlier execution of the group.
+async fn profile(aws: &Aws, case: &Case) -> Result<Option<ProfileInput>> {
+    let read = |execution: &Execution| {
+        let value = execution.profile()?;
+        let profile = Profile::read(value.clone()).ok()?;
+        Some(ProfileInput { value, profile })
+    };
+    if let Some(input) = case.execution().and_then(read) {
+        return Ok(Some(input));
+    }
+    let mut tags = case
+        .group
+        .as_ref()
+        .map(|group| group.tags.clone())
+        .unwrap_or_default();
+    tags.extend(
+        case.seen
+            .as_ref()
+            .map(|seen| seen.instance.tags.clone())
+            .unwrap_or_default(),
+    );
+    let group = case.group_name();
+    let covers = |input: &&ProfileInput| input.profile.selector.covers(group, &tags);
+    if let Some(input) = case.deployment.profiles.iter().find(covers) {
+        return Ok(Some(input.clone()));
+    }
+    if group.is_empty() {
+        return Ok(None);
+    }
+    let (listed, _) = aws.executions(&case.deployment.machine, None).await?;
+    let newest = listed
+        .into_iter()
+        .take(FOR_PROFILE)
+        .map(|execution| execution.arn);
+    let described = describe(aws, newest.collect()).await?;
+    let mut of_group = described
+        .iter()
+        .filter(|execution| execution.group().as_deref() == Some(group));
+    Ok(of_group.find_map(read))
+}
+
+/// The newest launch of the group that waits, if the instance does not run: what was in the way there
+/// may be in the way here too, and can still be seen.
+async fn replacement(aws: &Aws, case: &Case) -> Result<Option<Replacement>> {
+    let runs = case
+        .seen
+        .as_ref()
+        .is_some_and(|seen| seen.instance.is_running());
+    let waiting = case.group.iter().flat_map(|group| group.waiting());
+    let ids: Vec<String> = waiting.map(ToString::to_string).collect();
+    if runs || ids.is_empty() {
+        return Ok(None);
+    }
+    let seen = aws.instances("instance-id", &ids).await?;
+    let Some(seen) = seen
+        .into_iter()
+        .max_by_key(|seen| seen.instance.launched_at)
+    else {
+        return Ok(None);
+    };
+    let id = [seen.instance.id.to_string()];
+    let interfaces = aws.interfaces(&[("attachment.instance-id", &id)]).await?;
+    Ok(Some(Replacement { seen, interfaces }))
+}
+
+/// Looks at what the profile needs: subnets, addresses, security groups, room on the instance.
+async fn network(aws: &Aws, case: &mut Case) -> Result<()> {
+    let id = [case.instance.to_string()];
+    let attached = [("attachment.instance-id", &id[..])];
+    let created = [(CREATED_FOR, &id[..])];
+    let (attached, created) =
+        tokio::try_join!(aws.interfaces(&attached), aws.interfaces(&created))?;
+    let known: BTreeSet<_> = attached
+        .iter()
+        .map(|seen| seen.interface.id.clone())
+        .collect();
+    let created = created
+        .into_iter()
+        .filter(|seen| !known.contains(&seen.interface.id));
+    case.interfaces = attached.into_iter().chain(created).collect();
+    let Some(profile) = case.profile().cloned() else {
+        return Ok(());
+    };
+    let groups: BTreeSet<_> = profile
+        .slots
+        .iter()
+        .flat_map(|slot| profile.security_groups(slot))
+        .cloned()
+        .collect();
+    let ids = profile.subnet_ids();
+    let instance_type = case.instance_type();
+    let limits = async {
+        match &instance_type {
+            Some(instance_type) => aws.limits(instance_type).await,
+            None => Ok(None),
+        }
+    };
+    let (subnets, groups, limits) =
+        tokio::try_join!(aws.subnets(&ids), aws.security_groups(&groups), limits)?;
+    (case.subnets, case.security_groups, case.limits) = (subnets, groups, limits);
+    let wanting = case.networks_without_interface();
+    let zone = case.zone();
+    let here: Vec<SubnetId> = case
+        .subnets
+        .iter()
+        .map(|seen| &seen.subnet)
+        .filter(|subnet| Some(&subnet.availability_zone) == zone.as_ref())
+        .filter(|subnet| {
+            let slots = profile
+                .slots
+                .iter()
+                .filter(|slot| wanting.contains(&slot.network.as_str()));
+            slots
+                .into_iter()
+                .any(|slot| slot.subnet_ids.contains(&subnet.id))
+        })
+        .map(|subnet| subnet.id.clone())
+        .collect();
+    if here.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = here.iter().map(ToString::to_string).collect();
+    let filters = [("subnet-id", &ids[..])];
+    let (interfaces, reservations) = tokio::try_join!(
+        async { Ok(aws.interfaces(&filters).await?) },
+        reservations(aws, &here)
+    )?;
+    (case.in_subnets, case.reservations) = (interfaces, reservations);
+    Ok(())
+}
+
+/// The filter for interfaces by the instance that Hookline created them for.
+const CREATED_FOR: &str = "tag:hookline:instance-id";
+
+async fn reservations(
+    aws: &Aws,
+    subnets: &[SubnetId],
+) -> Result<BTreeMap<SubnetId, Vec<AddressRange>>> {
+    let mut calls = JoinSet::new();
+    for subnet in subnets {
+        let (aws, subnet) = (aws.clone(), subnet.clone());
+        calls.spawn(async move { Ok::<_, aws::Error>((aws.reservations(&subnet).await?, subnet)) });
+    }
+    let mut found = BTreeMap::new();
+    while let Some(done) = calls.join_next().await {
+        let (ranges, subnet) = done.map_err(Error::of_task)??;
+        found.insert(subnet, ranges);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use hookline_domain::tags::own;
+
+    use super::*;
+
+    #[test]
+    fn filter_has_the_tag_of_the_domain() {
+        assert_eq!(CREATED_FOR, format!("tag:{}", own::INSTANCE_ID));
+    }
+}

@@ -1,0 +1,287 @@
+//! Why a launch failed, waits, or left a node without its interfaces, by what was observed. AWS's and
+//! the functions' own texts come last: where nothing else says why.
+
+use hookline_domain::execution::{Plan, Step as PlanStep};
+
+use super::interfaces::{adopt, delete};
+use super::words::{ago, count, duration, list};
+use super::{Finding, Kind, ended, hooks, network, rules};
+use crate::observed::case::Case;
+use crate::observed::execution::message;
+
+/// What is wrong, the first cause first.
+pub(crate) fn findings(case: &Case) -> Vec<Finding> {
+    let mut found = Vec::new();
+    found.extend(ended::instance(case));
+    found.extend(ended::hook(case));
+    found.extend(no_execution(case));
+    found.extend(ended::execution(case));
+    if is_in_trouble(case) {
+        found.extend(network::findings(case));
+    }
+    found.extend(of_hooks(case));
+    found.extend(other_hook(case));
+    found.extend(waits_for_turn(case));
+    found.extend(lacks_interfaces(case));
+    found.extend(failed(case, &found));
+    found.extend(left(case));
+    found
+}
+
+/// Whether the launch has not reached what its profile asks for.
+fn is_in_trouble(case: &Case) -> bool {
+    let failed = case
+        .execution()
+        .is_some_and(|it| !it.is_running() && it.status != "SUCCEEDED");
+    failed
+        || case.waits()
+        || (case.is_in_service() && !case.networks_without_interface().is_empty())
+}
+
+/// A launch without any execution: why the rules started none.
+fn no_execution(case: &Case) -> Vec<Finding> {
+    if !case.executions.is_empty() || !(case.waits() || case.is_in_service()) {
+        return Vec::new();
+    }
+    let (group, hook) = (case.group_name(), hook_name(case));
+    let by_rules = rules::findings(&case.deployment, group, &hook, case.input.as_ref());
+    if case.is_in_service() {
+        // It may have been launched before the profile was there; that it lacks interfaces is told.
+        return by_rules;
+    }
+    let since = case.seen.as_ref().map_or_else(String::new, |seen| {
+        format!(
+            ", {} after its launch",
+            duration(case.now - seen.instance.launched_at)
+        )
+    });
+    let mut finding = Finding::new(
+        Kind::NoExecution,
+        format!("There is no execution for {}{since}.", case.instance),
+    )
+    .of_group(group);
+    if by_rules.is_empty() {
+        finding = finding
+            .shown_by(format!("An enabled rule with a target matches launches of {group} at {hook}: the event was lost, or could not be delivered."))
+            .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md).");
+    }
+    finding = match case.deployment.rounds() {
+        Some((limits, every)) => finding.say(format!(
+            "Reconcile starts it when the launch is {} old{}; the replay below starts it now.",
+            duration(limits.launch_age_seconds),
+            every.map_or_else(String::new, |every| format!(", within {}", duration(every)))
+        )),
+        None if case.input.is_some() => finding.say("The replay below starts it."),
+        None => finding.say(
+            "Start it with its profile: docs/operations/replay.md, \"Without an old execution\".",
+        ),
+    };
+    let mut found = by_rules;
+    found.push(finding);
+    found
+}
+
+pub(super) fn hook_name(case: &Case) -> String {
+    match case.profile() {
+        Some(profile) => profile.hook.name.clone(),
+        None => case
+            .hooks
+            .first()
+            .map(|hook| hook.name.clone())
+            .unwrap_or_default(),
+    }
+}
+
+fn of_hooks(case: &Case) -> Vec<Finding> {
+    let (Some(group), Some(profile)) = (&case.group, case.profile()) else {
+        return Vec::new();
+    };
+    let found = hooks::findings(group, &case.hooks, &[profile]).into_iter();
+    // Another hook matters only to a launch that waits.
+    found
+        .filter(|finding| finding.kind != Kind::HookOfNobody)
+        .collect()
+}
+
+/// A launch that waits although its execution succeeded.
+fn other_hook(case: &Case) -> Option<Finding> {
+    let execution = case.execution()?;
+    if execution.status != "SUCCEEDED" || case.lifecycle_state() != Some("Pending:Wait") {
+        return None;
+    }
+    let ours = hook_name(case);
+    let others: Vec<&str> = case
+        .hooks
+        .iter()
+        .map(|hook| hook.name.as_str())
+        .filter(|name| *name != ours)
+        .collect();
+    if others.is_empty() {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Kind::OtherHook,
+            format!(
+                "The execution of {} has succeeded, and the launch still waits: the group has the {} {} too.",
+                case.instance,
+                match others.len() {
+                    1 => "launch hook",
+                    _ => "launch hooks",
+                },
+                others.join(", ")
+            ),
+        )
+        .of_group(case.group_name())
+        .say("The owner of that hook must complete it."),
+    )
+}
+
+/// A launch whose execution waits: for what, by its newest plan.
+fn waits_for_turn(case: &Case) -> Option<Finding> {
+    if !case.execution()?.is_running() {
+        return None;
+    }
+    let entered = case
+        .history
+        .iter()
+        .rev()
+        .find(|event| event.kind.ends_with("StateEntered"))?;
+    let state = entered.state.as_deref()?;
+    let plan = newest_plan(case);
+    let since = ago(entered.at / 1_000, case.now);
+    let (PlanStep::Wait { .. }, "WaitForTurn") = (&plan.as_ref()?.step, state) else {
+        return None;
+    };
+    let ahead = plan.map_or(0, |plan| plan.ahead);
+    Some(
+        Finding::new(
+            Kind::WaitsForTurn,
+            format!(
+                "The execution has been waiting in WaitForTurn since {since}; {} before it.",
+                count(ahead, "launch is", "launches are")
+            ),
+        )
+        .say("Nothing: launches wait in a queue, because EC2 limits the calls (docs/admission.md). The hook is extended meanwhile."),
+    )
+}
+
+/// The newest plan in the execution's data.
+fn newest_plan(case: &Case) -> Option<Plan> {
+    let planned = case.history.iter().rev().find(|event| {
+        event.kind.ends_with("StateExited") && event.state.as_deref() == Some("PlanInterfaces")
+    })?;
+    let data: serde_json::Value = serde_json::from_str(planned.output.as_deref()?).ok()?;
+    serde_json::from_value(data.get("plan")?.clone()).ok()
+}
+
+/// A node that is in service without all its interfaces.
+fn lacks_interfaces(case: &Case) -> Option<Finding> {
+    let missing = case.networks_without_interface();
+    if !case.is_in_service() || missing.is_empty() || case.runs() {
+        return None;
+    }
+    let input = case.input.as_ref()?;
+    let finding = Finding::new(
+        Kind::NodeLacksInterfaces,
+        format!(
+            "{} is InService and has no interface of {}.",
+            case.instance,
+            missing.join(", ")
+        ),
+    )
+    .of_group(case.group_name());
+    let finding = match case.execution() {
+        None => finding.shown_by("No execution for it is known: its event was lost, it was launched without the hook, or before the profile was there."),
+        Some(execution) => finding.shown_by(format!("Its newest execution ended as {}.", execution.error())),
+    };
+    let mut finding = finding.say(
+        "Adopt the group's nodes: each that lacks interfaces gets an execution (docs/operations/adopt.md).",
+    );
+    finding.remedy.push(adopt(&case.deployment, input));
+    Some(finding.say("Or replace the node:").run([
+        "aws",
+        "autoscaling",
+        "terminate-instance-in-auto-scaling-group",
+        "--instance-id",
+        case.instance.as_str(),
+        "--no-should-decrement-desired-capacity",
+    ]))
+}
+
+/// An error that nothing that was observed explains: in its own words.
+fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
+    let explained = [
+        Kind::SubnetMissing,
+        Kind::NoSubnetInZone,
+        Kind::SubnetFull,
+        Kind::SecurityGroupMissing,
+        Kind::InstanceTypeTooSmall,
+        Kind::DeviceIndexTaken,
+        Kind::InstanceEnded,
+        Kind::ExecutionEnded,
+    ];
+    if found
+        .iter()
+        .any(|finding| explained.contains(&finding.kind))
+    {
+        return None;
+    }
+    let execution = case.execution()?;
+    if execution.is_running() || execution.status == "SUCCEEDED" {
+        return None;
+    }
+    let (error, cause) = match case.last_failure() {
+        Some((error, cause)) => (error.as_str(), message(cause)),
+        None => (
+            execution.error(),
+            message(execution.cause.as_deref().unwrap_or_default()),
+        ),
+    };
+    Some(
+        Finding::new(Kind::Failed, format!("The execution failed with {error}."))
+            .shown_by(cause)
+            .shown_by("Nothing that is observed now explains it: what was in the way may be gone.")
+            .say(format!("docs/errors.md has {error} with its remedy.")),
+    )
+}
+
+/// Unattached interfaces of a launch that no execution works on.
+fn left(case: &Case) -> Option<Finding> {
+    if case.runs() || case.waits() {
+        return None;
+    }
+    let left: Vec<&str> = case
+        .created()
+        .filter(|interface| interface.status == "available")
+        .map(|interface| interface.id.as_str())
+        .collect();
+    let first = left.first()?;
+    let finding = Finding::new(
+        Kind::InterfacesLeft,
+        format!(
+            "{} of the launch left unattached: {}.",
+            count(left.len(), "interface is", "interfaces are"),
+            list(&left, 5)
+        ),
+    )
+    .about(&left);
+    Some(
+        match case.deployment.rounds() {
+            Some((limits, every)) => finding.say(format!(
+                "Reconcile marks them in a round, and deletes them {} later{}. To delete one now:",
+                duration(limits.orphaned_seconds),
+                every.map_or_else(String::new, |every| format!(
+                    " (it runs every {})",
+                    duration(every)
+                ))
+            )),
+            None => finding.say("No round of reconcile deletes them. To delete one:"),
+        }
+        .run(delete(first)),
+    )
+}
+
+#[cfg(test)]
+#[path = "causes_tests.rs"]
+mod tests;

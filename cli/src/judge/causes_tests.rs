@@ -1,0 +1,243 @@
+//! Which causes are found, and which replays help.
+
+use super::*;
+use crate::fixtures::{NOW, case, id, interface};
+use crate::judge::Remedy;
+use crate::judge::replay::Replay;
+use crate::observed::execution::HistoryEvent;
+use crate::observed::group::{Activity, Hook};
+
+fn kinds(case: &Case) -> Vec<Kind> {
+    findings(case).iter().map(|finding| finding.kind).collect()
+}
+
+/// A node in service with all its interfaces.
+fn ready() -> Case {
+    let mut case = case()
+        .in_state("InService")
+        .with_execution("SUCCEEDED", None, "NodeReady");
+    case.interfaces = vec![
+        interface(1, 1, "signaling", Some(1)),
+        interface(2, 1, "user-plane", Some(2)),
+    ];
+    case
+}
+
+#[test]
+fn node_that_is_ready_has_no_finding() {
+    assert_eq!(kinds(&ready()), []);
+    assert!(!Replay::of(&ready()).helps);
+}
+
+#[test]
+fn node_that_keeps_its_startup_taint_can_be_replayed() {
+    let mut case = ready();
+    case.history[0].state = Some("StartupTaintLeft".to_owned());
+    assert!(Replay::of(&case).helps);
+}
+
+#[test]
+fn launch_that_runs_has_no_finding_and_needs_no_replay() {
+    let case = case().with_execution("RUNNING", None, "AttachInterfaces");
+    assert_eq!(kinds(&case), []);
+    assert!(!Replay::of(&case).helps);
+}
+
+#[test]
+fn launch_without_an_execution_is_started_by_the_name_that_reconcile_uses() {
+    let found = findings(&case());
+    assert_eq!(
+        found.iter().map(|it| it.kind).collect::<Vec<_>>(),
+        [Kind::NoExecution]
+    );
+    assert!(
+        found[0].problem.contains("60 s after its launch"),
+        "{found:?}"
+    );
+    let replay = Replay::of(&case());
+    let Some(Remedy::Run(words)) = &replay.command else {
+        panic!("{replay:?}");
+    };
+    assert!(
+        words
+            .iter()
+            .any(|word| word.starts_with(&format!("reconcile-{}-", id(1)))),
+        "{words:?}"
+    );
+    let mut without_rule = case();
+    without_rule.deployment.rules[0].enabled = false;
+    assert_eq!(
+        kinds(&without_rule),
+        [Kind::RuleDisabled, Kind::NoExecution]
+    );
+}
+
+/// The case with an instance that ended at this time.
+fn ended(case: Case, at: &str) -> Case {
+    let mut case = case.in_state("Terminating:Wait");
+    let seen = case.seen.as_mut().unwrap();
+    seen.instance.state = "terminated".to_owned();
+    seen.transition_reason = format!("User initiated ({at})");
+    case
+}
+
+#[test]
+fn instance_that_ended_before_it_was_given_up_is_the_cause_and_one_after_it_is_not() {
+    let given_up = || case().with_execution("FAILED", Some("Hookline.X"), "AbandonLaunch");
+    // It was given up ten seconds before 03:04:05.
+    for (at, expected) in [
+        ("2026-01-02 03:03:54 GMT", Kind::InstanceEnded),
+        ("2026-01-02T03:03:55Z", Kind::InstanceEnded),
+        ("2026-01-02 03:03:57 GMT", Kind::Failed),
+    ] {
+        assert_eq!(kinds(&ended(given_up(), at)), [expected], "{at}");
+    }
+    // A node that was ready ends when its group shrinks.
+    let mut later = ended(ready(), "2026-01-02 03:04:00 GMT");
+    later.interfaces.clear();
+    assert_eq!(kinds(&later), []);
+}
+
+#[test]
+fn stopped_execution_is_told_with_its_state_and_can_be_replayed() {
+    let case = case().with_execution("ABORTED", None, "AttachInterfaces");
+    let found = findings(&case);
+    assert_eq!(
+        found.iter().map(|it| it.kind).collect::<Vec<_>>(),
+        [Kind::ExecutionEnded]
+    );
+    assert!(
+        found[0]
+            .problem
+            .contains("was stopped 30 s ago, in AttachInterfaces"),
+        "{found:?}"
+    );
+    let replay = Replay::of(&case);
+    let Some(Remedy::Shell(words)) = replay.command else {
+        panic!("no command");
+    };
+    assert!(
+        words.iter().any(|word| *word == case.executions[0].arn),
+        "{words:?}"
+    );
+}
+
+#[test]
+fn execution_that_broke_off_is_told_from_one_that_reached_its_end() {
+    let mut case = case().with_execution("FAILED", Some("States.Runtime"), "PlanInterfaces");
+    assert_eq!(kinds(&case), [Kind::Failed]);
+    case.history.pop();
+    let found = findings(&case);
+    assert_eq!(found[0].kind, Kind::ExecutionEnded);
+    assert!(
+        found[0]
+            .problem
+            .contains("broke off 30 s ago, in PlanInterfaces"),
+        "{found:?}"
+    );
+    assert_eq!(
+        found[0].evidence,
+        ["Its error is States.Runtime.", "Its cause: the cause"]
+    );
+}
+
+#[test]
+fn error_that_nothing_explains_is_told_in_its_own_words() {
+    let mut case =
+        case().with_execution("FAILED", Some("Hookline.AccessDenied"), "AttachInterfaces");
+    case.history.push(HistoryEvent {
+        at: 1_000 * NOW,
+        kind: "LambdaFunctionFailed".to_owned(),
+        state: None,
+        output: None,
+        failed: Some((
+            "Hookline.AccessDenied".to_owned(),
+            r#"{"errorMessage":"not allowed"}"#.to_owned(),
+        )),
+    });
+    let found = findings(&case);
+    assert_eq!(found[0].kind, Kind::Failed);
+    assert_eq!(found[0].evidence[0], "not allowed");
+    // A cause that is observed comes instead of it.
+    case.security_groups.clear();
+    assert_eq!(kinds(&case), [Kind::SecurityGroupMissing]);
+}
+
+#[test]
+fn hook_that_ended_by_its_timeout_is_told_with_its_setting() {
+    let mut case = case().in_state("Terminated").with_execution(
+        "FAILED",
+        Some("Hookline.LaunchGone"),
+        "ReleaseInterfaces",
+    );
+    case.hooks[0].heartbeat_seconds = 60;
+    case.activities.push(Activity {
+        group: "upf".to_owned(),
+        instance: Some(id(1)),
+        is_launch: true,
+        status: "Cancelled".to_owned(),
+        message: "Lifecycle Action with token x was abandoned: Heartbeat Timeout".to_owned(),
+        started: NOW - 60,
+        ended: Some(NOW - 1),
+    });
+    let found = findings(&case);
+    assert!(
+        found[0].problem.contains("ended by its timeout"),
+        "{found:?}"
+    );
+    assert!(
+        found[1].problem.contains("heartbeat timeout of 60 s"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn launch_that_waits_after_success_is_held_by_another_hook() {
+    let mut case = case().with_execution("SUCCEEDED", None, "NodeReady");
+    case.interfaces = ready().interfaces;
+    case.hooks.push(Hook {
+        name: "drain".to_owned(),
+        default_result: "ABANDON".to_owned(),
+        heartbeat_seconds: 300,
+    });
+    let found = findings(&case);
+    assert_eq!(
+        found.iter().map(|it| it.kind).collect::<Vec<_>>(),
+        [Kind::OtherHook]
+    );
+    assert!(
+        found[0].problem.contains("the launch hook drain too"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn node_that_lacks_an_interface_is_told_with_the_networks() {
+    let mut case = ready();
+    case.interfaces.pop();
+    let found = findings(&case);
+    assert_eq!(
+        found.iter().map(|it| it.kind).collect::<Vec<_>>(),
+        [Kind::NodeLacksInterfaces]
+    );
+    assert!(
+        found[0].problem.contains("no interface of user-plane"),
+        "{found:?}"
+    );
+    assert!(Replay::of(&case).helps);
+}
+
+#[test]
+fn interfaces_of_a_launch_that_is_over_are_left() {
+    let mut case =
+        case()
+            .in_state("Terminated")
+            .with_execution("FAILED", Some("Hookline.X"), "AbandonLaunch");
+    case.interfaces = vec![interface(1, 1, "signaling", None)];
+    assert_eq!(kinds(&case), [Kind::Failed, Kind::InterfacesLeft]);
+    let replay = Replay::of(&case);
+    assert!(
+        !replay.helps && replay.why.contains("replaces"),
+        "{replay:?}"
+    );
+}

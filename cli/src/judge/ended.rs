@@ -1,0 +1,149 @@
+//! What ended a launch early: its instance, its hook, or its execution.
+
+use hookline_domain::time::epoch_milliseconds;
+
+use super::causes::hook_name;
+use super::words::ago;
+use super::{Finding, Kind};
+use crate::observed::case::Case;
+use crate::observed::execution::message;
+
+/// The time at which the instance ended, by EC2, in milliseconds since the epoch.
+fn ended_at(case: &Case) -> Option<i64> {
+    let reason = &case.seen.as_ref()?.transition_reason;
+    let (_, time) = reason.split_once('(')?;
+    let time = time
+        .trim_end_matches(')')
+        .trim_end_matches(" GMT")
+        .trim_end_matches('Z');
+    epoch_milliseconds(&format!("{}Z", time.replace(' ', "T")))
+}
+
+/// An instance that ended before its launch was given up. Auto Scaling terminates the instance of
+/// a launch that was given up, so the order of the two tells.
+pub(super) fn instance(case: &Case) -> Option<Finding> {
+    let seen = case.seen.as_ref()?;
+    let state = seen.instance.state.as_str();
+    if !matches!(
+        state,
+        "shutting-down" | "terminated" | "stopping" | "stopped"
+    ) {
+        return None;
+    }
+    let given_up = case
+        .entered("AbandonLaunch")
+        .or_else(|| case.entered("ReleaseInterfaces"));
+    let ended = ended_at(case);
+    // EC2's time has no fraction of a second.
+    let ended_first = match (ended, given_up) {
+        (Some(ended), Some(given_up)) => ended <= given_up,
+        (Some(_), None) => case.execution().is_none_or(|it| it.status != "SUCCEEDED"),
+        (None, _) => false,
+    };
+    if !ended_first {
+        return None;
+    }
+    let when = ended.map_or_else(String::new, |at| format!(" {}", ago(at / 1_000, case.now)));
+    Some(
+        Finding::new(
+            Kind::InstanceEnded,
+            format!(
+                "{} ended{when}, before its launch was ready: it is {state}.",
+                case.instance
+            ),
+        )
+        .shown_by(format!(
+            "EC2 says: {}. {}",
+            seen.transition_reason, seen.state_reason
+        ))
+        .say("Auto Scaling replaces it: nothing to do. If instances end often, find who ends them:")
+        .run([
+            "aws",
+            "cloudtrail",
+            "lookup-events",
+            "--lookup-attributes",
+            &format!("AttributeKey=ResourceName,AttributeValue={}", case.instance),
+            "--query",
+            "Events[].[EventTime,EventName,Username]",
+            "--output",
+            "text",
+        ]),
+    )
+}
+
+/// A hook that ended the launch by its timeout, as Auto Scaling says, or before its execution did.
+pub(super) fn hook(case: &Case) -> Option<Finding> {
+    let activity = case.activity()?;
+    let timed_out = activity.message.to_ascii_lowercase().contains("timeout");
+    if timed_out {
+        let mut finding = Finding::new(
+            Kind::HookUnsafe,
+            format!(
+                "The hook of {} ended by its timeout, before the launch was ready.",
+                case.instance
+            ),
+        )
+        .shown_by(format!("Auto Scaling says: {}", activity.message));
+        finding.group = Some(activity.group.clone());
+        return Some(
+            finding
+                .say("Set the hook's timeout as below, or find what is slow in the story above."),
+        );
+    }
+    None
+}
+
+/// An execution that was stopped, or ran out of its time.
+pub(super) fn execution(case: &Case) -> Option<Finding> {
+    let execution = case.execution()?;
+    let mut entered = case.history.iter().rev();
+    let last = entered.find(|event| event.kind.ends_with("StateEntered"));
+    let how = match execution.status.as_str() {
+        "ABORTED" => "was stopped",
+        "TIMED_OUT" => "reached the state machine's timeout",
+        // As by States.Runtime, which no state catches.
+        "FAILED" if last.is_some_and(|event| event.kind != "FailStateEntered") => "broke off",
+        _ => return None,
+    };
+    let when = execution
+        .stopped
+        .map_or_else(String::new, |at| format!(" {}", ago(at / 1_000, case.now)));
+    let state = last.and_then(|event| event.state.as_deref());
+    let mut finding = Finding::new(
+        Kind::ExecutionEnded,
+        format!(
+            "The execution of {} {how}{when}{}: it sent no ABANDON and released nothing.",
+            case.instance,
+            state.map_or_else(String::new, |state| format!(", in {state}"))
+        ),
+    )
+    .about([&execution.arn]);
+    if let Some(error) = &execution.error {
+        finding = finding.shown_by(format!("Its error is {error}."));
+    }
+    if let Some(cause) = &execution.cause {
+        finding = finding.shown_by(format!("Its cause: {}", message(cause)));
+    }
+    if !case.waits() {
+        return Some(finding.say("Nothing: the launch is over."));
+    }
+    Some(match case.deployment.rounds() {
+        Some(_) => finding.say(
+            "Reconcile abandons the launch in one of its next rounds, and Auto Scaling replaces the instance. \
+             To keep this instance, replay at once.",
+        ),
+        None => finding.say("Replay it, or complete its hook with ABANDON:").run([
+            "aws",
+            "autoscaling",
+            "complete-lifecycle-action",
+            "--auto-scaling-group-name",
+            case.group_name(),
+            "--lifecycle-hook-name",
+            &hook_name(case),
+            "--instance-id",
+            case.instance.as_str(),
+            "--lifecycle-action-result",
+            "ABANDON",
+        ]),
+    })
+}

@@ -1,0 +1,255 @@
+//! A finding: what is wrong, how that shows, and what mends it.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+/// What is wrong. The names are in the JSON of every command that finds something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// No rule matches the launches of a group at its hook.
+    NoRule,
+    /// The rule is disabled.
+    RuleDisabled,
+    /// The rule has no target.
+    RuleWithoutTarget,
+    /// The profile in the rule's target cannot be read.
+    ProfileUnreadable,
+    /// No enabled rule starts reconcile.
+    ReconcileNotScheduled,
+    /// A group of a profile does not exist.
+    GroupMissing,
+    /// The group lacks the profile's hook.
+    HookMissing,
+    /// The hook ends too early, or with CONTINUE.
+    HookUnsafe,
+    /// A hook that no profile answers.
+    HookOfNobody,
+    /// The process Launch is suspended.
+    LaunchesSuspended,
+    /// Auto Scaling cannot launch an instance.
+    CannotLaunch,
+    /// Launches are abandoned and replaced, again and again.
+    LaunchLoop,
+    /// A launch was abandoned.
+    LaunchAbandoned,
+    /// A launch waits, and no execution is for it.
+    NoExecution,
+    /// A launch waits, and its execution has ended without completing the hook.
+    ExecutionEnded,
+    /// A launch waits, and its execution has succeeded: another hook holds it.
+    OtherHook,
+    /// A launch waits for its turn.
+    WaitsForTurn,
+    /// A launch waits for longer than the hook's timeout.
+    Overdue,
+    /// A node is InService and lacks interfaces.
+    NodeLacksInterfaces,
+    /// Unattached interfaces that no launch needs.
+    InterfacesLeft,
+    /// The slot names a subnet that does not exist.
+    SubnetMissing,
+    /// The slot has no subnet in the node's Availability Zone.
+    NoSubnetInZone,
+    /// The subnet has no free address.
+    SubnetFull,
+    /// The slot, or the profile, names a security group that does not exist.
+    SecurityGroupMissing,
+    /// The instance type has no room for the profile.
+    InstanceTypeTooSmall,
+    /// Somebody else's interface is at the device index of a slot.
+    DeviceIndexTaken,
+    /// The instance has ended, or does not run.
+    InstanceEnded,
+    /// A function failed, and nothing that was observed says why.
+    Failed,
+}
+
+/// What mends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// In words.
+    Do(String),
+    /// A command, by its words.
+    Run(Vec<String>),
+    /// A command, by its words as a shell reads them: quoted, or with substitutions.
+    Shell(Vec<String>),
+}
+
+impl Remedy {
+    /// In words.
+    pub(crate) fn say(text: impl Into<String>) -> Self {
+        Self::Do(text.into())
+    }
+
+    /// A command, by its words.
+    pub(crate) fn run<T: Into<String>>(words: impl IntoIterator<Item = T>) -> Self {
+        Self::Run(words.into_iter().map(Into::into).collect())
+    }
+}
+
+impl Serialize for Remedy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        match self {
+            Self::Do(text) => map.serialize_entry("do", text)?,
+            Self::Run(words) => map.serialize_entry("run", &command_line(words))?,
+            Self::Shell(words) => map.serialize_entry("run", &words.join(" "))?,
+        }
+        map.end()
+    }
+}
+
+/// The words as a shell reads them.
+pub(crate) fn command_line(words: &[String]) -> String {
+    words
+        .iter()
+        .map(|word| quoted(word))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A word as a shell reads it. What holds a NUL is no word.
+pub(crate) fn quoted(word: &str) -> String {
+    let word = word.replace('\0', "");
+    shlex::try_quote(&word)
+        .map(|word| word.into_owned())
+        .unwrap_or_default()
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Finding {
+    pub(crate) kind: Kind,
+    /// The group, if it is of one group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
+    /// In one sentence, with the names and numbers.
+    pub(crate) problem: String,
+    /// How it shows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) evidence: Vec<String>,
+    /// The instances, interfaces or executions that it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ids: Vec<String>,
+    /// What mends it, in order.
+    pub(crate) remedy: Vec<Remedy>,
+}
+
+impl Finding {
+    pub(crate) fn new(kind: Kind, problem: impl Into<String>) -> Self {
+        Self {
+            kind,
+            group: None,
+            problem: problem.into(),
+            evidence: Vec::new(),
+            ids: Vec::new(),
+            remedy: Vec::new(),
+        }
+    }
+
+    pub(crate) fn of_group(mut self, group: &str) -> Self {
+        self.group = Some(group.to_owned());
+        self
+    }
+
+    pub(crate) fn shown_by(mut self, evidence: impl Into<String>) -> Self {
+        self.evidence.push(evidence.into());
+        self
+    }
+
+    pub(crate) fn about<T: ToString>(mut self, ids: impl IntoIterator<Item = T>) -> Self {
+        self.ids.extend(ids.into_iter().map(|id| id.to_string()));
+        self
+    }
+
+    pub(crate) fn say(mut self, text: impl Into<String>) -> Self {
+        self.remedy.push(Remedy::say(text));
+        self
+    }
+
+    pub(crate) fn run<T: Into<String>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
+        self.remedy.push(Remedy::run(words));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every kind. The compiler does not check it, but the document has the others too.
+    const ALL: [Kind; 28] = [
+        Kind::NoRule,
+        Kind::RuleDisabled,
+        Kind::RuleWithoutTarget,
+        Kind::ProfileUnreadable,
+        Kind::ReconcileNotScheduled,
+        Kind::GroupMissing,
+        Kind::HookMissing,
+        Kind::HookUnsafe,
+        Kind::HookOfNobody,
+        Kind::LaunchesSuspended,
+        Kind::CannotLaunch,
+        Kind::LaunchLoop,
+        Kind::LaunchAbandoned,
+        Kind::NoExecution,
+        Kind::ExecutionEnded,
+        Kind::OtherHook,
+        Kind::WaitsForTurn,
+        Kind::Overdue,
+        Kind::NodeLacksInterfaces,
+        Kind::InterfacesLeft,
+        Kind::SubnetMissing,
+        Kind::NoSubnetInZone,
+        Kind::SubnetFull,
+        Kind::SecurityGroupMissing,
+        Kind::InstanceTypeTooSmall,
+        Kind::DeviceIndexTaken,
+        Kind::InstanceEnded,
+        Kind::Failed,
+    ];
+
+    #[test]
+    fn document_has_every_kind_and_no_other() {
+        let document = include_str!("../../../docs/cli.md");
+        let tables = document.split("| kind |").skip(1).take(2);
+        let cells = tables.flat_map(|table| {
+            let rows = table.lines().take_while(|line| !line.is_empty()).skip(2);
+            rows.filter_map(|row| row.split('|').nth(1))
+        });
+        let told: BTreeSet<String> = cells
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .map(str::to_owned)
+            .collect();
+        let all = ALL.map(|kind| {
+            serde_json::to_value(kind)
+                .unwrap()
+                .as_str()
+                .unwrap()
+                .to_owned()
+        });
+        assert_eq!(told, BTreeSet::from(all));
+    }
+
+    #[test]
+    fn command_is_quoted_for_a_shell() {
+        let words = ["aws", "--x", "a b", "it's", "$(rm)", "\u{0}n"].map(str::to_owned);
+        let line = command_line(&words);
+        assert_eq!(
+            shlex::split(&line).unwrap(),
+            ["aws", "--x", "a b", "it's", "$(rm)", "n"]
+        );
+        assert!(line.starts_with("aws --x "), "{line}");
+    }
+
+    #[test]
+    fn remedy_in_json_says_whether_it_is_a_command() {
+        let both = [Remedy::say("Wait."), Remedy::run(["aws", "x y"])];
+        let json = serde_json::to_string(&both).unwrap();
+        assert_eq!(json, r#"[{"do":"Wait."},{"run":"aws 'x y'"}]"#);
+    }
+}

@@ -1,0 +1,224 @@
+//! The hooks of a group, beside what its profiles need.
+
+use hookline_domain::profile::Profile;
+
+use super::{Finding, Kind};
+use crate::observed::group::{Group, Hook};
+
+/// The HeartbeatTimeout that docs/operations/hook.md recommends, in seconds.
+const RECOMMENDED: i64 = 1_800;
+/// The longest time between two heartbeats of a launch in a busy account, in seconds: the longest
+/// retries of one task, and one attempt of each of four others (docs/errors.md, "Retries"). The CDK
+/// app refuses a shorter timeout (`cdk/lib/launch/hook-timeouts.ts`).
+const MIN_HEARTBEAT: i64 = 1_131 + 4 * 90;
+
+/// What is wrong with the hooks of a group that these profiles cover.
+pub(crate) fn findings(group: &Group, hooks: &[Hook], profiles: &[&Profile]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for profile in profiles {
+        let name = &profile.hook.name;
+        match hooks.iter().find(|hook| hook.name == *name) {
+            None => found.push(missing(group, name, profile)),
+            // The owner of a hook that Hookline does not complete decides on it.
+            Some(hook) if profile.hook.complete => found.extend(unsafe_hook(group, hook)),
+            Some(_) => {}
+        }
+    }
+    let answered = |hook: &&Hook| {
+        profiles
+            .iter()
+            .any(|profile| profile.hook.name == hook.name)
+    };
+    if !profiles.is_empty() {
+        found.extend(
+            hooks
+                .iter()
+                .filter(|hook| !answered(hook))
+                .map(|hook| of_nobody(group, hook)),
+        );
+    }
+    found
+}
+
+fn put(group: &Group, hook: &str) -> Vec<String> {
+    let words = [
+        "aws",
+        "autoscaling",
+        "put-lifecycle-hook",
+        "--auto-scaling-group-name",
+        &group.name,
+        "--lifecycle-hook-name",
+        hook,
+        "--lifecycle-transition",
+        "autoscaling:EC2_INSTANCE_LAUNCHING",
+        "--heartbeat-timeout",
+        &RECOMMENDED.to_string(),
+        "--default-result",
+        "ABANDON",
+    ];
+    words.map(str::to_owned).to_vec()
+}
+
+fn missing(group: &Group, hook: &str, profile: &Profile) -> Finding {
+    let finding = Finding::new(
+        Kind::HookMissing,
+        format!("The group has no launch hook {hook}: its instances go InService without their interfaces."),
+    )
+    .of_group(&group.name)
+    .shown_by(format!("The profile {} expects this hook.", profile.name));
+    match profile.hook.complete {
+        true => finding.run(put(group, hook)),
+        false => finding.say("The hook's owner must put it on the group again."),
+    }
+}
+
+fn unsafe_hook(group: &Group, hook: &Hook) -> Option<Finding> {
+    let seconds = hook.heartbeat_seconds;
+    let continues = hook.default_result == "CONTINUE";
+    let short = seconds < MIN_HEARTBEAT;
+    let problem = match (continues, short) {
+        (false, false) => return None,
+        (true, true) => format!(
+            "The hook {} has the default result CONTINUE and a heartbeat timeout of {seconds} s: a launch that \
+             takes longer goes InService without its interfaces.",
+            hook.name
+        ),
+        (true, false) => format!(
+            "The hook {} has the default result CONTINUE: a launch whose event is lost, or that takes longer than \
+             {seconds} s, goes InService without its interfaces.",
+            hook.name
+        ),
+        (false, true) => format!(
+            "The hook {} has a heartbeat timeout of {seconds} s: a launch that takes longer is abandoned. \
+             A launch may take {MIN_HEARTBEAT} s between two heartbeats when EC2 throttles.",
+            hook.name
+        ),
+    };
+    Some(
+        Finding::new(Kind::HookUnsafe, problem)
+            .of_group(&group.name)
+            .run(put(group, &hook.name))
+            .say("If the stack puts the hook, correct its configuration and deploy too."),
+    )
+}
+
+fn of_nobody(group: &Group, hook: &Hook) -> Finding {
+    let waiting = group.waiting().count();
+    let waits = match waiting {
+        0 => String::new(),
+        _ => format!(" {waiting} instances wait now, at this hook or at another."),
+    };
+    Finding::new(
+        Kind::HookOfNobody,
+        format!(
+            "No profile answers the launch hook {}. If its owner does not complete it, each launch waits {} s there, \
+             and then {}.{waits}",
+            hook.name,
+            hook.heartbeat_seconds,
+            match hook.default_result.as_str() {
+                "CONTINUE" => "goes on",
+                _ => "is abandoned",
+            }
+        ),
+    )
+    .of_group(&group.name)
+    .say("If nobody completes it, delete it:")
+    .run([
+        "aws",
+        "autoscaling",
+        "delete-lifecycle-hook",
+        "--auto-scaling-group-name",
+        &group.name,
+        "--lifecycle-hook-name",
+        &hook.name,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::judge::Remedy;
+    use crate::judge::finding::command_line;
+
+    fn profile(complete: bool) -> Profile {
+        Profile::read(json!({
+            "name": "upf",
+            "selector": {"autoScalingGroupNames": ["upf"]},
+            "hook": {"name": "hookline-launch", "complete": complete},
+        }))
+        .unwrap()
+    }
+
+    fn hook(name: &str, default_result: &str, heartbeat_seconds: i64) -> Hook {
+        Hook {
+            name: name.to_owned(),
+            default_result: default_result.to_owned(),
+            heartbeat_seconds,
+        }
+    }
+
+    fn found(hooks: &[Hook], complete: bool) -> Vec<Finding> {
+        let group = Group {
+            name: "upf".to_owned(),
+            ..Group::default()
+        };
+        findings(&group, hooks, &[&profile(complete)])
+    }
+
+    fn kinds(hooks: &[Hook], complete: bool) -> Vec<Kind> {
+        found(hooks, complete)
+            .iter()
+            .map(|finding| finding.kind)
+            .collect()
+    }
+
+    #[test]
+    fn hook_as_recommended_is_right() {
+        assert_eq!(
+            kinds(&[hook("hookline-launch", "ABANDON", 1_800)], true),
+            []
+        );
+        assert_eq!(
+            kinds(&[hook("hookline-launch", "ABANDON", 1_491)], true),
+            []
+        );
+    }
+
+    #[test]
+    fn hook_that_continues_or_is_short_is_unsafe_and_its_remedy_puts_it_right() {
+        for (default_result, seconds, says) in [
+            ("CONTINUE", 60, "CONTINUE and a heartbeat timeout of 60 s"),
+            ("CONTINUE", 1_800, "default result CONTINUE: "),
+            ("ABANDON", 1_490, "heartbeat timeout of 1490 s"),
+        ] {
+            let found = found(&[hook("hookline-launch", default_result, seconds)], true);
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].kind, Kind::HookUnsafe);
+            assert!(found[0].problem.contains(says), "{}", found[0].problem);
+            let Remedy::Run(words) = &found[0].remedy[0] else {
+                panic!("{:?}", found[0].remedy);
+            };
+            let line = command_line(words);
+            assert!(
+                line.contains("--heartbeat-timeout 1800 --default-result ABANDON"),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn hook_of_another_owner_is_not_judged() {
+        assert_eq!(kinds(&[hook("hookline-launch", "CONTINUE", 60)], false), []);
+    }
+
+    #[test]
+    fn missing_hook_and_a_hook_of_nobody_are_found() {
+        assert_eq!(kinds(&[], true), [Kind::HookMissing]);
+        assert_eq!(
+            kinds(&[hook("drain", "ABANDON", 300)], true),
+            [Kind::HookMissing, Kind::HookOfNobody]
+        );
+    }
+}

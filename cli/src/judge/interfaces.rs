@@ -1,0 +1,252 @@
+//! Interfaces beside the nodes and launches that need them: nodes that lack some, and interfaces that
+//! nobody needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hookline_domain::adopt::assess;
+use hookline_domain::ids::InstanceId;
+use hookline_domain::interface::Interface;
+use hookline_domain::reconcile::Member;
+use hookline_domain::reconcile::orphans::{self, ORPHANED_SINCE};
+use hookline_domain::reconcile::{Limits, ProfileInput};
+use hookline_domain::tags::own;
+use serde::Serialize;
+use serde_json::json;
+
+use super::finding::quoted;
+use super::words::{count, list};
+use super::{Finding, Kind, Remedy};
+use crate::observed::deployment::Deployment;
+use crate::observed::fleet::Fleet;
+use crate::observed::group::Group;
+
+/// The most ids that a text lists.
+const LISTED: usize = 3;
+
+/// An unattached interface that no launch needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Leaked {
+    pub(crate) id: String,
+    pub(crate) subnet_id: String,
+    pub(crate) addresses: Vec<String>,
+    /// The instance that it was created for.
+    pub(crate) instance: String,
+    pub(crate) network: String,
+    /// The deployment that created it; null if no tag says it. No round deletes such a one.
+    pub(crate) deployment: Option<String>,
+    /// When a round of reconcile first saw it, in seconds since the epoch.
+    pub(crate) seen_at: Option<i64>,
+    /// When a round of reconcile deletes it, at the latest, in seconds since the epoch; null if no
+    /// round does.
+    pub(crate) deleted_by: Option<i64>,
+}
+
+/// The interfaces that no launch needs. `in_progress` are the instances whose launch goes on.
+pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<Leaked> {
+    let rounds = fleet.deployment.rounds();
+    let limits = rounds.map_or_else(Limits::default, |(limits, _)| limits);
+    let interfaces: Vec<Interface> = fleet
+        .interfaces
+        .iter()
+        .map(|seen| seen.interface.clone())
+        .collect();
+    let is_needed = |interface: &Interface| {
+        let owner = interface
+            .tags
+            .get(own::INSTANCE_ID)
+            .and_then(|id| id.parse().ok());
+        owner.is_none_or(|owner| in_progress.contains(&owner))
+    };
+    let name = fleet.deployment.name(&fleet.interfaces);
+    let decided = orphans::decide(&name, &interfaces, in_progress, fleet.now, limits);
+    interfaces
+        .iter()
+        .filter(|interface| orphans::may_be_orphaned(interface) && !is_needed(interface))
+        .filter(|interface| interface.status == "available")
+        .map(|interface| {
+            let tag = |key: &str| interface.tags.get(key).cloned().unwrap_or_default();
+            let is_new = decided.mark.contains(&interface.id);
+            let seen_at = tag(ORPHANED_SINCE).parse().ok().filter(|_| !is_new);
+            // The first round only marks it. Each step may be one round late.
+            let told = rounds.filter(|_| !decided.untold.contains(&interface.id));
+            let deleted_by = told.map(|(limits, every)| {
+                let every = every.unwrap_or_default();
+                let marked = seen_at.unwrap_or(fleet.now + every);
+                (marked + limits.orphaned_seconds).max(fleet.now) + every
+            });
+            Leaked {
+                id: interface.id.to_string(),
+                subnet_id: interface.subnet_id.to_string(),
+                addresses: interface
+                    .private_ip_addresses
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                instance: tag(own::INSTANCE_ID),
+                network: tag(own::NETWORK),
+                deployment: interface.tags.get(own::DEPLOYMENT).cloned(),
+                seen_at,
+                deleted_by,
+            }
+        })
+        .collect()
+}
+
+/// The nodes of a group that are InService and lack interfaces of a profile.
+pub(crate) fn lacking(fleet: &Fleet, group: &Group) -> Vec<InstanceId> {
+    let mut created: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
+    for seen in &fleet.interfaces {
+        if let Some(owner) = seen.interface.tags.get(own::INSTANCE_ID) {
+            created
+                .entry(owner.as_str())
+                .or_default()
+                .push(&seen.interface);
+        }
+    }
+    let in_progress = fleet.in_progress();
+    let mut found = Vec::new();
+    for instance in group.in_service() {
+        let member = Member {
+            instance: instance.clone(),
+            group: group.name.clone(),
+            group_arn: group.arn.clone(),
+        };
+        let Some(seen) = fleet
+            .instances
+            .get(instance)
+            .filter(|seen| seen.instance.is_running())
+        else {
+            continue;
+        };
+        if in_progress.contains(instance) {
+            continue;
+        }
+        let created = created
+            .get(instance.as_str())
+            .map_or(&[][..], Vec::as_slice);
+        let assessment = assess(
+            &fleet.deployment.profiles,
+            &member,
+            Some(&seen.instance),
+            &in_progress,
+            created,
+        );
+        if !assessment.incomplete.is_empty() || !assessment.skipped.is_empty() {
+            found.push(instance.clone());
+        }
+    }
+    found
+}
+
+/// The finding about the nodes of a group that lack interfaces.
+pub(crate) fn nodes_that_lack(fleet: &Fleet, group: &Group) -> Option<Finding> {
+    let ids = lacking(fleet, group);
+    let first = ids.first()?;
+    let what = match ids.len() {
+        1 => "1 node is InService and lacks interfaces".to_owned(),
+        many => format!("{many} nodes are InService and lack interfaces"),
+    };
+    Some(
+        Finding::new(
+            Kind::NodeLacksInterfaces,
+            format!("{what}: {}.", list(&ids, LISTED)),
+        )
+        .of_group(&group.name)
+        .about(&ids)
+        .run(["hookline", "explain", first.as_str()]),
+    )
+}
+
+/// The command that adopts the nodes of a profile. Its input is in a file, because the two versions of
+/// the AWS CLI read a payload on the command line differently.
+pub(crate) fn adopt(deployment: &Deployment, input: &ProfileInput) -> Remedy {
+    let payload = json!({
+        "stateMachineArn": deployment.machine.arn(),
+        "profiles": [input.value],
+    });
+    let payload = quoted(&payload.to_string());
+    let function = quoted(&deployment.function("adopt"));
+    let words = [
+        "printf",
+        "%s",
+        &payload,
+        ">",
+        "adopt.json",
+        "&&",
+        "aws",
+        "lambda",
+        "invoke",
+        "--function-name",
+        &function,
+        "--payload",
+        "fileb://adopt.json",
+        "answer.json",
+        "&&",
+        "cat",
+        "answer.json",
+    ];
+    Remedy::Shell(words.map(str::to_owned).to_vec())
+}
+
+/// The finding about leaked interfaces.
+pub(crate) fn interfaces_left(leaked: &[Leaked]) -> Option<Finding> {
+    let first = leaked.first()?;
+    let ids: Vec<&str> = leaked
+        .iter()
+        .map(|interface| interface.id.as_str())
+        .collect();
+    let finding = Finding::new(
+        Kind::InterfacesLeft,
+        format!(
+            "{} of Hookline {} unattached, and no launch needs {}.",
+            count(ids.len(), "interface", "interfaces"),
+            match ids.len() {
+                1 => "is",
+                _ => "are",
+            },
+            match ids.len() {
+                1 => "it",
+                _ => "them",
+            }
+        ),
+    )
+    .about(&ids);
+    let untold = leaked
+        .iter()
+        .filter(|interface| interface.deployment.is_none());
+    let untold: Vec<&str> = untold.map(|interface| interface.id.as_str()).collect();
+    let finding = match untold.is_empty() {
+        true => finding,
+        false => finding.shown_by(format!(
+            "No tag says which deployment created {}: reconcile leaves what has none \
+             (docs/operations/deployments.md).",
+            list(untold, LISTED)
+        )),
+    };
+    let finding = match leaked
+        .iter()
+        .any(|interface| interface.deleted_by.is_some())
+    {
+        true => finding.say("Reconcile deletes them at the times above. To delete one now:"),
+        false => finding.say("No round of reconcile deletes them. To delete one:"),
+    };
+    Some(finding.run(delete(&first.id)))
+}
+
+/// The command that deletes an unattached interface.
+pub(crate) fn delete(id: &str) -> Vec<String> {
+    [
+        "aws",
+        "ec2",
+        "delete-network-interface",
+        "--network-interface-id",
+        id,
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+#[cfg(test)]
+#[path = "interfaces_tests.rs"]
+mod tests;

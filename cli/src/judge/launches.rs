@@ -1,0 +1,303 @@
+//! The launches of a group: which wait without an execution, which fail again and again, and why the
+//! group launches none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hookline_domain::ids::InstanceId;
+use hookline_domain::reconcile::{Limits, Member, Waiting, overdue};
+
+use super::words::{ago, count, duration, list};
+use super::{Finding, Kind};
+use crate::observed::execution::message;
+use crate::observed::fleet::Fleet;
+use crate::observed::group::{Activity, Group};
+
+/// How long a launch may wait before it counts as one without an execution, in seconds. An event
+/// takes a second or two.
+const EVENT_SECONDS: i64 = 15;
+/// The same where it is not known which instances some running executions are for. Then the tag that
+/// `TagNode` writes must tell, and it may retry for a while.
+const TAG_SECONDS: i64 = 120;
+/// How far back a launch that was abandoned still matters, in seconds.
+const RECENT: i64 = 3_600;
+/// The most ids that a text lists.
+const LISTED: usize = 3;
+
+/// What is wrong with the launches of a group.
+pub(crate) fn findings(fleet: &Fleet, group: &Group) -> Vec<Finding> {
+    let mut found = Vec::new();
+    found.extend(suspended(group));
+    found.extend(cannot_launch(fleet, group));
+    found.extend(abandoned(fleet, group));
+    let ended = ended_executions(fleet, group);
+    let with_ended: BTreeSet<InstanceId> =
+        ended.iter().map(|(instance, _)| instance.clone()).collect();
+    found.extend(ended.into_iter().map(|(_, finding)| finding));
+    found.extend(without_execution(fleet, group, &with_ended));
+    found.extend(overdue_launches(fleet, group));
+    found
+        .into_iter()
+        .map(|finding| finding.of_group(&group.name))
+        .collect()
+}
+
+fn explain(what: impl ToString) -> Vec<String> {
+    vec![
+        "hookline".to_owned(),
+        "explain".to_owned(),
+        what.to_string(),
+    ]
+}
+
+fn suspended(group: &Group) -> Option<Finding> {
+    let missing = usize::try_from(group.desired)
+        .unwrap_or_default()
+        .saturating_sub(group.members.len());
+    (group.suspended.contains("Launch") && missing > 0).then(|| {
+        Finding::new(
+            Kind::LaunchesSuspended,
+            format!(
+                "The process Launch is suspended, and {} missing.",
+                count(missing, "instance is", "instances are")
+            ),
+        )
+        .say("When the cause is mended:")
+        .run([
+            "aws",
+            "autoscaling",
+            "resume-processes",
+            "--auto-scaling-group-name",
+            &group.name,
+            "--scaling-processes",
+            "Launch",
+        ])
+    })
+}
+
+fn recent<'a>(fleet: &'a Fleet, group: &'a Group) -> impl Iterator<Item = &'a Activity> {
+    let since = fleet.now - RECENT;
+    let launches = fleet
+        .activities
+        .iter()
+        .filter(|activity| activity.is_launch);
+    launches
+        .filter(|activity| activity.group == group.name)
+        .filter(move |activity| activity.ended.unwrap_or(activity.started) >= since)
+}
+
+/// A launch that Auto Scaling or EC2 refused. Only the newest one counts: a later launch may have
+/// succeeded.
+fn cannot_launch(fleet: &Fleet, group: &Group) -> Option<Finding> {
+    let newest = recent(fleet, group).find(|activity| activity.ended.is_some())?;
+    (newest.status == "Failed" && newest.instance.is_none()).then(|| {
+        let when = ago(newest.ended.unwrap_or(newest.started), fleet.now);
+        Finding::new(
+            Kind::CannotLaunch,
+            format!("Auto Scaling could not launch an instance {when}. Hookline is not the cause."),
+        )
+        .shown_by(format!("Auto Scaling says: {}", newest.message))
+        .say("Mend what Auto Scaling names: capacity, a quota, or the launch template.")
+    })
+}
+
+/// Whether a launch ended because its hook was completed with ABANDON, or its hook or its instance
+/// ended.
+fn was_given_up(activity: &&Activity) -> bool {
+    activity.instance.is_some() && matches!(activity.status.as_str(), "Cancelled" | "Failed")
+}
+
+fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
+    let given_up: Vec<&Activity> = recent(fleet, group).filter(was_given_up).collect();
+    let newest = given_up.first()?;
+    let ended = |activity: &Activity| activity.ended.unwrap_or(activity.started);
+    let oldest = given_up.last().map_or(0, |activity| ended(activity));
+    let errors = errors(fleet, &group.name);
+    let reason = match errors.as_slice() {
+        [] => format!("Auto Scaling says: {}", newest.message),
+        errors => errors.join("; "),
+    };
+    let instances = given_up
+        .iter()
+        .filter_map(|activity| activity.instance.as_ref());
+    let when = ago(ended(newest), fleet.now);
+    let finding = match given_up.len() {
+        1 => Finding::new(
+            Kind::LaunchAbandoned,
+            format!("A launch was given up {when}."),
+        ),
+        times => Finding::new(
+            Kind::LaunchLoop,
+            format!(
+                "{times} launches were given up and replaced in {}, the last one {when}.",
+                duration(fleet.now - oldest)
+            ),
+        ),
+    };
+    let finding = finding
+        .shown_by(reason)
+        .about(instances)
+        .run(explain(&group.name));
+    Some(match given_up.len() {
+        1 => finding,
+        _ => finding
+            .say("To stop the loop until the cause is mended:")
+            .run([
+                "aws",
+                "autoscaling",
+                "suspend-processes",
+                "--auto-scaling-group-name",
+                &group.name,
+                "--scaling-processes",
+                "Launch",
+            ]),
+    })
+}
+
+/// The errors of the described executions of a group, each with how often it was seen and the
+/// newest cause.
+fn errors(fleet: &Fleet, group: &str) -> Vec<String> {
+    let mut seen: BTreeMap<&str, (usize, String)> = BTreeMap::new();
+    for execution in fleet.failed_of(group) {
+        let cause = message(execution.cause.as_deref().unwrap_or_default());
+        let entry = seen.entry(execution.error()).or_insert((0, cause));
+        entry.0 += 1;
+    }
+    let errors = seen.into_iter();
+    errors
+        .map(|(error, (times, cause))| format!("{error} ({times}×): {cause}"))
+        .collect()
+}
+
+/// Launches that still wait although their execution has ended.
+fn ended_executions(fleet: &Fleet, group: &Group) -> Vec<(InstanceId, Finding)> {
+    let in_progress = fleet.in_progress();
+    let waiting: BTreeSet<&InstanceId> = group.waiting().collect();
+    let mut found: BTreeMap<InstanceId, Finding> = BTreeMap::new();
+    for execution in fleet.failed_of(&group.name) {
+        let Some(instance) = execution.instance() else {
+            continue;
+        };
+        if !waiting.contains(&instance) || in_progress.contains(&instance) {
+            continue;
+        }
+        let when = execution
+            .stopped
+            .map_or_else(String::new, |at| format!(" {}", ago(at / 1_000, fleet.now)));
+        let how = match execution.status.as_str() {
+            "ABORTED" => "was stopped",
+            "TIMED_OUT" => "timed out",
+            _ => "failed",
+        };
+        found.entry(instance.clone()).or_insert_with(|| {
+            Finding::new(
+                Kind::ExecutionEnded,
+                format!("The execution of {instance} {how}{when}, and the launch still waits at its hook."),
+            )
+            .about([instance.to_string(), execution.arn.clone()])
+            .run(explain(&instance))
+        });
+    }
+    found.into_iter().collect()
+}
+
+/// The waiting launches of a group without an execution, as far as this can be known.
+pub(crate) fn waiting_without_execution(fleet: &Fleet, group: &Group) -> Vec<InstanceId> {
+    let in_progress = fleet.in_progress();
+    let all_known = fleet.running_for_unknown() == 0;
+    let lacks = |instance: &&InstanceId| {
+        let Some(seen) = fleet.instances.get(*instance) else {
+            return false;
+        };
+        let waited = fleet.now - seen.instance.launched_at;
+        !in_progress.contains(*instance)
+            && match all_known {
+                true => waited >= EVENT_SECONDS,
+                false => waited >= TAG_SECONDS && !seen.instance.is_marked(),
+            }
+    };
+    group.waiting().filter(lacks).cloned().collect()
+}
+
+fn without_execution(
+    fleet: &Fleet,
+    group: &Group,
+    with_ended: &BTreeSet<InstanceId>,
+) -> Option<Finding> {
+    let lacking: Vec<InstanceId> = waiting_without_execution(fleet, group)
+        .into_iter()
+        .filter(|instance| !with_ended.contains(instance))
+        .collect();
+    let first = lacking.first()?;
+    let what = match lacking.len() {
+        1 => "1 launch waits".to_owned(),
+        many => format!("{many} launches wait"),
+    };
+    let finding = Finding::new(
+        Kind::NoExecution,
+        format!(
+            "{what} without a running execution: {}.",
+            list(&lacking, LISTED)
+        ),
+    )
+    .run(explain(first))
+    .about(&lacking);
+    Some(match fleet.deployment.rounds() {
+        Some((limits, every)) => finding.say(format!(
+            "Reconcile starts lost launches itself, when they are {} old{}.",
+            duration(limits.launch_age_seconds),
+            every.map_or_else(String::new, |every| format!(", within {}", duration(every)))
+        )),
+        None => finding,
+    })
+}
+
+fn overdue_launches(fleet: &Fleet, group: &Group) -> Option<Finding> {
+    let limits = fleet
+        .deployment
+        .rounds()
+        .map_or_else(Limits::default, |(limits, _)| limits);
+    let waiting: Vec<Waiting> = group
+        .waiting()
+        .map(|instance| Waiting {
+            member: Member {
+                instance: instance.clone(),
+                group: group.name.clone(),
+                group_arn: group.arn.clone(),
+            },
+            to_warm_pool: false,
+            activity: None,
+        })
+        .collect();
+    let facts = fleet
+        .instances
+        .iter()
+        .map(|(id, seen)| (id.clone(), seen.launch_facts()));
+    let late = overdue(
+        &waiting,
+        &facts.collect(),
+        &fleet.deployment.profiles,
+        fleet.now,
+        limits,
+    );
+    let first = late.first()?;
+    Some(
+        Finding::new(
+            Kind::Overdue,
+            format!(
+                "{} for more than {}: {}.",
+                match late.len() {
+                    1 => "1 launch waits".to_owned(),
+                    many => format!("{many} launches wait"),
+                },
+                duration(limits.overdue_seconds),
+                list(&late, LISTED)
+            ),
+        )
+        .run(explain(first))
+        .about(&late),
+    )
+}
+
+#[cfg(test)]
+#[path = "launches_tests.rs"]
+mod tests;

@@ -1,0 +1,321 @@
+//! What of a profile cannot be had: its subnets, their addresses, its security groups, and by
+//! [`place`], room and device indexes on the instance.
+
+use std::collections::BTreeMap;
+
+use hookline_domain::addresses::{AllocatedInterface, Pool};
+use hookline_domain::ids::SubnetId;
+use hookline_domain::interface::Interface;
+use hookline_domain::profile::{Addressing, Profile, Slot};
+use hookline_domain::tags::own;
+
+use super::interfaces::delete;
+use super::words::{count, list};
+use super::{Finding, Kind, Remedy, place};
+use crate::observed::case::Case;
+use crate::observed::network::{SeenInterface, SeenSubnet};
+
+/// The most interfaces that a remedy names.
+const NAMED: usize = 3;
+
+/// What of the profile cannot be had on this instance, now.
+pub(crate) fn findings(case: &Case) -> Vec<Finding> {
+    let Some(profile) = case.profile() else {
+        return Vec::new();
+    };
+    let mut found = security_groups(case, profile);
+    found.extend(place::room(case, profile));
+    let wanting = case.networks_without_interface();
+    for (n, slot) in profile.slots.iter().enumerate() {
+        // A slot that has its interface needs no address and no place.
+        if !wanting.contains(&slot.network.as_str()) {
+            continue;
+        }
+        found.extend(subnets(case, profile, n, slot));
+        found.extend(place::device_index(case, n, slot));
+    }
+    found
+}
+
+/// What to do about a profile that is wrong.
+fn correct(profile: &Profile, field: &str) -> String {
+    format!(
+        "Correct {field} of the profile {} in the configuration, and deploy.",
+        profile.name
+    )
+}
+
+fn security_groups(case: &Case, profile: &Profile) -> Vec<Finding> {
+    let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (n, slot) in profile.slots.iter().enumerate() {
+        for id in profile.security_groups(slot) {
+            if case.security_groups.contains(id) {
+                continue;
+            }
+            let field = match slot.security_group_ids {
+                Some(_) => format!("profile.slots[{n}].securityGroupIds"),
+                None => "profile.securityGroupIds".to_owned(),
+            };
+            missing
+                .entry(format!("{id} {field}"))
+                .or_default()
+                .push(&slot.network);
+        }
+    }
+    let vpc = case.subnets.first().map(|subnet| subnet.vpc.as_str());
+    missing
+        .into_iter()
+        .map(|(key, networks)| {
+            let (id, field) = key.split_once(' ').unwrap_or((&key, ""));
+            let mut finding = Finding::new(
+                Kind::SecurityGroupMissing,
+                format!("There is no security group {id} in this account and Region."),
+            )
+            .shown_by(format!(
+                "{field} of the profile {} names it, for {} {}.",
+                profile.name,
+                match networks.len() {
+                    1 => "the network",
+                    _ => "the networks",
+                },
+                networks.join(", ")
+            ))
+            .about([id])
+            .say(correct(profile, field));
+            if let Some(vpc) = vpc {
+                finding = finding.say(format!("The security groups of {vpc}:")).run([
+                    "aws",
+                    "ec2",
+                    "describe-security-groups",
+                    "--filters",
+                    &format!("Name=vpc-id,Values={vpc}"),
+                    "--query",
+                    "SecurityGroups[].[GroupId,GroupName]",
+                    "--output",
+                    "text",
+                ]);
+            }
+            finding
+        })
+        .collect()
+}
+
+fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding> {
+    let field = format!("profile.slots[{n}].subnetIds");
+    let known: BTreeMap<&SubnetId, &SeenSubnet> = case
+        .subnets
+        .iter()
+        .map(|seen| (&seen.subnet.id, seen))
+        .collect();
+    let missing: Vec<&SubnetId> = slot
+        .subnet_ids
+        .iter()
+        .filter(|id| !known.contains_key(id))
+        .collect();
+    let mut found: Vec<Finding> = missing
+        .iter()
+        .map(|id| {
+            Finding::new(
+                Kind::SubnetMissing,
+                format!("There is no subnet {id} in this account and Region."),
+            )
+            .shown_by(format!(
+                "{field} of the profile {} names it, for the network {}.",
+                profile.name, slot.network
+            ))
+            .about([id])
+            .say(correct(profile, &field))
+        })
+        .collect();
+    let Some(zone) = case.zone() else {
+        return found;
+    };
+    let here: Vec<&SeenSubnet> = slot
+        .subnet_ids
+        .iter()
+        .filter_map(|id| known.get(id).copied())
+        .filter(|seen| seen.subnet.availability_zone == zone)
+        .collect();
+    if here.is_empty() {
+        if missing.is_empty() {
+            let zones = known
+                .values()
+                .map(|seen| seen.subnet.availability_zone.as_str());
+            let zones: std::collections::BTreeSet<_> = zones.collect();
+            found.push(
+                Finding::new(
+                    Kind::NoSubnetInZone,
+                    format!("The network {} has no subnet in {zone}, where the instance is.", slot.network),
+                )
+                .shown_by(format!("The profile's subnets are in {}.", list(zones, 6)))
+                .say(format!("Add a subnet of {zone} to {field}, and deploy; or keep the group out of {zone}.")),
+            );
+        }
+        return found;
+    }
+    let free: Vec<(&SeenSubnet, Free)> = here
+        .iter()
+        .map(|seen| (*seen, Free::of(case, slot, seen)))
+        .collect();
+    let wanted = u128::try_from(slot.ipv4_addresses()).unwrap_or(u128::MAX);
+    if free.iter().all(|(_, free)| free.addresses < wanted) {
+        found.push(full(slot, &field, &free));
+    }
+    found
+}
+
+/// What is free in a subnet for a slot, and who holds the rest.
+struct Free {
+    addresses: u128,
+    /// What holds addresses, and how many.
+    holders: BTreeMap<String, usize>,
+    /// Unattached interfaces of others than Hookline.
+    unattached: Vec<Interface>,
+}
+
+impl Free {
+    fn of(case: &Case, slot: &Slot, seen: &SeenSubnet) -> Self {
+        let inside: Vec<&SeenInterface> = case
+            .in_subnets
+            .iter()
+            .filter(|it| it.interface.subnet_id == seen.subnet.id)
+            .collect();
+        let mut holders = BTreeMap::new();
+        for it in &inside {
+            let held = it.interface.private_ip_addresses.len() + 16 * it.interface.prefixes.len();
+            *holders.entry(holder(it)).or_default() += held;
+        }
+        let reserved = case
+            .reservations
+            .get(&seen.subnet.id)
+            .map_or(&[][..], Vec::as_slice);
+        let addresses = match (slot.addressing, seen.subnet.ipv4) {
+            (Addressing::LowestFree, Some(block)) => {
+                let mut pool = Pool::new(block);
+                let before = pool.free();
+                reserved.iter().for_each(|range| pool.take(*range));
+                slot.excluded_ranges
+                    .iter()
+                    .for_each(|range| pool.take(*range));
+                let kept = usize::try_from(before - pool.free()).unwrap_or(usize::MAX);
+                if kept > 0 {
+                    holders.insert(
+                        "the subnet's CIDR reservations and the slot's excludedRanges".to_owned(),
+                        kept,
+                    );
+                }
+                for it in &inside {
+                    let held = AllocatedInterface::from(it.interface.clone());
+                    held.addresses
+                        .into_iter()
+                        .for_each(|range| pool.take(range));
+                }
+                pool.free().min(seen.available.into())
+            }
+            _ => seen.available.into(),
+        };
+        let unattached = inside
+            .iter()
+            .map(|it| &it.interface)
+            .filter(|it| it.status == "available" && !it.tags.contains_key(own::INSTANCE_ID))
+            .cloned()
+            .collect();
+        Self {
+            addresses,
+            holders,
+            unattached,
+        }
+    }
+}
+
+/// Who holds the addresses of an interface, in words that group like ones.
+fn holder(seen: &SeenInterface) -> String {
+    let interface = &seen.interface;
+    let attached = interface.attachment.is_some();
+    let described = match interface.description.as_str() {
+        "" => "without a description".to_owned(),
+        text => format!("described {text:?}"),
+    };
+    match (
+        interface.tags.contains_key(own::INSTANCE_ID),
+        seen.kind.as_str(),
+        &seen.requester,
+    ) {
+        (true, ..) if attached => "interfaces of Hookline on nodes".to_owned(),
+        (true, ..) => "unattached interfaces of Hookline".to_owned(),
+        (_, "interface", None) if !attached => {
+            format!("unattached interfaces of others, {described}")
+        }
+        (_, "interface", None) if interface.description.starts_with("aws-K8S-") => {
+            "interfaces of the VPC CNI".to_owned()
+        }
+        (_, "interface", None) => "interfaces of others on instances".to_owned(),
+        (_, kind, None) => format!("interfaces of the type {kind}"),
+        (_, kind, Some(requester)) => {
+            format!("interfaces of the type {kind}, requested by {requester}")
+        }
+    }
+}
+
+fn full(slot: &Slot, field: &str, free: &[(&SeenSubnet, Free)]) -> Finding {
+    let ids = free.iter().map(|(seen, _)| &seen.subnet.id);
+    let most = free
+        .iter()
+        .map(|(_, free)| free.addresses)
+        .max()
+        .unwrap_or_default();
+    let problem = format!(
+        "The network {} has {} free for its interface in {}, and needs {}.",
+        slot.network,
+        count(
+            usize::try_from(most).unwrap_or(usize::MAX),
+            "address",
+            "addresses"
+        ),
+        list(ids.clone(), NAMED),
+        slot.ipv4_addresses()
+    );
+    let mut finding = Finding::new(Kind::SubnetFull, problem).about(ids);
+    for (seen, free) in free {
+        let block = seen
+            .subnet
+            .ipv4
+            .map_or_else(String::new, |block| format!(" ({block})"));
+        let holders: Vec<String> = free
+            .holders
+            .iter()
+            .map(|(who, held)| format!("{held} by {who}"))
+            .collect();
+        let held = match holders.is_empty() {
+            true => String::new(),
+            false => format!(" The rest is held: {}.", holders.join(", ")),
+        };
+        finding = finding.shown_by(format!(
+            "{}{block} in {} has {} free addresses.{held} EC2 keeps 5 of each subnet.",
+            seen.subnet.id, seen.subnet.availability_zone, free.addresses
+        ));
+    }
+    let unattached: Vec<&Interface> = free.iter().flat_map(|(_, free)| &free.unattached).collect();
+    if !unattached.is_empty() {
+        finding = finding.say(format!(
+            "{} of others there. If nobody needs them, delete them, as in:",
+            count(
+                unattached.len(),
+                "unattached interface is",
+                "unattached interfaces are"
+            )
+        ));
+        let deletes = unattached
+            .iter()
+            .take(NAMED)
+            .map(|it| Remedy::Run(delete(it.id.as_str())));
+        finding.remedy.extend(deletes);
+    }
+    finding.say(format!(
+        "Otherwise add a subnet of this Availability Zone to {field}, and deploy."
+    ))
+}
+
+#[cfg(test)]
+#[path = "network_tests.rs"]
+mod tests;

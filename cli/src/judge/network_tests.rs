@@ -1,0 +1,209 @@
+//! What of a profile cannot be had.
+
+use hookline_domain::instance::AttachmentPoint;
+use hookline_domain::interface::Attachment;
+
+use super::*;
+use crate::fixtures::{NOW, case, id, instance, interface, limits, subnet};
+use crate::observed::case::Replacement;
+
+fn kinds(case: &Case) -> Vec<Kind> {
+    findings(case).iter().map(|finding| finding.kind).collect()
+}
+
+/// An interface of somebody else in a subnet.
+fn foreign(n: u32, subnet: u32, description: &str) -> SeenInterface {
+    let mut seen = interface(n, 9, "any", None);
+    seen.interface.tags.clear();
+    seen.interface.subnet_id = format!("subnet-{subnet:08x}").parse().unwrap();
+    seen.interface.description = description.to_owned();
+    let address = format!("10.0.48.{}", n % 250);
+    seen.interface.private_ip_addresses = vec![address.parse().unwrap()];
+    seen
+}
+
+#[test]
+fn profile_that_fits_has_no_finding() {
+    assert_eq!(kinds(&case()), []);
+}
+
+#[test]
+fn missing_security_group_names_the_field_and_the_networks() {
+    let mut case = case();
+    case.security_groups.clear();
+    let found = findings(&case);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        found[0].evidence,
+        [
+            "profile.securityGroupIds of the profile upf names it, for the networks signaling, user-plane."
+        ]
+    );
+    let slots = &mut case.input.as_mut().unwrap().profile.slots;
+    slots[1].security_group_ids = Some(vec!["sg-00000002".parse().unwrap()]);
+    let fields: Vec<_> = findings(&case)
+        .into_iter()
+        .flat_map(|finding| finding.evidence)
+        .collect();
+    assert!(
+        fields[1].starts_with("profile.slots[1].securityGroupIds "),
+        "{fields:?}"
+    );
+}
+
+#[test]
+fn missing_subnet_and_missing_zone_are_told_apart() {
+    let mut gone = case();
+    gone.subnets.remove(0);
+    let found = findings(&gone);
+    assert_eq!(found[0].kind, Kind::SubnetMissing);
+    assert!(
+        found[0].evidence[0].starts_with("profile.slots[0].subnetIds "),
+        "{found:?}"
+    );
+    let mut elsewhere = case();
+    elsewhere.subnets[1].subnet.availability_zone = "us-west-2b".to_owned();
+    let found = findings(&elsewhere);
+    assert_eq!(found[0].kind, Kind::NoSubnetInZone);
+    assert!(
+        found[0]
+            .problem
+            .contains("user-plane has no subnet in us-west-2a"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn full_subnet_tells_who_holds_the_addresses() {
+    let mut full = case();
+    full.subnets[0].available = 0;
+    full.in_subnets = (4..12).map(|n| foreign(n, 1, "probe")).collect();
+    full.in_subnets.push(interface(12, 7, "signaling", None));
+    full.in_subnets.push(interface(13, 8, "signaling", Some(1)));
+    let mut nat = foreign(14, 1, "");
+    (nat.kind, nat.requester) = ("nat_gateway".to_owned(), Some("amazon-vpc".to_owned()));
+    full.in_subnets.push(nat);
+    let found = findings(&full);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].kind, Kind::SubnetFull);
+    for says in [
+        "subnet-00000001 (10.0.48.0/28) in us-west-2a has 0 free addresses",
+        "8 by unattached interfaces of others, described \"probe\"",
+        "1 by unattached interfaces of Hookline",
+        "1 by interfaces of Hookline on nodes",
+        "1 by interfaces of the type nat_gateway, requested by amazon-vpc",
+    ] {
+        assert!(
+            found[0].evidence[0].contains(says),
+            "no {says:?} in {found:?}"
+        );
+    }
+    // A slot that has its interface needs no address.
+    full.interfaces = vec![interface(1, 1, "signaling", Some(1))];
+    assert_eq!(kinds(&full), []);
+}
+
+#[test]
+fn addresses_that_the_slot_excludes_are_not_free() {
+    let mut case = case();
+    let slot = &mut case.input.as_mut().unwrap().profile.slots[0];
+    slot.excluded_ranges = vec!["10.0.48.0/28".parse().unwrap()];
+    let found = findings(&case);
+    assert_eq!(found[0].kind, Kind::SubnetFull);
+    assert!(
+        found[0].evidence[0]
+            .contains("11 by the subnet's CIDR reservations and the slot's excludedRanges"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn second_subnet_with_room_is_enough() {
+    let mut case = case();
+    case.subnets[0].available = 0;
+    let slot = &mut case.input.as_mut().unwrap().profile.slots[0];
+    slot.subnet_ids.push("subnet-00000003".parse().unwrap());
+    case.subnets.push(subnet(3, "10.0.50.0/28", 11));
+    assert_eq!(kinds(&case), []);
+}
+
+#[test]
+fn small_instance_type_is_told_with_what_is_attached_already() {
+    let mut case = case();
+    case.limits = Some(limits(2));
+    let found = findings(&case);
+    assert_eq!(found[0].kind, Kind::InstanceTypeTooSmall);
+    assert!(
+        found[0].evidence[0].contains("are 3 interfaces, m5.4xlarge has 2"),
+        "{found:?}"
+    );
+    // The primary interface and one of somebody else, with two more to come.
+    case.limits = Some(limits(3));
+    let seen = case.seen.as_mut().unwrap();
+    let primary = seen.instance.attached.values().next().unwrap().clone();
+    let place = AttachmentPoint {
+        network_card: 0,
+        device_index: 5,
+    };
+    seen.instance.attached.insert(place, primary);
+    let found = findings(&case);
+    assert!(
+        found[0]
+            .problem
+            .contains("room for 3 interfaces: 2 of others are attached"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn interface_at_a_slots_place_is_told_with_where_it_came_from() {
+    for (since, description, says) in [
+        (NOW - 60, "any", "It came with the instance's launch"),
+        (
+            NOW - 30,
+            "any",
+            "Somebody attached it 30 s after the instance's launch",
+        ),
+        (NOW - 30, "aws-K8S-i-1", "The VPC CNI attached it"),
+    ] {
+        let mut case = case();
+        let mut holder = foreign(4, 5, description);
+        holder.interface.status = "in-use".to_owned();
+        holder.interface.attachment = Some(Attachment {
+            id: "eni-attach-7".to_owned(),
+            instance_id: Some(id(1)),
+            device_index: 1,
+            network_card: 0,
+            status: "attached".to_owned(),
+            delete_on_termination: true,
+            since: Some(since),
+        });
+        case.interfaces = vec![holder];
+        let found = findings(&case);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].kind, Kind::DeviceIndexTaken);
+        assert!(found[0].evidence[0].starts_with(says), "{found:?}");
+        // The VPC CNI needs its interface.
+        let detaches = found[0]
+            .remedy
+            .iter()
+            .any(|it| matches!(it, Remedy::Run(words) if words.last().unwrap() == "eni-attach-7"));
+        assert_eq!(detaches, !description.starts_with("aws-K8S-"), "{found:?}");
+    }
+}
+
+#[test]
+fn place_that_is_taken_on_the_replacement_is_told_of_an_instance_that_is_gone() {
+    let mut case = case();
+    case.seen.as_mut().unwrap().instance.state = "terminated".to_owned();
+    let mut holder = interface(4, 2, "signaling", Some(1));
+    holder.interface.tags.clear();
+    case.replacement = Some(Replacement {
+        seen: instance(2, 60),
+        interfaces: vec![holder],
+    });
+    let found = findings(&case);
+    assert_eq!(found[0].kind, Kind::DeviceIndexTaken);
+    assert!(found[0].problem.contains(id(2).as_str()), "{found:?}");
+    assert!(found[0].evidence[1].contains(id(1).as_str()), "{found:?}");
+}

@@ -1,0 +1,208 @@
+//! Whether the instance has room for a profile, and its places free.
+
+use hookline_domain::ids::InstanceId;
+use hookline_domain::instance::AttachmentPoint;
+use hookline_domain::profile::{Profile, Slot};
+use hookline_domain::tags::own;
+
+use super::words::duration;
+use super::{Finding, Kind};
+use crate::observed::case::Case;
+use crate::observed::network::SeenInterface;
+
+/// Within so many seconds after an instance's launch, its interfaces of the launch template are attached
+/// (EC2 API Reference, RunInstances: the example's `attachTime` is its `launchTime`).
+const WITH_LAUNCH: i64 = 1;
+
+/// Whether the instance type has room for the profile, beside what is attached already.
+pub(super) fn room(case: &Case, profile: &Profile) -> Option<Finding> {
+    let limits = case.limits.as_ref()?;
+    let larger =
+        "Use a larger instance type in the launch template, or ask for less in the profile.";
+    let types = |finding: Finding| {
+        finding
+            .say(larger)
+            .say("Types with room for so many interfaces:")
+            .run([
+                "aws",
+                "ec2",
+                "describe-instance-types",
+                "--filters",
+                &format!(
+                    "Name=network-info.maximum-network-interfaces,Values={}",
+                    (profile.slots.len() + 1..=15)
+                        .map(|n| n.to_string())
+                        .collect::<Vec<_>>()
+                        .join(",")
+                ),
+                "--query",
+                "InstanceTypes[].[InstanceType,NetworkInfo.MaximumNetworkInterfaces]",
+                "--output",
+                "text",
+            ])
+    };
+    if let Err(error) = limits.check(profile) {
+        let problem = error.to_string();
+        return Some(types(
+            Finding::new(
+                Kind::InstanceTypeTooSmall,
+                format!(
+                    "The instance type {} is too small for the profile {}.",
+                    limits.instance_type, profile.name
+                ),
+            )
+            .shown_by(problem),
+        ));
+    }
+    let seen = case.seen.as_ref()?;
+    let ours = case
+        .created()
+        .filter(|interface| interface.is_attached_to(&case.instance))
+        .count();
+    let others = seen.instance.attached.len().saturating_sub(ours);
+    let most = usize::try_from(limits.maximum_network_interfaces).unwrap_or(usize::MAX);
+    let missing = case.networks_without_interface().len();
+    (missing > 0 && others + profile.slots.len() > most).then(|| {
+        types(
+            Finding::new(
+                Kind::InstanceTypeTooSmall,
+                format!(
+                    "{} has room for {most} interfaces: {others} of others are attached, and the profile asks for {}.",
+                    limits.instance_type,
+                    profile.slots.len()
+                ),
+            )
+            .shown_by(foreign(case).map(in_words).collect::<Vec<_>>().join("; ")),
+        )
+    })
+}
+
+/// The interfaces on the instance that Hookline did not create.
+fn foreign(case: &Case) -> impl Iterator<Item = &SeenInterface> {
+    case.interfaces.iter().filter(|seen| {
+        seen.interface.is_attached_to(&case.instance)
+            && !seen.interface.tags.contains_key(own::INSTANCE_ID)
+    })
+}
+
+fn in_words(seen: &SeenInterface) -> String {
+    let on = seen.interface.attachment.as_ref();
+    let place = on.map_or_else(String::new, |on| {
+        format!(
+            " at device index {} of network card {}",
+            on.device_index, on.network_card
+        )
+    });
+    format!("{}{place}", seen.interface.in_words())
+}
+
+/// Somebody else's interface at the place of a slot: on the instance, or, if that is gone, on the one
+/// that replaces it.
+pub(super) fn device_index(case: &Case, n: usize, slot: &Slot) -> Option<Finding> {
+    let place = AttachmentPoint::fixed(slot)?;
+    let launched_at = case.seen.as_ref().map(|seen| seen.instance.launched_at);
+    let here = At {
+        instance: &case.instance,
+        launched_at,
+        interfaces: &case.interfaces,
+    };
+    let replacement = case.replacement.as_ref().map(|it| At {
+        instance: &it.seen.instance.id,
+        launched_at: Some(it.seen.instance.launched_at),
+        interfaces: &it.interfaces,
+    });
+    let on_replacement = || {
+        let finding = taken(n, slot, place, &replacement?)?;
+        Some(finding.shown_by(format!(
+            "{} is gone; this is on its replacement.",
+            case.instance
+        )))
+    };
+    taken(n, slot, place, &here).or_else(on_replacement)
+}
+
+/// An instance with its interfaces.
+struct At<'a> {
+    instance: &'a InstanceId,
+    launched_at: Option<i64>,
+    interfaces: &'a [SeenInterface],
+}
+
+fn taken(n: usize, slot: &Slot, place: AttachmentPoint, at: &At<'_>) -> Option<Finding> {
+    let holder = at.interfaces.iter().find(|seen| {
+        seen.interface.is_at(place)
+            && seen.interface.is_attached_to(at.instance)
+            && !seen.interface.is_created_for(at.instance, &slot.network)
+    })?;
+    let on = holder.interface.attachment.as_ref()?;
+    let after_launch = match (on.since, at.launched_at) {
+        (Some(since), Some(launched)) => Some(since - launched),
+        _ => None,
+    };
+    let with_launch = after_launch.is_some_and(|after| after <= WITH_LAUNCH);
+    let is_cni = holder.interface.description.starts_with("aws-K8S-");
+    let from = match (is_cni, with_launch, after_launch) {
+        (true, ..) => "The VPC CNI attached it: its description begins with aws-K8S-.".to_owned(),
+        (_, true, _) => {
+            "It came with the instance's launch, so the launch template names it.".to_owned()
+        }
+        (.., Some(after)) => {
+            format!(
+                "Somebody attached it {} after the instance's launch.",
+                duration(after)
+            )
+        }
+        _ => "Somebody attached it.".to_owned(),
+    };
+    let finding = Finding::new(
+        Kind::DeviceIndexTaken,
+        format!(
+            "Device index {} of network card {} of {}, where the network {} belongs, has the interface {}.",
+            place.device_index,
+            place.network_card,
+            at.instance,
+            slot.network,
+            holder.interface.in_words()
+        ),
+    )
+    .shown_by(format!("{from} {}", owner(holder)))
+    .about([holder.interface.id.to_string()]);
+    let finding = match (is_cni, with_launch) {
+        (true, _) => finding.say(format!(
+            "Leave deviceIndex out of profile.slots[{n}]: Hookline then chooses one that the VPC CNI takes last. A \
+             gate on the node (docs/node.md) also helps."
+        )),
+        (_, true) => finding.say(format!(
+            "Take the interface out of the launch template, or leave deviceIndex out of profile.slots[{n}], and \
+             deploy."
+        )),
+        _ => finding,
+    };
+    if is_cni {
+        return Some(finding);
+    }
+    let finding = finding.say("If nobody needs it, detach it, and then replay the launch:");
+    Some(finding.run([
+        "aws",
+        "ec2",
+        "detach-network-interface",
+        "--attachment-id",
+        &on.id,
+    ]))
+}
+
+/// Who has an interface, as far as EC2 tells.
+fn owner(seen: &SeenInterface) -> String {
+    let tag = |key: &str| seen.interface.tags.get(key).map(String::as_str);
+    let requester = seen
+        .requester
+        .as_deref()
+        .map(|requester| format!("Its requester is {requester}. "));
+    let name = tag("Name").map(|name| format!("Its Name is {name:?}. "));
+    format!(
+        "{}{}It is in {}.",
+        requester.unwrap_or_default(),
+        name.unwrap_or_default(),
+        seen.interface.subnet_id
+    )
+}

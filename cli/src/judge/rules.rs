@@ -1,0 +1,243 @@
+//! The rules that start executions, for the launches of one group at one hook.
+
+use hookline_domain::reconcile::ProfileInput;
+use serde_json::{Value, json};
+
+use super::finding::quoted;
+use super::{Finding, Kind, Remedy};
+use crate::observed::deployment::{Deployment, Rule};
+
+/// How the template of a target's input begins; the profile and a brace follow.
+const TEMPLATE_START: &str = "{\"event\":<aws.events.event.json>,\"profile\":";
+/// Where the role of a rule's target is in a remedy that does not know it.
+const ROLE: &str = "ROLE_ARN";
+
+/// Why the launches of `group` at `hook` get no execution, by the rules. `input` is their profile,
+/// if it is known.
+pub(crate) fn findings(
+    deployment: &Deployment,
+    group: &str,
+    hook: &str,
+    input: Option<&ProfileInput>,
+) -> Vec<Finding> {
+    let matching: Vec<&Rule> = deployment
+        .rules
+        .iter()
+        .filter(|rule| rule.lets_through(group, hook))
+        .collect();
+    if matching
+        .iter()
+        .any(|rule| rule.enabled && !rule.targets.is_empty())
+    {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for rule in &matching {
+        if rule.targets.is_empty() {
+            found.push(without_target(deployment, rule, input).of_group(group));
+        }
+        if !rule.enabled {
+            found.push(
+                Finding::new(
+                    Kind::RuleDisabled,
+                    format!(
+                        "The rule {} is disabled, so launches start no execution.",
+                        rule.name
+                    ),
+                )
+                .of_group(group)
+                .run(["aws", "events", "enable-rule", "--name", &rule.name]),
+            );
+        }
+    }
+    if matching.is_empty() {
+        found.push(no_rule(deployment, group, hook).of_group(group));
+    }
+    found
+}
+
+fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileInput>) -> Finding {
+    let finding = Finding::new(
+        Kind::RuleWithoutTarget,
+        format!(
+            "The rule {} has no target, so launches start no execution.",
+            rule.name
+        ),
+    )
+    .shown_by(format!("Its target must be {}.", deployment.machine.arn()));
+    let role = known_role(deployment);
+    let mut finding = finding;
+    if role.is_none() {
+        finding = finding.say(format!(
+            "In the command below, replace {ROLE} with the ARN of the role with which EventBridge starts executions."
+        ));
+        if !deployment.stack().is_empty() {
+            finding = finding.say("Its name in the stack:").run([
+                "aws",
+                "cloudformation",
+                "describe-stack-resources",
+                "--stack-name",
+                deployment.stack(),
+                "--query",
+                "StackResources[?contains(LogicalResourceId, 'StartLaunchRole')].PhysicalResourceId",
+            ]);
+        }
+    }
+    let (machine, role) = (deployment.machine.arn(), role.unwrap_or(ROLE));
+    let put = match input {
+        Some(input) => put_target(rule, machine, role, &input.value),
+        None => {
+            finding = finding.say(
+                "profile.json is the profile of your configuration. A deployment does not put the target back: \
+                 CloudFormation sees no change.",
+            );
+            put_target_of_file(rule, machine, role)
+        }
+    };
+    finding.remedy.push(put);
+    finding
+}
+
+fn target(machine: &str, role: &str, template: &str) -> Value {
+    json!([{
+        "Id": "Target0",
+        "Arn": machine,
+        "RoleArn": role,
+        "InputTransformer": {"InputTemplate": template},
+    }])
+}
+
+/// The command that puts the target with this profile.
+fn put_target(rule: &Rule, machine: &str, role: &str, profile: &Value) -> Remedy {
+    // As the CDK app writes it: EventBridge would read `<…>` in a profile as a variable.
+    let profile = profile
+        .to_string()
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e");
+    let targets = target(machine, role, &format!("{TEMPLATE_START}{profile}}}"));
+    Remedy::run([
+        "aws",
+        "events",
+        "put-targets",
+        "--rule",
+        &rule.name,
+        "--targets",
+        &targets.to_string(),
+    ])
+}
+
+/// The same with a profile that is in a file. Python puts it into the template, as its quotes must be
+/// escaped there.
+fn put_target_of_file(rule: &Rule, machine: &str, role: &str) -> Remedy {
+    let mut program = String::from("import json; t = json.loads(");
+    program.push_str(&json!(target(machine, role, TEMPLATE_START).to_string()).to_string());
+    program.push_str(
+        "); p = json.dumps(json.load(open(\"profile.json\"))); \
+         t[0][\"InputTransformer\"][\"InputTemplate\"] += p.replace(\"<\", \"\\\\u003c\").replace(\">\", \"\\\\u003e\") + \"}\"; \
+         print(json.dumps(t))",
+    );
+    let (program, rule) = (quoted(&program), quoted(&rule.name));
+    let words = [
+        "python3",
+        "-c",
+        &program,
+        ">",
+        "targets.json",
+        "&&",
+        "aws",
+        "events",
+        "put-targets",
+        "--rule",
+        &rule,
+        "--targets",
+        "file://targets.json",
+    ];
+    Remedy::Shell(words.map(str::to_owned).to_vec())
+}
+
+/// The role that another rule starts the same state machine with.
+fn known_role(deployment: &Deployment) -> Option<&str> {
+    let machine = &deployment.machine;
+    let mut targets = deployment
+        .rules
+        .iter()
+        .flat_map(|rule| rule.targets_of(machine));
+    targets.find_map(|target| target.role_arn.as_deref())
+}
+
+fn no_rule(deployment: &Deployment, group: &str, hook: &str) -> Finding {
+    let mut finding = Finding::new(
+        Kind::NoRule,
+        format!(
+            "No rule matches the launches of {group} at the hook {hook}, so they start no execution."
+        ),
+    );
+    for rule in &deployment.rules {
+        let differs = |field: &str, value: &str| {
+            let wanted = rule.wanted(field)?;
+            (!wanted.contains(&value)).then(|| {
+                format!(
+                    "The rule {} wants {field} {}, not {value}.",
+                    rule.name,
+                    wanted.join(" or ")
+                )
+            })
+        };
+        let differences = [
+            differs("AutoScalingGroupName", group),
+            differs("LifecycleHookName", hook),
+        ];
+        let [of_group, of_hook] = differences;
+        // A rule that wants another group and another hook is of something else.
+        if of_group.is_some() != of_hook.is_some() {
+            finding.evidence.extend(of_group.into_iter().chain(of_hook));
+        }
+    }
+    finding.say("Correct the profile's selector or hook in the configuration, and deploy.")
+}
+
+/// What is wrong with reconcile's rules.
+pub(crate) fn reconcile_findings(deployment: &Deployment) -> Vec<Finding> {
+    if deployment.reconcile.iter().any(|it| it.enabled) {
+        return Vec::new();
+    }
+    let without = "Nothing starts lost launches, abandons those whose execution was stopped, or deletes interfaces that are left.";
+    let Some(disabled) = deployment.reconcile.first() else {
+        return vec![
+            Finding::new(
+                Kind::ReconcileNotScheduled,
+                format!("No rule starts reconcile. {without}"),
+            )
+            .say("Deploy it: docs/operations/reconcile.md has its input."),
+        ];
+    };
+    vec![
+        Finding::new(
+            Kind::ReconcileNotScheduled,
+            format!(
+                "The rule {} of reconcile is disabled. {without}",
+                disabled.rule
+            ),
+        )
+        .run(["aws", "events", "enable-rule", "--name", &disabled.rule]),
+    ]
+}
+
+/// The rules whose profile cannot be read: their executions refuse their input.
+pub(crate) fn unreadable(deployment: &Deployment) -> Vec<Finding> {
+    let unreadable = deployment.unreadable.iter();
+    let findings = unreadable.map(|(rule, problem)| {
+        Finding::new(
+            Kind::ProfileUnreadable,
+            format!("The profile of the rule {rule} cannot be read: {problem}"),
+        )
+        .say(
+            "Correct the profile in the configuration (`hookline profile check FILE`), and deploy.",
+        )
+    });
+    findings.collect()
+}
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;

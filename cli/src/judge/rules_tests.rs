@@ -1,0 +1,144 @@
+//! Which rules are wrong, and what mends them.
+
+use hookline_domain::execution::names::StateMachine;
+use hookline_domain::profile::Profile;
+
+use super::*;
+use crate::observed::deployment::Target;
+
+const MACHINE: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:hookline-launch-node";
+
+fn rule(name: &str, group: &str, hook: &str, has_target: bool) -> Rule {
+    let target = Target {
+        arn: MACHINE.to_owned(),
+        role_arn: Some("arn:aws:iam::123456789012:role/start".to_owned()),
+        ..Target::default()
+    };
+    Rule {
+        name: name.to_owned(),
+        enabled: true,
+        pattern: json!({
+            "detail-type": ["EC2 Instance-launch Lifecycle Action"],
+            "detail": {"AutoScalingGroupName": [group], "LifecycleHookName": [hook]},
+        }),
+        targets: has_target.then_some(target).into_iter().collect(),
+        ..Rule::default()
+    }
+}
+
+fn input() -> ProfileInput {
+    let value = json!({
+        "name": "upf",
+        "selector": {"autoScalingGroupNames": ["upf"]},
+        "hook": {"name": "hookline-launch"},
+        "nodeTags": {"Name": "a <b>"},
+    });
+    ProfileInput {
+        profile: Profile::read(value.clone()).unwrap(),
+        value,
+    }
+}
+
+fn found(rules: Vec<Rule>) -> Vec<Finding> {
+    let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), rules);
+    findings(&deployment, "upf", "hookline-launch", Some(&input()))
+}
+
+fn kinds(rules: Vec<Rule>) -> Vec<Kind> {
+    found(rules).iter().map(|finding| finding.kind).collect()
+}
+
+#[test]
+fn enabled_rule_with_a_target_is_enough() {
+    let right = rule("launch-upf", "upf", "hookline-launch", true);
+    assert_eq!(kinds(vec![right.clone()]), []);
+    let mut disabled = rule("old", "upf", "hookline-launch", true);
+    disabled.enabled = false;
+    assert_eq!(kinds(vec![right, disabled.clone()]), []);
+    assert_eq!(kinds(vec![disabled]), [Kind::RuleDisabled]);
+}
+
+#[test]
+fn target_that_is_gone_is_put_back_with_the_profile_and_the_role_of_another_rule() {
+    let gone = rule("launch-upf", "upf", "hookline-launch", false);
+    let other = rule("launch-smf", "smf", "hookline-launch", true);
+    let found = found(vec![gone.clone(), other]);
+    assert_eq!(found[0].kind, Kind::RuleWithoutTarget);
+    let Some(Remedy::Run(words)) = found[0].remedy.last() else {
+        panic!("{found:?}");
+    };
+    let targets: Value = serde_json::from_str(words.last().unwrap()).unwrap();
+    assert_eq!(targets[0]["Arn"], MACHINE);
+    assert_eq!(
+        targets[0]["RoleArn"],
+        "arn:aws:iam::123456789012:role/start"
+    );
+    let mut put_back = gone;
+    put_back.targets = vec![Target {
+        arn: MACHINE.to_owned(),
+        template: targets[0]["InputTransformer"]["InputTemplate"]
+            .as_str()
+            .map(str::to_owned),
+        ..Target::default()
+    }];
+    let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![put_back]);
+    assert_eq!(deployment.profiles, [input()]);
+}
+
+#[test]
+fn target_is_put_back_with_a_profile_in_a_file_where_none_is_known() {
+    let gone = rule("launch-upf", "upf", "hookline-launch", false);
+    let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![gone.clone()]);
+    let found = findings(&deployment, "upf", "hookline-launch", None);
+    let Some(Remedy::Shell(words)) = found[0].remedy.last() else {
+        panic!("{found:?}");
+    };
+    // What the command writes, by Python itself.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("profile.json"),
+        input().value.to_string(),
+    )
+    .unwrap();
+    let program = shlex::split(&words[2]).unwrap().remove(0);
+    let output = std::process::Command::new("python3")
+        .args(["-c", &program])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let targets: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut put_back = gone;
+    put_back.targets = vec![Target {
+        arn: MACHINE.to_owned(),
+        template: targets[0]["InputTransformer"]["InputTemplate"]
+            .as_str()
+            .map(str::to_owned),
+        ..Target::default()
+    }];
+    let template = put_back.targets[0].template.clone().unwrap();
+    assert!(template.contains("a \\u003cb\\u003e"), "{template}");
+    let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![put_back]);
+    assert_eq!(deployment.profiles, [input()]);
+}
+
+#[test]
+fn rule_that_wants_another_hook_says_so() {
+    let found = found(vec![
+        rule("launch-upf", "upf", "other", true),
+        rule("launch-smf", "smf", "more", true),
+    ]);
+    assert_eq!(found[0].kind, Kind::NoRule);
+    assert_eq!(
+        found[0].evidence,
+        ["The rule launch-upf wants LifecycleHookName other, not hookline-launch."]
+    );
+}
+
+#[test]
+fn reconcile_without_a_rule_is_found() {
+    let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), Vec::new());
+    assert_eq!(
+        reconcile_findings(&deployment)[0].kind,
+        Kind::ReconcileNotScheduled
+    );
+}

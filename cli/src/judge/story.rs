@@ -1,0 +1,350 @@
+//! The story of a launch, from its execution's history: what each state did, how long it took, and
+//! what failed in it.
+
+use std::net::IpAddr;
+
+use hookline_domain::execution::{
+    Allocation, Completion, CompletionOutcome, LifecycleActionResult, Plan, RefusedCreate, Release,
+    StartupTaintRemoval, Step as PlanStep, Summary, WaitReason,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::words::{count, duration};
+use crate::observed::execution::{HistoryEvent, message};
+
+/// A state that the execution was in, or several waits in turn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Step {
+    pub(crate) state: String,
+    /// When it was entered, in milliseconds since the epoch.
+    pub(crate) at: i64,
+    /// In milliseconds; null while the execution is in it.
+    pub(crate) took: Option<i64>,
+    /// What it did.
+    pub(crate) did: Vec<String>,
+    /// What failed in it, and was retried or caught.
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// An error in a state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Failure {
+    pub(crate) error: String,
+    /// The newest message with this error.
+    pub(crate) message: String,
+    pub(crate) times: usize,
+}
+
+/// States that do nothing by themselves.
+const SILENT: [&str; 6] = ["Choice", "Pass", "Parallel", "Map", "Execution", "Succeed"];
+
+/// The states that an execution was in, in time order.
+pub(crate) fn steps(history: &[HistoryEvent]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for event in history {
+        let state = event.state.as_deref();
+        let silent = SILENT.iter().any(|kind| event.kind.starts_with(kind));
+        if event.kind.ends_with("StateEntered") {
+            leave(&mut steps, event.at);
+            if let (Some(state), false) = (state, silent) {
+                steps.push(Step {
+                    state: state.to_owned(),
+                    at: event.at,
+                    took: None,
+                    did: Vec::new(),
+                    failures: Vec::new(),
+                });
+            }
+        } else if event.kind.ends_with("StateExited") {
+            if let Some(step) = steps.last_mut().filter(|step| state == Some(&step.state)) {
+                let output = event.output.as_deref().unwrap_or_default();
+                let output = serde_json::from_str(output).unwrap_or_default();
+                step.did = did(&step.state, &output, step.failures.is_empty());
+            }
+            leave(&mut steps, event.at);
+        } else if event.kind.starts_with("Execution") {
+            leave(&mut steps, event.at);
+        } else if let (Some((error, cause)), Some(step)) = (&event.failed, steps.last_mut()) {
+            step.fail(error, cause);
+        }
+    }
+    let mut steps = together(steps);
+    for step in &mut steps {
+        if let Some(meaning) = ending(&step.state) {
+            step.did = vec![meaning.to_owned()];
+        }
+    }
+    steps
+}
+
+/// Says how long the last state took, unless that is known.
+fn leave(steps: &mut [Step], at: i64) {
+    if let Some(step) = steps.last_mut()
+        && step.took.is_none()
+    {
+        step.took = Some(at - step.at);
+    }
+}
+
+impl Step {
+    fn fail(&mut self, error: &str, cause: &str) {
+        let message = message(cause);
+        match self
+            .failures
+            .iter_mut()
+            .find(|failure| failure.error == error)
+        {
+            Some(known) => {
+                known.times += 1;
+                known.message = message;
+            }
+            None => self.failures.push(Failure {
+                error: error.to_owned(),
+                message,
+                times: 1,
+            }),
+        }
+    }
+
+    fn is_wait(&self) -> bool {
+        matches!(
+            self.state.as_str(),
+            "WaitForTurn" | "WaitForOthers" | "WaitForTheNode" | "ExtendHook"
+        )
+    }
+
+    /// Whether it is a plan that only waits: it names no subnet.
+    fn plans_to_wait(&self) -> bool {
+        self.state == "PlanInterfaces" && self.did.iter().any(|text| text.starts_with(WAITS))
+    }
+}
+
+/// How the text of a plan that waits begins.
+const WAITS: &str = "waits";
+
+/// Puts the waits of a launch together: a long one has hundreds.
+fn together(steps: Vec<Step>) -> Vec<Step> {
+    let mut found: Vec<Step> = Vec::new();
+    for step in steps {
+        let waits = step.is_wait() || step.plans_to_wait();
+        match found.last_mut() {
+            // The first plan says what is waited for; the newest says how it stands.
+            Some(last) if waits && (last.plans_to_wait() || last.is_wait()) => {
+                last.took = step.took.map(|took| step.at + took - last.at);
+                if step.plans_to_wait() {
+                    last.did.truncate(1);
+                    last.did
+                        .extend(step.did.into_iter().map(|text| format!("then {text}")));
+                }
+                last.failures.extend(step.failures);
+            }
+            _ => found.push(step),
+        }
+    }
+    found
+}
+
+/// What a final state means for the node.
+fn ending(state: &str) -> Option<&'static str> {
+    Some(match state {
+        "LaunchAbandoned" => "the launch is given up, and nothing of it is left",
+        "NodeNotWired" => "the node lacks interfaces, and its hook is not Hookline's to complete",
+        "LaunchWentOn" => "the launch had gone on before: the node may lack interfaces",
+        "HookNotCompleted" => "the hook could not be completed, and ends by its timeout",
+        "InterfacesLeftBehind" => "the launch is given up, and interfaces of it are left",
+        "StartupTaintLeft" => {
+            "the node is ready, and keeps its startup taint: no pod is scheduled there"
+        }
+        "InputRefused" => "the event or the profile cannot be read: nothing was changed",
+        _ => return None,
+    })
+}
+
+fn part<T: DeserializeOwned>(output: &Value, key: &str) -> Option<T> {
+    serde_json::from_value(output.get(key)?.clone()).ok()
+}
+
+/// What a state did, by the data with which it was left.
+fn did(state: &str, output: &Value, succeeded_at_once: bool) -> Vec<String> {
+    let text = |path: &str| {
+        output
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    match state {
+        "TagNode" => match text("/next") {
+            "IGNORE" => vec![format!("is not for this profile: {}", text("/reason"))],
+            "" => Vec::new(),
+            _ => vec![format!(
+                "{} in {}, tagged {:?}",
+                text("/node/instanceType"),
+                text("/node/availabilityZone"),
+                text("/node/name")
+            )],
+        },
+        "PlanInterfaces" => part(output, "plan")
+            .map(|plan| planned(&plan))
+            .unwrap_or_default(),
+        "CreateInterfaces" => part(output, "allocation")
+            .map(|it| allocated(&it))
+            .unwrap_or_default(),
+        "AttachInterfaces" => part(output, "wired")
+            .map(|it| attached(&it))
+            .unwrap_or_default(),
+        "ContinueLaunch" | "AbandonLaunch" => part(output, "completion")
+            .map(|it| vec![completed(&it)])
+            .unwrap_or_default(),
+        "RemoveStartupTaint" => part(output, "startupTaint")
+            .map(|it| vec![untainted(&it)])
+            .unwrap_or_default(),
+        "ReleaseInterfaces" => part(output, "release")
+            .map(|it| vec![released(&it)])
+            .unwrap_or_default(),
+        "ExtendHook" if succeeded_at_once => vec!["the hook's timeout began anew".to_owned()],
+        _ => Vec::new(),
+    }
+}
+
+fn planned(plan: &Plan) -> Vec<String> {
+    match &plan.step {
+        PlanStep::Wait {
+            seconds,
+            reason,
+            then_seconds,
+        } => {
+            let all = i64::from(*seconds) + i64::from(*then_seconds);
+            let why = match reason {
+                WaitReason::Turn => format!(
+                    "for its turn: {} before it",
+                    count(plan.ahead, "launch is", "launches are")
+                ),
+                WaitReason::Backlog => "because other callers use EC2's request rates".to_owned(),
+                WaitReason::AddressConflict => "because somebody else took an address".to_owned(),
+                WaitReason::Pending => "for EC2 to show the instance as running".to_owned(),
+            };
+            vec![format!("{WAITS} {} {why}", duration(all))]
+        }
+        PlanStep::Create { slots, .. } => slots
+            .iter()
+            .map(|slot| {
+                let index = slot
+                    .device_index
+                    .map_or_else(String::new, |index| format!(" at device index {index}"));
+                match &slot.existing {
+                    Some(id) => format!("{}: has {id} already", slot.network),
+                    None => format!(
+                        "{}: {} in {}{index}",
+                        slot.network,
+                        addresses(&slot.private_ip_addresses),
+                        slot.subnet_id
+                    ),
+                }
+            })
+            .collect(),
+    }
+}
+
+fn addresses(addresses: &[IpAddr]) -> String {
+    match addresses {
+        [] => "an address that EC2 chooses".to_owned(),
+        _ => addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+fn allocated(allocation: &Allocation) -> Vec<String> {
+    let created = allocation.interfaces.iter();
+    let mut texts: Vec<String> = created
+        .map(|it| format!("{}: {}", it.network, it.network_interface_id))
+        .collect();
+    texts.extend(allocation.refused.iter().map(|refused| match refused {
+        RefusedCreate::AddressTaken {
+            network,
+            addresses: taken,
+        } => {
+            format!("{network}: somebody else has {}", addresses(taken))
+        }
+        RefusedCreate::SubnetFull { network, subnet_id } => {
+            format!("{network}: {subnet_id} has no free address")
+        }
+    }));
+    if allocation.is_throttled() {
+        texts.push("EC2 throttled the rest".to_owned());
+    }
+    texts
+}
+
+fn attached(summary: &Summary) -> Vec<String> {
+    let interfaces = summary.interfaces.iter();
+    interfaces
+        .map(|it| {
+            let index = it
+                .device_index
+                .map_or_else(String::new, |index| format!(" at device index {index}"));
+            format!(
+                "{}: {} {}{index}",
+                it.network,
+                it.network_interface_id,
+                addresses(&it.private_ip_addresses)
+            )
+        })
+        .collect()
+}
+
+fn completed(completion: &Completion) -> String {
+    let state = match &completion.lifecycle_state {
+        Some(state) => format!(" (the instance is {state})"),
+        None => String::new(),
+    };
+    match (completion.result, completion.outcome) {
+        (LifecycleActionResult::Continue, CompletionOutcome::Completed) => {
+            "sent CONTINUE: the instance goes InService".to_owned()
+        }
+        (LifecycleActionResult::Abandon, CompletionOutcome::Completed) => {
+            "sent ABANDON: Auto Scaling terminates the instance and replaces it".to_owned()
+        }
+        (_, CompletionOutcome::AlreadyCompleted) => {
+            format!("the lifecycle action had ended the same way before{state}")
+        }
+        (_, CompletionOutcome::AlreadyContinued) => {
+            format!("ABANDON came too late: the launch had gone on{state}")
+        }
+        (_, CompletionOutcome::NotOurs) => {
+            "the hook is not Hookline's: nothing was sent".to_owned()
+        }
+    }
+}
+
+fn untainted(removal: &StartupTaintRemoval) -> String {
+    match (&removal.node_name, removal.removed) {
+        (None, _) => "the node has not registered in its cluster yet".to_owned(),
+        (Some(node), true) => format!("removed the startup taint of {node}"),
+        (Some(node), false) => format!("{node} has no startup taint"),
+    }
+}
+
+fn released(release: &Release) -> String {
+    match release.released.len() {
+        0 => "nothing had to be deleted".to_owned(),
+        number => {
+            let ids: Vec<&str> = release.released.iter().map(|id| id.as_str()).collect();
+            format!(
+                "deleted {}: {}",
+                count(number, "interface", "interfaces"),
+                ids.join(", ")
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "story_tests.rs"]
+mod tests;

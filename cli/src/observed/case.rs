@@ -1,0 +1,211 @@
+//! One launch with all that was observed of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hookline_domain::addresses::AddressRange;
+use hookline_domain::ids::{InstanceId, SecurityGroupId, SubnetId};
+use hookline_domain::instance_type::InstanceTypeLimits;
+use hookline_domain::interface::Interface;
+use hookline_domain::profile::Profile;
+use hookline_domain::reconcile::ProfileInput;
+use hookline_domain::tags::own;
+
+use super::deployment::Deployment;
+use super::execution::{Execution, HistoryEvent};
+use super::group::{Activity, Group, Hook};
+use super::network::{SeenInstance, SeenInterface, SeenSubnet};
+
+/// What was observed of a launch.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    /// In seconds since the epoch.
+    pub(crate) now: i64,
+    pub(crate) deployment: Deployment,
+    pub(crate) instance: InstanceId,
+    /// The instance; `None` if EC2 does not know it any more.
+    pub(crate) seen: Option<SeenInstance>,
+    /// Its group.
+    pub(crate) group: Option<Group>,
+    /// The launch hooks of the group.
+    pub(crate) hooks: Vec<Hook>,
+    /// The activities of the group, newest first.
+    pub(crate) activities: Vec<Activity>,
+    /// Its executions, newest first.
+    pub(crate) executions: Vec<Execution>,
+    /// The events of the newest one.
+    pub(crate) history: Vec<HistoryEvent>,
+    /// The profile that the newest execution was given; else that of the deployment.
+    pub(crate) input: Option<ProfileInput>,
+    /// Those of the profile's subnets that exist.
+    pub(crate) subnets: Vec<SeenSubnet>,
+    /// The CIDR reservations of the subnets in the node's Availability Zone.
+    pub(crate) reservations: BTreeMap<SubnetId, Vec<AddressRange>>,
+    /// All interfaces in the subnets in the node's Availability Zone.
+    pub(crate) in_subnets: Vec<SeenInterface>,
+    /// Those of the profile's security groups that exist.
+    pub(crate) security_groups: BTreeSet<SecurityGroupId>,
+    /// The limits of the instance's type.
+    pub(crate) limits: Option<InstanceTypeLimits>,
+    /// The interfaces that are attached to the instance, or that Hookline created for it.
+    pub(crate) interfaces: Vec<SeenInterface>,
+    /// The newest launch of the group that waits, if this instance does not run.
+    pub(crate) replacement: Option<Replacement>,
+}
+
+/// Another launch of the same group.
+#[derive(Clone, Debug)]
+pub(crate) struct Replacement {
+    pub(crate) seen: SeenInstance,
+    /// What is attached to it.
+    pub(crate) interfaces: Vec<SeenInterface>,
+}
+
+impl Case {
+    /// A launch of which nothing is observed yet but, maybe, its instance.
+    pub(crate) fn new(
+        now: i64,
+        deployment: Deployment,
+        instance: InstanceId,
+        seen: Option<SeenInstance>,
+    ) -> Self {
+        Self {
+            now,
+            deployment,
+            instance,
+            seen,
+            group: None,
+            hooks: Vec::new(),
+            activities: Vec::new(),
+            executions: Vec::new(),
+            history: Vec::new(),
+            input: None,
+            subnets: Vec::new(),
+            reservations: BTreeMap::new(),
+            in_subnets: Vec::new(),
+            security_groups: BTreeSet::new(),
+            limits: None,
+            interfaces: Vec::new(),
+            replacement: None,
+        }
+    }
+
+    /// The newest execution.
+    pub(crate) fn execution(&self) -> Option<&Execution> {
+        self.executions.first()
+    }
+
+    pub(crate) fn profile(&self) -> Option<&Profile> {
+        self.input.as_ref().map(|input| &input.profile)
+    }
+
+    pub(crate) fn group_name(&self) -> &str {
+        self.group.as_ref().map_or("", |group| &group.name)
+    }
+
+    /// The lifecycle state of the instance in its group.
+    pub(crate) fn lifecycle_state(&self) -> Option<&str> {
+        let members = &self.group.as_ref()?.members;
+        let member = members
+            .iter()
+            .find(|member| member.instance == self.instance)?;
+        Some(&member.lifecycle_state)
+    }
+
+    /// Whether it waits at a launch hook, or is about to.
+    pub(crate) fn waits(&self) -> bool {
+        self.lifecycle_state().is_some_and(|state| {
+            matches!(
+                state,
+                "Pending" | "Pending:Wait" | "Warmed:Pending" | "Warmed:Pending:Wait"
+            )
+        })
+    }
+
+    pub(crate) fn is_in_service(&self) -> bool {
+        self.lifecycle_state() == Some("InService")
+    }
+
+    /// Whether an execution for it runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.executions.iter().any(Execution::is_running)
+    }
+
+    /// The Availability Zone, of the instance or of what the execution says of it.
+    pub(crate) fn zone(&self) -> Option<String> {
+        match &self.seen {
+            Some(seen) => Some(seen.instance.availability_zone.clone()),
+            None => self.of_node("availabilityZone"),
+        }
+    }
+
+    /// The instance type, of the instance or of what the execution says of it.
+    pub(crate) fn instance_type(&self) -> Option<String> {
+        match &self.seen {
+            Some(seen) => Some(seen.instance.instance_type.clone()),
+            None => self.of_node("instanceType"),
+        }
+    }
+
+    /// A field of `$.node` in the data of the execution.
+    fn of_node(&self, field: &str) -> Option<String> {
+        let mut outputs = self
+            .history
+            .iter()
+            .filter_map(|event| event.output.as_deref());
+        outputs.find_map(|output| {
+            let data: serde_json::Value = serde_json::from_str(output).ok()?;
+            Some(data.get("node")?.get(field)?.as_str()?.to_owned())
+        })
+    }
+
+    /// The interfaces that Hookline created for it.
+    pub(crate) fn created(&self) -> impl Iterator<Item = &Interface> {
+        let interfaces = self.interfaces.iter().map(|seen| &seen.interface);
+        interfaces.filter(|interface| {
+            interface.tags.get(own::INSTANCE_ID).map(String::as_str) == Some(self.instance.as_str())
+        })
+    }
+
+    /// The networks of the slots that have no attached interface of Hookline's.
+    pub(crate) fn networks_without_interface(&self) -> Vec<&str> {
+        let slots = self.profile().map_or(&[][..], |profile| &profile.slots);
+        let has = |network: &str| {
+            self.created().any(|interface| {
+                interface.is_created_for(&self.instance, network)
+                    && interface.is_attached_to(&self.instance)
+            })
+        };
+        slots
+            .iter()
+            .map(|slot| slot.network.as_str())
+            .filter(|network| !has(network))
+            .collect()
+    }
+
+    /// The launch of the instance among the group's activities.
+    pub(crate) fn activity(&self) -> Option<&Activity> {
+        let launches = self.activities.iter().filter(|activity| activity.is_launch);
+        launches
+            .into_iter()
+            .find(|activity| activity.instance.as_ref() == Some(&self.instance))
+    }
+
+    /// When a state of the newest execution was first entered, in milliseconds since the epoch.
+    pub(crate) fn entered(&self, state: &str) -> Option<i64> {
+        let entered = |event: &&HistoryEvent| {
+            event.kind.ends_with("StateEntered") && event.state.as_deref() == Some(state)
+        };
+        self.history.iter().find(entered).map(|event| event.at)
+    }
+
+    /// The function that failed last, and its error.
+    pub(crate) fn last_failure(&self) -> Option<&(String, String)> {
+        let functions = self
+            .history
+            .iter()
+            .filter(|event| !event.kind.starts_with("Execution"));
+        functions
+            .filter_map(|event| event.failed.as_ref())
+            .next_back()
+    }
+}

@@ -1,0 +1,347 @@
+//! A deployment, as its rules show it: the state machine, the profiles, and how launches and reconcile
+//! are started.
+
+use hookline_domain::deployment::Deployment as Name;
+use hookline_domain::execution::names::StateMachine;
+use hookline_domain::profile::{Profile, Selector};
+use hookline_domain::reconcile::{Limits, ProfileInput};
+use hookline_domain::tags::own;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::network::SeenInterface;
+
+/// The name of the state machine; a stack puts its own name and a hyphen before it.
+pub(crate) const MACHINE: &str = "launch-node";
+/// The source of the event of a launch.
+const SOURCE: &str = "aws.autoscaling";
+/// The detail type of the event of a launch that waits at a hook.
+const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
+/// What the descriptions of a stack's rules end in.
+const MARK: &str = "(Hookline)";
+
+/// A rule of EventBridge.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) enabled: bool,
+    pub(crate) description: String,
+    /// The event pattern; null for a schedule.
+    pub(crate) pattern: Value,
+    pub(crate) schedule: Option<String>,
+    pub(crate) targets: Vec<Target>,
+}
+
+/// A target of a rule.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Target {
+    pub(crate) arn: String,
+    pub(crate) role_arn: Option<String>,
+    /// The template of its input.
+    pub(crate) template: Option<String>,
+    /// Its constant input.
+    pub(crate) input: Option<String>,
+}
+
+impl Rule {
+    /// Whether its targets must be known: it matches launches at a hook, or may be reconcile's.
+    pub(crate) fn is_of_interest(&self, stack: &str) -> bool {
+        self.matches_launches() || self.may_be_reconciles(stack)
+    }
+
+    fn may_be_reconciles(&self, stack: &str) -> bool {
+        let named = self.name.to_ascii_lowercase().contains("reconcile");
+        let of_stack = !stack.is_empty() && self.name.starts_with(stack);
+        self.schedule.is_some() && (named || of_stack || self.description.ends_with(MARK))
+    }
+
+    /// Whether its pattern may match the event of a launch at a hook, by the event's source and type.
+    pub(crate) fn matches_launches(&self) -> bool {
+        let allows = |field: &str, value: &str| {
+            let wanted = self.pattern.get(field).and_then(Value::as_array);
+            wanted.map(|wanted| wanted.iter().any(|text| text == value))
+        };
+        match (allows("source", SOURCE), allows("detail-type", LAUNCH)) {
+            // A pattern without both is about something else, though it may match.
+            (None, None) => false,
+            (source, detail_type) => source != Some(false) && detail_type != Some(false),
+        }
+    }
+
+    /// The texts that a field of the event's detail must be one of; `None` if it may be anything, or
+    /// if the pattern says it in another way than by whole texts.
+    pub(crate) fn wanted(&self, field: &str) -> Option<Vec<&str>> {
+        let wanted = self.pattern.get("detail")?.get(field)?.as_array()?;
+        wanted.iter().map(Value::as_str).collect()
+    }
+
+    /// Whether it lets the event of a launch through, as far as its pattern compares whole texts.
+    pub(crate) fn lets_through(&self, group: &str, hook: &str) -> bool {
+        let fits = |field: &str, value: &str| {
+            self.wanted(field)
+                .is_none_or(|wanted| wanted.contains(&value))
+        };
+        self.matches_launches()
+            && fits("AutoScalingGroupName", group)
+            && fits("LifecycleHookName", hook)
+    }
+
+    /// The targets that are this state machine.
+    pub(crate) fn targets_of<'a>(
+        &'a self,
+        machine: &'a StateMachine,
+    ) -> impl Iterator<Item = &'a Target> {
+        self.targets
+            .iter()
+            .filter(|target| target.arn == machine.arn())
+    }
+}
+
+/// A rule that starts the rounds of reconcile.
+#[derive(Clone, Debug)]
+pub(crate) struct Reconcile {
+    pub(crate) rule: String,
+    pub(crate) enabled: bool,
+    /// As `rate(5 minutes)`.
+    pub(crate) schedule: String,
+    pub(crate) profiles: Vec<ProfileInput>,
+    pub(crate) limits: Limits,
+}
+
+impl Reconcile {
+    /// How often it runs, in seconds, if its schedule is a rate.
+    pub(crate) fn every(&self) -> Option<i64> {
+        let rate = self.schedule.strip_prefix("rate(")?.strip_suffix(')')?;
+        let (number, unit) = rate.split_once(' ')?;
+        let seconds = match unit.trim_end_matches('s') {
+            "minute" => 60,
+            "hour" => 3_600,
+            "day" => 86_400,
+            _ => return None,
+        };
+        number.parse::<i64>().ok()?.checked_mul(seconds)
+    }
+}
+
+/// The constant input of reconcile's target, as far as it is needed here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReconcileInput {
+    state_machine_arn: String,
+    #[serde(default)]
+    profiles: Vec<Value>,
+    #[serde(default)]
+    limits: Limits,
+}
+
+/// A deployment.
+#[derive(Clone, Debug)]
+pub(crate) struct Deployment {
+    pub(crate) machine: StateMachine,
+    /// The rules that start its executions, and those for launches that have no target at all.
+    pub(crate) rules: Vec<Rule>,
+    /// The rules that start reconcile.
+    pub(crate) reconcile: Vec<Reconcile>,
+    /// The profiles, each once: those of the rules, and those that only reconcile has.
+    pub(crate) profiles: Vec<ProfileInput>,
+    /// Rules whose profile cannot be read, and why.
+    pub(crate) unreadable: Vec<(String, String)>,
+}
+
+impl Deployment {
+    /// The part of the state machine's name that the stack has put before it; empty if there is
+    /// none.
+    pub(crate) fn stack_of(machine: &str) -> Option<&str> {
+        let name = machine.rsplit(':').next().unwrap_or(machine);
+        let before = name.strip_suffix(MACHINE)?;
+        match before {
+            "" => Some(""),
+            _ => before.strip_suffix('-').filter(|stack| !stack.is_empty()),
+        }
+    }
+
+    /// Reads what the rules of the Region say of the deployment of `machine`.
+    pub(crate) fn of(machine: StateMachine, rules: Vec<Rule>) -> Self {
+        let reconcile: Vec<_> = rules
+            .iter()
+            .flat_map(|rule| reconcile(rule, &machine))
+            .collect();
+        let rules: Vec<Rule> = rules
+            .into_iter()
+            .filter(Rule::matches_launches)
+            .filter(|rule| rule.targets.is_empty() || rule.targets_of(&machine).next().is_some())
+            .collect();
+        let mut profiles: Vec<ProfileInput> = Vec::new();
+        let mut unreadable = Vec::new();
+        let mut add = |input: ProfileInput| {
+            if !profiles.iter().any(|known| known.profile == input.profile) {
+                profiles.push(input);
+            }
+        };
+        for rule in &rules {
+            for target in rule.targets_of(&machine) {
+                match profile_of(target) {
+                    Ok(input) => add(input),
+                    Err(problem) => unreadable.push((rule.name.clone(), problem)),
+                }
+            }
+        }
+        let named: Vec<String> = profiles
+            .iter()
+            .map(|input| input.profile.name.clone())
+            .collect();
+        for input in reconcile.iter().flat_map(|it| &it.profiles) {
+            if !named.contains(&input.profile.name) {
+                profiles.push(input.clone());
+            }
+        }
+        Self {
+            machine,
+            rules,
+            reconcile,
+            profiles,
+            unreadable,
+        }
+    }
+
+    /// The stack's name, which is before the names of its resources; empty if there is none.
+    pub(crate) fn stack(&self) -> &str {
+        Self::stack_of(self.machine.arn()).unwrap_or_default()
+    }
+
+    /// Its name, which the interfaces that it creates have as a tag: the prefix of the names of its
+    /// functions. Where there is no prefix, the tags of its groups' interfaces tell; else it is the name
+    /// that docs/deploy.md and docs/try-it.md use.
+    pub(crate) fn name(&self, interfaces: &[SeenInterface]) -> Name {
+        let groups = self.named_groups();
+        let of_tag = || {
+            let mut tags = interfaces.iter().map(|seen| &seen.interface.tags);
+            let tags = tags.find(|tags| {
+                tags.contains_key(own::DEPLOYMENT)
+                    && tags
+                        .get(own::AUTO_SCALING_GROUP)
+                        .is_some_and(|group| groups.contains(group))
+            })?;
+            Name::read(tags.get(own::DEPLOYMENT)?).ok()
+        };
+        let of_stack = Name::read(self.stack()).ok();
+        of_stack.or_else(of_tag).unwrap_or_else(default_name)
+    }
+
+    /// The name of one of its functions, as `adopt`.
+    pub(crate) fn function(&self, name: &str) -> String {
+        match self.stack() {
+            "" => name.to_owned(),
+            stack => format!("{stack}-{name}"),
+        }
+    }
+
+    /// The groups that the profiles and the rules name.
+    pub(crate) fn named_groups(&self) -> Vec<String> {
+        let of_profiles = self
+            .profiles
+            .iter()
+            .filter_map(|input| match &input.profile.selector {
+                Selector::AutoScalingGroupNames(names) => Some(names.iter().cloned()),
+                Selector::Tag(_) => None,
+            });
+        let of_rules = self
+            .rules
+            .iter()
+            .filter_map(|rule| rule.wanted("AutoScalingGroupName"));
+        let mut groups: Vec<String> = of_profiles.flatten().collect();
+        groups.extend(of_rules.flatten().map(str::to_owned));
+        groups.sort();
+        groups.dedup();
+        groups
+    }
+
+    /// Whether a profile selects by a tag, so that any group may be one of its.
+    pub(crate) fn selects_by_tag(&self) -> bool {
+        let mut profiles = self.profiles.iter();
+        profiles.any(|input| matches!(input.profile.selector, Selector::Tag(_)))
+    }
+
+    /// The limits of reconcile, and how often it runs in seconds, if one of its rules is enabled.
+    pub(crate) fn rounds(&self) -> Option<(Limits, Option<i64>)> {
+        let running = self.reconcile.iter().find(|it| it.enabled)?;
+        Some((running.limits, running.every()))
+    }
+}
+
+/// `hookline`, the default `stackName`.
+fn default_name() -> Name {
+    Name::read("hookline").unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+/// The rounds of reconcile that a rule starts for this state machine.
+fn reconcile(rule: &Rule, machine: &StateMachine) -> Vec<Reconcile> {
+    let Some(schedule) = &rule.schedule else {
+        return Vec::new();
+    };
+    let targets = rule.targets.iter();
+    let found = targets.filter_map(|target| {
+        let input: ReconcileInput = serde_json::from_str(target.input.as_deref()?).ok()?;
+        (input.state_machine_arn == machine.arn()).then(|| Reconcile {
+            rule: rule.name.clone(),
+            enabled: rule.enabled,
+            schedule: schedule.clone(),
+            profiles: input
+                .profiles
+                .into_iter()
+                .filter_map(|value| read(value).ok())
+                .collect(),
+            limits: input.limits,
+        })
+    });
+    found.collect()
+}
+
+fn read(value: Value) -> Result<ProfileInput, String> {
+    match Profile::read(value.clone()) {
+        Ok(profile) => Ok(ProfileInput { value, profile }),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The profile that a target gives to an execution: `profile` of its input template.
+fn profile_of(target: &Target) -> Result<ProfileInput, String> {
+    let Some(template) = &target.template else {
+        return Err("its target has no input template, so an execution gets no profile".to_owned());
+    };
+    let value: Value = serde_json::from_str(&without_variables(template))
+        .map_err(|error| format!("the input template of its target is not JSON: {error}"))?;
+    match value.get("profile") {
+        Some(profile) => read(profile.clone()),
+        None => Err("the input template of its target has no profile".to_owned()),
+    }
+}
+
+/// The template with null for each variable, `<name>`, that is not in a text (EventBridge User Guide,
+/// "Amazon EventBridge input transformation").
+fn without_variables(template: &str) -> String {
+    let mut json = String::with_capacity(template.len());
+    let (mut in_text, mut in_variable, mut escaped) = (false, false, false);
+    for character in template.chars() {
+        match character {
+            '>' if in_variable => in_variable = false,
+            _ if in_variable => {}
+            '<' if !in_text => {
+                in_variable = true;
+                json.push_str("null");
+            }
+            _ => {
+                if character == '"' && !escaped {
+                    in_text = !in_text;
+                }
+                json.push(character);
+            }
+        }
+        escaped = in_text && character == '\\' && !escaped;
+    }
+    json
+}
+
+#[cfg(test)]
+#[path = "deployment_tests.rs"]
+mod tests;

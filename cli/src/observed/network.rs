@@ -1,0 +1,44 @@
+//! What EC2 shows beside the types of the domain.
+
+use hookline_domain::addresses::Subnet;
+use hookline_domain::instance::Instance;
+use hookline_domain::interface::Interface;
+use hookline_domain::reconcile::LaunchFacts;
+
+/// An instance, with why it is in its state.
+#[derive(Clone, Debug)]
+pub(crate) struct SeenInstance {
+    pub(crate) instance: Instance,
+    /// As `Client.UserInitiatedShutdown: User initiated shutdown`; may be empty.
+    pub(crate) state_reason: String,
+    /// As `User initiated (2026-01-02 03:04:05 GMT)`; may be empty.
+    pub(crate) transition_reason: String,
+}
+
+/// An interface of anybody.
+#[derive(Clone, Debug)]
+pub(crate) struct SeenInterface {
+    pub(crate) interface: Interface,
+    /// `interface`, `nat_gateway`, `lambda`, …
+    pub(crate) kind: String,
+    /// The AWS service or the account that made it for another, as `amazon-elb`.
+    pub(crate) requester: Option<String>,
+}
+
+/// A subnet, with how many of its addresses EC2 can give.
+#[derive(Clone, Debug)]
+pub(crate) struct SeenSubnet {
+    pub(crate) subnet: Subnet,
+    pub(crate) vpc: String,
+    pub(crate) available: u32,
+}
+
+impl SeenInstance {
+    /// What reconcile's decisions need of it.
+    pub(crate) fn launch_facts(&self) -> LaunchFacts {
+        LaunchFacts {
+            launched_at: self.instance.launched_at,
+            tags: self.instance.tags.clone(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `hookline explain`, against the fake AWS. The suite `operator` has launches with the real state
+//! machine.
+
+use std::time::Duration;
+
+use hookline_local::Fault;
+use hookline_local::ec2::InstanceState;
+use hookline_testkit::scene::HOOK;
+use hookline_testkit::wait::wait_for;
+use serde_json::{Value, json};
+
+use crate::deployed::Deployed;
+use crate::fake::error;
+use crate::{check_text, json_error, stderr, stdout, unwrapped};
+
+/// The deployment with a launch whose event is lost, because the rule is disabled. Returns the
+/// instance.
+async fn lost_launch() -> (Deployed, String) {
+    let deployed = Deployed::start().await;
+    deployed
+        .call("AWSEvents.DisableRule", &json!({"Name": "launch-upf"}))
+        .await;
+    deployed.launch(1).await;
+    let instance = deployed
+        .fake
+        .aws
+        .with_world(|world| world.autoscaling.states("upf").into_keys().next());
+    let instance = instance.unwrap();
+    wait_for(Duration::from_secs(60), "the instance to run", async || {
+        let runs = deployed.fake.aws.with_world(|world| {
+            let instance = world.ec2.instance(&instance);
+            instance.is_some_and(|instance| instance.state == InstanceState::Running)
+        });
+        Ok(runs.then_some(()))
+    })
+    .await
+    .unwrap();
+    (deployed, instance)
+}
+
+async fn launch(deployed: &Deployed, what: &str) -> Value {
+    let assert = deployed
+        .run(&format!("explain {what} --json"))
+        .await
+        .success();
+    let mut explained: Value = serde_json::from_str(&stdout(&assert)).unwrap();
+    explained["launch"].take()
+}
+
+fn kinds(findings: &Value) -> Vec<&str> {
+    let findings = findings.as_array().unwrap().iter();
+    findings
+        .map(|finding| finding["kind"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn launch_without_an_execution_is_explained_by_its_rule() {
+    let (deployed, instance) = lost_launch().await;
+    let text = stdout(&deployed.run(&format!("explain {instance}")).await.success());
+    for says in [
+        "State    ",
+        "Pending:Wait in the group upf",
+        "Execution  none is found",
+        "The rule launch-upf is disabled",
+        "aws events enable-rule --name launch-upf",
+        "Reconcile starts it when the launch is 2 min old, within 5 min",
+        "Replay A replay can help.",
+    ] {
+        assert!(text.contains(says), "no {says:?} in\n{text}");
+    }
+    let launch = launch(&deployed, &instance).await;
+    assert_eq!(
+        kinds(&launch["findings"]),
+        ["rule-disabled", "no-execution"]
+    );
+    assert_eq!(
+        (&launch["story"], &launch["executions"]),
+        (&json!([]), &json!([]))
+    );
+    let replay = launch["replay"]["command"]["run"].as_str().unwrap();
+    assert!(
+        replay.contains(&format!("--name reconcile-{instance}-")),
+        "{replay}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn launch_is_found_by_its_address_and_by_its_group() {
+    let (deployed, instance) = lost_launch().await;
+    let address = deployed.fake.aws.with_world(|world| {
+        world
+            .ec2
+            .instance(&instance)
+            .map(|instance| instance.private_ip_address)
+    });
+    for what in [address.unwrap().to_string(), "upf".to_owned()] {
+        assert_eq!(
+            launch(&deployed, &what).await["instance"],
+            instance,
+            "{what}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_in_service_without_interfaces_is_explained() {
+    let (deployed, instance) = lost_launch().await;
+    let complete = deployed.scene.autoscaling.complete_lifecycle_action();
+    let complete = complete
+        .auto_scaling_group_name("upf")
+        .lifecycle_hook_name(HOOK);
+    complete
+        .instance_id(&instance)
+        .lifecycle_action_result("CONTINUE")
+        .send()
+        .await
+        .unwrap();
+    let launch = launch(&deployed, &instance).await;
+    assert_eq!(
+        kinds(&launch["findings"]),
+        ["rule-disabled", "node-lacks-interfaces"]
+    );
+    let adopt = launch["findings"][1]["remedy"][1]["run"].as_str().unwrap();
+    assert!(adopt.contains("--function-name hookline-adopt "), "{adopt}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_told() {
+    let deployed = Deployed::start().await;
+    for what in [
+        "i-0123456789abcdef0",
+        "nobody",
+        "10.9.9.9",
+        "ip-10-9-9-9.us-west-2.compute.internal",
+    ] {
+        let assert = deployed.run(&format!("explain {what}")).await.code(11);
+        let text = unwrapped(&stderr(&assert));
+        assert!(
+            text.starts_with(&format!("error: {what:?} is no instance, node,")),
+            "{text}"
+        );
+    }
+    let assert = deployed.run("explain nobody --json").await.code(11);
+    assert_eq!(json_error(&assert)["kind"], "not-found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn group_that_no_profile_covers_is_told() {
+    let deployed = Deployed::start().await;
+    deployed.scene.plain_group("smf", &[]).await.unwrap();
+    let text = stdout(&deployed.run("explain smf").await.success());
+    check_text(&text);
+    assert!(
+        text.contains("No profile of the deployment covers the group smf"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_permission_is_named() {
+    let (deployed, instance) = lost_launch().await;
+    deployed
+        .fake
+        .aws
+        .inject(Fault::on("DescribeSubnets", error(403, "UnauthorizedOperation")).always());
+    let assert = deployed.run(&format!("explain {instance}")).await.code(6);
+    let text = unwrapped(&stderr(&assert));
+    assert!(text.contains("Allow ec2:DescribeSubnets"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn description_of_somebody_elses_interface_does_no_harm_to_a_terminal() {
+    let (deployed, instance) = lost_launch().await;
+    let ec2 = &deployed.scene.ec2;
+    let create = ec2
+        .create_network_interface()
+        .subnet_id(&deployed.scene.node_subnets[0]);
+    let created = create
+        .description("probe \u{9b}2J\u{202e}")
+        .send()
+        .await
+        .unwrap();
+    let id = created
+        .network_interface()
+        .and_then(|it| it.network_interface_id())
+        .unwrap();
+    let attach = ec2
+        .attach_network_interface()
+        .network_interface_id(id)
+        .instance_id(&instance);
+    attach.device_index(1).send().await.unwrap();
+    let text = stdout(&deployed.run(&format!("explain {instance}")).await.success());
+    assert!(text.contains("probe"), "{text}");
+    assert!(!text.contains(['\u{9b}', '\u{202e}']), "{text:?}");
+    let launch = launch(&deployed, &instance).await;
+    assert!(
+        kinds(&launch["findings"]).contains(&"device-index-taken"),
+        "{launch:#}"
+    );
+}

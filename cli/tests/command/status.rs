@@ -1,0 +1,219 @@
+//! `hookline status`, against the fake AWS. Executions run in this process and do nothing: the suite
+//! `operator` has launches with the real state machine.
+
+use std::time::{Duration, Instant};
+
+use hookline_local::{Fault, FaultKind};
+use hookline_testkit::rules::put_rule;
+use serde_json::{Value, json};
+
+use crate::deployed::{Deployed, MACHINE};
+use crate::fake::{Fake, error, run};
+use crate::{check_text, json_error, stderr, stdout, unwrapped};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deployment_at_rest_is_without_trouble() {
+    let deployed = Deployed::start().await;
+    let text = stdout(&deployed.run("status").await.success());
+    check_text(&text);
+    for line in [
+        "Deployment  hookline in us-west-2",
+        "Reconcile   rate(5 minutes), rule hookline-reconcile",
+        "GROUP  HOOK             DEFAULT  TIMEOUT  WANTED  IN SERVICE  WAITING  LAST LAUNCH",
+        "upf    hookline-launch  ABANDON  1800 s   0       0           0",
+        "No trouble.",
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "no {line:?} in\n{text}"
+        );
+    }
+    assert_eq!(deployed.trouble().await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_launches_take_at_most_twenty_calls_and_five_seconds() {
+    let deployed = Deployed::start().await;
+    deployed.launch(500).await;
+    let start = Instant::now();
+    let text = stdout(&deployed.run("status").await.success());
+    let took = start.elapsed();
+    // EventBridge and the scene make calls too.
+    let calls = deployed.fake.aws.calls();
+    let calls = calls
+        .iter()
+        .filter(|call| call.user_agent.contains("app/Hookline"))
+        .count();
+    assert!(calls <= 20, "{calls} calls");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    check_text(&text);
+    assert!(text.contains("500     0           500 ("), "{text}");
+    assert!(text.contains("No trouble."), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stack_is_chosen_where_there_are_several() {
+    let deployed = Deployed::start().await;
+    let other = MACHINE.replace("hookline-launch", "other-launch");
+    deployed.machine(&other).await;
+    let text = unwrapped(&stderr(&deployed.run("status").await.code(11)));
+    assert_eq!(
+        text,
+        "error: several deployments of Hookline in us-west-2 remedy: Give --stack one of: hookline, other."
+    );
+    let assert = deployed.run("status --json --stack nobody").await.code(11);
+    assert_eq!(json_error(&assert)["kind"], "not-found");
+    let text = stdout(&deployed.run("status --stack other").await.success());
+    assert!(
+        text.contains("other in us-west-2") && text.contains("No group."),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn region_without_a_deployment_is_told() {
+    let fake = Fake::start().await;
+    fake.aws.stepfunctions().on_start_execution(|_| {});
+    let assert = run(fake.command("status --region us-west-2"))
+        .await
+        .code(11);
+    let text = unwrapped(&stderr(&assert));
+    assert!(
+        text.starts_with("error: no deployment of Hookline in us-west-2"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_call_is_named_with_its_exit_code() {
+    for (action, named, fault, code) in [
+        (
+            "DescribeLifecycleHooks",
+            "autoscaling:DescribeLifecycleHooks",
+            error(403, "AccessDenied"),
+            6,
+        ),
+        (
+            "DescribeInstances",
+            "ec2:DescribeInstances",
+            error(403, "UnauthorizedOperation"),
+            6,
+        ),
+        (
+            "ListTargetsByRule",
+            "events:ListTargetsByRule",
+            error(400, "AccessDeniedException"),
+            6,
+        ),
+        (
+            "ListExecutions",
+            "states:ListExecutions",
+            error(400, "UnrecognizedClientException"),
+            4,
+        ),
+        (
+            "DescribeNetworkInterfaces",
+            "ec2:DescribeNetworkInterfaces",
+            FaultKind::Throttle,
+            7,
+        ),
+    ] {
+        let deployed = Deployed::start().await;
+        // Every filter has a value only where something was launched.
+        deployed.fake.aws.inject(Fault::on(action, fault).always());
+        let assert = deployed.run("status").await.code(code);
+        assert_eq!(stdout(&assert), "");
+        let text = unwrapped(&stderr(&assert));
+        assert!(text.contains(named), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hook_that_is_unsafe_and_group_that_is_missing_are_trouble() {
+    let deployed = Deployed::start().await;
+    deployed
+        .scene
+        .autoscaling
+        .put_lifecycle_hook()
+        .auto_scaling_group_name("upf")
+        .lifecycle_hook_name("hookline-launch")
+        .heartbeat_timeout(60)
+        .default_result("CONTINUE")
+        .send()
+        .await
+        .unwrap();
+    let mut other = deployed.profile.clone();
+    other["name"] = json!("smf");
+    other["selector"] = json!({"autoScalingGroupNames": ["smf"]});
+    put_rule(&deployed.fake.aws, MACHINE, "launch-smf", &other)
+        .await
+        .unwrap();
+    let trouble = deployed.trouble().await;
+    let kinds: Vec<_> = trouble.iter().map(|finding| &finding["kind"]).collect();
+    assert_eq!(kinds, ["group-missing", "hook-unsafe"]);
+    assert_eq!(trouble[0]["group"], "smf");
+    let text = stdout(&deployed.run("status").await.success());
+    check_text(&text);
+    assert!(text.contains("--heartbeat-timeout 1800"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn group_is_found_by_its_tag_and_another_one_is_not() {
+    let deployed = Deployed::start().await;
+    deployed.scene.group("smf").await.unwrap();
+    let mut by_tag = deployed.profile.clone();
+    by_tag["name"] = json!("by-tag");
+    by_tag["selector"] = json!({"tag": {"key": "multus", "value": "smf"}});
+    put_rule(&deployed.fake.aws, MACHINE, "by-tag", &by_tag)
+        .await
+        .unwrap();
+    deployed.scene.group("amf").await.unwrap();
+    let assert = deployed.run("status --json").await.success();
+    let status: Value = serde_json::from_str(&stdout(&assert)).unwrap();
+    let groups = status["groups"].as_array().unwrap().iter();
+    let rows: Vec<_> = groups
+        .map(|row| (&row["group"], &row["profiles"]))
+        .collect();
+    let (smf, upf) = (json!(["by-tag"]), json!(["upf"]));
+    assert_eq!(rows, [(&json!("smf"), &smf), (&json!("upf"), &upf)]);
+    assert_eq!(status["trouble"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_of_others_do_no_harm_to_a_terminal() {
+    let deployed = Deployed::start().await;
+    let tag = |key: &str, value: &str| {
+        aws_sdk_ec2::types::Tag::builder()
+            .key(key)
+            .value(value)
+            .build()
+    };
+    let tags = aws_sdk_ec2::types::TagSpecification::builder()
+        .resource_type(aws_sdk_ec2::types::ResourceType::NetworkInterface)
+        .tags(tag("hookline:instance-id", "i-0123456789abcdef0"))
+        .tags(tag("hookline:network", "\u{9b}2Jred\u{202e}"))
+        .build();
+    let create = deployed.scene.ec2.create_network_interface();
+    create
+        .subnet_id(&deployed.scene.networks[0].subnets[0])
+        .tag_specifications(tags)
+        .send()
+        .await
+        .unwrap();
+    let text = stdout(&deployed.run("status").await.success());
+    check_text(&text);
+    assert!(
+        text.contains("INTERFACE LEFT") && text.contains("red "),
+        "{text}"
+    );
+    let json = stdout(&deployed.run("status --json").await.success());
+    assert!(
+        !json.chars().any(|c| c == '\u{9b}' || c == '\u{202e}'),
+        "{json}"
+    );
+    let status: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        status["leakedInterfaces"][0]["network"],
+        "\u{9b}2Jred\u{202e}"
+    );
+}

@@ -1,0 +1,51 @@
+//! Subnets without a free address.
+
+use anyhow::Result;
+
+use crate::{commands, explained, finding, hookline, shell, stage, subnet, texts, trouble};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_subnet_is_explained_with_who_holds_it_and_deletes_make_room() -> Result<()> {
+    let stage = stage().await?;
+    stage.group("upf").await?;
+    let full = subnet(&stage, 0)?.to_owned();
+    stage.scene.fill(&full).await?;
+    stage.scene.scale("upf", 1).await?;
+
+    let found = trouble(&stage, "launch-loop").await?;
+    assert_eq!(found["group"], "upf");
+    assert!(texts(&found).contains("Hookline.SubnetsFull"), "{found:#}");
+
+    let (launch, cause) = explained(&stage, "upf", "subnet-full").await?;
+    let words = texts(&cause);
+    for says in [
+        full.as_str(),
+        "signaling has 0 addresses free",
+        "(10.0.16.0/28)",
+        "11 by unattached interfaces of others",
+        "profile.slots[0].subnetIds",
+    ] {
+        assert!(words.contains(says), "no {says:?} in {cause:#}");
+    }
+    assert_eq!(launch["replay"]["helps"], false, "{launch:#}");
+    assert!(
+        finding(&launch["findings"], "failed").is_err(),
+        "{launch:#}"
+    );
+    // The other network has room.
+    assert!(!words.contains(subnet(&stage, 1)?), "{cause:#}");
+
+    let deletes = commands(&cause, "aws ec2 delete-network-interface");
+    assert!(!deletes.is_empty(), "{cause:#}");
+    for line in deletes {
+        shell(&stage, line).await?;
+    }
+    stage.in_service("upf", 1).await?;
+    let after = hookline(&stage, "status").await?;
+    assert_eq!(
+        after["groups"][0]["lastLaunch"]["result"], "IN SERVICE",
+        "{after:#}"
+    );
+    stage.deployment.shut_down().await;
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Rules and hooks that are wrong.
+
+use anyhow::Result;
+use hookline_testkit::json_api::json_call;
+use hookline_testkit::roles;
+use hookline_testkit::scene::HOOK;
+use serde_json::json;
+
+use crate::{
+    commands, explained, mend, no_trouble, replay, schedule_reconcile, shell, stage, texts,
+    trouble, waiting,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_without_a_target_gets_it_back_and_the_launch_is_replayed() -> Result<()> {
+    let stage = stage().await?;
+    stage.group("upf").await?;
+    schedule_reconcile(&stage, &stage.scene.profile("upf")).await?;
+    let targets = json!({"Rule": "upf", "Ids": ["launch-node"]});
+    json_call(&stage.local, "AWSEvents.RemoveTargets", &targets).await?;
+    stage.scene.scale("upf", 1).await?;
+    let instance = waiting(&stage).await?;
+
+    trouble(&stage, "rule-without-target").await?;
+    let (launch, cause) = explained(&stage, &instance, "rule-without-target").await?;
+    assert!(
+        texts(&cause).contains("The rule upf has no target"),
+        "{cause:#}"
+    );
+    assert_eq!(launch["executions"], json!([]), "{launch:#}");
+    let put = commands(&cause, "aws events put-targets");
+    let role = roles::of_rule_for(&stage.deployment.state_machine_arn).unwrap_or_default();
+    shell(
+        &stage,
+        &put.first()
+            .map_or_else(String::new, |line| line.replace("ROLE_ARN", &role)),
+    )
+    .await?;
+    no_trouble(&stage, "rule-without-target").await?;
+    replay(&stage, &launch).await?;
+    stage.in_service("upf", 1).await?;
+
+    // The rule starts executions again.
+    stage.scene.scale("upf", 2).await?;
+    stage.in_service("upf", 2).await?;
+    stage.deployment.shut_down().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disabled_rule_and_hook_with_continue_and_sixty_seconds_are_put_right() -> Result<()> {
+    let stage = stage().await?;
+    stage.group("upf").await?;
+    let rule = json!({"Name": "upf"});
+    json_call(&stage.local, "AWSEvents.DisableRule", &rule).await?;
+    stage
+        .scene
+        .autoscaling
+        .put_lifecycle_hook()
+        .auto_scaling_group_name("upf")
+        .lifecycle_hook_name(HOOK)
+        .heartbeat_timeout(60)
+        .default_result("CONTINUE")
+        .send()
+        .await?;
+    let disabled = trouble(&stage, "rule-disabled").await?;
+    let unsafe_hook = trouble(&stage, "hook-unsafe").await?;
+    let words = texts(&unsafe_hook);
+    assert!(
+        words.contains("CONTINUE and a heartbeat timeout of 60 s"),
+        "{words}"
+    );
+    mend(&stage, &disabled, "aws events enable-rule").await?;
+    mend(&stage, &unsafe_hook, "aws autoscaling put-lifecycle-hook").await?;
+    no_trouble(&stage, "rule-disabled").await?;
+    no_trouble(&stage, "hook-unsafe").await?;
+    stage.scene.scale("upf", 1).await?;
+    stage.in_service("upf", 1).await?;
+    stage.deployment.shut_down().await;
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! An operator with the `hookline` command in broken scenes: the real state machine in a real engine,
+//! the real function binaries, the fake AWS. `status` shows what is wrong, `explain` says why, and the
+//! command that it prints mends it: the commands run in a shell, with the AWS CLI.
+//!
+//! Needs HOOKLINE_FUNCTIONS_DIR, where the command is too, and HOOKLINE_PYTHON, which has the AWS CLI
+//! beside it. `cargo xtask test` sets both. It fails without them.
+
+// JSON is indexed by name, which gives null for an absent field.
+#![allow(clippy::indexing_slicing)]
+
+mod addresses;
+mod executions;
+mod hooks;
+mod interfaces;
+mod profiles;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use hookline_local::Settings;
+use hookline_testkit::deployment::{self, Tools};
+use hookline_testkit::json_api::json_call;
+use hookline_testkit::scene::Size;
+use hookline_testkit::stage::{LIMIT, Stage};
+use hookline_testkit::wait::wait_for;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+/// One AZ, two networks.
+const SMALL: Size = Size {
+    azs: 1,
+    networks: 2,
+    prefix: 28,
+    subnets_per_az: 1,
+    instance_type: "m5.4xlarge",
+    gate: false,
+    device_indexes: true,
+};
+
+/// The widest line of text, in columns.
+const WIDTH: usize = 100;
+
+async fn stage() -> Result<Stage> {
+    stage_with(&SMALL).await
+}
+
+async fn stage_with(size: &Size) -> Result<Stage> {
+    let settings = Settings {
+        instance_pending_for: Duration::from_millis(200),
+        ..Settings::default()
+    };
+    Stage::set(settings, size).await
+}
+
+/// Runs a program with the operator's environment. Returns its output.
+async fn operate(stage: &Stage, mut program: Command) -> Result<String> {
+    let tools = Tools::from_environment()?;
+    let python = tools.python.parent().context("no folder of Python")?;
+    let path = format!(
+        "{}:{}:/usr/bin:/bin",
+        tools.functions.display(),
+        python.display()
+    );
+    // A remedy may write a file.
+    let port = stage
+        .deployment
+        .endpoint
+        .rsplit(':')
+        .next()
+        .unwrap_or_default();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("operator-{port}"));
+    std::fs::create_dir_all(&folder)?;
+    let output = program
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", "/nonexistent")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ENDPOINT_URL", &stage.deployment.endpoint)
+        .env("AWS_REGION", "us-west-2")
+        .env("AWS_DEFAULT_REGION", "us-west-2")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .output()
+        .await
+        .context("starting a program")?;
+    let text = String::from_utf8(output.stdout)?;
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(
+        output.status.success(),
+        "{program:?}: {} {errors}{text}",
+        output.status
+    );
+    Ok(text)
+}
+
+/// Runs `hookline`.
+async fn run(stage: &Stage, line: &str) -> Result<String> {
+    let program = Tools::from_environment()?.functions.join("hookline");
+    let mut command = Command::new(program);
+    command.args(line.split(' '));
+    operate(stage, command).await
+}
+
+/// Runs `hookline`, for its JSON.
+async fn hookline(stage: &Stage, line: &str) -> Result<Value> {
+    let text = run(stage, &format!("{line} --json")).await?;
+    serde_json::from_str(&text).context("not JSON")
+}
+
+/// Runs `hookline`, for its text, and fails if that is not fit to print.
+async fn check_text(stage: &Stage, line: &str) -> Result<()> {
+    for line in run(stage, line).await?.lines() {
+        ensure!(!line.chars().any(char::is_control), "{line:?}");
+        // An ARN or a document in a command is not broken.
+        let long_word = line.split(' ').any(|word| word.len() > WIDTH / 2) || line.contains('{');
+        ensure!(line.chars().count() <= WIDTH || long_word, "{line}");
+    }
+    Ok(())
+}
+
+/// Runs a command line in a shell.
+async fn shell(stage: &Stage, line: &str) -> Result<String> {
+    let mut command = Command::new("/bin/bash");
+    command.args(["-euc", line]);
+    operate(stage, command)
+        .await
+        .with_context(|| line.to_owned())
+}
+
+/// The finding of a kind in a list.
+fn finding<'a>(findings: &'a Value, kind: &str) -> Result<&'a Value> {
+    let mut list = findings.as_array().into_iter().flatten();
+    list.find(|finding| finding["kind"] == kind)
+        .with_context(|| format!("no {kind} in {findings:#}"))
+}
+
+/// Waits until `status` shows a trouble of this kind, and returns it.
+async fn trouble(stage: &Stage, kind: &str) -> Result<Value> {
+    let mut last = Value::Null;
+    let found = wait_for(LIMIT, kind, async || {
+        last = hookline(stage, "status").await?["trouble"].take();
+        Ok(finding(&last, kind).ok().cloned())
+    })
+    .await;
+    check_text(stage, "status").await?;
+    found.with_context(|| format!("{last:#}"))
+}
+
+/// Waits until `status` shows no trouble of this kind.
+async fn no_trouble(stage: &Stage, kind: &str) -> Result<()> {
+    let mut last = Value::Null;
+    let gone = wait_for(LIMIT, &format!("no {kind}"), async || {
+        last = hookline(stage, "status").await?["trouble"].take();
+        Ok(finding(&last, kind).is_err().then_some(()))
+    })
+    .await;
+    gone.with_context(|| format!("{last:#}"))
+}
+
+/// The launch that `explain` tells of, and its finding of a kind.
+async fn explained(stage: &Stage, what: &str, kind: &str) -> Result<(Value, Value)> {
+    check_text(stage, &format!("explain {what}")).await?;
+    let launch = hookline(stage, &format!("explain {what}")).await?["launch"].take();
+    let found = finding(&launch["findings"], kind)?.clone();
+    Ok((launch, found))
+}
+
+/// All texts of a finding: the problem, how it shows, and what to do.
+fn texts(finding: &Value) -> String {
+    finding.to_string()
+}
+
+/// The commands of a finding that begin so.
+fn commands<'a>(finding: &'a Value, start: &'a str) -> Vec<&'a str> {
+    let remedies = finding["remedy"].as_array().into_iter().flatten();
+    let commands = remedies.filter_map(|remedy| remedy["run"].as_str());
+    commands.filter(|line| line.starts_with(start)).collect()
+}
+
+/// Runs the first command of a finding that begins so.
+async fn mend(stage: &Stage, finding: &Value, start: &str) -> Result<String> {
+    let commands = commands(finding, start);
+    let line = commands
+        .first()
+        .with_context(|| format!("no {start} in {finding:#}"))?;
+    shell(stage, line).await
+}
+
+/// Runs the command that replays a launch.
+async fn replay(stage: &Stage, launch: &Value) -> Result<String> {
+    let replay = &launch["replay"];
+    ensure!(replay["helps"] == true, "{replay:#}");
+    let line = replay["command"]["run"]
+        .as_str()
+        .with_context(|| format!("no command in {replay:#}"))?;
+    shell(stage, line).await
+}
+
+/// The first subnet of a network.
+fn subnet(stage: &Stage, network: usize) -> Result<&str> {
+    let network = stage
+        .scene
+        .networks
+        .get(network)
+        .context("no such network")?;
+    Ok(network.subnets.first().context("no subnet")?)
+}
+
+/// The only instance that waits at a hook.
+async fn waiting(stage: &Stage) -> Result<String> {
+    wait_for(LIMIT, "a launch that waits", async || {
+        let states = stage
+            .local
+            .with_world(|world| world.autoscaling.states("upf"));
+        let mut waiting = states.into_iter().filter(|(_, state)| {
+            *state == hookline_local::autoscaling::LifecycleState::PendingWait
+        });
+        Ok(waiting.next().map(|(instance, _)| instance))
+    })
+    .await
+}
+
+/// Deploys a function that the state machine does not call.
+fn deploy(stage: &Stage, function: &str) -> Result<()> {
+    let function = deployment::function(&Tools::from_environment()?, function)?;
+    stage.local.lambda().register(function);
+    Ok(())
+}
+
+/// Deploys reconcile with its schedule.
+async fn schedule_reconcile(stage: &Stage, profile: &Value) -> Result<()> {
+    deploy(stage, "reconcile")?;
+    let input = json!({
+        "stateMachineArn": stage.deployment.state_machine_arn,
+        "profiles": [profile],
+    });
+    let target = json!({
+        "Id": "reconcile",
+        "Arn": "arn:aws:lambda:us-west-2:123456789012:function:reconcile",
+        "Input": input.to_string(),
+    });
+    let rule = json!({"Name": "reconcile", "ScheduleExpression": "rate(5 minutes)"});
+    json_call(&stage.local, "AWSEvents.PutRule", &rule).await?;
+    let targets = json!({"Rule": "reconcile", "Targets": [target]});
+    json_call(&stage.local, "AWSEvents.PutTargets", &targets).await?;
+    Ok(())
+}
