@@ -80,6 +80,16 @@ pub(crate) enum CommandArgs {
         #[command(flatten)]
         deployment: DeploymentArgs,
     },
+    /// Give interfaces that lack the tag of a deployment that of this one.
+    ///
+    /// A release without deployment tags created them. Without --yes, nothing is changed.
+    Migrate {
+        #[command(flatten)]
+        deployment: DeploymentArgs,
+        /// Set the tag.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.

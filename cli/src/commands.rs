@@ -2,6 +2,7 @@
 
 mod explain;
 mod man;
+mod migrate;
 mod profile;
 mod schema;
 mod status;
@@ -25,6 +26,9 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Code> {
         Command::Status { aws, stack } => waiting(status::run(&aws, stack.as_deref(), output)),
         Command::Explain { aws, stack, what } => {
             waiting(explain::run(&aws, stack.as_deref(), &what, output))
+        }
+        Command::Migrate { aws, stack, yes } => {
+            waiting(migrate::run(&aws, stack.as_deref(), yes, output))
         }
         Command::Completions { shell } => {
             let mut text = Cursor::new(Vec::new());

@@ -66,6 +66,12 @@ pub(crate) enum Command {
         /// An instance, a node's name, an execution or a group.
         what: String,
     },
+    Migrate {
+        aws: AwsSettings,
+        stack: Option<String>,
+        /// Whether the tag is set, and not only what would be done is said.
+        yes: bool,
+    },
     Completions {
         shell: Shell,
     },
@@ -177,6 +183,11 @@ impl Command {
                 aws,
                 stack: deployment.stack,
                 what,
+            },
+            CommandArgs::Migrate { deployment, yes } => Self::Migrate {
+                aws,
+                stack: deployment.stack,
+                yes,
             },
             CommandArgs::Completions { shell } => Self::Completions { shell },
             CommandArgs::Man { dir } => Self::Man { dir },

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::error::ProvideErrorMetadata;
-use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, InstanceType};
+use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, InstanceType, Tag};
 use hookline_domain::addresses::AddressRange;
-use hookline_domain::ids::{SecurityGroupId, SubnetId};
+use hookline_domain::ids::{NetworkInterfaceId, SecurityGroupId, SubnetId};
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_functions::aws::convert;
 
@@ -86,6 +86,27 @@ impl Aws {
                 return Ok(found);
             }
         }
+    }
+
+    /// Puts a tag on interfaces (CreateTags). If one of a call is gone, EC2 refuses that call.
+    ///
+    /// # Errors
+    /// Returns why a call failed. The calls before it are done.
+    pub(crate) async fn tag_interfaces(
+        &self,
+        ids: &[NetworkInterfaceId],
+        key: &str,
+        value: &str,
+    ) -> Result<(), Error> {
+        for ids in ids.chunks(MAX_VALUES) {
+            let call = self
+                .ec2
+                .create_tags()
+                .set_resources(Some(ids.iter().map(ToString::to_string).collect()))
+                .tags(Tag::builder().key(key).value(value).build());
+            self.answer("ec2:CreateTags", call.send().await)?;
+        }
+        Ok(())
     }
 
     /// Those of these subnets that there are (DescribeSubnets).

@@ -14,6 +14,7 @@ mod deployed;
 mod explain;
 mod fake;
 mod global;
+mod migrate;
 mod printed;
 mod profile;
 mod status;

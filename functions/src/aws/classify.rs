@@ -26,7 +26,12 @@ where
             problem: message(error).trim_end_matches('.').to_owned(),
         };
     }
-    match Failure::of(error) {
+    of_failure(action, Failure::of(error))
+}
+
+/// The error of `action`, by what is the same for every AWS service.
+pub(super) fn of_failure(action: &'static str, failure: Failure) -> Error {
+    match failure {
         Failure::Throttled { code } => Error::Throttled { action, code },
         Failure::AccessDenied { detail } => Error::AccessDenied { action, detail },
         Failure::Unavailable { detail } => Error::AwsUnavailable { action, detail },

@@ -6,14 +6,14 @@ use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::startup_taint::is_node_of;
 use hookline_kubernetes::{Caller, Cluster, Error as ClusterError, RequestFailure};
-use hookline_runtime::aws_errors::{FUNCTION_ROLE, Failure};
+use hookline_runtime::aws_errors::FUNCTION_ROLE;
 use k8s_openapi::api::core::v1::{Node, Taint};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::classify::{classify, code};
+use super::classify::{classify, code, of_failure};
 use super::{Aws, convert};
 
 /// What is left of an invocation's time for its last answer.
@@ -159,6 +159,8 @@ impl NodeCluster {
     }
 }
 
+/// How an error names the lookup of a cluster.
+const DESCRIBE: &str = "eks:DescribeCluster";
 /// How an error names a request to an API server. Its detail says which one.
 const REQUEST: &str = "a request to the cluster's API server";
 
@@ -167,19 +169,7 @@ fn of(error: &ClusterError) -> Error {
     let detail = error.to_string();
     match error {
         ClusterError::ClusterNotFound { .. } => Error::ResourceNotFound { problem: detail },
-        ClusterError::Aws(error) => {
-            let action = "eks:DescribeCluster";
-            match error.failure.clone() {
-                Failure::Throttled { code } => Error::Throttled { action, code },
-                Failure::AccessDenied { detail } => Error::AccessDenied { action, detail },
-                Failure::Unavailable { detail } => Error::AwsUnavailable { action, detail },
-                Failure::Refused { code, message } => Error::AwsRefused {
-                    action,
-                    code,
-                    message,
-                },
-            }
-        }
+        ClusterError::Aws(error) => of_failure(DESCRIBE, error.failure.clone()),
         ClusterError::Request { failure, .. } => match failure {
             RequestFailure::Throttled { .. } => Error::Throttled {
                 action: REQUEST,
@@ -205,7 +195,7 @@ fn of(error: &ClusterError) -> Error {
         },
         // The cluster is being created, or cannot be connected to safely.
         _ => Error::AwsRefused {
-            action: "eks:DescribeCluster",
+            action: DESCRIBE,
             code: "unusable".to_owned(),
             message: detail,
         },

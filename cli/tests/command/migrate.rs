@@ -1,0 +1,104 @@
+//! `hookline migrate`, against the fake AWS.
+
+use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, PROFILE};
+use hookline_local::ec2::{self, InterfaceSpec};
+use hookline_local::{Fault, FaultKind};
+use serde_json::Value;
+
+use crate::deployed::Deployed;
+use crate::fake::error;
+use crate::{check_text, json_error, stdout};
+
+const INSTANCE: (&str, &str) = (INSTANCE_ID, "i-0123456789abcdef0");
+
+fn interface(deployed: &Deployed, tags: &[(&str, &str)]) -> String {
+    let spec = InterfaceSpec {
+        subnet_id: deployed.scene.networks[0].subnets[0].clone(),
+        tags: tags
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..InterfaceSpec::default()
+    };
+    deployed.fake.aws.with_world(|world| {
+        ec2::create_network_interface(&mut world.ec2, &mut world.kernel, spec).unwrap()
+    })
+}
+
+fn deployment_of(deployed: &Deployed, interface: &str) -> Option<String> {
+    deployed.fake.aws.with_world(|world| {
+        let mut interfaces = world.ec2.network_interfaces();
+        let found = interfaces.find(|it| it.network_interface_id == interface);
+        found.unwrap().tags.get(DEPLOYMENT).cloned()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interfaces_of_its_profiles_get_the_tag_only_with_yes() {
+    let deployed = Deployed::start().await;
+    let untold = interface(&deployed, &[INSTANCE, (PROFILE, "upf")]);
+    let of_another_profile = interface(&deployed, &[INSTANCE, (PROFILE, "smf")]);
+    let theirs = interface(
+        &deployed,
+        &[INSTANCE, (PROFILE, "upf"), (DEPLOYMENT, "another")],
+    );
+    let foreign = interface(&deployed, &[("owner", "somebody")]);
+
+    let text = stdout(&deployed.run("migrate").await.success());
+    check_text(&text);
+    for said in [
+        untold.as_str(),
+        "1 interface would get the tag hookline:deployment=hookline. To do it, add --yes.",
+        of_another_profile.as_str(),
+    ] {
+        assert!(text.contains(said), "no {said:?} in\n{text}");
+    }
+    assert!(
+        !text.contains(&theirs) && !text.contains(&foreign),
+        "{text}"
+    );
+    assert_eq!(deployment_of(&deployed, &untold), None);
+
+    let assert = deployed.run("migrate --yes --json").await.success();
+    let done: Value = serde_json::from_str(&stdout(&assert)).unwrap();
+    assert_eq!(
+        (&done["done"], &done["deployment"]),
+        (&true.into(), &"hookline".into())
+    );
+    assert_eq!(done["interfaces"][0]["id"], untold);
+    assert_eq!(done["left"][0]["id"], of_another_profile);
+    assert_eq!(
+        deployment_of(&deployed, &untold).as_deref(),
+        Some("hookline")
+    );
+    assert_eq!(
+        deployment_of(&deployed, &theirs).as_deref(),
+        Some("another")
+    );
+    for left in [&of_another_profile, &foreign] {
+        assert_eq!(deployment_of(&deployed, left), None);
+    }
+    tokio::time::sleep(
+        deployed
+            .fake
+            .aws
+            .with_world(|world| world.kernel.settings.describe_lag),
+    )
+    .await;
+    let text = stdout(&deployed.run("migrate --yes").await.success());
+    assert!(
+        text.contains("No interface of its profiles lacks the tag"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_permission_is_named() {
+    let deployed = Deployed::start().await;
+    interface(&deployed, &[INSTANCE, (PROFILE, "upf")]);
+    let denied: FaultKind = error(403, "UnauthorizedOperation");
+    deployed.fake.aws.inject(Fault::on("CreateTags", denied));
+    let assert = deployed.run("migrate --yes --json").await.code(6);
+    let said = json_error(&assert).to_string();
+    assert!(said.contains("ec2:CreateTags"), "{said}");
+}
