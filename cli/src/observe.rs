@@ -186,15 +186,13 @@ fn to_describe(fleet: &Fleet, budget: usize) -> Vec<String> {
         .iter()
         .filter(failed)
         .map(|execution| execution.arn.clone());
-    let running: Vec<String> = match waiting.is_empty() {
-        true => Vec::new(),
-        false => fleet
-            .listed
-            .iter()
-            .filter(|execution| execution.is_running() && execution.instance().is_none())
-            .map(|execution| execution.arn.clone())
-            .collect(),
-    };
+    // Also where no launch of a group waits: one into a warm pool is no member of its group.
+    let running: Vec<String> = fleet
+        .listed
+        .iter()
+        .filter(|execution| execution.is_running() && execution.instance().is_none())
+        .map(|execution| execution.arn.clone())
+        .collect();
     let mut wanted: Vec<String> = failed.by_ref().take(MIN_DESCRIBED).collect();
     if wanted.len() + running.len() <= budget {
         wanted.extend(running);

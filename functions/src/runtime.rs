@@ -18,7 +18,7 @@ use crate::aws::Aws;
 use crate::handlers::Context;
 use crate::metrics::{Dimension, Metric, Metrics};
 use hookline_domain::deployment::Deployment;
-use hookline_domain::error::{Error, Input, Result};
+use hookline_domain::error::{Error, Result};
 
 /// The environment variable with the name of the deployment ([`Deployment`]).
 pub const DEPLOYMENT: &str = "HOOKLINE_DEPLOYMENT";
@@ -71,12 +71,13 @@ where
 fn deployment(name: Option<String>) -> Result<Deployment> {
     let name = name.unwrap_or_default();
     Deployment::read(&name).map_err(|error| {
-        Error::invalid(
-            Input::Payload,
-            DEPLOYMENT,
-            error.to_string(),
-            "Set this environment variable of the function to the prefix of the functions' names",
-        )
+        // Retried: during an update, Lambda sets a function's code a moment before its variables.
+        Error::AwsUnavailable {
+            action: DEPLOYMENT,
+            detail: format!(
+                "{error} in this environment variable. Set it to the prefix of the functions' names"
+            ),
+        }
     })
 }
 
@@ -204,10 +205,10 @@ mod tests {
         );
         for name in [None, Some(String::new()), Some("a b".to_owned())] {
             let error = deployment(name).unwrap_err();
-            assert_eq!(error.error_type(), "Hookline.InvalidPayload");
+            assert_eq!(error.error_type(), "Hookline.AwsUnavailable");
             let text = error.to_string();
-            assert!(text.starts_with("HOOKLINE_DEPLOYMENT: expected"), "{text}");
-            assert!(text.contains("Set this environment variable"), "{text}");
+            assert!(text.starts_with("HOOKLINE_DEPLOYMENT: "), "{text}");
+            assert!(text.contains("Set it to the prefix"), "{text}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! From the name of an EKS cluster to a client of its API server.
 
+use std::fmt;
+
 use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_eks::operation::describe_cluster::DescribeClusterError;
@@ -112,6 +114,14 @@ impl Caller {
 pub struct Cluster {
     name: String,
     client: kube::Client,
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Cluster {

@@ -133,7 +133,7 @@ export class MultusNodeGroup extends Construct {
     { orchestrator, group }: MultusNodeGroupProps,
     profile: Profile,
   ): CfnAutoScalingGroup {
-    const { minSize, initialSize, maxSize } = sizes(group);
+    const { minSize, maxSize } = sizes(group);
     const specification = {
       launchTemplateId: this.launchTemplate.ref,
       version: this.launchTemplate.attrLatestVersionNumber,
@@ -176,14 +176,14 @@ export class MultusNodeGroup extends Construct {
       });
       autoScalingGroup.addResourceDependency(entry);
     }
-    if (initialSize !== minSize) {
-      const first = new FirstNodes(this, `FirstNodes-${group.name}`, {
-        orchestrator,
-        group: group.name,
-        ...sizes(group),
-      });
-      first.node.addDependency(autoScalingGroup);
-    }
+    // Also if the group begins with its minimum: otherwise a later change of either would create it, and set the size of a
+    // group in production.
+    const first = new FirstNodes(this, `FirstNodes-${group.name}`, {
+      orchestrator,
+      group: group.name,
+      ...sizes(group),
+    });
+    first.node.addDependency(autoScalingGroup);
     return autoScalingGroup;
   }
 }

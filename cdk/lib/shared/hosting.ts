@@ -39,7 +39,7 @@ export interface HostingProps {
   readonly architecture?: Architecture;
   /**
    * The prefix of the names of the functions, the state machine and the log groups. It is also the name of the deployment, which
-   * each interface has as its tag `hookline:deployment`. After a change of it, the interfaces of before are not deleted any more
+   * each interface has as its tag `hookline:deployment`. After a change of it, the interfaces that it has already are not deleted any more
    * (docs/operations/deployments.md).
    *
    * @default - the stack's name

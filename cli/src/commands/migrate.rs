@@ -1,8 +1,6 @@
 //! `hookline migrate`: gives interfaces that lack the tag of a deployment that of this one. Without
 //! it, reconcile never deletes them (docs/operations/deployments.md).
 
-use std::collections::BTreeSet;
-
 use hookline_domain::deployment::{Deployment as Name, Owner};
 use hookline_domain::ids::NetworkInterfaceId;
 use hookline_domain::tags::own;
@@ -14,6 +12,8 @@ use crate::error::{Code, Result};
 use crate::observed::network::SeenInterface;
 use crate::output::{BAD, GOOD, LABEL, Output, Page, Report, STRONG};
 use crate::settings::AwsSettings;
+use hookline_domain::profile::Selector;
+use hookline_domain::reconcile::ProfileInput;
 
 /// The most interfaces that the text lists.
 const LISTED: usize = 50;
@@ -27,17 +27,19 @@ struct Migration {
     region: String,
     /// Whether they have the tag now.
     done: bool,
-    interfaces: Vec<Untold>,
-    /// Those whose profile is not this deployment's. They are left as they are.
-    left: Vec<Untold>,
+    interfaces: Vec<Untagged>,
+    /// Those that may be another deployment's: no profile of this one names their group. They are
+    /// left as they are.
+    left: Vec<Untagged>,
 }
 
 /// An interface that Hookline created, without the tag of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Untold {
+struct Untagged {
     id: NetworkInterfaceId,
     profile: String,
+    group: String,
     network: String,
     /// The instance that it was created for.
     instance: String,
@@ -55,9 +57,7 @@ pub(super) async fn run(
     let ours = [own::INSTANCE_ID.to_owned()];
     let seen = aws.interfaces(&[("tag-key", &ours)]).await?;
     let name = deployment.name(&seen);
-    let profiles = deployment.profiles.iter();
-    let profiles = profiles.map(|input| input.profile.name.as_str()).collect();
-    let (interfaces, left) = untold(&name, &profiles, &seen);
+    let (interfaces, left) = untagged(&name, &deployment.profiles, &seen);
     if yes {
         let ids: Vec<_> = interfaces.iter().map(|found| found.id.clone()).collect();
         aws.tag_interfaces(&ids, own::DEPLOYMENT, name.as_str())
@@ -73,31 +73,39 @@ pub(super) async fn run(
     Ok(Code::Success)
 }
 
-/// The interfaces without the tag of a deployment: those of one of these profiles, and the others.
-fn untold(
+/// The interfaces without the tag of a deployment: those of a group that one of these profiles
+/// names, and the others. Another deployment may have a profile of the same name. A selector by a
+/// tag names no group.
+fn untagged(
     name: &Name,
-    profiles: &BTreeSet<&str>,
+    profiles: &[ProfileInput],
     seen: &[SeenInterface],
-) -> (Vec<Untold>, Vec<Untold>) {
-    let mut untold: Vec<Untold> = seen
+) -> (Vec<Untagged>, Vec<Untagged>) {
+    let mut untagged: Vec<Untagged> = seen
         .iter()
         .map(|seen| &seen.interface)
-        .filter(|interface| name.owner(&interface.tags) == Owner::Untold)
+        .filter(|interface| name.owner(&interface.tags) == Owner::Untagged)
         .map(|interface| {
             let tag = |key: &str| interface.tags.get(key).cloned().unwrap_or_default();
-            Untold {
+            Untagged {
                 id: interface.id.clone(),
                 profile: tag(own::PROFILE),
+                group: tag(own::AUTO_SCALING_GROUP),
                 network: tag(own::NETWORK),
                 instance: tag(own::INSTANCE_ID),
                 status: interface.status.clone(),
             }
         })
         .collect();
-    untold.sort_by(|a, b| (&a.profile, &a.id).cmp(&(&b.profile, &b.id)));
-    untold
-        .into_iter()
-        .partition(|found| profiles.contains(found.profile.as_str()))
+    untagged.sort_by(|a, b| (&a.profile, &a.id).cmp(&(&b.profile, &b.id)));
+    untagged.into_iter().partition(|found| {
+        profiles.iter().any(|input| match &input.profile.selector {
+            Selector::AutoScalingGroupNames(groups) => {
+                input.profile.name == found.profile && groups.contains(&found.group)
+            }
+            Selector::Tag(_) => false,
+        })
+    })
 }
 
 impl Report for Migration {
@@ -106,7 +114,7 @@ impl Report for Migration {
         page.table(LABEL, &[("Deployment", &of)]);
         page.blank();
         if self.interfaces.is_empty() {
-            let text = "No interface of its profiles lacks the tag of a deployment.";
+            let text = "No interface of its groups lacks the tag of a deployment.";
             page.paragraph(&[(GOOD, text)]);
         } else {
             list(page, &self.interfaces);
@@ -127,14 +135,14 @@ impl Report for Migration {
         }
         if !self.left.is_empty() {
             page.blank();
-            let text = "Of these, no profile is this deployment's. They are left as they are:";
+            let text = "No profile of this deployment names the group of these. They are left as they are:";
             page.paragraph(&[(BAD, text)]);
             list(page, &self.left);
         }
     }
 }
 
-fn list(page: &mut Page, interfaces: &[Untold]) {
+fn list(page: &mut Page, interfaces: &[Untagged]) {
     let rows: Vec<Vec<String>> = interfaces
         .iter()
         .take(LISTED)
@@ -142,13 +150,21 @@ fn list(page: &mut Page, interfaces: &[Untold]) {
             vec![
                 found.id.to_string(),
                 found.profile.clone(),
+                found.group.clone(),
                 found.network.clone(),
                 found.instance.clone(),
                 found.status.clone(),
             ]
         })
         .collect();
-    let headings = ["INTERFACE", "PROFILE", "NETWORK", "INSTANCE", "STATUS"];
+    let headings = [
+        "INTERFACE",
+        "PROFILE",
+        "GROUP",
+        "NETWORK",
+        "INSTANCE",
+        "STATUS",
+    ];
     page.grid(LABEL, &headings, &rows);
     if interfaces.len() > LISTED {
         let more = format!("… and {} more. --json has all.", interfaces.len() - LISTED);

@@ -133,7 +133,10 @@ fn trouble(fleet: &Fleet, leaked: &[Leaked]) -> Vec<Finding> {
     for group in &fleet.groups {
         found.extend(of_group(fleet, group));
     }
-    found.extend(interfaces::interfaces_left(leaked));
+    found.extend(interfaces::interfaces_left(
+        leaked,
+        fleet.running_for_unknown(),
+    ));
     found.extend(rules::reconcile_findings(deployment));
     found
 }

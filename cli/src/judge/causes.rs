@@ -199,14 +199,18 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
         "Adopt the group's nodes: each that lacks interfaces gets an execution (docs/operations/adopt.md).",
     );
     finding.remedy.push(adopt(&case.deployment, input));
-    Some(finding.say("Or replace the node:").run([
-        "aws",
-        "autoscaling",
-        "terminate-instance-in-auto-scaling-group",
-        "--instance-id",
-        case.instance.as_str(),
-        "--no-should-decrement-desired-capacity",
-    ]))
+    Some(
+        finding
+            .say("Or replace the node, after its pods have left it (kubectl drain):")
+            .run([
+                "aws",
+                "autoscaling",
+                "terminate-instance-in-auto-scaling-group",
+                "--instance-id",
+                case.instance.as_str(),
+                "--no-should-decrement-desired-capacity",
+            ]),
+    )
 }
 
 /// An error that nothing that was observed explains: in its own words.

@@ -25,9 +25,10 @@ pub(crate) fn findings(group: &Group, hooks: &[Hook], profiles: &[&Profile]) -> 
         }
     }
     let answered = |hook: &&Hook| {
-        profiles
-            .iter()
-            .any(|profile| profile.hook.name == hook.name)
+        hook.name == EKS_HOOK
+            || profiles
+                .iter()
+                .any(|profile| profile.hook.name == hook.name)
     };
     if !profiles.is_empty() {
         found.extend(
@@ -40,7 +41,11 @@ pub(crate) fn findings(group: &Group, hooks: &[Hook], profiles: &[&Profile]) -> 
     found
 }
 
-fn put(group: &Group, hook: &str) -> Vec<String> {
+/// The launch hook that EKS puts on the group of each managed node group, and completes itself.
+const EKS_HOOK: &str = "Launch-LC-Hook";
+
+/// The command that puts a hook; `seconds` is its heartbeat timeout by now.
+fn put(group: &Group, hook: &str, seconds: i64) -> Vec<String> {
     let words = [
         "aws",
         "autoscaling",
@@ -52,7 +57,7 @@ fn put(group: &Group, hook: &str) -> Vec<String> {
         "--lifecycle-transition",
         "autoscaling:EC2_INSTANCE_LAUNCHING",
         "--heartbeat-timeout",
-        &RECOMMENDED.to_string(),
+        &seconds.max(RECOMMENDED).to_string(),
         "--default-result",
         "ABANDON",
     ];
@@ -67,7 +72,7 @@ fn missing(group: &Group, hook: &str, profile: &Profile) -> Finding {
     .of_group(&group.name)
     .shown_by(format!("The profile {} expects this hook.", profile.name));
     match profile.hook.complete {
-        true => finding.run(put(group, hook)),
+        true => finding.run(put(group, hook, RECOMMENDED)),
         false => finding.say("The hook's owner must put it on the group again."),
     }
 }
@@ -97,7 +102,7 @@ fn unsafe_hook(group: &Group, hook: &Hook) -> Option<Finding> {
     Some(
         Finding::new(Kind::HookUnsafe, problem)
             .of_group(&group.name)
-            .run(put(group, &hook.name))
+            .run(put(group, &hook.name, seconds))
             .say("If the stack puts the hook, correct its configuration and deploy too."),
     )
 }
@@ -191,6 +196,8 @@ mod tests {
         for (default_result, seconds, says) in [
             ("CONTINUE", 60, "CONTINUE and a heartbeat timeout of 60 s"),
             ("CONTINUE", 1_800, "default result CONTINUE: "),
+            // A longer timeout than the recommended one stays.
+            ("CONTINUE", 3_600, "default result CONTINUE: "),
             ("ABANDON", 1_490, "heartbeat timeout of 1490 s"),
         ] {
             let found = found(&[hook("hookline-launch", default_result, seconds)], true);
@@ -201,16 +208,24 @@ mod tests {
                 panic!("{:?}", found[0].remedy);
             };
             let line = command_line(words);
-            assert!(
-                line.contains("--heartbeat-timeout 1800 --default-result ABANDON"),
-                "{line}"
-            );
+            let put = seconds.max(1_800);
+            let put = format!("--heartbeat-timeout {put} --default-result ABANDON");
+            assert!(line.contains(&put), "{line}");
         }
     }
 
     #[test]
     fn hook_of_another_owner_is_not_judged() {
         assert_eq!(kinds(&[hook("hookline-launch", "CONTINUE", 60)], false), []);
+    }
+
+    #[test]
+    fn hook_of_eks_on_a_managed_node_group_is_not_of_nobody() {
+        let hooks = [
+            hook("hookline-launch", "ABANDON", 1_800),
+            hook("Launch-LC-Hook", "CONTINUE", 1_800),
+        ];
+        assert_eq!(kinds(&hooks, true), []);
     }
 
     #[test]

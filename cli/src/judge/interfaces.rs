@@ -69,7 +69,7 @@ pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<L
             let is_new = decided.mark.contains(&interface.id);
             let seen_at = tag(ORPHANED_SINCE).parse().ok().filter(|_| !is_new);
             // The first round only marks it. Each step may be one round late.
-            let told = rounds.filter(|_| !decided.untold.contains(&interface.id));
+            let told = rounds.filter(|_| !decided.untagged.contains(&interface.id));
             let deleted_by = told.map(|(limits, every)| {
                 let every = every.unwrap_or_default();
                 let marked = seen_at.unwrap_or(fleet.now + every);
@@ -189,8 +189,9 @@ pub(crate) fn adopt(deployment: &Deployment, input: &ProfileInput) -> Remedy {
     Remedy::Shell(words.map(str::to_owned).to_vec())
 }
 
-/// The finding about leaked interfaces.
-pub(crate) fn interfaces_left(leaked: &[Leaked]) -> Option<Finding> {
+/// The finding about leaked interfaces. While executions run of which it is not known which
+/// instances they are for, no command deletes anything: one of them may use the interface.
+pub(crate) fn interfaces_left(leaked: &[Leaked], running_for_unknown: usize) -> Option<Finding> {
     let first = leaked.first()?;
     let ids: Vec<&str> = leaked
         .iter()
@@ -212,18 +213,24 @@ pub(crate) fn interfaces_left(leaked: &[Leaked]) -> Option<Finding> {
         ),
     )
     .about(&ids);
-    let untold = leaked
+    let untagged = leaked
         .iter()
         .filter(|interface| interface.deployment.is_none());
-    let untold: Vec<&str> = untold.map(|interface| interface.id.as_str()).collect();
-    let finding = match untold.is_empty() {
+    let untagged: Vec<&str> = untagged.map(|interface| interface.id.as_str()).collect();
+    let finding = match untagged.is_empty() {
         true => finding,
         false => finding.shown_by(format!(
             "No tag says which deployment created {}: reconcile leaves what has none \
              (docs/operations/deployments.md).",
-            list(untold, LISTED)
+            list(untagged, LISTED)
         )),
     };
+    if running_for_unknown > 0 {
+        return Some(finding.say(format!(
+            "Wait: {} for instances that are not known here, and may still use them.",
+            count(running_for_unknown, "execution runs", "executions run")
+        )));
+    }
     let finding = match leaked
         .iter()
         .any(|interface| interface.deleted_by.is_some())

@@ -64,7 +64,7 @@ fn no_round_deletes_an_interface_where_reconcile_is_disabled() {
     fleet.deployment.reconcile[0].enabled = false;
     let found = left(&fleet);
     assert_eq!(found[0].deleted_by, None);
-    let finding = interfaces_left(&found).unwrap();
+    let finding = interfaces_left(&found, 0).unwrap();
     assert!(
         finding
             .remedy
@@ -73,7 +73,17 @@ fn no_round_deletes_an_interface_where_reconcile_is_disabled() {
         if words.last() == Some(&found[0].id))),
         "{finding:?}"
     );
-    assert_eq!(interfaces_left(&[]), None);
+    assert_eq!(interfaces_left(&[], 0), None);
+    // An execution whose instance is not known may use it.
+    let unsure = interfaces_left(&found, 1).unwrap();
+    let commands = |finding: &Finding| {
+        finding
+            .remedy
+            .iter()
+            .filter(|it| !matches!(it, Remedy::Do(_)))
+            .count()
+    };
+    assert_eq!((commands(&finding), commands(&unsure)), (1, 0));
 }
 
 #[test]
@@ -86,7 +96,7 @@ fn interface_without_a_deployments_tag_is_told_and_never_deleted() {
         (found[0].deployment.as_ref(), found[0].deleted_by),
         (None, None)
     );
-    let finding = interfaces_left(&found).unwrap();
+    let finding = interfaces_left(&found, 0).unwrap();
     assert!(
         finding.evidence[0].starts_with("No tag says which deployment created"),
         "{finding:?}"

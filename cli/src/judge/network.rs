@@ -10,6 +10,7 @@ use hookline_domain::profile::{Addressing, Profile, Slot};
 use hookline_domain::tags::own;
 
 use super::interfaces::delete;
+use super::place::is_of_vpc_cni;
 use super::words::{count, list};
 use super::{Finding, Kind, Remedy, place};
 use crate::observed::case::Case;
@@ -216,6 +217,8 @@ impl Free {
         };
         let unattached = inside
             .iter()
+            // The VPC CNI attaches what it has created; a service deletes its own.
+            .filter(|it| !is_of_vpc_cni(it) && it.requester.is_none())
             .map(|it| &it.interface)
             .filter(|it| it.status == "available" && !it.tags.contains_key(own::INSTANCE_ID))
             .cloned()

@@ -165,6 +165,8 @@ fn interface_at_a_slots_place_is_told_with_where_it_came_from() {
             "Somebody attached it 30 s after the instance's launch",
         ),
         (NOW - 30, "aws-K8S-i-1", "The VPC CNI attached it"),
+        // The trunk interface of security groups for pods.
+        (NOW - 30, "aws-k8s-trunk-eni", "The VPC CNI attached it"),
     ] {
         let mut case = case();
         let mut holder = foreign(4, 5, description);
@@ -188,7 +190,11 @@ fn interface_at_a_slots_place_is_told_with_where_it_came_from() {
             .remedy
             .iter()
             .any(|it| matches!(it, Remedy::Run(words) if words.last().unwrap() == "eni-attach-7"));
-        assert_eq!(detaches, !description.starts_with("aws-K8S-"), "{found:?}");
+        assert_eq!(
+            detaches,
+            !description.to_ascii_lowercase().starts_with("aws-k8s-"),
+            "{found:?}"
+        );
     }
 }
 

@@ -122,6 +122,13 @@ pub(super) fn device_index(case: &Case, n: usize, slot: &Slot) -> Option<Finding
 }
 
 /// An instance with its interfaces.
+/// Whether the interface is the VPC CNI's: its own (`aws-K8S-…`), or the trunk interface of security
+/// groups for pods (`aws-k8s-trunk-eni`).
+pub(super) fn is_of_vpc_cni(seen: &SeenInterface) -> bool {
+    let description = seen.interface.description.to_ascii_lowercase();
+    description.starts_with("aws-k8s-") || seen.kind == "trunk"
+}
+
 struct At<'a> {
     instance: &'a InstanceId,
     launched_at: Option<i64>,
@@ -140,9 +147,9 @@ fn taken(n: usize, slot: &Slot, place: AttachmentPoint, at: &At<'_>) -> Option<F
         _ => None,
     };
     let with_launch = after_launch.is_some_and(|after| after <= WITH_LAUNCH);
-    let is_cni = holder.interface.description.starts_with("aws-K8S-");
+    let is_cni = is_of_vpc_cni(holder);
     let from = match (is_cni, with_launch, after_launch) {
-        (true, ..) => "The VPC CNI attached it: its description begins with aws-K8S-.".to_owned(),
+        (true, ..) => "The VPC CNI attached it: its description says so.".to_owned(),
         (_, true, _) => {
             "It came with the instance's launch, so the launch template names it.".to_owned()
         }

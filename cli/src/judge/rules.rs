@@ -84,6 +84,10 @@ fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileIn
         }
     }
     let (machine, role) = (deployment.machine.arn(), role.unwrap_or(ROLE));
+    finding = finding.say(
+        "The target of the stack also had a dead-letter queue and a limit for retries. To have them again, deploy the \
+         stack once without the profile, and once with it.",
+    );
     let put = match input {
         Some(input) => put_target(rule, machine, role, &input.value),
         None => {

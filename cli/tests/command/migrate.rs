@@ -1,8 +1,11 @@
 //! `hookline migrate`, against the fake AWS.
 
-use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, PROFILE};
+use std::time::Duration;
+
+use hookline_domain::tags::own::{AUTO_SCALING_GROUP, DEPLOYMENT, INSTANCE_ID, PROFILE};
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::{Fault, FaultKind};
+use hookline_testkit::wait::wait_for;
 use serde_json::Value;
 
 use crate::deployed::Deployed;
@@ -10,6 +13,8 @@ use crate::fake::error;
 use crate::{check_text, json_error, stdout};
 
 const INSTANCE: (&str, &str) = (INSTANCE_ID, "i-0123456789abcdef0");
+const UPF: (&str, &str) = (PROFILE, "upf");
+const GROUP: (&str, &str) = (AUTO_SCALING_GROUP, "upf");
 
 fn interface(deployed: &Deployed, tags: &[(&str, &str)]) -> String {
     let spec = InterfaceSpec {
@@ -34,22 +39,23 @@ fn deployment_of(deployed: &Deployed, interface: &str) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn interfaces_of_its_profiles_get_the_tag_only_with_yes() {
+async fn interfaces_of_its_groups_get_the_tag_only_with_yes() {
     let deployed = Deployed::start().await;
-    let untold = interface(&deployed, &[INSTANCE, (PROFILE, "upf")]);
-    let of_another_profile = interface(&deployed, &[INSTANCE, (PROFILE, "smf")]);
-    let theirs = interface(
-        &deployed,
-        &[INSTANCE, (PROFILE, "upf"), (DEPLOYMENT, "another")],
-    );
+    let untagged = interface(&deployed, &[INSTANCE, UPF, GROUP]);
+    // Another deployment has a profile of the same name, for a group of its own.
+    let of_another_group = [INSTANCE, UPF, (AUTO_SCALING_GROUP, "test-upf")];
+    let of_another_group = interface(&deployed, &of_another_group);
+    let of_another_profile = interface(&deployed, &[INSTANCE, (PROFILE, "smf"), GROUP]);
+    let theirs = interface(&deployed, &[INSTANCE, UPF, GROUP, (DEPLOYMENT, "another")]);
     let foreign = interface(&deployed, &[("owner", "somebody")]);
 
     let text = stdout(&deployed.run("migrate").await.success());
     check_text(&text);
     for said in [
-        untold.as_str(),
+        untagged.as_str(),
         "1 interface would get the tag hookline:deployment=hookline. To do it, add --yes.",
         of_another_profile.as_str(),
+        of_another_group.as_str(),
     ] {
         assert!(text.contains(said), "no {said:?} in\n{text}");
     }
@@ -57,7 +63,7 @@ async fn interfaces_of_its_profiles_get_the_tag_only_with_yes() {
         !text.contains(&theirs) && !text.contains(&foreign),
         "{text}"
     );
-    assert_eq!(deployment_of(&deployed, &untold), None);
+    assert_eq!(deployment_of(&deployed, &untagged), None);
 
     let assert = deployed.run("migrate --yes --json").await.success();
     let done: Value = serde_json::from_str(&stdout(&assert)).unwrap();
@@ -65,37 +71,33 @@ async fn interfaces_of_its_profiles_get_the_tag_only_with_yes() {
         (&done["done"], &done["deployment"]),
         (&true.into(), &"hookline".into())
     );
-    assert_eq!(done["interfaces"][0]["id"], untold);
-    assert_eq!(done["left"][0]["id"], of_another_profile);
+    assert_eq!(done["interfaces"][0]["id"], untagged);
+    assert_eq!(done["left"].as_array().unwrap().len(), 2);
     assert_eq!(
-        deployment_of(&deployed, &untold).as_deref(),
+        deployment_of(&deployed, &untagged).as_deref(),
         Some("hookline")
     );
     assert_eq!(
         deployment_of(&deployed, &theirs).as_deref(),
         Some("another")
     );
-    for left in [&of_another_profile, &foreign] {
+    for left in [&of_another_profile, &of_another_group, &foreign] {
         assert_eq!(deployment_of(&deployed, left), None);
     }
-    tokio::time::sleep(
-        deployed
-            .fake
-            .aws
-            .with_world(|world| world.kernel.settings.describe_lag),
-    )
-    .await;
-    let text = stdout(&deployed.run("migrate --yes").await.success());
-    assert!(
-        text.contains("No interface of its profiles lacks the tag"),
-        "{text}"
-    );
+    // EC2's listing lags behind.
+    wait_for(Duration::from_secs(30), "the listing", async || {
+        let text = stdout(&deployed.run("migrate --yes").await.success());
+        let done = text.contains("No interface of its groups lacks the tag");
+        Ok(done.then_some(()))
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_permission_is_named() {
     let deployed = Deployed::start().await;
-    interface(&deployed, &[INSTANCE, (PROFILE, "upf")]);
+    interface(&deployed, &[INSTANCE, UPF, GROUP]);
     let denied: FaultKind = error(403, "UnauthorizedOperation");
     deployed.fake.aws.inject(Fault::on("CreateTags", denied));
     let assert = deployed.run("migrate --yes --json").await.code(6);

@@ -31,7 +31,7 @@ pub enum Owner {
     This,
     /// Hookline's, but no tag says of which deployment: a release without deployment tags created it. It is used
     /// and counted, and never deleted.
-    Untold,
+    Untagged,
     /// Another deployment's.
     Another,
     /// Not Hookline's.
@@ -68,14 +68,14 @@ impl Deployment {
         match tags.get(own::DEPLOYMENT) {
             Some(of) if *of == self.0 => Owner::This,
             Some(_) => Owner::Another,
-            None => Owner::Untold,
+            None => Owner::Untagged,
         }
     }
 
     /// Whether this deployment may use an interface with these tags for the instance that they name.
     #[must_use]
     pub fn may_use(&self, tags: &Tags) -> bool {
-        matches!(self.owner(tags), Owner::This | Owner::Untold)
+        matches!(self.owner(tags), Owner::This | Owner::Untagged)
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
         let created = (own::INSTANCE_ID, "i-0123456789abcdef0");
         for (pairs, owner, may_use) in [
             (&[created, (own::DEPLOYMENT, "core")][..], Owner::This, true),
-            (&[created][..], Owner::Untold, true),
+            (&[created][..], Owner::Untagged, true),
             (
                 &[created, (own::DEPLOYMENT, "core-2")][..],
                 Owner::Another,

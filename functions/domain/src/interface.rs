@@ -67,6 +67,13 @@ impl Interface {
             && self.tags.get(own::NETWORK).map(String::as_str) == Some(network)
     }
 
+    /// The same interface, of another deployment: for this one, somebody else created it.
+    #[must_use]
+    pub fn of_others(mut self) -> Self {
+        self.tags.remove(own::INSTANCE_ID);
+        self
+    }
+
     /// Whether it is attached to this point.
     #[must_use]
     pub fn is_at(&self, point: AttachmentPoint) -> bool {

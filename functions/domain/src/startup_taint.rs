@@ -14,7 +14,7 @@ pub const DEFAULT_KEY: &str = "hookline.io/not-ready";
 
 /// How long a launch waits for its node to register, in seconds after CONTINUE. EKS gives up a node
 /// of a managed node group after fifteen minutes.
-const MAX_WAIT_SECONDS: i64 = 600;
+pub const MAX_WAIT_SECONDS: i64 = 600;
 
 /// The shortest and the longest pause between two looks, in seconds.
 const PAUSES: (i64, i64) = (5, 30);

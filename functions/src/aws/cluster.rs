@@ -1,5 +1,6 @@
 //! The cluster that a node joins: its node there, and the taints of that.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hookline_domain::error::{Error, Result};
@@ -11,6 +12,7 @@ use k8s_openapi::api::core::v1::{Node, Taint};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::classify::{classify, code, of_failure};
@@ -20,6 +22,12 @@ use super::{Aws, convert};
 const MARGIN: Duration = Duration::from_secs(2);
 /// How long one request to an API server may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a cluster's endpoint is cached: each launch looks several times.
+const REMEMBER: Duration = Duration::from_secs(300);
+
+/// The clusters that a process has found, and when.
+pub(super) type Clusters = Mutex<BTreeMap<String, (Instant, Cluster)>>;
 
 /// A client of a cluster's API server.
 pub struct NodeCluster {
@@ -67,18 +75,28 @@ impl Aws {
         Ok(Some(names.chain([instance.to_string()]).collect()))
     }
 
-    /// A client of the API server of a cluster (DescribeCluster). No request of it ends after
+    /// A client of the API server of a cluster (DescribeCluster, unless this process did so within
+    /// some minutes). No request of it ends after
     /// `deadline`.
     ///
     /// # Errors
     /// [`Error::ResourceNotFound`] if there is no such cluster, and those of every call.
     pub async fn cluster(&self, name: &str, deadline: Instant) -> Result<NodeCluster> {
-        let caller = Caller::new(self.config.clone(), FUNCTION_ROLE).map_err(|error| of(&error))?;
-        let found = Cluster::find(name, &caller).await;
-        Ok(NodeCluster {
-            cluster: found.map_err(|error| of(&error))?,
-            deadline,
-        })
+        let now = Instant::now();
+        let mut known = self.clusters.lock().await;
+        known.retain(|_, (at, _)| now.duration_since(*at) < REMEMBER);
+        let cluster = match known.get(name) {
+            Some((_, cluster)) => cluster.clone(),
+            None => {
+                let caller = Caller::new(self.config.clone(), FUNCTION_ROLE);
+                let caller = caller.map_err(|error| of(&error))?;
+                let found = Cluster::find(name, &caller).await;
+                let found = found.map_err(|error| of(&error))?;
+                known.insert(name.to_owned(), (now, found.clone()));
+                found
+            }
+        };
+        Ok(NodeCluster { cluster, deadline })
     }
 }
 

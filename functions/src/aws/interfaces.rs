@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use super::classify::{classify, code, message};
 use super::{Aws, convert};
 use hookline_domain::addresses::AllocatedInterface;
+use hookline_domain::deployment::Owner;
 use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 use hookline_domain::instance::AttachmentPoint;
@@ -86,13 +87,23 @@ impl Aws {
         self.own_interfaces(&filter, instance.to_string()).await
     }
 
-    /// The interfaces that are attached to `instance`, of any origin.
+    /// The interfaces that are attached to `instance`, of any origin. For another deployment's,
+    /// somebody else created them.
     ///
     /// # Errors
     /// Those of every call.
     pub async fn interfaces_attached_to(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
-        self.interfaces("attachment.instance-id", vec![instance.to_string()])
-            .await
+        let attached = self
+            .interfaces("attachment.instance-id", vec![instance.to_string()])
+            .await?;
+        let seen =
+            attached
+                .into_iter()
+                .map(|interface| match self.deployment.owner(&interface.tags) {
+                    Owner::Another => interface.of_others(),
+                    _ => interface,
+                });
+        Ok(seen.collect())
     }
 
     /// The interfaces that match `filter` and that this deployment may use. A filter of EC2's cannot

@@ -36,6 +36,7 @@ pub struct Aws {
     memory: Arc<subnets::Memory>,
     listing: Arc<instances::Listing>,
     executions: Arc<executions::Memory>,
+    clusters: Arc<cluster::Clusters>,
     calls: Calls,
 }
 
@@ -76,6 +77,7 @@ impl Aws {
             memory: Arc::default(),
             listing: Arc::default(),
             executions: Arc::default(),
+            clusters: Arc::default(),
             calls,
         }
     }

@@ -8,7 +8,7 @@ use hookline_domain::execution::{
     RemoveStartupTaintRequest, StartupTaintRemoval, StartupTaintStep,
 };
 use hookline_domain::parse::from_value;
-use hookline_domain::startup_taint::{StartupTaint, until_next_look};
+use hookline_domain::startup_taint::{MAX_WAIT_SECONDS, StartupTaint, until_next_look};
 use serde_json::Value;
 use tracing::info;
 
@@ -63,7 +63,7 @@ async fn remove_startup_taint(
             return Err(Error::NodeNotRegistered {
                 instance: instance.clone(),
                 cluster: cluster.name().to_owned(),
-                minutes: waited / 60,
+                minutes: MAX_WAIT_SECONDS / 60,
             });
         };
         info!(%instance, seconds, "waiting for the node to register");

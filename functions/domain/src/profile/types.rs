@@ -63,6 +63,8 @@ pub struct Profile {
     pub slots: Vec<Slot>,
     /// The taint with which the node registers in its cluster, and which Hookline removes when the
     /// node has its interfaces and tags. None when absent (docs/startup-taint.md).
+    // Not written when absent: an older function that runs during an update refuses unknown fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub startup_taint: Option<StartupTaint>,
     /// EC2's rates for the account, where they are not those that it publishes. Launches begin at
     /// these.

@@ -26,9 +26,9 @@ pub struct OrphanActions {
     pub delete: Vec<NetworkInterfaceId>,
     /// The same, beyond the limit of one round.
     pub skipped: Vec<NetworkInterfaceId>,
-    /// Orphaned, but no tag says of which deployment ([`Owner::Untold`]): only a person can tell
+    /// Orphaned, but no tag says of which deployment ([`Owner::Untagged`]): only a person can tell
     /// whether they are in use.
-    pub untold: Vec<NetworkInterfaceId>,
+    pub untagged: Vec<NetworkInterfaceId>,
 }
 
 /// Whether the interface may be orphaned. Then it must be known which executions run.
@@ -59,11 +59,11 @@ pub fn decide(
         };
         match deployment.owner(&interface.tags) {
             Owner::This => {}
-            Owner::Untold => {
+            Owner::Untagged => {
                 let is_orphaned =
                     interface.status == "available" && !in_progress.contains(&instance);
                 if is_orphaned {
-                    actions.untold.push(interface.id.clone());
+                    actions.untagged.push(interface.id.clone());
                 }
                 continue;
             }
@@ -266,19 +266,19 @@ mod tests {
     }
 
     #[test]
-    fn orphaned_interface_without_a_deployment_is_only_said() {
-        let untold = |n: u32, since| {
+    fn orphaned_interface_without_a_deployment_is_only_reported() {
+        let untagged = |n: u32, since| {
             let mut interface = interface(n, since);
             interface.tags.remove(own::DEPLOYMENT);
             interface
         };
         let interfaces = [
-            untold(1, None),
-            untold(2, Some("1")),
-            on(untold(3, Some("1")), OWNER, "attached"),
+            untagged(1, None),
+            untagged(2, Some("1")),
+            on(untagged(3, Some("1")), OWNER, "attached"),
         ];
         let expected = OrphanActions {
-            untold: vec![interfaces[0].id.clone(), interfaces[1].id.clone()],
+            untagged: vec![interfaces[0].id.clone(), interfaces[1].id.clone()],
             ..OrphanActions::default()
         };
         assert_eq!(actions(&interfaces), expected);

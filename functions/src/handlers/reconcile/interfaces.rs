@@ -42,6 +42,8 @@ pub(super) async fn settle(
             Ok(()) => report.settled.push(found.interface),
             // It was detached after the listing.
             Err(Error::NotYetAttached(_)) => report.skip(id, "it is not attached any more"),
+            // It is gone, or on a node of another deployment and without a tag that says so.
+            Err(error @ Error::AccessDenied { .. }) => report.skip(id, error),
             Err(error) => return Err(error),
         }
     }
@@ -83,7 +85,7 @@ pub(super) async fn clean_up(
             RemovalOutcome::Denied(error) => report.skip(id, error),
         }
     }
-    for id in actions.untold {
+    for id in actions.untagged {
         report.skip(
             id,
             "no tag says which deployment created it (docs/operations/deployments.md)",

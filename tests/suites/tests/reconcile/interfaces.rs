@@ -204,11 +204,11 @@ fn interface_of_another_deployment_is_left_alone() -> Result<()> {
 fn interface_without_the_tag_of_a_deployment_is_reported_until_it_has_one() -> Result<()> {
     on_paused_clock(async {
         let run = Run::new(scenario(0, false)).await?;
-        let untold = tagged(&run, &[(INSTANCE_ID, GONE)]).await?;
+        let untagged = tagged(&run, &[(INSTANCE_ID, GONE)]).await?;
         for _ in 0..3 {
             pass(610).await;
             let report = by_hand(&run).await;
-            assert_eq!(report["left"][0]["id"], json!(untold), "{report}");
+            assert_eq!(report["left"][0]["id"], json!(untagged), "{report}");
             let reason = report["left"][0]["reason"].as_str().unwrap_or_default();
             assert!(reason.contains("no tag says which deployment"), "{report}");
             assert_eq!(
@@ -218,12 +218,12 @@ fn interface_without_the_tag_of_a_deployment_is_reported_until_it_has_one() -> R
         }
         // An operator says whose it is.
         let tag = Tag::builder().key(DEPLOYMENT).value(roles::STACK).build();
-        let tagging = run.scene.ec2.create_tags().resources(&untold).tags(tag);
+        let tagging = run.scene.ec2.create_tags().resources(&untagged).tags(tag);
         tagging.send().await?;
         pass(5).await;
-        assert_eq!(by_hand(&run).await["marked"], json!([untold]));
+        assert_eq!(by_hand(&run).await["marked"], json!([untagged]));
         pass(610).await;
-        assert_eq!(by_hand(&run).await["deleted"], json!([untold]));
+        assert_eq!(by_hand(&run).await["deleted"], json!([untagged]));
         Ok(())
     })
 }

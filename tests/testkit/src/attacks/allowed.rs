@@ -127,19 +127,19 @@ fn launches(target: &Target) -> Vec<Attempt> {
             "attach-interfaces",
             "attaches an interface of an earlier release",
             "a launch that began before the update",
-            attach(&target.untold_unattached, &target.node),
+            attach(&target.untagged_unattached, &target.node),
         ),
         call(
             "release-interfaces",
             "detaches an interface of an earlier release",
             "an abandoned launch that began before the update",
-            detach(&target.untold_attachment),
+            detach(&target.untagged_attachment),
         ),
         call(
             "set-delete-on-termination",
             "sets DeleteOnTermination of an interface of an earlier release",
             "a launch that began before the update",
-            keep_no_more(&target.untold, &target.untold_attachment),
+            keep_no_more(&target.untagged, &target.untagged_attachment),
         ),
         call(
             "release-interfaces",

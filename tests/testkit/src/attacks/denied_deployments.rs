@@ -64,7 +64,7 @@ fn removals(target: &Target) -> Vec<Attempt> {
                 by,
                 "deletes an interface without the tag of a deployment",
                 OWNERS,
-                delete(&target.untold_unattached),
+                delete(&target.untagged_unattached),
             ),
             attack(
                 by,
@@ -113,7 +113,7 @@ fn marks(target: &Target) -> Vec<Attempt> {
         for (interface, whose, reason) in [
             (&target.theirs, "another deployment's interface", OWNERS),
             (
-                &target.untold_unattached,
+                &target.untagged_unattached,
                 "an interface without the tag of a deployment",
                 OWNERS,
             ),
@@ -143,7 +143,7 @@ fn takeovers(target: &Target) -> Vec<Attempt> {
         for (interface, whose) in [
             (&target.theirs, "another deployment's interface"),
             (
-                &target.untold_unattached,
+                &target.untagged_unattached,
                 "an interface without the tag of a deployment",
             ),
         ] {

@@ -43,9 +43,9 @@ pub struct Target {
     pub(super) theirs_unattached: String,
     /// Interfaces that Hookline created, but that have no tag of a deployment: on the node that is
     /// selected by its tag, and unattached.
-    pub(super) untold: String,
-    pub(super) untold_attachment: String,
-    pub(super) untold_unattached: String,
+    pub(super) untagged: String,
+    pub(super) untagged_attachment: String,
+    pub(super) untagged_unattached: String,
     /// An unattached interface with the deployment's tag only.
     pub(super) with_deployment_tag: String,
     /// Interfaces without any tag of Hookline's: the VPC CNI's on the node, and an unattached one.
@@ -110,16 +110,16 @@ impl Target {
         let volume = volume.context("the node has no volume")?;
         let interface =
             |tags: &[(&str, &str)], on: Option<(&str, u32)>| new_interface(&scene, tags, on);
-        let untold = [(INSTANCE_ID, node.as_str()), (NO_MANAGE, "true")];
-        let ours = [untold[0], untold[1], (DEPLOYMENT, roles::STACK)];
-        let theirs = [untold[0], untold[1], (DEPLOYMENT, "another")];
+        let untagged = [(INSTANCE_ID, node.as_str()), (NO_MANAGE, "true")];
+        let ours = [untagged[0], untagged[1], (DEPLOYMENT, roles::STACK)];
+        let theirs = [untagged[0], untagged[1], (DEPLOYMENT, "another")];
         let (own, own_attachment) = interface(&ours, Some((&node, 1)))?;
         let (own_unattached, _) = interface(&ours, None)?;
         let (own_on_other, own_on_other_attachment) = interface(&ours, Some((&other_node, 1)))?;
         let (theirs_unattached, _) = interface(&theirs, None)?;
         let (theirs, theirs_attachment) = interface(&theirs, Some((&node, 4)))?;
-        let (untold_unattached, _) = interface(&untold, None)?;
-        let (untold, untold_attachment) = interface(&untold, Some((&node_by_tag, 2)))?;
+        let (untagged_unattached, _) = interface(&untagged, None)?;
+        let (untagged, untagged_attachment) = interface(&untagged, Some((&node_by_tag, 2)))?;
         let (with_deployment_tag, _) = interface(&[(DEPLOYMENT, roles::STACK)], None)?;
         let (cni, cni_attachment) = interface(&[], Some((&node, 2)))?;
         let (foreign, _) = interface(&[("owner", "somebody")], None)?;
@@ -145,9 +145,9 @@ impl Target {
             theirs,
             theirs_attachment,
             theirs_unattached,
-            untold,
-            untold_attachment,
-            untold_unattached,
+            untagged,
+            untagged_attachment,
+            untagged_unattached,
             with_deployment_tag,
             cni,
             cni_attachment,
