@@ -37,20 +37,24 @@ class Run:
         return self._all("unlisted")
 
 
-def run(connection, until, now, windows=statement.HOURLY):
-    """A run for `until` at the time `now`."""
+def run(connection, until, now, windows=statement.HOURLY, fails=None):
+    """A run for `until` at the time `now`. `fails`: the statement that fails, "store" or "store-inputs". The run ends there, as the state machine does."""
     done = Run()
     for window in answers.rows(connection.execute(statement.check_inputs(until, windows, now))):
         done.windows.append(window)
-        if window["hours"] != "-":
-            connection.execute(statement.store_inputs(window["inputs"]))
-            text = statement.store_template(until=window["until"], hours=window["hours"])
-            done.changed += connection.execute(statement.at(text, now)).fetchone()[0]
+        if window["hours"] == "-":
+            continue
+        traffic = statement.at(statement.store_template(until=window["until"], hours=window["hours"]), now)
+        for name, text in (("store", traffic), ("store-inputs", statement.store_inputs(window["inputs"]))):
+            if name == fails:
+                return done
+            changed = connection.execute(text).fetchone()[0]
+            done.changed += changed if name == "store" else 0
     return done
 
 
-def scheduled(connection, root, until, minutes=20, windows=statement.HOURLY, kept=lambda _file: True):
+def scheduled(connection, root, until, minutes=20, windows=statement.HOURLY, kept=lambda _file: True, fails=None):
     """The schedule's run, some minutes after `until`, with the files that are published by then. `kept(path)` tells which have not expired."""
     now = until + timedelta(minutes=minutes)
     tables.open_tables(connection, root, delivered=lambda file: published(file) <= seconds(now) and kept(file))
-    return run(connection, until, now, windows)
+    return run(connection, until, now, windows, fails)

@@ -205,6 +205,44 @@ class Stored(unittest.TestCase):
         self.assertEqual(answers.differences(self.stored(connection), story.listed()), [])
         self.assertEqual((done.missing, done.incomplete, done.unlisted), ("", "", ""))
 
+    def _settles_after_a_failure(self, fails, before):
+        """One of the two statements that store fails. `before(connection, root)`: the runs before. The nightly run stores the hours."""
+        story = Story(6)
+        connection, root = self.opened(story)
+        before(connection, root)
+        runs.scheduled(connection, root, UNTIL, minutes=170, fails=fails)
+        # No other run had these hours in its window: the schedule was down, say, or each failed.
+        until = UNTIL + timedelta(days=1)
+        done = runs.scheduled(connection, root, until, windows=statement.SETTLING)
+        self.assertEqual(answers.differences(self.stored(connection), story.listed()), [])
+        self.assertEqual((done.missing, done.incomplete, done.unlisted), ("", "", ""))
+        self.assertIn("2026-05-04 12:00:00", {window["until"] for window in done.windows})
+        self.assertEqual(runs.scheduled(connection, root, until, windows=statement.SETTLING).windows, [])
+
+    def test_the_nightly_pass_stores_hours_whose_storing_failed_half_way(self):
+        for fails in ("store", "store-inputs"):
+            with self.subTest(fails=fails):
+                self._settles_after_a_failure(fails, lambda *_: None)
+
+    def test_the_nightly_pass_stores_late_files_whose_storing_failed_half_way(self):
+        def without_late_files(connection, root):
+            runs.scheduled(connection, root, UNTIL, minutes=30, kept=lambda file: "T1120Z" not in file.name)
+            self.assertNotEqual(answers.differences(self.stored(connection), Story(6).listed()), [])
+
+        for fails in ("store", "store-inputs"):
+            with self.subTest(fails=fails):
+                self._settles_after_a_failure(fails, without_late_files)
+
+    def test_an_old_hour_whose_inputs_could_not_be_stored_is_kept(self):
+        # What it was made from is not known, and files may have expired since.
+        connection, root = self.opened(Story(6))
+        runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 4, fails="store-inputs")
+        before = self.everything(connection)
+        self.assertGreater(len(before[0]), 500)
+        done = runs.scheduled(connection, root, UNTIL, minutes=60 * 24 * 4)
+        self.assertEqual(self.everything(connection), before)
+        self.assertRegex(done.incomplete, r"2026-05-04 09:00 \(\d+ of an unknown number of records\)")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -3,13 +3,15 @@
 -- An hour is ready if its flow-log records and a listing are there. Else nothing of it may be stored, because what is stored would be lost:
 --   missing      no record is there. It is an hour that has been stored, or the last hour before :until, which has records unless the
 --                flow logs have stopped
---   incomplete   fewer records are there than the stored hour was made from (cross_az_inputs): some have expired. Also an hour that was
---                stored before cross_az_inputs existed, if it is older than three days: of younger ones no file has expired
+--   incomplete   fewer records are there than the stored hour was made from (cross_az_inputs): some have expired. Also an hour that is
+--                stored but not in cross_az_inputs, because it was stored before that existed, or its run failed between the two: if it is
+--                older than three days, because of younger ones no file has expired
 --   unlisted     no listing began within the hour or the hour after it, or fewer did than the stored hour was made from
 -- An hour without records of which nothing is stored is none of these: there is nothing to store, and nothing to lose.
 --
 -- With one window, the row of the window is always there. With more, an hour is ready only if it has more records than it was stored
--- from, or was never stored; and only the windows have a row in which an hour is ready, missing, incomplete or unlisted.
+-- from, or is not in cross_az_inputs, which is written last; and only the windows have a row in which an hour is ready, missing, incomplete
+-- or unlisted.
 --
 -- Columns, all of them texts; - if no hour is so, because Athena's answer may lack an empty text
 --   until        the end of the window

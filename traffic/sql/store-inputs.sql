@@ -1,6 +1,10 @@
--- Stores what some hours are made from, in cross_az_inputs (an Iceberg table). It runs before store.sql stores these hours: if that fails,
--- the table promises more than the hours were made from, and the next run repairs it; the other way round, an hour could be replaced from
--- fewer records than it was made from.
+-- Stores what some hours are made from, in cross_az_inputs (an Iceberg table). It runs after store.sql has stored these hours. If that
+-- fails, this does not run, and the table says what it said before: a later run, the nightly one too, sees that an hour has more records
+-- than it was stored from, or was never stored, and stores it. The other way round, the nightly run would take the hour for settled.
+--
+-- If this fails, the hours are stored, but the table has the older numbers or none. For two days the next runs store them again, with the
+-- numbers. Until then an hour could be replaced from fewer records than it was made from, but its files do not expire that early. An hour
+-- that no run stores again keeps the older numbers. One without any is kept as it is from the age of three days.
 --
 -- For Athena (engine version 3), where MERGE needs an Iceberg table.
 --   :inputs   the hours, each as (hour, records, listings, skipped): the column `inputs` of check-inputs.sql
