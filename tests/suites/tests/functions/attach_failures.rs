@@ -1,6 +1,8 @@
 //! `AttachInterfaces`: strangers, limits, lost responses, and interfaces that are not what they
 //! should be.
 
+use aws_sdk_ec2::types::Tag;
+use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NETWORK};
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
@@ -58,6 +60,27 @@ async fn foreign_interface_at_a_slots_device_index_is_not_changed_and_is_named()
         (found.tags, found.source_dest_check, on.attachment_id)
     };
     assert_eq!(tags_and_place(after), tags_and_place(before));
+}
+
+#[tokio::test(start_paused = true)]
+async fn interface_of_another_deployment_for_the_same_slot_is_a_strangers() {
+    let mut launch = created().await;
+    let theirs = attach_stranger(&launch, 2).await;
+    let network = launch.data["profile"]["slots"][1]["network"].as_str();
+    let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+    let tags = launch.scene.ec2.create_tags().resources(&theirs);
+    tags.tags(tag(INSTANCE_ID, &launch.instance))
+        .tags(tag(NETWORK, network.unwrap()))
+        .tags(tag(DEPLOYMENT, "another"))
+        .send()
+        .await
+        .unwrap();
+    let says = failed(
+        launch.run(State::AttachInterfaces).await,
+        "Hookline.DeviceIndexTaken",
+    );
+    let named = format!("device index 2 of network card 0 is taken by {theirs}");
+    assert!(says.contains(&named), "{says}");
 }
 
 /// A launch whose slots have no device index, up to its interfaces.

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use aws_sdk_ec2::types::{NetworkInterfaceAttachmentChanges, ResourceType, Tag, TagSpecification};
 use hookline_domain::reconcile::orphans::ORPHANED_SINCE;
 use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID};
+use hookline_local::{Fault, FaultKind};
 use hookline_simulator::run::{GROUP, Run, on_paused_clock};
 use hookline_testkit::roles;
 use serde_json::json;
@@ -174,6 +175,50 @@ fn interface_without_delete_on_termination_gets_it_after_its_execution() -> Resu
         assert!(run.is_settled());
         pass(5).await;
         nothing_done(&by_hand(&run).await);
+        Ok(())
+    })
+}
+
+/// One of them is on a node that the role may not change: the others get it all the same.
+#[test]
+fn denied_change_of_one_interface_does_not_stop_the_others() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, false)).await?;
+        run.to_rest().await?;
+        let lacking: Vec<(String, String)> = run.local.with_world(|world| {
+            let ours = world.ec2.network_interfaces();
+            let ours = ours.filter(|found| found.tags.contains_key(INSTANCE_ID));
+            let attached = ours.filter_map(|found| {
+                let on = found.attachment.as_ref()?;
+                Some((found.network_interface_id.clone(), on.attachment_id.clone()))
+            });
+            attached.collect()
+        });
+        assert!(lacking.len() > 1, "{lacking:?}");
+        for (interface, attachment) in &lacking {
+            let changes = NetworkInterfaceAttachmentChanges::builder()
+                .attachment_id(attachment)
+                .delete_on_termination(false)
+                .build();
+            let call = run.scene.ec2.modify_network_interface_attribute();
+            let call = call.network_interface_id(interface).attachment(changes);
+            call.send().await?;
+        }
+        pass(1_200).await;
+        let denied = FaultKind::Error {
+            status: 403,
+            code: "UnauthorizedOperation".to_owned(),
+            message: "You are not authorized to perform this operation.".to_owned(),
+        };
+        run.local
+            .inject(Fault::on("ModifyNetworkInterfaceAttribute", denied));
+        let report = by_hand(&run).await;
+        assert_eq!(count(&report, "settled"), lacking.len() - 1, "{report}");
+        assert_eq!(count(&report, "left"), 1, "{report}");
+        // A describe lags by two seconds.
+        pass(5).await;
+        assert_eq!(count(&by_hand(&run).await, "settled"), 1);
+        assert!(run.is_settled());
         Ok(())
     })
 }
