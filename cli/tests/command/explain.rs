@@ -116,7 +116,12 @@ async fn node_in_service_without_interfaces_is_explained() {
         .send()
         .await
         .unwrap();
-    let launch = launch(&deployed, &instance).await;
+    let launch = wait_for(Duration::from_secs(60), "the node in service", async || {
+        let launch = launch(&deployed, &instance).await;
+        Ok((launch["lifecycleState"] == "InService").then_some(launch))
+    })
+    .await
+    .unwrap();
     assert_eq!(
         kinds(&launch["findings"]),
         ["rule-disabled", "node-lacks-interfaces"]

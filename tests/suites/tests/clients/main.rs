@@ -23,7 +23,7 @@ const STATES: [&str; 10] = [
     "IsEverySlotServed",
     "AttachInterfaces",
     "ContinueLaunch",
-    "IsDeleteOnTerminationLeft",
+    "WhatIsLeft",
     "NodeReady",
 ];
 
