@@ -304,8 +304,14 @@ proptest! {
     }
 }
 
-/// A property with the schema it refers to.
+/// A property with the schema it refers to. One that may be null or an object is the object.
 fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let forms = schema["anyOf"].as_array().into_iter().flatten();
+    let objects: Vec<&Value> = forms.filter(|form| form["$ref"].is_string()).collect();
+    let schema = match objects.as_slice() {
+        [only] => only,
+        _ => schema,
+    };
     match schema["$ref"]
         .as_str()
         .and_then(|name| name.strip_prefix('#'))
