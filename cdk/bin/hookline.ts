@@ -6,7 +6,7 @@
 import { App } from 'aws-cdk-lib';
 import { hooklineApp } from '../lib/hookline-app';
 import { loadConfig } from '../lib/shared/config';
-import { ConfigurationError } from '../lib/shared/configuration-error';
+import { reportingConfigurationErrors } from '../lib/shared/configuration-error';
 import { FunctionCode } from '../lib/shared/function-code';
 
 /** Returns the value of `-c NAME=VALUE`. It comes from a temporary app, which must not write an assembly of its own. */
@@ -15,17 +15,10 @@ function context(name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-try {
+reportingConfigurationErrors(() => {
   const functions = context('functions');
   hooklineApp(
     loadConfig(context('config')),
     functions === undefined ? undefined : FunctionCode.packaged(functions),
   ).app.synth();
-} catch (error) {
-  if (!(error instanceof ConfigurationError)) {
-    throw error;
-  }
-  // The message names the field and the remedy; a stack trace would not help.
-  console.error(error.message);
-  process.exitCode = 1;
-}
+});

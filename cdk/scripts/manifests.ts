@@ -8,7 +8,7 @@ import { checkNodeGroup } from '../lib/nodegroup/multus-node-group';
 import { demoApplication } from '../lib/nodegroup/demo-application';
 import { networkDefinitions } from '../lib/nodegroup/network-definitions';
 import { loadConfig } from '../lib/shared/config';
-import { ConfigurationError } from '../lib/shared/configuration-error';
+import { ConfigurationError, reportingConfigurationErrors } from '../lib/shared/configuration-error';
 
 function main(): void {
   const { values } = parseArgs({
@@ -40,12 +40,4 @@ function main(): void {
   console.log(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, null, 2));
 }
 
-try {
-  main();
-} catch (error) {
-  if (!(error instanceof ConfigurationError)) {
-    throw error;
-  }
-  console.error(error.message);
-  process.exitCode = 1;
-}
+reportingConfigurationErrors(main);

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { hooklineApp } from '../lib/hookline-app';
 import { checkConfig, loadConfig } from '../lib/shared/config';
-import { ConfigurationError } from '../lib/shared/configuration-error';
+import { reportingConfigurationErrors } from '../lib/shared/configuration-error';
 import { FunctionCode } from '../lib/shared/function-code';
 
 const CDK = join(__dirname, '..');
@@ -37,12 +37,4 @@ function main(): void {
   }
 }
 
-try {
-  main();
-} catch (error) {
-  if (!(error instanceof ConfigurationError)) {
-    throw error;
-  }
-  console.error(error.message);
-  process.exitCode = 1;
-}
+reportingConfigurationErrors(main);

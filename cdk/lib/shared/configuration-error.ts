@@ -16,3 +16,19 @@ export class ConfigurationError extends Error {
     this.name = 'ConfigurationError';
   }
 }
+
+/**
+ * Runs a program. Of a {@link ConfigurationError} it prints the message, which names the field and the remedy: a stack trace would
+ * not help.
+ */
+export function reportingConfigurationErrors(main: () => void): void {
+  try {
+    main();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) {
+      throw error;
+    }
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}

@@ -58,6 +58,19 @@ fn enabled_rule_with_a_target_is_enough() {
     assert_eq!(kinds(vec![disabled]), [Kind::RuleDisabled]);
 }
 
+/// A rule with the target that a remedy puts.
+fn with_targets(rule: Rule, targets: &Value) -> Rule {
+    let template = targets[0]["InputTransformer"]["InputTemplate"].as_str();
+    Rule {
+        targets: vec![Target {
+            arn: MACHINE.to_owned(),
+            template: template.map(str::to_owned),
+            ..Target::default()
+        }],
+        ..rule
+    }
+}
+
 #[test]
 fn target_that_is_gone_is_put_back_with_the_profile_and_the_role_of_another_rule() {
     let gone = rule("launch-upf", "upf", "hookline-launch", false);
@@ -73,14 +86,7 @@ fn target_that_is_gone_is_put_back_with_the_profile_and_the_role_of_another_rule
         targets[0]["RoleArn"],
         "arn:aws:iam::123456789012:role/start"
     );
-    let mut put_back = gone;
-    put_back.targets = vec![Target {
-        arn: MACHINE.to_owned(),
-        template: targets[0]["InputTransformer"]["InputTemplate"]
-            .as_str()
-            .map(str::to_owned),
-        ..Target::default()
-    }];
+    let put_back = with_targets(gone, &targets);
     let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![put_back]);
     assert_eq!(deployment.profiles, [input()]);
 }
@@ -107,14 +113,7 @@ fn target_is_put_back_with_a_profile_in_a_file_where_none_is_known() {
         .output()
         .unwrap();
     let targets: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let mut put_back = gone;
-    put_back.targets = vec![Target {
-        arn: MACHINE.to_owned(),
-        template: targets[0]["InputTransformer"]["InputTemplate"]
-            .as_str()
-            .map(str::to_owned),
-        ..Target::default()
-    }];
+    let put_back = with_targets(gone, &targets);
     let template = put_back.targets[0].template.clone().unwrap();
     assert!(template.contains("a \\u003cb\\u003e"), "{template}");
     let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![put_back]);

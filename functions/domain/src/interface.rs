@@ -71,6 +71,7 @@ impl Interface {
     #[must_use]
     pub fn of_others(mut self) -> Self {
         self.tags.remove(own::INSTANCE_ID);
+        self.tags.remove(own::NETWORK);
         self
     }
 

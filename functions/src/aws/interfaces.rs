@@ -54,7 +54,7 @@ pub enum RemovalOutcome {
 
 impl Aws {
     /// All interfaces in `subnets`, with their addresses (DescribeNetworkInterfaces, in pages of
-    /// 1,000). Those of another deployment are interfaces without an owner.
+    /// 1,000).
     ///
     /// # Errors
     /// Those of every call.
@@ -66,14 +66,7 @@ impl Aws {
         let interfaces = self.interfaces("subnet-id", ids).await?;
         Ok(interfaces
             .into_iter()
-            .map(|interface| {
-                let ours = self.deployment.may_use(&interface.tags);
-                let allocated = AllocatedInterface::from(interface);
-                match ours {
-                    true => allocated,
-                    false => allocated.of_others(),
-                }
-            })
+            .map(AllocatedInterface::from)
             .collect())
     }
 
@@ -87,23 +80,13 @@ impl Aws {
         self.own_interfaces(&filter, instance.to_string()).await
     }
 
-    /// The interfaces that are attached to `instance`, of any origin. For another deployment's,
-    /// somebody else created them.
+    /// The interfaces that are attached to `instance`, of any origin.
     ///
     /// # Errors
     /// Those of every call.
     pub async fn interfaces_attached_to(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
-        let attached = self
-            .interfaces("attachment.instance-id", vec![instance.to_string()])
-            .await?;
-        let seen =
-            attached
-                .into_iter()
-                .map(|interface| match self.deployment.owner(&interface.tags) {
-                    Owner::Another => interface.of_others(),
-                    _ => interface,
-                });
-        Ok(seen.collect())
+        self.interfaces("attachment.instance-id", vec![instance.to_string()])
+            .await
     }
 
     /// The interfaces that match `filter` and that this deployment may use. A filter of EC2's cannot
@@ -118,6 +101,7 @@ impl Aws {
         Ok(interfaces)
     }
 
+    /// The interfaces that match `filter`. Another deployment's are, for this one, somebody else's.
     async fn interfaces(&self, filter: &str, values: Vec<String>) -> Result<Vec<Interface>> {
         let mut pages = self
             .ec2
@@ -134,11 +118,13 @@ impl Aws {
         let mut interfaces = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| classify("DescribeNetworkInterfaces", &error))?;
-            interfaces.extend(
-                page.network_interfaces()
-                    .iter()
-                    .filter_map(convert::interface),
-            );
+            let listed = page.network_interfaces().iter();
+            interfaces.extend(listed.filter_map(convert::interface).map(|interface| {
+                match self.deployment.owner(&interface.tags) {
+                    Owner::Another => interface.of_others(),
+                    _ => interface,
+                }
+            }));
         }
         Ok(interfaces)
     }

@@ -281,12 +281,7 @@ impl Launch {
     /// # Errors
     /// If there is no such network.
     pub fn subnet(&self, network: usize) -> Result<&str> {
-        self.scene
-            .networks
-            .get(network)
-            .and_then(|network| network.subnets.first())
-            .map(String::as_str)
-            .with_context(|| format!("no network {network}"))
+        self.scene.first_subnet(network)
     }
 
     /// The n-th address of a subnet; its network address is the 0-th.

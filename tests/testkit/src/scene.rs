@@ -186,6 +186,18 @@ impl Scene {
         Ok(scene)
     }
 
+    /// The subnet of a network in the first AZ.
+    ///
+    /// # Errors
+    /// If there is no such network.
+    pub fn first_subnet(&self, network: usize) -> Result<&str> {
+        self.networks
+            .get(network)
+            .and_then(|network| network.subnets.first())
+            .map(String::as_str)
+            .with_context(|| format!("no network {network}"))
+    }
+
     /// Makes a subnet in the AZ with this number.
     ///
     /// # Errors

@@ -175,6 +175,21 @@ impl Stage {
         .await
     }
 
+    /// Creates a group without a rule, and launches a node in it that a person lets go InService. No
+    /// execution knows of it. Returns the instance.
+    ///
+    /// # Errors
+    /// If it is not InService within [`LIMIT`].
+    pub async fn node_without_interfaces(&self, group: &str) -> Result<String> {
+        self.scene.group(group).await?;
+        let event = self.launch(group).await?;
+        let instance = event["detail"]["EC2InstanceId"].as_str();
+        let instance = instance.context("no instance")?;
+        self.complete(group, HOOK, instance, "CONTINUE").await?;
+        self.in_service(group, 1).await?;
+        Ok(instance.to_owned())
+    }
+
     /// Starts an execution, and waits until it ends.
     ///
     /// # Errors

@@ -43,18 +43,6 @@ pub struct AllocatedInterface {
     pub addresses: Vec<AddressRange>,
 }
 
-impl AllocatedInterface {
-    /// The same addresses, of an interface that this deployment did not create.
-    #[must_use]
-    pub fn of_others(self) -> Self {
-        Self {
-            owner: None,
-            network: None,
-            ..self
-        }
-    }
-}
-
 impl From<Interface> for AllocatedInterface {
     fn from(interface: Interface) -> Self {
         let addresses = interface

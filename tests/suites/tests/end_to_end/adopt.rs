@@ -7,13 +7,12 @@ use anyhow::{Context as _, Result, ensure};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::deployment::{self, Tools};
-use hookline_testkit::scene::HOOK;
 use hookline_testkit::stage::Stage;
 use hookline_testkit::wait::wait_for;
 use hookline_testkit::{emf, invariants};
 use serde_json::{Value, json};
 
-use crate::{SMALL, addresses, as_aws_is, lowest, subnet};
+use crate::{SMALL, addresses, as_aws_is, lowest};
 
 async fn adopt(stage: &Stage, profile: &Value) -> Result<Value> {
     let payload = json!({
@@ -47,13 +46,8 @@ async fn running_node_gets_its_interfaces_and_stays_in_service_on_failure() -> R
     let function = deployment::function(&Tools::from_environment()?, "adopt")?;
     stage.local.lambda().register(function);
     // Without a rule, and with a person who continues the launch: as before Hookline was installed.
-    stage.scene.group("upf").await?;
-    let event = stage.launch("upf").await?;
-    let instance = event["detail"]["EC2InstanceId"]
-        .as_str()
-        .context("no instance")?;
-    stage.complete("upf", HOOK, instance, "CONTINUE").await?;
-    stage.in_service("upf", 1).await?;
+    let instance = stage.node_without_interfaces("upf").await?;
+    let instance = instance.as_str();
     let profile = stage.scene.profile("upf");
 
     let denied = FaultKind::Error {
@@ -112,7 +106,7 @@ async fn running_node_gets_its_interfaces_and_stays_in_service_on_failure() -> R
         anyhow::Ok(())
     })?;
     for network in 0..3 {
-        let subnet = subnet(&stage, network)?;
+        let subnet = stage.scene.first_subnet(network)?;
         assert_eq!(addresses(&stage, subnet), lowest(&stage, subnet, 1));
     }
     assert_eq!(state(&stage), Some(LifecycleState::InService));

@@ -8,7 +8,7 @@ use hookline_local::{Fault, FaultKind};
 use hookline_testkit::stage::Stage;
 use serde_json::Value;
 
-use crate::{SMALL, as_aws_is, failed, made_for, subnet};
+use crate::{SMALL, as_aws_is, failed, made_for};
 
 /// Launches three nodes, one of which fails by `fault`; it must be replaced, and leave nothing.
 async fn one_of_three_fails(fault: impl FnOnce(&Stage) -> Result<Fault>) -> Result<()> {
@@ -51,7 +51,7 @@ async fn failed_third_attach_releases_all_interfaces_and_the_replacement_gets_it
 async fn failed_third_create_releases_all_interfaces_and_the_replacement_gets_its_own() -> Result<()>
 {
     one_of_three_fails(|stage| {
-        let third = subnet(stage, 2)?;
+        let third = stage.scene.first_subnet(2)?;
         Ok(Fault::on("CreateNetworkInterface", denied()).when("SubnetId", third))
     })
     .await
@@ -176,7 +176,7 @@ async fn function_that_times_out_between_creates_is_retried() -> Result<()> {
         Ok((
             "CreateNetworkInterface",
             "SubnetId",
-            subnet(stage, 2)?.to_owned(),
+            stage.scene.first_subnet(2)?.to_owned(),
         ))
     };
     let wait = async |_: &Path| Ok(());

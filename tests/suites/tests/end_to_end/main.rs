@@ -16,7 +16,6 @@ mod wiring;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
 use hookline_local::{Latency, Settings};
 use hookline_testkit::deployment::Execution;
 use hookline_testkit::invariants;
@@ -58,19 +57,6 @@ fn addresses(stage: &Stage, subnet: &str) -> Vec<Ipv4Addr> {
     stage
         .local
         .with_world(|world| invariants::addresses_in(world, subnet))
-}
-
-/// The subnet of a network in the scene's first AZ.
-fn subnet(stage: &Stage, network: usize) -> Result<&str> {
-    let network = stage
-        .scene
-        .networks
-        .get(network)
-        .context("no such network")?;
-    Ok(network
-        .subnets
-        .first()
-        .context("a network without subnets")?)
 }
 
 /// How many interfaces have the ownership tag of an instance.

@@ -11,7 +11,7 @@ use hookline_testkit::scene::{HOOK, Size};
 use hookline_testkit::stage::Stage;
 use serde_json::json;
 
-use crate::{SMALL, addresses, as_aws_is, lowest, made_for, subnet};
+use crate::{SMALL, addresses, as_aws_is, lowest, made_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nine_nodes_over_three_azs_get_the_lowest_addresses_of_four_networks() -> Result<()> {
@@ -86,7 +86,7 @@ async fn stage_with_small_subnets() -> Result<(Stage, String)> {
         ..SMALL
     };
     let stage = Stage::set(as_aws_is(), &size).await?;
-    let second = subnet(&stage, 1)?.to_owned();
+    let second = stage.scene.first_subnet(1)?.to_owned();
     Ok((stage, second))
 }
 
@@ -136,7 +136,7 @@ async fn node_without_another_subnet_is_abandoned_and_the_cause_says_what_to_do(
     }
     stage.at_rest(&[profile]).await?;
     assert_eq!(
-        addresses(&stage, subnet(&stage, 0)?),
+        addresses(&stage, stage.scene.first_subnet(0)?),
         Vec::<Ipv4Addr>::new()
     );
     stage.deployment.shut_down().await;
@@ -162,7 +162,7 @@ async fn event_delivered_again_at_once_and_late_prepares_the_node_once() -> Resu
         stage.expect(&execution, "SUCCEEDED", "NodeReady").await?;
     }
     for n in 0..3 {
-        let subnet = subnet(&stage, n)?;
+        let subnet = stage.scene.first_subnet(n)?;
         assert_eq!(
             addresses(&stage, subnet),
             lowest(&stage, subnet, 4),

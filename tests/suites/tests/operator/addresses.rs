@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 
-use crate::{commands, explained, finding, hookline, shell, stage, subnet, texts, trouble};
+use crate::{commands, explained, finding, hookline, shell, stage, texts, trouble};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn full_subnet_is_explained_with_who_holds_it_and_deletes_make_room() -> Result<()> {
     let stage = stage().await?;
     stage.group("upf").await?;
-    let full = subnet(&stage, 0)?.to_owned();
+    let full = stage.scene.first_subnet(0)?.to_owned();
     stage.scene.fill(&full).await?;
     stage.scene.scale("upf", 1).await?;
 
@@ -33,7 +33,7 @@ async fn full_subnet_is_explained_with_who_holds_it_and_deletes_make_room() -> R
         "{launch:#}"
     );
     // The other network has room.
-    assert!(!words.contains(subnet(&stage, 1)?), "{cause:#}");
+    assert!(!words.contains(stage.scene.first_subnet(1)?), "{cause:#}");
 
     let deletes = commands(&cause, "aws ec2 delete-network-interface");
     assert!(!deletes.is_empty(), "{cause:#}");

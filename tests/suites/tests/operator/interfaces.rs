@@ -4,12 +4,10 @@ use anyhow::{Context as _, Result};
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 use hookline_domain::tags::own;
 use hookline_testkit::roles;
-use hookline_testkit::scene::HOOK;
 use serde_json::json;
 
 use crate::{
-    deploy, explained, hookline, mend, no_trouble, schedule_reconcile, stage, subnet, texts,
-    trouble,
+    deploy, explained, hookline, mend, no_trouble, schedule_reconcile, stage, texts, trouble,
 };
 
 /// An instance that never existed.
@@ -31,7 +29,7 @@ async fn leaked_interface_is_listed_with_its_time_and_can_be_deleted() -> Result
         .scene
         .ec2
         .create_network_interface()
-        .subnet_id(subnet(&stage, 0)?);
+        .subnet_id(stage.scene.first_subnet(0)?);
     let created = create.tag_specifications(tags).send().await?;
     let id = created
         .network_interface()
@@ -60,13 +58,8 @@ async fn node_without_interfaces_is_told_and_adopted() -> Result<()> {
     let stage = stage().await?;
     deploy(&stage, "adopt")?;
     // The event is lost, as there is no rule yet, and a person continues the launch.
-    stage.scene.group("upf").await?;
-    let event = stage.launch("upf").await?;
-    let instance = event["detail"]["EC2InstanceId"]
-        .as_str()
-        .context("no instance")?;
-    stage.complete("upf", HOOK, instance, "CONTINUE").await?;
-    stage.in_service("upf", 1).await?;
+    let instance = stage.node_without_interfaces("upf").await?;
+    let instance = instance.as_str();
     stage
         .deployment
         .rule("upf", &stage.scene.profile("upf"))

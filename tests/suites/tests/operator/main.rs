@@ -198,16 +198,6 @@ async fn replay(stage: &Stage, launch: &Value) -> Result<String> {
     shell(stage, line).await
 }
 
-/// The first subnet of a network.
-fn subnet(stage: &Stage, network: usize) -> Result<&str> {
-    let network = stage
-        .scene
-        .networks
-        .get(network)
-        .context("no such network")?;
-    Ok(network.subnets.first().context("no subnet")?)
-}
-
 /// The only instance that waits at a hook.
 async fn waiting(stage: &Stage) -> Result<String> {
     wait_for(LIMIT, "a launch that waits", async || {

@@ -84,14 +84,14 @@ async fn interface_at_the_device_index_is_named_and_its_detach_and_a_replay_mend
     stage.group_with("upf", profile).await?;
     let slow = FaultKind::Delay(Duration::from_secs(5));
     stage.local.inject(
-        Fault::on("CreateNetworkInterface", slow).when("SubnetId", crate::subnet(&stage, 0)?),
+        Fault::on("CreateNetworkInterface", slow).when("SubnetId", stage.scene.first_subnet(0)?),
     );
     stage.scene.scale("upf", 1).await?;
     let instance = waiting(&stage).await?;
     stage
         .called(
             "CreateNetworkInterface",
-            ("SubnetId", crate::subnet(&stage, 0)?),
+            ("SubnetId", stage.scene.first_subnet(0)?),
         )
         .await?;
     // So that EC2's times, in whole seconds, tell it from an interface of the launch template.
