@@ -30,7 +30,7 @@ const roomRules = Object.entries(ROOMS).map(([room, others]) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ['cdk.out/', 'node_modules/'] },
+  { ignores: ['cdk.out/', 'dist/', 'node_modules/'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: ['**/*.ts'] })),
   {

@@ -14,5 +14,7 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // SWC removes the types without a check; `npm run lint` checks them.
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
-  modulePathIgnorePatterns: ['<rootDir>/cdk.out/'],
+  // An example names the library as its copy in another folder does.
+  moduleNameMapper: { '^hookline-cdk$': '<rootDir>/lib/index.ts' },
+  modulePathIgnorePatterns: ['<rootDir>/cdk.out/', '<rootDir>/dist/'],
 };

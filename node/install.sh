@@ -24,15 +24,16 @@ units="$root/etc/systemd/system"
 # The settings come first. If anything after them fails, the gate has its list; if they are wrong, the gate stays closed and says so.
 install -D --mode 644 /dev/stdin "$root/etc/hookline/node.json"
 
-install --directory "$programs" "$units/kubelet.service.d" "$units/timers.target.wants"
+install --directory "$programs" "$units/kubelet.service.d" "$units/kubelet.service.wants" "$units/timers.target.wants"
 for file in "$here"/program/*; do
   mode=644
   [[ -x $file ]] && mode=755
   install --mode "$mode" "$file" "$programs/"
 done
-install --mode 644 "$here"/systemd/hookline-interfaces.{service,timer} "$units/"
+install --mode 644 "$here"/systemd/hookline-*.{service,timer} "$units/"
 install --mode 644 "$here/systemd/kubelet.service.d/50-hookline.conf" "$units/kubelet.service.d/"
 ln --symbolic --force ../hookline-interfaces.timer "$units/timers.target.wants/"
+ln --symbolic --force ../hookline-signal.service "$units/kubelet.service.wants/"
 
 # Not in an image, and not where systemd does not run.
 if [[ -z $root && -d /run/systemd/system ]]; then

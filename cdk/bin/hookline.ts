@@ -1,13 +1,13 @@
 #!/usr/bin/env -S npx tsx
 /**
  * The CDK app. It reads `hookline.config.json` or `hookline.config.ts`, or the file of `-c config=FILE`. With
- * `-c functions=FOLDER` it takes the functions' zip files from that folder.
+ * `-c functions=FOLDER` it takes the functions' zip files from that folder; with `-c functions=stand-in` it needs none, and the template
+ * is for looking only.
  */
 import { App } from 'aws-cdk-lib';
+import { loadConfig } from '../lib/configuration';
 import { hooklineApp } from '../lib/hookline-app';
-import { loadConfig } from '../lib/shared/config';
 import { reportingConfigurationErrors } from '../lib/shared/configuration-error';
-import { FunctionCode } from '../lib/shared/function-code';
 
 /** Returns the value of `-c NAME=VALUE`. It comes from a temporary app, which must not write an assembly of its own. */
 function context(name: string): string | undefined {
@@ -16,9 +16,5 @@ function context(name: string): string | undefined {
 }
 
 reportingConfigurationErrors(() => {
-  const functions = context('functions');
-  hooklineApp(
-    loadConfig(context('config')),
-    functions === undefined ? undefined : FunctionCode.packaged(functions),
-  ).app.synth();
+  hooklineApp(loadConfig(context('config'))).app.synth();
 });

@@ -2,8 +2,9 @@
 import { App, type AppProps, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { HooklineStack, functionCode } from './hookline-stack';
-import type { LoadedConfig } from './shared/config';
+import type { LoadedConfig } from './configuration';
 import type { FunctionCode } from './shared/function-code';
+import { TemplateQuotas } from './shared/template-quotas';
 import { CrossAzTrafficStack } from './traffic/cross-az-traffic-stack';
 
 /** An app with its stacks. */
@@ -21,7 +22,7 @@ export interface HooklineApp {
  * acknowledgement.
  *
  * @param loaded the configuration
- * @param code the source of the functions' code. Default: `functions` of the configuration
+ * @param code the source of the functions' code. Default: what the context `functions` names, or else `functions` of the configuration
  * @param props the props of the app
  */
 export function hooklineApp(
@@ -45,12 +46,12 @@ export function hooklineApp(
       : new CrossAzTrafficStack(app, `${config.stackName}-traffic`, {
           traffic: config.traffic,
           config,
-          code: code ?? functionCode(config.functions, folder),
+          code: code ?? functionCode(app, config.functions, folder),
           env,
         });
   for (const [key, value] of Object.entries(config.tags ?? {})) {
     Tags.of(app).add(key, value);
   }
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new TemplateQuotas());
   return { app, stack, ...(trafficStack === undefined ? {} : { trafficStack }) };
 }

@@ -1,8 +1,9 @@
 /** The stack of launches and of node naming, for the groups of an existing cluster. */
 import { resolve } from 'node:path';
-import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
+import { checkParts, groupOfHook } from './configuration-rules';
 import { LaunchAlarms } from './launch/alarms';
 import { LaunchDashboard } from './launch/dashboard';
 import { DEFAULT_HEARTBEAT } from './launch/hook-timeouts';
@@ -12,26 +13,24 @@ import {
   acknowledgeCustomResources,
 } from './launch/launch-lifecycle-hook';
 import { NodeLaunchOrchestrator } from './launch/node-launch-orchestrator';
+import { PeoplePolicies } from './launch/people-policies';
 import { addNamingAlarms } from './naming/alarms';
 import { addNamingWidgets } from './naming/dashboard';
 import { NodeNaming } from './naming/node-naming';
 import { MultusNodeGroup } from './nodegroup/multus-node-group';
-import { networkDefinitions } from './nodegroup/network-definitions';
 import type { FunctionSource, HooklineConfig, LaunchHook } from './shared/config';
-import { ConfigurationError } from './shared/configuration-error';
 import { FunctionCode } from './shared/function-code';
 import { pascalCase } from './shared/functions';
 import type { HostingProps } from './shared/hosting';
-import { checkUniqueNames } from './shared/unique-names';
 
 /** Props of {@link HooklineStack}. */
 export interface HooklineStackProps extends StackProps {
-  /** The checked configuration. */
+  /** The configuration. It is checked; in profiles and node groups, ids may be tokens. */
   readonly config: HooklineConfig;
   /**
    * The source of the functions' code.
    *
-   * @default - `functions` of the configuration
+   * @default - what the context `functions` names, or else `functions` of the configuration
    */
   readonly code?: FunctionCode;
   /**
@@ -48,6 +47,8 @@ export class HooklineStack extends Stack {
   readonly orchestrator: NodeLaunchOrchestrator;
   /** The naming of nodes of groups without a hook; undefined if the configuration has no `naming`. */
   readonly naming: NodeNaming | undefined;
+  /** The policies for the people who look after the deployment. */
+  readonly people: PeoplePolicies;
 
   constructor(scope: Construct, id: string, props: HooklineStackProps) {
     super(scope, id, {
@@ -55,11 +56,19 @@ export class HooklineStack extends Stack {
       ...props,
     });
     const { config } = props;
-    const hosting = hostingProps(config, props.code ?? functionCode(config.functions, props.folder ?? '.'));
+    checkParts(config);
+    warnOfProfilesWithoutHook(this, config);
+    const hosting = hostingProps(
+      config,
+      props.code ?? functionCode(this, config.functions, props.folder ?? '.'),
+    );
     const { everyMinutes, ...limits } = config.reconcile ?? {};
     this.orchestrator = new NodeLaunchOrchestrator(this, 'Orchestrator', {
       ...hosting,
       profiles: config.profiles,
+      retiredProfiles: config.retiredProfiles ?? [],
+      ...(config.networkLimit === undefined ? {} : { networkLimit: config.networkLimit }),
+      networkOwnerAccounts: config.networkOwnerAccounts ?? [],
       ...(config.autoScalingGroupNamePatterns === undefined
         ? {}
         : { autoScalingGroupNamePatterns: config.autoScalingGroupNamePatterns }),
@@ -70,9 +79,6 @@ export class HooklineStack extends Stack {
       },
     });
     this.createHooks(config.hooks ?? []);
-    checkUniqueNames(config.nodeGroups ?? [], (n) => `config.nodeGroups[${n}]`, 'node group');
-    // Refuses definitions that cannot work, before their nodes are there. `npm run manifests` writes them.
-    networkDefinitions(config, 'default');
     for (const group of config.nodeGroups ?? []) {
       // The name is in the id: another order in the configuration must not replace a group.
       new MultusNodeGroup(this, `NodeGroup-${group.name}`, { orchestrator: this.orchestrator, group });
@@ -92,6 +98,10 @@ export class HooklineStack extends Stack {
       addNamingWidgets(dashboard.dashboard, this.naming);
       addNamingAlarms(alarms, this.naming);
     }
+    this.people = new PeoplePolicies(this, 'People', {
+      orchestrator: this.orchestrator,
+      namingStateMachine: this.naming?.stateMachine,
+    });
     this.createOutputs(dashboard.url);
   }
 
@@ -136,6 +146,9 @@ export class HooklineStack extends Stack {
         'The dead-letter queue of node naming',
       );
     }
+    for (const [name, policy] of this.people.policies) {
+      output(`${pascalCase(name)}PolicyArn`, policy.managedPolicyArn, `The policy for people, to ${name}`);
+    }
     for (const [name, fn] of [...orchestrator.functions, ...(naming?.functions ?? [])]) {
       output(`${pascalCase(name)}FunctionName`, fn.functionName, `The function ${name}`);
     }
@@ -170,27 +183,47 @@ function overdueLimit(hooks: readonly Pick<LaunchHook, 'heartbeatTimeoutSeconds'
   return { overdueSeconds: Math.max(...timeouts) };
 }
 
-function hookTarget({ autoScalingGroup, managedNodeGroup }: LaunchHook, n: number): HookTarget {
-  if (managedNodeGroup !== undefined && autoScalingGroup === undefined) {
-    return { managedNodeGroup };
+/** The group of a hook, whose configuration has been checked. */
+function hookTarget(hook: LaunchHook, n: number): HookTarget {
+  const group = groupOfHook(hook, `hooks[${n}]`);
+  return 'managedNodeGroup' in group ? group : { autoScalingGroup: group.autoScalingGroupName };
+}
+
+/** Warns of profiles whose hook the stack neither puts nor observes. Another stack may do so. */
+function warnOfProfilesWithoutHook(
+  stack: Stack,
+  { profiles, hooks = [], nodeGroups = [] }: HooklineConfig,
+): void {
+  const used = new Set([...hooks, ...nodeGroups].map(({ profile }) => profile));
+  for (const [n, { name, hook }] of profiles.entries()) {
+    if (!used.has(name)) {
+      Annotations.of(stack).addWarningV2(
+        `hookline:profileWithoutHook:${name}`,
+        `profiles[${n}]: no entry of hooks or nodeGroups names the profile ${name}, so this stack puts its hook ${hook.name} on no group. Unless something else puts it, no launch is prepared. Add an entry to hooks`,
+      );
+    }
   }
-  if (autoScalingGroup !== undefined && managedNodeGroup === undefined) {
-    return { autoScalingGroup };
-  }
-  throw new ConfigurationError(
-    `config.hooks[${n}]`,
-    managedNodeGroup === undefined ? 'no group' : 'two groups',
-    'Set either autoScalingGroup or managedNodeGroup',
-  );
 }
 
 /**
- * Returns the source of the functions' code that a configuration defines.
+ * Returns the source of the functions' code: what the context `functions` of the app names, or else what the configuration defines.
  *
+ * @param scope the app, or a construct in it
  * @param source `functions` of the configuration
  * @param folder the folder that its paths are relative to
  */
-export function functionCode(source: FunctionSource | undefined, folder: string): FunctionCode {
+export function functionCode(
+  scope: IConstruct,
+  source: FunctionSource | undefined,
+  folder: string,
+): FunctionCode {
+  const ofContext = FunctionCode.fromContext(scope);
+  if (ofContext !== undefined) {
+    return ofContext;
+  }
+  if (source?.standIn !== undefined) {
+    return FunctionCode.standIn();
+  }
   if (source?.bucket !== undefined) {
     return FunctionCode.inBucket(source.bucket.name, source.bucket.prefix);
   }

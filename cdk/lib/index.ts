@@ -5,13 +5,14 @@
 export { HooklineStack, type HooklineStackProps } from './hookline-stack';
 export { LaunchAlarms, type LaunchAlarmsProps } from './launch/alarms';
 export { LaunchDashboard, type LaunchDashboardProps } from './launch/dashboard';
+export { EKS_LAUNCH_HOOK } from './launch/hook-rules';
 export {
-  EKS_LAUNCH_HOOK,
   type HookTarget,
   LaunchLifecycleHook,
   type LaunchLifecycleHookProps,
 } from './launch/launch-lifecycle-hook';
 export { NodeLaunchOrchestrator, type NodeLaunchOrchestratorProps } from './launch/node-launch-orchestrator';
+export { PeoplePolicies, type PeoplePoliciesProps } from './launch/people-policies';
 export { type Profile, type Slot, checkProfile } from './launch/profile';
 export type { ReconcileLimits } from './launch/reconcile-rules';
 export { addNamingAlarms } from './naming/alarms';
@@ -28,7 +29,7 @@ export {
   type NewVpc,
 } from './nodegroup/multus-network';
 export { MultusNodeGroup, type MultusNodeGroupProps, checkNodeGroup } from './nodegroup/multus-node-group';
-export { type NetworkDefinition, networkDefinitions } from './nodegroup/network-definitions';
+export { type NetworkDefinition, type NetworkedGroups, networkDefinitions } from './nodegroup/network-definitions';
 export type { PlannedNetwork } from './nodegroup/subnet-plan';
 export { type AboveZeroAlarmProps, AlarmSet, type AlarmSetProps } from './shared/alarm-set';
 export type { HooklineConfig, NodeGroup, NodeGroupCluster, NodeNetwork } from './shared/config';
@@ -36,6 +37,7 @@ export { ConfigurationError } from './shared/configuration-error';
 export { FunctionCode, type FunctionCodeOptions } from './shared/function-code';
 export type { FunctionName } from './shared/functions';
 export type { HostingProps } from './shared/hosting';
+export type { NetworkLimit } from './shared/profile-resources';
 export { TrafficAlarms, type TrafficAlarmsProps } from './traffic/alarms';
 export { CrossAzTraffic, type CrossAzTrafficProps } from './traffic/cross-az-traffic';
 export { CrossAzTrafficStack, type CrossAzTrafficStackProps } from './traffic/cross-az-traffic-stack';

@@ -4,11 +4,10 @@
  * on the nodes of a group, `--zone ZONE` chooses its zone.
  */
 import { parseArgs } from 'node:util';
-import { checkNodeGroup } from '../lib/nodegroup/multus-node-group';
 import { demoApplication } from '../lib/nodegroup/demo-application';
 import { networkDefinitions } from '../lib/nodegroup/network-definitions';
-import { loadConfig } from '../lib/shared/config';
-import { ConfigurationError, reportingConfigurationErrors } from '../lib/shared/configuration-error';
+import { loadConfig } from '../lib/configuration';
+import { reportingConfigurationErrors } from '../lib/shared/configuration-error';
 
 function main(): void {
   const { values } = parseArgs({
@@ -20,17 +19,6 @@ function main(): void {
     },
   });
   const { config } = loadConfig(values.config);
-  for (const group of config.nodeGroups ?? []) {
-    const profile = config.profiles.find(({ name }) => name === group.profile);
-    if (profile === undefined) {
-      throw new ConfigurationError(
-        `nodeGroup ${group.name}.profile`,
-        `no profile has the name ${group.profile}`,
-        'Correct it',
-      );
-    }
-    checkNodeGroup(group, profile, `nodeGroup ${group.name}`);
-  }
   const items = [
     ...networkDefinitions(config, values.namespace),
     ...(values.demo === undefined

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { format } from 'prettier';
 import { hooklineApp } from '../lib/hookline-app';
-import { loadConfig } from '../lib/shared/config';
+import { loadConfig } from '../lib/configuration';
 import { FunctionCode } from '../lib/shared/function-code';
 
 const FIXTURES = join(__dirname, '..', '..', 'tests', 'fixtures', 'roles');

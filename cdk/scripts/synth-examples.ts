@@ -1,13 +1,13 @@
 /**
  * Synthesises each example of `examples/` into `cdk.out/EXAMPLE`. `--out FOLDER` replaces `cdk.out`. `--functions FOLDER` takes
- * the functions' zip files from that folder instead of `dist/functions`. `--architecture arm64|x86_64` replaces the
+ * the functions' zip files from that folder instead of `dist/functions`; `--functions stand-in` needs none. `--architecture arm64|x86_64` replaces the
  * architecture of the examples.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { hooklineApp } from '../lib/hookline-app';
-import { checkConfig, loadConfig } from '../lib/shared/config';
+import { checkConfig, loadConfig } from '../lib/configuration';
 import { reportingConfigurationErrors } from '../lib/shared/configuration-error';
 import { FunctionCode } from '../lib/shared/function-code';
 
@@ -17,7 +17,7 @@ function main(): void {
   const { values } = parseArgs({
     options: { functions: { type: 'string' }, architecture: { type: 'string' }, out: { type: 'string' } },
   });
-  const code = values.functions === undefined ? undefined : FunctionCode.packaged(resolve(values.functions));
+  const code = values.functions === undefined ? undefined : FunctionCode.fromSetting(values.functions);
   const out = values.out === undefined ? join(CDK, 'cdk.out') : resolve(values.out);
   for (const example of readdirSync(join(CDK, 'examples')).sort()) {
     const file = ['hookline.config.json', 'hookline.config.ts']

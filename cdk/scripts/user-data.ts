@@ -60,18 +60,31 @@ const withImage: NodeGroup = {
   ],
 };
 
+/** Bottlerocket has no interface for the operating system. */
+const ofMultus: Required<Pick<NodeGroup, 'networks'>> = {
+  networks: { ...managed.networks, 'management é': { interfaceName: 'mgmt', mtu: 1500 } },
+};
+
 const GROUPS: Readonly<Record<string, NodeGroup>> = {
   'al2023-managed.txt': managed,
   'al2023-managed-with-image.txt': withImage,
   'al2023-self-managed.txt': { ...withImage, management: 'self-managed' },
-  'bottlerocket-managed.toml': { ...managed, operatingSystem: 'bottlerocket' },
-  'bottlerocket-self-managed.toml': {
+  'al2023-self-managed-rolling.txt': {
     ...withImage,
     management: 'self-managed',
+    rollingUpdate: {},
+  },
+  'bottlerocket-managed.toml': { ...managed, ...ofMultus, operatingSystem: 'bottlerocket' },
+  'bottlerocket-self-managed.toml': {
+    ...withImage,
+    ...ofMultus,
+    management: 'self-managed',
     operatingSystem: 'bottlerocket',
-    bootstrapContainerImage: '123456789012.dkr.ecr.us-west-2.amazonaws.com/interfaces:v1',
+    bootstrapContainerImage: '123456789012.dkr.ecr.us-west-2.amazonaws.com/hookline-bottlerocket:v1',
   },
 };
+
+const SIGNAL = { stack: 'hookline', resource: 'NodeGroupupfGroup0123ABCD', region: 'us-west-2' };
 
 /** Returns the examples: file name and content. */
 export function userDataExamples(): Record<string, string> {
@@ -79,7 +92,8 @@ export function userDataExamples(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(GROUPS).map(([name, group]) => {
       checkNodeGroup(group, profile, name);
-      return [name, userData(group, profile, name).replace(bundle, () => '@BUNDLE@\n')];
+      const signal = group.rollingUpdate === undefined ? undefined : SIGNAL;
+      return [name, userData(group, profile, name, signal).replace(bundle, () => '@BUNDLE@\n')];
     }),
   );
 }

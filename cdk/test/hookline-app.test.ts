@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { hooklineApp } from '../lib/hookline-app';
 import type { Naming } from '../lib/naming/naming-rules';
-import { checkConfig, loadConfig } from '../lib/shared/config';
+import { checkConfig, loadConfig } from '../lib/configuration';
 import { deployedFunctions, pascalCase } from '../lib/shared/functions';
 import { code, namingProfile, profile, resources, text } from './support';
 
@@ -49,8 +49,10 @@ describe.each([
         'LaunchesWaiting',
         'EventToContinue',
         'LateVerdicts',
+        'NodesWithoutTags',
         'AddressConflicts',
         'ThrottledCalls',
+        'LaunchLoops',
       ]) {
         expect(shown.some((text) => text.startsWith(`["Hookline","${metric}","Profile","${name}"`))).toBe(
           true,
@@ -85,6 +87,8 @@ describe.each([
       ['AWS/SQS', 'ApproximateNumberOfMessagesVisible'],
       ['AWS/Lambda', 'Errors'],
       ['Hookline', 'LateVerdicts'],
+      ['Hookline', 'NodesWithoutTags'],
+      ['Hookline', 'LaunchLoops'],
       ['Hookline', 'LaunchesOverdue'],
       ['Hookline', 'FreeAddresses'],
     ]) {
@@ -94,10 +98,12 @@ describe.each([
 
   test('keeps nothing when it is deleted, except its key for 7 days', () => {
     const { Resources: all } = template.toJSON() as {
-      Resources: Record<string, { DeletionPolicy?: string }>;
+      Resources: Record<string, { Type: string; DeletionPolicy?: string }>;
     };
     const retained = Object.entries(all).filter(
-      ([, { DeletionPolicy: policy }]) => policy?.startsWith('Retain') ?? false,
+      // Lambda deletes the versions of a function with it.
+      ([, { DeletionPolicy: policy, Type: type }]) =>
+        type !== 'AWS::Lambda::Version' && (policy?.startsWith('Retain') ?? false),
     );
     expect(retained).toEqual([]);
     template.hasResourceProperties('AWS::KMS::Key', { PendingWindowInDays: 7 });
@@ -109,9 +115,9 @@ test('one group per AZ: each managed node group has a hook', () => {
   perAz.resourceCountIs('AWS::AutoScaling::LifecycleHook', 0);
 });
 
-test('one group over three AZs: the group has a hook, the functions are x86-64, and the alarms notify a topic', () => {
+test('one group over three AZs: the group has a hook, the functions have the default architecture, and the alarms notify a topic', () => {
   overAzs.resourceCountIs('AWS::AutoScaling::LifecycleHook', 1);
-  overAzs.allResourcesProperties('AWS::Lambda::Function', { Architectures: ['x86_64'] });
+  overAzs.allResourcesProperties('AWS::Lambda::Function', { Architectures: ['arm64'] });
   overAzs.allResourcesProperties('AWS::CloudWatch::Alarm', {
     AlarmActions: ['arn:aws:sns:us-west-2:123456789012:on-call'],
     OKActions: Match.anyValue(),
@@ -155,40 +161,37 @@ test('reconcile gets the longest heartbeat timeout of the hooks', () => {
     { profile: 'upf', autoScalingGroup: 'a', heartbeatTimeoutSeconds: 3600 },
     { profile: 'upf', autoScalingGroup: 'b' },
   ];
-  const { stack } = hooklineApp(
-    { config: { stackName: 'hookline', profiles: [profile()], hooks }, folder: '.' },
-    code,
-  );
+  const profiles = [profile({ selector: { autoScalingGroupNames: ['a', 'b'] } })];
+  const { stack } = hooklineApp({ config: { stackName: 'hookline', profiles, hooks }, folder: '.' }, code);
   const [rule] = [...resources(Template.fromStack(stack), 'AWS::Events::Rule').values()].filter(
     ({ Properties: properties }) => properties['ScheduleExpression'] !== undefined,
   );
-  expect(JSON.stringify(rule?.Properties)).toContain('\\"limits\\":{\\"overdueSeconds\\":3600}');
+  expect(JSON.stringify(rule?.Properties)).toContain(
+    '\\"limits\\":{\\"overdueSeconds\\":3600,\\"attributesPerRound\\":1000}',
+  );
 });
 
 describe('a configuration', () => {
   const valid = { stackName: 'hookline', profiles: [profile()] };
 
   test.each([
-    [{ ...valid, stackname: 'x' }, 'config.stackname: unknown field, expected one of `$schema`, `account`, '],
+    [{ ...valid, stackname: 'x' }, 'stackname: unknown field, expected one of `$schema`, `account`, '],
     [{ profiles: [profile()] }, 'config: missing field `stackName`. Add the field'],
     [
       { ...valid, stackName: '1st' },
-      'config.stackName: "1st" does not match ^[A-Za-z][A-Za-z0-9-]{0,39}$ (The stack\'s name. ',
+      'stackName: "1st" does not match ^[A-Za-z][A-Za-z0-9-]{0,39}$ (The stack\'s name. ',
     ],
-    [
-      { ...valid, architecture: 'arm' },
-      'config.architecture: expected one of "arm64", "x86_64", found "arm"',
-    ],
+    [{ ...valid, architecture: 'arm' }, 'architecture: expected one of "arm64", "x86_64", found "arm"'],
     [
       { ...valid, hooks: [{ profile: 'upf', heartbeatTimeoutSeconds: 5 }] },
-      'config.hooks[0].heartbeatTimeoutSeconds: ',
+      'hooks[0].heartbeatTimeoutSeconds: ',
     ],
-    [{ ...valid, naming: [{}] }, 'config.naming[0]: missing field `profile`. Add the field'],
+    [{ ...valid, naming: [{}] }, 'naming[0]: missing field `profile`. Add the field'],
     [
       { ...valid, naming: [{ profile: {}, onCloudTrail: true }] },
-      'config.naming[0].onCloudTrail: unknown field, expected one of `onLaunchSuccessful`, `onRunInstances`, `profile`',
+      'naming[0].onCloudTrail: unknown field, expected one of `onLaunchSuccessful`, `onRunInstances`, `profile`',
     ],
-    [{ ...valid, logs: { retentionDays: 42 } }, 'config.logs.retentionDays: expected one of 1, 3, 5, '],
+    [{ ...valid, logs: { retentionDays: 42 } }, 'logs.retentionDays: expected one of 1, 3, 5, '],
   ])('is rejected with the field and the remedy', (config, message) => {
     expect(() => {
       checkConfig(config);
@@ -198,12 +201,10 @@ describe('a configuration', () => {
   test('is rejected if a hook has two groups or none', () => {
     const app = (hook: object): unknown =>
       hooklineApp({ config: { ...valid, hooks: [{ profile: 'upf', ...hook }] }, folder: '.' }, code);
-    expect(() => app({})).toThrow(
-      'config.hooks[0]: no group. Set either autoScalingGroup or managedNodeGroup',
-    );
+    expect(() => app({})).toThrow('hooks[0]: no group. Set either autoScalingGroup or managedNodeGroup');
     expect(() =>
       app({ autoScalingGroup: 'a', managedNodeGroup: { clusterName: 'c', nodegroupName: 'n' } }),
-    ).toThrow('config.hooks[0]: two groups. ');
+    ).toThrow('hooks[0]: two groups. ');
   });
 
   test('is rejected if a naming profile is invalid', () => {

@@ -118,6 +118,7 @@ export interface Resource {
   readonly Type: string;
   readonly Properties: Record<string, unknown>;
   readonly DeletionPolicy?: string;
+  readonly UpdatePolicy?: unknown;
   readonly DependsOn?: string[];
 }
 
@@ -197,4 +198,20 @@ export function text(value: unknown): string {
   }
   const pseudo: Record<string, string> = { 'AWS::Partition': 'aws', 'AWS::URLSuffix': 'amazonaws.com' };
   return pseudo[intrinsic.Ref ?? ''] ?? `<${intrinsic.Ref ?? intrinsic['Fn::GetAtt']?.join('.') ?? '?'}>`;
+}
+
+/** All that must be there before a resource, directly or not. */
+export function dependencies(template: Template, id: string): Set<string> {
+  const { Resources: all } = template.toJSON() as { Resources: Record<string, Resource> };
+  const found = new Set<string>();
+  const visit = (one: string): void => {
+    for (const next of all[one]?.DependsOn ?? []) {
+      if (!found.has(next)) {
+        found.add(next);
+        visit(next);
+      }
+    }
+  };
+  visit(id);
+  return found;
 }

@@ -1,8 +1,14 @@
 //! The command line as it was written. [`crate::settings`] says what is meant by it.
 
+pub(crate) mod acts;
+mod age;
+pub(crate) mod reads;
+
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
+
+pub(crate) use age::Age;
 
 /// What `hookline --help` and the manual page say at the end.
 const EXIT_STATUS: &str = "\
@@ -18,7 +24,8 @@ Exit status:
   8  AWS does not answer
   9  AWS refuses a call
   10 any other failure
-  11 the deployment, or what was asked for, is not found";
+  11 the deployment, or what was asked for, is not found
+  12 the command refuses what was asked for, and says why";
 
 /// The command of the operators of Hookline, which prepares EKS nodes before they are InService.
 #[derive(Debug, Parser)]
@@ -63,23 +70,10 @@ pub(crate) enum CommandArgs {
     },
     /// Print who you are to AWS: account, ARN, Region, endpoint.
     Whoami,
-    /// Show each group of a deployment, and what is wrong with it.
-    ///
-    /// The deployment is found by its state machine, STACK-launch-node. Nothing is changed.
-    Status {
-        #[command(flatten)]
-        deployment: DeploymentArgs,
-    },
-    /// Tell the story of a launch: what each step did, why it failed, and what mends it.
-    ///
-    /// Nothing is changed.
-    Explain {
-        /// An instance, a node's name, an execution's name or ARN, or a group's name.
-        #[arg(value_name = "WHAT")]
-        what: String,
-        #[command(flatten)]
-        deployment: DeploymentArgs,
-    },
+    #[command(flatten)]
+    Read(reads::ReadArgs),
+    #[command(flatten)]
+    Act(acts::ActArgs),
     /// Give interfaces that lack the tag of a deployment that of this one.
     ///
     /// A release without deployment tags created them. Without --yes, nothing is changed.
@@ -90,6 +84,9 @@ pub(crate) enum CommandArgs {
         #[arg(long)]
         yes: bool,
     },
+    /// Work with the user data of nodes.
+    #[command(subcommand)]
+    UserData(UserDataArgs),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -126,6 +123,34 @@ pub(crate) enum ProfileArgs {
         /// The file holds a naming profile.
         #[arg(long)]
         naming: bool,
+    },
+}
+
+/// The commands about user data.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserDataArgs {
+    /// Say how a node with this user data would join its cluster, and why it would not.
+    ///
+    /// Nothing is run or fetched, and no secret is shown.
+    ///
+    /// The exit code is 0 if no problem is found, and 1 if one is.
+    #[command(group = clap::ArgGroup::new("source").required(true))]
+    Explain {
+        /// The file with the user data, raw or in base64. `-` reads stdin.
+        #[arg(group = "source", value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+        /// The user data of a launch template (id or name).
+        #[arg(long, group = "source", value_name = "ID[:VERSION]")]
+        launch_template: Option<String>,
+        /// The user data of an instance.
+        #[arg(long, group = "source", value_name = "ID")]
+        instance: Option<String>,
+        /// The file with the profile that it must fit, in JSON.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        profile: Option<PathBuf>,
+        /// The instance type that maxPods must fit [default: AWS's]
+        #[arg(long, value_name = "TYPE")]
+        instance_type: Option<String>,
     },
 }
 

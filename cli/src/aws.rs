@@ -1,10 +1,14 @@
 //! AWS: the only place that makes clients, and the errors of calls.
 
+mod account;
 mod error;
 mod events;
 mod executions;
+mod functions;
 mod groups;
 mod network;
+mod templates;
+mod user_data;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +24,7 @@ use hookline_runtime::sdk;
 use tracing::{debug, info};
 
 pub(crate) use error::Error;
+pub(crate) use network::Removal;
 
 use crate::settings::AwsSettings;
 
@@ -33,6 +38,9 @@ pub(crate) struct Aws {
     autoscaling: aws_sdk_autoscaling::Client,
     ec2: aws_sdk_ec2::Client,
     events: aws_sdk_eventbridge::Client,
+    iam: aws_sdk_iam::Client,
+    lambda: aws_sdk_lambda::Client,
+    quotas: aws_sdk_servicequotas::Client,
     sfn: aws_sdk_sfn::Client,
     calls: Arc<AtomicUsize>,
 }
@@ -92,12 +100,23 @@ impl Aws {
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
             ec2: aws_sdk_ec2::Client::new(&config),
             events: aws_sdk_eventbridge::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            quotas: aws_sdk_servicequotas::Client::new(&config),
             sfn: aws_sdk_sfn::Client::new(&config),
             config,
             region,
             profile: settings.profile.clone(),
             calls: Arc::default(),
         })
+    }
+
+    /// The same, with a count of calls that begins anew.
+    pub(crate) fn counting_anew(&self) -> Self {
+        Self {
+            calls: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// How many calls have been answered so far. The SDK's own retries do not count.
@@ -210,16 +229,43 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn calls_that_are_counted_anew_are_counted_apart() {
+        let settings = AwsSettings {
+            region: Some("us-west-2".to_owned()),
+            ..AwsSettings::default()
+        };
+        let aws = Aws::connect(&settings).await.unwrap();
+        aws.calls.fetch_add(20, Ordering::Relaxed);
+        let anew = aws.counting_anew();
+        anew.calls.fetch_add(1, Ordering::Relaxed);
+        assert_eq!((aws.calls(), anew.calls()), (20, 1));
+        assert_eq!(aws.clone().calls(), 20);
+    }
+
     #[test]
     fn document_has_every_action() {
         let code = [
             include_str!("aws.rs"),
+            include_str!("aws/account.rs"),
             include_str!("aws/events.rs"),
             include_str!("aws/executions.rs"),
+            include_str!("aws/functions.rs"),
             include_str!("aws/groups.rs"),
             include_str!("aws/network.rs"),
+            include_str!("aws/templates.rs"),
+            include_str!("aws/user_data.rs"),
         ];
-        let services = ["autoscaling:", "ec2:", "events:", "states:", "sts:"];
+        let services = [
+            "autoscaling:",
+            "ec2:",
+            "events:",
+            "iam:",
+            "lambda:",
+            "servicequotas:",
+            "states:",
+            "sts:",
+        ];
         let is_action = |text: &&str| services.iter().any(|service| text.starts_with(service));
         let texts = code
             .iter()

@@ -8,25 +8,75 @@ use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::observed::deployment::{Deployment, MACHINE, Rule};
 
+/// A deployment, and what else reacts to launches.
+pub(crate) struct Discovered {
+    /// The deployment; `None` if there is none.
+    pub(crate) deployment: Option<Deployment>,
+    /// The other rules of the Region that match launches, with their targets.
+    pub(crate) others: Vec<Rule>,
+}
+
 /// Finds the deployment of `stack`, or the only one. Makes two calls, and one for each rule that
 /// may be the deployment's.
 ///
 /// # Errors
 /// Returns [`Error::NotFound`] if there is none, or if there are several and none was chosen.
 pub(crate) async fn deployment(aws: &Aws, stack: Option<&str>) -> Result<Deployment> {
-    let (machines, rules) = tokio::try_join!(aws.state_machines(), aws.rules())?;
-    let machines: Vec<(String, String)> = machines
-        .into_iter()
-        .filter_map(|(name, arn)| Some((Deployment::stack_of(&name)?.to_owned(), arn)))
-        .collect();
+    let (machines, rules) = tokio::try_join!(machines(aws), aws.rules())?;
     let arn = choose(&machines, stack, aws.region())?;
+    let (deployment, _) = of_machine(aws, arn, rules).await?;
+    Ok(deployment)
+}
+
+/// The same, where there need not be one yet; with all that reacts to launches.
+///
+/// # Errors
+/// Returns [`Error::NotFound`] if there are several and none was chosen.
+pub(crate) async fn if_any(aws: &Aws, stack: Option<&str>) -> Result<Discovered> {
+    let (machines, rules) = tokio::try_join!(machines(aws), aws.rules())?;
+    let is_there = match stack {
+        None => !machines.is_empty(),
+        Some(stack) => choose(&machines, Some(stack), aws.region()).is_ok(),
+    };
+    if is_there {
+        let arn = choose(&machines, stack, aws.region())?;
+        let (deployment, others) = of_machine(aws, arn, rules).await?;
+        return Ok(Discovered {
+            deployment: Some(deployment),
+            others,
+        });
+    }
+    let rules = rules.into_iter().filter(Rule::matches_launches);
+    Ok(Discovered {
+        deployment: None,
+        others: with_targets(aws, rules).await?,
+    })
+}
+
+/// The stacks' names and the ARNs of the state machines that launches run in.
+async fn machines(aws: &Aws) -> Result<Vec<(String, String)>, crate::aws::Error> {
+    let machines = aws.state_machines().await?.into_iter();
+    let of_launches =
+        |(name, arn): (String, String)| Some((Deployment::stack_of(&name)?.to_owned(), arn));
+    Ok(machines.filter_map(of_launches).collect())
+}
+
+/// The deployment of a state machine, and the other rules that match launches.
+async fn of_machine(aws: &Aws, arn: &str, rules: Vec<Rule>) -> Result<(Deployment, Vec<Rule>)> {
     let machine = StateMachine::read(arn).map_err(|error| Error::Internal {
         doing: "reading the ARN of the state machine",
         detail: error.to_string(),
     })?;
     let stack = Deployment::stack_of(arn).unwrap_or_default();
     let rules = rules.into_iter().filter(|rule| rule.is_of_interest(stack));
-    Ok(Deployment::of(machine, with_targets(aws, rules).await?))
+    let rules = with_targets(aws, rules).await?;
+    let deployment = Deployment::of(machine, rules.clone());
+    let is_own = |rule: &Rule| deployment.rules.iter().any(|own| own.name == rule.name);
+    let others = rules
+        .into_iter()
+        .filter(|rule| rule.matches_launches() && !is_own(rule))
+        .collect();
+    Ok((deployment, others))
 }
 
 async fn with_targets(aws: &Aws, rules: impl Iterator<Item = Rule>) -> Result<Vec<Rule>> {

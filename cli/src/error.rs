@@ -17,7 +17,8 @@ pub(crate) enum Code {
     Success = 0,
     /// A check found problems.
     ProblemsFound = 1,
-    // 2 is clap's: the command line is wrong.
+    /// The command line is wrong. clap says most of that itself.
+    Usage = 2,
     /// A file cannot be read or written.
     File = 3,
     Credentials = 4,
@@ -30,6 +31,8 @@ pub(crate) enum Code {
     Internal = 10,
     /// The deployment, or what was asked for, is not there.
     NotFound = 11,
+    /// What was asked for does not help, or would harm.
+    Refused = 12,
 }
 
 impl Code {
@@ -38,6 +41,7 @@ impl Code {
         match self {
             Self::Success => "success",
             Self::ProblemsFound => "problems-found",
+            Self::Usage => "usage",
             Self::File => "file",
             Self::Credentials => "credentials",
             Self::Region => "region",
@@ -47,6 +51,7 @@ impl Code {
             Self::AwsRefused => "aws-refused",
             Self::Internal => "internal",
             Self::NotFound => "not-found",
+            Self::Refused => "refused",
         }
     }
 }
@@ -84,11 +89,38 @@ pub(crate) enum Error {
         /// The most that is read.
         limit: u64,
     },
+    /// User data is refused.
+    #[error("{name} is not read as user data: {refusal}")]
+    UserData {
+        /// The file's path, `stdin`, the launch template or the instance.
+        name: String,
+        /// Why.
+        refusal: hookline_user_data::Refusal,
+    },
+    /// A profile breaks a rule.
+    #[error("{name}: {source}")]
+    Profile {
+        /// The file's path, or `stdin`.
+        name: String,
+        /// The first thing that is wrong.
+        source: hookline_domain::Error,
+    },
     /// The manual pages cannot be written.
     #[error("cannot write manual pages to {folder}: {source}")]
     WritePages {
         /// The folder.
         folder: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A live view where there is no terminal.
+    #[error("--watch needs a terminal, and stdin or stdout is none")]
+    NoTerminal,
+    /// A file cannot be written.
+    #[error("cannot write {name}: {source}")]
+    WriteFile {
+        /// The file's path.
+        name: String,
         /// Why.
         source: io::Error,
     },
@@ -135,8 +167,12 @@ impl Error {
             Self::Read { .. }
             | Self::NotJson { .. }
             | Self::TooLarge { .. }
+            | Self::UserData { .. }
+            | Self::Profile { .. }
+            | Self::WriteFile { .. }
             | Self::WritePages { .. } => Code::File,
             Self::Write { .. } | Self::Internal { .. } => Code::Internal,
+            Self::NoTerminal => Code::Usage,
             Self::NotFound { .. } => Code::NotFound,
             Self::Aws(error) => error.exit_code(),
         }
@@ -149,6 +185,18 @@ impl Error {
             Self::NotJson { .. } => "Correct the JSON at that place.".to_owned(),
             Self::TooLarge { .. } => {
                 "Give the file of one profile: a rule's target takes 8,192 characters.".to_owned()
+            }
+            Self::UserData { .. } => {
+                "Give what EC2 has: user data, raw or in base64, and nothing around it.".to_owned()
+            }
+            Self::Profile { .. } => {
+                "Correct it. `hookline profile check` tells everything that is wrong.".to_owned()
+            }
+            Self::NoTerminal => {
+                "Leave --watch out, or run the command in a terminal without a pipe.".to_owned()
+            }
+            Self::WriteFile { .. } => {
+                "Give the path of a file that you may write, in a folder that exists.".to_owned()
             }
             Self::WritePages { .. } => "Give a folder that you may write to.".to_owned(),
             Self::Write { .. } => "Write to a place that has room.".to_owned(),
@@ -170,9 +218,10 @@ mod tests {
     use super::*;
     use crate::args::Args;
 
-    const ALL: [Code; 11] = [
+    const ALL: [Code; 13] = [
         Code::Success,
         Code::ProblemsFound,
+        Code::Usage,
         Code::File,
         Code::Credentials,
         Code::Region,
@@ -182,16 +231,15 @@ mod tests {
         Code::AwsRefused,
         Code::Internal,
         Code::NotFound,
+        Code::Refused,
     ];
 
     #[test]
     fn documents_have_every_exit_code_and_no_other() {
-        let mut expected: BTreeMap<String, String> = ALL
+        let expected: BTreeMap<String, String> = ALL
             .iter()
             .map(|code| ((*code as u8).to_string(), code.kind().to_owned()))
             .collect();
-        // clap ends the process itself, without an error of this crate.
-        expected.insert("2".to_owned(), "usage".to_owned());
         let table = include_str!("../../docs/cli.md")
             .lines()
             .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))

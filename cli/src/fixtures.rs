@@ -1,7 +1,9 @@
 //! What the unit tests observe: the deployment `hookline` with the group `upf`, whose profile has the
 //! networks `signaling` at device index 1 and `user-plane` at 2.
 
-use std::collections::BTreeMap;
+pub(crate) mod scale_out;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use hookline_domain::addresses::Subnet;
 use hookline_domain::execution::names::StateMachine;
@@ -10,14 +12,18 @@ use hookline_domain::instance::{AttachedInterface, AttachmentPoint, Instance};
 use hookline_domain::instance_type::{InstanceTypeLimits, NetworkCard};
 use hookline_domain::interface::{Attachment, Interface};
 use hookline_domain::tags::own;
+use hookline_user_data::{Gate, GateNetwork};
 use serde_json::{Value, json};
 
+use crate::observed::account::{Account, Concurrency, Machine};
 use crate::observed::case::Case;
 use crate::observed::deployment::{Deployment, Rule, Target};
 use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
 use crate::observed::fleet::Fleet;
-use crate::observed::group::{Activity, Group, Hook, Member};
+use crate::observed::group::{Activity, Group, Hook, Launches, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
+use crate::observed::template::{Template, TemplateRef};
+use crate::observed::user_data::{MaxPods, Said, UserData};
 
 /// The time of every observation, in seconds since the epoch.
 pub(crate) const NOW: i64 = 1_767_323_045;
@@ -47,8 +53,8 @@ pub(crate) fn profile() -> Value {
     })
 }
 
-/// The deployment: its rule, and reconcile every five minutes.
-pub(crate) fn deployment() -> Deployment {
+/// Its rule, and that of reconcile.
+pub(crate) fn rules() -> (Rule, Rule) {
     let rule = Rule {
         name: "launch-upf".to_owned(),
         enabled: true,
@@ -73,6 +79,12 @@ pub(crate) fn deployment() -> Deployment {
         }],
         ..Rule::default()
     };
+    (rule, rounds)
+}
+
+/// The deployment: its rule, and reconcile every five minutes.
+pub(crate) fn deployment() -> Deployment {
+    let (rule, rounds) = rules();
     Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![rule, rounds])
 }
 
@@ -93,7 +105,9 @@ pub(crate) fn fleet() -> Fleet {
         }],
         hooks: BTreeMap::from([("upf".to_owned(), vec![hook])]),
         activities: Vec::new(),
+        all_activities: true,
         instances: BTreeMap::new(),
+        launching_into_pools: BTreeSet::new(),
         interfaces: Vec::new(),
         listed: Vec::new(),
         described: Vec::new(),
@@ -141,6 +155,7 @@ impl Fleet {
         self.groups[0].members.push(Member {
             instance: id(n),
             lifecycle_state: lifecycle_state.to_owned(),
+            availability_zone: ZONE.to_owned(),
         });
         self.groups[0].desired += 1;
         self.instances.insert(id(n), instance(n, age));
@@ -171,6 +186,7 @@ impl Fleet {
             message: "Instance failed to complete user's Lifecycle Action".to_owned(),
             started: NOW - ago - 20,
             ended: Some(NOW - ago),
+            ..Activity::default()
         });
         self
     }
@@ -276,6 +292,97 @@ pub(crate) fn limits(interfaces: u32) -> InstanceTypeLimits {
     }
 }
 
+/// A gate that waits for these networks.
+pub(crate) fn gate(networks: &[&str]) -> Gate {
+    let networks = networks.iter().map(|name| GateNetwork {
+        network: (*name).to_owned(),
+        subnet_ids: Vec::new(),
+        device_index: None,
+        network_card: 0,
+    });
+    Gate {
+        from: "part 2".to_owned(),
+        holds_kubelet: true,
+        networks: networks.collect(),
+    }
+}
+
+/// A number of pods of a NodeConfig.
+pub(crate) fn max_pods(pods: u32) -> MaxPods {
+    MaxPods::Set {
+        pods,
+        from: "part 1".to_owned(),
+        over: Vec::new(),
+    }
+}
+
+/// An account in which all fits: the deployment, and its group `upf` that may have ten nodes.
+pub(crate) fn account() -> Account {
+    let template = TemplateRef {
+        id: Some("lt-00000001".to_owned()),
+        name: Some("nodes".to_owned()),
+        version: "$Latest".to_owned(),
+    };
+    let fleet = fleet();
+    let group = Group {
+        max: 10,
+        zones: BTreeMap::from([(ZONE.to_owned(), 0)]),
+        launches: Launches {
+            template: Some(template.clone()),
+            ..Launches::default()
+        },
+        ..fleet.groups[0].clone()
+    };
+    let role = |name: &str| format!("arn:aws:iam::123456789012:role/{name}");
+    let subnets = [subnet(1, "10.0.48.0/28", 11), subnet(2, "10.0.49.0/28", 11)];
+    Account {
+        profiles: fleet.deployment.profiles.clone(),
+        deployment: Some(fleet.deployment),
+        deployed: true,
+        groups: vec![group],
+        hooks: fleet.hooks,
+        templates: BTreeMap::from([(
+            template,
+            Some(Template {
+                instance_type: Some("m5.4xlarge".to_owned()),
+                by_attributes: false,
+                interfaces: Vec::new(),
+                user_data: UserData::Read(Said {
+                    gate: Some(gate(&["signaling", "user-plane"])),
+                    max_pods: max_pods(110),
+                }),
+            }),
+        )]),
+        limits: BTreeMap::from([("m5.4xlarge".to_owned(), Some(limits(8)))]),
+        subnets: Some(
+            subnets
+                .map(|seen| (seen.subnet.id.clone(), seen))
+                .into_iter()
+                .collect(),
+        ),
+        security_groups: Some([("sg-00000001".parse().unwrap(), "vpc-00000001".to_owned())].into()),
+        interfaces: Some(Vec::new()),
+        interface_quota: Some(5_000),
+        concurrency: Some(Concurrency {
+            limit: 1_000,
+            unreserved: 1_000,
+        }),
+        machine: Some(Machine {
+            role: role("launch-node"),
+            functions: vec!["hookline-tag-node".to_owned()],
+            timeout_seconds: Some(10_800),
+        }),
+        functions: Some(BTreeMap::from([(
+            "hookline-tag-node".to_owned(),
+            Some(role("tag-node")),
+        )])),
+        roles: Some(BTreeMap::from(
+            [role("tag-node"), role("launch-node")].map(|arn| (arn, true)),
+        )),
+        ..Account::default()
+    }
+}
+
 impl Case {
     /// The case with an execution that ended so, in a state that was entered ten seconds ago.
     pub(crate) fn with_execution(mut self, status: &str, error: Option<&str>, state: &str) -> Self {
@@ -284,6 +391,7 @@ impl Case {
             at: 1_000 * at,
             kind: kind.to_owned(),
             state: Some(state.to_owned()),
+            input: None,
             output: None,
             failed: None,
         };

@@ -1,5 +1,7 @@
 //! Gathers all that is observed of a launch: its executions, its group, and what its profile needs.
 
+mod executions;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookline_domain::addresses::AddressRange;
@@ -14,18 +16,10 @@ use crate::locate::{Known, not_found};
 use crate::observe::{GROUP_TAG, describe, now};
 use crate::observed::case::{Case, Replacement};
 use crate::observed::deployment::Deployment;
-use crate::observed::execution::{Execution, ListedExecution};
+use crate::observed::execution::Execution;
 
-/// The most pages of executions that are searched for an instance's.
-const MAX_PAGES: usize = 5;
-/// The most executions that are described in such a search.
-const MAX_DESCRIBED: usize = 300;
-/// How many are described at once.
-const AT_ONCE: usize = 10;
-/// Up to so many, all are described, so that replays are found too.
-const ALL: usize = 40;
-/// An execution may start so long before EC2's launch time, in milliseconds: clocks differ.
-const BEFORE_LAUNCH: i64 = 60_000;
+use executions::Search;
+
 /// How many executions are looked at for the profile of a group whose rule has no target.
 const FOR_PROFILE: usize = 5;
 
@@ -34,6 +28,22 @@ const FOR_PROFILE: usize = 5;
 /// # Errors
 /// Returns why a call failed, or [`Error::NotFound`] if nothing is known of the instance.
 pub(crate) async fn case(aws: &Aws, deployment: Deployment, known: Known) -> Result<Case> {
+    gather(aws, deployment, known, Search::UntilFound).await
+}
+
+/// The same, with every execution for the launch that runs, or how many are not known.
+///
+/// # Errors
+/// Those of [`case`].
+pub(crate) async fn case_with_all_running(
+    aws: &Aws,
+    deployment: Deployment,
+    known: Known,
+) -> Result<Case> {
+    gather(aws, deployment, known, Search::AllRunning).await
+}
+
+async fn gather(aws: &Aws, deployment: Deployment, known: Known, search: Search) -> Result<Case> {
     let Known {
         instance,
         seen,
@@ -54,8 +64,10 @@ pub(crate) async fn case(aws: &Aws, deployment: Deployment, known: Known) -> Res
         .seen
         .as_ref()
         .map(|seen| seen.instance.launched_at)
-        .or_else(|| case.activity().map(|activity| activity.started));
-    case.executions = executions_of(aws, &case, began, execution).await?;
+        .or_else(|| case.activity().map(|activity| activity.started))
+        // One that leaves a warm pool of running instances was launched long before.
+        .max(case.launch_in_progress().map(|activity| activity.started));
+    executions::find(aws, &mut case, began, execution, search).await?;
     if case.seen.is_none() && case.executions.is_empty() && case.activity().is_none() {
         return Err(not_found(aws, case.instance.as_str()));
     }
@@ -74,6 +86,7 @@ pub(crate) async fn case(aws: &Aws, deployment: Deployment, known: Known) -> Res
             true => hooks?,
             false => Vec::new(),
         };
+        case.in_pool = in_pool(aws, &case).await?;
     }
     case.input = profile(aws, &case).await?;
     network(aws, &mut case).await?;
@@ -82,63 +95,18 @@ pub(crate) async fn case(aws: &Aws, deployment: Deployment, known: Known) -> Res
     Ok(case)
 }
 
-/// The executions for an instance: the one that was asked about, then the newest first.
-async fn executions_of(
-    aws: &Aws,
-    case: &Case,
-    began: Option<i64>,
-    asked: Option<Execution>,
-) -> Result<Vec<Execution>> {
-    let since = began.map_or(i64::MIN, |began| 1_000 * began - BEFORE_LAUNCH);
-    let mut listed: Vec<ListedExecution> = Vec::new();
-    let mut token = None;
-    for _ in 0..MAX_PAGES {
-        let (page, next) = aws.executions(&case.deployment.machine, token).await?;
-        let reached = page
-            .last()
-            .is_some_and(|execution| execution.started < since);
-        listed.extend(page);
-        token = next;
-        if token.is_none() || reached {
-            break;
-        }
+/// The lifecycle state of the instance in the warm pool of its group. Asked only of a group that has
+/// one and does not list the instance.
+async fn in_pool(aws: &Aws, case: &Case) -> Result<Option<String>> {
+    let has_warm_pool = case.group.as_ref().is_some_and(|group| group.has_warm_pool);
+    if !has_warm_pool || case.lifecycle_state().is_some() {
+        return Ok(None);
     }
-    let of_name =
-        |execution: &ListedExecution| execution.instance().as_ref() == Some(&case.instance);
-    let by_name = listed.iter().filter(|execution| of_name(execution));
-    let by_name: Vec<String> = by_name.map(|execution| execution.arn.clone()).collect();
-    let mut others: Vec<&ListedExecution> = listed
-        .iter()
-        .filter(|execution| execution.instance().is_none() && execution.started >= since)
-        .collect();
-    // An event starts its execution within seconds.
-    if let Some(began) = began {
-        others.sort_by_key(|execution| (execution.started - 1_000 * began).abs());
-    }
-    let others: Vec<String> = others
-        .iter()
-        .take(MAX_DESCRIBED)
-        .map(|it| it.arn.clone())
-        .collect();
-    let mut found = describe(aws, by_name).await?;
-    let all = others.len() <= ALL;
-    for batch in others.chunks(AT_ONCE) {
-        if !all && (asked.is_some() || !found.is_empty()) {
-            break;
-        }
-        let described = describe(aws, batch.to_vec()).await?;
-        found.extend(
-            described
-                .into_iter()
-                .filter(|it| it.instance().as_ref() == Some(&case.instance)),
-        );
-    }
-    found.sort_by_key(|execution| std::cmp::Reverse(execution.started));
-    if let Some(asked) = asked {
-        found.retain(|execution| execution.arn != asked.arn);
-        found.insert(0, asked);
-    }
-    Ok(found)
+    let members = aws.members(std::slice::from_ref(&case.instance)).await?;
+    Ok(members
+        .into_iter()
+        .next()
+        .map(|member| member.lifecycle_state))
 }
 
 /// The profile that the newest execution was given; else the one that covers the instance; else that
@@ -152,22 +120,10 @@ async fn profile(aws: &Aws, case: &Case) -> Result<Option<ProfileInput>> {
     if let Some(input) = case.execution().and_then(read) {
         return Ok(Some(input));
     }
-    let mut tags = case
-        .group
-        .as_ref()
-        .map(|group| group.tags.clone())
-        .unwrap_or_default();
-    tags.extend(
-        case.seen
-            .as_ref()
-            .map(|seen| seen.instance.tags.clone())
-            .unwrap_or_default(),
-    );
-    let group = case.group_name();
-    let covers = |input: &&ProfileInput| input.profile.selector.covers(group, &tags);
-    if let Some(input) = case.deployment.profiles.iter().find(covers) {
+    if let Some(input) = case.deployed_profile() {
         return Ok(Some(input.clone()));
     }
+    let group = case.group_name();
     if group.is_empty() {
         return Ok(None);
     }
@@ -241,7 +197,8 @@ async fn network(aws: &Aws, case: &mut Case) -> Result<()> {
     };
     let (subnets, groups, limits) =
         tokio::try_join!(aws.subnets(&ids), aws.security_groups(&groups), limits)?;
-    (case.subnets, case.security_groups, case.limits) = (subnets, groups, limits);
+    (case.subnets, case.limits) = (subnets, limits);
+    case.security_groups = groups.into_keys().collect();
     let wanting = case.networks_without_interface();
     let zone = case.zone();
     let here: Vec<SubnetId> = case

@@ -1,11 +1,13 @@
 //! Finds a launch by what a person has: an instance, a node's name, an execution or a group.
 
+use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::InstanceId;
 
 use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::Execution;
+use crate::observed::group::Group;
 use crate::observed::network::SeenInstance;
 
 /// What a person asked about.
@@ -26,10 +28,25 @@ pub(crate) struct Known {
     pub(crate) execution: Option<Execution>,
 }
 
+/// The group of this name.
+///
+/// # Errors
+/// Returns [`Error::NotFound`] if there is none, or why the call failed.
+pub(crate) async fn group(aws: &Aws, name: &str) -> Result<Group> {
+    let found = aws.groups(Some(&[name.to_owned()])).await?.pop();
+    found.ok_or_else(|| Error::NotFound {
+        what: format!(
+            "there is no Auto Scaling group {name:?} in {}",
+            aws.region()
+        ),
+        remedy: "Give a group's name: `hookline status` lists them.".to_owned(),
+    })
+}
+
 /// Finds what `what` names.
 ///
 /// # Errors
-/// Returns [`Error::NotFound`] if it names nothing.
+/// Returns [`Error::NotFound`] if it names nothing, or an execution of another state machine.
 pub(crate) async fn subject(aws: &Aws, deployment: &Deployment, what: &str) -> Result<Subject> {
     if let Ok(instance) = what.parse::<InstanceId>() {
         let seen = aws
@@ -39,6 +56,9 @@ pub(crate) async fn subject(aws: &Aws, deployment: &Deployment, what: &str) -> R
         return Ok(launch(instance, seen, None));
     }
     if what.starts_with("arn:") {
+        if let Some(error) = of_another_machine(&deployment.machine, what) {
+            return Err(error);
+        }
         let execution = aws.execution(what).await?;
         return of_execution(aws, execution, what).await;
     }
@@ -96,11 +116,81 @@ async fn of_execution(aws: &Aws, execution: Option<Execution>, what: &str) -> Re
     Ok(launch(instance, seen, Some(execution)))
 }
 
+/// Why the execution of an ARN is none of this state machine; `None` if it is one. The rest of what a
+/// command looks at, and what it starts, would be of this deployment.
+fn of_another_machine(machine: &StateMachine, arn: &str) -> Option<Error> {
+    if arn.starts_with(&machine.execution("")) {
+        return None;
+    }
+    let &[_, _, "states", region, account, "execution", name, ..] =
+        arn.split(':').collect::<Vec<_>>().as_slice()
+    else {
+        return Some(Error::NotFound {
+            what: format!("{arn} is not the ARN of an execution of a standard state machine"),
+            remedy: "Give arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME.".to_owned(),
+        });
+    };
+    let stack = Deployment::stack_of(name);
+    let whose = match stack {
+        Some("") | None => format!("the state machine {name}"),
+        Some(stack) => format!("the deployment {stack}"),
+    };
+    Some(Error::NotFound {
+        what: format!(
+            "the execution {arn} is of {whose} in {region}, account {account}, and not of {}",
+            machine.arn()
+        ),
+        remedy: match stack {
+            Some(stack) if !stack.is_empty() => format!("Add --stack {stack} --region {region}."),
+            _ => "Choose the deployment with --stack and --region.".to_owned(),
+        },
+    })
+}
+
 pub(crate) fn not_found(aws: &Aws, what: &str) -> Error {
     Error::NotFound {
         what: format!("{what:?} is no instance, node, execution or group in {}", aws.region()),
         remedy: "Give an instance's id, a node's name or address, an execution's name or ARN, or a group's name. \
                  `hookline status` lists the groups."
             .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::MACHINE;
+
+    #[test]
+    fn execution_of_another_state_machine_is_refused_with_its_deployment() {
+        let machine = StateMachine::read(MACHINE).unwrap();
+        assert!(of_another_machine(&machine, &machine.execution("x")).is_none());
+        for (region, name, whose, remedy) in [
+            (
+                "us-west-2",
+                "b-launch-node",
+                "the deployment b",
+                "--stack b",
+            ),
+            (
+                "eu-west-1",
+                "hookline-launch-node",
+                "in eu-west-1",
+                "--region eu-west-1",
+            ),
+            (
+                "us-west-2",
+                "hookline-launch-node-2",
+                "the state machine",
+                "--stack",
+            ),
+        ] {
+            let arn = format!("arn:aws:states:{region}:123456789012:execution:{name}:x");
+            let error = of_another_machine(&machine, &arn).unwrap();
+            assert!(error.to_string().contains(whose), "{error}");
+            assert!(error.remedy().contains(remedy), "{}", error.remedy());
+        }
+        let other = of_another_machine(&machine, "arn:aws:ec2:us-west-2:1:instance/i-1").unwrap();
+        assert!(other.to_string().contains("not the ARN of an execution"));
     }
 }

@@ -5,7 +5,7 @@
 //! ```text
 //! args (as written) ──▶ settings (as meant) ──▶ commands/* ──▶ output: text or JSON
 //!                                                  │    └────▶ error: what, remedy, exit code
-//!                                                  ├─ discover, observe, locate, gather: which calls to make
+//!                                                  ├─ discover, observe, locate, gather, survey, foresee, retrace: which calls
 //!                                                  │      └─ aws: the calls, one function each
 //!                                                  └─ judge: what is wrong, by what was observed
 //! ```
@@ -16,11 +16,13 @@
 
 mod args;
 mod aws;
+mod chosen;
 mod commands;
 mod discover;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod foresee;
 mod gather;
 mod judge;
 mod locate;
@@ -28,7 +30,9 @@ mod logs;
 mod observe;
 mod observed;
 mod output;
+mod retrace;
 mod settings;
+mod survey;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let settings = Settings::of(args, &Surroundings::of_this_process());
     logs::start(settings.verbosity);
+    settings.command.chosen().remember();
     let output = Output::new(settings.format, settings.colours);
     match commands::run(settings.command, &output) {
         Ok(code) => code.into(),

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use hookline_domain::deployment::Deployment as Name;
 use hookline_domain::ids::InstanceId;
-use hookline_domain::profile::Selector;
+use hookline_domain::profile::{Selector, TagSelector};
+use hookline_domain::reconcile::orphans;
 use hookline_domain::tags::own;
 use tokio::task::JoinSet;
 
@@ -15,17 +17,23 @@ use crate::error::{Error, Result};
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::{Execution, ListedExecution};
 use crate::observed::fleet::Fleet;
-use crate::observed::group::{Activity, Group, Hook};
-use crate::observed::network::{SeenInstance, SeenInterface};
+use crate::observed::group::{Activity, Group, Hook, Member};
+use crate::observed::network::{SeenInstance, SeenInterface, created_for};
 
 /// The most calls of a look at a deployment with few groups.
 const MAX_CALLS: usize = 20;
 /// The least executions that are described, so that there is a reason for a failure.
 const MIN_DESCRIBED: usize = 2;
+/// The most executions that a search describes.
+pub(crate) const MAX_DESCRIBED: usize = 300;
+/// How many executions are described, or their histories read, at once.
+pub(crate) const AT_ONCE: usize = 10;
 /// Up to so many groups have a call each for their activities. With more, one call is for all
 /// groups of the Region.
 const GROUPS_WITH_OWN_ACTIVITIES: usize = 3;
-/// How far back an execution that failed still matters, in seconds.
+/// The most pages of activities of a look at a scale-out: those of 1,000 launches.
+const MAX_ACTIVITY_PAGES: usize = 10;
+/// How far back an execution or a launch that failed still matters, in seconds.
 const RECENT: i64 = 3_600;
 
 /// The time, in seconds since the epoch.
@@ -41,6 +49,20 @@ pub(crate) fn now() -> i64 {
 /// # Errors
 /// Returns why a call failed.
 pub(crate) async fn fleet(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
+    fleet_with_activities(aws, deployment, 1).await
+}
+
+/// Looks at a scale-out: the same, with the launches of the last hour, also where a hundred are under
+/// way.
+///
+/// # Errors
+/// Returns why a call failed.
+pub(crate) async fn scale_out(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
+    fleet_with_activities(aws, deployment, MAX_ACTIVITY_PAGES).await
+}
+
+/// `pages`: the most pages of activities of a group.
+async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: usize) -> Result<Fleet> {
     let names = deployment.named_groups();
     let tag = [own::INSTANCE_ID.to_owned()];
     let filters = [("tag-key", &tag[..])];
@@ -50,26 +72,38 @@ pub(crate) async fn fleet(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
         aws.executions(&deployment.machine, None),
     )?;
     let groups = groups(aws, &deployment, &names, &instances).await?;
-    let (hooks, activities) = tokio::try_join!(hooks(aws, &groups), activities(aws, &groups))?;
     let name = deployment.name(&interfaces);
     let interfaces = of_deployment(&name, interfaces);
+    let before = aws.calls();
+    let (activities, all_activities) = activities(aws, &groups, pages).await?;
+    // Those that a look at few groups makes for one page each.
+    let planned = groups.len().min(GROUPS_WITH_OWN_ACTIVITIES);
+    let further = (aws.calls() - before).saturating_sub(planned);
+    let (hooks, launching_into_pools) = tokio::try_join!(
+        hooks(aws, &groups),
+        launching_into_pools(aws, &groups, &interfaces)
+    )?;
     let mut fleet = Fleet {
         now: now(),
         deployment,
         groups,
         hooks,
         activities,
+        all_activities,
         instances: instances
             .into_iter()
             .map(|seen| (seen.instance.id.clone(), seen))
             .collect(),
+        launching_into_pools,
         interfaces,
         listed,
         described: Vec::new(),
     };
     let wanted = to_describe(
         &fleet,
-        MAX_CALLS.saturating_sub(aws.calls()).max(MIN_DESCRIBED),
+        (MAX_CALLS + further)
+            .saturating_sub(aws.calls())
+            .max(MIN_DESCRIBED),
     );
     fleet.described = describe(aws, wanted).await?;
     // What was waited for has happened by then.
@@ -83,29 +117,89 @@ fn of_deployment(name: &Name, mut interfaces: Vec<SeenInterface>) -> Vec<SeenInt
     interfaces
 }
 
-/// The instances of the groups that are named, and those that carry a selector's tag.
+/// Those owners of unattached interfaces that launch into the warm pool of a group. A group does not
+/// list them, and their interfaces are no leak.
+async fn launching_into_pools(
+    aws: &Aws,
+    groups: &[Group],
+    interfaces: &[SeenInterface],
+) -> Result<BTreeSet<InstanceId>> {
+    let mut pools = groups.iter().filter(|group| group.has_warm_pool);
+    if pools.next().is_none() {
+        return Ok(BTreeSet::new());
+    }
+    let is_member = |owner: &InstanceId| {
+        let mut members = groups.iter().flat_map(|group| &group.members);
+        members.any(|member| member.instance == *owner)
+    };
+    let interfaces = interfaces.iter().map(|seen| &seen.interface);
+    let owners: BTreeSet<InstanceId> = interfaces
+        .filter(|interface| orphans::may_be_orphaned(interface))
+        .filter_map(created_for)
+        .filter(|owner| !is_member(owner))
+        .collect();
+    let owners: Vec<InstanceId> = owners.into_iter().collect();
+    let members = aws.members(&owners).await?.into_iter();
+    Ok(members
+        .filter(Member::is_launching)
+        .map(|member| member.instance)
+        .collect())
+}
+
+/// The instances that a profile selects.
+///
+/// # Errors
+/// Returns why a call failed.
+pub(crate) async fn instances_of(
+    aws: &Aws,
+    selector: &Selector,
+) -> Result<Vec<SeenInstance>, aws::Error> {
+    match selector {
+        Selector::AutoScalingGroupNames(names) => {
+            let names: Vec<String> = names.iter().cloned().collect();
+            aws.instances(&format!("tag:{GROUP_TAG}"), &names).await
+        }
+        Selector::Tag(_) | Selector::Tags(_) => {
+            let Some(first) = selector.tags().first() else {
+                return Ok(Vec::new());
+            };
+            let mut found = carrying(aws, first).await?;
+            found.retain(|seen| selector.covers("", &seen.instance.tags));
+            Ok(found)
+        }
+    }
+}
+
+/// The instances that carry a tag. Of a selector of several, EC2 finds those with the first, and the
+/// selector decides about the others.
+async fn carrying(aws: &Aws, tag: &TagSelector) -> Result<Vec<SeenInstance>, aws::Error> {
+    match &tag.value {
+        Some(value) => {
+            let values = std::slice::from_ref(value);
+            aws.instances(&format!("tag:{}", tag.key), values).await
+        }
+        None => {
+            aws.instances("tag-key", std::slice::from_ref(&tag.key))
+                .await
+        }
+    }
+}
+
+/// The instances of the groups that are named, and those that a profile selects by tags.
 async fn instances(
     aws: &Aws,
     deployment: &Deployment,
     names: &[String],
 ) -> Result<Vec<SeenInstance>, aws::Error> {
+    let selectors = || deployment.profiles.iter().map(|it| &it.profile.selector);
     let mut found = aws.instances(&format!("tag:{GROUP_TAG}"), names).await?;
     let mut asked = BTreeSet::new();
-    for input in &deployment.profiles {
-        let Selector::Tag(tag) = &input.profile.selector else {
-            continue;
-        };
+    for tag in selectors().filter_map(|selector| selector.tags().first()) {
+        // Profiles may have the first tag in common.
         if asked.insert((&tag.key, &tag.value)) {
-            found.extend(match &tag.value {
-                Some(value) => {
-                    aws.instances(&format!("tag:{}", tag.key), std::slice::from_ref(value))
-                        .await?
-                }
-                None => {
-                    aws.instances("tag-key", std::slice::from_ref(&tag.key))
-                        .await?
-                }
-            });
+            let mut more = carrying(aws, tag).await?;
+            more.retain(|seen| selectors().any(|it| it.covers("", &seen.instance.tags)));
+            found.extend(more);
         }
     }
     Ok(found)
@@ -142,6 +236,32 @@ async fn groups(
     Ok(groups)
 }
 
+/// Whether the deployment prepares instances of a group: a profile or a rule names it, or a profile
+/// selects it or one of its instances by tags.
+///
+/// # Errors
+/// Returns why a call failed.
+pub(crate) async fn covers(
+    aws: &Aws,
+    deployment: &Deployment,
+    group: &Group,
+) -> Result<bool, aws::Error> {
+    let selectors = || deployment.profiles.iter().map(|it| &it.profile.selector);
+    if deployment.named_groups().contains(&group.name)
+        || selectors().any(|it| it.covers(&group.name, &group.tags))
+    {
+        return Ok(true);
+    }
+    if !deployment.selects_by_tag() {
+        return Ok(false);
+    }
+    let name = std::slice::from_ref(&group.name);
+    let instances = aws.instances(&format!("tag:{GROUP_TAG}"), name).await?;
+    Ok(instances
+        .iter()
+        .any(|seen| selectors().any(|it| it.covers(&group.name, &seen.instance.tags))))
+}
+
 async fn hooks(aws: &Aws, groups: &[Group]) -> Result<BTreeMap<String, Vec<Hook>>> {
     let mut calls = JoinSet::new();
     for group in groups {
@@ -156,17 +276,21 @@ async fn hooks(aws: &Aws, groups: &[Group]) -> Result<BTreeMap<String, Vec<Hook>
     Ok(hooks)
 }
 
-/// The newest activities, newest first.
-async fn activities(aws: &Aws, groups: &[Group]) -> Result<Vec<Activity>> {
-    if groups.len() > GROUPS_WITH_OWN_ACTIVITIES {
-        return Ok(aws.activities(None).await?);
-    }
-    let mut found = Vec::new();
-    for group in groups {
-        found.extend(aws.activities(Some(&group.name)).await?);
+/// The newest activities, newest first, and whether they reach back for an hour.
+async fn activities(aws: &Aws, groups: &[Group], pages: usize) -> Result<(Vec<Activity>, bool)> {
+    let since = now() - RECENT;
+    let names: Vec<Option<&str>> = match groups.len() > GROUPS_WITH_OWN_ACTIVITIES {
+        true => vec![None],
+        false => groups.iter().map(|it| Some(it.name.as_str())).collect(),
+    };
+    let (mut found, mut all) = (Vec::new(), true);
+    for name in names {
+        let (more, these_all) = aws.activities_back_to(name, since, pages).await?;
+        found.extend(more);
+        all &= these_all;
     }
     found.sort_by_key(|activity| std::cmp::Reverse(activity.started));
-    Ok(found)
+    Ok((found, all))
 }
 
 /// The executions to describe, at most `budget`: the newest failures first, as they have the
@@ -207,15 +331,22 @@ fn to_describe(fleet: &Fleet, budget: usize) -> Vec<String> {
 /// # Errors
 /// Returns why a call failed.
 pub(crate) async fn describe(aws: &Aws, arns: Vec<String>) -> Result<Vec<Execution>> {
-    let mut calls = JoinSet::new();
-    for (n, arn) in arns.into_iter().enumerate() {
-        let aws = aws.clone();
-        calls.spawn(async move { Ok::<_, Error>((n, aws.execution(&arn).await?)) });
-    }
-    let mut found = BTreeMap::new();
-    while let Some(done) = calls.join_next().await {
-        let (n, execution) = done.map_err(Error::of_task)??;
-        found.extend(execution.map(|execution| (n, execution)));
-    }
-    Ok(found.into_values().collect())
+    let calls = arns
+        .into_iter()
+        .map(|arn| async move { aws.execution(&arn).await });
+    let found: Vec<_> = stream::iter(calls).buffered(AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The same for the first [`MAX_DESCRIBED`]; and how many are left.
+///
+/// # Errors
+/// Returns why a call failed.
+pub(crate) async fn describe_at_most(
+    aws: &Aws,
+    mut arns: Vec<String>,
+) -> Result<(Vec<Execution>, usize)> {
+    let left = arns.len().saturating_sub(MAX_DESCRIBED);
+    arns.truncate(MAX_DESCRIBED);
+    Ok((describe(aws, arns).await?, left))
 }

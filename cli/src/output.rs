@@ -5,11 +5,13 @@
 
 mod page;
 mod printable;
+pub(crate) mod timeline;
+pub(crate) mod watch;
 
 use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::error::{Error, Result};
@@ -23,6 +25,23 @@ pub(crate) use page::WIDTH;
 pub(crate) trait Report: Serialize {
     /// Writes the result to `page`.
     fn write(&self, page: &mut Page);
+}
+
+/// How far a command that changes something has come. In JSON: whether it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It says what it would do, and does not do it.
+    Proposed,
+    /// It says what it does now.
+    Begun,
+    /// It is done.
+    Done,
+}
+
+impl Serialize for Stage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(*self == Self::Done)
+    }
 }
 
 /// Of what went well.
@@ -56,6 +75,41 @@ impl Output {
             }
             Format::Json => self.json(report),
         }
+    }
+
+    /// Prints what a command is about to do. JSON has it in the result, as it is one value.
+    pub(crate) fn announce(&self, report: &impl Report) -> Result<()> {
+        match self.format {
+            Format::Text => self.report(report),
+            Format::Json => Ok(()),
+        }
+    }
+
+    /// Prints how far a long command has come, to stderr. JSON has it in the result.
+    pub(crate) fn progress(&self, text: &str) {
+        if self.format == Format::Text {
+            let mut page = Page::new(self.colours.stderr);
+            page.paragraph(&[(Style::new(), text)]);
+            // If stderr is closed, the result still tells.
+            let _ = io::stderr().write_all(page.into_text().as_bytes());
+        }
+    }
+
+    /// Prints a result to stderr, because stdout has something else.
+    pub(crate) fn report_aside(&self, report: &impl Report) {
+        let text = match self.format {
+            Format::Text => {
+                let mut page = Page::new(self.colours.stderr);
+                report.write(&mut page);
+                page.into_text()
+            }
+            Format::Json => {
+                let text = serde_json::to_string_pretty(report).unwrap_or_default();
+                format!("{}\n", printable::json(&text))
+            }
+        };
+        // If stderr is closed, stdout still has the result.
+        let _ = io::stderr().write_all(text.as_bytes());
     }
 
     /// Prints a value as JSON, whatever the format is.

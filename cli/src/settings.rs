@@ -1,13 +1,20 @@
 //! What is meant by the command line: every default is resolved, and every command holds what it
 //! needs and no more.
 
+mod act;
+mod read;
+
 use std::path::PathBuf;
 
 use anstream::{AutoStream, ColorChoice};
 use clap_complete::Shell;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::args::{Args, CommandArgs, GlobalArgs, ProfileArgs};
+pub(crate) use act::{Act, Action, ReplayOptions, SwitchOptions};
+pub(crate) use read::{Question, Read};
+
+use crate::args::{Args, CommandArgs, GlobalArgs, ProfileArgs, UserDataArgs};
+use crate::chosen::Chosen;
 
 /// What a run of the command does, and how it shows it.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,21 +63,25 @@ pub(crate) enum Command {
     WhoAmI {
         aws: AwsSettings,
     },
-    Status {
+    Read {
         aws: AwsSettings,
-        stack: Option<String>,
+        read: Read,
     },
-    Explain {
+    Act {
         aws: AwsSettings,
-        stack: Option<String>,
-        /// An instance, a node's name, an execution or a group.
-        what: String,
+        act: Act,
     },
     Migrate {
         aws: AwsSettings,
         stack: Option<String>,
         /// Whether the tag is set, and not only what would be done is said.
         yes: bool,
+    },
+    ExplainUserData {
+        aws: AwsSettings,
+        source: UserDataSource,
+        profile: Option<Source>,
+        instance_type: Option<String>,
     },
     Completions {
         shell: Shell,
@@ -80,10 +91,59 @@ pub(crate) enum Command {
     },
 }
 
+/// Where user data comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UserDataSource {
+    File(Source),
+    LaunchTemplate {
+        /// An id or a name.
+        template: String,
+        /// A number, `$Default` or `$Latest`.
+        version: String,
+    },
+    /// An instance's id.
+    Instance(String),
+}
+
+impl UserDataSource {
+    fn of(file: Option<PathBuf>, template: Option<String>, instance: Option<String>) -> Self {
+        if let Some(template) = template {
+            // No name of a template has a colon (EC2 API Reference, CreateLaunchTemplate).
+            let (template, version) = template.split_once(':').unwrap_or((&template, "$Default"));
+            return Self::LaunchTemplate {
+                template: template.to_owned(),
+                version: version.to_owned(),
+            };
+        }
+        match (file, instance) {
+            (Some(file), _) => Self::File(Source::of(file)),
+            (None, instance) => Self::Instance(instance.unwrap_or_default()),
+        }
+    }
+}
+
+/// What `check` checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The profiles that are deployed.
+    Deployed,
+    /// Those of a configuration of the CDK app.
+    Configuration(Source),
+    /// One profile.
+    Profile(Source),
+}
+
 /// Where a document comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Stdin,
+    File(PathBuf),
+}
+
+/// Where a page goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Stdout,
     File(PathBuf),
 }
 
@@ -162,35 +222,82 @@ impl Verbosity {
 }
 
 impl Command {
+    /// What the command line chose of where the command works.
+    pub(crate) fn chosen(&self) -> Chosen {
+        let (aws, stack) = match self {
+            Self::Read { aws, read } => (aws, &read.stack),
+            Self::Act { aws, act } => (aws, &act.stack),
+            Self::Migrate { aws, stack, .. } => (aws, stack),
+            Self::WhoAmI { aws } | Self::ExplainUserData { aws, .. } => (aws, &None),
+            Self::CheckProfile { .. }
+            | Self::Schema { .. }
+            | Self::Completions { .. }
+            | Self::Man { .. } => return Chosen::default(),
+        };
+        Chosen {
+            stack: stack.clone(),
+            aws_profile: aws.profile.clone(),
+            region: aws.region.clone(),
+        }
+    }
+
     fn of(args: CommandArgs, aws: AwsSettings) -> Self {
         match args {
             CommandArgs::Profile(ProfileArgs::Check { file, naming }) => Self::CheckProfile {
-                source: match file.as_os_str() == "-" {
-                    true => Source::Stdin,
-                    false => Source::File(file),
-                },
+                source: Source::of(file),
                 kind: ProfileKind::of(naming),
             },
             CommandArgs::Schema { naming } => Self::Schema {
                 kind: ProfileKind::of(naming),
             },
             CommandArgs::Whoami => Self::WhoAmI { aws },
-            CommandArgs::Status { deployment } => Self::Status {
+            CommandArgs::Read(args) => Self::Read {
                 aws,
-                stack: deployment.stack,
+                read: Read::of(args),
             },
-            CommandArgs::Explain { what, deployment } => Self::Explain {
+            CommandArgs::Act(args) => Self::Act {
                 aws,
-                stack: deployment.stack,
-                what,
+                act: Act::of(args),
             },
             CommandArgs::Migrate { deployment, yes } => Self::Migrate {
                 aws,
                 stack: deployment.stack,
                 yes,
             },
+            CommandArgs::UserData(UserDataArgs::Explain {
+                file,
+                launch_template,
+                instance,
+                profile,
+                instance_type,
+            }) => Self::ExplainUserData {
+                aws,
+                source: UserDataSource::of(file, launch_template, instance),
+                profile: profile.map(Source::of),
+                instance_type,
+            },
             CommandArgs::Completions { shell } => Self::Completions { shell },
             CommandArgs::Man { dir } => Self::Man { dir },
+        }
+    }
+}
+
+impl Source {
+    /// `-` is stdin.
+    fn of(file: PathBuf) -> Self {
+        match file.as_os_str() == "-" {
+            true => Self::Stdin,
+            false => Self::File(file),
+        }
+    }
+}
+
+impl Target {
+    /// `-` is stdout.
+    fn of(file: PathBuf) -> Self {
+        match file.as_os_str() == "-" {
+            true => Self::Stdout,
+            false => Self::File(file),
         }
     }
 }
@@ -205,119 +312,5 @@ impl ProfileKind {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    const TERMINAL: Surroundings = Surroundings {
-        stdout_colours: true,
-        stderr_colours: true,
-    };
-
-    fn settings(line: &str) -> Settings {
-        let args = Args::try_parse_from(line.split_whitespace()).unwrap();
-        Settings::of(args, &TERMINAL)
-    }
-
-    #[test]
-    fn plain_command_gets_the_defaults() {
-        let expected = Settings {
-            format: Format::Text,
-            colours: Colours {
-                stdout: true,
-                stderr: true,
-            },
-            verbosity: Verbosity {
-                own: LevelFilter::WARN,
-                libraries: LevelFilter::OFF,
-            },
-            command: Command::WhoAmI {
-                aws: AwsSettings::default(),
-            },
-        };
-        assert_eq!(settings("hookline whoami"), expected);
-    }
-
-    #[test]
-    fn global_options_count_before_and_after_the_command() {
-        let before = settings("hookline --json --region eu-west-1 --aws-profile ops whoami");
-        let after = settings("hookline whoami --json --region eu-west-1 --aws-profile ops");
-        assert_eq!(before, after);
-        assert_eq!(before.format, Format::Json);
-        let Command::WhoAmI { aws } = before.command else {
-            panic!("{:?}", before.command);
-        };
-        assert_eq!(aws.profile.as_deref(), Some("ops"));
-        assert_eq!(aws.region.as_deref(), Some("eu-west-1"));
-    }
-
-    #[test]
-    fn stack_is_that_of_the_option_or_the_only_one() {
-        let aws = AwsSettings::default();
-        let explain = Command::Explain {
-            aws: aws.clone(),
-            stack: Some("core".to_owned()),
-            what: "upf".to_owned(),
-        };
-        assert_eq!(
-            settings("hookline explain upf --stack core").command,
-            explain
-        );
-        let status = Command::Status { aws, stack: None };
-        assert_eq!(settings("hookline status").command, status);
-    }
-
-    #[test]
-    fn json_has_no_colours_on_a_terminal() {
-        let off = Colours {
-            stdout: false,
-            stderr: false,
-        };
-        assert_eq!(settings("hookline --json schema").colours, off);
-    }
-
-    #[test]
-    fn each_stream_gets_colours_by_itself() {
-        let args = Args::try_parse_from(["hookline", "schema"]).unwrap();
-        let piped = Surroundings {
-            stdout_colours: false,
-            stderr_colours: true,
-        };
-        let colours = Settings::of(args, &piped).colours;
-        assert!(!colours.stdout && colours.stderr, "{colours:?}");
-    }
-
-    #[test]
-    fn libraries_never_log_at_debug() {
-        for (line, own, libraries) in [
-            ("hookline schema", LevelFilter::WARN, LevelFilter::OFF),
-            ("hookline schema -v", LevelFilter::INFO, LevelFilter::WARN),
-            ("hookline schema -vv", LevelFilter::DEBUG, LevelFilter::INFO),
-            (
-                "hookline -vvvv schema",
-                LevelFilter::DEBUG,
-                LevelFilter::INFO,
-            ),
-        ] {
-            let expected = Verbosity { own, libraries };
-            assert_eq!(settings(line).verbosity, expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn dash_is_stdin_and_any_other_name_is_a_file() {
-        let source = |line: &str| match settings(line).command {
-            Command::CheckProfile { source, kind } => (source, kind),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(
-            source("hookline profile check -"),
-            (Source::Stdin, ProfileKind::Launch)
-        );
-        assert_eq!(
-            source("hookline profile check --naming ./-"),
-            (Source::File("./-".into()), ProfileKind::Naming)
-        );
-    }
-}
+#[path = "settings_tests.rs"]
+mod tests;

@@ -34,6 +34,8 @@ pub enum Metric {
     EventToContinue,
     /// Completions that came after the launch had ended the other way.
     LateVerdicts,
+    /// Nodes whose launch went on without a tag of the profile.
+    NodesWithoutTags,
     /// Creates that EC2 refused because an address was taken.
     AddressConflicts,
     /// Attempts that AWS throttled, the SDK's own retries included.
@@ -54,16 +56,19 @@ pub enum Metric {
     ReconcileRefusedProfiles,
     /// Launches that have been waiting for too long at a hook that Hookline completes.
     LaunchesOverdue,
+    /// Groups in a launch loop, and those that are braked because of one.
+    LaunchLoops,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::LaunchesWired,
         Self::LaunchesAbandoned,
         Self::LaunchesWaiting,
         Self::EventToContinue,
         Self::LateVerdicts,
+        Self::NodesWithoutTags,
         Self::AddressConflicts,
         Self::ThrottledCalls,
         Self::FreeAddresses,
@@ -74,6 +79,7 @@ impl Metric {
         Self::ReconcileLeft,
         Self::ReconcileRefusedProfiles,
         Self::LaunchesOverdue,
+        Self::LaunchLoops,
     ];
 
     /// CloudWatch's `Unit`.

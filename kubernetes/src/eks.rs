@@ -47,8 +47,8 @@ impl Caller {
         })
     }
 
-    /// The endpoint of `cluster`'s API server, by EKS's `DescribeCluster`.
-    async fn describe(&self, cluster: &str) -> Result<Endpoint> {
+    /// The endpoint of `cluster`'s API server, and the ID of its VPC, by EKS's `DescribeCluster`.
+    async fn describe(&self, cluster: &str) -> Result<(Endpoint, Option<String>)> {
         let described = aws_sdk_eks::Client::new(&self.config)
             .describe_cluster()
             .name(cluster)
@@ -78,10 +78,14 @@ impl Caller {
         let authority = description
             .certificate_authority
             .and_then(|authority| authority.data);
-        Ok(Endpoint {
+        let vpc_id = description
+            .resources_vpc_config
+            .and_then(|config| config.vpc_id);
+        let endpoint = Endpoint {
             url: description.endpoint.ok_or_else(|| not_ready("endpoint"))?,
             certificate_authority: authority.ok_or_else(|| not_ready("certificate authority"))?,
-        })
+        };
+        Ok((endpoint, vpc_id))
     }
 
     /// The caller's tokens for `cluster`.
@@ -113,6 +117,7 @@ impl Caller {
 #[derive(Clone)]
 pub struct Cluster {
     name: String,
+    vpc_id: Option<String>,
     client: kube::Client,
 }
 
@@ -132,10 +137,11 @@ impl Cluster {
     /// Returns [`Error::ClusterNotFound`], [`Error::ClusterNotReady`], [`Error::UnusableEndpoint`],
     /// [`Error::TokenNotSigned`], or [`Error::Aws`] if `DescribeCluster` fails for another reason.
     pub async fn find(name: &str, caller: &Caller) -> Result<Self> {
-        let endpoint = caller.describe(name).await?;
+        let (endpoint, vpc_id) = caller.describe(name).await?;
         let tokens = caller.tokens(name).await?;
         Ok(Self {
             name: name.to_owned(),
+            vpc_id,
             client: client::authenticated(&endpoint, tokens)?,
         })
     }
@@ -144,6 +150,12 @@ impl Cluster {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The ID of the cluster's VPC. Returns `None` if EKS does not tell it.
+    #[must_use]
+    pub fn vpc_id(&self) -> Option<&str> {
+        self.vpc_id.as_deref()
     }
 
     /// An authenticated client, for `kube::Api`. It makes each request once: it does not retry.

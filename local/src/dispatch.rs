@@ -12,7 +12,10 @@
 //! | `ec2` | `World::ec2_call` | inner XML of `<ActionResponse>` |
 //! | `autoscaling` | `World::autoscaling_call` | inner XML of `<ActionResult>` |
 //! | `sts` | `sts::act` | inner XML of `<ActionResult>` |
+//! | `iam` | `iam::act` | inner XML of `<ActionResult>` |
+//! | `servicequotas` | `service_quotas::act` | JSON |
 //! | `events` | `eventbridge::act` | JSON |
+//! | `sqs` | `sqs::act` | JSON |
 //! | `lambda` | `lambda::act` | the whole response |
 //! | `states` | `stepfunctions::forward` | the whole response |
 //! | `eks` | `eks::act` | the whole response |
@@ -22,7 +25,7 @@
 //!
 //! - EC2, Auto Scaling and CloudTrail keep their state in [`World`](crate::World), which also runs
 //!   their timers;
-//! - EventBridge, Lambda, Step Functions and EKS keep theirs behind [`LocalAws`]. They work in
+//! - EventBridge, SQS, Lambda, Step Functions and EKS keep theirs behind [`LocalAws`]. They work in
 //!   tasks of their own: `eventbridge::start` spawns the one that delivers events.
 
 use std::time::Duration;
@@ -36,11 +39,12 @@ use crate::faults::FaultKind;
 use crate::iam::{self, AuthorizationRequest, Caller, Decision};
 use crate::local_aws::LocalAws;
 use crate::service::{
-    AUTO_SCALING_NAMESPACE, Body, Call, EC2_NAMESPACE, STS_NAMESPACE, Service, access_key, header,
+    AUTO_SCALING_NAMESPACE, Body, Call, EC2_NAMESPACE, IAM_NAMESPACE, STS_NAMESPACE, Service,
+    access_key, header,
 };
 use crate::wire::error::{ApiError, ErrorForm, respond};
 use crate::wire::xml::Xml;
-use crate::{eks, eventbridge, lambda, stepfunctions, sts};
+use crate::{eks, eventbridge, lambda, service_quotas, sqs, stepfunctions, sts};
 
 /// The connection was reset before the answer: an injected fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -277,10 +281,23 @@ async fn act(
             })?;
             Ok(query_response(&action, STS_NAMESPACE, request_id, &inner))
         }
+        (Service::Iam, Body::Query(mut params)) => {
+            let inner = iam::act(local.iam(), &action, &mut params)?;
+            Ok(query_response(&action, IAM_NAMESPACE, request_id, &inner))
+        }
+        (Service::Quotas, Body::Json(body)) => {
+            let answer = service_quotas::act(local, &action, &body)?;
+            let body = answer.to_string().into();
+            Ok(respond(200, "application/x-amz-json-1.1", request_id, body))
+        }
         (Service::Events, Body::Json(body)) => {
             let answer = eventbridge::act(local, &action, body).await?;
             let body = answer.to_string().into();
             Ok(respond(200, "application/x-amz-json-1.1", request_id, body))
+        }
+        (Service::Sqs, Body::Json(body)) => {
+            let body = sqs::act(local, &action, body).await?.to_string().into();
+            Ok(respond(200, "application/x-amz-json-1.0", request_id, body))
         }
         (Service::Lambda, Body::Whole(request)) => Ok(lambda::act(local, request).await),
         (Service::States, Body::Whole(request)) => Ok(stepfunctions::forward(local, request).await),

@@ -1,5 +1,5 @@
 //! The fake AWS: EC2 network interfaces and instances, Auto Scaling groups with lifecycle hooks,
-//! EventBridge rules, a host for Lambda function binaries, and EKS clusters with an API server that
+//! EventBridge rules, SQS queues, a host for Lambda function binaries, and EKS clusters with an API server that
 //! lists nodes and pods. If the settings say so, the instances boot, and kubelet and the VPC CNI
 //! start on them ([`node`]). Requests for any other service can go to a server that has it
 //! ([`forward`]).
@@ -32,7 +32,9 @@ mod local_aws;
 pub mod node;
 pub mod server;
 mod service;
+mod service_quotas;
 mod settings;
+pub mod sqs;
 pub mod stepfunctions;
 pub mod sts;
 pub mod wire;

@@ -14,7 +14,7 @@ use crate::faults::{Fault, Faults};
 use crate::kernel::Event;
 use crate::settings::Settings;
 use crate::world::World;
-use crate::{eks, eventbridge, forward, iam, lambda, node, stepfunctions};
+use crate::{eks, eventbridge, forward, iam, lambda, node, sqs, stepfunctions};
 
 /// A running fake AWS: one account in one Region. Clones are handles to the same one.
 #[derive(Clone)]
@@ -54,6 +54,7 @@ struct Shared {
     nodes: node::Nodes,
     forwarding: forward::Forwarding,
     iam: iam::Iam,
+    sqs: sqs::Sqs,
 }
 
 impl Drop for Shared {
@@ -92,6 +93,7 @@ impl LocalAws {
             nodes: node::Nodes::default(),
             forwarding: forward::Forwarding::default(),
             iam: iam::Iam::default(),
+            sqs: sqs::Sqs::default(),
         });
         let local = Self { shared };
         tokio::spawn(run_timers(local.downgrade(), rescheduled));
@@ -203,6 +205,12 @@ impl LocalAws {
     #[must_use]
     pub fn iam(&self) -> &iam::Iam {
         &self.shared.iam
+    }
+
+    /// The queues.
+    #[must_use]
+    pub fn sqs(&self) -> &sqs::Sqs {
+        &self.shared.sqs
     }
 
     /// What IAM compares with a role's policies for a call: each action on each resource, with the

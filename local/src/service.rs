@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::eks;
 use crate::forward::Forwarding;
+use crate::lambda::ACCOUNT_SETTINGS;
 use crate::wire::error::{ApiError, ErrorForm};
 use crate::wire::query::{Dialect, Params};
 
@@ -18,10 +19,13 @@ pub(crate) enum Service {
     Ec2,
     AutoScaling,
     Sts,
+    Iam,
+    Quotas,
     Events,
     Lambda,
     States,
     Eks,
+    Sqs,
     /// A service of another server: its requests are forwarded.
     Forwarded(Arc<str>),
 }
@@ -33,10 +37,13 @@ impl Service {
             Self::Ec2,
             Self::AutoScaling,
             Self::Sts,
+            Self::Iam,
+            Self::Quotas,
             Self::Events,
             Self::Lambda,
             Self::States,
             Self::Eks,
+            Self::Sqs,
         ]
         .into_iter()
         .find(|known| known.name() == name)
@@ -48,10 +55,13 @@ impl Service {
             Self::Ec2 => "ec2",
             Self::AutoScaling => "autoscaling",
             Self::Sts => "sts",
+            Self::Iam => "iam",
+            Self::Quotas => "servicequotas",
             Self::Events => "events",
             Self::Lambda => "lambda",
             Self::States => "states",
             Self::Eks => "eks",
+            Self::Sqs => "sqs",
             Self::Forwarded(name) => name,
         }
     }
@@ -61,7 +71,8 @@ impl Service {
             Self::Ec2 => ErrorForm::Ec2,
             Self::AutoScaling => ErrorForm::Query(AUTO_SCALING_NAMESPACE),
             Self::Sts => ErrorForm::Query(STS_NAMESPACE),
-            Self::Events | Self::States => ErrorForm::Json,
+            Self::Iam => ErrorForm::Query(IAM_NAMESPACE),
+            Self::Events | Self::States | Self::Sqs | Self::Quotas => ErrorForm::Json,
             Self::Lambda | Self::Eks => ErrorForm::RestJson,
             Self::Forwarded(name) if **name == *"s3" => ErrorForm::RestXml,
             Self::Forwarded(_) => ErrorForm::Json,
@@ -73,10 +84,14 @@ impl Service {
             Self::Ec2 => {
                 ApiError::with_status(503, "RequestLimitExceeded", "Request limit exceeded.")
             }
-            Self::AutoScaling | Self::Sts => ApiError::new("Throttling", "Rate exceeded"),
-            Self::Events | Self::States | Self::Forwarded(_) => {
+            Self::AutoScaling | Self::Sts | Self::Iam => {
+                ApiError::new("Throttling", "Rate exceeded")
+            }
+            Self::Events | Self::States | Self::Sqs | Self::Forwarded(_) => {
                 ApiError::new("ThrottlingException", "Rate exceeded")
             }
+            // Service Quotas API Reference, "GetServiceQuota": TooManyRequestsException, HTTP 400.
+            Self::Quotas => ApiError::new("TooManyRequestsException", "Rate Exceeded."),
             Self::Lambda | Self::Eks => {
                 ApiError::with_status(429, "TooManyRequestsException", "Rate Exceeded.")
             }
@@ -85,7 +100,7 @@ impl Service {
 
     pub(crate) fn failed(&self) -> ApiError {
         match self {
-            Self::Ec2 | Self::Sts | Self::Forwarded(_) => ApiError::internal(),
+            Self::Ec2 | Self::Sts | Self::Sqs | Self::Forwarded(_) => ApiError::internal(),
             Self::AutoScaling => ApiError::with_status(
                 500,
                 "InternalFailure",
@@ -93,7 +108,11 @@ impl Service {
             ),
             Self::Events => ApiError::with_status(500, "InternalException", "Internal failure"),
             Self::States => ApiError::with_status(500, "InternalFailure", "Internal failure"),
-            Self::Lambda => ApiError::with_status(500, "ServiceException", "Internal failure"),
+            Self::Lambda | Self::Quotas => {
+                ApiError::with_status(500, "ServiceException", "Internal failure")
+            }
+            // IAM API Reference, "GetRole": ServiceFailure, HTTP 500.
+            Self::Iam => ApiError::with_status(500, "ServiceFailure", "Internal failure"),
             Self::Eks => ApiError::with_status(500, "ServerException", "Internal failure"),
         }
     }
@@ -109,10 +128,17 @@ impl Service {
         if target.starts_with("AWSEvents.") {
             return Some(Self::Events);
         }
+        if target.starts_with("AmazonSQS.") {
+            return Some(Self::Sqs);
+        }
         if target.starts_with("AWSStepFunctions.") {
             return Some(Self::States);
         }
-        if request.uri().path().starts_with("/2015-03-31/functions") {
+        if target.starts_with("ServiceQuotasV20190624.") {
+            return Some(Self::Quotas);
+        }
+        let path = request.uri().path();
+        if path.starts_with("/2015-03-31/functions") || path == ACCOUNT_SETTINGS {
             return Some(Self::Lambda);
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
@@ -124,6 +150,7 @@ impl Service {
             "2016-11-15" => Some(Self::Ec2),
             "2011-01-01" => Some(Self::AutoScaling),
             "2011-06-15" => Some(Self::Sts),
+            "2010-05-08" => Some(Self::Iam),
             _ => None,
         }
     }
@@ -131,6 +158,7 @@ impl Service {
 
 pub(crate) const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 pub(crate) const AUTO_SCALING_NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
+pub(crate) const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 pub(crate) const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
@@ -183,7 +211,7 @@ impl Call {
         let target = header(request.headers(), "x-amz-target");
         let target_action = target.rsplit('.').next().unwrap_or_default().to_owned();
         match &service {
-            Service::Ec2 | Service::AutoScaling | Service::Sts => {
+            Service::Ec2 | Service::AutoScaling | Service::Sts | Service::Iam => {
                 let dialect = match service {
                     Service::Ec2 => Dialect::Ec2,
                     _ => Dialect::Query,
@@ -196,7 +224,7 @@ impl Call {
                     body: Body::Query(params),
                 })
             }
-            Service::Events => {
+            Service::Events | Service::Sqs | Service::Quotas => {
                 let body: Value = if request.body().is_empty() {
                     Value::Object(serde_json::Map::new())
                 } else {
@@ -265,6 +293,9 @@ const MAX_RECORDED_PAYLOAD: usize = 64 * 1024;
 
 fn lambda_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
     let path = request.uri().path();
+    if path == ACCOUNT_SETTINGS {
+        return ("GetAccountSettings".to_owned(), BTreeMap::new());
+    }
     let tail = path
         .strip_prefix("/2015-03-31/functions")
         .unwrap_or_default()

@@ -1,7 +1,7 @@
 //! The settings of the fake AWS: its account and Region, its delays, and how far it deviates from
 //! the ideal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -48,6 +48,8 @@ pub struct Settings {
     pub account: String,
     /// Names of the Availability Zones; a zone's id is made from its position.
     pub availability_zones: Vec<String>,
+    /// The instance types that a zone does not offer, by the zone's name. A zone offers all others.
+    pub types_not_offered: BTreeMap<String, BTreeSet<String>>,
     /// The seed of everything random.
     pub seed: u64,
     /// The date and time at the start; the machine's own when `None`.
@@ -115,6 +117,7 @@ impl Default for Settings {
             availability_zones: ["us-west-2a", "us-west-2b", "us-west-2c"]
                 .map(str::to_owned)
                 .to_vec(),
+            types_not_offered: BTreeMap::new(),
             seed: 0,
             started_at: None,
             latency: Latency::default(),
@@ -149,6 +152,13 @@ impl Settings {
             started_at: Some(Timestamp::constant(1_767_225_600, 0)),
             ..Self::default()
         }
+    }
+
+    /// Whether a zone offers an instance type.
+    #[must_use]
+    pub fn offers(&self, zone: &str, instance_type: &str) -> bool {
+        let missing = self.types_not_offered.get(zone);
+        missing.is_none_or(|types| !types.contains(instance_type))
     }
 
     /// How long an instance of this type is `pending`.

@@ -7,7 +7,9 @@
 : "${HOOKLINE_RUN:=/run/hookline}"
 : "${HOOKLINE_CONSOLE:=/dev/console}"
 # The override by hand.
-HOOKLINE_OVERRIDE="$HOOKLINE_RUN/open-gate"
+: "${HOOKLINE_OVERRIDE:=$HOOKLINE_RUN/open-gate}"
+# Where the node's own files are, if the programs run in a container (node/bottlerocket).
+: "${HOOKLINE_ROOTFS:=}"
 
 HOOKLINE_PROGRAM=${0##*/}
 

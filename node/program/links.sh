@@ -59,7 +59,7 @@ sysctls() {
 }
 
 sysctl_of() {
-  local file="/proc/sys/net/$1/conf/$2/$3"
+  local file="$HOOKLINE_ROOTFS/proc/sys/net/$1/conf/$2/$3"
   # A node without IPv6 has no such file.
   [[ $1 == ipv6 && ! -e $file ]] && return 0
   [[ $(<"$file") == "$4" ]] || printf '%s\n' "$4" >"$file"

@@ -8,7 +8,6 @@ fails. With CI=true, it becomes root by sudo if it can. Elsewhere such a test is
 
 import faulthandler
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,33 +15,12 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kit.packages import become_root, install
+
 HERE = Path(__file__).resolve().parent
 
 #: The whole run ends after this many seconds.
 LIMIT = 540
-
-
-def packages():
-    lines = (line.split("#")[0].strip() for line in (HERE / "packages.txt").read_text().splitlines())
-    return [line for line in lines if line]
-
-
-def install():
-    """Installs the packages that are not there."""
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return
-    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\n", *packages()]
-    found = subprocess.run(query, capture_output=True, text=True, check=False).stdout
-    there = {line.split()[1] for line in found.splitlines() if line.startswith("installed ")}
-    missing = [name for name in packages() if name not in there]
-    if not missing:
-        return
-    print("Installing", " ".join(missing), flush=True)
-    apt = ["apt-get", "--quiet=2", "--option", "Dpkg::Use-Pty=0"]
-    quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL, "check": False}
-    subprocess.run([*apt, "update"], **quiet)
-    # If this fails, the tests that need a package say so.
-    subprocess.run([*apt, "install", "--yes", "--no-install-recommends", *missing], **quiet)
 
 
 def too_long(_signal, _frame):
@@ -57,9 +35,7 @@ def main():
     signal.alarm(LIMIT)
     if len(sys.argv) > 1:
         return run(sys.argv[1])
-    if os.environ.get("CI") == "true" and os.geteuid() != 0 and shutil.which("sudo"):
-        # Nothing may be left out, and namespaces need root.
-        os.execvp("sudo", ["sudo", "--non-interactive", "CI=true", sys.executable, "-B", str(HERE / "run.py")])
+    become_root(HERE / "run.py")
     install()
     # The tests mostly wait, so the files run at the same time.
     files = sorted(HERE.glob("test_*.py"))

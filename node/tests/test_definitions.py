@@ -1,9 +1,9 @@
 """The NetworkAttachmentDefinitions that the CDK app makes (`network-definitions.json`, written by `npm run generate` in `cdk/`), run by the
 real plugins of containernetworking.
 
-Multus is not here. What it does with a definition is done as it does it: the configuration in `spec.config` is given to the plugin, with the
-`ips` of the pod's annotation as `runtimeConfig` (k8snetworkplumbingwg/multus-cni, docs/how-to-use.md). whereabouts is not in Debian, and this
-kernel need not have ipvlan: of those, the configuration is checked.
+kit/pods.py does what Multus does with a definition. The plugin also gets the `ips` of the pod's annotation as `runtimeConfig`
+(k8snetworkplumbingwg/multus-cni, docs/how-to-use.md). whereabouts is not in Debian, and this kernel need not have ipvlan: of those, the
+configuration is checked.
 """
 
 import ipaddress
@@ -11,10 +11,10 @@ import json
 import re
 import unittest
 
+from kit import pods
 from kit.machine import need
 from kit.node import NAMESPACES, ROOT, Node, Vpc
 
-PLUGINS = "/usr/lib/cni"
 MACS = {"signaling": "02:00:00:00:00:11", "storage": "02:00:00:00:00:13"}
 ITEMS = json.loads((ROOT / "tests/network-definitions.json").read_text())
 DEFINITIONS = {item["metadata"]["name"]: item for item in ITEMS if item["kind"] == "NetworkAttachmentDefinition"}
@@ -78,12 +78,8 @@ class APod(unittest.TestCase):
         return node
 
     def cni(self, node, command, name, address, previous=None, check=True, **more):
-        configuration = {**CONFIGURATIONS[name], "runtimeConfig": {"ips": [address]}, **more}
-        if previous:
-            configuration["prevResult"] = previous
-        done = node.run(f"{PLUGINS}/{configuration['type']}", check=check, text=json.dumps(configuration), env={
-            "CNI_COMMAND": command, "CNI_CONTAINERID": "pod", "CNI_NETNS": "/run/netns/pod", "CNI_IFNAME": "net1", "CNI_PATH": PLUGINS})
-        return (done.returncode, json.loads(done.stdout) if done.stdout.strip() else None)
+        configuration = {**pods.configuration(node, DEFINITIONS[name]), "runtimeConfig": {"ips": [address]}, **more}
+        return pods.cni(node, command, configuration, "pod", previous=previous, check=check)
 
     def test_gets_an_address_of_the_pod_range_and_the_subnets_gateway(self):
         for name, third in (("signaling-us-west-2a", 1), ("storage-us-west-2a", 3)):

@@ -1,18 +1,17 @@
 """Pods get addresses of the node's interfaces: the configuration that the node writes, run by the real plugins of containernetworking.
 
-Multus is not here. What it does with such a configuration is done as it does it: the file whose `name` is that of the definition is given to
-the plugin. This kernel need not have ipvlan, so macvlan (passthru) and host-device run.
+kit/pods.py does what Multus does with it. This kernel need not have ipvlan, so macvlan (passthru) and host-device run.
 """
 
 import json
 import unittest
 
+from kit import pods
 from kit.machine import need, wait_for
 from kit.node import NAMESPACES, Node, Vpc
+from kit.pods import FOLDER, PLUGINS
 
 FIRST, SECOND = "02:00:00:00:00:11", "02:00:00:00:00:12"
-FOLDER = "/etc/cni/net.d/hookline.d"
-PLUGINS = "/usr/lib/cni"
 
 
 def network(kind, **more):
@@ -36,29 +35,17 @@ class PodsTest(unittest.TestCase):
         return node
 
     def configuration(self, node, name="signaling"):
-        """Multus goes through the files in the order of their names, and takes the first with the definition's name."""
-        for file in node.names(FOLDER):
-            found = json.loads(node.read(f"{FOLDER}/{file}"))
-            if found["name"] == name:
-                return found
-        return None
+        return pods.configuration_of_node(node, name)
 
     def cni(self, node, command, pod, check=True, previous=None):
-        configuration = self.configuration(node)
-        if previous:
-            configuration["prevResult"] = previous
-        done = node.run(f"{PLUGINS}/{configuration['type']}", check=check, text=json.dumps(configuration), env={
-            "CNI_COMMAND": command, "CNI_CONTAINERID": pod, "CNI_NETNS": f"/run/netns/{pod}", "CNI_IFNAME": "net1", "CNI_PATH": PLUGINS})
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        _, result = pods.cni(node, command, self.configuration(node), pod, previous=previous, check=check)
+        return result
 
     def add(self, node, pod):
         """Adds the interface to a new pod. Returns the result, and its address."""
-        node.run("ip", "netns", "add", pod)
+        pods.start(node, pod)
         result = self.cni(node, "ADD", pod)
         return result, result["ips"][0]["address"]
-
-    def ping(self, node, pod, address):
-        node.run("ip", "netns", "exec", pod, "ping", "-c1", "-W5", address)
 
     def reserved(self, node):
         folder = node.outside("/run/hookline/addresses/signaling")

@@ -6,14 +6,17 @@ checked by their sources, which are named beside each check.
 
 import base64
 import json
+import os
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 import bundle
-from kit.machine import find, need
+from kit import user_data
+from kit.machine import find, need, wait_for
 from kit.node import NAMESPACES, PROGRAMS, ROOT, SETTINGS, Node, Vpc
 
 try:
@@ -58,12 +61,12 @@ def text_of(path):
 def parts_of(text):
     """The parts that cloud-init finds."""
     need("cloud-init")
-    done = subprocess.run(["/usr/bin/python3", "-B", str(ROOT / "tests/kit/cloud_init.py")], input=text.encode(), capture_output=True, check=True)
-    return json.loads(done.stdout)
+    return user_data.parts_of(text)
 
 
 def script_of(text):
-    return next(part["content"] for part in parts_of(text) if part["type"] == "text/x-shellscript")
+    need("cloud-init")
+    return user_data.script_of(text)
 
 
 def merged(text, first):
@@ -76,7 +79,7 @@ def merged(text, first):
 
 class TheUserDataOfAmazonLinux(unittest.TestCase):
     def test_exists_for_each_kind_of_group(self):
-        self.assertEqual([path.stem for path in OF_AMAZON_LINUX], ["al2023-managed-with-image", "al2023-managed", "al2023-self-managed"])
+        self.assertEqual([path.stem for path in OF_AMAZON_LINUX], ["al2023-managed-with-image", "al2023-managed", "al2023-self-managed-rolling", "al2023-self-managed"])
 
     def test_is_parsed_by_cloud_init(self):
         for path in OF_AMAZON_LINUX:
@@ -195,6 +198,78 @@ class TheScript(unittest.TestCase):
         self.assertNotEqual(self.run_script(script.replace(line, line[:-1] + "~"), check=False).returncode, 0)
         self.assertIn(f"ExecStartPre={PROGRAMS}/hookline-gate", self.node.run("cat", KUBELET).stdout)
         self.assertNotEqual(self.node.run("test", "-e", f"{PROGRAMS}/hookline-gate", check=False).returncode, 0)
+
+
+class TheSignal(unittest.TestCase):
+    """What a node with a rolling update tells CloudFormation. kubelet and cfn-signal are stubs."""
+
+    PROGRAM = f"{PROGRAMS}/hookline-signal"
+    SENT = "/opt/aws/sent"
+    STUB = f"#!/bin/bash\nprintf '%s\\n' \"$*\" >>{SENT}\n"
+
+    def setUp(self):
+        need(*NAMESPACES, "cloud-init", root=True)
+        self.node = Node(self, Vpc(self))
+        # /opt and /var/lib/hookline of the node are not those of this machine.
+        self.node.run("bash", "-c", "mkdir -p /etc/systemd/system /run/opt/aws/bin /run/lib && mount --bind /run/opt /opt && mount --bind /run/lib /var/lib")
+        self.node.run("bash", "-s", text=script_of(text_of(EXAMPLES / "al2023-self-managed-rolling.txt")))
+
+    def stub(self, path, text):
+        self.node.write(path, text)
+        self.node.run("chmod", "755", path)
+
+    def kubelet(self):
+        """A kubelet that is healthy."""
+        self.node.write("/run/kubelet/healthz", "ok")
+        self.node.background("kubelet", sys.executable, "-m", "http.server", "10248", "--bind", "127.0.0.1", "--directory", "/run/kubelet")
+
+    def test_is_sent_once_when_kubelet_is_healthy(self):
+        self.stub("/opt/aws/bin/cfn-signal", self.STUB)
+        signal = self.node.background("signal", "bash", "-x", self.PROGRAM)
+        wait_for("it asks kubelet again", lambda: self.node.log("signal").count("healthz") > 1)
+        self.assertFalse(self.node.exists(self.SENT))
+        self.kubelet()
+        self.assertEqual(signal.wait(timeout=60), 0, self.node.log("signal"))
+        sent = "--success true --stack hookline --resource NodeGroupupfGroup0123ABCD --region us-west-2\n"
+        self.assertEqual(self.node.read(self.SENT), sent)
+        self.node.run(self.PROGRAM)
+        self.assertEqual(self.node.read(self.SENT), sent, "a later start of kubelet, which must not count in a later update")
+
+    def test_is_sent_again_if_cloudformation_was_not_reached(self):
+        self.stub("/opt/aws/bin/cfn-signal", "#!/bin/bash\nexit 1\n")
+        self.kubelet()
+        wait_for("kubelet", lambda: not self.node.run("curl", "--silent", "--fail", "http://localhost:10248/healthz", check=False).returncode)
+        self.assertNotEqual(self.node.run(self.PROGRAM, check=False).returncode, 0)
+        self.stub("/opt/aws/bin/cfn-signal", self.STUB)
+        self.node.run(self.PROGRAM)
+        self.assertTrue(self.node.exists(self.SENT))
+
+    def test_is_not_sent_again_if_no_update_waits_for_it(self):
+        """The first nodes of a group, and those of a scale-out (aws-cloudformation/aws-cloudformation-templates#126)."""
+        says = "An error occurred (ValidationError): Stack arn:aws:cloudformation:… is in CREATE_COMPLETE state and cannot be signaled"
+        self.stub("/opt/aws/bin/cfn-signal", f"#!/bin/bash\necho '{says}' >&2\nexit 1\n")
+        self.kubelet()
+        self.node.run(self.PROGRAM)
+        self.stub("/opt/aws/bin/cfn-signal", self.STUB)
+        self.node.run(self.PROGRAM)
+        self.assertFalse(self.node.exists(self.SENT), "it would count in a later update")
+
+    def test_comes_with_cfn_signal_if_the_image_does_not_have_it(self):
+        self.stub("/usr/local/bin/dnf", "#!/bin/bash\n[[ $* == *'install aws-cfn-bootstrap' ]] && cp /run/stub /opt/aws/bin/cfn-signal\n")
+        self.stub("/run/stub", self.STUB)
+        self.kubelet()
+        self.node.run(self.PROGRAM, env={"PATH": f"/usr/local/bin:{os.environ['PATH']}"})
+        self.assertTrue(self.node.exists(self.SENT))
+
+    def test_is_not_sent_by_a_node_that_nobody_waits_for(self):
+        self.stub("/opt/aws/bin/cfn-signal", self.STUB)
+        self.node.run("rm", "/etc/hookline/signal")
+        self.node.run(self.PROGRAM)
+        self.assertFalse(self.node.exists(self.SENT))
+
+    def test_is_started_with_kubelet(self):
+        link = "/etc/systemd/system/kubelet.service.wants/hookline-signal.service"
+        self.assertEqual(self.node.out("readlink", link), "../hookline-signal.service")
 
 
 class TheUserDataOfBottlerocket(unittest.TestCase):

@@ -22,6 +22,7 @@ import kubernetes_objects
 import pipeline
 from cluster import CLUSTER, rfc3339
 from local_aws import LocalAws, NotStarted, TimedOut
+from services import as_ec2_describes
 from story import Story, hours_until
 from traffic import write_flow_logs, write_listings
 
@@ -44,11 +45,11 @@ def main():
 def run(seed, svg):
     begin, now = time.monotonic(), int(time.time())
     # extract-pods lists the present, so the story is moved to end shortly before now. The earlier listings are written to S3 beforehand.
-    story = Story(seed, scale=10_000, hours_later=hours_until(now))
+    story = Story(seed, scale=10_000, hours_later=hours_until(now), services=True)
     cluster, until = story.cluster, story.at(12, 20)
     present = kubernetes_objects.contents(cluster, now)
     records = sum(len(rows) for rows in story.traffic.records.values())
-    with LocalAws({CLUSTER: present}) as aws, tempfile.TemporaryDirectory(prefix="hookline-traffic-") as root:
+    with LocalAws({CLUSTER: present}, map(as_ec2_describes, story.services)) as aws, tempfile.TemporaryDirectory(prefix="hookline-traffic-") as root:
         machine = pipeline.deploy(aws)
         write_flow_logs(root, story.traffic.records)
         write_listings(root, cluster, [listing for listing in cluster.listings if listing < until])
@@ -62,10 +63,11 @@ def run(seed, svg):
             return 1
         output = json.loads(ended["output"])
         listing = output["listing"]
-        print(f"extract-pods, over the Lambda Runtime API: wrote {listing['nodes']} nodes and {listing['pods']} pods to {listing['key'].rsplit('/', 1)[0]}/")
+        print(f"extract-pods, over the Lambda Runtime API: wrote {listing['nodes']} nodes, {listing['pods']} pods and {listing['interfaces']} interfaces of services to {listing['key'].rsplit('/', 1)[0]}/")
         print(f"CloudWatch: {output['metrics']['values']} values of metrics")
         rows = pipeline.results(aws, output["traffic"]["queryExecutionId"])
     print_pairs(rows)
+    print_services(rows)
     found = {answers.key({**row, "hour": datetime.strptime(row["hour"][:19], "%Y-%m-%d %H:%M:%S")}): int(row["bytes"]) for row in rows}
     svg.parent.mkdir(parents=True, exist_ok=True)
     inside = [{**row, "usd": float(row["usd_out"]) + float(row["usd_in"])} for row in rows if row["scope"] == "cluster"]
@@ -96,6 +98,24 @@ def print_pairs(rows, limit=12):
     for (src_namespace, src, dst_namespace, dst), (size, crossing, usd) in sorted(pairs.items(), key=lambda pair: (-pair[1][1], pair[0]))[:limit]:
         ends = (f"{namespace}/{group}" if namespace else group for namespace, group in ((src_namespace, src), (dst_namespace, dst)))
         print("".join(f"{end:<24}" for end in ends) + f"{chart.human(crossing):>14}{(size - crossing) / size:>10.0%}{usd:>12.4f}")
+    print()
+
+
+def print_services(rows):
+    """Prints what each service in the VPC sends and receives across zones."""
+    services = defaultdict(lambda: [0, 0, 0.0])
+    for row in rows:
+        end = {"egress": "dst", "ingress": "src"}.get(row["scope"])
+        if end is None or row[f"{end}_group_kind"] == "Outside":
+            continue
+        service = services[(row[f"{end}_group_kind"], row[f"{end}_group"], row[f"{end}_az_id"])]
+        service[0] += int(row["bytes"])
+        if row["cross_az"] == "true":
+            service[1] += int(row["bytes"])
+        service[2] += float(row["usd_out"]) + float(row["usd_in"])
+    print(f"{'service in the VPC':<24}{'name':<24}{'zone':<12}{'bytes':>12}{'across zones':>14}{'USD':>12}")
+    for (kind, name, zone), (size, crossing, usd) in sorted(services.items()):
+        print(f"{kind:<24}{name:<24}{zone:<12}{chart.human(size):>12}{chart.human(crossing):>14}{usd:>12.4f}")
     print()
 
 

@@ -109,10 +109,13 @@ def _answers(url):
 
 
 class LocalAws:
-    """hookline-local and ministack, for the duration of a `with` block. `clusters`: the contents of each EKS cluster, by its name."""
+    """hookline-local and ministack, for the duration of a `with` block.
 
-    def __init__(self, clusters):
-        self._clusters = clusters
+    `clusters`: the contents of each EKS cluster, by its name. `interfaces`: the network interfaces of services in their VPC, as EC2 describes them.
+    """
+
+    def __init__(self, clusters, interfaces=()):
+        self._clusters, self._interfaces = clusters, list(interfaces)
         self._stack = ExitStack()
         #: The value for AWS_ENDPOINT_URL.
         self.url = None
@@ -135,6 +138,10 @@ class LocalAws:
                 file = root / f"{name}.json"
                 file.write_text(json.dumps(contents), encoding="utf-8")
                 command += ["--cluster", f"{name}={file}"]
+            if self._interfaces:
+                file = root / "interfaces.json"
+                file.write_text(json.dumps(self._interfaces), encoding="utf-8")
+                command += ["--interfaces", file]
             hookline = Process("hookline-local", command, root / "hookline-local.log")
             stack.callback(hookline.stop)
             ministack.wait_until(lambda: _answers(f"http://127.0.0.1:{port}/_ministack/health"))

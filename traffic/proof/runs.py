@@ -37,10 +37,10 @@ class Run:
         return self._all("unlisted")
 
 
-def run(connection, until, now, windows=statement.HOURLY, fails=None):
+def run(connection, until, now, windows=statement.HOURLY, fails=None, clusters=statement.CLUSTERS):
     """A run for `until` at the time `now`. `fails`: the statement that fails, "store" or "store-inputs". The run ends there, as the state machine does."""
     done = Run()
-    for window in answers.rows(connection.execute(statement.check_inputs(until, windows, now))):
+    for window in answers.rows(connection.execute(statement.check_inputs(until, windows, now, clusters))):
         done.windows.append(window)
         if window["hours"] == "-":
             continue
@@ -53,8 +53,8 @@ def run(connection, until, now, windows=statement.HOURLY, fails=None):
     return done
 
 
-def scheduled(connection, root, until, minutes=20, windows=statement.HOURLY, kept=lambda _file: True, fails=None):
+def scheduled(connection, root, until, minutes=20, windows=statement.HOURLY, kept=lambda _file: True, fails=None, clusters=statement.CLUSTERS):
     """The schedule's run, some minutes after `until`, with the files that are published by then. `kept(path)` tells which have not expired."""
     now = until + timedelta(minutes=minutes)
     tables.open_tables(connection, root, delivered=lambda file: published(file) <= seconds(now) and kept(file))
-    return run(connection, until, now, windows, fails)
+    return run(connection, until, now, windows, fails, clusters)

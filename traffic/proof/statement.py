@@ -1,5 +1,7 @@
 """The SQL texts of traffic/sql, assembled as traffic/README.md describes."""
 
+import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,9 +53,40 @@ def as_trino_means(text, dialect="trino"):
     return sqlglot.parse_one(text, read=dialect).transform(trino).sql(dialect="duckdb")
 
 
+#: The named queries, each with the number of its last days.
+NAMED = json.loads((SQL / "named-queries.json").read_text(encoding="utf-8"))
+
+#: Those of the named queries that read the flow logs, not the table.
+OF_FLOW_LOGS = ("not-measured", "flow-log-fields", "logged-twice")
+
+
+#: In the place of a cluster's name: all of them, in a query; and that of an end of which no listing and no record tells it.
+ALL_CLUSTERS, UNKNOWN_CLUSTER = "(all)", "(unknown)"
+
+
+def named(name, begin=None, end=None, **parameters):
+    """A query for people. `begin` and `end` are SQL; default: the last days, as many as the named query has.
+
+    Parameters besides: `cluster`, `nat_usd_per_gb`, `internet_usd_per_gb`, `cost_and_usage`, `region`, if the query has them.
+    """
+    text = read(name)
+    now = "CAST(current_timestamp AS timestamp)"
+    values = {
+        "from": begin or f"{now} - INTERVAL '{NAMED[name]}' DAY", "to": end or now, "nat_usd_per_gb": "0.045", "internet_usd_per_gb": "NULL",
+        "cost_and_usage": "billing.data", "region": "us-east-2", "cluster": ALL_CLUSTERS, **parameters,
+    }
+    return with_parameters(text, **{key: value for key, value in values.items() if re.search(rf"(?<!:):{key}\b", text)})
+
+
+def kinds():
+    """The kinds of services with which crossing zones costs nothing, and those with which only the cluster's end pays, as lists of SQL."""
+    pay = json.loads((SQL.parent / "prices.json").read_text(encoding="utf-8"))["servicesThatPay"]
+    return {name: ", ".join(f"'{kind}'" for kind in pay[which]) for name, which in (("free_kinds", "nothing"), ("half_kinds", "clusterEndOnly"))}
+
+
 def cross_az(until, usd_per_gb="0.01"):
     """The query, for the three hours before `until` (a datetime at a full hour, UTC)."""
-    return with_parameters(read("cross-az"), until=until.strftime(UNTIL_FORMAT), usd_per_gb=usd_per_gb)
+    return with_parameters(read("cross-az"), until=until.strftime(UNTIL_FORMAT), usd_per_gb=usd_per_gb, **kinds())
 
 
 def _hours_before(until):
@@ -70,22 +103,41 @@ def store(until, hours=None, usd_per_gb="0.01"):
 def store_template(usd_per_gb="0.01", until="{}", hours="{}"):
     """The same statement for the state machine: with {} for the window's end and for the hours, which States.Format fills in."""
     text = read("store").replace(":cross_az\n", read("cross-az") + "\n")
-    return with_parameters(text, until=until, hours=hours, usd_per_gb=usd_per_gb)
+    return with_parameters(text, until=until, hours=hours, usd_per_gb=usd_per_gb, **kinds())
 
 
 #: How many windows of three hours a run checks: the hourly one, and the one that settles two days.
 HOURLY, SETTLING = 1, 16
 
 
-def check_inputs(until, windows=HOURLY, now=None):
+#: The clusters that are listed.
+CLUSTERS = ("prod",)
+
+
+def _names(clusters):
+    """Clusters as a list of SQL."""
+    return ", ".join(f"'{name}'" for name in clusters)
+
+
+def check_inputs(until, windows=HOURLY, now=None, clusters=CLUSTERS):
     """The query that tells which hours can be stored. `now`: a datetime instead of the present."""
-    text = check_inputs_template(windows, until=until.strftime(UNTIL_FORMAT))
+    text = check_inputs_template(windows, until=until.strftime(UNTIL_FORMAT), clusters=clusters)
     return text if now is None else at(text, now)
 
 
-def check_inputs_template(windows=HOURLY, until="{}"):
+def check_inputs_template(windows=HOURLY, until="{}", clusters=CLUSTERS):
     """The same query for the state machine."""
-    return with_parameters(read("check-inputs"), until=until, windows=windows, reach=3 * windows)
+    return with_parameters(read("check-inputs"), until=until, windows=windows, reach=3 * windows, clusters=_names(clusters))
+
+
+def add_cluster():
+    """The statement that adds the columns of the clusters to a table that was created before it had them."""
+    return read("add-cluster")
+
+
+def backfill_cluster(cluster, begin, end):
+    """The statement that gives the rows of before their cluster. `begin` and `end`: SQL."""
+    return with_parameters(read("backfill-cluster"), cluster=cluster, **{"from": begin, "to": end})
 
 
 def store_inputs(inputs="{}"):
@@ -102,6 +154,6 @@ def at(text, now):
 PAIRS, DAYS = 10, 13
 
 
-def metrics_template(pairs=PAIRS, days=DAYS, until="{}", records="{}", age="{}"):
+def metrics_template(pairs=PAIRS, days=DAYS, until="{}", records="{}", age="{}", clusters=CLUSTERS):
     """The query for the metrics, for the state machine: with {} for the window's end and for what check-inputs.sql tells of it."""
-    return with_parameters(read("metrics"), until=until, records=records, age=age, pairs=pairs, days=days)
+    return with_parameters(read("metrics"), until=until, records=records, age=age, pairs=pairs, days=days, clusters=_names(clusters))

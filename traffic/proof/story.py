@@ -7,6 +7,7 @@ extract-pods lists at twenty past each hour. The story can be moved by some hour
 import random
 
 from cluster import REST, ZONES, Builder, seconds, utc
+from services import Service, there
 from traffic import Outside, Recorder
 
 DAY = (2026, 5, 4)
@@ -21,9 +22,12 @@ def hours_until(now):
 
 
 class Story:
-    """The cluster of a seed, its traffic, and the truth about the traffic. `scale` multiplies the size of each flow."""
+    """The cluster of a seed, its traffic, and the truth about the traffic. `scale` multiplies the size of each flow.
 
-    def __init__(self, seed, flows=3000, scale=1, hours_later=0):
+    `services`: EC2 describes the NAT gateway, the load balancer and the database, so that the listings have them.
+    """
+
+    def __init__(self, seed, flows=3000, scale=1, hours_later=0, services=False):
         self.later = 3600 * hours_later
         self.begin, self.end = BEGIN + self.later, END + self.later
         builder = Builder(seed, self.begin, self.end)
@@ -31,6 +35,8 @@ class Story:
         self.cluster = builder.cluster
         self.cluster.listings = [at + self.later for at in LISTINGS]
         self._populate(builder)
+        self.services = _services(self.begin) if services else []
+        self.cluster.services = there(self.services)
         recorder = Recorder(self.cluster, seed + 2)
         self._traffic(recorder, flows, scale)
         self.traffic = recorder.traffic
@@ -106,24 +112,30 @@ class Story:
     def _traffic(self, recorder, flows, scale):
         pick, choice = self.random.randrange, self.random.choice
         pods = self.cluster.pods
-        nat, balancer, database = (
+        nat, balancer, database = self.services or (
             Outside("10.0.0.220", 1, ZONES[0]), Outside("10.0.16.221", 1, ZONES[1]), Outside("10.0.32.222", 1, ZONES[2]),
         )
+        clients = [Outside(f"192.0.2.{number}", 1) for number in range(1, 6)]
         services = [Outside(f"203.0.113.{number}", 8) for number in range(1, 6)]
         behind_nat = [Outside(f"198.51.100.{number}", 1) for number in range(1, 6)]
         for number in range(flows):
             at, size = self.begin + pick(END - BEGIN), scale * (40 + int(self.random.paretovariate(0.9) * 1000) % 200_000_000)
-            there = [pod for pod in pods if pod.holds() <= at and (pod.end is None or at < pod.end)]
-            nodes = [node for node in self.nodes if node.start <= at and (node.end is None or at < node.end)]
+            there = [pod for pod in pods if pod.exists(at)]
+            nodes = [node for node in self.nodes if node.exists(at)]
             source = choice([pod for pod in there if pod not in self.sinks]) if pick(12) else choice(nodes)
             kind = pick(20)
             if kind < 4:
-                self._outside(recorder, source, at, size, choice((nat, balancer, database, choice(services))), choice(behind_nat))
+                if self.services and ":" in getattr(source, "addresses", [""])[0]:
+                    continue  # The services have IPv4 addresses.
+                service = choice((nat, balancer, database, choice(services)))
+                # A host that goes through two services has the name of neither.
+                host = choice(clients if self.services and service is balancer else behind_nat)
+                self._outside(recorder, source, at, size, service, host)
                 continue
             destination = choice(there) if pick(12) else choice(nodes)
             if _node(source) is _node(destination):
                 continue  # Traffic within a node passes no interface, so no log has it.
-            if kind == 19 and _node(source).logged and _node(destination).logged and self._listed(destination):
+            if kind == 19 and _node(source).logged and _node(destination).logged and self._listed(destination, at):
                 recorder.rejected(source, destination, at, size)
             elif kind == 18:
                 recorder.never_sent(source, destination, at, size)
@@ -134,12 +146,26 @@ class Story:
             if number % 50 == 0:
                 recorder.no_flow(choice(nodes), at, choice(("NODATA", "SKIPDATA")))
 
-    def _listed(self, end):
-        return end is _node(end) or end.host_network or self.cluster.is_listed(end)
+    def _listed(self, end, at):
+        """Whether listings show the end during the time in which the records of a packet at `at` may say that it was sent.
+
+        Not of a node that is replaced by one with its address: between two listings, only its own records tell which of the two it is.
+        """
+        node = _node(end)
+        if end is node or end.host_network:
+            return node.end is None and node.start < self.begin
+        return self.cluster.shows(end, at) and self.cluster.shows(end, at + REST)
 
     def _outside(self, recorder, pod, at, size, service, host):
         reply = 40 + self.random.randrange(size)
-        if service.address == "10.0.0.220":  # Through the NAT gateway, to a host on the internet and back.
+        if isinstance(service, Service) and service.kind != "RDS":  # The same, if the listings have the names.
+            if service.kind == "NatGateway":
+                recorder.through(service, pod, host, at, size)
+                recorder.through(service, host, pod, at, reply)
+            else:
+                recorder.flow(pod, service, at, size)
+                recorder.through(service, host, pod, at, reply)
+        elif service.address == "10.0.0.220":  # Through the NAT gateway, to a host on the internet and back.
             recorder.flow(pod, host, at, size)
             recorder.on_the_way(pod, host, at, size, service)
             recorder.flow(host, pod, at, reply)
@@ -151,6 +177,16 @@ class Story:
         else:  # A database in the VPC, or a host through the internet gateway.
             recorder.flow(pod, service, at, size)
             recorder.flow(service, pod, at, reply)
+
+
+def _services(begin):
+    """A NAT gateway, a load balancer that preserves the client's address, and a database. They are older than the story."""
+    return [
+        Service(kind, name, f"eni-{number:017x}", address, ZONES[number], begin - 86400)
+        for number, (kind, name, address) in enumerate((
+            ("NatGateway", "nat-0a1b2c3d4e5f60718", "10.0.0.220"), ("NetworkLoadBalancer", "shop", "10.0.16.221"), ("RDS", "default", "10.0.32.222"),
+        ))
+    ]
 
 
 def _node(end):

@@ -9,17 +9,17 @@ from pathlib import Path
 import duckdb
 import jsonschema
 import sqlglot
-from sqlglot import exp
 
 import pipeline
 import statement
 import tables
 from cluster import utc
+from listing_cost import scans
 from story import DAY, LISTINGS, Story
 from traffic import SCHEMA as SCHEMA_OF_FILES
+from world import World, scenario
 
 SCHEMA = Path(__file__).resolve().parent.parent / "schema"
-NAMED = ("top-talkers", "in-zone-share-by-namespace", "cost-by-day", "zone-matrix", "not-measured")
 
 
 def pods_schema():
@@ -37,7 +37,7 @@ class Statements(unittest.TestCase):
             yield "check-inputs", statement.check_inputs(until, windows)
         yield "store-inputs", statement.store_inputs("(TIMESTAMP '2026-05-04 09:00:00', 1, 2, 3)")
         yield "metrics", statement.metrics_template(until="2026-05-04 12:00:00", records="1", age="2")
-        yield from ((name, statement.read(name)) for name in NAMED)
+        yield from ((name, statement.named(name)) for name in statement.NAMED)
 
     def test_each_statement_parses_in_athenas_dialect(self):
         for dialect in ("athena", "trino"):
@@ -47,15 +47,12 @@ class Statements(unittest.TestCase):
 
     def test_flow_logs_are_read_once(self):
         # A second mention would be a second scan. Athena bills the bytes that it scans.
-        for text in (statement.cross_az(utc(*DAY, 12)), statement.check_inputs(utc(*DAY, 12))):
-            query = sqlglot.parse_one(text, read="athena")
-            # Athena has no common table but what it puts in place of its name.
-            mentions = {cte.alias: [table.name for table in cte.this.find_all(exp.Table)] for cte in query.find_all(exp.CTE)}
-            self.assertEqual(self._scans([table.name for table in query.find_all(exp.Table) if not table.find_ancestor(exp.CTE)], mentions, "flow_logs"), 1)
+        for text in (statement.cross_az(utc(*DAY, 12)), statement.check_inputs(utc(*DAY, 12)), *map(statement.named, statement.OF_FLOW_LOGS)):
+            self.assertEqual(scans(text, "flow_logs"), 1)
 
-    def _scans(self, tables, mentions, table):
-        """How often a table is scanned, if each common table expression takes the place of its name."""
-        return sum(1 if name == table else self._scans(mentions.get(name, []), mentions, table) for name in tables)
+    def test_docs_say_how_often_the_listings_are_read(self):
+        page = (SCHEMA.parent.parent / "docs" / "cross-az-traffic.md").read_text(encoding="utf-8")
+        self.assertIn(f"mention of the table: {scans(statement.cross_az(utc(*DAY, 12)), 'pods')} times", page)
 
     def test_no_parameter_is_left(self):
         for name, text in self._statements():
@@ -94,11 +91,11 @@ class Statements(unittest.TestCase):
         self.addCleanup(connection.close)
         tables.create_result_tables(connection)
 
-        def store(hour, source, destination, crosses, size, scope="cluster"):
+        def store(hour, source, destination, crosses, size, scope="cluster", cluster="prod"):
             usd = 0.5 if crosses else 0.0
             connection.execute(
-                f"INSERT INTO cross_az_traffic VALUES ({', '.join('?' * 15)})",
-                [datetime(*DAY, hour), scope, source[0], "Label", source[1], "a", destination[0], "Label", destination[1], "b", crosses, size, usd, usd, None],
+                f"INSERT INTO cross_az_traffic VALUES ({', '.join('?' * 17)})",
+                [datetime(*DAY, hour), scope, source[0], "Label", source[1], "a", destination[0], "Label", destination[1], "b", crosses, size, usd, usd, None, cluster, ""],
             )
 
         cart, db, nodes = ("shop", "cart"), ("data", "db"), ("", "(nodes)")
@@ -112,7 +109,9 @@ class Statements(unittest.TestCase):
         store(12, cart, db, True, 1)
         until = datetime(*DAY, 12).strftime(statement.UNTIL_FORMAT)
         text = statement.metrics_template(pairs=1, days=36_500, until=until, records="7", age="600")
-        found = {(at[11:13], metric, source, destination): (float(value), unit) for at, metric, unit, value, source, destination in connection.execute(text).fetchall()}
+        rows = connection.execute(text).fetchall()
+        self.assertEqual({row[6] for row in rows}, {"prod"})
+        found = {(at[11:13], metric, source, destination): (float(value), unit) for at, metric, unit, value, source, destination, _ in rows}
         total = ("(all)", "(all)")
         self.assertEqual(
             found,
@@ -138,12 +137,12 @@ class Statements(unittest.TestCase):
         connection = duckdb.connect()
         self.addCleanup(connection.close)
         tables.create_result_tables(connection)
-        insert = f"INSERT INTO cross_az_traffic VALUES ({', '.join('?' * 15)})"
+        insert = f"INSERT INTO cross_az_traffic VALUES ({', '.join('?' * 17)})"
         for hour, kind, size, usd in ((9, "Unknown", 100, 0.5), (11, "Label", 300, 0.25), (1, "Unknown", 1000, 1.0)):
-            connection.execute(insert, [datetime(*DAY, hour), "cluster", "", kind, "x", "a", "shop", "Label", "cart", "b", True, size, usd, usd, None])
-        connection.execute(insert, [datetime(*DAY, 10), "egress", "", "Label", "x", "a", "", "Outside", "y", "", None, 600, 0.0, 0.0, None])
+            connection.execute(insert, [datetime(*DAY, hour), "cluster", "", kind, "x", "a", "shop", "Label", "cart", "b", True, size, usd, usd, None, "prod", ""])
+        connection.execute(insert, [datetime(*DAY, 10), "egress", "", "Label", "x", "a", "", "Outside", "y", "", None, 600, 0.0, 0.0, None, "prod", ""])
         # An hour of the day before is not of the last 24 hours.
-        connection.execute(insert, [datetime(*DAY, 11) - timedelta(days=1), "cluster", "", "Unknown", "x", "a", "", "Label", "y", "b", True, 9, 9.0, 9.0, None])
+        connection.execute(insert, [datetime(*DAY, 11) - timedelta(days=1), "cluster", "", "Unknown", "x", "a", "", "Label", "y", "b", True, 9, 9.0, 9.0, None, "prod", ""])
         until = datetime(*DAY, 12)
         text = statement.metrics_template(until=until.strftime(statement.UNTIL_FORMAT), records="7", age="600")
 
@@ -151,7 +150,7 @@ class Statements(unittest.TestCase):
             rows = connection.execute(statement.at(text, now)).fetchall()
             return {metric: (at, unit, float(value), *ends) for at, metric, unit, value, *ends in rows if metric not in ("CrossAzBytes", "InZoneBytes", "CrossAzUsd")}
 
-        at, ends = "2026-05-04T12:20:07Z", ("(all)", "(all)")
+        at, ends = "2026-05-04T12:20:07Z", ("(all)", "(all)", "prod")
         self.assertEqual(
             own(datetime(*DAY, 12, 20, 7)),
             {
@@ -162,22 +161,6 @@ class Statements(unittest.TestCase):
             },
         )
         self.assertEqual(own(until + timedelta(hours=3)), {})
-
-    def test_the_named_queries_run_on_the_stored_table(self):
-        connection = duckdb.connect()
-        self.addCleanup(connection.close)
-        tables.create_result_tables(connection)
-        now = datetime.now(timezone.utc).replace(tzinfo=None, minute=0, second=0, microsecond=0)
-        row = (now, "cluster", "shop", "Label", "cart", "use2-az1", "data", "StatefulSet", "db")
-        for zone, crosses, usd in (("use2-az1", False, 0.0), ("use2-az2", True, 0.01)):
-            connection.execute(f"INSERT INTO cross_az_traffic VALUES ({', '.join('?' * 15)})", [*row, zone, crosses, 2**30, usd, usd, 0.5])
-        old = (now - timedelta(days=60), *row[1:])
-        connection.execute(f"INSERT INTO cross_az_traffic VALUES ({', '.join('?' * 15)})", [*old, "use2-az2", True, 2**30, 0.01, 0.01, 0.0])
-        found = {name: connection.execute(statement.read(name)).fetchall() for name in NAMED if name != "not-measured"}
-        self.assertEqual(found["top-talkers"], [("shop", "cart", "data", "db", 2**30, 0.02)])
-        self.assertEqual(found["in-zone-share-by-namespace"], [("shop", 2**31, 2**30, 0.5, 0.02)])
-        self.assertEqual(found["cost-by-day"], [(now.date(), 2**30, 0.01, 0.01, 0.02)])
-        self.assertEqual(found["zone-matrix"], [("use2-az1", "use2-az1", 2**30, 0.0), ("use2-az1", "use2-az2", 2**30, 0.02)])
 
     def test_skipped_records_are_found(self):
         connection = duckdb.connect()
@@ -190,8 +173,94 @@ class Statements(unittest.TestCase):
                 "INSERT INTO flow_logs (interface_id, instance_id, log_status, year, month, day, hour) VALUES ('eni-1', 'i-1', ?, ?, ?, ?, ?)",
                 [status, *now.strftime("%Y %m %d %H").split()],
             )
-        found = connection.execute(statement.read("not-measured")).fetchall()
+        found = connection.execute(statement.named("not-measured")).fetchall()
         self.assertEqual(found, [(now.strftime("%Y-%m-%d %H"), "eni-1", "i-1", 2)])
+
+
+class FlowLogs(unittest.TestCase):
+    """Records that were delivered now."""
+
+    def setUp(self):
+        self.connection = duckdb.connect()
+        self.addCleanup(self.connection.close)
+        fields = ", ".join(f'"{name}" {type_}' for name, type_ in [*tables.columns("flow_logs"), ("$path", "VARCHAR")])
+        self.connection.execute(f"CREATE TABLE flow_logs ({fields}, year VARCHAR, month VARCHAR, day VARCHAR, hour VARCHAR)")
+
+    def insert(self, **values):
+        now = datetime.now(timezone.utc)
+        row = {**dict(zip(("year", "month", "day", "hour"), now.strftime("%Y %m %d %H").split())), **values}
+        names = ", ".join(f'"{name}"' for name in row)
+        self.connection.execute(f"INSERT INTO flow_logs ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+
+
+class LoggedTwice(FlowLogs):
+    def record(self, interface, flow_log, start, **values):
+        # The form of the name is that of the VPC User Guide, "Flow log files".
+        file = f"123456789012_vpcflowlogs_us-east-2_{flow_log}_20260504T1205Z_0a1b2c3d.log.parquet"
+        values = {"log_status": "OK", "action": "ACCEPT", **values}
+        self.insert(interface_id=interface, start=start, end=start + 60, **{"$path": f"s3://logs/team_fl-0_/AWSLogs/{file}"}, **values)
+
+    def found(self):
+        text = statement.named("logged-twice")
+        rows = self.connection.execute(text).fetchall()
+        self.assertEqual(self.connection.execute(statement.as_trino_means(text, "athena")).fetchall(), rows)
+        return rows
+
+    def test_an_interface_that_two_flow_logs_log_at_once_is_found(self):
+        # 1,777,896,000 is 12:00 on 4 May 2026, UTC.
+        for minute in range(10):
+            self.record("eni-1", "fl-0a", 1_777_896_000 + 60 * minute)
+        for minute in range(5, 15):
+            self.record("eni-1", "fl-0b", 1_777_896_000 + 60 * minute)
+        self.record("eni-2", "fl-0a", 1_777_896_000)
+        self.record("eni-3", "fl-0b", 1_777_896_000)
+        self.assertEqual(self.found(), [("eni-1", "fl-0a", "fl-0b", datetime(*DAY, 12, 5), datetime(*DAY, 12, 10), 10)])
+
+    def test_each_of_three_flow_logs_is_found_with_one_of_its_time(self):
+        for flow_log, minutes in (("fl-0a", range(10)), ("fl-0b", range(2, 4)), ("fl-0c", range(5, 7)), ("fl-0d", range(10, 12))):
+            for minute in minutes:
+                self.record("eni-1", flow_log, 1_777_896_000 + 60 * minute)
+        self.assertEqual([row[1:3] for row in self.found()], [("fl-0a", "fl-0b"), ("fl-0a", "fl-0c")])
+
+    def test_a_flow_log_in_place_of_another_is_not(self):
+        self.record("eni-1", "fl-0b", 1_777_896_000)
+        self.record("eni-1", "fl-0a", 1_777_896_060)
+        self.assertEqual(self.found(), [])
+
+    def test_only_records_that_count_are_twice(self):
+        self.record("eni-1", "fl-0a", 1_777_896_000)
+        for values in ({"action": "REJECT"}, {"log_status": "SKIPDATA", "action": "-"}, {"log_status": None}):
+            self.record("eni-1", "fl-0b", 1_777_896_000, **values)
+        self.assertEqual(self.found(), [])
+
+
+class FlowLogFields(FlowLogs):
+    def found(self):
+        return {row[0]: row[1:] for row in self.connection.execute(statement.named("flow-log-fields")).fetchall()}
+
+    def test_a_field_that_the_format_lacks_is_named_with_what_is_lost(self):
+        whole = {"start": 1, "end": 2, "bytes": 3, "interface_id": "eni-1", "instance_id": "i-1", "az_id": "a", "flow_direction": "egress", "srcaddr": "1", "dstaddr": "2"}
+        self.insert(log_status="OK", action="ACCEPT", traffic_path=1, **whole)
+        self.insert(log_status="OK", action="ACCEPT", **{**whole, "instance_id": "-"})
+        self.insert(log_status="NODATA")
+        found = self.found()
+        self.assertEqual(found["pkt-srcaddr"], (2, 0.0, "nothing is counted: with srcaddr alone, pods are their node"))
+        self.assertEqual(found["instance-id"], (2, 0.5, ""))
+        self.assertEqual({field for field, (_, share, _) in found.items() if share == 0}, {"pkt-srcaddr", "pkt-dstaddr"})
+
+    def test_it_names_each_field_that_the_query_reads(self):
+        read = re.search(r"^flows AS \((.*?)^\),", statement.read("cross-az"), re.DOTALL | re.MULTILINE)[1]
+        columns = {name for name, _ in tables.columns("flow_logs") if re.search(rf"\b{name}\b", read)}
+        self.assertEqual(set(self.found()), {name.replace("_", "-") for name in columns})
+
+    def test_a_format_without_the_status_loses_everything(self):
+        self.insert(action="ACCEPT", start=1, pkt_srcaddr="1")
+        found = self.found()
+        self.assertEqual(found["log-status"], (1, 0.0, "nothing is counted"))
+        self.assertEqual(found["start"], (1, 1.0, ""))
+
+    def test_without_records_it_says_so(self):
+        self.assertEqual({row[2] for row in self.found().values()}, {"no records"})
 
 
 class Partitions(unittest.TestCase):
@@ -241,6 +310,14 @@ class Partitions(unittest.TestCase):
         for until in self._edges():
             wanted = {until + timedelta(hours=hour) for hour in range(-4, 3)}
             self.assertEqual(self._selected(condition, until, "strftime(h, '%Y-%m-%d') AS dt"), wanted, until)
+
+    def test_the_last_24_hours_are_no_more(self):
+        for name in statement.OF_FLOW_LOGS:
+            condition = re.search(r"(year IN .*?)\n(?: *GROUP BY|\),| *AND log_status)", statement.read(name), re.DOTALL)[1]
+            for until in self._edges():
+                now = until + timedelta(minutes=20)
+                selected = self._selected(statement.at(condition, now), until, "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day")
+                self.assertEqual(selected, {until - timedelta(hours=hour) for hour in range(25)}, (name, until))
 
     @staticmethod
     def _edges():
@@ -306,7 +383,7 @@ class Tables(unittest.TestCase):
 class Listings(unittest.TestCase):
     def test_the_table_has_every_field_of_the_schema(self):
         kinds = pods_schema().schema["$defs"]
-        fields = set(kinds["node"]["properties"]) | set(kinds["pod"]["properties"])
+        fields = {name for kind in ("node", "pod", "instance", "interface") for name in kinds[kind]["properties"]}
         self.assertEqual({name for name, _ in tables.columns("pods")}, fields)
 
     def test_the_example_is_valid(self):
@@ -318,6 +395,14 @@ class Listings(unittest.TestCase):
         for at in LISTINGS:
             for line in story.cluster.lines(at):
                 validator.validate(line)
+
+    def test_the_lines_of_instances_and_services_are_valid(self):
+        world = World(scenario("services"), 1, flows=0)
+        validator, listed = pods_schema(), world.listed(3600)
+        lines = listed.lines(listed.listings[0])
+        for line in lines:
+            validator.validate(line)
+        self.assertEqual({line["kind"] for line in lines}, {"node", "pod", "instance", "interface"})
 
     def test_the_schema_refuses_invalid_lines(self):
         pod = json.loads((SCHEMA / "pods.example.jsonl").read_text(encoding="utf-8").splitlines()[1])

@@ -23,6 +23,15 @@ class Truth(unittest.TestCase):
             with self.subTest(seed=seed), answers.opened(story) as (connection, _):
                 self.assertEqual(answers.differences(answers.measured(answers.ask(connection, UNTIL)), story.listed()), [])
 
+    def test_the_query_finds_the_truth_of_every_seed_with_services_in_the_vpc(self):
+        for seed in SEEDS:
+            story = Story(seed, services=True)
+            with self.subTest(seed=seed), answers.opened(story) as (connection, _):
+                found = answers.measured(answers.ask(connection, UNTIL))
+            self.assertEqual(answers.differences(found, story.listed()), [])
+            kinds = {end.kind for key in found for end in key[2:]}
+            self.assertLessEqual({"NatGateway", "NetworkLoadBalancer", "RDS"}, kinds)
+
     def test_against_the_world_only_names_of_unlisted_pods_are_missing(self):
         for seed in SEEDS:
             story = Story(seed)
@@ -41,7 +50,7 @@ class Truth(unittest.TestCase):
 
         def row(source, destination, size, usd):
             names = {f"{end}_{name}": value for end, label in (("src", source), ("dst", destination)) for name, value in zip(("namespace", "group_kind", "group", "az_id"), (label.namespace, label.kind, label.group, label.zone))}
-            return {"hour": datetime(*DAY, 9), "scope": "cluster", "bytes": size, "usd_out": usd, "usd_in": usd, **names}
+            return {"hour": datetime(*DAY, 9), "scope": "cluster", "cluster": "", "peer_cluster": "", "bytes": size, "usd_out": usd, "usd_in": usd, **names}
 
         truth = {(int(utc(*DAY, 9).timestamp()), "cluster", a, b): 1000 * 2**30}
         found = [row(a, b, 500 * 2**30, 5.0), row(unknown, b, 200 * 2**30, 2.0), row(a, wrong, 100 * 2**30, 1.0)]

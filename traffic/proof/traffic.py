@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 import tables
 from cluster import REST, Cluster, Label, Node, Pod, seconds
+from services import Service
 
 #: The fields whose Parquet type is not STRING (VPC User Guide, "Flow log records").
 _PARQUET = {
@@ -53,6 +54,8 @@ class Traffic:
     records: dict = field(default_factory=lambda: defaultdict(list))
     truth: dict = field(default_factory=lambda: defaultdict(int))
     listed: dict = field(default_factory=lambda: defaultdict(int))
+    #: What AWS bills for crossing zones: bytes by the hour, the resource and the operation of a line of the bill.
+    billed: dict = field(default_factory=lambda: defaultdict(int))
 
     def rows_of(self, first_hour, last_hour):
         """The truth of these hours, as the query's rows: (hour, scope, source, destination, bytes)."""
@@ -90,14 +93,27 @@ class Recorder:
         self._count(source, destination, seen, size)
 
     def _count(self, source, destination, seen, size):
-        hour = seen - seen % 3600
-        scope = "egress" if isinstance(destination, Outside) else "ingress" if isinstance(source, Outside) else "cluster"
-        for rows, label in ((self.traffic.truth, lambda end: end.label()), (self.traffic.listed, self.listed_label)):
-            there = FROM_OUTSIDE if scope == "ingress" else label(source)
-            here = destination.label_as_destination() if scope == "egress" else label(destination)
-            rows[(hour, scope, there, here)] += size
+        for rows, label in ((self.traffic.truth, lambda end: end.label()), (self.traffic.listed, lambda end: self.listed_label(end, seen))):
+            rows[self.key(source, destination, seen, label)] += size
 
-    def on_the_way(self, source, destination, at, size, middle: Outside):
+    @staticmethod
+    def key(source, destination, seen, label=lambda end: end.label()):
+        """The row of the truth that a packet belongs to."""
+        there = FROM_OUTSIDE if isinstance(source, Outside) else label(source)
+        here = destination.label_as_destination() if isinstance(destination, Outside) else label(destination)
+        scope = "egress" if not here.cluster else "ingress" if not there.cluster else "cluster" if here.cluster == there.cluster else "clusters"
+        return seen - seen % 3600, scope, there, here
+
+    def through(self, service: Service, source, destination, at, size):
+        """Bytes between a pod and a host outside, through a service in the VPC, whose name the host's end has."""
+        outwards = isinstance(destination, Outside)
+        seen = self._first_seen(at)
+        if self._logs(source if outwards else destination):
+            self._record("egress" if outwards else "ingress", source, destination, seen, size)
+            self._count(source if outwards else service, service if outwards else destination, seen, size)
+        self.on_the_way(source, destination, at, size, service)
+
+    def on_the_way(self, source, destination, at, size, middle: Outside | Service):
         """The records of a NAT gateway or a load balancer, for bytes that the interface of an end has recorded already."""
         seen = self._first_seen(at)
         for direction, srcaddr, dstaddr in (
@@ -105,7 +121,7 @@ class Recorder:
             ("egress", middle.address, _address(destination)),
         ):
             self._write(
-                direction, seen, size, "-", f"eni-{middle.address}", middle.zone[1], srcaddr, dstaddr, _address(source), _address(destination), 1
+                direction, seen, size, "-", getattr(middle, "interface", f"eni-{middle.address}"), middle.zone[1], srcaddr, dstaddr, _address(source), _address(destination), 1
             )
 
     def rejected(self, source, destination, at, size):
@@ -129,9 +145,9 @@ class Recorder:
         )
         self._deliver(row)
 
-    def listed_label(self, end):
-        """The name that the result must give a node or a pod. A pod that no listing has is unknown, at its node."""
-        if isinstance(end, Pod) and not end.host_network and not self.cluster.is_listed(end):
+    def listed_label(self, end, seen):
+        """The name that the result must give a node or a pod. A pod is unknown, at its node, if no listing shows that the address is its own."""
+        if isinstance(end, Pod) and not end.host_network and not self.cluster.shows(end, seen):
             return end.node.unknown()
         return end.listed_label()
 
@@ -141,8 +157,8 @@ class Recorder:
 
     @staticmethod
     def _logs(end):
-        if isinstance(end, Outside):
-            return False
+        if isinstance(end, (Outside, Service)):
+            return isinstance(end, Service)
         return (end.node if isinstance(end, Pod) else end).logged
 
     def _record(self, direction, source, destination, seen, size, action="ACCEPT"):
@@ -183,7 +199,7 @@ class Recorder:
 
 
 def _address(end):
-    return end.address if isinstance(end, (Node, Outside)) else end.addresses[0]
+    return end.address if isinstance(end, (Node, Outside, Service)) else end.addresses[0]
 
 
 def write_flow_logs(root, records):
@@ -204,13 +220,22 @@ def write_flow_logs(root, records):
 
 
 def write_listings(root, cluster: Cluster, times=None):
-    """Writes the objects of extract-pods: one for each listing, or for the listings at `times`, under the hour of the listing."""
-    for at in cluster.listings if times is None else times:
+    """Writes the objects of extract-pods: one for each listing, or for the listings at `times`, under the hour of the listing.
+
+    Also those of the other clusters of the VPC, at their own times.
+    """
+    for other in cluster.beside:
+        _write_listings(root, other, other.listings)
+    _write_listings(root, cluster, cluster.listings if times is None else times)
+
+
+def _write_listings(root, cluster, times):
+    for at in times:
         time = datetime.fromtimestamp(at, timezone.utc)
         folder = Path(root) / tables.PODS_PREFIX / time.strftime("dt=%Y-%m-%d/hour=%H")
         folder.mkdir(parents=True, exist_ok=True)
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in cluster.lines(at))
-        with gzip.open(folder / f"prod-{time.strftime('%Y%m%dT%H%MZ')}.json.gz", "wt", encoding="utf-8") as file:
+        with gzip.open(folder / f"{cluster.name}-{time.strftime('%Y%m%dT%H%MZ')}.json.gz", "wt", encoding="utf-8") as file:
             file.write(text)
 
 

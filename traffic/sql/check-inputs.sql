@@ -6,7 +6,8 @@
 --   incomplete   fewer records are there than the stored hour was made from (cross_az_inputs): some have expired. Also an hour that is
 --                stored but not in cross_az_inputs, because it was stored before that existed, or its run failed between the two: if it is
 --                older than three days, because of younger ones no file has expired
---   unlisted     no listing began within the hour or the hour after it, or fewer did than the stored hour was made from
+--   unlisted     no listing began within the hour or the hour after it, or fewer did than the stored hour was made from; or none of a cluster
+--                that had been listed before. A cluster that is new has no listing before, and one that is no longer asked for needs none
 -- An hour without records of which nothing is stored is none of these: there is nothing to store, and nothing to lose.
 --
 -- With one window, the row of the window is always there. With more, an hour is ready only if it has more records than it was stored
@@ -23,6 +24,7 @@
 --
 -- Parameters, replaced in the text before it runs
 --   :until     the end of the last window, a full hour in UTC, such as 2026-05-04 12:00:00
+--   :clusters  the clusters that are listed, as a list of SQL
 --   :windows   how many windows, from 1 to 16
 --   :reach     the hours of all windows: three times :windows
 --
@@ -70,20 +72,35 @@ flows AS (
   GROUP BY start - mod(start, 3600)
 ),
 listings AS (
-  SELECT DISTINCT date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
+  SELECT DISTINCT cluster, date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
       CAST(replace(replace(CAST(observed_at AS varchar), 'T', ' '), 'Z', '') AS timestamp)) AS seen_s
   FROM pods
-  WHERE dt BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR AS varchar), 1, 10)
+  WHERE dt BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR - INTERVAL '3' HOUR AS varchar), 1, 10)
                AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 10)
-    AND dt || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR AS varchar), 1, 13)
+    AND dt || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL ':reach' HOUR - INTERVAL '3' HOUR AS varchar), 1, 13)
                               AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 13)
 ),
-listed AS (
-  SELECT h.hour, count(*) AS listings
+listed_clusters AS (
+  SELECT h.hour, l.cluster, count(*) AS listings
   FROM hours AS h
   JOIN listings AS l
     ON l.seen_s >= date_diff('second', TIMESTAMP '1970-01-01 00:00:00', h.hour)
       AND l.seen_s < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', h.hour) + 7200
+  GROUP BY h.hour, l.cluster
+),
+listed AS (
+  SELECT hour, sum(listings) AS listings
+  FROM listed_clusters
+  GROUP BY hour
+),
+lacking AS (
+  -- The hours that lack a cluster, and which.
+  SELECT h.hour, min(c.cluster) AS cluster
+  FROM hours AS h
+  JOIN (SELECT cluster, min(seen_s) AS first_s FROM listings WHERE cluster IN (:clusters) GROUP BY cluster) AS c
+    ON c.first_s < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', h.hour)
+  LEFT JOIN listed_clusters AS l ON l.hour = h.hour AND l.cluster = c.cluster
+  WHERE l.hour IS NULL
   GROUP BY h.hour
 ),
 stored AS (
@@ -100,20 +117,21 @@ made_from AS (
 judged AS (
   SELECT
     h.hour, h.until, h.earlier, h.ago, coalesce(f.records, 0) AS records, coalesce(f.skipped, 0) AS skipped, coalesce(l.listings, 0) AS listings,
-    m.records AS stored_records, m.listings AS stored_listings, max(f.newest_s) OVER () AS newest_s,
+    k.cluster AS lacking, m.records AS stored_records, m.listings AS stored_listings, max(f.newest_s) OVER () AS newest_s,
     CASE
       WHEN h.ago = 0 THEN 'not asked'
       WHEN coalesce(f.records, 0) = 0 AND (m.hour IS NOT NULL OR t.hour IS NOT NULL OR h.ago = 1 AND :windows = 1) THEN 'missing'
       WHEN coalesce(f.records, 0) = 0 THEN 'nothing'
       WHEN f.records < m.records THEN 'incomplete'
       WHEN m.hour IS NULL AND t.hour IS NOT NULL AND h.hour < CAST(current_timestamp AS timestamp) - INTERVAL '3' DAY THEN 'incomplete'
-      WHEN coalesce(l.listings, 0) = 0 OR l.listings < m.listings THEN 'unlisted'
+      WHEN coalesce(l.listings, 0) = 0 OR l.listings < m.listings OR k.cluster IS NOT NULL THEN 'unlisted'
       WHEN :windows > 1 AND f.records = m.records THEN 'settled'
       ELSE 'ready'
     END AS verdict
   FROM hours AS h
   LEFT JOIN flows AS f ON f.hour_s = date_diff('second', TIMESTAMP '1970-01-01 00:00:00', h.hour)
   LEFT JOIN listed AS l ON l.hour = h.hour
+  LEFT JOIN lacking AS k ON k.hour = h.hour
   LEFT JOIN stored AS t ON t.hour = h.hour
   LEFT JOIN made_from AS m ON m.hour = h.hour
 ),
@@ -130,7 +148,9 @@ told AS (
         || coalesce(CAST(stored_records AS varchar), 'an unknown number of') || ' records)'
     END AS of_records,
     CASE verdict WHEN 'unlisted' THEN
-      substr(CAST(hour AS varchar), 1, 16) || ' (' || CAST(listings AS varchar) || ' of ' || CAST(coalesce(stored_listings, 1) AS varchar) || ' listings)'
+      substr(CAST(hour AS varchar), 1, 16)
+      || CASE WHEN lacking IS NOT NULL AND listings > 0 THEN ' (0 of 1 listings of ' || lacking || ')'
+        ELSE ' (' || CAST(listings AS varchar) || ' of ' || CAST(coalesce(stored_listings, 1) AS varchar) || ' listings)' END
     END AS of_listings
   FROM judged
 )

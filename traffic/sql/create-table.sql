@@ -16,7 +16,9 @@ CREATE TABLE IF NOT EXISTS cross_az_traffic (
   bytes bigint,
   usd_out double,
   usd_in double,
-  in_zone_share double
+  in_zone_share double,
+  cluster string,
+  peer_cluster string
 )
 PARTITIONED BY (hour(`hour`))
 LOCATION ':location'

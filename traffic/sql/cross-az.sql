@@ -3,28 +3,37 @@
 --
 -- Tables (traffic/glue has their columns)
 --   flow_logs   VPC Flow Logs of the cluster's subnets
---   pods        the listings of extract-pods. Each object is a whole listing of the cluster's nodes and pods
+--   pods        the listings of extract-pods. Each object is a whole listing of one cluster's nodes, pods and EC2 instances, and of the
+--               interfaces of everything else in its VPC. Several clusters may be listed
 -- Parameters, replaced in the text before it runs
 --   :until        the end of the window, a full hour in UTC, such as 2026-05-04 12:00:00
 --   :usd_per_gb   the price of a GB (2^30 bytes) that leaves an AZ, and again of a GB that enters another, such as 0.01
+--   :free_kinds   the kinds of services with which traffic across zones costs nothing, as a list of SQL
+--   :half_kinds   the kinds of services with which only the cluster's end pays, as a list of SQL
 --
 -- The rules. A test in traffic/proof covers each one:
---   * A record belongs to the pod that held the address when the record's first packet was seen (`start`). The pods' start and end times
---     tell, and the listings that have the pod or no longer have it. An address has one holder at any time: the rows of `holders_in_time`
---     cannot overlap, so no join multiplies a byte.
+--   * A record belongs to the pod that held the address when the record's first packet was seen (`start`). A name is never a guess: it is
+--     `(unknown)` unless a listing shows whose the address is (`spans` has the rules). An address has one holder at any time: the rows of
+--     `holders_in_time` cannot overlap, so no join multiplies a byte.
 --   * A pod with hostNetwork holds no address. Its node does, and is a group of its own.
 --   * The query reads pkt_srcaddr and pkt_dstaddr. srcaddr and dstaddr have the first address of an interface, even if the pod has another.
---   * A record counts only if the interface of one of its two ends made it. A record of a NAT gateway or a load balancer between
---     the ends repeats the same bytes. `instance_id` tells; for an interface without an instance (a pod's own), its address tells.
---   * Both nodes log a flow between them. Each byte counts once: by the records of the source's interface. The records of the
---     destination's interface count for a pair of addresses and an hour in which they have more bytes: the source's interface has no flow
---     log, or its records were skipped, or lack a field that the query needs.
+--   * A record counts only if the interface of one of its two ends made it: a node's, a pod's or a service's. A record of a NAT gateway or a
+--     load balancer between the ends repeats the same bytes. `instance_id` tells, or the interface; for a pod's own interface without an instance, its address tells.
+--   * Both nodes log a flow between them. Each byte counts once: by the records of the source's interface. What the destination's interface
+--     has more is added, for each pair of addresses and each hour: the source's interface has no flow log, or its records were skipped.
 --   * The zone of an end is the zone of its node, whether the end ever sends or not. If no listing tells, it is the zone of the interface
 --     that logged.
---   * An address at one of the cluster's nodes that is in no listing is `(unknown)` at that node. An address at none of the nodes is outside.
---     `scope` says whether a row is traffic of the cluster, egress or ingress. Only traffic of the cluster has a price here.
+--   * An address at one of the clusters' nodes that is nobody's that is known is `(unknown)` at that node. At an instance of a cluster that
+--     no listing has as a node, it is `(unlisted node)`. An address at none of the instances is outside. `scope` says whether a row is traffic of one
+--     cluster, between two clusters, egress or ingress.
+--   * An address has one holder among all clusters that are listed, and its name has the holder's cluster. Which cluster an `(unknown)` address
+--     belongs to, the node tells that logged it; else it is told only if no other cluster has the address in these hours.
+--   * An address outside that EC2 shows at an interface of the VPC has the name of the service. If an interface in the middle logs packets
+--     between the cluster and an address that nobody has, such as a NAT gateway's, its service is the other end. An address that a node or a
+--     pod has in these hours is never a service's.
+--   * Crossing zones to a service costs at both ends, at the cluster's end, or nothing: its kind says which.
 --   * A reply is a flow of its own, in its own direction.
---   * A record whose `flow_direction` is missing has the direction that its instance tells: the instance is at one of the two ends.
+--   * A record whose `flow_direction` is missing has the direction that its instance tells, or its path, or its addresses.
 --
 -- One statement for Athena (engine version 3) and DuckDB: it uses only what both have, and what means the same in both. So max_by has a
 -- filter: without it, Athena takes a null of the newest listing, and DuckDB passes over it. Athena scans a table once for each mention,
@@ -35,9 +44,12 @@
 WITH
 lines AS (
   SELECT
-    kind, namespace, name, uid, ips, node, az, az_id, instance_id, host_network, group_kind, group_name,
+    cluster, kind, namespace, name, uid, ips, node, az, az_id, instance_id, host_network, phase, group_kind, group_name, interface_id,
+    interface_ids,
     date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
       CAST(replace(replace(CAST(start_time AS varchar), 'T', ' '), 'Z', '') AS timestamp)) AS start_s,
+    date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
+      CAST(replace(replace(CAST(network_time AS varchar), 'T', ' '), 'Z', '') AS timestamp)) AS network_s,
     date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
       CAST(replace(replace(CAST(end_time AS varchar), 'T', ' '), 'Z', '') AS timestamp)) AS end_s,
     date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
@@ -49,76 +61,181 @@ lines AS (
                               AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 13)
 ),
 listings AS (
-  SELECT seen_s, lead(seen_s) OVER (ORDER BY seen_s) AS next_seen_s
-  FROM (SELECT DISTINCT seen_s FROM lines) AS runs
+  -- Of each cluster, and of all together: a service is in the listing of each.
+  SELECT cluster, seen_s, lead(seen_s) OVER (PARTITION BY cluster ORDER BY seen_s) AS next_seen_s
+  FROM (
+    SELECT DISTINCT c.cluster, l.seen_s
+    FROM lines AS l
+    CROSS JOIN UNNEST(ARRAY[l.cluster, '']) AS c (cluster)
+  ) AS runs
 ),
 zones AS (
   -- A node may lack the label with the zone's ID. Within one account, a zone's name always stands for the same zone.
   SELECT az, max(az_id) AS az_id
   FROM lines
-  WHERE kind = 'node'
+  WHERE kind IN ('node', 'instance')
   GROUP BY az
 ),
+ip_lines AS (
+  -- A row for each address of a line, and one without an address. A service is of no cluster. An IPv6 address can be written in several ways. Here it has eight groups
+  -- of four digits.
+  SELECT
+    CASE kind WHEN 'interface' THEN '' ELSE cluster END AS cluster, kind, namespace, name, uid, node, az, az_id, instance_id, host_network, phase,
+    group_kind, group_name, interface_id, start_s, network_s, end_s, seen_s,
+    CASE WHEN ip_groups IS NULL THEN ip
+      ELSE lpad(split_part(ip_groups, ':', 1), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 2), 4, '0') || ':'
+      || lpad(split_part(ip_groups, ':', 3), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 4), 4, '0') || ':'
+      || lpad(split_part(ip_groups, ':', 5), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 6), 4, '0') || ':'
+      || lpad(split_part(ip_groups, ':', 7), 4, '0') || ':' || lpad(split_part(ip_groups, ':', 8), 4, '0')
+    END AS ip
+  FROM (
+    SELECT
+      l.*, a.ip,
+      CASE WHEN strpos(a.ip, ':') > 0 THEN
+        replace(lower(a.ip), '::', ':' || substr('0:0:0:0:0:0:0', 1, 15 - 2 * (length(a.ip) - length(replace(a.ip, ':', '')))) || ':')
+      END AS ip_groups
+    FROM lines AS l
+    CROSS JOIN UNNEST(coalesce(l.ips, ARRAY[CAST(NULL AS varchar)]) || ARRAY[CAST(NULL AS varchar)]) AS a (ip)
+  ) AS unnested
+),
 instances AS (
-  SELECT n.instance_id, max(n.az) AS az, max(coalesce(n.az_id, z.az_id)) AS az_id
-  FROM lines AS n
-  LEFT JOIN zones AS z ON z.az = n.az
-  WHERE n.kind = 'node' AND n.instance_id IS NOT NULL
-  GROUP BY n.instance_id
+  -- The clusters' instances: those of their nodes, and those that EC2 describes. `own_ip` and `own_ip_2` are the node's own addresses. If no
+  -- listing has EC2's description, they are not known of a node with several InternalIPs: these may have pods' addresses among them.
+  SELECT
+    i.instance_id, max(i.cluster) AS cluster, max(i.az) AS az, max(coalesce(i.az_id, z.az_id)) AS az_id, bool_or(i.kind = 'node') AS is_node,
+    coalesce(min(i.ip) FILTER (WHERE i.kind = 'instance'), CASE WHEN min(i.ip) = max(i.ip) THEN min(i.ip) END) AS own_ip,
+    max(i.ip) FILTER (WHERE i.kind = 'instance') AS own_ip_2, max(i.end_s) AS end_s
+  FROM ip_lines AS i
+  LEFT JOIN zones AS z ON z.az = i.az
+  WHERE i.kind IN ('node', 'instance') AND i.instance_id IS NOT NULL
+  GROUP BY i.instance_id
+),
+interfaces AS (
+  -- Those of the clusters' instances, and those of services.
+  SELECT
+    f.interface_id, max(CASE WHEN i.kind = 'instance' THEN i.instance_id END) AS instance_id,
+    CASE WHEN NOT bool_or(i.kind = 'instance') THEN max(chr(31) || chr(31) || i.group_kind || chr(31) || i.group_name) END AS service
+  FROM lines AS i
+  CROSS JOIN UNNEST(i.interface_ids) AS f (interface_id)
+  WHERE i.kind IN ('instance', 'interface')
+  GROUP BY f.interface_id
 ),
 addresses AS (
-  -- `who` is the namespace, the kind of group and the group in one text, so that all three come from the same record.
+  -- `who` is the cluster, the namespace, the kind of group and the group in one text, so that all come from the same record.
+  -- What is an instance that a cluster has is no service, though the listings of the other clusters show its interfaces. `held_s` is the time
+  -- of the listing if it shows that the holder has the address. It does not show that of a pod that has ended, or whose node is gone.
   SELECT
-    a.ip, p.uid, p.namespace || chr(31) || p.group_kind || chr(31) || p.group_name AS who, n.instance_id,
-    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.end_s, p.seen_s
-  FROM lines AS p
-  -- The node is from the same listing: a node's name comes from its address, and the next instance with the address has the same name.
-  LEFT JOIN lines AS n ON n.kind = 'node' AND n.name = p.node AND n.seen_s = p.seen_s
+    p.kind = 'interface' AS is_service, p.ip, p.uid, p.cluster,
+    p.cluster || chr(31) || coalesce(p.namespace, '') || chr(31) || p.group_kind || chr(31) || p.group_name AS who,
+    n.instance_id, p.interface_id,
+    coalesce(p.az, n.az) AS az, coalesce(p.az_id, n.az_id, z.az_id) AS az_id, p.start_s, p.network_s, p.end_s, p.seen_s,
+    CASE WHEN p.phase IN ('Succeeded', 'Failed') THEN NULL ELSE p.seen_s END AS listed_s,
+    CASE WHEN p.phase IN ('Succeeded', 'Failed') OR p.node IS NOT NULL AND n.name IS NULL OR i.phase <> 'running' THEN NULL
+      ELSE p.seen_s END AS held_s
+  FROM ip_lines AS p
+  -- The node is from the same listing, and older than the pod: a node's name comes from its address, and the next instance with the address
+  -- has the same name. The pod may be listed longer than its node.
+  LEFT JOIN lines AS n ON n.kind = 'node' AND n.name = p.node AND n.cluster = p.cluster AND n.seen_s = p.seen_s AND n.start_s <= p.start_s
+  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = p.cluster AND i.seen_s = p.seen_s
   LEFT JOIN zones AS z ON z.az = coalesce(p.az, n.az)
-  CROSS JOIN UNNEST(p.ips) AS a (ip)
-  WHERE p.kind = 'pod' AND NOT p.host_network
+  LEFT JOIN instances AS c ON p.group_kind = 'Instance' AND c.instance_id = p.group_name
+  WHERE (p.kind = 'pod' AND NOT p.host_network OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL
   UNION ALL
+  -- An instance and its node are one holder. Of a node that EC2 describes, only EC2's address counts.
   SELECT
-    a.ip, n.uid, chr(31) || 'Node' || chr(31) || '(nodes)' AS who, n.instance_id,
-    n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s, CAST(NULL AS bigint) AS end_s, n.seen_s
-  FROM lines AS n
+    false AS is_service, n.ip, coalesce(n.instance_id, n.uid) AS uid, n.cluster,
+    n.cluster || CASE WHEN n.kind = 'node' OR o.is_node THEN chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
+      ELSE chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)' END AS who,
+    n.instance_id, CAST(NULL AS varchar) AS interface_id, n.az, coalesce(n.az_id, z.az_id) AS az_id, n.start_s,
+    CAST(NULL AS bigint) AS network_s, o.end_s, n.seen_s, n.seen_s AS listed_s,
+    CASE WHEN n.kind = 'node' OR n.phase = 'running' THEN n.seen_s END AS held_s
+  FROM ip_lines AS n
+  LEFT JOIN lines AS i ON i.kind = 'instance' AND i.instance_id = n.instance_id AND i.cluster = n.cluster AND i.seen_s = n.seen_s
+  LEFT JOIN instances AS o ON o.instance_id = n.instance_id
   LEFT JOIN zones AS z ON z.az = n.az
-  CROSS JOIN UNNEST(n.ips) AS a (ip)
-  WHERE n.kind = 'node'
+  WHERE n.ip IS NOT NULL AND (n.kind = 'instance' OR n.kind = 'node' AND i.instance_id IS NULL)
 ),
 holders AS (
+  -- A pod that is listed although its node is gone held its address as long as its instance existed. An interface may be a pod's own, as on
+  -- Fargate: a service has an address only if nothing of the clusters has it in these hours.
   SELECT
-    ip, uid, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
-    max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id, max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az,
-    max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id, min(start_s) AS start_s, max(end_s) AS end_s, max(seen_s) AS last_seen_s
-  FROM addresses
-  GROUP BY ip, uid
+    h.cluster,
+    min(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) = max(nullif(h.cluster, '')) OVER (PARTITION BY h.ip) AS in_one_cluster,
+    h.is_service, NOT h.is_service OR bool_and(h.is_service) OVER (PARTITION BY h.ip) AS counts,
+    h.ip, h.uid, h.who, h.instance_id, h.interface_id, h.az, h.az_id, h.begin_s, h.sure_s, h.end_s,
+    -- greatest and least mean different things in the two engines if a value is null.
+    CASE WHEN o.end_s <= h.listed_s AND o.end_s > coalesce(h.held_s, 0) THEN o.end_s
+      WHEN o.end_s > h.listed_s THEN h.listed_s
+      ELSE coalesce(h.held_s, 0) END AS held_s
+  FROM (
+    SELECT
+      is_service, ip, uid, max(cluster) AS cluster, max_by(who, seen_s) FILTER (WHERE who IS NOT NULL) AS who,
+      max_by(instance_id, seen_s) FILTER (WHERE instance_id IS NOT NULL) AS instance_id,
+      max_by(interface_id, seen_s) FILTER (WHERE interface_id IS NOT NULL) AS interface_id,
+      max_by(az, seen_s) FILTER (WHERE az IS NOT NULL) AS az, max_by(az_id, seen_s) FILTER (WHERE az_id IS NOT NULL) AS az_id,
+      coalesce(min(network_s), min(start_s)) AS begin_s, coalesce(min(network_s), min(seen_s)) AS sure_s, max(end_s) AS end_s,
+      max(held_s) AS held_s, max(listed_s) AS listed_s
+    FROM addresses
+    GROUP BY is_service, ip, uid
+  ) AS h
+  LEFT JOIN instances AS o ON o.instance_id = h.instance_id
+),
+spans AS (
+  -- From `known_s` to `until_s` the address is the holder's and nobody else's. Before and after, from `begin_s` to `gone_s`, nothing shows
+  -- whose it is. It rests for half a minute between two pods, because the VPC CNI does that; and `start` of a record may be late by a
+  -- minute. So a pod's address is known until half a minute after its end, or after the last listing that shows it; and again from a minute
+  -- after the latest time at which another pod can have had it, which is half a minute before the pod got it.
+  SELECT
+    h.is_service, h.ip, h.uid, CASE WHEN h.in_one_cluster THEN h.cluster ELSE '(unknown)' END AS unknown_cluster, h.who, h.instance_id, h.interface_id,
+    h.az, h.az_id, h.begin_s, coalesce(h.end_s, h.held_s) + 30 AS until_s,
+    coalesce(h.end_s, l.next_seen_s, 253402300799) + 60 AS gone_s,
+    greatest(h.begin_s, least(h.sure_s + 30, coalesce(
+      max(coalesce(h.end_s, l.next_seen_s, 253402300799) + 60)
+        OVER (PARTITION BY h.ip ORDER BY h.begin_s, h.uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), h.begin_s))) AS known_s
+  FROM holders AS h
+  LEFT JOIN listings AS l ON l.cluster = h.cluster AND l.seen_s <= h.held_s AND (l.next_seen_s > h.held_s OR l.next_seen_s IS NULL)
+  WHERE h.counts
 ),
 holders_in_time AS (
-  -- A holder begins at its start, but not within half a minute after the end of the previous holder: a pod may have a start time before it
-  -- has its address, and the VPC CNI does not reuse an address for that long. A holder ends a minute after its end, or after the first
-  -- listing without it, because `start` of a record may be late by a minute; but it ends no later than the next holder begins.
+  -- Three rows for each span: known, and unknown before and after it. They end where the next span begins, so that an address has one
+  -- holder at any time. Between two holders on one instance, the address stays there. Before and after a service, the address is outside.
   SELECT
-    h.ip, h.uid, h.who, h.instance_id, h.az, h.az_id,
-    greatest(h.start_s, coalesce(
-      max(h.end_s) OVER (PARTITION BY h.ip ORDER BY h.start_s, h.uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + 30,
-      h.start_s)) AS from_s,
-    least(
-      coalesce(h.end_s, 253402300799) + 60,
-      coalesce(l.next_seen_s, 253402300799) + 60,
-      greatest(
-        coalesce(lead(h.start_s) OVER (PARTITION BY h.ip ORDER BY h.start_s, h.uid), 253402300799),
-        coalesce(
-          max(h.end_s) OVER (PARTITION BY h.ip ORDER BY h.start_s, h.uid ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) + 30,
-          0))) AS until_s
-  FROM holders AS h
-  LEFT JOIN listings AS l ON l.seen_s = h.last_seen_s
+    -- What a node's records tell of it holds before and after as well.
+    ip, uid || CASE WHEN who LIKE '%' || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)' THEN '' ELSE part END AS uid,
+    CASE part WHEN '' THEN who ELSE unknown_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END AS who,
+    part = '' AS is_known, is_service,
+    instance_id, interface_id, az, az_id,
+    CASE part WHEN '' THEN known_s WHEN ' before' THEN greatest(begin_s, earlier_until_s) ELSE greatest(known_s, until_s) END AS from_s,
+    CASE part WHEN '' THEN until_s WHEN ' before' THEN known_s
+      ELSE greatest(known_s, CASE WHEN stays THEN next_begin_s ELSE least(gone_s, next_begin_s) END) END AS until_s
+  FROM (
+    SELECT
+      is_service, ip, uid, unknown_cluster, who, instance_id, interface_id, az, az_id, begin_s, known_s,
+      least(until_s, coalesce(lead(known_s) OVER ip_in_time, until_s)) AS until_s,
+      gone_s,
+      coalesce(lead(begin_s) OVER ip_in_time, gone_s) AS next_begin_s,
+      coalesce(lead(instance_id) OVER ip_in_time = instance_id, false) AS stays,
+      coalesce(max(until_s) OVER (PARTITION BY ip ORDER BY begin_s, uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), begin_s)
+        AS earlier_until_s
+    FROM spans
+    WINDOW ip_in_time AS (PARTITION BY ip ORDER BY begin_s, uid)
+  ) AS s
+  CROSS JOIN (VALUES (''), (' before'), (' after')) AS p (part)
+  WHERE part = '' OR NOT is_service
 ),
-records AS (
+flows AS (
   SELECT
-    CASE flow_direction WHEN 'egress' THEN true WHEN 'ingress' THEN false END AS at_source, pkt_srcaddr, pkt_dstaddr, start, "end", bytes,
-    srcaddr = pkt_srcaddr AS first_of_source, dstaddr = pkt_dstaddr AS first_of_destination,
-    nullif(instance_id, '-') AS instance_id, nullif(az_id, '-') AS az_id, traffic_path
+    CASE flow_direction WHEN 'egress' THEN true WHEN 'ingress' THEN false END AS at_source, start, "end", bytes,
+    pkt_srcaddr,
+    CASE WHEN strpos(pkt_srcaddr, ':') > 0 THEN
+      replace(lower(pkt_srcaddr), '::', ':' || substr('0:0:0:0:0:0:0', 1, 15 - 2 * (length(pkt_srcaddr) - length(replace(pkt_srcaddr, ':', '')))) || ':')
+    END AS pkt_srcaddr_groups,
+    pkt_dstaddr,
+    CASE WHEN strpos(pkt_dstaddr, ':') > 0 THEN
+      replace(lower(pkt_dstaddr), '::', ':' || substr('0:0:0:0:0:0:0', 1, 15 - 2 * (length(pkt_dstaddr) - length(replace(pkt_dstaddr, ':', '')))) || ':')
+    END AS pkt_dstaddr_groups,
+    srcaddr = pkt_srcaddr AS first_of_source, dstaddr = pkt_dstaddr AS first_of_destination, interface_id,
+    nullif(instance_id, '-') AS instance_id, CASE WHEN coalesce(instance_id, '-') = '-' THEN interface_id END AS interface_without_instance, nullif(az_id, '-') AS az_id, traffic_path
   FROM flow_logs
   WHERE year IN (substr(CAST(TIMESTAMP ':until' - INTERVAL '3' HOUR AS varchar), 1, 4),
                  substr(CAST(TIMESTAMP ':until' + INTERVAL '48' HOUR AS varchar), 1, 4))
@@ -142,87 +259,197 @@ records AS (
     AND start < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', TIMESTAMP ':until') + 600
     AND log_status = 'OK' AND action = 'ACCEPT'
 ),
+records AS (
+  SELECT
+    f.at_source, f.start, f."end", f.bytes, f.first_of_source, f.first_of_destination, f.interface_id,
+    coalesce(f.instance_id, i.instance_id) AS instance_id, i.service, f.az_id, f.traffic_path,
+    CASE WHEN f.pkt_srcaddr_groups IS NULL THEN f.pkt_srcaddr
+      ELSE lpad(split_part(f.pkt_srcaddr_groups, ':', 1), 4, '0') || ':' || lpad(split_part(f.pkt_srcaddr_groups, ':', 2), 4, '0') || ':'
+      || lpad(split_part(f.pkt_srcaddr_groups, ':', 3), 4, '0') || ':' || lpad(split_part(f.pkt_srcaddr_groups, ':', 4), 4, '0') || ':'
+      || lpad(split_part(f.pkt_srcaddr_groups, ':', 5), 4, '0') || ':' || lpad(split_part(f.pkt_srcaddr_groups, ':', 6), 4, '0') || ':'
+      || lpad(split_part(f.pkt_srcaddr_groups, ':', 7), 4, '0') || ':' || lpad(split_part(f.pkt_srcaddr_groups, ':', 8), 4, '0')
+    END AS pkt_srcaddr,
+    CASE WHEN f.pkt_dstaddr_groups IS NULL THEN f.pkt_dstaddr
+      ELSE lpad(split_part(f.pkt_dstaddr_groups, ':', 1), 4, '0') || ':' || lpad(split_part(f.pkt_dstaddr_groups, ':', 2), 4, '0') || ':'
+      || lpad(split_part(f.pkt_dstaddr_groups, ':', 3), 4, '0') || ':' || lpad(split_part(f.pkt_dstaddr_groups, ':', 4), 4, '0') || ':'
+      || lpad(split_part(f.pkt_dstaddr_groups, ':', 5), 4, '0') || ':' || lpad(split_part(f.pkt_dstaddr_groups, ':', 6), 4, '0') || ':'
+      || lpad(split_part(f.pkt_dstaddr_groups, ':', 7), 4, '0') || ':' || lpad(split_part(f.pkt_dstaddr_groups, ':', 8), 4, '0')
+    END AS pkt_dstaddr
+  FROM flows AS f
+  LEFT JOIN interfaces AS i ON i.interface_id = f.interface_without_instance
+),
 placed AS (
   SELECT
     r.start - mod(r.start, 3600) AS hour_s, r.start, r."end", r.pkt_srcaddr, r.pkt_dstaddr, r.bytes, r.traffic_path,
-    r.instance_id, r.az_id, r.first_of_source, r.first_of_destination,
-    s.uid AS src_uid, s.who AS src_who, s.instance_id AS src_instance_id, s.az AS src_az, s.az_id AS src_az_id,
-    d.uid AS dst_uid, d.who AS dst_who, d.instance_id AS dst_instance_id, d.az AS dst_az, d.az_id AS dst_az_id,
-    n.instance_id IS NOT NULL AS at_a_node, n.az AS node_az, n.az_id AS node_az_id,
+    r.interface_id, r.instance_id, r.service, r.az_id, r.first_of_source, r.first_of_destination,
+    s.uid AS src_uid, s.who AS src_who, s.is_known AS src_known, s.instance_id AS src_instance_id, s.interface_id AS src_interface_id,
+    s.az AS src_az, s.az_id AS src_az_id,
+    d.uid AS dst_uid, d.who AS dst_who, d.is_known AS dst_known, d.instance_id AS dst_instance_id, d.interface_id AS dst_interface_id,
+    d.az AS dst_az, d.az_id AS dst_az_id,
+    coalesce(s.is_service, false) AS src_is_service, coalesce(d.is_service, false) AS dst_is_service,
+    n.instance_id IS NOT NULL AS at_a_node, n.cluster AS node_cluster, n.is_node, n.own_ip, n.own_ip_2, n.az AS node_az, n.az_id AS node_az_id,
     -- The end that logged. If the record does not say it, an instance that holds one address is at that end, and an instance that does not
-    -- hold the other is at this one.
+    -- hold the other is at this one. A node is not at the end of a service. Only egress has a path, and only at the interface's own end can the packet have another address.
     coalesce(r.at_source, CASE
       WHEN s.instance_id = r.instance_id THEN true
       WHEN d.instance_id = r.instance_id THEN false
+      WHEN n.instance_id IS NOT NULL AND d.is_service THEN true
+      WHEN n.instance_id IS NOT NULL AND s.is_service THEN false
       WHEN s.uid IS NULL AND d.instance_id <> r.instance_id THEN true
       WHEN d.uid IS NULL AND s.instance_id <> r.instance_id THEN false
+      WHEN r.traffic_path IS NOT NULL OR NOT r.first_of_source THEN true
+      WHEN NOT r.first_of_destination THEN false
     END) AS at_source
   FROM records AS r
   LEFT JOIN holders_in_time AS s ON s.ip = r.pkt_srcaddr AND r.start >= s.from_s AND r.start < s.until_s
   LEFT JOIN holders_in_time AS d ON d.ip = r.pkt_dstaddr AND r.start >= d.from_s AND r.start < d.until_s
   LEFT JOIN instances AS n ON n.instance_id = r.instance_id
 ),
-ends AS (
+made AS (
+  -- Whether a record was made at an end of the traffic: at a node, at a pod's own interface, or at a service. What a service logs counts only
+  -- with addresses that may be private: an internet-facing load balancer may have millions of clients, and none of them is the cluster's.
   SELECT
-    hour_s, start, "end", at_source, pkt_srcaddr, pkt_dstaddr, bytes, traffic_path,
-    src_uid, src_who, src_az, src_az_id, dst_uid, dst_who, dst_az, dst_az_id,
-    -- Which end logged. If the listings name another instance for the address than the one that logged, they do not know the holder.
-    CASE
-      WHEN at_source AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') AND src_uid IS NOT NULL
-        THEN src_who
-      WHEN NOT at_source AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') AND dst_uid IS NOT NULL
-        THEN dst_who
-      ELSE chr(31) || 'Unknown' || chr(31) || '(unknown)'
-    END AS own_who,
-    coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) AS own_az,
-    coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id) AS own_az_id
-  FROM placed
-  WHERE at_source IS NOT NULL
+    *,
+    coalesce(at_source IS NOT NULL
     AND (at_a_node
-         OR instance_id IS NULL AND CASE WHEN at_source THEN first_of_source AND src_uid IS NOT NULL ELSE first_of_destination AND dst_uid IS NOT NULL END)
+         OR instance_id IS NULL AND CASE
+           WHEN at_source THEN first_of_source AND src_uid IS NOT NULL AND (NOT src_is_service OR NOT dst_is_service AND dst_may_be_private)
+           ELSE first_of_destination AND dst_uid IS NOT NULL AND (NOT dst_is_service OR NOT src_is_service AND src_may_be_private) END)
+    -- A pod with a branch interface: the record of the trunk interface has the same bytes.
+    AND coalesce(CASE WHEN at_source THEN src_interface_id ELSE dst_interface_id END, interface_id) = interface_id, false) AS at_an_end
+  FROM (
+    SELECT
+      *,
+      pkt_srcaddr LIKE '10.%' OR pkt_srcaddr LIKE '172.%' OR pkt_srcaddr LIKE '192.168.%' OR pkt_srcaddr LIKE '100.%' AS src_may_be_private,
+      pkt_dstaddr LIKE '10.%' OR pkt_dstaddr LIKE '172.%' OR pkt_dstaddr LIKE '192.168.%' OR pkt_dstaddr LIKE '100.%' AS dst_may_be_private
+    FROM placed
+  ) AS p
+),
+ends AS (
+  -- The records that were made at an end. And without their bytes, those that a service made in between: `service` is the service then,
+  -- with its zone as a fifth part.
+  SELECT
+    hour_s, start, "end", CASE WHEN at_an_end THEN at_source END AS at_source, pkt_srcaddr, pkt_dstaddr,
+    CASE WHEN at_an_end THEN bytes ELSE 0 END AS bytes, traffic_path,
+    src_uid, src_who, src_az, src_az_id, src_is_service, dst_uid, dst_who, dst_az, dst_az_id, dst_is_service,
+    CASE WHEN NOT at_an_end THEN service || chr(31) || coalesce(az_id, '') END AS service,
+    -- Which end logged. If the listings name another instance for the address than the one that logged, they do not know the holder. The
+    -- node's own address is the node's as long as the instance exists.
+    CASE
+      WHEN NOT at_an_end THEN NULL
+      WHEN at_source AND src_known AND coalesce(src_instance_id, instance_id, '') = coalesce(instance_id, src_instance_id, '') THEN src_who
+      WHEN NOT at_source AND dst_known AND coalesce(dst_instance_id, instance_id, '') = coalesce(instance_id, dst_instance_id, '') THEN dst_who
+      WHEN is_node AND CASE WHEN at_source THEN pkt_srcaddr ELSE pkt_dstaddr END IN (own_ip, own_ip_2) THEN node_cluster || chr(31) || chr(31) || 'Node' || chr(31) || '(nodes)'
+      WHEN NOT is_node THEN node_cluster || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unlisted node)'
+      ELSE coalesce(node_cluster, split_part(CASE WHEN at_source THEN src_who ELSE dst_who END, chr(31), 1)) || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)'
+    END AS own_who,
+    CASE WHEN at_an_end THEN coalesce(node_az, CASE WHEN at_source THEN src_az ELSE dst_az END) END AS own_az,
+    CASE WHEN at_an_end THEN
+      coalesce(node_az_id, CASE WHEN node_az IS NULL AND at_source THEN src_az_id WHEN node_az IS NULL THEN dst_az_id END, az_id) END AS own_az_id
+  FROM made
+  WHERE at_an_end
+    OR service IS NOT NULL AND NOT src_is_service AND NOT dst_is_service AND (src_uid IS NULL OR dst_uid IS NULL)
 ),
 pairs AS (
   SELECT
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id, own_who,
+    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, src_is_service, dst_who, dst_az, dst_az_id,
+    dst_is_service, own_who, service, CASE WHEN at_source THEN own_who END AS src_own_who, CASE WHEN NOT at_source THEN own_who END AS dst_own_who,
+    CASE WHEN at_source AND NOT src_is_service THEN split_part(own_who, chr(31), 1) END AS src_own_cluster,
+    CASE WHEN NOT at_source AND NOT dst_is_service THEN split_part(own_who, chr(31), 1) END AS dst_own_cluster,
     max(own_az) AS own_az, max(own_az_id) AS own_az_id, max(traffic_path) AS traffic_path, CAST(sum(bytes) AS bigint) AS bytes,
     -- The bytes that the other end may have logged in the hour before, or in the hour after.
     CAST(sum(CASE WHEN start < hour_s + 120 THEN bytes ELSE 0 END) AS bigint) AS first_bytes,
     CAST(sum(CASE WHEN "end" >= hour_s + 3540 THEN bytes ELSE 0 END) AS bigint) AS last_bytes
   FROM ends
   GROUP BY
-    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, dst_who, dst_az, dst_az_id, own_who
+    hour_s, at_source, pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid, src_who, src_az, src_az_id, src_is_service, dst_who, dst_az, dst_az_id,
+    dst_is_service, own_who, service
 ),
 joined AS (
   -- For each end: what this record says, if it was made at this end; else what other records say that were made at this end; else the
-  -- listings. This covers all hours that were read, because one of the two records of a flow may be in the next hour.
+  -- listings; else, if other records were made there, that it is at one of the nodes. This covers all hours that were read, because one of
+  -- the two records of a flow may be in the next hour. If records of two clusters' nodes say something of an end, its cluster is not known.
   SELECT
-    hour_s, at_source, bytes, traffic_path,
-    CASE WHEN at_source THEN own_who ELSE coalesce(max(CASE WHEN at_source THEN own_who END) OVER flow, src_who) END AS src_who,
-    CASE WHEN at_source THEN own_az ELSE coalesce(max(CASE WHEN at_source THEN own_az END) OVER flow, src_az) END AS src_az,
-    CASE WHEN at_source THEN own_az_id ELSE coalesce(max(CASE WHEN at_source THEN own_az_id END) OVER flow, src_az_id) END AS src_az_id,
-    CASE WHEN at_source THEN coalesce(max(CASE WHEN NOT at_source THEN own_who END) OVER flow, dst_who) ELSE own_who END AS dst_who,
-    CASE WHEN at_source THEN coalesce(max(CASE WHEN NOT at_source THEN own_az END) OVER flow, dst_az) ELSE own_az END AS dst_az,
-    CASE WHEN at_source THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id) ELSE own_az_id END AS dst_az_id,
-    -- The end whose records count in this hour. The source's records near the full hours may be the same bytes as the destination's.
-    sum(CASE WHEN at_source THEN bytes ELSE -bytes END) OVER (PARTITION BY pkt_srcaddr, pkt_dstaddr, hour_s)
+    hour_s, at_source, bytes, traffic_path, src_is_service, dst_is_service,
+    min(service) OVER whole_pair AS first_service, max(service) OVER whole_pair AS last_service,
+    CASE WHEN at_source THEN own_who
+      ELSE coalesce(
+        CASE WHEN split_part(min(src_own_who) OVER flow, chr(31), 1) = split_part(max(src_own_who) OVER flow, chr(31), 1)
+          THEN max(src_own_who) OVER flow
+          WHEN max(src_own_who) OVER flow IS NOT NULL THEN '(unknown)' || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END,
+        src_who,
+        CASE WHEN min(src_own_cluster) OVER whole_pair = max(src_own_cluster) OVER whole_pair THEN max(src_own_cluster) OVER whole_pair
+          WHEN max(src_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)') END AS src_who,
+    CASE WHEN at_source THEN own_az
+      ELSE coalesce(max(CASE WHEN at_source THEN own_az END) OVER flow, src_az,
+        max(CASE WHEN at_source AND NOT src_is_service THEN own_az END) OVER whole_pair) END AS src_az,
+    CASE WHEN at_source THEN own_az_id
+      ELSE coalesce(max(CASE WHEN at_source THEN own_az_id END) OVER flow, src_az_id,
+        max(CASE WHEN at_source AND NOT src_is_service THEN own_az_id END) OVER whole_pair) END AS src_az_id,
+    CASE WHEN at_source
+      THEN coalesce(
+        CASE WHEN split_part(min(dst_own_who) OVER flow, chr(31), 1) = split_part(max(dst_own_who) OVER flow, chr(31), 1)
+          THEN max(dst_own_who) OVER flow
+          WHEN max(dst_own_who) OVER flow IS NOT NULL THEN '(unknown)' || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)' END,
+        dst_who,
+        CASE WHEN min(dst_own_cluster) OVER whole_pair = max(dst_own_cluster) OVER whole_pair THEN max(dst_own_cluster) OVER whole_pair
+          WHEN max(dst_own_cluster) OVER whole_pair IS NOT NULL THEN '(unknown)' END || chr(31) || chr(31) || 'Unknown' || chr(31) || '(unknown)')
+      ELSE own_who END AS dst_who,
+    CASE WHEN at_source
+      THEN coalesce(max(CASE WHEN NOT at_source THEN own_az END) OVER flow, dst_az,
+        max(CASE WHEN NOT at_source AND NOT dst_is_service THEN own_az END) OVER whole_pair)
+      ELSE own_az END AS dst_az,
+    CASE WHEN at_source
+      THEN coalesce(max(CASE WHEN NOT at_source THEN own_az_id END) OVER flow, dst_az_id,
+        max(CASE WHEN NOT at_source AND NOT dst_is_service THEN own_az_id END) OVER whole_pair)
+      ELSE own_az_id END AS dst_az_id,
+    -- What the destination logged in this hour, and what the source did. A record of the source that is near the hour's ends may be of the
+    -- same bytes as one of the destination on the other side.
+    CAST(sum(CASE WHEN at_source THEN 0 ELSE bytes END) OVER this_hour AS double) AS at_destination_bytes,
+    CAST(sum(CASE WHEN at_source THEN bytes ELSE 0 END) OVER this_hour
       + coalesce(sum(CASE WHEN at_source THEN last_bytes END) OVER (before_and_after RANGE BETWEEN 3600 PRECEDING AND 3600 PRECEDING), 0)
       + coalesce(sum(CASE WHEN at_source THEN first_bytes END) OVER (before_and_after RANGE BETWEEN 3600 FOLLOWING AND 3600 FOLLOWING), 0)
-      >= 0 AS source_counts
+      AS double) AS at_source_bytes
   FROM pairs
   WINDOW
     flow AS (PARTITION BY pkt_srcaddr, pkt_dstaddr, src_uid, dst_uid),
-    before_and_after AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s)
+    before_and_after AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s),
+    this_hour AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s RANGE BETWEEN CURRENT ROW AND CURRENT ROW),
+    whole_pair AS (PARTITION BY pkt_srcaddr, pkt_dstaddr ORDER BY hour_s RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+),
+named AS (
+  -- An end outside that is not known has the name and the zone of the service in between, if these are always the same.
+  SELECT
+    hour_s, at_source, bytes, traffic_path, at_destination_bytes, at_source_bytes,
+    CASE
+      WHEN src_who IS NULL OR src_is_service THEN 'ingress'
+      WHEN dst_who IS NULL OR dst_is_service THEN 'egress'
+      WHEN split_part(src_who, chr(31), 1) = split_part(dst_who, chr(31), 1) AND split_part(src_who, chr(31), 1) <> '(unknown)' THEN 'cluster'
+      ELSE 'clusters'
+    END AS scope,
+    coalesce(src_who, service) AS src_who, src_az, coalesce(src_az_id, CASE WHEN src_who IS NULL THEN service_az_id END) AS src_az_id,
+    coalesce(dst_who, service) AS dst_who, dst_az, coalesce(dst_az_id, CASE WHEN dst_who IS NULL THEN service_az_id END) AS dst_az_id
+  FROM (
+    SELECT
+      *,
+      CASE WHEN split_part(first_service, chr(31), 3) = split_part(last_service, chr(31), 3) AND split_part(first_service, chr(31), 4) = split_part(last_service, chr(31), 4)
+        THEN chr(31) || chr(31) || split_part(first_service, chr(31), 3) || chr(31) || split_part(first_service, chr(31), 4) END AS service,
+      CASE WHEN first_service = last_service THEN nullif(split_part(first_service, chr(31), 5), '') END AS service_az_id
+    FROM joined
+    WHERE at_source IS NOT NULL
+  ) AS j
+  -- Traffic between a service and an address outside is not a cluster's.
+  WHERE NOT (src_who IS NULL OR src_is_service) OR NOT (dst_who IS NULL OR dst_is_service)
 ),
 counted AS (
   SELECT
-    CAST(TIMESTAMP '1970-01-01 00:00:00' + hour_s * INTERVAL '1' SECOND AS timestamp(6)) AS hour, bytes,
-    CASE
-      WHEN src_who IS NULL THEN 'ingress'
-      WHEN dst_who IS NULL THEN 'egress'
-      ELSE 'cluster'
-    END AS scope,
-    coalesce(src_who, chr(31) || 'Outside' || chr(31) || '(outside)') AS src_who,
-    coalesce(dst_who, chr(31) || 'Outside' || chr(31) || CASE traffic_path
+    CAST(TIMESTAMP '1970-01-01 00:00:00' + hour_s * INTERVAL '1' SECOND AS timestamp(6)) AS hour,
+    -- The source's records count. Of the destination's count the bytes that the source did not log.
+    CASE WHEN at_source THEN bytes
+      ELSE CAST(floor(bytes * ((at_destination_bytes - at_source_bytes) / at_destination_bytes)) AS bigint) END AS bytes,
+    scope,
+    coalesce(src_who, chr(31) || chr(31) || 'Outside' || chr(31) || '(outside)') AS src_who,
+    coalesce(dst_who, chr(31) || chr(31) || 'Outside' || chr(31) || CASE traffic_path
       WHEN 1 THEN '(in or through the VPC)'
       WHEN 2 THEN '(internet or gateway endpoint)'
       WHEN 3 THEN '(virtual private gateway)'
@@ -239,14 +466,17 @@ counted AS (
       WHEN src_az_id IS NOT NULL AND dst_az_id IS NOT NULL THEN src_az_id <> dst_az_id
       WHEN src_az IS NOT NULL AND dst_az IS NOT NULL THEN src_az <> dst_az
     END AS cross_az
-  FROM joined
-  WHERE at_source = source_counts
+  FROM named
+  WHERE at_source OR at_destination_bytes > at_source_bytes
 ),
 totals AS (
   SELECT
-    hour, scope, split_part(src_who, chr(31), 1) AS src_namespace, split_part(src_who, chr(31), 2) AS src_group_kind,
-    split_part(src_who, chr(31), 3) AS src_group, src_az_id, split_part(dst_who, chr(31), 1) AS dst_namespace,
-    split_part(dst_who, chr(31), 2) AS dst_group_kind, split_part(dst_who, chr(31), 3) AS dst_group, dst_az_id,
+    -- A row is of the sender's cluster; of ingress, of the receiver's.
+    CASE scope WHEN 'ingress' THEN split_part(dst_who, chr(31), 1) ELSE split_part(src_who, chr(31), 1) END AS cluster,
+    CASE scope WHEN 'clusters' THEN split_part(dst_who, chr(31), 1) ELSE '' END AS peer_cluster,
+    hour, scope, split_part(src_who, chr(31), 2) AS src_namespace, split_part(src_who, chr(31), 3) AS src_group_kind,
+    split_part(src_who, chr(31), 4) AS src_group, src_az_id, split_part(dst_who, chr(31), 2) AS dst_namespace,
+    split_part(dst_who, chr(31), 3) AS dst_group_kind, split_part(dst_who, chr(31), 4) AS dst_group, dst_az_id,
     bool_or(cross_az) AS cross_az, CAST(sum(bytes) AS bigint) AS bytes
   FROM counted
   WHERE hour >= TIMESTAMP ':until' - INTERVAL '3' HOUR AND hour < TIMESTAMP ':until'
@@ -256,13 +486,16 @@ SELECT
   hour, scope, src_namespace, src_group_kind, src_group, src_az_id, dst_namespace, dst_group_kind, dst_group, dst_az_id,
   cross_az, bytes,
   -- All values are doubles: a product of decimals would be cut to as many digits as its factors have.
-  CASE WHEN cross_az THEN CAST(bytes AS double) / 1073741824 * CAST(':usd_per_gb' AS double) ELSE CAST(0 AS double) END AS usd_out,
-  CASE WHEN cross_az THEN CAST(bytes AS double) / 1073741824 * CAST(':usd_per_gb' AS double) ELSE CAST(0 AS double) END AS usd_in,
+  CASE WHEN cross_az AND NOT (scope = 'egress' AND dst_group_kind IN (:free_kinds)) AND NOT (scope = 'ingress' AND src_group_kind IN (:free_kinds, :half_kinds))
+    THEN CAST(bytes AS double) / 1073741824 * CAST(':usd_per_gb' AS double) ELSE CAST(0 AS double) END AS usd_out,
+  CASE WHEN cross_az AND NOT (scope = 'ingress' AND src_group_kind IN (:free_kinds)) AND NOT (scope = 'egress' AND dst_group_kind IN (:free_kinds, :half_kinds))
+    THEN CAST(bytes AS double) / 1073741824 * CAST(':usd_per_gb' AS double) ELSE CAST(0 AS double) END AS usd_in,
   -- The share that stayed in its zone, of all bytes that the source's group sent within the cluster in this hour.
   CASE WHEN scope = 'cluster' THEN
     CAST(sum(CASE WHEN scope = 'cluster' AND NOT cross_az THEN bytes ELSE 0 END)
-      OVER (PARTITION BY hour, src_namespace, src_group_kind, src_group) AS double)
+      OVER (PARTITION BY hour, cluster, src_namespace, src_group_kind, src_group) AS double)
     / nullif(CAST(sum(CASE WHEN scope = 'cluster' THEN bytes ELSE 0 END)
-      OVER (PARTITION BY hour, src_namespace, src_group_kind, src_group) AS double), 0)
-  END AS in_zone_share
+      OVER (PARTITION BY hour, cluster, src_namespace, src_group_kind, src_group) AS double), 0)
+  END AS in_zone_share,
+  cluster, peer_cluster
 FROM totals

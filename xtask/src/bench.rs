@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: builds what is measured, runs criterion's benchmark, and has the rest
-//! measured and written to docs/performance.md by the program `bench` of the tests.
+//! measured and written to docs/performance.md by the program `bench` of the tests. Python measures
+//! the cross-AZ traffic, and writes to docs/cross-az-traffic.md.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -11,6 +12,7 @@ use crate::cargo::{Programs, REMEDY, cargo};
 use crate::command;
 use crate::package;
 use crate::programs::{become_program, optimised, optimised_program};
+use crate::traffic;
 use crate::workspace::Workspace;
 
 /// Where criterion leaves what it has measured; it reads the variable itself.
@@ -29,12 +31,14 @@ enum Part {
     Cost,
     /// Large scale-outs in virtual time; they take an hour, so they are not in the default
     ScaleOuts,
+    /// How right the cross-AZ traffic is, and its query on ten million records; not in the default
+    Traffic,
 }
 
 /// What to measure.
 #[derive(Debug, Args)]
 pub(crate) struct BenchOptions {
-    /// Measure these only; may be given several times [default: all but scale-outs]
+    /// Measure these only; may be given several times [default: all but scale-outs and traffic]
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
     /// More arguments for the program that measures: --print, --trace, --seeds N, --starts N,
@@ -46,17 +50,18 @@ pub(crate) struct BenchOptions {
 impl BenchOptions {
     fn includes(&self, part: Part) -> bool {
         if self.only.is_empty() {
-            part != Part::ScaleOuts
+            !matches!(part, Part::ScaleOuts | Part::Traffic)
         } else {
             self.only.contains(&part)
         }
     }
 
-    /// The parts, in the order of their declaration, as arguments of the program.
+    /// The parts, in the order of their declaration, as arguments of the program. It does not know
+    /// the traffic.
     fn to_args(&self) -> Vec<OsString> {
         Part::value_variants()
             .iter()
-            .filter(|part| self.includes(**part))
+            .filter(|part| self.includes(**part) && **part != Part::Traffic)
             .filter_map(ValueEnum::to_possible_value)
             .flat_map(|part| ["--only".into(), part.get_name().into()])
             .collect()
@@ -65,6 +70,14 @@ impl BenchOptions {
 
 /// Measures. Returns only if something cannot be built or started.
 pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<ExitCode> {
+    if options.includes(Part::Traffic) {
+        for mut measurement in traffic::measurements(workspace)? {
+            command::run(&mut measurement, "Run it again: xtask sets Python up")?;
+        }
+        if options.to_args().is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
     let mut bench = Command::new(optimised_program(workspace, "tests/bench", "bench")?);
     // It writes to docs/.
     bench
@@ -131,6 +144,7 @@ mod tests {
             args("bench --only scale-outs --only launch")?,
             ["--only", "launch", "--only", "scale-outs"]
         );
+        assert!(args("bench --only traffic")?.is_empty());
         assert!(args("bench --only speed").is_err());
         Ok(())
     }

@@ -21,6 +21,11 @@ pub(crate) fn cargo(workspace: &Workspace) -> Command {
     let mut command = Command::new(program);
     command.current_dir(workspace.root());
     forget_package(&mut command);
+    // Two builds of a hundred programs that link the AWS SDK: what an incremental build would keep
+    // for the next one is gigabytes.
+    if env::var_os("CARGO_INCREMENTAL").is_none() {
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     command
 }
 

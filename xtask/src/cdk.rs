@@ -4,11 +4,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use fs_err as fs;
 use serde_json::Value;
 
-use crate::tally::Tally;
+use crate::tally::{Results, Tally};
+use crate::test::said;
 use crate::workspace::Workspace;
 use crate::{command, folder, node, stamp};
 
@@ -16,6 +17,9 @@ const REMEDY: &str = "install Node.js 20.19 or newer, which brings node and npm"
 
 /// Node.js that ESLint and the CDK run on.
 const OLDEST_NODE: (u32, u32) = (20, 19);
+
+/// The most characters that are kept of what Jest says of the failures in a file.
+const FAILURE_LENGTH: usize = 20_000;
 
 /// What decides which packages are installed.
 const INPUTS: [&str; 2] = ["package-lock.json", ".npmrc"];
@@ -57,19 +61,16 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
 }
 
 /// Runs the lint and the tests. The lint counts as one.
-pub(crate) fn test(workspace: &Workspace) -> Result<Tally> {
+pub(crate) fn test(workspace: &Workspace) -> Result<Results> {
     set_up(workspace)?;
     let folder = workspace.path("cdk");
-    let mut total = Tally::default();
-    total.add(
-        match command::run(npm(&folder).args(["run", "--silent", "lint"]), REMEDY) {
-            Ok(()) => Tally::PASSED,
-            Err(error) => {
-                println!("error: {error:#}; `npm run format` in cdk/ mends the format");
-                Tally::FAILED
-            }
-        },
-    );
+    let lint = command::run(npm(&folder).args(["run", "--silent", "lint"]), REMEDY);
+    let mut total = match lint {
+        Ok(()) => Results::passed(),
+        Err(error) => said(&anyhow!(
+            "{error:#}; `npm run format` in cdk/ mends the format"
+        )),
+    };
     let report = folder.join("node_modules").join("test-report.json");
     // A report of another run must not pass for one of this.
     if report.exists() {
@@ -89,8 +90,10 @@ pub(crate) fn test(workspace: &Workspace) -> Result<Tally> {
         }
     };
     let mut results = of_report(&text)?;
-    if ran.is_err() && results.failed == 0 {
-        results.failed = 1;
+    if let Err(error) = ran
+        && results.tally.failed == 0
+    {
+        results.add(Results::failed(format!("error: {error:#}")));
     }
     total.add(results);
     Ok(total)
@@ -102,9 +105,9 @@ fn npm(folder: &Path) -> Command {
     npm
 }
 
-/// The counts in Jest's report. A file of tests that could not be run has none in it, and is one
-/// failure.
-fn of_report(text: &[u8]) -> Result<Tally> {
+/// The counts in Jest's report, and what it says of the tests that failed. A file of tests that could
+/// not be run has none in it, and is one failure.
+fn of_report(text: &[u8]) -> Result<Results> {
     let report: Value = serde_json::from_slice(text).context("reading Jest's report")?;
     let count = |name: &str| {
         report
@@ -121,7 +124,15 @@ fn of_report(text: &[u8]) -> Result<Tally> {
     if tally == Tally::default() {
         bail!("no test ran");
     }
-    Ok(tally)
+    let files = report.get("testResults").and_then(Value::as_array);
+    let failures = files
+        .into_iter()
+        .flatten()
+        .filter(|file| file.get("status").is_some_and(|status| status == "failed"))
+        .filter_map(|file| file.get("message")?.as_str())
+        .map(|message| message.trim().chars().take(FAILURE_LENGTH).collect())
+        .collect();
+    Ok(Results { tally, failures })
 }
 
 #[cfg(test)]
@@ -138,14 +149,26 @@ mod tests {
 
     #[test]
     fn passed_failed_and_skipped_are_counted() -> Result<()> {
-        let tally = of_report(&report(40, 1, 0, 5))?;
+        let tally = of_report(&report(40, 1, 0, 5))?.tally;
         assert_eq!((tally.passed, tally.failed, tally.skipped), (40, 1, 3));
         Ok(())
     }
 
     #[test]
     fn a_file_that_could_not_be_run_is_a_failure() -> Result<()> {
-        assert_eq!(of_report(&report(40, 0, 1, 5))?.failed, 1);
+        assert_eq!(of_report(&report(40, 0, 1, 5))?.tally.failed, 1);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_said_of_a_failure_is_kept() -> Result<()> {
+        let mut text: Value = serde_json::from_slice(&report(40, 1, 0, 5))?;
+        text["testResults"] = serde_json::json!([
+            {"status": "passed", "message": ""},
+            {"status": "failed", "message": "  ● hooks › are put\n\n    expected 1"},
+        ]);
+        let failures = of_report(text.to_string().as_bytes())?.failures;
+        assert_eq!(failures, ["● hooks › are put\n\n    expected 1"]);
         Ok(())
     }
 

@@ -1,5 +1,5 @@
 //! Files that programs of the workspace make, because these have the Rust types: the JSON Schemas
-//! of profiles, and `docs/states.md`.
+//! of profiles, `docs/states.md` and `docs/facts.md`.
 
 use std::process::{Command, ExitCode};
 
@@ -11,26 +11,33 @@ use crate::command;
 use crate::programs::DEVELOPMENT;
 use crate::workspace::Workspace;
 
-/// A file that a program of the test kit writes to its standard output.
+/// A file that a program writes to its standard output.
 pub(crate) struct Generated {
     /// From the root of the workspace.
     file: &'static str,
+    /// The folder of the program's package.
+    package: &'static str,
     program: &'static str,
     arguments: &'static [&'static str],
     /// The command that writes the file.
     remedy: &'static str,
 }
 
+/// The folder of the test kit.
+const TESTKIT: &str = "tests/testkit";
+
 /// The JSON Schemas of profiles, from the types in `functions/domain/src/profile`.
 pub(crate) const SCHEMAS: &[Generated] = &[
     Generated {
         file: "functions/profile.schema.json",
+        package: TESTKIT,
         program: "profile-schema",
         arguments: &[],
         remedy: "cargo xtask schema",
     },
     Generated {
         file: "functions/naming-profile.schema.json",
+        package: TESTKIT,
         program: "profile-schema",
         arguments: &["naming"],
         remedy: "cargo xtask schema",
@@ -41,9 +48,19 @@ pub(crate) const SCHEMAS: &[Generated] = &[
 /// runs.
 pub(crate) const STATES: &[Generated] = &[Generated {
     file: "docs/states.md",
+    package: TESTKIT,
     program: "states",
     arguments: &[],
     remedy: "cargo xtask states",
+}];
+
+/// `docs/facts.md`, from the facts in `tests/conformance`.
+pub(crate) const FACTS: &[Generated] = &[Generated {
+    file: "docs/facts.md",
+    package: "tests/conformance",
+    program: "conformance",
+    arguments: &["--page"],
+    remedy: "cargo xtask facts",
 }];
 
 /// Writes the files that are not current.
@@ -77,9 +94,12 @@ impl Generated {
     /// The file, as it must be.
     fn make(&self, workspace: &Workspace, programs: &Programs) -> Result<Vec<u8>> {
         let Self {
-            program, arguments, ..
+            package,
+            program,
+            arguments,
+            ..
         } = self;
-        let mut run = Command::new(programs.path(workspace, "tests/testkit", program)?);
+        let mut run = Command::new(programs.path(workspace, package, program)?);
         run.args(*arguments);
         let output = command::output(&mut run, "run the command again")?;
         if !output.status.success() {

@@ -22,10 +22,12 @@ mod node;
 mod node_programs;
 mod package;
 mod package_templates;
+mod picture;
 mod plot;
 mod programs;
 mod property;
 mod python;
+mod session;
 mod stamp;
 mod state_machines;
 mod tally;
@@ -97,6 +99,17 @@ enum Task {
     /// synthesises (`npm run generate` in cdk/). The exit status is 0 only if all are as they should
     /// be.
     Permissions,
+    /// Try the facts about AWS that the product and the fake AWS rest on
+    ///
+    /// On the fake AWS, or with --aws --vpc VPC --yes in an AWS account (docs/conformance.md). The
+    /// last line is a count; the exit status is 0 only if there is no difference. `cargo xtask
+    /// conformance -- --help` shows the options: --endpoint, --cleanup, --only, --report, --record,
+    /// --replay and more.
+    Conformance {
+        /// Arguments of the conformance suite
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Draw how scale-outs grow: docs/scale.svg and docs/scale.json
     ///
     /// Simulates scale-outs of 1 to 500 nodes for each way to choose an address. `cargo xtask plot
@@ -107,6 +120,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Take the picture of a timeline: docs/timeline.png
+    ///
+    /// Runs the demo, and shows the page that it writes in Chromium without a window.
+    Picture(picture::PictureOptions),
+    /// Write down an operator's session in ten broken scenes: docs/operations/session.md
+    ///
+    /// Runs the tests of these scenes, and takes what `hookline` prints in them.
+    Session,
     /// Measure, and write the results to docs/performance.md
     Bench(bench::BenchOptions),
     /// Run the property tests of every parser, with a million random cases each
@@ -126,6 +147,12 @@ enum Task {
     /// Write docs/states.md: the data of an execution, from its Rust types and from runs
     States {
         /// Write nothing; fail when the page is not current
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write docs/facts.md: the facts of the conformance suite and their sources
+    Facts {
+        /// Write nothing; fail if the page is not current
         #[arg(long)]
         check: bool,
     },
@@ -171,7 +198,10 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Sim { args } => programs::sim(&workspace, &args),
         Task::Faults { args } => programs::faults(&workspace, &args),
         Task::Permissions => programs::permissions(&workspace),
+        Task::Conformance { args } => programs::conformance(&workspace, &args),
         Task::Plot { args } => plot::run(&workspace, &args),
+        Task::Picture(options) => picture::run(&workspace, &options),
+        Task::Session => session::run(&workspace),
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::Property(options) => property::run(&workspace, &options),
         Task::Mutants(options) => mutants::run(&workspace, &options),
@@ -179,6 +209,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Diagram { check: true } => diagram_files::check(&workspace),
         Task::Schema { check: false } => generated::write(&workspace, generated::SCHEMAS),
         Task::Schema { check: true } => generated::check(&workspace, generated::SCHEMAS),
+        Task::Facts { check: false } => generated::write(&workspace, generated::FACTS),
+        Task::Facts { check: true } => generated::check(&workspace, generated::FACTS),
         Task::States { check: false } => generated::write(&workspace, generated::STATES),
         Task::States { check: true } => generated::check(&workspace, generated::STATES),
         Task::Package(options) => package::run(&workspace, &options),

@@ -40,9 +40,9 @@ const PROGRAMS: [&str; 2] = ["functions/src/bin", "traffic/extract-pods/src/bin"
 /// What to package.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The architecture of the Lambda functions [default: this machine's]
-    #[arg(long)]
-    arch: Option<Arch>,
+    /// The architecture of the Lambda functions; the CDK app has the same default
+    #[arg(long, default_value = "arm64")]
+    arch: Arch,
     /// Take the functions' executables from this folder, and build nothing
     #[arg(long, value_name = "DIR", conflicts_with = "zig")]
     from: Option<PathBuf>,
@@ -57,9 +57,7 @@ pub(crate) struct Options {
 /// Builds, checks and packages.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let here = Arch::of_this_machine();
-    let arch = options.arch.or(here).context(
-        "Lambda does not have this machine's architecture; use --arch x86_64 or --arch arm64",
-    )?;
+    let arch = options.arch;
     let programs = match &options.from {
         Some(folder) => path::absolute(folder).context("finding the folder")?,
         None if !options.zig && here == Some(arch) && cfg!(target_os = "linux") => {

@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use crate::cargo::Programs;
 use crate::workspace::Workspace;
-use crate::{command, package, python, traffic};
+use crate::{cdk, command, node_programs, package, python, traffic};
 
 /// Where a program finds the Lambda functions to run: a folder of executables.
 pub(crate) const FUNCTIONS_DIR: &str = "HOOKLINE_FUNCTIONS_DIR";
@@ -41,11 +42,27 @@ const PACKAGES: [&str; 12] = [
     "hookline-suites",
 ];
 
-/// The build that the tests, the demos and the fake AWS share: all packages, with the tests. Cargo
-/// enables the features that dev-dependencies need only if tests are built. Without the tests here,
-/// it would compile the AWS SDK and most of the rest once for the tests and once more for the
-/// demos.
-pub(crate) const DEVELOPMENT: [&str; 3] = ["--workspace", "--bins", "--tests"];
+/// The build of the programs that the tests, the demos and the fake AWS share. Cargo enables the
+/// features that dev-dependencies need only if it builds tests or examples. Without `--examples`, of
+/// which there are none, it would compile the AWS SDK and most of the rest once for the tests and
+/// once more for the demos.
+pub(crate) const DEVELOPMENT: [&str; 3] = ["--workspace", "--bins", "--examples"];
+
+/// The part of it that the demo needs, which a newcomer waits for. Only what needs no feature of a
+/// library of its own is left out, so that the tests compile no library once more.
+const DEMO: [&str; 11] = [
+    "--workspace",
+    "--bins",
+    "--examples",
+    "--exclude",
+    "hookline-conformance",
+    "--exclude",
+    "hookline-simulator",
+    "--exclude",
+    "hookline-suites",
+    "--exclude",
+    "hookline-traffic",
+];
 
 /// What the demo shows.
 #[derive(Debug, Args)]
@@ -67,6 +84,10 @@ pub(crate) struct DemoOptions {
     /// --help` shows the options
     #[arg(long, conflicts_with_all = ["naming", "release"])]
     traffic: bool,
+    /// Show two nodes in network namespaces instead, with the real programs of a node: from their
+    /// launch to a ping between their pods over the second interface. Needs Linux and root
+    #[arg(long, conflicts_with_all = ["nodes", "networks", "azs", "naming", "traffic"])]
+    node: bool,
     /// Write what happened to this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -82,12 +103,16 @@ impl DemoOptions {
     /// The command line of the demo itself.
     fn to_args(&self) -> Result<Vec<OsString>> {
         let mut args: Vec<OsString> = Vec::new();
-        for (name, value) in [
-            ("--nodes", self.nodes),
-            ("--networks", self.networks),
-            ("--azs", self.azs),
-        ] {
-            args.extend([name.into(), value.to_string().into()]);
+        if self.node {
+            args.push("--node".into());
+        } else {
+            for (name, value) in [
+                ("--nodes", self.nodes),
+                ("--networks", self.networks),
+                ("--azs", self.azs),
+            ] {
+                args.extend([name.into(), value.to_string().into()]);
+            }
         }
         if self.naming {
             args.push("--naming".into());
@@ -108,8 +133,21 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
         return become_program(&mut traffic::demo(workspace, &options.args)?);
     }
     let args = options.to_args()?;
-    let python = python::set_up(workspace)?;
-    let programs = Programs::build(workspace, &DEVELOPMENT)?;
+    if options.node {
+        // Before anything is compiled.
+        node_programs::check(workspace)?;
+        cdk::set_up(workspace)?;
+    }
+    // A machine without Python is told so before minutes of compiling.
+    python::find()?;
+    // Python's packages come over the network while Cargo keeps the processors busy.
+    let (python, programs) = thread::scope(|scope| {
+        let python = scope.spawn(|| python::set_up(workspace));
+        let programs = Programs::build(workspace, &DEMO);
+        (python.join(), programs)
+    });
+    let python = python.map_err(|_| anyhow!("setting up Python panicked"))??;
+    let programs = programs?;
     let release;
     let functions = if options.release {
         release = Programs::build(workspace, &package::SELECTION)?;
@@ -117,12 +155,43 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
     } else {
         programs.folder(workspace, "functions")?
     };
+    let mut demo = demo_of(workspace, &programs, functions, &python)?;
+    demo.args(args);
+    if options.node {
+        demo.env(CDK, workspace.path("cdk"));
+    } else if !options.naming {
+        demo.args(page_of_demo(workspace, &programs)?);
+    }
+    become_program(&mut demo)
+}
+
+/// The demo, without its options.
+pub(crate) fn demo_of(
+    workspace: &Workspace,
+    programs: &Programs,
+    functions: &Path,
+    python: &Path,
+) -> Result<Command> {
     let mut demo = Command::new(programs.path(workspace, "tests/demo", "demo")?);
     demo.current_dir(workspace.root())
-        .args(args)
         .env(FUNCTIONS_DIR, functions)
         .env(PYTHON, python);
-    become_program(&mut demo)
+    Ok(demo)
+}
+
+/// The page that the demo writes.
+pub(crate) fn timeline(workspace: &Workspace) -> Result<PathBuf> {
+    Ok(workspace.target()?.join("demo/timeline.html"))
+}
+
+/// The options by which the demo writes its page.
+pub(crate) fn page_of_demo(workspace: &Workspace, programs: &Programs) -> Result<[OsString; 4]> {
+    Ok([
+        "--timeline".into(),
+        timeline(workspace)?.into(),
+        "--hookline".into(),
+        programs.path(workspace, "cli", "hookline")?.into(),
+    ])
 }
 
 /// Builds and starts the fake AWS. Returns only if it cannot be started.
@@ -199,6 +268,15 @@ pub(crate) fn permissions(workspace: &Workspace) -> Result<ExitCode> {
     )
 }
 
+/// Builds and runs the conformance suite. Returns only if it cannot be started.
+pub(crate) fn conformance(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode> {
+    let programs = Programs::build(workspace, &DEVELOPMENT)?;
+    virtual_time(
+        programs.path(workspace, "tests/conformance", "conformance")?,
+        args,
+    )
+}
+
 /// A program that needs nothing but itself; it runs where the caller is, so that the paths it is
 /// given mean what they mean there.
 fn virtual_time(program: &Path, args: &[OsString]) -> Result<ExitCode> {
@@ -254,6 +332,8 @@ mod tests {
             ]
         );
         assert!(args("demo --naming")?.contains(&"--naming".into()));
+        assert_eq!(args("demo --node")?, ["--node"]);
+        assert!(args("demo --node --nodes 3").is_err());
         assert!(args("demo --nodes many").is_err());
         Ok(())
     }

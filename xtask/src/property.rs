@@ -21,6 +21,8 @@ enum Target {
     Parsing,
     /// The wire of the fake AWS: the query protocol, JSON, XML, the Lambda Runtime API
     Wire,
+    /// User data: forms of all kinds, and changed fixtures
+    UserData,
     /// AWS's answers to the functions
     Answers,
     /// The functions' payloads as JSON, and changed ones, with the calls that follow from them
@@ -38,6 +40,7 @@ impl Target {
                 Selection::All(&["--test", "any_bytes"]),
                 Selection::One(LOCAL, &["--lib", "runtime_api::"]),
             ],
+            Self::UserData => &[Selection::One(USER_DATA, &["--test", "any_user_data"])],
             Self::Answers => &[Selection::All(&["--test", "functions", "any_answer"])],
             Self::Payloads => &[Selection::All(&["--test", "functions", "any_input"])],
             Self::Services => &[
@@ -52,6 +55,8 @@ impl Target {
 const DOMAIN: &str = "hookline-domain";
 /// The package of the fake AWS.
 const LOCAL: &str = "hookline-local";
+/// The package that explains user data.
+const USER_DATA: &str = "hookline-user-data";
 
 /// Where tests are.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +117,7 @@ pub(crate) fn run(workspace: &Workspace, options: &PropertyOptions) -> Result<Ex
             .args(selection.to_args())
             .env(CASES, options.cases.to_string())
             .stdout(Stdio::piped());
-        if !counted(test, "cargo test")?.is_success() {
+        if !counted(test, "cargo test")?.tally.is_success() {
             return Ok(ExitCode::FAILURE);
         }
     }
@@ -141,6 +146,7 @@ mod tests {
             [
                 Target::Parsing,
                 Target::Wire,
+                Target::UserData,
                 Target::Answers,
                 Target::Payloads
             ]

@@ -1,4 +1,5 @@
-//! Adding up the result lines of `cargo test`, which writes one for each test program.
+//! Adding up the result lines of `cargo test`, which writes one for each test program, and keeping
+//! what it says of the tests that failed.
 
 /// How many passed, failed and were skipped, so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,11 +66,52 @@ impl std::fmt::Display for Tally {
     }
 }
 
-/// Reads the output of `cargo test` in the pieces that it comes in.
+/// How checks ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Results {
+    /// How many passed, failed and were skipped.
+    pub(crate) tally: Tally,
+    /// What is known of those that failed, for people.
+    pub(crate) failures: Vec<String>,
+}
+
+impl Results {
+    /// One check that passed.
+    pub(crate) fn passed() -> Self {
+        Self {
+            tally: Tally::PASSED,
+            failures: Vec::new(),
+        }
+    }
+
+    /// One check that failed.
+    pub(crate) fn failed(why: impl Into<String>) -> Self {
+        Self {
+            tally: Tally::FAILED,
+            failures: vec![why.into()],
+        }
+    }
+
+    /// Adds other results to these.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.tally.add(other.tally);
+        self.failures.extend(other.failures);
+    }
+}
+
+/// The most lines that are kept of what one program says of its failures.
+const FAILURE_LINES: usize = 120;
+/// The most characters that are kept of a line of these.
+const FAILURE_WIDTH: usize = 400;
+
+/// Reads the output of `cargo test` in the pieces that it comes in, or of Python's unittest with the
+/// same result lines.
 #[derive(Debug, Default)]
 pub(crate) struct ResultLines {
     line: Vec<u8>,
-    tally: Tally,
+    results: Results,
+    /// What the present program says of its failures, from the line where it begins to.
+    failures: Option<Vec<String>>,
 }
 
 impl ResultLines {
@@ -85,17 +127,45 @@ impl ResultLines {
     }
 
     /// The sum over all result lines.
-    pub(crate) fn finish(mut self) -> Tally {
+    pub(crate) fn finish(mut self) -> Results {
         self.end_line();
-        self.tally
+        self.end_program();
+        self.results
     }
 
     fn end_line(&mut self) {
-        if let Some(tally) = Tally::of_result_line(&String::from_utf8_lossy(&self.line)) {
-            self.tally.add(tally);
-        }
+        let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
         self.line.clear();
+        if let Some(tally) = Tally::of_result_line(&line) {
+            self.results.tally.add(tally);
+            self.end_program();
+        } else if let Some(lines) = &mut self.failures {
+            lines.push(line.chars().take(FAILURE_WIDTH).collect());
+        } else if line == "failures:" || is_ruled(&line) {
+            self.failures = Some(Vec::new());
+        }
     }
+
+    /// Keeps what the program said of its failures. The beginning of it has the messages, and its
+    /// end the names.
+    fn end_program(&mut self) {
+        let Some(mut lines) = self.failures.take() else {
+            return;
+        };
+        if let Some(more) = lines.len().checked_sub(FAILURE_LINES).filter(|n| *n > 0) {
+            let end = FAILURE_LINES / 2;
+            let left_out = format!("[{more} lines are left out]");
+            lines.splice(end..end + more, [left_out]);
+        }
+        self.results
+            .failures
+            .push(lines.join("\n").trim().to_owned());
+    }
+}
+
+/// Whether it is the line that unittest writes above each failure.
+fn is_ruled(line: &str) -> bool {
+    line.len() > 60 && line.bytes().all(|byte| byte == b'=')
 }
 
 #[cfg(test)]
@@ -112,11 +182,20 @@ test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; fini
 
 running 12 tests
 test 9 passed; 9 failed ... ok
+test slow ... FAILED
+
+failures:
+
+---- slow stdout ----
+it took 9 s
+
+failures:
+    slow
 
 test result: FAILED. 11 passed; 1 failed; 0 ignored; 0 measured; 7 filtered out; finished in 2.50s
 ";
 
-    fn tally(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Tally {
+    fn results(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Results {
         let mut lines = ResultLines::default();
         for piece in pieces {
             lines.push(piece.as_ref());
@@ -127,7 +206,7 @@ test result: FAILED. 11 passed; 1 failed; 0 ignored; 0 measured; 7 filtered out;
     #[test]
     fn the_result_lines_of_all_test_programs_are_added_up() {
         assert_eq!(
-            tally([OUTPUT]),
+            results([OUTPUT]).tally,
             Tally {
                 passed: 13,
                 failed: 1,
@@ -140,8 +219,8 @@ test result: FAILED. 11 passed; 1 failed; 0 ignored; 0 measured; 7 filtered out;
     fn it_does_not_matter_where_the_output_is_cut() {
         for size in 1..40 {
             assert_eq!(
-                tally(OUTPUT.as_bytes().chunks(size)),
-                tally([OUTPUT]),
+                results(OUTPUT.as_bytes().chunks(size)),
+                results([OUTPUT]),
                 "pieces of {size}"
             );
         }
@@ -150,7 +229,9 @@ test result: FAILED. 11 passed; 1 failed; 0 ignored; 0 measured; 7 filtered out;
     #[test]
     fn a_last_line_without_an_end_counts() {
         assert_eq!(
-            tally(["test result: ok. 4 passed; 0 failed; 0 ignored"]).passed,
+            results(["test result: ok. 4 passed; 0 failed; 0 ignored"])
+                .tally
+                .passed,
             4
         );
     }
@@ -158,8 +239,8 @@ test result: FAILED. 11 passed; 1 failed; 0 ignored; 0 measured; 7 filtered out;
     #[test]
     fn output_that_is_not_a_result_or_not_text_counts_for_nothing() {
         assert_eq!(
-            tally([&b"error: could not compile\n\xff\xfe 3 passed\n"[..]]),
-            Tally::default()
+            results([&b"error: could not compile\n\xff\xfe 3 passed\n"[..]]),
+            Results::default()
         );
     }
 
@@ -183,6 +264,38 @@ test result: FAILED. 11 passed; 1 failed; 0 ignored; 0 measured; 7 filtered out;
             .to_string(),
             "3 passed, 1 failed, 2 skipped"
         );
+    }
+
+    #[test]
+    fn what_is_said_of_a_failure_is_kept() {
+        let failure = "---- slow stdout ----\nit took 9 s\n\nfailures:\n    slow";
+        assert_eq!(results([OUTPUT]).failures, [failure]);
+        let rule = "=".repeat(70);
+        let output = format!("{rule}\nFAIL: test_x\n{rule}\nERROR: test_y\nRan 2 tests in 1s\n");
+        let line = "test result: FAILED. 0 passed; 2 failed; 0 ignored\n";
+        assert_eq!(
+            results([output.as_str(), line]).failures,
+            [format!(
+                "FAIL: test_x\n{rule}\nERROR: test_y\nRan 2 tests in 1s"
+            )]
+        );
+        // A program that ended before its result line.
+        assert_eq!(results([&output]).failures.len(), 1);
+    }
+
+    #[test]
+    fn long_failures_are_cut_in_the_middle() {
+        let lines: Vec<String> = (0..1000)
+            .map(|n| format!("line {n}{}", "x".repeat(999)))
+            .collect();
+        let output = format!(
+            "failures:\n{}\ntest result: FAILED. 0 passed; 1 failed\n",
+            lines.join("\n")
+        );
+        let failures = results([output]).failures.join("\n");
+        assert!(failures.len() < 130 * FAILURE_WIDTH, "{}", failures.len());
+        assert!(failures.starts_with("line 0x"));
+        assert!(failures.contains("[880 lines are left out]") && failures.contains("line 999x"));
     }
 
     #[test]

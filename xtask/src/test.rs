@@ -5,12 +5,12 @@ use std::io::{self, Read, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use crate::cargo::{Programs, REMEDY, cargo};
 use crate::programs::{CDK, DEVELOPMENT, FUNCTIONS_DIR, NODE, PYTHON};
-use crate::tally::{ResultLines, Tally};
+use crate::tally::{ResultLines, Results};
 use crate::workspace::Workspace;
 use crate::{
     cdk, command, diagram_files, generated, node, node_programs, python, state_machines, traffic,
@@ -76,7 +76,7 @@ impl Step {
         }
     }
 
-    fn run(self, workspace: &Workspace) -> Result<Tally> {
+    fn run(self, workspace: &Workspace) -> Result<Results> {
         match self {
             Self::Format => {
                 command::run(cargo(workspace).args(["fmt", "--all", "--check"]), REMEDY)
@@ -101,13 +101,14 @@ impl Step {
                 diagram_files::check(workspace)?;
                 generated::check(workspace, generated::SCHEMAS)?;
                 generated::check(workspace, generated::STATES)?;
+                generated::check(workspace, generated::FACTS)?;
             }
             Self::Cdk => return cdk::test(workspace),
             Self::Traffic => return counted(traffic::tests(workspace)?, "traffic/proof/run.py"),
             Self::Node => return counted(node_programs::tests(workspace)?, "node/tests/run.py"),
             Self::Tests => return tests(workspace),
         }
-        Ok(Tally::PASSED)
+        Ok(Results::passed())
     }
 }
 
@@ -117,7 +118,7 @@ pub(crate) fn run(workspace: &Workspace, only: Option<Step>) -> Result<ExitCode>
         Some(step) => vec![step],
         None => Step::value_variants().to_vec(),
     };
-    let mut total = Tally::default();
+    let mut total = Results::default();
     for (index, step) in steps.iter().enumerate() {
         say(format_args!(
             "\n=== {}/{} {}",
@@ -126,11 +127,8 @@ pub(crate) fn run(workspace: &Workspace, only: Option<Step>) -> Result<ExitCode>
             step.headline()
         ));
         let start = Instant::now();
-        let tally = step.run(workspace).unwrap_or_else(|error| {
-            say(format_args!("error: {error:#}"));
-            Tally::FAILED
-        });
-        let verdict = if tally.is_success() {
+        let mut results = step.run(workspace).unwrap_or_else(|error| said(&error));
+        let verdict = if results.tally.is_success() {
             "passed"
         } else {
             "FAILED"
@@ -139,10 +137,17 @@ pub(crate) fn run(workspace: &Workspace, only: Option<Step>) -> Result<ExitCode>
             "--- {verdict} in {:.1} s",
             start.elapsed().as_secs_f64()
         ));
-        total.add(tally);
+        for failure in &mut results.failures {
+            *failure = format!("\nFAILED {}\n{failure}", step.headline());
+        }
+        total.add(results);
     }
-    say(format_args!("\n{total}"));
-    Ok(if total.is_success() {
+    // Once more, as the output above is long.
+    for failure in &total.failures {
+        say(failure);
+    }
+    say(format_args!("\n{}", total.tally));
+    Ok(if total.tally.is_success() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -151,8 +156,8 @@ pub(crate) fn run(workspace: &Workspace, only: Option<Step>) -> Result<ExitCode>
 
 /// Builds the functions, sets up the tools, runs `cargo test` and adds up its results. A
 /// preparation that fails counts as one failure; the tests still run, since most do not need it.
-fn tests(workspace: &Workspace) -> Result<Tally> {
-    let mut total = Tally::default();
+fn tests(workspace: &Workspace) -> Result<Results> {
+    let mut total = Results::default();
     let mut test = cargo(workspace);
     // --no-fail-fast: the result counts the tests of every program.
     test.args(["test", "--workspace", "--locked", "--no-fail-fast"])
@@ -168,10 +173,7 @@ fn tests(workspace: &Workspace) -> Result<Tally> {
             Ok(place) => {
                 test.env(name, place);
             }
-            Err(error) => {
-                say(format_args!("error: {error:#}"));
-                total.add(Tally::FAILED);
-            }
+            Err(error) => total.add(said(&error)),
         }
     }
     // `cargo test` compiles the same code, so there is no use in going on if this fails.
@@ -180,10 +182,7 @@ fn tests(workspace: &Workspace) -> Result<Tally> {
         Ok(folder) => {
             test.env(FUNCTIONS_DIR, folder);
         }
-        Err(error) => {
-            say(format_args!("error: {error:#}"));
-            total.add(Tally::FAILED);
-        }
+        Err(error) => total.add(said(&error)),
     }
 
     total.add(counted(test, "cargo test")?);
@@ -191,7 +190,7 @@ fn tests(workspace: &Workspace) -> Result<Tally> {
 }
 
 /// Runs a program that writes result lines as `cargo test` does, and adds them up.
-pub(crate) fn counted(mut program: Command, name: &str) -> Result<Tally> {
+pub(crate) fn counted(mut program: Command, name: &str) -> Result<Results> {
     let mut child = program
         .spawn()
         .map_err(|error| command::start_error(&program, error, REMEDY))?;
@@ -204,18 +203,17 @@ pub(crate) fn counted(mut program: Command, name: &str) -> Result<Tally> {
     let status = child
         .wait()
         .with_context(|| format!("waiting for {name}"))?;
-    if !status.success() && results.failed == 0 {
+    if !status.success() && results.tally.failed == 0 {
         // A test program did not compile, or ended before it printed how many tests failed.
-        say(format_args!("error: {name} failed ({status})"));
-        results.add(Tally::FAILED);
-    } else if results.passed == 0 && results.failed == 0 {
+        results.add(said(&anyhow!("{name} failed ({status})")));
+    } else if results.tally.passed == 0 && results.tally.failed == 0 {
         bail!("no test ran");
     }
     Ok(results)
 }
 
 /// Copies the output to our own as it comes, and adds up the results in it.
-fn pass_through(mut output: impl Read) -> io::Result<Tally> {
+fn pass_through(mut output: impl Read) -> io::Result<Results> {
     let mut results = ResultLines::default();
     let mut buffer = vec![0; 8192];
     loop {
@@ -228,6 +226,13 @@ fn pass_through(mut output: impl Read) -> io::Result<Tally> {
         stdout.flush()?;
         results.push(piece);
     }
+}
+
+/// A failure that is told at once.
+pub(crate) fn said(error: &Error) -> Results {
+    let error = format!("error: {error:#}");
+    say(&error);
+    Results::failed(error)
 }
 
 /// Writes a line between the lines of the programs that the checks run.

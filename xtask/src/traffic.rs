@@ -27,6 +27,31 @@ pub(crate) fn demo(workspace: &Workspace, args: &[OsString]) -> Result<Command> 
     Ok(command)
 }
 
+/// What `cargo xtask bench --only traffic` runs, one after another: how right the result is, for
+/// docs/cross-az-traffic.md and `target/traffic-truth.json`, and the query on ten million records.
+pub(crate) fn measurements(workspace: &Workspace) -> Result<[Command; 2]> {
+    let python = python::set_up(workspace)?;
+    let target = workspace.target()?;
+    let command = |path: &str, args: &[&str], report: &str| {
+        let mut command = Command::new(&python);
+        command
+            .args(["-B", path])
+            .args(args)
+            .arg("--report")
+            .arg(target.join(report))
+            .current_dir(workspace.root());
+        command
+    };
+    Ok([
+        command(
+            "traffic/proof/truth.py",
+            &["--page", "docs/cross-az-traffic.md"],
+            "traffic-truth.json",
+        ),
+        command("traffic/proof/bench.py", &[], "traffic-bench.json"),
+    ])
+}
+
 /// A Python program that finds the fake AWS and extract-pods by variables. Builds both.
 fn script(workspace: &Workspace, path: &str) -> Result<Command> {
     let python = python::set_up(workspace)?;

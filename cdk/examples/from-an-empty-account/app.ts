@@ -6,7 +6,7 @@
  */
 import { App, type AppProps, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { FunctionCode, type HooklineConfig, HooklineStack, MultusNetwork } from '../../lib';
+import { FunctionCode, type HooklineConfig, HooklineStack, MultusNetwork } from 'hookline-cdk';
 
 /** Creates the app. */
 export function fromAnEmptyAccount(code?: FunctionCode, props?: AppProps): App {

@@ -2,7 +2,7 @@
  * A managed node group for each AZ, with the node's programs in its user data. The cluster `core` and its VPC exist. Pods select a
  * group by the node label `eks.amazonaws.com/nodegroup`.
  */
-import type { HooklineConfig, NodeGroup, Profile } from '../../lib';
+import type { HooklineConfig, NodeGroup, Profile } from 'hookline-cdk';
 
 /** The subnets of an AZ: of the nodes' primary interfaces, and of each network. */
 interface Zone {

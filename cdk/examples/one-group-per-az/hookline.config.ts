@@ -5,7 +5,7 @@
  * The node groups exist already, in the cluster `core`. EKS chooses the names of their Auto Scaling groups. Each profile
  * therefore selects its nodes by a tag that EKS sets, and the stack reads the name of the group for the hook from EKS.
  */
-import type { HooklineConfig, Profile } from '../../lib';
+import type { HooklineConfig, Profile } from 'hookline-cdk';
 
 /** The subnets of an AZ, by network. */
 interface Zone {

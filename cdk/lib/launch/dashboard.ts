@@ -84,6 +84,7 @@ export class LaunchDashboard extends Construct {
     this.dashboard.addWidgets(
       executionsGraph('Executions', orchestrator.stateMachine),
       graph('Hooks completed too late', byProfile('LateVerdicts')),
+      graph('Nodes without tags', byProfile('NodesWithoutTags')),
       ...freeAddressGraphs,
     );
     this.dashboard.addWidgets(
@@ -102,6 +103,7 @@ export class LaunchDashboard extends Construct {
       ]),
     );
     this.dashboard.addWidgets(
+      graph('Groups in a launch loop', byProfile('LaunchLoops')),
       functionErrorsGraph('Function errors', orchestrator.functions),
       deadLettersWidget('Dead letters', orchestrator.deadLetterQueue),
     );

@@ -54,8 +54,15 @@ export function checkHeartbeat(heartbeat: Duration, field = 'heartbeatTimeout'):
   }
 }
 
-/** The longest time, in seconds, that an execution can take: the TimeoutSeconds of the state machine. */
+let executionTimeout: number | undefined;
+
+/** The longest time, in seconds, that an execution can take: the TimeoutSeconds of the state machine, which is read once. */
 function executionTimeoutSeconds(): number {
+  executionTimeout ??= readExecutionTimeout();
+  return executionTimeout;
+}
+
+function readExecutionTimeout(): number {
   const definition = JSON.parse(readFileSync(LAUNCH_NODE, 'utf8')) as { readonly TimeoutSeconds?: number };
   if (definition.TimeoutSeconds === undefined) {
     throw new Error(

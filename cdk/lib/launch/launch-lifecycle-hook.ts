@@ -1,18 +1,14 @@
 /** The launch lifecycle hook of a profile, on the group whose nodes the profile prepares. */
-import { type Duration, Stack } from 'aws-cdk-lib';
+import type { Duration, Stack } from 'aws-cdk-lib';
 import { CfnLifecycleHook, type IAutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { AwsCustomResource, AwsCustomResourcePolicy, PhysicalResourceId } from 'aws-cdk-lib/custom-resources';
+import { AwsCustomResource, PhysicalResourceId } from 'aws-cdk-lib/custom-resources';
 import { Construct } from 'constructs';
-import { acknowledgeCdkFunction, acknowledgeWildcards } from '../shared/acknowledgements';
-import { ConfigurationError } from '../shared/configuration-error';
-import { groupArn } from '../shared/profile-resources';
+import { acknowledgeCdkFunction } from '../shared/acknowledgements';
 import type { Profile } from '../shared/profile.generated';
-import { DEFAULT_HEARTBEAT, checkHeartbeat } from './hook-timeouts';
+import { checkHook } from './hook-rules';
+import { DEFAULT_HEARTBEAT } from './hook-timeouts';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
-
-/** The launch hook that EKS puts on the group of each managed node group. EKS completes it. */
-export const EKS_LAUNCH_HOOK = 'Launch-LC-Hook';
+import type { KnownGroup } from './selection';
 
 /** The group that a hook is put on. */
 export type HookTarget =
@@ -71,49 +67,33 @@ export class LaunchLifecycleHook extends Construct {
 
   constructor(scope: Construct, id: string, props: LaunchLifecycleHookProps) {
     super(scope, id);
-    const { hook } = props.orchestrator.profile(props.profile);
+    const { orchestrator, target } = props;
+    const profile = orchestrator.profile(props.profile);
     const heartbeat = props.heartbeatTimeout ?? DEFAULT_HEARTBEAT;
-    this.hookName = hook.name;
-    const managed = 'managedNodeGroup' in props.target;
-
-    if (props.observeOnly ?? false) {
-      this.checkObservedHook(props.profile, hook.complete ?? true, managed);
+    const observeOnly = props.observeOnly ?? false;
+    this.hookName = profile.hook.name;
+    checkHook(
+      {
+        profile,
+        profiles: orchestrator.profiles,
+        group: knownGroup(target),
+        patterns: orchestrator.autoScalingGroupNamePatterns,
+        observeOnly,
+        heartbeat,
+      },
+      { group: 'target', profile: orchestrator.profileField(profile), heartbeat: 'heartbeatTimeout' },
+    );
+    if (observeOnly) {
       return;
     }
-    const settings = launchHookSettings(props.orchestrator.profile(props.profile), heartbeat);
-    if (managed && hook.name === EKS_LAUNCH_HOOK) {
-      throw new ConfigurationError(
-        `profile ${props.profile}: hook.name`,
-        `${EKS_LAUNCH_HOOK} is the name of EKS's hook, which would be overwritten`,
-        'Use another name, for example hookline-launch, or set observeOnly',
-      );
-    }
-    if ('managedNodeGroup' in props.target) {
+    const settings = hookSettings(profile, heartbeat);
+    if ('managedNodeGroup' in target) {
       this.autoScalingGroupName = this.createOnManagedNodeGroup(props, settings);
     } else {
-      const { autoScalingGroup } = props.target;
-      this.autoScalingGroupName =
-        typeof autoScalingGroup === 'string' ? autoScalingGroup : autoScalingGroup.autoScalingGroupName;
+      this.autoScalingGroupName = groupName(target.autoScalingGroup);
       new CfnLifecycleHook(this, 'Hook', { ...settings, autoScalingGroupName: this.autoScalingGroupName });
     }
-    this.node.addDependency(props.orchestrator);
-  }
-
-  private checkObservedHook(profile: string, complete: boolean, managed: boolean): void {
-    if (complete) {
-      throw new ConfigurationError(
-        `profile ${profile}: hook.complete`,
-        'with true, Hookline would complete a hook that it only observes',
-        'Set hook.complete to false',
-      );
-    }
-    if (managed && this.hookName !== EKS_LAUNCH_HOOK) {
-      throw new ConfigurationError(
-        `profile ${profile}: hook.name`,
-        `${JSON.stringify(this.hookName)} is not the hook that EKS puts on a managed node group`,
-        `Use ${EKS_LAUNCH_HOOK}`,
-      );
-    }
+    this.node.addDependency(orchestrator.ready);
   }
 
   /**
@@ -139,21 +119,14 @@ export class LaunchLifecycleHook extends Construct {
       outputPaths: [path],
       physicalResourceId: PhysicalResourceId.of(`${clusterName}/${nodegroupName}`),
     };
-    const mayDescribe = new PolicyStatement({
-      actions: ['eks:DescribeNodegroup'],
-      resources: [
-        Stack.of(this).formatArn({
-          service: 'eks',
-          resource: 'nodegroup',
-          resourceName: `${clusterName}/${nodegroupName}/*`,
-        }),
-      ],
-    });
+    const custom = orchestrator.customResourceRole();
+    const { role } = custom;
+    this.node.addDependency(custom.policyFor(clusterName));
     const group = new AwsCustomResource(this, 'Group', {
       resourceType: 'Custom::HooklineNodegroup',
       onCreate: describe,
       onUpdate: describe,
-      policy: AwsCustomResourcePolicy.fromStatements([mayDescribe]),
+      role,
       installLatestAwsSdk: false,
       logGroup,
     });
@@ -171,11 +144,6 @@ export class LaunchLifecycleHook extends Construct {
       },
       physicalResourceId: PhysicalResourceId.of(`${groupName}/${lifecycleHookName}`),
     };
-    const mayPut = new PolicyStatement({
-      actions: ['autoscaling:PutLifecycleHook', 'autoscaling:DeleteLifecycleHook'],
-      // EKS names the groups of managed node groups eks-…. The pattern also includes the old group of a replacement.
-      resources: [groupArn(this, 'eks-*')],
-    });
     new AwsCustomResource(this, 'Hook', {
       resourceType: 'Custom::HooklineLifecycleHook',
       onCreate: put,
@@ -184,14 +152,14 @@ export class LaunchLifecycleHook extends Construct {
         service: 'AutoScaling',
         action: 'deleteLifecycleHook',
         parameters: { AutoScalingGroupName: groupName, LifecycleHookName: lifecycleHookName },
-        // The group or its hook was deleted before.
-        ignoreErrorCodesMatching: 'ValidationError',
+        // The group or its hook was deleted before. A deleted group has no tags, which the role's condition needs, so the refusal
+        // may come first.
+        ignoreErrorCodesMatching: 'ValidationError|AccessDenied',
       },
-      policy: AwsCustomResourcePolicy.fromStatements([mayPut]),
+      role,
       installLatestAwsSdk: false,
       logGroup,
     });
-    acknowledgeWildcards(this, [mayDescribe, mayPut]);
     return groupName;
   }
 }
@@ -226,25 +194,21 @@ export interface HookSettings {
  * Returns the settings of the hook of a profile, which Hookline completes.
  *
  * @param profile the profile
- * @param heartbeat the hook's HeartbeatTimeout
- * @throws ConfigurationError if nothing would complete the hook, or if the timeout does not fit
+ * @param heartbeat the hook's HeartbeatTimeout, which has been checked
  */
-export function launchHookSettings(
-  { name, hook }: Profile,
-  heartbeat: Duration = DEFAULT_HEARTBEAT,
-): HookSettings {
-  if (!(hook.complete ?? true)) {
-    throw new ConfigurationError(
-      `profile ${name}: hook.complete`,
-      'with false, nothing completes this hook, and Auto Scaling abandons each node',
-      'Remove hook.complete from the profile, or set observeOnly',
-    );
-  }
-  checkHeartbeat(heartbeat);
+export function hookSettings({ hook }: Profile, heartbeat: Duration): HookSettings {
   return {
     lifecycleHookName: hook.name,
     lifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
     defaultResult: 'ABANDON',
     heartbeatTimeout: heartbeat.toSeconds(),
   };
+}
+
+function groupName(group: IAutoScalingGroup | string): string {
+  return typeof group === 'string' ? group : group.autoScalingGroupName;
+}
+
+function knownGroup(target: HookTarget): KnownGroup {
+  return 'managedNodeGroup' in target ? target : { autoScalingGroupName: groupName(target.autoScalingGroup) };
 }

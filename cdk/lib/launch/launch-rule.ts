@@ -6,6 +6,7 @@ import type { IRole } from 'aws-cdk-lib/aws-iam';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { withGroupsIfShort } from '../shared/event-pattern';
 import { ExecutionInput } from '../shared/execution-input';
 import type { Profile } from './profile';
 
@@ -37,10 +38,9 @@ export class LaunchRule extends Construct {
   constructor(scope: Construct, id: string, props: LaunchRuleProps) {
     super(scope, id);
     const { profile } = props;
-    const groups = profile.selector.autoScalingGroupNames;
     this.rule = new Rule(this, 'Rule', {
       description: `Starts an execution for each launch of ${profile.name} (Hookline)`,
-      eventPattern: {
+      eventPattern: withGroupsIfShort(profile, (groups) => ({
         source: ['aws.autoscaling'],
         detailType: ['EC2 Instance-launch Lifecycle Action'],
         detail: {
@@ -48,7 +48,7 @@ export class LaunchRule extends Construct {
           // The event does not contain the instance's tags. For a selector by tag, the functions read them from EC2.
           ...(groups === undefined ? {} : { AutoScalingGroupName: groups }),
         },
-      },
+      })),
       targets: [
         new SfnStateMachine(props.stateMachine, {
           input: new ExecutionInput(

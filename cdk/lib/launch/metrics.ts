@@ -10,8 +10,10 @@ export type LaunchMetric =
   | 'LaunchesWaiting'
   | 'EventToContinue'
   | 'LateVerdicts'
+  | 'NodesWithoutTags'
   | 'AddressConflicts'
-  | 'ThrottledCalls';
+  | 'ThrottledCalls'
+  | 'LaunchLoops';
 
 /** A metric of reconcile. It has no dimension. */
 export type ReconcileMetric =

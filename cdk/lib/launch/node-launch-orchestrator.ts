@@ -1,5 +1,5 @@
 /** The functions, the state machine and the rules that prepare nodes between their launch and InService. */
-import { Duration } from 'aws-cdk-lib';
+import { CfnWaitConditionHandle, Duration } from 'aws-cdk-lib';
 import type { Rule } from 'aws-cdk-lib/aws-events';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -7,8 +7,8 @@ import type { Function } from 'aws-cdk-lib/aws-lambda';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
-import { Construct } from 'constructs';
-import { ConfigurationError } from '../shared/configuration-error';
+import { Construct, type IDependable } from 'constructs';
+import { ConfigurationError, checkAll } from '../shared/configuration-error';
 import {
   FUNCTION_SETTINGS,
   type FunctionName,
@@ -16,9 +16,12 @@ import {
   deployedFunctions,
 } from '../shared/functions';
 import { Hosting, type HostingProps } from '../shared/hosting';
-import { ProfileResources } from '../shared/profile-resources';
+import { type NetworkLimit, ProfileResources } from '../shared/profile-resources';
 import { LAUNCH_NODE } from '../shared/repository';
+import { didYouMean } from '../shared/suggestion';
 import { checkUniqueNames } from '../shared/unique-names';
+import { checkAnsweredOnce } from './answered-twice';
+import { CustomResourceRole } from './custom-resource-role';
 import { LaunchRule } from './launch-rule';
 import { type Profile, checkProfile } from './profile';
 import { type ReconcileLimits, ReconcileRules } from './reconcile-rules';
@@ -28,12 +31,31 @@ export interface NodeLaunchOrchestratorProps extends HostingProps {
   /** The profiles of the groups (docs/profile.md). The ids of subnets and security groups may be tokens. */
   readonly profiles: readonly Profile[];
   /**
+   * Profiles that no launch begins with any more. Roles and reconcile keep what running launches of them need, and reconcile
+   * starts none. Remove a profile from here when its last execution has ended (docs/operations/updates.md).
+   *
+   * @default - none
+   */
+  readonly retiredProfiles?: readonly Profile[];
+  /**
    * For profiles that select by a tag: patterns of the names of the Auto Scaling groups whose hooks Hookline may complete.
    * `*` matches any text. The group of a managed node group is named `eks-NODEGROUP-…` by EKS.
    *
-   * @default ['*'] - any group of the account and Region
+   * @default - the groups that carry the tag themselves, as those of managed node groups carry the tags of EKS
    */
   readonly autoScalingGroupNamePatterns?: readonly string[];
+  /**
+   * The subnets and security groups in which interfaces may be created.
+   *
+   * @default - those that the profiles name, by their ids
+   */
+  readonly networkLimit?: NetworkLimit;
+  /**
+   * The AWS accounts that share subnets, and perhaps security groups, with the account of the stack (AWS RAM).
+   *
+   * @default - none: the account of the stack owns them
+   */
+  readonly networkOwnerAccounts?: readonly string[];
   /**
    * The time between two rounds of reconcile, at least one minute.
    *
@@ -61,21 +83,39 @@ export class NodeLaunchOrchestrator extends Construct {
   /** The checked profiles. */
   readonly profiles: readonly Profile[];
   /** Patterns of the names of the groups whose hooks may be completed, for profiles that select by a tag. */
-  readonly autoScalingGroupNamePatterns: readonly string[];
+  readonly autoScalingGroupNamePatterns: readonly string[] | undefined;
+  /** The AWS resources that the profiles name, the retired ones included. */
+  readonly profileResources: ProfileResources;
   /** The prefix of the resources' names. */
   readonly namePrefix: string;
   /** The key that encrypts the logs. */
   readonly encryptionKey: IKey;
 
+  /**
+   * Is there when all of the orchestrator is. Hooks depend on it alone: with each part of the orchestrator in the DependsOn of each of
+   * many hooks, a template exceeds the million bytes that CloudFormation takes.
+   */
+  readonly ready: IDependable;
+
   private readonly hosting: Hosting;
   private customResourceLogGroup: LogGroup | undefined;
+  private customResourceRoleOfStack: CustomResourceRole | undefined;
 
   constructor(scope: Construct, id: string, props: NodeLaunchOrchestratorProps) {
     super(scope, id);
-    checkProfiles(props.profiles);
+    const retired = props.retiredProfiles ?? [];
+    checkProfiles(props.profiles, retired);
     this.profiles = props.profiles;
-    this.autoScalingGroupNamePatterns = props.autoScalingGroupNamePatterns ?? ['*'];
-    const resources = new ProfileResources(this, this.profiles, this.autoScalingGroupNamePatterns);
+    this.autoScalingGroupNamePatterns = props.autoScalingGroupNamePatterns;
+    const resources = new ProfileResources(
+      this,
+      [...this.profiles, ...retired],
+      this.autoScalingGroupNamePatterns,
+      props.networkLimit,
+      props.networkOwnerAccounts,
+    );
+    resources.check();
+    this.profileResources = resources;
     this.hosting = new Hosting(this, props, resources);
     this.namePrefix = this.hosting.namePrefix;
     this.encryptionKey = this.hosting.logGroups.encryptionKey;
@@ -104,11 +144,21 @@ export class NodeLaunchOrchestrator extends Construct {
         reconcile,
         stateMachine: this.stateMachine,
         profiles: this.profiles,
+        retiredProfiles: retired,
         limits: props.reconcileLimits ?? {},
         every: props.reconcileEvery ?? Duration.minutes(5),
-        deadLetterQueue: this.deadLetterQueue,
+        deadLetterQueue: this.hosting.deadLetterQueueForRules,
       });
     }
+    this.ready = this.createGate();
+  }
+
+  /** Creates a resource that does nothing, after all others of the orchestrator. */
+  private createGate(): CfnWaitConditionHandle {
+    const parts = [...this.node.children];
+    const gate = new CfnWaitConditionHandle(this, 'Ready');
+    gate.node.addDependency(...parts);
+    return gate;
   }
 
   /**
@@ -118,14 +168,20 @@ export class NodeLaunchOrchestrator extends Construct {
    */
   profile(name: string): Profile {
     const found = this.profiles.find((profile) => profile.name === name);
+    const names = this.profiles.map((profile) => profile.name);
     if (found === undefined) {
       throw new ConfigurationError(
-        `profile ${name}`,
-        'no profile has this name',
-        `Use one of ${this.profiles.map((profile) => profile.name).join(', ')}`,
+        'profile',
+        `no profile has the name ${JSON.stringify(name)}`,
+        `${didYouMean(name, names)}Use one of ${names.join(', ')}`,
       );
     }
     return found;
+  }
+
+  /** Returns the path of a profile in an error. */
+  profileField(profile: Profile): string {
+    return `profiles[${this.profiles.indexOf(profile)}]`;
   }
 
   /** Returns the log group of a function or of the state machine. */
@@ -145,6 +201,12 @@ export class NodeLaunchOrchestrator extends Construct {
     return this.customResourceLogGroup;
   }
 
+  /** Returns the role that puts the hooks on the groups of managed node groups. The stack has one, for all its hooks. */
+  customResourceRole(): CustomResourceRole {
+    this.customResourceRoleOfStack ??= new CustomResourceRole(this, 'CustomResources');
+    return this.customResourceRoleOfStack;
+  }
+
   private createRules(): Map<string, Rule> {
     const role = new Role(this, 'StartLaunchRole', {
       assumedBy: new ServicePrincipal('events.amazonaws.com'),
@@ -157,7 +219,7 @@ export class NodeLaunchOrchestrator extends Construct {
         field: `profiles[${n}]`,
         stateMachine: this.stateMachine,
         role,
-        deadLetterQueue: this.deadLetterQueue,
+        deadLetterQueue: this.hosting.deadLetterQueueForRules,
       });
       rules.set(profile.name, rule);
     }
@@ -165,10 +227,17 @@ export class NodeLaunchOrchestrator extends Construct {
   }
 }
 
-function checkProfiles(profiles: readonly Profile[]): void {
-  const field = (n: number): string => `profiles[${n}]`;
-  for (const [n, profile] of profiles.entries()) {
-    checkProfile(profile, field(n));
-  }
-  checkUniqueNames(profiles, field);
+function checkProfiles(profiles: readonly Profile[], retired: readonly Profile[]): void {
+  const all = [...profiles, ...retired];
+  const field = (n: number): string =>
+    n < profiles.length ? `profiles[${n}]` : `retiredProfiles[${n - profiles.length}]`;
+  checkAll(
+    ...all.map((profile, n) => () => {
+      checkProfile(profile, field(n));
+    }),
+    () => {
+      checkUniqueNames(all, field);
+    },
+  );
+  checkAnsweredOnce(profiles, field);
 }

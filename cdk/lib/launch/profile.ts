@@ -3,9 +3,11 @@
  * functions. A construct checks it by the same JSON Schema and the same rules as the functions.
  */
 import { readFileSync } from 'node:fs';
+import { mistakesOf, throwAll } from '../shared/configuration-error';
 import type { Profile } from '../shared/profile.generated';
 import { PROFILE_SCHEMA } from '../shared/repository';
-import { checkSchema, compileSchema } from '../shared/schema-check';
+import { compileSchema, schemaMistakes } from '../shared/schema-check';
+import { soundParts } from '../shared/sound-parts';
 import { withPlaceholderIds } from '../shared/tokens';
 import { checkRules } from './profile-rules';
 
@@ -21,10 +23,15 @@ const validate = compileSchema(JSON.parse(readFileSync(PROFILE_SCHEMA, 'utf8')) 
  *
  * @param profile the value to check
  * @param field the profile's name in an error
- * @throws ConfigurationError that names the field and the remedy
+ * @throws ConfigurationError that names each field and its remedy
  */
 export function checkProfile(profile: unknown, field = 'profile'): asserts profile is Profile {
   const resolved = withPlaceholderIds(profile, field);
-  checkSchema(validate, field, resolved);
-  checkRules(resolved as Profile, field);
+  const mistakes = schemaMistakes(validate, field, resolved);
+  throwAll([
+    ...mistakes.map(({ error }) => error),
+    ...mistakesOf(() => {
+      checkRules(soundParts(resolved, mistakes), field);
+    }),
+  ]);
 }

@@ -11,6 +11,9 @@ import { MAX_INPUT_LENGTH } from '../shared/execution-input';
 import { withLongestIds } from '../shared/tokens';
 import type { Profile } from './profile';
 
+/** Fewer than the 240 that a round sets in a minute, so that two rounds do not overlap. */
+const ATTRIBUTES_PER_MINUTE = 200;
+const MAX_ATTRIBUTES = 1000;
 /** EventBridge's limit of the targets of a rule. */
 const MAX_TARGETS_PER_RULE = 5;
 /** The length of the longest ARN of a state machine: its partition, Region and account, and a name of 80 characters. */
@@ -42,6 +45,18 @@ export interface ReconcileLimits {
    * @default 50
    */
   readonly deletesPerRound?: number;
+  /**
+   * The maximum number of interfaces on which one round sets DeleteOnTermination.
+   *
+   * @default 200 for each minute between two rounds, and at most 1000
+   */
+  readonly attributesPerRound?: number;
+  /**
+   * The number of generations of replacements that are a launch loop if they fail by the same permanent error, at least 2.
+   *
+   * @default 3
+   */
+  readonly loopGenerations?: number;
 }
 
 /** Props of {@link ReconcileRules}. */
@@ -52,6 +67,8 @@ export interface ReconcileRulesProps {
   readonly stateMachine: IStateMachine;
   /** The checked profiles. */
   readonly profiles: readonly Profile[];
+  /** The checked profiles that no launch begins with any more. */
+  readonly retiredProfiles: readonly Profile[];
   /** The thresholds. */
   readonly limits: ReconcileLimits;
   /** The time between two rounds. */
@@ -83,22 +100,23 @@ export class ReconcileRules extends Construct {
       targets: [new LambdaFunction(props.reconcile, delivery)],
     });
 
-    const inputs = splitByInputLength(props.profiles, props.limits);
+    const inputs = splitByInputLength(props);
     for (let first = 0; first < inputs.length; first += MAX_TARGETS_PER_RULE) {
       const number = first / MAX_TARGETS_PER_RULE;
       new Rule(this, number === 0 ? 'Schedule' : `Schedule${number + 1}`, {
         description: 'Starts the rounds of reconcile (Hookline)',
         schedule: Schedule.rate(props.every),
         targets: inputs.slice(first, first + MAX_TARGETS_PER_RULE).map(
-          (profiles) =>
+          (part, index) =>
             new LambdaFunction(props.reconcile, {
               ...delivery,
               // The next round replaces a round that is late.
               maxEventAge: Duration.minutes(5),
               event: RuleTargetInput.fromObject({
                 stateMachineArn: props.stateMachine.stateMachineArn,
-                profiles,
-                limits: props.limits,
+                ...part,
+                ...(inputs.length > 1 && { otherTargets: true }),
+                limits: roundLimits(props, first + index > 0),
               }),
             }),
         ),
@@ -108,27 +126,58 @@ export class ReconcileRules extends Construct {
 }
 
 /**
+ * The limits of one target. All targets see all interfaces of the deployment and start at the same time, so only the first sets
+ * attributes: together they would use more than EC2's rate. By default it sets what it can until the next round.
+ */
+function roundLimits({ limits, every }: ReconcileRulesProps, isAnother: boolean): ReconcileLimits {
+  const untilNext = Math.min(MAX_ATTRIBUTES, ATTRIBUTES_PER_MINUTE * every.toMinutes());
+  return { ...limits, attributesPerRound: isAnother ? 0 : (limits.attributesPerRound ?? untilNext) };
+}
+
+/** The profiles of one input. */
+interface Part {
+  readonly profiles: Profile[];
+  readonly retiredProfiles?: Profile[];
+}
+
+/**
  * Splits the profiles into parts that each fit the constant input of a target. Without profiles there is one empty part, as
  * reconcile deletes orphaned interfaces also then.
  */
-function splitByInputLength(profiles: readonly Profile[], limits: ReconcileLimits): Profile[][] {
-  const length = (part: readonly Profile[]): number =>
-    JSON.stringify({ stateMachineArn: '', profiles: part.map(withLongestIds), limits }).length +
-    MAX_MACHINE_ARN_LENGTH;
-  const parts: Profile[][] = [[]];
-  for (const profile of profiles) {
-    const last = parts.at(-1) ?? [];
-    if (length([...last, profile]) <= MAX_INPUT_LENGTH) {
-      last.push(profile);
-    } else if (length([profile]) <= MAX_INPUT_LENGTH) {
-      parts.push([profile]);
+function splitByInputLength({ profiles, retiredProfiles, limits }: ReconcileRulesProps): Part[] {
+  const length = (part: Part): number =>
+    JSON.stringify({
+      stateMachineArn: '',
+      ...withLongestIds(part),
+      otherTargets: true,
+      limits: { attributesPerRound: MAX_ATTRIBUTES, ...limits },
+    }).length + MAX_MACHINE_ARN_LENGTH;
+  const parts: Part[] = [{ profiles: [] }];
+  const all = [
+    ...profiles.map((profile) => ({ profile, isRetired: false })),
+    ...retiredProfiles.map((profile) => ({ profile, isRetired: true })),
+  ];
+  for (const { profile, isRetired } of all) {
+    const last = parts.at(-1) ?? { profiles: [] };
+    const longer = withProfile(last, profile, isRetired);
+    const alone = withProfile({ profiles: [] }, profile, isRetired);
+    if (length(longer) <= MAX_INPUT_LENGTH) {
+      parts[parts.length - 1] = longer;
+    } else if (length(alone) <= MAX_INPUT_LENGTH) {
+      parts.push(alone);
     } else {
       throw new ConfigurationError(
         `profile ${profile.name}`,
-        `the input of reconcile would have ${length([profile])} characters; EventBridge's limit is ${MAX_INPUT_LENGTH}`,
+        `the input of reconcile would have ${length(alone)} characters; EventBridge's limit is ${MAX_INPUT_LENGTH}`,
         'Split it into profiles with fewer slots or subnets each, for example one for each group',
       );
     }
   }
-  return parts.filter((part, n) => n === 0 || part.length > 0);
+  return parts;
+}
+
+function withProfile(part: Part, profile: Profile, isRetired: boolean): Part {
+  return isRetired
+    ? { ...part, retiredProfiles: [...(part.retiredProfiles ?? []), profile] }
+    : { ...part, profiles: [...part.profiles, profile] };
 }

@@ -3,10 +3,11 @@
  * of the functions. A construct checks it by the same JSON Schema and the same rules as the functions.
  */
 import { readFileSync } from 'node:fs';
-import { ConfigurationError } from '../shared/configuration-error';
+import { ConfigurationError, checkAll, throwAll } from '../shared/configuration-error';
 import type { NamingProfile } from '../shared/naming-profile.generated';
 import { NAMING_PROFILE_SCHEMA } from '../shared/repository';
-import { checkSchema, compileSchema } from '../shared/schema-check';
+import { compileSchema, schemaMistakes } from '../shared/schema-check';
+import { soundParts } from '../shared/sound-parts';
 import { TAG_FIELDS, checkTags } from '../shared/tag-rules';
 import { withPlaceholderIds } from '../shared/tokens';
 
@@ -22,23 +23,32 @@ const validate = compileSchema(JSON.parse(readFileSync(NAMING_PROFILE_SCHEMA, 'u
  *
  * @param profile the value to check
  * @param field the profile's name in an error
- * @throws ConfigurationError that names the field and the remedy
+ * @throws ConfigurationError that names each field and its remedy
  */
 export function checkNamingProfile(profile: unknown, field = 'profile'): asserts profile is NamingProfile {
   const resolved = withPlaceholderIds(profile, field);
-  checkSchema(validate, field, resolved);
-  checkNamingRules(resolved as NamingProfile, field);
+  const mistakes = schemaMistakes(validate, field, resolved);
+  const sound: Partial<NamingProfile> = soundParts(resolved, mistakes);
+  checkAll(
+    () => {
+      throwAll(mistakes.map(({ error }) => error));
+    },
+    () => {
+      // A field that is wrong is there, so something was to be named.
+      if (TAG_FIELDS.every((name) => isEmpty(sound, name)) && !('namePreset' in sound)) {
+        throw new ConfigurationError(
+          `${field}.nodeTags`,
+          'nothing to name or tag',
+          'Set namePreset, nodeTags, volumeTags or interfaceTags',
+        );
+      }
+    },
+    () => {
+      checkTags(sound, field);
+    },
+  );
 }
 
-/** Checks the rules that a JSON Schema cannot express. */
-function checkNamingRules(profile: NamingProfile, field: string): void {
-  const hasNoTags = TAG_FIELDS.every((name) => Object.keys(profile[name] ?? {}).length === 0);
-  if (typeof profile.namePreset !== 'string' && hasNoTags) {
-    throw new ConfigurationError(
-      `${field}.nodeTags`,
-      'the profile defines no name and no tags',
-      'Set namePreset, nodeTags, volumeTags or interfaceTags',
-    );
-  }
-  checkTags(profile, field);
+function isEmpty(profile: Partial<NamingProfile>, name: (typeof TAG_FIELDS)[number]): boolean {
+  return !(name in profile) || (profile[name] !== undefined && Object.keys(profile[name]).length === 0);
 }

@@ -7,13 +7,10 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { ConfigurationError } from '../shared/configuration-error';
+import { withGroupsIfShort } from '../shared/event-pattern';
 import { ExecutionInput } from '../shared/execution-input';
 import { GROUP_TAG } from '../shared/profile-resources';
-import { withLongestIds } from '../shared/tokens';
 import type { NamingProfile } from './naming-profile';
-
-/** EventBridge's limit of an event pattern, in characters (EventBridge User Guide, "Amazon EventBridge quotas"). */
-const MAX_PATTERN_LENGTH = 2048;
 
 /** A naming profile and the events that start its executions. At least one of the two events must be enabled. */
 export interface Naming {
@@ -30,9 +27,7 @@ export interface Naming {
    * Whether to create a rule for the API call RunInstances, which CloudTrail reports seconds to minutes after the launch.
    *
    * The event needs a CloudTrail trail in this account and Region that logs management events (write events at least). Without
-   * a trail the event never arrives, and nothing reports it. A trail has a cost if it is not the account's first. CloudTrail
-   * omits the instances from a record that is too large, and a pattern with group names does not match such a record: keep
-   * `onLaunchSuccessful` enabled for groups that launch about twenty nodes in one call.
+   * a trail the event never arrives, and nothing reports it. A trail has a cost if it is not the account's first.
    *
    * @default false
    */
@@ -61,6 +56,7 @@ export class NamingRules extends Construct {
   constructor(scope: Construct, id: string, props: NamingRulesProps) {
     super(scope, id);
     const { profile, onLaunchSuccessful = true, onRunInstances = false } = props.naming;
+    checkEvents(props.naming, props.field);
     const input = new ExecutionInput(
       profile,
       `${props.field}.profile`,
@@ -87,13 +83,26 @@ export class NamingRules extends Construct {
         : []),
       ...(onRunInstances ? [createRule('RunInstances', 'RunInstances', runInstancesPattern(profile))] : []),
     ];
-    if (this.rules.length === 0) {
-      throw new ConfigurationError(
-        props.field,
-        'no event starts its executions',
-        'Set onLaunchSuccessful or onRunInstances to true',
-      );
-    }
+  }
+}
+
+/**
+ * Checks that an event starts the executions of a naming profile.
+ *
+ * @param naming the profile and its events
+ * @param field its path in an error
+ * @throws ConfigurationError if none does
+ */
+export function checkEvents(
+  { onLaunchSuccessful = true, onRunInstances = false }: Naming,
+  field: string,
+): void {
+  if (!onLaunchSuccessful && !onRunInstances) {
+    throw new ConfigurationError(
+      field,
+      'no event starts its executions',
+      'Set onLaunchSuccessful or onRunInstances to true',
+    );
   }
 }
 
@@ -114,27 +123,18 @@ function runInstancesPattern(profile: NamingProfile): EventPattern {
       eventName: ['RunInstances'],
       sourceIPAddress: ['autoscaling.amazonaws.com'],
       errorCode: [{ exists: false }],
+      // Tags may come by a later CreateTags, and CloudTrail leaves the instances out of a record that is too large. The
+      // function looks these up.
       ...(groups === undefined
         ? {}
         : {
-            responseElements: {
-              instancesSet: { items: { tagSet: { items: { key: [GROUP_TAG], value: groups } } } },
-            },
+            $or: [ofTags({ key: [GROUP_TAG], value: groups }), ofTags({ key: [{ exists: false }] })],
           }),
     },
   }));
 }
 
-/**
- * Returns the pattern with the profile's groups. If the profile names no groups, or if the pattern would be too long, it
- * returns the pattern without them: the function checks the selector again, so the groups only save executions.
- */
-function withGroupsIfShort(
-  profile: NamingProfile,
-  pattern: (groups: string[] | undefined) => EventPattern,
-): EventPattern {
-  const longest = withLongestIds(profile).selector.autoScalingGroupNames;
-  return JSON.stringify(pattern(longest)).length <= MAX_PATTERN_LENGTH
-    ? pattern(profile.selector.autoScalingGroupNames)
-    : pattern(undefined);
+/** A pattern of the tags of the launched instances. */
+function ofTags(tag: object): object {
+  return { responseElements: { instancesSet: { items: { tagSet: { items: tag } } } } };
 }

@@ -7,7 +7,7 @@ import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { ConfigurationError } from '../shared/configuration-error';
+import { ConfigurationError, checkAll } from '../shared/configuration-error';
 import { type FunctionName, NAMING_STATE_MACHINE, deployedFunctions } from '../shared/functions';
 import { Hosting, type HostingProps } from '../shared/hosting';
 import { ProfileResources } from '../shared/profile-resources';
@@ -74,7 +74,7 @@ export class NodeNaming extends Construct {
           field: `naming[${n}]`,
           stateMachine: this.stateMachine,
           role,
-          deadLetterQueue: this.deadLetterQueue,
+          deadLetterQueue: this.hosting.deadLetterQueueForRules,
         });
         return [naming.profile.name, rules];
       }),
@@ -97,8 +97,12 @@ function checkNaming(naming: readonly Naming[]): void {
   }
   const field = (n: number): string => `naming[${n}].profile`;
   const profiles = naming.map(({ profile }) => profile);
-  for (const [n, profile] of profiles.entries()) {
-    checkNamingProfile(profile, field(n));
-  }
-  checkUniqueNames(profiles, field);
+  checkAll(
+    ...profiles.map((profile, n) => () => {
+      checkNamingProfile(profile, field(n));
+    }),
+    () => {
+      checkUniqueNames(profiles, field);
+    },
+  );
 }

@@ -9,21 +9,22 @@ import { NODE_BUNDLE } from '../shared/repository';
 import { type Part, multipart } from './mime';
 import type { NodeSettings } from './node-settings';
 import { type JoinFacts, type NodeFacts, asciiJson, valueAndEffect } from './node-facts';
+import { signalScript } from './rolling-update';
 
 /**
  * Returns the user data, in MIME.
  *
  * If EKS adds how the node joins, it does so in a NodeConfig with `maxPods`, whose place among the parts is not documented.
  * nodeadm reads `/etc/eks/nodeadm.d` after the user data, and the later value wins (awslabs/amazon-eks-ami, nodeadm). So
- * maxPods is there.
+ * maxPods is there, and the startup taint of a profile, for the same reason.
  */
-export function amazonLinuxUserData({ settings, maxPods, join }: NodeFacts): string {
+export function amazonLinuxUserData(facts: NodeFacts): string {
+  const { settings, join } = facts;
   const parts: Part[] =
-    join === undefined
-      ? []
-      : [{ contentType: 'application/node.eks.aws', content: nodeConfig(join, maxPods) }];
-  const dropIn = join === undefined ? drop(maxPods) : '';
-  const script = installScript(inLines(settings)) + dropIn;
+    join === undefined ? [] : [{ contentType: 'application/node.eks.aws', content: nodeConfig(join, facts) }];
+  const dropIn = join === undefined ? drop(facts) : '';
+  const signal = facts.signal === undefined ? '' : signalScript(facts.signal);
+  const script = installScript(inLines(settings)) + signal + dropIn;
   return multipart([...parts, { contentType: 'text/x-shellscript', content: script }]);
 }
 
@@ -63,34 +64,18 @@ function inLines({ gate, ...others }: NodeSettings): string {
   return `{"gate":[\n${gate.map(asciiJson).join(',\n')}\n]${rest.join('')}}`;
 }
 
-function drop(maxPods: number): string {
+function drop(facts: NodeFacts): string {
   return `mkdir -p /etc/eks/nodeadm.d
 cat >/etc/eks/nodeadm.d/50-hookline.yaml <<'HOOKLINE'
 apiVersion: node.eks.aws/v1alpha1
 kind: NodeConfig
 spec:
-  kubelet:
-    config:
-      maxPods: ${maxPods}
+${kubelet(facts, {}).join('\n')}
 HOOKLINE
 `;
 }
 
-function nodeConfig({ cluster, labels, taints }: JoinFacts, maxPods: number): string {
-  const flags = [
-    ...(Object.keys(labels).length === 0
-      ? []
-      : [
-          `--node-labels=${Object.entries(labels)
-            .map(([key, value]) => `${key}=${value}`)
-            .join(',')}`,
-        ]),
-    ...(taints.length === 0
-      ? []
-      : [
-          `--register-with-taints=${taints.map((taint) => `${taint.key}=${valueAndEffect(taint)}`).join(',')}`,
-        ]),
-  ];
+function nodeConfig({ cluster, labels }: JoinFacts, facts: NodeFacts): string {
   const lines = [
     'apiVersion: node.eks.aws/v1alpha1',
     'kind: NodeConfig',
@@ -100,10 +85,23 @@ function nodeConfig({ cluster, labels, taints }: JoinFacts, maxPods: number): st
     `    apiServerEndpoint: ${asciiJson(cluster.endpoint)}`,
     `    certificateAuthority: ${asciiJson(cluster.certificateAuthority)}`,
     `    cidr: ${asciiJson(cluster.serviceCidr)}`,
+    ...kubelet(facts, labels),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** The lines of a NodeConfig for kubelet. */
+function kubelet({ maxPods, taints }: NodeFacts, labels: Readonly<Record<string, string>>): string[] {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  const registered = taints.map((taint) => `${taint.key}=${valueAndEffect(taint)}`);
+  const flags = [
+    ...(pairs.length === 0 ? [] : [`--node-labels=${pairs.join(',')}`]),
+    ...(registered.length === 0 ? [] : [`--register-with-taints=${registered.join(',')}`]),
+  ];
+  return [
     '  kubelet:',
     '    config:',
     `      maxPods: ${maxPods}`,
     ...(flags.length === 0 ? [] : ['    flags:', ...flags.map((flag) => `      - ${asciiJson(flag)}`)]),
   ];
-  return `${lines.join('\n')}\n`;
 }

@@ -1,9 +1,10 @@
 /**
  * The user data of Bottlerocket: settings, in TOML.
  *
- * No setting configures a secondary interface: it stays down, with the name that its place in the discovery gives it. What
- * configures it, and holds kubelet back until it is there, must be a bootstrap container, whose image the account builds and
- * hosts. It gets the settings of the node's programs (bottlerocket-os/bottlerocket, `settings.bootstrap-containers`).
+ * No setting configures a secondary interface: it stays down, with the name that its place in the discovery gives it. A
+ * bootstrap container configures it, and holds kubelet back until it is there. The account builds its image from
+ * `node/bottlerocket` and hosts it. It gets the settings of the node's programs (bottlerocket-os/bottlerocket,
+ * `settings.bootstrap-containers`).
  */
 import { Fn, Token } from 'aws-cdk-lib';
 import { type NodeFacts, asciiJson, valueAndEffect } from './node-facts';
@@ -15,24 +16,26 @@ import { type NodeFacts, asciiJson, valueAndEffect } from './node-facts';
  * @param bootstrapContainerImage the image of the account's bootstrap container
  */
 export function bottlerocketUserData(
-  { settings, maxPods, join }: NodeFacts,
+  { settings, maxPods, taints, join }: NodeFacts,
   bootstrapContainerImage?: string,
 ): string {
   const lines = ['[settings.kubernetes]', `max-pods = ${maxPods}`];
   if (join !== undefined) {
-    const { cluster, labels, taints } = join;
+    const { cluster, labels } = join;
     lines.push(
       `cluster-name = ${asciiJson(cluster.name)}`,
       `api-server = ${asciiJson(cluster.endpoint)}`,
       `cluster-certificate = ${asciiJson(cluster.certificateAuthority)}`,
       `cluster-dns-ip = ${asciiJson(dnsAddress(cluster.serviceCidr))}`,
       ...table('settings.kubernetes.node-labels', Object.entries(labels)),
-      ...table(
-        'settings.kubernetes.node-taints',
-        taints.map((taint) => [taint.key, valueAndEffect(taint)]),
-      ),
     );
   }
+  lines.push(
+    ...table(
+      'settings.kubernetes.node-taints',
+      taints.map((taint) => [taint.key, valueAndEffect(taint)]),
+    ),
+  );
   if (bootstrapContainerImage !== undefined) {
     lines.push(
       '[settings.bootstrap-containers.hookline]',

@@ -3,8 +3,8 @@
  * are: whoever scales the group then knows better. So a custom resource sets the size once, when it is created.
  */
 import { Stack } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { AwsCustomResource, AwsCustomResourcePolicy, PhysicalResourceId } from 'aws-cdk-lib/custom-resources';
+import { Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { AwsCustomResource, PhysicalResourceId } from 'aws-cdk-lib/custom-resources';
 import { Construct } from 'constructs';
 import type { NodeLaunchOrchestrator } from '../launch/node-launch-orchestrator';
 import { acknowledgeWildcards } from '../shared/acknowledgements';
@@ -48,14 +48,17 @@ export class FirstNodes extends Construct {
       typeof props.group === 'string'
         ? this.callsOfAutoScaling(props.group, props.initialSize)
         : this.callsOfEks(props.group, props);
-    new AwsCustomResource(this, 'Size', {
+    const { role } = props.orchestrator.customResourceRole();
+    const policy = new Policy(this, 'Policy', { roles: [role], statements: [statement] });
+    const size = new AwsCustomResource(this, 'Size', {
       resourceType: 'Custom::HooklineFirstNodes',
       onCreate: create,
       ...(update === undefined ? {} : { onUpdate: update }),
-      policy: AwsCustomResourcePolicy.fromStatements([statement]),
+      role,
       installLatestAwsSdk: false,
       logGroup: props.orchestrator.customResourceLogs(),
     });
+    size.node.addDependency(policy);
     acknowledgeWildcards(this, [statement]);
   }
 

@@ -1,11 +1,12 @@
 /** The rules of a node group that a JSON Schema cannot express. */
-import { Token } from 'aws-cdk-lib';
 import type { NodeGroup } from '../shared/config';
-import { ConfigurationError } from '../shared/configuration-error';
+import { checkTagsOfManagedGroup } from '../launch/group-tags';
+import { type KnownGroup, NODEGROUP_TAG, type NotSelected, whyNotSelected } from '../launch/selection';
+import { ConfigurationError, type Fail, collecting } from '../shared/configuration-error';
+import { memberOf } from '../shared/field-path';
+import { matches } from '../shared/name-pattern';
+import { isTagOfAws, selectorTags } from '../shared/profile-resources';
 import type { Profile } from '../shared/profile.generated';
-
-/** The tag that EKS sets on the instances of a managed node group. */
-export const NODEGROUP_TAG = 'eks:nodegroup-name';
 
 /** Whether EKS manages the nodes. */
 export function isManaged({ management = 'managed' }: NodeGroup): boolean {
@@ -25,10 +26,19 @@ export function eksMergesUserData(group: NodeGroup): boolean {
  * @throws ConfigurationError that names the field and the remedy
  */
 export function checkGroup(group: NodeGroup, field: string): void {
-  const { minSize = 0, initialSize = minSize, maxSize, imageId, cluster } = group;
-  const fail = (name: string, problem: string, remedy: string): never => {
-    throw new ConfigurationError(`${field}.${name}`, problem, remedy);
-  };
+  collecting(field, (fail) => {
+    checkSizes(group, fail);
+    if (isManaged(group)) {
+      checkManaged(group, fail);
+    } else {
+      checkSelfManaged(group, fail);
+    }
+    checkJoining(group, fail);
+    checkOperatingSystem(group, fail);
+  });
+}
+
+function checkSizes({ minSize = 0, initialSize = minSize, maxSize }: NodeGroup, fail: Fail): void {
   if (initialSize < minSize || initialSize > maxSize) {
     fail(
       'initialSize',
@@ -36,38 +46,44 @@ export function checkGroup(group: NodeGroup, field: string): void {
       'Correct the sizes',
     );
   }
-  if (isManaged(group)) {
-    if (imageId !== undefined && !imageId.startsWith('ami-')) {
-      fail('imageId', 'EKS takes the id of an AMI only', 'Use ami-…, or leave imageId out');
-    }
-    if (imageId !== undefined && group.amiType !== undefined) {
-      fail('amiType', 'with an AMI of your own, EKS refuses an AMI type', 'Remove amiType or imageId');
-    }
-    if ((group.securityGroupIds ?? []).length > 0 && cluster.securityGroupId === undefined) {
-      fail(
-        'cluster.securityGroupId',
-        'absent: EKS does not add the cluster security group to a template that has others, and the nodes could not join',
-        'Add it',
-      );
-    }
-  } else {
-    if (imageId === undefined) {
-      fail(
-        'imageId',
-        'absent: self-managed nodes need an AMI',
-        'Use ami-…, or resolve:ssm:/aws/service/eks/optimized-ami/VERSION/amazon-linux-2023/x86_64/standard/recommended/image_id',
-      );
-    }
-    if (group.amiType !== undefined) {
-      fail('amiType', 'is for managed node groups', 'Remove it');
-    }
-    if (cluster.securityGroupId === undefined) {
-      fail('cluster.securityGroupId', 'absent: self-managed nodes need the cluster security group', 'Add it');
-    }
+}
+
+function checkManaged({ imageId, amiType, securityGroupIds = [], cluster }: NodeGroup, fail: Fail): void {
+  if (imageId !== undefined && !imageId.startsWith('ami-')) {
+    fail('imageId', 'EKS takes the id of an AMI only', 'Use ami-…, or leave imageId out');
   }
+  if (imageId !== undefined && amiType !== undefined) {
+    fail('amiType', 'with an AMI of your own, EKS refuses an AMI type', 'Remove amiType or imageId');
+  }
+  if (securityGroupIds.length > 0 && cluster.securityGroupId === undefined) {
+    fail(
+      'cluster.securityGroupId',
+      'absent: EKS does not add the cluster security group to a template that has others, and the nodes could not join',
+      'Add it',
+    );
+  }
+}
+
+function checkSelfManaged({ imageId, amiType, cluster }: NodeGroup, fail: Fail): void {
+  if (imageId === undefined) {
+    fail(
+      'imageId',
+      'absent: self-managed nodes need an AMI',
+      'Use ami-…, or resolve:ssm:/aws/service/eks/optimized-ami/VERSION/amazon-linux-2023/x86_64/standard/recommended/image_id',
+    );
+  }
+  if (amiType !== undefined) {
+    fail('amiType', 'is for managed node groups', 'Remove it');
+  }
+  if (cluster.securityGroupId === undefined) {
+    fail('cluster.securityGroupId', 'absent: self-managed nodes need the cluster security group', 'Add it');
+  }
+}
+
+function checkJoining(group: NodeGroup, fail: Fail): void {
   if (!eksMergesUserData(group)) {
     for (const name of ['endpoint', 'certificateAuthority', 'serviceCidr'] as const) {
-      if (cluster[name] === undefined) {
+      if (group.cluster[name] === undefined) {
         fail(
           `cluster.${name}`,
           'absent: EKS adds it only to a managed node group without imageId',
@@ -76,12 +92,11 @@ export function checkGroup(group: NodeGroup, field: string): void {
       }
     }
   }
-  checkOperatingSystem(group, fail);
 }
 
 function checkOperatingSystem(
-  { operatingSystem = 'al2023', amiType, bootstrapContainerImage, taints = [] }: NodeGroup,
-  fail: (name: string, problem: string, remedy: string) => never,
+  { operatingSystem = 'al2023', amiType, bootstrapContainerImage, taints = [], networks = {} }: NodeGroup,
+  fail: Fail,
 ): void {
   const bottlerocket = operatingSystem === 'bottlerocket';
   if (amiType?.startsWith(bottlerocket ? 'BOTTLEROCKET_' : 'AL2023_') === false) {
@@ -93,6 +108,15 @@ function checkOperatingSystem(
   }
   if (bootstrapContainerImage !== undefined && !bottlerocket) {
     fail('bootstrapContainerImage', `${operatingSystem} has no bootstrap containers`, 'Remove it');
+  }
+  // A network with a mistake of its own is undefined here.
+  const ofSystem = Object.keys(networks).find((name) => networks[name]?.mode === 'os');
+  if (bottlerocket && ofSystem !== undefined) {
+    fail(
+      `${memberOf('networks', ofSystem)}.mode`,
+      'Bottlerocket has no settings that configure a secondary interface for the operating system',
+      'Use the mode multus',
+    );
   }
   if (bottlerocket && new Set(taints.map(({ key }) => key)).size < taints.length) {
     fail('taints', 'two taints have the same key, which Bottlerocket cannot have', 'Use different keys');
@@ -108,30 +132,42 @@ function checkOperatingSystem(
  * @throws ConfigurationError if no launch of the group would be prepared
  */
 export function checkSelector(group: NodeGroup, profile: Profile, field: string): void {
-  const { autoScalingGroupNames, tag } = profile.selector;
-  const fail = (problem: string, remedy: string): never => {
-    throw new ConfigurationError(`${field}.profile`, `the profile ${profile.name} ${problem}`, remedy);
-  };
-  if (autoScalingGroupNames !== undefined && isManaged(group)) {
-    fail(
-      'selects by the names of groups, and EKS chooses the name of the group of a managed node group',
-      `Select by the tag ${NODEGROUP_TAG} with the value ${group.name}`,
+  const why = whyNotSelectedHere(group, profile);
+  if (why !== undefined) {
+    throw new ConfigurationError(
+      `${field}.profile`,
+      `the profile ${profile.name} ${why.problem}`,
+      why.remedy,
     );
   }
-  if (autoScalingGroupNames?.some((name) => name === group.name || Token.isUnresolved(name)) === false) {
-    fail(`does not select the group ${group.name}`, 'Add the name to selector.autoScalingGroupNames');
+}
+
+function whyNotSelectedHere(group: NodeGroup, profile: Profile): NotSelected | undefined {
+  if (isManaged(group)) {
+    // The stack creates the group, so nobody knows its name yet.
+    return profile.selector.autoScalingGroupNames === undefined
+      ? whyNotSelected(profile, knownGroup(group), 'selector')
+      : {
+          problem:
+            'selects by the names of groups, and EKS chooses the name of the group of a managed node group',
+          remedy: `Select by the tag ${NODEGROUP_TAG} with the value ${group.name}`,
+        };
   }
-  if (tag?.key === NODEGROUP_TAG) {
-    if (!isManaged(group)) {
-      fail(
-        `selects by ${NODEGROUP_TAG}, which only EKS's own groups have`,
-        'Select by the name of the group',
-      );
-    }
-    if (tag.value !== undefined && tag.value !== null && tag.value !== group.name) {
-      fail(`selects the node group ${tag.value}`, `Use the value ${group.name}`);
-    }
-  }
+  // No launch template can set such a tag, so no node of the group would be prepared.
+  const ofAws = selectorTags(profile.selector).find(isTagOfAws);
+  return ofAws === undefined
+    ? whyNotSelected(profile, knownGroup(group), 'selector')
+    : {
+        problem: `selects by ${ofAws.key}, which only AWS sets, and never on a self-managed group`,
+        remedy: `Select by the name of the group, or by kubernetes.io/cluster/${group.cluster.name} and a tag of your own`,
+      };
+}
+
+/** The group of a node group, as profiles select it. */
+export function knownGroup(group: NodeGroup): KnownGroup {
+  return isManaged(group)
+    ? { managedNodeGroup: { clusterName: group.cluster.name, nodegroupName: group.name } }
+    : { autoScalingGroupName: group.name };
 }
 
 /**
@@ -144,16 +180,18 @@ export function checkSelector(group: NodeGroup, profile: Profile, field: string)
  * @throws ConfigurationError if a slot without a device index has such a subnet
  */
 export function checkSubnets(group: NodeGroup, profile: Profile, field: string): void {
-  for (const { network, deviceIndex, subnetIds } of profile.slots ?? []) {
-    const shared = subnetIds.find((id) => group.subnetIds.includes(id));
-    if (shared !== undefined && (deviceIndex === undefined || deviceIndex === null)) {
-      throw new ConfigurationError(
-        `${field}.subnetIds`,
-        `the network ${JSON.stringify(network)} has no device index and the subnet ${shared}, where the VPC CNI has its own interfaces`,
-        'Give the slot a device index, or the network a subnet of its own',
-      );
+  collecting(field, (fail) => {
+    for (const { network, deviceIndex, subnetIds } of profile.slots ?? []) {
+      const shared = subnetIds.find((id) => group.subnetIds.includes(id));
+      if (shared !== undefined && (deviceIndex === undefined || deviceIndex === null)) {
+        fail(
+          'subnetIds',
+          `the network ${JSON.stringify(network)} has no device index and the subnet ${shared}, where the VPC CNI has its own interfaces`,
+          'Give the slot a device index, or the network a subnet of its own',
+        );
+      }
     }
-  }
+  });
 }
 
 /**
@@ -167,26 +205,25 @@ export function checkSubnets(group: NodeGroup, profile: Profile, field: string):
  */
 export function checkPatterns(
   group: NodeGroup,
-  { selector }: Profile,
-  patterns: readonly string[],
+  profile: Profile,
+  patterns: readonly string[] | undefined,
   field: string,
 ): void {
+  const tags = selectorTags(profile.selector);
+  if (patterns === undefined) {
+    // The group must carry the tags. The stack sets them on its self-managed groups.
+    if (isManaged(group)) {
+      checkTagsOfManagedGroup(profile, group.name, patterns, `${field}.profile`);
+    }
+    return;
+  }
   // EKS chooses the end of the name: eks-NODEGROUP-…
   const name = isManaged(group) ? `eks-${group.name}-${'0'.repeat(8)}` : group.name;
-  if (selector.tag !== undefined && !patterns.some((pattern) => matches(pattern, name))) {
+  if (tags.length > 0 && !patterns.some((pattern) => matches(pattern, name))) {
     throw new ConfigurationError(
       `${field}.name`,
       `autoScalingGroupNamePatterns do not match ${isManaged(group) ? `eks-${group.name}-…` : name}, so Hookline could not complete the hook`,
       `Add ${isManaged(group) ? `eks-${group.name}-*` : name} to autoScalingGroupNamePatterns`,
     );
   }
-}
-
-/** Whether a pattern with `*` and `?` matches a name, as IAM matches them. */
-function matches(pattern: string, name: string): boolean {
-  const expression = pattern
-    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${expression}$`, 's').test(name);
 }

@@ -1,26 +1,34 @@
 /** A node group whose nodes get the interfaces of a profile: managed by EKS, or self-managed. */
 import { readFileSync } from 'node:fs';
-import { Annotations, Duration } from 'aws-cdk-lib';
+import { Annotations, Lazy, Stack } from 'aws-cdk-lib';
 import { CfnAutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
 import { type CfnLaunchTemplate, InstanceArchitecture } from 'aws-cdk-lib/aws-ec2';
 import { CfnAccessEntry, CfnNodegroup } from 'aws-cdk-lib/aws-eks';
 import { CfnInstanceProfile, type IRole, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import { LaunchLifecycleHook, launchHookSettings } from '../launch/launch-lifecycle-hook';
+import { heartbeatOf } from '../launch/hook-rules';
+import { LaunchLifecycleHook, hookSettings } from '../launch/launch-lifecycle-hook';
 import type { NodeLaunchOrchestrator } from '../launch/node-launch-orchestrator';
 import { checkProfile } from '../launch/profile';
 import { acknowledge } from '../shared/acknowledgements';
 import type { NodeGroup } from '../shared/config';
+import { checkAll, mistakesOf, throwAll } from '../shared/configuration-error';
 import type { Profile } from '../shared/profile.generated';
 import { CONFIG_SCHEMA } from '../shared/repository';
-import { checkSchema, compileSchema } from '../shared/schema-check';
+import { compileSchema, schemaMistakes } from '../shared/schema-check';
+import { soundParts } from '../shared/sound-parts';
 import { withPlaceholderIds } from '../shared/tokens';
 import { FirstNodes, SIZES_IN_TEMPLATE } from './first-nodes';
-import { checkGroup, checkPatterns, checkSelector, checkSubnets, isManaged } from './group-rules';
+import { checkGroupHook } from './group-hook';
+import { checkGroup, checkSelector, checkSubnets, isManaged } from './group-rules';
 import { architectureOf } from './instance-types';
 import type { LaunchTemplateData } from './launch-template-rules';
-import { checkSize, createLaunchTemplate, userData } from './node-group-template';
+import { checkSize, createLaunchTemplate, instanceTags, podsOfGroup, userData } from './node-group-template';
+import type { SignalFacts } from './node-facts';
 import { createNodeRole } from './node-role';
+import { nodeSettings } from './node-settings';
+import { LONGEST_SIGNAL, checkRollingUpdate, updatePolicy } from './rolling-update';
+import { checkStartupTaint } from './startup-taint';
 
 /** Props of {@link MultusNodeGroup}. */
 export interface MultusNodeGroupProps {
@@ -47,7 +55,7 @@ const validate = compileSchema({ $ref: 'config#/$defs/NodeGroup' }, schema);
  *
  * The first nodes come after the hook. Later deployments never change the number of nodes, except that Auto Scaling keeps it
  * between the minimum and the maximum. A new version of the launch template replaces the nodes of a managed node group; those of
- * a self-managed group stay until an instance refresh.
+ * a self-managed group stay until an instance refresh, unless it has a `rollingUpdate`.
  */
 export class MultusNodeGroup extends Construct {
   /** The launch template. */
@@ -64,8 +72,18 @@ export class MultusNodeGroup extends Construct {
     const { orchestrator, group } = props;
     const profile = orchestrator.profile(group.profile);
     const field = `nodeGroup ${group.name}`;
-    checkNodeGroup(group, profile, field);
-    checkPatterns(group, profile, orchestrator.autoScalingGroupNamePatterns, field);
+    checkAll(
+      () => {
+        checkNodeGroup(group, profile, field);
+      },
+      () => {
+        checkGroupHook(group, profile, {
+          profiles: orchestrator.profiles,
+          patterns: orchestrator.autoScalingGroupNamePatterns,
+          fields: { group: field, profile: orchestrator.profileField(profile) },
+        });
+      },
+    );
 
     this.nodeRole =
       group.nodeRoleArn === undefined
@@ -81,6 +99,7 @@ export class MultusNodeGroup extends Construct {
       more: props.launchTemplate ?? {},
       field,
       ...(instanceProfile === undefined ? {} : { instanceProfileArn: instanceProfile.attrArn }),
+      ...(group.rollingUpdate === undefined ? {} : { signal: this.signal() }),
     });
     if (managed) {
       this.nodegroup = this.createManaged(props, profile);
@@ -93,6 +112,13 @@ export class MultusNodeGroup extends Construct {
         'Bottlerocket without bootstrapContainerImage: kubelet does not wait for the interfaces of the profile, and they stay down (docs/node-groups.md)',
       );
     }
+  }
+
+  /** The group that waits for its nodes. It is created after its launch template, which names it. */
+  private signal(): SignalFacts {
+    const { stackName, region } = Stack.of(this);
+    const produce = (): string => Stack.of(this).resolve(this.autoScalingGroup?.logicalId) as string;
+    return { stack: stackName, resource: Lazy.string({ produce }), region };
   }
 
   private createManaged({ orchestrator, group }: MultusNodeGroupProps, profile: Profile): CfnNodegroup {
@@ -112,12 +138,12 @@ export class MultusNodeGroup extends Construct {
       ...(group.taints === undefined ? {} : { taints: group.taints }),
     });
     // Nodes of a new template come after the profile that it was made from. The role's policies are there before the nodes.
-    nodegroup.node.addDependency(orchestrator, this.nodeRole);
+    nodegroup.node.addDependency(orchestrator.ready, this.nodeRole);
     const hook = new LaunchLifecycleHook(this, 'Hook', {
       orchestrator,
       profile: profile.name,
       target: { managedNodeGroup: { clusterName: group.cluster.name, nodegroupName: group.name } },
-      ...heartbeat(group),
+      heartbeatTimeout: heartbeatOf(group.heartbeatTimeoutSeconds),
     });
     hook.node.addDependency(nodegroup);
     const first = new FirstNodes(this, `FirstNodes-${group.name}`, {
@@ -145,7 +171,7 @@ export class MultusNodeGroup extends Construct {
       minSize: String(minSize),
       maxSize: String(maxSize),
       // Auto Scaling puts the hook before it launches anything.
-      lifecycleHookSpecificationList: [launchHookSettings(profile, heartbeat(group).heartbeatTimeout)],
+      lifecycleHookSpecificationList: [hookSettings(profile, heartbeatOf(group.heartbeatTimeoutSeconds))],
       ...(group.instanceTypes.length === 1
         ? { launchTemplate: specification }
         : {
@@ -156,7 +182,11 @@ export class MultusNodeGroup extends Construct {
               },
             },
           }),
-      tags: [{ key: `kubernetes.io/cluster/${group.cluster.name}`, value: 'owned', propagateAtLaunch: true }],
+      tags: [
+        { key: `kubernetes.io/cluster/${group.cluster.name}`, value: 'owned' },
+        // The role that completes hooks knows a group by the tags of its profile.
+        ...instanceTags(profile),
+      ].map((tag) => ({ ...tag, propagateAtLaunch: true })),
     });
     acknowledge(autoScalingGroup, {
       'AwsSolutions-AS3': 'Hookline follows each launch by its hook, and alarms on those that fail.',
@@ -167,7 +197,11 @@ export class MultusNodeGroup extends Construct {
               'The rule cannot read the launch template of a mixed instances policy. That template encrypts the volume.',
           }),
     });
-    autoScalingGroup.node.addDependency(orchestrator, this.nodeRole);
+    const replacesNodes = updatePolicy(group);
+    if (replacesNodes !== undefined) {
+      autoScalingGroup.cfnOptions.updatePolicy = replacesNodes;
+    }
+    autoScalingGroup.node.addDependency(orchestrator.ready, this.nodeRole);
     if (group.nodeRoleArn === undefined) {
       const entry = new CfnAccessEntry(this, 'AccessEntry', {
         clusterName: group.cluster.name,
@@ -188,24 +222,84 @@ export class MultusNodeGroup extends Construct {
   }
 }
 
+/** The fields of a node group that the rules need. */
+const NEEDED: readonly (keyof NodeGroup)[] = [
+  'name',
+  'profile',
+  'cluster',
+  'subnetIds',
+  'instanceTypes',
+  'maxSize',
+];
+
 /**
- * Checks a node group: its JSON Schema, the rules between its fields and the profile, and the size of its user data.
+ * Checks a node group: its JSON Schema, the rules between its fields and the profile, and the size of its user data. What its JSON Schema
+ * refuses is left out of the rules.
  *
  * @param group the value to check
  * @param profile the profile
  * @param field the node group's name in an error
- * @throws ConfigurationError that names the field and the remedy
+ * @throws ConfigurationError that names each field and its remedy
  */
-export function checkNodeGroup(group: NodeGroup, profile: Profile, field: string): void {
+export function checkNodeGroup(group: unknown, profile: Profile, field: string): asserts group is NodeGroup {
   checkProfile(profile, `profile ${profile.name}`);
   const resolved = withPlaceholderIds(group, field);
-  checkSchema(validate, field, resolved);
-  checkGroup(resolved as NodeGroup, field);
-  checkSelector(group, profile, field);
-  checkSubnets(group, profile, field);
-  architectureOf(group.instanceTypes, `${field}.instanceTypes`);
-  const longest = withPlaceholderIds(profile, 'profile') as Profile;
-  checkSize(userData(resolved as NodeGroup, longest, field), group, field);
+  const mistakes = schemaMistakes(validate, field, resolved);
+  const wrong = mistakes.flatMap(({ path, isUnknownField }) => (isUnknownField ? [] : [path[0] ?? '']));
+  checkAll(
+    () => {
+      throwAll(mistakes.map(({ error }) => error));
+    },
+    () => {
+      // With a mistake in the group itself, or in a field that is needed, the rules would find what follows from it.
+      if (wrong.some((name) => name === '' || (NEEDED as readonly string[]).includes(name))) {
+        return;
+      }
+      const sound = (value: unknown): NodeGroup => {
+        const parts = Object.entries(soundParts(value, mistakes));
+        return Object.fromEntries(
+          parts.filter(([name, part]) => name === 'networks' || !wrong.includes(name) || part === undefined),
+        ) as unknown as NodeGroup;
+      };
+      const [raw, checked] = [sound(group), sound(resolved)];
+      const found = groupRules(raw, checked, profile, field).flatMap((check) => mistakesOf(check));
+      throwAll(found.filter((mistake) => !wrong.some((name) => mistake.field === `${field}.${name}`)));
+    },
+  );
+}
+
+function groupRules(group: NodeGroup, resolved: NodeGroup, profile: Profile, field: string): (() => void)[] {
+  return [
+    () => {
+      checkGroup(resolved, field);
+    },
+    () => {
+      checkSelector(group, profile, field);
+    },
+    () => {
+      checkSubnets(group, profile, field);
+    },
+    () => {
+      checkStartupTaint(group, profile, field);
+    },
+    () => {
+      checkRollingUpdate(group, field);
+    },
+    () => {
+      architectureOf(group.instanceTypes, `${field}.instanceTypes`);
+    },
+    () => {
+      nodeSettings(profile, resolved.networks ?? {}, resolved.cniConfDir, field);
+    },
+    () => {
+      podsOfGroup(resolved, profile, field);
+    },
+    () => {
+      const longest = withPlaceholderIds(profile, 'profile') as Profile;
+      const signal = group.rollingUpdate === undefined ? undefined : LONGEST_SIGNAL;
+      checkSize(userData(resolved, longest, field, signal), group, field);
+    },
+  ];
 }
 
 function sizes({ minSize = 0, initialSize = minSize, maxSize }: NodeGroup): {
@@ -214,12 +308,6 @@ function sizes({ minSize = 0, initialSize = minSize, maxSize }: NodeGroup): {
   maxSize: number;
 } {
   return { minSize, initialSize, maxSize };
-}
-
-function heartbeat({ heartbeatTimeoutSeconds }: NodeGroup): { heartbeatTimeout?: Duration } {
-  return heartbeatTimeoutSeconds === undefined
-    ? {}
-    : { heartbeatTimeout: Duration.seconds(heartbeatTimeoutSeconds) };
 }
 
 /** EKS's standard type of AMI (EKS API, Nodegroup, `amiType`). */

@@ -9,15 +9,19 @@
  * What cannot work is refused. The sources of the rules are the plugins of containernetworking/plugins and whereabouts.
  */
 import type { HooklineConfig, NodeGroup, NodeNetwork } from '../shared/config';
-import { ConfigurationError } from '../shared/configuration-error';
+import { ConfigurationError, checkAll, collecting } from '../shared/configuration-error';
+import { memberOf } from '../shared/field-path';
 import type { Profile, Slot } from '../shared/profile.generated';
 import { type Range, contains, ofCidr, ofRange, toAddress } from './ipv4';
 import { checkRoutes } from './node-settings';
 
 /** A NetworkAttachmentDefinition. */
 export interface NetworkDefinition {
+  /** The version of the resource. */
   readonly apiVersion: 'k8s.cni.cncf.io/v1';
+  /** The kind of the resource. */
   readonly kind: 'NetworkAttachmentDefinition';
+  /** Its name, and the namespace of the pods that ask for it. */
   readonly metadata: { readonly name: string; readonly namespace: string };
   /** The configuration, as JSON; absent if the node has it. */
   readonly spec?: { readonly config: string };
@@ -31,35 +35,45 @@ const FIRST_OF_AWS = 4;
 const LAST_OF_AWS = 1;
 const DEFAULT_MTU = 9001;
 
+/** What {@link networkDefinitions} reads of a configuration. */
+export interface NetworkedGroups {
+  /** The profiles, whose slots the networks name. */
+  readonly profiles: HooklineConfig['profiles'];
+  /** The node groups. One that is undefined has mistakes of its own; its place keeps the indexes of the others. */
+  readonly nodeGroups?: readonly (NodeGroup | undefined)[];
+}
+
 /**
  * Returns the definitions of all networks of all node groups. Groups that share a network share its definition.
  *
- * @param config the configuration
+ * @param config the configuration, or its profiles and node groups
  * @param namespace the namespace of the definitions, which is that of the pods
  * @throws ConfigurationError that names the field and the remedy
  */
-export function networkDefinitions(
-  config: Pick<HooklineConfig, 'profiles' | 'nodeGroups'>,
-  namespace: string,
-): NetworkDefinition[] {
+export function networkDefinitions(config: NetworkedGroups, namespace: string): NetworkDefinition[] {
   const definitions = new Map<string, { readonly made: NetworkDefinition; readonly field: string }>();
-  for (const group of config.nodeGroups ?? []) {
-    const profile = config.profiles.find(({ name }) => name === group.profile);
-    for (const [network, settings] of Object.entries(group.networks ?? {})) {
-      const field = `nodeGroup ${group.name}.networks[${JSON.stringify(network)}]`;
-      for (const made of definitionsOf(network, settings, slotOf(profile, network), namespace, field)) {
-        const other = definitions.get(made.metadata.name);
-        if (other !== undefined && JSON.stringify(other.made) !== JSON.stringify(made)) {
-          throw new ConfigurationError(
-            field,
-            `its NetworkAttachmentDefinition ${JSON.stringify(made.metadata.name)} differs from that of ${other.field}`,
-            'Make the two equal, or give one of them another name',
-          );
-        }
-        definitions.set(made.metadata.name, other ?? { made, field });
-      }
+  const add = (made: NetworkDefinition, field: string): void => {
+    const other = definitions.get(made.metadata.name);
+    definitions.set(made.metadata.name, other ?? { made, field });
+    if (other !== undefined && JSON.stringify(other.made) !== JSON.stringify(made)) {
+      throw new ConfigurationError(
+        field,
+        `its NetworkAttachmentDefinition ${JSON.stringify(made.metadata.name)} differs from that of ${other.field}`,
+        'Make the two equal, or give one of them another name',
+      );
     }
-  }
+  };
+  checkAll(
+    ...(config.nodeGroups ?? []).flatMap((group, n) => {
+      const profile = config.profiles.find(({ name }) => name === group?.profile);
+      return Object.entries(group?.networks ?? {}).map(([network, settings]) => () => {
+        const field = memberOf(`nodeGroups[${n}].networks`, network);
+        for (const made of definitionsOf(network, settings, slotOf(profile, network), namespace, field)) {
+          add(made, field);
+        }
+      });
+    }),
+  );
   return [...definitions.values()].map(({ made }) => made);
 }
 
@@ -107,9 +121,18 @@ function definitionsOf(
   if (definition === undefined) {
     return cni === undefined ? [] : [make(cni.name ?? network)];
   }
-  checkDefinition(network, settings, definition, field);
+  const ranges = (zone: Zone, n: number): ZoneRanges =>
+    checkZone(zone, definition, slot, `${field}.definition.zones[${n}]`);
+  checkAll(
+    () => {
+      checkDefinition(network, settings, definition, field);
+    },
+    ...definition.zones.map((zone, n) => () => {
+      ranges(zone, n);
+    }),
+  );
   return definition.zones.map((zone, n) => {
-    const { subnet, pods } = checkZone(zone, definition, slot, `${field}.definition.zones[${n}]`);
+    const { subnet, pods } = ranges(zone, n);
     const name = `${definition.name ?? network}-${zone.zone}`;
     return make(name, configuration(name, network, settings, definition, zone, subnet, pods));
   });
@@ -132,60 +155,71 @@ function checkDefinition(
 ): void {
   const { mode: owner = 'multus', mtu = DEFAULT_MTU, cni } = settings;
   const { name = network, type, mode, ipam, zones } = definition;
-  const fail = (what: string, problem: string, remedy: string): never => {
-    throw new ConfigurationError(`${field}.definition${what}`, problem, remedy);
-  };
-  if (cni !== undefined) {
-    fail(
-      '',
-      'and cni both give the interface to pods, and an interface has one type and one mode',
-      'Remove one of the two',
-    );
-  }
-  if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) {
-    fail(
-      '.name',
-      `${JSON.stringify(name)} cannot be the name of a NetworkAttachmentDefinition`,
-      'Use lower-case letters, digits, - and .',
-    );
-  }
-  if (ipam === 'host-local') {
-    fail(
-      '.ipam',
-      'host-local keeps its state on the node, so two nodes give one address twice',
-      'Use cni, with which each node has addresses of its own, or whereabouts',
-    );
-  }
-  if (type === 'host-device' && mode !== undefined) {
-    fail('.mode', 'host-device has no mode', 'Remove it');
-  }
-  if (type === 'ipvlan' && mode !== undefined && !['l2', 'l3', 'l3s'].includes(mode)) {
-    fail('.mode', `ipvlan has no mode ${mode}`, 'Use l2, l3 or l3s');
-  }
-  if (type === 'macvlan' && mode !== undefined && mode !== 'passthru') {
-    fail(
-      '.mode',
-      `a VPC delivers only to the interface's own hardware address, so macvlan in the mode ${mode} gets no traffic`,
-      'Use passthru, or ipvlan',
-    );
-  }
-  if (owner === 'os' && type !== 'ipvlan') {
-    fail(
-      '.type',
-      `${type} takes the whole interface, which the mode os leaves to the operating system`,
-      'Use ipvlan, or the mode multus',
-    );
-  }
-  if (definition.mtu !== undefined && definition.mtu > mtu) {
-    fail('.mtu', `${definition.mtu} is more than the interface's ${mtu}`, 'Use at most as much');
-  }
-  if (definition.mtu !== undefined && type === 'host-device') {
-    fail('.mtu', 'host-device gives the interface as it is', 'Set mtu of the network');
-  }
-  checkRoutes(definition.routes ?? [], `${field}.definition`);
-  if (new Set(zones.map(({ zone }) => zone)).size < zones.length) {
-    fail('.zones', 'a zone is there twice', 'Give each zone one subnet');
-  }
+  checkAll(
+    () => {
+      collecting(`${field}.definition`, (fail) => {
+        if (cni !== undefined) {
+          fail(
+            '',
+            'and cni both give the interface to pods, and an interface has one type and one mode',
+            'Remove one of the two',
+          );
+        }
+        if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) {
+          fail(
+            'name',
+            `${JSON.stringify(name)} cannot be the name of a NetworkAttachmentDefinition`,
+            'Use lower-case letters, digits, - and .',
+          );
+        }
+        if (ipam === 'host-local') {
+          fail(
+            'ipam',
+            'host-local keeps its state on the node, so two nodes give one address twice',
+            'Use cni, with which each node has addresses of its own, or whereabouts',
+          );
+        }
+        if (type === 'host-device' && mode !== undefined) {
+          fail('mode', 'host-device has no mode', 'Remove it');
+        }
+        if (type === 'ipvlan' && mode !== undefined && !['l2', 'l3', 'l3s'].includes(mode)) {
+          fail('mode', `ipvlan has no mode ${mode}`, 'Use l2, l3 or l3s');
+        }
+        if (type === 'macvlan' && mode !== undefined && mode !== 'passthru') {
+          fail(
+            'mode',
+            `a VPC delivers only to the interface's own hardware address, so macvlan in the mode ${mode} gets no traffic`,
+            'Use passthru, or ipvlan',
+          );
+        }
+        if (owner === 'os' && type !== 'ipvlan') {
+          fail(
+            'type',
+            `${type} takes the whole interface, which the mode os leaves to the operating system`,
+            'Use ipvlan, or the mode multus',
+          );
+        }
+        if (definition.mtu !== undefined && definition.mtu > mtu) {
+          fail('mtu', `${definition.mtu} is more than the interface's ${mtu}`, 'Use at most as much');
+        }
+        if (definition.mtu !== undefined && type === 'host-device') {
+          fail('mtu', 'host-device gives the interface as it is', 'Set mtu of the network');
+        }
+        if (new Set(zones.map(({ zone }) => zone)).size < zones.length) {
+          fail('zones', 'a zone is there twice', 'Give each zone one subnet');
+        }
+      });
+    },
+    () => {
+      checkRoutes(definition.routes ?? [], `${field}.definition`);
+    },
+  );
+}
+
+/** The addresses of a zone's subnet, and those for pods. */
+interface ZoneRanges {
+  readonly subnet: Range;
+  readonly pods: Range;
 }
 
 function checkZone(
@@ -193,7 +227,7 @@ function checkZone(
   { routes = [] }: Definition,
   slot: Slot,
   field: string,
-): { subnet: Range; pods: Range } {
+): ZoneRanges {
   const fail = (what: string, problem: string, remedy: string): never => {
     throw new ConfigurationError(`${field}.${what}`, problem, remedy);
   };

@@ -8,8 +8,22 @@ export interface NodeFacts {
   readonly settings: NodeSettings;
   /** kubelet's maxPods. */
   readonly maxPods: number;
+  /** The taints with which kubelet registers the node; none if EKS alone adds them. */
+  readonly taints: readonly NodeTaint[];
   /** How the node joins; absent if EKS adds that to the user data: on a managed node group without an AMI of its own. */
   readonly join?: JoinFacts;
+  /** Whom the node tells that it is ready; absent if nobody waits for it. */
+  readonly signal?: SignalFacts;
+}
+
+/** The resource of CloudFormation that waits for a node. */
+export interface SignalFacts {
+  /** The name of the stack. */
+  readonly stack: string;
+  /** The logical id of the Auto Scaling group. */
+  readonly resource: string;
+  /** The Region. */
+  readonly region: string;
 }
 
 /** How a node joins its cluster. */
@@ -18,8 +32,6 @@ export interface JoinFacts {
   readonly cluster: Required<Omit<NodeGroupCluster, 'securityGroupId'>>;
   /** The node's labels. */
   readonly labels: Readonly<Record<string, string>>;
-  /** The node's taints. */
-  readonly taints: readonly NodeTaint[];
 }
 
 /** The names of effects in Kubernetes, by those of EKS. */

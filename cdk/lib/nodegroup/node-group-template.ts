@@ -4,14 +4,16 @@ import { CfnLaunchTemplate } from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
 import type { NodeGroup } from '../shared/config';
 import { ConfigurationError } from '../shared/configuration-error';
+import { isTagOfAws, selectorTags } from '../shared/profile-resources';
 import type { Profile } from '../shared/profile.generated';
 import { amazonLinuxUserData } from './amazon-linux-2023';
 import { bottlerocketUserData } from './bottlerocket';
 import { eksMergesUserData, isManaged } from './group-rules';
 import { type LaunchTemplateData, checkLaunchTemplateData } from './launch-template-rules';
 import { maxPods } from './max-pods';
-import type { NodeFacts } from './node-facts';
+import type { NodeFacts, SignalFacts } from './node-facts';
 import { nodeSettings } from './node-settings';
+import { registeredTaints } from './startup-taint';
 
 /** EC2's limit of user data, in bytes before base64 (EC2 User Guide, "Run commands when you launch an EC2 instance"). */
 const MAX_USER_DATA = 16_384;
@@ -29,32 +31,50 @@ const DEVICES = { al2023: '/dev/xvda', bottlerocket: '/dev/xvdb' } as const;
  * @param group the checked node group
  * @param profile the checked profile
  * @param field the node group's name in an error
+ * @param signal whom the nodes tell that they are ready, if CloudFormation replaces them
  */
-export function userData(group: NodeGroup, profile: Profile, field: string): string {
-  const { cluster, podAddressing, customNetworking = false, networks = {} } = group;
+export function userData(group: NodeGroup, profile: Profile, field: string, signal?: SignalFacts): string {
+  const { cluster, networks = {} } = group;
   const { endpoint = '', certificateAuthority = '', serviceCidr = '' } = cluster;
   const facts: NodeFacts = {
     settings: nodeSettings(profile, networks, group.cniConfDir, field),
-    maxPods: maxPods(
-      profile.slots ?? [],
-      group.instanceTypes,
-      { prefixes: podAddressing === 'prefixes', customNetworking },
-      group.maxPods,
-      field,
-    ),
+    maxPods: podsOfGroup(group, profile, field),
+    taints: registeredTaints(group, profile),
+    ...(signal === undefined ? {} : { signal }),
     ...(eksMergesUserData(group)
       ? {}
       : {
           join: {
             cluster: { name: cluster.name, endpoint, certificateAuthority, serviceCidr },
             labels: group.labels ?? {},
-            taints: group.taints ?? [],
           },
         }),
   };
   return group.operatingSystem === 'bottlerocket'
     ? bottlerocketUserData(facts, group.bootstrapContainerImage)
     : amazonLinuxUserData(facts);
+}
+
+/**
+ * Returns kubelet's maxPods of a node group.
+ *
+ * @param group the node group
+ * @param profile the checked profile
+ * @param field the node group's name in an error
+ * @throws ConfigurationError if an instance type has no room, or if the configured number is too large
+ */
+export function podsOfGroup(
+  { instanceTypes, podAddressing, customNetworking = false, maxPods: wanted }: NodeGroup,
+  { slots = [] }: Profile,
+  field: string,
+): number {
+  return maxPods(
+    slots,
+    instanceTypes,
+    { prefixes: podAddressing === 'prefixes', customNetworking },
+    wanted,
+    field,
+  );
 }
 
 /**
@@ -89,18 +109,20 @@ export interface TemplateProps {
   readonly more: LaunchTemplateData;
   /** The ARN of the instance profile of self-managed nodes. */
   readonly instanceProfileArn?: string;
+  /** Whom the nodes tell that they are ready, if CloudFormation replaces them. */
+  readonly signal?: SignalFacts;
   /** The node group's name in an error. */
   readonly field: string;
 }
 
 /** Creates the launch template. */
 export function createLaunchTemplate(scope: Construct, id: string, props: TemplateProps): CfnLaunchTemplate {
-  const { group, profile, more, instanceProfileArn, field } = props;
+  const { group, profile, more, instanceProfileArn, field, signal } = props;
   const managed = isManaged(group);
   checkLaunchTemplateData(more, managed, `${field}.launchTemplate`);
   const [instanceType] = group.instanceTypes;
   const securityGroupIds = templateSecurityGroups(group);
-  const tags = selectorTag(profile);
+  const tags = instanceTags(profile);
   return new CfnLaunchTemplate(scope, id, {
     launchTemplateData: {
       blockDeviceMappings: [
@@ -120,7 +142,7 @@ export function createLaunchTemplate(scope: Construct, id: string, props: Templa
         httpTokens: 'required',
         httpPutResponseHopLimit: group.metadataHopLimit ?? 1,
       },
-      userData: Fn.base64(userData(group, profile, field)),
+      userData: Fn.base64(userData(group, profile, field, signal)),
       ...(group.imageId === undefined ? {} : { imageId: group.imageId }),
       ...(securityGroupIds.length === 0 ? {} : { securityGroupIds }),
       ...(managed || instanceType === undefined ? {} : { instanceType }),
@@ -138,7 +160,15 @@ function templateSecurityGroups({ management, cluster, securityGroupIds = [] }: 
     : [];
 }
 
-/** The tag that the profile selects by, on the instances. Only EKS and AWS set tags with their prefixes. */
-function selectorTag({ selector: { tag } }: Profile): CfnTag[] {
-  return tag === undefined || /^(eks|aws):/.test(tag.key) ? [] : [{ key: tag.key, value: tag.value ?? '' }];
+/** The tags that the profile selects by, for the instances. Only EKS and AWS set tags with their prefixes. */
+export function instanceTags({ selector }: Profile): CfnTag[] {
+  return (
+    selectorTags(selector)
+      .filter((tag) => !isTagOfAws(tag))
+      // The tag of its cluster has a value that Kubernetes knows.
+      .map(({ key, value }) => ({
+        key,
+        value: value ?? (key.startsWith('kubernetes.io/cluster/') ? 'owned' : ''),
+      }))
+  );
 }

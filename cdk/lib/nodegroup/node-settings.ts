@@ -4,8 +4,10 @@
  */
 import { isIPv4 } from 'node:net';
 import type { NodeNetwork, PodRoute } from '../shared/config';
-import { ConfigurationError } from '../shared/configuration-error';
+import { ConfigurationError, checkAll, collecting } from '../shared/configuration-error';
+import { memberOf } from '../shared/field-path';
 import type { Profile, Slot } from '../shared/profile.generated';
+import { didYouMean } from '../shared/suggestion';
 
 /** A network in the settings of a node: what the gate waits for, and what becomes of the interface. */
 export interface NetworkSettings extends Omit<NodeNetwork, 'ignore' | 'definition'> {
@@ -46,39 +48,59 @@ export function nodeSettings(
   field: string,
 ): NodeSettings {
   const slots = profile.slots ?? [];
-  for (const name of Object.keys(networks)) {
-    if (!slots.some(({ network }) => network === name)) {
-      throw new ConfigurationError(
-        `${field}.networks[${JSON.stringify(name)}]`,
-        `the profile ${profile.name} has no network of this name`,
-        slots.length === 0 ? 'Remove it' : `Use one of ${slots.map(({ network }) => network).join(', ')}`,
-      );
-    }
-  }
-  for (const { network, secondaryPrivateAddresses = 0, prefixes = 0 } of slots) {
-    const cni = networks[network]?.cni;
-    const addresses = cni?.addresses ?? (cni?.type === 'ipvlan' ? 'secondary' : 'primary');
-    if (cni !== undefined && addresses === 'secondary' && secondaryPrivateAddresses + prefixes === 0) {
-      throw new ConfigurationError(
-        `${field}.networks[${JSON.stringify(network)}].cni`,
-        `its pods get secondary addresses, and the slot of the profile has none`,
-        'Set secondaryPrivateAddresses or prefixes of the slot',
-      );
-    }
-  }
   const gate = slots
     .filter(({ network }) => !(networks[network]?.ignore ?? false))
     .map((slot) => networkSettings(slot, networks[slot.network] ?? {}));
-  checkSettings(gate, (n) => `${field}.networks[${JSON.stringify(gate[n]?.network)}]`, field);
-  // containerd takes the first file there as the cluster's own network.
-  if (cniConfDir !== undefined && /^\/+etc\/+cni\/+net\.d\/*$/.test(cniConfDir)) {
+  const fieldOf = (network: string): string => memberOf(`${field}.networks`, network);
+  checkAll(
+    ...Object.keys(networks).map((name) => () => {
+      checkNetworkOfProfile(name, profile, fieldOf(name));
+    }),
+    ...slots.map((slot) => () => {
+      checkAddresses(slot, networks[slot.network], fieldOf(slot.network));
+    }),
+    () => {
+      checkSettings(gate, (n) => fieldOf(gate[n]?.network ?? ''), field);
+    },
+    () => {
+      // containerd takes the first file there as the cluster's own network.
+      if (cniConfDir !== undefined && /^\/+etc\/+cni\/+net\.d\/*$/.test(cniConfDir)) {
+        throw new ConfigurationError(
+          `${field}.cniConfDir`,
+          'must not be the folder of the container runtime itself',
+          'Use a folder in it, for example /etc/cni/net.d/hookline.d',
+        );
+      }
+    },
+  );
+  return { gate, ...(cniConfDir === undefined ? {} : { cniConfDir }) };
+}
+
+function checkNetworkOfProfile(name: string, profile: Profile, field: string): void {
+  const known = (profile.slots ?? []).map(({ network }) => network);
+  if (!known.includes(name)) {
     throw new ConfigurationError(
-      `${field}.cniConfDir`,
-      'must not be the folder of the container runtime itself',
-      'Use a folder in it, for example /etc/cni/net.d/hookline.d',
+      field,
+      `the profile ${profile.name} has no network of this name`,
+      known.length === 0 ? 'Remove it' : `${didYouMean(name, known)}Use one of ${known.join(', ')}`,
     );
   }
-  return { gate, ...(cniConfDir === undefined ? {} : { cniConfDir }) };
+}
+
+function checkAddresses(
+  { secondaryPrivateAddresses = 0, prefixes = 0 }: Slot,
+  settings: NodeNetwork | undefined,
+  field: string,
+): void {
+  const cni = settings?.cni;
+  const addresses = cni?.addresses ?? (cni?.type === 'ipvlan' ? 'secondary' : 'primary');
+  if (cni !== undefined && addresses === 'secondary' && secondaryPrivateAddresses + prefixes === 0) {
+    throw new ConfigurationError(
+      `${field}.cni`,
+      `its pods get secondary addresses, and the slot of the profile has none`,
+      'Set secondaryPrivateAddresses or prefixes of the slot',
+    );
+  }
 }
 
 function networkSettings(slot: Slot, network: NodeNetwork): NetworkSettings {
@@ -107,15 +129,27 @@ export function checkSettings(
   fieldOf: (n: number) => string,
   root: string,
 ): void {
-  for (const [n, network] of gate.entries()) {
-    checkName(network, fieldOf(n));
-    checkCni(network, fieldOf(n));
-  }
-  checkUnique(gate, 'interfaceName', ({ network, interfaceName }) => interfaceName ?? network, fieldOf);
-  checkUnique(gate, 'cni.name', ({ network, cni }) => cni && (cni.name ?? network), fieldOf);
-  if (gate.some((network) => network.network.length > 64)) {
-    throw new ConfigurationError(root, 'the name of a network has more than 64 characters', 'Shorten it');
-  }
+  checkAll(
+    ...gate.flatMap((network, n) => [
+      () => {
+        checkName(network, fieldOf(n));
+      },
+      () => {
+        checkCni(network, fieldOf(n));
+      },
+    ]),
+    () => {
+      checkUnique(gate, 'interfaceName', ({ network, interfaceName }) => interfaceName ?? network, fieldOf);
+    },
+    () => {
+      checkUnique(gate, 'cni.name', ({ network, cni }) => cni && (cni.name ?? network), fieldOf);
+    },
+    () => {
+      if (gate.some((network) => network.network.length > 64)) {
+        throw new ConfigurationError(root, 'the name of a network has more than 64 characters', 'Shorten it');
+      }
+    },
+  );
 }
 
 function checkUnique(
@@ -163,43 +197,48 @@ function checkCni({ network, mode: owner = 'multus', cni }: NetworkSettings, fie
   if (cni === undefined) {
     return;
   }
-  const fail = (name: string, problem: string, remedy: string): never => {
-    throw new ConfigurationError(`${field}.cni.${name}`, problem, remedy);
-  };
   const { name = network, type, mode, addresses, routes = [] } = cni;
-  if (name.length > 63 || !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) {
-    fail(
-      'name',
-      `${JSON.stringify(name)} cannot be the name of a NetworkAttachmentDefinition`,
-      'Use lower-case letters, digits, - and .',
-    );
-  }
-  if (mode !== undefined) {
-    if (type === 'host-device') {
-      fail('mode', 'host-device has no mode', 'Remove it');
-    }
-    if (type === 'macvlan' && mode !== 'passthru') {
-      fail(
-        'mode',
-        `a VPC delivers only to the interface's own hardware address, so macvlan in the mode ${mode} gets no traffic`,
-        'Use passthru, or ipvlan',
-      );
-    }
-    if (type === 'ipvlan' && mode === 'passthru') {
-      fail('mode', 'ipvlan has no mode passthru', 'Use l2, l3 or l3s');
-    }
-  }
-  if (owner === 'os' && type !== 'ipvlan') {
-    fail(
-      'type',
-      `${type} takes the whole interface, which the mode os leaves to the operating system`,
-      'Use ipvlan, or the mode multus',
-    );
-  }
-  if (owner === 'os' && addresses !== undefined && addresses !== 'secondary') {
-    fail('addresses', 'the operating system has the primary address in the mode os', 'Use secondary');
-  }
-  checkRoutes(routes, `${field}.cni`);
+  checkAll(
+    () => {
+      collecting(`${field}.cni`, (fail) => {
+        if (name.length > 63 || !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) {
+          fail(
+            'name',
+            `${JSON.stringify(name)} cannot be the name of a NetworkAttachmentDefinition`,
+            'Use lower-case letters, digits, - and .',
+          );
+        }
+        if (mode !== undefined) {
+          if (type === 'host-device') {
+            fail('mode', 'host-device has no mode', 'Remove it');
+          }
+          if (type === 'macvlan' && mode !== 'passthru') {
+            fail(
+              'mode',
+              `a VPC delivers only to the interface's own hardware address, so macvlan in the mode ${mode} gets no traffic`,
+              'Use passthru, or ipvlan',
+            );
+          }
+          if (type === 'ipvlan' && mode === 'passthru') {
+            fail('mode', 'ipvlan has no mode passthru', 'Use l2, l3 or l3s');
+          }
+        }
+        if (owner === 'os' && type !== 'ipvlan') {
+          fail(
+            'type',
+            `${type} takes the whole interface, which the mode os leaves to the operating system`,
+            'Use ipvlan, or the mode multus',
+          );
+        }
+        if (owner === 'os' && addresses !== undefined && addresses !== 'secondary') {
+          fail('addresses', 'the operating system has the primary address in the mode os', 'Use secondary');
+        }
+      });
+    },
+    () => {
+      checkRoutes(routes, `${field}.cni`);
+    },
+  );
 }
 
 /**
@@ -210,21 +249,15 @@ function checkCni({ network, mode: owner = 'multus', cni }: NetworkSettings, fie
  * @throws ConfigurationError that names the field and the remedy
  */
 export function checkRoutes(routes: readonly PodRoute[], field: string): void {
-  for (const [n, { dst, gw }] of routes.entries()) {
-    const [address = '', bits = ''] = dst.split('/');
-    if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || Number(bits) > 32) {
-      throw new ConfigurationError(
-        `${field}.routes[${n}].dst`,
-        `${JSON.stringify(dst)} is not an IPv4 CIDR block`,
-        'Correct it',
-      );
+  collecting(field, (fail) => {
+    for (const [n, { dst, gw }] of routes.entries()) {
+      const [address = '', bits = ''] = dst.split('/');
+      if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || Number(bits) > 32) {
+        fail(`routes[${n}].dst`, `${JSON.stringify(dst)} is not an IPv4 CIDR block`, 'Correct it');
+      }
+      if (gw !== undefined && !isIPv4(gw)) {
+        fail(`routes[${n}].gw`, `${JSON.stringify(gw)} is not an IPv4 address`, 'Correct it');
+      }
     }
-    if (gw !== undefined && !isIPv4(gw)) {
-      throw new ConfigurationError(
-        `${field}.routes[${n}].gw`,
-        `${JSON.stringify(gw)} is not an IPv4 address`,
-        'Correct it',
-      );
-    }
-  }
+  });
 }

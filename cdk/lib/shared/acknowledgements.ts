@@ -22,6 +22,10 @@ const WILDCARD_REASONS: readonly (readonly [RegExp, string])[] = [
     'Interfaces are created at run time: a condition limits the statement to interfaces of this deployment, or to the tag keys of the profiles.',
   ],
   [
+    /:(subnet|security-group)\/\*$/,
+    'The ids are too many for a policy: a condition limits the statement to the VPCs, or to the tag, of networkLimit.',
+  ],
+  [
     /:volume\/\*$/,
     'Volumes are created at run time: a condition limits the statement to the tag keys of the profiles.',
   ],
@@ -31,11 +35,16 @@ const WILDCARD_REASONS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /:autoScalingGroup:\*:autoScalingGroupName\/.+$/,
-    'A group’s ARN contains an id that only AWS knows. The name of the group of a profile that selects by a tag is not known here.',
+    'A group’s ARN contains an id that only AWS knows. The name of the group of a profile that selects by a tag is not known here: a condition on the group’s tags limits the statement, or a pattern of names.',
   ],
+  [/:rule\/\*$/, 'CloudFormation chooses the names of the rules. The statement only reads.'],
   [
     /:execution:.*:\*$/,
     'Executions are created at run time: the statement allows those of one state machine.',
+  ],
+  [
+    /:s3:::[^*]+\/aws-service=vpcflowlogs\/[^*]+\/\*$/,
+    'Flow logs are delivered at any time: the statement reads those of one folder, which the configuration names.',
   ],
   [
     /\.Arn>(\/[A-Za-z-]+)*\/\*$/,

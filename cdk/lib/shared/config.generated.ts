@@ -34,6 +34,17 @@ export interface HooklineConfig {
    */
   profiles: Profile[];
   /**
+   * Profiles that no launch begins with any more. Roles and reconcile keep what running launches of them need (docs/operations/updates.md).
+   */
+  retiredProfiles?: Profile[];
+  networkLimit?: NetworkLimit;
+  /**
+   * The AWS accounts that share subnets, and perhaps security groups, with the account of the stack (AWS RAM). The ARNs of these resources have the owner's account. The account of the stack need not be listed.
+   *
+   * @minItems 1
+   */
+  networkOwnerAccounts?: string[];
+  /**
    * The launch hooks that the stack creates. A hook that another stack creates, or that Hookline only observes, may be omitted.
    */
   hooks?: LaunchHook[];
@@ -46,7 +57,7 @@ export interface HooklineConfig {
    */
   naming?: Naming[];
   /**
-   * For profiles that select by a tag: patterns of the names of the Auto Scaling groups whose hooks Hookline may complete. `*` matches any text. EKS names the group of a managed node group `eks-NODEGROUP-…`. Default: any group of the account and Region.
+   * For profiles that select by a tag: patterns of the names of the Auto Scaling groups whose hooks Hookline may complete. `*` matches any text. EKS names the group of a managed node group `eks-NODEGROUP-…`. Default: the groups that carry the tag themselves.
    *
    * @minItems 1
    */
@@ -87,6 +98,35 @@ export interface FunctionSource {
    * The path of a Cargo.toml, relative to this file. cargo-lambda builds it while the app is synthesised.
    */
   cargoLambda?: string;
+  /**
+   * No functions, to look at the template without building any. Such a template refuses to be deployed.
+   */
+  standIn?: true;
+}
+/**
+ * The subnets and security groups in which interfaces may be created: one of these fields. Default: those that the profiles name, by their ids; if these are too many for a role's policies, synthesis asks for this field.
+ */
+export interface NetworkLimit {
+  /**
+   * The subnets and security groups of these VPCs.
+   *
+   * @minItems 1
+   * @maxItems 20
+   */
+  vpcIds?: string[];
+  /**
+   * The subnets and security groups that carry this tag. Whoever may set it decides where interfaces may be created.
+   */
+  tag?: {
+    /**
+     * The tag's key.
+     */
+    key: string;
+    /**
+     * The tag's value.
+     */
+    value: string;
+  };
 }
 /**
  * A launch hook on a group. Set either `autoScalingGroup` or `managedNodeGroup`.
@@ -237,6 +277,7 @@ export interface NodeGroup {
    * How long Auto Scaling waits for a heartbeat at the hook, in seconds.
    */
   heartbeatTimeoutSeconds?: number;
+  rollingUpdate?: RollingUpdate;
 }
 /**
  * The cluster of a node group.
@@ -392,6 +433,23 @@ export interface PodRoute {
   gw?: string;
 }
 /**
+ * Replace the nodes of a self-managed group when its launch template changes: CloudFormation replaces them in batches, and waits until each new node says that it is ready. Pods are not drained. Default: the nodes stay.
+ */
+export interface RollingUpdate {
+  /**
+   * How many nodes are replaced at once.
+   */
+  batchSize?: number;
+  /**
+   * How many nodes stay in service. It must be below `maxSize`, so that CloudFormation has room for a new node. Default: `minSize`, or one less than `maxSize`.
+   */
+  minInService?: number;
+  /**
+   * How long a batch may take until its nodes are ready. CloudFormation takes an hour at most.
+   */
+  timeoutMinutes?: number;
+}
+/**
  * A naming profile and the events that start its executions. At least one of the two events must be enabled.
  */
 export interface Naming {
@@ -480,9 +538,17 @@ export interface Reconcile {
    * The maximum number of interfaces that one round deletes.
    */
   deletesPerRound?: number;
+  /**
+   * The maximum number of interfaces on which one round sets DeleteOnTermination. Default: 200 for each minute between two rounds, and at most 1000.
+   */
+  attributesPerRound?: number;
+  /**
+   * The number of generations of replacements that are a launch loop if they fail by the same permanent error.
+   */
+  loopGenerations?: number;
 }
 /**
- * The cross-AZ traffic of pods (docs/cross-az-traffic.md), which is a second stack, `STACKNAME-traffic`. Set either `vpcId` or `subnetIds`.
+ * The cross-AZ traffic of pods (docs/cross-az-traffic.md), which is a second stack, `STACKNAME-traffic`. Set either `vpcId`, `subnetIds` or `flowLogsLocation`.
  */
 export interface Traffic {
   /**
@@ -502,6 +568,29 @@ export interface Traffic {
    */
   accessEntry?: boolean;
   /**
+   * Other clusters in the same VPC. Their traffic is in the same table. Default: none.
+   *
+   * @maxItems 9
+   */
+  moreClusters?: TrafficCluster[];
+  /**
+   * The ids of subnets of the VPC in which the function extract-pods runs, for clusters that have a private endpoint only. Default: the function is in no VPC.
+   *
+   * @minItems 1
+   *
+   * Items: A subnet's id.
+   */
+  functionSubnetIds?: string[];
+  /**
+   * With functionSubnetIds: the ids of the function's security groups. The clusters' security groups must allow them on port 443.
+   *
+   * @minItems 1
+   * @maxItems 5
+   *
+   * Items: A security group's id.
+   */
+  functionSecurityGroupIds?: string[];
+  /**
    * The id of the VPC of the cluster. The stack creates a flow log of the whole VPC.
    */
   vpcId?: string;
@@ -514,6 +603,14 @@ export interface Traffic {
    */
   subnetIds?: string[];
   /**
+   * The folder of flow logs that exist already, instead of vpcId or subnetIds: s3://BUCKET/…/AWSLogs/aws-account-id=ACCOUNT/aws-service=vpcflowlogs/aws-region=REGION/. They need Parquet, Hive-compatible prefixes and hourly partitions.
+   */
+  flowLogsLocation?: string;
+  /**
+   * With flowLogsLocation: the ARN of the KMS key that encrypts the flow logs. Not an alias. Default: they are encrypted by S3 (SSE-S3).
+   */
+  flowLogsKeyArn?: string;
+  /**
    * The label keys that name a pod's group. The first key that the pod has applies. With `[]`, the pod's owner names its group. Default: `app.kubernetes.io/name`, then `app`.
    */
   groupLabels?: string[];
@@ -521,6 +618,18 @@ export interface Traffic {
    * The price in US dollars of a GB that leaves a zone. A GB that enters a zone has the same price.
    */
   usdPerGb?: number;
+  /**
+   * The price in US dollars of a GB that a NAT gateway processes, for the named query nat-and-internet. Default: the price of the stack's Region in traffic/prices.json, if that has it.
+   */
+  natGatewayUsdPerGb?: number;
+  /**
+   * The price in US dollars of a GB to the internet, for the named query nat-and-internet. Default: the price of the stack's Region in traffic/prices.json, if that has it.
+   */
+  internetUsdPerGb?: number;
+  /**
+   * The table of an export of AWS Data Exports (CUR 2.0) in Athena, DATABASE.TABLE, for the named query reconcile. Default: there is no such query.
+   */
+  costAndUsageTable?: string;
   /**
    * The number of pairs of groups, those with the most bytes across zones, that get CloudWatch metrics each hour.
    */
@@ -538,6 +647,10 @@ export interface Traffic {
    */
   minute?: number;
   /**
+   * How often extract-pods lists the cluster's nodes and pods, in minutes. Pods that come and go between two listings have no name.
+   */
+  listEveryMinutes?: 1 | 2 | 5 | 10 | 15 | 30;
+  /**
    * The US dollars of traffic across zones in 24 hours above which an alarm starts. Default: no alarm.
    */
   usdPerDayAlarm?: number;
@@ -549,4 +662,25 @@ export interface Traffic {
    * Whether the buckets, their objects and the database are kept when the stack is deleted.
    */
   keep?: boolean;
+}
+/**
+ * Another cluster in the VPC of the traffic.
+ */
+export interface TrafficCluster {
+  /**
+   * The cluster's name.
+   */
+  clusterName: string;
+  /**
+   * The cluster's Region. Default: the stack's Region.
+   */
+  clusterRegion?: string;
+  /**
+   * The ARN of a role to read the cluster with, for example a role of another account. Default: the function's own role.
+   */
+  assumeRoleArn?: string;
+  /**
+   * Whether the stack creates the access entry of the function's role. Default: true if the cluster is in the stack's Region and the function reads it with its own role.
+   */
+  accessEntry?: boolean;
 }

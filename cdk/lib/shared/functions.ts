@@ -30,6 +30,11 @@ export const NAMING_STATE_MACHINE = 'name-node';
 /** The name of a state machine whose actions `functions/permissions.json` lists. */
 export type StateMachineName = typeof LAUNCH_STATE_MACHINE | typeof NAMING_STATE_MACHINE;
 
+/** The policies for people. `functions/permissions.json` lists their actions under these names. */
+export const PEOPLE = ['look', 'operate', 'repair'] as const;
+/** The name of a policy for people. */
+export type PersonPolicyName = (typeof PEOPLE)[number];
+
 const TASK = {
   timeout: Duration.seconds(60),
   memorySize: 128,

@@ -2,17 +2,18 @@
  * The functions and the state machine of a construct: each has a role and a log group of its own. All share a name prefix, a
  * dead-letter queue, and the key that encrypts the logs.
  */
-import { Duration, type RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { createHash } from 'node:crypto';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { Architecture, type Function, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { Architecture, type CfnFunction, type Function, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from './acknowledgements';
-import { deadLetterQueue } from './dead-letter-queue';
+import { deadLetterQueue, queueForRules } from './dead-letter-queue';
 import type { FunctionCode } from './function-code';
 import {
   FUNCTION_SETTINGS,
@@ -25,6 +26,7 @@ import { LogGroups } from './log-groups';
 import { checkedPrefix } from './name-prefix';
 import { statements } from './policy-statements';
 import type { ProfileResources } from './profile-resources';
+import { VERSION as HOOKLINE_VERSION } from './repository';
 import { PARTITION, placeholders } from './state-machine-placeholders';
 
 /** Props of a construct with functions and a state machine. */
@@ -80,6 +82,25 @@ export interface HostingProps {
 /** The environment variable of each function that holds the name of its deployment (`functions/src/runtime.rs`). */
 const DEPLOYMENT = 'HOOKLINE_DEPLOYMENT';
 
+/**
+ * A version of a function that a state machine invokes. An update leaves it: executions that began before the update end with
+ * its code. If an update is rolled back, the versions that it made are deleted: Lambda would publish none for the same code
+ * again, and the next update would fail (Lambda API Reference, PublishVersion).
+ */
+const VERSION = { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE } as const;
+
+/**
+ * Adds Hookline's version and a digest of the code's place to the description of a function. CDK makes another version when the bucket
+ * or the key of the code changes. Lambda publishes none if neither code nor settings have changed (Lambda API Reference,
+ * PublishVersion), and the deployment would fail. The description is a setting, so both see a change.
+ */
+function describeCode(created: Function, description: string): void {
+  const resource = created.node.defaultChild as CfnFunction;
+  const place = JSON.stringify(Stack.of(created).resolve(resource.code));
+  const digest = createHash('sha256').update(place).digest('hex').slice(0, 12);
+  resource.description = `${description}, version ${HOOKLINE_VERSION}, code at ${digest}`;
+}
+
 /** Creates the functions and the state machine of one construct. */
 export class Hosting {
   /** The prefix of the resources' names, which is also the name of the deployment in the tags of its interfaces. */
@@ -88,6 +109,8 @@ export class Hosting {
   readonly logGroups: LogGroups;
   /** Receives undelivered events. */
   readonly deadLetterQueue: Queue;
+  /** The same queue, for the targets of rules. */
+  readonly deadLetterQueueForRules: IQueue;
 
   private readonly logGroupsByName = new Map<string, LogGroup>();
 
@@ -106,6 +129,7 @@ export class Hosting {
       removalPolicy: props.removalPolicy,
     });
     this.deadLetterQueue = deadLetterQueue(scope);
+    this.deadLetterQueueForRules = queueForRules(scope, this.deadLetterQueue);
   }
 
   /**
@@ -130,18 +154,18 @@ export class Hosting {
       actions: permissions().get(name) ?? [],
       resources: this.resources,
       deployment: this.namePrefix,
-      ...(stateMachine === undefined ? {} : { stateMachine }),
+      ...(stateMachine === undefined ? {} : { stateMachines: [stateMachine] }),
     });
     allowed.forEach((statement) => role.addToPolicy(statement));
     acknowledgeWildcards(role, allowed);
     const reserved = this.props.reservedConcurrentExecutions?.[name];
     const created = this.props.code.create(this.scope, id, name, {
       functionName,
-      description: `${settings.description} (Hookline)`,
       architecture: this.props.architecture ?? Architecture.ARM_64,
       timeout: settings.timeout,
       memorySize: settings.memorySize,
       environment: { [DEPLOYMENT]: this.namePrefix },
+      currentVersionOptions: VERSION,
       role,
       logGroup,
       tracing: Tracing.ACTIVE,
@@ -154,6 +178,7 @@ export class Hosting {
           }
         : {}),
     });
+    describeCode(created, `${settings.description} (Hookline)`);
     acknowledge(role, {
       'AwsSolutions-IAM5[Resource::*]':
         'Describe and Get actions of EC2 and Auto Scaling, and X-Ray’s actions that write segments, do not support resource-level permissions.',
@@ -162,7 +187,9 @@ export class Hosting {
   }
 
   /**
-   * Creates a state machine.
+   * Creates a state machine. It invokes the current version of each function. Step Functions lets an execution end with the
+   * definition that it began with (Step Functions Developer Guide, "Updating a state machine"), so it also ends with the code
+   * that it began with.
    *
    * @param machineName the state machine's name, without the prefix
    * @param file the file of its definition
@@ -182,22 +209,26 @@ export class Hosting {
       description: `Permissions of the state machine ${name} (Hookline)`,
     });
     const substitutions: Record<string, string> = {};
-    const invoked: string[] = [];
+    const invoked: Function[] = [];
     for (const [placeholder, functionName] of placeholders([...functions.keys()], file)) {
       if (functionName === PARTITION) {
         substitutions[placeholder] = Stack.of(this.scope).partition;
         continue;
       }
-      const arn = functions.get(functionName)?.functionArn ?? '';
-      substitutions[placeholder] = arn;
-      invoked.push(arn);
+      const invokedFunction = functions.get(functionName);
+      if (invokedFunction === undefined) {
+        throw new Error(`${functionName} is created after ${machineName}, which invokes it`);
+      }
+      substitutions[placeholder] = invokedFunction.currentVersion.functionArn;
+      invoked.push(invokedFunction);
     }
     const allowed = statements(this.scope, {
       grantee: machineName,
       actions: permissions().get(machineName) ?? [],
       resources: this.resources,
       deployment: this.namePrefix,
-      invoked,
+      // All versions: running executions invoke earlier ones.
+      invoked: invoked.flatMap(({ functionArn }) => [functionArn, `${functionArn}:*`]),
     });
     allowed.forEach((statement) => role.addToPolicy(statement));
     acknowledgeWildcards(role, allowed);

@@ -2,9 +2,9 @@
 
 /**
  * A ready-made template of the tag `Name`.
- * - `cluster-nodegroup-ip`: `test-test2-ip-172.31.25.27`: cluster, node group and private address of an EKS node.
- * - `cluster-ip`: `pre-eks-01.ip-10-0-22-100`: cluster and private address of an EKS node.
- * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private address's last two octets.
+ * - `cluster-nodegroup-ip`: `test-test2-ip-172.31.25.27`: cluster, node group and address of an EKS node.
+ * - `cluster-ip`: `pre-eks-01.ip-10-0-22-100`: cluster and address of an EKS node.
+ * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the address's last two octets.
  */
 export type NamePreset = 'cluster-nodegroup-ip' | 'cluster-ip' | 'tags-ip';
 
@@ -55,11 +55,31 @@ export interface Selector {
    */
   autoScalingGroupNames?: string[];
   tag?: TagSelector;
+  /**
+   * The nodes that carry each of these tags.
+   *
+   * @minItems 1
+   * @maxItems 10
+   */
+  tags?: TagSelector1[];
 }
 /**
  * The nodes that carry this tag.
  */
 export interface TagSelector {
+  /**
+   * The tag's key.
+   */
+  key: string;
+  /**
+   * The tag's value; any value when absent.
+   */
+  value?: string | null;
+}
+/**
+ * A tag that a node must carry.
+ */
+export interface TagSelector1 {
   /**
    * The tag's key.
    */

@@ -7,8 +7,8 @@ import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { FunctionName, StateMachineName } from './functions';
-import type { Conditions, ProfileResources } from './profile-resources';
+import type { FunctionName, PersonPolicyName, StateMachineName } from './functions';
+import type { Conditions, Limit, ProfileResources } from './profile-resources';
 
 /** The tag on an interface that Hookline created: the id of its instance. */
 const INSTANCE_TAG = 'hookline:instance-id';
@@ -20,29 +20,43 @@ const UNOWNED_TAG = 'hookline:unowned-since';
 const ADOPTED_TAG = 'hookline:adopted-at';
 /** The tag that tag-node sets on an instance that gets interfaces: the time at which its launch began. Launches read it. */
 const LAUNCHED_TAG = 'hookline:launched-at';
+/** The tags that reconcile sets on a group that it brakes: when, and by which error and profile. */
+const BRAKE_TAGS = ['hookline:braked-at', 'hookline:braked-by', 'hookline:braked-profile'];
+/** The tag on a group that launches again after a brake: when. Reconcile and `hookline resume` set it. */
+const RESUMED_TAG = 'hookline:resumed-at';
 /** The tag that makes the VPC CNI ignore an interface. */
 const NO_MANAGE_TAG = 'node.k8s.amazonaws.com/no_manage';
-/** The maximum number of ARNs in a statement. CDK splits a policy that is too long, but it cannot split a statement. */
-const MAX_ARNS_PER_STATEMENT = 50;
+/** The tag of the EBS CSI driver on the volumes that it creates: persistent volumes, which are no part of a node. */
+const PERSISTENT_VOLUME_TAG = 'ebs.csi.aws.com/cluster';
 
 /** Read actions without resource-level permissions: their Resource must be `*`. */
 const READS_OF_ALL_RESOURCES: ReadonlySet<string> = new Set([
   'autoscaling:DescribeAutoScalingGroups',
   'autoscaling:DescribeAutoScalingInstances',
+  'autoscaling:DescribeLifecycleHooks',
   'autoscaling:DescribeScalingActivities',
   'autoscaling:DescribeWarmPool',
   'ec2:DescribeInstances',
   'ec2:DescribeInstanceTypes',
   'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSecurityGroups',
   'ec2:DescribeSubnets',
   'ec2:DescribeTags',
   'ec2:GetSubnetCidrReservations',
+  'events:ListRules',
+  'states:ListStateMachines',
 ]);
 
-/** The actions that a function or a state machine may call, and the resources that limit them. */
+/** The actions that let a group launch nothing, and launch again. */
+export const PROCESS_ACTIONS: ReadonlySet<string> = new Set([
+  'autoscaling:ResumeProcesses',
+  'autoscaling:SuspendProcesses',
+]);
+
+/** The actions that a function, a state machine or a person may call, and the resources that limit them. */
 export interface Grant {
-  /** The function or the state machine. */
-  readonly grantee: FunctionName | StateMachineName;
+  /** The function, the state machine, or the policy for people. */
+  readonly grantee: FunctionName | StateMachineName | PersonPolicyName;
   /** The API actions. */
   readonly actions: readonly string[];
   /** The resources that the profiles name. */
@@ -50,13 +64,13 @@ export interface Grant {
   /** The name of the deployment: the prefix of the names of its functions. */
   readonly deployment: string;
   /**
-   * The state machine of a launch.
+   * The state machines whose executions may be listed, read, started or stopped.
    *
    * @default - none, for the functions that the state machine invokes
    */
-  readonly stateMachine?: StateMachine;
+  readonly stateMachines?: readonly StateMachine[];
   /**
-   * The ARNs of the functions that the state machine invokes.
+   * The ARNs of the functions that may be invoked, and of their versions.
    *
    * @default - none, for functions
    */
@@ -112,14 +126,7 @@ function limitedStatements(scope: Construct, action: string, grant: Grant): Poli
             },
           },
         }),
-        ...onArns(
-          actions,
-          named.subnetIds.map((id) => named.ec2Arn('subnet', id)),
-        ),
-        ...onArns(
-          actions,
-          named.securityGroupIds.map((id) => named.ec2Arn('security-group', id)),
-        ),
+        ...onLimits(actions, named.networkLimits),
       ];
     case 'ec2:CreateTags':
       return taggingStatements(actions, grant, interfaces, instances, ownInterface);
@@ -136,18 +143,57 @@ function limitedStatements(scope: Construct, action: string, grant: Grant): Poli
         new PolicyStatement({ actions, resources: interfaces, conditions: usableInterface }),
         ...instances(),
       ];
+    case 'autoscaling:ResumeProcesses':
+    case 'autoscaling:SuspendProcesses': {
+      // One statement for both: the groups may take half of a managed policy, which CDK does not split.
+      const both = grant.actions.filter((other) => PROCESS_ACTIONS.has(other));
+      const groups = grant.grantee === 'reconcile' ? named.brakeLimits : named.launchLimits;
+      return action === both[0] ? onLimits(both, groups) : [];
+    }
+    case 'autoscaling:CreateOrUpdateTags': {
+      const [groups, keys] =
+        grant.grantee === 'reconcile'
+          ? [named.brakeLimits, [...BRAKE_TAGS, RESUMED_TAG]]
+          : [named.launchLimits, [RESUMED_TAG]];
+      const limits = groups.map((limit) => ({
+        ...limit,
+        // A request without a tag names no group, so it needs no condition of its own.
+        conditions: allOf(limit.conditions ?? {}, { 'ForAllValues:StringEquals': { 'aws:TagKeys': keys } }),
+      }));
+      return onLimits(actions, limits);
+    }
     case 'autoscaling:CompleteLifecycleAction':
     case 'autoscaling:RecordLifecycleActionHeartbeat':
-      return onArns(actions, named.groupArns);
+      return onLimits(actions, named.groupLimits);
     case 'eks:DescribeCluster':
-      return onArns(actions, named.clusterArns);
+      return onLimits(actions, [{ arns: named.clusterArns }]);
     case 'lambda:InvokeFunction':
       return [new PolicyStatement({ actions, resources: [...(grant.invoked ?? [])] })];
     case 'states:ListExecutions':
     case 'states:StartExecution':
-      return [new PolicyStatement({ actions, resources: [machineOf(grant).stateMachineArn] })];
+      return [
+        new PolicyStatement({
+          actions,
+          resources: machinesOf(grant).map(({ stateMachineArn }) => stateMachineArn),
+        }),
+      ];
     case 'states:DescribeExecution':
-      return [new PolicyStatement({ actions, resources: [executionsOf(scope, machineOf(grant))] })];
+    case 'states:GetExecutionHistory':
+    case 'states:StopExecution':
+      return [
+        new PolicyStatement({
+          actions,
+          resources: machinesOf(grant).map((machine) => executionsOf(scope, machine)),
+        }),
+      ];
+    case 'events:ListTargetsByRule':
+      return [
+        new PolicyStatement({
+          actions,
+          // CloudFormation chooses the names of the rules.
+          resources: [Stack.of(scope).formatArn({ service: 'events', resource: 'rule', resourceName: '*' })],
+        }),
+      ];
     default:
       throw new Error(
         `${grant.grantee} calls ${action}, which has no statement. Add one to cdk/lib/shared/policy-statements.ts`,
@@ -170,11 +216,11 @@ function taggingStatements(
     case 'tag-node':
     case 'name-nodes':
       // Profiles without tags need no statement. The volumes and interfaces that an instance is launched with have no tag
-      // that a condition could select, so only the tag keys are limited.
+      // that a condition could select. So the tag keys are limited, and what has tags of another owner is left out.
       return [
         ...(nodeTagKeys.length === 0 ? [] : instances(onlyTagKeys(nodeTagKeys))),
-        ...onlyKeysOn(actions, [named.ec2Arn('volume', '*')], named.volumeTagKeys),
-        ...onlyKeysOn(actions, interfaces, named.interfaceTagKeys),
+        ...onlyKeysOn(actions, [named.ec2Arn('volume', '*')], named.volumeTagKeys, PERSISTENT_VOLUME_TAG),
+        ...onlyKeysOn(actions, interfaces, named.interfaceTagKeys, INSTANCE_TAG),
       ];
     case 'create-interfaces':
       // Only the tags of the request that creates an interface, and not the tags of an existing interface.
@@ -211,10 +257,15 @@ function unownedTagStatements(
   ];
 }
 
-function onlyKeysOn(actions: string[], resources: string[], keys: string[]): PolicyStatement[] {
-  return keys.length === 0
-    ? []
-    : [new PolicyStatement({ actions, resources, conditions: onlyTagKeys(keys) })];
+/** Allows only these tag keys, and only on resources without the tag `absent`. */
+function onlyKeysOn(
+  actions: string[],
+  resources: string[],
+  keys: string[],
+  absent: string,
+): PolicyStatement[] {
+  const conditions = allOf(onlyTagKeys(keys), { Null: { [`aws:ResourceTag/${absent}`]: 'true' } });
+  return keys.length === 0 ? [] : [new PolicyStatement({ actions, resources, conditions })];
 }
 
 /** The request has at least one tag key, and no key outside this list. */
@@ -231,21 +282,24 @@ function allOf(first: Conditions, second: Conditions): Conditions {
   return merged;
 }
 
-function onArns(actions: string[], arns: string[]): PolicyStatement[] {
-  const statements: PolicyStatement[] = [];
-  for (let first = 0; first < arns.length; first += MAX_ARNS_PER_STATEMENT) {
-    statements.push(
-      new PolicyStatement({ actions, resources: arns.slice(first, first + MAX_ARNS_PER_STATEMENT) }),
+function onLimits(actions: string[], limits: readonly Limit[]): PolicyStatement[] {
+  return limits
+    .filter(({ arns }) => arns.length > 0)
+    .map(
+      ({ arns, conditions }) =>
+        new PolicyStatement({
+          actions,
+          resources: arns,
+          ...(conditions === undefined ? {} : { conditions }),
+        }),
     );
-  }
-  return statements;
 }
 
-function machineOf({ stateMachine, grantee }: Grant): StateMachine {
-  if (stateMachine === undefined) {
+function machinesOf({ stateMachines = [], grantee }: Grant): readonly StateMachine[] {
+  if (stateMachines.length === 0) {
     throw new Error(`the statements of ${grantee} need the state machine, which is created after ${grantee}`);
   }
-  return stateMachine;
+  return stateMachines;
 }
 
 function executionsOf(scope: Construct, machine: StateMachine): string {

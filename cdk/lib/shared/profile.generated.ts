@@ -2,9 +2,9 @@
 
 /**
  * A ready-made template of the tag `Name`.
- * - `cluster-nodegroup-ip`: `test-test2-ip-172.31.25.27`: cluster, node group and private address of an EKS node.
- * - `cluster-ip`: `pre-eks-01.ip-10-0-22-100`: cluster and private address of an EKS node.
- * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private address's last two octets.
+ * - `cluster-nodegroup-ip`: `test-test2-ip-172.31.25.27`: cluster, node group and address of an EKS node.
+ * - `cluster-ip`: `pre-eks-01.ip-10-0-22-100`: cluster and address of an EKS node.
+ * - `tags-ip`: `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the address's last two octets.
  */
 export type NamePreset = 'cluster-nodegroup-ip' | 'cluster-ip' | 'tags-ip';
 /**
@@ -24,6 +24,10 @@ export type SubnetId = string;
  * What a node of one Auto Scaling group must get (docs/profile.md).
  */
 export interface Profile {
+  /**
+   * Whether the group launches nothing more when its launches fail again and again by the same error that does not pass, until it is resumed (docs/operations/launch-loop.md).
+   */
+  brake?: boolean;
   /**
    * What happens to an existing tag with another value.
    */
@@ -67,6 +71,10 @@ export interface Profile {
    * The taint with which the node registers in its cluster, and which Hookline removes when the node has its interfaces and tags. None when absent (docs/startup-taint.md).
    */
   startupTaint?: StartupTaint | null;
+  /**
+   * What happens to the launch of a node that cannot have its tags.
+   */
+  tagFailure?: 'continue' | 'abandon';
   /**
    * Tags for the volumes that go with the instance: key → template.
    */
@@ -149,6 +157,13 @@ export interface Selector {
    */
   autoScalingGroupNames?: string[];
   tag?: TagSelector;
+  /**
+   * The nodes that carry each of these tags.
+   *
+   * @minItems 1
+   * @maxItems 10
+   */
+  tags?: TagSelector1[];
 }
 /**
  * The nodes that carry this tag.
@@ -164,11 +179,24 @@ export interface TagSelector {
   value?: string | null;
 }
 /**
+ * A tag that a node must carry.
+ */
+export interface TagSelector1 {
+  /**
+   * The tag's key.
+   */
+  key: string;
+  /**
+   * The tag's value; any value when absent.
+   */
+  value?: string | null;
+}
+/**
  * One interface that a node gets: one logical network.
  */
 export interface Slot {
   /**
-   * How the IPv4 addresses are chosen.
+   * How the IPv4 addresses are chosen. EC2 chooses them for a slot with prefixes.
    */
   addressing?: 'lowest-free' | 'subnet-assigned';
   /**
@@ -196,7 +224,7 @@ export interface Slot {
    */
   networkCard?: number;
   /**
-   * The number of /28 IPv4 prefixes. Not together with secondary addresses.
+   * The number of /28 IPv4 prefixes. Not together with secondary addresses. EC2 chooses the primary address too.
    */
   prefixes?: number;
   /**

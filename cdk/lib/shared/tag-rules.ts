@@ -1,11 +1,12 @@
 /**
- * The rules of the tags of a profile of either kind, which a JSON Schema cannot express. The functions check the same rules;
- * the fixtures of `functions/fixtures/profiles` and `naming-profiles` test both implementations.
+ * The rules of the tags of a profile of either kind, which a JSON Schema cannot express. The functions check the same rules, in the
+ * same words; the fixtures of `functions/fixtures/profiles` and `naming-profiles` test both implementations.
  */
-import { ConfigurationError } from './configuration-error';
+import { ConfigurationError, checkAll } from './configuration-error';
+import { memberOf } from './field-path';
 import type { NamingProfile } from './naming-profile.generated';
 import type { Profile } from './profile.generated';
-import { templateProblem } from './templates';
+import { templateProblems } from './templates';
 
 /** The fields of a profile of either kind that define tags. */
 export const TAG_FIELDS = ['nodeTags', 'volumeTags', 'interfaceTags'] as const;
@@ -13,58 +14,70 @@ export const TAG_FIELDS = ['nodeTags', 'volumeTags', 'interfaceTags'] as const;
 const MAX_TAGS = 50;
 
 /**
- * Checks the tags of a profile that has passed its JSON Schema.
+ * Checks the tags of a profile, and those of its selector.
  *
- * @param profile the profile
+ * @param profile the profile, without what its JSON Schema refuses
  * @param field the profile's name in an error
- * @throws ConfigurationError that names the field and the remedy
+ * @throws ConfigurationError that names each field and its remedy
  */
-export function checkTags(profile: Profile | NamingProfile, field: string): void {
+export function checkTags(profile: Partial<Profile> | Partial<NamingProfile>, field: string): void {
+  checkAll(
+    () => {
+      checkSelectorTags(profile, field);
+    },
+    () => {
+      checkName(profile, field);
+    },
+    ...TAG_FIELDS.flatMap((name) =>
+      Object.entries(profile[name] ?? {})
+        .filter((tag): tag is [string, string] => typeof tag[1] === 'string')
+        .map(([key, template]) => () => {
+          checkTag(memberOf(`${field}.${name}`, key), key, template, name !== 'nodeTags');
+        }),
+    ),
+  );
+}
+
+function checkSelectorTags({ selector }: Partial<Profile> | Partial<NamingProfile>, field: string): void {
+  const keys = (selector?.tags ?? []).map(({ key }) => key);
+  const twice = keys.findIndex((key, n) => keys.indexOf(key) < n);
+  if (twice >= 0) {
+    throw new ConfigurationError(
+      `${field}.selector.tags[${twice}].key`,
+      `${JSON.stringify(keys[twice])} is named twice`,
+      'Name each key once: a node must carry all of the tags',
+    );
+  }
+}
+
+function checkName(profile: Partial<Profile> | Partial<NamingProfile>, field: string): void {
   const hasPreset = typeof profile.namePreset === 'string';
   if (hasPreset && profile.nodeTags?.['Name'] !== undefined) {
     throw new ConfigurationError(
       `${field}.nodeTags["Name"]`,
-      'namePreset sets the tag Name already',
-      'Remove namePreset, or Name from nodeTags',
+      'namePreset makes the name already',
+      'Remove one of the two',
     );
   }
   const count = Object.keys(profile.nodeTags ?? {}).length + (hasPreset ? 1 : 0);
   if (count > MAX_TAGS) {
     throw new ConfigurationError(
       `${field}.nodeTags`,
-      `${count} tags; EC2's limit is ${MAX_TAGS} for each resource`,
-      'Remove some tags; namePreset counts as one',
+      `${count} tags, at most ${MAX_TAGS}`,
+      'Remove some: EC2 takes 50 on a resource',
     );
-  }
-  for (const name of TAG_FIELDS) {
-    for (const [key, template] of Object.entries(profile[name] ?? {})) {
-      const tagField = `${field}.${name}[${JSON.stringify(key)}]`;
-      if (/\p{Cc}/u.test(key)) {
-        throw new ConfigurationError(
-          tagField,
-          'the key contains control characters',
-          'Use printable characters',
-        );
-      }
-      checkTemplate(tagField, template);
-    }
   }
 }
 
-function checkTemplate(field: string, template: string): void {
-  const found = templateProblem(template);
-  if (found === undefined) {
-    return;
-  }
-  const position = [
-    found.line === undefined ? [] : [`line ${found.line}`],
-    found.column === undefined ? [] : [`column ${found.column}`],
-  ]
-    .flat()
-    .join(', ');
-  throw new ConfigurationError(
-    field,
-    position === '' ? found.problem : `${position}: ${found.problem}`,
-    'Correct the template (docs/naming.md, "Templates")',
+function checkTag(field: string, key: string, template: string, hasName: boolean): void {
+  checkAll(
+    () => {
+      if (/\p{Cc}/u.test(key)) {
+        throw new ConfigurationError(field, 'control characters in the key', 'Use printable characters');
+      }
+    },
+    ...templateProblems(template, hasName).map(({ problem, remedy }) => () => {
+      throw new ConfigurationError(field, problem, remedy);
+    }),
   );
 }

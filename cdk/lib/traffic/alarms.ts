@@ -1,6 +1,6 @@
 /** The alarms of the cross-AZ traffic. docs/cross-az-traffic.md describes the response to each alarm. */
 import { Duration } from 'aws-cdk-lib';
-import { ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { ComparisonOperator, MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { AlarmSet } from '../shared/alarm-set';
 import type { CrossAzTraffic } from './cross-az-traffic';
@@ -10,8 +10,6 @@ import { type RunMetric, trafficMetric } from './metrics';
 export interface TrafficAlarmsProps {
   /** The construct that the alarms watch. */
   readonly traffic: CrossAzTraffic;
-  /** The cluster's name, which is a dimension of the metrics. */
-  readonly clusterName: string;
   /**
    * The US dollars of traffic across zones in 24 hours above which an alarm starts.
    *
@@ -36,6 +34,7 @@ export interface TrafficAlarmsProps {
 export class TrafficAlarms extends AlarmSet {
   constructor(scope: Construct, id: string, props: TrafficAlarmsProps) {
     const { traffic, topicArn } = props;
+    const { clusterNames } = traffic;
     super(scope, id, { namePrefix: `${traffic.namePrefix}-cross-az-traffic`, topicArn });
     const { stateMachine, deadLetterQueue } = traffic;
     const period = Duration.minutes(5);
@@ -64,47 +63,80 @@ export class TrafficAlarms extends AlarmSet {
       // Step Functions writes no data point for an hour without a successful execution.
       treatMissingData: TreatMissingData.BREACHING,
     });
+    const { function: extractPods } = traffic.extractPods;
+    const interval = { period: Duration.minutes(traffic.listEveryMinutes), statistic: 'Sum' };
+    this.addAlarm('ListingsFail', 'listings-fail', {
+      alarmDescription:
+        clusterNames.length === 1
+          ? 'No run of extract-pods succeeded in three intervals of its schedule. Pods that come and go in this time will have no name. Its log tells why, if it ran.'
+          : 'Not every cluster was listed in three intervals of the schedules. Pods that come and go in this time will have no name. The log of extract-pods tells why, if it ran.',
+      metric: new MathExpression({
+        expression: 'invocations - errors',
+        usingMetrics: {
+          invocations: extractPods.metricInvocations(interval),
+          errors: extractPods.metricErrors(interval),
+        },
+        label: 'listings that succeeded',
+        period: interval.period,
+      }),
+      threshold: clusterNames.length,
+      evaluationPeriods: 3,
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      // Lambda writes no data point for an invocation that it throttles, nor without an invocation.
+      treatMissingData: TreatMissingData.BREACHING,
+    });
     this.addRunAlarms(props);
   }
 
   /** The alarms on what the runs read. A run that puts no metrics fails, and another alarm tells it. */
-  private addRunAlarms({ clusterName, usdPerDay, unknownPercent = 25 }: TrafficAlarmsProps): void {
-    const add = (id: string, name: string, alarmDescription: string, run: RunAlarm): void => {
-      this.addAlarm(id, name, {
-        alarmDescription,
-        metric: trafficMetric(run.metric, clusterName),
-        threshold: run.threshold,
-        evaluationPeriods: run.hours ?? 1,
-        comparisonOperator: run.comparisonOperator ?? ComparisonOperator.GREATER_THAN_THRESHOLD,
-        treatMissingData: TreatMissingData.NOT_BREACHING,
-      });
-    };
-    add(
-      'RecordsTooOld',
-      'records-too-old',
-      'The newest flow-log record is older than two hours. Check whether the flow log exists and delivers.',
-      { metric: 'NewestRecordAge', threshold: 2 * 3600 },
-    );
-    add(
-      'NoRecords',
-      'no-records',
-      'A run read no flow-log record of its last hour. Check whether the flow log exists and delivers.',
-      { metric: 'RecordsRead', threshold: 1, comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD },
-    );
-    add(
-      'UnknownShare',
-      'unknown-share',
-      `More than ${unknownPercent} % of the bytes have an end that no listing knows, for three hours. Check the listings, and how long pods live.`,
-      { metric: 'UnknownShare', threshold: unknownPercent, hours: 3 },
-    );
-    if (usdPerDay !== undefined) {
+  private addRunAlarms({ traffic, usdPerDay, unknownPercent = 25 }: TrafficAlarmsProps): void {
+    traffic.clusterNames.forEach((clusterName, index) => {
+      // The first one's names are those of a stack with one cluster.
+      const [suffix, of] = index === 0 ? ['', ''] : [`-${clusterName}`, `Cluster ${clusterName}: `];
+      const add = (id: string, name: string, alarmDescription: string, run: RunAlarm): void => {
+        this.addAlarm(`${id}${suffix}`, `${name}${suffix}`, {
+          alarmDescription: `${of}${alarmDescription}`,
+          metric: trafficMetric(run.metric, clusterName),
+          threshold: run.threshold,
+          evaluationPeriods: run.hours ?? 1,
+          comparisonOperator: run.comparisonOperator ?? ComparisonOperator.GREATER_THAN_THRESHOLD,
+          treatMissingData: TreatMissingData.NOT_BREACHING,
+        });
+      };
+      if (index === 0) {
+        // The flow logs are those of all clusters.
+        add(
+          'RecordsTooOld',
+          'records-too-old',
+          'The newest flow-log record is older than two hours. Check whether the flow log exists and delivers.',
+          { metric: 'NewestRecordAge', threshold: 2 * 3600 },
+        );
+        add(
+          'NoRecords',
+          'no-records',
+          'A run read no flow-log record of its last hour. Check whether the flow log exists and delivers.',
+          {
+            metric: 'RecordsRead',
+            threshold: 1,
+            comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+          },
+        );
+      }
       add(
-        'Cost',
-        'cost',
-        `Traffic across zones cost more than ${usdPerDay} US dollars in 24 hours. The named query top-talkers tells which pairs cause it.`,
-        { metric: 'CrossAzUsdLastDay', threshold: usdPerDay },
+        'UnknownShare',
+        'unknown-share',
+        `More than ${unknownPercent} % of the bytes have an end that no listing knows, for three hours. Check the listings, and how long pods live.`,
+        { metric: 'UnknownShare', threshold: unknownPercent, hours: 3 },
       );
-    }
+      if (usdPerDay !== undefined) {
+        add(
+          'Cost',
+          'cost',
+          `Traffic across zones cost more than ${usdPerDay} US dollars in 24 hours. The named query top-talkers tells which pairs cause it.`,
+          { metric: 'CrossAzUsdLastDay', threshold: usdPerDay },
+        );
+      }
+    });
   }
 }
 

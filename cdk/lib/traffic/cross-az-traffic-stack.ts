@@ -3,13 +3,13 @@ import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { acknowledgeCdkFunction } from '../shared/acknowledgements';
-import type { HooklineConfig, Traffic } from '../shared/config';
-import { ConfigurationError } from '../shared/configuration-error';
+import type { HooklineConfig, Traffic, TrafficCluster } from '../shared/config';
 import type { FunctionCode } from '../shared/function-code';
 import { TrafficAlarms } from './alarms';
 import { CrossAzTraffic } from './cross-az-traffic';
 import { TrafficDashboard } from './dashboard';
-import type { TrafficSource } from './traffic-store';
+import type { ListedCluster } from './extract-pods';
+import { functionNetwork, trafficSource } from './traffic-source';
 
 /** Props of {@link CrossAzTrafficStack}. */
 export interface CrossAzTrafficStackProps extends StackProps {
@@ -34,37 +34,34 @@ export class CrossAzTrafficStack extends Stack {
     const { traffic, config } = props;
     const { logs = {}, alarms = {} } = config;
     this.traffic = new CrossAzTraffic(this, 'Traffic', {
-      cluster: {
-        clusterName: traffic.clusterName,
-        ...(traffic.clusterRegion === undefined ? {} : { region: traffic.clusterRegion }),
-        ...(traffic.assumeRoleArn === undefined ? {} : { assumeRoleArn: traffic.assumeRoleArn }),
-        ...(traffic.accessEntry === undefined ? {} : { accessEntry: traffic.accessEntry }),
-      },
+      cluster: listedCluster(traffic),
+      moreClusters: (traffic.moreClusters ?? []).map(listedCluster),
+      ...functionNetwork(traffic),
       source: trafficSource(traffic),
       code: props.code,
       architecture: config.architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
       namePrefix: config.stackName,
       ...(traffic.groupLabels === undefined ? {} : { groupLabels: traffic.groupLabels }),
       ...(traffic.usdPerGb === undefined ? {} : { usdPerGb: traffic.usdPerGb }),
+      ...(traffic.natGatewayUsdPerGb === undefined ? {} : { natGatewayUsdPerGb: traffic.natGatewayUsdPerGb }),
+      ...(traffic.internetUsdPerGb === undefined ? {} : { internetUsdPerGb: traffic.internetUsdPerGb }),
+      ...(traffic.costAndUsageTable === undefined ? {} : { costAndUsageTable: traffic.costAndUsageTable }),
       ...(traffic.topPairs === undefined ? {} : { topPairs: traffic.topPairs }),
       ...(traffic.scanLimitGiB === undefined ? {} : { scanLimitGiB: traffic.scanLimitGiB }),
       ...(traffic.keepInputsDays === undefined ? {} : { keepInputs: Duration.days(traffic.keepInputsDays) }),
       ...(traffic.minute === undefined ? {} : { minute: traffic.minute }),
+      ...(traffic.listEveryMinutes === undefined ? {} : { listEveryMinutes: traffic.listEveryMinutes }),
       removalPolicy: (traffic.keep ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
       logRemovalPolicy: (logs.keep ?? false) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
       ...(logs.retentionDays === undefined ? {} : { logRetention: logs.retentionDays }),
     });
     new TrafficAlarms(this, 'Alarms', {
       traffic: this.traffic,
-      clusterName: traffic.clusterName,
       ...(traffic.usdPerDayAlarm === undefined ? {} : { usdPerDay: traffic.usdPerDayAlarm }),
       ...(traffic.unknownPercentAlarm === undefined ? {} : { unknownPercent: traffic.unknownPercentAlarm }),
       ...(alarms.topicArn === undefined ? {} : { topicArn: alarms.topicArn }),
     });
-    const { url } = new TrafficDashboard(this, 'Dashboard', {
-      traffic: this.traffic,
-      clusterName: traffic.clusterName,
-    });
+    const { url } = new TrafficDashboard(this, 'Dashboard', { traffic: this.traffic });
     acknowledgeAutoDelete(this);
     this.createOutputs(url);
   }
@@ -91,18 +88,14 @@ export class CrossAzTrafficStack extends Stack {
   }
 }
 
-function trafficSource({ vpcId, subnetIds }: Traffic): TrafficSource {
-  if (vpcId !== undefined && subnetIds === undefined) {
-    return { vpcId };
-  }
-  if (subnetIds !== undefined && vpcId === undefined) {
-    return { subnetIds };
-  }
-  throw new ConfigurationError(
-    'config.traffic',
-    vpcId === undefined ? 'no network' : 'two networks',
-    'Set either vpcId or subnetIds',
-  );
+function listedCluster(cluster: Traffic | TrafficCluster): ListedCluster {
+  const { clusterName, clusterRegion, assumeRoleArn, accessEntry } = cluster;
+  return {
+    clusterName,
+    ...(clusterRegion === undefined ? {} : { region: clusterRegion }),
+    ...(assumeRoleArn === undefined ? {} : { assumeRoleArn }),
+    ...(accessEntry === undefined ? {} : { accessEntry }),
+  };
 }
 
 /** Acknowledges the findings of the function that empties the buckets, if the buckets are deleted with the stack. */

@@ -10,32 +10,45 @@ import {
   ScheduleExpression,
   ScheduleTargetInput,
 } from 'aws-cdk-lib/aws-scheduler';
-import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
+import { LambdaInvoke, StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from '../shared/acknowledgements';
-import { ConfigurationError } from '../shared/configuration-error';
 import { deadLetterQueue } from '../shared/dead-letter-queue';
 import type { FunctionCode } from '../shared/function-code';
 import { LogGroups } from '../shared/log-groups';
 import { checkedPrefix } from '../shared/name-prefix';
 import { PARTITION } from '../shared/state-machine-placeholders';
 import { machineDefinition, metricsStatement, storeStatement } from './definitions';
-import { ExtractPods, type ListedCluster } from './extract-pods';
+import { ExtractPods, type FunctionNetwork, type ListedCluster } from './extract-pods';
 import { putMetricsStatement, queryStatements, storeTrafficStatements } from './policy-statements';
+import { crossAzUsdPerGb, otherPrices } from './prices';
+import { scheduleName } from './schedule-name';
+import { DEFAULT_PAIRS, checkProps } from './traffic-rules';
 import { type TrafficSource, TrafficStore } from './traffic-store';
 import { TrafficTable } from './traffic-table';
 
 /** The names of the functions, without the prefix. */
 const FUNCTIONS = ['extract-pods', 'traffic-table'];
-/** The flow logs of an hour are delivered about ten minutes after its end. */
-const MIN_MINUTE = 10;
 
 /** Props of {@link CrossAzTraffic}. */
 export interface CrossAzTrafficProps {
-  /** The cluster whose traffic is measured. */
+  /** The cluster whose traffic is measured. Rows of a table from before the column `cluster` have none until `backfill-cluster.sql` has run. */
   readonly cluster: ListedCluster;
+  /**
+   * Other clusters in the same VPC. One deployment lists them all: their traffic is in the same flow logs, and an address is
+   * given to one of them only if it is known who else may have it.
+   *
+   * @default - none
+   */
+  readonly moreClusters?: readonly ListedCluster[];
+  /**
+   * The network of extract-pods, for clusters that have a private endpoint only.
+   *
+   * @default - the function is in no VPC
+   */
+  readonly functionNetwork?: FunctionNetwork;
   /** The network of the cluster. */
   readonly source: TrafficSource;
   /** The source of the function's code. */
@@ -62,11 +75,30 @@ export interface CrossAzTrafficProps {
   /**
    * The price in US dollars of a GB that leaves a zone. A GB that enters a zone has the same price.
    *
-   * @default 0.01
+   * @default 0.01 - `crossAz` in `traffic/prices.json`
    */
   readonly usdPerGb?: number;
   /**
-   * The number of pairs of groups, those with the most bytes across zones, that get CloudWatch metrics each hour.
+   * The price in US dollars of a GB that a NAT gateway processes. The named query nat-and-internet shows it.
+   *
+   * @default - the price of the stack's Region in `traffic/prices.json`; without one, the query shows no such cost
+   */
+  readonly natGatewayUsdPerGb?: number;
+  /**
+   * The price in US dollars of a GB to the internet. The named query nat-and-internet shows it.
+   *
+   * @default - as natGatewayUsdPerGb
+   */
+  readonly internetUsdPerGb?: number;
+  /**
+   * The table of an export of AWS Data Exports (CUR 2.0) in Athena, `DATABASE.TABLE`.
+   *
+   * @default - there is no named query reconcile
+   */
+  readonly costAndUsageTable?: string;
+  /**
+   * The number of pairs of groups, those with the most bytes across zones, that get CloudWatch metrics each hour, for each
+   * cluster. All clusters together have 50 at most.
    *
    * @default 10
    */
@@ -89,6 +121,12 @@ export interface CrossAzTrafficProps {
    * @default 20
    */
   readonly minute?: number;
+  /**
+   * How often extract-pods lists the cluster, in minutes: 1, 2, 5, 10, 15 or 30.
+   *
+   * @default 5
+   */
+  readonly listEveryMinutes?: number;
   /**
    * What happens to the buckets, their objects and the database when the construct is removed: RETAIN or DESTROY.
    *
@@ -135,6 +173,12 @@ export class CrossAzTraffic extends Construct {
   readonly stateMachine: StateMachine;
   /** Starts the state machine each hour. */
   readonly schedule: Schedule;
+  /** The names of the clusters. */
+  readonly clusterNames: readonly string[];
+  /** Invokes extract-pods every few minutes for the first cluster. */
+  readonly listingSchedule: Schedule;
+  /** The interval between two listings, in minutes. */
+  readonly listEveryMinutes: number;
   /** Starts the state machine each night, to settle two days and to keep up the tables. */
   readonly nightlySchedule: Schedule;
   /** Receives the executions that the schedule could not start. */
@@ -151,6 +195,8 @@ export class CrossAzTraffic extends Construct {
   ) {
     super(scope, id);
     checkProps(props);
+    const clusters = [props.cluster, ...(props.moreClusters ?? [])];
+    this.clusterNames = clusters.map(({ clusterName }) => clusterName);
     this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(this).stackName, FUNCTIONS);
     this.logGroups = new LogGroups(this, {
       retention: props.logRetention,
@@ -162,11 +208,17 @@ export class CrossAzTraffic extends Construct {
       source: props.source,
       keepInputs: props.keepInputs ?? Duration.days(30),
       scanLimitGiB: props.scanLimitGiB ?? 100,
+      queries: {
+        prices: otherPrices(Stack.of(this).region, props),
+        region: Stack.of(this).region,
+        ...(props.costAndUsageTable === undefined ? {} : { costAndUsageTable: props.costAndUsageTable }),
+      },
       removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
     });
     const functionName = `${this.namePrefix}-extract-pods`;
     this.extractPods = new ExtractPods(this, 'ExtractPods', {
-      cluster: props.cluster,
+      clusters,
+      ...(props.functionNetwork === undefined ? {} : { network: props.functionNetwork }),
       bucket: this.store.trafficBucket,
       code: props.code,
       architecture: props.architecture ?? Architecture.ARM_64,
@@ -178,6 +230,8 @@ export class CrossAzTraffic extends Construct {
       logGroup: this.logGroups.create(this, 'TableLogs', `/aws/lambda/${this.namePrefix}-traffic-table`),
     });
     this.stateMachine = this.createStateMachine();
+    // Its statements need the columns of the tables.
+    this.stateMachine.node.addDependency(table);
     this.deadLetterQueue = deadLetterQueue(this);
     const { minute = 20 } = props;
     this.schedule = this.createSchedule('Schedule', {
@@ -194,6 +248,11 @@ export class CrossAzTraffic extends Construct {
     });
     for (const schedule of [this.schedule, this.nightlySchedule]) {
       schedule.node.addDependency(table);
+    }
+    this.listEveryMinutes = props.listEveryMinutes ?? 5;
+    this.listingSchedule = this.createListingSchedule('ListingSchedule', props.cluster);
+    for (const other of props.moreClusters ?? []) {
+      this.createListingSchedule(`ListingSchedule-${other.clusterName}`, other, other.clusterName);
     }
   }
 
@@ -219,8 +278,9 @@ export class CrossAzTraffic extends Construct {
       // Not a substitution of CloudFormation, which would not escape the line breaks of the SQL for JSON.
       definitionBody: DefinitionBody.fromString(
         machineDefinition({
-          store: storeStatement(this.props.usdPerGb ?? 0.01),
-          metrics: metricsStatement(this.props.topPairs ?? 10),
+          store: storeStatement(this.props.usdPerGb ?? crossAzUsdPerGb()),
+          metrics: metricsStatement(this.props.topPairs ?? DEFAULT_PAIRS, this.clusterNames),
+          clusters: this.clusterNames,
         }),
       ),
       definitionSubstitutions: {
@@ -244,8 +304,50 @@ export class CrossAzTraffic extends Construct {
     return machine;
   }
 
+  private createListingSchedule(id: string, cluster: ListedCluster, suffix?: string): Schedule {
+    const { function: target } = this.extractPods;
+    const name = scheduleName(`${this.namePrefix}-extract-pods`, suffix);
+    const role = new Role(this, `${id}Role`, {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com'),
+      description: `Permissions of the schedule ${name} (Hookline)`,
+    });
+    // The target grants the function's versions too.
+    acknowledgeWildcards(role, [new PolicyStatement({ resources: [`${target.functionArn}:*`] })]);
+    return new Schedule(this, id, {
+      scheduleName: name,
+      description: 'Lists the nodes and pods of the cluster (Hookline)',
+      schedule: ScheduleExpression.cron({
+        minute: `0/${this.listEveryMinutes}`,
+        timeZone: TimeZone.ETC_UTC,
+      }),
+      target: new LambdaInvoke(target, {
+        role,
+        input: ScheduleTargetInput.fromObject({
+          execution: ContextAttribute.executionId,
+          hour: ContextAttribute.scheduledTime,
+          ...this.listingInput(cluster),
+        }),
+        // The next listing is soon. A late one says nothing of its time.
+        maxEventAge: Duration.minutes(1),
+        retryAttempts: 0,
+        deadLetterQueue: this.deadLetterQueue,
+      }),
+    });
+  }
+
+  /** The part of the payload of extract-pods that is the same in each run for a cluster. */
+  private listingInput(cluster: ListedCluster): Record<string, unknown> {
+    const { groupLabels } = this.props;
+    return {
+      cluster: cluster.clusterName,
+      bucket: this.store.trafficBucket.bucketName,
+      ...(cluster.region === undefined ? {} : { region: cluster.region }),
+      ...(cluster.assumeRoleArn === undefined ? {} : { assumeRoleArn: cluster.assumeRoleArn }),
+      ...(groupLabels === undefined ? {} : { group: { labels: groupLabels } }),
+    };
+  }
+
   private createSchedule(id: string, { name, description, time, settle = false }: ScheduledRun): Schedule {
-    const { cluster, groupLabels } = this.props;
     return new Schedule(this, id, {
       scheduleName: name,
       description,
@@ -254,13 +356,7 @@ export class CrossAzTraffic extends Construct {
         input: ScheduleTargetInput.fromObject({
           until: ContextAttribute.scheduledTime,
           ...(settle ? { settle } : {}),
-          pods: {
-            cluster: cluster.clusterName,
-            bucket: this.store.trafficBucket.bucketName,
-            ...(cluster.region === undefined ? {} : { region: cluster.region }),
-            ...(cluster.assumeRoleArn === undefined ? {} : { assumeRoleArn: cluster.assumeRoleArn }),
-            ...(groupLabels === undefined ? {} : { group: { labels: groupLabels } }),
-          },
+          pods: this.listingInput(this.props.cluster),
         }),
         // The next two executions compute the same hours, and the next night settles the same days but one.
         maxEventAge: Duration.minutes(30),
@@ -268,32 +364,5 @@ export class CrossAzTraffic extends Construct {
         deadLetterQueue: this.deadLetterQueue,
       }),
     });
-  }
-}
-
-function checkProps({
-  source,
-  usdPerGb,
-  topPairs,
-  scanLimitGiB,
-  minute,
-  keepInputs,
-}: CrossAzTrafficProps): void {
-  if ('subnetIds' in source && source.subnetIds.length === 0) {
-    throw new ConfigurationError('source.subnetIds', 'no subnet', 'Add the subnets of the nodes');
-  }
-  for (const [field, value, min, max] of [
-    ['usdPerGb', usdPerGb, 0, 1000],
-    // The metrics of an execution must fit the payload limit of a state (256 KiB), and each pair costs as a custom metric.
-    ['topPairs', topPairs, 0, 50],
-    // Athena's minimum is 10 MB.
-    ['scanLimitGiB', scanLimitGiB, 1, 100_000],
-    ['minute', minute, MIN_MINUTE, 59],
-    // The nightly execution settles two days, and S3 deletes expired objects at midnight.
-    ['keepInputs', keepInputs?.toDays(), 4, 3650],
-  ] as const) {
-    if (value !== undefined && !(value >= min && value <= max)) {
-      throw new ConfigurationError(field, `${value} is out of range`, `Use a value from ${min} to ${max}`);
-    }
   }
 }

@@ -3,29 +3,18 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CfnTable } from 'aws-cdk-lib/aws-glue';
 import { CROSS_AZ_TRAFFIC, TRAFFIC_SQL, TRAFFIC_TABLES } from '../shared/repository';
+import { type OtherPrices, serviceKinds } from './prices';
 
-/** The named queries of the workgroup: `traffic/sql/NAME.sql`. */
-export const NAMED_QUERIES = [
-  'top-talkers',
-  'in-zone-share-by-namespace',
-  'cost-by-day',
-  'zone-matrix',
-  'not-measured',
-] as const;
-
-/** The name of a file in `traffic/sql`. */
-export type SqlName =
-  | (typeof NAMED_QUERIES)[number]
-  | 'check-inputs'
-  | 'create-inputs-table'
-  | 'create-table'
-  | 'cross-az'
-  | 'metrics'
-  | 'store'
-  | 'store-inputs';
+/** The named queries of the workgroup, `traffic/sql/NAME.sql`, each with the number of its last days. */
+export const NAMED_QUERIES = JSON.parse(
+  readFileSync(join(TRAFFIC_SQL, 'named-queries.json'), 'utf8'),
+) as Readonly<Record<string, number>>;
 
 /** How many windows of three hours a run checks: the hourly run, and the nightly one, which settles two days. */
 export const WINDOWS = { hourly: 1, settling: 16 } as const;
+
+/** In the place of a cluster's name in the named queries. */
+const ALL_CLUSTERS = '(all)';
 
 interface Column {
   readonly Name: string;
@@ -39,7 +28,7 @@ interface TableInput {
 }
 
 /** Returns the SQL of a file, without its comment lines. */
-export function sql(name: SqlName): string {
+export function sql(name: string): string {
   return lines(name)
     .filter((line) => !line.trimStart().startsWith('--'))
     .join('\n')
@@ -47,7 +36,7 @@ export function sql(name: SqlName): string {
 }
 
 /** Returns the purpose of a query: the comment at the start of its file. */
-export function purpose(name: SqlName): string {
+export function purpose(name: string): string {
   const all = lines(name);
   const end = all.findIndex((line) => !line.startsWith('--'));
   return all
@@ -56,15 +45,54 @@ export function purpose(name: SqlName): string {
     .join(' ');
 }
 
+/** What a named query needs besides its time range. */
+export interface NamedQueryValues {
+  /** The prices of a GB in US dollars, if they are known. */
+  readonly prices: OtherPrices;
+  /** The Region of the bill; may be a token. */
+  readonly region: string;
+  /** The table of the export of the bill, `DATABASE.TABLE`. */
+  readonly costAndUsageTable?: string;
+}
+
+/**
+ * Returns the text of a named query, for its last days. Returns `undefined` if it needs a table of the bill and there is none.
+ *
+ * @param name the query's name
+ */
+export function namedQuery(name: string, values: NamedQueryValues): string | undefined {
+  const text = sql(name);
+  const now = 'CAST(current_timestamp AS timestamp)';
+  const usd = (price?: number): string => (price === undefined ? 'NULL' : String(price));
+  if (text.includes(':cost_and_usage') && values.costAndUsageTable === undefined) {
+    return undefined;
+  }
+  const parameters = {
+    from: `${now} - INTERVAL '${NAMED_QUERIES[name]}' DAY`,
+    to: now,
+    nat_usd_per_gb: usd(values.prices.natGatewayUsdPerGb),
+    internet_usd_per_gb: usd(values.prices.internetUsdPerGb),
+    cost_and_usage: values.costAndUsageTable ?? '',
+    cluster: ALL_CLUSTERS,
+    region: values.region,
+  };
+  return withParameters(
+    text,
+    Object.fromEntries(Object.entries(parameters).filter(([parameter]) => text.includes(`:${parameter}`))),
+  );
+}
+
 /**
  * Returns the query that tells which hours can be stored. It has `{}` in each place where the state machine inserts the
  * window's end.
  *
  * @param windows the number of windows of three hours
+ * @param clusters the names of the clusters that are listed
  */
-export function checkInputsStatement(windows: number): string {
+export function checkInputsStatement(windows: number, clusters: readonly string[]): string {
   return withParameters(sql('check-inputs'), {
     until: '{}',
+    clusters: names(clusters),
     windows: String(windows),
     reach: String(3 * windows),
   });
@@ -83,7 +111,12 @@ export function storeInputsStatement(): string {
  */
 export function storeStatement(usdPerGb: number): string {
   const text = sql('store').replace(':cross_az\n', () => `${sql('cross-az')}\n`);
-  return withParameters(text, { until: '{}', hours: '{}', usd_per_gb: String(usdPerGb) });
+  return withParameters(text, {
+    until: '{}',
+    hours: '{}',
+    usd_per_gb: String(usdPerGb),
+    ...serviceKinds(),
+  });
 }
 
 /** CloudWatch accepts values that are up to two weeks old. One day less allows for long executions and clock differences. */
@@ -93,13 +126,15 @@ const METRIC_DAYS = 13;
  * Returns the query whose rows become metrics. It has `{}` in each place where the state machine inserts the window's end, or
  * what the check of the inputs tells of the window.
  *
- * @param pairs the number of pairs in each hour
+ * @param pairs the number of pairs in each hour, for each cluster
+ * @param clusters the names of the clusters that are listed
  */
-export function metricsStatement(pairs: number): string {
+export function metricsStatement(pairs: number, clusters: readonly string[]): string {
   return withParameters(sql('metrics'), {
     until: '{}',
     records: '{}',
     age: '{}',
+    clusters: names(clusters),
     pairs: String(pairs),
     days: String(METRIC_DAYS),
   });
@@ -115,11 +150,23 @@ export function createTableStatement(name: 'create-table' | 'create-inputs-table
   return withParameters(sql(name), { location });
 }
 
+/** The columns that `add-cluster` adds to a result table that was created before it had them. */
+export const CLUSTER_COLUMNS: readonly string[] = ['cluster', 'peer_cluster'];
+
+/** Returns the statement that adds {@link CLUSTER_COLUMNS}. */
+export function addClusterStatement(): string {
+  return sql('add-cluster');
+}
+
 /** Returns the state machine's definition with its SQL statements. CloudFormation replaces its other placeholders. */
-export function machineDefinition(statements: { readonly store: string; readonly metrics: string }): string {
+export function machineDefinition(statements: {
+  readonly store: string;
+  readonly metrics: string;
+  readonly clusters: readonly string[];
+}): string {
   const remaining = new Map([
-    ['${CheckInputsSql}', checkInputsStatement(WINDOWS.hourly)],
-    ['${SettleInputsSql}', checkInputsStatement(WINDOWS.settling)],
+    ['${CheckInputsSql}', checkInputsStatement(WINDOWS.hourly, statements.clusters)],
+    ['${SettleInputsSql}', checkInputsStatement(WINDOWS.settling, statements.clusters)],
     ['${StoreInputsSql}', storeInputsStatement()],
     ['${StoreTrafficSql}', statements.store],
     ['${TrafficMetricsSql}', statements.metrics],
@@ -160,7 +207,12 @@ export function flowLogFormat(): string {
   return columns.map(({ Name: name }) => `\${${name.replaceAll('_', '-')}}`).join(' ');
 }
 
-function lines(name: SqlName): string[] {
+/** Clusters as a list of SQL. Their names have no quotes. */
+function names(clusters: readonly string[]): string {
+  return clusters.map((name) => `'${name}'`).join(', ');
+}
+
+function lines(name: string): string[] {
   return readFileSync(join(TRAFFIC_SQL, `${name}.sql`), 'utf8').split('\n');
 }
 

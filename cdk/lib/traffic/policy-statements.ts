@@ -58,9 +58,13 @@ export function queryStatements(store: TrafficStore): PolicyStatement[] {
   ];
 }
 
-/** The statements to create the result tables. */
+/** The statements to create the result tables, to see which columns they have, and to add some. */
 export function createTableStatements(store: TrafficStore): PolicyStatement[] {
   return [
+    new PolicyStatement({
+      actions: ['athena:GetTableMetadata'],
+      resources: [arn(store, 'athena', 'datacatalog', CATALOG)],
+    }),
     new PolicyStatement({
       actions: ['glue:CreateTable', 'glue:GetTable', 'glue:GetTables', 'glue:UpdateTable'],
       resources: [...databaseArns(store), ...resultTableArns(store)],
@@ -98,10 +102,15 @@ export function storeTrafficStatements(store: TrafficStore): PolicyStatement[] {
     new PolicyStatement({
       actions: ['s3:GetObject'],
       resources: [
-        store.flowLogsBucket.arnForObjects('AWSLogs/*'),
+        store.flowLogsBucket.arnForObjects(`${store.flowLogsReadable}*`),
         store.trafficBucket.arnForObjects(`${PODS_FOLDER}*`),
       ],
     }),
+    // S3 decrypts an object with the permissions of who reads it. For a key of another account, the key's policy alone does not
+    // suffice (KMS Developer Guide, "Allowing users in other accounts to use a KMS key").
+    ...(store.flowLogsKeyArn === undefined
+      ? []
+      : [new PolicyStatement({ actions: ['kms:Decrypt'], resources: [store.flowLogsKeyArn] })]),
     ...tableFileStatements(store),
   ];
 }

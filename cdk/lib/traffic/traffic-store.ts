@@ -8,12 +8,21 @@ import {
   BlockPublicAccess,
   Bucket,
   BucketEncryption,
+  type IBucket,
   type LifecycleRule,
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { acknowledge } from '../shared/acknowledgements';
-import { NAMED_QUERIES, flowLogFormat, purpose, sql, tableInput } from './definitions';
+import { ConfigurationError } from '../shared/configuration-error';
+import {
+  NAMED_QUERIES,
+  type NamedQueryValues,
+  flowLogFormat,
+  namedQuery,
+  purpose,
+  tableInput,
+} from './definitions';
 
 /** The folder of the listings in the traffic bucket. */
 export const PODS_FOLDER = 'pods/';
@@ -36,7 +45,21 @@ export type TrafficSource =
   | {
       /** The ids of all subnets of the cluster's nodes. They may be tokens. */
       readonly subnetIds: readonly string[];
+    }
+  | {
+      /** The folder of flow logs that exist already: `s3://BUCKET/…/aws-service=vpcflowlogs/aws-region=REGION/`. */
+      readonly flowLogsLocation: string;
+      /**
+       * The ARN of the KMS key that encrypts them; not an alias.
+       *
+       * @default - S3 encrypts them (SSE-S3)
+       */
+      readonly flowLogsKeyArn?: string;
     };
+
+/** The form of {@link TrafficSource}'s location: the bucket, and the folder with what comes before the partitions. */
+const FLOW_LOGS_LOCATION =
+  /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/((?:[^/]+\/)*AWSLogs\/aws-account-id=\d{12}\/aws-service=vpcflowlogs\/aws-region=[a-z0-9-]+\/)$/;
 
 /** Props of {@link TrafficStore}. */
 export interface TrafficStoreProps {
@@ -48,6 +71,8 @@ export interface TrafficStoreProps {
   readonly keepInputs: Duration;
   /** The maximum amount of data that a query may scan, in GiB. */
   readonly scanLimitGiB: number;
+  /** What the named queries need. */
+  readonly queries: NamedQueryValues;
   /** What happens to the buckets, their objects and the database when the construct is removed: RETAIN or DESTROY. */
   readonly removalPolicy: RemovalPolicy;
 }
@@ -55,7 +80,13 @@ export interface TrafficStoreProps {
 /** The buckets, flow logs, tables, workgroup and named queries. */
 export class TrafficStore extends Construct {
   /** The bucket of the flow logs. */
-  readonly flowLogsBucket: Bucket;
+  readonly flowLogsBucket: IBucket;
+  /** The folder of the flow logs in their bucket. */
+  readonly flowLogsFolder: string;
+  /** What may be read in that bucket: all of the stack's own, else only that folder. */
+  readonly flowLogsReadable: string;
+  /** The ARN of the KMS key that encrypts the flow logs, if S3 does not (SSE-S3). */
+  readonly flowLogsKeyArn: string | undefined;
   /** The bucket of the listings and of the Iceberg table. */
   readonly trafficBucket: Bucket;
   /** The bucket of the query results. */
@@ -77,13 +108,22 @@ export class TrafficStore extends Construct {
     super(scope, id);
     this.databaseName = `${props.namePrefix.toLowerCase().replaceAll('-', '_')}_traffic`;
     this.workGroupName = `${props.namePrefix}-traffic`;
-    this.flowLogsBucket = this.createBucket('FlowLogs', [{ expiration: props.keepInputs }]);
+    if ('flowLogsLocation' in props.source) {
+      [this.flowLogsBucket, this.flowLogsFolder] = this.existingFlowLogs(props.source.flowLogsLocation);
+      this.flowLogsReadable = this.flowLogsFolder;
+      this.flowLogsKeyArn = props.source.flowLogsKeyArn;
+    } else {
+      const bucket = this.createBucket('FlowLogs', [{ expiration: props.keepInputs }]);
+      this.flowLogsBucket = bucket;
+      this.flowLogsFolder = `AWSLogs/aws-account-id=${Aws.ACCOUNT_ID}/aws-service=vpcflowlogs/aws-region=${Stack.of(this).region}/`;
+      this.flowLogsReadable = 'AWSLogs/';
+      this.createFlowLogs(bucket, props.source);
+    }
     // The tables' files have no expiration: only the tables' metadata knows which files are in use. VACUUM deletes the others.
     this.trafficBucket = this.createBucket('Traffic', [
       { prefix: PODS_FOLDER, expiration: props.keepInputs },
     ]);
     this.resultsBucket = this.createBucket('QueryResults', [{ expiration: Duration.days(7) }]);
-    this.createFlowLogs();
     this.database = this.createDatabase();
     this.workGroup = this.createWorkGroup();
   }
@@ -116,9 +156,24 @@ export class TrafficStore extends Construct {
     return bucket;
   }
 
-  private createFlowLogs(): void {
-    this.allowFlowLogDelivery();
-    const { source } = this.props;
+  /** The bucket and the folder of flow logs that exist already. */
+  private existingFlowLogs(location: string): [IBucket, string] {
+    const [, bucketName, folder] = FLOW_LOGS_LOCATION.exec(location) ?? [];
+    if (bucketName === undefined || folder === undefined) {
+      throw new ConfigurationError(
+        'source.flowLogsLocation',
+        `${location} is not a folder of flow logs with Hive-compatible prefixes`,
+        'Write s3://BUCKET/PREFIX/AWSLogs/aws-account-id=ACCOUNT/aws-service=vpcflowlogs/aws-region=REGION/',
+      );
+    }
+    return [Bucket.fromBucketName(this, 'FlowLogs', bucketName), folder];
+  }
+
+  private createFlowLogs(
+    bucket: Bucket,
+    source: Exclude<TrafficSource, { readonly flowLogsLocation: string }>,
+  ): void {
+    this.allowFlowLogDelivery(bucket);
     const [resourceType, ids] =
       'vpcId' in source ? (['VPC', [source.vpcId]] as const) : (['Subnet', source.subnetIds] as const);
     for (const [n, resourceId] of ids.entries()) {
@@ -128,43 +183,43 @@ export class TrafficStore extends Construct {
         // Records with the log status SKIPDATA have no action. AWS does not document that a filter by action keeps them.
         trafficType: 'ALL',
         logDestinationType: 's3',
-        logDestination: this.flowLogsBucket.bucketArn,
+        logDestination: bucket.bucketArn,
         logFormat: flowLogFormat(),
         maxAggregationInterval: 60,
         // The L1 construct does not convert these keys, so they are CloudFormation's names.
         destinationOptions: { FileFormat: 'parquet', HiveCompatiblePartitions: true, PerHourPartition: true },
       });
-      if (this.flowLogsBucket.policy !== undefined) {
-        flowLog.node.addDependency(this.flowLogsBucket.policy);
+      if (bucket.policy !== undefined) {
+        flowLog.node.addDependency(bucket.policy);
       }
     }
   }
 
   /** The policy of the VPC User Guide ("Amazon S3 bucket permissions for flow logs"), limited to the folder of this account. */
-  private allowFlowLogDelivery(): void {
+  private allowFlowLogDelivery(bucket: Bucket): void {
     const principals = [new ServicePrincipal('delivery.logs.amazonaws.com')];
     const fromThisAccount = {
       StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
       ArnLike: { 'aws:SourceArn': Stack.of(this).formatArn({ service: 'logs', resource: '*' }) },
     };
-    this.flowLogsBucket.addToResourcePolicy(
+    bucket.addToResourcePolicy(
       new PolicyStatement({
         sid: 'AWSLogDeliveryWrite',
         principals,
         actions: ['s3:PutObject'],
-        resources: [this.flowLogsBucket.arnForObjects(`AWSLogs/aws-account-id=${Aws.ACCOUNT_ID}/*`)],
+        resources: [bucket.arnForObjects(`AWSLogs/aws-account-id=${Aws.ACCOUNT_ID}/*`)],
         conditions: {
           ...fromThisAccount,
           StringEquals: { ...fromThisAccount.StringEquals, 's3:x-amz-acl': 'bucket-owner-full-control' },
         },
       }),
     );
-    this.flowLogsBucket.addToResourcePolicy(
+    bucket.addToResourcePolicy(
       new PolicyStatement({
         sid: 'AWSLogDeliveryAclCheck',
         principals,
         actions: ['s3:GetBucketAcl', 's3:ListBucket'],
-        resources: [this.flowLogsBucket.bucketArn],
+        resources: [bucket.bucketArn],
         conditions: fromThisAccount,
       }),
     );
@@ -179,9 +234,8 @@ export class TrafficStore extends Construct {
       },
     });
     database.applyRemovalPolicy(this.props.removalPolicy);
-    const folder = `AWSLogs/aws-account-id=${Aws.ACCOUNT_ID}/aws-service=vpcflowlogs/aws-region=${Stack.of(this).region}/`;
     const tables = {
-      flow_logs: { flow_logs_location: this.flowLogsBucket.s3UrlForObject(folder) },
+      flow_logs: { flow_logs_location: this.flowLogsBucket.s3UrlForObject(this.flowLogsFolder) },
       pods: { pods_location: this.trafficBucket.s3UrlForObject(PODS_FOLDER) },
     };
     for (const name of ['flow_logs', 'pods'] as const) {
@@ -215,12 +269,16 @@ export class TrafficStore extends Construct {
         },
       },
     });
-    for (const name of NAMED_QUERIES) {
+    for (const name of Object.keys(NAMED_QUERIES)) {
+      const queryString = namedQuery(name, this.props.queries);
+      if (queryString === undefined) {
+        continue;
+      }
       const query = new CfnNamedQuery(this, `Query-${name}`, {
         name,
         description: purpose(name).slice(0, 1024),
         database: this.databaseName,
-        queryString: sql(name),
+        queryString,
         workGroup: this.workGroupName,
       });
       query.addResourceDependency(workGroup);

@@ -10,7 +10,7 @@ import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Provider } from 'aws-cdk-lib/custom-resources';
 import { Construct } from 'constructs';
 import { acknowledge, acknowledgeCdkFunction, acknowledgeWildcards } from '../shared/acknowledgements';
-import { createTableStatement } from './definitions';
+import { CLUSTER_COLUMNS, addClusterStatement, createTableStatement } from './definitions';
 import { createTableStatements, queryStatements } from './policy-statements';
 import { INPUTS_TABLE, RESULT_TABLE, type TrafficStore } from './traffic-store';
 
@@ -26,8 +26,8 @@ export interface TrafficTableProps {
 }
 
 /**
- * Creates the tables if they do not exist, and waits until they exist. It does not change an existing table, as its statement
- * contains IF NOT EXISTS. It does not delete a table: the tables are deleted, or kept, with their database.
+ * Creates the tables if they do not exist, and waits until they exist. An existing table gets the columns that it lacks, and is
+ * not changed otherwise, as the statement contains IF NOT EXISTS. It does not delete a table: the tables are deleted, or kept, with their database.
  */
 export class TrafficTable extends Construct {
   constructor(scope: Construct, id: string, { store, logGroup }: TrafficTableProps) {
@@ -63,9 +63,10 @@ export class TrafficTable extends Construct {
     );
     // The resource of the statement with which the provider's function invokes the handler.
     acknowledgeWildcards(provider, [new PolicyStatement({ resources: [`${handler.functionArn}:*`] })]);
-    for (const [id, name, statement] of [
-      ['Table', RESULT_TABLE, createTableStatement('create-table', store.tableLocation)],
-      ['InputsTable', INPUTS_TABLE, createTableStatement('create-inputs-table', store.inputsLocation)],
+    const added = { Columns: CLUSTER_COLUMNS, AddColumns: addClusterStatement() };
+    for (const [id, name, statement, more] of [
+      ['Table', RESULT_TABLE, createTableStatement('create-table', store.tableLocation), added],
+      ['InputsTable', INPUTS_TABLE, createTableStatement('create-inputs-table', store.inputsLocation), {}],
     ] as const) {
       const table = new CustomResource(this, id, {
         resourceType: 'Custom::HooklineTrafficTable',
@@ -75,6 +76,7 @@ export class TrafficTable extends Construct {
           WorkGroup: store.workGroupName,
           Database: store.databaseName,
           Table: name,
+          ...more,
         },
       });
       // Athena uses the role's permissions, which the role's policy and the bucket's policy define.

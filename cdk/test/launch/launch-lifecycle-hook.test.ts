@@ -1,18 +1,29 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Template } from 'aws-cdk-lib/assertions';
 import {
   type HookTarget,
   LaunchLifecycleHook,
   type LaunchLifecycleHookProps,
 } from '../../lib/launch/launch-lifecycle-hook';
 import type { Profile } from '../../lib/launch/profile';
-import { orchestratorStack, profile, resources, text } from '../support';
+import {
+  dependencies,
+  list,
+  orchestratorStack,
+  profile,
+  resources,
+  statementsOfRole,
+  text,
+} from '../support';
 
 function hookStack(
   props: Omit<LaunchLifecycleHookProps, 'orchestrator' | 'profile'>,
   profileFields: Partial<Profile> = {},
 ): { app: App; stack: Stack; hook: LaunchLifecycleHook } {
-  const { app, stack, orchestrator } = orchestratorStack({ profiles: [profile(profileFields)] });
+  const managed = 'managedNodeGroup' in props.target;
+  const selector = managed ? { tag: { key: 'eks:nodegroup-name', value: 'upf' } } : undefined;
+  const selected = profile({ ...(selector === undefined ? {} : { selector }), ...profileFields });
+  const { app, stack, orchestrator } = orchestratorStack({ profiles: [selected] });
   const hook = new LaunchLifecycleHook(stack, 'Hook', { orchestrator, profile: 'upf', ...props });
   return { app, stack, hook };
 }
@@ -34,7 +45,7 @@ describe('the hook on an Auto Scaling group', () => {
   });
 
   test('depends on everything that completes it', () => {
-    const [hook] = [...resources(template, 'AWS::AutoScaling::LifecycleHook').values()];
+    const [hook = ''] = [...resources(template, 'AWS::AutoScaling::LifecycleHook').keys()];
     const types = [
       'AWS::Events::Rule',
       'AWS::StepFunctions::StateMachine',
@@ -42,7 +53,7 @@ describe('the hook on an Auto Scaling group', () => {
       'AWS::IAM::Policy',
     ];
     const ids = types.flatMap((type) => [...resources(template, type).keys()]);
-    expect(hook?.DependsOn).toEqual(expect.arrayContaining(ids));
+    expect([...dependencies(template, hook)]).toEqual(expect.arrayContaining(ids));
   });
 });
 
@@ -93,30 +104,62 @@ describe('the hook on a managed node group', () => {
     expect(call('Custom::HooklineLifecycleHook', 'Delete')).toMatchObject({
       action: 'deleteLifecycleHook',
       parameters: { AutoScalingGroupName: 'GROUP', LifecycleHookName: 'hookline-launch' },
-      ignoreErrorCodesMatching: 'ValidationError',
+      ignoreErrorCodesMatching: 'ValidationError|AccessDenied',
     });
   });
 
+  test.each(['ValidationError', 'AccessDenied', 'AccessDeniedException'])(
+    'of a group that is gone ends with %s, and is no reason to keep the stack',
+    (error) => {
+      const { ignoreErrorCodesMatching: ignored } = call('Custom::HooklineLifecycleHook', 'Delete');
+      expect(error).toMatch(new RegExp(String(ignored)));
+      expect('ThrottlingException').not.toMatch(new RegExp(String(ignored)));
+    },
+  );
+
   test('has only the permissions for these calls', () => {
+    const statements = statementsOfRole(template, /^OrchestratorCustomResourcesRole/);
     for (const [action, resource] of [
-      ['eks:DescribeNodegroup', 'eks:us-west-2:123456789012:nodegroup/core/upf/*'],
+      ['eks:DescribeNodegroup', 'eks:us-west-2:123456789012:nodegroup/core/*'],
       [
         ['autoscaling:PutLifecycleHook', 'autoscaling:DeleteLifecycleHook'],
         'autoscaling:us-west-2:123456789012:autoScalingGroup:*:autoScalingGroupName/eks-*',
       ],
-    ]) {
-      template.hasResourceProperties('AWS::IAM::Policy', {
-        PolicyDocument: {
-          Statement: [
-            {
-              Action: action,
-              Effect: 'Allow',
-              Resource: { 'Fn::Join': ['', ['arn:', Match.anyValue(), `:${String(resource)}`]] },
-            },
-          ],
-        },
+    ] as const) {
+      const found = statements.filter(({ Action: allowed }) => text(list(allowed)[0]) === list(action)[0]);
+      expect(found).toHaveLength(1);
+      expect(list(found[0]?.Action ?? '')).toEqual(list(action));
+      expect(text(found[0]?.Resource)).toBe(`arn:aws:${resource}`);
+    }
+    expect(statements).toHaveLength(2);
+    // EKS tags the groups of managed node groups with their cluster.
+    expect(
+      statements.map(({ Condition: condition }) => condition).filter((condition) => condition !== undefined),
+    ).toEqual([{ StringEquals: { 'autoscaling:ResourceTag/eks:cluster-name': 'core' } }]);
+  });
+
+  test('lets the role go after its custom resources', () => {
+    const policies = [...resources(template, 'AWS::IAM::Policy').keys()];
+    const policy = policies.find((id) => id.includes('CustomResourcesClustercore'));
+    for (const type of ['Custom::HooklineNodegroup', 'Custom::HooklineLifecycleHook']) {
+      const [resource] = [...resources(template, type).values()];
+      expect(resource?.DependsOn).toContain(policy);
+    }
+  });
+
+  test('shares the policy of its cluster with the other hooks', () => {
+    const { stack: many, orchestrator } = orchestratorStack({
+      profiles: [profile({ selector: { tag: { key: 'eks:cluster-name', value: 'core' } } })],
+    });
+    for (const nodegroupName of ['a', 'b', 'c']) {
+      new LaunchLifecycleHook(many, nodegroupName, {
+        orchestrator,
+        profile: 'upf',
+        target: { managedNodeGroup: { clusterName: 'core', nodegroupName } },
       });
     }
+    const found = statementsOfRole(Template.fromStack(many), /^OrchestratorCustomResourcesRole/);
+    expect(found).toHaveLength(2);
   });
 });
 
@@ -136,12 +179,12 @@ describe('a hook that is only observed', () => {
 
   test('must be EKS’s hook on a managed node group, with hook.complete false', () => {
     expect(() => hookStack({ target: managed, observeOnly: true })).toThrow(
-      'profile upf: hook.complete: with true, Hookline would complete a hook that it only observes. Set hook.complete to false',
+      'profiles[0].hook.complete: with true, Hookline would complete a hook that it only observes. Set hook.complete to false',
     );
     expect(() =>
       hookStack({ target: managed, observeOnly: true }, { hook: { name: 'other', complete: false } }),
     ).toThrow(
-      'profile upf: hook.name: "other" is not the hook that EKS puts on a managed node group. Use Launch-LC-Hook',
+      'profiles[0].hook.name: "other" is not the hook that EKS puts on a managed node group. Use Launch-LC-Hook',
     );
   });
 });
@@ -149,21 +192,31 @@ describe('a hook that is only observed', () => {
 describe('a hook is rejected', () => {
   test('if nothing would complete it', () => {
     expect(() => hookStack({ target: group }, { hook: { name: 'h', complete: false } })).toThrow(
-      /^profile upf: hook\.complete: with false, nothing completes this hook/,
+      /^profiles\[0\]\.hook\.complete: with false, nothing completes this hook/,
     );
   });
 
   test('if it would overwrite EKS’s hook', () => {
     expect(() => hookStack({ target: managed }, { hook: { name: 'Launch-LC-Hook' } })).toThrow(
-      /^profile upf: hook\.name: Launch-LC-Hook is the name of EKS's hook/,
+      /^profiles\[0\]\.hook\.name: Launch-LC-Hook is the name of EKS's hook/,
     );
+  });
+
+  test('if the roles could not know the group of its managed node group', () => {
+    const selector = { tags: [{ key: 'eks:cluster-name', value: 'core' }, { key: 'mine' }] };
+    expect(() => hookStack({ target: managed }, { selector })).toThrow(
+      /^profiles\[0\]\.selector: the profile upf selects by the tag mine, which EKS does not set on the Auto Scaling group/,
+    );
+    expect(() =>
+      hookStack({ target: managed }, { selector: { tags: selector.tags.slice(0, 1) } }),
+    ).not.toThrow();
   });
 
   test('if its profile does not exist', () => {
     const { stack, orchestrator } = orchestratorStack();
     expect(
       () => new LaunchLifecycleHook(stack, 'H', { orchestrator, profile: 'smf', target: group }),
-    ).toThrow('profile smf: no profile has this name. Use one of upf');
+    ).toThrow('profile: no profile has the name "smf". Use one of upf');
   });
 
   test.each([

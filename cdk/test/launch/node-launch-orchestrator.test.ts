@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Lazy, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, Lazy, RemovalPolicy } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { FunctionCode } from '../../lib/shared/function-code';
@@ -11,8 +11,10 @@ import {
   orchestratorStack,
   profile,
   resources,
+  resourcesOfAction,
   rules,
   slot,
+  statementsOfRole,
   subnetIds,
   targets,
   text,
@@ -70,9 +72,9 @@ describe('the functions', () => {
     }
   });
 
-  test('without zip files are reported with the command that packages them', () => {
+  test('without zip files are reported with every way to get them', () => {
     expect(() => orchestratorStack({ code: FunctionCode.packaged('/nowhere') })).toThrow(
-      'functions: /nowhere/arm64/tag-node.zip does not exist. Package the functions: cargo xtask package --arch arm64',
+      'functions: /nowhere/arm64/tag-node.zip does not exist. Package the functions (cargo xtask package --arch arm64), or unpack those of a release (docs/deploy.md). To look at the template without them: -c functions=stand-in',
     );
   });
 
@@ -108,7 +110,7 @@ describe('the state machine', () => {
     expect(partition).toEqual({ Ref: 'AWS::Partition' });
     for (const [placeholder, arn] of Object.entries(functions)) {
       expect(text(arn)).toMatch(
-        new RegExp(`^<Orchestrator${placeholder.replace(/FunctionArn$/, '')}[0-9A-F]{8}\\.Arn>$`),
+        new RegExp(`^<Orchestrator${placeholder.replace(/FunctionArn$/, '')}CurrentVersion[0-9A-Za-z]+>$`),
       );
     }
   });
@@ -211,10 +213,38 @@ describe('the rule of a profile', () => {
         subnetIds: subnetIds(110, 200 * n),
       }),
     );
-    expect(() => orchestratorStack({ profiles: [profile(), profile({ name: 'wide', slots })] })).toThrow(
+    expect(() =>
+      orchestratorStack({ profiles: [profile(), profile({ name: 'wide', hook: { name: 'wide' }, slots })] }),
+    ).toThrow(
       /^profiles\[1\]: the InputTemplate of its rule would have \d+ characters; EventBridge's limit is 8192\. Split /,
     );
   });
+});
+
+test('a retired profile starts no execution, and keeps its place in the roles and, as retired, in reconcile', () => {
+  const retired = profile({
+    name: 'old',
+    selector: { autoScalingGroupNames: ['old'] },
+    slots: [slot({ subnetIds: ['subnet-00000000000000001'] })],
+  });
+  const { orchestrator, stack } = orchestratorStack({ retiredProfiles: [retired] });
+  const template = Template.fromStack(stack);
+  expect([...orchestrator.rules.keys()]).toEqual(['upf']);
+  const launches = rules(template).filter((rule) =>
+    JSON.stringify(rule.Properties['EventPattern'] ?? '').includes('EC2 Instance-launch'),
+  );
+  expect(launches).toHaveLength(1);
+  expect(JSON.stringify(launches)).not.toContain('"old"');
+  const [schedule] = scheduledRules(template);
+  const inputs = targets(schedule).map(({ Input: input }) => JSON.parse(text(input)) as object);
+  expect(inputs).toEqual([expect.objectContaining({ profiles: [profile()], retiredProfiles: [retired] })]);
+  for (const [role, action, resource] of [
+    ['CreateInterfaces', 'ec2:CreateNetworkInterface', ':subnet/subnet-00000000000000001'],
+    ['CompleteHook', 'autoscaling:CompleteLifecycleAction', ':autoScalingGroupName/old'],
+  ] as const) {
+    const statements = statementsOfRole(template, new RegExp(`^Orchestrator${role}Role`));
+    expect(resourcesOfAction(statements, action).some((arn) => arn.endsWith(resource))).toBe(true);
+  }
 });
 
 describe('reconcile', () => {
@@ -227,24 +257,66 @@ describe('reconcile', () => {
       {
         stateMachineArn: expect.stringMatching(/^<OrchestratorLaunchNode/) as string,
         profiles: [profile(), profile({ name: 'smf', selector: { tag: { key: 'app', value: 'smf' } } })],
-        limits: { deletesPerRound: 10 },
+        limits: { deletesPerRound: 10, attributesPerRound: 1000 },
       },
     ]);
   });
 
+  test('sets attributes for a part of the time between two rounds', () => {
+    const { stack } = orchestratorStack({ reconcileEvery: Duration.minutes(1) });
+    const [target] = scheduledRules(Template.fromStack(stack)).flatMap(targets);
+    expect(JSON.parse(text(target?.Input))).toMatchObject({ limits: { attributesPerRound: 200 } });
+  });
+
   test('splits many profiles among several targets and rules', () => {
     const profiles = Array.from({ length: 7 }, (_, n) =>
-      profile({ name: `p${n}`, slots: [slot({ subnetIds: subnetIds(200, 1000 * n) })] }),
+      profile({
+        name: `p${n}`,
+        selector: { autoScalingGroupNames: [`g${n}`] },
+        slots: [slot({ subnetIds: subnetIds(200, 1000 * n) })],
+      }),
     );
-    const found = scheduledRules(Template.fromStack(orchestratorStack({ profiles }).stack));
+    const networkLimit = { vpcIds: ['vpc-0123456789abcdef0'] };
+    const found = scheduledRules(Template.fromStack(orchestratorStack({ profiles, networkLimit }).stack));
     expect(found.map((rule) => targets(rule).length)).toEqual([5, 2]);
     const inputs = found.flatMap(targets).map((target) => text(target.Input));
     for (const input of inputs) {
       expect(input.length).toBeLessThanOrEqual(8192);
     }
-    expect(
-      inputs.flatMap((input) => (JSON.parse(input) as { profiles: { name: string }[] }).profiles),
-    ).toEqual(profiles);
+    interface Input {
+      readonly profiles: { name: string }[];
+      readonly otherTargets?: boolean;
+      readonly limits: { attributesPerRound: number };
+    }
+    const parts = inputs.map((input) => JSON.parse(input) as Input);
+    expect(parts.flatMap((part) => part.profiles)).toEqual(profiles);
+    // All see the same interfaces: one of them sets the attributes.
+    expect(parts.map((part) => part.limits.attributesPerRound)).toEqual([1000, 0, 0, 0, 0, 0, 0]);
+    expect(parts.every((part) => part.otherTargets)).toBe(true);
+  });
+
+  test('splits retired profiles, too', () => {
+    const profiles = Array.from({ length: 3 }, (_, n) =>
+      profile({
+        name: `p${n}`,
+        selector: { autoScalingGroupNames: [`g${n}`] },
+        slots: [slot({ subnetIds: subnetIds(200, 1000 * n) })],
+      }),
+    );
+    const [first, ...retiredProfiles] = profiles;
+    const networkLimit = { vpcIds: ['vpc-0123456789abcdef0'] };
+    const { stack } = orchestratorStack({
+      profiles: first === undefined ? [] : [first],
+      retiredProfiles,
+      networkLimit,
+    });
+    const inputs = scheduledRules(Template.fromStack(stack)).flatMap(targets);
+    const parts = inputs.map((target) => JSON.parse(text(target.Input)) as object);
+    expect(parts).toEqual([
+      expect.objectContaining({ profiles: [first] }),
+      expect.objectContaining({ profiles: [], retiredProfiles: [profiles[1]] }),
+      expect.objectContaining({ profiles: [], retiredProfiles: [profiles[2]] }),
+    ]);
   });
 
   test('is invoked by each execution that failed, timed out or was stopped', () => {
@@ -301,8 +373,8 @@ describe('the orchestrator rejects', () => {
   test('an invalid profile', () => {
     const invalid = profile({ slots: [slot(), slot()] });
     expect(() => orchestratorStack({ profiles: [profile(), { ...invalid, name: 'b' }] })).toThrow(
-      'profiles[1].slots[1].deviceIndex: profiles[1].slots[0] also has device index 1 on network card 0. ' +
-        'Give each slot of a network card a different device index',
+      'profiles[1].slots[1].deviceIndex: device index 1 of network card 0 is also that of profiles[1].slots[0]. ' +
+        'Give each slot of a network card a device index of its own',
     );
   });
 

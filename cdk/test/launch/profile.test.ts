@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Lazy, Token } from 'aws-cdk-lib';
 import { checkProfile } from '../../lib/launch/profile';
 import type { ConfigurationError } from '../../lib/shared/configuration-error';
+import { REPOSITORY } from '../../lib/shared/repository';
 import { type InvalidFixture, configurationError, fixtures, profile, slot } from '../support';
 
 const errorOf = (value: unknown): ConfigurationError =>
@@ -33,6 +36,30 @@ test.each(fixtures('profiles', 'invalid'))('%s is rejected with the name of the 
   expect(within ? plain(field) : named).toBe(plain(field));
   expect(error.problem).not.toBe('');
   expect(error.remedy).not.toBe('');
+});
+
+test.each(fixtures('profiles', 'invalid'))('%s has one mistake', (_, value) => {
+  expect(errorOf((value as InvalidFixture).profile).mistakes).toHaveLength(1);
+});
+
+test('the rules that no JSON Schema has are told in the words of the functions', () => {
+  const folder = join(REPOSITORY, 'functions/domain/src/profile');
+  const rust = ['validation.rs', 'validation/slot.rs', 'validation/tags.rs']
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
+    .join('\n');
+  const rules = fixtures('profiles', 'invalid').filter(
+    ([, value]) => (value as { schema?: boolean }).schema === false,
+  );
+  expect(rules.length).toBeGreaterThan(10);
+  const others = rules.flatMap(([name, value]) => {
+    const { field, remedy } = errorOf((value as InvalidFixture).profile);
+    const words = remedy.replace(/^Did you mean `\w+`\? /, '').replaceAll('"', '\\"');
+    // A range is refused by its type, whose error has the remedy of every type.
+    return rust.includes(`"${words}"`) || /\.excludedRanges\[\d+\]$/.test(field)
+      ? []
+      : [`${name}: ${remedy}`];
+  });
+  expect(others).toEqual([]);
 });
 
 test('a template with a syntax error is rejected with its line and column', () => {

@@ -43,7 +43,7 @@ test('namePreset excludes nodeTags.Name and counts as a tag', () => {
   expect(errorOf(namingProfile(preset)).field).toBe('profile.nodeTags["Name"]');
   const nodeTags = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`k${n}`, 'v']));
   expect(errorOf(namingProfile({ ...preset, nodeTags })).message).toMatch(
-    /^profile\.nodeTags: 51 tags; EC2's limit is 50 for each resource\. /,
+    /^profile\.nodeTags: 51 tags, at most 50\. /,
   );
   expect(() => {
     checkNamingProfile(namingProfile({ nodeTags }));
@@ -52,7 +52,7 @@ test('namePreset excludes nodeTags.Name and counts as a tag', () => {
 
 test('a tag key with a control character is rejected', () => {
   expect(errorOf(namingProfile({ volumeTags: { 'a\u0007b': 'x' } })).problem).toBe(
-    'the key contains control characters',
+    'control characters in the key',
   );
 });
 

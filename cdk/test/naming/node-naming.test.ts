@@ -107,7 +107,7 @@ describe('the state machine', () => {
       StateMachineName: 'hookline-name-node',
       StateMachineType: 'STANDARD',
       DefinitionSubstitutions: {
-        NameNodesFunctionArn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^NamingNameNodes'), 'Arn'] },
+        NameNodesFunctionArn: { Ref: Match.stringLikeRegexp('^NamingNameNodesCurrentVersion') },
       },
       LoggingConfiguration: { Level: 'ALL', IncludeExecutionData: true },
       TracingConfiguration: { Enabled: true },

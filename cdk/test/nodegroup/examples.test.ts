@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { hooklineApp } from '../../lib/hookline-app';
-import { loadConfig } from '../../lib/shared/config';
+import { loadConfig } from '../../lib/configuration';
 import { code, resources } from '../support';
 
 /** Synthesises an example, and returns its template. It fails on a finding of cdk-nag. */
@@ -43,7 +43,9 @@ test('reconcile gets the longest heartbeat timeout of the node groups', () => {
   const [rule] = [...resources(Template.fromStack(stack), 'AWS::Events::Rule').values()].filter(
     ({ Properties: properties }) => properties['ScheduleExpression'] !== undefined,
   );
-  expect(JSON.stringify(rule?.Properties)).toContain('\\"limits\\":{\\"overdueSeconds\\":3600}');
+  expect(JSON.stringify(rule?.Properties)).toContain(
+    '\\"limits\\":{\\"overdueSeconds\\":3600,\\"attributesPerRound\\":1000}',
+  );
 });
 
 test('two node groups of one name are refused', () => {
@@ -52,7 +54,7 @@ test('two node groups of one name are refused', () => {
   );
   const nodeGroups = [...(config.nodeGroups ?? []), ...(config.nodeGroups ?? [])];
   expect(() => hooklineApp({ config: { ...config, nodeGroups }, folder }, code)).toThrow(
-    /^config\.nodeGroups\[1\]\.name: /,
+    /^nodeGroups\[1\]\.name: /,
   );
 });
 
@@ -62,6 +64,6 @@ test('a node group whose hook Hookline may not complete is refused', () => {
   );
   const given = { ...config, autoScalingGroupNamePatterns: ['eks-smf-*'] };
   expect(() => hooklineApp({ config: given, folder }, code)).toThrow(
-    'nodeGroup upf-us-west-2a.name: autoScalingGroupNamePatterns do not match eks-upf-us-west-2a-…',
+    'nodeGroups[0].name: autoScalingGroupNamePatterns do not match eks-upf-us-west-2a-…',
   );
 });

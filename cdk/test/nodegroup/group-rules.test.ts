@@ -64,6 +64,16 @@ describe('a node group is refused', () => {
       },
       `${name}.taints: two taints have the same key`,
     ],
+    [
+      'a rolling update of a managed group',
+      { rollingUpdate: {} },
+      `${name}.rollingUpdate: EKS itself replaces`,
+    ],
+    [
+      'an interface for the operating system of Bottlerocket',
+      { operatingSystem: 'bottlerocket', networks: { 'user-plane': { mode: 'os' } } },
+      `${name}.networks["user-plane"].mode: Bottlerocket has no settings`,
+    ],
   ])('%s', (_, more, message) => {
     expect(() => {
       checkNodeGroup(managedGroup(more), managedProfile(), name);
@@ -81,6 +91,16 @@ describe('a node group is refused', () => {
       'without the cluster security group',
       { cluster: { ...CLUSTER, securityGroupId: undefined } },
       `${name}.cluster.securityGroupId: absent`,
+    ],
+    [
+      'with a rolling update that has no room for a new node',
+      { maxSize: 3, rollingUpdate: { minInService: 3 } },
+      `${name}.rollingUpdate.minInService: must be below maxSize 3`,
+    ],
+    [
+      'with a rolling update of Bottlerocket',
+      { operatingSystem: 'bottlerocket', rollingUpdate: {}, networks: {} },
+      `${name}.rollingUpdate: Bottlerocket has no cfn-signal`,
     ],
     [
       'without the service CIDR',
@@ -120,6 +140,23 @@ describe('a node group is refused', () => {
       selfManagedGroup(),
       { tag: { key: 'eks:nodegroup-name', value: 'upf' } },
       'selects by eks:nodegroup-name',
+    ],
+    [
+      'by a tag of EKS beside its own',
+      selfManagedGroup(),
+      {
+        tags: [
+          { key: 'eks:cluster-name', value: 'core' },
+          { key: 'profile', value: 'upf' },
+        ],
+      },
+      'selects by eks:cluster-name, which only AWS sets, and never on a self-managed group. Select by the name of the group, or by kubernetes.io/cluster/core',
+    ],
+    [
+      'by a tag of AWS',
+      selfManagedGroup(),
+      { tag: { key: 'aws:autoscaling:groupName', value: 'upf' } },
+      'selects by aws:autoscaling:groupName',
     ],
   ])('if its profile selects %s', (_, group, selector, message) => {
     expect(() => {

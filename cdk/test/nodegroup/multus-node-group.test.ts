@@ -2,8 +2,8 @@ import { Lazy } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { SIZES_IN_TEMPLATE } from '../../lib/nodegroup/first-nodes';
 import type { NodeGroup } from '../../lib/shared/config';
-import { type Resource, resources, statementsOfRole, text } from '../support';
-import { call, dependencies, idOf, launchTemplateData, make, only } from './stacks';
+import { dependencies, type Resource, resources, statementsOfRole, text } from '../support';
+import { call, idOf, launchTemplateData, make, only } from './stacks';
 import { CLUSTER, managedGroup, managedProfile, selfManagedGroup } from './support';
 
 describe('the launch template of a managed node group', () => {
@@ -63,9 +63,19 @@ describe('the launch template of a managed node group', () => {
   test('tags the instances with the tag of the selector, unless EKS does', () => {
     expect(Object.keys(data)).not.toContain('TagSpecifications');
     const profile = managedProfile({ selector: { tag: { key: 'profile', value: 'upf' } } });
-    expect(launchTemplateData(make(managedGroup(), profile).template)['TagSpecifications']).toEqual([
-      { ResourceType: 'instance', Tags: [{ Key: 'profile', Value: 'upf' }] },
-    ]);
+    const patterns = { autoScalingGroupNamePatterns: ['eks-upf-*'] };
+    expect(
+      launchTemplateData(make(managedGroup(), profile, {}, patterns).template)['TagSpecifications'],
+    ).toEqual([{ ResourceType: 'instance', Tags: [{ Key: 'profile', Value: 'upf' }] }]);
+  });
+
+  test('must not select by a tag that EKS does not set on the group, unless patterns name the group', () => {
+    const profile = managedProfile({
+      selector: { tags: [{ key: 'eks:nodegroup-name', value: 'upf' }, { key: 'mine' }] },
+    });
+    expect(() => make(managedGroup(), profile)).toThrow(
+      'nodeGroup upf.profile: the profile upf selects by the tag mine, which EKS does not set on the Auto Scaling group, so Hookline could not complete the hook. Set autoScalingGroupNamePatterns, for example to eks-upf-*, or select by eks:nodegroup-name',
+    );
   });
 
   test('takes more settings', () => {
@@ -180,7 +190,7 @@ describe('the first nodes of a managed node group', () => {
   });
 
   test('may be set by nobody else', () => {
-    const statements = statementsOfRole(template, /^AWS679f53fac002430cb0da5b7982bd2287ServiceRole/);
+    const statements = statementsOfRole(template, /^OrchestratorCustomResourcesRole/);
     const update = statements.filter(({ Action: action }) => action === 'eks:UpdateNodegroupConfig');
     expect(update.map(({ Resource: resource }) => text(resource))).toEqual([
       'arn:aws:eks:us-west-2:123456789012:nodegroup/core/upf/*',

@@ -215,7 +215,7 @@ describe('a definition is refused', () => {
   ])('%s', (_, network, definition, message) => {
     const networks = { signaling: { ...network, definition: { ...DEFINITION, ...definition } } };
     expect(() => networkDefinitions(config(networks), 'ns')).toThrow(
-      `nodeGroup g0.networks["signaling"].${message}`,
+      `nodeGroups[0].networks.signaling.${message}`,
     );
   });
 
@@ -235,7 +235,7 @@ describe('a definition is refused', () => {
         'ns',
       ),
     ).toThrow(
-      'nodeGroup g1.networks["signaling"]: its NetworkAttachmentDefinition "signaling-us-west-2a" differs from that of nodeGroup g0',
+      'nodeGroups[1].networks.signaling: its NetworkAttachmentDefinition "signaling-us-west-2a" differs from that of nodeGroups[0].networks.signaling',
     );
   });
 });

@@ -86,13 +86,13 @@ test.each<[string, Parameters<typeof nodeSettings>[1], string | undefined, strin
     'a network that the profile does not have',
     { upf: {} },
     undefined,
-    'g.networks["upf"]: the profile upf has no network of this name. Use one of signaling, user-plane',
+    'g.networks.upf: the profile upf has no network of this name. Use one of signaling, user-plane',
   ],
   [
     'ipvlan on an interface without secondary addresses',
     { signaling: { cni: { type: 'ipvlan' } } },
     undefined,
-    'g.networks["signaling"].cni: its pods get secondary addresses, and the slot of the profile has none. ',
+    'g.networks.signaling.cni: its pods get secondary addresses, and the slot of the profile has none. ',
   ],
   [
     'the folder of the container runtime',

@@ -1,6 +1,6 @@
 import { Match } from 'aws-cdk-lib/assertions';
-import { resources, text } from '../support';
-import { call, dependencies, idOf, launchTemplateData, makeSelfManaged, only } from './stacks';
+import { dependencies, resources, text } from '../support';
+import { call, idOf, launchTemplateData, makeSelfManaged, only } from './stacks';
 import { CLUSTER } from './support';
 
 describe('a group of self-managed nodes', () => {
@@ -72,6 +72,59 @@ describe('a group of self-managed nodes', () => {
       MinSize: '2',
       MaxSize: '10',
       Tags: [{ Key: 'kubernetes.io/cluster/core', Value: 'owned', PropagateAtLaunch: true }],
+    });
+  });
+
+  test.each(['owned', undefined])('may be selected by the tag of its cluster, with the value %s', (value) => {
+    const tag = { key: 'kubernetes.io/cluster/core', ...(value === undefined ? {} : { value }) };
+    const { template } = makeSelfManaged({}, { tags: [tag, { key: 'profile', value: 'upf' }] });
+    const tags = [
+      { Key: 'kubernetes.io/cluster/core', Value: 'owned' },
+      { Key: 'profile', Value: 'upf' },
+    ];
+    const { Properties: properties } = only(template, 'AWS::AutoScaling::AutoScalingGroup');
+    expect(properties['Tags']).toEqual(tags.map((one) => ({ ...one, PropagateAtLaunch: true })));
+    expect(launchTemplateData(template)['TagSpecifications']).toEqual([
+      { ResourceType: 'instance', Tags: tags },
+    ]);
+  });
+
+  test('keeps its nodes when the launch template changes, unless it has a rolling update', () => {
+    expect(group.UpdatePolicy).toBeUndefined();
+    expect(text(launchTemplateData(template).UserData['Fn::Base64'])).not.toContain('/etc/hookline/signal');
+  });
+
+  test('is replaced node by node, each waited for, with a rolling update', () => {
+    const { stack, template } = makeSelfManaged({ minSize: 2, rollingUpdate: { timeoutMinutes: 20 } });
+    const found = only(template, 'AWS::AutoScaling::AutoScalingGroup');
+    expect(found.UpdatePolicy).toEqual({
+      AutoScalingRollingUpdate: {
+        MaxBatchSize: 1,
+        MinInstancesInService: 2,
+        PauseTime: 'PT20M',
+        SuspendProcesses: [
+          'HealthCheck',
+          'ReplaceUnhealthy',
+          'AZRebalance',
+          'AlarmNotification',
+          'ScheduledActions',
+        ],
+        WaitOnResourceSignals: true,
+      },
+    });
+    // The update replaces nodes, and sets no number of them.
+    expect(Object.keys(found.Properties)).not.toContain('DesiredCapacity');
+    const id = idOf(template, 'AWS::AutoScaling::AutoScalingGroup');
+    const { stackName } = stack;
+    expect(text(launchTemplateData(template).UserData['Fn::Base64'])).toContain(
+      `cat >/etc/hookline/signal <<'HOOKLINE'\n${stackName}\t${id}\t`,
+    );
+  });
+
+  test('has room for a new node during a rolling update by default', () => {
+    const { template } = makeSelfManaged({ minSize: 2, maxSize: 2, rollingUpdate: {} });
+    expect(only(template, 'AWS::AutoScaling::AutoScalingGroup').UpdatePolicy).toMatchObject({
+      AutoScalingRollingUpdate: { MinInstancesInService: 1, PauseTime: 'PT30M' },
     });
   });
 

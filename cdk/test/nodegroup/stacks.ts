@@ -1,6 +1,7 @@
 /** Synthesises node groups for the tests, and reads their templates. */
 import type { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import type { NodeLaunchOrchestratorProps } from '../../lib/launch/node-launch-orchestrator';
 import type { Profile } from '../../lib/launch/profile';
 import { MultusNodeGroup, type MultusNodeGroupProps } from '../../lib/nodegroup/multus-node-group';
 import type { NodeGroup } from '../../lib/shared/config';
@@ -22,22 +23,31 @@ export function make(
   group: NodeGroup,
   profile: Profile = managedProfile(),
   more: Partial<MultusNodeGroupProps> = {},
+  ofOrchestrator: Partial<NodeLaunchOrchestratorProps> = {},
 ): Made {
-  const key = JSON.stringify([group, profile, more]);
-  const found = made.get(key) ?? makeNew(group, profile, more);
+  const key = JSON.stringify([group, profile, more, ofOrchestrator]);
+  const found = made.get(key) ?? makeNew(group, profile, more, ofOrchestrator);
   made.set(key, found);
   return found;
 }
 
-function makeNew(group: NodeGroup, profile: Profile, more: Partial<MultusNodeGroupProps>): Made {
-  const { app, stack, orchestrator } = orchestratorStack({ profiles: [profile] });
+function makeNew(
+  group: NodeGroup,
+  profile: Profile,
+  more: Partial<MultusNodeGroupProps>,
+  ofOrchestrator: Partial<NodeLaunchOrchestratorProps>,
+): Made {
+  const { app, stack, orchestrator } = orchestratorStack({ profiles: [profile], ...ofOrchestrator });
   const construct = new MultusNodeGroup(stack, 'Group', { orchestrator, group, ...more });
   return { app, stack, group: construct, template: Template.fromStack(stack) };
 }
 
 /** A group of self-managed nodes has the name that its profile selects. */
-export function makeSelfManaged(more: Partial<NodeGroup> = {}): Made {
-  return make(selfManagedGroup(more), managedProfile({ selector: { autoScalingGroupNames: ['upf'] } }));
+export function makeSelfManaged(
+  more: Partial<NodeGroup> = {},
+  selector: Profile['selector'] = { autoScalingGroupNames: ['upf'] },
+): Made {
+  return make(selfManagedGroup(more), managedProfile({ selector }));
 }
 
 /** Returns the only resource of a type. */
@@ -69,20 +79,4 @@ export function call(
   on: string,
 ): { action: string; parameters: Record<string, unknown> } {
   return JSON.parse(text(resource.Properties[on])) as { action: string; parameters: Record<string, unknown> };
-}
-
-/** All that must be there before a resource, directly or not. */
-export function dependencies(template: Template, id: string): Set<string> {
-  const { Resources: all } = template.toJSON() as { Resources: Record<string, Resource> };
-  const found = new Set<string>();
-  const visit = (one: string): void => {
-    for (const next of all[one]?.DependsOn ?? []) {
-      if (!found.has(next)) {
-        found.add(next);
-        visit(next);
-      }
-    }
-  };
-  visit(id);
-  return found;
 }

@@ -5,6 +5,7 @@ import { NodeNaming } from '../../lib/naming/node-naming';
 import {
   LAUNCH_STATE_MACHINE,
   NAMING_STATE_MACHINE,
+  PEOPLE,
   deployedFunctions,
   pascalCase,
   permissions,
@@ -38,7 +39,7 @@ const OWN = {
 // Profiles with each kind of selector and tag, so that the template has all kinds of statements.
 const { app, stack } = orchestratorStack({
   profiles: [
-    profile(),
+    profile({ brake: true }),
     profile({
       name: 'smf',
       selector: { tag: { key: 'eks:nodegroup-name', value: 'smf' } },
@@ -123,8 +124,8 @@ const machines: readonly string[] = [LAUNCH_STATE_MACHINE, NAMING_STATE_MACHINE]
 const functions = [...deployedFunctions(), ...deployedFunctions(NAMING_STATE_MACHINE)];
 const roles = [...functions, ...machines];
 
-test('functions/permissions.json lists the deployed functions and state machines only', () => {
-  expect([...permissions().keys()].sort()).toEqual([...roles].sort());
+test('functions/permissions.json lists the deployed functions, state machines and policies for people only', () => {
+  expect([...permissions().keys()].sort()).toEqual([...roles, ...PEOPLE].sort());
 });
 
 test('each function and each state machine has a role of its own', () => {
@@ -255,9 +256,12 @@ test('tag-node sets only the tag keys of the profiles and its mark of a launch, 
 });
 
 test('name-nodes sets only the tag keys of the naming profiles, by kind of resource', () => {
-  const onlyKeys = (keys: string[]): object => ({
+  const onlyKeys = (keys: string[], absent?: string): object => ({
     'ForAllValues:StringEquals': { 'aws:TagKeys': keys },
-    Null: { 'aws:TagKeys': 'false' },
+    Null: {
+      'aws:TagKeys': 'false',
+      ...(absent === undefined ? {} : { [`aws:ResourceTag/${absent}`]: 'true' }),
+    },
   });
   const allowed = statementsFor('name-nodes', 'ec2:CreateTags').map(
     ({ Resource: resource, Condition: condition }) => [list(resource).map(text), condition],
@@ -272,14 +276,46 @@ test('name-nodes sets only the tag keys of the naming profiles, by kind of resou
       },
     ],
     [arn('instance'), { ...onlyKeys(['Name', 'Team']), StringEquals: { 'aws:ResourceTag/Env': ['prod'] } }],
-    [arn('volume'), onlyKeys(['Disk', 'Team'])],
-    [arn('network-interface'), onlyKeys(['Net'])],
+    [arn('volume'), onlyKeys(['Disk', 'Team'], 'ebs.csi.aws.com/cluster')],
+    [arn('network-interface'), onlyKeys(['Net'], 'hookline:instance-id')],
   ]);
+});
+
+test('reconcile suspends and tags only the groups of profiles with a brake', () => {
+  const group = (name: string): string => `autoScalingGroup:*:autoScalingGroupName/${name}`;
+  const keys = ['hookline:braked-at', 'hookline:braked-by', 'hookline:braked-profile', 'hookline:resumed-at'];
+  for (const [action, condition] of [
+    ['autoscaling:SuspendProcesses', undefined],
+    ['autoscaling:CreateOrUpdateTags', { 'ForAllValues:StringEquals': { 'aws:TagKeys': keys } }],
+  ] as const) {
+    const allowed = statementsFor('reconcile', action);
+    expect(allowed.flatMap(({ Resource: resource }) => list(resource).map(text))).toEqual([
+      `arn:aws:autoscaling:us-west-2:123456789012:${group('upf')}`,
+    ]);
+    expect(allowed.map(({ Condition: found }) => found)).toEqual([condition]);
+  }
+});
+
+test('without a brake, reconcile may neither suspend nor tag a group; by a tag, it may those that carry it', () => {
+  const policies = (brake: boolean): string => {
+    const { stack: other } = orchestratorStack({
+      profiles: [profile({ brake, selector: { tag: { key: 'multus', value: 'smf' } } })],
+    });
+    return JSON.stringify(Template.fromStack(other).findResources('AWS::IAM::Policy'));
+  };
+  expect(policies(false)).not.toMatch(/SuspendProcesses|CreateOrUpdateTags/);
+  expect(policies(true)).toMatch(
+    /"Action":"autoscaling:SuspendProcesses","Condition":\{"StringEquals":\{"autoscaling:ResourceTag\/multus":\["smf"\]\}\}/,
+  );
 });
 
 test('name-node invokes name-nodes only', () => {
   const invoked = resourcesOfAction(statementsOf(NAMING_STATE_MACHINE), 'lambda:InvokeFunction');
-  expect(invoked).toEqual([expect.stringMatching(/^<NamingNameNodes[0-9A-F]{8}\.Arn>$/)]);
+  // The versions of the function, too: a running execution invokes the one that it began with.
+  expect(invoked).toEqual([
+    expect.stringMatching(/^<NamingNameNodes[0-9A-F]{8}\.Arn>$/),
+    expect.stringMatching(/^<NamingNameNodes[0-9A-F]{8}\.Arn>:\*$/),
+  ]);
 });
 
 test('tag-node sets only the tag keys of the profiles on volumes and on interfaces of the launch', () => {
@@ -371,7 +407,11 @@ test('a policy that is too long is split', () => {
   const ids = subnetIds(200);
   const large = orchestratorStack({
     profiles: [0, 1].map((n) =>
-      profile({ name: `p${n}`, slots: [slot({ subnetIds: ids.slice(100 * n, 100 * n + 100) })] }),
+      profile({
+        name: `p${n}`,
+        hook: { name: `h${n}` },
+        slots: [slot({ subnetIds: ids.slice(100 * n, 100 * n + 100) })],
+      }),
     ),
   });
   const synthesised = Template.fromStack(large.stack);
@@ -411,7 +451,7 @@ test('adopt tags instances of the profiles and reads executions of the state mac
     actions: ['ec2:DescribeInstances', 'ec2:CreateTags', 'states:StartExecution', 'states:DescribeExecution'],
     resources: new ProfileResources(adopting, [profile()], ['*']),
     deployment: DEPLOYMENT,
-    stateMachine: orchestrator.stateMachine,
+    stateMachines: [orchestrator.stateMachine],
   }).map((statement) => adopting.resolve(statement.toStatementJson()) as Statement);
   expect(allowed.filter(({ Action: action }) => action === 'ec2:CreateTags')).toEqual([
     {

@@ -29,15 +29,22 @@ const event = {
 /** A client of Athena whose query has these states, one after another. */
 function athena(...states: Query['QueryExecution']['Status'][]): {
   started: object[];
+  columns: string[];
   remainingStates: () => number;
 } {
   const started: object[] = [];
+  const columns = ['hour', 'bytes'];
   const client = {
     started,
+    columns,
     remainingStates: () => states.length,
     startQueryExecution: (input: object) => {
       started.push(input);
       return Promise.resolve({ QueryExecutionId: 'q' });
+    },
+    getTableMetadata: (input: object) => {
+      started.push(input);
+      return Promise.resolve({ TableMetadata: { Columns: columns.map((Name) => ({ Name })) } });
     },
     getQueryExecution: (): Promise<Query> => {
       const next = states.shift();
@@ -78,4 +85,39 @@ test('a delete request runs no statement', async () => {
   const deletion = { ...event, RequestType: 'Delete', PhysicalResourceId: 'd.cross_az_traffic' };
   expect(await handler.run(client, deletion, 0)).toEqual({ PhysicalResourceId: 'd.cross_az_traffic' });
   expect(client.started).toEqual([]);
+});
+
+describe('columns that the table may lack', () => {
+  const adding = {
+    ...event,
+    RequestType: 'Update',
+    ResourceProperties: { ...event.ResourceProperties, Columns: ['cluster'], AddColumns: 'ALTER …' },
+  };
+  const asked = { CatalogName: 'AwsDataCatalog', DatabaseName: 'd', TableName: 'cross_az_traffic' };
+
+  test('are added after the table is created, by a query of its own', async () => {
+    const client = athena({ State: 'SUCCEEDED' }, { State: 'RUNNING' }, { State: 'SUCCEEDED' });
+    expect(await handler.run(client, adding, 0)).toEqual({ PhysicalResourceId: 'd.cross_az_traffic' });
+    expect(client.remainingStates()).toBe(0);
+    expect(client.started).toEqual([
+      expect.objectContaining({ QueryString: 'CREATE TABLE …' }),
+      asked,
+      expect.objectContaining({
+        QueryString: 'ALTER …',
+        ClientRequestToken: '8f1c6a54-0000-4000-8000-000000000000-columns',
+      }),
+    ]);
+  });
+
+  test('are not added if the table has them', async () => {
+    const client = athena({ State: 'SUCCEEDED' });
+    client.columns.push('cluster');
+    await handler.run(client, adding, 0);
+    expect(client.started).toEqual([expect.objectContaining({ QueryString: 'CREATE TABLE …' }), asked]);
+  });
+
+  test('fail the request if Athena refuses them', async () => {
+    const client = athena({ State: 'SUCCEEDED' }, { State: 'FAILED', StateChangeReason: 'no' });
+    await expect(handler.run(client, adding, 0)).rejects.toThrow('Query q ended in state FAILED: no');
+  });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Template } from 'aws-cdk-lib/assertions';
 import { hooklineApp } from '../../lib/hookline-app';
-import { checkConfig } from '../../lib/shared/config';
+import { checkConfig } from '../../lib/configuration';
 import { CROSS_AZ_TRAFFIC } from '../../lib/shared/repository';
 import { sql } from '../../lib/traffic/definitions';
 import { ENV, code, profile, resources, text } from '../support';
@@ -13,13 +13,15 @@ import { ENV, code, profile, resources, text } from '../support';
  * @param rest other fields of the configuration
  */
 function stackTemplate(more: object = {}, rest: object = {}): Template {
-  const config: unknown = {
+  const values = {
     stackName: 'hookline',
     ...ENV,
     profiles: [profile()],
     ...rest,
     traffic: { clusterName: 'prod', vpcId: 'vpc-0123456789abcdef0', ...more },
   };
+  // Without the fields that are undefined.
+  const config: unknown = JSON.parse(JSON.stringify(values));
   checkConfig(config);
   const { app, trafficStack } = hooklineApp({ config, folder: '.' }, code);
   app.synth();
@@ -34,6 +36,24 @@ describe('the traffic stack', () => {
     ['with kept data', {}],
     ['with data that is deleted with the stack', { keep: false }],
     ['with a role of another account', { assumeRoleArn: 'arn:aws:iam::210987654321:role/pods' }],
+    [
+      'with flow logs of another account and its bill',
+      {
+        vpcId: undefined,
+        flowLogsLocation:
+          's3://logs/AWSLogs/aws-account-id=210987654321/aws-service=vpcflowlogs/aws-region=us-west-2/',
+        flowLogsKeyArn: 'arn:aws:kms:us-west-2:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab',
+        costAndUsageTable: 'billing.data',
+      },
+    ],
+    [
+      'with several clusters, and a network for the function',
+      {
+        moreClusters: [{ clusterName: 'batch', clusterRegion: 'us-east-1', accessEntry: false }],
+        functionSubnetIds: ['subnet-0123456789abcdef0'],
+        functionSecurityGroupIds: ['sg-0123456789abcdef0'],
+      },
+    ],
   ])('%s has its outputs and no finding of cdk-nag', (_, more) => {
     const outputs = stackTemplate(more).toJSON() as { Outputs: object };
     expect(Object.keys(outputs.Outputs)).toEqual(
@@ -58,6 +78,36 @@ describe('the traffic stack', () => {
       MetricName: 'ExecutionsSucceeded',
       TreatMissingData: 'breaching',
     });
+  });
+
+  test.each([
+    ['its default interval', {}, 300],
+    ['an interval of 30 minutes', { listEveryMinutes: 30 }, 1800],
+  ])('has an alarm if no listing succeeds in three times %s', (_, more, seconds) => {
+    const alarms = [...resources(stackTemplate(more), 'AWS::CloudWatch::Alarm').values()];
+    const [alarm] = alarms.filter((a) => String(a.Properties['AlarmName']).endsWith('-listings-fail'));
+    const metrics = alarm?.Properties['Metrics'] as Record<string, unknown>[];
+    expect(alarm?.Properties).toMatchObject({
+      ComparisonOperator: 'LessThanThreshold',
+      Threshold: 1,
+      EvaluationPeriods: 3,
+      TreatMissingData: 'breaching',
+    });
+    expect(metrics.find((metric) => metric['Expression'] !== undefined)).toMatchObject({
+      Expression: 'invocations - errors',
+    });
+    const stats = metrics.flatMap((metric) => (metric['MetricStat'] === undefined ? [] : [metric]));
+    expect(stats).toEqual(
+      ['Invocations', 'Errors'].map((MetricName) => ({
+        Id: MetricName.toLowerCase(),
+        MetricStat: {
+          Metric: expect.objectContaining({ MetricName, Namespace: 'AWS/Lambda' }) as unknown,
+          Period: seconds,
+          Stat: 'Sum',
+        },
+        ReturnData: false,
+      })),
+    );
   });
 
   test('has alarms on what the runs read, and on the cost if there is a threshold', () => {
@@ -96,6 +146,37 @@ describe('the traffic stack', () => {
     });
   });
 
+  test('has alarms on what the runs read for each of several clusters', () => {
+    const several = stackTemplate({ moreClusters: [{ clusterName: 'batch' }], usdPerDayAlarm: 40 });
+    const alarms = [...resources(several, 'AWS::CloudWatch::Alarm').values()].map((a) => a.Properties);
+    const named = (name: string): Record<string, unknown>[] =>
+      alarms.filter((alarm) => String(alarm['AlarmName']).includes(name));
+    for (const name of ['unknown-share', 'cross-az-traffic-cost']) {
+      expect(
+        named(name)
+          .map((alarm) => (alarm['Dimensions'] as { Value: string }[])[0]?.Value)
+          .sort(),
+      ).toEqual(['batch', 'prod']);
+    }
+    expect(named('no-records')).toHaveLength(1);
+    // Each cluster is listed once in an interval.
+    expect(named('listings-fail')).toMatchObject([{ Threshold: 2, ComparisonOperator: 'LessThanThreshold' }]);
+  });
+
+  test('shows the metrics of each of several clusters', () => {
+    const several = stackTemplate({ moreClusters: [{ clusterName: 'batch' }] });
+    const [dashboard] = [...resources(several, 'AWS::CloudWatch::Dashboard').values()];
+    const body = text(dashboard?.Properties['DashboardBody']);
+    for (const cluster of ['prod', 'batch']) {
+      for (const name of ['CrossAzBytes', 'CrossAzUsd', 'UnknownShare']) {
+        expect(body).toContain(
+          `"Hookline","${name}","Cluster","${cluster}","Destination","(all)","Source","(all)"`,
+        );
+      }
+      expect(body).toContain(String.raw`Cluster=\"${cluster}\" NOT Source`);
+    }
+  });
+
   test('shows the metrics that the state machine writes', () => {
     const [dashboard] = [...resources(stackTemplate(), 'AWS::CloudWatch::Dashboard').values()];
     const body = text(dashboard?.Properties['DashboardBody']);
@@ -126,12 +207,22 @@ describe('the traffic stack', () => {
 
   test('rejects an invalid configuration', () => {
     expect(() => stackTemplate({ vpcId: undefined })).toThrow(
-      'config.traffic: no network. Set either vpcId or subnetIds',
+      'traffic: no network. Set either vpcId, subnetIds or flowLogsLocation',
     );
-    expect(() => stackTemplate({ subnetIds: ['subnet-0123456789abcdef0'] })).toThrow(
-      'config.traffic: two networks',
+    expect(() => stackTemplate({ subnetIds: ['subnet-0123456789abcdef0'] })).toThrow('traffic: two networks');
+    expect(() =>
+      stackTemplate({
+        flowLogsKeyArn: 'arn:aws:kms:us-west-2:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab',
+      }),
+    ).toThrow('traffic.flowLogsKeyArn: there is no flowLogsLocation');
+    expect(() => stackTemplate({ flowLogsKeyArn: 'arn:aws:kms:us-west-2:210987654321:alias/logs' })).toThrow(
+      'traffic.flowLogsKeyArn: ',
     );
-    expect(() => stackTemplate({ minute: 5 })).toThrow('config.traffic.minute: ');
-    expect(() => stackTemplate({ topPairs: 51 })).toThrow('config.traffic.topPairs: ');
+    expect(() => stackTemplate({ functionSubnetIds: ['subnet-0123456789abcdef0'] })).toThrow(
+      'traffic: functionSubnetIds and functionSecurityGroupIds need each other',
+    );
+    expect(() => stackTemplate({ moreClusters: [{ clusterName: "a'b" }] })).toThrow('traffic.moreClusters');
+    expect(() => stackTemplate({ minute: 5 })).toThrow('traffic.minute: ');
+    expect(() => stackTemplate({ topPairs: 51 })).toThrow('traffic.topPairs: ');
   });
 });

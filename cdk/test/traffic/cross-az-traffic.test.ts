@@ -15,6 +15,7 @@ import { KUBERNETES_GROUP } from '../../lib/traffic/extract-pods';
 import {
   ENV,
   HARMLESS_ACTION,
+  type Resource,
   type Statement,
   list,
   resources,
@@ -25,22 +26,30 @@ import {
 import { trafficTemplate } from './support';
 
 const template = trafficTemplate();
+const trafficFunctions = resources(template, 'AWS::Lambda::Function').size;
+
+/** The custom resource of a result table, with its id. */
+function tables(name: string): [string, Resource][] {
+  return [...resources(template, 'Custom::HooklineTrafficTable')].filter(
+    ([, table]) => table.Properties['Table'] === name,
+  );
+}
 
 describe('the result tables', () => {
-  const tables = [...resources(template, 'Custom::HooklineTrafficTable')];
-
   test.each([
     ['cross_az_traffic', 'cross-az-traffic'],
     ['cross_az_inputs', 'cross-az-inputs'],
   ])('%s is created by its statement before the schedules', (name, folder) => {
-    const [[id, resource] = ['', undefined]] = tables.filter(([, t]) => t.Properties['Table'] === name);
+    const [[id, resource] = ['', undefined]] = tables(name);
     expect(text(resource?.Properties['Statement'])).toMatch(
       new RegExp(
         `^CREATE TABLE IF NOT EXISTS ${name} [^]*LOCATION 's3://<TrafficStoreTraffic\\w+>/${folder}/'`,
       ),
     );
     expect(resource?.Properties['Database']).toBe('hookline_traffic');
-    const schedules = [...resources(template, 'AWS::Scheduler::Schedule').values()];
+    const schedules = [...resources(template, 'AWS::Scheduler::Schedule').values()].filter(
+      ({ Properties: properties }) => text(properties['Name']).includes('cross-az-traffic'),
+    );
     expect(schedules).toHaveLength(2);
     for (const schedule of schedules) {
       expect(schedule.DependsOn).toContain(id);
@@ -52,6 +61,170 @@ describe('the result tables', () => {
   });
 });
 
+test('the result table gets the columns of the clusters before the state machine uses them', () => {
+  const [[id, resource] = ['', undefined]] = tables('cross_az_traffic');
+  expect(resource?.Properties).toMatchObject({
+    Columns: ['cluster', 'peer_cluster'],
+    AddColumns: 'ALTER TABLE cross_az_traffic ADD COLUMNS (cluster string, peer_cluster string)',
+  });
+  const [[, inputs] = ['', undefined]] = tables('cross_az_inputs');
+  expect(inputs?.Properties['AddColumns']).toBeUndefined();
+  const [machine] = [...resources(template, 'AWS::StepFunctions::StateMachine').values()];
+  expect(machine?.DependsOn).toContain(id);
+  const role = statementsOfRole(template, /^TrafficTableRole/);
+  expect(resourcesOfAction(role, 'athena:GetTableMetadata')).toEqual([
+    'arn:aws:athena:us-west-2:123456789012:datacatalog/AwsDataCatalog',
+  ]);
+});
+
+describe('several clusters', () => {
+  const assumeRoleArn = 'arn:aws:iam::210987654321:role/pods';
+  const several = trafficTemplate({
+    moreClusters: [{ clusterName: 'batch' }, { clusterName: 'far', region: 'us-east-1', assumeRoleArn }],
+    topPairs: 16,
+  });
+
+  test('each has a schedule that lists it, and the first one is listed by the state machine too', () => {
+    const schedules = [...resources(several, 'AWS::Scheduler::Schedule').values()].map(
+      ({ Properties: properties }) => ({
+        name: properties['Name'],
+        rate: properties['ScheduleExpression'],
+        input: JSON.parse(text((properties['Target'] as { Input: unknown }).Input)) as {
+          cluster?: string;
+          pods?: { cluster: string };
+        },
+      }),
+    );
+    expect(schedules.map(({ name, input }) => [name, input.cluster ?? input.pods?.cluster])).toEqual([
+      ['hookline-cross-az-traffic', 'prod'],
+      ['hookline-cross-az-traffic-nightly', 'prod'],
+      ['hookline-extract-pods', 'prod'],
+      ['hookline-extract-pods-batch', 'batch'],
+      ['hookline-extract-pods-far', 'far'],
+    ]);
+    expect(schedules[4]).toMatchObject({
+      rate: 'cron(0/5 * * * ? *)',
+      input: {
+        execution: '<aws.scheduler.execution-id>',
+        hour: '<aws.scheduler.scheduled-time>',
+        bucket: expect.stringMatching(/^<TrafficStoreTraffic/) as string,
+        region: 'us-east-1',
+        assumeRoleArn,
+      },
+    });
+  });
+
+  test('one function may read them all, and has an access entry in each that is its own', () => {
+    several.resourceCountIs('AWS::Lambda::Function', trafficFunctions);
+    const role = statementsOfRole(several, /^TrafficExtractPodsRole/);
+    expect(resourcesOfAction(role, 'eks:DescribeCluster')).toEqual([
+      'arn:aws:eks:us-west-2:123456789012:cluster/prod',
+      'arn:aws:eks:us-west-2:123456789012:cluster/batch',
+    ]);
+    expect(resourcesOfAction(role, 'sts:AssumeRole')).toEqual([assumeRoleArn]);
+    const entries = [...resources(several, 'AWS::EKS::AccessEntry').values()];
+    expect(entries.map(({ Properties: properties }) => properties['ClusterName'])).toEqual(['prod', 'batch']);
+  });
+
+  test('the statements have their names', () => {
+    const [machine] = [...resources(several, 'AWS::StepFunctions::StateMachine').values()];
+    const { States: states } = JSON.parse(text(machine?.Properties['DefinitionString'])) as {
+      States: Record<string, { Result?: string }>;
+    };
+    const names = ['prod', 'batch', 'far'];
+    expect(states['WriteCheck']?.Result).toBe(checkInputsStatement(1, names));
+    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(16, names));
+    expect(states['WriteMetricsStatement']?.Result).toBe(metricsStatement(16, names));
+    expect(metricsStatement(16, names)).toContain("ARRAY['prod', 'batch', 'far']");
+  });
+
+  test('are named once each, and have fifty pairs together', () => {
+    const moreClusters = [{ clusterName: 'batch' }];
+    expect(() => trafficTemplate({ moreClusters: [{ clusterName: 'prod' }] })).toThrow(
+      'moreClusters: a cluster is there twice',
+    );
+    expect(() => trafficTemplate({ moreClusters, topPairs: 26 })).toThrow(
+      'topPairs: 2 clusters have 52 pairs. Use 25 at most',
+    );
+  });
+
+  test('may have names that are longer than that of a schedule', () => {
+    const clusters = ['b', 'c'].map((last) => ({ clusterName: `${'a'.repeat(99)}${last}` }));
+    const several = trafficTemplate({ moreClusters: clusters });
+    const names = [...resources(several, 'AWS::Scheduler::Schedule').values()].map(
+      ({ Properties: properties }) => text(properties['Name']),
+    );
+    expect(new Set(names).size).toBe(names.length);
+    expect(Math.max(...names.map((name) => name.length))).toBe(64);
+  });
+});
+
+describe('a network for extract-pods', () => {
+  const functionNetwork = {
+    subnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+    securityGroupIds: ['sg-0123456789abcdef0'],
+  };
+  const inVpc = trafficTemplate({ functionNetwork });
+  const role = statementsOfRole(inVpc, /^TrafficExtractPodsRole/);
+
+  test('puts the function, and no other, into the subnets', () => {
+    const configs = [...resources(inVpc, 'AWS::Lambda::Function').values()].map(
+      ({ Properties: properties }) => properties['VpcConfig'],
+    );
+    expect(configs.filter((config) => config !== undefined)).toEqual([
+      { SubnetIds: functionNetwork.subnetIds, SecurityGroupIds: functionNetwork.securityGroupIds },
+    ]);
+    template.allResourcesProperties('AWS::Lambda::Function', { VpcConfig: Match.absent() });
+  });
+
+  // AWS Managed Policy Reference, AWSLambdaVPCAccessExecutionRole, version 3.
+  test.each([
+    'ec2:AssignPrivateIpAddresses',
+    'ec2:CreateNetworkInterface',
+    'ec2:DeleteNetworkInterface',
+    'ec2:DescribeNetworkInterfaces',
+    'ec2:DescribeSubnets',
+    'ec2:UnassignPrivateIpAddresses',
+  ])('lets Lambda call %s with the role', (action) => {
+    const allowed = role.filter(
+      ({ Effect: effect, Action: actions }) => effect === 'Allow' && list(actions).includes(action),
+    );
+    expect(allowed).not.toEqual([]);
+  });
+
+  test('denies the function itself what writes', () => {
+    const [denied] = role.filter(({ Effect: effect }) => effect === 'Deny');
+    expect(denied).toMatchObject({
+      Action: [
+        'ec2:AssignPrivateIpAddresses',
+        'ec2:CreateNetworkInterface',
+        'ec2:DeleteNetworkInterface',
+        'ec2:UnassignPrivateIpAddresses',
+      ],
+      Resource: '*',
+    });
+    expect(denied?.Condition).toEqual({
+      ArnEquals: {
+        'lambda:SourceFunctionArn': expect.objectContaining({
+          'Fn::Join': [
+            '',
+            expect.arrayContaining([':lambda:us-west-2:123456789012:function:hookline-extract-pods']),
+          ],
+        }) as unknown,
+      },
+    });
+    expect(statementsOfRole(template, /^TrafficExtractPodsRole/).map(({ Effect: e }) => e)).not.toContain(
+      'Deny',
+    );
+  });
+
+  test('needs subnets and security groups', () => {
+    expect(() => trafficTemplate({ functionNetwork: { ...functionNetwork, securityGroupIds: [] } })).toThrow(
+      'functionNetwork: no subnet or no security group',
+    );
+  });
+});
+
 describe('the state machine', () => {
   test('contains the SQL statements, and CloudFormation replaces its other placeholders', () => {
     const [machine] = [...resources(template, 'AWS::StepFunctions::StateMachine').values()];
@@ -59,11 +232,11 @@ describe('the state machine', () => {
     const { States: states } = JSON.parse(definition) as {
       States: Record<string, { Result?: string }>;
     };
-    expect(states['WriteCheck']?.Result).toBe(checkInputsStatement(1));
-    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(16));
+    expect(states['WriteCheck']?.Result).toBe(checkInputsStatement(1, ['prod']));
+    expect(states['WriteSettlingCheck']?.Result).toBe(checkInputsStatement(16, ['prod']));
     expect(states['WriteInputsStatement']?.Result).toBe(storeInputsStatement());
     expect(states['WriteStatement']?.Result).toBe(storeStatement(0.01));
-    expect(states['WriteMetricsStatement']?.Result).toBe(metricsStatement(10));
+    expect(states['WriteMetricsStatement']?.Result).toBe(metricsStatement(10, ['prod']));
     const unresolved = new Set([...definition.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name));
     const substitutions = machine?.Properties['DefinitionSubstitutions'] as Record<string, unknown>;
     expect([...unresolved].sort()).toEqual(Object.keys(substitutions).sort());
@@ -108,6 +281,26 @@ describe('the schedule', () => {
     expect(input(template)).toEqual({
       until: '<aws.scheduler.scheduled-time>',
       pods: { cluster: 'prod', bucket: expect.stringMatching(/^<TrafficStoreTraffic/) as string },
+    });
+  });
+
+  test('lists the cluster every five minutes, or as often as the props say, with the payload of extract-pods', () => {
+    template.hasResourceProperties('AWS::Scheduler::Schedule', {
+      Name: 'hookline-extract-pods',
+      ScheduleExpression: 'cron(0/5 * * * ? *)',
+      ScheduleExpressionTimezone: 'Etc/UTC',
+      Target: {
+        Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^TrafficExtractPodsFunction'), 'Arn'] },
+        RetryPolicy: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 },
+      },
+    });
+    expect(input(template, 'hookline-extract-pods')).toEqual({
+      execution: '<aws.scheduler.execution-id>',
+      hour: '<aws.scheduler.scheduled-time>',
+      ...(input(template) as { pods: object }).pods,
+    });
+    trafficTemplate({ listEveryMinutes: 1 }).hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'cron(0/1 * * * ? *)',
     });
   });
 
@@ -215,12 +408,17 @@ describe('permissions', () => {
     });
   });
 
-  test('extract-pods describes the cluster and writes listings', () => {
+  test('extract-pods describes the cluster, its instances and the interfaces of its VPC, and writes listings', () => {
     const role = statementsOfRole(template, /^TrafficExtractPodsRole/);
     const actions = role
       .flatMap(({ Action: action }) => list(action))
       .filter((action) => !/^(logs|xray):/.test(action));
-    expect(actions.sort()).toEqual(['eks:DescribeCluster', 's3:PutObject']);
+    expect(actions.sort()).toEqual([
+      'ec2:DescribeInstances',
+      'ec2:DescribeNetworkInterfaces',
+      'eks:DescribeCluster',
+      's3:PutObject',
+    ]);
     expect(resourcesOfAction(role, 'eks:DescribeCluster')).toEqual([
       'arn:aws:eks:us-west-2:123456789012:cluster/prod',
     ]);
@@ -235,6 +433,7 @@ describe('permissions', () => {
     const role = statementsOfRole(other, /^TrafficExtractPodsRole/);
     expect(resourcesOfAction(role, 'sts:AssumeRole')).toEqual([assumeRoleArn]);
     expect(resourcesOfAction(role, 'eks:DescribeCluster')).toEqual([]);
+    expect(resourcesOfAction(role, 'ec2:DescribeInstances')).toEqual([]);
     other.resourceCountIs('AWS::EKS::AccessEntry', 0);
   });
 
@@ -257,6 +456,7 @@ describe('permissions', () => {
 });
 
 test('CrossAzTraffic rejects invalid props', () => {
+  expect(() => trafficTemplate({ listEveryMinutes: 7 })).toThrow('Use one of 1, 2, 5, 10, 15, 30');
   expect(() => trafficTemplate({ minute: 5 })).toThrow(
     'minute: 5 is out of range. Use a value from 10 to 59',
   );

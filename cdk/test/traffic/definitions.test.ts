@@ -10,11 +10,11 @@ import {
 } from '../../lib/traffic/definitions';
 
 test.each([
-  ['AskForInputs', checkInputsStatement(WINDOWS.hourly), 'w.earlier < 1 '],
-  ['AskForInputs', checkInputsStatement(WINDOWS.settling), "- INTERVAL '48' HOUR"],
+  ['AskForInputs', checkInputsStatement(WINDOWS.hourly, ['prod']), 'w.earlier < 1 '],
+  ['AskForInputs', checkInputsStatement(WINDOWS.settling, ['prod']), "- INTERVAL '48' HOUR"],
   ['AskToStoreInputs', storeInputsStatement(), 'MERGE INTO cross_az_inputs'],
   ['AskToStore', storeStatement(0.02), "CAST('0.02' AS double)"],
-  ['AskForMetrics', metricsStatement(7), 'place <= 7'],
+  ['AskForMetrics', metricsStatement(7, ['prod', 'batch']), 'place <= 7'],
 ])(
   '%s: the statement has no comment, no unresolved parameter, and a {} for each argument',
   (state, statement, parameter) => {
@@ -30,6 +30,12 @@ test.each([
     expect(statement.split('{}').length - 1).toBe(call?.split(', ').length);
   },
 );
+
+test('the statement has the kinds of services that cost less', () => {
+  const statement = storeStatement(0.01);
+  expect(statement).toContain("dst_group_kind IN ('ApplicationLoadBalancer', 'ClassicLoadBalancer'");
+  expect(statement).toContain("'TransitGateway', 'ElastiCache')");
+});
 
 test.each([
   ['create-table', 'cross_az_traffic'],

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { REPOSITORY, TRAFFIC_SQL, TRAFFIC_TABLES } from '../../lib/shared/repository';
-import { NAMED_QUERIES, sql } from '../../lib/traffic/definitions';
+import { NAMED_QUERIES } from '../../lib/traffic/definitions';
+import { otherPrices } from '../../lib/traffic/prices';
 import { resources, text } from '../support';
 import { trafficTemplate } from './support';
 
@@ -136,15 +137,88 @@ describe('the Athena workgroup', () => {
 
   test('has the named queries, each with its purpose', () => {
     const queries = [...resources(template, 'AWS::Athena::NamedQuery').values()].map((q) => q.Properties);
-    expect(queries.map((query) => query['Name'])).toEqual([...NAMED_QUERIES]);
+    const names = Object.keys(NAMED_QUERIES).filter((name) => name !== 'reconcile');
+    expect(queries.map((query) => query['Name'])).toEqual(names);
     for (const query of queries) {
       const name = String(query['Name']);
-      expect(query['QueryString']).toBe(sql(name as (typeof NAMED_QUERIES)[number]));
+      expect(query['QueryString']).not.toMatch(/(?<![:\d]):[a-z_]+|^\s*--/m);
+      if (!['not-measured', 'flow-log-fields', 'logged-twice'].includes(name)) {
+        expect(query['QueryString']).toContain(
+          `hour >= CAST(current_timestamp AS timestamp) - INTERVAL '${NAMED_QUERIES[name]}' DAY`,
+        );
+      }
       expect(readFileSync(join(TRAFFIC_SQL, `${name}.sql`), 'utf8')).toContain(
         String(query['Description']).slice(0, 40),
       );
     }
   });
+});
+
+test('the query of NAT gateways has the prices of the Region, and those that are given', () => {
+  const query = (props: Parameters<typeof trafficTemplate>[0]): string =>
+    String(
+      [...resources(trafficTemplate(props), 'AWS::Athena::NamedQuery').values()].find(
+        ({ Properties: { Name: name } }) => name === 'nat-and-internet',
+      )?.Properties['QueryString'],
+    );
+  // The test's Region, us-west-2, has no price.
+  expect(query({})).toContain('CAST(NULL AS double)');
+  const given = query({ natGatewayUsdPerGb: 0.05, internetUsdPerGb: 0.1 });
+  expect(given).toContain('1073741824 * CAST(0.05 AS double)');
+  expect(given).toContain('1073741824 * CAST(0.1 AS double)');
+  expect(otherPrices('us-east-1', { internetUsdPerGb: 0.1 })).toEqual({
+    natGatewayUsdPerGb: 0.045,
+    internetUsdPerGb: 0.1,
+  });
+});
+
+test('flow logs that exist already are read where they are', () => {
+  const flowLogsLocation =
+    's3://central-logs/team/AWSLogs/aws-account-id=210987654321/aws-service=vpcflowlogs/aws-region=us-west-2/';
+  const existing = trafficTemplate({ source: { flowLogsLocation } });
+  existing.resourceCountIs('AWS::EC2::FlowLog', 0);
+  existing.resourceCountIs('AWS::S3::Bucket', 2);
+  existing.hasResourceProperties('AWS::Glue::Table', {
+    TableInput: { Name: 'flow_logs', StorageDescriptor: { Location: flowLogsLocation } },
+  });
+  expect(JSON.stringify(existing.toJSON())).toContain(
+    ':s3:::central-logs/team/AWSLogs/aws-account-id=210987654321/aws-service=vpcflowlogs/aws-region=us-west-2/*',
+  );
+  expect(() => trafficTemplate({ source: { flowLogsLocation: 's3://central-logs/team/' } })).toThrow(
+    'is not a folder of flow logs',
+  );
+});
+
+test('the key of flow logs that exist already may be used to decrypt them, and no other key', () => {
+  const source = {
+    flowLogsLocation:
+      's3://central-logs/AWSLogs/aws-account-id=210987654321/aws-service=vpcflowlogs/aws-region=us-west-2/',
+  };
+  const flowLogsKeyArn = 'arn:aws:kms:us-west-2:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+  const keyStatements = (props: Parameters<typeof trafficTemplate>[0]): unknown[] =>
+    [...resources(trafficTemplate(props), 'AWS::IAM::Policy').entries()].flatMap(([id, policy]) => {
+      const { Statement } = policy.Properties['PolicyDocument'] as {
+        Statement: { Action: string | string[]; Resource: unknown }[];
+      };
+      return Statement.filter(({ Action }) => JSON.stringify(Action).includes('kms:')).map(
+        ({ Action, Resource }) => [id.replace(/Default.*/, ''), Action, Resource],
+      );
+    });
+  expect(keyStatements({ source })).toEqual([]);
+  expect(keyStatements({ source: { ...source, flowLogsKeyArn } })).toEqual([
+    [expect.stringContaining('StateMachine'), 'kms:Decrypt', flowLogsKeyArn],
+  ]);
+});
+
+test('the bill is reconciled with the table of its export', () => {
+  const withBill = trafficTemplate({ costAndUsageTable: 'billing.data' });
+  withBill.hasResourceProperties('AWS::Athena::NamedQuery', {
+    Name: 'reconcile',
+    QueryString: Match.stringLikeRegexp("FROM billing\\.data AS b[\\s\\S]*'us-west-2'"),
+  });
+  expect(() => trafficTemplate({ costAndUsageTable: 'billing.data; DROP' })).toThrow(
+    'costAndUsageTable: not a table',
+  );
 });
 
 describe('the buckets', () => {

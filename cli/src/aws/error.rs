@@ -11,7 +11,7 @@ use hookline_runtime::payload::shorten;
 use crate::error::Code;
 
 /// The most characters of a text of AWS that an error shows.
-const LONGEST_DETAIL: usize = 600;
+const MAX_DETAIL_CHARACTERS: usize = 600;
 
 /// Who made the call, in the text of a missing permission.
 const CALLER: &str = "the identity that made the call (`hookline whoami` shows it)";
@@ -56,6 +56,16 @@ pub(crate) enum Error {
         /// AWS's code and message.
         detail: String,
     },
+    /// A function of the deployment was invoked, and failed.
+    #[error("{function} failed with {error}: {message}")]
+    Function {
+        /// The function's name.
+        function: String,
+        /// The name of its error, as `Hookline.Throttled`.
+        error: String,
+        /// Its message.
+        message: String,
+    },
     /// Any other failed call.
     #[error("{error}")]
     Call {
@@ -79,14 +89,14 @@ impl Error {
         if let Some(detail) = no_credentials(error) {
             return Self::NoCredentials {
                 action,
-                detail: shorten(&detail, LONGEST_DETAIL),
+                detail: shorten(&detail, MAX_DETAIL_CHARACTERS),
             };
         }
         let code = aws_errors::code(error).unwrap_or_default();
         let detail = || {
             shorten(
                 &format!("{code}: {}", aws_errors::message(error)),
-                LONGEST_DETAIL,
+                MAX_DETAIL_CHARACTERS,
             )
         };
         let region = region.to_owned();
@@ -140,6 +150,17 @@ impl Error {
         }
     }
 
+    /// The action of the failed call, as IAM names it; `None` if nothing was called.
+    pub(crate) fn action(&self) -> Option<&str> {
+        match self {
+            Self::NoRegion | Self::NotARegion { .. } | Self::Function { .. } => None,
+            Self::RegionNotEnabled { action, .. }
+            | Self::NoCredentials { action, .. }
+            | Self::BadCredentials { action, .. } => Some(action),
+            Self::Call { error, .. } => Some(error.action),
+        }
+    }
+
     /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> Code {
         match self {
@@ -147,6 +168,13 @@ impl Error {
                 Code::Region
             }
             Self::NoCredentials { .. } | Self::BadCredentials { .. } => Code::Credentials,
+            Self::Function { error, .. } => match error.as_str() {
+                "Hookline.AccessDenied" => Code::AccessDenied,
+                "Hookline.Throttled" => Code::Throttled,
+                "Hookline.AwsUnavailable" => Code::AwsUnavailable,
+                "Hookline.AwsRefused" => Code::AwsRefused,
+                _ => Code::Internal,
+            },
             Self::Call { error, .. } => match error.failure {
                 Failure::AccessDenied { .. } => Code::AccessDenied,
                 Failure::Throttled { .. } => Code::Throttled,
@@ -172,6 +200,23 @@ impl Error {
                 "Renew the credentials or choose others with --aws-profile. Check the clock of this machine. If the \
                  credentials are good, Region {region} may not be enabled for the account."
             ),
+            Self::Function { error, message, .. } => match error.as_str() {
+                "Hookline.AccessDenied" => {
+                    "Give the function's role what docs/iam.md lists for it: deploy the stack again.".to_owned()
+                }
+                "Hookline.Throttled" | "Hookline.AwsUnavailable" => {
+                    "Wait a minute and run the command again. What is done stays done.".to_owned()
+                }
+                "Hookline.InvalidPayload" if message.contains("unknown field") => {
+                    "The function that is deployed is of an older release than this command. Deploy this release, or \
+                     use the command of that one."
+                        .to_owned()
+                }
+                error if error.starts_with("Hookline.") => {
+                    format!("docs/errors.md has {error} with its remedy, and the function's log has more.")
+                }
+                _ => "The function's log says why: docs/operations/logs.md.".to_owned(),
+            },
             Self::Call { error, region } => match error.failure {
                 Failure::AccessDenied { .. } => format!(
                     "Allow {} in a policy of that identity. A permissions boundary or an SCP may also deny it.",
@@ -217,82 +262,5 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use aws_sdk_sts::error::ErrorMetadata;
-    use aws_smithy_runtime_api::client::result::ConnectorError;
-    use aws_smithy_runtime_api::http::StatusCode;
-
-    use super::*;
-
-    fn of(error: &SdkError<ErrorMetadata, HttpResponse>) -> Error {
-        Error::of("sts:GetCallerIdentity", "us-west-2", error)
-    }
-
-    fn answered(status: u16, code: &str) -> Error {
-        let metadata = ErrorMetadata::builder().code(code).message("the message");
-        let status = StatusCode::try_from(status).unwrap();
-        let response = HttpResponse::new(status, "".into());
-        of(&SdkError::service_error(metadata.build(), response))
-    }
-
-    #[test]
-    fn each_code_of_aws_has_its_exit_code() {
-        for (status, code, expected) in [
-            (403, "InvalidClientTokenId", Code::Credentials),
-            (403, "SignatureDoesNotMatch", Code::Credentials),
-            (400, "ExpiredToken", Code::Credentials),
-            (401, "AuthFailure", Code::Credentials),
-            (400, "UnrecognizedClientException", Code::Credentials),
-            (403, "RegionDisabledException", Code::Region),
-            (403, "OptInRequired", Code::Region),
-            (403, "AccessDenied", Code::AccessDenied),
-            (403, "UnauthorizedOperation", Code::AccessDenied),
-            (400, "Throttling", Code::Throttled),
-            (503, "RequestLimitExceeded", Code::Throttled),
-            (500, "InternalFailure", Code::AwsUnavailable),
-            (400, "ValidationError", Code::AwsRefused),
-        ] {
-            let error = answered(status, code);
-            assert_eq!(error.exit_code(), expected, "{code}: {error}");
-            assert!(!error.remedy().is_empty());
-        }
-    }
-
-    #[test]
-    fn missing_permission_names_the_action_and_how_to_see_the_identity() {
-        let error = answered(403, "AccessDenied");
-        let text = format!("{error} {}", error.remedy());
-        assert!(text.contains("Allow sts:GetCallerIdentity"), "{text}");
-        assert!(text.contains("hookline whoami"), "{text}");
-    }
-
-    #[test]
-    fn missing_credentials_are_found_behind_a_failed_dispatch() {
-        let cause = CredentialsError::not_loaded("no provider has them");
-        let failed = ConnectorError::other(Box::new(cause), None);
-        let error = of(&SdkError::dispatch_failure(failed));
-        assert_eq!(error.exit_code(), Code::Credentials);
-        assert!(
-            error.to_string().contains("no provider has them"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn failed_dispatch_without_a_credentials_error_is_unavailable() {
-        let failed = ConnectorError::io(Box::new(std::io::Error::other("refused")));
-        let error = of(&SdkError::dispatch_failure(failed));
-        assert_eq!(error.exit_code(), Code::AwsUnavailable);
-        assert!(error.remedy().contains("us-west-2"), "{}", error.remedy());
-    }
-
-    #[test]
-    fn long_message_is_shortened() {
-        let metadata = ErrorMetadata::builder()
-            .code("InvalidClientTokenId")
-            .message("x".repeat(100_000));
-        let response = HttpResponse::new(StatusCode::try_from(403).unwrap(), "".into());
-        let error = of(&SdkError::service_error(metadata.build(), response));
-        assert!(error.to_string().len() < 2 * LONGEST_DETAIL);
-    }
-}
+#[path = "error_tests.rs"]
+mod tests;

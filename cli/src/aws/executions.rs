@@ -1,6 +1,6 @@
 //! State machines, their executions, and the history of one.
 
-use aws_sdk_sfn::types::{ExecutionListItem, HistoryEvent as SdkEvent};
+use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEvent as SdkEvent};
 use aws_smithy_runtime_api::client::result::SdkError;
 use hookline_domain::execution::names::StateMachine;
 
@@ -57,6 +57,33 @@ impl Aws {
         Ok((executions, page.next_token))
     }
 
+    /// The executions, newest first, at least back to those that began at `oldest`, in milliseconds
+    /// since the epoch. At most so many pages are read; and whether that was enough.
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn executions_back_to(
+        &self,
+        machine: &StateMachine,
+        oldest: i64,
+        pages: usize,
+    ) -> Result<(Vec<ListedExecution>, bool), Error> {
+        let mut found = Vec::new();
+        let mut token = None;
+        for _ in 0..pages {
+            let (page, next) = self.executions(machine, token).await?;
+            let reached = page
+                .last()
+                .is_some_and(|execution| execution.started < oldest);
+            found.extend(page);
+            token = next;
+            if token.is_none() || reached {
+                return Ok((found, true));
+            }
+        }
+        Ok((found, false))
+    }
+
     /// An execution by its ARN (DescribeExecution); `None` if there is none.
     ///
     /// # Errors
@@ -84,6 +111,70 @@ impl Aws {
             error: found.error,
             cause: found.cause,
         }))
+    }
+
+    /// The executions that run (ListExecutions). The list lags a little.
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn running(
+        &self,
+        machine: &StateMachine,
+    ) -> Result<Vec<ListedExecution>, Error> {
+        let mut found = Vec::new();
+        let mut token = None;
+        loop {
+            let call = self
+                .sfn
+                .list_executions()
+                .state_machine_arn(machine.arn())
+                .status_filter(ExecutionStatus::Running)
+                .max_results(PAGE)
+                .set_next_token(token);
+            let page = self.answer("states:ListExecutions", call.send().await)?;
+            found.extend(page.executions.into_iter().map(listed));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Starts an execution and returns its ARN (StartExecution). With the input of a running execution
+    /// of this name, that one is returned. `None` if the name was used otherwise, in the last 90 days.
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn start_execution(
+        &self,
+        machine: &StateMachine,
+        name: &str,
+        input: &str,
+    ) -> Result<Option<String>, Error> {
+        let call = self
+            .sfn
+            .start_execution()
+            .state_machine_arn(machine.arn())
+            .name(name)
+            .input(input);
+        let answer = call.send().await;
+        if let Err(SdkError::ServiceError(error)) = &answer
+            && error.err().is_execution_already_exists()
+        {
+            return Ok(None);
+        }
+        let started = self.answer("states:StartExecution", answer)?;
+        Ok(Some(started.execution_arn))
+    }
+
+    /// Stops an execution (StopExecution). One that has ended stays as it is.
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn stop_execution(&self, arn: &str, cause: &str) -> Result<(), Error> {
+        let call = self.sfn.stop_execution().execution_arn(arn).cause(cause);
+        self.answer("states:StopExecution", call.send().await)?;
+        Ok(())
     }
 
     /// The events of an execution, oldest first, and whether these are all (GetExecutionHistory).
@@ -171,6 +262,11 @@ fn event(event: &SdkEvent) -> HistoryEvent {
             event
                 .execution_failed_event_details()
                 .and_then(|it| failure(it.error(), it.cause()))
+        })
+        .or_else(|| {
+            event
+                .execution_aborted_event_details()
+                .and_then(|it| failure(it.error(), it.cause()))
         });
     HistoryEvent {
         at: milliseconds(event.timestamp()),
@@ -178,6 +274,10 @@ fn event(event: &SdkEvent) -> HistoryEvent {
         state: None
             .or_else(|| entered.map(|it| it.name()))
             .or_else(|| exited.map(|it| it.name()))
+            .map(str::to_owned),
+        input: event
+            .execution_started_event_details()
+            .and_then(|it| it.input())
             .map(str::to_owned),
         output: exited.and_then(|it| it.output()).map(str::to_owned),
         failed,

@@ -1,21 +1,38 @@
 //! What EC2 shows: instances, interfaces, subnets, security groups, instance types.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::error::ProvideErrorMetadata;
-use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, InstanceType, Tag};
+use aws_sdk_ec2::types::{
+    Filter, Instance as SdkInstance, InstanceType, SubnetCidrReservationType, Tag,
+};
+use aws_smithy_runtime_api::client::result::SdkError;
 use hookline_domain::addresses::AddressRange;
 use hookline_domain::ids::{NetworkInterfaceId, SecurityGroupId, SubnetId};
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_functions::aws::convert;
 
 use super::{Aws, Error};
+use crate::observed::account::Reservation;
 use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
 
 /// The most resources of a page (EC2 API Reference).
 const PAGE: i32 = 1000;
+/// The most instance types of a page (EC2 API Reference, DescribeInstanceTypes).
+const PAGE_OF_TYPES: i32 = 100;
 /// The most values of the filters of one call (EC2 API Reference, *Filter*).
 const MAX_VALUES: usize = 200;
+
+/// What became of a call that deletes an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// It is deleted.
+    Done,
+    /// It was deleted before.
+    Gone,
+    /// It is attached by now, so EC2 deletes nothing.
+    InUse,
+}
 
 impl Aws {
     /// The instances that a filter passes (DescribeInstances). An id that EC2 does not know is no
@@ -88,6 +105,31 @@ impl Aws {
         }
     }
 
+    /// Deletes an unattached interface (DeleteNetworkInterface).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn delete_interface(&self, id: &NetworkInterfaceId) -> Result<Removal, Error> {
+        let call = self
+            .ec2
+            .delete_network_interface()
+            .network_interface_id(id.as_str());
+        let answer = call.send().await;
+        let code = match &answer {
+            Err(SdkError::ServiceError(error)) => error.err().code(),
+            _ => None,
+        };
+        match code {
+            Some("InvalidNetworkInterfaceID.NotFound") => Ok(Removal::Gone),
+            // EC2 API Reference, "Error codes for the Amazon EC2 API".
+            Some("InvalidNetworkInterface.InUse" | "InvalidParameterValue") => Ok(Removal::InUse),
+            _ => {
+                self.answer("ec2:DeleteNetworkInterface", answer)?;
+                Ok(Removal::Done)
+            }
+        }
+    }
+
     /// Puts a tag on interfaces (CreateTags). If one of a call is gone, EC2 refuses that call.
     ///
     /// # Errors
@@ -134,33 +176,57 @@ impl Aws {
         Ok(found)
     }
 
-    /// The CIDR reservations of a subnet, of IPv4 (GetSubnetCidrReservations).
+    /// The CIDR reservations of a subnet, of IPv4 and IPv6 (GetSubnetCidrReservations).
     ///
     /// # Errors
-    /// Returns why the call failed.
-    pub(crate) async fn reservations(&self, subnet: &SubnetId) -> Result<Vec<AddressRange>, Error> {
-        let call = self
-            .ec2
-            .get_subnet_cidr_reservations()
-            .subnet_id(subnet.as_str());
-        let answer = self.answer("ec2:GetSubnetCidrReservations", call.send().await)?;
-        let reservations = answer.subnet_ipv4_cidr_reservations.unwrap_or_default();
-        Ok(reservations
-            .iter()
-            .filter_map(|it| it.cidr()?.parse().ok())
-            .collect())
+    /// Returns why a call failed.
+    pub(crate) async fn cidr_reservations(
+        &self,
+        subnet: &SubnetId,
+    ) -> Result<Vec<Reservation>, Error> {
+        let mut found = Vec::new();
+        let mut token = None;
+        loop {
+            let call = self
+                .ec2
+                .get_subnet_cidr_reservations()
+                .subnet_id(subnet.as_str())
+                .set_next_token(token);
+            let page = self.answer("ec2:GetSubnetCidrReservations", call.send().await)?;
+            let ipv4 = page.subnet_ipv4_cidr_reservations.unwrap_or_default();
+            let ipv6 = page.subnet_ipv6_cidr_reservations.unwrap_or_default();
+            found.extend(ipv4.iter().chain(&ipv6).filter_map(|it| {
+                Some(Reservation {
+                    range: it.cidr()?.parse().ok()?,
+                    for_prefixes: it.reservation_type() == Some(&SubnetCidrReservationType::Prefix),
+                })
+            }));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
-    /// Those of these security groups that there are (DescribeSecurityGroups).
+    /// The same, as ranges.
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn reservations(&self, subnet: &SubnetId) -> Result<Vec<AddressRange>, Error> {
+        let found = self.cidr_reservations(subnet).await?;
+        Ok(found.into_iter().map(|it| it.range.into()).collect())
+    }
+
+    /// Those of these security groups that there are, each with its VPC (DescribeSecurityGroups).
     ///
     /// # Errors
     /// Returns why the call failed.
     pub(crate) async fn security_groups(
         &self,
         ids: &BTreeSet<SecurityGroupId>,
-    ) -> Result<BTreeSet<SecurityGroupId>, Error> {
+    ) -> Result<BTreeMap<SecurityGroupId, String>, Error> {
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let mut found = BTreeSet::new();
+        let mut found = BTreeMap::new();
         for ids in ids.chunks(MAX_VALUES) {
             let call = self
                 .ec2
@@ -168,7 +234,46 @@ impl Aws {
                 .filters(equals("group-id", ids));
             let answer = self.answer("ec2:DescribeSecurityGroups", call.send().await)?;
             let groups = answer.security_groups.unwrap_or_default();
-            found.extend(groups.iter().filter_map(|it| it.group_id()?.parse().ok()));
+            found.extend(groups.iter().filter_map(|it| {
+                let vpc = it.vpc_id().unwrap_or_default();
+                Some((it.group_id()?.parse().ok()?, vpc.to_owned()))
+            }));
+        }
+        Ok(found)
+    }
+
+    /// The limits of those of these instance types that EC2 knows (DescribeInstanceTypes).
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn limits_of(
+        &self,
+        types: &BTreeSet<String>,
+    ) -> Result<Vec<InstanceTypeLimits>, Error> {
+        let types: Vec<String> = types.iter().cloned().collect();
+        let mut found = Vec::new();
+        for types in types.chunks(MAX_VALUES) {
+            let mut token = None;
+            loop {
+                // A name that EC2 does not know is no error in a filter.
+                let call = self
+                    .ec2
+                    .describe_instance_types()
+                    .filters(equals("instance-type", types))
+                    .max_results(PAGE_OF_TYPES)
+                    .set_next_token(token);
+                let page = self.answer("ec2:DescribeInstanceTypes", call.send().await)?;
+                let infos = page.instance_types.unwrap_or_default();
+                found.extend(
+                    infos
+                        .iter()
+                        .filter_map(|info| convert::limits(info.instance_type()?.as_str(), info)),
+                );
+                token = page.next_token;
+                if token.is_none() {
+                    break;
+                }
+            }
         }
         Ok(found)
     }

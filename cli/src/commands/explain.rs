@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::aws::Aws;
-use crate::commands::status;
 use crate::discover;
 use crate::error::{Code, Result};
 use crate::gather;
@@ -11,6 +10,7 @@ use crate::judge::causes;
 use crate::judge::launches::waiting_without_execution;
 use crate::judge::replay::Replay;
 use crate::judge::story::{self, Step};
+use crate::judge::trouble;
 use crate::judge::words::{ago, clock, duration};
 use crate::judge::{Finding, Remedy, interfaces};
 use crate::locate::{self, Known, Subject};
@@ -156,13 +156,13 @@ fn telling(fleet: &Fleet, group: &Group) -> Option<Known> {
 impl GroupFindings {
     fn of(fleet: &Fleet, group: Option<&Group>, name: &str) -> Self {
         let mut findings = match group {
-            Some(group) => status::of_group(fleet, group),
+            Some(group) => trouble::of_group(fleet, group),
             None => vec![not_covered(name)],
         };
         for finding in &mut findings {
             // The explanation is here.
             finding.remedy.retain(|remedy| {
-                !matches!(remedy, Remedy::Run(words) if words.first().is_some_and(|word| word == "hookline"))
+                !matches!(remedy, Remedy::Run(words) if words.starts_with(&["hookline".to_owned(), "explain".to_owned()]))
             });
         }
         Self {

@@ -103,7 +103,7 @@ fn untagged(
             Selector::AutoScalingGroupNames(groups) => {
                 input.profile.name == found.profile && groups.contains(&found.group)
             }
-            Selector::Tag(_) => false,
+            Selector::Tag(_) | Selector::Tags(_) => false,
         })
     })
 }

@@ -1,11 +1,12 @@
 //! `hookline profile check`: what is wrong with a profile, field by field.
 
-mod problems;
+pub(super) mod problems;
 
 use std::fs::File;
 use std::io::{self, Read};
 
 use anstyle::Style;
+use hookline_domain::profile::Profile;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -62,8 +63,14 @@ pub(super) fn check(source: &Source, kind: ProfileKind, output: &Output) -> Resu
     })
 }
 
+/// Reads a profile that must be right.
+pub(super) fn read_valid(source: &Source) -> Result<Profile> {
+    let (name, profile) = read(source)?;
+    Profile::read(profile).map_err(|source| Error::Profile { name, source })
+}
+
 /// The name of the source, and its JSON.
-fn read(source: &Source) -> Result<(String, Value)> {
+pub(super) fn read(source: &Source) -> Result<(String, Value)> {
     let (name, read) = match source {
         Source::Stdin => ("stdin".to_owned(), limited(io::stdin().lock())),
         Source::File(path) => (

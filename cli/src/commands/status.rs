@@ -6,9 +6,9 @@ use serde::Serialize;
 use crate::aws::Aws;
 use crate::discover;
 use crate::error::{Code, Result};
-use crate::judge::interfaces::{self, Leaked};
+use crate::judge::interfaces::Leaked;
 use crate::judge::words::{ago, clock, duration};
-use crate::judge::{Finding, Kind, hooks, launches, rules};
+use crate::judge::{Finding, trouble};
 use crate::observe;
 use crate::observed::fleet::Fleet;
 use crate::observed::group::Group;
@@ -93,10 +93,7 @@ pub(super) async fn run(
 impl Status {
     fn of(fleet: &Fleet, region: &str) -> Self {
         let deployment = &fleet.deployment;
-        let mut in_progress = fleet.in_progress();
-        // The interfaces of a launch that waits are not left yet, whatever became of its execution.
-        in_progress.extend(fleet.groups.iter().flat_map(Group::waiting).cloned());
-        let leaked = interfaces::leaked(fleet, &in_progress);
+        let leaked = trouble::leaked(fleet);
         Self {
             at: fleet.now,
             stack: deployment.stack().to_owned(),
@@ -119,73 +116,10 @@ impl Status {
                 .iter()
                 .map(|group| Row::of(fleet, group))
                 .collect(),
-            trouble: trouble(fleet, &leaked),
+            trouble: trouble::with_leaked(fleet, &leaked),
             leaked_interfaces: leaked,
         }
     }
-}
-
-/// All that is wrong: with the deployment, then with each group, then what is left behind.
-fn trouble(fleet: &Fleet, leaked: &[Leaked]) -> Vec<Finding> {
-    let deployment = &fleet.deployment;
-    let mut found = rules::unreadable(deployment);
-    found.extend(missing_groups(fleet));
-    for group in &fleet.groups {
-        found.extend(of_group(fleet, group));
-    }
-    found.extend(interfaces::interfaces_left(
-        leaked,
-        fleet.running_for_unknown(),
-    ));
-    found.extend(rules::reconcile_findings(deployment));
-    found
-}
-
-/// What is wrong with a group.
-pub(super) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
-    let inputs: Vec<_> = fleet.profiles_of(group).collect();
-    let profiles: Vec<_> = inputs.iter().map(|input| &input.profile).collect();
-    let mut found = Vec::new();
-    for input in &inputs {
-        let hook = &input.profile.hook.name;
-        found.extend(rules::findings(
-            &fleet.deployment,
-            &group.name,
-            hook,
-            Some(input),
-        ));
-    }
-    if inputs.is_empty() {
-        // Only a rule without a target names the group.
-        for hook in fleet.hooks_of(group) {
-            found.extend(rules::findings(
-                &fleet.deployment,
-                &group.name,
-                &hook.name,
-                None,
-            ));
-        }
-    }
-    found.extend(hooks::findings(group, fleet.hooks_of(group), &profiles));
-    found.extend(launches::findings(fleet, group));
-    found.extend(interfaces::nodes_that_lack(fleet, group));
-    found
-}
-
-/// Groups that a profile or a rule names and that do not exist.
-fn missing_groups(fleet: &Fleet) -> Vec<Finding> {
-    let named = fleet.deployment.named_groups().into_iter();
-    let missing = named.filter(|name| !fleet.groups.iter().any(|group| group.name == *name));
-    missing
-        .map(|name| {
-            Finding::new(
-                Kind::GroupMissing,
-                format!("There is no Auto Scaling group {name}."),
-            )
-            .of_group(&name)
-            .say("Correct the profile's selector, or create the group with its hook.")
-        })
-        .collect()
 }
 
 impl Row {

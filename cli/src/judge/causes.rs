@@ -3,7 +3,6 @@
 
 use hookline_domain::execution::{Plan, Step as PlanStep};
 
-use super::interfaces::{adopt, delete};
 use super::words::{ago, count, duration, list};
 use super::{Finding, Kind, ended, hooks, network, rules};
 use crate::observed::case::Case;
@@ -96,7 +95,8 @@ fn of_hooks(case: &Case) -> Vec<Finding> {
     let (Some(group), Some(profile)) = (&case.group, case.profile()) else {
         return Vec::new();
     };
-    let found = hooks::findings(group, &case.hooks, &[profile]).into_iter();
+    let found = hooks::findings(group, &case.hooks, &[profile], Some(&case.deployment));
+    let found = found.into_iter();
     // Another hook matters only to a launch that waits.
     found
         .filter(|finding| finding.kind != Kind::HookOfNobody)
@@ -142,12 +142,9 @@ fn waits_for_turn(case: &Case) -> Option<Finding> {
     if !case.execution()?.is_running() {
         return None;
     }
-    let entered = case
-        .history
-        .iter()
-        .rev()
-        .find(|event| event.kind.ends_with("StateEntered"))?;
-    let state = entered.state.as_deref()?;
+    let mut events = case.history.iter().rev();
+    let entered = events.find(|event| event.entered().is_some())?;
+    let state = entered.entered()?;
     let plan = newest_plan(case);
     let since = ago(entered.at / 1_000, case.now);
     let (PlanStep::Wait { .. }, "WaitForTurn") = (&plan.as_ref()?.step, state) else {
@@ -168,9 +165,8 @@ fn waits_for_turn(case: &Case) -> Option<Finding> {
 
 /// The newest plan in the execution's data.
 fn newest_plan(case: &Case) -> Option<Plan> {
-    let planned = case.history.iter().rev().find(|event| {
-        event.kind.ends_with("StateExited") && event.state.as_deref() == Some("PlanInterfaces")
-    })?;
+    let mut events = case.history.iter().rev();
+    let planned = events.find(|event| event.left() == Some("PlanInterfaces"))?;
     let data: serde_json::Value = serde_json::from_str(planned.output.as_deref()?).ok()?;
     serde_json::from_value(data.get("plan")?.clone()).ok()
 }
@@ -181,7 +177,6 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
     if !case.is_in_service() || missing.is_empty() || case.runs() {
         return None;
     }
-    let input = case.input.as_ref()?;
     let finding = Finding::new(
         Kind::NodeLacksInterfaces,
         format!(
@@ -195,10 +190,9 @@ fn lacks_interfaces(case: &Case) -> Option<Finding> {
         None => finding.shown_by("No execution for it is known: its event was lost, it was launched without the hook, or before the profile was there."),
         Some(execution) => finding.shown_by(format!("Its newest execution ended as {}.", execution.error())),
     };
-    let mut finding = finding.say(
-        "Adopt the group's nodes: each that lacks interfaces gets an execution (docs/operations/adopt.md).",
-    );
-    finding.remedy.push(adopt(&case.deployment, input));
+    let finding = finding
+        .say("Adopt it: it gets an execution, and stays in service whatever becomes of that (docs/operations/adopt.md).")
+        .run(["hookline", "adopt", case.instance.as_str(), "--yes"]);
     Some(
         finding
             .say("Or replace the node, after its pods have left it (kubectl drain):")
@@ -260,7 +254,7 @@ fn left(case: &Case) -> Option<Finding> {
         .filter(|interface| interface.status == "available")
         .map(|interface| interface.id.as_str())
         .collect();
-    let first = left.first()?;
+    left.first()?;
     let finding = Finding::new(
         Kind::InterfacesLeft,
         format!(
@@ -273,16 +267,16 @@ fn left(case: &Case) -> Option<Finding> {
     Some(
         match case.deployment.rounds() {
             Some((limits, every)) => finding.say(format!(
-                "Reconcile marks them in a round, and deletes them {} later{}. To delete one now:",
+                "Reconcile marks them in a round, and deletes them {} later{}. To delete them now:",
                 duration(limits.orphaned_seconds),
                 every.map_or_else(String::new, |every| format!(
                     " (it runs every {})",
                     duration(every)
                 ))
             )),
-            None => finding.say("No round of reconcile deletes them. To delete one:"),
+            None => finding.say("No round of reconcile deletes them. To delete them:"),
         }
-        .run(delete(first)),
+        .run(["hookline", "release", case.instance.as_str(), "--yes"]),
     )
 }
 

@@ -3,12 +3,17 @@
 use super::*;
 use crate::fixtures::{NOW, case, id, interface};
 use crate::judge::Remedy;
-use crate::judge::replay::Replay;
+use crate::judge::replay::{Replay, start};
 use crate::observed::execution::HistoryEvent;
 use crate::observed::group::{Activity, Hook};
 
 fn kinds(case: &Case) -> Vec<Kind> {
     findings(case).iter().map(|finding| finding.kind).collect()
+}
+
+/// The command that replays the launch.
+fn command() -> Remedy {
+    Remedy::run(["hookline", "replay", id(1).as_str(), "--yes"])
 }
 
 /// A node in service with all its interfaces.
@@ -55,14 +60,11 @@ fn launch_without_an_execution_is_started_by_the_name_that_reconcile_uses() {
         "{found:?}"
     );
     let replay = Replay::of(&case());
-    let Some(Remedy::Run(words)) = &replay.command else {
-        panic!("{replay:?}");
-    };
+    assert_eq!(replay.command, Some(command()));
+    let started = start(&case(), None).unwrap();
     assert!(
-        words
-            .iter()
-            .any(|word| word.starts_with(&format!("reconcile-{}-", id(1)))),
-        "{words:?}"
+        started.name.starts_with(&format!("reconcile-{}-", id(1))),
+        "{started:?}"
     );
     let mut without_rule = case();
     without_rule.deployment.rules[0].enabled = false;
@@ -113,13 +115,9 @@ fn stopped_execution_is_told_with_its_state_and_can_be_replayed() {
         "{found:?}"
     );
     let replay = Replay::of(&case);
-    let Some(Remedy::Shell(words)) = replay.command else {
-        panic!("no command");
-    };
-    assert!(
-        words.iter().any(|word| *word == case.executions[0].arn),
-        "{words:?}"
-    );
+    assert_eq!(replay.command, Some(command()));
+    let started = start(&case, None).unwrap();
+    assert_eq!(started.repeats.as_ref(), Some(&case.executions[0].arn));
 }
 
 #[test]
@@ -149,6 +147,7 @@ fn error_that_nothing_explains_is_told_in_its_own_words() {
         at: 1_000 * NOW,
         kind: "LambdaFunctionFailed".to_owned(),
         state: None,
+        input: None,
         output: None,
         failed: Some((
             "Hookline.AccessDenied".to_owned(),
@@ -179,6 +178,7 @@ fn hook_that_ended_by_its_timeout_is_told_with_its_setting() {
         message: "Lifecycle Action with token x was abandoned: Heartbeat Timeout".to_owned(),
         started: NOW - 60,
         ended: Some(NOW - 1),
+        ..Activity::default()
     });
     let found = findings(&case);
     assert!(

@@ -97,7 +97,7 @@ pub(super) fn hook(case: &Case) -> Option<Finding> {
 pub(super) fn execution(case: &Case) -> Option<Finding> {
     let execution = case.execution()?;
     let mut entered = case.history.iter().rev();
-    let last = entered.find(|event| event.kind.ends_with("StateEntered"));
+    let last = entered.find(|event| event.entered().is_some());
     let how = match execution.status.as_str() {
         "ABORTED" => "was stopped",
         "TIMED_OUT" => "reached the state machine's timeout",

@@ -3,6 +3,8 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::chosen;
+
 /// What is wrong. The names are in the JSON of every command that finds something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -27,6 +29,8 @@ pub(crate) enum Kind {
     HookOfNobody,
     /// The process Launch is suspended.
     LaunchesSuspended,
+    /// Reconcile suspended the process Launch because of a launch loop.
+    GroupBraked,
     /// Auto Scaling cannot launch an instance.
     CannotLaunch,
     /// Launches are abandoned and replaced, again and again.
@@ -63,9 +67,41 @@ pub(crate) enum Kind {
     InstanceEnded,
     /// A function failed, and nothing that was observed says why.
     Failed,
+    /// Two profiles, or two rules, start executions for one launch.
+    HookAnsweredTwice,
+    /// The profile of the rule is not reconcile's.
+    ReconcileDiffers,
+    /// The subnets have less room than the group may grow.
+    SubnetSmall,
+    /// The security group is in another VPC than the subnet.
+    SecurityGroupInAnotherVpc,
+    /// A slot without a device index is in a subnet of the nodes' primary interfaces.
+    SubnetOfNodes,
+    /// The group's launch template, or its version, does not exist.
+    LaunchTemplateMissing,
+    /// EC2 does not know the instance type.
+    InstanceTypeUnknown,
+    /// Beside the slots, the instance type has no room for the VPC CNI's own interfaces.
+    NoRoomForVpcCni,
+    /// The launch template's user data has no gate.
+    GateMissing,
+    /// The gate waits for other networks than the profile has.
+    GateDiffers,
+    /// A node takes more pods than it has addresses for.
+    MaxPodsTooLarge,
+    /// The Region may not have as many interfaces as the groups may grow to.
+    QuotaSmall,
+    /// Few functions may run at once.
+    ConcurrencySmall,
+    /// A function of the state machine, or of reconcile, does not exist.
+    FunctionMissing,
+    /// A role does not exist.
+    RoleMissing,
+    /// An observation failed.
+    CouldNotLook,
 }
 
-/// What mends it.
+/// What mends it. A command is printed with the options of this run ([`chosen`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Remedy {
     /// In words.
@@ -93,8 +129,12 @@ impl Serialize for Remedy {
         let mut map = serializer.serialize_map(Some(1))?;
         match self {
             Self::Do(text) => map.serialize_entry("do", text)?,
-            Self::Run(words) => map.serialize_entry("run", &command_line(words))?,
-            Self::Shell(words) => map.serialize_entry("run", &words.join(" "))?,
+            Self::Run(words) => {
+                map.serialize_entry("run", &command_line(&chosen::with_options(words)))?;
+            }
+            Self::Shell(words) => {
+                map.serialize_entry("run", &chosen::with_quoted_options(words).join(" "))?;
+            }
         }
         map.end()
     }
@@ -127,6 +167,12 @@ pub(crate) struct Finding {
     pub(crate) group: Option<String>,
     /// In one sentence, with the names and numbers.
     pub(crate) problem: String,
+    /// Where it is, as `profile.slots[1].subnetIds of the profile upf`.
+    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<String>,
+    /// Why it matters, where the problem does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
     /// How it shows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) evidence: Vec<String>,
@@ -143,6 +189,8 @@ impl Finding {
             kind,
             group: None,
             problem: problem.into(),
+            place: None,
+            why: None,
             evidence: Vec::new(),
             ids: Vec::new(),
             remedy: Vec::new(),
@@ -151,6 +199,16 @@ impl Finding {
 
     pub(crate) fn of_group(mut self, group: &str) -> Self {
         self.group = Some(group.to_owned());
+        self
+    }
+
+    pub(crate) fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = Some(place.into());
+        self
+    }
+
+    pub(crate) fn because(mut self, why: impl Into<String>) -> Self {
+        self.why = Some(why.into());
         self
     }
 
@@ -182,7 +240,7 @@ mod tests {
     use super::*;
 
     /// Every kind. The compiler does not check it, but the document has the others too.
-    const ALL: [Kind; 28] = [
+    const ALL: [Kind; 45] = [
         Kind::NoRule,
         Kind::RuleDisabled,
         Kind::RuleWithoutTarget,
@@ -193,6 +251,7 @@ mod tests {
         Kind::HookUnsafe,
         Kind::HookOfNobody,
         Kind::LaunchesSuspended,
+        Kind::GroupBraked,
         Kind::CannotLaunch,
         Kind::LaunchLoop,
         Kind::LaunchAbandoned,
@@ -211,12 +270,28 @@ mod tests {
         Kind::DeviceIndexTaken,
         Kind::InstanceEnded,
         Kind::Failed,
+        Kind::HookAnsweredTwice,
+        Kind::ReconcileDiffers,
+        Kind::SubnetSmall,
+        Kind::SecurityGroupInAnotherVpc,
+        Kind::SubnetOfNodes,
+        Kind::LaunchTemplateMissing,
+        Kind::InstanceTypeUnknown,
+        Kind::NoRoomForVpcCni,
+        Kind::GateMissing,
+        Kind::GateDiffers,
+        Kind::MaxPodsTooLarge,
+        Kind::QuotaSmall,
+        Kind::ConcurrencySmall,
+        Kind::FunctionMissing,
+        Kind::RoleMissing,
+        Kind::CouldNotLook,
     ];
 
     #[test]
     fn document_has_every_kind_and_no_other() {
         let document = include_str!("../../../docs/cli.md");
-        let tables = document.split("| kind |").skip(1).take(2);
+        let tables = document.split("| kind |").skip(1).take(3);
         let cells = tables.flat_map(|table| {
             let rows = table.lines().take_while(|line| !line.is_empty()).skip(2);
             rows.filter_map(|row| row.split('|').nth(1))

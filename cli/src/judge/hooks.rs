@@ -2,7 +2,9 @@
 
 use hookline_domain::profile::Profile;
 
-use super::{Finding, Kind};
+use super::{Finding, Kind, Remedy};
+use crate::judge::rules;
+use crate::observed::deployment::Deployment;
 use crate::observed::group::{Group, Hook};
 
 /// The HeartbeatTimeout that docs/operations/hook.md recommends, in seconds.
@@ -12,15 +14,32 @@ const RECOMMENDED: i64 = 1_800;
 /// app refuses a shorter timeout (`cdk/lib/launch/hook-timeouts.ts`).
 const MIN_HEARTBEAT: i64 = 1_131 + 4 * 90;
 
-/// What is wrong with the hooks of a group that these profiles cover.
-pub(crate) fn findings(group: &Group, hooks: &[Hook], profiles: &[&Profile]) -> Vec<Finding> {
+/// What is wrong with the hooks of a group that these profiles cover. Without a deployment, nothing
+/// answers a hook.
+pub(crate) fn findings(
+    group: &Group,
+    hooks: &[Hook],
+    profiles: &[&Profile],
+    deployment: Option<&Deployment>,
+) -> Vec<Finding> {
+    let put = |hook: &str, seconds: i64| {
+        let is_answered = deployment.is_some_and(|it| rules::answer(it, &group.name, hook));
+        match is_answered {
+            true => Remedy::Run(put(group, hook, seconds)),
+            // Otherwise each launch waits until the hook's timeout, and is abandoned.
+            false => Remedy::say(DEPLOY_FIRST),
+        }
+    };
     let mut found = Vec::new();
     for profile in profiles {
         let name = &profile.hook.name;
         match hooks.iter().find(|hook| hook.name == *name) {
-            None => found.push(missing(group, name, profile)),
+            None => found.push(missing(group, profile, put(name, RECOMMENDED))),
             // The owner of a hook that Hookline does not complete decides on it.
-            Some(hook) if profile.hook.complete => found.extend(unsafe_hook(group, hook)),
+            Some(hook) if profile.hook.complete => {
+                let put = put(name, hook.heartbeat_seconds);
+                found.extend(unsafe_hook(group, hook, put));
+            }
             Some(_) => {}
         }
     }
@@ -40,6 +59,10 @@ pub(crate) fn findings(group: &Group, hooks: &[Hook], profiles: &[&Profile]) -> 
     }
     found
 }
+
+/// What comes before a hook that no rule answers.
+const DEPLOY_FIRST: &str = "No enabled rule with a target answers this hook yet. Deploy first, and mend the rule; the hook comes \
+                            last. `hookline check` then gives its command.";
 
 /// The launch hook that EKS puts on the group of each managed node group, and completes itself.
 const EKS_HOOK: &str = "Launch-LC-Hook";
@@ -64,20 +87,22 @@ fn put(group: &Group, hook: &str, seconds: i64) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
 
-fn missing(group: &Group, hook: &str, profile: &Profile) -> Finding {
-    let finding = Finding::new(
+fn missing(group: &Group, profile: &Profile, put: Remedy) -> Finding {
+    let hook = &profile.hook.name;
+    let mut finding = Finding::new(
         Kind::HookMissing,
         format!("The group has no launch hook {hook}: its instances go InService without their interfaces."),
     )
     .of_group(&group.name)
     .shown_by(format!("The profile {} expects this hook.", profile.name));
     match profile.hook.complete {
-        true => finding.run(put(group, hook, RECOMMENDED)),
-        false => finding.say("The hook's owner must put it on the group again."),
+        true => finding.remedy.push(put),
+        false => finding = finding.say("The hook's owner must put it on the group again."),
     }
+    finding
 }
 
-fn unsafe_hook(group: &Group, hook: &Hook) -> Option<Finding> {
+fn unsafe_hook(group: &Group, hook: &Hook, put: Remedy) -> Option<Finding> {
     let seconds = hook.heartbeat_seconds;
     let continues = hook.default_result == "CONTINUE";
     let short = seconds < MIN_HEARTBEAT;
@@ -99,12 +124,9 @@ fn unsafe_hook(group: &Group, hook: &Hook) -> Option<Finding> {
             hook.name
         ),
     };
-    Some(
-        Finding::new(Kind::HookUnsafe, problem)
-            .of_group(&group.name)
-            .run(put(group, &hook.name, seconds))
-            .say("If the stack puts the hook, correct its configuration and deploy too."),
-    )
+    let mut finding = Finding::new(Kind::HookUnsafe, problem).of_group(&group.name);
+    finding.remedy.push(put);
+    Some(finding.say("If the stack puts the hook, correct its configuration and deploy too."))
 }
 
 fn of_nobody(group: &Group, hook: &Hook) -> Finding {
@@ -144,7 +166,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::judge::Remedy;
     use crate::judge::finding::command_line;
 
     fn profile(complete: bool) -> Profile {
@@ -169,7 +190,37 @@ mod tests {
             name: "upf".to_owned(),
             ..Group::default()
         };
-        findings(&group, hooks, &[&profile(complete)])
+        let deployment = crate::fixtures::deployment();
+        findings(&group, hooks, &[&profile(complete)], Some(&deployment))
+    }
+
+    #[test]
+    fn hook_that_no_rule_answers_is_put_after_the_deployment() {
+        let group = Group {
+            name: "upf".to_owned(),
+            ..Group::default()
+        };
+        let mut disabled = crate::fixtures::deployment();
+        disabled.rules[0].enabled = false;
+        let mut without_target = crate::fixtures::deployment();
+        without_target.rules[0].targets.clear();
+        let mut of_another = crate::fixtures::deployment();
+        of_another.rules[0].pattern["detail"]["AutoScalingGroupName"] = json!(["smf"]);
+        let unsafe_hook = hook("hookline-launch", "CONTINUE", 60);
+        for deployment in [None, Some(disabled), Some(without_target), Some(of_another)] {
+            for hooks in [&[][..], std::slice::from_ref(&unsafe_hook)] {
+                let found = findings(&group, hooks, &[&profile(true)], deployment.as_ref());
+                let remedy = &found[0].remedy;
+                assert!(
+                    !remedy.iter().any(|it| matches!(it, Remedy::Run(_))),
+                    "{remedy:?}"
+                );
+                assert!(
+                    matches!(&remedy[0], Remedy::Do(text) if text.contains("the hook comes last")),
+                    "{remedy:?}"
+                );
+            }
+        }
     }
 
     fn kinds(hooks: &[Hook], complete: bool) -> Vec<Kind> {

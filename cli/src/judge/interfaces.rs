@@ -6,19 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use hookline_domain::adopt::assess;
 use hookline_domain::ids::InstanceId;
 use hookline_domain::interface::Interface;
+use hookline_domain::reconcile::Limits;
 use hookline_domain::reconcile::Member;
 use hookline_domain::reconcile::orphans::{self, ORPHANED_SINCE};
-use hookline_domain::reconcile::{Limits, ProfileInput};
 use hookline_domain::tags::own;
 use serde::Serialize;
-use serde_json::json;
 
-use super::finding::quoted;
 use super::words::{count, list};
-use super::{Finding, Kind, Remedy};
-use crate::observed::deployment::Deployment;
+use super::{Finding, Kind};
 use crate::observed::fleet::Fleet;
 use crate::observed::group::Group;
+use crate::observed::network::created_for;
 
 /// The most ids that a text lists.
 const LISTED: usize = 3;
@@ -52,11 +50,7 @@ pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<L
         .map(|seen| seen.interface.clone())
         .collect();
     let is_needed = |interface: &Interface| {
-        let owner = interface
-            .tags
-            .get(own::INSTANCE_ID)
-            .and_then(|id| id.parse().ok());
-        owner.is_none_or(|owner| in_progress.contains(&owner))
+        created_for(interface).is_none_or(|owner| in_progress.contains(&owner))
     };
     let name = fleet.deployment.name(&fleet.interfaces);
     let decided = orphans::decide(&name, &interfaces, in_progress, fleet.now, limits);
@@ -158,41 +152,10 @@ pub(crate) fn nodes_that_lack(fleet: &Fleet, group: &Group) -> Option<Finding> {
     )
 }
 
-/// The command that adopts the nodes of a profile. Its input is in a file, because the two versions of
-/// the AWS CLI read a payload on the command line differently.
-pub(crate) fn adopt(deployment: &Deployment, input: &ProfileInput) -> Remedy {
-    let payload = json!({
-        "stateMachineArn": deployment.machine.arn(),
-        "profiles": [input.value],
-    });
-    let payload = quoted(&payload.to_string());
-    let function = quoted(&deployment.function("adopt"));
-    let words = [
-        "printf",
-        "%s",
-        &payload,
-        ">",
-        "adopt.json",
-        "&&",
-        "aws",
-        "lambda",
-        "invoke",
-        "--function-name",
-        &function,
-        "--payload",
-        "fileb://adopt.json",
-        "answer.json",
-        "&&",
-        "cat",
-        "answer.json",
-    ];
-    Remedy::Shell(words.map(str::to_owned).to_vec())
-}
-
 /// The finding about leaked interfaces. While executions run of which it is not known which
 /// instances they are for, no command deletes anything: one of them may use the interface.
 pub(crate) fn interfaces_left(leaked: &[Leaked], running_for_unknown: usize) -> Option<Finding> {
-    let first = leaked.first()?;
+    leaked.first()?;
     let ids: Vec<&str> = leaked
         .iter()
         .map(|interface| interface.id.as_str())
@@ -231,18 +194,53 @@ pub(crate) fn interfaces_left(leaked: &[Leaked], running_for_unknown: usize) -> 
             count(running_for_unknown, "execution runs", "executions run")
         )));
     }
+    let own = leaked
+        .iter()
+        .filter(|interface| interface.deployment.is_some());
+    let own: Vec<&str> = own.map(|interface| interface.id.as_str()).collect();
+    if own.is_empty() {
+        return Some(
+            finding
+                .say("To give them this deployment's tag, if they are its own:")
+                .run(["hookline", "migrate", "--yes"]),
+        );
+    }
     let finding = match leaked
         .iter()
         .any(|interface| interface.deleted_by.is_some())
     {
-        true => finding.say("Reconcile deletes them at the times above. To delete one now:"),
-        false => finding.say("No round of reconcile deletes them. To delete one:"),
+        true => finding.say("Reconcile deletes them at the times above. To delete them now:"),
+        false => finding.say("No round of reconcile deletes them. To delete them:"),
     };
-    Some(finding.run(delete(&first.id)))
+    Some(finding.run(release(&own)))
 }
 
-/// The command that deletes an unattached interface.
-pub(crate) fn delete(id: &str) -> Vec<String> {
+/// Advises to delete interfaces of others that are attached to nothing; the first of them by a
+/// command.
+pub(crate) fn delete_unattached(finding: Finding, ids: &[&str]) -> Finding {
+    const NAMED: usize = 3;
+    let finding = finding.say(format!(
+        "{} of others there. If nobody needs them, delete them, as in:",
+        count(
+            ids.len(),
+            "unattached interface is",
+            "unattached interfaces are"
+        )
+    ));
+    let named = ids.iter().take(NAMED);
+    named.fold(finding, |finding, id| finding.run(delete(id)))
+}
+
+/// The command that deletes unattached interfaces of this deployment: as many as a line may name.
+pub(crate) fn release(ids: &[&str]) -> Vec<String> {
+    const NAMED: usize = 20;
+    let named = ids.iter().take(NAMED).copied();
+    let words = ["hookline", "release"].into_iter().chain(named);
+    words.chain(["--yes"]).map(str::to_owned).collect()
+}
+
+/// The command that deletes an unattached interface of others.
+fn delete(id: &str) -> Vec<String> {
     [
         "aws",
         "ec2",

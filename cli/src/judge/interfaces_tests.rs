@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fixtures::{NOW, fleet, id, interface};
+use crate::judge::Remedy;
 
 fn lacking_nodes(fleet: &Fleet) -> Vec<String> {
     let finding = nodes_that_lack(fleet, &fleet.groups[0]);
@@ -69,8 +70,7 @@ fn no_round_deletes_an_interface_where_reconcile_is_disabled() {
         finding
             .remedy
             .iter()
-            .any(|remedy| matches!(remedy, super::super::Remedy::Run(words)
-        if words.last() == Some(&found[0].id))),
+            .any(|remedy| *remedy == Remedy::run(["hookline", "release", &found[0].id, "--yes"])),
         "{finding:?}"
     );
     assert_eq!(interfaces_left(&[], 0), None);
@@ -100,5 +100,10 @@ fn interface_without_a_deployments_tag_is_told_and_never_deleted() {
     assert!(
         finding.evidence[0].starts_with("No tag says which deployment created"),
         "{finding:?}"
+    );
+    // `release` refuses it, as reconcile does.
+    assert_eq!(
+        finding.remedy.last(),
+        Some(&Remedy::run(["hookline", "migrate", "--yes"]))
     );
 }

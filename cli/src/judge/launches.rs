@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{Limits, Member, Waiting, overdue};
+use hookline_domain::time::rfc3339;
 
 use super::words::{ago, count, duration, list};
 use super::{Finding, Kind};
 use crate::observed::execution::message;
 use crate::observed::fleet::Fleet;
-use crate::observed::group::{Activity, Group};
+use crate::observed::group::{Activity, Group, LAUNCH};
 
 /// How long a launch may wait before it counts as one without an execution, in seconds. An event
 /// takes a second or two.
-const EVENT_SECONDS: i64 = 15;
+pub(super) const EVENT_SECONDS: i64 = 15;
 /// The same where it is not known which instances some running executions are for. Then the tag that
 /// `TagNode` writes must tell, and it may retry for a while.
 const TAG_SECONDS: i64 = 120;
@@ -26,7 +27,7 @@ const LISTED: usize = 3;
 /// What is wrong with the launches of a group.
 pub(crate) fn findings(fleet: &Fleet, group: &Group) -> Vec<Finding> {
     let mut found = Vec::new();
-    found.extend(suspended(group));
+    found.extend(braked(fleet, group).or_else(|| suspended(group)));
     found.extend(cannot_launch(fleet, group));
     found.extend(abandoned(fleet, group));
     let ended = ended_executions(fleet, group);
@@ -49,11 +50,33 @@ fn explain(what: impl ToString) -> Vec<String> {
     ]
 }
 
+/// Reconcile has ended a launch loop.
+fn braked(fleet: &Fleet, group: &Group) -> Option<Finding> {
+    let brake = group.brake()?;
+    let missing = match group.missing() {
+        0 => String::new(),
+        many => format!(" {} missing.", count(many, "instance is", "instances are")),
+    };
+    Some(
+        Finding::new(
+            Kind::GroupBraked,
+            format!(
+                "The group is braked since {} ({}): its launches failed by {}, again and again.{missing}",
+                rfc3339(brake.at),
+                ago(brake.at, fleet.now),
+                brake.error,
+            ),
+        )
+        .because("Its process Launch is suspended, so it launches nothing until you resume it.")
+        .run(explain(&group.name))
+        .say("When the cause is mended:")
+        .run(["hookline", "resume", &group.name, "--yes"]),
+    )
+}
+
 fn suspended(group: &Group) -> Option<Finding> {
-    let missing = usize::try_from(group.desired)
-        .unwrap_or_default()
-        .saturating_sub(group.members.len());
-    (group.suspended.contains("Launch") && missing > 0).then(|| {
+    let missing = group.missing();
+    (group.suspended.contains_key(LAUNCH) && missing > 0).then(|| {
         Finding::new(
             Kind::LaunchesSuspended,
             format!(
@@ -62,15 +85,7 @@ fn suspended(group: &Group) -> Option<Finding> {
             ),
         )
         .say("When the cause is mended:")
-        .run([
-            "aws",
-            "autoscaling",
-            "resume-processes",
-            "--auto-scaling-group-name",
-            &group.name,
-            "--scaling-processes",
-            "Launch",
-        ])
+        .run(["hookline", "resume", &group.name, "--yes"])
     })
 }
 
@@ -137,19 +152,21 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
         .shown_by(reason)
         .about(instances)
         .run(explain(&group.name));
-    Some(match given_up.len() {
-        1 => finding,
+    let since = recent(fleet, group)
+        .filter(|activity| activity.status == "Successful" && ended(activity) > ended(newest))
+        .map(ended)
+        .min();
+    Some(match (given_up.len(), since) {
+        (1, _) => finding,
+        (_, Some(at)) => finding.say(format!(
+            "A launch succeeded after that, {}: the loop is over.",
+            ago(at, fleet.now)
+        )),
+        // The finding that Launch is suspended says how to go on.
+        _ if group.suspended.contains_key(LAUNCH) => finding,
         _ => finding
             .say("To stop the loop until the cause is mended:")
-            .run([
-                "aws",
-                "autoscaling",
-                "suspend-processes",
-                "--auto-scaling-group-name",
-                &group.name,
-                "--scaling-processes",
-                "Launch",
-            ]),
+            .run(["hookline", "pause", &group.name, "--yes"]),
     })
 }
 

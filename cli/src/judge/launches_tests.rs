@@ -1,7 +1,10 @@
 //! Which launches are found to be in trouble.
 
+use hookline_domain::reconcile::brake::Brake;
+
 use super::*;
 use crate::fixtures::{fleet, id};
+use crate::judge::Remedy;
 
 fn found(fleet: &Fleet) -> Vec<Finding> {
     findings(fleet, &fleet.groups[0])
@@ -97,6 +100,39 @@ fn launches_that_are_given_up_again_and_again_are_a_loop_with_their_errors() {
         found[0].evidence,
         ["Hookline.ResourceNotFound (2×): the cause"]
     );
+    assert!(says(&found[0], "hookline pause"), "{found:?}");
+}
+
+#[test]
+fn loop_that_is_over_or_stopped_is_not_to_be_paused() {
+    let looping = || {
+        let two = fleet().with_launch(1, "Cancelled", 60);
+        two.with_launch(2, "Cancelled", 300)
+    };
+    let mut over = looping();
+    over.activities
+        .splice(0..0, fleet().with_launch(3, "Successful", 20).activities);
+    let found_here = found(&over);
+    assert_eq!(found_here[0].kind, Kind::LaunchLoop);
+    assert!(
+        says(&found_here[0], "A launch succeeded after that, 20 s ago"),
+        "{found_here:?}"
+    );
+    assert!(!says(&found_here[0], "pause"), "{found_here:?}");
+    let mut stopped = looping();
+    let group = stopped.groups.first_mut().unwrap();
+    group.suspended.insert(LAUNCH.to_owned(), String::new());
+    let found_here = found(&stopped);
+    let kinds: Vec<Kind> = found_here.iter().map(|finding| finding.kind).collect();
+    assert!(kinds.contains(&Kind::LaunchLoop), "{kinds:?}");
+    assert!(
+        !found_here.iter().any(|finding| says(finding, "pause")),
+        "{found_here:?}"
+    );
+}
+
+fn says(finding: &Finding, text: &str) -> bool {
+    serde_json::to_string(finding).unwrap().contains(text)
 }
 
 #[test]
@@ -133,9 +169,43 @@ fn group_that_cannot_launch_is_told_until_a_launch_succeeds() {
 #[test]
 fn suspended_launches_are_told_only_while_instances_are_missing() {
     let mut fleet = fleet().with(1, "InService", 600);
-    fleet.groups[0].suspended.insert("Launch".to_owned());
+    fleet.groups[0]
+        .suspended
+        .insert("Launch".to_owned(), "User suspended".to_owned());
     assert_eq!(kinds(&fleet), []);
     fleet.groups[0].desired = 2;
+    assert_eq!(kinds(&fleet), [Kind::LaunchesSuspended]);
+}
+
+#[test]
+fn braked_group_is_told_with_its_error_and_its_resume_until_it_is_resumed() {
+    let mut fleet = fleet().with(1, "InService", 600);
+    let group = &mut fleet.groups[0];
+    let reason = "User suspended at 2026-01-02T03:00:00Z".to_owned();
+    group.suspended.insert("Launch".to_owned(), reason);
+    group.desired = 2;
+    group.marks.brake = Some(Brake {
+        at: 1_767_323_045 - 120,
+        error: "Hookline.ResourceNotFound".to_owned(),
+        profile: "upf".to_owned(),
+    });
+    let braked = found(&fleet);
+    assert_eq!(braked.len(), 1, "{braked:?}");
+    assert_eq!(braked[0].kind, Kind::GroupBraked);
+    for says in [
+        "2026-01-02T03:02:05Z",
+        "2 min ago",
+        "Hookline.ResourceNotFound",
+        "1 instance is",
+    ] {
+        assert!(
+            braked[0].problem.contains(says),
+            "no {says:?} in {braked:?}"
+        );
+    }
+    let resume = Remedy::run(["hookline", "resume", "upf", "--yes"]);
+    assert_eq!(braked[0].remedy.last(), Some(&resume));
+    fleet.groups[0].marks.resumed_at = Some(fleet.now);
     assert_eq!(kinds(&fleet), [Kind::LaunchesSuspended]);
 }
 

@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use hookline_domain::addresses::{AllocatedInterface, Pool};
-use hookline_domain::ids::SubnetId;
+use hookline_domain::ids::{SecurityGroupId, SubnetId};
 use hookline_domain::interface::Interface;
-use hookline_domain::profile::{Addressing, Profile, Slot};
+use hookline_domain::profile::{Profile, Slot};
 use hookline_domain::tags::own;
 
-use super::interfaces::delete;
+use super::interfaces::delete_unattached;
 use super::place::is_of_vpc_cni;
 use super::words::{count, list};
-use super::{Finding, Kind, Remedy, place};
+use super::{Finding, Kind, place};
 use crate::observed::case::Case;
 use crate::observed::network::{SeenInterface, SeenSubnet};
 
@@ -39,7 +39,7 @@ pub(crate) fn findings(case: &Case) -> Vec<Finding> {
 }
 
 /// What to do about a profile that is wrong.
-fn correct(profile: &Profile, field: &str) -> String {
+pub(super) fn correct(profile: &Profile, field: &str) -> String {
     format!(
         "Correct {field} of the profile {} in the configuration, and deploy.",
         profile.name
@@ -47,10 +47,20 @@ fn correct(profile: &Profile, field: &str) -> String {
 }
 
 fn security_groups(case: &Case, profile: &Profile) -> Vec<Finding> {
+    let vpc = case.subnets.first().map(|subnet| subnet.vpc.as_str());
+    missing_security_groups(profile, |id| case.security_groups.contains(id), vpc)
+}
+
+/// The security groups of a profile that do not exist. `vpc` is that of its subnets.
+pub(super) fn missing_security_groups(
+    profile: &Profile,
+    is_there: impl Fn(&SecurityGroupId) -> bool,
+    vpc: Option<&str>,
+) -> Vec<Finding> {
     let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (n, slot) in profile.slots.iter().enumerate() {
         for id in profile.security_groups(slot) {
-            if case.security_groups.contains(id) {
+            if is_there(id) {
                 continue;
             }
             let field = match slot.security_group_ids {
@@ -63,7 +73,6 @@ fn security_groups(case: &Case, profile: &Profile) -> Vec<Finding> {
                 .push(&slot.network);
         }
     }
-    let vpc = case.subnets.first().map(|subnet| subnet.vpc.as_str());
     missing
         .into_iter()
         .map(|(key, networks)| {
@@ -115,18 +124,7 @@ fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding
         .collect();
     let mut found: Vec<Finding> = missing
         .iter()
-        .map(|id| {
-            Finding::new(
-                Kind::SubnetMissing,
-                format!("There is no subnet {id} in this account and Region."),
-            )
-            .shown_by(format!(
-                "{field} of the profile {} names it, for the network {}.",
-                profile.name, slot.network
-            ))
-            .about([id])
-            .say(correct(profile, &field))
-        })
+        .map(|id| missing_subnet(profile, &field, slot, id))
         .collect();
     let Some(zone) = case.zone() else {
         return found;
@@ -165,6 +163,25 @@ fn subnets(case: &Case, profile: &Profile, n: usize, slot: &Slot) -> Vec<Finding
     found
 }
 
+/// A subnet of a slot that does not exist.
+pub(super) fn missing_subnet(
+    profile: &Profile,
+    field: &str,
+    slot: &Slot,
+    id: &SubnetId,
+) -> Finding {
+    Finding::new(
+        Kind::SubnetMissing,
+        format!("There is no subnet {id} in this account and Region."),
+    )
+    .shown_by(format!(
+        "{field} of the profile {} names it, for the network {}.",
+        profile.name, slot.network
+    ))
+    .about([id])
+    .say(correct(profile, field))
+}
+
 /// What is free in a subnet for a slot, and who holds the rest.
 struct Free {
     addresses: u128,
@@ -190,8 +207,8 @@ impl Free {
             .reservations
             .get(&seen.subnet.id)
             .map_or(&[][..], Vec::as_slice);
-        let addresses = match (slot.addressing, seen.subnet.ipv4) {
-            (Addressing::LowestFree, Some(block)) => {
+        let addresses = match (slot.has_named_addresses(), seen.subnet.ipv4) {
+            (true, Some(block)) => {
                 let mut pool = Pool::new(block);
                 let before = pool.free();
                 reserved.iter().for_each(|range| pool.take(*range));
@@ -232,7 +249,7 @@ impl Free {
 }
 
 /// Who holds the addresses of an interface, in words that group like ones.
-fn holder(seen: &SeenInterface) -> String {
+pub(super) fn holder(seen: &SeenInterface) -> String {
     let interface = &seen.interface;
     let attached = interface.attachment.is_some();
     let described = match interface.description.as_str() {
@@ -298,21 +315,10 @@ fn full(slot: &Slot, field: &str, free: &[(&SeenSubnet, Free)]) -> Finding {
             seen.subnet.id, seen.subnet.availability_zone, free.addresses
         ));
     }
-    let unattached: Vec<&Interface> = free.iter().flat_map(|(_, free)| &free.unattached).collect();
+    let unattached = free.iter().flat_map(|(_, free)| &free.unattached);
+    let unattached: Vec<&str> = unattached.map(|it| it.id.as_str()).collect();
     if !unattached.is_empty() {
-        finding = finding.say(format!(
-            "{} of others there. If nobody needs them, delete them, as in:",
-            count(
-                unattached.len(),
-                "unattached interface is",
-                "unattached interfaces are"
-            )
-        ));
-        let deletes = unattached
-            .iter()
-            .take(NAMED)
-            .map(|it| Remedy::Run(delete(it.id.as_str())));
-        finding.remedy.extend(deletes);
+        finding = delete_unattached(finding, &unattached);
     }
     finding.say(format!(
         "Otherwise add a subnet of this Availability Zone to {field}, and deploy."

@@ -5,6 +5,7 @@ use hookline_domain::interface::Attachment;
 
 use super::*;
 use crate::fixtures::{NOW, case, id, instance, interface, limits, subnet};
+use crate::judge::Remedy;
 use crate::observed::case::Replacement;
 
 fn kinds(case: &Case) -> Vec<Kind> {

@@ -2,6 +2,7 @@
 
 use hookline_domain::ids::InstanceId;
 use hookline_domain::instance::AttachmentPoint;
+use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_domain::profile::{Profile, Slot};
 use hookline_domain::tags::own;
 
@@ -17,33 +18,11 @@ const WITH_LAUNCH: i64 = 1;
 /// Whether the instance type has room for the profile, beside what is attached already.
 pub(super) fn room(case: &Case, profile: &Profile) -> Option<Finding> {
     let limits = case.limits.as_ref()?;
-    let larger =
-        "Use a larger instance type in the launch template, or ask for less in the profile.";
-    let types = |finding: Finding| {
-        finding
-            .say(larger)
-            .say("Types with room for so many interfaces:")
-            .run([
-                "aws",
-                "ec2",
-                "describe-instance-types",
-                "--filters",
-                &format!(
-                    "Name=network-info.maximum-network-interfaces,Values={}",
-                    (profile.slots.len() + 1..=15)
-                        .map(|n| n.to_string())
-                        .collect::<Vec<_>>()
-                        .join(",")
-                ),
-                "--query",
-                "InstanceTypes[].[InstanceType,NetworkInfo.MaximumNetworkInterfaces]",
-                "--output",
-                "text",
-            ])
-    };
     if let Err(error) = limits.check(profile) {
         let problem = error.to_string();
-        return Some(types(
+        let least =
+            limits.interfaces_beside(profile, &[], profile.request_rates.vpc_cni_interfaces);
+        return Some(with_types(
             Finding::new(
                 Kind::InstanceTypeTooSmall,
                 format!(
@@ -52,6 +31,8 @@ pub(super) fn room(case: &Case, profile: &Profile) -> Option<Finding> {
                 ),
             )
             .shown_by(problem),
+            limits,
+            least,
         ));
     }
     let seen = case.seen.as_ref()?;
@@ -63,7 +44,7 @@ pub(super) fn room(case: &Case, profile: &Profile) -> Option<Finding> {
     let most = usize::try_from(limits.maximum_network_interfaces).unwrap_or(usize::MAX);
     let missing = case.networks_without_interface().len();
     (missing > 0 && others + profile.slots.len() > most).then(|| {
-        types(
+        with_types(
             Finding::new(
                 Kind::InstanceTypeTooSmall,
                 format!(
@@ -73,8 +54,34 @@ pub(super) fn room(case: &Case, profile: &Profile) -> Option<Finding> {
                 ),
             )
             .shown_by(foreign(case).map(in_words).collect::<Vec<_>>().join("; ")),
+            limits,
+            others + profile.slots.len(),
         )
     })
+}
+
+/// The finding with how to get room. If the type has fewer interfaces than `least`, a command lists
+/// types that have so many; a lack of addresses or of a network card has another cause.
+pub(super) fn with_types(finding: Finding, limits: &InstanceTypeLimits, least: usize) -> Finding {
+    let finding = finding
+        .say("Use a larger instance type in the launch template, or ask for less in the profile.");
+    let most = usize::try_from(limits.maximum_network_interfaces).unwrap_or(usize::MAX);
+    if least <= most {
+        return finding;
+    }
+    finding
+        .say(format!("Types with room for {least} interfaces:"))
+        .run([
+            "aws",
+            "ec2",
+            "describe-instance-types",
+            "--query",
+            &format!(
+                "InstanceTypes[?NetworkInfo.MaximumNetworkInterfaces>=`{least}`].[InstanceType,NetworkInfo.MaximumNetworkInterfaces]"
+            ),
+            "--output",
+            "text",
+        ])
 }
 
 /// The interfaces on the instance that Hookline did not create.
@@ -94,6 +101,32 @@ fn in_words(seen: &SeenInterface) -> String {
         )
     });
     format!("{}{place}", seen.interface.in_words())
+}
+
+/// The slots whose place the launch template has, each with its number. The primary interface is not
+/// told: no slot may have its place.
+pub(super) fn taken_by_template<'a>(
+    profile: &'a Profile,
+    attached: &'a [AttachmentPoint],
+    default_card: u32,
+) -> impl Iterator<Item = (usize, &'a Slot, AttachmentPoint)> {
+    let primary = AttachmentPoint {
+        network_card: default_card,
+        device_index: 0,
+    };
+    let slots = profile.slots.iter().enumerate();
+    slots.filter_map(move |(n, slot)| {
+        let place = AttachmentPoint::fixed(slot)?;
+        (place != primary && attached.contains(&place)).then_some((n, slot, place))
+    })
+}
+
+/// What takes the place of a slot.
+pub(super) fn in_words_of_template(place: AttachmentPoint) -> String {
+    format!(
+        "The launch template attaches an interface at device index {} of network card {}",
+        place.device_index, place.network_card
+    )
 }
 
 /// Somebody else's interface at the place of a slot: on the instance, or, if that is gone, on the one
@@ -121,7 +154,6 @@ pub(super) fn device_index(case: &Case, n: usize, slot: &Slot) -> Option<Finding
     taken(n, slot, place, &here).or_else(on_replacement)
 }
 
-/// An instance with its interfaces.
 /// Whether the interface is the VPC CNI's: its own (`aws-K8S-…`), or the trunk interface of security
 /// groups for pods (`aws-k8s-trunk-eni`).
 pub(super) fn is_of_vpc_cni(seen: &SeenInterface) -> bool {
@@ -129,6 +161,7 @@ pub(super) fn is_of_vpc_cni(seen: &SeenInterface) -> bool {
     description.starts_with("aws-k8s-") || seen.kind == "trunk"
 }
 
+/// An instance with its interfaces.
 struct At<'a> {
     instance: &'a InstanceId,
     launched_at: Option<i64>,

@@ -1,13 +1,15 @@
-//! Whether a replay of a launch can help, and its command.
+//! Whether a replay of a launch can help, and what it starts.
 
-use hookline_domain::reconcile::{Member, Waiting, launch_event};
+use hookline_domain::execution::names::replay_name;
+use hookline_domain::reconcile::{LaunchActivity, Member, ProfileInput, Waiting, launch_event};
 use hookline_domain::time::rfc3339;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Remedy;
-use super::finding::quoted;
+use super::words::count;
 use crate::observed::case::Case;
+use crate::observed::execution::Execution;
 
 /// What a replay would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,61 +32,187 @@ impl Replay {
         }
     }
 
+    /// It helps, unless nothing can be started.
+    fn yes(case: &Case, why: impl Into<String>) -> Self {
+        let mut words = vec!["hookline", "replay", case.instance.as_str()];
+        // What was wrong with the execution's profile may be mended in the one that is deployed.
+        words.extend(profile_has_changed(case).then_some("--deployed-profile"));
+        words.push("--yes");
+        match start(case, None) {
+            Ok(_) => Self {
+                helps: true,
+                why: why.into(),
+                command: Some(Remedy::run(words)),
+            },
+            Err(refusal) => Self::no(refusal),
+        }
+    }
+
+    /// Why no execution may start, as far as the executions for the launch are not all known: one that
+    /// was not found may run beside it. `None` if one may.
+    pub(crate) fn not_known(case: &Case) -> Option<Self> {
+        if case.running_for_unknown > 0 {
+            return Some(Self::no(format!(
+                "It is not known whether an execution for the launch runs: {} for instances that are not known here. \
+                 Wait until fewer run.",
+                count(case.running_for_unknown, "execution runs", "executions run")
+            )));
+        }
+        (case.executions.is_empty() && !case.all_executions_known).then(|| {
+            Self::no(
+                "It is not known whether the launch has had an execution: too many have started since then. Give the \
+                 ARN of its execution; if its event was lost, reconcile starts one (hookline reconcile).",
+            )
+        })
+    }
+
     /// Judges whether a replay can help.
     pub(crate) fn of(case: &Case) -> Self {
-        if case.runs() {
-            return Self::no("An execution for the launch is running.");
+        match case.runs() {
+            true => Self::no("An execution for the launch is running."),
+            false => Self::instead_of_running(case),
         }
+    }
+
+    /// The same, of a replay that replaces the executions that run.
+    pub(crate) fn instead_of_running(case: &Case) -> Self {
         let missing = case.networks_without_interface();
-        let command = || from_execution(case).or_else(|| from_nothing(case));
         match (case.waits(), case.is_in_service()) {
-            (true, _) => Self {
-                helps: true,
-                why: "The launch waits at its hook: a replay continues from what exists, when the cause is mended.".to_owned(),
-                command: command(),
-            },
+            (true, _) => Self::yes(
+                case,
+                "The launch waits at its hook: a replay continues from what exists, when the cause is mended.",
+            ),
             (_, true) if !missing.is_empty() && case.executions.is_empty() => {
                 Self::no("There is no execution to repeat: adopt the node, or replace it.")
             }
-            (_, true) if !missing.is_empty() => Self {
-                helps: true,
-                why: format!("The node is InService and lacks {}: a replay creates and attaches what is missing, when the cause is mended.", missing.join(", ")),
-                command: from_execution(case),
-            },
-            (_, true) if case.entered("StartupTaintLeft").is_some() => Self {
-                helps: true,
-                why: "The node keeps its startup taint: a replay removes it, when the cause is mended."
-                    .to_owned(),
-                command: from_execution(case),
-            },
-            (_, true) => Self::no("The node is InService with all its interfaces: a replay changes nothing."),
-            _ => Self::no("The launch is over: Auto Scaling replaces the instance, and the replacement starts anew."),
+            (_, true) if !missing.is_empty() => Self::yes(
+                case,
+                format!(
+                    "The node is InService and lacks {}: a replay creates and attaches what is missing, when the \
+                     cause is mended.",
+                    missing.join(", ")
+                ),
+            ),
+            (_, true) if case.entered("StartupTaintLeft").is_some() => Self::yes(
+                case,
+                "The node keeps its startup taint: a replay removes it, when the cause is mended.",
+            ),
+            (_, true) => {
+                Self::no("The node is InService with all its interfaces: a replay changes nothing.")
+            }
+            _ => Self::no(
+                "The launch is over: Auto Scaling replaces the instance, and the replacement starts anew.",
+            ),
         }
     }
 }
 
-/// Starts an execution with the input of the newest one.
-fn from_execution(case: &Case) -> Option<Remedy> {
-    let execution = case.execution()?;
-    let (machine, arn) = (
-        quoted(case.deployment.machine.arn()),
-        quoted(&execution.arn),
-    );
-    let line = format!(
-        "aws stepfunctions start-execution --state-machine-arn {machine} --input \
-         \"$(aws stepfunctions describe-execution --execution-arn {arn} --query input --output text)\""
-    );
-    Some(Remedy::Shell(line.split(' ').map(str::to_owned).collect()))
+/// The execution that a replay starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub(crate) name: String,
+    pub(crate) input: String,
+    /// The ARN of the execution whose input it has; `None` if there is none to repeat.
+    pub(crate) repeats: Option<String>,
+    /// Whose profile it has.
+    pub(crate) profile: ProfileSource,
+    /// Whether it is the one that reconcile would start.
+    pub(crate) is_reconciles: bool,
 }
 
-/// Starts the execution that reconcile would start. It has reconcile's name and input, so that
-/// there is only one of the two.
-fn from_nothing(case: &Case) -> Option<Remedy> {
-    let (input, group, seen) = (
-        case.input.as_ref()?,
-        case.group.as_ref()?,
-        case.seen.as_ref()?,
-    );
+/// Whose profile a replay has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ProfileSource {
+    /// That of the execution which is repeated.
+    Execution,
+    /// The deployed one.
+    Deployed,
+    /// That of an earlier execution of the group: no deployed one covers the instance.
+    EarlierExecution,
+}
+
+/// What a replay starts; with this profile, or with that of the execution.
+///
+/// # Errors
+/// Returns why nothing can be started.
+pub(crate) fn start(case: &Case, profile: Option<&ProfileInput>) -> Result<Start, &'static str> {
+    let has_warm_pool = case.group.as_ref().is_some_and(|group| group.has_warm_pool);
+    if case.waits() && has_warm_pool && case.launch_in_progress().is_none() {
+        return Err(
+            "No launch of it goes on among the newest activities of its group, which has a warm pool: it may wait on \
+             its way back into the pool. If its event was lost, reconcile starts an execution (hookline reconcile).",
+        );
+    }
+    match case.executions.is_empty() {
+        false => from_execution(case, profile).ok_or("The input of its execution cannot be read."),
+        true => from_nothing(case, profile),
+    }
+}
+
+/// The input of the execution that was asked about, or of the newest one. The name is the same until
+/// there is a newer execution, so that a replay that is repeated starts only one; and that of the
+/// replacement if a command was interrupted before it stopped what it replaced.
+fn from_execution(case: &Case, profile: Option<&ProfileInput>) -> Option<Start> {
+    let execution = case.execution()?;
+    let input = match profile {
+        None => execution.input.clone(),
+        Some(profile) => {
+            let mut input: Value = serde_json::from_str(&execution.input).ok()?;
+            let slot = input.as_object_mut()?;
+            slot.insert("profile".to_owned(), profile.value.clone());
+            input.to_string()
+        }
+    };
+    let newest = case.executions.iter().max_by_key(|it| it.started)?;
+    let replacement = replacement(case, &input);
+    Some(Start {
+        name: replacement.map_or_else(
+            || replay_name(&case.instance, &newest.arn, &input),
+            |replacement| replacement.name.clone(),
+        ),
+        input,
+        repeats: Some(execution.arn.clone()),
+        profile: match profile {
+            Some(_) => ProfileSource::Deployed,
+            None => ProfileSource::Execution,
+        },
+        is_reconciles: false,
+    })
+}
+
+/// The execution that runs as a replay with this input, beside an older one that still runs. To start
+/// it again starts nothing.
+fn replacement<'a>(case: &'a Case, input: &str) -> Option<&'a Execution> {
+    let running = || case.executions.iter().filter(|it| it.is_running());
+    let is_replay = |execution: &Execution| {
+        let mut others = case.executions.iter().filter(|it| it.arn != execution.arn);
+        others.any(|other| replay_name(&case.instance, &other.arn, input) == execution.name)
+    };
+    running().find(|execution| {
+        let mut others = running().filter(|it| it.arn != execution.arn);
+        is_replay(execution) && others.any(|other| other.started <= execution.started)
+    })
+}
+
+/// An execution for a launch whose event was lost. It has the name and the input that reconcile's would
+/// have, so that there is only one of the two.
+fn from_nothing(case: &Case, profile: Option<&ProfileInput>) -> Result<Start, &'static str> {
+    let input = profile.or(case.input.as_ref()).ok_or(
+        "Nothing says with which profile: the deployment has none that covers the instance, and there is no \
+         execution to repeat.",
+    )?;
+    let (Some(group), Some(seen)) = (&case.group, &case.seen) else {
+        return Err("EC2 does not know the instance any more, or its group is gone.");
+    };
+    if case.deployment.is_retired(input) {
+        return Err(
+            "There is no execution to repeat, and the profile that covers the instance is retired: no launch begins \
+             with it any more. The timeout of the hook ends the launch.",
+        );
+    }
+    // As reconcile does, which has the activity in a group with a warm pool only.
+    let activity = case.launch_in_progress().filter(|_| group.has_warm_pool);
     let waiting = Waiting {
         member: Member {
             instance: case.instance.clone(),
@@ -94,20 +222,65 @@ fn from_nothing(case: &Case) -> Option<Remedy> {
         to_warm_pool: case
             .lifecycle_state()
             .is_some_and(|state| state.starts_with("Warmed:")),
-        activity: None,
+        activity: activity.map(|activity| LaunchActivity {
+            id: activity.id.clone(),
+            started_at: activity.started,
+            from_warm_pool: activity.from_warm_pool,
+        }),
     };
     let hook = &input.profile.hook.name;
     let time = rfc3339(waiting.began_at(seen.instance.launched_at));
     let event = launch_event(&case.deployment.machine, &waiting, hook, &time);
-    Some(Remedy::run([
-        "aws",
-        "stepfunctions",
-        "start-execution",
-        "--state-machine-arn",
-        case.deployment.machine.arn(),
-        "--name",
-        &waiting.execution_name(hook),
-        "--input",
-        &json!({"event": event, "profile": input.value}).to_string(),
-    ]))
+    let is_deployed = case
+        .deployed_profile()
+        .is_some_and(|it| it.value == input.value);
+    Ok(Start {
+        name: waiting.execution_name(hook),
+        input: json!({"event": event, "profile": input.value}).to_string(),
+        repeats: None,
+        profile: match is_deployed {
+            true => ProfileSource::Deployed,
+            false => ProfileSource::EarlierExecution,
+        },
+        is_reconciles: case.deployment.reconcile_starts(input),
+    })
 }
+
+/// What to say where Step Functions does not take the name of a replay: it takes each name once in 90
+/// days, and again only while the execution of that name runs with the same input (API Reference,
+/// StartExecution). `of_name` is that execution, if Step Functions still shows it.
+pub(crate) fn name_is_used(name: &str, of_name: Option<&Execution>) -> String {
+    let Some(execution) = of_name else {
+        return format!(
+            "The name {name} was used before, and Step Functions does not show its execution. A name is free again \
+             after 90 days."
+        );
+    };
+    let who = match name.starts_with("reconcile-") {
+        true => "reconcile, or a replay,",
+        false => "another replay",
+    };
+    match execution.is_running() {
+        true => format!(
+            "The execution {name} runs already, with another input: {who} has started it. Look at it before you \
+             replace it with --replace."
+        ),
+        false => format!(
+            "The execution {name} has ended already ({}): {who} has started it. Look at the launch again.",
+            execution.error()
+        ),
+    }
+}
+
+/// Whether the deployed profile is another one than that of the execution.
+pub(crate) fn profile_has_changed(case: &Case) -> bool {
+    let of_execution = case.execution().and_then(|execution| execution.profile());
+    match (of_execution, case.deployed_profile()) {
+        (Some(of_execution), Some(deployed)) => of_execution != deployed.value,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "replay_tests.rs"]
+mod tests;

@@ -25,10 +25,7 @@ pub(crate) fn findings(
         .iter()
         .filter(|rule| rule.lets_through(group, hook))
         .collect();
-    if matching
-        .iter()
-        .any(|rule| rule.enabled && !rule.targets.is_empty())
-    {
+    if answer(deployment, group, hook) {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -54,6 +51,12 @@ pub(crate) fn findings(
         found.push(no_rule(deployment, group, hook).of_group(group));
     }
     found
+}
+
+/// Whether an enabled rule with a target reacts to the launches of `group` at `hook`.
+pub(crate) fn answer(deployment: &Deployment, group: &str, hook: &str) -> bool {
+    let mut rules = deployment.rules.iter();
+    rules.any(|rule| rule.enabled && !rule.targets.is_empty() && rule.lets_through(group, hook))
 }
 
 fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileInput>) -> Finding {
@@ -85,8 +88,8 @@ fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileIn
     }
     let (machine, role) = (deployment.machine.arn(), role.unwrap_or(ROLE));
     finding = finding.say(
-        "The target of the stack also had a dead-letter queue and a limit for retries. To have them again, deploy the \
-         stack once without the profile, and once with it.",
+        "The target of the stack also had a dead-letter queue and a limit for retries. To have them again, add \
+         DeadLetterConfig and RetryPolicy to the target in the command: the template of the stack has both.",
     );
     let put = match input {
         Some(input) => put_target(rule, machine, role, &input.value),

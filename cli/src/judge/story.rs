@@ -1,17 +1,13 @@
 //! The story of a launch, from its execution's history: what each state did, how long it took, and
 //! what failed in it.
 
-use std::net::IpAddr;
+mod sentences;
 
-use hookline_domain::execution::{
-    Allocation, Completion, CompletionOutcome, LifecycleActionResult, Plan, RefusedCreate, Release,
-    StartupTaintRemoval, Step as PlanStep, Summary, WaitReason,
-};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::words::{count, duration};
+use self::sentences::{WAITS, allocated, attached, completed, planned, released, untainted};
 use crate::observed::execution::{HistoryEvent, message};
 
 /// A state that the execution was in, or several waits in turn.
@@ -123,9 +119,6 @@ impl Step {
     }
 }
 
-/// How the text of a plan that waits begins.
-const WAITS: &str = "waits";
-
 /// Puts the waits of a launch together: a long one has hundreds.
 fn together(steps: Vec<Step>) -> Vec<Step> {
     let mut found: Vec<Step> = Vec::new();
@@ -149,7 +142,7 @@ fn together(steps: Vec<Step>) -> Vec<Step> {
 }
 
 /// What a final state means for the node.
-fn ending(state: &str) -> Option<&'static str> {
+pub(super) fn ending(state: &str) -> Option<&'static str> {
     Some(match state {
         "LaunchAbandoned" => "the launch is given up, and nothing of it is left",
         "NodeNotWired" => "the node lacks interfaces, and its hook is not Hookline's to complete",
@@ -164,7 +157,8 @@ fn ending(state: &str) -> Option<&'static str> {
     })
 }
 
-fn part<T: DeserializeOwned>(output: &Value, key: &str) -> Option<T> {
+/// A part of the data of a state, if it is there and has its type.
+pub(super) fn part<T: DeserializeOwned>(output: &Value, key: &str) -> Option<T> {
     serde_json::from_value(output.get(key)?.clone()).ok()
 }
 
@@ -207,141 +201,6 @@ fn did(state: &str, output: &Value, succeeded_at_once: bool) -> Vec<String> {
             .unwrap_or_default(),
         "ExtendHook" if succeeded_at_once => vec!["the hook's timeout began anew".to_owned()],
         _ => Vec::new(),
-    }
-}
-
-fn planned(plan: &Plan) -> Vec<String> {
-    match &plan.step {
-        PlanStep::Wait {
-            seconds,
-            reason,
-            then_seconds,
-        } => {
-            let all = i64::from(*seconds) + i64::from(*then_seconds);
-            let why = match reason {
-                WaitReason::Turn => format!(
-                    "for its turn: {} before it",
-                    count(plan.ahead, "launch is", "launches are")
-                ),
-                WaitReason::Backlog => "because other callers use EC2's request rates".to_owned(),
-                WaitReason::AddressConflict => "because somebody else took an address".to_owned(),
-                WaitReason::Pending => "for EC2 to show the instance as running".to_owned(),
-            };
-            vec![format!("{WAITS} {} {why}", duration(all))]
-        }
-        PlanStep::Create { slots, .. } => slots
-            .iter()
-            .map(|slot| {
-                let index = slot
-                    .device_index
-                    .map_or_else(String::new, |index| format!(" at device index {index}"));
-                match &slot.existing {
-                    Some(id) => format!("{}: has {id} already", slot.network),
-                    None => format!(
-                        "{}: {} in {}{index}",
-                        slot.network,
-                        addresses(&slot.private_ip_addresses),
-                        slot.subnet_id
-                    ),
-                }
-            })
-            .collect(),
-    }
-}
-
-fn addresses(addresses: &[IpAddr]) -> String {
-    match addresses {
-        [] => "an address that EC2 chooses".to_owned(),
-        _ => addresses
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", "),
-    }
-}
-
-fn allocated(allocation: &Allocation) -> Vec<String> {
-    let created = allocation.interfaces.iter();
-    let mut texts: Vec<String> = created
-        .map(|it| format!("{}: {}", it.network, it.network_interface_id))
-        .collect();
-    texts.extend(allocation.refused.iter().map(|refused| match refused {
-        RefusedCreate::AddressTaken {
-            network,
-            addresses: taken,
-        } => {
-            format!("{network}: somebody else has {}", addresses(taken))
-        }
-        RefusedCreate::SubnetFull { network, subnet_id } => {
-            format!("{network}: {subnet_id} has no free address")
-        }
-    }));
-    if allocation.is_throttled() {
-        texts.push("EC2 throttled the rest".to_owned());
-    }
-    texts
-}
-
-fn attached(summary: &Summary) -> Vec<String> {
-    let interfaces = summary.interfaces.iter();
-    interfaces
-        .map(|it| {
-            let index = it
-                .device_index
-                .map_or_else(String::new, |index| format!(" at device index {index}"));
-            format!(
-                "{}: {} {}{index}",
-                it.network,
-                it.network_interface_id,
-                addresses(&it.private_ip_addresses)
-            )
-        })
-        .collect()
-}
-
-fn completed(completion: &Completion) -> String {
-    let state = match &completion.lifecycle_state {
-        Some(state) => format!(" (the instance is {state})"),
-        None => String::new(),
-    };
-    match (completion.result, completion.outcome) {
-        (LifecycleActionResult::Continue, CompletionOutcome::Completed) => {
-            "sent CONTINUE: the instance goes InService".to_owned()
-        }
-        (LifecycleActionResult::Abandon, CompletionOutcome::Completed) => {
-            "sent ABANDON: Auto Scaling terminates the instance and replaces it".to_owned()
-        }
-        (_, CompletionOutcome::AlreadyCompleted) => {
-            format!("the lifecycle action had ended the same way before{state}")
-        }
-        (_, CompletionOutcome::AlreadyContinued) => {
-            format!("ABANDON came too late: the launch had gone on{state}")
-        }
-        (_, CompletionOutcome::NotOurs) => {
-            "the hook is not Hookline's: nothing was sent".to_owned()
-        }
-    }
-}
-
-fn untainted(removal: &StartupTaintRemoval) -> String {
-    match (&removal.node_name, removal.removed) {
-        (None, _) => "the node has not registered in its cluster yet".to_owned(),
-        (Some(node), true) => format!("removed the startup taint of {node}"),
-        (Some(node), false) => format!("{node} has no startup taint"),
-    }
-}
-
-fn released(release: &Release) -> String {
-    match release.released.len() {
-        0 => "nothing had to be deleted".to_owned(),
-        number => {
-            let ids: Vec<&str> = release.released.iter().map(|id| id.as_str()).collect();
-            format!(
-                "deleted {}: {}",
-                count(number, "interface", "interfaces"),
-                ids.join(", ")
-            )
-        }
     }
 }
 

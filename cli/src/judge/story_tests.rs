@@ -3,17 +3,7 @@
 use serde_json::json;
 
 use super::*;
-
-/// An event at this time, in milliseconds.
-fn event(at: i64, kind: &str, state: Option<&str>) -> HistoryEvent {
-    HistoryEvent {
-        at,
-        kind: kind.to_owned(),
-        state: state.map(str::to_owned),
-        output: None,
-        failed: None,
-    }
-}
+use crate::fixtures::scale_out::event;
 
 fn entered(at: i64, state: &str) -> HistoryEvent {
     event(at, "TaskStateEntered", Some(state))

@@ -24,6 +24,8 @@ pub(crate) struct Case {
     pub(crate) instance: InstanceId,
     /// The instance; `None` if EC2 does not know it any more.
     pub(crate) seen: Option<SeenInstance>,
+    /// Its lifecycle state in the warm pool of its group, which does not list it.
+    pub(crate) in_pool: Option<String>,
     /// Its group.
     pub(crate) group: Option<Group>,
     /// The launch hooks of the group.
@@ -32,6 +34,11 @@ pub(crate) struct Case {
     pub(crate) activities: Vec<Activity>,
     /// Its executions, newest first.
     pub(crate) executions: Vec<Execution>,
+    /// Whether every execution that may be for it was looked at.
+    pub(crate) all_executions_known: bool,
+    /// How many executions run of which it is not known which instances they are for. Known only where
+    /// a command starts an execution.
+    pub(crate) running_for_unknown: usize,
     /// The events of the newest one.
     pub(crate) history: Vec<HistoryEvent>,
     /// The profile that the newest execution was given; else that of the deployment.
@@ -73,10 +80,13 @@ impl Case {
             deployment,
             instance,
             seen,
+            in_pool: None,
             group: None,
             hooks: Vec::new(),
             activities: Vec::new(),
             executions: Vec::new(),
+            all_executions_known: true,
+            running_for_unknown: 0,
             history: Vec::new(),
             input: None,
             subnets: Vec::new(),
@@ -98,17 +108,36 @@ impl Case {
         self.input.as_ref().map(|input| &input.profile)
     }
 
+    /// The deployed profile that covers the instance; of several, the one with the name of the
+    /// execution's.
+    pub(crate) fn deployed_profile(&self) -> Option<&ProfileInput> {
+        let group = self.group.as_ref();
+        let mut tags = group.map(|group| group.tags.clone()).unwrap_or_default();
+        let seen = self.seen.iter();
+        tags.extend(seen.flat_map(|seen| seen.instance.tags.clone()));
+        let covers = |it: &&ProfileInput| it.profile.selector.covers(self.group_name(), &tags);
+        let of_execution = self.execution().and_then(Execution::profile);
+        let name = of_execution
+            .as_ref()
+            .and_then(|it| it.get("name")?.as_str());
+        let covering = || self.deployment.profiles.iter().filter(covers);
+        let same_name = covering().find(|it| Some(it.profile.name.as_str()) == name);
+        same_name.or_else(|| covering().next())
+    }
+
     pub(crate) fn group_name(&self) -> &str {
         self.group.as_ref().map_or("", |group| &group.name)
     }
 
-    /// The lifecycle state of the instance in its group.
+    /// The lifecycle state of the instance, in its group or in the group's warm pool.
     pub(crate) fn lifecycle_state(&self) -> Option<&str> {
         let members = &self.group.as_ref()?.members;
         let member = members
             .iter()
-            .find(|member| member.instance == self.instance)?;
-        Some(&member.lifecycle_state)
+            .find(|member| member.instance == self.instance);
+        member.map_or(self.in_pool.as_deref(), |member| {
+            Some(&member.lifecycle_state)
+        })
     }
 
     /// Whether it waits at a launch hook, or is about to.
@@ -190,22 +219,24 @@ impl Case {
             .find(|activity| activity.instance.as_ref() == Some(&self.instance))
     }
 
+    /// The launch that goes on. In a group with a warm pool an instance launches more than once, and waits
+    /// at a hook on its way back into the pool too.
+    pub(crate) fn launch_in_progress(&self) -> Option<&Activity> {
+        self.activity().filter(|activity| activity.ended.is_none())
+    }
+
     /// When a state of the newest execution was first entered, in milliseconds since the epoch.
     pub(crate) fn entered(&self, state: &str) -> Option<i64> {
-        let entered = |event: &&HistoryEvent| {
-            event.kind.ends_with("StateEntered") && event.state.as_deref() == Some(state)
-        };
-        self.history.iter().find(entered).map(|event| event.at)
+        let mut events = self.history.iter();
+        let entered = events.find(|event| event.entered() == Some(state))?;
+        Some(entered.at)
     }
 
     /// The function that failed last, and its error.
     pub(crate) fn last_failure(&self) -> Option<&(String, String)> {
-        let functions = self
-            .history
+        self.history
             .iter()
-            .filter(|event| !event.kind.starts_with("Execution"));
-        functions
-            .filter_map(|event| event.failed.as_ref())
-            .next_back()
+            .rev()
+            .find_map(HistoryEvent::function_failure)
     }
 }

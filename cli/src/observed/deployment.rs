@@ -3,12 +3,13 @@
 
 use hookline_domain::deployment::Deployment as Name;
 use hookline_domain::execution::names::StateMachine;
-use hookline_domain::profile::{Profile, Selector};
+use hookline_domain::profile::Selector;
 use hookline_domain::reconcile::{Limits, ProfileInput};
 use hookline_domain::tags::own;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::input_template::{profile_of, read};
 use super::network::SeenInterface;
 
 /// The name of the state machine; a stack puts its own name and a hyphen before it.
@@ -52,7 +53,12 @@ impl Rule {
     fn may_be_reconciles(&self, stack: &str) -> bool {
         let named = self.name.to_ascii_lowercase().contains("reconcile");
         let of_stack = !stack.is_empty() && self.name.starts_with(stack);
-        self.schedule.is_some() && (named || of_stack || self.description.ends_with(MARK))
+        self.schedule.is_some() && (named || of_stack || self.is_of_a_stack())
+    }
+
+    /// Whether the CDK app has made it, by its description.
+    pub(crate) fn is_of_a_stack(&self) -> bool {
+        self.description.ends_with(MARK)
     }
 
     /// Whether its pattern may match the event of a launch at a hook, by the event's source and type.
@@ -101,14 +107,26 @@ impl Rule {
 #[derive(Clone, Debug)]
 pub(crate) struct Reconcile {
     pub(crate) rule: String,
+    /// The ARN of the rule's target.
+    pub(crate) target: String,
+    /// The constant input of the target.
+    pub(crate) input: Value,
     pub(crate) enabled: bool,
     /// As `rate(5 minutes)`.
     pub(crate) schedule: String,
+    /// The profiles with which it starts executions.
     pub(crate) profiles: Vec<ProfileInput>,
+    /// Those with which it only ends what began.
+    pub(crate) retired: Vec<ProfileInput>,
     pub(crate) limits: Limits,
 }
 
 impl Reconcile {
+    /// The name of the function that it starts, if it is one.
+    pub(crate) fn function(&self) -> Option<&str> {
+        function_of(&self.target)
+    }
+
     /// How often it runs, in seconds, if its schedule is a rate.
     pub(crate) fn every(&self) -> Option<i64> {
         let rate = self.schedule.strip_prefix("rate(")?.strip_suffix(')')?;
@@ -131,6 +149,8 @@ struct ReconcileInput {
     #[serde(default)]
     profiles: Vec<Value>,
     #[serde(default)]
+    retired_profiles: Vec<Value>,
+    #[serde(default)]
     limits: Limits,
 }
 
@@ -146,6 +166,8 @@ pub(crate) struct Deployment {
     pub(crate) profiles: Vec<ProfileInput>,
     /// Rules whose profile cannot be read, and why.
     pub(crate) unreadable: Vec<(String, String)>,
+    /// The profile of each rule, with the rule's name.
+    pub(crate) of_rules: Vec<(String, ProfileInput)>,
 }
 
 impl Deployment {
@@ -173,6 +195,7 @@ impl Deployment {
             .collect();
         let mut profiles: Vec<ProfileInput> = Vec::new();
         let mut unreadable = Vec::new();
+        let mut of_rules = Vec::new();
         let mut add = |input: ProfileInput| {
             if !profiles.iter().any(|known| known.profile == input.profile) {
                 profiles.push(input);
@@ -181,7 +204,10 @@ impl Deployment {
         for rule in &rules {
             for target in rule.targets_of(&machine) {
                 match profile_of(target) {
-                    Ok(input) => add(input),
+                    Ok(input) => {
+                        of_rules.push((rule.name.clone(), input.clone()));
+                        add(input);
+                    }
                     Err(problem) => unreadable.push((rule.name.clone(), problem)),
                 }
             }
@@ -190,7 +216,8 @@ impl Deployment {
             .iter()
             .map(|input| input.profile.name.clone())
             .collect();
-        for input in reconcile.iter().flat_map(|it| &it.profiles) {
+        let active = reconcile.iter().flat_map(|it| &it.profiles);
+        for input in active.chain(reconcile.iter().flat_map(|it| &it.retired)) {
             if !named.contains(&input.profile.name) {
                 profiles.push(input.clone());
             }
@@ -201,6 +228,7 @@ impl Deployment {
             reconcile,
             profiles,
             unreadable,
+            of_rules,
         }
     }
 
@@ -236,6 +264,21 @@ impl Deployment {
         }
     }
 
+    /// Whether no launch begins with a profile any more: only reconcile has it, among its retired ones.
+    pub(crate) fn is_retired(&self, input: &ProfileInput) -> bool {
+        let is = |other: &ProfileInput| other.profile == input.profile;
+        let of_rules = self.of_rules.iter().map(|(_, other)| other);
+        let active = self.reconcile.iter().flat_map(|it| &it.profiles);
+        let mut retired = self.reconcile.iter().flat_map(|it| &it.retired);
+        retired.any(is) && !of_rules.chain(active).any(is)
+    }
+
+    /// Whether reconcile starts executions with a profile.
+    pub(crate) fn reconcile_starts(&self, input: &ProfileInput) -> bool {
+        let mut profiles = self.reconcile.iter().flat_map(|it| &it.profiles);
+        input.profile.hook.complete && profiles.any(|other| other.profile == input.profile)
+    }
+
     /// The groups that the profiles and the rules name.
     pub(crate) fn named_groups(&self) -> Vec<String> {
         let of_profiles = self
@@ -243,7 +286,7 @@ impl Deployment {
             .iter()
             .filter_map(|input| match &input.profile.selector {
                 Selector::AutoScalingGroupNames(names) => Some(names.iter().cloned()),
-                Selector::Tag(_) => None,
+                Selector::Tag(_) | Selector::Tags(_) => None,
             });
         let of_rules = self
             .rules
@@ -259,7 +302,7 @@ impl Deployment {
     /// Whether a profile selects by a tag, so that any group may be one of its.
     pub(crate) fn selects_by_tag(&self) -> bool {
         let mut profiles = self.profiles.iter();
-        profiles.any(|input| matches!(input.profile.selector, Selector::Tag(_)))
+        profiles.any(|input| input.profile.selector.is_by_tag())
     }
 
     /// The limits of reconcile, and how often it runs in seconds, if one of its rules is enabled.
@@ -267,6 +310,16 @@ impl Deployment {
         let running = self.reconcile.iter().find(|it| it.enabled)?;
         Some((running.limits, running.every()))
     }
+}
+
+/// The name of the function of an ARN, with or without a version or an alias:
+/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`.
+pub(crate) fn function_of(arn: &str) -> Option<&str> {
+    let (before, rest) = arn.split_once(":function:")?;
+    let is_lambda = before.split(':').nth(2) == Some("lambda");
+    rest.split(':')
+        .next()
+        .filter(|name| is_lambda && !name.is_empty())
 }
 
 /// `hookline`, the default `stackName`.
@@ -281,65 +334,25 @@ fn reconcile(rule: &Rule, machine: &StateMachine) -> Vec<Reconcile> {
     };
     let targets = rule.targets.iter();
     let found = targets.filter_map(|target| {
-        let input: ReconcileInput = serde_json::from_str(target.input.as_deref()?).ok()?;
+        let value: Value = serde_json::from_str(target.input.as_deref()?).ok()?;
+        let input = ReconcileInput::deserialize(&value).ok()?;
         (input.state_machine_arn == machine.arn()).then(|| Reconcile {
             rule: rule.name.clone(),
+            target: target.arn.clone(),
+            input: value,
             enabled: rule.enabled,
             schedule: schedule.clone(),
-            profiles: input
-                .profiles
-                .into_iter()
-                .filter_map(|value| read(value).ok())
-                .collect(),
+            profiles: readable(input.profiles),
+            retired: readable(input.retired_profiles),
             limits: input.limits,
         })
     });
     found.collect()
 }
 
-fn read(value: Value) -> Result<ProfileInput, String> {
-    match Profile::read(value.clone()) {
-        Ok(profile) => Ok(ProfileInput { value, profile }),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// The profile that a target gives to an execution: `profile` of its input template.
-fn profile_of(target: &Target) -> Result<ProfileInput, String> {
-    let Some(template) = &target.template else {
-        return Err("its target has no input template, so an execution gets no profile".to_owned());
-    };
-    let value: Value = serde_json::from_str(&without_variables(template))
-        .map_err(|error| format!("the input template of its target is not JSON: {error}"))?;
-    match value.get("profile") {
-        Some(profile) => read(profile.clone()),
-        None => Err("the input template of its target has no profile".to_owned()),
-    }
-}
-
-/// The template with null for each variable, `<name>`, that is not in a text (EventBridge User Guide,
-/// "Amazon EventBridge input transformation").
-fn without_variables(template: &str) -> String {
-    let mut json = String::with_capacity(template.len());
-    let (mut in_text, mut in_variable, mut escaped) = (false, false, false);
-    for character in template.chars() {
-        match character {
-            '>' if in_variable => in_variable = false,
-            _ if in_variable => {}
-            '<' if !in_text => {
-                in_variable = true;
-                json.push_str("null");
-            }
-            _ => {
-                if character == '"' && !escaped {
-                    in_text = !in_text;
-                }
-                json.push(character);
-            }
-        }
-        escaped = in_text && character == '\\' && !escaped;
-    }
-    json
+fn readable(values: Vec<Value>) -> Vec<ProfileInput> {
+    let profiles = values.into_iter().map(read);
+    profiles.filter_map(Result::ok).collect()
 }
 
 #[cfg(test)]

@@ -81,15 +81,58 @@ pub(crate) struct HistoryEvent {
     pub(crate) kind: String,
     /// The state that was entered or left.
     pub(crate) state: Option<String>,
+    /// The data with which the execution started.
+    pub(crate) input: Option<String>,
     /// The data with which a state was left.
     pub(crate) output: Option<String>,
     /// An error and its cause.
     pub(crate) failed: Option<(String, String)>,
 }
 
-/// The message of a cause. Lambda puts a function's own text into JSON, and the state machine's end
-/// states put a sentence before that.
+impl HistoryEvent {
+    /// The state that was entered.
+    pub(crate) fn entered(&self) -> Option<&str> {
+        self.state
+            .as_deref()
+            .filter(|_| self.kind.ends_with("StateEntered"))
+    }
+
+    /// The state that was left.
+    pub(crate) fn left(&self) -> Option<&str> {
+        self.state
+            .as_deref()
+            .filter(|_| self.kind.ends_with("StateExited"))
+    }
+
+    /// The error of a function, and its cause: not those with which the execution ended.
+    pub(crate) fn function_failure(&self) -> Option<&(String, String)> {
+        self.failed
+            .as_ref()
+            .filter(|_| !self.kind.starts_with("Execution"))
+    }
+}
+
+/// The message of a cause, for people. Lambda puts a function's own text into JSON, and the state
+/// machine's end states put a sentence before that.
 pub(crate) fn message(cause: &str) -> String {
+    without_encoded(&plain_message(cause))
+}
+
+/// What EC2 puts before a text that only `aws sts decode-authorization-message` can read
+/// (<https://docs.aws.amazon.com/cli/latest/reference/sts/decode-authorization-message.html>).
+const ENCODED: &str = "Encoded authorization failure message: ";
+
+/// The text without what EC2 encoded: it says nothing to a reader, and is ten lines long.
+fn without_encoded(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(ENCODED) else {
+        return text.to_owned();
+    };
+    let is_encoded = |sign: char| sign.is_ascii_alphanumeric() || "-_=+/".contains(sign);
+    let after = rest.trim_start_matches(is_encoded);
+    format!("{}{}", before.trim_end(), without_encoded(after))
+}
+
+fn plain_message(cause: &str) -> String {
     let inner = |text: &str| {
         let value: Value = serde_json::from_str(text).ok()?;
         Some(value.get("errorMessage")?.as_str()?.to_owned())
@@ -116,6 +159,11 @@ mod tests {
         assert_eq!(
             message(&format!("It was abandoned. Cause: {json}")),
             "It was abandoned. Cause: no address"
+        );
+        let denied = "not allowed (no policy allows it. Encoded authorization failure message: eyJh-_b0=). Grant it";
+        assert_eq!(
+            message(denied),
+            "not allowed (no policy allows it.). Grant it"
         );
         for text in ["", "plain text", "{\"a\": 1}", "{broken"] {
             assert_eq!(message(text), text);

@@ -21,7 +21,11 @@ pub(crate) struct Fleet {
     pub(crate) hooks: BTreeMap<String, Vec<Hook>>,
     /// The newest activities, newest first.
     pub(crate) activities: Vec<Activity>,
+    /// Whether these are all of the last hour.
+    pub(crate) all_activities: bool,
     pub(crate) instances: BTreeMap<InstanceId, SeenInstance>,
+    /// Those owners of unattached interfaces that launch into a warm pool.
+    pub(crate) launching_into_pools: BTreeSet<InstanceId>,
     /// The interfaces that Hookline created.
     pub(crate) interfaces: Vec<SeenInterface>,
     /// The newest executions, newest first.

@@ -1,9 +1,11 @@
 //! What EC2 shows beside the types of the domain.
 
 use hookline_domain::addresses::Subnet;
+use hookline_domain::ids::InstanceId;
 use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
 use hookline_domain::reconcile::LaunchFacts;
+use hookline_domain::tags::own;
 
 /// An instance, with why it is in its state.
 #[derive(Clone, Debug)]
@@ -31,6 +33,11 @@ pub(crate) struct SeenSubnet {
     pub(crate) subnet: Subnet,
     pub(crate) vpc: String,
     pub(crate) available: u32,
+}
+
+/// The instance that Hookline created an interface for; `None` if its tag names none.
+pub(crate) fn created_for(interface: &Interface) -> Option<InstanceId> {
+    interface.tags.get(own::INSTANCE_ID)?.parse().ok()
 }
 
 impl SeenInstance {

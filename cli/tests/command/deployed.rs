@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use assert_cmd::assert::Assert;
-use hookline_local::Settings;
 use hookline_local::autoscaling::LifecycleState;
+use hookline_local::iam::{Policy, Role};
+use hookline_local::lambda::FunctionConfig;
+use hookline_local::{CallRecord, Settings};
 use hookline_testkit::json_api::json_call;
+use hookline_testkit::permissions::allowed;
+use hookline_testkit::roles;
 use hookline_testkit::rules::put_rule;
 use hookline_testkit::scene::{Scene, Size};
 use hookline_testkit::wait::wait_for;
@@ -63,6 +67,30 @@ impl Deployed {
         deployed
     }
 
+    /// Gives the state machine and reconcile what DescribeStateMachine, ListFunctions and ListRoles
+    /// show of a deployment: a definition, functions, and the role of the rule.
+    pub(crate) fn define(&self) {
+        let lambda = self.fake.aws.lambda();
+        for name in ["hookline-reconcile", "hookline-tag-node"] {
+            lambda.register(FunctionConfig::new(name, "/nonexistent"));
+        }
+        let definition = json!({
+            "TimeoutSeconds": 10_800,
+            "States": {"TagNode": {"Type": "Task", "Resource": lambda.arn("hookline-tag-node"), "End": true}},
+        });
+        let role = roles::of_rule_for(MACHINE).unwrap();
+        let stepfunctions = self.fake.aws.stepfunctions();
+        stepfunctions.set_definition(MACHINE, definition, &role);
+        let policy = json!({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "states:StartExecution", "Resource": "*"}],
+        });
+        self.fake.aws.iam().put_role(Role {
+            arn: role,
+            policies: vec![Policy::parse(&policy).unwrap()],
+        });
+    }
+
     pub(crate) async fn call(&self, action: &str, call: &Value) -> Value {
         json_call(&self.fake.aws, action, call).await.unwrap()
     }
@@ -78,6 +106,38 @@ impl Deployed {
         run(self.fake.command(&format!("{line} --region us-west-2"))).await
     }
 
+    /// The same, for its JSON.
+    pub(crate) async fn json(&self, line: &str) -> Value {
+        let assert = self.run(&format!("{line} --json")).await;
+        serde_json::from_str(&stdout(&assert)).unwrap()
+    }
+
+    /// The calls of the command that change something.
+    pub(crate) fn changes(&self) -> Vec<CallRecord> {
+        const READS: [&str; 3] = ["Describe", "List", "Get"];
+        self.fake.aws.calls_where(|call| {
+            call.user_agent.contains("app/Hookline")
+                && !READS.iter().any(|read| call.action.starts_with(read))
+        })
+    }
+
+    /// Fails if the command has made a call that a policy for people does not allow.
+    pub(crate) fn check_policy(&self, policy: &str) {
+        let allowed = &allowed().unwrap()[policy];
+        let calls = self
+            .fake
+            .aws
+            .calls_where(|call| call.user_agent.contains("app/Hookline"));
+        assert!(!calls.is_empty());
+        for call in calls {
+            let action = match call.action.as_str() {
+                "Invoke" => "lambda:InvokeFunction".to_owned(),
+                action => format!("{}:{action}", call.service),
+            };
+            assert!(allowed.contains(&action), "{policy} lacks {action}");
+        }
+    }
+
     /// The trouble in `status --json`.
     pub(crate) async fn trouble(&self) -> Vec<Value> {
         let assert = self.run("status --json").await.success();
@@ -87,8 +147,13 @@ impl Deployed {
 
     /// Launches instances, and waits until all wait at the hook.
     pub(crate) async fn launch(&self, nodes: usize) {
+        self.launch_in("upf", nodes).await;
+    }
+
+    /// [`Deployed::launch`], in another group.
+    pub(crate) async fn launch_in(&self, group: &str, nodes: usize) {
         self.scene
-            .scale("upf", nodes.try_into().unwrap())
+            .scale(group, nodes.try_into().unwrap())
             .await
             .unwrap();
         wait_for(
@@ -96,7 +161,7 @@ impl Deployed {
             "the launches to wait",
             async || {
                 let waiting = self.fake.aws.with_world(|world| {
-                    let states = world.autoscaling.states("upf").into_values();
+                    let states = world.autoscaling.states(group).into_values();
                     states
                         .filter(|state| *state == LifecycleState::PendingWait)
                         .count()

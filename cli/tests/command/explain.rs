@@ -15,7 +15,7 @@ use crate::{check_text, json_error, stderr, stdout, unwrapped};
 
 /// The deployment with a launch whose event is lost, because the rule is disabled. Returns the
 /// instance.
-async fn lost_launch() -> (Deployed, String) {
+pub(crate) async fn lost_launch() -> (Deployed, String) {
     let deployed = Deployed::start().await;
     deployed
         .call("AWSEvents.DisableRule", &json!({"Name": "launch-upf"}))
@@ -79,9 +79,9 @@ async fn launch_without_an_execution_is_explained_by_its_rule() {
         (&json!([]), &json!([]))
     );
     let replay = launch["replay"]["command"]["run"].as_str().unwrap();
-    assert!(
-        replay.contains(&format!("--name reconcile-{instance}-")),
-        "{replay}"
+    assert_eq!(
+        replay,
+        format!("hookline replay {instance} --yes --region us-west-2")
     );
 }
 
@@ -106,16 +106,8 @@ async fn launch_is_found_by_its_address_and_by_its_group() {
 #[tokio::test(flavor = "multi_thread")]
 async fn node_in_service_without_interfaces_is_explained() {
     let (deployed, instance) = lost_launch().await;
-    let complete = deployed.scene.autoscaling.complete_lifecycle_action();
-    let complete = complete
-        .auto_scaling_group_name("upf")
-        .lifecycle_hook_name(HOOK);
-    complete
-        .instance_id(&instance)
-        .lifecycle_action_result("CONTINUE")
-        .send()
-        .await
-        .unwrap();
+    let done = deployed.scene.complete("upf", HOOK, &instance, "CONTINUE");
+    done.await.unwrap();
     let launch = wait_for(Duration::from_secs(60), "the node in service", async || {
         let launch = launch(&deployed, &instance).await;
         Ok((launch["lifecycleState"] == "InService").then_some(launch))
@@ -127,7 +119,10 @@ async fn node_in_service_without_interfaces_is_explained() {
         ["rule-disabled", "node-lacks-interfaces"]
     );
     let adopt = launch["findings"][1]["remedy"][1]["run"].as_str().unwrap();
-    assert!(adopt.contains("--function-name hookline-adopt "), "{adopt}");
+    assert_eq!(
+        adopt,
+        format!("hookline adopt {instance} --yes --region us-west-2")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,47 +10,43 @@
     clippy::unwrap_used
 )]
 
+mod adopt;
+mod check;
 mod deployed;
 mod explain;
 mod fake;
 mod global;
 mod migrate;
+mod pause;
+mod plan;
 mod printed;
 mod profile;
+mod program;
+mod reconcile;
+mod release;
+mod replay;
+mod scale_out;
+mod snapshots;
 mod status;
+mod timeline;
+mod user_data;
 mod whoami;
 
 use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use serde_json::Value;
 
+use crate::program::{hookline, stdout};
+
 /// The widest line of text, in columns.
 const WIDTH: usize = 100;
-
-/// The command, without anything of this machine's environment: no AWS settings, no credentials,
-/// no wishes about colours.
-fn hookline(line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hookline"));
-    command
-        .env_clear()
-        .env("HOME", "/nonexistent")
-        // Otherwise the SDK asks for credentials at the address of an instance's metadata.
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .args(line.split_whitespace());
-    command
-}
 
 /// A file of functions/fixtures.
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../functions/fixtures")
         .join(name)
-}
-
-fn stdout(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
 }
 
 fn stderr(assert: &Assert) -> String {
@@ -75,6 +71,17 @@ fn check_text(text: &str) {
     for line in text.lines() {
         assert!(line.chars().count() <= WIDTH, "{line}");
         assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}
+
+/// Checks a text, and that it has each of these lines.
+fn check_lines(text: &str, lines: &[&str]) {
+    check_text(text);
+    for line in lines {
+        assert!(
+            text.lines().any(|found| found == *line),
+            "no {line:?} in\n{text}"
+        );
     }
 }
 

@@ -9,25 +9,29 @@ use serde_json::{Value, json};
 
 use crate::deployed::{Deployed, MACHINE};
 use crate::fake::{Fake, error, run};
-use crate::{check_text, json_error, stderr, stdout, unwrapped};
+use crate::{check_lines, check_text, json_error, stderr, stdout, unwrapped};
+
+/// What `status` says, and of it each group with its profiles.
+async fn groups(deployed: &Deployed) -> (Value, Vec<(Value, Value)>) {
+    let status = deployed.json("status").await;
+    let rows = status["groups"].as_array().unwrap().iter();
+    let rows = rows.map(|row| (row["group"].clone(), row["profiles"].clone()));
+    let rows = rows.collect();
+    (status, rows)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deployment_at_rest_is_without_trouble() {
     let deployed = Deployed::start().await;
     let text = stdout(&deployed.run("status").await.success());
-    check_text(&text);
-    for line in [
+    let lines = [
         "Deployment  hookline in us-west-2",
         "Reconcile   rate(5 minutes), rule hookline-reconcile",
         "GROUP  HOOK             DEFAULT  TIMEOUT  WANTED  IN SERVICE  WAITING  LAST LAUNCH",
         "upf    hookline-launch  ABANDON  1800 s   0       0           0",
         "No trouble.",
-    ] {
-        assert!(
-            text.lines().any(|found| found == line),
-            "no {line:?} in\n{text}"
-        );
-    }
+    ];
+    check_lines(&text, &lines);
     assert_eq!(deployed.trouble().await, Vec::<Value>::new());
 }
 
@@ -168,15 +172,33 @@ async fn group_is_found_by_its_tag_and_another_one_is_not() {
         .await
         .unwrap();
     deployed.scene.group("amf").await.unwrap();
-    let assert = deployed.run("status --json").await.success();
-    let status: Value = serde_json::from_str(&stdout(&assert)).unwrap();
-    let groups = status["groups"].as_array().unwrap().iter();
-    let rows: Vec<_> = groups
-        .map(|row| (&row["group"], &row["profiles"]))
-        .collect();
-    let (smf, upf) = (json!(["by-tag"]), json!(["upf"]));
-    assert_eq!(rows, [(&json!("smf"), &smf), (&json!("upf"), &upf)]);
+    let (status, rows) = groups(&deployed).await;
+    let wanted = [("smf", "by-tag"), ("upf", "upf")];
+    assert_eq!(
+        rows,
+        wanted.map(|(group, profile)| (json!(group), json!([profile])))
+    );
     assert_eq!(status["trouble"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_of_two_profiles_with_one_first_tag_are_both_found() {
+    let deployed = Deployed::start().await;
+    for name in ["amf", "smf"] {
+        deployed.scene.group(name).await.unwrap();
+        let mut profile = deployed.profile.clone();
+        profile["name"] = json!(name);
+        // Only the instances carry the second tag, not their group.
+        let of_group = json!({"key": "aws:autoscaling:groupName", "value": name});
+        profile["selector"] = json!({"tags": [{"key": "multus"}, of_group]});
+        put_rule(&deployed.fake.aws, MACHINE, name, &profile)
+            .await
+            .unwrap();
+        deployed.launch_in(name, 1).await;
+    }
+    let (_, rows) = groups(&deployed).await;
+    let wanted = ["amf", "smf", "upf"];
+    assert_eq!(rows, wanted.map(|name| (json!(name), json!([name]))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,5 +237,19 @@ async fn texts_of_others_do_no_harm_to_a_terminal() {
     assert_eq!(
         status["leakedInterfaces"][0]["network"],
         "\u{9b}2Jred\u{202e}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_needs_a_terminal_and_is_no_json() {
+    let deployed = Deployed::start().await;
+    let text = unwrapped(&stderr(&deployed.run("status --watch").await.code(2)));
+    assert!(text.contains("--watch needs a terminal"), "{text}");
+    assert!(text.contains("remedy: Leave --watch out"), "{text}");
+    let assert = deployed.run("status --watch --json").await.code(2);
+    assert!(
+        stderr(&assert).contains("cannot be used with '--json'"),
+        "{}",
+        stderr(&assert)
     );
 }

@@ -25,7 +25,8 @@ pub struct CreateNetworkInterface {
     pub subnet_id: SubnetId,
     /// The security groups.
     pub security_group_ids: Vec<SecurityGroupId>,
-    /// The IPv4 addresses to ask for, the primary one first; none where EC2 chooses.
+    /// The IPv4 addresses to ask for, the primary one first; none where EC2 chooses, which it does
+    /// for an interface with prefixes.
     pub private_ip_addresses: Vec<IpAddr>,
     /// The number of secondary addresses that EC2 chooses.
     pub secondary_count: u32,
@@ -59,10 +60,15 @@ impl CreateNetworkInterface {
             Addressing::LowestFree => 0,
             Addressing::SubnetAssigned => slot.secondary_private_addresses,
         };
+        // A plan of an earlier release names an address even so.
+        let private_ip_addresses = match slot.has_named_addresses() {
+            true => planned.private_ip_addresses.clone(),
+            false => Vec::new(),
+        };
         Self {
             subnet_id: planned.subnet_id.clone(),
             security_group_ids: profile.security_groups(slot).to_vec(),
-            private_ip_addresses: planned.private_ip_addresses.clone(),
+            private_ip_addresses,
             secondary_count,
             prefix_count: slot.prefixes,
             ipv6_addresses: planned.ipv6_addresses.clone(),
@@ -192,6 +198,15 @@ mod tests {
             first.client_token(0).unwrap(),
             second.client_token(0).unwrap()
         );
+    }
+
+    #[test]
+    fn prefixes_are_asked_for_without_a_named_address() {
+        let mut value = profile();
+        value["slots"][0]["prefixes"] = json!(2);
+        let request = request_of(launch_event(), value);
+        assert_eq!(request.prefix_count, 2);
+        assert_eq!(request.private_ip_addresses, [] as [IpAddr; 0]);
     }
 
     #[test]

@@ -247,6 +247,27 @@ impl Error {
         "Hookline.Internal",
     ];
 
+    /// The names of the errors that do not pass: the next launch of the group fails by the same one,
+    /// until a person mends the cause. The others can be mended by time: throttling, an instance that
+    /// EC2 does not show yet, a subnet that is full, what the VPC CNI took before. A refusal of AWS that
+    /// has no name of its own may pass, too: a quota, a state. `docs/operations/launch-loop.md` lists these.
+    pub const PERMANENT: &'static [&'static str] = &[
+        "Hookline.InvalidEvent",
+        "Hookline.InvalidProfile",
+        "Hookline.InvalidTemplate",
+        "Hookline.InvalidPayload",
+        "Hookline.InstanceTypeTooSmall",
+        "Hookline.ResourceNotFound",
+        "Hookline.AccessDenied",
+        "Hookline.Internal",
+    ];
+
+    /// Whether an error of this name is one of [`Error::PERMANENT`].
+    #[must_use]
+    pub fn is_permanent(error_type: &str) -> bool {
+        Self::PERMANENT.contains(&error_type)
+    }
+
     /// The name by which the state machine retries or catches this error.
     #[must_use]
     pub fn error_type(&self) -> &'static str {
@@ -342,6 +363,50 @@ fn list<T: std::fmt::Display>(items: &[T]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_error_passes_or_does_not() {
+        let passing = [
+            "Hookline.SubnetsFull",
+            "Hookline.AddressContention",
+            "Hookline.InstanceNotFoundYet",
+            "Hookline.DevicesNotShownYet",
+            "Hookline.InstanceGone",
+            "Hookline.InstanceNotRunning",
+            "Hookline.InterfaceLost",
+            "Hookline.NotYetAttached",
+            "Hookline.StillDetaching",
+            "Hookline.LaunchGone",
+            // The launch was not abandoned.
+            "Hookline.HookNotOurs",
+            "Hookline.NodeNotRegistered",
+            "Hookline.Throttled",
+            "Hookline.AwsUnavailable",
+            // The VPC CNI may have been first on this node only.
+            "Hookline.DeviceIndexTaken",
+            // A quota, a state, or anything else.
+            "Hookline.AwsRefused",
+        ];
+        for name in Error::TYPES {
+            assert_ne!(Error::is_permanent(name), passing.contains(name), "{name}");
+        }
+        assert_eq!(passing.len() + Error::PERMANENT.len(), Error::TYPES.len());
+    }
+
+    #[test]
+    fn page_about_launch_loops_lists_the_errors_that_do_not_pass() {
+        let page = include_str!("../../../docs/operations/launch-loop.md");
+        let (_, section) = page.split_once("\n## The brake\n").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        let mut said: Vec<&str> = section
+            .split('`')
+            .filter(|word| word.starts_with("Hookline."))
+            .collect();
+        let mut all = Error::PERMANENT.to_vec();
+        said.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(said, all);
+    }
 
     #[test]
     fn error_of_full_subnets_says_what_is_missing_and_how_to_get_it() {

@@ -9,7 +9,7 @@ use crate::execution::Node;
 use crate::instance::{Instance, LaunchOrder};
 use crate::interface::{Attachment, Interface};
 use crate::profile::Profile;
-use crate::tags::facts::{CLUSTER_TAG, NODEGROUP_TAG, NodeFacts, ON_DEMAND};
+use crate::tags::facts::{CLUSTER_TAG, GROUP_TAG, NODEGROUP_TAG, NodeFacts, ON_DEMAND};
 
 /// A small valid profile.
 pub(crate) fn profile() -> Value {
@@ -95,7 +95,7 @@ pub(crate) fn instance() -> Instance {
         volumes: Vec::new(),
         root_volume_missing: false,
         interfaces: Vec::new(),
-        tags: BTreeMap::new(),
+        tags: BTreeMap::from([(GROUP_TAG.to_owned(), "upf".to_owned())]),
         attached: BTreeMap::new(),
     }
 }

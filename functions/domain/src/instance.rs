@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::ids::{InstanceId, NetworkInterfaceId, SubnetId, VolumeId};
 use crate::profile::{Profile, Slot};
-use crate::tags::facts::NodeFacts;
+use crate::tags::facts::{GROUP_TAG, NodeFacts};
 
 /// An instance as EC2 describes it (EC2 API Reference, *Instance*).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +116,13 @@ impl Instance {
                 state: self.state,
             }),
         }
+    }
+
+    /// Whether EC2 shows the tags of an instance that Auto Scaling launched. It puts its own tag on
+    /// each; an instance without it is shown before its tags are.
+    #[must_use]
+    pub fn shows_tags(&self) -> bool {
+        self.tags.contains_key(GROUP_TAG)
     }
 
     /// What templates can use.
@@ -267,6 +274,25 @@ mod tests {
             .map(|(place, subnet)| (*place, attached(subnet)))
             .collect();
         instance.is_wired(&Profile::read(value).unwrap())
+    }
+
+    #[test]
+    fn primary_interface_is_at_index_0_of_the_default_network_card() {
+        let mut instance = instance();
+        assert_eq!(instance.primary_subnet(0), None);
+        let places = [
+            (at(0, 0), "subnet-0000000000000001a"),
+            (at(1, 0), "subnet-0000000000000002a"),
+            (at(1, 1), "subnet-0000000000000003a"),
+        ];
+        instance.attached = places
+            .map(|(place, subnet)| (place, attached(subnet)))
+            .into();
+        for (card, subnet) in [(0, places[0].1), (1, places[1].1)] {
+            let primary = instance.primary_subnet(card).map(SubnetId::as_str);
+            assert_eq!(primary, Some(subnet));
+        }
+        assert_eq!(instance.primary_subnet(2), None);
     }
 
     #[test]

@@ -3,8 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Result};
+use crate::instance::AttachmentPoint;
 use crate::profile::{Ipv6, Profile};
+use crate::quotas::ADDRESSES_OF_A_PREFIX;
+
+/// The pods with host network that every node has.
+const HOST_NETWORK_PODS: u32 = 2;
 
 /// The network limits of an instance type (DescribeInstanceTypes, `NetworkInfo`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -111,6 +118,124 @@ impl InstanceTypeLimits {
         Ok(())
     }
 
+    /// Checks that beside the slots of `profile` there is room for what the launch template attaches,
+    /// the primary interface included, and for so many interfaces of the VPC CNI, which it attaches
+    /// on the default network card (aws/amazon-vpc-cni-k8s, `pkg/ipamd/ipamd.go`, `hasRoomForEni`).
+    /// Call [`InstanceTypeLimits::check`] before.
+    ///
+    /// # Errors
+    /// [`Error::InstanceTypeTooSmall`] with all the numbers.
+    pub fn check_beside(
+        &self,
+        profile: &Profile,
+        of_template: &[AttachmentPoint],
+        of_vpc_cni: u32,
+    ) -> Result<()> {
+        let others = self.attached_by(of_template);
+        let of_cni = as_usize(of_vpc_cni);
+        let wanted = self.interfaces_beside(profile, of_template, of_vpc_cni);
+        let words = |slots: usize, others: usize| {
+            format!(
+                "{slots} slots, {others} interfaces of the launch template with the primary one, and {of_cni} of the \
+                 VPC CNI"
+            )
+        };
+        if wanted > as_usize(self.maximum_network_interfaces) {
+            return Err(self.too_small(
+                "profile.slots".to_owned(),
+                format!(
+                    "{} are {wanted} interfaces, {} has {}",
+                    words(profile.slots.len(), others.len()),
+                    self.instance_type,
+                    self.maximum_network_interfaces
+                ),
+            ));
+        }
+        for card in &self.network_cards {
+            let of_card = others
+                .iter()
+                .filter(|place| place.network_card == card.index)
+                .count();
+            let of_cni = match card.index == self.default_network_card {
+                true => of_cni,
+                false => 0,
+            };
+            let slots = self.slots_on(profile, card.index);
+            let wanted = slots + of_card + of_cni;
+            if slots > 0 && wanted > as_usize(card.maximum_network_interfaces) {
+                return Err(self.too_small(
+                    "profile.slots".to_owned(),
+                    format!(
+                        "{} are {wanted} interfaces on network card {}, {} has room for {}",
+                        words(slots, of_card),
+                        card.index,
+                        self.instance_type,
+                        card.maximum_network_interfaces
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many interfaces a node has: the slots', what the launch template attaches, the primary
+    /// one included, and so many of the VPC CNI.
+    #[must_use]
+    pub fn interfaces_beside(
+        &self,
+        profile: &Profile,
+        of_template: &[AttachmentPoint],
+        of_vpc_cni: u32,
+    ) -> usize {
+        profile.slots.len() + self.attached_by(of_template).len() + as_usize(of_vpc_cni)
+    }
+
+    /// Where interfaces are from the launch on. The primary one is attached whether the launch template
+    /// names it or not.
+    fn attached_by(&self, of_template: &[AttachmentPoint]) -> BTreeSet<AttachmentPoint> {
+        let primary = AttachmentPoint {
+            network_card: self.default_network_card,
+            device_index: 0,
+        };
+        of_template.iter().copied().chain([primary]).collect()
+    }
+
+    fn slots_on(&self, profile: &Profile, card: u32) -> usize {
+        let slots = profile.slots.iter();
+        slots.filter(|slot| slot.network_card == card).count()
+    }
+
+    /// For how many pods the VPC CNI has addresses beside so many slots on the default network card:
+    /// interfaces of the card without them × (addresses of an interface − 1) + 2, with
+    /// [`ADDRESSES_OF_A_PREFIX`] times as many addresses if it has prefixes. The two pods have host
+    /// network: kube-proxy and the VPC CNI (aws/amazon-vpc-cni-k8s, `pkg/ipamd/ipamd.go`,
+    /// `hasRoomForEni`; awslabs/amazon-eks-ami, `nodeadm/internal/kubelet`).
+    #[must_use]
+    pub fn pods(&self, slots: usize, prefixes: bool) -> u32 {
+        let mut cards = self.network_cards.iter();
+        let card = cards.find(|card| card.index == self.default_network_card);
+        let interfaces = card
+            .map_or(self.maximum_network_interfaces, |card| {
+                card.maximum_network_interfaces
+            })
+            .saturating_sub(u32::try_from(slots).unwrap_or(u32::MAX));
+        let of_an_address = match prefixes {
+            true => ADDRESSES_OF_A_PREFIX,
+            false => 1,
+        };
+        interfaces
+            .saturating_mul(self.ipv4_addresses_per_interface.saturating_sub(1))
+            .saturating_mul(of_an_address)
+            .saturating_add(HOST_NETWORK_PODS)
+    }
+
+    /// How many slots of a profile are on the network card of the primary interface, where the VPC
+    /// CNI has its own.
+    #[must_use]
+    pub fn slots_beside_the_vpc_cni(&self, profile: &Profile) -> usize {
+        self.slots_on(profile, self.default_network_card)
+    }
+
     /// The lowest device index of a card that a slot can have: the primary interface has index 0 of
     /// its card.
     #[must_use]
@@ -132,113 +257,5 @@ fn as_usize(number: u32) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::fixtures::profile;
-
-    fn check(change: impl FnOnce(&mut Value)) -> Result<()> {
-        check_on(0, change)
-    }
-
-    /// Checks a profile on an instance type whose primary interface is on this card.
-    fn check_on(default_network_card: u32, change: impl FnOnce(&mut Value)) -> Result<()> {
-        let mut value = profile();
-        change(&mut value);
-        InstanceTypeLimits {
-            instance_type: "t9.tiny".to_owned(),
-            maximum_network_interfaces: 4,
-            ipv4_addresses_per_interface: 6,
-            ipv6_addresses_per_interface: 0,
-            default_network_card,
-            network_cards: vec![
-                NetworkCard {
-                    index: 0,
-                    maximum_network_interfaces: 3,
-                },
-                NetworkCard {
-                    index: 1,
-                    maximum_network_interfaces: 1,
-                },
-            ],
-        }
-        .check(&Profile::read(value).unwrap())
-    }
-
-    #[test]
-    fn profile_within_the_limits_is_accepted() {
-        check(|_| ()).unwrap();
-        check(|p| p["slots"][0]["secondaryPrivateAddresses"] = json!(5)).unwrap();
-    }
-
-    #[test]
-    fn primary_interface_counts_on_the_default_network_card() {
-        let on_card_1 = |p: &mut Value| p["slots"][0]["networkCard"] = json!(1);
-        check_on(0, on_card_1).unwrap();
-        let error = check_on(1, on_card_1).unwrap_err().to_string();
-        assert!(
-            error.starts_with("profile.slots[0].networkCard: 2 interfaces on network card 1"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn device_index_0_is_free_on_every_card_but_the_default_one() {
-        let at_0 = |p: &mut Value| {
-            p["slots"][0]["networkCard"] = json!(1);
-            p["slots"][0]["deviceIndex"] = json!(0);
-        };
-        check_on(0, at_0).unwrap();
-        let error = check_on(1, at_0).unwrap_err().to_string();
-        assert!(
-            error.starts_with("profile.slots[0].deviceIndex: device index 0 of network card 1"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn profile_beyond_a_limit_names_the_field() {
-        let add = |p: &mut Value, index: u32, card: u32| {
-            let mut slot = p["slots"][0].clone();
-            slot["network"] = json!(format!("n{card}{index}"));
-            slot["deviceIndex"] = json!(index);
-            slot["networkCard"] = json!(card);
-            p["slots"].as_array_mut().unwrap().push(slot);
-        };
-        type Change = Box<dyn Fn(&mut Value)>;
-        let cases: Vec<(Change, &str)> = vec![
-            (
-                Box::new(move |p| {
-                    add(p, 3, 0);
-                    add(p, 4, 0)
-                }),
-                "profile.slots: 4 slots and the primary interface are 5 interfaces, t9.tiny has 4",
-            ),
-            (
-                Box::new(move |p| add(p, 3, 0)),
-                "profile.slots[0].networkCard: 4 interfaces on network card 0, t9.tiny has room for 3",
-            ),
-            (
-                Box::new(|p| p["slots"][1]["networkCard"] = json!(7)),
-                "profile.slots[1].networkCard: network card 7 is asked for, t9.tiny has 2",
-            ),
-            (
-                Box::new(|p| p["slots"][1]["prefixes"] = json!(6)),
-                "profile.slots[1].secondaryPrivateAddresses: primary, secondary addresses and prefixes are 7",
-            ),
-            (
-                Box::new(|p| p["slots"][1]["ipv6"] = json!("lowest-free")),
-                "profile.slots[1].ipv6: t9.tiny has no IPv6",
-            ),
-        ];
-        for (change, says) in cases {
-            let error = check(|p| change(p)).unwrap_err();
-            assert_eq!(error.error_type(), "Hookline.InstanceTypeTooSmall");
-            assert!(
-                error.to_string().starts_with(says),
-                "wanted {says}\nfound {error}"
-            );
-        }
-    }
-}
+#[path = "instance_type_tests.rs"]
+mod tests;

@@ -6,7 +6,7 @@ use crate::addresses::range::AddressRange;
 use crate::execution::WiredInterface;
 use crate::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
 use crate::instance::AttachmentPoint;
-use crate::profile::{Addressing, Ipv6, Profile, Slot};
+use crate::profile::{Ipv6, Profile, Slot};
 use crate::tags::own;
 
 /// An interface as EC2 describes it.
@@ -211,7 +211,7 @@ impl Interface {
         let chosen_ipv6 = usize::from(self.ipv6_addresses.len() == 1);
         for range in &slot.excluded_ranges {
             let chosen_here = [
-                (slot.addressing == Addressing::LowestFree)
+                slot.has_named_addresses()
                     .then(|| self.private_ip_addresses.iter().take(chosen_ipv4)),
                 (slot.ipv6 == Ipv6::LowestFree)
                     .then(|| self.ipv6_addresses.iter().take(chosen_ipv6)),

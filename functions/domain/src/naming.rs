@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 use crate::event::launched::{LaunchDetails, LaunchedInstance};
 use crate::ids::InstanceId;
 use crate::instance::Instance;
-use crate::profile::{NamingProfile, Selector};
+use crate::profile::NamingProfile;
 use crate::tags::calls::{Call, Target};
+use crate::tags::facts::GROUP_TAG;
 use crate::tags::own::Tags;
 use crate::tags::rules::{self, ExistingTags, NAME, TagRules};
 use crate::tags::targets;
@@ -119,24 +120,32 @@ impl<'a> Namer<'a> {
     /// by tag, an event without tags leaves it open.
     #[must_use]
     pub fn may_cover(&self, launched: &LaunchedInstance) -> bool {
+        let Some(group) = &launched.group else {
+            return true;
+        };
         match (&self.profile.selector, &launched.details) {
-            (Selector::Tag(_), None) => true,
+            (selector, None) if selector.is_by_tag() => true,
             (selector, details) => {
                 let none = Tags::new();
                 let tags = details
                     .as_ref()
                     .map_or(&none, |details| &details.facts.tags);
-                selector.covers(&launched.group, tags)
+                selector.covers(group, tags)
             }
         }
     }
 
-    /// Whether the selector covers a node, by what EC2 says of it if that is known.
+    /// Whether the selector covers a node, by what EC2 says of it if that is known. A node whose tags
+    /// EC2 does not show yet may be covered.
     #[must_use]
     pub fn covers(&self, candidate: &Candidate) -> bool {
         candidate.found.as_ref().is_none_or(|found| {
-            let group = &candidate.launched.group;
-            self.profile.selector.covers(group, &found.tags)
+            let by_event = candidate.launched.group.as_ref();
+            let Some(group) = by_event.or_else(|| found.tags.get(GROUP_TAG)) else {
+                return true;
+            };
+            let selector = &self.profile.selector;
+            (selector.is_by_tag() && !found.shows_tags()) || selector.covers(group, &found.tags)
         })
     }
 
@@ -169,7 +178,7 @@ impl<'a> Namer<'a> {
     /// The calls for a node; `None` if its instance is shutting down or terminated.
     ///
     /// # Errors
-    /// [`Error::InstanceNotFoundYet`] if EC2 must know the instance and does not,
+    /// [`Error::InstanceNotFoundYet`] if EC2 must know the instance, or its tags, and does not,
     /// [`Error::Invalid`] if a template fails or a resource has no room for its tags.
     pub fn prepare(
         &self,
@@ -185,7 +194,13 @@ impl<'a> Namer<'a> {
         let rules = &self.rules;
         let (targets, devices_shown, current_name) = match (candidate.found, details) {
             (Some(instance), _) if instance.is_ending() => return Ok(None),
+            // Selector and templates are about the tags.
+            (Some(instance), _) if !instance.shows_tags() => {
+                return Err(Error::InstanceNotFoundYet(id));
+            }
             (Some(instance), _) => {
+                let group = group.or_else(|| instance.tags.get(GROUP_TAG).cloned());
+                let group = group.unwrap_or_default();
                 let wanted = rules.wanted(&instance.facts(&region, &group))?;
                 let targets = targets::targets(&instance, device_tags, rules, &wanted);
                 let shown = targets::check_devices_shown(&instance, &wanted);

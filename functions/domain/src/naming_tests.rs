@@ -18,7 +18,7 @@ fn profile(change: impl FnOnce(&mut Value)) -> NamingProfile {
 fn launched(details: Option<LaunchDetails>) -> LaunchedInstance {
     LaunchedInstance {
         id: facts().instance_id,
-        group: "upf".to_owned(),
+        group: Some("upf".to_owned()),
         region: "us-west-2".to_owned(),
         details,
     }
@@ -101,11 +101,10 @@ fn node_with_right_tags_is_unchanged_and_an_ending_one_is_gone() {
         let launched = launched(Some(details()));
         namer.prepare(Candidate { launched, found }, &BTreeMap::new())
     };
-    let name = Tags::from([(NAME.to_owned(), "node-us-west-2a".to_owned())]);
-    let right = Instance {
-        tags: name,
-        ..instance()
-    };
+    let mut right = instance();
+    right
+        .tags
+        .insert(NAME.to_owned(), "node-us-west-2a".to_owned());
     let tagging = prepare(Some(right)).unwrap().unwrap();
     assert_eq!(tagging.done().outcome, NodeOutcome::Unchanged);
     let ending = Instance {
@@ -148,7 +147,7 @@ fn node_is_covered_by_what_ec2_says_of_it_and_else_by_the_event() {
     let namer = Namer::new(&by_group, false);
     let candidate = |group: &str, found: Option<Instance>| Candidate {
         launched: LaunchedInstance {
-            group: group.to_owned(),
+            group: Some(group.to_owned()),
             ..launched(None)
         },
         found,
@@ -184,4 +183,55 @@ fn devices_of_live_instances_are_looked_up() {
         Namer::new(&profile, false).devices(&candidates),
         ["vol-00000001", "vol-00000003"]
     );
+}
+
+#[test]
+fn node_whose_tags_ec2_does_not_show_yet_is_looked_up_again() {
+    let by_tag = profile(|p| p["selector"] = json!({"tag": {"key": "Env", "value": "prod"}}));
+    let by_group = profile(|_| ());
+    let without_tags = |group: Option<&str>, state: &str| Candidate {
+        launched: LaunchedInstance {
+            group: group.map(str::to_owned),
+            ..launched(None)
+        },
+        found: Some(Instance {
+            state: state.to_owned(),
+            // A tag of the launch template. Auto Scaling's are not there yet.
+            tags: Tags::from([("Team".to_owned(), "core".to_owned())]),
+            ..instance()
+        }),
+    };
+    for (profile, group) in [(&by_tag, Some("upf")), (&by_tag, None), (&by_group, None)] {
+        let namer = Namer::new(profile, false);
+        let candidate = without_tags(group, "running");
+        assert!(namer.may_cover(&candidate.launched));
+        assert!(namer.covers(&candidate));
+        let error = namer.prepare(candidate, &BTreeMap::new()).unwrap_err();
+        assert_eq!(error.error_type(), "Hookline.InstanceNotFoundYet");
+        let gone = namer.prepare(without_tags(group, "terminated"), &BTreeMap::new());
+        assert!(gone.unwrap().is_none());
+    }
+    // The event says that the instance is of another group.
+    assert!(!Namer::new(&by_group, false).covers(&without_tags(Some("smf"), "running")));
+}
+
+#[test]
+fn group_that_the_event_does_not_say_is_that_of_the_instance() {
+    let profile = profile(|p| p["nodeTags"]["Name"] = json!("{{ asg }}"));
+    let candidate = |group: &str| {
+        let mut found = instance();
+        found.tags.insert(GROUP_TAG.to_owned(), group.to_owned());
+        Candidate {
+            launched: LaunchedInstance {
+                group: None,
+                ..launched(None)
+            },
+            found: Some(found),
+        }
+    };
+    let namer = Namer::new(&profile, false);
+    assert!(!namer.covers(&candidate("smf")));
+    assert!(namer.covers(&candidate("upf")));
+    let tagging = namer.prepare(candidate("upf"), &BTreeMap::new()).unwrap();
+    assert_eq!(tagging.unwrap().name.as_deref(), Some("upf"));
 }

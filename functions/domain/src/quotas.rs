@@ -20,6 +20,11 @@ pub const MAX_NAME_LENGTH: usize = 255;
 pub const OWN_TAGS: usize = 10;
 /// Secondary addresses, prefixes or device indexes of a slot: more is a mistake in any profile.
 pub const MAX_COUNT: u32 = 255;
+/// Addresses of an IPv4 prefix of an interface, which is a /28 (EC2 User Guide, "Prefix delegation for
+/// Amazon EC2 network interfaces").
+pub const ADDRESSES_OF_A_PREFIX: u32 = 16;
+/// Tags of a selector: more is a mistake in any profile.
+pub const MAX_SELECTOR_TAGS: usize = 10;
 /// Subnets of a slot: more is a mistake in any profile.
 pub const MAX_SUBNETS: usize = 200;
 /// Characters of a name that only Hookline uses: of a profile, of a network.

@@ -12,9 +12,12 @@ use hookline_domain::ids::{InstanceId, VolumeId};
 use hookline_domain::instance::{AttachedInterface, AttachmentPoint, Instance};
 use hookline_domain::instance_type::{InstanceTypeLimits, NetworkCard};
 use hookline_domain::interface::{Attachment, Interface};
+use hookline_domain::reconcile::brake::{GroupState, Marks};
 use hookline_domain::reconcile::{LaunchActivity, Member};
 use hookline_domain::tags::facts::ON_DEMAND;
 use hookline_domain::tags::own;
+
+use super::groups::LAUNCH;
 
 pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<types::Tag> {
     tags.iter()
@@ -155,6 +158,50 @@ pub(super) fn members(
             })
         })
         .collect()
+}
+
+/// A group, as far as the brake looks at it.
+pub(super) fn group_state(group: &AutoScalingGroup) -> Option<GroupState> {
+    let in_service = group
+        .instances()
+        .iter()
+        .filter_map(|instance| instance.lifecycle_state())
+        .filter(|state| **state == autoscaling::LifecycleState::InService)
+        .count();
+    let desired = usize::try_from(group.desired_capacity().unwrap_or_default()).unwrap_or_default();
+    let mut suspended = group.suspended_processes().iter();
+    Some(GroupState {
+        name: group.auto_scaling_group_name()?.to_owned(),
+        may_lack_instances: in_service < desired || group.warm_pool_configuration().is_some(),
+        launch_is_suspended: suspended.any(|it| it.process_name() == Some(LAUNCH)),
+        marks: Marks::read(&group_tags(group)),
+    })
+}
+
+/// Tags of a group that its instances do not get, as CreateOrUpdateTags takes them.
+#[must_use]
+pub fn tags_of_group(group: &str, tags: &BTreeMap<String, String>) -> Vec<autoscaling::Tag> {
+    let tag = |(key, value): (&String, &String)| {
+        autoscaling::Tag::builder()
+            .resource_id(group)
+            .resource_type("auto-scaling-group")
+            .key(key)
+            .value(value)
+            .propagate_at_launch(false)
+            .build()
+    };
+    tags.iter().map(tag).collect()
+}
+
+/// The tags of a group, those that its instances do not get included.
+#[must_use]
+pub fn group_tags(group: &AutoScalingGroup) -> BTreeMap<String, String> {
+    let tags = group.tags().iter();
+    tags.filter_map(|tag| {
+        let value = tag.value().unwrap_or_default();
+        Some((tag.key()?.to_owned(), value.to_owned()))
+    })
+    .collect()
 }
 
 /// The launch of a scaling activity that has not ended, and its instance.

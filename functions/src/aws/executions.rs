@@ -30,10 +30,14 @@ pub(super) struct Memory {
 pub struct Execution {
     /// `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`, …
     pub status: String,
-    /// Why it failed.
-    pub error: Option<String>,
     /// Its input, as text.
     pub input: String,
+    /// Its output, as text, if it succeeded.
+    pub output: Option<String>,
+    /// Why it failed: the name of the error.
+    pub error: Option<String>,
+    /// The same in words.
+    pub cause: Option<String>,
 }
 
 impl Execution {
@@ -150,8 +154,10 @@ impl Aws {
         {
             Ok(found) => Ok(Some(Execution {
                 status: found.status.as_str().to_owned(),
-                error: found.error,
                 input: found.input.unwrap_or_default(),
+                output: found.output,
+                error: found.error,
+                cause: found.cause,
             })),
             Err(error) if code(&error) == Some("ExecutionDoesNotExist") => Ok(None),
             Err(error) => Err(classify("DescribeExecution", &error)),

@@ -14,7 +14,7 @@ use hookline_domain::error::{Error, Result};
 use hookline_domain::event::Launch;
 use hookline_domain::ids::InstanceId;
 use hookline_domain::instance::Instance;
-use hookline_domain::profile::{Selector, TagSelector};
+use hookline_domain::profile::Selector;
 
 /// Auto Scaling's tag on each of its instances.
 const GROUP_TAG: &str = "tag:aws:autoscaling:groupName";
@@ -149,19 +149,34 @@ impl Aws {
     }
 
     async fn list_instances_of(&self, selector: &Selector) -> Result<Vec<Instance>> {
-        let selected = match selector {
+        let mut filters: Vec<Filter> = match selector {
             Selector::AutoScalingGroupNames(names) => {
-                filter(GROUP_TAG, names.iter().cloned().collect())
+                vec![filter(GROUP_TAG, names.iter().cloned().collect())]
             }
-            Selector::Tag(TagSelector {
-                key,
-                value: Some(value),
-            }) => filter(&format!("tag:{key}"), vec![value.clone()]),
-            Selector::Tag(TagSelector { key, value: None }) => filter("tag-key", vec![key.clone()]),
+            // EC2 returns the instances that pass all filters. It takes a filter's name once, so
+            // the tags that may have any value share one, and are told apart below.
+            Selector::Tag(_) | Selector::Tags(_) => {
+                let (valued, any): (Vec<_>, Vec<_>) =
+                    selector.tags().iter().partition(|tag| tag.value.is_some());
+                let keys: Vec<String> = any.iter().map(|tag| tag.key.clone()).collect();
+                let valued = valued.into_iter().map(|tag| {
+                    filter(
+                        &format!("tag:{}", tag.key),
+                        tag.value.iter().cloned().collect(),
+                    )
+                });
+                valued
+                    .chain((!keys.is_empty()).then(|| filter("tag-key", keys)))
+                    .collect()
+            }
         };
         let states = vec!["pending".to_owned(), "running".to_owned()];
-        self.describe_instances(vec![selected, filter("instance-state-name", states)])
-            .await
+        filters.push(filter("instance-state-name", states));
+        let mut found = self.describe_instances(filters).await?;
+        if selector.is_by_tag() {
+            found.retain(|instance| selector.covers("", &instance.tags));
+        }
+        Ok(found)
     }
 }
 

@@ -7,8 +7,10 @@ mod classify;
 pub mod cluster;
 pub mod convert;
 pub mod create_interface;
+pub mod ended_executions;
 pub mod executions;
 pub mod fleet;
+pub mod groups;
 pub mod instances;
 pub mod interfaces;
 pub mod subnets;
@@ -36,6 +38,7 @@ pub struct Aws {
     memory: Arc<subnets::Memory>,
     listing: Arc<instances::Listing>,
     executions: Arc<executions::Memory>,
+    ended: Arc<ended_executions::Memory>,
     clusters: Arc<cluster::Clusters>,
     calls: Calls,
 }
@@ -77,6 +80,7 @@ impl Aws {
             memory: Arc::default(),
             listing: Arc::default(),
             executions: Arc::default(),
+            ended: Arc::default(),
             clusters: Arc::default(),
             calls,
         }

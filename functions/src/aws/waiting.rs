@@ -9,6 +9,7 @@ use super::{Aws, convert};
 use hookline_domain::error::Result;
 use hookline_domain::event::{WAITS, WAITS_FOR_POOL};
 use hookline_domain::ids::InstanceId;
+use hookline_domain::reconcile::brake::GroupState;
 use hookline_domain::reconcile::{Groups, Member, Waiting};
 
 /// The most activities in one page (DescribeScalingActivities, `MaxRecords`).
@@ -25,8 +26,21 @@ impl Aws {
     /// # Errors
     /// Those of every call.
     pub async fn waiting(&self, groups: Groups) -> Result<Vec<Waiting>> {
+        Ok(self.waiting_and_groups(groups).await?.0)
+    }
+
+    /// The same, and the groups themselves.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub async fn waiting_and_groups(
+        &self,
+        groups: Groups,
+    ) -> Result<(Vec<Waiting>, Vec<GroupState>)> {
         let mut all = Vec::new();
-        for group in self.groups(groups).await? {
+        let groups = self.groups(groups).await?;
+        let states = groups.iter().filter_map(convert::group_state).collect();
+        for group in groups {
             let in_group = convert::members(&group, group.instances(), WAITS);
             let mut waiting: Vec<Waiting> = in_group
                 .into_iter()
@@ -41,7 +55,7 @@ impl Aws {
             }
             all.append(&mut waiting);
         }
-        Ok(all)
+        Ok((all, states))
     }
 
     async fn waiting_for_pool(&self, group: &AutoScalingGroup) -> Result<Vec<Member>> {

@@ -36,6 +36,9 @@ struct Payload {
     profiles: Vec<Value>,
     #[serde(default)]
     dry_run: bool,
+    /// Only these nodes; all without it. So a caller can adopt some at a time, and each once.
+    #[serde(default)]
+    instances: Option<BTreeSet<InstanceId>>,
 }
 
 /// What the function returns.
@@ -89,13 +92,20 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         dry_run: payload.dry_run,
         ..Report::default()
     };
-    let profiles = read_profiles(payload.profiles, &mut report.refused_profiles);
+    let profiles = read_profiles("profiles", payload.profiles, &mut report.refused_profiles);
     let round = Round {
         context: &context,
         machine: &machine,
         profiles: &profiles,
     };
-    let members = context.aws.members(groups(&profiles), IN_SERVICE).await?;
+    let mut members = context.aws.members(groups(&profiles), IN_SERVICE).await?;
+    if let Some(only) = &payload.instances {
+        members.retain(|member| only.contains(&member.instance));
+        let found: BTreeSet<&InstanceId> = members.iter().map(|it| &it.instance).collect();
+        for instance in only.iter().filter(|instance| !found.contains(instance)) {
+            report.skip(instance, "it is not InService in a group of the profiles");
+        }
+    }
     let incomplete = round.incomplete(&members, &mut report).await?;
     if payload.dry_run {
         let instances = incomplete.iter().map(|(member, _)| member.instance.clone());

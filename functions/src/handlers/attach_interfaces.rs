@@ -56,7 +56,8 @@ async fn attach_interfaces(context: Context, request: AttachRequest) -> Result<S
     let is_running = request.node.running || request.plan.node_running;
     let has_all = attacher.finds_all_attached().await?;
     if !has_all && !is_running {
-        attacher.wait_until_running().await?;
+        let looked = request.plan.seconds_since_event;
+        attacher.wait_until_running(looked).await?;
     }
     let attached = attacher.attach_all(slots).await;
     // If an attach fails, the calls that it has begun still end in this invocation.
@@ -172,20 +173,24 @@ impl<'a> Attacher<'a> {
         Ok(true)
     }
 
-    async fn wait_until_running(&mut self) -> Result<()> {
-        let aws = &self.context.aws;
+    /// Looks at the instance until it runs. `looked` is when the plan saw it pending, in seconds
+    /// since the event: another look so soon after that one would only cost a call.
+    async fn wait_until_running(&self, looked: Option<u64>) -> Result<()> {
+        let Context { aws, .. } = self.context;
+        let launch = self.wiring.launch;
         let mut backoff = Backoff::until_running(self.context);
-        while !aws
-            .launching_instance(self.wiring.launch)
-            .await?
-            .is_running()
-        {
+        let since_looked = self.context.seconds_since(launch).zip(looked);
+        let mut look = since_looked.is_none_or(|(now, then)| now.saturating_sub(then) > 2);
+        loop {
+            if look && aws.launching_instance(launch).await?.is_running() {
+                return Ok(());
+            }
+            look = true;
             if !backoff.wait().await {
                 let id = self.node.instance_id.clone();
                 return Err(Error::InstanceNotRunning(id));
             }
         }
-        Ok(())
     }
 
     async fn attach_all(&mut self, slots: Vec<Unattached<'a>>) -> Result<SlotInterfaces<'a>> {
@@ -231,7 +236,7 @@ impl<'a> Attacher<'a> {
                 }
                 AttachOutcome::InstanceNotRunning => {
                     // EC2's views differ for a moment: this may see "running" at once.
-                    self.wait_until_running().await?;
+                    self.wait_until_running(None).await?;
                     "the instance is not running yet"
                 }
                 AttachOutcome::Denied(error) => {

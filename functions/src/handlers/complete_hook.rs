@@ -62,6 +62,27 @@ pub(super) async fn complete_hook(
     Ok(completion)
 }
 
+/// What [`complete_hook`] would do, without the call: `Completed` or `NotOurs`. Only the call tells
+/// whether another caller has completed the action before.
+///
+/// # Errors
+/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, and those of every call that reads.
+pub(super) async fn would_complete(
+    context: &Context,
+    mut request: CompleteRequest,
+) -> Result<CompletionOutcome> {
+    let (launch, profile) = request.subject()?;
+    let covered = !request.node.is_null();
+    let is_ours = match &launch.action {
+        Some(action) => is_ours(context, &launch, action, &profile, covered).await?,
+        None => false,
+    };
+    Ok(match is_ours {
+        true => CompletionOutcome::Completed,
+        false => CompletionOutcome::NotOurs,
+    })
+}
+
 fn log(launch: &Launch, completion: &Completion) {
     let instance = tracing::field::display(&launch.instance_id);
     let result = completion.result.as_str();
@@ -100,10 +121,7 @@ async fn complete(
     if !waits_here(context, launch, action).await? {
         return outcome_of_ended_action(context, launch, action, result).await;
     }
-    let mut completed = context
-        .aws
-        .complete_lifecycle_action(action, result)
-        .await?;
+    let mut completed = complete_action(context, action, result).await?;
     // The token may be of an earlier lifecycle action, for example after a replay. Then the current
     // action of this instance at this hook is meant. This does not hold on the way into a warm
     // pool: the next action belongs to another launch, which is checked again.
@@ -115,10 +133,7 @@ async fn complete(
             lifecycle_action_token: None,
             ..action.clone()
         };
-        completed = context
-            .aws
-            .complete_lifecycle_action(&by_instance, result)
-            .await?;
+        completed = complete_action(context, &by_instance, result).await?;
     }
     match completed {
         CompleteResponse::Accepted => Ok(completion(result, CompletionOutcome::Completed, None)),
@@ -126,6 +141,26 @@ async fn complete(
             outcome_of_ended_action(context, launch, action, result).await
         }
     }
+}
+
+/// Completes the action. IAM may allow this by a tag of the group, and a deleted group has no tags.
+/// So if the call is denied and Auto Scaling does not know the instance, there is no active action.
+async fn complete_action(
+    context: &Context,
+    action: &LifecycleAction,
+    result: LifecycleActionResult,
+) -> Result<CompleteResponse> {
+    let answer = context.aws.complete_lifecycle_action(action, result).await;
+    if matches!(answer, Err(Error::AccessDenied { .. }))
+        && context
+            .aws
+            .lifecycle_state(&action.ec2_instance_id)
+            .await?
+            .is_none()
+    {
+        return Ok(CompleteResponse::NoActiveAction);
+    }
+    answer
 }
 
 /// Whether the lifecycle action that the instance waits at may be this one. Without a token, on the
@@ -199,7 +234,9 @@ async fn is_ours(
     let tags = match profile.selector {
         Selector::AutoScalingGroupNames(_) => BTreeMap::new(),
         // This includes a terminated instance: its launch is abandoned instead of timing out.
-        Selector::Tag(_) => context.aws.instance(&action.ec2_instance_id).await?.tags,
+        Selector::Tag(_) | Selector::Tags(_) => {
+            context.aws.instance(&action.ec2_instance_id).await?.tags
+        }
     };
     Ok(profile
         .selector

@@ -30,6 +30,8 @@ pub mod set_delete_on_termination;
 pub mod tag_node;
 mod tagging;
 
+pub use rounds::Skipped;
+
 use std::future::Future;
 use std::time::Duration;
 

@@ -87,7 +87,7 @@ async fn find(context: &Context, omitted: &Omitted) -> Result<Vec<Result<Launche
         });
     }
     // Auto Scaling puts a tag on each of its instances.
-    let mut untagged = found.iter().filter(|instance| instance.tags.is_empty());
+    let mut untagged = found.iter().filter(|instance| !instance.shows_tags());
     if let Some(instance) = untagged.next()
         && omitted.by_auto_scaling
     {
@@ -95,7 +95,7 @@ async fn find(context: &Context, omitted: &Omitted) -> Result<Vec<Result<Launche
     }
     let of_groups = found.into_iter().filter_map(|instance| {
         Some(Ok(LaunchedInstance {
-            group: instance.tags.get(GROUP_TAG)?.clone(),
+            group: Some(instance.tags.get(GROUP_TAG)?.clone()),
             id: instance.id,
             region: omitted.region.clone(),
             details: None,
@@ -116,7 +116,7 @@ async fn name(
     for launched in launched {
         match launched {
             Ok(launched) => {
-                groups.insert(launched.group.clone());
+                groups.extend(launched.group.clone());
                 if namer.may_cover(&launched) {
                     candidates.push(Candidate {
                         launched,
@@ -131,6 +131,10 @@ async fn name(
         }
     }
     look_up(context, &mut candidates, namer).await?;
+    let found = candidates
+        .iter()
+        .filter_map(|candidate| candidate.found.as_ref());
+    groups.extend(found.filter_map(|instance| instance.tags.get(GROUP_TAG).cloned()));
     candidates.retain(|candidate| namer.covers(candidate));
     if candidates.is_empty() && failures.is_empty() {
         let groups: Vec<_> = groups.into_iter().collect();

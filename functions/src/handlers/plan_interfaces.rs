@@ -223,9 +223,15 @@ impl Planner<'_> {
         let mut queue = self.queue(instances);
         let waits_for_it = self.previous.has_interfaces && !queue.me_is_running;
         if !queue.me_is_listed && (waits_for_it || launch.passes_warm_pool()) {
-            let me = self.context.aws.launching_instance(launch).await?;
-            queue.me_is_running |= me.is_running();
-            queue.me_is_wired = me.is_wired(profile);
+            match self.context.aws.launching_instance(launch).await {
+                Ok(me) => {
+                    queue.me_is_running |= me.is_running();
+                    queue.me_is_wired = me.is_wired(profile);
+                }
+                // TagNode has seen it: EC2 shows an older state now than it did then.
+                Err(Error::InstanceNotFoundYet(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(queue)
     }

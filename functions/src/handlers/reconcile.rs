@@ -4,10 +4,13 @@
 //! - it starts an execution for a launch whose event was lost ([`launches`]);
 //! - it abandons a launch whose execution ended without completing it ([`ended`]);
 //! - it marks an orphaned interface, and deletes it in a later round ([`interfaces`]);
+//! - it names launch loops, and brakes their groups if the profile says so ([`brake`]);
 //! - it sets DeleteOnTermination where no execution has set it ([`interfaces`]).
 //!
-//! Its configuration is in its payload. Two rounds at once do no harm.
+//! Its configuration is in its payload. Two rounds at once do no harm. A dry run looks and decides as
+//! a round does, and changes nothing.
 
+pub mod brake;
 pub mod ended;
 pub mod interfaces;
 pub mod launches;
@@ -24,7 +27,8 @@ use crate::metrics::{Dimension, Metric, Metrics};
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
-use hookline_domain::reconcile::{Ended, Limits};
+use hookline_domain::reconcile::loops::LaunchLoop;
+use hookline_domain::reconcile::{Ended, Groups, Limits, Profiles, unsettled};
 
 /// The constant input of the schedule's target.
 #[derive(Debug, Deserialize)]
@@ -33,13 +37,25 @@ struct Payload {
     state_machine_arn: String,
     profiles: Vec<Value>,
     #[serde(default)]
+    retired_profiles: Vec<Value>,
+    #[serde(default)]
     limits: Limits,
+    /// Whether the schedule has other targets, with the other profiles of this deployment.
+    #[serde(default)]
+    other_targets: bool,
+    #[serde(default)]
+    dry_run: bool,
 }
 
-/// What the function returns: what it did, and what it skipped.
+/// What the function returns: what it did, and what it skipped. After a dry run: what a round would
+/// do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
+    /// Whether this is a dry run: nothing was changed. It cannot tell at which hook a launch waits,
+    /// because only a heartbeat tells, so it says `started` of a launch that waits at another hook.
+    #[serde(default)]
+    pub dry_run: bool,
     /// Launches that got an execution.
     pub started: Vec<InstanceId>,
     /// Launches that were abandoned.
@@ -54,6 +70,12 @@ pub struct Report {
     pub deleted: Vec<NetworkInterfaceId>,
     /// Interfaces that got DeleteOnTermination.
     pub settled: Vec<NetworkInterfaceId>,
+    /// Groups in a launch loop.
+    #[serde(default)]
+    pub loops: Vec<LaunchLoop>,
+    /// Groups that are braked: by this round, or since an earlier one.
+    #[serde(default)]
+    pub braked: Vec<BrakedGroup>,
     /// What was skipped, and why.
     #[serde(rename = "left")]
     pub skipped: Vec<Skipped>,
@@ -61,6 +83,18 @@ pub struct Report {
     pub overdue: Option<Vec<InstanceId>>,
     /// Invalid profiles. The others were used.
     pub refused_profiles: Vec<Skipped>,
+}
+
+/// A group whose process Launch is suspended because of a launch loop.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BrakedGroup {
+    /// The Auto Scaling group.
+    pub group: String,
+    /// The profile of its launches.
+    pub profile: String,
+    /// The error that they failed by.
+    pub error: String,
 }
 
 impl Report {
@@ -86,6 +120,12 @@ impl Report {
                 metrics.add(metric, Dimension::All, number);
             }
         }
+        let loops = self.loops.iter().map(|it| (&it.profile, &it.group));
+        let braked = self.braked.iter().map(|it| (&it.profile, &it.group));
+        let groups: BTreeSet<_> = loops.chain(braked).collect();
+        for (profile, _) in groups {
+            metrics.add(Metric::LaunchLoops, Dimension::profile(profile), 1);
+        }
         if let Some(overdue) = &self.overdue {
             metrics.add(Metric::LaunchesOverdue, Dimension::All, overdue.len());
         }
@@ -94,6 +134,7 @@ impl Report {
     /// Logs one line: counts, and the ids of what needed help.
     fn log(&self) {
         info!(
+            dry_run = self.dry_run,
             started = self.started.len(),
             abandoned = self.abandoned.len(),
             released = self.released.len(),
@@ -101,6 +142,8 @@ impl Report {
             unmarked = self.unmarked.len(),
             deleted = self.deleted.len(),
             settled = self.settled.len(),
+            loops = self.loops.len(),
+            braked = self.braked.len(),
             left = self.skipped.len(),
             refused_profiles = self.refused_profiles.len(),
             overdue = self.overdue.as_ref().map(Vec::len),
@@ -109,6 +152,16 @@ impl Report {
             marked_interfaces = log_list(&self.marked),
             overdue_launches = self.overdue.as_ref().map(log_list),
             deleted_interfaces = log_list(self.deleted.iter().chain(&self.released)),
+            loops_in = log_list(
+                self.loops
+                    .iter()
+                    .map(|it| format!("{}: {}", it.group, it.error))
+            ),
+            braked_groups = log_list(
+                self.braked
+                    .iter()
+                    .map(|it| format!("{}: {}", it.group, it.error))
+            ),
             left_because = log_reasons(self.skipped.iter().chain(&self.refused_profiles)),
             "reconciled"
         );
@@ -129,7 +182,9 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
         round(&context, payload, &mut report).await
     };
     report.log();
-    report.measure(&context.metrics, is_round);
+    if !report.dry_run {
+        report.measure(&context.metrics, is_round);
+    }
     done?;
     write("reconcile", &report)
 }
@@ -137,14 +192,22 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
 async fn round(context: &Context, payload: Value, report: &mut Report) -> Result<()> {
     const REMEDY: &str = "Correct the input of the schedule's target (docs/operations.md)";
     let payload: Payload = read_payload(payload, REMEDY)?;
+    report.dry_run = payload.dry_run;
     let machine = StateMachine::read(&payload.state_machine_arn)
         .map_err(|error| error.with_remedy(REMEDY))?;
-    let profiles = read_profiles(payload.profiles, &mut report.refused_profiles);
+    let refused = &mut report.refused_profiles;
+    let profiles = Profiles {
+        active: read_profiles("profiles", payload.profiles, refused),
+        retired: read_profiles("retiredProfiles", payload.retired_profiles, refused),
+    };
 
     // Interfaces before executions: the listing cannot have an interface of an execution that
     // starts later.
     let interfaces = context.aws.hookline_interfaces().await;
-    let waiting = launches::waiting(context, &profiles).await;
+    let (waiting, groups) = match launches::waiting(context, &profiles).await {
+        Ok((waiting, groups)) => (Ok(waiting), groups),
+        Err(error) => (Err(error), Vec::new()),
+    };
     let may_have_orphans = interfaces
         .as_deref()
         .is_ok_and(interfaces::any_may_be_orphaned);
@@ -161,15 +224,7 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
     };
 
     // A failure of one part does not stop the others.
-    let settled = match (&interfaces, &waiting) {
-        (Ok(listed), Ok(waiting)) => {
-            let limits = payload.limits;
-            interfaces::settle(context, listed, !waiting.is_empty(), limits, report).await
-        }
-        // What failed is returned below.
-        _ => Ok(()),
-    };
-    let launches = match waiting {
+    let launches = match &waiting {
         Ok(waiting) => {
             let scope = launches::Scope {
                 context,
@@ -177,15 +232,36 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
                 profiles: &profiles,
                 limits: payload.limits,
             };
-            scope.recover(&waiting, &mut in_progress, report).await
+            scope.recover(waiting, &mut in_progress, report).await
         }
-        Err(error) => Err(error),
+        // What failed is returned below.
+        Err(_) => Ok(()),
     };
-    let interfaces = match interfaces {
+    let cleaned_up = match &interfaces {
         Ok(listed) => {
-            interfaces::clean_up(context, &listed, &in_progress, payload.limits, report).await
+            interfaces::clean_up(context, listed, &in_progress, payload.limits, report).await
         }
-        Err(error) => Err(error),
+        Err(_) => Ok(()),
     };
-    launches.and(interfaces).and(settled)
+    let brake = brake::Brake {
+        context,
+        machine: &machine,
+        profiles: &profiles,
+        limits: payload.limits,
+        groups: &groups,
+    };
+    let braked = brake.run(report).await;
+    let (waiting, interfaces) = (waiting?, interfaces?);
+    // Last, as it may take minutes, and no node waits for it.
+    let pace = interfaces::Pace {
+        calls_per_second: unsettled::calls_per_second(profiles.all().map(|input| &input.profile)),
+        launches_wait: !waiting.is_empty(),
+        other_targets: payload.other_targets,
+        groups: match payload.other_targets {
+            true => Groups::All,
+            false => launches::groups_of(&profiles),
+        },
+    };
+    let settled = interfaces::settle(context, &interfaces, pace, payload.limits, report).await;
+    launches.and(cleaned_up).and(braked).and(settled)
 }

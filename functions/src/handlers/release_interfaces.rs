@@ -9,6 +9,7 @@ use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Event;
 use hookline_domain::execution::{Release, ReleaseRequest};
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
+use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
 use serde_json::Value;
 use tracing::{info, warn};
@@ -20,7 +21,8 @@ use crate::aws::interfaces::RemovalOutcome;
 ///
 /// # Errors
 /// `InvalidEvent`, `InvalidPayload`, `StillDetaching`, and those of every call. `AccessDenied` for an
-/// interface that is still listed at the end, and that the role may not remove.
+/// interface that is still listed at the end, and that the role may not remove; not for a detach from
+/// an instance that is on its way out, as its end detaches the interface.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, release_interfaces).await
 }
@@ -66,7 +68,7 @@ pub(super) async fn release_interfaces(
         let listed = context.aws.interfaces_created_for(instance).await?;
         let mut busy = Vec::new();
         // A denial counts only if it lasts: the interface may be gone, and the listing lag behind.
-        let mut denied = None;
+        let (mut denied, mut not_detached) = (None, None);
         for interface in &listed {
             if released.contains(&interface.id) || elsewhere(interface, instance) {
                 continue;
@@ -76,7 +78,10 @@ pub(super) async fn release_interfaces(
                 RemovalOutcome::Busy => busy.push(interface.id.clone()),
                 RemovalOutcome::Denied(error) => {
                     busy.push(interface.id.clone());
-                    denied = Some(error);
+                    match is_attached(interface) {
+                        true => not_detached = Some(error),
+                        false => denied = Some(error),
+                    }
                 }
             }
         }
@@ -98,11 +103,33 @@ pub(super) async fn release_interfaces(
             break;
         }
         if !backoff.wait().await {
-            return Err(denied.unwrap_or(Error::StillDetaching(busy)));
+            // The role knows an instance by its tags. One that is on its way out may have lost them.
+            let waits = match (&denied, &not_detached) {
+                (None, Some(_)) => is_ending(&context, instance).await?,
+                _ => false,
+            };
+            let refusal = denied.or(not_detached).filter(|_| !waits);
+            return Err(refusal.unwrap_or(Error::StillDetaching(busy)));
         }
     }
     info!(%instance, released = released.len(), "released");
     Ok(Release { released })
+}
+
+/// The interfaces that a release of the launch of `instance` would remove, as far as EC2 lists them.
+///
+/// # Errors
+/// Those of DescribeNetworkInterfaces.
+pub(super) async fn to_release(
+    context: &Context,
+    instance: &InstanceId,
+) -> Result<Vec<NetworkInterfaceId>> {
+    let listed = context.aws.interfaces_created_for(instance).await?;
+    let listed = listed.into_iter();
+    Ok(listed
+        .filter(|interface| !elsewhere(interface, instance))
+        .map(|interface| interface.id)
+        .collect())
 }
 
 /// Detaches or deletes an interface. It is done when it is deleted.
@@ -112,7 +139,7 @@ async fn remove(
     interface: &Interface,
 ) -> Result<RemovalOutcome> {
     if let Some(on) = &interface.attachment
-        && on.status != "detached"
+        && is_attached(interface)
     {
         if on.status != "detaching" {
             info!(%instance, interface = %interface.id, attachment = on.id, "detaching");
@@ -128,6 +155,21 @@ async fn remove(
         info!(%instance, interface = %interface.id, "deleted");
     }
     Ok(deleted)
+}
+
+fn is_attached(interface: &Interface) -> bool {
+    let attachment = interface.attachment.as_ref();
+    attachment.is_some_and(|on| on.status != "detached")
+}
+
+/// Whether the instance is on its way out, or gone.
+async fn is_ending(context: &Context, instance: &InstanceId) -> Result<bool> {
+    let found = context.aws.instances_by_id(&[instance]).await?;
+    let ends = found.get(instance).is_none_or(Instance::is_ending);
+    if ends {
+        info!(%instance, "the role may not detach: waiting for the instance's end");
+    }
+    Ok(ends)
 }
 
 /// Whether the interface was moved to another instance. Then it belongs to whoever moved it.

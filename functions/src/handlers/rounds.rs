@@ -59,13 +59,18 @@ pub(super) fn read_payload<T: DeserializeOwned>(payload: Value, remedy: &str) ->
     from_value(Input::Payload, "payload", payload).map_err(|error| error.with_remedy(remedy))
 }
 
-/// Reads the profiles of a payload. An invalid profile does not stop the others: it is reported.
-pub(super) fn read_profiles(values: Vec<Value>, refused: &mut Vec<Skipped>) -> Vec<ProfileInput> {
+/// Reads the profiles of a payload's `field`. An invalid profile does not stop the others: it is
+/// reported.
+pub(super) fn read_profiles(
+    field: &str,
+    values: Vec<Value>,
+    refused: &mut Vec<Skipped>,
+) -> Vec<ProfileInput> {
     let mut profiles = Vec::new();
     for (n, value) in values.into_iter().enumerate() {
         match Profile::read(value.clone()) {
             Ok(profile) => profiles.push(ProfileInput { value, profile }),
-            Err(error) => refused.push(Skipped::new(format!("profiles[{n}]"), error)),
+            Err(error) => refused.push(Skipped::new(format!("{field}[{n}]"), error)),
         }
     }
     profiles

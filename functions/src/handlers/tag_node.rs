@@ -10,13 +10,17 @@ use hookline_domain::error::{Error, Result};
 use hookline_domain::event::{Event, Launch};
 use hookline_domain::execution::requests::ExecutionInput;
 use hookline_domain::execution::{Execution, Node, TagNodeRequest};
-use hookline_domain::profile::{Profile, Selector};
+use hookline_domain::instance::Instance;
+use hookline_domain::profile::Profile;
+use hookline_domain::tags::Tags;
+use hookline_domain::tags::calls::{Call, Target};
 use hookline_domain::tags::rules::{self, NAME};
 use hookline_domain::tags::targets;
 use serde_json::Value;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{Context, answer, tagging};
+use crate::metrics::{Dimension, Metric};
 
 /// Runs the function.
 ///
@@ -28,13 +32,14 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
 }
 
 async fn tag_node(context: Context, request: TagNodeRequest) -> Result<Execution> {
-    let ExecutionInput { event, profile } = request.input;
+    let TagNodeRequest { input, tried } = request;
+    let ExecutionInput { event, profile } = input;
     let profile = Profile::read(profile)?;
     let launch = match Event::read(event.clone())? {
         Event::Other(what) => return Ok(ignore(event, profile, what)),
         Event::Launch(launch) => *launch,
     };
-    match prepare(&context, &launch, &profile).await? {
+    match prepare(&context, &launch, &profile, tried).await? {
         Prepared::NotCovered(reason) => Ok(ignore(event, profile, reason)),
         Prepared::Tagged(node) => Ok(Execution::tagged(event, profile, launch, node)),
     }
@@ -51,7 +56,16 @@ enum Prepared {
     NotCovered(String),
 }
 
-async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Result<Prepared> {
+/// How often the state is retried until a launch no longer waits for volumes or interfaces that are
+/// to have tags. The state machine retries twelve times.
+const RETRIES_FOR_DEVICES: u64 = 10;
+
+async fn prepare(
+    context: &Context,
+    launch: &Launch,
+    profile: &Profile,
+    tried: Option<u64>,
+) -> Result<Prepared> {
     if let Some(action) = &launch.action
         && action.lifecycle_hook_name != profile.hook.name
     {
@@ -67,14 +81,13 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
             profile.name
         ))
     };
-    let by_name = matches!(profile.selector, Selector::AutoScalingGroupNames(_));
-    if by_name && !profile.selector.covers(group, &BTreeMap::new()) {
+    if !profile.selector.is_by_tag() && !profile.selector.covers(group, &BTreeMap::new()) {
         return Ok(not_covered());
     }
     let instance = context.aws.launching_instance(launch).await?;
     // Auto Scaling puts a tag on each of its instances, so EC2 does not show the tags yet. They
     // decide about the selector and about templates.
-    if instance.tags.is_empty() {
+    if !instance.shows_tags() {
         return Err(Error::InstanceNotFoundYet(instance.id));
     }
     if !profile.selector.covers(group, &instance.tags) {
@@ -82,35 +95,156 @@ async fn prepare(context: &Context, launch: &Launch, profile: &Profile) -> Resul
     }
 
     let rules = profile.tag_rules();
-    let wanted = rules.wanted(&instance.facts(&launch.region, group))?;
+    let mut failures = Failures::new(profile, tried);
+    let (wanted, left_out) = rules.rendered(&instance.facts(&launch.region, group));
+    failures.all(left_out)?;
     let devices = targets::devices(&instance, &rules);
-    let device_tags = tagging::device_tags(&context.aws, &devices).await?;
+    let device_tags = match tagging::device_tags(&context.aws, &devices).await {
+        Ok(device_tags) => device_tags,
+        Err(error) => {
+            failures.one(error)?;
+            BTreeMap::new()
+        }
+    };
     let mut tag_targets = targets::targets(&instance, &device_tags, &rules, &wanted);
     // The node of an adoption has the mark of `adopt`. A node that has its interfaces, as one that
     // leaves a warm pool, makes no calls that other launches wait for.
     let is_marked = launch.action.is_some() && launch.gets_interfaces(profile);
-    if is_marked && !(launch.passes_warm_pool() && instance.is_wired(profile)) {
-        let began_at = launch.began_at(instance.launched_at);
+    let mark = (is_marked && !(launch.passes_warm_pool() && instance.is_wired(profile)))
+        .then(|| launch.began_at(instance.launched_at));
+    if let Some(began_at) = mark {
         targets::mark_launch(&mut tag_targets, began_at);
     }
-    let calls = rules::calls(&tag_targets)?;
-    let made = calls.len();
-    let ids = std::slice::from_ref(&instance.id);
-    for result in tagging::create_tags(&context.aws, ids, &[calls]).await {
-        result?;
+    let mut made = 0;
+    let refused = match rules::calls(&tag_targets) {
+        Ok(calls) => {
+            made += calls.len();
+            create_tags(context, &instance, calls, &mut failures).await?
+        }
+        Err(error) => {
+            failures.one(error)?;
+            tag_targets.iter().map(all_tags).collect()
+        }
+    };
+    let of_node = |call: &&Call| call.resources.iter().any(|id| *id == instance.id.as_str());
+    let mut refused_of_node = refused.iter().filter(of_node).peekable();
+    if refused_of_node.peek().is_some() {
+        // The mark is no tag of the profile: other launches count on it.
+        let mut node =
+            vec![rules.target(instance.id.as_str(), instance.tags.clone(), &Tags::new())];
+        if let Some(began_at) = mark {
+            targets::mark_launch(&mut node, began_at);
+        }
+        let calls = rules::calls(&node)?;
+        made += calls.len();
+        let ids = std::slice::from_ref(&instance.id);
+        let marked = tagging::create_tags(&context.aws, ids, &[calls]).await;
+        marked.into_iter().collect::<Result<()>>()?;
     }
-    targets::check_devices_shown(&instance, &wanted)?;
+    if let Err(error) = targets::check_devices_shown(&instance, &wanted) {
+        failures.one(error)?;
+    }
 
     // The profile's name for it, unless it keeps another name.
+    let is_named = !refused_of_node.any(|call| call.tags.contains_key(NAME));
     let named = tag_targets.first().and_then(|node| node.wanted.get(NAME));
-    let name = named.or(instance.tags.get(NAME)).cloned();
-    let node = Node::new(&instance, name);
+    let name = named
+        .filter(|_| is_named)
+        .or(instance.tags.get(NAME))
+        .cloned();
+    if !failures.found.is_empty() {
+        let of = Dimension::profile(&profile.name);
+        context.metrics.add(Metric::NodesWithoutTags, of, 1);
+    }
+    let mut node = Node::new(&instance, name);
+    node.tag_failures = failures.found;
     info!(
         name = node.name,
         availability_zone = node.availability_zone,
         calls = made,
+        tag_failures = node.tag_failures.len(),
         to_warm_pool = launch.goes_to_warm_pool(),
         "tagged"
     );
     Ok(Prepared::Tagged(node))
+}
+
+/// Makes the calls, and returns those that were refused. A refusal does not stop the other calls.
+async fn create_tags(
+    context: &Context,
+    instance: &Instance,
+    calls: Vec<Call>,
+    failures: &mut Failures,
+) -> Result<Vec<Call>> {
+    let mut refused = Vec::new();
+    let mut errors = Vec::new();
+    for call in calls {
+        let made = context
+            .aws
+            .create_tags(&instance.id, &call.resources, &call.tags)
+            .await;
+        match made {
+            Ok(()) => {}
+            // EC2 would refuse the other calls as well.
+            Err(error @ Error::Throttled { .. }) => return Err(error),
+            Err(error) => {
+                errors.push(error);
+                refused.push(call);
+            }
+        }
+    }
+    failures.all(errors)?;
+    Ok(refused)
+}
+
+/// All tags of a target, as one call.
+fn all_tags(target: &Target) -> Call {
+    Call {
+        resources: vec![target.resource.clone()],
+        tags: target.wanted.clone(),
+    }
+}
+
+/// Errors that say that a node cannot have a tag, and nothing else of it.
+const ABOUT_TAGS: [&str; 4] = [
+    "Hookline.InvalidTemplate",
+    "Hookline.DevicesNotShownYet",
+    "Hookline.AccessDenied",
+    "Hookline.AwsRefused",
+];
+
+/// The tags of the profile that a node cannot have.
+struct Failures {
+    /// Whether the launch goes on without them.
+    go_on: bool,
+    /// Whether the state is retried until EC2 shows the volumes and interfaces.
+    waits_for_devices: bool,
+    found: Vec<String>,
+}
+
+impl Failures {
+    fn new(profile: &Profile, tried: Option<u64>) -> Self {
+        Self {
+            go_on: profile.tag_failure.is_continue(),
+            waits_for_devices: tried.is_none_or(|tried| tried < RETRIES_FOR_DEVICES),
+            found: Vec::new(),
+        }
+    }
+
+    /// Notes a failure, if it is about the tags alone. Other errors, and those that a retry can
+    /// mend, fail the state.
+    fn one(&mut self, error: Error) -> Result<()> {
+        let is_waited_for =
+            self.waits_for_devices && matches!(error, Error::DevicesNotShownYet { .. });
+        if is_waited_for || !self.go_on || !ABOUT_TAGS.contains(&error.error_type()) {
+            return Err(error);
+        }
+        warn!(error_type = error.error_type(), %error, "left without a tag");
+        self.found.push(format!("{}: {error}", error.error_type()));
+        Ok(())
+    }
+
+    fn all(&mut self, errors: Vec<Error>) -> Result<()> {
+        errors.into_iter().try_for_each(|error| self.one(error))
+    }
 }

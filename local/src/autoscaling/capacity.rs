@@ -46,7 +46,7 @@ fn balance(context: &mut Context<'_>, name: &str, launched: &mut Vec<String>) {
         if group.deleting {
             return;
         }
-        if capacity < desired && !group.suspended.contains("Launch") {
+        if capacity < desired && !group.suspended.contains_key("Launch") {
             // The warm pool comes first; if it has none ready, new instances are launched.
             let result = match warm_pool::next_to_leave(context, name) {
                 Some(instance) => warm_pool::leave(context, name, &instance),
@@ -56,7 +56,7 @@ fn balance(context: &mut Context<'_>, name: &str, launched: &mut Vec<String>) {
                 retry_launch(context, name);
                 return;
             }
-        } else if capacity > desired && !group.suspended.contains("Terminate") {
+        } else if capacity > desired && !group.suspended.contains_key("Terminate") {
             let Some(victim) = choose_instance_to_terminate(group) else {
                 return;
             };

@@ -5,9 +5,9 @@ use super::group::{Group, LaunchTemplate, Member};
 use super::warm_pool::WarmPool;
 use super::{AutoScaling, invalid, tags_api};
 use crate::wire::error::ApiError;
-use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
+use crate::wire::{iso8601, iso8601_seconds};
 
 /// A page of a list: its start and its length.
 pub(super) struct Window {
@@ -131,10 +131,17 @@ fn write_group(xml: &mut Xml, group: &Group) {
         xml.text("WarmPoolSize", group.pooled().count());
     }
     xml.text("CreatedTime", iso8601(group.created));
-    xml.members("SuspendedProcesses", &group.suspended, |xml, process| {
-        xml.text("ProcessName", process);
-        xml.text("SuspensionReason", "User suspended");
-    });
+    // As `User suspended at 2018-08-30T14:11:58Z`: the sample in the documentation of Ansible's module
+    // `amazon.aws.autoscaling_group_info`.
+    xml.members(
+        "SuspendedProcesses",
+        &group.suspended,
+        |xml, (process, since)| {
+            let since = iso8601_seconds(*since);
+            xml.text("ProcessName", process);
+            xml.text("SuspensionReason", format!("User suspended at {since}"));
+        },
+    );
     let subnets: Vec<&str> = group
         .subnets
         .iter()

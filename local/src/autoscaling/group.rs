@@ -1,6 +1,6 @@
 //! The types of a group: its size, its hooks, its instances, and their lifecycle actions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -33,7 +33,8 @@ pub(super) struct Group {
     /// Oldest first, those of the warm pool included.
     pub(super) members: Vec<Member>,
     pub(super) warm_pool: Option<WarmPool>,
-    pub(super) suspended: BTreeSet<String>,
+    /// The suspended processes, each with the time since when.
+    pub(super) suspended: BTreeMap<String, Timestamp>,
     /// Whether it is being deleted, with its instances.
     pub(super) deleting: bool,
     /// The cause in the activity of the next launch or termination.

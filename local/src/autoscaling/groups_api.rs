@@ -1,6 +1,6 @@
 //! The calls that create, change and delete groups.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::group::{Group, Transition};
@@ -92,7 +92,7 @@ pub(super) fn create(context: &mut Context<'_>, params: &mut Params) -> Result<S
         hooks,
         members: Vec::new(),
         warm_pool: None,
-        suspended: BTreeSet::new(),
+        suspended: BTreeMap::new(),
         deleting: false,
         cause: format!(
             "At {} a user request created an AutoScalingGroup changing the desired capacity from 0 to \
@@ -286,6 +286,8 @@ pub(super) fn terminate_instance(
     Ok(xml.into_string())
 }
 
+/// Suspends or resumes processes. Both calls may be repeated (API Reference, SuspendProcesses and
+/// ResumeProcesses, name no error for it).
 pub(super) fn suspend(
     context: &mut Context<'_>,
     params: &mut Params,
@@ -316,10 +318,12 @@ pub(super) fn suspend(
     if processes.is_empty() {
         processes = PROCESSES.map(str::to_owned).to_vec();
     }
+    let now = context.kernel.timestamp();
     let group = context.autoscaling.group_mut(&name)?;
     for process in processes {
         if suspended {
-            group.suspended.insert(process);
+            // No source says that a second call changes the time of the first.
+            group.suspended.entry(process).or_insert(now);
         } else {
             group.suspended.remove(&process);
         }

@@ -111,7 +111,7 @@ impl Group {
 pub(super) fn fill(context: &mut Context<'_>, name: &str, launched: &mut Vec<String>) {
     while let Some(group) = context.autoscaling.groups.get(name) {
         let (has, wanted) = (group.in_pool(), group.wanted_in_pool());
-        if has < wanted && !group.suspended.contains("Launch") {
+        if has < wanted && !group.suspended.contains_key("Launch") {
             match capacity::launch(context, name, Route::INTO_POOL) {
                 Ok(instance) => launched.push(instance),
                 Err(_) => {
@@ -119,7 +119,7 @@ pub(super) fn fill(context: &mut Context<'_>, name: &str, launched: &mut Vec<Str
                     return;
                 }
             }
-        } else if has > wanted && !group.suspended.contains("Terminate") {
+        } else if has > wanted && !group.suspended.contains_key("Terminate") {
             let surplus = group.pooled().find(|member| member.state.stays_warm());
             let Some(surplus) = surplus.map(|member| member.instance_id.clone()) else {
                 return;

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
-use hookline_local::eks::Contents;
+use hookline_local::ec2::{RequesterManagedSpec, create_requester_managed_interface};
+use hookline_local::eks::{Contents, Network};
 use hookline_local::forward::Route;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::node::NodeSettings;
@@ -56,6 +57,11 @@ struct Arguments {
     /// […], "pods": […]}`, as `kubectl get -o json` writes them. Repeatable.
     #[arg(long = "cluster", value_name = "NAME=FILE", value_parser = cluster)]
     clusters: Vec<(String, PathBuf)>,
+    /// Network interfaces of AWS services in the VPC of the clusters, 10.0.0.0/16. The file is a list
+    /// of objects with networkInterfaceId, description, interfaceType, requesterId and
+    /// privateIpAddress, as `aws ec2 describe-network-interfaces` writes them. Repeatable.
+    #[arg(long = "interfaces", value_name = "FILE", requires = "clusters")]
+    interfaces: Vec<PathBuf>,
     /// The Region. Its Availability Zones are a, b and c.
     #[arg(long, default_value = "us-west-2")]
     region: String,
@@ -123,16 +129,7 @@ async fn main() -> anyhow::Result<()> {
             writeln!(out, "function {arn}")?;
         }
     }
-    for (name, file) in &arguments.clusters {
-        let asked = || format!("--cluster {name}={}", file.display());
-        let contents = Contents::read(file).with_context(asked)?;
-        let url = local
-            .eks()
-            .start(name, contents)
-            .await
-            .with_context(asked)?;
-        writeln!(out, "cluster {name} {url}")?;
-    }
+    start_clusters(&local, &arguments, &mut out).await?;
     if let Some(python) = &arguments.python {
         let log = arguments
             .log_dir
@@ -149,6 +146,40 @@ async fn main() -> anyhow::Result<()> {
     stop_signal().await.context("could not wait for Ctrl-C")?;
     local.lambda().shutdown().await;
     local.stepfunctions().shutdown().await;
+    Ok(())
+}
+
+/// Starts the clusters, all in one VPC, with the interfaces of services there.
+async fn start_clusters(
+    local: &LocalAws,
+    arguments: &Arguments,
+    out: &mut std::io::Stdout,
+) -> anyhow::Result<()> {
+    if arguments.clusters.is_empty() {
+        return Ok(());
+    }
+    let network = local.with_world(Network::create)?;
+    for file in &arguments.interfaces {
+        let asked = || format!("--interfaces {}", file.display());
+        for spec in RequesterManagedSpec::read(file).with_context(asked)? {
+            local
+                .with_world(|world| {
+                    let (ec2, kernel) = (&mut world.ec2, &mut world.kernel);
+                    create_requester_managed_interface(ec2, kernel, &network.vpc_id, &spec)
+                })
+                .with_context(asked)?;
+        }
+    }
+    for (name, file) in &arguments.clusters {
+        let asked = || format!("--cluster {name}={}", file.display());
+        let contents = Contents::read(file).with_context(asked)?;
+        let vpc_config = local.with_world(|world| network.vpc_config(world, name));
+        let started = local
+            .eks()
+            .start(name, contents, vpc_config.with_context(asked)?);
+        let url = started.await.with_context(asked)?;
+        writeln!(out, "cluster {name} {url}")?;
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::instance::{self, StateObserver};
 use super::{
     Ec2, Timer, attach, create_interface, describe_instances, instance_type, interface,
     launch_template, modify_interface, power, reservation, run_instances, security_group, subnet,
-    tags, vpc, zones,
+    tags, type_offerings, user_data, vpc, zones,
 };
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
@@ -42,13 +42,19 @@ pub(crate) fn act(
         "CreateSubnetCidrReservation" => reservation::create,
         "CreateTags" => tags::create,
         "CreateVpc" => vpc::create,
+        "DeleteLaunchTemplate" => launch_template::delete,
         "DeleteNetworkInterface" => create_interface::delete,
         "DeleteSecurityGroup" => security_group::delete,
+        "DeleteSubnet" => subnet::delete,
         "DeleteSubnetCidrReservation" => reservation::delete,
         "DeleteTags" => tags::delete,
+        "DeleteVpc" => vpc::delete,
         "DescribeAvailabilityZones" => zones::describe,
+        "DescribeInstanceAttribute" => user_data::describe_attribute,
+        "DescribeInstanceTypeOfferings" => type_offerings::describe,
         "DescribeInstanceTypes" => instance_type::describe,
         "DescribeInstances" => describe_instances::describe,
+        "DescribeLaunchTemplateVersions" => launch_template::describe_versions,
         "DescribeLaunchTemplates" => launch_template::describe,
         "DescribeNetworkInterfaceAttribute" => modify_interface::describe_attribute,
         "DescribeNetworkInterfaces" => interface::describe,

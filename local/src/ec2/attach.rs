@@ -4,7 +4,7 @@ use super::errors::{Kind, invalid_combination, invalid_value};
 use super::instance::InstanceState;
 use super::instance_type::{self, InstanceType};
 use super::interface::{Attachment, AttachmentStatus, NetworkInterface};
-use super::{Ec2, Timer, create_interface};
+use super::{Ec2, Timer, create_interface, requester_managed};
 use crate::kernel::Kernel;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
@@ -49,7 +49,7 @@ pub fn attach_network_interface(
             "You may not attach a network interface to an instance if they are not in the same availability zone",
         ));
     }
-    if interface.attachment.is_some() {
+    if interface.is_in_use() {
         return Err(ApiError::new(
             "InvalidNetworkInterface.InUse",
             format!("Interface: [{network_interface_id}] in use."),
@@ -160,10 +160,6 @@ pub(crate) fn begin_attachment(
     ec2.edit_interface(kernel, network_interface_id, |interface| {
         interface.attachment = Some(attachment);
     });
-    ec2.ever_attached
-        .entry(instance_id.to_owned())
-        .or_default()
-        .insert(network_interface_id.to_owned());
     if status == AttachmentStatus::Attaching {
         let timer = Timer::Attached(attachment_ref(network_interface_id, &attachment_id));
         kernel.schedule(&mut ec2.timers, kernel.settings.attach_for, timer);
@@ -249,15 +245,14 @@ pub fn detach_network_interface(
     kernel: &mut Kernel,
     attachment_id: &str,
 ) -> Result<(), ApiError> {
+    if attachment_id.starts_with("ela-attach-") {
+        return Err(requester_managed::not_manageable());
+    }
     Kind::Attachment.check(attachment_id)?;
-    let found = ec2.network_interfaces().find_map(|interface| {
-        let attachment = interface.attachment.as_ref()?;
-        (attachment.attachment_id == attachment_id)
-            .then(|| (interface.network_interface_id.clone(), attachment.clone()))
-    });
-    let Some((id, attachment)) = found else {
+    let Some((interface, attachment)) = ec2.attachment(attachment_id) else {
         return Err(Kind::Attachment.not_found(attachment_id));
     };
+    let (id, attachment) = (interface.network_interface_id.clone(), attachment.clone());
     let kind = ec2
         .instance(&attachment.instance_id)
         .and_then(|instance| InstanceType::named(&instance.instance_type));

@@ -14,6 +14,10 @@ impl Ec2 {
         let mut places: BTreeMap<(String, u32, u32), String> = BTreeMap::new();
         for interface in self.network_interfaces() {
             let id = &interface.network_interface_id;
+            let unindexed = self.interface_index.lacks(interface);
+            found.extend(
+                unindexed.map(|(name, value)| format!("{id} is not found by {name} {value}")),
+            );
             let v4 = interface.private_ip_addresses().map(IpAddr::V4);
             let v6 = interface.ipv6_addresses.iter().copied().map(IpAddr::V6);
             for address in v4.chain(v6) {

@@ -9,8 +9,10 @@ use rand::Rng;
 use super::Ec2;
 use super::address::no_free_addresses;
 use super::errors::{Kind, invalid_combination, invalid_value};
-use super::interface::{NetworkInterface, write};
+use super::interface::NetworkInterface;
+use super::interface_xml::{WrittenForms, write};
 use super::lagged::Lagged;
+use super::requester_managed::Requester;
 use super::security_group;
 use super::tags::{self, Tags};
 use crate::kernel::Kernel;
@@ -24,6 +26,8 @@ const MAX_ADDRESSES: u32 = 256;
 /// The properties of a network interface to create.
 #[derive(Clone, Debug, Default)]
 pub struct InterfaceSpec {
+    /// Its id. `None`: EC2 picks one, as it does in every call.
+    pub network_interface_id: Option<String>,
     /// Its subnet.
     pub subnet_id: String,
     /// Its description.
@@ -51,6 +55,8 @@ pub struct InterfaceSpec {
     pub tags: Tags,
     /// `interface` when empty.
     pub interface_type: String,
+    /// The service that creates it.
+    pub requester: Option<Requester>,
 }
 
 /// The request that a ClientToken was used for (EC2 Developer Guide, "Ensuring idempotency in
@@ -85,7 +91,10 @@ pub fn create_network_interface(
             "The maximum number of network interfaces has been reached.",
         ));
     }
-    let id = kernel.new_id("eni");
+    let id = match &spec.network_interface_id {
+        Some(id) => id.clone(),
+        None => kernel.new_id("eni"),
+    };
     let mac = kernel.rng().next_u64().to_be_bytes();
     let [a, b, c, d, e, ..] = mac;
     let mut interface = NetworkInterface {
@@ -108,7 +117,9 @@ pub fn create_network_interface(
         tags: spec.tags.clone(),
         source_dest_check: true,
         attachment: None,
+        requester: spec.requester.clone(),
         created_at: kernel.now(),
+        xml: WrittenForms::default(),
     };
     if let Err(error) = assign(ec2, kernel, &spec, &mut interface) {
         // All or nothing.
@@ -119,6 +130,7 @@ pub fn create_network_interface(
     }
     let now = kernel.now();
     ec2.forget(kernel.settings.describe_lag, now);
+    ec2.interface_index.add(&interface);
     ec2.interfaces
         .insert(id.clone(), Lagged::new(now, interface));
     Ok(id)
@@ -211,6 +223,10 @@ pub(crate) fn parse_all<T: std::str::FromStr>(texts: Vec<String>) -> Result<Vec<
 
 /// Reads the address parameters that CreateNetworkInterface and a launch's `NetworkInterface.N`
 /// share.
+///
+/// Neither prefixes nor a number of them go together with "specific private IPv4 addresses" (EC2 API
+/// Reference, CreateNetworkInterface, `Ipv4Prefix.N` and `Ipv4PrefixCount`). The reference does not say
+/// whether `PrivateIpAddress` is one of these. Here it is: what passes here is right either way.
 pub(crate) fn parse_addresses(
     params: &mut Params,
     spec: &mut InterfaceSpec,
@@ -263,12 +279,13 @@ pub(crate) fn parse_addresses(
     spec.ipv6_address_count = ipv6_address_count.unwrap_or(0);
     spec.ipv6_as_subnet = ipv6_address_count.is_none() && spec.ipv6_addresses.is_empty();
     let has_secondary = !spec.secondary_private_ip_addresses.is_empty();
+    let has_primary = spec.private_ip_address.is_some();
     let has_count = spec.secondary_private_ip_address_count > 0;
     let has_prefixes = !spec.ipv4_prefixes.is_empty();
     let prefix_count = spec.ipv4_prefix_count > 0;
     if (has_secondary && has_count)
         || (has_prefixes && prefix_count)
-        || ((has_prefixes || prefix_count) && (has_secondary || has_count))
+        || ((has_prefixes || prefix_count) && (has_primary || has_secondary || has_count))
         || (!spec.ipv6_addresses.is_empty() && spec.ipv6_address_count > 0)
     {
         return Err(invalid_combination(
@@ -374,7 +391,7 @@ pub(crate) fn delete(
 ) -> Result<String, ApiError> {
     let id = params.required_str("NetworkInterfaceId")?;
     params.finish()?;
-    if ec2.known_interface(kernel, &id)?.attachment.is_some() {
+    if ec2.known_interface(kernel, &id)?.is_in_use() {
         return Err(invalid_value(format!(
             "Network interface '{id}' is currently in use."
         )));

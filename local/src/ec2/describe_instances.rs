@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use super::errors::Kind;
 use super::filter::Filters;
 use super::instance::{Instance, InstanceState, write_state};
-use super::interface::{NetworkInterface, dns_name, write_in_instance};
+use super::interface::{NetworkInterface, dns_name};
+use super::interface_xml::write_in_instance;
 use super::lagged::describe_time;
 use super::page::{Page, next_token};
 use super::{Ec2, security_group, tags, volume, zones};
@@ -199,7 +200,9 @@ fn write(
     };
     security_group::write_set(xml, ec2, groups);
     if let Some(ended) = instance.ended_at {
-        let at = iso8601(kernel.timestamp_at(ended));
+        // The form is EC2's own, as in `User initiated (2026-01-02 03:04:05 GMT)` (AWS CLI Command
+        // Reference, `terminate-instances` and `describe-instances`).
+        let at = kernel.timestamp_at(ended).strftime("%Y-%m-%d %H:%M:%S GMT");
         xml.text("reason", format!("User initiated ({at})"));
         xml.element("stateReason", |xml| {
             xml.text("code", "Client.UserInitiatedShutdown");

@@ -41,6 +41,14 @@ impl Filters {
         Ok(Self(filters))
     }
 
+    /// The filters without a wildcard: the name of each, and its values.
+    pub(crate) fn exact(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let filters = self.0.iter();
+        filters
+            .filter(|(_, values)| !values.iter().any(|value| has_wildcard(value)))
+            .map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+
     /// Whether a resource passes. `values_of` returns the values of an attribute.
     pub(crate) fn pass<'a>(
         &self,
@@ -63,7 +71,7 @@ impl Filters {
 /// Whether a value matches a pattern: `*` is any text, `?` one character, and `\` makes the next
 /// character literal.
 fn matches(pattern: &str, value: &str) -> bool {
-    if !pattern.contains(['*', '?', '\\']) {
+    if !has_wildcard(pattern) {
         return pattern == value;
     }
     let mut tokens = Vec::new();
@@ -104,6 +112,11 @@ fn matches(pattern: &str, value: &str) -> bool {
         reached = next;
     }
     reached.last().copied().unwrap_or(false)
+}
+
+/// Whether a pattern means more, or something else, than its own text.
+fn has_wildcard(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '\\'])
 }
 
 enum Token {

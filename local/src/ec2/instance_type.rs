@@ -117,6 +117,11 @@ fn lines() -> impl Iterator<Item = &'static str> {
     TABLE.lines().filter(|line| !line.starts_with('#'))
 }
 
+/// All types, in the order of their names.
+pub(crate) fn all() -> impl Iterator<Item = &'static InstanceType> {
+    TYPES.iter()
+}
+
 /// The type with this name.
 pub(crate) fn find(name: &str) -> Result<&'static InstanceType, ApiError> {
     InstanceType::named(name).ok_or_else(|| {

@@ -9,14 +9,15 @@ use tokio::time::Instant;
 
 use super::errors::Kind;
 use super::filter::Filters;
+use super::interface_xml::{WrittenForms, write};
 use super::lagged::describe_time;
 use super::page::{Page, next_token};
-use super::tags::{self, Tags};
-use super::{Ec2, security_group, zones};
+use super::requester_managed::Requester;
+use super::tags::Tags;
+use super::{Ec2, zones};
 use crate::kernel::Kernel;
 use crate::settings::Settings;
 use crate::wire::error::ApiError;
-use crate::wire::iso8601;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
@@ -53,8 +54,12 @@ pub struct NetworkInterface {
     pub source_dest_check: bool,
     /// Its attachment to an instance.
     pub attachment: Option<Attachment>,
+    /// The service that created it and has it in use, if one did.
+    pub requester: Option<Requester>,
     /// When it was created.
     pub created_at: Instant,
+    /// How listings show it.
+    pub(crate) xml: WrittenForms,
 }
 
 /// The status of an attachment.
@@ -100,10 +105,16 @@ pub struct Attachment {
 }
 
 impl NetworkInterface {
+    /// Whether an instance or a service has it.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.attachment.is_some() || self.requester.is_some()
+    }
+
     /// EC2's name for its state: `available` or `in-use`.
     #[must_use]
     pub fn status(&self) -> &'static str {
-        if self.attachment.is_some() {
+        if self.is_in_use() {
             "in-use"
         } else {
             "available"
@@ -191,6 +202,7 @@ impl NetworkInterface {
                 ))];
             }
             "source-dest-check" if self.source_dest_check => "true",
+            "requester-managed" if self.requester.is_some() => "true",
             "source-dest-check" | "requester-managed" => "false",
             "availability-zone" => &self.availability_zone,
             "description" => &self.description,
@@ -259,9 +271,10 @@ pub(crate) fn describe(
     let (ec2, kernel) = (&*ec2, &*kernel);
     let seen = |id: &str| ec2.interfaces.get(id)?.as_of(horizon?);
     let candidates: Vec<&NetworkInterface> = if ids.is_empty() {
-        let all = ec2.interfaces.values();
-        all.filter_map(|interface| interface.as_of(horizon?))
-            .collect()
+        match ec2.interface_index.candidates(&filters) {
+            Some(ids) => ids.into_iter().filter_map(seen).collect(),
+            None => ec2.interfaces.keys().filter_map(|id| seen(id)).collect(),
+        }
     } else {
         let ids: BTreeSet<&String> = ids.iter().collect();
         let mut named = Vec::new();
@@ -282,89 +295,4 @@ pub(crate) fn describe(
     });
     next_token(&mut xml, token);
     Ok(xml.into_string())
-}
-
-/// The members of a `networkInterface`.
-pub(crate) fn write(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, interface: &NetworkInterface) {
-    write_common(xml, ec2, kernel, interface);
-    xml.text("availabilityZone", &interface.availability_zone);
-    xml.text(
-        "availabilityZoneId",
-        zones::zone_id(&kernel.settings, &interface.availability_zone),
-    );
-    xml.text("requesterManaged", false);
-    tags::write(xml, &interface.tags);
-    if let Some(attachment) = &interface.attachment {
-        xml.element("attachment", |xml| {
-            write_attachment(xml, kernel, attachment);
-            xml.text("instanceId", &attachment.instance_id);
-            xml.text("instanceOwnerId", &kernel.settings.account);
-        });
-    }
-}
-
-/// The members of an interface within a described instance.
-pub(crate) fn write_in_instance(
-    xml: &mut Xml,
-    ec2: &Ec2,
-    kernel: &Kernel,
-    interface: &NetworkInterface,
-) {
-    write_common(xml, ec2, kernel, interface);
-    if let Some(attachment) = &interface.attachment {
-        xml.element("attachment", |xml| {
-            write_attachment(xml, kernel, attachment)
-        });
-    }
-}
-
-fn write_common(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, interface: &NetworkInterface) {
-    xml.text("networkInterfaceId", &interface.network_interface_id);
-    xml.text("subnetId", &interface.subnet_id);
-    xml.text("vpcId", &interface.vpc_id);
-    xml.text("description", &interface.description);
-    xml.text("ownerId", &kernel.settings.account);
-    xml.text("status", interface.status());
-    xml.text("macAddress", &interface.mac_address);
-    xml.text("interfaceType", &interface.interface_type);
-    xml.text("sourceDestCheck", interface.source_dest_check);
-    xml.text("privateIpAddress", interface.private_ip_address);
-    xml.text(
-        "privateDnsName",
-        dns_name(&kernel.settings, interface.private_ip_address),
-    );
-    security_group::write_set(xml, ec2, &interface.groups);
-    xml.items(
-        "privateIpAddressesSet",
-        interface.private_ip_addresses(),
-        |xml, address| {
-            xml.text("privateIpAddress", address);
-            xml.text("privateDnsName", dns_name(&kernel.settings, address));
-            xml.text("primary", address == interface.private_ip_address);
-        },
-    );
-    xml.items("ipv4PrefixSet", &interface.ipv4_prefixes, |xml, prefix| {
-        xml.text("ipv4Prefix", prefix);
-    });
-    xml.items(
-        "ipv6AddressesSet",
-        &interface.ipv6_addresses,
-        |xml, address| {
-            xml.text("ipv6Address", address);
-            xml.text("isPrimaryIpv6", false);
-        },
-    );
-    xml.optional("ipv6Address", interface.ipv6_addresses.first());
-}
-
-pub(crate) fn write_attachment(xml: &mut Xml, kernel: &Kernel, attachment: &Attachment) {
-    xml.text("attachmentId", &attachment.attachment_id);
-    xml.text("deviceIndex", attachment.device_index);
-    xml.text("networkCardIndex", attachment.network_card_index);
-    xml.text("status", attachment.status.as_str());
-    xml.text(
-        "attachTime",
-        iso8601(kernel.timestamp_at(attachment.attach_time)),
-    );
-    xml.text("deleteOnTermination", attachment.delete_on_termination);
 }

@@ -75,6 +75,7 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
         let (device, card) = (interface.device_index, interface.network_card_index);
         (!kind.is_primary(device, card), card, device)
     });
+    check_offered(ec2, kernel, &spec, kind.name)?;
     let instance_id = kernel.new_id("i");
     let mut made = Vec::new();
     if let Err(error) = create_interfaces(ec2, kernel, &spec, kind, &instance_id, &mut made) {
@@ -119,6 +120,40 @@ pub fn launch(ec2: &mut Ec2, kernel: &mut Kernel, spec: LaunchSpec) -> Result<St
     let pending = kernel.draw_pending(kind.name);
     kernel.schedule(&mut ec2.timers, pending, timer);
     Ok(instance_id)
+}
+
+/// Refuses a type that the subnet's zone does not offer, with EC2's code and message (runs-on/runs-on,
+/// issue 5; fedora-copr/copr, issue 2840).
+fn check_offered(
+    ec2: &Ec2,
+    kernel: &Kernel,
+    spec: &LaunchSpec,
+    kind: &str,
+) -> Result<(), ApiError> {
+    let settings = &kernel.settings;
+    let of_primary = spec.network_interfaces.first();
+    let of_primary = of_primary.map(|interface| interface.spec.subnet_id.as_str());
+    let subnet = of_primary.filter(|id| !id.is_empty());
+    let Some(subnet) = ec2.subnet(subnet.unwrap_or(&spec.subnet_id)) else {
+        return Ok(());
+    };
+    let zone = &subnet.availability_zone;
+    if settings.offers(zone, kind) {
+        return Ok(());
+    }
+    let zones = settings.availability_zones.iter();
+    let others: Vec<&str> = zones
+        .filter(|zone| settings.offers(zone, kind))
+        .map(String::as_str)
+        .collect();
+    Err(ApiError::new(
+        "Unsupported",
+        format!(
+            "Your requested instance type ({kind}) is not supported in your requested Availability Zone ({zone}). \
+             Please retry your request by not specifying an Availability Zone or choosing {}.",
+            others.join(", ")
+        ),
+    ))
 }
 
 /// Adds the launch template's properties, and checks that nothing is missing.

@@ -123,36 +123,43 @@ pub fn resolve_launch_template<'a>(
     ec2: &'a Ec2,
     reference: &LaunchTemplateRef,
 ) -> Result<&'a LaunchTemplateData, ApiError> {
+    let template = named(ec2, reference)?;
+    check_version(reference.version.as_deref())?;
+    Ok(&template.data)
+}
+
+/// The launch template that the reference names.
+fn named<'a>(ec2: &'a Ec2, reference: &LaunchTemplateRef) -> Result<&'a LaunchTemplate, ApiError> {
     let known = &ec2.launch_templates;
-    let template = match (
+    match (
         &reference.launch_template_id,
         &reference.launch_template_name,
     ) {
-        (Some(_), Some(_)) => {
-            return Err(invalid_combination(
-                "You cannot specify both launch template ID and launch template name.",
-            ));
-        }
+        (Some(_), Some(_)) => Err(invalid_combination(
+            "You cannot specify both launch template ID and launch template name.",
+        )),
         (Some(id), None) => known.get(id).ok_or_else(|| {
             let code = "InvalidLaunchTemplateId.NotFound";
             ApiError::new(
                 code,
                 format!("The specified launch template, with template ID {id}, does not exist."),
             )
-        })?,
+        }),
         (None, Some(name)) => known
             .values()
             .find(|template| template.launch_template_name == *name)
-            .ok_or_else(|| not_found_by_name(name))?,
-        (None, None) => {
-            return Err(ApiError::new(
-                "MissingParameter",
-                "Either launch template ID or launch template name must be specified.",
-            ));
-        }
-    };
-    match reference.version.as_deref() {
-        None | Some("" | "1" | "$Default" | "$Latest") => Ok(&template.data),
+            .ok_or_else(|| not_found_by_name(name)),
+        (None, None) => Err(ApiError::new(
+            "MissingParameter",
+            "Either launch template ID or launch template name must be specified.",
+        )),
+    }
+}
+
+/// Refuses every version but the only one.
+fn check_version(version: Option<&str>) -> Result<(), ApiError> {
+    match version {
+        None | Some("" | "1" | "$Default" | "$Latest") => Ok(()),
         Some(version) => Err(ApiError::new(
             "InvalidLaunchTemplateId.VersionNotFound",
             format!("Could not find launch template version {version}."),
@@ -203,6 +210,37 @@ pub(crate) fn create(
     Ok(xml.into_string())
 }
 
+/// DeleteLaunchTemplate, by id or by name. Instances that were launched from the template stay.
+pub(crate) fn delete(
+    ec2: &mut Ec2,
+    _: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    let id = params.str("LaunchTemplateId");
+    let name = params.str("LaunchTemplateName");
+    params.finish()?;
+    let id = match (id, name) {
+        (Some(id), None) => id,
+        (None, Some(name)) => {
+            let known = ec2.launch_templates.values();
+            let mut named = known.filter(|template| template.launch_template_name == name);
+            let found = named.next().ok_or_else(|| not_found_by_name(&name))?;
+            found.launch_template_id.clone()
+        }
+        _ => {
+            return Err(invalid_combination(
+                "Specify either the launch template ID or the launch template name.",
+            ));
+        }
+    };
+    let Some(template) = ec2.launch_templates.remove(&id) else {
+        return Err(Kind::LaunchTemplate.not_found(id));
+    };
+    let mut xml = Xml::new();
+    xml.element("launchTemplate", |xml| write(xml, &template));
+    Ok(xml.into_string())
+}
+
 pub(crate) fn describe(
     ec2: &mut Ec2,
     _: &mut Kernel,
@@ -250,4 +288,62 @@ fn write(xml: &mut Xml, template: &LaunchTemplate) {
     xml.text("defaultVersionNumber", 1);
     xml.text("latestVersionNumber", 1);
     tags::write(xml, &template.tags);
+}
+
+/// The version that a launch template has, if the call asks for it (EC2 API Reference,
+/// DescribeLaunchTemplateVersions and LaunchTemplateVersion).
+pub(crate) fn describe_versions(
+    ec2: &mut Ec2,
+    kernel: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    let reference = LaunchTemplateRef {
+        launch_template_id: params.str("LaunchTemplateId"),
+        launch_template_name: params.str("LaunchTemplateName"),
+        version: None,
+    };
+    let versions = params.list("LaunchTemplateVersion");
+    params.ignore(&["MaxResults", "ResolveAlias"]);
+    params.finish()?;
+    let template = named(ec2, &reference)?;
+    for version in &versions {
+        check_version(Some(version))?;
+    }
+    let account = kernel.settings.account.as_str();
+    let mut xml = Xml::new();
+    xml.items("launchTemplateVersionSet", [template], |xml, template| {
+        xml.text("launchTemplateId", &template.launch_template_id);
+        xml.text("launchTemplateName", &template.launch_template_name);
+        xml.text("versionNumber", 1);
+        xml.text("createTime", &template.created_at);
+        xml.text(
+            "createdBy",
+            format_args!("arn:aws:iam::{account}:user/local"),
+        );
+        xml.text("defaultVersion", true);
+        xml.element("launchTemplateData", |xml| write_data(xml, &template.data));
+    });
+    Ok(xml.into_string())
+}
+
+/// ResponseLaunchTemplateData, as far as the fake AWS keeps it. What is not set is absent.
+fn write_data(xml: &mut Xml, data: &LaunchTemplateData) {
+    let set = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    xml.optional("imageId", set(&data.image_id));
+    xml.optional("instanceType", set(&data.instance_type));
+    xml.optional("userData", data.user_data.as_ref());
+    xml.texts("securityGroupIdSet", "item", &data.security_groups);
+    xml.items(
+        "networkInterfaceSet",
+        &data.network_interfaces,
+        |xml, it| {
+            xml.text("deviceIndex", it.device_index);
+            xml.text("networkCardIndex", it.network_card_index);
+            xml.optional("deleteOnTermination", it.delete_on_termination);
+            xml.optional("description", set(&it.spec.description));
+            xml.optional("subnetId", set(&it.spec.subnet_id));
+            xml.optional("interfaceType", set(&it.spec.interface_type));
+            xml.texts("groupSet", "groupId", &it.spec.groups);
+        },
+    );
 }

@@ -17,12 +17,15 @@ mod filter;
 mod instance;
 mod instance_type;
 mod interface;
+mod interface_index;
+mod interface_xml;
 mod lagged;
 mod launch;
 mod launch_template;
 mod modify_interface;
 mod page;
 mod power;
+mod requester_managed;
 mod reservation;
 mod run_instances;
 mod security_group;
@@ -30,11 +33,13 @@ mod subnet;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod type_offerings;
+mod user_data;
 mod volume;
 mod vpc;
 mod zones;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -52,18 +57,22 @@ pub use launch_template::{
     resolve_launch_template,
 };
 pub use power::{start, stop};
+pub use requester_managed::{
+    Requester, RequesterManagedError, RequesterManagedSpec, create_requester_managed_interface,
+};
 pub use reservation::{CidrReservation, ReservationType, reserve_cidr};
 pub use security_group::{SecurityGroup, create_security_group};
 pub use subnet::{Subnet, SubnetSpec, create_subnet};
 pub use tags::Tags;
 pub(crate) use tags::tags_of;
 pub use volume::{Volume, VolumeAtLaunch};
-pub use vpc::{Vpc, create_vpc};
+pub use vpc::{Vpc, create_vpc, share_vpc};
 pub use zones::zone_id;
 
 use crate::kernel::{Kernel, TimerQueue};
 use crate::wire::error::ApiError;
 use errors::Kind;
+use interface_index::InterfaceIndex;
 use lagged::Lagged;
 
 /// What EC2 does later.
@@ -94,13 +103,13 @@ pub struct Ec2 {
     launch_templates: BTreeMap<String, LaunchTemplate>,
     instances: BTreeMap<String, Lagged<Instance>>,
     interfaces: BTreeMap<String, Lagged<NetworkInterface>>,
-    /// The interfaces that each instance has or had, so that what concerns one instance need not
-    /// look at all interfaces. An entry goes with its instance.
-    ever_attached: BTreeMap<String, BTreeSet<String>>,
+    interface_index: InterfaceIndex,
     /// The removed interfaces and instances that a lagging Describe call may still show, oldest
     /// first.
     removed: VecDeque<(Instant, String)>,
     volumes: BTreeMap<String, Volume>,
+    /// The ids of the volumes that each instance was launched with.
+    volumes_at_launch: BTreeMap<String, Vec<String>>,
     /// CreateNetworkInterface's ClientTokens.
     tokens: BTreeMap<String, create_interface::UsedToken>,
     /// RunInstances' ClientTokens: the request and the reservation of each.
@@ -115,6 +124,12 @@ impl Ec2 {
     /// The VPCs.
     pub fn vpcs(&self) -> impl Iterator<Item = &Vpc> {
         self.vpcs.values()
+    }
+
+    /// A VPC.
+    #[must_use]
+    pub fn vpc(&self, id: &str) -> Option<&Vpc> {
+        self.vpcs.get(id)
     }
 
     /// The subnets.
@@ -180,7 +195,7 @@ impl Ec2 {
         instance_id: &'a str,
         at: Option<Instant>,
     ) -> impl Iterator<Item = &'a NetworkInterface> {
-        let ids = self.ever_attached.get(instance_id).into_iter().flatten();
+        let ids = self.interface_index.of_instance(instance_id);
         ids.filter_map(move |id| {
             let interface = self.interfaces.get(id)?;
             match at {
@@ -194,10 +209,24 @@ impl Ec2 {
         })
     }
 
+    /// The network interface with an attachment, and the attachment.
+    #[must_use]
+    pub fn attachment(&self, id: &str) -> Option<(&NetworkInterface, &Attachment)> {
+        let interface = self.interface_index.of_attachment(id)?;
+        let interface = self.network_interface(interface)?;
+        let attachment = interface.attachment.as_ref()?;
+        (attachment.attachment_id == id).then_some((interface, attachment))
+    }
+
     /// The volumes of an instance, in the order of their ids.
     pub fn volumes_of<'a>(&'a self, instance_id: &'a str) -> impl Iterator<Item = &'a Volume> {
-        let on_it = move |volume: &&Volume| volume.instance_id.as_deref() == Some(instance_id);
-        self.volumes.values().filter(on_it)
+        let ids = self
+            .volumes_at_launch
+            .get(instance_id)
+            .into_iter()
+            .flatten();
+        ids.filter_map(|id| self.volumes.get(id))
+            .filter(move |volume| volume.instance_id.as_deref() == Some(instance_id))
     }
 
     /// A volume.
@@ -232,9 +261,9 @@ impl Ec2 {
             let horizon = Some(horizon);
             if self.interfaces.get(&id).is_some_and(|i| i.is_gone(horizon)) {
                 self.interfaces.remove(&id);
+                self.interface_index.remove(&id);
             } else if self.instances.get(&id).is_some_and(|i| i.is_gone(horizon)) {
                 self.instances.remove(&id);
-                self.ever_attached.remove(&id);
             }
         }
     }
@@ -247,7 +276,12 @@ impl Ec2 {
         change: impl FnOnce(&mut NetworkInterface) -> R,
     ) -> Option<R> {
         let (now, lag) = (kernel.now(), kernel.settings.describe_lag);
-        self.interfaces.get_mut(id)?.edit(now, lag, change)
+        let interface = self.interfaces.get_mut(id)?;
+        let result = interface.edit(now, lag, change);
+        if let Some(interface) = interface.current() {
+            self.interface_index.add(interface);
+        }
+        result
     }
 
     /// Changes an instance, if it exists.

@@ -11,6 +11,7 @@ use super::page::{Page, next_token};
 use super::tags::{self, Tags};
 use super::{Ec2, vpc, zones};
 use crate::kernel::Kernel;
+use crate::settings::Settings;
 use crate::wire::error::ApiError;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
@@ -156,7 +157,7 @@ pub(crate) fn create(
     let id = create_subnet(ec2, kernel, spec)?;
     let mut xml = Xml::new();
     if let Some(subnet) = ec2.subnets.get(&id) {
-        xml.element("subnet", |xml| write(xml, kernel, subnet));
+        xml.element("subnet", |xml| write(xml, ec2, kernel, subnet));
     }
     Ok(xml.into_string())
 }
@@ -217,6 +218,32 @@ pub(crate) fn associate_cidr(
     Ok(xml.into_string())
 }
 
+/// DeleteSubnet. A subnet with an interface in it stays: "You must terminate all running instances in
+/// the subnet before you can delete the subnet" (EC2 API Reference, DeleteSubnet). Its CIDR
+/// reservations go with it.
+pub(crate) fn delete(
+    ec2: &mut Ec2,
+    _: &mut Kernel,
+    params: &mut Params,
+) -> Result<String, ApiError> {
+    let id = params.required_str("SubnetId")?;
+    params.finish()?;
+    if !ec2.subnets.contains_key(&id) {
+        Kind::Subnet.check(&id)?;
+        return Err(Kind::Subnet.not_found(id));
+    }
+    if ec2.network_interfaces().any(|one| one.subnet_id == id) {
+        return Err(ApiError::new(
+            "DependencyViolation",
+            format!("The subnet '{id}' has dependencies and cannot be deleted."),
+        ));
+    }
+    ec2.subnets.remove(&id);
+    ec2.reservations
+        .retain(|_, reservation| reservation.subnet_id != id);
+    Ok(super::done())
+}
+
 pub(crate) fn describe(
     ec2: &mut Ec2,
     kernel: &mut Kernel,
@@ -244,10 +271,10 @@ pub(crate) fn describe(
             return Err(Kind::Subnet.not_found(id));
         }
     }
-    let settings = &kernel.settings;
+    let (ec2, settings) = (&*ec2, &kernel.settings);
     let passing = ec2.subnets.values().filter(|subnet| {
         (ids.is_empty() || ids.contains(&subnet.subnet_id))
-            && filters.pass(&subnet.tags, |name| {
+            && filters.pass(&shown_tags(ec2, settings, subnet), |name| {
                 vec![match name {
                     "availability-zone" => Cow::Borrowed(subnet.availability_zone.as_str()),
                     "availability-zone-id" => {
@@ -258,7 +285,7 @@ pub(crate) fn describe(
                     }
                     "cidr" | "cidr-block" => Cow::Owned(subnet.cidr_block.to_string()),
                     "default-for-az" => Cow::Borrowed("false"),
-                    "owner-id" => Cow::Borrowed(settings.account.as_str()),
+                    "owner-id" => Cow::Borrowed(owner(ec2, settings, subnet)),
                     "state" => Cow::Borrowed("available"),
                     "subnet-id" => Cow::Borrowed(subnet.subnet_id.as_str()),
                     _ => Cow::Borrowed(subnet.vpc_id.as_str()),
@@ -268,24 +295,39 @@ pub(crate) fn describe(
     let (subnets, token) = page.cut(passing.map(|subnet| (subnet.subnet_id.clone(), subnet)));
     let mut xml = Xml::new();
     xml.items("subnetSet", subnets, |xml, subnet| {
-        write(xml, kernel, subnet)
+        write(xml, ec2, kernel, subnet)
     });
     next_token(&mut xml, token);
     Ok(xml.into_string())
 }
 
-fn write(xml: &mut Xml, kernel: &Kernel, subnet: &Subnet) {
+/// The account that owns a subnet: that of its VPC.
+fn owner<'a>(ec2: &'a Ec2, settings: &'a Settings, subnet: &Subnet) -> &'a str {
+    let vpc = ec2.vpcs.get(&subnet.vpc_id);
+    vpc.map_or(settings.account.as_str(), |vpc| vpc.owner_id.as_str())
+}
+
+/// The tags of a subnet that the fake's account sees.
+fn shown_tags<'a>(ec2: &Ec2, settings: &Settings, subnet: &'a Subnet) -> Cow<'a, Tags> {
+    match ec2.vpcs.get(&subnet.vpc_id) {
+        Some(vpc) => vpc.shown_tags(&subnet.tags, &settings.account),
+        None => Cow::Borrowed(&subnet.tags),
+    }
+}
+
+fn write(xml: &mut Xml, ec2: &Ec2, kernel: &Kernel, subnet: &Subnet) {
     let settings = &kernel.settings;
+    let owner = owner(ec2, settings, subnet);
     xml.text("subnetId", &subnet.subnet_id);
     xml.text(
         "subnetArn",
         format!(
             "arn:aws:ec2:{}:{}:subnet/{}",
-            settings.region, settings.account, subnet.subnet_id
+            settings.region, owner, subnet.subnet_id
         ),
     );
     xml.text("state", "available");
-    xml.text("ownerId", &settings.account);
+    xml.text("ownerId", owner);
     xml.text("vpcId", &subnet.vpc_id);
     xml.text("cidrBlock", subnet.cidr_block);
     xml.items(
@@ -311,7 +353,7 @@ fn write(xml: &mut Xml, kernel: &Kernel, subnet: &Subnet) {
         subnet.assign_ipv6_address_on_creation,
     );
     xml.text("ipv6Native", false);
-    tags::write(xml, &subnet.tags);
+    tags::write(xml, &shown_tags(ec2, settings, subnet));
 }
 
 fn write_ipv6(xml: &mut Xml, subnet_id: &str, ipv6: Ipv6Net) {

@@ -90,8 +90,11 @@ pub(super) fn create_all(
         );
     }
     let attach_time = kernel.now();
+    let of_instance = ec2.volumes_at_launch.entry(instance_id.to_owned());
+    let of_instance = of_instance.or_default();
     for (n, volume) in wanted.into_iter().enumerate() {
         let volume_id = id(instance_id, n);
+        of_instance.push(volume_id.clone());
         let volume = Volume {
             volume_id: volume_id.clone(),
             instance_id: Some(instance_id.to_owned()),
@@ -122,12 +125,14 @@ fn id(instance_id: &str, n: usize) -> String {
 /// Deletes the volumes of a terminated instance that have DeleteOnTermination, and detaches the
 /// others.
 pub(super) fn release_from(ec2: &mut Ec2, instance_id: &str) {
-    let on_it = |volume: &Volume| volume.instance_id.as_deref() == Some(instance_id);
-    ec2.volumes
-        .retain(|_, volume| !(on_it(volume) && volume.delete_on_termination));
-    for volume in ec2.volumes.values_mut() {
-        if on_it(volume) {
-            volume.instance_id = None;
+    for id in ec2
+        .volumes_at_launch
+        .remove(instance_id)
+        .unwrap_or_default()
+    {
+        match ec2.volumes.get_mut(&id) {
+            Some(volume) if !volume.delete_on_termination => volume.instance_id = None,
+            _ => drop(ec2.volumes.remove(&id)),
         }
     }
 }

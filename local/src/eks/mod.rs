@@ -4,7 +4,8 @@
 //! - `lists`: the contents of a cluster, and lists of one snapshot in pages;
 //! - `authenticator`: the check of a token;
 //! - `answer`: the API server's answer, whole or broken off;
-//! - `contents`: a cluster in a file, for `hookline-local --cluster NAME=FILE`.
+//! - `contents`: a cluster in a file, for `hookline-local --cluster NAME=FILE`;
+//! - `network`: the VPC of such clusters.
 //!
 //! TLS needs sockets and certificates, so the API server uses the machine's clock, not a paused
 //! one.
@@ -14,6 +15,7 @@ mod api_server;
 mod authenticator;
 mod contents;
 mod lists;
+mod network;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +31,7 @@ use crate::wire::error::{ApiError, respond};
 
 pub use api_server::{ApiRequest, ApiServer, Fault, Resource, StartError};
 pub use contents::{Contents, ContentsError};
+pub use network::Network;
 
 /// The clusters of the account.
 #[derive(Default)]
@@ -46,14 +49,24 @@ impl Eks {
 
     /// Starts a cluster with these nodes and pods. Its API server runs as long as the fake AWS.
     /// Callers with the credentials of functions ([`crate::lambda::credentials`]) may read all of
-    /// it. Returns the API server's URL.
+    /// it. `vpc_config` is its `resourcesVpcConfig`, as [`Network::vpc_config`] makes it. Returns the API
+    /// server's URL.
     ///
     /// # Errors
     /// If the API server does not start.
-    pub async fn start(&self, name: &str, contents: Contents) -> Result<String, StartError> {
+    pub async fn start(
+        &self,
+        name: &str,
+        contents: Contents,
+        vpc_config: Value,
+    ) -> Result<String, StartError> {
         let server = ApiServer::start(name, vec![crate::lambda::credentials()]).await?;
         server.set_contents(contents);
-        self.add_cluster(name, server.description());
+        let mut description = server.description();
+        if let Value::Object(fields) = &mut description {
+            fields.insert("resourcesVpcConfig".to_owned(), vpc_config);
+        }
+        self.add_cluster(name, description);
         let url = server.url().to_owned();
         lock(&self.servers).push(server);
         Ok(url)

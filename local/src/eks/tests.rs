@@ -29,8 +29,13 @@ async fn get(local: &LocalAws, path: &str) -> (u16, String, Value) {
 #[tokio::test]
 async fn a_cluster_is_described_with_what_its_callers_need() {
     let local = LocalAws::new(Settings::for_tests());
-    let url = local.eks().start("prod", Contents::default()).await;
-    let url = url.unwrap();
+    let (network, config) = local.with_world(|world| {
+        let network = Network::create(world).unwrap();
+        let config = network.vpc_config(world, "prod").unwrap();
+        (network, config)
+    });
+    let started = local.eks().start("prod", Contents::default(), config);
+    let url = started.await.unwrap();
     let (status, _, body) = get(&local, "/clusters/prod").await;
     assert_eq!(status, 200);
     let cluster = &body["cluster"];
@@ -39,6 +44,15 @@ async fn a_cluster_is_described_with_what_its_callers_need() {
         (&json!("prod"), &json!("ACTIVE"), &json!(url))
     );
     assert!(cluster["certificateAuthority"]["data"].is_string());
+    let config = &cluster["resourcesVpcConfig"];
+    assert_eq!(config["vpcId"], network.vpc_id);
+    assert_eq!(config["subnetIds"], json!(network.subnet_ids));
+    assert_eq!(config["endpointPublicAccess"], true);
+    local.with_world(|world| {
+        let mut groups = world.ec2.security_groups();
+        let group = groups.find(|group| config["clusterSecurityGroupId"] == group.group_id);
+        assert_eq!(group.unwrap().vpc_id, network.vpc_id);
+    });
     let calls = local.calls();
     assert_eq!(
         (calls[0].service.as_str(), calls[0].action.as_str()),

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use jiff::Timestamp;
 use rand::RngExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -14,6 +13,7 @@ use super::input::Context;
 use super::targets::Target;
 use crate::iam::credentials_of;
 use crate::local_aws::lock;
+use crate::wire::iso8601_seconds;
 use crate::{Event, LocalAws, WeakLocalAws};
 
 /// The result of the delivery of an event to one target.
@@ -63,7 +63,7 @@ pub(crate) fn start(local: WeakLocalAws, mut events: mpsc::UnboundedReceiver<Eve
                     "detail-type": event.detail_type,
                     "source": event.source,
                     "account": account,
-                    "time": seconds(event.time),
+                    "time": iso8601_seconds(event.time),
                     "region": region,
                     "resources": event.resources,
                     "detail": event.detail,
@@ -131,7 +131,7 @@ fn deliver(local: &LocalAws, event: &Value) {
 
 /// Delivers an event to one target of a rule.
 pub(super) fn deliver_to_target(local: &LocalAws, rule: &RuleName, target: Target, event: &Value) {
-    let ingested = local.with_world(|world| seconds(world.kernel.timestamp()));
+    let ingested = local.with_world(|world| iso8601_seconds(world.kernel.timestamp()));
     let context = Context {
         rule_arn: &rule.arn,
         rule_name: &rule.name,
@@ -236,6 +236,12 @@ async fn attempt(
 ) -> Result<Option<String>, Failure> {
     let region = local.with_world(|world| world.kernel.settings.region.clone());
     let (service, request, body) = match target.arn.split(':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "sqs", ..] => {
+            let sent = local
+                .sqs()
+                .send_for_rule(local, &target.arn, rule_arn, input);
+            return sent.map(|()| None).map_err(Failure::Final);
+        }
         ["arn", _, "states", _, _, "stateMachine", ..] => (
             "states",
             Request::post("/")
@@ -306,9 +312,4 @@ async fn attempt(
     } else {
         Err(Failure::Final(error))
     }
-}
-
-/// An event's time. EventBridge writes it to the second.
-pub(super) fn seconds(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -4,11 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::delivery::{accept, seconds};
+use super::delivery::accept;
 use super::pattern::Pattern;
 use super::rules::{invalid, on_default_bus};
 use crate::LocalAws;
 use crate::wire::error::ApiError;
+use crate::wire::iso8601_seconds;
 
 const MAX_PUT_EVENTS: usize = 10;
 const MAX_EVENT_SIZE: usize = 256 * 1024;
@@ -120,7 +121,7 @@ fn put_event(local: &LocalAws, entry: Entry) -> Result<String, (&'static str, St
             "detail-type": detail_type,
             "source": source,
             "account": account,
-            "time": seconds(time),
+            "time": iso8601_seconds(time),
             "region": region,
             "resources": entry.resources,
             "detail": detail,

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::delivery::{RuleName, deliver_to_target, seconds};
+use super::delivery::{RuleName, deliver_to_target};
 use crate::WeakLocalAws;
 use crate::local_aws::lock;
+use crate::wire::iso8601_seconds;
 
 /// Reads `rate(N unit)`. The fake AWS has no `cron(…)`.
 pub(super) fn parse(expression: &str) -> Option<Duration> {
@@ -45,7 +46,7 @@ pub(super) fn start(local: WeakLocalAws, rule: RuleName, version: u64, every: Du
                 let (account, region) = (settings.account.clone(), settings.region.clone());
                 (
                     world.kernel.new_uuid(),
-                    seconds(world.kernel.timestamp()),
+                    iso8601_seconds(world.kernel.timestamp()),
                     account,
                     region,
                 )

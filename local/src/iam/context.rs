@@ -7,7 +7,7 @@
 //! request 2253), or the interface has been detached already (hashicorp/terraform-provider-aws,
 //! pull request 46211).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::actions::{self, Action, Target};
 use super::condition::{Context, TAG_KEYS};
@@ -78,10 +78,21 @@ impl Books<'_> {
                 let group = self.world.autoscaling.group_of(&instance);
                 vec![self.group(group.unwrap_or("*"))]
             }
-            Target::TaggedGroups => self
-                .numbers("Tags.member")
-                .map(|n| self.group(&self.text(&format!("Tags.member.{n}.ResourceId"))))
-                .collect(),
+            Target::TaggedGroups => {
+                // "Use aws:TagKeys to require that specific tag keys be present (or not present) in a
+                // request" (Auto Scaling User Guide, "Tags for security").
+                let tags = self.tags("Tags.member");
+                let numbers = self.numbers("Tags.member");
+                let groups: BTreeSet<String> = numbers
+                    .map(|n| self.text(&format!("Tags.member.{n}.ResourceId")))
+                    .collect();
+                let requests = groups.iter().map(|name| {
+                    let mut request = self.group(name);
+                    set_request_tags(&mut request.context, &tags);
+                    request
+                });
+                requests.collect()
+            }
             Target::States(_, parameter) => {
                 vec![self.request(self.text(parameter), Context::default())]
             }
@@ -151,10 +162,6 @@ impl Books<'_> {
         let ec2 = &self.world.ec2;
         let mut context = Context::default();
         set_request_tags(&mut context, request_tags);
-        for (key, value) in crate::ec2::tags_of(ec2, id).unwrap_or_default() {
-            context.set(&format!("aws:ResourceTag/{key}"), [value.clone()]);
-            context.set(&format!("ec2:ResourceTag/{key}"), [value]);
-        }
         let (mut subnet, mut vpc) = (None, None);
         match kind {
             "network-interface" => {
@@ -171,21 +178,31 @@ impl Books<'_> {
             }
             _ => {}
         }
-        let arn = |kind: &str, id: &str| self.arn("ec2", &format!("{kind}/{id}"));
-        context.set("ec2:Subnet", subnet.map(|id| arn("subnet", id)));
-        context.set("ec2:Vpc", vpc.map(|id| arn("vpc", id)));
-        self.request(arn(kind, id), context)
+        let account = self.world.kernel.settings.account.as_str();
+        let of_vpc = if kind == "vpc" { Some(id) } else { vpc };
+        let vpc_owner = of_vpc.and_then(|id| ec2.vpc(id));
+        let vpc_owner = vpc_owner.map_or(account, |vpc| vpc.owner_id.as_str());
+        // The owner of a VPC owns its subnets. All else belongs to the account that creates it.
+        let owner = match kind {
+            "subnet" | "vpc" => vpc_owner,
+            _ => account,
+        };
+        if owner == account {
+            for (key, value) in crate::ec2::tags_of(ec2, id).unwrap_or_default() {
+                context.set(&format!("aws:ResourceTag/{key}"), [value.clone()]);
+                context.set(&format!("ec2:ResourceTag/{key}"), [value]);
+            }
+        }
+        let arn = |owner, kind: &str, id: &str| self.arn_of(owner, "ec2", &format!("{kind}/{id}"));
+        context.set("ec2:Subnet", subnet.map(|id| arn(vpc_owner, "subnet", id)));
+        context.set("ec2:Vpc", vpc.map(|id| arn(vpc_owner, "vpc", id)));
+        self.request(arn(owner, kind, id), context)
     }
 
     /// The interface and the instance of an attachment. The ARNs of an attachment that is not there
     /// name no id.
     fn attachment(&self, id: &str) -> Vec<AuthorizationRequest> {
-        let mut interfaces = self.world.ec2.network_interfaces();
-        let found = interfaces.find_map(|interface| {
-            let attachment = interface.attachment.as_ref()?;
-            (attachment.attachment_id == id).then_some((interface, attachment))
-        });
-        let (interface, instance) = match found {
+        let (interface, instance) = match self.world.ec2.attachment(id) {
             Some((interface, attachment)) => (
                 interface.network_interface_id.as_str(),
                 attachment.instance_id.as_str(),
@@ -220,10 +237,14 @@ impl Books<'_> {
         self.request(arn, context)
     }
 
-    /// An ARN in the account. The fake AWS has one partition.
+    /// An ARN in the account.
     fn arn(&self, service: &str, resource: &str) -> String {
-        let settings = &self.world.kernel.settings;
-        let (region, account) = (&settings.region, &settings.account);
+        self.arn_of(&self.world.kernel.settings.account, service, resource)
+    }
+
+    /// An ARN in an account. The fake AWS has one partition.
+    fn arn_of(&self, account: &str, service: &str, resource: &str) -> String {
+        let region = &self.world.kernel.settings.region;
         format!("arn:aws:{service}:{region}:{account}:{resource}")
     }
 

@@ -43,13 +43,17 @@ pub(crate) fn denied(
                 encoded(&user, request, decision)
             ),
         ),
-        Service::AutoScaling | Service::Sts => ApiError::with_status(403, "AccessDenied", message),
+        Service::AutoScaling | Service::Sts | Service::Iam => {
+            ApiError::with_status(403, "AccessDenied", message)
+        }
         Service::Lambda | Service::Eks => {
             ApiError::with_status(403, "AccessDeniedException", message)
         }
-        Service::Events | Service::States | Service::Forwarded(_) => {
-            ApiError::new("AccessDeniedException", message)
-        }
+        Service::Events
+        | Service::Sqs
+        | Service::States
+        | Service::Quotas
+        | Service::Forwarded(_) => ApiError::new("AccessDeniedException", message),
     }
 }
 
@@ -110,7 +114,7 @@ pub(crate) fn unknown_role(service: &Service) -> ApiError {
             "AuthFailure",
             "AWS was not able to validate the provided access credentials",
         ),
-        Service::AutoScaling | Service::Sts => ApiError::with_status(
+        Service::AutoScaling | Service::Sts | Service::Iam => ApiError::with_status(
             403,
             "InvalidClientTokenId",
             "The security token included in the request is invalid",

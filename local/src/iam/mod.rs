@@ -13,15 +13,18 @@
 //! - `context`: the ARNs and the condition keys of a call, from the fake's own books;
 //! - `roles`: the roles, their credentials, and who makes a call;
 //! - `template`: the roles of a CloudFormation template;
-//! - `denied`: the errors.
+//! - `denied`: the errors;
+//! - `api`: GetRole and ListRoles; `simulate`: SimulateCustomPolicy.
 
 pub mod actions;
+mod api;
 mod condition;
 mod context;
 mod denied;
 mod pattern;
 mod policy;
 mod roles;
+mod simulate;
 mod template;
 
 pub use condition::Context;
@@ -30,6 +33,7 @@ pub use policy::{AuthorizationRequest, Decision, Policy, PolicyError, decide};
 pub use roles::{Iam, InvokePermission, Role, credentials_of};
 pub use template::{Stack, TemplateError, TemplateRoles};
 
+pub(crate) use api::act;
 pub(crate) use context::requests;
 pub(crate) use denied::{denied, not_known, session_of, unknown_role};
-pub(crate) use roles::Caller;
+pub(crate) use roles::{Caller, LOCAL_ROLE};

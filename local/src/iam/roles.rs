@@ -30,6 +30,9 @@ impl Role {
     }
 }
 
+/// The role that functions are described with which were registered without one.
+pub(crate) const LOCAL_ROLE: &str = "arn:aws:iam::123456789012:role/local";
+
 /// The beginning of the access key ids of temporary credentials (IAM User Guide, "IAM identifiers").
 const TEMPORARY: &str = "ASIA";
 

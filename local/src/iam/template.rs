@@ -62,6 +62,9 @@ pub struct TemplateRoles {
     pub functions: BTreeMap<String, String>,
     /// The ARN of the role of each state machine, by the state machine's name.
     pub state_machines: BTreeMap<String, String>,
+    /// The ARN of a role that has a managed policy which the template attaches to nobody, by the
+    /// logical id of the policy. The template has no such role: a person gives the policy to one.
+    pub unattached: BTreeMap<String, String>,
     /// The ARN of the role with which rules start each state machine, by the state machine's name.
     pub starters: BTreeMap<String, String>,
     /// The functions that rules may invoke.
@@ -92,6 +95,12 @@ impl TemplateRoles {
         for kind in ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"] {
             for id in reader.of_type(kind) {
                 let document = reader.resolved(reader.property(id, "PolicyDocument")?)?;
+                if kind == "AWS::IAM::ManagedPolicy" && reader.list(id, "Roles").is_empty() {
+                    let arn = reader.role_arn(&format!("{}-{id}", stack.name));
+                    roles.documents.insert(arn.clone(), vec![document]);
+                    roles.unattached.insert(id.to_owned(), arn);
+                    continue;
+                }
                 for role in reader.list(id, "Roles") {
                     let arn = reader.role_arn(&reader.text(role)?);
                     let known = roles.documents.get_mut(&arn);

@@ -1,4 +1,4 @@
-//! Lambda's public API: `Invoke`, `ListFunctions`, `GetFunction`.
+//! Lambda's public API: `Invoke`, `ListFunctions`, `GetFunction`, `GetAccountSettings`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,8 +10,13 @@ use super::function::FunctionConfig;
 use super::host::Lambda;
 use super::outcome::{InvokeError, Outcome};
 use crate::LocalAws;
+use crate::iam::LOCAL_ROLE;
 
+/// The path of `GetAccountSettings` (Lambda API Reference).
+pub(crate) const ACCOUNT_SETTINGS: &str = "/2016-08-19/account-settings";
 const FUNCTIONS: &str = "/2015-03-31/functions";
+/// The most functions of a page.
+const PAGE: usize = 50;
 const REQUEST_ID: &str = "x-amzn-requestid";
 
 /// Answers one call of the Lambda API.
@@ -28,6 +33,9 @@ pub(crate) async fn act(local: &LocalAws, request: Request<Bytes>) -> Response<B
 
 async fn route(lambda: &Lambda, request: Request<Bytes>) -> Response<Bytes> {
     let (parts, body) = request.into_parts();
+    if parts.uri.path().trim_end_matches('/') == ACCOUNT_SETTINGS && parts.method == Method::GET {
+        return ok(&account_settings(lambda));
+    }
     let Some(rest) = parts.uri.path().strip_prefix(FUNCTIONS) else {
         return error(
             StatusCode::NOT_FOUND,
@@ -50,12 +58,9 @@ async fn route(lambda: &Lambda, request: Request<Bytes>) -> Response<Bytes> {
             invoke(lambda, &qualified, &parts.headers, body).await
         }
         (&Method::GET, []) => {
-            let functions: Vec<Value> = lambda
-                .functions()
-                .iter()
-                .map(|f| describe(lambda, f))
-                .collect();
-            ok(&json!({ "Functions": functions }))
+            let marker = query(parts.uri.query(), "Marker").unwrap_or_default();
+            let most = query(parts.uri.query(), "MaxItems").and_then(|most| most.parse().ok());
+            ok(&list(lambda, &marker, most.unwrap_or(PAGE)))
         }
         (&Method::GET, [function]) => match find(lambda, function) {
             Ok(config) => ok(&json!({
@@ -139,12 +144,49 @@ fn find(lambda: &Lambda, function: &str) -> Result<FunctionConfig, InvokeError> 
         })
 }
 
+/// A page of functions, by name: those after `marker`, at most 50 (Lambda API Reference,
+/// ListFunctions).
+fn list(lambda: &Lambda, marker: &str, most: usize) -> Value {
+    let mut functions = lambda.functions();
+    functions.sort_by(|a, b| a.name.cmp(&b.name));
+    functions.retain(|function| function.name.as_str() > marker);
+    let more = functions.len() > most.clamp(1, PAGE);
+    functions.truncate(most.clamp(1, PAGE));
+    let next = functions.last().filter(|_| more).map(|last| &last.name);
+    let page: Vec<Value> = functions.iter().map(|f| describe(lambda, f)).collect();
+    match next {
+        Some(next) => json!({ "Functions": page, "NextMarker": next }),
+        None => json!({ "Functions": page }),
+    }
+}
+
+/// The limits and the use of the account (Lambda API Reference, GetAccountSettings). The fake AWS
+/// keeps no code, so its sizes are zero.
+fn account_settings(lambda: &Lambda) -> Value {
+    let functions = lambda.functions();
+    let reserved: u32 = functions
+        .iter()
+        .filter_map(|f| f.reserved_concurrency)
+        .sum();
+    let limit = lambda.account_concurrency();
+    json!({
+        "AccountLimit": {
+            "CodeSizeUnzipped": 262_144_000,
+            "CodeSizeZipped": 52_428_800,
+            "ConcurrentExecutions": limit,
+            "TotalCodeSize": 80_530_636_800_u64,
+            "UnreservedConcurrentExecutions": limit.saturating_sub(reserved),
+        },
+        "AccountUsage": { "FunctionCount": functions.len(), "TotalCodeSize": 0 },
+    })
+}
+
 fn describe(lambda: &Lambda, config: &FunctionConfig) -> Value {
     json!({
         "FunctionName": config.name,
         "FunctionArn": lambda.arn(&config.name),
         "Runtime": "provided.al2023",
-        "Role": "arn:aws:iam::123456789012:role/local",
+        "Role": config.role.as_deref().unwrap_or(LOCAL_ROLE),
         "Handler": "bootstrap",
         "PackageType": "Zip",
         "Architectures": ["x86_64"],

@@ -122,6 +122,11 @@ impl Lambda {
         lock(&self.inner.state).concurrency = limit;
     }
 
+    /// How many invocations may run at once in the account.
+    pub(crate) fn account_concurrency(&self) -> u32 {
+        lock(&self.inner.state).concurrency
+    }
+
     /// Also appends the functions' logs to `DIRECTORY/FUNCTION.log`.
     pub fn set_log_directory(&self, directory: impl Into<PathBuf>) {
         lock(&self.inner.state).log_directory = Some(directory.into());

@@ -10,7 +10,8 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use rand::{Rng, RngExt};
+use ipnet::Ipv4Net;
+use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::time::Instant;
 
@@ -58,6 +59,41 @@ pub struct ImdsInterface {
     pub security_group_ids: Vec<String>,
     /// `local-ipv4s`: the primary address first.
     pub local_ipv4s: Vec<Ipv4Addr>,
+    /// `ipv4-prefix`: the prefixes delegated to it. None is a 404.
+    pub ipv4_prefixes: Vec<Ipv4Net>,
+    /// `subnet-ipv4-cidr-block`. `None` is a 404: the subnet is gone.
+    pub subnet_ipv4_cidr_block: Option<Ipv4Net>,
+}
+
+impl ImdsInterface {
+    /// The categories under its hardware address that a node reads, each with its text. A category
+    /// that is not here is a 404. A list has one value a line.
+    #[must_use]
+    pub fn categories(&self) -> BTreeMap<&'static str, String> {
+        let lines = |values: Vec<String>| (!values.is_empty()).then(|| values.join("\n"));
+        let addresses = self.local_ipv4s.iter().map(Ipv4Addr::to_string).collect();
+        let prefixes = self.ipv4_prefixes.iter().map(Ipv4Net::to_string).collect();
+        [
+            ("device-number", Some(self.device_number.to_string())),
+            (
+                "network-card",
+                self.network_card.map(|card| card.to_string()),
+            ),
+            ("interface-id", Some(self.interface_id.clone())),
+            ("subnet-id", Some(self.subnet_id.clone())),
+            ("vpc-id", Some(self.vpc_id.clone())),
+            ("security-group-ids", lines(self.security_group_ids.clone())),
+            ("local-ipv4s", lines(addresses)),
+            ("ipv4-prefix", lines(prefixes)),
+            (
+                "subnet-ipv4-cidr-block",
+                self.subnet_ipv4_cidr_block.map(|block| block.to_string()),
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, text?)))
+        .collect()
+    }
 }
 
 /// When the metadata service knows the place of each attachment: its device number, and its card.
@@ -67,6 +103,15 @@ pub(super) struct Propagation {
 }
 
 impl Nodes {
+    /// What the metadata service of an instance shows now, for a node outside the fake AWS. `None`:
+    /// the instance is gone, or it has no software (`Settings::node`).
+    #[must_use]
+    pub fn metadata(&self, world: &mut World, instance_id: &str) -> Option<Imds> {
+        let settings = world.kernel.settings.node.clone()?;
+        let mut rng = ChaCha8Rng::seed_from_u64(world.kernel.rng().next_u64());
+        self.imds(world, &settings, instance_id, &mut rng)
+    }
+
     /// What the metadata service of an instance shows now. `None`: the instance is gone, or it has
     /// no software that could read it. The random generator gives the lag of what is new.
     pub(super) fn imds(
@@ -110,6 +155,11 @@ impl Nodes {
                 vpc_id: interface.vpc_id.clone(),
                 security_group_ids: interface.groups.clone(),
                 local_ipv4s: interface.private_ip_addresses().collect(),
+                ipv4_prefixes: interface.ipv4_prefixes.clone(),
+                subnet_ipv4_cidr_block: world
+                    .ec2
+                    .subnet(&interface.subnet_id)
+                    .map(|subnet| subnet.cidr_block),
             };
             macs.insert(interface.mac_address.clone(), shown);
         }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+mod metadata;
 mod warm_pool;
 
 use super::*;
@@ -307,6 +308,8 @@ fn shown(subnet: &str, network_card: Option<u32>, device_number: u32) -> ImdsInt
         vpc_id: "vpc-1".to_owned(),
         security_group_ids: Vec::new(),
         local_ipv4s: Vec::new(),
+        ipv4_prefixes: Vec::new(),
+        subnet_ipv4_cidr_block: None,
     }
 }
 

@@ -1,10 +1,15 @@
 //! Executions without an engine: code in this process receives each start and reports the end. This
 //! is for virtual time, in which a child process cannot take part.
 //!
-//! ListExecutions, DescribeExecution, StopExecution and ListStateMachines are answered here. A state
-//! machine is known by its executions, because nothing creates one. The end of each execution
+//! ListExecutions, DescribeExecution, GetExecutionHistory, StopExecution, ListStateMachines and
+//! DescribeStateMachine are answered here. A state machine is known by its executions, because nothing
+//! creates one; its definition and its role are what a test sets, and so are the events of a history. The
+//! end of each execution
 //! is put on the event bus as *Step Functions Execution Status Change*. On AWS a start is such an
 //! event too; the fake AWS does not send that one.
+
+mod history;
+mod page;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +18,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use self::page::Page;
 use super::{StartExecution, StepFunctions};
 use crate::LocalAws;
 use crate::local_aws::lock;
@@ -29,6 +35,8 @@ type Started = Arc<dyn Fn(StartExecution) + Send + Sync>;
 pub(super) struct Executions {
     started: Option<Started>,
     known: BTreeMap<String, Execution>,
+    /// The definitions and the roles of state machines, by the machine's ARN.
+    definitions: BTreeMap<String, (Value, String)>,
 }
 
 struct Execution {
@@ -38,6 +46,8 @@ struct Execution {
     number: usize,
     started_at: Timestamp,
     ended: Option<(Timestamp, ExecutionEnd)>,
+    /// The events of its history that a test has set.
+    history: Vec<Value>,
     running: watch::Sender<bool>,
 }
 
@@ -61,6 +71,13 @@ impl StepFunctions {
     /// StartExecution).
     pub fn on_start_execution(&self, started: impl Fn(StartExecution) + Send + Sync + 'static) {
         lock(&self.engine).executions.started = Some(Arc::new(started));
+    }
+
+    /// Sets the definition and the role that DescribeStateMachine answers for a state machine.
+    pub fn set_definition(&self, arn: &str, definition: Value, role_arn: &str) {
+        let found = (definition, role_arn.to_owned());
+        let mut engine = lock(&self.engine);
+        engine.executions.definitions.insert(arn.to_owned(), found);
     }
 
     /// Ends an execution, and puts its event on the bus. Has no effect if the execution has ended:
@@ -115,6 +132,8 @@ impl StepFunctions {
         let act = match action {
             "StartExecution" => Self::start,
             "DescribeExecution" => Self::describe,
+            "DescribeStateMachine" => Self::describe_state_machine,
+            "GetExecutionHistory" => Self::history,
             "ListExecutions" => Self::list,
             "ListStateMachines" => Self::list_state_machines,
             "StopExecution" => Self::stop,
@@ -164,6 +183,7 @@ impl StepFunctions {
             number: engine.executions.known.len(),
             started_at: now,
             ended: None,
+            history: Vec::new(),
             running: watch::Sender::new(true),
         };
         engine
@@ -200,16 +220,7 @@ impl StepFunctions {
     fn list(&self, _: &LocalAws, call: &Value) -> Result<Value, ApiError> {
         let machine = required(call, "stateMachineArn")?;
         let status = text(call, "statusFilter");
-        let invalid = |_| ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'");
-        let from: usize = match text(call, "nextToken") {
-            Some(token) => token.parse().map_err(invalid)?,
-            None => 0,
-        };
-        let most = match call.get("maxResults").and_then(Value::as_u64) {
-            // 0 is the default.
-            None | Some(0) => 100,
-            Some(most) => usize::try_from(most.min(1000)).unwrap_or(1000),
-        };
+        let page = Page::of(call)?;
         let engine = lock(&self.engine);
         let mut found: Vec<&Execution> = engine
             .executions
@@ -224,18 +235,8 @@ impl StepFunctions {
             .collect();
         // The newest first.
         found.sort_by_key(|execution| std::cmp::Reverse(execution.number));
-        let page: Vec<Value> = found
-            .iter()
-            .skip(from)
-            .take(most)
-            .map(|execution| execution.listed())
-            .collect();
-        let next = from.saturating_add(page.len());
-        let mut answer = json!({ "executions": page });
-        if let (true, Some(fields)) = (next < found.len(), answer.as_object_mut()) {
-            fields.insert("nextToken".to_owned(), json!(next.to_string()));
-        }
-        Ok(answer)
+        let found: Vec<Value> = found.iter().map(|execution| execution.listed()).collect();
+        Ok(page.answer("executions", &found))
     }
 
     /// All in one page: a test has a few (Step Functions API Reference, ListStateMachines).
@@ -260,6 +261,28 @@ impl StepFunctions {
             })
             .collect();
         Ok(json!({ "stateMachines": machines }))
+    }
+
+    /// Step Functions API Reference, DescribeStateMachine.
+    fn describe_state_machine(&self, local: &LocalAws, call: &Value) -> Result<Value, ApiError> {
+        let arn = required(call, "stateMachineArn")?;
+        let now = local.with_world(|world| world.kernel.timestamp());
+        let engine = lock(&self.engine);
+        let Some((definition, role)) = engine.executions.definitions.get(&arn) else {
+            return Err(ApiError::new(
+                "StateMachineDoesNotExist",
+                format!("State Machine Does Not Exist: '{arn}'"),
+            ));
+        };
+        Ok(json!({
+            "stateMachineArn": arn,
+            "name": arn.rsplit(':').next(),
+            "status": "ACTIVE",
+            "type": "STANDARD",
+            "definition": definition.to_string(),
+            "roleArn": role,
+            "creationDate": seconds(now),
+        }))
     }
 
     fn stop(&self, local: &LocalAws, call: &Value) -> Result<Value, ApiError> {

@@ -13,6 +13,12 @@ pub fn iso8601(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
+/// A date and time as EventBridge writes an event's, and Auto Scaling the time in a reason: UTC, to
+/// the second.
+pub(crate) fn iso8601_seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -38,14 +38,20 @@ impl Xml {
     /// `<name>value</name>`.
     pub fn text(&mut self, name: &str, value: impl Display) {
         self.open(name);
-        let value = value.to_string();
-        let escaped = partial_escape(value.as_str());
-        for c in escaped.chars() {
-            self.0.push(if is_xml(c) {
-                c
-            } else {
-                char::REPLACEMENT_CHARACTER
-            });
+        let start = self.0.len();
+        let _ = write!(self.0, "{value}");
+        let written = self.0.get(start..).unwrap_or_default();
+        if !written.bytes().all(is_plain) {
+            let value = self.0.split_off(start);
+            let escaped = partial_escape(value.as_str());
+            let valid = |c| {
+                if is_xml(c) {
+                    c
+                } else {
+                    char::REPLACEMENT_CHARACTER
+                }
+            };
+            self.0.extend(escaped.chars().map(valid));
         }
         self.close(name);
     }
@@ -117,12 +123,17 @@ impl Xml {
     }
 
     fn open(&mut self, name: &str) {
-        let _ = write!(self.0, "<{name}>");
+        self.0.extend(["<", name, ">"]);
     }
 
     fn close(&mut self, name: &str) {
-        let _ = write!(self.0, "</{name}>");
+        self.0.extend(["</", name, ">"]);
     }
+}
+
+/// Whether a byte stands in XML as it is, and for a character of its own.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'<' | b'>' | b'&')
 }
 
 /// Whether XML 1.0 allows the character, escaped or not.

@@ -31,16 +31,22 @@ def find(program):
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_PLACES}")
 
 
+def missing(*programs, root=False, linux=False):
+    """What is not here: programs, the user root, Linux."""
+    found = [program for program in programs if not find(program)]
+    if linux and sys.platform != "linux":
+        found.insert(0, "Linux")
+    if root and os.geteuid() != 0:
+        found.insert(0, "the user root")
+    return found
+
+
 def need(*programs, root=False, linux=False):
     """Leaves the test out if something is not here, and says what. As root, or with CI=true, the test fails instead."""
-    missing = [program for program in programs if not find(program)]
-    if linux and sys.platform != "linux":
-        missing.insert(0, "Linux")
-    if root and os.geteuid() != 0:
-        missing.insert(0, "the user root")
-    if not missing:
+    absent = missing(*programs, root=root, linux=linux)
+    if not absent:
         return
-    reason = f"needs {', '.join(missing)} (node/tests/packages.txt)"
+    reason = f"needs {', '.join(absent)} (node/tests/packages.txt)"
     if os.geteuid() == 0 or os.environ.get("CI") == "true":
         raise AssertionError(reason)
     raise unittest.SkipTest(reason)

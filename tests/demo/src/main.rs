@@ -10,8 +10,10 @@
 #![allow(clippy::indexing_slicing)]
 
 mod naming;
+mod node;
 mod progress;
 mod report;
+mod timeline;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -48,9 +50,19 @@ struct Arguments {
     /// nodes in each.
     #[arg(long, conflicts_with = "report")]
     naming: bool,
+    /// Show two nodes in namespaces, with the real programs of a node, up to a ping between their
+    /// pods.
+    #[arg(long, conflicts_with_all = ["naming", "nodes", "networks", "azs", "timeline"])]
+    node: bool,
     /// Write the report to this file, as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
+    /// Write the page of the scale-out to this file, in HTML.
+    #[arg(long, requires = "hookline", conflicts_with = "naming")]
+    timeline: Option<PathBuf>,
+    /// The program `hookline`, which writes the page.
+    #[arg(long)]
+    hookline: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -67,7 +79,11 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         instance_pending_for: Duration::from_secs(3),
         attach_for: Duration::from_millis(700),
         volume_attach_for: Duration::from_millis(700),
-        node: (!arguments.naming).then(software),
+        node: match (arguments.naming, arguments.node) {
+            (true, _) => None,
+            (_, true) => Some(node::software()),
+            _ => Some(software()),
+        },
         trail_delivers_after: arguments.naming.then_some(naming::TRAIL_DELIVERS_AFTER),
         ..Settings::default()
     });
@@ -76,6 +92,9 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let mut deployment = Deployment::start(local.clone(), &tools, Some(&logs)).await?;
     let outcome = if arguments.naming {
         naming::show(&mut deployment, &local, arguments.nodes).await
+    } else if arguments.node {
+        let report = arguments.report.as_deref();
+        node::show(&deployment, &local, &tools, &logs, report).await
     } else {
         show(arguments, &deployment, &local).await
     };
@@ -160,6 +179,10 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
         std::fs::write(path, text + "\n")
             .with_context(|| format!("could not write {}", path.display()))?;
         println!("Report: {}", path.display());
+    }
+    if let (Some(page), Some(hookline)) = (&arguments.timeline, &arguments.hookline) {
+        timeline::write(hookline, &deployment.endpoint, GROUP, page).await?;
+        println!("Timeline: {}", page.display());
     }
     if let Err(error) = &all_in_service {
         println!("{error:#}");

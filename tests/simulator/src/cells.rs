@@ -137,7 +137,13 @@ pub fn launching(world: &World) -> Vec<String> {
         .autoscaling
         .states(GROUP)
         .into_iter()
-        .filter(|(_, state)| *state == LifecycleState::PendingWait)
+        .filter(|(_, state)| {
+            let waits = [
+                LifecycleState::PendingWait,
+                LifecycleState::WarmedPendingWait,
+            ];
+            waits.contains(state)
+        })
         .map(|(instance, _)| instance)
         .collect()
 }

@@ -14,10 +14,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use hookline_statemachine::LAUNCH_NODE;
-use hookline_testkit::scene::Size;
 
-use crate::cells::{Cell, DeliveryFault, Interference, cells};
-use crate::run::{GROUP, Run, Scenario, on_paused_clock};
+use crate::cells::{Cell, DeliveryFault, Interference};
+use crate::run::{GROUP, Run, on_paused_clock};
+use crate::setting::Setting;
 use crate::tap::FaultAction;
 
 /// Random faults of the calls of EC2 and Auto Scaling, during the whole run.
@@ -86,75 +86,21 @@ pub struct Outcome {
     pub actions: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What the launches of a matrix have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
-    /// The nodes have a gate, and the slots have device indexes.
-    Gate,
-    /// The nodes have no gate, and the slots leave their device indexes open: the VPC CNI attaches
-    /// its own interfaces meanwhile.
-    NoGate,
-    /// As with a gate, and DeleteOnTermination is set after CONTINUE.
-    ScarceAttributes,
-}
-
-impl Setting {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Gate, Self::NoGate, Self::ScarceAttributes];
-
-    /// The cells of this setting's matrix. Where only the calls after CONTINUE differ, only these.
-    ///
-    /// # Errors
-    /// If the scene cannot be built.
-    pub fn cells(self) -> Result<Vec<Cell>> {
-        let calls = calls_of_a_launch(self)?;
-        Ok(match self {
-            Self::Gate | Self::NoGate => cells(0..calls),
-            Self::ScarceAttributes => {
-                let of_the_state = 1 + Size::default().networks;
-                cells(calls.saturating_sub(of_the_state)..calls)
-            }
-        })
-    }
-
-    /// A word for tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Gate => "gate",
-            Self::NoGate => "no gate",
-            Self::ScarceAttributes => "after CONTINUE",
-        }
-    }
-}
-
-fn scenario(setting: Setting, nodes: usize, seed: u64) -> Scenario {
-    let size = Size {
-        azs: 1,
-        prefix: 28,
-        device_indexes: setting != Setting::NoGate,
-        ..Size::default()
-    };
-    let mut scenario = Scenario::new(nodes, size, seed);
-    scenario.gate = setting != Setting::NoGate;
-    scenario.scarce_attributes = setting == Setting::ScarceAttributes;
-    scenario.limit = Duration::from_secs(4 * 3600);
-    scenario.look_every = Duration::from_secs(2);
-    scenario
-}
-
 /// How many calls the functions make for one launch without faults, on cold sandboxes.
 ///
 /// # Errors
 /// If the scene cannot be built.
 pub fn calls_of_a_launch(setting: Setting) -> Result<usize> {
     on_paused_clock(async move {
-        let mut scenario = scenario(setting, 1, 1);
+        let mut scenario = setting.scenario(1, 1);
         // Its calls are not part of a launch.
         scenario.reconcile = false;
         let mut run = Run::new(scenario).await?;
-        run.to_rest().await?;
-        Ok(run.tap.passed())
+        setting.prepare(&run).await?;
+        let before = run.tap.passed();
+        let problems = settle(&mut run, setting, true).await?;
+        anyhow::ensure!(problems.is_empty(), "{}: {problems:?}", setting.name());
+        Ok(run.tap.passed() - before)
     })
 }
 
@@ -177,13 +123,14 @@ pub fn run_cell_of(
     seed: u64,
 ) -> Result<Outcome> {
     on_paused_clock(async move {
-        let mut scenario = scenario(setting, 1, seed);
+        let mut scenario = setting.scenario(1, seed);
         scenario.definition = definition;
         if let Cell::Lag { seconds, varies } = cell {
             scenario.settings.describe_lag = Duration::from_secs(seconds);
             scenario.settings.describe_lag_varies = varies;
         }
         let mut run = Run::new(scenario).await?;
+        setting.prepare(&run).await?;
         match cell {
             Cell::Call {
                 position,
@@ -215,7 +162,7 @@ pub fn run_cell_of(
             }
             Cell::Lag { .. } => {}
         }
-        let problems = settle(&mut run, cell.is_transient()).await?;
+        let problems = settle(&mut run, setting, cell.is_transient()).await?;
         let name = format!("{}, {}", setting.name(), cell.name());
         Ok(outcome(name, cell.row(), seed, problems, &run))
     })
@@ -230,10 +177,11 @@ pub fn run_random(seed: u64) -> Result<Outcome> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let nodes = rng.random_range(1..=3);
         let setting = Setting::ALL[rng.random_range(0..Setting::ALL.len())];
-        let mut scenario = scenario(setting, nodes, seed);
+        let mut scenario = setting.scenario(nodes, seed);
         scenario.settings.describe_lag = Duration::from_millis(rng.random_range(0..=10_000));
         scenario.settings.describe_lag_varies = rng.random_bool(0.5);
         let mut run = Run::new(scenario).await?;
+        setting.prepare(&run).await?;
         let mut name = format!("{nodes} node(s), {}", setting.name());
         let mut transient = true;
         for _ in 0..rng.random_range(1..=5) {
@@ -260,7 +208,7 @@ pub fn run_random(seed: u64) -> Result<Outcome> {
             transient = false;
             name.push_str(&format!(", {what:?} before call {position}"));
         }
-        let problems = settle(&mut run, transient).await?;
+        let problems = settle(&mut run, setting, transient).await?;
         Ok(outcome(
             name,
             "random history".to_owned(),
@@ -289,8 +237,8 @@ fn outcome(cell: String, row: String, seed: u64, problems: Vec<String>, run: &Ru
 
 /// Runs until everything is at rest, and returns what is wrong. A launch that cannot succeed is
 /// replaced again and again. So if its first execution fails, the group is scaled in.
-async fn settle(run: &mut Run, transient: bool) -> Result<Vec<String>> {
-    run.launch().await?;
+async fn settle(run: &mut Run, setting: Setting, transient: bool) -> Result<Vec<String>> {
+    setting.begin(run).await?;
     let nodes = run.nodes();
     let mut calm = 0;
     let mut scaled_in = false;
@@ -305,17 +253,17 @@ async fn settle(run: &mut Run, transient: bool) -> Result<Vec<String>> {
             .iter()
             .any(|verdict| verdict.status != "SUCCEEDED");
         if !transient && failed && !scaled_in {
-            run.scene.scale(GROUP, 0).await?;
+            setting.scale_in(run).await?;
             scaled_in = true;
         }
-        let in_service = run.in_service();
+        let ready = setting.ready(run);
         let members = run
             .local
             .with_world(|world| world.autoscaling.states(GROUP).len());
         let settled = if scaled_in {
             members == 0
         } else {
-            in_service == nodes
+            ready == nodes
         };
         calm = if settled && run.is_idle() && run.is_settled() {
             calm + 1
@@ -328,10 +276,16 @@ async fn settle(run: &mut Run, transient: bool) -> Result<Vec<String>> {
     if run.is_over_limit() {
         problems.push("it never came to rest".to_owned());
     }
-    if transient && (report.in_service != nodes || report.abandoned > 0) {
+    // The profile has a brake, and no fault lasts for three generations of launches.
+    let braked = run.reported("braked");
+    if !braked.is_empty() {
+        problems.push(format!("reconcile braked the group: {braked:?}"));
+    }
+    let ready = setting.ready(run);
+    if transient && (ready != nodes || report.abandoned > 0) {
         problems.push(format!(
-            "the fault passed, yet {} of {nodes} node(s) are InService and {} were given up",
-            report.in_service, report.abandoned
+            "the fault passed, yet {ready} of {nodes} node(s) are ready and {} were given up",
+            report.abandoned
         ));
     }
     Ok(problems)

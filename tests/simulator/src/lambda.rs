@@ -29,8 +29,10 @@ pub struct Settings {
     pub cold_start: Duration,
     /// How long an invocation takes besides its handler.
     pub overhead: Duration,
-    /// The functions' timeout.
+    /// The timeout of the functions that the state machine invokes.
     pub timeout: Duration,
+    /// The timeout of `reconcile` and `adopt`, whose rounds cover all nodes.
+    pub round_timeout: Duration,
     /// Reserved concurrency of each function.
     pub concurrency: usize,
     /// How addresses are chosen. All but the product's way are for comparison.
@@ -42,7 +44,9 @@ impl Default for Settings {
         Self {
             cold_start: Duration::from_millis(300),
             overhead: Duration::from_millis(15),
+            // As the CDK deploys them (cdk/lib/shared/functions.ts).
             timeout: Duration::from_secs(60),
+            round_timeout: Duration::from_secs(300),
             concurrency: 50,
             strategy: Strategy::default(),
         }
@@ -131,12 +135,16 @@ impl Lambda {
             }
         };
         tokio::time::sleep(self.settings.overhead).await;
-        let context = context(sandbox.aws.clone(), &self.local, self.settings.timeout);
+        let timeout = match function {
+            "reconcile" | "adopt" => self.settings.round_timeout,
+            _ => self.settings.timeout,
+        };
+        let context = context(sandbox.aws.clone(), &self.local, timeout);
         let metrics = context.metrics.clone();
         let handled = tokio::select! {
             biased;
             () = sandbox.killed.notified() => None,
-            handled = tokio::time::timeout(self.settings.timeout, self.handle(function, context, payload)) => Some(handled),
+            handled = tokio::time::timeout(timeout, self.handle(function, context, payload)) => Some(handled),
         };
         // An invocation that is killed or times out writes no metrics.
         if matches!(handled, Some(Ok(_))) {
@@ -153,10 +161,7 @@ impl Lambda {
             }),
             Some(Err(_)) => Err(TaskError {
                 error: "Sandbox.Timedout".to_owned(),
-                cause: format!(
-                    "RequestId: 0 Error: Task timed out after {:?}",
-                    self.settings.timeout
-                ),
+                cause: format!("RequestId: 0 Error: Task timed out after {timeout:?}"),
             }),
             Some(Ok(result)) => {
                 self.pools

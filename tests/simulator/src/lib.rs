@@ -19,6 +19,7 @@ pub mod progress;
 mod reconcile;
 pub mod report;
 pub mod run;
+pub mod setting;
 mod shared;
 pub mod strategy;
 pub mod tap;

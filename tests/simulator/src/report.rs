@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hookline_domain::admission::bound::{Calls, least_seconds};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::node::Phase;
 use hookline_local::{Bucket, CallRecord};
@@ -170,7 +171,7 @@ impl Run {
         let attributes = slots.iter().filter(|slot| !slot.source_dest_check).count();
         let node = self.scenario.settings.node.as_ref();
         let cni = node.and_then(|node| node.cni.as_ref());
-        [
+        let buckets = [
             ("CreateTags", 1),
             ("CreateNetworkInterface", slots.len()),
             ("AttachNetworkInterface", slots.len()),
@@ -188,10 +189,13 @@ impl Run {
                 _ => new,
             };
             let of_cni = cni.map_or(0, |cni| cni.calls_per_node(action));
-            let calls = calls * launches + of_cni * new.saturating_sub(1);
-            (as_f64(calls) - bucket.capacity).max(0.0) / bucket.refill_per_second
-        })
-        .fold(0.0, f64::max)
+            Calls {
+                capacity: bucket.capacity,
+                refill_per_second: bucket.refill_per_second,
+                calls: calls * launches + of_cni * new.saturating_sub(1),
+            }
+        });
+        least_seconds(buckets)
     }
 }
 

@@ -172,6 +172,8 @@ impl Run {
             });
         }
         profile_json["requestRates"] = rates;
+        // Nothing that a run does may brake a group, whatever the faults are.
+        profile_json["brake"] = json!(true);
         let profile = Profile::read(profile_json.clone())?;
         put_rule(&local, MACHINE_ARN, "launch", &profile_json).await?;
         let invoked = match scenario.reconcile {
@@ -254,12 +256,20 @@ impl Run {
         Ok(self.report())
     }
 
-    /// Launches the nodes, in waves.
+    /// Fills the warm pool, if there is one, and launches the nodes.
     ///
     /// # Errors
     /// If the fake AWS refuses.
     pub async fn launch(&mut self) -> Result<()> {
         self.fill_warm_pool().await?;
+        self.scale_out().await
+    }
+
+    /// Launches the nodes into the group, in waves.
+    ///
+    /// # Errors
+    /// If the fake AWS refuses.
+    pub async fn scale_out(&mut self) -> Result<()> {
         self.started = Instant::now();
         let waves = self.scenario.waves.max(1);
         for wave in 1..=waves {
@@ -281,8 +291,8 @@ impl Run {
     /// # Errors
     /// If the fake AWS refuses, or the pool is not full within an hour.
     pub async fn fill_warm_pool(&self) -> Result<()> {
+        self.put_warm_pool().await?;
         if let Some(pool) = self.scenario.warm_pool {
-            self.scene.put_warm_pool(GROUP, pool).await?;
             let prepared = usize::try_from(pool.prepared)?;
             self.watch_until("a full warm pool", |run| {
                 run.ready_in_pool() == prepared && run.is_idle()
@@ -290,6 +300,17 @@ impl Run {
             .await?;
         }
         Ok(())
+    }
+
+    /// Puts the scenario's warm pool beside the group, if it has one. Its instances launch then.
+    ///
+    /// # Errors
+    /// If the fake AWS refuses.
+    pub async fn put_warm_pool(&self) -> Result<()> {
+        match self.scenario.warm_pool {
+            Some(pool) => self.scene.put_warm_pool(GROUP, pool).await,
+            None => Ok(()),
+        }
     }
 
     /// Checks the invariants that always hold.

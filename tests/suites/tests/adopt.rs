@@ -56,12 +56,8 @@ async fn nodes_of_before(scenario: Scenario) -> Result<Run> {
         };
         until(&run, "all to wait", arrived).await?;
         for instance in run.local.with_world(|world| launching(world)) {
-            let call = run.scene.autoscaling.complete_lifecycle_action();
-            call.auto_scaling_group_name(GROUP)
-                .lifecycle_hook_name(HOOK)
-                .instance_id(instance)
-                .lifecycle_action_result("CONTINUE")
-                .send()
+            run.scene
+                .complete(GROUP, HOOK, &instance, "CONTINUE")
                 .await?;
         }
         until(&run, "all in service", |run| in_service(run).len() == nodes).await?;
@@ -200,6 +196,27 @@ fn old_nodes_get_the_lowest_addresses_without_a_conflict_and_stay_in_service() -
         assert_eq!(counts(&report), (0, 30, 0), "{report}");
         to_rest(&run).await?;
         assert_eq!(run.verdicts().len(), 30);
+        Ok(())
+    })
+}
+
+#[test]
+fn nodes_that_are_named_are_adopted_and_no_others() -> Result<()> {
+    on_paused_clock(async {
+        let run = nodes_of_before(scenario(3)).await?;
+        let nodes = in_service(&run);
+        let first = nodes.first().context("no node")?;
+        let gone = "i-0123456789abcdef0";
+        let only = json!({"instances": [first, gone], "dryRun": true});
+        assert_eq!(counts(&adopt_with(&run, &only).await), (1, 0, 1));
+        let only = json!({"instances": [first, gone]});
+        let report = adopt_with(&run, &only).await;
+        assert_eq!(report["started"], json!([first]), "{report}");
+        assert_eq!(report["left"][0]["id"], gone, "{report}");
+        to_rest(&run).await?;
+        assert_eq!((marked(&run), run.verdicts().len()), (1, 1));
+        let report = adopt_with(&run, &json!({"instances": []})).await;
+        assert_eq!(counts(&report), (0, 0, 0), "{report}");
         Ok(())
     })
 }
@@ -364,6 +381,7 @@ fn invalid_payload_names_the_field_and_an_invalid_profile_does_not_stop_the_othe
             (json!({}), "payload: missing field"),
             (with("dryRun", json!("yes")), "payload.dryRun: "),
             (with("dry", json!(true)), "payload.dry: unknown field"),
+            (with("instances", json!(["upf"])), "payload.instances"),
             (
                 with("stateMachineArn", json!("m")),
                 "stateMachineArn: expected arn:aws:states",

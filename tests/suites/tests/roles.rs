@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
-use hookline_testkit::attacks::{Outcomes, mutations};
+use hookline_testkit::attacks::{Outcome, Outcomes, mutations};
 use hookline_testkit::permissions::allowed;
+use hookline_testkit::roles::NETWORK_OWNER;
 
 #[tokio::test(start_paused = true)]
 async fn every_call_is_allowed_and_every_attack_is_denied() -> Result<()> {
@@ -14,6 +15,36 @@ async fn every_call_is_allowed_and_every_attack_is_denied() -> Result<()> {
     ensure!(wrong.is_empty(), "{wrong:#?}");
     let attacks = outcomes.denied.len();
     ensure!(attacks >= 50, "only {attacks} attacks");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_shared_vpc_the_same_is_allowed_and_denied() -> Result<()> {
+    let outcomes = Outcomes::of_all_in_vpc_of(NETWORK_OWNER).await?;
+    let subnet = format!(":{NETWORK_OWNER}:subnet/");
+    let in_it = |outcome: &&Outcome| {
+        let mut requests = outcome.requests.iter();
+        requests.any(|request| request.resource.contains(&subnet))
+    };
+    let (creates, attacks) = (
+        outcomes.allowed.iter().filter(in_it).count(),
+        outcomes.denied.iter().filter(in_it).count(),
+    );
+    ensure!(creates == 1 && attacks > 5, "{creates} {attacks}");
+    let wrong = outcomes.wrong();
+    ensure!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn interface_in_a_vpc_of_an_unnamed_account_is_denied() -> Result<()> {
+    let outcomes = Outcomes::of_all_in_vpc_of("111122223333").await?;
+    let denied = outcomes.allowed.iter().filter(|outcome| !outcome.allowed);
+    let denied: Vec<_> = denied.map(|outcome| &outcome.attempt.what).collect();
+    ensure!(
+        denied == ["creates a tagged interface in a subnet of the profile"],
+        "{denied:?}"
+    );
     Ok(())
 }
 
@@ -56,7 +87,7 @@ async fn every_permission_is_used_by_a_call_that_must_be_allowed() -> Result<()>
 
 /// Restrictions that deny nothing, because another one of the same statement or of EC2 denies it
 /// already: in which role, the action, and the resource. A statement still needs a resource.
-const REDUNDANT: [(&str, &str, &str); 3] = [
+const REDUNDANT: [(&str, &str, &str); 14] = [
     // The subnet and the security groups of the call have no request tags, so the conditions deny
     // them.
     (
@@ -70,7 +101,52 @@ const REDUNDANT: [(&str, &str, &str); 3] = [
         "\"ec2:CreateTags\"",
         "network-interface/*",
     ),
+    // These actions are about groups only. A condition on the group's tags limits them.
+    (
+        "CompleteHook",
+        "\"autoscaling:CompleteLifecycleAction\"",
+        "autoScalingGroupName/*",
+    ),
+    (
+        "LaunchNode",
+        "\"autoscaling:RecordLifecycleActionHeartbeat\"",
+        "autoScalingGroupName/*",
+    ),
+    (
+        "Reconcile",
+        "[\"autoscaling:CompleteLifecycleAction\"",
+        "autoScalingGroupName/*",
+    ),
+    (
+        "Operate",
+        "[\"autoscaling:ResumeProcesses\"",
+        "autoScalingGroupName/*",
+    ),
+    (
+        "Repair",
+        "[\"autoscaling:ResumeProcesses\"",
+        "autoScalingGroupName/*",
+    ),
+    (
+        "Operate",
+        "\"autoscaling:CreateOrUpdateTags\"",
+        "autoScalingGroupName/*",
+    ),
+    (
+        "Repair",
+        "\"autoscaling:CreateOrUpdateTags\"",
+        "autoScalingGroupName/*",
+    ),
+    // ListTargetsByRule reads nothing but rules.
+    ("Look", "\"events:ListTargetsByRule\"", "rule/*"),
+    ("Operate", "\"events:ListTargetsByRule\"", "rule/*"),
+    ("Repair", "\"events:ListTargetsByRule\"", "rule/*"),
     // DeleteNetworkInterface deletes nothing but interfaces.
+    (
+        "Repair",
+        "\"ec2:DeleteNetworkInterface\"",
+        "network-interface/*",
+    ),
     (
         "Role",
         "\"ec2:DeleteNetworkInterface\"",

@@ -7,12 +7,11 @@
 use std::time::Duration;
 
 use hookline_local::Bucket;
-use hookline_simulator::faults::{
-    Background, Outcome, Setting, calls_of_a_launch, run_cell, run_random,
-};
+use hookline_simulator::faults::{Background, Outcome, calls_of_a_launch, run_cell, run_random};
 use hookline_simulator::run::{
     Run, Scenario, on_paused_clock, simulate, simulate_beside_one_launch, simulate_checked,
 };
+use hookline_simulator::setting::Setting;
 use hookline_simulator::strategy::Strategy;
 use hookline_testkit::permissions::{allowed, difference, needed};
 use hookline_testkit::scene::Size;
@@ -63,6 +62,17 @@ fn every_fault_ends_with_no_invariant_violated_where_the_nodes_have_no_gate() {
 #[test]
 fn every_fault_after_continue_ends_with_no_invariant_violated() {
     every_cell_passes(Setting::ScarceAttributes, 1);
+}
+
+/// Every fifth of them here; `cargo xtask faults` runs all.
+#[test]
+fn every_fault_on_the_way_into_a_warm_pool_ends_with_no_invariant_violated() {
+    every_cell_passes(Setting::IntoWarmPool, 5);
+}
+
+#[test]
+fn every_fault_on_the_way_out_of_a_warm_pool_ends_with_no_invariant_violated() {
+    every_cell_passes(Setting::OutOfWarmPool, 1);
 }
 
 fn every_cell_passes(setting: Setting, step: usize) {

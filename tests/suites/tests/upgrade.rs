@@ -4,8 +4,9 @@
 // Helpers of tests may panic as tests do.
 #![allow(clippy::expect_used, missing_docs)]
 
-use hookline_simulator::faults::{Setting, run_cell_of};
+use hookline_simulator::faults::run_cell_of;
 use hookline_simulator::run::{Scenario, simulate_checked};
+use hookline_simulator::setting::Setting;
 use hookline_testkit::scene::Size;
 
 /// The state machine of release 0.1, as it was deployed.

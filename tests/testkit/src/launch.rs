@@ -136,7 +136,7 @@ impl Launch {
         if data.get("node").is_none() && state != State::TagNode {
             data = nothing_made_yet(&data);
         }
-        let context = json!({"Execution": {"Name": "test"}});
+        let context = json!({"Execution": {"Name": "test"}, "State": {"RetryCount": 0}});
         match &state.task().parameters {
             None => data,
             // Without a payload, the function gets the error and refuses it.

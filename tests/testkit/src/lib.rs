@@ -9,6 +9,7 @@
 //! - [`deployment`] is Hookline deployed on one machine: the real state machine in a real engine, the real function
 //!   binaries over the real Runtime API, and a rule that starts an execution for each launch.
 //! - [`rules`] puts the rules that start executions; [`json_api`] makes the calls for both; [`wait`] waits for a condition.
+//! - [`templates`] gives a group a launch template with user data.
 //! - [`stage`] is a deployment with a scene, and what end-to-end tests wait for and look at.
 //! - [`ministack`] is a second AWS on this machine, for what CloudFormation deploys.
 //! - [`permissions`] knows which API actions each function may call.
@@ -38,4 +39,5 @@ pub mod roles;
 pub mod rules;
 pub mod scene;
 pub mod stage;
+pub mod templates;
 pub mod wait;

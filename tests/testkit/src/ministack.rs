@@ -53,6 +53,21 @@ impl Ministack {
         folder: &Path,
         fake_aws: &str,
     ) -> Result<Self> {
+        Self::start_with_waits(python, packages, folder, fake_aws, 1.0).await
+    }
+
+    /// The same, with an engine for state machines that waits, in Wait states and between two
+    /// attempts, `scale` times as long as the definition says: a number from 0 to 1.
+    ///
+    /// # Errors
+    /// As [`Ministack::start`].
+    pub async fn start_with_waits(
+        python: &Path,
+        packages: &Path,
+        folder: &Path,
+        fake_aws: &str,
+        scale: f64,
+    ) -> Result<Self> {
         let log = folder.join("ministack.log");
         let out = File::create(&log).with_context(|| format!("making {}", log.display()))?;
         // A port that was free a moment ago: it takes over no socket, and cannot tell which port it
@@ -71,6 +86,7 @@ impl Ministack {
             .env("HOME", folder)
             // A listener of its own, on all interfaces of the machine.
             .env("IOT_MTLS_ENABLED", "0")
+            .env("SFN_WAIT_SCALE", scale.to_string())
             // Its functions inherit these. The name of a service wins over the one for all.
             .env("AWS_ENDPOINT_URL", &endpoint)
             .env("AWS_ENDPOINT_URL_EC2", fake_aws)

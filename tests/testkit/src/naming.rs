@@ -59,8 +59,10 @@ impl LaunchEvent {
                 "detail": {"AutoScalingGroupName": [group]},
             }),
             Self::CloudTrail => {
-                let tag = json!({"key": ["aws:autoscaling:groupName"], "value": [group]});
-                let instances = json!({"items": {"tagSet": {"items": tag}}});
+                let of_tags = |tag: Value| {
+                    let set = json!({"items": {"tagSet": {"items": tag}}});
+                    json!({"responseElements": {"instancesSet": set}})
+                };
                 json!({
                     "source": ["aws.ec2"],
                     "detail-type": [CLOUDTRAIL],
@@ -69,7 +71,11 @@ impl LaunchEvent {
                         "eventName": ["RunInstances"],
                         "sourceIPAddress": ["autoscaling.amazonaws.com"],
                         "errorCode": [{"exists": false}],
-                        "responseElements": {"instancesSet": instances},
+                        // Tags may come by a later CreateTags.
+                        "$or": [
+                            of_tags(json!({"key": ["aws:autoscaling:groupName"], "value": [group]})),
+                            of_tags(json!({"key": [{"exists": false}]})),
+                        ],
                     },
                 })
             }

@@ -16,12 +16,25 @@ const FILE: &str = include_str!("../../../functions/permissions.json");
 /// interface (EC2 User Guide, "Grant permission to tag Amazon EC2 resources during creation").
 pub const IMPLIED: [(&str, &str); 1] = [("ec2:CreateNetworkInterface", "ec2:CreateTags")];
 
+/// The policies for people. Nobody has them until a person attaches them.
+pub const PEOPLE: [&str; 3] = ["look", "operate", "repair"];
+
 /// The actions that the file allows.
 ///
 /// # Errors
 /// If the file does not have that form.
 pub fn allowed() -> Result<Actions> {
     serde_json::from_str(FILE).context("functions/permissions.json")
+}
+
+/// The actions that the file allows to functions and state machines.
+///
+/// # Errors
+/// As [`allowed`].
+pub fn of_programs() -> Result<Actions> {
+    let mut actions = allowed()?;
+    actions.retain(|name, _| !PEOPLE.contains(&name.as_str()));
+    Ok(actions)
 }
 
 /// The actions that must be allowed for these calls.

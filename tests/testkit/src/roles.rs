@@ -22,6 +22,8 @@ const TEMPLATE: &str = include_str!("../../fixtures/roles/template.json");
 /// The name of the stack, which is the prefix of the names of its functions and state machines, and
 /// so the name of the deployment. In the fake AWS the functions are without it.
 pub const STACK: &str = "hookline";
+/// The account that shares subnets with the fixture's account.
+pub const NETWORK_OWNER: &str = "210987654321";
 /// The subnet of the fixture.
 const SUBNET: &str = "subnet-00000000000000001";
 /// The security group of the fixture.
@@ -179,13 +181,13 @@ pub fn put_for_profile(local: &LocalAws, scene: &Scene, profile: &Value) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::permissions::allowed;
+    use crate::permissions::of_programs;
 
     #[test]
     fn every_function_and_state_machine_has_a_role_of_its_own() -> Result<()> {
         let roles = in_partition("aws")?;
         let mut arns = Vec::new();
-        for name in allowed()?.keys() {
+        for name in of_programs()?.keys() {
             let role = roles.functions.get(name).or(roles.state_machines.get(name));
             arns.push(role.with_context(|| format!("{name} has no role"))?);
         }

@@ -297,6 +297,30 @@ impl Scene {
         Ok(())
     }
 
+    /// Completes the lifecycle action of an instance at a hook, as the hook's owner or a person
+    /// does.
+    ///
+    /// # Errors
+    /// If the fake AWS refuses.
+    pub async fn complete(
+        &self,
+        group: &str,
+        hook: &str,
+        instance: &str,
+        result: &str,
+    ) -> Result<()> {
+        self.autoscaling
+            .complete_lifecycle_action()
+            .auto_scaling_group_name(group)
+            .lifecycle_hook_name(hook)
+            .instance_id(instance)
+            .lifecycle_action_result(result)
+            .send()
+            .await
+            .with_context(|| format!("CompleteLifecycleAction {hook} {result}"))?;
+        Ok(())
+    }
+
     /// Sets the desired capacity of a group.
     ///
     /// # Errors
@@ -327,6 +351,21 @@ impl Scene {
             .send()
             .await
             .with_context(|| format!("PutWarmPool {group}"))?;
+        Ok(())
+    }
+
+    /// Deletes a group's warm pool, with its instances.
+    ///
+    /// # Errors
+    /// If the fake AWS refuses.
+    pub async fn delete_warm_pool(&self, group: &str) -> Result<()> {
+        self.autoscaling
+            .delete_warm_pool()
+            .auto_scaling_group_name(group)
+            .force_delete(true)
+            .send()
+            .await
+            .with_context(|| format!("DeleteWarmPool {group}"))?;
         Ok(())
     }
 

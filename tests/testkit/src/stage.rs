@@ -185,7 +185,9 @@ impl Stage {
         let event = self.launch(group).await?;
         let instance = event["detail"]["EC2InstanceId"].as_str();
         let instance = instance.context("no instance")?;
-        self.complete(group, HOOK, instance, "CONTINUE").await?;
+        self.scene
+            .complete(group, HOOK, instance, "CONTINUE")
+            .await?;
         self.in_service(group, 1).await?;
         Ok(instance.to_owned())
     }
@@ -203,31 +205,6 @@ impl Stage {
                 Err(error.context(format!("after {:?}", self.deployment.states(&arn).await)))
             }
         }
-    }
-
-    /// Completes the lifecycle action of an instance at a hook, as the hook's owner or a person
-    /// does.
-    ///
-    /// # Errors
-    /// If the fake AWS refuses.
-    pub async fn complete(
-        &self,
-        group: &str,
-        hook: &str,
-        instance: &str,
-        result: &str,
-    ) -> Result<()> {
-        self.scene
-            .autoscaling
-            .complete_lifecycle_action()
-            .auto_scaling_group_name(group)
-            .lifecycle_hook_name(hook)
-            .instance_id(instance)
-            .lifecycle_action_result(result)
-            .send()
-            .await
-            .with_context(|| format!("CompleteLifecycleAction {hook} {result}"))?;
-        Ok(())
     }
 
     /// Keeps a group from launching replacements.

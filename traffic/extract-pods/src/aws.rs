@@ -1,4 +1,4 @@
-//! The calls to AWS: assume a role in the cluster's account, and write the object to S3.
+//! Who calls AWS, and the object in S3: assume a role in the cluster's account, write the object.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::primitives::ByteStream;
-use hookline_kubernetes::Caller;
 use hookline_runtime::aws_errors::{AwsError, FUNCTION_ROLE, Failure};
 use hookline_runtime::sdk;
 
@@ -52,11 +51,12 @@ impl Aws {
         }
     }
 
-    /// Who reads the cluster: the function's own role, or the role that the payload names.
+    /// Who reads the cluster and describes its instances: the function's own role, or the role that
+    /// the payload names. Returns its configuration in the cluster's Region, and its name.
     ///
     /// # Errors
     /// Returns an error if no Region is known, or if the role cannot be assumed.
-    pub async fn caller(&self, payload: &Payload) -> Result<Caller> {
+    pub async fn reader<'a>(&self, payload: &'a Payload) -> Result<(SdkConfig, &'a str)> {
         let region = payload.region.clone().map(Region::new);
         let region = region.or(self.config.region().cloned()).ok_or_else(|| {
             Error::invalid(
@@ -67,11 +67,11 @@ impl Aws {
         })?;
         let config = self.config.to_builder().region(region).build();
         let Some(role) = &payload.assume_role_arn else {
-            return Ok(Caller::new(config, FUNCTION_ROLE)?);
+            return Ok((config, FUNCTION_ROLE));
         };
         let session = assume(&config, role).await?;
         let config = config.into_builder().credentials_provider(session).build();
-        Ok(Caller::new(config, role)?)
+        Ok((config, role))
     }
 
     /// Writes the object, whole or not at all.

@@ -1,10 +1,11 @@
 //! The function: lists a cluster's nodes and pods, and writes them as one object.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use hookline_kubernetes::Error::Request;
-use hookline_kubernetes::{Backoff, Cluster, Reader, RequestFailure};
+use hookline_kubernetes::{Backoff, Caller, Cluster, Reader, RequestFailure};
 use hookline_runtime::Invocation;
 use hookline_runtime::payload::log_field;
 use jiff::Timestamp;
@@ -15,10 +16,14 @@ use tracing::{Instrument, info, info_span, warn};
 
 use crate::aws::Aws;
 use crate::error::{Error, Result};
+use crate::instances;
+use crate::interfaces;
 use crate::object::{Finished, Object};
 use crate::objects::{Node, Pod};
 use crate::payload::Payload;
-use crate::record::{NodeRecord, PodRecord, Record, Zone, node_of};
+use crate::record::{
+    InstanceRecord, InterfaceRecord, NodeRecord, PodRecord, Record, Zone, node_of,
+};
 
 /// The limits of a run.
 #[derive(Debug, Clone, Copy)]
@@ -49,11 +54,26 @@ struct Outcome<'a> {
     key: &'a str,
     pods: u64,
     nodes: u64,
+    /// `None` if EC2 did not describe them.
+    instances: Option<u64>,
+    /// `None` if EC2 did not describe them.
+    interfaces: Option<u64>,
     bytes: usize,
+}
+
+/// How much EC2 described.
+#[derive(Debug, Clone, Copy)]
+struct Described {
+    /// `None` if it did not describe the instances.
+    instances: Option<u64>,
+    /// `None` if it did not describe the interfaces.
+    interfaces: Option<u64>,
 }
 
 /// The part of the function's time that is reserved for the upload.
 const FOR_UPLOAD: Duration = Duration::from_secs(15);
+/// The part of the time for the listing that is reserved to compress and write the instances.
+const FOR_INSTANCES: Duration = Duration::from_secs(2);
 /// The part of the function's time that is reserved to report an error.
 const FOR_REPORT: Duration = Duration::from_secs(1);
 
@@ -101,19 +121,34 @@ async fn run(aws: &Aws, payload: Value, deadline: Instant, settings: Settings) -
         .unwrap_or(Err(Error::OutOfTime {
             step: "list nodes and pods",
         }))?;
-    let (nodes, pods, bytes) = (finished.nodes, finished.pods, finished.bytes.len());
-    let storing = Box::pin(aws.store(&payload, finished.bytes));
+    let (object, described) = finished;
+    let Described {
+        instances,
+        interfaces,
+    } = described;
+    let (nodes, pods, bytes) = (object.nodes, object.pods, object.bytes.len());
+    let storing = Box::pin(aws.store(&payload, object.bytes));
     timeout_at(before(FOR_REPORT), storing)
         .await
         .unwrap_or(Err(Error::OutOfTime {
             step: "write the object",
         }))?;
-    info!(nodes, pods, bytes, key = payload.key, "written");
+    info!(
+        nodes,
+        pods,
+        instances,
+        interfaces,
+        bytes,
+        key = payload.key,
+        "written"
+    );
     let outcome = Outcome {
         bucket: &payload.bucket,
         key: &payload.key,
         pods,
         nodes,
+        instances,
+        interfaces,
         bytes,
     };
     serde_json::to_value(outcome).map_err(|error| not_encoded(&payload, &error))
@@ -124,18 +159,25 @@ async fn list_cluster(
     payload: &Payload,
     settings: Settings,
     until: Instant,
-) -> Result<Finished> {
-    let caller = aws.caller(payload).await?;
+) -> Result<(Finished, Described)> {
+    let (config, principal) = aws.reader(payload).await?;
+    let caller = Caller::new(config.clone(), principal)?;
     let cluster = Cluster::find(&payload.cluster, &caller).await?;
     let reader = cluster.reader(settings.backoff, until);
     let mut listings = 1;
     loop {
-        let listing = Listing::new(&reader, payload);
+        let listing = Listing::new(
+            &reader,
+            payload,
+            (&config, principal),
+            cluster.vpc_id(),
+            until,
+        );
         let detail = match listing.run(settings.page_size).await {
-            Ok(object) => {
-                return object
-                    .finish()
-                    .map_err(|error| not_encoded(payload, &error));
+            Ok((object, described)) => {
+                let finished = object.finish();
+                let finished = finished.map_err(|error| not_encoded(payload, &error))?;
+                return Ok((finished, described));
             }
             Err(Error::Kubernetes(Request {
                 failure: RequestFailure::Expired { detail },
@@ -160,24 +202,43 @@ async fn list_cluster(
 struct Listing<'a> {
     reader: &'a Reader,
     payload: &'a Payload,
+    /// Who asks EC2.
+    caller: (&'a SdkConfig, &'a str),
+    /// When the listing must end.
+    until: Instant,
     observed_at: Timestamp,
+    /// The VPC whose interfaces are described.
+    vpc_id: Option<&'a str>,
+    /// The cluster's EC2 instances.
+    instance_ids: HashSet<String>,
     /// The zone of each node, by the name of the node. `None` for a node that does not exist.
     zones: HashMap<String, Option<Zone>>,
     object: Object,
 }
 
 impl<'a> Listing<'a> {
-    fn new(reader: &'a Reader, payload: &'a Payload) -> Self {
+    fn new(
+        reader: &'a Reader,
+        payload: &'a Payload,
+        caller: (&'a SdkConfig, &'a str),
+        vpc_id: Option<&'a str>,
+        until: Instant,
+    ) -> Self {
         Self {
             reader,
             payload,
+            caller,
+            until,
             observed_at: Timestamp::now(),
+            vpc_id,
+            instance_ids: HashSet::new(),
             zones: HashMap::new(),
             object: Object::new(),
         }
     }
 
-    async fn run(mut self, page_size: u32) -> Result<Object> {
+    /// The object, and how much EC2 described.
+    async fn run(mut self, page_size: u32) -> Result<(Object, Described)> {
         let mut nodes = self.reader.list::<Node>(page_size);
         while let Some(page) = nodes.next_page().await? {
             for node in &page {
@@ -190,16 +251,59 @@ impl<'a> Listing<'a> {
                 self.pod(pod).await?;
             }
         }
-        Ok(self.object)
+        let described = Described {
+            instances: self.instances().await?,
+            interfaces: self.interfaces().await?,
+        };
+        Ok((self.object, described))
+    }
+
+    /// When EC2 must have described what it describes.
+    fn until_of_ec2(&self) -> Instant {
+        self.until.checked_sub(FOR_INSTANCES).unwrap_or(self.until)
+    }
+
+    /// Writes the instances. Returns how many there are.
+    async fn instances(&mut self) -> Result<Option<u64>> {
+        // After `observed_at`: an instance that runs now ran then.
+        let (config, principal) = self.caller;
+        let until = self.until_of_ec2();
+        let described = instances::describe(config, principal, &self.payload.cluster, until).await;
+        let mut count = 0;
+        for instance in described.iter().flatten() {
+            let record = InstanceRecord::of(&self.payload.cluster, instance, self.observed_at);
+            write(&mut self.object, self.payload, &Record::Instance(record))?;
+            self.instance_ids.insert(instance.id.clone());
+            count += 1;
+        }
+        Ok(described.map(|_| count))
+    }
+
+    /// Writes the interfaces of the VPC that are not the cluster's. Returns how many there are.
+    async fn interfaces(&mut self) -> Result<Option<u64>> {
+        let Some(vpc_id) = self.vpc_id else {
+            return Ok(None);
+        };
+        let (config, principal) = self.caller;
+        let until = self.until_of_ec2();
+        let own = &self.instance_ids;
+        let described = interfaces::describe(config, principal, vpc_id, own, until).await;
+        let mut count = 0;
+        for interface in described.iter().flatten() {
+            let record = InterfaceRecord::of(&self.payload.cluster, interface, self.observed_at);
+            write(&mut self.object, self.payload, &Record::Interface(record))?;
+            count += 1;
+        }
+        Ok(described.map(|_| count))
     }
 
     fn node(&mut self, node: &Node) -> Result<()> {
         self.zones
             .insert(node.metadata.name.clone(), Some(Zone::of(node)));
+        self.instance_ids
+            .extend(node.instance_id().map(ToOwned::to_owned));
         let record = NodeRecord::of(&self.payload.cluster, node, self.observed_at);
-        self.object
-            .write(&Record::Node(record))
-            .map_err(|error| not_encoded(self.payload, &error))
+        write(&mut self.object, self.payload, &Record::Node(record))
     }
 
     async fn pod(&mut self, pod: &Pod) -> Result<()> {
@@ -222,10 +326,13 @@ impl<'a> Listing<'a> {
             &self.payload.grouping,
             self.observed_at,
         );
-        self.object
-            .write(&Record::Pod(record))
-            .map_err(|error| not_encoded(self.payload, &error))
+        write(&mut self.object, self.payload, &Record::Pod(record))
     }
+}
+
+fn write(object: &mut Object, payload: &Payload, record: &Record<'_>) -> Result<()> {
+    let written = object.write(record);
+    written.map_err(|error| not_encoded(payload, &error))
 }
 
 fn not_encoded(payload: &Payload, error: &dyn std::fmt::Display) -> Error {

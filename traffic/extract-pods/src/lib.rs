@@ -5,13 +5,18 @@
 //! [`extract`] is the function. It takes a [`payload`], reads [`objects`] from the cluster, and
 //! turns them into lines ([`record`]) of one [`object`]. [`grouping`] chooses what a pod is counted
 //! under, [`aws`] calls AWS, and [`error::Error`] is everything that can fail. The client of the
-//! cluster is the crate `hookline-kubernetes`.
+//! cluster is the crate `hookline-kubernetes`. [`instances`] is what EC2 knows of the nodes,
+//! and [`interfaces`] what else it has in their VPC; [`services`] names that.
 
 pub mod aws;
+mod described;
 pub mod error;
 pub mod extract;
 pub mod grouping;
+pub mod instances;
+pub mod interfaces;
 pub mod object;
 pub mod objects;
 pub mod payload;
 pub mod record;
+pub mod services;

@@ -50,6 +50,8 @@ impl Object {
         match record {
             Record::Node(_) => self.nodes += 1,
             Record::Pod(_) => self.pods += 1,
+            // The caller knows how many.
+            Record::Instance(_) | Record::Interface(_) => {}
         }
         Ok(())
     }

@@ -28,9 +28,39 @@ pub struct Metadata {
     /// The labels.
     #[serde(default, deserialize_with = "null_is_default")]
     pub labels: BTreeMap<String, String>,
+    /// The annotations that tell of networks. All others are skipped.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub annotations: Annotations,
     /// The owners of the object.
     #[serde(default, deserialize_with = "null_is_default")]
     pub owner_references: Vec<OwnerReference>,
+}
+
+/// The annotations of a pod that tell of its networks.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Annotations {
+    /// The state of every network of the pod, as JSON (Network Plumbing Working Group, "Kubernetes
+    /// Network Custom Resource Definition De-facto Standard"). Multus writes it.
+    #[serde(rename = "k8s.v1.cni.cncf.io/network-status")]
+    pub network_status: Option<String>,
+    /// The branch interface that only this pod has, as JSON. The VPC resource controller writes it
+    /// (amazon-vpc-resource-controller-k8s, `pkg/provider/branch`).
+    #[serde(rename = "vpc.amazonaws.com/pod-eni")]
+    pub pod_eni: Option<String>,
+}
+
+/// One network in [`Annotations::network_status`].
+#[derive(Debug, Deserialize)]
+struct NetworkStatus {
+    #[serde(default, deserialize_with = "null_is_default")]
+    ips: Vec<String>,
+}
+
+/// One interface in [`Annotations::pod_eni`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodEni {
+    eni_id: String,
 }
 
 /// An owner of an object.
@@ -115,8 +145,7 @@ impl Node {
         let provider_id = self.spec.provider_id.as_deref()?;
         let (_, last) = provider_id.strip_prefix("aws://")?.rsplit_once('/')?;
         let digits = last.strip_prefix("i-")?;
-        let hexadecimal = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        (!digits.is_empty() && digits.bytes().all(hexadecimal)).then_some(last)
+        (!digits.is_empty() && is_hexadecimal(digits)).then_some(last)
     }
 }
 
@@ -153,6 +182,9 @@ pub struct PodStatus {
     pub phase: Phase,
     /// When kubelet accepted the pod.
     pub start_time: Option<Timestamp>,
+    /// The stages of its life.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub conditions: Vec<Condition>,
     /// The first address of [`PodStatus::pod_ips`].
     #[serde(rename = "podIP")]
     pub pod_ip: Option<String>,
@@ -168,6 +200,19 @@ pub struct PodStatus {
     /// `ephemeralContainerStatuses`
     #[serde(default, deserialize_with = "null_is_default")]
     pub ephemeral_container_statuses: Vec<ContainerStatus>,
+}
+
+/// A condition of a pod.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// Its name, for example `Ready`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// When the status became what it is.
+    pub last_transition_time: Option<Timestamp>,
 }
 
 /// The phase of a pod's life.
@@ -202,17 +247,29 @@ pub struct ContainerStatus {
     pub state: ContainerState,
 }
 
-/// The state of a container. Of the three states, only `terminated` is read.
+/// The state of a container. `waiting` is not read.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct ContainerState {
+    /// Set if the container runs.
+    pub running: Option<Running>,
     /// Set if the container has ended.
     pub terminated: Option<Terminated>,
+}
+
+/// The run of a container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Running {
+    /// When it started.
+    pub started_at: Option<Timestamp>,
 }
 
 /// The end of a container.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Terminated {
+    /// When it started.
+    pub started_at: Option<Timestamp>,
     /// When it ended. `None` if kubelet does not know.
     pub finished_at: Option<Timestamp>,
 }
@@ -237,12 +294,36 @@ impl Pod {
             .find(|owner| owner.controller)
     }
 
-    /// Every address of the pod, once each. Empty before the pod has one.
+    /// Every address of the pod in all of its networks, once each. Empty before the pod has one.
     #[must_use]
     pub fn ips(&self) -> Vec<IpAddr> {
+        let networks = self.networks();
         let all = self.status.pod_ips.iter().map(|pod_ip| pod_ip.ip.as_str());
         let all = all.chain(self.status.pod_ip.as_deref());
+        let all = all.chain(networks.iter().flatten().map(String::as_str));
         distinct(all.filter_map(|ip| ip.parse().ok()))
+    }
+
+    /// The addresses in each network that Multus tells of. Empty with `hostNetwork`, and if the
+    /// annotation cannot be read: a user may write anything there.
+    fn networks(&self) -> Vec<Vec<String>> {
+        let status = self.metadata.annotations.network_status.as_deref();
+        let status = status.filter(|_| !self.spec.host_network);
+        let networks: Vec<NetworkStatus> = status
+            .and_then(|json| serde_json::from_str(json).ok())
+            .unwrap_or_default();
+        networks.into_iter().map(|network| network.ips).collect()
+    }
+
+    /// The network interface that only this pod has: its branch interface. Returns `None` if there
+    /// is none, or if the annotation cannot be read.
+    #[must_use]
+    pub fn interface_id(&self) -> Option<String> {
+        let json = self.metadata.annotations.pod_eni.as_deref()?;
+        let interfaces: Vec<PodEni> = serde_json::from_str(json).ok()?;
+        let id = interfaces.into_iter().next()?.eni_id;
+        let digits = id.strip_prefix("eni-")?;
+        (!digits.is_empty() && is_hexadecimal(digits)).then_some(id)
     }
 
     /// The earliest time at which the pod can have had its addresses.
@@ -253,6 +334,36 @@ impl Pod {
             .unwrap_or(self.metadata.creation_timestamp)
     }
 
+    /// When the pod's network was ready. Returns `None` before that.
+    ///
+    /// kubelet sets the condition when the sandbox is there and its network is configured
+    /// (Kubernetes documentation, "Pod Lifecycle": since 1.29). Before that version, the first
+    /// start of a container that is known is an upper limit.
+    #[must_use]
+    pub fn network_time(&self) -> Option<Timestamp> {
+        let ready = self.status.conditions.iter().find(|condition| {
+            condition.kind == "PodReadyToStartContainers" && condition.status == "True"
+        });
+        let ready = ready.and_then(|condition| condition.last_transition_time);
+        let starts = self.containers().filter_map(|container| {
+            let running = container.state.running.as_ref();
+            let running = running.and_then(|running| running.started_at);
+            let terminated = container.state.terminated.as_ref();
+            running.or_else(|| terminated.and_then(|terminated| terminated.started_at))
+        });
+        let starts = starts.filter(|start| *start > Timestamp::UNIX_EPOCH);
+        ready.into_iter().chain(starts).min()
+    }
+
+    fn containers(&self) -> impl Iterator<Item = &ContainerStatus> {
+        let status = &self.status;
+        status
+            .init_container_statuses
+            .iter()
+            .chain(&status.container_statuses)
+            .chain(&status.ephemeral_container_statuses)
+    }
+
     /// When the pod gave up its addresses: when its last container ended. Returns `None` if the pod
     /// has not ended, or if the time is not known.
     #[must_use]
@@ -260,18 +371,17 @@ impl Pod {
         if !matches!(self.status.phase, Phase::Succeeded | Phase::Failed) {
             return None;
         }
-        let containers = [
-            &self.status.init_container_statuses,
-            &self.status.container_statuses,
-            &self.status.ephemeral_container_statuses,
-        ];
-        let ends = containers
-            .into_iter()
-            .flatten()
+        let ends = self
+            .containers()
             .filter_map(|container| container.state.terminated.as_ref()?.finished_at);
         // The zero time of Go stands for a time that kubelet does not know.
         ends.filter(|end| *end > Timestamp::UNIX_EPOCH).max()
     }
+}
+
+fn is_hexadecimal(digits: &str) -> bool {
+    let hexadecimal = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    digits.bytes().all(hexadecimal)
 }
 
 fn label<'a>(metadata: &'a Metadata, key: &str) -> Option<&'a str> {

@@ -195,3 +195,90 @@ fn a_node_has_its_internal_addresses_and_its_zone() {
         "an empty label does not count"
     );
 }
+
+#[test]
+fn addresses_in_other_networks_come_from_the_annotation_of_multus() {
+    let with = |annotation: Value, spec: Value| {
+        let mut json = json!({
+            "metadata": {
+                "name": "a", "namespace": "shop", "uid": "1", "creationTimestamp": "2026-05-04T08:00:10Z",
+                "annotations": {"k8s.v1.cni.cncf.io/network-status": annotation, "another": "x"},
+            },
+            "spec": spec,
+            "status": {"podIPs": [{"ip": "10.0.1.57"}]},
+        });
+        json["metadata"]["annotations"]["k8s.v1.cni.cncf.io/network-status"] = annotation;
+        let pod: Pod = serde_json::from_value(json).unwrap();
+        texts(&pod.ips())
+    };
+    // As Multus writes it: the pod's own network is the first one.
+    let status = r#"[{"name": "aws-cni", "interface": "eth0", "ips": ["10.0.1.57"], "default": true, "dns": {}},
+        {"name": "shop/storage", "interface": "net1", "ips": ["10.0.9.4", "2600:1F16:0abc::1"], "mac": "02:00:00:00:00:01", "dns": {}},
+        {"name": "shop/bare", "interface": "net2", "dns": {}}]"#;
+    assert_eq!(
+        with(json!(status), json!({})),
+        ["10.0.1.57", "10.0.9.4", "2600:1f16:abc::1"]
+    );
+    assert_eq!(
+        with(json!(status), json!({"hostNetwork": true})),
+        ["10.0.1.57"]
+    );
+    // A user may write anything there.
+    for text in [
+        "",
+        "[]",
+        "{}",
+        "[{\"ips\": \"10.0.9.4\"}]",
+        "[{\"ips\": [\"x\"]}]",
+    ] {
+        assert_eq!(with(json!(text), json!({})), ["10.0.1.57"], "{text}");
+    }
+}
+
+#[test]
+fn a_branch_interface_comes_from_the_annotation_of_the_resource_controller() {
+    let id = |annotation: &str| {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {
+                "name": "a", "namespace": "shop", "uid": "1", "creationTimestamp": "2026-05-04T08:00:10Z",
+                "annotations": {"vpc.amazonaws.com/pod-eni": annotation},
+            },
+        }))
+        .unwrap();
+        pod.interface_id()
+    };
+    let branch = r#"[{"eniId":"eni-0a1b2c3d4e5f60718","ifAddress":"0a:58:0a:00:01:01","privateIp":"10.0.1.101","vlanId":1,"subnetCidr":"10.0.1.0/24"}]"#;
+    assert_eq!(id(branch).as_deref(), Some("eni-0a1b2c3d4e5f60718"));
+    for annotation in [
+        "",
+        "[]",
+        r#"[{"eniId":"eni-"}]"#,
+        r#"[{"eniId":"x'y"}]"#,
+        "{}",
+    ] {
+        assert_eq!(id(annotation), None, "{annotation}");
+    }
+}
+
+#[test]
+fn the_network_is_ready_at_its_condition_or_at_the_first_start_of_a_container() {
+    let condition = |status: &str| {
+        json!([{"type": "Ready", "status": "True", "lastTransitionTime": "2026-05-04T08:00:01Z"},
+        {"type": "PodReadyToStartContainers", "status": status, "lastTransitionTime": "2026-05-04T08:00:13Z"}])
+    };
+    let running = json!([{"name": "a", "state": {"running": {"startedAt": "2026-05-04T08:00:20Z"}}},
+        {"name": "b", "state": {"terminated": {"startedAt": "2026-05-04T08:00:15Z", "finishedAt": null}}},
+        {"name": "c", "state": {"terminated": {"startedAt": "1970-01-01T00:00:00Z"}}},
+        {"name": "d", "state": {"waiting": {"reason": "ContainerCreating"}}}]);
+    let time = |status: Value| pod(json!({}), status).network_time();
+    assert_eq!(
+        time(json!({"conditions": condition("True"), "containerStatuses": running})),
+        Some(at("2026-05-04T08:00:13Z"))
+    );
+    assert_eq!(
+        time(json!({"conditions": condition("False"), "containerStatuses": running})),
+        Some(at("2026-05-04T08:00:15Z"))
+    );
+    assert_eq!(time(json!({"conditions": condition("False")})), None);
+    assert_eq!(time(json!({})), None);
+}

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::grouping::Grouping;
+use crate::instances::Instance;
+use crate::interfaces::Interface;
 use crate::objects::{Node, Phase, Pod};
 
 /// An Availability Zone.
@@ -38,6 +40,10 @@ pub enum Record<'a> {
     Node(NodeRecord<'a>),
     /// A pod.
     Pod(PodRecord<'a>),
+    /// An EC2 instance.
+    Instance(InstanceRecord<'a>),
+    /// A network interface of something else in the cluster's VPC.
+    Interface(InterfaceRecord<'a>),
 }
 
 /// A node, as one run listed it.
@@ -57,6 +63,9 @@ pub struct NodeRecord<'a> {
     pub az_id: Option<&'a str>,
     /// The EC2 instance.
     pub instance_id: Option<&'a str>,
+    /// Empty: the instance's record has its interfaces. A reader that takes the columns from the
+    /// lines finds this one even if EC2 describes no instance.
+    pub interface_ids: [&'a str; 0],
     /// When it joined the cluster.
     #[serde(serialize_with = "whole_seconds")]
     pub start_time: Timestamp,
@@ -84,6 +93,8 @@ pub struct PodRecord<'a> {
     pub az: Option<&'a str>,
     /// The ID of its node's AZ.
     pub az_id: Option<&'a str>,
+    /// The network interface that only this pod has.
+    pub interface_id: Option<String>,
     /// `spec.hostNetwork`
     pub host_network: bool,
     /// `status.phase`
@@ -95,12 +106,117 @@ pub struct PodRecord<'a> {
     /// The earliest time at which it can have had its addresses.
     #[serde(serialize_with = "whole_seconds")]
     pub start_time: Timestamp,
+    /// When its network was ready: it had its addresses then, and no other pod had them.
+    #[serde(serialize_with = "optional_whole_seconds")]
+    pub network_time: Option<Timestamp>,
     /// When it gave them up, if the pod has ended and the time is known.
     #[serde(serialize_with = "optional_whole_seconds")]
     pub end_time: Option<Timestamp>,
     /// When the run started to list.
     #[serde(serialize_with = "whole_seconds")]
     pub observed_at: Timestamp,
+}
+
+/// An EC2 instance of the cluster, as one run described it.
+#[derive(Debug, Serialize)]
+pub struct InstanceRecord<'a> {
+    /// The EKS cluster's name.
+    pub cluster: &'a str,
+    /// The instance's ID.
+    pub name: &'a str,
+    /// The instance's ID.
+    pub uid: &'a str,
+    /// The addresses of its primary interface. Empty if it is terminated.
+    pub ips: &'a [IpAddr],
+    /// The name of the AZ.
+    pub az: Option<&'a str>,
+    /// The ID of the AZ.
+    pub az_id: Option<&'a str>,
+    /// The instance's ID.
+    pub instance_id: &'a str,
+    /// The IDs of its network interfaces.
+    pub interface_ids: &'a [String],
+    /// Its state, for example `running`.
+    pub phase: &'a str,
+    /// When it was launched.
+    #[serde(serialize_with = "whole_seconds")]
+    pub start_time: Timestamp,
+    /// When its termination began, if that is known.
+    #[serde(serialize_with = "optional_whole_seconds")]
+    pub end_time: Option<Timestamp>,
+    /// When the run started to list.
+    #[serde(serialize_with = "whole_seconds")]
+    pub observed_at: Timestamp,
+}
+
+/// A network interface in the cluster's VPC that is not a node's, as one run described it.
+#[derive(Debug, Serialize)]
+pub struct InterfaceRecord<'a> {
+    /// The EKS cluster's name.
+    pub cluster: &'a str,
+    /// The interface's ID.
+    pub name: &'a str,
+    /// The interface's ID.
+    pub uid: &'a str,
+    /// Its private addresses.
+    pub ips: &'a [IpAddr],
+    /// The name of its AZ.
+    pub az: Option<&'a str>,
+    /// The ID of its AZ.
+    pub az_id: Option<&'a str>,
+    /// Its ID, as the only one.
+    pub interface_ids: [&'a str; 1],
+    /// Whose it is: [`Service::name`](crate::services::Service::name).
+    pub group_name: &'a str,
+    /// What that is: [`Service::kind`](crate::services::Service::kind).
+    pub group_kind: &'a str,
+    /// When it was attached; if EC2 does not tell it, when the run started to list.
+    #[serde(serialize_with = "whole_seconds")]
+    pub start_time: Timestamp,
+    /// When the run started to list.
+    #[serde(serialize_with = "whole_seconds")]
+    pub observed_at: Timestamp,
+}
+
+impl<'a> InterfaceRecord<'a> {
+    /// The record of `interface`.
+    #[must_use]
+    pub fn of(cluster: &'a str, interface: &'a Interface, observed_at: Timestamp) -> Self {
+        Self {
+            cluster,
+            name: &interface.id,
+            uid: &interface.id,
+            ips: &interface.ips,
+            az: interface.zone.name.as_deref(),
+            az_id: interface.zone.id.as_deref(),
+            interface_ids: [&interface.id],
+            group_name: &interface.service.name,
+            group_kind: &interface.service.kind,
+            start_time: interface.attach_time.unwrap_or(observed_at),
+            observed_at,
+        }
+    }
+}
+
+impl<'a> InstanceRecord<'a> {
+    /// The record of `instance`.
+    #[must_use]
+    pub fn of(cluster: &'a str, instance: &'a Instance, observed_at: Timestamp) -> Self {
+        Self {
+            cluster,
+            name: &instance.id,
+            uid: &instance.id,
+            ips: &instance.ips,
+            az: instance.zone.name.as_deref(),
+            az_id: instance.zone.id.as_deref(),
+            instance_id: &instance.id,
+            interface_ids: &instance.interface_ids,
+            phase: &instance.state,
+            start_time: instance.launch_time,
+            end_time: instance.end_time,
+            observed_at,
+        }
+    }
 }
 
 impl<'a> NodeRecord<'a> {
@@ -115,6 +231,7 @@ impl<'a> NodeRecord<'a> {
             az: node.label(Node::ZONE),
             az_id: node.label(Node::ZONE_ID),
             instance_id: node.instance_id(),
+            interface_ids: [],
             start_time: node.metadata.creation_timestamp,
             observed_at,
         }
@@ -139,6 +256,7 @@ impl<'a> PodRecord<'a> {
             uid: &pod.metadata.uid,
             ips: pod.ips(),
             node: node_of(pod),
+            interface_id: pod.interface_id(),
             az: zone.and_then(|zone| zone.name.as_deref()),
             az_id: zone.and_then(|zone| zone.id.as_deref()),
             host_network: pod.spec.host_network,
@@ -146,6 +264,7 @@ impl<'a> PodRecord<'a> {
             group_name: group.name,
             group_kind: group.kind,
             start_time: pod.start_time(),
+            network_time: pod.network_time(),
             end_time: pod.end_time(),
             observed_at,
         }

@@ -1,17 +1,17 @@
 //! All that is wrong with a profile.
 //!
-//! The domain's `read` returns the first problem only. So three questions are put, and their
-//! answers are joined:
+//! The domain says every rule that a profile breaks, but it reads nothing of a profile in which one
+//! field has the wrong shape. So three questions are put, and their answers are joined:
 //!
 //! 1. The domain reads the whole profile.
 //! 2. The domain reads each slot alone, and each template alone. They have rules that no schema
 //!    can express.
-//! 3. The JSON Schema, which the domain makes, checks every other field at once.
+//! 3. The JSON Schema, which the domain makes, checks the shape of every field.
 //!
 //! Where two of them find the same, the domain's words are shown: they have a remedy.
 
 use hookline_domain::Error as DomainError;
-use hookline_domain::profile::{NamingProfile, Profile, schema};
+use hookline_domain::profile::{self, NamingProfile, Profile, schema};
 use hookline_runtime::payload::{self, BadField, shorten};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::{Location, LocationSegment};
@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::settings::ProfileKind;
 
 /// The most characters of a text that a problem shows: the field may hold anything.
-const LONGEST: usize = 300;
+const MAX_CHARACTERS: usize = 300;
 
 /// The most problems that are looked for. Nobody reads more at once, and a file of another kind may
 /// have as many as it has fields.
@@ -38,22 +38,22 @@ const PRINTABLE: &str = r"^\P{Cc}*$";
 
 /// A field that does not hold what it must.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// The path, as `profile.slots[2].deviceIndex`.
-    pub(super) field: String,
+    pub(crate) field: String,
     /// What is wrong.
-    pub(super) problem: String,
+    pub(crate) problem: String,
     /// What to do, as a sentence.
-    pub(super) remedy: String,
+    pub(crate) remedy: String,
 }
 
 /// The problems of `profile`, [`MAX_PROBLEMS`] at most. Empty if and only if the domain accepts the
 /// profile.
-pub(super) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
-    let Err(first) = read(kind, profile) else {
-        return Ok(Vec::new());
-    };
-    let mut problems = vec![first];
+pub(crate) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
+    let mut problems = read(kind, profile);
+    if problems.is_empty() {
+        return Ok(problems);
+    }
     let parts = templates(kind, profile).chain(slots(kind, profile));
     for problem in parts.take(MAX_PROBLEMS) {
         if !problems.contains(&problem) {
@@ -82,27 +82,27 @@ pub(super) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
     Ok(problems)
 }
 
-/// The first problem, if there is one.
-fn read(kind: ProfileKind, profile: &Value) -> Result<(), Problem> {
+/// What the domain says: of a profile with a wrong shape only the first field that has one.
+fn read(kind: ProfileKind, profile: &Value) -> Vec<Problem> {
     match kind {
-        ProfileKind::Launch => read_as(kind, profile, Profile::read),
-        ProfileKind::Naming => read_as(kind, profile, NamingProfile::read),
+        ProfileKind::Launch => read_as(kind, profile, Profile::problems),
+        ProfileKind::Naming => read_as(kind, profile, NamingProfile::problems),
     }
 }
 
 fn read_as<T: DeserializeOwned>(
     kind: ProfileKind,
     profile: &Value,
-    read: fn(Value) -> Result<T, DomainError>,
-) -> Result<(), Problem> {
+    problems: fn(&T) -> profile::Problems,
+) -> Vec<Problem> {
     // The domain's remedy for a wrong shape speaks of the rule that holds the profile. Here the
     // profile is in a file.
-    if let Err(bad) = payload::read::<T>(profile.clone()) {
-        return Err(Problem::of_shape(kind, &bad));
-    }
-    match read(profile.clone()) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Problem::of_domain(error)),
+    match payload::read::<T>(profile.clone()) {
+        Err(bad) => vec![Problem::of_shape(kind, &bad)],
+        Ok(profile) => problems(&profile)
+            .into_iter()
+            .map(Problem::of_domain)
+            .collect(),
     }
 }
 
@@ -121,24 +121,22 @@ fn validator(kind: ProfileKind) -> Result<Validator> {
 fn templates(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem> {
     TEMPLATES.into_iter().flat_map(move |field| {
         let tags = profile.get(field).and_then(Value::as_object);
-        tags.into_iter().flatten().filter_map(move |(key, text)| {
+        tags.into_iter().flatten().flat_map(move |(key, text)| {
             let tags = Map::from_iter([(key.clone(), text.clone())]);
             let alone = json!({
                 "name": "alone",
                 "selector": {"autoScalingGroupNames": ["alone"]},
                 field: tags,
             });
-            let problem = read_as(kind, &alone, NamingProfile::read).err()?;
+            let mut problems = read_as(kind, &alone, NamingProfile::problems);
             // Anything else would be a problem of what was put around the template.
-            problem
-                .field
-                .starts_with(&format!("profile.{field}"))
-                .then_some(problem)
+            problems.retain(|problem| problem.field.starts_with(&format!("profile.{field}")));
+            problems
         })
     })
 }
 
-/// The first problem of each slot, read in a profile that has no other.
+/// The problems of each slot, read in a profile that has no other.
 fn slots(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem> {
     let slots = profile.get("slots").and_then(Value::as_array);
     let no_groups = json!([]);
@@ -147,7 +145,7 @@ fn slots(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem> {
         .into_iter()
         .flatten()
         .enumerate()
-        .filter_map(move |(n, slot)| {
+        .flat_map(move |(n, slot)| {
             let groups = profile.get("securityGroupIds");
             let alone = json!({
                 "name": "alone",
@@ -156,10 +154,14 @@ fn slots(kind: ProfileKind, profile: &Value) -> impl Iterator<Item = Problem> {
                 "securityGroupIds": groups.unwrap_or(&no_groups),
                 "slots": [slot],
             });
-            let mut problem = read(kind, &alone).err()?;
-            let rest = problem.field.strip_prefix("profile.slots[0]")?;
-            problem.field = format!("profile.slots[{n}]{rest}");
-            Some(problem)
+            let problems = read(kind, &alone).into_iter();
+            problems.filter_map(move |problem| {
+                let rest = problem.field.strip_prefix("profile.slots[0]")?;
+                Some(Problem {
+                    field: format!("profile.slots[{n}]{rest}"),
+                    ..problem
+                })
+            })
         })
 }
 
@@ -172,14 +174,14 @@ impl Problem {
                 remedy,
                 ..
             } => Self {
-                field: shorten(&field, LONGEST),
-                problem: shorten(&problem, LONGEST),
+                field: shorten(&field, MAX_CHARACTERS),
+                problem: shorten(&problem, MAX_CHARACTERS),
                 remedy: format!("{remedy}."),
             },
-            // `read` returns no other error. If it does one day, its text is shown whole.
+            // The rules return no other error. If one does one day, its text is shown whole.
             other => Self {
                 field: "profile".to_owned(),
-                problem: shorten(&other.to_string(), LONGEST),
+                problem: shorten(&other.to_string(), MAX_CHARACTERS),
                 remedy: String::new(),
             },
         }
@@ -198,7 +200,7 @@ impl Problem {
             Remedy::Correct
         };
         Self {
-            field: shorten(&field, LONGEST),
+            field: shorten(&field, MAX_CHARACTERS),
             problem: bad.problem.clone(),
             remedy: remedy.text(kind),
         }
@@ -211,8 +213,8 @@ impl Problem {
             Violation::OfGroup(text) | Violation::OfField(text) => (text, Remedy::Correct),
         };
         Self {
-            field: shorten(field, LONGEST),
-            problem: shorten(&problem, LONGEST),
+            field: shorten(field, MAX_CHARACTERS),
+            problem: shorten(&problem, MAX_CHARACTERS),
             remedy: remedy.text(kind),
         }
     }

@@ -102,11 +102,40 @@ fn every_mistake_of_a_profile_is_found() {
 }
 
 #[test]
+fn every_broken_rule_of_a_profile_is_found() {
+    let mut first = slot("a", json!(1));
+    first["prefixes"] = json!(1);
+    first["secondaryPrivateAddresses"] = json!(1);
+    first["description"] = json!("x".repeat(256));
+    let mut groupless = slot("b", Value::Null);
+    groupless["securityGroupIds"] = json!([]);
+    let profile = json!({
+        "name": "n",
+        "selector": {"autoScalingGroupNames": ["g"]},
+        "hook": {"name": "h"},
+        "requestRates": {"vpcCniInterfaces": 1000},
+        "slots": [first, slot("a", json!(1)), groupless, slot("c", Value::Null)],
+    });
+    let found = of(ProfileKind::Launch, &profile).unwrap();
+    let fields: Vec<_> = found.iter().map(|problem| problem.field.as_str()).collect();
+    let expected = [
+        "profile.requestRates.vpcCniInterfaces",
+        "profile.slots[0].prefixes",
+        "profile.slots[0].description",
+        "profile.slots[1].deviceIndex",
+        "profile.slots[1].network",
+        "profile.slots[2].securityGroupIds",
+        "profile.slots[3].deviceIndex",
+    ];
+    assert_eq!(fields, expected, "{found:#?}");
+}
+
+#[test]
 fn value_of_a_field_is_not_shown_whole() {
     let long = "x".repeat(100_000);
     let profile = json!({"name": long, "selector": {"tag": {"key": "k"}}, "namePreset": long});
     for problem in of(ProfileKind::Naming, &profile).unwrap() {
-        assert!(problem.problem.chars().count() <= LONGEST + 1);
+        assert!(problem.problem.chars().count() <= MAX_CHARACTERS + 1);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::execution::{Observations, PlannedInterface, Step};
 use crate::ids::{InstanceId, NetworkInterfaceId, SubnetId};
 use crate::instance::LaunchOrder;
-use crate::profile::{Addressing, Ipv6, Profile, Slot};
+use crate::profile::{Ipv6, Profile, Slot};
 
 /// The most plans of a launch. If all of them end in a conflict, something else takes addresses in
 /// the subnets.
@@ -66,6 +66,9 @@ pub struct AddressPlanner<'a> {
     pub lost: bool,
 }
 
+/// The interfaces of each launch and network.
+type Held<'a> = BTreeMap<(&'a InstanceId, &'a str), Vec<&'a AllocatedInterface>>;
+
 impl AddressPlanner<'_> {
     /// Makes the plan.
     ///
@@ -85,13 +88,14 @@ impl AddressPlanner<'_> {
             return (Err(error), BTreeMap::new());
         }
         let candidates = self.candidates();
+        let held = self.held();
         let mut pools = self.pools();
-        let mut plan = self.plan_in(&candidates, &mut pools, self.may_be_in_flight);
+        let mut plan = self.plan_in(&candidates, &held, &mut pools, self.may_be_in_flight);
         if !self.may_be_in_flight.is_empty() && matches!(plan, Err(Error::SubnetsFull { .. })) {
             // If one of them is a launch after all, a conflict shows it. To abandon this launch for
             // nodes that take no address would end in a launch loop.
             pools = self.pools();
-            plan = self.plan_in(&candidates, &mut pools, &[]);
+            plan = self.plan_in(&candidates, &held, &mut pools, &[]);
         }
         let free = pools.iter().filter_map(|(subnet, pools)| {
             let free = pools.ipv4.as_ref()?.free();
@@ -111,14 +115,78 @@ impl AddressPlanner<'_> {
         (plan, free.collect())
     }
 
+    /// The plans of more launches, each of which is ahead of the next: what each would plan itself.
+    /// All come after those in flight. The launch of `self` is not among them.
+    ///
+    /// # Errors
+    /// Those of [`AddressPlanner::plan`], of each launch.
+    pub fn plans_of<'l>(
+        &self,
+        launches: impl IntoIterator<Item = &'l LaunchOrder>,
+    ) -> Vec<Result<AddressPlan>> {
+        let launches = launches.into_iter();
+        if let Err(error) = check_subnets(self.profile, self.availability_zone, self.subnets) {
+            return launches.map(|_| Err(error.clone())).collect();
+        }
+        let candidates = self.candidates();
+        let held = self.held();
+        let leave_for = |others: &[&LaunchOrder]| {
+            let mut pools = self.pools();
+            let mut others = others.to_vec();
+            others.sort();
+            for other in others {
+                self.leave_for(other, &held, &candidates, &mut pools);
+            }
+            pools
+        };
+        let in_flight: Vec<&LaunchOrder> = self.in_flight.iter().collect();
+        let all: Vec<&LaunchOrder> = self.in_flight.iter().chain(self.may_be_in_flight).collect();
+        let mut pools = leave_for(&all);
+        // As in a plan: nothing is left for those that may be in flight if it is not enough.
+        let mut more = (!self.may_be_in_flight.is_empty()).then(|| leave_for(&in_flight));
+        launches
+            .map(|launch| {
+                let alone = AddressPlanner {
+                    launch,
+                    in_flight: &[],
+                    ..self.clone()
+                };
+                let mut plan = alone.plan_in(&candidates, &held, &mut pools.clone(), &[]);
+                if let (Err(Error::SubnetsFull { .. }), Some(more)) = (&plan, &more) {
+                    plan = alone.plan_in(&candidates, &held, &mut more.clone(), &[]);
+                }
+                for pools in [Some(&mut pools), more.as_mut()].into_iter().flatten() {
+                    self.leave_for(launch, &held, &candidates, pools);
+                }
+                plan
+            })
+            .collect()
+    }
+
+    /// Takes what a launch before this one will take. If there is no room for one of its slots, it
+    /// takes nothing for that.
+    fn leave_for(
+        &self,
+        other: &LaunchOrder,
+        held: &Held<'_>,
+        candidates: &[Vec<&Subnet>],
+        pools: &mut BTreeMap<SubnetId, Pools>,
+    ) {
+        for (slot, subnets) in self.profile.slots.iter().zip(candidates) {
+            if !held.contains_key(&(&other.instance_id, slot.network.as_str())) {
+                let _ = choose(slot, subnets, pools);
+            }
+        }
+    }
+
     fn plan_in(
         &self,
         candidates: &[Vec<&Subnet>],
+        held: &Held<'_>,
         pools: &mut BTreeMap<SubnetId, Pools>,
         may_be_in_flight: &[LaunchOrder],
     ) -> Result<AddressPlan> {
         let me = &self.launch.instance_id;
-        let held = self.held();
 
         let mut ahead: Vec<_> = self
             .in_flight
@@ -128,12 +196,7 @@ impl AddressPlanner<'_> {
             .collect();
         ahead.sort();
         for other in ahead {
-            for (slot, subnets) in self.profile.slots.iter().zip(candidates) {
-                if !held.contains_key(&(&other.instance_id, slot.network.as_str())) {
-                    // If there is no room for that launch, it takes nothing.
-                    let _ = choose(slot, subnets, pools);
-                }
-            }
+            self.leave_for(other, held, candidates, pools);
         }
 
         let mut slots = Vec::new();
@@ -262,8 +325,8 @@ impl AddressPlanner<'_> {
     }
 
     /// The interfaces that Hookline created, by instance and network.
-    fn held(&self) -> BTreeMap<(&InstanceId, &str), Vec<&AllocatedInterface>> {
-        let mut held: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    fn held(&self) -> Held<'_> {
+        let mut held = Held::new();
         for interface in self.allocated {
             if let (Some(owner), Some(network)) = (&interface.owner, &interface.network) {
                 held.entry((owner, network.as_str()))
@@ -275,6 +338,7 @@ impl AddressPlanner<'_> {
     }
 }
 
+#[derive(Clone)]
 struct Pools {
     ipv4: Option<Pool>,
     ipv6: Option<Pool>,
@@ -302,9 +366,9 @@ fn choose(
 ) -> Option<Choice> {
     subnets.iter().find_map(|subnet| {
         let pools = pools.get_mut(&subnet.id)?;
-        let ipv4 = match slot.addressing {
-            Addressing::SubnetAssigned => Vec::new(),
-            Addressing::LowestFree => pools
+        let ipv4 = match slot.has_named_addresses() {
+            false => Vec::new(),
+            true => pools
                 .ipv4
                 .as_mut()?
                 .take_lowest_many(slot.ipv4_addresses())?,

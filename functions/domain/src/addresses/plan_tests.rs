@@ -90,6 +90,23 @@ impl Scene {
         .plan_and_count()
     }
 
+    /// The plans of launches that come one after the other, after those in flight.
+    fn plans_of(&self, launches: &[LaunchOrder]) -> Vec<Result<AddressPlan>> {
+        AddressPlanner {
+            lost: self.lost,
+            profile: &Profile::read(self.profile.clone()).unwrap(),
+            launch: &launch(0),
+            availability_zone: ZONE,
+            subnets: &self.subnets,
+            allocated: &self.allocated,
+            in_flight: &self.in_flight,
+            may_be_in_flight: &self.may_be_in_flight,
+            observations: self.observations.clone(),
+            round: self.round,
+        }
+        .plans_of(launches)
+    }
+
     /// Creates the interfaces of a plan, as EC2 would.
     fn carry_out(&mut self, n: u32, plan: &AddressPlan) {
         for slot in plan.slots.iter().filter(|slot| slot.existing.is_none()) {
@@ -221,6 +238,17 @@ fn secondary_addresses_are_consecutive_and_ipv6_is_chosen_too() {
         .collect();
     assert_eq!(text, ["10.0.2.7", "10.0.2.8", "10.0.2.9"]);
     assert_eq!(slot.ipv6_addresses[0].to_string(), "2001:db8::5");
+}
+
+#[test]
+fn ec2_chooses_the_primary_address_beside_prefixes() {
+    let mut scene = Scene::new();
+    scene.profile["slots"][1]["prefixes"] = json!(1);
+    let slots = scene.plan(1).unwrap().slots;
+    assert_eq!(slots[0].private_ip_addresses.len(), 1);
+    assert_eq!(slots[1].private_ip_addresses, [] as [IpAddr; 0]);
+    // The ClientToken of each round differs, because nothing else in the request does.
+    assert_eq!((slots[0].attempt, slots[1].attempt), (0, 1));
 }
 
 #[test]
@@ -438,4 +466,52 @@ fn free_addresses_are_counted_even_if_the_plan_fails() {
     scene.profile["slots"][1]["excludedRanges"] = json!(["10.0.0.0/8"]);
     assert_eq!(free(&scene, second), Some(0));
     assert!(scene.plan(2).is_err());
+}
+
+#[test]
+fn plans_of_several_launches_are_those_that_each_makes_itself() {
+    let mut scene = Scene::new();
+    scene.profile["slots"][1]["secondaryPrivateAddresses"] = json!(2);
+    scene.in_flight = vec![launch(1)];
+    scene.may_be_in_flight = vec![launch(2)];
+    // The first network has 22 addresses for 25 launches.
+    let next: Vec<LaunchOrder> = (3..26).map(launch).collect();
+    let plans = scene.plans_of(&next);
+    assert_eq!(plans.len(), 23);
+    assert!(plans.iter().any(Result::is_err));
+    for (n, plan) in (3..26).zip(plans) {
+        scene.in_flight = (1..n).filter(|n| *n != 2).map(launch).collect();
+        assert_eq!(plan, scene.plan(n), "{n}");
+    }
+}
+
+#[test]
+fn launch_that_has_interfaces_keeps_them_among_the_plans_of_several() {
+    let mut scene = Scene::new();
+    let plan = scene.plan(5).unwrap();
+    scene.carry_out(5, &plan);
+    let next: Vec<LaunchOrder> = (4..7).map(launch).collect();
+    let plans = scene.plans_of(&next);
+    let exist = |plan: &Result<AddressPlan>| {
+        let slots = &plan.as_ref().unwrap().slots;
+        slots.iter().filter(|slot| slot.existing.is_some()).count()
+    };
+    assert_eq!(plans.iter().map(exist).collect::<Vec<_>>(), [0, 2, 0]);
+    for (n, plan) in (4..7).zip(plans) {
+        scene.in_flight = (4..n).map(launch).collect();
+        assert_eq!(plan, scene.plan(n), "{n}");
+    }
+}
+
+#[test]
+fn plans_of_launches_in_a_zone_without_a_subnet_are_refused() {
+    let mut scene = Scene::new();
+    scene.profile["slots"][1]["subnetIds"] = json!(["subnet-0000000000000001c"]);
+    let plans = scene.plans_of(&[launch(1), launch(2)]);
+    assert_eq!(plans.len(), 2);
+    assert!(
+        plans
+            .iter()
+            .all(|plan| plan == &Err(scene.plan(1).unwrap_err()))
+    );
 }

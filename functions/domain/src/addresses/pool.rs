@@ -73,6 +73,22 @@ impl Pool {
         Some(free.into_iter().map(|free| self.address(free)).collect())
     }
 
+    /// Takes the lowest free block of so many addresses that begins at a multiple of that number;
+    /// `None` if there is none.
+    pub fn take_block(&mut self, size: u32) -> Option<AddressRange> {
+        let size = u128::from(size.max(1));
+        let start = self.gaps().find_map(|gap| {
+            let start = gap.start.checked_next_multiple_of(size)?;
+            (start.checked_add(size)? <= gap.end).then_some(start)
+        })?;
+        let last = start + (size - 1);
+        self.insert(start, last);
+        Some(AddressRange::between(
+            self.address(start),
+            self.address(last),
+        ))
+    }
+
     /// The free addresses before each taken interval, in order. The block's last address is always
     /// taken, so there are none behind the last interval.
     fn gaps(&self) -> impl Iterator<Item = Range<u128>> {
@@ -176,6 +192,18 @@ mod tests {
         assert_eq!(pool.take_lowest_many(12), None);
         assert_eq!(pool.take_lowest_many(11).unwrap().len(), 11);
         assert_eq!(pool.take_lowest(), None);
+    }
+
+    #[test]
+    fn block_begins_at_a_multiple_of_its_size_and_holds_no_taken_address() {
+        let mut pool = pool("10.0.0.0/26");
+        pool.take("10.0.0.17".parse::<AddressRange>().unwrap());
+        // The first block has EC2's addresses, the second a taken one, and the last EC2's last.
+        let block = pool.take_block(16).unwrap();
+        assert_eq!(block.first().to_string(), "10.0.0.32");
+        assert_eq!(block.last().to_string(), "10.0.0.47");
+        assert_eq!(pool.take_block(16), None);
+        assert_eq!(pool.free(), 64 - 5 - 1 - 16);
     }
 
     #[test]

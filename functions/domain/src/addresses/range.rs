@@ -29,6 +29,12 @@ pub struct AddressRange {
 pub struct InvalidRange(String);
 
 impl AddressRange {
+    /// The addresses from `first` to `last`, which are of one family and in this order.
+    #[must_use]
+    pub(super) fn between(first: IpAddr, last: IpAddr) -> Self {
+        Self { first, last }
+    }
+
     /// The first address.
     #[must_use]
     pub fn first(&self) -> IpAddr {

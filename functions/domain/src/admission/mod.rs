@@ -11,12 +11,14 @@
 //! | [`demand`] | one bucket and what a launch takes of it: the generic cell rate algorithm |
 //! | [`timetable`] | when a launch's turn comes |
 //! | [`after_continue`] | when a launch sets DeleteOnTermination |
+//! | [`bound`] | the least time that the buckets allow for a scale-out |
 //! | [`backlog`] | how long to let the launches under way finish first |
 //! | [`previous`] | the decision before this one |
 //! | [`wait`] | how long waits are cut, and pauses after a conflict |
 
 pub mod after_continue;
 pub mod backlog;
+pub mod bound;
 pub mod demand;
 pub mod previous;
 pub mod queue;
@@ -25,7 +27,7 @@ pub mod wait;
 
 pub use previous::Previous;
 pub use queue::{ObservedLaunch, Queue};
-pub use timetable::launches_within;
+pub use timetable::{launches_within, seconds_until_last_turn};
 pub use wait::{MAX_PENDING_SECONDS, Wait, jitter};
 
 use crate::execution::WaitReason;

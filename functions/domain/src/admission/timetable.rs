@@ -94,16 +94,20 @@ fn turn(demands: &[Demand; 3], before: &[i64], arrival: i64, lead: i64) -> i64 {
         .fold(arrival, i64::max)
 }
 
+/// How long after so many launches that begin at once the turn of the last one comes, in seconds.
+#[must_use]
+pub fn seconds_until_last_turn(profile: &Profile, launches: usize) -> u32 {
+    let demands = Demand::of(profile);
+    let before = vec![0; launches.saturating_sub(1)];
+    let lead = Demand::narrowest(&demands).map_or(0, |of| lead_of(of.bucket, launches));
+    u32::try_from(turn(&demands, &before, 0, lead)).unwrap_or(u32::MAX)
+}
+
 /// How many launches can begin at once so that the turn of the last one comes within so many
 /// seconds.
 #[must_use]
 pub fn launches_within(profile: &Profile, seconds: u32) -> usize {
-    let demands = Demand::of(profile);
-    let comes_in_time = |launches: usize| {
-        let before = vec![0; launches.saturating_sub(1)];
-        let lead = Demand::narrowest(&demands).map_or(0, |of| lead_of(of.bucket, launches));
-        turn(&demands, &before, 0, lead) <= i64::from(seconds)
-    };
+    let comes_in_time = |launches: usize| seconds_until_last_turn(profile, launches) <= seconds;
     // The turn of the last one only grows with the number of launches.
     let (mut enough, mut too_many) = (1, MOST_LAUNCHES + 1);
     while enough + 1 < too_many {
@@ -161,6 +165,15 @@ mod tests {
         for ahead in 0..7 {
             assert_eq!(wait_behind(ahead), 0, "{ahead}");
         }
+    }
+
+    #[test]
+    fn first_launches_wait_for_nothing_if_the_clock_is_behind_that_of_ec2() {
+        let seen = launches(6, NOW, false);
+        assert_eq!(
+            seconds_until_turn(&four_slots(), &me(NOW), &seen, NOW - 3),
+            0
+        );
     }
 
     #[test]
@@ -307,6 +320,8 @@ mod tests {
             assert!(wait_behind(largest) > seconds, "{seconds}");
         }
         assert_eq!(launches_within(&profile, 0), 7);
+        assert_eq!(seconds_until_last_turn(&profile, 8), wait_behind(7));
+        assert_eq!(seconds_until_last_turn(&profile, 0), 0);
         let mut profile = four_slots();
         profile.slots.clear();
         assert_eq!(launches_within(&profile, 0), MOST_LAUNCHES);

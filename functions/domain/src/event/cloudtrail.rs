@@ -141,19 +141,13 @@ pub(super) fn read(region: &str, detail: &Value) -> Result<LaunchEvent> {
         let at_least = entries(&request["instancesSet"]).iter().map(minimum).sum();
         return omitted(region, detail, at_least).map(LaunchEvent::Omitted);
     }
-    let instances = entries(&response["instancesSet"]);
-    let untagged = instances.iter().filter(|entry| has_no_tag(entry)).count();
-    if untagged > 0 && is_by_auto_scaling(detail) {
-        // Tags of a later CreateTags. The instances are looked up until EC2 shows them.
-        let at_least = u64::try_from(instances.len()).unwrap_or(u64::MAX);
-        return omitted(region, detail, at_least).map(LaunchEvent::Omitted);
-    }
-    let launched: Vec<_> = instances
+    let by_auto_scaling = is_by_auto_scaling(detail);
+    let launched: Vec<_> = entries(&response["instancesSet"])
         .iter()
         .enumerate()
         .filter_map(|(n, entry)| {
             let at = format!("event.detail.responseElements.instancesSet.items[{n}]");
-            launched(region, &at, entry).transpose()
+            launched(region, &at, entry, by_auto_scaling).transpose()
         })
         .collect();
     Ok(if launched.is_empty() {
@@ -171,10 +165,6 @@ fn is_by_auto_scaling(detail: &Value) -> bool {
         .any(|caller| caller == AUTO_SCALING)
 }
 
-fn has_no_tag(instance: &Value) -> bool {
-    instance.is_object() && entries(&instance["tagSet"]).is_empty()
-}
-
 /// What is needed to look the instances up.
 fn omitted(region: &str, detail: &Value, at_least: u64) -> Result<Omitted> {
     let client_token = detail.pointer("/requestParameters/clientToken");
@@ -183,7 +173,7 @@ fn omitted(region: &str, detail: &Value, at_least: u64) -> Result<Omitted> {
         Error::invalid(
             Input::Event,
             "event.detail.responseElements",
-            "CloudTrail left out the instances or their tags, and the request has no clientToken to look them up by",
+            "CloudTrail left out the instances, and the request has no clientToken to look them up by",
             "Name these nodes by EC2 Instance Launch Successful (docs/naming.md)",
         )
     })?;
@@ -202,19 +192,30 @@ struct NeededOfInstance {
     instance_id: InstanceId,
 }
 
-/// An instance, if Auto Scaling launched it. Only Auto Scaling can set its tag. If the rest cannot be
-/// read, the instance has no details, and so is looked up.
-fn launched(region: &str, at: &str, entry: &Value) -> Result<Option<LaunchedInstance>> {
+/// An instance, if Auto Scaling launched it. Only Auto Scaling can set its tag, and it may set it by a
+/// later CreateTags: then the record of its call has no group. If the rest cannot be read, the
+/// instance has no details, and so is looked up.
+fn launched(
+    region: &str,
+    at: &str,
+    entry: &Value,
+    by_auto_scaling: bool,
+) -> Result<Option<LaunchedInstance>> {
     let needed: NeededOfInstance = from_value(Input::Event, at, entry.clone())?;
     let is_group = |tag: &&Value| tag["key"] == GROUP_TAG;
     let group = entries(&entry["tagSet"]).iter().find(is_group);
     let Some(group) = group.and_then(|tag| tag["value"].as_str()) else {
-        return Ok(None);
+        return Ok(by_auto_scaling.then(|| LaunchedInstance {
+            id: needed.instance_id,
+            group: None,
+            region: region.to_owned(),
+            details: None,
+        }));
     };
     let details: Result<Instance> = from_value(Input::Event, at, entry.clone());
     Ok(Some(LaunchedInstance {
         id: needed.instance_id,
-        group: group.to_owned(),
+        group: Some(group.to_owned()),
         region: region.to_owned(),
         details: details.ok().map(|instance| facts(region, group, instance)),
     }))

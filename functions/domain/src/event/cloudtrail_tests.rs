@@ -22,6 +22,12 @@ fn read(event: Value) -> Vec<Result<LaunchedInstance>> {
     }
 }
 
+/// The same call, made by a person and not by Auto Scaling.
+fn by_a_person(event: &mut Value) {
+    event["detail"]["sourceIPAddress"] = json!("192.0.2.1");
+    event["detail"]["userIdentity"]["invokedBy"] = Value::Null;
+}
+
 fn other(event: Value) -> String {
     match LaunchEvent::read(event).unwrap() {
         LaunchEvent::Other(what) => what,
@@ -36,8 +42,8 @@ fn record_of_a_launch_has_all_facts_of_the_node() {
     let instance = launched[0].clone().unwrap();
     assert_eq!(instance.id.as_str(), "i-0a3c844322fab4955");
     assert_eq!(
-        instance.group,
-        "eks-test2-06c5c4f3-8ec0-78ca-429c-84bcfac2302e"
+        instance.group.as_deref(),
+        Some("eks-test2-06c5c4f3-8ec0-78ca-429c-84bcfac2302e")
     );
     assert_eq!(instance.region, "ap-southeast-1");
     let details = instance.details.unwrap();
@@ -137,6 +143,7 @@ fn launch_outside_auto_scaling_is_reported_as_other() {
         .as_array_mut()
         .unwrap()
         .retain(|tag| tag["key"] != GROUP_TAG);
+    by_a_person(&mut event);
     assert_eq!(other(event), "a launch for no Auto Scaling group");
     let mut event = one();
     event["detail"]["eventName"] = json!("TerminateInstances");
@@ -200,19 +207,45 @@ fn omitted_response_with_an_odd_request_is_looked_up_by_its_token() {
 }
 
 #[test]
-fn launch_of_auto_scaling_without_tags_is_looked_up() {
-    for tag_set in [json!({}), Value::Null, json!({"items": []})] {
+fn launch_of_auto_scaling_without_its_tag_is_looked_up_by_its_id() {
+    for tag_set in [
+        json!({}),
+        Value::Null,
+        json!({"items": []}),
+        json!("x"),
+        // Tags of the launch template come with the launch, and Auto Scaling's by a later CreateTags.
+        json!({"items": [{"key": "Name", "value": "from-a-template"}]}),
+        json!({"items": [{"key": "aws:autoscaling:groupName", "value": 7}]}),
+    ] {
         let mut event = one();
-        event["detail"]["responseElements"]["instancesSet"]["items"][0]["tagSet"] = tag_set;
-        let LaunchEvent::Omitted(omitted) = LaunchEvent::read(event.clone()).unwrap() else {
-            panic!("{event}");
-        };
-        assert_eq!((omitted.at_least, omitted.by_auto_scaling), (1, true));
+        event["detail"]["responseElements"]["instancesSet"]["items"][0]["tagSet"] = tag_set.clone();
+        // Its id is enough: a request that cannot be read refuses nothing.
+        event["detail"]["requestParameters"] = Value::Null;
+        let instance = read(event.clone())[0].clone().unwrap();
+        assert_eq!(instance.id.as_str(), "i-0a3c844322fab4955");
+        assert_eq!(
+            (instance.group, instance.details),
+            (None, None),
+            "{tag_set}"
+        );
         // A person's instance never gets Auto Scaling's tag.
-        event["detail"]["sourceIPAddress"] = json!("192.0.2.1");
-        event["detail"]["userIdentity"]["invokedBy"] = Value::Null;
+        by_a_person(&mut event);
         assert_eq!(other(event), "a launch for no Auto Scaling group");
     }
+}
+
+#[test]
+fn instance_without_tags_does_not_hide_what_the_record_says_of_the_others() {
+    let mut event = fixture(include_str!(
+        "../../../../tests/fixtures/events/run-instances-fleet.json"
+    ));
+    event["detail"]["responseElements"]["instancesSet"]["items"][1]["tagSet"] = json!({});
+    let launched: Vec<_> = read(event).into_iter().map(Result::unwrap).collect();
+    let known: Vec<_> = launched
+        .iter()
+        .map(|instance| (instance.group.is_some(), instance.details.is_some()))
+        .collect();
+    assert_eq!(known, [(true, true), (false, false), (true, true)]);
 }
 
 #[test]

@@ -22,9 +22,6 @@ pub struct Envelope {
     pub region: String,
     /// When the event happened, RFC 3339.
     pub time: String,
-    /// The group's ARN.
-    #[serde(default)]
-    pub resources: Vec<String>,
     /// What happened; its shape depends on the detail type.
     pub detail: Value,
 }
@@ -101,6 +98,18 @@ mod tests {
                 is_message,
                 "{event}: {error}"
             );
+        }
+    }
+
+    #[test]
+    fn resources_in_any_form_refuse_nothing() {
+        for resources in [json!("arn"), json!(null), json!({"a": 1}), json!([7])] {
+            let event = json!({
+                "id": "1", "source": "s", "detail-type": "d", "account": "123456789012",
+                "region": "us-west-2", "time": "2026-01-02T03:04:05Z", "detail": {},
+                "resources": resources,
+            });
+            assert_eq!(Envelope::read(event).unwrap().source, "s");
         }
     }
 }

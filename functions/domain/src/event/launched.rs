@@ -10,8 +10,9 @@ use crate::tags::own::Tags;
 pub struct LaunchedInstance {
     /// The instance.
     pub id: InstanceId,
-    /// Its Auto Scaling group.
-    pub group: String,
+    /// Its Auto Scaling group. None if the record of its launch does not have its tags, which may
+    /// come by a later CreateTags: the instance is then looked up until EC2 shows them.
+    pub group: Option<String>,
     /// The region, from the envelope.
     pub region: String,
     /// What else the event says of it. None if the event names the instance only.
@@ -32,15 +33,13 @@ pub struct LaunchDetails {
 pub enum LaunchEvent {
     /// Instances of Auto Scaling groups were launched. A malformed entry does not hide the others.
     Launched(Vec<Result<LaunchedInstance>>),
-    /// Instances were launched, but the record is too large to contain them, or does not have their
-    /// tags. They must be looked up.
+    /// Instances were launched, but the record is too large to contain them. They must be looked up.
     Omitted(Omitted),
     /// Another event that a rule may match. This is no error; the text says what the event is.
     Other(String),
 }
 
-/// A RunInstances call without its response, or without the tags of its instances: CloudTrail omits
-/// a field that is too large, and tags may come by a later CreateTags.
+/// A RunInstances call without its response: CloudTrail omits a field that is too large.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Omitted {
     /// The region, from the envelope.

@@ -42,7 +42,7 @@ impl LaunchEvent {
                     from_value(Input::Event, "event.detail", envelope.detail)?;
                 Ok(Self::Launched(vec![Ok(LaunchedInstance {
                     id: detail.ec2_instance_id,
-                    group: detail.auto_scaling_group_name,
+                    group: Some(detail.auto_scaling_group_name),
                     region: envelope.region,
                     details: None,
                 })]))
@@ -94,7 +94,7 @@ mod tests {
         };
         let instance = launched[0].as_ref().unwrap();
         assert_eq!(instance.id.as_str(), "i-0123456789abcdef0");
-        assert_eq!(instance.group, "plain");
+        assert_eq!(instance.group.as_deref(), Some("plain"));
         assert_eq!(instance.details, None);
     }
 

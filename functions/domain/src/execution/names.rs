@@ -16,6 +16,9 @@ const RECONCILE_NAME: &str = "reconcile-";
 /// The same for those that `adopt` starts; the instance's id, a digest of the profile's name and a
 /// number follow.
 const ADOPT_NAME: &str = "adopt-";
+/// The same for those with which a person replays a launch; the instance's id and a digest of what is
+/// replayed follow.
+const REPLAY_NAME: &str = "replay-";
 
 /// The most executions that `adopt` starts for a node and a profile in the 90 days for which Step
 /// Functions keeps a name.
@@ -98,10 +101,22 @@ fn digest(name: &str) -> String {
     })
 }
 
-/// The instance of an execution that reconcile or `adopt` started, by the execution's name.
+/// The name of the execution that replays `execution`, an ARN, with `input`. It is the same for the
+/// same replay, so that a replay that is repeated starts nothing twice.
+#[must_use]
+pub fn replay_name(instance: &InstanceId, execution: &str, input: &str) -> String {
+    let replayed = digest(&format!("{execution} {input}"));
+    format!("{REPLAY_NAME}{instance}-{replayed}")
+}
+
+/// The instance of an execution that reconcile, `adopt` or a replay started, by the execution's name.
 #[must_use]
 pub fn instance_of_name(name: &str) -> Option<InstanceId> {
-    let instance = match name.strip_prefix(RECONCILE_NAME) {
+    let with_digest = [RECONCILE_NAME, REPLAY_NAME];
+    let of_digest = with_digest
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix));
+    let instance = match of_digest {
         Some(rest) => rest.rsplit_once('-')?.0,
         None => {
             let (rest, _) = name.strip_prefix(ADOPT_NAME)?.rsplit_once('-')?;
@@ -153,6 +168,20 @@ mod tests {
         );
         assert_eq!(instance_of_name("5e-4_77"), None);
         assert_eq!(instance_of_name("reconcile-by-hand"), None);
+    }
+
+    #[test]
+    fn replay_of_the_same_execution_with_the_same_input_has_the_same_name() {
+        let instance: InstanceId = A.parse().unwrap();
+        let name = |execution, input| replay_name(&instance, execution, input);
+        assert_eq!(name("arn:1", "{}"), name("arn:1", "{}"));
+        assert_ne!(name("arn:1", "{}"), name("arn:2", "{}"));
+        assert_ne!(name("arn:1", "{}"), name("arn:1", "[]"));
+        assert!(name("arn:1", "{}").len() <= 80);
+        assert_eq!(
+            instance_of_name(&name("arn:1", "{}")),
+            Some(instance.clone())
+        );
     }
 
     #[test]

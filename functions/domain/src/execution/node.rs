@@ -25,6 +25,10 @@ pub struct Node {
     pub launched_at: i64,
     /// Whether EC2 showed it as running. Interfaces attach from then on.
     pub running: bool,
+    /// Why it lacks tags of the profile, for people; absent if it has all. The launch goes on
+    /// without them, unless `tagFailure` of the profile says otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tag_failures: Vec<String>,
 }
 
 impl Node {
@@ -39,6 +43,7 @@ impl Node {
             private_ip_address: instance.private_ip.clone(),
             launched_at: instance.in_flight_since(),
             running: instance.is_running(),
+            tag_failures: Vec::new(),
         }
     }
 }

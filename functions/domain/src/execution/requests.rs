@@ -21,6 +21,9 @@ use crate::profile::{Profile, Slot};
 pub struct TagNodeRequest {
     /// `$`
     pub input: ExecutionInput,
+    /// How often the state was retried: `$$.State.RetryCount`. Absent in executions of earlier
+    /// releases.
+    pub tried: Option<u64>,
 }
 
 /// What an execution starts with. A replay is: start again with the same.

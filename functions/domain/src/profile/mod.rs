@@ -12,3 +12,4 @@ pub mod validation;
 pub use naming::NamingProfile;
 pub use request_rates::{RequestRates, TokenBucket};
 pub use types::{Addressing, Hook, Ipv6, Profile, Selector, Slot, TagSelector};
+pub use validation::Problems;

@@ -16,11 +16,11 @@ use crate::ids::{SecurityGroupId, SubnetId};
 use crate::json_schema::{self, PRINTABLE};
 use crate::quotas::{
     MAX_COUNT, MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH, MAX_NAME_LENGTH, MAX_SECURITY_GROUPS,
-    MAX_SLOTS, MAX_SUBNETS, MAX_TAG_KEY_LENGTH,
+    MAX_SELECTOR_TAGS, MAX_SLOTS, MAX_SUBNETS, MAX_TAG_KEY_LENGTH,
 };
 use crate::startup_taint::StartupTaint;
 use crate::tags::preset::NamePreset;
-use crate::tags::rules::{ExistingTags, TagRules, tag_rules_of};
+use crate::tags::rules::{ExistingTags, TagFailure, TagRules, tag_rules_of};
 
 /// What a node of one group gets. [`Profile::read`] makes it, so it is valid.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -53,6 +53,10 @@ pub struct Profile {
     /// What happens to an existing tag with another value.
     #[serde(default)]
     pub existing_tags: ExistingTags,
+    /// What happens to the launch of a node that cannot have its tags.
+    // Not written when absent: an older function that runs during an update refuses unknown fields.
+    #[serde(default, skip_serializing_if = "TagFailure::is_continue")]
+    pub tag_failure: TagFailure,
     /// The security groups of every slot that names none of its own.
     #[serde(default)]
     #[schemars(length(max = MAX_SECURITY_GROUPS))]
@@ -66,13 +70,18 @@ pub struct Profile {
     // Not written when absent: an older function that runs during an update refuses unknown fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup_taint: Option<StartupTaint>,
+    /// Whether the group launches nothing more when its launches fail again and again by the same
+    /// error that does not pass, until it is resumed (docs/operations/launch-loop.md).
+    // Not written when absent: an older function that runs during an update refuses unknown fields.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub brake: bool,
     /// EC2's rates for the account, where they are not those that it publishes. Launches begin at
     /// these.
     #[serde(default)]
     pub request_rates: RequestRates,
 }
 
-/// Which nodes a profile is for: those of some groups, or those that carry a tag.
+/// Which nodes a profile is for: those of some groups, or those that carry one or several tags.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = json_schema::one_property)]
@@ -89,6 +98,11 @@ pub enum Selector {
     ),
     /// The nodes that carry this tag.
     Tag(TagSelector),
+    /// The nodes that carry each of these tags.
+    Tags(
+        #[schemars(length(min = 1, max = MAX_SELECTOR_TAGS), extend("uniqueItems" = true))]
+        Vec<TagSelector>,
+    ),
 }
 
 /// A tag that a node must carry.
@@ -138,7 +152,7 @@ pub struct Slot {
     /// The security groups of this slot; the profile's when absent.
     #[schemars(length(min = 1, max = MAX_SECURITY_GROUPS))]
     pub security_group_ids: Option<Vec<SecurityGroupId>>,
-    /// How the IPv4 addresses are chosen.
+    /// How the IPv4 addresses are chosen. EC2 chooses them for a slot with prefixes.
     #[serde(default)]
     pub addressing: Addressing,
     /// Addresses that are never taken, IPv4 or IPv6. For `lowest-free` only: EC2 does not know
@@ -149,7 +163,8 @@ pub struct Slot {
     #[serde(default)]
     #[schemars(range(max = MAX_COUNT))]
     pub secondary_private_addresses: u32,
-    /// The number of /28 IPv4 prefixes. Not together with secondary addresses.
+    /// The number of /28 IPv4 prefixes. Not together with secondary addresses. EC2 chooses the
+    /// primary address too.
     #[serde(default)]
     #[schemars(range(max = MAX_COUNT))]
     pub prefixes: u32,
@@ -226,6 +241,16 @@ impl Profile {
 }
 
 impl Slot {
+    /// Whether Hookline chooses the IPv4 addresses and asks for them by name.
+    ///
+    /// Beside prefixes it does not: "You can't specify a count of IPv4 prefixes if you've specified
+    /// [...] specific private IPv4 addresses" (EC2 API Reference, CreateNetworkInterface,
+    /// `Ipv4PrefixCount`).
+    #[must_use]
+    pub fn has_named_addresses(&self) -> bool {
+        self.addressing == Addressing::LowestFree && self.prefixes == 0
+    }
+
     /// The number of the interface's IPv4 addresses: the primary and the secondary ones.
     #[must_use]
     pub fn ipv4_addresses(&self) -> usize {
@@ -241,10 +266,27 @@ impl Selector {
     pub fn covers(&self, group: &str, tags: &BTreeMap<String, String>) -> bool {
         match self {
             Self::AutoScalingGroupNames(names) => names.contains(group),
-            Self::Tag(TagSelector { key, value }) => tags
-                .get(key)
-                .is_some_and(|found| value.as_ref().is_none_or(|wanted| wanted == found)),
+            Self::Tag(_) | Self::Tags(_) => self.tags().iter().all(|TagSelector { key, value }| {
+                tags.get(key)
+                    .is_some_and(|found| value.as_ref().is_none_or(|wanted| wanted == found))
+            }),
         }
+    }
+
+    /// The tags that a node must carry, all of them; none for a selector by name.
+    #[must_use]
+    pub fn tags(&self) -> &[TagSelector] {
+        match self {
+            Self::AutoScalingGroupNames(_) => &[],
+            Self::Tag(tag) => std::slice::from_ref(tag),
+            Self::Tags(tags) => tags,
+        }
+    }
+
+    /// Whether it selects by tags, and so may select nodes of any group.
+    #[must_use]
+    pub fn is_by_tag(&self) -> bool {
+        !matches!(self, Self::AutoScalingGroupNames(_))
     }
 }
 
@@ -271,6 +313,17 @@ mod tests {
         let read = Profile::read(profile()).unwrap();
         let written = serde_json::to_value(&read).unwrap();
         assert_eq!(Profile::read(written).unwrap(), read);
+    }
+
+    #[test]
+    fn tag_failure_is_written_only_if_it_is_not_the_default() {
+        for (value, written) in [("continue", None), ("abandon", Some("abandon"))] {
+            let mut profile = profile();
+            profile["tagFailure"] = json!(value);
+            let read = Profile::read(profile).unwrap();
+            let found = serde_json::to_value(&read).unwrap();
+            assert_eq!(found.get("tagFailure").and_then(|it| it.as_str()), written);
+        }
     }
 
     #[test]
@@ -314,5 +367,33 @@ mod tests {
         assert!(by_tag("multus", Some("upf")).covers("any", &tags));
         assert!(!by_tag("multus", Some("smf")).covers("any", &tags));
         assert!(!by_tag("Multus", None).covers("any", &tags));
+    }
+
+    #[test]
+    fn selector_of_several_tags_covers_a_node_that_carries_each() {
+        let selector: Selector = serde_json::from_value(json!({"tags": [
+            {"key": "eks:cluster-name", "value": "prod"},
+            {"key": "eks:nodegroup-name"},
+        ]}))
+        .unwrap();
+        let covers = |pairs: &[(&str, &str)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            selector.covers("any", &pairs.collect())
+        };
+        assert!(covers(&[
+            ("eks:cluster-name", "prod"),
+            ("eks:nodegroup-name", "upf")
+        ]));
+        assert!(!covers(&[
+            ("eks:cluster-name", "test"),
+            ("eks:nodegroup-name", "upf")
+        ]));
+        assert!(!covers(&[("eks:cluster-name", "prod")]));
+        assert_eq!(selector.tags().len(), 2);
+        assert!(selector.is_by_tag());
+        let by_name = Selector::AutoScalingGroupNames(["upf".to_owned()].into());
+        assert!(!by_name.is_by_tag() && by_name.tags().is_empty());
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::fixtures::profile;
-use crate::profile::Profile;
+use crate::profile::{NamingProfile, Profile};
 
 /// A valid profile with this value at `pointer`.
 fn with(pointer: &str, value: Value) -> Value {
@@ -43,6 +43,26 @@ fn each_rule_names_its_field() {
             "/selector",
             json!({"tag": {"key": ""}}),
             "profile.selector.tag.key: 0 characters",
+        ),
+        (
+            "/selector",
+            json!({"tags": []}),
+            "profile.selector.tags: 0 tags, expected 1 to 10",
+        ),
+        (
+            "/selector",
+            json!({"tags": [{"key": "k", "value": "a"}, {"key": "k", "value": "b"}]}),
+            "profile.selector.tags[1].key: \"k\" is named twice",
+        ),
+        (
+            "/startupTaint",
+            json!({"cluster": "-", "key": "example.com/wiring"}),
+            "profile.startupTaint.cluster: \"-\"",
+        ),
+        (
+            "/startupTaint",
+            json!({"cluster": "prod", "key": "not a key"}),
+            "profile.startupTaint.key: \"not a key\"",
         ),
         (
             "/selector",
@@ -155,7 +175,19 @@ fn value_at_its_limit_is_accepted_and_one_more_is_refused() {
     type Make = fn(usize) -> Value;
     let text: Make = |length| json!("é".repeat(length));
     let number: Make = |number| json!(number);
-    let cases: [(&str, usize, Make, &str); 20] = [
+    let cases: [(&str, usize, Make, &str); 22] = [
+        (
+            "/selector",
+            10,
+            |count| json!({"tags": (0..count).map(|n| json!({"key": format!("k{n}"), "value": "v"})).collect::<Vec<_>>()}),
+            "profile.selector.tags: 11 tags, expected 1 to 10",
+        ),
+        (
+            "/requestRates",
+            15,
+            |number| json!({"vpcCniInterfaces": number}),
+            "profile.requestRates.vpcCniInterfaces: 16, expected 0 to 15",
+        ),
         ("/name", 64, text, "profile.name: 65 characters"),
         ("/hook/name", 255, text, "profile.hook.name: 256 characters"),
         (
@@ -263,6 +295,28 @@ fn value_at_its_limit_is_accepted_and_one_more_is_refused() {
         let error = refused(pointer, make(limit + 1));
         assert!(error.starts_with(says), "wanted {says}\nfound {error}");
     }
+}
+
+#[test]
+fn all_problems_are_told_and_not_only_the_first() {
+    let mut value = with("/name", json!(""));
+    value["slots"][0]["securityGroupIds"] = json!([]);
+    value["securityGroupIds"] = json!([]);
+    let profile: Profile = serde_json::from_value(value).unwrap();
+    let problems: Vec<String> = profile
+        .problems()
+        .into_iter()
+        .map(|problem| problem.to_string())
+        .collect();
+    assert!(problems.len() > 1, "{problems:?}");
+    assert!(problems[0].starts_with("profile.name: "), "{problems:?}");
+    let naming = json!({
+        "name": "",
+        "selector": {"autoScalingGroupNames": []},
+        "nodeTags": {"Name": "{{ instance_id }}"},
+    });
+    let naming: NamingProfile = serde_json::from_value(naming).unwrap();
+    assert!(naming.problems().into_iter().count() > 1);
 }
 
 #[test]

@@ -9,12 +9,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::Limits;
+use super::profiles::{ProfileInput, Profiles};
 use crate::error::{Input, Result};
 use crate::event::TransitionEndpoint;
 use crate::execution::names::{StateMachine, execution_name};
 use crate::ids::InstanceId;
 use crate::parse::from_value;
-use crate::profile::{Profile, Selector};
+use crate::profile::Profile;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -95,43 +96,6 @@ pub struct LaunchFacts {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A profile of a payload, as it came and as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProfileInput {
-    /// The profile as it came. It goes into an execution's input, as the rule's target would pass
-    /// it.
-    pub value: Value,
-    /// The profile, read and validated.
-    pub profile: Profile,
-}
-
-/// The Auto Scaling groups in which a set of profiles may cover instances.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Groups {
-    /// None: the set is empty.
-    None,
-    /// The groups with these names.
-    Named(BTreeSet<String>),
-    /// Any group: a profile selects by tag, and an instance may have a tag from its launch
-    /// template.
-    All,
-}
-
-/// The groups that `profiles` may cover instances of.
-#[must_use]
-pub fn groups<'a>(profiles: impl IntoIterator<Item = &'a ProfileInput>) -> Groups {
-    profiles.into_iter().fold(Groups::None, |groups, input| {
-        match (groups, &input.profile.selector) {
-            (Groups::All, _) | (_, Selector::Tag(_)) => Groups::All,
-            (Groups::None, Selector::AutoScalingGroupNames(names)) => Groups::Named(names.clone()),
-            (Groups::Named(mut all), Selector::AutoScalingGroupNames(names)) => {
-                all.extend(names.iter().cloned());
-                Groups::Named(all)
-            }
-        }
-    })
-}
-
 /// A launch that may need help at the hook of a profile, if it still waits there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate<'a> {
@@ -141,15 +105,31 @@ pub struct Candidate<'a> {
     pub began_at: i64,
     /// The profile that covers it.
     pub input: &'a ProfileInput,
+    /// Whether no launch begins with this profile any more.
+    pub is_retired: bool,
+}
+
+impl Candidate<'_> {
+    /// Why no execution may start for the launch, if none has begun; `None` if one may.
+    ///
+    /// The configuration takes a profile out of use to end what began with it. A launch that begins
+    /// with it later would keep it in use, and could lose its rights when the profile is removed. So
+    /// the timeout of its hook ends such a launch.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&'static str> {
+        self.is_retired
+            .then_some("its profile is retired: no launch begins with it any more")
+    }
 }
 
 /// The launches without a running execution: old enough, and covered by a profile whose hook
-/// Hookline completes. If two profiles name the same hook, the first of them counts.
+/// Hookline completes. If two profiles name the same hook, the first of them counts, and one that is
+/// not retired before one that is.
 #[must_use]
 pub fn candidates<'a>(
     waiting: &'a [Waiting],
     facts: &BTreeMap<InstanceId, LaunchFacts>,
-    profiles: &'a [ProfileInput],
+    profiles: &'a Profiles,
     in_progress: &BTreeSet<InstanceId>,
     now: i64,
     limits: Limits,
@@ -169,13 +149,16 @@ pub fn candidates<'a>(
             continue;
         }
         let mut hooks = BTreeSet::new();
-        for input in profiles {
+        let active = profiles.active.iter().map(|input| (input, false));
+        let retired = profiles.retired.iter().map(|input| (input, true));
+        for (input, is_retired) in active.chain(retired) {
             let Profile { hook, selector, .. } = &input.profile;
             if hook.complete && selector.covers(group, &facts.tags) && hooks.insert(&hook.name) {
                 found.push(Candidate {
                     waiting,
                     began_at,
                     input,
+                    is_retired,
                 });
             }
         }
@@ -187,10 +170,10 @@ pub fn candidates<'a>(
 /// profile covers whose hook Hookline completes. No API says at which hook of its group a launch
 /// waits. An instance that returns to a warm pool is no launch.
 #[must_use]
-pub fn overdue(
+pub fn overdue<'a>(
     waiting: &[Waiting],
     facts: &BTreeMap<InstanceId, LaunchFacts>,
-    profiles: &[ProfileInput],
+    profiles: impl IntoIterator<Item = &'a ProfileInput> + Clone,
     now: i64,
     limits: Limits,
 ) -> Vec<InstanceId> {
@@ -203,7 +186,7 @@ pub fn overdue(
             let began_at = waiting.began_at(facts.launched_at);
             now.saturating_sub(began_at) > limits.overdue_seconds
                 && !returns
-                && profiles.iter().any(|input| {
+                && profiles.clone().into_iter().any(|input| {
                     let Profile { hook, selector, .. } = &input.profile;
                     hook.complete && selector.covers(group, &facts.tags)
                 })

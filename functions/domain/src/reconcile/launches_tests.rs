@@ -42,7 +42,16 @@ fn input(change: impl FnOnce(&mut Value)) -> ProfileInput {
 
 const A: &str = "i-0123456789abcdef0";
 
+/// A payload's profiles, none of them retired.
+fn active(profiles: &[ProfileInput]) -> Profiles {
+    Profiles {
+        active: profiles.to_vec(),
+        retired: Vec::new(),
+    }
+}
+
 fn found(profiles: &[ProfileInput], in_progress: &[&str], age: i64) -> usize {
+    let profiles = active(profiles);
     let waiting = [waiting(A)];
     let facts = LaunchFacts {
         launched_at: 1000,
@@ -53,7 +62,7 @@ fn found(profiles: &[ProfileInput], in_progress: &[&str], age: i64) -> usize {
     candidates(
         &waiting,
         &facts,
-        profiles,
+        &profiles,
         &in_progress,
         1000 + age,
         Limits::default(),
@@ -83,8 +92,39 @@ fn only_hooks_that_hookline_completes_are_found_and_each_once() {
 }
 
 #[test]
+fn launch_of_a_retired_profile_is_found_and_refused() {
+    let facts = LaunchFacts {
+        launched_at: 1000,
+        tags: BTreeMap::new(),
+    };
+    let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
+    let waiting = [waiting(A)];
+    let refusals = |profiles: &Profiles| {
+        let limits = Limits::default();
+        let found = candidates(&waiting, &facts, profiles, &BTreeSet::new(), 9999, limits);
+        assert_eq!(
+            overdue(&waiting, &facts, profiles.all(), 9999, limits).len(),
+            1
+        );
+        found
+            .iter()
+            .map(|found| (found.input.value["name"].clone(), found.refusal()))
+            .collect::<Vec<_>>()
+    };
+    let named = |name: &str| input(|profile| profile["name"] = json!(name));
+    let mut profiles = active(&[named("upf")]);
+    assert_eq!(refusals(&profiles), [(json!("upf"), None)]);
+    // One that is not retired counts first, as after a profile was renamed.
+    profiles.retired = vec![named("old")];
+    assert_eq!(refusals(&profiles), [(json!("upf"), None)]);
+    profiles.active.clear();
+    let refusal = Some("its profile is retired: no launch begins with it any more");
+    assert_eq!(refusals(&profiles), [(json!("old"), refusal)]);
+}
+
+#[test]
 fn instance_that_ec2_does_not_show_is_not_found() {
-    let profiles = [input(|_| {})];
+    let profiles = active(&[input(|_| {})]);
     let waiting = [waiting(A)];
     let none = candidates(
         &waiting,
@@ -220,6 +260,7 @@ fn launch_out_of_a_warm_pool_begins_with_its_activity() {
         tags: BTreeMap::new(),
     };
     let facts = BTreeMap::from([(A.parse().unwrap(), facts)]);
+    let profiles = active(&profiles);
     let waiting = [launched_again(A, "one", 5000)];
     let limits = Limits::default();
     let found = |now| {
@@ -232,7 +273,7 @@ fn launch_out_of_a_warm_pool_begins_with_its_activity() {
         overdue(
             std::slice::from_ref(waiting),
             &facts,
-            &profiles,
+            profiles.all(),
             now,
             limits,
         )

@@ -18,6 +18,21 @@ pub struct Limits {
     /// The age at which a waiting launch is overdue: the HeartbeatTimeout of the hook. After that
     /// it would have ended unless a heartbeat had extended it.
     pub overdue_seconds: i64,
+    /// How many generations of replacements that fail by the same permanent error are a launch loop, at
+    /// least two.
+    pub loop_generations: usize,
+    /// How long such a loop must have gone on, in seconds. Auto Scaling launches the instances of one
+    /// scale-out over a minute or two: those that fail at once would be several generations before the
+    /// first of the others is ready.
+    pub loop_seconds: i64,
+}
+
+impl Limits {
+    /// The least generations of a launch loop. A single one is no loop.
+    #[must_use]
+    pub fn generations(&self) -> usize {
+        self.loop_generations.max(2)
+    }
 }
 
 impl Default for Limits {
@@ -26,8 +41,10 @@ impl Default for Limits {
             launch_age_seconds: 120,
             orphaned_seconds: 600,
             deletes_per_round: 50,
-            attributes_per_round: 200,
+            attributes_per_round: 1_000,
             overdue_seconds: 1800,
+            loop_generations: 3,
+            loop_seconds: 300,
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::limits::Limits;
 use crate::ids::NetworkInterfaceId;
 use crate::interface::Interface;
+use crate::profile::{Profile, RequestRates};
 use crate::tags::own;
 
 /// How long an interface must have been attached, in seconds. An execution ends within fifteen
@@ -12,6 +13,9 @@ const ATTACHED_SECONDS: i64 = 1_200;
 
 /// After this many seconds the attribute is set even though launches wait that need the calls.
 const OVERDUE_SECONDS: i64 = 3_600;
+
+/// How much of the bucket's rate a round uses, in fifths. The rest is for other callers of the account.
+const RATE_FIFTHS: u32 = 4;
 
 /// An interface that lacks DeleteOnTermination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +62,26 @@ pub fn unsettled(
     found.into_iter().map(|(_, unsettled)| unsettled).collect()
 }
 
+/// How many attributes a round sets in a second, at least one: by the slowest bucket of
+/// ModifyNetworkInterfaceAttribute that a profile names, or else by the one that EC2 publishes.
+#[must_use]
+pub fn calls_per_second<'a>(profiles: impl IntoIterator<Item = &'a Profile>) -> usize {
+    let rates = profiles.into_iter().map(|profile| profile.request_rates);
+    let slowest = rates
+        .map(|rates| rates.modify_network_interface_attribute.refill_per_second)
+        .min();
+    let rate = slowest.unwrap_or_else(|| {
+        RequestRates::default()
+            .modify_network_interface_attribute
+            .refill_per_second
+    });
+    usize::try_from(rate.saturating_mul(RATE_FIFTHS) / 5).map_or(1, |calls| calls.max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{NOW, interface};
+    use crate::fixtures::{NOW, four_slots, interface};
 
     /// An interface that was attached at `NOW` and lacks the attribute.
     fn lacking() -> Interface {
@@ -105,7 +125,7 @@ mod tests {
 
     #[test]
     fn round_takes_the_longest_attached_up_to_its_limit() {
-        let interfaces: Vec<Interface> = (0..300)
+        let interfaces: Vec<Interface> = (0..1_200)
             .map(|n: i64| {
                 let mut interface = lacking();
                 interface.id = format!("eni-{n:017x}").parse().unwrap();
@@ -114,7 +134,22 @@ mod tests {
             })
             .collect();
         let found = unsettled(&interfaces, false, NOW + 9_999, Limits::default());
-        assert_eq!(found.len(), 200);
-        assert_eq!(found[0].interface, interfaces[299].id);
+        assert_eq!(found.len(), 1_000);
+        assert_eq!(found[0].interface, interfaces[1_199].id);
+    }
+
+    #[test]
+    fn round_uses_four_fifths_of_the_slowest_rate_and_at_least_one_call() {
+        let with = |rate| {
+            let mut profile = four_slots();
+            let bucket = &mut profile.request_rates.modify_network_interface_attribute;
+            bucket.refill_per_second = rate;
+            profile
+        };
+        assert_eq!(calls_per_second([]), 4);
+        assert_eq!(calls_per_second([&four_slots()]), 4);
+        assert_eq!(calls_per_second([&with(20)]), 16);
+        assert_eq!(calls_per_second([&with(20), &with(10)]), 8);
+        assert_eq!(calls_per_second([&with(1)]), 1);
     }
 }

@@ -10,6 +10,21 @@ use crate::ids::InstanceId;
 pub const CLUSTER_TAG: &str = "eks:cluster-name";
 /// The managed node group of an EKS node.
 pub const NODEGROUP_TAG: &str = "eks:nodegroup-name";
+/// The tags whose value is the name of a node's cluster, the first that is there counts: EKS's own
+/// on managed node groups, the one that EKS generates for bills (EKS User Guide, "Tagging your
+/// resources for billing"), and eksctl's on all of its node groups (eksctl
+/// `pkg/apis/eksctl.io/v1alpha5`, `ClusterNameTag`).
+pub const CLUSTER_TAGS: [&str; 3] = [
+    CLUSTER_TAG,
+    "aws:eks:cluster-name",
+    "alpha.eksctl.io/cluster-name",
+];
+/// The tag that has the cluster's name in its key, with the value `owned` or `shared` (EKS User
+/// Guide, "Launching self-managed Amazon Linux nodes"; the cloud provider of Kubernetes for AWS).
+pub const CLUSTER_KEY_PREFIX: &str = "kubernetes.io/cluster/";
+/// The tags whose value is the name of a node's group in the cluster: EKS's own and eksctl's
+/// (`NodeGroupNameTag`).
+pub const NODEGROUP_TAGS: [&str; 2] = [NODEGROUP_TAG, "alpha.eksctl.io/nodegroup-name"];
 /// Auto Scaling's tag on each of its instances. Only AWS can set a tag that begins with `aws:`.
 pub const GROUP_TAG: &str = "aws:autoscaling:groupName";
 /// EC2 names no lifecycle for an On-Demand Instance (EC2 API Reference, Instance
@@ -51,6 +66,8 @@ pub(super) struct Variables<'a> {
     region: &'a str,
     asg: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     private_ip: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ipv6_address: Option<&'a str>,
@@ -67,12 +84,13 @@ pub(super) struct Variables<'a> {
 }
 
 /// Every variable of a node tag's template.
-pub const VARIABLES: [&str; 12] = [
+pub const VARIABLES: [&str; 13] = [
     "asg",
     "az",
     "cluster",
     "instance_id",
     "instance_type",
+    "ip",
     "ipv6_address",
     "lifecycle",
     "nodegroup",
@@ -88,22 +106,53 @@ pub const NAME_VARIABLE: &str = "name";
 impl NodeFacts {
     /// The variables of a template; `name` is the node's name, if it is known by then.
     pub(super) fn variables<'a>(&'a self, name: Option<&'a str>) -> Variables<'a> {
-        let tag = |key: &str| self.tags.get(key).map(String::as_str);
         Variables {
             instance_id: self.instance_id.as_str(),
             instance_type: &self.instance_type,
             az: &self.az,
             region: &self.region,
             asg: &self.asg,
+            ip: self.ip(),
             private_ip: self.private_ip.as_deref(),
             ipv6_address: self.ipv6_address.as_deref(),
             private_dns_name: self.private_dns_name.as_deref(),
             lifecycle: &self.lifecycle,
-            cluster: tag(CLUSTER_TAG),
-            nodegroup: tag(NODEGROUP_TAG),
+            cluster: self.cluster(),
+            nodegroup: self.nodegroup(),
             name,
             tags: &self.tags,
         }
+    }
+
+    /// The primary private IPv4 address; on an IPv6-only subnet, the first IPv6 address.
+    #[must_use]
+    pub fn ip(&self) -> Option<&str> {
+        self.private_ip.as_deref().or(self.ipv6_address.as_deref())
+    }
+
+    /// The name of its cluster: the value of one of [`CLUSTER_TAGS`], or what follows
+    /// [`CLUSTER_KEY_PREFIX`] in a key. Two such keys name no cluster.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&str> {
+        let in_a_key = || {
+            let keys = self.tags.keys();
+            let mut names = keys.filter_map(|key| key.strip_prefix(CLUSTER_KEY_PREFIX));
+            let name = names.next().filter(|name| !name.is_empty())?;
+            names.next().is_none().then_some(name)
+        };
+        self.value_of_one(&CLUSTER_TAGS).or_else(in_a_key)
+    }
+
+    /// The name of its group in the cluster.
+    #[must_use]
+    pub fn nodegroup(&self) -> Option<&str> {
+        self.value_of_one(&NODEGROUP_TAGS)
+    }
+
+    /// The value of the first of these tags that is there and not empty.
+    fn value_of_one(&self, keys: &[&str]) -> Option<&str> {
+        let mut values = keys.iter().filter_map(|key| self.tags.get(*key));
+        values.find(|value| !value.is_empty()).map(String::as_str)
     }
 
     /// Whether one of these variables is an address or DNS name that is missing. An instance may
@@ -113,6 +162,7 @@ impl NodeFacts {
         variables
             .into_iter()
             .any(|variable| match variable.as_str() {
+                "ip" => self.ip().is_none(),
                 "private_ip" => self.private_ip.is_none(),
                 "ipv6_address" => self.ipv6_address.is_none(),
                 "private_dns_name" => self.private_dns_name.is_none(),
@@ -121,11 +171,18 @@ impl NodeFacts {
     }
 }
 
-/// The tag that a variable is read from, if it is one.
-pub(super) fn tag_behind(variable: &str) -> Option<&'static str> {
+/// The tags that a variable is read from, in words, if it is read from tags.
+pub(super) fn tags_behind(variable: &str) -> Option<String> {
+    let quoted = |keys: &[&str]| {
+        let keys: Vec<_> = keys.iter().map(|key| format!("{key:?}")).collect();
+        keys.join(", ")
+    };
     match variable {
-        "cluster" => Some(CLUSTER_TAG),
-        "nodegroup" => Some(NODEGROUP_TAG),
+        "cluster" => {
+            let in_a_key = format!("{CLUSTER_KEY_PREFIX}NAME");
+            Some(quoted(&[&CLUSTER_TAGS[..], &[&in_a_key]].concat()))
+        }
+        "nodegroup" => Some(quoted(&NODEGROUP_TAGS)),
         _ => None,
     }
 }
@@ -145,6 +202,79 @@ mod tests {
         found.retain(|variable| variable != NAME_VARIABLE);
         found.sort();
         assert_eq!(found, VARIABLES);
+    }
+
+    #[test]
+    fn cluster_and_node_group_are_found_in_each_form_of_their_tags() {
+        for (tags, cluster, nodegroup) in [
+            (
+                vec![("eks:cluster-name", "a"), ("eks:nodegroup-name", "n")],
+                Some("a"),
+                Some("n"),
+            ),
+            (vec![("aws:eks:cluster-name", "a")], Some("a"), None),
+            (
+                vec![
+                    ("alpha.eksctl.io/cluster-name", "a"),
+                    ("alpha.eksctl.io/nodegroup-name", "n"),
+                ],
+                Some("a"),
+                Some("n"),
+            ),
+            (vec![("kubernetes.io/cluster/a", "owned")], Some("a"), None),
+            // The value of a tag counts before the key of another.
+            (
+                vec![
+                    ("kubernetes.io/cluster/b", "owned"),
+                    ("eks:cluster-name", "a"),
+                ],
+                Some("a"),
+                None,
+            ),
+            (
+                vec![
+                    ("kubernetes.io/cluster/b", "shared"),
+                    ("eks:cluster-name", ""),
+                ],
+                Some("b"),
+                None,
+            ),
+            // Nothing tells which of two clusters the node is of.
+            (
+                vec![
+                    ("kubernetes.io/cluster/a", "shared"),
+                    ("kubernetes.io/cluster/b", "shared"),
+                ],
+                None,
+                None,
+            ),
+            (vec![("kubernetes.io/cluster/", "owned")], None, None),
+            (vec![("kubernetes.io/clusters", "a")], None, None),
+        ] {
+            let mut node = facts();
+            node.tags = tags
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect();
+            assert_eq!(
+                (node.cluster(), node.nodegroup()),
+                (cluster, nodegroup),
+                "{tags:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn ip_is_the_ipv4_address_and_on_an_ipv6_only_node_the_ipv6_address() {
+        let mut node = facts();
+        node.ipv6_address = Some("2001:db8::1".to_owned());
+        assert_eq!(node.ip(), Some("10.0.22.100"));
+        node.private_ip = None;
+        assert_eq!(node.ip(), Some("2001:db8::1"));
+        assert!(!node.lacks(&["ip".to_owned()]));
+        node.ipv6_address = None;
+        assert_eq!(node.ip(), None);
+        assert!(node.lacks(&["ip".to_owned()]));
     }
 
     #[test]

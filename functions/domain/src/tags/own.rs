@@ -26,6 +26,16 @@ pub const ADOPTED_AT: &str = "hookline:adopted-at";
 /// `TagNode` writes it. An instance without it waits at no hook of Hookline's, or `TagNode` has not
 /// run for it yet.
 pub const LAUNCHED_AT: &str = "hookline:launched-at";
+/// On an Auto Scaling group: when reconcile suspended its process Launch because of a launch loop, in
+/// seconds since the epoch.
+pub const BRAKED_AT: &str = "hookline:braked-at";
+/// On an Auto Scaling group: the error by which its launches failed then.
+pub const BRAKED_BY: &str = "hookline:braked-by";
+/// On an Auto Scaling group: the profile of these launches.
+pub const BRAKED_PROFILE: &str = "hookline:braked-profile";
+/// On an Auto Scaling group: when it was resumed, or found to be resumed, in seconds since the epoch.
+/// Launches before do not count as generations of a launch loop.
+pub const RESUMED_AT: &str = "hookline:resumed-at";
 /// Tells the VPC CNI not to manage the interface. The CNI reads it when it first sees the
 /// interface, so the interface must have it from creation (invariant I9).
 pub const NO_MANAGE: &str = "node.k8s.amazonaws.com/no_manage";

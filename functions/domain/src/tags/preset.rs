@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{CLUSTER_TAG, NODEGROUP_TAG, NodeFacts};
+use super::facts::{NodeFacts, tags_behind};
 use crate::json_schema;
 
 /// A ready-made template of the tag `Name`.
@@ -11,12 +11,12 @@ use crate::json_schema;
 #[serde(rename_all = "kebab-case")]
 #[schemars(transform = json_schema::string_enum)]
 pub enum NamePreset {
-    /// `test-test2-ip-172.31.25.27`: cluster, node group and private address of an EKS node.
+    /// `test-test2-ip-172.31.25.27`: cluster, node group and address of an EKS node.
     ClusterNodegroupIp,
-    /// `pre-eks-01.ip-10-0-22-100`: cluster and private address of an EKS node.
+    /// `pre-eks-01.ip-10-0-22-100`: cluster and address of an EKS node.
     ClusterIp,
-    /// `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the private
-    /// address's last two octets.
+    /// `vg-store-web-release-a-12-34`: the tags Region, App, Layer, Env and Group, and the address's
+    /// last two octets.
     TagsIp,
 }
 
@@ -28,10 +28,10 @@ impl NamePreset {
     #[must_use]
     pub const fn template(self) -> &'static str {
         match self {
-            Self::ClusterNodegroupIp => "{{ cluster }}-{{ nodegroup }}-ip-{{ private_ip }}",
-            Self::ClusterIp => "{{ cluster }}.ip-{{ private_ip | dashed }}",
+            Self::ClusterNodegroupIp => "{{ cluster }}-{{ nodegroup }}-ip-{{ ip }}",
+            Self::ClusterIp => "{{ cluster }}.ip-{{ ip | dashed }}",
             Self::TagsIp => {
-                "{{ tags['Region'] }}-{{ tags['App'] }}-{{ tags['Layer'] }}-{{ tags['Env'] }}-{{ tags['Group'] }}-{{ private_ip | octets(2) }}"
+                "{{ tags['Region'] }}-{{ tags['App'] }}-{{ tags['Layer'] }}-{{ tags['Env'] }}-{{ tags['Group'] }}-{{ ip | octets(2) }}"
             }
         }
     }
@@ -40,9 +40,17 @@ impl NamePreset {
     #[must_use]
     pub const fn tags(self) -> &'static [&'static str] {
         match self {
-            Self::ClusterNodegroupIp => &[CLUSTER_TAG, NODEGROUP_TAG],
-            Self::ClusterIp => &[CLUSTER_TAG],
+            Self::ClusterNodegroupIp | Self::ClusterIp => &[],
             Self::TagsIp => &["Region", "App", "Layer", "Env", "Group"],
+        }
+    }
+
+    /// The variables that are read from tags and that the name contains.
+    const fn variables_of_tags(self) -> &'static [&'static str] {
+        match self {
+            Self::ClusterNodegroupIp => &["cluster", "nodegroup"],
+            Self::ClusterIp => &["cluster"],
+            Self::TagsIp => &[],
         }
     }
 
@@ -61,8 +69,20 @@ impl NamePreset {
             let tags = missing.join(", ");
             return Err(format!("the instance has no tag {tags}, or an empty one"));
         }
-        if facts.private_ip.is_none() {
-            return Err("the instance has no private IPv4 address".to_owned());
+        for variable in self.variables_of_tags() {
+            let found = match *variable {
+                "cluster" => facts.cluster(),
+                _ => facts.nodegroup(),
+            };
+            if found.is_none() {
+                let keys = tags_behind(variable).unwrap_or_default();
+                return Err(format!(
+                    "no tag of the instance names its {variable}: none of {keys}, or empty ones"
+                ));
+            }
+        }
+        if facts.ip().is_none() {
+            return Err("the instance has no private IPv4 address and no IPv6 address".to_owned());
         }
         Ok(())
     }
@@ -125,7 +145,45 @@ mod tests {
         node.private_ip = None;
         assert_eq!(
             NamePreset::ClusterIp.check(&node).unwrap_err(),
-            "the instance has no private IPv4 address"
+            "the instance has no private IPv4 address and no IPv6 address"
         );
+        node.tags.clear();
+        let error = NamePreset::ClusterNodegroupIp.check(&node).unwrap_err();
+        assert!(
+            error.starts_with(
+                "no tag of the instance names its cluster: none of \"eks:cluster-name\", "
+            ),
+            "{error}"
+        );
+        node.tags
+            .insert("kubernetes.io/cluster/prod".to_owned(), "owned".to_owned());
+        let error = NamePreset::ClusterNodegroupIp.check(&node).unwrap_err();
+        assert_eq!(
+            error,
+            "no tag of the instance names its nodegroup: none of \"eks:nodegroup-name\", \"alpha.eksctl.io/nodegroup-name\", or empty ones"
+        );
+    }
+
+    #[test]
+    fn presets_name_an_ipv6_only_node() {
+        let mut node = facts();
+        (node.private_ip, node.ipv6_address) = (None, Some("2406:da18::1f2e:3d4c".to_owned()));
+        for key in NamePreset::TagsIp.tags() {
+            node.tags.insert((*key).to_owned(), "x".to_owned());
+        }
+        for (preset, name) in [
+            (
+                NamePreset::ClusterNodegroupIp,
+                "pre-eks-01-web-ip-2406:da18::1f2e:3d4c",
+            ),
+            (NamePreset::ClusterIp, "pre-eks-01.ip-2406-da18--1f2e-3d4c"),
+            (NamePreset::TagsIp, "x-x-x-x-x-1f2e-3d4c"),
+        ] {
+            preset.check(&node).unwrap();
+            assert_eq!(
+                template::render(preset.template(), &node, None).as_deref(),
+                Ok(name)
+            );
+        }
     }
 }

@@ -28,6 +28,27 @@ pub enum ExistingTags {
     Keep,
 }
 
+/// What happens to the launch of a node that cannot have its tags, because a template fails on it or
+/// EC2 refuses them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(transform = json_schema::string_enum)]
+pub enum TagFailure {
+    /// It goes on without them.
+    #[default]
+    Continue,
+    /// It is abandoned.
+    Abandon,
+}
+
+impl TagFailure {
+    /// Whether a launch goes on without its tags.
+    #[must_use]
+    pub fn is_continue(&self) -> bool {
+        *self == Self::Continue
+    }
+}
+
 /// The tag rules of a profile; see `docs/naming.md`.
 #[derive(Debug, Clone, Copy)]
 pub struct TagRules<'a> {
@@ -87,13 +108,28 @@ impl TagRules<'_> {
     /// # Errors
     /// [`Error::Invalid`] that names the tag, if a template uses what the node does not have.
     pub fn wanted(&self, facts: &NodeFacts) -> Result<RenderedTags> {
-        let mut node = rendered("nodeTags", self.node, facts, None)?;
+        let (tags, failures) = self.rendered(facts);
+        match failures.into_iter().next() {
+            None => Ok(tags),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Renders the templates, and leaves out each tag that the node cannot have. Returns what is
+    /// left out, too: one [`Error::Invalid`] for each tag.
+    #[must_use]
+    pub fn rendered(&self, facts: &NodeFacts) -> (RenderedTags, Vec<Error>) {
+        let mut failures = Vec::new();
+        let mut node = rendered("nodeTags", self.node, facts, None, &mut failures);
         if let Some(preset) = self.name_preset {
             let name = preset
                 .check(facts)
                 .and_then(|()| template::render(preset.template(), facts, None))
-                .map_err(|problem| failed("profile.namePreset".to_owned(), problem))?;
-            node.insert(NAME.to_owned(), name);
+                .map_err(|problem| failed("profile.namePreset".to_owned(), problem));
+            match name {
+                Ok(name) => drop(node.insert(NAME.to_owned(), name)),
+                Err(error) => failures.push(error),
+            }
         }
         // The Name tag that the node has in the end.
         let kept = facts
@@ -102,11 +138,12 @@ impl TagRules<'_> {
             .filter(|_| self.existing == ExistingTags::Keep);
         let name = kept.or(node.get(NAME)).or(facts.tags.get(NAME)).cloned();
         let name = name.as_deref();
-        Ok(RenderedTags {
-            volumes: rendered("volumeTags", self.volumes, facts, name)?,
-            interfaces: rendered("interfaceTags", self.interfaces, facts, name)?,
+        let tags = RenderedTags {
+            volumes: rendered("volumeTags", self.volumes, facts, name, &mut failures),
+            interfaces: rendered("interfaceTags", self.interfaces, facts, name, &mut failures),
             node,
-        })
+        };
+        (tags, failures)
     }
 
     /// A resource with its current tags and those that it should have.
@@ -140,16 +177,22 @@ pub fn calls(targets: &[Target]) -> Result<Vec<Call>> {
     Ok(minimal_calls(targets))
 }
 
-fn rendered(field: &str, templates: &Tags, facts: &NodeFacts, name: Option<&str>) -> Result<Tags> {
+fn rendered(
+    field: &str,
+    templates: &Tags,
+    facts: &NodeFacts,
+    name: Option<&str>,
+    failures: &mut Vec<Error>,
+) -> Tags {
     let mut tags = Tags::new();
     for (key, text) in templates {
-        let value = template::render(text, facts, name)
-            .map_err(|problem| failed(format!("profile.{field}[{key:?}]"), problem))?;
-        if !value.is_empty() {
-            tags.insert(key.clone(), value);
+        match template::render(text, facts, name) {
+            Ok(value) if value.is_empty() => {}
+            Ok(value) => drop(tags.insert(key.clone(), value)),
+            Err(problem) => failures.push(failed(format!("profile.{field}[{key:?}]"), problem)),
         }
     }
-    Ok(tags)
+    tags
 }
 
 fn failed(field: String, problem: String) -> Error {
@@ -260,9 +303,28 @@ mod tests {
     }
 
     #[test]
+    fn tag_that_a_node_cannot_have_leaves_the_others() {
+        let mut node = facts();
+        (node.private_ip, node.ipv6_address) = (None, None);
+        let (wanted, failures) = fixture().rules().rendered(&node);
+        assert_eq!(wanted.node, tags([("Zone", "us-west-2a")]));
+        assert_eq!(wanted.volumes, Tags::new(), "no name for the volumes");
+        let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
+        assert_eq!(failures.len(), 2);
+        assert!(
+            failures[0].starts_with("profile.namePreset: "),
+            "{failures:?}"
+        );
+        assert!(
+            failures[1].starts_with("profile.volumeTags[\"Name\"]: "),
+            "{failures:?}"
+        );
+    }
+
+    #[test]
     fn variables_of_all_templates_are_found() {
         let found = fixture().rules().variables();
         let found: Vec<_> = found.iter().map(String::as_str).collect();
-        assert_eq!(found, ["az", "cluster", "name", "private_ip"]);
+        assert_eq!(found, ["az", "cluster", "ip", "name"]);
     }
 }

@@ -4,13 +4,13 @@
 //! template can give a `default()`.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use minijinja::value::{Object, Serde};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
-use super::facts::{NAME_VARIABLE, NodeFacts, VARIABLES, tag_behind};
+use super::facts::{NAME_VARIABLE, NodeFacts, VARIABLES, tags_behind};
 use crate::quotas::MAX_TAG_VALUE_LENGTH;
 
 /// Longer than any template that a person writes.
@@ -35,19 +35,19 @@ fn dashed(address: String) -> String {
     address.replace(['.', ':'], "-")
 }
 
-/// `10.0.22.100 | octets(2)` → `22-100`
+/// `10.0.22.100 | octets(2)` → `22-100`; of an IPv6 address, the last groups of 16 bits:
+/// `2001:db8::a:1 | octets(2)` → `a-1`
 fn octets(address: String, last: usize) -> Result<String, Error> {
     let wrong = |problem: String| Error::new(ErrorKind::InvalidOperation, problem);
-    let octets = address
-        .parse::<Ipv4Addr>()
-        .map_err(|_| wrong("octets is for an IPv4 address".to_owned()))?
-        .octets();
-    let first = octets
-        .len()
-        .checked_sub(last)
-        .filter(|_| last > 0)
-        .ok_or_else(|| wrong(format!("octets({last}): expected 1 to 4")))?;
-    let last: Vec<_> = octets.iter().skip(first).map(ToString::to_string).collect();
+    let parts: Vec<String> = match address.parse() {
+        Ok(IpAddr::V4(address)) => address.octets().map(|octet| octet.to_string()).into(),
+        Ok(IpAddr::V6(address)) => address.segments().map(|group| format!("{group:x}")).into(),
+        Err(_) => return Err(wrong("octets is for an IPv4 or IPv6 address".to_owned())),
+    };
+    let first = parts.len().checked_sub(last).filter(|_| last > 0);
+    let last = first
+        .and_then(|first| parts.get(first..))
+        .ok_or_else(|| wrong(format!("octets({last}): expected 1 to {}", parts.len())))?;
     Ok(last.join("-"))
 }
 
@@ -111,7 +111,7 @@ impl Object for Sample {
     fn get_value(self: &Arc<Self>, variable: &Value) -> Option<Value> {
         Some(match variable.as_str()? {
             "tags" => Value::from_object(AnyTag),
-            "private_ip" => Value::from("10.0.22.100"),
+            "ip" | "private_ip" => Value::from("10.0.22.100"),
             _ => Value::from("sample"),
         })
     }
@@ -185,8 +185,8 @@ fn explain(template: &str, error: &Error) -> String {
     let tag = ["cluster", "nodegroup"]
         .into_iter()
         .filter(|variable| detail.contains(&format!("`{variable}` is undefined")))
-        .find_map(tag_behind)
-        .map(|tag| format!(" (the instance has no tag {tag:?})"))
+        .find_map(tags_behind)
+        .map(|tags| format!(" (no tag of the instance names it: none of {tags})"))
         .unwrap_or_default();
     format!("{position}{}{detail}{tag}", error.kind())
 }
@@ -213,6 +213,8 @@ mod tests {
                 "pre-22-100",
             ),
             ("{{ private_ip | octets(4) }}", "10-0-22-100"),
+            ("{{ '2001:db8::a:1' | octets(2) }}", "a-1"),
+            ("{{ '2001:db8::a:1' | octets(8) }}", "2001-db8-0-0-0-0-a-1"),
             ("{{ tags.Env | upper }}", "PRE"),
             ("{{ tags['App'] | default('none') }}", "none"),
             (
@@ -254,11 +256,11 @@ mod tests {
             ),
             (
                 "{{ cluster }}",
-                "line 1, column 4: undefined value: `cluster` is undefined (the instance has no tag \"eks:cluster-name\")",
+                "line 1, column 4: undefined value: `cluster` is undefined (no tag of the instance names it: none of \"eks:cluster-name\", \"aws:eks:cluster-name\", \"alpha.eksctl.io/cluster-name\", \"kubernetes.io/cluster/NAME\")",
             ),
             (
                 "{{ nodegroup }}",
-                "line 1, column 4: undefined value: `nodegroup` is undefined (the instance has no tag \"eks:nodegroup-name\")",
+                "line 1, column 4: undefined value: `nodegroup` is undefined (no tag of the instance names it: none of \"eks:nodegroup-name\", \"alpha.eksctl.io/nodegroup-name\")",
             ),
         ] {
             let found = render(template, &bare, None).unwrap_err();
@@ -325,6 +327,7 @@ mod tests {
             "{{ private_ip | octets(5) }}",
             "{{ private_ip | octets(18446744073709551615) }}",
             "{{ asg | octets(2) }}",
+            "{{ '2001:db8::1' | octets(9) }}",
         ] {
             let found = rendered(template).unwrap_err();
             assert!(found.starts_with("line 1, column "), "{found}");

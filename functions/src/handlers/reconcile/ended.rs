@@ -8,8 +8,8 @@ use tracing::{info, warn};
 
 use super::Report;
 use crate::handlers::Context;
-use crate::handlers::complete_hook::complete_hook;
-use crate::handlers::release_interfaces::release_interfaces;
+use crate::handlers::complete_hook::{complete_hook, would_complete};
+use crate::handlers::release_interfaces::{release_interfaces, to_release};
 use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Event;
@@ -77,7 +77,8 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
 }
 
 /// Completes the hook of a launch with ABANDON, and then releases the interfaces, both with the
-/// functions of the state machine. `data` is the input of the execution.
+/// functions of the state machine. In a dry run it says what they would do. `data` is the input of
+/// the execution.
 pub(super) async fn abandon_launch(
     context: &Context,
     instance: &InstanceId,
@@ -89,8 +90,14 @@ pub(super) async fn abandon_launch(
     let (event, profile) = (field("event"), field("profile"));
     // `complete_hook` checks who owns the hook and whether the profile covers the instance.
     let request = CompleteRequest::abandon(event.clone(), profile);
-    let completion = match complete_hook(context.clone(), request).await {
-        Ok(completion) => completion,
+    let completed = match report.dry_run {
+        true => would_complete(context, request).await,
+        false => complete_hook(context.clone(), request)
+            .await
+            .map(|completion| completion.outcome),
+    };
+    let outcome = match completed {
+        Ok(outcome) => outcome,
         Err(
             error @ Error::Invalid {
                 input: Input::Profile,
@@ -102,7 +109,7 @@ pub(super) async fn abandon_launch(
         }
         Err(error) => return Err(error),
     };
-    match completion.outcome {
+    match outcome {
         CompletionOutcome::NotOurs => {
             report.skip(instance, "Hookline does not own its hook");
             return Ok(());
@@ -114,6 +121,10 @@ pub(super) async fn abandon_launch(
         CompletionOutcome::Completed => report.abandoned.push(instance.clone()),
         // Another execution or a person has abandoned it. Its interfaces are released all the same.
         CompletionOutcome::AlreadyCompleted => {}
+    }
+    if report.dry_run {
+        report.released.extend(to_release(context, instance).await?);
+        return Ok(());
     }
     let request = ReleaseRequest {
         event,

@@ -1,53 +1,136 @@
 //! Orphaned interfaces, and those that lack DeleteOnTermination.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use futures_util::future::join_all;
+use tokio::time::{Instant, MissedTickBehavior};
 use tracing::info;
 
 use super::{Report, work_deadline};
 use crate::aws::interfaces::RemovalOutcome;
 use crate::handlers::Context;
 use hookline_domain::error::{Error, Result};
-use hookline_domain::ids::InstanceId;
+use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::interface::Interface;
-use hookline_domain::reconcile::Limits;
-use hookline_domain::reconcile::{orphans, unsettled};
+use hookline_domain::reconcile::unsettled::{self, Unsettled};
+use hookline_domain::reconcile::{Groups, Limits, orphans};
+
+/// How often a round that sets attributes looks whether launches wait by now.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// Whether any of these may be orphaned. Then it must be known which executions run.
 pub(super) fn any_may_be_orphaned(interfaces: &[Interface]) -> bool {
     interfaces.iter().any(orphans::may_be_orphaned)
 }
 
-/// Sets DeleteOnTermination where no execution has set it. A failure ends the round's calls: EC2
-/// throttles, or the next round finds the interface gone.
+/// How fast a round sets DeleteOnTermination, and what it gives way to.
+pub(super) struct Pace {
+    /// Calls in a second.
+    pub(super) calls_per_second: usize,
+    /// Whether launches wait in the groups of this round's profiles.
+    pub(super) launches_wait: bool,
+    /// Whether other targets of the schedule have the other profiles, whose launches need the calls
+    /// as well.
+    pub(super) other_targets: bool,
+    /// Whose launches need the calls.
+    pub(super) groups: Groups,
+}
+
+/// Sets DeleteOnTermination where no execution has set it: so many in a second, side by side. It
+/// gives way to launches that wait, and to other callers if EC2 throttles; the next round goes on
+/// with the rest.
 pub(super) async fn settle(
     context: &Context,
     interfaces: &[Interface],
-    launches_wait: bool,
+    pace: Pace,
     limits: Limits,
     report: &mut Report,
 ) -> Result<()> {
+    let due = |launches_wait| unsettled::unsettled(interfaces, launches_wait, context.now, limits);
+    let any_waits = async || {
+        let waiting = context.aws.waiting(pace.groups.clone()).await?;
+        Ok::<_, Error>(!waiting.is_empty())
+    };
+    let mut launches_wait = pace.launches_wait;
+    let mut found = due(launches_wait);
+    // The round has looked at its own groups.
+    if pace.other_targets && !found.is_empty() && !launches_wait {
+        launches_wait = any_waits().await?;
+        found = due(launches_wait);
+    }
+    if report.dry_run {
+        let interfaces = found.into_iter().map(|found| found.interface);
+        report.settled.extend(interfaces);
+        return Ok(());
+    }
     let end = work_deadline(context);
-    for found in unsettled::unsettled(interfaces, launches_wait, context.now, limits) {
+    // What is overdue does not wait for launches, but leaves them the rate.
+    let at_once = if launches_wait {
+        1
+    } else {
+        pace.calls_per_second
+    };
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look_at = Instant::now() + LOOK_EVERY;
+    let mut left = found.as_slice();
+    while !left.is_empty() {
+        second.tick().await;
         if Instant::now() >= end {
-            report.skip(
-                &found.interface,
+            skip_all(
+                left,
                 "the time was used up; the next round continues",
+                report,
             );
-            continue;
+            break;
         }
-        let (id, attachment) = (&found.interface, &found.attachment);
-        match context.aws.set_delete_on_termination(id, attachment).await {
-            Ok(()) => report.settled.push(found.interface),
+        if !launches_wait && Instant::now() >= look_at {
+            if any_waits().await? {
+                skip_all(left, "launches wait, which need the calls", report);
+                break;
+            }
+            look_at = Instant::now() + LOOK_EVERY;
+        }
+        let (batch, rest) = left.split_at(at_once.min(left.len()));
+        left = rest;
+        if !set_each(context, batch, report).await? {
+            skip_all(left, "EC2 refuses calls; the next round continues", report);
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Sets the attribute on some interfaces at once. Returns whether to go on.
+async fn set_each(context: &Context, batch: &[Unsettled], report: &mut Report) -> Result<bool> {
+    let aws = &context.aws;
+    let calls = batch
+        .iter()
+        .map(|found| aws.set_delete_on_termination_once(&found.interface, &found.attachment));
+    let mut result = Ok(true);
+    for (found, answer) in batch.iter().zip(join_all(calls).await) {
+        let id = &found.interface;
+        match answer {
+            Ok(()) => report.settled.push(id.clone()),
             // It was detached after the listing.
             Err(Error::NotYetAttached(_)) => report.skip(id, "it is not attached any more"),
             // It is gone, or on a node of another deployment and without a tag that says so.
             Err(error @ Error::AccessDenied { .. }) => report.skip(id, error),
-            Err(error) => return Err(error),
+            Err(error @ (Error::Throttled { .. } | Error::AwsUnavailable { .. })) => {
+                report.skip(id, error);
+                result = result.map(|_| false);
+            }
+            Err(error) => result = result.and(Err(error)),
         }
     }
-    Ok(())
+    result
+}
+
+fn skip_all(left: &[Unsettled], reason: &str, report: &mut Report) {
+    for found in left {
+        report.skip(&found.interface, reason);
+    }
 }
 
 /// Marks, unmarks and deletes interfaces.
@@ -60,6 +143,13 @@ pub(super) async fn clean_up(
 ) -> Result<()> {
     let (aws, now) = (&context.aws, context.now);
     let actions = orphans::decide(aws.deployment(), interfaces, in_progress, now, limits);
+    if report.dry_run {
+        report.unmarked = actions.unmark;
+        report.marked = actions.mark;
+        report.deleted = actions.delete;
+        skip_others(actions.untagged, actions.skipped, report);
+        return Ok(());
+    }
     // Unmark first: a mark that stays too long could lead to a delete, but a late mark does no
     // harm.
     if !actions.unmark.is_empty() {
@@ -85,17 +175,26 @@ pub(super) async fn clean_up(
             RemovalOutcome::Denied(error) => report.skip(id, error),
         }
     }
-    for id in actions.untagged {
+    skip_others(actions.untagged, actions.skipped, report);
+    Ok(())
+}
+
+/// Reports the orphaned interfaces of no deployment, and those beyond the limit of one round.
+fn skip_others(
+    untagged: Vec<NetworkInterfaceId>,
+    beyond: Vec<NetworkInterfaceId>,
+    report: &mut Report,
+) {
+    for id in untagged {
         report.skip(
             id,
             "no tag says which deployment created it (docs/operations/deployments.md)",
         );
     }
-    for id in actions.skipped {
+    for id in beyond {
         report.skip(
             id,
             "the limit of one round was reached; the next round continues",
         );
     }
-    Ok(())
 }

@@ -13,8 +13,9 @@ use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::InstanceId;
+use hookline_domain::reconcile::brake::GroupState;
 use hookline_domain::reconcile::{
-    Candidate, LaunchAction, Limits, ProfileInput, Waiting, candidates, groups, launch_action,
+    Candidate, Groups, LaunchAction, Limits, Profiles, Waiting, candidates, groups, launch_action,
     launch_event, overdue,
 };
 use hookline_domain::time::rfc3339;
@@ -23,15 +24,23 @@ use hookline_domain::time::rfc3339;
 pub(super) struct Scope<'a> {
     pub(super) context: &'a Context,
     pub(super) machine: &'a StateMachine,
-    pub(super) profiles: &'a [ProfileInput],
+    pub(super) profiles: &'a Profiles,
     pub(super) limits: Limits,
 }
 
 /// The instances that wait at a launch hook, in the groups that a profile may cover, and in their
-/// warm pools.
-pub(super) async fn waiting(context: &Context, profiles: &[ProfileInput]) -> Result<Vec<Waiting>> {
-    let ours = profiles.iter().filter(|input| input.profile.hook.complete);
-    context.aws.waiting(groups(ours)).await
+/// warm pools; and these groups.
+pub(super) async fn waiting(
+    context: &Context,
+    profiles: &Profiles,
+) -> Result<(Vec<Waiting>, Vec<GroupState>)> {
+    context.aws.waiting_and_groups(groups_of(profiles)).await
+}
+
+/// The groups in which launches may wait at a hook that these profiles give to Hookline.
+pub(super) fn groups_of(profiles: &Profiles) -> Groups {
+    let ours = profiles.all().filter(|input| input.profile.hook.complete);
+    groups(ours)
 }
 
 impl Scope<'_> {
@@ -50,7 +59,7 @@ impl Scope<'_> {
         report.overdue = Some(overdue(
             waiting,
             &facts,
-            self.profiles,
+            self.profiles.all(),
             self.context.now,
             self.limits,
         ));
@@ -102,6 +111,14 @@ impl Scope<'_> {
                     abandon_launch(self.context, instance, execution_input, report).await
                 }
             };
+        }
+        if let Some(reason) = candidate.refusal() {
+            report.skip(instance, reason);
+            return Ok(());
+        }
+        if report.dry_run {
+            report.started.push(instance.clone());
+            return Ok(());
         }
         // The launch may wait at another hook. If it waits at this one, the call restarts the
         // heartbeat timeout, so the execution has all of it.

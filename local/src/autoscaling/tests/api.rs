@@ -281,3 +281,23 @@ async fn bad_calls_are_refused() {
         "none had an effect"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn suspended_process_is_shown_since_when_until_it_is_resumed() {
+    let local = group(0, HOOK).await;
+    let suspend = "SuspendProcesses&AutoScalingGroupName=g&ScalingProcesses.member.1=Launch";
+    call(&local, suspend).await.unwrap();
+    let described = || call(&local, "DescribeAutoScalingGroups");
+    let reason = inner(&described().await.unwrap(), "SuspensionReason");
+    let since = reason.strip_prefix("User suspended at ").unwrap();
+    since.parse::<jiff::Timestamp>().unwrap();
+    pass(10).await;
+    call(&local, suspend).await.unwrap();
+    assert_eq!(
+        inner(&described().await.unwrap(), "SuspensionReason"),
+        reason
+    );
+    let resume = suspend.replace("Suspend", "Resume");
+    call(&local, &resume).await.unwrap();
+    assert!(!described().await.unwrap().contains("SuspensionReason"));
+}

@@ -143,6 +143,34 @@ async fn describe_lags_behind_the_current_state() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_listing_by_tag_lags_behind_the_change_of_the_tag() {
+    let scene = Scene::with(Settings {
+        describe_lag: Duration::from_secs(2),
+        ..Settings::for_tests()
+    });
+    let id = scene.interface().await;
+    let tag = async |value: &str| {
+        let tag = [("Tag.1.Key", "of"), ("Tag.1.Value", value)];
+        let params = [&[("ResourceId.1", id.as_str())][..], &tag].concat();
+        scene.ok("CreateTags", &params).await;
+    };
+    let listed = async |value: &str| {
+        let filter = [("Filter.1.Name", "tag:of"), ("Filter.1.Value.1", value)];
+        ids(&scene.ok(DESCRIBE, &filter).await)
+    };
+    tag("before").await;
+    seconds(2).await;
+    tag("now").await;
+    assert_eq!(listed("before").await, [id.as_str()]);
+    assert!(listed("now").await.is_empty());
+    assert_eq!(listed("*").await, [id.as_str()]);
+    seconds(2).await;
+    assert!(listed("before").await.is_empty());
+    assert_eq!(listed("now").await, [id.as_str()]);
+    assert_eq!(listed("n*").await, [id.as_str()]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_varying_lag_can_show_an_older_state_later() {
     let scene = Scene::with(Settings {
         describe_lag: Duration::from_secs(10),

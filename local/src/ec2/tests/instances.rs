@@ -225,6 +225,43 @@ async fn a_launch_template_provides_what_the_launch_leaves_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn version_of_a_launch_template_is_described_with_its_data() {
+    let scene = Scene::new();
+    let create = [
+        ("LaunchTemplateName", "nodes"),
+        ("LaunchTemplateData.InstanceType", "p4d.24xlarge"),
+        ("LaunchTemplateData.UserData", "IyE="),
+        ("LaunchTemplateData.NetworkInterface.1.DeviceIndex", "0"),
+        ("LaunchTemplateData.NetworkInterface.2.DeviceIndex", "1"),
+        (
+            "LaunchTemplateData.NetworkInterface.2.NetworkCardIndex",
+            "1",
+        ),
+    ];
+    scene.ok("CreateLaunchTemplate", &create).await;
+    let named = ("LaunchTemplateName", "nodes");
+    for version in ["1", "$Latest", "$Default"] {
+        let asked = [named, ("LaunchTemplateVersion.1", version)];
+        let xml = scene.ok("DescribeLaunchTemplateVersions", &asked).await;
+        assert_eq!(text(&xml, "instanceType"), "p4d.24xlarge");
+        assert_eq!(text(&xml, "userData"), "IyE=");
+        assert_eq!(texts(&xml, "networkCardIndex"), ["0", "1"]);
+        assert!(!xml.contains("imageId"), "{xml}");
+    }
+    let code =
+        async |asked: &[(&str, &str)]| scene.code("DescribeLaunchTemplateVersions", asked).await;
+    assert_eq!(
+        code(&[named, ("LaunchTemplateVersion.1", "2")]).await,
+        "InvalidLaunchTemplateId.VersionNotFound"
+    );
+    assert_eq!(
+        code(&[("LaunchTemplateName", "none")]).await,
+        "InvalidLaunchTemplateName.NotFoundException"
+    );
+    assert_eq!(code(&[]).await, "MissingParameter");
+}
+
+#[tokio::test(start_paused = true)]
 async fn instance_types_have_the_limits_that_ec2_publishes() {
     let scene = Scene::new();
     let asked = [

@@ -106,14 +106,21 @@ async fn a_creation_in_a_full_subnet_fails_and_takes_no_address() {
         scene.code("CreateNetworkInterface", &params[..1]).await,
         "InsufficientFreeAddressesInSubnet"
     );
-    let prefix = [
+    let named = [
         ("SubnetId", scene.subnet_b.as_str()),
         ("PrivateIpAddress", "10.0.2.9"),
+    ];
+    assert_eq!(
+        scene.code("CreateNetworkInterface", &named).await,
+        "InvalidIPAddress.InUse"
+    );
+    let prefix = [
+        ("SubnetId", scene.subnet_b.as_str()),
         ("Ipv4PrefixCount", "1"),
     ];
     assert_eq!(
         scene.code("CreateNetworkInterface", &prefix).await,
-        "InvalidIPAddress.InUse"
+        "InsufficientFreeAddressesInSubnet"
     );
 }
 
@@ -167,6 +174,22 @@ async fn missing_resources_and_conflicting_parameters_are_refused() {
                 subnet,
                 ("SecondaryPrivateIpAddressCount", "1"),
                 ("Ipv4PrefixCount", "1"),
+            ],
+            "InvalidParameterCombination",
+        ),
+        (
+            vec![
+                subnet,
+                ("PrivateIpAddress", "10.0.1.9"),
+                ("Ipv4PrefixCount", "1"),
+            ],
+            "InvalidParameterCombination",
+        ),
+        (
+            vec![
+                subnet,
+                ("PrivateIpAddress", "10.0.1.9"),
+                ("Ipv4Prefix.1.Ipv4Prefix", "10.0.1.16/28"),
             ],
             "InvalidParameterCombination",
         ),
@@ -294,4 +317,51 @@ async fn deletion_releases_the_addresses_and_is_refused_in_use() {
             .available_ip_address_count()
     });
     assert_eq!(address, 250, "only the instance's own is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interface_of_a_service_is_in_use_and_not_the_accounts_to_change() {
+    let scene = Scene::new();
+    let spec = ec2::RequesterManagedSpec {
+        network_interface_id: "eni-0a1b2c3d4e5f60718".to_owned(),
+        description: "ELB net/shop/50dc6c495c0c9188".to_owned(),
+        interface_type: "network_load_balancer".to_owned(),
+        requester_id: "amazon-elb".to_owned(),
+        private_ip_address: "10.0.1.40".parse().unwrap(),
+    };
+    let create = |vpc: &str, spec: &ec2::RequesterManagedSpec| {
+        scene.local.with_world(|world| {
+            let (ec2, kernel) = (&mut world.ec2, &mut world.kernel);
+            ec2::create_requester_managed_interface(ec2, kernel, vpc, spec)
+        })
+    };
+    let id = create(&scene.vpc, &spec).unwrap();
+    assert_eq!(id, spec.network_interface_id);
+    let managed = [
+        ("Filter.1.Name", "requester-managed"),
+        ("Filter.1.Value.1", "true"),
+        ("Filter.2.Name", "status"),
+        ("Filter.2.Value.1", "in-use"),
+    ];
+    let xml = scene.ok("DescribeNetworkInterfaces", &managed).await;
+    assert_eq!(text(&xml, "networkInterfaceId"), id);
+    assert_eq!(text(&xml, "subnetId"), scene.subnet_a);
+    assert_eq!(text(&xml, "requesterManaged"), "true");
+    assert_eq!(text(&xml, "requesterId"), "amazon-elb");
+    assert_eq!(text(&xml, "instanceOwnerId"), "amazon-aws");
+    assert_eq!(texts(&xml, "instanceId"), [""; 0]);
+    assert_eq!(texts(&xml, "attachTime"), [""; 0]);
+    let attachment = text(&xml, "attachmentId");
+    let detach = [("AttachmentId", attachment.as_str())];
+    let code = scene.code("DetachNetworkInterface", &detach).await;
+    assert_eq!(code, "OperationNotPermitted");
+    let delete = [("NetworkInterfaceId", id.as_str())];
+    let code = scene.code("DeleteNetworkInterface", &delete).await;
+    assert_eq!(code, "InvalidParameterValue");
+    let elsewhere = ec2::RequesterManagedSpec {
+        private_ip_address: "192.0.2.1".parse().unwrap(),
+        ..spec
+    };
+    let refused = create(&scene.vpc, &elsewhere).unwrap_err();
+    assert_eq!(refused.code, "InvalidParameterValue");
 }

@@ -14,6 +14,8 @@ mod modify;
 mod network;
 mod pipeline;
 mod random;
+mod type_offerings;
+mod user_data;
 mod volumes;
 
 use std::time::Duration;

@@ -207,3 +207,119 @@ async fn a_security_group_in_use_is_not_deleted() {
     let names = texts(&scene.ok("DescribeSecurityGroups", &[]).await, "groupName");
     assert_eq!(names, ["default"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn subnet_is_deleted_once_no_interface_is_in_it() {
+    let scene = Scene::new();
+    let subnet = [("SubnetId", scene.subnet_a.as_str())];
+    let reservation = [
+        subnet[0],
+        ("Cidr", "10.0.1.32/28"),
+        ("ReservationType", "explicit"),
+    ];
+    scene.ok("CreateSubnetCidrReservation", &reservation).await;
+    let interface = scene.interface().await;
+    assert_eq!(
+        scene.code("DeleteSubnet", &subnet).await,
+        "DependencyViolation"
+    );
+    let interface = [("NetworkInterfaceId", interface.as_str())];
+    scene.ok("DeleteNetworkInterface", &interface).await;
+    scene.ok("DeleteSubnet", &subnet).await;
+    assert_eq!(
+        scene.code("DeleteSubnet", &subnet).await,
+        "InvalidSubnetID.NotFound"
+    );
+    let left = scene
+        .local
+        .with_world(|world| world.ec2.reservations().count());
+    assert_eq!(left, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn launch_template_is_deleted_by_name_or_id() {
+    let scene = Scene::new();
+    let create = |name: &'static str| {
+        [
+            ("LaunchTemplateName", name),
+            ("LaunchTemplateData.InstanceType", "t3.small"),
+        ]
+    };
+    scene.ok("CreateLaunchTemplate", &create("one")).await;
+    let two = scene.ok("CreateLaunchTemplate", &create("two")).await;
+    scene
+        .ok("DeleteLaunchTemplate", &[("LaunchTemplateName", "one")])
+        .await;
+    let id = text(&two, "launchTemplateId");
+    scene
+        .ok("DeleteLaunchTemplate", &[("LaunchTemplateId", &id)])
+        .await;
+    assert_eq!(
+        scene
+            .code("DeleteLaunchTemplate", &[("LaunchTemplateId", &id)])
+            .await,
+        "InvalidLaunchTemplateId.NotFound"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn vpc_is_deleted_once_nothing_is_in_it() {
+    let scene = Scene::new();
+    let vpc = [("VpcId", scene.vpc.as_str())];
+    assert_eq!(scene.code("DeleteVpc", &vpc).await, "DependencyViolation");
+    for subnet in [&scene.subnet_a, &scene.subnet_b] {
+        scene.ok("DeleteSubnet", &[("SubnetId", subnet)]).await;
+    }
+    let group = [vpc[0], ("GroupName", "g"), ("GroupDescription", "A group")];
+    let group = text(&scene.ok("CreateSecurityGroup", &group).await, "groupId");
+    assert_eq!(scene.code("DeleteVpc", &vpc).await, "DependencyViolation");
+    scene
+        .ok("DeleteSecurityGroup", &[("GroupId", &group)])
+        .await;
+    scene.ok("DeleteVpc", &vpc).await;
+    assert_eq!(scene.code("DeleteVpc", &vpc).await, "InvalidVpcID.NotFound");
+    let groups = scene.ok("DescribeSecurityGroups", &[]).await;
+    assert!(texts(&groups, "groupId").is_empty(), "{groups}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn shared_vpc_shows_its_owner_and_none_of_the_owners_tags() {
+    let scene = Scene::new();
+    let subnet = scene.subnet_b.as_str();
+    let tag = [
+        ("ResourceId.1", subnet),
+        ("Tag.1.Key", "multus"),
+        ("Tag.1.Value", "yes"),
+    ];
+    scene.ok("CreateTags", &tag).await;
+    let by_id = [("SubnetId.1", subnet)];
+    let xml = scene.ok("DescribeSubnets", &by_id).await;
+    let vpc = text(&xml, "vpcId");
+    assert_eq!(text(&xml, "ownerId"), "123456789012");
+    assert_eq!(texts(&xml, "key"), ["multus"]);
+
+    scene.local.with_world(|world| {
+        assert!(ec2::share_vpc(&mut world.ec2, "vpc-00000000", "210987654321").is_err());
+        ec2::share_vpc(&mut world.ec2, &vpc, "210987654321").unwrap();
+    });
+    let xml = scene.ok("DescribeSubnets", &by_id).await;
+    assert_eq!(text(&xml, "ownerId"), "210987654321");
+    let arn = format!("arn:aws:ec2:us-west-2:210987654321:subnet/{subnet}");
+    assert_eq!(text(&xml, "subnetArn"), arn);
+    assert_eq!(texts(&xml, "key"), Vec::<String>::new());
+    let filter = [("Filter.1.Name", "tag:multus"), ("Filter.1.Value.1", "yes")];
+    let xml = scene.ok("DescribeSubnets", &filter).await;
+    assert_eq!(texts(&xml, "subnetId"), Vec::<String>::new());
+    let filter = [
+        ("Filter.1.Name", "owner-id"),
+        ("Filter.1.Value.1", "210987654321"),
+    ];
+    for (action, id) in [("DescribeSubnets", subnet), ("DescribeVpcs", vpc.as_str())] {
+        assert!(scene.ok(action, &filter).await.contains(id), "{action}");
+    }
+    // The account's own interface.
+    let xml = scene
+        .ok("CreateNetworkInterface", &[("SubnetId", subnet)])
+        .await;
+    assert_eq!(text(&xml, "ownerId"), "123456789012");
+}

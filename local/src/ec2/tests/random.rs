@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const ACTIONS: [&str; 33] = [
+const ACTIONS: [&str; 35] = [
     "AssignPrivateIpAddresses",
     "AssociateSubnetCidrBlock",
     "AttachNetworkInterface",
@@ -19,8 +19,10 @@ const ACTIONS: [&str; 33] = [
     "DeleteSubnetCidrReservation",
     "DeleteTags",
     "DescribeAvailabilityZones",
+    "DescribeInstanceAttribute",
     "DescribeInstanceTypes",
     "DescribeInstances",
+    "DescribeLaunchTemplateVersions",
     "DescribeLaunchTemplates",
     "DescribeNetworkInterfaceAttribute",
     "DescribeNetworkInterfaces",

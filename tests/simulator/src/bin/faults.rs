@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use comfy_table::{Table, presets};
-use hookline_simulator::faults::{Outcome, Setting, calls_of_a_launch, run_cell, run_random};
+use hookline_simulator::faults::{Outcome, calls_of_a_launch, run_cell, run_random};
+use hookline_simulator::setting::Setting;
 use hookline_testkit::program::exit_code;
 use serde_json::json;
 

@@ -15,6 +15,9 @@ use hookline_simulator::strategy::Strategy;
 use hookline_testkit::program::exit_code;
 use hookline_testkit::scene::{Size, WarmPool};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Simulates a scale-out in virtual time: hours pass in seconds, and one seed always gives the same
 /// history.
 #[derive(Debug, Parser)]

@@ -95,8 +95,13 @@ impl App {
 
     /// Synthesises and deploys.
     pub(crate) async fn deploy(&self, ministack: &Ministack) -> Result<()> {
+        self.deploy_with(ministack, &[]).await
+    }
+
+    /// The same with more arguments of `cdk deploy`.
+    pub(crate) async fn deploy_with(&self, ministack: &Ministack, more: &[&str]) -> Result<()> {
         let deploy = ["deploy", "--all", "--require-approval", "never"];
-        let mut cdk = self.cdk(ministack, &deploy);
+        let mut cdk = self.cdk(ministack, &[&deploy, more].concat());
         cdk.arg("--context")
             .arg(format!("config={}", self.configuration.display()))
             .arg("--context")

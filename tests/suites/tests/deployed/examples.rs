@@ -60,5 +60,6 @@ async fn examples_have_valid_templates_and_every_resource_is_created_and_removed
         );
     }
     nothing_is_left(&ministack).await?;
-    ministack.shut_down().await
+    ministack.shut_down().await?;
+    crate::remove(&folder)
 }

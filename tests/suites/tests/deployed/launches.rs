@@ -1,5 +1,6 @@
 //! Launches, through what `cdk deploy` made.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -40,6 +41,8 @@ struct Deployed {
     managed: String,
     /// The profiles of the two groups.
     profiles: [Value; 2],
+    /// What the deployment wrote.
+    folder: PathBuf,
 }
 
 // One test, as a deployment takes half a minute.
@@ -63,20 +66,21 @@ async fn deployed_app_prepares_nodes_recovers_from_faults_and_can_be_removed() -
     at_rest().await?;
     a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(&deployed).await?;
     at_rest().await?;
-    nobody_calls(&deployed.stage).await?;
 
     let Deployed {
         stage,
         ministack,
         app,
         managed,
+        folder,
         ..
     } = deployed;
     app.destroy(&ministack).await?;
     nothing_is_left(&ministack).await?;
     assert_eq!(hooks(&stage.scene, &managed).await?, []);
     stage.deployment.shut_down().await;
-    ministack.shut_down().await
+    ministack.shut_down().await?;
+    crate::remove(&folder)
 }
 
 /// Waits until no function runs. A function of a stopped execution still runs, and ministack
@@ -152,6 +156,7 @@ async fn deploy() -> Result<Deployed> {
         app,
         managed,
         profiles,
+        folder,
     })
 }
 
@@ -280,6 +285,8 @@ async fn a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(
         Ok((!states.contains_key(&instance)).then_some(()))
     })
     .await?;
+    // Its function still runs, and would create interfaces as soon as EC2 throttles it no more.
+    nobody_calls(stage).await?;
     stage.local.clear_faults();
     let execution = stage.deployment.describe(&execution.arn).await?;
     ensure!(execution.status == "ABORTED", "{execution:#?}");

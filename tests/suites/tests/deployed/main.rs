@@ -1,6 +1,7 @@
 //! The CDK app: its templates are checked ([`templates`]), and `cdk deploy` deploys them through
 //! CloudFormation to a second AWS on this machine: the examples ([`examples`]), and a configuration
-//! whose launches then use the deployed rule, state machine, function binaries ([`launches`]).
+//! whose launches then use the deployed rule, state machine, function binaries ([`launches`]), also
+//! while an update changes them ([`updates`]); and a stack that keeps its logs ([`kept_logs`]).
 //!
 //! These are real: the CDK's command line, the template with every resource in it, its assets, the
 //! rule's pattern and input transformer, the state machine's definition as it was deployed, the
@@ -22,14 +23,17 @@
 #![allow(clippy::indexing_slicing)]
 
 mod app;
+mod documented;
 mod examples;
+mod kept_logs;
 mod launches;
 mod stack;
 mod templates;
+mod updates;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use hookline_testkit::deployment::Tools;
 use hookline_testkit::permissions;
 use tokio::process::Command;
@@ -46,8 +50,32 @@ fn folder(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Removes the folder of a test that passed: half a gigabyte, most of it zips of debug builds. What a
+/// failed test wrote stays to be looked at.
+fn remove(folder: &Path) -> Result<()> {
+    std::fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))
+}
+
+/// The names of the functions.
+fn function_names() -> Result<Vec<String>> {
+    let mut names: Vec<String> = permissions::of_programs()?.into_keys().collect();
+    // A state machine has actions too, but no program.
+    names.retain(|name| {
+        let machine = format!("../../statemachine/{name}.asl.json");
+        !Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(machine)
+            .is_file()
+    });
+    Ok(names)
+}
+
 /// Zips the functions that are deployed. Returns the folder of the zips, in `folder`.
 async fn zip_functions(tools: &Tools, folder: &Path) -> Result<PathBuf> {
+    zip_programs(tools, &tools.functions, folder).await
+}
+
+/// Zips programs with the names of the functions.
+async fn zip_programs(tools: &Tools, programs: &Path, folder: &Path) -> Result<PathBuf> {
     let zips = folder.join("functions");
     let script = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -55,15 +83,8 @@ async fn zip_functions(tools: &Tools, folder: &Path) -> Result<PathBuf> {
     );
     let mut zip = Command::new(&tools.python);
     zip.arg(script).arg(&zips);
-    for name in permissions::allowed()?.keys() {
-        // A state machine has actions too, but no program.
-        let machine = format!("../../statemachine/{name}.asl.json");
-        if !Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(machine)
-            .is_file()
-        {
-            zip.arg(tools.functions.join(name));
-        }
+    for name in function_names()? {
+        zip.arg(programs.join(name));
     }
     app::run(&mut zip).await?;
     Ok(zips)

@@ -11,12 +11,7 @@ use serde_json::{Value, json};
 /// Checks that a stack and each of its resources is CREATE_COMPLETE. Returns the number of
 /// resources.
 pub(crate) async fn every_resource_is_there(ministack: &Ministack, stack: &str) -> Result<usize> {
-    let call = ["cloudformation", "describe-stacks", "--stack-name", stack];
-    let status = ministack.aws(&call).await?;
-    ensure!(
-        status["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE",
-        "{status:#}"
-    );
+    stack_is(ministack, stack, "CREATE_COMPLETE").await?;
     let call = ["cloudformation", "describe-stack-resources", "--stack-name"];
     let answer = ministack.aws(&[&call[..], &[stack]].concat()).await?;
     let resources = answer["StackResources"].as_array().context("no list")?;
@@ -32,10 +27,25 @@ pub(crate) async fn every_resource_is_there(ministack: &Ministack, stack: &str) 
     Ok(resources.len())
 }
 
+/// What CloudFormation says of a stack.
+async fn described(ministack: &Ministack, stack: &str) -> Result<Value> {
+    let call = ["cloudformation", "describe-stacks", "--stack-name", stack];
+    ministack.aws(&call).await
+}
+
+/// Checks the status of a stack.
+pub(crate) async fn stack_is(ministack: &Ministack, stack: &str, status: &str) -> Result<()> {
+    let answer = described(ministack, stack).await?;
+    ensure!(
+        answer["Stacks"][0]["StackStatus"] == status,
+        "{status} was expected: {answer:#}"
+    );
+    Ok(())
+}
+
 /// An output of a stack.
 pub(crate) async fn output(ministack: &Ministack, stack: &str, name: &str) -> Result<String> {
-    let call = ["cloudformation", "describe-stacks", "--stack-name", stack];
-    let answer = ministack.aws(&call).await?;
+    let answer = described(ministack, stack).await?;
     let outputs = answer["Stacks"][0]["Outputs"].as_array();
     outputs
         .into_iter()
@@ -141,12 +151,40 @@ pub(crate) async fn carry_over_hook(
     Ok(())
 }
 
+/// Removes the hooks that CloudFormation has removed from a group of ministack from the group of
+/// that name in the fake Auto Scaling. Returns their number.
+pub(crate) async fn carry_over_removed_hooks(
+    ministack: &Ministack,
+    scene: &Scene,
+    group: &str,
+) -> Result<usize> {
+    let call = ["autoscaling", "describe-lifecycle-hooks"];
+    let name = ["--auto-scaling-group-name", group];
+    let answer = ministack.aws(&[call, name].concat()).await?;
+    let left = answer["LifecycleHooks"].as_array().context("no list")?;
+    let mut removed = 0;
+    for (hook, ..) in hooks(scene, group).await? {
+        if left.iter().any(|one| one["LifecycleHookName"] == *hook) {
+            continue;
+        }
+        let delete = scene.autoscaling.delete_lifecycle_hook();
+        let delete = delete
+            .auto_scaling_group_name(group)
+            .lifecycle_hook_name(hook);
+        delete.send().await.context("DeleteLifecycleHook")?;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
 /// Copies the deployed rules for Auto Scaling's events, with their targets, to the fake
-/// EventBridge. Returns their number.
+/// EventBridge, and removes the rules there that an update has removed. Returns their number.
 pub(crate) async fn carry_over_rules(ministack: &Ministack, scene: &Scene) -> Result<usize> {
     let answer = ministack.aws(&["events", "list-rules"]).await?;
+    let deployed = answer["Rules"].as_array().context("no list")?;
+    remove_other_rules(scene, deployed).await?;
     let mut carried = 0;
-    for rule in answer["Rules"].as_array().into_iter().flatten() {
+    for rule in deployed {
         let Some(pattern) = rule["EventPattern"].as_str() else {
             continue;
         };
@@ -165,6 +203,28 @@ pub(crate) async fn carry_over_rules(ministack: &Ministack, scene: &Scene) -> Re
         carried += 1;
     }
     Ok(carried)
+}
+
+/// Removes the rules of the fake EventBridge that are not among `deployed`.
+async fn remove_other_rules(scene: &Scene, deployed: &[Value]) -> Result<()> {
+    let answer = json_call(&scene.local, "AWSEvents.ListRules", &json!({})).await?;
+    for rule in answer["Rules"].as_array().into_iter().flatten() {
+        if deployed.iter().any(|one| one["Name"] == rule["Name"]) {
+            continue;
+        }
+        let of_rule = json!({"Rule": rule["Name"]});
+        let mut targets = json_call(&scene.local, "AWSEvents.ListTargetsByRule", &of_rule).await?;
+        let targets = targets["Targets"].as_array_mut().context("no list")?;
+        let ids: Vec<Value> = targets
+            .iter_mut()
+            .map(|target| target["Id"].take())
+            .collect();
+        let remove = json!({"Rule": rule["Name"], "Ids": ids});
+        json_call(&scene.local, "AWSEvents.RemoveTargets", &remove).await?;
+        let delete = json!({"Name": rule["Name"]});
+        json_call(&scene.local, "AWSEvents.DeleteRule", &delete).await?;
+    }
+    Ok(())
 }
 
 /// The target of the deployed schedule.

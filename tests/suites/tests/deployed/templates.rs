@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hookline_testkit::deployment::Tools;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::process::Command;
 
 use crate::app::{packages, run};
@@ -76,8 +76,10 @@ fn write_definitions(templates: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf
 /// template's files.
 fn definitions(template: &Value, assets: &Path) -> Result<Vec<(String, String)>> {
     let resources = template.get("Resources").and_then(Value::as_object);
+    let resources = resources.context("the template has no Resources")?;
+    let text = |value: &Value| text(value, resources);
     let mut found = Vec::new();
-    for (id, resource) in resources.context("the template has no Resources")? {
+    for (id, resource) in resources {
         if resource.get("Type").and_then(Value::as_str) != Some("AWS::StepFunctions::StateMachine")
         {
             continue;
@@ -111,7 +113,7 @@ fn definitions(template: &Value, assets: &Path) -> Result<Vec<(String, String)>>
 
 /// A value of a template as text, with a placeholder for each function that only CloudFormation can
 /// resolve.
-fn text(value: &Value) -> Result<String> {
+fn text(value: &Value, resources: &Map<String, Value>) -> Result<String> {
     if let Some(text) = value.as_str() {
         return Ok(text.to_owned());
     }
@@ -129,6 +131,10 @@ fn text(value: &Value) -> Result<String> {
             "AWS::Partition" => "aws".to_owned(),
             "AWS::Region" => "us-west-2".to_owned(),
             "AWS::AccountId" => "123456789012".to_owned(),
+            // The version's ARN (CloudFormation User Guide, AWS::Lambda::Version, "Return values").
+            version if kind_of(version, resources) == Some("AWS::Lambda::Version") => {
+                format!("arn:aws:lambda:us-west-2:123456789012:function:{version}:1")
+            }
             other => other.to_owned(),
         });
     }
@@ -138,11 +144,17 @@ fn text(value: &Value) -> Result<String> {
         .map(Vec::as_slice)
     {
         Some([Value::String(separator), Value::Array(parts)]) => {
-            let parts: Result<Vec<String>> = parts.iter().map(text).collect();
+            let parts = parts.iter().map(|part| text(part, resources));
+            let parts: Result<Vec<String>> = parts.collect();
             Ok(parts?.join(separator))
         }
         _ => bail!("not understood: {value}"),
     }
+}
+
+/// The type of a resource.
+fn kind_of<'a>(id: &str, resources: &'a Map<String, Value>) -> Option<&'a str> {
+    resources.get(id)?.get("Type")?.as_str()
 }
 
 #[cfg(test)]

@@ -74,7 +74,10 @@ async fn hook_of_another_owner_is_not_completed_after_the_node_is_ready() -> Res
         anyhow::Ok(())
     })?;
 
-    stage.complete("upf", HOOK, &instance, "CONTINUE").await?;
+    stage
+        .scene
+        .complete("upf", HOOK, &instance, "CONTINUE")
+        .await?;
     stage.in_service("upf", 1).await?;
     stage.at_rest(&[profile]).await?;
     stage.deployment.shut_down().await;
@@ -125,6 +128,7 @@ async fn hooks_of_eks_and_hookline_are_completed_by_their_owners() -> Result<()>
     );
 
     stage
+        .scene
         .complete("upf", EKS_HOOK, &instance, "CONTINUE")
         .await?;
     stage.in_service("upf", 1).await?;

@@ -215,12 +215,7 @@ async fn second_abandon_is_already_completed() {
 async fn completion_after_the_hooks_timeout_finds_the_launch_gone() {
     let mut launch = wired().await;
     tokio::time::sleep(Duration::from_secs(1801)).await;
-    failed(
-        launch.run(State::ContinueLaunch).await,
-        "Hookline.LaunchGone",
-    );
-    let (abandoned, _) = outcome(&mut launch, State::AbandonLaunch).await;
-    assert_eq!(abandoned, "ALREADY_COMPLETED");
+    has_no_launch(&mut launch).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -337,27 +332,59 @@ async fn deleting_the_hook_abandons_the_launch() {
     let delete = delete.lifecycle_hook_name(hookline_testkit::scene::HOOK);
     delete.send().await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
+    has_no_launch(&mut launch).await;
+}
+
+async fn wired_in_a_deleted_group() -> Launch {
+    let launch = wired().await;
+    let delete = launch.scene.autoscaling.delete_auto_scaling_group();
+    let delete = delete.auto_scaling_group_name(GROUP).force_delete(true);
+    delete.send().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    launch
+}
+
+/// Neither result counts any more, and both states say so.
+async fn has_no_launch(launch: &mut Launch) {
     failed(
         launch.run(State::ContinueLaunch).await,
         "Hookline.LaunchGone",
     );
-    let (abandoned, _) = outcome(&mut launch, State::AbandonLaunch).await;
+    let (abandoned, _) = outcome(launch, State::AbandonLaunch).await;
     assert_eq!(abandoned, "ALREADY_COMPLETED");
 }
 
 #[tokio::test(start_paused = true)]
 async fn deleted_group_has_no_launch() {
+    let mut launch = wired_in_a_deleted_group().await;
+    has_no_launch(&mut launch).await;
+}
+
+/// IAM refuses a call by the tags of the group, and a deleted group has none.
+fn denied() -> Fault {
+    let denied = FaultKind::Error {
+        status: 403,
+        code: "AccessDenied".to_owned(),
+        message: "no identity-based policy allows it".to_owned(),
+    };
+    Fault::on("CompleteLifecycleAction", denied).always()
+}
+
+#[tokio::test(start_paused = true)]
+async fn denied_completion_in_a_deleted_group_has_no_launch() {
+    let mut launch = wired_in_a_deleted_group().await;
+    launch.local().inject(denied());
+    has_no_launch(&mut launch).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn denied_completion_of_a_launch_that_waits_is_an_error() {
     let mut launch = wired().await;
-    let delete = launch.scene.autoscaling.delete_auto_scaling_group();
-    let delete = delete.auto_scaling_group_name(GROUP).force_delete(true);
-    delete.send().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    failed(
-        launch.run(State::ContinueLaunch).await,
-        "Hookline.LaunchGone",
-    );
-    let (abandoned, _) = outcome(&mut launch, State::AbandonLaunch).await;
-    assert_eq!(abandoned, "ALREADY_COMPLETED");
+    launch.local().inject(denied());
+    for state in [State::ContinueLaunch, State::AbandonLaunch] {
+        let says = failed(launch.run(state).await, "Hookline.AccessDenied");
+        assert!(says.contains("CompleteLifecycleAction"), "{says}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

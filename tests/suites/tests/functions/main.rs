@@ -30,6 +30,7 @@ mod release;
 mod remove_startup_taint;
 mod set_delete_on_termination;
 mod tag_node;
+mod tag_node_failures;
 mod unknown_ids;
 
 use std::collections::BTreeMap;

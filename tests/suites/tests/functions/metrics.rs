@@ -72,6 +72,15 @@ async fn launch_without_faults_is_measured_with_its_duration() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn node_without_a_tag_is_counted_once() {
+    let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
+        profile["nodeTags"] = json!({"Name": "{{ tags['App'] }}", "Role": "{{ tags['App'] }}"});
+    });
+    launch.run(State::TagNode).await.unwrap();
+    assert_eq!(measured(&launch), only("NodesWithoutTags", 1.0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn event_without_a_time_is_completed_and_not_measured() {
     let mut launch = Launch::running().await.unwrap();
     for time in ["soon", "2999-01-01T00:00:00Z"] {

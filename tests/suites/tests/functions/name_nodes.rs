@@ -272,6 +272,8 @@ async fn other_groups_and_other_events_are_ignored_without_a_call() {
     let mut by_person = record.clone();
     let tags = "/detail/responseElements/instancesSet/items/0/tagSet/items";
     *by_person.pointer_mut(tags).unwrap() = json!([{"key": "Name", "value": "bastion"}]);
+    by_person["detail"]["sourceIPAddress"] = json!("192.0.2.1");
+    by_person["detail"]["userIdentity"]["invokedBy"] = Value::Null;
     let mut unsuccessful = successful.clone();
     unsuccessful["detail-type"] = json!("EC2 Instance Launch Unsuccessful");
     let mark = group.mark();

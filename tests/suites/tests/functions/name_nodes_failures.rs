@@ -44,12 +44,43 @@ async fn launch_whose_record_has_no_tags_is_named_once_ec2_shows_them() {
     for instance in set.as_array_mut().unwrap() {
         instance["tagSet"] = json!({});
     }
+    // The record has no ClientToken either: the ids of the instances are enough.
+    event["detail"]["requestParameters"] = Value::Null;
     failed(
         group.name(&event, &profile()).await,
         "Hookline.InstanceNotFoundYet",
     );
     tokio::time::sleep(Duration::from_secs(60)).await;
     group.try_to_name(&event, &profile(), 1).await.unwrap();
+    assert!(group.names().unwrap().iter().all(Option::is_some));
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_in_service_is_named_once_ec2_shows_its_tags() {
+    let settings = Settings {
+        instance_tags_not_shown_for: Duration::from_secs(600),
+        ..Settings::for_tests()
+    };
+    let group = PlainGroup::launched(settings, 1).await.unwrap();
+    let event = group.launch_successful().await.unwrap();
+    let mut by_tag = profile();
+    by_tag["selector"] = json!({"tags": [
+        {"key": "eks:cluster-name", "value": "pre-eks-01"},
+        {"key": "eks:nodegroup-name", "value": "web"},
+    ]});
+    for profile in [profile(), by_tag.clone()] {
+        failed(
+            group.name(&event, &profile).await,
+            "Hookline.InstanceNotFoundYet",
+        );
+    }
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    // Another cluster's node group of the same name.
+    let mut other = by_tag.clone();
+    other["selector"]["tags"][0]["value"] = json!("prod");
+    let naming = group.try_to_name(&event, &other, 1).await.unwrap();
+    assert_eq!(naming["outcome"], "IGNORED");
+    group.try_to_name(&event, &by_tag, 1).await.unwrap();
     assert!(group.names().unwrap().iter().all(Option::is_some));
 }
 

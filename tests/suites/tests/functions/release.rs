@@ -26,6 +26,17 @@ async fn launch_at(state: State) -> Launch {
     launch
 }
 
+async fn until_terminated(launch: &mut Launch) {
+    launch
+        .until("the instance's end", |launch| {
+            launch
+                .node()
+                .is_ok_and(|node| node.state == ec2::InstanceState::Terminated)
+        })
+        .await
+        .unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn unattached_interface_is_deleted_at_once() {
     let mut launch = launch_at(State::CreateInterfaces).await;
@@ -170,14 +181,7 @@ async fn second_release_does_nothing() {
 async fn instance_deleted_with_its_interfaces_leaves_nothing_to_release() {
     let mut launch = launch_at(State::AttachInterfaces).await;
     launch.run(State::AbandonLaunch).await.unwrap();
-    launch
-        .until("the instance's end", |launch| {
-            launch
-                .node()
-                .is_ok_and(|node| node.state == ec2::InstanceState::Terminated)
-        })
-        .await
-        .unwrap();
+    until_terminated(&mut launch).await;
     assert_eq!(launch.made(), [], "DeleteOnTermination");
     launch.run(State::ReleaseInterfaces).await.unwrap();
 }
@@ -279,6 +283,30 @@ async fn release_without_interfaces_does_nothing() {
         let release = launch.run(State::ReleaseInterfaces).await.unwrap();
         assert_eq!(release, json!({"released": []}));
     }
+}
+
+/// A terminated instance may have lost its tags while its interfaces are still attached. The role
+/// knows the instance by its tags, so EC2 does not allow the detach.
+#[tokio::test(start_paused = true)]
+async fn denied_detach_from_an_ending_instance_is_waited_for() {
+    let settings = Settings {
+        shutdown_for: Duration::from_secs(120),
+        ..Settings::for_tests()
+    };
+    let mut launch = Launch::running_in(settings).await.unwrap();
+    launch.run_to(State::AttachInterfaces).await.unwrap();
+    launch.run(State::AbandonLaunch).await.unwrap();
+    let denied = Fault::on("DetachNetworkInterface", not_allowed());
+    launch.local().inject(denied.always());
+    let made = ids(&launch);
+    let says = failed(
+        launch.run(State::ReleaseInterfaces).await,
+        "Hookline.StillDetaching",
+    );
+    assert!(made.iter().all(|id| says.contains(id)), "{says}");
+    until_terminated(&mut launch).await;
+    launch.run(State::ReleaseInterfaces).await.unwrap();
+    assert_eq!(launch.made(), []);
 }
 
 /// The role may only delete what has a certain tag.

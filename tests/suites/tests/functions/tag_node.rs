@@ -398,6 +398,7 @@ async fn template_with_an_undefined_variable_names_no_node() {
     ] {
         let mut launch = Launch::running().await.unwrap().with_profile(|profile| {
             profile["nodeTags"] = json!({"Name": template, "zone": "{{ az }}"});
+            profile["tagFailure"] = json!("abandon");
         });
         let before = launch.node().unwrap().tags;
         let found = failed(launch.run(State::TagNode).await, "Hookline.InvalidTemplate");
@@ -464,22 +465,4 @@ async fn kept_name_is_used_for_the_interfaces() {
         tags_put(&launch, mark),
         [LAUNCHED_AT, &mark_of(&launch).unwrap()]
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn volumes_not_shown_yet_are_waited_for() {
-    let settings = Settings {
-        volume_attach_for: Duration::from_secs(30),
-        ..Settings::for_tests()
-    };
-    let mut launch = Launch::running_in(settings)
-        .await
-        .unwrap()
-        .with_profile(|profile| profile["volumeTags"] = json!({"Team": "core"}));
-    failed(
-        launch.run(State::TagNode).await,
-        "Hookline.DevicesNotShownYet",
-    );
-    tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(launch.run(State::TagNode).await.unwrap()["next"], "WIRE");
 }

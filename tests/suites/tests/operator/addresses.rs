@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{commands, explained, finding, hookline, shell, stage, texts, trouble};
+use crate::{check_text, commands, explained, finding, hookline, shell, stage, texts, trouble};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn full_subnet_is_explained_with_who_holds_it_and_deletes_make_room() -> Result<()> {
@@ -46,6 +46,7 @@ async fn full_subnet_is_explained_with_who_holds_it_and_deletes_make_room() -> R
         after["groups"][0]["lastLaunch"]["result"], "IN SERVICE",
         "{after:#}"
     );
+    check_text(&stage, "status").await?;
     stage.deployment.shut_down().await;
     Ok(())
 }

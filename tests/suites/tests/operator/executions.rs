@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{explained, hookline, no_trouble, replay, stage, texts, trouble, waiting};
 
 /// Launches an instance whose second attach hangs for so long. Returns the instance.
-async fn half_way(stage: &Stage, hangs: Duration) -> Result<String> {
+pub(crate) async fn half_way(stage: &Stage, hangs: Duration) -> Result<String> {
     stage.group("upf").await?;
     let slow = Fault::on("AttachNetworkInterface", FaultKind::Delay(hangs));
     stage.local.inject(slow.when("DeviceIndex", "2"));

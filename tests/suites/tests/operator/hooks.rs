@@ -6,16 +6,12 @@ use hookline_testkit::roles;
 use hookline_testkit::scene::HOOK;
 use serde_json::json;
 
-use crate::{
-    commands, explained, mend, no_trouble, replay, schedule_reconcile, shell, stage, texts,
-    trouble, waiting,
-};
+use crate::{commands, explained, mend, no_trouble, replay, shell, stage, texts, trouble, waiting};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_without_a_target_gets_it_back_and_the_launch_is_replayed() -> Result<()> {
     let stage = stage().await?;
     stage.group("upf").await?;
-    schedule_reconcile(&stage, &stage.scene.profile("upf")).await?;
     let targets = json!({"Rule": "upf", "Ids": ["launch-node"]});
     json_call(&stage.local, "AWSEvents.RemoveTargets", &targets).await?;
     stage.scene.scale("upf", 1).await?;
@@ -70,7 +66,11 @@ async fn disabled_rule_and_hook_with_continue_and_sixty_seconds_are_put_right() 
         words.contains("CONTINUE and a heartbeat timeout of 60 s"),
         "{words}"
     );
+    // Nobody answers the hook, so it is not made to abandon launches.
+    let puts = commands(&unsafe_hook, "aws autoscaling put-lifecycle-hook");
+    assert!(puts.is_empty(), "{puts:?}");
     mend(&stage, &disabled, "aws events enable-rule").await?;
+    let unsafe_hook = trouble(&stage, "hook-unsafe").await?;
     mend(&stage, &unsafe_hook, "aws autoscaling put-lifecycle-hook").await?;
     no_trouble(&stage, "rule-disabled").await?;
     no_trouble(&stage, "hook-unsafe").await?;

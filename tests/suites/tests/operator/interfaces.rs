@@ -6,9 +6,7 @@ use hookline_domain::tags::own;
 use hookline_testkit::roles;
 use serde_json::json;
 
-use crate::{
-    deploy, explained, hookline, mend, no_trouble, schedule_reconcile, stage, texts, trouble,
-};
+use crate::{deploy, explained, hookline, mend, no_trouble, stage, texts, trouble};
 
 /// An instance that never existed.
 const GONE: &str = "i-0123456789abcdef0";
@@ -17,7 +15,6 @@ const GONE: &str = "i-0123456789abcdef0";
 async fn leaked_interface_is_listed_with_its_time_and_can_be_deleted() -> Result<()> {
     let stage = stage().await?;
     stage.group("upf").await?;
-    schedule_reconcile(&stage, &stage.scene.profile("upf")).await?;
     let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
     let tags = TagSpecification::builder()
         .resource_type(ResourceType::NetworkInterface)
@@ -47,7 +44,7 @@ async fn leaked_interface_is_listed_with_its_time_and_can_be_deleted() -> Result
     let now = status["at"].as_i64().context("no time")?;
     assert!((600..=1_200).contains(&(deleted_by - now)), "{status:#}");
     let found = trouble(&stage, "interfaces-left").await?;
-    mend(&stage, &found, "aws ec2 delete-network-interface").await?;
+    mend(&stage, &found, "hookline release").await?;
     no_trouble(&stage, "interfaces-left").await?;
     stage.deployment.shut_down().await;
     Ok(())
@@ -82,7 +79,7 @@ async fn node_without_interfaces_is_told_and_adopted() -> Result<()> {
     )
     .await?;
     assert!(texts(&cause).contains("signaling, user-plane"), "{cause:#}");
-    mend(&stage, &cause, "printf").await?;
+    mend(&stage, &cause, "hookline adopt").await?;
     no_trouble(&stage, "node-lacks-interfaces").await?;
     let executions = stage.ended(1).await?;
     assert_eq!(executions[0].status, "SUCCEEDED");

@@ -1,6 +1,7 @@
 //! An operator with the `hookline` command in broken scenes: the real state machine in a real engine,
 //! the real function binaries, the fake AWS. `status` shows what is wrong, `explain` says why, and the
-//! command that it prints mends it: the commands run in a shell, with the AWS CLI.
+//! command that it prints mends it: the commands run in a shell, with the AWS CLI. `check` says it before
+//! a launch.
 //!
 //! Needs HOOKLINE_FUNCTIONS_DIR, where the command is too, and HOOKLINE_PYTHON, which has the AWS CLI
 //! beside it. `cargo xtask test` sets both. It fails without them.
@@ -8,11 +9,16 @@
 // JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
+mod acts;
 mod addresses;
+mod brake;
+mod check;
 mod executions;
 mod hooks;
 mod interfaces;
 mod profiles;
+mod session;
+mod timeline;
 
 use std::path::Path;
 use std::time::Duration;
@@ -50,11 +56,20 @@ async fn stage_with(size: &Size) -> Result<Stage> {
         instance_pending_for: Duration::from_millis(200),
         ..Settings::default()
     };
-    Stage::set(settings, size).await
+    let stage = Stage::set(settings, size).await?;
+    schedule_reconcile(&stage, &stage.scene.profile("upf")).await?;
+    Ok(stage)
 }
 
-/// Runs a program with the operator's environment. Returns its output.
-async fn operate(stage: &Stage, mut program: Command) -> Result<String> {
+/// Runs a program with the operator's environment. Returns its output, if it succeeds.
+async fn operate(stage: &Stage, program: Command) -> Result<String> {
+    let (code, text, errors) = operate_to_end(stage, program).await?;
+    ensure!(code == 0, "exit code {code}: {errors}{text}");
+    Ok(text)
+}
+
+/// The same, whatever its exit code is; with what it wrote to stderr.
+async fn operate_to_end(stage: &Stage, mut program: Command) -> Result<(i32, String, String)> {
     let tools = Tools::from_environment()?;
     let python = tools.python.parent().context("no folder of Python")?;
     let path = format!(
@@ -87,12 +102,24 @@ async fn operate(stage: &Stage, mut program: Command) -> Result<String> {
         .context("starting a program")?;
     let text = String::from_utf8(output.stdout)?;
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(
-        output.status.success(),
-        "{program:?}: {} {errors}{text}",
-        output.status
-    );
-    Ok(text)
+    let code = output.status.code();
+    let code = code.with_context(|| format!("{program:?}: {errors}"))?;
+    Ok((code, text, errors))
+}
+
+/// Runs `hookline`. Returns its exit code, which may be that of findings, and its output.
+async fn run_to_end(stage: &Stage, line: &str) -> Result<(i32, String)> {
+    let (code, text, errors) = run_with_errors(stage, line).await?;
+    ensure!(code <= 1, "{line}: exit code {code}: {errors}{text}");
+    Ok((code, text))
+}
+
+/// Runs `hookline`. Returns its exit code, its output, and what it wrote to stderr.
+async fn run_with_errors(stage: &Stage, line: &str) -> Result<(i32, String, String)> {
+    let program = Tools::from_environment()?.functions.join("hookline");
+    let mut command = Command::new(program);
+    command.args(line.split(' '));
+    operate_to_end(stage, command).await
 }
 
 /// Runs `hookline`.
@@ -111,7 +138,14 @@ async fn hookline(stage: &Stage, line: &str) -> Result<Value> {
 
 /// Runs `hookline`, for its text, and fails if that is not fit to print.
 async fn check_text(stage: &Stage, line: &str) -> Result<()> {
-    for line in run(stage, line).await?.lines() {
+    let text = run(stage, line).await?;
+    session::keep(&format!("hookline {line}"), &text)?;
+    check_lines(&text)
+}
+
+/// Fails if a text is not fit to print.
+fn check_lines(text: &str) -> Result<()> {
+    for line in text.lines() {
         ensure!(!line.chars().any(char::is_control), "{line:?}");
         // An ARN or a document in a command is not broken.
         let long_word = line.split(' ').any(|word| word.len() > WIDTH / 2) || line.contains('{');
@@ -124,9 +158,11 @@ async fn check_text(stage: &Stage, line: &str) -> Result<()> {
 async fn shell(stage: &Stage, line: &str) -> Result<String> {
     let mut command = Command::new("/bin/bash");
     command.args(["-euc", line]);
-    operate(stage, command)
+    let text = operate(stage, command)
         .await
-        .with_context(|| line.to_owned())
+        .with_context(|| line.to_owned())?;
+    session::keep(line, &text)?;
+    Ok(text)
 }
 
 /// The finding of a kind in a list.
@@ -156,7 +192,8 @@ async fn no_trouble(stage: &Stage, kind: &str) -> Result<()> {
         Ok(finding(&last, kind).is_err().then_some(()))
     })
     .await;
-    gone.with_context(|| format!("{last:#}"))
+    gone.with_context(|| format!("{last:#}"))?;
+    check_text(stage, "status").await
 }
 
 /// The launch that `explain` tells of, and its finding of a kind.
@@ -221,10 +258,16 @@ fn deploy(stage: &Stage, function: &str) -> Result<()> {
 
 /// Deploys reconcile with its schedule.
 async fn schedule_reconcile(stage: &Stage, profile: &Value) -> Result<()> {
+    schedule_reconcile_with(stage, profile, &json!({})).await
+}
+
+/// The same with other limits.
+async fn schedule_reconcile_with(stage: &Stage, profile: &Value, limits: &Value) -> Result<()> {
     deploy(stage, "reconcile")?;
     let input = json!({
         "stateMachineArn": stage.deployment.state_machine_arn,
         "profiles": [profile],
+        "limits": limits,
     });
     let target = json!({
         "Id": "reconcile",

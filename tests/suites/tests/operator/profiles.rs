@@ -39,10 +39,10 @@ async fn missing_security_group_is_named_with_the_field_and_a_corrected_rule_end
     let groups = mend(&stage, &cause, "aws ec2 describe-security-groups").await?;
     assert!(groups.contains(&stage.scene.security_group), "{groups}");
 
-    mend(&stage, &found, "aws autoscaling suspend-processes").await?;
+    mend(&stage, &found, "hookline pause").await?;
     stage.deployment.rule("upf", &right).await?;
     let suspended = trouble(&stage, "launches-suspended").await?;
-    mend(&stage, &suspended, "aws autoscaling resume-processes").await?;
+    mend(&stage, &suspended, "hookline resume").await?;
     stage.in_service("upf", 1).await?;
     no_trouble(&stage, "launches-suspended").await?;
     stage.deployment.shut_down().await;
@@ -151,7 +151,10 @@ async fn interface_at_the_device_index_is_named_and_its_detach_and_a_replay_mend
         executions.last().map(|it| it.status.as_str()),
         Some("SUCCEEDED")
     );
-    stage.complete("upf", HOOK, &instance, "CONTINUE").await?;
+    stage
+        .scene
+        .complete("upf", HOOK, &instance, "CONTINUE")
+        .await?;
     stage.in_service("upf", 1).await?;
     stage.deployment.shut_down().await;
     Ok(())

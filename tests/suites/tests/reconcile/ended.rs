@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hookline_local::eventbridge::Disturbance;
 use hookline_local::stepfunctions::ExecutionEnd;
-use hookline_simulator::run::{MACHINE_ARN, Run, on_paused_clock};
+use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, on_paused_clock};
 use hookline_testkit::json_api::json_call;
 use serde_json::json;
 
 use super::{
-    ENDED, LAUNCH, abort, half_way, lose, made_for, pass, scenario, stopped_half_way, waiting,
+    ENDED, LAUNCH, abort, by_hand, half_way, lose, made_for, pass, scenario, stopped_half_way,
+    waiting,
 };
 
 /// Checks that the launch was abandoned, and that its replacement is InService.
@@ -77,6 +78,30 @@ fn execution_whose_end_event_is_lost_is_handled_by_the_schedule() -> Result<()> 
             .await?;
         assert!(took < Duration::from_secs(360), "{took:?}");
         replaced(&mut run, &instance).await
+    })
+}
+
+#[test]
+fn launch_that_began_with_a_profile_that_is_retired_since_is_abandoned() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, false)).await?;
+        lose(&run, LAUNCH);
+        lose(&run, ENDED);
+        run.launch().await?;
+        pass(150).await;
+        by_hand(&run).await;
+        let (instance, arn) = half_way(&run).await?;
+        abort(&run, &arn).await?;
+        let payload = json!({
+            "stateMachineArn": MACHINE_ARN,
+            "profiles": [],
+            "retiredProfiles": [run.scene.profile(GROUP)],
+        });
+        let report = run.invoke("reconcile", payload).await.expect("a round");
+        assert_eq!(report["abandoned"], json!([instance]), "{report}");
+        assert_eq!(made_for(&run, &instance), 0);
+        assert_eq!(run.report().violations, Vec::<String>::new());
+        Ok(())
     })
 }
 

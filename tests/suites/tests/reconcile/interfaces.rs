@@ -5,9 +5,10 @@ use aws_sdk_ec2::types::{NetworkInterfaceAttachmentChanges, ResourceType, Tag, T
 use hookline_domain::reconcile::orphans::ORPHANED_SINCE;
 use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID};
 use hookline_local::{Fault, FaultKind};
-use hookline_simulator::run::{GROUP, Run, on_paused_clock};
+use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, on_paused_clock};
 use hookline_testkit::roles;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{GONE, by_hand, count, made, nothing_done, pass, scenario};
 
@@ -17,7 +18,7 @@ async fn interface(run: &Run, made_for: &str) -> Result<String> {
 }
 
 /// An interface with these tags.
-async fn tagged(run: &Run, tags: &[(&str, &str)]) -> Result<String> {
+pub(super) async fn tagged(run: &Run, tags: &[(&str, &str)]) -> Result<String> {
     let tags: Vec<Tag> = tags
         .iter()
         .map(|(key, value)| Tag::builder().key(*key).value(*value).build())
@@ -145,36 +146,129 @@ fn interface_that_is_no_longer_orphaned_loses_only_its_mark() -> Result<()> {
     })
 }
 
-/// An execution that ended before it set DeleteOnTermination, as seen 20 minutes later.
-#[test]
-fn interface_without_delete_on_termination_gets_it_after_its_execution() -> Result<()> {
-    on_paused_clock(async {
-        let mut run = Run::new(scenario(1, false)).await?;
-        run.to_rest().await?;
-        let (interface, attachment) = run.local.with_world(|world| {
-            let mut interfaces = world.ec2.network_interfaces();
-            let ours = interfaces.find(|found| found.tags.contains_key(INSTANCE_ID));
-            let ours = ours.expect("an interface of Hookline's");
-            let on = ours.attachment.as_ref().expect("attached");
-            (ours.network_interface_id.clone(), on.attachment_id.clone())
+/// Launches so many nodes, and takes DeleteOnTermination from their interfaces, as executions leave
+/// them that end before they set it. Returns the interfaces, as reconcile may find them 20 minutes
+/// later.
+async fn unsettled(nodes: usize) -> Result<(Run, Vec<String>)> {
+    let mut run = Run::new(scenario(nodes, false)).await?;
+    run.to_rest().await?;
+    let attached: Vec<(String, String)> = run.local.with_world(|world| {
+        let ours = world.ec2.network_interfaces();
+        let ours = ours.filter(|found| found.tags.contains_key(INSTANCE_ID));
+        let attached = ours.filter_map(|found| {
+            let on = found.attachment.as_ref()?;
+            Some((found.network_interface_id.clone(), on.attachment_id.clone()))
         });
+        attached.collect()
+    });
+    for (interface, attachment) in &attached {
         let changes = NetworkInterfaceAttachmentChanges::builder()
             .attachment_id(attachment)
             .delete_on_termination(false)
             .build();
         let call = run.scene.ec2.modify_network_interface_attribute();
-        call.network_interface_id(&interface)
-            .attachment(changes)
-            .send()
-            .await?;
-        assert!(!run.is_settled());
+        let call = call.network_interface_id(interface).attachment(changes);
+        call.send().await?;
+    }
+    assert!(!run.is_settled());
+    Ok((run, attached.into_iter().map(|(id, _)| id).collect()))
+}
+
+#[test]
+fn interface_without_delete_on_termination_gets_it_after_its_execution() -> Result<()> {
+    on_paused_clock(async {
+        let (run, lacking) = unsettled(1).await?;
         nothing_done(&by_hand(&run).await);
         pass(1_200).await;
         let report = by_hand(&run).await;
-        assert_eq!(report["settled"], json!([interface]));
+        assert_eq!(count(&report, "settled"), lacking.len(), "{report}");
         assert!(run.is_settled());
         pass(5).await;
         nothing_done(&by_hand(&run).await);
+        Ok(())
+    })
+}
+
+/// EC2 gives five calls a second; one of them stays for others.
+#[test]
+fn round_sets_four_attributes_in_a_second() -> Result<()> {
+    on_paused_clock(async {
+        let (run, lacking) = unsettled(10).await?;
+        pass(1_200).await;
+        let begin = Instant::now();
+        let report = by_hand(&run).await;
+        assert_eq!(count(&report, "settled"), lacking.len(), "{report}");
+        let took = begin.elapsed().as_secs_f64();
+        assert!((9.0..13.0).contains(&took), "40 took {took} s");
+        Ok(())
+    })
+}
+
+#[test]
+fn round_whose_call_fails_for_now_leaves_the_other_attributes_to_the_next() -> Result<()> {
+    for fault in [FaultKind::Throttle, FaultKind::InternalError] {
+        on_paused_clock(async {
+            let (run, lacking) = unsettled(2).await?;
+            pass(1_200).await;
+            run.local
+                .inject(Fault::on("ModifyNetworkInterfaceAttribute", fault));
+            let report = by_hand(&run).await;
+            assert_eq!(count(&report, "settled"), 3, "{report}");
+            assert_eq!(count(&report, "left"), lacking.len() - 3, "{report}");
+            pass(5).await;
+            assert_eq!(count(&by_hand(&run).await, "settled"), lacking.len() - 3);
+            assert!(run.is_settled());
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// The schedule has several targets, each with some of the profiles. One of them sets attributes.
+#[test]
+fn round_of_one_target_gives_way_to_the_launches_of_the_others() -> Result<()> {
+    on_paused_clock(async {
+        let (run, lacking) = unsettled(1).await?;
+        pass(1_200).await;
+        run.scene.scale(GROUP, 2).await?;
+        pass(10).await;
+        let settled = async |other_targets: bool| {
+            let payload = json!({
+                "stateMachineArn": MACHINE_ARN,
+                "profiles": [],
+                "otherTargets": other_targets,
+            });
+            let report = run.invoke("reconcile", payload).await.expect("a round");
+            count(&report, "settled")
+        };
+        assert_eq!(settled(true).await, 0);
+        assert_eq!(settled(false).await, lacking.len());
+        Ok(())
+    })
+}
+
+#[test]
+fn round_leaves_the_calls_to_a_launch_that_begins_meanwhile() -> Result<()> {
+    on_paused_clock(async {
+        let (run, lacking) = unsettled(6).await?;
+        pass(1_200).await;
+        // One call a second, so that the round takes longer than it goes on without a look.
+        let mut profile = run.scene.profile(GROUP);
+        profile["requestRates"] =
+            json!({"modifyNetworkInterfaceAttribute": {"capacity": 100, "refillPerSecond": 1}});
+        let launch = async {
+            pass(10).await;
+            run.scene.scale(GROUP, 7).await
+        };
+        let (profiles, limits) = ([profile], json!({}));
+        let (report, launched) = tokio::join!(run.reconcile(&profiles, &limits), launch);
+        launched?;
+        let report = report.expect("a round");
+        let settled = count(&report, "settled");
+        assert!((20..lacking.len()).contains(&settled), "{report}");
+        assert_eq!(count(&report, "left"), lacking.len() - settled, "{report}");
+        let left = report["left"][0]["reason"].as_str();
+        assert_eq!(left, Some("launches wait, which need the calls"));
         Ok(())
     })
 }
@@ -183,27 +277,8 @@ fn interface_without_delete_on_termination_gets_it_after_its_execution() -> Resu
 #[test]
 fn denied_change_of_one_interface_does_not_stop_the_others() -> Result<()> {
     on_paused_clock(async {
-        let mut run = Run::new(scenario(1, false)).await?;
-        run.to_rest().await?;
-        let lacking: Vec<(String, String)> = run.local.with_world(|world| {
-            let ours = world.ec2.network_interfaces();
-            let ours = ours.filter(|found| found.tags.contains_key(INSTANCE_ID));
-            let attached = ours.filter_map(|found| {
-                let on = found.attachment.as_ref()?;
-                Some((found.network_interface_id.clone(), on.attachment_id.clone()))
-            });
-            attached.collect()
-        });
+        let (run, lacking) = unsettled(1).await?;
         assert!(lacking.len() > 1, "{lacking:?}");
-        for (interface, attachment) in &lacking {
-            let changes = NetworkInterfaceAttachmentChanges::builder()
-                .attachment_id(attachment)
-                .delete_on_termination(false)
-                .build();
-            let call = run.scene.ec2.modify_network_interface_attribute();
-            let call = call.network_interface_id(interface).attachment(changes);
-            call.send().await?;
-        }
         pass(1_200).await;
         let denied = FaultKind::Error {
             status: 403,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hookline_local::eventbridge::Disturbance;
-use hookline_simulator::run::{GROUP, Run, on_paused_clock};
+use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, on_paused_clock};
 use serde_json::{Value, json};
 
 use super::{
@@ -176,6 +176,35 @@ fn hook_of_another_owner_is_not_changed() -> Result<()> {
         );
         let report = run.reconcile(&[by_tag], &json!({})).await.expect("a round");
         assert_eq!(count(&report, "started"), 1, "{report}");
+        Ok(())
+    })
+}
+
+#[test]
+fn launch_of_a_retired_profile_gets_no_execution_and_its_hook_times_out() -> Result<()> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1, false)).await?;
+        lose(&run, LAUNCH);
+        run.launch().await?;
+        pass(150).await;
+        let mark = run.local.calls().len();
+        let payload = json!({
+            "stateMachineArn": MACHINE_ARN,
+            "profiles": [],
+            "retiredProfiles": [run.scene.profile(GROUP), json!(7)],
+        });
+        let report = run.invoke("reconcile", payload).await.expect("a round");
+        nothing_done(&report);
+        let left = report["left"][0]["reason"].as_str().unwrap_or_default();
+        assert!(left.contains("retired"), "{report}");
+        assert_eq!(report["refusedProfiles"][0]["id"], "retiredProfiles[1]");
+        let extended = run.local.calls()[mark..]
+            .iter()
+            .any(|call| call.action == "RecordLifecycleActionHeartbeat");
+        assert!(!extended && executions(&run).await?.is_empty());
+        run.watch_until("the hook to time out", |run| waiting(run).is_empty())
+            .await?;
+        assert_eq!(made(&run), std::collections::BTreeMap::new());
         Ok(())
     })
 }

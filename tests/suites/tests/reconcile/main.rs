@@ -9,6 +9,8 @@
     missing_docs
 )]
 
+mod brake;
+mod dry_run;
 mod ended;
 mod faults;
 mod interfaces;

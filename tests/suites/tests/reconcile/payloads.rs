@@ -31,6 +31,7 @@ fn invalid_payload_names_the_field() -> Result<()> {
                 with("limits", json!({"deletesPerRound": -1})),
                 "payload.limits.deletesPerRound: ",
             ),
+            (with("dryRun", json!("yes")), "payload.dryRun: "),
             (
                 with("stateMachineArn", json!("launch-node")),
                 "stateMachineArn: expected arn:aws:states",

@@ -230,7 +230,10 @@ pub(crate) async fn trouble_while_releasing(stage: &Stage) -> Result<()> {
 }
 
 pub(crate) async fn refused_everywhere(stage: &Stage) -> Result<()> {
-    let profile = stage.group(GROUP).await?;
+    let mut profile = stage.scene.profile(GROUP);
+    // By default a launch goes on without tags that it may not have.
+    profile["tagFailure"] = json!("abandon");
+    let profile = stage.group_with(GROUP, profile).await?;
     for fault in [
         Fault::on("CreateTags", denied()),
         listing(denied()),
@@ -317,7 +320,10 @@ pub(crate) async fn continued_too_late(stage: &Stage) -> Result<()> {
         .local
         .with_world(|world| world.autoscaling.states(GROUP));
     let instance = instances.keys().next().context("no instance")?;
-    stage.complete(GROUP, HOOK, instance, "ABANDON").await?;
+    stage
+        .scene
+        .complete(GROUP, HOOK, instance, "ABANDON")
+        .await?;
     let failures = [("LaunchAbandoned", "Hookline.LaunchGone")];
     launch_with_failures(stage, &profile, &failures)
         .await

@@ -150,7 +150,10 @@ pub(crate) async fn adopted(stage: &Stage) -> Result<()> {
     let instance = launch["detail"]["EC2InstanceId"]
         .as_str()
         .context("no instance")?;
-    stage.complete(GROUP, HOOK, instance, "CONTINUE").await?;
+    stage
+        .scene
+        .complete(GROUP, HOOK, instance, "CONTINUE")
+        .await?;
     stage.in_service(GROUP, 1).await?;
     let mut event = launch.clone();
     event["source"] = json!("hookline");
@@ -225,7 +228,10 @@ pub(crate) async fn gone_before_it_is_tagged(stage: &Stage) -> Result<()> {
 pub(crate) async fn went_on(stage: &Stage) -> Result<()> {
     let (event, profile) = launched_by_hand(stage).await?;
     let instance = instance_of(&event)?;
-    stage.complete(GROUP, HOOK, instance, "CONTINUE").await?;
+    stage
+        .scene
+        .complete(GROUP, HOOK, instance, "CONTINUE")
+        .await?;
     stage.in_service(GROUP, 1).await?;
     stage.local.inject(attach("2", denied()));
     let cause = fails(

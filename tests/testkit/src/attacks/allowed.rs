@@ -1,15 +1,17 @@
 //! The calls that the functions, the state machines and the rules make. Each must be allowed.
 
 use hookline_domain::tags::own::{
-    ADOPTED_AT, DEPLOYMENT, INSTANCE_ID, LAUNCHED_AT, NETWORK, NO_MANAGE,
+    ADOPTED_AT, BRAKED_AT, BRAKED_BY, BRAKED_PROFILE, DEPLOYMENT, INSTANCE_ID, LAUNCHED_AT,
+    NETWORK, NO_MANAGE, RESUMED_AT,
 };
 
-use super::Attempt;
-use super::call::{Call, autoscaling, ec2, tags};
+use super::call::{Call, autoscaling, ec2, group_tags, tags};
 use super::denied::{attach, attack as call, create, delete, detach, keep_no_more};
 use super::denied_others::{execution, hook, invoke, list, start};
 use super::denied_tags::UNOWNED_SINCE;
-use super::target::Target;
+use super::people::launches as processes;
+use super::target::{MANAGED_GROUP, Target};
+use super::{Attempt, CUSTOM_RESOURCE, people};
 use crate::deployment::functions_of_launches;
 use crate::roles;
 
@@ -21,6 +23,8 @@ pub(super) fn table(target: &Target) -> Vec<Attempt> {
         naming(target),
         rounds(target),
         starts(),
+        people::allowed(target),
+        custom_resource(),
     ]
     .concat()
 }
@@ -46,7 +50,10 @@ fn reads() -> Vec<Attempt> {
         ("complete-hook", vec!["DescribeInstances"]),
         ("remove-startup-taint", vec!["DescribeInstances"]),
         ("set-delete-on-termination", vec!["DescribeInstances"]),
-        ("release-interfaces", vec!["DescribeNetworkInterfaces"]),
+        (
+            "release-interfaces",
+            vec!["DescribeInstances", "DescribeNetworkInterfaces"],
+        ),
         (
             "reconcile",
             vec!["DescribeInstances", "DescribeNetworkInterfaces"],
@@ -214,6 +221,12 @@ fn launches(target: &Target) -> Vec<Attempt> {
             keep_no_more(&target.own, &target.own_attachment),
         ));
     }
+    calls.push(call(
+        "launch-node",
+        "invokes an earlier version of tag-node",
+        "an execution that began before an update",
+        invoke("tag-node:1"),
+    ));
     for function in functions_of_launches() {
         calls.push(call(
             "launch-node",
@@ -289,6 +302,26 @@ fn rounds(target: &Target) -> Vec<Attempt> {
             keep_no_more(&target.own, &target.own_attachment),
         ),
     ];
+    calls.extend([
+        call(
+            "reconcile",
+            "suspends the process Launch of a group with a brake",
+            "a launch loop",
+            processes("SuspendProcesses", "upf"),
+        ),
+        call(
+            "reconcile",
+            "tags a group that it brakes",
+            "since when and why",
+            group_tags("upf", &[BRAKED_AT, BRAKED_BY, BRAKED_PROFILE]),
+        ),
+        call(
+            "reconcile",
+            "tags a group that was resumed",
+            "its launches count anew",
+            group_tags("upf", &[RESUMED_AT]),
+        ),
+    ]);
     for (group, node) in [("upf", &target.node), ("smf", &target.node_by_tag)] {
         calls.push(call(
             "adopt",
@@ -307,6 +340,25 @@ fn rounds(target: &Target) -> Vec<Attempt> {
         }
     }
     calls
+}
+
+/// The hook of a managed node group.
+fn custom_resource() -> Vec<Attempt> {
+    let hook = |action| hook(action, MANAGED_GROUP, "");
+    vec![
+        call(
+            CUSTOM_RESOURCE,
+            "puts the hook on a group of its cluster",
+            "the deployment",
+            hook("PutLifecycleHook"),
+        ),
+        call(
+            CUSTOM_RESOURCE,
+            "removes the hook of a group of its cluster",
+            "the deployment is removed",
+            hook("DeleteLifecycleHook"),
+        ),
+    ]
 }
 
 fn starts() -> Vec<Attempt> {

@@ -14,6 +14,8 @@ pub(super) enum Call {
     Form(&'static str, Vec<(String, String)>),
     /// Step Functions: the action and the body.
     States(&'static str, Value),
+    /// EventBridge: the action and the body.
+    Events(&'static str, Value),
     /// Lambda's Invoke, of the function with this ARN.
     Invoke(String),
     /// EKS's DescribeCluster, of the cluster with this name.
@@ -46,6 +48,25 @@ pub(super) fn tags(action: &str, resource: &str, keys: &[&str]) -> Call {
         for (n, key) in (1..).zip(keys) {
             pairs.push((format!("Tag.{n}.Key"), (*key).to_owned()));
             pairs.push((format!("Tag.{n}.Value"), "1".to_owned()));
+        }
+    }
+    call
+}
+
+/// CreateOrUpdateTags, on one group.
+pub(super) fn group_tags(group: &str, keys: &[&str]) -> Call {
+    let mut call = autoscaling("CreateOrUpdateTags", &[]);
+    if let Call::Form(_, pairs) = &mut call {
+        for (n, key) in (1..).zip(keys) {
+            for (part, value) in [
+                ("ResourceId", group),
+                ("ResourceType", "auto-scaling-group"),
+                ("Key", key),
+                ("Value", "1"),
+                ("PropagateAtLaunch", "false"),
+            ] {
+                pairs.push((format!("Tags.member.{n}.{part}"), value.to_owned()));
+            }
         }
     }
     call
@@ -101,6 +122,10 @@ impl Call {
             Self::States(action, body) => {
                 let target = format!("AWSStepFunctions.{action}");
                 ("states", "/".to_owned(), Some(target), body.to_string())
+            }
+            Self::Events(action, body) => {
+                let target = format!("AWSEvents.{action}");
+                ("events", "/".to_owned(), Some(target), body.to_string())
             }
             Self::Invoke(arn) => {
                 let path = format!("/2015-03-31/functions/{arn}/invocations");

@@ -4,7 +4,7 @@ use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NO_MANAGE};
 
 use super::call::{Call, ec2, tags};
 use super::target::Target;
-use super::{Attempt, denied_deployments, denied_others, denied_tags};
+use super::{Attempt, denied_deployments, denied_others, denied_tags, people};
 use crate::roles;
 
 /// One attack.
@@ -32,6 +32,7 @@ pub(super) fn table(target: &Target) -> Vec<Attempt> {
         denied_deployments::table(target),
         denied_tags::table(target),
         denied_others::table(target),
+        people::denied(target),
     ]
     .concat()
 }
@@ -263,6 +264,7 @@ fn removals(target: &Target) -> Vec<Attempt> {
         "attach-interfaces",
         "release-interfaces",
         "reconcile",
+        "repair",
     ] {
         attacks.push(attack(
             by,

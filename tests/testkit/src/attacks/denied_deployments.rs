@@ -52,6 +52,7 @@ fn removals(target: &Target) -> Vec<Attempt> {
         "attach-interfaces",
         "release-interfaces",
         "reconcile",
+        "repair",
     ] {
         attacks.extend([
             attack(

@@ -1,10 +1,12 @@
 //! The attacks on hooks, groups, state machines, functions, logs and queues. Each must be denied.
 
+use hookline_domain::tags::own::BRAKED_AT;
 use serde_json::json;
 
-use super::call::{Call, autoscaling};
+use super::call::{Call, autoscaling, group_tags};
 use super::denied::attack;
-use super::target::{OTHER_GROUP, Target};
+use super::people::launches;
+use super::target::{MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, SELF_MANAGED_GROUP, Target};
 use super::{Attempt, CUSTOM_RESOURCE};
 use crate::deployment::FUNCTIONS;
 use crate::scene::HOOK;
@@ -37,6 +39,7 @@ pub(super) fn hook(action: &str, group: &str, instance: &str) -> Call {
 
 fn hooks(target: &Target) -> Vec<Attempt> {
     const GROUPS: &str = "only the groups of the profiles";
+    const BRAKE: &str = "only the groups of profiles with a brake";
     let (node, other) = (target.node.as_str(), target.other_node.as_str());
     let mut attacks = Vec::new();
     for by in ["complete-hook", "reconcile"] {
@@ -95,6 +98,36 @@ fn hooks(target: &Target) -> Vec<Attempt> {
         ),
         attack(
             "reconcile",
+            "suspends the process Launch of a group without a brake",
+            BRAKE,
+            launches("SuspendProcesses", "smf"),
+        ),
+        attack(
+            "reconcile",
+            "suspends the process Launch of another cluster's group",
+            BRAKE,
+            launches("SuspendProcesses", OTHER_GROUP),
+        ),
+        attack(
+            "reconcile",
+            "resumes a group",
+            "only a person resumes a group",
+            launches("ResumeProcesses", "upf"),
+        ),
+        attack(
+            "reconcile",
+            "tags another cluster's group",
+            BRAKE,
+            group_tags(OTHER_GROUP, &[BRAKED_AT]),
+        ),
+        attack(
+            "reconcile",
+            "tags a group with the tag of a selector",
+            "a tag can give a group to a profile",
+            group_tags("upf", &[BRAKED_AT, "multus"]),
+        ),
+        attack(
+            "reconcile",
             "scales a group",
             "no function scales",
             autoscaling("SetDesiredCapacity", &[group, ("DesiredCapacity", "0")]),
@@ -125,9 +158,27 @@ fn hooks(target: &Target) -> Vec<Attempt> {
         ),
         attack(
             CUSTOM_RESOURCE,
+            "changes the hook of a self-managed group of its cluster",
+            "EKS names the groups of managed node groups eks-…",
+            hook("PutLifecycleHook", SELF_MANAGED_GROUP, ""),
+        ),
+        attack(
+            CUSTOM_RESOURCE,
+            "changes the hook of a managed node group of another cluster",
+            "EKS tags its groups with their cluster",
+            hook("PutLifecycleHook", OTHER_MANAGED_GROUP, ""),
+        ),
+        attack(
+            CUSTOM_RESOURCE,
+            "removes the hook of a managed node group of another cluster",
+            "EKS tags its groups with their cluster",
+            hook("DeleteLifecycleHook", OTHER_MANAGED_GROUP, ""),
+        ),
+        attack(
+            CUSTOM_RESOURCE,
             "completes a hook",
             "it only puts and deletes hooks",
-            hook("CompleteLifecycleAction", "eks-smf-1", node),
+            hook("CompleteLifecycleAction", MANAGED_GROUP, node),
         ),
     ]);
     attacks
@@ -161,29 +212,36 @@ pub(super) fn execution(action: &'static str, machine: &str) -> Call {
     Call::States(action, json!({"executionArn": arn}))
 }
 
+/// What nobody may do to a state machine that is not the deployment's.
+pub(super) fn of_another_machine(by: &'static str, why: &'static str) -> [Attempt; 3] {
+    [
+        attack(by, "starts another state machine", why, start("payroll")),
+        attack(
+            by,
+            "lists the executions of another state machine",
+            why,
+            list("payroll"),
+        ),
+        attack(
+            by,
+            "reads an execution of another state machine",
+            why,
+            execution("DescribeExecution", "payroll"),
+        ),
+    ]
+}
+
 fn machines() -> Vec<Attempt> {
     const OWN: &str = "only the state machine of launches";
     let mut attacks = Vec::new();
     for by in ["reconcile", "adopt"] {
+        attacks.extend(of_another_machine(by, OWN));
         attacks.extend([
-            attack(by, "starts another state machine", OWN, start("payroll")),
             attack(
                 by,
                 "starts the state machine that names nodes",
                 OWN,
                 start("name-node"),
-            ),
-            attack(
-                by,
-                "lists the executions of another state machine",
-                OWN,
-                list("payroll"),
-            ),
-            attack(
-                by,
-                "reads an execution of another state machine",
-                OWN,
-                execution("DescribeExecution", "payroll"),
             ),
             attack(
                 by,
@@ -289,7 +347,7 @@ fn the_rest() -> Vec<Attempt> {
     attacks.push(attack(
         CUSTOM_RESOURCE,
         "reads a node group of another cluster",
-        "only the node group of the configuration",
+        "only the clusters of the configuration",
         Call::Compared("eks:DescribeNodegroup", nodegroup),
     ));
     attacks.push(attack(

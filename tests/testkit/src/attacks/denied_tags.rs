@@ -156,6 +156,18 @@ fn interface_tags(target: &Target) -> Vec<Attempt> {
             ),
             attack(
                 by,
+                "names the interface of a slot",
+                "the interfaces of slots have tags of their own",
+                set(&target.own, &["Name"]),
+            ),
+            attack(
+                by,
+                "names a persistent volume",
+                "a persistent volume is no part of a node",
+                set(&target.persistent_volume, &["Name"]),
+            ),
+            attack(
+                by,
                 "names a security group",
                 "only interfaces and volumes",
                 set(&target.other_security_group, &["Name"]),

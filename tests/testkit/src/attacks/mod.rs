@@ -8,7 +8,7 @@
 //!
 //! - `target`: the account that is attacked;
 //! - `call`: a call, and how it is made;
-//! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `allowed`: the tables;
+//! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `people`, `allowed`: the tables;
 //! - `mutations`: policies with one restriction less.
 
 mod allowed;
@@ -18,21 +18,25 @@ mod denied_deployments;
 mod denied_others;
 mod denied_tags;
 pub mod mutations;
+mod people;
 mod target;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::iam::{AuthorizationRequest, Decision, Role, TemplateRoles};
+use serde_json::Value;
 
 pub use target::Target;
 
 use call::Call;
 
+use crate::permissions::PEOPLE;
+
 /// A call of a role.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// Whose role: a function, a state machine, or `rule of MACHINE`.
+    /// Whose role: a function, a state machine, `rule of MACHINE`, or a policy for people.
     pub by: &'static str,
     /// What the call does.
     pub what: String,
@@ -78,7 +82,18 @@ impl Outcomes {
     /// # Errors
     /// If the account cannot be built, or a call is not understood.
     pub async fn of_all() -> Result<Self> {
-        let target = Target::build().await?;
+        Self::of(Target::build().await?).await
+    }
+
+    /// The same in a VPC that another account shares.
+    ///
+    /// # Errors
+    /// As [`Outcomes::of_all`].
+    pub async fn of_all_in_vpc_of(owner: &str) -> Result<Self> {
+        Self::of(Target::build_in_vpc_of(owner).await?).await
+    }
+
+    async fn of(target: Target) -> Result<Self> {
         let roles = target.roles()?;
         let parsed: BTreeMap<String, Role> = roles
             .roles()?
@@ -118,6 +133,16 @@ impl Outcomes {
         Ok(outcomes)
     }
 
+    /// The policies of the role that makes an attempt.
+    ///
+    /// # Errors
+    /// If it has no role.
+    pub fn policies(&self, outcome: &Outcome) -> Result<&[Value]> {
+        let arn = role_of(&self.roles, outcome.attempt.by)?;
+        let documents = self.roles.documents.get(&arn);
+        Ok(documents.with_context(|| format!("no role {arn}"))?)
+    }
+
     /// What is not as it should be, a line for each.
     #[must_use]
     pub fn wrong(&self) -> Vec<String> {
@@ -149,13 +174,18 @@ impl Attempt {
     }
 }
 
-/// The ARN of the role of a function, a state machine, a rule, or the CDK's custom resource.
+/// The ARN of the role of a function, a state machine, a rule, or the CDK's custom resource; for a
+/// policy for people, of a role that has it.
 fn role_of(roles: &TemplateRoles, by: &str) -> Result<String> {
     let found = match by.strip_prefix("rule of ") {
         Some(machine) => roles.starters.get(machine),
         None if by == CUSTOM_RESOURCE => {
             let mut functions = roles.functions.iter();
             functions.find_map(|(name, role)| name.contains("AWS679f").then_some(role))
+        }
+        None if PEOPLE.contains(&by) => {
+            let mut people = roles.unattached.iter();
+            people.find_map(|(id, role)| id.to_lowercase().contains(by).then_some(role))
         }
         None => roles.functions.get(by).or(roles.state_machines.get(by)),
     };

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NO_MANAGE};
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::iam::TemplateRoles;
-use hookline_local::{LocalAws, Settings};
+use hookline_local::{LocalAws, Settings, World};
 
 use crate::roles;
 use crate::scene::{Scene, Size};
@@ -24,6 +24,8 @@ pub struct Target {
     pub(super) node: String,
     /// A volume of it.
     pub(super) volume: String,
+    /// A volume of the EBS CSI driver, with its tag.
+    pub(super) persistent_volume: String,
     /// An instance of a group that the profile selects by a tag.
     pub(super) node_by_tag: String,
     /// An instance of a group with a naming profile.
@@ -63,9 +65,33 @@ pub struct Target {
 /// The group that no profile selects, with a hook of the same name.
 pub(super) const OTHER_GROUP: &str = "another";
 
+/// The groups of managed node groups: of the cluster of the configuration, and of another one.
+pub(super) const MANAGED_GROUP: &str = "eks-smf-1";
+pub(super) const OTHER_MANAGED_GROUP: &str = "eks-smf-2";
+
+/// A self-managed group of the cluster of the configuration.
+pub(super) const SELF_MANAGED_GROUP: &str = "self-managed";
+
+/// The tag of the EBS CSI driver on each volume that it creates (kubernetes-sigs/aws-ebs-csi-driver,
+/// `docs/tagging.md`).
+const CSI_TAG: &str = "ebs.csi.aws.com/cluster";
+
 const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
 impl Target {
+    /// Builds the account in a VPC that another account owns, and that shares its subnets.
+    ///
+    /// # Errors
+    /// If the fake AWS refuses a part of it.
+    pub async fn build_in_vpc_of(owner: &str) -> Result<Self> {
+        let target = Self::build().await?;
+        let scene = &target.scene;
+        let vpc = &scene.vpc;
+        let share = |world: &mut World| ec2::share_vpc(&mut world.ec2, vpc, owner);
+        scene.local.with_world(share)?;
+        Ok(target)
+    }
+
     /// Builds the account.
     ///
     /// # Errors
@@ -103,11 +129,33 @@ impl Target {
             .tags(tag.key(DEPLOYMENT).value(roles::STACK).build())
             .send()
             .await?;
-        let volume = local.with_world(|world| {
-            let mut volumes = world.ec2.volumes_of(&node);
-            volumes.next().map(|volume| volume.volume_id.clone())
-        });
-        let volume = volume.context("the node has no volume")?;
+        let volume_of = |node: &str| {
+            let volume = local.with_world(|world| {
+                let mut volumes = world.ec2.volumes_of(node);
+                volumes.next().map(|volume| volume.volume_id.clone())
+            });
+            volume.context("the node has no volume")
+        };
+        let volume = volume_of(&node)?;
+        let persistent_volume = volume_of(&plain_node)?;
+        let tag = aws_sdk_ec2::types::Tag::builder()
+            .key(CSI_TAG)
+            .value("true");
+        scene
+            .ec2
+            .create_tags()
+            .resources(&persistent_volume)
+            .tags(tag.build())
+            .send()
+            .await?;
+        for (group, cluster) in [
+            (MANAGED_GROUP, "core"),
+            (OTHER_MANAGED_GROUP, "other"),
+            (SELF_MANAGED_GROUP, "core"),
+        ] {
+            let tags = [("eks:cluster-name", cluster)];
+            scene.plain_group(group, &tags).await?;
+        }
         let interface =
             |tags: &[(&str, &str)], on: Option<(&str, u32)>| new_interface(&scene, tags, on);
         let untagged = [(INSTANCE_ID, node.as_str()), (NO_MANAGE, "true")];
@@ -134,6 +182,7 @@ impl Target {
             other_security_group,
             node,
             volume,
+            persistent_volume,
             node_by_tag,
             plain_node,
             other_node,

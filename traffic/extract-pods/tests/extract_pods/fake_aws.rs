@@ -1,5 +1,5 @@
-//! A fake AWS over HTTP: `DescribeCluster` as the crate `hookline-local` answers it, STS's
-//! `AssumeRole`, and S3's `PutObject`.
+//! A fake AWS over HTTP: `DescribeCluster`, `DescribeInstances` and `DescribeNetworkInterfaces` as the crate `hookline-local`
+//! answers them, STS's `AssumeRole`, and S3's `PutObject`.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -32,7 +32,8 @@ pub(crate) const ROLE_SESSION: &str = "a/session+token==";
 /// A call that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// `eks:DescribeCluster`, `sts:AssumeRole` or `s3:PutObject`.
+    /// `eks:DescribeCluster`, `ec2:DescribeInstances`, `ec2:DescribeNetworkInterfaces`,
+    /// `sts:AssumeRole` or `s3:PutObject`.
     pub(crate) action: &'static str,
     pub(crate) access_key: String,
     pub(crate) region: String,
@@ -50,6 +51,7 @@ pub(crate) struct Refusal(
 struct State {
     objects: BTreeMap<String, Bytes>,
     refusals: BTreeMap<&'static str, Refusal>,
+    unanswered: Vec<&'static str>,
     calls: Vec<Call>,
 }
 
@@ -57,7 +59,8 @@ struct State {
 pub(crate) struct FakeAws {
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
-    eks: LocalAws,
+    /// The fake AWS that answers for EKS and EC2.
+    pub(crate) local: LocalAws,
     state: Arc<Mutex<State>>,
     _connections: JoinSet<()>,
 }
@@ -67,16 +70,17 @@ impl FakeAws {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(State::default()));
-        let eks = LocalAws::new(Settings::for_tests());
-        let shared = (eks.clone(), Arc::clone(&state));
+        let local = LocalAws::new(Settings::for_tests());
+        let shared = (local.clone(), Arc::clone(&state));
         let mut connections = JoinSet::new();
         connections.spawn(async move {
             let mut served = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (eks, state) = shared.clone();
+                let (local, state) = shared.clone();
                 served.spawn(async move {
-                    let service =
-                        service_fn(move |request| answer(eks.clone(), Arc::clone(&state), request));
+                    let service = service_fn(move |request| {
+                        answer(local.clone(), Arc::clone(&state), request)
+                    });
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
@@ -85,7 +89,7 @@ impl FakeAws {
         });
         Self {
             url,
-            eks,
+            local,
             state,
             _connections: connections,
         }
@@ -93,12 +97,17 @@ impl FakeAws {
 
     /// Adds a cluster to `DescribeCluster`, in EKS's JSON.
     pub(crate) fn hold_cluster(&self, name: &str, description: Value) {
-        self.eks.eks().add_cluster(name, description);
+        self.local.eks().add_cluster(name, description);
     }
 
     /// Refuses every further call of `action`.
     pub(crate) fn refuse(&self, action: &'static str, refusal: Refusal) {
         self.state.lock().unwrap().refusals.insert(action, refusal);
+    }
+
+    /// Receives every further call of `action`, and never answers it.
+    pub(crate) fn never_answer(&self, action: &'static str) {
+        self.state.lock().unwrap().unanswered.push(action);
     }
 
     /// The stored objects, by `BUCKET/KEY`.
@@ -113,7 +122,7 @@ impl FakeAws {
 }
 
 async fn answer(
-    eks: LocalAws,
+    local: LocalAws,
     state: Arc<Mutex<State>>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -126,6 +135,12 @@ async fn answer(
     let action = match (&head.method, head.uri.path()) {
         (&Method::PUT, _) => "s3:PutObject",
         (&Method::GET, path) if path.starts_with("/clusters/") => "eks:DescribeCluster",
+        (&Method::POST, "/") if body.starts_with(b"Action=DescribeInstances&") => {
+            "ec2:DescribeInstances"
+        }
+        (&Method::POST, "/") if body.starts_with(b"Action=DescribeNetworkInterfaces&") => {
+            "ec2:DescribeNetworkInterfaces"
+        }
         (&Method::POST, "/") => "sts:AssumeRole",
         _ => {
             return Ok(error(
@@ -142,7 +157,7 @@ async fn answer(
     let mut scope = scope.split('/');
     let access_key = scope.next().unwrap_or_default().to_owned();
     let region = scope.nth(1).unwrap_or_default().to_owned();
-    {
+    let is_answered = {
         let mut state = state.lock().unwrap();
         state.calls.push(Call {
             action,
@@ -152,6 +167,10 @@ async fn answer(
         if let Some(refusal) = state.refusals.get(action) {
             return Ok(error(action, *refusal));
         }
+        !state.unanswered.contains(&action)
+    };
+    if !is_answered {
+        std::future::pending::<()>().await;
     }
     Ok(match action {
         "s3:PutObject" => {
@@ -160,9 +179,9 @@ async fn answer(
             state.lock().unwrap().objects.insert(key, body);
             Response::new(Full::default())
         }
-        "eks:DescribeCluster" => {
+        "eks:DescribeCluster" | "ec2:DescribeInstances" | "ec2:DescribeNetworkInterfaces" => {
             let request = Request::from_parts(head, body);
-            eks.handle(request).await.unwrap().map(Full::new)
+            local.handle(request).await.unwrap().map(Full::new)
         }
         _ => assume_role(&body),
     })
@@ -188,6 +207,9 @@ fn assume_role(body: &[u8]) -> Response<Full<Bytes>> {
 fn error(action: &str, Refusal(status, code, message): Refusal) -> Response<Full<Bytes>> {
     let body = match action {
         "eks:DescribeCluster" => json!({"__type": code, "message": message}).to_string(),
+        "ec2:DescribeInstances" | "ec2:DescribeNetworkInterfaces" => format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>"
+        ),
         "sts:AssumeRole" => format!(
             "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
         ),

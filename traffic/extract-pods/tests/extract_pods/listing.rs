@@ -45,6 +45,8 @@ async fn every_node_and_pod_is_written_once() {
             "key": "pods/dt=2026-05-04/hour=11/prod.run-1.json.gz",
             "pods": 137,
             "nodes": 23,
+            "instances": 0,
+            "interfaces": null,
             "bytes": object.len(),
         })
     );

@@ -13,6 +13,8 @@ mod binary;
 mod cluster;
 mod failures;
 mod fake_aws;
+mod instances;
+mod interfaces;
 mod listing;
 mod memory;
 mod records;

@@ -7,7 +7,7 @@ use crate::cluster::{node, pod};
 use crate::scene::Scene;
 
 /// Asserts that every line conforms to `traffic/schema/pods.schema.json`.
-fn assert_fits(lines: &[Value]) {
+pub(crate) fn assert_fits(lines: &[Value]) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../schema/pods.schema.json");
     let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
@@ -83,14 +83,15 @@ async fn a_line_has_the_fields_that_the_query_needs() {
     let expected_node = json!({
         "kind": "node", "cluster": "prod", "name": "node-0.us-east-2.compute.internal",
         "uid": "00000000-0000-4000-8000-000000000000", "ips": ["10.0.0.4"], "az": "us-east-2a",
-        "az_id": "use2-az1", "instance_id": "i-00000000000000000", "start_time": "2026-05-04T06:12:40Z",
+        "az_id": "use2-az1", "instance_id": "i-00000000000000000", "interface_ids": [], "start_time": "2026-05-04T06:12:40Z",
     });
     assert_eq!(lines[0], expected_node);
     let expected_pod = json!({
         "kind": "pod", "cluster": "prod", "namespace": "team-0", "name": "app-7-6f7c9d8b5-00007",
         "uid": crate::cluster::uid(7), "ips": ["10.64.0.7"], "node": "node-0.us-east-2.compute.internal",
         "az": "us-east-2a", "az_id": "use2-az1", "host_network": false, "phase": "Running",
-        "group_name": "app-7", "group_kind": "Label", "start_time": "2026-05-04T08:00:11Z", "end_time": null,
+        "interface_id": null, "group_name": "app-7", "group_kind": "Label", "start_time": "2026-05-04T08:00:11Z",
+        "network_time": "2026-05-04T08:00:15Z", "end_time": null,
     });
     assert_eq!(lines[1], expected_pod);
     let fields = |line: &Value, names: &[&str]| -> Vec<Value> {

@@ -25,13 +25,14 @@ fn call(action: &'static str, access_key: &str, region: &str) -> Call {
 }
 
 #[tokio::test]
-async fn a_run_calls_eks_and_s3_once_as_the_function() {
+async fn a_run_calls_eks_ec2_and_s3_once_as_the_function() {
     let scene = scene().await;
     scene.extract().await;
     assert_eq!(
         scene.aws.calls(),
         [
             call("eks:DescribeCluster", OWN_KEY, "us-east-2"),
+            call("ec2:DescribeInstances", OWN_KEY, "us-east-2"),
             call("s3:PutObject", OWN_KEY, "us-east-2"),
         ]
     );
@@ -54,6 +55,7 @@ async fn a_role_reads_the_cluster_and_the_function_writes_the_object() {
         [
             call("sts:AssumeRole", OWN_KEY, "us-east-2"),
             call("eks:DescribeCluster", ROLE_KEY, "us-east-2"),
+            call("ec2:DescribeInstances", ROLE_KEY, "us-east-2"),
             call("s3:PutObject", OWN_KEY, "us-east-2"),
         ]
     );
@@ -75,6 +77,7 @@ async fn the_cluster_is_found_in_the_region_of_the_payload() {
         scene.aws.calls(),
         [
             call("eks:DescribeCluster", OWN_KEY, "eu-west-1"),
+            call("ec2:DescribeInstances", OWN_KEY, "eu-west-1"),
             call("s3:PutObject", OWN_KEY, "us-east-2"),
         ]
     );

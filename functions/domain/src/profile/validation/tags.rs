@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{invalid, name, selector};
+use super::{Problems, invalid, name, selector};
 use crate::error::Result;
 use crate::profile::naming::NamingProfile;
 use crate::quotas::{MAX_LABEL_LENGTH, MAX_TAG_KEY_LENGTH, MAX_TAGS, OWN_TAGS};
@@ -12,34 +12,34 @@ use crate::tags::rules::{self, TagRules};
 use crate::tags::template;
 
 /// Checks every rule of a naming profile.
-pub(super) fn naming_profile(profile: &NamingProfile) -> Result<()> {
-    name("profile.name", &profile.name, MAX_LABEL_LENGTH)?;
-    selector(&profile.selector)?;
+pub(super) fn naming_profile(profile: &NamingProfile, problems: &mut Problems) {
+    problems.check(name("profile.name", &profile.name, MAX_LABEL_LENGTH));
+    selector(&profile.selector, problems);
     let rules = profile.tag_rules();
     let tags = [rules.node, rules.volumes, rules.interfaces];
     if rules.name_preset.is_none() && tags.iter().all(|tags| tags.is_empty()) {
-        return Err(invalid(
+        problems.add(invalid(
             "profile.nodeTags",
             "nothing to name or tag",
             "Set namePreset, nodeTags, volumeTags or interfaceTags",
         ));
     }
-    tag_rules(&rules)
+    tag_rules(&rules, problems);
 }
 
 /// Checks the tag rules of either kind of profile.
-pub(super) fn tag_rules(rules: &TagRules<'_>) -> Result<()> {
+pub(super) fn tag_rules(rules: &TagRules<'_>, problems: &mut Problems) {
     let preset = usize::from(rules.name_preset.is_some());
     if preset > 0 && rules.node.contains_key(rules::NAME) {
-        return Err(invalid(
+        problems.add(invalid(
             "profile.nodeTags[\"Name\"]",
             "namePreset makes the name already",
             "Remove one of the two",
         ));
     }
-    templates("nodeTags", rules.node, preset, false)?;
-    templates("volumeTags", rules.volumes, 0, true)?;
-    templates("interfaceTags", rules.interfaces, 0, true)
+    templates("nodeTags", rules.node, preset, false, problems);
+    templates("volumeTags", rules.volumes, 0, true, problems);
+    templates("interfaceTags", rules.interfaces, 0, true, problems);
 }
 
 fn templates(
@@ -47,29 +47,29 @@ fn templates(
     templates: &BTreeMap<String, String>,
     more: usize,
     has_name: bool,
-) -> Result<()> {
+    problems: &mut Problems,
+) {
     let at = format!("profile.{field}");
     let count = templates.len() + more;
     if count > MAX_TAGS {
-        return Err(invalid(
-            at,
+        problems.add(invalid(
+            &at,
             format!("{count} tags, at most {MAX_TAGS}"),
             "Remove some: EC2 takes 50 on a resource",
         ));
     }
     for (key, text) in templates {
         let field = tag_field(&at, key);
-        tag_key(&field, key)?;
+        problems.check(tag_key(&field, key));
         // The result is checked when the template is rendered.
-        template::check(text, has_name).map_err(|problem| {
+        problems.check(template::check(text, has_name).map_err(|problem| {
             invalid(
                 field,
                 problem,
                 "Correct the template (docs/naming.md, Templates)",
             )
-        })?;
+        }));
     }
-    Ok(())
 }
 
 fn tag_field(at: &str, key: &str) -> String {
@@ -78,9 +78,9 @@ fn tag_field(at: &str, key: &str) -> String {
 }
 
 /// Checks the tags of a slot's interface.
-pub(super) fn of_slot(at: &str, tags: &BTreeMap<String, String>) -> Result<()> {
+pub(super) fn of_slot(at: &str, tags: &BTreeMap<String, String>, problems: &mut Problems) {
     if tags.len() + OWN_TAGS > MAX_TAGS {
-        return Err(invalid(
+        problems.add(invalid(
             at,
             format!("{} tags, at most {}", tags.len(), MAX_TAGS - OWN_TAGS),
             "Remove some: EC2 takes 50 on a resource, and Hookline adds its own to interfaces",
@@ -88,11 +88,12 @@ pub(super) fn of_slot(at: &str, tags: &BTreeMap<String, String>) -> Result<()> {
     }
     for (key, value) in tags {
         let field = tag_field(at, key);
-        tag_key(&field, key)?;
-        template::check_value(value)
-            .map_err(|problem| invalid(&field, problem, "Shorten or correct the value"))?;
+        problems.check(tag_key(&field, key));
+        problems.check(
+            template::check_value(value)
+                .map_err(|problem| invalid(&field, problem, "Shorten or correct the value")),
+        );
     }
-    Ok(())
 }
 
 fn tag_key(field: &str, key: &str) -> Result<()> {

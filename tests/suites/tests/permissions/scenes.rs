@@ -1,12 +1,5 @@
-//! Each function may call exactly the actions that it calls. This compares
-//! `functions/permissions.json` with the calls of the functions in virtual time, in launches with
-//! and without faults. `simulation` checks that no fault at any call leads to another action.
-
-// JSON is indexed by name, which gives null for an absent field.
-#![allow(clippy::indexing_slicing)]
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+//! Launches, rounds of reconcile and others, in virtual time: together they make every call that a
+//! function may make.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_credential_types::Credentials;
@@ -14,26 +7,25 @@ use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NETWORK};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::eks::ApiServer;
-use hookline_local::{Fault, FaultKind, Outcome, Settings};
+use hookline_local::{Fault, FaultKind, Settings};
 use hookline_simulator::cells::{Cell, DeliveryFault, Interference, launching};
-use hookline_simulator::faults::{Setting, run_cell};
+use hookline_simulator::faults::run_cell;
 use hookline_simulator::run::{GROUP, Run, Scenario, on_paused_clock};
-use hookline_statemachine::state::State;
-use hookline_statemachine::{LAUNCH_NODE, NAME_NODE, StateMachine};
+use hookline_simulator::setting::Setting;
 use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::json_api::json_call;
 use hookline_testkit::launch::{Launch, State as LaunchState, small};
 use hookline_testkit::naming::{self, PlainGroup};
-use hookline_testkit::permissions::{Actions, allowed, difference, needed};
+use hookline_testkit::permissions::Actions;
 use hookline_testkit::roles;
 use hookline_testkit::scene::{HOOK, Size, WarmPool};
 use serde_json::{Value, json};
+use std::time::Duration;
 
-const IAM: &str = include_str!("../../../docs/iam.md");
 /// An instance that never was.
 const GONE: &str = "i-0123456789abcdef0";
 
-fn scenario(nodes: usize) -> Scenario {
+pub(crate) fn scenario(nodes: usize) -> Scenario {
     let size = Size {
         azs: 1,
         ..Size::default()
@@ -42,7 +34,7 @@ fn scenario(nodes: usize) -> Scenario {
 }
 
 /// Waits until `holds`.
-async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<()> {
+pub(crate) async fn until(run: &Run, what: &str, holds: impl Fn(&Run) -> bool) -> Result<()> {
     run.until(what, Duration::from_millis(200), holds).await?;
     Ok(())
 }
@@ -181,6 +173,57 @@ fn an_execution_that_is_stopped() -> Result<Actions> {
     })
 }
 
+/// A launch is abandoned, and its interfaces may not be detached: `ReleaseInterfaces` asks whether the
+/// instance ends, and waits for that.
+fn a_detach_that_is_denied_while_the_instance_ends() -> Result<Actions> {
+    on_paused_clock(async {
+        let mut scenario = scenario(1);
+        scenario.settings.shutdown_for = Duration::from_secs(60);
+        let mut run = Run::new(scenario).await?;
+        let denied = FaultKind::Error {
+            status: 403,
+            code: "UnauthorizedOperation".to_owned(),
+            message: "You are not authorized to perform this operation.".to_owned(),
+        };
+        let attach = Fault::on("AttachNetworkInterface", denied.clone());
+        run.local.inject(attach.when("DeviceIndex", "3"));
+        let detach = Fault::on("DetachNetworkInterface", denied);
+        run.local.inject(detach.always());
+        run.launch().await?;
+        until(&run, "the replacement", |run| run.in_service() == 1).await?;
+        until(&run, "the end of both executions", Run::is_idle).await?;
+        let failed = run.report().executions.get("FAILED").copied();
+        ensure!(failed == Some(1) && made(&run) == (4, 4), "{failed:?}");
+        Ok(run.tap.actions())
+    })
+}
+
+/// Every launch fails by an error that does not pass: reconcile brakes the group. A person ends the brake
+/// without the command.
+fn a_launch_loop() -> Result<Actions> {
+    on_paused_clock(async {
+        let mut run = Run::new(scenario(1)).await?;
+        let missing = FaultKind::Error {
+            status: 400,
+            code: "InvalidGroup.NotFound".to_owned(),
+            message: "The security group 'sg-0' does not exist".to_owned(),
+        };
+        let fault = Fault::on("CreateNetworkInterface", missing);
+        run.local.inject(fault.always());
+        run.launch().await?;
+        until(&run, "the brake", |run| !run.reported("braked").is_empty()).await?;
+        run.local.clear_faults();
+        run.scene
+            .autoscaling
+            .resume_processes()
+            .auto_scaling_group_name(GROUP)
+            .send()
+            .await?;
+        until(&run, "the node", |run| run.in_service() == 1).await?;
+        Ok(run.tap.actions())
+    })
+}
+
 /// The event of a launch out of a warm pool is lost: reconcile looks into the pool, and at the
 /// activities of the group.
 fn a_launch_in_a_warm_pool_whose_event_is_lost() -> Result<Actions> {
@@ -286,13 +329,7 @@ async fn node_in_service(heard_of: bool) -> Result<Run> {
     run.launch().await?;
     until(&run, "a launch", |run| waiting(run).is_ok()).await?;
     run.scene
-        .autoscaling
-        .complete_lifecycle_action()
-        .auto_scaling_group_name(GROUP)
-        .lifecycle_hook_name(HOOK)
-        .instance_id(waiting(&run)?)
-        .lifecycle_action_result("CONTINUE")
-        .send()
+        .complete(GROUP, HOOK, &waiting(&run)?, "CONTINUE")
         .await?;
     until(&run, "the node", |run| run.in_service() == 1).await?;
     Ok(run)
@@ -389,7 +426,7 @@ fn nodes_without_a_hook() -> Result<Actions> {
 }
 
 /// What the functions call in all of these.
-fn called() -> Result<Actions> {
+pub(crate) fn called() -> Result<Actions> {
     let mut called = Actions::new();
     let mut scenes = vec![
         launches_that_wait_for_their_turn()?,
@@ -397,6 +434,8 @@ fn called() -> Result<Actions> {
         an_interface_too_many()?,
         an_abandon_by_tag()?,
         an_execution_that_is_stopped()?,
+        a_launch_loop()?,
+        a_detach_that_is_denied_while_the_instance_ends()?,
         a_launch_in_a_warm_pool_whose_event_is_lost()?,
         interfaces_that_nobody_owns()?,
         a_launch_whose_volumes_are_tagged()?,
@@ -424,152 +463,4 @@ fn called() -> Result<Actions> {
         called.entry(caller).or_default().extend(actions);
     }
     Ok(called)
-}
-
-#[test]
-fn each_call_carries_the_role_of_its_caller_and_is_allowed() -> Result<()> {
-    on_paused_clock(async {
-        let mut run = Run::new(scenario(1)).await?;
-        let report = run.to_rest().await?;
-        ensure!(report.in_service == 1, "{report:?}");
-        let a_round = |run: &Run| !run.reconcile_reports().is_empty();
-        until(&run, "a round of reconcile", a_round).await?;
-        let mut roles = BTreeSet::new();
-        for call in run.local.calls() {
-            let by_hookline = ["app/Hookline", "states.amazonaws.com"]
-                .iter()
-                .any(|agent| call.user_agent.contains(agent));
-            ensure!(
-                by_hookline == call.role.is_some() || call.service == "states",
-                "{call:?}"
-            );
-            if let Outcome::Error(code) = &call.outcome {
-                ensure!(
-                    !code.contains("Unauthorized") && !code.contains("Denied"),
-                    "{call:?}"
-                );
-            }
-            roles.extend(call.role);
-        }
-        for name in [
-            "tag-node",
-            "plan-interfaces",
-            "create-interfaces",
-            "attach-interfaces",
-            "complete-hook",
-            "reconcile",
-        ] {
-            let role = roles::of_function(name).context("no role")?;
-            ensure!(roles.contains(&role), "{role} is not in {roles:?}");
-        }
-        let role = roles::of_rule_for(hookline_simulator::run::MACHINE_ARN);
-        ensure!(roles.contains(&role.context("no role")?), "{roles:?}");
-        Ok(())
-    })
-}
-
-#[test]
-fn each_function_may_call_what_it_calls_and_nothing_else() -> Result<()> {
-    let (mut allowed, needed) = (allowed()?, needed(called()?));
-    // A state machine calls no other API action. The test below compares it with its file.
-    allowed.remove("name-node");
-    let (lacking, idle) = (difference(&needed, &allowed), difference(&allowed, &needed));
-    ensure!(
-        lacking.is_empty() && idle.is_empty(),
-        "functions/permissions.json lacks {lacking:#?}, and has what nothing calls: {idle:#?}"
-    );
-    Ok(())
-}
-
-#[test]
-fn missing_and_unused_permissions_are_found() -> Result<()> {
-    let whole = allowed()?;
-    for (caller, actions) in &whole {
-        for action in actions {
-            let mut less = whole.clone();
-            less.entry(caller.clone()).or_default().remove(action);
-            assert_eq!(
-                (difference(&whole, &less), difference(&less, &whole)),
-                (vec![format!("{caller}: {action}")], Vec::new())
-            );
-        }
-    }
-    let create = BTreeSet::from(["ec2:CreateNetworkInterface".to_owned()]);
-    let needed = needed(BTreeMap::from([("a".to_owned(), create)]));
-    assert!(needed["a"].contains("ec2:CreateTags"));
-    Ok(())
-}
-
-/// The names in a cell of a table that look like actions.
-fn actions_in(text: &str) -> BTreeSet<String> {
-    text.split('`')
-        .filter(|name| {
-            name.split_once(':').is_some_and(|(service, _)| {
-                ["autoscaling", "ec2", "eks", "lambda", "states"].contains(&service)
-            })
-        })
-        .map(str::to_owned)
-        .collect()
-}
-
-#[test]
-fn iam_md_has_the_actions_of_each_function() -> Result<()> {
-    let (_, section) = IAM
-        .split_once("\n## The actions of each function\n")
-        .context("no heading The actions of each function")?;
-    let (section, _) = section.split_once("\n## ").context("no heading after it")?;
-    let mut said = Actions::new();
-    for line in section.lines() {
-        if let Some((name, cells)) = line
-            .strip_prefix("| `")
-            .and_then(|row| row.split_once("` |"))
-        {
-            said.insert(name.to_owned(), actions_in(cells));
-        }
-    }
-    let allowed = allowed()?;
-    assert_eq!(
-        difference(&said, &allowed),
-        Vec::<String>::new(),
-        "in docs/iam.md only"
-    );
-    assert_eq!(
-        difference(&allowed, &said),
-        Vec::<String>::new(),
-        "not in docs/iam.md"
-    );
-    Ok(())
-}
-
-/// The state machines' own calls are those of their files.
-#[test]
-fn state_machines_may_call_what_their_states_call() -> Result<()> {
-    for (name, file) in [("launch-node", LAUNCH_NODE), ("name-node", NAME_NODE)] {
-        assert_eq!(allowed()?.remove(name), Some(calls_of(file)?), "{name}");
-    }
-    Ok(())
-}
-
-fn calls_of(file: &str) -> Result<BTreeSet<String>> {
-    let machine = StateMachine::read(file)?;
-    let mut found = BTreeSet::new();
-    for state in machine.states.values() {
-        let State::Task(task) = state else {
-            continue;
-        };
-        found.insert(
-            match task
-                .resource
-                .strip_prefix("arn:${Partition}:states:::aws-sdk:")
-            {
-                Some(integration) => {
-                    let (service, action) = integration.split_once(':').context("no action")?;
-                    let first = action.get(..1).unwrap_or_default().to_uppercase();
-                    format!("{service}:{first}{}", action.get(1..).unwrap_or_default())
-                }
-                None => "lambda:InvokeFunction".to_owned(),
-            },
-        );
-    }
-    Ok(found)
 }

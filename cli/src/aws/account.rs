@@ -1,0 +1,213 @@
+//! What launches need beside the network: the state machine's functions, roles, and quotas.
+
+use std::collections::BTreeSet;
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use hookline_domain::execution::names::StateMachine;
+use serde_json::Value;
+
+use super::{Aws, Error};
+use crate::observed::account::{Concurrency, Machine};
+use crate::observed::deployment::function_of;
+
+/// The quota *Network interfaces per Region* of Amazon VPC (`aws service-quotas list-service-quotas
+/// --service-code vpc`).
+const NETWORK_INTERFACES: (&str, &str) = ("vpc", "L-DF5E4CA3");
+/// The most functions, and the most roles, of a page (Lambda API Reference, ListFunctions: 50 come
+/// in any case; IAM API Reference, ListRoles).
+const FUNCTIONS_OF_A_PAGE: i32 = 50;
+const ROLES_OF_A_PAGE: i32 = 1_000;
+/// The most pages that are read. What is not on them is looked up by its name.
+const MAX_PAGES: usize = 3;
+
+impl Aws {
+    /// What the definition of a state machine says (DescribeStateMachine).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn machine(&self, machine: &StateMachine) -> Result<Machine, Error> {
+        let call = self
+            .sfn
+            .describe_state_machine()
+            .state_machine_arn(machine.arn());
+        let found = self.answer("states:DescribeStateMachine", call.send().await)?;
+        let definition: Value = serde_json::from_str(&found.definition).unwrap_or_default();
+        let mut functions = BTreeSet::new();
+        collect_functions(&definition, &mut functions);
+        Ok(Machine {
+            role: found.role_arn,
+            functions: functions.into_iter().collect(),
+            timeout_seconds: definition.get("TimeoutSeconds").and_then(Value::as_i64),
+        })
+    }
+
+    /// The functions on the first pages of all, each with the ARN of its role, and whether these are
+    /// all (ListFunctions).
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn functions(&self) -> Result<(Vec<(String, String)>, bool), Error> {
+        let mut found = Vec::new();
+        let mut marker = None;
+        for _ in 0..MAX_PAGES {
+            let call = self
+                .lambda
+                .list_functions()
+                .max_items(FUNCTIONS_OF_A_PAGE)
+                .set_marker(marker);
+            let page = self.answer("lambda:ListFunctions", call.send().await)?;
+            let functions = page.functions.unwrap_or_default().into_iter();
+            found.extend(functions.filter_map(|it| Some((it.function_name?, it.role?))));
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                return Ok((found, true));
+            }
+        }
+        Ok((found, false))
+    }
+
+    /// The role of a function; `None` if there is no such function (GetFunctionConfiguration).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn role_of_function(&self, name: &str) -> Result<Option<String>, Error> {
+        let call = self.lambda.get_function_configuration().function_name(name);
+        let answer = call.send().await;
+        if let Err(SdkError::ServiceError(error)) = &answer
+            && error.err().is_resource_not_found_exception()
+        {
+            return Ok(None);
+        }
+        let found = self.answer("lambda:GetFunctionConfiguration", answer)?;
+        Ok(Some(found.role.unwrap_or_default()))
+    }
+
+    /// The ARNs of the roles on the first pages of all, and whether these are all (ListRoles).
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn roles(&self) -> Result<(BTreeSet<String>, bool), Error> {
+        let mut found = BTreeSet::new();
+        let mut marker = None;
+        for _ in 0..MAX_PAGES {
+            let call = self
+                .iam
+                .list_roles()
+                .max_items(ROLES_OF_A_PAGE)
+                .set_marker(marker);
+            let page = self.answer("iam:ListRoles", call.send().await)?;
+            found.extend(page.roles.into_iter().map(|role| role.arn));
+            marker = page.marker.filter(|_| page.is_truncated);
+            if marker.is_none() {
+                return Ok((found, true));
+            }
+        }
+        Ok((found, false))
+    }
+
+    /// Whether there is a role of this name (GetRole).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn has_role(&self, name: &str) -> Result<bool, Error> {
+        let answer = self.iam.get_role().role_name(name).send().await;
+        if let Err(SdkError::ServiceError(error)) = &answer
+            && error.err().is_no_such_entity_exception()
+        {
+            return Ok(false);
+        }
+        self.answer("iam:GetRole", answer)?;
+        Ok(true)
+    }
+
+    /// How many interfaces the Region may have (GetServiceQuota; GetAWSDefaultServiceQuota where the
+    /// account has no value of its own).
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn interface_quota(&self) -> Result<Option<u64>, Error> {
+        let (service, code) = NETWORK_INTERFACES;
+        let call = self.quotas.get_service_quota();
+        let answer = call.service_code(service).quota_code(code).send().await;
+        let own = match &answer {
+            Err(SdkError::ServiceError(error)) if error.err().is_no_such_resource_exception() => {
+                None
+            }
+            _ => self.answer("servicequotas:GetServiceQuota", answer)?.quota,
+        };
+        let quota = match own {
+            Some(own) => Some(own),
+            None => {
+                let call = self.quotas.get_aws_default_service_quota();
+                let answer = call.service_code(service).quota_code(code).send().await;
+                self.answer("servicequotas:GetAWSDefaultServiceQuota", answer)?
+                    .quota
+            }
+        };
+        Ok(quota.and_then(|quota| quota.value).map(whole))
+    }
+
+    /// How many invocations may run at once (GetAccountSettings).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn concurrency(&self) -> Result<Option<Concurrency>, Error> {
+        let call = self.lambda.get_account_settings();
+        let answer = self.answer("lambda:GetAccountSettings", call.send().await)?;
+        Ok(answer.account_limit.map(|limit| Concurrency {
+            limit: limit.concurrent_executions.into(),
+            unreserved: limit
+                .unreserved_concurrent_executions
+                .unwrap_or(limit.concurrent_executions)
+                .into(),
+        }))
+    }
+}
+
+/// A quota is a number with a fraction in the API, and a whole one here.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // `as` stays within the bounds
+fn whole(value: f64) -> u64 {
+    value.max(0.0) as u64
+}
+
+/// Every function that a definition names: as the resource of a task, or as a parameter of
+/// `lambda:invoke`.
+fn collect_functions(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => found.extend(function_of(text).map(str::to_owned)),
+        Value::Array(items) => items.iter().for_each(|item| collect_functions(item, found)),
+        Value::Object(fields) => {
+            if let Some(name) = fields.get("FunctionName").and_then(Value::as_str)
+                && !name.contains(':')
+            {
+                found.insert(name.to_owned());
+            }
+            fields
+                .values()
+                .for_each(|value| collect_functions(value, found));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn functions_of_a_definition_are_found_in_each_form() {
+        let definition = json!({"States": {
+            "A": {"Resource": "arn:aws:lambda:us-west-2:123456789012:function:hookline-a"},
+            "B": {"Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "hookline-b"}},
+            "C": {"Parameters": {"FunctionName": "arn:aws-cn:lambda:cn-north-1:123456789012:function:hookline-c:7"}},
+            "D": {"Branches": [{"Resource": "arn:aws:lambda:us-west-2:123456789012:function:hookline-a"}]},
+            "E": {"Resource": "arn:aws:states:::ec2:describeInstances"},
+        }});
+        let mut found = BTreeSet::new();
+        collect_functions(&definition, &mut found);
+        let found: Vec<_> = found.into_iter().collect();
+        assert_eq!(found, ["hookline-a", "hookline-b", "hookline-c"]);
+    }
+}

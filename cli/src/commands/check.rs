@@ -1,0 +1,184 @@
+//! `hookline check`: configuration and account against one another.
+
+mod subject;
+
+use serde::Serialize;
+
+use crate::aws::Aws;
+use crate::discover;
+use crate::error::{Code, Result};
+use crate::judge::Finding;
+use crate::judge::check::{self, RoomOfZone};
+use crate::observed::account::Account;
+use crate::output::{BAD, GOOD, LABEL, Output, Page, Report};
+use crate::settings::{AwsSettings, Subject};
+use crate::survey;
+use subject::{Problems, Read};
+
+/// What the check found.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Checked {
+    /// The file; null for what is deployed.
+    file: Option<String>,
+    /// The deployment's stack; null if there is no deployment.
+    stack: Option<String>,
+    region: String,
+    profiles: Vec<String>,
+    groups: Vec<String>,
+    findings: Vec<Finding>,
+    /// For how many more nodes the subnets have room.
+    room: Vec<RoomOfZone>,
+    /// What could not be judged, without being wrong.
+    notes: Vec<String>,
+    /// How many calls were made.
+    calls: usize,
+}
+
+pub(super) async fn run(
+    settings: &AwsSettings,
+    stack: Option<&str>,
+    subject: &Subject,
+    output: &Output,
+) -> Result<Code> {
+    let mut account = Account::default();
+    let mut file = None;
+    let mut stack = stack.map(str::to_owned);
+    match subject::read(subject)? {
+        Read::Deployed => account.deployed = true,
+        Read::Profiles(read) => {
+            file = Some(read.file);
+            account.profiles = read.profiles;
+            account.to_be_put = read.hooks;
+            stack = stack.or(read.stack);
+        }
+        Read::Wrong(problems) => return wrong(&problems, output),
+    }
+    let aws = Aws::connect(settings).await?;
+    match account.deployed {
+        true => {
+            let found = discover::if_any(&aws, stack.as_deref()).await?;
+            let deployment = match found.deployment {
+                Some(deployment) => deployment,
+                // Its error says what to do.
+                None => discover::deployment(&aws, stack.as_deref()).await?,
+            };
+            account.profiles = deployment.profiles.clone();
+            account.others = found.others;
+            account.deployment = Some(deployment);
+        }
+        false => match discover::if_any(&aws, stack.as_deref()).await {
+            Ok(found) => {
+                account.deployment = found.deployment;
+                account.others = found.others;
+            }
+            Err(error) => survey::note_denied(&mut account, error)?,
+        },
+    }
+    survey::account(&aws, &mut account).await?;
+    let checked = Checked::of(&account, file, &aws);
+    output.report(&checked)?;
+    Ok(match checked.findings.is_empty() {
+        true => Code::Success,
+        false => Code::ProblemsFound,
+    })
+}
+
+/// A file whose profiles break rules that need no account.
+fn wrong(problems: &Problems, output: &Output) -> Result<Code> {
+    output.report(problems)?;
+    Ok(Code::ProblemsFound)
+}
+
+impl Checked {
+    fn of(account: &Account, file: Option<String>, aws: &Aws) -> Self {
+        let room = check::rooms(account);
+        let deployment = account.deployment.as_ref();
+        Self {
+            file,
+            stack: deployment.map(|deployment| deployment.stack().to_owned()),
+            region: aws.region().to_owned(),
+            profiles: account
+                .profiles
+                .iter()
+                .map(|input| input.profile.name.clone())
+                .collect(),
+            groups: account
+                .groups
+                .iter()
+                .map(|group| group.name.clone())
+                .collect(),
+            findings: check::findings(account, &room),
+            room,
+            notes: check::notes(account),
+            calls: aws.calls(),
+        }
+    }
+}
+
+impl Report for Checked {
+    fn write(&self, page: &mut Page) {
+        let what = match &self.file {
+            Some(file) => format!("{file}, before its deployment"),
+            None => "what is deployed".to_owned(),
+        };
+        let deployment = match self.stack.as_deref() {
+            None => "none yet".to_owned(),
+            Some("") => "(no stack)".to_owned(),
+            Some(stack) => stack.to_owned(),
+        };
+        let names = |names: &[String]| match names {
+            [] => "none".to_owned(),
+            names => names.join(", "),
+        };
+        page.table(
+            LABEL,
+            &[
+                ("Checked", &what),
+                ("Deployment", &format!("{deployment} in {}", self.region)),
+                ("Profiles", &names(&self.profiles)),
+                ("Groups", &names(&self.groups)),
+            ],
+        );
+        page.blank();
+        if !self.room.is_empty() {
+            let rows: Vec<Vec<String>> = self.room.iter().map(cells).collect();
+            let headings = [
+                "GROUP",
+                "PROFILE",
+                "ZONE",
+                "NODES",
+                "ROOM FOR",
+                "LIMITED BY",
+            ];
+            page.grid(LABEL, &headings, &rows);
+            page.blank();
+        }
+        for note in &self.notes {
+            page.paragraph(&[(LABEL, "note:"), (anstyle::Style::new(), note)]);
+        }
+        match self.findings.len() {
+            0 => page.paragraph(&[(GOOD, "Nothing found.")]),
+            1 => page.paragraph(&[(BAD, "1 finding")]),
+            many => page.paragraph(&[(BAD, &format!("{many} findings"))]),
+        }
+        for finding in &self.findings {
+            page.finding(finding);
+        }
+    }
+}
+
+/// The cells of a line about room.
+fn cells(room: &RoomOfZone) -> Vec<String> {
+    vec![
+        room.group.clone(),
+        room.profile.clone(),
+        room.availability_zone.clone(),
+        room.nodes.to_string(),
+        match &room.limited_by {
+            None => format!("{} or more", room.more_nodes),
+            Some(_) => format!("{} more", room.more_nodes),
+        },
+        room.limited_by.clone().unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,135 @@
+//! Finds the executions of a launch. Step Functions lists no input, and the name of an execution that an
+//! event starts tells no instance.
+
+use std::collections::BTreeSet;
+
+use crate::aws::Aws;
+use crate::error::Result;
+use crate::observe::{AT_ONCE, MAX_DESCRIBED, describe, describe_at_most};
+use crate::observed::case::Case;
+use crate::observed::execution::{Execution, ListedExecution};
+
+/// The most pages of executions that are searched for an instance's.
+const MAX_PAGES: usize = 5;
+/// Up to so many, all are described, so that replays are found too.
+const ALL: usize = 40;
+/// An execution may start so long before EC2's launch time, in milliseconds: clocks differ.
+const BEFORE_LAUNCH: i64 = 60_000;
+
+/// Which executions are searched for a launch's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// Those of its time, until one is found.
+    UntilFound,
+    /// All that run, too: a command that starts an execution must know of each.
+    AllRunning,
+}
+
+/// Finds the executions for an instance: the one that was asked about, then the newest first.
+pub(super) async fn find(
+    aws: &Aws,
+    case: &mut Case,
+    began: Option<i64>,
+    asked: Option<Execution>,
+    search: Search,
+) -> Result<()> {
+    let since = began.map_or(i64::MIN, |began| 1_000 * began - BEFORE_LAUNCH);
+    let (listed, mut all) = aws
+        .executions_back_to(&case.deployment.machine, since, MAX_PAGES)
+        .await?;
+    let of_name =
+        |execution: &ListedExecution| execution.instance().as_ref() == Some(&case.instance);
+    let by_name = listed
+        .iter()
+        .filter(|execution| of_name(execution) && !is_of_earlier_launch(case, execution));
+    let by_name: Vec<String> = by_name.map(|execution| execution.arn.clone()).collect();
+    let mut others: Vec<&ListedExecution> = listed
+        .iter()
+        .filter(|execution| execution.instance().is_none() && execution.started >= since)
+        .collect();
+    // An event starts its execution within seconds.
+    if let Some(began) = began {
+        others.sort_by_key(|execution| (execution.started - 1_000 * began).abs());
+    }
+    all &= others.len() <= MAX_DESCRIBED;
+    let others: Vec<String> = others
+        .iter()
+        .take(MAX_DESCRIBED)
+        .map(|it| it.arn.clone())
+        .collect();
+    let mut found = describe(aws, by_name).await?;
+    let describes_all = others.len() <= ALL;
+    for batch in others.chunks(AT_ONCE) {
+        if !describes_all && (asked.is_some() || !found.is_empty()) {
+            all = false;
+            break;
+        }
+        let described = describe(aws, batch.to_vec()).await?;
+        found.extend(
+            described
+                .into_iter()
+                .filter(|it| it.instance().as_ref() == Some(&case.instance)),
+        );
+    }
+    if search == Search::AllRunning && !all {
+        case.running_for_unknown = add_running(aws, case, &mut found).await?;
+    }
+    found.sort_by_key(|execution| std::cmp::Reverse(execution.started));
+    if let Some(asked) = asked {
+        found.retain(|execution| execution.arn != asked.arn);
+        found.insert(0, asked);
+    }
+    (case.executions, case.all_executions_known) = (found, all);
+    Ok(())
+}
+
+/// Adds the executions that run to those that were found, and returns how many run of which it is not
+/// known which instances they are for.
+async fn add_running(aws: &Aws, case: &Case, executions: &mut Vec<Execution>) -> Result<usize> {
+    let known: BTreeSet<String> = executions.iter().map(|it| it.arn.clone()).collect();
+    let may_be_its = |execution: &&ListedExecution| {
+        let instance = execution.instance();
+        instance.is_none_or(|instance| instance == case.instance) && !known.contains(&execution.arn)
+    };
+    let running = aws.running(&case.deployment.machine).await?;
+    let others = running.iter().filter(may_be_its);
+    let others = others.map(|execution| execution.arn.clone()).collect();
+    let (mut found, unknown) = describe_at_most(aws, others).await?;
+    found.retain(|execution| execution.instance().as_ref() == Some(&case.instance));
+    executions.extend(found);
+    Ok(unknown)
+}
+
+/// Whether an execution began before the launch that goes on. An instance that leaves a warm pool has had
+/// an execution on its way in, whose event is of no use now.
+fn is_of_earlier_launch(case: &Case, execution: &ListedExecution) -> bool {
+    let launch = case.launch_in_progress();
+    launch.is_some_and(|launch| execution.started < 1_000 * launch.started - BEFORE_LAUNCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{NOW, case, fleet, id};
+    use crate::observed::group::Activity;
+
+    #[test]
+    fn execution_of_the_way_into_the_pool_is_none_of_the_way_out() {
+        // It began a minute ago.
+        let execution = &fleet().with_execution(1, "SUCCEEDED", None).listed[0];
+        let mut case = case();
+        assert!(!is_of_earlier_launch(&case, execution));
+        case.activities = vec![Activity {
+            instance: Some(id(1)),
+            is_launch: true,
+            started: NOW + 3_600,
+            ..Activity::default()
+        }];
+        assert!(is_of_earlier_launch(&case, execution));
+        case.activities[0].started = NOW - 61;
+        assert!(!is_of_earlier_launch(&case, execution));
+        case.activities[0].started = NOW + 3_600;
+        case.activities[0].ended = Some(NOW + 3_700);
+        assert!(!is_of_earlier_launch(&case, execution));
+    }
+}

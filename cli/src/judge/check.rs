@@ -1,0 +1,202 @@
+//! Configuration and account against one another, before a launch shows what does not fit.
+
+mod answers;
+mod limits;
+mod network;
+mod parts;
+mod room;
+mod user_data;
+
+use hookline_domain::profile::Selector;
+
+use super::{Finding, Kind};
+use crate::observed::account::{Account, CouldNotLook};
+
+pub(crate) use room::{RoomOfZone, rooms};
+
+/// All that does not fit: with the deployment, then with each group, then with the account.
+pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if account.deployed {
+        let unreadable = account.deployment.iter();
+        let unreadable = unreadable.flat_map(super::rules::unreadable);
+        found.extend(
+            unreadable.map(|finding| finding.at("the input template of the rule's target")),
+        );
+    }
+    found.extend(missing_groups(account));
+    found.extend(answers::findings(account));
+    for input in &account.profiles {
+        found.extend(network::findings(account, &input.profile));
+    }
+    found.extend(room::findings(account, rooms));
+    found.extend(limits::findings(account));
+    found.extend(user_data::findings(account));
+    found.extend(parts::findings(account));
+    found.extend(account.could_not_look.iter().map(could_not_look));
+    found.into_iter().map(explained).collect()
+}
+
+/// What could not be judged, without being wrong.
+pub(crate) fn notes(account: &Account) -> Vec<String> {
+    let mut notes = limits::notes(account);
+    notes.extend(user_data::notes(account));
+    let new = account.profiles.iter().filter(|input| {
+        let mut groups = account.groups_of(&input.profile.selector);
+        is_of_node_group(account, &input.profile.name) && groups.next().is_none()
+    });
+    notes.extend(new.map(|input| {
+        format!(
+            "The node group of the profile {} does not exist yet: its instances are not checked.",
+            input.profile.name
+        )
+    }));
+    if account.deployment.is_none() {
+        notes.push(
+            "No deployment was found: its rules, functions and roles are not checked.".to_owned(),
+        );
+    }
+    notes
+}
+
+/// Whether the file makes a node group for a profile. The group need not be there yet.
+fn is_of_node_group(account: &Account, profile: &str) -> bool {
+    let mut to_be_put = account.to_be_put.iter();
+    to_be_put.any(|(name, group)| name == profile && group.is_none())
+}
+
+/// Groups that a profile names and that do not exist.
+fn missing_groups(account: &Account) -> Vec<Finding> {
+    // Otherwise they were not looked for.
+    let denied = |it: &CouldNotLook| it.action == "autoscaling:DescribeAutoScalingGroups";
+    if account.could_not_look.iter().any(denied) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let profiles = account.profiles.iter();
+    for input in profiles.filter(|input| !is_of_node_group(account, &input.profile.name)) {
+        let place = format!("selector of the profile {}", input.profile.name);
+        match &input.profile.selector {
+            Selector::AutoScalingGroupNames(names) => {
+                let missing = names
+                    .iter()
+                    .filter(|name| !account.groups.iter().any(|group| group.name == **name));
+                found.extend(missing.map(|name| {
+                    Finding::new(
+                        Kind::GroupMissing,
+                        format!("There is no Auto Scaling group {name}."),
+                    )
+                    .of_group(name)
+                    .at(&place)
+                    .say("Correct the profile's selector, or create the group with its hook.")
+                }));
+            }
+            Selector::Tag(_) | Selector::Tags(_) => {
+                let tags = input.profile.selector.tags().iter();
+                let tags: Vec<String> = tags
+                    .map(|tag| match &tag.value {
+                        Some(value) => format!("{} with the value {value}", tag.key),
+                        None => tag.key.clone(),
+                    })
+                    .collect();
+                if account.groups_of(&input.profile.selector).next().is_none() {
+                    found.push(
+                        Finding::new(
+                            Kind::GroupMissing,
+                            format!(
+                                "No Auto Scaling group gives its instances the tag {}.",
+                                tags.join(" and the tag ")
+                            ),
+                        )
+                        .at(&place)
+                        .say("Put the tag on the group with PropagateAtLaunch, or correct the selector."),
+                    );
+                }
+            }
+        }
+    }
+    found
+}
+
+fn could_not_look(it: &CouldNotLook) -> Finding {
+    let finding = Finding::new(
+        Kind::CouldNotLook,
+        format!("Could not look: {}. Not checked: {}.", it.action, it.what),
+    )
+    .at("the permissions of the identity that runs the command")
+    .shown_by(it.reason.clone());
+    match it.denied {
+        true => finding.say(format!(
+            "Allow {} for the identity that runs the command (docs/iam.md), and run it again.",
+            it.action
+        )),
+        false => finding.say("Read AWS's message: the same call is refused again."),
+    }
+}
+
+/// The finding with why it matters, where its problem does not say that.
+fn explained(finding: Finding) -> Finding {
+    let why = match finding.kind {
+        Kind::NoRule | Kind::RuleDisabled | Kind::RuleWithoutTarget => {
+            "A launch starts no execution. It waits until reconcile finds it, or until its hook ends."
+        }
+        Kind::ProfileUnreadable => "An execution refuses its input, so its launch is abandoned.",
+        Kind::HookMissing => "Nodes are InService without interfaces, and pods start on them.",
+        Kind::HookUnsafe => "A large scale-out takes longer than that, and EC2 throttles.",
+        Kind::ReconcileNotScheduled => "Nothing mends a lost event or a stopped execution.",
+        Kind::GroupMissing => "The profile is for no node.",
+        Kind::SubnetMissing
+        | Kind::NoSubnetInZone
+        | Kind::SecurityGroupMissing
+        | Kind::SecurityGroupInAnotherVpc => {
+            "EC2 refuses the create, so every launch is abandoned, replaced, and abandoned again."
+        }
+        Kind::SubnetOfNodes => {
+            "Every launch is refused: the node could not tell which interface is of which network."
+        }
+        Kind::SubnetFull => "The next launch is abandoned, replaced, and abandoned again.",
+        Kind::SubnetSmall | Kind::QuotaSmall => {
+            "A scale-out beyond that is abandoned, replaced, and abandoned again."
+        }
+        Kind::InstanceTypeTooSmall | Kind::InstanceTypeUnknown => {
+            "Every launch of this type is abandoned, replaced, and abandoned again."
+        }
+        Kind::DeviceIndexTaken => {
+            "The slot's place is taken from the launch on, so every launch is abandoned."
+        }
+        Kind::LaunchTemplateMissing => "Auto Scaling cannot launch an instance.",
+        Kind::NoRoomForVpcCni => {
+            "The VPC CNI finds no place for its interfaces, so pods get fewer addresses than kubelet counts on."
+        }
+        Kind::GateMissing => {
+            "Kubelet does not wait for the interfaces: pods may start without them, and the VPC CNI may take \
+             their places."
+        }
+        Kind::GateDiffers => {
+            "A gate that waits for a network without an interface never opens, and kubelet never starts."
+        }
+        Kind::MaxPodsTooLarge => {
+            "The scheduler puts pods on the node that get no address. They stay in ContainerCreating."
+        }
+        Kind::ConcurrencySmall => "Launches wait for one another, and a hook may time out.",
+        Kind::FunctionMissing | Kind::RoleMissing => {
+            "The call fails, so launches are abandoned, or wait until their hook ends."
+        }
+        Kind::ReconcileDiffers => {
+            "A launch that reconcile starts gets another profile than one that its event starts."
+        }
+        Kind::HookAnsweredTwice => {
+            "Two executions run for one launch. One of them abandons it, or makes it wrong."
+        }
+        Kind::HookOfNobody => "Each launch waits there until the hook's timeout.",
+        Kind::CouldNotLook => "What was not looked at may be wrong.",
+        _ => return finding,
+    };
+    match finding.why {
+        None => finding.because(why),
+        Some(_) => finding,
+    }
+}
+
+#[cfg(test)]
+mod tests;

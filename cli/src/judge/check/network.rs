@@ -1,0 +1,142 @@
+//! The subnets and the security groups of a profile.
+
+use std::collections::BTreeSet;
+
+use hookline_domain::placement::check_open_slots;
+use hookline_domain::profile::Profile;
+
+use crate::judge::network::{correct, missing_security_groups, missing_subnet};
+use crate::judge::words::list;
+use crate::judge::{Finding, Kind};
+use crate::observed::account::Account;
+
+/// The most Availability Zones that a text lists.
+const LISTED: usize = 6;
+
+pub(super) fn findings(account: &Account, profile: &Profile) -> Vec<Finding> {
+    let mut found = security_groups(account, profile);
+    found.extend(subnets(account, profile));
+    found.extend(subnets_of_nodes(account, profile));
+    found
+}
+
+/// Slots that a launch refuses, because their subnet is that of the node's primary interface.
+fn subnets_of_nodes(account: &Account, profile: &Profile) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for group in account.groups_of(&profile.selector) {
+        let refused = group
+            .subnets
+            .iter()
+            .find_map(|subnet| check_open_slots(profile, subnet).err());
+        found.extend(refused.map(|error| {
+            Finding::new(Kind::SubnetOfNodes, error.to_string())
+                .of_group(&group.name)
+                .at(format!("slots of the profile {}", profile.name))
+                .say("Correct the slot in the configuration, and deploy.")
+        }));
+    }
+    found
+}
+
+fn security_groups(account: &Account, profile: &Profile) -> Vec<Finding> {
+    let Some(known) = &account.security_groups else {
+        return Vec::new();
+    };
+    let vpc = profile.subnet_ids().into_iter().find_map(|id| {
+        let seen = account.subnets.as_ref()?.get(id)?;
+        Some(seen.vpc.as_str())
+    });
+    let place = format!("securityGroupIds of the profile {}", profile.name);
+    let mut found: Vec<Finding> =
+        missing_security_groups(profile, |id| known.contains_key(id), vpc)
+            .into_iter()
+            .map(|finding| finding.at(&place))
+            .collect();
+    let mut told = BTreeSet::new();
+    for (n, slot) in profile.slots.iter().enumerate() {
+        for id in profile.security_groups(slot) {
+            let Some(group_vpc) = known.get(id) else {
+                continue;
+            };
+            let of_subnets = slot.subnet_ids.iter().filter_map(|id| {
+                let seen = account.subnets.as_ref()?.get(id)?;
+                (seen.vpc != *group_vpc).then_some((id, seen.vpc.as_str()))
+            });
+            for (subnet, subnet_vpc) in of_subnets {
+                if !told.insert((id, subnet_vpc)) {
+                    continue;
+                }
+                let field = match slot.security_group_ids {
+                    Some(_) => format!("profile.slots[{n}].securityGroupIds"),
+                    None => "profile.securityGroupIds".to_owned(),
+                };
+                found.push(
+                    Finding::new(
+                        Kind::SecurityGroupInAnotherVpc,
+                        format!(
+                            "The security group {id} is in {group_vpc}, and the subnet {subnet} of the network {} is in \
+                             {subnet_vpc}.",
+                            slot.network
+                        ),
+                    )
+                    .about([id])
+                    .at(format!("{field} of the profile {}", profile.name))
+                    .say(correct(profile, &field)),
+                );
+            }
+        }
+    }
+    found
+}
+
+/// Subnets that do not exist, and Availability Zones of the groups in which a network has none.
+fn subnets(account: &Account, profile: &Profile) -> Vec<Finding> {
+    let Some(known) = &account.subnets else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (n, slot) in profile.slots.iter().enumerate() {
+        let field = format!("profile.slots[{n}].subnetIds");
+        let place = format!("{field} of the profile {}", profile.name);
+        let missing = slot.subnet_ids.iter().filter(|id| !known.contains_key(id));
+        let missing: Vec<Finding> = missing
+            .map(|id| missing_subnet(profile, &field, slot, id).at(&place))
+            .collect();
+        let all_known = missing.is_empty();
+        found.extend(missing);
+        let zones: BTreeSet<&str> = slot
+            .subnet_ids
+            .iter()
+            .filter_map(|id| known.get(id))
+            .map(|seen| seen.subnet.availability_zone.as_str())
+            .collect();
+        for group in account.groups_of(&profile.selector) {
+            let lacking: Vec<&String> = group
+                .zones
+                .keys()
+                .filter(|zone| !zones.contains(zone.as_str()))
+                .collect();
+            // A subnet that does not exist may be the one.
+            if lacking.is_empty() || !all_known {
+                continue;
+            }
+            let lacking = list(&lacking, LISTED);
+            found.push(
+                Finding::new(
+                    Kind::NoSubnetInZone,
+                    format!(
+                        "The network {} has no subnet in {lacking}, where the group launches instances.",
+                        slot.network
+                    ),
+                )
+                .of_group(&group.name)
+                .at(&place)
+                .shown_by(format!("Its subnets are in {}.", list(&zones, LISTED)))
+                .say(format!(
+                    "Add a subnet of {lacking} to {field}, and deploy; or keep the group out of there."
+                )),
+            );
+        }
+    }
+    found
+}

@@ -1,0 +1,239 @@
+//! Launch templates: instance types, interfaces, user data.
+
+use hookline_user_data::Refusal;
+
+use super::*;
+
+#[test]
+fn instance_type_that_is_too_small_is_found_with_the_numbers() {
+    let mut account = account();
+    account
+        .limits
+        .insert("m5.4xlarge".to_owned(), Some(limits(2)));
+    let finding = only(&account, Kind::InstanceTypeTooSmall);
+    assert_says(
+        &finding,
+        &[
+            "2 slots and the primary interface are 3 interfaces, m5.4xlarge has 2",
+            "what the group upf launches: m5.4xlarge",
+            // Two slots, the primary interface, and one of the VPC CNI.
+            "MaximumNetworkInterfaces>=`4`",
+        ],
+    );
+    // With three there is room for the slots, and none for the VPC CNI's.
+    account
+        .limits
+        .insert("m5.4xlarge".to_owned(), Some(limits(3)));
+    let found = found(&account);
+    assert_eq!(found[0].kind, Kind::NoRoomForVpcCni, "{found:#?}");
+    assert_says(
+        &found[0],
+        &[
+            "and 1 of the VPC CNI are 4 interfaces, m5.4xlarge has 3",
+            "vpcCniInterfaces",
+            "MaximumNetworkInterfaces>=`4`",
+        ],
+    );
+    account.limits.insert("m5.4xlarge".to_owned(), None);
+    assert_says(
+        &only(&account, Kind::InstanceTypeUnknown),
+        &["EC2 does not know the instance type m5.4xlarge"],
+    );
+    account.limits.clear();
+    assert_eq!(kinds(&account), []);
+}
+
+fn at(device_index: u32) -> AttachmentPoint {
+    AttachmentPoint {
+        network_card: 0,
+        device_index,
+    }
+}
+
+#[test]
+fn interfaces_of_the_launch_template_take_room_and_places() {
+    let mut account = account();
+    template(&mut account).interfaces = vec![at(0), at(5)];
+    assert_eq!(kinds(&account), []);
+    template(&mut account).interfaces = vec![at(0), at(2)];
+    let finding = only(&account, Kind::DeviceIndexTaken);
+    assert_says(
+        &finding,
+        &[
+            "attaches an interface at device index 2",
+            "user-plane",
+            "profile.slots[1].deviceIndex",
+        ],
+    );
+    template(&mut account).interfaces = (0..8).filter(|n| !(1..3).contains(n)).map(at).collect();
+    let finding = only(&account, Kind::NoRoomForVpcCni);
+    assert_says(
+        &finding,
+        &[
+            "6 interfaces of the launch template with the primary one",
+            "MaximumNetworkInterfaces>=`9`",
+        ],
+    );
+    let mut many: Vec<AttachmentPoint> = (3..9).map(at).collect();
+    many.push(at(0));
+    template(&mut account).interfaces = many;
+    assert_eq!(kinds(&account), [Kind::InstanceTypeTooSmall]);
+}
+
+#[test]
+fn lack_of_addresses_or_of_a_card_is_not_mended_by_more_interfaces() {
+    let addresses = with_profile(|value| {
+        value["slots"][0]["secondaryPrivateAddresses"] = json!(30);
+    });
+    let card = with_profile(|value| value["slots"][0]["networkCard"] = json!(1));
+    for mut account in [addresses, card] {
+        account.deployed = false;
+        let found = found(&account);
+        let mut found = found.iter();
+        let small = found.find(|it| it.kind == Kind::InstanceTypeTooSmall);
+        let words = words(small.unwrap());
+        assert!(words.contains("Use a larger instance type"), "{words}");
+        assert!(!words.contains("describe-instance-types"), "{words}");
+    }
+}
+
+#[test]
+fn every_type_of_a_mixed_policy_is_checked_and_a_missing_template_is_found() {
+    let mut account = account();
+    account
+        .limits
+        .insert("m5.large".to_owned(), Some(limits(2)));
+    let types = ["m5.4xlarge", "m5.large"].map(|name| Override {
+        instance_type: Some(name.to_owned()),
+        template: None,
+    });
+    account.groups[0].launches.overrides = types.to_vec();
+    assert_says(
+        &only(&account, Kind::InstanceTypeTooSmall),
+        &["what the group upf launches: m5.large"],
+    );
+
+    let mut account = fixtures::account();
+    let other = TemplateRef {
+        id: None,
+        name: Some("nodes".to_owned()),
+        version: "9".to_owned(),
+    };
+    account.templates.insert(other.clone(), None);
+    account.groups[0].launches.overrides = vec![Override {
+        instance_type: Some("m5.4xlarge".to_owned()),
+        template: Some(other),
+    }];
+    assert_says(
+        &only(&account, Kind::LaunchTemplateMissing),
+        &["nodes (version 9)"],
+    );
+}
+
+#[test]
+fn types_that_attributes_choose_are_those_of_the_instances_or_noted() {
+    let mut account = account();
+    let own = template(&mut account);
+    (own.by_attributes, own.instance_type) = (true, None);
+    let noted = notes(&account);
+    assert!(
+        noted[0].contains("instance types of upf are not checked"),
+        "{noted:?}"
+    );
+    assert_eq!(kinds(&account), []);
+    account.groups[0].launches.present = ["m5.large".to_owned()].into();
+    account
+        .limits
+        .insert("m5.large".to_owned(), Some(limits(2)));
+    assert_eq!(notes(&account), Vec::<String>::new());
+    assert_eq!(kinds(&account), [Kind::InstanceTypeTooSmall]);
+}
+
+#[test]
+fn user_data_without_a_gate_or_with_another_gate_is_found_and_never_shown() {
+    let mut account = account();
+    said(&mut account).gate = Some(fixtures::gate(&["signaling", "old"]));
+    let finding = only(&account, Kind::GateDiffers);
+    assert_says(
+        &finding,
+        &[
+            "waits for old, which the profile does not have",
+            "does not wait for user-plane",
+            "settings are in part 2",
+            "nodes (version $Latest)",
+        ],
+    );
+    *said(&mut account) = Said {
+        gate: Some(fixtures::gate(&["user-plane", "signaling"])),
+        max_pods: fixtures::max_pods(20),
+    };
+    assert_eq!(kinds(&account), []);
+    said(&mut account).gate = None;
+    assert_says(
+        &only(&account, Kind::GateMissing),
+        &["Looked for: settings that a script gives to install.sh"],
+    );
+    template(&mut account).user_data = UserData::Absent;
+    assert_says(&only(&account, Kind::GateMissing), &["has no user data"]);
+    template(&mut account).user_data = UserData::Unreadable(Refusal::Bomb);
+    assert_eq!(kinds(&account), []);
+    assert!(notes(&account)[0].contains("is not read, because it decodes to more than"));
+}
+
+#[test]
+fn number_of_pods_is_held_against_the_addresses_beside_the_slots() {
+    // 8 interfaces with 30 addresses, two of them for slots: 6 × 29 + 2 = 176, and 16 times as many
+    // addresses with prefixes.
+    let mut account = account();
+    said(&mut account).max_pods = MaxPods::Set {
+        pods: 2_787,
+        from: "part 2, --max-pods".to_owned(),
+        over: vec![(110, "part 1".to_owned())],
+    };
+    let finding = only(&account, Kind::MaxPodsTooLarge);
+    assert_says(
+        &finding,
+        &[
+            "sets the number of pods to 2787",
+            "addresses for 2786 pods",
+            "also if the VPC CNI gives prefixes",
+            "from part 2, --max-pods; it wins over 110 (part 1)",
+        ],
+    );
+    said(&mut account).max_pods = MaxPods::Set {
+        pods: 110,
+        from: "part 2, --max-pods".to_owned(),
+        over: vec![(2787, "part 1".to_owned())],
+    };
+    assert_eq!(kinds(&account), []);
+    said(&mut account).max_pods = MaxPods::Unknown;
+    assert_eq!(kinds(&account), []);
+    assert!(notes(&account)[0].contains("does not tell how many pods"));
+    said(&mut account).max_pods = MaxPods::ByInstanceType;
+    let finding = only(&account, Kind::MaxPodsTooLarge);
+    assert_says(
+        &finding,
+        &[
+            "sets no number of pods, and the image's own for m5.4xlarge is 234",
+            "addresses for 176 pods",
+        ],
+    );
+    // A node shows that the VPC CNI gives single addresses, or prefixes.
+    let fleet = fixtures::fleet().with(1, "InService", 600);
+    account.groups[0].members = fleet.groups[0].members.clone();
+    let mut of_cni = interface(9, 1, "x", Some(3));
+    of_cni.interface.tags.clear();
+    of_cni.interface.description = "aws-K8S-i-1".to_owned();
+    account.interfaces = Some(vec![of_cni.clone()]);
+    said(&mut account).max_pods = fixtures::max_pods(177);
+    assert_says(
+        &only(&account, Kind::MaxPodsTooLarge),
+        &[
+            "addresses for 176 pods",
+            "single addresses on the group's nodes",
+        ],
+    );
+    of_cni.interface.prefixes = vec!["10.0.0.16/28".parse().unwrap()];
+    account.interfaces = Some(vec![of_cni]);
+    assert_eq!(kinds(&account), []);
+}

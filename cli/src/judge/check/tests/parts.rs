@@ -1,0 +1,90 @@
+//! Functions, roles, quotas; and an account in which all fits.
+
+use super::*;
+
+#[test]
+fn function_and_role_that_are_gone_are_found_with_who_needs_them() {
+    let mut account = account();
+    account
+        .functions
+        .as_mut()
+        .unwrap()
+        .insert("hookline-tag-node".to_owned(), None);
+    assert_says(
+        &only(&account, Kind::FunctionMissing),
+        &["no Lambda function hookline-tag-node", "the stack hookline"],
+    );
+    let mut account = fixtures::account();
+    let role = "arn:aws:iam::123456789012:role/tag-node";
+    account
+        .roles
+        .as_mut()
+        .unwrap()
+        .insert(role.to_owned(), false);
+    assert_says(
+        &only(&account, Kind::RoleMissing),
+        &[
+            role,
+            "the role of the function hookline-tag-node",
+            "under the same name",
+        ],
+    );
+    let finding = only(&account, Kind::RoleMissing);
+    assert!(!words(&finding).contains("without"), "{finding:?}");
+}
+
+#[test]
+fn quotas_that_are_too_small_for_the_groups_maximum_sizes_are_found() {
+    let mut account = account();
+    // Ten nodes with a primary interface, two slots' and one of the VPC CNI.
+    account.interface_quota = Some(40);
+    assert_eq!(kinds(&account), []);
+    account.interface_quota = Some(39);
+    let finding = only(&account, Kind::QuotaSmall);
+    assert_says(
+        &finding,
+        &[
+            "may have 39 network interfaces and has 0",
+            "need 40 more",
+            "L-DF5E4CA3",
+            "--desired-value 40",
+        ],
+    );
+    account.interface_quota = None;
+    account.concurrency = Some(Concurrency {
+        limit: 10,
+        unreserved: 9,
+    });
+    assert_says(
+        &only(&account, Kind::ConcurrencySmall),
+        &["9 invocations", "of 10 in the account"],
+    );
+    account.concurrency = Some(Concurrency {
+        limit: 10,
+        unreserved: 10,
+    });
+    assert_eq!(kinds(&account), []);
+}
+
+#[test]
+fn account_without_a_deployment_is_checked_for_the_rest() {
+    let mut account = account();
+    (account.deployment, account.deployed) = (None, false);
+    (account.machine, account.functions, account.roles) = (None, None, None);
+    assert_eq!(kinds(&account), []);
+    assert!(notes(&account)[0].contains("No deployment was found"));
+    account.security_groups.as_mut().unwrap().clear();
+    assert_eq!(kinds(&account), [Kind::SecurityGroupMissing]);
+}
+
+#[test]
+fn account_in_which_all_fits_has_no_finding_and_no_note() {
+    let account = account();
+    assert_eq!(found(&account), Vec::new());
+    assert_eq!(notes(&account), Vec::<String>::new());
+    let rooms = rooms(&account);
+    assert_eq!(rooms.len(), 1);
+    let room = &rooms[0];
+    assert_eq!((room.more_nodes, room.may_grow_by), (11, 10));
+    assert_eq!(room.limited_by.as_deref(), Some("signaling"));
+}

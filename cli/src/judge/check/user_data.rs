@@ -1,0 +1,218 @@
+//! The gate, and the number of pods, in the user data of launch templates.
+
+use std::collections::BTreeSet;
+
+use hookline_domain::instance_type::InstanceTypeLimits;
+use hookline_domain::profile::Profile;
+
+use crate::judge::words::list;
+use crate::judge::{Finding, Kind};
+use crate::observed::account::Account;
+use crate::observed::group::Group;
+use crate::observed::network::SeenInterface;
+use crate::observed::template::TemplateRef;
+use crate::observed::user_data::{MaxPods, Said, UserData};
+
+/// The most networks that a text lists.
+const LISTED: usize = 6;
+/// What a gate shows by, in user data.
+const LOOKED_FOR: &str = "Looked for: settings that a script gives to install.sh, /etc/hookline/node.json, and the user \
+                          data of an essential bootstrap container of Bottlerocket. Another gate is not known.";
+
+pub(super) fn findings(account: &Account) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for input in &account.profiles {
+        let profile = &input.profile;
+        if profile.slots.is_empty() {
+            continue;
+        }
+        for group in account.groups_of(&profile.selector) {
+            for (reference, user_data) in user_data_of(account, group) {
+                let place = format!("the user data of the launch template {reference}");
+                let of_template = match user_data {
+                    UserData::Unreadable(_) => Vec::new(),
+                    UserData::Absent => vec![gate_missing("has no user data")],
+                    UserData::Read(said) => {
+                        let mut found: Vec<Finding> = gate(profile, said).into_iter().collect();
+                        found.extend(pods(account, profile, group, &said.max_pods));
+                        found
+                    }
+                };
+                found.extend(
+                    of_template
+                        .into_iter()
+                        .map(|finding| finding.of_group(&group.name).at(&place)),
+                );
+            }
+        }
+    }
+    found
+}
+
+/// User data that is not read, and numbers of pods that are not known.
+pub(super) fn notes(account: &Account) -> Vec<String> {
+    let templates = account.templates.iter();
+    let user_data = templates
+        .filter_map(|(reference, template)| Some((reference, &template.as_ref()?.user_data)));
+    user_data
+        .filter_map(|(reference, user_data)| {
+            let what = match user_data {
+                UserData::Unreadable(refusal) => {
+                    format!("is not read, because {refusal}: gate and number of pods are not checked")
+                }
+                UserData::Read(Said { max_pods: MaxPods::Unknown, .. }) => {
+                    "does not tell how many pods the node takes: that is not checked. `hookline user-data explain` shows why"
+                        .to_owned()
+                }
+                UserData::Read(_) | UserData::Absent => return None,
+            };
+            Some(format!("The user data of the launch template {reference} {what}."))
+        })
+        .collect()
+}
+
+/// The launch templates of a group, with their user data.
+fn user_data_of<'a>(
+    account: &'a Account,
+    group: &'a Group,
+) -> impl Iterator<Item = (&'a TemplateRef, &'a UserData)> {
+    let all: BTreeSet<&TemplateRef> = group.launches.templates().collect();
+    all.into_iter().filter_map(|reference| {
+        let template = account.templates.get(reference)?.as_ref()?;
+        Some((reference, &template.user_data))
+    })
+}
+
+fn gate_missing(how: &str) -> Finding {
+    Finding::new(Kind::GateMissing, format!("The launch template {how}: no gate holds kubelet back."))
+        .shown_by(LOOKED_FOR)
+        .say("Add the gate to the user data (docs/node.md, docs/node-groups.md), or bake it into the image.")
+}
+
+fn gate(profile: &Profile, said: &Said) -> Option<Finding> {
+    let Some(gate) = &said.gate else {
+        return Some(gate_missing("has user data without a gate"));
+    };
+    let networks = gate.networks.iter();
+    let waits_for: BTreeSet<String> = networks.map(|it| it.network.clone()).collect();
+    let has: BTreeSet<String> = profile
+        .slots
+        .iter()
+        .map(|slot| slot.network.clone())
+        .collect();
+    if waits_for == has {
+        return None;
+    }
+    let mut differences = vec![format!("Its settings are in {}.", gate.from)];
+    for (what, one, other) in [
+        (
+            "It waits for {}, which the profile does not have.",
+            &waits_for,
+            &has,
+        ),
+        ("It does not wait for {}.", &has, &waits_for),
+    ] {
+        let missing: Vec<&String> = one.difference(other).collect();
+        if !missing.is_empty() {
+            differences.push(what.replace("{}", &list(missing, LISTED)));
+        }
+    }
+    let mut finding = Finding::new(
+        Kind::GateDiffers,
+        format!(
+            "The gate waits for other networks than the profile {} has.",
+            profile.name
+        ),
+    );
+    finding.evidence = differences;
+    Some(finding.say(
+        "Give the gate the networks of the profile, in a new version of the launch template (docs/node.md, \
+         \"Changing a profile and its launch template\").",
+    ))
+}
+
+/// A number of pods that is larger than what the VPC CNI has addresses for.
+fn pods(
+    account: &Account,
+    profile: &Profile,
+    group: &Group,
+    max_pods: &MaxPods,
+) -> Option<Finding> {
+    let types = account.launches_of(group).into_iter();
+    let limits = types
+        .filter_map(|(name, _)| account.limits.get(&name)?.as_ref())
+        // One that is too small has no nodes.
+        .filter(|limits| limits.check(profile).is_ok());
+    let prefixes = gives_prefixes(account, group);
+    // Where no node shows it: whoever sets a number knows it; otherwise it is as by default.
+    let assumed = prefixes.unwrap_or(matches!(max_pods, MaxPods::Set { .. }));
+    let capacity = |limits: &InstanceTypeLimits| {
+        let slots = limits.slots_beside_the_vpc_cni(profile);
+        (limits.pods(slots, assumed), limits.pods(0, false), slots)
+    };
+    let (limits, (pods, default, slots)) = limits
+        .map(|limits| (limits, capacity(limits)))
+        .min_by_key(|(_, (pods, ..))| *pods)?;
+    let (number, words, shown) = match max_pods {
+        MaxPods::Unknown => return None,
+        MaxPods::Set { pods, from, over } => {
+            let over: Vec<String> = over
+                .iter()
+                .map(|(pods, from)| format!("{pods} ({from})"))
+                .collect();
+            let wins = match over.is_empty() {
+                true => String::new(),
+                false => format!("; it wins over {}", list(over, LISTED)),
+            };
+            (
+                *pods,
+                format!("The user data sets the number of pods to {pods}"),
+                format!("The number is from {from}{wins}."),
+            )
+        }
+        MaxPods::ByInstanceType => (
+            default,
+            format!(
+                "The user data sets no number of pods, and the image's own for {} is {default}",
+                limits.instance_type
+            ),
+            "Looked for: maxPods of a NodeConfig, max-pods of Bottlerocket, and kubelet's --max-pods."
+                .to_owned(),
+        ),
+    };
+    (slots > 0 && number > pods).then(|| {
+        Finding::new(
+            Kind::MaxPodsTooLarge,
+            format!(
+                "{words}. Beside the slots, {} has addresses for {pods} pods.",
+                limits.instance_type
+            ),
+        )
+        .shown_by(match (prefixes, assumed) {
+            (Some(true), _) => "The VPC CNI gives prefixes on the group's nodes.",
+            (Some(false), _) => "The VPC CNI gives single addresses on the group's nodes.",
+            (None, true) => "This holds also if the VPC CNI gives prefixes.",
+            (None, false) => "The VPC CNI is taken to give single addresses, as by default: the group has no node that shows it.",
+        })
+        .shown_by(shown)
+        .say(format!("Set max-pods to {pods} or less in the user data, and deploy."))
+    })
+}
+
+/// Whether the VPC CNI gives prefixes on the nodes of a group; `None` if no node shows it.
+fn gives_prefixes(account: &Account, group: &Group) -> Option<bool> {
+    let nodes: BTreeSet<_> = group
+        .members
+        .iter()
+        .map(|member| &member.instance)
+        .collect();
+    let mut of_cni = account.interfaces.iter().flatten().filter(|seen| {
+        let on = seen.interface.attachment.as_ref();
+        let instance = on.and_then(|on| on.instance_id.as_ref());
+        instance.is_some_and(|instance| nodes.contains(instance))
+            && crate::judge::place::is_of_vpc_cni(seen)
+    });
+    let first = of_cni.next()?;
+    let has = |seen: &SeenInterface| !seen.interface.prefixes.is_empty();
+    Some(has(first) || of_cni.any(has))
+}

@@ -1,0 +1,139 @@
+//! How launches stand, by what Describe calls show.
+
+use super::*;
+use crate::fixtures::{NOW, fleet, id, interface};
+
+/// The fleet with an instance that has the tags of its group and its name.
+fn with(fleet: Fleet, n: u32, lifecycle_state: &str, age: i64) -> Fleet {
+    let mut fleet = fleet.with(n, lifecycle_state, age);
+    let tags = [
+        (crate::observe::GROUP_TAG, "upf".to_owned()),
+        ("Name", format!("upf-{n}")),
+    ];
+    let seen = fleet.instances.get_mut(&id(n)).unwrap();
+    seen.instance
+        .tags
+        .extend(tags.map(|(key, value)| (key.to_owned(), value)));
+    fleet
+}
+
+fn only(fleet: &Fleet) -> LaunchNow {
+    let watched = of(fleet, &[]);
+    assert_eq!(watched.launches.len(), 1, "{watched:?}");
+    watched.launches[0].clone()
+}
+
+#[test]
+fn launch_is_in_the_state_that_its_interfaces_show() {
+    let waits = || with(fleet(), 1, "Pending:Wait", 60);
+    // Its turn has come, and nothing is created yet.
+    assert_eq!(only(&waits()).state, State::Creating);
+    let mut created = waits();
+    created.interfaces = vec![
+        interface(1, 1, "signaling", None),
+        interface(2, 1, "user-plane", None),
+    ];
+    let launch = only(&created);
+    assert_eq!(
+        (launch.state, launch.interfaces),
+        (State::Attaching, Some((0, 2)))
+    );
+    created.interfaces[0] = interface(1, 1, "signaling", Some(1));
+    assert_eq!(only(&created).interfaces, Some((1, 2)));
+    // Those of another launch do not count.
+    created.interfaces[0] = interface(1, 2, "signaling", Some(1));
+    assert_eq!(only(&created).interfaces, Some((0, 2)));
+    let proceeds = with(fleet(), 1, "Pending:Proceed", 60);
+    assert_eq!(only(&proceeds).state, State::Proceeding);
+    let pending = with(fleet(), 1, "Pending", 2);
+    assert_eq!(only(&pending).state, State::Starting);
+}
+
+#[test]
+fn launches_of_a_burst_wait_for_their_turn_in_the_order_of_the_queue() {
+    let mut many = fleet();
+    for n in 1..=60 {
+        many = with(many, n, "Pending:Wait", 2);
+    }
+    let watched = of(&many, &[]);
+    assert_eq!(watched.launches[0].ahead, None, "its turn has come");
+    let last = watched.launches.last().unwrap();
+    assert_eq!(last.state, State::Waiting);
+    assert_eq!((last.node.as_str(), last.ahead), ("upf-60", Some(59)));
+    assert!(last.turn_in > Some(10), "{last:?}");
+    let ahead: Vec<_> = watched.launches.iter().map(|it| it.ahead).collect();
+    assert!(ahead.is_sorted(), "{ahead:?}");
+    assert_eq!(
+        watched.groups,
+        [GroupNow {
+            name: "upf".to_owned(),
+            wanted: 60,
+            in_service: 0,
+            launching: 60,
+        }]
+    );
+}
+
+#[test]
+fn hook_ends_at_the_earliest_its_timeout_after_the_launch_began() {
+    // The hook of the fixtures has 1,800 s.
+    let launch = only(&with(fleet(), 1, "Pending:Wait", 60));
+    assert_eq!(launch.deadline, Some(NOW + 1_740));
+    // No hook holds these.
+    for state in ["Pending", "Pending:Proceed"] {
+        assert_eq!(only(&with(fleet(), 1, state, 60)).deadline, None);
+    }
+}
+
+#[test]
+fn launch_that_ended_lately_is_shown_with_what_auto_scaling_says() {
+    let ended = fleet()
+        .with_launch(1, "Cancelled", 30)
+        .with_launch(2, "Successful", 20)
+        .with_launch(3, "Successful", 601);
+    let launches = of(&ended, &[]).launches;
+    let shown: Vec<_> = launches
+        .iter()
+        .map(|it| (it.node.clone(), it.state))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (id(2).to_string(), State::InService),
+            (id(1).to_string(), State::Abandoned),
+        ]
+    );
+    let message = launches[1].message.as_deref().unwrap_or_default();
+    assert!(message.contains("failed to complete"), "{message}");
+}
+
+#[test]
+fn group_that_no_profile_covers_has_no_interfaces_to_show() {
+    let mut plain = fleet().with(1, "Pending:Wait", 60);
+    plain.groups[0].name = "smf".to_owned();
+    let launch = only(&plain);
+    assert_eq!((launch.interfaces, launch.deadline), (None, None));
+    assert_eq!(launch.node, id(1).to_string());
+}
+
+#[test]
+fn trouble_names_its_group() {
+    let finding = Finding::new(super::super::Kind::RuleDisabled, "The rule is disabled.");
+    let watched = of(&fleet(), &[finding.clone().of_group("upf"), finding]);
+    assert_eq!(
+        watched.trouble,
+        ["upf: The rule is disabled.", "The rule is disabled."]
+    );
+}
+
+#[test]
+fn activities_that_were_not_read_are_told() {
+    let mut cut = fleet();
+    cut.all_activities = false;
+    let told = of(&cut, &[]).trouble;
+    assert!(
+        told[0].starts_with("Launches that ended lately"),
+        "{told:?}"
+    );
+    assert!(of(&fleet(), &[]).trouble.is_empty());
+}

@@ -1,0 +1,148 @@
+//! What was observed of an account beside a configuration: before a launch, not of one.
+
+use std::collections::BTreeMap;
+
+use hookline_domain::ids::{SecurityGroupId, SubnetId};
+use hookline_domain::instance_type::InstanceTypeLimits;
+use hookline_domain::profile::Selector;
+use hookline_domain::reconcile::ProfileInput;
+use ipnet::IpNet;
+
+use super::deployment::{Deployment, Rule};
+use super::group::{Group, Hook};
+use super::network::{SeenInterface, SeenSubnet};
+use super::template::{Template, TemplateRef};
+
+/// What was observed. What is `None` could not be looked at, and [`Account::could_not_look`] says
+/// why.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Account {
+    /// The deployment; `None` before the first one.
+    pub(crate) deployment: Option<Deployment>,
+    /// The other rules of the Region that match launches, with their targets.
+    pub(crate) others: Vec<Rule>,
+    /// The profiles to check.
+    pub(crate) profiles: Vec<ProfileInput>,
+    /// Whether the profiles are those that are deployed. Otherwise they are of a file.
+    pub(crate) deployed: bool,
+    /// The hooks that a deployment of the file puts: the profile's name and the group's.
+    pub(crate) to_be_put: Vec<(String, Option<String>)>,
+    /// The groups of the profiles.
+    pub(crate) groups: Vec<Group>,
+    /// The launch hooks of each group.
+    pub(crate) hooks: BTreeMap<String, Vec<Hook>>,
+    /// The launch templates of the groups; `None`: EC2 does not have it.
+    pub(crate) templates: BTreeMap<TemplateRef, Option<Template>>,
+    /// The limits of instance types; `None`: EC2 does not know the type.
+    pub(crate) limits: BTreeMap<String, Option<InstanceTypeLimits>>,
+    /// Those of the profiles' subnets that exist.
+    pub(crate) subnets: Option<BTreeMap<SubnetId, SeenSubnet>>,
+    /// The CIDR reservations of the subnets of the groups' Availability Zones.
+    pub(crate) reservations: BTreeMap<SubnetId, Vec<Reservation>>,
+    /// Those of the profiles' security groups that exist, each with its VPC.
+    pub(crate) security_groups: Option<BTreeMap<SecurityGroupId, String>>,
+    /// All interfaces of the Region.
+    pub(crate) interfaces: Option<Vec<SeenInterface>>,
+    /// How many interfaces the Region may have.
+    pub(crate) interface_quota: Option<u64>,
+    pub(crate) concurrency: Option<Concurrency>,
+    pub(crate) machine: Option<Machine>,
+    /// The functions of the state machine and of reconcile, by name, each with its role; `None`:
+    /// there is no such function.
+    pub(crate) functions: Option<BTreeMap<String, Option<String>>>,
+    /// The roles, by ARN, and whether there is such a role.
+    pub(crate) roles: Option<BTreeMap<String, bool>>,
+    pub(crate) could_not_look: Vec<CouldNotLook>,
+}
+
+/// An observation that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CouldNotLook {
+    /// As IAM names it.
+    pub(crate) action: String,
+    /// What AWS says.
+    pub(crate) reason: String,
+    /// What is not checked therefore.
+    pub(crate) what: String,
+    /// Whether a permission is missing.
+    pub(crate) denied: bool,
+}
+
+/// A CIDR reservation of a subnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reservation {
+    pub(crate) range: IpNet,
+    /// Whether it is of the type `prefix`, and not `explicit`.
+    pub(crate) for_prefixes: bool,
+}
+
+/// How many invocations of Lambda functions may run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Concurrency {
+    /// In the account and Region.
+    pub(crate) limit: i64,
+    /// Of functions without a reserved concurrency.
+    pub(crate) unreserved: i64,
+}
+
+/// The state machine, by its definition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Machine {
+    pub(crate) role: String,
+    /// The names of the functions that it calls.
+    pub(crate) functions: Vec<String>,
+    /// How long an execution may take, in seconds.
+    pub(crate) timeout_seconds: Option<i64>,
+}
+
+impl Account {
+    /// The groups that a profile selects, by their names or by the tags that their instances get.
+    pub(crate) fn groups_of<'a>(
+        &'a self,
+        selector: &'a Selector,
+    ) -> impl Iterator<Item = &'a Group> {
+        let groups = self.groups.iter();
+        groups.filter(|group| selector.covers(&group.name, &group.tags))
+    }
+
+    /// The launch hooks of a group; `None` if they could not be looked at.
+    pub(crate) fn hooks_of(&self, group: &Group) -> Option<&[Hook]> {
+        self.hooks.get(&group.name).map(Vec::as_slice)
+    }
+
+    /// What a group may launch: each instance type with its launch template.
+    pub(crate) fn launches_of(&self, group: &Group) -> Vec<(String, Option<&Template>)> {
+        let launches = &group.launches;
+        let template = |reference: Option<&TemplateRef>| {
+            self.templates.get(reference?).and_then(Option::as_ref)
+        };
+        let own = template(launches.template.as_ref());
+        let present = || {
+            let types = launches.present.iter();
+            types.map(|name| (name.clone(), own)).collect()
+        };
+        if launches.overrides.is_empty() {
+            return match own {
+                Some(own) if !own.by_attributes => {
+                    let types = own.instance_type.iter();
+                    types.map(|name| (name.clone(), Some(own))).collect()
+                }
+                _ => present(),
+            };
+        }
+        let overrides = launches.overrides.iter();
+        let mut found: Vec<_> = overrides
+            .filter_map(|it| {
+                let template = template(it.template.as_ref()).or(own);
+                let name = it.instance_type.clone();
+                // An override of the launch template alone has the template's own type.
+                let name = name.or_else(|| template?.instance_type.clone())?;
+                Some((name, template))
+            })
+            .collect();
+        if found.is_empty() {
+            found = present();
+        }
+        found
+    }
+}

@@ -1,0 +1,353 @@
+//! Makes the calls of `check`: what the account has beside what profiles ask for.
+//!
+//! A call that is denied ends nothing: what it would have shown is not checked, and
+//! [`Account::could_not_look`] says so. So the calls are few, and each is paged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hookline_domain::ids::SubnetId;
+use hookline_domain::profile::{Profile, Selector};
+use tokio::task::JoinSet;
+
+use crate::aws::{self, Aws};
+use crate::error::{Code, Error, Result};
+use crate::observed::account::{Account, CouldNotLook};
+use crate::observed::deployment::Deployment;
+use crate::observed::group::Hook;
+use crate::observed::template::{Template, TemplateRef};
+
+/// How many calls of one kind are made at once.
+const AT_ONCE: usize = 10;
+
+/// Looks at the groups of the account's profiles, and at what their launches need.
+///
+/// # Errors
+/// Returns why a call failed that was not denied.
+pub(crate) async fn account(aws: &Aws, account: &mut Account) -> Result<()> {
+    groups(aws, account).await?;
+    let (hooks, templates) = tokio::join!(hooks(aws, account), templates(aws, account));
+    let (hooks, hooks_denied) = hooks?;
+    let (templates, templates_denied) = templates?;
+    account.hooks = hooks;
+    account.templates = templates;
+    account.could_not_look.extend(hooks_denied);
+    account.could_not_look.extend(templates_denied);
+    network(aws, account).await?;
+    parts(aws, account).await
+}
+
+/// What was seen, or why it could not be.
+type Looked<T> = std::result::Result<T, CouldNotLook>;
+
+/// Passes an answer on. A call that AWS denies or refuses is no error here.
+fn looked<T>(answer: Result<T, aws::Error>, what: &str) -> Result<Looked<T>> {
+    match answer {
+        Ok(seen) => Ok(Ok(seen)),
+        Err(error) => match (error.exit_code(), error.action()) {
+            (Code::AccessDenied | Code::AwsRefused, Some(action)) => Ok(Err(CouldNotLook {
+                action: action.to_owned(),
+                denied: error.exit_code() == Code::AccessDenied,
+                reason: error.to_string(),
+                what: what.to_owned(),
+            })),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// What was seen, if it was. Otherwise that is noted, once for each action.
+fn note<T>(account: &mut Account, looked: Looked<T>) -> Option<T> {
+    match looked {
+        Ok(seen) => Some(seen),
+        Err(could_not) => {
+            let known = account.could_not_look.iter();
+            if !known.into_iter().any(|it| it.action == could_not.action) {
+                account.could_not_look.push(could_not);
+            }
+            None
+        }
+    }
+}
+
+/// Notes that the deployment could not be looked for.
+pub(crate) fn note_denied(account: &mut Account, error: Error) -> Result<()> {
+    match error {
+        Error::Aws(error) => {
+            let what = "what is deployed already, and who else answers the launches";
+            let looked = looked::<()>(Err(error), what)?;
+            note(account, looked);
+            Ok(())
+        }
+        other => Err(other),
+    }
+}
+
+async fn groups(aws: &Aws, account: &mut Account) -> Result<()> {
+    let mut names = BTreeSet::new();
+    let mut by_tag = false;
+    for input in &account.profiles {
+        match &input.profile.selector {
+            Selector::AutoScalingGroupNames(these) => names.extend(these.iter().cloned()),
+            Selector::Tag(_) | Selector::Tags(_) => by_tag = true,
+        }
+    }
+    let names: Vec<String> = names.into_iter().collect();
+    let answer = match (by_tag, names.is_empty()) {
+        (true, _) => aws.groups(None).await,
+        // No name is every group.
+        (false, true) => Ok(Vec::new()),
+        (false, false) => aws.groups(Some(&names)).await,
+    };
+    let what = "the groups, what they launch, and how large they may be";
+    let looked = looked(answer, what)?;
+    let mut groups = note(account, looked).unwrap_or_default();
+    groups.retain(|group| {
+        let mut profiles = account.profiles.iter();
+        profiles.any(|input| input.profile.selector.covers(&group.name, &group.tags))
+    });
+    account.groups = groups;
+    Ok(())
+}
+
+async fn hooks(
+    aws: &Aws,
+    account: &Account,
+) -> Result<(BTreeMap<String, Vec<Hook>>, Option<CouldNotLook>)> {
+    let mut found = BTreeMap::new();
+    let mut denied = None;
+    for groups in account.groups.chunks(AT_ONCE) {
+        let mut calls = JoinSet::new();
+        for group in groups {
+            let (aws, name) = (aws.clone(), group.name.clone());
+            calls.spawn(async move { (aws.launch_hooks(&name).await, name) });
+        }
+        while let Some(done) = calls.join_next().await {
+            let (answer, group) = done.map_err(Error::of_task)?;
+            match looked(answer, "the launch hooks of the groups")? {
+                Ok(hooks) => drop(found.insert(group, hooks)),
+                Err(could_not) => denied = Some(could_not),
+            }
+        }
+    }
+    Ok((found, denied))
+}
+
+async fn templates(
+    aws: &Aws,
+    account: &Account,
+) -> Result<(
+    BTreeMap<TemplateRef, Option<Template>>,
+    Option<CouldNotLook>,
+)> {
+    let wanted: BTreeSet<&TemplateRef> = account
+        .groups
+        .iter()
+        .flat_map(|group| group.launches.templates())
+        .collect();
+    let wanted: Vec<&TemplateRef> = wanted.into_iter().collect();
+    let mut found = BTreeMap::new();
+    let mut denied = None;
+    for references in wanted.chunks(AT_ONCE) {
+        let mut calls = JoinSet::new();
+        for reference in references {
+            let (aws, reference) = (aws.clone(), (*reference).clone());
+            calls.spawn(async move { (aws.template(&reference).await, reference) });
+        }
+        while let Some(done) = calls.join_next().await {
+            let (answer, reference) = done.map_err(Error::of_task)?;
+            let what = "the instance types, interfaces and user data of the launch templates";
+            match looked(answer, what)? {
+                Ok(template) => drop(found.insert(reference, template)),
+                Err(could_not) => denied = Some(could_not),
+            }
+        }
+    }
+    Ok((found, denied))
+}
+
+fn all_profiles(account: &Account) -> impl Iterator<Item = &Profile> {
+    account.profiles.iter().map(|input| &input.profile)
+}
+
+async fn network(aws: &Aws, account: &mut Account) -> Result<()> {
+    let types: BTreeSet<String> = account
+        .groups
+        .iter()
+        .flat_map(|group| account.launches_of(group))
+        .map(|(name, _)| name)
+        .collect();
+    let security_groups: BTreeSet<_> = all_profiles(account)
+        .flat_map(|profile| profile.slots.iter().map(move |slot| (profile, slot)))
+        .flat_map(|(profile, slot)| profile.security_groups(slot))
+        .cloned()
+        .collect();
+    let subnets: BTreeSet<SubnetId> = all_profiles(account)
+        .flat_map(Profile::subnet_ids)
+        .cloned()
+        .collect();
+    let ids: Vec<&SubnetId> = subnets.iter().collect();
+    let (limits, seen_subnets, security_groups, interfaces) = tokio::join!(
+        aws.limits_of(&types),
+        aws.subnets(&ids),
+        aws.security_groups(&security_groups),
+        // All of them count towards the Region's quota.
+        aws.interfaces(&[]),
+    );
+    let limits = looked(
+        limits,
+        "whether the instance types have room for the interfaces",
+    )?;
+    if let Some(known) = note(account, limits) {
+        let mut limits: BTreeMap<_, _> = types.into_iter().map(|name| (name, None)).collect();
+        limits.extend(
+            known
+                .into_iter()
+                .map(|limits| (limits.instance_type.clone(), Some(limits))),
+        );
+        account.limits = limits;
+    }
+    let seen_subnets = looked(
+        seen_subnets,
+        "the subnets, and for how many nodes they have room",
+    )?;
+    account.subnets = note(account, seen_subnets).map(|subnets| {
+        let by_id = subnets
+            .into_iter()
+            .map(|seen| (seen.subnet.id.clone(), seen));
+        by_id.collect()
+    });
+    let security_groups = looked(security_groups, "the security groups")?;
+    account.security_groups = note(account, security_groups);
+    let what =
+        "for how many nodes the subnets have room, and how much is left of the quota of interfaces";
+    let interfaces = looked(interfaces, what)?;
+    account.interfaces = note(account, interfaces);
+    reservations(aws, account).await
+}
+
+/// Those of the subnets in the groups' Availability Zones: EC2 tells them one subnet at a time.
+async fn reservations(aws: &Aws, account: &mut Account) -> Result<()> {
+    let zones: BTreeSet<&String> = account
+        .groups
+        .iter()
+        .flat_map(|group| group.zones.keys())
+        .collect();
+    let wanted: Vec<SubnetId> = account
+        .subnets
+        .iter()
+        .flatten()
+        .filter(|(_, seen)| zones.contains(&seen.subnet.availability_zone))
+        .map(|(id, _)| id.clone())
+        .collect();
+    for ids in wanted.chunks(AT_ONCE) {
+        let mut calls = JoinSet::new();
+        for id in ids {
+            let (aws, id) = (aws.clone(), id.clone());
+            calls.spawn(async move { (aws.cidr_reservations(&id).await, id) });
+        }
+        while let Some(done) = calls.join_next().await {
+            let (answer, id) = done.map_err(Error::of_task)?;
+            let what = "which addresses CIDR reservations keep from nodes";
+            let looked = looked(answer, what)?;
+            if let Some(found) = note(account, looked) {
+                account.reservations.insert(id, found);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The quotas, and the parts of the deployment.
+async fn parts(aws: &Aws, account: &mut Account) -> Result<()> {
+    let (quota, concurrency) = tokio::join!(aws.interface_quota(), aws.concurrency());
+    let quota = looked(quota, "the quota of interfaces")?;
+    account.interface_quota = note(account, quota).flatten();
+    let concurrency = looked(concurrency, "how many functions may run at once")?;
+    account.concurrency = note(account, concurrency).flatten();
+    let Some(deployment) = account.deployment.clone() else {
+        return Ok(());
+    };
+    let machine = aws.machine(&deployment.machine).await;
+    let machine = looked(
+        machine,
+        "whether the state machine's functions and role are there",
+    )?;
+    account.machine = note(account, machine);
+    functions(aws, account, &deployment).await?;
+    roles(aws, account, &deployment).await
+}
+
+async fn functions(aws: &Aws, account: &mut Account, deployment: &Deployment) -> Result<()> {
+    let of_machine = account.machine.iter().flat_map(|it| it.functions.clone());
+    let of_reconcile = deployment.reconcile.iter();
+    let of_reconcile = of_reconcile.filter_map(|it| it.function().map(str::to_owned));
+    let wanted: BTreeSet<String> = of_machine.chain(of_reconcile).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let what = "whether the functions are there";
+    let listed = looked(aws.functions().await, what)?;
+    let Some((listed, all)) = note(account, listed) else {
+        return Ok(());
+    };
+    let listed: BTreeMap<String, String> = listed.into_iter().collect();
+    let mut found = BTreeMap::new();
+    for name in wanted {
+        let role = match (listed.get(&name), all) {
+            (Some(role), _) => Some(role.clone()),
+            (None, true) => None,
+            (None, false) => {
+                let looked = looked(aws.role_of_function(&name).await, what)?;
+                match note(account, looked) {
+                    Some(role) => role,
+                    None => continue,
+                }
+            }
+        };
+        found.insert(name, role);
+    }
+    account.functions = Some(found);
+    Ok(())
+}
+
+async fn roles(aws: &Aws, account: &mut Account, deployment: &Deployment) -> Result<()> {
+    let of_functions = account.functions.iter().flat_map(BTreeMap::values);
+    let of_functions = of_functions.flatten().cloned();
+    let of_machine = account.machine.iter().map(|machine| machine.role.clone());
+    let targets = deployment
+        .rules
+        .iter()
+        .flat_map(|rule| rule.targets_of(&deployment.machine));
+    let of_rules = targets.filter_map(|target| target.role_arn.clone());
+    let wanted: BTreeSet<String> = of_functions
+        .chain(of_machine)
+        .chain(of_rules)
+        .filter(|arn| !arn.is_empty())
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let what = "whether the roles are there";
+    let listed = looked(aws.roles().await, what)?;
+    let Some((listed, all)) = note(account, listed) else {
+        return Ok(());
+    };
+    let mut found = BTreeMap::new();
+    for arn in wanted {
+        let is_there = match (listed.contains(&arn), all) {
+            (true, _) => true,
+            (false, true) => false,
+            (false, false) => {
+                let name = arn.rsplit('/').next().unwrap_or_default();
+                let looked = looked(aws.has_role(name).await, what)?;
+                match note(account, looked) {
+                    Some(is_there) => is_there,
+                    None => continue,
+                }
+            }
+        };
+        found.insert(arn, is_there);
+    }
+    account.roles = Some(found);
+    Ok(())
+}

@@ -1,0 +1,397 @@
+//! `hookline check`, against the fake AWS.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hookline_local::lambda::FunctionConfig;
+use hookline_local::{Fault, FaultKind};
+use hookline_testkit::rules::put_rule;
+use hookline_testkit::scene::{Scene, Size};
+use hookline_testkit::templates::{launch_from, user_data_with_gate};
+use serde_json::{Value, json};
+
+use crate::deployed::{Deployed, MACHINE};
+use crate::fake::{Fake, error, run};
+use crate::{check_lines, check_text, fixture, json_error, stderr, stdout, unwrapped};
+
+/// A deployment in which all fits: its group may have so many nodes.
+async fn right(nodes: i32) -> Deployed {
+    let deployed = Deployed::start().await;
+    deployed.define();
+    let user_data = user_data_with_gate(&deployed.scene, 110).unwrap();
+    let scene = &deployed.scene;
+    launch_from(scene, "upf", "checked", "m5.4xlarge", &user_data, nodes)
+        .await
+        .unwrap();
+    deployed
+}
+
+async fn checked(deployed: &Deployed, line: &str, code: i32) -> Value {
+    let assert = deployed.run(&format!("{line} --json")).await.code(code);
+    serde_json::from_str(&stdout(&assert)).unwrap()
+}
+
+fn kinds(checked: &Value) -> Vec<&str> {
+    let findings = checked["findings"].as_array().unwrap().iter();
+    findings
+        .map(|finding| finding["kind"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deployment_in_which_all_fits_has_no_finding() {
+    let deployed = right(100).await;
+    let text = stdout(&deployed.run("check").await.code(0));
+    let lines = [
+        "Checked     what is deployed",
+        "Deployment  hookline in us-west-2",
+        "GROUP  PROFILE  ZONE        NODES  ROOM FOR  LIMITED BY",
+        "upf    upf      us-west-2a  0      251 more  signaling",
+        "Nothing found.",
+    ];
+    check_lines(&text, &lines);
+    let checked = checked(&deployed, "check", 0).await;
+    assert_eq!(checked["findings"], json!([]));
+    assert_eq!(checked["notes"], json!([]));
+    assert_eq!(checked["file"], Value::Null);
+    assert_eq!(checked["profiles"], json!(["upf"]));
+    let room = &checked["room"][0];
+    assert_eq!(
+        (&room["moreNodes"], &room["mayGrowBy"]),
+        (&json!(251), &json!(100))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_nodes_are_checked_with_at_most_twenty_calls_and_in_five_seconds() {
+    let deployed = right(500).await;
+    deployed.launch(500).await;
+    let start = Instant::now();
+    // The launches are in flight, and the subnets have 251 addresses.
+    let checked = checked(&deployed, "check", 1).await;
+    let took = start.elapsed();
+    let calls = deployed.fake.aws.calls();
+    let calls = calls
+        .iter()
+        .filter(|call| call.user_agent.contains("app/Hookline"))
+        .count();
+    assert!(calls <= 20, "{calls} calls");
+    assert_eq!(checked["calls"], json!(calls));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(checked["room"][0]["nodes"], 500);
+    assert_eq!(checked["findings"].as_array().map(Vec::len), Some(1));
+    let full = &checked["findings"][0];
+    assert_eq!(full["kind"], "subnet-full");
+    let in_flight = json!("500 instances are being launched there and come first.");
+    let evidence = full["evidence"].as_array().unwrap();
+    assert!(evidence.contains(&in_flight), "{evidence:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn denied_observation_is_told_and_the_rest_is_checked() {
+    let denied = |code: &str| error(403, code);
+    for (action, named, fault) in [
+        (
+            "DescribeLifecycleHooks",
+            "autoscaling:DescribeLifecycleHooks",
+            denied("AccessDenied"),
+        ),
+        (
+            "DescribeLaunchTemplateVersions",
+            "ec2:DescribeLaunchTemplateVersions",
+            denied("UnauthorizedOperation"),
+        ),
+        (
+            "DescribeSecurityGroups",
+            "ec2:DescribeSecurityGroups",
+            denied("UnauthorizedOperation"),
+        ),
+        (
+            "DescribeSubnets",
+            "ec2:DescribeSubnets",
+            denied("UnauthorizedOperation"),
+        ),
+        (
+            "DescribeNetworkInterfaces",
+            "ec2:DescribeNetworkInterfaces",
+            denied("UnauthorizedOperation"),
+        ),
+        (
+            "GetSubnetCidrReservations",
+            "ec2:GetSubnetCidrReservations",
+            denied("UnauthorizedOperation"),
+        ),
+        (
+            "DescribeInstanceTypes",
+            "ec2:DescribeInstanceTypes",
+            denied("UnauthorizedOperation"),
+        ),
+        (
+            "GetServiceQuota",
+            "servicequotas:GetServiceQuota",
+            denied("AccessDeniedException"),
+        ),
+        (
+            "GetAccountSettings",
+            "lambda:GetAccountSettings",
+            denied("AccessDeniedException"),
+        ),
+        (
+            "ListFunctions",
+            "lambda:ListFunctions",
+            denied("AccessDeniedException"),
+        ),
+        (
+            "DescribeStateMachine",
+            "states:DescribeStateMachine",
+            denied("AccessDeniedException"),
+        ),
+        ("ListRoles", "iam:ListRoles", denied("AccessDenied")),
+    ] {
+        let deployed = right(100).await;
+        deployed.fake.aws.inject(Fault::on(action, fault).always());
+        // Something else is wrong too, and is found all the same.
+        deployed
+            .call("AWSEvents.DisableRule", &json!({"Name": "launch-upf"}))
+            .await;
+        let found = checked(&deployed, "check", 1).await;
+        assert_eq!(
+            kinds(&found),
+            ["rule-disabled", "could-not-look"],
+            "{action}"
+        );
+        let finding = &found["findings"][1];
+        let problem = finding["problem"].as_str().unwrap();
+        assert!(
+            problem.starts_with(&format!("Could not look: {named}.")),
+            "{problem}"
+        );
+        assert!(finding["remedy"][0]["do"].as_str().unwrap().contains(named));
+        check_text(&stdout(&deployed.run("check").await.code(1)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttled_call_and_a_denied_rule_end_the_check_of_what_is_deployed() {
+    for (action, fault, code) in [
+        ("DescribeSubnets", FaultKind::Throttle, 7),
+        ("ListRules", error(400, "AccessDeniedException"), 6),
+    ] {
+        let deployed = right(100).await;
+        deployed.fake.aws.inject(Fault::on(action, fault).always());
+        let assert = deployed.run("check --json").await.code(code);
+        assert!(
+            json_error(&assert)["message"]
+                .as_str()
+                .unwrap()
+                .contains(action)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profile_and_configuration_are_checked_before_the_deployment() {
+    let deployed = right(100).await;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, value: &Value| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, value.to_string()).unwrap();
+        path.display().to_string()
+    };
+    let mut wrong = deployed.profile.clone();
+    wrong["slots"][0]["subnetIds"] = json!(["subnet-0badbadbadbadbad0"]);
+    let file = write("wrong.json", &wrong);
+    let found = checked(&deployed, &format!("check --profile {file}"), 1).await;
+    assert_eq!(kinds(&found), ["subnet-missing"]);
+    assert_eq!(found["file"], json!(file));
+    // What is deployed is right.
+    assert_eq!(kinds(&checked(&deployed, "check", 0).await), [""; 0]);
+
+    // A second profile for the same hook, and one for a group whose hook the stack puts.
+    deployed.scene.plain_group("smf", &[]).await.unwrap();
+    let mut other = deployed.profile.clone();
+    other["name"] = json!("upf-2");
+    let mut smf = deployed.profile.clone();
+    smf["name"] = json!("smf");
+    smf["selector"] = json!({"autoScalingGroupNames": ["smf"]});
+    let config = json!({
+        "profiles": [deployed.profile, other, smf],
+        "hooks": [{"profile": "smf", "autoScalingGroup": "smf"}],
+    });
+    let file = write("config.json", &config);
+    let found = checked(&deployed, &format!("check --config {file}"), 1).await;
+    let found = kinds(&found);
+    assert!(found.contains(&"hook-answered-twice"), "{found:?}");
+    assert!(!found.contains(&"hook-missing"), "{found:?}");
+
+    let mut broken = config.clone();
+    broken["profiles"][1]["slots"][0]["deviceIndex"] = json!(0);
+    let file = write("broken.json", &broken);
+    let assert = deployed
+        .run(&format!("check --config {file} --json"))
+        .await
+        .code(1);
+    let problems: Value = serde_json::from_str(&stdout(&assert)).unwrap();
+    let field = problems["problems"][0]["field"].as_str().unwrap();
+    assert_eq!(field, "profiles[1].slots[0].deviceIndex");
+    let text = stdout(
+        &deployed
+            .run(&format!("check --config {file}"))
+            .await
+            .code(1),
+    );
+    check_text(&text);
+    assert!(
+        text.contains("1 problem, so the account was not looked at"),
+        "{text}"
+    );
+
+    let file = fixture("profiles/none.json").display().to_string();
+    let assert = deployed
+        .run(&format!("check --profile {file}"))
+        .await
+        .code(3);
+    assert!(unwrapped(&stderr(&assert)).contains("none.json"));
+    deployed.run("check --profile a --config b").await.code(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profile_is_checked_in_a_region_without_a_deployment() {
+    let fake = Fake::start().await;
+    fake.aws.stepfunctions().on_start_execution(|_| {});
+    let size = Size {
+        azs: 1,
+        networks: 1,
+        ..Size::default()
+    };
+    let scene = Scene::build(fake.aws.clone(), &size).await.unwrap();
+    scene.group("upf").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("upf.json");
+    std::fs::write(&path, scene.profile("upf").to_string()).unwrap();
+    let line = format!("check --profile {} --region us-west-2", path.display());
+    let text = stdout(&run(fake.command(&line)).await.code(1));
+    check_text(&text);
+    for says in [
+        "none yet in us-west-2",
+        "No deployment was found",
+        "no gate holds kubelet back",
+    ] {
+        assert!(unwrapped(&text).contains(says), "no {says:?} in {text}");
+    }
+    assert!(!text.contains("no launch hook"), "{text}");
+    // Without a file there is nothing to check.
+    let assert = run(fake.command("check --region us-west-2")).await.code(11);
+    assert!(stderr(&assert).contains("no deployment of Hookline"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_of_another_deployment_for_the_same_hook_is_found() {
+    let deployed = right(100).await;
+    let other = MACHINE.replace("hookline-launch", "other-launch");
+    deployed.machine(&other).await;
+    put_rule(&deployed.fake.aws, &other, "theirs", &deployed.profile)
+        .await
+        .unwrap();
+    let found = checked(&deployed, "check --stack hookline", 1).await;
+    assert_eq!(kinds(&found), ["hook-answered-twice"]);
+    let problem = found["findings"][0]["problem"].as_str().unwrap();
+    assert!(problem.contains("theirs with the target"), "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn user_data_is_never_shown() {
+    let deployed = right(100).await;
+    let secret = "hunter2-TOKEN";
+    let token = format!("#!/bin/bash\nTOKEN={secret}\n");
+    let scene = &deployed.scene;
+    let with_gate = user_data_with_gate(scene, 9_999).unwrap();
+    let with_gate = with_gate.replacen("#!/bin/bash\n", &token, 1);
+    for (name, user_data, found) in [
+        ("without-gate", &token, "no gate holds kubelet back"),
+        ("with-gate", &with_gate, "sets the number of pods to 9999"),
+    ] {
+        assert!(user_data.contains(secret), "{name}");
+        launch_from(scene, "upf", name, "m5.4xlarge", user_data, 100)
+            .await
+            .unwrap();
+        let assert = deployed.run("check -vv").await.code(1);
+        let all = format!("{}{}", stdout(&assert), stderr(&assert));
+        assert!(unwrapped(&all).contains(found), "{all}");
+        // EC2 shows it in base64.
+        let encoded = STANDARD.encode(user_data);
+        assert!(
+            !all.contains(secret) && !all.contains(&encoded[12..24]),
+            "{all}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_behind_the_first_pages_are_looked_up_by_their_names() {
+    let deployed = right(100).await;
+    // Three pages of fifty come before those of the deployment.
+    for n in 0..150 {
+        let other = FunctionConfig::new(format!("another-{n:03}"), "/nonexistent");
+        deployed.fake.aws.lambda().register(other);
+    }
+    let found = checked(&deployed, "check", 0).await;
+    assert_eq!(kinds(&found), [""; 0]);
+    let looked_up = |name: &str| {
+        let calls = deployed.fake.aws.calls();
+        let named = |call: &hookline_local::CallRecord| {
+            call.params
+                .get("FunctionName")
+                .is_some_and(|of| of.starts_with(name))
+        };
+        calls
+            .iter()
+            .any(|call| call.action == "GetFunction" && named(call))
+    };
+    assert!(looked_up("hookline-tag-node") && looked_up("hookline-reconcile"));
+    assert!(!looked_up("another"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn function_that_the_state_machine_calls_and_that_is_gone_is_found() {
+    let deployed = right(100).await;
+    let gone = deployed.fake.aws.lambda().arn("hookline-gone");
+    let definition = json!({"States": {"A": {"Type": "Task", "Resource": gone}}});
+    let stepfunctions = deployed.fake.aws.stepfunctions();
+    let role = "arn:aws:iam::123456789012:role/gone";
+    stepfunctions.set_definition(MACHINE, definition, role);
+    let found = checked(&deployed, "check", 1).await;
+    assert_eq!(kinds(&found), ["function-missing", "role-missing"]);
+    assert_eq!(found["findings"][0]["ids"], json!(["hookline-gone"]));
+    assert_eq!(
+        found["findings"][1]["where"],
+        json!("the role of the state machine")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn account_without_a_quota_of_its_own_has_the_default() {
+    let deployed = right(100).await;
+    let none = error(400, "NoSuchResourceException");
+    deployed
+        .fake
+        .aws
+        .inject(Fault::on("GetServiceQuota", none).always());
+    assert_eq!(kinds(&checked(&deployed, "check", 0).await), [""; 0]);
+    // 1,300 nodes with four interfaces each are more than 5,000.
+    let update = deployed.scene.autoscaling.update_auto_scaling_group();
+    update
+        .auto_scaling_group_name("upf")
+        .max_size(1_300)
+        .send()
+        .await
+        .unwrap();
+    let found = checked(&deployed, "check", 1).await;
+    assert_eq!(kinds(&found), ["subnet-small", "quota-small"]);
+    let problem = found["findings"][1]["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("may have 5000 network interfaces"),
+        "{problem}"
+    );
+}

@@ -1,0 +1,161 @@
+//! The EC2 instances of the cluster, as EC2 describes them.
+
+use std::time::Duration;
+
+use hookline_local::Settings;
+use hookline_local::ec2;
+use hookline_local::eks::Contents;
+use serde_json::{Value, json};
+
+use crate::cluster::{node, pod};
+use crate::fake_aws::Refusal;
+use crate::records::assert_fits;
+use crate::scene::Scene;
+
+/// A scene with a subnet, and a function that launches an instance there with tags.
+struct Fleet {
+    scene: Scene,
+    subnet: String,
+}
+
+impl Fleet {
+    async fn new() -> Self {
+        let scene = Scene::new().await;
+        scene.api.set_contents(Contents {
+            nodes: vec![node(0)],
+            pods: vec![pod(0, 1)],
+        });
+        let subnet = scene.aws.local.with_world(|world| {
+            let (ec2, kernel) = (&mut world.ec2, &mut world.kernel);
+            let block = "10.0.0.0/16".parse().unwrap();
+            let vpc_id = ec2::create_vpc(ec2, kernel, block, None, ec2::Tags::new()).unwrap();
+            let spec = ec2::SubnetSpec {
+                vpc_id,
+                availability_zone: "us-west-2b".to_owned(),
+                cidr_block: "10.0.1.0/24".parse().unwrap(),
+                ipv6_cidr_block: None,
+                tags: ec2::Tags::new(),
+            };
+            ec2::create_subnet(ec2, kernel, spec).unwrap()
+        });
+        Self { scene, subnet }
+    }
+
+    fn launch(&self, tag: &str) -> String {
+        self.scene.aws.local.with_world(|world| {
+            let spec = ec2::LaunchSpec {
+                image_id: "ami-1".to_owned(),
+                instance_type: "m5.large".to_owned(),
+                subnet_id: self.subnet.clone(),
+                tags: [(tag.to_owned(), "owned".to_owned())].into(),
+                ..ec2::LaunchSpec::default()
+            };
+            ec2::launch(&mut world.ec2, &mut world.kernel, spec).unwrap()
+        })
+    }
+
+    /// Runs the function until each of its instances is in this state. Returns their lines.
+    async fn lines_in(&self, state: &str) -> Vec<Value> {
+        loop {
+            self.scene.extract().await;
+            let lines = self.instances();
+            if lines.iter().all(|line| line["phase"] == state) {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn instances(&self) -> Vec<Value> {
+        let lines = self.scene.lines();
+        assert_fits(&lines);
+        let instances = lines.into_iter().filter(|line| line["kind"] == "instance");
+        instances.collect()
+    }
+}
+
+#[tokio::test]
+async fn the_instances_of_the_cluster_are_written_with_their_zone_and_interfaces() {
+    let fleet = Fleet::new().await;
+    let id = fleet.launch("kubernetes.io/cluster/prod");
+    fleet.launch("kubernetes.io/cluster/another");
+    let lines = fleet.lines_in("running").await;
+    assert_eq!(lines.len(), 1);
+    let line = &lines[0];
+    assert_eq!(
+        [&line["uid"], &line["name"], &line["instance_id"]],
+        [&json!(id); 3]
+    );
+    assert_eq!(line["az"], "us-west-2b");
+    assert_eq!(
+        line["az_id"],
+        json!(ec2::zone_id(&Settings::for_tests(), "us-west-2b"))
+    );
+    assert_eq!(line["interface_ids"].as_array().unwrap().len(), 1);
+    let ips = line["ips"].as_array().unwrap();
+    assert!(
+        ips.len() == 1 && ips[0].as_str().unwrap().starts_with("10.0.1."),
+        "{line}"
+    );
+    assert!(line["end_time"].is_null(), "{line}");
+}
+
+#[tokio::test]
+async fn a_terminated_instance_is_written_with_its_end_and_without_its_address() {
+    let fleet = Fleet::new().await;
+    let id = fleet.launch("kubernetes.io/cluster/prod");
+    fleet.lines_in("running").await;
+    fleet.scene.aws.local.with_world(|world| {
+        world.terminate_instance(&id).unwrap();
+    });
+    let lines = fleet.lines_in("terminated").await;
+    assert_eq!(lines[0]["ips"], json!([]));
+    assert_eq!(lines[0]["interface_ids"], json!([]));
+    assert_eq!(lines[0]["az"], "us-west-2b");
+    assert!(lines[0]["end_time"].is_string(), "{}", lines[0]);
+}
+
+#[tokio::test]
+async fn more_instances_than_a_page_has_are_all_written() {
+    let fleet = Fleet::new().await;
+    for _ in 0..130 {
+        fleet.launch("kubernetes.io/cluster/prod");
+    }
+    let result = fleet.scene.extract().await;
+    assert_eq!(result["instances"], 130);
+    assert_eq!(fleet.instances().len(), 130);
+    let calls = fleet.scene.aws.calls();
+    let described = calls
+        .iter()
+        .filter(|call| call.action == "ec2:DescribeInstances");
+    assert_eq!(described.count(), 2);
+}
+
+#[tokio::test]
+async fn an_error_of_describe_instances_does_not_end_the_listing() {
+    for refusal in [
+        Refusal(403, "UnauthorizedOperation", "no"),
+        Refusal(503, "RequestLimitExceeded", "slow down"),
+        Refusal(500, "InternalError", "no"),
+        Refusal(400, "InvalidParameterValue", "no"),
+    ] {
+        let fleet = Fleet::new().await;
+        fleet.launch("kubernetes.io/cluster/prod");
+        fleet.scene.aws.refuse("ec2:DescribeInstances", refusal);
+        let result = fleet.scene.extract().await;
+        assert_eq!((&result["nodes"], &result["pods"]), (&json!(1), &json!(1)));
+        assert!(result["instances"].is_null(), "{result}");
+        assert!(fleet.instances().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn ec2_that_does_not_answer_leaves_time_to_write_the_object() {
+    let mut fleet = Fleet::new().await;
+    fleet.scene.aws.never_answer("ec2:DescribeInstances");
+    // 15 s of it are for the upload.
+    fleet.scene.timeout = Duration::from_secs(20);
+    let result = fleet.scene.extract().await;
+    assert!(result["instances"].is_null(), "{result}");
+    assert_eq!(fleet.scene.lines().len(), 2);
+}

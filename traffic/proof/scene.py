@@ -1,0 +1,87 @@
+"""What the tests of single rules share: a small cluster, the query without a rule, and the tests that fail then."""
+
+import unittest
+from unittest import mock
+
+import answers
+import statement
+from cluster import ZONES, Builder, utc
+from records import Log
+from story import BEGIN, DAY, END, LISTINGS
+from traffic import Recorder
+from world import Scenario
+
+A, B, C = ZONES
+TEN = int(utc(*DAY, 10).timestamp())
+UNTIL = utc(*DAY, 12)
+
+
+class Scene:
+    """A cluster with one node per zone, for flows that a test adds one by one. No file is late. `described`: EC2 describes its instances too."""
+
+    def __init__(self, described=False):
+        self.builder = Builder(1, BEGIN, END)
+        self.cluster = self.builder.cluster
+        self.cluster.listings, self.cluster.described = list(LISTINGS), described
+        self.a, self.b, self.c = (self.builder.node(zone) for zone in ZONES)
+        self.recorder = Recorder(self.cluster, 1, late=0)
+
+    @property
+    def traffic(self):
+        return self.recorder.traffic
+
+    def pod(self, node, group="pod", **other):
+        return self.builder.pod(node, "shop", group, **other)
+
+    def rows(self):
+        with answers.opened(self) as (connection, _):
+            return answers.ask(connection, UNTIL)
+
+    def found(self):
+        """The result of the query: {(scope, source group, source zone, destination group, destination zone): bytes}."""
+        summed = {}
+        for (_, scope, source, destination), size in answers.measured(self.rows()).items():
+            key = (scope, source.group, source.zone, destination.group, destination.zone)
+            summed[key] = summed.get(key, 0) + size
+        return summed
+
+    def change(self, change, **where):
+        """Changes the records that have these values."""
+        found = [row for rows in self.traffic.records.values() for row in rows if all(row[name] == value for name, value in where.items())]
+        assert found, where
+        for row in found:
+            row.update(change)
+
+
+class LoggedScene(Scene):
+    """The same with the records of a world, in which services log too. EC2 describes the instances and the services."""
+
+    def __init__(self):
+        super().__init__(described=True)
+        self.log = self.recorder = Log(self.cluster, 1, Scenario("one rule", "", late=0), self.builder)
+
+
+def without(text, instead):
+    """The context in which cross-az.sql has `instead` in the place of `text`, which it must have."""
+    read = statement.read
+
+    def changed(name):
+        query = read(name)
+        if name != "cross-az":
+            return query
+        if text not in query:
+            raise ValueError(f"the query has no {text!r}")
+        return query.replace(text, instead)
+
+    return mock.patch.object(statement, "read", changed)
+
+
+def failures_without(tests, text, instead):
+    """The tests of a class that fail without a rule, up to the first. A test that ends with an error is an error: it shows nothing."""
+    result = unittest.TestResult()
+    result.failfast = True
+    with without(text, instead):
+        unittest.defaultTestLoader.loadTestsFromTestCase(tests).run(result)
+    if result.errors:
+        raise AssertionError(result.errors[0][1])
+    return [test.id() for test, _ in result.failures]

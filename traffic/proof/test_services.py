@@ -1,0 +1,192 @@
+"""Tests the rules for services in the VPC, one at a time, and that none can be left out."""
+
+import json
+import unittest
+
+import services
+import statement
+from scene import TEN, A, B, C, LoggedScene, failures_without
+from services import Service
+from story import BEGIN
+from traffic import Outside
+
+GB = 2**30
+
+
+class Scene(LoggedScene):
+    """A cluster, and services that a test adds."""
+
+    def __init__(self):
+        super().__init__()
+        self.services = []
+        self.cluster.services = services.there(self.services)
+
+    def service(self, kind, name, zone, **other):
+        made = Service(kind, name, self.builder.interface(), other.pop("address", None) or self.builder.address(zone), zone, BEGIN - 86400, **other)
+        self.services.append(made)
+        return made
+
+
+class Rules(unittest.TestCase):
+    def setUp(self):
+        self.scene = Scene()
+        self.pod = self.scene.pod(self.scene.a)
+        self.host = Outside("198.51.100.9", 1)
+
+    def test_a_service_has_its_name_and_zone_in_both_directions(self):
+        scene, database = self.scene, self.scene.service("RDS", "shop-db", B)
+        scene.log.flow(self.pod, database, TEN, 1000)
+        scene.log.flow(database, self.pod, TEN, 70)
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 1000, ("ingress", "shop-db", B[1], "pod", A[1]): 70})
+        kinds = {row["src_group_kind"] for row in scene.rows()}
+        self.assertEqual(kinds, {"Label", "RDS"})
+
+    def test_crossing_zones_to_a_service_costs_what_its_kind_says(self):
+        for kind, out, back in (("RDS", (0.01, 0.01), (0.01, 0.01)), ("ElastiCache", (0.01, 0), (0, 0.01)), ("ApplicationLoadBalancer", (0, 0), (0, 0))):
+            with self.subTest(kind=kind):
+                scene = Scene()
+                pod, service = scene.pod(scene.a), scene.service(kind, "it", B)
+                scene.log.flow(pod, service, TEN, GB)
+                scene.log.flow(service, pod, TEN, GB)
+                usd = {row["scope"]: (row["usd_out"], row["usd_in"]) for row in scene.rows()}
+                self.assertEqual(usd, {"egress": out, "ingress": back})
+                self.assertTrue(all(row["cross_az"] for row in scene.rows()))
+
+    def test_a_service_in_the_same_zone_costs_nothing(self):
+        scene, database = self.scene, self.scene.service("RDS", "shop-db", A)
+        scene.log.flow(self.pod, database, TEN, GB)
+        self.assertEqual([(row["cross_az"], row["usd_out"], row["usd_in"]) for row in scene.rows()], [(False, 0, 0)])
+
+    def test_what_goes_through_a_nat_gateway_has_its_name_and_zone(self):
+        scene, nat = self.scene, self.scene.service("NatGateway", "nat-0a", B)
+        scene.log.through(nat, self.pod, self.host, TEN, 1000)
+        scene.log.through(nat, self.host, self.pod, TEN, 70)
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "nat-0a", B[1]): 1000, ("ingress", "nat-0a", B[1], "pod", A[1]): 70})
+
+    def test_what_goes_through_a_balancer_that_preserves_the_client_has_its_name(self):
+        scene, balancer = self.scene, self.scene.service("NetworkLoadBalancer", "shop", C)
+        scene.log.through(balancer, self.host, self.pod, TEN, 1000)
+        self.assertEqual(scene.found(), {("ingress", "shop", C[1], "pod", A[1]): 1000})
+
+    def test_a_pair_that_goes_through_two_services_has_the_name_of_neither(self):
+        scene = self.scene
+        for zone in (B, C):
+            scene.log.through(scene.service("NatGateway", f"nat-{zone[1]}", zone), self.pod, self.host, TEN, 1000)
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "(in or through the VPC)", ""): 2000})
+
+    def test_a_pair_that_goes_through_two_interfaces_of_one_service_has_its_name_without_a_zone(self):
+        scene = self.scene
+        for zone in (B, C):
+            scene.log.through(scene.service("NatGateway", "nat-0a", zone), self.pod, self.host, TEN, 1000)
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "nat-0a", ""): 2000})
+
+    def test_an_unknown_pod_behind_a_nat_gateway_keeps_its_dollars(self):
+        scene, nat = self.scene, self.scene.service("NatGateway", "nat-0a", B)
+        unlisted = scene.pod(scene.a, start=TEN + 1300, end=TEN + 2200)
+        scene.log.through(nat, unlisted, self.host, TEN + 1500, 1000)
+        self.assertEqual(scene.found(), {("egress", "(unknown)", A[1], "nat-0a", B[1]): 1000})
+
+    def test_skipped_records_of_a_node_count_by_those_of_the_service(self):
+        scene, database = self.scene, self.scene.service("RDS", "shop-db", B)
+        for minute in range(5, 60, 5):
+            scene.log.flow(self.pod, database, TEN + 60 * minute, 1000)
+            scene.log.flow(database, self.pod, TEN + 60 * minute, 70)
+        for row in (row for rows in scene.traffic.records.values() for row in rows if row["instance_id"] == scene.a.instance and row["start"] > TEN + 1000):
+            row.update(log_status="SKIPDATA")
+        self.assertEqual(scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 11_000, ("ingress", "shop-db", B[1], "pod", A[1]): 770})
+
+    def test_a_service_that_a_later_listing_shows_is_not_an_unknown_pod_before(self):
+        # No listing shows it at 10:15. Its own records do.
+        scene, database = self.scene, self.scene.service("RDS", "shop-db", B)
+        database.start = TEN + 1000
+        scene.log.flow(database, self.pod, TEN + 900, 1000)
+        scene.log.flow(database, self.pod, TEN + 4500, 70)
+        self.assertEqual(scene.found(), {("ingress", "shop-db", B[1], "pod", A[1]): 1070})
+
+    def test_traffic_between_services_is_not_the_clusters(self):
+        scene = self.scene
+        scene.log.flow(scene.service("NetworkLoadBalancer", "shop", A), scene.service("RDS", "shop-db", B), TEN, 1000)
+        for host in (self.host, Outside("10.8.0.9", 1)):
+            scene.log.flow(scene.services[0], host, TEN, 1000)
+        instance = scene.service("Instance", "i-0b", C, instance="i-0b")
+        scene.log.flow(instance, scene.services[1], TEN, 1000)
+        self.assertEqual(scene.found(), {})
+
+    def test_a_pod_with_an_interface_that_ec2_shows_is_a_pod(self):
+        # A pod on Fargate: EC2 shows its interface, which is attached to no instance of the account.
+        scene = self.scene
+        fargate = scene.builder.node(B, instance=None)
+        pod = scene.pod(fargate, "fargate")
+        scene.services.append(Service("Interface", "something", f"eni-{pod.uid[:17]}", pod.addresses[0], B, BEGIN + 600))
+        scene.log.flow(self.pod, pod, TEN, 1000)
+        for row in (row for rows in scene.traffic.records.values() for row in rows if row["flow_direction"] == "ingress"):
+            row.update(interface_id=f"eni-{pod.uid[:17]}", instance_id="-", dstaddr=pod.addresses[0])
+        # Only the pod's own interface logged.
+        scene.change({"log_status": "SKIPDATA"}, flow_direction="egress")
+        self.assertEqual(scene.found(), {("cluster", "pod", A[1], "fargate", B[1]): 1000})
+
+    def test_a_service_that_is_gone_does_not_have_its_address(self):
+        # A listing at 10:20 shows it, that at 11:20 does not.
+        scene, database = self.scene, self.scene.service("RDS", "shop-db", B, end=TEN + 2000)
+        scene.log.flow(self.pod, database, TEN + 900, 1)
+        scene.log.flow(self.pod, Outside(database.address, 1), TEN + 3000, 20)
+        self.assertEqual(
+            scene.found(), {("egress", "pod", A[1], "shop-db", B[1]): 1, ("egress", "pod", A[1], "(in or through the VPC)", ""): 20},
+        )
+
+    def test_a_record_without_a_direction_is_of_the_node_if_the_other_end_is_a_service(self):
+        scene, database = self.scene, self.scene.service("RDS", "shop-db", B)
+        unlisted = scene.pod(scene.a, start=TEN + 1300, end=TEN + 2200)
+        scene.log.flow(database, unlisted, TEN + 1500, 1000)
+        scene.change({"flow_direction": "-", "traffic_path": None, "dstaddr": unlisted.addresses[0]}, instance_id=scene.a.instance)
+        self.assertEqual(scene.found(), {("ingress", "shop-db", B[1], "(unknown)", A[1]): 1000})
+
+
+#: The rules, each with the change that removes it from the query: (text, replacement). A test of one rule must show each.
+WITHOUT = {
+    "services have addresses": (" OR p.kind = 'interface' AND c.instance_id IS NULL) AND p.ip IS NOT NULL", ") AND p.ip IS NOT NULL"),
+    "what a pod has is not a service's": ("NOT h.is_service OR bool_and(h.is_service) OVER (PARTITION BY h.ip) AS counts", "true AS counts"),
+    "a service that is gone is outside": ("WHERE part = '' OR NOT is_service", "WHERE true"),
+    "services among each other are not the cluster": (
+        "WHERE NOT (src_who IS NULL OR src_is_service) OR NOT (dst_who IS NULL OR dst_is_service)\n", "WHERE true\n"
+    ),
+    "a service's records count": ("(NOT dst_is_service OR NOT src_is_service AND src_may_be_private) END)", "NOT dst_is_service END)"),
+    "a service is no unknown pod": ("WHEN at_source AND NOT src_is_service THEN split_part", "WHEN at_source THEN split_part"),
+    "the service in between": ("coalesce(dst_who, service) AS dst_who", "dst_who"),
+    "the service in between of ingress": ("coalesce(src_who, service) AS src_who", "src_who"),
+    "the zone of the service in between": ("CASE WHEN dst_who IS NULL THEN service_az_id END", "NULL"),
+    "only one service in between": ("split_part(first_service, chr(31), 4) = split_part(last_service, chr(31), 4)", "true"),
+    "only one zone in between": ("CASE WHEN first_service = last_service THEN nullif", "CASE WHEN true THEN nullif"),
+    "services in between of pods that are unknown": ("(src_uid IS NULL OR dst_uid IS NULL)", "(src_uid IS NOT NULL OR dst_uid IS NOT NULL)"),
+    "a service is outside": ("WHEN src_who IS NULL OR src_is_service THEN 'ingress'", "WHEN src_who IS NULL THEN 'ingress'"),
+    "a service is the other end of a node's record": ("WHEN n.instance_id IS NOT NULL AND s.is_service THEN false\n", ""),
+    "some kinds are free": ("dst_group_kind IN (:free_kinds))", "dst_group_kind IN ('nothing'))"),
+    "of some kinds only the cluster's end pays": ("src_group_kind IN (:free_kinds, :half_kinds)", "src_group_kind IN (:free_kinds)"),
+}
+
+
+class EveryRuleIsNeeded(unittest.TestCase):
+    def test_without_it_a_test_fails(self):
+        for rule, (text, instead) in WITHOUT.items():
+            with self.subTest(rule=rule):
+                self.assertTrue(failures_without(Rules, text, instead), "the tests pass without it")
+
+
+class Prices(unittest.TestCase):
+    def setUp(self):
+        self.prices = json.loads((statement.SQL.parent / "prices.json").read_text(encoding="utf-8"))
+
+    def test_who_pays_is_what_the_proof_says(self):
+        pays = self.prices["servicesThatPay"]
+        self.assertEqual({**dict.fromkeys(pays["nothing"], 0), **dict.fromkeys(pays["clusterEndOnly"], 1)}, services.PAID)
+
+    def test_each_price_has_its_source_and_date(self):
+        prices = [self.prices["crossAz"], *(price for region in self.prices["regions"].values() for price in region.values())]
+        for price in prices:
+            self.assertRegex(price["published"], r"^\d{4}-\d{2}-\d{2}$")
+            self.assertGreater(price.get("usd", price.get("usdPerGb")), 0)
+            self.assertIn("AWS Price List", price["source"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,278 @@
+"""The world of the proof: nodes and pods by the minute, their addresses, their traffic. What AWS and extract-pods show of it comes after it.
+
+A `World` is made from a seed and a `Scenario`, which says what is difficult in it. It does not know when extract-pods lists: `listed(every)`
+gives the cluster with its listings at that interval, and the records are the same. The truth is added up from the ends of the flows.
+"""
+
+import dataclasses
+import random
+from dataclasses import dataclass
+
+from cluster import REST, ZONES, Builder, seconds, utc
+from records import Log
+from services import Services, there
+from story import BEGIN, DAY, END
+from traffic import Outside
+
+#: Between two listings, in seconds: the intervals that the proof measures.
+HOURLY, EVERY_FIVE, EVERY_MINUTE = 3600, 300, 60
+
+#: When the first listing is made, and the last.
+FIRST_LISTING, LAST_LISTING = seconds(utc(*DAY, 8, 20)) + 7, seconds(utc(*DAY, 13, 59))
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a world has besides six nodes with steady services. Lives are in seconds, shares from 0 to 1."""
+
+    name: str
+    what: str
+    #: Nodes that EC2 ends after so long, each followed by another, with services on them.
+    node_life: int = 0
+    #: Pods that live so long, give or take a fifth.
+    pod_life: int = 0
+    #: For how long a list shows such a pod after its end. With 0, the pod is deleted at its end.
+    pod_kept_for: int = 0
+    #: How many addresses a node has for such pods, for each that runs there at a time. With few, an address soon has its next pod.
+    addresses: float = 3
+    #: For how long a list shows pods whose node is gone.
+    lingers: int = 0
+    #: The share of the minutes in which the interfaces of two nodes skip records.
+    skipped: float = 0
+    #: The share of records without their instance, and without their direction.
+    without_instance: float = 0
+    without_direction: float = 0
+    #: Whether the subnets of two nodes have no flow log. Only services are there.
+    dark: bool = False
+    #: Whether nodes lack the label of the zone's ID.
+    without_zone_id: bool = False
+    #: Whether nodes show the addresses of their pods as InternalIPs, as the cloud provider does.
+    internal_ips: bool = False
+    #: Whether pods have an address in another network, on another interface of their node.
+    multus: bool = False
+    #: Whether pods of nodes that stay have a branch interface, and the trunk interface logs their traffic too.
+    branch: bool = False
+    #: Whether pods have IPv6 addresses, which the records write in another way than the listings.
+    ipv6: bool = False
+    #: The share of files that are an hour late or more.
+    late: float = 0.03
+    #: Whether there is traffic through a NAT gateway and a load balancer.
+    middle: bool = False
+    #: Whether there are databases, brokers, load balancers, NAT gateways and endpoints in the VPC, and EC2 describes them.
+    services: bool = False
+    #: Whether a second cluster is in the VPC, with addresses that pass from one to the other, and pods with addresses of prefixes.
+    beside: bool = False
+    #: Flows in a minute.
+    flows: int = 40
+
+
+SCENARIOS = (
+    Scenario("steady", "nodes and pods that stay"),
+    Scenario("spot-30", "nodes that live 30 minutes, with half of the services on them", node_life=1800),
+    Scenario("spot-15", "nodes that live 15 minutes", node_life=900),
+    Scenario("jobs", "Jobs that run 5 minutes, and are listed for 10 minutes more", pod_life=300, pod_kept_for=600),
+    Scenario("short-pods", "pods that live 5 minutes, and are deleted at their end", pod_life=300),
+    Scenario("recycled", "the same, with hardly more addresses than pods: each soon has its next pod", pod_life=300, addresses=1.3),
+    Scenario("hours", "pods that live an hour, and are deleted at their end", pod_life=3600, addresses=1.3),
+    Scenario("gone-nodes", "nodes that live 15 minutes, whose pods are listed without a zone for 5 minutes more", node_life=900, lingers=300),
+    Scenario("skipped", "two nodes whose interfaces skip records in a tenth of the minutes", skipped=0.1),
+    Scenario("missing-fields", "a tenth of the records has no instance, a tenth no direction", without_instance=0.1, without_direction=0.1),
+    Scenario("no-flow-log", "the subnets of two nodes have no flow log", dark=True),
+    Scenario("no-zone-id", "nodes without the label of the zone's ID", without_zone_id=True, dark=True),
+    Scenario("internal-ips", "nodes that show their pods' addresses as their own, with pods that live 5 minutes", internal_ips=True, pod_life=300),
+    Scenario("multus", "pods with an address on another interface of their node", multus=True),
+    Scenario("branch", "pods with a branch interface, whose traffic the trunk interface logs too", branch=True),
+    Scenario("ipv6", "pods with IPv6 addresses, which the records write in another way", ipv6=True),
+    Scenario("late", "an eighth of the files is an hour late or more", late=0.125),
+    Scenario("middle", "traffic through a NAT gateway and a load balancer", middle=True),
+    Scenario("services", "databases, brokers, balancers, NAT gateways and endpoints in the VPC; one ends, and another has its address", services=True),
+    Scenario(
+        "two-clusters", "two clusters in the VPC, with pods that live 5 minutes, and addresses that pass from one cluster to the other", pod_life=300, beside=True,
+    ),
+    Scenario(
+        "everything", "all of this at once, but for missing instances and a second cluster", node_life=900, pod_life=300, addresses=1.3, lingers=300, skipped=0.05,
+        without_direction=0.03, dark=True, multus=True, branch=True, ipv6=True, late=0.05, middle=True, services=True,
+    ),
+)
+
+
+def scenario(name):
+    """The scenario of a name."""
+    return next(scenario for scenario in SCENARIOS if scenario.name == name)
+
+
+class World:
+    """Six hours of a cluster, or of two in one VPC. `traffic` has the records and the truth, `cluster` the nodes and pods of the first."""
+
+    def __init__(self, scenario: Scenario, seed, flows=None):
+        self.scenario = scenario
+        self.random = random.Random(f"{scenario.name} {seed}")
+        self._builder = Builder(self.random.getrandbits(32), BEGIN, END)
+        self.cluster = self._builder.cluster
+        self._populate()
+        if scenario.beside:
+            self._populate_beside(Builder(self.random.getrandbits(32), BEGIN, END, "batch", self._builder))
+        log = Log(self.cluster, self.random.getrandbits(32), scenario, self._builder)
+        self._traffic(log, scenario.flows if flows is None else flows)
+        log.skip(self.nodes[1:3])
+        self.traffic = log.traffic
+
+    def listed(self, every):
+        """The cluster, with listings every so many seconds. The other cluster is listed as often, some seconds later."""
+        beside = [
+            dataclasses.replace(other, listings=list(range(FIRST_LISTING + 20, LAST_LISTING, every)), described=True) for other in self.cluster.beside
+        ]
+        return dataclasses.replace(self.cluster, listings=list(range(FIRST_LISTING, LAST_LISTING, every)), described=True, beside=beside)
+
+    def _populate(self):
+        scenario, builder = self.scenario, self._builder
+        self.nodes = [builder.node(zone, zone_id_label=not scenario.without_zone_id) for zone in ZONES for _ in range(2)]
+        if scenario.dark:
+            self.nodes[0].logged = self.nodes[3].logged = False
+        self.services = Services(builder, ZONES) if scenario.services else None
+        if self.services:
+            builder.cluster.services = there(self.services.all)
+        for node in self.nodes:
+            self._services(node, 3)
+            if scenario.pod_life and node.logged:
+                self._short_pods(node, 4)
+        if scenario.node_life:
+            for zone in ZONES:
+                for _ in range(2):
+                    self._short_nodes(zone)
+        if scenario.internal_ips:
+            for node in self.nodes:
+                node.more_addresses = self._addresses_of(node)
+
+    def _populate_beside(self, builder):
+        """A second cluster: a node in each zone. One has prefixes. In each zone addresses pass from a node of one cluster to one of the other."""
+        pick = self.random.randrange
+        builder.cluster.services = self.cluster.services
+        for number, zone in enumerate(ZONES):
+            node = builder.node(zone, zone_id_label=not self.scenario.without_zone_id, prefixes=number == 0)
+            self._services(node, 3, builder=builder)
+            if self.scenario.pod_life:
+                self._short_pods(node, 3, builder)
+            own = next(other for other in self.nodes if other.zone == zone and other.logged)
+            for address in (builder.address(zone) for _ in range(0 if node.prefixes else 3)):
+                at, turns = builder.begin - pick(900), ((self._builder, own), (builder, node))
+                while at < builder.end:
+                    holds, end = at + pick(1, 4), at + pick(240, 480)
+                    where, at_node = turns[0]
+                    where.pod(at_node, "batch", f"passing-{pick(3)}", addresses=[address], start=at, holds_from=holds, end=end)
+                    at, turns = end + REST + pick(60), turns[::-1]
+
+    def _addresses_of(self, node):
+        """The addresses of a node's interfaces, refreshed every five minutes as the cloud provider's node controller does."""
+        return lambda at: [pod.addresses[0] for pod in node.pods if pod.exists(at - at % 300)]
+
+    def _services(self, node, count, start=None, end=None, builder=None):
+        """Pods that live as long as their node."""
+        builder, scenario = builder or self._builder, self.scenario
+        builder.pod(node, "kube-system", "kube-proxy", "DaemonSet", host_network=True, **({} if start is None else {"start": start, "end": end}))
+        for number in range(count):
+            more = {} if start is None else {"start": start + 20 + 5 * number, "end": end, "lingers": scenario.lingers}
+            if "start" in more:
+                more["holds_from"] = more["start"] + self.random.randrange(1, 5)
+            if scenario.ipv6:
+                more["addresses"] = [f"2600:1f16:abc:de0{ZONES.index(node.zone)}::{self.random.getrandbits(24):x}"]
+            pod = builder.pod(node, "shop", ("cart", "checkout", "search", "db")[number % 4], ("Label", "Deployment")[number % 2], **more)
+            if scenario.branch and number == 0 and start is None:
+                pod.interface = builder.interface()
+            if scenario.multus and number == 1:
+                if not node.more_interfaces:
+                    node.more_interfaces.append((builder.interface(), builder.address(node.zone)))
+                address = builder.address(node.zone)
+                pod.addresses.append(address)
+                pod.networks[address] = node.more_interfaces[0]
+
+    def _short_nodes(self, zone):
+        """Nodes one after another, with services. The subnet gives the address of a node that is gone to another one soon."""
+        scenario, builder, pick = self.scenario, self._builder, self.random.randrange
+        at, address = self._builder.begin - pick(scenario.node_life), None
+        while at < self._builder.end:
+            end = at + scenario.node_life + pick(-120, 120)
+            node = builder.node(
+                zone, address=address, start=at, end=end, spot=pick(2) == 0, joined=at + pick(30, 60),
+                zone_id_label=not scenario.without_zone_id,
+            )
+            self._services(node, 3, start=node.joined, end=end)
+            address = node.address if pick(2) else None
+            at = end + pick(60, 180)
+
+    def _short_pods(self, node, count, builder=None):
+        """Pods one after another in `count` places of a node, on the node's addresses. An address rests between two pods."""
+        scenario, builder, pick = self.scenario, builder or self._builder, self.random.randrange
+        addresses = [builder.address(node.zone) for _ in range(round(count * scenario.addresses))]
+        free_from = dict.fromkeys(addresses, 0)
+        starts = [(builder.begin - 3600 - pick(scenario.pod_life), place) for place in range(count)]
+        while starts:
+            at, place = starts.pop(starts.index(min(starts)))
+            holds = at + pick(1, 4)
+            free = [address for address in addresses if free_from[address] + REST <= holds]
+            if not free:
+                holds = min(free_from.values()) + REST
+                free = [address for address in addresses if free_from[address] + REST <= holds]
+            address = free[pick(len(free))]
+            end = holds + pick(scenario.pod_life * 4 // 5, scenario.pod_life * 6 // 5)
+            if node.end is not None:
+                end = min(end, node.end)
+            free_from[address] = end
+            team = pick(5)
+            builder.pod(
+                node, "batch", f"job-{team}", "Job" if scenario.pod_kept_for else "Label", addresses=[address], start=at, holds_from=holds, end=end,
+                listed_end=scenario.pod_kept_for > 0, kept_for=scenario.pod_kept_for or float("inf"),
+            )
+            # The next pod of the place is another one's.
+            starts.append((end + pick(0, 20), place))
+            starts = [start for start in starts if start[0] < builder.end]
+
+    def _traffic(self, log, flows):
+        """Flows of each minute, between ends that exist for the time in which their packets are sent."""
+        pick, choice, scenario = self.random.randrange, self.random.choice, self.scenario
+        host, nat, balancer = Outside("198.51.100.7", 1), Outside("10.0.0.220", 1, ZONES[0]), Outside("10.0.16.221", 1, ZONES[1])
+        database = Outside("10.0.32.222", 1, ZONES[2])
+        pods = sorted((pod for cluster in (self.cluster, *self.cluster.beside) for pod in cluster.pods), key=lambda pod: pod.holds())
+        for minute in range(self._builder.begin, self._builder.end, 60):
+            there = [pod for pod in pods if pod.holds() < minute + 60 and (pod.end is None or minute < pod.end)]
+            for _ in range(flows):
+                source, destination = choice(there), choice(there)
+                at = minute + pick(60)
+                if not log.exists(source, at) or not log.exists(destination, at) or source.node is destination.node:
+                    continue
+                size = 40 + int(self.random.paretovariate(1.1) * 100_000) % 50_000_000
+                if scenario.middle and pick(8) == 0:
+                    log.flow(source, host, at, size)
+                    log.on_the_way(source, host, at, size, nat)
+                    log.flow(host, destination, at, size)
+                    log.on_the_way(host, destination, at, size, balancer)
+                    log.flow(source, database, at, size)
+                    continue
+                if scenario.services and pick(3) == 0:
+                    self._with_a_service(log, source, at, size)
+                    continue
+                log.flow(source, destination, at, size)
+                log.flow(destination, source, at, 40 + pick(size))
+
+    def _with_a_service(self, log, pod, at, size):
+        """Traffic of a pod with a service, or through one, and back.
+
+        The services have IPv4 addresses, so pods with IPv6 addresses do not talk to them.
+        """
+        if ":" in pod.addresses[0]:
+            return
+        services, pick = self.services, self.random.randrange
+        reply, kind = 40 + pick(size), pick(4)
+        if kind == 0:
+            nat, host = services.nats[pod.node.zone], Outside(f"198.51.100.{100 + pick(9)}", 1)
+            log.through(nat, pod, host, at, size)
+            log.through(nat, host, pod, at, reply)
+        elif kind == 1:
+            log.through(services.preserving, Outside(f"203.0.113.{1 + pick(9)}", 1), pod, at, size)
+        else:
+            ends = [service for service in (services.databases if kind == 2 else services.balancers) if service.exists(at) and service.exists(at + 60)]
+            service = ends[pick(len(ends))]
+            log.flow(pod, service, at, size)
+            log.flow(service, pod, at, reply)
+            # Services talk to each other too, for example to check their health. That is no traffic of the cluster.
+            log.flow(service, ends[0], at, 1000)

@@ -1,0 +1,49 @@
+-- For flow logs that you made yourself: which of the fields that the query reads are in the records that were delivered in the last 24
+-- hours, and what is lost without each. A field that the flow log's format lacks is null in the table. A dash is no value.
+WITH
+totals AS (
+  SELECT
+    CAST(count(*) AS double) AS records,
+    count(start) AS start_values, count("end") AS end_values, count(bytes) AS bytes_values, count(nullif(action, '-')) AS action_values,
+    count(nullif(log_status, '-')) AS log_status_values,
+    count(nullif(interface_id, '-')) AS interface_id_values, count(nullif(instance_id, '-')) AS instance_id_values,
+    count(nullif(az_id, '-')) AS az_id_values, count(nullif(flow_direction, '-')) AS flow_direction_values, count(traffic_path) AS traffic_path_values,
+    count(nullif(srcaddr, '-')) AS srcaddr_values, count(nullif(dstaddr, '-')) AS dstaddr_values,
+    count(nullif(pkt_srcaddr, '-')) AS pkt_srcaddr_values, count(nullif(pkt_dstaddr, '-')) AS pkt_dstaddr_values
+  FROM flow_logs
+  -- If the format lacks log_status, all records are here, so that the other fields have their shares.
+  WHERE coalesce(log_status, 'OK') = 'OK'
+    AND year IN (substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 1, 4), substr(CAST(current_timestamp AS varchar), 1, 4))
+    AND month IN (substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 6, 2), substr(CAST(current_timestamp AS varchar), 6, 2))
+    AND day IN (substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 9, 2), substr(CAST(current_timestamp AS varchar), 9, 2))
+    AND year || '-' || month || '-' || day || ' ' || hour
+      BETWEEN substr(CAST(current_timestamp - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(current_timestamp AS varchar), 1, 13)
+),
+fields AS (
+  SELECT
+    f.field, f.without, t.records,
+    CASE f.field
+      WHEN 'start' THEN start_values WHEN 'end' THEN end_values WHEN 'bytes' THEN bytes_values WHEN 'action' THEN action_values
+      WHEN 'log-status' THEN log_status_values
+      WHEN 'interface-id' THEN interface_id_values WHEN 'instance-id' THEN instance_id_values WHEN 'az-id' THEN az_id_values
+      WHEN 'flow-direction' THEN flow_direction_values WHEN 'traffic-path' THEN traffic_path_values
+      WHEN 'srcaddr' THEN srcaddr_values WHEN 'dstaddr' THEN dstaddr_values
+      WHEN 'pkt-srcaddr' THEN pkt_srcaddr_values ELSE pkt_dstaddr_values
+    END AS found
+  FROM totals AS t
+  CROSS JOIN (VALUES
+    ('start', 'nothing is counted'), ('end', 'nothing is counted'), ('bytes', 'nothing is counted'), ('action', 'nothing is counted'),
+    ('log-status', 'nothing is counted'), ('interface-id', 'nothing is counted'),
+    ('pkt-srcaddr', 'nothing is counted: with srcaddr alone, pods are their node'), ('pkt-dstaddr', 'nothing is counted: with dstaddr alone, pods are their node'),
+    ('srcaddr', 'pods with an interface of their own are missing, and services that log'), ('dstaddr', 'pods with an interface of their own are missing, and services that log'),
+    ('instance-id', 'the interface tells the instance; nodes between two listings are missing'),
+    ('flow-direction', 'the instance and the addresses tell the direction; where they do not, the record is missing'),
+    ('az-id', 'nodes without the label of the zone''s ID have the zone''s name; NAT gateways have no zone'),
+    ('traffic-path', 'traffic that leaves the VPC has no path; it is only for egress, so about half of the records lack it anyway')
+  ) AS f (field, without)
+)
+SELECT
+  field, CAST(records AS bigint) AS records, round(CAST(found AS double) / nullif(records, 0), 4) AS share_with_a_value,
+  CASE WHEN records = 0 THEN 'no records' WHEN found = 0 THEN without ELSE '' END AS lost
+FROM fields
+ORDER BY share_with_a_value, field
