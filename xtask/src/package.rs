@@ -122,17 +122,23 @@ fn executable(folder: &Path, name: &str) -> PathBuf {
 
 /// The functions' names: one program each.
 pub(crate) fn functions(workspace: &Workspace) -> Result<Vec<String>> {
+    let names: Result<Vec<_>> = PROGRAMS
+        .iter()
+        .map(|folder| programs_in(workspace, folder))
+        .collect();
+    Ok(names?.concat())
+}
+
+/// The names of the programs that have their files in a folder.
+pub(crate) fn programs_in(workspace: &Workspace, folder: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for folder in PROGRAMS {
-        let before = names.len();
-        for path in folder::list(&workspace.path(folder))? {
-            if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path.file_stem().unwrap_or_default().to_string_lossy();
-                names.push(name.into_owned());
-            }
+    for path in folder::list(&workspace.path(folder))? {
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            names.push(name.into_owned());
         }
-        ensure!(names.len() > before, "no function in {folder}");
     }
+    ensure!(!names.is_empty(), "no function in {folder}");
     Ok(names)
 }
 

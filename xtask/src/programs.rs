@@ -48,24 +48,6 @@ const PACKAGES: [&str; 12] = [
 /// once more for the demos.
 pub(crate) const DEVELOPMENT: [&str; 3] = ["--workspace", "--bins", "--examples"];
 
-/// The part of it that the demo needs, which a newcomer waits for. What is left out sets no feature of
-/// the AWS SDK, so that the tests do not compile that once more.
-const DEMO: [&str; 13] = [
-    "--workspace",
-    "--bins",
-    "--examples",
-    "--exclude",
-    "hookline-bench",
-    "--exclude",
-    "hookline-conformance",
-    "--exclude",
-    "hookline-simulator",
-    "--exclude",
-    "hookline-suites",
-    "--exclude",
-    "hookline-traffic",
-];
-
 /// What the demo shows.
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
@@ -90,6 +72,10 @@ pub(crate) struct DemoOptions {
     /// launch to a ping between their pods over the second interface. Needs Linux and root
     #[arg(long, conflicts_with_all = ["nodes", "networks", "azs", "naming", "traffic"])]
     node: bool,
+    /// Write the scale-out as a page too, target/demo/timeline.html, by `hookline timeline`. Without this
+    /// option it is written if `hookline` has been compiled before, which takes a minute
+    #[arg(long, conflicts_with_all = ["naming", "traffic", "node"])]
+    timeline: bool,
     /// Write what happened to this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -135,6 +121,9 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
         return become_program(&mut traffic::demo(workspace, &options.args)?);
     }
     let args = options.to_args()?;
+    let has_page = !options.naming
+        && !options.node
+        && (options.timeline || workspace.target()?.join("debug/hookline").exists());
     if options.node {
         // Before anything is compiled.
         node_programs::check(workspace)?;
@@ -145,7 +134,7 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
     // Python's packages come over the network while Cargo keeps the processors busy.
     let (python, programs) = thread::scope(|scope| {
         let python = scope.spawn(|| python::set_up(workspace));
-        let programs = Programs::build(workspace, &DEMO);
+        let programs = build_of_demo(workspace, has_page);
         (python.join(), programs)
     });
     let python = python.map_err(|_| anyhow!("setting up Python panicked"))??;
@@ -161,10 +150,23 @@ pub(crate) fn demo(workspace: &Workspace, options: &DemoOptions) -> Result<ExitC
     demo.args(args);
     if options.node {
         demo.env(CDK, workspace.path("cdk"));
-    } else if !options.naming {
+    } else if has_page {
         demo.args(page_of_demo(workspace, &programs)?);
     }
     become_program(&mut demo)
+}
+
+/// Builds what the demo needs, which a newcomer waits for: only these programs, but of the same
+/// selection of packages as [`DEVELOPMENT`], so that the tests compile no library once more.
+fn build_of_demo(workspace: &Workspace, has_page: bool) -> Result<Programs> {
+    let mut names = package::programs_in(workspace, "functions/src/bin")?;
+    names.push("demo".to_owned());
+    if has_page {
+        names.push("hookline".to_owned());
+    }
+    let mut args = vec!["--workspace", "--examples"];
+    args.extend(names.iter().flat_map(|name| ["--bin", name]));
+    Programs::build(workspace, &args)
 }
 
 /// The demo, without its options.

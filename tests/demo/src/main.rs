@@ -183,6 +183,10 @@ async fn show(arguments: &Arguments, deployment: &Deployment, local: &LocalAws) 
     if let (Some(page), Some(hookline)) = (&arguments.timeline, &arguments.hookline) {
         timeline::write(hookline, &deployment.endpoint, GROUP, page).await?;
         println!("Timeline: {}", page.display());
+    } else {
+        println!(
+            "The same as a page: cargo xtask demo --timeline (compiles the `hookline` command)"
+        );
     }
     if let Err(error) = &all_in_service {
         println!("{error:#}");
