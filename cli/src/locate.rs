@@ -1,6 +1,6 @@
 //! Finds a launch by what a person has: an instance, a node's name, an execution or a group.
 
-use hookline_domain::execution::names::StateMachine;
+use hookline_domain::execution::names::{StateMachine, is_execution_name};
 use hookline_domain::ids::InstanceId;
 
 use crate::aws::Aws;
@@ -65,12 +65,7 @@ pub(crate) async fn subject(aws: &Aws, deployment: &Deployment, what: &str) -> R
     if !aws.groups(Some(&[what.to_owned()])).await?.is_empty() {
         return Ok(Subject::Group(what.to_owned()));
     }
-    // The name of an execution (Step Functions API Reference, StartExecution).
-    let may_be_execution = (1..=80).contains(&what.len())
-        && what
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if may_be_execution {
+    if is_execution_name(what) {
         let execution = aws.execution(&deployment.machine.execution(what)).await?;
         if execution.is_some() {
             return of_execution(aws, execution, what).await;

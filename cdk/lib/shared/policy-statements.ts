@@ -20,6 +20,8 @@ const UNOWNED_TAG = 'hookline:unowned-since';
 const ADOPTED_TAG = 'hookline:adopted-at';
 /** The tag that tag-node sets on an instance that gets interfaces: the time at which its launch began. Launches read it. */
 const LAUNCHED_TAG = 'hookline:launched-at';
+/** The tags that complete-hook sets on an instance: the execution that decided about its launch, and what it decided. */
+const VERDICT_TAGS = ['hookline:execution', 'hookline:verdict'];
 /** The tags that reconcile sets on a group that it brakes: when, and by which error and profile. */
 const BRAKE_TAGS = ['hookline:braked-at', 'hookline:braked-by', 'hookline:braked-profile'];
 /** The tag on a group that launches again after a brake: when. Reconcile and `hookline resume` set it. */
@@ -222,6 +224,8 @@ function taggingStatements(
         ...onlyKeysOn(actions, [named.ec2Arn('volume', '*')], named.volumeTagKeys, PERSISTENT_VOLUME_TAG),
         ...onlyKeysOn(actions, interfaces, named.interfaceTagKeys, INSTANCE_TAG),
       ];
+    case 'complete-hook':
+      return instances(onlyTagKeys(VERDICT_TAGS));
     case 'create-interfaces':
       // Only the tags of the request that creates an interface, and not the tags of an existing interface.
       return [

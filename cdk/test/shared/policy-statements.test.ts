@@ -241,14 +241,15 @@ test.each([
   ]);
 });
 
-test('tag-node sets only the tag keys of the profiles and its mark of a launch, on instances of the profiles', () => {
-  const statements = statementsFor('tag-node', 'ec2:CreateTags');
+test.each([
+  ['tag-node', ['Name', 'Zone', 'hookline:launched-at']],
+  ['complete-hook', ['hookline:execution', 'hookline:verdict']],
+] as const)('%s sets only the tag keys %j, on instances of the profiles', (name, keys) => {
+  const statements = statementsFor(name, 'ec2:CreateTags');
   expect(statements).toHaveLength(3);
   for (const { Condition: condition, Resource: resource } of statements) {
     expect(text(resource)).toBe('arn:aws:ec2:us-west-2:123456789012:instance/*');
-    expect(condition?.['ForAllValues:StringEquals']).toEqual({
-      'aws:TagKeys': ['Name', 'Zone', 'hookline:launched-at'],
-    });
+    expect(condition?.['ForAllValues:StringEquals']).toEqual({ 'aws:TagKeys': keys });
     // ForAllValues also matches a request without tags.
     expect(condition?.['Null']?.['aws:TagKeys']).toBe('false');
     expect(JSON.stringify(condition)).toContain('aws:ResourceTag/');

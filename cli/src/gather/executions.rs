@@ -1,7 +1,10 @@
 //! Finds the executions of a launch. Step Functions lists no input, and the name of an execution that an
-//! event starts tells no instance.
+//! event starts tells no instance. The instance tells the execution that decided about it last.
 
 use std::collections::BTreeSet;
+
+use hookline_domain::execution::names::is_execution_name;
+use hookline_domain::tags::own;
 
 use crate::aws::Aws;
 use crate::error::Result;
@@ -41,11 +44,13 @@ pub(super) async fn find(
         |execution: &ListedExecution| execution.instance().as_ref() == Some(&case.instance);
     let by_name = listed
         .iter()
-        .filter(|execution| of_name(execution) && !is_of_earlier_launch(case, execution));
+        .filter(|execution| of_name(execution) && !is_of_earlier_launch(case, execution.started));
     let by_name: Vec<String> = by_name.map(|execution| execution.arn.clone()).collect();
+    let told = told(case);
+    let is_told = |execution: &ListedExecution| told.as_ref() == Some(&execution.arn);
     let mut others: Vec<&ListedExecution> = listed
         .iter()
-        .filter(|execution| execution.instance().is_none() && execution.started >= since)
+        .filter(|it| it.instance().is_none() && it.started >= since && !is_told(it))
         .collect();
     // An event starts its execution within seconds.
     if let Some(began) = began {
@@ -58,6 +63,14 @@ pub(super) async fn find(
         .map(|it| it.arn.clone())
         .collect();
     let mut found = describe(aws, by_name).await?;
+    if let Some(arn) = told.filter(|arn| found.iter().all(|it| it.arn != *arn)) {
+        // Anybody who may tag the instance could have written it.
+        let described = describe(aws, vec![arn]).await?.into_iter();
+        found.extend(described.filter(|it| {
+            it.instance().as_ref() == Some(&case.instance)
+                && !is_of_earlier_launch(case, it.started)
+        }));
+    }
     let describes_all = others.len() <= ALL;
     for batch in others.chunks(AT_ONCE) {
         if !describes_all && (asked.is_some() || !found.is_empty()) {
@@ -100,11 +113,18 @@ async fn add_running(aws: &Aws, case: &Case, executions: &mut Vec<Execution>) ->
     Ok(unknown)
 }
 
-/// Whether an execution began before the launch that goes on. An instance that leaves a warm pool has had
-/// an execution on its way in, whose event is of no use now.
-fn is_of_earlier_launch(case: &Case, execution: &ListedExecution) -> bool {
+/// The ARN of the execution that the instance tells by its tag.
+fn told(case: &Case) -> Option<String> {
+    let name = case.seen.as_ref()?.instance.tags.get(own::EXECUTION)?;
+    is_execution_name(name).then(|| case.deployment.machine.execution(name))
+}
+
+/// Whether an execution that began then, in milliseconds since the epoch, is of a launch before the one
+/// that goes on. An instance that leaves a warm pool has had an execution on its way in, whose event is of
+/// no use now.
+fn is_of_earlier_launch(case: &Case, started: i64) -> bool {
     let launch = case.launch_in_progress();
-    launch.is_some_and(|launch| execution.started < 1_000 * launch.started - BEFORE_LAUNCH)
+    launch.is_some_and(|launch| started < 1_000 * launch.started - BEFORE_LAUNCH)
 }
 
 #[cfg(test)]
@@ -114,22 +134,39 @@ mod tests {
     use crate::observed::group::Activity;
 
     #[test]
+    fn instance_tells_its_execution_by_a_name() {
+        let mut case = case();
+        let tell = |case: &mut Case, name: &str| {
+            let seen = case.seen.as_mut().unwrap();
+            let tag = (own::EXECUTION.to_owned(), name.to_owned());
+            seen.instance.tags.extend([tag]);
+            told(case)
+        };
+        assert_eq!(told(&case), None);
+        let arn = case.deployment.machine.execution("5e-4_77");
+        assert_eq!(tell(&mut case, "5e-4_77"), Some(arn));
+        assert_eq!(tell(&mut case, "of another machine:5e-4"), None);
+        case.seen = None;
+        assert_eq!(told(&case), None);
+    }
+
+    #[test]
     fn execution_of_the_way_into_the_pool_is_none_of_the_way_out() {
         // It began a minute ago.
-        let execution = &fleet().with_execution(1, "SUCCEEDED", None).listed[0];
+        let started = fleet().with_execution(1, "SUCCEEDED", None).listed[0].started;
         let mut case = case();
-        assert!(!is_of_earlier_launch(&case, execution));
+        assert!(!is_of_earlier_launch(&case, started));
         case.activities = vec![Activity {
             instance: Some(id(1)),
             is_launch: true,
             started: NOW + 3_600,
             ..Activity::default()
         }];
-        assert!(is_of_earlier_launch(&case, execution));
+        assert!(is_of_earlier_launch(&case, started));
         case.activities[0].started = NOW - 61;
-        assert!(!is_of_earlier_launch(&case, execution));
+        assert!(!is_of_earlier_launch(&case, started));
         case.activities[0].started = NOW + 3_600;
         case.activities[0].ended = Some(NOW + 3_700);
-        assert!(!is_of_earlier_launch(&case, execution));
+        assert!(!is_of_earlier_launch(&case, started));
     }
 }

@@ -268,7 +268,11 @@ async fn lost_launch_into_a_warm_pool_gets_the_execution_of_reconcile() {
         .activity_id()
         .unwrap()
         .to_owned();
-    let name = execution_name(&instance.parse().unwrap(), &format!("{HOOK} {activity}"));
+    let name = execution_name(
+        &instance.parse().unwrap(),
+        "upf",
+        &format!("{HOOK} {activity}"),
+    );
     assert_eq!(done["name"], name);
     deployed.check_policy("operate");
 }

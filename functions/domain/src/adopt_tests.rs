@@ -183,13 +183,13 @@ fn node_is_adopted_only_if_it_runs_and_no_execution_does() {
 #[test]
 fn execution_name_contains_its_instance_and_differs_by_profile_and_number() {
     let input = input();
-    let name = adoption_name(&node(), &input.profile.name, 1);
+    let name = adoption_name(&node(), "upf", &input.profile.name, 1);
     assert!(name.len() <= 80, "{name}");
     assert_eq!(instance_of_name(&name), Some(node()));
-    assert_ne!(name, adoption_name(&node(), &input.profile.name, 2));
+    assert_ne!(name, adoption_name(&node(), "upf", &input.profile.name, 2));
     let mut other = input.clone();
     other.profile.name = "Zürich *".to_owned();
-    let of_other = adoption_name(&node(), &other.profile.name, 1);
+    let of_other = adoption_name(&node(), "upf", &other.profile.name, 1);
     assert_ne!(name, of_other);
     assert!(
         of_other

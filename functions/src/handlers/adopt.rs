@@ -215,7 +215,7 @@ impl<'a> Round<'a> {
         let aws = &self.context.aws;
         let time = rfc3339(self.context.now);
         for n in 1..=MAX_ADOPTIONS {
-            let name = adoption_name(&member.instance, &input.profile.name, n);
+            let name = adoption_name(&member.instance, &member.group, &input.profile.name, n);
             let execution_input =
                 execution_input(self.machine, member, input, &name, &time).to_string();
             if aws

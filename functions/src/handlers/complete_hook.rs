@@ -5,21 +5,27 @@
 //! launch before it releases interfaces, and releases them only if the launch has ended.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hookline_domain::error::{Error, Result};
 use hookline_domain::event::{Launch, LifecycleAction};
 use hookline_domain::execution::{
     CompleteRequest, Completion, CompletionNext, CompletionOutcome, HookOwner,
-    LifecycleActionResult,
+    LifecycleActionResult, verdict_tags,
 };
+use hookline_domain::ids::InstanceId;
 use hookline_domain::lifecycle::AfterNoActiveAction;
 use hookline_domain::profile::{Profile, Selector};
+use hookline_domain::tags::Tags;
 use serde_json::Value;
 use tracing::{info, warn};
 
 use super::{Backoff, Context, answer, data_name};
 use crate::aws::autoscaling::CompleteResponse;
 use crate::metrics::{Dimension, Metric};
+
+/// How long the tags of the verdict may take. The states after this one should not wait for them.
+const LONGEST_NOTE: Duration = Duration::from_secs(5);
 
 /// Runs the function.
 ///
@@ -59,7 +65,29 @@ pub(super) async fn complete_hook(
         }
     }
     log(&launch, &completion);
+    let failure = request.failure.as_ref();
+    if let Some(tags) = verdict_tags(&request.execution, &completion, covered, failure) {
+        note(&context, &launch.instance_id, &tags).await;
+    }
     Ok(completion)
+}
+
+/// Puts the execution and its verdict on the instance. The launch is decided by then, and these tags
+/// are for people only: without them it ends all the same.
+async fn note(context: &Context, instance: &InstanceId, tags: &Tags) {
+    let resources = [instance.to_string()];
+    let call = context.aws.create_tags(instance, &resources, tags);
+    let answer = tokio::time::timeout(LONGEST_NOTE, call).await;
+    let error = match answer {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer in {} seconds", LONGEST_NOTE.as_secs()),
+    };
+    let instance = tracing::field::display(instance);
+    warn!(
+        instance,
+        error, "the instance does not tell its execution: CreateTags failed"
+    );
 }
 
 /// What [`complete_hook`] would do, without the call: `Completed` or `NotOurs`. Only the call tells

@@ -136,6 +136,10 @@ impl Launch {
         if data.get("node").is_none() && state != State::TagNode {
             data = nothing_made_yet(&data);
         }
+        // What every catcher that leads there has left.
+        if state == State::AbandonLaunch && data.get("failure").is_none() {
+            data["failure"] = json!({"Error": "Hookline.NoCapacity", "Cause": "test"});
+        }
         let context = json!({"Execution": {"Name": "test"}, "State": {"RetryCount": 0}});
         match &state.task().parameters {
             None => data,

@@ -30,6 +30,7 @@ pub mod previous;
 pub mod requests;
 pub mod startup_taint;
 pub mod summary;
+pub mod verdict;
 
 pub use allocation::{Allocation, AllocationOutcome, CreatedInterface, RefusedCreate};
 pub use completion::{
@@ -47,3 +48,4 @@ pub use requests::{
 };
 pub use startup_taint::{StartupTaintRemoval, StartupTaintStep};
 pub use summary::{NodeRef, Seconds, Summary, WiredInterface};
+pub use verdict::verdict_tags;

@@ -10,15 +10,18 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Input, Result};
 use crate::ids::InstanceId;
 
-/// What the executions that reconcile starts are named by; the instance's id and a digest of the
-/// hook's name follow.
+/// What the executions that reconcile starts are named by; the instance's id, its group and a digest of
+/// the hook's name follow.
 const RECONCILE_NAME: &str = "reconcile-";
-/// The same for those that `adopt` starts; the instance's id, a digest of the profile's name and a
-/// number follow.
+/// The same for those that `adopt` starts; the instance's id, its group, a digest of the profile's name and
+/// a number follow.
 const ADOPT_NAME: &str = "adopt-";
-/// The same for those with which a person replays a launch; the instance's id and a digest of what is
-/// replayed follow.
+/// The same for those with which a person replays a launch; the instance's id, its group and a digest of
+/// what is replayed follow.
 const REPLAY_NAME: &str = "replay-";
+/// The most characters of a group's name that a name has room for, of 80: the longest prefix has 10, an
+/// instance's id 19, a digest 12, and there are separators and the number of an adoption.
+const MAX_GROUP: usize = 34;
 
 /// The most executions that `adopt` starts for a node and a profile in the 90 days for which Step
 /// Functions keeps a name.
@@ -85,10 +88,39 @@ impl StateMachine {
     }
 }
 
+/// Whether an execution can have this name (Step Functions API Reference, StartExecution): 1 to 80
+/// ASCII letters, digits, `-` and `_`.
+#[must_use]
+pub fn is_execution_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=80).contains(&name.len()) && name.bytes().all(allowed)
+}
+
 /// The name of the execution that reconcile starts for a launch: the same one whenever it looks.
 #[must_use]
-pub fn execution_name(instance: &InstanceId, hook: &str) -> String {
-    format!("{RECONCILE_NAME}{instance}-{}", digest(hook))
+pub fn execution_name(instance: &InstanceId, group: &str, hook: &str) -> String {
+    format!(
+        "{RECONCILE_NAME}{}-{}",
+        place(instance, group),
+        digest(hook)
+    )
+}
+
+/// The instance and its group, as a name tells them: of the group as much as there is room for, with `-`
+/// for each character that a name cannot have.
+fn place(instance: &InstanceId, group: &str) -> String {
+    let group: String = group
+        .chars()
+        .map(|sign| {
+            if sign.is_ascii_alphanumeric() {
+                sign
+            } else {
+                '-'
+            }
+        })
+        .take(MAX_GROUP)
+        .collect();
+    format!("{instance}-{group}")
 }
 
 /// Twelve characters for a name that may be longer than an execution's, and holds characters that
@@ -106,24 +138,20 @@ fn digest(name: &str) -> String {
 #[must_use]
 pub fn replay_name(instance: &InstanceId, execution: &str, input: &str) -> String {
     let replayed = digest(&format!("{execution} {input}"));
-    format!("{REPLAY_NAME}{instance}-{replayed}")
+    let input: Value = serde_json::from_str(input).unwrap_or_default();
+    let group = input.pointer("/event/detail/AutoScalingGroupName");
+    let group = group.and_then(Value::as_str).unwrap_or_default();
+    format!("{REPLAY_NAME}{}-{replayed}", place(instance, group))
 }
 
 /// The instance of an execution that reconcile, `adopt` or a replay started, by the execution's name.
 #[must_use]
 pub fn instance_of_name(name: &str) -> Option<InstanceId> {
-    let with_digest = [RECONCILE_NAME, REPLAY_NAME];
-    let of_digest = with_digest
+    let rest = [RECONCILE_NAME, REPLAY_NAME, ADOPT_NAME]
         .iter()
-        .find_map(|prefix| name.strip_prefix(prefix));
-    let instance = match of_digest {
-        Some(rest) => rest.rsplit_once('-')?.0,
-        None => {
-            let (rest, _) = name.strip_prefix(ADOPT_NAME)?.rsplit_once('-')?;
-            rest.rsplit_once('-')?.0
-        }
-    };
-    instance.parse().ok()
+        .find_map(|prefix| name.strip_prefix(prefix)?.strip_prefix("i-"))?;
+    let (digits, _) = rest.split_once('-')?;
+    format!("i-{digits}").parse().ok()
 }
 
 /// The instance of an execution, by its input.
@@ -137,9 +165,9 @@ pub fn instance_of_input(input: &str) -> Option<InstanceId> {
 /// The name of the n-th execution for a node and a profile, from 1. Rounds at the same time come to
 /// the same name, and Step Functions takes each only once.
 #[must_use]
-pub fn adoption_name(instance: &InstanceId, profile: &str, n: u32) -> String {
+pub fn adoption_name(instance: &InstanceId, group: &str, profile: &str, n: u32) -> String {
     let of_profile = digest(profile);
-    format!("{ADOPT_NAME}{instance}-{of_profile}-{n}")
+    format!("{ADOPT_NAME}{}-{of_profile}-{n}", place(instance, group))
 }
 
 #[cfg(test)]
@@ -151,23 +179,53 @@ mod tests {
     const MACHINE: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
     const A: &str = "i-0123456789abcdef0";
 
+    fn input_of(group: &str) -> String {
+        json!({"event": {"detail": {"AutoScalingGroupName": group}}}).to_string()
+    }
+
     #[test]
     fn names_are_step_functions_and_tell_the_instance() {
         let instance: InstanceId = A.parse().unwrap();
-        let name = execution_name(&instance, &format!("{}/hook_é", "h".repeat(240)));
-        assert!(name.len() <= 80);
-        assert!(
-            name.chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')),
-            "{name}"
-        );
-        assert_eq!(instance_of_name(&name), Some(instance.clone()));
+        let hook = format!("{}/hook_é", "h".repeat(240));
+        for (group, shown) in [
+            ("upf", "-upf-"),
+            ("Zürich/1 b", "-Z-rich-1-b-"),
+            (&"g".repeat(255), "gggg-"),
+            ("", "f0--"),
+        ] {
+            for name in [
+                execution_name(&instance, group, &hook),
+                adoption_name(&instance, group, &hook, MAX_ADOPTIONS),
+                replay_name(&instance, "arn", &input_of(group)),
+            ] {
+                assert!(is_execution_name(&name), "{name}");
+                assert!(name.contains(shown), "{name}");
+                assert_eq!(instance_of_name(&name), Some(instance.clone()), "{name}");
+            }
+        }
         assert_ne!(
-            execution_name(&instance, "a"),
-            execution_name(&instance, "b")
+            execution_name(&instance, "upf", "a"),
+            execution_name(&instance, "upf", "b")
         );
+        // Of an earlier release.
+        for name in [
+            format!("reconcile-{A}-0123456789ab"),
+            format!("adopt-{A}-0123456789ab-1"),
+        ] {
+            assert_eq!(instance_of_name(&name), Some(instance.clone()), "{name}");
+        }
         assert_eq!(instance_of_name("5e-4_77"), None);
         assert_eq!(instance_of_name("reconcile-by-hand"), None);
+    }
+
+    #[test]
+    fn execution_name_is_short_and_plain() {
+        for name in ["a", "5e-4_77", &"x".repeat(80)] {
+            assert!(is_execution_name(name), "{name}");
+        }
+        for name in ["", "a b", "a:b", "é", "a.b", &"x".repeat(81)] {
+            assert!(!is_execution_name(name), "{name}");
+        }
     }
 
     #[test]

@@ -85,6 +85,12 @@ pub struct AttachRequest {
 pub struct CompleteRequest {
     /// CONTINUE or ABANDON.
     pub result: LifecycleActionResult,
+    /// The execution's name. Empty if reconcile gives up a launch whose execution has ended.
+    #[serde(default)]
+    pub execution: String,
+    /// `$.failure`, from `AbandonLaunch`: why.
+    #[serde(default)]
+    pub failure: Option<Value>,
     /// `$.launch`, from `ContinueLaunch`.
     pub launch: Option<Launch>,
     /// `$.event`, from `AbandonLaunch`: `TagNode` may have failed before it knew the launch.
@@ -146,6 +152,8 @@ impl CompleteRequest {
     pub fn abandon(event: Value, profile: Value) -> Self {
         Self {
             result: LifecycleActionResult::Abandon,
+            execution: String::new(),
+            failure: None,
             launch: None,
             event: Some(event),
             profile,

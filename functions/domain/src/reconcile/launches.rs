@@ -79,11 +79,11 @@ impl Waiting {
     /// each launch of the instance, and the same one whenever it looks.
     #[must_use]
     pub fn execution_name(&self, hook: &str) -> String {
-        let instance = &self.member.instance;
-        match &self.activity {
-            None => execution_name(instance, hook),
-            Some(activity) => execution_name(instance, &format!("{hook} {}", activity.id)),
-        }
+        let hook = match &self.activity {
+            None => hook.to_owned(),
+            Some(activity) => format!("{hook} {}", activity.id),
+        };
+        execution_name(&self.member.instance, &self.member.group, &hook)
     }
 }
 

@@ -26,6 +26,10 @@ pub const ADOPTED_AT: &str = "hookline:adopted-at";
 /// `TagNode` writes it. An instance without it waits at no hook of Hookline's, or `TagNode` has not
 /// run for it yet.
 pub const LAUNCHED_AT: &str = "hookline:launched-at";
+/// On an instance: the name of the execution that decided about its launch last.
+pub const EXECUTION: &str = "hookline:execution";
+/// On an instance: what that execution decided ([`verdict_tags`](crate::execution::verdict_tags)).
+pub const VERDICT: &str = "hookline:verdict";
 /// On an Auto Scaling group: when reconcile suspended its process Launch because of a launch loop, in
 /// seconds since the epoch.
 pub const BRAKED_AT: &str = "hookline:braked-at";

@@ -7,8 +7,8 @@ use hookline_testkit::scene::Size;
 
 /// EC2 and Auto Scaling calls of a launch with four networks, tagging and completion included, when
 /// the instance already runs: 2 to tag, 2 to plan, 4 + 4 + 8 to create, attach and set attributes,
-/// 1 to look, 1 to complete.
-const WARM: usize = 22;
+/// 1 to look, 1 to complete, 1 to tag the instance with the verdict.
+const WARM: usize = 23;
 /// A process that has cached nothing also describes the instance type, the subnets, and the CIDR
 /// reservations of each.
 const COLD: usize = WARM + 6;

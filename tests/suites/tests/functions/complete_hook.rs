@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hookline_domain::tags::own::{EXECUTION, VERDICT};
 use hookline_local::autoscaling::LifecycleState;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::calls::FunctionCalls as _;
@@ -60,7 +61,7 @@ async fn continue_puts_the_node_into_service() {
     }
     assert_eq!(
         launch.actions_since(mark),
-        counts([("CompleteLifecycleAction", 1)])
+        counts([("CompleteLifecycleAction", 1), ("CreateTags", 1)])
     );
     launch
         .until_lifecycle_state(LifecycleState::InService)
@@ -406,5 +407,73 @@ async fn unknown_result_is_refused() {
         );
         assert!(says.starts_with("payload.result: "), "{result}: {says}");
         assert_eq!(launch.calls_since(mark).len(), 0);
+    }
+}
+
+/// The verdict that the instance tells, with the execution.
+fn noted(launch: &Launch) -> Option<(String, String)> {
+    let tags = launch.node().unwrap().tags;
+    Some((tags.get(EXECUTION)?.clone(), tags.get(VERDICT)?.clone()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn instance_tells_its_execution_and_the_verdict() {
+    let mut launch = wired().await;
+    assert_eq!(noted(&launch), None);
+    let mark = launch.mark();
+    launch.run(State::ContinueLaunch).await.unwrap();
+    let continued = Some(("test".to_owned(), "CONTINUE".to_owned()));
+    assert_eq!(noted(&launch), continued);
+    // The launch is decided first.
+    let calls = launch.calls_since(mark);
+    let actions: Vec<&str> = calls.iter().map(|call| call.action.as_str()).collect();
+    assert_eq!(actions, ["CompleteLifecycleAction", "CreateTags"]);
+
+    // An execution that decides nothing notes nothing.
+    let (late, _) = outcome(&mut launch, State::AbandonLaunch).await;
+    assert_eq!(late, "ALREADY_CONTINUED");
+    assert_eq!(noted(&launch), continued);
+
+    let mut launch = wired().await;
+    launch.data["failure"] = json!({"Error": "Hookline.DeviceIndexTaken", "Cause": "{}"});
+    launch.run(State::AbandonLaunch).await.unwrap();
+    let abandoned = "ABANDON Hookline.DeviceIndexTaken".to_owned();
+    assert_eq!(noted(&launch), Some(("test".to_owned(), abandoned)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn instance_at_a_hook_of_somebody_else_tells_whether_it_is_wired() {
+    for (state, verdict) in [
+        (State::ContinueLaunch, "WIRED"),
+        (State::AbandonLaunch, "NOT_WIRED Hookline.NoCapacity"),
+    ] {
+        let mut launch = wired().await;
+        launch.data["profile"]["hook"]["complete"] = json!(false);
+        let (outcome, _) = outcome(&mut launch, state).await;
+        assert_eq!(outcome, "NOT_OURS");
+        let noted = noted(&launch).unwrap();
+        assert_eq!(noted, ("test".to_owned(), verdict.to_owned()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn launch_ends_though_the_verdict_cannot_be_noted() {
+    for trouble in [
+        FaultKind::Error {
+            status: 400,
+            code: "TagLimitExceeded".to_owned(),
+            message: "more than 50 tags".to_owned(),
+        },
+        FaultKind::Throttle,
+        FaultKind::Delay(Duration::from_secs(600)),
+    ] {
+        let mut launch = wired().await;
+        let fault = Fault::on("CreateTags", trouble.clone()).always();
+        launch.local().inject(fault);
+        let began = tokio::time::Instant::now();
+        let (outcome, _) = outcome(&mut launch, State::ContinueLaunch).await;
+        assert_eq!(outcome, "COMPLETED", "{trouble:?}");
+        assert!(began.elapsed() < Duration::from_secs(10), "{trouble:?}");
+        assert_eq!(noted(&launch), None, "{trouble:?}");
     }
 }

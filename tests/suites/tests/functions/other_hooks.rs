@@ -1,6 +1,7 @@
 //! `ContinueLaunch` and `AbandonLaunch` beside other hooks, other waits, and hooks that somebody
 //! else completes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hookline_local::{LocalAws, Settings};
@@ -10,6 +11,7 @@ use hookline_testkit::scene::Scene;
 use serde_json::{Value, json};
 
 use crate::complete_hook::{accepted, outcome, wired};
+use crate::counts;
 
 /// Another launch hook of the same group, as a managed node group has.
 async fn with_a_second_hook() -> Launch {
@@ -92,14 +94,16 @@ fn action(payload: &mut Value, field: &str, value: &str) {
 async fn hook_of_another_owner_is_never_completed() {
     type Change = fn(&mut Value);
     // (I3) Each with the number of calls that decide it.
-    let cases: [(Change, usize); 5] = [
+    let noted = || counts([("CreateTags", 1)]);
+    let looked = || counts([("DescribeInstances", 1)]);
+    let cases: [(Change, BTreeMap<String, usize>); 5] = [
         (
             |payload| action(payload, "LifecycleHookName", "Launch-LC-Hook"),
-            0,
+            noted(),
         ),
         (
             |payload| payload["profile"]["hook"]["complete"] = json!(false),
-            0,
+            noted(),
         ),
         (
             // TagNode failed before it knew whether the profile selects the instance.
@@ -107,21 +111,21 @@ async fn hook_of_another_owner_is_never_completed() {
                 action(payload, "AutoScalingGroupName", "smf");
                 payload["node"] = Value::Null;
             },
-            0,
+            counts([]),
         ),
         (
             |payload| {
                 payload["profile"]["selector"] = json!({"tag": {"key": "multus", "value": "smf"}});
                 payload["node"] = Value::Null;
             },
-            1,
+            looked(),
         ),
         (
             |payload| {
                 payload["profile"]["selector"] = json!({"tag": {"key": "nobody-has-this"}});
                 payload.as_object_mut().unwrap().remove("node");
             },
-            1,
+            looked(),
         ),
     ];
     let launch = wired().await;
@@ -132,7 +136,7 @@ async fn hook_of_another_owner_is_never_completed() {
             let mark = launch.mark();
             let completion = launch.handle(state, payload).await.unwrap();
             assert_eq!(completion["outcome"], "NOT_OURS", "{state:?}, case {n}");
-            assert_eq!(launch.calls_since(mark).len(), *calls, "case {n}");
+            assert_eq!(launch.actions_since(mark), *calls, "case {n}");
         }
     }
     assert_eq!(accepted(&launch), Vec::<String>::new());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use aws_sdk_autoscaling::types::AutoScalingGroup;
+use aws_sdk_autoscaling::types::{AutoScalingGroup, Tag};
 use hookline_domain::tags::own;
 use hookline_local::{Fault, FaultKind};
 use hookline_simulator::run::{GROUP, MACHINE_ARN, Run, on_paused_clock};
@@ -104,6 +104,20 @@ async fn resume(run: &Run) -> Result<()> {
     Ok(())
 }
 
+/// As `hookline resume` does: the tag says since when launches count.
+async fn resume_by_command(run: &Run) -> Result<()> {
+    let now = run.local.with_world(|world| world.kernel.timestamp());
+    let tag = Tag::builder()
+        .resource_id(GROUP)
+        .resource_type("auto-scaling-group")
+        .key(own::RESUMED_AT)
+        .value(now.as_second().to_string())
+        .propagate_at_launch(false);
+    let call = run.scene.autoscaling.create_or_update_tags();
+    call.tags(tag.build()).send().await?;
+    resume(run).await
+}
+
 /// The metric, if it was measured since the last call.
 fn loops_measured(run: &Run) -> Result<Option<f64>> {
     let now = run.local.with_world(|world| world.kernel.timestamp());
@@ -175,7 +189,7 @@ fn resume_is_not_undone_by_the_failures_before_it_but_by_three_more_generations(
         run.watch_until("the last launch", Run::is_idle).await?;
         let before = executions(&run).await?.len();
         // The cause is not mended.
-        resume(&run).await?;
+        resume_by_command(&run).await?;
         round(&run, true).await;
         assert!(!is_suspended(&run).await?);
         until_failed(&run, before + 2).await?;

@@ -1,8 +1,8 @@
 //! The calls that the functions, the state machines and the rules make. Each must be allowed.
 
 use hookline_domain::tags::own::{
-    ADOPTED_AT, BRAKED_AT, BRAKED_BY, BRAKED_PROFILE, DEPLOYMENT, INSTANCE_ID, LAUNCHED_AT,
-    NETWORK, NO_MANAGE, RESUMED_AT,
+    ADOPTED_AT, BRAKED_AT, BRAKED_BY, BRAKED_PROFILE, DEPLOYMENT, EXECUTION, INSTANCE_ID,
+    LAUNCHED_AT, NETWORK, NO_MANAGE, RESUMED_AT, VERDICT,
 };
 
 use super::call::{Call, autoscaling, ec2, group_tags, tags};
@@ -204,6 +204,12 @@ fn launches(target: &Target) -> Vec<Attempt> {
                 format!("completes the hook of {group}"),
                 "the node is ready, or given up",
                 hook("CompleteLifecycleAction", group, node),
+            ),
+            call(
+                "complete-hook",
+                format!("notes the verdict on a node of {group}"),
+                "links from an instance to its execution",
+                set(node, &[EXECUTION, VERDICT]),
             ),
             call(
                 "launch-node",

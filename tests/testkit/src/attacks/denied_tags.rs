@@ -1,6 +1,6 @@
 //! The attacks by tags of interfaces, instances and volumes. Each must be denied.
 
-use hookline_domain::tags::own::{ADOPTED_AT, INSTANCE_ID, LAUNCHED_AT, NO_MANAGE};
+use hookline_domain::tags::own::{ADOPTED_AT, INSTANCE_ID, LAUNCHED_AT, NO_MANAGE, VERDICT};
 
 use super::Attempt;
 use super::call::tags;
@@ -37,6 +37,13 @@ fn node_tags(target: &Target) -> Vec<Attempt> {
         (
             "adopt",
             ADOPTED_AT,
+            LAUNCHED_AT,
+            vec![by_name, by_tag],
+            &target.plain_node,
+        ),
+        (
+            "complete-hook",
+            VERDICT,
             LAUNCHED_AT,
             vec![by_name, by_tag],
             &target.plain_node,
