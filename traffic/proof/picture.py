@@ -53,7 +53,7 @@ def shown(value, unit):
         return human(value)
     if unit == dashboard.SHARE:
         return f"{100 * value:.1f} %"
-    return str(value)
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _text(x, y, text, size=12, more=""):

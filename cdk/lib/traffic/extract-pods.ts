@@ -11,7 +11,7 @@ import type { FunctionCode } from '../shared/function-code';
 import { FUNCTION_SETTINGS } from '../shared/functions';
 import { PODS_FOLDER } from './traffic-store';
 
-/** The Kubernetes group that `traffic/kubernetes/extract-pods-role.yaml` binds to the ClusterRole that lists nodes and pods. */
+/** The Kubernetes group that `traffic/kubernetes/extract-pods-role.yaml` binds to the ClusterRole that lists nodes, pods and Services. */
 export const KUBERNETES_GROUP = 'hookline-extract-pods';
 
 /** The cluster whose pods the function lists, and the access to it. */
