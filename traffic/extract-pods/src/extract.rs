@@ -139,6 +139,7 @@ async fn run(aws: &Aws, payload: Value, deadline: Instant, settings: Settings) -
         .unwrap_or(Err(Error::OutOfTime {
             step: "write the object",
         }))?;
+    // A metric filter counts these lines by their cluster (cdk/lib/traffic/metrics.ts).
     info!(
         nodes,
         pods,

@@ -201,4 +201,13 @@ async fn the_log_names_the_rule_that_is_missing() {
     ] {
         assert!(warning.contains(text), "{warning}");
     }
+    // The stack's alarm counts the line of each object by these two fields.
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let written = lines.filter(|line| line["message"] == "written");
+    let clusters: Vec<_> = written
+        .map(|line| line["span"]["cluster"].clone())
+        .collect();
+    assert_eq!(clusters, [json!("prod")]);
 }
