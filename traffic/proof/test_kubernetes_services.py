@@ -16,6 +16,7 @@ import tables
 import test_queries
 from cluster import Cluster, utc
 from kubernetes_services import KubernetesService
+from listing_cost import scans
 from story import DAY, FIRST_HOUR, LAST_HOUR
 from test_queries import NOW
 from world import EVERY_FIVE, World, scenario
@@ -234,6 +235,9 @@ class TakenForNothingElse(unittest.TestCase):
         self.assertEqual(reading, {"cross-az", "check-inputs", "reconcile", "what-to-do", "kubernetes-services"})
         for name in ("what-to-do", "kubernetes-services"):
             self.assertIn("WHERE kind = 'service'", statement.read(name))
+            # Athena scans a table for each mention. docs/cross-az-traffic.md has what it costs.
+            self.assertEqual(scans(statement.named(name), "pods"), 1)
+        self.assertEqual(scans(statement.named("what-to-do"), "cross_az_traffic"), 6)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ fronts AS (
 told AS (
   -- For each pair, its two groups and the group without a name: what there is to do with each Service of it.
   SELECT
-    p.cluster, p.a, p.b, s.side, f.place, f.services, f.state,
+    p.cluster, p.a, p.b, p.cross_az_bytes, p.usd, p.a_saves_usd, p.b_saves_usd, s.side, f.place, f.services, f.state,
     CASE f.state
       WHEN 'headless' THEN f.service || ' is headless: its clients choose the pod'
       WHEN 'of a StatefulSet' THEN f.service || ' is in front of a StatefulSet, whose pods are not alike'
@@ -109,8 +109,9 @@ told AS (
   LEFT JOIN fronts AS f ON f.cluster = p.cluster AND f.who = CASE s.side WHEN 'a' THEN p.a WHEN 'b' THEN p.b ELSE '' END AND f.place <= 3
 ),
 advice AS (
+  -- The pairs again, now with this. To join them instead would scan the tables twice.
   SELECT
-    cluster, a, b, coalesce(bool_or(side = '' AND services IS NOT NULL), false) AS are_listed,
+    cluster, a, b, cross_az_bytes, usd, a_saves_usd, b_saves_usd, coalesce(bool_or(side = '' AND services IS NOT NULL), false) AS are_listed,
     coalesce(bool_or(side = 'a' AND state IN ('not set', 'annotated')), false) AS a_can_be_set,
     coalesce(bool_or(side = 'b' AND state IN ('not set', 'annotated')), false) AS b_can_be_set,
     nullif(concat_ws('; ',
@@ -122,24 +123,23 @@ advice AS (
       max(CASE WHEN side = 'b' AND place = 3 THEN text END),
       max(CASE WHEN side = 'b' AND services > 3 THEN CAST(services - 3 AS varchar) || ' more' END)), '') AS b_service
   FROM told
-  GROUP BY cluster, a, b
+  GROUP BY cluster, a, b, cross_az_bytes, usd, a_saves_usd, b_saves_usd
 )
 SELECT
-  p.cluster, split_part(p.a, chr(31), 1) AS a_namespace, split_part(p.a, chr(31), 3) AS a_group,
-  split_part(p.b, chr(31), 1) AS b_namespace, split_part(p.b, chr(31), 3) AS b_group,
-  p.cross_az_bytes, round(p.usd, 2) AS usd_a_month, round(p.a_saves_usd, 2) AS a_saves_usd, round(p.b_saves_usd, 2) AS b_saves_usd,
+  cluster, split_part(a, chr(31), 1) AS a_namespace, split_part(a, chr(31), 3) AS a_group,
+  split_part(b, chr(31), 1) AS b_namespace, split_part(b, chr(31), 3) AS b_group,
+  cross_az_bytes, round(usd, 2) AS usd_a_month, round(a_saves_usd, 2) AS a_saves_usd, round(b_saves_usd, 2) AS b_saves_usd,
   CASE
-    WHEN split_part(p.a, chr(31), 2) = 'StatefulSet' OR split_part(p.b, chr(31), 2) = 'StatefulSet'
+    WHEN split_part(a, chr(31), 2) = 'StatefulSet' OR split_part(b, chr(31), 2) = 'StatefulSet'
       THEN 'zone-aware routing in the client: the pods of a StatefulSet are not alike'
-    WHEN p.a_saves_usd = 0 AND p.b_saves_usd = 0 THEN 'pods in more zones: they have none in common'
-    WHEN t.are_listed AND NOT (t.a_can_be_set AND p.a_saves_usd > 0) AND NOT (t.b_can_be_set AND p.b_saves_usd > 0)
+    WHEN a_saves_usd = 0 AND b_saves_usd = 0 THEN 'pods in more zones: they have none in common'
+    WHEN are_listed AND NOT (a_can_be_set AND a_saves_usd > 0) AND NOT (b_can_be_set AND b_saves_usd > 0)
       THEN 'nothing to set: a_service and b_service say why'
-    WHEN p.a_saves_usd < 0.8 * p.usd AND p.b_saves_usd < 0.8 * p.usd THEN 'trafficDistribution, and pods in more zones'
+    WHEN a_saves_usd < 0.8 * usd AND b_saves_usd < 0.8 * usd THEN 'trafficDistribution, and pods in more zones'
     ELSE 'trafficDistribution'
   END AS what_to_do,
-  coalesce(t.a_service, CASE WHEN t.are_listed THEN 'no Service selects it' ELSE 'no Services are listed' END) AS a_service,
-  coalesce(t.b_service, CASE WHEN t.are_listed THEN 'no Service selects it' ELSE 'no Services are listed' END) AS b_service
-FROM pairs AS p
-JOIN advice AS t ON t.cluster = p.cluster AND t.a = p.a AND t.b = p.b
-ORDER BY p.usd DESC, p.cluster, p.a, p.b
+  coalesce(a_service, CASE WHEN are_listed THEN 'no Service selects it' ELSE 'no Services are listed' END) AS a_service,
+  coalesce(b_service, CASE WHEN are_listed THEN 'no Service selects it' ELSE 'no Services are listed' END) AS b_service
+FROM advice
+ORDER BY usd DESC, cluster, a, b
 LIMIT 50
