@@ -29,7 +29,11 @@ export {
   type NewVpc,
 } from './nodegroup/multus-network';
 export { MultusNodeGroup, type MultusNodeGroupProps, checkNodeGroup } from './nodegroup/multus-node-group';
-export { type NetworkDefinition, type NetworkedGroups, networkDefinitions } from './nodegroup/network-definitions';
+export {
+  type NetworkDefinition,
+  type NetworkedGroups,
+  networkDefinitions,
+} from './nodegroup/network-definitions';
 export type { PlannedNetwork } from './nodegroup/subnet-plan';
 export { type AboveZeroAlarmProps, AlarmSet, type AlarmSetProps } from './shared/alarm-set';
 export type { HooklineConfig, NodeGroup, NodeGroupCluster, NodeNetwork } from './shared/config';

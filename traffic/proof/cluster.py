@@ -122,6 +122,10 @@ class Pod:
     #: Its addresses in other networks (Multus), each with the interface of its node that has it: the ID and the first address.
     networks: dict = field(default_factory=dict)
 
+    def labels(self):
+        """The labels that Services select by: the same for all pods of a group. Those that name the group are not among them."""
+        return {"component": self.group, **({"tier": "front"} if self.group in ("cart", "checkout") else {})}
+
     def holds(self):
         return self.holds_from if self.holds_from is not None else self.start
 
@@ -166,6 +170,8 @@ class Cluster:
     #: What else has interfaces in the VPC at a time: `Service`s. Each line has the name of the cluster that is listed.
     services: Callable = lambda _at: []
     name: str = CLUSTER
+    #: Its `KubernetesService`s.
+    kubernetes_services: list = field(default_factory=list)
     #: The other clusters of the VPC.
     beside: list = field(default_factory=list)
 
@@ -208,7 +214,7 @@ class Cluster:
         return [pod for pod in self.pods if pod.is_listed(at)]
 
     def lines(self, at):
-        """The lines that extract-pods writes for a listing at a time: nodes, then pods."""
+        """The lines that extract-pods writes for a listing at a time: nodes, then pods, then the rest."""
         lines = []
         for node in self.nodes_at(at):
             lines.append(
@@ -251,7 +257,22 @@ class Cluster:
                 }
             )
         lines += self.instance_lines(at) if self.described else []
-        return lines + (self.interface_lines(at) if self.described or self.services(at) else [])
+        lines += self.interface_lines(at) if self.described or self.services(at) else []
+        return lines + self.service_lines(at)
+
+    def service_lines(self, at):
+        """The lines of the Kubernetes Services that select pods at a time."""
+        endpoints = {
+            (pod.namespace, pod.kind, pod.group): pod
+            for pod in (self.pods_at(at) if self.kubernetes_services else [])
+            if pod.addresses_at(at) and not pod.is_over(at)
+        }
+        lines = []
+        for service in self.kubernetes_services:
+            groups = {(pod.kind, pod.group) for pod in endpoints.values() if service.selects(pod)}
+            if groups:
+                lines.append(service.line(self.name, groups, rfc3339(at)))
+        return lines
 
     def interface_lines(self, at):
         """The lines of the interfaces that EC2 describes at a time and that are not this cluster's: of services, and of the other clusters' nodes.

@@ -66,6 +66,7 @@ PANELS = (
         "What to do: a month of each pair of groups", "table", "what-to-do", 24, 9,
         units=(("cross_az_bytes", BYTES), ("usd_a_month", USD), ("a_saves_usd", USD), ("b_saves_usd", USD)),
     ),
+    Panel("Kubernetes Services", "table", "kubernetes-services", 24, 9, units=(("bytes", BYTES), *SUMS)),
     Panel("By workload", "table", "by-workload", 16, 9, units=(("bytes", BYTES), *SUMS, ("usd_in_the_cluster", USD), ("usd_with_services", USD), ("usd_with_clusters", USD))),
     Panel("From zone to zone", "table", "zone-matrix", 8, 9, units=(("bytes", BYTES), ("usd", USD))),
     Panel("Services in the VPC", "table", "services", 24, 9, units=(("sent_bytes", BYTES), ("received_bytes", BYTES), *SUMS)),

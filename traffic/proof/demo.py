@@ -1,4 +1,4 @@
-"""Runs the pipeline on this machine. Prints the pairs that cost most, and draws the chart of the zones.
+"""Runs the pipeline on this machine. Prints the pairs that cost most and what to do about them, and draws the chart of the zones.
 
 `python demo.py [--seed N] [--svg FILE]`. It measures three hours of a generated cluster, the last three before now. The state machine, the query, the tables
 and extract-pods are the real ones. AWS is a fake: hookline-local has the cluster, with an API server over TLS, and runs extract-pods;
@@ -37,7 +37,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return run(options.seed, options.svg)
-    except (NotStarted, TimedOut) as error:
+    except (NotStarted, TimedOut, pipeline.QueryFailed) as error:
         print(f"FAIL: {error}")
         return 1
 
@@ -56,17 +56,19 @@ def run(seed, svg):
         pipeline.upload(aws, pipeline.FLOW_LOGS_BUCKET, root, "AWSLogs/")
         pipeline.upload(aws, pipeline.PODS_BUCKET, root, "pods/")
         print(f"Fake AWS at {aws.url}: S3, Glue and Athena are ministack's, Step Functions is moto's, the rest is hookline-local's")
-        print(f"Fake cluster {CLUSTER}, now: {len(present['nodes'])} nodes and {len(present['pods'])} pods; {records} flow log records in S3, with files up to two hours late")
+        print(f"Fake cluster {CLUSTER}, now: {len(present['nodes'])} nodes, {len(present['pods'])} pods and {len(present['services'])} Services; {records} flow log records in S3, with files up to two hours late")
         ended = pipeline.run(aws, machine, rfc3339(until))
         if ended["status"] != "SUCCEEDED":
             print(f"FAIL: the execution ended as {ended['status']}: {ended.get('error')}: {ended.get('cause')}")
             return 1
         output = json.loads(ended["output"])
         listing = output["listing"]
-        print(f"extract-pods, over the Lambda Runtime API: wrote {listing['nodes']} nodes, {listing['pods']} pods and {listing['interfaces']} interfaces of services to {listing['key'].rsplit('/', 1)[0]}/")
+        print(f"extract-pods, over the Lambda Runtime API: wrote {listing['nodes']} nodes, {listing['pods']} pods, {listing['services']} Services with pods and {listing['interfaces']} interfaces of services in the VPC to {listing['key'].rsplit('/', 1)[0]}/")
         print(f"CloudWatch: {output['metrics']['values']} values of metrics")
         rows = pipeline.results(aws, output["traffic"]["queryExecutionId"])
+        to_do = pipeline.ask_named(aws, "what-to-do", datetime.fromtimestamp(story.at(12), timezone.utc))
     print_pairs(rows)
+    print_what_to_do(to_do)
     print_services(rows)
     found = {answers.key({**row, "hour": datetime.strptime(row["hour"][:19], "%Y-%m-%d %H:%M:%S")}): int(row["bytes"]) for row in rows}
     svg.parent.mkdir(parents=True, exist_ok=True)
@@ -98,6 +100,18 @@ def print_pairs(rows, limit=12):
     for (src_namespace, src, dst_namespace, dst), (size, crossing, usd) in sorted(pairs.items(), key=lambda pair: (-pair[1][1], pair[0]))[:limit]:
         ends = (f"{namespace}/{group}" if namespace else group for namespace, group in ((src_namespace, src), (dst_namespace, dst)))
         print("".join(f"{end:<24}" for end in ends) + f"{chart.human(crossing):>14}{(size - crossing) / size:>10.0%}{usd:>12.4f}")
+    print()
+
+
+def print_what_to_do(rows, limit=5):
+    """Prints the first pairs of the named query what-to-do, with what there is to do with the Services of each group."""
+    print(f"{'a':<24}{'b':<24}{'USD a month':>14}  what to do")
+    for row in rows[:limit]:
+        a, b = (f"{row[f'{end}_namespace']}/{row[f'{end}_group']}" for end in "ab")
+        print(f"{a:<24}{b:<24}{float(row['usd_a_month']):>14.2f}  {row['what_to_do']}")
+        for end, told in dict.fromkeys(((a, row["a_service"]), (b, row["b_service"]))):
+            for text in told.split("; "):
+                print(f"    {end}: {text}")
     print()
 
 

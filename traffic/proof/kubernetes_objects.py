@@ -7,8 +7,12 @@ _HASH = "6f7c9d8b5"
 
 
 def contents(cluster, at):
-    """Nodes and pods, in the format of `hookline-local --cluster NAME=FILE`."""
-    return {"nodes": [_node(node) for node in cluster.nodes_at(at)], "pods": [_pod(pod, at) for pod in cluster.pods_at(at)]}
+    """Nodes, pods and Services, in the format of `hookline-local --cluster NAME=FILE`."""
+    return {
+        "nodes": [_node(node) for node in cluster.nodes_at(at)],
+        "pods": [_pod(pod, at) for pod in cluster.pods_at(at)],
+        "services": [service.as_kubernetes_object(rfc3339(at)) for service in cluster.kubernetes_services],
+    }
 
 
 def _node(node):
@@ -42,7 +46,7 @@ def _pod(pod, at):
             "namespace": pod.namespace,
             "uid": pod.uid,
             "creationTimestamp": rfc3339(pod.start),
-            "labels": labels,
+            "labels": {**pod.labels(), **labels},
             "ownerReferences": [{"apiVersion": "v1", "uid": pod.uid, "controller": True, **owner}] if owner else [],
         },
         "spec": {"nodeName": pod.node.name, "hostNetwork": pod.host_network, "containers": [{"name": "main"}]},

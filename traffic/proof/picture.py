@@ -26,6 +26,8 @@ FILE = Path(__file__).resolve().parents[2] / "docs" / "cross-az-dashboard.svg"
 CELL_WIDTH, CELL_HEIGHT, ROW = 54, 30, 22
 #: A generated flow has so many times its bytes: a larger cluster, with dollars that one can read.
 SCALE = 2000
+#: The most letters for which a column of a table gets room.
+WIDEST = 28
 COLOURS = ("#3274d9", "#e0752d", "#37872d")
 
 
@@ -53,7 +55,7 @@ def shown(value, unit):
         return human(value)
     if unit == dashboard.SHARE:
         return f"{100 * value:.1f} %"
-    return str(value)
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _text(x, y, text, size=12, more=""):
@@ -89,7 +91,7 @@ def _series(panel, rows, x, y, width, height):
 def _table(panel, rows, x, y, width, height):
     units, names = dict(panel.units), list(rows[0])
     cells = [[shown(row[name], units.get(name, "short")) for name in names] for row in rows[: int((height - 56) // ROW)]]
-    longest = [max(len(name) + 2, *(len(line[number]) + 2 for line in cells), 6) for number, name in enumerate(names)]
+    longest = [min(WIDEST, max(len(name) + 2, *(len(line[number]) + 2 for line in cells), 6)) for number, name in enumerate(names)]
     room, at = [share * (width - 20) / sum(longest) for share in longest], [x + 10]
     for share in room:
         at.append(at[-1] + share)

@@ -11,6 +11,7 @@ two tries, is a second.
 import json
 import re
 import uuid
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import statement
@@ -21,6 +22,10 @@ MACHINE = Path(__file__).resolve().parents[2] / "statemachine" / "cross-az-traff
 ACCOUNT, DATABASE, WORKGROUP = "123456789012", "hookline", "hookline-traffic"
 INPUTS_PREFIX = "cross-az-inputs/"
 FLOW_LOGS_BUCKET, PODS_BUCKET, RESULTS_BUCKET = "hookline-flow-logs", "hookline-pods", "hookline-athena-results"
+
+
+class QueryFailed(Exception):
+    """Athena could not run a query. The message has its reason."""
 
 
 def table_input(name):
@@ -79,8 +84,30 @@ def metrics_template():
     """
     places = re.findall(r"{(\w+)}", statement.metrics_template(until="{until}", records="{records}", age="{age}"))
     until, records, age = (f"{{{places.index(name)}}}" for name in ("until", "records", "age"))
+    return _with_table(statement.metrics_template(until=until, records=records, age=age), until)
+
+
+def _with_table(text, until):
+    """A query of the result table, with the rows before `until` under the name of the table."""
     table = query_template().replace("{}", until)
-    return statement.metrics_template(until=until, records=records, age=age).replace("WITH\n", f"WITH\ncross_az_traffic AS (\n{table}\n),\n", 1)
+    return text.replace("WITH\n", f"WITH\ncross_az_traffic AS (\n{table}\n),\n", 1)
+
+
+def ask_named(aws: LocalAws, name, until: datetime):
+    """The rows of a named query for the three hours before `until`, a full hour, each a dictionary of texts."""
+    begin, end = (f"TIMESTAMP '{time.strftime(statement.UNTIL_FORMAT)}'" for time in (until - timedelta(hours=3), until))
+    athena = aws.client("athena")
+    text = _with_table(statement.named(name, begin, end), until.strftime(statement.UNTIL_FORMAT))
+    query = athena.start_query_execution(QueryString=text, QueryExecutionContext={"Database": DATABASE}, WorkGroup=WORKGROUP)["QueryExecutionId"]
+
+    def ended():
+        status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+        return status if status["State"] in ("SUCCEEDED", "FAILED", "CANCELLED") else None
+
+    status = wait_for(f"the end of the query {name}", ended, ENDS_WITHIN)
+    if status["State"] != "SUCCEEDED":
+        raise QueryFailed(f"{name}: {status.get('StateChangeReason')}")
+    return results(aws, query)
 
 
 def deploy(aws: LocalAws):

@@ -7,6 +7,7 @@ extract-pods lists at twenty past each hour. The story can be moved by some hour
 import random
 
 from cluster import REST, ZONES, Builder, seconds, utc
+from kubernetes_services import SERVICES
 from services import Service, there
 from traffic import Outside, Recorder
 
@@ -34,6 +35,7 @@ class Story:
         self.random = random.Random(seed + 1)
         self.cluster = builder.cluster
         self.cluster.listings = [at + self.later for at in LISTINGS]
+        self.cluster.kubernetes_services = SERVICES
         self._populate(builder)
         self.services = _services(self.begin) if services else []
         self.cluster.services = there(self.services)

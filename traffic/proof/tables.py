@@ -63,6 +63,11 @@ def _nothing(table):
     return "SELECT " + ", ".join(f'CAST(NULL AS {type_}) AS "{name}"' for name, type_ in [*columns(table), *keys]) + " WHERE false"
 
 
+def create_empty_listings(connection):
+    """Creates the table pods, empty, for rows that a test writes."""
+    connection.execute(f"CREATE OR REPLACE TABLE pods AS {_nothing('pods')}")
+
+
 def create_result_tables(connection):
     """Creates cross_az_traffic and cross_az_inputs, empty, with the columns of their Glue definitions."""
     for table in ("cross_az_traffic", "cross_az_inputs"):

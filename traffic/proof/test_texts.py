@@ -306,7 +306,7 @@ class Partitions(unittest.TestCase):
                     self.assertEqual({hour for hour in selected if hour <= now}, {until + timedelta(hours=hour) for hour in range(-3, 3)}, until)
 
     def test_the_condition_on_listings_selects_their_hours(self):
-        condition = re.search(r"WHERE (dt BETWEEN .*?)\n\),", statement.read("cross-az"), re.DOTALL)[1]
+        condition = re.search(r"(dt BETWEEN .*?)\n\),", statement.read("cross-az"), re.DOTALL)[1]
         for until in self._edges():
             wanted = {until + timedelta(hours=hour) for hour in range(-4, 3)}
             self.assertEqual(self._selected(condition, until, "strftime(h, '%Y-%m-%d') AS dt"), wanted, until)
@@ -318,6 +318,13 @@ class Partitions(unittest.TestCase):
                 now = until + timedelta(minutes=20)
                 selected = self._selected(statement.at(condition, now), until, "strftime(h, '%Y') AS year, strftime(h, '%m') AS month, strftime(h, '%d') AS day")
                 self.assertEqual(selected, {until - timedelta(hours=hour) for hour in range(25)}, (name, until))
+
+    def test_the_last_day_of_listings_is_no_more(self):
+        for name in ("what-to-do", "kubernetes-services"):
+            condition = re.search(r"(dt BETWEEN .*?)\n  \) AS l", statement.read(name), re.DOTALL)[1]
+            for until in self._edges():
+                text = condition.replace(":to", f"TIMESTAMP '{until:%Y-%m-%d %H:20:00}'")
+                self.assertEqual(self._selected(text, until, "strftime(h, '%Y-%m-%d') AS dt"), {until - timedelta(hours=hour) for hour in range(25)}, (name, until))
 
     @staticmethod
     def _edges():
@@ -383,7 +390,7 @@ class Tables(unittest.TestCase):
 class Listings(unittest.TestCase):
     def test_the_table_has_every_field_of_the_schema(self):
         kinds = pods_schema().schema["$defs"]
-        fields = {name for kind in ("node", "pod", "instance", "interface") for name in kinds[kind]["properties"]}
+        fields = {name for kind in ("node", "pod", "instance", "interface", "service") for name in kinds[kind]["properties"]}
         self.assertEqual({name for name, _ in tables.columns("pods")}, fields)
 
     def test_the_example_is_valid(self):
@@ -402,7 +409,7 @@ class Listings(unittest.TestCase):
         lines = listed.lines(listed.listings[0])
         for line in lines:
             validator.validate(line)
-        self.assertEqual({line["kind"] for line in lines}, {"node", "pod", "instance", "interface"})
+        self.assertEqual({line["kind"] for line in lines}, {"node", "pod", "instance", "interface", "service"})
 
     def test_the_schema_refuses_invalid_lines(self):
         pod = json.loads((SCHEMA / "pods.example.jsonl").read_text(encoding="utf-8").splitlines()[1])

@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 
 from cluster import REST, ZONES, Builder, seconds, utc
+from kubernetes_services import SERVICES
 from records import Log
 from services import Services, there
 from story import BEGIN, DAY, END
@@ -109,6 +110,7 @@ class World:
         self.random = random.Random(f"{scenario.name} {seed}")
         self._builder = Builder(self.random.getrandbits(32), BEGIN, END)
         self.cluster = self._builder.cluster
+        self.cluster.kubernetes_services = SERVICES
         self._populate()
         if scenario.beside:
             self._populate_beside(Builder(self.random.getrandbits(32), BEGIN, END, "batch", self._builder))
@@ -147,7 +149,7 @@ class World:
     def _populate_beside(self, builder):
         """A second cluster: a node in each zone. One has prefixes. In each zone addresses pass from a node of one cluster to one of the other."""
         pick = self.random.randrange
-        builder.cluster.services = self.cluster.services
+        builder.cluster.services, builder.cluster.kubernetes_services = self.cluster.services, SERVICES
         for number, zone in enumerate(ZONES):
             node = builder.node(zone, zone_id_label=not self.scenario.without_zone_id, prefixes=number == 0)
             self._services(node, 3, builder=builder)

@@ -4,7 +4,8 @@
 -- Tables (traffic/glue has their columns)
 --   flow_logs   VPC Flow Logs of the cluster's subnets
 --   pods        the listings of extract-pods. Each object is a whole listing of one cluster's nodes, pods and EC2 instances, and of the
---               interfaces of everything else in its VPC. Several clusters may be listed
+--               interfaces of everything else in its VPC. Several clusters may be listed. Their Kubernetes Services, which are listed too, hold
+--               no address, and are not read here
 -- Parameters, replaced in the text before it runs
 --   :until        the end of the window, a full hour in UTC, such as 2026-05-04 12:00:00
 --   :usd_per_gb   the price of a GB (2^30 bytes) that leaves an AZ, and again of a GB that enters another, such as 0.01
@@ -55,7 +56,8 @@ lines AS (
     date_diff('second', TIMESTAMP '1970-01-01 00:00:00',
       CAST(replace(replace(CAST(observed_at AS varchar), 'T', ' '), 'Z', '') AS timestamp)) AS seen_s
   FROM pods
-  WHERE dt BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 10)
+  WHERE kind IN ('node', 'pod', 'instance', 'interface')
+    AND dt BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 10)
                AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 10)
     AND dt || ' ' || hour BETWEEN substr(CAST(TIMESTAMP ':until' - INTERVAL '4' HOUR AS varchar), 1, 13)
                               AND substr(CAST(TIMESTAMP ':until' + INTERVAL '2' HOUR AS varchar), 1, 13)

@@ -1,10 +1,12 @@
 -- For each pair of groups of one cluster with traffic across Availability Zones: what it costs a month, both directions together, and how much of that
 -- would stay in its zone if the pods of one asked pods of the other in their own zone, where there are any. That is what trafficDistribution
--- (PreferClose, in Kubernetes 1.34 also PreferSameZone) on the Service does.
+-- on the Service does (PreferClose; from Kubernetes 1.34 on also by its new name, PreferSameZone).
 --   :from, :to   the time range; of the named query the last 30 days
 --   :cluster     the cluster; (all) for all of them
 -- `a_saves_usd` is for a Service in front of `a`, which `b` calls; `b_saves_usd` for one in front of `b`. Only you know who calls whom. A group
 -- is in a zone if it sent or received there in the time range. A month has 730 hours; the range has as many hours as the table has of it.
+-- `a_service` and `b_service` name the Services that select the group, and say what there is to do with each, those first with which there is. The
+-- Services are those of the cluster's newest listing that has any, in the last day of the range.
 WITH
 traffic AS (
   SELECT
@@ -48,6 +50,80 @@ pairs AS (
   LEFT JOIN places AS near_b ON near_b.cluster = c.cluster AND near_b.who = c.a AND near_b.az_id = c.b_az_id
   LEFT JOIN places AS near_a ON near_a.cluster = c.cluster AND near_a.who = c.b AND near_a.az_id = c.a_az_id
   GROUP BY c.cluster, c.a, c.b
+),
+services AS (
+  -- A row for each group of a Service, and one for a group without a name: that there is one of a cluster shows that its Services are listed.
+  SELECT
+    l.cluster, CASE g.selected WHEN '' THEN '' ELSE
+      l.namespace || chr(31) || split_part(g.selected, '/', 1) || chr(31) || split_part(g.selected, '/', 2) END AS who,
+    l.namespace || '/' || l.name AS service, l.traffic_distribution,
+    CASE
+      -- kube-proxy does not handle a headless Service. Local and the annotation take precedence over trafficDistribution.
+      WHEN l.headless THEN 'headless'
+      WHEN g.selected LIKE 'StatefulSet/%' THEN 'of a StatefulSet'
+      WHEN l.internal_traffic_policy = 'Local' THEN 'local'
+      WHEN l.topology_mode IN ('Auto', 'auto') THEN 'annotated'
+      WHEN l.traffic_distribution IS NOT NULL THEN 'set'
+      ELSE 'not set'
+    END AS state
+  FROM (
+    SELECT
+      cluster, namespace, name, headless, traffic_distribution, internal_traffic_policy, topology_mode, selected_groups,
+      rank() OVER (PARTITION BY cluster ORDER BY observed_at DESC) AS age_rank
+    -- Not max: DuckDB 2.0 then takes it over all partitions.
+    FROM pods
+    WHERE kind = 'service'
+      AND dt BETWEEN substr(CAST(:to - INTERVAL '1' DAY AS varchar), 1, 10) AND substr(CAST(:to AS varchar), 1, 10)
+      AND dt || ' ' || hour BETWEEN substr(CAST(:to - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(:to AS varchar), 1, 13)
+  ) AS l
+  CROSS JOIN UNNEST(l.selected_groups || ARRAY['']) AS g (selected)
+  WHERE l.age_rank = 1
+),
+fronts AS (
+  SELECT
+    cluster, who, service, traffic_distribution, state,
+    row_number() OVER (PARTITION BY cluster, who ORDER BY CASE WHEN state IN ('not set', 'annotated') THEN 0 ELSE 1 END, service) AS place,
+    count(*) OVER (PARTITION BY cluster, who) AS services
+  FROM services
+),
+told AS (
+  -- For each pair, its two groups and the group without a name: what there is to do with each Service of it.
+  SELECT
+    p.cluster, p.a, p.b, p.cross_az_bytes, p.usd, p.a_saves_usd, p.b_saves_usd, s.side, f.place, f.services, f.state,
+    CASE f.state
+      WHEN 'headless' THEN f.service || ' is headless: its clients choose the pod'
+      WHEN 'of a StatefulSet' THEN f.service || ' is in front of a StatefulSet, whose pods are not alike'
+      WHEN 'local' THEN f.service || ' has internalTrafficPolicy: Local: what crosses zones did not come through it'
+      ELSE CASE
+        WHEN CASE s.side WHEN 'a' THEN p.a_saves_usd ELSE p.b_saves_usd END = 0
+          THEN f.service || coalesce(' has trafficDistribution: ' || f.traffic_distribution, '') || ': no zone of its callers has a pod of it'
+        WHEN f.state = 'annotated'
+          THEN 'remove service.kubernetes.io/topology-mode and set trafficDistribution: PreferClose on the Service ' || f.service
+        WHEN f.state = 'set' THEN f.service || ' has trafficDistribution: ' || f.traffic_distribution
+          || ' already: look for callers that go around it, and for zones without a ready pod'
+        ELSE 'set trafficDistribution: PreferClose on the Service ' || f.service
+      END
+    END AS text
+  FROM pairs AS p
+  CROSS JOIN (VALUES ('a'), ('b'), ('')) AS s (side)
+  LEFT JOIN fronts AS f ON f.cluster = p.cluster AND f.who = CASE s.side WHEN 'a' THEN p.a WHEN 'b' THEN p.b ELSE '' END AND f.place <= 3
+),
+advice AS (
+  -- The pairs again, now with this. To join them instead would scan the tables twice.
+  SELECT
+    cluster, a, b, cross_az_bytes, usd, a_saves_usd, b_saves_usd, coalesce(bool_or(side = '' AND services IS NOT NULL), false) AS are_listed,
+    coalesce(bool_or(side = 'a' AND state IN ('not set', 'annotated')), false) AS a_can_be_set,
+    coalesce(bool_or(side = 'b' AND state IN ('not set', 'annotated')), false) AS b_can_be_set,
+    nullif(concat_ws('; ',
+      max(CASE WHEN side = 'a' AND place = 1 THEN text END), max(CASE WHEN side = 'a' AND place = 2 THEN text END),
+      max(CASE WHEN side = 'a' AND place = 3 THEN text END),
+      max(CASE WHEN side = 'a' AND services > 3 THEN CAST(services - 3 AS varchar) || ' more' END)), '') AS a_service,
+    nullif(concat_ws('; ',
+      max(CASE WHEN side = 'b' AND place = 1 THEN text END), max(CASE WHEN side = 'b' AND place = 2 THEN text END),
+      max(CASE WHEN side = 'b' AND place = 3 THEN text END),
+      max(CASE WHEN side = 'b' AND services > 3 THEN CAST(services - 3 AS varchar) || ' more' END)), '') AS b_service
+  FROM told
+  GROUP BY cluster, a, b, cross_az_bytes, usd, a_saves_usd, b_saves_usd
 )
 SELECT
   cluster, split_part(a, chr(31), 1) AS a_namespace, split_part(a, chr(31), 3) AS a_group,
@@ -57,9 +133,13 @@ SELECT
     WHEN split_part(a, chr(31), 2) = 'StatefulSet' OR split_part(b, chr(31), 2) = 'StatefulSet'
       THEN 'zone-aware routing in the client: the pods of a StatefulSet are not alike'
     WHEN a_saves_usd = 0 AND b_saves_usd = 0 THEN 'pods in more zones: they have none in common'
+    WHEN are_listed AND NOT (a_can_be_set AND a_saves_usd > 0) AND NOT (b_can_be_set AND b_saves_usd > 0)
+      THEN 'nothing to set: a_service and b_service say why'
     WHEN a_saves_usd < 0.8 * usd AND b_saves_usd < 0.8 * usd THEN 'trafficDistribution, and pods in more zones'
     ELSE 'trafficDistribution'
-  END AS what_to_do
-FROM pairs
+  END AS what_to_do,
+  coalesce(a_service, CASE WHEN are_listed THEN 'no Service selects it' ELSE 'no Services are listed' END) AS a_service,
+  coalesce(b_service, CASE WHEN are_listed THEN 'no Service selects it' ELSE 'no Services are listed' END) AS b_service
+FROM advice
 ORDER BY usd DESC, cluster, a, b
 LIMIT 50

@@ -1,10 +1,10 @@
 /** The alarms of the cross-AZ traffic. docs/cross-az-traffic.md describes the response to each alarm. */
 import { Duration } from 'aws-cdk-lib';
-import { ComparisonOperator, MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { AlarmSet } from '../shared/alarm-set';
 import type { CrossAzTraffic } from './cross-az-traffic';
-import { type RunMetric, trafficMetric } from './metrics';
+import { listings, type RunMetric, trafficMetric } from './metrics';
 
 /** Props of {@link TrafficAlarms}. */
 export interface TrafficAlarmsProps {
@@ -34,7 +34,6 @@ export interface TrafficAlarmsProps {
 export class TrafficAlarms extends AlarmSet {
   constructor(scope: Construct, id: string, props: TrafficAlarmsProps) {
     const { traffic, topicArn } = props;
-    const { clusterNames } = traffic;
     super(scope, id, { namePrefix: `${traffic.namePrefix}-cross-az-traffic`, topicArn });
     const { stateMachine, deadLetterQueue } = traffic;
     const period = Duration.minutes(5);
@@ -63,36 +62,32 @@ export class TrafficAlarms extends AlarmSet {
       // Step Functions writes no data point for an hour without a successful execution.
       treatMissingData: TreatMissingData.BREACHING,
     });
-    const { function: extractPods } = traffic.extractPods;
-    const interval = { period: Duration.minutes(traffic.listEveryMinutes), statistic: 'Sum' };
-    this.addAlarm('ListingsFail', 'listings-fail', {
-      alarmDescription:
-        clusterNames.length === 1
-          ? 'No run of extract-pods succeeded in three intervals of its schedule. Pods that come and go in this time will have no name. Its log tells why, if it ran.'
-          : 'Not every cluster was listed in three intervals of the schedules. Pods that come and go in this time will have no name. The log of extract-pods tells why, if it ran.',
-      metric: new MathExpression({
-        expression: 'invocations - errors',
-        usingMetrics: {
-          invocations: extractPods.metricInvocations(interval),
-          errors: extractPods.metricErrors(interval),
-        },
-        label: 'listings that succeeded',
-        period: interval.period,
-      }),
-      threshold: clusterNames.length,
-      evaluationPeriods: 3,
-      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
-      // Lambda writes no data point for an invocation that it throttles, nor without an invocation.
-      treatMissingData: TreatMissingData.BREACHING,
-    });
+    this.addListingAlarms(traffic);
     this.addRunAlarms(props);
+  }
+
+  /** The alarms on the listings of each cluster. */
+  private addListingAlarms({ clusterNames, listEveryMinutes }: CrossAzTraffic): void {
+    // The lines of a log become a metric with some delay, so shorter periods would look empty.
+    const period = Duration.minutes(Math.max(listEveryMinutes, 5));
+    clusterNames.forEach((clusterName, index) => {
+      const { suffix, of } = naming(clusterName, index);
+      this.addAlarm(`ListingsFail${suffix}`, `listings-fail${suffix}`, {
+        alarmDescription: `${of}No listing of extract-pods was written in ${3 * period.toMinutes()} minutes. Pods that come and go in this time will have no name. Its log tells why, if it ran.`,
+        metric: listings(clusterName, period),
+        threshold: 1,
+        evaluationPeriods: 3,
+        comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+        // Without a listing there is no data point.
+        treatMissingData: TreatMissingData.BREACHING,
+      });
+    });
   }
 
   /** The alarms on what the runs read. A run that puts no metrics fails, and another alarm tells it. */
   private addRunAlarms({ traffic, usdPerDay, unknownPercent = 25 }: TrafficAlarmsProps): void {
     traffic.clusterNames.forEach((clusterName, index) => {
-      // The first one's names are those of a stack with one cluster.
-      const [suffix, of] = index === 0 ? ['', ''] : [`-${clusterName}`, `Cluster ${clusterName}: `];
+      const { suffix, of } = naming(clusterName, index);
       const add = (id: string, name: string, alarmDescription: string, run: RunAlarm): void => {
         this.addAlarm(`${id}${suffix}`, `${name}${suffix}`, {
           alarmDescription: `${of}${alarmDescription}`,
@@ -138,6 +133,11 @@ export class TrafficAlarms extends AlarmSet {
       }
     });
   }
+}
+
+/** What the names and the descriptions of a cluster's alarms have. The first one's names are those of a stack with one cluster. */
+function naming(clusterName: string, index: number): { suffix: string; of: string } {
+  return index === 0 ? { suffix: '', of: '' } : { suffix: `-${clusterName}`, of: `Cluster ${clusterName}: ` };
 }
 
 /** An alarm on a metric of a run. */

@@ -9,9 +9,10 @@ import { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from '../shared/acknowledgements';
 import type { FunctionCode } from '../shared/function-code';
 import { FUNCTION_SETTINGS } from '../shared/functions';
+import { countListings } from './metrics';
 import { PODS_FOLDER } from './traffic-store';
 
-/** The Kubernetes group that `traffic/kubernetes/extract-pods-role.yaml` binds to the ClusterRole that lists nodes and pods. */
+/** The Kubernetes group that `traffic/kubernetes/extract-pods-role.yaml` binds to the ClusterRole that lists nodes, pods and Services. */
 export const KUBERNETES_GROUP = 'hookline-extract-pods';
 
 /** The cluster whose pods the function lists, and the access to it. */
@@ -109,6 +110,7 @@ export class ExtractPods extends Construct {
       description: `Permissions of ${functionName} (Hookline)`,
     });
     props.logGroup.grantWrite(this.role);
+    countListings(this, props.logGroup);
     const allowed = [
       new PolicyStatement({
         actions: ['s3:PutObject'],

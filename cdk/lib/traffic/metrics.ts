@@ -1,6 +1,8 @@
-/** The CloudWatch metrics of the cross-AZ traffic (traffic/sql/metrics.sql). */
+/** The CloudWatch metrics of the cross-AZ traffic (traffic/sql/metrics.sql), and of the listings. */
 import { Duration } from 'aws-cdk-lib';
 import { type IMetric, MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { FilterPattern, type ILogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs';
+import type { Construct } from 'constructs';
 import { METRIC_NAMESPACE } from '../shared/metric-namespace';
 
 /** A metric of a cluster's traffic in an hour. */
@@ -26,6 +28,39 @@ export function trafficMetric(metricName: TrafficMetric | RunMetric, clusterName
     dimensionsMap: { Cluster: clusterName, Source: ALL, Destination: ALL },
     statistic: STATISTIC,
     period: PERIOD,
+  });
+}
+
+/** The metric that counts the listings of each cluster. */
+const LISTINGS = 'ListingsWritten';
+
+/**
+ * Counts the listings of each cluster by the log of extract-pods: Lambda's own metrics have the function, not the cluster. The
+ * function writes this line after each object (traffic/extract-pods/src/extract.rs).
+ */
+export function countListings(scope: Construct, logGroup: ILogGroup): MetricFilter {
+  const cluster = '$.span.cluster';
+  return new MetricFilter(scope, 'ListingsWritten', {
+    logGroup,
+    filterPattern: FilterPattern.all(
+      FilterPattern.stringValue('$.message', '=', 'written'),
+      FilterPattern.stringValue(cluster, '=', '*'),
+    ),
+    metricNamespace: METRIC_NAMESPACE,
+    metricName: LISTINGS,
+    metricValue: '1',
+    dimensions: { Cluster: cluster },
+  });
+}
+
+/** The number of a cluster's listings in a period. */
+export function listings(clusterName: string, period: Duration): Metric {
+  return new Metric({
+    namespace: METRIC_NAMESPACE,
+    metricName: LISTINGS,
+    dimensionsMap: { Cluster: clusterName },
+    statistic: 'Sum',
+    period,
   });
 }
 

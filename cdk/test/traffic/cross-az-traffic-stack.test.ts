@@ -83,38 +83,61 @@ describe('the traffic stack', () => {
   test.each([
     ['its default interval', {}, 300],
     ['an interval of 30 minutes', { listEveryMinutes: 30 }, 1800],
-  ])('has an alarm if no listing succeeds in three times %s', (_, more, seconds) => {
-    const alarms = [...resources(stackTemplate(more), 'AWS::CloudWatch::Alarm').values()];
-    const [alarm] = alarms.filter((a) => String(a.Properties['AlarmName']).endsWith('-listings-fail'));
-    const metrics = alarm?.Properties['Metrics'] as Record<string, unknown>[];
-    expect(alarm?.Properties).toMatchObject({
+    ['five minutes, if the interval is shorter', { listEveryMinutes: 1 }, 300],
+  ])('has an alarm for each cluster that has no listing in three times %s', (_, more, seconds) => {
+    const template = stackTemplate({ ...more, moreClusters: [{ clusterName: 'batch' }] });
+    const alarms = [...resources(template, 'AWS::CloudWatch::Alarm').values()].map((a) => a.Properties);
+    const found = alarms.filter((alarm) => alarm['MetricName'] === 'ListingsWritten');
+    const alarm = {
+      Namespace: 'Hookline',
+      Statistic: 'Sum',
+      Period: seconds,
       ComparisonOperator: 'LessThanThreshold',
       Threshold: 1,
       EvaluationPeriods: 3,
       TreatMissingData: 'breaching',
-    });
-    expect(metrics.find((metric) => metric['Expression'] !== undefined)).toMatchObject({
-      Expression: 'invocations - errors',
-    });
-    const stats = metrics.flatMap((metric) => (metric['MetricStat'] === undefined ? [] : [metric]));
-    expect(stats).toEqual(
-      ['Invocations', 'Errors'].map((MetricName) => ({
-        Id: MetricName.toLowerCase(),
-        MetricStat: {
-          Metric: expect.objectContaining({ MetricName, Namespace: 'AWS/Lambda' }) as unknown,
-          Period: seconds,
-          Stat: 'Sum',
-        },
-        ReturnData: false,
-      })),
+    };
+    expect(found).toMatchObject([
+      {
+        ...alarm,
+        AlarmName: expect.stringMatching(/-listings-fail$/) as unknown,
+        Dimensions: [{ Name: 'Cluster', Value: 'prod' }],
+      },
+      {
+        ...alarm,
+        AlarmName: expect.stringMatching(/-listings-fail-batch$/) as unknown,
+        Dimensions: [{ Name: 'Cluster', Value: 'batch' }],
+      },
+    ]);
+  });
+
+  test('counts the listings of each cluster by the log of the function', () => {
+    const template = stackTemplate({});
+    template.resourceCountIs('AWS::Logs::MetricFilter', 1);
+    const [filter] = [...resources(template, 'AWS::Logs::MetricFilter').values()];
+    const logGroup = (filter?.Properties['LogGroupName'] as { Ref: string }).Ref;
+    expect(resources(template, 'AWS::Logs::LogGroup').get(logGroup)?.Properties['LogGroupName']).toMatch(
+      /^\/aws\/lambda\/.*-extract-pods$/,
     );
+    // The line of a written object, as traffic/extract-pods/tests/extract_pods/services.rs has it.
+    expect(filter?.Properties).toMatchObject({
+      FilterPattern: '{ ($.message = "written") && ($.span.cluster = "*") }',
+      MetricTransformations: [
+        {
+          MetricNamespace: 'Hookline',
+          MetricName: 'ListingsWritten',
+          MetricValue: '1',
+          Dimensions: [{ Key: 'Cluster', Value: '$.span.cluster' }],
+        },
+      ],
+    });
   });
 
   test('has alarms on what the runs read, and on the cost if there is a threshold', () => {
     const alarms = (more: object): Record<string, unknown> => {
       const found: Record<string, unknown> = {};
       for (const { Properties: alarm } of resources(stackTemplate(more), 'AWS::CloudWatch::Alarm').values()) {
-        if (alarm['Namespace'] === 'Hookline') {
+        if (alarm['Namespace'] === 'Hookline' && alarm['MetricName'] !== 'ListingsWritten') {
           expect(alarm).toMatchObject({
             Period: 3600,
             Statistic: 'Maximum',
@@ -159,8 +182,6 @@ describe('the traffic stack', () => {
       ).toEqual(['batch', 'prod']);
     }
     expect(named('no-records')).toHaveLength(1);
-    // Each cluster is listed once in an interval.
-    expect(named('listings-fail')).toMatchObject([{ Threshold: 2, ComparisonOperator: 'LessThanThreshold' }]);
   });
 
   test('shows the metrics of each of several clusters', () => {

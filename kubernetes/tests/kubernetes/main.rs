@@ -44,6 +44,7 @@ impl Scene {
         api.set_contents(Contents {
             nodes: vec![object("node-1")],
             pods: ["a", "b", "c"].map(object).to_vec(),
+            ..Contents::default()
         });
         aws.eks().add_cluster("prod", api.description());
         Self { aws, server, api }

@@ -53,8 +53,8 @@ struct Arguments {
     /// Repeatable.
     #[arg(long = "forward", value_name = "SERVICES=URL")]
     routes: Vec<Route>,
-    /// An EKS cluster with an API server that lists these nodes and pods. The file holds `{"nodes":
-    /// […], "pods": […]}`, as `kubectl get -o json` writes them. Repeatable.
+    /// An EKS cluster with an API server that lists these objects. The file holds `{"nodes": […],
+    /// "pods": […], "services": […]}`, as `kubectl get -o json` writes them. Repeatable.
     #[arg(long = "cluster", value_name = "NAME=FILE", value_parser = cluster)]
     clusters: Vec<(String, PathBuf)>,
     /// Network interfaces of AWS services in the VPC of the clusters, 10.0.0.0/16. The file is a list

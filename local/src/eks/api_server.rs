@@ -1,5 +1,5 @@
-//! The fake API server over TLS: it checks the token, lists nodes and pods in pages of one
-//! snapshot, changes a node, and fails as a test needs. It has no RBAC: every known caller may do
+//! The fake API server over TLS: it checks the token, lists nodes, pods and Services in pages of
+//! one snapshot, changes a node, and fails as a test needs. It has no RBAC: every known caller may do
 //! everything.
 
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ pub enum Resource {
     Nodes,
     /// A page of the list of the pods of all namespaces.
     Pods,
+    /// A page of the list of the Services of all namespaces.
+    Services,
     /// One node, by its name.
     Node,
     /// A change of one node: a JSON merge patch.
@@ -163,7 +165,7 @@ impl ApiServer {
         super::description(&self.cluster, &self.url, &self.certificate_authority)
     }
 
-    /// Replaces the nodes and pods.
+    /// Replaces the nodes, pods and Services.
     pub fn set_contents(&self, contents: Contents) {
         lock(&self.state).lists.set_contents(contents);
     }
@@ -280,6 +282,7 @@ impl State {
         let (resource, name) = match path.as_str() {
             "/api/v1/nodes" => (Resource::Nodes, ""),
             "/api/v1/pods" => (Resource::Pods, ""),
+            "/api/v1/services" => (Resource::Services, ""),
             path => match path.strip_prefix("/api/v1/nodes/") {
                 Some(name) if is_patch => (Resource::NodePatch, name),
                 Some(name) => (Resource::Node, name),
@@ -358,6 +361,9 @@ impl State {
             (_, Some(token)) => self.lists.next_page(token, limit),
             (Resource::Nodes, None) => Ok(self.lists.first_page(self.lists.nodes.clone(), limit)),
             (Resource::Pods, None) => Ok(self.lists.first_page(self.lists.pods.clone(), limit)),
+            (Resource::Services, None) => {
+                Ok(self.lists.first_page(self.lists.services.clone(), limit))
+            }
         };
         match page {
             Ok(page) if cut => Answer::Cut(page.into()),

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Nodes and pods in the Kubernetes API's JSON (`v1/Node`, `v1/Pod`).
+/// Nodes, pods and Services in the Kubernetes API's JSON (`v1/Node`, `v1/Pod`, `v1/Service`).
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contents {
@@ -13,6 +13,9 @@ pub struct Contents {
     pub nodes: Vec<Value>,
     /// The pods of all namespaces.
     pub pods: Vec<Value>,
+    /// The Services of all namespaces. A file may leave them out.
+    #[serde(default)]
+    pub services: Vec<Value>,
 }
 
 /// Why a file is not a cluster.
@@ -23,13 +26,13 @@ pub enum ContentsError {
     Unreadable(#[from] std::io::Error),
     /// It is not JSON, or has other fields.
     #[error(
-        "{0}; a cluster is {{\"nodes\": […], \"pods\": […]}}, each an object as `kubectl get -o json` writes it"
+        "{0}; a cluster is {{\"nodes\": […], \"pods\": […], \"services\": […]}}, each an object as `kubectl get -o json` writes it"
     )]
     Form(#[from] serde_json::Error),
     /// An object lacks a field that all objects have.
     #[error("{list}[{at}].{field} is missing or not a string: every object needs {field}")]
     Field {
-        /// `nodes` or `pods`.
+        /// `nodes`, `pods` or `services`.
         list: &'static str,
         /// The object's position, from 0.
         at: usize,
@@ -39,7 +42,7 @@ pub enum ContentsError {
 }
 
 impl Contents {
-    /// Reads a file: JSON, `{"nodes": […], "pods": […]}`.
+    /// Reads a file: JSON, `{"nodes": […], "pods": […], "services": […]}`.
     ///
     /// # Errors
     /// [`ContentsError`]
@@ -54,13 +57,14 @@ impl Contents {
     pub fn parse(json: &[u8]) -> Result<Self, ContentsError> {
         let contents: Self = serde_json::from_slice(json)?;
         let node = [("/metadata/name", "metadata.name")];
-        let pod = [
+        let namespaced = [
             ("/metadata/name", "metadata.name"),
             ("/metadata/namespace", "metadata.namespace"),
         ];
         for (list, objects, required) in [
             ("nodes", &contents.nodes, node.as_slice()),
-            ("pods", &contents.pods, pod.as_slice()),
+            ("pods", &contents.pods, namespaced.as_slice()),
+            ("services", &contents.services, namespaced.as_slice()),
         ] {
             for (at, object) in objects.iter().enumerate() {
                 for (pointer, field) in required {

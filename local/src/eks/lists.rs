@@ -62,12 +62,13 @@ pub(super) enum PatchError {
     Conflict,
 }
 
-/// The nodes and pods of a cluster, and the snapshots of its lists.
+/// The nodes, pods and Services of a cluster, and the snapshots of its lists.
 pub(super) struct Lists {
     pub(super) nodes: Objects,
     /// Nodes that exist, but joined too late for the list.
     pub(super) unlisted_nodes: Vec<Value>,
     pub(super) pods: Objects,
+    pub(super) services: Objects,
     snapshots: BTreeMap<u64, Objects>,
     next_snapshot: u64,
 }
@@ -78,6 +79,7 @@ impl Default for Lists {
             nodes: Vec::new().into(),
             unlisted_nodes: Vec::new(),
             pods: Vec::new().into(),
+            services: Vec::new().into(),
             snapshots: BTreeMap::new(),
             next_snapshot: 1,
         }
@@ -85,10 +87,11 @@ impl Default for Lists {
 }
 
 impl Lists {
-    /// Replaces the nodes and pods. Lists that have begun keep their snapshot.
+    /// Replaces the nodes, pods and Services. Lists that have begun keep their snapshot.
     pub(super) fn set_contents(&mut self, contents: Contents) {
         self.nodes = contents.nodes.into();
         self.pods = contents.pods.into();
+        self.services = contents.services.into();
     }
 
     /// Expires all snapshots.

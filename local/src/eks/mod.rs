@@ -1,4 +1,4 @@
-//! EKS: `DescribeCluster`, and an API server that lists nodes and pods.
+//! EKS: `DescribeCluster`, and an API server that lists nodes, pods and Services.
 //!
 //! - `api_server`: the Kubernetes API over TLS, with a certificate of its own;
 //! - `lists`: the contents of a cluster, and lists of one snapshot in pages;
@@ -47,9 +47,9 @@ impl Eks {
         lock(&self.clusters).insert(name.to_owned(), description);
     }
 
-    /// Starts a cluster with these nodes and pods. Its API server runs as long as the fake AWS.
-    /// Callers with the credentials of functions ([`crate::lambda::credentials`]) may read all of
-    /// it. `vpc_config` is its `resourcesVpcConfig`, as [`Network::vpc_config`] makes it. Returns the API
+    /// Starts a cluster with these nodes, pods and Services. Its API server runs as long as the fake
+    /// AWS. Callers with the credentials of functions ([`crate::lambda::credentials`]) may read all
+    /// of it. `vpc_config` is its `resourcesVpcConfig`, as [`Network::vpc_config`] makes it. Returns the API
     /// server's URL.
     ///
     /// # Errors

@@ -91,7 +91,7 @@ fn a_list_keeps_its_snapshot_until_it_expires() {
     let hold = |lists: &mut Lists, nodes| {
         lists.set_contents(Contents {
             nodes,
-            pods: Vec::new(),
+            ..Contents::default()
         });
     };
     let read = |page: &str| -> (Vec<Value>, String) {
@@ -123,7 +123,7 @@ fn a_node_is_changed_by_a_merge_patch_for_its_version_only() {
     lists.unlisted_nodes = names(2..3);
     lists.set_contents(Contents {
         nodes: vec![node],
-        pods: Vec::new(),
+        ..Contents::default()
     });
     let patch = |version: &str| {
         json!({
@@ -161,8 +161,8 @@ fn an_invalid_cluster_file_is_refused_with_the_expected_form() {
         ("nodes: []", "at line 1 column 2"),
         (r#"{"nodes": []}"#, "missing field `pods`"),
         (
-            r#"{"nodes": [], "pods": [], "services": []}"#,
-            "unknown field `services`",
+            r#"{"nodes": [], "pods": [], "secrets": []}"#,
+            "unknown field `secrets`",
         ),
         (r#"{"nodes": {}, "pods": []}"#, "expected a sequence"),
         (
@@ -172,6 +172,10 @@ fn an_invalid_cluster_file_is_refused_with_the_expected_form() {
         (
             r#"{"nodes": [], "pods": [{"metadata": {"name": "a", "namespace": "b"}}, {"metadata": {"name": "c"}}]}"#,
             "pods[1].metadata.namespace is missing or not a string",
+        ),
+        (
+            r#"{"nodes": [], "pods": [], "services": [{"metadata": {"name": "a"}}]}"#,
+            "services[0].metadata.namespace is missing or not a string",
         ),
     ] {
         let error = Contents::parse(text.as_bytes()).unwrap_err().to_string();

@@ -148,7 +148,7 @@ fn remedy(error: &hookline_kubernetes::Error) -> &'static str {
                 ". Create an access entry for the role of this function (or for assumeRoleArn), or map the role in aws-auth"
             }
             RequestFailure::Forbidden { .. } => {
-                ". Bind the caller's Kubernetes group to a ClusterRole that allows get and list of nodes and pods"
+                ". Bind the caller's Kubernetes group to a ClusterRole that allows get and list of nodes, pods and services"
             }
             _ => "",
         },
@@ -259,7 +259,11 @@ mod tests {
             (not_signed, "AwsUnavailable", "the problem"),
             (denied, "AccessDenied", ":role/reader"),
             (request(401), "KubernetesUnauthorized", "in aws-auth"),
-            (request(403), "KubernetesForbidden", "nodes and pods"),
+            (
+                request(403),
+                "KubernetesForbidden",
+                "nodes, pods and services",
+            ),
             (request(404), "KubernetesRefused", "the problem"),
             (request(409), "KubernetesRefused", "the problem"),
             (request(429), "Throttled", "the problem"),

@@ -1,4 +1,4 @@
-//! The function: lists a cluster's nodes and pods, and writes them as one object.
+//! The function: lists a cluster's nodes, pods and Services, and writes them as one object.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -18,11 +18,12 @@ use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::instances;
 use crate::interfaces;
+use crate::kubernetes_services::{self, Selections};
 use crate::object::{Finished, Object};
 use crate::objects::{Node, Pod};
 use crate::payload::Payload;
 use crate::record::{
-    InstanceRecord, InterfaceRecord, NodeRecord, PodRecord, Record, Zone, node_of,
+    InstanceRecord, InterfaceRecord, NodeRecord, PodRecord, Record, ServiceRecord, Zone, node_of,
 };
 
 /// The limits of a run.
@@ -58,16 +59,20 @@ struct Outcome<'a> {
     instances: Option<u64>,
     /// `None` if EC2 did not describe them.
     interfaces: Option<u64>,
+    /// The Kubernetes Services that select pods. `None` if the cluster did not list them.
+    services: Option<u64>,
     bytes: usize,
 }
 
-/// How much EC2 described.
+/// How much there is beside nodes and pods.
 #[derive(Debug, Clone, Copy)]
 struct Described {
-    /// `None` if it did not describe the instances.
+    /// `None` if EC2 did not describe the instances.
     instances: Option<u64>,
-    /// `None` if it did not describe the interfaces.
+    /// `None` if EC2 did not describe the interfaces.
     interfaces: Option<u64>,
+    /// `None` if the cluster did not list the Services.
+    services: Option<u64>,
 }
 
 /// The part of the function's time that is reserved for the upload.
@@ -125,6 +130,7 @@ async fn run(aws: &Aws, payload: Value, deadline: Instant, settings: Settings) -
     let Described {
         instances,
         interfaces,
+        services,
     } = described;
     let (nodes, pods, bytes) = (object.nodes, object.pods, object.bytes.len());
     let storing = Box::pin(aws.store(&payload, object.bytes));
@@ -133,11 +139,13 @@ async fn run(aws: &Aws, payload: Value, deadline: Instant, settings: Settings) -
         .unwrap_or(Err(Error::OutOfTime {
             step: "write the object",
         }))?;
+    // A metric filter counts these lines by their cluster (cdk/lib/traffic/metrics.ts).
     info!(
         nodes,
         pods,
         instances,
         interfaces,
+        services,
         bytes,
         key = payload.key,
         "written"
@@ -149,6 +157,7 @@ async fn run(aws: &Aws, payload: Value, deadline: Instant, settings: Settings) -
         nodes,
         instances,
         interfaces,
+        services,
         bytes,
     };
     serde_json::to_value(outcome).map_err(|error| not_encoded(&payload, &error))
@@ -213,6 +222,8 @@ struct Listing<'a> {
     instance_ids: HashSet<String>,
     /// The zone of each node, by the name of the node. `None` for a node that does not exist.
     zones: HashMap<String, Option<Zone>>,
+    /// What the Services select of the pods so far. `None` if the cluster did not list them.
+    selections: Option<Selections>,
     object: Object,
 }
 
@@ -233,11 +244,12 @@ impl<'a> Listing<'a> {
             vpc_id,
             instance_ids: HashSet::new(),
             zones: HashMap::new(),
+            selections: None,
             object: Object::new(),
         }
     }
 
-    /// The object, and how much EC2 described.
+    /// The object, and how much it has beside nodes and pods.
     async fn run(mut self, page_size: u32) -> Result<(Object, Described)> {
         let mut nodes = self.reader.list::<Node>(page_size);
         while let Some(page) = nodes.next_page().await? {
@@ -245,6 +257,8 @@ impl<'a> Listing<'a> {
                 self.node(node)?;
             }
         }
+        let services = kubernetes_services::list(self.reader, page_size, self.until).await;
+        self.selections = services.map(Selections::new);
         let mut pods = self.reader.list::<Pod>(page_size);
         while let Some(page) = pods.next_page().await? {
             for pod in &page {
@@ -254,6 +268,7 @@ impl<'a> Listing<'a> {
         let described = Described {
             instances: self.instances().await?,
             interfaces: self.interfaces().await?,
+            services: self.services()?,
         };
         Ok((self.object, described))
     }
@@ -297,6 +312,21 @@ impl<'a> Listing<'a> {
         Ok(described.map(|_| count))
     }
 
+    /// Writes the Services that select pods. Returns how many there are.
+    fn services(&mut self) -> Result<Option<u64>> {
+        let Some(selections) = &self.selections else {
+            return Ok(None);
+        };
+        let mut count = 0;
+        for (service, groups) in selections.with_pods() {
+            let cluster = &self.payload.cluster;
+            let record = ServiceRecord::of(cluster, service, groups, self.observed_at);
+            write(&mut self.object, self.payload, &Record::Service(record))?;
+            count += 1;
+        }
+        Ok(Some(count))
+    }
+
     fn node(&mut self, node: &Node) -> Result<()> {
         self.zones
             .insert(node.metadata.name.clone(), Some(Zone::of(node)));
@@ -317,6 +347,9 @@ impl<'a> Listing<'a> {
                     self.zones.insert(name.to_owned(), None);
                 }
             }
+        }
+        if let Some(selections) = &mut self.selections {
+            selections.add(pod, &self.payload.grouping);
         }
         let zone = node_of(pod).and_then(|name| self.zones.get(name)?.as_ref());
         let record = PodRecord::of(

@@ -1,11 +1,12 @@
 //! `extract-pods`: which pod had which address, on which node, in which Availability Zone. One run
-//! lists the nodes and the pods of one EKS cluster, and writes them as one object to S3. The query
+//! lists the nodes, the pods and the Services of one EKS cluster, and writes them as one object to S3. The query
 //! on VPC Flow Logs reads these objects.
 //!
 //! [`extract`] is the function. It takes a [`payload`], reads [`objects`] from the cluster, and
 //! turns them into lines ([`record`]) of one [`object`]. [`grouping`] chooses what a pod is counted
 //! under, [`aws`] calls AWS, and [`error::Error`] is everything that can fail. The client of the
-//! cluster is the crate `hookline-kubernetes`. [`instances`] is what EC2 knows of the nodes,
+//! cluster is the crate `hookline-kubernetes`. [`kubernetes_services`] tells which Services select
+//! which groups. [`instances`] is what EC2 knows of the nodes,
 //! and [`interfaces`] what else it has in their VPC; [`services`] names that.
 
 pub mod aws;
@@ -15,6 +16,7 @@ pub mod extract;
 pub mod grouping;
 pub mod instances;
 pub mod interfaces;
+pub mod kubernetes_services;
 pub mod object;
 pub mod objects;
 pub mod payload;

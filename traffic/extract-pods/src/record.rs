@@ -1,6 +1,7 @@
 //! The lines of an object. The schema is `traffic/schema/pods.schema.json`. The fields are the
 //! columns of a Glue table.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::grouping::Grouping;
 use crate::instances::Instance;
 use crate::interfaces::Interface;
+use crate::kubernetes_services::{self, Service};
 use crate::objects::{Node, Phase, Pod};
 
 /// An Availability Zone.
@@ -44,6 +46,8 @@ pub enum Record<'a> {
     Instance(InstanceRecord<'a>),
     /// A network interface of something else in the cluster's VPC.
     Interface(InterfaceRecord<'a>),
+    /// A Kubernetes Service.
+    Service(ServiceRecord<'a>),
 }
 
 /// A node, as one run listed it.
@@ -176,6 +180,64 @@ pub struct InterfaceRecord<'a> {
     /// When the run started to list.
     #[serde(serialize_with = "whole_seconds")]
     pub observed_at: Timestamp,
+}
+
+/// A Kubernetes Service that selects pods, as one run listed it. It has no field of an address, so
+/// that nothing takes it for the holder of one.
+#[derive(Debug, Serialize)]
+pub struct ServiceRecord<'a> {
+    /// The EKS cluster's name.
+    pub cluster: &'a str,
+    /// `metadata.namespace`
+    pub namespace: &'a str,
+    /// `metadata.name`
+    pub name: &'a str,
+    /// `metadata.uid`
+    pub uid: &'a str,
+    /// `spec.type`
+    pub service_type: kubernetes_services::Kind,
+    /// Whether it has no address of its own.
+    pub headless: bool,
+    /// Its ports: [`Service::ports`].
+    pub ports: Vec<String>,
+    /// `spec.trafficDistribution`
+    pub traffic_distribution: Option<&'a str>,
+    /// `spec.internalTrafficPolicy`
+    pub internal_traffic_policy: Option<&'a str>,
+    /// The annotation `service.kubernetes.io/topology-mode`.
+    pub topology_mode: Option<&'a str>,
+    /// The groups of the pods that it selects, each `KIND/NAME`.
+    pub selected_groups: &'a BTreeSet<String>,
+    /// When the run started to list.
+    #[serde(serialize_with = "whole_seconds")]
+    pub observed_at: Timestamp,
+}
+
+impl<'a> ServiceRecord<'a> {
+    /// The record of `service`, which selects pods of these groups.
+    #[must_use]
+    pub fn of(
+        cluster: &'a str,
+        service: &'a Service,
+        groups: &'a BTreeSet<String>,
+        observed_at: Timestamp,
+    ) -> Self {
+        let spec = &service.spec;
+        Self {
+            cluster,
+            namespace: &service.metadata.namespace,
+            name: &service.metadata.name,
+            uid: &service.metadata.uid,
+            service_type: spec.kind,
+            headless: service.is_headless(),
+            ports: service.ports(),
+            traffic_distribution: spec.traffic_distribution.as_deref(),
+            internal_traffic_policy: spec.internal_traffic_policy.as_deref(),
+            topology_mode: service.metadata.annotations.topology_mode.as_deref(),
+            selected_groups: groups,
+            observed_at,
+        }
+    }
 }
 
 impl<'a> InterfaceRecord<'a> {

@@ -48,7 +48,7 @@ fn register(server: &ApiServer, name: &str, instance: &str, taints: &[&str]) {
     });
     server.set_contents(Contents {
         nodes: vec![node],
-        pods: Vec::new(),
+        ..Contents::default()
     });
 }
 

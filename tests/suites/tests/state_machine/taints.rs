@@ -38,7 +38,7 @@ fn register(server: &ApiServer, name: &str, instance: &str) {
     });
     server.set_contents(Contents {
         nodes: vec![node],
-        pods: Vec::new(),
+        ..Contents::default()
     });
 }
 

@@ -12,7 +12,11 @@ async fn the_function_returns_its_result_and_its_errors_by_name() {
     let scene = Scene::new().await;
     let pods = (0..1203).map(|number| pod(number, 3)).collect();
     let nodes = (0..3).map(node).collect();
-    scene.api.set_contents(Contents { nodes, pods });
+    scene.api.set_contents(Contents {
+        nodes,
+        pods,
+        ..Contents::default()
+    });
     let mut function = Function::start(&scene.aws.url).await;
     let result = function.invoke(scene.payload()).await.unwrap();
     assert_eq!(

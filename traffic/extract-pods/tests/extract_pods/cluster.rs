@@ -1,4 +1,4 @@
-//! Nodes and pods of the fake cluster, as API servers write them.
+//! Nodes, pods and Services of the fake cluster, as API servers write them.
 
 use serde_json::{Value, json};
 
@@ -54,6 +54,32 @@ pub(crate) fn pod(number: usize, nodes: usize) -> Value {
             "startTime": "2026-05-04T08:00:11Z",
             "containerStatuses": [{"name": "app", "state": {"running": {"startedAt": "2026-05-04T08:00:15Z"}}}],
         },
+    })
+}
+
+/// A Service in the namespace of [`pod`] `number`, which selects the pods of its Deployment.
+pub(crate) fn service(number: usize) -> Value {
+    let app = format!("app-{}", number % 40);
+    json!({
+        "metadata": {
+            "name": app,
+            "namespace": format!("team-{}", number % 7),
+            "uid": format!("22222222-2222-4222-8222-{number:012x}"),
+            "resourceVersion": "1",
+            "creationTimestamp": "2026-05-04T07:00:00Z",
+        },
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "172.20.0.80",
+            "clusterIPs": ["172.20.0.80"],
+            "internalTrafficPolicy": "Cluster",
+            "ipFamilies": ["IPv4"],
+            "ipFamilyPolicy": "SingleStack",
+            "ports": [{"name": "http", "protocol": "TCP", "port": 80, "targetPort": 8080}],
+            "selector": {"app": app},
+            "sessionAffinity": "None",
+        },
+        "status": {"loadBalancer": {}},
     })
 }
 

@@ -13,7 +13,11 @@ async fn scene() -> Scene {
     let scene = Scene::new().await;
     let pods = (0..45).map(|number| pod(number, 2)).collect();
     let nodes = vec![node(0), node(1)];
-    scene.api.set_contents(Contents { nodes, pods });
+    scene.api.set_contents(Contents {
+        nodes,
+        pods,
+        ..Contents::default()
+    });
     scene
 }
 
@@ -130,9 +134,9 @@ async fn a_token_that_is_refused_is_replaced_once() {
     assert!(scene.api.refused().is_empty());
     let tokens = scene.api.requests().into_iter();
     let tokens: Vec<_> = tokens.map(|asked| asked.token).collect();
-    // A page of nodes, a page of pods, the refused request, and the same page again.
-    assert_eq!(tokens[1], tokens[2]);
-    assert_ne!(tokens[2], tokens[3]);
+    // A page of nodes, one of Services, one of pods, the refused request, and the same page again.
+    assert_eq!(tokens[2], tokens[3]);
+    assert_ne!(tokens[3], tokens[4]);
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ impl Fleet {
         scene.api.set_contents(Contents {
             nodes: vec![node(0)],
             pods: vec![pod(0, 1)],
+            ..Contents::default()
         });
         let subnet = scene.aws.local.with_world(|world| {
             let (ec2, kernel) = (&mut world.ec2, &mut world.kernel);

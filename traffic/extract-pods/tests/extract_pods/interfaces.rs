@@ -24,6 +24,7 @@ impl Network {
         scene.api.set_contents(Contents {
             nodes: vec![node(0)],
             pods: vec![pod(0, 1)],
+            ..Contents::default()
         });
         let (vpc_id, subnet) = subnet(&scene, "10.0.0.0/16", "10.0.1.0/24");
         let mut cluster = scene.api.description();

@@ -35,6 +35,7 @@ async fn every_node_and_pod_is_written_once() {
     scene.api.set_contents(Contents {
         nodes: nodes(23),
         pods: pods(0..137, 23),
+        ..Contents::default()
     });
     let result = scene.extract().await;
     let object = &scene.aws.objects()[OBJECT];
@@ -47,6 +48,7 @@ async fn every_node_and_pod_is_written_once() {
             "nodes": 23,
             "instances": 0,
             "interfaces": null,
+            "services": 0,
             "bytes": object.len(),
         })
     );
@@ -61,8 +63,14 @@ async fn every_node_and_pod_is_written_once() {
     assert!(asked.iter().all(|asked| asked.limit == 10));
     let of = |what| asked.iter().filter(|asked| asked.resource == what).count();
     assert_eq!(
-        (of(Resource::Nodes), of(Resource::Pods), of(Resource::Node)),
-        (3, 14, 0)
+        [
+            Resource::Nodes,
+            Resource::Services,
+            Resource::Pods,
+            Resource::Node
+        ]
+        .map(of),
+        [3, 1, 14, 0]
     );
     assert!(scene.api.refused().is_empty());
 }
@@ -73,13 +81,15 @@ async fn a_full_last_page_is_followed_by_no_other() {
     scene.api.set_contents(Contents {
         nodes: nodes(10),
         pods: pods(0..20, 10),
+        ..Contents::default()
     });
     let result = scene.extract().await;
     assert_eq!(
         (&result["nodes"], &result["pods"]),
         (&json!(10), &json!(20))
     );
-    assert_eq!(scene.api.requests().len(), 3);
+    // A page of nodes, one of Services, two of pods.
+    assert_eq!(scene.api.requests().len(), 4);
 }
 
 #[tokio::test]
@@ -97,12 +107,14 @@ async fn an_expired_list_starts_again_without_duplicates_or_losses() {
         scene.api.set_contents(Contents {
             nodes: nodes(12),
             pods: pods(0..45, 12),
+            ..Contents::default()
         });
         // Pods and a node are deleted and created: at the start, in the middle and at the end of
         // the list.
         let changed = Contents {
             nodes: (1..14).map(node).collect(),
             pods: pods((90..99).chain(5..20).chain(23..60), 14),
+            ..Contents::default()
         };
         scene.api.fail(move |asked| {
             (asked.resource == Resource::Pods && asked.nth == page)
@@ -131,10 +143,12 @@ async fn an_expired_list_of_nodes_starts_again() {
     scene.api.set_contents(Contents {
         nodes: nodes(25),
         pods: pods(0..5, 25),
+        ..Contents::default()
     });
     let changed = Contents {
         nodes: (3..30).map(node).collect(),
         pods: pods(0..5, 25),
+        ..Contents::default()
     };
     scene.api.fail(move |asked| {
         (asked.resource == Resource::Nodes && asked.nth == 3)
@@ -153,11 +167,13 @@ async fn a_list_that_expires_in_every_listing_ends_the_run() {
     scene.api.set_contents(Contents {
         nodes: nodes(3),
         pods: pods(0..45, 3),
+        ..Contents::default()
     });
     scene.api.fail(|asked| {
         let same = Contents {
             nodes: nodes(3),
             pods: pods(0..45, 3),
+            ..Contents::default()
         };
         (asked.resource == Resource::Pods && asked.continued).then_some(Fault::Expire(same))
     });
@@ -173,6 +189,7 @@ async fn the_zone_of_a_node_that_joined_after_the_list_is_asked_for() {
     scene.api.set_contents(Contents {
         nodes: nodes(2),
         pods: pods(0..8, 4),
+        ..Contents::default()
     });
     scene.api.set_unlisted_nodes(vec![node(2)]);
     let result = scene.extract().await;
@@ -241,11 +258,13 @@ async fn a_retry_of_an_execution_writes_the_same_object() {
     scene.api.set_contents(Contents {
         nodes: nodes(1),
         pods: pods(0..3, 1),
+        ..Contents::default()
     });
     scene.extract().await;
     scene.api.set_contents(Contents {
         nodes: nodes(1),
         pods: pods(0..4, 1),
+        ..Contents::default()
     });
     scene.extract().await;
     assert_eq!(scene.aws.objects().len(), 1);

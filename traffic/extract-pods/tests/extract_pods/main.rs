@@ -20,4 +20,5 @@ mod memory;
 mod records;
 mod runtime_api;
 mod scene;
+mod services;
 mod upload;

@@ -2,14 +2,17 @@
 
 #![cfg(target_os = "linux")]
 
+use hookline_local::eks::Contents;
 use serde_json::json;
 
-use crate::cluster::{node, pod};
+use crate::cluster::{node, pod, service};
 use crate::runtime_api::Function;
 use crate::scene::Scene;
 
 const PODS: usize = 50_000;
 const NODES: usize = 2_000;
+/// Each pod is selected by seven of them.
+const SERVICES: usize = 2_000;
 /// 128 MB, in KiB.
 const MAX_MEMORY: u64 = 128 * 1024;
 
@@ -36,6 +39,10 @@ fn heavy_pod(number: usize, ballast: &str) -> String {
 async fn fifty_thousand_pods_fit_into_128_mb() {
     let scene = Scene::new().await;
     let nodes = (0..NODES).map(node).collect();
+    scene.api.set_contents(Contents {
+        services: (0..SERVICES).map(service).collect(),
+        ..Contents::default()
+    });
     let ballast = ballast();
     let size = heavy_pod(0, &ballast).len();
     assert!((7_500..9_000).contains(&size), "{size} bytes");
@@ -51,9 +58,9 @@ async fn fifty_thousand_pods_fit_into_128_mb() {
     let peak = function.peak_memory();
     function.end().await;
     println!(
-        "{PODS} pods of {size} bytes, {NODES} nodes: {peak} KiB at most, an object of {} bytes",
+        "{PODS} pods of {size} bytes, {NODES} nodes, {SERVICES} Services: {peak} KiB at most, an object of {} bytes",
         result["bytes"]
     );
     assert!(peak < MAX_MEMORY, "{peak} KiB");
-    assert_eq!(scene.lines().len(), PODS + NODES);
+    assert_eq!(scene.lines().len(), PODS + NODES + SERVICES);
 }

@@ -71,6 +71,7 @@ async fn a_line_has_the_fields_that_the_query_needs() {
     scene.api.set_contents(Contents {
         nodes: vec![node(0)],
         pods,
+        ..Contents::default()
     });
     scene.extract().await;
     let mut lines = scene.lines();
@@ -163,6 +164,7 @@ async fn a_node_without_an_instance_and_a_zone_conforms_to_the_schema() {
     scene.api.set_contents(Contents {
         nodes: vec![bare],
         pods: vec![pod(0, 1)],
+        ..Contents::default()
     });
     scene.extract().await;
     let lines = scene.lines();
@@ -182,6 +184,7 @@ async fn the_labels_of_the_payload_name_the_group() {
     scene.api.set_contents(Contents {
         nodes: vec![node(0)],
         pods: vec![labelled, pod(1, 1)],
+        ..Contents::default()
     });
     let groups = async |labels: Value| {
         let mut payload = scene.payload();

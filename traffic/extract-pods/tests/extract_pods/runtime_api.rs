@@ -33,6 +33,11 @@ pub(crate) struct Function {
 impl Function {
     /// Starts the executable, whose calls to AWS go to `endpoint`.
     pub(crate) async fn start(endpoint: &str) -> Self {
+        Self::start_with_log(endpoint, Stdio::null()).await
+    }
+
+    /// The same, with its log in `log`.
+    pub(crate) async fn start_with_log(endpoint: &str, log: impl Into<Stdio>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (payloads, waiting) = mpsc::channel(1);
@@ -66,7 +71,7 @@ impl Function {
             .env("AWS_SECRET_ACCESS_KEY", OWN_SECRET)
             .env("AWS_ENDPOINT_URL", endpoint)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap();

@@ -12,6 +12,7 @@ async fn scene() -> Scene {
     scene.api.set_contents(Contents {
         nodes: vec![node(0)],
         pods: vec![pod(0, 1)],
+        ..Contents::default()
     });
     scene
 }

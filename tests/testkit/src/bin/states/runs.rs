@@ -141,7 +141,7 @@ pub(crate) async fn startup_taint() -> Result<Value> {
     });
     server.set_contents(Contents {
         nodes: vec![node],
-        pods: Vec::new(),
+        ..Contents::default()
     });
     let mut end = launch.run(State::RemoveStartupTaint).await?;
     ensure!(end["removed"] == true, "the taint is not removed: {end}");
