@@ -252,6 +252,8 @@ class Node(Namespace):
     def primary(self, subnet="subnet-node", address="10.0.0.10", link="ens5", mac="02:00:00:00:00:05"):
         """The primary interface, in the metadata service and as a link."""
         self.plug(mac, link, subnet if subnet in self.vpc.subnets else None)
+        # As udev does with a PCI device: by its path.
+        self.run("ip", "link", "property", "add", "dev", link, "altname", "enp0s5")
         self.publish(mac=mac)
         self.show(mac, interface_id="eni-primary", subnet_id=subnet, device_number=0, local_ipv4s=address, subnet_ipv4_cidr_block="10.0.0.0/24")
         return mac
