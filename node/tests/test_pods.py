@@ -57,7 +57,7 @@ class TheConfiguration(PodsTest):
         node = self.node(FIRST, network("ipvlan", routes=[{"dst": "10.8.0.0/16"}]), "10.0.1.4\n10.0.1.77\n10.0.1.9", "10.0.1.32/28\n10.0.1.192/28")
         self.assertEqual(self.configuration(node), {
             "cniVersion": "1.0.0", "name": "signaling", "type": "ipvlan", "master": "signaling", "mode": "l2", "mtu": 1500,
-            "ipam": {"type": "host-local", "dataDir": "/run/hookline/addresses", "routes": [{"dst": "10.8.0.0/16"}], "ranges": [[
+            "ipam": {"type": "host-local", "dataDir": "/run/hookline/addresses", "routes": [{"dst": "10.8.0.0/16", "gw": "10.0.1.1"}], "ranges": [[
                 {"subnet": "10.0.1.0/24", "rangeStart": start, "rangeEnd": end, "gateway": "10.0.1.1"}
                 for start, end in (("10.0.1.9", "10.0.1.9"), ("10.0.1.32", "10.0.1.47"), ("10.0.1.77", "10.0.1.77"), ("10.0.1.192", "10.0.1.207"))
             ]]},
