@@ -1,6 +1,6 @@
 """Pods get addresses of the node's interfaces: the configuration that the node writes, run by the real plugins of containernetworking.
 
-kit/pods.py does what Multus does with it. This kernel need not have ipvlan, so macvlan (passthru) and host-device run.
+kit/pods.py does what Multus does with it. Here run macvlan (passthru) and host-device; ipvlan, which this kernel need not have, runs in test_qemu.py.
 """
 
 import json
@@ -65,7 +65,7 @@ class TheConfiguration(PodsTest):
 
     def test_gives_each_address_once_and_then_no_more(self):
         node = self.node(FIRST, network("ipvlan"), "10.0.1.4\n10.0.1.9", "10.0.1.32/28")
-        # The real host-local alone: ipvlan itself is not in every kernel.
+        # The real host-local alone: ipvlan needs a kernel that has it, as in test_qemu.py.
         configuration = self.configuration(node)
         found = []
         for number in range(18):
