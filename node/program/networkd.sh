@@ -13,13 +13,17 @@ networkd_runs() {
 
 # keep_networkd_away PRIMARY: networkd leaves every interface but the primary one alone, until a file of its own says otherwise.
 # It is on tmpfs, and made anew in each boot: if the primary interface got another name, a file in /etc would cut the node off.
+# All its names are there. udev gives it an alternative one by its path (enp0s5), and networkd takes a file if any name of the link matches
+# (systemd, net_condition_test_ifname), which enp0s5 does for "not ens5".
 # Returns as write_file does.
 keep_networkd_away() {
+  local names
+  names=$(ip -json link show dev "$1" | jq --raw-output '.[0] | [.ifname, .altnames[]?] | join(" ")') || return 2
   write_file "$NETWORKD_RUN/11-hookline-secondary.network" <<END
 # Written by hookline-interfaces: the node's secondary interfaces are not networkd's.
 [Match]
 Driver=$HOOKLINE_DRIVERS
-Name=!$1
+Name=!$names
 
 [Link]
 Unmanaged=yes

@@ -2,8 +2,8 @@
 real plugins of containernetworking.
 
 kit/pods.py does what Multus does with a definition. The plugin also gets the `ips` of the pod's annotation as `runtimeConfig`
-(k8snetworkplumbingwg/multus-cni, docs/how-to-use.md). whereabouts is not in Debian, and this kernel need not have ipvlan: of those, the
-configuration is checked.
+(k8snetworkplumbingwg/multus-cni, docs/how-to-use.md). whereabouts is not in Debian, so its configuration is checked. The definition with
+ipvlan, which this kernel need not have, runs in test_qemu.py.
 """
 
 import ipaddress

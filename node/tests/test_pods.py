@@ -1,6 +1,6 @@
 """Pods get addresses of the node's interfaces: the configuration that the node writes, run by the real plugins of containernetworking.
 
-kit/pods.py does what Multus does with it. This kernel need not have ipvlan, so macvlan (passthru) and host-device run.
+kit/pods.py does what Multus does with it. Here run macvlan (passthru) and host-device; ipvlan, which this kernel need not have, runs in test_qemu.py.
 """
 
 import json
@@ -57,7 +57,7 @@ class TheConfiguration(PodsTest):
         node = self.node(FIRST, network("ipvlan", routes=[{"dst": "10.8.0.0/16"}]), "10.0.1.4\n10.0.1.77\n10.0.1.9", "10.0.1.32/28\n10.0.1.192/28")
         self.assertEqual(self.configuration(node), {
             "cniVersion": "1.0.0", "name": "signaling", "type": "ipvlan", "master": "signaling", "mode": "l2", "mtu": 1500,
-            "ipam": {"type": "host-local", "dataDir": "/run/hookline/addresses", "routes": [{"dst": "10.8.0.0/16"}], "ranges": [[
+            "ipam": {"type": "host-local", "dataDir": "/run/hookline/addresses", "routes": [{"dst": "10.8.0.0/16", "gw": "10.0.1.1"}], "ranges": [[
                 {"subnet": "10.0.1.0/24", "rangeStart": start, "rangeEnd": end, "gateway": "10.0.1.1"}
                 for start, end in (("10.0.1.9", "10.0.1.9"), ("10.0.1.32", "10.0.1.47"), ("10.0.1.77", "10.0.1.77"), ("10.0.1.192", "10.0.1.207"))
             ]]},
@@ -65,7 +65,7 @@ class TheConfiguration(PodsTest):
 
     def test_gives_each_address_once_and_then_no_more(self):
         node = self.node(FIRST, network("ipvlan"), "10.0.1.4\n10.0.1.9", "10.0.1.32/28")
-        # The real host-local alone: ipvlan itself is not in every kernel.
+        # The real host-local alone: ipvlan needs a kernel that has it, as in test_qemu.py.
         configuration = self.configuration(node)
         found = []
         for number in range(18):

@@ -1,5 +1,6 @@
-"""What a test needs of the machine that it runs on."""
+"""What a test needs of the machine that it runs on, and what any machine with programs can be asked."""
 
+import json
 import os
 import shutil
 import sys
@@ -12,6 +13,26 @@ _PLACES = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/lib/systemd:/lib/systemd:/usr/lib/
 
 class TimedOut(Exception):
     """Something did not happen in time. The message names it."""
+
+
+class Runs:
+    """Something whose `run` runs programs."""
+
+    def out(self, *args):
+        return self.run(*args).stdout.strip()
+
+    def json(self, *args):
+        return json.loads(self.out(*args) or "[]")
+
+    def link(self, name):
+        """What `ip -details` says of a link, or None."""
+        done = self.run("ip", "-details", "-json", "link", "show", "dev", name, check=False)
+        return json.loads(done.stdout)[0] if done.returncode == 0 else None
+
+    def managed(self, name):
+        """networkd's administrative state of a link."""
+        links = self.json("networkctl", "list", "--json=short")["Interfaces"]
+        return next((link["AdministrativeState"] for link in links if link["Name"] == name), None)
 
 
 def wait_for(what, look, within=60, pause=0.05):
@@ -46,7 +67,9 @@ def need(*programs, root=False, linux=False):
     absent = missing(*programs, root=root, linux=linux)
     if not absent:
         return
-    reason = f"needs {', '.join(absent)} (node/tests/packages.txt)"
-    if os.geteuid() == 0 or os.environ.get("CI") == "true":
-        raise AssertionError(reason)
-    raise unittest.SkipTest(reason)
+    leave_out(f"needs {', '.join(absent)} (node/tests/packages.txt)", fail=os.geteuid() == 0)
+
+
+def leave_out(reason, fail=False):
+    """Leaves the test out. With CI=true, or if `fail`, the test fails instead."""
+    raise AssertionError(reason) if fail or os.environ.get("CI") == "true" else unittest.SkipTest(reason)

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import bundle
-from kit.machine import need, wait_for
+from kit.machine import Runs, need, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = "/usr/local/libexec/hookline"
@@ -52,7 +52,15 @@ exec sleep infinity
 """
 
 
-class Namespace:
+def unpack_bundle(folder):
+    """What user data unpacks on a node. It is packed now, so that a test sees a change before the bundle does."""
+    for name, mode, content in bundle.content(bundle.pack()):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+        (folder / name).chmod(int(mode, 8))
+
+
+class Namespace(Runs):
     """A process in new namespaces, and what runs beside it there."""
 
     def __init__(self, test, kinds, script, *args):
@@ -81,12 +89,6 @@ class Namespace:
         if check and done.returncode:
             raise AssertionError(f"{' '.join(args)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done
-
-    def out(self, *args):
-        return self.run(*args).stdout.strip()
-
-    def json(self, *args):
-        return json.loads(self.out(*args) or "[]")
 
 
 class Vpc(Namespace):
@@ -252,14 +254,15 @@ class Node(Namespace):
     def primary(self, subnet="subnet-node", address="10.0.0.10", link="ens5", mac="02:00:00:00:00:05"):
         """The primary interface, in the metadata service and as a link."""
         self.plug(mac, link, subnet if subnet in self.vpc.subnets else None)
+        # As udev does with a PCI device: by its path.
+        self.run("ip", "link", "property", "add", "dev", link, "altname", "enp0s5")
+        return self.show_primary(mac, subnet, address)
+
+    def show_primary(self, mac, subnet="subnet-node", address="10.0.0.10"):
+        """The primary interface in the metadata service."""
         self.publish(mac=mac)
         self.show(mac, interface_id="eni-primary", subnet_id=subnet, device_number=0, local_ipv4s=address, subnet_ipv4_cidr_block="10.0.0.0/24")
         return mac
-
-    def link(self, name):
-        """What `ip -details` says of a link, or None."""
-        done = self.run("ip", "-details", "-json", "link", "show", "dev", name, check=False)
-        return json.loads(done.stdout)[0] if done.returncode == 0 else None
 
     def addresses(self, name, family="inet"):
         found = self.json("ip", "-json", "address", "show", "dev", name)
@@ -271,22 +274,13 @@ class Node(Namespace):
     def rules(self):
         return [(rule["priority"], rule["src"], rule["table"]) for rule in self.json("ip", "-json", "rule", "show")]
 
-    def managed(self, name):
-        """networkd's administrative state of a link."""
-        links = self.json("networkctl", "list", "--json=short")["Interfaces"]
-        return next((link["AdministrativeState"] for link in links if link["Name"] == name), None)
-
     # The node's programs
 
     def install(self, settings):
         """Installs from the bundle, as user data does: what runs in the tests has lost its comments too."""
         text = settings if isinstance(settings, str) else json.dumps(settings)
         unpacked = self.work / "bundle"
-        # Packed now, so that a test sees a change before the bundle does.
-        for name, mode, content in bundle.content(bundle.pack()):
-            (unpacked / name).parent.mkdir(parents=True, exist_ok=True)
-            (unpacked / name).write_text(content)
-            (unpacked / name).chmod(int(mode, 8))
+        unpack_bundle(unpacked)
         return self.run("bash", str(unpacked / "install.sh"), text=text)
 
     def gate(self, name="gate", **env):
