@@ -1,5 +1,6 @@
 //! Reads JSON into types, with errors that name the field.
 
+use hookline_payload::did_you_mean;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -15,7 +16,13 @@ pub fn from_value<T: DeserializeOwned>(input: Input, root: &str, value: Value) -
             true => root.to_owned(),
             false => format!("{root}.{}", bad.path),
         };
-        Error::invalid(input, field, bad.problem, remedy(input))
+        let meant = did_you_mean(bad.meant.as_deref());
+        Error::invalid(
+            input,
+            field,
+            bad.problem,
+            format!("{meant}{}", remedy(input)),
+        )
     })
 }
 

@@ -335,7 +335,7 @@ proptest! {
                 Ok(value) => prop_assert!(template::check_value(&value).is_ok()),
                 Err(problem) => prop_assert!(problem.chars().count() < 5_000, "{} bytes", problem.len()),
             }
-            if let Err(problem) = template::check(&template, name.is_some()) {
+            if let Err(template::TemplateProblem { problem, .. }) = template::check(&template, name.is_some()) {
                 prop_assert!(problem.chars().count() < 5_000, "{} bytes", problem.len());
             }
         }

@@ -1,7 +1,11 @@
 //! Reads JSON into types. An error names the field.
 
+mod suggestion;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+pub use suggestion::{did_you_mean, suggestion};
 
 /// A field with a value that its type does not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +14,8 @@ pub struct BadField {
     pub path: String,
     /// What is wrong with it.
     pub problem: String,
+    /// The known name of a field or a value that an unknown one was perhaps meant to be.
+    pub meant: Option<String>,
 }
 
 /// Reads `value` as a `T`.
@@ -22,9 +28,11 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, BadField> {
             "." | "?" => String::new(),
             path => path.to_owned(),
         };
+        let problem = error.into_inner().to_string();
         BadField {
             path,
-            problem: shorten(&error.into_inner().to_string(), 300),
+            meant: suggestion::meant(&problem),
+            problem: shorten(&problem, 300),
         }
     })
 }
@@ -77,6 +85,53 @@ mod tests {
         assert!(bad.problem.chars().count() <= 301, "{}", bad.problem.len());
         assert_eq!(shorten("äöü", 3), "äöü");
         assert_eq!(shorten("äöü", 2), "äö…");
+    }
+
+    /// serde's words are not an interface: this test notices if they change.
+    #[test]
+    fn an_error_of_an_unknown_name_has_the_one_that_was_meant() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        enum Addressing {
+            LowestFree,
+            SubnetAssigned,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code)]
+        struct One {
+            addressing: Addressing,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "camelCase")]
+        #[allow(dead_code)]
+        struct Many {
+            network: String,
+            device_index: u32,
+            subnet_ids: Vec<String>,
+        }
+        let meant = |bad: BadField| bad.meant.unwrap_or_default();
+        for (value, wanted) in [
+            (json!({"adressing": "lowest-free"}), "addressing"),
+            (json!({"addressing": "lowestfree"}), "lowest-free"),
+            (json!({"addressing": "subnet-asigned"}), "subnet-assigned"),
+            (json!({"addressing": "random"}), ""),
+            (json!({"addressing": 1}), ""),
+        ] {
+            assert_eq!(
+                meant(read::<One>(value.clone()).unwrap_err()),
+                wanted,
+                "{value}"
+            );
+        }
+        for (name, wanted) in [
+            ("deviceindex", "deviceIndex"),
+            ("subnetsIds", "subnetIds"),
+            ("a`, expected `network", ""),
+            (&"x".repeat(1 << 20), ""),
+        ] {
+            assert_eq!(meant(read::<Many>(json!({name: 1})).unwrap_err()), wanted);
+        }
     }
 
     #[test]

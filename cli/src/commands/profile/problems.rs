@@ -12,7 +12,7 @@
 
 use hookline_domain::Error as DomainError;
 use hookline_domain::profile::{self, NamingProfile, Profile, schema};
-use hookline_runtime::payload::{self, BadField, shorten};
+use hookline_runtime::payload::{self, BadField, did_you_mean, shorten, suggestion};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{ValidationError, Validator};
@@ -60,11 +60,12 @@ pub(crate) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
             problems.push(problem);
         }
     }
-    let validator = validator(kind)?;
+    let schema = schema_of(kind);
+    let validator = validator(&schema)?;
     let mut more: Vec<Problem> = Vec::new();
     let violations = validator
         .iter_errors(profile)
-        .flat_map(|error| violations(&error));
+        .flat_map(|error| violations(&error, &schema));
     for (field, violation) in violations {
         if problems.len() + more.len() >= MAX_PROBLEMS {
             break;
@@ -78,6 +79,8 @@ pub(crate) fn of(kind: ProfileKind, profile: &Value) -> Result<Vec<Problem>> {
         }
     }
     problems.extend(more);
+    let unknown: Vec<String> = problems.iter().filter_map(Problem::unknown_field).collect();
+    problems.retain(|problem| !problem.is_misspelt_as(&unknown));
     problems.truncate(MAX_PROBLEMS);
     Ok(problems)
 }
@@ -106,12 +109,15 @@ fn read_as<T: DeserializeOwned>(
     }
 }
 
-fn validator(kind: ProfileKind) -> Result<Validator> {
-    let schema = match kind {
-        ProfileKind::Launch => schema::profile(),
-        ProfileKind::Naming => schema::naming_profile(),
-    };
-    jsonschema::draft202012::new(schema.as_value()).map_err(|error| Error::Internal {
+fn schema_of(kind: ProfileKind) -> Value {
+    match kind {
+        ProfileKind::Launch => schema::profile().to_value(),
+        ProfileKind::Naming => schema::naming_profile().to_value(),
+    }
+}
+
+fn validator(schema: &Value) -> Result<Validator> {
+    jsonschema::draft202012::new(schema).map_err(|error| Error::Internal {
         doing: "compiling the JSON Schema of a profile",
         detail: error.to_string(),
     })
@@ -192,9 +198,9 @@ impl Problem {
             true => "profile".to_owned(),
             false => format!("profile.{}", bad.path),
         };
-        let remedy = if bad.problem.starts_with("missing field") {
+        let remedy = if bad.problem.starts_with(MISSING) {
             Remedy::Add
-        } else if bad.problem.starts_with("unknown field") {
+        } else if bad.problem.starts_with(UNKNOWN) {
             Remedy::Remove
         } else {
             Remedy::Correct
@@ -202,21 +208,43 @@ impl Problem {
         Self {
             field: shorten(&field, MAX_CHARACTERS),
             problem: bad.problem.clone(),
-            remedy: remedy.text(kind),
+            remedy: remedy.text(kind, bad.meant.as_deref()),
         }
     }
 
     fn of_schema(kind: ProfileKind, field: &str, violation: Violation) -> Self {
-        let (problem, remedy) = match violation {
-            Violation::Missing(name) => (missing(&name), Remedy::Add),
-            Violation::Unknown => ("unknown field".to_owned(), Remedy::Remove),
-            Violation::OfGroup(text) | Violation::OfField(text) => (text, Remedy::Correct),
+        let (problem, remedy, meant) = match violation {
+            Violation::Missing(name) => (missing(&name), Remedy::Add, None),
+            Violation::Unknown { meant } => (UNKNOWN.to_owned(), Remedy::Remove, meant),
+            Violation::OfGroup(text) => (text, Remedy::Correct, None),
+            Violation::OfField { text, meant } => (text, Remedy::Correct, meant),
         };
         Self {
             field: shorten(field, MAX_CHARACTERS),
             problem: shorten(&problem, MAX_CHARACTERS),
-            remedy: remedy.text(kind),
+            remedy: remedy.text(kind, meant.as_deref()),
         }
+    }
+
+    /// The path of the field, if it is an unknown one.
+    fn unknown_field(&self) -> Option<String> {
+        self.problem
+            .starts_with(UNKNOWN)
+            .then(|| self.field.clone())
+    }
+
+    /// Whether a field is missing only because it is misspelt: one of the unknown fields beside it was
+    /// meant to be it.
+    fn is_misspelt_as(&self, unknown: &[String]) -> bool {
+        let missing = self.problem.strip_prefix(MISSING);
+        let Some(missing) = missing.map(|name| name.trim_matches([' ', '`'])) else {
+            return false;
+        };
+        let beside = unknown.iter().filter_map(|path| {
+            let name = path.strip_prefix(&self.field)?.strip_prefix('.')?;
+            suggestion(name, [missing])
+        });
+        beside.count() > 0
     }
 }
 
@@ -229,22 +257,27 @@ enum Remedy {
 }
 
 impl Remedy {
-    fn text(self, kind: ProfileKind) -> String {
+    fn text(self, kind: ProfileKind, meant: Option<&str>) -> String {
+        let meant = did_you_mean(meant);
         let page = match kind {
             ProfileKind::Launch => "docs/profile.md",
             ProfileKind::Naming => "docs/naming.md",
         };
         match self {
             Self::Add => format!("Add the field ({page})."),
-            Self::Remove => format!("Remove the field, or correct its name ({page})."),
-            Self::Correct => format!("Correct the field ({page})."),
+            Self::Remove => format!("{meant}Remove the field, or correct its name ({page})."),
+            Self::Correct => format!("{meant}Correct the field ({page})."),
         }
     }
 }
 
-/// serde's words.
+/// serde's words, and those of this file, of a field that a profile lacks.
+const MISSING: &str = "missing field";
+/// The same of a field that there is not.
+const UNKNOWN: &str = "unknown field";
+
 fn missing(name: &str) -> String {
-    format!("missing field `{name}`")
+    format!("{MISSING} `{name}`")
 }
 
 /// What the JSON Schema found.
@@ -252,19 +285,19 @@ fn missing(name: &str) -> String {
 enum Violation {
     /// The field lacks this one.
     Missing(String),
-    /// There is no such field.
-    Unknown,
+    /// There is no such field. Perhaps another one was meant.
+    Unknown { meant: Option<String> },
     /// No form of the field fits: the cause is in it or in a field below.
     OfGroup(String),
-    /// The value breaks a rule.
-    OfField(String),
+    /// The value breaks a rule. Perhaps another value was meant.
+    OfField { text: String, meant: Option<String> },
 }
 
 impl Violation {
     /// Returns `true` if `known` says the same of `field`.
     fn is_said_by(&self, field: &str, known: &Problem) -> bool {
         let (here, there) = (plain(field), plain(&known.field));
-        let known_missing = known.problem.starts_with("missing field");
+        let known_missing = known.problem.starts_with(MISSING);
         match self {
             Self::Missing(name) => here == there && known.problem == missing(name),
             // A known problem of the whole field is also one of each part.
@@ -287,23 +320,33 @@ fn is_within(path: &str, outer: &str) -> bool {
 }
 
 /// The fields that an error of the schema is about.
-fn violations(error: &ValidationError<'_>) -> Vec<(String, Violation)> {
+fn violations(error: &ValidationError<'_>, schema: &Value) -> Vec<(String, Violation)> {
     let at = path(error.instance_path());
     let text = || error.masked_with("the value").to_string();
+    let of_field = |text: String, meant| vec![(at.clone(), Violation::OfField { text, meant })];
     match error.kind() {
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default().to_owned();
             vec![(at, Violation::Missing(name))]
         }
         ValidationErrorKind::AdditionalProperties { unexpected }
-        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
-            .iter()
-            .map(|name| (format!("{at}.{name}"), Violation::Unknown))
-            .collect(),
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+            let known = known_fields(error, schema);
+            let meant = |name: &str| suggestion(name, known.iter().copied()).map(str::to_owned);
+            unexpected
+                .iter()
+                .map(|name| {
+                    let meant = meant(name);
+                    (format!("{at}.{name}"), Violation::Unknown { meant })
+                })
+                .collect()
+        }
         // Null, or a value of one form: what is wrong with that form says more.
         ValidationErrorKind::AnyOf { context } if form_of(error, context).is_some() => {
             let form = form_of(error, context).unwrap_or_default();
-            form.iter().flat_map(violations).collect()
+            form.iter()
+                .flat_map(|error| violations(error, schema))
+                .collect()
         }
         ValidationErrorKind::AnyOf { .. }
         | ValidationErrorKind::OneOfNotValid { .. }
@@ -313,11 +356,31 @@ fn violations(error: &ValidationError<'_>) -> Vec<(String, Violation)> {
         }
         ValidationErrorKind::PropertyNames { .. } => vec![(at, Violation::OfGroup(text()))],
         ValidationErrorKind::Pattern { pattern } if pattern == PRINTABLE => {
-            let text = "the value has control characters";
-            vec![(at, Violation::OfField(text.to_owned()))]
+            of_field("the value has control characters".to_owned(), None)
         }
-        _ => vec![(at, Violation::OfField(text()))],
+        ValidationErrorKind::Enum { options } => {
+            let known = options.as_array().into_iter().flatten();
+            let known = known.filter_map(Value::as_str);
+            let value = error.instance().as_str();
+            let meant = value.and_then(|value| suggestion(value, known));
+            of_field(text(), meant.map(str::to_owned))
+        }
+        _ => of_field(text(), None),
     }
+}
+
+/// The fields that an object may have which has another one: the schema names them beside the rule
+/// that the object breaks.
+fn known_fields<'a>(error: &ValidationError<'_>, schema: &'a Value) -> Vec<&'a str> {
+    let rule = error.schema_path().as_str();
+    let object = rule.rsplit_once('/').map_or("", |(object, _)| object);
+    let fields = schema.pointer(&format!("{object}/properties"));
+    let fields = fields.and_then(Value::as_object);
+    fields
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .collect()
 }
 
 /// Of the forms that a value may have, what is wrong with the only one of the value's own type.

@@ -146,3 +146,96 @@ fn no_more_than_the_first_problems_are_looked_for() {
     let found = of(ProfileKind::Launch, &profile).unwrap();
     assert_eq!(found.len(), MAX_PROBLEMS);
 }
+
+/// Remedies by field, of the problems of a profile.
+fn remedies(profile: &Value) -> Vec<(String, String)> {
+    let found = of(ProfileKind::Launch, profile).unwrap();
+    let found = found.into_iter();
+    found
+        .map(|problem| (problem.field, problem.remedy))
+        .collect()
+}
+
+#[test]
+fn remedy_names_the_word_that_was_meant() {
+    const FIELD: &str = "Remove the field, or correct its name (docs/profile.md).";
+    const VALUE: &str = "Correct the field (docs/profile.md).";
+    const TEMPLATE: &str = "Correct the template (docs/naming.md, Templates).";
+    let mut first = slot("a", json!(1));
+    // serde finds the first of a slot, and the schema the others.
+    first["adressing"] = json!("lowest-free");
+    first["excludedRange"] = json!([]);
+    first["colour"] = json!("red");
+    let mut second = slot("b", json!(2));
+    second["addressing"] = json!("lowestfree");
+    second["ipv6"] = json!("subnet-asigned");
+    let profile = json!({
+        "name": "n",
+        "selector": {"autoscalingGroupNames": ["g"]},
+        "hook": {"name": "h"},
+        "namePreset": "cluster-pi",
+        "existingTags": "kep",
+        "nodeTags": {"A": "{{ privat_ip }}", "B": "{{ az | uper }}"},
+        "slots": [first, second],
+    });
+    let mut found = remedies(&profile);
+    found.sort();
+    let expected = [
+        ("existingTags", "Did you mean `keep`? ", VALUE),
+        ("namePreset", "Did you mean `cluster-ip`? ", VALUE),
+        ("nodeTags[\"A\"]", "Did you mean `private_ip`? ", TEMPLATE),
+        ("nodeTags[\"B\"]", "Did you mean `upper`? ", TEMPLATE),
+        (
+            "selector.autoscalingGroupNames",
+            "Did you mean `autoScalingGroupNames`? ",
+            FIELD,
+        ),
+        ("slots[0].adressing", "Did you mean `addressing`? ", FIELD),
+        ("slots[0].colour", "", FIELD),
+        (
+            "slots[0].excludedRange",
+            "Did you mean `excludedRanges`? ",
+            FIELD,
+        ),
+        ("slots[1].addressing", "Did you mean `lowest-free`? ", VALUE),
+        ("slots[1].ipv6", "Did you mean `subnet-assigned`? ", VALUE),
+    ];
+    let expected = expected
+        .map(|(field, hint, remedy)| (format!("profile.{field}"), format!("{hint}{remedy}")));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn misspelt_field_is_not_missing_too() {
+    let mut misspelt = slot("a", json!(1));
+    let subnets = misspelt
+        .as_object_mut()
+        .unwrap()
+        .remove("subnetIds")
+        .unwrap();
+    misspelt["subnetsIds"] = subnets.clone();
+    misspelt["netwrk"] = misspelt.as_object_mut().unwrap().remove("network").unwrap();
+    let mut other = slot("b", json!(2));
+    other.as_object_mut().unwrap().remove("subnetIds");
+    other["colour"] = subnets;
+    let profile = json!({
+        "name": "n",
+        "selector": {"autoScalingGroupNames": ["g"]},
+        "hook": {"name": "h"},
+        "slots": [misspelt, other],
+    });
+    let mut fields: Vec<String> = remedies(&profile)
+        .into_iter()
+        .map(|(field, _)| field)
+        .collect();
+    fields.sort();
+    assert_eq!(
+        fields,
+        [
+            "profile.slots[0].netwrk",
+            "profile.slots[0].subnetsIds",
+            "profile.slots[1]",
+            "profile.slots[1].colour",
+        ]
+    );
+}

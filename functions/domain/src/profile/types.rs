@@ -335,6 +335,7 @@ mod tests {
             error.starts_with("profile.slots[1].deviceindex: unknown field"),
             "{error}"
         );
+        assert!(error.contains("Did you mean `deviceIndex`? "), "{error}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hookline_payload::{did_you_mean, suggestion};
 use minijinja::value::{Object, Serde};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
@@ -15,6 +16,40 @@ use crate::quotas::MAX_TAG_VALUE_LENGTH;
 
 /// Longer than any template that a person writes.
 const MAX_TEMPLATE_BYTES: usize = 4096;
+
+/// Every filter (docs/naming.md, "Filters").
+pub const FILTERS: [&str; 6] = ["dashed", "default", "lower", "octets", "replace", "upper"];
+
+/// The statements of MiniJinja without its features `macros`, `multi_template` and `loop_controls`
+/// (`compiler/parser.rs`).
+const STATEMENTS: [&str; 10] = [
+    "autoescape",
+    "do",
+    "elif",
+    "else",
+    "filter",
+    "for",
+    "if",
+    "raw",
+    "set",
+    "with",
+];
+
+/// A mistake in a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateProblem {
+    /// What is wrong. It begins with line and column, where MiniJinja gives them.
+    pub problem: String,
+    /// What to do about it, as a sentence without its full stop.
+    pub remedy: String,
+}
+
+impl TemplateProblem {
+    fn new(problem: String, hint: &str) -> Self {
+        let remedy = format!("{hint}Correct the template (docs/naming.md, Templates)");
+        Self { problem, remedy }
+    }
+}
 
 fn environment<'a>() -> Environment<'a> {
     let mut environment = Environment::empty();
@@ -51,35 +86,37 @@ fn octets(address: String, last: usize) -> Result<String, Error> {
     Ok(last.join("-"))
 }
 
-/// Checks a template. The problem has line and column, where MiniJinja gives them. `has_name` says
-/// whether the template can use the node's name.
+/// Checks a template. `has_name` says whether the template can use the node's name.
 ///
 /// # Errors
-/// The problem, in words.
-pub fn check(template: &str, has_name: bool) -> Result<(), String> {
+/// The first problem.
+pub fn check(template: &str, has_name: bool) -> Result<(), TemplateProblem> {
     if template.len() > MAX_TEMPLATE_BYTES {
-        return Err(format!("a template longer than {MAX_TEMPLATE_BYTES} bytes"));
+        let problem = format!("a template longer than {MAX_TEMPLATE_BYTES} bytes");
+        return Err(TemplateProblem::new(problem, ""));
     }
     let environment = environment();
     let compiled = environment
         .template_from_str(template)
-        .map_err(|error| explain(template, &error))?;
+        .map_err(|error| refused(template, &error))?;
+    let known: Vec<&str> = VARIABLES
+        .into_iter()
+        .chain(has_name.then_some(NAME_VARIABLE))
+        .collect();
     let mut unknown: Vec<String> = compiled.undeclared_variables(false).into_iter().collect();
-    unknown.retain(|variable| {
-        let known = VARIABLES.contains(&variable.as_str());
-        let is_name = has_name && variable == NAME_VARIABLE;
-        !(known || is_name)
-    });
+    unknown.retain(|variable| !known.contains(&variable.as_str()));
     unknown.sort();
     if let Some(variable) = unknown.first() {
         let position = template
             .find(variable.as_str())
             .map(|offset| position(template, offset))
             .unwrap_or_default();
-        return Err(format!(
+        let problem = format!(
             "{position}there is no variable `{variable}`; there are {}",
             VARIABLES.join(", ")
-        ));
+        );
+        let meant = did_you_mean(suggestion(variable, known));
+        return Err(TemplateProblem::new(problem, &meant));
     }
     // Only rendering finds an unknown filter. Other errors depend on the node, so they are no error
     // here.
@@ -93,9 +130,49 @@ pub fn check(template: &str, has_name: bool) -> Result<(), String> {
                     | ErrorKind::UnknownTest
             ) =>
         {
-            Err(explain(template, &error))
+            Err(refused(template, &error))
         }
         _ => Ok(()),
+    }
+}
+
+/// What to do about an error of the engine, in the words of `cdk/lib/shared/templates.ts`. The engine
+/// tells an unknown name only in the detail of its error.
+fn refused(template: &str, error: &Error) -> TemplateProblem {
+    let problem = explain(template, error);
+    let detail = error.detail().unwrap_or_default();
+    let meant = |name: Option<&str>, known: &[&'static str]| {
+        did_you_mean(name.and_then(|name| suggestion(name, known.iter().copied())))
+    };
+    match error.kind() {
+        ErrorKind::UnknownFilter => {
+            let name = detail
+                .strip_prefix("filter ")
+                .and_then(|rest| rest.strip_suffix(" is unknown"));
+            let hint = match meant(name, &FILTERS) {
+                meant if meant.is_empty() => format!("There are {}. ", FILTERS.join(", ")),
+                meant => meant,
+            };
+            TemplateProblem::new(problem, &hint)
+        }
+        ErrorKind::UnknownMethod => {
+            let name = detail.split_once(" has no method named ");
+            let meant = meant(name.map(|(_, name)| name), &FILTERS);
+            TemplateProblem {
+                problem,
+                remedy: format!("{meant}Use a filter (docs/naming.md, Filters)"),
+            }
+        }
+        ErrorKind::UnknownTest => TemplateProblem {
+            problem,
+            remedy:
+                "Compare by ==, or give what may be missing a default(…) (docs/naming.md, Filters)"
+                    .to_owned(),
+        },
+        _ => {
+            let name = detail.strip_prefix("unknown statement ");
+            TemplateProblem::new(problem, &meant(name, &STATEMENTS))
+        }
     }
 }
 
@@ -296,10 +373,64 @@ mod tests {
             ),
             ("{{ az.upper() }}", "line 1, column "),
         ] {
-            let found = check(template, false).unwrap_err();
+            let found = check(template, false).unwrap_err().problem;
             assert!(found.starts_with(says), "wanted {says}\nfound  {found}");
         }
         assert_eq!(check("{{ name }}", true), Ok(()));
+    }
+
+    #[test]
+    fn remedy_says_which_word_was_meant() {
+        const CORRECT: &str = "Correct the template (docs/naming.md, Templates)";
+        const FILTER: &str = "Use a filter (docs/naming.md, Filters)";
+        for (template, has_name, hint, remedy) in [
+            (
+                "{{ privat_ip }}",
+                false,
+                "Did you mean `private_ip`? ",
+                CORRECT,
+            ),
+            ("{{ zone }}", false, "", CORRECT),
+            ("{{ nmae }}", false, "", CORRECT),
+            ("{{ nmae }}", true, "Did you mean `name`? ", CORRECT),
+            ("{{ az | uper }}", false, "Did you mean `upper`? ", CORRECT),
+            (
+                "{{ az | title }}",
+                false,
+                "There are dashed, default, lower, octets, replace, upper. ",
+                CORRECT,
+            ),
+            ("{{ az.upper() }}", false, "Did you mean `upper`? ", FILTER),
+            ("{{ az.strip() }}", false, "", FILTER),
+            ("{% fi az %}", false, "Did you mean `if`? ", CORRECT),
+            ("{% macro m() %}", false, "", CORRECT),
+            ("{{ az", false, "", CORRECT),
+            (
+                "{{ 1 if az is defined else 2 }}",
+                false,
+                "",
+                "Compare by ==, or give what may be missing a default(…) (docs/naming.md, Filters)",
+            ),
+        ] {
+            let found = check(template, has_name).unwrap_err();
+            assert_eq!(found.remedy, format!("{hint}{remedy}"), "{template}");
+        }
+    }
+
+    #[test]
+    fn every_word_that_is_suggested_is_known() {
+        for filter in FILTERS {
+            assert_eq!(check(&format!("{{{{ az | {filter} }}}}"), false), Ok(()));
+        }
+        let (code, _) = include_str!("template.rs")
+            .split_once("#[cfg(test)]")
+            .unwrap();
+        assert_eq!(code.matches(".add_filter(").count(), FILTERS.len());
+        for statement in STATEMENTS {
+            let found = check(&format!("{{% if az %}}{{% {statement} %}}"), false);
+            let problem = found.err().map_or_else(String::new, |found| found.problem);
+            assert!(!problem.contains("unknown statement"), "{problem}");
+        }
     }
 
     #[test]
@@ -309,7 +440,9 @@ mod tests {
             "{{ tags['Env'] }}",
             "{{ private_ip | octets(2) }}",
         ] {
-            let found = check(&format!("{facts}{{{{ az | dahsed }}}}"), false).unwrap_err();
+            let found = check(&format!("{facts}{{{{ az | dahsed }}}}"), false)
+                .unwrap_err()
+                .problem;
             assert!(found.contains("unknown filter"), "{facts}: {found}");
         }
     }

@@ -62,13 +62,10 @@ fn templates(
         let field = tag_field(&at, key);
         problems.check(tag_key(&field, key));
         // The result is checked when the template is rendered.
-        problems.check(template::check(text, has_name).map_err(|problem| {
-            invalid(
-                field,
-                problem,
-                "Correct the template (docs/naming.md, Templates)",
-            )
-        }));
+        problems.check(
+            template::check(text, has_name)
+                .map_err(|wrong| invalid(field, wrong.problem, &wrong.remedy)),
+        );
     }
 }
 
