@@ -8,6 +8,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { AlarmSet } from '../shared/alarm-set';
+import { runbookPage } from '../shared/runbook';
 import { freeAddresses, launchMetric, reconcileMetric } from './metrics';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
 
@@ -38,7 +39,11 @@ export interface LaunchAlarmsProps {
 export class LaunchAlarms extends AlarmSet {
   constructor(scope: Construct, id: string, props: LaunchAlarmsProps) {
     const { orchestrator } = props;
-    super(scope, id, { namePrefix: orchestrator.namePrefix, topicArn: props.topicArn });
+    super(scope, id, {
+      namePrefix: orchestrator.namePrefix,
+      topicArn: props.topicArn,
+      pageOf: runbookPage,
+    });
     const period = Duration.minutes(5);
 
     this.addAboveZeroAlarm('ExecutionFailed', 'executions-failed', {
@@ -67,7 +72,7 @@ export class LaunchAlarms extends AlarmSet {
       });
       this.addAboveZeroAlarm(`LaunchLoop-${name}`, `launch-loops-${name}`, {
         metric: launchMetric('LaunchLoops', name, 'Maximum'),
-        alarmDescription: `Launches of a group of ${name} fail by the same error, again and again, or the group is braked. hookline status and the log line "launch loop" of reconcile name the group and the error (docs/operations/launch-loop.md).`,
+        alarmDescription: `Launches of a group of ${name} fail by the same error, again and again, or the group is braked. hookline status and the log line "launch loop" of reconcile name the group and the error.`,
       });
     }
     this.addAboveZeroAlarm('LaunchesOverdue', 'launches-overdue', {

@@ -22,6 +22,8 @@ export interface AlarmSetProps {
    * @default - no notifications
    */
   readonly topicArn?: string | undefined;
+  /** The page below `docs/` that tells what to do about an alarm, by the alarm's name without the prefix. */
+  readonly pageOf: (name: string) => string;
 }
 
 /** An alarm that starts when its metric is above zero. */
@@ -42,10 +44,12 @@ export interface AboveZeroAlarmProps {
 export class AlarmSet extends Construct {
   private readonly namePrefix: string;
   private readonly topic: ITopic | undefined;
+  private readonly pageOf: (name: string) => string;
   private readonly added: Alarm[] = [];
 
-  constructor(scope: Construct, id: string, { namePrefix, topicArn }: AlarmSetProps) {
+  constructor(scope: Construct, id: string, { namePrefix, topicArn, pageOf }: AlarmSetProps) {
     super(scope, id);
+    this.pageOf = pageOf;
     this.namePrefix = namePrefix;
     this.topic = topicArn === undefined ? undefined : Topic.fromTopicArn(this, 'Topic', topicArn);
   }
@@ -56,14 +60,22 @@ export class AlarmSet extends Construct {
   }
 
   /**
-   * Adds an alarm.
+   * Adds an alarm. Its description names the page that tells what to do.
    *
    * @param id the construct's id
    * @param name the alarm's name, without the prefix
    * @param props the alarm's metric, threshold and description
    */
-  addAlarm(id: string, name: string, props: Omit<AlarmProps, 'alarmName'>): Alarm {
-    const alarm = new Alarm(this, id, { ...props, alarmName: `${this.namePrefix}-${name}` });
+  addAlarm(
+    id: string,
+    name: string,
+    props: Omit<AlarmProps, 'alarmName'> & { readonly alarmDescription: string },
+  ): Alarm {
+    const alarm = new Alarm(this, id, {
+      ...props,
+      alarmName: `${this.namePrefix}-${name}`,
+      alarmDescription: `${props.alarmDescription} What to do: docs/${this.pageOf(name)}`,
+    });
     if (this.topic !== undefined) {
       const action = new SnsAction(this.topic);
       alarm.addAlarmAction(action);

@@ -6,10 +6,18 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 
+/** The consoles of the other partitions, by the beginning of their Regions' names. */
+const CONSOLES: readonly (readonly [string, string])[] = [
+  ['cn-', 'console.amazonaws.cn'],
+  ['us-gov-', 'console.amazonaws-us-gov.com'],
+];
+
 /** The console URL of a dashboard in the stack's Region. */
 export function dashboardUrl(scope: Construct, name: string): string {
   const { region } = Stack.of(scope);
-  return `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}#dashboards/dashboard/${name}`;
+  // A Region that is not known before the deployment is taken for one of the commercial partition.
+  const [, console] = CONSOLES.find(([beginning]) => region.startsWith(beginning)) ?? [];
+  return `https://${region}.${console ?? 'console.aws.amazon.com'}/cloudwatch/home?region=${region}#dashboards/dashboard/${name}`;
 }
 
 /** A graph of a third of the dashboard's width, whose axis starts at zero. */

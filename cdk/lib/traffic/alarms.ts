@@ -34,7 +34,11 @@ export interface TrafficAlarmsProps {
 export class TrafficAlarms extends AlarmSet {
   constructor(scope: Construct, id: string, props: TrafficAlarmsProps) {
     const { traffic, topicArn } = props;
-    super(scope, id, { namePrefix: `${traffic.namePrefix}-cross-az-traffic`, topicArn });
+    super(scope, id, {
+      namePrefix: `${traffic.namePrefix}-cross-az-traffic`,
+      topicArn,
+      pageOf: () => 'cross-az-traffic.md#when-it-fails',
+    });
     const { stateMachine, deadLetterQueue } = traffic;
     const period = Duration.minutes(5);
     this.addAboveZeroAlarm('ExecutionFailed', 'failed', {
