@@ -99,7 +99,7 @@ async fn executions(
 }
 
 /// The executions of a group with their histories, each with whether its history is whole; and how
-/// many of these executions were not read. The name of an execution does not tell its group: its first
+/// many of these executions were not read. The name of an execution that an event started does not tell its group: its first
 /// event does.
 async fn histories(
     aws: &Aws,
