@@ -1,10 +1,13 @@
 //! Which launches are found to be in trouble.
 
+use hookline_domain::execution::names::StateMachine;
 use hookline_domain::reconcile::brake::Brake;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::fixtures::{fleet, id};
+use crate::fixtures::{MACHINE, fleet, id, profile, rules};
 use crate::judge::Remedy;
+use crate::observed::deployment::Deployment;
 
 fn found(fleet: &Fleet) -> Vec<Finding> {
     findings(fleet, &fleet.groups[0])
@@ -38,6 +41,29 @@ fn launch_without_an_execution_is_found_when_its_event_should_have_come() {
             .starts_with("2 launches wait without a running execution"),
         "{found:?}"
     );
+}
+
+#[test]
+fn launch_with_a_retired_profile_is_not_said_to_be_started_by_reconcile() {
+    let lost = fleet().with(1, "Pending:Wait", 60);
+    assert!(says(&found(&lost)[0], "Reconcile starts"), "{lost:?}");
+    let of_rounds = |rounds: Value| {
+        let mut fleet = lost.clone();
+        let (_, mut rule) = rules();
+        rule.targets[0].input = Some(rounds.to_string());
+        fleet.deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![rule]);
+        found(&fleet).remove(0)
+    };
+    let retired = of_rounds(json!({"stateMachineArn": MACHINE, "retiredProfiles": [profile()]}));
+    assert_eq!(retired.kind, Kind::NoExecution);
+    assert!(!says(&retired, "Reconcile starts"), "{retired:?}");
+    assert!(says(&retired, "its profile is retired"), "{retired:?}");
+    assert!(says(&retired, "move it back"), "{retired:?}");
+    // Another owner completes the hook.
+    let mut of_other = profile();
+    of_other["hook"]["complete"] = json!(false);
+    let left = of_rounds(json!({"stateMachineArn": MACHINE, "profiles": [of_other]}));
+    assert!(!says(&left, "Reconcile"), "{left:?}");
 }
 
 /// A running execution that was not described.
