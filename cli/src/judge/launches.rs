@@ -141,7 +141,7 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
             format!("A launch was given up {when}."),
         ),
         times => Finding::new(
-            Kind::LaunchLoop,
+            Kind::RepeatedFailures,
             format!(
                 "{times} launches were given up and replaced in {}, the last one {when}.",
                 duration(fleet.now - oldest)
@@ -159,13 +159,13 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
     Some(match (given_up.len(), since) {
         (1, _) => finding,
         (_, Some(at)) => finding.say(format!(
-            "A launch succeeded after that, {}: the loop is over.",
+            "A launch succeeded after that, {}: they fail no more.",
             ago(at, fleet.now)
         )),
         // The finding that Launch is suspended says how to go on.
         _ if group.suspended.contains_key(LAUNCH) => finding,
         _ => finding
-            .say("To stop the loop until the cause is mended:")
+            .say("To launch none until the cause is mended:")
             .run(["hookline", "pause", &group.name, "--yes"]),
     })
 }

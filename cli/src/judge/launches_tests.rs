@@ -117,7 +117,7 @@ fn launches_that_are_given_up_again_and_again_are_a_loop_with_their_errors() {
         .with_execution(2, "FAILED", Some("Hookline.ResourceNotFound"))
         .with_launch(3, "Successful", 400);
     let found = found(&two);
-    assert_eq!(found[0].kind, Kind::LaunchLoop);
+    assert_eq!(found[0].kind, Kind::RepeatedFailures);
     assert_eq!(
         found[0].problem,
         "2 launches were given up and replaced in 5 min, the last one 60 s ago."
@@ -139,7 +139,7 @@ fn loop_that_is_over_or_stopped_is_not_to_be_paused() {
     over.activities
         .splice(0..0, fleet().with_launch(3, "Successful", 20).activities);
     let found_here = found(&over);
-    assert_eq!(found_here[0].kind, Kind::LaunchLoop);
+    assert_eq!(found_here[0].kind, Kind::RepeatedFailures);
     assert!(
         says(&found_here[0], "A launch succeeded after that, 20 s ago"),
         "{found_here:?}"
@@ -150,7 +150,7 @@ fn loop_that_is_over_or_stopped_is_not_to_be_paused() {
     group.suspended.insert(LAUNCH.to_owned(), String::new());
     let found_here = found(&stopped);
     let kinds: Vec<Kind> = found_here.iter().map(|finding| finding.kind).collect();
-    assert!(kinds.contains(&Kind::LaunchLoop), "{kinds:?}");
+    assert!(kinds.contains(&Kind::RepeatedFailures), "{kinds:?}");
     assert!(
         !found_here.iter().any(|finding| says(finding, "pause")),
         "{found_here:?}"
