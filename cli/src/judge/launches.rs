@@ -143,7 +143,11 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
         times => Finding::new(
             Kind::RepeatedFailures,
             format!(
-                "{times} launches were given up and replaced in {}, the last one {when}.",
+                "{}{times} launches were given up and replaced in {}, the last one {when}.",
+                match fleet.all_activities {
+                    true => "",
+                    false => "At least ",
+                },
                 duration(fleet.now - oldest)
             ),
         ),

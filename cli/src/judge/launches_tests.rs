@@ -127,6 +127,10 @@ fn launches_that_are_given_up_again_and_again_are_a_loop_with_their_errors() {
         ["Hookline.ResourceNotFound (2×): the cause"]
     );
     assert!(says(&found[0], "hookline pause"), "{found:?}");
+    let mut cut = two;
+    cut.all_activities = false;
+    let problem = &super::findings(&cut, &cut.groups[0])[0].problem;
+    assert!(problem.starts_with("At least 2 launches"), "{problem}");
 }
 
 #[test]
