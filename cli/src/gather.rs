@@ -68,6 +68,7 @@ async fn gather(aws: &Aws, deployment: Deployment, known: Known, search: Search)
         // One that leaves a warm pool of running instances was launched long before.
         .max(case.launch_in_progress().map(|activity| activity.started));
     executions::find(aws, &mut case, began, execution, search).await?;
+    case.all_running_known = case.all_executions_known || search == Search::AllRunning;
     if case.seen.is_none() && case.executions.is_empty() && case.activity().is_none() {
         return Err(not_found(aws, case.instance.as_str()));
     }

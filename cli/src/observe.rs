@@ -49,7 +49,7 @@ pub(crate) fn now() -> i64 {
 /// # Errors
 /// Returns why a call failed.
 pub(crate) async fn fleet(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
-    fleet_with_activities(aws, deployment, 1).await
+    fleet_with_activities(aws, deployment, Pages::WithinCalls).await
 }
 
 /// Looks at a scale-out: the same, with the launches of the last hour, also where a hundred are under
@@ -58,11 +58,19 @@ pub(crate) async fn fleet(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
 /// # Errors
 /// Returns why a call failed.
 pub(crate) async fn scale_out(aws: &Aws, deployment: Deployment) -> Result<Fleet> {
-    fleet_with_activities(aws, deployment, MAX_ACTIVITY_PAGES).await
+    fleet_with_activities(aws, deployment, Pages::UpTo(MAX_ACTIVITY_PAGES)).await
 }
 
-/// `pages`: the most pages of activities of a group.
-async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: usize) -> Result<Fleet> {
+/// How many pages of activities are read, where the launches of the last hour need several.
+#[derive(Clone, Copy, Debug)]
+enum Pages {
+    /// As many as leave [`MAX_CALLS`] enough for the rest of the look.
+    WithinCalls,
+    /// So many of each group, beside [`MAX_CALLS`].
+    UpTo(usize),
+}
+
+async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) -> Result<Fleet> {
     let names = deployment.named_groups();
     let tag = [own::INSTANCE_ID.to_owned()];
     let filters = [("tag-key", &tag[..])];
@@ -74,11 +82,23 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: usize) 
     let groups = groups(aws, &deployment, &names, &instances).await?;
     let name = deployment.name(&interfaces);
     let interfaces = of_deployment(&name, interfaces);
+    let of_activities = match groups.len() > GROUPS_WITH_OWN_ACTIVITIES {
+        true => vec![None],
+        false => groups.iter().map(|it| Some(it.name.as_str())).collect(),
+    };
+    let most = match pages {
+        // A page for each, the hooks of each group, who launches into their pools, and some executions.
+        Pages::WithinCalls => MAX_CALLS
+            .saturating_sub(aws.calls() + groups.len() + 1 + MIN_DESCRIBED)
+            .max(of_activities.len()),
+        Pages::UpTo(pages) => pages * of_activities.len(),
+    };
     let before = aws.calls();
-    let (activities, all_activities) = activities(aws, &groups, pages).await?;
-    // Those that a look at few groups makes for one page each.
-    let planned = groups.len().min(GROUPS_WITH_OWN_ACTIVITIES);
-    let further = (aws.calls() - before).saturating_sub(planned);
+    let (activities, all_activities) = activities(aws, &of_activities, most).await?;
+    let further = match pages {
+        Pages::WithinCalls => 0,
+        Pages::UpTo(_) => (aws.calls() - before).saturating_sub(of_activities.len()),
+    };
     let (hooks, launching_into_pools) = tokio::try_join!(
         hooks(aws, &groups),
         launching_into_pools(aws, &groups, &interfaces)
@@ -276,16 +296,20 @@ async fn hooks(aws: &Aws, groups: &[Group]) -> Result<BTreeMap<String, Vec<Hook>
     Ok(hooks)
 }
 
-/// The newest activities, newest first, and whether they reach back for an hour.
-async fn activities(aws: &Aws, groups: &[Group], pages: usize) -> Result<(Vec<Activity>, bool)> {
+/// The newest activities of these groups, or of all, newest first, in at most so many pages; and whether
+/// they reach back for an hour. What one group does not need of its share is left to the next.
+async fn activities(
+    aws: &Aws,
+    groups: &[Option<&str>],
+    most: usize,
+) -> Result<(Vec<Activity>, bool)> {
     let since = now() - RECENT;
-    let names: Vec<Option<&str>> = match groups.len() > GROUPS_WITH_OWN_ACTIVITIES {
-        true => vec![None],
-        false => groups.iter().map(|it| Some(it.name.as_str())).collect(),
-    };
-    let (mut found, mut all) = (Vec::new(), true);
-    for name in names {
-        let (more, these_all) = aws.activities_back_to(name, since, pages).await?;
+    let (mut found, mut all, mut pages) = (Vec::new(), true, most);
+    for (n, name) in groups.iter().enumerate() {
+        let share = pages / (groups.len() - n);
+        let before = aws.calls();
+        let (more, these_all) = aws.activities_back_to(*name, since, share).await?;
+        pages = pages.saturating_sub(aws.calls() - before);
         found.extend(more);
         all &= these_all;
     }

@@ -8,7 +8,7 @@ use crate::error::{Code, Result};
 use crate::gather;
 use crate::judge::causes;
 use crate::judge::launches::waiting_without_execution;
-use crate::judge::replay::Replay;
+use crate::judge::replay::{Replay, must_know_running};
 use crate::judge::story::{self, Step};
 use crate::judge::trouble;
 use crate::judge::words::{ago, clock, duration};
@@ -16,6 +16,7 @@ use crate::judge::{Finding, Remedy, interfaces};
 use crate::locate::{self, Known, Subject};
 use crate::observe;
 use crate::observed::case::Case;
+use crate::observed::deployment::Deployment;
 use crate::observed::execution::Execution;
 use crate::observed::fleet::Fleet;
 use crate::observed::group::Group;
@@ -86,7 +87,7 @@ pub(super) async fn run(
     let deployment = discover::deployment(&aws, stack).await?;
     let explanation = match locate::subject(&aws, &deployment, what).await? {
         Subject::Launch(known) => {
-            let case = gather::case(&aws, deployment, *known).await?;
+            let case = case(&aws, deployment, *known).await?;
             Explanation {
                 at: case.now,
                 group: None,
@@ -98,7 +99,7 @@ pub(super) async fn run(
             let group = fleet.groups.iter().find(|group| group.name == name);
             let launch = match group.and_then(|group| telling(&fleet, group)) {
                 Some(known) => {
-                    let case = gather::case(&aws, fleet.deployment.clone(), known).await?;
+                    let case = case(&aws, fleet.deployment.clone(), known).await?;
                     Some(Launch::of(&case))
                 }
                 None => None,
@@ -112,6 +113,21 @@ pub(super) async fn run(
     };
     output.report(&explanation)?;
     Ok(Code::Success)
+}
+
+/// Gathers a launch. Where a replay would help, it is looked at as `replay` looks at it, so that the
+/// command that is printed is not refused; elsewhere, the calls for that are saved.
+async fn case(aws: &Aws, deployment: Deployment, known: Known) -> Result<Case> {
+    let again = Known {
+        instance: known.instance.clone(),
+        seen: known.seen.clone(),
+        execution: known.execution.clone(),
+    };
+    let case = gather::case(aws, deployment, known).await?;
+    match must_know_running(&case) {
+        true => gather::case_with_all_running(aws, case.deployment, again).await,
+        false => Ok(case),
+    }
 }
 
 /// The launch of a group that tells most: the newest failure or the newest launch without an

@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::gather;
 use crate::judge::Remedy;
 use crate::judge::replay::{
-    ProfileSource, Replay, Start, name_is_used, profile_has_changed, start,
+    ProfileSource, Start, Wanted, decide, name_is_used, profile_has_changed,
 };
 use crate::locate::{self, Subject};
 use crate::observed::case::Case;
@@ -163,24 +163,13 @@ fn not_stopped(error: &Error) -> String {
 impl Replaying {
     /// What is replayed, and what is started for it; `None` if a replay does not help.
     fn of(case: &Case, wanted: &ReplayOptions) -> (Self, Option<Start>) {
-        let judged = match wanted.replace {
-            true => Replay::instead_of_running(case),
-            false => Replay::of(case),
+        let options = Wanted {
+            deployed_profile: wanted.deployed_profile,
+            replace: wanted.replace,
         };
-        let judged = match judged.helps {
-            true => Replay::not_known(case).unwrap_or(judged),
-            false => judged,
-        };
-        let deployed = case.deployed_profile().filter(|_| wanted.deployed_profile);
-        let lacks_profile = wanted.deployed_profile && deployed.is_none();
-        let started = match (judged.helps, lacks_profile) {
-            (true, true) => Err("No deployed profile covers the instance.".to_owned()),
-            (true, false) => start(case, deployed).map_err(str::to_owned),
-            (false, _) => Err(judged.why.clone()),
-        };
-        let (start, why) = match started {
-            Ok(start) => (Some(start), judged.why),
-            Err(why) => (None, why),
+        let (why, start) = match decide(case, options) {
+            Ok((why, start)) => (why, Some(start)),
+            Err(why) => (why, None),
         };
         let running = || case.executions.iter().filter(|it| it.is_running());
         let is_new = |name: &str| start.as_ref().is_some_and(|start| start.name == name);

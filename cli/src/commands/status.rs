@@ -29,6 +29,9 @@ struct Status {
     region: String,
     reconcile: Option<Rounds>,
     groups: Vec<Row>,
+    /// Whether all launches of the last hour were looked at; with `false`, only the newest ones, and those
+    /// that go on.
+    all_launches: bool,
     trouble: Vec<Finding>,
     leaked_interfaces: Vec<Leaked>,
 }
@@ -116,6 +119,7 @@ impl Status {
                 .iter()
                 .map(|group| Row::of(fleet, group))
                 .collect(),
+            all_launches: fleet.all_activities,
             trouble: trouble::with_leaked(fleet, &leaked),
             leaked_interfaces: leaked,
         }
@@ -200,6 +204,10 @@ impl Row {
     }
 }
 
+/// What the text says if it does not look at all launches.
+const CUT: &str = "Too many launches in the last hour: of those that ended, the older ones are not looked at. LAST LAUNCH \
+     may be another one.";
+
 const HEADINGS: [&str; 8] = [
     "GROUP",
     "HOOK",
@@ -235,6 +243,9 @@ impl Report for Status {
         match rows.is_empty() {
             true => page.paragraph(&[(STRONG, "No group.")]),
             false => page.grid(LABEL, &HEADINGS, &rows),
+        }
+        if !self.all_launches {
+            page.paragraph(&[(BAD, CUT)]);
         }
         page.blank();
         self.write_leaked(page);

@@ -3,6 +3,8 @@
 
 use hookline_domain::execution::{Plan, Step as PlanStep};
 
+use super::launches::{RETIRED, when_started};
+use super::replay::Replay;
 use super::words::{ago, count, duration, list};
 use super::{Finding, Kind, ended, hooks, network, rules};
 use crate::observed::case::Case;
@@ -64,14 +66,28 @@ fn no_execution(case: &Case) -> Vec<Finding> {
             .shown_by(format!("An enabled rule with a target matches launches of {group} at {hook}: the event was lost, or could not be delivered."))
             .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md).");
     }
-    finding = match case.deployment.rounds() {
-        Some((limits, every)) => finding.say(format!(
-            "Reconcile starts it when the launch is {} old{}; the replay below starts it now.",
-            duration(limits.launch_age_seconds),
-            every.map_or_else(String::new, |every| format!(", within {}", duration(every)))
+    let rounds = case.deployment.rounds().filter(|_| {
+        let input = case.input.as_ref();
+        input.is_some_and(|input| case.deployment.reconcile_starts(input))
+    });
+    finding = match (rounds, Replay::of(case).helps) {
+        (Some(rounds), true) => finding.say(format!(
+            "Reconcile starts it {}; the replay below starts it now.",
+            when_started(rounds)
         )),
-        None if case.input.is_some() => finding.say("The replay below starts it."),
-        None => finding.say(
+        (Some(rounds), false) => {
+            finding.say(format!("Reconcile starts it {}.", when_started(rounds)))
+        }
+        (None, true) => finding.say("The replay below starts it."),
+        (None, false)
+            if case
+                .input
+                .as_ref()
+                .is_some_and(|it| case.deployment.is_retired(it)) =>
+        {
+            finding.say(RETIRED)
+        }
+        (None, false) => finding.say(
             "Start it with its profile: docs/operations/replay.md, \"Without an old execution\".",
         ),
     };

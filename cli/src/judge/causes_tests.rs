@@ -3,7 +3,7 @@
 use super::*;
 use crate::fixtures::{NOW, case, id, interface};
 use crate::judge::Remedy;
-use crate::judge::replay::{Replay, start};
+use crate::judge::replay::{Replay, Wanted, decide};
 use crate::observed::execution::HistoryEvent;
 use crate::observed::group::{Activity, Hook};
 
@@ -61,7 +61,7 @@ fn launch_without_an_execution_is_started_by_the_name_that_reconcile_uses() {
     );
     let replay = Replay::of(&case());
     assert_eq!(replay.command, Some(command()));
-    let started = start(&case(), None).unwrap();
+    let (_, started) = decide(&case(), Wanted::default()).unwrap();
     assert!(
         started.name.starts_with(&format!("reconcile-{}-", id(1))),
         "{started:?}"
@@ -116,7 +116,7 @@ fn stopped_execution_is_told_with_its_state_and_can_be_replayed() {
     );
     let replay = Replay::of(&case);
     assert_eq!(replay.command, Some(command()));
-    let started = start(&case, None).unwrap();
+    let (_, started) = decide(&case, Wanted::default()).unwrap();
     assert_eq!(started.repeats.as_ref(), Some(&case.executions[0].arn));
 }
 

@@ -33,8 +33,9 @@ pub(crate) enum Kind {
     GroupBraked,
     /// Auto Scaling cannot launch an instance.
     CannotLaunch,
-    /// Launches are abandoned and replaced, again and again.
-    LaunchLoop,
+    /// Several launches were abandoned and replaced. Whether that is a launch loop, reconcile decides by
+    /// more than Auto Scaling's activities tell (`hookline_domain::reconcile::loops`).
+    RepeatedFailures,
     /// A launch was abandoned.
     LaunchAbandoned,
     /// A launch waits, and no execution is for it.
@@ -253,7 +254,7 @@ mod tests {
         Kind::LaunchesSuspended,
         Kind::GroupBraked,
         Kind::CannotLaunch,
-        Kind::LaunchLoop,
+        Kind::RepeatedFailures,
         Kind::LaunchAbandoned,
         Kind::NoExecution,
         Kind::ExecutionEnded,

@@ -141,9 +141,13 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
             format!("A launch was given up {when}."),
         ),
         times => Finding::new(
-            Kind::LaunchLoop,
+            Kind::RepeatedFailures,
             format!(
-                "{times} launches were given up and replaced in {}, the last one {when}.",
+                "{}{times} launches were given up and replaced in {}, the last one {when}.",
+                match fleet.all_activities {
+                    true => "",
+                    false => "At least ",
+                },
                 duration(fleet.now - oldest)
             ),
         ),
@@ -159,13 +163,13 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
     Some(match (given_up.len(), since) {
         (1, _) => finding,
         (_, Some(at)) => finding.say(format!(
-            "A launch succeeded after that, {}: the loop is over.",
+            "A launch succeeded after that, {}: they fail no more.",
             ago(at, fleet.now)
         )),
         // The finding that Launch is suspended says how to go on.
         _ if group.suspended.contains_key(LAUNCH) => finding,
         _ => finding
-            .say("To stop the loop until the cause is mended:")
+            .say("To launch none until the cause is mended:")
             .run(["hookline", "pause", &group.name, "--yes"]),
     })
 }
@@ -235,37 +239,88 @@ pub(crate) fn waiting_without_execution(fleet: &Fleet, group: &Group) -> Vec<Ins
     group.waiting().filter(lacks).cloned().collect()
 }
 
+/// When reconcile starts a lost launch, by its limits and its schedule.
+pub(super) fn when_started((limits, every): (Limits, Option<i64>)) -> String {
+    format!(
+        "when the launch is {} old{}",
+        duration(limits.launch_age_seconds),
+        every.map_or_else(String::new, |every| format!(", within {}", duration(every)))
+    )
+}
+
+/// What becomes of a launch without an execution whose profile is retired.
+pub(super) const RETIRED: &str = "Reconcile does not start it: its profile is retired, so no launch begins with it any more. \
+     The timeout of the hook ends the launch. To launch with the profile again, move it back to `profiles`, and deploy.";
+
 fn without_execution(
     fleet: &Fleet,
     group: &Group,
     with_ended: &BTreeSet<InstanceId>,
-) -> Option<Finding> {
-    let lacking: Vec<InstanceId> = waiting_without_execution(fleet, group)
+) -> Vec<Finding> {
+    let lacking = waiting_without_execution(fleet, group)
         .into_iter()
-        .filter(|instance| !with_ended.contains(instance))
-        .collect();
-    let first = lacking.first()?;
-    let what = match lacking.len() {
-        1 => "1 launch waits".to_owned(),
-        many => format!("{many} launches wait"),
-    };
-    let finding = Finding::new(
-        Kind::NoExecution,
-        format!(
-            "{what} without a running execution: {}.",
-            list(&lacking, LISTED)
-        ),
-    )
-    .run(explain(first))
-    .about(&lacking);
-    Some(match fleet.deployment.rounds() {
-        Some((limits, every)) => finding.say(format!(
-            "Reconcile starts lost launches itself, when they are {} old{}.",
-            duration(limits.launch_age_seconds),
-            every.map_or_else(String::new, |every| format!(", within {}", duration(every)))
-        )),
-        None => finding,
-    })
+        .filter(|instance| !with_ended.contains(instance));
+    let mut by_end: BTreeMap<LostLaunch, Vec<InstanceId>> = BTreeMap::new();
+    for instance in lacking {
+        let end = LostLaunch::of(fleet, group, &instance);
+        by_end.entry(end).or_default().push(instance);
+    }
+    let by_end = by_end.into_iter();
+    by_end
+        .filter_map(|(end, lacking)| {
+            let what = match lacking.len() {
+                1 => "1 launch waits".to_owned(),
+                many => format!("{many} launches wait"),
+            };
+            let finding = Finding::new(
+                Kind::NoExecution,
+                format!(
+                    "{what} without a running execution: {}.",
+                    list(&lacking, LISTED)
+                ),
+            )
+            .run(explain(lacking.first()?))
+            .about(&lacking);
+            Some(match (end, fleet.deployment.rounds()) {
+                (LostLaunch::Started, Some(rounds)) => finding.say(format!(
+                    "Reconcile starts a lost launch itself, {}.",
+                    when_started(rounds)
+                )),
+                (LostLaunch::Retired, _) => finding.say(RETIRED),
+                _ => finding,
+            })
+        })
+        .collect()
+}
+
+/// What becomes of a launch without an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum LostLaunch {
+    /// Reconcile starts it.
+    Started,
+    /// Reconcile starts none with its profile, which is retired.
+    Retired,
+    /// Reconcile does not have its profile, or another owner completes the hook.
+    LeftToItself,
+}
+
+impl LostLaunch {
+    fn of(fleet: &Fleet, group: &Group, instance: &InstanceId) -> Self {
+        let mut tags = group.tags.clone();
+        let seen = fleet.instances.get(instance).into_iter();
+        tags.extend(seen.flat_map(|seen| seen.instance.tags.clone()));
+        let covering = || {
+            let profiles = fleet.deployment.profiles.iter();
+            profiles.filter(|it| it.profile.selector.covers(&group.name, &tags))
+        };
+        if covering().any(|input| fleet.deployment.reconcile_starts(input)) {
+            return Self::Started;
+        }
+        match covering().any(|input| fleet.deployment.is_retired(input)) {
+            true => Self::Retired,
+            false => Self::LeftToItself,
+        }
+    }
 }
 
 fn overdue_launches(fleet: &Fleet, group: &Group) -> Option<Finding> {

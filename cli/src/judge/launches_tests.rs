@@ -1,10 +1,13 @@
 //! Which launches are found to be in trouble.
 
+use hookline_domain::execution::names::StateMachine;
 use hookline_domain::reconcile::brake::Brake;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::fixtures::{fleet, id};
+use crate::fixtures::{MACHINE, fleet, id, profile, rules};
 use crate::judge::Remedy;
+use crate::observed::deployment::Deployment;
 
 fn found(fleet: &Fleet) -> Vec<Finding> {
     findings(fleet, &fleet.groups[0])
@@ -38,6 +41,29 @@ fn launch_without_an_execution_is_found_when_its_event_should_have_come() {
             .starts_with("2 launches wait without a running execution"),
         "{found:?}"
     );
+}
+
+#[test]
+fn launch_with_a_retired_profile_is_not_said_to_be_started_by_reconcile() {
+    let lost = fleet().with(1, "Pending:Wait", 60);
+    assert!(says(&found(&lost)[0], "Reconcile starts"), "{lost:?}");
+    let of_rounds = |rounds: Value| {
+        let mut fleet = lost.clone();
+        let (_, mut rule) = rules();
+        rule.targets[0].input = Some(rounds.to_string());
+        fleet.deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![rule]);
+        found(&fleet).remove(0)
+    };
+    let retired = of_rounds(json!({"stateMachineArn": MACHINE, "retiredProfiles": [profile()]}));
+    assert_eq!(retired.kind, Kind::NoExecution);
+    assert!(!says(&retired, "Reconcile starts"), "{retired:?}");
+    assert!(says(&retired, "its profile is retired"), "{retired:?}");
+    assert!(says(&retired, "move it back"), "{retired:?}");
+    // Another owner completes the hook.
+    let mut of_other = profile();
+    of_other["hook"]["complete"] = json!(false);
+    let left = of_rounds(json!({"stateMachineArn": MACHINE, "profiles": [of_other]}));
+    assert!(!says(&left, "Reconcile"), "{left:?}");
 }
 
 /// A running execution that was not described.
@@ -91,7 +117,7 @@ fn launches_that_are_given_up_again_and_again_are_a_loop_with_their_errors() {
         .with_execution(2, "FAILED", Some("Hookline.ResourceNotFound"))
         .with_launch(3, "Successful", 400);
     let found = found(&two);
-    assert_eq!(found[0].kind, Kind::LaunchLoop);
+    assert_eq!(found[0].kind, Kind::RepeatedFailures);
     assert_eq!(
         found[0].problem,
         "2 launches were given up and replaced in 5 min, the last one 60 s ago."
@@ -101,6 +127,10 @@ fn launches_that_are_given_up_again_and_again_are_a_loop_with_their_errors() {
         ["Hookline.ResourceNotFound (2×): the cause"]
     );
     assert!(says(&found[0], "hookline pause"), "{found:?}");
+    let mut cut = two;
+    cut.all_activities = false;
+    let problem = &super::findings(&cut, &cut.groups[0])[0].problem;
+    assert!(problem.starts_with("At least 2 launches"), "{problem}");
 }
 
 #[test]
@@ -113,7 +143,7 @@ fn loop_that_is_over_or_stopped_is_not_to_be_paused() {
     over.activities
         .splice(0..0, fleet().with_launch(3, "Successful", 20).activities);
     let found_here = found(&over);
-    assert_eq!(found_here[0].kind, Kind::LaunchLoop);
+    assert_eq!(found_here[0].kind, Kind::RepeatedFailures);
     assert!(
         says(&found_here[0], "A launch succeeded after that, 20 s ago"),
         "{found_here:?}"
@@ -124,7 +154,7 @@ fn loop_that_is_over_or_stopped_is_not_to_be_paused() {
     group.suspended.insert(LAUNCH.to_owned(), String::new());
     let found_here = found(&stopped);
     let kinds: Vec<Kind> = found_here.iter().map(|finding| finding.kind).collect();
-    assert!(kinds.contains(&Kind::LaunchLoop), "{kinds:?}");
+    assert!(kinds.contains(&Kind::RepeatedFailures), "{kinds:?}");
     assert!(
         !found_here.iter().any(|finding| says(finding, "pause")),
         "{found_here:?}"

@@ -24,87 +24,132 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    fn no(why: impl Into<String>) -> Self {
-        Self {
-            helps: false,
-            why: why.into(),
-            command: None,
-        }
-    }
-
-    /// It helps, unless nothing can be started.
-    fn yes(case: &Case, why: impl Into<String>) -> Self {
-        let mut words = vec!["hookline", "replay", case.instance.as_str()];
-        // What was wrong with the execution's profile may be mended in the one that is deployed.
-        words.extend(profile_has_changed(case).then_some("--deployed-profile"));
-        words.push("--yes");
-        match start(case, None) {
-            Ok(_) => Self {
-                helps: true,
-                why: why.into(),
-                command: Some(Remedy::run(words)),
-            },
-            Err(refusal) => Self::no(refusal),
-        }
-    }
-
-    /// Why no execution may start, as far as the executions for the launch are not all known: one that
-    /// was not found may run beside it. `None` if one may.
-    pub(crate) fn not_known(case: &Case) -> Option<Self> {
-        if case.running_for_unknown > 0 {
-            return Some(Self::no(format!(
-                "It is not known whether an execution for the launch runs: {} for instances that are not known here. \
-                 Wait until fewer run.",
-                count(case.running_for_unknown, "execution runs", "executions run")
-            )));
-        }
-        (case.executions.is_empty() && !case.all_executions_known).then(|| {
-            Self::no(
-                "It is not known whether the launch has had an execution: too many have started since then. Give the \
-                 ARN of its execution; if its event was lost, reconcile starts one (hookline reconcile).",
-            )
-        })
-    }
-
-    /// Judges whether a replay can help.
+    /// Judges whether a replay can help; its command is the one that would start it.
     pub(crate) fn of(case: &Case) -> Self {
-        match case.runs() {
-            true => Self::no("An execution for the launch is running."),
-            false => Self::instead_of_running(case),
+        let wanted = Wanted {
+            // What was wrong with the execution's profile may be mended in the one that is deployed.
+            deployed_profile: profile_has_changed(case),
+            replace: false,
+        };
+        match decide(case, wanted) {
+            Ok((why, _)) => {
+                let mut words = vec!["hookline", "replay", named(case)];
+                words.extend(wanted.deployed_profile.then_some("--deployed-profile"));
+                words.push("--yes");
+                Self {
+                    helps: true,
+                    why,
+                    command: Some(Remedy::run(words)),
+                }
+            }
+            Err(why) => Self {
+                helps: false,
+                why,
+                command: None,
+            },
         }
     }
+}
 
-    /// The same, of a replay that replaces the executions that run.
-    pub(crate) fn instead_of_running(case: &Case) -> Self {
-        let missing = case.networks_without_interface();
-        match (case.waits(), case.is_in_service()) {
-            (true, _) => Self::yes(
-                case,
-                "The launch waits at its hook: a replay continues from what exists, when the cause is mended.",
-            ),
-            (_, true) if !missing.is_empty() && case.executions.is_empty() => {
-                Self::no("There is no execution to repeat: adopt the node, or replace it.")
-            }
-            (_, true) if !missing.is_empty() => Self::yes(
-                case,
-                format!(
-                    "The node is InService and lacks {}: a replay creates and attaches what is missing, when the \
-                     cause is mended.",
-                    missing.join(", ")
-                ),
-            ),
-            (_, true) if case.entered("StartupTaintLeft").is_some() => Self::yes(
-                case,
-                "The node keeps its startup taint: a replay removes it, when the cause is mended.",
-            ),
-            (_, true) => {
-                Self::no("The node is InService with all its interfaces: a replay changes nothing.")
-            }
-            _ => Self::no(
-                "The launch is over: Auto Scaling replaces the instance, and the replacement starts anew.",
-            ),
-        }
+/// What a replay is to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Whether the deployed profile takes the place of the execution's.
+    pub(crate) deployed_profile: bool,
+    /// Whether an execution that runs is replaced.
+    pub(crate) replace: bool,
+}
+
+/// Decides whether a replay starts an execution: for `replay`, which starts it, and for `explain`,
+/// which prints the command. Returns why it helps, and what it starts.
+///
+/// # Errors
+/// Returns why it does not help, or why nothing can be started.
+pub(crate) fn decide(case: &Case, wanted: Wanted) -> Result<(String, Start), String> {
+    if case.runs() && !wanted.replace {
+        return Err("An execution for the launch is running.".to_owned());
     }
+    let why = reason(case)?;
+    if let Some(refusal) = not_known(case) {
+        return Err(refusal);
+    }
+    let deployed = case.deployed_profile().filter(|_| wanted.deployed_profile);
+    if wanted.deployed_profile && deployed.is_none() {
+        return Err("No deployed profile covers the instance.".to_owned());
+    }
+    let start = start(case, deployed)?;
+    Ok((why, start))
+}
+
+/// Whether every execution for the launch that runs must be looked for before a replay is decided: it
+/// would help, and one that was not looked at may run.
+pub(crate) fn must_know_running(case: &Case) -> bool {
+    !case.all_running_known && !case.runs() && reason(case).is_ok()
+}
+
+/// What the command calls the launch: by its execution if that is not the newest one, as `replay` of an
+/// instance takes the newest.
+fn named(case: &Case) -> &str {
+    let newest = case.executions.iter().map(|it| it.started).max();
+    match case.execution() {
+        Some(execution) if Some(execution.started) != newest => &execution.arn,
+        _ => case.instance.as_str(),
+    }
+}
+
+/// Why a replay helps.
+///
+/// # Errors
+/// Returns why it does not.
+fn reason(case: &Case) -> Result<String, String> {
+    let missing = case.networks_without_interface();
+    match (case.waits(), case.is_in_service()) {
+        (true, _) => Ok(
+            "The launch waits at its hook: a replay continues from what exists, when the cause is mended."
+                .to_owned(),
+        ),
+        (_, true) if !missing.is_empty() && case.executions.is_empty() => {
+            Err("There is no execution to repeat: adopt the node, or replace it.".to_owned())
+        }
+        (_, true) if !missing.is_empty() => Ok(format!(
+            "The node is InService and lacks {}: a replay creates and attaches what is missing, when the cause is \
+             mended.",
+            missing.join(", ")
+        )),
+        (_, true) if case.entered("StartupTaintLeft").is_some() => Ok(
+            "The node keeps its startup taint: a replay removes it, when the cause is mended.".to_owned(),
+        ),
+        (_, true) => Err(
+            "The node is InService with all its interfaces: a replay changes nothing.".to_owned(),
+        ),
+        _ => Err(
+            "The launch is over: Auto Scaling replaces the instance, and the replacement starts anew."
+                .to_owned(),
+        ),
+    }
+}
+
+/// Why no execution may start, as far as the executions for the launch are not all known: one that was
+/// not found may run beside it. `None` if one may.
+fn not_known(case: &Case) -> Option<String> {
+    if !case.all_running_known {
+        return Some(
+            "It is not known whether an execution for the launch runs: too many have started since then."
+                .to_owned(),
+        );
+    }
+    if case.running_for_unknown > 0 {
+        return Some(format!(
+            "It is not known whether an execution for the launch runs: {} for instances that are not known here. \
+             Wait until fewer run.",
+            count(case.running_for_unknown, "execution runs", "executions run")
+        ));
+    }
+    (case.executions.is_empty() && !case.all_executions_known).then(|| {
+        "It is not known whether the launch has had an execution: too many have started since then. Give the ARN of \
+         its execution; if its event was lost, reconcile starts one (hookline reconcile)."
+            .to_owned()
+    })
 }
 
 /// The execution that a replay starts.
@@ -136,7 +181,7 @@ pub(crate) enum ProfileSource {
 ///
 /// # Errors
 /// Returns why nothing can be started.
-pub(crate) fn start(case: &Case, profile: Option<&ProfileInput>) -> Result<Start, &'static str> {
+fn start(case: &Case, profile: Option<&ProfileInput>) -> Result<Start, &'static str> {
     let has_warm_pool = case.group.as_ref().is_some_and(|group| group.has_warm_pool);
     if case.waits() && has_warm_pool && case.launch_in_progress().is_none() {
         return Err(

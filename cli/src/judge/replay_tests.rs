@@ -1,7 +1,7 @@
 use hookline_domain::execution::names::StateMachine;
 
 use super::*;
-use crate::fixtures::{MACHINE, NOW, case, execution, id, profile, rules};
+use crate::fixtures::{MACHINE, NOW, case, execution, id, interface, profile, rules};
 use crate::observed::deployment::{Deployment, Rule};
 use crate::observed::group::Activity;
 
@@ -76,15 +76,130 @@ fn launch_without_an_execution_gets_the_one_that_reconcile_would_start() {
 fn launch_whose_executions_are_not_all_known_starts_none() {
     let mut case = failed();
     case.all_executions_known = false;
-    assert_eq!(Replay::not_known(&case), None);
+    assert_eq!(not_known(&case), None);
     case.running_for_unknown = 2;
-    let why = Replay::not_known(&case).unwrap().why;
+    let why = not_known(&case).unwrap();
     assert!(why.contains("2 executions run for instances"), "{why}");
     (case.running_for_unknown, case.executions) = (0, Vec::new());
-    let not_known = Replay::not_known(&case).unwrap();
-    assert!(!not_known.helps && not_known.why.contains("has had an execution"));
+    let why = not_known(&case).unwrap();
+    assert!(why.contains("has had an execution"), "{why}");
     case.all_executions_known = true;
-    assert_eq!(Replay::not_known(&case), None);
+    assert_eq!(not_known(&case), None);
+}
+
+/// Launches in every combination of what decides about a replay, as `replay` sees them.
+fn launches() -> Vec<Case> {
+    let (_, mut rounds) = rules();
+    rounds.targets[0].input =
+        Some(json!({"stateMachineArn": MACHINE, "retiredProfiles": [profile()]}).to_string());
+    let machine = StateMachine::read(MACHINE).unwrap();
+    let retired = Deployment::of(machine.clone(), vec![rounds]);
+    let none = Deployment::of(machine, Vec::new());
+    let mut changed = case().deployment;
+    changed.profiles[0].value["slots"][0]["deviceIndex"] = json!(3);
+    let mut ended = execution(1, "FAILED", Some("Hookline.X"));
+    let mut newer = execution(1, "SUCCEEDED", None);
+    (newer.arn, newer.started) = ("arn:newer".to_owned(), newer.started + 1);
+    let mut running = execution(1, "RUNNING", None);
+    (running.arn, running.started) = ("arn:running".to_owned(), running.started + 2);
+    let unreadable = Execution {
+        input: "no JSON".to_owned(),
+        ..ended.clone()
+    };
+    ended.status = "ABORTED".to_owned();
+    let histories = [
+        Vec::new(),
+        vec![ended.clone()],
+        vec![unreadable],
+        // The older one was asked about.
+        vec![ended.clone(), newer],
+        vec![ended, running],
+    ];
+    let attached = [
+        interface(1, 1, "signaling", Some(1)),
+        interface(2, 1, "user-plane", Some(2)),
+    ];
+    let mut found = Vec::new();
+    for state in ["Pending:Wait", "InService", "Terminating:Wait"] {
+        for deployment in [&case().deployment, &changed, &retired, &none] {
+            for executions in &histories {
+                for n in 0..64 {
+                    let is = |bit: u32| n & (1 << bit) != 0;
+                    let mut one = match is(0) {
+                        true => case().with_execution("FAILED", Some("X"), "StartupTaintLeft"),
+                        false => case(),
+                    }
+                    .in_state(state);
+                    one.executions.clone_from(executions);
+                    one.deployment = deployment.clone();
+                    one.input = one
+                        .deployed_profile()
+                        .cloned()
+                        .or(one.input)
+                        .filter(|_| !is(1));
+                    if is(2) {
+                        one.interfaces = attached.to_vec();
+                    }
+                    one.group.as_mut().unwrap().has_warm_pool = is(3);
+                    one.all_executions_known = !is(4);
+                    one.running_for_unknown = usize::from(is(5));
+                    found.push(one);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// What `replay` sees of a launch that is given as in this command: of an instance, the newest execution
+/// comes first, and its history is read.
+fn seen_by_replay(explained: &Case, words: &[String]) -> Case {
+    let mut case = explained.clone();
+    let what = &words[2];
+    if *what == case.instance.as_str() {
+        let asked = case.execution().map(|it| it.arn.clone());
+        case.executions
+            .sort_by_key(|it| std::cmp::Reverse(it.started));
+        if asked != case.execution().map(|it| it.arn.clone()) {
+            case.history.clear();
+        }
+    } else {
+        assert_eq!(case.execution().map(|it| &it.arn), Some(what));
+    }
+    case
+}
+
+#[test]
+fn replay_that_explain_prints_is_not_refused() {
+    let (mut printed, mut refused) = (0, 0);
+    for mut case in launches() {
+        // `explain` looks first at fewer executions, and at all that run only where a replay would help.
+        let all = case.clone();
+        case.all_running_known = case.all_executions_known;
+        if !case.all_running_known {
+            case.running_for_unknown = 0;
+            case.executions.retain(|it| !it.is_running());
+        }
+        if must_know_running(&case) {
+            case = all.clone();
+        }
+        let replay = Replay::of(&case);
+        assert_eq!(replay.helps, replay.command.is_some(), "{replay:?}");
+        let Some(Remedy::Run(words)) = replay.command else {
+            refused += 1;
+            continue;
+        };
+        printed += 1;
+        // What `replay` knows beside, `explain` has not seen.
+        let seen = seen_by_replay(&all, &words);
+        let wanted = Wanted {
+            deployed_profile: words.contains(&"--deployed-profile".to_owned()),
+            replace: false,
+        };
+        let decided = decide(&seen, wanted);
+        assert!(decided.is_ok(), "{words:?}: {decided:?} of {seen:#?}");
+    }
+    assert!(printed > 100 && refused > 100, "{printed} and {refused}");
 }
 
 #[test]
@@ -130,7 +245,11 @@ fn name_that_is_used_is_told_with_the_status_of_its_execution() {
 fn execution_that_runs_is_only_replaced() {
     let case = case().with_execution("RUNNING", None, "PlanInterfaces");
     assert!(!Replay::of(&case).helps);
-    assert!(Replay::instead_of_running(&case).helps);
+    let replace = Wanted {
+        replace: true,
+        ..Wanted::default()
+    };
+    assert!(decide(&case, replace).is_ok());
 }
 
 #[test]

@@ -36,8 +36,9 @@ pub(crate) struct Case {
     pub(crate) executions: Vec<Execution>,
     /// Whether every execution that may be for it was looked at.
     pub(crate) all_executions_known: bool,
-    /// How many executions run of which it is not known which instances they are for. Known only where
-    /// a command starts an execution.
+    /// Whether every execution that runs and may be for it was looked for.
+    pub(crate) all_running_known: bool,
+    /// How many of those run of which it is not known which instances they are for.
     pub(crate) running_for_unknown: usize,
     /// The events of the newest one.
     pub(crate) history: Vec<HistoryEvent>,
@@ -86,6 +87,7 @@ impl Case {
             activities: Vec::new(),
             executions: Vec::new(),
             all_executions_known: true,
+            all_running_known: true,
             running_for_unknown: 0,
             history: Vec::new(),
             input: None,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::rules::put_rule;
+use hookline_testkit::scene::HOOK;
 use serde_json::{Value, json};
 
 use crate::deployed::{Deployed, MACHINE};
@@ -35,6 +36,42 @@ async fn deployment_at_rest_is_without_trouble() {
     assert_eq!(deployed.trouble().await, Vec::<Value>::new());
 }
 
+/// EventBridge and the scene make calls too.
+fn calls_of_command(deployed: &Deployed) -> usize {
+    let aws = &deployed.fake.aws;
+    aws.calls_where(|call| call.user_agent.contains("app/Hookline"))
+        .len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn launch_that_was_given_up_is_seen_behind_pages_of_others_or_it_is_told_that_it_may_not_be()
+{
+    let deployed = Deployed::start().await;
+    deployed.launch(1).await;
+    let aws = &deployed.fake.aws;
+    let launched = aws.with_world(|world| world.autoscaling.states("upf"));
+    let instance = launched.into_keys().next().unwrap();
+    let done = deployed.scene.complete("upf", HOOK, &instance, "ABANDON");
+    done.await.unwrap();
+    // The activities that go on come first: those of the launches fill the first two pages.
+    deployed.launch(250).await;
+    let status = deployed.json("status").await;
+    assert_eq!(status["allLaunches"], true, "{status:#}");
+    assert_eq!(status["groups"][0]["lastLaunch"]["result"], "GIVEN UP");
+    assert_eq!(status["trouble"][0]["kind"], "launch-abandoned");
+
+    deployed.launch(1_500).await;
+    let before = calls_of_command(&deployed);
+    let text = stdout(&deployed.run("status").await.success());
+    let calls = calls_of_command(&deployed) - before;
+    assert!(calls <= 20, "{calls} calls");
+    assert!(
+        text.contains("Too many launches in the last hour"),
+        "{text}"
+    );
+    check_text(&text);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_launches_take_at_most_twenty_calls_and_five_seconds() {
     let deployed = Deployed::start().await;
@@ -42,12 +79,7 @@ async fn five_hundred_launches_take_at_most_twenty_calls_and_five_seconds() {
     let start = Instant::now();
     let text = stdout(&deployed.run("status").await.success());
     let took = start.elapsed();
-    // EventBridge and the scene make calls too.
-    let calls = deployed.fake.aws.calls();
-    let calls = calls
-        .iter()
-        .filter(|call| call.user_agent.contains("app/Hookline"))
-        .count();
+    let calls = calls_of_command(&deployed);
     assert!(calls <= 20, "{calls} calls");
     assert!(took < Duration::from_secs(5), "{took:?}");
     check_text(&text);

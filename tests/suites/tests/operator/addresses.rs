@@ -12,7 +12,7 @@ async fn full_subnet_is_explained_with_who_holds_it_and_deletes_make_room() -> R
     stage.scene.fill(&full).await?;
     stage.scene.scale("upf", 1).await?;
 
-    let found = trouble(&stage, "launch-loop").await?;
+    let found = trouble(&stage, "repeated-failures").await?;
     assert_eq!(found["group"], "upf");
     assert!(texts(&found).contains("Hookline.SubnetsFull"), "{found:#}");
 

@@ -24,7 +24,7 @@ async fn missing_security_group_is_named_with_the_field_and_a_corrected_rule_end
     stage.group_with("upf", wrong).await?;
     stage.scene.scale("upf", 1).await?;
 
-    let found = trouble(&stage, "launch-loop").await?;
+    let found = trouble(&stage, "repeated-failures").await?;
     assert!(texts(&found).contains("sg-0badbadbadbadbad0"), "{found:#}");
     let (_, cause) = explained(&stage, "upf", "security-group-missing").await?;
     let words = texts(&cause);
@@ -59,7 +59,7 @@ async fn instance_type_that_is_too_small_is_named_with_its_limit() -> Result<()>
     .await?;
     stage.group("upf").await?;
     stage.scene.scale("upf", 1).await?;
-    trouble(&stage, "launch-loop").await?;
+    trouble(&stage, "repeated-failures").await?;
     let (_, cause) = explained(&stage, "upf", "instance-type-too-small").await?;
     let words = texts(&cause);
     for says in ["m5.large", "4 interfaces", "m5.large has 3"] {

@@ -87,7 +87,7 @@ async fn timeline_shows_launches_addresses_and_calls_as_they_were() -> Result<()
     let full = stage.scene.first_subnet(0)?.to_owned();
     stage.scene.fill(&full).await?;
     stage.scene.scale("upf", 4).await?;
-    trouble(&stage, "launch-loop").await?;
+    trouble(&stage, "repeated-failures").await?;
     let found = shown(&stage).await?;
     let abandoned = of_state(&found, "abandoned");
     let first = abandoned.first().context("none was abandoned")?;
