@@ -113,8 +113,8 @@ fn page(folder: &Path) -> Result<String> {
     let mut page = String::from(
         "# Ten broken scenes\n\n\
          An operator with `hookline` on the fake AWS, with the real state machine and the real functions. In each scene, `status` shows that something\n\
-         is wrong, `explain` says why, and a command that it prints mends it. `cargo xtask session` runs the scenes and writes this page; the tests\n\
-         `operator` hold it.\n",
+         is wrong, and `explain` or `check` says why. Where a command can mend it, that is printed and run here; where the profile is wrong,\n\
+         the test corrects it. `cargo xtask session` runs the scenes and writes this page; the tests `operator` hold it.\n",
     );
     for (
         n,
