@@ -273,6 +273,7 @@ pub(crate) fn subnet(n: u32, block: &str, available: u32) -> SeenSubnet {
             reservations: Vec::new(),
         },
         vpc: "vpc-00000001".to_owned(),
+        owner: Some("123456789012".to_owned()),
         available,
     }
 }

@@ -169,6 +169,7 @@ impl Aws {
                 Some(SeenSubnet {
                     subnet: convert::subnet(it)?,
                     vpc: it.vpc_id().unwrap_or_default().to_owned(),
+                    owner: it.owner_id().map(str::to_owned),
                     available: u32::try_from(it.available_ip_address_count()?).unwrap_or_default(),
                 })
             }));

@@ -50,7 +50,11 @@ pub(super) async fn run(
             file = Some(read.file);
             account.profiles = read.profiles;
             account.to_be_put = read.hooks;
-            stack = stack.or(read.stack);
+            if let Some(of) = read.configuration {
+                stack = stack.or(Some(of.stack));
+                account.of_configuration = of.account;
+                account.network_owners = Some(of.network_owners);
+            }
         }
         Read::Wrong(problems) => return wrong(&problems, output),
     }

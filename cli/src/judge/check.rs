@@ -41,6 +41,7 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
 pub(crate) fn notes(account: &Account) -> Vec<String> {
     let mut notes = limits::notes(account);
     notes.extend(user_data::notes(account));
+    notes.extend(network::notes(account));
     let new = account.profiles.iter().filter(|input| {
         let mut groups = account.groups_of(&input.profile.selector);
         is_of_node_group(account, &input.profile.name) && groups.next().is_none()
@@ -150,6 +151,9 @@ fn explained(finding: Finding) -> Finding {
         | Kind::SecurityGroupMissing
         | Kind::SecurityGroupInAnotherVpc => {
             "EC2 refuses the create, so every launch is abandoned, replaced, and abandoned again."
+        }
+        Kind::SubnetOfAnotherAccount => {
+            "IAM denies the create, so every launch is abandoned, replaced, and abandoned again."
         }
         Kind::SubnetOfNodes => {
             "Every launch is refused: the node could not tell which interface is of which network."

@@ -78,6 +78,8 @@ pub(crate) enum Kind {
     SecurityGroupInAnotherVpc,
     /// A slot without a device index is in a subnet of the nodes' primary interfaces.
     SubnetOfNodes,
+    /// A subnet of an account that the deployment's roles do not allow.
+    SubnetOfAnotherAccount,
     /// The group's launch template, or its version, does not exist.
     LaunchTemplateMissing,
     /// EC2 does not know the instance type.
@@ -241,7 +243,7 @@ mod tests {
     use super::*;
 
     /// Every kind. The compiler does not check it, but the document has the others too.
-    const ALL: [Kind; 45] = [
+    const ALL: [Kind; 46] = [
         Kind::NoRule,
         Kind::RuleDisabled,
         Kind::RuleWithoutTarget,
@@ -276,6 +278,7 @@ mod tests {
         Kind::SubnetSmall,
         Kind::SecurityGroupInAnotherVpc,
         Kind::SubnetOfNodes,
+        Kind::SubnetOfAnotherAccount,
         Kind::LaunchTemplateMissing,
         Kind::InstanceTypeUnknown,
         Kind::NoRoomForVpcCni,

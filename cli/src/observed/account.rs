@@ -1,6 +1,6 @@
 //! What was observed of an account beside a configuration: before a launch, not of one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hookline_domain::ids::{SecurityGroupId, SubnetId};
 use hookline_domain::instance_type::InstanceTypeLimits;
@@ -27,6 +27,11 @@ pub(crate) struct Account {
     pub(crate) deployed: bool,
     /// The hooks that a deployment of the file puts: the profile's name and the group's.
     pub(crate) to_be_put: Vec<(String, Option<String>)>,
+    /// The account that a configuration names for its stack.
+    pub(crate) of_configuration: Option<String>,
+    /// Those that a configuration lists in `networkOwnerAccounts`; `None` where no configuration was
+    /// given.
+    pub(crate) network_owners: Option<BTreeSet<String>>,
     /// The groups of the profiles.
     pub(crate) groups: Vec<Group>,
     /// The launch hooks of each group.
@@ -96,6 +101,18 @@ pub(crate) struct Machine {
 }
 
 impl Account {
+    /// The account of the stack: as the configuration names it, that of the state machine, or that of a
+    /// group.
+    pub(crate) fn id(&self) -> Option<&str> {
+        let of_machine = self.deployment.as_ref().map(|it| it.machine.account());
+        // arn:aws:autoscaling:REGION:ACCOUNT:autoScalingGroup:…
+        let of_group = || self.groups.first()?.arn.split(':').nth(4);
+        self.of_configuration
+            .as_deref()
+            .or(of_machine)
+            .or_else(of_group)
+    }
+
     /// The groups that a profile selects, by their names or by the tags that their instances get.
     pub(crate) fn groups_of<'a>(
         &'a self,

@@ -32,6 +32,8 @@ pub(crate) struct SeenInterface {
 pub(crate) struct SeenSubnet {
     pub(crate) subnet: Subnet,
     pub(crate) vpc: String,
+    /// The account that owns it. Another account may share it with this one (AWS RAM).
+    pub(crate) owner: Option<String>,
     pub(crate) available: u32,
 }
 

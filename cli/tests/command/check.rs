@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hookline_local::ec2::share_vpc;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::rules::put_rule;
@@ -224,6 +225,27 @@ async fn profile_and_configuration_are_checked_before_the_deployment() {
     let found = kinds(&found);
     assert!(found.contains(&"hook-answered-twice"), "{found:?}");
     assert!(!found.contains(&"hook-missing"), "{found:?}");
+
+    // Another account shares the subnets.
+    deployed.fake.aws.with_world(|world| {
+        let vpcs: Vec<String> = world.ec2.vpcs().map(|vpc| vpc.vpc_id.clone()).collect();
+        for vpc in vpcs {
+            share_vpc(&mut world.ec2, &vpc, "210987654321").unwrap();
+        }
+    });
+    let found = checked(&deployed, &format!("check --config {file}"), 1).await;
+    assert!(
+        kinds(&found).contains(&"subnet-of-another-account"),
+        "{found:#}"
+    );
+    let mut listed = config.clone();
+    listed["networkOwnerAccounts"] = json!(["210987654321"]);
+    let file = write("listed.json", &listed);
+    let found = checked(&deployed, &format!("check --config {file}"), 1).await;
+    assert!(
+        !kinds(&found).contains(&"subnet-of-another-account"),
+        "{found:#}"
+    );
 
     let mut broken = config.clone();
     broken["profiles"][1]["slots"][0]["deviceIndex"] = json!(0);

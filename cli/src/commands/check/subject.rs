@@ -1,5 +1,7 @@
 //! What `check` checks: the profiles of a file, or those that are deployed.
 
+use std::collections::BTreeSet;
+
 use anstyle::Style;
 use hookline_domain::profile::Profile;
 use hookline_domain::reconcile::ProfileInput;
@@ -30,8 +32,18 @@ pub(super) struct OfFile {
     pub(super) profiles: Vec<ProfileInput>,
     /// The hooks that its deployment puts: the profile's name, and the group's where it is known.
     pub(super) hooks: Vec<(String, Option<String>)>,
+    /// What only a configuration has.
+    pub(super) configuration: Option<OfConfiguration>,
+}
+
+/// What a configuration says beside its profiles and hooks.
+pub(super) struct OfConfiguration {
     /// The stack that it is deployed as.
-    pub(super) stack: Option<String>,
+    pub(super) stack: String,
+    /// The account that it is deployed to, if it names one.
+    pub(super) account: Option<String>,
+    /// The accounts that share subnets with it.
+    pub(super) network_owners: BTreeSet<String>,
 }
 
 /// Problems of profiles, each with the profile's place in the file.
@@ -47,6 +59,9 @@ pub(super) struct Problems {
 #[serde(rename_all = "camelCase")]
 struct Configuration {
     stack_name: Option<String>,
+    account: Option<String>,
+    #[serde(default)]
+    network_owner_accounts: BTreeSet<String>,
     #[serde(default)]
     profiles: Vec<Value>,
     #[serde(default)]
@@ -98,6 +113,11 @@ fn configuration(source: &Source) -> Result<Read> {
     let of_node_groups = configuration.node_groups.into_iter();
     let hooks = hooks.chain(of_node_groups.map(|group| (group.profile, None)));
     let stack = configuration.stack_name;
+    let of_configuration = OfConfiguration {
+        stack: stack.unwrap_or_else(|| DEFAULT_STACK.to_owned()),
+        account: configuration.account,
+        network_owners: configuration.network_owner_accounts,
+    };
     profiles(
         file,
         configuration.profiles,
@@ -107,7 +127,7 @@ fn configuration(source: &Source) -> Result<Read> {
             None => field,
         },
         hooks.collect(),
-        Some(stack.unwrap_or_else(|| DEFAULT_STACK.to_owned())),
+        Some(of_configuration),
     )
 }
 
@@ -116,7 +136,7 @@ fn profiles(
     values: Vec<Value>,
     field: impl Fn(usize, String) -> String,
     hooks: Vec<(String, Option<String>)>,
-    stack: Option<String>,
+    configuration: Option<OfConfiguration>,
 ) -> Result<Read> {
     let mut wrong = Vec::new();
     let mut read = Vec::new();
@@ -135,7 +155,7 @@ fn profiles(
             file,
             profiles: read,
             hooks,
-            stack,
+            configuration,
         })),
         false => Read::Wrong(Problems {
             file,

@@ -1,7 +1,8 @@
 //! The subnets and the security groups of a profile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use hookline_domain::ids::SubnetId;
 use hookline_domain::placement::check_open_slots;
 use hookline_domain::profile::Profile;
 
@@ -17,7 +18,87 @@ pub(super) fn findings(account: &Account, profile: &Profile) -> Vec<Finding> {
     let mut found = security_groups(account, profile);
     found.extend(subnets(account, profile));
     found.extend(subnets_of_nodes(account, profile));
+    found.extend(subnets_of_other_accounts(account, profile));
     found
+}
+
+/// What could not be judged: whether the roles allow the subnets of another account. Only a configuration
+/// tells which accounts it lists.
+pub(super) fn notes(account: &Account) -> Vec<String> {
+    if account.network_owners.is_some() {
+        return Vec::new();
+    }
+    let profiles = account.profiles.iter();
+    let mut owners: BTreeMap<&str, BTreeSet<&SubnetId>> = BTreeMap::new();
+    for (_, _, subnet, owner) in profiles.flat_map(|it| of_other_accounts(account, &it.profile)) {
+        owners.entry(owner).or_default().insert(subnet);
+    }
+    let owners = owners.into_iter();
+    owners
+        .map(|(owner, subnets)| {
+            format!(
+                "The account {owner} shares {} with this one. Whether networkOwnerAccounts of the deployment lists it is \
+                 not known: hookline check --config FILE says it.",
+                list(&subnets, LISTED)
+            )
+        })
+        .collect()
+}
+
+/// The subnets of a profile that another account owns: the number of the slot, its network, the subnet
+/// and the owner.
+fn of_other_accounts<'a>(
+    account: &'a Account,
+    profile: &'a Profile,
+) -> Vec<(usize, &'a str, &'a SubnetId, &'a str)> {
+    let (Some(own), Some(known)) = (account.id(), &account.subnets) else {
+        return Vec::new();
+    };
+    let slots = profile.slots.iter().enumerate();
+    slots
+        .flat_map(|(n, slot)| {
+            slot.subnet_ids.iter().filter_map(move |id| {
+                let owner = known.get(id)?.owner.as_deref()?;
+                (owner != own).then_some((n, slot.network.as_str(), id, owner))
+            })
+        })
+        .collect()
+}
+
+/// Subnets whose ARNs the roles of the configuration do not allow: they have the owner's account
+/// (docs/deploy.md, "Shared subnets").
+fn subnets_of_other_accounts(account: &Account, profile: &Profile) -> Vec<Finding> {
+    let Some(listed) = &account.network_owners else {
+        return Vec::new();
+    };
+    let mut by_slot: BTreeMap<(usize, &str, &str), Vec<&SubnetId>> = BTreeMap::new();
+    for (n, network, subnet, owner) in of_other_accounts(account, profile) {
+        if !listed.contains(owner) {
+            by_slot.entry((n, network, owner)).or_default().push(subnet);
+        }
+    }
+    let by_slot = by_slot.into_iter();
+    by_slot
+        .map(|((n, network, owner), subnets)| {
+            Finding::new(
+                Kind::SubnetOfAnotherAccount,
+                format!(
+                    "The network {network} has subnets of the account {owner}, which networkOwnerAccounts of the \
+                     configuration does not list: {}.",
+                    list(&subnets, LISTED)
+                ),
+            )
+            .about(subnets)
+            .at(format!(
+                "profile.slots[{n}].subnetIds of the profile {}",
+                profile.name
+            ))
+            .say(format!(
+                "Add \"{owner}\" to networkOwnerAccounts of the configuration, and deploy (docs/deploy.md, Shared \
+                 subnets); or name subnets of your account."
+            ))
+        })
+        .collect()
 }
 
 /// Slots that a launch refuses, because their subnet is that of the node's primary interface.

@@ -1,5 +1,7 @@
 //! Subnets, their room, and security groups.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 #[test]
@@ -56,6 +58,58 @@ fn subnet_that_is_missing_or_not_in_the_zone_is_found_with_its_field() {
             "profile.slots[1].subnetIds",
         ],
     );
+}
+
+#[test]
+fn subnet_of_an_account_that_the_configuration_does_not_list_is_found() {
+    let mut account = account();
+    let id = "subnet-00000002".parse().unwrap();
+    let shared = account.subnets.as_mut().unwrap().get_mut(&id).unwrap();
+    shared.owner = Some("210987654321".to_owned());
+    // Nothing says which accounts the deployment lists.
+    assert_eq!(kinds(&account), []);
+    let notes = notes(&account);
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    for says in [
+        "210987654321",
+        "subnet-00000002",
+        "is not known",
+        "--config",
+    ] {
+        assert!(notes[0].contains(says), "no {says:?} in {notes:?}");
+    }
+    account.network_owners = Some(["333333333333".to_owned()].into());
+    assert_eq!(super::super::notes(&account), [""; 0]);
+    let finding = only(&account, Kind::SubnetOfAnotherAccount);
+    assert_says(
+        &finding,
+        &[
+            "user-plane has subnets of the account 210987654321",
+            "subnet-00000002",
+            "profile.slots[1].subnetIds of the profile upf",
+            "IAM denies the create",
+            "networkOwnerAccounts",
+        ],
+    );
+    account.network_owners = Some(["210987654321".to_owned()].into());
+    assert_eq!(kinds(&account), []);
+    // The stack's own account need not be listed.
+    account.network_owners = Some(BTreeSet::new());
+    account.of_configuration = Some("210987654321".to_owned());
+    let finding = only(&account, Kind::SubnetOfAnotherAccount);
+    assert_says(&finding, &["signaling", "123456789012"]);
+}
+
+#[test]
+fn account_of_the_stack_is_that_of_a_group_before_the_first_deployment() {
+    let mut account = account();
+    account.deployment = None;
+    account.groups[0].arn =
+        "arn:aws:autoscaling:us-west-2:210987654321:autoScalingGroup:x:autoScalingGroupName/upf"
+            .to_owned();
+    assert_eq!(account.id(), Some("210987654321"));
+    account.groups.clear();
+    assert_eq!(account.id(), None);
 }
 
 #[test]
