@@ -240,11 +240,11 @@ impl Problem {
         let Some(missing) = missing.map(|name| name.trim_matches([' ', '`'])) else {
             return false;
         };
-        let beside = unknown.iter().filter_map(|path| {
+        let is_meant = |path: &String| {
             let name = path.strip_prefix(&self.field)?.strip_prefix('.')?;
             suggestion(name, [missing])
-        });
-        beside.count() > 0
+        };
+        unknown.iter().any(|path| is_meant(path).is_some())
     }
 }
 
