@@ -25,14 +25,16 @@ CONTENT = ("install.sh", "program", "systemd")
 #: Characters in a line. Mail programs and MIME parsers take lines of up to 998.
 WIDTH = 120
 
-_SMALLEST = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 3, "lp": 0, "pb": 0}]
+_SMALLEST = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 3, "lp": 0, "pb": 0, "nice_len": 64}]
 
 
 def files():
     """The files: path, mode, and text without comments and indentation."""
     for top in CONTENT:
         path = HERE / top
-        for file in sorted(found for found in (path.rglob("*") if path.is_dir() else [path]) if found.is_file()):
+        found = (file for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+        # Files of one language side by side are packed better.
+        for file in sorted(found, key=lambda file: (file.suffix, file)):
             # Lines that are comments, but not the first line of a script.
             text = re.sub(r"^[ \t]*#(?!!).*\n", "", file.read_text(), flags=re.MULTILINE)
             text = re.sub(r"^[ \t]+", "", text, flags=re.MULTILINE)

@@ -24,6 +24,6 @@ include "addresses";
       # One set of ranges: a pod gets one address. Each range has the mask of the whole subnet.
       ranges: [[ $ranges[] | { subnet: $found.interface.cidr, rangeStart: (.[0] | to_address), rangeEnd: (.[1] | to_address), gateway: $gateway } ]],
       # By the subnet's gateway, as the plugins do without it. But CHECK looks for a route without a gateway then.
-      routes: [$network.cni.routes[] | { dst, gw: (.gw // $gateway) }]
+      routes: [$network.cni.routes[] | { gw: $gateway } + .]
     }
   }

@@ -30,11 +30,12 @@ rename_link() {
   local occupant
   if ip link show dev "$2" >/dev/null 2>&1; then
     # Another interface has the name, as after a change of the settings. It gets its own name in its turn.
-    occupant=$(ip -json link show dev "$2" | jq --raw-output '.[0].address | gsub(":"; "")')
-    if [[ -z $(link_of "$(ip -json link show dev "$2" | jq --raw-output '.[0].address')") ]]; then
+    occupant=$(ip -json link show dev "$2" | jq --raw-output '.[0].address')
+    if [[ -z $(link_of "$occupant") ]]; then
       log "$2 is the name of another link, which is not an interface"
       return 1
     fi
+    occupant=${occupant//:}
     ip link set dev "$2" down && ip link set dev "$2" name "hkl${occupant: -12}" || return 1
   fi
   ip link set dev "$1" down && ip link set dev "$1" name "$2"
