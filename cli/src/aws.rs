@@ -7,6 +7,7 @@ mod executions;
 mod functions;
 mod groups;
 mod network;
+mod pages;
 mod templates;
 mod user_data;
 

@@ -43,6 +43,15 @@ pub(crate) async fn case_with_all_running(
     gather(aws, deployment, known, Search::AllRunning).await
 }
 
+/// Looks for executions that run for the launch and were not looked at, and returns whether there are any:
+/// then the newest one tells another story, and the launch must be gathered anew.
+///
+/// # Errors
+/// Returns why a call failed.
+pub(crate) async fn finds_running(aws: &Aws, case: &mut Case) -> Result<bool> {
+    executions::add_running(aws, case).await
+}
+
 async fn gather(aws: &Aws, deployment: Deployment, known: Known, search: Search) -> Result<Case> {
     let Known {
         instance,
@@ -68,7 +77,6 @@ async fn gather(aws: &Aws, deployment: Deployment, known: Known, search: Search)
         // One that leaves a warm pool of running instances was launched long before.
         .max(case.launch_in_progress().map(|activity| activity.started));
     executions::find(aws, &mut case, began, execution, search).await?;
-    case.all_running_known = case.all_executions_known || search == Search::AllRunning;
     if case.seen.is_none() && case.executions.is_empty() && case.activity().is_none() {
         return Err(not_found(aws, case.instance.as_str()));
     }

@@ -4,6 +4,7 @@ use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEvent as Sdk
 use aws_smithy_runtime_api::client::result::SdkError;
 use hookline_domain::execution::names::StateMachine;
 
+use super::pages::back_to;
 use super::{Aws, Error};
 use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
 
@@ -68,20 +69,9 @@ impl Aws {
         oldest: i64,
         pages: usize,
     ) -> Result<(Vec<ListedExecution>, bool), Error> {
-        let mut found = Vec::new();
-        let mut token = None;
-        for _ in 0..pages {
-            let (page, next) = self.executions(machine, token).await?;
-            let reached = page
-                .last()
-                .is_some_and(|execution| execution.started < oldest);
-            found.extend(page);
-            token = next;
-            if token.is_none() || reached {
-                return Ok((found, true));
-            }
-        }
-        Ok((found, false))
+        let reaches = |page: &[ListedExecution]| page.last().is_some_and(|it| it.started < oldest);
+        let page = async |token| self.executions(machine, token).await;
+        back_to(pages, reaches, page).await
     }
 
     /// An execution by its ARN (DescribeExecution); `None` if there is none.

@@ -11,6 +11,7 @@ use hookline_domain::reconcile::LaunchActivity;
 use hookline_domain::reconcile::brake::{Marks, resume_tags};
 use hookline_functions::aws::convert::{group_tags, tags_of_group};
 
+use super::pages::back_to;
 use super::{Aws, Error};
 use crate::observed::group::{Activity, Group, Hook, LAUNCH, Launches, Member, Override};
 use crate::observed::template::TemplateRef;
@@ -168,21 +169,13 @@ impl Aws {
         since: i64,
         pages: usize,
     ) -> Result<(Vec<Activity>, bool), Error> {
-        let mut found = Vec::new();
-        let mut token = None;
-        for _ in 0..pages {
-            let (page, next) = self.page_of_activities(group, token).await?;
-            // Those that go on come first, whenever they began (API Reference, the same).
-            let reached = page
-                .iter()
-                .any(|activity| activity.ended.is_some() && activity.started < since);
-            found.extend(page);
-            token = next;
-            if token.is_none() || reached {
-                return Ok((found, true));
-            }
-        }
-        Ok((found, false))
+        // Those that go on come first, whenever they began (API Reference, the same).
+        let reaches = |page: &[Activity]| {
+            let mut ended = page.iter().filter(|activity| activity.ended.is_some());
+            ended.any(|activity| activity.started < since)
+        };
+        let page = async |token| self.page_of_activities(group, token).await;
+        back_to(pages, reaches, page).await
     }
 
     /// The activities of a group that began since then, in seconds since the epoch, or still go on;

@@ -115,19 +115,19 @@ pub(super) async fn run(
     Ok(Code::Success)
 }
 
-/// Gathers a launch. Where a replay would help, it is looked at as `replay` looks at it, so that the
-/// command that is printed is not refused; elsewhere, the calls for that are saved.
+/// Gathers a launch. Where a replay would help, all executions that run are looked for, as `replay` does,
+/// so that the command that is printed is not refused; elsewhere, the calls for that are saved.
 async fn case(aws: &Aws, deployment: Deployment, known: Known) -> Result<Case> {
     let again = Known {
         instance: known.instance.clone(),
         seen: known.seen.clone(),
         execution: known.execution.clone(),
     };
-    let case = gather::case(aws, deployment, known).await?;
-    match must_know_running(&case) {
-        true => gather::case_with_all_running(aws, case.deployment, again).await,
-        false => Ok(case),
+    let mut case = gather::case(aws, deployment, known).await?;
+    if must_know_running(&case) && gather::finds_running(aws, &mut case).await? {
+        return gather::case_with_all_running(aws, case.deployment, again).await;
     }
+    Ok(case)
 }
 
 /// The launch of a group that tells most: the newest failure or the newest launch without an

@@ -84,22 +84,24 @@ pub(super) async fn find(
                 .filter(|it| it.instance().as_ref() == Some(&case.instance)),
         );
     }
+    (case.executions, case.all_executions_known) = (found, all);
+    case.all_running_known = all;
     if search == Search::AllRunning && !all {
-        case.running_for_unknown = add_running(aws, case, &mut found).await?;
+        add_running(aws, case).await?;
     }
+    let found = &mut case.executions;
     found.sort_by_key(|execution| std::cmp::Reverse(execution.started));
     if let Some(asked) = asked {
         found.retain(|execution| execution.arn != asked.arn);
         found.insert(0, asked);
     }
-    (case.executions, case.all_executions_known) = (found, all);
     Ok(())
 }
 
-/// Adds the executions that run to those that were found, and returns how many run of which it is not
-/// known which instances they are for.
-async fn add_running(aws: &Aws, case: &Case, executions: &mut Vec<Execution>) -> Result<usize> {
-    let known: BTreeSet<String> = executions.iter().map(|it| it.arn.clone()).collect();
+/// Adds the executions that run to those that were found, and returns whether there are any. The case then
+/// tells how many run of which it is not known which instances they are for.
+pub(super) async fn add_running(aws: &Aws, case: &mut Case) -> Result<bool> {
+    let known: BTreeSet<String> = case.executions.iter().map(|it| it.arn.clone()).collect();
     let may_be_its = |execution: &&ListedExecution| {
         let instance = execution.instance();
         instance.is_none_or(|instance| instance == case.instance) && !known.contains(&execution.arn)
@@ -109,8 +111,10 @@ async fn add_running(aws: &Aws, case: &Case, executions: &mut Vec<Execution>) ->
     let others = others.map(|execution| execution.arn.clone()).collect();
     let (mut found, unknown) = describe_at_most(aws, others).await?;
     found.retain(|execution| execution.instance().as_ref() == Some(&case.instance));
-    executions.extend(found);
-    Ok(unknown)
+    let found_any = !found.is_empty();
+    case.executions.extend(found);
+    (case.all_running_known, case.running_for_unknown) = (true, unknown);
+    Ok(found_any)
 }
 
 /// The ARN of the execution that the instance tells by its tag.
