@@ -13,7 +13,7 @@ import { ConfigurationError, checkAll, collecting } from '../shared/configuratio
 import { memberOf } from '../shared/field-path';
 import type { Profile, Slot } from '../shared/profile.generated';
 import { type Range, contains, ofCidr, ofRange, toAddress } from './ipv4';
-import { checkRoutes } from './node-settings';
+import { checkPlugin, checkRoutes } from './node-settings';
 
 /** A NetworkAttachmentDefinition. */
 export interface NetworkDefinition {
@@ -179,26 +179,7 @@ function checkDefinition(
             'Use cni, with which each node has addresses of its own, or whereabouts',
           );
         }
-        if (type === 'host-device' && mode !== undefined) {
-          fail('mode', 'host-device has no mode', 'Remove it');
-        }
-        if (type === 'ipvlan' && mode !== undefined && !['l2', 'l3', 'l3s'].includes(mode)) {
-          fail('mode', `ipvlan has no mode ${mode}`, 'Use l2, l3 or l3s');
-        }
-        if (type === 'macvlan' && mode !== undefined && mode !== 'passthru') {
-          fail(
-            'mode',
-            `a VPC delivers only to the interface's own hardware address, so macvlan in the mode ${mode} gets no traffic`,
-            'Use passthru, or ipvlan',
-          );
-        }
-        if (owner === 'os' && type !== 'ipvlan') {
-          fail(
-            'type',
-            `${type} takes the whole interface, which the mode os leaves to the operating system`,
-            'Use ipvlan, or the mode multus',
-          );
-        }
+        checkPlugin({ type, mode }, owner, fail);
         if (definition.mtu !== undefined && definition.mtu > mtu) {
           fail('mtu', `${definition.mtu} is more than the interface's ${mtu}`, 'Use at most as much');
         }

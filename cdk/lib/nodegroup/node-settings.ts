@@ -4,7 +4,7 @@
  */
 import { isIPv4 } from 'node:net';
 import type { NodeNetwork, PodRoute } from '../shared/config';
-import { ConfigurationError, checkAll, collecting } from '../shared/configuration-error';
+import { ConfigurationError, type Fail, checkAll, collecting } from '../shared/configuration-error';
 import { memberOf } from '../shared/field-path';
 import type { Profile, Slot } from '../shared/profile.generated';
 import { didYouMean } from '../shared/suggestion';
@@ -208,28 +208,7 @@ function checkCni({ network, mode: owner = 'multus', cni }: NetworkSettings, fie
             'Use lower-case letters, digits, - and .',
           );
         }
-        if (mode !== undefined) {
-          if (type === 'host-device') {
-            fail('mode', 'host-device has no mode', 'Remove it');
-          }
-          if (type === 'macvlan' && mode !== 'passthru') {
-            fail(
-              'mode',
-              `a VPC delivers only to the interface's own hardware address, so macvlan in the mode ${mode} gets no traffic`,
-              'Use passthru, or ipvlan',
-            );
-          }
-          if (type === 'ipvlan' && mode === 'passthru') {
-            fail('mode', 'ipvlan has no mode passthru', 'Use l2, l3 or l3s');
-          }
-        }
-        if (owner === 'os' && type !== 'ipvlan') {
-          fail(
-            'type',
-            `${type} takes the whole interface, which the mode os leaves to the operating system`,
-            'Use ipvlan, or the mode multus',
-          );
-        }
+        checkPlugin({ type, mode }, owner, fail);
         if (owner === 'os' && addresses !== undefined && addresses !== 'secondary') {
           fail('addresses', 'the operating system has the primary address in the mode os', 'Use secondary');
         }
@@ -239,6 +218,46 @@ function checkCni({ network, mode: owner = 'multus', cni }: NetworkSettings, fie
       checkRoutes(routes, `${field}.cni`);
     },
   );
+}
+
+/** A CNI plugin that gives an interface to pods. */
+interface Plugin {
+  readonly type: string;
+  readonly mode: string | undefined;
+}
+
+/**
+ * Checks the type and the mode of a plugin.
+ *
+ * @param plugin the plugin
+ * @param owner who has the interface on the node
+ * @param fail notes a mistake
+ */
+export function checkPlugin(
+  { type, mode }: Plugin,
+  owner: NonNullable<NetworkSettings['mode']>,
+  fail: Fail,
+): void {
+  if (type === 'host-device' && mode !== undefined) {
+    fail('mode', 'host-device has no mode', 'Remove it');
+  }
+  if (type === 'ipvlan' && mode !== undefined && !['l2', 'l3', 'l3s'].includes(mode)) {
+    fail('mode', `ipvlan has no mode ${mode}`, 'Use l2, l3 or l3s');
+  }
+  if (type === 'macvlan' && mode !== undefined && mode !== 'passthru') {
+    fail(
+      'mode',
+      `a VPC delivers only to the interface's own hardware address, so macvlan in the mode ${mode} gets no traffic`,
+      'Use passthru, or ipvlan',
+    );
+  }
+  if (owner === 'os' && type !== 'ipvlan') {
+    fail(
+      'type',
+      `${type} takes the whole interface, which the mode os leaves to the operating system`,
+      'Use ipvlan, or the mode multus',
+    );
+  }
 }
 
 /**
