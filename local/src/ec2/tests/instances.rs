@@ -157,26 +157,31 @@ async fn a_client_token_launches_once() {
     assert_eq!(text(&first, "instanceId"), text(&again, "instanceId"));
 }
 
+/// A launch template `nodes`, of an instance type with several network cards.
+const TEMPLATE: [(&str, &str); 6] = [
+    ("LaunchTemplateName", "nodes"),
+    ("LaunchTemplateData.InstanceType", "p4d.24xlarge"),
+    ("LaunchTemplateData.UserData", "IyE="),
+    ("LaunchTemplateData.NetworkInterface.1.DeviceIndex", "0"),
+    ("LaunchTemplateData.NetworkInterface.2.DeviceIndex", "1"),
+    (
+        "LaunchTemplateData.NetworkInterface.2.NetworkCardIndex",
+        "1",
+    ),
+];
+
 #[tokio::test(start_paused = true)]
 async fn a_launch_template_provides_what_the_launch_leaves_out() {
     let scene = Scene::new();
-    let create = [
-        ("LaunchTemplateName", "nodes"),
+    let mut create = TEMPLATE.to_vec();
+    create.extend([
         ("LaunchTemplateData.ImageId", "ami-2"),
-        ("LaunchTemplateData.InstanceType", "p4d.24xlarge"),
-        ("LaunchTemplateData.UserData", "IyE="),
-        ("LaunchTemplateData.NetworkInterface.1.DeviceIndex", "0"),
-        ("LaunchTemplateData.NetworkInterface.2.DeviceIndex", "1"),
-        (
-            "LaunchTemplateData.NetworkInterface.2.NetworkCardIndex",
-            "1",
-        ),
         (
             "LaunchTemplateData.TagSpecification.1.ResourceType",
             "instance",
         ),
         ("LaunchTemplateData.TagSpecification.1.Tag.1.Key", "k"),
-    ];
+    ]);
     scene.ok("CreateLaunchTemplate", &create).await;
     assert_eq!(
         scene.code("CreateLaunchTemplate", &create).await,
@@ -227,18 +232,7 @@ async fn a_launch_template_provides_what_the_launch_leaves_out() {
 #[tokio::test(start_paused = true)]
 async fn version_of_a_launch_template_is_described_with_its_data() {
     let scene = Scene::new();
-    let create = [
-        ("LaunchTemplateName", "nodes"),
-        ("LaunchTemplateData.InstanceType", "p4d.24xlarge"),
-        ("LaunchTemplateData.UserData", "IyE="),
-        ("LaunchTemplateData.NetworkInterface.1.DeviceIndex", "0"),
-        ("LaunchTemplateData.NetworkInterface.2.DeviceIndex", "1"),
-        (
-            "LaunchTemplateData.NetworkInterface.2.NetworkCardIndex",
-            "1",
-        ),
-    ];
-    scene.ok("CreateLaunchTemplate", &create).await;
+    scene.ok("CreateLaunchTemplate", &TEMPLATE).await;
     let named = ("LaunchTemplateName", "nodes");
     for version in ["1", "$Latest", "$Default"] {
         let asked = [named, ("LaunchTemplateVersion.1", version)];

@@ -11,6 +11,7 @@ use crate::cluster::{node, pod};
 use crate::fake_aws::Refusal;
 use crate::records::assert_fits;
 use crate::scene::Scene;
+use crate::vpc;
 
 /// A scene with a subnet, and a function that launches an instance there with tags.
 struct Fleet {
@@ -26,33 +27,12 @@ impl Fleet {
             pods: vec![pod(0, 1)],
             ..Contents::default()
         });
-        let subnet = scene.aws.local.with_world(|world| {
-            let (ec2, kernel) = (&mut world.ec2, &mut world.kernel);
-            let block = "10.0.0.0/16".parse().unwrap();
-            let vpc_id = ec2::create_vpc(ec2, kernel, block, None, ec2::Tags::new()).unwrap();
-            let spec = ec2::SubnetSpec {
-                vpc_id,
-                availability_zone: "us-west-2b".to_owned(),
-                cidr_block: "10.0.1.0/24".parse().unwrap(),
-                ipv6_cidr_block: None,
-                tags: ec2::Tags::new(),
-            };
-            ec2::create_subnet(ec2, kernel, spec).unwrap()
-        });
+        let (_, subnet) = vpc::subnet(&scene, "10.0.0.0/16", "10.0.1.0/24");
         Self { scene, subnet }
     }
 
     fn launch(&self, tag: &str) -> String {
-        self.scene.aws.local.with_world(|world| {
-            let spec = ec2::LaunchSpec {
-                image_id: "ami-1".to_owned(),
-                instance_type: "m5.large".to_owned(),
-                subnet_id: self.subnet.clone(),
-                tags: [(tag.to_owned(), "owned".to_owned())].into(),
-                ..ec2::LaunchSpec::default()
-            };
-            ec2::launch(&mut world.ec2, &mut world.kernel, spec).unwrap()
-        })
+        vpc::launch(&self.scene, &self.subnet, tag)
     }
 
     /// Runs the function until each of its instances is in this state. Returns their lines.

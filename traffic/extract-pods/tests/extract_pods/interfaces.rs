@@ -11,6 +11,7 @@ use crate::cluster::{node, pod};
 use crate::fake_aws::Refusal;
 use crate::records::assert_fits;
 use crate::scene::Scene;
+use crate::vpc;
 
 /// A scene with a cluster in a VPC.
 struct Network {
@@ -26,7 +27,7 @@ impl Network {
             pods: vec![pod(0, 1)],
             ..Contents::default()
         });
-        let (vpc_id, subnet) = subnet(&scene, "10.0.0.0/16", "10.0.1.0/24");
+        let (vpc_id, subnet) = vpc::subnet(&scene, "10.0.0.0/16", "10.0.1.0/24");
         let mut cluster = scene.api.description();
         // EKS API Reference, `Cluster`, `resourcesVpcConfig`.
         cluster["resourcesVpcConfig"] = json!({ "vpcId": vpc_id });
@@ -36,16 +37,7 @@ impl Network {
 
     /// Launches an instance. Returns its ID.
     fn launch(&self, subnet: &str, tag: &str) -> String {
-        self.scene.aws.local.with_world(|world| {
-            let spec = ec2::LaunchSpec {
-                image_id: "ami-1".to_owned(),
-                instance_type: "m5.large".to_owned(),
-                subnet_id: subnet.to_owned(),
-                tags: [(tag.to_owned(), "owned".to_owned())].into(),
-                ..ec2::LaunchSpec::default()
-            };
-            ec2::launch(&mut world.ec2, &mut world.kernel, spec).unwrap()
-        })
+        vpc::launch(&self.scene, subnet, tag)
     }
 
     /// Attaches an interface to an instance, once the instance can have it. Returns its ID.
@@ -82,24 +74,6 @@ impl Network {
         let interfaces = lines.into_iter().filter(|line| line["kind"] == "interface");
         interfaces.collect()
     }
-}
-
-/// Creates a VPC with a subnet. Returns their IDs.
-fn subnet(scene: &Scene, vpc: &str, subnet: &str) -> (String, String) {
-    scene.aws.local.with_world(|world| {
-        let (ec2, kernel) = (&mut world.ec2, &mut world.kernel);
-        let block = vpc.parse().unwrap();
-        let vpc_id = ec2::create_vpc(ec2, kernel, block, None, ec2::Tags::new()).unwrap();
-        let spec = ec2::SubnetSpec {
-            vpc_id: vpc_id.clone(),
-            availability_zone: "us-west-2b".to_owned(),
-            cidr_block: subnet.parse().unwrap(),
-            ipv6_cidr_block: None,
-            tags: ec2::Tags::new(),
-        };
-        let subnet = ec2::create_subnet(ec2, kernel, spec).unwrap();
-        (vpc_id, subnet)
-    })
 }
 
 #[tokio::test]
@@ -163,7 +137,7 @@ async fn an_interface_for_pods_is_written_only_of_another_clusters_node() {
 #[tokio::test]
 async fn an_interface_of_another_vpc_is_not_written() {
     let network = Network::new().await;
-    let (_, other) = subnet(&network.scene, "10.8.0.0/16", "10.8.1.0/24");
+    let (_, other) = vpc::subnet(&network.scene, "10.8.0.0/16", "10.8.1.0/24");
     network.launch(&other, "another");
     network.settle().await;
     assert_eq!(network.scene.extract().await["interfaces"], 0);

@@ -22,3 +22,4 @@ mod runtime_api;
 mod scene;
 mod services;
 mod upload;
+mod vpc;
