@@ -11,6 +11,8 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 export default {
   testEnvironment: 'node',
+  // A test that hangs ends; one that is slow beside a compiler does not fail.
+  testTimeout: 60_000,
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // SWC removes the types without a check; `npm run lint` checks them.
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },

@@ -6,6 +6,7 @@
 //! does what its name says. The commands run on Linux and macOS.
 
 mod bench;
+mod beside;
 mod cargo;
 mod cargo_lambda;
 mod cargo_tools;
@@ -37,6 +38,7 @@ mod workflows;
 mod workspace;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -64,6 +66,9 @@ enum Task {
         /// Run this check only
         #[arg(long, value_name = "STEP")]
         only: Option<test::Step>,
+        /// Write the counts and what is known of the failures to a file as JSON, and not at the end
+        #[arg(long, value_name = "FILE")]
+        results: Option<PathBuf>,
     },
     /// Show a scale-out on the fake AWS, from the first instance to the last hook
     Demo(programs::DemoOptions),
@@ -192,7 +197,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Test { only } => test::run(&workspace, only),
+        Task::Test { only, results } => test::run(&workspace, only, results.as_deref()),
         Task::Demo(options) => programs::demo(&workspace, &options),
         Task::Local { args } => programs::local(&workspace, &args),
         Task::Sim { args } => programs::sim(&workspace, &args),

@@ -1,8 +1,10 @@
 //! Adding up the result lines of `cargo test`, which writes one for each test program, and keeping
 //! what it says of the tests that failed.
 
+use serde::{Deserialize, Serialize};
+
 /// How many passed, failed and were skipped, so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tally {
     /// Passed.
     pub(crate) passed: u64,
@@ -67,7 +69,7 @@ impl std::fmt::Display for Tally {
 }
 
 /// How checks ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Results {
     /// How many passed, failed and were skipped.
     pub(crate) tally: Tally,

@@ -2,12 +2,15 @@
 
 use std::fmt::Display;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use clap::ValueEnum;
+use fs_err as fs;
 
+use crate::beside::Beside;
 use crate::cargo::{Programs, REMEDY, cargo};
 use crate::programs::{CDK, DEVELOPMENT, FUNCTIONS_DIR, NODE, PYTHON};
 use crate::tally::{ResultLines, Results};
@@ -112,13 +115,26 @@ impl Step {
     }
 }
 
-/// Runs all the checks, or one.
-pub(crate) fn run(workspace: &Workspace, only: Option<Step>) -> Result<ExitCode> {
+/// The check that runs beside those before it: it needs no cargo and keeps one core busy, and the
+/// compiler leaves one idle for minutes, in which it reads the AWS SDK for EC2.
+const BESIDE: Step = Step::Cdk;
+
+/// Runs all the checks, or one. With a file, the results go there and not to the end of the output.
+pub(crate) fn run(
+    workspace: &Workspace,
+    only: Option<Step>,
+    file: Option<&Path>,
+) -> Result<ExitCode> {
+    let mut beside = None;
     let steps: Vec<Step> = match only {
         Some(step) => vec![step],
-        None => Step::value_variants().to_vec(),
+        None => {
+            beside = Some(Beside::begin(workspace, BESIDE)?);
+            Step::value_variants().to_vec()
+        }
     };
     let mut total = Results::default();
+    let mut told = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         say(format_args!(
             "\n=== {}/{} {}",
@@ -127,7 +143,11 @@ pub(crate) fn run(workspace: &Workspace, only: Option<Step>) -> Result<ExitCode>
             step.headline()
         ));
         let start = Instant::now();
-        let mut results = step.run(workspace).unwrap_or_else(|error| said(&error));
+        let ran = match beside.take_if(|_| *step == BESIDE) {
+            Some(beside) => beside.end(),
+            None => step.run(workspace),
+        };
+        let results = ran.unwrap_or_else(|error| said(&error));
         let verdict = if results.tally.is_success() {
             "passed"
         } else {
@@ -137,16 +157,20 @@ pub(crate) fn run(workspace: &Workspace, only: Option<Step>) -> Result<ExitCode>
             "--- {verdict} in {:.1} s",
             start.elapsed().as_secs_f64()
         ));
-        for failure in &mut results.failures {
-            *failure = format!("\nFAILED {}\n{failure}", step.headline());
+        for failure in &results.failures {
+            told.push(format!("\nFAILED {}\n{failure}", step.headline()));
         }
         total.add(results);
     }
-    // Once more, as the output above is long.
-    for failure in &total.failures {
-        say(failure);
+    if let Some(file) = file {
+        fs::write(file, serde_json::to_vec(&total)?)?;
+    } else {
+        // Once more, as the output above is long.
+        for failure in told {
+            say(failure);
+        }
+        say(format_args!("\n{}", total.tally));
     }
-    say(format_args!("\n{}", total.tally));
     Ok(if total.tally.is_success() {
         ExitCode::SUCCESS
     } else {
