@@ -25,6 +25,16 @@ use crate::profile::{Ipv6, Profile, Slot};
 /// the subnets.
 pub const MAX_ROUNDS: u32 = 25;
 
+/// From this round on, a launch leaps over the addresses that EC2 refused and no listing shows. A
+/// subnet that another account shares may have hundreds of them in a row, and one address a round
+/// would not get past these. A launch of ours, which a late listing does not show yet, costs others
+/// one round or two.
+pub const LEAPS_FROM: u32 = 5;
+
+/// A leap that finds no room is halved so many times, and then none is made. No IPv4 subnet has
+/// more than 2^16 addresses.
+const MAX_HALVINGS: u32 = 16;
+
 /// Which interfaces a launch creates, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressPlan {
@@ -81,20 +91,28 @@ impl AddressPlanner<'_> {
 
     /// Makes the plan, and counts the IPv4 addresses that remain free in each of the profile's
     /// subnets in the node's AZ. It counts them even if the plan fails. Not free are addresses that
-    /// are in use, reserved or excluded, or that this launch or one before it takes. An address
-    /// that EC2 chooses counts once it is in use.
+    /// are in use, reserved or excluded, that this launch or one before it takes, or that it leaps
+    /// over. An address that EC2 chooses counts once it is in use.
     pub fn plan_and_count(&self) -> (Result<AddressPlan>, BTreeMap<SubnetId, u64>) {
         if let Err(error) = check_subnets(self.profile, self.availability_zone, self.subnets) {
             return (Err(error), BTreeMap::new());
         }
         let candidates = self.candidates();
         let held = self.held();
-        let mut pools = self.pools();
-        let mut plan = self.plan_in(&candidates, &held, &mut pools, self.may_be_in_flight);
+        let may_leap = self.round >= LEAPS_FROM && self.meets_unseen();
+        let mut leaps = 0..if may_leap { MAX_HALVINGS } else { 0 };
+        let (mut pools, mut plan) = loop {
+            let leap = leaps.next();
+            let mut pools = self.pools(leap);
+            let plan = self.plan_in(&candidates, &held, &mut pools, self.may_be_in_flight);
+            if leap.is_none() || !matches!(plan, Err(Error::SubnetsFull { .. })) {
+                break (pools, plan);
+            }
+        };
         if !self.may_be_in_flight.is_empty() && matches!(plan, Err(Error::SubnetsFull { .. })) {
             // If one of them is a launch after all, a conflict shows it. To abandon this launch for
             // nodes that take no address would end in a launch loop.
-            pools = self.pools();
+            pools = self.pools(None);
             plan = self.plan_in(&candidates, &held, &mut pools, &[]);
         }
         let free = pools.iter().filter_map(|(subnet, pools)| {
@@ -131,7 +149,7 @@ impl AddressPlanner<'_> {
         let candidates = self.candidates();
         let held = self.held();
         let leave_for = |others: &[&LaunchOrder]| {
-            let mut pools = self.pools();
+            let mut pools = self.pools(None);
             let mut others = others.to_vec();
             others.sort();
             for other in others {
@@ -285,8 +303,24 @@ impl AddressPlanner<'_> {
             .collect()
     }
 
-    /// What is free in each of the profile's subnets in the node's AZ.
-    fn pools(&self) -> BTreeMap<SubnetId, Pools> {
+    /// Whether EC2 refused an address that no listing shows.
+    fn meets_unseen(&self) -> bool {
+        self.unseen().next().is_some()
+    }
+
+    /// The addresses that EC2 refused, and that no interface has which a listing shows.
+    fn unseen(&self) -> impl Iterator<Item = IpAddr> {
+        let refused = self.observations.taken_addresses.iter().copied();
+        refused.filter(|address| {
+            let mut seen = self.allocated.iter().flat_map(|seen| &seen.addresses);
+            !seen.any(|range| range.contains(*address))
+        })
+    }
+
+    /// What is free in each of the profile's subnets in the node's AZ. With a leap, as many
+    /// addresses behind those that no listing shows are somebody else's too, halved so many times.
+    fn pools(&self, leap: Option<u32>) -> BTreeMap<SubnetId, Pools> {
+        let unseen: Vec<IpAddr> = leap.map(|_| self.unseen().collect()).unwrap_or_default();
         let mut pools: BTreeMap<SubnetId, Pools> = BTreeMap::new();
         for subnet in self.profile.slots.iter().flat_map(|slot| self.in_az(slot)) {
             pools.entry(subnet.id.clone()).or_insert_with(|| {
@@ -299,6 +333,11 @@ impl AddressPlanner<'_> {
                 }
                 for address in &self.observations.taken_addresses {
                     both.take(AddressRange::from(*address));
+                }
+                if let Some(halvings) = leap {
+                    for pool in [&mut both.ipv4, &mut both.ipv6].into_iter().flatten() {
+                        pool.take_run_and_beyond(unseen.iter().copied(), halvings);
+                    }
                 }
                 both
             });

@@ -56,6 +56,28 @@ impl Pool {
         }
     }
 
+    /// Takes everything from the lowest of `addresses` to the highest, and behind that as much again,
+    /// halved `halvings` times. Addresses outside the block, or of the other family, are ignored.
+    pub fn take_run_and_beyond(
+        &mut self,
+        addresses: impl IntoIterator<Item = IpAddr>,
+        halvings: u32,
+    ) {
+        let numbers = addresses
+            .into_iter()
+            .filter(|address| family(*address) == self.family)
+            .map(number)
+            .filter(|number| (self.first..=self.last).contains(number));
+        let ends = numbers.fold(None, |ends, number| match ends {
+            None => Some((number, number)),
+            Some((low, high)) => Some((number.min(low), number.max(high))),
+        });
+        if let Some((low, high)) = ends {
+            let beyond = (high - low).saturating_add(1).checked_shr(halvings);
+            self.insert(low, high.saturating_add(beyond.unwrap_or(0)));
+        }
+    }
+
     /// Takes the lowest free address; `None` if the block is full.
     pub fn take_lowest(&mut self) -> Option<IpAddr> {
         self.take_lowest_many(1)?.pop()
@@ -204,6 +226,26 @@ mod tests {
         assert_eq!(block.last().to_string(), "10.0.0.47");
         assert_eq!(pool.take_block(16), None);
         assert_eq!(pool.free(), 64 - 5 - 1 - 16);
+    }
+
+    #[test]
+    fn run_is_taken_with_as_much_behind_it() {
+        let taken = |addresses: &[&str], halvings| {
+            let mut pool = pool("10.0.0.0/24");
+            let addresses = addresses.iter().map(|address| address.parse().unwrap());
+            pool.take_run_and_beyond(addresses, halvings);
+            pool.take_lowest().unwrap().to_string()
+        };
+        assert_eq!(taken(&[], 0), "10.0.0.4");
+        assert_eq!(taken(&["10.0.0.4"], 0), "10.0.0.6");
+        assert_eq!(taken(&["10.0.0.11", "10.0.0.4"], 0), "10.0.0.20");
+        assert_eq!(taken(&["10.0.0.11", "10.0.0.4"], 1), "10.0.0.16");
+        assert_eq!(taken(&["10.0.0.11", "10.0.0.4"], 200), "10.0.0.12");
+        // Others' blocks do not count.
+        assert_eq!(
+            taken(&["10.0.0.4", "10.0.1.4", "2001:db8::9"], 0),
+            "10.0.0.6"
+        );
     }
 
     #[test]

@@ -46,6 +46,13 @@ impl AddressRange {
     pub fn last(&self) -> IpAddr {
         self.last
     }
+
+    /// Whether `address` is one of them.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        // `IpAddr` orders every IPv4 address before every IPv6 address.
+        (self.first..=self.last).contains(&address)
+    }
 }
 
 impl From<IpNet> for AddressRange {
