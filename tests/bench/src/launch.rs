@@ -79,7 +79,7 @@ pub enum Functions {
 /// One launch of the product.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    /// From the start of the execution to its end.
+    /// From the start of the execution to the answer of CompleteLifecycleAction.
     pub took: Duration,
     /// The time from the instance's launch to the start of the execution.
     pub since_launch: Duration,
@@ -124,7 +124,7 @@ pub fn product(situation: Situation, functions: Functions, seed: u64) -> Result<
             run.history()
         );
         let verdict = verdicts.last().context("no launch")?;
-        let timing = *run.timings().last().context("no launch")?;
+        let start = *run.starts().last().context("no launch")?;
         let now = Instant::now();
         let (launched, elapsed) = run.local.with_world(|world| {
             let last = world
@@ -134,16 +134,18 @@ pub fn product(situation: Situation, functions: Functions, seed: u64) -> Result<
                 .max();
             (last, world.kernel.elapsed())
         });
-        let began = elapsed.saturating_sub(now.duration_since(timing.began));
+        let began = elapsed.saturating_sub(now.duration_since(start));
         let mut calls = run.local.calls();
         calls.retain(|call| call.at >= began && call.user_agent.contains("app/Hookline"));
+        // A launch writes the verdict to the instance once the answer is there; the node takes work
+        // already.
+        let verdict_written = calls.last().filter(|call| call.action == "CreateTags");
+        let answered = verdict_written.context("no verdict on the instance")?.at;
         let (retries, used) = before;
         let usage = total(&run);
         Ok(Launch {
-            took: timing.took,
-            since_launch: timing
-                .began
-                .duration_since(launched.context("no instance")?),
+            took: answered.saturating_sub(began),
+            since_launch: start.duration_since(launched.context("no instance")?),
             calls,
             began,
             transitions: verdict.states.len() + run.retries() - retries,

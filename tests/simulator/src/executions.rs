@@ -6,7 +6,6 @@ use hookline_local::stepfunctions::{ExecutionEnd, StartExecution};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::run::Timing;
 use crate::shared::Shared;
 use crate::walker::{self, Verdict};
 
@@ -42,10 +41,7 @@ pub(super) async fn walk_all(
                 output: verdict.output.clone(),
             };
             engine.end_execution(&shared.local, arn, end);
-            shared.timings.borrow_mut().push(Timing {
-                began,
-                took: began.elapsed(),
-            });
+            shared.starts.borrow_mut().push(began);
             shared.verdicts.borrow_mut().push(verdict);
             *shared.running.borrow_mut() -= 1;
         });

@@ -132,15 +132,6 @@ pub struct Run {
     pub(super) violations: RefCell<Vec<Violation>>,
 }
 
-/// When an execution ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
-    /// Its start, in virtual time.
-    pub began: Instant,
-    /// How long it took.
-    pub took: Duration,
-}
-
 impl Run {
     /// Prepares a run, and launches nothing yet. Must be called in a `LocalSet` on a paused clock.
     ///
@@ -192,7 +183,7 @@ impl Run {
             begun: Instant::now(),
             running: RefCell::default(),
             verdicts: RefCell::default(),
-            timings: RefCell::default(),
+            starts: RefCell::default(),
             retries: Cell::default(),
             reports: RefCell::default(),
             history: RefCell::default(),
@@ -444,8 +435,8 @@ impl Run {
 
     /// When these executions ran, in the order of [`Run::verdicts`].
     #[must_use]
-    pub fn timings(&self) -> Vec<Timing> {
-        self.shared.timings.borrow().clone()
+    pub fn starts(&self) -> Vec<Instant> {
+        self.shared.starts.borrow().clone()
     }
 
     /// How many retries of tasks there were, over all executions.

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::lambda::Lambda;
-use crate::run::Timing;
 use crate::tap::Tap;
 use crate::walker::{self, TaskError, TaskFuture, Verdict};
 
@@ -32,7 +31,7 @@ pub(super) struct Shared {
     pub(super) running: RefCell<usize>,
     pub(super) verdicts: RefCell<Vec<Verdict>>,
     /// In the order of the verdicts.
-    pub(super) timings: RefCell<Vec<Timing>>,
+    pub(super) starts: RefCell<Vec<Instant>>,
     /// The retries of tasks.
     pub(super) retries: Cell<usize>,
     /// What `reconcile` returned.

@@ -142,7 +142,10 @@ fn trace() -> Result<()> {
             for line in launch::trace(&launch) {
                 println!("{line}");
             }
-            println!("{:7.3} s  the end\n", launch.took.as_secs_f64());
+            println!(
+                "{:7.3} s  CONTINUE is answered\n",
+                launch.took.as_secs_f64()
+            );
         }
     }
     Ok(())
