@@ -152,7 +152,8 @@ fn assessed(
     };
     let created: Vec<&Interface> = created.iter().collect();
     let found = assess(&profiles, &member, instance, in_progress, &created);
-    let lacks = instance.is_some_and(Instance::is_running) && in_progress.is_empty() && !found.wired;
+    let lacks =
+        instance.is_some_and(Instance::is_running) && in_progress.is_empty() && !found.wired;
     assert_eq!(found.lacks.len(), usize::from(lacks));
     (found.incomplete.len(), found.skipped, found.wired)
 }

@@ -13,6 +13,7 @@ use tracing::info;
 
 use super::rounds::{Skipped, log_list, log_reasons, read_payload, read_profiles, work_deadline};
 use super::{Context, write};
+use crate::aws::convert::IN_SERVICE;
 use hookline_domain::adopt::{CreatedInterfaces, assess, execution_input};
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::{MAX_ADOPTIONS, StateMachine, adoption_name};
@@ -20,8 +21,6 @@ use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{Member, ProfileInput, groups};
 use hookline_domain::time::rfc3339;
 
-/// The lifecycle state of a node in service.
-const IN_SERVICE: &str = "InService";
 /// How many nodes are marked at once, just before their executions are started. Other launches
 /// leave addresses for a marked node, so a mark without an execution would keep addresses unused.
 const MARKED_AT_ONCE: usize = 50;

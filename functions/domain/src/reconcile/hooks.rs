@@ -153,9 +153,7 @@ mod tests {
         let mut expected = ExpectedHooks::default();
         if !configured.is_empty() {
             let seconds = configured.iter().copied().collect();
-            expected
-                .heartbeat_seconds
-                .insert("upf".to_owned(), seconds);
+            expected.heartbeat_seconds.insert("upf".to_owned(), seconds);
         }
         expected.others.insert("of-another-team".to_owned());
         let found = hook_problems(hooks, &[&profile], &expected);
@@ -181,20 +179,32 @@ mod tests {
         assert_eq!(problems(&[own("ABANDON", 1_800)], true, &[1_800]), none);
         // The profile has groups with different timeouts.
         let configured = [1_800, 3_600];
-        assert_eq!(
-            problems(&[own("ABANDON", 3_600)], true, &configured),
-            none
-        );
+        assert_eq!(problems(&[own("ABANDON", 3_600)], true, &configured), none);
     }
 
     #[test]
     fn hook_that_continues_is_short_or_differs_from_the_configuration_is_unsafe() {
         for (default_result, seconds, configured, wanted) in [
-            ("CONTINUE", 1_800, &[][..], "true, short false, differs false"),
+            (
+                "CONTINUE",
+                1_800,
+                &[][..],
+                "true, short false, differs false",
+            ),
             ("CONTINUE", 60, &[1_800], "true, short true, differs true"),
             ("ABANDON", 1_490, &[], "false, short true, differs false"),
-            ("ABANDON", 3_600, &[1_800], "false, short false, differs true"),
-            ("ABANDON", 2_000, &[1_800, 3_600], "false, short false, differs true"),
+            (
+                "ABANDON",
+                3_600,
+                &[1_800],
+                "false, short false, differs true",
+            ),
+            (
+                "ABANDON",
+                2_000,
+                &[1_800, 3_600],
+                "false, short false, differs true",
+            ),
         ] {
             let found = problems(&[own(default_result, seconds)], true, configured);
             assert_eq!(found, [format!("continues {wanted}")]);
@@ -236,7 +246,9 @@ mod tests {
     fn targets_of_one_schedule_say_it_together() {
         let read = |value| serde_json::from_value::<ExpectedHooks>(value).unwrap();
         let mut all = read(json!({"heartbeatSeconds": {"upf": [1_800]}, "others": ["a"]}));
-        all.extend(&read(json!({"heartbeatSeconds": {"upf": [3_600], "smf": [1_800]}})));
+        all.extend(&read(
+            json!({"heartbeatSeconds": {"upf": [3_600], "smf": [1_800]}}),
+        ));
         all.extend(&read(json!({"others": ["b"]})));
         let wanted = json!({
             "heartbeatSeconds": {"upf": [1_800, 3_600], "smf": [1_800]}, "others": ["a", "b"],

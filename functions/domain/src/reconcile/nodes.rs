@@ -88,11 +88,9 @@ fn known_since<'a>(interfaces: &[&'a Interface]) -> BTreeMap<(&'a str, &'a str),
     for interface in interfaces {
         let tag = |key| interface.tags.get(key).map(String::as_str);
         let attached_at = interface.attachment.as_ref().and_then(|on| on.since);
-        if let (Some(group), Some(network), Some(at)) = (
-            tag(own::AUTO_SCALING_GROUP),
-            tag(own::NETWORK),
-            attached_at,
-        ) {
+        if let (Some(group), Some(network), Some(at)) =
+            (tag(own::AUTO_SCALING_GROUP), tag(own::NETWORK), attached_at)
+        {
             let first = since.entry((group, network)).or_insert(at);
             *first = at.min(*first);
         }

@@ -163,7 +163,10 @@ fn only_a_profile_whose_nodes_may_lack_interfaces_is_looked_at_further() {
             .map(Selector::is_by_tag)
             .collect::<Vec<bool>>()
     };
-    assert_eq!(look(&[by_name(), by_tag()], &[group("upf", &[1])]), [false; 0]);
+    assert_eq!(
+        look(&[by_name(), by_tag()], &[group("upf", &[1])]),
+        [false; 0]
+    );
     let lacking = [group("upf", &[1, 2])];
     // Each selector once.
     assert_eq!(look(&[by_name(), by_name()], &lacking), [false]);
