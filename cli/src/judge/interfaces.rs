@@ -125,12 +125,14 @@ pub(crate) fn nodes_that_lack(fleet: &Fleet, group: &Group) -> Option<Finding> {
     )
     .of_group(&group.name)
     .about(&ids);
-    if older > 0 {
-        finding = finding.shown_by(format!(
-            "{} may be older than the profile, or than the network that it lacks: reconcile starts no alarm for such a one.",
-            count(older, "node", "nodes")
-        ));
-    }
+    let older = match older {
+        0 => None,
+        1 => Some("1 node may be older than the profile or the network that it lacks: no alarm counts it.".to_owned()),
+        many => Some(format!(
+            "{many} nodes may be older than the profile or the network that they lack: no alarm counts them."
+        )),
+    };
+    finding.evidence.extend(older);
     Some(finding.run(["hookline", "explain", first.as_str()]))
 }
 

@@ -184,7 +184,8 @@ pub(super) fn group_state(group: &AutoScalingGroup) -> Option<GroupState> {
 }
 
 /// A group, as far as it is held against its profiles.
-pub(super) fn profiled_group(group: &AutoScalingGroup) -> Option<ProfiledGroup> {
+#[must_use]
+pub fn profiled_group(group: &AutoScalingGroup) -> Option<ProfiledGroup> {
     let tags = group.tags().iter();
     let of_instances = tags.filter(|tag| tag.propagate_at_launch() == Some(true));
     Some(ProfiledGroup {

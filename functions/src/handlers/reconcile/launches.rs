@@ -32,7 +32,7 @@ pub(super) struct Scope<'a> {
 /// that wait at a launch hook, in them and in their warm pools.
 pub(super) async fn listed(context: &Context, profiles: &Profiles) -> Result<ListedGroups> {
     let ours = groups_of(profiles);
-    let all = groups(profiles.active.iter().chain(&profiles.retired));
+    let all = groups(profiles.all());
     context.aws.listed_groups(all, &ours).await
 }
 

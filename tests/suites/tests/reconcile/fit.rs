@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use aws_sdk_autoscaling::types::{AutoScalingGroup, Instance};
+use hookline::aws::convert::profiled_group;
 use hookline_domain::tags::own::INSTANCE_ID;
 use hookline_local::World;
 use hookline_local::eventbridge::Disturbance;
@@ -251,6 +253,39 @@ fn node_that_went_in_service_without_an_execution_is_named_until_it_is_adopted()
         assert_eq!(measured(&run)?, BTreeMap::new());
         Ok(())
     })
+}
+
+/// The lifecycle states of the Auto Scaling User Guide, "Amazon EC2 Auto Scaling instance lifecycle".
+#[test]
+fn only_an_instance_that_is_in_service_may_lack_interfaces() {
+    let states = [
+        "Pending",
+        "Pending:Wait",
+        "Pending:Proceed",
+        "InService",
+        "EnteringStandby",
+        "Standby",
+        "Detaching",
+        "Terminating:Wait",
+        "Warmed:Running",
+    ];
+    let instances = (0..).zip(states).map(|(n, state)| {
+        Instance::builder()
+            .instance_id(format!("i-{n:017x}"))
+            .lifecycle_state(state.into())
+            .build()
+    });
+    let group = AutoScalingGroup::builder()
+        .auto_scaling_group_name(GROUP)
+        .set_instances(Some(instances.collect()))
+        .build();
+    let group = profiled_group(&group).expect("a group");
+    let found: Vec<_> = group
+        .in_service
+        .iter()
+        .map(|it| it.instance.as_str())
+        .collect();
+    assert_eq!(found, ["i-00000000000000003"]);
 }
 
 #[test]
