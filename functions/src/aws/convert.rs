@@ -187,15 +187,9 @@ pub(super) fn group_state(group: &AutoScalingGroup) -> Option<GroupState> {
 #[must_use]
 pub fn profiled_group(group: &AutoScalingGroup) -> Option<ProfiledGroup> {
     let tags = group.tags().iter();
-    let of_instances = tags.filter(|tag| tag.propagate_at_launch() == Some(true));
     Some(ProfiledGroup {
         name: group.auto_scaling_group_name()?.to_owned(),
-        tags: of_instances
-            .filter_map(|tag| {
-                let value = tag.value().unwrap_or_default();
-                Some((tag.key()?.to_owned(), value.to_owned()))
-            })
-            .collect(),
+        tags: by_key(tags.filter(|tag| tag.propagate_at_launch() == Some(true))),
         in_service: members(group, group.instances(), IN_SERVICE),
         is_being_deleted: group.status().is_some(),
     })
@@ -232,7 +226,12 @@ pub fn tags_of_group(group: &str, tags: &BTreeMap<String, String>) -> Vec<autosc
 /// The tags of a group, those that its instances do not get included.
 #[must_use]
 pub fn group_tags(group: &AutoScalingGroup) -> BTreeMap<String, String> {
-    let tags = group.tags().iter();
+    by_key(group.tags().iter())
+}
+
+fn by_key<'a>(
+    tags: impl Iterator<Item = &'a autoscaling::TagDescription>,
+) -> BTreeMap<String, String> {
     tags.filter_map(|tag| {
         let value = tag.value().unwrap_or_default();
         Some((tag.key()?.to_owned(), value.to_owned()))
