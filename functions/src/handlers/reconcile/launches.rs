@@ -8,12 +8,12 @@ use tracing::warn;
 
 use super::Report;
 use super::ended::abandon_launch;
+use crate::aws::waiting::ListedGroups;
 use crate::handlers::Context;
 use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::InstanceId;
-use hookline_domain::reconcile::brake::GroupState;
 use hookline_domain::reconcile::{
     Candidate, Groups, LaunchAction, Limits, Profiles, Waiting, candidates, groups, launch_action,
     launch_event, overdue,
@@ -28,13 +28,12 @@ pub(super) struct Scope<'a> {
     pub(super) limits: Limits,
 }
 
-/// The instances that wait at a launch hook, in the groups that a profile may cover, and in their
-/// warm pools; and these groups.
-pub(super) async fn waiting(
-    context: &Context,
-    profiles: &Profiles,
-) -> Result<(Vec<Waiting>, Vec<GroupState>)> {
-    context.aws.waiting_and_groups(groups_of(profiles)).await
+/// The groups that a profile may cover; of those whose hook Hookline completes, also the instances
+/// that wait at a launch hook, in them and in their warm pools.
+pub(super) async fn listed(context: &Context, profiles: &Profiles) -> Result<ListedGroups> {
+    let ours = groups_of(profiles);
+    let all = groups(profiles.all());
+    context.aws.listed_groups(all, &ours).await
 }
 
 /// The groups in which launches may wait at a hook that these profiles give to Hookline.

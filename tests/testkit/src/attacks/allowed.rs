@@ -80,6 +80,7 @@ fn reads() -> Vec<Attempt> {
             vec![
                 "DescribeAutoScalingGroups",
                 "DescribeAutoScalingInstances",
+                "DescribeLifecycleHooks",
                 "DescribeScalingActivities",
                 "DescribeWarmPool",
             ],
