@@ -12,6 +12,7 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/conditions.ts'],
   // SWC removes the types without a check; `npm run lint` checks them.
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
   // An example names the library as its copy in another folder does.

@@ -28,7 +28,7 @@ mod simulate;
 mod template;
 
 pub use condition::Context;
-pub use pattern::{Pattern, ResourcePattern};
+pub use pattern::{ArnPattern, Pattern, ResourcePattern};
 pub use policy::{AuthorizationRequest, Decision, Policy, PolicyError, decide};
 pub use roles::{Iam, InvokePermission, Role, credentials_of};
 pub use template::{Stack, TemplateError, TemplateRoles};

@@ -38,8 +38,8 @@ pub enum PolicyError {
     /// A policy variable that the evaluator does not know.
     #[error("the policy variable in {0} is not known")]
     Variable(String),
-    /// A resource that is neither `*` nor an ARN.
-    #[error("the resource {0} is not an ARN")]
+    /// A resource that is neither `*` nor an ARN, or a value of `ArnEquals` or `ArnLike` that is none.
+    #[error("{0} is not an ARN")]
     Resource(String),
 }
 

@@ -3,48 +3,63 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use hookline_testkit::attacks::{Outcome, Outcomes, mutations};
 use hookline_testkit::permissions::allowed;
-use hookline_testkit::roles::NETWORK_OWNER;
+use hookline_testkit::roles::{NETWORK_OWNER, NetworkLimit};
 
 #[tokio::test(start_paused = true)]
 async fn every_call_is_allowed_and_every_attack_is_denied() -> Result<()> {
-    let outcomes = Outcomes::of_all().await?;
-    let wrong = outcomes.wrong();
-    ensure!(wrong.is_empty(), "{wrong:#?}");
-    let attacks = outcomes.denied.len();
-    ensure!(attacks >= 50, "only {attacks} attacks");
+    let mut attempts = BTreeSet::new();
+    for limit in NetworkLimit::ALL {
+        let outcomes = Outcomes::of_all_limited_by(limit).await?;
+        let wrong = outcomes.wrong();
+        ensure!(wrong.is_empty(), "{limit:?}: {wrong:#?}");
+        attempts.insert((outcomes.allowed.len(), outcomes.denied.len()));
+    }
+    let attempts: Vec<_> = attempts.into_iter().collect();
+    let [(calls, attacks)] = attempts.as_slice() else {
+        bail!("a limit has other attempts: {attempts:?}");
+    };
+    ensure!(*calls >= 50 && *attacks >= 50, "only {calls} and {attacks}");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn in_a_shared_vpc_the_same_is_allowed_and_denied() -> Result<()> {
-    let outcomes = Outcomes::of_all_in_vpc_of(NETWORK_OWNER).await?;
-    let subnet = format!(":{NETWORK_OWNER}:subnet/");
-    let in_it = |outcome: &&Outcome| {
-        let mut requests = outcome.requests.iter();
-        requests.any(|request| request.resource.contains(&subnet))
-    };
-    let (creates, attacks) = (
-        outcomes.allowed.iter().filter(in_it).count(),
-        outcomes.denied.iter().filter(in_it).count(),
-    );
-    ensure!(creates == 1 && attacks > 5, "{creates} {attacks}");
-    let wrong = outcomes.wrong();
-    ensure!(wrong.is_empty(), "{wrong:#?}");
+    // The owner's tags of a shared subnet are not known, so no limit by tag.
+    for limit in [NetworkLimit::Ids, NetworkLimit::Vpc] {
+        let outcomes = Outcomes::of_all_in_vpc_of(NETWORK_OWNER, limit).await?;
+        let subnet = format!(":{NETWORK_OWNER}:subnet/");
+        let in_it = |outcome: &&Outcome| {
+            let mut requests = outcome.requests.iter();
+            requests.any(|request| request.resource.contains(&subnet))
+        };
+        let (creates, attacks) = (
+            outcomes.allowed.iter().filter(in_it).count(),
+            outcomes.denied.iter().filter(in_it).count(),
+        );
+        ensure!(
+            creates == 1 && attacks > 5,
+            "{limit:?}: {creates} {attacks}"
+        );
+        let wrong = outcomes.wrong();
+        ensure!(wrong.is_empty(), "{limit:?}: {wrong:#?}");
+    }
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn interface_in_a_vpc_of_an_unnamed_account_is_denied() -> Result<()> {
-    let outcomes = Outcomes::of_all_in_vpc_of("111122223333").await?;
-    let denied = outcomes.allowed.iter().filter(|outcome| !outcome.allowed);
-    let denied: Vec<_> = denied.map(|outcome| &outcome.attempt.what).collect();
-    ensure!(
-        denied == ["creates a tagged interface in a subnet of the profile"],
-        "{denied:?}"
-    );
+    for limit in NetworkLimit::ALL {
+        let outcomes = Outcomes::of_all_in_vpc_of("111122223333", limit).await?;
+        let denied = outcomes.allowed.iter().filter(|outcome| !outcome.allowed);
+        let denied: Vec<_> = denied.map(|outcome| &outcome.attempt.what).collect();
+        ensure!(
+            denied == ["creates a tagged interface in a subnet of the profile"],
+            "{limit:?}: {denied:?}"
+        );
+    }
     Ok(())
 }
 
@@ -154,28 +169,51 @@ const REDUNDANT: [(&str, &str, &str); 14] = [
     ),
 ];
 
+/// The same with a limit by VPC or by tag. The new interface has neither a VPC nor tags of its own, so
+/// the condition denies it.
+const REDUNDANT_LIMITED: (&str, &str, &str) = (
+    "CreateInterfaces",
+    "\"ec2:CreateNetworkInterface\"",
+    "subnet/*",
+);
+
 #[tokio::test(start_paused = true)]
 async fn policy_with_one_restriction_less_lets_an_attack_through() -> Result<()> {
-    let outcomes = Outcomes::of_all().await?;
-    let mutations = mutations::of_all(&outcomes)?;
+    for limit in NetworkLimit::ALL {
+        let mut redundant = REDUNDANT.to_vec();
+        if limit != NetworkLimit::Ids {
+            redundant.push(REDUNDANT_LIMITED);
+        }
+        let outcomes = Outcomes::of_all_limited_by(limit).await?;
+        each_restriction_denies_something(&outcomes, &redundant)
+            .with_context(|| format!("{limit:?}"))?;
+    }
+    Ok(())
+}
+
+fn each_restriction_denies_something(
+    outcomes: &Outcomes,
+    redundant: &[(&str, &str, &str)],
+) -> Result<()> {
+    let mutations = mutations::of_all(outcomes)?;
     ensure!(mutations.len() > 50, "only {} mutations", mutations.len());
-    let (mut survivors, mut redundant) = (Vec::new(), BTreeSet::new());
+    let (mut survivors, mut found) = (Vec::new(), BTreeSet::new());
     for mutation in mutations {
         if !mutation.lets_through.is_empty() {
             continue;
         }
-        let known = REDUNDANT.iter().position(|(role, action, resource)| {
+        let known = redundant.iter().position(|(role, action, resource)| {
             mutation.role.contains(role)
                 && mutation.what.starts_with(action)
                 && mutation.what.contains("on * instead of")
                 && mutation.what.contains(resource)
         });
         match known {
-            Some(n) => drop(redundant.insert(n)),
+            Some(n) => drop(found.insert(n)),
             None => survivors.push(format!("{} {}", mutation.role, mutation.what)),
         }
     }
     ensure!(survivors.is_empty(), "they deny nothing: {survivors:#?}");
-    ensure!(redundant.len() == REDUNDANT.len(), "not redundant any more");
+    ensure!(found.len() == redundant.len(), "not redundant any more");
     Ok(())
 }

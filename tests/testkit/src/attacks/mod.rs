@@ -32,6 +32,7 @@ pub use target::Target;
 use call::Call;
 
 use crate::permissions::PEOPLE;
+use crate::roles::NetworkLimit;
 
 /// A call of a role.
 #[derive(Debug, Clone)]
@@ -82,15 +83,23 @@ impl Outcomes {
     /// # Errors
     /// If the account cannot be built, or a call is not understood.
     pub async fn of_all() -> Result<Self> {
-        Self::of(Target::build().await?).await
+        Self::of_all_limited_by(NetworkLimit::Ids).await
+    }
+
+    /// The same with a `networkLimit`.
+    ///
+    /// # Errors
+    /// As [`Outcomes::of_all`].
+    pub async fn of_all_limited_by(limit: NetworkLimit) -> Result<Self> {
+        Self::of(Target::build(limit, None).await?).await
     }
 
     /// The same in a VPC that another account shares.
     ///
     /// # Errors
     /// As [`Outcomes::of_all`].
-    pub async fn of_all_in_vpc_of(owner: &str) -> Result<Self> {
-        Self::of(Target::build_in_vpc_of(owner).await?).await
+    pub async fn of_all_in_vpc_of(owner: &str, limit: NetworkLimit) -> Result<Self> {
+        Self::of(Target::build(limit, Some(owner)).await?).await
     }
 
     async fn of(target: Target) -> Result<Self> {
