@@ -26,6 +26,7 @@ const PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   'AWS::Lambda::Permission': ['FunctionName', 'Principal', 'SourceArn'],
   'AWS::Logs::LogGroup': ['LogGroupName'],
   'AWS::SQS::Queue': ['QueueName'],
+  'AWS::SQS::QueuePolicy': ['PolicyDocument', 'Queues'],
   'AWS::StepFunctions::StateMachine': ['StateMachineName', 'RoleArn'],
 };
 

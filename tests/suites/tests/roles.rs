@@ -102,7 +102,7 @@ async fn every_permission_is_used_by_a_call_that_must_be_allowed() -> Result<()>
 
 /// Restrictions that deny nothing, because another one of the same statement or of EC2 denies it
 /// already: in which role, the action, and the resource. A statement still needs a resource.
-const REDUNDANT: [(&str, &str, &str); 14] = [
+const REDUNDANT: [(&str, &str, &str); 15] = [
     // The subnet and the security groups of the call have no request tags, so the conditions deny
     // them.
     (
@@ -156,6 +156,8 @@ const REDUNDANT: [(&str, &str, &str); 14] = [
     ("Look", "\"events:ListTargetsByRule\"", "rule/*"),
     ("Operate", "\"events:ListTargetsByRule\"", "rule/*"),
     ("Repair", "\"events:ListTargetsByRule\"", "rule/*"),
+    // The policy of a queue is about this queue only.
+    ("DeadLetters", "\"sqs:SendMessage\"", "DeadLetters"),
     // DeleteNetworkInterface deletes nothing but interfaces.
     (
         "Repair",

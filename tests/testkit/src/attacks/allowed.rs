@@ -11,7 +11,7 @@ use super::denied_others::{execution, hook, invoke, list, start};
 use super::denied_tags::UNOWNED_SINCE;
 use super::people::launches as processes;
 use super::target::{MANAGED_GROUP, Target};
-use super::{Attempt, CUSTOM_RESOURCE, people};
+use super::{Attempt, CUSTOM_RESOURCE, people, queues};
 use crate::deployment::functions_of_launches;
 use crate::roles;
 
@@ -25,6 +25,7 @@ pub(super) fn table(target: &Target) -> Vec<Attempt> {
         starts(),
         people::allowed(target),
         custom_resource(),
+        queues::allowed(target),
     ]
     .concat()
 }

@@ -1,16 +1,16 @@
-//! Policies with one restriction less: a condition removed, or a resource widened to `*`. Each must
-//! let an attack through; else the restriction denies nothing that the table knows of.
+//! Policies with one restriction less: a condition removed, a resource widened to `*`, a queue's policy
+//! that is for everyone, or a statement that denies removed. Each must let an attack through; else the
+//! restriction denies nothing that the table knows of.
 
 use anyhow::{Context as _, Result};
-use hookline_local::iam::{Decision, Policy, decide};
 use serde_json::Value;
 
-use super::{Outcomes, role_of};
+use super::{Outcomes, Policies, role_of};
 
 /// A policy with one restriction less.
 #[derive(Debug, Clone)]
 pub struct Mutation {
-    /// The ARN of the role.
+    /// The ARN of the role, or of the queue.
     pub role: String,
     /// The actions of the statement, and what is missing.
     pub what: String,
@@ -24,20 +24,21 @@ pub struct Mutation {
 /// If a policy cannot be read.
 pub fn of_all(outcomes: &Outcomes) -> Result<Vec<Mutation>> {
     let mut mutations = Vec::new();
-    for (role, documents) in &outcomes.roles.documents {
+    for (role, documents) in outcomes.documents() {
         for (n, document) in documents.iter().enumerate() {
             for (what, mutated) in of_document(document)? {
-                let mut policies = Vec::new();
-                for (m, other) in documents.iter().enumerate() {
-                    policies.push(Policy::parse(if m == n { &mutated } else { other })?);
+                let mut documents = documents.clone();
+                if let Some(document) = documents.get_mut(n) {
+                    *document = mutated;
                 }
+                let policies = Policies::parse(role, &documents)?;
                 let mut lets_through = Vec::new();
                 for attack in &outcomes.denied {
                     if role_of(&outcomes.roles, attack.attempt.by)? == *role
                         && attack
                             .requests
                             .iter()
-                            .all(|request| decide(&policies, request) == Decision::Allowed)
+                            .all(|request| policies.allow(request))
                     {
                         lets_through.push(attack.attempt.what.clone());
                     }
@@ -64,6 +65,23 @@ fn of_document(document: &Value) -> Result<Vec<(String, Value)>> {
             }
             mutations.push((format!("{}: {what}", statement["Action"]), mutated));
         };
+        if statement["Effect"] == "Deny" {
+            // Without a condition it denies more.
+            without(
+                "without the statement that denies".to_owned(),
+                &|statement| {
+                    statement["Effect"] = "Allow".into();
+                    statement["Action"] = "none:None".into();
+                },
+            );
+            continue;
+        }
+        if statement.get("Principal").is_some_and(|one| *one != "*") {
+            without(
+                format!("for everyone instead of {}", statement["Principal"]),
+                &|statement| statement["Principal"] = "*".into(),
+            );
+        }
         for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {
             for key in keys.as_object().into_iter().flatten().map(|(key, _)| key) {
                 without(format!("without {operator} {key}"), &|statement| {

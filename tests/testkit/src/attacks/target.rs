@@ -9,6 +9,7 @@ use hookline_local::iam::TemplateRoles;
 use hookline_local::{LocalAws, Settings, World};
 use serde_json::Value;
 
+use super::queues::QUEUES;
 use crate::roles::{self, NetworkLimit};
 use crate::scene::{Scene, Size};
 use crate::stage::LIMIT;
@@ -18,7 +19,8 @@ use crate::wait::wait_for;
 pub struct Target {
     /// The VPC of the deployment, with the roles.
     pub scene: Scene,
-    limit: NetworkLimit,
+    /// The roles of the deployment, and the policies of its queues.
+    pub(super) roles: TemplateRoles,
     /// A subnet that the limit of the configuration leaves out: one that no profile names, one of
     /// another VPC, or one with another value of the tag.
     pub(super) other_subnet: String,
@@ -166,9 +168,10 @@ impl Target {
         let (with_plain_group_tag, _) = interface(&[(GROUP_TAG, "plain")], None)?;
         let (with_selector_tag, with_selector_tag_attachment) =
             interface(&[("multus", "smf")], Some((&node_by_tag, 1)))?;
-        roles::give(&local, roles::of_scene(&scene, &Value::Null, limit)?)?;
+        let roles = roles::of_scene(&scene, &Value::Null, limit)?;
+        roles::give(&local, roles.clone())?;
         Ok(Self {
-            limit,
+            roles,
             other_subnet,
             other_security_group,
             node,
@@ -201,12 +204,13 @@ impl Target {
         })
     }
 
-    /// The roles of the deployment.
-    ///
-    /// # Errors
-    /// If their template cannot be read.
-    pub fn roles(&self) -> Result<TemplateRoles> {
-        roles::of_scene(&self.scene, &Value::Null, self.limit)
+    /// The ARNs of the dead-letter queues, by whom they are of.
+    pub(super) fn queues(&self) -> Vec<(&'static str, &String)> {
+        let all = QUEUES.into_iter().filter_map(|(by, part)| {
+            let mut arns = self.roles.queues.keys();
+            Some((by, arns.find(|arn| arn.contains(part))?))
+        });
+        all.collect()
     }
 
     /// The subnet that the profile names.
