@@ -8,9 +8,9 @@
 //!
 //! - `target`: the account that is attacked;
 //! - `call`: a call, and how it is made;
-//! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `people`, `queues`, `allowed`: the
-//!   tables;
-//! - `mutations`: policies with one restriction less.
+//! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `people`, `queues`,
+//!   `services`, `allowed`: the tables;
+//! - `mutations`: policies with one restriction less, or one action less.
 
 mod allowed;
 mod call;
@@ -21,6 +21,7 @@ mod denied_tags;
 pub mod mutations;
 mod people;
 mod queues;
+mod services;
 mod target;
 
 use std::collections::BTreeMap;

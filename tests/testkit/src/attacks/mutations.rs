@@ -54,6 +54,58 @@ pub fn of_all(outcomes: &Outcomes) -> Result<Vec<Mutation>> {
     Ok(mutations)
 }
 
+/// The actions of statements without which every call that must be allowed is allowed as before: the
+/// ARN of the role or the queue, and the action.
+///
+/// # Errors
+/// If a policy cannot be read.
+pub fn unused_actions(outcomes: &Outcomes) -> Result<Vec<(String, String)>> {
+    let mut unused = Vec::new();
+    for (role, documents) in outcomes.documents() {
+        for (n, document) in documents.iter().enumerate() {
+            for (action, mutated) in without_each_action(document)? {
+                let mut documents = documents.clone();
+                if let Some(document) = documents.get_mut(n) {
+                    *document = mutated;
+                }
+                let policies = Policies::parse(role, &documents)?;
+                let mut needed = false;
+                for call in &outcomes.allowed {
+                    needed |= role_of(&outcomes.roles, call.attempt.by)? == *role
+                        && !call.requests.iter().all(|request| policies.allow(request));
+                }
+                if !needed {
+                    unused.push((role.clone(), action));
+                }
+            }
+        }
+    }
+    Ok(unused)
+}
+
+fn without_each_action(document: &Value) -> Result<Vec<(String, Value)>> {
+    let statements = document["Statement"].as_array().context("no statements")?;
+    let mut mutations = Vec::new();
+    for (n, statement) in statements.iter().enumerate() {
+        if statement["Effect"] == "Deny" {
+            continue;
+        }
+        let actions = match &statement["Action"] {
+            Value::Array(actions) => actions.clone(),
+            one => vec![one.clone()],
+        };
+        for action in &actions {
+            let mut mutated = document.clone();
+            // A statement needs an action.
+            let others = actions.iter().filter(|other| *other != action).cloned();
+            let others: Vec<Value> = others.chain(["none:None".into()]).collect();
+            mutated["Statement"][n]["Action"] = others.into();
+            mutations.push((action.as_str().unwrap_or_default().to_owned(), mutated));
+        }
+    }
+    Ok(mutations)
+}
+
 fn of_document(document: &Value) -> Result<Vec<(String, Value)>> {
     let statements = document["Statement"].as_array().context("no statements")?;
     let mut mutations = Vec::new();
