@@ -12,6 +12,7 @@ import {
   LaunchLifecycleHook,
   acknowledgeCustomResources,
 } from './launch/launch-lifecycle-hook';
+import { LogQueries } from './launch/log-queries';
 import { NodeLaunchOrchestrator } from './launch/node-launch-orchestrator';
 import { PeoplePolicies } from './launch/people-policies';
 import { addNamingAlarms } from './naming/alarms';
@@ -102,6 +103,10 @@ export class HooklineStack extends Stack {
     this.people = new PeoplePolicies(this, 'People', {
       orchestrator: this.orchestrator,
       namingStateMachine: this.naming?.stateMachine,
+    });
+    new LogQueries(this, 'LogQueries', {
+      orchestrator: this.orchestrator,
+      moreLogGroups: this.naming === undefined ? [] : [this.naming.logGroup('name-nodes')],
     });
     this.createOutputs(dashboard.url);
   }

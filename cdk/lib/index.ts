@@ -11,6 +11,7 @@ export {
   LaunchLifecycleHook,
   type LaunchLifecycleHookProps,
 } from './launch/launch-lifecycle-hook';
+export { LogQueries, type LogQueriesProps } from './launch/log-queries';
 export { NodeLaunchOrchestrator, type NodeLaunchOrchestratorProps } from './launch/node-launch-orchestrator';
 export { PeoplePolicies, type PeoplePoliciesProps } from './launch/people-policies';
 export { type Profile, type Slot, checkProfile } from './launch/profile';

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::rounds::{Skipped, log_list, log_reasons, read_payload, read_profiles, work_deadline};
-use super::{Context, write};
+use super::rounds::{Skipped, log_reasons, read_payload, read_profiles, work_deadline};
+use super::{Context, log_list, write};
 use crate::aws::convert::IN_SERVICE;
 use hookline_domain::adopt::{CreatedInterfaces, assess, execution_input};
 use hookline_domain::error::Result;
@@ -213,7 +213,13 @@ impl<'a> Round<'a> {
                 .start_execution(self.machine, &name, execution_input)
                 .await?
             {
-                info!(instance = %member.instance, execution = name, "started");
+                info!(
+                    instance_id = %member.instance,
+                    auto_scaling_group = member.group,
+                    profile = input.profile.name,
+                    execution = name,
+                    "started"
+                );
                 return Ok(None);
             }
             // The name is used: by another round just now, or by an execution that has ended.

@@ -64,7 +64,7 @@ pub(super) async fn complete_hook(
             completion.next = CompletionNext::SetDeleteOnTermination;
         }
     }
-    log(&launch, &completion);
+    log(&completion);
     let failure = request.failure.as_ref();
     if let Some(tags) = verdict_tags(&request.execution, &completion, covered, failure) {
         let may_be_noted = completion.outcome == CompletionOutcome::AlreadyCompleted;
@@ -95,8 +95,7 @@ async fn note(context: &Context, instance: &InstanceId, tags: &Tags, may_be_note
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer in {} seconds", LONGEST_NOTE.as_secs()),
     };
-    let instance = tracing::field::display(instance);
-    warn!(instance, error, "the instance does not tell its execution");
+    warn!(error, "the instance does not tell its execution");
 }
 
 /// What [`complete_hook`] would do, without the call: `Completed` or `NotOurs`. Only the call tells
@@ -120,26 +119,25 @@ pub(super) async fn would_complete(
     })
 }
 
-fn log(launch: &Launch, completion: &Completion) {
-    let instance = tracing::field::display(&launch.instance_id);
+fn log(completion: &Completion) {
     let result = completion.result.as_str();
     let outcome = data_name(&completion.outcome);
     let lifecycle_state = completion.lifecycle_state.as_deref();
     match completion.outcome {
         CompletionOutcome::Completed => {
-            info!(instance, result, outcome, "lifecycle action completed");
+            info!(result, outcome, "lifecycle action completed");
         }
         CompletionOutcome::AlreadyCompleted => info!(
-            instance,
-            result, outcome, lifecycle_state, "lifecycle action was completed before"
+            result,
+            outcome, lifecycle_state, "lifecycle action was completed before"
         ),
         CompletionOutcome::AlreadyContinued => warn!(
-            instance,
-            result, outcome, lifecycle_state, "ABANDON came too late: the launch went on"
+            result,
+            outcome, lifecycle_state, "ABANDON came too late: the launch went on"
         ),
         CompletionOutcome::NotOurs => info!(
-            instance,
-            result, outcome, "no lifecycle action completed: Hookline does not own the hook"
+            result,
+            outcome, "no lifecycle action completed: Hookline does not own the hook"
         ),
     }
 }

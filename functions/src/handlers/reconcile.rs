@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::info;
 
-use super::rounds::{Skipped, log_list, log_reasons, read_payload, read_profiles, work_deadline};
-use super::{Context, write};
+use super::rounds::{Skipped, log_reasons, read_payload, read_profiles, work_deadline};
+use super::{Context, log_list, write};
 use crate::aws::waiting::ListedGroups;
 use crate::metrics::{Dimension, Metric, Metrics};
 use hookline_domain::error::Result;
@@ -180,7 +180,7 @@ impl Report {
             started_for = log_list(&self.started),
             abandoned_for = log_list(&self.abandoned),
             marked_interfaces = log_list(&self.marked),
-            overdue_launches = self.overdue.as_ref().map(log_list),
+            overdue_launches = self.overdue.as_ref().and_then(log_list),
             deleted_interfaces = log_list(self.deleted.iter().chain(&self.released)),
             loops_in = log_list(
                 self.loops

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{Instrument, info_span, warn};
 
 use super::Report;
 use super::ended::abandon_launch;
@@ -80,7 +80,17 @@ impl Scope<'_> {
                 report.skip(instance, "the time was used up; the next round continues");
                 continue;
             }
-            if let Err(error) = self.recover_launch(candidate, report).await {
+            let span = info_span!(
+                "launch",
+                instance_id = %instance,
+                auto_scaling_group = candidate.waiting.member.group,
+                profile = candidate.input.profile.name,
+            );
+            let recovered = self
+                .recover_launch(candidate, report)
+                .instrument(span)
+                .await;
+            if let Err(error) = recovered {
                 report.skip(instance, &error);
                 failure = Some(error);
             }
@@ -106,7 +116,11 @@ impl Scope<'_> {
                     Ok(())
                 }
                 LaunchAction::Abandon => {
-                    warn!(instance = %instance, execution = arn, status = execution.status, "its execution ended without completing the hook");
+                    warn!(
+                        execution = name,
+                        status = execution.status,
+                        "its execution ended without completing the hook"
+                    );
                     abandon_launch(self.context, instance, execution_input, report).await
                 }
             };
@@ -130,7 +144,7 @@ impl Scope<'_> {
             .start_execution(self.machine, &name, execution_input.to_string())
             .await?
         {
-            warn!(instance = %instance, auto_scaling_group = group, execution = arn, "execution started: its event was lost");
+            warn!(execution = name, "execution started: its event was lost");
             report.started.push(instance.clone());
         } else {
             report.skip(instance, "another caller has just started its execution");
