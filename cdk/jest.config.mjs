@@ -14,6 +14,7 @@ export default {
   // A test that hangs ends; one that is slow beside a compiler does not fail.
   testTimeout: 60_000,
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/conditions.ts'],
   // SWC removes the types without a check; `npm run lint` checks them.
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
   // An example names the library as its copy in another folder does.

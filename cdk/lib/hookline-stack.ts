@@ -6,12 +6,13 @@ import type { Construct, IConstruct } from 'constructs';
 import { checkParts, groupOfHook } from './configuration-rules';
 import { LaunchAlarms } from './launch/alarms';
 import { LaunchDashboard } from './launch/dashboard';
-import { DEFAULT_HEARTBEAT } from './launch/hook-timeouts';
+import { heartbeatOf } from './launch/hook-rules';
 import {
   type HookTarget,
   LaunchLifecycleHook,
   acknowledgeCustomResources,
 } from './launch/launch-lifecycle-hook';
+import { LogQueries } from './launch/log-queries';
 import { NodeLaunchOrchestrator } from './launch/node-launch-orchestrator';
 import { PeoplePolicies } from './launch/people-policies';
 import { addNamingAlarms } from './naming/alarms';
@@ -62,7 +63,7 @@ export class HooklineStack extends Stack {
       config,
       props.code ?? functionCode(this, config.functions, props.folder ?? '.'),
     );
-    const { everyMinutes, ...limits } = config.reconcile ?? {};
+    const { everyMinutes, otherHooks = [], ...limits } = config.reconcile ?? {};
     this.orchestrator = new NodeLaunchOrchestrator(this, 'Orchestrator', {
       ...hosting,
       profiles: config.profiles,
@@ -77,6 +78,7 @@ export class HooklineStack extends Stack {
         ...overdueLimit([...(config.hooks ?? []), ...(config.nodeGroups ?? [])]),
         ...limits,
       },
+      reconcileHooks: { heartbeatSeconds: heartbeatsOf(config), others: otherHooks },
     });
     this.createHooks(config.hooks ?? []);
     for (const group of config.nodeGroups ?? []) {
@@ -101,6 +103,10 @@ export class HooklineStack extends Stack {
     this.people = new PeoplePolicies(this, 'People', {
       orchestrator: this.orchestrator,
       namingStateMachine: this.naming?.stateMachine,
+    });
+    new LogQueries(this, 'LogQueries', {
+      orchestrator: this.orchestrator,
+      moreLogGroups: this.naming === undefined ? [] : [this.naming.logGroup('name-nodes')],
     });
     this.createOutputs(dashboard.url);
   }
@@ -179,8 +185,21 @@ function overdueLimit(hooks: readonly Pick<LaunchHook, 'heartbeatTimeoutSeconds'
   if (hooks.every((hook) => hook.heartbeatTimeoutSeconds === undefined)) {
     return {};
   }
-  const timeouts = hooks.map((hook) => hook.heartbeatTimeoutSeconds ?? DEFAULT_HEARTBEAT.toSeconds());
+  const timeouts = hooks.map((hook) => heartbeatOf(hook.heartbeatTimeoutSeconds).toSeconds());
   return { overdueSeconds: Math.max(...timeouts) };
+}
+
+/** The heartbeat timeouts with which the stack puts the hook of each profile, in seconds. */
+function heartbeatsOf({ hooks = [], nodeGroups = [] }: HooklineConfig): Record<string, number[]> {
+  const found = new Map<string, Set<number>>();
+  for (const { profile, heartbeatTimeoutSeconds } of [
+    ...hooks.filter(({ observeOnly }) => observeOnly !== true),
+    ...nodeGroups,
+  ]) {
+    const seconds = heartbeatOf(heartbeatTimeoutSeconds).toSeconds();
+    found.set(profile, (found.get(profile) ?? new Set()).add(seconds));
+  }
+  return Object.fromEntries([...found].map(([profile, seconds]) => [profile, [...seconds]]));
 }
 
 /** The group of a hook, whose configuration has been checked. */

@@ -11,10 +11,11 @@ export {
   LaunchLifecycleHook,
   type LaunchLifecycleHookProps,
 } from './launch/launch-lifecycle-hook';
+export { LogQueries, type LogQueriesProps } from './launch/log-queries';
 export { NodeLaunchOrchestrator, type NodeLaunchOrchestratorProps } from './launch/node-launch-orchestrator';
 export { PeoplePolicies, type PeoplePoliciesProps } from './launch/people-policies';
 export { type Profile, type Slot, checkProfile } from './launch/profile';
-export type { ReconcileLimits } from './launch/reconcile-rules';
+export type { ReconcileHooks, ReconcileLimits } from './launch/reconcile-rules';
 export { addNamingAlarms } from './naming/alarms';
 export { addNamingWidgets } from './naming/dashboard';
 export { type NamingProfile, checkNamingProfile } from './naming/naming-profile';

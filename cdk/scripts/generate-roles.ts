@@ -1,17 +1,19 @@
 /**
- * Generates `tests/fixtures/roles/template.json`. With `--print` the script prints the file and writes none; a test compares
- * this output with the file.
+ * Generates the roles in `tests/fixtures/roles`. With `--print` the script prints the files, a JSON object by path, and writes none;
+ * a test compares this output with the files.
  */
 import { writeFileSync } from 'node:fs';
-import { ROLES, roles } from './roles';
+import { roles } from './roles';
 
 async function main(): Promise<void> {
-  const text = await roles();
+  const files = await roles();
   if (process.argv.includes('--print')) {
-    process.stdout.write(text);
+    process.stdout.write(JSON.stringify(Object.fromEntries(files)));
     return;
   }
-  writeFileSync(ROLES, text);
+  for (const [path, text] of files) {
+    writeFileSync(path, text);
+  }
 }
 
 main().catch((error: unknown) => {

@@ -1,19 +1,20 @@
 /**
  * The roles of a configuration as the app synthesises them: the resources of the template that say who may do what, with their
  * references unresolved. The tests of the fake AWS read them, and authorise the calls of the functions against them.
+ *
+ * `template.json` has those of the configuration. `limited-by-vpc.json` and `limited-by-tag.json` have those that are others with
+ * a `networkLimit`.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { format } from 'prettier';
 import { hooklineApp } from '../lib/hookline-app';
-import { loadConfig } from '../lib/configuration';
+import { type LoadedConfig, loadConfig } from '../lib/configuration';
+import type { NetworkLimit } from '../lib/shared/config.generated';
 import { FunctionCode } from '../lib/shared/function-code';
 
 const FIXTURES = join(__dirname, '..', '..', 'tests', 'fixtures', 'roles');
-
-/** The file of the roles. */
-export const ROLES = join(FIXTURES, 'template.json');
 
 /** The properties that matter, by resource type. */
 const PROPERTIES: Readonly<Record<string, readonly string[]>> = {
@@ -25,7 +26,14 @@ const PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   'AWS::Lambda::Permission': ['FunctionName', 'Principal', 'SourceArn'],
   'AWS::Logs::LogGroup': ['LogGroupName'],
   'AWS::SQS::Queue': ['QueueName'],
+  'AWS::SQS::QueuePolicy': ['PolicyDocument', 'Queues'],
   'AWS::StepFunctions::StateMachine': ['StateMachineName', 'RoleArn'],
+};
+
+/** The limits of the variants. The tests of the fake AWS know the ids and the tag. */
+const NETWORK_LIMITS: Readonly<Record<string, NetworkLimit>> = {
+  'limited-by-vpc.json': { vpcIds: ['vpc-00000000000000001'] },
+  'limited-by-tag.json': { tag: { key: 'hookline-networks', value: 'nodes' } },
 };
 
 interface Resource {
@@ -33,28 +41,59 @@ interface Resource {
   readonly Properties?: Readonly<Record<string, unknown>>;
 }
 
-/** Returns the content of {@link ROLES}. The stack has no account and no Region, so that they stay references. */
-export async function roles(): Promise<string> {
+type Resources = Readonly<Record<string, Resource>>;
+
+/**
+ * Returns the files with the roles: path and content. The stack has no account and no Region, so that they stay references.
+ *
+ * @throws Error if a variant lacks a resource of `template.json`
+ */
+export async function roles(): Promise<[string, string][]> {
   delete process.env['CDK_DEFAULT_ACCOUNT'];
   delete process.env['CDK_DEFAULT_REGION'];
+  const loaded = loadConfig(join(FIXTURES, 'hookline.config.json'));
+  const all = synthesised(loaded);
+  const files: [string, Resources][] = [['template.json', all]];
+  for (const [name, networkLimit] of Object.entries(NETWORK_LIMITS)) {
+    const config = { ...loaded.config, networkLimit };
+    files.push([name, changed(all, synthesised({ ...loaded, config }))]);
+  }
+  return Promise.all(
+    files.map(async ([name, resources]): Promise<[string, string]> => {
+      const text = JSON.stringify({ Resources: resources });
+      return [join(FIXTURES, name), await format(text, { parser: 'json', printWidth: 130 })];
+    }),
+  );
+}
+
+function synthesised(loaded: LoadedConfig): Resources {
   const outdir = mkdtempSync(join(tmpdir(), 'hookline-roles-'));
   try {
     const code = FunctionCode.inBucket('functions', 'v1/');
-    const loaded = loadConfig(join(FIXTURES, 'hookline.config.json'));
     const { app, stack } = hooklineApp(loaded, code, { outdir, context: featureFlags() });
     app.synth();
     const template = JSON.parse(readFileSync(join(outdir, stack.templateFile), 'utf8')) as {
-      readonly Resources: Readonly<Record<string, Resource>>;
+      readonly Resources: Resources;
     };
     const kept = Object.entries(template.Resources).flatMap(([id, resource]) => {
       const properties = PROPERTIES[resource.Type];
       return properties === undefined ? [] : [[id, reduced(resource, properties)] as const];
     });
-    const text = JSON.stringify({ Resources: Object.fromEntries(kept) });
-    return await format(text, { parser: 'json', printWidth: 130 });
+    return Object.fromEntries(kept);
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }
+}
+
+/** The resources of a variant that are others than those of `all`. */
+function changed(all: Resources, variant: Resources): Resources {
+  const lacking = Object.keys(all).filter((id) => !(id in variant));
+  if (lacking.length > 0) {
+    throw new Error(`the variant lacks ${lacking.join(', ')}`);
+  }
+  const differs = ([id, resource]: [string, Resource]): boolean =>
+    JSON.stringify(resource) !== JSON.stringify(all[id]);
+  return Object.fromEntries(Object.entries(variant).filter(differs));
 }
 
 /** The feature flags of the app. One of them lets the CDK merge the statements of a policy. */

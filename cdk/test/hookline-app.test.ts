@@ -53,6 +53,8 @@ describe.each([
         'AddressConflicts',
         'ThrottledCalls',
         'LaunchLoops',
+        'HookProblems',
+        'NodesWithoutInterfaces',
       ]) {
         expect(shown.some((text) => text.startsWith(`["Hookline","${metric}","Profile","${name}"`))).toBe(
           true,
@@ -89,6 +91,8 @@ describe.each([
       ['Hookline', 'LateVerdicts'],
       ['Hookline', 'NodesWithoutTags'],
       ['Hookline', 'LaunchLoops'],
+      ['Hookline', 'HookProblems'],
+      ['Hookline', 'NodesWithoutInterfaces'],
       ['Hookline', 'LaunchesOverdue'],
       ['Hookline', 'FreeAddresses'],
     ]) {
@@ -154,6 +158,55 @@ test('the alarm of a subnet starts below alarms.fewestFreeAddresses', () => {
     ComparisonOperator: 'LessThanThreshold',
     Statistic: 'Minimum',
   });
+});
+
+test('an alarm of what does not fit a profile starts after two rounds, however far apart they are', () => {
+  const config = { stackName: 'hookline', profiles: [profile()] };
+  for (const [everyMinutes, periods] of [
+    [1, 3],
+    [5, 3],
+    [7, 5],
+    [60, 25],
+  ]) {
+    const { stack } = hooklineApp(
+      { config: { ...config, reconcile: { everyMinutes: everyMinutes ?? 5 } }, folder: '.' },
+      code,
+    );
+    const template = Template.fromStack(stack);
+    for (const metric of ['HookProblems', 'NodesWithoutInterfaces']) {
+      template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+        MetricName: metric,
+        EvaluationPeriods: periods,
+        DatapointsToAlarm: 2,
+      });
+    }
+  }
+});
+
+test('reconcile gets the heartbeat timeouts of the hooks that the stack puts, and the hooks of other owners', () => {
+  const selector = { autoScalingGroupNames: ['a', 'b', 'c'] };
+  const observed = profile({
+    name: 'observed',
+    selector: { autoScalingGroupNames: ['d'] },
+    hook: { name: 'of-others', complete: false },
+  });
+  const config = {
+    stackName: 'hookline',
+    profiles: [profile({ selector }), observed],
+    hooks: [
+      { profile: 'upf', autoScalingGroup: 'a', heartbeatTimeoutSeconds: 3600 },
+      { profile: 'upf', autoScalingGroup: 'b' },
+      { profile: 'upf', autoScalingGroup: 'c' },
+      { profile: 'observed', autoScalingGroup: 'd', observeOnly: true },
+    ],
+    reconcile: { otherHooks: ['drain'] },
+  };
+  const { stack } = hooklineApp({ config, folder: '.' }, code);
+  const [rule] = [...resources(Template.fromStack(stack), 'AWS::Events::Rule').values()].filter(
+    ({ Properties: properties }) => properties['ScheduleExpression'] !== undefined,
+  );
+  const hooks = JSON.stringify({ heartbeatSeconds: { upf: [3600, 1800] }, others: ['drain'] });
+  expect(JSON.stringify(rule?.Properties)).toContain(`"hooks":${hooks},"limits"`.replaceAll('"', '\\"'));
 });
 
 test('reconcile gets the longest heartbeat timeout of the hooks', () => {

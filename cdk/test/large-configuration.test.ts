@@ -97,6 +97,19 @@ describe.each([
     expect(Object.keys(checked.Resources ?? {}).length).toBeGreaterThan(200);
   });
 
+  test('share the alarms of what reconcile finds, ten profiles each', () => {
+    const watched = [...resources(template, 'AWS::CloudWatch::Alarm').values()]
+      .filter(({ Properties: alarm }) =>
+        /-(launch-loops|hook-problems|nodes-without-interfaces)-\d$/.test(text(alarm['AlarmName'])),
+      )
+      .map(({ Properties: alarm }) => alarm['Metrics'] as { MetricStat?: object; Expression?: string }[]);
+    expect(watched).toHaveLength(3 * 5);
+    for (const metrics of watched) {
+      expect(metrics.filter(({ MetricStat }) => MetricStat !== undefined)).toHaveLength(10);
+      expect(metrics.map(({ Expression }) => Expression)).toContain('MAX(METRICS())');
+    }
+  });
+
   test('have a rule for each profile and event, and one for each end of an execution', () => {
     const events = rules(template).filter((rule) => rule.Properties['EventPattern'] !== undefined);
     expect(events).toHaveLength(50 + 2 * 20 + 1);

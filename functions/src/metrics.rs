@@ -58,11 +58,15 @@ pub enum Metric {
     LaunchesOverdue,
     /// Groups in a launch loop, and those that are braked because of one.
     LaunchLoops,
+    /// Launch hooks that are missing, are not as a launch needs them, or that no profile answers.
+    HookProblems,
+    /// Nodes that are InService, lack interfaces of the profile, and are not older than it.
+    NodesWithoutInterfaces,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::LaunchesWired,
         Self::LaunchesAbandoned,
         Self::LaunchesWaiting,
@@ -80,6 +84,8 @@ impl Metric {
         Self::ReconcileRefusedProfiles,
         Self::LaunchesOverdue,
         Self::LaunchLoops,
+        Self::HookProblems,
+        Self::NodesWithoutInterfaces,
     ];
 
     /// CloudWatch's `Unit`.

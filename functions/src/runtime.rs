@@ -12,7 +12,7 @@ use hookline_runtime::payload::{log_field, shorten};
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, error, info, info_span};
 
 use crate::aws::Aws;
 use crate::handlers::Context;
@@ -32,7 +32,7 @@ where
     H: Fn(Context, Value) -> F,
     F: Future<Output = Result<Value>> + 'static,
 {
-    hookline_runtime::init_logs();
+    hookline_runtime::logs::init();
     // Without it, a function cannot tell whose an interface is. Each invocation says so, because
     // an error here would only be a crash in the state machine's history.
     let aws = match deployment(std::env::var(DEPLOYMENT).ok()) {
@@ -41,7 +41,12 @@ where
     };
     let (aws, handler) = (&aws, &handler);
     hookline_runtime::serve(move |invocation: Invocation| async move {
-        let aws = aws.as_ref().map_err(|error| Failure(error.clone()))?;
+        let aws = aws.as_ref().map_err(|error| {
+            info_span!("invocation", function = name).in_scope(|| {
+                error!(error_type = error.error_type(), %error, "failed");
+            });
+            Failure(error.clone())
+        })?;
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         let milliseconds =
             i64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
@@ -129,8 +134,8 @@ where
 {
     // The first field that exists: in the payload of TagNode, of a later state, or of release 0.1.
     let at = |pointers: &[&str]| {
-        let mut found = pointers.iter().map(|pointer| log_field(&payload, pointer));
-        found.find(|text| !text.is_empty()).unwrap_or_default()
+        let mut found = pointers.iter();
+        found.find_map(|pointer| log_field(&payload, pointer))
     };
     let profile = at(&[
         "/profile/name",
@@ -154,16 +159,15 @@ where
             "/input/event/detail/AutoScalingGroupName",
             "/launch/event/detail/AutoScalingGroupName",
         ]),
-        profile,
+        profile = profile.as_deref(),
     );
     async {
         let started = Instant::now();
         let (aws, metrics) = (context.aws.clone(), context.metrics.clone());
         let (calls, throttled) = (aws.calls(), aws.throttled());
-        let of = match profile.is_empty() {
-            true => Dimension::All,
-            false => Dimension::profile(&profile),
-        };
+        let of = profile
+            .as_deref()
+            .map_or(Dimension::All, Dimension::profile);
         // Boxed, because the compiler cannot compute the layout of the nested futures.
         let handled: Pin<Box<dyn Future<Output = Result<Value>>>> =
             Box::pin(handler(context, payload));
@@ -179,7 +183,7 @@ where
         }
         match &result {
             Ok(_) => info!(milliseconds, api_calls, "done"),
-            Err(error) => warn!(
+            Err(error) => error!(
                 milliseconds,
                 api_calls,
                 error_type = error.error_type(),

@@ -72,10 +72,14 @@ impl Sqs {
             .get_mut(name)
             .ok_or_else(|| format!("the queue {queue_arn} does not exist"))?;
         let document = queue.attributes.get("Policy").map_or("", String::as_str);
-        if !policy::allows_events(document, queue_arn, rule_arn) {
-            return Err(format!(
-                "no policy of {queue_arn} allows sqs:SendMessage for {rule_arn}"
-            ));
+        match policy::allows_events(document, queue_arn, rule_arn) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(format!(
+                    "no policy of {queue_arn} allows sqs:SendMessage for {rule_arn}"
+                ));
+            }
+            Err(error) => return Err(format!("the policy of {queue_arn}: {error}")),
         }
         queue.messages.push(Message {
             id,

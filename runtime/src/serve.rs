@@ -1,4 +1,4 @@
-//! The Lambda Runtime API: JSON in, JSON out, errors by name, and logs as JSON lines.
+//! The Lambda Runtime API: JSON in, JSON out, and errors by name.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing_subscriber::filter::LevelFilter;
 
 /// One invocation of the function.
 #[derive(Debug)]
@@ -49,49 +48,4 @@ fn time_left(deadline: u64) -> Duration {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     Duration::from_millis(deadline).saturating_sub(now)
-}
-
-/// Writes logs as JSON lines to stdout. Lambda sets the level in `AWS_LAMBDA_LOG_LEVEL`.
-pub fn init_logs() {
-    // This fails if a test has set a subscriber of its own, which then stays.
-    let _ = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        // The invocation's span has the fields that people search by. The list of spans would add
-        // those of lambda_runtime.
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_target(false)
-        .without_time()
-        .with_max_level(level(std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref()))
-        .try_init();
-}
-
-/// Lambda's levels (Lambda Developer Guide, "Log-level filtering") are those of tracing, and FATAL.
-/// Case does not matter. Returns INFO if the level is unknown or not set.
-fn level(name: Option<&str>) -> LevelFilter {
-    match name {
-        Some(name) if name.eq_ignore_ascii_case("fatal") => LevelFilter::ERROR,
-        Some(name) => name.parse().unwrap_or(LevelFilter::INFO),
-        None => LevelFilter::INFO,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn levels_of_lambda_map_to_levels_of_tracing() {
-        for (name, expected) in [
-            ("TRACE", LevelFilter::TRACE),
-            ("debug", LevelFilter::DEBUG),
-            ("WARN", LevelFilter::WARN),
-            ("FATAL", LevelFilter::ERROR),
-            ("loud", LevelFilter::INFO),
-        ] {
-            assert_eq!(level(Some(name)), expected, "{name}");
-        }
-        assert_eq!(level(None), LevelFilter::INFO);
-    }
 }

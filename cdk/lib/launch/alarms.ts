@@ -9,13 +9,18 @@ import {
 import type { Construct } from 'constructs';
 import { AlarmSet } from '../shared/alarm-set';
 import { runbookPage } from '../shared/runbook';
-import { freeAddresses, launchMetric, reconcileMetric } from './metrics';
+import { type LaunchMetric, freeAddresses, launchMetric, reconcileMetric } from './metrics';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
 
 /** The number of subnets up to which each has an alarm of its own. */
 const MAX_ALARMS_OF_SUBNETS = 100;
 /** CloudWatch's limit of the metrics in the expression of an alarm (CloudWatch User Guide, "CloudWatch service quotas"). */
 const MAX_METRICS_PER_ALARM = 10;
+
+/** The number of profiles up to which each has alarms of its own of what reconcile finds. A stack has 500 resources. */
+const MAX_PROFILES_WITH_OWN_ALARMS = 20;
+/** The period of the alarms. */
+const PERIOD = Duration.minutes(5);
 
 /** Props of {@link LaunchAlarms}. */
 export interface LaunchAlarmsProps {
@@ -44,7 +49,7 @@ export class LaunchAlarms extends AlarmSet {
       topicArn: props.topicArn,
       pageOf: runbookPage,
     });
-    const period = Duration.minutes(5);
+    const period = PERIOD;
 
     this.addAboveZeroAlarm('ExecutionFailed', 'executions-failed', {
       metric: orchestrator.stateMachine.metricFailed({ period }),
@@ -70,11 +75,8 @@ export class LaunchAlarms extends AlarmSet {
         metric: launchMetric('NodesWithoutTags', name),
         alarmDescription: `A node of ${name} went on without a tag of the profile. Its log says why.`,
       });
-      this.addAboveZeroAlarm(`LaunchLoop-${name}`, `launch-loops-${name}`, {
-        metric: launchMetric('LaunchLoops', name, 'Maximum'),
-        alarmDescription: `Launches of a group of ${name} fail by the same error, again and again, or the group is braked. hookline status and the log line "launch loop" of reconcile name the group and the error.`,
-      });
     }
+    this.addReconcileAlarms(orchestrator);
     this.addAboveZeroAlarm('LaunchesOverdue', 'launches-overdue', {
       metric: reconcileMetric('LaunchesOverdue', 'Maximum'),
       alarmDescription: 'A node has waited at its lifecycle hook for longer than a launch takes.',
@@ -106,6 +108,32 @@ export class LaunchAlarms extends AlarmSet {
     }
   }
 
+  /**
+   * Adds the alarms of what reconcile finds for a profile. Those of what does not fit it start after two rounds that find it:
+   * during a deployment, the hook is put last. With one round in several periods, some periods have no data.
+   */
+  private addReconcileAlarms(orchestrator: NodeLaunchOrchestrator): void {
+    const periodsOfRound = Math.ceil(orchestrator.reconcileEvery.toMinutes() / PERIOD.toMinutes());
+    const twice = { evaluationPeriods: 2 * periodsOfRound + 1, datapointsToAlarm: 2 };
+    const names = orchestrator.profiles.map((profile) => profile.name);
+    for (const { suffix, subject, metric } of watchedProfiles(names)) {
+      this.addAboveZeroAlarm(`LaunchLoop-${suffix}`, `launch-loops-${suffix}`, {
+        metric: metric('LaunchLoops'),
+        alarmDescription: `Launches of a group of ${subject} fail by the same error, again and again, or the group is braked. hookline status and the log line "launch loop" of reconcile name the group and the error.`,
+      });
+      this.addAboveZeroAlarm(`HookProblem-${suffix}`, `hook-problems-${suffix}`, {
+        metric: metric('HookProblems'),
+        ...twice,
+        alarmDescription: `A group of ${subject} lacks the launch hook, or has one with other settings, or one that no profile answers. hookline status and the log line "launch hook does not fit" of reconcile name the group and the hook.`,
+      });
+      this.addAboveZeroAlarm(`NodesWithoutInterfaces-${suffix}`, `nodes-without-interfaces-${suffix}`, {
+        metric: metric('NodesWithoutInterfaces'),
+        ...twice,
+        alarmDescription: `Nodes of ${subject} are InService without interfaces of the profile, and pods fail there. hookline status and the log line "nodes are InService without their interfaces" of reconcile name them.`,
+      });
+    }
+  }
+
   /** Adds an alarm for each ten subnets. A stack has 500 resources, so it cannot have one for each of hundreds. */
   private addSharedAlarms(subnets: readonly string[], threshold: number): void {
     for (let first = 0; first < subnets.length; first += MAX_METRICS_PER_ALARM) {
@@ -115,7 +143,7 @@ export class LaunchAlarms extends AlarmSet {
         expression: 'MIN(METRICS())',
         label: 'the fewest free addresses',
         usingMetrics: Object.fromEntries(some.map((subnetId, n) => [`m${n}`, freeAddresses(subnetId)])),
-        period: Duration.minutes(5),
+        period: PERIOD,
       });
       this.addFreeAddressAlarm(number, `${number}`, `One of ${some.join(', ')}`, fewest, threshold);
     }
@@ -138,4 +166,38 @@ export class LaunchAlarms extends AlarmSet {
       treatMissingData: TreatMissingData.IGNORE,
     });
   }
+}
+
+/** What an alarm watches: the end of its name, its profile or profiles in words, and their metrics. */
+interface WatchedProfiles {
+  readonly suffix: string;
+  readonly subject: string;
+  readonly metric: (name: LaunchMetric) => IMetric;
+}
+
+/** One for each profile, or for each ten of many. */
+function watchedProfiles(names: readonly string[]): WatchedProfiles[] {
+  if (names.length <= MAX_PROFILES_WITH_OWN_ALARMS) {
+    return names.map((name) => ({
+      suffix: name,
+      subject: name,
+      metric: (metric) => launchMetric(metric, name, 'Maximum'),
+    }));
+  }
+  return Array.from({ length: Math.ceil(names.length / MAX_METRICS_PER_ALARM) }, (_, part) => {
+    const some = names.slice(part * MAX_METRICS_PER_ALARM, (part + 1) * MAX_METRICS_PER_ALARM);
+    return {
+      suffix: `${part + 1}`,
+      subject: 'one of the profiles whose metrics this alarm watches',
+      metric: (metric) =>
+        new MathExpression({
+          expression: 'MAX(METRICS())',
+          label: 'the most',
+          usingMetrics: Object.fromEntries(
+            some.map((name, n) => [`m${n}`, launchMetric(metric, name, 'Maximum')]),
+          ),
+          period: PERIOD,
+        }),
+    };
+  });
 }

@@ -32,8 +32,8 @@ export class LaunchDashboard extends Construct {
     super(scope, id);
     const name = `${orchestrator.namePrefix}-launches`;
     const profiles = orchestrator.profiles.map((profile) => profile.name);
-    const byProfile = (metric: LaunchMetric): IMetric[] =>
-      profiles.map((profile) => launchMetric(metric, profile).with({ label: profile }));
+    const byProfile = (metric: LaunchMetric, statistic?: string): IMetric[] =>
+      profiles.map((profile) => launchMetric(metric, profile, statistic).with({ label: profile }));
     const subnets = [
       ...new Set(
         orchestrator.profiles.flatMap((profile) => (profile.slots ?? []).flatMap((slot) => slot.subnetIds)),
@@ -101,6 +101,10 @@ export class LaunchDashboard extends Construct {
         reconcileMetric('ReconcileRefusedProfiles'),
         reconcileMetric('LaunchesOverdue', 'Maximum'),
       ]),
+    );
+    this.dashboard.addWidgets(
+      graph('Launch hooks that do not fit', byProfile('HookProblems', 'Maximum')),
+      graph('Nodes without interfaces', byProfile('NodesWithoutInterfaces', 'Maximum')),
     );
     this.dashboard.addWidgets(
       graph('Groups in a launch loop', byProfile('LaunchLoops')),

@@ -13,7 +13,9 @@ export type LaunchMetric =
   | 'NodesWithoutTags'
   | 'AddressConflicts'
   | 'ThrottledCalls'
-  | 'LaunchLoops';
+  | 'LaunchLoops'
+  | 'HookProblems'
+  | 'NodesWithoutInterfaces';
 
 /** A metric of reconcile. It has no dimension. */
 export type ReconcileMetric =

@@ -24,7 +24,7 @@ import { checkAnsweredOnce } from './answered-twice';
 import { CustomResourceRole } from './custom-resource-role';
 import { LaunchRule } from './launch-rule';
 import { type Profile, checkProfile } from './profile';
-import { type ReconcileLimits, ReconcileRules } from './reconcile-rules';
+import { type ReconcileHooks, type ReconcileLimits, ReconcileRules } from './reconcile-rules';
 
 /** Props of {@link NodeLaunchOrchestrator}. */
 export interface NodeLaunchOrchestratorProps extends HostingProps {
@@ -68,6 +68,12 @@ export interface NodeLaunchOrchestratorProps extends HostingProps {
    * @default - the defaults of docs/operations.md
    */
   readonly reconcileLimits?: ReconcileLimits;
+  /**
+   * What reconcile expects of the launch hooks.
+   *
+   * @default - the hooks of the profiles, with any timeout that is long enough for a launch
+   */
+  readonly reconcileHooks?: ReconcileHooks;
 }
 
 /** The functions, the state machine, a rule for each profile, and the rules of reconcile. */
@@ -82,6 +88,8 @@ export class NodeLaunchOrchestrator extends Construct {
   readonly rules: ReadonlyMap<string, Rule>;
   /** The checked profiles. */
   readonly profiles: readonly Profile[];
+  /** The time between two rounds of reconcile. */
+  readonly reconcileEvery: Duration;
   /** Patterns of the names of the groups whose hooks may be completed, for profiles that select by a tag. */
   readonly autoScalingGroupNamePatterns: readonly string[] | undefined;
   /** The AWS resources that the profiles name, the retired ones included. */
@@ -106,6 +114,7 @@ export class NodeLaunchOrchestrator extends Construct {
     const retired = props.retiredProfiles ?? [];
     checkProfiles(props.profiles, retired);
     this.profiles = props.profiles;
+    this.reconcileEvery = props.reconcileEvery ?? Duration.minutes(5);
     this.autoScalingGroupNamePatterns = props.autoScalingGroupNamePatterns;
     const resources = new ProfileResources(
       this,
@@ -146,7 +155,8 @@ export class NodeLaunchOrchestrator extends Construct {
         profiles: this.profiles,
         retiredProfiles: retired,
         limits: props.reconcileLimits ?? {},
-        every: props.reconcileEvery ?? Duration.minutes(5),
+        hooks: props.reconcileHooks ?? {},
+        every: this.reconcileEvery,
         deadLetterQueue: this.hosting.deadLetterQueueForRules,
       });
     }

@@ -59,6 +59,23 @@ export interface ReconcileLimits {
   readonly loopGenerations?: number;
 }
 
+/** What reconcile expects of the launch hooks of the profiles' groups (docs/operations.md, "Reconcile"). */
+export interface ReconcileHooks {
+  /**
+   * The heartbeat timeouts in seconds with which the hook of a profile is put, by the profile's name. Reconcile reports
+   * another one.
+   *
+   * @default - any timeout that is long enough for a launch
+   */
+  readonly heartbeatSeconds?: Readonly<Record<string, readonly number[]>>;
+  /**
+   * The names of launch hooks that other owners complete.
+   *
+   * @default - reconcile reports each hook that no profile answers
+   */
+  readonly others?: readonly string[];
+}
+
 /** Props of {@link ReconcileRules}. */
 export interface ReconcileRulesProps {
   /** The function. */
@@ -71,6 +88,8 @@ export interface ReconcileRulesProps {
   readonly retiredProfiles: readonly Profile[];
   /** The thresholds. */
   readonly limits: ReconcileLimits;
+  /** What is expected of the launch hooks. */
+  readonly hooks: ReconcileHooks;
   /** The time between two rounds. */
   readonly every: Duration;
   /** Receives the events that could not be delivered. */
@@ -116,6 +135,7 @@ export class ReconcileRules extends Construct {
                 stateMachineArn: props.stateMachine.stateMachineArn,
                 ...part,
                 ...(inputs.length > 1 && { otherTargets: true }),
+                ...hooksOf(props, part),
                 limits: roundLimits(props, first + index > 0),
               }),
             }),
@@ -134,6 +154,30 @@ function roundLimits({ limits, every }: ReconcileRulesProps, isAnother: boolean)
   return { ...limits, attributesPerRound: isAnother ? 0 : (limits.attributesPerRound ?? untilNext) };
 }
 
+/**
+ * What one target expects of the launch hooks. The profiles of the other targets answer their hooks, which this one could not
+ * know otherwise.
+ */
+function hooksOf(
+  { hooks: { heartbeatSeconds = {}, others = [] }, profiles, retiredProfiles }: ReconcileRulesProps,
+  part: Part,
+): { hooks?: ReconcileHooks } {
+  const own = [...part.profiles, ...(part.retiredProfiles ?? [])];
+  const ofOthers = [...profiles, ...retiredProfiles]
+    .filter((profile) => !own.includes(profile))
+    .map(({ hook }) => hook.name);
+  const names = new Set(own.map(({ hook }) => hook.name));
+  const answered = [...new Set([...others, ...ofOthers])].filter((name) => !names.has(name)).sort();
+  const seconds = Object.entries(heartbeatSeconds).filter(([name]) =>
+    part.profiles.some((profile) => profile.name === name),
+  );
+  const hooks: ReconcileHooks = {
+    ...(seconds.length > 0 && { heartbeatSeconds: Object.fromEntries(seconds) }),
+    ...(answered.length > 0 && { others: answered }),
+  };
+  return Object.keys(hooks).length > 0 ? { hooks } : {};
+}
+
 /** The profiles of one input. */
 interface Part {
   readonly profiles: Profile[];
@@ -144,12 +188,14 @@ interface Part {
  * Splits the profiles into parts that each fit the constant input of a target. Without profiles there is one empty part, as
  * reconcile deletes orphaned interfaces also then.
  */
-function splitByInputLength({ profiles, retiredProfiles, limits }: ReconcileRulesProps): Part[] {
+function splitByInputLength(props: ReconcileRulesProps): Part[] {
+  const { profiles, retiredProfiles, limits } = props;
   const length = (part: Part): number =>
     JSON.stringify({
       stateMachineArn: '',
       ...withLongestIds(part),
       otherTargets: true,
+      ...hooksOf(props, part),
       limits: { attributesPerRound: MAX_ATTRIBUTES, ...limits },
     }).length + MAX_MACHINE_ARN_LENGTH;
   const parts: Part[] = [{ profiles: [] }];

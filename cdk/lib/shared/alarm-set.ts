@@ -38,6 +38,12 @@ export interface AboveZeroAlarmProps {
    * @default 1
    */
   readonly evaluationPeriods?: number;
+  /**
+   * The number of these periods that must be above zero.
+   *
+   * @default - all of them
+   */
+  readonly datapointsToAlarm?: number;
 }
 
 /** Alarms that share a name prefix and an SNS topic. */
@@ -98,6 +104,7 @@ export class AlarmSet extends Construct {
       metric: props.metric,
       threshold: 0,
       evaluationPeriods: props.evaluationPeriods ?? 1,
+      ...(props.datapointsToAlarm === undefined ? {} : { datapointsToAlarm: props.datapointsToAlarm }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });

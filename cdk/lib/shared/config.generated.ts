@@ -546,6 +546,10 @@ export interface Reconcile {
    * The number of generations of replacements that are a launch loop if they fail by the same permanent error.
    */
   loopGenerations?: number;
+  /**
+   * The names of launch hooks that other owners complete, on groups of the profiles. Default: reconcile reports each hook that no profile answers.
+   */
+  otherHooks?: string[];
 }
 /**
  * The cross-AZ traffic of pods (docs/cross-az-traffic.md), which is a second stack, `STACKNAME-traffic`. Set either `vpcId`, `subnetIds` or `flowLogsLocation`.

@@ -1,6 +1,7 @@
 /** The queue that receives undelivered events. */
 import { Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IDestination } from 'aws-cdk-lib/aws-lambda';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { acknowledge } from './acknowledgements';
@@ -32,4 +33,19 @@ export function queueForRules(scope: Construct, queue: Queue): IQueue {
     }),
   );
   return Queue.fromQueueArn(scope, 'DeadLettersOfRules', queue.queueArn);
+}
+
+/**
+ * Sends the failed invocations of a function to a queue. Lambda needs `sqs:SendMessage` for that (Lambda Developer Guide, "Capturing
+ * records of Lambda asynchronous invocations"). CDK's `SqsDestination` allows the function to look up the queue as well.
+ */
+export function failedInvocationsTo(queue: IQueue): IDestination {
+  return {
+    bind: (_scope, { role }) => {
+      role?.addToPrincipalPolicy(
+        new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] }),
+      );
+      return { destination: queue.queueArn };
+    },
+  };
 }

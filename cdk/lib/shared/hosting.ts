@@ -7,13 +7,12 @@ import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture, type CfnFunction, type Function, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from './acknowledgements';
-import { deadLetterQueue, queueForRules } from './dead-letter-queue';
+import { deadLetterQueue, failedInvocationsTo, queueForRules } from './dead-letter-queue';
 import type { FunctionCode } from './function-code';
 import {
   FUNCTION_SETTINGS,
@@ -174,7 +173,7 @@ export class Hosting {
         ? {
             retryAttempts: 2,
             maxEventAge: Duration.hours(1),
-            onFailure: new SqsDestination(this.deadLetterQueue),
+            onFailure: failedInvocationsTo(this.deadLetterQueue),
           }
         : {}),
     });

@@ -7,6 +7,8 @@ const PAGES: readonly (readonly [string, string])[] = [
   ['launches-overdue', 'operations/scale-out-hangs.md'],
   ['late-verdicts', 'operations/hook-ends-early.md'],
   ['launch-loops', 'operations/launch-loop.md'],
+  ['hook-problems', 'operations/hook.md#a-hook-that-does-not-fit'],
+  ['nodes-without-interfaces', 'operations/node-lacks-interfaces.md'],
   ['nodes-without-tags', 'operations/node-without-name.md#a-group-with-a-hook'],
   ['free-addresses', 'operations/addresses.md'],
   ['dead-letters', 'operations/reconcile-fails.md'],

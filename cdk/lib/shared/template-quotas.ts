@@ -192,6 +192,7 @@ export function exceededQuotas(
     ['AWS::CloudWatch::Alarm', 'AlarmName', 255],
     ['AWS::CloudWatch::Dashboard', 'DashboardName', 255],
     ['AWS::Logs::LogGroup', 'LogGroupName', 512],
+    ['AWS::Logs::QueryDefinition', 'Name', 255],
   ] as const) {
     for (const [id, properties] of ofType(type)) {
       const name = properties[property];

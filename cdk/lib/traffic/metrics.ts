@@ -39,7 +39,7 @@ const LISTINGS = 'ListingsWritten';
  * function writes this line after each object (traffic/extract-pods/src/extract.rs).
  */
 export function countListings(scope: Construct, logGroup: ILogGroup): MetricFilter {
-  const cluster = '$.span.cluster';
+  const cluster = '$.cluster';
   return new MetricFilter(scope, 'ListingsWritten', {
     logGroup,
     filterPattern: FilterPattern.all(

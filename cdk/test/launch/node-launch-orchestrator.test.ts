@@ -273,6 +273,7 @@ describe('reconcile', () => {
       profile({
         name: `p${n}`,
         selector: { autoScalingGroupNames: [`g${n}`] },
+        hook: { name: `hook-${n % 2}` },
         slots: [slot({ subnetIds: subnetIds(200, 1000 * n) })],
       }),
     );
@@ -286,6 +287,7 @@ describe('reconcile', () => {
     interface Input {
       readonly profiles: { name: string }[];
       readonly otherTargets?: boolean;
+      readonly hooks?: object;
       readonly limits: { attributesPerRound: number };
     }
     const parts = inputs.map((input) => JSON.parse(input) as Input);
@@ -293,6 +295,10 @@ describe('reconcile', () => {
     // All see the same interfaces: one of them sets the attributes.
     expect(parts.map((part) => part.limits.attributesPerRound)).toEqual([1000, 0, 0, 0, 0, 0, 0]);
     expect(parts.every((part) => part.otherTargets)).toBe(true);
+    // The hooks of the other targets' profiles are answered.
+    expect(parts.map((part) => part.hooks)).toEqual(
+      profiles.map((_, n) => ({ others: [`hook-${(n + 1) % 2}`] })),
+    );
   });
 
   test('splits retired profiles, too', () => {

@@ -11,6 +11,9 @@ test('the roles that the tests of the fake AWS use are those of the app (`npm ru
     ['--import', 'tsx', join(CDK, 'scripts', 'generate-roles.ts'), '--print'],
     { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 },
   );
-  const file = join(CDK, '..', 'tests', 'fixtures', 'roles', 'template.json');
-  expect(readFileSync(file, 'utf8')).toBe(printed);
+  const files = Object.entries(JSON.parse(printed) as Record<string, string>);
+  expect(files.length).toBeGreaterThan(1);
+  for (const [path, text] of files) {
+    expect(readFileSync(path, 'utf8')).toBe(text);
+  }
 }, 120_000);

@@ -83,7 +83,7 @@ const INFRASTRUCTURE = {
     'xray:PutTraceSegments',
   ],
   // A function that an event invokes has a destination for failed invocations.
-  invokedDirectly: ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:SendMessage'],
+  invokedDirectly: ['sqs:SendMessage'],
   stateMachine: [
     'logs:CreateLogDelivery',
     'logs:DeleteLogDelivery',

@@ -121,13 +121,13 @@ describe('the traffic stack', () => {
     );
     // The line of a written object, as traffic/extract-pods/tests/extract_pods/services.rs has it.
     expect(filter?.Properties).toMatchObject({
-      FilterPattern: '{ ($.message = "written") && ($.span.cluster = "*") }',
+      FilterPattern: '{ ($.message = "written") && ($.cluster = "*") }',
       MetricTransformations: [
         {
           MetricNamespace: 'Hookline',
           MetricName: 'ListingsWritten',
           MetricValue: '1',
-          Dimensions: [{ Key: 'Cluster', Value: '$.span.cluster' }],
+          Dimensions: [{ Key: 'Cluster', Value: '$.cluster' }],
         },
       ],
     });

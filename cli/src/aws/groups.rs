@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use aws_sdk_autoscaling::types::{
     Activity as SdkActivity, AutoScalingGroup, LaunchTemplateSpecification,
-    LifecycleHook as SdkHook,
 };
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::LaunchActivity;
 use hookline_domain::reconcile::brake::{Marks, resume_tags};
-use hookline_functions::aws::convert::{group_tags, tags_of_group};
+use hookline_functions::aws::convert::{group_tags, launch_hook, tags_of_group};
 
 use super::pages::back_to;
 use super::{Aws, Error};
@@ -100,12 +99,8 @@ impl Aws {
             .describe_lifecycle_hooks()
             .auto_scaling_group_name(group);
         let answer = self.answer("autoscaling:DescribeLifecycleHooks", call.send().await)?;
-        Ok(answer
-            .lifecycle_hooks
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(launch_hook)
-            .collect())
+        let hooks = answer.lifecycle_hooks().iter();
+        Ok(hooks.filter_map(launch_hook).collect())
     }
 
     /// Suspends the process Launch of a group (SuspendProcesses). It may be suspended before.
@@ -304,16 +299,6 @@ fn reference(template: &LaunchTemplateSpecification) -> TemplateRef {
         name: template.launch_template_name().map(str::to_owned),
         version: template.version().unwrap_or("$Default").to_owned(),
     }
-}
-
-fn launch_hook(hook: SdkHook) -> Option<Hook> {
-    (hook.lifecycle_transition.as_deref() == Some("autoscaling:EC2_INSTANCE_LAUNCHING"))
-        .then_some(())?;
-    Some(Hook {
-        name: hook.lifecycle_hook_name?,
-        default_result: hook.default_result.unwrap_or_default(),
-        heartbeat_seconds: hook.heartbeat_timeout.unwrap_or_default().into(),
-    })
 }
 
 /// The instance that an activity terminates, by its description, as `Terminating EC2 instance: i-…`

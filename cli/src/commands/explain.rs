@@ -160,7 +160,7 @@ fn telling(fleet: &Fleet, group: &Group) -> Option<Known> {
     let lacking = interfaces::lacking(fleet, group);
     let instance = without
         .or_else(|| group.waiting().min_by_key(launched_at))
-        .or(lacking.first())
+        .or(lacking.first().map(|(instance, _)| instance))
         .or_else(|| group.in_service().max_by_key(launched_at))?;
     Some(Known {
         instance: instance.clone(),

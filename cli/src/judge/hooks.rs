@@ -1,7 +1,9 @@
-//! The hooks of a group, beside what its profiles need.
+//! The hooks of a group, beside what its profiles need: what the domain finds, in words.
 
 use hookline_domain::profile::Profile;
+use hookline_domain::reconcile::hooks::{HookProblem, MIN_HEARTBEAT, UnsafeHook, hook_problems};
 
+use super::words::list;
 use super::{Finding, Kind, Remedy};
 use crate::judge::rules;
 use crate::observed::deployment::Deployment;
@@ -9,10 +11,8 @@ use crate::observed::group::{Group, Hook};
 
 /// The HeartbeatTimeout that docs/operations/hook.md recommends, in seconds.
 const RECOMMENDED: i64 = 1_800;
-/// The longest time between two heartbeats of a launch in a busy account, in seconds: the longest
-/// retries of one task, and one attempt of each of four others (docs/errors.md, "Retries"). The CDK
-/// app refuses a shorter timeout (`cdk/lib/launch/hook-timeouts.ts`).
-const MIN_HEARTBEAT: i64 = 1_131 + 4 * 90;
+/// The most timeouts that a text lists.
+const LISTED: usize = 3;
 
 /// What is wrong with the hooks of a group that these profiles cover. Without a deployment, nothing
 /// answers a hook.
@@ -30,44 +30,35 @@ pub(crate) fn findings(
             false => Remedy::say(DEPLOY_FIRST),
         }
     };
-    let mut found = Vec::new();
-    for profile in profiles {
-        let name = &profile.hook.name;
-        match hooks.iter().find(|hook| hook.name == *name) {
-            None => found.push(missing(group, profile, put(name, RECOMMENDED))),
-            // The owner of a hook that Hookline does not complete decides on it.
-            Some(hook) if profile.hook.complete => {
-                let put = put(name, hook.heartbeat_seconds);
-                found.extend(unsafe_hook(group, hook, put));
-            }
-            Some(_) => {}
+    let expected = deployment
+        .map(Deployment::expected_hooks)
+        .unwrap_or_default();
+    let problems = hook_problems(hooks, profiles, &expected).into_iter();
+    let finding = |problem: HookProblem<'_>| match problem {
+        HookProblem::Missing(profile) => {
+            let configured = expected.heartbeat_seconds.get(&profile.name);
+            let seconds = configured.and_then(|it| it.first()).copied();
+            let put = put(&profile.hook.name, seconds.unwrap_or(RECOMMENDED));
+            missing(group, profile, put)
         }
-    }
-    let answered = |hook: &&Hook| {
-        hook.name == EKS_HOOK
-            || profiles
-                .iter()
-                .any(|profile| profile.hook.name == hook.name)
+        HookProblem::Unsafe(found) => {
+            let seconds = match found.configured.and_then(|it| it.first()) {
+                Some(configured) => *configured,
+                None => found.hook.heartbeat_seconds.max(RECOMMENDED),
+            };
+            let put = put(&found.hook.name, seconds);
+            unsafe_hook(group, &found, put)
+        }
+        HookProblem::Unanswered(hook) => of_nobody(group, hook),
     };
-    if !profiles.is_empty() {
-        found.extend(
-            hooks
-                .iter()
-                .filter(|hook| !answered(hook))
-                .map(|hook| of_nobody(group, hook)),
-        );
-    }
-    found
+    problems.map(finding).collect()
 }
 
 /// What comes before a hook that no rule answers.
 const DEPLOY_FIRST: &str = "No enabled rule with a target answers this hook yet. Deploy first, and mend the rule; the hook comes \
                             last. `hookline check` then gives its command.";
 
-/// The launch hook that EKS puts on the group of each managed node group, and completes itself.
-const EKS_HOOK: &str = "Launch-LC-Hook";
-
-/// The command that puts a hook; `seconds` is its heartbeat timeout by now.
+/// The command that puts a hook with this heartbeat timeout.
 fn put(group: &Group, hook: &str, seconds: i64) -> Vec<String> {
     let words = [
         "aws",
@@ -80,7 +71,7 @@ fn put(group: &Group, hook: &str, seconds: i64) -> Vec<String> {
         "--lifecycle-transition",
         "autoscaling:EC2_INSTANCE_LAUNCHING",
         "--heartbeat-timeout",
-        &seconds.max(RECOMMENDED).to_string(),
+        &seconds.to_string(),
         "--default-result",
         "ABANDON",
     ];
@@ -102,31 +93,38 @@ fn missing(group: &Group, profile: &Profile, put: Remedy) -> Finding {
     finding
 }
 
-fn unsafe_hook(group: &Group, hook: &Hook, put: Remedy) -> Option<Finding> {
-    let seconds = hook.heartbeat_seconds;
-    let continues = hook.default_result == "CONTINUE";
-    let short = seconds < MIN_HEARTBEAT;
-    let problem = match (continues, short) {
-        (false, false) => return None,
+fn unsafe_hook(group: &Group, found: &UnsafeHook<'_>, put: Remedy) -> Finding {
+    let name = &found.hook.name;
+    let seconds = found.hook.heartbeat_seconds;
+    let configured = found.configured.map(|it| {
+        let seconds = it.iter().map(|seconds| format!("{seconds} s"));
+        format!(
+            "The configuration of the profile {} says {}.",
+            found.profile.name,
+            list(seconds, LISTED)
+        )
+    });
+    let problem = match (found.continues, found.is_short) {
+        (false, false) => format!(
+            "The hook {name} has a heartbeat timeout of {seconds} s, and not that of the configuration."
+        ),
         (true, true) => format!(
-            "The hook {} has the default result CONTINUE and a heartbeat timeout of {seconds} s: a launch that \
-             takes longer goes InService without its interfaces.",
-            hook.name
+            "The hook {name} has the default result CONTINUE and a heartbeat timeout of {seconds} s: a launch that \
+             takes longer goes InService without its interfaces."
         ),
         (true, false) => format!(
-            "The hook {} has the default result CONTINUE: a launch whose event is lost, or that takes longer than \
-             {seconds} s, goes InService without its interfaces.",
-            hook.name
+            "The hook {name} has the default result CONTINUE: a launch whose event is lost, or that takes longer than \
+             {seconds} s, goes InService without its interfaces."
         ),
         (false, true) => format!(
-            "The hook {} has a heartbeat timeout of {seconds} s: a launch that takes longer is abandoned. \
-             A launch may take {MIN_HEARTBEAT} s between two heartbeats when EC2 throttles.",
-            hook.name
+            "The hook {name} has a heartbeat timeout of {seconds} s: a launch that takes longer is abandoned. \
+             A launch may take {MIN_HEARTBEAT} s between two heartbeats when EC2 throttles."
         ),
     };
     let mut finding = Finding::new(Kind::HookUnsafe, problem).of_group(&group.name);
+    finding.evidence.extend(configured);
     finding.remedy.push(put);
-    Some(finding.say("If the stack puts the hook, correct its configuration and deploy too."))
+    finding.say("If the stack puts the hook, correct its configuration and deploy too.")
 }
 
 fn of_nobody(group: &Group, hook: &Hook) -> Finding {
@@ -149,7 +147,10 @@ fn of_nobody(group: &Group, hook: &Hook) -> Finding {
         ),
     )
     .of_group(&group.name)
-    .say("If nobody completes it, delete it:")
+    .say(
+        "If its owner completes it, name it in `reconcile.otherHooks` of the configuration, and deploy. If nobody \
+         completes it, delete it:",
+    )
     .run([
         "aws",
         "autoscaling",
@@ -263,6 +264,32 @@ mod tests {
             let put = format!("--heartbeat-timeout {put} --default-result ABANDON");
             assert!(line.contains(&put), "{line}");
         }
+    }
+
+    #[test]
+    fn timeout_of_another_than_the_configuration_is_told_and_put_right() {
+        let mut deployment = crate::fixtures::deployment();
+        let hooks = json!({"heartbeatSeconds": {"upf": [2_400]}, "others": ["of-a-team"]});
+        deployment.reconcile[0].hooks = serde_json::from_value(hooks).unwrap();
+        let group = Group {
+            name: "upf".to_owned(),
+            ..Group::default()
+        };
+        let hooks = [
+            hook("hookline-launch", "ABANDON", 3_600),
+            hook("of-a-team", "CONTINUE", 60),
+        ];
+        let found = findings(&group, &hooks, &[&profile(true)], Some(&deployment));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].problem.contains("3600 s, and not that"));
+        assert_eq!(
+            found[0].evidence,
+            ["The configuration of the profile upf says 2400 s."]
+        );
+        let Remedy::Run(words) = &found[0].remedy[0] else {
+            panic!("{:?}", found[0].remedy);
+        };
+        assert!(command_line(words).contains("--heartbeat-timeout 2400"));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Interfaces beside the nodes and launches that need them: nodes that lack some, and interfaces that
 //! nobody needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use hookline_domain::adopt::assess;
 use hookline_domain::ids::InstanceId;
 use hookline_domain::interface::Interface;
 use hookline_domain::reconcile::Limits;
 use hookline_domain::reconcile::Member;
+use hookline_domain::reconcile::nodes;
 use hookline_domain::reconcile::orphans::{self, ORPHANED_SINCE};
 use hookline_domain::tags::own;
 use serde::Serialize;
@@ -87,69 +87,53 @@ pub(crate) fn leaked(fleet: &Fleet, in_progress: &BTreeSet<InstanceId>) -> Vec<L
         .collect()
 }
 
-/// The nodes of a group that are InService and lack interfaces of a profile.
-pub(crate) fn lacking(fleet: &Fleet, group: &Group) -> Vec<InstanceId> {
-    let mut created: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
-    for seen in &fleet.interfaces {
-        if let Some(owner) = seen.interface.tags.get(own::INSTANCE_ID) {
-            created
-                .entry(owner.as_str())
-                .or_default()
-                .push(&seen.interface);
-        }
-    }
-    let in_progress = fleet.in_progress();
-    let mut found = Vec::new();
-    for instance in group.in_service() {
-        let member = Member {
+/// The nodes of a group that are InService and lack interfaces of a profile, each with whether it may
+/// be older than that.
+pub(crate) fn lacking(fleet: &Fleet, group: &Group) -> Vec<(InstanceId, bool)> {
+    let members: Vec<Member> = group
+        .in_service()
+        .map(|instance| Member {
             instance: instance.clone(),
             group: group.name.clone(),
             group_arn: group.arn.clone(),
-        };
-        let Some(seen) = fleet
-            .instances
-            .get(instance)
-            .filter(|seen| seen.instance.is_running())
-        else {
-            continue;
-        };
-        if in_progress.contains(instance) {
-            continue;
-        }
-        let created = created
-            .get(instance.as_str())
-            .map_or(&[][..], Vec::as_slice);
-        let assessment = assess(
-            &fleet.deployment.profiles,
-            &member,
-            Some(&seen.instance),
-            &in_progress,
-            created,
-        );
-        if !assessment.incomplete.is_empty() || !assessment.skipped.is_empty() {
-            found.push(instance.clone());
-        }
-    }
+        })
+        .collect();
+    let interfaces: Vec<&Interface> = fleet.interfaces.iter().map(|it| &it.interface).collect();
+    let seen = |id: &InstanceId| fleet.instances.get(id).map(|seen| &seen.instance);
+    let profiles = &fleet.deployment.profiles;
+    let found = nodes::lacking(profiles, &members, seen, &fleet.in_progress(), &interfaces);
     found
+        .into_iter()
+        .map(|node| (node.member.instance.clone(), node.may_be_older))
+        .collect()
 }
 
 /// The finding about the nodes of a group that lack interfaces.
 pub(crate) fn nodes_that_lack(fleet: &Fleet, group: &Group) -> Option<Finding> {
-    let ids = lacking(fleet, group);
+    let lacking = lacking(fleet, group);
+    let older = lacking.iter().filter(|(_, may_be_older)| *may_be_older);
+    let older = older.count();
+    let ids: Vec<InstanceId> = lacking.into_iter().map(|(id, _)| id).collect();
     let first = ids.first()?;
     let what = match ids.len() {
         1 => "1 node is InService and lacks interfaces".to_owned(),
         many => format!("{many} nodes are InService and lack interfaces"),
     };
-    Some(
-        Finding::new(
-            Kind::NodeLacksInterfaces,
-            format!("{what}: {}.", list(&ids, LISTED)),
-        )
-        .of_group(&group.name)
-        .about(&ids)
-        .run(["hookline", "explain", first.as_str()]),
+    let mut finding = Finding::new(
+        Kind::NodeLacksInterfaces,
+        format!("{what}: {}.", list(&ids, LISTED)),
     )
+    .of_group(&group.name)
+    .about(&ids);
+    let older = match older {
+        0 => None,
+        1 => Some("1 node may be older than the profile or the network that it lacks: no alarm counts it.".to_owned()),
+        many => Some(format!(
+            "{many} nodes may be older than the profile or the network that they lack: no alarm counts them."
+        )),
+    };
+    finding.evidence.extend(older);
+    Some(finding.run(["hookline", "explain", first.as_str()]))
 }
 
 /// The finding about leaked interfaces. While executions run of which it is not known which

@@ -23,6 +23,30 @@ fn node_that_lacks_an_interface_is_found() {
 }
 
 #[test]
+fn node_that_may_be_older_than_its_profile_is_told_as_that() {
+    let mut fleet = fleet().with(1, "InService", 600).with(2, "InService", 300);
+    let evidence = |fleet: &Fleet| {
+        let finding = nodes_that_lack(fleet, &fleet.groups[0]).unwrap();
+        (finding.ids.len(), finding.evidence.join(" "))
+    };
+    let (nodes, says) = evidence(&fleet);
+    assert!(
+        nodes == 2 && says.starts_with("2 nodes may be older"),
+        "{says}"
+    );
+    // The first node's interfaces show what the profile was when the second was launched.
+    for (n, network) in [(1, "signaling"), (2, "user-plane")] {
+        let mut of_first = interface(n, 1, network, Some(n));
+        let tags = &mut of_first.interface.tags;
+        tags.insert(own::AUTO_SCALING_GROUP.to_owned(), "upf".to_owned());
+        let on = of_first.interface.attachment.as_mut().unwrap();
+        on.since = Some(NOW - 400);
+        fleet.interfaces.push(of_first);
+    }
+    assert_eq!(evidence(&fleet), (1, String::new()));
+}
+
+#[test]
 fn node_that_an_execution_works_on_is_left_alone() {
     let fleet = fleet()
         .with(1, "InService", 600)

@@ -2,7 +2,7 @@
 
 use hookline_functions::handlers::reconcile::Report;
 
-use super::words::{count, list};
+use super::words::{count, list, list_of};
 
 /// The most ids that a sentence lists.
 const LISTED: usize = 10;
@@ -128,6 +128,29 @@ pub(crate) fn left(report: &Report) -> Vec<String> {
             it.group, it.generations, it.error
         )
     }));
+    said.extend(report.hook_problems.iter().map(|it| {
+        format!(
+            "{}: the launch hook {} {}",
+            it.group,
+            it.hook,
+            it.problem.words()
+        )
+    }));
+    said.extend(report.nodes_without_interfaces.iter().map(|it| {
+        let older = match it.may_be_older {
+            true => ", and may be older than it (hookline adopt)",
+            false => "",
+        };
+        let nodes = match it.count {
+            1 => "1 node lacks".to_owned(),
+            many => format!("{many} nodes lack"),
+        };
+        let first = list_of(&it.instances, LISTED, it.count);
+        format!(
+            "{}: {nodes} interfaces of the profile {}{older}: {first}",
+            it.group, it.profile
+        )
+    }));
     if let Some(overdue) = report.overdue.as_deref().filter(|ids| !ids.is_empty()) {
         let wait = match overdue.len() {
             1 => "1 launch waits",
@@ -178,6 +201,14 @@ mod tests {
             "refusedProfiles": [{"id": "profiles[0]", "reason": "no"}],
             "loops": [in_loop("upf"), in_loop("smf")],
             "braked": [braked("upf"), braked("amf")],
+            "hookProblems": [{
+                "group": "upf", "hook": "drain", "profile": "core", "problem": "UNANSWERED",
+                "defaultResult": "CONTINUE", "heartbeatSeconds": 300,
+            }],
+            "nodesWithoutInterfaces": [
+                {"group": "upf", "profile": "core", "mayBeOlder": false, "count": 1, "instances": [launch]},
+                {"group": "smf", "profile": "core", "mayBeOlder": true, "count": 30, "instances": [launch]},
+            ],
         }))
         .unwrap()
     }
@@ -210,6 +241,9 @@ mod tests {
                 "profiles[0]: no",
                 "amf: it is braked, as its launches failed by Hookline.AccessDenied (hookline resume)",
                 "smf: 4 generations of launches failed by Hookline.AccessDenied, and its profile has no brake",
+                "upf: the launch hook drain is answered by no profile",
+                "upf: 1 node lacks interfaces of the profile core: i-0123456789abcdef0",
+                "smf: 30 nodes lack interfaces of the profile core, and may be older than it (hookline adopt): i-0123456789abcdef0 and 29 more",
                 "1 launch waits for too long: i-0123456789abcdef0",
             ]
         );

@@ -39,8 +39,13 @@ pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
 /// The first items of a list, and how many more there are.
 pub(crate) fn list<T: ToString>(items: impl IntoIterator<Item = T>, most: usize) -> String {
     let all: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    let shown: Vec<&str> = all.iter().take(most).map(String::as_str).collect();
-    match all.len().saturating_sub(shown.len()) {
+    list_of(&all, most, all.len())
+}
+
+/// The same of `number` items, of which these are the first.
+pub(crate) fn list_of(first: &[impl ToString], most: usize, number: usize) -> String {
+    let shown: Vec<String> = first.iter().take(most).map(ToString::to_string).collect();
+    match number.saturating_sub(shown.len()) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }

@@ -4,6 +4,7 @@
 use hookline_domain::deployment::Deployment as Name;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::profile::Selector;
+use hookline_domain::reconcile::hooks::ExpectedHooks;
 use hookline_domain::reconcile::{Limits, ProfileInput};
 use hookline_domain::tags::own;
 use serde::Deserialize;
@@ -119,6 +120,8 @@ pub(crate) struct Reconcile {
     /// Those with which it only ends what began.
     pub(crate) retired: Vec<ProfileInput>,
     pub(crate) limits: Limits,
+    /// What the configuration says of the launch hooks.
+    pub(crate) hooks: ExpectedHooks,
 }
 
 impl Reconcile {
@@ -152,6 +155,8 @@ struct ReconcileInput {
     retired_profiles: Vec<Value>,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    hooks: ExpectedHooks,
 }
 
 /// A deployment.
@@ -305,6 +310,15 @@ impl Deployment {
         profiles.any(|input| input.profile.selector.is_by_tag())
     }
 
+    /// What the configuration says of the launch hooks.
+    pub(crate) fn expected_hooks(&self) -> ExpectedHooks {
+        let mut expected = ExpectedHooks::default();
+        for reconcile in &self.reconcile {
+            expected.extend(&reconcile.hooks);
+        }
+        expected
+    }
+
     /// The limits of reconcile, and how often it runs in seconds, if one of its rules is enabled.
     pub(crate) fn rounds(&self) -> Option<(Limits, Option<i64>)> {
         let running = self.reconcile.iter().find(|it| it.enabled)?;
@@ -345,6 +359,7 @@ fn reconcile(rule: &Rule, machine: &StateMachine) -> Vec<Reconcile> {
             profiles: readable(input.profiles),
             retired: readable(input.retired_profiles),
             limits: input.limits,
+            hooks: input.hooks,
         })
     });
     found.collect()

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hookline_domain::event::WAITS;
 use hookline_domain::ids::{InstanceId, SubnetId};
 use hookline_domain::reconcile::brake::{Brake, Marks};
+pub(crate) use hookline_domain::reconcile::hooks::LaunchHook as Hook;
 pub(crate) use hookline_functions::aws::groups::LAUNCH;
 
 use super::template::TemplateRef;
@@ -116,15 +117,6 @@ impl Group {
     pub(crate) fn in_service(&self) -> impl Iterator<Item = &InstanceId> {
         self.in_state("InService")
     }
-}
-
-/// A lifecycle hook that launches wait at.
-#[derive(Clone, Debug)]
-pub(crate) struct Hook {
-    pub(crate) name: String,
-    /// `ABANDON` or `CONTINUE`.
-    pub(crate) default_result: String,
-    pub(crate) heartbeat_seconds: i64,
 }
 
 /// A scaling activity.

@@ -31,41 +31,73 @@ pub enum AdoptionStatus {
 /// Compares `instance` with `profile`. `attached` says where it has interfaces of any origin.
 /// `ours` are the interfaces that Hookline created for it, attached or not.
 #[must_use]
-pub fn adoption_status<'a>(
+pub fn adoption_status(
     profile: &Profile,
     instance: &InstanceId,
     attached: &BTreeSet<AttachmentPoint>,
-    ours: impl IntoIterator<Item = &'a Interface>,
+    ours: &[&Interface],
 ) -> AdoptionStatus {
-    let ours: Vec<&Interface> = ours
-        .into_iter()
-        .filter(|interface| interface.is_attached_to(instance))
-        .collect();
-    let mut lacking = false;
-    for slot in &profile.slots {
+    let mut status = AdoptionStatus::Wired;
+    for slot in missing_slots(profile, instance, ours) {
+        status = AdoptionStatus::Incomplete;
         let Some(place) = AttachmentPoint::fixed(slot) else {
-            lacking |= !ours.iter().any(|interface| is_of(interface, slot));
             continue;
         };
-        match ours.iter().find(|interface| interface.is_at(place)) {
-            Some(interface) if is_of(interface, slot) => {}
-            None if !attached.contains(&place) => lacking = true,
-            found => {
-                return AdoptionStatus::Occupied(Error::DeviceIndexTaken {
-                    instance: instance.clone(),
-                    device_index: place.device_index,
-                    network_card: place.network_card,
-                    by: found.map_or_else(
-                        || "an interface of somebody else".to_owned(),
-                        |interface| interface.in_words(),
-                    ),
-                });
-            }
+        let mut of_node = ours.iter().filter(|it| it.is_attached_to(instance));
+        let found = of_node.find(|interface| interface.is_at(place));
+        if found.is_some() || attached.contains(&place) {
+            return AdoptionStatus::Occupied(Error::DeviceIndexTaken {
+                instance: instance.clone(),
+                device_index: place.device_index,
+                network_card: place.network_card,
+                by: found.map_or_else(
+                    || "an interface of somebody else".to_owned(),
+                    |interface| interface.in_words(),
+                ),
+            });
         }
     }
-    match lacking {
-        true => AdoptionStatus::Incomplete,
-        false => AdoptionStatus::Wired,
+    status
+}
+
+/// The slots of which `instance` lacks the interface: none of `ours`, which Hookline created for it,
+/// is attached to it, at the slot's place if that is fixed.
+pub fn missing_slots<'a>(
+    profile: &'a Profile,
+    instance: &InstanceId,
+    ours: &[&Interface],
+) -> impl Iterator<Item = &'a Slot> {
+    profile.slots.iter().filter(move |slot| {
+        let place = AttachmentPoint::fixed(slot);
+        !ours.iter().any(|interface| {
+            interface.is_attached_to(instance)
+                && is_of(interface, slot)
+                && place.is_none_or(|place| interface.is_at(place))
+        })
+    })
+}
+
+/// The interfaces that Hookline created, by the instance that each was created for.
+#[derive(Debug, Clone, Default)]
+pub struct CreatedInterfaces<'a>(BTreeMap<&'a str, Vec<&'a Interface>>);
+
+impl<'a> CreatedInterfaces<'a> {
+    /// Sorts interfaces by their tag. One without it is left out.
+    #[must_use]
+    pub fn of(interfaces: impl IntoIterator<Item = &'a Interface>) -> Self {
+        let mut created = Self::default();
+        for interface in interfaces {
+            if let Some(owner) = interface.tags.get(own::INSTANCE_ID) {
+                created.0.entry(owner).or_default().push(interface);
+            }
+        }
+        created
+    }
+
+    /// Those that were created for an instance.
+    #[must_use]
+    pub fn of_instance(&self, instance: &InstanceId) -> &[&'a Interface] {
+        self.0.get(instance.as_str()).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -78,6 +110,8 @@ fn is_of(interface: &Interface, slot: &Slot) -> bool {
 pub struct Assessment<'a> {
     /// The profiles by which it lacks interfaces: each gets an execution.
     pub incomplete: Vec<&'a ProfileInput>,
+    /// The profiles by which it lacks interfaces, also those of which another interface has the place.
+    pub lacks: Vec<&'a ProfileInput>,
     /// Why it gets no execution, for each reason.
     pub skipped: Vec<String>,
     /// Whether it has an interface of Hookline's for every slot.
@@ -123,12 +157,12 @@ pub fn assess<'a>(
     }
     let attached = instance.attached.keys().copied().collect();
     for input in covering {
-        let created = created.iter().copied();
         match adoption_status(&input.profile, &member.instance, &attached, created) {
-            AdoptionStatus::Wired => {}
+            AdoptionStatus::Wired => continue,
             AdoptionStatus::Incomplete => assessment.incomplete.push(input),
             AdoptionStatus::Occupied(error) => assessment.skipped.push(error.to_string()),
         }
+        assessment.lacks.push(input);
     }
     assessment.wired = assessment.incomplete.is_empty() && assessment.skipped.is_empty();
     assessment

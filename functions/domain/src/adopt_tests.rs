@@ -63,7 +63,8 @@ fn status_of(others: &[u32], ours: &[Interface]) -> AdoptionStatus {
             device_index,
         })
         .collect();
-    adoption_status(&input().profile, &node(), &attached, ours)
+    let ours: Vec<&Interface> = ours.iter().collect();
+    adoption_status(&input().profile, &node(), &attached, &ours)
 }
 
 #[test]
@@ -90,7 +91,8 @@ fn slot_without_a_device_index_has_its_interface_wherever_it_is() {
             network_card: 0,
             device_index,
         });
-        adoption_status(&profile, &node(), &attached.into(), ours)
+        let ours: Vec<&Interface> = ours.iter().collect();
+        adoption_status(&profile, &node(), &attached.into(), &ours)
     };
     let (first, second) = (ours("signaling", 1), ours("user-plane", 7));
     assert_eq!(
@@ -150,6 +152,9 @@ fn assessed(
     };
     let created: Vec<&Interface> = created.iter().collect();
     let found = assess(&profiles, &member, instance, in_progress, &created);
+    let lacks =
+        instance.is_some_and(Instance::is_running) && in_progress.is_empty() && !found.wired;
+    assert_eq!(found.lacks.len(), usize::from(lacks));
     (found.incomplete.len(), found.skipped, found.wired)
 }
 

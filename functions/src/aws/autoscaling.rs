@@ -2,6 +2,7 @@
 
 use super::Aws;
 use super::classify::{classify, code, message};
+use super::groups::GROUP_GONE;
 use hookline_domain::error::Result;
 use hookline_domain::event::LifecycleAction;
 use hookline_domain::execution::LifecycleActionResult;
@@ -23,7 +24,7 @@ fn is_over(words: &str) -> bool {
     [
         "No active Lifecycle Action",
         "No Lifecycle Hook found",
-        "AutoScalingGroup name not found",
+        GROUP_GONE,
     ]
     .iter()
     .any(|over| words.contains(over))

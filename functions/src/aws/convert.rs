@@ -13,11 +13,16 @@ use hookline_domain::instance::{AttachedInterface, AttachmentPoint, Instance};
 use hookline_domain::instance_type::{InstanceTypeLimits, NetworkCard};
 use hookline_domain::interface::{Attachment, Interface};
 use hookline_domain::reconcile::brake::{GroupState, Marks};
+use hookline_domain::reconcile::hooks::LaunchHook;
+use hookline_domain::reconcile::nodes::ProfiledGroup;
 use hookline_domain::reconcile::{LaunchActivity, Member};
 use hookline_domain::tags::facts::ON_DEMAND;
 use hookline_domain::tags::own;
 
 use super::groups::LAUNCH;
+
+/// The lifecycle state of a node in service.
+pub(crate) const IN_SERVICE: &str = "InService";
 
 pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<types::Tag> {
     tags.iter()
@@ -178,6 +183,31 @@ pub(super) fn group_state(group: &AutoScalingGroup) -> Option<GroupState> {
     })
 }
 
+/// A group, as far as it is held against its profiles.
+#[must_use]
+pub fn profiled_group(group: &AutoScalingGroup) -> Option<ProfiledGroup> {
+    let tags = group.tags().iter();
+    Some(ProfiledGroup {
+        name: group.auto_scaling_group_name()?.to_owned(),
+        tags: by_key(tags.filter(|tag| tag.propagate_at_launch() == Some(true))),
+        in_service: members(group, group.instances(), IN_SERVICE),
+        is_being_deleted: group.status().is_some(),
+    })
+}
+
+/// A lifecycle hook that launches wait at; `None` for one of another transition.
+#[must_use]
+pub fn launch_hook(hook: &autoscaling::LifecycleHook) -> Option<LaunchHook> {
+    if hook.lifecycle_transition() != Some("autoscaling:EC2_INSTANCE_LAUNCHING") {
+        return None;
+    }
+    Some(LaunchHook {
+        name: hook.lifecycle_hook_name()?.to_owned(),
+        default_result: hook.default_result().unwrap_or_default().to_owned(),
+        heartbeat_seconds: hook.heartbeat_timeout().unwrap_or_default().into(),
+    })
+}
+
 /// Tags of a group that its instances do not get, as CreateOrUpdateTags takes them.
 #[must_use]
 pub fn tags_of_group(group: &str, tags: &BTreeMap<String, String>) -> Vec<autoscaling::Tag> {
@@ -196,7 +226,12 @@ pub fn tags_of_group(group: &str, tags: &BTreeMap<String, String>) -> Vec<autosc
 /// The tags of a group, those that its instances do not get included.
 #[must_use]
 pub fn group_tags(group: &AutoScalingGroup) -> BTreeMap<String, String> {
-    let tags = group.tags().iter();
+    by_key(group.tags().iter())
+}
+
+fn by_key<'a>(
+    tags: impl Iterator<Item = &'a autoscaling::TagDescription>,
+) -> BTreeMap<String, String> {
     tags.filter_map(|tag| {
         let value = tag.value().unwrap_or_default();
         Some((tag.key()?.to_owned(), value.to_owned()))

@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::classify::{classify, code};
+use super::instances::FILTER_VALUES;
 use super::{Aws, convert};
 use hookline_domain::error::Result;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
@@ -112,8 +113,23 @@ impl Aws {
     /// # Errors
     /// Those of every call.
     pub async fn hookline_interfaces(&self) -> Result<Vec<Interface>> {
-        self.own_interfaces("tag-key", own::INSTANCE_ID.to_owned())
+        self.own_interfaces("tag-key", vec![own::INSTANCE_ID.to_owned()])
             .await
+    }
+
+    /// Those of them that were created for one of these instances (DescribeNetworkInterfaces, one call
+    /// for 200 instances).
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub async fn interfaces_created_for_any(&self, ids: &[&InstanceId]) -> Result<Vec<Interface>> {
+        let filter = format!("tag:{}", own::INSTANCE_ID);
+        let mut found = Vec::new();
+        for ids in ids.chunks(FILTER_VALUES) {
+            let ids = ids.iter().map(ToString::to_string).collect();
+            found.append(&mut self.own_interfaces(&filter, ids).await?);
+        }
+        Ok(found)
     }
 
     /// Puts [`ORPHANED_SINCE`] on interfaces (CreateTags, one call for many). Returns those that

@@ -77,7 +77,8 @@ impl Aws {
     /// Those of every call.
     pub async fn interfaces_created_for(&self, instance: &InstanceId) -> Result<Vec<Interface>> {
         let filter = format!("tag:{}", own::INSTANCE_ID);
-        self.own_interfaces(&filter, instance.to_string()).await
+        self.own_interfaces(&filter, vec![instance.to_string()])
+            .await
     }
 
     /// The interfaces that are attached to `instance`, of any origin.
@@ -94,9 +95,9 @@ impl Aws {
     pub(super) async fn own_interfaces(
         &self,
         filter: &str,
-        value: String,
+        values: Vec<String>,
     ) -> Result<Vec<Interface>> {
-        let mut interfaces = self.interfaces(filter, vec![value]).await?;
+        let mut interfaces = self.interfaces(filter, values).await?;
         interfaces.retain(|interface| self.deployment.may_use(&interface.tags));
         Ok(interfaces)
     }

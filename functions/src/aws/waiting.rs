@@ -10,6 +10,7 @@ use hookline_domain::error::Result;
 use hookline_domain::event::{WAITS, WAITS_FOR_POOL};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::brake::GroupState;
+use hookline_domain::reconcile::nodes::ProfiledGroup;
 use hookline_domain::reconcile::{Groups, Member, Waiting};
 
 /// The most activities in one page (DescribeScalingActivities, `MaxRecords`).
@@ -17,6 +18,17 @@ const MAX_ACTIVITIES: i32 = 100;
 /// The most pages of activities that are read of a group. The newest come first, and a launch that
 /// waits began a while ago, not weeks.
 const MAX_PAGES: usize = 20;
+
+/// Groups, as one listing shows them.
+#[derive(Debug, Clone, Default)]
+pub struct ListedGroups {
+    /// All of them.
+    pub all: Vec<ProfiledGroup>,
+    /// Those whose hook Hookline completes.
+    pub ours: Vec<GroupState>,
+    /// The instances that wait in these.
+    pub waiting: Vec<Waiting>,
+}
 
 impl Aws {
     /// The instances of these groups that wait at a launch hook, and those of their warm pools that
@@ -26,21 +38,27 @@ impl Aws {
     /// # Errors
     /// Those of every call.
     pub async fn waiting(&self, groups: Groups) -> Result<Vec<Waiting>> {
-        Ok(self.waiting_and_groups(groups).await?.0)
+        let only = groups.clone();
+        Ok(self.listed_groups(groups, &only).await?.waiting)
     }
 
-    /// The same, and the groups themselves.
+    /// These groups. In those whose hook is `ours`, also the instances that wait, and whether launches
+    /// may repeat there.
     ///
     /// # Errors
     /// Those of every call.
-    pub async fn waiting_and_groups(
-        &self,
-        groups: Groups,
-    ) -> Result<(Vec<Waiting>, Vec<GroupState>)> {
-        let mut all = Vec::new();
+    pub async fn listed_groups(&self, groups: Groups, ours: &Groups) -> Result<ListedGroups> {
         let groups = self.groups(groups).await?;
-        let states = groups.iter().filter_map(convert::group_state).collect();
-        for group in groups {
+        let mut listed = ListedGroups {
+            all: groups.iter().filter_map(convert::profiled_group).collect(),
+            ..ListedGroups::default()
+        };
+        let is_ours = |group: &AutoScalingGroup| {
+            let name = group.auto_scaling_group_name();
+            name.is_some_and(|name| ours.contain(name))
+        };
+        for group in groups.into_iter().filter(is_ours) {
+            listed.ours.extend(convert::group_state(&group));
             let in_group = convert::members(&group, group.instances(), WAITS);
             let mut waiting: Vec<Waiting> = in_group
                 .into_iter()
@@ -53,9 +71,9 @@ impl Aws {
                 }
                 self.find_activities(&group, &mut waiting).await?;
             }
-            all.append(&mut waiting);
+            listed.waiting.append(&mut waiting);
         }
-        Ok((all, states))
+        Ok(listed)
     }
 
     async fn waiting_for_pool(&self, group: &AutoScalingGroup) -> Result<Vec<Member>> {

@@ -4,26 +4,23 @@
 //! It starts executions and puts one tag on the nodes. It attaches nothing itself, and cannot end
 //! an instance. It skips a node if another interface has the device index of a slot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::rounds::{Skipped, log_list, log_reasons, read_payload, read_profiles, work_deadline};
-use super::{Context, write};
-use hookline_domain::adopt::{assess, execution_input};
+use super::rounds::{Skipped, log_reasons, read_payload, read_profiles, work_deadline};
+use super::{Context, log_list, write};
+use crate::aws::convert::IN_SERVICE;
+use hookline_domain::adopt::{CreatedInterfaces, assess, execution_input};
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::{MAX_ADOPTIONS, StateMachine, adoption_name};
 use hookline_domain::ids::InstanceId;
-use hookline_domain::interface::Interface;
 use hookline_domain::reconcile::{Member, ProfileInput, groups};
-use hookline_domain::tags::own;
 use hookline_domain::time::rfc3339;
 
-/// The lifecycle state of a node in service.
-const IN_SERVICE: &str = "InService";
 /// How many nodes are marked at once, just before their executions are started. Other launches
 /// leave addresses for a marked node, so a mark without an execution would keep addresses unused.
 const MARKED_AT_ONCE: usize = 50;
@@ -145,24 +142,18 @@ impl<'a> Round<'a> {
             .await?;
         let ids: Vec<&InstanceId> = members.iter().map(|member| &member.instance).collect();
         let instances = aws.instances_by_id(&ids).await?;
-        let mut created: BTreeMap<&str, Vec<&Interface>> = BTreeMap::new();
         let interfaces = aws.hookline_interfaces().await?;
-        for interface in &interfaces {
-            if let Some(owner) = interface.tags.get(own::INSTANCE_ID) {
-                created.entry(owner).or_default().push(interface);
-            }
-        }
+        let created = CreatedInterfaces::of(&interfaces);
 
         let mut incomplete = Vec::new();
         for member in members {
             let id = &member.instance;
-            let created = created.get(id.as_str()).map_or(&[][..], Vec::as_slice);
             let assessment = assess(
                 self.profiles,
                 member,
                 instances.get(id),
                 &in_progress,
-                created,
+                created.of_instance(id),
             );
             for reason in assessment.skipped {
                 report.skip(id, reason);
@@ -222,7 +213,13 @@ impl<'a> Round<'a> {
                 .start_execution(self.machine, &name, execution_input)
                 .await?
             {
-                info!(instance = %member.instance, execution = name, "started");
+                info!(
+                    instance_id = %member.instance,
+                    auto_scaling_group = member.group,
+                    profile = input.profile.name,
+                    execution = name,
+                    "started"
+                );
                 return Ok(None);
             }
             // The name is used: by another round just now, or by an execution that has ended.

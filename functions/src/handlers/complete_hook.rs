@@ -64,30 +64,38 @@ pub(super) async fn complete_hook(
             completion.next = CompletionNext::SetDeleteOnTermination;
         }
     }
-    log(&launch, &completion);
+    log(&completion);
     let failure = request.failure.as_ref();
     if let Some(tags) = verdict_tags(&request.execution, &completion, covered, failure) {
-        note(&context, &launch.instance_id, &tags).await;
+        let may_be_noted = completion.outcome == CompletionOutcome::AlreadyCompleted;
+        note(&context, &launch.instance_id, &tags, may_be_noted).await;
     }
     Ok(completion)
 }
 
 /// Puts the execution and its verdict on the instance. The launch is decided by then, and these tags
 /// are for people only: without them it ends all the same.
-async fn note(context: &Context, instance: &InstanceId, tags: &Tags) {
+///
+/// `may_be_noted` says that another run may have completed the action. If that has put its tags on the
+/// instance, they stay.
+async fn note(context: &Context, instance: &InstanceId, tags: &Tags, may_be_noted: bool) {
     let resources = [instance.to_string()];
-    let call = context.aws.create_tags(instance, &resources, tags);
+    let call = async {
+        if may_be_noted {
+            let noted = context.aws.instance(instance).await?.tags;
+            if tags.keys().any(|key| noted.contains_key(key)) {
+                return Ok(());
+            }
+        }
+        context.aws.create_tags(instance, &resources, tags).await
+    };
     let answer = tokio::time::timeout(LONGEST_NOTE, call).await;
     let error = match answer {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer in {} seconds", LONGEST_NOTE.as_secs()),
     };
-    let instance = tracing::field::display(instance);
-    warn!(
-        instance,
-        error, "the instance does not tell its execution: CreateTags failed"
-    );
+    warn!(error, "the instance does not tell its execution");
 }
 
 /// What [`complete_hook`] would do, without the call: `Completed` or `NotOurs`. Only the call tells
@@ -111,26 +119,25 @@ pub(super) async fn would_complete(
     })
 }
 
-fn log(launch: &Launch, completion: &Completion) {
-    let instance = tracing::field::display(&launch.instance_id);
+fn log(completion: &Completion) {
     let result = completion.result.as_str();
     let outcome = data_name(&completion.outcome);
     let lifecycle_state = completion.lifecycle_state.as_deref();
     match completion.outcome {
         CompletionOutcome::Completed => {
-            info!(instance, result, outcome, "lifecycle action completed");
+            info!(result, outcome, "lifecycle action completed");
         }
         CompletionOutcome::AlreadyCompleted => info!(
-            instance,
-            result, outcome, lifecycle_state, "lifecycle action was completed before"
+            result,
+            outcome, lifecycle_state, "lifecycle action was completed before"
         ),
         CompletionOutcome::AlreadyContinued => warn!(
-            instance,
-            result, outcome, lifecycle_state, "ABANDON came too late: the launch went on"
+            result,
+            outcome, lifecycle_state, "ABANDON came too late: the launch went on"
         ),
         CompletionOutcome::NotOurs => info!(
-            instance,
-            result, outcome, "no lifecycle action completed: Hookline does not own the hook"
+            result,
+            outcome, "no lifecycle action completed: Hookline does not own the hook"
         ),
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, warn};
 
-use super::{Context, answer};
+use super::{Context, answer, log_list};
 use crate::aws::create_interface::CreateOutcome;
 use crate::aws::interfaces::RemovalOutcome;
 use crate::metrics::{Dimension, Metric};
@@ -87,7 +87,7 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
         })?;
         match created {
             Ok(CreateOutcome::Created(interface)) => {
-                info!(network, interface = %interface.id, subnet = %interface.subnet_id, addresses = ?interface.private_ip_addresses, "created");
+                info!(network, interface = %interface.id, subnet = %interface.subnet_id, addresses = log_list(&interface.private_ip_addresses), "created");
                 made_now.push(interface.id.clone());
                 interfaces.push(CreatedInterface {
                     network,
@@ -95,7 +95,11 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
                 });
             }
             Ok(CreateOutcome::AddressTaken(addresses)) => {
-                info!(network, ?addresses, "address is taken");
+                info!(
+                    network,
+                    addresses = log_list(&addresses),
+                    "address is taken"
+                );
                 let of = Dimension::profile(&request.profile.name);
                 context.metrics.add(Metric::AddressConflicts, of, 1);
                 refused.push(RefusedCreate::AddressTaken { network, addresses });

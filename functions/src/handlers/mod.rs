@@ -120,6 +120,23 @@ fn data_name<T: Serialize>(value: &T) -> String {
     }
 }
 
+/// A list for a log field, `None` if it is empty. CloudWatch truncates long fields, so the list has the
+/// first items only.
+fn log_list(items: impl IntoIterator<Item = impl ToString>) -> Option<String> {
+    const MAX_LISTED: usize = 50;
+    let mut items = items.into_iter();
+    let mut texts: Vec<String> = items
+        .by_ref()
+        .take(MAX_LISTED)
+        .map(|item| item.to_string())
+        .collect();
+    let more = items.count();
+    if more > 0 {
+        texts.push(format!("and {more} more"));
+    }
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
 /// The maximal age of a listing of this process that a decision to wait may rest on. When hundreds
 /// of instances are launched at once, many look at the same time, and EC2 throttles these listings
 /// first.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tracing::{info, warn};
+use tracing::{Span, info, warn};
 
 use super::{Context, data_name, tagging, write};
 use hookline_domain::error::{Error, Input, Result};
@@ -110,6 +110,12 @@ async fn name(
     profile: &NamingProfile,
     namer: &Namer<'_>,
 ) -> Result<Naming> {
+    // Then every line of this invocation is about it.
+    if let [Ok(only)] = launched.as_slice() {
+        let span = Span::current();
+        span.record("instance_id", only.id.as_str());
+        span.record("auto_scaling_group", only.group.as_deref());
+    }
     let mut groups = BTreeSet::new();
     let mut failures: Vec<NamingFailure> = Vec::new();
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -172,7 +178,7 @@ async fn name(
             Ok(()) => {
                 let node = tagging.done();
                 let outcome = data_name(&node.outcome);
-                info!(instance = %node.instance_id, name = node.name, outcome, "tagged");
+                info!(instance_id = %node.instance_id, name = node.name, outcome, "tagged");
                 nodes.push(node);
             }
             Err(error) => failures.push(NamingFailure {
@@ -183,8 +189,8 @@ async fn name(
     }
     // The error of an event's only node is that of the invocation, and logged as such.
     for NamingFailure { instance, error } in failures.iter().filter(|_| node_count > 1) {
-        let instance = instance.as_ref().map(tracing::field::display);
-        warn!(instance, error_type = error.error_type(), %error, "not named");
+        let instance_id = instance.as_ref().map(tracing::field::display);
+        warn!(instance_id, error_type = error.error_type(), %error, "not named");
     }
     match invocation_error(&failures, node_count) {
         None => Ok(Naming::Named { nodes }),

@@ -17,7 +17,7 @@ use hookline_domain::placement::{check_open_slots, place};
 use serde_json::Value;
 use tracing::info;
 
-use super::{Context, MAX_LISTING_AGE, answer, data_name, launch_order};
+use super::{Context, MAX_LISTING_AGE, answer, data_name, launch_order, log_list};
 use crate::metrics::{Dimension, Metric};
 
 /// Runs the function.
@@ -155,8 +155,8 @@ impl Planner<'_> {
                 network = slot.network,
                 existing = slot.existing.as_ref().map(tracing::field::display),
                 subnet = %slot.subnet_id,
-                addresses = ?slot.private_ip_addresses,
-                ipv6_addresses = ?slot.ipv6_addresses,
+                addresses = log_list(&slot.private_ip_addresses),
+                ipv6_addresses = log_list(&slot.ipv6_addresses),
                 device_index = slot.device_index,
                 "planned"
             );

@@ -5,6 +5,7 @@
 //! - it abandons a launch whose execution ended without completing it ([`ended`]);
 //! - it marks an orphaned interface, and deletes it in a later round ([`interfaces`]);
 //! - it names launch loops, and brakes their groups if the profile says so ([`brake`]);
+//! - it reports launch hooks and nodes that do not fit their profiles ([`fit`]);
 //! - it sets DeleteOnTermination where no execution has set it ([`interfaces`]).
 //!
 //! Its configuration is in its payload. Two rounds at once do no harm. A dry run looks and decides as
@@ -12,6 +13,7 @@
 
 pub mod brake;
 pub mod ended;
+pub mod fit;
 pub mod interfaces;
 pub mod launches;
 
@@ -21,14 +23,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::info;
 
-use super::rounds::{Skipped, log_list, log_reasons, read_payload, read_profiles, work_deadline};
-use super::{Context, write};
+use super::rounds::{Skipped, log_reasons, read_payload, read_profiles, work_deadline};
+use super::{Context, log_list, write};
+use crate::aws::waiting::ListedGroups;
 use crate::metrics::{Dimension, Metric, Metrics};
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
+use hookline_domain::reconcile::hooks::ExpectedHooks;
 use hookline_domain::reconcile::loops::LaunchLoop;
 use hookline_domain::reconcile::{Ended, Groups, Limits, Profiles, unsettled};
+
+use fit::{LackingNodes, UnfitHook};
 
 /// The constant input of the schedule's target.
 #[derive(Debug, Deserialize)]
@@ -40,6 +46,8 @@ struct Payload {
     retired_profiles: Vec<Value>,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    hooks: ExpectedHooks,
     /// Whether the schedule has other targets, with the other profiles of this deployment.
     #[serde(default)]
     other_targets: bool,
@@ -76,6 +84,12 @@ pub struct Report {
     /// Groups that are braked: by this round, or since an earlier one.
     #[serde(default)]
     pub braked: Vec<BrakedGroup>,
+    /// Launch hooks that do not fit the profiles of their groups.
+    #[serde(default)]
+    pub hook_problems: Vec<UnfitHook>,
+    /// Nodes that are InService and lack interfaces, by group and profile.
+    #[serde(default)]
+    pub nodes_without_interfaces: Vec<LackingNodes>,
     /// What was skipped, and why.
     #[serde(rename = "left")]
     pub skipped: Vec<Skipped>,
@@ -126,9 +140,23 @@ impl Report {
         for (profile, _) in groups {
             metrics.add(Metric::LaunchLoops, Dimension::profile(profile), 1);
         }
+        for unfit in &self.hook_problems {
+            let of = Dimension::profile(&unfit.profile);
+            metrics.add(Metric::HookProblems, of, 1);
+        }
+        for nodes in self.lacking_nodes() {
+            let of = Dimension::profile(&nodes.profile);
+            metrics.add(Metric::NodesWithoutInterfaces, of, nodes.count);
+        }
         if let Some(overdue) = &self.overdue {
             metrics.add(Metric::LaunchesOverdue, Dimension::All, overdue.len());
         }
+    }
+
+    /// The nodes without interfaces that are not older than their profile.
+    fn lacking_nodes(&self) -> impl Iterator<Item = &LackingNodes> {
+        let nodes = self.nodes_without_interfaces.iter();
+        nodes.filter(|nodes| !nodes.may_be_older)
     }
 
     /// Logs one line: counts, and the ids of what needed help.
@@ -144,13 +172,15 @@ impl Report {
             settled = self.settled.len(),
             loops = self.loops.len(),
             braked = self.braked.len(),
+            hook_problems = self.hook_problems.len(),
+            nodes_without_interfaces = self.lacking_nodes().map(|it| it.count).sum::<usize>(),
             left = self.skipped.len(),
             refused_profiles = self.refused_profiles.len(),
             overdue = self.overdue.as_ref().map(Vec::len),
             started_for = log_list(&self.started),
             abandoned_for = log_list(&self.abandoned),
             marked_interfaces = log_list(&self.marked),
-            overdue_launches = self.overdue.as_ref().map(log_list),
+            overdue_launches = self.overdue.as_ref().and_then(log_list),
             deleted_interfaces = log_list(self.deleted.iter().chain(&self.released)),
             loops_in = log_list(
                 self.loops
@@ -204,16 +234,17 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
     // Interfaces before executions: the listing cannot have an interface of an execution that
     // starts later.
     let interfaces = context.aws.hookline_interfaces().await;
-    let (waiting, groups) = match launches::waiting(context, &profiles).await {
-        Ok((waiting, groups)) => (Ok(waiting), groups),
-        Err(error) => (Err(error), Vec::new()),
+    let (waiting, groups) = match launches::listed(context, &profiles).await {
+        Ok(mut listed) => (Ok(std::mem::take(&mut listed.waiting)), listed),
+        Err(error) => (Err(error), ListedGroups::default()),
     };
     let may_have_orphans = interfaces
         .as_deref()
         .is_ok_and(interfaces::any_may_be_orphaned);
     let nothing_waits = waiting.as_ref().is_ok_and(Vec::is_empty);
-    // If all is well, these two calls are enough.
-    let mut in_progress = if may_have_orphans || !nothing_waits {
+    // If all is well, these two calls are enough, and one for the hooks of each group.
+    let looks_up = may_have_orphans || !nothing_waits;
+    let mut in_progress = if looks_up {
         let deadline = work_deadline(context);
         context
             .aws
@@ -248,9 +279,25 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
         machine: &machine,
         profiles: &profiles,
         limits: payload.limits,
-        groups: &groups,
+        groups: &groups.ours,
     };
     let braked = brake.run(report).await;
+    let fit = fit::Fit {
+        context,
+        machine: &machine,
+        profiles: &profiles,
+        hooks: &payload.hooks,
+        limits: payload.limits,
+        groups: &groups.all,
+    };
+    let hooks_checked = fit.check_hooks(report).await;
+    let nodes_checked = match &interfaces {
+        Ok(listed) => {
+            let in_progress = looks_up.then_some(&in_progress);
+            fit.check_nodes(listed, in_progress, report).await
+        }
+        Err(_) => Ok(()),
+    };
     let (waiting, interfaces) = (waiting?, interfaces?);
     // Last, as it may take minutes, and no node waits for it.
     let pace = interfaces::Pace {
@@ -263,5 +310,10 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
         },
     };
     let settled = interfaces::settle(context, &interfaces, pace, payload.limits, report).await;
-    launches.and(cleaned_up).and(braked).and(settled)
+    launches
+        .and(cleaned_up)
+        .and(braked)
+        .and(hooks_checked)
+        .and(nodes_checked)
+        .and(settled)
 }

@@ -73,7 +73,7 @@ pub(super) async fn release_interfaces(
             if released.contains(&interface.id) || elsewhere(interface, instance) {
                 continue;
             }
-            match remove(&context, instance, interface).await? {
+            match remove(&context, interface).await? {
                 RemovalOutcome::Done => drop(released.insert(interface.id.clone())),
                 RemovalOutcome::Busy => busy.push(interface.id.clone()),
                 RemovalOutcome::Denied(error) => {
@@ -112,7 +112,7 @@ pub(super) async fn release_interfaces(
             return Err(refusal.unwrap_or(Error::StillDetaching(busy)));
         }
     }
-    info!(%instance, released = released.len(), "released");
+    info!(released = released.len(), "released");
     Ok(Release { released })
 }
 
@@ -133,16 +133,12 @@ pub(super) async fn to_release(
 }
 
 /// Detaches or deletes an interface. It is done when it is deleted.
-async fn remove(
-    context: &Context,
-    instance: &InstanceId,
-    interface: &Interface,
-) -> Result<RemovalOutcome> {
+async fn remove(context: &Context, interface: &Interface) -> Result<RemovalOutcome> {
     if let Some(on) = &interface.attachment
         && is_attached(interface)
     {
         if on.status != "detaching" {
-            info!(%instance, interface = %interface.id, attachment = on.id, "detaching");
+            info!(interface = %interface.id, attachment = on.id, "detaching");
             let detached = context.aws.detach_interface(&on.id).await?;
             if let RemovalOutcome::Denied(_) = detached {
                 return Ok(detached);
@@ -152,7 +148,7 @@ async fn remove(
     }
     let deleted = context.aws.delete_interface(&interface.id).await?;
     if deleted == RemovalOutcome::Done {
-        info!(%instance, interface = %interface.id, "deleted");
+        info!(interface = %interface.id, "deleted");
     }
     Ok(deleted)
 }
@@ -167,7 +163,7 @@ async fn is_ending(context: &Context, instance: &InstanceId) -> Result<bool> {
     let found = context.aws.instances_by_id(&[instance]).await?;
     let ends = found.get(instance).is_none_or(Instance::is_ending);
     if ends {
-        info!(%instance, "the role may not detach: waiting for the instance's end");
+        info!("the role may not detach: waiting for the instance's end");
     }
     Ok(ends)
 }
@@ -181,7 +177,6 @@ fn elsewhere(interface: &Interface, instance: &InstanceId) -> bool {
     let elsewhere = on.is_some_and(|on| on != instance);
     if elsewhere {
         warn!(
-            %instance,
             interface = %interface.id,
             attached_to = on.map(tracing::field::display),
             "attached to another instance: skipped"

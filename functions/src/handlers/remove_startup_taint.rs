@@ -48,7 +48,7 @@ async fn remove_startup_taint(
     let instance = &launch.instance_id;
     let since = before.map_or(context.now, |before| before.since);
     let Some(names) = context.aws.node_names(instance).await? else {
-        info!(%instance, "the instance is gone, and its node with it");
+        info!("the instance is gone, and its node with it");
         return Ok(StartupTaintRemoval {
             step: StartupTaintStep::End,
             since,
@@ -66,7 +66,7 @@ async fn remove_startup_taint(
                 minutes: MAX_WAIT_SECONDS / 60,
             });
         };
-        info!(%instance, seconds, "waiting for the node to register");
+        info!(seconds, "waiting for the node to register");
         return Ok(StartupTaintRemoval {
             step: StartupTaintStep::Wait { seconds },
             since,
@@ -77,8 +77,8 @@ async fn remove_startup_taint(
     let removed = cluster.remove_taint(&node, key).await?;
     let TaintedNode { name, .. } = node;
     match removed {
-        true => info!(%instance, node = name, key, "taint removed"),
-        false => info!(%instance, node = name, key, "the node does not have the taint"),
+        true => info!(node = name, key, "taint removed"),
+        false => info!(node = name, key, "the node does not have the taint"),
     }
     let left = wired.is_some_and(|wired| wired.lacking_delete_on_termination().next().is_some());
     Ok(StartupTaintRemoval {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::Context;
+use super::{Context, log_list};
 use hookline_domain::error::{Input, Result};
 use hookline_domain::parse::from_value;
 use hookline_domain::profile::Profile;
@@ -32,24 +32,8 @@ impl Skipped {
     }
 }
 
-/// A list for a log field. CloudWatch truncates long fields, so the list has the first items only.
-pub(super) fn log_list(items: impl IntoIterator<Item = impl ToString>) -> String {
-    const MAX_LISTED: usize = 50;
-    let mut items = items.into_iter();
-    let mut texts: Vec<String> = items
-        .by_ref()
-        .take(MAX_LISTED)
-        .map(|item| item.to_string())
-        .collect();
-    let more = items.count();
-    if more > 0 {
-        texts.push(format!("and {more} more"));
-    }
-    texts.join(", ")
-}
-
 /// The reasons of what was skipped, for a log field.
-pub(super) fn log_reasons<'a>(skipped: impl IntoIterator<Item = &'a Skipped>) -> String {
+pub(super) fn log_reasons<'a>(skipped: impl IntoIterator<Item = &'a Skipped>) -> Option<String> {
     let reasons = skipped.into_iter();
     log_list(reasons.map(|Skipped { id, reason }| format!("{id}: {reason}")))
 }

@@ -1,8 +1,8 @@
 //! The Condition element of a statement (IAM User Guide, "IAM JSON policy elements: Condition
 //! operators" and "Set operators for multivalued context keys").
 //!
-//! The operators are those that the deployed policies use, with IAM's two set operators and
-//! `…IfExists`. Any other operator, and any condition key whose value the fake AWS does not put
+//! The operators are those that the deployed policies use (`tests/fixtures/roles/conditions.json`
+//! lists them), with IAM's two set operators and `…IfExists`. Any other operator, and any condition key whose value the fake AWS does not put
 //! into a request's context, is refused by name: a condition that cannot be evaluated must not be
 //! taken as one that holds.
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::pattern::Pattern;
+use super::pattern::{ArnPattern, Pattern};
 use super::policy::{PolicyError, texts};
 
 /// The condition keys of a request, by lower-case name, with their values.
@@ -48,8 +48,20 @@ impl Context {
 /// The key with the tag keys of a request, the only one here that has several values.
 pub(super) const TAG_KEYS: &str = "aws:tagkeys";
 
-/// The condition keys whose values the fake AWS knows, in lower case.
-const KEYS: [&str; 4] = [TAG_KEYS, "ec2:createaction", "ec2:subnet", "ec2:vpc"];
+/// The condition keys whose values the fake AWS knows, in lower case. Those below the line are of
+/// calls to services that it does not have; a test that compares such a call gives their values.
+const KEYS: [&str; 9] = [
+    TAG_KEYS,
+    "ec2:createaction",
+    "ec2:subnet",
+    "ec2:vpc",
+    // ---
+    "aws:securetransport",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "cloudwatch:namespace",
+    "lambda:sourcefunctionarn",
+];
 
 /// The condition keys that end with a tag's key, in lower case.
 const TAG_KEY_PREFIXES: [&str; 4] = [
@@ -69,14 +81,46 @@ enum Set {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Test {
-    /// `StringEquals` and `StringLike`: a value of the policy matches.
+    /// A value of the policy matches.
     Matches {
         set: Option<Set>,
         if_exists: bool,
-        patterns: Vec<Pattern>,
+        values: Vec<Wanted>,
     },
     /// `Null`: whether the key must be absent.
     Absent(bool),
+}
+
+/// A value of the policy, as its operator reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// `StringEquals`, `StringLike` and `Bool`.
+    Text(Pattern),
+    /// `ArnEquals` and `ArnLike`, which are the same: "Each of the six colon-delimited components of
+    /// the ARN is checked separately and each can include multi-character match wildcards (*) or
+    /// single-character match wildcards (?)" (IAM User Guide, "IAM JSON policy elements: Condition
+    /// operators", "Amazon Resource Name (ARN) condition operators").
+    Arn(ArnPattern),
+}
+
+impl Wanted {
+    fn parse(operator: &str, value: &str) -> Option<Result<Self, PolicyError>> {
+        Some(match (operator, value) {
+            ("StringEquals", _) | ("Bool", "true" | "false") => {
+                Pattern::literal(value).map(Self::Text)
+            }
+            ("StringLike", _) => Pattern::parse(value).map(Self::Text),
+            ("ArnEquals" | "ArnLike", _) => ArnPattern::parse(value).map(Self::Arn),
+            _ => return None,
+        })
+    }
+
+    fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::Text(pattern) => pattern.matches(value),
+            Self::Arn(pattern) => pattern.matches(value),
+        }
+    }
 }
 
 /// One condition key under one operator.
@@ -124,16 +168,13 @@ impl Condition {
                 Some(name) => (name, true),
                 None => (name, false),
             };
-            let read = match name {
-                "StringEquals" => Pattern::literal,
-                "StringLike" => Pattern::parse,
-                _ => return Err(unknown()),
-            };
-            let patterns: Result<_, _> = values.iter().map(|value| read(value)).collect();
+            let read =
+                |value: &String| Wanted::parse(name, value).unwrap_or_else(|| Err(unknown()));
+            let values: Result<_, _> = values.iter().map(read).collect();
             Test::Matches {
                 set,
                 if_exists,
-                patterns: patterns?,
+                values: values?,
             }
         };
         Ok(Self { key: lower, test })
@@ -148,9 +189,9 @@ impl Condition {
             Test::Matches {
                 set,
                 if_exists,
-                patterns,
+                values: wanted,
             } => {
-                let matches = |value: &String| patterns.iter().any(|one| one.matches(value));
+                let matches = |value: &String| wanted.iter().any(|one| one.matches(value));
                 match set {
                     _ if values.is_empty() && *if_exists => true,
                     Some(Set::ForAllValues) => values.iter().all(matches),
@@ -244,6 +285,46 @@ mod tests {
     }
 
     #[test]
+    fn arn_operators_compare_each_segment_with_wildcards() {
+        let vpc = "arn:aws:ec2:us-west-2:123456789012:vpc/vpc-1";
+        for operator in ["ArnEquals", "ArnLike"] {
+            let of =
+                |wanted: &str| holds(operator, "ec2:Vpc", json!(wanted), &[("ec2:Vpc", &[vpc])]);
+            assert!(of(vpc) && of("arn:*:ec2:*:*:vpc/vpc-?"));
+            assert!(of("arn:aws:ec2:us-west-2:123456789012:*"));
+            assert!(!of("arn:aws:ec2:us-west-2:123456789012:vpc/vpc-2"));
+            assert!(!of("arn:aws:ec2:us-west-2:123456789012:vpc/VPC-1"));
+            assert!(!of("arn:aws:ec2:us-west-2:210987654321:vpc/vpc-1"));
+            // A wildcard does not reach over a colon.
+            assert!(!of("arn:aws:ec2:*:x:vpc/vpc-1") && !of("arn:*:x:x:x:vpc/vpc-1"));
+            assert!(!holds(operator, "ec2:Vpc", json!(vpc), &[]), "no VPC");
+            assert!(!holds(
+                operator,
+                "ec2:Vpc",
+                json!(vpc),
+                &[("ec2:Vpc", &["vpc-1"])]
+            ));
+            let several = json!(["arn:aws:ec2:us-west-2:1:vpc/vpc-9", vpc]);
+            assert!(holds(operator, "ec2:Vpc", several, &[("ec2:Vpc", &[vpc])]));
+            for no_arn in ["vpc-1", "*", "arn:aws:ec2"] {
+                let error = Condition::parse(operator, "ec2:Vpc", &json!(no_arn)).unwrap_err();
+                assert!(error.to_string().contains(no_arn), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn bool_is_true_or_false() {
+        let key = "aws:SecureTransport";
+        let of = |wanted: Value, keys: &[(&str, &[&str])]| holds("Bool", key, wanted, keys);
+        assert!(of(json!(false), &[(key, &["false"])]));
+        assert!(of(json!("false"), &[(key, &["false"])]));
+        assert!(!of(json!("false"), &[(key, &["true"])]));
+        assert!(!of(json!("false"), &[]));
+        assert!(Condition::parse("Bool", key, &json!("no")).is_err());
+    }
+
+    #[test]
     fn unknown_operators_are_refused_by_name() {
         for operator in [
             "StringNotEquals",
@@ -252,6 +333,8 @@ mod tests {
             "ForAllValues:NumericEquals",
             "ForNoValues:StringEquals",
             "stringequals",
+            "ArnNotEquals",
+            "ArnNotLike",
             "NullIfExists",
         ] {
             let key = if operator.contains(':') {
@@ -275,6 +358,42 @@ mod tests {
                 "{operator} {key}"
             );
         }
+    }
+
+    /// The CDK's tests compare the list with every statement that they synthesise.
+    #[test]
+    fn every_condition_of_the_templates_is_known() {
+        let list: Value = serde_json::from_str(include_str!(
+            "../../../tests/fixtures/roles/conditions.json"
+        ))
+        .unwrap();
+        // Of the policies of buckets and keys, which are not evaluated, only the operators are known.
+        let elsewhere = ["kms:EncryptionContext:aws:logs:arn", "s3:x-amz-acl"];
+        let mut operators = 0;
+        for (operator, keys) in ["roles", "resources"]
+            .iter()
+            .flat_map(|kind| list[kind].as_object().unwrap())
+        {
+            operators += 1;
+            for key in keys
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|key| key.as_str().unwrap())
+            {
+                let key = match elsewhere.contains(&key) {
+                    true => "aws:SourceArn",
+                    false => key,
+                };
+                let value = match operator.as_str() {
+                    "ArnEquals" | "ArnLike" => "arn:aws:ec2:us-west-2:123456789012:vpc/vpc-1",
+                    _ => "true",
+                };
+                Condition::parse(operator, key, &json!(value))
+                    .unwrap_or_else(|error| panic!("{operator} {key}: {error}"));
+            }
+        }
+        assert!(operators > 5, "only {operators}");
     }
 
     #[test]

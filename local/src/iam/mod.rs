@@ -9,6 +9,7 @@
 //! - `pattern`: texts with wildcards;
 //! - `condition`: the Condition element;
 //! - `policy`: documents, statements, and the verdict;
+//! - `resource_policy`: the same for the policies of queues, which name principals;
 //! - `actions`: what each action is authorised on;
 //! - `context`: the ARNs and the condition keys of a call, from the fake's own books;
 //! - `roles`: the roles, their credentials, and who makes a call;
@@ -23,13 +24,15 @@ mod context;
 mod denied;
 mod pattern;
 mod policy;
+mod resource_policy;
 mod roles;
 mod simulate;
 mod template;
 
 pub use condition::Context;
-pub use pattern::{Pattern, ResourcePattern};
+pub use pattern::{ArnPattern, Pattern, ResourcePattern};
 pub use policy::{AuthorizationRequest, Decision, Policy, PolicyError, decide};
+pub use resource_policy::{ResourcePolicy, SERVICE};
 pub use roles::{Iam, InvokePermission, Role, credentials_of};
 pub use template::{Stack, TemplateError, TemplateRoles};
 

@@ -108,47 +108,65 @@ impl Pattern {
     }
 }
 
-/// A resource in a policy: `*`, or an ARN with wildcards.
+/// An ARN with wildcards.
 ///
 /// A wildcard stays within a segment of the ARN, which colons separate. The last of the six
 /// segments, the resource, may contain colons itself (IAM User Guide, "IAM JSON policy elements:
 /// Resource").
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResourcePattern(Option<Vec<Pattern>>);
+pub struct ArnPattern(Vec<Pattern>);
 
 /// The number of segments of an ARN: `arn:partition:service:region:account:resource`.
 const SEGMENTS: usize = 6;
 
-impl ResourcePattern {
-    /// Reads a resource of a policy.
+impl ArnPattern {
+    /// Reads an ARN of a policy.
     ///
     /// # Errors
     /// [`PolicyError::Resource`] if it is no ARN, [`PolicyError::Variable`].
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        if text == "*" {
-            return Ok(Self(None));
-        }
         let segments: Vec<&str> = text.splitn(SEGMENTS, ':').collect();
         if segments.len() != SEGMENTS || segments.first() != Some(&"arn") {
             return Err(PolicyError::Resource(text.to_owned()));
         }
         let segments: Result<_, _> = segments.into_iter().map(Pattern::parse).collect();
-        Ok(Self(Some(segments?)))
+        Ok(Self(segments?))
+    }
+
+    /// Whether each segment of this ARN matches.
+    #[must_use]
+    pub fn matches(&self, arn: &str) -> bool {
+        let segments: Vec<&str> = arn.splitn(SEGMENTS, ':').collect();
+        segments.len() == SEGMENTS
+            && self
+                .0
+                .iter()
+                .zip(segments)
+                .all(|(pattern, segment)| pattern.matches(segment))
+    }
+}
+
+/// A resource in a policy: `*`, or an ARN with wildcards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourcePattern(Option<ArnPattern>);
+
+impl ResourcePattern {
+    /// Reads a resource of a policy.
+    ///
+    /// # Errors
+    /// As [`ArnPattern::parse`].
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        if text == "*" {
+            return Ok(Self(None));
+        }
+        ArnPattern::parse(text).map(|arn| Self(Some(arn)))
     }
 
     /// Whether the resource with this ARN matches. The resource of an action without
     /// resource-level permissions is `*`, which only `*` matches.
     #[must_use]
     pub fn matches(&self, arn: &str) -> bool {
-        let Some(patterns) = &self.0 else {
-            return true;
-        };
-        let segments: Vec<&str> = arn.splitn(SEGMENTS, ':').collect();
-        segments.len() == SEGMENTS
-            && patterns
-                .iter()
-                .zip(segments)
-                .all(|(pattern, segment)| pattern.matches(segment))
+        self.0.as_ref().is_none_or(|pattern| pattern.matches(arn))
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! IAM's rule is short (IAM User Guide, "Policy evaluation logic"): a statement that denies wins;
 //! else a statement that allows; else the request is denied. A statement applies if its action, its
-//! resource and all its conditions match. The policies here are identity-based, of one account,
-//! without a permissions boundary, a session policy or a policy of the organisation.
+//! resource and all its conditions match. The policies here are of one account, without a permissions
+//! boundary, a session policy or a policy of the organisation. `resource_policy` has those of resources.
 
 use serde_json::Value;
 
@@ -38,12 +38,12 @@ pub enum PolicyError {
     /// A policy variable that the evaluator does not know.
     #[error("the policy variable in {0} is not known")]
     Variable(String),
-    /// A resource that is neither `*` nor an ARN.
-    #[error("the resource {0} is not an ARN")]
+    /// A resource that is neither `*` nor an ARN, or a value of `ArnEquals` or `ArnLike` that is none.
+    #[error("{0} is not an ARN")]
     Resource(String),
 }
 
-fn form(element: &str, value: &Value) -> PolicyError {
+pub(super) fn form(element: &str, value: &Value) -> PolicyError {
     PolicyError::Form {
         element: element.to_owned(),
         value: value.to_string(),
@@ -92,8 +92,9 @@ enum Effect {
     Deny,
 }
 
+/// A statement without its principals.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Statement {
+pub(super) struct Statement {
     effect: Effect,
     actions: Vec<Pattern>,
     resources: Vec<ResourcePattern>,
@@ -101,7 +102,7 @@ struct Statement {
 }
 
 impl Statement {
-    fn parse(statement: &Value) -> Result<Self, PolicyError> {
+    pub(super) fn parse(statement: &Value) -> Result<Self, PolicyError> {
         let Value::Object(elements) = statement else {
             return Err(form("Statement", statement));
         };
@@ -175,43 +176,56 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`], naming what is not known.
     pub fn parse(document: &Value) -> Result<Self, PolicyError> {
-        let Value::Object(elements) = document else {
-            return Err(form("the policy", document));
-        };
-        let known = ["Version", "Id", "Statement"];
-        if let Some(other) = elements.keys().find(|key| !known.contains(&key.as_str())) {
-            return Err(PolicyError::Element(other.clone()));
-        }
-        match elements.get("Version") {
-            Some(Value::String(version)) if version == "2012-10-17" => {}
-            other => return Err(form("Version", other.unwrap_or(&Value::Null))),
-        }
-        let statements = match elements.get("Statement") {
-            Some(Value::Array(statements)) => statements.iter().map(Statement::parse).collect(),
-            Some(statement @ Value::Object(_)) => Ok(vec![Statement::parse(statement)?]),
-            other => Err(form("Statement", other.unwrap_or(&Value::Null))),
-        };
-        Ok(Self {
-            statements: statements?,
-        })
+        let statements = parse_document(document, Statement::parse)?;
+        Ok(Self { statements })
+    }
+}
+
+/// Reads the statements of a document.
+pub(super) fn parse_document<T>(
+    document: &Value,
+    statement: impl Fn(&Value) -> Result<T, PolicyError>,
+) -> Result<Vec<T>, PolicyError> {
+    let Value::Object(elements) = document else {
+        return Err(form("the policy", document));
+    };
+    let known = ["Version", "Id", "Statement"];
+    if let Some(other) = elements.keys().find(|key| !known.contains(&key.as_str())) {
+        return Err(PolicyError::Element(other.clone()));
+    }
+    match elements.get("Version") {
+        Some(Value::String(version)) if version == "2012-10-17" => {}
+        other => return Err(form("Version", other.unwrap_or(&Value::Null))),
+    }
+    match elements.get("Statement") {
+        Some(Value::Array(statements)) => statements.iter().map(statement).collect(),
+        Some(one @ Value::Object(_)) => Ok(vec![statement(one)?]),
+        other => Err(form("Statement", other.unwrap_or(&Value::Null))),
     }
 }
 
 /// The verdict of all policies of a role on a request.
 #[must_use]
 pub fn decide(policies: &[Policy], request: &AuthorizationRequest) -> Decision {
-    let applies = |effect| {
-        policies
-            .iter()
-            .flat_map(|policy| &policy.statements)
-            .any(|statement| statement.effect == effect && statement.applies(request))
-    };
-    if applies(Effect::Deny) {
-        Decision::ExplicitlyDenied
-    } else if applies(Effect::Allow) {
-        Decision::Allowed
-    } else {
-        Decision::ImplicitlyDenied
+    let statements = policies.iter().flat_map(|policy| &policy.statements);
+    decision(statements, request)
+}
+
+/// The verdict of statements on a request.
+pub(super) fn decision<'a>(
+    statements: impl Iterator<Item = &'a Statement>,
+    request: &AuthorizationRequest,
+) -> Decision {
+    let mut allowed = false;
+    for statement in statements.filter(|statement| statement.applies(request)) {
+        match statement.effect {
+            Effect::Deny => return Decision::ExplicitlyDenied,
+            Effect::Allow => allowed = true,
+        }
+    }
+    match allowed {
+        true => Decision::Allowed,
+        false => Decision::ImplicitlyDenied,
     }
 }
 

@@ -67,6 +67,8 @@ pub struct TemplateRoles {
     pub unattached: BTreeMap<String, String>,
     /// The ARN of the role with which rules start each state machine, by the state machine's name.
     pub starters: BTreeMap<String, String>,
+    /// The policy documents of each queue, by the queue's ARN, with their references resolved.
+    pub queues: BTreeMap<String, Vec<Value>>,
     /// The functions that rules may invoke.
     pub invoke_permissions: Vec<InvokePermission>,
 }
@@ -125,6 +127,14 @@ impl TemplateRoles {
                     let name = machine.rsplit(':').next().unwrap_or_default().to_owned();
                     roles.starters.insert(name, reader.text(role)?);
                 }
+            }
+        }
+        for id in reader.of_type("AWS::SQS::QueuePolicy") {
+            let document = reader.resolved(reader.property(id, "PolicyDocument")?)?;
+            for queue in reader.list(id, "Queues") {
+                // The reference is the queue's URL on AWS, and its name here.
+                let arn = reader.arn("sqs", &reader.text(queue)?);
+                roles.queues.entry(arn).or_default().push(document.clone());
             }
         }
         for id in reader.of_type("AWS::Lambda::Permission") {
@@ -237,17 +247,19 @@ impl<'a> Reader<'a> {
         format!("arn:{partition}:iam::{account}:role/{name}")
     }
 
-    fn attribute(&self, id: &str, attribute: &str) -> Result<String, TemplateError> {
-        let name = self.name(id)?;
+    fn arn(&self, service: &str, resource: &str) -> String {
         let Stack {
             partition,
             region,
             account,
             ..
         } = self.stack;
-        let arn = |service: &str, resource: &str| {
-            format!("arn:{partition}:{service}:{region}:{account}:{resource}{name}")
-        };
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+
+    fn attribute(&self, id: &str, attribute: &str) -> Result<String, TemplateError> {
+        let name = self.name(id)?;
+        let arn = |service: &str, resource: &str| self.arn(service, &format!("{resource}{name}"));
         match (self.kind(id)?, attribute) {
             ("AWS::IAM::Role", "Arn") => Ok(self.role_arn(&name)),
             ("AWS::Lambda::Function", "Arn") => Ok(arn("lambda", "function:")),

@@ -37,12 +37,12 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, BadField> {
     })
 }
 
-/// The text of a field of the payload, for the logs: at most 128 characters, and empty if the field
-/// is not text.
+/// The text of a field of the payload, for the logs: at most 128 characters, and `None` if the field
+/// is not text or empty.
 #[must_use]
-pub fn log_field(payload: &Value, pointer: &str) -> String {
-    let text = payload.pointer(pointer).and_then(Value::as_str);
-    shorten(text.unwrap_or_default(), 128)
+pub fn log_field(payload: &Value, pointer: &str) -> Option<String> {
+    let text = payload.pointer(pointer).and_then(Value::as_str)?;
+    (!text.is_empty()).then(|| shorten(text, 128))
 }
 
 /// Shortens text from outside for an error or a log: at most `characters`, then `…`. The input may
@@ -135,10 +135,11 @@ mod tests {
     }
 
     #[test]
-    fn a_log_field_is_text_or_empty() {
-        let payload = json!({"a": {"b": "c"}, "n": 1});
-        assert_eq!(log_field(&payload, "/a/b"), "c");
-        assert_eq!(log_field(&payload, "/n"), "");
-        assert_eq!(log_field(&payload, "/missing"), "");
+    fn a_log_field_is_text_or_none() {
+        let payload = json!({"a": {"b": "c"}, "n": 1, "empty": ""});
+        assert_eq!(log_field(&payload, "/a/b").as_deref(), Some("c"));
+        for pointer in ["/n", "/empty", "/missing"] {
+            assert_eq!(log_field(&payload, pointer), None, "{pointer}");
+        }
     }
 }

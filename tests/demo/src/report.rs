@@ -229,9 +229,7 @@ pub(crate) fn calls_by_instance(local: &LocalAws) -> BTreeMap<String, u64> {
             let Ok(line) = serde_json::from_str::<serde_json::Value>(&line.text) else {
                 continue;
             };
-            let instance = line
-                .pointer("/span/instance_id")
-                .and_then(serde_json::Value::as_str);
+            let instance = line.get("instance_id").and_then(serde_json::Value::as_str);
             let made = line.get("api_calls").and_then(serde_json::Value::as_u64);
             if let (Some(instance), Some(made)) = (instance, made) {
                 *calls.entry(instance.to_owned()).or_default() += made;

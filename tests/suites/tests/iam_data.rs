@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_local::iam::actions::{ACTIONS, Target};
-use hookline_testkit::roles;
+use hookline_testkit::roles::{self, NetworkLimit};
 use serde_json::Value;
 
 /// Resource types that AWS lists as required beside another one, of which a call names one only.
@@ -115,8 +115,11 @@ fn each_action_is_authorised_on_every_resource_type_that_aws_requires() -> Resul
 fn each_condition_of_a_role_is_on_a_key_that_aws_sets_for_the_action() -> Result<()> {
     let mut reference = Reference::open()?;
     let mut conditions = 0;
-    let roles = roles::in_partition("aws")?;
-    for document in roles.documents.values().flatten() {
+    let mut documents = Vec::new();
+    for limit in NetworkLimit::ALL {
+        documents.extend(roles::in_partition("aws", limit)?.documents.into_values());
+    }
+    for document in documents.iter().flatten() {
         for statement in document["Statement"].as_array().into_iter().flatten() {
             let actions: Vec<&str> = texts(&statement["Action"])
                 .chain(statement["Action"].as_str())

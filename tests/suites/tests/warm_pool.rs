@@ -276,6 +276,8 @@ fn instance_that_waits_in_the_pool_is_no_lost_launch() -> Result<()> {
                     "deleted",
                     "settled",
                     "left",
+                    "nodesWithoutInterfaces",
+                    "hookProblems",
                 ] {
                     assert_eq!(report[kind], json!([]), "{state}: {report}");
                 }

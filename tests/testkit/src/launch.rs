@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use hookline::aws::Aws;
 use hookline::handlers::{self, Context};
 use hookline::metrics::Metrics;
+use hookline::runtime::invoke;
 use hookline_domain::Error;
 use hookline_domain::profile::Profile;
 use hookline_domain::tags::own;
@@ -155,8 +156,11 @@ impl Launch {
     /// # Errors
     /// The function's error.
     pub async fn handle(&self, state: State, payload: Value) -> hookline_domain::Result<Value> {
-        self.invoke(async |context| Self::function(state, context, payload).await)
-            .await
+        let function = move |context, payload| Self::function(state, context, payload);
+        self.invoke(async |context| {
+            invoke(state.function(), "test", context, payload, function).await
+        })
+        .await
     }
 
     /// Runs `function` in this launch's process.

@@ -16,6 +16,7 @@
 //! - [`roles`] has the roles that the app deploys, for the fake AWS.
 //! - [`program`] sets the exit codes of the programs.
 //! - [`emf`] reads the metrics that the functions write to their logs.
+//! - [`log_lines`] captures what functions log, and checks it.
 //! - [`coverage`] finds the parts of a state machine that an execution reached.
 //! - [`invariants`] checks the state of the fake AWS, and returns which invariants are violated.
 
@@ -31,6 +32,7 @@ pub mod emf;
 pub mod invariants;
 pub mod json_api;
 pub mod launch;
+pub mod log_lines;
 pub mod ministack;
 pub mod naming;
 pub mod permissions;

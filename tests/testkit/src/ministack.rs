@@ -22,6 +22,8 @@ use crate::wait::wait_for;
 
 /// How long it may take to start, and to end: a cold start of Python on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// ministack, with a resource type that it does not know.
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/run_ministack.py");
 /// How long one call of the AWS CLI may take.
 const CALL: Duration = Duration::from_secs(60);
 
@@ -75,7 +77,7 @@ impl Ministack {
         let address = TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()?;
         let endpoint = format!("http://{address}");
         let child = Command::new(python)
-            .args(["-m", "ministack"])
+            .arg(PROGRAM)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("BIND_HOST", address.ip().to_string())
@@ -97,7 +99,7 @@ impl Ministack {
             .stderr(out)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("could not start {} -m ministack", python.display()))?;
+            .with_context(|| format!("could not start {} {PROGRAM}", python.display()))?;
         let mut ministack = Self {
             child,
             address,

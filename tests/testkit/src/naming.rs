@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hookline::aws::Aws;
 use hookline::handlers;
+use hookline::runtime::invoke;
 use hookline_local::ec2::{Instance, Tags};
 use hookline_local::{LocalAws, Settings};
 use serde_json::{Value, json};
@@ -195,7 +196,8 @@ impl PlainGroup {
     /// The function's error.
     pub async fn handle(&self, payload: Value) -> hookline_domain::Result<Value> {
         let context = launch::context(self.aws.clone(), self.local(), FUNCTION_TIMEOUT);
-        handlers::name_nodes::handle(context, payload).await
+        let handler = handlers::name_nodes::handle;
+        invoke("name-nodes", "test", context, payload, handler).await
     }
 
     /// Runs the function as the state machine does at first.

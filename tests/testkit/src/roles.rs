@@ -5,6 +5,9 @@
 //! generate` in `cdk/` writes them. Its profiles select the groups of the scenes, and name one
 //! subnet and one security group. A scene has others: each statement about the one names those of
 //! the scene instead, as the CDK names every subnet and security group of a profile.
+//!
+//! With a `networkLimit`, one role is another. `limited-by-vpc.json` and `limited-by-tag.json` hold what
+//! differs.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -13,12 +16,14 @@ use anyhow::{Context as _, Result, anyhow};
 use hookline_domain::deployment::Deployment;
 use hookline_local::LocalAws;
 use hookline_local::iam::{Stack, TemplateRoles};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::scene::Scene;
 
 /// The template, reduced to what says who may do what.
 const TEMPLATE: &str = include_str!("../../fixtures/roles/template.json");
+const LIMITED_BY_VPC: &str = include_str!("../../fixtures/roles/limited-by-vpc.json");
+const LIMITED_BY_TAG: &str = include_str!("../../fixtures/roles/limited-by-tag.json");
 /// The name of the stack, which is the prefix of the names of its functions and state machines, and
 /// so the name of the deployment. In the fake AWS the functions are without it.
 pub const STACK: &str = "hookline";
@@ -28,6 +33,37 @@ pub const NETWORK_OWNER: &str = "210987654321";
 const SUBNET: &str = "subnet-00000000000000001";
 /// The security group of the fixture.
 const SECURITY_GROUP: &str = "sg-00000000000000001";
+
+/// The VPC of the fixture, with a limit by VPC.
+const VPC: &str = "vpc-00000000000000001";
+/// The tag of the fixture's subnets and security groups, with a limit by tag.
+pub const NETWORK_TAG: (&str, &str) = ("hookline-networks", "nodes");
+
+/// How the configuration limits the subnets and the security groups in which interfaces may be created.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NetworkLimit {
+    /// To those of the profiles, by their ids.
+    #[default]
+    Ids,
+    /// `networkLimit.vpcIds`.
+    Vpc,
+    /// `networkLimit.tag`.
+    Tag,
+}
+
+impl NetworkLimit {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ids, Self::Vpc, Self::Tag];
+
+    /// The resources of the template that are others than with [`NetworkLimit::Ids`].
+    fn changed(self) -> Option<&'static str> {
+        match self {
+            Self::Ids => None,
+            Self::Vpc => Some(LIMITED_BY_VPC),
+            Self::Tag => Some(LIMITED_BY_TAG),
+        }
+    }
+}
 
 /// The deployment of the fixture.
 ///
@@ -42,22 +78,33 @@ pub fn deployment() -> Deployment {
 ///
 /// # Errors
 /// If the template cannot be read.
-pub fn in_partition(partition: &str) -> Result<TemplateRoles> {
-    // Only names of their own begin so. Names that CloudFormation makes get the prefix again.
-    let template = TEMPLATE.replace(&format!("\"{STACK}-"), "\"");
-    let template: Value = serde_json::from_str(&template).context("tests/fixtures/roles")?;
+pub fn in_partition(partition: &str, limit: NetworkLimit) -> Result<TemplateRoles> {
+    let mut resources = read(TEMPLATE)?;
+    if let Some(changed) = limit.changed() {
+        resources.extend(read(changed)?);
+    }
     let stack = Stack {
         name: STACK.to_owned(),
         partition: partition.to_owned(),
         region: "us-west-2".to_owned(),
         account: "123456789012".to_owned(),
     };
+    let template = json!({ "Resources": resources });
     TemplateRoles::read(&template, &stack).context("tests/fixtures/roles")
 }
 
-/// The roles of the fixture, read once, or why they cannot be read.
+/// The resources of a file of the fixture.
+fn read(file: &str) -> Result<Map<String, Value>> {
+    // Only names of their own begin so. Names that CloudFormation makes get the prefix again.
+    let text = file.replace(&format!("\"{STACK}-"), "\"");
+    let mut template: Value = serde_json::from_str(&text).context("tests/fixtures/roles")?;
+    serde_json::from_value(template["Resources"].take()).context("tests/fixtures/roles")
+}
+
+/// The roles of the fixture without a limit, read once, or why they cannot be read.
 fn fixture() -> Result<&'static TemplateRoles> {
-    static ROLES: LazyLock<Result<TemplateRoles>> = LazyLock::new(|| in_partition("aws"));
+    static ROLES: LazyLock<Result<TemplateRoles>> =
+        LazyLock::new(|| in_partition("aws", NetworkLimit::Ids));
     ROLES.as_ref().map_err(|error| anyhow!("{error:#}"))
 }
 
@@ -94,12 +141,16 @@ pub fn rule_of_reconcile(part: &str) -> Option<String> {
     })
 }
 
-/// The roles with the subnets and the security group of a scene, and of a profile that has more.
+/// The roles with the VPC, the subnets and the security group of a scene, and of a profile that has
+/// more.
 ///
 /// # Errors
 /// If the template cannot be read.
-pub fn of_scene(scene: &Scene, profile: &Value) -> Result<TemplateRoles> {
-    let mut roles = fixture()?.clone();
+pub fn of_scene(scene: &Scene, profile: &Value, limit: NetworkLimit) -> Result<TemplateRoles> {
+    let mut roles = match limit {
+        NetworkLimit::Ids => fixture()?.clone(),
+        limit => in_partition("aws", limit)?,
+    };
     let slots = profile["slots"].as_array().into_iter().flatten();
     let of_profile = slots.flat_map(|slot| slot["subnetIds"].as_array().into_iter().flatten());
     let subnets: BTreeSet<&str> = scene
@@ -114,6 +165,8 @@ pub fn of_scene(scene: &Scene, profile: &Value) -> Result<TemplateRoles> {
         for document in documents {
             name_each(document, SUBNET, &subnets);
             name_each(document, SECURITY_GROUP, &[&scene.security_group]);
+            let of_scene = document.to_string().replace(VPC, &scene.vpc);
+            *document = serde_json::from_str(&of_scene)?;
         }
     }
     Ok(roles)
@@ -168,7 +221,14 @@ pub fn put(local: &LocalAws, scene: &Scene) -> Result<()> {
 /// # Errors
 /// As [`put`].
 pub fn put_for_profile(local: &LocalAws, scene: &Scene, profile: &Value) -> Result<()> {
-    let roles = of_scene(scene, profile)?;
+    give(local, of_scene(scene, profile, NetworkLimit::Ids)?)
+}
+
+/// Gives roles to the fake AWS.
+///
+/// # Errors
+/// If one has a policy that cannot be evaluated.
+pub fn give(local: &LocalAws, roles: TemplateRoles) -> Result<()> {
     for role in roles.roles()? {
         local.iam().put_role(role);
     }
@@ -185,7 +245,7 @@ mod tests {
 
     #[test]
     fn every_function_and_state_machine_has_a_role_of_its_own() -> Result<()> {
-        let roles = in_partition("aws")?;
+        let roles = in_partition("aws", NetworkLimit::Ids)?;
         let mut arns = Vec::new();
         for name in of_programs()?.keys() {
             let role = roles.functions.get(name).or(roles.state_machines.get(name));
@@ -203,8 +263,11 @@ mod tests {
 
     #[test]
     fn roles_name_no_partition() -> Result<()> {
-        for partition in ["aws", "aws-cn", "aws-us-gov"] {
-            let roles = in_partition(partition)?;
+        let partitions = ["aws", "aws-cn", "aws-us-gov"].into_iter();
+        for (partition, limit) in
+            partitions.flat_map(|one| NetworkLimit::ALL.map(|limit| (one, limit)))
+        {
+            let roles = in_partition(partition, limit)?;
             assert_eq!(roles.roles()?.len(), roles.documents.len());
             let text = serde_json::to_string(&roles.documents)?;
             for (at, _) in text.match_indices("arn:") {

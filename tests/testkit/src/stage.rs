@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, Execution, Tools};
 use crate::invariants;
+use crate::log_lines;
 use crate::naming;
 use crate::roles;
 use crate::scene::{HOOK, Scene, Size};
@@ -249,7 +250,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until all invariants hold that hold at rest, and no injected fault is left.
+    /// Waits until all invariants hold that hold at rest, and no injected fault is left. All log lines so
+    /// far must be right.
     ///
     /// # Errors
     /// If an invariant is still violated after [`LIMIT`].
@@ -261,6 +263,8 @@ impl Stage {
         );
         let broken = invariants::always(&self.local, profiles);
         ensure!(broken.is_empty(), "{broken:#?}");
+        let broken = log_lines::broken(&log_lines::of_deployment(&self.local));
+        ensure!(broken.is_empty(), "log lines: {broken:#?}");
         // An interface is deleted with its instance, which takes a moment. Nothing else is waited
         // for.
         let gone = wait_for(LIMIT, "interfaces to go with their instances", async || {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::aws::Aws;
 use crate::error::{Error, Result};
@@ -103,7 +103,7 @@ pub async fn handle(aws: Aws, invocation: Invocation, settings: Settings) -> Res
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(_) => info!(milliseconds, "done"),
-            Err(error) => warn!(
+            Err(error) => error!(
                 milliseconds,
                 error_type = error.error_type(),
                 %error,

@@ -9,7 +9,10 @@ use crate::tags::Tags;
 use crate::tags::own::{EXECUTION, VERDICT};
 
 /// The tags of the instance after a completion, or `None` if this execution has decided nothing about
-/// the instance: another one had before, or the instance is not the profile's.
+/// the instance: the launch went on without it, or the instance is not the profile's.
+///
+/// If the action was completed before, a run of the state whose response was lost may have done it, or
+/// another caller. Then the tags are for an instance that has none yet.
 ///
 /// `execution` is the execution's name, `is_covered` whether the profile covers the instance, and
 /// `failure` what a catcher of the state machine kept: `{"Error": …, "Cause": …}`.
@@ -21,7 +24,9 @@ pub fn verdict_tags(
     failure: Option<&Value>,
 ) -> Option<Tags> {
     let verdict = match (completion.outcome, completion.result) {
-        (CompletionOutcome::Completed, result) => result.as_str(),
+        (CompletionOutcome::Completed | CompletionOutcome::AlreadyCompleted, result) => {
+            result.as_str()
+        }
         (CompletionOutcome::NotOurs, LifecycleActionResult::Continue) if is_covered => "WIRED",
         (CompletionOutcome::NotOurs, LifecycleActionResult::Abandon) if is_covered => "NOT_WIRED",
         _ => return None,
@@ -83,6 +88,12 @@ mod tests {
             said(Abandon, Completed),
             "ABANDON Hookline.DeviceIndexTaken"
         );
+        // A lost response changes nothing of the verdict.
+        assert_eq!(said(Continue, AlreadyCompleted), "CONTINUE");
+        assert_eq!(
+            said(Abandon, AlreadyCompleted),
+            "ABANDON Hookline.DeviceIndexTaken"
+        );
         assert_eq!(said(Continue, NotOurs), "WIRED");
         assert_eq!(
             said(Abandon, NotOurs),
@@ -97,9 +108,7 @@ mod tests {
     #[test]
     fn an_execution_that_decided_nothing_says_nothing() {
         for result in [Continue, Abandon] {
-            for outcome in [AlreadyCompleted, AlreadyContinued] {
-                assert_eq!(verdict(result, outcome, true, None), None);
-            }
+            assert_eq!(verdict(result, AlreadyContinued, true, None), None);
             assert_eq!(verdict(result, NotOurs, false, None), None);
             // Before the profile's check, only the hook tells whose launch it is.
             assert!(verdict(result, Completed, false, None).is_some());

@@ -1,10 +1,12 @@
 //! What reconcile decides: about launches that wait at their hook, about launch loops, about orphaned
-//! interfaces, and about those that lack DeleteOnTermination.
+//! interfaces, about those that lack DeleteOnTermination, and about what does not fit the profiles.
 
 pub mod brake;
+pub mod hooks;
 pub mod launches;
 pub mod limits;
 pub mod loops;
+pub mod nodes;
 pub mod orphans;
 pub mod profiles;
 pub mod unsettled;

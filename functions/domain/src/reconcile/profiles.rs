@@ -45,6 +45,18 @@ pub enum Groups {
     All,
 }
 
+impl Groups {
+    /// Whether a group is among them.
+    #[must_use]
+    pub fn contain(&self, group: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Named(names) => names.contains(group),
+            Self::All => true,
+        }
+    }
+}
+
 /// The groups that `profiles` may cover instances of.
 #[must_use]
 pub fn groups<'a>(profiles: impl IntoIterator<Item = &'a ProfileInput>) -> Groups {

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{Span, info, warn};
 
 use super::Report;
 use crate::handlers::Context;
@@ -17,6 +17,7 @@ use hookline_domain::execution::names::StateMachine;
 use hookline_domain::execution::{CompleteRequest, CompletionOutcome, ReleaseRequest};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{Ended, LaunchAction, launch_action};
+use hookline_runtime::payload::log_field;
 
 /// Abandons the launch of an ended execution, if it still waits.
 pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Report) -> Result<()> {
@@ -51,6 +52,12 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
         return Ok(());
     };
     let instance = &launch.instance_id;
+    // Then every line of this invocation is about it.
+    let span = Span::current();
+    span.record("execution", ended.execution_arn.rsplit(':').next());
+    span.record("instance_id", instance.as_str());
+    span.record("auto_scaling_group", &launch.group);
+    span.record("profile", log_field(&input, "/profile/name"));
     if launch.action.is_none() {
         report.skip(
             instance,
@@ -72,7 +79,10 @@ pub(super) async fn handle(context: &Context, mut ended: Ended, report: &mut Rep
         report.skip(instance, "another execution for it is running");
         return Ok(());
     }
-    warn!(instance = %instance, execution = ended.execution_arn, status = ended.status, "its execution ended without completing the hook");
+    warn!(
+        status = ended.status,
+        "its execution ended without completing the hook"
+    );
     abandon_launch(context, instance, input, report).await
 }
 
@@ -151,10 +161,9 @@ async fn release(
                 return;
             }
             Err(Error::StillDetaching(interfaces)) if Instant::now() < end => {
-                info!(instance = %instance, interfaces = interfaces.len(), "still detaching");
+                info!(interfaces = interfaces.len(), "still detaching");
             }
             Err(error) => {
-                warn!(instance = %instance, %error, "input up, and not all of it released");
                 report.skip(instance, error);
                 return;
             }

@@ -15,6 +15,7 @@ use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::interface::Interface;
 use hookline_domain::reconcile::unsettled::{self, Unsettled};
 use hookline_domain::reconcile::{Groups, Limits, orphans};
+use hookline_domain::tags::own;
 
 /// How often a round that sets attributes looks whether launches wait by now.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
@@ -166,7 +167,9 @@ pub(super) async fn clean_up(
         }
         match aws.delete_interface(id).await? {
             RemovalOutcome::Done => {
-                info!(interface = %id, "deleted");
+                let listed = interfaces.iter().find(|listed| listed.id == *id);
+                let instance_id = listed.and_then(|listed| listed.tags.get(own::INSTANCE_ID));
+                info!(interface = %id, instance_id, "deleted");
                 report.deleted.push(id.clone());
             }
             // EC2 refuses to delete an attached interface. It was attached after the listing.

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{Instrument, info_span, warn};
 
 use super::Report;
 use super::ended::abandon_launch;
+use crate::aws::waiting::ListedGroups;
 use crate::handlers::Context;
 use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::InstanceId;
-use hookline_domain::reconcile::brake::GroupState;
 use hookline_domain::reconcile::{
     Candidate, Groups, LaunchAction, Limits, Profiles, Waiting, candidates, groups, launch_action,
     launch_event, overdue,
@@ -28,13 +28,12 @@ pub(super) struct Scope<'a> {
     pub(super) limits: Limits,
 }
 
-/// The instances that wait at a launch hook, in the groups that a profile may cover, and in their
-/// warm pools; and these groups.
-pub(super) async fn waiting(
-    context: &Context,
-    profiles: &Profiles,
-) -> Result<(Vec<Waiting>, Vec<GroupState>)> {
-    context.aws.waiting_and_groups(groups_of(profiles)).await
+/// The groups that a profile may cover; of those whose hook Hookline completes, also the instances
+/// that wait at a launch hook, in them and in their warm pools.
+pub(super) async fn listed(context: &Context, profiles: &Profiles) -> Result<ListedGroups> {
+    let ours = groups_of(profiles);
+    let all = groups(profiles.all());
+    context.aws.listed_groups(all, &ours).await
 }
 
 /// The groups in which launches may wait at a hook that these profiles give to Hookline.
@@ -81,7 +80,17 @@ impl Scope<'_> {
                 report.skip(instance, "the time was used up; the next round continues");
                 continue;
             }
-            if let Err(error) = self.recover_launch(candidate, report).await {
+            let span = info_span!(
+                "launch",
+                instance_id = %instance,
+                auto_scaling_group = candidate.waiting.member.group,
+                profile = candidate.input.profile.name,
+            );
+            let recovered = self
+                .recover_launch(candidate, report)
+                .instrument(span)
+                .await;
+            if let Err(error) = recovered {
                 report.skip(instance, &error);
                 failure = Some(error);
             }
@@ -107,7 +116,11 @@ impl Scope<'_> {
                     Ok(())
                 }
                 LaunchAction::Abandon => {
-                    warn!(instance = %instance, execution = arn, status = execution.status, "its execution ended without completing the hook");
+                    warn!(
+                        execution = name,
+                        status = execution.status,
+                        "its execution ended without completing the hook"
+                    );
                     abandon_launch(self.context, instance, execution_input, report).await
                 }
             };
@@ -131,7 +144,7 @@ impl Scope<'_> {
             .start_execution(self.machine, &name, execution_input.to_string())
             .await?
         {
-            warn!(instance = %instance, auto_scaling_group = group, execution = arn, "execution started: its event was lost");
+            warn!(execution = name, "execution started: its event was lost");
             report.started.push(instance.clone());
         } else {
             report.skip(instance, "another caller has just started its execution");

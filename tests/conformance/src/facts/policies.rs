@@ -53,8 +53,11 @@ async fn decide(
 ) -> Result<Observed> {
     let mut otherwise = Vec::new();
     for outcome in attempts {
-        let policies: Vec<String> = outcomes
-            .policies(outcome)?
+        // The simulator does not take a queue's policy for a service.
+        let Some(policies) = outcomes.policies(outcome)? else {
+            continue;
+        };
+        let policies: Vec<String> = policies
             .iter()
             .map(|document| in_account(stage, &document.to_string()))
             .collect();

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use hookline_testkit::deployment::{self, Tools};
+use hookline_testkit::log_lines;
 use hookline_testkit::stage::{LIMIT, Stage};
 use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
@@ -43,6 +44,14 @@ async fn launch_without_an_event_gets_one_execution() -> Result<()> {
     stage
         .expect(&executions[0], "SUCCEEDED", "NodeReady")
         .await?;
+    let lines = log_lines::of_deployment(&stage.local);
+    let started = lines
+        .iter()
+        .find(|line| line["message"] == "execution started: its event was lost");
+    let started = started.context("reconcile logs what it starts")?;
+    assert_eq!(&started["instance_id"], instance, "{started}");
+    let name = executions[0].arn.rsplit(':').next();
+    assert_eq!(started["execution"].as_str(), name, "{started}");
     let report = round(&stage, &profile).await?;
     assert_eq!(report["started"], json!([]), "{report}");
     assert_eq!(stage.ended(1).await?.len(), 1);

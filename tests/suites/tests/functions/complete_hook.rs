@@ -442,6 +442,42 @@ async fn instance_tells_its_execution_and_the_verdict() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn instance_tells_the_verdict_though_the_answer_to_the_completion_was_lost() {
+    for (state, verdict) in [
+        (State::ContinueLaunch, "CONTINUE"),
+        (State::AbandonLaunch, "ABANDON Hookline.DeviceIndexTaken"),
+    ] {
+        // The SDK's own retry finds it completed, or the state's.
+        for times in [1, 3] {
+            let mut launch = wired().await;
+            launch.data["failure"] = json!({"Error": "Hookline.DeviceIndexTaken", "Cause": "{}"});
+            let lost = Fault::on("CompleteLifecycleAction", FaultKind::ResetAfter);
+            launch.local().inject(lost.times(times));
+            let completion = launch.run_until_answered(state).await.unwrap();
+            assert_eq!(completion["outcome"], "ALREADY_COMPLETED");
+            let told = ("test".to_owned(), verdict.to_owned());
+            assert_eq!(noted(&launch), Some(told), "{times}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_of_the_run_that_completed_the_action_stay() {
+    let mut launch = wired().await;
+    launch.run(State::ContinueLaunch).await.unwrap();
+    let first = noted(&launch);
+    let mut payload = launch.payload(State::ContinueLaunch);
+    assert_eq!(payload["execution"], "test");
+    payload["execution"] = json!("second");
+    let mark = launch.mark();
+    let second = launch.handle(State::ContinueLaunch, payload).await;
+    assert_eq!(second.unwrap()["outcome"], "ALREADY_COMPLETED");
+    assert_eq!(noted(&launch), first);
+    let made = launch.calls_since(mark);
+    assert!(made.iter().all(|call| call.action != "CreateTags"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn instance_at_a_hook_of_somebody_else_tells_whether_it_is_wired() {
     for (state, verdict) in [
         (State::ContinueLaunch, "WIRED"),

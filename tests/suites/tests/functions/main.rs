@@ -20,6 +20,7 @@ mod calls;
 mod complete_hook;
 mod create;
 mod create_failures;
+mod logs;
 mod metrics;
 mod name_nodes;
 mod name_nodes_failures;

@@ -99,7 +99,7 @@ fn slow_execution_is_not_changed() -> Result<()> {
 }
 
 #[test]
-fn healthy_fleet_costs_two_calls_and_is_not_changed() -> Result<()> {
+fn healthy_fleet_of_one_group_costs_three_calls_and_is_not_changed() -> Result<()> {
     on_paused_clock(async {
         let mut run = Run::new(scenario(6, false)).await?;
         run.to_rest().await?;
@@ -113,7 +113,11 @@ fn healthy_fleet_costs_two_calls_and_is_not_changed() -> Result<()> {
             .collect();
         assert_eq!(
             calls,
-            ["DescribeNetworkInterfaces", "DescribeAutoScalingGroups"]
+            [
+                "DescribeNetworkInterfaces",
+                "DescribeAutoScalingGroups",
+                "DescribeLifecycleHooks"
+            ]
         );
         assert_eq!(made(&run), before);
         Ok(())

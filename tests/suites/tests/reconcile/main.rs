@@ -1,5 +1,5 @@
-//! `reconcile` in virtual time: lost events, executions that end without completing their hook, and
-//! orphaned interfaces.
+//! `reconcile` in virtual time: lost events, executions that end without completing their hook, orphaned
+//! interfaces, and what does not fit the profiles.
 
 // Helpers of tests may panic as tests do. JSON is indexed by name.
 #![allow(
@@ -13,6 +13,7 @@ mod brake;
 mod dry_run;
 mod ended;
 mod faults;
+mod fit;
 mod interfaces;
 mod launches;
 mod metrics;

@@ -11,7 +11,7 @@ use super::denied_others::{execution, hook, invoke, list, start};
 use super::denied_tags::UNOWNED_SINCE;
 use super::people::launches as processes;
 use super::target::{MANAGED_GROUP, Target};
-use super::{Attempt, CUSTOM_RESOURCE, people};
+use super::{Attempt, CUSTOM_RESOURCE, people, queues, services};
 use crate::deployment::functions_of_launches;
 use crate::roles;
 
@@ -25,6 +25,8 @@ pub(super) fn table(target: &Target) -> Vec<Attempt> {
         starts(),
         people::allowed(target),
         custom_resource(),
+        queues::allowed(target),
+        services::allowed(target),
     ]
     .concat()
 }
@@ -80,6 +82,7 @@ fn reads() -> Vec<Attempt> {
             vec![
                 "DescribeAutoScalingGroups",
                 "DescribeAutoScalingInstances",
+                "DescribeLifecycleHooks",
                 "DescribeScalingActivities",
                 "DescribeWarmPool",
             ],
@@ -125,28 +128,10 @@ fn launches(target: &Target) -> Vec<Attempt> {
             delete(&target.own_unattached),
         ),
         call(
-            "release-interfaces",
-            "detaches an own interface",
-            "an abandoned launch",
-            detach(&target.own_attachment),
-        ),
-        call(
             "attach-interfaces",
             "attaches an interface of an earlier release",
             "a launch that began before the update",
             attach(&target.untagged_unattached, &target.node),
-        ),
-        call(
-            "release-interfaces",
-            "detaches an interface of an earlier release",
-            "an abandoned launch that began before the update",
-            detach(&target.untagged_attachment),
-        ),
-        call(
-            "set-delete-on-termination",
-            "sets DeleteOnTermination of an interface of an earlier release",
-            "a launch that began before the update",
-            keep_no_more(&target.untagged, &target.untagged_attachment),
         ),
         call(
             "release-interfaces",
@@ -219,13 +204,41 @@ fn launches(target: &Target) -> Vec<Attempt> {
             ),
         ]);
     }
-    for by in ["attach-interfaces", "set-delete-on-termination"] {
-        calls.push(call(
-            by,
-            "sets DeleteOnTermination of an own interface",
-            "the interface ends with its node",
-            keep_no_more(&target.own, &target.own_attachment),
-        ));
+    for by in [
+        "attach-interfaces",
+        "set-delete-on-termination",
+        "reconcile",
+    ] {
+        calls.extend([
+            call(
+                by,
+                "sets DeleteOnTermination of an own interface",
+                "the interface ends with its node",
+                keep_no_more(&target.own, &target.own_attachment),
+            ),
+            call(
+                by,
+                "sets DeleteOnTermination of an interface of an earlier release",
+                "a launch that began before the update",
+                keep_no_more(&target.untagged, &target.untagged_attachment),
+            ),
+        ]);
+    }
+    for by in ["release-interfaces", "reconcile"] {
+        calls.extend([
+            call(
+                by,
+                "detaches an own interface",
+                "an abandoned launch",
+                detach(&target.own_attachment),
+            ),
+            call(
+                by,
+                "detaches an interface of an earlier release",
+                "an abandoned launch that began before the update",
+                detach(&target.untagged_attachment),
+            ),
+        ]);
     }
     calls.push(call(
         "launch-node",
@@ -294,18 +307,6 @@ fn rounds(target: &Target) -> Vec<Attempt> {
             "deletes an own interface",
             "it has no owner",
             delete(&target.own_unattached),
-        ),
-        call(
-            "reconcile",
-            "detaches an own interface",
-            "an abandoned launch",
-            detach(&target.own_attachment),
-        ),
-        call(
-            "reconcile",
-            "sets DeleteOnTermination of an own interface",
-            "its execution ended before",
-            keep_no_more(&target.own, &target.own_attachment),
         ),
     ];
     calls.extend([

@@ -20,8 +20,16 @@ pub(super) enum Call {
     Invoke(String),
     /// EKS's DescribeCluster, of the cluster with this name.
     DescribeCluster(&'static str),
-    /// A service that the fake AWS does not have: the action and the resource.
-    Compared(&'static str, String),
+    /// A service that the fake AWS does not have: the action, the resource, and the condition keys.
+    Compared(&'static str, String, Vec<(&'static str, String)>),
+}
+
+/// The Region and the account of the deployment, as they are in an ARN.
+pub(super) const ACCOUNT: &str = "us-west-2:123456789012";
+
+/// A call to a service that the fake AWS does not have, which no condition is about.
+pub(super) fn compared(action: &'static str, resource: impl Into<String>) -> Call {
+    Call::Compared(action, resource.into(), Vec::new())
 }
 
 /// A form of EC2.
@@ -75,11 +83,15 @@ pub(super) fn group_tags(group: &str, keys: &[&str]) -> Call {
 impl Call {
     /// What the call is authorised on.
     pub(super) fn requests(&self, local: &LocalAws) -> Result<Vec<AuthorizationRequest>> {
-        if let Self::Compared(action, resource) = self {
+        if let Self::Compared(action, resource, keys) = self {
+            let mut context = Context::default();
+            for (key, value) in keys {
+                context.set(key, [value.clone()]);
+            }
             return Ok(vec![AuthorizationRequest {
                 action: (*action).to_owned(),
                 resource: resource.clone(),
-                context: Context::default(),
+                context,
             }]);
         }
         local
@@ -134,7 +146,7 @@ impl Call {
             Self::DescribeCluster(name) => {
                 ("eks", format!("/clusters/{name}"), None, String::new())
             }
-            Self::Compared(action, _) => anyhow::bail!("{action} is not a call of the fake AWS"),
+            Self::Compared(action, ..) => anyhow::bail!("{action} is not a call of the fake AWS"),
         };
         let credential = format!("{access_key}/20260101/us-west-2/{service}/aws4_request");
         let method = match self {

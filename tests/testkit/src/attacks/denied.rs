@@ -4,7 +4,7 @@ use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NO_MANAGE};
 
 use super::call::{Call, ec2, tags};
 use super::target::Target;
-use super::{Attempt, denied_deployments, denied_others, denied_tags, people};
+use super::{Attempt, denied_deployments, denied_others, denied_tags, people, queues};
 use crate::roles;
 
 /// One attack.
@@ -33,6 +33,7 @@ pub(super) fn table(target: &Target) -> Vec<Attempt> {
         denied_tags::table(target),
         denied_others::table(target),
         people::denied(target),
+        queues::denied(target),
     ]
     .concat()
 }

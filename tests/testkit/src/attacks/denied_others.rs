@@ -3,15 +3,13 @@
 use hookline_domain::tags::own::BRAKED_AT;
 use serde_json::json;
 
-use super::call::{Call, autoscaling, group_tags};
+use super::call::{ACCOUNT, Call, autoscaling, compared, group_tags};
 use super::denied::attack;
 use super::people::launches;
 use super::target::{MANAGED_GROUP, OTHER_GROUP, OTHER_MANAGED_GROUP, SELF_MANAGED_GROUP, Target};
 use super::{Attempt, CUSTOM_RESOURCE};
 use crate::deployment::FUNCTIONS;
 use crate::scene::HOOK;
-
-pub(super) const ACCOUNT: &str = "us-west-2:123456789012";
 
 /// All of them.
 pub(super) fn table(target: &Target) -> Vec<Attempt> {
@@ -333,7 +331,7 @@ fn the_rest() -> Vec<Attempt> {
             by,
             "writes another function's log",
             "only its own log group",
-            Call::Compared("logs:PutLogEvents", logs.clone()),
+            compared("logs:PutLogEvents", logs.clone()),
         ));
     }
     for by in ["reconcile", "adopt"] {
@@ -341,20 +339,20 @@ fn the_rest() -> Vec<Attempt> {
             by,
             "sends a message to another queue",
             "only its dead-letter queue",
-            Call::Compared("sqs:SendMessage", queue.clone()),
+            compared("sqs:SendMessage", queue.clone()),
         ));
     }
     attacks.push(attack(
         CUSTOM_RESOURCE,
         "reads a node group of another cluster",
         "only the clusters of the configuration",
-        Call::Compared("eks:DescribeNodegroup", nodegroup),
+        compared("eks:DescribeNodegroup", nodegroup),
     ));
     attacks.push(attack(
         "plan-interfaces",
         "assumes another role",
         "no function assumes a role",
-        Call::Compared(
+        compared(
             "sts:AssumeRole",
             "arn:aws:iam::123456789012:role/admin".to_owned(),
         ),

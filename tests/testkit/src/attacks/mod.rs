@@ -8,8 +8,9 @@
 //!
 //! - `target`: the account that is attacked;
 //! - `call`: a call, and how it is made;
-//! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `people`, `allowed`: the tables;
-//! - `mutations`: policies with one restriction less.
+//! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `people`, `queues`,
+//!   `services`, `allowed`: the tables;
+//! - `mutations`: policies with one restriction less, or one action less.
 
 mod allowed;
 mod call;
@@ -19,24 +20,31 @@ mod denied_others;
 mod denied_tags;
 pub mod mutations;
 mod people;
+mod queues;
+mod services;
 mod target;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline_local::iam::{AuthorizationRequest, Decision, Role, TemplateRoles};
+use hookline_local::iam::{
+    AuthorizationRequest, Decision, Policy, ResourcePolicy, TemplateRoles, decide,
+};
 use serde_json::Value;
 
 pub use target::Target;
 
 use call::Call;
+use queues::QUEUES;
 
 use crate::permissions::PEOPLE;
+use crate::roles::NetworkLimit;
 
 /// A call of a role.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// Whose role: a function, a state machine, `rule of MACHINE`, or a policy for people.
+    /// Whose role: a function, a state machine, `rule of MACHINE`, or a policy for people. Of the policy
+    /// of a queue, `queue of …`.
     pub by: &'static str,
     /// What the call does.
     pub what: String,
@@ -82,39 +90,46 @@ impl Outcomes {
     /// # Errors
     /// If the account cannot be built, or a call is not understood.
     pub async fn of_all() -> Result<Self> {
-        Self::of(Target::build().await?).await
+        Self::of_all_limited_by(NetworkLimit::Ids).await
+    }
+
+    /// The same with a `networkLimit`.
+    ///
+    /// # Errors
+    /// As [`Outcomes::of_all`].
+    pub async fn of_all_limited_by(limit: NetworkLimit) -> Result<Self> {
+        Self::of(Target::build(limit, None).await?).await
     }
 
     /// The same in a VPC that another account shares.
     ///
     /// # Errors
     /// As [`Outcomes::of_all`].
-    pub async fn of_all_in_vpc_of(owner: &str) -> Result<Self> {
-        Self::of(Target::build_in_vpc_of(owner).await?).await
+    pub async fn of_all_in_vpc_of(owner: &str, limit: NetworkLimit) -> Result<Self> {
+        Self::of(Target::build(limit, Some(owner)).await?).await
     }
 
     async fn of(target: Target) -> Result<Self> {
-        let roles = target.roles()?;
-        let parsed: BTreeMap<String, Role> = roles
-            .roles()?
-            .into_iter()
-            .map(|role| (role.arn.clone(), role))
-            .collect();
+        let roles = target.roles.clone();
         let mut outcomes = Self {
             allowed: Vec::new(),
             denied: Vec::new(),
             roles,
         };
+        let mut parsed = BTreeMap::new();
+        for (arn, documents) in outcomes.documents() {
+            parsed.insert(arn.clone(), Policies::parse(arn, documents)?);
+        }
         let legitimate = allowed::table(&target).into_iter().map(|one| (one, false));
         let attacks = denied::table(&target).into_iter().map(|one| (one, true));
         for (attempt, attack) in legitimate.chain(attacks) {
             let arn = role_of(&outcomes.roles, attempt.by)?;
-            let role = parsed.get(&arn).with_context(|| format!("no role {arn}"))?;
+            let policies = parsed
+                .get(&arn)
+                .with_context(|| format!("no policy {arn}"))?;
             let requests = attempt.call.requests(&target.scene.local)?;
             ensure!(!requests.is_empty(), "{attempt:?} is authorised on nothing");
-            let allows = requests
-                .iter()
-                .all(|request| role.decide(request) == Decision::Allowed);
+            let allows = requests.iter().all(|request| policies.allow(request));
             let error = match attack {
                 true => attempt.call.make(&target.scene.local, &arn).await?,
                 false => None,
@@ -133,14 +148,22 @@ impl Outcomes {
         Ok(outcomes)
     }
 
-    /// The policies of the role that makes an attempt.
+    /// The policies of the roles, and of the queues, by ARN.
+    fn documents(&self) -> impl Iterator<Item = (&String, &Vec<Value>)> {
+        self.roles.documents.iter().chain(&self.roles.queues)
+    }
+
+    /// The policies of the role that makes an attempt. `None` if a queue's policy decides.
     ///
     /// # Errors
     /// If it has no role.
-    pub fn policies(&self, outcome: &Outcome) -> Result<&[Value]> {
+    pub fn policies(&self, outcome: &Outcome) -> Result<Option<&[Value]>> {
         let arn = role_of(&self.roles, outcome.attempt.by)?;
+        if self.roles.queues.contains_key(&arn) {
+            return Ok(None);
+        }
         let documents = self.roles.documents.get(&arn);
-        Ok(documents.with_context(|| format!("no role {arn}"))?)
+        Ok(Some(documents.with_context(|| format!("no role {arn}"))?))
     }
 
     /// What is not as it should be, a line for each.
@@ -174,14 +197,53 @@ impl Attempt {
     }
 }
 
+/// The policies of a role, or of a queue.
+enum Policies {
+    Role(Vec<Policy>),
+    Queue(Vec<ResourcePolicy>),
+}
+
+impl Policies {
+    fn parse(arn: &str, documents: &[Value]) -> Result<Self> {
+        let documents = documents.iter();
+        Ok(match arn.contains(":sqs:") {
+            true => Self::Queue(
+                documents
+                    .map(ResourcePolicy::parse)
+                    .collect::<Result<_, _>>()?,
+            ),
+            false => Self::Role(documents.map(Policy::parse).collect::<Result<_, _>>()?),
+        })
+    }
+
+    fn allow(&self, request: &AuthorizationRequest) -> bool {
+        match self {
+            Self::Role(policies) => decide(policies, request) == Decision::Allowed,
+            // No queue has two policies.
+            Self::Queue(policies) => policies
+                .iter()
+                .all(|policy| policy.decide(request) == Decision::Allowed),
+        }
+    }
+}
+
 /// The ARN of the role of a function, a state machine, a rule, or the CDK's custom resource; for a
-/// policy for people, of a role that has it.
+/// policy for people, of a role that has it. Of a queue, its own ARN.
 fn role_of(roles: &TemplateRoles, by: &str) -> Result<String> {
     let found = match by.strip_prefix("rule of ") {
         Some(machine) => roles.starters.get(machine),
         None if by == CUSTOM_RESOURCE => {
             let mut functions = roles.functions.iter();
             functions.find_map(|(name, role)| name.contains("AWS679f").then_some(role))
+        }
+        None if by.starts_with("queue of ") => {
+            let (_, part) = QUEUES.iter().find(|(of, _)| *of == by).context("a queue")?;
+            return roles
+                .queues
+                .keys()
+                .find(|arn| arn.contains(part))
+                .cloned()
+                .with_context(|| format!("{by} has no policy"));
         }
         None if PEOPLE.contains(&by) => {
             let mut people = roles.unattached.iter();

@@ -6,9 +6,9 @@ use hookline_domain::tags::own::{DEPLOYMENT, RESUMED_AT};
 use serde_json::json;
 
 use super::Attempt;
-use super::call::{Call, autoscaling, ec2, group_tags, tags};
+use super::call::{ACCOUNT, Call, autoscaling, ec2, group_tags, tags};
 use super::denied::{attack, attack as call, delete, detach};
-use super::denied_others::{ACCOUNT, execution, hook, invoke, list, of_another_machine, start};
+use super::denied_others::{execution, hook, invoke, list, of_another_machine, start};
 use super::target::{OTHER_GROUP, Target};
 
 /// The calls of the commands that only look, which both policies allow.

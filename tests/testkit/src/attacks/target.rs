@@ -2,12 +2,15 @@
 //! interfaces of several owners.
 
 use anyhow::{Context as _, Result};
+use aws_sdk_ec2::types::Tag;
 use hookline_domain::tags::own::{DEPLOYMENT, INSTANCE_ID, NO_MANAGE};
 use hookline_local::ec2::{self, InterfaceSpec};
 use hookline_local::iam::TemplateRoles;
 use hookline_local::{LocalAws, Settings, World};
+use serde_json::Value;
 
-use crate::roles;
+use super::queues::QUEUES;
+use crate::roles::{self, NetworkLimit};
 use crate::scene::{Scene, Size};
 use crate::stage::LIMIT;
 use crate::wait::wait_for;
@@ -16,9 +19,13 @@ use crate::wait::wait_for;
 pub struct Target {
     /// The VPC of the deployment, with the roles.
     pub scene: Scene,
-    /// A subnet of the VPC that no profile names.
+    /// The roles of the deployment, and the policies of its queues.
+    pub(super) roles: TemplateRoles,
+    /// A subnet that the limit of the configuration leaves out: one that no profile names, one of
+    /// another VPC, or one with another value of the tag.
     pub(super) other_subnet: String,
-    /// A security group of the VPC that no profile names.
+    /// A security group that it leaves out: one that no profile names, one of another VPC, or one
+    /// without the tag.
     pub(super) other_security_group: String,
     /// An instance of a group that the profile selects by its name.
     pub(super) node: String,
@@ -79,24 +86,22 @@ const CSI_TAG: &str = "ebs.csi.aws.com/cluster";
 const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
 impl Target {
-    /// Builds the account in a VPC that another account owns, and that shares its subnets.
+    /// Builds the account, in a VPC of its own or in one that another account owns, and whose subnets
+    /// it shares.
     ///
     /// # Errors
     /// If the fake AWS refuses a part of it.
-    pub async fn build_in_vpc_of(owner: &str) -> Result<Self> {
-        let target = Self::build().await?;
+    pub async fn build(limit: NetworkLimit, vpc_owner: Option<&str>) -> Result<Self> {
+        let target = Self::build_in_own_vpc(limit).await?;
         let scene = &target.scene;
-        let vpc = &scene.vpc;
-        let share = |world: &mut World| ec2::share_vpc(&mut world.ec2, vpc, owner);
-        scene.local.with_world(share)?;
+        if let Some(owner) = vpc_owner {
+            let share = |world: &mut World| ec2::share_vpc(&mut world.ec2, &scene.vpc, owner);
+            scene.local.with_world(share)?;
+        }
         Ok(target)
     }
 
-    /// Builds the account.
-    ///
-    /// # Errors
-    /// If the fake AWS refuses a part of it.
-    pub async fn build() -> Result<Self> {
+    async fn build_in_own_vpc(limit: NetworkLimit) -> Result<Self> {
         let local = LocalAws::new(Settings::for_tests());
         let size = Size {
             azs: 1,
@@ -104,23 +109,12 @@ impl Target {
             ..Size::default()
         };
         let scene = Scene::build(local.clone(), &size).await?;
-        let other_subnet = scene.subnet(0, "10.0.200.0/24").await?;
-        let other_security_group = scene
-            .ec2
-            .create_security_group()
-            .group_name("other")
-            .description("somebody else's")
-            .vpc_id(&scene.vpc)
-            .send()
-            .await?
-            .group_id()
-            .context("no id")?
-            .to_owned();
+        let (other_subnet, other_security_group) = other_network(&scene, limit).await?;
         let node = node_of(&scene, "upf").await?;
         let node_by_tag = node_of(&scene, "smf").await?;
         let plain_node = node_of(&scene, "plain").await?;
         let other_node = node_of(&scene, OTHER_GROUP).await?;
-        let tag = aws_sdk_ec2::types::Tag::builder();
+        let tag = Tag::builder();
         scene
             .ec2
             .create_tags()
@@ -138,9 +132,7 @@ impl Target {
         };
         let volume = volume_of(&node)?;
         let persistent_volume = volume_of(&plain_node)?;
-        let tag = aws_sdk_ec2::types::Tag::builder()
-            .key(CSI_TAG)
-            .value("true");
+        let tag = Tag::builder().key(CSI_TAG).value("true");
         scene
             .ec2
             .create_tags()
@@ -176,8 +168,10 @@ impl Target {
         let (with_plain_group_tag, _) = interface(&[(GROUP_TAG, "plain")], None)?;
         let (with_selector_tag, with_selector_tag_attachment) =
             interface(&[("multus", "smf")], Some((&node_by_tag, 1)))?;
-        roles::put(&local, &scene)?;
+        let roles = roles::of_scene(&scene, &Value::Null, limit)?;
+        roles::give(&local, roles.clone())?;
         Ok(Self {
+            roles,
             other_subnet,
             other_security_group,
             node,
@@ -210,12 +204,13 @@ impl Target {
         })
     }
 
-    /// The roles of the deployment.
-    ///
-    /// # Errors
-    /// If their template cannot be read.
-    pub fn roles(&self) -> Result<TemplateRoles> {
-        roles::of_scene(&self.scene, &serde_json::Value::Null)
+    /// The ARNs of the dead-letter queues, by whom they are of.
+    pub(super) fn queues(&self) -> Vec<(&'static str, &String)> {
+        let all = QUEUES.into_iter().filter_map(|(by, part)| {
+            let mut arns = self.roles.queues.keys();
+            Some((by, arns.find(|arn| arn.contains(part))?))
+        });
+        all.collect()
     }
 
     /// The subnet that the profile names.
@@ -224,6 +219,36 @@ impl Target {
         let subnet = network.and_then(|network| network.subnets.first());
         subnet.map_or("", String::as_str)
     }
+}
+
+/// Creates a subnet and a security group that the limit leaves out. With a limit by tag, tags those of
+/// the scene.
+async fn other_network(scene: &Scene, limit: NetworkLimit) -> Result<(String, String)> {
+    let (vpc, block) = match limit {
+        NetworkLimit::Vpc => {
+            let create = scene.ec2.create_vpc().cidr_block("10.1.0.0/16");
+            let vpc = create.send().await?.vpc.context("no VPC")?;
+            (vpc.vpc_id.context("no id")?, "10.1.200.0/24")
+        }
+        NetworkLimit::Ids | NetworkLimit::Tag => (scene.vpc.clone(), "10.0.200.0/24"),
+    };
+    let create = scene.ec2.create_subnet().vpc_id(&vpc).cidr_block(block);
+    let subnet = create.send().await?.subnet.context("no subnet")?;
+    let subnet = subnet.subnet_id.context("no id")?;
+    let group = scene.ec2.create_security_group().vpc_id(&vpc);
+    let group = group.group_name("other").description("somebody else's");
+    let group = group.send().await?.group_id().context("no id")?.to_owned();
+    if limit == NetworkLimit::Tag {
+        let (key, value) = roles::NETWORK_TAG;
+        let tag = |value| Tag::builder().key(key).value(value).build();
+        let own = scene.networks.iter().flat_map(|network| &network.subnets);
+        let own = own.chain([&scene.security_group]).cloned().collect();
+        let create = scene.ec2.create_tags().set_resources(Some(own));
+        create.tags(tag(value)).send().await?;
+        let create = scene.ec2.create_tags().resources(&subnet);
+        create.tags(tag("pods")).send().await?;
+    }
+    Ok((subnet, group))
 }
 
 /// Creates a group, and launches an instance that waits at its hook, and runs.

@@ -1,12 +1,13 @@
 //! `cargo xtask permissions`: the calls that the deployed roles allow and the attacks that they
-//! deny, each with its reason. The last line is a count. The exit status is 0 only if every call is
-//! allowed and every attack is denied.
+//! deny, each with its reason. Then a line with a count for each kind of `networkLimit`. The exit status
+//! is 0 only if every call is allowed and every attack is denied with each of them.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use hookline_testkit::attacks::{Outcome, Outcomes};
 use hookline_testkit::program::exit_code;
+use hookline_testkit::roles::NetworkLimit;
 
 fn main() -> ExitCode {
     exit_code("permissions", run())
@@ -17,26 +18,38 @@ fn run() -> Result<bool> {
         .enable_all()
         .start_paused(true)
         .build()?;
-    let outcomes = clock.block_on(Outcomes::of_all())?;
-    for outcome in &outcomes.allowed {
-        print("allowed", outcome, outcome.allowed);
+    let mut all_right = true;
+    for limit in NetworkLimit::ALL {
+        let outcomes = clock.block_on(Outcomes::of_all_limited_by(limit))?;
+        // With another limit, the table is the same.
+        if limit == NetworkLimit::Ids {
+            for outcome in &outcomes.allowed {
+                print("allowed", outcome, outcome.allowed);
+            }
+            println!();
+            for outcome in &outcomes.denied {
+                print("denied", outcome, !outcome.allowed);
+            }
+            println!();
+        }
+        let wrong = outcomes.wrong();
+        for line in &wrong {
+            println!("WRONG  {line}");
+        }
+        let limited = match limit {
+            NetworkLimit::Ids => "",
+            NetworkLimit::Vpc => "with networkLimit.vpcIds: ",
+            NetworkLimit::Tag => "with networkLimit.tag: ",
+        };
+        println!(
+            "{limited}{} calls must be allowed, {} attacks must be denied: {} wrong",
+            outcomes.allowed.len(),
+            outcomes.denied.len(),
+            wrong.len()
+        );
+        all_right &= wrong.is_empty();
     }
-    println!();
-    for outcome in &outcomes.denied {
-        print("denied", outcome, !outcome.allowed);
-    }
-    println!();
-    let wrong = outcomes.wrong();
-    for line in &wrong {
-        println!("WRONG  {line}");
-    }
-    println!(
-        "{} calls must be allowed, {} attacks must be denied: {} wrong",
-        outcomes.allowed.len(),
-        outcomes.denied.len(),
-        wrong.len()
-    );
-    Ok(wrong.is_empty())
+    Ok(all_right)
 }
 
 fn print(verdict: &str, outcome: &Outcome, right: bool) {

@@ -51,6 +51,20 @@ impl State {
         Self::ContinueLaunch,
     ];
 
+    /// Its function.
+    pub(super) fn function(self) -> &'static str {
+        match self {
+            Self::TagNode => "tag-node",
+            Self::PlanInterfaces => "plan-interfaces",
+            Self::CreateInterfaces => "create-interfaces",
+            Self::AttachInterfaces => "attach-interfaces",
+            Self::ContinueLaunch | Self::AbandonLaunch => "complete-hook",
+            Self::RemoveStartupTaint => "remove-startup-taint",
+            Self::SetDeleteOnTermination => "set-delete-on-termination",
+            Self::ReleaseInterfaces => "release-interfaces",
+        }
+    }
+
     /// The state of this name in the state machine's file.
     pub(super) fn task(self) -> &'static Task {
         match MACHINE.states.get(&format!("{self:?}")) {

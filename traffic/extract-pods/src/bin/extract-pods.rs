@@ -6,7 +6,7 @@ use hookline_traffic::extract::{self, Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    hookline_runtime::init_logs();
+    hookline_runtime::logs::init();
     let aws = Aws::from_environment().await;
     let aws = &aws;
     hookline_runtime::serve(move |invocation: Invocation| {

@@ -1,7 +1,9 @@
 //! The executable, run as Lambda runs it.
 
+use std::fs::{self, File};
+
 use hookline_local::eks::{Contents, Fault, Resource};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::{node, pod};
 use crate::runtime_api::Function;
@@ -17,7 +19,8 @@ async fn the_function_returns_its_result_and_its_errors_by_name() {
         pods,
         ..Contents::default()
     });
-    let mut function = Function::start(&scene.aws.url).await;
+    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/binary.log");
+    let mut function = Function::start_with_log(&scene.aws.url, File::create(path).unwrap()).await;
     let result = function.invoke(scene.payload()).await.unwrap();
     assert_eq!(
         (&result["pods"], &result["nodes"]),
@@ -38,4 +41,30 @@ async fn the_function_returns_its_result_and_its_errors_by_name() {
         "{error}"
     );
     function.end().await;
+
+    // Each failure is one line, although lambda_runtime logs errors too.
+    let log = fs::read_to_string(path).unwrap();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines: Vec<Value> = lines.filter(|line| line["level"] != "WARN").collect();
+    let said: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            ["level", "message", "error_type"].map(|name| line[name].as_str().unwrap_or(""))
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ["INFO", "written", ""],
+            ["INFO", "done", ""],
+            ["ERROR", "failed", "Hookline.InvalidPayload"],
+            ["ERROR", "failed", "Hookline.KubernetesForbidden"],
+        ]
+    );
+    for line in lines {
+        let ids = ["function", "request_id", "cluster"].map(|name| &line[name]);
+        assert_eq!(ids, ["extract-pods", "request-1", "prod"], "{line}");
+    }
 }

@@ -206,8 +206,6 @@ async fn the_log_names_the_rule_that_is_missing() {
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
     let written = lines.filter(|line| line["message"] == "written");
-    let clusters: Vec<_> = written
-        .map(|line| line["span"]["cluster"].clone())
-        .collect();
+    let clusters: Vec<_> = written.map(|line| line["cluster"].clone()).collect();
     assert_eq!(clusters, [json!("prod")]);
 }
