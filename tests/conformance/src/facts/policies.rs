@@ -51,12 +51,13 @@ async fn decide(
     attempts: &[Outcome],
     wrong: &str,
 ) -> Result<Observed> {
-    let mut otherwise = Vec::new();
+    let (mut otherwise, mut decisions) = (Vec::new(), 0_usize);
     for outcome in attempts {
         // The simulator does not take a queue's policy for a service.
         let Some(policies) = outcomes.policies(outcome)? else {
             continue;
         };
+        decisions += 1;
         let policies: Vec<String> = policies
             .iter()
             .map(|document| in_account(stage, &document.to_string()))
@@ -76,7 +77,7 @@ async fn decide(
     };
     Ok(Observed::new()
         .value(wrong, found)
-        .measure("decisions", attempts.len()))
+        .measure("decisions", decisions))
 }
 
 fn in_account(stage: &Stage, text: &str) -> String {
