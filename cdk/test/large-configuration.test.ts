@@ -97,6 +97,11 @@ describe.each([
     expect(Object.keys(checked.Resources ?? {}).length).toBeGreaterThan(200);
   });
 
+  test('leave out the saved queries if they would take the place of profiles', () => {
+    const saved = resources(template, 'AWS::Logs::QueryDefinition').size;
+    expect(saved).toBe(managed ? 0 : 7);
+  });
+
   test('have a rule for each profile and event, and one for each end of an execution', () => {
     const events = rules(template).filter((rule) => rule.Properties['EventPattern'] !== undefined);
     expect(events).toHaveLength(50 + 2 * 20 + 1);
