@@ -1,6 +1,14 @@
 /** The stack of launches and of node naming, for the groups of an existing cluster. */
 import { resolve } from 'node:path';
-import { Annotations, CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import {
+  Annotations,
+  CfnOutput,
+  CfnResource,
+  Duration,
+  RemovalPolicy,
+  Stack,
+  type StackProps,
+} from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import type { Construct, IConstruct } from 'constructs';
 import { checkParts, groupOfHook } from './configuration-rules';
@@ -23,6 +31,9 @@ import type { FunctionSource, HooklineConfig, LaunchHook } from './shared/config
 import { FunctionCode } from './shared/function-code';
 import { pascalCase } from './shared/functions';
 import type { HostingProps } from './shared/hosting';
+
+/** CloudFormation's 500, without the queries, and without the policies that the CDK splits off during the synthesis. */
+const MAX_RESOURCES_BESIDE_QUERIES = 480;
 
 /** Props of {@link HooklineStack}. */
 export interface HooklineStackProps extends StackProps {
@@ -104,10 +115,7 @@ export class HooklineStack extends Stack {
       orchestrator: this.orchestrator,
       namingStateMachine: this.naming?.stateMachine,
     });
-    new LogQueries(this, 'LogQueries', {
-      orchestrator: this.orchestrator,
-      moreLogGroups: this.naming === undefined ? [] : [this.naming.logGroup('name-nodes')],
-    });
+    this.saveLogQueries();
     this.createOutputs(dashboard.url);
   }
 
@@ -123,6 +131,21 @@ export class HooklineStack extends Stack {
         observeOnly: hook.observeOnly ?? false,
       });
     }
+  }
+
+  /** They are a convenience: a stack that is nearly full goes without them, so that they cost no profile its place. */
+  private saveLogQueries(): void {
+    const resources = this.node.findAll().filter((part) => CfnResource.isCfnResource(part)).length;
+    if (resources > MAX_RESOURCES_BESIDE_QUERIES) {
+      Annotations.of(this).addInfo(
+        `The stack has ${resources} resources of the 500 that CloudFormation takes, so it saves no queries in Logs Insights. docs/operations/logs.md has their texts`,
+      );
+      return;
+    }
+    new LogQueries(this, 'LogQueries', {
+      orchestrator: this.orchestrator,
+      moreLogGroups: this.naming === undefined ? [] : [this.naming.logGroup('name-nodes')],
+    });
   }
 
   private createOutputs(dashboardUrl: string): void {

@@ -68,17 +68,22 @@ function large(more: Partial<HooklineConfig> = {}, managed = false): HooklineCon
           }
         : { profile: name, autoScalingGroup: `eks-${name}-${SUFFIX}` },
     ),
-    naming: Array.from({ length: 20 }, (_, n) => ({
-      profile: namingProfile({
-        name: `web-${n}`,
-        selector: { autoScalingGroupNames: [`eks-web-${n}-${SUFFIX}`] },
-        volumeTags: { Name: '{{ name }}' },
-      }),
-      onRunInstances: true,
-    })),
+    naming: naming(20),
     networkLimit: { vpcIds: [VPC] },
     ...more,
   };
+}
+
+/** So many profiles for naming, each with both events. */
+function naming(count: number): NonNullable<HooklineConfig['naming']> {
+  return Array.from({ length: count }, (_, n) => ({
+    profile: namingProfile({
+      name: `web-${n}`,
+      selector: { autoScalingGroupNames: [`eks-web-${n}-${SUFFIX}`] },
+      volumeTags: { Name: '{{ name }}' },
+    }),
+    onRunInstances: true,
+  }));
 }
 
 function templateOf(config: HooklineConfig): Template {
@@ -108,6 +113,10 @@ describe.each([
       expect(metrics.filter(({ MetricStat }) => MetricStat !== undefined)).toHaveLength(10);
       expect(metrics.map(({ Expression }) => Expression)).toContain('MAX(METRICS())');
     }
+  });
+
+  test('leave room for the saved queries', () => {
+    expect(resources(template, 'AWS::Logs::QueryDefinition').size).toBe(7);
   });
 
   test('have a rule for each profile and event, and one for each end of an execution', () => {
@@ -205,6 +214,13 @@ test('too many groups by name are refused with the field', () => {
     orchestratorStack({ profiles: [profile({ selector: { autoScalingGroupNames: names.slice(0, 130) } })] }),
   );
   expect(error.message).toMatch(/^profiles: their selectors name 130 groups, whose ARNs do not fit/);
+});
+
+test('a stack that is nearly full saves no queries: they would take the place of profiles', () => {
+  const template = templateOf(large({ naming: naming(36) }, true));
+  const all = Object.keys((template.toJSON() as CheckedTemplate).Resources ?? {}).length;
+  expect(all).toBeGreaterThan(480);
+  expect(resources(template, 'AWS::Logs::QueryDefinition').size).toBe(0);
 });
 
 test('60 groups in one profile have a pattern that EventBridge takes, and roles that IAM takes', () => {

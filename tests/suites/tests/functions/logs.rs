@@ -109,3 +109,33 @@ async fn event_of_a_single_node_has_its_id_in_every_line() {
         assert_eq!(line["instance_id"], group.instances[0], "{line}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn end_of_an_execution_that_reconcile_handles_has_the_ids_of_its_launch() {
+    let launch = Launch::running().await.unwrap();
+    let machine = "arn:aws:states:us-west-2:123456789012:stateMachine:launch-node";
+    let ended = json!({
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {
+            "executionArn": "arn:aws:states:us-west-2:123456789012:execution:launch-node:one",
+            "stateMachineArn": machine,
+            "status": "ABORTED",
+            "input": launch.data.to_string(),
+        },
+    });
+    let captured = Captured::begin();
+    // Whether its calls succeed is of no matter here: the ids are there before them.
+    let answer = launch
+        .invoke(async |context| {
+            let handler = hookline::handlers::reconcile::handle;
+            hookline::runtime::invoke("reconcile", "test", context, ended, handler).await
+        })
+        .await;
+    let lines = lines_of(&captured, &launch);
+    let last = if answer.is_ok() { "done" } else { "failed" };
+    assert_eq!(messages(&lines).last(), Some(&last));
+    for line in &lines {
+        let names = [&line["execution"], &line["profile"]];
+        assert_eq!(names, [&json!("one"), &json!(GROUP)], "{line}");
+    }
+}
