@@ -116,7 +116,7 @@ describe.each([
   });
 
   test('leave room for the saved queries', () => {
-    expect(resources(template, 'AWS::Logs::QueryDefinition').size).toBe(7);
+    expect(resources(template, 'AWS::Logs::QueryDefinition').size).toBe(9);
   });
 
   test('have a rule for each profile and event, and one for each end of an execution', () => {

@@ -56,13 +56,23 @@ const QUERIES: Readonly<Record<string, LogQuery>> = {
 | sort @timestamp desc`,
   },
   'what-reconcile-did': {
-    text: `fields @timestamp, started, abandoned, released, marked, deleted, loops, braked, left, started_for, abandoned_for, left_because
-| filter message = "reconciled" and started + abandoned + marked + deleted + loops + braked + left > 0
+    text: `fields @timestamp, started, abandoned, released, marked, deleted, loops, braked, hook_problems, nodes_without_interfaces, left, started_for, abandoned_for, left_because
+| filter message = "reconciled" and started + abandoned + marked + deleted + loops + braked + hook_problems + nodes_without_interfaces + left > 0
 | sort @timestamp desc`,
   },
   'launch-loops-and-brakes': {
     text: `fields @timestamp, message, auto_scaling_group, profile, error, generations, since
 | filter message like /^(launch loop|braked)/
+| sort @timestamp desc`,
+  },
+  'launch-hooks-that-do-not-fit': {
+    text: `fields @timestamp, auto_scaling_group, hook, profile, problem, default_result, heartbeat_seconds
+| filter message like /^launch hook does not fit/
+| sort @timestamp desc`,
+  },
+  'nodes-without-interfaces': {
+    text: `fields @timestamp, message, auto_scaling_group, profile, count, instances
+| filter message like /^nodes (are InService without|lack) /
 | sort @timestamp desc`,
   },
 };
