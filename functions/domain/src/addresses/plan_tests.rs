@@ -8,62 +8,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::fixtures::profile;
 
-/// The rounds until a launch has an address in a /20 in which somebody unseen has `taken`, counted from
-/// the first address that EC2 gives. `None` if it gives up.
-fn rounds_past(taken: std::ops::Range<u32>) -> Option<u32> {
-    let mut scene = Scene::new();
-    let slot = scene.profile["slots"][1].clone();
-    scene.profile["slots"] = json!([slot]);
-    scene.subnets = BTreeMap::from([subnet("subnet-0000000000000002a", ZONE, "10.0.16.0/20")]);
-    let first = u32::from(std::net::Ipv4Addr::new(10, 0, 16, 4));
-    loop {
-        let plan = scene.plan(1).ok()?;
-        let IpAddr::V4(address) = plan.slots[0].private_ip_addresses[0] else {
-            unreachable!("an IPv4 address was planned");
-        };
-        if !taken.contains(&(u32::from(address) - first)) {
-            return Some(scene.round);
-        }
-        let new = scene.observations.taken_addresses.insert(address.into());
-        assert!(new, "{address} is planned again");
-        scene.round += 1;
-    }
-}
-
-#[test]
-fn one_address_that_no_listing_shows_costs_one_round() {
-    assert_eq!(rounds_past(0..0), Some(1));
-    assert_eq!(rounds_past(0..1), Some(2));
-    assert_eq!(rounds_past(0..4), Some(5));
-}
-
-#[test]
-fn hundreds_of_addresses_that_no_listing_shows_are_leapt_over() {
-    assert_eq!(rounds_past(0..200), Some(10));
-    // A /20 has 4,091; all but the last.
-    assert!(rounds_past(0..4090).is_some());
-    assert_eq!(rounds_past(0..4091), None, "there is no room at all");
-}
-
-#[test]
-fn addresses_that_a_listing_shows_cause_no_leap() {
-    let mut scene = Scene::new();
-    scene.round = LEAPS_FROM;
-    let refused: IpAddr = "10.0.2.4".parse().unwrap();
-    scene.observations.taken_addresses = [refused].into();
-    let next = |scene: &Scene| scene.plan(1).unwrap().slots[1].private_ip_addresses[0].to_string();
-    assert_eq!(next(&scene), "10.0.2.6");
-    scene.allocated = vec![AllocatedInterface {
-        id: "eni-00000000000000009".parse().unwrap(),
-        subnet_id: "subnet-0000000000000002a".parse().unwrap(),
-        attached: true,
-        owner: None,
-        network: None,
-        addresses: vec![refused.into()],
-    }];
-    assert_eq!(next(&scene), "10.0.2.5");
-}
-
 const ZONE: &str = "us-west-2a";
 
 fn subnet(id: &str, zone: &str, ipv4: &str) -> (SubnetId, Subnet) {
@@ -194,6 +138,19 @@ impl Scene {
     }
 }
 
+/// An interface that is not Hookline's, in the subnet of the second network.
+fn of_somebody_else(addresses: &[&str]) -> AllocatedInterface {
+    let addresses = addresses.iter().map(|address| address.parse().unwrap());
+    AllocatedInterface {
+        id: "eni-00000000000000009".parse().unwrap(),
+        subnet_id: "subnet-0000000000000002a".parse().unwrap(),
+        attached: true,
+        owner: None,
+        network: None,
+        addresses: addresses.collect(),
+    }
+}
+
 fn first_addresses(plan: &AddressPlan) -> Vec<String> {
     plan.slots
         .iter()
@@ -264,19 +221,9 @@ fn taken_reserved_and_excluded_addresses_are_skipped() {
         .unwrap();
     wide.reservations = vec!["10.0.2.16/28".parse().unwrap()];
     scene.observations.taken_addresses = ["10.0.2.7".parse().unwrap()].into();
-    scene.allocated = vec![AllocatedInterface {
-        id: "eni-00000000000000009".parse().unwrap(),
-        subnet_id: "subnet-0000000000000002a".parse().unwrap(),
-        attached: true,
-        owner: None,
-        network: None,
-        // A primary, a secondary and a /28 prefix.
-        addresses: vec![
-            "10.0.2.8".parse().unwrap(),
-            "10.0.2.9-10.0.2.15".parse().unwrap(),
-            "10.0.2.32/28".parse().unwrap(),
-        ],
-    }];
+    // A primary, a secondary and a /28 prefix.
+    let addresses = ["10.0.2.8", "10.0.2.9-10.0.2.15", "10.0.2.32/28"];
+    scene.allocated = vec![of_somebody_else(&addresses)];
     assert_eq!(first_addresses(&scene.plan(1).unwrap())[1], "10.0.2.48");
 }
 
@@ -447,6 +394,55 @@ fn plan_after_the_last_round_is_an_error() {
         scene.plan(1).unwrap_err().error_type(),
         "Hookline.AddressContention"
     );
+}
+
+/// The rounds until a launch has an address in a /20 in which somebody unseen has `taken`, counted from
+/// the first address that EC2 gives. `None` if it gives up.
+fn rounds_past(taken: std::ops::Range<u32>) -> Option<u32> {
+    let mut scene = Scene::new();
+    let slot = scene.profile["slots"][1].clone();
+    scene.profile["slots"] = json!([slot]);
+    scene.subnets = BTreeMap::from([subnet("subnet-0000000000000002a", ZONE, "10.0.16.0/20")]);
+    let first = u32::from(std::net::Ipv4Addr::new(10, 0, 16, 4));
+    loop {
+        let plan = scene.plan(1).ok()?;
+        let IpAddr::V4(address) = plan.slots[0].private_ip_addresses[0] else {
+            unreachable!("an IPv4 address was planned");
+        };
+        if !taken.contains(&(u32::from(address) - first)) {
+            return Some(scene.round);
+        }
+        let new = scene.observations.taken_addresses.insert(address.into());
+        assert!(new, "{address} is planned again");
+        scene.round += 1;
+    }
+}
+
+#[test]
+fn one_address_that_no_listing_shows_costs_one_round() {
+    assert_eq!(rounds_past(0..0), Some(1));
+    assert_eq!(rounds_past(0..1), Some(2));
+    assert_eq!(rounds_past(0..4), Some(5));
+}
+
+#[test]
+fn hundreds_of_addresses_that_no_listing_shows_are_leapt_over() {
+    assert_eq!(rounds_past(0..200), Some(10));
+    // A /20 has 4,091; all but the last.
+    assert!(rounds_past(0..4090).is_some());
+    assert_eq!(rounds_past(0..4091), None, "there is no room at all");
+}
+
+#[test]
+fn addresses_that_a_listing_shows_cause_no_leap() {
+    let mut scene = Scene::new();
+    scene.round = LEAPS_FROM;
+    let refused: IpAddr = "10.0.2.4".parse().unwrap();
+    scene.observations.taken_addresses = [refused].into();
+    let next = |scene: &Scene| scene.plan(1).unwrap().slots[1].private_ip_addresses[0].to_string();
+    assert_eq!(next(&scene), "10.0.2.6");
+    scene.allocated = vec![of_somebody_else(&["10.0.2.4"])];
+    assert_eq!(next(&scene), "10.0.2.5");
 }
 
 proptest! {

@@ -24,20 +24,7 @@ fn functions(target: &Target) -> Vec<Attempt> {
     for by in FUNCTIONS.iter().map(|(name, _)| *name).chain(INVOKED) {
         let stream =
             format!("arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{STACK}-{by}:log-stream:one");
-        calls.extend([
-            call(
-                by,
-                "makes a log stream",
-                "Lambda logs",
-                compared("logs:CreateLogStream", &stream),
-            ),
-            call(
-                by,
-                "writes its log",
-                "Lambda logs",
-                compared("logs:PutLogEvents", &stream),
-            ),
-        ]);
+        calls.extend(writes_log(by, &stream));
         calls.extend(of_all(by, "Lambda traces", &TRACES));
     }
     if let Some((_, queue)) = target.queues().first() {
@@ -49,6 +36,14 @@ fn functions(target: &Target) -> Vec<Attempt> {
         calls.extend(INVOKED.map(send));
     }
     calls
+}
+
+fn writes_log(by: &'static str, stream: &str) -> [Attempt; 2] {
+    [
+        ("makes a log stream", "logs:CreateLogStream"),
+        ("writes its log", "logs:PutLogEvents"),
+    ]
+    .map(|(what, action)| call(by, what, "Lambda logs", compared(action, stream)))
 }
 
 /// Actions that have no resource-level permissions.
@@ -96,19 +91,10 @@ fn custom_resource() -> Vec<Attempt> {
     let group = format!("arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{STACK}-custom-resources");
     let stream = format!("{group}:log-stream:one");
     let nodegroup = format!("arn:aws:eks:{ACCOUNT}:nodegroup/core/smf/0");
+    let [makes_stream, writes] = writes_log(by, &stream);
     vec![
-        call(
-            by,
-            "makes a log stream",
-            "Lambda logs",
-            compared("logs:CreateLogStream", &stream),
-        ),
-        call(
-            by,
-            "writes its log",
-            "Lambda logs",
-            compared("logs:PutLogEvents", &stream),
-        ),
+        makes_stream,
+        writes,
         call(
             by,
             "reads a node group of its cluster",
