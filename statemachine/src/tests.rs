@@ -24,6 +24,21 @@ fn no_state_machine_names_a_partition() {
     }
 }
 
+/// The console of Step Functions shows it beside the state.
+#[test]
+fn each_state_says_in_one_sentence_what_it_does() {
+    for text in [LAUNCH_NODE, NAME_NODE, CROSS_AZ_TRAFFIC] {
+        for (name, state) in &StateMachine::read(text).unwrap().states {
+            let sentence = state.comment().strip_suffix('.');
+            assert!(
+                sentence.is_some_and(|words| !words.is_empty() && !words.contains(". ")),
+                "{name}: {:?}",
+                state.comment()
+            );
+        }
+    }
+}
+
 /// A machine with a state of each type.
 fn machine() -> Value {
     let branch = json!({"StartAt": "Inside", "States": {"Inside": {"Type": "Pass", "End": true}}});

@@ -1,5 +1,5 @@
-//! A check that runs beside those before it, in a process of its own. What it writes is kept, and
-//! shown at its turn.
+//! Checks that run beside the others, in a process of their own. What they write is kept, and shown at
+//! the end.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +14,7 @@ use crate::tally::Results;
 use crate::test::Step;
 use crate::workspace::Workspace;
 
-/// A check that has begun.
+/// Checks that have begun, and run one after the other.
 pub(crate) struct Beside {
     child: Child,
     output: PathBuf,
@@ -22,28 +22,30 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    /// Begins the check: `cargo xtask test --only STEP`, by this program itself, so that no cargo
-    /// waits for another.
-    pub(crate) fn begin(workspace: &Workspace, step: Step) -> Result<Self> {
-        let value = step.to_possible_value().context("a step without a name")?;
+    /// Begins the checks: `cargo xtask test --only STEP …`, by this program itself.
+    pub(crate) fn begin(workspace: &Workspace, steps: &[Step]) -> Result<Self> {
         let folder = workspace.target()?.join("tmp");
         fs::create_dir_all(&folder)?;
-        let output = folder.join(format!("test-{}.log", value.get_name()));
-        let results = folder.join(format!("test-{}.json", value.get_name()));
+        let output = folder.join("test-beside.log");
+        let results = folder.join("test-beside.json");
         // What another run left must not pass for what this one found.
         if results.exists() {
             fs::remove_file(&results)?;
         }
+        let mut checks = Command::new(std::env::current_exe()?);
+        checks.args(["test", "--results"]).arg(&results);
+        for step in steps {
+            let value = step.to_possible_value().context("a step without a name")?;
+            checks.args(["--only", value.get_name()]);
+        }
         let log =
             File::create(&output).with_context(|| format!("creating {}", output.display()))?;
-        let child = Command::new(std::env::current_exe()?)
-            .args(["test", "--only", value.get_name(), "--results"])
-            .arg(&results)
+        let child = checks
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .with_context(|| format!("starting the check `{}`", value.get_name()))?;
+            .context("starting the checks that run beside the others")?;
         Ok(Self {
             child,
             output,
@@ -51,12 +53,12 @@ impl Beside {
         })
     }
 
-    /// Waits for its end, shows what it wrote, and returns its results.
+    /// Waits for their end, shows what they wrote, and returns their results.
     pub(crate) fn end(mut self) -> Result<Results> {
-        let status = self.child.wait().context("waiting for the check")?;
+        let status = self.child.wait().context("waiting for the checks")?;
         io::copy(&mut fs::File::open(&self.output)?, &mut io::stdout())?;
         if !self.results.exists() {
-            bail!("the check ended without results ({status})");
+            bail!("the checks ended without results ({status})");
         }
         serde_json::from_slice(&fs::read(&self.results)?)
             .with_context(|| format!("reading {}", self.results.display()))

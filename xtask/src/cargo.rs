@@ -41,6 +41,29 @@ pub(crate) fn forget_package(command: &mut Command) {
     }
 }
 
+/// Runs a cargo command that builds, and gives each of the messages that it writes about what it made.
+pub(crate) fn artifacts(mut build: Command, mut take: impl FnMut(&Value)) -> Result<()> {
+    build
+        .arg("--message-format=json-render-diagnostics")
+        .stdout(Stdio::piped());
+    let mut child = build
+        .spawn()
+        .map_err(|error| command::start_error(&build, error, REMEDY))?;
+    let stdout = child.stdout.take().context("cargo has no output")?;
+    for line in BufReader::new(stdout).lines() {
+        // A line that is no JSON is not one of cargo's messages.
+        if let Ok(message) = serde_json::from_str(&line.context("reading cargo's messages")?) {
+            take(&message);
+        }
+    }
+    let status = child.wait().context("waiting for cargo")?;
+    if !status.success() {
+        let args: Vec<_> = build.get_args().map(|arg| arg.to_string_lossy()).collect();
+        bail!("cargo {} failed ({status})", args.join(" "));
+    }
+    Ok(())
+}
+
 /// The programs that a build made, by name, and where they are.
 #[derive(Debug, Default)]
 pub(crate) struct Programs {
@@ -53,27 +76,9 @@ impl Programs {
     /// already made. Progress and errors are shown as cargo shows them.
     pub(crate) fn build(workspace: &Workspace, args: &[&str]) -> Result<Self> {
         let mut build = cargo(workspace);
-        build
-            .arg("build")
-            .args(args)
-            .args(["--locked", "--message-format=json-render-diagnostics"])
-            .stdout(Stdio::piped());
-        let mut child = build
-            .spawn()
-            .map_err(|error| command::start_error(&build, error, REMEDY))?;
-        let stdout = child.stdout.take().context("cargo build has no output")?;
+        build.arg("build").args(args).arg("--locked");
         let mut programs = Self::default();
-        for line in BufReader::new(stdout).lines() {
-            // A line that is no JSON is not one of cargo's messages.
-            if let Ok(message) = serde_json::from_str(&line.context("reading cargo's messages")?) {
-                programs.note(&message);
-            }
-        }
-        let status = child.wait().context("waiting for cargo build")?;
-        if !status.success() {
-            let args: Vec<_> = build.get_args().map(|arg| arg.to_string_lossy()).collect();
-            bail!("cargo {} failed ({status})", args.join(" "));
-        }
+        artifacts(build, |message| programs.note(message))?;
         Ok(programs)
     }
 

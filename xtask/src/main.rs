@@ -33,6 +33,7 @@ mod stamp;
 mod state_machines;
 mod tally;
 mod test;
+mod test_programs;
 mod traffic;
 mod workflows;
 mod workspace;
@@ -63,9 +64,9 @@ enum Task {
     /// A check that fails does not stop the checks after it. The last line of the output is `N
     /// passed, N failed`: each test counts as one, and so does each check that is not a test.
     Test {
-        /// Run this check only
+        /// Run this check only; may be repeated
         #[arg(long, value_name = "STEP")]
-        only: Option<test::Step>,
+        only: Vec<test::Step>,
         /// Write the counts and what is known of the failures to a file as JSON, and not at the end
         #[arg(long, value_name = "FILE")]
         results: Option<PathBuf>,
@@ -197,7 +198,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Test { only, results } => test::run(&workspace, only, results.as_deref()),
+        Task::Test { only, results } => test::run(&workspace, &only, results.as_deref()),
         Task::Demo(options) => programs::demo(&workspace, &options),
         Task::Local { args } => programs::local(&workspace, &args),
         Task::Sim { args } => programs::sim(&workspace, &args),

@@ -16,8 +16,8 @@ use crate::programs::{CDK, DEVELOPMENT, FUNCTIONS_DIR, NODE, PYTHON};
 use crate::tally::{ResultLines, Results};
 use crate::workspace::Workspace;
 use crate::{
-    cdk, command, diagram_files, generated, node, node_programs, python, state_machines, traffic,
-    workflows,
+    cdk, command, diagram_files, generated, node, node_programs, python, state_machines,
+    test_programs, traffic, workflows,
 };
 
 /// What `cargo doc` documents. `--examples`, of which there are none, makes Cargo choose the
@@ -51,14 +51,14 @@ pub(crate) enum Step {
     Asl,
     /// The generated files match the state machines and the types
     Docs,
-    /// The CDK app: its lint and its tests
-    Cdk,
-    /// The cross-AZ query gives the right answers for generated flow logs; its manifests are valid
-    Traffic,
     /// What runs on a node, on real parts: systemd-networkd, udev, CNI plugins
     Node,
     /// The tests, with the functions built and the Step Functions engine ready
     Tests,
+    /// The CDK app: its lint and its tests
+    Cdk,
+    /// The cross-AZ query gives the right answers for generated flow logs; its manifests are valid
+    Traffic,
 }
 
 impl Step {
@@ -115,39 +115,36 @@ impl Step {
     }
 }
 
-/// The check that runs beside those before it: it needs no cargo and keeps one core busy, and the
-/// compiler leaves one idle for minutes, in which it reads the AWS SDK for EC2.
-const BESIDE: Step = Step::Cdk;
+/// The checks that run beside the others: what they do is Node.js's and Python's, while the others
+/// compile with one core idle for minutes, or wait.
+const BESIDE: [Step; 2] = [Step::Cdk, Step::Traffic];
 
-/// Runs all the checks, or one. With a file, the results go there and not to the end of the output.
-pub(crate) fn run(
-    workspace: &Workspace,
-    only: Option<Step>,
-    file: Option<&Path>,
-) -> Result<ExitCode> {
+/// Runs all the checks, or some. With a file, the results go there and not to the end of the output.
+pub(crate) fn run(workspace: &Workspace, only: &[Step], file: Option<&Path>) -> Result<ExitCode> {
     let mut beside = None;
-    let steps: Vec<Step> = match only {
-        Some(step) => vec![step],
-        None => {
-            beside = Some(Beside::begin(workspace, BESIDE)?);
-            Step::value_variants().to_vec()
-        }
-    };
+    let mut steps = only.to_vec();
+    if steps.is_empty() {
+        beside = Some(Beside::begin(workspace, &BESIDE)?);
+        steps = Step::value_variants().to_vec();
+        steps.retain(|step| !BESIDE.contains(step));
+    }
     let mut total = Results::default();
     let mut told = Vec::new();
+    let mut note = |headline: &str, results: Results| {
+        for failure in &results.failures {
+            told.push(format!("\nFAILED {headline}\n{failure}"));
+        }
+        total.add(results);
+    };
     for (index, step) in steps.iter().enumerate() {
+        let headline = step.headline();
         say(format_args!(
-            "\n=== {}/{} {}",
+            "\n=== {}/{} {headline}",
             index + 1,
-            steps.len(),
-            step.headline()
+            steps.len()
         ));
         let start = Instant::now();
-        let ran = match beside.take_if(|_| *step == BESIDE) {
-            Some(beside) => beside.end(),
-            None => step.run(workspace),
-        };
-        let results = ran.unwrap_or_else(|error| said(&error));
+        let results = step.run(workspace).unwrap_or_else(|error| said(&error));
         let verdict = if results.tally.is_success() {
             "passed"
         } else {
@@ -157,10 +154,12 @@ pub(crate) fn run(
             "--- {verdict} in {:.1} s",
             start.elapsed().as_secs_f64()
         ));
-        for failure in &results.failures {
-            told.push(format!("\nFAILED {}\n{failure}", step.headline()));
-        }
-        total.add(results);
+        note(headline, results);
+    }
+    if let Some(beside) = beside {
+        let headline = "cdk, traffic: ran beside these";
+        say(format_args!("\n=== {headline}"));
+        note(headline, beside.end().unwrap_or_else(|error| said(&error)));
     }
     if let Some(file) = file {
         fs::write(file, serde_json::to_vec(&total)?)?;
@@ -178,15 +177,11 @@ pub(crate) fn run(
     })
 }
 
-/// Builds the functions, sets up the tools, runs `cargo test` and adds up its results. A
-/// preparation that fails counts as one failure; the tests still run, since most do not need it.
+/// Builds the functions, sets up the tools, runs the tests and adds up their results. A preparation
+/// that fails counts as one failure; the tests still run, since most do not need it.
 fn tests(workspace: &Workspace) -> Result<Results> {
     let mut total = Results::default();
-    let mut test = cargo(workspace);
-    // --no-fail-fast: the result counts the tests of every program.
-    test.args(["test", "--workspace", "--locked", "--no-fail-fast"])
-        .stdout(Stdio::piped());
-
+    let mut environment = Vec::new();
     let tools = [
         (PYTHON, python::set_up(workspace)),
         (NODE, node::set_up(workspace).map(|tools| tools.packages)),
@@ -194,22 +189,27 @@ fn tests(workspace: &Workspace) -> Result<Results> {
     ];
     for (name, place) in tools {
         match place {
-            Ok(place) => {
-                test.env(name, place);
-            }
+            Ok(place) => environment.push((name, place)),
             Err(error) => total.add(said(&error)),
         }
     }
-    // `cargo test` compiles the same code, so there is no use in going on if this fails.
+    // The tests are the same code, so there is no use in going on if this fails.
     let programs = Programs::build(workspace, &DEVELOPMENT)?;
     match programs.folder(workspace, "functions") {
-        Ok(folder) => {
-            test.env(FUNCTIONS_DIR, folder);
-        }
+        Ok(folder) => environment.push((FUNCTIONS_DIR, folder.to_owned())),
         Err(error) => total.add(said(&error)),
     }
 
-    total.add(counted(test, "cargo test")?);
+    total.add(test_programs::run(
+        &test_programs::build(workspace)?,
+        &environment,
+        io::stdout(),
+    ));
+    let mut examples = cargo(workspace);
+    examples
+        .args(["test", "--workspace", "--locked", "--no-fail-fast", "--doc"])
+        .stdout(Stdio::piped());
+    total.add(counted(examples, "cargo test --doc")?);
     Ok(total)
 }
 

@@ -132,7 +132,9 @@ fn paint_panel(
             INK.stroke_width(2),
         ))?
         .label(panel.bound_label)
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], INK.stroke_width(2)));
+        .legend(|(x, y)| {
+            DashedPathElement::new([(x, y), (x + 18, y)], 6, 4, INK.stroke_width(2))
+        });
     for strategy in Strategy::ALL {
         let (colour, label) = looks(strategy);
         let points: Vec<(f64, f64)> = scale

@@ -207,18 +207,6 @@ fn no_state_after_continue_abandons_or_releases() -> Result<()> {
 }
 
 #[test]
-fn every_state_says_what_it_does() -> Result<()> {
-    for (name, state) in states()? {
-        let comment = state.comment();
-        assert!(
-            comment.ends_with('.'),
-            "{name}: its Comment is no sentence: {comment:?}"
-        );
-    }
-    Ok(())
-}
-
-#[test]
 fn failed_execution_has_a_named_error_and_a_cause() -> Result<()> {
     let mut failing = 0;
     for (name, state) in states()? {
