@@ -23,6 +23,8 @@ const VERSION: &str = "27.1.0";
 
 /// The package whose code is changed and whose tests are run.
 const PACKAGE: &str = "hookline-domain";
+/// Its folder, from the root of the workspace.
+const FOLDER: &str = "functions/domain";
 
 /// The accepted survivors, from the root of the workspace.
 const ACCEPTED: &str = ".cargo/mutants-accepted.json";
@@ -40,6 +42,9 @@ pub(crate) struct Options {
     /// Test one of N parts only; K is from 0 to N-1
     #[arg(long, value_name = "K/N")]
     shard: Option<String>,
+    /// Test only what the work tree has changed since a commit
+    #[arg(long, value_name = "COMMIT")]
+    since: Option<String>,
 }
 
 /// The mutants of each name. A name is `FILE: CHANGE in FUNCTION`, without line and column, so that
@@ -63,6 +68,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
         .arg(&output);
     if let Some(shard) = &options.shard {
         test.args(["--shard", shard]);
+    }
+    if let Some(commit) = &options.since {
+        let file = output.join("since.diff");
+        fs::write(&file, changes_since(workspace, commit)?)?;
+        test.arg("--in-diff").arg(file);
     }
     let status = test
         .status()
@@ -93,6 +103,26 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What the work tree has changed in the package since a commit.
+fn changes_since(workspace: &Workspace, commit: &str) -> Result<Vec<u8>> {
+    let mut diff = Command::new("git");
+    diff.current_dir(workspace.root())
+        .args(["diff", "--no-color", "--no-ext-diff", "--end-of-options"])
+        .args([commit, "--", FOLDER])
+        .stderr(Stdio::inherit());
+    let output = command::output(&mut diff, "install git")?;
+    ensure!(
+        output.status.success(),
+        "git diff failed ({}): --since takes a commit of this repository",
+        output.status
+    );
+    ensure!(
+        !output.stdout.is_empty(),
+        "nothing in {FOLDER} has changed since {commit}"
+    );
+    Ok(output.stdout)
 }
 
 /// A call of cargo-mutants for the package.
@@ -221,7 +251,7 @@ fn problems(
     }
     for (name, allowed) in accepted {
         let there = count(existing, name);
-        // Mutants of another shard may still survive.
+        // Mutants that were not tested may still survive.
         let may_survive = there.saturating_sub(count(noticed, name));
         if *allowed > there {
             problems.push(format!(
@@ -315,6 +345,13 @@ src/b.rs:12:5: replace <impl Display for B>::fmt -> fmt::Result with Ok(Default:
         );
         // One of the two is noticed; the other is of another shard.
         assert!(problems(&of(&[ADD]), &existing, &none, &of(&[ADD])).is_empty());
+    }
+
+    #[test]
+    fn only_a_commit_has_changes() -> Result<()> {
+        let error = changes_since(&Workspace::find()?, "--no-such-commit").unwrap_err();
+        assert!(error.to_string().contains("--since"), "{error}");
+        Ok(())
     }
 
     #[test]

@@ -133,7 +133,12 @@ fn paint_panel(
         ))?
         .label(panel.bound_label)
         .legend(|(x, y)| {
-            DashedPathElement::new([(x, y), (x + 18, y)], 6, 4, INK.stroke_width(2))
+            plotters::element::DashedPathElement::new(
+                [(x, y), (x + 18, y)],
+                6,
+                4,
+                INK.stroke_width(2),
+            )
         });
     for strategy in Strategy::ALL {
         let (colour, label) = looks(strategy);
