@@ -119,6 +119,12 @@ impl Iam {
         roles.insert(role.arn.clone(), Arc::new(role));
     }
 
+    /// Deletes a role. A call with its credentials is refused from now on, as long as there are others.
+    pub fn delete_role(&self, arn: &str) {
+        let mut roles = self.roles.write().unwrap_or_else(PoisonError::into_inner);
+        roles.remove(arn);
+    }
+
     /// Adds a statement to the resource-based policy of a function.
     pub fn add_permission(&self, permission: InvokePermission) {
         let permissions = self.invoke_permissions.write();
@@ -197,6 +203,8 @@ mod tests {
         let caller = iam.caller(&key);
         assert!(matches!(&caller, Caller::Role(role) if role.name() == "hookline-tag-node"));
         assert_eq!(caller.role_arn(), Some(ARN));
+        iam.delete_role(ARN);
+        assert!(matches!(iam.caller(&key), Caller::UnknownRole(arn) if arn == ARN));
     }
 
     #[test]

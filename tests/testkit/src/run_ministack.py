@@ -1,12 +1,19 @@
-"""Runs ministack with one more resource type in its CloudFormation, which it does not know: a saved query of Logs Insights.
+"""Runs ministack with two things that it lacks.
 
-It checks the properties, and nothing can look the query up: ministack has no PutQueryDefinition either. Source of the limits and of
-the return value: CloudFormation Template Reference, AWS::Logs::QueryDefinition; CloudWatch Logs API Reference, PutQueryDefinition.
+CloudFormation's saved query of Logs Insights: it checks the properties, and nothing can look the query up, as ministack has no
+PutQueryDefinition either. Source of the limits and of the return value: CloudFormation Template Reference, AWS::Logs::QueryDefinition;
+CloudWatch Logs API Reference, PutQueryDefinition.
+
+Credentials of its role for each function, in the form by which the fake AWS of this repository knows who calls
+(local/src/iam/roles.rs). ministack gives every function the same ones, which are nobody's. It reads no role from them, and checks
+no permission by them. Source: AWS Lambda Developer Guide, "Defining Lambda function permissions with an execution role".
 """
 
 import uuid
 
 from ministack.app import main
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
 TYPE = "AWS::Logs::QueryDefinition"
@@ -42,6 +49,16 @@ def delete(physical_id, properties):
 
 assert TYPE not in _RESOURCE_HANDLERS, f"ministack knows {TYPE} by now: remove this file"
 _RESOURCE_HANDLERS[TYPE] = {"create": create, "update": update, "delete": delete}
+
+
+def credentials_of_role(config):
+    key = "ASIA" + config["Role"].encode().hex().upper()
+    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test"}
+
+
+for module in (lambda_runtime, lambda_svc):
+    assert callable(module.execution_credentials)
+    module.execution_credentials = credentials_of_role
 
 if __name__ == "__main__":
     main()

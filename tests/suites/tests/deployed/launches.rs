@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 
 use crate::app::{App, packages};
 use crate::stack::{
-    carry_over_hook, carry_over_rules, cluster, every_resource_is_there, hooks, node_group,
-    nothing_is_left, output, schedule_of_reconcile,
+    carry_over_hook, carry_over_roles, carry_over_rules, cluster, every_call_had_a_role,
+    every_resource_is_there, hooks, node_group, nothing_is_left, output, schedule_of_reconcile,
 };
 use crate::templates;
 
@@ -66,6 +66,7 @@ async fn deployed_app_prepares_nodes_recovers_from_faults_and_can_be_removed() -
     at_rest().await?;
     a_launch_whose_execution_is_stopped_is_abandoned_by_reconcile(&deployed).await?;
     at_rest().await?;
+    every_call_had_a_role(&deployed.stage.local)?;
 
     let Deployed {
         stage,
@@ -139,6 +140,7 @@ async fn deploy() -> Result<Deployed> {
     assert_eq!(hooks(&scene, GROUP).await?, [hook(2400)]);
     // The deployed custom resource has created it.
     assert_eq!(hooks(&scene, &managed).await?, [hook(1800)]);
+    carry_over_roles(&ministack, &local).await?;
     // One for each profile, and one for the naming profile.
     let rules = carry_over_rules(&ministack, &scene).await?;
     assert_eq!(rules, profiles.len() + 1);

@@ -8,7 +8,8 @@
 //! function binaries (debug builds, in the zips that the template names).
 //!
 //! These differ from AWS: ministack answers CloudFormation, IAM, S3, Step Functions and Lambda, and
-//! checks no permission. Its engine for state machines ignores `JitterStrategy`, `MaxDelaySeconds`
+//! checks no permission. The deployed roles are read from it, and the fake AWS of this repository
+//! authorises with them what is called there: EC2, Auto Scaling, and who starts an execution. Its engine for state machines ignores `JitterStrategy`, `MaxDelaySeconds`
 //! and the machine's `TimeoutSeconds`. It takes no event from `aws.autoscaling`, and has no
 //! lifecycle hooks to send one. So the deployed rule, its target and the deployed hook are read
 //! from ministack and put unchanged into the fake AWS of this repository, which has both. The

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
+use hookline_local::iam::TemplateRoles;
+use hookline_local::{LocalAws, Outcome};
 use hookline_testkit::json_api::json_call;
 use hookline_testkit::ministack::Ministack;
+use hookline_testkit::roles;
 use hookline_testkit::scene::Scene;
 use serde_json::{Value, json};
 
@@ -175,6 +178,74 @@ pub(crate) async fn carry_over_removed_hooks(
         removed += 1;
     }
     Ok(removed)
+}
+
+/// Copies the deployed roles to the fake AWS, with the policies that CloudFormation gave them, and
+/// deletes the roles there that are no longer deployed. From now on, the fake AWS authorises what the
+/// functions, the rules and the state machine's starters call there. Returns the number of roles.
+pub(crate) async fn carry_over_roles(ministack: &Ministack, local: &LocalAws) -> Result<usize> {
+    let call = [
+        "iam",
+        "get-account-authorization-details",
+        "--filter",
+        "Role",
+    ];
+    let answer = ministack.aws(&call).await?;
+    let deployed = answer["RoleDetailList"].as_array().context("no list")?;
+    let mut roles = TemplateRoles::default();
+    for role in deployed {
+        let name = role["RoleName"].as_str().context("a role without a name")?;
+        // The CDK's own, of its bootstrap.
+        if name.starts_with("cdk-") {
+            continue;
+        }
+        for attached in role["AttachedManagedPolicies"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            // It allows to write logs, which ministack takes from everyone.
+            ensure!(
+                attached["PolicyName"] == "AWSLambdaBasicExecutionRole",
+                "{name}: what does this allow? {attached}"
+            );
+        }
+        let policies = role["RolePolicyList"].as_array().into_iter().flatten();
+        let documents = policies.map(|policy| policy["PolicyDocument"].clone());
+        let arn = role["Arn"].as_str().context("a role without an ARN")?;
+        roles.documents.insert(arn.to_owned(), documents.collect());
+    }
+    for role in local.iam().roles() {
+        if !roles.documents.contains_key(&role.arn) {
+            local.iam().delete_role(&role.arn);
+        }
+    }
+    let carried = roles.documents.len();
+    roles::give(local, roles)?;
+    Ok(carried)
+}
+
+/// Checks that a role, and not just anyone, made each call of EC2 and Auto Scaling that only functions
+/// make, and that none was denied.
+pub(crate) fn every_call_had_a_role(local: &LocalAws) -> Result<()> {
+    let calls = local.calls_where(|call| {
+        [
+            "CreateNetworkInterface",
+            "AttachNetworkInterface",
+            "CompleteLifecycleAction",
+        ]
+        .contains(&call.action.as_str())
+    });
+    ensure!(!calls.is_empty(), "no function called");
+    for call in calls {
+        ensure!(call.role.is_some(), "nobody's credentials: {call:?}");
+    }
+    let denied = local.calls_where(|call| {
+        matches!(&call.outcome, Outcome::Error(code)
+        if code.contains("UnauthorizedOperation") || code.contains("AccessDenied"))
+    });
+    ensure!(denied.is_empty(), "{denied:#?}");
+    Ok(())
 }
 
 /// Copies the deployed rules for Auto Scaling's events, with their targets, to the fake

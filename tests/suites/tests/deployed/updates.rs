@@ -3,11 +3,10 @@
 //!
 //! ministack publishes a version of a function only if its code or its settings changed, runs the
 //! code of the version that an ARN names, keeps what a template says to retain, and ends an execution
-//! with the definition that it began with, all as AWS does. Two things it cannot show: it checks no
-//! permission, so what roles keep in an update is tested on the templates only (`cdk/test/launch`);
-//! and its rules and hooks for Auto Scaling are read from it and put into the fake AWS, which takes
-//! longer than an update on AWS takes between the two. A roll back is a deployment of the earlier
-//! configuration here.
+//! with the definition that it began with, all as AWS does. Its roles, and its rules and hooks for
+//! Auto Scaling, are read from it and put into the fake AWS, which authorises what the functions call
+//! there. That takes longer than an update on AWS takes between the two. A roll back is a deployment
+//! of the earlier configuration here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -30,8 +29,8 @@ use tokio::process::Command;
 use crate::app::{self, App, packages};
 use crate::documented::Documented;
 use crate::stack::{
-    carry_over_hook, carry_over_removed_hooks, carry_over_rules, every_resource_is_there,
-    nothing_is_left, output, stack_is,
+    carry_over_hook, carry_over_removed_hooks, carry_over_roles, carry_over_rules,
+    every_call_had_a_role, every_resource_is_there, nothing_is_left, output, stack_is,
 };
 
 /// The stack's name.
@@ -70,6 +69,7 @@ async fn launches_that_an_update_overtakes_end_with_the_code_that_they_began_wit
     every_resource_is_there(ministack, STACK).await?;
     carry_over_hook(ministack, &stage.scene, STAYS).await?;
     carry_over_hook(ministack, &stage.scene, LOSES_ITS_HOOK).await?;
+    carry_over_roles(ministack, &stage.local).await?;
     ensure!(carry_over_rules(ministack, &stage.scene).await? == 3);
     let machine = output(ministack, STACK, "StateMachineArn").await?;
     ensure!(machine == stage.deployment.state_machine_arn, "{machine}");
@@ -85,6 +85,7 @@ async fn launches_that_an_update_overtakes_end_with_the_code_that_they_began_wit
     stack_is(ministack, STACK, "UPDATE_COMPLETE").await?;
     let removed = carry_over_removed_hooks(ministack, &stage.scene, LOSES_ITS_HOOK).await?;
     ensure!(removed == 1, "{removed} hooks were removed");
+    carry_over_roles(ministack, &stage.local).await?;
     ensure!(carry_over_rules(ministack, &stage.scene).await? == 1);
     stage.scene.scale(STAYS, 4).await?;
     let of_second = updated.begun(7).await?;
@@ -126,6 +127,7 @@ async fn launches_that_an_update_overtakes_end_with_the_code_that_they_began_wit
     let of_second = &updated.begun(1).await?;
     updated.app(&first, 0)?.deploy(ministack).await?;
     carry_over_hook(ministack, &stage.scene, LOSES_ITS_HOOK).await?;
+    carry_over_roles(ministack, &stage.local).await?;
     ensure!(carry_over_rules(ministack, &stage.scene).await? == 3);
     stage.scene.scale(RETIRES, 3).await?;
     let of_third = updated.begun(2).await?;
@@ -155,6 +157,7 @@ async fn launches_that_an_update_overtakes_end_with_the_code_that_they_began_wit
         stage.expect(&execution, "SUCCEEDED", "NodeReady").await?;
     }
     updated.at_rest(&first, 7).await?;
+    every_call_had_a_role(&stage.local)?;
 
     documented.group_is_drained(RETIRES).await?;
     documented.old_versions_are_found().await?;
