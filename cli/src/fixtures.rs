@@ -20,6 +20,7 @@ use crate::observed::case::Case;
 use crate::observed::deployment::{Deployment, Rule, Target};
 use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
 use crate::observed::fleet::Fleet;
+use crate::observed::function::{Function, FunctionRef};
 use crate::observed::group::{Activity, Group, Hook, Launches, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
 use crate::observed::template::{Template, TemplateRef};
@@ -370,13 +371,17 @@ pub(crate) fn account() -> Account {
         }),
         machine: Some(Machine {
             role: role("launch-node"),
-            functions: vec!["hookline-tag-node".to_owned()],
+            functions: vec![FunctionRef::new("hookline-tag-node", Some("7"))],
             timeout_seconds: Some(10_800),
         }),
-        functions: Some(BTreeMap::from([(
-            "hookline-tag-node".to_owned(),
-            Some(role("tag-node")),
-        )])),
+        functions: Some(BTreeMap::from([None, Some("7")].map(|version| {
+            let function = Function {
+                role: role("tag-node"),
+                release: Some("1.0.0".to_owned()),
+                code: Some("code of 1.0.0".to_owned()),
+            };
+            (FunctionRef::new("hookline-tag-node", version), Some(function))
+        }))),
         roles: Some(BTreeMap::from(
             [role("tag-node"), role("launch-node")].map(|arn| (arn, true)),
         )),

@@ -6,6 +6,7 @@ pub(crate) mod deployment;
 pub(crate) mod execution;
 pub(crate) mod fleet;
 pub(crate) mod forecast;
+pub(crate) mod function;
 pub(crate) mod group;
 mod input_template;
 pub(crate) mod network;

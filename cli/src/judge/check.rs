@@ -6,6 +6,7 @@ mod network;
 mod parts;
 mod room;
 mod user_data;
+mod versions;
 
 use hookline_domain::profile::Selector;
 
@@ -13,6 +14,9 @@ use super::{Finding, Kind};
 use crate::observed::account::{Account, CouldNotLook};
 
 pub(crate) use room::{RoomOfZone, rooms};
+
+/// The most names that a text lists.
+const LISTED: usize = 4;
 
 /// All that does not fit: with the deployment, then with each group, then with the account.
 pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> {
@@ -33,6 +37,7 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
     found.extend(limits::findings(account));
     found.extend(user_data::findings(account));
     found.extend(parts::findings(account));
+    found.extend(versions::findings(account));
     found.extend(account.could_not_look.iter().map(could_not_look));
     found.into_iter().map(explained).collect()
 }
@@ -183,7 +188,7 @@ fn explained(finding: Finding) -> Finding {
             "The scheduler puts pods on the node that get no address. They stay in ContainerCreating."
         }
         Kind::ConcurrencySmall => "Launches wait for one another, and a hook may time out.",
-        Kind::FunctionMissing | Kind::RoleMissing => {
+        Kind::FunctionMissing | Kind::FunctionVersionMissing | Kind::RoleMissing => {
             "The call fails, so launches are abandoned, or wait until their hook ends."
         }
         Kind::ReconcileDiffers => {

@@ -98,6 +98,10 @@ pub(crate) enum Kind {
     ConcurrencySmall,
     /// A function of the state machine, or of reconcile, does not exist.
     FunctionMissing,
+    /// A version of a function that the state machine, or reconcile's rule, names does not exist.
+    FunctionVersionMissing,
+    /// Launches and reconcile run different code.
+    VersionsDiffer,
     /// A role does not exist.
     RoleMissing,
     /// An observation failed.
@@ -243,7 +247,7 @@ mod tests {
     use super::*;
 
     /// Every kind. The compiler does not check it, but the document has the others too.
-    const ALL: [Kind; 46] = [
+    const ALL: [Kind; 48] = [
         Kind::NoRule,
         Kind::RuleDisabled,
         Kind::RuleWithoutTarget,
@@ -288,6 +292,8 @@ mod tests {
         Kind::QuotaSmall,
         Kind::ConcurrencySmall,
         Kind::FunctionMissing,
+        Kind::FunctionVersionMissing,
+        Kind::VersionsDiffer,
         Kind::RoleMissing,
         Kind::CouldNotLook,
     ];

@@ -7,12 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use hookline_local::ec2::share_vpc;
 use hookline_local::lambda::FunctionConfig;
 use hookline_local::{Fault, FaultKind};
+use hookline_testkit::roles;
 use hookline_testkit::rules::put_rule;
 use hookline_testkit::scene::{Scene, Size};
 use hookline_testkit::templates::{launch_from, user_data_with_gate};
 use serde_json::{Value, json};
 
-use crate::deployed::{Deployed, MACHINE};
+use crate::deployed::{Deployed, MACHINE, function};
 use crate::fake::{Fake, error, run};
 use crate::{check_lines, check_text, fixture, json_error, stderr, stdout, unwrapped};
 
@@ -390,6 +391,57 @@ async fn function_that_the_state_machine_calls_and_that_is_gone_is_found() {
         found["findings"][1]["where"],
         json!("the role of the state machine")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn version_of_a_function_that_is_gone_or_is_not_the_newest_is_found() {
+    let deployed = right(100).await;
+    let lambda = deployed.fake.aws.lambda();
+    lambda.register(function("hookline-tag-node", "1.1.0"));
+    let found = checked(&deployed, "check", 1).await;
+    assert_eq!(kinds(&found), ["versions-differ"]);
+    let differ = &found["findings"][0];
+    assert_eq!(differ["ids"], json!(["hookline-tag-node:1"]));
+    let says = "The code of hookline-tag-node:1 is not the newest of its function.";
+    assert_eq!(differ["problem"], json!(says));
+
+    // An update that stopped half-way: reconcile is of the next release.
+    lambda.register(function("hookline-reconcile", "1.1.0"));
+    let text = stdout(&deployed.run("check").await.code(1));
+    check_text(&text);
+    for says in [
+        "run functions of 2 releases of Hookline",
+        "Of the release 1.0.0: hookline-tag-node:1.",
+        "Of the release 1.1.0: hookline-reconcile.",
+        "aws cloudformation describe-stacks --stack-name hookline",
+    ] {
+        assert!(unwrapped(&text).contains(says), "no {says:?} in {text}");
+    }
+
+    let version = lambda.publish("hookline-tag-node").unwrap();
+    let role = roles::of_rule_for(MACHINE).unwrap();
+    let definition = json!({"States": {"A": {"Type": "Task", "Resource": version}}});
+    let stepfunctions = deployed.fake.aws.stepfunctions();
+    stepfunctions.set_definition(MACHINE, definition, &role);
+    assert_eq!(kinds(&checked(&deployed, "check", 0).await), [""; 0]);
+
+    assert!(lambda.delete_version(&version));
+    let found = checked(&deployed, "check", 1).await;
+    assert_eq!(kinds(&found), ["function-version-missing"]);
+    assert_eq!(found["findings"][0]["ids"], json!(["hookline-tag-node:2"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_that_starts_a_version_of_the_state_machine_is_found() {
+    let deployed = right(100).await;
+    let machine = format!("{MACHINE}:1");
+    put_rule(&deployed.fake.aws, &machine, "launch-upf", &deployed.profile)
+        .await
+        .unwrap();
+    let found = checked(&deployed, "check", 1).await;
+    assert_eq!(kinds(&found), ["versions-differ"]);
+    let problem = found["findings"][0]["problem"].as_str().unwrap();
+    assert!(problem.starts_with("The rule launch-upf starts 1, a version"), "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

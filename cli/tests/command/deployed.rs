@@ -21,6 +21,13 @@ use crate::stdout;
 pub(crate) const MACHINE: &str =
     "arn:aws:states:us-west-2:123456789012:stateMachine:hookline-launch-node";
 
+/// A function of a release, as the CDK app describes it.
+pub(crate) fn function(name: &str, release: &str) -> FunctionConfig {
+    let mut function = FunctionConfig::new(name, format!("/nonexistent/{release}"));
+    function.description = format!("A function (Hookline), version {release}, code at 0a1b2c3d4e5f");
+    function
+}
+
 /// A deployment without functions, its group `upf`, and the schedule of reconcile.
 pub(crate) struct Deployed {
     pub(crate) fake: Fake,
@@ -72,11 +79,13 @@ impl Deployed {
     pub(crate) fn define(&self) {
         let lambda = self.fake.aws.lambda();
         for name in ["hookline-reconcile", "hookline-tag-node"] {
-            lambda.register(FunctionConfig::new(name, "/nonexistent"));
+            lambda.register(function(name, "1.0.0"));
         }
+        // As the CDK app does.
+        let version = lambda.publish("hookline-tag-node").unwrap();
         let definition = json!({
             "TimeoutSeconds": 10_800,
-            "States": {"TagNode": {"Type": "Task", "Resource": lambda.arn("hookline-tag-node"), "End": true}},
+            "States": {"TagNode": {"Type": "Task", "Resource": version, "End": true}},
         });
         let role = roles::of_rule_for(MACHINE).unwrap();
         let stepfunctions = self.fake.aws.stepfunctions();

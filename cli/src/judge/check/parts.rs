@@ -9,6 +9,10 @@ use crate::observed::account::Account;
 /// (docs/performance.md, "Scale-out").
 const MIN_CONCURRENCY: i64 = 10;
 
+/// What names functions.
+pub(super) const CALLERS: &str =
+    "the definition of the state machine, or the target of reconcile's rule";
+
 pub(super) fn findings(account: &Account) -> Vec<Finding> {
     let mut found = functions(account);
     found.extend(roles(account));
@@ -27,7 +31,7 @@ fn stack(account: &Account) -> String {
 
 fn functions(account: &Account) -> Vec<Finding> {
     let missing = account.functions.iter().flatten();
-    let missing = missing.filter(|(_, role)| role.is_none());
+    let missing = missing.filter(|(of, function)| function.is_none() && of.qualifier.is_none());
     missing
         .map(|(name, _)| {
             Finding::new(
@@ -35,7 +39,7 @@ fn functions(account: &Account) -> Vec<Finding> {
                 format!("There is no Lambda function {name}."),
             )
             .about([name])
-            .at("the definition of the state machine, or the target of reconcile's rule")
+            .at(CALLERS)
             .say(format!(
                 "Deploy {} again. If CloudFormation sees no change, delete the function from the stack and add it again.",
                 stack(account)
@@ -69,7 +73,10 @@ fn users(account: &Account, role: &str) -> Vec<String> {
         users.push("the state machine".to_owned());
     }
     let functions = account.functions.iter().flatten();
-    let functions = functions.filter(|(_, of)| of.as_deref() == Some(role));
+    let functions = functions.filter(|(of, function)| {
+        let mut functions = function.iter();
+        of.qualifier.is_none() && functions.any(|function| function.role == role)
+    });
     users.extend(functions.map(|(name, _)| format!("the function {name}")));
     if let Some(deployment) = &account.deployment {
         let rules = deployment.rules.iter().filter(|rule| {

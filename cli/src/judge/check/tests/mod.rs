@@ -4,6 +4,7 @@ mod answers;
 mod launches;
 mod network;
 mod parts;
+mod versions;
 
 use hookline_domain::instance::AttachmentPoint;
 use hookline_domain::profile::Profile;

@@ -5,11 +5,9 @@ use super::*;
 #[test]
 fn function_and_role_that_are_gone_are_found_with_who_needs_them() {
     let mut account = account();
-    account
-        .functions
-        .as_mut()
-        .unwrap()
-        .insert("hookline-tag-node".to_owned(), None);
+    for function in account.functions.as_mut().unwrap().values_mut() {
+        *function = None;
+    }
     assert_says(
         &only(&account, Kind::FunctionMissing),
         &["no Lambda function hookline-tag-node", "the stack hookline"],
