@@ -8,6 +8,7 @@ mod functions;
 mod groups;
 mod network;
 mod pages;
+mod roles;
 mod templates;
 mod user_data;
 
@@ -254,6 +255,7 @@ mod tests {
             include_str!("aws/functions.rs"),
             include_str!("aws/groups.rs"),
             include_str!("aws/network.rs"),
+            include_str!("aws/roles.rs"),
             include_str!("aws/templates.rs"),
             include_str!("aws/user_data.rs"),
         ];

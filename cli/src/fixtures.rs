@@ -23,6 +23,7 @@ use crate::observed::fleet::Fleet;
 use crate::observed::function::{Function, FunctionRef};
 use crate::observed::group::{Activity, Group, Hook, Launches, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
+use crate::observed::role::{Role, SeenRole};
 use crate::observed::template::{Template, TemplateRef};
 use crate::observed::user_data::{MaxPods, Said, UserData};
 
@@ -31,6 +32,8 @@ pub(crate) const NOW: i64 = 1_767_323_045;
 pub(crate) const MACHINE: &str =
     "arn:aws:states:us-west-2:123456789012:stateMachine:hookline-launch-node";
 pub(crate) const ZONE: &str = "us-west-2a";
+/// The release of what is deployed: that of this command.
+pub(crate) const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// The id of the n-th instance.
 pub(crate) fn id(n: u32) -> InstanceId {
@@ -318,6 +321,15 @@ pub(crate) fn max_pods(pods: u32) -> MaxPods {
     }
 }
 
+/// A role that allows these actions on everything.
+pub(crate) fn role_that_allows(actions: &[&str]) -> SeenRole {
+    let statement = json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
+    SeenRole::Read(Role {
+        policies: vec![json!({"Version": "2012-10-17", "Statement": [statement]})],
+        ..Role::default()
+    })
+}
+
 /// An account in which all fits: the deployment, and its group `upf` that may have ten nodes.
 pub(crate) fn account() -> Account {
     let template = TemplateRef {
@@ -377,14 +389,27 @@ pub(crate) fn account() -> Account {
         functions: Some(BTreeMap::from([None, Some("7")].map(|version| {
             let function = Function {
                 role: role("tag-node"),
-                release: Some("1.0.0".to_owned()),
-                code: Some("code of 1.0.0".to_owned()),
+                release: Some(RELEASE.to_owned()),
+                code: Some("the code".to_owned()),
             };
-            (FunctionRef::new("hookline-tag-node", version), Some(function))
+            (
+                FunctionRef::new("hookline-tag-node", version),
+                Some(function),
+            )
         }))),
-        roles: Some(BTreeMap::from(
-            [role("tag-node"), role("launch-node")].map(|arn| (arn, true)),
-        )),
+        roles: Some(BTreeMap::from([
+            (
+                role("tag-node"),
+                role_that_allows(&["ec2:CreateTags", "ec2:Describe*"]),
+            ),
+            (
+                role("launch-node"),
+                role_that_allows(&[
+                    "autoscaling:RecordLifecycleActionHeartbeat",
+                    "lambda:InvokeFunction",
+                ]),
+            ),
+        ])),
         ..Account::default()
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod function;
 pub(crate) mod group;
 mod input_template;
 pub(crate) mod network;
+pub(crate) mod role;
 pub(crate) mod scale_out;
 pub(crate) mod template;
 pub(crate) mod user_data;

@@ -16,6 +16,7 @@ use crate::observed::account::{Account, CouldNotLook};
 use crate::observed::deployment::{Deployment, Reconcile};
 use crate::observed::function::FunctionRef;
 use crate::observed::group::Hook;
+use crate::observed::role::SeenRole;
 use crate::observed::template::{Template, TemplateRef};
 
 /// How many calls of one kind are made at once.
@@ -331,26 +332,41 @@ async fn roles(aws: &Aws, account: &mut Account, deployment: &Deployment) -> Res
     if wanted.is_empty() {
         return Ok(());
     }
-    let what = "whether the roles are there";
+    let what = "what the policies of the deployment's roles allow";
     let listed = looked(aws.roles().await, what)?;
-    let Some((listed, all)) = note(account, listed) else {
-        return Ok(());
+    let what = "whether the roles are there";
+    let (listed, all) = match note(account, listed) {
+        Some((roles, all)) => {
+            let roles = roles
+                .into_iter()
+                .map(|(arn, role)| (arn, SeenRole::Read(role)));
+            (roles.collect::<BTreeMap<_, _>>(), all)
+        }
+        None => {
+            let listed = looked(aws.role_arns().await, what)?;
+            let Some((arns, all)) = note(account, listed) else {
+                return Ok(());
+            };
+            let roles = arns.into_iter().map(|arn| (arn, SeenRole::Unread));
+            (roles.collect(), all)
+        }
     };
     let mut found = BTreeMap::new();
     for arn in wanted {
-        let is_there = match (listed.contains(&arn), all) {
-            (true, _) => true,
-            (false, true) => false,
-            (false, false) => {
+        let role = match (listed.get(&arn), all) {
+            (Some(role), _) => role.clone(),
+            (None, true) => SeenRole::Missing,
+            (None, false) => {
                 let name = arn.rsplit('/').next().unwrap_or_default();
                 let looked = looked(aws.has_role(name).await, what)?;
                 match note(account, looked) {
-                    Some(is_there) => is_there,
+                    Some(true) => SeenRole::Unread,
+                    Some(false) => SeenRole::Missing,
                     None => continue,
                 }
             }
         };
-        found.insert(arn, is_there);
+        found.insert(arn, role);
     }
     account.roles = Some(found);
     Ok(())

@@ -1,4 +1,4 @@
-//! What launches need beside the network: the state machine's functions, roles, and quotas.
+//! What launches need beside the network: the state machine, its functions, and quotas.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,8 @@ use crate::observed::function::{Function, FunctionRef, release_of};
 /// The quota *Network interfaces per Region* of Amazon VPC (`aws service-quotas list-service-quotas
 /// --service-code vpc`).
 const NETWORK_INTERFACES: (&str, &str) = ("vpc", "L-DF5E4CA3");
-/// The most functions, and the most roles, of a page (Lambda API Reference, ListFunctions: 50 come
-/// in any case; IAM API Reference, ListRoles).
+/// The most functions of a page (Lambda API Reference, ListFunctions: 50 come in any case).
 const FUNCTIONS_OF_A_PAGE: i32 = 50;
-const ROLES_OF_A_PAGE: i32 = 1_000;
 /// The most pages that are read. What is not on them is looked up by its name.
 const MAX_PAGES: usize = 3;
 
@@ -89,44 +87,6 @@ impl Aws {
         let found = self.answer("lambda:GetFunctionConfiguration", answer)?;
         let role = found.role.unwrap_or_default();
         Ok(Some(function(role, found.description, found.code_sha256)))
-    }
-
-    /// The ARNs of the roles on the first pages of all, and whether these are all (ListRoles).
-    ///
-    /// # Errors
-    /// Returns why a call failed.
-    pub(crate) async fn roles(&self) -> Result<(BTreeSet<String>, bool), Error> {
-        let mut found = BTreeSet::new();
-        let mut marker = None;
-        for _ in 0..MAX_PAGES {
-            let call = self
-                .iam
-                .list_roles()
-                .max_items(ROLES_OF_A_PAGE)
-                .set_marker(marker);
-            let page = self.answer("iam:ListRoles", call.send().await)?;
-            found.extend(page.roles.into_iter().map(|role| role.arn));
-            marker = page.marker.filter(|_| page.is_truncated);
-            if marker.is_none() {
-                return Ok((found, true));
-            }
-        }
-        Ok((found, false))
-    }
-
-    /// Whether there is a role of this name (GetRole).
-    ///
-    /// # Errors
-    /// Returns why the call failed.
-    pub(crate) async fn has_role(&self, name: &str) -> Result<bool, Error> {
-        let answer = self.iam.get_role().role_name(name).send().await;
-        if let Err(SdkError::ServiceError(error)) = &answer
-            && error.err().is_no_such_entity_exception()
-        {
-            return Ok(false);
-        }
-        self.answer("iam:GetRole", answer)?;
-        Ok(true)
     }
 
     /// How many interfaces the Region may have (GetServiceQuota; GetAWSDefaultServiceQuota where the

@@ -4,6 +4,7 @@ mod answers;
 mod limits;
 mod network;
 mod parts;
+mod roles;
 mod room;
 mod user_data;
 mod versions;
@@ -38,6 +39,7 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
     found.extend(user_data::findings(account));
     found.extend(parts::findings(account));
     found.extend(versions::findings(account));
+    found.extend(roles::findings(account));
     found.extend(account.could_not_look.iter().map(could_not_look));
     found.into_iter().map(explained).collect()
 }
@@ -47,6 +49,7 @@ pub(crate) fn notes(account: &Account) -> Vec<String> {
     let mut notes = limits::notes(account);
     notes.extend(user_data::notes(account));
     notes.extend(network::notes(account));
+    notes.extend(roles::notes(account));
     let new = account.profiles.iter().filter(|input| {
         let mut groups = account.groups_of(&input.profile.selector);
         is_of_node_group(account, &input.profile.name) && groups.next().is_none()
@@ -190,6 +193,9 @@ fn explained(finding: Finding) -> Finding {
         Kind::ConcurrencySmall => "Launches wait for one another, and a hook may time out.",
         Kind::FunctionMissing | Kind::FunctionVersionMissing | Kind::RoleMissing => {
             "The call fails, so launches are abandoned, or wait until their hook ends."
+        }
+        Kind::RoleLacksPermission => {
+            "AWS denies the call, so launches are abandoned, or wait until their hook ends."
         }
         Kind::ReconcileDiffers => {
             "A launch that reconcile starts gets another profile than one that its event starts."

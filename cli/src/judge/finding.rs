@@ -104,6 +104,8 @@ pub(crate) enum Kind {
     VersionsDiffer,
     /// A role does not exist.
     RoleMissing,
+    /// The policies of a role do not allow a call that it is for.
+    RoleLacksPermission,
     /// An observation failed.
     CouldNotLook,
 }
@@ -247,7 +249,7 @@ mod tests {
     use super::*;
 
     /// Every kind. The compiler does not check it, but the document has the others too.
-    const ALL: [Kind; 48] = [
+    const ALL: [Kind; 49] = [
         Kind::NoRule,
         Kind::RuleDisabled,
         Kind::RuleWithoutTarget,
@@ -295,6 +297,7 @@ mod tests {
         Kind::FunctionVersionMissing,
         Kind::VersionsDiffer,
         Kind::RoleMissing,
+        Kind::RoleLacksPermission,
         Kind::CouldNotLook,
     ];
 

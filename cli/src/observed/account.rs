@@ -12,6 +12,7 @@ use super::deployment::{Deployment, Rule};
 use super::function::{Function, FunctionRef};
 use super::group::{Group, Hook};
 use super::network::{SeenInterface, SeenSubnet};
+use super::role::SeenRole;
 use super::template::{Template, TemplateRef};
 
 /// What was observed. What is `None` could not be looked at, and [`Account::could_not_look`] says
@@ -56,8 +57,8 @@ pub(crate) struct Account {
     /// The functions that the state machine and reconcile's rule name, with the versions that they name, and
     /// the newest code of each; `None`: there is no such function or version.
     pub(crate) functions: Option<BTreeMap<FunctionRef, Option<Function>>>,
-    /// The roles, by ARN, and whether there is such a role.
-    pub(crate) roles: Option<BTreeMap<String, bool>>,
+    /// The roles of the deployment, by ARN.
+    pub(crate) roles: Option<BTreeMap<String, SeenRole>>,
     pub(crate) could_not_look: Vec<CouldNotLook>,
 }
 

@@ -4,6 +4,7 @@ use hookline_domain::profile::Profile;
 
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
+use crate::observed::role::SeenRole;
 
 /// With so many invocations of a function at once, five hundred launches end in time
 /// (docs/performance.md, "Scale-out").
@@ -21,7 +22,7 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
     found
 }
 
-fn stack(account: &Account) -> String {
+pub(super) fn stack(account: &Account) -> String {
     let deployment = account.deployment.as_ref();
     match deployment.map(|deployment| deployment.stack()) {
         None | Some("") => "the deployment".to_owned(),
@@ -50,7 +51,7 @@ fn functions(account: &Account) -> Vec<Finding> {
 
 fn roles(account: &Account) -> Vec<Finding> {
     let missing = account.roles.iter().flatten();
-    let missing = missing.filter(|(_, is_there)| !**is_there);
+    let missing = missing.filter(|(_, role)| **role == SeenRole::Missing);
     missing
         .map(|(arn, _)| {
             let users = users(account, arn);
@@ -67,7 +68,7 @@ fn roles(account: &Account) -> Vec<Finding> {
 }
 
 /// What has a role.
-fn users(account: &Account, role: &str) -> Vec<String> {
+pub(super) fn users(account: &Account, role: &str) -> Vec<String> {
     let mut users = Vec::new();
     if account.machine.as_ref().is_some_and(|it| it.role == role) {
         users.push("the state machine".to_owned());

@@ -1,6 +1,7 @@
 //! Functions, roles, quotas; and an account in which all fits.
 
 use super::*;
+use crate::observed::role::SeenRole;
 
 #[test]
 fn function_and_role_that_are_gone_are_found_with_who_needs_them() {
@@ -18,7 +19,7 @@ fn function_and_role_that_are_gone_are_found_with_who_needs_them() {
         .roles
         .as_mut()
         .unwrap()
-        .insert(role.to_owned(), false);
+        .insert(role.to_owned(), SeenRole::Missing);
     assert_says(
         &only(&account, Kind::RoleMissing),
         &[

@@ -49,7 +49,7 @@ fn version_with_other_code_than_its_function_is_found() {
 fn state_machine_and_reconcile_of_different_releases_are_found() {
     let mut account = account();
     let mut reconcile = function(&mut account, None).clone().unwrap();
-    reconcile.release = Some("1.1.0".to_owned());
+    reconcile.release = Some("9.0.0".to_owned());
     let functions = account.functions.as_mut().unwrap();
     let reference = FunctionRef::new("hookline-reconcile", None);
     functions.insert(reference, Some(reconcile));
@@ -61,8 +61,8 @@ fn state_machine_and_reconcile_of_different_releases_are_found() {
         &finding,
         &[
             "functions of 2 releases",
-            "Of the release 1.0.0: hookline-tag-node:7.",
-            "Of the release 1.1.0: hookline-reconcile.",
+            &format!("Of the release {RELEASE}: hookline-tag-node:7."),
+            "Of the release 9.0.0: hookline-reconcile.",
         ],
     );
 }
