@@ -26,6 +26,7 @@ use hookline_runtime::sdk;
 use tracing::{debug, info};
 
 pub(crate) use error::Error;
+pub(crate) use groups::MAX_IDS;
 pub(crate) use network::Removal;
 
 use crate::settings::AwsSettings;

@@ -111,7 +111,7 @@ pub(crate) fn fleet() -> Fleet {
         activities: Vec::new(),
         all_activities: true,
         instances: BTreeMap::new(),
-        launching_into_pools: BTreeSet::new(),
+        entering_pools: BTreeSet::new(),
         interfaces: Vec::new(),
         listed: Vec::new(),
         described: Vec::new(),
@@ -162,6 +162,20 @@ impl Fleet {
             availability_zone: ZONE.to_owned(),
         });
         self.groups[0].desired += 1;
+        self.instances.insert(id(n), instance(n, age));
+        self
+    }
+
+    /// The fleet with a launch into the warm pool of its group, that began so many seconds ago.
+    pub(crate) fn with_launch_into_pool(mut self, n: u32, state: &str, age: i64) -> Self {
+        let group = &mut self.groups[0];
+        group.has_warm_pool = true;
+        group.into_pool.push(Member {
+            instance: id(n),
+            lifecycle_state: state.to_owned(),
+            availability_zone: ZONE.to_owned(),
+        });
+        self.entering_pools.insert(id(n));
         self.instances.insert(id(n), instance(n, age));
         self
     }
