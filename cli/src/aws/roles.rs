@@ -85,12 +85,13 @@ impl Aws {
 }
 
 fn role(detail: RoleDetail, managed: &BTreeMap<String, Value>) -> Role {
-    let inline = detail.role_policy_list.unwrap_or_default().into_iter();
-    let inline = inline.filter_map(|policy| document(&policy.policy_document?));
-    let mut role = Role {
-        policies: inline.collect(),
-        ..Role::default()
-    };
+    let mut role = Role::default();
+    for inline in detail.role_policy_list.unwrap_or_default() {
+        match inline.policy_document.as_deref().and_then(document) {
+            Some(document) => role.policies.push(document),
+            None => role.unknown.extend(inline.policy_name),
+        }
+    }
     let attached = detail.attached_managed_policies.unwrap_or_default();
     for arn in attached.into_iter().filter_map(|policy| policy.policy_arn) {
         match managed.get(&arn) {
@@ -133,7 +134,7 @@ mod tests {
     const ENCODED: &str = "%7B%22Statement%22%3A%5B%5D%2C%22Id%22%3A%22a+b%26c%20d%22%7D";
 
     #[test]
-    fn documents_are_decoded_and_policies_of_aws_are_not_known() {
+    fn documents_are_decoded_and_what_has_none_is_not_known() {
         let read = json!({"Statement": [], "Id": "a+b&c d"});
         assert_eq!(document(ENCODED), Some(read.clone()));
         assert_eq!(document("%7B"), None);
@@ -150,17 +151,21 @@ mod tests {
             .build();
         let managed = BTreeMap::from_iter(default_document(own));
         let attached = |arn: &str| AttachedPolicy::builder().policy_arn(arn).build();
-        let inline = PolicyDetail::builder().policy_document(ENCODED).build();
+        let inline = |name: &str, document: &str| {
+            let policy = PolicyDetail::builder().policy_name(name);
+            policy.policy_document(document).build()
+        };
         let boundary = AttachedPermissionsBoundary::builder();
         let detail = RoleDetail::builder()
-            .role_policy_list(inline)
+            .role_policy_list(inline("inline", ENCODED))
+            .role_policy_list(inline("cut off", "%7B"))
             .attached_managed_policies(attached("arn:own"))
             .attached_managed_policies(attached("arn:of-aws"))
             .permissions_boundary(boundary.permissions_boundary_arn("arn:own").build())
             .build();
         let role = role(detail, &managed);
         assert_eq!(role.policies, [read.clone(), read.clone()]);
-        assert_eq!(role.unknown, ["arn:of-aws"]);
+        assert_eq!(role.unknown, ["cut off", "arn:of-aws"]);
         assert_eq!(role.boundary, Some(read));
     }
 }

@@ -10,7 +10,7 @@ pub(crate) struct Role {
     pub(crate) policies: Vec<Value>,
     /// The document of its permissions boundary, if it has one that is known.
     pub(crate) boundary: Option<Value>,
-    /// The ARNs of its policies of which the document is not known: AWS's own.
+    /// Its policies of which the document is not known, by ARN or name: AWS's own.
     pub(crate) unknown: Vec<String>,
 }
 
