@@ -153,8 +153,8 @@ fn calls_of_pools(groups: &[Group]) -> usize {
 }
 
 /// Those that are on their way into the warm pool of a group, with its name. A group does not list
-/// them. They are looked for among the owners of unattached interfaces, which are no leak then, and among the newest
-/// instances that run.
+/// them. They are looked for among the owners of unattached interfaces, which are no leak then, and
+/// among the newest instances that run.
 async fn entering_pools(
     aws: &Aws,
     groups: &[Group],
@@ -197,8 +197,8 @@ async fn entering_pools(
     Ok(found)
 }
 
-/// Notes on each group who launches into its warm pool: Auto Scaling has an activity for that. Who comes back
-/// from the group waits in the same lifecycle state, at a termination hook.
+/// Notes on each group who launches into its warm pool: Auto Scaling has an activity for that. Who
+/// comes back from the group waits in the same lifecycle state, at a termination hook.
 fn launching_into_pools(
     groups: &mut [Group],
     entering: &[(String, Member)],

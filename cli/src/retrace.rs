@@ -106,8 +106,8 @@ async fn executions(
     Ok((found, all))
 }
 
-/// Leaves out executions for instances of other groups, as far as these instances tell: each has the name of
-/// its last execution as a tag, and some names tell an instance.
+/// Leaves out executions for instances of other groups, as far as these instances tell: each has
+/// the name of its last execution as a tag, and some names tell an instance.
 fn leave_others(listed: &mut Vec<ListedExecution>, noted: &[SeenInstance], group: &str) {
     let others = noted.iter().map(|seen| &seen.instance);
     let others: Vec<&Instance> = others

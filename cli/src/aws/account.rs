@@ -40,8 +40,8 @@ impl Aws {
         })
     }
 
-    /// The functions on the first pages of all, with their published versions, and whether these are all
-    /// (ListFunctions). Aliases are not listed.
+    /// The functions on the first pages of all, with their published versions, and whether these
+    /// are all (ListFunctions). Aliases are not listed.
     ///
     /// # Errors
     /// Returns why a call failed.

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::{Aws, Error};
 use crate::observed::role::Role;
 
-/// The most roles and policies of a page (IAM API Reference, GetAccountAuthorizationDetails, ListRoles).
+/// The most roles and policies of a page (IAM API Reference, GetAccountAuthorizationDetails,
+/// ListRoles).
 const PAGE: i32 = 1_000;
 /// The most pages that are read. A role that is not on them is looked up by its name.
 const MAX_PAGES: usize = 3;

@@ -225,7 +225,8 @@ impl LaunchNow {
     }
 }
 
-/// Whether a launch that succeeded went into the warm pool of its group, which does not list the instance.
+/// Whether a launch that succeeded went into the warm pool of its group, which does not list the
+/// instance.
 fn is_in_pool(fleet: &Fleet, activity: &Activity, instance: &InstanceId) -> bool {
     let group = fleet.groups.iter().find(|it| it.name == activity.group);
     group.is_some_and(|group| {

@@ -54,8 +54,8 @@ pub(crate) struct Account {
     pub(crate) interface_quota: Option<u64>,
     pub(crate) concurrency: Option<Concurrency>,
     pub(crate) machine: Option<Machine>,
-    /// The functions that the state machine and reconcile's rule name, with the versions that they name, and
-    /// the newest code of each; `None`: there is no such function or version.
+    /// The functions that the state machine and reconcile's rule name, with the versions that they
+    /// name, and the newest code of each; `None`: there is no such function or version.
     pub(crate) functions: Option<BTreeMap<FunctionRef, Option<Function>>>,
     /// The roles of the deployment, by ARN.
     pub(crate) roles: Option<BTreeMap<String, SeenRole>>,

@@ -47,8 +47,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The version or the alias of a state machine that it names (Step Functions Developer Guide, "State
-    /// machine versions": `arn:…:stateMachine:NAME:VERSION`); `None` for the state machine itself.
+    /// The version or the alias of a state machine that it names (Step Functions Developer Guide,
+    /// "State machine versions": `arn:…:stateMachine:NAME:VERSION`); `None` for the state machine
+    /// itself.
     pub(crate) fn qualifier_of(&self, machine: &StateMachine) -> Option<&str> {
         self.arn.strip_prefix(machine.arn())?.strip_prefix(':')
     }

@@ -1,5 +1,6 @@
-//! A role, and what its policies allow as far as that shows without a request: actions on resources. Conditions
-//! are not evaluated. IAM's rule is that of "Policy evaluation logic" in the IAM User Guide.
+//! A role, and what its policies allow as far as that shows without a request: actions on
+//! resources. Conditions are not evaluated. IAM's rule is that of "Policy evaluation logic" in the
+//! IAM User Guide.
 
 use serde_json::Value;
 
@@ -24,8 +25,8 @@ pub(crate) enum SeenRole {
 }
 
 impl Role {
-    /// Whether a statement allows an action, and none denies it whatever the request. Without resources, any resource
-    /// will do; else one of these.
+    /// Whether a statement allows an action, and none denies it whatever the request. Without
+    /// resources, any resource will do; else one of these.
     pub(crate) fn allows(&self, action: &str, resources: &[String]) -> bool {
         let by = |documents: &mut dyn Iterator<Item = &Value>| {
             let statements: Vec<Statement<'_>> = documents.flat_map(statements).collect();
@@ -75,7 +76,8 @@ impl Statement<'_> {
         self.0.get("Effect").and_then(Value::as_str) == Some("Deny")
     }
 
-    /// Whether it denies each request that it applies to. About any resource, only if it is for all of them.
+    /// Whether it denies each request that it applies to. About any resource, only if it is for all
+    /// of them.
     fn denies_always(&self, resource: Option<&str>) -> bool {
         let on_all = || self.matches("Resource", |pattern| pattern == "*");
         self.denies() && self.0.get("Condition").is_none() && (resource.is_some() || on_all())
@@ -105,8 +107,8 @@ enum Part {
     Is(char),
 }
 
-/// Whether a pattern of an action or of an ARN matches a text. `${*}`, `${?}` and `${$}` stand for the characters
-/// themselves (IAM User Guide, "IAM policy elements: Variables and tags").
+/// Whether a pattern of an action or of an ARN matches a text. `${*}`, `${?}` and `${$}` stand for
+/// the characters themselves (IAM User Guide, "IAM policy elements: Variables and tags").
 fn matches(pattern: &str, text: &str) -> bool {
     let parts = parts(pattern);
     // After each character, which ends of the pattern are reached: without backtracking.

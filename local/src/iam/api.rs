@@ -60,7 +60,8 @@ fn list(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
     Ok(xml.into_string())
 }
 
-/// Roles with their policies, which are inline. The fake AWS has no users, groups or managed policies.
+/// Roles with their policies, which are inline. The fake AWS has no users, groups or managed
+/// policies.
 fn authorization_details(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
     let filter = params.list("Filter.member");
     let mut page = Page::read(iam, params)?;
@@ -87,7 +88,8 @@ fn authorization_details(iam: &Iam, params: &mut Params) -> Result<String, ApiEr
     Ok(xml.into_string())
 }
 
-/// The documents of a role. The calls of a function that was registered without one are not restricted.
+/// The documents of a role. The calls of a function that was registered without one are not
+/// restricted.
 fn documents(iam: &Iam, arn: &str) -> Vec<Value> {
     match iam.role(arn) {
         Some(role) => {
@@ -115,7 +117,8 @@ struct Page {
 }
 
 impl Page {
-    /// MaxItems is 1 to 1,000, and 100 by default. A Marker is the name after which the page begins.
+    /// MaxItems is 1 to 1,000, and 100 by default. A Marker is the name after which the page
+    /// begins.
     fn read(iam: &Iam, params: &mut Params) -> Result<Self, ApiError> {
         let most = max_items(params)?;
         let after = params.str("Marker").unwrap_or_default();

@@ -160,8 +160,8 @@ fn all(lambda: &Lambda, versions: bool) -> Vec<(FunctionConfig, Option<u32>)> {
     newest.chain(published).collect()
 }
 
-/// A page of functions, by name, and on request their versions (`FunctionVersion=ALL`): those after `marker`,
-/// at most 50 (Lambda API Reference, ListFunctions).
+/// A page of functions, by name, and on request their versions (`FunctionVersion=ALL`): those after
+/// `marker`, at most 50 (Lambda API Reference, ListFunctions).
 fn list(lambda: &Lambda, marker: &str, most: usize, versions: bool) -> Value {
     let key = |(config, version): &(FunctionConfig, Option<u32>)| {
         format!("{}:{:010}", config.name, version.unwrap_or_default())

@@ -52,8 +52,8 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    /// Publishes a version, and returns its number. If neither code nor settings have changed since the last one,
-    /// that one is the answer (Lambda API Reference, PublishVersion).
+    /// Publishes a version, and returns its number. If neither code nor settings have changed since
+    /// the last one, that one is the answer (Lambda API Reference, PublishVersion).
     pub(super) fn publish(&mut self, config: &FunctionConfig) -> u32 {
         if self.published.get(&self.last) != Some(config) {
             self.last += 1;

@@ -106,8 +106,8 @@ impl Lambda {
         arn
     }
 
-    /// Publishes a version of a function, and returns its ARN, which has its number. `None` if there is no such
-    /// function.
+    /// Publishes a version of a function, and returns its ARN, which has its number. `None` if
+    /// there is no such function.
     pub fn publish(&self, name: &str) -> Option<String> {
         let mut state = lock(&self.inner.state);
         let function = state.functions.get_mut(name)?;
@@ -194,8 +194,8 @@ impl Lambda {
     }
 
     /// The name of the function that `Invoke` names: by name, ARN or partial ARN, with or without
-    /// `$LATEST` or a published version. An invocation of a version runs the program that the function is
-    /// registered with now.
+    /// `$LATEST` or a published version. An invocation of a version runs the program that the
+    /// function is registered with now.
     pub(super) fn resolve(&self, function: &str) -> Result<String, InvokeError> {
         self.resolve_version(function).map(|(name, _)| name)
     }

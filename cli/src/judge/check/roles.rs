@@ -1,5 +1,5 @@
-//! Whether the policies of the deployed roles allow what functions, state machine and rules call. What only a
-//! condition denies is not seen.
+//! Whether the policies of the deployed roles allow what functions, state machine and rules call.
+//! What only a condition denies is not seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 

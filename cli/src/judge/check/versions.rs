@@ -1,4 +1,5 @@
-//! Whether launches and reconcile run the same code: the versions of functions and of the state machine.
+//! Whether launches and reconcile run the same code: the versions of functions and of the state
+//! machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,7 +114,8 @@ fn differ(account: &Account) -> Option<Finding> {
     )))
 }
 
-/// Rules that start a version of the state machine, or an alias: reconcile starts the newest definition.
+/// Rules that start a version of the state machine, or an alias: reconcile starts the newest
+/// definition.
 fn of_rules(deployment: &Deployment) -> Vec<Finding> {
     let machine = &deployment.machine;
     let of_rule = |rule: &Rule| {

@@ -2,8 +2,8 @@
 //!
 //! A history shows the runs of functions, not their calls. So the calls are counted by what a run must
 //! have called: one create for each interface that its plan lacked, one attach for each interface, one
-//! call for each attribute that it had to set, as many CreateTags as a new node needs, and one after the
-//! verdict. When in a run each call came is estimated.
+//! call for each attribute that it had to set, as many CreateTags as a new node needs, and one
+//! after the verdict. When in a run each call came is estimated.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,8 +26,8 @@ const CREATE: &str = "CreateNetworkInterface";
 const ATTACH: &str = "AttachNetworkInterface";
 const MODIFY: &str = "ModifyNetworkInterfaceAttribute";
 const TAG: &str = "CreateTags";
-/// EC2's bucket of CreateTags (EC2 Developer Guide, "Request throttling for the Amazon EC2 API"). No profile
-/// says another.
+/// EC2's bucket of CreateTags (EC2 Developer Guide, "Request throttling for the Amazon EC2 API").
+/// No profile says another.
 const BUCKET_OF_TAGS: TokenBucket = TokenBucket {
     capacity: 100,
     refill_per_second: 10,
@@ -244,7 +244,8 @@ impl Counter {
     }
 }
 
-/// How many CreateTags give a new node the tags of its profile, and those that Hookline marks it with.
+/// How many CreateTags give a new node the tags of its profile, and those that Hookline marks it
+/// with.
 fn tags_of_a_node(profile: &Value) -> usize {
     let tags = |field: &str| -> Tags { part(profile, field).unwrap_or_default() };
     let mut node = tags("nodeTags");

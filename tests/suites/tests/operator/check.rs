@@ -153,7 +153,8 @@ async fn wrong_security_group_is_named_before_the_deployment_and_after() -> Resu
     Ok(())
 }
 
-/// A profile that was changed by hand, in its rule and in reconcile's: the roles have not changed with it.
+/// A profile that was changed by hand, in its rule and in reconcile's: the roles have not changed
+/// with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn subnet_that_the_deployed_role_does_not_allow_is_named_before_a_launch() -> Result<()> {
     let stage = right_stage(&SMALL).await?;

@@ -5,7 +5,8 @@ use crate::fixtures::role_that_allows;
 use crate::observed::function::{Function, FunctionRef};
 use crate::observed::role::{Role, SeenRole};
 
-/// The account with a role of these statements for `launch-node`, `tag-node`, or another function, which it gets.
+/// The account with a role of these statements for `launch-node`, `tag-node`, or another function,
+/// which it gets.
 fn with_role(name: &str, statements: &Value) -> Account {
     let mut account = account();
     let arn = format!("arn:aws:iam::123456789012:role/{name}");
