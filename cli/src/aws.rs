@@ -8,6 +8,7 @@ mod functions;
 mod groups;
 mod network;
 mod pages;
+mod roles;
 mod templates;
 mod user_data;
 
@@ -25,6 +26,7 @@ use hookline_runtime::sdk;
 use tracing::{debug, info};
 
 pub(crate) use error::Error;
+pub(crate) use groups::MAX_IDS;
 pub(crate) use network::Removal;
 
 use crate::settings::AwsSettings;
@@ -254,6 +256,7 @@ mod tests {
             include_str!("aws/functions.rs"),
             include_str!("aws/groups.rs"),
             include_str!("aws/network.rs"),
+            include_str!("aws/roles.rs"),
             include_str!("aws/templates.rs"),
             include_str!("aws/user_data.rs"),
         ];

@@ -20,8 +20,10 @@ use crate::observed::case::Case;
 use crate::observed::deployment::{Deployment, Rule, Target};
 use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
 use crate::observed::fleet::Fleet;
+use crate::observed::function::{Function, FunctionRef};
 use crate::observed::group::{Activity, Group, Hook, Launches, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, SeenSubnet};
+use crate::observed::role::{Role, SeenRole};
 use crate::observed::template::{Template, TemplateRef};
 use crate::observed::user_data::{MaxPods, Said, UserData};
 
@@ -30,6 +32,8 @@ pub(crate) const NOW: i64 = 1_767_323_045;
 pub(crate) const MACHINE: &str =
     "arn:aws:states:us-west-2:123456789012:stateMachine:hookline-launch-node";
 pub(crate) const ZONE: &str = "us-west-2a";
+/// The release of what is deployed: that of this command.
+pub(crate) const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// The id of the n-th instance.
 pub(crate) fn id(n: u32) -> InstanceId {
@@ -107,7 +111,7 @@ pub(crate) fn fleet() -> Fleet {
         activities: Vec::new(),
         all_activities: true,
         instances: BTreeMap::new(),
-        launching_into_pools: BTreeSet::new(),
+        entering_pools: BTreeSet::new(),
         interfaces: Vec::new(),
         listed: Vec::new(),
         described: Vec::new(),
@@ -158,6 +162,20 @@ impl Fleet {
             availability_zone: ZONE.to_owned(),
         });
         self.groups[0].desired += 1;
+        self.instances.insert(id(n), instance(n, age));
+        self
+    }
+
+    /// The fleet with a launch into the warm pool of its group, that began so many seconds ago.
+    pub(crate) fn with_launch_into_pool(mut self, n: u32, state: &str, age: i64) -> Self {
+        let group = &mut self.groups[0];
+        group.has_warm_pool = true;
+        group.into_pool.push(Member {
+            instance: id(n),
+            lifecycle_state: state.to_owned(),
+            availability_zone: ZONE.to_owned(),
+        });
+        self.entering_pools.insert(id(n));
         self.instances.insert(id(n), instance(n, age));
         self
     }
@@ -317,6 +335,15 @@ pub(crate) fn max_pods(pods: u32) -> MaxPods {
     }
 }
 
+/// A role that allows these actions on everything.
+pub(crate) fn role_that_allows(actions: &[&str]) -> SeenRole {
+    let statement = json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
+    SeenRole::Read(Role {
+        policies: vec![json!({"Version": "2012-10-17", "Statement": [statement]})],
+        ..Role::default()
+    })
+}
+
 /// An account in which all fits: the deployment, and its group `upf` that may have ten nodes.
 pub(crate) fn account() -> Account {
     let template = TemplateRef {
@@ -370,16 +397,33 @@ pub(crate) fn account() -> Account {
         }),
         machine: Some(Machine {
             role: role("launch-node"),
-            functions: vec!["hookline-tag-node".to_owned()],
+            functions: vec![FunctionRef::new("hookline-tag-node", Some("7"))],
             timeout_seconds: Some(10_800),
         }),
-        functions: Some(BTreeMap::from([(
-            "hookline-tag-node".to_owned(),
-            Some(role("tag-node")),
-        )])),
-        roles: Some(BTreeMap::from(
-            [role("tag-node"), role("launch-node")].map(|arn| (arn, true)),
-        )),
+        functions: Some(BTreeMap::from([None, Some("7")].map(|version| {
+            let function = Function {
+                role: role("tag-node"),
+                release: Some(RELEASE.to_owned()),
+                code: Some("the code".to_owned()),
+            };
+            (
+                FunctionRef::new("hookline-tag-node", version),
+                Some(function),
+            )
+        }))),
+        roles: Some(BTreeMap::from([
+            (
+                role("tag-node"),
+                role_that_allows(&["ec2:CreateTags", "ec2:Describe*"]),
+            ),
+            (
+                role("launch-node"),
+                role_that_allows(&[
+                    "autoscaling:RecordLifecycleActionHeartbeat",
+                    "lambda:InvokeFunction",
+                ]),
+            ),
+        ])),
         ..Account::default()
     }
 }

@@ -115,7 +115,7 @@ async fn in_pool(aws: &Aws, case: &Case) -> Result<Option<String>> {
     Ok(members
         .into_iter()
         .next()
-        .map(|member| member.lifecycle_state))
+        .map(|(_, member)| member.lifecycle_state))
 }
 
 /// The profile that the newest execution was given; else the one that covers the instance; else that

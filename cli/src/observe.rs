@@ -7,12 +7,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use hookline_domain::deployment::Deployment as Name;
 use hookline_domain::ids::InstanceId;
+use hookline_domain::instance::Instance;
 use hookline_domain::profile::{Selector, TagSelector};
 use hookline_domain::reconcile::orphans;
 use hookline_domain::tags::own;
 use tokio::task::JoinSet;
 
-use crate::aws::{self, Aws};
+use crate::aws::{self, Aws, MAX_IDS};
 use crate::error::{Error, Result};
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::{Execution, ListedExecution};
@@ -33,6 +34,8 @@ pub(crate) const AT_ONCE: usize = 10;
 const GROUPS_WITH_OWN_ACTIVITIES: usize = 3;
 /// The most pages of activities of a look at a scale-out: those of 1,000 launches.
 const MAX_ACTIVITY_PAGES: usize = 10;
+/// The most of the newest instances that run beside a group that are looked up for its warm pool.
+const MAX_NEWEST_OF_POOLS: usize = 200;
 /// How far back an execution or a launch that failed still matters, in seconds.
 const RECENT: i64 = 3_600;
 
@@ -79,7 +82,7 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         aws.interfaces(&filters),
         aws.executions(&deployment.machine, None),
     )?;
-    let groups = groups(aws, &deployment, &names, &instances).await?;
+    let mut groups = groups(aws, &deployment, &names, &instances).await?;
     let name = deployment.name(&interfaces);
     let interfaces = of_deployment(&name, interfaces);
     let of_activities = match groups.len() > GROUPS_WITH_OWN_ACTIVITIES {
@@ -87,9 +90,9 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         false => groups.iter().map(|it| Some(it.name.as_str())).collect(),
     };
     let most = match pages {
-        // A page for each, the hooks of each group, who launches into their pools, and some executions.
+        // A page for each, the hooks of each group, who enters their pools, and some executions.
         Pages::WithinCalls => MAX_CALLS
-            .saturating_sub(aws.calls() + groups.len() + 1 + MIN_DESCRIBED)
+            .saturating_sub(aws.calls() + groups.len() + calls_of_pools(&groups) + MIN_DESCRIBED)
             .max(of_activities.len()),
         Pages::UpTo(pages) => pages * of_activities.len(),
     };
@@ -99,10 +102,11 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
         Pages::WithinCalls => 0,
         Pages::UpTo(_) => (aws.calls() - before).saturating_sub(of_activities.len()),
     };
-    let (hooks, launching_into_pools) = tokio::try_join!(
+    let (hooks, entering) = tokio::try_join!(
         hooks(aws, &groups),
-        launching_into_pools(aws, &groups, &interfaces)
+        entering_pools(aws, &groups, &instances, &interfaces)
     )?;
+    launching_into_pools(&mut groups, &entering, &activities);
     let mut fleet = Fleet {
         now: now(),
         deployment,
@@ -114,7 +118,10 @@ async fn fleet_with_activities(aws: &Aws, deployment: Deployment, pages: Pages) 
             .into_iter()
             .map(|seen| (seen.instance.id.clone(), seen))
             .collect(),
-        launching_into_pools,
+        entering_pools: entering
+            .into_iter()
+            .map(|(_, member)| member.instance)
+            .collect(),
         interfaces,
         listed,
         described: Vec::new(),
@@ -137,16 +144,30 @@ fn of_deployment(name: &Name, mut interfaces: Vec<SeenInterface>) -> Vec<SeenInt
     interfaces
 }
 
-/// Those owners of unattached interfaces that launch into the warm pool of a group. A group does not
-/// list them, and their interfaces are no leak.
-async fn launching_into_pools(
+/// How many calls look for who enters the warm pools of these groups.
+fn calls_of_pools(groups: &[Group]) -> usize {
+    match groups.iter().any(|group| group.has_warm_pool) {
+        true => MAX_NEWEST_OF_POOLS.div_ceil(MAX_IDS),
+        false => 0,
+    }
+}
+
+/// Those that are on their way into the warm pool of a group, with its name. A group does not list
+/// them. They are looked for among the owners of unattached interfaces, which are no leak then, and
+/// among the newest instances that run.
+async fn entering_pools(
     aws: &Aws,
     groups: &[Group],
+    instances: &[SeenInstance],
     interfaces: &[SeenInterface],
-) -> Result<BTreeSet<InstanceId>> {
-    let mut pools = groups.iter().filter(|group| group.has_warm_pool);
-    if pools.next().is_none() {
-        return Ok(BTreeSet::new());
+) -> Result<Vec<(String, Member)>> {
+    let pools: Vec<&String> = groups
+        .iter()
+        .filter(|group| group.has_warm_pool)
+        .map(|group| &group.name)
+        .collect();
+    if pools.is_empty() {
+        return Ok(Vec::new());
     }
     let is_member = |owner: &InstanceId| {
         let mut members = groups.iter().flat_map(|group| &group.members);
@@ -158,12 +179,40 @@ async fn launching_into_pools(
         .filter_map(created_for)
         .filter(|owner| !is_member(owner))
         .collect();
-    let owners: Vec<InstanceId> = owners.into_iter().collect();
-    let members = aws.members(&owners).await?.into_iter();
-    Ok(members
-        .filter(Member::is_launching)
-        .map(|member| member.instance)
-        .collect())
+    let mut newest: Vec<&Instance> = instances
+        .iter()
+        .map(|seen| &seen.instance)
+        .filter(|it| {
+            let of_pool = it.tags.get(GROUP_TAG).is_some_and(|it| pools.contains(&it));
+            // One that is stopped is in the pool.
+            of_pool && ["pending", "running"].contains(&it.state.as_str()) && !is_member(&it.id)
+        })
+        .collect();
+    newest.sort_by_key(|it| std::cmp::Reverse(it.launched_at));
+    let newest = newest.into_iter().take(MAX_NEWEST_OF_POOLS);
+    let asked: BTreeSet<InstanceId> = newest.map(|it| it.id.clone()).chain(owners).collect();
+    let asked: Vec<InstanceId> = asked.into_iter().collect();
+    let mut found = aws.members(&asked).await?;
+    found.retain(|(_, member)| member.is_launching());
+    Ok(found)
+}
+
+/// Notes on each group who launches into its warm pool: Auto Scaling has an activity for that. Who
+/// comes back from the group waits in the same lifecycle state, at a termination hook.
+fn launching_into_pools(
+    groups: &mut [Group],
+    entering: &[(String, Member)],
+    activities: &[Activity],
+) {
+    let launches = |instance: &InstanceId| {
+        let mut activities = activities.iter().filter(|it| it.is_launch);
+        activities.any(|it| it.ended.is_none() && it.instance.as_ref() == Some(instance))
+    };
+    for group in groups {
+        let here = entering.iter().filter(|(name, _)| *name == group.name);
+        let launching = here.filter(|(_, member)| launches(&member.instance));
+        group.into_pool = launching.map(|(_, member)| member.clone()).collect();
+    }
 }
 
 /// The instances that a profile selects.
@@ -373,4 +422,30 @@ pub(crate) async fn describe_at_most(
     let left = arns.len().saturating_sub(MAX_DESCRIBED);
     arns.truncate(MAX_DESCRIBED);
     Ok((describe(aws, arns).await?, left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{ZONE, fleet, id};
+
+    #[test]
+    fn who_comes_back_from_the_group_launches_nothing() {
+        let mut fleet = fleet()
+            .with_launch(1, "InProgress", 5)
+            .with_launch(2, "Successful", 5);
+        fleet.activities[0].ended = None;
+        let entering = [1, 2].map(|n| {
+            let member = Member {
+                instance: id(n),
+                lifecycle_state: "Warmed:Pending:Wait".to_owned(),
+                availability_zone: ZONE.to_owned(),
+            };
+            ("upf".to_owned(), member)
+        });
+        launching_into_pools(&mut fleet.groups, &entering, &fleet.activities);
+        let launching = fleet.groups[0].into_pool.iter();
+        let launching: Vec<_> = launching.map(|member| &member.instance).collect();
+        assert_eq!(launching, [&id(1)]);
+    }
 }

@@ -1,9 +1,13 @@
 //! Makes the calls of `timeline`: the activities of a group, the executions of its launches, and their
 //! histories.
 
+use std::collections::BTreeSet;
 use std::future::ready;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use hookline_domain::ids::InstanceId;
+use hookline_domain::instance::Instance;
+use hookline_domain::tags::own;
 use serde_json::Value;
 
 use crate::aws::{self, Aws};
@@ -12,6 +16,7 @@ use crate::locate;
 use crate::observe::{AT_ONCE, GROUP_TAG, now};
 use crate::observed::deployment::Deployment;
 use crate::observed::execution::{Execution, HistoryEvent, ListedExecution};
+use crate::observed::network::SeenInstance;
 use crate::observed::scale_out::{LeftOut, ScaleOut, Traced};
 
 /// The most histories that are read, a call each: those of a scale-out of 500 nodes (docs/performance.md),
@@ -49,11 +54,14 @@ pub(crate) async fn scale_out(
     let since = now().saturating_sub(window);
     let names = [name.to_owned()];
     let by_group = format!("tag:{GROUP_TAG}");
-    let ((activities, all_activities), instances, (listed, all_listed)) = tokio::try_join!(
+    let noted = [own::EXECUTION.to_owned()];
+    let ((activities, all_activities), instances, noted, (mut listed, all_listed)) = tokio::try_join!(
         aws.activities_since(name, since),
         aws.instances(&by_group, &names),
+        aws.instances("tag-key", &noted),
         executions(aws, deployment, since),
     )?;
+    leave_others(&mut listed, &noted, name);
     let mut left_out = LeftOut {
         executions: !all_listed,
         activities: !all_activities,
@@ -96,6 +104,22 @@ async fn executions(
         .await?;
     found.retain(|execution| execution.stopped.is_none_or(|stopped| stopped >= since));
     Ok((found, all))
+}
+
+/// Leaves out executions for instances of other groups, as far as these instances tell: each has
+/// the name of its last execution as a tag, and some names tell an instance.
+fn leave_others(listed: &mut Vec<ListedExecution>, noted: &[SeenInstance], group: &str) {
+    let others = noted.iter().map(|seen| &seen.instance);
+    let others: Vec<&Instance> = others
+        .filter(|it| it.tags.get(GROUP_TAG).is_some_and(|of| of != group))
+        .collect();
+    let instances: BTreeSet<&InstanceId> = others.iter().map(|it| &it.id).collect();
+    let names = others.iter().filter_map(|it| it.tags.get(own::EXECUTION));
+    let names: BTreeSet<&String> = names.collect();
+    listed.retain(|execution| {
+        let of_another = |instance: InstanceId| instances.contains(&instance);
+        !names.contains(&execution.name) && !execution.instance().is_some_and(of_another)
+    });
 }
 
 /// The executions of a group with their histories, each with whether its history is whole; and how
@@ -159,15 +183,52 @@ fn kept(output: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hookline_domain::execution::names::replay_name;
     use serde_json::json;
 
     use super::*;
+    use crate::fixtures::{id, instance};
 
     #[test]
     fn no_execution_lasts_longer_than_the_state_machine_lets_it() {
         let machine = include_str!("../../statemachine/launch-node.asl.json");
         let machine: Value = serde_json::from_str(machine).unwrap();
         assert_eq!(machine["TimeoutSeconds"], MAX_EXECUTION_SECONDS);
+    }
+
+    #[test]
+    fn executions_that_an_instance_of_another_group_tells_are_left_out() {
+        let named = |name: String| ListedExecution {
+            arn: format!("arn:{name}"),
+            name,
+            status: "SUCCEEDED".to_owned(),
+            started: 0,
+            stopped: Some(1),
+        };
+        let told = |n: u32, group: &str| {
+            let mut seen = instance(n, 60);
+            let tags = [
+                (GROUP_TAG, group.to_owned()),
+                (own::EXECUTION, format!("event-{n}")),
+            ];
+            let tags = tags.map(|(key, value)| (key.to_owned(), value));
+            seen.instance.tags.extend(tags);
+            seen
+        };
+        let noted = [told(1, "upf"), told(2, "smf")];
+        let replayed = |n| replay_name(&id(n), "event", "{}");
+        let names = [
+            "event-1".to_owned(),
+            "event-2".to_owned(),
+            "event-3".to_owned(),
+            replayed(1),
+            replayed(2),
+        ];
+        let mut listed: Vec<_> = names.clone().map(named).into();
+        leave_others(&mut listed, &noted, "upf");
+        let left: Vec<_> = listed.into_iter().map(|it| it.name).collect();
+        let kept = [0, 2, 3].map(|n: usize| names[n].clone());
+        assert_eq!(left, kept);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::stream::{self, StreamExt as _};
 use hookline_domain::ids::SubnetId;
 use hookline_domain::profile::{Profile, Selector};
 use tokio::task::JoinSet;
@@ -12,8 +13,10 @@ use tokio::task::JoinSet;
 use crate::aws::{self, Aws};
 use crate::error::{Code, Error, Result};
 use crate::observed::account::{Account, CouldNotLook};
-use crate::observed::deployment::Deployment;
+use crate::observed::deployment::{Deployment, Reconcile};
+use crate::observed::function::FunctionRef;
 use crate::observed::group::Hook;
+use crate::observed::role::SeenRole;
 use crate::observed::template::{Template, TemplateRef};
 
 /// How many calls of one kind are made at once.
@@ -279,32 +282,34 @@ async fn parts(aws: &Aws, account: &mut Account) -> Result<()> {
 
 async fn functions(aws: &Aws, account: &mut Account, deployment: &Deployment) -> Result<()> {
     let of_machine = account.machine.iter().flat_map(|it| it.functions.clone());
-    let of_reconcile = deployment.reconcile.iter();
-    let of_reconcile = of_reconcile.filter_map(|it| it.function().map(str::to_owned));
-    let wanted: BTreeSet<String> = of_machine.chain(of_reconcile).collect();
+    let of_reconcile = deployment.reconcile.iter().filter_map(Reconcile::function);
+    let wanted: BTreeSet<FunctionRef> = of_machine
+        .chain(of_reconcile)
+        .flat_map(|it| [it.newest(), it])
+        .collect();
     if wanted.is_empty() {
         return Ok(());
     }
-    let what = "whether the functions are there";
+    let what = "whether the functions and their versions are there";
     let listed = looked(aws.functions().await, what)?;
     let Some((listed, all)) = note(account, listed) else {
         return Ok(());
     };
-    let listed: BTreeMap<String, String> = listed.into_iter().collect();
-    let mut found = BTreeMap::new();
-    for name in wanted {
-        let role = match (listed.get(&name), all) {
-            (Some(role), _) => Some(role.clone()),
-            (None, true) => None,
-            (None, false) => {
-                let looked = looked(aws.role_of_function(&name).await, what)?;
-                match note(account, looked) {
-                    Some(role) => role,
-                    None => continue,
-                }
-            }
-        };
-        found.insert(name, role);
+    let is_known = |of: &FunctionRef| listed.contains_key(of) || (all && !of.is_alias());
+    let (known, others): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_known);
+    let mut found: BTreeMap<_, _> = known
+        .into_iter()
+        .map(|of| (of.clone(), listed.get(&of).cloned()))
+        .collect();
+    let calls = others
+        .into_iter()
+        .map(|of| async move { (aws.function(&of).await, of) });
+    let answers: Vec<_> = stream::iter(calls).buffered(AT_ONCE).collect().await;
+    for (answer, of) in answers {
+        let looked = looked(answer, what)?;
+        if let Some(function) = note(account, looked) {
+            found.insert(of, function);
+        }
     }
     account.functions = Some(found);
     Ok(())
@@ -312,7 +317,7 @@ async fn functions(aws: &Aws, account: &mut Account, deployment: &Deployment) ->
 
 async fn roles(aws: &Aws, account: &mut Account, deployment: &Deployment) -> Result<()> {
     let of_functions = account.functions.iter().flat_map(BTreeMap::values);
-    let of_functions = of_functions.flatten().cloned();
+    let of_functions = of_functions.flatten().map(|it| it.role.clone());
     let of_machine = account.machine.iter().map(|machine| machine.role.clone());
     let targets = deployment
         .rules
@@ -327,26 +332,41 @@ async fn roles(aws: &Aws, account: &mut Account, deployment: &Deployment) -> Res
     if wanted.is_empty() {
         return Ok(());
     }
-    let what = "whether the roles are there";
+    let what = "what the policies of the deployment's roles allow";
     let listed = looked(aws.roles().await, what)?;
-    let Some((listed, all)) = note(account, listed) else {
-        return Ok(());
+    let what = "whether the roles are there";
+    let (listed, all) = match note(account, listed) {
+        Some((roles, all)) => {
+            let roles = roles
+                .into_iter()
+                .map(|(arn, role)| (arn, SeenRole::Read(role)));
+            (roles.collect::<BTreeMap<_, _>>(), all)
+        }
+        None => {
+            let listed = looked(aws.role_arns().await, what)?;
+            let Some((arns, all)) = note(account, listed) else {
+                return Ok(());
+            };
+            let roles = arns.into_iter().map(|arn| (arn, SeenRole::Unread));
+            (roles.collect(), all)
+        }
     };
     let mut found = BTreeMap::new();
     for arn in wanted {
-        let is_there = match (listed.contains(&arn), all) {
-            (true, _) => true,
-            (false, true) => false,
-            (false, false) => {
+        let role = match (listed.get(&arn), all) {
+            (Some(role), _) => role.clone(),
+            (None, true) => SeenRole::Missing,
+            (None, false) => {
                 let name = arn.rsplit('/').next().unwrap_or_default();
                 let looked = looked(aws.has_role(name).await, what)?;
                 match note(account, looked) {
-                    Some(is_there) => is_there,
+                    Some(true) => SeenRole::Unread,
+                    Some(false) => SeenRole::Missing,
                     None => continue,
                 }
             }
         };
-        found.insert(arn, is_there);
+        found.insert(arn, role);
     }
     account.roles = Some(found);
     Ok(())

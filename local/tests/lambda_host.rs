@@ -344,6 +344,57 @@ async fn a_function_is_found_by_name_and_arn() {
 }
 
 #[tokio::test]
+async fn a_published_version_is_described_listed_and_invoked_until_it_is_deleted() {
+    let local = local_with(|config| config.description = "first".to_owned());
+    let get = async |path: &str| {
+        let request = Request::get(format!("/2015-03-31/functions/{path}"));
+        let request = request.body(Bytes::new()).unwrap();
+        local.handle(request).await.unwrap()
+    };
+    let first = local.lambda().publish("f").unwrap();
+    assert!(first.ends_with(":function:f:1"), "{first}");
+    // Nothing has changed since.
+    assert_eq!(local.lambda().publish("f"), Some(first.clone()));
+    let mut changed = FunctionConfig::new("f", "/elsewhere");
+    changed.description = "second".to_owned();
+    local.lambda().register(changed);
+
+    let version = body(&get("f/configuration?Qualifier=1").await);
+    let newest = body(&get("f/configuration").await);
+    assert_eq!(
+        (&version["Version"], &newest["Version"]),
+        (&json!("1"), &json!("$LATEST"))
+    );
+    assert_eq!(version["FunctionArn"], json!(first));
+    assert_eq!(
+        (&version["Description"], &newest["Description"]),
+        (&json!("first"), &json!("second"))
+    );
+    assert_ne!(version["CodeSha256"], newest["CodeSha256"]);
+    let listed = async |query: &str| {
+        let answer = body(&get(&format!("?{query}")).await);
+        let functions = answer["Functions"].as_array().unwrap().iter();
+        let versions: Vec<String> = functions
+            .map(|it| it["Version"].as_str().unwrap().to_owned())
+            .collect();
+        (versions, answer["NextMarker"].as_str().map(str::to_owned))
+    };
+    assert_eq!(listed("").await.0, ["$LATEST"]);
+    let (page, marker) = listed("FunctionVersion=ALL&MaxItems=1").await;
+    assert_eq!(page, ["$LATEST"]);
+    let rest = format!("FunctionVersion=ALL&Marker={}", marker.unwrap());
+    assert_eq!(listed(&rest).await, (vec!["1".to_owned()], None));
+
+    assert_eq!(call(&local, "f:1", "DryRun", "1").await.status(), 204);
+    assert!(local.lambda().delete_version(&first));
+    assert!(!local.lambda().delete_version(&first));
+    assert_eq!(get("f/configuration?Qualifier=1").await.status(), 404);
+    assert_eq!(call(&local, "f:1", "DryRun", "1").await.status(), 404);
+    // A number is not used again.
+    assert!(local.lambda().publish("f").unwrap().ends_with(":2"));
+}
+
+#[tokio::test]
 async fn a_response_over_the_limit_is_a_function_error() {
     let local = local_with(|_| {});
     let response = invoke(&local, r#""large""#).await;

@@ -1,22 +1,21 @@
-//! What launches need beside the network: the state machine's functions, roles, and quotas.
+//! What launches need beside the network: the state machine, its functions, and quotas.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_lambda::types::FunctionVersion;
 use aws_smithy_runtime_api::client::result::SdkError;
 use hookline_domain::execution::names::StateMachine;
 use serde_json::Value;
 
 use super::{Aws, Error};
 use crate::observed::account::{Concurrency, Machine};
-use crate::observed::deployment::function_of;
+use crate::observed::function::{Function, FunctionRef, release_of};
 
 /// The quota *Network interfaces per Region* of Amazon VPC (`aws service-quotas list-service-quotas
 /// --service-code vpc`).
 const NETWORK_INTERFACES: (&str, &str) = ("vpc", "L-DF5E4CA3");
-/// The most functions, and the most roles, of a page (Lambda API Reference, ListFunctions: 50 come
-/// in any case; IAM API Reference, ListRoles).
+/// The most functions of a page (Lambda API Reference, ListFunctions: 50 come in any case).
 const FUNCTIONS_OF_A_PAGE: i32 = 50;
-const ROLES_OF_A_PAGE: i32 = 1_000;
 /// The most pages that are read. What is not on them is looked up by its name.
 const MAX_PAGES: usize = 3;
 
@@ -41,23 +40,28 @@ impl Aws {
         })
     }
 
-    /// The functions on the first pages of all, each with the ARN of its role, and whether these are
-    /// all (ListFunctions).
+    /// The functions on the first pages of all, with their published versions, and whether these
+    /// are all (ListFunctions). Aliases are not listed.
     ///
     /// # Errors
     /// Returns why a call failed.
-    pub(crate) async fn functions(&self) -> Result<(Vec<(String, String)>, bool), Error> {
-        let mut found = Vec::new();
+    pub(crate) async fn functions(&self) -> Result<(BTreeMap<FunctionRef, Function>, bool), Error> {
+        let mut found = BTreeMap::new();
         let mut marker = None;
         for _ in 0..MAX_PAGES {
             let call = self
                 .lambda
                 .list_functions()
+                .function_version(FunctionVersion::All)
                 .max_items(FUNCTIONS_OF_A_PAGE)
                 .set_marker(marker);
             let page = self.answer("lambda:ListFunctions", call.send().await)?;
             let functions = page.functions.unwrap_or_default().into_iter();
-            found.extend(functions.filter_map(|it| Some((it.function_name?, it.role?))));
+            found.extend(functions.filter_map(|it| {
+                let reference = FunctionRef::new(&it.function_name?, it.version.as_deref());
+                let function = function(it.role?, it.description, it.code_sha256);
+                Some((reference, function))
+            }));
             marker = page.next_marker.filter(|marker| !marker.is_empty());
             if marker.is_none() {
                 return Ok((found, true));
@@ -66,12 +70,14 @@ impl Aws {
         Ok((found, false))
     }
 
-    /// The role of a function; `None` if there is no such function (GetFunctionConfiguration).
+    /// A function, or a version of one; `None` if there is none (GetFunctionConfiguration).
     ///
     /// # Errors
     /// Returns why the call failed.
-    pub(crate) async fn role_of_function(&self, name: &str) -> Result<Option<String>, Error> {
-        let call = self.lambda.get_function_configuration().function_name(name);
+    pub(crate) async fn function(&self, of: &FunctionRef) -> Result<Option<Function>, Error> {
+        let call = self.lambda.get_function_configuration();
+        let call = call.function_name(&of.name);
+        let call = call.set_qualifier(of.qualifier.clone());
         let answer = call.send().await;
         if let Err(SdkError::ServiceError(error)) = &answer
             && error.err().is_resource_not_found_exception()
@@ -79,45 +85,8 @@ impl Aws {
             return Ok(None);
         }
         let found = self.answer("lambda:GetFunctionConfiguration", answer)?;
-        Ok(Some(found.role.unwrap_or_default()))
-    }
-
-    /// The ARNs of the roles on the first pages of all, and whether these are all (ListRoles).
-    ///
-    /// # Errors
-    /// Returns why a call failed.
-    pub(crate) async fn roles(&self) -> Result<(BTreeSet<String>, bool), Error> {
-        let mut found = BTreeSet::new();
-        let mut marker = None;
-        for _ in 0..MAX_PAGES {
-            let call = self
-                .iam
-                .list_roles()
-                .max_items(ROLES_OF_A_PAGE)
-                .set_marker(marker);
-            let page = self.answer("iam:ListRoles", call.send().await)?;
-            found.extend(page.roles.into_iter().map(|role| role.arn));
-            marker = page.marker.filter(|_| page.is_truncated);
-            if marker.is_none() {
-                return Ok((found, true));
-            }
-        }
-        Ok((found, false))
-    }
-
-    /// Whether there is a role of this name (GetRole).
-    ///
-    /// # Errors
-    /// Returns why the call failed.
-    pub(crate) async fn has_role(&self, name: &str) -> Result<bool, Error> {
-        let answer = self.iam.get_role().role_name(name).send().await;
-        if let Err(SdkError::ServiceError(error)) = &answer
-            && error.err().is_no_such_entity_exception()
-        {
-            return Ok(false);
-        }
-        self.answer("iam:GetRole", answer)?;
-        Ok(true)
+        let role = found.role.unwrap_or_default();
+        Ok(Some(function(role, found.description, found.code_sha256)))
     }
 
     /// How many interfaces the Region may have (GetServiceQuota; GetAWSDefaultServiceQuota where the
@@ -170,17 +139,25 @@ fn whole(value: f64) -> u64 {
     value.max(0.0) as u64
 }
 
+fn function(role: String, description: Option<String>, code: Option<String>) -> Function {
+    Function {
+        role,
+        release: description.as_deref().and_then(release_of),
+        code,
+    }
+}
+
 /// Every function that a definition names: as the resource of a task, or as a parameter of
 /// `lambda:invoke`.
-fn collect_functions(value: &Value, found: &mut BTreeSet<String>) {
+fn collect_functions(value: &Value, found: &mut BTreeSet<FunctionRef>) {
     match value {
-        Value::String(text) => found.extend(function_of(text).map(str::to_owned)),
+        Value::String(text) => found.extend(FunctionRef::of_arn(text)),
         Value::Array(items) => items.iter().for_each(|item| collect_functions(item, found)),
         Value::Object(fields) => {
             if let Some(name) = fields.get("FunctionName").and_then(Value::as_str)
-                && !name.contains(':')
+                && !name.contains(":function:")
             {
-                found.insert(name.to_owned());
+                found.extend(FunctionRef::of_name(name));
             }
             fields
                 .values()
@@ -200,14 +177,14 @@ mod tests {
     fn functions_of_a_definition_are_found_in_each_form() {
         let definition = json!({"States": {
             "A": {"Resource": "arn:aws:lambda:us-west-2:123456789012:function:hookline-a"},
-            "B": {"Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "hookline-b"}},
+            "B": {"Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "hookline-b:live"}},
             "C": {"Parameters": {"FunctionName": "arn:aws-cn:lambda:cn-north-1:123456789012:function:hookline-c:7"}},
             "D": {"Branches": [{"Resource": "arn:aws:lambda:us-west-2:123456789012:function:hookline-a"}]},
             "E": {"Resource": "arn:aws:states:::ec2:describeInstances"},
         }});
         let mut found = BTreeSet::new();
         collect_functions(&definition, &mut found);
-        let found: Vec<_> = found.into_iter().collect();
-        assert_eq!(found, ["hookline-a", "hookline-b", "hookline-c"]);
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["hookline-a", "hookline-b:live", "hookline-c:7"]);
     }
 }

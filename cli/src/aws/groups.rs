@@ -20,7 +20,7 @@ const PAGE: i32 = 100;
 /// The most names that one DescribeAutoScalingGroups takes (API Reference).
 const MAX_NAMES: usize = 50;
 /// The most ids that one DescribeAutoScalingInstances takes (API Reference).
-const MAX_IDS: usize = 50;
+pub(crate) const MAX_IDS: usize = 50;
 /// The most pages of activities that are read: enough to launch and terminate 1,000 instances.
 const MAX_ACTIVITY_PAGES: usize = 20;
 
@@ -60,12 +60,12 @@ impl Aws {
         Ok(found)
     }
 
-    /// These instances, as Auto Scaling knows them in groups and in warm pools
+    /// These instances, as Auto Scaling knows them in groups and in warm pools, each with its group
     /// (DescribeAutoScalingInstances). DescribeAutoScalingGroups lists none of a warm pool.
     ///
     /// # Errors
     /// Returns why a call failed.
-    pub(crate) async fn members(&self, ids: &[InstanceId]) -> Result<Vec<Member>, Error> {
+    pub(crate) async fn members(&self, ids: &[InstanceId]) -> Result<Vec<(String, Member)>, Error> {
         let mut found = Vec::new();
         for ids in ids.chunks(MAX_IDS) {
             let ids = ids.iter().map(ToString::to_string).collect();
@@ -78,12 +78,13 @@ impl Aws {
                 call.send().await,
             )?;
             let instances = answer.auto_scaling_instances.unwrap_or_default();
-            found.extend(instances.into_iter().filter_map(|member| {
-                Some(Member {
-                    instance: member.instance_id?.parse().ok()?,
-                    lifecycle_state: member.lifecycle_state?,
-                    availability_zone: member.availability_zone.unwrap_or_default(),
-                })
+            found.extend(instances.into_iter().filter_map(|instance| {
+                let member = Member {
+                    instance: instance.instance_id?.parse().ok()?,
+                    lifecycle_state: instance.lifecycle_state?,
+                    availability_zone: instance.availability_zone.unwrap_or_default(),
+                };
+                Some((instance.auto_scaling_group_name?, member))
             }));
         }
         Ok(found)
@@ -249,6 +250,7 @@ fn group(group: AutoScalingGroup) -> Option<Group> {
         subnets,
         launches,
         has_warm_pool: group.warm_pool_configuration.is_some(),
+        into_pool: Vec::new(),
     })
 }
 

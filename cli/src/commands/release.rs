@@ -145,7 +145,8 @@ async fn launching(
         let asked = interfaces.iter().filter(is_asked);
         let owners: BTreeSet<InstanceId> = asked.filter_map(created_for).collect();
         let owners: Vec<InstanceId> = owners.into_iter().collect();
-        members = aws.members(&owners).await?;
+        let found = aws.members(&owners).await?;
+        members.extend(found.into_iter().map(|(_, member)| member));
     }
     members.extend(groups.into_iter().flat_map(|group| group.members));
     Ok(members

@@ -1,6 +1,5 @@
 //! `hookline status`: a row for each group, and what is wrong.
 
-use hookline_domain::event::WAITS;
 use serde::Serialize;
 
 use crate::aws::Aws;
@@ -54,7 +53,10 @@ struct Row {
     hook: Option<HookOfRow>,
     wanted: i32,
     in_service: usize,
+    /// At a launch hook, those on their way into the warm pool too.
     waiting: usize,
+    /// Those of them on their way into the warm pool.
+    waiting_for_warm_pool: usize,
     /// How long the first of them has been waiting, in seconds.
     longest_wait_seconds: Option<i64>,
     last_launch: Option<LastLaunch>,
@@ -166,7 +168,8 @@ impl Row {
             }),
             wanted: group.desired,
             in_service: group.in_service().count(),
-            waiting: group.in_state(WAITS).count(),
+            waiting: group.waiting().count(),
+            waiting_for_warm_pool: group.into_pool.iter().filter(|it| it.waits()).count(),
             longest_wait_seconds: since.map(|since| fleet.now - since),
             last_launch: last.map(|(at, activity)| LastLaunch {
                 result: match activity.status.as_str() {
@@ -182,10 +185,13 @@ impl Row {
     /// The cells of its line.
     fn cells(&self, now: i64) -> Vec<String> {
         let hook = self.hook.as_ref();
-        let waiting = match self.longest_wait_seconds {
+        let mut waiting = match self.longest_wait_seconds {
             Some(seconds) => format!("{} ({})", self.waiting, duration(seconds)),
             None => self.waiting.to_string(),
         };
+        if self.waiting_for_warm_pool > 0 {
+            waiting = format!("{waiting}, {} for the pool", self.waiting_for_warm_pool);
+        }
         let last = self.last_launch.as_ref();
         vec![
             self.group.clone(),

@@ -4,8 +4,10 @@ mod answers;
 mod limits;
 mod network;
 mod parts;
+mod roles;
 mod room;
 mod user_data;
+mod versions;
 
 use hookline_domain::profile::Selector;
 
@@ -13,6 +15,9 @@ use super::{Finding, Kind};
 use crate::observed::account::{Account, CouldNotLook};
 
 pub(crate) use room::{RoomOfZone, rooms};
+
+/// The most names that a text lists.
+const LISTED: usize = 4;
 
 /// All that does not fit: with the deployment, then with each group, then with the account.
 pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> {
@@ -33,6 +38,8 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
     found.extend(limits::findings(account));
     found.extend(user_data::findings(account));
     found.extend(parts::findings(account));
+    found.extend(versions::findings(account));
+    found.extend(roles::findings(account));
     found.extend(account.could_not_look.iter().map(could_not_look));
     found.into_iter().map(explained).collect()
 }
@@ -42,6 +49,7 @@ pub(crate) fn notes(account: &Account) -> Vec<String> {
     let mut notes = limits::notes(account);
     notes.extend(user_data::notes(account));
     notes.extend(network::notes(account));
+    notes.extend(roles::notes(account));
     let new = account.profiles.iter().filter(|input| {
         let mut groups = account.groups_of(&input.profile.selector);
         is_of_node_group(account, &input.profile.name) && groups.next().is_none()
@@ -183,8 +191,11 @@ fn explained(finding: Finding) -> Finding {
             "The scheduler puts pods on the node that get no address. They stay in ContainerCreating."
         }
         Kind::ConcurrencySmall => "Launches wait for one another, and a hook may time out.",
-        Kind::FunctionMissing | Kind::RoleMissing => {
+        Kind::FunctionMissing | Kind::FunctionVersionMissing | Kind::RoleMissing => {
             "The call fails, so launches are abandoned, or wait until their hook ends."
+        }
+        Kind::RoleLacksPermission => {
+            "AWS denies the call, so launches are abandoned, or wait until their hook ends."
         }
         Kind::ReconcileDiffers => {
             "A launch that reconcile starts gets another profile than one that its event starts."

@@ -98,8 +98,14 @@ pub(crate) enum Kind {
     ConcurrencySmall,
     /// A function of the state machine, or of reconcile, does not exist.
     FunctionMissing,
+    /// A version of a function that the state machine, or reconcile's rule, names does not exist.
+    FunctionVersionMissing,
+    /// Launches and reconcile run different code.
+    VersionsDiffer,
     /// A role does not exist.
     RoleMissing,
+    /// The policies of a role do not allow a call that it is for.
+    RoleLacksPermission,
     /// An observation failed.
     CouldNotLook,
 }
@@ -243,7 +249,7 @@ mod tests {
     use super::*;
 
     /// Every kind. The compiler does not check it, but the document has the others too.
-    const ALL: [Kind; 46] = [
+    const ALL: [Kind; 49] = [
         Kind::NoRule,
         Kind::RuleDisabled,
         Kind::RuleWithoutTarget,
@@ -288,7 +294,10 @@ mod tests {
         Kind::QuotaSmall,
         Kind::ConcurrencySmall,
         Kind::FunctionMissing,
+        Kind::FunctionVersionMissing,
+        Kind::VersionsDiffer,
         Kind::RoleMissing,
+        Kind::RoleLacksPermission,
         Kind::CouldNotLook,
     ];
 

@@ -336,6 +336,7 @@ fn overdue_launches(fleet: &Fleet, group: &Group) -> Option<Finding> {
                 group: group.name.clone(),
                 group_arn: group.arn.clone(),
             },
+            // One that comes back from the group is none of these.
             to_warm_pool: false,
             activity: None,
         })

@@ -44,6 +44,22 @@ fn launch_without_an_execution_is_found_when_its_event_should_have_come() {
 }
 
 #[test]
+fn launch_into_a_warm_pool_that_waits_without_an_execution_or_too_long_is_found() {
+    let into_pool = |age| fleet().with_launch_into_pool(1, "Warmed:Pending:Wait", age);
+    assert_eq!(kinds(&into_pool(14)), []);
+    let lost = into_pool(60);
+    assert_eq!(kinds(&lost), [Kind::NoExecution]);
+    assert_eq!(found(&lost)[0].ids, [id(1).to_string()]);
+    let runs = |fleet: Fleet| fleet.with_execution(1, "RUNNING", None);
+    assert_eq!(kinds(&runs(into_pool(60))), []);
+    assert_eq!(kinds(&runs(into_pool(1_801))), [Kind::Overdue]);
+    let stopped = into_pool(60).with_execution(1, "ABORTED", None);
+    assert_eq!(kinds(&stopped), [Kind::ExecutionEnded]);
+    let proceeds = fleet().with_launch_into_pool(1, "Warmed:Pending:Proceed", 60);
+    assert_eq!(kinds(&proceeds), []);
+}
+
+#[test]
 fn launch_with_a_retired_profile_is_not_said_to_be_started_by_reconcile() {
     let lost = fleet().with(1, "Pending:Wait", 60);
     assert!(says(&found(&lost)[0], "Reconcile starts"), "{lost:?}");

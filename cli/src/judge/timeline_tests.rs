@@ -253,7 +253,7 @@ fn calls_are_counted_by_the_runs_of_functions() {
         &[(1, "InService")],
     ));
     let began = 1_000 * (NOW - 60);
-    let [create, attach, modify] = &timeline.calls[..] else {
+    let [create, attach, modify, tag] = &timeline.calls[..] else {
         panic!("{:?}", timeline.calls);
     };
     // Two interfaces, both creates at once.
@@ -265,6 +265,34 @@ fn calls_are_counted_by_the_runs_of_functions() {
     assert_eq!(attach.bucket.capacity, 50);
     // SourceDestCheck is as EC2 creates it, and DeleteOnTermination comes later.
     assert!(modify.at.is_empty(), "{modify:?}");
+    // One in TagNode, and one after the verdict.
+    assert_eq!(tag.action, "CreateTags");
+    assert_eq!(tag.at, [began + 10, began + 7_200]);
+    assert_eq!(
+        (tag.bucket.capacity, tag.bucket.refill_per_second),
+        (100, 10)
+    );
+}
+
+#[test]
+fn node_is_tagged_once_however_many_executions_it_has() {
+    let first = Run::begun(1, 60).tagged("upf-1").ends(20_000, "ABORTED");
+    let replay = in_service(1, 30, 1_000);
+    let timeline = of(&scale_out(
+        vec![replay, first.traced()],
+        &[(1, "InService")],
+    ));
+    let began = |seconds: i64| 1_000 * (NOW - seconds);
+    assert_eq!(timeline.calls[3].at, [began(60) + 10, began(30) + 3_200]);
+    let throttled = Run::begun(1, 60)
+        .enters(0, "TagNode")
+        .fails(100, "Hookline.Throttled", "CreateTags: throttled")
+        .runs(2_000)
+        .enters(2_000, "TagNode")
+        .tagged("upf-1");
+    let timeline = of(&scale_out(vec![throttled.traced()], &[(1, "Pending")]));
+    let tag = &timeline.calls[3];
+    assert_eq!((tag.at.len(), tag.throttled.len()), (2, 1), "{tag:?}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(crate) fn leaked(fleet: &Fleet) -> Vec<Leaked> {
     let mut in_progress = fleet.in_progress();
     // The interfaces of a launch that waits are not left yet, whatever became of its execution.
     in_progress.extend(fleet.groups.iter().flat_map(Group::waiting).cloned());
-    in_progress.extend(fleet.launching_into_pools.iter().cloned());
+    in_progress.extend(fleet.entering_pools.iter().cloned());
     interfaces::leaked(fleet, &in_progress)
 }
 

@@ -36,7 +36,10 @@ pub(crate) struct GroupNow {
     pub(crate) name: String,
     pub(crate) wanted: usize,
     pub(crate) in_service: usize,
+    /// On their way to InService.
     pub(crate) launching: usize,
+    /// On their way into the warm pool.
+    pub(crate) into_pool: usize,
 }
 
 /// A launch at one moment.
@@ -103,7 +106,8 @@ impl GroupNow {
             name: group.name.clone(),
             wanted: usize::try_from(group.desired).unwrap_or_default(),
             in_service: group.in_service().count(),
-            launching: group.launching().count(),
+            launching: group.launching().count() - group.into_pool.len(),
+            into_pool: group.into_pool.len(),
         }
     }
 }
@@ -162,14 +166,14 @@ fn launching(
         group: group.name.clone(),
         node: node(fleet, instance),
         state: match member.lifecycle_state.as_str() {
-            "Pending:Proceed" => State::Proceeding,
+            "Pending:Proceed" | "Warmed:Pending:Proceed" => State::Proceeding,
             _ => State::Starting,
         },
         ahead: None,
         turn_in: None,
         since,
         deadline: hook
-            .filter(|_| member.lifecycle_state == hookline_domain::event::WAITS)
+            .filter(|_| member.waits())
             .map(|hook| since.saturating_add(hook.heartbeat_seconds)),
         interfaces: None,
         message: None,
@@ -196,7 +200,7 @@ impl LaunchNow {
         let Some(seen) = fleet.instances.get(instance).map(|seen| &seen.instance) else {
             return;
         };
-        if member.lifecycle_state != hookline_domain::event::WAITS {
+        if !member.waits() {
             return;
         }
         let instances = fleet.instances.values().map(|seen| &seen.instance);
@@ -221,6 +225,18 @@ impl LaunchNow {
     }
 }
 
+/// Whether a launch that succeeded went into the warm pool of its group, which does not list the
+/// instance.
+fn is_in_pool(fleet: &Fleet, activity: &Activity, instance: &InstanceId) -> bool {
+    let group = fleet.groups.iter().find(|it| it.name == activity.group);
+    group.is_some_and(|group| {
+        let mut members = group.members.iter();
+        group.has_warm_pool
+            && !activity.from_warm_pool
+            && !members.any(|member| member.instance == *instance)
+    })
+}
+
 /// A launch that has ended lately.
 fn ended(fleet: &Fleet, activity: &Activity) -> Option<LaunchNow> {
     let ended = activity.ended?;
@@ -233,6 +249,7 @@ fn ended(fleet: &Fleet, activity: &Activity) -> Option<LaunchNow> {
         group: activity.group.clone(),
         node: node(fleet, instance),
         state: match succeeded {
+            true if is_in_pool(fleet, activity, instance) => State::InWarmPool,
             true => State::InService,
             false => State::Abandoned,
         },

@@ -70,6 +70,7 @@ fn launches_of_a_burst_wait_for_their_turn_in_the_order_of_the_queue() {
             wanted: 60,
             in_service: 0,
             launching: 60,
+            into_pool: 0,
         }]
     );
 }
@@ -105,6 +106,25 @@ fn launch_that_ended_lately_is_shown_with_what_auto_scaling_says() {
     );
     let message = launches[1].message.as_deref().unwrap_or_default();
     assert!(message.contains("failed to complete"), "{message}");
+}
+
+#[test]
+fn launch_into_a_warm_pool_is_shown_until_it_is_there() {
+    let waits = fleet().with_launch_into_pool(1, "Warmed:Pending:Wait", 60);
+    let launch = only(&waits);
+    assert_eq!(launch.state, State::Creating);
+    assert_eq!(
+        (launch.deadline, launch.interfaces),
+        (Some(NOW + 1_740), Some((0, 2)))
+    );
+    let group = &of(&waits, &[]).groups[0];
+    assert_eq!((group.launching, group.into_pool), (0, 1));
+    let proceeds = fleet().with_launch_into_pool(1, "Warmed:Pending:Proceed", 60);
+    assert_eq!(only(&proceeds).state, State::Proceeding);
+    let mut there = fleet().with_launch(1, "Successful", 20);
+    assert_eq!(only(&there).state, State::InService);
+    there.groups[0].has_warm_pool = true;
+    assert_eq!(only(&there).state, State::InWarmPool);
 }
 
 #[test]

@@ -9,8 +9,10 @@ use hookline_domain::reconcile::ProfileInput;
 use ipnet::IpNet;
 
 use super::deployment::{Deployment, Rule};
+use super::function::{Function, FunctionRef};
 use super::group::{Group, Hook};
 use super::network::{SeenInterface, SeenSubnet};
+use super::role::SeenRole;
 use super::template::{Template, TemplateRef};
 
 /// What was observed. What is `None` could not be looked at, and [`Account::could_not_look`] says
@@ -52,11 +54,11 @@ pub(crate) struct Account {
     pub(crate) interface_quota: Option<u64>,
     pub(crate) concurrency: Option<Concurrency>,
     pub(crate) machine: Option<Machine>,
-    /// The functions of the state machine and of reconcile, by name, each with its role; `None`:
-    /// there is no such function.
-    pub(crate) functions: Option<BTreeMap<String, Option<String>>>,
-    /// The roles, by ARN, and whether there is such a role.
-    pub(crate) roles: Option<BTreeMap<String, bool>>,
+    /// The functions that the state machine and reconcile's rule name, with the versions that they
+    /// name, and the newest code of each; `None`: there is no such function or version.
+    pub(crate) functions: Option<BTreeMap<FunctionRef, Option<Function>>>,
+    /// The roles of the deployment, by ARN.
+    pub(crate) roles: Option<BTreeMap<String, SeenRole>>,
     pub(crate) could_not_look: Vec<CouldNotLook>,
 }
 
@@ -94,8 +96,8 @@ pub(crate) struct Concurrency {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Machine {
     pub(crate) role: String,
-    /// The names of the functions that it calls.
-    pub(crate) functions: Vec<String>,
+    /// The functions that it calls.
+    pub(crate) functions: Vec<FunctionRef>,
     /// How long an execution may take, in seconds.
     pub(crate) timeout_seconds: Option<i64>,
 }

@@ -10,6 +10,7 @@ use hookline_domain::tags::own;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::function::FunctionRef;
 use super::input_template::{profile_of, read};
 use super::network::SeenInterface;
 
@@ -43,6 +44,15 @@ pub(crate) struct Target {
     pub(crate) template: Option<String>,
     /// Its constant input.
     pub(crate) input: Option<String>,
+}
+
+impl Target {
+    /// The version or the alias of a state machine that it names (Step Functions Developer Guide,
+    /// "State machine versions": `arn:…:stateMachine:NAME:VERSION`); `None` for the state machine
+    /// itself.
+    pub(crate) fn qualifier_of(&self, machine: &StateMachine) -> Option<&str> {
+        self.arn.strip_prefix(machine.arn())?.strip_prefix(':')
+    }
 }
 
 impl Rule {
@@ -93,14 +103,15 @@ impl Rule {
             && fits("LifecycleHookName", hook)
     }
 
-    /// The targets that are this state machine.
+    /// The targets that are this state machine, or a version or an alias of it.
     pub(crate) fn targets_of<'a>(
         &'a self,
         machine: &'a StateMachine,
     ) -> impl Iterator<Item = &'a Target> {
-        self.targets
-            .iter()
-            .filter(|target| target.arn == machine.arn())
+        let is_of = |target: &&Target| {
+            target.arn == machine.arn() || target.qualifier_of(machine).is_some()
+        };
+        self.targets.iter().filter(is_of)
     }
 }
 
@@ -125,9 +136,9 @@ pub(crate) struct Reconcile {
 }
 
 impl Reconcile {
-    /// The name of the function that it starts, if it is one.
-    pub(crate) fn function(&self) -> Option<&str> {
-        function_of(&self.target)
+    /// The function that it starts, if it is one.
+    pub(crate) fn function(&self) -> Option<FunctionRef> {
+        FunctionRef::of_arn(&self.target)
     }
 
     /// How often it runs, in seconds, if its schedule is a rate.
@@ -324,16 +335,6 @@ impl Deployment {
         let running = self.reconcile.iter().find(|it| it.enabled)?;
         Some((running.limits, running.every()))
     }
-}
-
-/// The name of the function of an ARN, with or without a version or an alias:
-/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`.
-pub(crate) fn function_of(arn: &str) -> Option<&str> {
-    let (before, rest) = arn.split_once(":function:")?;
-    let is_lambda = before.split(':').nth(2) == Some("lambda");
-    rest.split(':')
-        .next()
-        .filter(|name| is_lambda && !name.is_empty())
 }
 
 /// `hookline`, the default `stackName`.

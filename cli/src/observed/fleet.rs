@@ -24,8 +24,8 @@ pub(crate) struct Fleet {
     /// Whether these are all of the last hour.
     pub(crate) all_activities: bool,
     pub(crate) instances: BTreeMap<InstanceId, SeenInstance>,
-    /// Those owners of unattached interfaces that launch into a warm pool.
-    pub(crate) launching_into_pools: BTreeSet<InstanceId>,
+    /// Those that are on their way into a warm pool, by a launch or back from their group.
+    pub(crate) entering_pools: BTreeSet<InstanceId>,
     /// The interfaces that Hookline created.
     pub(crate) interfaces: Vec<SeenInterface>,
     /// The newest executions, newest first.

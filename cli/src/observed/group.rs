@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookline_domain::event::WAITS;
+use hookline_domain::event::{WAITS, WAITS_FOR_POOL};
 use hookline_domain::ids::{InstanceId, SubnetId};
 use hookline_domain::reconcile::brake::{Brake, Marks};
 pub(crate) use hookline_domain::reconcile::hooks::LaunchHook as Hook;
@@ -33,6 +33,8 @@ pub(crate) struct Group {
     pub(crate) launches: Launches,
     /// Whether it has a warm pool, whose instances are not among `members`.
     pub(crate) has_warm_pool: bool,
+    /// Those that launch into its warm pool, where they were looked up.
+    pub(crate) into_pool: Vec<Member>,
 }
 
 /// What a group launches: its launch template, or its mixed instances policy.
@@ -72,6 +74,11 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// Whether it waits at a launch hook: on its way to InService, or into a warm pool.
+    pub(crate) fn waits(&self) -> bool {
+        [WAITS, WAITS_FOR_POOL].contains(&self.lifecycle_state.as_str())
+    }
+
     /// Whether it is on its way to InService, `Pending`, `Pending:Wait`, `Pending:Proceed`, or into a warm
     /// pool, `Warmed:Pending` and so on.
     pub(crate) fn is_launching(&self) -> bool {
@@ -103,14 +110,16 @@ impl Group {
             .map(|member| &member.instance)
     }
 
-    /// The instances that wait at a launch hook.
+    /// The instances that wait at a launch hook, those on their way into the warm pool too.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &InstanceId> {
-        self.in_state(WAITS)
+        let waits = self.launching().filter(|member| member.waits());
+        waits.map(|member| &member.instance)
     }
 
-    /// The members that are launching.
+    /// The members that are launching, and those on their way into the warm pool.
     pub(crate) fn launching(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(|member| member.is_launching())
+        let members = self.members.iter().filter(|member| member.is_launching());
+        members.chain(&self.into_pool)
     }
 
     /// The instances that are in service.

@@ -89,8 +89,14 @@ fn group(group: &GroupNow) -> Line<'static> {
         Span::styled("▒".repeat(launching), colour(State::Waiting)),
         Span::raw("·".repeat(rest)),
         Span::raw(format!(
-            " {} of {} InService, {} launching",
-            group.in_service, group.wanted, group.launching
+            " {} of {} InService, {} launching{}",
+            group.in_service,
+            group.wanted,
+            group.launching,
+            match group.into_pool {
+                0 => String::new(),
+                number => format!(", {number} into the warm pool"),
+            }
         )),
     ])
 }

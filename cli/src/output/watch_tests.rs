@@ -29,6 +29,7 @@ fn watched(launches: Vec<LaunchNow>) -> Watched {
             wanted: 10,
             in_service: 5,
             launching: 2,
+            into_pool: 0,
         }],
         launches,
         trouble: Vec::new(),

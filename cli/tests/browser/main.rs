@@ -305,7 +305,7 @@ fn check(found: &Value, scene: Scene) -> Result<()> {
     );
     let charts = found["charts"].as_array().context("no charts")?;
     ensure!(
-        charts.len() == 6 && charts.iter().all(|height| number(height) > 40.0),
+        charts.len() == 8 && charts.iter().all(|height| number(height) > 40.0),
         "{charts:?}"
     );
     let contrasts = found["contrasts"].as_object().context("no contrasts")?;

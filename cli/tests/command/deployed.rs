@@ -1,5 +1,6 @@
 //! A deployment on the fake AWS, whose executions run in this process and do nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use assert_cmd::assert::Assert;
@@ -20,6 +21,17 @@ use crate::stdout;
 
 pub(crate) const MACHINE: &str =
     "arn:aws:states:us-west-2:123456789012:stateMachine:hookline-launch-node";
+
+/// The release of the command.
+pub(crate) const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
+/// A function of a release, as the CDK app describes it.
+pub(crate) fn function(name: &str, release: &str) -> FunctionConfig {
+    let mut function = FunctionConfig::new(name, format!("/nonexistent/{release}"));
+    function.description =
+        format!("A function (Hookline), version {release}, code at 0a1b2c3d4e5f");
+    function
+}
 
 /// A deployment without functions, its group `upf`, and the schedule of reconcile.
 pub(crate) struct Deployed {
@@ -71,24 +83,38 @@ impl Deployed {
     /// show of a deployment: a definition, functions, and the role of the rule.
     pub(crate) fn define(&self) {
         let lambda = self.fake.aws.lambda();
-        for name in ["hookline-reconcile", "hookline-tag-node"] {
-            lambda.register(FunctionConfig::new(name, "/nonexistent"));
+        let allowed = allowed().unwrap();
+        for name in ["reconcile", "tag-node"] {
+            let mut function = function(&format!("hookline-{name}"), RELEASE);
+            function.role = Some(self.put_role(name, &allowed[name]));
+            lambda.register(function);
         }
+        // As the CDK app does.
+        let version = lambda.publish("hookline-tag-node").unwrap();
         let definition = json!({
             "TimeoutSeconds": 10_800,
-            "States": {"TagNode": {"Type": "Task", "Resource": lambda.arn("hookline-tag-node"), "End": true}},
+            "States": {"TagNode": {"Type": "Task", "Resource": version, "End": true}},
         });
-        let role = roles::of_rule_for(MACHINE).unwrap();
+        let role = self.put_role("launch-node", &allowed["launch-node"]);
         let stepfunctions = self.fake.aws.stepfunctions();
         stepfunctions.set_definition(MACHINE, definition, &role);
+        let of_rule = roles::of_rule_for(MACHINE).unwrap();
+        let name = of_rule.rsplit('/').next().unwrap();
+        self.put_role(name, &["states:StartExecution".to_owned()].into());
+    }
+
+    /// Makes a role that allows these actions on everything, or replaces it, and returns its ARN.
+    pub(crate) fn put_role(&self, name: &str, actions: &BTreeSet<String>) -> String {
+        let arn = format!("arn:aws:iam::123456789012:role/{name}");
         let policy = json!({
             "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Action": "states:StartExecution", "Resource": "*"}],
+            "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}],
         });
         self.fake.aws.iam().put_role(Role {
-            arn: role,
+            arn: arn.clone(),
             policies: vec![Policy::parse(&policy).unwrap()],
         });
+        arn
     }
 
     pub(crate) async fn call(&self, action: &str, call: &Value) -> Value {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_ec2::types::Tag;
 use hookline_local::Fault;
 use hookline_local::ec2::InstanceState;
 use hookline_testkit::scene::HOOK;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::deployed::Deployed;
 use crate::fake::error;
+use crate::scale_out::start;
 use crate::{check_text, json_error, stderr, stdout, unwrapped};
 
 /// The deployment with a launch whose event is lost, because the rule is disabled. Returns the
@@ -101,6 +103,45 @@ async fn launch_is_found_by_its_address_and_by_its_group() {
             "{what}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn execution_is_found_by_the_tag_that_the_verdict_put_on_the_instance() {
+    let (deployed, instance) = lost_launch().await;
+    let own = start(&deployed, "upf", &instance).await;
+    let mut another = String::new();
+    for n in 0..50 {
+        another = start(&deployed, "smf", &format!("i-{n:017x}")).await;
+    }
+    let tell = async |arn: &str| {
+        let name = arn.rsplit(':').next().unwrap();
+        let tags = [
+            ("hookline:execution", name),
+            ("hookline:verdict", "CONTINUE"),
+        ];
+        let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let call = deployed.scene.ec2.create_tags().resources(&instance);
+        call.set_tags(Some(tags.into())).send().await.unwrap();
+    };
+    let described = || {
+        let calls = deployed.fake.aws.calls_where(|call| {
+            call.user_agent.contains("app/Hookline") && call.action == "DescribeExecution"
+        });
+        calls.len()
+    };
+    tell(&own).await;
+    let found = launch(&deployed, &instance).await;
+    assert_eq!(found["executions"][0]["arn"], json!(own), "{found:#}");
+    // The fifty others are not looked at.
+    assert_eq!(described(), 1);
+
+    // Who may tag the instance can write anything.
+    tell(&another).await;
+    let found = launch(&deployed, &instance).await;
+    assert_eq!(found["executions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(found["executions"][0]["arn"], json!(own), "{found:#}");
+    assert!(described() > 2, "{}", described());
+    deployed.check_policy("look");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,10 @@
 //! `hookline pause` and `hookline resume`, against the fake AWS.
 
+use hookline_domain::reconcile::brake::brake_tags;
+use hookline_domain::reconcile::loops::LaunchLoop;
+use hookline_functions::aws::convert::tags_of_group;
 use hookline_local::{Fault, FaultKind};
+use serde_json::Value;
 
 use crate::deployed::{Deployed, MACHINE};
 use crate::fake::error;
@@ -89,6 +93,53 @@ async fn group_is_paused_and_resumed_only_with_yes() {
     assert_eq!(changes[2].params["ScalingProcesses.member.1"], "Launch");
     assert_eq!(deployed.json("resume upf").await["isPaused"], false);
     deployed.check_policy("operate");
+}
+
+/// The kinds of trouble in `status`.
+async fn trouble(deployed: &Deployed) -> Vec<Value> {
+    let trouble = deployed.trouble().await.into_iter();
+    trouble.map(|mut finding| finding["kind"].take()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn brake_that_was_ended_by_hand_holds_no_more() {
+    let deployed = Deployed::start().await;
+    let autoscaling = &deployed.scene.autoscaling;
+    // As reconcile brakes a group.
+    let found = LaunchLoop {
+        profile: "upf".to_owned(),
+        group: "upf".to_owned(),
+        error: "Hookline.SubnetsFull".to_owned(),
+        generations: 3,
+        since: 0,
+        decided_from: 0,
+    };
+    let tags = tags_of_group("upf", &brake_tags(&found, 1_767_323_045));
+    let call = autoscaling.create_or_update_tags().set_tags(Some(tags));
+    call.send().await.unwrap();
+    let call = autoscaling.suspend_processes();
+    let call = call.auto_scaling_group_name("upf");
+    call.scaling_processes("Launch").send().await.unwrap();
+    assert_eq!(trouble(&deployed).await, ["group-braked"]);
+    let said = deployed.json("resume upf").await;
+    assert_eq!(said["braked"]["error"], "Hookline.SubnetsFull", "{said:#}");
+
+    // As in Auto Scaling's console.
+    let call = autoscaling.resume_processes();
+    let call = call.auto_scaling_group_name("upf");
+    call.scaling_processes("Launch").send().await.unwrap();
+    assert_eq!(trouble(&deployed).await, [""; 0]);
+    let said = deployed.json("resume upf").await;
+    assert_eq!(
+        (&said["isPaused"], &said["braked"]),
+        (&false.into(), &Value::Null)
+    );
+    let text = stdout(&deployed.run("resume upf --yes").await.success());
+    assert!(
+        text.contains("Nothing to do: Launch is not suspended."),
+        "{text}"
+    );
+    assert!(deployed.changes().is_empty(), "{:?}", deployed.changes());
 }
 
 #[tokio::test(flavor = "multi_thread")]

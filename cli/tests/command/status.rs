@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::deployed::{Deployed, MACHINE};
 use crate::fake::{Fake, error, run};
+use crate::replay::lost_launch_into_pool;
 use crate::{check_lines, check_text, json_error, stderr, stdout, unwrapped};
 
 /// What `status` says, and of it each group with its profiles.
@@ -85,6 +86,22 @@ async fn five_hundred_launches_take_at_most_twenty_calls_and_five_seconds() {
     check_text(&text);
     assert!(text.contains("500     0           500 ("), "{text}");
     assert!(text.contains("No trouble."), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn launch_into_a_warm_pool_waits_for_the_pool() {
+    let (deployed, _) = lost_launch_into_pool().await;
+    let status = deployed.json("status").await;
+    let row = &status["groups"][0];
+    assert_eq!(
+        (&row["waiting"], &row["waitingForWarmPool"]),
+        (&json!(1), &json!(1)),
+        "{status:#}"
+    );
+    let text = stdout(&deployed.run("status").await.success());
+    check_text(&text);
+    assert!(text.contains(" s), 1 for the pool"), "{text}");
+    deployed.check_policy("look");
 }
 
 #[tokio::test(flavor = "multi_thread")]

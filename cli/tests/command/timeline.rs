@@ -1,6 +1,7 @@
 //! `hookline timeline`, against the fake AWS. The suite `operator` has launches with the real state
 //! machine, and `tests/browser.rs` looks at the page in a browser.
 
+use aws_sdk_ec2::types::Tag;
 use hookline_local::Fault;
 use hookline_testkit::scene::HOOK;
 use serde_json::{Value, json};
@@ -102,6 +103,37 @@ async fn executions_that_are_not_read_are_told() {
     assert!(text.contains(&format!("Left out: {told}")), "{text}");
     // Those of other groups are not shown.
     assert!(text.contains("Nodes 1: 1 starting"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_of_an_execution_that_another_group_tells_is_not_read() {
+    let deployed = Deployed::start().await;
+    deployed.scene.group("smf").await.unwrap();
+    deployed.launch(1).await;
+    deployed.launch_in("smf", 1).await;
+    let states = |group: &str| {
+        let aws = &deployed.fake.aws;
+        aws.with_world(|world| world.autoscaling.states(group))
+    };
+    let own = states("upf").into_keys().next().unwrap();
+    let other = states("smf").into_keys().next().unwrap();
+    let of_own = execution_of(&deployed, &own).await;
+    let of_other = start(&deployed, "smf", &other).await;
+    let tag = Tag::builder().key("hookline:execution");
+    let tag = tag.value(of_other.rsplit(':').next().unwrap()).build();
+    let call = deployed.scene.ec2.create_tags().resources(&other);
+    call.tags(tag).send().await.unwrap();
+    deployed.run("timeline upf -o -").await.success();
+    let read = deployed
+        .fake
+        .aws
+        .calls_where(|call| call.action == "GetExecutionHistory");
+    let read: Vec<_> = read
+        .iter()
+        .map(|call| &call.params["executionArn"])
+        .collect();
+    assert!(read.contains(&&of_own), "{read:?}");
+    assert!(!read.contains(&&of_other), "{read:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

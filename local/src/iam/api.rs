@@ -1,5 +1,7 @@
-//! IAM's own API: GetRole and ListRoles for a look at roles, and SimulateCustomPolicy (IAM API
-//! Reference).
+//! IAM's own API: GetRole, ListRoles and GetAccountAuthorizationDetails for a look at roles, and
+//! SimulateCustomPolicy (IAM API Reference).
+
+use serde_json::{Value, json};
 
 use super::roles::{Iam, LOCAL_ROLE};
 use super::simulate;
@@ -12,6 +14,7 @@ pub(crate) fn act(iam: &Iam, action: &str, params: &mut Params) -> Result<String
     match action {
         "GetRole" => get(iam, params),
         "ListRoles" => list(iam, params),
+        "GetAccountAuthorizationDetails" => authorization_details(iam, params),
         "SimulateCustomPolicy" => simulate::custom_policy(params),
         _ => Err(ApiError::invalid_action(action)),
     }
@@ -47,36 +50,101 @@ fn get(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
     Ok(xml.into_string())
 }
 
-/// MaxItems is 1 to 1,000, and 100 by default. A Marker is the name after which the page begins.
 fn list(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
-    let most = match params.u32("MaxItems")? {
-        None => 100,
-        Some(most) if (1..=1000).contains(&most) => usize::try_from(most).unwrap_or(100),
-        Some(other) => {
-            return Err(ApiError::new(
-                "ValidationError",
-                format!(
-                    "1 validation error detected: Value '{other}' at 'maxItems' failed to satisfy constraint"
-                ),
-            ));
-        }
-    };
-    let after = params.str("Marker").unwrap_or_default();
+    let page = Page::read(iam, params)?;
     params.finish()?;
-    let rest: Vec<String> = arns(iam)
-        .into_iter()
-        .filter(|arn| name(arn) > after.as_str())
-        .collect();
-    let page = rest.get(..most.min(rest.len())).unwrap_or_default();
     let mut xml = Xml::new();
-    let truncated = rest.len() > page.len();
-    xml.text("IsTruncated", truncated);
-    xml.members("Roles", page, |xml, arn| write(xml, arn));
-    xml.optional(
-        "Marker",
-        page.last().filter(|_| truncated).map(|arn| name(arn)),
-    );
+    xml.text("IsTruncated", page.next.is_some());
+    xml.members("Roles", &page.arns, |xml, arn| write(xml, arn));
+    xml.optional("Marker", page.next.as_deref());
     Ok(xml.into_string())
+}
+
+/// Roles with their policies, which are inline. The fake AWS has no users, groups or managed
+/// policies.
+fn authorization_details(iam: &Iam, params: &mut Params) -> Result<String, ApiError> {
+    let filter = params.list("Filter.member");
+    let mut page = Page::read(iam, params)?;
+    params.finish()?;
+    if !filter.is_empty() && !filter.iter().any(|kind| kind == "Role") {
+        page = Page::default();
+    }
+    let mut xml = Xml::new();
+    xml.text("IsTruncated", page.next.is_some());
+    xml.element("UserDetailList", |_| {});
+    xml.element("GroupDetailList", |_| {});
+    xml.members("RoleDetailList", &page.arns, |xml, arn| {
+        write(xml, arn);
+        let documents = documents(iam, arn).into_iter().enumerate();
+        xml.members("RolePolicyList", documents, |xml, (n, document)| {
+            xml.text("PolicyName", format!("policy-{n}"));
+            xml.text("PolicyDocument", url_encoded(&document.to_string()));
+        });
+        xml.element("AttachedManagedPolicies", |_| {});
+        xml.element("InstanceProfileList", |_| {});
+    });
+    xml.element("Policies", |_| {});
+    xml.optional("Marker", page.next.as_deref());
+    Ok(xml.into_string())
+}
+
+/// The documents of a role. The calls of a function that was registered without one are not
+/// restricted.
+fn documents(iam: &Iam, arn: &str) -> Vec<Value> {
+    match iam.role(arn) {
+        Some(role) => {
+            let policies = role.policies.iter();
+            policies.map(|policy| policy.document().clone()).collect()
+        }
+        None => vec![json!({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+        })],
+    }
+}
+
+/// URL-encodes by RFC 3986, as IAM does with documents.
+fn url_encoded(text: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    encoded.replace('+', "%20")
+}
+
+/// The ARNs of roles on a page, and the marker of the next one.
+#[derive(Default)]
+struct Page {
+    arns: Vec<String>,
+    next: Option<String>,
+}
+
+impl Page {
+    /// MaxItems is 1 to 1,000, and 100 by default. A Marker is the name after which the page
+    /// begins.
+    fn read(iam: &Iam, params: &mut Params) -> Result<Self, ApiError> {
+        let most = max_items(params)?;
+        let after = params.str("Marker").unwrap_or_default();
+        let mut arns = arns(iam);
+        arns.retain(|arn| name(arn) > after.as_str());
+        let truncated = arns.len() > most;
+        arns.truncate(most);
+        let last = arns.last().filter(|_| truncated);
+        Ok(Self {
+            next: last.map(|arn| name(arn).to_owned()),
+            arns,
+        })
+    }
+}
+
+fn max_items(params: &mut Params) -> Result<usize, ApiError> {
+    match params.u32("MaxItems")? {
+        None => Ok(100),
+        Some(most) if (1..=1000).contains(&most) => Ok(usize::try_from(most).unwrap_or(100)),
+        Some(other) => Err(ApiError::new(
+            "ValidationError",
+            format!(
+                "1 validation error detected: Value '{other}' at 'maxItems' failed to satisfy constraint"
+            ),
+        )),
+    }
 }
 
 fn write(xml: &mut Xml, arn: &str) {
@@ -97,7 +165,7 @@ fn write(xml: &mut Xml, arn: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iam::Role;
+    use crate::iam::{Policy, Role};
     use crate::wire::query::Dialect;
 
     fn call(action: &str, params: &str) -> Result<String, ApiError> {
@@ -139,5 +207,33 @@ mod tests {
             call("ListRoles", "MaxItems=1001").unwrap_err().code,
             "ValidationError"
         );
+    }
+
+    #[test]
+    fn authorization_details_have_the_documents_of_each_role() {
+        let document = json!({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "*"}],
+        });
+        let iam = Iam::default();
+        iam.put_role(Role {
+            arn: "arn:aws:iam::123456789012:role/b".to_owned(),
+            policies: vec![Policy::parse(&document).unwrap()],
+        });
+        let details = |params: &str| {
+            let mut params = Params::parse(Dialect::Query, "", params.as_bytes());
+            act(&iam, "GetAccountAuthorizationDetails", &mut params).unwrap()
+        };
+        let first = details("Filter.member.1=Role&MaxItems=1");
+        let encoded = "%7B%22Action%22%3A%22ec2%3ACreateTags%22%2C";
+        assert!(first.contains(encoded), "{first}");
+        assert!(first.contains("<Marker>b</Marker>"), "{first}");
+        let rest = details("Filter.member.1=Role&Marker=b");
+        assert!(
+            rest.contains(LOCAL_ROLE) && rest.contains("%22Action%22%3A%22*%22"),
+            "{rest}"
+        );
+        let users = details("Filter.member.1=User");
+        assert!(!users.contains("<Arn>"), "{users}");
     }
 }

@@ -168,6 +168,7 @@ impl Statement {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     statements: Vec<Statement>,
+    document: Value,
 }
 
 impl Policy {
@@ -176,8 +177,16 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`], naming what is not known.
     pub fn parse(document: &Value) -> Result<Self, PolicyError> {
-        let statements = parse_document(document, Statement::parse)?;
-        Ok(Self { statements })
+        Ok(Self {
+            statements: parse_document(document, Statement::parse)?,
+            document: document.clone(),
+        })
+    }
+
+    /// The document, as it was read.
+    #[must_use]
+    pub fn document(&self) -> &Value {
+        &self.document
     }
 }
 

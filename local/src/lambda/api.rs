@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::function::FunctionConfig;
@@ -51,29 +51,29 @@ async fn route(lambda: &Lambda, request: Request<Bytes>) -> Response<Bytes> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (&parts.method, segments.as_slice()) {
         (&Method::POST, [function, "invocations"]) => {
-            let qualified = match query(parts.uri.query(), "Qualifier") {
-                Some(qualifier) => format!("{function}:{qualifier}"),
-                None => (*function).to_owned(),
-            };
-            invoke(lambda, &qualified, &parts.headers, body).await
+            let function = qualified(function, &parts.uri);
+            invoke(lambda, &function, &parts.headers, body).await
         }
         (&Method::GET, []) => {
             let marker = query(parts.uri.query(), "Marker").unwrap_or_default();
             let most = query(parts.uri.query(), "MaxItems").and_then(|most| most.parse().ok());
-            ok(&list(lambda, &marker, most.unwrap_or(PAGE)))
+            let versions = query(parts.uri.query(), "FunctionVersion").as_deref() == Some("ALL");
+            ok(&list(lambda, &marker, most.unwrap_or(PAGE), versions))
         }
-        (&Method::GET, [function]) => match find(lambda, function) {
-            Ok(config) => ok(&json!({
-                "Configuration": describe(lambda, &config),
+        (&Method::GET, [function]) => match find(lambda, &qualified(function, &parts.uri)) {
+            Ok((config, version)) => ok(&json!({
+                "Configuration": describe(lambda, &config, version),
                 "Code": { "RepositoryType": "S3", "Location": format!("file://{}", config.program.display()) },
                 "Tags": {},
             })),
             Err(refusal) => refused(&refusal),
         },
-        (&Method::GET, [function, "configuration"]) => match find(lambda, function) {
-            Ok(config) => ok(&describe(lambda, &config)),
-            Err(refusal) => refused(&refusal),
-        },
+        (&Method::GET, [function, "configuration"]) => {
+            match find(lambda, &qualified(function, &parts.uri)) {
+                Ok((config, version)) => ok(&describe(lambda, &config, version)),
+                Err(refusal) => refused(&refusal),
+            }
+        }
         _ => error(
             StatusCode::NOT_FOUND,
             "UnknownOperationException",
@@ -133,27 +133,49 @@ fn invoked(outcome: Outcome, tail: bool) -> Response<Bytes> {
     answer(StatusCode::OK, outcome.payload, &headers)
 }
 
-fn find(lambda: &Lambda, function: &str) -> Result<FunctionConfig, InvokeError> {
-    let name = lambda.resolve(function)?;
-    lambda
-        .functions()
+/// A function with the version or alias of the query.
+fn qualified(function: &str, uri: &Uri) -> String {
+    match query(uri.query(), "Qualifier") {
+        Some(qualifier) => format!("{function}:{qualifier}"),
+        None => function.to_owned(),
+    }
+}
+
+/// A function, or a published version with its number.
+fn find(lambda: &Lambda, function: &str) -> Result<(FunctionConfig, Option<u32>), InvokeError> {
+    let (name, version) = lambda.resolve_version(function)?;
+    all(lambda, version.is_some())
         .into_iter()
-        .find(|config| config.name == name)
+        .find(|(config, of)| config.name == name && *of == version)
         .ok_or_else(|| InvokeError::NotFound {
             arn: lambda.arn(&name),
         })
 }
 
-/// A page of functions, by name: those after `marker`, at most 50 (Lambda API Reference,
-/// ListFunctions).
-fn list(lambda: &Lambda, marker: &str, most: usize) -> Value {
-    let mut functions = lambda.functions();
-    functions.sort_by(|a, b| a.name.cmp(&b.name));
-    functions.retain(|function| function.name.as_str() > marker);
+/// The functions, on request with their published versions.
+fn all(lambda: &Lambda, versions: bool) -> Vec<(FunctionConfig, Option<u32>)> {
+    let newest = lambda.functions().into_iter().map(|config| (config, None));
+    let published = lambda.versions().into_iter().filter(|_| versions);
+    let published = published.map(|(number, config)| (config, Some(number)));
+    newest.chain(published).collect()
+}
+
+/// A page of functions, by name, and on request their versions (`FunctionVersion=ALL`): those after
+/// `marker`, at most 50 (Lambda API Reference, ListFunctions).
+fn list(lambda: &Lambda, marker: &str, most: usize, versions: bool) -> Value {
+    let key = |(config, version): &(FunctionConfig, Option<u32>)| {
+        format!("{}:{:010}", config.name, version.unwrap_or_default())
+    };
+    let mut functions = all(lambda, versions);
+    functions.sort_by_key(key);
+    functions.retain(|function| key(function).as_str() > marker);
     let more = functions.len() > most.clamp(1, PAGE);
     functions.truncate(most.clamp(1, PAGE));
-    let next = functions.last().filter(|_| more).map(|last| &last.name);
-    let page: Vec<Value> = functions.iter().map(|f| describe(lambda, f)).collect();
+    let next = functions.last().filter(|_| more).map(key);
+    let page: Vec<Value> = functions
+        .iter()
+        .map(|(config, version)| describe(lambda, config, *version))
+        .collect();
     match next {
         Some(next) => json!({ "Functions": page, "NextMarker": next }),
         None => json!({ "Functions": page }),
@@ -181,10 +203,18 @@ fn account_settings(lambda: &Lambda) -> Value {
     })
 }
 
-fn describe(lambda: &Lambda, config: &FunctionConfig) -> Value {
+fn describe(lambda: &Lambda, config: &FunctionConfig, version: Option<u32>) -> Value {
+    let arn = lambda.arn(&config.name);
+    let (arn, version) = match version {
+        None => (arn, "$LATEST".to_owned()),
+        Some(number) => (format!("{arn}:{number}"), number.to_string()),
+    };
     json!({
         "FunctionName": config.name,
-        "FunctionArn": lambda.arn(&config.name),
+        "FunctionArn": arn,
+        "Description": config.description,
+        // There is no package to make a digest of: the same program is the same code.
+        "CodeSha256": BASE64.encode(config.program.as_os_str().as_encoded_bytes()),
         "Runtime": "provided.al2023",
         "Role": config.role.as_deref().unwrap_or(LOCAL_ROLE),
         "Handler": "bootstrap",
@@ -192,7 +222,7 @@ fn describe(lambda: &Lambda, config: &FunctionConfig) -> Value {
         "Architectures": ["x86_64"],
         "Timeout": config.timeout.as_secs().max(1),
         "MemorySize": config.memory_mb,
-        "Version": "$LATEST",
+        "Version": version,
         "State": "Active",
         "LastUpdateStatus": "Successful",
         "Environment": { "Variables": config.environment },

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The configuration that a function is registered with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionConfig {
     /// The function's name, unique in the account and region.
     pub name: String,
@@ -22,6 +22,8 @@ pub struct FunctionConfig {
     pub role: Option<String>,
     /// The function's own environment variables.
     pub environment: BTreeMap<String, String>,
+    /// What it is for, in words.
+    pub description: String,
 }
 
 impl FunctionConfig {
@@ -35,7 +37,29 @@ impl FunctionConfig {
             memory_mb: 128,
             role: None,
             environment: BTreeMap::new(),
+            description: String::new(),
         }
+    }
+}
+
+/// The versions of a function that were published.
+#[derive(Debug, Default)]
+pub(super) struct Versions {
+    /// The number of the last one. A number is not used again.
+    last: u32,
+    /// Code and settings, by number.
+    pub(super) published: BTreeMap<u32, FunctionConfig>,
+}
+
+impl Versions {
+    /// Publishes a version, and returns its number. If neither code nor settings have changed since
+    /// the last one, that one is the answer (Lambda API Reference, PublishVersion).
+    pub(super) fn publish(&mut self, config: &FunctionConfig) -> u32 {
+        if self.published.get(&self.last) != Some(config) {
+            self.last += 1;
+            self.published.insert(self.last, config.clone());
+        }
+        self.last
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::function::{Counters, FunctionConfig, LogBuffer, LogLine};
+use super::function::{Counters, FunctionConfig, LogBuffer, LogLine, Versions};
 use super::outcome::{InvokeError, Outcome, checked, failed};
 use super::sandbox::Sandbox;
 use crate::local_aws::lock;
@@ -51,6 +51,7 @@ type InProcess = Arc<dyn Fn(&str, Bytes) + Send + Sync>;
 
 pub(super) struct Function {
     pub(super) config: FunctionConfig,
+    pub(super) versions: Versions,
     pub(super) idle: Vec<(u64, Sandbox)>,
     pub(super) in_flight: u32,
     pub(super) counters: Counters,
@@ -87,20 +88,44 @@ impl Lambda {
         }
     }
 
-    /// Registers a function, or replaces one of that name. Returns its ARN.
+    /// Registers a function, or replaces one of that name, whose versions stay. Returns its ARN.
     pub fn register(&self, config: FunctionConfig) -> String {
         let arn = self.arn(&config.name);
+        let mut state = lock(&self.inner.state);
+        let before = state.functions.remove(&config.name);
         let function = Function {
+            versions: before.map(|before| before.versions).unwrap_or_default(),
             idle: Vec::new(),
             in_flight: 0,
             counters: Counters::default(),
             log: LogBuffer::default(),
             config,
         };
-        lock(&self.inner.state)
-            .functions
-            .insert(function.config.name.clone(), function);
+        let name = function.config.name.clone();
+        state.functions.insert(name, function);
         arn
+    }
+
+    /// Publishes a version of a function, and returns its ARN, which has its number. `None` if
+    /// there is no such function.
+    pub fn publish(&self, name: &str) -> Option<String> {
+        let mut state = lock(&self.inner.state);
+        let function = state.functions.get_mut(name)?;
+        let number = function.versions.publish(&function.config);
+        Some(format!("{}:{number}", self.arn(name)))
+    }
+
+    /// Deletes a published version, by its ARN. Returns whether there was one.
+    pub fn delete_version(&self, arn: &str) -> bool {
+        let parts = arn.rsplit_once(':');
+        let parts = parts.and_then(|(function, number)| Some((function, number.parse().ok()?)));
+        let Some((function, number)) = parts else {
+            return false;
+        };
+        let name = function.rsplit(':').next().unwrap_or_default();
+        let mut state = lock(&self.inner.state);
+        let function = state.functions.get_mut(name);
+        function.is_some_and(|it| it.versions.published.remove(&number).is_some())
     }
 
     /// The ARN of a function with this name.
@@ -132,6 +157,16 @@ impl Lambda {
         lock(&self.inner.state).log_directory = Some(directory.into());
     }
 
+    /// The published versions of all functions, each with its number.
+    pub(super) fn versions(&self) -> Vec<(u32, FunctionConfig)> {
+        let state = lock(&self.inner.state);
+        let versions = state.functions.values().map(|it| &it.versions.published);
+        versions
+            .flatten()
+            .map(|(number, config)| (*number, config.clone()))
+            .collect()
+    }
+
     /// The configurations of all functions, by name.
     pub fn functions(&self) -> Vec<FunctionConfig> {
         lock(&self.inner.state)
@@ -159,8 +194,17 @@ impl Lambda {
     }
 
     /// The name of the function that `Invoke` names: by name, ARN or partial ARN, with or without
-    /// `$LATEST`.
+    /// `$LATEST` or a published version. An invocation of a version runs the program that the
+    /// function is registered with now.
     pub(super) fn resolve(&self, function: &str) -> Result<String, InvokeError> {
+        self.resolve_version(function).map(|(name, _)| name)
+    }
+
+    /// The same, with the number of the version if it names one.
+    pub(super) fn resolve_version(
+        &self,
+        function: &str,
+    ) -> Result<(String, Option<u32>), InvokeError> {
         let parts: Vec<&str> = function.split(':').collect();
         let (region, account) = (self.inner.region.as_str(), self.inner.account.as_str());
         let (name, qualifier) = match parts.as_slice() {
@@ -177,9 +221,14 @@ impl Lambda {
             }
             _ => (function, None),
         };
-        let known = lock(&self.inner.state).functions.contains_key(name);
-        if known && qualifier.is_none_or(|qualifier| qualifier == "$LATEST") {
-            return Ok(name.to_owned());
+        if let Some(known) = lock(&self.inner.state).functions.get(name) {
+            let number = qualifier.and_then(|qualifier| qualifier.parse().ok());
+            if qualifier.is_none_or(|qualifier| qualifier == "$LATEST") {
+                return Ok((name.to_owned(), None));
+            }
+            if number.is_some_and(|number| known.versions.published.contains_key(&number)) {
+                return Ok((name.to_owned(), number));
+            }
         }
         let arn = if function.starts_with("arn:") {
             function.to_owned()

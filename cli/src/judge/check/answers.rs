@@ -3,6 +3,7 @@
 use hookline_domain::profile::Profile;
 use hookline_domain::reconcile::ProfileInput;
 
+use super::LISTED;
 use crate::judge::words::list;
 use crate::judge::{Finding, Kind, Remedy, hooks, rules};
 use crate::observed::account::Account;
@@ -13,8 +14,6 @@ use crate::observed::group::{Group, Hook};
 /// PutLifecycleHook).
 const MAX_HEARTBEATS: i64 = 100;
 const MAX_WAIT: i64 = 48 * 3_600;
-/// The most names that a text lists.
-const LISTED: usize = 4;
 
 pub(super) fn findings(account: &Account) -> Vec<Finding> {
     let mut found = Vec::new();

@@ -4,10 +4,15 @@ use hookline_domain::profile::Profile;
 
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
+use crate::observed::role::SeenRole;
 
 /// With so many invocations of a function at once, five hundred launches end in time
 /// (docs/performance.md, "Scale-out").
 const MIN_CONCURRENCY: i64 = 10;
+
+/// What names functions.
+pub(super) const CALLERS: &str =
+    "the definition of the state machine, or the target of reconcile's rule";
 
 pub(super) fn findings(account: &Account) -> Vec<Finding> {
     let mut found = functions(account);
@@ -17,7 +22,7 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
     found
 }
 
-fn stack(account: &Account) -> String {
+pub(super) fn stack(account: &Account) -> String {
     let deployment = account.deployment.as_ref();
     match deployment.map(|deployment| deployment.stack()) {
         None | Some("") => "the deployment".to_owned(),
@@ -27,7 +32,7 @@ fn stack(account: &Account) -> String {
 
 fn functions(account: &Account) -> Vec<Finding> {
     let missing = account.functions.iter().flatten();
-    let missing = missing.filter(|(_, role)| role.is_none());
+    let missing = missing.filter(|(of, function)| function.is_none() && of.qualifier.is_none());
     missing
         .map(|(name, _)| {
             Finding::new(
@@ -35,7 +40,7 @@ fn functions(account: &Account) -> Vec<Finding> {
                 format!("There is no Lambda function {name}."),
             )
             .about([name])
-            .at("the definition of the state machine, or the target of reconcile's rule")
+            .at(CALLERS)
             .say(format!(
                 "Deploy {} again. If CloudFormation sees no change, delete the function from the stack and add it again.",
                 stack(account)
@@ -46,7 +51,7 @@ fn functions(account: &Account) -> Vec<Finding> {
 
 fn roles(account: &Account) -> Vec<Finding> {
     let missing = account.roles.iter().flatten();
-    let missing = missing.filter(|(_, is_there)| !**is_there);
+    let missing = missing.filter(|(_, role)| **role == SeenRole::Missing);
     missing
         .map(|(arn, _)| {
             let users = users(account, arn);
@@ -63,13 +68,16 @@ fn roles(account: &Account) -> Vec<Finding> {
 }
 
 /// What has a role.
-fn users(account: &Account, role: &str) -> Vec<String> {
+pub(super) fn users(account: &Account, role: &str) -> Vec<String> {
     let mut users = Vec::new();
     if account.machine.as_ref().is_some_and(|it| it.role == role) {
         users.push("the state machine".to_owned());
     }
     let functions = account.functions.iter().flatten();
-    let functions = functions.filter(|(_, of)| of.as_deref() == Some(role));
+    let functions = functions.filter(|(of, function)| {
+        let mut functions = function.iter();
+        of.qualifier.is_none() && functions.any(|function| function.role == role)
+    });
     users.extend(functions.map(|(name, _)| format!("the function {name}")));
     if let Some(deployment) = &account.deployment {
         let rules = deployment.rules.iter().filter(|rule| {

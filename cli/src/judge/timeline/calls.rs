@@ -2,12 +2,19 @@
 //!
 //! A history shows the runs of functions, not their calls. So the calls are counted by what a run must
 //! have called: one create for each interface that its plan lacked, one attach for each interface, one
-//! call for each attribute that it had to set. When in a run each call came is estimated.
+//! call for each attribute that it had to set, as many CreateTags as a new node needs, and one
+//! after the verdict. When in a run each call came is estimated.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use hookline_domain::execution::{
-    Allocation, DeleteOnTermination, DeleteOnTerminationTiming, Plan, Step,
+    Allocation, CompletionOutcome, DeleteOnTermination, DeleteOnTerminationTiming, Plan, Step,
 };
+use hookline_domain::ids::InstanceId;
 use hookline_domain::profile::{RequestRates, Slot, TokenBucket};
+use hookline_domain::tags::calls::{Target, minimal_calls};
+use hookline_domain::tags::rules::NAME;
+use hookline_domain::tags::{Tags, own};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -18,6 +25,13 @@ use crate::observed::scale_out::Traced;
 const CREATE: &str = "CreateNetworkInterface";
 const ATTACH: &str = "AttachNetworkInterface";
 const MODIFY: &str = "ModifyNetworkInterfaceAttribute";
+const TAG: &str = "CreateTags";
+/// EC2's bucket of CreateTags (EC2 Developer Guide, "Request throttling for the Amazon EC2 API").
+/// No profile says another.
+const BUCKET_OF_TAGS: TokenBucket = TokenBucket {
+    capacity: 100,
+    refill_per_second: 10,
+};
 const THROTTLED: &str = "Hookline.Throttled";
 
 /// The calls of one action.
@@ -25,7 +39,7 @@ const THROTTLED: &str = "Hookline.Throttled";
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Calls {
     pub(crate) action: &'static str,
-    /// EC2's bucket, by the newest profile.
+    /// EC2's bucket, by the newest profile; its default for CreateTags.
     pub(crate) bucket: TokenBucket,
     /// When each call came, in milliseconds since the epoch, in order. In JSON, how many there were.
     #[serde(rename = "calls", serialize_with = "number")]
@@ -46,7 +60,9 @@ fn number<S: Serializer>(times: &[i64], serializer: S) -> Result<S::Ok, S::Error
 /// The calls of these executions.
 pub(super) fn of(executions: &[Traced]) -> Vec<Calls> {
     let mut counter = Counter::default();
-    for traced in executions {
+    let mut in_order: Vec<&Traced> = executions.iter().collect();
+    in_order.sort_by_key(|traced| traced.execution.started);
+    for traced in in_order {
         counter.count(traced);
     }
     let newest = executions.iter().max_by_key(|it| it.execution.started);
@@ -58,6 +74,7 @@ pub(super) fn of(executions: &[Traced]) -> Vec<Calls> {
         (CREATE, rates.create_network_interface),
         (ATTACH, rates.attach_network_interface),
         (MODIFY, rates.modify_network_interface_attribute),
+        (TAG, BUCKET_OF_TAGS),
     ]
     .map(|(action, bucket)| {
         let calls = counter.calls.iter().filter(|(of, _)| *of == action);
@@ -109,12 +126,17 @@ struct Counter {
     calls: Vec<(&'static str, i64)>,
     /// The action that was throttled, and when.
     throttled: Vec<(String, i64)>,
+    /// The nodes that have their tags: a later execution finds them.
+    tagged: BTreeSet<InstanceId>,
 }
 
 /// What is known of an execution while its events are read.
 #[derive(Default)]
 struct Reading {
     slots: Vec<Slot>,
+    instance: Option<InstanceId>,
+    /// How many CreateTags a new node needs.
+    tags: usize,
     state: String,
     run_began: i64,
     plan: Option<Plan>,
@@ -126,10 +148,11 @@ struct Reading {
 
 impl Counter {
     fn count(&mut self, traced: &Traced) {
-        let profile = traced.execution.profile();
-        let slots = profile.and_then(|profile| part(&profile, "slots"));
+        let profile = traced.execution.profile().unwrap_or_default();
         let mut reading = Reading {
-            slots: slots.unwrap_or_default(),
+            slots: part(&profile, "slots").unwrap_or_default(),
+            instance: traced.execution.instance(),
+            tags: tags_of_a_node(&profile),
             ..Reading::default()
         };
         for event in &traced.history {
@@ -149,6 +172,9 @@ impl Counter {
                     let told = message(cause);
                     let action = told.split(':').next().unwrap_or_default();
                     self.throttled.push((action.to_owned(), event.at));
+                    if action == TAG {
+                        self.calls.push((TAG, event.at));
+                    }
                 }
                 // Nothing was attached: the run only waited for the instance.
                 if error != "Hookline.InstanceNotRunning" {
@@ -166,6 +192,17 @@ impl Counter {
             _ => &[],
         };
         match (reading.state.as_str(), output) {
+            ("TagNode", Some(output)) if has_node(output) => {
+                let is_new = reading
+                    .instance
+                    .take()
+                    .is_some_and(|it| self.tagged.insert(it));
+                let calls = if is_new { reading.tags } else { 0 };
+                self.spread(TAG, calls, began, ended);
+            }
+            ("ContinueLaunch" | "AbandonLaunch", Some(output)) if is_told(output) => {
+                self.calls.push((TAG, ended));
+            }
             ("PlanInterfaces", Some(output)) => reading.plan = part(output, "plan"),
             ("CreateInterfaces", _) => {
                 let lacking = planned.iter().filter(|slot| slot.existing.is_none());
@@ -207,8 +244,53 @@ impl Counter {
     }
 }
 
+/// How many CreateTags give a new node the tags of its profile, and those that Hookline marks it
+/// with.
+fn tags_of_a_node(profile: &Value) -> usize {
+    let tags = |field: &str| -> Tags { part(profile, field).unwrap_or_default() };
+    let mut node = tags("nodeTags");
+    if profile.get("namePreset").is_some_and(Value::is_string) {
+        node.entry(NAME.to_owned()).or_default();
+    }
+    let slots: Vec<Slot> = part(profile, "slots").unwrap_or_default();
+    if !slots.is_empty() {
+        node.entry(own::LAUNCHED_AT.to_owned()).or_default();
+    }
+    let targets = [
+        ("the node", node),
+        ("a volume", tags("volumeTags")),
+        ("an interface", tags("interfaceTags")),
+    ];
+    let targets = targets.map(|(resource, wanted)| Target {
+        resource: resource.to_owned(),
+        current: BTreeMap::new(),
+        wanted,
+    });
+    minimal_calls(&targets).len()
+}
+
+/// Whether the profile covers the instance.
+fn has_node(output: &Value) -> bool {
+    output.get("node").is_some_and(Value::is_object)
+}
+
+/// Whether the instance gets the verdict as a tag (`hookline_domain::execution::verdict_tags`).
+fn is_told(output: &Value) -> bool {
+    let completion = output.get("completion").unwrap_or(&Value::Null);
+    match part(completion, "outcome") {
+        Some(CompletionOutcome::Completed) => true,
+        Some(CompletionOutcome::NotOurs) => has_node(output),
+        // The execution that completed it has told it.
+        Some(CompletionOutcome::AlreadyCompleted | CompletionOutcome::AlreadyContinued) | None => {
+            false
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const BUCKET: TokenBucket = TokenBucket {
@@ -221,6 +303,27 @@ mod tests {
         let at = [0, 0, 0, 0, 1_500, 20_000];
         let levels: Vec<f64> = levels(&at, BUCKET).map(|(_, tokens)| tokens).collect();
         assert_eq!(levels, [2.0, 1.0, 0.0, 0.0, 0.5, 2.0]);
+    }
+
+    #[test]
+    fn tags_of_a_node_take_as_few_calls_as_tag_node_makes() {
+        let slots = json!([{"network": "a", "subnetIds": ["subnet-00000001"]}]);
+        for (profile, calls) in [
+            (json!({}), 0),
+            (json!({"slots": slots}), 1),
+            (json!({"nodeTags": {"Name": "a"}, "slots": slots}), 1),
+            (json!({"namePreset": "amazon-vpc-cni-names"}), 1),
+            (
+                json!({"volumeTags": {"a": "b"}, "interfaceTags": {"a": "b"}}),
+                1,
+            ),
+            (
+                json!({"nodeTags": {"Name": "a"}, "volumeTags": {"a": "b"}}),
+                2,
+            ),
+        ] {
+            assert_eq!(tags_of_a_node(&profile), calls, "{profile}");
+        }
     }
 
     #[test]

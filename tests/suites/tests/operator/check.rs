@@ -11,7 +11,8 @@ use hookline_testkit::templates::{launch_from, user_data_with_gate};
 use serde_json::{Value, json};
 
 use crate::{
-    SMALL, check_lines, commands, finding, mend, run_to_end, shell, stage, stage_with, texts,
+    SMALL, check_lines, commands, finding, mend, run_to_end, schedule_reconcile, shell, stage,
+    stage_with, texts,
 };
 
 /// A deployment with its group, in which all fits: the gate and a number of pods in the user data, and a
@@ -148,6 +149,31 @@ async fn wrong_security_group_is_named_before_the_deployment_and_after() -> Resu
     finding(&findings, "security-group-missing")?;
     let differs = finding(&findings, "reconcile-differs")?;
     assert!(texts(differs).contains("slots differ"), "{differs:#}");
+    stage.deployment.shut_down().await;
+    Ok(())
+}
+
+/// A profile that was changed by hand, in its rule and in reconcile's: the roles have not changed
+/// with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn subnet_that_the_deployed_role_does_not_allow_is_named_before_a_launch() -> Result<()> {
+    let stage = right_stage(&SMALL).await?;
+    let added = stage.scene.subnet(0, "10.0.200.0/28").await?;
+    let mut changed = stage.scene.profile("upf");
+    let subnets = changed["slots"][0]["subnetIds"].as_array_mut();
+    subnets.context("no subnets")?.push(json!(added));
+    stage.deployment.rule("upf", &changed).await?;
+    schedule_reconcile(&stage, &changed).await?;
+    let found = only(&stage, "role-lacks-permission").await?;
+    for says in [
+        "The role of the function create-interfaces does not allow ec2:CreateNetworkInterface.",
+        &format!("ec2:CreateNetworkInterface on {added}."),
+    ] {
+        assert!(texts(&found).contains(says), "no {says} in {found:#}");
+    }
+    // As a deployment of the profile does.
+    roles::put_for_profile(&stage.local, &stage.scene, &changed)?;
+    assert_eq!(check(&stage, "check").await?, json!([]));
     stage.deployment.shut_down().await;
     Ok(())
 }

@@ -179,8 +179,8 @@ fn loop_is_braked_after_three_generations_and_a_resumed_group_comes_in_service()
     })
 }
 
-#[test]
-fn resume_is_not_undone_by_the_failures_before_it_but_by_three_more_generations() -> Result<()> {
+/// Resumes a group whose cause is not mended.
+fn resume_before_it_is_mended(by_hand: bool) -> Result<()> {
     on_paused_clock(async {
         let run = failing(1).await?;
         until_failed(&run, 3).await?;
@@ -188,9 +188,11 @@ fn resume_is_not_undone_by_the_failures_before_it_but_by_three_more_generations(
         assert!(is_suspended(&run).await?);
         run.watch_until("the last launch", Run::is_idle).await?;
         let before = executions(&run).await?.len();
-        // The cause is not mended.
-        resume_by_command(&run).await?;
-        round(&run, true).await;
+        match by_hand {
+            true => resume(&run).await?,
+            false => resume_by_command(&run).await?,
+        }
+        assert_quiet(&round(&run, true).await);
         assert!(!is_suspended(&run).await?);
         until_failed(&run, before + 2).await?;
         let report = round(&run, true).await;
@@ -201,6 +203,17 @@ fn resume_is_not_undone_by_the_failures_before_it_but_by_three_more_generations(
         assert!(is_suspended(&run).await?);
         Ok(())
     })
+}
+
+#[test]
+fn resume_is_not_undone_by_the_failures_before_it_but_by_three_more_generations() -> Result<()> {
+    resume_before_it_is_mended(false)
+}
+
+/// As in Auto Scaling's console: no tag says it until reconcile finds it.
+#[test]
+fn resume_by_hand_is_not_undone_by_the_failures_before_it_either() -> Result<()> {
+    resume_before_it_is_mended(true)
 }
 
 #[test]

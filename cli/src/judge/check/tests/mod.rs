@@ -4,6 +4,8 @@ mod answers;
 mod launches;
 mod network;
 mod parts;
+mod roles;
+mod versions;
 
 use hookline_domain::instance::AttachmentPoint;
 use hookline_domain::profile::Profile;
@@ -11,7 +13,7 @@ use hookline_domain::reconcile::ProfileInput;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fixtures::{self, MACHINE, account, interface, limits};
+use crate::fixtures::{self, MACHINE, RELEASE, account, interface, limits};
 use crate::observed::account::{Concurrency, CouldNotLook, Reservation};
 use crate::observed::deployment::{Deployment, Rule, Target};
 use crate::observed::group::{Hook, Member, Override};

@@ -1,15 +1,14 @@
 //! Functions, roles, quotas; and an account in which all fits.
 
 use super::*;
+use crate::observed::role::SeenRole;
 
 #[test]
 fn function_and_role_that_are_gone_are_found_with_who_needs_them() {
     let mut account = account();
-    account
-        .functions
-        .as_mut()
-        .unwrap()
-        .insert("hookline-tag-node".to_owned(), None);
+    for function in account.functions.as_mut().unwrap().values_mut() {
+        *function = None;
+    }
     assert_says(
         &only(&account, Kind::FunctionMissing),
         &["no Lambda function hookline-tag-node", "the stack hookline"],
@@ -20,7 +19,7 @@ fn function_and_role_that_are_gone_are_found_with_who_needs_them() {
         .roles
         .as_mut()
         .unwrap()
-        .insert(role.to_owned(), false);
+        .insert(role.to_owned(), SeenRole::Missing);
     assert_says(
         &only(&account, Kind::RoleMissing),
         &[
