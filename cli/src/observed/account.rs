@@ -51,6 +51,11 @@ pub(crate) struct Account {
     /// How many interfaces the Region may have.
     pub(crate) interface_quota: Option<u64>,
     pub(crate) concurrency: Option<Concurrency>,
+    /// The reserved concurrency of functions of the deployment that have one, by name.
+    pub(crate) reserved: BTreeMap<String, u64>,
+    /// What a configuration reserves, by the function's name without the stack's; `None` where no
+    /// configuration was given.
+    pub(crate) to_be_reserved: Option<BTreeMap<String, u64>>,
     pub(crate) machine: Option<Machine>,
     /// The functions of the state machine and of reconcile, by name, each with its role; `None`:
     /// there is no such function.
@@ -85,9 +90,9 @@ pub(crate) struct Reservation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Concurrency {
     /// In the account and Region.
-    pub(crate) limit: i64,
+    pub(crate) limit: u64,
     /// Of functions without a reserved concurrency.
-    pub(crate) unreserved: i64,
+    pub(crate) unreserved: u64,
 }
 
 /// The state machine, by its definition.
