@@ -1,13 +1,18 @@
-"""Runs ministack with one more resource type in its CloudFormation, which it does not know: a saved query of Logs Insights.
+"""Runs ministack with what its CloudFormation does not know: saved queries of Logs Insights, and alarms of metric math.
 
-It checks the properties, and nothing can look the query up: ministack has no PutQueryDefinition either. Source of the limits and of
-the return value: CloudFormation Template Reference, AWS::Logs::QueryDefinition; CloudWatch Logs API Reference, PutQueryDefinition.
+Of a query it checks the properties, and nothing can look the query up: ministack has no PutQueryDefinition either. Source of the limits and
+of the return value: CloudFormation Template Reference, AWS::Logs::QueryDefinition; CloudWatch Logs API Reference, PutQueryDefinition.
+
+Of an alarm of metric math it checks the metrics. ministack then keeps the alarm as one of its first metric, which is never evaluated. Source
+of the rules: CloudWatch API Reference, PutMetricAlarm and MetricDataQuery.
 """
 
+import inspect
+import re
 import uuid
 
 from ministack.app import main
-from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
+from ministack.services.cloudformation import provisioners
 
 TYPE = "AWS::Logs::QueryDefinition"
 PROPERTIES = {"LogGroupNames", "Name", "Parameters", "QueryLanguage", "QueryString"}
@@ -40,8 +45,44 @@ def delete(physical_id, properties):
     pass
 
 
-assert TYPE not in _RESOURCE_HANDLERS, f"ministack knows {TYPE} by now: remove this file"
-_RESOURCE_HANDLERS[TYPE] = {"create": create, "update": update, "delete": delete}
+assert TYPE not in provisioners._RESOURCE_HANDLERS, f"ministack knows {TYPE} by now: remove this"
+provisioners._RESOURCE_HANDLERS[TYPE] = {"create": create, "update": update, "delete": delete}
+
+ALARM = "AWS::CloudWatch::Alarm"
+OF_ONE_METRIC = {"Dimensions", "ExtendedStatistic", "MetricName", "Namespace", "Period", "Statistic", "Unit"}
+
+record_of_one_metric = provisioners._cw_metric_alarm_record
+assert "metric math" in inspect.getsource(record_of_one_metric), "ministack knows metric math by now: remove this"
+
+
+def first_metric(properties):
+    """Checks the metrics of an alarm, and returns the first of them."""
+    queries = properties["Metrics"]
+    both = sorted(OF_ONE_METRIC & set(properties))
+    if both:
+        raise ValueError(f"{ALARM}: {', '.join(both)} beside Metrics")
+    ids = [query.get("Id", "") for query in queries]
+    if len(set(ids)) < len(ids) or not all(re.fullmatch(r"[a-z][a-zA-Z0-9_]{0,254}", one) for one in ids):
+        raise ValueError(f"{ALARM} Metrics: expected different Ids, each with a small letter first, found {ids}")
+    if not all(("Expression" in query) != ("MetricStat" in query) for query in queries):
+        raise ValueError(f"{ALARM} Metrics: expected either Expression or MetricStat in each")
+    if sum(query.get("ReturnData", True) for query in queries) != 1:
+        raise ValueError(f"{ALARM} Metrics: expected one with ReturnData")
+    metrics = [query["MetricStat"] for query in queries if "MetricStat" in query]
+    if not 1 <= len(metrics) <= 10:
+        raise ValueError(f"{ALARM} Metrics: expected 1 to 10 metrics, found {len(metrics)}")
+    return metrics[0]
+
+
+def record(name, properties):
+    if not properties.get("Metrics"):
+        return record_of_one_metric(name, properties)
+    metric = first_metric(properties)
+    of_one = {key: value for key, value in properties.items() if key != "Metrics"}
+    return record_of_one_metric(name, {**of_one, **metric["Metric"], "Period": metric["Period"], "Statistic": metric["Stat"]})
+
+
+provisioners._cw_metric_alarm_record = record
 
 if __name__ == "__main__":
     main()
