@@ -29,7 +29,7 @@ import { NodeNaming } from './naming/node-naming';
 import { MultusNodeGroup } from './nodegroup/multus-node-group';
 import type { FunctionSource, HooklineConfig, LaunchHook } from './shared/config';
 import { FunctionCode } from './shared/function-code';
-import { FUNCTION_SETTINGS, type FunctionName, pascalCase } from './shared/functions';
+import { pascalCase } from './shared/functions';
 import type { HostingProps } from './shared/hosting';
 
 /** CloudFormation's 500, without the queries, and without the policies that the CDK splits off during the synthesis. */
@@ -37,6 +37,15 @@ const MAX_RESOURCES_BESIDE_QUERIES = 480;
 
 /** With so many invocations of each function at once, scale-outs of hundreds of nodes end in time (docs/performance.md, "Scale-out"). */
 const MIN_RESERVATION = 10;
+
+/** The functions that a launch invokes while it waits at its hook. */
+const BEFORE_CONTINUE = [
+  'tag-node',
+  'plan-interfaces',
+  'create-interfaces',
+  'attach-interfaces',
+  'complete-hook',
+] as const;
 
 /** Props of {@link HooklineStack}. */
 export interface HooklineStackProps extends StackProps {
@@ -254,8 +263,9 @@ function warnOfProfilesWithoutHook(
 
 /** Warns of reservations with which already a scale-out of some dozen nodes waits for Lambda. Only `hookline check` knows the groups. */
 function warnOfSmallReservations(stack: Stack, { reservedConcurrency = {} }: HooklineConfig): void {
-  for (const [name, reserved] of Object.entries(reservedConcurrency)) {
-    if (reserved < MIN_RESERVATION && !FUNCTION_SETTINGS[name as FunctionName].invokedDirectly) {
+  for (const name of BEFORE_CONTINUE) {
+    const reserved = reservedConcurrency[name];
+    if (reserved !== undefined && reserved < MIN_RESERVATION) {
       Annotations.of(stack).addWarningV2(
         `hookline:smallReservation:${name}`,
         `reservedConcurrency["${name}"]: with ${reserved} invocations at once, launches of a scale-out wait for one another, and some may be abandoned. Use at least ${MIN_RESERVATION}; hookline check --config says what the groups need`,

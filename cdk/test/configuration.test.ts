@@ -295,7 +295,8 @@ describe('reserved concurrency', () => {
   test('has a warning if a scale-out would wait for it', () => {
     const warned = (reservedConcurrency: Required<HooklineConfig>['reservedConcurrency']): string[] =>
       warnings({ ...hookedUpf, reservedConcurrency });
-    expect(warned({ 'plan-interfaces': 9, 'tag-node': 10, reconcile: 1 })).toEqual([
+    const after = { 'set-delete-on-termination': 5, reconcile: 1 };
+    expect(warned({ 'plan-interfaces': 9, 'tag-node': 10, ...after })).toEqual([
       expect.stringMatching(/^reservedConcurrency\["plan-interfaces"\]: with 9 .* Use at least 10;/),
     ]);
   });
