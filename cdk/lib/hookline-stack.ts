@@ -35,7 +35,7 @@ import type { HostingProps } from './shared/hosting';
 /** CloudFormation's 500, without the queries, and without the policies that the CDK splits off during the synthesis. */
 const MAX_RESOURCES_BESIDE_QUERIES = 480;
 
-/** With so many invocations of each function at once, scale-outs of hundreds of nodes end in time (docs/performance.md, "Scale-out"). */
+/** With so many invocations of each function at once, 500 nodes are in service in time (docs/performance.md, "Scale-out"). */
 const MIN_RESERVATION = 10;
 
 /** The functions that a launch invokes while it waits at its hook. */
@@ -261,7 +261,7 @@ function warnOfProfilesWithoutHook(
   }
 }
 
-/** Warns of reservations with which already a scale-out of some dozen nodes waits for Lambda. Only `hookline check` knows the groups. */
+/** Warns of reservations with which a scale-out of some dozen nodes waits for Lambda. Only `hookline check` knows the groups. */
 function warnOfSmallReservations(stack: Stack, { reservedConcurrency = {} }: HooklineConfig): void {
   for (const name of BEFORE_CONTINUE) {
     const reserved = reservedConcurrency[name];

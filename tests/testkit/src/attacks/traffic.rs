@@ -60,7 +60,15 @@ impl Things {
         }
     }
 
-    /// The folder of the flow logs that may be read.
+    /// An object of a listing.
+    fn listing(&self) -> String {
+        format!(
+            "{}/pods/dt=2026-01-01/hour=00/prod.one.json.gz",
+            self.bucket
+        )
+    }
+
+    /// An object of the flow logs that may be read.
     fn records(&self) -> String {
         match self.traffic {
             Traffic::Own => format!("{}/AWSLogs/one", self.flow_logs),
@@ -148,13 +156,9 @@ pub(super) fn allowed(things: &Things) -> Vec<Attempt> {
 
 fn listings(things: &Things) -> Vec<Attempt> {
     const READS: &str = "it lists the cluster";
-    let listing = format!(
-        "{}/pods/dt=2026-01-01/hour=00/prod.one.json.gz",
-        things.bucket
-    );
     let cluster = format!("arn:aws:eks:{ACCOUNT}:cluster/prod");
     let mut calls = [
-        each(LISTS, "the listing", &["s3:PutObject"], &[listing]),
+        each(LISTS, "the listing", &["s3:PutObject"], &[things.listing()]),
         each(LISTS, READS, &["eks:DescribeCluster"], &[cluster]),
         of_all(
             LISTS,
@@ -187,7 +191,7 @@ fn listings(things: &Things) -> Vec<Attempt> {
     calls
 }
 
-/// What each statement needs.
+/// What every statement of SQL needs.
 fn queries(things: &Things, by: &'static str) -> Vec<Attempt> {
     const QUERY: &str = "a query in its workgroup";
     const RESULT: &str = "the result of a query";
@@ -198,7 +202,6 @@ fn queries(things: &Things, by: &'static str) -> Vec<Attempt> {
             &[
                 "athena:GetQueryExecution",
                 "athena:StartQueryExecution",
-                "athena:GetQueryResults",
                 "athena:GetWorkGroup",
             ],
             &[workgroup("hookline-traffic")],
@@ -241,7 +244,7 @@ fn queries(things: &Things, by: &'static str) -> Vec<Attempt> {
     .concat()
 }
 
-/// What reads and writes the files of the tables need.
+/// What is needed to read and write the tables.
 fn table_files(things: &Things, by: &'static str) -> Vec<Attempt> {
     const FILES: &str = "the files of the tables";
     let files = ["cross-az-traffic", "cross-az-inputs"];
@@ -271,10 +274,6 @@ fn table_files(things: &Things, by: &'static str) -> Vec<Attempt> {
 fn stores(things: &Things) -> Vec<Attempt> {
     const READS: &str = "SELECT of the flow logs and the listings, MERGE into the results";
     let all = [INPUTS, RESULTS].concat();
-    let listing = format!(
-        "{}/pods/dt=2026-01-01/hour=00/prod.one.json.gz",
-        things.bucket
-    );
     let mut calls = [
         each(
             QUERIES,
@@ -304,7 +303,13 @@ fn stores(things: &Things) -> Vec<Attempt> {
             QUERIES,
             READS,
             &["s3:GetObject"],
-            &[things.records(), listing],
+            &[things.records(), things.listing()],
+        ),
+        each(
+            QUERIES,
+            "the hours to store, and the metrics",
+            &["athena:GetQueryResults"],
+            &[workgroup("hookline-traffic")],
         ),
         table_files(things, QUERIES),
         each(
@@ -645,6 +650,13 @@ fn attacks_on_tables(things: &Things) -> Vec<Attempt> {
             "only the tables of the results",
             "glue:CreateTable",
             glue("table/billing/costs"),
+        ),
+        denied(
+            TRAFFIC_TABLE,
+            "reads what a query returns",
+            CREATES,
+            "athena:GetQueryResults",
+            workgroup("hookline-traffic"),
         ),
         denied(
             TRAFFIC_TABLE,
