@@ -35,6 +35,18 @@ import type { HostingProps } from './shared/hosting';
 /** CloudFormation's 500, without the queries, and without the policies that the CDK splits off during the synthesis. */
 const MAX_RESOURCES_BESIDE_QUERIES = 480;
 
+/** With so many invocations of each function at once, 500 nodes are in service in time (docs/performance.md, "Scale-out"). */
+const MIN_RESERVATION = 10;
+
+/** The functions that a launch invokes while it waits at its hook. */
+const BEFORE_CONTINUE = [
+  'tag-node',
+  'plan-interfaces',
+  'create-interfaces',
+  'attach-interfaces',
+  'complete-hook',
+] as const;
+
 /** Props of {@link HooklineStack}. */
 export interface HooklineStackProps extends StackProps {
   /** The configuration. It is checked; in profiles and node groups, ids may be tokens. */
@@ -70,6 +82,7 @@ export class HooklineStack extends Stack {
     const { config } = props;
     checkParts(config);
     warnOfProfilesWithoutHook(this, config);
+    warnOfSmallReservations(this, config);
     const hosting = hostingProps(
       config,
       props.code ?? functionCode(this, config.functions, props.folder ?? '.'),
@@ -185,13 +198,14 @@ export class HooklineStack extends Stack {
 }
 
 function hostingProps(
-  { architecture, stackName, logs = {} }: HooklineConfig,
+  { architecture, reservedConcurrency, stackName, logs = {} }: HooklineConfig,
   code: FunctionCode,
 ): HostingProps {
   return {
     code,
     architecture: architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
     namePrefix: stackName,
+    ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
     ...(logs.retentionDays === undefined ? {} : { logRetention: logs.retentionDays }),
     logExecutionData: logs.executionData ?? true,
     removalPolicy: (logs.keep ?? false) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
@@ -242,6 +256,19 @@ function warnOfProfilesWithoutHook(
       Annotations.of(stack).addWarningV2(
         `hookline:profileWithoutHook:${name}`,
         `profiles[${n}]: no entry of hooks or nodeGroups names the profile ${name}, so this stack puts its hook ${hook.name} on no group. Unless something else puts it, no launch is prepared. Add an entry to hooks`,
+      );
+    }
+  }
+}
+
+/** Warns of reservations with which a scale-out of some dozen nodes waits for Lambda. Only `hookline check` knows the groups. */
+function warnOfSmallReservations(stack: Stack, { reservedConcurrency = {} }: HooklineConfig): void {
+  for (const name of BEFORE_CONTINUE) {
+    const reserved = reservedConcurrency[name];
+    if (reserved !== undefined && reserved < MIN_RESERVATION) {
+      Annotations.of(stack).addWarningV2(
+        `hookline:smallReservation:${name}`,
+        `reservedConcurrency["${name}"]: with ${reserved} invocations at once, launches of a scale-out wait for one another, and some may be abandoned. Use at least ${MIN_RESERVATION}; hookline check --config says what the groups need`,
       );
     }
   }

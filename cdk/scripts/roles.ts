@@ -3,7 +3,7 @@
  * references unresolved. The tests of the fake AWS read them, and authorise the calls of the functions against them.
  *
  * `template.json` has those of the configuration. `limited-by-vpc.json` and `limited-by-tag.json` have those that are others with
- * a `networkLimit`.
+ * a `networkLimit`. `traffic.json` and `traffic-of-others.json` have those of the traffic stack.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { format } from 'prettier';
 import { hooklineApp } from '../lib/hookline-app';
 import { type LoadedConfig, loadConfig } from '../lib/configuration';
-import type { NetworkLimit } from '../lib/shared/config.generated';
+import type { NetworkLimit, Traffic } from '../lib/shared/config.generated';
 import { FunctionCode } from '../lib/shared/function-code';
 
 const FIXTURES = join(__dirname, '..', '..', 'tests', 'fixtures', 'roles');
@@ -25,6 +25,8 @@ const PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   'AWS::Lambda::Function': ['FunctionName', 'Role'],
   'AWS::Lambda::Permission': ['FunctionName', 'Principal', 'SourceArn'],
   'AWS::Logs::LogGroup': ['LogGroupName'],
+  'AWS::S3::Bucket': ['BucketName'],
+  'AWS::Scheduler::Schedule': ['Name', 'Target'],
   'AWS::SQS::Queue': ['QueueName'],
   'AWS::SQS::QueuePolicy': ['PolicyDocument', 'Queues'],
   'AWS::StepFunctions::StateMachine': ['StateMachineName', 'RoleArn'],
@@ -34,6 +36,26 @@ const PROPERTIES: Readonly<Record<string, readonly string[]>> = {
 const NETWORK_LIMITS: Readonly<Record<string, NetworkLimit>> = {
   'limited-by-vpc.json': { vpcIds: ['vpc-00000000000000001'] },
   'limited-by-tag.json': { tag: { key: 'hookline-networks', value: 'nodes' } },
+};
+
+/** What the traffic stack measures: with flow logs of its own, or with all that can be another owner's. The tests know the names. */
+const TRAFFIC: Readonly<Record<string, Traffic>> = {
+  'traffic.json': { clusterName: 'prod', vpcId: 'vpc-00000000000000001' },
+  'traffic-of-others.json': {
+    clusterName: 'prod',
+    moreClusters: [
+      {
+        clusterName: 'edge',
+        assumeRoleArn: 'arn:aws:iam::210987654321:role/pods-reader',
+        accessEntry: false,
+      },
+    ],
+    flowLogsLocation:
+      's3://central-flow-logs/network/AWSLogs/aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=us-west-2/',
+    flowLogsKeyArn: 'arn:aws:kms:us-west-2:210987654321:key/00000000-0000-4000-8000-000000000001',
+    functionSubnetIds: ['subnet-00000000000000001'],
+    functionSecurityGroupIds: ['sg-00000000000000001'],
+  },
 };
 
 interface Resource {
@@ -58,6 +80,9 @@ export async function roles(): Promise<[string, string][]> {
     const config = { ...loaded.config, networkLimit };
     files.push([name, changed(all, synthesised({ ...loaded, config }))]);
   }
+  for (const [name, traffic] of Object.entries(TRAFFIC)) {
+    files.push([name, synthesised({ ...loaded, config: { ...loaded.config, traffic } }, 'traffic')]);
+  }
   return Promise.all(
     files.map(async ([name, resources]): Promise<[string, string]> => {
       const text = JSON.stringify({ Resources: resources });
@@ -66,13 +91,14 @@ export async function roles(): Promise<[string, string][]> {
   );
 }
 
-function synthesised(loaded: LoadedConfig): Resources {
+function synthesised(loaded: LoadedConfig, of: 'launches' | 'traffic' = 'launches'): Resources {
   const outdir = mkdtempSync(join(tmpdir(), 'hookline-roles-'));
   try {
     const code = FunctionCode.inBucket('functions', 'v1/');
-    const { app, stack } = hooklineApp(loaded, code, { outdir, context: featureFlags() });
+    const { app, stack, trafficStack } = hooklineApp(loaded, code, { outdir, context: featureFlags() });
     app.synth();
-    const template = JSON.parse(readFileSync(join(outdir, stack.templateFile), 'utf8')) as {
+    const { templateFile } = of === 'traffic' && trafficStack !== undefined ? trafficStack : stack;
+    const template = JSON.parse(readFileSync(join(outdir, templateFile), 'utf8')) as {
       readonly Resources: Resources;
     };
     const kept = Object.entries(template.Resources).flatMap(([id, resource]) => {
@@ -107,11 +133,19 @@ function featureFlags(): Record<string, unknown> {
 function reduced({ Type, Properties = {} }: Resource, properties: readonly string[]): Resource {
   const kept = Object.entries(Properties)
     .filter(([name]) => properties.includes(name))
-    .map(([name, value]) => [name, name === 'Targets' ? targets(value) : value]);
+    .map(([name, value]) => [name, withoutInput(name, value)]);
   return { Type, Properties: Object.fromEntries(kept) as Record<string, unknown> };
 }
 
-/** A target without its input, which has the whole profile in it. */
-function targets(value: unknown): unknown {
-  return (value as Record<string, unknown>[]).map(({ Arn, RoleArn }) => ({ Arn, RoleArn }));
+/** Targets without their input, which has the whole profile in it. */
+function withoutInput(name: string, value: unknown): unknown {
+  const reducedTarget = ({ Arn, RoleArn }: Record<string, unknown>): unknown => ({ Arn, RoleArn });
+  switch (name) {
+    case 'Target':
+      return reducedTarget(value as Record<string, unknown>);
+    case 'Targets':
+      return (value as Record<string, unknown>[]).map(reducedTarget);
+    default:
+      return value;
+  }
 }

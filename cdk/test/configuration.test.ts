@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
-import { Annotations, Match } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { checkConfig } from '../lib/configuration';
 import { HooklineStack } from '../lib/hookline-stack';
 import type { Profile } from '../lib/launch/profile';
 import type { HooklineConfig } from '../lib/shared/config';
-import { code, configurationError, profile, slot } from './support';
+import { NAMING_STATE_MACHINE, deployedFunctions } from '../lib/shared/functions';
+import { CONFIG_SCHEMA } from '../lib/shared/repository';
+import { code, configurationError, namingProfile, profile, resources, slot } from './support';
 
 /** The mistakes of a configuration, each as its field and the beginning of what is wrong. */
 function mistakes(config: unknown): string[] {
@@ -226,17 +228,21 @@ test('a hook that is put twice on a managed node group is refused, in whichever 
   ]);
 });
 
-describe('the warning of a profile without hook', () => {
-  const warnings = (given: Partial<HooklineConfig>): string[] => {
-    const stack = new HooklineStack(new App(), 'hookline', {
-      config: { stackName: 'hookline', profiles: [upf], ...given },
-      code,
-    });
-    return Annotations.fromStack(stack)
-      .findWarning('*', Match.anyValue())
-      .map(({ entry }) => entry.data as string);
-  };
+const hookedUpf: Partial<HooklineConfig> = { hooks: [{ profile: 'upf', autoScalingGroup: 'upf' }] };
 
+function stackOf(given: Partial<HooklineConfig>): HooklineStack {
+  const config: HooklineConfig = { stackName: 'hookline', profiles: [upf], ...given };
+  checkConfig(config);
+  return new HooklineStack(new App(), 'hookline', { config, code });
+}
+
+function warnings(given: Partial<HooklineConfig>): string[] {
+  return Annotations.fromStack(stackOf(given))
+    .findWarning('*', Match.anyValue())
+    .map(({ entry }) => entry.data as string);
+}
+
+describe('the warning of a profile without hook', () => {
   test('names the profile and the remedy', () => {
     expect(warnings({})).toEqual([
       expect.stringMatching(
@@ -246,10 +252,53 @@ describe('the warning of a profile without hook', () => {
   });
 
   test('is not given of a profile with a hook, or with one that is only observed', () => {
-    expect(warnings({ hooks: [{ profile: 'upf', autoScalingGroup: 'upf' }] })).toEqual([]);
+    expect(warnings(hookedUpf)).toEqual([]);
     const observed = profile({ hook: { name: 'theirs', complete: false } });
     const hooks = [{ profile: 'upf', autoScalingGroup: 'upf', observeOnly: true }];
     expect(warnings({ profiles: [observed], hooks })).toEqual([]);
+  });
+});
+
+describe('reserved concurrency', () => {
+  test('is that of each function, of launches and of naming', () => {
+    const reservedConcurrency = { 'tag-node': 50, 'name-nodes': 20, reconcile: 2 };
+    const naming = [{ profile: namingProfile() }];
+    const stack = stackOf({ ...hookedUpf, naming, reservedConcurrency });
+    const functions = [...resources(Template.fromStack(stack), 'AWS::Lambda::Function').values()];
+    const reserved = functions.map(({ Properties: it }) => [
+      it['FunctionName'],
+      it['ReservedConcurrentExecutions'],
+    ]);
+    expect(reserved.filter(([, number]) => number !== undefined).sort()).toEqual([
+      ['hookline-name-nodes', 20],
+      ['hookline-reconcile', 2],
+      ['hookline-tag-node', 50],
+    ]);
+  });
+
+  test.each<[string, object, string]>([
+    ['another function', { 'tag-nodes': 5 }, 'reservedConcurrency["tag-nodes"]: unknown field'],
+    ['none at all', { 'tag-node': 0 }, 'reservedConcurrency["tag-node"]: must be >= 1, found 0'],
+    ['a text', { adopt: '5' }, 'reservedConcurrency.adopt: expected an integer, found "5"'],
+  ])('of %s is refused with its field', (_, reservedConcurrency, message) => {
+    expect(mistakes(config({ reservedConcurrency }))).toEqual([expect.stringContaining(message)]);
+  });
+
+  test('may be given to every function of the two state machines', () => {
+    const schema = JSON.parse(readFileSync(CONFIG_SCHEMA, 'utf8')) as {
+      $defs: { ReservedConcurrency: { properties: object } };
+    };
+    const deployed = [...deployedFunctions(), ...deployedFunctions(NAMING_STATE_MACHINE)];
+    expect(Object.keys(schema.$defs.ReservedConcurrency.properties).sort()).toEqual(deployed.sort());
+  });
+
+  test('has a warning if a scale-out would wait for it', () => {
+    const warned = (reservedConcurrency: Required<HooklineConfig>['reservedConcurrency']): string[] =>
+      warnings({ ...hookedUpf, reservedConcurrency });
+    const after = { 'set-delete-on-termination': 5, reconcile: 1 };
+    expect(warned({ 'plan-interfaces': 9, 'tag-node': 10, ...after })).toEqual([
+      expect.stringMatching(/^reservedConcurrency\["plan-interfaces"\]: with 9 .* Use at least 10;/),
+    ]);
   });
 });
 

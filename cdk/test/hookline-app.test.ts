@@ -5,7 +5,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { hooklineApp } from '../lib/hookline-app';
 import type { Naming } from '../lib/naming/naming-rules';
 import { checkConfig, loadConfig } from '../lib/configuration';
-import { deployedFunctions, pascalCase } from '../lib/shared/functions';
+import { FUNCTION_SETTINGS, deployedFunctions, pascalCase } from '../lib/shared/functions';
 import { code, namingProfile, profile, resources, text } from './support';
 
 /** Synthesises an example, and returns its template. It fails on a finding of cdk-nag. */
@@ -98,6 +98,35 @@ describe.each([
     ]) {
       expect(alarms).toContainEqual(metric);
     }
+  });
+
+  test('has one alarm on the throttles of all functions that the state machine invokes', () => {
+    const alarms = [...resources(template, 'AWS::CloudWatch::Alarm').values()];
+    const [alarm, ...others] = alarms.filter(({ Properties: one }) =>
+      JSON.stringify(one['Metrics'] ?? []).includes('"Throttles"'),
+    );
+    expect(others).toEqual([]);
+    const metrics = alarm?.Properties['Metrics'] as { Expression?: string; MetricStat?: object }[];
+    expect(metrics.map(({ Expression }) => Expression).filter((one) => one !== undefined)).toEqual([
+      'SUM(METRICS())',
+    ]);
+    const watched = metrics.flatMap(({ MetricStat: stat }) => (stat === undefined ? [] : [stat]));
+    const invoked = deployedFunctions().filter((name) => !FUNCTION_SETTINGS[name].invokedDirectly);
+    // CloudWatch takes ten in an alarm.
+    expect(watched.length).toBeLessThanOrEqual(10);
+    expect(watched).toEqual(
+      invoked.map((name) => ({
+        Metric: {
+          Namespace: 'AWS/Lambda',
+          MetricName: 'Throttles',
+          Dimensions: [
+            { Name: 'FunctionName', Value: { Ref: expect.stringMatching(pascalCase(name)) as string } },
+          ],
+        },
+        Period: 60,
+        Stat: 'Sum',
+      })),
+    );
   });
 
   test('keeps nothing when it is deleted, except its key for 7 days', () => {

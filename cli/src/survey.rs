@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::aws::{self, Aws};
 use crate::error::{Code, Error, Result};
-use crate::observed::account::{Account, CouldNotLook};
+use crate::observed::account::{Account, Concurrency, CouldNotLook};
 use crate::observed::deployment::{Deployment, Reconcile};
 use crate::observed::function::FunctionRef;
 use crate::observed::group::Hook;
@@ -277,7 +277,32 @@ async fn parts(aws: &Aws, account: &mut Account) -> Result<()> {
     )?;
     account.machine = note(account, machine);
     functions(aws, account, &deployment).await?;
+    reserved(aws, account).await?;
     roles(aws, account, &deployment).await
+}
+
+/// The reserved concurrency of the functions. Nothing to look at where the account reserves none.
+async fn reserved(aws: &Aws, account: &mut Account) -> Result<()> {
+    let reserves = |it: &Concurrency| it.unreserved < it.limit;
+    if !account.concurrency.as_ref().is_some_and(reserves) {
+        return Ok(());
+    }
+    let functions = account.functions.iter().flatten();
+    let there = functions.filter(|(of, function)| of.qualifier.is_none() && function.is_some());
+    let names: Vec<String> = there.map(|(of, _)| of.name.clone()).collect();
+    let mut calls = JoinSet::new();
+    for name in names {
+        let aws = aws.clone();
+        calls.spawn(async move { (aws.reserved_concurrency(&name).await, name) });
+    }
+    while let Some(done) = calls.join_next().await {
+        let (answer, name) = done.map_err(Error::of_task)?;
+        let looked = looked(answer, "how much concurrency the functions have reserved")?;
+        if let Some(Some(reserved)) = note(account, looked) {
+            account.reserved.insert(name, reserved);
+        }
+    }
+    Ok(())
 }
 
 async fn functions(aws: &Aws, account: &mut Account, deployment: &Deployment) -> Result<()> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::eks;
 use crate::forward::Forwarding;
-use crate::lambda::ACCOUNT_SETTINGS;
+use crate::lambda::{ACCOUNT_SETTINGS, FUNCTION_CONCURRENCY, FUNCTIONS};
 use crate::wire::error::{ApiError, ErrorForm};
 use crate::wire::query::{Dialect, Params};
 
@@ -138,7 +138,8 @@ impl Service {
             return Some(Self::Quotas);
         }
         let path = request.uri().path();
-        if path.starts_with("/2015-03-31/functions") || path == ACCOUNT_SETTINGS {
+        let of_functions = [FUNCTIONS, FUNCTION_CONCURRENCY];
+        if of_functions.iter().any(|start| path.starts_with(start)) || path == ACCOUNT_SETTINGS {
             return Some(Self::Lambda);
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
@@ -297,12 +298,14 @@ fn lambda_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
         return ("GetAccountSettings".to_owned(), BTreeMap::new());
     }
     let tail = path
-        .strip_prefix("/2015-03-31/functions")
+        .strip_prefix(FUNCTIONS)
+        .or_else(|| path.strip_prefix(FUNCTION_CONCURRENCY))
         .unwrap_or_default()
         .trim_matches('/');
     let (name, verb) = tail.split_once('/').unwrap_or((tail, ""));
     let action = match (name, verb) {
         (_, "invocations") => "Invoke",
+        (_, "concurrency") => "GetFunctionConcurrency",
         ("", _) => "ListFunctions",
         _ => "GetFunction",
     };

@@ -159,6 +159,23 @@ async fn a_program_that_does_not_start_is_a_function_error() {
 }
 
 #[tokio::test]
+async fn reserved_concurrency_is_told() {
+    let local = local_with(|config| config.reserved_concurrency = Some(7));
+    local
+        .lambda()
+        .register(FunctionConfig::new("other", program()));
+    let get = async |function: &str| {
+        let path = format!("/2019-09-30/functions/{function}/concurrency");
+        let request = Request::get(path).body(Bytes::new()).unwrap();
+        local.handle(request).await.unwrap()
+    };
+    let told = json!({ "ReservedConcurrentExecutions": 7 });
+    assert_eq!(body(&get("f").await), told);
+    assert_eq!(body(&get("other").await), json!({}));
+    assert_eq!(get("nobody").await.status(), 404);
+}
+
+#[tokio::test]
 async fn reserved_concurrency_limits_invocations() {
     let local = local_with(|config| config.reserved_concurrency = Some(1));
     let (one, other) = tokio::join!(invoke(&local, r#""sleep""#), invoke(&local, r#""sleep""#));

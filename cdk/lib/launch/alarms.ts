@@ -8,6 +8,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { AlarmSet } from '../shared/alarm-set';
+import { FUNCTION_SETTINGS } from '../shared/functions';
 import { runbookPage } from '../shared/runbook';
 import { type LaunchMetric, freeAddresses, launchMetric, reconcileMetric } from './metrics';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
@@ -76,6 +77,7 @@ export class LaunchAlarms extends AlarmSet {
         alarmDescription: `A node of ${name} went on without a tag of the profile. Its log says why.`,
       });
     }
+    this.addThrottlesAlarm(orchestrator);
     this.addReconcileAlarms(orchestrator);
     this.addAboveZeroAlarm('LaunchesOverdue', 'launches-overdue', {
       metric: reconcileMetric('LaunchesOverdue', 'Maximum'),
@@ -106,6 +108,30 @@ export class LaunchAlarms extends AlarmSet {
     for (const [n, subnetId] of [...subnets].entries()) {
       this.addFreeAddressAlarm(n + 1, subnetId, subnetId, freeAddresses(subnetId), threshold);
     }
+  }
+
+  /**
+   * Adds the alarm of invocations of launches that Lambda refuses. Those of a burst go on after some seconds, so it starts only if
+   * there are some in each of three minutes. A throttled round of reconcile ends in the dead-letter queue, which has an alarm.
+   */
+  private addThrottlesAlarm(orchestrator: NodeLaunchOrchestrator): void {
+    const period = Duration.minutes(1);
+    const launching = [...orchestrator.functions].filter(
+      ([name]) => !FUNCTION_SETTINGS[name].invokedDirectly,
+    );
+    this.addAboveZeroAlarm('LambdaThrottles', 'lambda-throttles', {
+      metric: new MathExpression({
+        expression: 'SUM(METRICS())',
+        label: 'throttled invocations',
+        usingMetrics: Object.fromEntries(
+          launching.map(([, fn], n) => [`m${n}`, fn.metricThrottles({ period })]),
+        ),
+        period,
+      }),
+      evaluationPeriods: 3,
+      alarmDescription:
+        'Lambda has refused invocations of launches for three minutes: too few may run at once. Launches wait, and some may be abandoned.',
+    });
   }
 
   /**

@@ -27,6 +27,7 @@ export interface HooklineConfig {
    * The functions' processor architecture.
    */
   architecture?: 'arm64' | 'x86_64';
+  reservedConcurrency?: ReservedConcurrency;
   /**
    * The profiles of the groups (docs/profile.md).
    *
@@ -102,6 +103,22 @@ export interface FunctionSource {
    * No functions, to look at the template without building any. Such a template refuses to be deployed.
    */
   standIn?: true;
+}
+/**
+ * The reserved concurrent executions of functions. Each counts towards the account's (docs/deploy.md). Default: none; the functions share the account's.
+ */
+export interface ReservedConcurrency {
+  'tag-node'?: number;
+  'plan-interfaces'?: number;
+  'create-interfaces'?: number;
+  'attach-interfaces'?: number;
+  'complete-hook'?: number;
+  'remove-startup-taint'?: number;
+  'set-delete-on-termination'?: number;
+  'release-interfaces'?: number;
+  reconcile?: number;
+  adopt?: number;
+  'name-nodes'?: number;
 }
 /**
  * The subnets and security groups in which interfaces may be created: one of these fields. Default: those that the profiles name, by their ids; if these are too many for a role's policies, synthesis asks for this field.

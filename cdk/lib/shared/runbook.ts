@@ -10,6 +10,7 @@ const PAGES: readonly (readonly [string, string])[] = [
   ['hook-problems', 'operations/hook.md#a-hook-that-does-not-fit'],
   ['nodes-without-interfaces', 'operations/node-lacks-interfaces.md'],
   ['nodes-without-tags', 'operations/node-without-name.md#a-group-with-a-hook'],
+  ['lambda-throttles', 'operations/concurrency.md'],
   ['free-addresses', 'operations/addresses.md'],
   ['dead-letters', 'operations/reconcile-fails.md'],
   ['reconcile-failing', 'operations/reconcile-fails.md'],

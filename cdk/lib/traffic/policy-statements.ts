@@ -27,13 +27,8 @@ const CATALOG = 'AwsDataCatalog';
 export function queryStatements(store: TrafficStore): PolicyStatement[] {
   return [
     new PolicyStatement({
-      actions: [
-        'athena:GetQueryExecution',
-        'athena:GetQueryResults',
-        'athena:GetWorkGroup',
-        'athena:StartQueryExecution',
-      ],
-      resources: [arn(store, 'athena', 'workgroup', store.workGroupName)],
+      actions: ['athena:GetQueryExecution', 'athena:GetWorkGroup', 'athena:StartQueryExecution'],
+      resources: [workGroupArn(store)],
     }),
     // A query that names its catalog reads the catalog's definition.
     new PolicyStatement({
@@ -74,12 +69,13 @@ export function createTableStatements(store: TrafficStore): PolicyStatement[] {
 }
 
 /**
- * The statements to read the flow logs and the listings, to replace rows of the result tables, and to keep these up. VACUUM
- * deletes files; without s3:DeleteObject it succeeds and deletes none (Athena User Guide, "VACUUM").
+ * The statements to read the flow logs, the listings and what a query returns, to replace rows of the result tables, and to keep
+ * these up. VACUUM deletes files; without s3:DeleteObject it succeeds and deletes none (Athena User Guide, "VACUUM").
  */
 export function storeTrafficStatements(store: TrafficStore): PolicyStatement[] {
   const inputs = ['flow_logs', 'pods'].map((name) => tableArn(store, name));
   return [
+    new PolicyStatement({ actions: ['athena:GetQueryResults'], resources: [workGroupArn(store)] }),
     new PolicyStatement({
       actions: [
         'glue:BatchGetPartition',
@@ -144,6 +140,10 @@ function tableFileStatements({ trafficBucket: bucket }: { trafficBucket: IBucket
       resources: [TABLE_FOLDER, INPUTS_FOLDER].map((folder) => bucket.arnForObjects(`${folder}*`)),
     }),
   ];
+}
+
+function workGroupArn(store: TrafficStore): string {
+  return arn(store, 'athena', 'workgroup', store.workGroupName);
 }
 
 function resultTableArns(store: TrafficStore): string[] {

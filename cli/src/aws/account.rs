@@ -123,14 +123,28 @@ impl Aws {
     pub(crate) async fn concurrency(&self) -> Result<Option<Concurrency>, Error> {
         let call = self.lambda.get_account_settings();
         let answer = self.answer("lambda:GetAccountSettings", call.send().await)?;
-        Ok(answer.account_limit.map(|limit| Concurrency {
-            limit: limit.concurrent_executions.into(),
-            unreserved: limit
-                .unreserved_concurrent_executions
-                .unwrap_or(limit.concurrent_executions)
-                .into(),
+        Ok(answer.account_limit.map(|limit| {
+            let all = limit.concurrent_executions;
+            Concurrency {
+                limit: count(all),
+                unreserved: count(limit.unreserved_concurrent_executions.unwrap_or(all)),
+            }
         }))
     }
+
+    /// The reserved concurrency of a function, if it has one (GetFunctionConcurrency).
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn reserved_concurrency(&self, name: &str) -> Result<Option<u64>, Error> {
+        let call = self.lambda.get_function_concurrency().function_name(name);
+        let answer = self.answer("lambda:GetFunctionConcurrency", call.send().await)?;
+        Ok(answer.reserved_concurrent_executions.map(count))
+    }
+}
+
+fn count(number: i32) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }
 
 /// A quota is a number with a fraction in the API, and a whole one here.

@@ -54,6 +54,7 @@ pub(super) async fn run(
                 stack = stack.or(Some(of.stack));
                 account.of_configuration = of.account;
                 account.network_owners = Some(of.network_owners);
+                account.to_be_reserved = Some(of.reserved_concurrency);
             }
         }
         Read::Wrong(problems) => return wrong(&problems, output),

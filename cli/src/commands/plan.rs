@@ -68,6 +68,19 @@ impl Report for Planned {
             "{} at once: the last one is ready within 15 minutes",
             count(plan.largest_in_time, "node", "nodes")
         );
+        let of_functions: Vec<String> = plan
+            .concurrency
+            .functions
+            .iter()
+            .filter(|it| it.needed > 0)
+            .map(|it| format!("{} {}", it.function, it.needed))
+            .collect();
+        let lambda = format!(
+            "{} at once are enough, {} at most: {}",
+            count(plan.concurrency.needed, "invocation", "invocations"),
+            plan.concurrency.at_most,
+            of_functions.join(", ")
+        );
         page.table(
             LABEL,
             &[
@@ -78,6 +91,7 @@ impl Report for Planned {
                 ("Ready", &ready),
                 ("At least", &bound),
                 ("Largest", &largest),
+                ("Lambda", &lambda),
             ],
         );
         page.blank();

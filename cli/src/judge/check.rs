@@ -1,6 +1,7 @@
 //! Configuration and account against one another, before a launch shows what does not fit.
 
 mod answers;
+mod concurrency;
 mod limits;
 mod network;
 mod parts;
@@ -40,6 +41,7 @@ pub(crate) fn findings(account: &Account, rooms: &[RoomOfZone]) -> Vec<Finding> 
     found.extend(parts::findings(account));
     found.extend(versions::findings(account));
     found.extend(roles::findings(account));
+    found.extend(concurrency::findings(account));
     found.extend(account.could_not_look.iter().map(could_not_look));
     found.into_iter().map(explained).collect()
 }
@@ -190,7 +192,9 @@ fn explained(finding: Finding) -> Finding {
         Kind::MaxPodsTooLarge => {
             "The scheduler puts pods on the node that get no address. They stay in ContainerCreating."
         }
-        Kind::ConcurrencySmall => "Launches wait for one another, and a hook may time out.",
+        Kind::ConcurrencySmall => {
+            "Launches wait for one another. If that lasts, they are abandoned, or a hook times out."
+        }
         Kind::FunctionMissing | Kind::FunctionVersionMissing | Kind::RoleMissing => {
             "The call fails, so launches are abandoned, or wait until their hook ends."
         }

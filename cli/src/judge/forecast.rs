@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use hookline_domain::addresses::{AddressPlan, AddressPlanner, RoomPlanner};
 use hookline_domain::admission::bound::bound_seconds;
 use hookline_domain::admission::timetable::seconds_until_turn;
-use hookline_domain::admission::{ObservedLaunch, Queue, launches_within};
+use hookline_domain::admission::{Concurrency, ObservedLaunch, Queue, launches_within};
 use hookline_domain::error::Error;
 use hookline_domain::execution::{Observations, PlannedInterface as Planned};
 use hookline_domain::ids::{InstanceId, SubnetId};
@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) bound_seconds: u32,
     /// So many nodes can be launched at once so that the last one is ready within 15 minutes.
     pub(crate) largest_in_time: usize,
+    /// How many invocations of the functions there are at once.
+    pub(crate) concurrency: Concurrency,
 }
 
 /// One of the next launches. Which instance it is shows only then: the first one to be launched.
@@ -119,6 +121,7 @@ pub(crate) fn plan(seen: &Forecast, nodes: usize) -> Plan {
         ready_after_seconds: last_turn.unwrap_or_default() + ONE_LAUNCH_SECONDS,
         bound_seconds: whole(bound_seconds(profile, nodes)),
         largest_in_time: launches_within(profile, JOIN_SECONDS - AFTER_TURN_SECONDS),
+        concurrency: Concurrency::of(profile, nodes),
     }
 }
 

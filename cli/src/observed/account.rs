@@ -53,6 +53,11 @@ pub(crate) struct Account {
     /// How many interfaces the Region may have.
     pub(crate) interface_quota: Option<u64>,
     pub(crate) concurrency: Option<Concurrency>,
+    /// The reserved concurrency of functions of the deployment that have one, by name.
+    pub(crate) reserved: BTreeMap<String, u64>,
+    /// What a configuration reserves, by the function's name without the stack's; `None` where no
+    /// configuration was given.
+    pub(crate) to_be_reserved: Option<BTreeMap<String, u64>>,
     pub(crate) machine: Option<Machine>,
     /// The functions that the state machine and reconcile's rule name, with the versions that they
     /// name, and the newest code of each; `None`: there is no such function or version.
@@ -87,9 +92,9 @@ pub(crate) struct Reservation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Concurrency {
     /// In the account and Region.
-    pub(crate) limit: i64,
+    pub(crate) limit: u64,
     /// Of functions without a reserved concurrency.
-    pub(crate) unreserved: i64,
+    pub(crate) unreserved: u64,
 }
 
 /// The state machine, by its definition.

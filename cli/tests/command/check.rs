@@ -91,6 +91,50 @@ async fn five_hundred_nodes_are_checked_with_at_most_twenty_calls_and_in_five_se
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn reserved_concurrency_that_is_too_small_is_found_and_looked_for_only_where_there_is_one() {
+    let deployed = right(100).await;
+    checked(&deployed, "check", 0).await;
+    let looks = || {
+        let calls = deployed.fake.aws.calls();
+        let looks = calls
+            .iter()
+            .filter(|call| call.action == "GetFunctionConcurrency");
+        looks.count()
+    };
+    assert_eq!(looks(), 0);
+    let reserve = |name: &str, reserved| {
+        let mut config = FunctionConfig::new(name, "/nonexistent");
+        config.reserved_concurrency = Some(reserved);
+        deployed.fake.aws.lambda().register(config);
+    };
+    reserve("hookline-tag-node", 24);
+    let found = checked(&deployed, "check", 1).await;
+    assert_eq!(kinds(&found), ["concurrency-small"]);
+    let problem = found["findings"][0]["problem"].as_str().unwrap();
+    assert!(
+        problem.starts_with("24 invocations of tag-node"),
+        "{problem}"
+    );
+    assert!(looks() > 0);
+    check_text(&stdout(&deployed.run("check").await.code(1)));
+    reserve("hookline-tag-node", 25);
+    checked(&deployed, "check", 0).await;
+    // Somebody else's, which leaves too few.
+    reserve("else", 960);
+    let found = checked(&deployed, "check", 1).await;
+    let problem = found["findings"][0]["problem"].as_str().unwrap();
+    assert!(
+        problem.starts_with("15 invocations of Lambda functions without"),
+        "{problem}"
+    );
+    let denied = error(403, "AccessDeniedException");
+    let denied = Fault::on("GetFunctionConcurrency", denied);
+    deployed.fake.aws.inject(denied.always());
+    let found = checked(&deployed, "check", 1).await;
+    assert_eq!(kinds(&found), ["could-not-look"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn denied_observation_is_told_and_the_rest_is_checked() {
     let denied = |code: &str| error(403, code);
     for (action, named, fault) in [

@@ -228,6 +228,7 @@ pub const ACTIONS: &[Action] = &[
     action("states", "UpdateStateMachine", MACHINE),
     action("lambda", "GetAccountSettings", ALL),
     action("lambda", "GetFunction", &[Target::Function]),
+    action("lambda", "GetFunctionConcurrency", &[Target::Function]),
     Action {
         service: "lambda",
         call: "Invoke",

@@ -67,8 +67,12 @@ pub struct TemplateRoles {
     pub unattached: BTreeMap<String, String>,
     /// The ARN of the role with which rules start each state machine, by the state machine's name.
     pub starters: BTreeMap<String, String>,
+    /// The ARN of the role of each schedule of EventBridge Scheduler, by the schedule's name.
+    pub schedules: BTreeMap<String, String>,
     /// The policy documents of each queue, by the queue's ARN, with their references resolved.
     pub queues: BTreeMap<String, Vec<Value>>,
+    /// The names of the buckets.
+    pub buckets: Vec<String>,
     /// The functions that rules may invoke.
     pub invoke_permissions: Vec<InvokePermission>,
 }
@@ -128,6 +132,14 @@ impl TemplateRoles {
                     roles.starters.insert(name, reader.text(role)?);
                 }
             }
+        }
+        for id in reader.of_type("AWS::S3::Bucket") {
+            roles.buckets.push(reader.name(id)?);
+        }
+        for id in reader.of_type("AWS::Scheduler::Schedule") {
+            let role = reader.property(id, "Target")?.get("RoleArn");
+            let role = reader.text(role.unwrap_or(&Value::Null))?;
+            roles.schedules.insert(reader.name(id)?, role);
         }
         for id in reader.of_type("AWS::SQS::QueuePolicy") {
             let document = reader.resolved(reader.property(id, "PolicyDocument")?)?;
@@ -225,7 +237,8 @@ impl<'a> Reader<'a> {
             "AWS::StepFunctions::StateMachine" => "StateMachineName",
             "AWS::Logs::LogGroup" => "LogGroupName",
             "AWS::SQS::Queue" => "QueueName",
-            "AWS::Events::Rule" => "Name",
+            "AWS::S3::Bucket" => "BucketName",
+            "AWS::Events::Rule" | "AWS::Scheduler::Schedule" => "Name",
             other => return Err(TemplateError::Reference(format!("{id}, a {other}"))),
         };
         match self.find(id, property) {
@@ -267,6 +280,8 @@ impl<'a> Reader<'a> {
             ("AWS::StepFunctions::StateMachine", "Name") => Ok(name),
             ("AWS::Logs::LogGroup", "Arn") => Ok(format!("{}:*", arn("logs", "log-group:"))),
             ("AWS::SQS::Queue", "Arn") => Ok(arn("sqs", "")),
+            // Their names are unique in a partition, so their ARNs have neither Region nor account.
+            ("AWS::S3::Bucket", "Arn") => Ok(format!("arn:{}:s3:::{name}", self.stack.partition)),
             ("AWS::Events::Rule", "Arn") => Ok(arn("events", "rule/")),
             _ => Err(TemplateError::Reference(format!("{id}.{attribute}"))),
         }

@@ -45,6 +45,32 @@ fn resource(resource: &Value, partition: &str) -> Result<Value, TemplateError> {
 }
 
 #[test]
+fn buckets_and_the_roles_of_schedules_are_known() {
+    let mut template = template(&json!({"Fn::GetAtt": ["Bucket", "Arn"]}));
+    let resources = template["Resources"].as_object_mut().unwrap();
+    for (id, resource) in [
+        ("Bucket", json!({"Type": "AWS::S3::Bucket"})),
+        (
+            "Schedule",
+            json!({"Type": "AWS::Scheduler::Schedule", "Properties": {
+                "Name": "hourly",
+                "Target": {"Arn": {"Ref": "Machine"}, "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]}},
+            }}),
+        ),
+    ] {
+        resources.insert(id.to_owned(), resource);
+    }
+    let roles = TemplateRoles::read(&template, &stack("aws-cn")).unwrap();
+    let role = "arn:aws-cn:iam::123456789012:role/prod-Role";
+    assert_eq!(roles.schedules["hourly"], role);
+    assert_eq!(roles.buckets, ["prod-Bucket"]);
+    assert_eq!(
+        roles.documents[role][0]["Statement"][0]["Resource"],
+        json!("arn:aws-cn:s3:::prod-Bucket")
+    );
+}
+
+#[test]
 fn references_are_resolved_as_cloudformation_does() {
     let machine = "arn:aws-cn:states:eu-west-1:123456789012:stateMachine:launch";
     let executions = "arn:aws-cn:states:eu-west-1:123456789012:execution:launch:*";

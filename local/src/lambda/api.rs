@@ -1,4 +1,5 @@
-//! Lambda's public API: `Invoke`, `ListFunctions`, `GetFunction`, `GetAccountSettings`.
+//! Lambda's public API: `Invoke`, `ListFunctions`, `GetFunction`, `GetFunctionConcurrency`,
+//! `GetAccountSettings`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,7 +15,9 @@ use crate::iam::LOCAL_ROLE;
 
 /// The path of `GetAccountSettings` (Lambda API Reference).
 pub(crate) const ACCOUNT_SETTINGS: &str = "/2016-08-19/account-settings";
-const FUNCTIONS: &str = "/2015-03-31/functions";
+/// The paths of functions. That of `GetFunctionConcurrency` has a version of its own (the same).
+pub(crate) const FUNCTIONS: &str = "/2015-03-31/functions";
+pub(crate) const FUNCTION_CONCURRENCY: &str = "/2019-09-30/functions";
 /// The most functions of a page.
 const PAGE: usize = 50;
 const REQUEST_ID: &str = "x-amzn-requestid";
@@ -36,7 +39,9 @@ async fn route(lambda: &Lambda, request: Request<Bytes>) -> Response<Bytes> {
     if parts.uri.path().trim_end_matches('/') == ACCOUNT_SETTINGS && parts.method == Method::GET {
         return ok(&account_settings(lambda));
     }
-    let Some(rest) = parts.uri.path().strip_prefix(FUNCTIONS) else {
+    let path = parts.uri.path();
+    let rest = path.strip_prefix(FUNCTIONS);
+    let Some(rest) = rest.or_else(|| path.strip_prefix(FUNCTION_CONCURRENCY)) else {
         return error(
             StatusCode::NOT_FOUND,
             "UnknownOperationException",
@@ -74,6 +79,14 @@ async fn route(lambda: &Lambda, request: Request<Bytes>) -> Response<Bytes> {
                 Err(refusal) => refused(&refusal),
             }
         }
+        // The answer has no field for a function that reserves nothing.
+        (&Method::GET, [function, "concurrency"]) => match find(lambda, function) {
+            Ok((config, _)) => ok(&match config.reserved_concurrency {
+                Some(reserved) => json!({ "ReservedConcurrentExecutions": reserved }),
+                None => json!({}),
+            }),
+            Err(refusal) => refused(&refusal),
+        },
         _ => error(
             StatusCode::NOT_FOUND,
             "UnknownOperationException",

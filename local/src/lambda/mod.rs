@@ -11,7 +11,7 @@
 //! - `sandbox`: one child process with its own Runtime API on a loopback port;
 //! - `runtime_api`: the four routes of that API;
 //! - `outcome`, `environment`: how invocations end, and the environment variables of programs;
-//! - `api`: Lambda's public API (`Invoke`, `ListFunctions`, `GetFunction`, `GetAccountSettings`) on top.
+//! - `api`: Lambda's public API (`Invoke`, `ListFunctions` and what else tells of functions) on top.
 
 mod api;
 mod environment;
@@ -27,4 +27,4 @@ pub use function::{Counters, FunctionConfig, LogLine};
 pub use host::Lambda;
 pub use outcome::{InvokeError, Outcome};
 
-pub(crate) use api::{ACCOUNT_SETTINGS, act};
+pub(crate) use api::{ACCOUNT_SETTINGS, FUNCTION_CONCURRENCY, FUNCTIONS, act};

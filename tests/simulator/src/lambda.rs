@@ -33,8 +33,10 @@ pub struct Settings {
     pub timeout: Duration,
     /// The timeout of `reconcile` and `adopt`, whose rounds cover all nodes.
     pub round_timeout: Duration,
-    /// Reserved concurrency of each function.
+    /// How many invocations of a function may run at once.
     pub concurrency: usize,
+    /// The same for single functions: their reserved concurrency.
+    pub reserved: BTreeMap<String, usize>,
     /// How addresses are chosen. All but the product's way are for comparison.
     pub strategy: Strategy,
 }
@@ -48,6 +50,7 @@ impl Default for Settings {
             timeout: Duration::from_secs(60),
             round_timeout: Duration::from_secs(300),
             concurrency: 50,
+            reserved: BTreeMap::new(),
             strategy: Strategy::default(),
         }
     }
@@ -73,6 +76,8 @@ pub struct Usage {
 struct Pool {
     warm: Vec<Sandbox>,
     running: usize,
+    /// The most that ran at once.
+    peak: usize,
     usage: Usage,
 }
 
@@ -107,6 +112,13 @@ impl Lambda {
             .iter()
             .map(|(function, pool)| (function.clone(), pool.usage))
             .collect()
+    }
+
+    /// The most invocations of each function that ran at once.
+    pub fn peaks(&self) -> BTreeMap<String, usize> {
+        let pools = self.pools.borrow();
+        let peaks = pools.iter().map(|(name, pool)| (name.clone(), pool.peak));
+        peaks.collect()
     }
 
     /// Invokes a function.
@@ -250,10 +262,12 @@ impl<'a> Slot<'a> {
     fn take(lambda: &'a Lambda, function: &str) -> Option<Self> {
         let mut pools = lambda.pools.borrow_mut();
         let pool = pools.entry(function.to_owned()).or_default();
-        if pool.running >= lambda.settings.concurrency {
+        let reserved = lambda.settings.reserved.get(function);
+        if pool.running >= reserved.copied().unwrap_or(lambda.settings.concurrency) {
             return None;
         }
         pool.running += 1;
+        pool.peak = pool.peak.max(pool.running);
         Some(Self {
             lambda,
             function: function.to_owned(),

@@ -48,6 +48,8 @@ pub struct Report {
     pub throttled_calls: BTreeMap<String, usize>,
     /// The functions' throttled calls for each of their calls that succeeded.
     pub throttles_per_success: f64,
+    /// The most invocations of each function that ran at once.
+    pub peak_concurrency: BTreeMap<String, usize>,
     /// Hooks that timed out.
     pub hooks_timed_out: usize,
     /// Addresses left free below the highest one in use.
@@ -82,6 +84,7 @@ impl Run {
             throttles: 0,
             throttled_calls: BTreeMap::new(),
             throttles_per_success: 0.0,
+            peak_concurrency: self.shared.lambda.peaks(),
             hooks_timed_out: 0,
             holes: 0,
             executions: BTreeMap::new(),

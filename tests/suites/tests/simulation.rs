@@ -6,8 +6,10 @@
 
 use std::time::Duration;
 
+use hookline_domain::admission::Concurrency;
 use hookline_local::Bucket;
 use hookline_simulator::faults::{Background, Outcome, calls_of_a_launch, run_cell, run_random};
+use hookline_simulator::report::Report;
 use hookline_simulator::run::{
     Run, Scenario, on_paused_clock, simulate, simulate_beside_one_launch, simulate_checked,
 };
@@ -236,4 +238,61 @@ fn subnets_that_fill_up_serve_the_nodes_that_fit_and_leave_nothing_behind() {
     );
     assert!(report.abandoned >= 3, "{} were given up", report.abandoned);
     assert!(all.contains("no free address left in subnet-"), "{all}");
+}
+
+/// A scale-out in one AZ with the VPC CNI, with so many invocations at once of each function that is
+/// named, and of the others as many as come. With what was computed for it.
+fn with_concurrency(nodes: usize, reserved: &[(&'static str, usize)]) -> (Report, Concurrency) {
+    let size = Size {
+        azs: 1,
+        prefix: 20,
+        ..Size::default()
+    };
+    let mut scenario = Scenario::new(nodes, size, 1);
+    scenario.lambda.concurrency = usize::MAX;
+    let reserved = reserved.iter();
+    scenario.lambda.reserved = reserved
+        .map(|(function, reserved)| ((*function).to_owned(), *reserved))
+        .collect();
+    on_paused_clock(async move {
+        let mut run = Run::new(scenario).await?;
+        let report = run.to_rest().await?;
+        Ok((report, Concurrency::of(&run.profile, nodes)))
+    })
+    .expect("a run")
+}
+
+#[test]
+fn computed_concurrency_covers_that_of_scale_outs() {
+    for nodes in [10, 60, 200] {
+        let (report, computed) = with_concurrency(nodes, &[]);
+        for (function, peak) in report.peak_concurrency {
+            let mut functions = computed.functions.iter();
+            match functions.find(|it| it.function == function) {
+                Some(it) => assert!(it.at_most >= peak, "{nodes}: {peak} at once, {it:?}"),
+                // Its schedule invokes it, not a launch.
+                None => assert_eq!(function, "reconcile"),
+            }
+        }
+    }
+}
+
+#[test]
+fn scale_out_takes_no_longer_with_the_concurrency_that_is_needed() {
+    for nodes in [10, 60] {
+        let (unlimited, computed) = with_concurrency(nodes, &[]);
+        let needed = computed.functions.iter().map(|it| (it.function, it.needed));
+        let (limited, _) = with_concurrency(nodes, &needed.collect::<Vec<_>>());
+        let peaks = &limited.peak_concurrency;
+        assert_eq!(
+            (limited.in_service, limited.abandoned),
+            (nodes, 0),
+            "{peaks:?}"
+        );
+        let ratio = limited.in_service_s / unlimited.in_service_s;
+        assert!(
+            ratio < 1.05,
+            "{nodes} nodes take {ratio} times as long: {computed:?}"
+        );
+    }
 }

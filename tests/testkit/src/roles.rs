@@ -7,7 +7,7 @@
 //! the scene instead, as the CDK names every subnet and security group of a profile.
 //!
 //! With a `networkLimit`, one role is another. `limited-by-vpc.json` and `limited-by-tag.json` hold what
-//! differs.
+//! differs. `traffic.json` and `traffic-of-others.json` hold the roles of the traffic stack.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -24,6 +24,8 @@ use crate::scene::Scene;
 const TEMPLATE: &str = include_str!("../../fixtures/roles/template.json");
 const LIMITED_BY_VPC: &str = include_str!("../../fixtures/roles/limited-by-vpc.json");
 const LIMITED_BY_TAG: &str = include_str!("../../fixtures/roles/limited-by-tag.json");
+const TRAFFIC: &str = include_str!("../../fixtures/roles/traffic.json");
+const TRAFFIC_OF_OTHERS: &str = include_str!("../../fixtures/roles/traffic-of-others.json");
 /// The name of the stack, which is the prefix of the names of its functions and state machines, and
 /// so the name of the deployment. In the fake AWS the functions are without it.
 pub const STACK: &str = "hookline";
@@ -65,6 +67,21 @@ impl NetworkLimit {
     }
 }
 
+/// What the traffic stack of the fixture reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    /// A VPC, whose flow logs it makes, and one cluster.
+    Own,
+    /// Flow logs in another owner's bucket, with a key; a cluster of another account, too. The function
+    /// that lists pods is in a VPC.
+    OfOthers,
+}
+
+impl Traffic {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Own, Self::OfOthers];
+}
+
 /// The deployment of the fixture.
 ///
 /// # Panics
@@ -83,14 +100,43 @@ pub fn in_partition(partition: &str, limit: NetworkLimit) -> Result<TemplateRole
     if let Some(changed) = limit.changed() {
         resources.extend(read(changed)?);
     }
-    let stack = Stack {
-        name: STACK.to_owned(),
+    let template = json!({ "Resources": resources });
+    TemplateRoles::read(&template, &stack(STACK, partition)).context("tests/fixtures/roles")
+}
+
+/// The roles of the traffic stack of the fixture. Functions, state machines and schedules are known by
+/// their names without the prefix.
+///
+/// # Errors
+/// If the template cannot be read.
+pub fn of_traffic(traffic: Traffic) -> Result<TemplateRoles> {
+    let template = match traffic {
+        Traffic::Own => TRAFFIC,
+        Traffic::OfOthers => TRAFFIC_OF_OTHERS,
+    };
+    let template: Value = serde_json::from_str(template).context("tests/fixtures/roles")?;
+    let stack = stack(&format!("{STACK}-traffic"), "aws");
+    let mut roles = TemplateRoles::read(&template, &stack).context("tests/fixtures/roles")?;
+    for names in [
+        &mut roles.functions,
+        &mut roles.state_machines,
+        &mut roles.schedules,
+    ] {
+        let prefix = format!("{STACK}-");
+        let short = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
+        let named = std::mem::take(names).into_iter();
+        *names = named.map(|(name, role)| (short(&name), role)).collect();
+    }
+    Ok(roles)
+}
+
+fn stack(name: &str, partition: &str) -> Stack {
+    Stack {
+        name: name.to_owned(),
         partition: partition.to_owned(),
         region: "us-west-2".to_owned(),
         account: "123456789012".to_owned(),
-    };
-    let template = json!({ "Resources": resources });
-    TemplateRoles::read(&template, &stack).context("tests/fixtures/roles")
+    }
 }
 
 /// The resources of a file of the fixture.

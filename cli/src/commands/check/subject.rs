@@ -1,6 +1,6 @@
 //! What `check` checks: the profiles of a file, or those that are deployed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
 use hookline_domain::profile::Profile;
@@ -44,6 +44,8 @@ pub(super) struct OfConfiguration {
     pub(super) account: Option<String>,
     /// The accounts that share subnets with it.
     pub(super) network_owners: BTreeSet<String>,
+    /// The reserved concurrency of functions, by their names without the stack's.
+    pub(super) reserved_concurrency: BTreeMap<String, u64>,
 }
 
 /// Problems of profiles, each with the profile's place in the file.
@@ -62,6 +64,8 @@ struct Configuration {
     account: Option<String>,
     #[serde(default)]
     network_owner_accounts: BTreeSet<String>,
+    #[serde(default)]
+    reserved_concurrency: BTreeMap<String, u64>,
     #[serde(default)]
     profiles: Vec<Value>,
     #[serde(default)]
@@ -117,6 +121,7 @@ fn configuration(source: &Source) -> Result<Read> {
         stack: stack.unwrap_or_else(|| DEFAULT_STACK.to_owned()),
         account: configuration.account,
         network_owners: configuration.network_owner_accounts,
+        reserved_concurrency: configuration.reserved_concurrency,
     };
     profiles(
         file,

@@ -1,14 +1,10 @@
-//! The functions and roles of the deployment, and the account's quotas.
+//! The functions and roles of the deployment, and the account's quota of interfaces.
 
 use hookline_domain::profile::Profile;
 
 use crate::judge::{Finding, Kind};
 use crate::observed::account::Account;
 use crate::observed::role::SeenRole;
-
-/// With so many invocations of a function at once, five hundred launches end in time
-/// (docs/performance.md, "Scale-out").
-const MIN_CONCURRENCY: i64 = 10;
 
 /// What names functions.
 pub(super) const CALLERS: &str =
@@ -18,7 +14,6 @@ pub(super) fn findings(account: &Account) -> Vec<Finding> {
     let mut found = functions(account);
     found.extend(roles(account));
     found.extend(interfaces(account));
-    found.extend(concurrency(account));
     found
 }
 
@@ -97,21 +92,22 @@ fn interfaces_of_a_node(profile: &Profile) -> u64 {
         .saturating_add(profile.request_rates.vpc_cni_interfaces.into())
 }
 
+/// How many nodes more the groups of a profile have if they grow to their maximum sizes.
+pub(super) fn growth(account: &Account, profile: &Profile) -> u64 {
+    let groups = account.groups_of(&profile.selector);
+    let growths = groups.map(|group| {
+        let most = u64::try_from(group.max).unwrap_or_default();
+        most.saturating_sub(u64::try_from(group.members.len()).unwrap_or_default())
+    });
+    growths.sum()
+}
+
 fn interfaces(account: &Account) -> Option<Finding> {
     let quota = account.interface_quota?;
     let used = u64::try_from(account.interfaces.as_ref()?.len()).ok()?;
-    let growth: u64 = account
-        .profiles
-        .iter()
-        .flat_map(|input| {
-            let groups = account.groups_of(&input.profile.selector);
-            groups.map(|group| {
-                let most = u64::try_from(group.max).unwrap_or_default();
-                let members = u64::try_from(group.members.len()).unwrap_or_default();
-                most.saturating_sub(members)
-                    .saturating_mul(interfaces_of_a_node(&input.profile))
-            })
-        })
+    let profiles = account.profiles.iter().map(|input| &input.profile);
+    let growth: u64 = profiles
+        .map(|profile| growth(account, profile).saturating_mul(interfaces_of_a_node(profile)))
         .sum();
     (used.saturating_add(growth) > quota).then(|| {
         Finding::new(
@@ -134,21 +130,5 @@ fn interfaces(account: &Account) -> Option<Finding> {
             "--desired-value".to_owned(),
             used.saturating_add(growth).to_string(),
         ])
-    })
-}
-
-fn concurrency(account: &Account) -> Option<Finding> {
-    let concurrency = account.concurrency?;
-    (concurrency.unreserved < MIN_CONCURRENCY).then(|| {
-        Finding::new(
-            Kind::ConcurrencySmall,
-            format!(
-                "{} invocations of Lambda functions without a reserved concurrency may run at once, of {} in the account. \
-                 A scale-out needs {MIN_CONCURRENCY}.",
-                concurrency.unreserved, concurrency.limit
-            ),
-        )
-        .at("the account's quota of concurrent executions of Lambda")
-        .say("Ask AWS for more (the quota \"Concurrent executions\" of AWS Lambda), or reserve less for other functions.")
     })
 }

@@ -23,11 +23,15 @@ const SHORTEST_WAIT_AFTER_THROTTLING: u32 = 15;
 /// serves every launch that is not ready.
 #[must_use]
 pub fn timing(profile: &Profile, queue: &Queue) -> DeleteOnTerminationTiming {
-    let unready = queue.unready().saturating_add(1);
-    match Demand::of_all_attributes(profile).is_served_by_a_burst(unready) {
+    match is_at_once(profile, queue.unready().saturating_add(1)) {
         true => DeleteOnTerminationTiming::AtOnce,
         false => DeleteOnTerminationTiming::AfterContinue,
     }
+}
+
+/// Whether launches set the attribute at once, of which so many are not ready.
+pub(super) fn is_at_once(profile: &Profile, unready: i64) -> bool {
+    Demand::of_all_attributes(profile).is_served_by_a_burst(unready)
 }
 
 /// What a launch whose node is ready does about the attribute.

@@ -12,6 +12,7 @@
 //! | [`timetable`] | when a launch's turn comes |
 //! | [`after_continue`] | when a launch sets DeleteOnTermination |
 //! | [`bound`] | the least time that the buckets allow for a scale-out |
+//! | [`concurrency`] | how many invocations of each function a scale-out has at once |
 //! | [`backlog`] | how long to let the launches under way finish first |
 //! | [`previous`] | the decision before this one |
 //! | [`wait`] | how long waits are cut, and pauses after a conflict |
@@ -19,12 +20,14 @@
 pub mod after_continue;
 pub mod backlog;
 pub mod bound;
+pub mod concurrency;
 pub mod demand;
 pub mod previous;
 pub mod queue;
 pub mod timetable;
 pub mod wait;
 
+pub use concurrency::Concurrency;
 pub use previous::Previous;
 pub use queue::{ObservedLaunch, Queue};
 pub use timetable::{launches_within, seconds_until_last_turn};

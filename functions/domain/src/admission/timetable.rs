@@ -17,11 +17,11 @@ use crate::profile::{Profile, TokenBucket};
 const LATE_TENTHS: i64 = 3;
 
 /// The DescribeInstances calls of one launch: for its own instance, and for all of the group.
-const DESCRIBES_OF_A_LAUNCH: usize = 2;
+pub(super) const DESCRIBES_OF_A_LAUNCH: usize = 2;
 /// EC2's bucket for calls such as DescribeInstances with filters: what it holds when full, and gets
 /// each second.
 const DESCRIBES_AT_ONCE: usize = 100;
-const DESCRIBES_PER_SECOND: usize = 20;
+pub(super) const DESCRIBES_PER_SECOND: usize = 20;
 
 /// EC2's limit on the network interfaces of an account in a Region that has not raised it (Amazon VPC
 /// quotas): no more launches than that can get one.

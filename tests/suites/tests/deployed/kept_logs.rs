@@ -25,12 +25,7 @@ async fn stack_that_keeps_its_logs_takes_them_over_when_it_is_created_again() ->
     let server = Server::start(&local, 0).await?;
     let ministack = Ministack::start(&tools.python, &packages()?, &folder, &server.url()).await?;
     let scene = Scene::build(local, &Size::default()).await?;
-    let programs = folder.join("programs");
-    std::fs::create_dir(&programs)?;
-    for name in crate::function_names()? {
-        std::fs::write(programs.join(name), "#!/bin/sh\n")?;
-    }
-    let functions = crate::zip_programs(&tools, &programs, &folder).await?;
+    let functions = crate::zip_idle_functions(&tools, &folder).await?;
     let configuration = json!({
         "stackName": STACK,
         "account": ACCOUNT,

@@ -1,7 +1,8 @@
 //! The CDK app: its templates are checked ([`templates`]), and `cdk deploy` deploys them through
 //! CloudFormation to a second AWS on this machine: the examples ([`examples`]), and a configuration
 //! whose launches then use the deployed rule, state machine, function binaries ([`launches`]), also
-//! while an update changes them ([`updates`]); and a stack that keeps its logs ([`kept_logs`]).
+//! while an update changes them ([`updates`]); a stack that keeps its logs ([`kept_logs`]); and a stack
+//! of 50 profiles ([`large`]).
 //!
 //! These are real: the CDK's command line, the template with every resource in it, its assets, the
 //! rule's pattern and input transformer, the state machine's definition as it was deployed, the
@@ -27,6 +28,7 @@ mod app;
 mod documented;
 mod examples;
 mod kept_logs;
+mod large;
 mod launches;
 mod stack;
 mod templates;
@@ -73,6 +75,16 @@ fn function_names() -> Result<Vec<String>> {
 /// Zips the functions that are deployed. Returns the folder of the zips, in `folder`.
 async fn zip_functions(tools: &Tools, folder: &Path) -> Result<PathBuf> {
     zip_programs(tools, &tools.functions, folder).await
+}
+
+/// Zips programs that do nothing, with the names of the functions: for stacks whose functions do not run.
+async fn zip_idle_functions(tools: &Tools, folder: &Path) -> Result<PathBuf> {
+    let programs = folder.join("programs");
+    std::fs::create_dir(&programs)?;
+    for name in function_names()? {
+        std::fs::write(programs.join(name), "#!/bin/sh\n")?;
+    }
+    zip_programs(tools, &programs, folder).await
 }
 
 /// Zips programs with the names of the functions.

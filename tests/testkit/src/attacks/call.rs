@@ -24,6 +24,8 @@ pub(super) enum Call {
     Compared(&'static str, String, Vec<(&'static str, String)>),
 }
 
+/// The context key with the role that calls.
+pub(super) const ROLE: &str = "aws:PrincipalArn";
 /// The Region and the account of the deployment, as they are in an ARN.
 pub(super) const ACCOUNT: &str = "us-west-2:123456789012";
 

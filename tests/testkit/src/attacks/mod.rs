@@ -9,7 +9,7 @@
 //! - `target`: the account that is attacked;
 //! - `call`: a call, and how it is made;
 //! - `denied`, `denied_deployments`, `denied_tags`, `denied_others`, `people`, `queues`,
-//!   `services`, `allowed`: the tables;
+//!   `services`, `allowed`, and `traffic` for the traffic stack: the tables;
 //! - `mutations`: policies with one restriction less, or one action less.
 
 mod allowed;
@@ -23,6 +23,7 @@ mod people;
 mod queues;
 mod services;
 mod target;
+mod traffic;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,7 @@ use anyhow::{Context as _, Result, ensure};
 use hookline_local::iam::{
     AuthorizationRequest, Decision, Policy, ResourcePolicy, TemplateRoles, decide,
 };
+use hookline_local::{LocalAws, Settings};
 use serde_json::Value;
 
 pub use target::Target;
@@ -38,7 +40,7 @@ use call::Call;
 use queues::QUEUES;
 
 use crate::permissions::PEOPLE;
-use crate::roles::NetworkLimit;
+use crate::roles::{self, NetworkLimit, Traffic};
 
 /// A call of a role.
 #[derive(Debug, Clone)]
@@ -109,8 +111,27 @@ impl Outcomes {
         Self::of(Target::build(limit, Some(owner)).await?).await
     }
 
+    /// The calls and the attacks of the traffic stack.
+    ///
+    /// # Errors
+    /// If the template cannot be read.
+    pub async fn of_traffic(traffic: Traffic) -> Result<Self> {
+        let roles = roles::of_traffic(traffic)?;
+        let things = traffic::Things::of(&roles, traffic);
+        let tables = [traffic::allowed(&things), traffic::denied(&things)];
+        Self::of_tables(&LocalAws::new(Settings::for_tests()), roles, tables).await
+    }
+
     async fn of(target: Target) -> Result<Self> {
-        let roles = target.roles.clone();
+        let tables = [allowed::table(&target), denied::table(&target)];
+        Self::of_tables(&target.scene.local, target.roles.clone(), tables).await
+    }
+
+    async fn of_tables(
+        local: &LocalAws,
+        roles: TemplateRoles,
+        [calls, attacks]: [Vec<Attempt>; 2],
+    ) -> Result<Self> {
         let mut outcomes = Self {
             allowed: Vec::new(),
             denied: Vec::new(),
@@ -120,18 +141,18 @@ impl Outcomes {
         for (arn, documents) in outcomes.documents() {
             parsed.insert(arn.clone(), Policies::parse(arn, documents)?);
         }
-        let legitimate = allowed::table(&target).into_iter().map(|one| (one, false));
-        let attacks = denied::table(&target).into_iter().map(|one| (one, true));
+        let legitimate = calls.into_iter().map(|one| (one, false));
+        let attacks = attacks.into_iter().map(|one| (one, true));
         for (attempt, attack) in legitimate.chain(attacks) {
             let arn = role_of(&outcomes.roles, attempt.by)?;
             let policies = parsed
                 .get(&arn)
                 .with_context(|| format!("no policy {arn}"))?;
-            let requests = attempt.call.requests(&target.scene.local)?;
+            let requests = attempt.call.requests(local)?;
             ensure!(!requests.is_empty(), "{attempt:?} is authorised on nothing");
             let allows = requests.iter().all(|request| policies.allow(request));
             let error = match attack {
-                true => attempt.call.make(&target.scene.local, &arn).await?,
+                true => attempt.call.make(local, &arn).await?,
                 false => None,
             };
             let outcome = Outcome {
@@ -220,39 +241,56 @@ impl Policies {
         match self {
             Self::Role(policies) => decide(policies, request) == Decision::Allowed,
             // No queue has two policies.
-            Self::Queue(policies) => policies
-                .iter()
-                .all(|policy| policy.decide(request) == Decision::Allowed),
+            Self::Queue(policies) => policies.iter().all(|policy| match policy.decide(request) {
+                Decision::Allowed => true,
+                Decision::ImplicitlyDenied => is_by_own_role(request),
+                Decision::ExplicitlyDenied => false,
+            }),
         }
     }
 }
 
-/// The ARN of the role of a function, a state machine, a rule, or the CDK's custom resource; for a
-/// policy for people, of a role that has it. Of a queue, its own ARN.
+/// Whether a role of the queue's account calls: its own policies suffice, unless the queue's denies (IAM
+/// User Guide, "Policy evaluation logic", requests within one account).
+fn is_by_own_role(request: &AuthorizationRequest) -> bool {
+    let mut callers = request.context.get(call::ROLE).iter();
+    callers.any(|arn| arn.starts_with("arn:aws:iam::123456789012:role/"))
+}
+
+/// The ARN of the role of a function, a state machine, a rule or a schedule; for a policy for people, of
+/// a role that has it. Of a queue, its own ARN.
 fn role_of(roles: &TemplateRoles, by: &str) -> Result<String> {
-    let found = match by.strip_prefix("rule of ") {
-        Some(machine) => roles.starters.get(machine),
-        None if by == CUSTOM_RESOURCE => {
-            let mut functions = roles.functions.iter();
-            functions.find_map(|(name, role)| name.contains("AWS679f").then_some(role))
-        }
-        None if by.starts_with("queue of ") => {
-            let (_, part) = QUEUES.iter().find(|(of, _)| *of == by).context("a queue")?;
-            return roles
-                .queues
-                .keys()
-                .find(|arn| arn.contains(part))
-                .cloned()
-                .with_context(|| format!("{by} has no policy"));
-        }
-        None if PEOPLE.contains(&by) => {
-            let mut people = roles.unattached.iter();
-            people.find_map(|(id, role)| id.to_lowercase().contains(by).then_some(role))
-        }
-        None => roles.functions.get(by).or(roles.state_machines.get(by)),
+    let of_cdk = OF_CDK.iter().find(|(of, _)| *of == by);
+    let found = if let Some(machine) = by.strip_prefix("rule of ") {
+        roles.starters.get(machine)
+    } else if let Some(schedule) = by.strip_prefix("schedule of ") {
+        roles.schedules.get(schedule)
+    } else if let Some((_, part)) = of_cdk {
+        let mut functions = roles.functions.iter();
+        functions.find_map(|(name, role)| name.contains(part).then_some(role))
+    } else if let Some((_, part)) = QUEUES.iter().find(|(of, _)| *of == by) {
+        roles.queues.keys().find(|arn| arn.contains(part))
+    } else if PEOPLE.contains(&by) {
+        let mut people = roles.unattached.iter();
+        people.find_map(|(id, role)| id.to_lowercase().contains(by).then_some(role))
+    } else {
+        roles.functions.get(by).or(roles.state_machines.get(by))
     };
-    found.cloned().with_context(|| format!("{by} has no role"))
+    found
+        .cloned()
+        .with_context(|| format!("{by} has no role or policy"))
 }
 
 /// The function that puts the hook on the group of a managed node group.
 const CUSTOM_RESOURCE: &str = "custom resource";
+/// The function that creates the tables of the traffic.
+const TRAFFIC_TABLE: &str = "traffic-table";
+/// The CDK's function that invokes it.
+const FRAMEWORK: &str = "framework";
+
+/// Functions whose names CloudFormation makes, by a part of them.
+const OF_CDK: [(&str, &str); 3] = [
+    (CUSTOM_RESOURCE, "AWS679f"),
+    (TRAFFIC_TABLE, "TrafficTableFunction"),
+    (FRAMEWORK, "framework"),
+];

@@ -7,7 +7,7 @@
 use hookline_local::iam::SERVICE;
 
 use super::Attempt;
-use super::call::{ACCOUNT, Call};
+use super::call::{ACCOUNT, Call, ROLE};
 use super::denied::{attack, attack as call};
 use super::target::Target;
 use crate::roles::NETWORK_OWNER;
@@ -16,9 +16,10 @@ const EVENTS: &str = "events.amazonaws.com";
 const SEND: &str = "sqs:SendMessage";
 
 /// The queues, by whom they are of, and a part of their name.
-pub(super) const QUEUES: [(&str, &str); 2] = [
+pub(super) const QUEUES: [(&str, &str); 3] = [
     ("queue of launches", "OrchestratorDeadLetters"),
     ("queue of naming", "NamingDeadLetters"),
+    ("queue of traffic", "TrafficDeadLetters"),
 ];
 
 fn rule(of: &str) -> String {
@@ -126,7 +127,7 @@ pub(super) fn denied(target: &Target) -> Vec<Attempt> {
                 "takes a message of a role of another account",
                 EVENTBRIDGE,
                 Sent {
-                    caller: ("aws:PrincipalArn", &role),
+                    caller: (ROLE, &role),
                     ..by_events()
                 },
             ),

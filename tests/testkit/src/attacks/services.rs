@@ -13,7 +13,13 @@ const INVOKED: [&str; 2] = ["reconcile", "adopt"];
 
 /// All of them.
 pub(super) fn allowed(target: &Target) -> Vec<Attempt> {
-    [functions(target), state_machines(), custom_resource()].concat()
+    [
+        functions(target),
+        state_machine("launch-node"),
+        state_machine("name-node"),
+        custom_resource(),
+    ]
+    .concat()
 }
 
 /// Logs (Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs"), traces ("Visualize
@@ -38,7 +44,7 @@ fn functions(target: &Target) -> Vec<Attempt> {
     calls
 }
 
-fn writes_log(by: &'static str, stream: &str) -> [Attempt; 2] {
+pub(super) fn writes_log(by: &'static str, stream: &str) -> [Attempt; 2] {
     [
         ("makes a log stream", "logs:CreateLogStream"),
         ("writes its log", "logs:PutLogEvents"),
@@ -47,21 +53,24 @@ fn writes_log(by: &'static str, stream: &str) -> [Attempt; 2] {
 }
 
 /// Actions that have no resource-level permissions.
-fn of_all(by: &'static str, why: &'static str, actions: &[&'static str]) -> Vec<Attempt> {
+pub(super) fn of_all(
+    by: &'static str,
+    why: &'static str,
+    actions: &[&'static str],
+) -> Vec<Attempt> {
     let one =
         |action: &&'static str| call(by, format!("calls {action}"), why, compared(action, "*"));
     actions.iter().map(one).collect()
 }
 
-const TRACES: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+pub(super) const TRACES: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
 
 /// Logs and traces (Step Functions Developer Guide, "Using CloudWatch Logs to log execution history",
 /// "IAM policies for logging to CloudWatch Logs", and "Trace Step Functions request data in AWS
 /// X-Ray").
-fn state_machines() -> Vec<Attempt> {
-    let mut calls = Vec::new();
-    for by in ["launch-node", "name-node"] {
-        calls.extend(of_all(
+pub(super) fn state_machine(by: &'static str) -> Vec<Attempt> {
+    [
+        of_all(
             by,
             "Step Functions logs",
             &[
@@ -74,15 +83,15 @@ fn state_machines() -> Vec<Attempt> {
                 "logs:PutResourcePolicy",
                 "logs:UpdateLogDelivery",
             ],
-        ));
-        calls.extend(of_all(by, "Step Functions traces", &TRACES));
-        calls.extend(of_all(
+        ),
+        of_all(by, "Step Functions traces", &TRACES),
+        of_all(
             by,
             "Step Functions traces",
             &["xray:GetSamplingRules", "xray:GetSamplingTargets"],
-        ));
-    }
-    calls
+        ),
+    ]
+    .concat()
 }
 
 /// The policy `AWSLambdaBasicExecutionRole`, and a node group of the configuration's cluster.

@@ -1,6 +1,7 @@
 //! Each judgement, on an account in which all fits and in one in which one thing does not.
 
 mod answers;
+mod concurrency;
 mod launches;
 mod network;
 mod parts;

@@ -33,7 +33,7 @@ fn function_and_role_that_are_gone_are_found_with_who_needs_them() {
 }
 
 #[test]
-fn quotas_that_are_too_small_for_the_groups_maximum_sizes_are_found() {
+fn quota_of_interfaces_that_is_too_small_for_the_groups_maximum_sizes_is_found() {
     let mut account = account();
     // Ten nodes with a primary interface, two slots' and one of the VPC CNI.
     account.interface_quota = Some(40);
@@ -49,20 +49,6 @@ fn quotas_that_are_too_small_for_the_groups_maximum_sizes_are_found() {
             "--desired-value 40",
         ],
     );
-    account.interface_quota = None;
-    account.concurrency = Some(Concurrency {
-        limit: 10,
-        unreserved: 9,
-    });
-    assert_says(
-        &only(&account, Kind::ConcurrencySmall),
-        &["9 invocations", "of 10 in the account"],
-    );
-    account.concurrency = Some(Concurrency {
-        limit: 10,
-        unreserved: 10,
-    });
-    assert_eq!(kinds(&account), []);
 }
 
 #[test]
