@@ -59,7 +59,11 @@ impl Reservations {
             .map(|(name, reserved)| (short(name), *reserved))
             .collect();
         let there = account.functions.as_ref();
-        let there = there.map(|all| all.keys().map(|of| short(&of.name)).collect::<BTreeSet<_>>());
+        let there = there.map(|all| {
+            all.keys()
+                .map(|of| short(&of.name))
+                .collect::<BTreeSet<_>>()
+        });
         let mut wanted = account.to_be_reserved.clone();
         if let (Some(wanted), Some(there)) = (&mut wanted, there) {
             // What `adopt` and `name-nodes` have reserved already was not looked at.
