@@ -441,6 +441,9 @@ fn addresses_that_a_listing_shows_cause_no_leap() {
     scene.observations.taken_addresses = [refused].into();
     let next = |scene: &Scene| scene.plan(1).unwrap().slots[1].private_ip_addresses[0].to_string();
     assert_eq!(next(&scene), "10.0.2.6");
+    // Nor do other addresses of the listing hide it.
+    scene.allocated = vec![of_somebody_else(&["10.0.2.9"])];
+    assert_eq!(next(&scene), "10.0.2.6");
     scene.allocated = vec![of_somebody_else(&["10.0.2.4"])];
     assert_eq!(next(&scene), "10.0.2.5");
 }

@@ -134,6 +134,21 @@ mod tests {
     }
 
     #[test]
+    fn range_contains_its_ends_and_what_is_between_them() {
+        let range: AddressRange = "10.0.1.20-10.0.1.22".parse().unwrap();
+        for (address, is_in) in [
+            ("10.0.1.19", false),
+            ("10.0.1.20", true),
+            ("10.0.1.21", true),
+            ("10.0.1.22", true),
+            ("10.0.1.23", false),
+            ("::a00:114", false),
+        ] {
+            assert_eq!(range.contains(address.parse().unwrap()), is_in, "{address}");
+        }
+    }
+
+    #[test]
     fn invalid_range_is_refused() {
         for text in [
             "",
