@@ -56,7 +56,11 @@ pub(crate) fn run(
     thread::scope(|scope| {
         for _ in 0..AT_ONCE.min(programs.len()) {
             scope.spawn(|| {
-                while let Some(program) = lock(&left).next() {
+                loop {
+                    // Taken in a statement of its own: in the head of a loop, the lock would be held
+                    // until the program ends.
+                    let next = lock(&left).next();
+                    let Some(program) = next else { break };
                     let ran = program.run(environment);
                     let (total, output) = &mut *lock(&told);
                     total.add(ran.unwrap_or_else(|error| {
@@ -224,6 +228,21 @@ mod tests {
             }
         );
         assert!(results.failures.is_empty());
+    }
+
+    #[test]
+    fn two_programs_run_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        // Each ends well only if the other one begins before it ends.
+        let meets = |mine: &str, other: &str| {
+            let text = format!(
+                "touch {mine}.began; for n in $(seq 600); do
+    test -e {other}.began && {{ {OK}; exit 0; }}; sleep 0.05; done; exit 1"
+            );
+            script(folder.path(), mine, &text)
+        };
+        let results = run(&[meets("a", "b"), meets("b", "a")], &[], io::sink());
+        assert_eq!((results.tally.passed, results.tally.failed), (4, 0));
     }
 
     #[test]
