@@ -103,9 +103,13 @@ async fn reserved_concurrency_that_is_too_small_is_found_and_looked_for_only_whe
     };
     assert_eq!(looks(), 0);
     let reserve = |name: &str, reserved| {
-        let mut config = FunctionConfig::new(name, "/nonexistent");
+        let lambda = deployed.fake.aws.lambda();
+        let mut there = lambda.functions().into_iter();
+        let mut config = there
+            .find(|it| it.name == name)
+            .unwrap_or_else(|| FunctionConfig::new(name, "/nonexistent"));
         config.reserved_concurrency = Some(reserved);
-        deployed.fake.aws.lambda().register(config);
+        lambda.register(config);
     };
     reserve("hookline-tag-node", 24);
     let found = checked(&deployed, "check", 1).await;
