@@ -157,7 +157,7 @@ pub(crate) fn run(workspace: &Workspace, only: &[Step], file: Option<&Path>) -> 
         note(headline, results);
     }
     if let Some(beside) = beside {
-        let headline = "cdk, traffic: ran beside these";
+        let headline = "the checks that ran beside these";
         say(format_args!("\n=== {headline}"));
         note(headline, beside.end().unwrap_or_else(|error| said(&error)));
     }

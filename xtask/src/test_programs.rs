@@ -2,7 +2,7 @@
 //! wait most of their time: for the Step Functions engine, for a process, for a timeout.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -61,12 +61,13 @@ pub(crate) fn run(
                     // until the program ends.
                     let next = lock(&left).next();
                     let Some(program) = next else { break };
-                    let ran = program.run(environment);
+                    let (results, written) = program.run(environment).unwrap_or_else(|error| {
+                        let why = format!("{}: {error:#}", program.source.display());
+                        (Results::failed(why), Vec::new())
+                    });
                     let (total, output) = &mut *lock(&told);
-                    total.add(ran.unwrap_or_else(|error| {
-                        Results::failed(format!("{}: {error:#}", program.source.display()))
-                    }));
-                    program.show(output);
+                    total.add(results);
+                    program.show(&written, output);
                 }
             });
         }
@@ -101,7 +102,8 @@ impl TestProgram {
         self.executable.with_extension("log")
     }
 
-    fn run(&self, environment: &[(&str, PathBuf)]) -> Result<Results> {
+    /// Its results, and what it wrote.
+    fn run(&self, environment: &[(&str, PathBuf)]) -> Result<(Results, Vec<u8>)> {
         let path = self.log();
         let log = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
         let status = Command::new(&self.executable)
@@ -113,7 +115,8 @@ impl TestProgram {
             .status()
             .with_context(|| format!("starting {}", self.executable.display()))?;
         let mut lines = ResultLines::default();
-        lines.push(&fs::read(&path)?);
+        let written = fs::read(&path)?;
+        lines.push(&written);
         let mut results = lines.finish();
         if !status.success() && results.tally.failed == 0 {
             // It ended before it said how many failed.
@@ -123,10 +126,10 @@ impl TestProgram {
                 self.package.display()
             )));
         }
-        Ok(results)
+        Ok((results, written))
     }
 
-    fn show(&self, output: &mut impl Write) {
+    fn show(&self, written: &[u8], output: &mut impl Write) {
         // If this fails, the output is closed; the exit status still tells the result.
         let _ = writeln!(
             output,
@@ -134,14 +137,13 @@ impl TestProgram {
             self.source.display(),
             self.package.display()
         );
-        if let Ok(mut log) = File::open(self.log()) {
-            let _ = io::copy(&mut log, output);
-        }
+        let _ = output.write_all(written);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::os::unix::fs::PermissionsExt;
 
     use serde_json::json;
