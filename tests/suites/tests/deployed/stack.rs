@@ -180,6 +180,12 @@ pub(crate) async fn carry_over_removed_hooks(
     Ok(removed)
 }
 
+/// Whether it is a role of the CDK's bootstrap.
+fn is_of_bootstrap(item: &Value) -> bool {
+    let name = item["RoleName"].as_str();
+    name.is_some_and(|name| name.starts_with("cdk-"))
+}
+
 /// Copies the deployed roles to the fake AWS, with the policies that CloudFormation gave them, and
 /// deletes the roles there that are no longer deployed. From now on, the fake AWS authorises what the
 /// functions, the rules and the state machine's starters call there. Returns the number of roles.
@@ -195,8 +201,7 @@ pub(crate) async fn carry_over_roles(ministack: &Ministack, local: &LocalAws) ->
     let mut roles = TemplateRoles::default();
     for role in deployed {
         let name = role["RoleName"].as_str().context("a role without a name")?;
-        // The CDK's own, of its bootstrap.
-        if name.starts_with("cdk-") {
+        if is_of_bootstrap(role) {
             continue;
         }
         for attached in role["AttachedManagedPolicies"]
@@ -340,11 +345,7 @@ pub(crate) async fn nothing_is_left(ministack: &Ministack) -> Result<()> {
     ] {
         let mut answer = ministack.aws(&call).await?;
         if let Some(items) = answer[list].as_array_mut() {
-            // The CDK's own, of its bootstrap.
-            items.retain(|item| {
-                let name = item["RoleName"].as_str();
-                !name.is_some_and(|name| name.starts_with("cdk-"))
-            });
+            items.retain(|item| !is_of_bootstrap(item));
             ensure!(items.is_empty(), "left after cdk destroy: {items:#?}");
         }
     }
