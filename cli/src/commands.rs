@@ -16,6 +16,7 @@ mod schema;
 mod status;
 mod timeline;
 mod user_data;
+mod versions;
 mod watch;
 mod whoami;
 
@@ -86,6 +87,7 @@ async fn run_act(aws: &AwsSettings, act: Act, output: &Output) -> Result<Code> {
         Action::Release(what) => release::run(aws, stack, &what, yes, output).await,
         Action::Switch(wanted) => pause::run(aws, stack, &wanted, yes, output).await,
         Action::Reconcile => reconcile::run(aws, stack, yes, output).await,
+        Action::Versions => versions::run(aws, stack, yes, output).await,
         Action::Adopt {
             instances,
             per_minute,

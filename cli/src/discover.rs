@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::observed::deployment::{Deployment, MACHINE, Rule};
+use crate::settings::AwsSettings;
 
 /// A deployment, and what else reacts to launches.
 pub(crate) struct Discovered {
@@ -14,6 +15,19 @@ pub(crate) struct Discovered {
     pub(crate) deployment: Option<Deployment>,
     /// The other rules of the Region that match launches, with their targets.
     pub(crate) others: Vec<Rule>,
+}
+
+/// Connects to AWS and finds the deployment, as [`deployment`] does.
+///
+/// # Errors
+/// Those of [`Aws::connect`] and [`deployment`].
+pub(crate) async fn connect(
+    settings: &AwsSettings,
+    stack: Option<&str>,
+) -> Result<(Aws, Deployment)> {
+    let aws = Aws::connect(settings).await?;
+    let deployment = deployment(&aws, stack).await?;
+    Ok((aws, deployment))
 }
 
 /// Finds the deployment of `stack`, or the only one. Makes two calls, and one for each rule that

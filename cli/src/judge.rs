@@ -18,6 +18,7 @@ pub(crate) mod rules;
 pub(crate) mod story;
 pub(crate) mod timeline;
 pub(crate) mod trouble;
+pub(crate) mod versions;
 pub(crate) mod watch;
 pub(crate) mod words;
 

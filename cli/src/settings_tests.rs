@@ -77,6 +77,7 @@ fn every_command_of_aws_remembers_what_chose_where_it_works() {
         ("pause upf", Some("core")),
         ("adopt", Some("core")),
         ("migrate", Some("core")),
+        ("versions", Some("core")),
         ("whoami", None),
         ("user-data explain x", None),
     ] {

@@ -306,7 +306,9 @@ fn lambda_call(request: &Request<Bytes>) -> (String, BTreeMap<String, String>) {
     let action = match (name, verb) {
         (_, "invocations") => "Invoke",
         (_, "concurrency") => "GetFunctionConcurrency",
+        (_, "versions") => "ListVersionsByFunction",
         ("", _) => "ListFunctions",
+        _ if request.method() == http::Method::DELETE => "DeleteFunction",
         _ => "GetFunction",
     };
     let mut params = BTreeMap::from([("FunctionName".to_owned(), name.to_owned())]);

@@ -57,6 +57,15 @@ pub(crate) enum ActArgs {
         #[command(flatten)]
         deployment: DeploymentArgs,
     },
+    /// Delete the published versions of functions that no execution can use any more.
+    ///
+    /// An update of the stack leaves the versions before it, as running executions end with them.
+    Versions {
+        #[command(flatten)]
+        confirmed: Confirmed,
+        #[command(flatten)]
+        deployment: DeploymentArgs,
+    },
     /// Start executions for nodes that are InService and lack interfaces.
     ///
     /// It lists them. With --yes it starts the executions at a rate, and may be interrupted.

@@ -8,7 +8,7 @@ use hookline_domain::execution::names::StateMachine;
 use serde_json::Value;
 
 use super::{Aws, Error};
-use crate::observed::account::{Concurrency, Machine};
+use crate::observed::account::{Concurrency, Machine, Revision};
 use crate::observed::function::{Function, FunctionRef, release_of};
 
 /// The quota *Network interfaces per Region* of Amazon VPC (`aws service-quotas list-service-quotas
@@ -31,13 +31,32 @@ impl Aws {
             .state_machine_arn(machine.arn());
         let found = self.answer("states:DescribeStateMachine", call.send().await)?;
         let definition: Value = serde_json::from_str(&found.definition).unwrap_or_default();
-        let mut functions = BTreeSet::new();
-        collect_functions(&definition, &mut functions);
         Ok(Machine {
             role: found.role_arn,
-            functions: functions.into_iter().collect(),
+            functions: functions_of(&definition).into_iter().collect(),
             timeout_seconds: definition.get("TimeoutSeconds").and_then(Value::as_i64),
         })
+    }
+
+    /// The definition with which an execution began (DescribeStateMachineForExecution); `None` if
+    /// there is no such execution.
+    ///
+    /// # Errors
+    /// Returns why the call failed.
+    pub(crate) async fn definition_of(&self, execution: &str) -> Result<Option<Revision>, Error> {
+        let call = self.sfn.describe_state_machine_for_execution();
+        let answer = call.execution_arn(execution).send().await;
+        if let Err(SdkError::ServiceError(error)) = &answer
+            && error.err().is_execution_does_not_exist()
+        {
+            return Ok(None);
+        }
+        let found = self.answer("states:DescribeStateMachineForExecution", answer)?;
+        let definition: Value = serde_json::from_str(&found.definition).unwrap_or_default();
+        Ok(Some(Revision {
+            id: found.revision_id,
+            functions: functions_of(&definition),
+        }))
     }
 
     /// The functions on the first pages of all, with their published versions, and whether these
@@ -163,6 +182,12 @@ fn function(role: String, description: Option<String>, code: Option<String>) -> 
 
 /// Every function that a definition names: as the resource of a task, or as a parameter of
 /// `lambda:invoke`.
+fn functions_of(definition: &Value) -> BTreeSet<FunctionRef> {
+    let mut functions = BTreeSet::new();
+    collect_functions(definition, &mut functions);
+    functions
+}
+
 fn collect_functions(value: &Value, found: &mut BTreeSet<FunctionRef>) {
     match value {
         Value::String(text) => found.extend(FunctionRef::of_arn(text)),
@@ -196,8 +221,7 @@ mod tests {
             "D": {"Branches": [{"Resource": "arn:aws:lambda:us-west-2:123456789012:function:hookline-a"}]},
             "E": {"Resource": "arn:aws:states:::ec2:describeInstances"},
         }});
-        let mut found = BTreeSet::new();
-        collect_functions(&definition, &mut found);
+        let found = functions_of(&definition);
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(found, ["hookline-a", "hookline-b:live", "hookline-c:7"]);
     }

@@ -1,5 +1,6 @@
-//! The functions of the deployment, as an operator invokes them.
+//! The functions of the deployment, as an operator invokes them, and their published versions.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_lambda::config::{Builder, StalledStreamProtectionConfig, timeout::TimeoutConfig};
@@ -12,6 +13,8 @@ use super::{Aws, Error};
 
 /// The action, as IAM names it. The API calls it `Invoke`.
 const ACTION: &str = "lambda:InvokeFunction";
+/// The most versions of a page (Lambda API Reference, ListVersionsByFunction: 50 come in any case).
+const VERSIONS_OF_A_PAGE: i32 = 50;
 /// How long an answer may take. The functions that a person invokes have a timeout of five minutes.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(330);
 /// The most characters of a function's message that an error shows.
@@ -67,5 +70,50 @@ impl Aws {
                 MAX_MESSAGE_CHARACTERS,
             ),
         })
+    }
+
+    /// The numbers of the published versions of a function (ListVersionsByFunction). Empty if there is
+    /// no such function.
+    ///
+    /// # Errors
+    /// Returns why a call failed.
+    pub(crate) async fn versions(&self, function: &str) -> Result<BTreeSet<u64>, Error> {
+        let mut found = BTreeSet::new();
+        let mut marker = None;
+        loop {
+            let call = self.lambda.list_versions_by_function();
+            let call = call.function_name(function).max_items(VERSIONS_OF_A_PAGE);
+            let answer = call.set_marker(marker).send().await;
+            if let Err(SdkError::ServiceError(error)) = &answer
+                && error.err().is_resource_not_found_exception()
+            {
+                return Ok(found);
+            }
+            let page = self.answer("lambda:ListVersionsByFunction", answer)?;
+            let versions = page.versions.unwrap_or_default();
+            // `$LATEST` is none.
+            let numbers = versions.iter().filter_map(|it| it.version()?.parse().ok());
+            found.extend::<Vec<u64>>(numbers.collect());
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Deletes a published version of a function (DeleteFunction). One that is gone is as good as
+    /// deleted.
+    ///
+    /// # Errors
+    /// Returns why the call failed. Lambda refuses a version that an alias names.
+    pub(crate) async fn delete_version(&self, function: &str, version: u64) -> Result<(), Error> {
+        let call = self.lambda.delete_function().function_name(function);
+        let answer = call.qualifier(version.to_string()).send().await;
+        if let Err(SdkError::ServiceError(error)) = &answer
+            && error.err().is_resource_not_found_exception()
+        {
+            return Ok(());
+        }
+        self.answer("lambda:DeleteFunction", answer).map(drop)
     }
 }

@@ -66,8 +66,7 @@ pub(super) async fn run(
     yes: bool,
     output: &Output,
 ) -> Result<Code> {
-    let aws = Aws::connect(settings).await?;
-    let deployment = discover::deployment(&aws, stack).await?;
+    let (aws, deployment) = discover::connect(settings, stack).await?;
     let function = Function {
         aws: &aws,
         name: deployment.function("adopt"),

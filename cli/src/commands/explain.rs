@@ -83,8 +83,7 @@ pub(super) async fn run(
     what: &str,
     output: &Output,
 ) -> Result<Code> {
-    let aws = Aws::connect(settings).await?;
-    let deployment = discover::deployment(&aws, stack).await?;
+    let (aws, deployment) = discover::connect(settings, stack).await?;
     let explanation = match locate::subject(&aws, &deployment, what).await? {
         Subject::Launch(known) => {
             let case = case(&aws, deployment, *known).await?;

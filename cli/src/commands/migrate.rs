@@ -6,7 +6,6 @@ use hookline_domain::ids::NetworkInterfaceId;
 use hookline_domain::tags::own;
 use serde::Serialize;
 
-use crate::aws::Aws;
 use crate::discover;
 use crate::error::{Code, Result};
 use crate::observed::network::SeenInterface;
@@ -52,8 +51,7 @@ pub(super) async fn run(
     yes: bool,
     output: &Output,
 ) -> Result<Code> {
-    let aws = Aws::connect(settings).await?;
-    let deployment = discover::deployment(&aws, stack).await?;
+    let (aws, deployment) = discover::connect(settings, stack).await?;
     let ours = [own::INSTANCE_ID.to_owned()];
     let seen = aws.interfaces(&[("tag-key", &ours)]).await?;
     let name = deployment.name(&seen);

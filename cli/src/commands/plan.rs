@@ -3,7 +3,6 @@
 use anstyle::Style;
 use serde::Serialize;
 
-use crate::aws::Aws;
 use crate::discover;
 use crate::error::{Code, Result};
 use crate::foresee;
@@ -32,8 +31,7 @@ pub(super) async fn run(
     nodes: usize,
     output: &Output,
 ) -> Result<Code> {
-    let aws = Aws::connect(settings).await?;
-    let deployment = discover::deployment(&aws, stack).await?;
+    let (aws, deployment) = discover::connect(settings, stack).await?;
     let seen = foresee::forecast(&aws, &deployment, group).await?;
     let planned = Planned {
         at: seen.now,

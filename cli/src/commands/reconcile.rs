@@ -44,8 +44,7 @@ pub(super) async fn run(
     yes: bool,
     output: &Output,
 ) -> Result<Code> {
-    let aws = Aws::connect(settings).await?;
-    let deployment = discover::deployment(&aws, stack).await?;
+    let (aws, deployment) = discover::connect(settings, stack).await?;
     let targets = &deployment.reconcile;
     if targets.is_empty() {
         return Err(Error::NotFound {

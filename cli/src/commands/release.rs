@@ -41,8 +41,7 @@ pub(super) async fn run(
     yes: bool,
     output: &Output,
 ) -> Result<Code> {
-    let aws = Aws::connect(settings).await?;
-    let deployment = discover::deployment(&aws, stack).await?;
+    let (aws, deployment) = discover::connect(settings, stack).await?;
     let (name, decision) = look(&aws, &deployment, asked).await?;
     let mut releasing = Releasing {
         done: Stage::Proposed,

@@ -67,8 +67,7 @@ pub(super) async fn run(
     yes: bool,
     output: &Output,
 ) -> Result<Code> {
-    let aws = Aws::connect(settings).await?;
-    let deployment = discover::deployment(&aws, stack).await?;
+    let (aws, deployment) = discover::connect(settings, stack).await?;
     let known = match locate::subject(&aws, &deployment, &wanted.what).await? {
         Subject::Launch(known) => known,
         Subject::Group(group) => {

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::aws::Aws;
 use crate::discover;
 use crate::error::{Code, Result};
 use crate::judge::interfaces::Leaked;
@@ -88,8 +87,7 @@ pub(super) async fn run(
     stack: Option<&str>,
     output: &Output,
 ) -> Result<Code> {
-    let aws = Aws::connect(settings).await?;
-    let deployment = discover::deployment(&aws, stack).await?;
+    let (aws, deployment) = discover::connect(settings, stack).await?;
     let fleet = observe::fleet(&aws, deployment).await?;
     output.report(&Status::of(&fleet, aws.region()))?;
     Ok(Code::Success)

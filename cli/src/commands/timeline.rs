@@ -5,7 +5,6 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::aws::Aws;
 use crate::discover;
 use crate::error::{Code, Error, Result};
 use crate::judge::timeline::{self, Timeline};
@@ -31,8 +30,7 @@ pub(super) async fn run(
     target: &Target,
     output: &Output,
 ) -> Result<Code> {
-    let aws = Aws::connect(settings).await?;
-    let deployment = discover::deployment(&aws, stack).await?;
+    let (aws, deployment) = discover::connect(settings, stack).await?;
     let seen = retrace::scale_out(&aws, &deployment, group, window).await?;
     let timeline = timeline::of(&seen);
     let page = output::timeline::page(&timeline)?;

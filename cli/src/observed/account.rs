@@ -107,6 +107,16 @@ pub(crate) struct Machine {
     pub(crate) timeout_seconds: Option<i64>,
 }
 
+/// A definition that a state machine has or had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Revision {
+    /// Each update gives another one; the first definition has none (Step Functions API Reference,
+    /// DescribeStateMachineForExecution).
+    pub(crate) id: Option<String>,
+    /// The functions that it calls.
+    pub(crate) functions: BTreeSet<FunctionRef>,
+}
+
 impl Account {
     /// The account of the stack: as the configuration names it, that of the state machine, or that of a
     /// group.

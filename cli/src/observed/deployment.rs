@@ -16,6 +16,8 @@ use super::network::SeenInterface;
 
 /// The name of the state machine; a stack puts its own name and a hyphen before it.
 pub(crate) const MACHINE: &str = "launch-node";
+/// The name of the state machine that names nodes on launch, in the same way.
+const NAMING_MACHINE: &str = "name-node";
 /// The source of the event of a launch.
 const SOURCE: &str = "aws.autoscaling";
 /// The detail type of the event of a launch that waits at a hook.
@@ -196,6 +198,17 @@ impl Deployment {
             "" => Some(""),
             _ => before.strip_suffix('-').filter(|stack| !stack.is_empty()),
         }
+    }
+
+    /// Whether a state machine of this name is the deployment's: launches run in it, or it names nodes.
+    pub(crate) fn has_machine(&self, name: &str) -> bool {
+        let before = match self.stack() {
+            "" => String::new(),
+            stack => format!("{stack}-"),
+        };
+        [MACHINE, NAMING_MACHINE]
+            .iter()
+            .any(|machine| name.strip_prefix(&before) == Some(machine))
     }
 
     /// Reads what the rules of the Region say of the deployment of `machine`.

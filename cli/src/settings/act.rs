@@ -23,6 +23,8 @@ pub(crate) enum Action {
     /// `pause` and `resume`
     Switch(SwitchOptions),
     Reconcile,
+    /// Deletes old versions of functions.
+    Versions,
     Adopt {
         /// Only these nodes; all if there are none.
         instances: Vec<InstanceId>,
@@ -80,6 +82,10 @@ impl Act {
                 confirmed,
                 deployment,
             } => (deployment.stack, confirmed.yes, Action::Reconcile),
+            ActArgs::Versions {
+                confirmed,
+                deployment,
+            } => (deployment.stack, confirmed.yes, Action::Versions),
             ActArgs::Adopt {
                 instances,
                 per_minute,
@@ -134,6 +140,7 @@ mod tests {
             "resume upf",
             "reconcile",
             "reconcile --dry-run",
+            "versions",
             "adopt",
         ] {
             assert!(!act(&format!("hookline {line}")).unwrap().yes, "{line}");

@@ -435,7 +435,7 @@ async fn function_that_the_state_machine_calls_and_that_is_gone_is_found() {
     let definition = json!({"States": {"A": {"Type": "Task", "Resource": gone}}});
     let stepfunctions = deployed.fake.aws.stepfunctions();
     let role = "arn:aws:iam::123456789012:role/gone";
-    stepfunctions.set_definition(MACHINE, definition, role);
+    stepfunctions.set_definition(&deployed.fake.aws, MACHINE, definition, role);
     let found = checked(&deployed, "check", 1).await;
     assert_eq!(kinds(&found), ["function-missing", "role-missing"]);
     assert_eq!(found["findings"][0]["ids"], json!(["hookline-gone"]));
@@ -474,7 +474,7 @@ async fn version_of_a_function_that_is_gone_or_is_not_the_newest_is_found() {
     let role = roles::of_rule_for(MACHINE).unwrap();
     let definition = json!({"States": {"A": {"Type": "Task", "Resource": version}}});
     let stepfunctions = deployed.fake.aws.stepfunctions();
-    stepfunctions.set_definition(MACHINE, definition, &role);
+    stepfunctions.set_definition(&deployed.fake.aws, MACHINE, definition, &role);
     assert_eq!(kinds(&checked(&deployed, "check", 0).await), [""; 0]);
 
     assert!(lambda.delete_version(&version));
@@ -532,7 +532,7 @@ async fn missing_role_is_found_without_the_permission_to_read_policies() {
     let definition = json!({"States": {}});
     let gone = "arn:aws:iam::123456789012:role/gone";
     aws.stepfunctions()
-        .set_definition(MACHINE, definition, gone);
+        .set_definition(&deployed.fake.aws, MACHINE, definition, gone);
     let found = checked(&deployed, "check", 1).await;
     assert_eq!(kinds(&found), ["role-missing", "could-not-look"]);
     aws.inject(Fault::on("ListRoles", denied()).always());

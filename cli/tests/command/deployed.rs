@@ -97,7 +97,7 @@ impl Deployed {
         });
         let role = self.put_role("launch-node", &allowed["launch-node"]);
         let stepfunctions = self.fake.aws.stepfunctions();
-        stepfunctions.set_definition(MACHINE, definition, &role);
+        stepfunctions.set_definition(&self.fake.aws, MACHINE, definition, &role);
         let of_rule = roles::of_rule_for(MACHINE).unwrap();
         let name = of_rule.rsplit('/').next().unwrap();
         self.put_role(name, &["states:StartExecution".to_owned()].into());

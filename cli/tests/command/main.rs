@@ -30,6 +30,7 @@ mod snapshots;
 mod status;
 mod timeline;
 mod user_data;
+mod versions;
 mod whoami;
 
 use std::path::{Path, PathBuf};

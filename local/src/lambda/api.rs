@@ -1,5 +1,5 @@
-//! Lambda's public API: `Invoke`, `ListFunctions`, `GetFunction`, `GetFunctionConcurrency`,
-//! `GetAccountSettings`.
+//! Lambda's public API: `Invoke`, `ListFunctions`, `ListVersionsByFunction`, `GetFunction`,
+//! `GetFunctionConcurrency`, `DeleteFunction` of a version, `GetAccountSettings`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -42,11 +42,7 @@ async fn route(lambda: &Lambda, request: Request<Bytes>) -> Response<Bytes> {
     let path = parts.uri.path();
     let rest = path.strip_prefix(FUNCTIONS);
     let Some(rest) = rest.or_else(|| path.strip_prefix(FUNCTION_CONCURRENCY)) else {
-        return error(
-            StatusCode::NOT_FOUND,
-            "UnknownOperationException",
-            json!({ "message": "Unknown operation" }),
-        );
+        return unknown();
     };
     let segments: Vec<String> = rest
         .split('/')
@@ -65,6 +61,24 @@ async fn route(lambda: &Lambda, request: Request<Bytes>) -> Response<Bytes> {
             let versions = query(parts.uri.query(), "FunctionVersion").as_deref() == Some("ALL");
             ok(&list(lambda, &marker, most.unwrap_or(PAGE), versions))
         }
+        (&Method::GET, [function, "versions"]) => {
+            let marker = query(parts.uri.query(), "Marker").unwrap_or_default();
+            let most = query(parts.uri.query(), "MaxItems").and_then(|most| most.parse().ok());
+            match lambda.resolve_version(function) {
+                Ok((name, _)) => {
+                    let mut functions = all(lambda, true);
+                    functions.retain(|(config, _)| config.name == name);
+                    let page = page(lambda, functions, &marker, most.unwrap_or(PAGE), "Versions");
+                    ok(&page)
+                }
+                Err(refusal) => refused(&refusal),
+            }
+        }
+        // Without a version the whole function would go, which the fake AWS does not do.
+        (&Method::DELETE, [function]) => match query(parts.uri.query(), "Qualifier") {
+            Some(version) => delete_version(lambda, function, &version),
+            None => unknown(),
+        },
         (&Method::GET, [function]) => match find(lambda, &qualified(function, &parts.uri)) {
             Ok((config, version)) => ok(&json!({
                 "Configuration": describe(lambda, &config, version),
@@ -87,12 +101,35 @@ async fn route(lambda: &Lambda, request: Request<Bytes>) -> Response<Bytes> {
             }),
             Err(refusal) => refused(&refusal),
         },
-        _ => error(
-            StatusCode::NOT_FOUND,
-            "UnknownOperationException",
-            json!({ "message": "Unknown operation" }),
-        ),
+        _ => unknown(),
     }
+}
+
+/// Deletes a published version. One that is not there is as good as deleted (Lambda API Reference,
+/// DeleteFunction; the answers as measured in floci-io/floci, pull request 2824).
+fn delete_version(lambda: &Lambda, function: &str, version: &str) -> Response<Bytes> {
+    let name = match lambda.resolve(function) {
+        Ok(name) => name,
+        Err(refusal) => return refused(&refusal),
+    };
+    if version == "$LATEST" {
+        let message = "$LATEST version cannot be deleted without deleting the function.";
+        return error(
+            StatusCode::BAD_REQUEST,
+            "InvalidParameterValueException",
+            json!({ "Type": "User", "message": message }),
+        );
+    }
+    lambda.delete_version(&format!("{}:{version}", lambda.arn(&name)));
+    answer(StatusCode::NO_CONTENT, Bytes::new(), &[])
+}
+
+fn unknown() -> Response<Bytes> {
+    error(
+        StatusCode::NOT_FOUND,
+        "UnknownOperationException",
+        json!({ "message": "Unknown operation" }),
+    )
 }
 
 async fn invoke(
@@ -173,13 +210,23 @@ fn all(lambda: &Lambda, versions: bool) -> Vec<(FunctionConfig, Option<u32>)> {
     newest.chain(published).collect()
 }
 
-/// A page of functions, by name, and on request their versions (`FunctionVersion=ALL`): those after
-/// `marker`, at most 50 (Lambda API Reference, ListFunctions).
+/// A page of functions, by name, and on request their versions (`FunctionVersion=ALL`).
 fn list(lambda: &Lambda, marker: &str, most: usize, versions: bool) -> Value {
+    page(lambda, all(lambda, versions), marker, most, "Functions")
+}
+
+/// A page of functions or versions, by name and number: those after `marker`, at most 50 (Lambda API
+/// Reference, ListFunctions and ListVersionsByFunction).
+fn page(
+    lambda: &Lambda,
+    mut functions: Vec<(FunctionConfig, Option<u32>)>,
+    marker: &str,
+    most: usize,
+    field: &str,
+) -> Value {
     let key = |(config, version): &(FunctionConfig, Option<u32>)| {
         format!("{}:{:010}", config.name, version.unwrap_or_default())
     };
-    let mut functions = all(lambda, versions);
     functions.sort_by_key(key);
     functions.retain(|function| key(function).as_str() > marker);
     let more = functions.len() > most.clamp(1, PAGE);
@@ -190,8 +237,8 @@ fn list(lambda: &Lambda, marker: &str, most: usize, versions: bool) -> Value {
         .map(|(config, version)| describe(lambda, config, *version))
         .collect();
     match next {
-        Some(next) => json!({ "Functions": page, "NextMarker": next }),
-        None => json!({ "Functions": page }),
+        Some(next) => json!({ field: page, "NextMarker": next }),
+        None => json!({ field: page }),
     }
 }
 

@@ -1,11 +1,10 @@
 //! Executions without an engine: code in this process receives each start and reports the end. This
 //! is for virtual time, in which a child process cannot take part.
 //!
-//! ListExecutions, DescribeExecution, GetExecutionHistory, StopExecution, ListStateMachines and
-//! DescribeStateMachine are answered here. A state machine is known by its executions, because nothing
-//! creates one; its definition and its role are what a test sets, and so are the events of a history. The
-//! end of each execution
-//! is put on the event bus as *Step Functions Execution Status Change*. On AWS a start is such an
+//! ListExecutions, DescribeExecution, GetExecutionHistory, StopExecution, ListStateMachines,
+//! DescribeStateMachine and DescribeStateMachineForExecution are answered here. A state machine is known
+//! by its executions, because nothing creates one; its definition and its role are what a test sets, and
+//! so are the events of a history. The end of each execution is put on the event bus as *Step Functions Execution Status Change*. On AWS a start is such an
 //! event too; the fake AWS does not send that one.
 
 mod history;
@@ -35,12 +34,23 @@ type Started = Arc<dyn Fn(StartExecution) + Send + Sync>;
 pub(super) struct Executions {
     started: Option<Started>,
     known: BTreeMap<String, Execution>,
-    /// The definitions and the roles of state machines, by the machine's ARN.
-    definitions: BTreeMap<String, (Value, String)>,
+    /// The definitions of state machines, by the machine's ARN.
+    definitions: BTreeMap<String, Definition>,
+}
+
+#[derive(Clone)]
+struct Definition {
+    definition: Value,
+    role_arn: String,
+    /// How many there were before it.
+    revision: u32,
+    since: Timestamp,
 }
 
 struct Execution {
     start: StartExecution,
+    /// The definition that the state machine had then.
+    definition: Option<Definition>,
     input: String,
     /// Its position among all executions, because several can start at one instant.
     number: usize,
@@ -74,10 +84,20 @@ impl StepFunctions {
     }
 
     /// Sets the definition and the role that DescribeStateMachine answers for a state machine.
-    pub fn set_definition(&self, arn: &str, definition: Value, role_arn: &str) {
-        let found = (definition, role_arn.to_owned());
+    /// Executions that have begun keep the one before (Step Functions API Reference,
+    /// UpdateStateMachine).
+    pub fn set_definition(&self, local: &LocalAws, arn: &str, definition: Value, role_arn: &str) {
+        let now = local.with_world(|world| world.kernel.timestamp());
         let mut engine = lock(&self.engine);
-        engine.executions.definitions.insert(arn.to_owned(), found);
+        let definitions = &mut engine.executions.definitions;
+        let before = definitions.get(arn).map(|before| before.revision);
+        let found = Definition {
+            definition,
+            role_arn: role_arn.to_owned(),
+            revision: before.map_or(0, |before| before + 1),
+            since: now,
+        };
+        definitions.insert(arn.to_owned(), found);
     }
 
     /// Ends an execution, and puts its event on the bus. Has no effect if the execution has ended:
@@ -133,6 +153,7 @@ impl StepFunctions {
             "StartExecution" => Self::start,
             "DescribeExecution" => Self::describe,
             "DescribeStateMachine" => Self::describe_state_machine,
+            "DescribeStateMachineForExecution" => Self::describe_state_machine_for_execution,
             "GetExecutionHistory" => Self::history,
             "ListExecutions" => Self::list,
             "ListStateMachines" => Self::list_state_machines,
@@ -177,7 +198,9 @@ impl StepFunctions {
             name,
             input,
         };
+        let definitions = &engine.executions.definitions;
         let execution = Execution {
+            definition: definitions.get(&start.state_machine_arn).cloned(),
             start: start.clone(),
             input: text,
             number: engine.executions.known.len(),
@@ -264,25 +287,38 @@ impl StepFunctions {
     }
 
     /// Step Functions API Reference, DescribeStateMachine.
-    fn describe_state_machine(&self, local: &LocalAws, call: &Value) -> Result<Value, ApiError> {
+    fn describe_state_machine(&self, _: &LocalAws, call: &Value) -> Result<Value, ApiError> {
         let arn = required(call, "stateMachineArn")?;
-        let now = local.with_world(|world| world.kernel.timestamp());
         let engine = lock(&self.engine);
-        let Some((definition, role)) = engine.executions.definitions.get(&arn) else {
-            return Err(ApiError::new(
-                "StateMachineDoesNotExist",
-                format!("State Machine Does Not Exist: '{arn}'"),
-            ));
-        };
-        Ok(json!({
-            "stateMachineArn": arn,
-            "name": arn.rsplit(':').next(),
-            "status": "ACTIVE",
-            "type": "STANDARD",
-            "definition": definition.to_string(),
-            "roleArn": role,
-            "creationDate": seconds(now),
-        }))
+        let found = engine.executions.definitions.get(&arn);
+        let found = found.ok_or_else(|| no_state_machine(&arn))?;
+        let mut answer = found.described(&arn);
+        if let Some(fields) = answer.as_object_mut() {
+            fields.insert("status".to_owned(), json!("ACTIVE"));
+            fields.insert("type".to_owned(), json!("STANDARD"));
+            fields.insert("creationDate".to_owned(), json!(seconds(found.since)));
+        }
+        Ok(answer)
+    }
+
+    /// The definition that the execution began with (Step Functions API Reference,
+    /// DescribeStateMachineForExecution).
+    fn describe_state_machine_for_execution(
+        &self,
+        _: &LocalAws,
+        call: &Value,
+    ) -> Result<Value, ApiError> {
+        let arn = required(call, "executionArn")?;
+        let engine = lock(&self.engine);
+        let execution = engine.executions.get(&arn)?;
+        let machine = &execution.start.state_machine_arn;
+        let found = execution.definition.as_ref();
+        let found = found.ok_or_else(|| no_state_machine(machine))?;
+        let mut answer = found.described(machine);
+        if let Some(fields) = answer.as_object_mut() {
+            fields.insert("updateDate".to_owned(), json!(seconds(found.since)));
+        }
+        Ok(answer)
     }
 
     fn stop(&self, local: &LocalAws, call: &Value) -> Result<Value, ApiError> {
@@ -298,6 +334,26 @@ impl StepFunctions {
         let now = local.with_world(|world| world.kernel.timestamp());
         Ok(json!({ "stopDate": seconds(now) }))
     }
+}
+
+impl Definition {
+    /// What both calls say of it. The first definition of a state machine has no revision id.
+    fn described(&self, machine: &str) -> Value {
+        json!({
+            "stateMachineArn": machine,
+            "name": machine.rsplit(':').next(),
+            "definition": self.definition.to_string(),
+            "roleArn": self.role_arn,
+            "revisionId": (self.revision > 0).then(|| format!("revision-{}", self.revision)),
+        })
+    }
+}
+
+fn no_state_machine(arn: &str) -> ApiError {
+    ApiError::new(
+        "StateMachineDoesNotExist",
+        format!("State Machine Does Not Exist: '{arn}'"),
+    )
 }
 
 impl Executions {

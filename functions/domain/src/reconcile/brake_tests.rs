@@ -41,6 +41,21 @@ fn brake_holds_while_the_process_is_suspended_and_nobody_has_resumed_it() {
 }
 
 #[test]
+fn group_tells_its_brake_by_its_tags_and_its_process() {
+    let group = |launch_is_suspended| GroupState {
+        name: "upf".to_owned(),
+        may_lack_instances: true,
+        launch_is_suspended,
+        marks: braked("100", None),
+    };
+    let at = |brake: Option<&Brake>| brake.map(|brake| brake.at);
+    let (held, released) = (group(true), group(false));
+    assert_eq!((at(held.brake()), at(held.released())), (Some(100), None));
+    let of_released = (at(released.brake()), at(released.released()));
+    assert_eq!(of_released, (None, Some(100)));
+}
+
+#[test]
 fn brake_before_a_resume_is_over_and_a_later_one_is_not() {
     let over = braked("100", Some("100"));
     assert_eq!((over.holds(true), over.was_released(false)), (None, None));

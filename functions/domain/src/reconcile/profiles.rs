@@ -71,3 +71,33 @@ pub fn groups<'a>(profiles: impl IntoIterator<Item = &'a ProfileInput>) -> Group
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn profile(selector: Value) -> ProfileInput {
+        let mut value = crate::fixtures::profile();
+        value["selector"] = selector;
+        ProfileInput {
+            profile: Profile::read(value.clone()).unwrap(),
+            value,
+        }
+    }
+
+    #[test]
+    fn groups_of_names_are_all_that_a_profile_names() {
+        let [a, b] = [json!(["a"]), json!(["b", "c"])]
+            .map(|names| profile(json!({"autoScalingGroupNames": names})));
+        let named = groups([&a, &b]);
+        let covered = ["a", "b", "c", "d"].map(|group| named.contain(group));
+        assert_eq!(covered, [true, true, true, false]);
+        assert!(!groups([]).contain("a"));
+        let tag = profile(json!({"tag": {"key": "pool", "value": "upf"}}));
+        assert!(groups([&a, &tag]).contain("d"));
+        assert!(groups([&tag, &a]).contain("d"));
+    }
+}

@@ -160,7 +160,7 @@ async fn launches_that_an_update_overtakes_end_with_the_code_that_they_began_wit
     every_call_had_a_role(&stage.local)?;
 
     documented.group_is_drained(RETIRES).await?;
-    documented.old_versions_are_found().await?;
+    documented.old_versions_go().await?;
     updated.app(&first, 0)?.destroy(ministack).await?;
     nothing_is_left(ministack).await?;
     updated.end().await
