@@ -192,7 +192,7 @@ function checkDefinition(
       });
     },
     () => {
-      checkRoutes(definition.routes ?? [], `${field}.definition`);
+      checkRoutes(definition.routes ?? [], { type, mode }, `${field}.definition`);
     },
   );
 }

@@ -215,13 +215,13 @@ function checkCni({ network, mode: owner = 'multus', cni }: NetworkSettings, fie
       });
     },
     () => {
-      checkRoutes(routes, `${field}.cni`);
+      checkRoutes(routes, { type, mode }, `${field}.cni`);
     },
   );
 }
 
 /** A CNI plugin that gives an interface to pods. */
-interface Plugin {
+export interface Plugin {
   readonly type: string;
   readonly mode: string | undefined;
 }
@@ -264,11 +264,19 @@ export function checkPlugin(
  * Checks the routes of a pod.
  *
  * @param routes the routes
+ * @param plugin the plugin that sets them
  * @param field the name of what has them, in an error
  * @throws ConfigurationError that names the field and the remedy
  */
-export function checkRoutes(routes: readonly PodRoute[], field: string): void {
+export function checkRoutes(routes: readonly PodRoute[], { type, mode }: Plugin, field: string): void {
   collecting(field, (fail) => {
+    if (routes.length > 0 && type === 'ipvlan' && (mode === 'l3' || mode === 'l3s')) {
+      fail(
+        'routes',
+        `the node routes for pods of ipvlan in the mode ${mode}, and it has none of these routes`,
+        'Use the mode l2, or remove the routes: pods then reach their own subnet',
+      );
+    }
     for (const [n, { dst, gw }] of routes.entries()) {
       const [address = '', bits = ''] = dst.split('/');
       if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || Number(bits) > 32) {

@@ -146,6 +146,12 @@ describe('a definition is refused', () => {
       'definition.mode: ipvlan has no mode passthru',
     ],
     [
+      'with routes that ipvlan in mode l3 does not follow',
+      {},
+      { mode: 'l3', routes: [{ dst: '10.8.0.0/16' }] },
+      'definition.routes: the node routes for pods of ipvlan in the mode l3',
+    ],
+    [
       'with a mode of host-device',
       {},
       { type: 'host-device', mode: 'l2' },
