@@ -84,12 +84,15 @@ pub(super) async fn run(
 /// update that goes on meanwhile can only make more of them stay.
 async fn look(aws: &Aws, deployment: &Deployment) -> Result<Versions> {
     let machines = machines(aws, deployment).await?;
+    let functions = named_now(aws, &machines).await?;
+    let names: BTreeSet<String> = functions
+        .into_iter()
+        .map(|function| function.name)
+        .collect();
     let mut published = BTreeMap::new();
-    for function in named_now(aws, &machines).await? {
-        if !published.contains_key(&function.name) {
-            let versions = aws.versions(&function.name).await?;
-            published.insert(function.name, versions);
-        }
+    for function in names {
+        let versions = aws.versions(&function).await?;
+        published.insert(function, versions);
     }
     let mut used = Used::default();
     let mut running_executions = 0;
