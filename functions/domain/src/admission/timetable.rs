@@ -1,9 +1,10 @@
 //! When a launch's turn comes.
 //!
-//! Launches begin at the rate at which the narrowest bucket refills, after a burst that uses what
-//! the bucket holds when it is full ([`Demand`]).
+//! Each of EC2's three narrow buckets has its own timetable: launches begin at the rate at which it
+//! refills, after a burst that uses what it holds when it is full ([`Demand`]). The latest of the
+//! three times is the launch's turn.
 //!
-//! The bucket is followed from the times of the launches, not from the time of a look. Looks are
+//! The buckets are followed from the times of the launches, not from the time of a look. Looks are
 //! throttled too, and come up to a minute apart when hundreds of launches begin at once. This way
 //! all launches compute one timetable, whenever they look.
 
