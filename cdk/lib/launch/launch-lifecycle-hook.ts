@@ -91,7 +91,11 @@ export class LaunchLifecycleHook extends Construct {
     }
     const settings = hookSettings(profile, heartbeat);
     if ('managedNodeGroup' in target) {
-      this.autoScalingGroupName = this.createOnManagedNodeGroup(orchestrator, target.managedNodeGroup, settings);
+      this.autoScalingGroupName = this.createOnManagedNodeGroup(
+        orchestrator,
+        target.managedNodeGroup,
+        settings,
+      );
     } else {
       this.autoScalingGroupName = groupName(target.autoScalingGroup);
       new CfnLifecycleHook(this, 'Hook', { ...settings, autoScalingGroupName: this.autoScalingGroupName });
