@@ -44,8 +44,8 @@ pub struct Concurrency {
 enum Pace {
     /// Nothing but EC2's answers to DescribeInstances: the launches come all at once.
     Describes,
-    /// The turns of launches. Of the buckets, the one with the longest interval counts here: the burst
-    /// of another may be smaller, so no more launches than these go at once.
+    /// The turns of launches. Of the buckets, the one with the longest interval counts here: the
+    /// burst of another may be smaller, so no more launches than these go at once.
     Turns,
     /// The rate of DeleteOnTermination after CONTINUE. Launches wait for the end of the scale-out,
     /// so they may come all at once.
