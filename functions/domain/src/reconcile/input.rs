@@ -89,7 +89,7 @@ mod tests {
         type Change = fn(&mut Value);
         let changes: [Change; 5] = [
             |it| drop(it.as_object_mut().unwrap().remove("profiles")),
-            |it| it["limits"] = json!([]),
+            |it| it["limits"] = json!(7),
             |it| it["limits"]["unownedSeconds"] = json!("soon"),
             // No path of serde's names this one.
             |it| it["a.b"] = json!(1),
