@@ -54,7 +54,8 @@ pub enum Metric {
     ReconcileLeft,
     /// Profiles that reconcile refused as invalid.
     ReconcileRefusedProfiles,
-    /// Launches that have been waiting for too long at a hook that Hookline completes.
+    /// Launches that have been waiting for too long at a launch hook, in a group that a profile
+    /// with `hook.complete` covers.
     LaunchesOverdue,
     /// Groups in a launch loop, and those that are braked because of one.
     LaunchLoops,

@@ -8,11 +8,12 @@ use std::task::Poll;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hookline_runtime::Invocation;
+use hookline_runtime::logs::log_end;
 use hookline_runtime::payload::{log_field, shorten};
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{Instrument, error, info, info_span};
+use tracing::{Instrument, error, info_span};
 
 use crate::aws::Aws;
 use crate::handlers::Context;
@@ -172,8 +173,6 @@ where
         let handled: Pin<Box<dyn Future<Output = Result<Value>>>> =
             Box::pin(handler(context, payload));
         let result = caught(handled).await;
-        // 64 bits, so that the log has a number: JSON has none of 128 bits.
-        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         // A Lambda process serves one invocation at a time, so all counted calls belong to it.
         let api_calls = aws.calls().saturating_sub(calls);
         let throttled = aws.throttled().saturating_sub(throttled);
@@ -181,16 +180,7 @@ where
             let throttled = usize::try_from(throttled).unwrap_or(usize::MAX);
             metrics.add(Metric::ThrottledCalls, of, throttled);
         }
-        match &result {
-            Ok(_) => info!(milliseconds, api_calls, "done"),
-            Err(error) => error!(
-                milliseconds,
-                api_calls,
-                error_type = error.error_type(),
-                %error,
-                "failed"
-            ),
-        }
+        log_end(started, Some(api_calls), &result, Error::error_type);
         result
     }
     .instrument(span)

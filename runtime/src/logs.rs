@@ -5,7 +5,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tokio::time::Instant;
+use tracing::{Event, Level, Metadata, Subscriber, error, info};
 use tracing_subscriber::filter::{FilterFn, LevelFilter};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields, MakeWriter};
@@ -26,6 +27,28 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     lines(level, writer, Timestamp::now)
+}
+
+/// Logs the end of an invocation that began at `started`: `done`, or `failed` with the error's name.
+/// `api_calls` are the calls to AWS, if they are counted.
+pub fn log_end<T, E: fmt::Display>(
+    started: Instant,
+    api_calls: Option<u64>,
+    result: &Result<T, E>,
+    error_type: impl FnOnce(&E) -> &'static str,
+) {
+    // 64 bits, so that the log has a number: JSON has none of 128 bits.
+    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match result {
+        Ok(_) => info!(milliseconds, api_calls, "done"),
+        Err(error) => error!(
+            milliseconds,
+            api_calls,
+            error_type = error_type(error),
+            %error,
+            "failed"
+        ),
+    }
 }
 
 fn lines<W>(level: LevelFilter, writer: W, now: fn() -> Timestamp) -> impl Subscriber + Send + Sync

@@ -1,4 +1,4 @@
-/** Checks a hook's HeartbeatTimeout against the state machine's timeouts (docs/operations.md, "The hook and its timeouts"). */
+/** Checks a hook's HeartbeatTimeout against the state machine's timeouts (docs/operations/hook.md). */
 import { readFileSync } from 'node:fs';
 import { Duration } from 'aws-cdk-lib';
 import { ConfigurationError } from '../shared/configuration-error';
@@ -16,7 +16,7 @@ const MAX_WAIT = 48 * 3600;
  */
 const MAX_TIME_WITHOUT_HEARTBEAT = 1131 + 4 * 90;
 
-/** The HeartbeatTimeout that docs/operations.md recommends. */
+/** The HeartbeatTimeout that docs/operations/hook.md recommends. */
 export const DEFAULT_HEARTBEAT = Duration.seconds(1800);
 
 /**

@@ -10,6 +10,14 @@ import { DEFAULT_HEARTBEAT } from './hook-timeouts';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
 import type { KnownGroup } from './selection';
 
+/** An EKS managed node group. The names may be tokens. */
+export interface ManagedNodeGroup {
+  /** The cluster's name. */
+  readonly clusterName: string;
+  /** The node group's name. */
+  readonly nodegroupName: string;
+}
+
 /** The group that a hook is put on. */
 export type HookTarget =
   | {
@@ -17,13 +25,8 @@ export type HookTarget =
       readonly autoScalingGroup: IAutoScalingGroup | string;
     }
   | {
-      /** An EKS managed node group. The names may be tokens. */
-      readonly managedNodeGroup: {
-        /** The cluster's name. */
-        readonly clusterName: string;
-        /** The node group's name. */
-        readonly nodegroupName: string;
-      };
+      /** An EKS managed node group. */
+      readonly managedNodeGroup: ManagedNodeGroup;
     };
 
 /** Props of {@link LaunchLifecycleHook}. */
@@ -88,7 +91,11 @@ export class LaunchLifecycleHook extends Construct {
     }
     const settings = hookSettings(profile, heartbeat);
     if ('managedNodeGroup' in target) {
-      this.autoScalingGroupName = this.createOnManagedNodeGroup(props, settings);
+      this.autoScalingGroupName = this.createOnManagedNodeGroup(
+        orchestrator,
+        target.managedNodeGroup,
+        settings,
+      );
     } else {
       this.autoScalingGroupName = groupName(target.autoScalingGroup);
       new CfnLifecycleHook(this, 'Hook', { ...settings, autoScalingGroupName: this.autoScalingGroupName });
@@ -102,13 +109,10 @@ export class LaunchLifecycleHook extends Construct {
    * second is replaced: the new group gets the hook, then the hook of the old group is deleted.
    */
   private createOnManagedNodeGroup(
-    { orchestrator, target }: LaunchLifecycleHookProps,
+    orchestrator: NodeLaunchOrchestrator,
+    { clusterName, nodegroupName }: ManagedNodeGroup,
     { lifecycleHookName, lifecycleTransition, defaultResult, heartbeatTimeout }: HookSettings,
   ): string {
-    if (!('managedNodeGroup' in target)) {
-      throw new Error('not a managed node group');
-    }
-    const { clusterName, nodegroupName } = target.managedNodeGroup;
     const path = 'nodegroup.resources.autoScalingGroups.0.name';
     const logGroup = orchestrator.customResourceLogs();
 

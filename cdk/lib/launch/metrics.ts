@@ -1,4 +1,4 @@
-/** The CloudWatch metrics that the functions of a launch write (docs/operations.md, "Metrics"). */
+/** The CloudWatch metrics that the functions of a launch write (docs/operations/metrics.md). */
 import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { METRIC_NAMESPACE } from '../shared/metric-namespace';

@@ -65,7 +65,7 @@ export interface NodeLaunchOrchestratorProps extends HostingProps {
   /**
    * The thresholds of reconcile.
    *
-   * @default - the defaults of docs/operations.md
+   * @default - the defaults of docs/operations/reconcile.md
    */
   readonly reconcileLimits?: ReconcileLimits;
   /**

@@ -19,7 +19,7 @@ const MAX_TARGETS_PER_RULE = 5;
 /** The length of the longest ARN of a state machine: its partition, Region and account, and a name of 80 characters. */
 const MAX_MACHINE_ARN_LENGTH = 'arn:aws-us-gov:states:ap-southeast-2:123456789012:stateMachine:'.length + 80;
 
-/** The thresholds of reconcile (docs/operations.md, "Reconcile"). */
+/** The thresholds of reconcile (docs/operations/reconcile.md). */
 export interface ReconcileLimits {
   /**
    * The time in seconds, after an instance's launch, in which its event may still start an execution.
@@ -59,7 +59,7 @@ export interface ReconcileLimits {
   readonly loopGenerations?: number;
 }
 
-/** What reconcile expects of the launch hooks of the profiles' groups (docs/operations.md, "Reconcile"). */
+/** What reconcile expects of the launch hooks of the profiles' groups (docs/operations/reconcile.md). */
 export interface ReconcileHooks {
   /**
    * The heartbeat timeouts in seconds with which the hook of a profile is put, by the profile's name. Reconcile reports

@@ -536,7 +536,7 @@ export interface Logs {
   keep?: boolean;
 }
 /**
- * The thresholds of reconcile (docs/operations.md, "Reconcile").
+ * The thresholds of reconcile (docs/operations/reconcile.md).
  */
 export interface Reconcile {
   /**

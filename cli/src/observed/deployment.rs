@@ -5,9 +5,8 @@ use hookline_domain::deployment::Deployment as Name;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::profile::Selector;
 use hookline_domain::reconcile::hooks::ExpectedHooks;
-use hookline_domain::reconcile::{Limits, ProfileInput};
+use hookline_domain::reconcile::{Limits, ProfileInput, ReconcileInput};
 use hookline_domain::tags::own;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::function::FunctionRef;
@@ -155,21 +154,6 @@ impl Reconcile {
         };
         number.parse::<i64>().ok()?.checked_mul(seconds)
     }
-}
-
-/// The constant input of reconcile's target, as far as it is needed here.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReconcileInput {
-    state_machine_arn: String,
-    #[serde(default)]
-    profiles: Vec<Value>,
-    #[serde(default)]
-    retired_profiles: Vec<Value>,
-    #[serde(default)]
-    limits: Limits,
-    #[serde(default)]
-    hooks: ExpectedHooks,
 }
 
 /// A deployment.
@@ -363,7 +347,7 @@ fn reconcile(rule: &Rule, machine: &StateMachine) -> Vec<Reconcile> {
     let targets = rule.targets.iter();
     let found = targets.filter_map(|target| {
         let value: Value = serde_json::from_str(target.input.as_deref()?).ok()?;
-        let input = ReconcileInput::deserialize(&value).ok()?;
+        let input = ReconcileInput::of_any_release(value.clone())?;
         (input.state_machine_arn == machine.arn()).then(|| Reconcile {
             rule: rule.name.clone(),
             target: target.arn.clone(),

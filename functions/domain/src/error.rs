@@ -49,11 +49,14 @@ pub enum Error {
         /// What to do about it.
         remedy: String,
     },
-    /// A subnet or security group of the profile does not exist in this account and region.
-    #[error("{problem}. Correct the profile, or create what it names in this account and region")]
+    /// A subnet or security group of the profile, or the cluster of `startupTaint`, does not exist
+    /// in this account and Region; or EC2 has no network information for the instance type.
+    #[error("{problem}. {remedy}")]
     ResourceNotFound {
         /// What does not exist, in EC2's words or in Hookline's.
         problem: String,
+        /// What to do about it.
+        remedy: &'static str,
     },
     /// None of a network's subnets in the node's AZ has a free address left, or a free block for a
     /// prefix.
@@ -112,7 +115,9 @@ pub enum Error {
         state: String,
     },
     /// The instance is still pending. Interfaces can be attached once it is running.
-    #[error("instance {0} is still pending")]
+    #[error(
+        "instance {0} is still pending. Look at its start: capacity, EBS encryption key, image"
+    )]
     InstanceNotRunning(InstanceId),
     /// An interface that was created for this launch does not exist, although EC2 has had time to
     /// show it. Either someone deleted it, or an idempotent retry returned an interface that was
@@ -125,10 +130,16 @@ pub enum Error {
         interface: NetworkInterfaceId,
     },
     /// All calls have succeeded, but EC2 does not show all interfaces as the profile asks yet.
-    #[error("EC2 does not show the interfaces as the profile asks yet: {}", .0.join("; "))]
+    #[error(
+        "EC2 does not show the interfaces as the profile asks yet: {}. Find who changes these tags or security groups",
+        .0.join("; ")
+    )]
     NotYetAttached(Vec<String>),
     /// An interface of this launch is still detaching, so it cannot be deleted yet.
-    #[error("still detaching: {}", list(.0))]
+    #[error(
+        "still detaching: {}. Wait, or release them by hand (docs/operations/release-by-hand.md)",
+        list(.0)
+    )]
     StillDetaching(Vec<NetworkInterfaceId>),
     /// Another interface has the device index of a slot.
     #[error(
@@ -146,7 +157,7 @@ pub enum Error {
     },
     /// The lifecycle action has ended and the instance is terminating, so CONTINUE came too late.
     #[error(
-        "the lifecycle action of {instance} has ended and the instance is {state}: CONTINUE came too late"
+        "the lifecycle action of {instance} has ended and the instance is {state}: CONTINUE came too late. Compare the hook's HeartbeatTimeout with EventToContinue (docs/operations/hook-ends-early.md)"
     )]
     LaunchGone {
         /// The instance.
@@ -173,7 +184,9 @@ pub enum Error {
         minutes: i64,
     },
     /// AWS throttled the call, and the SDK's retries as well.
-    #[error("{action}: throttled ({code})")]
+    #[error(
+        "{action}: throttled ({code}). Scale out in smaller steps, or set requestRates (docs/operations/throttling.md)"
+    )]
     Throttled {
         /// The API action.
         action: &'static str,
@@ -207,7 +220,9 @@ pub enum Error {
         detail: String,
     },
     /// AWS refused a call, and a retry would not change that.
-    #[error("{action} was refused: {code}: {message}")]
+    #[error(
+        "{action} was refused: {code}: {message}. Correct what AWS names; then replay (docs/operations/replay.md)"
+    )]
     AwsRefused {
         /// The API action.
         action: &'static str,
@@ -329,6 +344,14 @@ impl Error {
 }
 
 impl Error {
+    /// Something that the profile names and that does not exist: [`Error::ResourceNotFound`].
+    pub fn not_found(problem: impl Into<String>) -> Self {
+        Self::ResourceNotFound {
+            problem: problem.into(),
+            remedy: "Correct the profile, or create what it names in this account and Region",
+        }
+    }
+
     /// The same error with another remedy, for input that does not come from the state machine.
     #[must_use]
     pub fn with_remedy(mut self, words: &str) -> Self {

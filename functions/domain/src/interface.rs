@@ -16,7 +16,7 @@ pub struct Interface {
     pub id: NetworkInterfaceId,
     /// Its subnet.
     pub subnet_id: SubnetId,
-    /// Its availability zone's name.
+    /// Its Availability Zone's name.
     pub availability_zone: String,
     /// `available`, `in-use`, …
     pub status: String,
@@ -129,15 +129,17 @@ impl Interface {
         zone: &str,
         tags: &BTreeMap<String, String>,
     ) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut differ = |what: &str, is: String, wanted: String| {
-            if is != wanted {
-                found.push(format!(
-                    "{} of network {}: {what} is {is}, wanted {wanted}",
-                    self.id, slot.network
-                ));
-            }
-        };
+        let (id, network) = (&self.id, &slot.network);
+        self.attachment_difference(slot, instance)
+            .into_iter()
+            .chain(self.setting_differences(profile, slot, zone))
+            .chain(self.address_differences(slot))
+            .chain(self.tag_differences(tags))
+            .map(|difference| format!("{id} of network {network}: {difference}"))
+            .collect()
+    }
+
+    fn attachment_difference(&self, slot: &Slot, instance: &InstanceId) -> Option<String> {
         let place = |instance: &str, status: &str, card: u32, index: u32| {
             format!("{status} to {instance} at device index {index} of network card {card}")
         };
@@ -151,57 +153,61 @@ impl Interface {
                 on.device_index,
             ),
         };
-        differ(
-            "attachment",
-            attachment,
-            place(
-                instance.as_str(),
-                "attached",
-                slot.network_card,
-                slot.device_index.unwrap_or(index),
-            ),
+        let wanted = place(
+            instance.as_str(),
+            "attached",
+            slot.network_card,
+            slot.device_index.unwrap_or(index),
         );
-        differ(
-            "SourceDestCheck",
-            self.source_dest_check.to_string(),
-            slot.source_dest_check.to_string(),
-        );
-        differ(
-            "availability zone",
-            self.availability_zone.clone(),
-            zone.to_owned(),
-        );
+        difference("attachment", &attachment, &wanted)
+    }
+
+    fn setting_differences(&self, profile: &Profile, slot: &Slot, zone: &str) -> Vec<String> {
         let groups: BTreeSet<_> = profile.security_groups(slot).iter().cloned().collect();
-        differ(
-            "security groups",
-            join(&self.security_group_ids),
-            join(&groups),
-        );
-        if !slot.subnet_ids.contains(&self.subnet_id) {
-            differ("subnet", self.subnet_id.to_string(), join(&slot.subnet_ids));
-        }
+        let found = [
+            difference(
+                "SourceDestCheck",
+                &self.source_dest_check.to_string(),
+                &slot.source_dest_check.to_string(),
+            ),
+            difference("Availability Zone", &self.availability_zone, zone),
+            difference(
+                "security groups",
+                &join(&self.security_group_ids),
+                &join(&groups),
+            ),
+            match slot.subnet_ids.contains(&self.subnet_id) {
+                true => None,
+                false => difference("subnet", self.subnet_id.as_str(), &join(&slot.subnet_ids)),
+            },
+        ];
+        found.into_iter().flatten().collect()
+    }
+
+    fn address_differences(&self, slot: &Slot) -> Vec<String> {
         // What there is besides is not Hookline's to judge: an address manager on the node may have
         // assigned it, or the subnet (AssignIpv6AddressOnCreation).
-        let mut at_least = |what: &str, is: usize, wanted: usize| {
-            if is < wanted {
-                differ(what, is.to_string(), wanted.to_string());
-            }
+        let at_least = |what: &str, is: usize, wanted: usize| {
+            difference(what, &is.to_string(), &wanted.max(is).to_string())
         };
-        at_least(
-            "number of private IPv4 addresses",
-            self.private_ip_addresses.len(),
-            slot.ipv4_addresses(),
-        );
-        at_least(
-            "number of IPv4 prefixes",
-            self.prefixes.len(),
-            usize::try_from(slot.prefixes).unwrap_or(usize::MAX),
-        );
-        at_least(
-            "number of IPv6 addresses",
-            self.ipv6_addresses.len(),
-            usize::from(slot.ipv6 != Ipv6::None),
-        );
+        let counts = [
+            at_least(
+                "number of private IPv4 addresses",
+                self.private_ip_addresses.len(),
+                slot.ipv4_addresses(),
+            ),
+            at_least(
+                "number of IPv4 prefixes",
+                self.prefixes.len(),
+                usize::try_from(slot.prefixes).unwrap_or(usize::MAX),
+            ),
+            at_least(
+                "number of IPv6 addresses",
+                self.ipv6_addresses.len(),
+                usize::from(slot.ipv6 != Ipv6::None),
+            ),
+        ];
+        let mut found: Vec<String> = counts.into_iter().flatten().collect();
         // Of several addresses, only the primary one is known to be Hookline's choice.
         let has_more_ipv4 = self.private_ip_addresses.len() > slot.ipv4_addresses();
         let chosen_ipv4 = match has_more_ipv4 {
@@ -218,23 +224,26 @@ impl Interface {
             ];
             for address in chosen_here.into_iter().flatten().flatten() {
                 if (range.first()..=range.last()).contains(address) {
-                    differ(
-                        "address",
-                        address.to_string(),
-                        format!("one outside {range}"),
-                    );
+                    found.push(format!("address is {address}, wanted one outside {range}"));
                 }
             }
         }
-        for (key, wanted) in tags {
-            let is = self
-                .tags
-                .get(key)
-                .map_or_else(|| "absent".to_owned(), |value| format!("{value:?}"));
-            differ(&format!("tag {key}"), is, format!("{wanted:?}"));
-        }
         found
     }
+
+    fn tag_differences(&self, tags: &BTreeMap<String, String>) -> Vec<String> {
+        let found = tags.iter().filter_map(|(key, wanted)| {
+            let is = self.tags.get(key);
+            let is = is.map_or_else(|| "absent".to_owned(), |value| format!("{value:?}"));
+            difference(&format!("tag {key}"), &is, &format!("{wanted:?}"))
+        });
+        found.collect()
+    }
+}
+
+/// The difference in words, if there is one.
+fn difference(what: &str, is: &str, wanted: &str) -> Option<String> {
+    (is != wanted).then(|| format!("{what} is {is}, wanted {wanted}"))
 }
 
 fn join<'a, T: ToString + 'a>(items: impl IntoIterator<Item = &'a T>) -> String {
@@ -318,7 +327,7 @@ mod tests {
             (|i| i.source_dest_check = false, "SourceDestCheck is false"),
             (
                 |i| i.availability_zone = "us-west-2b".to_owned(),
-                "availability zone is us-west-2b",
+                "Availability Zone is us-west-2b",
             ),
             (
                 |i| i.security_group_ids.clear(),

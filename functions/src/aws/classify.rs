@@ -22,9 +22,7 @@ where
         | "InvalidSecurityGroupID.NotFound",
     ) = code(error)
     {
-        return Error::ResourceNotFound {
-            problem: message(error).trim_end_matches('.').to_owned(),
-        };
+        return Error::not_found(message(error).trim_end_matches('.'));
     }
     of_failure(action, Failure::of(error))
 }

@@ -186,7 +186,7 @@ const REQUEST: &str = "a request to the cluster's API server";
 fn of(error: &ClusterError) -> Error {
     let detail = error.to_string();
     match error {
-        ClusterError::ClusterNotFound { .. } => Error::ResourceNotFound { problem: detail },
+        ClusterError::ClusterNotFound { .. } => Error::not_found(detail),
         ClusterError::Aws(error) => of_failure(DESCRIBE, error.failure.clone()),
         ClusterError::Request { failure, .. } => match failure {
             RequestFailure::Throttled { .. } => Error::Throttled {

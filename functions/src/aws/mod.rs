@@ -44,7 +44,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Clients of a deployment, from Lambda's environment variables: region, credentials, endpoint.
+    /// Clients of a deployment, from Lambda's environment variables: Region, credentials, endpoint.
     pub async fn from_environment(deployment: Deployment) -> Self {
         let config = settings(aws_config::defaults(BehaviorVersion::latest()))
             .http_client(sdk::http_client())

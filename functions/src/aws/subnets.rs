@@ -51,9 +51,9 @@ impl Aws {
         }
         let mut subnets = BTreeMap::new();
         for id in ids {
-            let (_, subnet) = known.get(*id).ok_or_else(|| Error::ResourceNotFound {
-                problem: format!("The subnet {id} does not exist"),
-            })?;
+            let (_, subnet) = known
+                .get(*id)
+                .ok_or_else(|| Error::not_found(format!("The subnet {id} does not exist")))?;
             subnets.insert((*id).clone(), subnet.clone());
         }
         Ok(subnets)
@@ -146,6 +146,7 @@ impl Aws {
                 problem: format!(
                     "EC2 returned no network limits for the instance type {instance_type}"
                 ),
+                remedy: "Use an instance type that the Region offers",
             })?;
         known.insert(instance_type.to_owned(), limits.clone());
         Ok(limits)

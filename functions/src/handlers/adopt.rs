@@ -81,7 +81,7 @@ impl Report {
 /// `InvalidPayload`, and those of every call until the nodes are known. After that, an error of a
 /// node is reported as the reason why it is skipped.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
-    const REMEDY: &str = "Correct the payload (docs/operations.md, Adopt)";
+    const REMEDY: &str = "Correct the payload (docs/operations/adopt.md)";
     let payload: Payload = read_payload(payload, REMEDY)?;
     let machine = StateMachine::read(&payload.state_machine_arn)
         .map_err(|error| error.with_remedy(REMEDY))?;

@@ -20,18 +20,17 @@ use hookline_domain::profile::Slot;
 use hookline_domain::wiring::{Wiring, surplus};
 use serde_json::Value;
 use tokio::task::JoinSet;
-use tracing::{Instrument, Span, info, warn};
+use tracing::{Instrument, Span, info};
 
-use super::{Backoff, Context, answer, join_attribute_calls};
-use crate::aws::interfaces::{AttachOutcome, RemovalOutcome};
+use super::{Backoff, Context, answer, delete_surplus, join_attribute_calls};
+use crate::aws::interfaces::AttachOutcome;
 use crate::metrics::{Dimension, Metric};
 
 /// Runs the function, which returns a [`Summary`]: `$.wired`.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceNotRunning`, `InstanceGone`,
-/// `InstanceTypeTooSmall`, `DeviceIndexTaken`, `InterfaceLost`, `NotYetAttached`, and the errors of
-/// every call.
+/// `InvalidPayload`, `InstanceNotRunning`, `InstanceGone`, `InstanceTypeTooSmall`,
+/// `DeviceIndexTaken`, `InterfaceLost`, `NotYetAttached`, and the errors of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, attach_interfaces).await
 }
@@ -386,24 +385,14 @@ impl<'a> Attacher<'a> {
             };
             match self.wiring.check(chosen, &listed) {
                 Ok(wired) => {
-                    self.delete_surplus(surplus(chosen, &listed)).await;
+                    // Reconcile deletes those that cannot be deleted now.
+                    delete_surplus(self.context, surplus(chosen, &listed)).await;
                     return Ok(wired);
                 }
                 Err(differences) if !self.backoff.wait().await => {
                     return Err(Error::NotYetAttached(differences));
                 }
                 Err(_) => {}
-            }
-        }
-    }
-
-    /// Deletes surplus interfaces. Reconcile deletes those that cannot be deleted now.
-    async fn delete_surplus(&self, surplus: impl Iterator<Item = &NetworkInterfaceId>) {
-        for id in surplus {
-            warn!(interface = %id, "created twice for this launch: deleting the surplus one");
-            let deleted = self.context.aws.delete_interface(id).await;
-            if let Err(error) | Ok(RemovalOutcome::Denied(error)) = deleted {
-                warn!(interface = %id, %error, "surplus interface not deleted");
             }
         }
     }

@@ -25,7 +25,7 @@ use crate::aws::autoscaling::CompleteResponse;
 use crate::metrics::{Dimension, Metric};
 
 /// How long the tags of the verdict may take. The states after this one should not wait for them.
-const LONGEST_NOTE: Duration = Duration::from_secs(5);
+const MAX_TAGGING_TIME: Duration = Duration::from_secs(5);
 
 /// Runs the function.
 ///
@@ -89,11 +89,11 @@ async fn note(context: &Context, instance: &InstanceId, tags: &Tags, may_be_note
         }
         context.aws.create_tags(instance, &resources, tags).await
     };
-    let answer = tokio::time::timeout(LONGEST_NOTE, call).await;
+    let answer = tokio::time::timeout(MAX_TAGGING_TIME, call).await;
     let error = match answer {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer in {} seconds", LONGEST_NOTE.as_secs()),
+        Err(_) => format!("no answer in {} seconds", MAX_TAGGING_TIME.as_secs()),
     };
     warn!(error, "the instance does not tell its execution");
 }

@@ -9,20 +9,18 @@ use hookline_domain::execution::requests::slot;
 use hookline_domain::execution::{
     Allocation, CreateRequest, CreatedInterface, PlannedInterface, RefusedCreate, Step,
 };
-use hookline_domain::ids::NetworkInterfaceId;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, warn};
 
-use super::{Context, answer, log_list};
+use super::{Context, answer, delete_or_warn, delete_surplus, log_list};
 use crate::aws::create_interface::CreateOutcome;
-use crate::aws::interfaces::RemovalOutcome;
 use crate::metrics::{Dimension, Metric};
 
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `ResourceNotFound`, and those of every call.
+/// `InvalidPayload`, `ResourceNotFound`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, create_interfaces).await
 }
@@ -36,60 +34,75 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
             "Wait, and plan again",
         ));
     };
-    let mut interfaces = Vec::new();
-    let mut refused = Vec::new();
-    let mut to_create = Vec::new();
-    for (n, planned) in slots.iter().enumerate() {
-        if let Some(existing) = &planned.existing {
-            interfaces.push(CreatedInterface {
-                network: planned.network.clone(),
-                network_interface_id: existing.clone(),
-            });
-            continue;
-        }
-        to_create.push(create_request(
-            context.aws.deployment(),
-            &request,
-            n,
-            planned,
-        )?);
+    // All requests are made first: a plan that does not fit its profile creates nothing.
+    let creates = requests(context.aws.deployment(), &request, slots)?;
+    let mut outcomes = Outcomes::of_existing(slots);
+    run_all(&context, &request.profile.name, creates, &mut outcomes).await?;
+    let Outcomes {
+        mut interfaces,
+        created,
+        refused,
+        throttled,
+        failure,
+    } = outcomes;
+    // A failure would make the retry repeat the creates that succeeded. Each repeated create takes
+    // a token from the bucket that the retry waits for.
+    let goes_on = failure.is_none() && !created.is_empty() && refused.is_empty();
+    let is_throttled = goes_on && throttled.is_some();
+    if let Some(error) = failure.or(throttled).filter(|_| !goes_on) {
+        undo(&context, &error, &created).await;
+        return Err(error);
     }
-    // Only after all requests are made: a plan that does not fit its profile creates nothing.
-    let mut creates = JoinSet::new();
-    for create in to_create {
-        let aws = context.aws.clone();
-        creates.spawn(
-            async move {
-                (
-                    aws.create_interface(&create.request, &create.client_token)
-                        .await,
-                    create,
-                )
-            }
-            .instrument(Span::current()),
-        );
+    interfaces.extend(created);
+    // What cannot be deleted is gone, or AttachInterfaces finds it.
+    delete_surplus(&context, surplus).await;
+    Ok(Allocation::new(
+        request.plan.round,
+        interfaces,
+        refused,
+        is_throttled,
+    ))
+}
+
+/// What came of a plan.
+struct Outcomes {
+    /// Interfaces of earlier runs.
+    interfaces: Vec<CreatedInterface>,
+    /// Interfaces of this run.
+    created: Vec<CreatedInterface>,
+    refused: Vec<RefusedCreate>,
+    throttled: Option<Error>,
+    /// An error that is neither of these.
+    failure: Option<Error>,
+}
+
+impl Outcomes {
+    /// Those of the slots whose interface exists.
+    fn of_existing(slots: &[PlannedInterface]) -> Self {
+        let existing = slots.iter().filter_map(|planned| {
+            Some(CreatedInterface {
+                network: planned.network.clone(),
+                network_interface_id: planned.existing.clone()?,
+            })
+        });
+        Self {
+            interfaces: existing.collect(),
+            created: Vec::new(),
+            refused: Vec::new(),
+            throttled: None,
+            failure: None,
+        }
     }
 
-    let mut failure = None;
-    let mut throttled = None;
-    let mut made_now = Vec::new();
-    while let Some(done) = creates.join_next().await {
-        let (
-            created,
-            Create {
-                network,
-                request: create,
-                ..
-            },
-        ) = done.map_err(|error| Error::Internal {
-            doing: "CreateNetworkInterface",
-            detail: error.to_string(),
-        })?;
-        match created {
+    /// Notes what came of one create.
+    fn note(&mut self, create: Create, outcome: Result<CreateOutcome>) {
+        let Create {
+            network, request, ..
+        } = create;
+        match outcome {
             Ok(CreateOutcome::Created(interface)) => {
                 info!(network, interface = %interface.id, subnet = %interface.subnet_id, addresses = log_list(&interface.private_ip_addresses), "created");
-                made_now.push(interface.id.clone());
-                interfaces.push(CreatedInterface {
+                self.created.push(CreatedInterface {
                     network,
                     network_interface_id: interface.id,
                 });
@@ -100,42 +113,65 @@ async fn create_interfaces(context: Context, request: CreateRequest) -> Result<A
                     addresses = log_list(&addresses),
                     "address is taken"
                 );
-                let of = Dimension::profile(&request.profile.name);
-                context.metrics.add(Metric::AddressConflicts, of, 1);
-                refused.push(RefusedCreate::AddressTaken { network, addresses });
+                self.refused
+                    .push(RefusedCreate::AddressTaken { network, addresses });
             }
             Ok(CreateOutcome::SubnetFull) => {
-                warn!(network, subnet = %create.subnet_id, "subnet is full");
-                refused.push(RefusedCreate::SubnetFull {
+                warn!(network, subnet = %request.subnet_id, "subnet is full");
+                self.refused.push(RefusedCreate::SubnetFull {
                     network,
-                    subnet_id: create.subnet_id,
+                    subnet_id: request.subnet_id,
                 });
             }
-            Err(error @ Error::Throttled { .. }) => throttled = Some(error),
-            Err(error) => failure = Some(error),
+            Err(error @ Error::Throttled { .. }) => self.throttled = Some(error),
+            Err(error) => self.failure = Some(error),
         }
     }
-    // A failure would make the retry repeat the creates that succeeded. Each repeated create takes
-    // a token from the bucket that the retry waits for.
-    let goes_on = failure.is_none() && !made_now.is_empty() && refused.is_empty();
-    let is_throttled = goes_on && throttled.take().is_some();
-    if let Some(error) = failure.or(throttled) {
-        undo(&context, &error, &made_now).await;
-        return Err(error);
+}
+
+/// The requests of the slots whose interface does not exist.
+fn requests(
+    deployment: &Deployment,
+    request: &CreateRequest,
+    slots: &[PlannedInterface],
+) -> Result<Vec<Create>> {
+    let slots = slots.iter().enumerate();
+    slots
+        .filter(|(_, planned)| planned.existing.is_none())
+        .map(|(n, planned)| create_request(deployment, request, n, planned))
+        .collect()
+}
+
+/// Makes all calls at once.
+async fn run_all(
+    context: &Context,
+    profile: &str,
+    creates: Vec<Create>,
+    outcomes: &mut Outcomes,
+) -> Result<()> {
+    let mut calls = JoinSet::new();
+    for create in creates {
+        let aws = context.aws.clone();
+        calls.spawn(
+            async move {
+                let call = aws.create_interface(&create.request, &create.client_token);
+                (call.await, create)
+            }
+            .instrument(Span::current()),
+        );
     }
-    for id in surplus {
-        warn!(interface = %id, "created twice for this launch: deleting the surplus one");
-        if let RemovalOutcome::Denied(error) = context.aws.delete_interface(id).await? {
-            // It is gone, or AttachInterfaces finds it.
-            warn!(interface = %id, %error, "surplus interface not deleted");
+    while let Some(done) = calls.join_next().await {
+        let (outcome, create) = done.map_err(|error| Error::Internal {
+            doing: "CreateNetworkInterface",
+            detail: error.to_string(),
+        })?;
+        if let Ok(CreateOutcome::AddressTaken(_)) = outcome {
+            let of = Dimension::profile(profile);
+            context.metrics.add(Metric::AddressConflicts, of, 1);
         }
+        outcomes.note(create, outcome);
     }
-    Ok(Allocation::new(
-        request.plan.round,
-        interfaces,
-        refused,
-        is_throttled,
-    ))
+    Ok(())
 }
 
 /// A create that is not done yet.
@@ -170,17 +206,15 @@ fn create_request(
 
 /// Deletes the interfaces of this run after an error without retry. The release follows, and its
 /// listing may not show them yet. Before a retry they stay, because the same plan finds them again.
-async fn undo(context: &Context, error: &Error, made: &[NetworkInterfaceId]) {
+async fn undo(context: &Context, error: &Error, created: &[CreatedInterface]) {
     if matches!(
         error,
         Error::Throttled { .. } | Error::AwsUnavailable { .. }
     ) {
         return;
     }
-    for id in made {
-        let deleted = context.aws.delete_interface(id).await;
-        if let Err(error) | Ok(RemovalOutcome::Denied(error)) = deleted {
-            warn!(interface = %id, %error, "not deleted: the release will delete it");
-        }
+    for created in created {
+        let id = &created.network_interface_id;
+        delete_or_warn(context, id, "not deleted: the release will delete it").await;
     }
 }

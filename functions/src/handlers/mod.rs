@@ -39,6 +39,7 @@ use hookline_domain::error::{Error, Input, Result};
 use hookline_domain::event::Launch;
 use hookline_domain::execution::Node;
 use hookline_domain::execution::previous::{self, Answer};
+use hookline_domain::ids::NetworkInterfaceId;
 use hookline_domain::instance::LaunchOrder;
 use hookline_domain::parse::from_value;
 use hookline_domain::time::epoch_milliseconds;
@@ -47,8 +48,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::warn;
 
 use crate::aws::Aws;
+use crate::aws::interfaces::RemovalOutcome;
 use crate::metrics::Metrics;
 
 /// What a handler runs with.
@@ -147,6 +150,23 @@ fn launch_order(launch: &Launch, node: &Node) -> LaunchOrder {
     LaunchOrder {
         since: launch.began_at(node.launched_at),
         instance_id: node.instance_id.clone(),
+    }
+}
+
+/// Deletes interfaces of a launch that no slot needs. The launch does not need that, so a failure
+/// does not end it.
+async fn delete_surplus(context: &Context, surplus: impl IntoIterator<Item = &NetworkInterfaceId>) {
+    for id in surplus {
+        warn!(interface = %id, "created twice for this launch: deleting the surplus one");
+        delete_or_warn(context, id, "surplus interface not deleted").await;
+    }
+}
+
+/// Deletes an interface, or logs `message` with the reason why it is not deleted.
+async fn delete_or_warn(context: &Context, id: &NetworkInterfaceId, message: &str) {
+    let deleted = context.aws.delete_interface(id).await;
+    if let Err(error) | Ok(RemovalOutcome::Denied(error)) = deleted {
+        warn!(interface = %id, %error, "{message}");
     }
 }
 

@@ -1,9 +1,10 @@
 //! `PlanInterfaces`: decides whether a launch waits, and plans its subnets and addresses from one
 //! listing for all slots. It creates nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hookline_domain::addresses::{AddressPlanner, check_subnets};
+use hookline_domain::addresses::{AddressPlan, AddressPlanner, Subnet, check_subnets, with_field};
 use hookline_domain::admission::{
     Decision, MAX_PENDING_SECONDS, Previous, Queue, Wait, after_continue, decide, jitter,
 };
@@ -23,8 +24,8 @@ use crate::metrics::{Dimension, Metric};
 /// Runs the function.
 ///
 /// # Errors
-/// `InvalidEvent`, `InvalidProfile`, `InvalidPayload`, `InstanceTypeTooSmall`, `ResourceNotFound`,
-/// `SubnetsFull`, `AddressContention`, `InstanceNotRunning`, `InstanceGone`, and those of every call.
+/// `InvalidProfile`, `InvalidPayload`, `InstanceTypeTooSmall`, `ResourceNotFound`, `SubnetsFull`,
+/// `AddressContention`, `InstanceNotRunning`, `InstanceGone`, and those of every call.
 pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     answer(context, payload, plan_interfaces).await
 }
@@ -80,7 +81,7 @@ impl Planner<'_> {
         );
         let limits = limits?;
         limits.check(profile)?;
-        let mut subnets = subnets?;
+        let subnets = subnets.map_err(|error| with_field(profile, error))?;
         // Before any wait, so that a wrong profile fails at once.
         check_subnets(profile, zone, &subnets)?;
         if let Some(wait) = remaining {
@@ -102,6 +103,32 @@ impl Planner<'_> {
             return Ok(self.wait(wait, queue.ahead(), running));
         }
 
+        let observations = self.observations();
+        let chosen = self.addresses(&queue, &instances, subnets, &observations);
+        let mut chosen = chosen.await?;
+        place(profile, &limits, &mut chosen.slots);
+        self.log_plan(&chosen, queue.ahead());
+        let mut plan = self.plan_of(chosen.into(), queue.ahead(), observations, running);
+        // A node that leaves a warm pool with all its interfaces is ready now. What it may still
+        // lack, it lacked in the pool.
+        plan.delete_on_termination =
+            match self.request.launch.leaves_warm_pool() && queue.me_is_wired {
+                true => DeleteOnTerminationTiming::AfterContinue,
+                false => after_continue::timing(profile, &queue),
+            };
+        Ok(plan)
+    }
+
+    /// Chooses the addresses by what the subnets have now, and measures how many stay free.
+    async fn addresses(
+        &self,
+        queue: &Queue,
+        instances: &[Instance],
+        mut subnets: BTreeMap<SubnetId, Subnet>,
+        observations: &Observations,
+    ) -> Result<AddressPlan> {
+        let aws = &self.context.aws;
+        let zone = self.request.node.availability_zone.as_str();
         let in_zone: Vec<SubnetId> = subnets
             .values()
             .filter(|subnet| subnet.availability_zone == zone)
@@ -130,9 +157,8 @@ impl Planner<'_> {
             .filter(|other| queue.may_be_in_flight(other))
             .map(Instance::order)
             .collect();
-        let observations = self.observations();
         let (plan, free) = AddressPlanner {
-            profile,
+            profile: &self.request.profile,
             launch: &queue.me,
             availability_zone: zone,
             subnets: &subnets,
@@ -148,8 +174,10 @@ impl Planner<'_> {
             let of = Dimension::Subnet(subnet);
             self.context.metrics.set(Metric::FreeAddresses, of, free);
         }
-        let mut plan = plan?;
-        place(profile, &limits, &mut plan.slots);
+        plan
+    }
+
+    fn log_plan(&self, plan: &AddressPlan, ahead: usize) {
         for slot in &plan.slots {
             info!(
                 network = slot.network,
@@ -163,19 +191,10 @@ impl Planner<'_> {
         }
         info!(
             round = self.previous.round,
-            ahead = queue.ahead(),
+            ahead,
             surplus = plan.surplus.len(),
             "plan made"
         );
-        let mut plan = self.plan_of(plan.into(), queue.ahead(), observations, running);
-        // A node that leaves a warm pool with all its interfaces is ready now. What it may still
-        // lack, it lacked in the pool.
-        plan.delete_on_termination =
-            match self.request.launch.leaves_warm_pool() && queue.me_is_wired {
-                true => DeleteOnTerminationTiming::AfterContinue,
-                false => after_continue::timing(profile, &queue),
-            };
-        Ok(plan)
     }
 
     /// The instances for the decision, and for the plan if the launch does not wait.

@@ -17,7 +17,7 @@ pub mod fit;
 pub mod interfaces;
 pub mod launches;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,30 +30,10 @@ use crate::metrics::{Dimension, Metric, Metrics};
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
-use hookline_domain::reconcile::hooks::ExpectedHooks;
 use hookline_domain::reconcile::loops::LaunchLoop;
-use hookline_domain::reconcile::{Ended, Groups, Limits, Profiles, unsettled};
+use hookline_domain::reconcile::{Ended, Limits, Profiles, ReconcileInput};
 
 use fit::{LackingNodes, UnfitHook};
-
-/// The constant input of the schedule's target.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Payload {
-    state_machine_arn: String,
-    profiles: Vec<Value>,
-    #[serde(default)]
-    retired_profiles: Vec<Value>,
-    #[serde(default)]
-    limits: Limits,
-    #[serde(default)]
-    hooks: ExpectedHooks,
-    /// Whether the schedule has other targets, with the other profiles of this deployment.
-    #[serde(default)]
-    other_targets: bool,
-    #[serde(default)]
-    dry_run: bool,
-}
 
 /// What the function returns: what it did, and what it skipped. After a dry run: what a round would
 /// do.
@@ -219,16 +199,32 @@ pub async fn handle(context: Context, payload: Value) -> Result<Value> {
     write("reconcile", &report)
 }
 
+/// What the parts of a round work with.
+#[derive(Clone, Copy)]
+struct Round<'a> {
+    context: &'a Context,
+    machine: &'a StateMachine,
+    profiles: &'a Profiles,
+    limits: Limits,
+}
+
 async fn round(context: &Context, payload: Value, report: &mut Report) -> Result<()> {
-    const REMEDY: &str = "Correct the input of the schedule's target (docs/operations.md)";
-    let payload: Payload = read_payload(payload, REMEDY)?;
-    report.dry_run = payload.dry_run;
-    let machine = StateMachine::read(&payload.state_machine_arn)
-        .map_err(|error| error.with_remedy(REMEDY))?;
+    const REMEDY: &str =
+        "Correct the input of the schedule's target (docs/operations/reconcile.md, \"Its input\")";
+    let input: ReconcileInput = read_payload(payload, REMEDY)?;
+    report.dry_run = input.dry_run;
+    let machine =
+        StateMachine::read(&input.state_machine_arn).map_err(|error| error.with_remedy(REMEDY))?;
     let refused = &mut report.refused_profiles;
     let profiles = Profiles {
-        active: read_profiles("profiles", payload.profiles, refused),
-        retired: read_profiles("retiredProfiles", payload.retired_profiles, refused),
+        active: read_profiles("profiles", input.profiles, refused),
+        retired: read_profiles("retiredProfiles", input.retired_profiles, refused),
+    };
+    let round = Round {
+        context,
+        machine: &machine,
+        profiles: &profiles,
+        limits: input.limits,
     };
 
     // Interfaces before executions: the listing cannot have an interface of an execution that
@@ -244,73 +240,57 @@ async fn round(context: &Context, payload: Value, report: &mut Report) -> Result
     let nothing_waits = waiting.as_ref().is_ok_and(Vec::is_empty);
     // If all is well, these two calls are enough, and one for the hooks of each group.
     let looks_up = may_have_orphans || !nothing_waits;
-    let mut in_progress = if looks_up {
-        let deadline = work_deadline(context);
-        context
-            .aws
-            .instances_in_progress(&machine, None, deadline)
-            .await?
-    } else {
-        BTreeSet::new()
+    let mut in_progress = match looks_up {
+        true => {
+            let deadline = work_deadline(context);
+            let running = context.aws.instances_in_progress(&machine, None, deadline);
+            running.await
+        }
+        false => Ok(BTreeSet::new()),
     };
 
-    // A failure of one part does not stop the others.
-    let launches = match &waiting {
-        Ok(waiting) => {
-            let scope = launches::Scope {
-                context,
-                machine: &machine,
-                profiles: &profiles,
-                limits: payload.limits,
-            };
-            scope.recover(waiting, &mut in_progress, report).await
-        }
-        // What failed is returned below.
-        Err(_) => Ok(()),
+    // A failure of one part does not stop the others. What failed is returned at the end.
+    let facts = match &waiting {
+        Ok(waiting) => round.find_overdue(waiting, report).await,
+        Err(_) => Ok(BTreeMap::new()),
     };
-    let cleaned_up = match &interfaces {
-        Ok(listed) => {
-            interfaces::clean_up(context, listed, &in_progress, payload.limits, report).await
+    let launches = match (&waiting, &facts, &mut in_progress) {
+        (Ok(waiting), Ok(facts), Ok(in_progress)) => {
+            round.recover(waiting, facts, in_progress, report).await
         }
-        Err(_) => Ok(()),
+        _ => Ok(()),
+    };
+    let cleaned_up = match (&interfaces, &in_progress) {
+        (Ok(listed), Ok(in_progress)) => {
+            interfaces::clean_up(context, listed, in_progress, input.limits, report).await
+        }
+        _ => Ok(()),
     };
     let brake = brake::Brake {
-        context,
-        machine: &machine,
-        profiles: &profiles,
-        limits: payload.limits,
+        round,
         groups: &groups.ours,
     };
     let braked = brake.run(report).await;
     let fit = fit::Fit {
-        context,
-        machine: &machine,
-        profiles: &profiles,
-        hooks: &payload.hooks,
-        limits: payload.limits,
+        round,
+        hooks: &input.hooks,
         groups: &groups.all,
     };
     let hooks_checked = fit.check_hooks(report).await;
-    let nodes_checked = match &interfaces {
-        Ok(listed) => {
-            let in_progress = looks_up.then_some(&in_progress);
+    let nodes_checked = match (&interfaces, &in_progress) {
+        (Ok(listed), Ok(in_progress)) => {
+            let in_progress = looks_up.then_some(in_progress);
             fit.check_nodes(listed, in_progress, report).await
         }
-        Err(_) => Ok(()),
+        _ => Ok(()),
     };
     let (waiting, interfaces) = (waiting?, interfaces?);
     // Last, as it may take minutes, and no node waits for it.
-    let pace = interfaces::Pace {
-        calls_per_second: unsettled::calls_per_second(profiles.all().map(|input| &input.profile)),
-        launches_wait: !waiting.is_empty(),
-        other_targets: payload.other_targets,
-        groups: match payload.other_targets {
-            true => Groups::All,
-            false => launches::groups_of(&profiles),
-        },
-    };
-    let settled = interfaces::settle(context, &interfaces, pace, payload.limits, report).await;
-    launches
+    let pace = interfaces::Pace::of(&profiles, !waiting.is_empty(), input.other_targets);
+    let settled = interfaces::settle(context, &interfaces, pace, input.limits, report).await;
+    in_progress
+        .and(facts)
+        .and(launches)
         .and(cleaned_up)
         .and(braked)
         .and(hooks_checked)

@@ -14,7 +14,7 @@ use hookline_domain::instance::Instance;
 use hookline_domain::profile::Profile;
 use hookline_domain::tags::Tags;
 use hookline_domain::tags::calls::{Call, Target};
-use hookline_domain::tags::rules::{self, NAME};
+use hookline_domain::tags::rules::{self, NAME, TagRules};
 use hookline_domain::tags::targets;
 use serde_json::Value;
 use tracing::{info, warn};
@@ -75,14 +75,8 @@ async fn prepare(
         )));
     }
     let group = &launch.group;
-    let not_covered = || {
-        Prepared::NotCovered(format!(
-            "an instance of the Auto Scaling group {group}, which the selector of profile {} does not cover",
-            profile.name
-        ))
-    };
     if !profile.selector.is_by_tag() && !profile.selector.covers(group, &BTreeMap::new()) {
-        return Ok(not_covered());
+        return Ok(not_covered(group, profile));
     }
     let instance = context.aws.launching_instance(launch).await?;
     // Auto Scaling puts a tag on each of its instances, so EC2 does not show the tags yet. They
@@ -91,7 +85,7 @@ async fn prepare(
         return Err(Error::InstanceNotFoundYet(instance.id));
     }
     if !profile.selector.covers(group, &instance.tags) {
-        return Ok(not_covered());
+        return Ok(not_covered(group, profile));
     }
 
     let rules = profile.tag_rules();
@@ -127,35 +121,19 @@ async fn prepare(
         }
     };
     let of_node = |call: &&Call| call.resources.iter().any(|id| *id == instance.id.as_str());
-    let mut refused_of_node = refused.iter().filter(of_node).peekable();
-    if refused_of_node.peek().is_some() {
-        // The mark is no tag of the profile: other launches count on it.
-        let mut node =
-            vec![rules.target(instance.id.as_str(), instance.tags.clone(), &Tags::new())];
-        if let Some(began_at) = mark {
-            targets::mark_launch(&mut node, began_at);
-        }
-        let calls = rules::calls(&node)?;
-        made += calls.len();
-        let ids = std::slice::from_ref(&instance.id);
-        let marked = tagging::create_tags(&context.aws, ids, &[calls]).await;
-        marked.into_iter().collect::<Result<()>>()?;
+    let refused_of_node: Vec<&Call> = refused.iter().filter(of_node).collect();
+    if !refused_of_node.is_empty() {
+        made += mark_alone(context, &instance, &rules, mark).await?;
     }
     if let Err(error) = targets::check_devices_shown(&instance, &wanted) {
         failures.one(error)?;
     }
 
-    // The profile's name for it, unless it keeps another name.
-    let is_named = !refused_of_node.any(|call| call.tags.contains_key(NAME));
-    let named = tag_targets.first().and_then(|node| node.wanted.get(NAME));
-    let name = named
-        .filter(|_| is_named)
-        .or(instance.tags.get(NAME))
-        .cloned();
     if !failures.found.is_empty() {
         let of = Dimension::profile(&profile.name);
         context.metrics.add(Metric::NodesWithoutTags, of, 1);
     }
+    let name = name_of(&instance, tag_targets.first(), &refused_of_node);
     let mut node = Node::new(&instance, name);
     node.tag_failures = failures.found;
     info!(
@@ -167,6 +145,43 @@ async fn prepare(
         "tagged"
     );
     Ok(Prepared::Tagged(node))
+}
+
+fn not_covered(group: &str, profile: &Profile) -> Prepared {
+    Prepared::NotCovered(format!(
+        "an instance of the Auto Scaling group {group}, which the selector of profile {} does not cover",
+        profile.name
+    ))
+}
+
+/// Marks the launch without any tag of the profile, of which the node cannot have all: other
+/// launches count on the mark. Returns the number of calls.
+async fn mark_alone(
+    context: &Context,
+    instance: &Instance,
+    rules: &TagRules<'_>,
+    mark: Option<i64>,
+) -> Result<usize> {
+    let mut node = vec![rules.target(instance.id.as_str(), instance.tags.clone(), &Tags::new())];
+    if let Some(began_at) = mark {
+        targets::mark_launch(&mut node, began_at);
+    }
+    let calls = rules::calls(&node)?;
+    let made = calls.len();
+    let ids = std::slice::from_ref(&instance.id);
+    let marked = tagging::create_tags(&context.aws, ids, &[calls]).await;
+    marked.into_iter().collect::<Result<()>>()?;
+    Ok(made)
+}
+
+/// The profile's name for a node, unless the node keeps another one because its tags were refused.
+fn name_of(instance: &Instance, node: Option<&Target>, refused: &[&Call]) -> Option<String> {
+    let is_named = !refused.iter().any(|call| call.tags.contains_key(NAME));
+    let named = node.and_then(|node| node.wanted.get(NAME));
+    named
+        .filter(|_| is_named)
+        .or(instance.tags.get(NAME))
+        .cloned()
 }
 
 /// Makes the calls, and returns those that were refused. A refusal does not stop the other calls.

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// The configuration that a function is registered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionConfig {
-    /// The function's name, unique in the account and region.
+    /// The function's name, unique in the account and Region.
     pub name: String,
     /// The program: a custom runtime's `bootstrap`, under any file name.
     pub program: PathBuf,

@@ -18,6 +18,14 @@ pub struct BadField {
     pub meant: Option<String>,
 }
 
+impl BadField {
+    /// Whether the type has no field of this name.
+    #[must_use]
+    pub fn is_unknown_field(&self) -> bool {
+        self.problem.starts_with(suggestion::UNKNOWN_FIELD)
+    }
+}
+
 /// Reads `value` as a `T`.
 ///
 /// # Errors
@@ -87,7 +95,23 @@ mod tests {
         assert_eq!(shorten("äöü", 2), "äö…");
     }
 
-    /// serde's words are not an interface: this test notices if they change.
+    /// serde's words are not an interface: this test and the next notice if they change.
+    #[test]
+    fn an_error_says_whether_the_field_is_unknown() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code)]
+        struct One {
+            known: u8,
+        }
+        let bad = |value| read::<One>(value).unwrap_err();
+        let unknown = bad(json!({"known": 1, "other": 2}));
+        assert_eq!(unknown.path, "other");
+        assert!(unknown.is_unknown_field());
+        assert!(!bad(json!({"known": "unknown field `other`"})).is_unknown_field());
+        assert!(!bad(json!({})).is_unknown_field());
+    }
+
     #[test]
     fn an_error_of_an_unknown_name_has_the_one_that_was_meant() {
         #[derive(Debug, serde::Deserialize)]

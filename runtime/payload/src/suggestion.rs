@@ -30,12 +30,15 @@ pub fn did_you_mean(meant: Option<&str>) -> String {
     meant.map_or_else(String::new, |meant| format!("Did you mean `{meant}`? "))
 }
 
+/// How serde's message about an unknown field begins.
+pub(crate) const UNKNOWN_FIELD: &str = "unknown field `";
+
 /// What was perhaps meant, by the message of serde about an unknown field or variant: "unknown field
 /// `NAME`, expected one of `A`, `B`" (serde's `de::Error::unknown_field` and `unknown_variant`). No
 /// other part of a serde error has the known names.
 pub(crate) fn meant(message: &str) -> Option<String> {
     let unknown = message
-        .strip_prefix("unknown field `")
+        .strip_prefix(UNKNOWN_FIELD)
         .or_else(|| message.strip_prefix("unknown variant `"))?;
     // The name is from outside and may hold anything. The known ones are from the code.
     let (name, known) = unknown.rsplit_once("`, expected ")?;

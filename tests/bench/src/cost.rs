@@ -28,7 +28,7 @@ pub const LOG_GB: f64 = 0.50;
 /// A function's configured memory, in GB. The functions need a twentieth of it, but with more
 /// memory comes more CPU.
 pub const MEMORY_GB: f64 = 0.25;
-/// The bytes of a function's log line, roughly: those in docs/operations.md have 400 to 570.
+/// The bytes of a function's log line, roughly: those in docs/operations/logs.md have 400 to 570.
 const LINE_BYTES: f64 = 500.0;
 /// The bytes that Lambda logs for each invocation (START, END, REPORT), roughly.
 const PLATFORM_BYTES: f64 = 400.0;

@@ -4,7 +4,7 @@
 // JSON is indexed by name, which gives null for an absent field.
 #![allow(clippy::indexing_slicing)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 const ERRORS: &str = include_str!("../../../docs/errors.md");
 const STATES: &str = include_str!("../../../docs/states.md");
 const HOOK: &str = include_str!("../../../docs/operations/hook.md");
+const LOGS: &str = include_str!("../../../docs/operations/logs.md");
 const PROFILE: &str = include_str!("../../../docs/profile.md");
 const TRY_IT: &str = include_str!("../../../docs/try-it.md");
 const PERFORMANCE: &str = include_str!("../../../docs/performance.md");
@@ -300,6 +301,107 @@ fn naming_md_has_every_field_variable_and_preset() -> Result<()> {
             .lines()
             .any(|line| line.starts_with(&row) && line.ends_with(&format!("`{template}` |")));
         ensure!(is_told, "no row {row} with {template}");
+    }
+    Ok(())
+}
+
+/// The texts of the log lines in a source: the last literal of each macro, and of each call of the
+/// function that logs a message.
+fn messages(source: &str) -> BTreeSet<String> {
+    let begins = ["info!(", "warn!(", "error!(", "delete_or_warn("];
+    let calls = begins.iter().flat_map(|begin| source.split(begin).skip(1));
+    let messages = calls.filter_map(last_literal);
+    // The message of the function's caller.
+    messages.filter(|message| message != "{message}").collect()
+}
+
+/// The last string literal before the end of a call, whose text begins after its parenthesis.
+fn last_literal(call: &str) -> Option<String> {
+    let (mut depth, mut found, mut literal) = (1, None, None::<String>);
+    let mut characters = call.chars();
+    while depth > 0 {
+        match (characters.next()?, &mut literal) {
+            ('"', Some(_)) => found = literal.take(),
+            ('\\', Some(text)) => text.extend(characters.next()),
+            (other, Some(text)) => text.push(other),
+            ('"', None) => literal = Some(String::new()),
+            ('(', None) => depth += 1,
+            (')', None) => depth -= 1,
+            (_, None) => {}
+        }
+    }
+    found
+}
+
+/// The messages of each source file of the handlers, by the function's name. `mod` and the files beside
+/// it that are no function have those of several.
+fn logged() -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let handlers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions/src/handlers");
+    let mut logged = BTreeMap::<String, BTreeSet<String>>::new();
+    for entry in std::fs::read_dir(handlers)? {
+        let path = entry?.path();
+        let name = path.file_stem().context("no name")?.to_string_lossy();
+        let of = logged.entry(name.replace('_', "-")).or_default();
+        let files = match path.is_dir() {
+            true => std::fs::read_dir(&path)?
+                .map(|entry| Ok(entry?.path()))
+                .collect::<Result<_>>()?,
+            false => vec![path.clone()],
+        };
+        for file in files {
+            of.extend(messages(&std::fs::read_to_string(file)?));
+        }
+    }
+    Ok(logged)
+}
+
+#[test]
+fn logs_md_has_every_message_of_each_function_and_no_other() -> Result<()> {
+    let (_, table) = LOGS
+        .split_once("| function | messages |\n")
+        .context("no table")?;
+    let rows = table.lines().skip(1).take_while(|row| row.starts_with('|'));
+    let mut told = BTreeMap::new();
+    for row in rows {
+        let mut words = row.split('`').skip(1).step_by(2);
+        let function = words.next().context("no name")?;
+        told.insert(function, words.collect::<BTreeSet<&str>>());
+    }
+    let logged = logged()?;
+    let is = |said: &str, message: &str| match said.strip_suffix('…') {
+        Some(beginning) => message.starts_with(beginning),
+        None => said == message,
+    };
+    let (functions, shared): (Vec<_>, Vec<_>) = logged
+        .iter()
+        .partition(|(name, _)| told.contains_key(name.as_str()));
+    assert_eq!(functions.len(), told.len(), "a row of no function");
+    let shared: BTreeSet<&String> = shared.into_iter().flat_map(|(_, it)| it).collect();
+    for (function, messages) in functions {
+        let told = &told[function.as_str()];
+        for message in messages {
+            let mut said = told.iter();
+            ensure!(
+                said.any(|said| is(said, message)),
+                "logs.md lacks {message:?} of {function}"
+            );
+        }
+        // A row may name another function, which says its own.
+        let others = told.iter().filter(|said| !logged.contains_key(**said));
+        for said in others {
+            let mut all = messages.iter().chain(shared.iter().copied());
+            ensure!(
+                all.any(|message| is(said, message)),
+                "{function} does not log {said:?}"
+            );
+        }
+    }
+    for message in shared {
+        let mut said = told.values().flatten();
+        ensure!(
+            said.any(|said| is(said, message)),
+            "logs.md lacks {message:?}"
+        );
     }
     Ok(())
 }

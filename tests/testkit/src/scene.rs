@@ -1,4 +1,4 @@
-//! A scene: a VPC over some availability zones, networks with a subnet in each, a launch template
+//! A scene: a VPC over some Availability Zones, networks with a subnet in each, a launch template
 //! and groups, made with ordinary AWS calls.
 
 use anyhow::{Context as _, Result};
@@ -81,7 +81,7 @@ pub struct Scene {
     pub ec2: aws_sdk_ec2::Client,
     /// A client of Auto Scaling whose calls do not count as Hookline's.
     pub autoscaling: aws_sdk_autoscaling::Client,
-    /// The availability zones in use.
+    /// The Availability Zones in use.
     pub azs: Vec<String>,
     /// The VPC.
     pub vpc: String,

@@ -7,12 +7,13 @@ use aws_config::SdkConfig;
 use hookline_kubernetes::Error::Request;
 use hookline_kubernetes::{Backoff, Caller, Cluster, Reader, RequestFailure};
 use hookline_runtime::Invocation;
+use hookline_runtime::logs::log_end;
 use hookline_runtime::payload::log_field;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, info, info_span, warn};
 
 use crate::aws::Aws;
 use crate::error::{Error, Result};
@@ -99,17 +100,7 @@ pub async fn handle(aws: Aws, invocation: Invocation, settings: Settings) -> Res
     async {
         let started = Instant::now();
         let result = run(&aws, invocation.payload, invocation.deadline, settings).await;
-        // The logs have numbers of 64 bits at most.
-        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match &result {
-            Ok(_) => info!(milliseconds, "done"),
-            Err(error) => error!(
-                milliseconds,
-                error_type = error.error_type(),
-                %error,
-                "failed"
-            ),
-        }
+        log_end(started, None, &result, Error::error_type);
         result
     }
     .instrument(span)

@@ -10,4 +10,4 @@ pub use plan::{AddressPlan, AddressPlanner};
 pub use pool::Pool;
 pub use range::AddressRange;
 pub use room::{Room, RoomPlanner, RoomPools, Shortage};
-pub use subnet::{AllocatedInterface, Subnet, check_subnets};
+pub use subnet::{AllocatedInterface, Subnet, check_subnets, with_field};

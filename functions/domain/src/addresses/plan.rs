@@ -61,7 +61,7 @@ pub struct AddressPlanner<'a> {
     pub availability_zone: &'a str,
     /// Every subnet that the profile names.
     pub subnets: &'a BTreeMap<SubnetId, Subnet>,
-    /// Every interface in those of the node's AZ.
+    /// Every interface in the profile's subnets of the node's AZ.
     pub allocated: &'a [AllocatedInterface],
     /// The launches of the same selector in the same AZ, in any order, with or without this one.
     pub in_flight: &'a [LaunchOrder],

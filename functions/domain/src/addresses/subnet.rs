@@ -16,7 +16,7 @@ use crate::tags::own;
 pub struct Subnet {
     /// The subnet.
     pub id: SubnetId,
-    /// Its availability zone's name.
+    /// Its Availability Zone's name.
     pub availability_zone: String,
     /// Its IPv4 block; none in an IPv6-only subnet.
     pub ipv4: Option<IpNet>,
@@ -82,6 +82,25 @@ pub(super) fn in_az<'a>(
         .filter(move |subnet| subnet.availability_zone == zone)
 }
 
+/// The error of a subnet that does not exist, with the field of `profile` that names it. Returns
+/// other errors as they are.
+#[must_use]
+pub fn with_field(profile: &Profile, error: Error) -> Error {
+    let Error::ResourceNotFound { problem, remedy } = error else {
+        return error;
+    };
+    let fields = profile.slots.iter().enumerate().flat_map(|(n, slot)| {
+        let ids = slot.subnet_ids.iter().enumerate();
+        ids.map(move |(m, id)| (id, format!("profile.slots[{n}].subnetIds[{m}]")))
+    });
+    let mut fields = fields.filter(|(id, _)| problem.contains(id.as_str()));
+    let problem = match fields.next() {
+        Some((_, field)) => format!("{field}: {problem}"),
+        None => problem,
+    };
+    Error::ResourceNotFound { problem, remedy }
+}
+
 /// Checks that every slot has subnets in the node's AZ, with the blocks that it needs.
 ///
 /// # Errors
@@ -128,4 +147,24 @@ pub fn check_subnets(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::profile;
+
+    #[test]
+    fn error_of_a_missing_subnet_names_the_field() {
+        let profile = Profile::read(profile()).unwrap();
+        let words = |problem: &str| with_field(&profile, Error::not_found(problem)).to_string();
+        assert_eq!(
+            words("The subnet ID 'subnet-0000000000000002a' does not exist"),
+            "profile.slots[1].subnetIds[0]: The subnet ID 'subnet-0000000000000002a' does not exist. \
+             Correct the profile, or create what it names in this account and Region"
+        );
+        let other = "The security group 'sg-0123456789abcdef0' does not exist";
+        assert!(words(other).starts_with(other));
+        assert_eq!(with_field(&profile, Error::HookNotOurs), Error::HookNotOurs);
+    }
 }

@@ -14,10 +14,10 @@ use crate::profile::Profile;
 pub const MAX_SECONDS_AFTER_CONTINUE: i64 = 840;
 
 /// The shortest wait for launches that are not ready, in seconds.
-const SHORTEST_WAIT: i64 = 5;
+const MIN_WAIT_SECONDS: i64 = 5;
 
 /// The shortest wait after a call that EC2 throttled, in seconds.
-const SHORTEST_WAIT_AFTER_THROTTLING: u32 = 15;
+const MIN_WAIT_SECONDS_AFTER_THROTTLING: u32 = 15;
 
 /// When the launch of `queue` sets the attribute: at once, if what a burst takes of the bucket
 /// serves every launch that is not ready.
@@ -65,7 +65,7 @@ pub fn decide(profile: &Profile, queue: &Queue, waited: i64) -> Settling {
     if milliseconds == 0 {
         return Settling::Go;
     }
-    let seconds = (milliseconds.saturating_add(999) / 1000).max(SHORTEST_WAIT);
+    let seconds = (milliseconds.saturating_add(999) / 1000).max(MIN_WAIT_SECONDS);
     wait_or_leave(u32::try_from(seconds).unwrap_or(u32::MAX), waited)
 }
 
@@ -74,7 +74,7 @@ pub fn decide(profile: &Profile, queue: &Queue, waited: i64) -> Settling {
 /// differs from launch to launch, so that they do not come back together.
 #[must_use]
 pub fn after_throttling(jitter: u32, waited: i64) -> Settling {
-    let seconds = SHORTEST_WAIT_AFTER_THROTTLING + jitter % SHORTEST_WAIT_AFTER_THROTTLING;
+    let seconds = MIN_WAIT_SECONDS_AFTER_THROTTLING + jitter % MIN_WAIT_SECONDS_AFTER_THROTTLING;
     wait_or_leave(seconds, waited)
 }
 

@@ -21,7 +21,7 @@ use crate::profile::Profile;
 pub struct FunctionConcurrency {
     /// The function's name, without the deployment's.
     pub function: &'static str,
-    /// With so many at once, the scale-out takes no longer.
+    /// With so many at once, the scale-out takes at most 5 % longer.
     pub needed: usize,
     /// So many at once are there at most, if nothing limits them.
     pub at_most: usize,
@@ -31,7 +31,7 @@ pub struct FunctionConcurrency {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Concurrency {
-    /// With so many at once, of all functions together, the scale-out takes no longer.
+    /// With so many at once, of all functions together, the scale-out takes at most 5 % longer.
     pub needed: usize,
     /// So many at once are there at most: one for each launch.
     pub at_most: usize,
@@ -44,7 +44,8 @@ pub struct Concurrency {
 enum Pace {
     /// Nothing but EC2's answers to DescribeInstances: the launches come all at once.
     Describes,
-    /// The turns of launches.
+    /// The turns of launches. Of the buckets, the one with the longest interval counts here: the
+    /// burst of another may be smaller, so no more launches than these go at once.
     Turns,
     /// The rate of DeleteOnTermination after CONTINUE. Launches wait for the end of the scale-out,
     /// so they may come all at once.

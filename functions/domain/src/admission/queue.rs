@@ -12,7 +12,7 @@ const IN_FLIGHT_SECONDS: i64 = 7_200;
 /// the time of the look, so that all launches of one burst see the same queue.
 const UNMARKED_SECONDS: i64 = 120;
 
-/// A launch in flight, as a listing shows it.
+/// A launch of the last 7,200 seconds, wired or not, as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedLaunch {
     /// Its place among the launches.
@@ -39,7 +39,7 @@ impl ObservedLaunch {
     }
 }
 
-/// The launches in flight, seen from one of them.
+/// The launches of the last 7,200 seconds, seen from one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     /// The place of the launch that looks.
@@ -50,7 +50,7 @@ pub struct Queue {
     pub me_is_listed: bool,
     /// Whether the listing shows it as running.
     pub me_is_running: bool,
-    /// The other launches in flight, whether before or after it.
+    /// The other launches of that time, wired or not, before or after it.
     pub others: Vec<ObservedLaunch>,
 }
 
@@ -125,16 +125,17 @@ impl Queue {
             .filter(|other| !other.wired && other.order < self.me)
     }
 
-    /// The launches that share addresses with this one if they are in the same Availability Zone:
-    /// those that Hookline has marked.
+    /// Whether Hookline has marked the instance as a launch of the last 7,200 seconds, or it is
+    /// this launch. Such launches of one Availability Zone share addresses.
     #[must_use]
     pub fn is_in_flight(&self, instance: &Instance) -> bool {
         instance.id == self.me.instance_id
             || (instance.is_marked() && self.is_of_our_time(instance))
     }
 
-    /// The instances that have no mark, and are so young that it may still come. They share
-    /// addresses with this launch only as long as there are enough for all.
+    /// Whether the instance has no mark and is younger than `UNMARKED_SECONDS`, so that its mark
+    /// may still come. Such instances share addresses with this launch only as long as there are
+    /// enough for all.
     #[must_use]
     pub fn may_be_in_flight(&self, instance: &Instance) -> bool {
         !self.is_in_flight(instance) && self.is_within(UNMARKED_SECONDS, instance)

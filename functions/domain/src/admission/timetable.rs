@@ -1,9 +1,10 @@
 //! When a launch's turn comes.
 //!
-//! Launches begin at the rate at which the narrowest bucket refills, after a burst that uses what
-//! the bucket holds when it is full ([`Demand`]).
+//! Each of EC2's three narrow buckets has its own timetable: launches begin at the rate at which it
+//! refills, after a burst that uses what it holds when it is full ([`Demand`]). The latest of the
+//! three times is the launch's turn.
 //!
-//! The bucket is followed from the times of the launches, not from the time of a look. Looks are
+//! The buckets are followed from the times of the launches, not from the time of a look. Looks are
 //! throttled too, and come up to a minute apart when hundreds of launches begin at once. This way
 //! all launches compute one timetable, whenever they look.
 
@@ -25,7 +26,7 @@ pub(super) const DESCRIBES_PER_SECOND: usize = 20;
 
 /// EC2's limit on the network interfaces of an account in a Region that has not raised it (Amazon VPC
 /// quotas): no more launches than that can get one.
-const MOST_LAUNCHES: usize = 5_000;
+const MAX_LAUNCHES: usize = 5_000;
 
 /// How long after the launches the timetable of attaches begins, in seconds. An instance is pending
 /// for about ten seconds, and a launch creates its interfaces in five of these. All attaches whose
@@ -109,7 +110,7 @@ pub fn seconds_until_last_turn(profile: &Profile, launches: usize) -> u32 {
 pub fn launches_within(profile: &Profile, seconds: u32) -> usize {
     let comes_in_time = |launches: usize| seconds_until_last_turn(profile, launches) <= seconds;
     // The turn of the last one only grows with the number of launches.
-    let (mut enough, mut too_many) = (1, MOST_LAUNCHES + 1);
+    let (mut enough, mut too_many) = (1, MAX_LAUNCHES + 1);
     while enough + 1 < too_many {
         let middle = usize::midpoint(enough, too_many);
         match comes_in_time(middle) {
@@ -324,7 +325,7 @@ mod tests {
         assert_eq!(seconds_until_last_turn(&profile, 0), 0);
         let mut profile = four_slots();
         profile.slots.clear();
-        assert_eq!(launches_within(&profile, 0), MOST_LAUNCHES);
+        assert_eq!(launches_within(&profile, 0), MAX_LAUNCHES);
     }
 
     #[test]

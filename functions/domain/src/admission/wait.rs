@@ -61,10 +61,10 @@ pub const MAX_PENDING_SECONDS: i64 = 3_600;
 /// launched that so many seconds ago: three tenths of that. So the number of looks grows with the
 /// logarithm of the wait at first, and no node waits for long after its instance runs.
 pub(super) fn until_next_look(pending_seconds: i64) -> u32 {
-    const SHORTEST: i64 = 5;
-    const LONGEST: i64 = 60;
+    const MIN_SECONDS: i64 = 5;
+    const MAX_SECONDS_PENDING: i64 = 60;
     let seconds = pending_seconds.saturating_mul(3) / 10;
-    u32::try_from(seconds.clamp(SHORTEST, LONGEST)).unwrap_or(0)
+    u32::try_from(seconds.clamp(MIN_SECONDS, MAX_SECONDS_PENDING)).unwrap_or(0)
 }
 
 /// How long to pause, in seconds, after somebody else took an address that this launch had planned.

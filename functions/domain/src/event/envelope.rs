@@ -18,7 +18,7 @@ pub struct Envelope {
     pub detail_type: String,
     /// The account that the event comes from, twelve digits.
     pub account: String,
-    /// The region that the event comes from.
+    /// The Region that the event comes from.
     pub region: String,
     /// When the event happened, RFC 3339.
     pub time: String,

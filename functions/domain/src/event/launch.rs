@@ -91,7 +91,7 @@ pub struct Launch {
     /// Its Auto Scaling group.
     #[serde(rename = "autoScalingGroup")]
     pub group: String,
-    /// The region, from the envelope.
+    /// The Region, from the envelope.
     pub region: String,
     /// When the event happened, from the envelope: RFC 3339 if the sender used that format.
     #[serde(rename = "eventTime")]

@@ -13,7 +13,7 @@ pub struct LaunchedInstance {
     /// Its Auto Scaling group. None if the record of its launch does not have its tags, which may
     /// come by a later CreateTags: the instance is then looked up until EC2 shows them.
     pub group: Option<String>,
-    /// The region, from the envelope.
+    /// The Region, from the envelope.
     pub region: String,
     /// What else the event says of it. None if the event names the instance only.
     pub details: Option<LaunchDetails>,
@@ -42,7 +42,7 @@ pub enum LaunchEvent {
 /// A RunInstances call without its response: CloudTrail omits a field that is too large.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Omitted {
-    /// The region, from the envelope.
+    /// The Region, from the envelope.
     pub region: String,
     /// The call's ClientToken. DescribeInstances finds the instances by it.
     pub client_token: String,

@@ -82,37 +82,36 @@ impl Execution {
     #[must_use]
     pub fn ignored(event: Value, profile: Profile, reason: String) -> Self {
         Self {
-            event,
-            profile,
-            next: NextStep::Ignore,
             reason: Some(reason),
-            launch: None,
-            hook: HookOwner::Nobody,
-            node: None,
-            plan: (),
-            allocation: (),
-            lost: (),
-            wired: (),
-            startup_taint: (),
-            delete_on_termination: (),
+            ..Self::new(event, profile, NextStep::Ignore, HookOwner::Nobody)
         }
     }
 
     /// The data of an execution for `launch`, whose node has its tags.
     #[must_use]
     pub fn tagged(event: Value, profile: Profile, launch: Launch, node: Node) -> Self {
+        let next = match launch.gets_interfaces(&profile) {
+            true => NextStep::Wire,
+            false => NextStep::Complete,
+        };
+        let hook = HookOwner::of(&launch, &profile);
         Self {
-            next: if launch.gets_interfaces(&profile) {
-                NextStep::Wire
-            } else {
-                NextStep::Complete
-            },
-            reason: None,
-            hook: HookOwner::of(&launch, &profile),
-            event,
-            profile,
             launch: Some(launch),
             node: Some(node),
+            ..Self::new(event, profile, next, hook)
+        }
+    }
+
+    /// The data before any launch is known.
+    fn new(event: Value, profile: Profile, next: NextStep, hook: HookOwner) -> Self {
+        Self {
+            event,
+            profile,
+            next,
+            reason: None,
+            launch: None,
+            hook,
+            node: None,
             plan: (),
             allocation: (),
             lost: (),

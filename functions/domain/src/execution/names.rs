@@ -74,7 +74,7 @@ impl StateMachine {
         &self.account
     }
 
-    /// The region that it is in.
+    /// The Region that it is in.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region

@@ -8,7 +8,7 @@ pub(super) const MAX_TOKENS: u32 = 1_000_000;
 /// As many as any instance type has on one network card.
 pub(super) const MAX_VPC_CNI_INTERFACES: u32 = 15;
 
-/// A token bucket of EC2, for one action and all callers of an account in a region (Amazon EC2
+/// A token bucket of EC2, for one action and all callers of an account in a Region (Amazon EC2
 /// Developer Guide, "Request throttling for the Amazon EC2 API").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -3,6 +3,7 @@
 
 pub mod brake;
 pub mod hooks;
+pub mod input;
 pub mod launches;
 pub mod limits;
 pub mod loops;
@@ -11,6 +12,7 @@ pub mod orphans;
 pub mod profiles;
 pub mod unsettled;
 
+pub use input::ReconcileInput;
 pub use launches::{
     Candidate, Ended, LaunchAction, LaunchActivity, LaunchFacts, Member, Waiting, candidates,
     launch_action, launch_event, overdue,

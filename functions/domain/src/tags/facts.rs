@@ -38,9 +38,9 @@ pub struct NodeFacts {
     pub instance_id: InstanceId,
     /// As `m5.4xlarge`.
     pub instance_type: String,
-    /// The availability zone's name, as `us-west-2a`.
+    /// The Availability Zone's name, as `us-west-2a`.
     pub az: String,
-    /// The region, as `us-west-2`.
+    /// The Region, as `us-west-2`.
     pub region: String,
     /// The Auto Scaling group's name.
     pub asg: String,

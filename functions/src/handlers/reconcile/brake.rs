@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use hookline_domain::error::{Error, Result};
-use hookline_domain::execution::names::StateMachine;
 use hookline_domain::reconcile::brake::{
     GroupState, brake_tags, counts, has_brake, is_watched, resume_tags,
 };
@@ -14,13 +13,11 @@ use hookline_domain::reconcile::loops::{
     EndedExecution, EndedLaunch, LOOP_SECONDS, LaunchLoop, launch_loops, may_end_a_loop,
     to_describe,
 };
-use hookline_domain::reconcile::{Limits, Profiles};
 use hookline_domain::time::rfc3339;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{BrakedGroup, Report, work_deadline};
-use crate::handlers::Context;
+use super::{BrakedGroup, Report, Round, work_deadline};
 
 /// The most executions that failed, and the most that succeeded, that one round describes. What it has
 /// described it keeps, so a later round goes on from there. DescribeExecution has a bucket of at least
@@ -32,10 +29,7 @@ const AT_ONCE: usize = 10;
 
 /// What the brake works with.
 pub(super) struct Brake<'a> {
-    pub(super) context: &'a Context,
-    pub(super) machine: &'a StateMachine,
-    pub(super) profiles: &'a Profiles,
-    pub(super) limits: Limits,
+    pub(super) round: Round<'a>,
     /// The groups that the profiles may cover instances of.
     pub(super) groups: &'a [GroupState],
 }
@@ -48,7 +42,7 @@ impl Brake<'_> {
             let Some(brake) = group.brake() else {
                 continue;
             };
-            if !is_watched(&brake.profile, self.profiles) {
+            if !is_watched(&brake.profile, self.round.profiles) {
                 report.skip(
                     &group.name,
                     format!(
@@ -86,7 +80,7 @@ impl Brake<'_> {
         let mut result = released;
         for found in loops {
             if !in_question.contains(found.group.as_str())
-                || !is_watched(&found.profile, self.profiles)
+                || !is_watched(&found.profile, self.round.profiles)
             {
                 continue;
             }
@@ -100,17 +94,20 @@ impl Brake<'_> {
     /// The tag of each group that launches again after a brake. A person may have resumed it without the
     /// command.
     async fn note_releases(&self, report: &mut Report) -> Result<()> {
+        let Round {
+            context, profiles, ..
+        } = self.round;
         let mut result = Ok(());
         for group in self.groups {
             let Some(brake) = group.released() else {
                 continue;
             };
             // The role may tag the groups of profiles with a brake only.
-            if report.dry_run || !has_brake(&brake.profile, self.profiles) {
+            if report.dry_run || !has_brake(&brake.profile, profiles) {
                 continue;
             }
-            let tags = resume_tags(self.context.now);
-            match self.context.aws.tag_group(&group.name, &tags).await {
+            let tags = resume_tags(context.now);
+            match context.aws.tag_group(&group.name, &tags).await {
                 Ok(()) => info!(
                     auto_scaling_group = group.name,
                     "launches again after a brake"
@@ -125,16 +122,18 @@ impl Brake<'_> {
     }
 
     async fn find_loops(&self, report: &mut Report) -> Result<Vec<LaunchLoop>> {
-        let aws = &self.context.aws;
-        let since = self
-            .context
-            .now
-            .saturating_sub(LOOP_SECONDS)
-            .saturating_mul(1_000);
-        let listed = aws.ended_executions(self.machine, since).await?;
+        let Round {
+            context,
+            machine,
+            profiles,
+            limits,
+        } = self.round;
+        let (aws, now) = (&context.aws, context.now);
+        let since = now.saturating_sub(LOOP_SECONDS).saturating_mul(1_000);
+        let listed = aws.ended_executions(machine, since).await?;
         let mut known = aws.known_launches(&listed).await;
         for launch in known.values_mut() {
-            *launch = launch.take().filter(|it| counts(it, self.profiles));
+            *launch = launch.take().filter(|it| counts(it, profiles));
         }
         let counts_from: BTreeMap<String, i64> = self
             .groups
@@ -143,7 +142,7 @@ impl Brake<'_> {
             .collect();
         let loops = |known: &Known| {
             let launches: Vec<EndedLaunch> = known.values().flatten().cloned().collect();
-            launch_loops(&launches, &counts_from, self.limits, self.context.now)
+            launch_loops(&launches, &counts_from, limits, now)
         };
         let failed = to_describe(&listed, &arns(&known), DESCRIBED_PER_ROUND);
         self.describe(failed, &mut known).await?;
@@ -167,14 +166,17 @@ impl Brake<'_> {
     /// Describes executions until the time is used up, and adds their launches to those that are
     /// `known`.
     async fn describe(&self, executions: Vec<EndedExecution>, known: &mut Known) -> Result<()> {
-        let end = work_deadline(self.context);
+        let Round {
+            context, profiles, ..
+        } = self.round;
+        let end = work_deadline(context);
         for batch in executions.chunks(AT_ONCE) {
             if Instant::now() >= end {
                 break;
             }
-            let calls = batch.iter().map(|it| self.context.aws.ended_launch(it));
+            let calls = batch.iter().map(|it| context.aws.ended_launch(it));
             for (execution, launch) in batch.iter().zip(join_all(calls).await) {
-                let launch = launch?.filter(|it| counts(it, self.profiles));
+                let launch = launch?.filter(|it| counts(it, profiles));
                 known.insert(execution.arn.clone(), launch);
             }
         }
@@ -183,7 +185,7 @@ impl Brake<'_> {
 
     /// Reports a launch loop, and ends it if its profile has `brake`.
     async fn end_loop(&self, found: LaunchLoop, report: &mut Report) -> Result<()> {
-        let brakes = has_brake(&found.profile, self.profiles);
+        let brakes = has_brake(&found.profile, self.round.profiles);
         let mut groups = self.groups.iter();
         // Somebody has ended it already.
         if !brakes && groups.any(|it| it.name == found.group && it.launch_is_suspended) {
@@ -219,9 +221,10 @@ impl Brake<'_> {
     /// Both calls can be repeated: a round that fails between them is followed by one that finds the
     /// same loop.
     async fn brake(&self, found: &LaunchLoop) -> Result<(), Error> {
-        let (aws, group) = (&self.context.aws, &found.group);
+        let context = self.round.context;
+        let (aws, group) = (&context.aws, &found.group);
         aws.suspend_launches(group).await?;
-        aws.tag_group(group, &brake_tags(found, self.context.now))
+        aws.tag_group(group, &brake_tags(found, context.now))
             .await?;
         warn!(
             auto_scaling_group = group,

@@ -8,17 +8,15 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Report, log_list, work_deadline};
-use crate::handlers::Context;
+use super::{Report, Round, log_list, work_deadline};
 use hookline_domain::error::Result;
-use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::InstanceId;
 use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
 use hookline_domain::profile::Profile;
+use hookline_domain::reconcile::Member;
 use hookline_domain::reconcile::hooks::{ExpectedHooks, HookProblem, LaunchHook, hook_problems};
 use hookline_domain::reconcile::nodes::{LackingNode, ProfiledGroup, lacking, may_select_lacking};
-use hookline_domain::reconcile::{Limits, Member, Profiles};
 
 /// The most DescribeLifecycleHooks at once.
 const AT_ONCE: usize = 10;
@@ -86,11 +84,8 @@ pub struct LackingNodes {
 
 /// What a round holds against the profiles.
 pub(super) struct Fit<'a> {
-    pub(super) context: &'a Context,
-    pub(super) machine: &'a StateMachine,
-    pub(super) profiles: &'a Profiles,
+    pub(super) round: Round<'a>,
     pub(super) hooks: &'a ExpectedHooks,
-    pub(super) limits: Limits,
     /// The groups that the profiles may cover.
     pub(super) groups: &'a [ProfiledGroup],
 }
@@ -98,21 +93,24 @@ pub(super) struct Fit<'a> {
 impl Fit<'_> {
     /// Looks at the launch hooks of each group that a profile covers.
     pub(super) async fn check_hooks(&self, report: &mut Report) -> Result<()> {
+        let Round {
+            context, profiles, ..
+        } = self.round;
         let mut expected = self.hooks.clone();
         // What began with a retired profile still waits at its hook.
-        let retired = self.profiles.retired.iter();
+        let retired = profiles.retired.iter();
         let retired = retired.map(|input| input.profile.hook.name.clone());
         expected.others.extend(retired);
         let mut covered = Vec::new();
         for group in self.groups.iter().filter(|it| !it.is_being_deleted) {
-            let profiles = self.profiles.active.iter().map(|input| &input.profile);
+            let active = profiles.active.iter().map(|input| &input.profile);
             let covers = |it: &&Profile| it.selector.covers(&group.name, &group.tags);
-            let profiles: Vec<&Profile> = profiles.filter(covers).collect();
-            if !profiles.is_empty() {
-                covered.push((group, profiles));
+            let active: Vec<&Profile> = active.filter(covers).collect();
+            if !active.is_empty() {
+                covered.push((group, active));
             }
         }
-        let end = work_deadline(self.context);
+        let end = work_deadline(context);
         let mut result = Ok(());
         for batch in covered.chunks(AT_ONCE) {
             if Instant::now() >= end {
@@ -126,7 +124,7 @@ impl Fit<'_> {
             }
             let calls = batch
                 .iter()
-                .map(|(group, _)| self.context.aws.launch_hooks(&group.name));
+                .map(|(group, _)| context.aws.launch_hooks(&group.name));
             for ((group, profiles), hooks) in batch.iter().zip(join_all(calls).await) {
                 match hooks {
                     Ok(Some(hooks)) => {
@@ -154,8 +152,13 @@ impl Fit<'_> {
         in_progress: Option<&BTreeSet<InstanceId>>,
         report: &mut Report,
     ) -> Result<()> {
-        let aws = &self.context.aws;
-        let profiles = &self.profiles.active;
+        let Round {
+            context,
+            machine,
+            profiles,
+            ..
+        } = self.round;
+        let (aws, profiles) = (&context.aws, &profiles.active);
         let mut instances = BTreeMap::new();
         for selector in may_select_lacking(profiles, self.groups, listed) {
             let found = aws.instances_of(selector).await?;
@@ -185,10 +188,8 @@ impl Fit<'_> {
         let in_progress = match in_progress {
             Some(known) => known,
             None => {
-                let deadline = work_deadline(self.context);
-                looked_up = aws
-                    .instances_in_progress(self.machine, None, deadline)
-                    .await?;
+                let deadline = work_deadline(context);
+                looked_up = aws.instances_in_progress(machine, None, deadline).await?;
                 &looked_up
             }
         };
@@ -211,9 +212,11 @@ impl Fit<'_> {
     /// Whether its execution may not have begun yet: that of a launch whose hook another owner
     /// completes at once, or of an adoption that has just been asked for.
     fn is_young(&self, instance: &Instance) -> bool {
+        let Round {
+            context, limits, ..
+        } = self.round;
         let began_at = instance.adopted_at.max(Some(instance.launched_at));
-        began_at
-            .is_some_and(|at| self.context.now.saturating_sub(at) < self.limits.launch_age_seconds)
+        began_at.is_some_and(|at| context.now.saturating_sub(at) < limits.launch_age_seconds)
     }
 }
 

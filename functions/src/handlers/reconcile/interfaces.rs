@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::info;
 
+use super::launches::groups_of;
 use super::{Report, work_deadline};
 use crate::aws::interfaces::RemovalOutcome;
 use crate::handlers::Context;
@@ -14,7 +15,7 @@ use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::interface::Interface;
 use hookline_domain::reconcile::unsettled::{self, Unsettled};
-use hookline_domain::reconcile::{Groups, Limits, orphans};
+use hookline_domain::reconcile::{Groups, Limits, Profiles, orphans};
 use hookline_domain::tags::own;
 
 /// How often a round that sets attributes looks whether launches wait by now.
@@ -28,14 +29,30 @@ pub(super) fn any_may_be_orphaned(interfaces: &[Interface]) -> bool {
 /// How fast a round sets DeleteOnTermination, and what it gives way to.
 pub(super) struct Pace {
     /// Calls in a second.
-    pub(super) calls_per_second: usize,
+    calls_per_second: usize,
     /// Whether launches wait in the groups of this round's profiles.
-    pub(super) launches_wait: bool,
+    launches_wait: bool,
     /// Whether other targets of the schedule have the other profiles, whose launches need the calls
     /// as well.
-    pub(super) other_targets: bool,
+    other_targets: bool,
     /// Whose launches need the calls.
-    pub(super) groups: Groups,
+    groups: Groups,
+}
+
+impl Pace {
+    /// The pace of a round with these profiles.
+    pub(super) fn of(profiles: &Profiles, launches_wait: bool, other_targets: bool) -> Self {
+        let all = profiles.all().map(|input| &input.profile);
+        Self {
+            calls_per_second: unsettled::calls_per_second(all),
+            launches_wait,
+            other_targets,
+            groups: match other_targets {
+                true => Groups::All,
+                false => groups_of(profiles),
+            },
+        }
+    }
 }
 
 /// Sets DeleteOnTermination where no execution has set it: so many in a second, side by side. It

@@ -1,32 +1,23 @@
 //! Launches that wait at their hook without a running execution.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use tokio::time::Instant;
 use tracing::{Instrument, info_span, warn};
 
-use super::Report;
 use super::ended::abandon_launch;
+use super::{Report, Round};
 use crate::aws::waiting::ListedGroups;
 use crate::handlers::Context;
 use crate::handlers::rounds::work_deadline;
 use hookline_domain::error::Result;
-use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::InstanceId;
 use hookline_domain::reconcile::{
-    Candidate, Groups, LaunchAction, Limits, Profiles, Waiting, candidates, groups, launch_action,
-    launch_event, overdue,
+    Candidate, Groups, LaunchAction, LaunchFacts, Profiles, Waiting, candidates, groups,
+    launch_action, launch_event, overdue,
 };
 use hookline_domain::time::rfc3339;
-
-/// What one round works with.
-pub(super) struct Scope<'a> {
-    pub(super) context: &'a Context,
-    pub(super) machine: &'a StateMachine,
-    pub(super) profiles: &'a Profiles,
-    pub(super) limits: Limits,
-}
 
 /// The groups that a profile may cover; of those whose hook Hookline completes, also the instances
 /// that wait at a launch hook, in them and in their warm pools.
@@ -42,14 +33,14 @@ pub(super) fn groups_of(profiles: &Profiles) -> Groups {
     groups(ours)
 }
 
-impl Scope<'_> {
-    /// Recovers every launch without a running execution, and adds its instance to `in_progress`.
-    pub(super) async fn recover(
+impl Round<'_> {
+    /// Reports the launches that have been waiting for too long. Returns what EC2 says of all that
+    /// wait.
+    pub(super) async fn find_overdue(
         &self,
         waiting: &[Waiting],
-        in_progress: &mut BTreeSet<InstanceId>,
         report: &mut Report,
-    ) -> Result<()> {
+    ) -> Result<BTreeMap<InstanceId, LaunchFacts>> {
         let ids: Vec<&InstanceId> = waiting
             .iter()
             .map(|waiting| &waiting.member.instance)
@@ -62,9 +53,20 @@ impl Scope<'_> {
             self.context.now,
             self.limits,
         ));
+        Ok(facts)
+    }
+
+    /// Recovers every launch without a running execution, and adds its instance to `in_progress`.
+    pub(super) async fn recover(
+        &self,
+        waiting: &[Waiting],
+        facts: &BTreeMap<InstanceId, LaunchFacts>,
+        in_progress: &mut BTreeSet<InstanceId>,
+        report: &mut Report,
+    ) -> Result<()> {
         let found = candidates(
             waiting,
-            &facts,
+            facts,
             self.profiles,
             in_progress,
             self.context.now,

@@ -11,7 +11,7 @@ use hookline_testkit::calls::FunctionCalls as _;
 use hookline_testkit::launch::{Launch, State};
 use serde_json::{Value, json};
 
-use crate::{counts, planned, wait_seconds};
+use crate::{counts, planned, refusal, wait_seconds};
 
 async fn made_with(change: impl FnOnce(&mut Value)) -> (Launch, NetworkInterface) {
     let mut launch = Launch::running().await.unwrap().with_profile(change);
@@ -111,8 +111,8 @@ async fn existing_interface_is_kept_without_a_call() {
     assert_eq!(allocation, launch.data["allocation"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn duplicate_interfaces_are_deleted_down_to_one() {
+/// A launch whose plan found two interfaces for one slot: the one that it keeps, and the surplus one.
+async fn made_twice() -> (Launch, String, String) {
     let (launch, interface) = made_with(|_| ()).await;
     // As a second execution creates it while no listing shows the first one's.
     let mut tags = interface.tags.clone();
@@ -131,17 +131,37 @@ async fn duplicate_interfaces_are_deleted_down_to_one() {
     let kept = interface.network_interface_id.clone().min(twin.clone());
     let surplus = interface.network_interface_id.clone().max(twin);
     assert_eq!(second.data["plan"]["step"]["surplus"], json!([surplus]));
+    (second, kept, surplus)
+}
+
+fn ids(launch: &Launch) -> Vec<String> {
+    let made = launch.made().into_iter();
+    made.map(|made| made.network_interface_id).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn duplicate_interfaces_are_deleted_down_to_one() {
+    let (mut second, kept, surplus) = made_twice().await;
     let allocation = second.run(State::CreateInterfaces).await.unwrap();
     assert_eq!(
         allocation["interfaces"][0]["networkInterfaceId"],
         kept.as_str()
     );
-    let left: Vec<_> = launch
-        .made()
-        .into_iter()
-        .map(|made| made.network_interface_id)
-        .collect();
+    let left = ids(&second);
     assert_eq!(left.len(), 2);
+    assert!(left.contains(&kept) && !left.contains(&surplus));
+}
+
+#[tokio::test(start_paused = true)]
+async fn duplicate_that_cannot_be_deleted_is_left_to_the_attach() {
+    let (mut second, kept, surplus) = made_twice().await;
+    let refused = refusal("DeleteNetworkInterface", "InvalidState");
+    second.local().inject(refused);
+    second.run(State::CreateInterfaces).await.unwrap();
+    assert_eq!(second.local().faults_left(), 0, "it was tried");
+    assert!(ids(&second).contains(&surplus));
+    second.run(State::AttachInterfaces).await.unwrap();
+    let left = ids(&second);
     assert!(left.contains(&kept) && !left.contains(&surplus));
 }
 

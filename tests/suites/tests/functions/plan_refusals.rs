@@ -84,7 +84,11 @@ async fn missing_subnet_is_named() {
         },
     )
     .await;
-    assert!(says.contains("subnet-0123456789abcdef0"), "{says}");
+    let is_named = says.starts_with("profile.slots[1].subnetIds[");
+    assert!(
+        is_named && says.contains("subnet-0123456789abcdef0"),
+        "{says}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,7 +48,12 @@ async fn calls(run: &Run, round: impl Future<Output = Value>) -> (Value, BTreeMa
     (report, calls)
 }
 
-async fn put_hook(run: &Run, name: &str, default_result: &str, seconds: i32) -> Result<()> {
+pub(crate) async fn put_hook(
+    run: &Run,
+    name: &str,
+    default_result: &str,
+    seconds: i32,
+) -> Result<()> {
     let call = run.scene.autoscaling.put_lifecycle_hook();
     call.auto_scaling_group_name(GROUP)
         .lifecycle_hook_name(name)
