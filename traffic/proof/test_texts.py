@@ -14,6 +14,7 @@ import pipeline
 import statement
 import tables
 from cluster import utc
+from kubernetes_services import missing_line
 from listing_cost import scans
 from story import DAY, LISTINGS, Story
 from traffic import SCHEMA as SCHEMA_OF_FILES
@@ -390,7 +391,7 @@ class Tables(unittest.TestCase):
 class Listings(unittest.TestCase):
     def test_the_table_has_every_field_of_the_schema(self):
         kinds = pods_schema().schema["$defs"]
-        fields = {name for kind in ("node", "pod", "instance", "interface", "service") for name in kinds[kind]["properties"]}
+        fields = {name for kind in ("node", "pod", "instance", "interface", "service", "missing") for name in kinds[kind]["properties"]}
         self.assertEqual({name for name, _ in tables.columns("pods")}, fields)
 
     def test_the_example_is_valid(self):
@@ -410,6 +411,7 @@ class Listings(unittest.TestCase):
         for line in lines:
             validator.validate(line)
         self.assertEqual({line["kind"] for line in lines}, {"node", "pod", "instance", "interface", "service"})
+        validator.validate(missing_line("prod", "refused", lines[0]["observed_at"]))
 
     def test_the_schema_refuses_invalid_lines(self):
         pod = json.loads((SCHEMA / "pods.example.jsonl").read_text(encoding="utf-8").splitlines()[1])
