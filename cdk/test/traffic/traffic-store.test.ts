@@ -170,6 +170,12 @@ test('the query of NAT gateways has the prices of the Region, and those that are
     natGatewayUsdPerGb: 0.045,
     internetUsdPerGb: 0.1,
   });
+  // A Region may have one of them.
+  expect(otherPrices('eu-central-1', {})).toEqual({ natGatewayUsdPerGb: 0.052 });
+  expect(otherPrices('ap-south-1', { natGatewayUsdPerGb: 0.06 })).toEqual({
+    natGatewayUsdPerGb: 0.06,
+    internetUsdPerGb: 0.1093,
+  });
 });
 
 test('flow logs that exist already are read where they are', () => {
