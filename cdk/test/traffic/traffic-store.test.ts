@@ -37,7 +37,7 @@ describe('the flow log', () => {
       .split(' ')
       .map((field) => /^\$\{([a-z-]+)\}$/.exec(field)?.[1]?.replaceAll('-', '_'));
     expect(fields).toEqual(table('flow_logs').StorageDescriptor.Columns.map(({ Name }) => Name));
-    expect(fields).toHaveLength(21);
+    expect(fields).toHaveLength(17);
   });
 
   test('has the LogFormat of docs/cross-az-traffic.md', () => {
@@ -142,7 +142,7 @@ describe('the Athena workgroup', () => {
     for (const query of queries) {
       const name = String(query['Name']);
       expect(query['QueryString']).not.toMatch(/(?<![:\d]):[a-z_]+|^\s*--/m);
-      if (!['not-measured', 'flow-log-fields', 'logged-twice'].includes(name)) {
+      if (!['ports', 'not-measured', 'flow-log-fields', 'logged-twice'].includes(name)) {
         expect(query['QueryString']).toContain(
           `hour >= CAST(current_timestamp AS timestamp) - INTERVAL '${NAMED_QUERIES[name]}' DAY`,
         );
