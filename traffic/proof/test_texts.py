@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import jsonschema
 import sqlglot
+from sqlfluff.core import FluffConfig, Linter
 
 import answers
 import pipeline
@@ -46,6 +47,20 @@ class Statements(unittest.TestCase):
             for name, text in self._statements():
                 with self.subTest(name=name, dialect=dialect):
                     self.assertEqual(len(sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)), 1)
+
+    def test_each_statement_parses_in_a_second_grammar_of_trino(self):
+        # sqlfluff's is not made from sqlglot's. It refuses other texts, so both must accept each.
+        linter = Linter(config=FluffConfig(overrides={"dialect": "trino", "templater": "raw", "large_file_skip_byte_limit": 0}))
+
+        def refused(text):
+            parsed = linter.parse_string(text)
+            return [str(violation) for violation in parsed.violations] or [str(part) for part in parsed.tree.recursive_crawl("unparsable")]
+
+        self.assertTrue(refused("SELECT a FROM b WHERE (c = 1\n"))
+        self.assertTrue(refused("SELECT a b c FROM d\n"))
+        for name, text in self._statements():
+            with self.subTest(name=name):
+                self.assertEqual(refused(text + "\n"), [])
 
     def test_flow_logs_are_read_once(self):
         # A second mention would be a second scan. Athena bills the bytes that it scans.
