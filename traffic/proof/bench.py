@@ -83,10 +83,10 @@ def make(root, records, seed):
     # No interface sees the traffic between pods of one node.
     connection.execute("DELETE FROM flows WHERE src_node = dst_node")
     record = """
-        SELECT 5 AS version, '123456789012' AS account_id, 'eni-' || {own}_instance[3:] AS interface_id, {own}_instance AS instance_id,
-          'subnet-' || {own}_zone AS subnet_id, {own}_zone AS az_id, '{direction}' AS flow_direction, {path} AS traffic_path,
+        SELECT 'eni-' || {own}_instance[3:] AS interface_id, {own}_instance AS instance_id,
+          {own}_zone AS az_id, '{direction}' AS flow_direction, {path} AS traffic_path,
           {srcaddr} AS srcaddr, {dstaddr} AS dstaddr, src AS pkt_srcaddr, dst AS pkt_dstaddr, CAST(32768 + number % 28000 AS INTEGER) AS srcport,
-          8080 AS dstport, CAST(6 AS INTEGER) AS protocol, bytes // 1400 + 1 AS packets, bytes, start + {later} AS start, start + {later} + 30 AS "end",
+          8080 AS dstport, CAST(6 AS INTEGER) AS protocol, bytes, start + {later} AS start, start + {later} + 30 AS "end",
           'ACCEPT' AS action, 'OK' AS log_status
         FROM flows"""
     source = record.format(own="src", direction="egress", path="CAST(1 AS INTEGER)", srcaddr="src_first", dstaddr="dst", later=0)

@@ -75,6 +75,11 @@ class KubernetesService:
         }
 
 
+def missing_line(cluster, phase, observed_at):
+    """The line that extract-pods writes if it could not list the Services of a cluster."""
+    return {"kind": "missing", "cluster": cluster, "name": "services", "phase": phase, "observed_at": observed_at}
+
+
 #: The Services of a generated cluster. Not each story has pods for all of them.
 SERVICES = [
     KubernetesService("shop", "cart", {"component": "cart"}),

@@ -52,9 +52,11 @@ def there(services):
     return lambda at: [service for service in services if service.exists(at)]
 
 
-#: What EC2 says of an interface of a kind: its type, its description and its requester (traffic/extract-pods/src/services.rs names the sources).
+#: What EC2 says of an interface of a kind: its type, its description and its requester. traffic/extract-pods/src/services.rs names the
+#: sources of the first two. The requesters are of published outputs: an account of AWS's for a NAT gateway's interface: binxio/ecs-dns-registrator, tests/test_task_event.py;
+#: `amazon-elb`: openshift/installer, pull request 2498; `amazon-rds`: aquasecurity/cloudsploit, plugins/aws/ec2/unusedSecurityGroups.spec.js.
 _IN_EC2 = {
-    "NatGateway": ("nat_gateway", "Interface for NAT Gateway {}", "amazon-vpc"),
+    "NatGateway": ("nat_gateway", "Interface for NAT Gateway {}", "128792236543"),
     "NetworkLoadBalancer": ("network_load_balancer", "ELB net/{}/50dc6c495c0c9188", "amazon-elb"),
     # Its name is that of its security group, which is the VPC's.
     "RDS": ("interface", "RDSNetworkInterface", "amazon-rds"),

@@ -57,7 +57,7 @@ def as_trino_means(text, dialect="trino"):
 NAMED = json.loads((SQL / "named-queries.json").read_text(encoding="utf-8"))
 
 #: Those of the named queries that read the flow logs, not the table.
-OF_FLOW_LOGS = ("not-measured", "flow-log-fields", "logged-twice")
+OF_FLOW_LOGS = ("ports", "not-measured", "flow-log-fields", "logged-twice")
 
 
 #: In the place of a cluster's name: all of them, in a query; and that of an end of which no listing and no record tells it.
@@ -67,12 +67,12 @@ ALL_CLUSTERS, UNKNOWN_CLUSTER = "(all)", "(unknown)"
 def named(name, begin=None, end=None, **parameters):
     """A query for people. `begin` and `end` are SQL; default: the last days, as many as the named query has.
 
-    Parameters besides: `cluster`, `nat_usd_per_gb`, `internet_usd_per_gb`, `cost_and_usage`, `region`, if the query has them.
+    Parameters besides: `cluster`, `usd_per_gb`, `nat_usd_per_gb`, `internet_usd_per_gb`, `cost_and_usage`, `region`, if the query has them.
     """
     text = read(name)
     now = "CAST(current_timestamp AS timestamp)"
     values = {
-        "from": begin or f"{now} - INTERVAL '{NAMED[name]}' DAY", "to": end or now, "nat_usd_per_gb": "0.045", "internet_usd_per_gb": "NULL",
+        "from": begin or f"{now} - INTERVAL '{NAMED[name]}' DAY", "to": end or now, "usd_per_gb": "0.01", "nat_usd_per_gb": "0.045", "internet_usd_per_gb": "NULL",
         "cost_and_usage": "billing.data", "region": "us-east-2", "cluster": ALL_CLUSTERS, **parameters,
     }
     return with_parameters(text, **{key: value for key, value in values.items() if re.search(rf"(?<!:):{key}\b", text)})

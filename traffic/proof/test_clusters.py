@@ -259,6 +259,30 @@ class Stored(unittest.TestCase):
         done = self.run_at(UNTIL + timedelta(days=1), kept=lost, windows=statement.SETTLING)
         self.assertIn("2026-05-04 10:00 (0 of 1 listings of batch)", done.unlisted)
 
+    def test_a_cluster_that_is_not_listed_for_days_is_not_taken_for_a_new_one(self):
+        self.run_at()
+        # Its last rows are nine days old, and no listing that a run reads has it.
+        self.connection.execute("UPDATE cross_az_traffic SET hour = hour - INTERVAL '9' DAY")
+        self.connection.execute("DELETE FROM cross_az_inputs")
+        before = self.stored()
+        lost = self.of("batch")
+        done = self.run_at(kept=lost)
+        self.assertEqual((done.hours, self.stored()), ("", before))
+        self.assertEqual(done.unlisted, ", ".join(f"2026-05-04 {hour} (0 of 1 listings of batch)" for hour in ("09:00", "10:00", "11:00")))
+        # The operator stores them without it, as docs say.
+        done = self.run_at(kept=lost, clusters=("prod",))
+        self.assertEqual((done.hours.count("TIMESTAMP"), done.unlisted), (3, ""))
+        # When it is listed again, the hours that were made without it need no listing of it.
+        done = self.run_at(kept=lost)
+        self.assertEqual((done.hours.count("TIMESTAMP"), done.unlisted, done.changed), (3, "", 0))
+
+    def test_a_cluster_without_rows_for_a_month_is_taken_for_a_new_one(self):
+        self.run_at()
+        self.connection.execute("UPDATE cross_az_traffic SET hour = hour - INTERVAL '31' DAY")
+        self.connection.execute("DELETE FROM cross_az_inputs")
+        done = self.run_at(kept=self.of("batch"))
+        self.assertEqual((done.hours.count("TIMESTAMP"), done.unlisted), (3, ""))
+
     def test_hours_before_a_new_cluster_need_no_listing_of_it(self):
         done = self.run_at(kept=lambda file: not file.name.startswith("batch-") or published(file) >= utc(*DAY, 11, 10).timestamp())
         self.assertEqual((done.hours.count("TIMESTAMP"), done.unlisted), (3, ""))

@@ -6,11 +6,14 @@ import unittest
 from datetime import datetime
 from xml.etree import ElementTree
 
+import duckdb
 import jsonschema
 import sqlglot
 
 import dashboard
 import picture
+import statement
+import tables
 
 
 class Form(unittest.TestCase):
@@ -79,6 +82,20 @@ class Queries(unittest.TestCase):
             self.assertNotIn("$", text)
             for dialect in ("athena", "trino"):
                 self.assertEqual(len(sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)), 1, panel.title)
+
+
+class Variables(unittest.TestCase):
+    def test_the_clusters_are_those_of_the_last_days_and_all_of_them(self):
+        connection = duckdb.connect()
+        self.addCleanup(connection.close)
+        tables.create_result_tables(connection)
+        # Rows of hours from before the table had the column have no cluster.
+        for cluster, ago in (("prod", 1), ("prod", 2), ("gone", 8 * 24), ("batch", 6 * 24), (None, 1)):
+            connection.execute(
+                "INSERT INTO cross_az_traffic (hour, cluster) VALUES (CAST(current_timestamp AS timestamp) - to_hours(?), ?)", [ago, cluster]
+            )
+        for text in (dashboard.CLUSTERS, statement.as_trino_means(dashboard.CLUSTERS, "athena")):
+            self.assertEqual(connection.execute(text).fetchall(), [("(all)",), ("batch",), ("prod",)])
 
 
 class Picture(unittest.TestCase):

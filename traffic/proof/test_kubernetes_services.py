@@ -15,7 +15,7 @@ import statement
 import tables
 import test_queries
 from cluster import Cluster, utc
-from kubernetes_services import KubernetesService
+from kubernetes_services import KubernetesService, missing_line
 from listing_cost import scans
 from story import DAY, FIRST_HOUR, LAST_HOUR
 from test_queries import NOW
@@ -32,7 +32,7 @@ def service(name, namespace="shop", **other):
 class Stored(unittest.TestCase):
     """Stored rows and listings."""
 
-    setUp, store, list_services, ask = (getattr(test_queries.Stored, name) for name in ("setUp", "store", "list_services", "ask"))
+    setUp, store, list_services, list_line, ask = (getattr(test_queries.Stored, name) for name in ("setUp", "store", "list_services", "list_line", "ask"))
 
     def crossing(self, zones=(A, B), cluster="prod"):
         """Traffic from cart in the zone A to search in the last of these zones. search has pods in all of them."""
@@ -104,6 +104,34 @@ class Stored(unittest.TestCase):
     def test_a_cluster_whose_services_are_not_listed_is_told_as_such(self):
         self.list_services((service("find"), [SEARCH]), cluster="another")
         self.assertEqual(self.told(), ["trafficDistribution", "no Services are listed", "no Services are listed"])
+
+    def test_a_cluster_that_refuses_to_list_its_services_is_told_apart(self):
+        self.list_line(missing_line("another", "refused", "2026-05-04T11:20:03Z"))
+        for reason, text in (
+            ("refused", "the cluster refuses to list its Services: apply extract-pods-role.yaml again"),
+            ("failed", "its Services could not be listed: the log of extract-pods says why"),
+        ):
+            self.setUp()
+            # What else is missing says nothing of Services.
+            self.list_line({**missing_line("prod", "refused", "2026-05-04T11:20:03Z"), "name": "instances"})
+            self.assertEqual(self.told()[2], "no Services are listed")
+            self.setUp()
+            self.list_line(missing_line("prod", reason, "2026-05-04T11:20:03Z"))
+            self.assertEqual(self.told(), ["trafficDistribution", text, text])
+            self.assertEqual(self.ask("kubernetes-services"), [])
+
+    def test_the_newest_reason_counts(self):
+        for hours, reason in ((3, "refused"), (2, "failed")):
+            at = NOW - timedelta(hours=hours)
+            self.list_line(missing_line("prod", reason, f"{at:%Y-%m-%dT%H:%M:%SZ}"), at)
+        self.assertEqual(self.told()[2], "its Services could not be listed: the log of extract-pods says why")
+
+    def test_services_that_an_older_listing_has_count_though_the_newest_lacks_them(self):
+        self.list_services(*((service(f"find-{number}", distribution="PreferClose"), [SEARCH]) for number in range(4)), at=NOW - timedelta(hours=2))
+        self.list_line(missing_line("prod", "failed", f"{NOW - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"))
+        what, cart, search = self.told()
+        self.assertEqual((what, cart), ("nothing to set: a_service and b_service say why", "no Service selects it"))
+        self.assertTrue(search.startswith("shop/find-0 has trafficDistribution: PreferClose already"), search)
 
     def test_a_service_is_of_its_cluster_its_namespace_and_its_kind_of_group(self):
         self.list_services((service("find"), [SEARCH]), cluster="another")
@@ -224,9 +252,13 @@ class TakenForNothingElse(unittest.TestCase):
             with mock.patch.object(Cluster, "service_lines", lambda _self, _at: []):
                 return [{**line, "kind": "service", "group_name": "a-service", "uid": "another"} for line in cluster.lines(at)]
 
-        for lines in (real, like_pods_and_nodes):
+        def missing(cluster, at):
+            """The same lines, as the reason why something is missing."""
+            return [{**line, "kind": "missing", "name": "services", "phase": "refused"} for line in like_pods_and_nodes(cluster, at)]
+
+        for lines in (real, like_pods_and_nodes, missing):
             with_services = self.rows(lines)
-            self.assertGreater(with_services["services"], 0)
+            self.assertEqual(with_services["services"] > 0, lines is not missing)
             for name in ("check-inputs", "cross-az", "reconcile"):
                 self.assertEqual(with_services[name], without[name], name)
 
@@ -234,7 +266,7 @@ class TakenForNothingElse(unittest.TestCase):
         reading = {file.stem for file in statement.SQL.glob("*.sql") if "FROM pods" in statement.read(file.stem)}
         self.assertEqual(reading, {"cross-az", "check-inputs", "reconcile", "what-to-do", "kubernetes-services"})
         for name in ("what-to-do", "kubernetes-services"):
-            self.assertIn("WHERE kind = 'service'", statement.read(name))
+            self.assertRegex(statement.read(name), r"WHERE \(?kind = 'service'")
             # Athena scans a table for each mention. docs/cross-az-traffic.md has what it costs.
             self.assertEqual(scans(statement.named(name), "pods"), 1)
         self.assertEqual(scans(statement.named("what-to-do"), "cross_az_traffic"), 6)

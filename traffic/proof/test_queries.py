@@ -12,7 +12,7 @@ import answers
 import cost_and_usage
 import statement
 import tables
-from cluster import utc
+from cluster import rfc3339, utc
 from services import PAID
 from story import DAY, FIRST_HOUR, LAST_HOUR
 from world import EVERY_FIVE, World, scenario
@@ -40,10 +40,13 @@ class Stored(unittest.TestCase):
     def list_services(self, *services, at=NOW - timedelta(hours=1), cluster="prod"):
         """Stores the lines of a listing: each Service with its groups, (kind, name) of each."""
         for service, groups in services:
-            line = service.line(cluster, groups, f"{at:%Y-%m-%dT%H:%M:%SZ}")
-            line.update(dt=f"{at:%Y-%m-%d}", hour=f"{at:%H}")
-            fields = ", ".join(f'"{name}"' for name in line)
-            self.connection.execute(f"INSERT INTO pods ({fields}) VALUES ({', '.join('?' * len(line))})", list(line.values()))
+            self.list_line(service.line(cluster, groups, rfc3339(at.replace(tzinfo=timezone.utc).timestamp())), at)
+
+    def list_line(self, line, at=NOW - timedelta(hours=1)):
+        """Stores a line of a listing."""
+        line = {**line, "dt": f"{at:%Y-%m-%d}", "hour": f"{at:%H}"}
+        fields = ", ".join(f'"{name}"' for name in line)
+        self.connection.execute(f"INSERT INTO pods ({fields}) VALUES ({', '.join('?' * len(line))})", list(line.values()))
 
     def ask(self, name, **parameters):
         """The rows of a named query, in each of the two meanings."""

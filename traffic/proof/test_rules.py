@@ -43,6 +43,35 @@ class Rules(unittest.TestCase):
         self.scene.recorder.flow(sender, receiver, TEN, 1000)
         self.assertEqual(self.scene.found(), {("cluster", "sender", A[1], "receiver", B[1]): 1000})
 
+    def hybrid(self, scene):
+        """A pod on a hybrid node of EKS: a machine outside AWS, of no instance and no zone, whose addresses are those of its own network."""
+        node = scene.builder.node(A, address="10.80.0.5", instance=None, logged=False)
+        pod = scene.pod(node, "hybrid", addresses=["10.85.0.7"])
+        node.zone = (None, None)
+        return pod
+
+    def test_pods_on_hybrid_nodes_have_their_names_and_no_zone(self):
+        scene = self.scene
+        pod, hybrid = scene.pod(scene.a, "pod"), self.hybrid(scene)
+        # The path is a virtual private gateway's.
+        scene.recorder._record("egress", pod, hybrid, TEN, 1000)
+        scene.change({"traffic_path": 3}, flow_direction="egress")
+        scene.recorder._record("ingress", hybrid, pod, TEN, 70)
+        rows = {(row["src_group"], row["src_az_id"], row["dst_group"], row["dst_az_id"]): row for row in scene.rows()}
+        self.assertEqual(set(rows), {("pod", A[1], "hybrid", ""), ("hybrid", "", "pod", A[1])})
+        for row in rows.values():
+            self.assertEqual((row["scope"], row["cross_az"], row["usd_out"], row["usd_in"]), ("cluster", None, 0, 0))
+
+    def test_with_an_overlay_network_the_nodes_have_all_traffic(self):
+        # The packets that leave a node have the nodes' addresses; the pods' are inside them, and in no record.
+        scene = self.scene
+        for node, address in ((scene.a, "172.20.1.7"), (scene.b, "172.20.2.9")):
+            scene.pod(node, "overlay", addresses=[address])
+        scene.recorder.flow(scene.a, scene.b, TEN, 2**30)
+        (row,) = scene.rows()
+        self.assertEqual((row["src_group"], row["src_az_id"], row["dst_group"], row["dst_az_id"]), ("(nodes)", A[1], "(nodes)", B[1]))
+        self.assertEqual((row["scope"], row["bytes"], row["usd_out"], row["usd_in"]), ("cluster", 2**30, 0.01, 0.01))
+
     def test_two_records_on_two_sides_of_the_full_hour_count_once(self):
         sender, receiver = self.scene.pod(self.scene.a, "sender"), self.scene.pod(self.scene.b, "receiver")
         self.scene.recorder._record("egress", sender, receiver, TEN - 3, 1000)

@@ -183,9 +183,23 @@ class Prices(unittest.TestCase):
     def test_each_price_has_its_source_and_date(self):
         prices = [self.prices["crossAz"], *(price for region in self.prices["regions"].values() for price in region.values())]
         for price in prices:
-            self.assertRegex(price["published"], r"^\d{4}-\d{2}-\d{2}$")
+            (date,) = (price[name] for name in ("published", "read") if name in price)
+            self.assertRegex(date, r"^\d{4}-\d{2}-\d{2}$")
             self.assertGreater(price.get("usd", price.get("usdPerGb")), 0)
             self.assertIn("AWS Price List", price["source"])
+
+    def test_a_price_is_of_its_region(self):
+        # The prefix of the usage types of each Region (Cost and Usage Report User Guide, "Understanding data transfer charges"). us-east-1 has none.
+        prefixes = {
+            "us-east-2": "USE2-", "sa-east-1": "SAE1-", "eu-central-1": "EUC1-", "eu-west-1": "EU-", "eu-west-2": "EUW2-", "ap-northeast-1": "APN1-",
+            "ap-northeast-2": "APN2-", "ap-southeast-1": "APS1-",
+        }
+        for region, known in self.prices["regions"].items():
+            self.assertLessEqual(set(known), {"natGatewayUsdPerGb", "internetUsdPerGb"})
+            for name, price in known.items():
+                usage = "NatGateway-Bytes" if name == "natGatewayUsdPerGb" else "DataTransfer-Out-Bytes"
+                if f" {region}," not in price["source"]:
+                    self.assertRegex(price["source"], rf", {prefixes.get(region, '')}{usage}\b")
 
 
 if __name__ == "__main__":

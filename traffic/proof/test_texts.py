@@ -9,11 +9,14 @@ from pathlib import Path
 import duckdb
 import jsonschema
 import sqlglot
+from sqlfluff.core import FluffConfig, Linter
 
+import answers
 import pipeline
 import statement
 import tables
 from cluster import utc
+from kubernetes_services import missing_line
 from listing_cost import scans
 from story import DAY, LISTINGS, Story
 from traffic import SCHEMA as SCHEMA_OF_FILES
@@ -45,6 +48,20 @@ class Statements(unittest.TestCase):
                 with self.subTest(name=name, dialect=dialect):
                     self.assertEqual(len(sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)), 1)
 
+    def test_each_statement_parses_in_a_second_grammar_of_trino(self):
+        # sqlfluff's is not made from sqlglot's. It refuses other texts, so both must accept each.
+        linter = Linter(config=FluffConfig(overrides={"dialect": "trino", "templater": "raw", "large_file_skip_byte_limit": 0}))
+
+        def refused(text):
+            parsed = linter.parse_string(text)
+            return [str(violation) for violation in parsed.violations] or [str(part) for part in parsed.tree.recursive_crawl("unparsable")]
+
+        self.assertTrue(refused("SELECT a FROM b WHERE (c = 1\n"))
+        self.assertTrue(refused("SELECT a b c FROM d\n"))
+        for name, text in self._statements():
+            with self.subTest(name=name):
+                self.assertEqual(refused(text + "\n"), [])
+
     def test_flow_logs_are_read_once(self):
         # A second mention would be a second scan. Athena bills the bytes that it scans.
         for text in (statement.cross_az(utc(*DAY, 12)), statement.check_inputs(utc(*DAY, 12)), *map(statement.named, statement.OF_FLOW_LOGS)):
@@ -53,6 +70,14 @@ class Statements(unittest.TestCase):
     def test_docs_say_how_often_the_listings_are_read(self):
         page = (SCHEMA.parent.parent / "docs" / "cross-az-traffic.md").read_text(encoding="utf-8")
         self.assertIn(f"mention of the table: {scans(statement.cross_az(utc(*DAY, 12)), 'pods')} times", page)
+
+    def test_docs_say_how_long_a_record_is(self):
+        page = (SCHEMA.parent.parent / "docs" / "cross-az-traffic.md").read_text(encoding="utf-8")
+        for name, says in (("steady", "{} bytes a record as text"), ("ipv6", "({} with IPv6)")):
+            rows = [row for rows in World(scenario(name), 2, 6).traffic.records.values() for row in rows]
+            # As text: the fields with a space between them, and the end of the line.
+            lengths = [sum(len("-" if row[field] is None else str(row[field])) + 1 for field in SCHEMA_OF_FILES.names) for row in rows]
+            self.assertIn(says.format(round(sum(lengths) / len(lengths))), page)
 
     def test_no_parameter_is_left(self):
         for name, text in self._statements():
@@ -234,12 +259,86 @@ class LoggedTwice(FlowLogs):
         self.assertEqual(self.found(), [])
 
 
+class Ports(FlowLogs):
+    #: Two pods on nodes, each in a zone, and a server in a third one.
+    ENDS = {"10.0.0.1": ("i-1", "a"), "10.0.1.1": ("i-2", "b"), "10.0.1.2": ("-", "b")}
+
+    def record(self, direction, source, destination, ports, size, protocol=6, **values):
+        instance, zone = self.ENDS[source if direction == "egress" else destination]
+        row = {
+            "instance_id": instance, "az_id": zone, "flow_direction": direction, "srcaddr": source, "dstaddr": destination, "pkt_srcaddr": source,
+            "pkt_dstaddr": destination, "srcport": ports[0], "dstport": ports[1], "protocol": protocol, "bytes": size, "log_status": "OK", "action": "ACCEPT",
+        }
+        self.insert(**{**row, **values})
+
+    def both(self, source, destination, ports, size, protocol=6):
+        for direction in ("egress", "ingress"):
+            self.record(direction, source, destination, ports, size, protocol)
+
+    def found(self):
+        text = statement.named("ports")
+        rows = self.connection.execute(text).fetchall()
+        self.assertEqual(self.connection.execute(statement.as_trino_means(text, "athena")).fetchall(), rows)
+        return rows
+
+    def test_a_port_is_the_servers_in_both_directions_of_a_connection(self):
+        self.both("10.0.0.1", "10.0.1.1", (40000, 5432), 2**30)
+        self.both("10.0.1.1", "10.0.0.1", (5432, 40000), 3 * 2**30)
+        self.both("10.0.0.1", "10.0.1.2", (40001, 5432), 2**30)
+        self.both("10.0.1.1", "10.0.1.2", (32768, 53), 5, protocol=17)
+        self.assertEqual(
+            self.found(), [(5432, "TCP", 2, 5 * 2**30, 0, 5 * 2**30, 0, 0.1), (53, "UDP", 1, 5, 5, 0, 0, 0.0)],
+        )
+
+    def test_a_port_that_could_be_either_is_not_guessed(self):
+        self.both("10.0.0.1", "10.0.1.1", (8080, 9090), 1)
+        self.both("10.0.0.1", "10.0.1.1", (40000, 50000), 2)
+        self.both("10.0.0.1", "10.0.1.1", (0, 0), 4, protocol=1)
+        # ESP has no ports, whatever the record has in their place.
+        self.both("10.0.0.1", "10.0.1.1", (40000, 0), 8, protocol=50)
+        self.assertEqual([row[:4] for row in self.found()], [(None, "50", None, 8), (None, "1", None, 4), (None, "TCP", None, 3)])
+
+    def test_an_end_that_does_not_log_has_no_zone_and_the_other_ends_bytes(self):
+        self.record("egress", "10.0.0.1", "10.0.1.2", (40000, 443), 7)
+        self.assertEqual(self.found(), [(443, "TCP", 1, 7, 0, 0, 7, 0.0)])
+        self.record("ingress", "10.0.0.1", "10.0.1.2", (40000, 443), 7, az_id="-")
+        self.assertEqual(self.found(), [(443, "TCP", 1, 7, 0, 0, 7, 0.0)])
+
+    def test_the_end_that_has_more_is_right(self):
+        self.record("egress", "10.0.0.1", "10.0.1.1", (40000, 443), 7)
+        self.record("ingress", "10.0.0.1", "10.0.1.1", (40000, 443), 5)
+        self.assertEqual([row[3:6] for row in self.found()], [(7, 0, 7)])
+
+    def test_what_goes_through_a_nat_gateway_counts_once(self):
+        self.record("egress", "10.0.0.1", "198.51.100.7", (40000, 443), 7)
+        for direction, own in (("ingress", {"dstaddr": "10.0.1.2"}), ("egress", {"srcaddr": "10.0.1.2"})):
+            self.ENDS = {**self.ENDS, "198.51.100.7": ("-", "b"), "10.0.0.1": ("-", "b")}
+            self.record(direction, "10.0.0.1", "198.51.100.7", (40000, 443), 7, **own)
+        self.assertEqual(self.found(), [(443, "TCP", 1, 7, 0, 0, 7, 0.0)])
+
+    def test_only_records_that_count_do(self):
+        for values in ({"action": "REJECT"}, {"log_status": "SKIPDATA"}, {"flow_direction": "-"}, {"hour": "99"}):
+            self.record("egress", "10.0.0.1", "10.0.1.1", (40000, 443), 7, **values)
+        self.assertEqual(self.found(), [])
+
+    def test_in_a_world_what_crosses_zones_is_what_is_true(self):
+        world = World(scenario("steady"), 2, 6)
+        true = {}
+        for (_, _, source, destination), size in world.traffic.truth.items():
+            true[source.zone != destination.zone] = true.get(source.zone != destination.zone, 0) + size
+        with answers.opened(world) as (connection, _):
+            text = statement.at(statement.named("ports"), utc(*DAY, 16))
+            ((port, protocol, _, size, stayed, crossed, unknown, _),) = connection.execute(text).fetchall()
+        self.assertEqual((port, protocol, size, stayed, crossed, unknown), (8080, "TCP", sum(true.values()), true[False], true[True], 0))
+
+
 class FlowLogFields(FlowLogs):
     def found(self):
         return {row[0]: row[1:] for row in self.connection.execute(statement.named("flow-log-fields")).fetchall()}
 
     def test_a_field_that_the_format_lacks_is_named_with_what_is_lost(self):
         whole = {"start": 1, "end": 2, "bytes": 3, "interface_id": "eni-1", "instance_id": "i-1", "az_id": "a", "flow_direction": "egress", "srcaddr": "1", "dstaddr": "2"}
+        whole |= {"srcport": 40000, "dstport": 443, "protocol": 6}
         self.insert(log_status="OK", action="ACCEPT", traffic_path=1, **whole)
         self.insert(log_status="OK", action="ACCEPT", **{**whole, "instance_id": "-"})
         self.insert(log_status="NODATA")
@@ -248,9 +347,11 @@ class FlowLogFields(FlowLogs):
         self.assertEqual(found["instance-id"], (2, 0.5, ""))
         self.assertEqual({field for field, (_, share, _) in found.items() if share == 0}, {"pkt-srcaddr", "pkt-dstaddr"})
 
-    def test_it_names_each_field_that_the_query_reads(self):
-        read = re.search(r"^flows AS \((.*?)^\),", statement.read("cross-az"), re.DOTALL | re.MULTILINE)[1]
-        columns = {name for name, _ in tables.columns("flow_logs") if re.search(rf"\b{name}\b", read)}
+    def test_it_names_each_field_and_each_is_read(self):
+        # You pay for each byte of a record, so the format has no field that nothing reads.
+        read = [re.search(rf"^{name} AS \((.*?)^\),", statement.read(text), re.DOTALL | re.MULTILINE)[1] for text, name in (("cross-az", "flows"), ("ports", "records"))]
+        columns = {name for name, _ in tables.columns("flow_logs") if any(re.search(rf"\b{name}\b", text) for text in read)}
+        self.assertEqual(columns, {name for name, _ in tables.columns("flow_logs")})
         self.assertEqual(set(self.found()), {name.replace("_", "-") for name in columns})
 
     def test_a_format_without_the_status_loses_everything(self):
@@ -390,7 +491,7 @@ class Tables(unittest.TestCase):
 class Listings(unittest.TestCase):
     def test_the_table_has_every_field_of_the_schema(self):
         kinds = pods_schema().schema["$defs"]
-        fields = {name for kind in ("node", "pod", "instance", "interface", "service") for name in kinds[kind]["properties"]}
+        fields = {name for kind in ("node", "pod", "instance", "interface", "service", "missing") for name in kinds[kind]["properties"]}
         self.assertEqual({name for name, _ in tables.columns("pods")}, fields)
 
     def test_the_example_is_valid(self):
@@ -410,6 +511,7 @@ class Listings(unittest.TestCase):
         for line in lines:
             validator.validate(line)
         self.assertEqual({line["kind"] for line in lines}, {"node", "pod", "instance", "interface", "service"})
+        validator.validate(missing_line("prod", "refused", lines[0]["observed_at"]))
 
     def test_the_schema_refuses_invalid_lines(self):
         pod = json.loads((SCHEMA / "pods.example.jsonl").read_text(encoding="utf-8").splitlines()[1])

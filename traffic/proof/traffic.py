@@ -21,8 +21,8 @@ from services import Service
 
 #: The fields whose Parquet type is not STRING (VPC User Guide, "Flow log records").
 _PARQUET = {
-    **dict.fromkeys(("version", "srcport", "dstport", "protocol", "traffic_path"), pyarrow.int32()),
-    **dict.fromkeys(("packets", "bytes", "start", "end"), pyarrow.int64()),
+    **dict.fromkeys(("srcport", "dstport", "protocol", "traffic_path"), pyarrow.int32()),
+    **dict.fromkeys(("bytes", "start", "end"), pyarrow.int64()),
 }
 
 #: The columns of a flow log file: the fields of the flow log's format, which is the Glue table's columns, with the types of AWS.
@@ -139,9 +139,8 @@ class Recorder:
         """A record of status NODATA or SKIPDATA, which has no addresses and no numbers."""
         row = {name: None for name in SCHEMA.names}
         row.update(
-            version=5, account_id="123456789012", interface_id=node.interface, instance_id=node.instance or "-", az_id=node.zone[1],
-            subnet_id="-", flow_direction="-", srcaddr="-", dstaddr="-", pkt_srcaddr="-", pkt_dstaddr="-", action="-",
-            start=at, end=at + 60, log_status=status,
+            interface_id=node.interface, instance_id=node.instance or "-", az_id=node.zone[1], flow_direction="-", srcaddr="-", dstaddr="-",
+            pkt_srcaddr="-", pkt_dstaddr="-", action="-", start=at, end=at + 60, log_status=status,
         )
         self._deliver(row)
 
@@ -184,10 +183,9 @@ class Recorder:
         for part in parts:
             self._deliver(
                 dict(
-                    version=5, account_id="123456789012", interface_id=interface, instance_id=instance, subnet_id="subnet-" + zone, az_id=zone,
-                    flow_direction=direction, traffic_path=path, srcaddr=srcaddr, dstaddr=dstaddr, pkt_srcaddr=pkt_srcaddr,
-                    pkt_dstaddr=pkt_dstaddr, srcport=self.random.randrange(1024, 65536), dstport=8080, protocol=6,
-                    packets=max(1, part // 1400), bytes=part, start=seen, end=seen + self.random.randrange(1, 60), action=action, log_status="OK",
+                    interface_id=interface, instance_id=instance, az_id=zone, flow_direction=direction, traffic_path=path, srcaddr=srcaddr,
+                    dstaddr=dstaddr, pkt_srcaddr=pkt_srcaddr, pkt_dstaddr=pkt_dstaddr, srcport=32768 + self.random.randrange(1024, 65536) % 28232,
+                    dstport=8080, protocol=6, bytes=part, start=seen, end=seen + self.random.randrange(1, 60), action=action, log_status="OK",
                 )
             )
 

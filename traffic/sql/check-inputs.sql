@@ -7,7 +7,8 @@
 --                stored but not in cross_az_inputs, because it was stored before that existed, or its run failed between the two: if it is
 --                older than three days, because of younger ones no file has expired
 --   unlisted     no listing began within the hour or the hour after it, or fewer did than the stored hour was made from; or none of a cluster
---                that had been listed before. A cluster that is new has no listing before, and one that is no longer asked for needs none
+--                that had been there before: it had been listed, or has rows in one of the 30 days before. A cluster that is new has neither,
+--                and one that is no longer asked for needs no listing. Nor does one that the stored hour was made without
 -- An hour without records of which nothing is stored is none of these: there is nothing to store, and nothing to lose.
 --
 -- With one window, the row of the window is always there. With more, an hour is ready only if it has more records than it was stored
@@ -93,26 +94,39 @@ listed AS (
   FROM listed_clusters
   GROUP BY hour
 ),
-lacking AS (
-  -- The hours that lack a cluster, and which.
-  SELECT h.hour, min(c.cluster) AS cluster
-  FROM hours AS h
-  JOIN (SELECT cluster, min(seen_s) AS first_s FROM listings WHERE cluster IN (:clusters) GROUP BY cluster) AS c
-    ON c.first_s < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', h.hour)
-  LEFT JOIN listed_clusters AS l ON l.hour = h.hour AND l.cluster = c.cluster
-  WHERE l.hour IS NULL
-  GROUP BY h.hour
-),
 stored AS (
-  SELECT DISTINCT hour
+  -- The hours that are stored, each with its clusters. The listings that are read do not reach far back.
+  SELECT DISTINCT hour, cluster
   FROM cross_az_traffic
-  WHERE hour >= TIMESTAMP ':until' - INTERVAL ':reach' HOUR AND hour < TIMESTAMP ':until'
+  WHERE hour >= TIMESTAMP ':until' - INTERVAL '30' DAY AND hour < TIMESTAMP ':until'
+),
+known AS (
+  -- The first that is known of each cluster.
+  SELECT cluster, min(first_s) AS first_s
+  FROM (
+    SELECT cluster, seen_s AS first_s FROM listings
+    UNION ALL
+    SELECT cluster, date_diff('second', TIMESTAMP '1970-01-01 00:00:00', hour) AS first_s FROM stored
+  ) AS seen
+  WHERE cluster IN (:clusters)
+  GROUP BY cluster
 ),
 made_from AS (
   SELECT hour, max(records) AS records, max(listings) AS listings
   FROM cross_az_inputs
   WHERE hour >= TIMESTAMP ':until' - INTERVAL ':reach' HOUR AND hour < TIMESTAMP ':until'
   GROUP BY hour
+),
+lacking AS (
+  -- The hours that lack a cluster, and which.
+  SELECT h.hour, min(c.cluster) AS cluster
+  FROM hours AS h
+  JOIN known AS c ON c.first_s < date_diff('second', TIMESTAMP '1970-01-01 00:00:00', h.hour)
+  LEFT JOIN listed_clusters AS l ON l.hour = h.hour AND l.cluster = c.cluster
+  LEFT JOIN made_from AS m ON m.hour = h.hour
+  LEFT JOIN stored AS t ON t.hour = h.hour AND t.cluster = c.cluster
+  WHERE l.hour IS NULL AND (m.hour IS NULL OR t.hour IS NOT NULL)
+  GROUP BY h.hour
 ),
 judged AS (
   SELECT
@@ -132,7 +146,7 @@ judged AS (
   LEFT JOIN flows AS f ON f.hour_s = date_diff('second', TIMESTAMP '1970-01-01 00:00:00', h.hour)
   LEFT JOIN listed AS l ON l.hour = h.hour
   LEFT JOIN lacking AS k ON k.hour = h.hour
-  LEFT JOIN stored AS t ON t.hour = h.hour
+  LEFT JOIN (SELECT DISTINCT hour FROM stored) AS t ON t.hour = h.hour
   LEFT JOIN made_from AS m ON m.hour = h.hour
 ),
 told AS (

@@ -1,4 +1,4 @@
--- For flow logs that you made yourself: which of the fields that the query reads are in the records that were delivered in the last 24
+-- For flow logs that you made yourself: which of the fields that are read are in the records that were delivered in the last 24
 -- hours, and what is lost without each. A field that the flow log's format lacks is null in the table. A dash is no value.
 WITH
 totals AS (
@@ -9,7 +9,8 @@ totals AS (
     count(nullif(interface_id, '-')) AS interface_id_values, count(nullif(instance_id, '-')) AS instance_id_values,
     count(nullif(az_id, '-')) AS az_id_values, count(nullif(flow_direction, '-')) AS flow_direction_values, count(traffic_path) AS traffic_path_values,
     count(nullif(srcaddr, '-')) AS srcaddr_values, count(nullif(dstaddr, '-')) AS dstaddr_values,
-    count(nullif(pkt_srcaddr, '-')) AS pkt_srcaddr_values, count(nullif(pkt_dstaddr, '-')) AS pkt_dstaddr_values
+    count(nullif(pkt_srcaddr, '-')) AS pkt_srcaddr_values, count(nullif(pkt_dstaddr, '-')) AS pkt_dstaddr_values,
+    count(srcport) AS srcport_values, count(dstport) AS dstport_values, count(protocol) AS protocol_values
   FROM flow_logs
   -- If the format lacks log_status, all records are here, so that the other fields have their shares.
   WHERE coalesce(log_status, 'OK') = 'OK'
@@ -28,7 +29,8 @@ fields AS (
       WHEN 'interface-id' THEN interface_id_values WHEN 'instance-id' THEN instance_id_values WHEN 'az-id' THEN az_id_values
       WHEN 'flow-direction' THEN flow_direction_values WHEN 'traffic-path' THEN traffic_path_values
       WHEN 'srcaddr' THEN srcaddr_values WHEN 'dstaddr' THEN dstaddr_values
-      WHEN 'pkt-srcaddr' THEN pkt_srcaddr_values ELSE pkt_dstaddr_values
+      WHEN 'pkt-srcaddr' THEN pkt_srcaddr_values WHEN 'pkt-dstaddr' THEN pkt_dstaddr_values
+      WHEN 'srcport' THEN srcport_values WHEN 'dstport' THEN dstport_values ELSE protocol_values
     END AS found
   FROM totals AS t
   CROSS JOIN (VALUES
@@ -39,6 +41,7 @@ fields AS (
     ('instance-id', 'the interface tells the instance; nodes between two listings are missing'),
     ('flow-direction', 'the instance and the addresses tell the direction; where they do not, the record is missing'),
     ('az-id', 'nodes without the label of the zone''s ID have the zone''s name; NAT gateways have no zone'),
+    ('srcport', 'ports tells none'), ('dstport', 'ports tells none'), ('protocol', 'ports tells none'),
     ('traffic-path', 'traffic that leaves the VPC has no path; it is only for egress, so about half of the records lack it anyway')
   ) AS f (field, without)
 )

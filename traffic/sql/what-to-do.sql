@@ -6,7 +6,7 @@
 -- `a_saves_usd` is for a Service in front of `a`, which `b` calls; `b_saves_usd` for one in front of `b`. Only you know who calls whom. A group
 -- is in a zone if it sent or received there in the time range. A month has 730 hours; the range has as many hours as the table has of it.
 -- `a_service` and `b_service` name the Services that select the group, and say what there is to do with each, those first with which there is. The
--- Services are those of the cluster's newest listing that has any, in the last day of the range.
+-- Services are those of the cluster's newest listing that has any, in the last day of the range. If none has, they say why.
 WITH
 traffic AS (
   SELECT
@@ -52,12 +52,14 @@ pairs AS (
   GROUP BY c.cluster, c.a, c.b
 ),
 services AS (
-  -- A row for each group of a Service, and one for a group without a name: that there is one of a cluster shows that its Services are listed.
+  -- A row for each group of a Service, and one for a group without a name: that there is one of a cluster shows that its Services are listed,
+  -- or why they are not.
   SELECT
     l.cluster, CASE g.selected WHEN '' THEN '' ELSE
       l.namespace || chr(31) || split_part(g.selected, '/', 1) || chr(31) || split_part(g.selected, '/', 2) END AS who,
     l.namespace || '/' || l.name AS service, l.traffic_distribution,
     CASE
+      WHEN l.kind = 'missing' THEN l.phase
       -- kube-proxy does not handle a headless Service. Local and the annotation take precedence over trafficDistribution.
       WHEN l.headless THEN 'headless'
       WHEN g.selected LIKE 'StatefulSet/%' THEN 'of a StatefulSet'
@@ -68,21 +70,23 @@ services AS (
     END AS state
   FROM (
     SELECT
-      cluster, namespace, name, headless, traffic_distribution, internal_traffic_policy, topology_mode, selected_groups,
-      rank() OVER (PARTITION BY cluster ORDER BY observed_at DESC) AS age_rank
+      kind, cluster, namespace, name, headless, traffic_distribution, internal_traffic_policy, topology_mode, selected_groups, phase,
+      rank() OVER (PARTITION BY cluster, kind ORDER BY observed_at DESC) AS age_rank
     -- Not max: DuckDB 2.0 then takes it over all partitions.
     FROM pods
-    WHERE kind = 'service'
+    WHERE (kind = 'service' OR kind = 'missing' AND name = 'services')
       AND dt BETWEEN substr(CAST(:to - INTERVAL '1' DAY AS varchar), 1, 10) AND substr(CAST(:to AS varchar), 1, 10)
       AND dt || ' ' || hour BETWEEN substr(CAST(:to - INTERVAL '1' DAY AS varchar), 1, 13) AND substr(CAST(:to AS varchar), 1, 13)
   ) AS l
-  CROSS JOIN UNNEST(l.selected_groups || ARRAY['']) AS g (selected)
+  CROSS JOIN UNNEST(coalesce(l.selected_groups, ARRAY['']) || ARRAY['']) AS g (selected)
   WHERE l.age_rank = 1
 ),
 fronts AS (
   SELECT
     cluster, who, service, traffic_distribution, state,
-    row_number() OVER (PARTITION BY cluster, who ORDER BY CASE WHEN state IN ('not set', 'annotated') THEN 0 ELSE 1 END, service) AS place,
+    row_number() OVER (
+      PARTITION BY cluster, who ORDER BY CASE WHEN state IN ('not set', 'annotated') THEN 0 WHEN state IN ('refused', 'failed') THEN 2 ELSE 1 END, service
+    ) AS place,
     count(*) OVER (PARTITION BY cluster, who) AS services
   FROM services
 ),
@@ -111,7 +115,12 @@ told AS (
 advice AS (
   -- The pairs again, now with this. To join them instead would scan the tables twice.
   SELECT
-    cluster, a, b, cross_az_bytes, usd, a_saves_usd, b_saves_usd, coalesce(bool_or(side = '' AND services IS NOT NULL), false) AS are_listed,
+    cluster, a, b, cross_az_bytes, usd, a_saves_usd, b_saves_usd, coalesce(bool_or(side = '' AND state NOT IN ('refused', 'failed')), false) AS are_listed,
+    CASE max(CASE WHEN side = '' AND state IN ('refused', 'failed') THEN state END)
+      WHEN 'refused' THEN 'the cluster refuses to list its Services: apply extract-pods-role.yaml again'
+      WHEN 'failed' THEN 'its Services could not be listed: the log of extract-pods says why'
+      ELSE 'no Services are listed'
+    END AS not_listed,
     coalesce(bool_or(side = 'a' AND state IN ('not set', 'annotated')), false) AS a_can_be_set,
     coalesce(bool_or(side = 'b' AND state IN ('not set', 'annotated')), false) AS b_can_be_set,
     nullif(concat_ws('; ',
@@ -138,8 +147,8 @@ SELECT
     WHEN a_saves_usd < 0.8 * usd AND b_saves_usd < 0.8 * usd THEN 'trafficDistribution, and pods in more zones'
     ELSE 'trafficDistribution'
   END AS what_to_do,
-  coalesce(a_service, CASE WHEN are_listed THEN 'no Service selects it' ELSE 'no Services are listed' END) AS a_service,
-  coalesce(b_service, CASE WHEN are_listed THEN 'no Service selects it' ELSE 'no Services are listed' END) AS b_service
+  coalesce(a_service, CASE WHEN are_listed THEN 'no Service selects it' ELSE not_listed END) AS a_service,
+  coalesce(b_service, CASE WHEN are_listed THEN 'no Service selects it' ELSE not_listed END) AS b_service
 FROM advice
 ORDER BY usd DESC, cluster, a, b
 LIMIT 50

@@ -187,6 +187,7 @@ export class CrossAzTraffic extends Construct {
   readonly namePrefix: string;
 
   private readonly logGroups: LogGroups;
+  private readonly usdPerGb: number;
 
   constructor(
     scope: Construct,
@@ -197,6 +198,7 @@ export class CrossAzTraffic extends Construct {
     checkProps(props);
     const clusters = [props.cluster, ...(props.moreClusters ?? [])];
     this.clusterNames = clusters.map(({ clusterName }) => clusterName);
+    this.usdPerGb = props.usdPerGb ?? crossAzUsdPerGb();
     this.namePrefix = checkedPrefix(props.namePrefix ?? Stack.of(this).stackName, FUNCTIONS);
     this.logGroups = new LogGroups(this, {
       retention: props.logRetention,
@@ -209,6 +211,7 @@ export class CrossAzTraffic extends Construct {
       keepInputs: props.keepInputs ?? Duration.days(30),
       scanLimitGiB: props.scanLimitGiB ?? 100,
       queries: {
+        usdPerGb: this.usdPerGb,
         prices: otherPrices(Stack.of(this).region, props),
         region: Stack.of(this).region,
         ...(props.costAndUsageTable === undefined ? {} : { costAndUsageTable: props.costAndUsageTable }),
@@ -278,7 +281,7 @@ export class CrossAzTraffic extends Construct {
       // Not a substitution of CloudFormation, which would not escape the line breaks of the SQL for JSON.
       definitionBody: DefinitionBody.fromString(
         machineDefinition({
-          store: storeStatement(this.props.usdPerGb ?? crossAzUsdPerGb()),
+          store: storeStatement(this.usdPerGb),
           metrics: metricsStatement(this.props.topPairs ?? DEFAULT_PAIRS, this.clusterNames),
           clusters: this.clusterNames,
         }),

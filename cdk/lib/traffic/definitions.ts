@@ -47,6 +47,8 @@ export function purpose(name: string): string {
 
 /** What a named query needs besides its time range. */
 export interface NamedQueryValues {
+  /** The price in US dollars of a GB (2^30 bytes) that leaves a zone, and of a GB that enters a zone. */
+  readonly usdPerGb: number;
   /** The prices of a GB in US dollars, if they are known. */
   readonly prices: OtherPrices;
   /** The Region of the bill; may be a token. */
@@ -70,6 +72,7 @@ export function namedQuery(name: string, values: NamedQueryValues): string | und
   const parameters = {
     from: `${now} - INTERVAL '${NAMED_QUERIES[name]}' DAY`,
     to: now,
+    usd_per_gb: String(values.usdPerGb),
     nat_usd_per_gb: usd(values.prices.natGatewayUsdPerGb),
     internet_usd_per_gb: usd(values.prices.internetUsdPerGb),
     cost_and_usage: values.costAndUsageTable ?? '',

@@ -13,7 +13,7 @@ export interface OtherPrices {
 interface Prices {
   readonly crossAz: { readonly usdPerGb: number };
   readonly regions: Readonly<
-    Record<string, Readonly<Record<keyof OtherPrices, { readonly usd: number }>> | undefined>
+    Record<string, Readonly<Partial<Record<keyof OtherPrices, { readonly usd: number }>>> | undefined>
   >;
   readonly servicesThatPay: {
     readonly nothing: Readonly<Record<string, string>>;
@@ -33,8 +33,8 @@ export function crossAzUsdPerGb(): number {
  */
 export function otherPrices(region: string, given: OtherPrices): OtherPrices {
   const known = readPrices().regions[region];
-  const nat = given.natGatewayUsdPerGb ?? known?.natGatewayUsdPerGb.usd;
-  const internet = given.internetUsdPerGb ?? known?.internetUsdPerGb.usd;
+  const nat = given.natGatewayUsdPerGb ?? known?.natGatewayUsdPerGb?.usd;
+  const internet = given.internetUsdPerGb ?? known?.internetUsdPerGb?.usd;
   return {
     ...(nat === undefined ? {} : { natGatewayUsdPerGb: nat }),
     ...(internet === undefined ? {} : { internetUsdPerGb: internet }),

@@ -82,7 +82,7 @@ fn full_subnet_tells_who_holds_the_addresses() {
     full.in_subnets.push(interface(12, 7, "signaling", None));
     full.in_subnets.push(interface(13, 8, "signaling", Some(1)));
     let mut nat = foreign(14, 1, "");
-    (nat.kind, nat.requester) = ("nat_gateway".to_owned(), Some("amazon-vpc".to_owned()));
+    (nat.kind, nat.requester) = ("nat_gateway".to_owned(), Some("128792236543".to_owned()));
     full.in_subnets.push(nat);
     let found = findings(&full);
     assert_eq!(found.len(), 1, "{found:?}");
@@ -92,7 +92,7 @@ fn full_subnet_tells_who_holds_the_addresses() {
         "8 by unattached interfaces of others, described \"probe\"",
         "1 by unattached interfaces of Hookline",
         "1 by interfaces of Hookline on nodes",
-        "1 by interfaces of the type nat_gateway, requested by amazon-vpc",
+        "1 by interfaces of the type nat_gateway, requested by 128792236543",
     ] {
         assert!(
             found[0].evidence[0].contains(says),

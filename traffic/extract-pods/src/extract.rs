@@ -24,7 +24,8 @@ use crate::object::{Finished, Object};
 use crate::objects::{Node, Pod};
 use crate::payload::Payload;
 use crate::record::{
-    InstanceRecord, InterfaceRecord, NodeRecord, PodRecord, Record, ServiceRecord, Zone, node_of,
+    InstanceRecord, InterfaceRecord, MissingRecord, NodeRecord, Part, PodRecord, Reason, Record,
+    ServiceRecord, Zone, node_of,
 };
 
 /// The limits of a run.
@@ -213,8 +214,8 @@ struct Listing<'a> {
     instance_ids: HashSet<String>,
     /// The zone of each node, by the name of the node. `None` for a node that does not exist.
     zones: HashMap<String, Option<Zone>>,
-    /// What the Services select of the pods so far. `None` if the cluster did not list them.
-    selections: Option<Selections>,
+    /// What the Services select of the pods so far, or why the cluster did not list them.
+    selections: Result<Selections, Reason>,
     object: Object,
 }
 
@@ -235,7 +236,7 @@ impl<'a> Listing<'a> {
             vpc_id,
             instance_ids: HashSet::new(),
             zones: HashMap::new(),
-            selections: None,
+            selections: Ok(Selections::default()),
             object: Object::new(),
         }
     }
@@ -275,14 +276,18 @@ impl<'a> Listing<'a> {
         let (config, principal) = self.caller;
         let until = self.until_of_ec2();
         let described = instances::describe(config, principal, &self.payload.cluster, until).await;
+        let described = match described {
+            Ok(described) => described,
+            Err(reason) => return self.missing(Part::Instances, reason),
+        };
         let mut count = 0;
-        for instance in described.iter().flatten() {
+        for instance in &described {
             let record = InstanceRecord::of(&self.payload.cluster, instance, self.observed_at);
             write(&mut self.object, self.payload, &Record::Instance(record))?;
             self.instance_ids.insert(instance.id.clone());
             count += 1;
         }
-        Ok(described.map(|_| count))
+        Ok(Some(count))
     }
 
     /// Writes the interfaces of the VPC that are not the cluster's. Returns how many there are.
@@ -294,19 +299,24 @@ impl<'a> Listing<'a> {
         let until = self.until_of_ec2();
         let own = &self.instance_ids;
         let described = interfaces::describe(config, principal, vpc_id, own, until).await;
+        let described = match described {
+            Ok(described) => described,
+            Err(reason) => return self.missing(Part::Interfaces, reason),
+        };
         let mut count = 0;
-        for interface in described.iter().flatten() {
+        for interface in &described {
             let record = InterfaceRecord::of(&self.payload.cluster, interface, self.observed_at);
             write(&mut self.object, self.payload, &Record::Interface(record))?;
             count += 1;
         }
-        Ok(described.map(|_| count))
+        Ok(Some(count))
     }
 
     /// Writes the Services that select pods. Returns how many there are.
     fn services(&mut self) -> Result<Option<u64>> {
-        let Some(selections) = &self.selections else {
-            return Ok(None);
+        let selections = match &self.selections {
+            Ok(selections) => selections,
+            Err(reason) => return self.missing(Part::Services, *reason),
         };
         let mut count = 0;
         for (service, groups) in selections.with_pods() {
@@ -316,6 +326,18 @@ impl<'a> Listing<'a> {
             count += 1;
         }
         Ok(Some(count))
+    }
+
+    /// Writes that a part is missing, and why. Returns that there is no count of it.
+    fn missing(&mut self, part: Part, reason: Reason) -> Result<Option<u64>> {
+        let record = MissingRecord {
+            cluster: &self.payload.cluster,
+            name: part,
+            phase: reason,
+            observed_at: self.observed_at,
+        };
+        write(&mut self.object, self.payload, &Record::Missing(record))?;
+        Ok(None)
     }
 
     fn node(&mut self, node: &Node) -> Result<()> {
@@ -339,7 +361,7 @@ impl<'a> Listing<'a> {
                 }
             }
         }
-        if let Some(selections) = &mut self.selections {
+        if let Ok(selections) = &mut self.selections {
             selections.add(pod, &self.payload.grouping);
         }
         let zone = node_of(pod).and_then(|name| self.zones.get(name)?.as_ref());

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
 use crate::described::in_time;
-use crate::record::Zone;
+use crate::record::{Reason, Zone};
 
 const ACTION: &str = "ec2:DescribeInstances";
 
@@ -42,14 +42,16 @@ pub struct Instance {
 
 /// The instances with the tag `kubernetes.io/cluster/NAME`, which EKS, Karpenter and eksctl give to
 /// nodes, and which self-managed nodes need (EKS User Guide, "Launching self-managed Amazon Linux
-/// nodes"). `principal` is who asks. Returns `None`, after a warning, if EC2 does not describe all of
-/// them in time.
+/// nodes"). `principal` is who asks.
+///
+/// # Errors
+/// Why there are none, after a warning, if EC2 does not describe all of them in time.
 pub async fn describe(
     config: &SdkConfig,
     principal: &str,
     cluster: &str,
     until: Instant,
-) -> Option<Vec<Instance>> {
+) -> Result<Vec<Instance>, Reason> {
     let lost = "no instances are described: nodes that no listing has cannot be known";
     in_time(ACTION, lost, until, all(config, principal, cluster)).await
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::described::in_time;
-use crate::record::Zone;
+use crate::record::{Reason, Zone};
 use crate::services::{Described, Service};
 
 const ACTION: &str = "ec2:DescribeNetworkInterfaces";
@@ -36,15 +36,17 @@ pub struct Interface {
 }
 
 /// The interfaces in the VPC that are in use and not the cluster's: not attached to an instance of
-/// `own`, and not a pod's. `principal` is who asks. Returns `None`, after a warning, if EC2 does not
-/// describe all of them in time.
+/// `own`, and not a pod's. `principal` is who asks.
+///
+/// # Errors
+/// Why there are none, after a warning, if EC2 does not describe all of them in time.
 pub async fn describe(
     config: &SdkConfig,
     principal: &str,
     vpc_id: &str,
     own: &HashSet<String>,
     until: Instant,
-) -> Option<Vec<Interface>> {
+) -> Result<Vec<Interface>, Reason> {
     let lost = "no interfaces are described: traffic with services in the VPC has no names";
     in_time(ACTION, lost, until, all(config, principal, vpc_id, own)).await
 }

@@ -15,6 +15,7 @@ use crate::described::in_time;
 use crate::error::Error;
 use crate::grouping::Grouping;
 use crate::objects::{Phase, Pod};
+use crate::record::Reason;
 
 /// A Service, with the fields that a record needs. All others are skipped.
 #[derive(Debug, Clone, Deserialize)]
@@ -142,10 +143,17 @@ impl Port {
     }
 }
 
-/// Lists the Services of all namespaces. Returns `None`, after a warning, if the cluster refuses
-/// that or does not answer in time: nodes and pods are of use without them. At least half of the
-/// time until `until` is left for the pods.
-pub(crate) async fn list(reader: &Reader, page_size: u32, until: Instant) -> Option<Vec<Service>> {
+/// Lists the Services of all namespaces. At least half of the time until `until` is left for the
+/// pods.
+///
+/// # Errors
+/// Why there are none, after a warning, if the cluster refuses that or does not answer in time: nodes
+/// and pods are of use without them.
+pub(crate) async fn list(
+    reader: &Reader,
+    page_size: u32,
+    until: Instant,
+) -> Result<Vec<Service>, Reason> {
     let lost = "the listing has no Kubernetes Services, so what-to-do cannot name them";
     let now = Instant::now();
     let half = until.saturating_duration_since(now) / 2;

@@ -168,6 +168,7 @@ fn the_instance_of_a_node_comes_from_its_provider_id() {
     for other in [
         "",
         "aws:///us-east-2a/fargate-ip-10-0-1-5.us-east-2.compute.internal",
+        "eks-hybrid:///us-east-2/prod/mi-0a1b2c3d4e5f60718",
         "aws:///us-east-2a/i-",
         "gce://project/zone/i-0a1b2c3d",
         "i-0a1b2c3d4e5f60718",

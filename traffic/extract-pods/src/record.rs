@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::error::Error;
 use crate::grouping::Grouping;
 use crate::instances::Instance;
 use crate::interfaces::Interface;
@@ -48,6 +49,8 @@ pub enum Record<'a> {
     Interface(InterfaceRecord<'a>),
     /// A Kubernetes Service.
     Service(ServiceRecord<'a>),
+    /// What the listing lacks.
+    Missing(MissingRecord<'a>),
 }
 
 /// A node, as one run listed it.
@@ -211,6 +214,54 @@ pub struct ServiceRecord<'a> {
     /// When the run started to list.
     #[serde(serialize_with = "whole_seconds")]
     pub observed_at: Timestamp,
+}
+
+/// That a listing has nothing of a kind although there may be some. Without it, a cluster that
+/// refuses to list its Services would look like one without Services.
+#[derive(Debug, Serialize)]
+pub struct MissingRecord<'a> {
+    /// The EKS cluster's name.
+    pub cluster: &'a str,
+    /// What is missing.
+    pub name: Part,
+    /// Why.
+    pub phase: Reason,
+    /// When the run started to list.
+    #[serde(serialize_with = "whole_seconds")]
+    pub observed_at: Timestamp,
+}
+
+/// A part of a listing that the rest is of use without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// What EC2 describes of the cluster's instances.
+    Instances,
+    /// What EC2 describes of the other interfaces in its VPC.
+    Interfaces,
+    /// The Kubernetes Services.
+    Services,
+}
+
+/// Why a part of a listing is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// A permission is missing. It stays so until someone grants it.
+    Refused,
+    /// Anything else, such as no answer in time. The next listing may have it.
+    Failed,
+}
+
+impl Reason {
+    /// What an error says.
+    #[must_use]
+    pub fn of(error: &Error) -> Self {
+        match error.error_type() {
+            "Hookline.KubernetesForbidden" | "Hookline.AccessDenied" => Self::Refused,
+            _ => Self::Failed,
+        }
+    }
 }
 
 impl<'a> ServiceRecord<'a> {

@@ -2,7 +2,13 @@
 //! writes itself into the interface's description. EC2's documentation has only a part of these
 //! texts (EC2 User Guide, "Requester-managed network interfaces"; Elastic Load Balancing User Guides,
 //! "ELB" followed by the name; Lambda Developer Guide, "Giving Lambda functions access to resources in
-//! an Amazon VPC"). Each form here is in published outputs of `DescribeNetworkInterfaces`.
+//! an Amazon VPC"). Each form here is in published outputs of `DescribeNetworkInterfaces`, or in what
+//! programs that read them look for: cloud-custodian/cloud-custodian, `c7n/utils.py`,
+//! `get_eni_resource_type`, and hashicorp/terraform-provider-aws, `internal/service/ec2`.
+//!
+//! The requester says less. `RequesterId` is an alias such as `amazon-rds` or `amazon-elb`, the same for
+//! every database and every load balancer, or the ID of an account of AWS's, of which no list is
+//! published.
 
 /// What `DescribeNetworkInterfaces` says of an interface.
 #[derive(Debug, Clone, Copy)]
@@ -25,13 +31,13 @@ pub struct Service {
     /// What it is, for example `NetworkLoadBalancer`, `RDS`, `NatGateway`; `Instance` for an
     /// instance; `Interface` if EC2 does not say it in a form that is known here.
     pub kind: String,
-    /// Which one, for example `nat-0a1b2c3d4e5f60718`. RDS and Redshift do not say it: they have
-    /// the names of their security groups instead.
+    /// Which one, for example `nat-0a1b2c3d4e5f60718`. RDS, Redshift and DMS do not say it, and an
+    /// ECS task says a number of its own: they have the names of their security groups instead.
     pub name: String,
 }
 
 /// The beginning of a description, before the name, and the kind.
-const PREFIXES: [(&str, &str); 11] = [
+const PREFIXES: [(&str, &str); 17] = [
     ("ELB app/", "ApplicationLoadBalancer"),
     ("ELB net/", "NetworkLoadBalancer"),
     ("ELB gwy/", "GatewayLoadBalancer"),
@@ -43,6 +49,15 @@ const PREFIXES: [(&str, &str); 11] = [
         "TransitGateway",
     ),
     ("ElastiCache ", "ElastiCache"),
+    ("ElastiCache+", "ElastiCache"),
+    ("DAX ", "DAX"),
+    ("Network interface for DBProxy ", "RDSProxy"),
+    (
+        "AWS created network interface for directory ",
+        "DirectoryService",
+    ),
+    ("Route 53 Resolver: ", "Route53Resolver"),
+    ("CloudHsm ENI ", "CloudHSM"),
     ("EFS mount target for ", "EFS"),
     ("Amazon EKS ", "EKS"),
     ("ES ", "OpenSearch"),
@@ -67,6 +82,7 @@ const TYPES: [(&str, &str); 10] = [
 
 const INSTANCE: &str = "Instance";
 const LAMBDA: &str = "AWS Lambda VPC ENI-";
+const ECS: &str = "arn:aws:ecs:";
 const MSK: &str = "Amazon MSK network interface for cluster ";
 
 impl Service {
@@ -106,7 +122,11 @@ fn by_description(text: &str, groups: &[&str]) -> Option<(&'static str, String)>
     match text {
         "RDSNetworkInterface" => return Some(("RDS", groups.join(", "))),
         "RedshiftNetworkInterface" => return Some(("Redshift", groups.join(", "))),
+        "DMSNetworkInterface" => return Some(("DMS", groups.join(", "))),
         _ => {}
+    }
+    if text.starts_with(ECS) {
+        return Some(("ECS", groups.join(", ")));
     }
     if let Some(name) = text.strip_prefix(LAMBDA) {
         return Some(("Lambda", without_uuid(name).to_owned()));
@@ -119,11 +139,13 @@ fn by_description(text: &str, groups: &[&str]) -> Option<(&'static str, String)>
         .iter()
         .find(|(prefix, _)| text.starts_with(prefix))?;
     let rest = text.strip_prefix(prefix)?.trim_start_matches([':', ' ']);
-    // A load balancer's ID comes after a slash, a mount target's after a space.
+    // A load balancer's ID comes after a slash, a mount target's after a space, the address of a
+    // resolver's endpoint after a colon.
     let name = match *kind {
-        "ElastiCache" | "EKS" | "OpenSearch" => rest,
-        _ => rest.split(['/', ' ']).next().unwrap_or(rest),
+        "ElastiCache" | "EKS" | "OpenSearch" | "DAX" => rest,
+        _ => rest.split(['/', ' ', ':']).next().unwrap_or(rest),
     };
+    let name = name.trim_end_matches('.');
     Some((kind, name.to_owned()))
 }
 
@@ -202,6 +224,30 @@ mod tests {
                 "tgw-attach-0a",
             ),
             ("ElastiCache sessions-001", "ElastiCache", "sessions-001"),
+            ("ElastiCache+sessions-002", "ElastiCache", "sessions-002"),
+            ("DAX orders-a", "DAX", "orders-a"),
+            (
+                "Network interface for DBProxy proxy-1734138353499-shop",
+                "RDSProxy",
+                "proxy-1734138353499-shop",
+            ),
+            (
+                "AWS created network interface for directory d-0123456789.",
+                "DirectoryService",
+                "d-0123456789",
+            ),
+            (
+                "Route 53 Resolver: rslvr-in-55829d25693e4b729:rni-9494385465134fa5a",
+                "Route53Resolver",
+                "rslvr-in-55829d25693e4b729",
+            ),
+            ("CloudHsm ENI hsm-0a1b", "CloudHSM", "hsm-0a1b"),
+            ("DMSNetworkInterface", "DMS", "db, shared"),
+            (
+                "arn:aws:ecs:us-east-1:123456789012:attachment/37a927f2-a8d1-46d7-8f96-d6aef13cc5b0",
+                "ECS",
+                "db, shared",
+            ),
             ("EFS mount target for fs-0a1b (fsmt-0c)", "EFS", "fs-0a1b"),
             ("Amazon EKS prod", "EKS", "prod"),
             ("ES logs", "OpenSearch", "logs"),

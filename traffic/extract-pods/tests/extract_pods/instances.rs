@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cluster::{node, pod};
 use crate::fake_aws::Refusal;
 use crate::records::assert_fits;
-use crate::scene::Scene;
+use crate::scene::{Scene, missing};
 use crate::vpc;
 
 /// A scene with a subnet, and a function that launches an instance there with tags.
@@ -114,11 +114,11 @@ async fn more_instances_than_a_page_has_are_all_written() {
 
 #[tokio::test]
 async fn an_error_of_describe_instances_does_not_end_the_listing() {
-    for refusal in [
-        Refusal(403, "UnauthorizedOperation", "no"),
-        Refusal(503, "RequestLimitExceeded", "slow down"),
-        Refusal(500, "InternalError", "no"),
-        Refusal(400, "InvalidParameterValue", "no"),
+    for (refusal, told) in [
+        (Refusal(403, "UnauthorizedOperation", "no"), "refused"),
+        (Refusal(503, "RequestLimitExceeded", "slow down"), "failed"),
+        (Refusal(500, "InternalError", "no"), "failed"),
+        (Refusal(400, "InvalidParameterValue", "no"), "failed"),
     ] {
         let fleet = Fleet::new().await;
         fleet.launch("kubernetes.io/cluster/prod");
@@ -127,6 +127,7 @@ async fn an_error_of_describe_instances_does_not_end_the_listing() {
         assert_eq!((&result["nodes"], &result["pods"]), (&json!(1), &json!(1)));
         assert!(result["instances"].is_null(), "{result}");
         assert!(fleet.instances().is_empty());
+        assert_eq!(missing(&fleet.scene.lines()), [format!("instances {told}")]);
     }
 }
 
@@ -138,5 +139,6 @@ async fn ec2_that_does_not_answer_leaves_time_to_write_the_object() {
     fleet.scene.timeout = Duration::from_secs(20);
     let result = fleet.scene.extract().await;
     assert!(result["instances"].is_null(), "{result}");
-    assert_eq!(fleet.scene.lines().len(), 2);
+    assert_eq!(fleet.scene.lines().len(), 3);
+    assert_eq!(missing(&fleet.scene.lines()), ["instances failed"]);
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cluster::{node, pod};
 use crate::fake_aws::Refusal;
 use crate::records::assert_fits;
-use crate::scene::Scene;
+use crate::scene::{Scene, missing};
 use crate::vpc;
 
 /// A scene with a cluster in a VPC.
@@ -153,9 +153,9 @@ async fn no_interface_is_described_if_eks_does_not_tell_the_vpc() {
 
 #[tokio::test]
 async fn an_error_of_describe_network_interfaces_does_not_end_the_listing() {
-    for refusal in [
-        Refusal(403, "UnauthorizedOperation", "no"),
-        Refusal(503, "RequestLimitExceeded", "slow down"),
+    for (refusal, told) in [
+        (Refusal(403, "UnauthorizedOperation", "no"), "refused"),
+        (Refusal(503, "RequestLimitExceeded", "slow down"), "failed"),
     ] {
         let network = Network::new().await;
         network.launch(&network.subnet, "kubernetes.io/cluster/prod");
@@ -171,5 +171,6 @@ async fn an_error_of_describe_network_interfaces_does_not_end_the_listing() {
             ],
             [&json!(1), &json!(1), &json!(1), &json!(null)]
         );
+        assert_eq!(missing(&scene.lines()), [format!("interfaces {told}")]);
     }
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::fake_aws::{FakeAws, OWN_KEY, OWN_SECRET, ROLE_KEY, ROLE_SECRET, ROLE_SESSION};
+use crate::records::assert_fits;
 
 /// The bucket and key of the object of [`Scene::payload`].
 pub(crate) const OBJECT: &str = "acme-traffic/pods/dt=2026-05-04/hour=11/prod.run-1.json.gz";
@@ -119,6 +120,18 @@ pub(crate) fn lines(object: &[u8]) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+/// What an object lacks, and why: `NAME PHASE` of each line that says so. It must fit the schema.
+pub(crate) fn missing(lines: &[Value]) -> Vec<String> {
+    assert_fits(lines);
+    let missing = lines.iter().filter(|line| line["kind"] == "missing");
+    let told = missing.map(|line| {
+        let text = |field: &str| line[field].as_str().unwrap().to_owned();
+        assert_eq!(line["observed_at"], lines[0]["observed_at"]);
+        format!("{} {}", text("name"), text("phase"))
+    });
+    told.collect()
 }
 
 /// The values of `field` of the lines of `kind`, in order of the lines.

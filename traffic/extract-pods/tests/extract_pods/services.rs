@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cluster::{node, pod, service};
 use crate::records::assert_fits;
 use crate::runtime_api::Function;
-use crate::scene::{Scene, all};
+use crate::scene::{Scene, all, missing};
 
 /// A node, three pods of three Deployments in three namespaces, and these Services.
 async fn scene(services: Vec<Value>) -> Scene {
@@ -121,6 +121,8 @@ async fn services_without_pods_are_not_written() {
     let scene = scene(vec![external, without_selector, elsewhere]).await;
     assert_eq!(scene.extract().await["services"], 0);
     assert!(services(&scene).is_empty());
+    // They are listed, and there is none with pods.
+    assert!(missing(&scene.lines()).is_empty());
 }
 
 #[tokio::test]
@@ -144,15 +146,16 @@ async fn the_services_of_all_pages_are_matched_with_the_pods_of_all_pages() {
 
 #[tokio::test]
 async fn a_cluster_that_does_not_list_services_loses_nothing_else() {
-    for fault in [
-        Fault::Status(403, None),
-        Fault::Status(503, Some(0)),
-        Fault::Garbage,
-        Fault::Expire(Contents {
-            nodes: vec![node(0)],
-            pods: (0..3).map(|number| pod(number, 1)).collect(),
-            services: Vec::new(),
-        }),
+    let expired = Contents {
+        nodes: vec![node(0)],
+        pods: (0..3).map(|number| pod(number, 1)).collect(),
+        services: Vec::new(),
+    };
+    for (fault, told) in [
+        (Fault::Status(403, None), "refused"),
+        (Fault::Status(503, Some(0)), "failed"),
+        (Fault::Garbage, "failed"),
+        (Fault::Expire(expired), "failed"),
     ] {
         let scene = scene((0..25).map(service).collect()).await;
         let again = fault.clone();
@@ -162,8 +165,8 @@ async fn a_cluster_that_does_not_list_services_loses_nothing_else() {
         let result = scene.extract().await;
         let found = [&result["nodes"], &result["pods"], &result["services"]];
         assert_eq!(found, [&json!(1), &json!(3), &Value::Null], "{fault:?}");
-        assert_eq!(scene.lines().len(), 4);
-        assert_fits(&scene.lines());
+        assert_eq!(scene.lines().len(), 5);
+        assert_eq!(missing(&scene.lines()), [format!("services {told}")]);
     }
 }
 
@@ -180,6 +183,7 @@ async fn a_list_of_services_without_an_answer_leaves_time_for_the_pods() {
         (&result["pods"], &result["services"]),
         (&json!(3), &Value::Null)
     );
+    assert_eq!(missing(&scene.lines()), ["services failed"]);
 }
 
 #[tokio::test]
