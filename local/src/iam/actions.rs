@@ -236,6 +236,7 @@ pub const ACTIONS: &[Action] = &[
         targets: &[Target::Function],
     },
     action("lambda", "ListFunctions", ALL),
+    action("cloudwatch", "GetMetricData", ALL),
     action("servicequotas", "GetAWSDefaultServiceQuota", ALL),
     action("eks", "DescribeCluster", &[Target::Cluster]),
     action("events", "DeleteRule", &[Target::Rule("Name")]),
