@@ -6,6 +6,7 @@ mod events;
 mod executions;
 mod functions;
 mod groups;
+mod metrics;
 mod network;
 mod pages;
 mod roles;
@@ -39,6 +40,7 @@ pub(crate) struct Aws {
     /// The AWS profile of the command line.
     profile: Option<String>,
     autoscaling: aws_sdk_autoscaling::Client,
+    cloudwatch: aws_sdk_cloudwatch::Client,
     ec2: aws_sdk_ec2::Client,
     events: aws_sdk_eventbridge::Client,
     iam: aws_sdk_iam::Client,
@@ -101,6 +103,7 @@ impl Aws {
         );
         Ok(Self {
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             ec2: aws_sdk_ec2::Client::new(&config),
             events: aws_sdk_eventbridge::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
@@ -255,6 +258,7 @@ mod tests {
             include_str!("aws/executions.rs"),
             include_str!("aws/functions.rs"),
             include_str!("aws/groups.rs"),
+            include_str!("aws/metrics.rs"),
             include_str!("aws/network.rs"),
             include_str!("aws/roles.rs"),
             include_str!("aws/templates.rs"),
@@ -262,6 +266,7 @@ mod tests {
         ];
         let services = [
             "autoscaling:",
+            "cloudwatch:",
             "ec2:",
             "events:",
             "iam:",

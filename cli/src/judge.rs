@@ -16,6 +16,7 @@ pub(crate) mod replay;
 pub(crate) mod round;
 pub(crate) mod rules;
 pub(crate) mod story;
+mod throttled;
 pub(crate) mod timeline;
 pub(crate) mod trouble;
 pub(crate) mod versions;

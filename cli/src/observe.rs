@@ -1,6 +1,8 @@
 //! Makes the calls of `status`, and of `explain` for a group: as few as they can be, and several at
 //! once.
 
+mod throttled;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,8 +23,11 @@ use crate::observed::fleet::Fleet;
 use crate::observed::group::{Activity, Group, Hook, Member};
 use crate::observed::network::{SeenInstance, SeenInterface, created_for};
 
-/// The most calls of a look at a deployment with few groups.
-const MAX_CALLS: usize = 20;
+pub(crate) use throttled::throttled;
+
+/// The most calls of a look at a deployment with few groups. With that for throttled calls, `status`
+/// makes 20.
+const MAX_CALLS: usize = 19;
 /// The least executions that are described, so that there is a reason for a failure.
 const MIN_DESCRIBED: usize = 2;
 /// The most executions that a search describes.

@@ -13,4 +13,5 @@ pub(crate) mod network;
 pub(crate) mod role;
 pub(crate) mod scale_out;
 pub(crate) mod template;
+pub(crate) mod throttled;
 pub(crate) mod user_data;

@@ -124,8 +124,9 @@ impl Dimension {
         Self::Profile(name.to_owned())
     }
 
-    /// The dimension's name and value.
-    fn dimension(&self) -> Option<(&'static str, String)> {
+    /// The dimension's name and value in CloudWatch.
+    #[must_use]
+    pub fn dimension(&self) -> Option<(&'static str, String)> {
         match self {
             Self::All => None,
             Self::Profile(name) => Some(("Profile", printable(name))),

@@ -14,6 +14,7 @@
 //! | `sts` | `sts::act` | inner XML of `<ActionResult>` |
 //! | `iam` | `iam::act` | inner XML of `<ActionResult>` |
 //! | `servicequotas` | `service_quotas::act` | JSON |
+//! | `cloudwatch` | `cloudwatch::act` | CBOR, or JSON |
 //! | `events` | `eventbridge::act` | JSON |
 //! | `sqs` | `sqs::act` | JSON |
 //! | `lambda` | `lambda::act` | the whole response |
@@ -25,8 +26,8 @@
 //!
 //! - EC2, Auto Scaling and CloudTrail keep their state in [`World`](crate::World), which also runs
 //!   their timers;
-//! - EventBridge, SQS, Lambda, Step Functions and EKS keep theirs behind [`LocalAws`]. They work in
-//!   tasks of their own: `eventbridge::start` spawns the one that delivers events.
+//! - EventBridge, SQS, Lambda, Step Functions, EKS and CloudWatch keep theirs behind [`LocalAws`].
+//!   They work in tasks of their own: `eventbridge::start` spawns the one that delivers events.
 
 use std::time::Duration;
 
@@ -42,9 +43,10 @@ use crate::service::{
     AUTO_SCALING_NAMESPACE, Body, Call, EC2_NAMESPACE, IAM_NAMESPACE, STS_NAMESPACE, Service,
     access_key, header,
 };
+use crate::wire::cbor;
 use crate::wire::error::{ApiError, ErrorForm, respond};
 use crate::wire::xml::Xml;
-use crate::{eks, eventbridge, lambda, service_quotas, sqs, stepfunctions, sts};
+use crate::{cloudwatch, eks, eventbridge, lambda, service_quotas, sqs, stepfunctions, sts};
 
 /// The connection was reset before the answer: an injected fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,9 +72,10 @@ pub(crate) async fn handle(
         Some(access_key) => local.iam().caller(&access_key),
         None => Caller::Anyone,
     };
+    let form = service.error_form(request.headers());
     let call = match Call::read(service.clone(), request) {
         Ok(call) => call,
-        Err(error) => return Ok(error.render(service.error_form(), &request_id)),
+        Err(error) => return Ok(error.render(form, &request_id)),
     };
     let record = CallRecord {
         at: local.with_world(|world| world.kernel.elapsed()),
@@ -94,7 +97,7 @@ pub(crate) async fn handle(
     local.call_log().end(number, outcome);
     match answer {
         Ok(response) => Ok(response),
-        Err(Refusal::Error(error)) => Ok(error.render(service.error_form(), &request_id)),
+        Err(Refusal::Error(error)) => Ok(error.render(form, &request_id)),
         Err(Refusal::Reset) => Err(ConnectionReset),
     }
 }
@@ -289,6 +292,16 @@ async fn act(
             let answer = service_quotas::act(local, &action, &body)?;
             let body = answer.to_string().into();
             Ok(respond(200, "application/x-amz-json-1.1", request_id, body))
+        }
+        (Service::CloudWatch, Body::Cbor(body)) => {
+            let answer = cloudwatch::act(local.cloudwatch(), &action, body)?;
+            let body = cbor::write(&answer, cloudwatch::TIMES);
+            Ok(respond(200, cbor::CONTENT_TYPE, request_id, body))
+        }
+        (Service::CloudWatch, Body::Json(body)) => {
+            let answer = cloudwatch::act(local.cloudwatch(), &action, body)?;
+            let body = answer.to_string().into();
+            Ok(respond(200, "application/x-amz-json-1.0", request_id, body))
         }
         (Service::Events, Body::Json(body)) => {
             let answer = eventbridge::act(local, &action, body).await?;

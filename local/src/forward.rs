@@ -1,4 +1,5 @@
-//! Forwarding: requests for services that the fake AWS does not have go to a server that has them.
+//! Forwarding: requests for services that the fake AWS does not have go to a server that has them. So do
+//! those for CloudWatch, of which it has a part, if they are asked to: then it answers none itself.
 //!
 //! ```text
 //! hookline-local --forward s3,glue,athena,monitoring=http://127.0.0.1:4566
@@ -84,7 +85,7 @@ impl FromStr for Route {
             if service.is_empty() || !service.bytes().all(named) {
                 return Err(RouteError::Service(service.clone()));
             }
-            if Service::implemented(service).is_some() {
+            if Service::implemented(service).is_some_and(|known| !known.may_be_forwarded()) {
                 return Err(RouteError::Implemented(service.clone()));
             }
         }

@@ -1,6 +1,6 @@
 //! The fake AWS: EC2 network interfaces and instances, Auto Scaling groups with lifecycle hooks,
-//! EventBridge rules, SQS queues, a host for Lambda function binaries, and EKS clusters with an API server that
-//! lists nodes and pods. If the settings say so, the instances boot, and kubelet and the VPC CNI
+//! EventBridge rules, SQS queues, a host for Lambda function binaries, the metrics that these write, and EKS
+//! clusters with an API server that lists nodes and pods. If the settings say so, the instances boot, and kubelet and the VPC CNI
 //! start on them ([`node`]). Requests for any other service can go to a server that has it
 //! ([`forward`]).
 //!
@@ -19,6 +19,7 @@ pub mod autoscaling;
 mod buckets;
 mod calls;
 mod cloudtrail;
+pub mod cloudwatch;
 mod dispatch;
 pub mod ec2;
 pub mod eks;

@@ -14,7 +14,7 @@ use crate::faults::{Fault, Faults};
 use crate::kernel::Event;
 use crate::settings::Settings;
 use crate::world::World;
-use crate::{eks, eventbridge, forward, iam, lambda, node, sqs, stepfunctions};
+use crate::{cloudwatch, eks, eventbridge, forward, iam, lambda, node, sqs, stepfunctions};
 
 /// A running fake AWS: one account in one Region. Clones are handles to the same one.
 #[derive(Clone)]
@@ -175,6 +175,12 @@ impl LocalAws {
     #[must_use]
     pub fn eventbridge(&self) -> &eventbridge::EventBridge {
         &self.shared.eventbridge
+    }
+
+    /// The metrics: those that functions write to their logs.
+    #[must_use]
+    pub fn cloudwatch(&self) -> &cloudwatch::CloudWatch {
+        self.shared.lambda.metrics()
     }
 
     /// The engine that state machines run on.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::eks;
 use crate::forward::Forwarding;
 use crate::lambda::{ACCOUNT_SETTINGS, FUNCTION_CONCURRENCY, FUNCTIONS};
+use crate::wire::cbor;
 use crate::wire::error::{ApiError, ErrorForm};
 use crate::wire::query::{Dialect, Params};
 
@@ -26,13 +27,14 @@ pub(crate) enum Service {
     States,
     Eks,
     Sqs,
+    CloudWatch,
     /// A service of another server: its requests are forwarded.
     Forwarded(Arc<str>),
 }
 
 impl Service {
-    /// The service with this name, if the fake AWS has it.
-    pub(crate) fn implemented(name: &str) -> Option<Self> {
+    /// The service with this name in a SigV4 credential scope, if the fake AWS has it.
+    pub(crate) fn implemented(scope: &str) -> Option<Self> {
         [
             Self::Ec2,
             Self::AutoScaling,
@@ -44,12 +46,26 @@ impl Service {
             Self::States,
             Self::Eks,
             Self::Sqs,
+            Self::CloudWatch,
         ]
         .into_iter()
-        .find(|known| known.name() == name)
+        .find(|known| known.scope() == scope)
     }
 
     /// The service's name in a SigV4 credential scope.
+    fn scope(&self) -> &str {
+        match self {
+            Self::CloudWatch => "monitoring",
+            other => other.name(),
+        }
+    }
+
+    /// Whether another server may answer for the service, too: the fake AWS has only a part of it.
+    pub(crate) fn may_be_forwarded(&self) -> bool {
+        *self == Self::CloudWatch
+    }
+
+    /// The service's name, as the prefix of its actions in IAM.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Ec2 => "ec2",
@@ -62,17 +78,22 @@ impl Service {
             Self::States => "states",
             Self::Eks => "eks",
             Self::Sqs => "sqs",
+            Self::CloudWatch => "cloudwatch",
             Self::Forwarded(name) => name,
         }
     }
 
-    pub(crate) fn error_form(&self) -> ErrorForm {
+    /// The form of its errors. CloudWatch answers in the protocol of the request.
+    pub(crate) fn error_form(&self, headers: &HeaderMap) -> ErrorForm {
         match self {
+            Self::CloudWatch if cbor::is_spoken(headers) => ErrorForm::Cbor,
             Self::Ec2 => ErrorForm::Ec2,
             Self::AutoScaling => ErrorForm::Query(AUTO_SCALING_NAMESPACE),
             Self::Sts => ErrorForm::Query(STS_NAMESPACE),
             Self::Iam => ErrorForm::Query(IAM_NAMESPACE),
-            Self::Events | Self::States | Self::Sqs | Self::Quotas => ErrorForm::Json,
+            Self::Events | Self::States | Self::Sqs | Self::Quotas | Self::CloudWatch => {
+                ErrorForm::Json
+            }
             Self::Lambda | Self::Eks => ErrorForm::RestJson,
             Self::Forwarded(name) if **name == *"s3" => ErrorForm::RestXml,
             Self::Forwarded(_) => ErrorForm::Json,
@@ -84,7 +105,8 @@ impl Service {
             Self::Ec2 => {
                 ApiError::with_status(503, "RequestLimitExceeded", "Request limit exceeded.")
             }
-            Self::AutoScaling | Self::Sts | Self::Iam => {
+            // CloudWatch API Reference, "Common Errors": those of the query protocol.
+            Self::AutoScaling | Self::Sts | Self::Iam | Self::CloudWatch => {
                 ApiError::new("Throttling", "Rate exceeded")
             }
             Self::Events | Self::States | Self::Sqs | Self::Forwarded(_) => {
@@ -114,6 +136,10 @@ impl Service {
             // IAM API Reference, "GetRole": ServiceFailure, HTTP 500.
             Self::Iam => ApiError::with_status(500, "ServiceFailure", "Internal failure"),
             Self::Eks => ApiError::with_status(500, "ServerException", "Internal failure"),
+            // CloudWatch API Reference, "GetMetricStatistics": InternalServiceError, HTTP 500.
+            Self::CloudWatch => {
+                ApiError::with_status(500, "InternalServiceError", "Internal failure")
+            }
         }
     }
 
@@ -121,8 +147,10 @@ impl Service {
     /// that only one service uses.
     pub(crate) fn of(request: &Request<Bytes>, forwarding: &Forwarding) -> Option<Self> {
         if let Some(name) = scope_service(request.headers(), request.uri()) {
-            return Self::implemented(&name)
-                .or_else(|| Some(Self::Forwarded(forwarding.service(&name)?)));
+            return match forwarding.service(&name) {
+                Some(forwarded) => Some(Self::Forwarded(forwarded)),
+                None => Self::implemented(&name),
+            };
         }
         let target = header(request.headers(), "x-amz-target");
         if target.starts_with("AWSEvents.") {
@@ -138,6 +166,9 @@ impl Service {
             return Some(Self::Quotas);
         }
         let path = request.uri().path();
+        if target.starts_with(CLOUDWATCH_TARGET) || path.starts_with(CLOUDWATCH_PATH) {
+            return Some(Self::CloudWatch);
+        }
         let of_functions = [FUNCTIONS, FUNCTION_CONCURRENCY];
         if of_functions.iter().any(|start| path.starts_with(start)) || path == ACCOUNT_SETTINGS {
             return Some(Self::Lambda);
@@ -156,6 +187,12 @@ impl Service {
         }
     }
 }
+
+/// What CloudWatch is called in the two protocols that its clients speak: AWS JSON 1.0, which the AWS
+/// CLI and boto3 prefer, and Smithy RPC v2 CBOR, which the SDK for Rust does (CloudWatch User Guide,
+/// "FAQs on CloudWatch supported protocols").
+const CLOUDWATCH_TARGET: &str = "GraniteServiceVersion20100801.";
+const CLOUDWATCH_PATH: &str = "/service/GraniteServiceVersion20100801/operation/";
 
 pub(crate) const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 pub(crate) const AUTO_SCALING_NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
@@ -203,6 +240,7 @@ pub(crate) struct Call {
 pub(crate) enum Body {
     Query(Params),
     Json(Value),
+    Cbor(Value),
     Whole(Request<Bytes>),
 }
 
@@ -225,7 +263,18 @@ impl Call {
                     body: Body::Query(params),
                 })
             }
-            Service::Events | Service::Sqs | Service::Quotas => {
+            Service::CloudWatch if cbor::is_spoken(request.headers()) => {
+                let action = request.uri().path().strip_prefix(CLOUDWATCH_PATH);
+                let body = cbor::read(request.body())
+                    .map_err(|error| ApiError::new("SerializationException", error.to_string()))?;
+                Ok(Self {
+                    service,
+                    action: action.unwrap_or_default().to_owned(),
+                    params: top_level(&body),
+                    body: Body::Cbor(body),
+                })
+            }
+            Service::Events | Service::Sqs | Service::Quotas | Service::CloudWatch => {
                 let body: Value = if request.body().is_empty() {
                     Value::Object(serde_json::Map::new())
                 } else {

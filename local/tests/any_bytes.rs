@@ -1,9 +1,10 @@
-//! Any bytes over the wire are read or refused: the query protocol, JSON, and the XML of the
+//! Any bytes over the wire are read or refused: the query protocol, JSON, CBOR, and the XML of the
 //! answers.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use bytes::Bytes;
+use hookline_local::wire::cbor;
 use hookline_local::wire::query::{Dialect, Params};
 use hookline_local::wire::xml::Xml;
 use hookline_local::{LocalAws, Settings};
@@ -102,6 +103,13 @@ proptest! {
         let carried = |text: &str| text.chars().filter(is_carried).collect::<String>();
         prop_assert_eq!(carried(&back), carried(&text));
     }
+
+    #[test]
+    fn any_cbor_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+        if let Ok(value) = cbor::read(&bytes) {
+            prop_assert_eq!(cbor::read(&cbor::write(&value, &[])).unwrap(), value);
+        }
+    }
 }
 
 /// Requests for every service, with anything in each place.
@@ -119,18 +127,20 @@ fn any_request_is_answered() {
         "states",
         "eks",
         "s3",
+        "monitoring",
         "",
     ]);
     let target = prop_oneof![
         2 => prop::sample::select(vec![
             "AWSEvents.PutRule", "AWSEvents.PutTargets", "AWSEvents.PutEvents", "AWSStepFunctions.StartExecution",
-            "AWSStepFunctions.ListExecutions", "AWSEvents.", ".", "",
+            "AWSStepFunctions.ListExecutions", "GraniteServiceVersion20100801.GetMetricData", "AWSEvents.", ".", "",
         ]).prop_map(str::to_owned),
         1 => "[ -~]{0,20}",
     ];
     let path = prop_oneof![
         Just("/".to_owned()),
         Just("/2015-03-31/functions".to_owned()),
+        Just("/service/GraniteServiceVersion20100801/operation/GetMetricData".to_owned()),
         "/2015-03-31/functions/[a-z:%0-9]{0,20}/invocations",
         "/clusters/[a-zA-Z0-9/%]{0,10}",
         "/[a-zA-Z0-9/?&=%.]{0,30}",
@@ -139,6 +149,7 @@ fn any_request_is_answered() {
         2 => bytes(),
         1 => string_regex(r#"[\[\]{}":,0-9eE.a-zA-Z\\ -]{0,60}"#).unwrap().prop_map(String::into_bytes),
     ];
+    let protocol = prop::sample::select(vec!["rpc-v2-cbor", ""]);
     let method = prop::sample::select(vec![Method::GET, Method::POST, Method::PUT, Method::DELETE]);
     TestRunner::new(Config {
         cases: cases(),
@@ -146,8 +157,8 @@ fn any_request_is_answered() {
         ..Config::default()
     })
     .run(
-        &(method, path, service, target, body),
-        |(method, path, service, target, body)| {
+        &(method, path, service, target, protocol, body),
+        |(method, path, service, target, protocol, body)| {
             let scope =
                 format!("AWS4-HMAC-SHA256 Credential=K/20260101/us-west-2/{service}/aws4_request");
             let request = Request::builder()
@@ -155,6 +166,7 @@ fn any_request_is_answered() {
                 .uri(path)
                 .header("authorization", scope)
                 .header("x-amz-target", target)
+                .header("smithy-protocol", protocol)
                 .body(Bytes::from(body));
             // HTTP cannot carry this as a request.
             let Ok(request) = request else { return Ok(()) };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookline_local::lambda::{Counters, FunctionConfig};
+use hookline_local::wire::cbor;
 use hookline_local::{LocalAws, Settings};
 use http::{Request, Response};
 use serde_json::{Value, json};
@@ -272,6 +273,67 @@ async fn the_log_of_a_function_is_kept() {
     let line = line.await.unwrap();
     assert_eq!(line.text, r#"{"message":"working","served":1}"#);
     assert!(line.request_id.is_none_or(|of| of == id));
+    local.lambda().shutdown().await;
+}
+
+/// The sum of a metric of the function's in the last minutes, over one of CloudWatch's two protocols.
+async fn served(local: &LocalAws, is_cbor: bool) -> f64 {
+    let now = jiff::Timestamp::now().as_second();
+    let call = json!({
+        "MetricDataQueries": [{
+            "Id": "served",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "Test",
+                    "MetricName": "Served",
+                    "Dimensions": [{"Name": "Kind", "Value": "a"}],
+                },
+                "Period": 60,
+                "Stat": "Sum",
+            },
+        }],
+        "StartTime": now - 300,
+        "EndTime": now + 60,
+    });
+    let request = match is_cbor {
+        true => Request::post("/service/GraniteServiceVersion20100801/operation/GetMetricData")
+            .header("smithy-protocol", "rpc-v2-cbor")
+            .body(cbor::write(&call, &["StartTime", "EndTime"])),
+        false => Request::post("/")
+            .header(
+                "x-amz-target",
+                "GraniteServiceVersion20100801.GetMetricData",
+            )
+            .body(call.to_string().into()),
+    };
+    let response = local.handle(request.unwrap()).await.unwrap();
+    assert_eq!(response.status(), 200, "{response:?}");
+    let answer = match is_cbor {
+        true => {
+            assert_eq!(header(&response, "smithy-protocol"), Some("rpc-v2-cbor"));
+            cbor::read(response.body()).unwrap()
+        }
+        false => body(&response),
+    };
+    let values = answer["MetricDataResults"][0]["Values"].as_array();
+    values.unwrap().iter().filter_map(Value::as_f64).sum()
+}
+
+#[tokio::test]
+async fn metrics_in_the_log_of_a_function_are_read_in_either_protocol() {
+    let local = local_with(|_| {});
+    assert_eq!(served(&local, true).await, 0.0);
+    for _ in 0..3 {
+        assert_eq!(invoke(&local, r#""measure""#).await.status(), 200);
+    }
+    // The lines come through a pipe of their own, so they may be late.
+    let all = tokio::time::timeout(Duration::from_secs(10), async {
+        while served(&local, true).await < 3.0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    all.await.unwrap();
+    assert_eq!(served(&local, false).await, 3.0);
     local.lambda().shutdown().await;
 }
 

@@ -100,7 +100,7 @@ export class PeoplePolicies extends Construct {
         acknowledgeWildcards(policy, allowed);
         acknowledge(policy, {
           'AwsSolutions-IAM5[Resource::*]':
-            'Describe and List actions of EC2, Auto Scaling, EventBridge and Step Functions do not support resource-level permissions.',
+            'Describe and List actions of EC2, Auto Scaling, EventBridge and Step Functions do not support resource-level permissions, and GetMetricData of CloudWatch does not for metrics of a namespace.',
         });
         return [name, policy];
       }),

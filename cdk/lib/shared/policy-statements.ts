@@ -38,6 +38,7 @@ const READS_OF_ALL_RESOURCES: ReadonlySet<string> = new Set([
   'autoscaling:DescribeLifecycleHooks',
   'autoscaling:DescribeScalingActivities',
   'autoscaling:DescribeWarmPool',
+  'cloudwatch:GetMetricData',
   'ec2:DescribeInstances',
   'ec2:DescribeInstanceTypes',
   'ec2:DescribeNetworkInterfaces',

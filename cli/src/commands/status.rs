@@ -10,9 +10,12 @@ use crate::judge::{Finding, trouble};
 use crate::observe;
 use crate::observed::fleet::Fleet;
 use crate::observed::group::Group;
+use crate::observed::throttled::{Look, Throttled};
 use crate::output::{BAD, GOOD, LABEL, Output, Page, Report, STRONG};
 use crate::settings::AwsSettings;
 
+/// How far back throttled calls are counted, in seconds: as far as launches are looked at.
+const THROTTLED_IN: i64 = 3_600;
 /// The most leaked interfaces that the text lists.
 const LISTED: usize = 20;
 
@@ -32,6 +35,10 @@ struct Status {
     all_launches: bool,
     trouble: Vec<Finding>,
     leaked_interfaces: Vec<Leaked>,
+    /// The throttled calls of the last hour; `None` if they are not known.
+    throttled: Option<Throttled>,
+    /// What could not be looked at, and why.
+    notes: Vec<String>,
 }
 
 /// How reconcile is started.
@@ -88,13 +95,18 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Code> {
     let (aws, deployment) = discover::connect(settings, stack).await?;
-    let fleet = observe::fleet(&aws, deployment).await?;
-    output.report(&Status::of(&fleet, aws.region()))?;
+    let (throttled, fleet) = tokio::join!(
+        observe::throttled(&aws, &deployment, THROTTLED_IN),
+        observe::fleet(&aws, deployment.clone()),
+    );
+    output.report(&Status::of(&fleet?, throttled, aws.region()))?;
     Ok(Code::Success)
 }
 
 impl Status {
-    fn of(fleet: &Fleet, region: &str) -> Self {
+    fn of(fleet: &Fleet, throttled: Look, region: &str) -> Self {
+        let unknown = throttled.as_ref().err();
+        let unknown = unknown.map(|why| format!("Throttled calls are not known: {why}"));
         let deployment = &fleet.deployment;
         let leaked = trouble::leaked(fleet);
         Self {
@@ -122,6 +134,8 @@ impl Status {
             all_launches: fleet.all_activities,
             trouble: trouble::with_leaked(fleet, &leaked),
             leaked_interfaces: leaked,
+            notes: unknown.into_iter().collect(),
+            throttled: throttled.ok(),
         }
     }
 }
@@ -234,14 +248,17 @@ impl Report for Status {
             Some(rounds) if rounds.enabled => format!("{}, rule {}", rounds.schedule, rounds.rule),
             Some(rounds) => format!("DISABLED, rule {}", rounds.rule),
         };
-        page.table(
-            LABEL,
-            &[
-                ("Deployment", &format!("{stack} in {}", self.region)),
-                ("Machine", &self.state_machine_arn),
-                ("Reconcile", &reconcile),
-            ],
-        );
+        let place = format!("{stack} in {}", self.region);
+        let throttled = self.throttled.as_ref().filter(|it| it.calls > 0);
+        let throttled = throttled.map(|it| format!("{} ({})", it.number(), it.whose()));
+        let mut head = vec![
+            ("Deployment", place.as_str()),
+            ("Machine", &self.state_machine_arn),
+            ("Reconcile", &reconcile),
+        ];
+        head.extend(throttled.as_ref().map(|told| ("Throttled", told.as_str())));
+        head.extend(self.notes.iter().map(|note| ("Note", note.as_str())));
+        page.table(LABEL, &head);
         page.blank();
         let rows: Vec<Vec<String>> = self.groups.iter().map(|row| row.cells(self.at)).collect();
         match rows.is_empty() {

@@ -10,6 +10,7 @@ use super::printable;
 use crate::judge::timeline::State;
 use crate::judge::watch::{GroupNow, LaunchNow, Watched};
 use crate::judge::words::{ago, clock, duration};
+use crate::observed::throttled::Look;
 
 /// The most lines of trouble.
 const TROUBLE: usize = 4;
@@ -22,6 +23,8 @@ const GROUP: usize = 20;
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     pub(crate) watched: &'a Watched,
+    /// The throttled calls. The last look at them may be older still.
+    pub(crate) throttled: Option<&'a Look>,
     /// The time now, in seconds since the epoch: the last look may be older.
     pub(crate) now: i64,
     /// The first launch that is shown.
@@ -52,8 +55,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
         clock(view.now),
         ago(watched.at, view.now)
     );
-    let bold = Style::new().add_modifier(Modifier::BOLD);
-    frame.render_widget(Paragraph::new(Line::styled(title, bold)), head);
+    let mut title = Line::styled(title, Style::new().add_modifier(Modifier::BOLD));
+    title.extend(view.throttled.map(|look| throttled(look, view.now)));
+    frame.render_widget(Paragraph::new(title), head);
     let text: Vec<Line<'_>> = watched.groups.iter().map(group).collect();
     frame.render_widget(Paragraph::new(text), group_lines);
     draw_launches(frame, view, launches);
@@ -72,6 +76,27 @@ pub(crate) fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
         None => Line::styled(keys, Style::new().add_modifier(Modifier::DIM)),
     };
     frame.render_widget(Paragraph::new(foot_text), foot);
+}
+
+/// The throttled calls, after what is before them in the first line.
+fn throttled(look: &Look, now: i64) -> Span<'static> {
+    let dim = Style::new().add_modifier(Modifier::DIM);
+    match look {
+        Ok(it) => {
+            let number = format!("; throttled: {}, as of {}", it.number(), ago(it.at, now));
+            match it.calls {
+                0 => Span::styled(number, dim),
+                _ => {
+                    let whose = printable::text(&it.whose());
+                    Span::styled(format!("{number} ({whose})"), Style::new().fg(Color::Red))
+                }
+            }
+        }
+        Err(why) => Span::styled(
+            format!("; throttled: not known: {}", printable::text(why)),
+            dim,
+        ),
+    }
 }
 
 fn lines(number: usize) -> u16 {

@@ -5,6 +5,7 @@ use ratatui::backend::TestBackend;
 
 use super::*;
 use crate::fixtures::NOW;
+use crate::observed::throttled::Throttled;
 
 fn launch(n: usize, state: State) -> LaunchNow {
     LaunchNow {
@@ -53,6 +54,7 @@ fn lines_of(view: &View<'_>, width: u16, height: u16) -> Vec<String> {
 fn view(watched: &Watched) -> View<'_> {
     View {
         watched,
+        throttled: None,
         now: NOW,
         first: 0,
         failed: None,
@@ -100,6 +102,45 @@ fn each_launch_has_its_state_its_place_in_the_queue_and_the_end_of_its_hook() {
         ]
     );
     assert!(lines[19].starts_with("q quits"), "{lines:#?}");
+}
+
+/// The first line, 100 columns wide, with these throttled calls.
+fn head(look: &Look) -> String {
+    let shown = watched(Vec::new());
+    let view = View {
+        throttled: Some(look),
+        ..view(&shown)
+    };
+    lines_of(&view, 100, 10).swap_remove(0)
+}
+
+#[test]
+fn throttled_calls_are_in_the_first_line_with_their_age() {
+    let mut throttled = Throttled {
+        at: NOW - 24,
+        seconds: 300,
+        calls: 37,
+        of_profiles: [("upf".to_owned(), 30)].into(),
+        of_reconcile_and_adopt: 7,
+    };
+    assert_eq!(
+        head(&Ok(throttled.clone())),
+        "hookline at 03:04:05Z, looked at 0 s ago; throttled: 37 calls in 5 min, as of 24 s ago (upf 30, reco"
+    );
+    throttled.of_profiles = [("upf\u{9b}2J".to_owned(), 37)].into();
+    throttled.of_reconcile_and_adopt = 0;
+    assert!(head(&Ok(throttled.clone())).ends_with(" (upf2J 37)"));
+    throttled.calls = 0;
+    assert!(head(&Ok(throttled)).ends_with("; throttled: no call in 5 min, as of 24 s ago"));
+}
+
+#[test]
+fn throttled_calls_that_nobody_may_see_are_not_known() {
+    let denied = Err("cloudwatch:GetMetricData: \u{1b}[2Jdenied".to_owned());
+    assert_eq!(
+        head(&denied),
+        "hookline at 03:04:05Z, looked at 0 s ago; throttled: not known: cloudwatch:GetMetricData: denied"
+    );
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! `hookline status`, against the fake AWS. Executions run in this process and do nothing: the suite
 //! `operator` has launches with the real state machine.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use hookline_functions::metrics::{Dimension, Metric, Metrics};
+use hookline_local::iam::credentials_of;
 use hookline_local::{Fault, FaultKind};
+use hookline_testkit::permissions::allowed;
 use hookline_testkit::rules::put_rule;
 use hookline_testkit::scene::HOOK;
 use serde_json::{Value, json};
@@ -179,6 +182,95 @@ async fn failed_call_is_named_with_its_exit_code() {
         let text = unwrapped(&stderr(&assert));
         assert!(text.contains(named), "{text}");
     }
+}
+
+/// Lets a function count calls that AWS throttled, as it does: in a line of its log.
+fn throttle(deployed: &Deployed, of: Dimension, number: usize) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let metrics = Metrics::starting_at(now.as_millis().try_into().unwrap());
+    metrics.add(Metric::ThrottledCalls, of, number);
+    for document in metrics.take() {
+        let cloudwatch = deployed.fake.aws.cloudwatch();
+        cloudwatch.log(&document.to_string());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttled_calls_of_the_last_hour_are_shown_with_whose_they_are() {
+    let deployed = Deployed::start().await;
+    throttle(&deployed, Dimension::profile("upf"), 10);
+    throttle(&deployed, Dimension::profile("upf"), 20);
+    throttle(&deployed, Dimension::All, 7);
+    // A profile of another deployment.
+    throttle(&deployed, Dimension::profile("smf"), 5);
+    let text = stdout(&deployed.run("status").await.success());
+    let lines = [
+        "Throttled   37 calls in 60 min (upf 30, reconcile and adopt 7)",
+        "No trouble.",
+    ];
+    check_lines(&text, &lines);
+    let reads = deployed
+        .fake
+        .aws
+        .calls_where(|call| call.action == "GetMetricData");
+    assert_eq!(reads.len(), 1);
+    deployed.check_policy("look");
+    let status = deployed.json("status").await;
+    let throttled = &status["throttled"];
+    assert_eq!(
+        (&throttled["calls"], &throttled["seconds"]),
+        (&json!(37), &json!(3_600))
+    );
+    assert_eq!(throttled["ofProfiles"], json!({"upf": 30}));
+    assert_eq!(throttled["ofReconcileAndAdopt"], 7);
+    assert_eq!(status["notes"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttled_calls_that_the_identity_may_not_read_are_a_note() {
+    let deployed = Deployed::start().await;
+    throttle(&deployed, Dimension::profile("upf"), 30);
+    let mut actions = allowed().unwrap().remove("look").unwrap();
+    assert!(actions.remove("cloudwatch:GetMetricData"));
+    let credentials = credentials_of(&deployed.put_role("looks", &actions));
+    let status = async |line: &str| {
+        let mut command = deployed.fake.command(&format!("{line} --region us-west-2"));
+        command
+            .env("AWS_ACCESS_KEY_ID", credentials.access_key_id())
+            .env("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key());
+        stdout(&run(command).await.success())
+    };
+    let text = status("status").await;
+    check_lines(&text, &["No trouble."]);
+    let told = unwrapped(&text);
+    assert!(
+        told.contains("Note Throttled calls are not known: cloudwatch:GetMetricData"),
+        "{told}"
+    );
+    assert!(
+        told.contains("Allow cloudwatch:GetMetricData in a policy"),
+        "{told}"
+    );
+    let status: Value = serde_json::from_str(&status("status --json").await).unwrap();
+    assert_eq!(status["throttled"], Value::Null);
+    let note = status["notes"][0].as_str().unwrap();
+    assert!(note.contains("cloudwatch:GetMetricData"), "{note}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cloudwatch_that_does_not_answer_is_a_note_within_five_seconds() {
+    let deployed = Deployed::start().await;
+    let slow = FaultKind::Delay(Duration::from_secs(60));
+    let fault = Fault::on("GetMetricData", slow);
+    deployed.fake.aws.inject(fault);
+    let start = Instant::now();
+    let status = deployed.json("status").await;
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(
+        status["notes"],
+        json!(["Throttled calls are not known: CloudWatch has not answered within 3 s."])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

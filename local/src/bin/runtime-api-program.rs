@@ -1,7 +1,7 @@
 //! A minimal Lambda function: it speaks the Runtime API over plain TCP, without any crate.
 //!
 //! The tests of the function host run it. Its payload tells it what to do: a JSON text that
-//! contains one of `fail`, `exit`, `sleep`, `environment`, `large`. It returns any other payload.
+//! contains one of `fail`, `exit`, `sleep`, `environment`, `large`, `measure`. It returns any other payload.
 //! With `INIT=exit` or `INIT=error` in its environment, it does not start.
 
 use std::env;
@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::exit;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn main() -> io::Result<()> {
     match env::var("INIT").as_deref() {
@@ -46,6 +46,9 @@ fn main() -> io::Result<()> {
                 .collect();
             variables.sort();
             ("response", format!("{{{}}}", variables.join(",")))
+        } else if payload.contains("measure") {
+            println!("{}", measured());
+            ("response", payload)
         } else if payload.contains("large") {
             ("response", format!("\"{}\"", "x".repeat(7 * 1024 * 1024)))
         } else {
@@ -54,6 +57,15 @@ fn main() -> io::Result<()> {
         // The host may refuse the response as too large. That is part of the test.
         let _ = call("POST", &format!("invocation/{id}/{route}"), &answer);
     }
+}
+
+/// A document of CloudWatch's embedded metric format: one `Served`, now.
+fn measured() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_millis();
+    format!(
+        r#"{{"_aws":{{"Timestamp":{now},"CloudWatchMetrics":[{{"Namespace":"Test","Dimensions":[["Kind"]],"Metrics":[{{"Name":"Served"}}]}}]}},"Kind":"a","Served":1}}"#
+    )
 }
 
 /// One call of the Runtime API: the request id (if there is one) and the body of its answer.

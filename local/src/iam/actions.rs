@@ -239,6 +239,7 @@ pub const ACTIONS: &[Action] = &[
     },
     action("lambda", "ListFunctions", ALL),
     action("lambda", "ListVersionsByFunction", &[Target::Function]),
+    action("cloudwatch", "GetMetricData", ALL),
     action("servicequotas", "GetAWSDefaultServiceQuota", ALL),
     action("eks", "DescribeCluster", &[Target::Cluster]),
     action("events", "DeleteRule", &[Target::Rule("Name")]),

@@ -3,7 +3,8 @@
 //! EC2 (User Guide, "Troubleshooting Amazon EC2 instance launch issues", and as reported in
 //! terraform-aws-modules/terraform-aws-iam, issue 630): status 403, `UnauthorizedOperation`, with an
 //! encoded message. Auto Scaling (mattclay/aws-terminator, pull request 203): `AccessDenied`, status
-//! 403. Step Functions (FormidableLabs/aws-lambda-serverless-reference, issue 31) and the other JSON
+//! 403. CloudWatch (prometheus-community/yet-another-cloudwatch-exporter, issue 57): the same. Step
+//! Functions (FormidableLabs/aws-lambda-serverless-reference, issue 31) and the other JSON
 //! services: `AccessDeniedException`, status 400. Lambda and EKS: the same code, status 403.
 
 use base64::Engine as _;
@@ -43,7 +44,7 @@ pub(crate) fn denied(
                 encoded(&user, request, decision)
             ),
         ),
-        Service::AutoScaling | Service::Sts | Service::Iam => {
+        Service::AutoScaling | Service::Sts | Service::Iam | Service::CloudWatch => {
             ApiError::with_status(403, "AccessDenied", message)
         }
         Service::Lambda | Service::Eks => {
@@ -114,11 +115,13 @@ pub(crate) fn unknown_role(service: &Service) -> ApiError {
             "AuthFailure",
             "AWS was not able to validate the provided access credentials",
         ),
-        Service::AutoScaling | Service::Sts | Service::Iam => ApiError::with_status(
-            403,
-            "InvalidClientTokenId",
-            "The security token included in the request is invalid",
-        ),
+        Service::AutoScaling | Service::Sts | Service::Iam | Service::CloudWatch => {
+            ApiError::with_status(
+                403,
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid",
+            )
+        }
         _ => ApiError::with_status(
             403,
             "UnrecognizedClientException",

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::function::{Counters, FunctionConfig, LogBuffer, LogLine, Versions};
 use super::outcome::{InvokeError, Outcome, checked, failed};
 use super::sandbox::Sandbox;
+use crate::cloudwatch::CloudWatch;
 use crate::local_aws::lock;
 
 /// Lambda's default quota of concurrent executions per account and Region (Lambda Developer Guide,
@@ -31,6 +32,8 @@ pub(super) struct Inner {
     pub(super) region: String,
     pub(super) account: String,
     pub(super) state: Mutex<State>,
+    /// What is extracted from the logs.
+    pub(super) metrics: CloudWatch,
     pub(super) closed: watch::Sender<bool>,
     /// How many programs are running.
     pub(super) programs: watch::Sender<usize>,
@@ -82,6 +85,7 @@ impl Lambda {
                     requests: 0,
                     in_process: None,
                 }),
+                metrics: CloudWatch::default(),
                 closed: watch::Sender::new(false),
                 programs: watch::Sender::new(0),
             }),
@@ -191,6 +195,11 @@ impl Lambda {
             .get(name)
             .map(|function| function.log.lines())
             .unwrap_or_default()
+    }
+
+    /// The metrics that functions wrote to their logs.
+    pub(crate) fn metrics(&self) -> &CloudWatch {
+        &self.inner.metrics
     }
 
     /// The name of the function that `Invoke` names: by name, ARN or partial ARN, with or without

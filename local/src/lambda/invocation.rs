@@ -212,6 +212,7 @@ impl Lambda {
         let name = config.name.clone();
         Arc::new(move |request_id, text| {
             let Some(inner) = inner.upgrade() else { return };
+            inner.metrics.log(&text);
             let mut state = lock(&inner.state);
             if let Some(directory) = &state.log_directory {
                 let file = std::fs::OpenOptions::new()

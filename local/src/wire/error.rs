@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::json;
 
+use super::cbor;
 use super::xml::Xml;
 
 /// An error that AWS answers a call with.
@@ -32,6 +34,9 @@ pub enum ErrorForm {
     RestJson,
     /// REST-XML (S3): `<Error><Code>…`
     RestXml,
+    /// Smithy RPC v2 CBOR (CloudWatch): what JSON 1.1 has, in CBOR; and the code of the query protocol,
+    /// which its clients spoke before, in a header (Smithy, "AWS query compatible").
+    Cbor,
 }
 
 impl ApiError {
@@ -76,33 +81,41 @@ impl ApiError {
         } else {
             "Receiver"
         };
+        let fault = json!({"__type": self.code, "message": self.message});
         let (body, content_type) = match form {
-            ErrorForm::Ec2 => (self.ec2_form(request_id), "text/xml;charset=UTF-8"),
-            ErrorForm::Query(namespace) => {
-                (self.query_form(namespace, sender, request_id), "text/xml")
-            }
-            ErrorForm::RestXml => (self.rest_xml_form(request_id), "application/xml"),
-            ErrorForm::Json => (
-                serde_json::json!({"__type": self.code, "message": self.message}).to_string(),
-                "application/x-amz-json-1.1",
+            ErrorForm::Ec2 => (self.ec2_form(request_id).into(), "text/xml;charset=UTF-8"),
+            ErrorForm::Query(namespace) => (
+                self.query_form(namespace, sender, request_id).into(),
+                "text/xml",
             ),
+            ErrorForm::RestXml => (self.rest_xml_form(request_id).into(), "application/xml"),
+            ErrorForm::Json => (fault.to_string().into(), "application/x-amz-json-1.1"),
+            ErrorForm::Cbor => (cbor::write(&fault, &[]), cbor::CONTENT_TYPE),
             ErrorForm::RestJson => (
-                serde_json::json!({
+                json!({
                     "Type": if self.status < 500 { "User" } else { "Service" },
                     "Message": self.message,
                     "message": self.message,
                 })
-                .to_string(),
+                .to_string()
+                .into(),
                 "application/json",
             ),
         };
-        let mut response = respond(self.status, content_type, request_id, body.into());
-        if matches!(form, ErrorForm::Json | ErrorForm::RestJson)
-            && let Ok(code) = HeaderValue::from_str(&self.code)
+        let mut response = respond(self.status, content_type, request_id, body);
+        let code = match form {
+            ErrorForm::Json | ErrorForm::RestJson => {
+                Some(("x-amzn-errortype", self.code.to_string()))
+            }
+            ErrorForm::Cbor => Some(("x-amzn-query-error", format!("{};{sender}", self.code))),
+            _ => None,
+        };
+        if let Some((name, code)) = code
+            && let Ok(code) = HeaderValue::from_str(&code)
         {
             response
                 .headers_mut()
-                .insert(HeaderName::from_static("x-amzn-errortype"), code);
+                .insert(HeaderName::from_static(name), code);
         }
         response
     }
@@ -161,6 +174,9 @@ pub fn respond(
         http::header::CONTENT_TYPE,
         HeaderValue::from_static(content_type),
     );
+    if content_type == cbor::CONTENT_TYPE {
+        headers.insert(cbor::PROTOCOL.0, HeaderValue::from_static(cbor::PROTOCOL.1));
+    }
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(HeaderName::from_static("x-amzn-requestid"), id);
     }

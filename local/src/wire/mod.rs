@@ -1,6 +1,7 @@
-//! The wire formats of the AWS protocols: form-encoded requests, XML answers, and the errors of
+//! The wire formats of the AWS protocols: form-encoded requests, XML answers, CBOR, and the errors of
 //! each service.
 
+pub mod cbor;
 pub mod error;
 pub mod query;
 pub mod xml;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use hookline_testkit::stage::Stage;
+use hookline_local::{Fault, FaultKind};
+use hookline_testkit::stage::{LIMIT, Stage};
+use hookline_testkit::wait::wait_for;
 use serde_json::{Value, json};
 
-use crate::{hookline, run, stage, trouble};
+use crate::{check_text, hookline, run, stage, trouble};
 
 /// What `timeline` shows, as JSON. The page goes to a file that the next one replaces.
 async fn shown(stage: &Stage) -> Result<Value> {
@@ -103,4 +105,23 @@ async fn timeline_shows_launches_addresses_and_calls_as_they_were() -> Result<()
     ensure!(page.contains(instance) && page.contains(bars), "{page}");
     stage.deployment.shut_down().await;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_were_throttled_are_in_the_status_as_functions_counted_them() -> Result<()> {
+    let stage = stage().await?;
+    stage.group("upf").await?;
+    // The SDK's own retries take these in their stride.
+    let throttled = Fault::on("DescribeSubnets", FaultKind::Throttle);
+    stage.local.inject(throttled.times(2));
+    stage.scene.scale("upf", 1).await?;
+    stage.in_service("upf", 1).await?;
+    // The lines of a log come through a pipe, so they may be late.
+    wait_for(LIMIT, "the metric", async || {
+        let found = hookline(&stage, "status").await?["throttled"].take();
+        ensure!(found["ofReconcileAndAdopt"] == 0, "{found:#}");
+        Ok((found["ofProfiles"] == json!({"upf": 2})).then_some(()))
+    })
+    .await?;
+    check_text(&stage, "status").await
 }

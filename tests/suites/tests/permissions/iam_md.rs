@@ -12,7 +12,16 @@ fn actions_in(text: &str) -> BTreeSet<String> {
     text.split('`')
         .filter(|name| {
             name.split_once(':').is_some_and(|(service, _)| {
-                ["autoscaling", "ec2", "eks", "events", "lambda", "states"].contains(&service)
+                [
+                    "autoscaling",
+                    "cloudwatch",
+                    "ec2",
+                    "eks",
+                    "events",
+                    "lambda",
+                    "states",
+                ]
+                .contains(&service)
             })
         })
         .map(str::to_owned)

@@ -16,6 +16,8 @@ pub(super) enum Call {
     States(&'static str, Value),
     /// EventBridge: the action and the body.
     Events(&'static str, Value),
+    /// CloudWatch: the action, without parameters.
+    CloudWatch(&'static str),
     /// Lambda's Invoke, of the function with this ARN.
     Invoke(String),
     /// EKS's DescribeCluster, of the cluster with this name.
@@ -140,6 +142,10 @@ impl Call {
             Self::Events(action, body) => {
                 let target = format!("AWSEvents.{action}");
                 ("events", "/".to_owned(), Some(target), body.to_string())
+            }
+            Self::CloudWatch(action) => {
+                let target = format!("GraniteServiceVersion20100801.{action}");
+                ("monitoring", "/".to_owned(), Some(target), "{}".to_owned())
             }
             Self::Invoke(arn) => {
                 let path = format!("/2015-03-31/functions/{arn}/invocations");

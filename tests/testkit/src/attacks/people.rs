@@ -80,6 +80,12 @@ fn looks(by: &'static str) -> Vec<Attempt> {
             "it finds the profiles",
             Call::Events("ListTargetsByRule", json!({"Rule": "any"})),
         ),
+        call(
+            by,
+            "reads metrics",
+            "status shows throttled calls",
+            Call::CloudWatch("GetMetricData"),
+        ),
     ]);
     calls
 }
