@@ -70,7 +70,9 @@ fn launch_with_a_retired_profile_is_not_said_to_be_started_by_reconcile() {
         fleet.deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![rule]);
         found(&fleet).remove(0)
     };
-    let retired = of_rounds(json!({"stateMachineArn": MACHINE, "retiredProfiles": [profile()]}));
+    let retired =
+        json!({"stateMachineArn": MACHINE, "profiles": [], "retiredProfiles": [profile()]});
+    let retired = of_rounds(retired);
     assert_eq!(retired.kind, Kind::NoExecution);
     assert!(!says(&retired, "Reconcile starts"), "{retired:?}");
     assert!(says(&retired, "its profile is retired"), "{retired:?}");

@@ -90,8 +90,8 @@ fn launch_whose_executions_are_not_all_known_starts_none() {
 /// Launches in every combination of what decides about a replay, as `replay` sees them.
 fn launches() -> Vec<Case> {
     let (_, mut rounds) = rules();
-    rounds.targets[0].input =
-        Some(json!({"stateMachineArn": MACHINE, "retiredProfiles": [profile()]}).to_string());
+    let input = json!({"stateMachineArn": MACHINE, "profiles": [], "retiredProfiles": [profile()]});
+    rounds.targets[0].input = Some(input.to_string());
     let machine = StateMachine::read(MACHINE).unwrap();
     let retired = Deployment::of(machine.clone(), vec![rounds]);
     let none = Deployment::of(machine, Vec::new());
@@ -272,8 +272,8 @@ fn launch_without_an_execution_is_reconciles_only_if_reconcile_sees_it() {
 #[test]
 fn launch_with_a_retired_profile_starts_nothing_without_an_execution() {
     let (rule, mut rounds) = rules();
-    rounds.targets[0].input =
-        Some(json!({"stateMachineArn": MACHINE, "retiredProfiles": [profile()]}).to_string());
+    let input = json!({"stateMachineArn": MACHINE, "profiles": [], "retiredProfiles": [profile()]});
+    rounds.targets[0].input = Some(input.to_string());
     let machine = StateMachine::read(MACHINE).unwrap();
     let retired = |mut case: Case, rules: Vec<Rule>| {
         case.deployment = Deployment::of(machine.clone(), rules);
