@@ -11,7 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::classify::{classify, code};
 use super::instances::FILTER_VALUES;
 use super::{Aws, convert};
-use hookline_domain::error::Result;
+use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
 use hookline_domain::instance::Instance;
 use hookline_domain::interface::Interface;
@@ -23,6 +23,9 @@ use hookline_domain::tags::own;
 const MAX_GROUP_NAMES: usize = 50;
 /// The most resources in one call. CreateTags and DeleteTags take 1,000; AWS advises fewer.
 const MAX_RESOURCES: usize = 200;
+/// After so many refused calls, a round leaves what else is refused to the next one: it is not about
+/// one interface then.
+const MAX_REFUSED_CALLS: usize = 30;
 
 impl Aws {
     /// The instances in a lifecycle state, as `Pending:Wait`, of these groups
@@ -132,19 +135,12 @@ impl Aws {
         Ok(found)
     }
 
-    /// Puts [`ORPHANED_SINCE`] on interfaces (CreateTags, one call for many). Returns those that
-    /// have it now. If one interface of a call is gone, EC2 refuses the whole call: the next round
-    /// marks the others.
+    /// Puts [`ORPHANED_SINCE`] on interfaces (CreateTags, one call for many).
     ///
     /// # Errors
-    /// Those of every call.
-    pub async fn mark_orphaned(
-        &self,
-        ids: &[NetworkInterfaceId],
-        now: i64,
-    ) -> Result<Vec<NetworkInterfaceId>> {
-        let mut done = Vec::new();
-        for ids in ids.chunks(MAX_RESOURCES) {
+    /// Those of every call, but for [`Error::AccessDenied`], which is in the result.
+    pub async fn mark_orphaned(&self, ids: &[NetworkInterfaceId], now: i64) -> Result<Tagged> {
+        tag_together(ids, async |ids| {
             let answer = self
                 .ec2
                 .create_tags()
@@ -152,19 +148,17 @@ impl Aws {
                 .tags(time_tag(ORPHANED_SINCE, now))
                 .send()
                 .await;
-            done.extend_from_slice(unless_gone("CreateTags", answer, ids)?);
-        }
-        Ok(done)
+            refusal("CreateTags", answer)
+        })
+        .await
     }
 
-    /// Removes [`ORPHANED_SINCE`] from interfaces (DeleteTags). Returns those that no longer have
-    /// it.
+    /// Removes [`ORPHANED_SINCE`] from interfaces (DeleteTags, one call for many).
     ///
     /// # Errors
-    /// Those of every call.
-    pub async fn unmark(&self, ids: &[NetworkInterfaceId]) -> Result<Vec<NetworkInterfaceId>> {
-        let mut done = Vec::new();
-        for ids in ids.chunks(MAX_RESOURCES) {
+    /// Those of every call, but for [`Error::AccessDenied`], which is in the result.
+    pub async fn unmark(&self, ids: &[NetworkInterfaceId]) -> Result<Tagged> {
+        tag_together(ids, async |ids| {
             let answer = self
                 .ec2
                 .delete_tags()
@@ -173,10 +167,45 @@ impl Aws {
                 .tags(Tag::builder().key(ORPHANED_SINCE).build())
                 .send()
                 .await;
-            done.extend_from_slice(unless_gone("DeleteTags", answer, ids)?);
-        }
-        Ok(done)
+            refusal("DeleteTags", answer)
+        })
+        .await
     }
+}
+
+/// What became of interfaces whose tag was to change.
+#[derive(Debug, Default)]
+pub struct Tagged {
+    /// Their tag is changed.
+    pub done: Vec<NetworkInterfaceId>,
+    /// EC2 refused these, and why. They are gone since the listing, or the role may not tag them.
+    pub refused: Vec<(NetworkInterfaceId, String)>,
+}
+
+/// Tags interfaces with few calls. If EC2 refuses one interface of a call, it refuses the whole call:
+/// then each half is tried by itself, so that one interface does not hold back the others.
+async fn tag_together(
+    ids: &[NetworkInterfaceId],
+    tag: impl AsyncFn(&[NetworkInterfaceId]) -> Result<Option<String>>,
+) -> Result<Tagged> {
+    let mut tagged = Tagged::default();
+    let mut left: Vec<&[NetworkInterfaceId]> = ids.chunks(MAX_RESOURCES).rev().collect();
+    let mut refused_calls = 0;
+    while let Some(ids) = left.pop() {
+        let Some(reason) = tag(ids).await? else {
+            tagged.done.extend_from_slice(ids);
+            continue;
+        };
+        refused_calls += 1;
+        if ids.len() > 1 && refused_calls < MAX_REFUSED_CALLS {
+            let (first, second) = ids.split_at(ids.len() / 2);
+            left.extend([second, first]);
+        } else {
+            let refused = ids.iter().map(|id| (id.clone(), reason.clone()));
+            tagged.refused.extend(refused);
+        }
+    }
+    Ok(tagged)
 }
 
 /// A tag whose value is a time, in seconds since the epoch.
@@ -184,18 +213,24 @@ fn time_tag(key: &str, seconds: i64) -> Tag {
     Tag::builder().key(key).value(seconds.to_string()).build()
 }
 
-/// The interfaces that a call has served: all of them, or none if EC2 does not know one of them.
-fn unless_gone<'a, T, E>(
+/// Why EC2 refused a call for one of its interfaces. A role that may select by tags only gets
+/// [`Error::AccessDenied`] for an interface that is gone, as that has no tags.
+fn refusal<T, E>(
     action: &'static str,
     answer: Result<T, SdkError<E, HttpResponse>>,
-    ids: &'a [NetworkInterfaceId],
-) -> Result<&'a [NetworkInterfaceId]>
+) -> Result<Option<String>>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    match answer {
-        Ok(_) => Ok(ids),
-        Err(error) if code(&error) == Some("InvalidNetworkInterfaceID.NotFound") => Ok(&[]),
-        Err(error) => Err(classify(action, &error)),
+    let error = match answer {
+        Ok(_) => return Ok(None),
+        Err(error) => error,
+    };
+    if code(&error) == Some("InvalidNetworkInterfaceID.NotFound") {
+        return Ok(Some("it is gone".to_owned()));
+    }
+    match classify(action, &error) {
+        denied @ Error::AccessDenied { .. } => Ok(Some(denied.to_string())),
+        error => Err(error),
     }
 }

@@ -120,20 +120,21 @@ impl Aws {
         Ok(instances)
     }
 
-    /// The last result of [`instances_of`](Self::instances_of) for `selector` in this process, if
-    /// it is not older than `within` and contains `instance`.
+    /// The last result of [`instances_of`](Self::instances_of) for `selector` in this process, and
+    /// its age, if it is not older than `within` and contains `instance`.
     pub async fn instances_seen(
         &self,
         selector: &Selector,
         within: Duration,
         instance: &InstanceId,
-    ) -> Option<Arc<Vec<Instance>>> {
+    ) -> Option<(Duration, Arc<Vec<Instance>>)> {
         let listing = self.listing.lock().await;
         let (at, of, instances) = listing.as_ref()?;
-        let is_usable = at.elapsed() <= within
+        let age = at.elapsed();
+        let is_usable = age <= within
             && of == selector
             && instances.iter().any(|listed| listed.id == *instance);
-        is_usable.then(|| Arc::clone(instances))
+        is_usable.then(|| (age, Arc::clone(instances)))
     }
 
     /// The pending and running instances that `selector` covers (DescribeInstances, in pages of

@@ -140,11 +140,6 @@ fn log_list(items: impl IntoIterator<Item = impl ToString>) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join(", "))
 }
 
-/// The maximal age of a listing of this process that a decision to wait may rest on. When hundreds
-/// of instances are launched at once, many look at the same time, and EC2 throttles these listings
-/// first.
-const MAX_LISTING_AGE: Duration = Duration::from_secs(5);
-
 /// The place of a launch among all, by what `TagNode` saw.
 fn launch_order(launch: &Launch, node: &Node) -> LaunchOrder {
     LaunchOrder {

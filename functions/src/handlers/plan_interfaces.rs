@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hookline_domain::addresses::{AddressPlan, AddressPlanner, Subnet, check_subnets, with_field};
 use hookline_domain::admission::{
@@ -18,8 +19,13 @@ use hookline_domain::placement::{check_open_slots, place};
 use serde_json::Value;
 use tracing::info;
 
-use super::{Context, MAX_LISTING_AGE, answer, data_name, launch_order, log_list};
+use super::{Context, answer, data_name, launch_order, log_list};
 use crate::metrics::{Dimension, Metric};
+
+/// The maximal age of a listing of this process that a decision to wait may rest on. When hundreds
+/// of instances are launched at once, many look at the same time, and EC2 throttles these listings
+/// first.
+const MAX_LISTING_AGE: Duration = Duration::from_secs(5);
 
 /// Runs the function.
 ///
@@ -203,7 +209,7 @@ impl Planner<'_> {
         if self.previous.may_rest_on_a_recent_listing() {
             let me = &self.request.node.instance_id;
             let seen = aws.instances_seen(selector, MAX_LISTING_AGE, me);
-            if let Some(instances) = seen.await
+            if let Some((_, instances)) = seen.await
                 // A wait may be decided by a listing that is some seconds old. A plan needs a new
                 // one.
                 && self.waits(&instances)

@@ -1,6 +1,8 @@
 //! `SetDeleteOnTermination`: sets DeleteOnTermination on the interfaces of a node that is ready, when
 //! no launch needs the calls any more. It fails no launch: what it does not set, reconcile sets.
 
+use std::time::Duration;
+
 use hookline_domain::admission::after_continue::Settling;
 use hookline_domain::admission::{Queue, after_continue, jitter};
 use hookline_domain::error::{Error, Input, Result};
@@ -12,7 +14,11 @@ use hookline_domain::parse::from_value;
 use serde_json::Value;
 use tracing::info;
 
-use super::{Context, MAX_LISTING_AGE, launch_order, write};
+use super::{Context, launch_order, write};
+
+/// The maximal age of a listing of this process that a decision may rest on. In a large scale-out
+/// every node looks at all others.
+const MAX_LISTING_AGE: Duration = Duration::from_secs(after_continue::MAX_LISTING_AGE_SECONDS);
 
 /// Runs the function, which returns a [`DeleteOnTermination`].
 ///
@@ -73,9 +79,9 @@ async fn decide(
     let (profile, node) = (&request.profile, &request.node);
     let aws = &context.aws;
     let seen = aws.instances_seen(&profile.selector, MAX_LISTING_AGE, &node.instance_id);
-    let instances = match seen.await {
-        Some(instances) => instances,
-        None => aws.instances_of(&profile.selector).await?,
+    let (age, instances) = match seen.await {
+        Some(seen) => seen,
+        None => (Duration::ZERO, aws.instances_of(&profile.selector).await?),
     };
     let me = launch_order(&request.launch, node);
     let queue = Queue::observe(profile, me, instances.iter());
@@ -83,7 +89,8 @@ async fn decide(
         info!("the instance is gone");
         return Ok(Settling::Leave);
     }
-    Ok(after_continue::decide(profile, &queue, waited))
+    let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+    Ok(after_continue::decide(profile, &queue, waited, age))
 }
 
 /// Sets the attribute on one interface after the other, and moves those that have it from `lacking`

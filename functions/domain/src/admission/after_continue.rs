@@ -9,6 +9,10 @@ use super::queue::Queue;
 use crate::execution::DeleteOnTerminationTiming;
 use crate::profile::Profile;
 
+/// The oldest listing of instances that [`decide`] may rest on, in seconds. What it does not show are
+/// launches younger than that, which need other calls first.
+pub const MAX_LISTING_AGE_SECONDS: u64 = 60;
+
 /// The longest that an execution goes on after its node is ready, in seconds, less the time for its
 /// last calls. What is not set by then, reconcile sets.
 pub const MAX_SECONDS_AFTER_CONTINUE: i64 = 840;
@@ -45,12 +49,15 @@ pub enum Settling {
     Leave,
 }
 
-/// Decides for the launch of `queue`, which has waited for `waited` seconds since CONTINUE.
+/// Decides for the launch of `queue`, which has waited for `waited` seconds since CONTINUE. The queue
+/// was listed `age` seconds ago.
 ///
 /// The launches that are not ready take their time, whether before or after this one. Then come
-/// those that are ready and were launched before this one, at the rate of the bucket.
+/// those that are ready and were launched before this one, at the rate of the bucket. All of them
+/// went on since the listing. But only a listing without launches that are not ready lets this one
+/// go.
 #[must_use]
-pub fn decide(profile: &Profile, queue: &Queue, waited: i64) -> Settling {
+pub fn decide(profile: &Profile, queue: &Queue, waited: i64, age: i64) -> Settling {
     let of_a_launch = Demand::narrowest(&Demand::of(profile)).map_or(0, Demand::emission_interval);
     let settling = Demand::of_delete_on_termination(profile);
     let turn = queue
@@ -61,8 +68,10 @@ pub fn decide(profile: &Profile, queue: &Queue, waited: i64) -> Settling {
     let milliseconds = queue
         .unready()
         .saturating_mul(of_a_launch)
-        .saturating_add(turn);
-    if milliseconds == 0 {
+        .saturating_add(turn)
+        .saturating_sub(age.max(0).saturating_mul(1000))
+        .max(0);
+    if milliseconds == 0 && queue.unready() == 0 {
         return Settling::Go;
     }
     let seconds = (milliseconds.saturating_add(999) / 1000).max(MIN_WAIT_SECONDS);
@@ -137,14 +146,17 @@ mod tests {
             .capacity = 13;
         let timing = timing(&profile, &queue(Vec::new()));
         assert_eq!(timing, DeleteOnTerminationTiming::AfterContinue);
-        assert_eq!(decide(&profile, &queue(Vec::new()), 0), Settling::Go);
+        assert_eq!(decide(&profile, &queue(Vec::new()), 0, 0), Settling::Go);
     }
 
     #[test]
     fn launch_without_others_goes() {
-        assert_eq!(decide(&four_slots(), &queue(Vec::new()), 0), Settling::Go);
         assert_eq!(
-            decide(&four_slots(), &queue(settled(true, 99)), 0),
+            decide(&four_slots(), &queue(Vec::new()), 0, 0),
+            Settling::Go
+        );
+        assert_eq!(
+            decide(&four_slots(), &queue(settled(true, 99)), 0, 0),
             Settling::Go
         );
     }
@@ -152,25 +164,40 @@ mod tests {
     #[test]
     fn launches_that_are_not_ready_come_first() {
         // Four attaches at 5 a second are 0.8 s a launch.
-        let behind = |unready| decide(&four_slots(), &queue(launches(unready, NOW, false)), 0);
+        let behind = |unready| decide(&four_slots(), &queue(launches(unready, NOW, false)), 0, 0);
         assert_eq!(behind(1), Settling::Wait(5));
         assert_eq!(behind(100), Settling::Wait(80));
         // Those that were launched later, too.
         let later = launches(100, NOW + 60, false);
-        assert_eq!(decide(&four_slots(), &queue(later), 0), Settling::Wait(80));
+        assert_eq!(
+            decide(&four_slots(), &queue(later), 0, 0),
+            Settling::Wait(80)
+        );
     }
 
     #[test]
     fn launches_that_are_ready_set_it_in_their_order() {
         // Sixty tokens for four attributes each serve fifteen launches at once, this one included.
-        let behind = |before| decide(&four_slots(), &queue(settled(false, before)), 0);
+        let behind = |before| decide(&four_slots(), &queue(settled(false, before)), 0, 0);
         assert_eq!(behind(14), Settling::Go);
         assert_eq!(behind(24), Settling::Wait(8));
         let mut later = settled(false, 99);
         for launch in &mut later {
             launch.order.since = NOW + 1;
         }
-        assert_eq!(decide(&four_slots(), &queue(later), 0), Settling::Go);
+        assert_eq!(decide(&four_slots(), &queue(later), 0, 0), Settling::Go);
+    }
+
+    #[test]
+    fn what_was_listed_a_while_ago_has_gone_on_since() {
+        let behind = |before, age| decide(&four_slots(), &queue(settled(false, before)), 0, age);
+        assert_eq!(behind(34, 0), Settling::Wait(16));
+        assert_eq!(behind(34, 9), Settling::Wait(7));
+        assert_eq!(behind(34, 60), Settling::Go);
+        // A launch that was not ready may need the calls still.
+        let unready = |age| decide(&four_slots(), &queue(launches(10, NOW, false)), 0, age);
+        assert_eq!(unready(2), Settling::Wait(6));
+        assert_eq!(unready(60), Settling::Wait(5));
     }
 
     #[test]
@@ -185,12 +212,12 @@ mod tests {
     fn launch_that_would_wait_too_long_leaves_it_to_reconcile() {
         let unready = |count| queue(launches(count, NOW, false));
         assert_eq!(
-            decide(&four_slots(), &unready(1050), 0),
+            decide(&four_slots(), &unready(1050), 0, 0),
             Settling::Wait(840)
         );
-        assert_eq!(decide(&four_slots(), &unready(1051), 0), Settling::Leave);
-        assert_eq!(decide(&four_slots(), &unready(1), 836), Settling::Leave);
+        assert_eq!(decide(&four_slots(), &unready(1051), 0, 0), Settling::Leave);
+        assert_eq!(decide(&four_slots(), &unready(1), 836, 0), Settling::Leave);
         // Whoever's turn has come still goes.
-        assert_eq!(decide(&four_slots(), &unready(0), 2000), Settling::Go);
+        assert_eq!(decide(&four_slots(), &unready(0), 2000, 0), Settling::Go);
     }
 }

@@ -170,12 +170,13 @@ pub(super) async fn clean_up(
     }
     // Unmark first: a mark that stays too long could lead to a delete, but a late mark does no
     // harm.
-    if !actions.unmark.is_empty() {
-        report.unmarked = aws.unmark(&actions.unmark).await?;
+    let unmarked = aws.unmark(&actions.unmark).await?;
+    let marked = aws.mark_orphaned(&actions.mark, now).await?;
+    for (id, reason) in unmarked.refused.into_iter().chain(marked.refused) {
+        report.skip(id, reason);
     }
-    if !actions.mark.is_empty() {
-        report.marked = aws.mark_orphaned(&actions.mark, now).await?;
-    }
+    report.unmarked = unmarked.done;
+    report.marked = marked.done;
     let end = work_deadline(context);
     for id in &actions.delete {
         if Instant::now() >= end {
