@@ -19,9 +19,9 @@ const perAz = exampleTemplate('one-group-per-az/hookline.config.ts');
 const overAzs = exampleTemplate('one-group-over-three-azs/hookline.config.json');
 
 describe.each([
-  ['one group per AZ', perAz, ['upf-us-west-2a', 'upf-us-west-2b']],
-  ['one group over three AZs', overAzs, ['smf']],
-])('%s', (_, template, profiles) => {
+  ['one group per AZ', perAz, ['upf-us-west-2a', 'upf-us-west-2b'], 'hookline-upf'],
+  ['one group over three AZs', overAzs, ['smf'], 'hookline-smf'],
+])('%s', (_, template, profiles, stackName) => {
   const { Outputs: outputs } = template.toJSON() as { Outputs: Record<string, { Value: unknown }> };
 
   test('has outputs for its resources', () => {
@@ -56,9 +56,11 @@ describe.each([
         'HookProblems',
         'NodesWithoutInterfaces',
       ]) {
-        expect(shown.some((text) => text.startsWith(`["Hookline","${metric}","Profile","${name}"`))).toBe(
-          true,
-        );
+        expect(
+          shown.some((text) =>
+            text.startsWith(`["Hookline","${metric}","Deployment","${stackName}","Profile","${name}"`),
+          ),
+        ).toBe(true);
       }
     }
     expect(shown.filter((text) => text.includes('EventToContinue') && /"p(50|99)"/.test(text)).length).toBe(
@@ -76,6 +78,15 @@ describe.each([
       expect(shown.some((text) => text.startsWith(`["Hookline","${metric}"`))).toBe(true);
     }
     expect(text(outputs['DashboardUrl']?.Value)).toContain(String(dashboard?.Properties['DashboardName']));
+  });
+
+  test('no alarm watches the metrics of another deployment in the Region', () => {
+    for (const { Properties: alarm } of resources(template, 'AWS::CloudWatch::Alarm').values()) {
+      const ownsDimensions = alarm['Namespace'] === 'Hookline' && alarm['MetricName'] !== 'FreeAddresses';
+      if (ownsDimensions) {
+        expect(alarm['Dimensions']).toContainEqual({ Name: 'Deployment', Value: stackName });
+      }
+    }
   });
 
   test('has an alarm for each failure that needs an operator', () => {
@@ -169,7 +180,7 @@ test('one group over three AZs: the naming of another group has outputs, alarms 
   const alarms = [...resources(overAzs, 'AWS::CloudWatch::Alarm').values()].map(
     ({ Properties: properties }) => properties['AlarmName'],
   );
-  for (const name of ['naming-failed', 'naming-timed-out', 'naming-dead-letters']) {
+  for (const name of ['naming-failed', 'naming-timed-out', 'naming-throttles', 'naming-dead-letters']) {
     expect(alarms).toContain(`hookline-smf-${name}`);
   }
   const [dashboard] = [...resources(overAzs, 'AWS::CloudWatch::Dashboard').values()];
@@ -189,7 +200,7 @@ test('the alarm of a subnet starts below alarms.fewestFreeAddresses', () => {
   });
 });
 
-test('an alarm of what does not fit a profile starts after two rounds, however far apart they are', () => {
+test('the alarms of reconcile need two or three rounds, however far apart they are', () => {
   const config = { stackName: 'hookline', profiles: [profile()] };
   for (const [everyMinutes, periods] of [
     [1, 3],
@@ -202,6 +213,13 @@ test('an alarm of what does not fit a profile starts after two rounds, however f
       code,
     );
     const template = Template.fromStack(stack);
+    // A round that fails leaves its error in the period that it began in.
+    const between = Math.ceil((everyMinutes ?? 5) / 5);
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      AlarmName: 'hookline-reconcile-failing',
+      EvaluationPeriods: 3 * between,
+      DatapointsToAlarm: 3,
+    });
     for (const metric of ['HookProblems', 'NodesWithoutInterfaces']) {
       template.hasResourceProperties('AWS::CloudWatch::Alarm', {
         MetricName: metric,

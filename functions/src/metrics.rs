@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use hookline_domain::deployment::Deployment;
 use hookline_domain::ids::SubnetId;
 
 /// The namespace of all metrics.
@@ -106,31 +107,33 @@ impl std::fmt::Display for Metric {
     }
 }
 
-/// The dimension of a value: none or one.
+/// What a value is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Dimension {
-    /// Everything.
+pub enum Subject {
+    /// Everything in the deployment: the dimension `Deployment`.
     All,
-    /// `Profile`: the launches of the profile by this name.
+    /// The launches of the profile by this name: `Deployment` and `Profile`.
     Profile(String),
-    /// `SubnetId`
+    /// A subnet, which deployments may share: `SubnetId`.
     Subnet(SubnetId),
 }
 
-impl Dimension {
+impl Subject {
     /// A profile, by its name.
     #[must_use]
     pub fn profile(name: &str) -> Self {
         Self::Profile(name.to_owned())
     }
 
-    /// The dimension's name and value in CloudWatch.
+    /// The names and values of its dimensions in CloudWatch, in the metrics of this deployment. Two
+    /// deployments of one Region may have profiles by the same name.
     #[must_use]
-    pub fn dimension(&self) -> Option<(&'static str, String)> {
+    pub fn dimensions(&self, deployment: &Deployment) -> Vec<(&'static str, String)> {
+        let deployment = || ("Deployment", deployment.as_str().to_owned());
         match self {
-            Self::All => None,
-            Self::Profile(name) => Some(("Profile", printable(name))),
-            Self::Subnet(id) => Some(("SubnetId", id.to_string())),
+            Self::All => vec![deployment()],
+            Self::Profile(name) => vec![deployment(), ("Profile", printable(name))],
+            Self::Subnet(id) => vec![("SubnetId", id.to_string())],
         }
     }
 }
@@ -156,16 +159,19 @@ pub struct Metrics {
     /// When the invocation started: monotonic, and in milliseconds since the epoch.
     started: Instant,
     started_at: i64,
-    values: Arc<Mutex<BTreeMap<Dimension, BTreeMap<Metric, u64>>>>,
+    deployment: Deployment,
+    values: Arc<Mutex<BTreeMap<Subject, BTreeMap<Metric, u64>>>>,
 }
 
 impl Metrics {
-    /// No values, for an invocation that begins now, at `milliseconds` since the epoch.
+    /// No values, for an invocation of a function of `deployment` that begins now, at `milliseconds`
+    /// since the epoch.
     #[must_use]
-    pub fn starting_at(milliseconds: i64) -> Self {
+    pub fn starting_at(milliseconds: i64, deployment: &Deployment) -> Self {
         Self {
             started: Instant::now(),
             started_at: milliseconds,
+            deployment: deployment.clone(),
             values: Arc::default(),
         }
     }
@@ -178,7 +184,7 @@ impl Metrics {
     }
 
     /// Adds to a count, which begins at 0. Adding 0 sends a 0 to CloudWatch.
-    pub fn add(&self, metric: Metric, of: Dimension, number: usize) {
+    pub fn add(&self, metric: Metric, of: Subject, number: usize) {
         let number = u64::try_from(number).unwrap_or(u64::MAX);
         let mut values = self.values();
         let value = values.entry(of).or_default().entry(metric).or_default();
@@ -186,7 +192,7 @@ impl Metrics {
     }
 
     /// Sets a value. The last one counts.
-    pub fn set(&self, metric: Metric, of: Dimension, value: u64) {
+    pub fn set(&self, metric: Metric, of: Subject, value: u64) {
         self.values().entry(of).or_default().insert(metric, value);
     }
 
@@ -196,7 +202,7 @@ impl Metrics {
         let now = self.now();
         std::mem::take(&mut *self.values())
             .into_iter()
-            .map(|(of, values)| document(&of, &values, now))
+            .map(|(of, values)| document(of.dimensions(&self.deployment), &values, now))
             .collect()
     }
 
@@ -212,16 +218,19 @@ impl Metrics {
         out.flush()
     }
 
-    fn values(&self) -> MutexGuard<'_, BTreeMap<Dimension, BTreeMap<Metric, u64>>> {
+    fn values(&self) -> MutexGuard<'_, BTreeMap<Subject, BTreeMap<Metric, u64>>> {
         // A panic cannot leave a number half-written.
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One document: the values that share their dimensions.
-fn document(of: &Dimension, values: &BTreeMap<Metric, u64>, now: i64) -> Value {
-    let dimension = of.dimension();
-    let keys: Vec<&str> = dimension.iter().map(|(key, _)| *key).collect();
+fn document(
+    dimensions: Vec<(&'static str, String)>,
+    values: &BTreeMap<Metric, u64>,
+    now: i64,
+) -> Value {
+    let keys: Vec<&str> = dimensions.iter().map(|(key, _)| *key).collect();
     let metrics: Vec<Value> = values
         .keys()
         .map(|metric| json!({"Name": metric.to_string(), "Unit": metric.unit()}))
@@ -238,7 +247,7 @@ fn document(of: &Dimension, values: &BTreeMap<Metric, u64>, now: i64) -> Value {
             }],
         }),
     );
-    if let Some((key, value)) = dimension {
+    for (key, value) in dimensions {
         root.insert(key.to_owned(), Value::String(value));
     }
     for (metric, value) in values {
@@ -250,6 +259,10 @@ fn document(of: &Dimension, values: &BTreeMap<Metric, u64>, now: i64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn core() -> Deployment {
+        Deployment::read("core").unwrap()
+    }
 
     /// The documents, with their time replaced.
     fn at(now: i64, metrics: &Metrics) -> Vec<Value> {
@@ -264,13 +277,13 @@ mod tests {
 
     #[test]
     fn each_set_of_dimensions_has_a_document() {
-        let metrics = Metrics::starting_at(1_795_252_521_000);
-        metrics.add(Metric::AddressConflicts, Dimension::profile("upf"), 1);
+        let metrics = Metrics::starting_at(1_795_252_521_000, &core());
+        metrics.add(Metric::AddressConflicts, Subject::profile("upf"), 1);
         metrics
             .clone()
-            .add(Metric::AddressConflicts, Dimension::profile("upf"), 2);
-        metrics.set(Metric::EventToContinue, Dimension::profile("upf"), 7_040);
-        metrics.add(Metric::ReconcileLeft, Dimension::All, 0);
+            .add(Metric::AddressConflicts, Subject::profile("upf"), 2);
+        metrics.set(Metric::EventToContinue, Subject::profile("upf"), 7_040);
+        metrics.add(Metric::ReconcileLeft, Subject::All, 0);
         assert_eq!(
             at(7, &metrics),
             [
@@ -279,10 +292,11 @@ mod tests {
                         "Timestamp": 7,
                         "CloudWatchMetrics": [{
                             "Namespace": "Hookline",
-                            "Dimensions": [[]],
+                            "Dimensions": [["Deployment"]],
                             "Metrics": [{"Name": "ReconcileLeft", "Unit": "Count"}],
                         }],
                     },
+                    "Deployment": "core",
                     "ReconcileLeft": 0,
                 }),
                 json!({
@@ -290,13 +304,14 @@ mod tests {
                         "Timestamp": 7,
                         "CloudWatchMetrics": [{
                             "Namespace": "Hookline",
-                            "Dimensions": [["Profile"]],
+                            "Dimensions": [["Deployment", "Profile"]],
                             "Metrics": [
                                 {"Name": "EventToContinue", "Unit": "Milliseconds"},
                                 {"Name": "AddressConflicts", "Unit": "Count"},
                             ],
                         }],
                     },
+                    "Deployment": "core",
                     "Profile": "upf",
                     "EventToContinue": 7_040,
                     "AddressConflicts": 3,
@@ -314,9 +329,9 @@ mod tests {
 
     #[test]
     fn each_document_is_one_line() {
-        let metrics = Metrics::starting_at(0);
+        let metrics = Metrics::starting_at(0, &core());
         for name in ["a", "b\nc"] {
-            metrics.add(Metric::LaunchesWired, Dimension::profile(name), 1);
+            metrics.add(Metric::LaunchesWired, Subject::profile(name), 1);
         }
         let mut written = Vec::new();
         metrics.write_to(&mut written).unwrap();

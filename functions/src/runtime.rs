@@ -17,7 +17,7 @@ use tracing::{Instrument, error, info_span};
 
 use crate::aws::Aws;
 use crate::handlers::Context;
-use crate::metrics::{Dimension, Metric, Metrics};
+use crate::metrics::{Metric, Metrics, Subject};
 use hookline_domain::deployment::Deployment;
 use hookline_domain::error::{Error, Result};
 
@@ -51,7 +51,7 @@ where
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         let milliseconds =
             i64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
-        let metrics = Metrics::starting_at(milliseconds);
+        let metrics = Metrics::starting_at(milliseconds, aws.deployment());
         let context = Context {
             aws: aws.clone(),
             deadline: invocation.deadline,
@@ -166,9 +166,7 @@ where
         let started = Instant::now();
         let (aws, metrics) = (context.aws.clone(), context.metrics.clone());
         let (calls, throttled) = (aws.calls(), aws.throttled());
-        let of = profile
-            .as_deref()
-            .map_or(Dimension::All, Dimension::profile);
+        let of = profile.as_deref().map_or(Subject::All, Subject::profile);
         // Boxed, because the compiler cannot compute the layout of the nested futures.
         let handled: Pin<Box<dyn Future<Output = Result<Value>>>> =
             Box::pin(handler(context, payload));

@@ -10,7 +10,7 @@ import type { Construct } from 'constructs';
 import { AlarmSet } from '../shared/alarm-set';
 import { FUNCTION_SETTINGS } from '../shared/functions';
 import { runbookPage } from '../shared/runbook';
-import { type LaunchMetric, freeAddresses, launchMetric, reconcileMetric } from './metrics';
+import { type LaunchMetric, LaunchMetrics, freeAddresses } from './metrics';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
 
 /** The number of subnets up to which each has an alarm of its own. */
@@ -49,8 +49,10 @@ export class LaunchAlarms extends AlarmSet {
       namePrefix: orchestrator.namePrefix,
       topicArn: props.topicArn,
       pageOf: runbookPage,
+      command: `hookline status --stack ${orchestrator.namePrefix}`,
     });
     const period = PERIOD;
+    const metrics = new LaunchMetrics(orchestrator.namePrefix);
 
     this.addAboveZeroAlarm('ExecutionFailed', 'executions-failed', {
       metric: orchestrator.stateMachine.metricFailed({ period }),
@@ -69,32 +71,34 @@ export class LaunchAlarms extends AlarmSet {
     );
     for (const { name } of orchestrator.profiles) {
       this.addAboveZeroAlarm(`LateVerdict-${name}`, `late-verdicts-${name}`, {
-        metric: launchMetric('LateVerdicts', name),
+        metric: metrics.ofProfile('LateVerdicts', name),
         alarmDescription: `A lifecycle hook of ${name} timed out before it was completed. Its HeartbeatTimeout is too short.`,
       });
       this.addAboveZeroAlarm(`NodesWithoutTags-${name}`, `nodes-without-tags-${name}`, {
-        metric: launchMetric('NodesWithoutTags', name),
+        metric: metrics.ofProfile('NodesWithoutTags', name),
         alarmDescription: `A node of ${name} went on without a tag of the profile. Its log says why.`,
       });
     }
     this.addThrottlesAlarm(orchestrator);
-    this.addReconcileAlarms(orchestrator);
+    this.addReconcileAlarms(orchestrator, metrics);
     this.addAboveZeroAlarm('LaunchesOverdue', 'launches-overdue', {
-      metric: reconcileMetric('LaunchesOverdue', 'Maximum'),
+      metric: metrics.ofReconcile('LaunchesOverdue', 'Maximum'),
       alarmDescription: 'A node has waited at its lifecycle hook for longer than a launch takes.',
     });
     const reconcile = orchestrator.functions.get('reconcile');
     if (reconcile !== undefined) {
       this.addAboveZeroAlarm('ReconcileFailing', 'reconcile-failing', {
         metric: reconcile.metricErrors({ period }),
-        // Lambda retries a failed round, and the next round does the same work.
-        evaluationPeriods: 3,
+        // Lambda retries a failed round, and the next round does the same work. With one round in several periods, some periods
+        // have no data.
+        evaluationPeriods: 3 * periodsOfRound(orchestrator),
+        datapointsToAlarm: 3,
         alarmDescription:
-          'Reconcile has failed for 15 minutes. Lost launches and orphaned interfaces are not cleaned up.',
+          'Reconcile fails round after round. Lost launches and orphaned interfaces are not cleaned up.',
       });
     }
     this.addAboveZeroAlarm('RefusedProfiles', 'refused-profiles', {
-      metric: reconcileMetric('ReconcileRefusedProfiles', 'Maximum'),
+      metric: metrics.ofReconcile('ReconcileRefusedProfiles', 'Maximum'),
       alarmDescription: 'Reconcile rejected a profile, so it does not check the launches of that profile.',
     });
     const subnets = new Set(
@@ -138,24 +142,23 @@ export class LaunchAlarms extends AlarmSet {
    * Adds the alarms of what reconcile finds for a profile. Those of what does not fit it start after two rounds that find it:
    * during a deployment, the hook is put last. With one round in several periods, some periods have no data.
    */
-  private addReconcileAlarms(orchestrator: NodeLaunchOrchestrator): void {
-    const periodsOfRound = Math.ceil(orchestrator.reconcileEvery.toMinutes() / PERIOD.toMinutes());
-    const twice = { evaluationPeriods: 2 * periodsOfRound + 1, datapointsToAlarm: 2 };
+  private addReconcileAlarms(orchestrator: NodeLaunchOrchestrator, metrics: LaunchMetrics): void {
+    const twice = { evaluationPeriods: 2 * periodsOfRound(orchestrator) + 1, datapointsToAlarm: 2 };
     const names = orchestrator.profiles.map((profile) => profile.name);
-    for (const { suffix, subject, metric } of watchedProfiles(names)) {
+    for (const { suffix, subject, metric } of watchedProfiles(names, metrics)) {
       this.addAboveZeroAlarm(`LaunchLoop-${suffix}`, `launch-loops-${suffix}`, {
         metric: metric('LaunchLoops'),
-        alarmDescription: `Launches of a group of ${subject} fail by the same error, again and again, or the group is braked. hookline status and the log line "launch loop" of reconcile name the group and the error.`,
+        alarmDescription: `Launches of a group of ${subject} fail by the same error, again and again, or the group is braked. The command, and the log line "launch loop" of reconcile, name the group and the error.`,
       });
       this.addAboveZeroAlarm(`HookProblem-${suffix}`, `hook-problems-${suffix}`, {
         metric: metric('HookProblems'),
         ...twice,
-        alarmDescription: `A group of ${subject} lacks the launch hook, or has one with other settings, or one that no profile answers. hookline status and the log line "launch hook does not fit" of reconcile name the group and the hook.`,
+        alarmDescription: `A group of ${subject} lacks the launch hook, or has one with other settings, or one that no profile answers. The command, and the log line "launch hook does not fit" of reconcile, name the group and the hook.`,
       });
       this.addAboveZeroAlarm(`NodesWithoutInterfaces-${suffix}`, `nodes-without-interfaces-${suffix}`, {
         metric: metric('NodesWithoutInterfaces'),
         ...twice,
-        alarmDescription: `Nodes of ${subject} are InService without interfaces of the profile, and pods fail there. hookline status and the log line "nodes are InService without their interfaces" of reconcile name them.`,
+        alarmDescription: `Nodes of ${subject} are InService without interfaces of the profile, and pods fail there. The command, and the log line "nodes are InService without their interfaces" of reconcile, name them.`,
       });
     }
   }
@@ -194,6 +197,11 @@ export class LaunchAlarms extends AlarmSet {
   }
 }
 
+/** In how many periods of an alarm there is one round of reconcile. */
+function periodsOfRound(orchestrator: NodeLaunchOrchestrator): number {
+  return Math.ceil(orchestrator.reconcileEvery.toMinutes() / PERIOD.toMinutes());
+}
+
 /** What an alarm watches: the end of its name, its profile or profiles in words, and their metrics. */
 interface WatchedProfiles {
   readonly suffix: string;
@@ -202,12 +210,12 @@ interface WatchedProfiles {
 }
 
 /** One for each profile, or for each ten of many. */
-function watchedProfiles(names: readonly string[]): WatchedProfiles[] {
+function watchedProfiles(names: readonly string[], metrics: LaunchMetrics): WatchedProfiles[] {
   if (names.length <= MAX_PROFILES_WITH_OWN_ALARMS) {
     return names.map((name) => ({
       suffix: name,
       subject: name,
-      metric: (metric) => launchMetric(metric, name, 'Maximum'),
+      metric: (metric) => metrics.ofProfile(metric, name, 'Maximum'),
     }));
   }
   return Array.from({ length: Math.ceil(names.length / MAX_METRICS_PER_ALARM) }, (_, part) => {
@@ -220,7 +228,7 @@ function watchedProfiles(names: readonly string[]): WatchedProfiles[] {
           expression: 'MAX(METRICS())',
           label: 'the most',
           usingMetrics: Object.fromEntries(
-            some.map((name, n) => [`m${n}`, launchMetric(metric, name, 'Maximum')]),
+            some.map((name, n) => [`m${n}`, metrics.ofProfile(metric, name, 'Maximum')]),
           ),
           period: PERIOD,
         }),

@@ -9,7 +9,7 @@ import {
   functionErrorsGraph,
   graph,
 } from '../shared/dashboard-widgets';
-import { type LaunchMetric, freeAddresses, launchMetric, reconcileMetric } from './metrics';
+import { type LaunchMetric, LaunchMetrics, freeAddresses } from './metrics';
 import type { NodeLaunchOrchestrator } from './node-launch-orchestrator';
 
 /** CloudWatch's limit of the metrics in a graph. */
@@ -31,9 +31,10 @@ export class LaunchDashboard extends Construct {
   constructor(scope: Construct, id: string, { orchestrator }: LaunchDashboardProps) {
     super(scope, id);
     const name = `${orchestrator.namePrefix}-launches`;
+    const metrics = new LaunchMetrics(orchestrator.namePrefix);
     const profiles = orchestrator.profiles.map((profile) => profile.name);
     const byProfile = (metric: LaunchMetric, statistic?: string): IMetric[] =>
-      profiles.map((profile) => launchMetric(metric, profile, statistic).with({ label: profile }));
+      profiles.map((profile) => metrics.ofProfile(metric, profile, statistic).with({ label: profile }));
     const subnets = [
       ...new Set(
         orchestrator.profiles.flatMap((profile) => (profile.slots ?? []).flatMap((slot) => slot.subnetIds)),
@@ -62,7 +63,9 @@ export class LaunchDashboard extends Construct {
         title: 'Time from event to CONTINUE',
         left: profiles.flatMap((profile) =>
           ['p50', 'p99'].map((statistic) =>
-            launchMetric('EventToContinue', profile, statistic).with({ label: `${profile} ${statistic}` }),
+            metrics
+              .ofProfile('EventToContinue', profile, statistic)
+              .with({ label: `${profile} ${statistic}` }),
           ),
         ),
         leftYAxis: { label: 'milliseconds', showUnits: false, min: 0 },
@@ -89,17 +92,17 @@ export class LaunchDashboard extends Construct {
     );
     this.dashboard.addWidgets(
       graph('Reconcile: launches', [
-        reconcileMetric('ReconcileStarted'),
-        reconcileMetric('ReconcileAbandoned'),
+        metrics.ofReconcile('ReconcileStarted'),
+        metrics.ofReconcile('ReconcileAbandoned'),
       ]),
       graph('Reconcile: interfaces', [
-        reconcileMetric('ReconcileReleased'),
-        reconcileMetric('ReconcileDeleted'),
+        metrics.ofReconcile('ReconcileReleased'),
+        metrics.ofReconcile('ReconcileDeleted'),
       ]),
       graph('Reconcile: needs an operator', [
-        reconcileMetric('ReconcileLeft'),
-        reconcileMetric('ReconcileRefusedProfiles'),
-        reconcileMetric('LaunchesOverdue', 'Maximum'),
+        metrics.ofReconcile('ReconcileLeft'),
+        metrics.ofReconcile('ReconcileRefusedProfiles'),
+        metrics.ofReconcile('LaunchesOverdue', 'Maximum'),
       ]),
     );
     this.dashboard.addWidgets(

@@ -20,6 +20,15 @@ export function addNamingAlarms(alarms: AlarmSet, naming: NodeNaming): void {
     alarmDescription:
       'A naming execution exceeded its TimeoutSeconds. Start a new execution with the same input.',
   });
+  const minute = Duration.minutes(1);
+  for (const [name, fn] of naming.functions) {
+    // The state machine tries again; a burst is over after some seconds.
+    alarms.addAboveZeroAlarm(`NamingThrottles-${name}`, 'naming-throttles', {
+      metric: fn.metricThrottles({ period: minute }),
+      evaluationPeriods: 3,
+      alarmDescription: `Lambda has refused invocations of ${name} for three minutes: too few may run at once. Nodes get their names late, or not at all.`,
+    });
+  }
   alarms.addDeadLettersAlarm(
     'NamingDeadLetters',
     'naming-dead-letters',

@@ -24,6 +24,12 @@ export interface AlarmSetProps {
   readonly topicArn?: string | undefined;
   /** The page below `docs/` that tells what to do about an alarm, by the alarm's name without the prefix. */
   readonly pageOf: (name: string) => string;
+  /**
+   * The command that shows what is wrong, and where.
+   *
+   * @default - none
+   */
+  readonly command?: string;
 }
 
 /** An alarm that starts when its metric is above zero. */
@@ -51,11 +57,13 @@ export class AlarmSet extends Construct {
   private readonly namePrefix: string;
   private readonly topic: ITopic | undefined;
   private readonly pageOf: (name: string) => string;
+  private readonly command: string | undefined;
   private readonly added: Alarm[] = [];
 
-  constructor(scope: Construct, id: string, { namePrefix, topicArn, pageOf }: AlarmSetProps) {
+  constructor(scope: Construct, id: string, { namePrefix, topicArn, pageOf, command }: AlarmSetProps) {
     super(scope, id);
     this.pageOf = pageOf;
+    this.command = command;
     this.namePrefix = namePrefix;
     this.topic = topicArn === undefined ? undefined : Topic.fromTopicArn(this, 'Topic', topicArn);
   }
@@ -66,7 +74,7 @@ export class AlarmSet extends Construct {
   }
 
   /**
-   * Adds an alarm. Its description names the page that tells what to do.
+   * Adds an alarm. Its description names the command that shows more, and the page that tells what to do.
    *
    * @param id the construct's id
    * @param name the alarm's name, without the prefix
@@ -77,10 +85,11 @@ export class AlarmSet extends Construct {
     name: string,
     props: Omit<AlarmProps, 'alarmName'> & { readonly alarmDescription: string },
   ): Alarm {
+    const look = this.command === undefined ? '' : ` Look: ${this.command}.`;
     const alarm = new Alarm(this, id, {
       ...props,
       alarmName: `${this.namePrefix}-${name}`,
-      alarmDescription: `${props.alarmDescription} What to do: docs/${this.pageOf(name)}`,
+      alarmDescription: `${props.alarmDescription}${look} What to do: docs/${this.pageOf(name)}`,
     });
     if (this.topic !== undefined) {
       const action = new SnsAction(this.topic);

@@ -15,6 +15,7 @@ const PAGES: readonly (readonly [string, string])[] = [
   ['dead-letters', 'operations/reconcile-fails.md'],
   ['reconcile-failing', 'operations/reconcile-fails.md'],
   ['refused-profiles', 'operations/reconcile-fails.md'],
+  ['naming-throttles', 'operations/concurrency.md'],
   ['naming', 'operations/node-without-name.md'],
 ];
 

@@ -2,9 +2,10 @@
 
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
-    Dimension as SdkDimension, Metric as SdkMetric, MetricDataQuery, MetricStat, StatusCode,
+    Dimension, Metric as SdkMetric, MetricDataQuery, MetricStat, StatusCode,
 };
-use hookline_functions::metrics::{Dimension, Metric, NAMESPACE};
+use hookline_domain::deployment::Deployment;
+use hookline_functions::metrics::{Metric, NAMESPACE, Subject};
 
 use super::{Aws, Error};
 
@@ -14,25 +15,27 @@ const MAX_METRICS: usize = 500;
 const PERIOD: i32 = 60;
 
 impl Aws {
-    /// How many calls AWS throttled from `since` on and before `until`, in seconds since the epoch: for
-    /// each of these dimensions, in their order (GetMetricData).
+    /// How many calls of a deployment AWS throttled from `since` on and before `until`, in seconds since
+    /// the epoch: for each of these subjects, in their order (GetMetricData).
     ///
     /// # Errors
     /// Returns why a call failed, or that CloudWatch has not read all data.
     pub(crate) async fn throttled_calls(
         &self,
-        of: &[Dimension],
+        deployment: &Deployment,
+        of: &[Subject],
         since: i64,
         until: i64,
     ) -> Result<Vec<u64>, Error> {
         const ACTION: &str = "cloudwatch:GetMetricData";
         let mut found = Vec::new();
         for of in of.chunks(MAX_METRICS) {
-            let queries = of.iter().enumerate().map(|(n, of)| query(n, of)).collect();
+            let queries = of.iter().enumerate();
+            let queries = queries.map(|(n, of)| query(n, of.dimensions(deployment)));
             let call = self
                 .cloudwatch
                 .get_metric_data()
-                .set_metric_data_queries(Some(queries))
+                .set_metric_data_queries(Some(queries.collect()))
                 .start_time(DateTime::from_secs(since))
                 .end_time(DateTime::from_secs(until));
             let answer = self.answer(ACTION, call.send().await)?;
@@ -58,16 +61,15 @@ fn id(n: usize) -> String {
     format!("q{n}")
 }
 
-fn query(n: usize, of: &Dimension) -> MetricDataQuery {
-    let dimension = of.dimension();
-    let dimension = dimension.map(|(name, value)| {
-        let dimension = SdkDimension::builder().name(name).value(value);
-        vec![dimension.build()]
+fn query(n: usize, dimensions: Vec<(&'static str, String)>) -> MetricDataQuery {
+    let dimensions = dimensions.into_iter().map(|(name, value)| {
+        let dimension = Dimension::builder().name(name).value(value);
+        dimension.build()
     });
     let metric = SdkMetric::builder()
         .namespace(NAMESPACE)
         .metric_name(Metric::ThrottledCalls.to_string())
-        .set_dimensions(dimension);
+        .set_dimensions(Some(dimensions.collect()));
     let stat = MetricStat::builder()
         .metric(metric.build())
         .period(PERIOD)

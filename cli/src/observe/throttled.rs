@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hookline_functions::metrics::Dimension;
+use hookline_functions::metrics::Subject;
 use tokio::time::timeout;
 
 use super::now;
@@ -19,11 +19,12 @@ const WITHIN: Duration = Duration::from_secs(3);
 pub(crate) async fn throttled(aws: &Aws, deployment: &Deployment, seconds: i64) -> Look {
     let profiles = deployment.profiles.iter();
     let names: BTreeSet<&str> = profiles.map(|it| it.profile.name.as_str()).collect();
-    let of_profiles = names.iter().map(|name| Dimension::profile(name));
-    let dimensions: Vec<Dimension> = of_profiles.chain([Dimension::All]).collect();
+    let of_profiles = names.iter().map(|name| Subject::profile(name));
+    let subjects: Vec<Subject> = of_profiles.chain([Subject::All]).collect();
     let at = now();
     let aws = aws.counting_anew();
-    let call = aws.throttled_calls(&dimensions, at - seconds, at);
+    let name = deployment.name(&[]);
+    let call = aws.throttled_calls(&name, &subjects, at - seconds, at);
     let numbers = match timeout(WITHIN, call).await {
         Ok(Ok(numbers)) => numbers,
         Ok(Err(error)) => return Err(format!("{error}. {}", error.remedy())),

@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hookline_functions::metrics::{Dimension, Metric, Metrics};
+use hookline_domain::deployment::Deployment;
+use hookline_functions::metrics::{Metric, Metrics, Subject};
 use hookline_local::iam::credentials_of;
 use hookline_local::{Fault, FaultKind};
 use hookline_testkit::permissions::allowed;
+use hookline_testkit::roles;
 use hookline_testkit::rules::put_rule;
 use hookline_testkit::scene::HOOK;
 use serde_json::{Value, json};
@@ -185,9 +187,14 @@ async fn failed_call_is_named_with_its_exit_code() {
 }
 
 /// Lets a function count calls that AWS throttled, as it does: in a line of its log.
-fn throttle(deployed: &Deployed, of: Dimension, number: usize) {
+fn throttle(deployed: &Deployed, of: Subject, number: usize) {
+    throttle_in(&roles::deployment(), deployed, of, number);
+}
+
+/// The same for a function of this deployment, in the same account.
+fn throttle_in(deployment: &Deployment, deployed: &Deployed, of: Subject, number: usize) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let metrics = Metrics::starting_at(now.as_millis().try_into().unwrap());
+    let metrics = Metrics::starting_at(now.as_millis().try_into().unwrap(), deployment);
     metrics.add(Metric::ThrottledCalls, of, number);
     for document in metrics.take() {
         let cloudwatch = deployed.fake.aws.cloudwatch();
@@ -198,11 +205,13 @@ fn throttle(deployed: &Deployed, of: Dimension, number: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn throttled_calls_of_the_last_hour_are_shown_with_whose_they_are() {
     let deployed = Deployed::start().await;
-    throttle(&deployed, Dimension::profile("upf"), 10);
-    throttle(&deployed, Dimension::profile("upf"), 20);
-    throttle(&deployed, Dimension::All, 7);
-    // A profile of another deployment.
-    throttle(&deployed, Dimension::profile("smf"), 5);
+    throttle(&deployed, Subject::profile("upf"), 10);
+    throttle(&deployed, Subject::profile("upf"), 20);
+    throttle(&deployed, Subject::All, 7);
+    // Another deployment, with a profile by the same name.
+    let other = Deployment::read("lab").unwrap();
+    throttle_in(&other, &deployed, Subject::profile("upf"), 500);
+    throttle_in(&other, &deployed, Subject::All, 900);
     let text = stdout(&deployed.run("status").await.success());
     let lines = [
         "Throttled   37 calls in 60 min (upf 30, reconcile and adopt 7)",
@@ -229,7 +238,7 @@ async fn throttled_calls_of_the_last_hour_are_shown_with_whose_they_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn throttled_calls_that_the_identity_may_not_read_are_a_note() {
     let deployed = Deployed::start().await;
-    throttle(&deployed, Dimension::profile("upf"), 30);
+    throttle(&deployed, Subject::profile("upf"), 30);
     let mut actions = allowed().unwrap().remove("look").unwrap();
     assert!(actions.remove("cloudwatch:GetMetricData"));
     let credentials = credentials_of(&deployed.put_role("looks", &actions));

@@ -24,7 +24,7 @@ use tracing::{Instrument, Span, info};
 
 use super::{Backoff, Context, answer, delete_surplus, join_attribute_calls};
 use crate::aws::interfaces::AttachOutcome;
-use crate::metrics::{Dimension, Metric};
+use crate::metrics::{Metric, Subject};
 
 /// Runs the function, which returns a [`Summary`]: `$.wired`.
 ///
@@ -66,7 +66,7 @@ async fn attach_interfaces(context: Context, request: AttachRequest) -> Result<S
     let unchanged = has_all && !attacher.changed;
     let listed = unchanged.then(|| std::mem::take(&mut attacher.listed));
     let interfaces = attacher.verify(&chosen, listed).await?;
-    let dimension = Dimension::profile(&request.profile.name);
+    let dimension = Subject::profile(&request.profile.name);
     context.metrics.add(Metric::LaunchesWired, dimension, 1);
     for wired in &interfaces {
         info!(

@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 use super::{Backoff, Context, answer, data_name};
 use crate::aws::autoscaling::CompleteResponse;
-use crate::metrics::{Dimension, Metric};
+use crate::metrics::{Metric, Subject};
 
 /// How long the tags of the verdict may take. The states after this one should not wait for them.
 const MAX_TAGGING_TIME: Duration = Duration::from_secs(5);
@@ -226,7 +226,7 @@ fn completion(
 /// completed it in a run whose response was lost, or another execution may have.
 fn measure(context: &Context, launch: &Launch, profile: &Profile, completed: &Result<Completion>) {
     let metrics = &context.metrics;
-    let of = Dimension::profile(&profile.name);
+    let of = Subject::profile(&profile.name);
     match completed {
         Ok(Completion {
             outcome: CompletionOutcome::Completed,

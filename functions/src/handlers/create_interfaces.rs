@@ -15,7 +15,7 @@ use tracing::{Instrument, Span, info, warn};
 
 use super::{Context, answer, delete_or_warn, delete_surplus, log_list};
 use crate::aws::create_interface::CreateOutcome;
-use crate::metrics::{Dimension, Metric};
+use crate::metrics::{Metric, Subject};
 
 /// Runs the function.
 ///
@@ -166,7 +166,7 @@ async fn run_all(
             detail: error.to_string(),
         })?;
         if let Ok(CreateOutcome::AddressTaken(_)) = outcome {
-            let of = Dimension::profile(profile);
+            let of = Subject::profile(profile);
             context.metrics.add(Metric::AddressConflicts, of, 1);
         }
         outcomes.note(create, outcome);

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tracing::info;
 
 use super::{Context, answer, data_name, launch_order, log_list};
-use crate::metrics::{Dimension, Metric};
+use crate::metrics::{Metric, Subject};
 
 /// The maximal age of a listing of this process that a decision to wait may rest on. When hundreds
 /// of instances are launched at once, many look at the same time, and EC2 throttles these listings
@@ -177,7 +177,7 @@ impl Planner<'_> {
         }
         .plan_and_count();
         for (subnet, free) in free {
-            let of = Dimension::Subnet(subnet);
+            let of = Subject::Subnet(subnet);
             self.context.metrics.set(Metric::FreeAddresses, of, free);
         }
         plan
@@ -292,7 +292,7 @@ impl Planner<'_> {
             reason = data_name(&wait.reason),
             "waiting"
         );
-        let of = Dimension::profile(&self.request.profile.name);
+        let of = Subject::profile(&self.request.profile.name);
         self.context.metrics.add(Metric::LaunchesWaiting, of, 1);
         self.plan_of(wait.into(), ahead, self.observations(), running)
     }

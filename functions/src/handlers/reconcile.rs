@@ -26,7 +26,7 @@ use tracing::info;
 use super::rounds::{Skipped, log_reasons, read_payload, read_profiles, work_deadline};
 use super::{Context, log_list, write};
 use crate::aws::waiting::ListedGroups;
-use crate::metrics::{Dimension, Metric, Metrics};
+use crate::metrics::{Metric, Metrics, Subject};
 use hookline_domain::error::Result;
 use hookline_domain::execution::names::StateMachine;
 use hookline_domain::ids::{InstanceId, NetworkInterfaceId};
@@ -111,25 +111,25 @@ impl Report {
             ),
         ] {
             if is_round || number > 0 {
-                metrics.add(metric, Dimension::All, number);
+                metrics.add(metric, Subject::All, number);
             }
         }
         let loops = self.loops.iter().map(|it| (&it.profile, &it.group));
         let braked = self.braked.iter().map(|it| (&it.profile, &it.group));
         let groups: BTreeSet<_> = loops.chain(braked).collect();
         for (profile, _) in groups {
-            metrics.add(Metric::LaunchLoops, Dimension::profile(profile), 1);
+            metrics.add(Metric::LaunchLoops, Subject::profile(profile), 1);
         }
         for unfit in &self.hook_problems {
-            let of = Dimension::profile(&unfit.profile);
+            let of = Subject::profile(&unfit.profile);
             metrics.add(Metric::HookProblems, of, 1);
         }
         for nodes in self.lacking_nodes() {
-            let of = Dimension::profile(&nodes.profile);
+            let of = Subject::profile(&nodes.profile);
             metrics.add(Metric::NodesWithoutInterfaces, of, nodes.count);
         }
         if let Some(overdue) = &self.overdue {
-            metrics.add(Metric::LaunchesOverdue, Dimension::All, overdue.len());
+            metrics.add(Metric::LaunchesOverdue, Subject::All, overdue.len());
         }
     }
 

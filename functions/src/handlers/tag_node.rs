@@ -20,7 +20,7 @@ use serde_json::Value;
 use tracing::{info, warn};
 
 use super::{Context, answer, tagging};
-use crate::metrics::{Dimension, Metric};
+use crate::metrics::{Metric, Subject};
 
 /// Runs the function.
 ///
@@ -130,7 +130,7 @@ async fn prepare(
     }
 
     if !failures.found.is_empty() {
-        let of = Dimension::profile(&profile.name);
+        let of = Subject::profile(&profile.name);
         context.metrics.add(Metric::NodesWithoutTags, of, 1);
     }
     let name = name_of(&instance, tag_targets.first(), &refused_of_node);

@@ -439,10 +439,10 @@ pub fn context(aws: Aws, local: &LocalAws, timeout: Duration) -> Context {
     let now = local.with_world(|world| world.kernel.timestamp());
     let milliseconds = now.as_millisecond();
     Context {
+        metrics: Metrics::starting_at(milliseconds, aws.deployment()),
         aws,
         deadline: Instant::now() + timeout,
         now: now.as_second(),
-        metrics: Metrics::starting_at(milliseconds),
     }
 }
 

@@ -82,7 +82,6 @@ const TYPES: [(&str, &str); 10] = [
 
 const INSTANCE: &str = "Instance";
 const LAMBDA: &str = "AWS Lambda VPC ENI-";
-const ECS: &str = "arn:aws:ecs:";
 const MSK: &str = "Amazon MSK network interface for cluster ";
 
 impl Service {
@@ -117,6 +116,12 @@ impl Service {
     }
 }
 
+/// Whether a text is an ARN of a service, in any partition: `arn:PARTITION:SERVICE:…`.
+fn is_arn_of(service: &str, text: &str) -> bool {
+    let mut parts = text.split(':');
+    parts.next() == Some("arn") && parts.next().is_some() && parts.next() == Some(service)
+}
+
 /// The kind and the name that a description tells. The name may be empty.
 fn by_description(text: &str, groups: &[&str]) -> Option<(&'static str, String)> {
     match text {
@@ -125,7 +130,7 @@ fn by_description(text: &str, groups: &[&str]) -> Option<(&'static str, String)>
         "DMSNetworkInterface" => return Some(("DMS", groups.join(", "))),
         _ => {}
     }
-    if text.starts_with(ECS) {
+    if is_arn_of("ecs", text) {
         return Some(("ECS", groups.join(", ")));
     }
     if let Some(name) = text.strip_prefix(LAMBDA) {
@@ -245,6 +250,11 @@ mod tests {
             ("DMSNetworkInterface", "DMS", "db, shared"),
             (
                 "arn:aws:ecs:us-east-1:123456789012:attachment/37a927f2-a8d1-46d7-8f96-d6aef13cc5b0",
+                "ECS",
+                "db, shared",
+            ),
+            (
+                "arn:aws-us-gov:ecs:us-gov-west-1:123456789012:attachment/37a927f2-a8d1-46d7-8f96-d6aef13cc5b0",
                 "ECS",
                 "db, shared",
             ),

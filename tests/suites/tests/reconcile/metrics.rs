@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{ENDED, LAUNCH, by_hand, pass, scenario, stopped_half_way, two_lost_launches, waiting};
 
-/// The metrics since the last call, by name. All are without dimensions.
+/// The metrics since the last call, by name. All are of the whole deployment.
 fn measured(run: &Run) -> Result<BTreeMap<String, f64>> {
     let now = run.local.with_world(|world| world.kernel.timestamp());
     let values = emf::values(&run.measured(), now.as_second() * 1000)?;
