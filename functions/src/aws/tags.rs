@@ -1,7 +1,9 @@
 //! Tags of instances, volumes and interfaces.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::types::Filter;
 
 use super::classify::{classify, code};
@@ -10,6 +12,12 @@ use super::{Aws, convert};
 use hookline_domain::error::{Error, Result};
 use hookline_domain::ids::InstanceId;
 use hookline_domain::tags::Tags;
+
+/// How often CreateTags is tried. Every launch begins with it, so in a large scale-out hundreds of nodes
+/// wait for its bucket at once: longer pauses than those of other calls leave it to more of them.
+const ATTEMPTS: u32 = 3;
+/// The longest pause before the second attempt. That before the third is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Aws {
     /// Puts tags on an instance, its volumes and its interfaces (CreateTags). Resources of several
@@ -24,11 +32,17 @@ impl Aws {
         resources: &[String],
         tags: &Tags,
     ) -> Result<()> {
+        let retries = RetryConfig::standard()
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(FIRST_PAUSE);
+        let retries = aws_sdk_ec2::config::Builder::new().retry_config(retries);
         let answer = self
             .ec2
             .create_tags()
             .set_resources(Some(resources.to_vec()))
             .set_tags(Some(convert::tags(tags)))
+            .customize()
+            .config_override(retries)
             .send()
             .await;
         match answer {

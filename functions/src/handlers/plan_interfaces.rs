@@ -22,10 +22,20 @@ use tracing::info;
 use super::{Context, answer, data_name, launch_order, log_list};
 use crate::metrics::{Metric, Subject};
 
-/// The maximal age of a listing of this process that a decision to wait may rest on. When hundreds
-/// of instances are launched at once, many look at the same time, and EC2 throttles these listings
-/// first.
-const MAX_LISTING_AGE: Duration = Duration::from_secs(5);
+/// The oldest listing of this process that a decision to wait may rest on.
+const MAX_LISTING_AGE: Duration = Duration::from_secs(60);
+
+/// How old a listing of so many instances may be for a decision to wait. When hundreds of instances
+/// are launched at once, many look at the same time, and EC2 throttles these listings first. The more
+/// there are, the more calls a listing takes, and the farther apart are their turns.
+fn max_listing_age(instances: usize) -> Duration {
+    const OF_FEW: Duration = Duration::from_secs(5);
+    const INSTANCES_PER_SECOND: usize = 50;
+    let more = u64::try_from(instances / INSTANCES_PER_SECOND).unwrap_or(u64::MAX);
+    OF_FEW
+        .saturating_add(Duration::from_secs(more))
+        .min(MAX_LISTING_AGE)
+}
 
 /// Runs the function.
 ///
@@ -209,7 +219,8 @@ impl Planner<'_> {
         if self.previous.may_rest_on_a_recent_listing() {
             let me = &self.request.node.instance_id;
             let seen = aws.instances_seen(selector, MAX_LISTING_AGE, me);
-            if let Some((_, instances)) = seen.await
+            if let Some((age, instances)) = seen.await
+                && age <= max_listing_age(instances.len())
                 // A wait may be decided by a listing that is some seconds old. A plan needs a new
                 // one.
                 && self.waits(&instances)

@@ -93,6 +93,8 @@ impl Ministack {
             .env("AWS_ENDPOINT_URL", &endpoint)
             .env("AWS_ENDPOINT_URL_EC2", fake_aws)
             .env("AWS_ENDPOINT_URL_AUTO_SCALING", fake_aws)
+            // The fake AWS authorises the call, and passes it on to ministack's engine.
+            .env("AWS_ENDPOINT_URL_SFN", fake_aws)
             .env("NODE_PATH", packages)
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
