@@ -1,12 +1,18 @@
 //! What ended a launch early: its instance, its hook, or its execution.
 
+use std::cmp::Ordering;
+
+use hookline_domain::execution::{Completion, CompletionOutcome};
 use hookline_domain::time::epoch_milliseconds;
+use serde_json::Value;
 
 use super::causes::hook_name;
+use super::story::part;
 use super::words::ago;
 use super::{Finding, Kind};
 use crate::observed::case::Case;
 use crate::observed::execution::message;
+use crate::observed::group::Activity;
 
 /// The time at which the instance ended, by EC2, in milliseconds since the epoch.
 fn ended_at(case: &Case) -> Option<i64> {
@@ -30,17 +36,8 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
     ) {
         return None;
     }
-    let given_up = case
-        .entered("AbandonLaunch")
-        .or_else(|| case.entered("ReleaseInterfaces"));
     let ended = ended_at(case);
-    // EC2's time has no fraction of a second.
-    let ended_first = match (ended, given_up) {
-        (Some(ended), Some(given_up)) => ended <= given_up,
-        (Some(_), None) => case.execution().is_none_or(|it| it.status != "SUCCEEDED"),
-        (None, _) => false,
-    };
-    if !ended_first {
+    if !ended.is_some_and(|ended| came_first(case, ended)) {
         return None;
     }
     let when = ended.map_or_else(String::new, |at| format!(" {}", ago(at / 1_000, case.now)));
@@ -71,11 +68,68 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
     )
 }
 
+/// Whether an instance that ended at this time, in milliseconds since the epoch, ended its launch.
+fn came_first(case: &Case, ended: i64) -> bool {
+    // EC2's time has no fraction of a second.
+    let second = |at: i64| at.div_euclid(1_000);
+    let given_up = case
+        .entered("AbandonLaunch")
+        .or_else(|| case.entered("ReleaseInterfaces"));
+    if let Some(given_up) = given_up {
+        return match second(ended).cmp(&second(given_up)) {
+            Ordering::Less => true,
+            Ordering::Equal => !was_abandoned_for_another_cause(case),
+            Ordering::Greater => false,
+        };
+    }
+    // Reconcile abandons a launch whose execution was stopped.
+    let stopped = case.execution().and_then(|it| it.stopped);
+    !launch_is_over(case) && stopped.is_none_or(|stopped| second(ended) < second(stopped))
+}
+
+/// Whether ABANDON ended the launch of an instance that no function had found ended before.
+fn was_abandoned_for_another_cause(case: &Case) -> bool {
+    let mut events = case.history.iter();
+    let left = events.find(|event| event.left() == Some("AbandonLaunch"));
+    let output = left.and_then(|event| serde_json::from_str(event.output.as_deref()?).ok());
+    let completion: Option<Completion> = output.and_then(|data: Value| part(&data, "completion"));
+    let found_ended = case.last_failure().is_some_and(|(error, _)| {
+        matches!(
+            error.as_str(),
+            "Hookline.InstanceGone" | "Hookline.LaunchGone"
+        )
+    });
+    completion.is_some_and(|it| it.outcome == CompletionOutcome::Completed) && !found_ended
+}
+
+/// Whether the launch had reached its end without the end of its instance, or nothing is known of it.
+fn launch_is_over(case: &Case) -> bool {
+    let succeeded = case.execution().map(|it| it.status == "SUCCEEDED");
+    match case.activity() {
+        Some(launch) => {
+            succeeded == Some(true) || launch.status == "Successful" || hook_ended(launch)
+        }
+        None => succeeded.unwrap_or(true),
+    }
+}
+
+/// Whether Auto Scaling says that a lifecycle action ended the launch: by ABANDON, or by its timeout.
+fn hook_ended(launch: &Activity) -> bool {
+    launch
+        .message
+        .to_ascii_lowercase()
+        .contains("lifecycle action")
+}
+
+/// Whether Auto Scaling says that a hook ended the launch by its timeout.
+fn hook_timed_out(launch: &Activity) -> bool {
+    launch.message.to_ascii_lowercase().contains("timeout")
+}
+
 /// A hook that ended the launch by its timeout, as Auto Scaling says, or before its execution did.
 pub(super) fn hook(case: &Case) -> Option<Finding> {
     let activity = case.activity()?;
-    let timed_out = activity.message.to_ascii_lowercase().contains("timeout");
-    if timed_out {
+    if hook_timed_out(activity) {
         let mut finding = Finding::new(
             Kind::HookUnsafe,
             format!(
