@@ -313,11 +313,14 @@ fn equals(name: &str, values: &[String]) -> Filter {
 }
 
 fn instance(it: &SdkInstance) -> Option<SeenInstance> {
-    let reason = it.state_reason().and_then(|reason| reason.message());
+    let reason = it.state_reason();
+    let code = reason.and_then(|reason| reason.code());
+    let message = reason.and_then(|reason| reason.message());
     let how = it.state_transition_reason();
     Some(SeenInstance {
         instance: convert::instance(it)?,
-        state_reason: reason.unwrap_or_default().to_owned(),
+        reason_code: code.unwrap_or_default().to_owned(),
+        state_reason: message.or(code).unwrap_or_default().to_owned(),
         transition_reason: how.unwrap_or_default().to_owned(),
     })
 }

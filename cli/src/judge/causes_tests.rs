@@ -177,6 +177,55 @@ fn instance_that_ended_after_its_launch_was_over_is_not_the_cause() {
 }
 
 #[test]
+fn instance_that_ec2_ended_is_told_with_its_reason_and_a_remedy_of_its_own() {
+    let by = |case: Case, code: &str, transition: &str| {
+        let mut case = ended(case, "2026-01-02 03:04:00 GMT");
+        let seen = case.seen.as_mut().unwrap();
+        seen.reason_code = code.to_owned();
+        seen.state_reason = format!("{code}: as EC2 says it");
+        seen.transition_reason = transition.to_owned();
+        findings(&case)
+    };
+    for (code, problem, remedy) in [
+        (
+            "Server.SpotInstanceTermination",
+            "EC2 ended",
+            "interrupted the Spot Instance",
+        ),
+        ("Client.InternalError", "EC2 ended", "KMS key"),
+        ("Client.VolumeLimitExceeded", "EC2 ended", "quota of EBS"),
+        ("Server.InternalError", "EC2 ended", "AWS Support"),
+        (
+            "Client.InstanceInitiatedShutdown",
+            "shut itself down",
+            "What it wrote",
+        ),
+    ] {
+        // Its ABANDON reached a launch whose instance EC2 had ended.
+        for case in [
+            given_up("COMPLETED"),
+            case().with_execution("RUNNING", None, "AttachInterfaces"),
+        ] {
+            let found = by(case, code, code);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].kind, Kind::InstanceEnded);
+            assert!(found[0].problem.contains(problem), "{found:?}");
+            assert!(found[0].evidence[0].contains("as EC2 says it"), "{found:?}");
+            let says = matches!(&found[0].remedy[0], Remedy::Do(text) if text.contains(remedy));
+            assert!(says, "{found:?}");
+        }
+    }
+    // A node that was ready, and a launch of which nothing is known.
+    let spot = "Server.SpotInstanceTermination";
+    assert!(
+        by(ready(), spot, "")
+            .iter()
+            .all(|it| it.kind != Kind::InstanceEnded)
+    );
+    assert!(by(case(), spot, "").is_empty());
+}
+
+#[test]
 fn stopped_execution_is_told_with_its_state_and_can_be_replayed() {
     let case = case().with_execution("ABORTED", None, "AttachInterfaces");
     let found = findings(&case);

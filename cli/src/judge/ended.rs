@@ -1,5 +1,7 @@
 //! What ended a launch early: its instance, its hook, or its execution.
 
+mod reason;
+
 use std::cmp::Ordering;
 
 use hookline_domain::execution::{Completion, CompletionOutcome};
@@ -13,6 +15,7 @@ use super::{Finding, Kind};
 use crate::observed::case::Case;
 use crate::observed::execution::message;
 use crate::observed::group::Activity;
+use reason::EndedBy;
 
 /// The time at which the instance ended, by EC2, in milliseconds since the epoch.
 fn ended_at(case: &Case) -> Option<i64> {
@@ -36,36 +39,35 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
     ) {
         return None;
     }
+    let by = EndedBy::of(seen);
     let ended = ended_at(case);
-    if !ended.is_some_and(|ended| came_first(case, ended)) {
+    let came_first = match (by, ended) {
+        (_, Some(ended)) => came_first(case, ended),
+        // EC2 gives no time for most of its own reasons. Had Auto Scaling ended the instance, its call would be the reason.
+        (EndedBy::Ec2 | EndedBy::Itself, None) => was_launching(case),
+        (EndedBy::Call, None) => false,
+    };
+    if !came_first {
         return None;
     }
     let when = ended.map_or_else(String::new, |at| format!(" {}", ago(at / 1_000, case.now)));
-    Some(
-        Finding::new(
-            Kind::InstanceEnded,
-            format!(
-                "{} ended{when}, before its launch was ready: it is {state}.",
-                case.instance
-            ),
-        )
-        .shown_by(format!(
-            "EC2 says: {}. {}",
-            seen.transition_reason, seen.state_reason
-        ))
-        .say("Auto Scaling replaces it: nothing to do. If instances end often, find who ends them:")
-        .run([
-            "aws",
-            "cloudtrail",
-            "lookup-events",
-            "--lookup-attributes",
-            &format!("AttributeKey=ResourceName,AttributeValue={}", case.instance),
-            "--query",
-            "Events[].[EventTime,EventName,Username]",
-            "--output",
-            "text",
-        ]),
-    )
+    let id = &case.instance;
+    let problem = match by {
+        EndedBy::Call => {
+            format!("{id} ended{when}, before its launch was ready: it is {state}.")
+        }
+        EndedBy::Itself => {
+            format!("{id} shut itself down{when}, before its launch was ready: it is {state}.")
+        }
+        EndedBy::Ec2 => {
+            format!("EC2 ended {id}{when}, before its launch was ready: it is {state}.")
+        }
+    };
+    let texts = [&seen.transition_reason, &seen.state_reason].map(String::as_str);
+    let says: Vec<&str> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+    let finding = Finding::new(Kind::InstanceEnded, problem)
+        .shown_by(format!("EC2 says: {}", says.join(". ")));
+    Some(reason::remedy(finding, id.as_str(), &seen.reason_code))
 }
 
 /// Whether an instance that ended at this time, in milliseconds since the epoch, ended its launch.
@@ -84,7 +86,10 @@ fn came_first(case: &Case, ended: i64) -> bool {
     }
     // Reconcile abandons a launch whose execution was stopped.
     let stopped = case.execution().and_then(|it| it.stopped);
-    !launch_is_over(case) && stopped.is_none_or(|stopped| second(ended) < second(stopped))
+    let hook_ended = case.activity().is_some_and(hook_ended);
+    was_launching(case)
+        && !hook_ended
+        && stopped.is_none_or(|stopped| second(ended) < second(stopped))
 }
 
 /// Whether ABANDON ended the launch of an instance that no function had found ended before.
@@ -102,15 +107,12 @@ fn was_abandoned_for_another_cause(case: &Case) -> bool {
     completion.is_some_and(|it| it.outcome == CompletionOutcome::Completed) && !found_ended
 }
 
-/// Whether the launch had reached its end without the end of its instance, or nothing is known of it.
-fn launch_is_over(case: &Case) -> bool {
+/// Whether the instance had not become a node when it ended, as far as its launch is known.
+fn was_launching(case: &Case) -> bool {
     let succeeded = case.execution().map(|it| it.status == "SUCCEEDED");
-    match case.activity() {
-        Some(launch) => {
-            succeeded == Some(true) || launch.status == "Successful" || hook_ended(launch)
-        }
-        None => succeeded.unwrap_or(true),
-    }
+    let successful = case.activity().map(|it| it.status == "Successful");
+    let is_known = succeeded.is_some() || successful.is_some();
+    is_known && succeeded != Some(true) && successful != Some(true)
 }
 
 /// Whether Auto Scaling says that a lifecycle action ended the launch: by ABANDON, or by its timeout.
