@@ -217,6 +217,40 @@ fn profile_of_the_rule_that_is_not_reconciles_is_found_with_its_fields() {
 }
 
 #[test]
+fn profiles_that_are_split_over_targets_of_reconcile_are_each_in_one() {
+    let named = |name: &str| {
+        let mut profile = fixtures::profile();
+        profile["name"] = json!(name);
+        profile["selector"]["autoScalingGroupNames"] = json!([name]);
+        profile
+    };
+    let differs = |second: &str| {
+        let (upf, mut rounds) = fixtures::rules();
+        let mut smf = upf.clone();
+        smf.name = "launch-smf".to_owned();
+        smf.targets[0].template = Some(format!("{{\"event\":<e>,\"profile\":{}}}", named("smf")));
+        let target = Target {
+            input: Some(
+                json!({"stateMachineArn": MACHINE, "profiles": [named(second)]}).to_string(),
+            ),
+            ..rounds.targets[0].clone()
+        };
+        rounds.targets.push(target);
+        let machine = fixtures::deployment().machine;
+        let mut account = account();
+        account.deployment = Some(Deployment::of(machine, vec![upf, smf, rounds]));
+        found(&account)
+    };
+    assert!(differs("smf").is_empty());
+    let missing = differs("amf");
+    assert_eq!(missing.len(), 1, "{missing:#?}");
+    assert_says(
+        &missing[0],
+        &["launch-smf has the profile smf, and reconcile's rule hookline-reconcile does not."],
+    );
+}
+
+#[test]
 fn reconcile_that_is_not_scheduled_and_a_profile_that_cannot_be_read_are_found() {
     let mut account = account();
     account.deployment.as_mut().unwrap().reconcile[0].enabled = false;
