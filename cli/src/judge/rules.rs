@@ -1,14 +1,19 @@
 //! The rules that start executions, for the launches of one group at one hook.
 
+use std::collections::BTreeMap;
+
 use hookline_domain::reconcile::ProfileInput;
 use serde_json::{Value, json};
 
 use super::finding::quoted;
+use super::words::list;
 use super::{Finding, Kind, Remedy};
 use crate::observed::deployment::{Deployment, Rule};
 
 /// How the template of a target's input begins; the profile and a brace follow.
 const TEMPLATE_START: &str = "{\"event\":<aws.events.event.json>,\"profile\":";
+/// The most names that a text lists.
+const LISTED: usize = 4;
 /// Where the role of a rule's target is in a remedy that does not know it.
 const ROLE: &str = "ROLE_ARN";
 
@@ -203,13 +208,11 @@ fn no_rule(deployment: &Deployment, group: &str, hook: &str) -> Finding {
     finding.say("Correct the profile's selector or hook in the configuration, and deploy.")
 }
 
-/// What is wrong with reconcile's rules.
+/// What is wrong with reconcile's rules. Each has other profiles; the interfaces that are left are seen by
+/// every round.
 pub(crate) fn reconcile_findings(deployment: &Deployment) -> Vec<Finding> {
-    if deployment.reconcile.iter().any(|it| it.enabled) {
-        return Vec::new();
-    }
     let without = "Nothing starts lost launches, abandons those whose execution was stopped, or deletes interfaces that are left.";
-    let Some(disabled) = deployment.reconcile.first() else {
+    if deployment.reconcile.is_empty() {
         return vec![
             Finding::new(
                 Kind::ReconcileNotScheduled,
@@ -217,17 +220,29 @@ pub(crate) fn reconcile_findings(deployment: &Deployment) -> Vec<Finding> {
             )
             .say("Deploy it: docs/operations/reconcile.md has its input."),
         ];
-    };
-    vec![
+    }
+    let any_runs = deployment.reconcile.iter().any(|it| it.enabled);
+    let mut disabled: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for reconcile in deployment.reconcile.iter().filter(|it| !it.enabled) {
+        let profiles = reconcile.profiles.iter().chain(&reconcile.retired);
+        let names = disabled.entry(&reconcile.rule).or_default();
+        names.extend(profiles.map(|input| input.profile.name.as_str()));
+    }
+    let findings = disabled.into_iter().map(|(rule, profiles)| {
+        let means = match any_runs {
+            false => without.to_owned(),
+            true => format!(
+                "Nothing starts lost launches of the profiles {}, or abandons those whose execution was stopped.",
+                list(profiles, LISTED)
+            ),
+        };
         Finding::new(
             Kind::ReconcileNotScheduled,
-            format!(
-                "The rule {} of reconcile is disabled. {without}",
-                disabled.rule
-            ),
+            format!("The rule {rule} of reconcile is disabled. {means}"),
         )
-        .run(["aws", "events", "enable-rule", "--name", &disabled.rule]),
-    ]
+        .run(["aws", "events", "enable-rule", "--name", rule])
+    });
+    findings.collect()
 }
 
 /// The rules whose profile cannot be read: their executions refuse their input.

@@ -134,6 +134,44 @@ fn rule_that_wants_another_hook_says_so() {
 }
 
 #[test]
+fn each_disabled_rule_of_reconcile_is_found() {
+    let rounds = |name: &str, enabled: bool, profile: &str| {
+        let mut value = input().value;
+        value["name"] = json!(profile);
+        let target = Target {
+            input: Some(json!({"stateMachineArn": MACHINE, "profiles": [value]}).to_string()),
+            ..Target::default()
+        };
+        Rule {
+            name: name.to_owned(),
+            enabled,
+            schedule: Some("rate(5 minutes)".to_owned()),
+            // The second target has the same rule.
+            targets: vec![target.clone(), target],
+            ..Rule::default()
+        }
+    };
+    let found = |first: bool, second: bool| {
+        let rules = vec![rounds("one", first, "upf"), rounds("two", second, "smf")];
+        let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), rules);
+        let starts = deployment.reconcile_starts(&deployment.profiles[1]);
+        (reconcile_findings(&deployment), starts)
+    };
+    assert!(matches!(found(true, true), (found, true) if found.is_empty()));
+    let (one, starts) = found(true, false);
+    assert!(!starts);
+    assert_eq!(one.len(), 1, "{one:#?}");
+    assert!(
+        one[0].problem.contains("rule two of reconcile is disabled"),
+        "{one:#?}"
+    );
+    assert!(one[0].problem.contains("of the profiles smf"), "{one:#?}");
+    let (both, _) = found(false, false);
+    assert_eq!(both.len(), 2, "{both:#?}");
+    assert!(both[0].problem.contains("deletes interfaces"), "{both:#?}");
+}
+
+#[test]
 fn reconcile_without_a_rule_is_found() {
     let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), Vec::new());
     assert_eq!(

@@ -286,9 +286,10 @@ impl Deployment {
         retired.any(is) && !of_rules.chain(active).any(is)
     }
 
-    /// Whether reconcile starts executions with a profile.
+    /// Whether reconcile starts executions with a profile, by an enabled rule.
     pub(crate) fn reconcile_starts(&self, input: &ProfileInput) -> bool {
-        let mut profiles = self.reconcile.iter().flat_map(|it| &it.profiles);
+        let enabled = self.reconcile.iter().filter(|it| it.enabled);
+        let mut profiles = enabled.flat_map(|it| &it.profiles);
         input.profile.hook.complete && profiles.any(|other| other.profile == input.profile)
     }
 
