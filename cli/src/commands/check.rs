@@ -68,7 +68,7 @@ pub(super) async fn run(
                 // Its error says what to do.
                 None => discover::deployment(&aws, stack.as_deref()).await?,
             };
-            account.profiles = deployment.profiles.clone();
+            account.profiles = deployment.active().cloned().collect();
             account.others = found.others;
             account.deployment = Some(deployment);
         }

@@ -45,7 +45,11 @@ fn no_execution(case: &Case) -> Vec<Finding> {
         return Vec::new();
     }
     let (group, hook) = (case.group_name(), hook_name(case));
-    let by_rules = rules::findings(&case.deployment, group, &hook, case.input.as_ref());
+    let by_rules = match is_retired(case) {
+        // No rule starts executions with it.
+        true => Vec::new(),
+        false => rules::findings(&case.deployment, group, &hook, case.input.as_ref()),
+    };
     if case.is_in_service() {
         // It may have been launched before the profile was there; that it lacks interfaces is told.
         return by_rules;
@@ -61,7 +65,7 @@ fn no_execution(case: &Case) -> Vec<Finding> {
         format!("There is no execution for {}{since}.", case.instance),
     )
     .of_group(group);
-    if by_rules.is_empty() {
+    if by_rules.is_empty() && !is_retired(case) {
         finding = finding
             .shown_by(format!("An enabled rule with a target matches launches of {group} at {hook}: the event was lost, or could not be delivered."))
             .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md).");
@@ -79,14 +83,7 @@ fn no_execution(case: &Case) -> Vec<Finding> {
             finding.say(format!("Reconcile starts it {}.", when_started(rounds)))
         }
         (None, true) => finding.say("The replay below starts it."),
-        (None, false)
-            if case
-                .input
-                .as_ref()
-                .is_some_and(|it| case.deployment.is_retired(it)) =>
-        {
-            finding.say(RETIRED)
-        }
+        (None, false) if is_retired(case) => finding.say(RETIRED),
         (None, false) => finding.say(
             "Start it with its profile: docs/operations/replay.md, \"Without an old execution\".",
         ),
@@ -94,6 +91,12 @@ fn no_execution(case: &Case) -> Vec<Finding> {
     let mut found = by_rules;
     found.push(finding);
     found
+}
+
+/// Whether no launch begins with the case's profile any more.
+fn is_retired(case: &Case) -> bool {
+    let input = case.input.as_ref();
+    input.is_some_and(|it| case.deployment.is_retired(it))
 }
 
 pub(super) fn hook_name(case: &Case) -> String {
@@ -111,6 +114,9 @@ fn of_hooks(case: &Case) -> Vec<Finding> {
     let (Some(group), Some(profile)) = (&case.group, case.profile()) else {
         return Vec::new();
     };
+    if is_retired(case) {
+        return Vec::new();
+    }
     let found = hooks::findings(group, &case.hooks, &[profile], Some(&case.deployment));
     let found = found.into_iter();
     // Another hook matters only to a launch that waits.
@@ -190,7 +196,8 @@ fn newest_plan(case: &Case) -> Option<Plan> {
 /// A node that is in service without all its interfaces.
 fn lacks_interfaces(case: &Case) -> Option<Finding> {
     let missing = case.networks_without_interface();
-    if !case.is_in_service() || missing.is_empty() || case.runs() {
+    let is_older = is_retired(case) && case.execution().is_none();
+    if !case.is_in_service() || missing.is_empty() || case.runs() || is_older {
         return None;
     }
     let finding = Finding::new(

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::fixtures::{NOW, case, id, interface};
+use crate::fixtures::{MACHINE, NOW, case, id, interface, profile, rules};
 use crate::judge::Remedy;
 use crate::judge::replay::{Replay, Wanted, decide};
+use crate::observed::deployment::Deployment;
 use crate::observed::execution::HistoryEvent;
 use crate::observed::group::{Activity, Hook};
 
@@ -74,6 +75,20 @@ fn launch_without_an_execution_is_started_by_the_name_that_reconcile_uses() {
         kinds(&without_rule),
         [Kind::RuleDisabled, Kind::NoExecution]
     );
+}
+
+#[test]
+fn launch_with_a_retired_profile_is_not_said_to_lack_a_rule_or_a_hook() {
+    let (_, mut rounds) = rules();
+    let input = json!({"stateMachineArn": MACHINE, "profiles": [], "retiredProfiles": [profile()]});
+    rounds.targets[0].input = Some(input.to_string());
+    let mut case = case();
+    case.deployment = Deployment::of(case.deployment.machine.clone(), vec![rounds]);
+    case.hooks.clear();
+    assert_eq!(kinds(&case), [Kind::NoExecution]);
+    assert!(findings(&case)[0].evidence.is_empty());
+    // A node of before.
+    assert_eq!(kinds(&case.in_state("InService")), []);
 }
 
 /// The failure of a function.

@@ -100,8 +100,8 @@ pub(crate) fn lacking(fleet: &Fleet, group: &Group) -> Vec<(InstanceId, bool)> {
         .collect();
     let interfaces: Vec<&Interface> = fleet.interfaces.iter().map(|it| &it.interface).collect();
     let seen = |id: &InstanceId| fleet.instances.get(id).map(|seen| &seen.instance);
-    let profiles = &fleet.deployment.profiles;
-    let found = nodes::lacking(profiles, &members, seen, &fleet.in_progress(), &interfaces);
+    let profiles: Vec<_> = fleet.deployment.active().cloned().collect();
+    let found = nodes::lacking(&profiles, &members, seen, &fleet.in_progress(), &interfaces);
     found
         .into_iter()
         .map(|node| (node.member.instance.clone(), node.may_be_older))

@@ -1,6 +1,6 @@
 //! The rules that start executions, for the launches of one group at one hook.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hookline_domain::reconcile::ProfileInput;
 use serde_json::{Value, json};
@@ -222,7 +222,7 @@ pub(crate) fn reconcile_findings(deployment: &Deployment) -> Vec<Finding> {
         ];
     }
     let any_runs = deployment.reconcile.iter().any(|it| it.enabled);
-    let mut disabled: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut disabled: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for reconcile in deployment.reconcile.iter().filter(|it| !it.enabled) {
         let profiles = reconcile.profiles.iter().chain(&reconcile.retired);
         let names = disabled.entry(&reconcile.rule).or_default();

@@ -146,15 +146,14 @@ fn each_disabled_rule_of_reconcile_is_found() {
             name: name.to_owned(),
             enabled,
             schedule: Some("rate(5 minutes)".to_owned()),
-            // The second target has the same rule.
-            targets: vec![target.clone(), target],
+            targets: vec![target],
             ..Rule::default()
         }
     };
     let found = |first: bool, second: bool| {
         let rules = vec![rounds("one", first, "upf"), rounds("two", second, "smf")];
         let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), rules);
-        let starts = deployment.reconcile_starts(&deployment.profiles[1]);
+        let starts = deployment.reconcile_starts(deployment.profiles.last().unwrap());
         (reconcile_findings(&deployment), starts)
     };
     assert!(matches!(found(true, true), (found, true) if found.is_empty()));

@@ -225,13 +225,10 @@ impl Deployment {
                 }
             }
         }
-        let named: Vec<String> = profiles
-            .iter()
-            .map(|input| input.profile.name.clone())
-            .collect();
         let active = reconcile.iter().flat_map(|it| &it.profiles);
         for input in active.chain(reconcile.iter().flat_map(|it| &it.retired)) {
-            if !named.contains(&input.profile.name) {
+            let is_named = |known: &ProfileInput| known.profile.name == input.profile.name;
+            if !profiles.iter().any(is_named) {
                 profiles.push(input.clone());
             }
         }
@@ -286,6 +283,11 @@ impl Deployment {
         retired.any(is) && !of_rules.chain(active).any(is)
     }
 
+    /// The profiles with which launches begin.
+    pub(crate) fn active(&self) -> impl Iterator<Item = &ProfileInput> {
+        self.profiles.iter().filter(|it| !self.is_retired(it))
+    }
+
     /// Whether reconcile starts executions with a profile, by an enabled rule.
     pub(crate) fn reconcile_starts(&self, input: &ProfileInput) -> bool {
         let enabled = self.reconcile.iter().filter(|it| it.enabled);
@@ -295,13 +297,19 @@ impl Deployment {
 
     /// The groups that the profiles and the rules name.
     pub(crate) fn named_groups(&self) -> Vec<String> {
-        let of_profiles = self
-            .profiles
-            .iter()
-            .filter_map(|input| match &input.profile.selector {
-                Selector::AutoScalingGroupNames(names) => Some(names.iter().cloned()),
-                Selector::Tag(_) | Selector::Tags(_) => None,
-            });
+        self.groups_named_by(self.profiles.iter())
+    }
+
+    /// The same without those that only a retired profile names: they need not exist any more.
+    pub(crate) fn active_groups(&self) -> Vec<String> {
+        self.groups_named_by(self.active())
+    }
+
+    fn groups_named_by<'a>(&self, profiles: impl Iterator<Item = &'a ProfileInput>) -> Vec<String> {
+        let of_profiles = profiles.filter_map(|input| match &input.profile.selector {
+            Selector::AutoScalingGroupNames(names) => Some(names.iter().cloned()),
+            Selector::Tag(_) | Selector::Tags(_) => None,
+        });
         let of_rules = self
             .rules
             .iter()
@@ -325,6 +333,10 @@ impl Deployment {
         for reconcile in &self.reconcile {
             expected.extend(&reconcile.hooks);
         }
+        // What began with a retired profile still waits at its hook, as reconcile has it.
+        let retired = self.profiles.iter().filter(|it| self.is_retired(it));
+        let retired = retired.map(|input| input.profile.hook.name.clone());
+        expected.others.extend(retired);
         expected
     }
 

@@ -3,8 +3,7 @@
 use anyhow::Result;
 
 use crate::{
-    check_not_found, check_text, commands, explained, finding, hookline, shell, stage, texts,
-    trouble,
+    check_not_found, check_text, commands, explained, hookline, shell, stage, texts, trouble,
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -228,6 +228,7 @@ fn profiles_that_are_split_over_targets_of_reconcile_are_each_in_one() {
         let (upf, mut rounds) = fixtures::rules();
         let mut smf = upf.clone();
         smf.name = "launch-smf".to_owned();
+        smf.pattern["detail"]["AutoScalingGroupName"] = json!(["smf"]);
         smf.targets[0].template = Some(format!("{{\"event\":<e>,\"profile\":{}}}", named("smf")));
         let target = Target {
             input: Some(
