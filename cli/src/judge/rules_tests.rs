@@ -73,7 +73,7 @@ fn with_targets(rule: Rule, targets: &Value) -> Rule {
 
 #[test]
 fn target_that_is_gone_is_put_back_with_the_profile_and_the_role_of_another_rule() {
-    let gone = rule("launch-upf", "upf", "hookline-launch", false);
+    let gone = rule("hookline-launch-upf", "upf", "hookline-launch", false);
     let other = rule("launch-smf", "smf", "hookline-launch", true);
     let found = found(vec![gone.clone(), other]);
     assert_eq!(found[0].kind, Kind::RuleWithoutTarget);
@@ -93,7 +93,7 @@ fn target_that_is_gone_is_put_back_with_the_profile_and_the_role_of_another_rule
 
 #[test]
 fn target_is_put_back_with_a_profile_in_a_file_where_none_is_known() {
-    let gone = rule("launch-upf", "upf", "hookline-launch", false);
+    let gone = rule("hookline-launch-upf", "upf", "hookline-launch", false);
     let deployment = Deployment::of(StateMachine::read(MACHINE).unwrap(), vec![gone.clone()]);
     let found = findings(&deployment, "upf", "hookline-launch", None);
     let Some(Remedy::Shell(words)) = found[0].remedy.last() else {

@@ -104,6 +104,27 @@ impl Rule {
             && fits("LifecycleHookName", hook)
     }
 
+    /// Whether it may be of this stack, or for launches of these profiles. Without a stack, its name tells
+    /// nothing.
+    fn may_be_of(&self, stack: &str, profiles: &[ProfileInput]) -> bool {
+        let names = |field: &str, value: &str| {
+            let wanted = self.wanted(field);
+            wanted.is_some_and(|wanted| wanted.contains(&value))
+        };
+        let is_for = |input: &ProfileInput| {
+            let groups = match &input.profile.selector {
+                Selector::AutoScalingGroupNames(groups) => groups
+                    .iter()
+                    .any(|group| names("AutoScalingGroupName", group)),
+                Selector::Tag(_) | Selector::Tags(_) => true,
+            };
+            groups && names("LifecycleHookName", &input.profile.hook.name)
+        };
+        stack.is_empty()
+            || self.name.starts_with(&format!("{stack}-"))
+            || profiles.iter().any(is_for)
+    }
+
     /// The targets that are this state machine, or a version or an alias of it.
     pub(crate) fn targets_of<'a>(
         &'a self,
@@ -160,7 +181,7 @@ impl Reconcile {
 #[derive(Clone, Debug)]
 pub(crate) struct Deployment {
     pub(crate) machine: StateMachine,
-    /// The rules that start its executions, and those for launches that have no target at all.
+    /// The rules that start its executions, and those of its own for launches that have no target at all.
     pub(crate) rules: Vec<Rule>,
     /// The rules that start reconcile.
     pub(crate) reconcile: Vec<Reconcile>,
@@ -201,11 +222,9 @@ impl Deployment {
             .iter()
             .flat_map(|rule| reconcile(rule, &machine))
             .collect();
-        let rules: Vec<Rule> = rules
-            .into_iter()
-            .filter(Rule::matches_launches)
-            .filter(|rule| rule.targets.is_empty() || rule.targets_of(&machine).next().is_some())
-            .collect();
+        let of_launches = rules.into_iter().filter(Rule::matches_launches);
+        let (mut own, other): (Vec<Rule>, Vec<Rule>) =
+            of_launches.partition(|rule| rule.targets_of(&machine).next().is_some());
         let mut profiles: Vec<ProfileInput> = Vec::new();
         let mut unreadable = Vec::new();
         let mut of_rules = Vec::new();
@@ -214,7 +233,7 @@ impl Deployment {
                 profiles.push(input);
             }
         };
-        for rule in &rules {
+        for rule in &own {
             for target in rule.targets_of(&machine) {
                 match profile_of(target) {
                     Ok(input) => {
@@ -232,9 +251,13 @@ impl Deployment {
                 profiles.push(input.clone());
             }
         }
+        let stack = Self::stack_of(machine.arn()).unwrap_or_default();
+        let without_target = other.into_iter().filter(|rule| rule.targets.is_empty());
+        own.extend(without_target.filter(|rule| rule.may_be_of(stack, &profiles)));
+        own.sort_by(|a, b| a.name.cmp(&b.name));
         Self {
             machine,
-            rules,
+            rules: own,
             reconcile,
             profiles,
             unreadable,
