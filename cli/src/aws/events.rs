@@ -63,6 +63,7 @@ impl Aws {
 fn target(target: SdkTarget) -> Target {
     let template = target.input_transformer.map(|input| input.input_template);
     Target {
+        id: target.id,
         arn: target.arn,
         role_arn: target.role_arn,
         template,

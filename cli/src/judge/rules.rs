@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use super::finding::quoted;
 use super::words::list;
 use super::{Finding, Kind, Remedy};
-use crate::observed::deployment::{Deployment, Rule};
+use crate::observed::deployment::{Deployment, Rule, Target};
 
 /// How the template of a target's input begins; the profile and a brace follow.
 const TEMPLATE_START: &str = "{\"event\":<aws.events.event.json>,\"profile\":";
 /// The most names that a text lists.
 const LISTED: usize = 4;
+/// The id that the CDK gives the only target of a rule.
+const TARGET_ID: &str = "Target0";
 /// Where the role of a rule's target is in a remedy that does not know it.
 const ROLE: &str = "ROLE_ARN";
 
@@ -53,7 +55,14 @@ pub(crate) fn findings(
         }
     }
     if matching.is_empty() {
-        found.push(no_rule(deployment, group, hook).of_group(group));
+        let mut elsewhere = deployment.elsewhere.iter();
+        let elsewhere = elsewhere.find_map(|rule| {
+            let is_for = rule.names("LifecycleHookName", hook) && rule.lets_through(group, hook);
+            let target = runs_executions(rule).filter(|_| is_for)?;
+            Some(with_another_target(deployment, rule, target, input))
+        });
+        let finding = elsewhere.unwrap_or_else(|| no_rule(deployment, group, hook));
+        found.push(finding.of_group(group));
     }
     found
 }
@@ -62,6 +71,40 @@ pub(crate) fn findings(
 pub(crate) fn answer(deployment: &Deployment, group: &str, hook: &str) -> bool {
     let mut rules = deployment.rules.iter();
     rules.any(|rule| rule.enabled && !rule.targets.is_empty() && rule.lets_through(group, hook))
+}
+
+/// The target of a rule that is a state machine.
+fn runs_executions(rule: &Rule) -> Option<&Target> {
+    let mut targets = rule.targets.iter();
+    targets.find(|target| target.arn.contains(":stateMachine:"))
+}
+
+/// A rule for these launches that starts executions of another state machine, as of one that was
+/// replaced.
+fn with_another_target(
+    deployment: &Deployment,
+    rule: &Rule,
+    target: &Target,
+    input: Option<&ProfileInput>,
+) -> Finding {
+    let finding = Finding::new(
+        Kind::NoRule,
+        format!(
+            "The rule {} matches these launches, and its target is {}: they start no execution of {}.",
+            rule.name,
+            target.arn,
+            deployment.machine.arn()
+        ),
+    )
+    .say("If another deployment is to answer this hook, correct the profile's selector in the configuration, and deploy.");
+    let id = Some(target.id.as_str()).filter(|id| !id.is_empty());
+    put_back(
+        finding.say("Otherwise put the right target in its place."),
+        deployment,
+        rule,
+        id.unwrap_or(TARGET_ID),
+        input,
+    )
 }
 
 fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileInput>) -> Finding {
@@ -73,8 +116,18 @@ fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileIn
         ),
     )
     .shown_by(format!("Its target must be {}.", deployment.machine.arn()));
+    put_back(finding, deployment, rule, TARGET_ID, input)
+}
+
+/// The finding with the command that puts the target with this id.
+fn put_back(
+    mut finding: Finding,
+    deployment: &Deployment,
+    rule: &Rule,
+    id: &str,
+    input: Option<&ProfileInput>,
+) -> Finding {
     let role = known_role(deployment);
-    let mut finding = finding;
     if role.is_none() {
         finding = finding.say(format!(
             "In the command below, replace {ROLE} with the ARN of the role with which EventBridge starts executions."
@@ -97,22 +150,22 @@ fn without_target(deployment: &Deployment, rule: &Rule, input: Option<&ProfileIn
          DeadLetterConfig and RetryPolicy to the target in the command: the template of the stack has both.",
     );
     let put = match input {
-        Some(input) => put_target(rule, machine, role, &input.value),
+        Some(input) => put_target(rule, id, machine, role, &input.value),
         None => {
             finding = finding.say(
                 "profile.json is the profile of your configuration. A deployment does not put the target back: \
                  CloudFormation sees no change.",
             );
-            put_target_of_file(rule, machine, role)
+            put_target_of_file(rule, id, machine, role)
         }
     };
     finding.remedy.push(put);
     finding
 }
 
-fn target(machine: &str, role: &str, template: &str) -> Value {
+fn target(id: &str, machine: &str, role: &str, template: &str) -> Value {
     json!([{
-        "Id": "Target0",
+        "Id": id,
         "Arn": machine,
         "RoleArn": role,
         "InputTransformer": {"InputTemplate": template},
@@ -120,13 +173,13 @@ fn target(machine: &str, role: &str, template: &str) -> Value {
 }
 
 /// The command that puts the target with this profile.
-fn put_target(rule: &Rule, machine: &str, role: &str, profile: &Value) -> Remedy {
+fn put_target(rule: &Rule, id: &str, machine: &str, role: &str, profile: &Value) -> Remedy {
     // As the CDK app writes it: EventBridge would read `<…>` in a profile as a variable.
     let profile = profile
         .to_string()
         .replace('<', "\\u003c")
         .replace('>', "\\u003e");
-    let targets = target(machine, role, &format!("{TEMPLATE_START}{profile}}}"));
+    let targets = target(id, machine, role, &format!("{TEMPLATE_START}{profile}}}"));
     Remedy::run([
         "aws",
         "events",
@@ -140,9 +193,9 @@ fn put_target(rule: &Rule, machine: &str, role: &str, profile: &Value) -> Remedy
 
 /// The same with a profile that is in a file. Python puts it into the template, as its quotes must be
 /// escaped there.
-fn put_target_of_file(rule: &Rule, machine: &str, role: &str) -> Remedy {
+fn put_target_of_file(rule: &Rule, id: &str, machine: &str, role: &str) -> Remedy {
     let mut program = String::from("import json; t = json.loads(");
-    program.push_str(&json!(target(machine, role, TEMPLATE_START).to_string()).to_string());
+    program.push_str(&json!(target(id, machine, role, TEMPLATE_START).to_string()).to_string());
     program.push_str(
         "); p = json.dumps(json.load(open(\"profile.json\"))); \
          t[0][\"InputTransformer\"][\"InputTemplate\"] += p.replace(\"<\", \"\\\\u003c\").replace(\">\", \"\\\\u003e\") + \"}\"; \

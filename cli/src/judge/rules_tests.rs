@@ -121,6 +121,34 @@ fn target_is_put_back_with_a_profile_in_a_file_where_none_is_known() {
 }
 
 #[test]
+fn rule_whose_target_is_an_old_state_machine_is_named_with_it_and_gets_the_right_one() {
+    let mut old = rule("launch-upf", "upf", "hookline-launch", true);
+    old.targets[0].arn = format!("{MACHINE}-of-before");
+    old.targets[0].id = "Old".to_owned();
+    let found = found(vec![old.clone()]);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].kind, Kind::NoRule);
+    for says in ["rule launch-upf matches", "launch-node-of-before"] {
+        assert!(found[0].problem.contains(says), "{found:#?}");
+    }
+    let Some(Remedy::Run(words)) = found[0].remedy.last() else {
+        panic!("{found:?}");
+    };
+    let targets: Value = serde_json::from_str(words.last().unwrap()).unwrap();
+    assert_eq!(targets[0]["Id"], "Old");
+    assert_eq!(targets[0]["Arn"], MACHINE);
+    // One that writes each launch into a log, and one for any hook.
+    let mut log = old.clone();
+    log.targets[0].arn = "arn:aws:logs:us-west-2:123456789012:log-group:launches".to_owned();
+    let mut any = old;
+    any.pattern["detail"] = json!({});
+    for rule in [log, any] {
+        let found = self::found(vec![rule]);
+        assert!(found[0].problem.contains("No rule matches"), "{found:#?}");
+    }
+}
+
+#[test]
 fn rule_that_wants_another_hook_says_so() {
     let found = found(vec![
         rule("launch-upf", "upf", "other", true),

@@ -39,6 +39,8 @@ pub(crate) struct Rule {
 /// A target of a rule.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Target {
+    /// Its id in the rule: a target that is put with the same id replaces it.
+    pub(crate) id: String,
     pub(crate) arn: String,
     pub(crate) role_arn: Option<String>,
     /// The template of its input.
@@ -104,13 +106,16 @@ impl Rule {
             && fits("LifecycleHookName", hook)
     }
 
+    /// Whether a field of the event's detail must be one of some texts, and this is one of them.
+    pub(crate) fn names(&self, field: &str, value: &str) -> bool {
+        let wanted = self.wanted(field);
+        wanted.is_some_and(|wanted| wanted.contains(&value))
+    }
+
     /// Whether it may be of this stack, or for launches of these profiles. Without a stack, its name tells
     /// nothing.
     fn may_be_of(&self, stack: &str, profiles: &[ProfileInput]) -> bool {
-        let names = |field: &str, value: &str| {
-            let wanted = self.wanted(field);
-            wanted.is_some_and(|wanted| wanted.contains(&value))
-        };
+        let names = |field: &str, value: &str| self.names(field, value);
         let is_for = |input: &ProfileInput| {
             let groups = match &input.profile.selector {
                 Selector::AutoScalingGroupNames(groups) => groups
@@ -183,6 +188,8 @@ pub(crate) struct Deployment {
     pub(crate) machine: StateMachine,
     /// The rules that start its executions, and those of its own for launches that have no target at all.
     pub(crate) rules: Vec<Rule>,
+    /// The other rules for launches: their targets are not its state machine.
+    pub(crate) elsewhere: Vec<Rule>,
     /// The rules that start reconcile.
     pub(crate) reconcile: Vec<Reconcile>,
     /// The profiles, each once: those of the rules, and those that only reconcile has.
@@ -252,12 +259,15 @@ impl Deployment {
             }
         }
         let stack = Self::stack_of(machine.arn()).unwrap_or_default();
-        let without_target = other.into_iter().filter(|rule| rule.targets.is_empty());
+        let (other, without_target): (Vec<Rule>, Vec<Rule>) =
+            other.into_iter().partition(|rule| !rule.targets.is_empty());
+        let without_target = without_target.into_iter();
         own.extend(without_target.filter(|rule| rule.may_be_of(stack, &profiles)));
         own.sort_by(|a, b| a.name.cmp(&b.name));
         Self {
             machine,
             rules: own,
+            elsewhere: other,
             reconcile,
             profiles,
             unreadable,
