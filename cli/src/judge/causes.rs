@@ -117,7 +117,9 @@ fn of_hooks(case: &Case) -> Vec<Finding> {
     if is_retired(case) {
         return Vec::new();
     }
-    let found = hooks::findings(group, &case.hooks, &[profile], Some(&case.deployment));
+    let expected = case.deployment.expected_hooks();
+    let deployment = Some(&case.deployment);
+    let found = hooks::findings(group, &case.hooks, &[profile], deployment, &expected);
     let found = found.into_iter();
     // Another hook matters only to a launch that waits.
     found

@@ -67,7 +67,10 @@ pub(crate) fn of_group(fleet: &Fleet, group: &Group) -> Vec<Finding> {
     }
     let hooks = fleet.hooks_of(group);
     let deployment = Some(&fleet.deployment);
-    found.extend(hooks::findings(group, hooks, &profiles, deployment));
+    let expected = fleet.deployment.expected_hooks();
+    found.extend(hooks::findings(
+        group, hooks, &profiles, deployment, &expected,
+    ));
     found.extend(launches::findings(fleet, group));
     found.extend(interfaces::nodes_that_lack(fleet, group));
     found

@@ -76,7 +76,9 @@ fn of_hooks(
     covering: &[&ProfileInput],
 ) -> Vec<Finding> {
     let profiles: Vec<&Profile> = covering.iter().map(|input| &input.profile).collect();
-    let mut found = hooks::findings(group, hooks, &profiles, account.deployment.as_ref());
+    let deployment = account.deployment.as_ref();
+    let expected = account.expected_hooks();
+    let mut found = hooks::findings(group, hooks, &profiles, deployment, &expected);
     if !account.deployed {
         // The stack puts it.
         let is_put = profiles.iter().any(|profile| {
