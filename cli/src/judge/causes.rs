@@ -14,13 +14,15 @@ use crate::observed::execution::message;
 pub(crate) fn findings(case: &Case) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(ended::instance(case));
-    found.extend(ended::hook(case));
-    found.extend(no_execution(case));
+    let lost = no_execution(case);
+    let of_hooks = of_hooks(case);
+    found.extend(ended::hook(case, &lost, &of_hooks));
+    found.extend(lost);
     found.extend(ended::execution(case));
     if is_in_trouble(case) {
         found.extend(network::findings(case));
     }
-    found.extend(of_hooks(case));
+    found.extend(of_hooks);
     found.extend(other_hook(case));
     found.extend(waits_for_turn(case));
     found.extend(lacks_interfaces(case));
@@ -41,7 +43,7 @@ fn is_in_trouble(case: &Case) -> bool {
 
 /// A launch without any execution: why the rules started none.
 fn no_execution(case: &Case) -> Vec<Finding> {
-    if !case.executions.is_empty() || !(case.waits() || case.is_in_service()) {
+    if !case.executions.is_empty() || case.group.is_none() {
         return Vec::new();
     }
     let (group, hook) = (case.group_name(), hook_name(case));
@@ -50,8 +52,9 @@ fn no_execution(case: &Case) -> Vec<Finding> {
         true => Vec::new(),
         false => rules::findings(&case.deployment, group, &hook, case.input.as_ref()),
     };
-    if case.is_in_service() {
-        // It may have been launched before the profile was there; that it lacks interfaces is told.
+    if !case.waits() {
+        // A node may have been launched before the profile was there; that it lacks interfaces is told, and
+        // how a launch ended too.
         return by_rules;
     }
     let since = case.seen.as_ref().map_or_else(String::new, |seen| {

@@ -322,6 +322,31 @@ fn hook_that_ended_by_its_timeout_is_told_with_its_setting() {
 }
 
 #[test]
+fn lost_launch_that_the_hook_ended_is_told_with_its_rule() {
+    let mut case = ended(case(), "2026-01-02 03:04:00 GMT");
+    case.activities.push(Activity {
+        group: "upf".to_owned(),
+        instance: Some(id(1)),
+        is_launch: true,
+        status: "Cancelled".to_owned(),
+        message: "Lifecycle Action with token x was abandoned: Heartbeat Timeout".to_owned(),
+        ..Activity::default()
+    });
+    let remedy = |case: &Case| match &findings(case)[0].remedy[0] {
+        Remedy::Do(text) => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(kinds(&case), [Kind::HookUnsafe]);
+    assert!(remedy(&case).contains("dead-letter queue"));
+    case.deployment.rules[0].enabled = false;
+    assert_eq!(kinds(&case), [Kind::HookUnsafe, Kind::RuleDisabled]);
+    assert!(remedy(&case).contains("told below"));
+    // The group's hook is right, and the execution was slow.
+    let slow = case.with_execution("FAILED", Some("Hookline.LaunchGone"), "ReleaseInterfaces");
+    assert_eq!(remedy(&slow), "Find what is slow in the story above.");
+}
+
+#[test]
 fn launch_that_waits_after_success_is_held_by_another_hook() {
     let mut case = case().with_execution("SUCCEEDED", None, "NodeReady");
     case.interfaces = ready().interfaces;

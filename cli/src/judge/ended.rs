@@ -128,8 +128,9 @@ fn hook_timed_out(launch: &Activity) -> bool {
     launch.message.to_ascii_lowercase().contains("timeout")
 }
 
-/// A hook that ended the launch by its timeout, as Auto Scaling says, or before its execution did.
-pub(super) fn hook(case: &Case) -> Option<Finding> {
+/// A hook that ended the launch by its timeout, as Auto Scaling says. `lost` is why the launch had no execution,
+/// and `of_hooks` what is wrong with the hooks: both are told below.
+pub(super) fn hook(case: &Case, lost: &[Finding], of_hooks: &[Finding]) -> Option<Finding> {
     let activity = case.activity()?;
     if hook_timed_out(activity) {
         let mut finding = Finding::new(
@@ -141,10 +142,18 @@ pub(super) fn hook(case: &Case) -> Option<Finding> {
         )
         .shown_by(format!("Auto Scaling says: {}", activity.message));
         finding.group = Some(activity.group.clone());
-        return Some(
-            finding
+        let is_short = of_hooks.iter().any(|it| it.kind == Kind::HookUnsafe);
+        return Some(match (case.execution(), lost.is_empty()) {
+            (None, true) => finding
+                .shown_by("No execution was started for it: the event was lost, or could not be delivered.")
+                .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md)."),
+            (None, false) => finding
+                .shown_by("No execution was started for it.")
+                .say("Mend what is told below. Auto Scaling has replaced the instance."),
+            (Some(_), _) if is_short => finding
                 .say("Set the hook's timeout as below, or find what is slow in the story above."),
-        );
+            (Some(_), _) => finding.say("Find what is slow in the story above."),
+        });
     }
     None
 }
