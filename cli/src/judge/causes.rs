@@ -71,7 +71,8 @@ fn no_execution(case: &Case) -> Vec<Finding> {
     if by_rules.is_empty() && !is_retired(case) {
         finding = finding
             .shown_by(format!("An enabled rule with a target matches launches of {group} at {hook}: the event was lost, or could not be delivered."))
-            .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md).");
+            .say("Look at FailedInvocations of the rule, and at the dead-letter queue (docs/operations/no-execution.md). See whether its role may start executions:")
+            .run(["hookline", "check"]);
     }
     let rounds = case.deployment.rounds().filter(|_| {
         let input = case.input.as_ref();
@@ -264,11 +265,19 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
             message(execution.cause.as_deref().unwrap_or_default()),
         ),
     };
+    let unseen = match error {
+        // A policy stays as it is.
+        "Hookline.AccessDenied" => "`explain` reads no policies: `check` does.",
+        _ => "Nothing that is observed now explains it: what was in the way may be gone.",
+    };
     Some(
         Finding::new(Kind::Failed, format!("The execution failed with {error}."))
             .shown_by(cause)
-            .shown_by("Nothing that is observed now explains it: what was in the way may be gone.")
-            .say(format!("docs/errors.md has {error} with its remedy.")),
+            .shown_by(unseen)
+            .say(format!(
+                "See what the next launch would fail by; docs/errors.md has the remedy of {error}:"
+            ))
+            .run(["hookline", "check"]),
     )
 }
 

@@ -287,6 +287,12 @@ fn error_that_nothing_explains_is_told_in_its_own_words() {
     let found = findings(&case);
     assert_eq!(found[0].kind, Kind::Failed);
     assert_eq!(found[0].evidence[0], "not allowed");
+    // A policy does not go away.
+    assert!(!found[0].evidence[1].contains("may be gone"), "{found:?}");
+    assert_eq!(
+        found[0].remedy.last(),
+        Some(&Remedy::run(["hookline", "check"]))
+    );
     // A cause that is observed comes instead of it.
     case.security_groups.clear();
     assert_eq!(kinds(&case), [Kind::SecurityGroupMissing]);
