@@ -298,6 +298,7 @@ impl Status {
                     leaked.instance.clone(),
                     match leaked.deleted_by {
                         None => "never".to_owned(),
+                        Some(by) if by < self.at => format!("was due at {}", clock(by)),
                         Some(by) => {
                             let left = duration(by - self.at);
                             format!("by {}, in {left}", clock(by))
