@@ -258,6 +258,35 @@ fn braked_group_is_told_with_its_error_and_its_resume_until_it_is_resumed() {
 }
 
 #[test]
+fn launches_whose_executions_were_stopped_and_not_described_are_not_lost() {
+    let mut stopped = fleet()
+        .with(1, "Pending:Wait", 60)
+        .with(2, "Pending:Wait", 60)
+        .with(3, "Pending:Wait", 60)
+        .with(4, "Pending:Wait", 60)
+        .with_execution(1, "ABORTED", None);
+    for n in [1, 2, 3] {
+        let seen = stopped.instances.get_mut(&id(n)).unwrap();
+        seen.instance.marked_at = Some(seen.instance.launched_at + 2);
+    }
+    let found = found(&stopped);
+    let of_kind = |kind: Kind| {
+        let of_kind = found.iter().filter(|it| it.kind == kind);
+        of_kind.map(|it| it.ids.len()).collect::<Vec<_>>()
+    };
+    // That which was described has its instance and its ARN.
+    assert_eq!(of_kind(Kind::ExecutionEnded), [2, 2], "{found:#?}");
+    assert_eq!(of_kind(Kind::NoExecution), [1], "{found:#?}");
+    assert!(
+        found[1].problem.starts_with("2 more launches wait"),
+        "{found:#?}"
+    );
+    // In a warm pool's group, the mark may be older than the launch.
+    stopped.groups[0].has_warm_pool = true;
+    assert_eq!(kinds(&stopped), [Kind::ExecutionEnded, Kind::NoExecution]);
+}
+
+#[test]
 fn launch_that_waits_longer_than_the_timeout_is_overdue() {
     let waits = |age| {
         fleet()
