@@ -7,7 +7,6 @@ use aws_sdk_ec2::types::{
     Filter, Instance as SdkInstance, InstanceType, SubnetCidrReservationType, Tag,
 };
 use aws_smithy_runtime_api::client::result::SdkError;
-use hookline_domain::addresses::AddressRange;
 use hookline_domain::ids::{NetworkInterfaceId, SecurityGroupId, SubnetId};
 use hookline_domain::instance_type::InstanceTypeLimits;
 use hookline_functions::aws::convert;
@@ -207,15 +206,6 @@ impl Aws {
                 return Ok(found);
             }
         }
-    }
-
-    /// The same, as ranges.
-    ///
-    /// # Errors
-    /// Returns why a call failed.
-    pub(crate) async fn reservations(&self, subnet: &SubnetId) -> Result<Vec<AddressRange>, Error> {
-        let found = self.cidr_reservations(subnet).await?;
-        Ok(found.into_iter().map(|it| it.range.into()).collect())
     }
 
     /// Those of these security groups that there are, each with its VPC (DescribeSecurityGroups).
