@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookline_domain::reconcile::ProfileInput;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::finding::quoted;
+use super::finding::{command_line, quoted};
 use super::words::list;
 use super::{Finding, Kind, Remedy};
 use crate::observed::deployment::{Deployment, Rule, Target};
@@ -127,59 +127,128 @@ fn put_back(
     id: &str,
     input: Option<&ProfileInput>,
 ) -> Finding {
-    let role = known_role(deployment);
-    if role.is_none() {
-        finding = finding.say(format!(
-            "In the command below, replace {ROLE} with the ARN of the role with which EventBridge starts executions."
-        ));
-        if !deployment.stack().is_empty() {
-            finding = finding.say("Its name in the stack:").run([
-                "aws",
-                "cloudformation",
-                "describe-stack-resources",
-                "--stack-name",
-                deployment.stack(),
-                "--query",
-                "StackResources[?contains(LogicalResourceId, 'StartLaunchRole')].PhysicalResourceId",
-            ]);
-        }
+    let sibling = sibling(deployment);
+    if sibling.is_none() {
+        finding = without_sibling(finding, deployment);
     }
-    let (machine, role) = (deployment.machine.arn(), role.unwrap_or(ROLE));
-    finding = finding.say(
-        "The target of the stack also had a dead-letter queue and a limit for retries. To have them again, add \
-         DeadLetterConfig and RetryPolicy to the target in the command: the template of the stack has both.",
-    );
+    let (id, machine) = (TargetId(id), deployment.machine.arn());
     let put = match input {
-        Some(input) => put_target(rule, id, machine, role, &input.value),
+        Some(input) => put_target(rule, &target(id, machine, sibling), &input.value),
         None => {
             finding = finding.say(
                 "profile.json is the profile of your configuration. A deployment does not put the target back: \
                  CloudFormation sees no change.",
             );
-            put_target_of_file(rule, id, machine, role)
+            put_target_of_file(rule, &target(id, machine, sibling))
         }
     };
     finding.remedy.push(put);
     finding
 }
 
-fn target(id: &str, machine: &str, role: &str, template: &str) -> Value {
-    json!([{
-        "Id": id,
-        "Arn": machine,
-        "RoleArn": role,
-        "InputTransformer": {"InputTemplate": template},
-    }])
+/// What finds the role of a target, where no other rule has it.
+fn without_sibling(finding: Finding, deployment: &Deployment) -> Finding {
+    let finding = finding.say(format!(
+        "In the command below, replace {ROLE} with the ARN of the role with which EventBridge starts executions:"
+    ));
+    let finding = match deployment.stack() {
+        "" => finding.run([
+            "aws",
+            "iam",
+            "list-roles",
+            "--query",
+            "Roles[?contains(to_string(AssumeRolePolicyDocument), 'events.amazonaws.com')].Arn",
+            "--output",
+            "text",
+        ]),
+        stack => {
+            let resources = [
+                "aws",
+                "cloudformation",
+                "describe-stack-resources",
+                "--stack-name",
+                stack,
+                "--query",
+                "StackResources[?contains(LogicalResourceId, 'StartLaunchRole') && ResourceType == 'AWS::IAM::Role'].PhysicalResourceId",
+                "--output",
+                "text",
+            ];
+            let resources = resources.map(str::to_owned);
+            let name = format!("\"$({})\"", command_line(&resources));
+            let words = [
+                "aws",
+                "iam",
+                "get-role",
+                "--role-name",
+                &name,
+                "--query",
+                "Role.Arn",
+                "--output",
+                "text",
+            ];
+            let mut finding = finding;
+            let command = Remedy::Shell(words.map(str::to_owned).to_vec());
+            finding.remedy.push(command);
+            finding
+        }
+    };
+    finding.say(
+        "The target of the stack also had a dead-letter queue and a limit for retries. To have them again, add \
+         DeadLetterConfig and RetryPolicy to the target in the command: the template of the stack has both.",
+    )
+}
+
+/// The id of a target in its rule.
+#[derive(Clone, Copy)]
+struct TargetId<'a>(&'a str);
+
+/// A target without its input: with the role, the dead-letter queue and the retries of another rule's.
+fn target(id: TargetId<'_>, machine: &str, sibling: Option<&Target>) -> Value {
+    let role = sibling.and_then(|it| it.role_arn.as_deref());
+    let mut target = json!({"Id": id.0, "Arn": machine, "RoleArn": role.unwrap_or(ROLE)});
+    deliver_as(&mut target, sibling);
+    target
+}
+
+/// Gives a target the dead-letter queue and the retries of another one.
+fn deliver_as(target: &mut Value, sibling: Option<&Target>) {
+    let Some(fields) = target.as_object_mut() else {
+        return;
+    };
+    if let Some(queue) = sibling.and_then(|it| it.dead_letter_queue.as_ref()) {
+        fields.insert("DeadLetterConfig".to_owned(), json!({"Arn": queue}));
+    }
+    if let Some(retry) = sibling.and_then(|it| it.retry) {
+        let mut policy = Map::new();
+        let attempts = retry.attempts.map(|it| ("MaximumRetryAttempts", it));
+        let age = retry.event_age.map(|it| ("MaximumEventAgeInSeconds", it));
+        for (name, value) in attempts.into_iter().chain(age) {
+            policy.insert(name.to_owned(), json!(value));
+        }
+        fields.insert("RetryPolicy".to_owned(), Value::Object(policy));
+    }
+}
+
+/// The target with its input's template, as `put-targets` takes it.
+fn with_template(target: &Value, template: &str) -> Value {
+    let mut target = target.clone();
+    if let Some(fields) = target.as_object_mut() {
+        fields.insert(
+            "InputTransformer".to_owned(),
+            json!({"InputTemplate": template}),
+        );
+    }
+    json!([target])
 }
 
 /// The command that puts the target with this profile.
-fn put_target(rule: &Rule, id: &str, machine: &str, role: &str, profile: &Value) -> Remedy {
+fn put_target(rule: &Rule, target: &Value, profile: &Value) -> Remedy {
     // As the CDK app writes it: EventBridge would read `<…>` in a profile as a variable.
     let profile = profile
         .to_string()
         .replace('<', "\\u003c")
         .replace('>', "\\u003e");
-    let targets = target(id, machine, role, &format!("{TEMPLATE_START}{profile}}}"));
+    let targets = with_template(target, &format!("{TEMPLATE_START}{profile}}}"));
     Remedy::run([
         "aws",
         "events",
@@ -193,9 +262,9 @@ fn put_target(rule: &Rule, id: &str, machine: &str, role: &str, profile: &Value)
 
 /// The same with a profile that is in a file. Python puts it into the template, as its quotes must be
 /// escaped there.
-fn put_target_of_file(rule: &Rule, id: &str, machine: &str, role: &str) -> Remedy {
+fn put_target_of_file(rule: &Rule, target: &Value) -> Remedy {
     let mut program = String::from("import json; t = json.loads(");
-    program.push_str(&json!(target(id, machine, role, TEMPLATE_START).to_string()).to_string());
+    program.push_str(&json!(with_template(target, TEMPLATE_START).to_string()).to_string());
     program.push_str(
         "); p = json.dumps(json.load(open(\"profile.json\"))); \
          t[0][\"InputTransformer\"][\"InputTemplate\"] += p.replace(\"<\", \"\\\\u003c\").replace(\">\", \"\\\\u003e\") + \"}\"; \
@@ -220,14 +289,14 @@ fn put_target_of_file(rule: &Rule, id: &str, machine: &str, role: &str) -> Remed
     Remedy::Shell(words.map(str::to_owned).to_vec())
 }
 
-/// The role that another rule starts the same state machine with.
-fn known_role(deployment: &Deployment) -> Option<&str> {
+/// The target with which another rule starts the same state machine.
+fn sibling(deployment: &Deployment) -> Option<&Target> {
     let machine = &deployment.machine;
     let mut targets = deployment
         .rules
         .iter()
         .flat_map(|rule| rule.targets_of(machine));
-    targets.find_map(|target| target.role_arn.as_deref())
+    targets.find(|target| target.role_arn.is_some())
 }
 
 fn no_rule(deployment: &Deployment, group: &str, hook: &str) -> Finding {
@@ -265,6 +334,14 @@ fn no_rule(deployment: &Deployment, group: &str, hook: &str) -> Finding {
 /// every round.
 pub(crate) fn reconcile_findings(deployment: &Deployment) -> Vec<Finding> {
     let without = "Nothing starts lost launches, abandons those whose execution was stopped, or deletes interfaces that are left.";
+    let mut without_target: Vec<Finding> = deployment
+        .reconcile_without_target
+        .iter()
+        .map(|rule| reconcile_without_target(deployment, rule))
+        .collect();
+    if deployment.reconcile.is_empty() && !without_target.is_empty() {
+        return without_target;
+    }
     if deployment.reconcile.is_empty() {
         return vec![
             Finding::new(
@@ -295,7 +372,54 @@ pub(crate) fn reconcile_findings(deployment: &Deployment) -> Vec<Finding> {
         )
         .run(["aws", "events", "enable-rule", "--name", rule])
     });
-    findings.collect()
+    without_target.extend(findings);
+    without_target
+}
+
+/// A rule of reconcile's schedule that has lost its target, with the command that puts it back: the
+/// profiles of the launch rules that no other target of reconcile has.
+fn reconcile_without_target(deployment: &Deployment, rule: &str) -> Finding {
+    let others: Vec<&str> = deployment
+        .reconcile
+        .iter()
+        .flat_map(|it| &it.profiles)
+        .map(|input| input.profile.name.as_str())
+        .collect();
+    let lacking = deployment
+        .of_rules
+        .iter()
+        .map(|(_, input)| input)
+        .filter(|input| !others.contains(&input.profile.name.as_str()));
+    let profiles: Vec<&Value> = lacking.map(|input| &input.value).collect();
+    let mut input = json!({"stateMachineArn": deployment.machine.arn(), "profiles": profiles});
+    let has_others = deployment.reconcile.last();
+    if let (Some(other), Some(fields)) = (has_others, input.as_object_mut()) {
+        // Only the first target of a schedule sets attributes, so the limits are those of the last one.
+        let limits = other.input.get("limits").cloned();
+        fields.extend(limits.map(|limits| ("limits".to_owned(), limits)));
+        fields.insert("otherTargets".to_owned(), Value::Bool(true));
+    }
+    let function = deployment.function_arn("reconcile").unwrap_or_default();
+    let mut target = json!({"Id": TARGET_ID, "Arn": function, "Input": input.to_string()});
+    deliver_as(&mut target, sibling(deployment));
+    Finding::new(
+        Kind::ReconcileNotScheduled,
+        format!("The rule {rule} of reconcile has no target, so it starts no round."),
+    )
+    .shown_by("A deployment does not put the target back: CloudFormation sees no change.")
+    .say(
+        "Put it back. If the configuration has retiredProfiles or reconcile, add to the command's Input what it says: \
+         docs/operations/reconcile.md has each field.",
+    )
+    .run([
+        "aws",
+        "events",
+        "put-targets",
+        "--rule",
+        rule,
+        "--targets",
+        &json!([target]).to_string(),
+    ])
 }
 
 /// The rules whose profile cannot be read: their executions refuse their input.

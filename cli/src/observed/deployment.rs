@@ -23,6 +23,8 @@ const SOURCE: &str = "aws.autoscaling";
 const LAUNCH: &str = "EC2 Instance-launch Lifecycle Action";
 /// What the descriptions of a stack's rules end in.
 const MARK: &str = "(Hookline)";
+/// The description of a rule of reconcile's schedule (`cdk/lib/launch/reconcile-rules.ts`).
+const ROUNDS: &str = "Starts the rounds of reconcile (Hookline)";
 
 /// A rule of EventBridge.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +49,17 @@ pub(crate) struct Target {
     pub(crate) template: Option<String>,
     /// Its constant input.
     pub(crate) input: Option<String>,
+    /// The ARN of its dead-letter queue.
+    pub(crate) dead_letter_queue: Option<String>,
+    pub(crate) retry: Option<Retry>,
+}
+
+/// How EventBridge retries a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retry {
+    pub(crate) attempts: Option<i32>,
+    /// In seconds.
+    pub(crate) event_age: Option<i32>,
 }
 
 impl Target {
@@ -68,6 +81,14 @@ impl Rule {
         let named = self.name.to_ascii_lowercase().contains("reconcile");
         let of_stack = !stack.is_empty() && self.name.starts_with(stack);
         self.schedule.is_some() && (named || of_stack || self.is_of_a_stack())
+    }
+
+    /// Whether it is reconcile's of this stack, and has lost its target.
+    fn is_reconciles_without_target(&self, stack: &str) -> bool {
+        let of_stack = stack.is_empty() || self.name.starts_with(&format!("{stack}-"));
+        let named = self.name.to_ascii_lowercase().contains("reconcile");
+        let is_reconciles = self.description == ROUNDS || named;
+        self.schedule.is_some() && self.targets.is_empty() && of_stack && is_reconciles
     }
 
     /// Whether the CDK app has made it, by its description.
@@ -192,6 +213,8 @@ pub(crate) struct Deployment {
     pub(crate) elsewhere: Vec<Rule>,
     /// The rules that start reconcile.
     pub(crate) reconcile: Vec<Reconcile>,
+    /// The names of rules of reconcile's schedule that have no target.
+    pub(crate) reconcile_without_target: Vec<String>,
     /// The profiles, each once: those of the rules, and those that only reconcile has.
     pub(crate) profiles: Vec<ProfileInput>,
     /// Rules whose profile cannot be read, and why.
@@ -229,6 +252,11 @@ impl Deployment {
             .iter()
             .flat_map(|rule| reconcile(rule, &machine))
             .collect();
+        let stack = Self::stack_of(machine.arn()).unwrap_or_default();
+        let without_target = rules
+            .iter()
+            .filter(|rule| rule.is_reconciles_without_target(stack));
+        let reconcile_without_target = without_target.map(|rule| rule.name.clone()).collect();
         let of_launches = rules.into_iter().filter(Rule::matches_launches);
         let (mut own, other): (Vec<Rule>, Vec<Rule>) =
             of_launches.partition(|rule| rule.targets_of(&machine).next().is_some());
@@ -258,7 +286,6 @@ impl Deployment {
                 profiles.push(input.clone());
             }
         }
-        let stack = Self::stack_of(machine.arn()).unwrap_or_default();
         let (other, without_target): (Vec<Rule>, Vec<Rule>) =
             other.into_iter().partition(|rule| !rule.targets.is_empty());
         let without_target = without_target.into_iter();
@@ -269,6 +296,7 @@ impl Deployment {
             rules: own,
             elsewhere: other,
             reconcile,
+            reconcile_without_target,
             profiles,
             unreadable,
             of_rules,
@@ -305,6 +333,13 @@ impl Deployment {
             "" => name.to_owned(),
             stack => format!("{stack}-{name}"),
         }
+    }
+
+    /// The ARN of one of its functions, which is in the account and Region of the state machine.
+    pub(crate) fn function_arn(&self, name: &str) -> Option<String> {
+        let (before, _) = self.machine.arn().split_once(":stateMachine:")?;
+        let before = before.replacen(":states:", ":lambda:", 1);
+        Some(format!("{before}:function:{}", self.function(name)))
     }
 
     /// Whether no launch begins with a profile any more: only reconcile has it, among its retired ones.
