@@ -275,7 +275,7 @@ fn failed(case: &Case, found: &[Finding]) -> Option<Finding> {
             .shown_by(cause)
             .shown_by(unseen)
             .say(format!(
-                "See what the next launch would fail by; docs/errors.md has the remedy of {error}:"
+                "docs/errors.md has the remedy of {error}. To see what the next launch would fail by:"
             ))
             .run(["hookline", "check"]),
     )

@@ -117,6 +117,16 @@ fn cannot_launch(fleet: &Fleet, group: &Group) -> Option<Finding> {
     })
 }
 
+/// How a launch ended, in a word.
+pub(crate) fn outcome(activity: &Activity) -> &'static str {
+    match activity.status.as_str() {
+        "Successful" => "IN SERVICE",
+        // Auto Scaling or EC2 refused it: there was nothing to give up.
+        _ if activity.instance.is_none() => "NO INSTANCE",
+        _ => "GIVEN UP",
+    }
+}
+
 /// Whether a launch ended because its hook was completed with ABANDON, or its hook or its instance
 /// ended.
 fn was_given_up(activity: &&Activity) -> bool {
@@ -163,11 +173,15 @@ fn abandoned(fleet: &Fleet, group: &Group) -> Option<Finding> {
         .map(ended)
         .min();
     Some(match (given_up.len(), since) {
-        (1, _) => finding,
-        (_, Some(at)) => finding.say(format!(
-            "A launch succeeded after that, {}: they fail no more.",
-            ago(at, fleet.now)
+        (times, Some(at)) => finding.say(format!(
+            "A launch succeeded after that, {}: {} no more.",
+            ago(at, fleet.now),
+            match times {
+                1 => "it fails",
+                _ => "they fail",
+            }
         )),
+        (1, None) => finding,
         // The finding that Launch is suspended says how to go on.
         _ if group.suspended.contains_key(LAUNCH) => finding,
         _ => finding

@@ -215,6 +215,33 @@ fn group_that_cannot_launch_is_told_until_a_launch_succeeds() {
 }
 
 #[test]
+fn launch_that_never_had_an_instance_was_not_given_up() {
+    let mut ended = fleet()
+        .with_launch(1, "Successful", 10)
+        .with_launch(2, "Cancelled", 10)
+        .with_launch(3, "Failed", 10);
+    ended.activities[2].instance = None;
+    let outcomes: Vec<&str> = ended.activities.iter().map(outcome).collect();
+    assert_eq!(outcomes, ["IN SERVICE", "GIVEN UP", "NO INSTANCE"]);
+}
+
+#[test]
+fn launch_that_was_given_up_fails_no_more_if_a_later_one_succeeded() {
+    let one = fleet().with_launch(1, "Cancelled", 60);
+    let says = |fleet: &Fleet| {
+        let found = found(fleet);
+        assert_eq!(found[0].kind, Kind::LaunchAbandoned);
+        found[0]
+            .remedy
+            .iter()
+            .any(|it| matches!(it, Remedy::Do(text) if text.ends_with("it fails no more.")))
+    };
+    assert!(!says(&one));
+    assert!(!says(&one.clone().with_launch(2, "Successful", 90)));
+    assert!(says(&one.with_launch(2, "Successful", 30)));
+}
+
+#[test]
 fn suspended_launches_are_told_only_while_instances_are_missing() {
     let mut fleet = fleet().with(1, "InService", 600);
     fleet.groups[0]
