@@ -74,9 +74,14 @@ pub(super) fn instance(case: &Case) -> Option<Finding> {
 fn came_first(case: &Case, ended: i64) -> bool {
     // EC2's time has no fraction of a second.
     let second = |at: i64| at.div_euclid(1_000);
-    let given_up = case
-        .entered("AbandonLaunch")
-        .or_else(|| case.entered("ReleaseInterfaces"));
+    let sent = case.entered("AbandonLaunch");
+    // Auto Scaling terminated the instance of a launch that its hook had ended.
+    let of_others =
+        |launch: &Activity| hook_timed_out(launch) || (sent.is_none() && hook_ended(launch));
+    if case.activity().is_some_and(of_others) {
+        return false;
+    }
+    let given_up = sent.or_else(|| case.entered("ReleaseInterfaces"));
     if let Some(given_up) = given_up {
         return match second(ended).cmp(&second(given_up)) {
             Ordering::Less => true,
@@ -86,10 +91,7 @@ fn came_first(case: &Case, ended: i64) -> bool {
     }
     // Reconcile abandons a launch whose execution was stopped.
     let stopped = case.execution().and_then(|it| it.stopped);
-    let hook_ended = case.activity().is_some_and(hook_ended);
-    was_launching(case)
-        && !hook_ended
-        && stopped.is_none_or(|stopped| second(ended) < second(stopped))
+    was_launching(case) && stopped.is_none_or(|stopped| second(ended) < second(stopped))
 }
 
 /// Whether ABANDON ended the launch of an instance that no function had found ended before.

@@ -149,7 +149,7 @@ fn put_back(
 /// What finds the role of a target, where no other rule has it.
 fn without_sibling(finding: Finding, deployment: &Deployment) -> Finding {
     let finding = finding.say(format!(
-        "In the command below, replace {ROLE} with the ARN of the role with which EventBridge starts executions:"
+        "Find the role with which EventBridge starts executions, and replace {ROLE} in the last command with its ARN:"
     ));
     let finding = match deployment.stack() {
         "" => finding.run([
