@@ -4,6 +4,7 @@ use hookline_domain::execution::names::StateMachine;
 use hookline_domain::profile::Profile;
 
 use super::*;
+use crate::judge::Remedy;
 use crate::observed::deployment::{Retry, Target};
 
 const MACHINE: &str = "arn:aws:states:us-west-2:123456789012:stateMachine:hookline-launch-node";
